@@ -1,0 +1,64 @@
+# Every command of this project. Each makes what it needs first: a clone and Python 3.13 are enough.
+SHELL := /bin/bash
+PYTHON ?= python3.13
+BIN := .venv/bin
+SAM := .venv-sam/bin/sam
+# `sam build` calls python3.13 by name; nothing here talks to anybody about itself.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: run test check build deploy bench fuzz lock clean help
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: .venv/ready .venv-sam/ready .venv-ministack/ready ## deploy the template on this machine and keep it running (FRESH=1 starts empty)
+	@$(BIN)/python -m dev.run $(if $(FRESH),--fresh)
+
+test: .venv/ready .venv-sam/ready .venv-ministack/ready ## every test, e2e included
+	$(BIN)/python -m pytest tests
+
+check: .venv/ready .venv-sam/ready ## lint, types, template, import arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(SAM) validate --lint --template template.yaml
+	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
+
+build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
+	$(SAM) build --cached
+
+deploy: build ## deploy to the AWS account of your credentials (asks the first time)
+	$(SAM) deploy $(if $(wildcard .errata/deployed),,--guided)
+
+bench: build ## print and check the yardsticks of speed and cost
+	$(BIN)/python -m bench
+
+lock: .venv/ready ## pin every dependency anew, with hashes
+	cd layers/common && $(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
+	for tool in sam ministack uv; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
+LOCK = $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --python-version 3.13
+
+clean: ## remove environments, builds and local data
+	rm -rf .venv .venv-* .aws-sam .errata
+
+# Three environments, since SAM CLI and MiniStack each pin their own botocore.
+.venv/ready: requirements-dev.txt pyproject.toml dev/requirements-uv.txt
+	@$(call venv,.venv)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dev/requirements-uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --allow-empty-requirements dev/requirements-uv.txt requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-%/ready: dev/requirements-%.txt | .venv/ready
+	@$(call venv,.venv-$*)
+	@$(BIN)/uv pip sync --quiet --python .venv-$*/bin/python $<
+	@touch $@
+
+define venv
+command -v $(PYTHON) >/dev/null && $(PYTHON) --version >/dev/null 2>&1 || \
+	{ echo "Errata needs Python 3.13: '$(PYTHON)' is not on the PATH. Install it, or say where: make PYTHON=/path/to/python3.13"; exit 1; }; \
+echo "Making the environment $(1) ..."; $(PYTHON) -m venv $(1)
+endef

@@ -1,0 +1,164 @@
+"""Build the common layer: third-party packages and `errata`, pruned and compiled.
+
+Three things that `sam build`'s own Python workflow does not do:
+
+- both architectures' wheels go in. Only pydantic-core is compiled code, and its two libraries have
+  different names, so one layer serves arm64 and x86_64, and the template's Architecture parameter
+  needs no flag at build time;
+- botocore keeps the models of the services and operations that Errata calls. Making a client
+  otherwise scans 440 folders and parses every region of every service;
+- everything is compiled, with hashes that Lambda need not check.
+"""
+
+import compileall
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from typing import Any
+
+PLATFORMS = ("aarch64", "x86_64")
+LAYER_ROOT = "/opt/python"
+
+# What the store calls, and nothing else: an operation missing here fails in the e2e tests.
+OPERATIONS = {
+    "dynamodb": [
+        "BatchGetItem",
+        "BatchWriteItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "TransactWriteItems",
+        "UpdateItem",
+    ],
+    "sqs": ["SendMessage"],
+}
+# Files of botocore/data that belong to no service.
+SHARED_DATA = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
+
+
+def build(target: Path) -> None:
+    """Fill `target` (the layer's `python` folder) from this folder."""
+    target.mkdir(parents=True, exist_ok=True)
+    install(PLATFORMS[0], target)
+    with tempfile.TemporaryDirectory() as other:
+        install(PLATFORMS[1], Path(other))
+        for library in Path(other).rglob("*.so"):
+            shutil.copy2(library, target / library.relative_to(other))
+    prune_botocore(target / "botocore" / "data")
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    shutil.copytree(
+        "errata", target / "errata", ignore=shutil.ignore_patterns("__pycache__", "cli")
+    )
+    compiled = compileall.compile_dir(
+        target,
+        quiet=1,
+        workers=0,
+        stripdir=str(target),
+        prependdir=LAYER_ROOT,
+        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not compiled:
+        sys.exit("not every file of the layer compiles")
+
+
+def install(platform: str, target: Path) -> None:
+    """Install the locked requirements for Lambda on `platform`; wheels alone, hashes checked."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-compile", "--require-hashes", "--only-binary=:all:", "--no-deps"]
+    command += ["--implementation=cp", "--python-version=3.13", f"--target={target}"]
+    command += [f"--platform=manylinux{tag}_{platform}" for tag in ("_2_34", "_2_28", "2014")]
+    subprocess.run([*command, "--requirement=requirements.txt"], check=True)
+
+
+def prune_botocore(data: Path) -> None:
+    """Keep the services, operations and regions' endpoints that Errata uses, as plain JSON."""
+    keep = {service: newest_version(data / service) for service in OPERATIONS}
+    for entry in data.iterdir():
+        if entry.is_dir() and entry.name not in keep:
+            shutil.rmtree(entry)
+        elif entry.is_file() and not entry.name.startswith(SHARED_DATA):
+            entry.unlink()
+    for service, version in keep.items():
+        for model in version.iterdir():
+            if model.name.startswith("service-2."):
+                rewrite(model, prune_model(load(model), OPERATIONS[service]))
+            elif model.name.startswith("endpoint-rule-set-1."):
+                rewrite(model, load(model))
+            else:
+                model.unlink()
+    for name in SHARED_DATA:
+        file = next(data.glob(f"{name}*"))
+        content = load(file)
+        if name == "endpoints.json":
+            for partition in content["partitions"]:
+                services = partition["services"]
+                partition["services"] = {s: services[s] for s in OPERATIONS if s in services}
+        rewrite(file, content)
+
+
+def newest_version(service: Path) -> Path:
+    """The folder of a service's newest API version, which is the one botocore loads."""
+    return max(entry for entry in service.iterdir() if entry.is_dir())
+
+
+def load(file: Path) -> Any:
+    """Read a model, gzipped or not."""
+    content = file.read_bytes()
+    return json.loads(gzip.decompress(content) if file.suffix == ".gz" else content)
+
+
+def rewrite(file: Path, content: Any) -> None:
+    """Replace a model by plain JSON: botocore looks for that first, and need not unpack it."""
+    file.unlink()
+    plain = file.with_name(file.name.removesuffix(".gz"))
+    plain.write_text(json.dumps(content, separators=(",", ":")))
+
+
+def prune_model(model: dict[str, Any], operations: list[str]) -> dict[str, Any]:
+    """The model with these operations, the shapes they reach, and no documentation."""
+    kept = {name: model["operations"][name] for name in operations}
+    shapes: dict[str, Any] = {}
+    pending = list(references(kept))
+    while pending:
+        name = pending.pop()
+        if name not in shapes:
+            shapes[name] = model["shapes"][name]
+            pending += references(shapes[name])
+    pruned = {**model, "operations": kept, "shapes": shapes}
+    without_documentation: dict[str, Any] = strip_documentation(pruned)
+    return without_documentation
+
+
+def references(node: Any) -> Iterator[str]:
+    """The names of the shapes that a part of a model refers to."""
+    if isinstance(node, dict):
+        if isinstance(node.get("shape"), str):
+            yield node["shape"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def strip_documentation(node: Any) -> Any:
+    """The part of a model without its documentation texts."""
+    if isinstance(node, dict):
+        return {
+            key: strip_documentation(value)
+            for key, value in node.items()
+            if not (key == "documentation" and isinstance(value, str))
+        }
+    if isinstance(node, list):
+        return [strip_documentation(value) for value in node]
+    return node
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Errata: a serverless error tracker that a team deploys into its own AWS account."""
