@@ -1,1 +1,54 @@
-def handler(event, context): return {"statusCode": 200, "body": "{}"}
+"""The stream of EventsTable: new events, into issues, releases and counters."""
+
+import base64
+import logging
+import zlib
+from typing import Any
+
+from errata.config import settings
+from errata.store import clients, events, queues
+from errata.usecases.digest import Record, digest, pad
+
+clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+
+logger = logging.getLogger("errata")
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Digest a batch; names the first record from which on to deliver it again."""
+    records: list[Record] = []
+    for record in event["Records"]:
+        image = record["dynamodb"]
+        try:
+            records.append(Record(pad(image["SequenceNumber"]), _stored(image["NewImage"])))
+        except (KeyError, ValueError, zlib.error) as error:
+            _set_aside(image["Keys"], image["SequenceNumber"], f"unreadable: {error!r}")
+    outcome = digest(records)
+    for hopeless, reason in outcome.hopeless:
+        keys = {"pk": {"S": hopeless.event.project_id}, "sk": {"S": hopeless.event.id}}
+        _set_aside(keys, hopeless.sequence.lstrip("0"), reason)
+    if not outcome.retry:
+        return {"batchItemFailures": []}
+    # Lambda delivers everything from the lowest of these on again; what was applied is left alone.
+    first = min(record.sequence for record in outcome.retry).lstrip("0")
+    return {"batchItemFailures": [{"itemIdentifier": first}]}
+
+
+def _stored(image: dict[str, Any]) -> events.Stored:
+    # A stream writes bytes as Base64, the table's own answers do not.
+    payload = {"B": base64.b64decode(image["payload"]["B"])}
+    return events.stored({**image, "payload": payload})
+
+
+def _set_aside(keys: dict[str, Any], sequence: str, reason: str) -> None:
+    """Keep a record that will never do from blocking the rest; the event itself stays stored."""
+    logger.error("event set aside", extra={"event_keys": keys, "reason": reason})
+    queues.send(
+        settings().digest_dead_letter_url,
+        {
+            "reason": reason[:1000],
+            "project_id": keys["pk"]["S"],
+            "event_id": keys["sk"]["S"],
+            "sequence": sequence,
+        },
+    )

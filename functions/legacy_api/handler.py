@@ -1,1 +1,95 @@
-def handler(event, context): return {"statusCode": 200, "body": "{}"}
+"""/api.php (spec/legacy-api)."""
+
+import json
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from errata import gateway
+from errata.config import settings
+from errata.errors import Forbidden, Invalid, Refused
+from errata.protocol.body import decompress, parse_object
+from errata.protocol.legacy import since
+from errata.store import clients
+from errata.usecases import legacy
+
+clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+
+_ACTIONS = "generate, errors or clear"
+
+
+class MethodNotAllowed(Refused):
+    """405: neither GET, HEAD nor POST."""
+
+    status = 405
+
+
+def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
+    """Submit, generate, read or clear, or say why not."""
+    try:
+        answer = gateway.answer(200, _act(event))
+    except Refused as refused:
+        answer = _refusal(refused)
+    except (BotoCoreError, ClientError) as error:
+        answer = _refusal(gateway.busy(error))
+    return {**answer, "body": ""} if event["httpMethod"] == "HEAD" else answer
+
+
+def _act(event: gateway.Event) -> str:
+    if not settings().legacy_api:
+        raise Forbidden("This deployment does not offer api.php.")
+    address = gateway.caller(event).address
+    match event["httpMethod"]:
+        case "POST":
+            number = legacy.submit(_sent(event), address, settings().legacy_auto_create)
+            return json.dumps({"ok": True, "id": number})
+        case "GET" | "HEAD":
+            return _action(gateway.query(event), address, event["httpMethod"] == "HEAD")
+    raise MethodNotAllowed("Method not allowed: use POST, or GET with an action.")
+
+
+def _action(query: dict[str, str], address: str, head: bool) -> str:
+    match query.get("action"):
+        case "generate":
+            _allowed(settings().legacy_auto_create, "generate")
+            # A HEAD asks whether the door is there: it must not open a project or clear one.
+            return "" if head else json.dumps({"hash": legacy.generate(_name(query), address)})
+        case "errors":
+            _allowed(settings().legacy_read, "errors")
+            number = since(query.get("since"))
+            return legacy.errors(_hash(query), number, address)
+        case "clear":
+            _allowed(settings().legacy_clear, "clear")
+            key = _hash(query)
+            return "" if head else json.dumps({"ok": True, "deleted": legacy.clear(key, address)})
+        case None | "":
+            raise Invalid({"action": [f"action is required: {_ACTIONS}"]})
+    raise Invalid({"action": [f"action is unknown: use {_ACTIONS}"]})
+
+
+def _sent(event: gateway.Event) -> dict[str, Any] | Refused:
+    try:
+        encoding = gateway.headers(event).get("content-encoding", "")
+        return parse_object(decompress(gateway.body(event), encoding))
+    except Refused as refused:
+        return refused
+
+
+def _hash(query: dict[str, str]) -> str:
+    if not query.get("hash"):
+        raise Invalid({"hash": ["hash is required"]})
+    return query["hash"]
+
+
+def _name(query: dict[str, str]) -> str:
+    return query.get("name", "")
+
+
+def _allowed(switch: bool, action: str) -> None:
+    if not switch:
+        raise Forbidden(f"This deployment has switched action={action} off.")
+
+
+def _refusal(refused: Refused) -> gateway.Answer:
+    status = 400 if isinstance(refused, Invalid) else refused.status
+    content = json.dumps({"ok": False, "error": refused.message})
+    return gateway.answer(status, content, gateway.retry_after(refused))

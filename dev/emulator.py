@@ -1,0 +1,112 @@
+"""MiniStack's server, corrected where Errata would lose data. A script for .venv-ministack's Python.
+
+Each function below meets one gap of the release that requirements-ministack.txt pins.
+"""
+
+import copy
+import importlib
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+STREAMS = "errata_streams"
+
+
+def main() -> None:
+    """Serve until SIGTERM, or until the parent is gone."""
+    end_with_parent()
+    run_functions_without_our_packages()
+    # Imported here: only .venv-ministack has it, and the app comes before its services.
+    server: Any = importlib.import_module("ministack.app")
+    dynamodb: Any = importlib.import_module("ministack.services.dynamodb")
+    functions: Any = importlib.import_module("ministack.services.lambda_svc")
+    keep_streams(dynamodb, functions)
+    retry_partial_failures(functions)
+    server.main()
+
+
+def end_with_parent() -> None:
+    """Shut down in order when our standard input closes: the parent may be killed, too."""
+
+    def wait() -> None:
+        os.read(0, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True, name="parent").start()
+
+
+def run_functions_without_our_packages() -> None:
+    """Start functions with the Python that made this environment, not with the environment's.
+
+    They would otherwise import MiniStack's packages, and what the layer lacks would go unnoticed.
+    """
+    sys.executable = sys._base_executable
+
+
+def keep_streams(dynamodb: Any, functions: Any) -> None:
+    """Save the tables' streams, and how far they have been read, together with the tables.
+
+    MiniStack saves the positions alone. After a restart the streams begin anew, at position 0, so
+    that as many new records as had ever been read would go by unread.
+    """
+    save_tables, load_tables = dynamodb.get_state, dynamodb.load_persisted_state
+    save_functions = functions.get_state
+
+    def save() -> dict[str, Any]:
+        # Before the tables: what is handled meanwhile is delivered again rather than never.
+        positions = copy.deepcopy(functions._dynamodb_stream_positions)
+        tables = save_tables()
+        records = copy.deepcopy(dynamodb._stream_records)
+        trimmed = copy.deepcopy(dynamodb._stream_trimmed)
+        return {**tables, STREAMS: {"positions": positions, "records": records, "trimmed": trimmed}}
+
+    def load(state: dict[str, Any]) -> None:
+        # The positions first: once there are records, the poller picks them up.
+        if streams := state.get(STREAMS):
+            functions._dynamodb_stream_positions.update(streams["positions"])
+            dynamodb._stream_trimmed.update(streams["trimmed"])
+            dynamodb._stream_records.update(streams["records"])
+        load_tables(state)
+
+    def save_functions_without_positions() -> dict[str, Any]:
+        return {**save_functions(), "dynamodb_stream_positions": {}}
+
+    dynamodb.get_state, dynamodb.load_persisted_state = save, load
+    functions.get_state = save_functions_without_positions
+
+
+def retry_partial_failures(functions: Any) -> None:
+    """Deliver a stream's batch again when the function reports `batchItemFailures`.
+
+    MiniStack reads that report for queues only, and would drop the failed records of a stream.
+    """
+    poll, execute = functions._poll_dynamodb_streams, functions._execute_function
+    thread = threading.local()
+
+    def poll_with_report() -> Any:
+        thread.polls = True
+        try:
+            return poll()
+        finally:
+            thread.polls = False
+
+    def execute_with_report(function: Any, event: Any) -> Any:
+        result = execute(function, event)
+        if not getattr(thread, "polls", False) or not reports_failures(result.get("body")):
+            return result
+        error = {"errorType": "BatchItemFailures", "errorMessage": "records of the batch failed"}
+        return {**result, "error": True, "body": error}
+
+    functions._poll_dynamodb_streams = poll_with_report
+    functions._execute_function = execute_with_report
+
+
+def reports_failures(answer: Any) -> bool:
+    """Whether a function's answer to a batch names failed records."""
+    return isinstance(answer, dict) and bool(answer.get("batchItemFailures"))
+
+
+if __name__ == "__main__":
+    main()

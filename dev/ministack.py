@@ -1,0 +1,125 @@
+"""The emulator's process: started on loopback, stopped with everything that it started."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from dev.errors import EmulatorError, PortTakenError
+from dev.process import NO_AWS_FILES, REGION, ROOT, end_group
+
+HOST = "127.0.0.1"
+PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
+START_SECONDS = 60
+# On SIGTERM it saves what it holds.
+STOP_SECONDS = 60
+
+
+def choose_port(port: int) -> int:
+    """The port itself, or a free one for 0; PortTakenError where somebody listens already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise PortTakenError(port) from error
+        chosen: int = probe.getsockname()[1]
+        return chosen
+
+
+@contextlib.contextmanager
+def emulator(
+    port: int, *, state_dir: Path | None = None, auth: bool = True, log: Path | None = None
+) -> Iterator["Emulator"]:
+    """Run MiniStack for the length of the block; it is asked to start, and may not be ready yet."""
+    with tempfile.TemporaryDirectory(prefix="errata-local-", ignore_cleanup_errors=True) as scratch:
+        running = Emulator(port, Path(scratch), state_dir, auth, log)
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+class Emulator:
+    """A MiniStack process, which listens on loopback alone."""
+
+    def __init__(
+        self, port: int, scratch: Path, state_dir: Path | None, auth: bool, log: Path | None
+    ) -> None:
+        self.endpoint_url = f"http://{HOST}:{port}"
+        self.log = log or scratch / "ministack.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("w") as log_file:
+            self._process = subprocess.Popen(
+                # -P: the folder dev/ is not a place to import from.
+                [PYTHON, "-P", ROOT / "dev" / "emulator.py"],
+                cwd=scratch,
+                env=server_environment(port, scratch, state_dir, auth),
+                # Held open and never written to: it closes with this process.
+                stdin=subprocess.PIPE,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                text=True,
+            )
+
+    def wait_until_ready(self) -> None:
+        """Return once it answers; EmulatorError if it does not within a minute."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            self.check()
+            with contextlib.suppress(urllib.error.URLError, TimeoutError, ConnectionError):
+                urllib.request.urlopen(f"{self.endpoint_url}/_ministack/health", timeout=5).close()
+                return
+            time.sleep(0.1)
+        raise EmulatorError(f"MiniStack does not answer:\n{self.last_words()}")
+
+    def check(self) -> None:
+        """EmulatorError if it has ended on its own."""
+        if (code := self._process.poll()) is not None:
+            raise EmulatorError(f"MiniStack ended with code {code}:\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+    def stop(self) -> None:
+        """Let it save, then end whatever is left of its processes, the functions' among them."""
+        end_group(self._process, patience=STOP_SECONDS)
+        if self._process.stdin:
+            self._process.stdin.close()
+
+
+def server_environment(
+    port: int, scratch: Path, state_dir: Path | None, auth: bool
+) -> dict[str, str]:
+    """MiniStack's settings, and nothing of the caller's: it hands them all on to the functions."""
+    environment = {
+        **NO_AWS_FILES,
+        "PATH": os.defpath,
+        "HOME": str(scratch),
+        # It unpacks every function and its layer there, and leaves them behind.
+        "TMPDIR": str(scratch),
+        "LANG": "C.UTF-8",
+        "PYTHONNOUSERSITE": "1",
+        "LOG_LEVEL": "WARNING",
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "AUTH": "true" if auth else "false",
+        # These two listen on ports of their own, the first on every interface.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # It would tidy up containers at its start and end.
+        "DOCKER_HOST": f"unix://{scratch}/no-docker",
+        "S3_DATA_DIR": str((state_dir or scratch) / "s3"),
+    }
+    if state_dir:
+        environment |= {"PERSIST_STATE": "1", "STATE_DIR": str(state_dir), "S3_PERSIST": "1"}
+    return environment

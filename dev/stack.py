@@ -1,0 +1,175 @@
+"""A local stack to run things against: `with LocalStack() as stack: requests.post(stack.api_url)`."""
+
+import contextlib
+import os
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from dev import gateway
+from dev.build import OUTPUT, SAM, artifacts
+from dev.ministack import Emulator, choose_port, emulator
+from dev.process import CREDENTIALS, REGION, run_tool, tool_environment
+
+
+def say_nothing(line: str) -> None:
+    """Report no step."""
+
+
+class LocalStack:
+    """The template, deployed on this machine for the length of a `with` block.
+
+    `port` 0 takes a free one; with a `state_dir` everything is kept there between runs; `auth`
+    enforces the functions' IAM policies; `parameters` are the template's, by name; `say` is told
+    each step; `log` is where MiniStack writes. LocalStackError if it does not come up, and
+    nothing stays behind.
+    """
+
+    region = REGION
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        state_dir: Path | None = None,
+        auth: bool = True,
+        parameters: Mapping[str, str] | None = None,
+        stack_name: str = "errata-local",
+        say: Callable[[str], object] = say_nothing,
+        log: Path | None = None,
+    ) -> None:
+        self.stack_name = stack_name
+        self.outputs: dict[str, str] = {}
+        self._port = port
+        self._state_dir = state_dir
+        self._auth = auth
+        self._parameters = {"Architecture": architecture(platform.machine()), **(parameters or {})}
+        self._say = say
+        self._log = log
+        self._cleanup = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as cleanup:
+            self.emulator = self._start(cleanup)
+            with artifacts(self._say) as fingerprint:
+                self.emulator.wait_until_ready()
+                self._deploy(f"{fingerprint} {sorted(self._parameters.items())}")
+            self._cleanup = cleanup.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._cleanup.close()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where every AWS service answers; CREDENTIALS are its root user's."""
+        return self.emulator.endpoint_url
+
+    @property
+    def api_url(self) -> str:
+        """The base of every route, before `/api/ingest` and `/api.php`."""
+        # The form that needs no name resolution.
+        base = f"{self.endpoint_url}/_aws/execute-api/{self.outputs['ApiId']}"
+        return f"{base}/{stage_name(self.outputs['ApiUrl'])}"
+
+    def client(self, service: str, *, config: Config | None = None) -> Any:
+        """A boto3 client of the local AWS, whatever the caller's own AWS settings are."""
+        session = boto3.session.Session(
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.region,
+            botocore_session=botocore.session.Session(session_vars=NO_OWN_SETTINGS),
+        )
+        # boto3-stubs know a client by the literal name of its service only.
+        return session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep a value in the emulator, where it is kept or lost together with the data."""
+        self.client("ssm").put_parameter(
+            Name=self._memory(name), Value=value, Type="String", Overwrite=True
+        )
+
+    def recall(self, name: str) -> str | None:
+        """The value that `remember` kept."""
+        try:
+            answer = self.client("ssm").get_parameter(Name=self._memory(name))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ParameterNotFound":
+                raise
+            return None
+        value: str = answer["Parameter"]["Value"]
+        return value
+
+    def _memory(self, name: str) -> str:
+        return f"/errata/{self.stack_name}/{name}"
+
+    def _start(self, cleanup: contextlib.ExitStack) -> Emulator:
+        port = choose_port(self._port)
+        self._say(f"Starting local AWS on port {port} ...")
+        return cleanup.enter_context(
+            emulator(port, state_dir=self._state_dir, auth=self._auth, log=self._log)
+        )
+
+    def _deploy(self, build: str) -> None:
+        if self.recall("build") != build:
+            self._say("Deploying ...")
+            environment = tool_environment(self.endpoint_url, os.environ)
+            run_tool("sam deploy", self._deploy_command(), environment)
+            self.outputs = self._read_outputs()
+            self._complete_api()
+            self.remember("build", build)
+        self.outputs = self._read_outputs()
+
+    def _deploy_command(self) -> list[str | Path]:
+        # The config environment keeps the operator's own settings in samconfig.toml out of it.
+        command = [SAM, "deploy", "--config-env", "local", "--template", OUTPUT / "template.yaml"]
+        command += ["--stack-name", self.stack_name, "--resolve-s3", "--no-confirm-changeset"]
+        command += ["--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
+        overrides = [f"{name}={value}" for name, value in self._parameters.items()]
+        return [*command, "--parameter-overrides", *overrides]
+
+    def _read_outputs(self) -> dict[str, str]:
+        stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+
+    def _complete_api(self) -> None:
+        template = self.client("cloudformation").get_template(
+            StackName=self.stack_name, TemplateStage="Processed"
+        )["TemplateBody"]
+        gateway.complete(
+            self.client("apigateway", config=Config(parameter_validation=False)),
+            self.outputs["ApiId"],
+            stage_name(self.outputs["ApiUrl"]),
+            template["Resources"]["Api"]["Properties"]["Body"],
+        )
+
+
+# Each names neither a setting nor a variable to read, and then the value.
+NO_OWN_SETTINGS: dict[str, Any] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+
+
+def architecture(machine: str) -> str:
+    """Lambda's name of this machine's processor."""
+    return "arm64" if machine.lower() in {"arm64", "aarch64"} else "x86_64"
+
+
+def stage_name(api_url: str) -> str:
+    """The stage in the template's ApiUrl."""
+    return urlsplit(api_url).path.strip("/")

@@ -1,0 +1,44 @@
+"""Settings, read once from the environment that the template gives each function."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the data lies and how long it is kept.
+
+    Table names are empty where a function has no business with that table.
+    """
+
+    events_table: str
+    issues_table: str
+    projects_table: str
+    idempotency_table: str
+    retention_days: int
+    unmetered_key: str
+    digest_dead_letter_url: str
+    legacy_api: bool
+    legacy_auto_create: bool
+    legacy_read: bool
+    legacy_clear: bool
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process; `settings.cache_clear()` after the environment changed."""
+    env = os.environ.get
+    return Settings(
+        events_table=env("EVENTS_TABLE", ""),
+        issues_table=env("ISSUES_TABLE", ""),
+        projects_table=env("PROJECTS_TABLE", ""),
+        idempotency_table=env("IDEMPOTENCY_TABLE", ""),
+        retention_days=int(env("RETENTION_DAYS", "30")),
+        unmetered_key=env("UNMETERED_KEY", ""),
+        digest_dead_letter_url=env("DIGEST_DEAD_LETTER_URL", ""),
+        legacy_api=env("LEGACY_API", "on") == "on",
+        legacy_auto_create=env("LEGACY_AUTO_CREATE", "on") == "on",
+        legacy_read=env("LEGACY_READ", "on") == "on",
+        legacy_clear=env("LEGACY_CLEAR", "on") == "on",
+    )

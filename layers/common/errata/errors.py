@@ -1,0 +1,95 @@
+"""Every error that Errata raises on purpose.
+
+ErrataError
+├── Refused                 an answer to a caller; knows its HTTP status
+│   ├── Unauthorized        401  no key, or one that opens nothing
+│   ├── Forbidden           403  a revoked key at the legacy door; a door that is switched off
+│   ├── BodyTooLarge        413
+│   ├── Invalid             422  names every bad field
+│   ├── RateLimited         429  knows when to come back
+│   └── Unavailable         503  the store could not take it now; nothing was kept
+└── NotFound                an operator named a project, key, issue or event that does not exist
+"""
+
+
+class ErrataError(Exception):
+    """The root of the tree."""
+
+
+class Refused(ErrataError):
+    """A request that gets no.
+
+    `status` is the HTTP status; the message is for the caller and holds no secret.
+    """
+
+    status = 500
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Unauthorized(Refused):
+    """No key, or one that opens nothing."""
+
+    status = 401
+
+    @classmethod
+    def missing(cls) -> "Unauthorized":
+        """No key, an empty one, or one that is not a string."""
+        return cls("Missing or invalid API key.")
+
+    @classmethod
+    def unknown(cls) -> "Unauthorized":
+        """A key that belongs to no project, to another one, or was revoked."""
+        return cls("Invalid API key.")
+
+
+class Forbidden(Refused):
+    """A known caller who may not do this."""
+
+    status = 403
+
+
+class BodyTooLarge(Refused):
+    """A body beyond what one event may weigh."""
+
+    status = 413
+
+
+class Invalid(Refused):
+    """Bad input. `errors` maps each bad field to its complaints."""
+
+    status = 422
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        complaints = [text for texts in errors.values() for text in texts]
+        more = len(complaints) - 1
+        super().__init__(
+            complaints[0]
+            + (f" (and {more} more error{'s' if more > 1 else ''})" if more > 0 else "")
+        )
+        self.errors = errors
+
+
+class RateLimited(Refused):
+    """Too many requests. `retry_after` is in whole seconds, at least 1."""
+
+    status = 429
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many requests.")
+        self.retry_after = retry_after
+
+
+class Unavailable(Refused):
+    """The store could not take it now; nothing was kept, and the same request may succeed soon."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The service is busy. Nothing was stored; try again.")
+
+
+class NotFound(ErrataError):
+    """An operator named something that does not exist."""

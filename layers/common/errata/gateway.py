@@ -1,0 +1,83 @@
+"""API Gateway's proxy events and answers: what every handler needs of them, and nothing else.
+
+Source: "Lambda proxy integrations in API Gateway", input and output format (payload 1.0).
+"""
+
+import base64
+import json
+import logging
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from errata.errors import Invalid, RateLimited, Refused, Unavailable
+from errata.models.project import Caller
+
+type Event = dict[str, Any]
+type Answer = dict[str, Any]
+
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After,Idempotency-Replayed,Idempotency-Mismatch",
+}
+
+logger = logging.getLogger("errata")
+
+
+def headers(event: Event) -> dict[str, str]:
+    """The request's headers under lower-case names."""
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
+def query(event: Event) -> dict[str, str]:
+    """The query's parameters; of a repeated one the last."""
+    return event.get("queryStringParameters") or {}
+
+
+def body(event: Event) -> bytes:
+    """The bytes of the request's body."""
+    text: str = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        return base64.b64decode(text)
+    # "surrogatepass": a runner that could not decode a body must not make this one fail.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def caller(event: Event) -> Caller:
+    """Who calls, as the meter and the gateway know it; nothing that a client claims of itself."""
+    context = event["requestContext"]
+    identity = context["identity"]
+    meter = context["authorizer"]
+    metered = meter.get("metered") == "gateway" and bool(identity.get("apiKeyId"))
+    return Caller(meter, identity["sourceIp"], metered)
+
+
+def answer(status: int, content: str, extra: dict[str, str] | None = None) -> Answer:
+    """An answer with a JSON body, already written as text."""
+    return {
+        "statusCode": status,
+        "headers": {**_HEADERS, **extra} if extra else _HEADERS,
+        "body": content,
+    }
+
+
+def refusal(refused: Refused) -> Answer:
+    """The answer of the ingest and read APIs to a refused request."""
+    content: dict[str, Any] = {"message": refused.message}
+    if isinstance(refused, Invalid):
+        content["errors"] = refused.errors
+    return answer(refused.status, json.dumps(content), retry_after(refused))
+
+
+def retry_after(refused: Refused) -> dict[str, str]:
+    """The headers that tell when to come back, where that is known."""
+    if isinstance(refused, RateLimited):
+        return {"Retry-After": str(refused.retry_after)}
+    return {"Retry-After": "1"} if isinstance(refused, Unavailable) else {}
+
+
+def busy(error: BotoCoreError | ClientError) -> Unavailable:
+    """What a caller is told when the store fails: come back; the log says why."""
+    logger.error("the store failed", exc_info=error)
+    return Unavailable()

@@ -1,0 +1,37 @@
+"""Event ids: UUIDv7 (RFC 9562, section 5.7), so that they sort by the time they were minted."""
+
+import hashlib
+import os
+import re
+import time
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def now_ms() -> int:
+    """The time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def new_event_id(at_ms: int) -> str:
+    """A UUIDv7 minted at `at_ms`."""
+    random = os.urandom(10).hex()
+    variant = "89ab"[int(random[3], 16) & 3]
+    stamp = f"{at_ms:012x}"
+    return f"{stamp[:8]}-{stamp[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
+
+
+def floor_id(at_ms: int) -> str:
+    """A lower bound of every id minted at or after `at_ms`."""
+    stamp = f"{max(at_ms, 0):012x}"
+    return f"{stamp[:8]}-{stamp[8:]}-7000-8000-000000000000"
+
+
+def minted_ms(event_id: str) -> int:
+    """When an event id was minted, in milliseconds since the epoch."""
+    return int(event_id[:8] + event_id[9:13], 16)
+
+
+def issue_id(project_id: str, fingerprint: str) -> str:
+    """The id of the issue that a fingerprint leads to: the same on every computation."""
+    return hashlib.blake2s(f"{project_id}\0{fingerprint}".encode(), digest_size=16).hexdigest()

@@ -1,0 +1,51 @@
+"""Issues, releases and daily counters, as digest keeps them and readers see them."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Issue:
+    """All events of one fingerprint. Times are in milliseconds since the epoch.
+
+    `grouping` says what made the fingerprint (`client` or a version such as `v1`). `environments`
+    and `releases` map a name to its number of events; beyond `MAX_NAMES` the rarest are dropped.
+    `days` maps a day since the epoch to its number of events, for the last `MAX_DAYS`. `users` is
+    the registers of a HyperLogLog sketch (see `errata.models.sketch`).
+    """
+
+    id: str
+    fingerprint: str
+    grouping: str
+    title: str
+    culprit: str
+    level: str
+    exception_class: str
+    first_seen: int
+    first_event: str
+    last_seen: int = 0
+    last_event: str = ""
+    last_sequence: str = ""
+    count: int = 0
+    status: str = "open"
+    expires_at: int = 0
+    environments: dict[str, int] = field(default_factory=dict)
+    releases: dict[str, int] = field(default_factory=dict)
+    days: dict[str, int] = field(default_factory=dict)
+    users: bytes = b""
+
+
+@dataclass(slots=True)
+class Release:
+    """One distinct `release` value of a project. Times are in milliseconds since the epoch."""
+
+    release: str
+    first_seen: int
+    last_seen: int
+    events: int = 0
+    issues_opened: int = 0
+    open_issues: int = 0
+    expires_at: int = 0
+
+
+MAX_NAMES = 30
+MAX_DAYS = 30

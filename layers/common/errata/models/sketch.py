@@ -1,0 +1,44 @@
+"""How many distinct users: a HyperLogLog sketch of a fixed 512 registers.
+
+Source: Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog" (2007). The standard error is
+1.04 / sqrt(512) = 4.6 %; up to some 1,200 users linear counting takes over, and small numbers are
+all but exact. A library for it would bring numpy into the layer.
+"""
+
+import hashlib
+import math
+import zlib
+from collections.abc import Iterable
+
+REGISTERS = 512
+STANDARD_ERROR = 1.04 / math.sqrt(REGISTERS)
+_INDEX_BITS = 9
+_REST_BITS = 64 - _INDEX_BITS
+_ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
+
+
+def add(sketch: bytes, identities: Iterable[str]) -> bytes:
+    """The sketch with these identities too; `b""` is the empty sketch."""
+    registers = bytearray(zlib.decompress(sketch)) if sketch else bytearray(REGISTERS)
+    changed = False
+    for identity in identities:
+        digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=8).digest()
+        value = int.from_bytes(digest)
+        index, rest = value >> _REST_BITS, value & ((1 << _REST_BITS) - 1)
+        rank = _REST_BITS - rest.bit_length() + 1
+        if rank > registers[index]:
+            registers[index] = rank
+            changed = True
+    return zlib.compress(registers) if changed else sketch
+
+
+def estimate(sketch: bytes) -> int:
+    """About how many distinct identities were added."""
+    if not sketch:
+        return 0
+    registers = zlib.decompress(sketch)
+    empty = registers.count(0)
+    raw = _ALPHA * REGISTERS**2 / math.fsum(2.0**-rank for rank in registers)
+    if raw <= 2.5 * REGISTERS and empty:
+        return round(REGISTERS * math.log(REGISTERS / empty))
+    return round(raw)

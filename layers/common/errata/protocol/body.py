@@ -1,0 +1,99 @@
+"""From the bytes of a request body to JSON values. No field of any protocol is known here."""
+
+import re
+import zlib
+from typing import Any
+
+from pydantic_core import from_json
+
+from errata.errors import BodyTooLarge, Invalid
+
+# The largest event that is accepted, in bytes of JSON.
+MAX_JSON_BYTES = 1024 * 1024
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_TOO_LARGE = f"The body is larger than {MAX_JSON_BYTES} bytes."
+# One escape of a JSON string at a time, so that an escaped backslash never starts another escape.
+_ESCAPE = re.compile(
+    rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+def decompress(body: bytes, content_encoding: str = "") -> bytes:
+    """The body without its gzip or deflate coding.
+
+    API Gateway undoes a declared coding and other runners do not, so the bytes decide: no JSON
+    text starts like gzip or zlib. `content_encoding` matters for raw deflate alone, which has no
+    mark of its own.
+
+    Raises:
+        BodyTooLarge: more than `MAX_JSON_BYTES` came out; unpacking stops there.
+        Invalid: the compressed data is broken or cut short.
+    """
+    if body.startswith(_GZIP_MAGIC):
+        return _inflate(body, 16 + zlib.MAX_WBITS)
+    if len(body) > 1 and body[0] & 0x0F == 8 and body[0] != 0x20 and not _header_check(body):
+        return _inflate(body, zlib.MAX_WBITS)
+    if content_encoding.strip().lower() == "deflate" and not body.lstrip().startswith((b"{", b"[")):
+        return _inflate(body, -zlib.MAX_WBITS)
+    if len(body) > MAX_JSON_BYTES:
+        raise BodyTooLarge(_TOO_LARGE)
+    return body
+
+
+def _header_check(body: bytes) -> int:
+    """Zero when the first two bytes are a zlib header (RFC 1950, section 2.2)."""
+    return (body[0] << 8 | body[1]) % 31
+
+
+def _inflate(body: bytes, window: int) -> bytes:
+    parts: list[bytes] = []
+    room = MAX_JSON_BYTES
+    try:
+        while body:
+            # A gzip file may hold several members (RFC 1952, section 2.2).
+            unpacker = zlib.decompressobj(window)
+            parts.append(unpacker.decompress(body, room + 1))
+            room -= len(parts[-1])
+            if room < 0:
+                raise BodyTooLarge(_TOO_LARGE)
+            if not unpacker.eof:
+                raise zlib.error("cut short")
+            body = unpacker.unused_data if window > zlib.MAX_WBITS else b""
+    except zlib.error as error:
+        raise Invalid({"body": ["The compressed body is broken or cut short."]}) from error
+    return b"".join(parts)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body holds.
+
+    Lone surrogates, which JavaScript's `JSON.stringify` writes for a text cut in the middle of a
+    character, become U+FFFD rather than losing the event; of a repeated key the last one counts.
+
+    Raises:
+        Invalid: not JSON (NaN and Infinity are not), or not an object.
+    """
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        value = _parse_mended(body, error)
+    if type(value) is not dict:
+        raise Invalid({"body": ["The body must be a JSON object."]})
+    return value
+
+
+def _parse_mended(body: bytes, error: ValueError) -> Any:
+    mended = _ESCAPE.sub(_mend, body.removeprefix(b"\xef\xbb\xbf"))
+    if mended != body:
+        try:
+            return from_json(mended, allow_inf_nan=False)
+        except ValueError as still:
+            error = still
+    raise Invalid({"body": [f"The body is not valid JSON: {error}."]}) from error
+
+
+def _mend(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape[2] else escape[0]

@@ -1,0 +1,167 @@
+"""The body of `POST /api/ingest` (spec/ingest-api, "Body of an ingest"), into event fields."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypedDict
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+
+from errata.errors import Invalid
+
+MAX_BREADCRUMBS = 50
+MAX_KEY_LENGTH = 255
+
+type Text = str | None
+type Scalar = str | int | float | None
+
+
+class User(TypedDict, total=False):
+    """Who met the error; merged into `context.user`."""
+
+    id: Scalar
+    email: Text
+    username: Text
+    name: Text
+    ip_address: Text
+
+
+class Breadcrumb(TypedDict, total=False):
+    """What happened before the error."""
+
+    type: Text
+    category: Text
+    message: Text
+    level: Text
+    timestamp: Scalar
+    data: dict[str, Any] | None
+
+
+class Body(TypedDict, total=False):
+    """The fields of an event as a client sends them; null is the same as absent."""
+
+    message: Text
+    exception_class: Text
+    level: Literal["error", "warning", "info", "debug"] | None
+    file: Text
+    line: int | None
+    stack_trace: Text
+    context: dict[str, Any] | None
+    url: Text
+    environment: Text
+    release: Text
+    server_name: Text
+    user: User | None
+    breadcrumbs: Annotated[list[Breadcrumb], Field(max_length=MAX_BREADCRUMBS)] | None
+    timestamp: Text
+    fingerprint: Annotated[str, StringConstraints(min_length=1)] | None
+    source_map_url: Text
+    source_map: Text
+    minified_stack: Text
+
+
+FIELDS = tuple(Body.__annotations__)
+_validate = TypeAdapter(Body).validator.validate_python
+
+# What pydantic finds wrong, in the words of JSON rather than of Python.
+_COMPLAINTS = {
+    "dict_type": "must be an object",
+    "list_type": "must be an array",
+    "literal_error": "must be error, warning, info or debug",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a string",
+    "too_long": f"must not have more than {MAX_BREADCRUMBS} items",
+}
+_NOT_AN_INTEGER = "must be an integer"
+_NOT_A_SCALAR = "must be a string or a number"
+# The names that pydantic adds to a location for the members of `Scalar`.
+_SCALAR_MEMBERS = {"str", "int", "float"}
+
+
+def parse(sent: dict[str, Any]) -> dict[str, Any]:
+    """The event's fields, checked; absent and null ones left out, `user` merged into `context`.
+
+    Raises:
+        Invalid: names every bad field.
+    """
+    try:
+        event: dict[str, Any] = _validate(sent)
+    except ValidationError as error:
+        raise Invalid(_complaints(error) | _beyond_types(sent)) from None
+    errors = _beyond_types(event)
+    if type(sent.get("line")) is bool:
+        errors["line"] = [f"The line field {_NOT_AN_INTEGER}."]
+    if errors:
+        raise Invalid(errors)
+    event = {name: value for name, value in event.items() if value is not None}
+    event.setdefault("level", "error")
+    user = event.pop("user", None)
+    if user:
+        context = event.setdefault("context", {})
+        known = context.get("user")
+        given = {name: value for name, value in user.items() if value is not None}
+        context["user"] = {**known, **given} if isinstance(known, dict) else given
+    return event
+
+
+def _complaints(error: ValidationError) -> dict[str, list[str]]:
+    errors: dict[str, list[str]] = {}
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        path = problem["loc"]
+        rule = _COMPLAINTS.get(problem["type"], _NOT_AN_INTEGER)
+        if len(path) > 1 and path[-1] in _SCALAR_MEMBERS:
+            path, rule = path[:-1], _NOT_A_SCALAR
+        name = ".".join(map(str, path))
+        errors[name] = [f"The {name} field {rule}."]
+    return errors
+
+
+def _beyond_types(event: dict[str, Any]) -> dict[str, list[str]]:
+    """The rules that a type cannot say; a field of another type is left to `_complaints`."""
+    get = event.get
+    errors = {}
+    if get("message") in (None, "") and get("exception_class") in (None, ""):
+        rule = "One of message and exception_class is required."
+        errors = {"message": [rule], "exception_class": [rule]}
+    timestamp = get("timestamp")
+    if isinstance(timestamp, str) and not _is_iso_8601(timestamp):
+        errors["timestamp"] = ["The timestamp field must be a date and time in ISO 8601."]
+    url = get("source_map_url")
+    if isinstance(url, str) and not _is_url(url):
+        errors["source_map_url"] = ["The source_map_url field must be a valid URL."]
+    return errors
+
+
+def _is_iso_8601(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return bool(parts.scheme and parts.netloc) and not any(c.isspace() for c in text)
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """The value of an `Idempotency-Key` header, None without one.
+
+    Raises:
+        Invalid: not 1 to 255 characters, or with control characters.
+    """
+    if header is None:
+        return None
+    if not 1 <= len(header) <= MAX_KEY_LENGTH or not header.isprintable():
+        raise Invalid(
+            {
+                "Idempotency-Key": [
+                    f"Idempotency-Key should be 1 to {MAX_KEY_LENGTH} characters"
+                    " without control characters."
+                ]
+            }
+        )
+    return header

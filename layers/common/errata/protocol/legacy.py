@@ -1,0 +1,135 @@
+"""The bodies of `api.php` (spec/legacy-api): what a script sends, and how its errors read back."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from errata.errors import Invalid
+from errata.models.event import Fields
+from errata.models.ids import minted_ms
+
+MAX_HASH_LENGTH = 256
+MAX_LEVEL_LENGTH = 200
+
+_REQUEST_TEXTS = ("method", "url")
+# `ValueError`, `App\\Http\\NotFoundException`, `java.lang.IllegalStateException`, `Foo::Bar`
+_CLASS_NAME = re.compile(r"\\?[A-Za-z_]\w*(?:(?:\\|\.|::)[A-Za-z_]\w*)*")
+_CLASS_ENDING = re.compile(r"\w(Error|Exception|Fault|Failure|Interrupt|Iteration|Exit|Warning)$")
+_SEVERITIES: tuple[tuple[Literal["debug", "info", "warning"], tuple[str, ...]], ...] = (
+    ("debug", ("debug", "trace", "verbose")),
+    ("warning", ("warn",)),
+    ("info", ("info", "notice", "deprecat", "strict", "log")),
+)
+
+
+def project_key(sent: dict[str, Any]) -> str:
+    """The project key of a submission.
+
+    Raises:
+        Invalid: missing, not a string, empty or too long.
+    """
+    value = sent.get("hash")
+    if value is None:
+        raise Invalid({"hash": ["hash is required"]})
+    if not isinstance(value, str) or not value:
+        raise Invalid({"hash": ["hash must be a non-empty string"]})
+    if len(value) > MAX_HASH_LENGTH:
+        raise Invalid({"hash": [f"hash must not be longer than {MAX_HASH_LENGTH} characters"]})
+    return value
+
+
+def parse(sent: dict[str, Any]) -> Fields:
+    """The event's fields: the contract's own under `legacy`, and what they mean for an event.
+
+    Raises:
+        Invalid: names every bad field.
+    """
+    errors: dict[str, list[str]] = {}
+    for name in ("level", "message"):
+        if sent.get(name) is None:
+            errors[name] = [f"{name} is required"]
+    for name in ("level", "message", "file", "hostname"):
+        if sent.get(name) is not None and not isinstance(sent[name], str):
+            errors[name] = [f"{name} must be a string"]
+    level = sent.get("level")
+    if isinstance(level, str) and not 1 <= len(level) <= MAX_LEVEL_LENGTH:
+        errors["level"] = [f"level must be 1 to {MAX_LEVEL_LENGTH} characters"]
+    if sent.get("line") is not None and type(sent["line"]) is not int:
+        errors["line"] = ["line must be an integer"]
+    request = sent.get("request")
+    if request is not None and not isinstance(request, dict):
+        errors["request"] = ["request must be an object"]
+    elif request:
+        for name in _REQUEST_TEXTS:
+            if request.get(name) is not None and not isinstance(request[name], str):
+                errors[f"request.{name}"] = [f"request.{name} must be a string"]
+    if errors:
+        raise Invalid(errors)
+    return _to_event(sent, sent["level"], request or {})
+
+
+def _to_event(sent: dict[str, Any], level: str, request: dict[str, Any]) -> Fields:
+    fields: Fields = {
+        "message": sent["message"],
+        "exception_class": exception_class(level),
+        "level": severity(level),
+        "file": sent.get("file"),
+        "line": sent.get("line"),
+        "server_name": sent.get("hostname"),
+        "url": request.get("url"),
+        "legacy": {"level": level},
+    }
+    kept = {name: request.get(name) for name in ("method", "url", "get", "post")}
+    if any(value is not None for value in kept.values()):
+        fields["context"] = {"request": kept}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def severity(level: str) -> Literal["error", "warning", "info", "debug"]:
+    """What a free-text level means among the four severities; in doubt, an error."""
+    lowered = level.lower()
+    if not lowered.rstrip().endswith(("error", "exception")):
+        for name, signs in _SEVERITIES:
+            if any(sign in lowered for sign in signs):
+                return name
+    return "error"
+
+
+def exception_class(level: str) -> str | None:
+    """The level, if it is the name of an exception's class; `Error` and `Warning` alone are not."""
+    qualified = any(mark in level for mark in ("\\", ".", "::"))
+    if _CLASS_NAME.fullmatch(level) and (qualified or _CLASS_ENDING.search(level)):
+        return level
+    return None
+
+
+def to_error(legacy_id: int, event_id: str, fields: Fields) -> dict[str, Any]:
+    """An error as `action=errors` answers it; what was not sent is null."""
+    request = (fields.get("context") or {}).get("request") or {}
+    received = datetime.fromtimestamp(minted_ms(event_id) / 1000, UTC)
+    return {
+        "id": legacy_id,
+        "level": fields["legacy"]["level"],
+        "message": fields.get("message"),
+        "file": fields.get("file"),
+        "line": fields.get("line"),
+        "url": fields.get("url"),
+        "method": request.get("method"),
+        "get_params": request.get("get"),
+        "post_params": request.get("post"),
+        "hostname": fields.get("server_name"),
+        "received_at": f"{received:%Y-%m-%d %H:%M:%S}",
+    }
+
+
+def since(text: str | None) -> int:
+    """The `since` of a poller.
+
+    Raises:
+        Invalid: not a whole number from 0 on.
+    """
+    if text is None or text == "":
+        return 0
+    if not text.isdecimal() or not text.isascii() or len(text) > 12:
+        raise Invalid({"since": ["since must be a whole number from 0 on"]})
+    return int(text)

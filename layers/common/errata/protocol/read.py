@@ -1,0 +1,125 @@
+"""The query of `GET /api/projects/{id}/events`, and the events in its answer."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from errata.errors import Invalid
+from errata.models.event import Fields
+from errata.models.ids import UUID, minted_ms
+from errata.protocol.ingest import FIELDS
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+LEVELS = ("error", "warning", "info", "debug")
+_TEXT_FILTERS = ("environment", "release", "fingerprint")
+# A plus that was not percent-encoded arrives as a space.
+_SPACE_FOR_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a reader asked for; None where nothing was said. Times in milliseconds, inclusive."""
+
+    limit: int = DEFAULT_LIMIT
+    before: str | None = None  # only events with a smaller id: where the last page ended
+    environment: str | None = None
+    release: str | None = None
+    level: str | None = None
+    fingerprint: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+def parse(query: Mapping[str, str]) -> Filters:
+    """The filters of a query. Unknown parameters are ignored.
+
+    Raises:
+        Invalid: names every bad filter.
+    """
+    errors: dict[str, list[str]] = {}
+    values: dict[str, Any] = {}
+    for name in _TEXT_FILTERS:
+        if name in query:
+            values[name] = query[name]
+            if not query[name]:
+                errors[name] = [f"The {name} filter must not be empty."]
+    if "level" in query:
+        values["level"] = query["level"]
+        if query["level"] not in LEVELS:
+            errors["level"] = ["The level filter must be error, warning, info or debug."]
+    for name in ("since", "until"):
+        if name in query:
+            values[name] = _milliseconds(query[name])
+            if values[name] is None:
+                errors[name] = [f"The {name} filter must be a date and time in ISO 8601."]
+    if "limit" in query:
+        limit = query["limit"]
+        values["limit"] = int(limit) if limit.isdecimal() and len(limit) < 4 else 0
+        if not 1 <= values["limit"] <= MAX_LIMIT:
+            errors["limit"] = [f"The limit must be a number from 1 to {MAX_LIMIT}."]
+    if query.get("cursor"):
+        values["before"] = _from_cursor(query["cursor"])
+        if values["before"] is None:
+            errors["cursor"] = ["The cursor is not one that this API gave."]
+    if errors:
+        raise Invalid(errors)
+    return Filters(**values)
+
+
+def to_cursor(event_id: str) -> str:
+    """The cursor of the page that ends with this event."""
+    return base64.urlsafe_b64encode(event_id.encode()).decode()
+
+
+def _from_cursor(cursor: str) -> str | None:
+    try:
+        event_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    return event_id if UUID.fullmatch(event_id) else None
+
+
+def _milliseconds(text: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text.strip()))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return round(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso(at_ms: int) -> str:
+    """A time in ISO 8601, UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_event(
+    project_id: str, event_id: str, issue_id: str, fields: Fields, legacy_id: int | None = None
+) -> dict[str, Any]:
+    """An event as the API answers it: every field of the contract, null where nothing was sent.
+
+    `user` repeats `context.user`; `legacy` tells the number and level that the legacy API knows.
+    """
+    received_at = iso(minted_ms(event_id))
+    event: dict[str, Any] = {
+        "id": event_id,
+        "project_id": project_id,
+        "issue_id": issue_id,
+        "received_at": received_at,
+        **{name: fields.get(name) for name in FIELDS},
+        "grouping": fields.get("grouping", "client"),
+        "trimmed": fields.get("trimmed", []),
+    }
+    event["timestamp"] = event["timestamp"] or received_at
+    context = fields.get("context") or {}
+    event["user"] = context.get("user") if isinstance(context.get("user"), dict) else None
+    if legacy_id is not None:
+        event["legacy"] = {"id": legacy_id, "level": fields.get("legacy", {}).get("level")}
+    return event

@@ -1,0 +1,127 @@
+"""DynamoDB's typed attribute values, and back; and the loops that every batch call needs."""
+
+import random
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from errata.errors import Unavailable
+from errata.store import clients
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+type Item = dict[str, Any]
+
+BATCH_GET = 100
+BATCH_WRITE = 25
+_ATTEMPTS = 6
+
+
+def write(value: Any) -> dict[str, Any]:
+    """One attribute value; a mapping becomes a map of its values. Source: DynamoDB API."""
+    match value:
+        case str():
+            return {"S": value}
+        case bytes():
+            return {"B": value}
+        case int() | float():
+            return {"N": str(value)}
+        case dict():
+            return {"M": {name: write(inner) for name, inner in value.items()}}
+    raise TypeError(f"no attribute type for {type(value).__name__}")
+
+
+def write_all(values: Item) -> Item:
+    """An item of plain values, typed; None is left out."""
+    return {name: write(value) for name, value in values.items() if value is not None}
+
+
+def read(value: dict[str, Any]) -> Any:
+    """The plain value of an attribute: str, bytes, int, or a dict of them."""
+    ((kind, inner),) = value.items()
+    match kind:
+        case "N":
+            return int(inner)
+        case "M":
+            return {name: read(each) for name, each in inner.items()}
+    return inner
+
+
+def read_all(item: Item) -> Item:
+    """An item's plain values."""
+    return {name: read(value) for name, value in item.items()}
+
+
+def query(**request: Any) -> Iterator[Item]:
+    """Every item of a query, page after page, typed as DynamoDB answers."""
+    typed: QueryInputTypeDef = request  # type: ignore[assignment]  # the callers are typed by use
+    while True:
+        page = clients.dynamodb().query(**typed)
+        yield from page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        typed["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def batch_get(table: str, keys: list[Item]) -> list[Item]:
+    """The items that exist under these keys, read consistently, in no order.
+
+    Raises:
+        Unavailable: DynamoDB left keys unread after several tries.
+    """
+    found: list[Item] = []
+    for start in range(0, len(keys), BATCH_GET):
+        pending = keys[start : start + BATCH_GET]
+        for attempt in range(_ATTEMPTS):
+            answer = clients.dynamodb().batch_get_item(
+                RequestItems={table: {"Keys": pending, "ConsistentRead": True}}
+            )
+            found += answer["Responses"].get(table, [])
+            unread: Item = answer.get("UnprocessedKeys", {})
+            if table not in unread:
+                break
+            pending = unread[table]["Keys"]
+            back_off(attempt)
+        else:
+            raise Unavailable
+    return found
+
+
+def batch_delete(table: str, keys: list[Item]) -> None:
+    """Delete these keys, existing or not.
+
+    Raises:
+        Unavailable: DynamoDB left keys undeleted after several tries.
+    """
+    for start in range(0, len(keys), BATCH_WRITE):
+        pending: Any = [{"DeleteRequest": {"Key": k}} for k in keys[start : start + BATCH_WRITE]]
+        for attempt in range(_ATTEMPTS):
+            answer = clients.dynamodb().batch_write_item(RequestItems={table: pending})
+            pending = answer.get("UnprocessedItems", {}).get(table, [])
+            if not pending:
+                break
+            back_off(attempt)
+        else:
+            raise Unavailable
+
+
+def back_off(attempt: int, base: float = 0.02, most: float = 1.0) -> None:
+    """Wait before another try: exponential, with full jitter."""
+    time.sleep(random.uniform(0, min(most, base * 2**attempt)))  # noqa: S311 - not a secret
+
+
+def code(error: ClientError) -> str:
+    """The error's code, as DynamoDB names it."""
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def cancellation(error: ClientError) -> list[dict[str, Any]]:
+    """Why each action of a cancelled transaction failed: `Code`, and `Item` where one was asked.
+
+    Empty when the error is not a cancelled transaction.
+    """
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    return reasons if code(error) == "TransactionCanceledException" else []

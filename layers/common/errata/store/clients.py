@@ -1,0 +1,42 @@
+"""The AWS clients, made once a process and on first use. Nothing here contacts AWS by itself."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_sqs.client import SQSClient
+
+# DynamoDB answers in milliseconds or is in trouble: fail while there is time left to try again.
+_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    # Our own tests hold the shape of every request; checking it again costs each event.
+    parameter_validation=False,
+)
+
+
+@cache
+def _client(service: str) -> Any:
+    return botocore.session.get_session().create_client(service, config=_CONFIG)
+
+
+def dynamodb() -> "DynamoDBClient":
+    """The DynamoDB client."""
+    client: DynamoDBClient = _client("dynamodb")
+    return client
+
+
+def sqs() -> "SQSClient":
+    """The SQS client."""
+    client: SQSClient = _client("sqs")
+    return client
+
+
+def forget() -> None:
+    """Drop the clients, for a process that changes its account, region or endpoint."""
+    _client.cache_clear()

@@ -1,0 +1,422 @@
+"""EventsTable: the log. Everything else is a projection of it.
+
+| item | pk | sk | attributes |
+|---|---|---|---|
+| event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
+| legacy number | `12#legacy` | `000000000001` | event, ttl |
+| legacy counter | `12#state` | `counter` | last_id |
+| boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, also |
+
+An event: `issue` is `12#<issue id>` and `release` is `12#<hash of the release>`, the partitions of
+the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `ttl` in seconds.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.models.event import Fields, unpack
+from errata.models.ids import floor_id, minted_ms
+from errata.store import clients, idempotency
+from errata.store.attributes import (
+    Item,
+    batch_delete,
+    batch_get,
+    cancellation,
+    query,
+    read,
+    read_all,
+    write_all,
+)
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event as it lies in the table; `fields` is what was sent, unpacked."""
+
+    project_id: str
+    id: str
+    issue_id: str
+    expires_at: int  # seconds since the epoch
+    fields: Fields
+    legacy_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """What `clear` has put out of sight. The default has cleared nothing.
+
+    Gone is every legacy error up to `legacy_through`, every other event with an id below `through`,
+    and those in `also`, which were stored within the seconds before the clear, when ids and the
+    order of storing may disagree. `generation` counts the clears; issues belong to one.
+    """
+
+    generation: int = 0
+    through: str = ""
+    legacy_through: int = 0
+    also: frozenset[str] = frozenset()
+
+    def hides(self, event_id: str, legacy_id: int | None) -> bool:
+        """Whether an event was cleared."""
+        if legacy_id is not None:
+            return legacy_id <= self.legacy_through
+        return event_id < self.through or event_id in self.also
+
+
+class Conflict(Exception):
+    """Another writer moved the legacy counter first; `last_id` is where it stands, if known."""
+
+    def __init__(self, last_id: int | None) -> None:
+        super().__init__(last_id)
+        self.last_id = last_id
+
+
+# ------------------------------------------------------------------ writing
+
+
+def item(
+    project_id: str, event_id: str, issue_id: str, release: str | None, payload: bytes, ttl: int
+) -> Item:
+    """An event's item. `ttl` is the second after which it is gone."""
+    typed: Item = {
+        "pk": {"S": project_id},
+        "sk": {"S": event_id},
+        "issue": {"S": f"{project_id}#{issue_id}"},
+        "payload": {"B": payload},
+        "ttl": {"N": str(ttl)},
+    }
+    if release:
+        typed["release"] = {"S": release_partition(project_id, release)}
+    return typed
+
+
+def release_partition(project_id: str, release: str) -> str:
+    """Where the index by_release keeps a release; hashed, since a key holds 2,048 bytes at most."""
+    return f"{project_id}#{release_hash(release)}"
+
+
+def release_hash(release: str) -> str:
+    """The name of a release in keys."""
+    return hashlib.blake2s(release.encode(), digest_size=12).hexdigest()
+
+
+def put(event: Item) -> None:
+    """Store an event. Access pattern E1."""
+    clients.dynamodb().put_item(TableName=settings().events_table, Item=event)
+
+
+def put_once(event: Item, record: Any) -> idempotency.Answered | None:
+    """Store an event and the record of its Idempotency-Key, or neither. Access pattern E2.
+
+    Returns None when stored, else the record that was there before.
+
+    Raises:
+        ClientError: `TransactionCanceledException` when another writer of the same key is at it.
+    """
+    try:
+        clients.dynamodb().transact_write_items(
+            TransactItems=[record, {"Put": {"TableName": settings().events_table, "Item": event}}]
+        )
+    except ClientError as error:
+        reasons = cancellation(error)
+        if reasons and reasons[0]["Code"] == "ConditionalCheckFailed":
+            return idempotency.answered(reasons[0]["Item"])
+        raise
+    return None
+
+
+def put_legacy(event: Item, legacy_id: int) -> None:
+    """Move the counter to `legacy_id` and store that event under it, or neither. Pattern E3.
+
+    Raises:
+        Conflict: the counter did not stand at `legacy_id - 1`, or another writer is at it.
+    """
+    table = settings().events_table
+    project_id = event["pk"]["S"]
+    number = {
+        "pk": {"S": f"{project_id}#legacy"},
+        "sk": {"S": _padded(legacy_id)},
+        "event": event["sk"],
+        "ttl": event["ttl"],
+    }
+    counter = {
+        "TableName": table,
+        "Key": _state_key(project_id, "counter"),
+        "UpdateExpression": "SET last_id = :new",
+        "ConditionExpression": (
+            "last_id = :old" if legacy_id > 1 else "attribute_not_exists(last_id)"
+        ),
+        "ExpressionAttributeValues": write_all(
+            {":new": legacy_id} | ({":old": legacy_id - 1} if legacy_id > 1 else {})
+        ),
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    typed = {**event, "legacy_id": {"N": str(legacy_id)}}
+    try:
+        clients.dynamodb().transact_write_items(
+            TransactItems=[
+                {"Update": counter},  # type: ignore[typeddict-item]
+                {"Put": {"TableName": table, "Item": typed}},
+                {"Put": {"TableName": table, "Item": number}},
+            ]
+        )
+    except ClientError as error:
+        reasons = cancellation(error)
+        if not reasons:
+            raise
+        if reasons[0]["Code"] == "ConditionalCheckFailed":
+            raise Conflict(read(reasons[0].get("Item", {}).get("last_id", {"N": "0"}))) from error
+        if any(reason["Code"] == "TransactionConflict" for reason in reasons):
+            raise Conflict(None) from error
+        raise
+
+
+# ------------------------------------------------------------------ reading
+
+
+def newest_first(project_id: str, low: str, high: str, page: int) -> Iterator[Stored]:
+    """A project's events with `low` <= id < `high`, read consistently, `page` at a time.
+
+    Access pattern E4.
+    """
+    for found in query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
+        ScanIndexForward=False,
+        ConsistentRead=True,
+        Limit=page,
+    ):
+        if found["sk"]["S"] != high:
+            yield stored(found)
+
+
+def newest_first_in_index(
+    index: str, partition: str, low: str, high: str, page: int
+) -> Iterator[Stored]:
+    """The events of an issue or a release with `low` <= id < `high`; the index lags by moments.
+
+    `index` is by_issue (access pattern E5) or by_release (E6); `partition` its key; `page` how
+    many events to fetch at a time.
+    """
+    attribute = index.removeprefix("by_")
+    keys = query(
+        TableName=settings().events_table,
+        IndexName=index,
+        KeyConditionExpression="#partition = :partition AND sk BETWEEN :low AND :high",
+        ExpressionAttributeNames={"#partition": attribute},
+        ExpressionAttributeValues=write_all({":partition": partition, ":low": low, ":high": high}),
+        ScanIndexForward=False,
+        Limit=page,
+    )
+    pending: list[str] = []
+    project_id = partition.split("#")[0]
+    for found in keys:
+        if found["sk"]["S"] != high:
+            pending.append(found["sk"]["S"])
+        if len(pending) == page:
+            yield from by_ids(project_id, pending)
+            pending = []
+    yield from by_ids(project_id, pending)
+
+
+def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
+    """These events, those that exist, in the order asked for. Access pattern E7."""
+    wanted = list(event_ids)
+    keys = [write_all({"pk": project_id, "sk": event_id}) for event_id in wanted]
+    found = {item["sk"]["S"]: item for item in batch_get(settings().events_table, keys)}
+    return [stored(found[event_id]) for event_id in wanted if event_id in found]
+
+
+def stored(found: Item) -> Stored:
+    """The event in an item, typed as DynamoDB answers. A stream's image needs its payload decoded.
+
+    Raises:
+        KeyError, ValueError, zlib.error: it is not an event that Errata stored.
+    """
+    return Stored(
+        project_id=found["pk"]["S"],
+        id=found["sk"]["S"],
+        issue_id=found["issue"]["S"].rpartition("#")[2],
+        expires_at=int(found["ttl"]["N"]),
+        fields=unpack(found["payload"]["B"]),
+        legacy_id=int(found["legacy_id"]["N"]) if "legacy_id" in found else None,
+    )
+
+
+def legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Iterator[tuple[int, str]]:
+    """Legacy numbers above `since` and their event ids, ascending, consistently.
+
+    Only those that have not expired, with ids from `oldest` on. Access pattern E8.
+    """
+    for found in query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :legacy AND sk > :since",
+        ExpressionAttributeValues=write_all(
+            {
+                ":legacy": f"{project_id}#legacy",
+                ":since": _padded(since),
+                ":now": now_s,
+                ":oldest": oldest,
+            }
+        ),
+        FilterExpression="#ttl > :now AND #event >= :oldest",
+        ExpressionAttributeNames={"#ttl": "ttl", "#event": "event"},
+        ConsistentRead=True,
+    ):
+        yield int(found["sk"]["S"]), found["event"]["S"]
+
+
+# ------------------------------------------------------------------ clear
+
+
+def boundary(project_id: str) -> Boundary:
+    """What `clear` has put out of sight, read consistently. Access pattern E9."""
+    return boundaries([project_id])[project_id]
+
+
+def boundaries(project_ids: Iterable[str]) -> dict[str, Boundary]:
+    """The boundaries of several projects, read consistently. Access pattern E9."""
+    wanted = dict.fromkeys(project_ids, Boundary())
+    keys = [_state_key(project_id, "clear") for project_id in wanted]
+    for found in batch_get(settings().events_table, keys):
+        wanted[found["pk"]["S"].removesuffix("#state")] = _to_boundary(found)
+    return wanted
+
+
+def last_legacy_id(project_id: str) -> int:
+    """Where the legacy counter stands, read consistently. Access pattern E10."""
+    answer = clients.dynamodb().get_item(
+        TableName=settings().events_table,
+        Key=_state_key(project_id, "counter"),
+        ConsistentRead=True,
+    )
+    return read(answer["Item"]["last_id"]) if "Item" in answer else 0  # type: ignore[arg-type]
+
+
+def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
+    """Ids, with legacy numbers, of the events from `low` on, read consistently. Pattern E11."""
+    found = query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :project AND sk >= :low",
+        ExpressionAttributeValues=write_all({":project": project_id, ":low": low}),
+        ProjectionExpression="sk, legacy_id",
+        ConsistentRead=True,
+    )
+    return [
+        (each["sk"]["S"], read(each["legacy_id"]) if "legacy_id" in each else None)
+        for each in found
+    ]
+
+
+def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
+    """Put the boundary of the next generation in place, if nothing moved meanwhile. Pattern E12.
+
+    False when another clear was first, or when the legacy counter is not at `last_legacy`.
+    """
+    table = settings().events_table
+    standing = {
+        "TableName": table,
+        "Key": _state_key(project_id, "counter"),
+        "ConditionExpression": "last_id = :last" if last_legacy else "attribute_not_exists(pk)",
+    }
+    if last_legacy:
+        standing["ExpressionAttributeValues"] = write_all({":last": last_legacy})
+    replaced = {
+        "TableName": table,
+        "Item": write_all(
+            {
+                "pk": f"{project_id}#state",
+                "sk": "clear",
+                "generation": new.generation,
+                "through": new.through,
+                "legacy_through": new.legacy_through,
+            }
+        )
+        | ({"also": {"SS": sorted(new.also)}} if new.also else {}),
+        "ConditionExpression": "attribute_not_exists(pk) OR generation = :before",
+        "ExpressionAttributeValues": write_all({":before": new.generation - 1}),
+    }
+    try:
+        clients.dynamodb().transact_write_items(
+            TransactItems=[{"ConditionCheck": standing}, {"Put": replaced}]  # type: ignore[typeddict-item]
+        )
+    except ClientError as error:
+        if cancellation(error):
+            return False
+        raise
+    return True
+
+
+def delete_cleared(project_id: str, limit: Boundary) -> None:
+    """Delete what a boundary hides, events and legacy numbers alike. Access pattern E13."""
+    table = settings().events_table
+    numbers = query(
+        TableName=table,
+        KeyConditionExpression="pk = :legacy AND sk <= :through",
+        ExpressionAttributeValues=write_all(
+            {":legacy": f"{project_id}#legacy", ":through": _padded(limit.legacy_through)}
+        ),
+        ProjectionExpression="pk, sk",
+    )
+    _delete_in_batches(table, numbers)
+    events = query(
+        TableName=table,
+        KeyConditionExpression="pk = :project AND sk <= :newest",
+        ExpressionAttributeValues=write_all(
+            # A legacy error that was cleared is older than the boundary plus its margin.
+            {":project": project_id, ":newest": _newest_hidden(limit)}
+        ),
+        ProjectionExpression="pk, sk, legacy_id",
+    )
+    hidden = (
+        {"pk": each["pk"], "sk": each["sk"]}
+        for each in events
+        if limit.hides(each["sk"]["S"], read(each["legacy_id"]) if "legacy_id" in each else None)
+    )
+    _delete_in_batches(table, hidden)
+
+
+def _newest_hidden(limit: Boundary) -> str:
+    newest = max([limit.through, *limit.also])
+    return floor_id(minted_ms(newest) + CLEAR_MARGIN_MS + 1000)
+
+
+def _delete_in_batches(table: str, keys: Iterator[Item]) -> None:
+    batch: list[Item] = []
+    for key in keys:
+        batch.append(key)
+        if len(batch) == 500:
+            batch_delete(table, batch)
+            batch = []
+    batch_delete(table, batch)
+
+
+def _state_key(project_id: str, name: str) -> Item:
+    return {"pk": {"S": f"{project_id}#state"}, "sk": {"S": name}}
+
+
+def _padded(legacy_id: int) -> str:
+    return f"{legacy_id:012d}"
+
+
+def _to_boundary(found: Item) -> Boundary:
+    also = found.pop("also", {"SS": []})["SS"]
+    values = read_all(found)
+    return Boundary(
+        generation=values["generation"],
+        through=values["through"],
+        legacy_through=values["legacy_through"],
+        also=frozenset(also),
+    )
+
+
+# An event's id is minted at most this long before the event is stored: no function that stores
+# events runs longer (template.yaml), and their clocks agree within milliseconds.
+CLEAR_MARGIN_MS = 30_000

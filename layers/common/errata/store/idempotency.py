@@ -1,0 +1,115 @@
+"""IdempotencyTable: what must be remembered for a while.
+
+| item | pk | attributes |
+|---|---|---|
+| answered request | `once#12#<sha256 of the Idempotency-Key>` | event_id, body_hash, expires_at |
+| token bucket | `bucket#key#<key id>` or `bucket#ip#<address>` | tat |
+
+`ttl` (seconds) lets DynamoDB delete a row, which it does hours late: readers go by `expires_at`
+(milliseconds) and by the time.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.store import clients
+from errata.store.attributes import Item, code, read, read_all, write_all
+
+KEPT_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An earlier request with the same key: the event it stored, and what its body was."""
+
+    event_id: str
+    body_hash: bytes
+
+
+def record_put(project_id: str, key: str, answered: Answered, at_ms: int) -> Any:
+    """The part of a transaction that records an answer, unless a live record exists.
+
+    Part of access pattern E2.
+    """
+    expires_at = at_ms + KEPT_MS
+    return {
+        "Put": {
+            "TableName": settings().idempotency_table,
+            "Item": write_all(
+                {
+                    "pk": _record_key(project_id, key),
+                    "event_id": answered.event_id,
+                    "body_hash": answered.body_hash,
+                    "expires_at": expires_at,
+                    "ttl": expires_at // 1000 + 60,
+                }
+            ),
+            "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+            "ExpressionAttributeValues": {":now": {"N": str(at_ms)}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def answered(item: Item) -> Answered:
+    """The record that an item, typed as DynamoDB answers, holds."""
+    values = read_all(item)
+    return Answered(values["event_id"], values["body_hash"])
+
+
+def find_answered(project_id: str, key: str, at_ms: int) -> Answered | None:
+    """The live record of a key. Access pattern K1."""
+    answer = clients.dynamodb().get_item(
+        TableName=settings().idempotency_table,
+        Key={"pk": {"S": _record_key(project_id, key)}},
+        ConsistentRead=True,
+    )
+    item = answer.get("Item")
+    if not item or read(item["expires_at"]) <= at_ms:  # type: ignore[arg-type]
+        return None
+    return answered(item)
+
+
+def _record_key(project_id: str, key: str) -> str:
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"once#{project_id}#{digest}"
+
+
+def move_bucket(bucket: str, *, idle: bool, now: int, step: int, room: int) -> tuple[bool, int]:
+    """Take a token from a bucket that is idle (full) or busy. Access pattern K2.
+
+    The bucket is one number, the theoretical arrival time of GCRA ("tat", in milliseconds): a
+    request moves it `step` forward, and it may be at most `room` ahead of `now`.
+
+    Returns whether the token was taken, and the time that now stands (0 when there is none).
+    """
+    # The names of the attributes are short and none is reserved, so no placeholders for them.
+    if idle:
+        change, condition = "tat = :next", "attribute_not_exists(pk) OR tat <= :now"
+        values = {":now": now, ":next": now + step}
+    else:
+        change, condition = "tat = tat + :step", "tat > :now AND tat <= :most"
+        values = {":now": now, ":step": step, ":most": now + room}
+    # A bucket refills within room + step; until then its row must not go.
+    values[":ttl"] = (now + room + step) // 1000 + 3600
+    try:
+        answer = clients.dynamodb().update_item(
+            TableName=settings().idempotency_table,
+            Key={"pk": {"S": f"bucket#{bucket}"}},
+            UpdateExpression=f"SET {change}, #ttl = :ttl",
+            ConditionExpression=condition,
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues=write_all(values),
+            ReturnValues="UPDATED_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if code(error) != "ConditionalCheckFailedException":
+            raise
+        old: Item = error.response.get("Item", {})  # type: ignore[assignment]
+        return False, read(old["tat"]) if old else 0
+    return True, int(answer["Attributes"]["tat"]["N"])

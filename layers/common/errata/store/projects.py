@@ -1,0 +1,199 @@
+"""ProjectsTable: projects, keys, and the counter of project ids.
+
+| item | pk | sk | listed_under | listed_as |
+|---|---|---|---|---|
+| project | `project#12` | `project` | `projects` | `000000000012` |
+| key | `key#<sha256>` | `key` | `project#12` | `key#<created_at>#<sha256>` |
+| counter | `counter` | `projects` | | |
+"""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
+from errata.store import clients
+from errata.store.attributes import Item, cancellation, code, query, read_all, write_all
+
+
+def find_key(key_hash: str) -> ApiKey | None:
+    """The key with this SHA-256, revoked or not. Access pattern P1."""
+    item = _get(f"key#{key_hash}", "key")
+    return _to_key(item) if item else None
+
+
+def find_project(project_id: str) -> Project | None:
+    """A project by its id. Access pattern P2."""
+    item = _get(f"project#{project_id}", "project")
+    return _to_project(item) if item else None
+
+
+def list_projects() -> list[Project]:
+    """Every project, oldest first. Access pattern P3."""
+    return [_to_project(item) for item in _listing("projects")]
+
+
+def list_keys(project_id: str) -> list[ApiKey]:
+    """A project's keys, oldest first, revoked ones included. Access pattern P4."""
+    return [_to_key(item) for item in _listing(f"project#{project_id}")]
+
+
+def next_project_id() -> str:
+    """A number that no project has had. Access pattern P5."""
+    answer = clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=write_all({"pk": "counter", "sk": "projects"}),
+        UpdateExpression="ADD last_id :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+        ReturnValues="UPDATED_NEW",
+    )
+    return answer["Attributes"]["last_id"]["N"]
+
+
+def add_project(project: Project, key: ApiKey) -> bool:
+    """Store a new project with its first key, or neither. False when the key exists already.
+
+    Access pattern P6.
+    """
+    try:
+        clients.dynamodb().transact_write_items(
+            TransactItems=[{"Put": _put_key(key)}, {"Put": _put_new(_from_project(project))}]
+        )
+    except ClientError as error:
+        if any(r["Code"] == "ConditionalCheckFailed" for r in cancellation(error)):
+            return False
+        raise
+    return True
+
+
+def add_key(key: ApiKey) -> bool:
+    """Store another key of a project. False when the key exists already. Access pattern P7."""
+    try:
+        clients.dynamodb().put_item(**_put_key(key))
+    except ClientError as error:
+        if code(error) == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def revoke_key(key_hash: str, at_ms: int) -> None:
+    """Mark a key revoked, for good; its record stays, so that it opens nothing again. P8."""
+    clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=write_all({"pk": f"key#{key_hash}", "sk": "key"}),
+        UpdateExpression=(
+            "SET revoked_at = if_not_exists(revoked_at, :at) REMOVE usage_key, usage_key_id"
+        ),
+        ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeValues={":at": {"N": str(at_ms)}},
+    )
+
+
+def save_settings(project: Project) -> None:
+    """Change what an operator may change of a project. Access pattern P9."""
+    values = {":rate": {"N": str(project.rate_limit)}}
+    expression = "SET rate_limit = :rate"
+    if project.retention_days is None:
+        expression += " REMOVE retention_days"
+    else:
+        expression += ", retention_days = :days"
+        values[":days"] = {"N": str(project.retention_days)}
+    clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=write_all({"pk": f"project#{project.id}", "sk": "project"}),
+        UpdateExpression=expression,
+        ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeValues=values,
+    )
+
+
+def save_usage_key(key: ApiKey) -> None:
+    """Change the gateway key that meters a key. Access pattern P10."""
+    clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=write_all({"pk": f"key#{key.hash}", "sk": "key"}),
+        UpdateExpression="SET usage_key = :key, usage_key_id = :id",
+        ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeValues=write_all({":key": key.usage_key, ":id": key.usage_key_id}),
+    )
+
+
+def _get(pk: str, sk: str) -> Item | None:
+    answer = clients.dynamodb().get_item(
+        TableName=settings().projects_table, Key={"pk": {"S": pk}, "sk": {"S": sk}}
+    )
+    item = answer.get("Item")
+    return read_all(item) if item else None
+
+
+def _listing(under: str) -> list[Item]:
+    return [
+        read_all(item)
+        for item in query(
+            TableName=settings().projects_table,
+            IndexName="listing",
+            KeyConditionExpression="listed_under = :under",
+            ExpressionAttributeValues={":under": {"S": under}},
+        )
+    ]
+
+
+def _put_new(values: Item) -> Any:
+    return {
+        "TableName": settings().projects_table,
+        "Item": write_all(values),
+        "ConditionExpression": "attribute_not_exists(pk)",
+    }
+
+
+def _put_key(key: ApiKey) -> Any:
+    return _put_new(
+        {
+            "pk": f"key#{key.hash}",
+            "sk": "key",
+            "listed_under": f"project#{key.project_id}",
+            "listed_as": f"key#{key.created_at:013d}#{key.hash}",
+            "project_id": key.project_id,
+            "label": key.label,
+            "created_at": key.created_at,
+            "usage_key": key.usage_key or None,
+            "usage_key_id": key.usage_key_id or None,
+        }
+    )
+
+
+def _from_project(project: Project) -> Item:
+    return {
+        "pk": f"project#{project.id}",
+        "sk": "project",
+        "listed_under": "projects",
+        "listed_as": project.id.zfill(12),
+        "name": project.name,
+        "created_at": project.created_at,
+        "rate_limit": project.rate_limit,
+        "retention_days": project.retention_days,
+    }
+
+
+def _to_project(item: Item) -> Project:
+    return Project(
+        id=item["pk"].removeprefix("project#"),
+        name=item["name"],
+        created_at=item["created_at"],
+        rate_limit=item.get("rate_limit", DEFAULT_RATE_LIMIT),
+        retention_days=item.get("retention_days"),
+    )
+
+
+def _to_key(item: Item) -> ApiKey:
+    return ApiKey(
+        hash=item["pk"].removeprefix("key#"),
+        project_id=item["project_id"],
+        label=item["label"],
+        created_at=item["created_at"],
+        revoked_at=item.get("revoked_at"),
+        usage_key=item.get("usage_key", ""),
+        usage_key_id=item.get("usage_key_id", ""),
+    )

@@ -1,0 +1,148 @@
+"""Who is calling: from a key to the project it opens, and the limits that bind the caller.
+
+The authorizer (`meter`) resolves keys in headers and queries and hands what it found to the
+handlers, so that a key is looked up once a request at most; a key in a body is looked up by the
+handler. What was found, or not found, is remembered for 30 seconds, so a change acts within that.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Never
+
+from errata.config import settings
+from errata.errors import Refused, Unauthorized, Unavailable
+from errata.models.project import DEFAULT_RATE_LIMIT, Access, Caller
+from errata.store import projects
+from errata.usecases import rate_limit
+
+REMEMBERED_MS = 30_000
+MAX_KEY_LENGTH = 256
+_MAX_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a key leads to: an access, or none; and the gateway key that meters it."""
+
+    access: Access | None
+    usage_key: str = ""
+    revoked: bool = False
+
+
+NOTHING = Found(None)
+_remembered: dict[str, tuple[int, Found]] = {}
+
+
+def hash_key(key: str) -> str:
+    """The form in which a key is stored: SHA-256, in hex."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def find(key: str, now_ms: int) -> Found:
+    """What a key opens, from memory or from the store."""
+    key_hash = hash_key(key)
+    remembered = _remembered.get(key_hash)
+    if remembered and remembered[0] > now_ms:
+        return remembered[1]
+    found = _look_up(key_hash) if len(key) <= MAX_KEY_LENGTH else NOTHING
+    if len(_remembered) >= _MAX_REMEMBERED:
+        _remembered.clear()
+    _remembered[key_hash] = (now_ms + REMEMBERED_MS, found)
+    return found
+
+
+def _look_up(key_hash: str) -> Found:
+    key = projects.find_key(key_hash)
+    if key is None:
+        return NOTHING
+    if key.revoked_at is not None:
+        return Found(None, revoked=True)
+    project = projects.find_project(key.project_id)
+    if project is None:
+        return NOTHING
+    access = Access(
+        project_id=project.id,
+        key_id=key.id,
+        retention_days=project.retention_days or settings().retention_days,
+        rate_limit=project.rate_limit,
+    )
+    return Found(access, key.usage_key)
+
+
+def forget(key: str = "") -> None:
+    """Drop what is remembered of one key, or of all."""
+    if key:
+        _remembered.pop(hash_key(key), None)
+    else:
+        _remembered.clear()
+
+
+# ------------------------------------------------------------------ from the meter to the handlers
+
+
+def to_context(key: str | None, found: Found) -> dict[str, str]:
+    """What the meter hands to the handlers: strings alone, as the gateway carries them."""
+    if key is None:
+        return {"key": "absent"}
+    if not key:
+        return {"key": "empty"}
+    if found.access is None:
+        return {"key": "unknown"}
+    access = found.access
+    values = [access.project_id, access.key_id, access.retention_days, access.rate_limit]
+    return {
+        "key": "known",
+        "access": json.dumps(values),
+        "metered": "gateway" if found.usage_key else "handler",
+    }
+
+
+def of_caller(
+    caller: Caller, sent: dict[str, Any] | Refused, now_ms: int, project_id: str = ""
+) -> Access:
+    """The access of a request whose body is `sent`, or could not be read.
+
+    The checks of spec/ingest-api in their order: the limit of the address for callers without a
+    resolved key, then 401, then (room for the allowlist's 403) the limit of the key. Where
+    `project_id` is given, a key of another project is refused like an unknown one.
+
+    Raises:
+        RateLimited: the address, or the key, has no request left.
+        Unauthorized: no key, or one that opens nothing here.
+    """
+    meter = caller.meter
+    presented = meter["key"]
+    if presented == "known":
+        access = Access(*json.loads(meter["access"]))
+    else:
+        access = _of_body(caller, presented, sent, now_ms)
+    if project_id and access.project_id != project_id:
+        refuse(caller.address, Unauthorized.unknown(), now_ms)
+    if not caller.metered:
+        rate_limit.take(f"key#{access.key_id}", access.rate_limit, now_ms)
+    return access
+
+
+def refuse(address: str, reason: Refused, now_ms: int) -> Never:
+    """Refuse a caller without a resolved key, counting it against its address.
+
+    Raises:
+        RateLimited: the address has no request left.
+        Refused: `reason`, otherwise.
+    """
+    rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, now_ms)
+    raise reason
+
+
+def _of_body(caller: Caller, presented: str, sent: dict[str, Any] | Refused, now_ms: int) -> Access:
+    if presented == "unavailable":
+        raise Unavailable
+    key = sent.get("api_key") if presented == "absent" and isinstance(sent, dict) else None
+    if isinstance(key, str) and key:
+        found = find(key, now_ms)
+        if found.access:
+            return found.access
+        presented = "unknown"
+    unknown = presented == "unknown"
+    refuse(caller.address, Unauthorized.unknown() if unknown else Unauthorized.missing(), now_ms)

@@ -1,0 +1,108 @@
+"""Accept one event: durable before the caller hears of it."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from errata.errors import Refused, Unavailable
+from errata.grouping import v1
+from errata.models.event import Fields, pack
+from errata.models.ids import issue_id, new_event_id, now_ms
+from errata.models.project import Access
+from errata.protocol.ingest import parse
+from errata.store import attributes, events, idempotency
+from errata.store.attributes import Item
+
+_TRIES = 6
+_DAY_S = 86_400
+
+logger = logging.getLogger("errata")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer: the event's id, and how it relates to an earlier request with the same key."""
+
+    event_id: str
+    replayed: bool = False
+    mismatch: bool = False
+
+
+def accept(
+    sent: Fields | Refused, body: bytes, access: Access, idempotency_key: str | None
+) -> Accepted:
+    """Store one event; with an Idempotency-Key, unless one was stored under it within 24 hours.
+
+    `sent` is what `body` holds, or the refusal of a body that could not be read: a replay comes
+    before it (spec/ingest-api: "idempotent replay (202) → 402 → 422 → 202").
+
+    Raises:
+        Refused: what is wrong with the request; nothing is stored or recorded.
+    """
+    if idempotency_key is not None:
+        return _accept_once(sent, body, access, idempotency_key)
+    if isinstance(sent, Refused):
+        raise sent
+    at_ms = now_ms()
+    event_id = new_event_id(at_ms)
+    events.put(prepare(parse(sent), access, event_id, at_ms))
+    return Accepted(event_id)
+
+
+def _accept_once(
+    sent: Fields | Refused, body: bytes, access: Access, idempotency_key: str
+) -> Accepted:
+    body_hash = hashlib.sha256(body).digest()
+    try:
+        if isinstance(sent, Refused):
+            raise sent
+        fields = parse(sent)
+    except Refused:
+        earlier = idempotency.find_answered(access.project_id, idempotency_key, now_ms())
+        if earlier is None:
+            raise
+        return _replay(earlier, body_hash, access)
+    for attempt in range(_TRIES):
+        at_ms = now_ms()
+        event_id = new_event_id(at_ms)
+        answered = idempotency.Answered(event_id, body_hash)
+        record = idempotency.record_put(access.project_id, idempotency_key, answered, at_ms)
+        try:
+            before = events.put_once(prepare(fields, access, event_id, at_ms), record)
+        except ClientError as error:
+            # The transaction of another request with the same key is under way.
+            if not attributes.cancellation(error):
+                raise
+            attributes.back_off(attempt)
+            continue
+        if before is None:
+            return Accepted(event_id)
+        return _replay(before, body_hash, access)
+    raise Unavailable
+
+
+def _replay(earlier: idempotency.Answered, body_hash: bytes, access: Access) -> Accepted:
+    mismatch = earlier.body_hash != body_hash
+    if mismatch:
+        # Where the operator can see it, and count it with a metric filter.
+        logger.warning("idempotency mismatch", extra={"project_id": access.project_id})
+    return Accepted(earlier.event_id, replayed=True, mismatch=mismatch)
+
+
+def prepare(fields: Fields, access: Access, event_id: str, at_ms: int) -> Item:
+    """The item of an event: grouped, packed, with the time it expires."""
+    fingerprint = fields.get("fingerprint")
+    if fingerprint is None:
+        fields["fingerprint"] = fingerprint = v1.fingerprint(fields)
+        fields["grouping"] = "v1"
+    project_id = access.project_id
+    return events.item(
+        project_id,
+        event_id,
+        issue_id(project_id, fingerprint),
+        fields.get("release"),
+        pack(fields),
+        at_ms // 1000 + access.retention_days * _DAY_S,
+    )

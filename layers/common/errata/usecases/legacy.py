@@ -1,0 +1,197 @@
+"""What `api.php` does: submit, generate, errors, clear (spec/legacy-api)."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from pydantic_core import to_json
+
+from errata.errors import Forbidden, Refused, Unavailable
+from errata.models.ids import floor_id, new_event_id, now_ms
+from errata.models.project import DEFAULT_RATE_LIMIT, Access
+from errata.protocol import legacy as protocol
+from errata.store import events
+from errata.store.attributes import back_off
+from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Conflict
+from errata.usecases import access, projects, rate_limit
+from errata.usecases.ingest import prepare
+
+MAX_ERRORS = 1_000
+MAX_ANSWER_BYTES = 4_500_000
+_PAGE = 100
+# Each conflict means that somebody else made progress; the first tries hardly wait.
+_TRIES = 60
+_MAX_ALSO = 5_000
+
+# The last legacy number that this process saw of each project: where to try next.
+_last_ids: dict[str, int] = {}
+
+
+def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> int:
+    """Store one error and return its number in the project.
+
+    A key that no project has gets a project, if the deployment allows that.
+
+    Raises:
+        Refused: what is wrong; nothing is stored.
+    """
+    at_ms = now_ms()
+    try:
+        if isinstance(sent, Refused):
+            raise sent
+        key = protocol.project_key(sent)
+    except Refused as refused:
+        access.refuse(address, refused, at_ms)
+    found = _find(key, at_ms)
+    if found is None:
+        rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, at_ms)
+        if not auto_create:
+            raise Forbidden("hash: no project has this key, and this deployment creates none")
+    fields = protocol.parse(sent)
+    return _store(fields, found or _create(key, at_ms))
+
+
+def generate(name: str, address: str) -> str:
+    """A new project's key, 32 hex digits.
+
+    Raises:
+        RateLimited: too many new projects from this address.
+    """
+    rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, now_ms())
+    created = projects.create(name[:200] or "unnamed")
+    if created is None:
+        raise Unavailable
+    return created[1]
+
+
+def errors(key: str, since: int, address: str) -> str:
+    """The answer to `action=errors`: what fits of the errors with a number above `since`."""
+    at_ms = now_ms()
+    found = _known(key, address, at_ms)
+    if found is None:
+        return '{"errors":[]}'
+    boundary = events.boundary(found.project_id)
+    numbers = _live(found, max(since, boundary.legacy_through), at_ms)
+    texts: list[bytes] = []
+    size = 0
+    while len(texts) < MAX_ERRORS and (page := list(islice(numbers, _PAGE))):
+        by_id = {event_id: number for number, event_id in page}
+        for event in events.by_ids(found.project_id, by_id):
+            text = to_json(protocol.to_error(by_id[event.id], event.id, event.fields))
+            size += len(text)
+            if texts and size > MAX_ANSWER_BYTES:
+                return _errors(texts)
+            texts.append(text)
+    return _errors(texts)
+
+
+def _errors(texts: list[bytes]) -> str:
+    return (b'{"errors":[%s]}' % b",".join(texts)).decode()
+
+
+def clear(key: str, address: str) -> int:
+    """Put every event and issue of the project out of sight; returns how many errors that were.
+
+    Takes the same time however many there are: it moves a boundary, and a worker deletes behind
+    it. What is accepted after it stays, and numbers go on rising. Counted are the errors that this
+    API shows; events from the project's other doors go with them.
+    """
+    at_ms = now_ms()
+    found = _known(key, address, at_ms)
+    if found is None:
+        return 0
+    project_id = found.project_id
+    for attempt in range(_TRIES):
+        before = events.boundary(project_id)
+        last = events.last_legacy_id(project_id)
+        if events.move_boundary(project_id, _next_boundary(project_id, before, last), last):
+            break
+        back_off(attempt, most=0.1)
+    else:
+        raise Unavailable
+    first = next(_live(found, before.legacy_through, at_ms), None)
+    # Numbers have no gaps, so the oldest one that is alive tells how many there are.
+    return last - first[0] + 1 if first and first[0] <= last else 0
+
+
+def _live(found: Access, since: int, at_ms: int) -> Iterator[tuple[int, str]]:
+    oldest = floor_id(at_ms - found.retention_days * DAY_MS)
+    return events.legacy_after(found.project_id, since, at_ms // 1000, oldest)
+
+
+def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
+    through = max(before.through, floor_id(now_ms() - CLEAR_MARGIN_MS))
+    recent = [
+        event_id
+        for event_id, number in events.ids_since(project_id, through)
+        if number is None and event_id not in before.also
+    ]
+    if len(recent) > _MAX_ALSO:
+        # More than fit: the older ones go by their ids, which are then well in the past.
+        through = recent[-_MAX_ALSO]
+    return Boundary(
+        generation=before.generation + 1,
+        through=through,
+        legacy_through=last,
+        also=frozenset(each for each in recent if each >= through),
+    )
+
+
+def _find(key: str, at_ms: int) -> Access | None:
+    """The access of a key, its request counted; None for a key that no project has.
+
+    Raises:
+        Forbidden: the key was revoked.
+        RateLimited: the key has no request left.
+    """
+    found = access.find(key, at_ms)
+    if found.revoked:
+        raise Forbidden("hash: this key was revoked")
+    if found.access:
+        rate_limit.take(f"key#{found.access.key_id}", found.access.rate_limit, at_ms)
+    return found.access
+
+
+def _known(key: str, address: str, at_ms: int) -> Access | None:
+    """As `_find`; a key that opens nothing, even a revoked one, counts against the address."""
+    try:
+        found = _find(key, at_ms)
+    except Forbidden:
+        found = None
+    if found is None:
+        rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, at_ms)
+    return found
+
+
+def _create(key: str, at_ms: int) -> Access:
+    # Another request may create it meanwhile: either way the key is there afterwards.
+    projects.create("unnamed", key, label="sent by a script")
+    access.forget(key)
+    created = access.find(key, at_ms).access
+    if created is None:
+        raise Unavailable
+    return created
+
+
+def _store(fields: dict[str, Any], found: Access) -> int:
+    project_id = found.project_id
+    last = _last_ids.get(project_id, 0)
+    for attempt in range(_TRIES):
+        at_ms = now_ms()
+        item = prepare(fields, found, new_event_id(at_ms), at_ms)
+        try:
+            events.put_legacy(item, last + 1)
+        except Conflict as conflict:
+            if conflict.last_id is None:
+                back_off(min(attempt, 3))
+            else:
+                last = conflict.last_id
+        else:
+            _last_ids[project_id] = last + 1
+            return last + 1
+    raise Unavailable
+
+
+def forget() -> None:
+    """Drop what this process knows of the projects' numbers."""
+    _last_ids.clear()

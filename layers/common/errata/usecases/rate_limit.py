@@ -1,0 +1,55 @@
+"""The handlers' own rate limit, for what the gateway cannot see: keys in bodies, and no keys.
+
+A token bucket: `limit` requests at once, and `limit` more each minute. Kept as one number by GCRA
+(ITU-T I.371), so that one conditional write takes a token, and one refused write tells when to come
+back. An execution environment that knows a bucket to be empty asks nobody.
+"""
+
+from errata.errors import RateLimited
+from errata.store import idempotency
+
+_MINUTE_MS = 60_000
+_MAX_KNOWN = 10_000
+_TRIES = 8
+
+# The last known theoretical arrival time of each bucket.
+_known: dict[str, int] = {}
+
+
+def take(bucket: str, limit: int, now_ms: int) -> None:
+    """Take one token from a bucket of `limit` requests a minute.
+
+    Raises:
+        RateLimited: the bucket is empty; `retry_after` is the seconds until its next token.
+    """
+    step = _MINUTE_MS // limit
+    room = step * (limit - 1)
+    tat = _known.get(bucket, 0)
+    if tat > now_ms + room:
+        raise RateLimited(_seconds(tat - room - now_ms))
+    for _ in range(_TRIES):
+        taken, tat = idempotency.move_bucket(
+            bucket, idle=tat <= now_ms, now=now_ms, step=step, room=room
+        )
+        _remember(bucket, tat)
+        if taken:
+            return
+        if tat > now_ms + room:
+            raise RateLimited(_seconds(tat - room - now_ms))
+    # Others took tokens between each of our tries: whatever is left is not for us.
+    raise RateLimited(1)
+
+
+def _seconds(milliseconds: int) -> int:
+    return max(1, -(-milliseconds // 1000))
+
+
+def _remember(bucket: str, tat: int) -> None:
+    if len(_known) >= _MAX_KNOWN:
+        _known.clear()
+    _known[bucket] = tat
+
+
+def forget() -> None:
+    """Drop what this process knows of the buckets."""
+    _known.clear()

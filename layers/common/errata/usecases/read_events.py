@@ -1,0 +1,122 @@
+"""Read a project's events, newest first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from pydantic_core import to_json
+
+from errata.models.ids import floor_id, issue_id
+from errata.models.project import Access
+from errata.protocol.read import Filters, to_cursor, to_event
+from errata.store import events
+from errata.store.events import DAY_MS, Boundary, Stored
+
+# An index follows its table within moments, but no bound is promised. What is younger than this is
+# therefore read from the table itself, consistently.
+INDEX_LAG_MS = 5 * 60 * 1000
+# A function may answer with 6 MB at most.
+MAX_ANSWER_BYTES = 4_500_000
+# How many events one request looks at; a rare filter may then give a short page with a cursor.
+MAX_SCANNED = 5_000
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events as JSON texts, newest first, and the cursor of the next page or None."""
+
+    events: list[bytes]
+    next_cursor: str | None
+
+    def to_json(self) -> str:
+        """The answer of the read API."""
+        cursor = to_json(self.next_cursor)
+        return (b'{"data":[%s],"next_cursor":%s}' % (b",".join(self.events), cursor)).decode()
+
+
+def read(access: Access, filters: Filters, now_ms: int) -> Page:
+    """One page of the events that match the filters and are neither cleared nor expired.
+
+    Never misses an event that was stored before the read began.
+    """
+    boundary = events.boundary(access.project_id)
+    found: list[bytes] = []
+    last = None
+    size = 0
+    for scanned, event in enumerate(_candidates(access, filters, boundary, now_ms), start=1):
+        if _matches(event, filters, boundary, now_ms):
+            content = to_json(
+                to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
+            )
+            size += len(content)
+            if len(found) == filters.limit or (found and size > MAX_ANSWER_BYTES):
+                break
+            found.append(content)
+        last = event.id
+        if scanned == MAX_SCANNED:
+            break
+    else:
+        last = None
+    return Page(found, to_cursor(last) if last else None)
+
+
+def one(project_id: str, event_id: str, now_ms: int) -> Stored | None:
+    """One event, or None when it does not exist, was cleared or has expired."""
+    found = events.by_ids(project_id, [event_id])
+    boundary = events.boundary(project_id)
+    visible = [event for event in found if _is_visible(event, boundary, now_ms)]
+    return visible[0] if visible else None
+
+
+def _candidates(
+    access: Access, filters: Filters, boundary: Boundary, now_ms: int
+) -> Iterator[Stored]:
+    project_id = access.project_id
+    low = max(
+        floor_id(now_ms - access.retention_days * DAY_MS),
+        floor_id(filters.since) if filters.since is not None else "",
+        boundary.through,
+    )
+    # Ids come from many clocks: one that is ahead is no reason to miss its events.
+    high = floor_id(filters.until + 1 if filters.until is not None else now_ms + DAY_MS)
+    high = min(high, filters.before or high)
+    if filters.fingerprint is not None:
+        partition = f"{project_id}#{issue_id(project_id, filters.fingerprint)}"
+        index = "by_issue"
+    elif filters.release is not None:
+        partition = events.release_partition(project_id, filters.release)
+        index = "by_release"
+    else:
+        narrow = filters.environment is None and filters.level is None
+        page = filters.limit + 1 if narrow else _PAGE
+        return _between(project_id, low, high, page)
+    split = min(max(low, floor_id(now_ms - INDEX_LAG_MS)), high)
+    return chain(
+        _between(project_id, split, high, _PAGE),
+        events.newest_first_in_index(index, partition, low, split, filters.limit + 1)
+        if low < split
+        else (),
+    )
+
+
+def _between(project_id: str, low: str, high: str, page: int) -> Iterator[Stored]:
+    return events.newest_first(project_id, low, high, page) if low < high else iter(())
+
+
+def _matches(event: Stored, filters: Filters, boundary: Boundary, now_ms: int) -> bool:
+    fields = event.fields
+    return (
+        _is_visible(event, boundary, now_ms)
+        and (filters.environment is None or fields.get("environment") == filters.environment)
+        and (filters.release is None or fields.get("release") == filters.release)
+        and (filters.level is None or fields.get("level") == filters.level)
+        and (
+            filters.fingerprint is None
+            or event.issue_id == issue_id(event.project_id, filters.fingerprint)
+        )
+    )
+
+
+def _is_visible(event: Stored, boundary: Boundary, now_ms: int) -> bool:
+    return event.expires_at > now_ms // 1000 and not boundary.hides(event.id, event.legacy_id)

@@ -1,0 +1,68 @@
+"""API Gateway in a few lines: routes a request by the template, through the meter, to a handler."""
+
+import base64
+import importlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.support import template
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a client sees."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+def call(
+    method: str,
+    url: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    ip: str = "203.0.113.9",
+) -> Response:
+    """Send a request. `body`: bytes as they are, None for none, anything else as JSON."""
+    parts = urlsplit(url)
+    resource, parameters, function = _route(method, parts.path)
+    raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    event = {
+        "resource": resource,
+        "path": parts.path,
+        "httpMethod": method,
+        "headers": {"Content-Type": "application/json", **(headers or {})},
+        "queryStringParameters": dict(parse_qsl(parts.query, keep_blank_values=True)) or None,
+        "pathParameters": parameters or None,
+        "requestContext": {"identity": {"sourceIp": ip}, "httpMethod": method},
+        "body": base64.b64encode(raw).decode() if raw else None,
+        "isBase64Encoded": bool(raw),
+        "methodArn": "arn:aws:execute-api:us-east-1:000000000000:api/v1/" + method + parts.path,
+    }
+    verdict = handler("meter")({k: event[k] for k in event if k != "body"}, None)
+    assert verdict["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+    assert all(isinstance(value, str) for value in verdict["context"].values())
+    event["requestContext"]["authorizer"] = verdict["context"]  # type: ignore[index]
+    answer = json.loads(json.dumps(handler(template.folder(function))(event, None)))
+    return Response(answer["statusCode"], answer["headers"], answer["body"])
+
+
+def handler(folder: str) -> Any:
+    """The handler of a function's folder."""
+    return importlib.import_module(f"functions.{folder}.handler").handler
+
+
+def _route(method: str, path: str) -> tuple[str, dict[str, str], str]:
+    for (verb, resource), function in template.routes().items():
+        match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", resource), path)
+        if verb == method and match:
+            return resource, match.groupdict(), function
+    raise LookupError(f"the template has no route {method} {path}")

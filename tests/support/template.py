@@ -1,0 +1,52 @@
+"""The template as tests read it: it is the only list of tables, routes and functions."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parents[2]
+
+
+@cache
+def resources() -> dict[str, dict[str, Any]]:
+    """The template's resources by logical id; a reference stays as `{"Ref": ...}`."""
+    template: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    found: dict[str, dict[str, Any]] = template["Resources"]
+    return found
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """The properties of every resource of a type, by logical id."""
+    return {name: r["Properties"] for name, r in resources().items() if r["Type"] == kind}
+
+
+def tables() -> dict[str, dict[str, Any]]:
+    """Each table as arguments of `create_table`, named by its logical id."""
+    kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    return {
+        name: {"TableName": name, **{key: table[key] for key in kept if key in table}}
+        | (
+            {"StreamSpecification": {"StreamEnabled": True, **table["StreamSpecification"]}}
+            if "StreamSpecification" in table
+            else {}
+        )
+        for name, table in of_type("AWS::DynamoDB::Table").items()
+    }
+
+
+def routes() -> dict[tuple[str, str], str]:
+    """The function's logical id behind each (method, path)."""
+    return {
+        (event["Properties"]["Method"], event["Properties"]["Path"]): name
+        for name, function in of_type("AWS::Serverless::Function").items()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "Api"
+    }
+
+
+def folder(function: str) -> str:
+    """The folder of a function: `LegacyApiFunction` → `legacy_api`."""
+    handler: str = of_type("AWS::Serverless::Function")[function]["Handler"]
+    return handler.split(".")[1]
