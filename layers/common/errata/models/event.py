@@ -80,65 +80,6 @@ def _texts(event: Fields) -> None:
     _cut(event, [name for name in event if name not in STACK_TEXTS], MAX_TEXT_CHARACTERS)
 
 
-TRIMMING:
-        trim(event)
-        packed = _compress(event)
-        if len(packed) <= MAX_PACKED_BYTES:
-            break
-    return packed
-
-
-def unpack(packed: bytes) -> Fields:
-    """The fields that `pack` was given, but for what it trimmed."""
-    event: Fields = from_json(zlib.decompress(packed))
-    return event
-
-
-def _compress(event: Fields) -> bytes:
-    return zlib.compress(to_json(event, inf_nan_mode="null"), 6)
-
-
-def _breadcrumbs(event: Fields) -> None:
-    if event.pop("breadcrumbs", None):
-        event["trimmed"].append("breadcrumbs")
-
-
-def _context(event: Fields) -> None:
-    context = event.pop("context", None)
-    if context:
-        event["trimmed"].append("context")
-        user = context.get("user")
-        if isinstance(user, dict):
-            short = {
-                name: value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value
-                for name, value in list(user.items())[:20]
-                if isinstance(value, str | int | float) and len(name) < MAX_TEXT_CHARACTERS
-            }
-            event["context"] = {"user": short}
-
-
-def _cut(event: Fields, names: tuple[str, ...] | list[str], length: int) -> None:
-    for name in names:
-        value = event.get(name)
-        if isinstance(value, str) and len(value) > length:
-            event[name] = value[:length]
-            event["trimmed"].append(name)
-
-
-def _stack_texts(event: Fields) -> None:
-    _cut(event, STACK_TEXTS, MAX_STACK_CHARACTERS)
-
-
-def _texts(event: Fields) -> None:
-    _cut(event, [name for name in event if name not in STACK_TEXTS], MAX_TEXT_CHARACTERS)
-    if (
-        isinstance(event.get("legacy"), dict)
-        and len(_compress(event["legacy"])) > MAX_STACK_CHARACTERS
-    ):
-        event["legacy"] = {"level": str(event["legacy"].get("level"))[:MAX_TEXT_CHARACTERS]}
-        event["trimmed"].append("legacy")
-
-
 TRIMMING: tuple[Callable[[Fields], None], ...] = (_breadcrumbs, _context, _stack_texts, _texts)
 
 
