@@ -29,7 +29,7 @@ build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
 	$(SAM) build --cached
 
 deploy: build ## deploy to the AWS account of your credentials (asks the first time)
-	$(SAM) deploy $(if $(wildcard .errata/deployed),,--guided)
+	$(SAM) deploy $(if $(GUIDED),--guided,$(if $(shell grep -s "^region" samconfig.toml),,--guided))
 
 bench: build ## print and check the yardsticks of speed and cost
 	$(BIN)/python -m bench

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Needs ERRATA_URL and ERRATA_KEY in the environment.
+curl --fail-with-body --silent --show-error "$ERRATA_URL/api/ingest" \
+  -H "X-Api-Key: $ERRATA_KEY" \
+  -H "Content-Type: application/json" \
+  -d '{"message": "Hello from curl", "environment": "production", "release": "1.0.0"}'
