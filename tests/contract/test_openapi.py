@@ -1,14 +1,8 @@
 """docs/openapi.yaml is held against the handlers, in both directions."""
 
-from collections.abc import Iterator
-
-import pytest
 import schemathesis
 import yaml
-from hypothesis import HealthCheck, settings
-from schemathesis.core.result import Ok
 
-from errata.usecases import access, projects, rate_limit
 from tests.support import template
 from tests.support.wsgi import application
 

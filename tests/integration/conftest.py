@@ -5,28 +5,11 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from errata.config import settings
-from errata.store import clients
-from errata.usecases import access, legacy, projects, rate_limit
 from moto import mock_aws
 
+from errata.usecases import projects
 from tests.support import template
-
-TABLES = {
-    "EVENTS_TABLE": "EventsTable",
-    "ISSUES_TABLE": "IssuesTable",
-    "PROJECTS_TABLE": "ProjectsTable",
-    "IDEMPOTENCY_TABLE": "IdempotencyTable",
-}
-
-
-def forget_everything() -> None:
-    """A new process remembers nothing."""
-    settings.cache_clear()
-    clients.forget()
-    access.forget()
-    rate_limit.forget()
-    legacy.forget()
+from tests.support.fresh import TABLES, forget_everything
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """The main job: errors in over both APIs, grouped, counted, read back."""
 
 from errata.usecases import issues
-
 from tests.support import stream
 from tests.support.gateway import call, handler
 
