@@ -16,6 +16,7 @@ run: .venv/ready .venv-sam/ready .venv-ministack/ready ## deploy the template on
 	@$(BIN)/python -m dev.run $(if $(FRESH),--fresh)
 
 test: .venv/ready .venv-sam/ready .venv-ministack/ready ## every test, e2e included
+	@dev/tools.sh
 	$(BIN)/python -m pytest tests
 
 check: .venv/ready .venv-sam/ready ## lint, types, template, import arrows

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from dev.process import ROOT, run_tool, tool_environment
 
-SAM = ROOT / ".venv-sam" / "bin" / "sam"
+SAM = str(ROOT / ".venv-sam" / "bin" / "sam")
 OUTPUT = ROOT / ".aws-sam" / "build"
 STAMP = ROOT / ".aws-sam" / "errata-build.json"
 LOCK = ROOT / ".aws-sam" / "errata-build.lock"
+# The config environment keeps the operator's own settings in samconfig.toml out of it.
+BUILD_COMMAND = [SAM, "build", "--config-env", "local", "--cached", "--parallel"]
 SOURCES = [ROOT / "template.yaml", ROOT / "functions", ROOT / "layers"]
 
 
@@ -36,17 +38,12 @@ def build(say: Callable[[str], object]) -> str:
     sources = digest(SOURCES)
     stamp = {"sources": sources, "artifacts": digest([OUTPUT])}
     # SAM's own cache leaves out makefile builds of functions, and SAM takes seconds to say so.
-    if not STAMP.exists() or json.loads(STAMP.read_text()) != stamp:
+    if not STAMP.exists() or STAMP.read_text() != json.dumps(stamp):
         say("Building ...")
-        run_tool("sam build", build_command(), tool_environment("", os.environ))
+        run_tool("sam build", BUILD_COMMAND, tool_environment(os.environ))
         stamp["artifacts"] = digest([OUTPUT])
         STAMP.write_text(json.dumps(stamp))
     return stamp["artifacts"]
-
-
-def build_command() -> list[str | Path]:
-    """`sam build`, blind to the operator's settings in samconfig.toml."""
-    return [SAM, "build", "--config-env", "local", "--cached", "--parallel"]
 
 
 def digest(paths: list[Path]) -> str:

@@ -1,4 +1,4 @@
-"""MiniStack's server, corrected where Errata would lose data. A script for .venv-ministack's Python.
+"""MiniStack's server, corrected where Errata would lose data. Runs in .venv-ministack.
 
 Each function below meets one gap of the release that requirements-ministack.txt pins.
 """
@@ -42,7 +42,7 @@ def run_functions_without_our_packages() -> None:
 
     They would otherwise import MiniStack's packages, and what the layer lacks would go unnoticed.
     """
-    sys.executable = sys._base_executable
+    sys.executable = sys._base_executable  # type: ignore[attr-defined]
 
 
 def keep_streams(dynamodb: Any, functions: Any) -> None:

@@ -17,8 +17,8 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
-def tool_environment(endpoint_url: str, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment, with the local AWS in place of every trace of a real account."""
+def tool_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment for a command, without any trace of an AWS account or of Python."""
     kept = {
         name: value
         for name, value in inherited.items()
@@ -26,21 +26,20 @@ def tool_environment(endpoint_url: str, inherited: Mapping[str, str]) -> dict[st
     }
     # `sam build` calls python3.13 by name.
     path = os.pathsep.join([str(BIN), inherited.get("PATH", os.defpath)])
+    return {**kept, **NO_AWS_FILES, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+
+
+def local_aws(endpoint_url: str) -> dict[str, str]:
+    """The variables that send a command's AWS calls to the local stack."""
     return {
-        **kept,
         **CREDENTIALS,
-        **NO_AWS_FILES,
-        "PATH": path,
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "SAM_CLI_TELEMETRY": "0",
-        # Five seconds by default, which a deploy to this machine would mostly wait for.
-        "SAM_CLI_POLL_DELAY": "0.5",
     }
 
 
-def run_tool(name: str, command: Sequence[str | Path], environment: Mapping[str, str]) -> str:
+def run_tool(name: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
     """Run a command to its end and return its standard output; ToolError where it fails."""
     # A session of its own: Ctrl-C reaches us alone, and ending the group ends its children too.
     with subprocess.Popen(
@@ -64,7 +63,7 @@ def run_tool(name: str, command: Sequence[str | Path], environment: Mapping[str,
 
 
 def end_group(process: subprocess.Popen[str], *, patience: float) -> None:
-    """End a process that leads its own group: asked first, and its whole group killed after that."""
+    """End a process that leads its own group: ask it first, then kill what is left of the group."""
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""A local stack to run things against: `with LocalStack() as stack: requests.post(stack.api_url)`."""
+"""A local stack to use: `with LocalStack() as stack: requests.get(f"{stack.api_url}/api.php")`."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from dev import gateway
 from dev.build import OUTPUT, SAM, artifacts
 from dev.ministack import Emulator, choose_port, emulator
-from dev.process import CREDENTIALS, REGION, run_tool, tool_environment
+from dev.process import CREDENTIALS, REGION, local_aws, run_tool, tool_environment
 
 
 def say_nothing(line: str) -> None:
@@ -53,7 +53,7 @@ class LocalStack:
         self._auth = auth
         self._parameters = {"Architecture": architecture(platform.machine()), **(parameters or {})}
         self._say = say
-        self._log = log
+        self.log = log
         self._cleanup = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -120,22 +120,24 @@ class LocalStack:
         port = choose_port(self._port)
         self._say(f"Starting local AWS on port {port} ...")
         return cleanup.enter_context(
-            emulator(port, state_dir=self._state_dir, auth=self._auth, log=self._log)
+            emulator(port, state_dir=self._state_dir, auth=self._auth, log=self.log)
         )
 
     def _deploy(self, build: str) -> None:
         if self.recall("build") != build:
             self._say("Deploying ...")
-            environment = tool_environment(self.endpoint_url, os.environ)
+            environment = tool_environment(os.environ) | local_aws(self.endpoint_url)
+            # SAM polls every five seconds by default: most of the time that a deploy would take.
+            environment["SAM_CLI_POLL_DELAY"] = "0.5"
             run_tool("sam deploy", self._deploy_command(), environment)
             self.outputs = self._read_outputs()
             self._complete_api()
             self.remember("build", build)
         self.outputs = self._read_outputs()
 
-    def _deploy_command(self) -> list[str | Path]:
+    def _deploy_command(self) -> list[str]:
         # The config environment keeps the operator's own settings in samconfig.toml out of it.
-        command = [SAM, "deploy", "--config-env", "local", "--template", OUTPUT / "template.yaml"]
+        command = [SAM, "deploy", "--config-env", "local", "--template", f"{OUTPUT}/template.yaml"]
         command += ["--stack-name", self.stack_name, "--resolve-s3", "--no-confirm-changeset"]
         command += ["--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
         overrides = [f"{name}={value}" for name, value in self._parameters.items()]

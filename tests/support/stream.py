@@ -5,8 +5,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import boto3
-
+from errata.config import settings
+from errata.models.ids import new_event_id
+from errata.models.project import Access
+from errata.store import clients
+from errata.usecases.ingest import prepare
 from tests.support.gateway import handler
 
 
@@ -30,8 +33,10 @@ def record(item: dict[str, Any], sequence: int) -> dict[str, Any]:
 
 def stored_events() -> list[dict[str, Any]]:
     """Every event's item, in the order of their ids."""
-    items = boto3.client("dynamodb").scan(TableName="EventsTable", ConsistentRead=True)["Items"]
-    return sorted((i for i in items if "payload" in i), key=lambda item: item["sk"]["S"])
+    pages = clients.dynamodb().get_paginator("scan")
+    scan = pages.paginate(TableName=settings().events_table, ConsistentRead=True)
+    items = [item for page in scan for item in page["Items"] if "payload" in item]
+    return sorted(items, key=lambda item: item["sk"]["S"])
 
 
 def records() -> list[dict[str, Any]]:
@@ -43,3 +48,26 @@ def deliver(batch: Iterable[dict[str, Any]]) -> list[str]:
     """Hand a batch to digest; the sequence numbers it wants again."""
     answer = handler("digest")(json.loads(json.dumps({"Records": list(batch)})), None)
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def event(project_id: str, at_ms: int, **fields: Any) -> dict[str, Any]:
+    """An event's item, as ingest would store it at that time."""
+    access = Access(project_id, "key", retention_days=30, rate_limit=60)
+    sent = {"message": "boom", "level": "error", **fields}
+    return prepare(sent, access, new_event_id(at_ms), at_ms)
+
+
+def numbered(items: Iterable[dict[str, Any]], first: int = 1001) -> list[dict[str, Any]]:
+    """Records of these items, in this order."""
+    return [record(item, first + n) for n, item in enumerate(items)]
+
+
+def pump(batch: list[dict[str, Any]], rounds: int = 50) -> None:
+    """Deliver a batch as Lambda does: again from the lowest record that failed, until none does."""
+    for _ in range(rounds):
+        if not batch:
+            return
+        failed = deliver(batch)
+        sequences = [each["dynamodb"]["SequenceNumber"] for each in batch]
+        batch = batch[min(map(sequences.index, failed)) :] if failed else []
+    raise AssertionError(f"{len(batch)} records are left after {rounds} deliveries")

@@ -1,0 +1,124 @@
+"""`make run`: the stack in the foreground, until Ctrl-C.
+
+Data is kept in `.errata/state` from run to run; `--fresh` empties it first. The functions' log
+lines appear as they are written; MiniStack's own go to `.errata/ministack.log`.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from dev.errors import LocalStackError, ToolError
+from dev.logs import StackLogs
+from dev.seed import HOME, LOCAL, ensure_project
+from dev.stack import LocalStack
+
+DEFAULT_PORT = 4566
+STATE = HOME / "state"
+LOG = HOME / "ministack.log"
+POLL_SECONDS = 0.5
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until a signal; the exit code is 0 then, and 1 where the stack does not come up."""
+    options = parse(arguments)
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
+    try:
+        if options.fresh:
+            empty(STATE, LOCAL)
+        run(options.port)
+    except KeyboardInterrupt:
+        say("Stopped. Your data is kept for the next run.")
+        return 0
+    except LocalStackError as error:
+        print(explain(error), file=sys.stderr, flush=True)
+        return 1
+
+
+def run(port: int) -> NoReturn:
+    """Bring the stack up, say how to use it, and follow it until something is raised."""
+    started_ms = int(time.time() * 1000)
+    with LocalStack(
+        port=port, state_dir=STATE, parameters={"LogLevel": "INFO"}, say=say, log=LOG
+    ) as stack:
+        say("Looking up the demo project ...")
+        project, known = ensure_project(stack)
+        say("Using the demo project of the last run." if known else "Created the demo project.")
+        say(welcome(stack.api_url, project))
+        try:
+            follow(stack, started_ms)
+        except KeyboardInterrupt:
+            say("\nStopping ...")
+            raise
+
+
+def follow(stack: LocalStack, since_ms: int) -> NoReturn:
+    """Print the functions' log lines for as long as MiniStack runs; EmulatorError when it ends."""
+    logs = StackLogs(stack, since_ms)
+    while True:
+        stack.emulator.check()
+        for line in logs.read():
+            say(line)
+        time.sleep(POLL_SECONDS)
+
+
+def welcome(api_url: str, project: dict[str, str]) -> str:
+    """Where the stack is, and a command to paste."""
+    return f"""
+Errata is ready.
+  API      {api_url}
+  project  {project["id"]}
+  key      {project["api_key"]}
+
+Send it an event:
+  curl -X POST '{api_url}/api/ingest' \\
+    -H 'X-Api-Key: {project["api_key"]}' -H 'Content-Type: application/json' \\
+    -d '{{"message": "Hello, Errata", "exception_class": "Greeting"}}'
+
+Press Ctrl-C to stop. The functions' log lines follow."""
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line; the environment's PORT is the default of --port."""
+    parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
+    parser.add_argument("--fresh", action="store_true", help="start without any data")
+    port = os.environ.get("PORT") or DEFAULT_PORT
+    parser.add_argument("--port", type=int, default=port, help=f"default {DEFAULT_PORT}, or PORT")
+    return parser.parse_args(arguments)
+
+
+def empty(state: Path, local: Path) -> None:
+    """Remove what was kept: the data, and the project that was in it."""
+    shutil.rmtree(state, ignore_errors=True)
+    local.unlink(missing_ok=True)
+
+
+def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """End the run once; a second Ctrl-C must not cut the saving of the data short."""
+    for ignored in SIGNALS:
+        signal.signal(ignored, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def explain(error: LocalStackError) -> str:
+    """What went wrong, with what the failed command said."""
+    output = error.output.rstrip() if isinstance(error, ToolError) else ""
+    return "\n".join(part for part in (output, str(error)) if part)
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

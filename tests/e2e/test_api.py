@@ -1,0 +1,149 @@
+"""The deployed API: an unmodified client's way through the gateway, the meter and the functions."""
+
+import base64
+import gzip
+import json
+import random
+import zlib
+from typing import Any
+
+import pytest
+import requests
+
+from dev.stack import LocalStack
+from errata.usecases import issues, projects
+from tests.e2e.conftest import eventually
+
+type Created = tuple[str, str]
+
+
+def post(stack: LocalStack, path: str, **request: Any) -> requests.Response:
+    return requests.post(stack.api_url + path, timeout=30, **request)
+
+
+def get(stack: LocalStack, path: str, **request: Any) -> requests.Response:
+    return requests.get(stack.api_url + path, timeout=30, **request)
+
+
+@pytest.mark.parametrize("version", ["", "/v1"])
+def test_an_error_is_accepted_grouped_and_read(
+    stack: LocalStack, project: Created, version: str
+) -> None:
+    project_id, key = project
+    sent = {"message": "boom", "release": "1.0", "user": {"id": 7}, "environment": "staging"}
+    header = {"X-Api-Key": key}
+    accepted = post(stack, f"/api{version}/ingest", json=sent, headers=header)
+    assert accepted.status_code == 202
+    assert accepted.headers["Access-Control-Allow-Origin"] == "*"
+
+    page = get(stack, f"/api{version}/projects/{project_id}/events", headers=header).json()
+    assert [event["id"] for event in page["data"]] == [accepted.json()["id"]]
+    assert page["data"][0]["context"] == {"user": {"id": 7}}
+
+    (issue,) = eventually(lambda: list(issues.list_issues(project_id)), bool)
+    assert (issue.title, issue.count, issue.environments) == ("boom", 1, {"staging": 1})
+    (release,) = issues.list_releases(project_id)
+    assert (release.release, release.open_issues) == ("1.0", 1)
+
+
+def test_every_place_for_a_key_opens_the_project(stack: LocalStack, project: Created) -> None:
+    project_id, key = project
+    event = {"message": "boom"}
+    answers = [
+        post(stack, "/api/ingest", json=event, headers={"X-Api-Key": key}),
+        post(stack, "/api/ingest", json=event, headers={"Authorization": f"Bearer {key}"}),
+        post(stack, "/api/ingest", json={**event, "api_key": key}),
+        get(stack, f"/api/projects/{project_id}/events?api_key={key}"),
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 200]
+
+
+@pytest.mark.parametrize(
+    ("coding", "squeeze"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
+)
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
+def test_compressed_bodies_arrive_whole(
+    stack: LocalStack, project: Created, coding: str, squeeze: Any, content_type: str | None
+) -> None:
+    _, key = project
+    headers = {"X-Api-Key": key, "Content-Encoding": coding, "Content-Type": content_type or "x/y"}
+    body = squeeze(json.dumps({"message": "grüß dich"}).encode())
+    assert post(stack, "/api/ingest", data=body, headers=headers).status_code == 202
+
+
+def test_bad_requests_are_answered_in_the_contract_s_words(
+    stack: LocalStack, project: Created
+) -> None:
+    project_id, key = project
+    header = {"X-Api-Key": key, "Content-Type": "application/json"}
+    no_key = post(stack, "/api/ingest", json={"message": "boom"})
+    assert (no_key.status_code, no_key.json()) == (401, {"message": "Missing or invalid API key."})
+    wrong = post(stack, "/api/ingest", json={"message": "boom"}, headers={"X-Api-Key": "nope"})
+    assert (wrong.status_code, wrong.json()) == (401, {"message": "Invalid API key."})
+    for body in (b"", b"[]", b"\xff\xfe", b'{"message": NaN}', b'{"level": "bad", "line": "x"}'):
+        refused = post(stack, "/api/ingest", data=body, headers=header)
+        assert refused.status_code == 422, body
+        assert refused.json()["errors"]
+    large = post(stack, "/api/ingest", json={"message": "x" * 1_100_000}, headers=header)
+    assert large.status_code == 413
+    assert get(stack, f"/api/projects/{project_id}/events", headers=header).json()["data"] == []
+
+
+def test_an_event_of_one_mebibyte_is_trimmed_and_kept(stack: LocalStack, project: Created) -> None:
+    project_id, key = project
+    # Noise does not compress; only trimming makes it fit.
+    noise = base64.b64encode(random.Random(7).randbytes(700_000)).decode()
+    sent = {"message": "large", "breadcrumbs": [{"message": "x"}], "context": {"noise": noise}}
+    body = json.dumps(sent).encode()
+    body += b" " * (1024 * 1024 - len(body))
+    header = {"X-Api-Key": key}
+    assert post(stack, "/api/ingest", data=body, headers=header).status_code == 202
+    (event,) = get(stack, f"/api/projects/{project_id}/events", headers=header).json()["data"]
+    assert (event["message"], event["trimmed"]) == ("large", ["breadcrumbs", "context"])
+
+
+def test_the_gateway_s_own_answers_are_json_with_cors(stack: LocalStack) -> None:
+    unknown = get(stack, "/api/nothing")
+    assert unknown.status_code == 404
+    assert unknown.json()["message"] == unknown.json()["error"]
+    assert unknown.headers["Access-Control-Allow-Origin"] == "*"
+    assert get(stack, "/api/ingest").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/api/ingest", "/api/v1/ingest", "/api.php"])
+def test_browsers_may_call(stack: LocalStack, path: str) -> None:
+    asked = {
+        "Origin": "https://shop.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "x-api-key,content-type,idempotency-key",
+    }
+    preflight = requests.options(stack.api_url + path, headers=asked, timeout=30)
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    allowed = preflight.headers["Access-Control-Allow-Headers"].lower().split(",")
+    assert {"x-api-key", "content-type", "idempotency-key"} <= set(allowed)
+
+
+def test_a_script_submits_reads_and_clears(stack: LocalStack) -> None:
+    key = get(stack, "/api.php?action=generate&name=old+shop").json()["hash"]
+    error = {"hash": key, "level": "Warning", "message": "careful", "line": 0, "file": ""}
+    numbers = [post(stack, "/api.php", json=error).json() for _ in range(3)]
+    assert numbers == [{"ok": True, "id": n} for n in (1, 2, 3)]
+    (last,) = get(stack, f"/api.php?action=errors&hash={key}&since=2").json()["errors"]
+    assert (last["id"], last["line"], last["file"], last["url"]) == (3, 0, "", None)
+    # The same key opens the other API.
+    assert post(stack, "/api/ingest", json={"message": "x", "api_key": key}).status_code == 202
+
+    assert get(stack, f"/api.php?action=clear&hash={key}").json() == {"ok": True, "deleted": 3}
+    assert get(stack, f"/api.php?action=errors&hash={key}").json() == {"errors": []}
+    assert post(stack, "/api.php", json=error).json() == {"ok": True, "id": 4}
+    assert requests.head(f"{stack.api_url}/api.php?action=errors&hash={key}", timeout=30).ok
+    wrong = requests.put(f"{stack.api_url}/api.php", timeout=30)
+    assert (wrong.status_code, wrong.json()["ok"]) == (405, False)
+
+
+def test_one_project_s_key_opens_no_other(stack: LocalStack, project: Created) -> None:
+    other = projects.create("other")
+    assert other
+    refused = get(stack, f"/api/projects/{other[0].id}/events", headers={"X-Api-Key": project[1]})
+    assert (refused.status_code, refused.json()) == (401, {"message": "Invalid API key."})

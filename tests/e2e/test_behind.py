@@ -1,0 +1,118 @@
+"""What happens behind the answer: digest, dead letters, cleanup, policies, logs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from dev.stack import LocalStack
+from errata.models.event import pack
+from errata.models.ids import new_event_id, now_ms
+from errata.store import events
+from errata.usecases import issues, projects
+from tests.e2e.conftest import eventually
+from tests.support import template
+
+type Created = tuple[str, str]
+
+
+def queue_url(stack: LocalStack, logical_id: str) -> str:
+    resource = stack.client("cloudformation").describe_stack_resource(
+        StackName=stack.stack_name, LogicalResourceId=logical_id
+    )
+    url: str = resource["StackResourceDetail"]["PhysicalResourceId"]
+    return url
+
+
+def test_an_unreadable_event_is_set_aside_and_holds_up_nobody(
+    stack: LocalStack, project: Created
+) -> None:
+    project_id, _ = project
+    broken = new_event_id(now_ms())
+    later = now_ms() // 1000 + 3600
+    events.put(events.item(project_id, broken, "f" * 32, None, b"not zlib", later))
+    good = pack({"message": "fine", "fingerprint": "fine"})
+    events.put(events.item(project_id, new_event_id(now_ms()), "a" * 32, None, good, later))
+
+    (issue,) = eventually(lambda: list(issues.list_issues(project_id)), bool)
+    assert (issue.title, issue.count) == ("fine", 1)
+    sqs, url = stack.client("sqs"), queue_url(stack, "DigestDeadLetterQueue")
+    answer = eventually(lambda: sqs.receive_message(QueueUrl=url), lambda a: "Messages" in a)
+    (message,) = answer["Messages"]
+    body = json.loads(message["Body"])
+    assert (body["project_id"], body["event_id"]) == (project_id, broken)
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def test_what_was_cleared_is_deleted(stack: LocalStack, project: Created) -> None:
+    project_id, key = project
+    error = {"hash": key, "level": "Error", "message": "old"}
+    for _ in range(3):
+        requests.post(f"{stack.api_url}/api.php", json=error, timeout=30).raise_for_status()
+    requests.post(
+        f"{stack.api_url}/api/ingest", json={"message": "old too", "api_key": key}, timeout=30
+    ).raise_for_status()
+    eventually(lambda: list(issues.list_issues(project_id)), lambda found: len(found) == 2)
+
+    requests.get(f"{stack.api_url}/api.php?action=clear&hash={key}", timeout=30).raise_for_status()
+    assert list(issues.list_issues(project_id)) == []
+    dynamodb = stack.client("dynamodb")
+
+    def remains() -> list[Any]:
+        found = []
+        for table in ("EventsTableName", "IssuesTableName"):
+            items = dynamodb.scan(TableName=stack.outputs[table])["Items"]
+            found += [i for i in items if i["pk"]["S"].split("#")[0] == project_id]
+        return [item["sk"]["S"] for item in found]
+
+    assert sorted(eventually(remains, lambda found: len(found) <= 2)) == ["clear", "counter"]
+
+
+@pytest.mark.parametrize("function", sorted(template.of_type("AWS::Serverless::Function")))
+def test_a_function_may_do_no_more_than_it_must(stack: LocalStack, function: str) -> None:
+    role = stack.client("cloudformation").describe_stack_resource(
+        StackName=stack.stack_name, LogicalResourceId=f"{function}Role"
+    )["StackResourceDetail"]["PhysicalResourceId"]
+    assumed = stack.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::000000000000:role/{role}", RoleSessionName="test"
+    )["Credentials"]
+    dynamodb = boto3.client(
+        "dynamodb",
+        endpoint_url=stack.endpoint_url,
+        region_name=stack.region,
+        aws_access_key_id=assumed["AccessKeyId"],
+        aws_secret_access_key=assumed["SecretAccessKey"],
+        aws_session_token=assumed["SessionToken"],
+    )
+    tables = [value for name, value in stack.outputs.items() if name.endswith("TableName")]
+    for table in tables:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            dynamodb.scan(TableName=table)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            dynamodb.delete_table(TableName=table)
+
+
+def test_keys_appear_in_no_log(stack: LocalStack, log: Path) -> None:
+    created = projects.create("secret")
+    assert created
+    project_id, key = created[0].id, created[1]
+    url = stack.api_url
+    for header in ({"X-Api-Key": key}, {"Authorization": f"Bearer {key}"}, {}):
+        body = {"message": 5, "api_key": key}
+        requests.post(f"{url}/api/ingest", json=body, headers=header, timeout=30)
+    requests.get(f"{url}/api/projects/{project_id}/events?api_key={key}&level=no", timeout=30)
+    requests.get(f"{url}/api.php?action=errors&hash={key}&since=x", timeout=30)
+    requests.post(f"{url}/api.php", json={"hash": key}, timeout=30)
+
+    logs = stack.client("logs")
+    lines = log.read_text()
+    groups = logs.get_paginator("describe_log_groups").paginate().search("logGroups[].logGroupName")
+    for group in groups:
+        for event in logs.filter_log_events(logGroupName=group)["events"]:
+            lines += event["message"]
+    assert len(lines) > 1000
+    assert key not in lines

@@ -1,0 +1,139 @@
+"""An empty AWS account with what the template puts there: moto, or an emulator that listens.
+
+`ERRATA_EMULATOR_URL` names an emulator (the local stack's, say); the store's tests then run there
+too, each in tables of its own.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import botocore.validate
+import pytest
+from moto import mock_aws
+
+from errata.config import settings
+from errata.store import clients
+from errata.usecases import access, legacy, projects, rate_limit
+from tests.support import calls, template
+from tests.support.fresh import TABLES
+
+EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
+EMULATORS = ["moto", "local"] if EMULATOR_URL else ["moto"]
+
+# Enough for any test that is not about rates: one token a millisecond.
+UNLIMITED = 60_000
+
+
+@contextmanager
+def account(emulator: str) -> Iterator[None]:
+    """The template's tables and queues, empty, and settings that name them."""
+    with pytest.MonkeyPatch.context() as patch, _reached(emulator, patch) as suffix:
+        forget()
+        for definition in template.tables().values():
+            name = definition["TableName"] + suffix
+            clients.dynamodb().create_table(**{**definition, "TableName": name})
+        dead = clients.sqs().create_queue(QueueName="DigestDeadLetterQueue" + suffix)["QueueUrl"]
+        for setting, name in TABLES.items():
+            patch.setenv(setting, name + suffix)
+        patch.setenv("DIGEST_DEAD_LETTER_URL", dead)
+        patch.setenv("UNMETERED_KEY", "unmetered-gateway-key")
+        settings.cache_clear()
+        with calls.watched(_valid):
+            yield
+        if suffix:
+            for name in TABLES.values():
+                clients.dynamodb().delete_table(TableName=name + suffix)
+            clients.sqs().delete_queue(QueueUrl=dead)
+    forget()
+
+
+@contextmanager
+def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A suffix for the names of tables; none where the account is gone afterwards."""
+    if emulator == "moto":
+        with mock_aws():
+            yield ""
+    else:
+        patch.setenv("AWS_ENDPOINT_URL", EMULATOR_URL)
+        clients.forget()
+        yield f"-{uuid.uuid4().hex[:8]}"
+        clients.forget()
+
+
+def forget() -> None:
+    """As a new execution environment, but for the clients, which take long to make."""
+    settings.cache_clear()
+    access.forget()
+    rate_limit.forget()
+    legacy.forget()
+
+
+def _valid(call: calls.Call) -> Any:
+    """The product's clients do not check the shape of what they send: every test does."""
+    model = call.client.meta.service_model.operation_model(call.operation)
+    report = botocore.validate.ParamValidator().validate(call.parameters, model.input_shape)
+    assert not report.has_errors(), f"{call.operation}: {report.generate_report()}"
+    return call.send()
+
+
+def dead_letters() -> list[str]:
+    """The bodies of the messages that digest has set aside."""
+    url = settings().digest_dead_letter_url
+    answer = clients.sqs().receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    return [message["Body"] for message in answer.get("Messages", [])]
+
+
+def rows() -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table but the token buckets, which refused requests move, too."""
+    found = {}
+    for setting in TABLES:
+        pages = clients.dynamodb().get_paginator("scan")
+        scan = pages.paginate(TableName=os.environ[setting], ConsistentRead=True)
+        items = [item for page in scan for item in page["Items"]]
+        found[setting] = [
+            item for item in items if not item["pk"].get("S", "").startswith("bucket#")
+        ]
+    return found
+
+
+class Project(NamedTuple):
+    """A project, as its clients know it."""
+
+    id: str
+    key: str
+
+
+def new_project(rate_limit: int = UNLIMITED, retention_days: int | None = None) -> Project:
+    """A project and its first key, with a rate that no test reaches by accident."""
+    created = projects.create("shop")
+    assert created
+    project, key = created
+    projects.change(project.id, rate_limit, retention_days)
+    return Project(project.id, key)
+
+
+class Clock:
+    """The time of this process, which goes on only when a test says so."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        # A whole second: tests of rates and of expiry count in seconds.
+        self.ns = (time.time_ns() // 10**9) * 10**9
+        patch.setattr(time, "time_ns", lambda: self.ns)
+        patch.setattr(time, "sleep", self.advance)
+
+    @property
+    def ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return self.ns // 10**6
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.ns += round(seconds * 10**9)
+
+    def days(self, days: float) -> None:
+        """Let days pass."""
+        self.advance(days * 86_400)

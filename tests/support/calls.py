@@ -1,0 +1,119 @@
+"""Between Errata and AWS: watch every call, and fail or kill it at a chosen moment."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+
+class Killed(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call on its way; `send` carries it out."""
+
+    client: Any
+    operation: str
+    parameters: dict[str, Any]
+    send: Callable[[], Any]
+
+
+type Watch = Callable[[Call], Any]
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Hand every call to `watch`, whose answer the caller gets."""
+    original: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        send = lambda: original(client, operation, parameters)  # noqa: E731
+        return watch(Call(client, operation, parameters, send))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", make_api_call)
+        yield
+
+
+@contextmanager
+def recorded() -> Iterator[list[Call]]:
+    """Every call that is made meanwhile."""
+    seen: list[Call] = []
+
+    def watch(call: Call) -> Any:
+        seen.append(call)
+        return call.send()
+
+    with watched(watch):
+        yield seen
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Make each call atomic among threads, as DynamoDB's are; moto's transactions are not."""
+    lock = threading.Lock()
+
+    def watch(call: Call) -> Any:
+        with lock:
+            return call.send()
+
+    with watched(watch):
+        yield
+
+
+@dataclass
+class Fault:
+    """What befell the call: whether the run got as far as that."""
+
+    struck: bool = False
+
+
+@contextmanager
+def fault(
+    number: int, error: Callable[[Call], BaseException], *, after: bool = False
+) -> Iterator[Fault]:
+    """Raise at call `number`, from 1: before it is sent, or `after` it took effect."""
+    outcome = Fault()
+    made = 0
+
+    def watch(call: Call) -> Any:
+        nonlocal made
+        made += 1
+        if made != number:
+            return call.send()
+        outcome.struck = True
+        if after:
+            call.send()
+        raise error(call)
+
+    with watched(watch):
+        yield outcome
+
+
+def killed(_call: Call) -> BaseException:
+    """The process ends here."""
+    return Killed()
+
+
+def throttled(call: Call) -> BaseException:
+    """DynamoDB has no capacity left, after botocore's own retries."""
+    code = "ProvisionedThroughputExceededException"
+    return ClientError({"Error": {"Code": code, "Message": "slow down"}}, call.operation)
+
+
+def conflicting(call: Call) -> BaseException:
+    """Another transaction is at one of the rows."""
+    if call.operation != "TransactWriteItems":
+        error = {"Code": "TransactionConflictException", "Message": "ongoing transaction"}
+        return ClientError({"Error": error}, call.operation)
+    actions = call.parameters["TransactItems"]
+    reasons = [{"Code": "None"} for _ in actions[1:]] + [{"Code": "TransactionConflict"}]
+    cancelled = {"Code": "TransactionCanceledException", "Message": "cancelled"}
+    return ClientError({"Error": cancelled, "CancellationReasons": reasons}, call.operation)  # type: ignore[typeddict-unknown-key]
