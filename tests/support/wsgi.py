@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from tests.support import gateway
+
+# The path of the server in the API's document.
+STAGE = "/v1"
+_addresses = count(1)
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -19,8 +24,14 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     headers.pop("Content-Type", None)
     stream: Any = environ["wsgi.input"]
     body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
-    url = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace") + "?" + query
-    answer = gateway.call(environ["REQUEST_METHOD"], url, body, headers)
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    url = f"{path.removeprefix(STAGE)}?{query}"
+    # Every request from an address of its own: what is tested is not the limit of one.
+    address = f"2001:db8::{next(_addresses):x}"
+    try:
+        answer = gateway.call(environ["REQUEST_METHOD"], url, body, headers, ip=address)
+    except LookupError:
+        answer = gateway.Response(404, {"Content-Type": "application/json"}, '{"message": "…"}')
     status = HTTPStatus(answer.status)
     start_response(f"{status.value} {status.phrase}", list(answer.headers.items()))
     return [answer.text.encode()]

@@ -4,7 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    Field,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 from errata.errors import Invalid
 
@@ -12,7 +19,7 @@ MAX_BREADCRUMBS = 50
 MAX_KEY_LENGTH = 255
 
 type Text = str | None
-type Scalar = str | int | float | None
+type Scalar = str | StrictInt | StrictFloat | None
 
 
 class User(TypedDict, total=False):
@@ -87,9 +94,7 @@ def parse(sent: dict[str, Any]) -> dict[str, Any]:
         event: dict[str, Any] = _validate(sent)
     except ValidationError as error:
         raise Invalid(_complaints(error) | _beyond_types(sent)) from None
-    errors = _beyond_types(event)
-    if type(sent.get("line")) is bool:
-        errors["line"] = [f"The line field {_NOT_AN_INTEGER}."]
+    errors = _beyond_types(sent)
     if errors:
         raise Invalid(errors)
     event = {name: value for name, value in event.items() if value is not None}
@@ -115,13 +120,15 @@ def _complaints(error: ValidationError) -> dict[str, list[str]]:
     return errors
 
 
-def _beyond_types(event: dict[str, Any]) -> dict[str, list[str]]:
+def _beyond_types(sent: dict[str, Any]) -> dict[str, list[str]]:
     """The rules that a type cannot say; a field of another type is left to `_complaints`."""
-    get = event.get
+    get = sent.get
     errors = {}
     if get("message") in (None, "") and get("exception_class") in (None, ""):
         rule = "One of message and exception_class is required."
         errors = {"message": [rule], "exception_class": [rule]}
+    if type(get("line")) is bool:  # which pydantic takes for 0 or 1
+        errors["line"] = [f"The line field {_NOT_AN_INTEGER}."]
     timestamp = get("timestamp")
     if isinstance(timestamp, str) and not _is_iso_8601(timestamp):
         errors["timestamp"] = ["The timestamp field must be a date and time in ISO 8601."]
@@ -144,7 +151,7 @@ def _is_url(text: str) -> bool:
         parts = urlsplit(text)
     except ValueError:
         return False
-    return bool(parts.scheme and parts.netloc) and not any(c.isspace() for c in text)
+    return bool(parts.scheme and parts.netloc) and text.isprintable() and " " not in text
 
 
 def idempotency_key(header: str | None) -> str | None:
