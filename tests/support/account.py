@@ -4,6 +4,7 @@
 too, each in tables of its own.
 """
 
+import dataclasses
 import os
 import time
 import uuid
@@ -17,6 +18,7 @@ from moto import mock_aws
 
 from errata.config import settings
 from errata.store import clients
+from errata.store import projects as projects_store
 from errata.usecases import access, legacy, projects, rate_limit
 from tests.support import calls, template
 from tests.support.fresh import TABLES
@@ -107,12 +109,23 @@ class Project(NamedTuple):
     key: str
 
 
-def new_project(rate_limit: int = UNLIMITED, retention_days: int | None = None) -> Project:
-    """A project and its first key, with a rate that no test reaches by accident."""
+def new_project(
+    rate_limit: int = UNLIMITED, retention_days: int | None = None, *, metered: bool = False
+) -> Project:
+    """A project and its first key, with a rate that no test reaches by accident.
+
+    `metered`: the gateway counts its requests, so that each is a call to DynamoDB less.
+    """
     created = projects.create("shop")
     assert created
     project, key = created
-    projects.change(project.id, rate_limit, retention_days)
+    changed = dataclasses.replace(project, rate_limit=rate_limit, retention_days=retention_days)
+    if changed != project:
+        projects_store.save_settings(changed)
+    if metered:
+        (record,) = projects_store.list_keys(project.id)
+        named = dataclasses.replace(record, usage_key="gateway-key", usage_key_id="gk1")
+        projects_store.save_usage_key(named)
     return Project(project.id, key)
 
 

@@ -111,9 +111,12 @@ def throttled(call: Call) -> BaseException:
 def conflicting(call: Call) -> BaseException:
     """Another transaction is at one of the rows."""
     if call.operation != "TransactWriteItems":
-        error = {"Code": "TransactionConflictException", "Message": "ongoing transaction"}
+        error: Any = {"Code": "TransactionConflictException", "Message": "ongoing"}
         return ClientError({"Error": error}, call.operation)
     actions = call.parameters["TransactItems"]
     reasons = [{"Code": "None"} for _ in actions[1:]] + [{"Code": "TransactionConflict"}]
-    cancelled = {"Code": "TransactionCanceledException", "Message": "cancelled"}
-    return ClientError({"Error": cancelled, "CancellationReasons": reasons}, call.operation)  # type: ignore[typeddict-unknown-key]
+    answer: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": "cancelled"},
+        "CancellationReasons": reasons,
+    }
+    return ClientError(answer, call.operation)

@@ -57,6 +57,16 @@ def event(project_id: str, at_ms: int, **fields: Any) -> dict[str, Any]:
     return prepare(sent, access, new_event_id(at_ms), at_ms)
 
 
+def put(items: Iterable[dict[str, Any]]) -> list[str]:
+    """Store these items; their ids."""
+    requests: Any = [{"PutRequest": {"Item": item}} for item in items]
+    for start in range(0, len(requests), 25):
+        clients.dynamodb().batch_write_item(
+            RequestItems={settings().events_table: requests[start : start + 25]}
+        )
+    return [request["PutRequest"]["Item"]["sk"]["S"] for request in requests]
+
+
 def numbered(items: Iterable[dict[str, Any]], first: int = 1001) -> list[dict[str, Any]]:
     """Records of these items, in this order."""
     return [record(item, first + n) for n, item in enumerate(items)]

@@ -1,0 +1,5 @@
+"""Contract tests: the specs, clause by clause, at the API's own door and over moto."""
+
+from tests.support.fixtures import aws, busy, clock, project
+
+__all__ = ["aws", "busy", "clock", "project"]
