@@ -1,5 +1,6 @@
 """The event as it is kept: its fields as compressed JSON, trimmed where that is too large."""
 
+import json
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from pydantic_core import from_json, to_json
 MAX_PACKED_BYTES = 400_000
 MAX_STACK_CHARACTERS = 32_768
 MAX_TEXT_CHARACTERS = 8_192
+MAX_NOISE_CHARACTERS = 4_096
 
 STACK_TEXTS = ("source_map", "minified_stack", "stack_trace")
 
@@ -20,8 +22,9 @@ def pack(event: Fields) -> bytes:
     """The fields of an event, ready to store: zlib over JSON, at most `MAX_PACKED_BYTES`.
 
     What is too large is trimmed in this order until it fits: breadcrumbs, context (but for its
-    user), the stack texts, then any other long text. `trimmed` then names what was touched. Numbers
-    that JSON cannot write (an overflown 1e999) become null.
+    user), the stack texts, any other long text, and if nothing else helps the user and all of the
+    texts again. `trimmed` then names what was touched. Numbers that JSON cannot write (an overflown
+    1e999) become null.
     """
     packed = _compress(event)
     if len(packed) <= MAX_PACKED_BYTES:
@@ -37,7 +40,12 @@ def pack(event: Fields) -> bytes:
 
 def unpack(packed: bytes) -> Fields:
     """The fields that `pack` was given, but for what it trimmed."""
-    event: Fields = from_json(zlib.decompress(packed))
+    text = zlib.decompress(packed)
+    try:
+        event: Fields = from_json(text)
+    except ValueError:
+        # What was taken as deep as `from_json` goes may lie a level deeper here.
+        event = json.loads(text)
     return event
 
 
@@ -69,7 +77,8 @@ def _cut(event: Fields, names: tuple[str, ...] | list[str], length: int) -> None
         value = event.get(name)
         if isinstance(value, str) and len(value) > length:
             event[name] = value[:length]
-            event["trimmed"].append(name)
+            if name not in event["trimmed"]:
+                event["trimmed"].append(name)
 
 
 def _stack_texts(event: Fields) -> None:
@@ -80,7 +89,19 @@ def _texts(event: Fields) -> None:
     _cut(event, [name for name in event if name not in STACK_TEXTS], MAX_TEXT_CHARACTERS)
 
 
-TRIMMING: tuple[Callable[[Fields], None], ...] = (_breadcrumbs, _context, _stack_texts, _texts)
+def _whatever_is_left(event: Fields) -> None:
+    # Noise in every field: no text of four bytes a character may be longer, nor a user be kept.
+    event.pop("context", None)
+    _cut(event, list(event), MAX_NOISE_CHARACTERS)
+
+
+TRIMMING: tuple[Callable[[Fields], None], ...] = (
+    _breadcrumbs,
+    _context,
+    _stack_texts,
+    _texts,
+    _whatever_is_left,
+)
 
 
 def title(event: Fields) -> str:

@@ -10,6 +10,8 @@ from errata.errors import BodyTooLarge, Invalid
 
 # The largest event that is accepted, in bytes of JSON.
 MAX_JSON_BYTES = 1024 * 1024
+# Each member of a gzip file costs a copy of what follows it.
+_MAX_MEMBERS = 100
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _TOO_LARGE = f"The body is larger than {MAX_JSON_BYTES} bytes."
@@ -52,8 +54,8 @@ def _inflate(body: bytes, window: int) -> bytes:
     parts: list[bytes] = []
     room = MAX_JSON_BYTES
     try:
-        while body:
-            # A gzip file may hold several members (RFC 1952, section 2.2).
+        # A gzip file may hold several members (RFC 1952, section 2.2).
+        for _ in range(_MAX_MEMBERS):
             unpacker = zlib.decompressobj(window)
             parts.append(unpacker.decompress(body, room + 1))
             room -= len(parts[-1])
@@ -62,9 +64,11 @@ def _inflate(body: bytes, window: int) -> bytes:
             if not unpacker.eof:
                 raise zlib.error("cut short")
             body = unpacker.unused_data if window > zlib.MAX_WBITS else b""
+            if not body:
+                return b"".join(parts)
     except zlib.error as error:
         raise Invalid({"body": ["The compressed body is broken or cut short."]}) from error
-    return b"".join(parts)
+    raise Invalid({"body": [f"The compressed body has more than {_MAX_MEMBERS} members."]})
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
