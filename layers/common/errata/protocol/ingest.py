@@ -1,5 +1,6 @@
 """The body of `POST /api/ingest` (spec/ingest-api, "Body of an ingest"), into event fields."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from errata.errors import Invalid
 
 MAX_BREADCRUMBS = 50
 MAX_KEY_LENGTH = 255
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 type Text = str | None
 type Scalar = str | StrictInt | StrictFloat | None
@@ -162,7 +164,7 @@ def idempotency_key(header: str | None) -> str | None:
     """
     if header is None:
         return None
-    if not 1 <= len(header) <= MAX_KEY_LENGTH or not header.isprintable():
+    if not 1 <= len(header) <= MAX_KEY_LENGTH or _CONTROL_CHARACTER.search(header):
         raise Invalid(
             {
                 "Idempotency-Key": [

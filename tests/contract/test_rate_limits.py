@@ -1,0 +1,177 @@
+"""spec/ingest-api, 429: more than 60 requests a minute per key, or per IP where no key is resolved.
+
+A bucket of 60 that gains one each second. Here for what the handlers count: keys in bodies, keys
+without a gateway key, and callers without a key.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from errata.usecases import projects
+from tests.support import account
+from tests.support.account import Clock, Project, new_project
+from tests.support.clients import BOOM, events, ingest, read
+from tests.support.gateway import Response, call
+
+
+def by_body(project: Project, ip: str = "203.0.113.9") -> Response:
+    return call("POST", "/api/ingest", {**BOOM, "api_key": project.key}, ip=ip)
+
+
+def keyless(ip: str = "203.0.113.9") -> Response:
+    return call("POST", "/api/ingest", BOOM, ip=ip)
+
+
+def unknown(ip: str = "203.0.113.9") -> Response:
+    return call("POST", "/api/ingest", BOOM, {"X-Api-Key": "wrong"}, ip)
+
+
+def assert_limited(answer: Response, retry_after: int) -> None:
+    assert answer.status == 429
+    assert set(answer.json) == {"message"}
+    assert answer.headers["Retry-After"] == str(retry_after)
+
+
+@pytest.mark.parametrize("post", [ingest, by_body])
+def test_the_sixty_first_request_of_a_key_is_refused_and_one_comes_back_each_second(
+    project: Project, clock: Clock, post: Callable[..., Response]
+) -> None:
+    assert [post(project).status for _ in range(60)] == [202] * 60
+    assert_limited(post(project), 1)
+    clock.advance(0.999)
+    assert_limited(post(project), 1)
+    clock.advance(0.001)
+    assert post(project).status == 202
+    assert_limited(post(project), 1)
+    clock.advance(3)
+    assert [post(project).status for _ in range(4)] == [202, 202, 202, 429]
+    clock.advance(60)
+    assert [post(project).status for _ in range(61)] == [202] * 60 + [429]
+    assert len(account.rows()["EVENTS_TABLE"]) == 124
+
+
+def test_a_process_that_is_new_knows_the_limit_too(clock: Clock) -> None:
+    project = new_project(rate_limit=6)
+    for _ in range(6):
+        ingest(project)
+        account.forget()
+    assert_limited(ingest(project), 10)
+    clock.advance(10)
+    account.forget()
+    assert ingest(project).status == 202
+
+
+def test_reading_and_writing_and_every_place_of_a_key_share_one_bucket(clock: Clock) -> None:
+    project = new_project(rate_limit=6)
+    for _ in range(2):
+        assert ingest(project).status == 202
+        assert read(project).status == 200
+        assert by_body(project).status == 202
+    assert_limited(read(project), 10)
+    clock.advance(3)
+    assert_limited(ingest(project), 7)
+    assert_limited(by_body(project, ip="198.51.100.7"), 7)
+
+
+def test_each_key_of_a_project_has_a_bucket_of_its_own(clock: Clock) -> None:
+    project = new_project(rate_limit=6)
+    _, second = projects.create_key(project.id, "another")
+    assert [ingest(project).status for _ in range(7)][-1] == 429
+    assert ingest(Project(project.id, second)).status == 202
+
+
+def test_an_operator_can_raise_the_limit_of_a_project(clock: Clock) -> None:
+    project = new_project(rate_limit=75)
+    assert [ingest(project).status for _ in range(76)] == [202] * 75 + [429]
+    clock.advance(0.8)
+    assert [ingest(project).status for _ in range(2)] == [202, 429]
+
+
+@pytest.mark.parametrize("post", [keyless, unknown])
+def test_callers_without_a_resolved_key_are_counted_by_address(
+    clock: Clock, post: Callable[..., Response]
+) -> None:
+    assert [post().status for _ in range(60)] == [401] * 60
+    assert_limited(post(), 1)
+    assert post("2001:db8::1").status == 401
+    clock.advance(1)
+    assert [post().status for _ in range(2)] == [401, 429]
+
+
+def test_missing_and_unknown_keys_share_the_bucket_of_their_address(clock: Clock) -> None:
+    assert [(keyless().status, unknown().status) for _ in range(30)] == [(401, 401)] * 30
+    assert_limited(keyless(), 1)
+    assert_limited(unknown(), 1)
+    assert_limited(call("GET", "/api/projects/1/events"), 1)
+
+
+def test_a_key_of_another_project_counts_as_unresolved(project: Project, clock: Clock) -> None:
+    other = f"/api/projects/{new_project().id}/events?api_key={project.key}"
+    assert [call("GET", other).status for _ in range(61)] == [401] * 60 + [429]
+    assert ingest(project).status == 202
+
+
+def test_a_valid_key_is_not_held_back_by_its_address(project: Project, clock: Clock) -> None:
+    assert [keyless().status for _ in range(61)][-1] == 429
+    assert ingest(project).status == 202
+    assert by_body(project).status == 202
+
+
+def test_what_the_gateway_counts_is_not_counted_again(clock: Clock) -> None:
+    project = new_project(rate_limit=6, metered=True)
+    assert {ingest(project).status for _ in range(7)} == {202}
+
+
+def test_a_gateway_that_does_not_count_leaves_it_to_the_handler(clock: Clock) -> None:
+    project = new_project(rate_limit=6, metered=True)
+    headers = {"X-Api-Key": project.key}
+    sent = [call("POST", "/api/ingest", BOOM, headers, counts=False) for _ in range(7)]
+    assert [answer.status for answer in sent] == [202] * 6 + [429]
+    assert_limited(sent[-1], 10)
+
+
+# ------------------------------------------------------------------ order of the checks
+
+
+def test_the_address_s_limit_comes_before_401(clock: Clock) -> None:
+    for _ in range(60):
+        keyless()
+    assert_limited(call("POST", "/api/ingest", b"not JSON"), 1)
+
+
+def test_401_comes_before_the_key_s_limit_and_422(project: Project, clock: Clock) -> None:
+    assert call("POST", "/api/ingest", {"level": 5}, {"X-Api-Key": "wrong"}).status == 401
+    headers = {"X-Api-Key": "wrong", "Idempotency-Key": "x" * 256}
+    assert call("POST", "/api/ingest", BOOM, headers).status == 401
+
+
+def test_the_key_s_limit_comes_before_a_replay_and_422(clock: Clock) -> None:
+    project = new_project(rate_limit=6)
+    first = ingest(project, BOOM, idempotency_key="k")
+    for _ in range(5):
+        assert ingest(project, {"level": 5}).status == 422
+    assert_limited(ingest(project, BOOM, idempotency_key="k"), 10)
+    assert_limited(ingest(project, {"level": 5}), 10)
+    assert_limited(ingest(project, BOOM, idempotency_key=""), 10)
+    clock.advance(10)
+    assert ingest(project, BOOM, idempotency_key="k").json == first.json
+
+
+def test_a_replay_comes_before_422_and_413(project: Project) -> None:
+    first = ingest(project, BOOM, idempotency_key="k")
+    for body in ({"level": 5}, b"[]", b"not JSON", b"\x1f\x8bbroken", b" " * 1_048_577):
+        again = ingest(project, body, idempotency_key="k")
+        assert (again.status, again.text) == (202, first.text)
+        assert again.headers["Idempotency-Mismatch"] == "true"
+    assert len(events(project)) == 1
+
+
+def test_refused_requests_store_nothing(clock: Clock) -> None:
+    project = new_project(rate_limit=6)
+    before = account.rows()
+    for answer in (keyless(), unknown(), ingest(project, b"[]"), ingest(project, {"line": "x"})):
+        assert answer.status in (401, 422)
+    while ingest(project, b"[]", idempotency_key="k").status != 429:
+        clock.advance(0.001)
+    assert account.rows() == before
