@@ -42,7 +42,10 @@ def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> i
         key = protocol.project_key(sent)
     except Refused as refused:
         access.refuse(address, refused, at_ms)
-    found = _find(key, at_ms)
+    try:
+        found = _find(key, at_ms)
+    except Forbidden as refused:
+        access.refuse(address, refused, at_ms)
     if found is None:
         rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, at_ms)
         if not auto_create:
@@ -104,12 +107,13 @@ def clear(key: str, address: str) -> int:
     for attempt in range(_TRIES):
         before = events.boundary(project_id)
         last = events.last_legacy_id(project_id)
+        # Before the move, which sets the worker going that deletes numbers.
+        first = next(_live(found, before.legacy_through, at_ms), None)
         if events.move_boundary(project_id, _next_boundary(project_id, before, last), last):
             break
         back_off(attempt, most=0.1)
     else:
         raise Unavailable
-    first = next(_live(found, before.legacy_through, at_ms), None)
     # Numbers have no gaps, so the oldest one that is alive tells how many there are.
     return last - first[0] + 1 if first and first[0] <= last else 0
 
@@ -121,10 +125,9 @@ def _live(found: Access, since: int, at_ms: int) -> Iterator[tuple[int, str]]:
 
 def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
     through = max(before.through, floor_id(now_ms() - CLEAR_MARGIN_MS))
+    # Those of the boundary before, too: they may not be deleted yet.
     recent = [
-        event_id
-        for event_id, number in events.ids_since(project_id, through)
-        if number is None and event_id not in before.also
+        event_id for event_id, number in events.ids_since(project_id, through) if number is None
     ]
     if len(recent) > _MAX_ALSO:
         # More than fit: the older ones go by their ids, which are then well in the past.

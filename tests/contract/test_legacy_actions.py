@@ -1,0 +1,240 @@
+"""spec/legacy-api: the actions, anything else, and what an operator can set."""
+
+import re
+
+import pytest
+
+from errata.config import settings
+from tests.support import stream
+from tests.support.account import Clock, Project, new_project, rows
+from tests.support.clients import capture, errors, events, ingest, php
+from tests.support.gateway import Response, call, handler
+
+ON = ("LEGACY_API", "LEGACY_AUTO_CREATE", "LEGACY_READ", "LEGACY_CLEAR")
+
+
+def assert_refused(answer: Response, status: int, *fields: str) -> None:
+    """An answer of the contract that names what is wrong."""
+    assert answer.status == status, answer.text
+    assert set(answer.json) == {"ok", "error"}
+    assert answer.json["ok"] is False
+    assert all(field in answer.json["error"] for field in fields), answer.text
+
+
+def clear(project: Project) -> int:
+    answer = php(action="clear", hash=project.key)
+    assert (answer.status, set(answer.json), answer.json["ok"]) == (200, {"ok", "deleted"}, True)
+    deleted: int = answer.json["deleted"]
+    return deleted
+
+
+def clean_up(project: Project) -> None:
+    """What the stream sets going after a clear."""
+    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
+    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+
+
+# ------------------------------------------------------------------ errors
+
+
+def test_errors_are_listed_ascending_from_since_on(busy: Project) -> None:
+    for n in range(1, 6):
+        capture(busy, message=str(n))
+    assert [error["id"] for error in errors(busy)] == [1, 2, 3, 4, 5]
+    assert [error["message"] for error in errors(busy, since=3)] == ["4", "5"]
+    assert errors(busy, since=5) == errors(busy, since=999_999_999_999) == []
+    assert len(php(action="errors", hash=busy.key, since="").json["errors"]) == 5
+
+
+def test_an_answer_holds_what_fits_and_the_caller_pages_on(busy: Project) -> None:
+    long = "x" * 1_000_000
+    for n in range(7):
+        capture(busy, message=f"{n}{long}")
+    seen: list[int] = []
+    answers = 0
+    while found := errors(busy, since=seen[-1] if seen else 0):
+        seen += [error["id"] for error in found]
+        answers += 1
+    assert (seen, answers) == ([1, 2, 3, 4, 5, 6, 7], 2)
+
+
+@pytest.mark.parametrize("since", ["-1", "1.5", "x", "1e3", " 1", "0x10", "٣", "9" * 13, "null"])
+def test_a_bad_since_is_named(busy: Project, since: str) -> None:
+    assert_refused(php(action="errors", hash=busy.key, since=since), 400, "since")
+
+
+def test_an_unknown_key_has_no_errors_and_nothing_to_clear() -> None:
+    before = rows()
+    unknown = Project("", "unknown")
+    assert errors(unknown) == []
+    assert clear(unknown) == 0
+    assert rows() == before
+
+
+@pytest.mark.parametrize("action", ["errors", "clear"])
+def test_a_missing_hash_is_named(busy: Project, action: str) -> None:
+    capture(busy)
+    assert_refused(php(action=action), 400, "hash")
+    assert_refused(php(action=action, hash=""), 400, "hash")
+    assert len(errors(busy)) == 1
+
+
+def test_received_at_is_utc_to_the_second(busy: Project, clock: Clock) -> None:
+    clock.ns = 1_776_168_000_999_000_000
+    capture(busy)
+    assert errors(busy)[0]["received_at"] == "2026-04-14 12:00:00"
+
+
+def test_other_doors_events_are_not_among_the_errors(busy: Project) -> None:
+    capture(busy)
+    ingest(busy)
+    assert [error["id"] for error in errors(busy)] == [1]
+
+
+# ------------------------------------------------------------------ clear
+
+
+def test_clear_counts_what_it_deletes_and_numbers_go_on(busy: Project) -> None:
+    assert clear(busy) == 0
+    assert [capture(busy).json["id"] for _ in range(4)] == [1, 2, 3, 4]
+    assert clear(busy) == 4
+    assert errors(busy) == events(busy) == []
+    assert clear(busy) == 0
+    assert capture(busy).json["id"] == 5
+    assert [error["id"] for error in errors(busy)] == [5]
+    clean_up(busy)
+    assert [error["id"] for error in errors(busy)] == [5]
+    assert clear(busy) == 1
+    clean_up(busy)
+    assert capture(busy).json["id"] == 6
+
+
+def test_clear_takes_all_doors_events_along_and_stays_so(busy: Project, clock: Clock) -> None:
+    capture(busy)
+    ingest(busy)
+    clock.advance(1)
+    for deleted in (1, 0, 0):
+        assert clear(busy) == deleted
+        assert events(busy) == []
+        clock.advance(1)
+    clean_up(busy)
+    assert stream.stored_events() == []
+
+
+def test_an_error_that_is_accepted_after_a_clear_stays(busy: Project, clock: Clock) -> None:
+    for _ in range(3):
+        capture(busy)
+        ingest(busy)
+        clear(busy)
+        capture(busy)
+        ingest(busy)
+        clean_up(busy)
+        assert (len(errors(busy)), len(events(busy))) == (1, 2)
+        clock.advance(40)
+        clear(busy)
+
+
+def test_clear_leaves_other_projects_alone(busy: Project) -> None:
+    other = new_project()
+    capture(busy)
+    capture(other)
+    assert clear(busy) == 1
+    clean_up(busy)
+    assert len(errors(other)) == len(events(other)) == 1
+
+
+def test_cleanup_deletes_what_was_cleared_and_nothing_else(busy: Project, clock: Clock) -> None:
+    for _ in range(30):
+        capture(busy)
+        ingest(busy)
+    clear(busy)
+    clock.advance(0.01)
+    kept = {capture(busy).json["id"], ingest(busy).json["id"]}
+    clean_up(busy)
+    clean_up(busy)
+    assert len(kept) == len(stream.stored_events()) == len(events(busy)) == 2
+    numbers = [row for row in rows()["EVENTS_TABLE"] if row["pk"]["S"] == f"{busy.id}#legacy"]
+    assert [row["sk"]["S"] for row in numbers] == ["000000000031"]
+
+
+# ------------------------------------------------------------------ anything else
+
+
+def test_a_missing_or_unknown_action_is_named(busy: Project) -> None:
+    for query in ({}, {"action": ""}, {"action": "drop"}, {"action": "Errors"}):
+        assert_refused(php(**query, hash=busy.key), 400, "action")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_another_method_is_refused(busy: Project, method: str) -> None:
+    assert_refused(php(method, action="clear", hash=busy.key), 405)
+
+
+def test_head_answers_like_get_without_a_body_and_changes_nothing(busy: Project) -> None:
+    capture(busy)
+    before = rows()
+    for query in ({"action": "generate"}, {"action": "errors"}, {"action": "clear"}):
+        answer = php("HEAD", **query, hash=busy.key)
+        assert (answer.status, answer.text) == (200, "")
+    assert (php("HEAD").status, php("HEAD").text) == (400, "")
+    assert rows() == before
+
+
+def test_the_limits_are_those_of_the_ingest_api(project: Project, clock: Clock) -> None:
+    assert [capture(project).status for _ in range(61)] == [200] * 60 + [429]
+    for limited in (capture(project), php(action="errors", hash=project.key)):
+        assert_refused(limited, 429)
+        assert limited.headers["Retry-After"] == "1"
+    clock.advance(1)
+    assert [ingest(project).status for _ in range(2)] == [202, 429]
+
+
+def test_creation_is_limited_by_address(clock: Clock) -> None:
+    made = [php(action="generate").status for _ in range(30)]
+    made += [capture(Project("", f"new {n}")).status for n in range(31)]
+    assert made == [200] * 60 + [429]
+    assert_refused(php(action="generate"), 429)
+    assert_refused(php(action="errors", hash="unknown"), 429)
+    assert_refused(call("POST", "/api.php", b"not JSON"), 429)
+    elsewhere = call("GET", "/api.php?action=generate", ip="198.51.100.7")
+    assert re.fullmatch(r'\{"hash": "[0-9a-f]{32}"\}', elsewhere.text)
+
+
+# ------------------------------------------------------------------ what an operator can set
+
+
+def switch(patch: pytest.MonkeyPatch, *off: str) -> None:
+    for name in ON:
+        patch.setenv(name, "off" if name in off else "on")
+    settings.cache_clear()
+
+
+def test_the_whole_api_can_be_switched_off(busy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    switch(monkeypatch, "LEGACY_API")
+    before = rows()
+    assert_refused(capture(busy), 403)
+    for action in ("generate", "errors", "clear"):
+        assert_refused(php(action=action, hash=busy.key), 403)
+    assert rows() == before
+    assert ingest(busy).status == 202
+
+
+def test_creation_can_be_switched_off(busy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    switch(monkeypatch, "LEGACY_AUTO_CREATE")
+    before = rows()
+    assert_refused(capture(Project("", "new")), 403, "hash")
+    assert_refused(php(action="generate"), 403, "generate")
+    assert rows() == before
+    assert capture(busy).status == 200
+
+
+@pytest.mark.parametrize(("name", "off"), [("LEGACY_READ", "errors"), ("LEGACY_CLEAR", "clear")])
+def test_reading_and_clearing_can_be_switched_off(
+    busy: Project, monkeypatch: pytest.MonkeyPatch, name: str, off: str
+) -> None:
+    switch(monkeypatch, name)
+    capture(busy)
+    assert_refused(php(action=off, hash=busy.key), 403, off)
+    assert_refused(php(action=off, hash="unknown"), 403, off)
+    others = {"errors", "clear", "generate"} - {off}
+    assert {php(action=each, hash=busy.key).status for each in others} == {200}
