@@ -1,0 +1,229 @@
+"""spec/ingest-api, "Reading events"."""
+
+import base64
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.support import stream
+from tests.support.account import Clock, Project
+from tests.support.clients import events, ingest, read
+from tests.support.gateway import call
+
+
+def send(project: Project, clock: Clock, **fields: Any) -> str:
+    """Post an event a millisecond after the last one; its id."""
+    clock.advance(0.001)
+    answer = ingest(project, {"message": "boom", **fields})
+    assert answer.status == 202
+    accepted: str = answer.json["id"]
+    return accepted
+
+
+def ids(project: Project, **query: Any) -> list[str]:
+    return [event["id"] for event in events(project, **query)]
+
+
+def test_newest_first_on_both_spellings(busy: Project, clock: Clock) -> None:
+    sent = [send(busy, clock) for _ in range(3)]
+    for route in ("/api", "/api/v1"):
+        answer = call("GET", f"{route}/projects/{busy.id}/events?api_key={busy.key}")
+        assert (answer.status, set(answer.json)) == (200, {"data", "next_cursor"})
+        assert [event["id"] for event in answer.json["data"]] == sent[::-1]
+        assert answer.json["next_cursor"] is None
+
+
+def test_an_empty_project_has_an_empty_page(busy: Project) -> None:
+    assert read(busy).json == {"data": [], "next_cursor": None}
+
+
+def test_an_event_carries_what_the_contract_promises(busy: Project, clock: Clock) -> None:
+    sent = send(busy, clock, fingerprint="mine")
+    (event,) = events(busy)
+    assert (event["id"], event["fingerprint"], event["grouping"]) == (sent, "mine", "client")
+    assert uuid.UUID(event["id"]).version == 7
+    assert event["issue_id"]
+    assert event["received_at"].endswith("Z")
+
+
+def test_events_without_a_fingerprint_are_grouped_by_four_fields(
+    busy: Project, clock: Clock
+) -> None:
+    base = {"message": "m", "exception_class": "E", "file": "f", "line": 1}
+    send(busy, clock, **base)
+    send(busy, clock, **base, level="info", url="/", release="1", user={"id": 1})
+    for name in base:
+        send(busy, clock, **{**base, name: 2 if name == "line" else "other"})
+        send(busy, clock, **{**base, name: None})
+    found = events(busy)
+    assert len({event["fingerprint"] for event in found}) == 9
+    assert found[-1]["issue_id"] == found[-2]["issue_id"]
+    assert {event["grouping"] for event in found} == {"v1"}
+
+
+def test_a_fingerprint_groups_what_is_else_unlike(busy: Project, clock: Clock) -> None:
+    send(busy, clock, message="one", fingerprint="same")
+    send(busy, clock, message="two", fingerprint="same")
+    send(busy, clock, message="two", fingerprint="Same")
+    third, second, first = events(busy)
+    assert first["issue_id"] == second["issue_id"] != third["issue_id"]
+
+
+# ------------------------------------------------------------------ pages
+
+
+def test_pages_hold_limit_events_and_lead_on_to_the_end(busy: Project, clock: Clock) -> None:
+    sent = stream.put(stream.event(busy.id, clock.ms - n) for n in range(53))
+    first = read(busy).json
+    assert [event["id"] for event in first["data"]] == sent[:50]
+    second = read(busy, cursor=first["next_cursor"]).json
+    assert [event["id"] for event in second["data"]] == sent[50:]
+    assert second["next_cursor"] is None
+    for limit in (1, 7, 52, 53, 100):
+        assert ids(busy, limit=limit) == sent
+
+
+def test_events_that_arrive_meanwhile_move_no_page(busy: Project, clock: Clock) -> None:
+    sent = [send(busy, clock) for _ in range(4)][::-1]
+    page = read(busy, limit=2).json
+    send(busy, clock)
+    rest = read(busy, limit=2, cursor=page["next_cursor"]).json
+    assert [event["id"] for event in page["data"] + rest["data"]] == sent
+
+
+def test_large_events_make_short_pages_with_a_cursor(busy: Project, clock: Clock) -> None:
+    for _ in range(7):
+        send(busy, clock, stack_trace="x" * 1_000_000)
+    page = read(busy).json
+    assert 0 < len(page["data"]) < 7
+    assert page["next_cursor"]
+    assert len(events(busy)) == 7
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "x", "", "1e2", "9" * 40])
+def test_a_limit_out_of_bounds_is_named(busy: Project, limit: str) -> None:
+    refused = read(busy, limit=limit)
+    assert (refused.status, set(refused.json["errors"])) == (422, {"limit"})
+
+
+def test_a_cursor_of_another_make_is_named(busy: Project, clock: Clock) -> None:
+    uppercase = base64.b64encode(send(busy, clock).upper().encode()).decode()
+    others = ["x", "====", "null", base64.b64encode(b"12").decode(), uppercase, "é", "\x00"]
+    others.append(base64.b64encode(b"\xff\xfe").decode())
+    for cursor in others:
+        refused = read(busy, cursor=cursor)
+        assert (refused.status, set(refused.json["errors"])) == (422, {"cursor"})
+
+
+# ------------------------------------------------------------------ filters
+
+
+def test_each_filter_and_all_together(busy: Project, clock: Clock) -> None:
+    tags = {"environment": "prod", "release": "1.0", "level": "info", "fingerprint": "f"}
+    match = send(busy, clock, **tags)
+    others = [send(busy, clock, **{**tags, name: value}) for name, value in OTHER.items()]
+    for name, value in tags.items():
+        expected = [o for o, other in zip(others, OTHER, strict=True) if other != name]
+        assert ids(busy, **{name: value}) == [*expected[::-1], match]
+    assert ids(busy, **tags) == [match]
+    assert ids(busy, **tags, limit=1) == [match]
+    assert ids(busy, **{**tags, "environment": "staging"}) == others[:1]
+    assert ids(busy, environment="nowhere") == ids(busy, release="none") == []
+
+
+OTHER = {"environment": "staging", "release": "2.0", "level": "debug", "fingerprint": "g"}
+
+
+def test_filters_hold_over_both_the_table_and_its_indexes(busy: Project, clock: Clock) -> None:
+    sent: dict[str, list[str]] = {"1.0": [], "2.0": []}
+    for n in range(12):
+        release = f"{1 + n % 2}.0"
+        sent[release].append(send(busy, clock, release=release, fingerprint=release))
+        clock.advance(120)
+    for limit in (1, 2, 50):
+        for release, expected in sent.items():
+            assert ids(busy, release=release, limit=limit) == expected[::-1]
+            assert ids(busy, fingerprint=release, limit=limit) == expected[::-1]
+            both = {"release": release, "fingerprint": release}
+            assert ids(busy, **both, environment="prod") == []
+            assert ids(busy, **both) == expected[::-1]
+
+
+def test_a_rare_match_is_found_behind_many_others(busy: Project, clock: Clock) -> None:
+    rare = send(busy, clock, environment="rare")
+    stream.put(stream.event(busy.id, clock.ms + n, environment="common") for n in range(450))
+    assert ids(busy, environment="rare", limit=1) == [rare]
+
+
+def test_since_and_until_are_inclusive(busy: Project, clock: Clock) -> None:
+    sent = [send(busy, clock) for _ in range(5)]
+    times = [event["received_at"] for event in reversed(events(busy))]
+    assert ids(busy, since=times[1]) == sent[:0:-1]
+    assert ids(busy, until=times[3]) == sent[3::-1]
+    assert ids(busy, since=times[2], until=times[2]) == [sent[2]]
+    assert ids(busy, since=times[3], until=times[1]) == []
+
+
+def test_times_may_be_written_in_every_usual_way(busy: Project, clock: Clock) -> None:
+    clock.ns = 1_795_341_600_000_000_000  # 2026-11-22T10:00:00Z
+    sent = [send(busy, clock)]
+    for since in ("2026-11-22T10:00:00Z", "2026-11-22T12:00:00+02:00", "2026-11-22", "20261122"):
+        assert ids(busy, since=since) == sent
+    assert ids(busy, since="2026-11-22T10:00:01") == []
+    # A plus that was not percent-encoded is a space.
+    url = f"/api/projects/{busy.id}/events?since=2026-11-22T12:00:00+02:00&api_key={busy.key}"
+    assert len(call("GET", url).json["data"]) == 1
+    for year in ("0001-01-01", "9999-12-31"):
+        assert read(busy, since=year).status == read(busy, until=year).status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("environment", [""]),
+        ("release", [""]),
+        ("fingerprint", [""]),
+        ("level", ["", "fatal", "ERROR", "error "]),
+        ("since", ["", "yesterday", "12", "2026-13-01"]),
+        ("until", ["", "yesterday", "0001-01-01T00:00:00+14:00x"]),
+    ],
+)
+def test_a_bad_filter_is_named(busy: Project, name: str, values: list[str]) -> None:
+    for value in values:
+        refused = read(busy, **{name: value})
+        assert (refused.status, set(refused.json["errors"])) == (422, {name})
+
+
+def test_every_bad_filter_is_named_at_once(busy: Project) -> None:
+    names = ("environment", "release", "fingerprint", "level", "since", "until", "limit")
+    refused = read(busy, **dict.fromkeys(names, ""), cursor="x")
+    assert (refused.status, set(refused.json["errors"])) == (422, {*names, "cursor"})
+
+
+def test_unknown_parameters_are_ignored(busy: Project, clock: Clock) -> None:
+    sent = send(busy, clock)
+    assert ids(busy, sort="asc", page="2") == [sent]
+
+
+def test_any_text_may_be_a_tag_and_a_filter(busy: Project, clock: Clock) -> None:
+    for text in ("a b", "é/ü?&=#", "x" * 3_000, "日本", "\x00", '"', "1#2"):
+        sent = send(busy, clock, environment=text, release=text, fingerprint=text)
+        for name in ("environment", "release", "fingerprint"):
+            assert ids(busy, **{name: text}) == [sent]
+
+
+def test_an_event_whose_id_comes_from_a_clock_ahead_is_not_missed(
+    busy: Project, clock: Clock
+) -> None:
+    ahead = stream.put([stream.event(busy.id, clock.ms + 3_600_000)])
+    assert ids(busy) == ids(busy, level="error") == ahead
+
+
+def test_every_event_answered_before_is_read(busy: Project, clock: Clock) -> None:
+    sent: list[str] = []
+    for n in range(12):
+        sent.append(send(busy, clock, release="r", fingerprint="f"))
+        clock.advance(45 * (n % 3))
+        for query in ({}, {"release": "r"}, {"fingerprint": "f"}, {"level": "error"}):
+            assert ids(busy, **query) == sent[::-1]

@@ -1,0 +1,141 @@
+"""Events and issues expire; what has is never shown, though DynamoDB deletes it days later."""
+
+import pytest
+
+from errata.config import settings
+from errata.errors import NotFound
+from errata.usecases import issues, projects
+from tests.support import account, stream
+from tests.support.account import Clock, Project, new_project, rows
+from tests.support.clients import capture, errors, events, ingest, php, read
+
+
+def digest_all() -> None:
+    stream.pump(stream.records())
+
+
+def set_retention(project: Project, days: int | None) -> None:
+    """Change a project's retention; acts within 30 seconds, here at once."""
+    projects.change(project.id, None, "default" if days is None else days)
+    account.forget()
+
+
+def shown(project: Project) -> dict[str, int]:
+    """How much of everything a reader sees."""
+    releases = issues.list_releases(project.id)
+    return {
+        "events": len(events(project)),
+        "by release": len(events(project, release="1.0")),
+        "by fingerprint": len(events(project, fingerprint="f")),
+        "errors": len(errors(project)),
+        "issues": len(list(issues.list_issues(project.id))),
+        "releases": len(releases),
+    }
+
+
+EVENT = {"message": "boom", "release": "1.0", "fingerprint": "f"}
+
+
+def test_after_thirty_days_nothing_is_shown_though_the_rows_are_there(
+    busy: Project, clock: Clock
+) -> None:
+    accepted = ingest(busy, EVENT).json["id"]
+    capture(busy)
+    digest_all()
+    issue_id = events(busy, fingerprint="f")[0]["issue_id"]
+    before = shown(busy)
+    assert min(before.values()) == 1
+    clock.days(30)
+    clock.advance(-1)
+    assert shown(busy) == before
+    assert issues.find(busy.id, issue_id).count == 1
+    clock.advance(1)
+    stored = rows()
+    assert shown(busy) == dict.fromkeys(before, 0)
+    with pytest.raises(NotFound):
+        issues.find(busy.id, issue_id)
+    assert php(action="clear", hash=busy.key).json["deleted"] == 0
+    assert accepted in str(stored["EVENTS_TABLE"])
+    assert issue_id in str(stored["ISSUES_TABLE"])
+
+
+def test_the_deployment_s_retention_is_a_setting(
+    busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETENTION_DAYS", "2")
+    settings.cache_clear()
+    ingest(busy, EVENT)
+    digest_all()
+    clock.days(1.9)
+    assert len(events(busy)) == 1
+    clock.days(0.1)
+    assert (events(busy), list(issues.list_issues(busy.id))) == ([], [])
+
+
+def test_a_project_may_keep_its_events_longer_or_shorter(clock: Clock) -> None:
+    short, usual, long = (new_project(retention_days=days) for days in (7, None, 90))
+    for project in (short, usual, long):
+        ingest(project)
+        capture(project)
+    for days, alive in ((6.9, 3), (0.2, 2), (22.8, 2), (0.2, 1), (59.8, 1), (0.2, 0)):
+        clock.days(days)
+        seen = [(len(events(p)), len(errors(p))) for p in (short, usual, long)]
+        assert seen == [(0, 0)] * (3 - alive) + [(2, 1)] * alive
+
+
+def test_a_shorter_retention_hides_older_events_at_once(clock: Clock) -> None:
+    project = new_project()
+    ingest(project, EVENT)
+    capture(project)
+    clock.days(10)
+    ingest(project, EVENT)
+    capture(project)
+    set_retention(project, 5)
+    assert (len(events(project)), len(errors(project))) == (2, 1)
+    assert len(events(project, release="1.0")) == len(events(project, fingerprint="f")) == 1
+    set_retention(project, None)
+    assert (len(events(project)), len(errors(project))) == (4, 2)
+
+
+def test_a_longer_retention_brings_nothing_back(clock: Clock) -> None:
+    project = new_project(retention_days=1)
+    ingest(project)
+    clock.days(2)
+    set_retention(project, 90)
+    assert events(project) == []
+
+
+def test_an_issue_lives_as_long_as_its_newest_event(busy: Project, clock: Clock) -> None:
+    ingest(busy, EVENT)
+    digest_all()
+    clock.days(20)
+    ingest(busy, EVENT)
+    digest_all()
+    clock.days(20)
+    assert len(events(busy)) == 1
+    (issue,) = issues.list_issues(busy.id)
+    (release,) = issues.list_releases(busy.id)
+    assert (issue.count, release.events) == (2, 2)
+    clock.days(10)
+    assert (list(issues.list_issues(busy.id)), issues.list_releases(busy.id)) == ([], [])
+
+
+def test_pages_end_where_retention_does(busy: Project, clock: Clock) -> None:
+    ingest(busy)
+    clock.days(20)
+    recent = [ingest(busy).json["id"] for _ in range(2)]
+    clock.days(20)
+    page = read(busy, limit=2).json
+    assert {event["id"] for event in page["data"]} == set(recent)
+    assert page["next_cursor"] is None
+
+
+def test_clear_counts_only_what_is_shown(busy: Project, clock: Clock) -> None:
+    capture(busy)
+    clock.days(29)
+    capture(busy)
+    capture(busy)
+    clock.days(2)
+    assert [error["id"] for error in errors(busy)] == [2, 3]
+    assert php(action="clear", hash=busy.key).json["deleted"] == 2
+    assert capture(busy).json["id"] == 4
