@@ -7,6 +7,7 @@ import botocore.session
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_apigateway.client import APIGatewayClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_sqs.client import SQSClient
 
@@ -18,11 +19,15 @@ _CONFIG = Config(
     # Our own tests hold the shape of every request; checking it again costs each event.
     parameter_validation=False,
 )
+# API Gateway takes a few management calls a second, and an operator can wait.
+_PATIENT = Config(
+    connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 6}
+)
 
 
 @cache
-def _client(service: str) -> Any:
-    return botocore.session.get_session().create_client(service, config=_CONFIG)
+def _client(service: str, config: Config = _CONFIG) -> Any:
+    return botocore.session.get_session().create_client(service, config=config)
 
 
 def dynamodb() -> "DynamoDBClient":
@@ -34,6 +39,12 @@ def dynamodb() -> "DynamoDBClient":
 def sqs() -> "SQSClient":
     """The SQS client."""
     client: SQSClient = _client("sqs")
+    return client
+
+
+def apigateway() -> "APIGatewayClient":
+    """The client of API Gateway's management; for operators, the layer leaves its model out."""
+    client: APIGatewayClient = _client("apigateway", _PATIENT)
     return client
 
 

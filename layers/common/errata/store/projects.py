@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from errata.config import settings
+from errata.models.ids import now_ms
 from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
 from errata.store import clients
 from errata.store.attributes import Item, cancellation, code, query, read_all, write_all
@@ -84,7 +85,8 @@ def revoke_key(key_hash: str, at_ms: int) -> None:
         TableName=settings().projects_table,
         Key=write_all({"pk": f"key#{key_hash}", "sk": "key"}),
         UpdateExpression=(
-            "SET revoked_at = if_not_exists(revoked_at, :at) REMOVE usage_key, usage_key_id"
+            "SET revoked_at = if_not_exists(revoked_at, :at)"
+            " REMOVE usage_key, usage_key_id, usage_from"
         ),
         ConditionExpression="attribute_exists(pk)",
         ExpressionAttributeValues={":at": {"N": str(at_ms)}},
@@ -109,15 +111,26 @@ def save_settings(project: Project) -> None:
     )
 
 
-def save_usage_key(key: ApiKey) -> None:
-    """Change the gateway key that meters a key. Access pattern P10."""
-    clients.dynamodb().update_item(
-        TableName=settings().projects_table,
-        Key=write_all({"pk": f"key#{key.hash}", "sk": "key"}),
-        UpdateExpression="SET usage_key = :key, usage_key_id = :id",
-        ConditionExpression="attribute_exists(pk)",
-        ExpressionAttributeValues=write_all({":key": key.usage_key, ":id": key.usage_key_id}),
-    )
+def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
+    """Change the gateway key that meters a key, or that none does (""). Access pattern P10.
+
+    It is in force from `from_ms` on; until then the key is found with `usage_key_id` alone. False
+    when the key was revoked or is not there.
+    """
+    values = {":key": key.usage_key, ":id": key.usage_key_id, ":from": from_ms}
+    try:
+        clients.dynamodb().update_item(
+            TableName=settings().projects_table,
+            Key=write_all({"pk": f"key#{key.hash}", "sk": "key"}),
+            UpdateExpression="SET usage_key = :key, usage_key_id = :id, usage_from = :from",
+            ConditionExpression="attribute_exists(pk) AND attribute_not_exists(revoked_at)",
+            ExpressionAttributeValues=write_all(values),
+        )
+    except ClientError as error:
+        if code(error) == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
 
 
 def _get(pk: str, sk: str) -> Item | None:
@@ -188,12 +201,13 @@ def _to_project(item: Item) -> Project:
 
 
 def _to_key(item: Item) -> ApiKey:
+    in_force = item.get("usage_from", 0) <= now_ms()
     return ApiKey(
         hash=item["pk"].removeprefix("key#"),
         project_id=item["project_id"],
         label=item["label"],
         created_at=item["created_at"],
         revoked_at=item.get("revoked_at"),
-        usage_key=item.get("usage_key", ""),
+        usage_key=item.get("usage_key", "") if in_force else "",
         usage_key_id=item.get("usage_key_id", ""),
     )

@@ -2,12 +2,22 @@
 
 import secrets
 from dataclasses import replace
+from typing import Literal
 
-from errata.errors import NotFound
+from errata.config import settings
+from errata.errors import Invalid, NotFound
 from errata.models.ids import now_ms
-from errata.models.project import ApiKey, Project
+from errata.models.project import Access, ApiKey, Project
 from errata.store import projects as store
 from errata.usecases.access import hash_key
+
+MAX_NAME_LENGTH = 200
+MAX_RATE_LIMIT = 60_000
+MAX_RETENTION_DAYS = 3650
+FIRST_LABEL = "first key"
+
+# What a setting is told to be that goes back to the deployment's own.
+type Default = Literal["default"]
 
 
 def new_key() -> str:
@@ -15,16 +25,28 @@ def new_key() -> str:
     return secrets.token_hex(16)
 
 
-def create(name: str, key: str = "", label: str = "first key") -> tuple[Project, str] | None:
+def create(name: str, key: str = "", label: str = FIRST_LABEL) -> tuple[Project, str] | None:
     """A new project with its first key, which is returned this once.
 
     `key` is given where a script brings its own. None when that key exists already.
+
+    Raises:
+        Invalid: the name or the label is not one.
     """
+    _check_texts(name=name, label=label)
     key = key or new_key()
-    at_ms = now_ms()
-    project = Project(id=store.next_project_id(), name=name, created_at=at_ms)
-    record = ApiKey(hash=hash_key(key), project_id=project.id, label=label, created_at=at_ms)
-    return (project, key) if store.add_project(project, record) else None
+    project = Project(id=store.next_project_id(), name=name, created_at=now_ms())
+    return (project, key) if store.add_project(project, first_key(project, key, label)) else None
+
+
+def first_key(project: Project, key: str, label: str = FIRST_LABEL) -> ApiKey:
+    """The record of the key that a project began with."""
+    return ApiKey(hash_key(key), project.id, label, created_at=project.created_at)
+
+
+def list_projects() -> list[Project]:
+    """Every project, oldest first."""
+    return store.list_projects()
 
 
 def find(project_id: str) -> Project:
@@ -39,28 +61,71 @@ def find(project_id: str) -> Project:
     return project
 
 
-def change(project_id: str, rate_limit: int | None, retention_days: int | None) -> Project:
+def operator_access(project: Project) -> Access:
+    """What an operator may do with a project: as a key of it, but without one."""
+    return Access(
+        project_id=project.id,
+        key_id="",
+        retention_days=project.retention_days or settings().retention_days,
+        rate_limit=project.rate_limit,
+    )
+
+
+def change(
+    project_id: str, rate_limit: int | None, retention_days: int | Default | None
+) -> Project:
     """Change a project's settings; what is None stays. Acts within 30 seconds.
+
+    Raises:
+        Invalid: names every setting that is out of range.
+        NotFound: there is no such project.
+    """
+    check(rate_limit, retention_days)
+    project = find(project_id)
+    if rate_limit is not None:
+        project = replace(project, rate_limit=rate_limit)
+    if retention_days is not None:
+        days = None if retention_days == "default" else retention_days
+        project = replace(project, retention_days=days)
+    store.save_settings(project)
+    return project
+
+
+def check(rate_limit: int | None, retention_days: int | Default | None) -> None:
+    """Whether a project may have these settings.
+
+    Raises:
+        Invalid: names every setting that is out of range.
+    """
+    errors: dict[str, list[str]] = {}
+    if rate_limit is not None and not 1 <= rate_limit <= MAX_RATE_LIMIT:
+        errors["rate_limit"] = [
+            f"The rate limit must be from 1 to {MAX_RATE_LIMIT} requests a minute."
+        ]
+    if isinstance(retention_days, int) and not 1 <= retention_days <= MAX_RETENTION_DAYS:
+        errors["retention_days"] = [f"The retention must be from 1 to {MAX_RETENTION_DAYS} days."]
+    if errors:
+        raise Invalid(errors)
+
+
+def list_keys(project_id: str) -> list[ApiKey]:
+    """A project's keys, oldest first, revoked ones included.
 
     Raises:
         NotFound: there is no such project.
     """
-    project = find(project_id)
-    project = replace(
-        project,
-        rate_limit=project.rate_limit if rate_limit is None else rate_limit,
-        retention_days=project.retention_days if retention_days is None else retention_days,
-    )
-    store.save_settings(project)
-    return project
+    find(project_id)
+    return store.list_keys(project_id)
 
 
 def create_key(project_id: str, label: str) -> tuple[ApiKey, str]:
     """Another key of a project; the key itself is returned this once.
 
     Raises:
+        Invalid: the label is not one.
         NotFound: there is no such project.
     """
+    _check_texts(label=label)
     find(project_id)
     key = new_key()
     record = ApiKey(hash=hash_key(key), project_id=project_id, label=label, created_at=now_ms())
@@ -69,15 +134,26 @@ def create_key(project_id: str, label: str) -> tuple[ApiKey, str]:
 
 
 def revoke_key(project_id: str, key_id: str) -> ApiKey:
-    """Revoke a key for good. Acts within 30 seconds.
+    """Revoke a key for good; returns it with the gateway key that it had. Acts within 30 seconds.
 
     Raises:
-        NotFound: the project has no such key.
+        NotFound: there is no such project, or it has no such key.
     """
-    for key in store.list_keys(project_id):
+    for key in list_keys(project_id):
         if key.id == key_id:
-            store.revoke_key(key.hash, now_ms())
-            return key
+            at_ms = now_ms()
+            store.revoke_key(key.hash, at_ms)
+            return key if key.revoked_at else replace(key, revoked_at=at_ms)
     raise NotFound(
         f"Project {project_id} has no key {key_id}. See `errata keys list {project_id}`."
     )
+
+
+def _check_texts(**texts: str) -> None:
+    errors = {
+        field: [f"The {field} must have 1 to {MAX_NAME_LENGTH} characters."]
+        for field, text in texts.items()
+        if not 1 <= len(text) <= MAX_NAME_LENGTH
+    }
+    if errors:
+        raise Invalid(errors)

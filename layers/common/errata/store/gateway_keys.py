@@ -1,0 +1,85 @@
+"""API Gateway's keys and usage plans: what counts the requests of a project's keys.
+
+Made by operators alone, beside the stack's own template: a key named `errata-project-12-<key id>`
+for each key of a project, in the template's plan, or in a plan `errata-600` where a project has
+another rate. Nobody knows a gateway key's value but the record of the project's key, and the
+gateway takes values from the meter alone, so one that is left over does nothing.
+"""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from errata.models.project import DEFAULT_RATE_LIMIT
+from errata.store import clients
+from errata.store.attributes import code
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A stack's API, as the stack's outputs name it."""
+
+    stack: str
+    api_id: str
+    stage: str
+    default_plan: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayKey:
+    """A key of API Gateway, without its value. `created_at` in milliseconds since the epoch."""
+
+    id: str
+    name: str
+    created_at: int
+
+
+def plan_of(gateway: Gateway, rate_limit: int) -> str:
+    """The id of the usage plan with this many requests a minute, made where there is none."""
+    if rate_limit == DEFAULT_RATE_LIMIT:
+        return gateway.default_plan
+    name = f"{gateway.stack}-{rate_limit}"
+    stage = (gateway.api_id, gateway.stage)
+    for page in clients.apigateway().get_paginator("get_usage_plans").paginate():
+        for plan in page["items"]:
+            stages = [(each["apiId"], each["stage"]) for each in plan.get("apiStages", [])]
+            if plan.get("name") == name and stage in stages:
+                return plan["id"]
+    made = clients.apigateway().create_usage_plan(
+        name=name,
+        description=f"{rate_limit} requests a minute for each project key.",
+        apiStages=[{"apiId": gateway.api_id, "stage": gateway.stage}],
+        throttle={"rateLimit": rate_limit / 60, "burstLimit": rate_limit},
+    )
+    return made["id"]
+
+
+def create(name: str, plan_id: str) -> tuple[str, str]:
+    """A new gateway key in a plan: its value, from a cryptographic source, and its id."""
+    value = secrets.token_hex(20)
+    made = clients.apigateway().create_api_key(name=name, value=value, enabled=True)
+    clients.apigateway().create_usage_plan_key(
+        usagePlanId=plan_id, keyId=made["id"], keyType="API_KEY"
+    )
+    return value, made["id"]
+
+
+def named(prefix: str) -> Iterator[GatewayKey]:
+    """The gateway keys whose names begin with this."""
+    pages = clients.apigateway().get_paginator("get_api_keys").paginate(nameQuery=prefix)
+    for page in pages:
+        for key in page["items"]:
+            if key["name"].startswith(prefix):
+                created_at = round(key["createdDate"].timestamp() * 1000)
+                yield GatewayKey(key["id"], key["name"], created_at)
+
+
+def delete(key_id: str) -> None:
+    """Delete a gateway key, if it is there; its plan lets go of it."""
+    try:
+        clients.apigateway().delete_api_key(apiKey=key_id)
+    except ClientError as error:
+        if code(error) != "NotFoundException":
+            raise

@@ -1,0 +1,134 @@
+"""What an operator does to projects and keys, and to the gateway keys that meter them.
+
+A project's key always works; the question is who counts its requests. Without a gateway key the
+handlers do, in DynamoDB, at some cost for each request; with one the gateway does, for nothing. So
+every step here leaves a key counted by one of the two, by the rate that the project then has:
+
+- a key is stored before it gets a gateway key, and its record names that key last of all;
+- when a rate changes, the project's keys first go back to the handlers, then the settings change,
+  then each key gets a new gateway key in the plan of the new rate. The old one does not move: for
+  the moment between two plans the gateway would answer 403;
+- a new gateway key is in force after `SETTLING_MS`, since the gateway learns of it only by and by;
+  an old one stays as long, since meters remember it for `access.REMEMBERED_MS`;
+- what is left over, by this or by a run that was cut off, the project's next change deletes.
+"""
+
+import re
+from dataclasses import replace
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from errata.errors import Unavailable
+from errata.models.ids import now_ms
+from errata.models.project import ApiKey, Project
+from errata.store import gateway_keys
+from errata.store import projects as store
+from errata.store.gateway_keys import Gateway
+from errata.usecases import projects
+
+SETTLING_MS = 5 * 60 * 1000
+
+# Why the gateway does not count, where it was asked to.
+type Unmetered = BotoCoreError | ClientError | None
+
+
+def create_project(gateway: Gateway, name: str) -> tuple[Project, str, Unmetered]:
+    """A new project with its first key, which is returned this once.
+
+    Raises:
+        Invalid: the name is not one.
+    """
+    created = projects.create(name)
+    if created is None:  # a random key that exists already
+        raise Unavailable
+    project, key = created
+    return project, key, _meter(gateway, project, [projects.first_key(project, key)])
+
+
+def create_key(gateway: Gateway, project_id: str, label: str) -> tuple[ApiKey, str, Unmetered]:
+    """Another key of a project; the key itself is returned this once.
+
+    Raises:
+        Invalid: the label is not one.
+        NotFound: there is no such project.
+    """
+    record, key = projects.create_key(project_id, label)
+    return record, key, _meter(gateway, projects.find(project_id), [record])
+
+
+def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
+    """Revoke a key for good, and delete its gateway key. Acts within 30 seconds.
+
+    Raises:
+        NotFound: the project has no such key.
+    """
+    key = projects.revoke_key(project_id, key_id)
+    try:
+        if key.usage_key_id:
+            gateway_keys.delete(key.usage_key_id)
+    except (BotoCoreError, ClientError) as error:
+        return key, error
+    return key, None
+
+
+def change_project(
+    gateway: Gateway,
+    project_id: str,
+    rate_limit: int | None,
+    retention_days: int | projects.Default | None,
+) -> tuple[Project, Unmetered]:
+    """Change a project's settings; what is None stays. Acts within 30 seconds.
+
+    Where a rate is given, even the one that it has, each key that the handlers count gets a gateway
+    key.
+
+    Raises:
+        Invalid: names every setting that is out of range.
+        NotFound: there is no such project.
+    """
+    projects.check(rate_limit, retention_days)
+    before = projects.find(project_id)
+    keys = [key for key in store.list_keys(project_id) if key.revoked_at is None]
+    if rate_limit not in (None, before.rate_limit):
+        keys = [_count_in_handlers(key) for key in keys]
+    project = projects.change(project_id, rate_limit, retention_days)
+    if rate_limit is None:
+        return project, None
+    return project, _meter(gateway, project, [key for key in keys if not key.usage_key])
+
+
+def _count_in_handlers(key: ApiKey) -> ApiKey:
+    # The record goes on naming the gateway key, so that no sweep takes it from under the meters.
+    counted = replace(key, usage_key="")
+    if key.usage_key_id:
+        store.save_usage_key(counted)
+    return counted
+
+
+def _meter(gateway: Gateway, project: Project, keys: list[ApiKey]) -> Unmetered:
+    """Give each key a gateway key; why not, if not."""
+    prefix = f"{gateway.stack}-project-{project.id}-"
+    try:
+        _sweep(project, prefix)
+        plan = gateway_keys.plan_of(gateway, project.rate_limit)
+        for key in keys:
+            usage_key, usage_key_id = gateway_keys.create(prefix + key.id, plan)
+            metered = replace(key, usage_key=usage_key, usage_key_id=usage_key_id)
+            if not store.save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked meanwhile
+                gateway_keys.delete(usage_key_id)
+    except (BotoCoreError, ClientError) as error:
+        return error
+    return None
+
+
+def _sweep(project: Project, prefix: str) -> None:
+    """Delete the project's gateway keys that no record names and no meter remembers."""
+    keys = store.list_keys(project.id)
+    if any(key.usage_key_id and not key.usage_key for key in keys):
+        return  # a change is under way, or was moments ago
+    named = {key.usage_key_id for key in keys}
+    ours = re.compile(re.escape(prefix) + "[0-9a-f]{12}")
+    for found in gateway_keys.named(prefix):
+        old = found.created_at < now_ms() - SETTLING_MS
+        if old and found.id not in named and ours.fullmatch(found.name):
+            gateway_keys.delete(found.id)
