@@ -1,1 +1,54 @@
-def main() -> None: ...
+"""The operator's command `errata`: the use cases at a prompt. No function imports this."""
+
+import io
+import sys
+from importlib.metadata import version as installed
+from typing import Annotated
+
+import typer
+
+from errata.cli import events, issues, keys, projects, releases
+from errata.cli.command import Json, Local, Stack, command, group, remember
+
+app = group(
+    "Errata, an error tracker, from the terminal.\n\n"
+    "Works on the stack in your AWS account (--stack), with your credentials, or on the one that"
+    " `make run` started on this machine (--local). These options may stand anywhere.",
+    example="issues list 1 --local",
+)
+app.add_typer(projects.app, name="projects")
+app.add_typer(keys.app, name="keys")
+app.add_typer(issues.app, name="issues")
+app.add_typer(events.app, name="events")
+app.add_typer(releases.app, name="releases")
+command(app, "tail", example="tail 1 --local")(events.tail)
+command(app, "send", example='send 1 --message "Hello, Errata" --level info')(events.send)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"errata {installed('errata')}")
+        raise typer.Exit
+
+
+@app.callback()
+def errata(
+    context: typer.Context,
+    local: Local = False,
+    stack: Stack = "",
+    json: Json = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take note of the shared options, or print the version."""
+    remember(context, local, stack, json)
+
+
+def main() -> None:
+    """The entry point of `errata`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character gets it escaped.
+            stream.reconfigure(errors="backslashreplace")
+    app()

@@ -1,0 +1,135 @@
+"""What all commands share: options that may stand anywhere, a deployment, and how they end.
+
+`command` adds --local, --stack and --json to a command, finds the deployment that they name, and
+turns what an operator can bring about into lines on stderr and exit code 1.
+"""
+
+import inspect
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Annotated, Any, Concatenate
+
+import typer
+
+from errata.cli import failures
+from errata.cli.output import print_error
+from errata.cli.target import Target, find
+
+Local = Annotated[
+    bool, typer.Option("--local", help="Use the local stack that `make run` started.")
+]
+Stack = Annotated[
+    str,
+    typer.Option(
+        "--stack",
+        metavar="NAME",
+        show_default=False,
+        help="The CloudFormation stack; else ERRATA_STACK, else errata.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's id.")]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the shared options say."""
+
+    local: bool = False
+    stack: str = ""
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a command works with."""
+
+    target: Target
+    json: bool
+
+
+def group(summary: str, *, example: str) -> typer.Typer:
+    """A command with commands; takes the shared options, too."""
+    app = typer.Typer(
+        help=summary,
+        epilog=f"Example: errata {example}",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(remember)
+    return app
+
+
+def remember(
+    context: typer.Context, local: Local = False, stack: Stack = "", json: Json = False
+) -> None:
+    """Take note of shared options; those of commands within add to them."""
+    _ask(context, Asked(local, stack, json))
+
+
+def command[**P](
+    app: typer.Typer, name: str, *, example: str
+) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
+    """Make a function a command of `app`. Its docstring is the help; `example` ends it."""
+
+    def register(
+        function: Callable[Concatenate[Session, P], None],
+    ) -> Callable[Concatenate[Session, P], None]:
+        work: Callable[..., None] = function
+
+        def run(context: typer.Context, **arguments: Any) -> None:
+            asked = _ask(context, Asked(*(arguments.pop(each.name) for each in _SHARED)))
+            with _ended_well(asked.local):
+                work(Session(find(asked.local, asked.stack), asked.json), **arguments)
+                sys.stdout.flush()
+
+        # What Typer reads instead of the function's own parameters.
+        own = list(inspect.signature(function).parameters.values())[1:]
+        run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [_CONTEXT, *(each.replace(kind=_BY_NAME) for each in own), *_SHARED]
+        )
+        summary = inspect.getdoc(function)
+        app.command(name, help=summary, epilog=f"Example: errata {example}")(run)
+        return function
+
+    return register
+
+
+_BY_NAME = inspect.Parameter.KEYWORD_ONLY
+_CONTEXT = inspect.Parameter("context", _BY_NAME, annotation=typer.Context)
+_SHARED = [
+    each.replace(kind=_BY_NAME)
+    for each in list(inspect.signature(remember).parameters.values())[1:]
+]
+
+
+def _ask(context: typer.Context, asked: Asked) -> Asked:
+    before = context.obj or Asked()
+    joined = Asked(
+        before.local or asked.local, asked.stack or before.stack, before.json or asked.json
+    )
+    if joined.local and joined.stack:
+        raise typer.BadParameter("Use --local or --stack, not both.")
+    context.obj = joined
+    return joined
+
+
+@contextmanager
+def _ended_well(local: bool) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        # The reader has seen enough. What is left must not be written when Python ends, either.
+        with suppress(io.UnsupportedOperation):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
+    except failures.Failure as error:
+        for line in failures.explain(error, local):
+            print_error("error", line)
+        raise typer.Exit(1) from None

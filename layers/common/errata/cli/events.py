@@ -1,0 +1,206 @@
+"""`errata events`, `errata tail` and `errata send`."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.output import (
+    print_fields,
+    print_json,
+    print_json_line,
+    print_line,
+    print_table,
+    print_text,
+)
+from errata.errors import NotFound
+from errata.models.event import culprit, title
+from errata.models.ids import UUID, now_ms
+from errata.protocol import read
+from errata.protocol.body import decompress, parse_object
+from errata.store.events import Stored
+from errata.usecases import projects, read_events
+from errata.usecases.send import send as send_event
+from errata.usecases.tail import Tail
+
+POLL_SECONDS = 2
+
+app = group("List a project's events, show one.", example="events list 1")
+
+type Text = str | None
+
+
+@command(app, "list", example="events list 1 --level error --since 2026-11-22")
+def list_(
+    session: Session,
+    project_id: ProjectId,
+    environment: Annotated[Text, typer.Option(metavar="TEXT")] = None,
+    release: Annotated[Text, typer.Option(metavar="TEXT")] = None,
+    level: Annotated[
+        Text, typer.Option(metavar="LEVEL", help="error, warning, info, debug")
+    ] = None,
+    fingerprint: Annotated[Text, typer.Option(metavar="TEXT")] = None,
+    since: Annotated[Text, typer.Option(metavar="TIME", help="ISO 8601, inclusive")] = None,
+    until: Annotated[Text, typer.Option(metavar="TIME", help="ISO 8601, inclusive")] = None,
+    limit: Annotated[Text, typer.Option(metavar="N", help="1 to 100; 50 otherwise")] = None,
+    cursor: Annotated[
+        Text, typer.Option(metavar="CURSOR", help="Where the last page ended")
+    ] = None,
+) -> None:
+    """List a project's events, newest first; the filters are those of the API."""
+    given = {
+        "environment": environment,
+        "release": release,
+        "level": level,
+        "fingerprint": fingerprint,
+        "since": since,
+        "until": until,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    filters = read.parse({name: value for name, value in given.items() if value is not None})
+    access = projects.operator_access(projects.find(project_id))
+    page: dict[str, Any] = json.loads(read_events.read(access, filters, now_ms()).to_json())
+    if session.json:
+        print_json(page)
+        return
+    print_table(
+        ["received (UTC)", "level", "environment", "release", "title", "id"],
+        [
+            (
+                _received(event),
+                event["level"],
+                event["environment"],
+                event["release"],
+                title(event),
+                event["id"],
+            )
+            for event in page["data"]
+        ],
+        empty="No events.",
+    )
+    if page["next_cursor"]:
+        print_line(f"There may be more: add --cursor {page['next_cursor']}")
+
+
+@command(app, "show", example="events show 1 019aa9d2-7c1e-7a4b-8f3e-1c2d3e4f5a6b")
+def show(
+    session: Session,
+    project_id: ProjectId,
+    event_id: Annotated[str, typer.Argument(metavar="EVENT", help="The event's id.")],
+) -> None:
+    """Show all that was sent with an event."""
+    project = projects.find(project_id)
+    known = event_id.lower()
+    stored = read_events.one(project.id, known, now_ms()) if UUID.fullmatch(known) else None
+    if stored is None:
+        raise NotFound(f"Project {project_id} has no event {event_id}. It may have expired.")
+    event = _to_json(stored)
+    if session.json:
+        print_json(event)
+        return
+    long = ("stack_trace", "minified_stack", "source_map", "context", "breadcrumbs", "user")
+    short = {name: value for name, value in event.items() if name not in long}
+    short["trimmed"] = ", ".join(event["trimmed"])
+    print_fields(short)
+    for crumb in event["breadcrumbs"] or []:
+        _print_crumb(crumb)
+    if event["context"]:
+        print_text("context", json.dumps(event["context"], indent=2, ensure_ascii=False))
+    for name in ("stack_trace", "minified_stack"):
+        if event[name]:
+            print_text(name.replace("_", " "), event[name])
+    if event["source_map"]:
+        print_line(f"\nsource map: {len(event['source_map'])} characters; see --json")
+
+
+def tail(
+    session: Session,
+    project_id: ProjectId,
+    last: Annotated[
+        int, typer.Option(metavar="N", min=0, max=100, help="Begin with the last N events.")
+    ] = 10,
+) -> None:
+    """Follow a project's new events, one a line, until Ctrl-C."""
+    following = Tail(project_id)
+    try:
+        events = following.start(last)
+        while True:
+            for event in events:
+                _print_event(session, event)
+            sys.stdout.flush()
+            time.sleep(POLL_SECONDS)
+            events = following.look()
+    except KeyboardInterrupt:
+        return
+
+
+def send(
+    session: Session,
+    project_id: ProjectId,
+    message: Annotated[Text, typer.Option(metavar="TEXT")] = None,
+    exception_class: Annotated[Text, typer.Option(metavar="NAME")] = None,
+    level: Annotated[
+        Text, typer.Option(metavar="LEVEL", help="error, warning, info, debug")
+    ] = None,
+    environment: Annotated[Text, typer.Option(metavar="TEXT")] = None,
+    release: Annotated[Text, typer.Option(metavar="TEXT")] = None,
+    server_name: Annotated[Text, typer.Option(metavar="TEXT")] = None,
+    url: Annotated[Text, typer.Option(metavar="URL")] = None,
+    fingerprint: Annotated[Text, typer.Option(metavar="TEXT")] = None,
+    file: Annotated[
+        Text, typer.Option(metavar="PATH", help="A JSON event, as the API takes it; - for stdin.")
+    ] = None,
+) -> None:
+    """Send an event to a project and print its id; options go before what the file says."""
+    given = {
+        "message": message,
+        "exception_class": exception_class,
+        "level": level,
+        "environment": environment,
+        "release": release,
+        "server_name": server_name,
+        "url": url,
+        "fingerprint": fingerprint,
+    }
+    sent = parse_object(decompress(_bytes(file))) if file else {}
+    sent |= {name: value for name, value in given.items() if value is not None}
+    event_id = send_event(project_id, sent)
+    if session.json:
+        print_json({"id": event_id})
+    else:
+        print_line(event_id)
+
+
+def _bytes(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise NotFound(f"{file}: {error.strerror}") from error
+
+
+def _to_json(event: Stored) -> dict[str, Any]:
+    return read.to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
+
+
+def _received(event: dict[str, Any]) -> str:
+    return str(event["received_at"])[:19].replace("T", " ")
+
+
+def _print_event(session: Session, stored: Stored) -> None:
+    event = _to_json(stored)
+    if session.json:
+        print_json_line(event)
+        return
+    tags = [event["environment"], event["release"]]
+    print_line(_received(event), f"{event['level']:7}", title(event), culprit(event), *tags)
+
+
+def _print_crumb(crumb: dict[str, Any]) -> None:
+    if isinstance(crumb, dict):
+        names = ("timestamp", "level", "type", "category", "message")
+        print_line("-", *(crumb.get(name) for name in names))

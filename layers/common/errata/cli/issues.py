@@ -1,0 +1,117 @@
+"""`errata issues`: list, show."""
+
+from datetime import date, timedelta
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.output import moment, print_fields, print_json, print_table
+from errata.models.issue import Issue
+from errata.models.sketch import STANDARD_ERROR, estimate
+from errata.protocol.read import iso
+from errata.usecases import issues, projects
+
+app = group("List a project's issues, show one.", example="issues list 1")
+
+
+@command(app, "list", example="issues list 1 --limit 20")
+def list_(
+    session: Session,
+    project_id: ProjectId,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="At most so many; all otherwise.")
+    ] = None,
+) -> None:
+    """List a project's issues, the most recently seen first.
+
+    The number of users is an estimate with a standard error of 4.6 %; small numbers are exact.
+    """
+    found = list(islice(issues.list_issues(projects.find(project_id).id), limit))
+    if session.json:
+        print_json([to_json(issue) for issue in found])
+        return
+    print_table(
+        ["id", "level", "title", "events", "users", "last seen (UTC)"],
+        [
+            (
+                each.id,
+                each.level,
+                each.title,
+                each.count,
+                estimate(each.users),
+                moment(each.last_seen),
+            )
+            for each in found
+        ],
+        empty="No issues.",
+    )
+
+
+@command(app, "show", example="issues show 1 0f343b0931126a20f133d67c2b018a3b")
+def show(
+    session: Session,
+    project_id: ProjectId,
+    issue_id: Annotated[str, typer.Argument(metavar="ISSUE", help="The issue's id.")],
+) -> None:
+    """Show an issue: what, where, how often, in which environments and releases.
+
+    The number of users is an estimate with a standard error of 4.6 %; small numbers are exact.
+    """
+    issue = issues.find(projects.find(project_id).id, issue_id)
+    if session.json:
+        print_json(to_json(issue))
+        return
+    print_fields(
+        {
+            "issue": issue.id,
+            "title": issue.title,
+            "culprit": issue.culprit,
+            "level": issue.level,
+            "class": issue.exception_class,
+            "status": issue.status,
+            "events": issue.count,
+            "users": f"about {estimate(issue.users)} (standard error {STANDARD_ERROR:.1%})",
+            "first seen": f"{moment(issue.first_seen)} UTC in event {issue.first_event}",
+            "last seen": f"{moment(issue.last_seen)} UTC in event {issue.last_event}",
+            "fingerprint": f"{issue.fingerprint} (grouping {issue.grouping})",
+            "environments": _counts(issue.environments),
+            "releases": _counts(issue.releases),
+            "days": ", ".join(f"{day}: {count}" for day, count in _days(issue).items()),
+        }
+    )
+
+
+def to_json(issue: Issue) -> dict[str, Any]:
+    """An issue as `--json` prints it."""
+    return {
+        "id": issue.id,
+        "fingerprint": issue.fingerprint,
+        "title": issue.title,
+        "level": issue.level,
+        "count": issue.count,
+        "first_seen": iso(issue.first_seen),
+        "last_seen": iso(issue.last_seen),
+        "culprit": issue.culprit,
+        "exception_class": issue.exception_class,
+        "status": issue.status,
+        "grouping": issue.grouping,
+        "environments": issue.environments,
+        "releases": issue.releases,
+        "users": estimate(issue.users),
+        "first_event": issue.first_event,
+        "last_event": issue.last_event,
+        "days": _days(issue),
+    }
+
+
+def _counts(counts: dict[str, int]) -> str:
+    often = sorted(counts.items(), key=lambda each: -each[1])
+    return ", ".join(f"{name}: {count}" for name, count in often)
+
+
+def _days(issue: Issue) -> dict[str, int]:
+    """Events by date, the oldest first."""
+    numbers = sorted((int(number), count) for number, count in issue.days.items())
+    return {str(date(1970, 1, 1) + timedelta(days=number)): count for number, count in numbers}

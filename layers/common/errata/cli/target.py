@@ -1,0 +1,137 @@
+"""Which deployment a command works on: the local stack, or one in the caller's AWS account.
+
+Finding it sets this process up as the template sets up a function: the settings come from the
+stack's outputs.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.errors import NotFound
+from errata.store import clients
+from errata.store.attributes import code
+from errata.store.gateway_keys import Gateway
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.client import CloudFormationClient
+
+DEFAULT_STACK = "errata"
+LOCAL_FILE = Path(".errata") / "local.json"
+
+# Output of the template → setting (errata.config).
+SETTINGS = {
+    "EventsTableName": "EVENTS_TABLE",
+    "IssuesTableName": "ISSUES_TABLE",
+    "ProjectsTableName": "PROJECTS_TABLE",
+    "IdempotencyTableName": "IDEMPOTENCY_TABLE",
+    "RetentionDays": "RETENTION_DAYS",
+}
+OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "DefaultPlanId")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A deployment: the base of its API, and what its project keys are metered by."""
+
+    api_url: str
+    gateway: Gateway
+
+
+def find(local: bool, stack: str) -> Target:
+    """The deployment to work on; the settings of this process are then its settings.
+
+    Raises:
+        NotFound: there is no such stack, or no local one here, or it is not one of Errata.
+        BotoCoreError, ClientError: AWS cannot be asked.
+    """
+    here = _local() if local else {}
+    if here:
+        _leave_aws(here["aws_endpoint_url"], here["region"])
+    elif "AWS_DEFAULT_REGION" not in os.environ and "AWS_REGION" in os.environ:
+        # botocore knows the first name alone; other tools know the second.
+        os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
+    name = here.get("stack") or stack or os.environ.get("ERRATA_STACK") or DEFAULT_STACK
+    stack_name, outputs = _outputs(name, local)
+    os.environ.update({setting: outputs[output] for output, setting in SETTINGS.items()})
+    settings.cache_clear()
+    stage = urlsplit(outputs["ApiUrl"]).path.strip("/")
+    gateway = Gateway(stack_name, outputs["ApiId"], stage, outputs["DefaultPlanId"])
+    return Target(here.get("api_url") or outputs["ApiUrl"], gateway)
+
+
+def _local() -> Mapping[str, str]:
+    """What `make run` says of the local stack, here or in a folder above."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        file = folder / LOCAL_FILE
+        if file.is_file():
+            try:
+                found: dict[str, Any] = json.loads(file.read_text())
+                return {
+                    name: str(found[name])
+                    for name in ("api_url", "region", "aws_endpoint_url", "stack")
+                }
+            except (OSError, ValueError, KeyError, TypeError):
+                raise NotFound(f"{file} is not what `make run` writes. Start it again.") from None
+    raise NotFound("No local stack here. Start one with `make run`.")
+
+
+def _leave_aws(endpoint_url: str, region: str) -> None:
+    """Forget the caller's AWS account: every call goes to this machine."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(
+        AWS_ENDPOINT_URL=endpoint_url,
+        AWS_DEFAULT_REGION=region,
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - the emulator's own
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        no_proxy="*",
+    )
+    clients.forget()
+
+
+def _cloudformation(local: bool) -> Any:
+    # The local stack answers at once, or is not there.
+    tries: Any = {"mode": "standard", "total_max_attempts": 1 if local else 3}
+    config = Config(connect_timeout=3, read_timeout=20, retries=tries)
+    return botocore.session.get_session().create_client("cloudformation", config=config)
+
+
+def _outputs(stack: str, local: bool) -> tuple[str, dict[str, str]]:
+    """The stack's name and outputs."""
+    try:
+        client: CloudFormationClient = _cloudformation(local)
+    except ValueError as error:  # an endpoint that is not a URL
+        raise NotFound(f"{error}.") from error
+    where = os.environ["AWS_ENDPOINT_URL"] if local else client.meta.region_name
+    try:
+        (found,) = client.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if code(error) != "ValidationError":
+            raise
+        advice = (
+            "Start it with `make run`."
+            if local
+            else "Name yours with --stack or ERRATA_STACK, deploy one with `make deploy`,"
+            " or use --local."
+        )
+        raise NotFound(f"There is no stack {stack} in {where}. {advice}") from error
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+    missing = [name for name in OUTPUTS if name not in outputs]
+    if missing:
+        raise NotFound(
+            f"The stack {stack} in {where} ({found['StackStatus']}) has no output"
+            f" {', '.join(missing)}: it is not one of Errata, or its deployment is not complete."
+        )
+    return found["StackName"], outputs

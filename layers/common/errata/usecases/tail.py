@@ -1,0 +1,68 @@
+"""Follow a project's new events: each once, and none missed.
+
+An event's id tells when it was minted, and it may be stored up to `CLEAR_MARGIN_MS` after that, so
+new events turn up behind newer ones. Every look therefore reads the ids of that long a window anew
+and remembers which it has seen. The window ends at the newest event, whose id an AWS clock has
+minted: the clock of this machine has no say.
+"""
+
+from pydantic_core import from_json
+
+from errata.models.ids import floor_id, minted_ms, now_ms
+from errata.protocol.read import Filters
+from errata.store import events
+from errata.store.events import CLEAR_MARGIN_MS, Stored
+from errata.usecases import projects, read_events
+
+
+class Tail:
+    """The new events of one project since `start`."""
+
+    def __init__(self, project_id: str) -> None:
+        self._project_id = project_id
+        self._low = floor_id(0)
+        self._seen: set[str] = set()
+
+    def start(self, last: int) -> list[Stored]:
+        """The `last` (0 to 100) events that there are, oldest first; what comes later is new.
+
+        Raises:
+            NotFound: there is no such project.
+        """
+        access = projects.operator_access(projects.find(self._project_id))
+        self._low = events.boundary(self._project_id).through or floor_id(0)
+        page = read_events.read(access, Filters(limit=max(last, 1)), now_ms())
+        known: list[str] = [from_json(event)["id"] for event in page.events]
+        if known:
+            self._move(known[0])
+        # Whatever was stored since the page was read belongs to the last ones, too.
+        oldest = known[-1] if known else ""
+        shown = {*known, *(event_id for event_id in self._fresh() if event_id >= oldest)}
+        return self._visible(sorted(shown))[-last:] if last else []
+
+    def look(self) -> list[Stored]:
+        """The events that no look has returned before, by the order of their ids."""
+        return self._visible(self._fresh())
+
+    def _fresh(self) -> list[str]:
+        found = [event_id for event_id, _ in events.ids_since(self._project_id, self._low)]
+        fresh = [event_id for event_id in found if event_id not in self._seen]
+        self._seen.update(fresh)
+        if found:
+            self._move(found[-1])
+        return fresh
+
+    def _move(self, newest: str) -> None:
+        self._low = max(self._low, floor_id(minted_ms(newest) - CLEAR_MARGIN_MS))
+        self._seen = {event_id for event_id in self._seen if event_id >= self._low}
+
+    def _visible(self, event_ids: list[str]) -> list[Stored]:
+        if not event_ids:
+            return []
+        boundary = events.boundary(self._project_id)
+        now_s = now_ms() // 1000
+        return [
+            event
+            for event in events.by_ids(self._project_id, event_ids)
+            if event.expires_at > now_s and not boundary.hides(event.id, event.legacy_id)
+        ]

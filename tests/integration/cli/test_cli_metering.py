@@ -1,0 +1,292 @@
+"""What counts a key's requests: the gateway, or the handlers; at every moment one of the two."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from errata.models.ids import now_ms
+from errata.store import projects as store
+from errata.store.gateway_keys import Gateway
+from errata.usecases import access, metering, projects
+from errata.usecases.access import hash_key
+from tests.support import calls
+from tests.support.account import Clock, Project, forget
+from tests.support.cli import STACK, Deployed, done, refusing, run
+from tests.support.gateway import handler
+
+SETTLED_S = metering.SETTLING_MS / 1000 + 1
+LATER_S = 2 * SETTLED_S
+
+
+@dataclass(frozen=True)
+class Metered:
+    """A gateway key as the gateway knows it: its name, and the rate and burst of its plan."""
+
+    name: str
+    rate: float
+    burst: int
+
+
+def gateway_keys() -> dict[str, Metered]:
+    """Every gateway key of a plan, by its value."""
+    gateway: Any = boto3.client("apigateway")
+    alive = {key["id"] for key in gateway.get_api_keys()["items"]}
+    return {
+        key["value"]: Metered(
+            key["name"], plan["throttle"]["rateLimit"], plan["throttle"]["burstLimit"]
+        )
+        for plan in gateway.get_usage_plans()["items"]
+        for key in gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
+        if key["id"] in alive
+    }
+
+
+def used(key: str) -> str:
+    """The gateway key that the meter names for a project's key."""
+    forget()
+    answer = handler("meter")(
+        {"httpMethod": "POST", "headers": {"x-api-key": key}, "methodArn": "arn"}, None
+    )
+    found: str = answer["usageIdentifierKey"]
+    metered = answer["context"].get("metered")
+    assert (found == "unmetered-gateway-key") == (metered != "gateway")
+    return "" if found == "unmetered-gateway-key" else found
+
+
+@pytest.fixture
+def shop(deployed: Deployed, clock: Clock) -> Project:
+    """A project that the command has created, a good while ago."""
+    made = done("projects", "create", "shop", "--json").json
+    clock.advance(SETTLED_S)
+    return Project(made["id"], made["api_key"])
+
+
+def test_the_gateway_meters_a_new_project_s_key_once_it_knows_it(
+    deployed: Deployed, clock: Clock
+) -> None:
+    made = done("projects", "create", "shop", "--json").json
+    name = f"{STACK}-project-{made['id']}-{hash_key(made['api_key'])[:12]}"
+    ((value, metered),) = gateway_keys().items()
+    assert metered == Metered(name, rate=1, burst=60)
+    assert len(value) == 40
+    assert used(made["api_key"]) == ""
+    clock.advance(SETTLED_S)
+    assert used(made["api_key"]) == value
+
+
+def test_the_gateway_meters_each_key_by_itself(shop: Project, clock: Clock) -> None:
+    other = done("keys", "create", shop.id, "--json").json["api_key"]
+    clock.advance(SETTLED_S)
+    assert used(other)
+    assert used(other) != used(shop.key)
+    assert set(gateway_keys()) == {used(other), used(shop.key)}
+
+
+def test_another_rate_is_another_plan(shop: Project, clock: Clock) -> None:
+    before = used(shop.key)
+    done("projects", "set", shop.id, "--rate-limit", "600")
+    # The handlers count, and the old key stays for meters that still name it.
+    assert used(shop.key) == ""
+    assert before in gateway_keys()
+    clock.advance(SETTLED_S)
+    metered = gateway_keys()[used(shop.key)]
+    assert (metered.rate, metered.burst) == (10, 600)
+    assert used(shop.key) != before
+
+
+def test_a_key_made_later_has_the_project_s_rate(shop: Project, clock: Clock) -> None:
+    done("projects", "set", shop.id, "--rate-limit", "30")
+    other = done("keys", "create", shop.id, "--json").json["api_key"]
+    clock.advance(SETTLED_S)
+    assert gateway_keys()[used(other)].rate == 0.5
+    names = [plan["name"] for plan in boto3.client("apigateway").get_usage_plans()["items"]]
+    assert names.count(f"{STACK}-30") == 1
+
+
+def test_projects_of_one_rate_share_a_plan(shop: Project) -> None:
+    other = done("projects", "create", "blog", "--json").json["id"]
+    for project_id in (shop.id, other, shop.id):
+        done("projects", "set", project_id, "--rate-limit", "90")
+    names = [plan["name"] for plan in boto3.client("apigateway").get_usage_plans()["items"]]
+    assert names.count(f"{STACK}-90") == 1
+
+
+def test_a_plan_of_another_api_is_left_alone(shop: Project, clock: Clock) -> None:
+    gateway = boto3.client("apigateway")
+    stages: Any = [{"apiId": "gone", "stage": "v1"}]
+    throttle: Any = {"rateLimit": 99, "burstLimit": 99}
+    gateway.create_usage_plan(name=f"{STACK}-90", apiStages=stages, throttle=throttle)
+    done("projects", "set", shop.id, "--rate-limit", "90")
+    clock.advance(SETTLED_S)
+    assert gateway_keys()[used(shop.key)].rate == 1.5
+
+
+def test_the_default_rate_again_is_the_template_s_plan(
+    shop: Project, clock: Clock, deployed: Deployed
+) -> None:
+    for rate in ("600", "60"):
+        done("projects", "set", shop.id, "--rate-limit", rate)
+        clock.advance(SETTLED_S)
+    in_default = boto3.client("apigateway").get_usage_plan_keys(usagePlanId=deployed.default_plan)
+    assert used(shop.key) in {key["value"] for key in in_default["items"]}
+
+
+def test_what_is_left_over_goes_with_the_next_change(shop: Project, clock: Clock) -> None:
+    for rate in ("600", "60", "600"):
+        done("projects", "set", shop.id, "--rate-limit", rate)
+    clock.advance(LATER_S)
+    assert len(gateway_keys()) == 4
+    other = done("keys", "create", shop.id, "--json").json["api_key"]
+    clock.advance(SETTLED_S)
+    assert set(gateway_keys()) == {used(shop.key), used(other)}
+
+
+def test_nobody_else_s_gateway_keys_are_swept(shop: Project, clock: Clock) -> None:
+    gateway = boto3.client("apigateway")
+    names = [f"{STACK}-project-{shop.id}", f"{STACK}-project-{shop.id}-project-9-0123456789ab"]
+    names += [f"{STACK}-project-{shop.id}0-0123456789ab", "mine"]
+    for name in names:
+        gateway.create_api_key(name=name)
+    clock.advance(LATER_S)
+    done("keys", "create", shop.id)
+    assert set(names) <= {key["name"] for key in gateway.get_api_keys()["items"]}
+
+
+def test_a_project_s_new_rate_leaves_its_revoked_keys_alone(shop: Project) -> None:
+    done("keys", "revoke", shop.id, hash_key(shop.key)[:12])
+    done("projects", "set", shop.id, "--rate-limit", "600")
+    assert gateway_keys() == {}
+
+
+def test_other_settings_leave_the_metering_alone(shop: Project) -> None:
+    before = used(shop.key)
+    done("projects", "set", shop.id, "--retention-days", "5")
+    done("projects", "set", shop.id, "--rate-limit", "60")
+    assert used(shop.key) == before
+    assert set(gateway_keys()) == {before}
+
+
+def test_a_revoked_key_s_gateway_key_goes_at_once(shop: Project) -> None:
+    done("keys", "revoke", shop.id, hash_key(shop.key)[:12])
+    assert gateway_keys() == {}
+
+
+def test_a_key_that_came_over_the_legacy_api_can_be_metered(
+    deployed: Deployed, project: Project, clock: Clock
+) -> None:
+    assert used(project.key) == ""
+    done("projects", "set", project.id, "--rate-limit", "60")
+    clock.advance(SETTLED_S)
+    assert used(project.key) in gateway_keys()
+
+
+# ------------------------------------------------------------------ the gateway says no
+
+DENIED = ("CreateApiKey", "CreateUsagePlanKey", "CreateUsagePlan", "GetUsagePlans")
+
+
+@pytest.mark.parametrize("operation", ["CreateApiKey", "CreateUsagePlanKey", "GetApiKeys"])
+def test_a_project_works_without_the_gateway(deployed: Deployed, operation: str) -> None:
+    with refusing(operation, "AccessDeniedException", "not yours."):
+        ran = run("projects", "create", "shop", "--json")
+    assert ran.code == 0
+    assert ran.err.startswith("warning: API Gateway does not meter every key of project 1.")
+    assert f"AWS does not allow you {operation}: not yours." in ran.err
+    assert used(ran.json["api_key"]) == ""
+    access_found = access.find(ran.json["api_key"], now_ms()).access
+    assert access_found
+    assert access_found.project_id == "1"
+
+
+@pytest.mark.parametrize("operation", DENIED)
+def test_a_new_rate_holds_without_the_gateway(shop: Project, clock: Clock, operation: str) -> None:
+    with refusing(operation, "TooManyRequestsException", "slow down"):
+        ran = run("projects", "set", shop.id, "--rate-limit", "600", "--json")
+    assert (ran.code, ran.json["rate_limit"]) == (0, 600)
+    assert "To try again: errata projects set 1 --rate-limit 600." in ran.err
+    # Nobody counts by the old rate, now or later.
+    clock.advance(LATER_S)
+    assert used(shop.key) == ""
+    # And the way that the warning names leads out.
+    done("projects", "set", shop.id, "--rate-limit", "600")
+    clock.advance(SETTLED_S)
+    assert gateway_keys()[used(shop.key)].rate == 10
+
+
+def test_a_key_is_revoked_without_the_gateway(shop: Project, clock: Clock) -> None:
+    key_id = hash_key(shop.key)[:12]
+    with refusing("DeleteApiKey", "AccessDeniedException"):
+        ran = run("keys", "revoke", shop.id, key_id)
+    assert (ran.code, ran.out) == (0, f"Revoked key {key_id} (first key) of project 1.\n")
+    assert ran.err.startswith("warning: The key is revoked, but its API Gateway key is still")
+    forget()
+    assert access.find(shop.key, now_ms()).revoked
+    clock.advance(LATER_S)
+    other = done("keys", "create", shop.id, "--json").json["api_key"]
+    clock.advance(SETTLED_S)
+    assert set(gateway_keys()) == {used(other)}
+
+
+def test_a_gateway_key_that_somebody_deleted_is_no_trouble(shop: Project) -> None:
+    gateway = boto3.client("apigateway")
+    for key in gateway.get_api_keys()["items"]:
+        gateway.delete_api_key(apiKey=key["id"])
+    done("keys", "revoke", shop.id, hash_key(shop.key)[:12])
+
+
+# ------------------------------------------------------------------ a run that is cut off
+
+CHANGES: dict[str, Callable[[Gateway, str], object]] = {
+    "rate": lambda gateway, project: metering.change_project(gateway, project, 600, None),
+    "key": lambda gateway, project: metering.create_key(gateway, project, "other"),
+    "revoke": lambda gateway, project: metering.revoke_key(project, store.list_keys(project)[0].id),
+}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
+    deployed: Deployed, clock: Clock, change: str, after: bool
+) -> None:
+    gateway = Gateway(STACK, deployed.api_id, "v1", deployed.default_plan)
+    number = 0
+    while True:
+        number += 1
+        project, _, unmetered = metering.create_project(gateway, "shop")
+        assert unmetered is None
+        clock.advance(LATER_S)
+        with calls.fault(number, calls.killed, after=after) as outcome:
+            try:
+                CHANGES[change](gateway, project.id)
+            except calls.Killed:
+                pass
+            else:
+                assert not outcome.struck
+        clock.advance(LATER_S)
+        assert_counted_by_one(project.id)
+        # The next change mends what is left.
+        metering.change_project(gateway, project.id, 60, None)
+        metering.change_project(gateway, project.id, 600, None)
+        clock.advance(LATER_S)
+        metering.change_project(gateway, project.id, 600, None)
+        named = assert_counted_by_one(project.id)
+        assert all(named), "a live key has no gateway key"
+        left = {value for value, key in gateway_keys().items() if f"-{project.id}-" in key.name}
+        assert left == set(named)
+        if not outcome.struck:
+            break
+    assert number > 2
+
+
+def assert_counted_by_one(project_id: str) -> list[str]:
+    """Each live key is counted by the handlers, or in a plan of the project's rate."""
+    rate = projects.find(project_id).rate_limit
+    named = [key.usage_key for key in store.list_keys(project_id) if not key.revoked_at]
+    known = gateway_keys()
+    for value in named:
+        if value:
+            assert known[value].burst == rate
+    return named

@@ -1,0 +1,185 @@
+"""`errata projects`."""
+
+import pytest
+
+from errata.usecases import projects as usecase
+from tests.support import clients
+from tests.support.account import Project
+from tests.support.cli import Deployed, done, failed, run
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+
+def created(name: str = "shop", *options: str) -> Project:
+    """A project that the command has created."""
+    answer = done("projects", "create", name, "--json", *options).json
+    return Project(answer["id"], answer["api_key"])
+
+
+def test_a_project_is_created_and_its_key_works() -> None:
+    answer = done("projects", "create", "shop", "--json").json
+    assert answer == {"id": "1", "name": "shop", "api_key": answer["api_key"]}
+    assert len(answer["api_key"]) == 32
+    project = Project(answer["id"], answer["api_key"])
+    assert clients.ingest(project).status == 202
+
+
+def test_people_see_the_key_once(deployed: Deployed) -> None:
+    said = done("projects", "create", "shop").out.splitlines()
+    key = said[2].split()[1]
+    assert said == [
+        "project  1",
+        "name     shop",
+        f"key      {key}",
+        f"API      https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1",
+        "Keep the key: it is not shown again.",
+    ]
+    assert clients.ingest(Project("1", key)).status == 202
+    for line in ("projects list", "projects show 1", "keys list 1"):
+        for form in ([], ["--json"]):
+            assert key not in done(*line.split(), *form).out
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 201])
+def test_a_name_has_1_to_200_characters(name: str) -> None:
+    said = failed("projects", "create", name)
+    assert said == "error: name: The name must have 1 to 200 characters.\n"
+    assert done("projects", "list", "--json").json == []
+
+
+def test_a_name_may_be_in_any_script() -> None:
+    created("Bücher — 本")
+    assert done("projects", "list", "--json").json[0]["name"] == "Bücher — 本"
+    assert "Bücher — 本" in done("projects", "list").out
+
+
+def test_projects_are_listed_oldest_first() -> None:
+    for name in ("shop", "blog"):
+        created(name)
+    found = done("projects", "list", "--json").json
+    assert found == [
+        {
+            "id": id,
+            "name": name,
+            "created_at": found[number]["created_at"],
+            "rate_limit": 60,
+            "retention_days": None,
+        }
+        for number, (id, name) in enumerate([("1", "shop"), ("2", "blog")])
+    ]
+    assert found[0]["created_at"].endswith("Z")
+    heading, shop, blog = done("projects", "list").out.splitlines()
+    assert heading.split()[:2] == ["ID", "NAME"]
+    assert shop.split()[:6] == ["1", "shop", "60", "30", "days", "(default)"]
+    assert blog.split()[:2] == ["2", "blog"]
+
+
+def test_no_projects_yet() -> None:
+    assert done("projects", "list").out == (
+        "No projects yet. Create one with `errata projects create NAME`.\n"
+    )
+
+
+def test_a_project_is_shown(deployed: Deployed) -> None:
+    project = created()
+    shown = done("projects", "show", project.id, "--json").json
+    assert shown == {
+        "id": "1",
+        "name": "shop",
+        "created_at": shown["created_at"],
+        "rate_limit": 60,
+        "retention_days": None,
+        "api_url": f"https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1",
+    }
+    said = done("projects", "show", project.id).out
+    assert "rate limit  60 requests a minute for each key\n" in said
+    assert "retention   30 days (default)\n" in said
+
+
+@pytest.mark.parametrize("id", ["7", "", "shop", "1#0"])
+def test_a_project_that_is_not_there(id: str) -> None:
+    created()
+    said = failed("projects", "show", id)
+    assert said == f"error: There is no project {id}. See `errata projects list`.\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "projects set 7 --rate-limit 5",
+        "keys list 7",
+        "keys create 7",
+        "keys revoke 7 abc",
+        "issues list 7",
+        "issues show 7 abc",
+        "events list 7",
+        "events show 7 abc",
+        "releases list 7",
+        "tail 7",
+        "send 7 --message boom",
+    ],
+)
+def test_every_command_tells_that_a_project_is_not_there(line: str) -> None:
+    said = failed(*line.split())
+    assert said == "error: There is no project 7. See `errata projects list`.\n"
+
+
+def test_settings_are_changed_one_by_one() -> None:
+    project = created()
+    set_ = ("projects", "set", project.id, "--json")
+    assert done(*set_, "--rate-limit", "600").json["rate_limit"] == 600
+    changed = done(*set_, "--retention-days", "90").json
+    assert (changed["rate_limit"], changed["retention_days"]) == (600, 90)
+    assert "90 days\n" in done("projects", "show", project.id).out
+    changed = done(*set_, "--retention-days", "default", "--rate-limit", "60").json
+    assert (changed["rate_limit"], changed["retention_days"]) == (60, None)
+
+
+def test_changed_settings_hold(busy: Project) -> None:
+    done("projects", "set", busy.id, "--rate-limit", "2", "--retention-days", "1")
+    assert [clients.ingest(busy).status for _ in range(3)] == [202, 202, 429]
+    assert usecase.operator_access(usecase.find(busy.id)).retention_days == 1
+
+
+def test_each_setting_that_is_out_of_range_is_named() -> None:
+    project = created()
+    before = usecase.find(project.id)
+    assert failed("projects", "set", "1", "--rate-limit", "0", "--retention-days", "3651") == (
+        "error: rate_limit: The rate limit must be from 1 to 60000 requests a minute.\n"
+        "error: retention_days: The retention must be from 1 to 3650 days.\n"
+    )
+    for option, value in (
+        ("--rate-limit", "60001"),
+        ("--rate-limit", "-1"),
+        ("--retention-days", "0"),
+        ("--retention-days", "-3"),
+    ):
+        failed("projects", "set", "1", option, value)
+    assert failed("projects", "set", "1", "--retention-days", "month") == (
+        "error: retention_days: The retention must be a number of days, or `default`.\n"
+    )
+    assert run("projects", "set", "1", "--rate-limit", "many").code == 2
+    assert usecase.find(project.id) == before
+
+
+def test_the_ends_of_the_ranges_are_in_them() -> None:
+    created()
+    for rate, days in (("1", "1"), ("60000", "3650")):
+        set_ = done(
+            "projects", "set", "1", "--rate-limit", rate, "--retention-days", days, "--json"
+        )
+        assert (set_.json["rate_limit"], set_.json["retention_days"]) == (int(rate), int(days))
+
+
+def test_to_set_nothing_is_a_wrong_use() -> None:
+    created()
+    ran = run("projects", "set", "1")
+    assert (ran.code, "Nothing to set: give --rate-limit or" in ran.err) == (2, True)
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    created("\x1b]0;owned\x07[red]sale[/red]\u202e")
+    for line in ("projects list", "projects show 1"):
+        said = done(*line.split()).out
+        assert r"\x1b]0;owned\x07[red]sale[/red]\u202e" in said
+        assert not set("\x1b\x07\u202e") & set(said)

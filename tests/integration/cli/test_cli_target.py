@@ -1,0 +1,208 @@
+"""Where a command works: the local stack, or a stack in the caller's account."""
+
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from errata.cli import app
+from errata.config import settings
+from tests.support import cli
+from tests.support.account import Project
+from tests.support.cli import Deployed, deploy, done, failed, refusing, run
+from tests.support.fresh import TABLES
+
+type Patch = pytest.MonkeyPatch
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--local --json projects list",
+        "projects --local --json list",
+        "projects list --local --json",
+        "--json projects --local list",
+        "--local projects list --json",
+    ],
+)
+def test_options_may_stand_anywhere(local: Path, project: Project, line: str) -> None:
+    (found,) = done(*line.split()).json
+    assert found["id"] == project.id
+
+
+@pytest.mark.parametrize("line", ["show --local 1 --json", "show 1 --local --json"])
+def test_options_may_stand_before_an_argument_and_after_it(
+    local: Path, project: Project, line: str
+) -> None:
+    assert done("projects", *line.split()).json["id"] == project.id
+
+
+def test_the_local_stack_is_found_from_a_folder_within(local: Path, monkeypatch: Patch) -> None:
+    within = local / "a" / "b"
+    within.mkdir(parents=True)
+    monkeypatch.chdir(within)
+    assert done("projects", "list", "--local", "--json").json == []
+
+
+def test_a_local_command_leaves_the_own_account_alone(local: Path, monkeypatch: Patch) -> None:
+    # cli.answering holds that the credentials are the local ones.
+    monkeypatch.setenv("AWS_PROFILE", "of-no-file")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "precious")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "https://elsewhere.example")
+    monkeypatch.setenv("ERRATA_STACK", "another")
+    assert done("projects", "list", "--local", "--json").json == []
+    assert os.environ["AWS_ENDPOINT_URL"] == cli.LOCAL_URL
+
+
+def test_local_urls_are_shown(local: Path, project: Project) -> None:
+    shown = done("projects", "show", project.id, "--local", "--json").json
+    assert shown["api_url"] == f"{cli.LOCAL_URL}/_aws/execute-api/abc/v1"
+
+
+def test_without_a_local_stack_it_says_how_to_start_one(tmp_path: Path, monkeypatch: Patch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = failed("projects", "list", "--local")
+    assert said == "error: No local stack here. Start one with `make run`.\n"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '"x"', '{"stack": "errata"}'])
+def test_a_broken_local_file_is_named(tmp_path: Path, monkeypatch: Patch, content: str) -> None:
+    file = tmp_path / ".errata" / "local.json"
+    file.parent.mkdir()
+    file.write_text(content)
+    monkeypatch.chdir(tmp_path)
+    assert failed("projects", "list", "--local").startswith(f"error: {file} is not what `make run`")
+
+
+def test_a_local_stack_that_has_ended_is_told(
+    deployed: Deployed, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    cli.write_local(tmp_path, "http://127.0.0.1:1")
+    monkeypatch.chdir(tmp_path)
+    said = failed("projects", "list", "--local")
+    assert said == (
+        "error: The local stack at http://127.0.0.1:1 does not answer. Start it with `make run`.\n"
+    )
+
+
+def test_a_local_url_that_is_none(deployed: Deployed, tmp_path: Path, monkeypatch: Patch) -> None:
+    cli.write_local(tmp_path, "not a url")
+    monkeypatch.chdir(tmp_path)
+    assert failed("projects", "list", "--local").startswith("error: Invalid endpoint: not a url")
+
+
+def test_a_stack_that_the_local_aws_does_not_have(local: Path) -> None:
+    with refusing("DescribeStacks", "ValidationError"):
+        said = failed("projects", "list", "--local")
+    assert said == (
+        f"error: There is no stack errata in {cli.LOCAL_URL}. Start it with `make run`.\n"
+    )
+
+
+def test_a_stack_s_outputs_are_the_settings(
+    deployed: Deployed, project: Project, monkeypatch: Patch
+) -> None:
+    deploy("eleven", RetentionDays="11")
+    for name in (*TABLES, "RETENTION_DAYS"):
+        monkeypatch.delenv(name, raising=False)
+    settings.cache_clear()
+    (found,) = done("--stack", "eleven", "projects", "list", "--json").json
+    assert found["id"] == project.id
+    assert "11 days (default)" in done("projects", "show", project.id, "--stack", "eleven").out
+
+
+def test_the_stack_is_named_by_option_or_environment(
+    deployed: Deployed, monkeypatch: Patch
+) -> None:
+    deploy("other", RetentionDays="5")
+    done("projects", "list")
+    assert settings().retention_days == 30
+    monkeypatch.setenv("ERRATA_STACK", "other")
+    done("projects", "list")
+    assert settings().retention_days == 5
+    done("projects", "list", "--stack", "errata")
+    assert settings().retention_days == 30
+
+
+def test_the_last_stack_that_is_named_counts(deployed: Deployed) -> None:
+    done("--stack", "nowhere", "projects", "list", "--stack", "errata")
+
+
+def test_local_and_a_stack_exclude_each_other(local: Path) -> None:
+    ran = run("--local", "projects", "list", "--stack", "errata")
+    assert ran.code == 2
+    assert "Use --local or --stack, not both." in ran.err
+
+
+def test_a_missing_stack(deployed: Deployed) -> None:
+    said = failed("projects", "list", "--stack", "nowhere")
+    assert said.startswith("error: There is no stack nowhere in us-east-1. Name yours with --stack")
+
+
+def test_a_stack_of_something_else(deployed: Deployed) -> None:
+    deploy("queue", ApiId=None, EventsTableName=None)
+    said = failed("projects", "list", "--stack", "queue")
+    assert said == (
+        "error: The stack queue in us-east-1 (CREATE_COMPLETE) has no output EventsTableName,"
+        " ApiId: it is not one of Errata, or its deployment is not complete.\n"
+    )
+
+
+def test_no_credentials(deployed: Deployed, monkeypatch: Patch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert failed("projects", "list").startswith("error: No AWS credentials. Sign in with")
+
+
+def test_half_credentials(deployed: Deployed, monkeypatch: Patch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert failed("projects", "list").startswith("error: No AWS credentials. Sign in with")
+
+
+def test_an_unknown_profile(deployed: Deployed, monkeypatch: Patch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "of-no-file")
+    assert "The config profile (of-no-file) could not be found" in failed("projects", "list")
+
+
+def test_no_region(deployed: Deployed, monkeypatch: Patch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert failed("projects", "list").startswith("error: No AWS region. Set AWS_DEFAULT_REGION")
+
+
+def test_the_other_name_of_the_region(deployed: Deployed, monkeypatch: Patch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    done("projects", "list")
+
+
+@pytest.mark.parametrize("operation", ["DescribeStacks", "Query"])
+def test_what_aws_does_not_allow(deployed: Deployed, operation: str) -> None:
+    denied = "User arn:aws:iam::1:user/eve is not authorized."
+    with refusing(operation, "AccessDeniedException", denied):
+        said = failed("projects", "list")
+    assert said.startswith(f"error: AWS does not allow you {operation}: {denied} Use credentials")
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId"])
+def test_credentials_that_aws_does_not_accept(deployed: Deployed, code: str) -> None:
+    with refusing("DescribeStacks", code):
+        said = failed("projects", "list")
+    assert said.startswith(f"error: AWS does not accept your credentials ({code}: no.). Sign in")
+
+
+def test_any_other_answer_of_aws(deployed: Deployed) -> None:
+    with refusing("Query", "ResourceNotFoundException", "Requested resource not found"):
+        said = failed("projects", "list")
+    assert said == (
+        "error: AWS answered Query with ResourceNotFoundException: Requested resource not found\n"
+    )
+
+
+def test_what_others_say_cannot_steer_the_terminal(deployed: Deployed) -> None:
+    assert r"no project a\x1b[31mb" in failed("projects", "show", "a\x1b[31mb")
+
+
+def test_a_bug_is_not_dressed_up_as_an_error(deployed: Deployed, monkeypatch: Patch) -> None:
+    monkeypatch.setattr("errata.store.projects.query", lambda **_: 1 / 0)
+    assert isinstance(CliRunner().invoke(app, ["projects", "list"]).exception, ZeroDivisionError)

@@ -1,0 +1,157 @@
+"""The operator's command, run in this process, on a stack whose outputs it reads."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner
+
+from errata.cli import app
+from errata.store import clients
+from tests.support import calls
+from tests.support.fresh import TABLES
+
+STACK = "errata"
+RETENTION_DAYS = "30"
+LOCAL_URL = "http://127.0.0.1:4999"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run of the command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def run(*arguments: str, stdin: bytes | None = None) -> Ran:
+    """Run `errata`. What it does not foresee is raised, as a traceback would show."""
+    result = CliRunner().invoke(
+        app, arguments, input=stdin, catch_exceptions=False, prog_name="errata"
+    )
+    return Ran(result.exit_code, result.stdout, result.stderr)
+
+
+def done(*arguments: str, stdin: bytes | None = None) -> Ran:
+    """Run `errata`, which must succeed without a word on stderr."""
+    ran = run(*arguments, stdin=stdin)
+    assert (ran.code, ran.err) == (0, ""), ran
+    return ran
+
+
+def failed(*arguments: str, stdin: bytes | None = None) -> str:
+    """Run `errata`, which must fail; what it says, every line of which is an error."""
+    ran = run(*arguments, stdin=stdin)
+    assert (ran.code, ran.out) == (1, ""), ran
+    assert all(line.startswith("error: ") for line in ran.err.splitlines()), ran.err
+    return ran.err
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The stack's API: its id, and its usage plan for the default rate."""
+
+    api_id: str
+    default_plan: str
+
+
+def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
+    """A stack with the outputs of the template, but for those `changed`; None leaves one out."""
+    gateway = boto3.client("apigateway")
+    api = gateway.create_rest_api(name=stack)["id"]
+    root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+    gateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+    gateway.put_integration(restApiId=api, resourceId=root, httpMethod="GET", type="MOCK")
+    gateway.create_deployment(restApiId=api, stageName="v1")
+    plan = gateway.create_usage_plan(
+        name=f"{stack}-DefaultPlan-a1b2",
+        apiStages=[{"apiId": api, "stage": "v1"}],
+        throttle={"rateLimit": 1, "burstLimit": 60},
+    )["id"]
+    outputs: dict[str, str | None] = {
+        **{f"{table}Name": os.environ[setting] for setting, table in TABLES.items()},
+        "RetentionDays": RETENTION_DAYS,
+        "ApiId": api,
+        "ApiUrl": f"https://{api}.execute-api.us-east-1.amazonaws.com/v1",
+        "DefaultPlanId": plan,
+    }
+    template = {
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": {name: {"Value": value} for name, value in (outputs | changed).items() if value},
+    }
+    boto3.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template))
+    return Deployed(api, plan)
+
+
+@pytest.fixture
+def deployed() -> Iterator[Deployed]:
+    """A stack in the account, and an environment that a command may change."""
+    before = dict(os.environ)
+    yield deploy()
+    os.environ.clear()
+    os.environ.update(before)
+    clients.forget()
+
+
+@pytest.fixture
+def local(deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a running local stack, which is the current one: `local.json` tells of it."""
+    write_local(tmp_path, LOCAL_URL)
+    monkeypatch.chdir(tmp_path)
+    with answering(LOCAL_URL):
+        yield tmp_path
+
+
+def write_local(folder: Path, url: str) -> None:
+    """What `make run` writes."""
+    settings = {
+        "api_url": f"{url}/_aws/execute-api/abc/v1",
+        "region": "us-east-1",
+        "aws_endpoint_url": url,
+        "stack": STACK,
+        "project": {"id": "1", "api_key": "0" * 32},
+    }
+    (folder / ".errata").mkdir()
+    (folder / ".errata" / "local.json").write_text(json.dumps(settings))
+
+
+@contextmanager
+def answering(url: str) -> Iterator[None]:
+    """A whole AWS at this address."""
+
+    def answer(call: calls.Call) -> Any:
+        if call.client.meta.endpoint_url != url:
+            return call.send()
+        credentials = call.client._request_signer._credentials
+        assert (credentials.access_key, credentials.token) == ("test", None)
+        service = call.client.meta.service_model.service_name
+        real = boto3.client(service, endpoint_url=f"https://{service}.us-east-1.amazonaws.com")
+        return real._make_api_call(call.operation, call.parameters)
+
+    with calls.watched(answer):
+        yield
+
+
+@contextmanager
+def refusing(operation: str, code: str, message: str = "no.") -> Iterator[None]:
+    """An AWS that answers an operation with an error."""
+
+    def answer(call: calls.Call) -> Any:
+        if call.operation == operation:
+            raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
+        return call.send()
+
+    with calls.watched(answer):
+        yield
