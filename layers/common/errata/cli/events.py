@@ -10,12 +10,13 @@ import typer
 
 from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.output import (
+    line,
     print_fields,
     print_json,
     print_json_line,
     print_line,
+    print_section,
     print_table,
-    print_text,
 )
 from errata.errors import NotFound
 from errata.models.event import culprit, title
@@ -107,15 +108,18 @@ def show(
     short = {name: value for name, value in event.items() if name not in long}
     short["trimmed"] = ", ".join(event["trimmed"])
     print_fields(short)
-    for crumb in event["breadcrumbs"] or []:
-        _print_crumb(crumb)
+    if event["breadcrumbs"]:
+        names = ("timestamp", "level", "type", "category", "message")
+        crumbs = event["breadcrumbs"]
+        print_section("breadcrumbs", (line(*map(crumb.get, names)) for crumb in crumbs))
     if event["context"]:
-        print_text("context", json.dumps(event["context"], indent=2, ensure_ascii=False))
+        text = json.dumps(event["context"], indent=2, ensure_ascii=False)
+        print_section("context", text.split("\n"))
     for name in ("stack_trace", "minified_stack"):
         if event[name]:
-            print_text(name.replace("_", " "), event[name])
+            print_section(name.replace("_", " "), event[name].splitlines())
     if event["source_map"]:
-        print_line(f"\nsource map: {len(event['source_map'])} characters; see --json")
+        print_section("source map", [f"{len(event['source_map'])} characters; see --json"])
 
 
 def tail(
@@ -198,9 +202,3 @@ def _print_event(session: Session, stored: Stored) -> None:
         return
     tags = [event["environment"], event["release"]]
     print_line(_received(event), f"{event['level']:7}", title(event), culprit(event), *tags)
-
-
-def _print_crumb(crumb: dict[str, Any]) -> None:
-    if isinstance(crumb, dict):
-        names = ("timestamp", "level", "type", "category", "message")
-        print_line("-", *(crumb.get(name) for name in names))

@@ -72,7 +72,7 @@ def show(
             "class": issue.exception_class,
             "status": issue.status,
             "events": issue.count,
-            "users": f"about {estimate(issue.users)} (standard error {STANDARD_ERROR:.1%})",
+            "users": _users(issue),
             "first seen": f"{moment(issue.first_seen)} UTC in event {issue.first_event}",
             "last seen": f"{moment(issue.last_seen)} UTC in event {issue.last_event}",
             "fingerprint": f"{issue.fingerprint} (grouping {issue.grouping})",
@@ -104,6 +104,11 @@ def to_json(issue: Issue) -> dict[str, Any]:
         "last_event": issue.last_event,
         "days": _days(issue),
     }
+
+
+def _users(issue: Issue) -> str:
+    users = estimate(issue.users)
+    return f"about {users} (standard error {STANDARD_ERROR:.1%})" if users else "none known"
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -46,9 +46,14 @@ def _json(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
+def line(*parts: object) -> str:
+    """Texts in a line, two spaces apart; empty ones are left out."""
+    return "  ".join(text for part in parts if (text := visible(part)))
+
+
 def print_line(*parts: object) -> None:
-    """A line of texts, two spaces apart; empty ones are left out."""
-    sys.stdout.write("  ".join(text for part in parts if (text := visible(part))) + "\n")
+    """A line of texts."""
+    sys.stdout.write(line(*parts) + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str = "") -> None:
@@ -77,11 +82,11 @@ def print_fields(fields: dict[str, object]) -> None:
     _print(table)
 
 
-def print_text(title: str, text: str) -> None:
-    """A text of several lines under its title."""
+def print_section(title: str, lines: Iterable[str]) -> None:
+    """Lines under their title."""
     sys.stdout.write(f"\n{title}\n")
-    for line in text.splitlines():
-        sys.stdout.write(f"  {visible(line.expandtabs(4))}\n")
+    for each in lines:
+        sys.stdout.write(f"  {visible(each.expandtabs(4))}\n")
 
 
 def print_error(kind: str, text: str) -> None:
@@ -95,5 +100,5 @@ def _print(table: Table) -> None:
         console.width = 10_000  # whoever reads this cuts it as they like
     with console.capture() as captured:
         console.print(table)
-    for line in captured.get().splitlines():
-        sys.stdout.write(line.rstrip() + "\n")
+    for each in captured.get().splitlines():
+        sys.stdout.write(each.rstrip() + "\n")

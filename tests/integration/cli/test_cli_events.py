@@ -1,0 +1,239 @@
+"""`errata events` and `errata send`."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errata.protocol.body import MAX_JSON_BYTES
+from tests.support import clients, stream
+from tests.support.account import Clock, Project
+from tests.support.cli import done, failed, run
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+
+def listed(project: Project, *options: str) -> list[str]:
+    """The messages of the events that the command lists."""
+    page = done("events", "list", project.id, "--json", *options).json
+    return [event["message"] for event in page["data"]]
+
+
+# ------------------------------------------------------------------ list and show
+
+
+def test_events_are_those_of_the_api(busy: Project, clock: Clock) -> None:
+    for number in range(3):
+        clients.ingest(busy, {"message": f"boom {number}", "user": {"id": number}})
+        clock.advance(1)
+    page = done("events", "list", busy.id, "--json").json
+    assert page == clients.read(busy).json
+    assert [event["message"] for event in page["data"]] == ["boom 2", "boom 1", "boom 0"]
+
+
+def test_the_api_s_filters(busy: Project, clock: Clock) -> None:
+    clock.ns = 1_795_000_000 * 10**9  # 2026-11-18T11:06:40Z
+    clients.ingest(busy, {"message": "old", "fingerprint": "f"})
+    clock.advance(3600)
+    clients.ingest(busy, {"message": "new", "environment": "production", "level": "info"})
+    clients.ingest(busy, {"message": "released", "release": "1.0"})
+    assert listed(busy, "--environment", "production") == ["new"]
+    assert listed(busy, "--release", "1.0") == ["released"]
+    assert listed(busy, "--level", "info") == ["new"]
+    assert listed(busy, "--fingerprint", "f") == ["old"]
+    assert listed(busy, "--until", "2026-11-18T12:00:00Z") == ["old"]
+    assert set(listed(busy, "--since", "2026-11-18T13:00+01:00")) == {"new", "released"}
+
+
+def test_page_after_page(busy: Project, clock: Clock) -> None:
+    for number in range(5):
+        clients.ingest(busy, {"message": str(number)})
+        clock.advance(1)
+    seen: list[str] = []
+    cursor: tuple[str, ...] = ()
+    while True:
+        page = done("events", "list", busy.id, "--json", "--limit", "2", *cursor).json
+        seen += [event["message"] for event in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = ("--cursor", page["next_cursor"])
+    assert seen == ["4", "3", "2", "1", "0"]
+    hint = done("events", "list", busy.id, "--limit", "2").out.splitlines()[-1]
+    assert hint.startswith("There may be more: add --cursor ")
+    assert listed(busy, "--limit", "2", "--cursor", hint.split()[-1]) == ["2", "1"]
+
+
+def test_each_bad_filter_is_named(project: Project) -> None:
+    said = failed(
+        *("events", "list", project.id, "--level", "fatal", "--since", "yesterday"),
+        *("--limit", "500", "--cursor", "x", "--release", ""),
+    )
+    assert said == (
+        "error: release: The release filter must not be empty.\n"
+        "error: level: The level filter must be error, warning, info or debug.\n"
+        "error: since: The since filter must be a date and time in ISO 8601.\n"
+        "error: limit: The limit must be a number from 1 to 100.\n"
+        "error: cursor: The cursor is not one that this API gave.\n"
+    )
+
+
+def test_a_table_of_events(busy: Project) -> None:
+    fields = {"exception_class": "E", "message": "boom\nmore", "environment": "prod"}
+    event_id = clients.ingest(busy, fields).json["id"]
+    heading, row = done("events", "list", busy.id).out.splitlines()
+    assert heading.split()[:4] == ["RECEIVED", "(UTC)", "LEVEL", "ENVIRONMENT"]
+    assert row.split()[2:] == ["error", "prod", "E:", "boom", event_id]
+    assert done("events", "list", busy.id, "--level", "info").out == "No events.\n"
+
+
+def test_an_event_is_shown_whole(busy: Project) -> None:
+    sent: dict[str, Any] = {
+        "message": "boom",
+        "file": "a.py",
+        "line": 0,
+        "context": {"cart": [1, 2]},
+        "user": {"id": 3},
+        "stack_trace": "first\n\tsecond",
+        "breadcrumbs": [{"category": "ui", "message": "click", "level": "info"}],
+        "source_map": "e30=",
+    }
+    event_id = clients.ingest(busy, sent).json["id"]
+    (expected,) = clients.read(busy).json["data"]
+    assert done("events", "show", busy.id, event_id, "--json").json == expected
+    assert done("events", "show", busy.id, event_id.upper(), "--json").json == expected
+    said = done("events", "show", busy.id, event_id).out
+    assert said.endswith(
+        "\nbreadcrumbs\n"
+        "  info  ui  click\n"
+        "\ncontext\n"
+        '  {\n    "cart": [\n      1,\n      2\n    ],\n    "user": {\n      "id": 3\n    }\n  }\n'
+        "\nstack trace\n"
+        "  first\n"
+        "      second\n"
+        "\nsource map\n"
+        "  4 characters; see --json\n"
+    )
+    assert "line         0\n" in said
+
+
+@pytest.mark.parametrize("id", ["019aa9d2-7c1e-7a4b-8f3e-1c2d3e4f5a6b", "abc", "", "state#clear"])
+def test_an_event_that_is_not_there(project: Project, id: str) -> None:
+    said = failed("events", "show", project.id, id)
+    assert said == f"error: Project {project.id} has no event {id}. It may have expired.\n"
+
+
+def test_what_was_sent_cannot_steer_the_terminal(busy: Project) -> None:
+    evil = "\x1b]8;;http://evil\x07[link]\x9b2J\u202e\x7f\r"
+    texts = ["message", "exception_class", "file", "stack_trace", "minified_stack", "url"]
+    texts += ["environment", "release", "server_name", "fingerprint"]
+    crumb = dict.fromkeys(("type", "category", "message", "level", "timestamp"), evil)
+    sent: dict[str, Any] = dict.fromkeys(texts, evil) | {
+        "context": {evil: [evil]},
+        "breadcrumbs": [crumb | {"data": {evil: evil}}],
+        "user": {"id": evil},
+    }
+    event_id = clients.ingest(busy, sent).json["id"]
+    for line in (["events", "list", busy.id], ["events", "show", busy.id, event_id]):
+        people, programs = done(*line).out, done(*line, "--json").out
+        assert not set("\x1b\x07\x9b\u202e\x7f\r") & set(people + programs)
+        assert programs.isascii()
+        assert r"\x1b]8;;http://evil\x07[link]\x9b2J\u202e\x7f" in people
+        found = json.loads(programs)
+        assert found.get("data", [found])[0]["stack_trace"] == evil
+
+
+# ------------------------------------------------------------------ send
+
+
+def test_an_event_is_sent_as_over_the_api(project: Project) -> None:
+    said = done(
+        *("send", project.id, "--message", "boom", "--level", "warning", "--release", "1.0"),
+        *("--environment", "prod", "--exception-class", "E", "--server-name", "web-1"),
+        *("--url", "https://shop.example/cart", "--fingerprint", "mine"),
+    ).out
+    (event,) = clients.read(project).json["data"]
+    assert said == event["id"] + "\n"
+    for field, value in {
+        "message": "boom",
+        "level": "warning",
+        "release": "1.0",
+        "environment": "prod",
+        "exception_class": "E",
+        "server_name": "web-1",
+        "url": "https://shop.example/cart",
+        "fingerprint": "mine",
+    }.items():
+        assert event[field] == value
+    assert stream.deliver(stream.records()) == []
+    (issue,) = done("issues", "list", project.id, "--json").json
+    assert issue["fingerprint"] == "mine"
+
+
+def test_a_sent_event_s_id_as_json(project: Project) -> None:
+    answer = done("send", project.id, "--message", "boom", "--json").json
+    assert answer == {"id": clients.read(project).json["data"][0]["id"]}
+
+
+def test_a_file_is_an_event_and_options_go_before_it(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    event = {"message": "from file", "level": "info", "context": {"a": 1}, "unknown": True}
+    file.write_text(json.dumps(event))
+    done("send", project.id, "--file", str(file), "--level", "debug")
+    (kept,) = clients.read(project).json["data"]
+    assert (kept["message"], kept["level"], kept["context"]) == ("from file", "debug", {"a": 1})
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_an_event_from_stdin(project: Project, pack: Any) -> None:
+    done("send", project.id, "--file", "-", stdin=pack(b'{"message": "piped"}'))
+    assert listed(project) == ["piped"]
+
+
+def test_each_bad_field_is_named(project: Project) -> None:
+    assert failed("send", project.id) == (
+        "error: message: One of message and exception_class is required.\n"
+        "error: exception_class: One of message and exception_class is required.\n"
+    )
+    bad = json.dumps({"message": 1, "line": "x", "breadcrumbs": [{"data": 1}]}).encode()
+    said = failed("send", project.id, "--file", "-", "--level", "fatal", stdin=bad)
+    assert said == (
+        "error: message: The message field must be a string.\n"
+        "error: level: The level field must be error, warning, info or debug.\n"
+        "error: line: The line field must be an integer.\n"
+        "error: breadcrumbs.0.data: The breadcrumbs.0.data field must be an object.\n"
+    )
+    assert listed(project) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "error: body: The body is not valid JSON"),
+        (b"{", "error: body: The body is not valid JSON"),
+        (b"[1]", "error: body: The body must be a JSON object."),
+        (b"\x1f\x8b broken", "error: body: The compressed body is broken or cut short."),
+        (b" " * (MAX_JSON_BYTES + 1), "error: The body is larger than 1048576 bytes."),
+    ],
+)
+def test_a_file_that_is_no_event(project: Project, content: bytes, said: str) -> None:
+    assert failed("send", project.id, "--file", "-", stdin=content).startswith(said)
+
+
+def test_a_file_that_cannot_be_read(project: Project, tmp_path: Path) -> None:
+    missing = tmp_path / "no.json"
+    said = failed("send", project.id, "--file", str(missing))
+    assert said == f"error: {missing}: No such file or directory\n"
+    assert failed("send", project.id, "--file", str(tmp_path)).endswith(": Is a directory\n")
+
+
+def test_operators_are_not_rate_limited(project: Project) -> None:
+    done("projects", "set", project.id, "--rate-limit", "1")
+    for number in range(3):
+        done("send", project.id, "--message", str(number))
+    assert len(listed(project)) == 3
+
+
+def test_a_wrong_use_is_typer_s(project: Project) -> None:
+    assert run("send", "--message", "boom").code == 2

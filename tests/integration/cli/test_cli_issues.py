@@ -1,0 +1,169 @@
+"""`errata issues` and `errata releases`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.support import clients, stream
+from tests.support.account import Clock, Project
+from tests.support.cli import done, failed
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+
+def digested(project: Project, *events: dict[str, Any]) -> list[str]:
+    """Send events and group them; their ids."""
+    ids = []
+    for event in events:
+        accepted = clients.ingest(project, event)
+        assert accepted.status == 202, accepted.text
+        ids.append(accepted.json["id"])
+    assert stream.deliver(stream.records()) == []
+    return ids
+
+
+def test_an_issue_as_json(busy: Project, clock: Clock) -> None:
+    clock.ns = (
+        int(datetime(2026, 11, 22, 8, 10, 11, 123_000, tzinfo=UTC).timestamp() * 1000) * 10**6
+    )
+    boom = {
+        "message": "boom",
+        "exception_class": "ValueError",
+        "file": "app/views.py",
+        "line": 42,
+        "release": "1.0",
+        "environment": "production",
+    }
+    first = clients.ingest(busy, boom | {"user": {"id": 1}}).json["id"]
+    clock.days(1)
+    clients.ingest(busy, boom | {"user": {"id": 2}})
+    clock.advance(1)
+    (last,) = digested(busy, boom | {"user": {"id": 2}})
+    (issue,) = done("issues", "list", busy.id, "--json").json
+    assert issue == {
+        "id": issue["id"],
+        "fingerprint": issue["fingerprint"],
+        "title": "ValueError: boom",
+        "level": "error",
+        "count": 3,
+        "first_seen": "2026-11-22T08:10:11.123Z",
+        "last_seen": "2026-11-23T08:10:12.123Z",
+        "culprit": "app/views.py:42",
+        "exception_class": "ValueError",
+        "status": "open",
+        "grouping": "v1",
+        "environments": {"production": 3},
+        "releases": {"1.0": 3},
+        "users": 2,
+        "first_event": first,
+        "last_event": last,
+        "days": {"2026-11-22": 1, "2026-11-23": 2},
+    }
+    assert len(issue["id"]) == len(issue["fingerprint"]) == 32
+    assert done("issues", "show", busy.id, issue["id"], "--json").json == issue
+
+
+def test_an_issue_for_people(busy: Project) -> None:
+    event = {"message": "boom", "fingerprint": "mine", "level": "warning", "user": {"id": 1}}
+    (event_id,) = digested(busy, event | {"release": "2.0", "environment": "staging"})
+    (issue,) = done("issues", "list", busy.id, "--json").json
+    said = done("issues", "show", busy.id, issue["id"]).out
+    lines = dict(line.split(maxsplit=1) for line in said.splitlines())
+    assert lines["issue"] == issue["id"]
+    assert lines["title"] == "boom"
+    assert lines["level"] == "warning"
+    assert lines["users"] == "about 1 (standard error 4.6%)"
+    assert lines["fingerprint"] == "mine (grouping client)"
+    assert lines["environments"] == "staging: 1"
+    assert lines["releases"] == "2.0: 1"
+    assert f"UTC in event {event_id}" in said
+    assert "culprit" not in lines
+
+
+def test_issues_are_listed_by_when_they_were_last_seen(busy: Project, clock: Clock) -> None:
+    for message in ("one", "two", "three", "one"):
+        clients.ingest(busy, {"message": message})
+        clock.advance(1)
+    assert stream.deliver(stream.records()) == []
+    titles = [issue["title"] for issue in done("issues", "list", busy.id, "--json").json]
+    assert titles == ["one", "three", "two"]
+    heading, *rows = done("issues", "list", busy.id).out.splitlines()
+    assert heading.split() == ["ID", "LEVEL", "TITLE", "EVENTS", "USERS", "LAST", "SEEN", "(UTC)"]
+    assert [row.split()[2:5] for row in rows] == [
+        ["one", "2", "0"],
+        ["three", "1", "0"],
+        ["two", "1", "0"],
+    ]
+
+
+def test_as_many_issues_as_are_asked_for(busy: Project) -> None:
+    digested(busy, *({"message": f"boom {number}"} for number in range(105)))
+    list_ = ("issues", "list", busy.id, "--json")
+    assert len(done(*list_).json) == 105
+    assert len(done(*list_, "--limit", "3").json) == 3
+
+
+def test_no_issues(project: Project) -> None:
+    assert done("issues", "list", project.id, "--json").json == []
+    assert done("issues", "list", project.id).out == "No issues.\n"
+
+
+@pytest.mark.parametrize("id", ["abc", ""])
+def test_an_issue_that_is_not_there(project: Project, id: str) -> None:
+    said = failed("issues", "show", project.id, id)
+    assert said == f"error: Project {project.id} has no issue {id}.\n"
+
+
+def test_releases(busy: Project, clock: Clock) -> None:
+    clock.ns = int(datetime(2026, 11, 22, tzinfo=UTC).timestamp()) * 10**9
+    for message, release in (("one", "1.0"), ("two", "1.0"), ("one", "2.0"), ("one", None)):
+        clients.ingest(busy, {"message": message, "release": release})
+        clock.advance(1)
+    assert stream.deliver(stream.records()) == []
+    assert done("releases", "list", busy.id, "--json").json == [
+        {
+            "release": "2.0",
+            "first_seen": "2026-11-22T00:00:02.000Z",
+            "last_seen": "2026-11-22T00:00:02.000Z",
+            "open_issues": 1,
+            "issues_opened": 0,
+            "events": 1,
+        },
+        {
+            "release": "1.0",
+            "first_seen": "2026-11-22T00:00:00.000Z",
+            "last_seen": "2026-11-22T00:00:01.000Z",
+            "open_issues": 2,
+            "issues_opened": 2,
+            "events": 2,
+        },
+    ]
+    heading, newest, oldest = done("releases", "list", busy.id).out.splitlines()
+    assert heading.split()[:3] == ["RELEASE", "FIRST", "SEEN"]
+    assert newest.split() == ["2.0", *["2026-11-22", "00:00:02"] * 2, "1", "0", "1"]
+    assert oldest.split()[-3:] == ["2", "2", "2"]
+
+
+def test_no_releases(project: Project) -> None:
+    assert done("releases", "list", project.id, "--json").json == []
+    assert done("releases", "list", project.id).out.startswith("No releases")
+
+
+def test_what_was_sent_cannot_steer_the_terminal(busy: Project) -> None:
+    evil = "\x1b[2J[bold]a\x9b\u202e\r\n"
+    fields = ("message", "exception_class", "file", "release", "environment", "fingerprint")
+    digested(busy, dict.fromkeys(fields, evil))
+    (issue,) = done("issues", "list", busy.id, "--json").json
+    assert evil in issue["fingerprint"]
+    shown = [
+        done("issues", "list", busy.id).out,
+        done("issues", "show", busy.id, issue["id"]).out,
+        done("releases", "list", busy.id).out,
+        done("issues", "list", busy.id, "--json").out,
+        done("releases", "list", busy.id, "--json").out,
+    ]
+    for said in shown:
+        assert not set("\x1b\x9b\u202e\r") & set(said)
+    for said in shown[:3]:
+        assert r"\x1b[2J[bold]a\x9b\u202e" in said

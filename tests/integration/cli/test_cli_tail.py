@@ -1,0 +1,201 @@
+"""`errata tail`."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from errata.cli import app
+from errata.models.ids import now_ms
+from errata.store.events import Stored
+from errata.usecases import legacy
+from errata.usecases.tail import Tail
+from tests.support import clients, stream
+from tests.support.account import Clock, Project
+from tests.support.cli import done, run
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+
+def store(project: Project, message: str, ago_ms: int = 0) -> str:
+    """Store an event whose id was minted a while ago, as one whose writer was slow."""
+    (event_id,) = stream.put([stream.event(project.id, now_ms() - ago_ms, message=message)])
+    return event_id
+
+
+def messages(found: list[Stored]) -> list[str]:
+    return [event.fields["message"] for event in found]
+
+
+# ------------------------------------------------------------------ what is new
+
+
+def test_it_begins_with_the_last_events(busy: Project, clock: Clock) -> None:
+    for number in range(5):
+        store(busy, str(number))
+        clock.advance(60)
+    assert messages(Tail(busy.id).start(3)) == ["2", "3", "4"]
+    assert messages(Tail(busy.id).start(100)) == ["0", "1", "2", "3", "4"]
+    assert messages(Tail(busy.id).start(0)) == []
+
+
+def test_then_it_returns_each_new_event_once(busy: Project, clock: Clock) -> None:
+    store(busy, "before")
+    tail = Tail(busy.id)
+    tail.start(0)
+    assert tail.look() == []
+    for round_ in range(3):
+        for number in range(2):
+            store(busy, f"{round_}.{number}")
+            clock.advance(0.5)
+        assert messages(tail.look()) == [f"{round_}.0", f"{round_}.1"]
+        assert tail.look() == []
+        clock.advance(20)
+
+
+def test_an_event_that_was_stored_late_is_not_missed(busy: Project, clock: Clock) -> None:
+    store(busy, "before", ago_ms=20_000)
+    tail = Tail(busy.id)
+    assert messages(tail.start(10)) == ["before"]
+    store(busy, "new")
+    assert messages(tail.look()) == ["new"]
+    store(busy, "late", ago_ms=29_000)
+    store(busy, "newer")
+    assert messages(tail.look()) == ["late", "newer"]
+    clock.advance(25)
+    store(busy, "late again", ago_ms=24_900)
+    assert messages(tail.look()) == ["late again"]
+    assert tail.look() == []
+
+
+def test_a_project_without_events_gets_its_first(project: Project) -> None:
+    tail = Tail(project.id)
+    assert tail.start(10) == []
+    assert tail.look() == []
+    store(project, "first")
+    assert messages(tail.look()) == ["first"]
+    assert tail.look() == []
+
+
+def test_this_machine_s_clock_has_no_say(busy: Project, clock: Clock) -> None:
+    store(busy, "before", ago_ms=1000)
+    real = clock.ns
+    for ahead_s in (-3600, 3600):
+        clock.ns = real
+        tail = Tail(busy.id)
+        clock.advance(ahead_s)
+        tail.start(0)
+        clock.ns = real
+        store(busy, "new")
+        clock.advance(ahead_s)
+        assert messages(tail.look()) == ["new"]
+
+
+def test_what_was_cleared_is_not_shown(busy: Project, clock: Clock) -> None:
+    tail = Tail(busy.id)
+    tail.start(0)
+    clients.capture(busy, message="cleared")
+    clients.php(action="clear", hash=busy.key)
+    clients.capture(busy, message="kept")
+    assert messages(tail.look()) == ["kept"]
+    assert messages(Tail(busy.id).start(10)) == ["kept"]
+    assert legacy.errors(busy.key, 0, "").count('"id":') == 1
+
+
+def test_what_has_expired_is_not_shown(busy: Project, clock: Clock) -> None:
+    store(busy, "old")
+    clock.days(31)
+    assert Tail(busy.id).start(10) == []
+
+
+def test_more_events_than_a_request_to_the_store_takes(busy: Project) -> None:
+    tail = Tail(busy.id)
+    tail.start(0)
+    ids = sorted(store(busy, "boom") for _ in range(120))
+    assert [event.id for event in tail.look()] == ids
+    assert tail.look() == []
+
+
+# ------------------------------------------------------------------ the command
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What happens in each pause between looks; after the last one comes Ctrl-C."""
+
+    def set_(*steps: Callable[[], object]) -> None:
+        remaining = list(steps)
+
+        def sleep(seconds: float) -> None:
+            assert seconds == 2
+            if not remaining:
+                raise KeyboardInterrupt
+            remaining.pop(0)()
+
+        monkeypatch.setattr(time, "sleep", sleep)
+
+    return set_
+
+
+def test_one_line_an_event_until_ctrl_c(busy: Project, pauses: Callable[..., None]) -> None:
+    clients.ingest(busy, {"message": "before"})
+    fields = {
+        "message": "boom\nmore",
+        "exception_class": "E",
+        "file": "a.py",
+        "line": 3,
+        "environment": "prod",
+        "release": "1.0",
+    }
+    pauses(lambda: clients.ingest(busy, fields), lambda: None)
+    before, new = done("tail", busy.id).out.splitlines()
+    assert before.split()[2:] == ["error", "before"]
+    assert new.split()[2:] == ["error", "E:", "boom", "a.py:3", "prod", "1.0"]
+
+
+def test_json_lines(busy: Project, pauses: Callable[..., None]) -> None:
+    clients.ingest(busy, {"message": "a\x7f\u2028b"})
+    pauses(lambda: clients.ingest(busy, {"message": "new"}))
+    said = done("tail", busy.id, "--json").out
+    assert said.isascii()
+    assert "\x7f" not in said
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert lines == list(reversed(clients.read(busy).json["data"]))
+
+
+def test_how_many_to_begin_with(busy: Project, pauses: Callable[..., None]) -> None:
+    for number in range(12):
+        clients.ingest(busy, {"message": f"m{number}"})
+    for options, count in (((), 10), (("--last", "3"), 3), (("--last", "0"), 0)):
+        pauses()
+        assert len(done("tail", busy.id, *options).out.splitlines()) == count
+    assert run("tail", busy.id, "--last", "101").code == 2
+
+
+def test_lines_cannot_steer_the_terminal(busy: Project, pauses: Callable[..., None]) -> None:
+    evil = "\x1b[2J[red]\u2028\x9b\r"
+    clients.ingest(busy, dict.fromkeys(("message", "file", "environment", "release"), evil))
+    pauses()
+    (line,) = done("tail", busy.id).out.splitlines()
+    assert r"\x1b[2J[red]\u2028\x9b" in line
+    assert line.isprintable()
+
+
+def test_a_reader_that_has_gone_ends_it_quietly(
+    busy: Project, pauses: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+
+    def hang_up() -> None:
+        os.close(reading)
+        clients.ingest(busy, {"message": "unread"})
+
+    pauses(hang_up, lambda: pytest.fail("it goes on"))
+    with os.fdopen(writing, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        with pytest.raises(SystemExit) as ended:
+            app(["tail", busy.id])
+    assert ended.value.code == 0
