@@ -12,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: .venv/ready .venv-sam/ready .venv-ministack/ready ## deploy the template on this machine and keep it running (FRESH=1 starts empty)
+run: .venv/ready .venv-sam/ready .venv-ministack/ready ## deploy the template on this machine and keep it running (FRESH=1 empties it first, PORT=N moves it)
 	@$(BIN)/python -m dev.run $(if $(FRESH),--fresh)
 
 test: .venv/ready .venv-sam/ready .venv-ministack/ready ## every test, e2e included
@@ -32,8 +32,8 @@ build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
 deploy: build ## deploy to the AWS account of your credentials (asks the first time)
 	$(SAM) deploy $(if $(GUIDED),--guided,$(if $(shell grep -s "^region" samconfig.toml),,--guided))
 
-bench: build ## print and check the yardsticks of speed and cost
-	$(BIN)/python -m bench
+bench: build ## print and check the yardsticks of speed and cost (ARGS=--deterministic: those that count)
+	$(BIN)/python -m bench $(ARGS)
 
 lock: .venv/ready ## pin every dependency anew, with hashes
 	cd layers/common && $(LOCK) requirements.in -o requirements.txt

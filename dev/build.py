@@ -24,26 +24,44 @@ def artifacts(say: Callable[[str], object]) -> Iterator[str]:
     """The fingerprint of up-to-date artifacts, which nobody builds anew during the block.
 
     Several stacks may start at once, from tests that run in parallel, and share one build.
+    ToolError where the build fails.
     """
     LOCK.parent.mkdir(exist_ok=True)
     with LOCK.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        fingerprint = build(say)
         fcntl.flock(lock, fcntl.LOCK_SH)
+        fingerprint = built()
+        if fingerprint is None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Somebody may have built it while we waited.
+            fingerprint = built() or build(say)
+            fcntl.flock(lock, fcntl.LOCK_SH)
         yield fingerprint
 
 
+def built() -> str | None:
+    """The artifacts' fingerprint, if they are what the sources make.
+
+    SAM's own cache leaves out functions that a makefile builds, and SAM takes seconds to say so.
+    """
+    artifacts = digest([OUTPUT])
+    up_to_date = STAMP.exists() and STAMP.read_text() == stamp(digest(SOURCES), artifacts)
+    return artifacts if up_to_date else None
+
+
 def build(say: Callable[[str], object]) -> str:
-    """Build what has changed and return the artifacts' fingerprint; ToolError if it fails."""
+    """Run `sam build` and return the artifacts' fingerprint."""
+    say("Building ...")
+    # Taken first: what is saved during the build is built the next time.
     sources = digest(SOURCES)
-    stamp = {"sources": sources, "artifacts": digest([OUTPUT])}
-    # SAM's own cache leaves out makefile builds of functions, and SAM takes seconds to say so.
-    if not STAMP.exists() or STAMP.read_text() != json.dumps(stamp):
-        say("Building ...")
-        run_tool("sam build", BUILD_COMMAND, tool_environment(os.environ))
-        stamp["artifacts"] = digest([OUTPUT])
-        STAMP.write_text(json.dumps(stamp))
-    return stamp["artifacts"]
+    run_tool("sam build", BUILD_COMMAND, tool_environment(os.environ))
+    artifacts = digest([OUTPUT])
+    STAMP.write_text(stamp(sources, artifacts))
+    return artifacts
+
+
+def stamp(sources: str, artifacts: str) -> str:
+    """What a build leaves beside its output: what it was made of, and what it made."""
+    return json.dumps({"sources": sources, "artifacts": artifacts})
 
 
 def digest(paths: list[Path]) -> str:

@@ -1,8 +1,10 @@
-"""MiniStack's server, corrected where Errata would lose data. Runs in .venv-ministack.
+"""MiniStack's server, corrected where Errata would not work as on AWS. Runs in .venv-ministack.
 
 Each function below meets one gap of the release that requirements-ministack.txt pins.
 """
 
+import collections
+import contextvars
 import copy
 import importlib
 import os
@@ -12,6 +14,8 @@ import threading
 from typing import Any
 
 STREAMS = "errata_streams"
+# Of one function at a time; enough for two requests to race each other.
+ENVIRONMENTS = 4
 
 
 def main() -> None:
@@ -22,8 +26,11 @@ def main() -> None:
     server: Any = importlib.import_module("ministack.app")
     dynamodb: Any = importlib.import_module("ministack.services.dynamodb")
     functions: Any = importlib.import_module("ministack.services.lambda_svc")
+    gateway: Any = importlib.import_module("ministack.services.apigateway_v1")
     keep_streams(dynamodb, functions)
     retry_partial_failures(functions)
+    queue_invocations(functions, ENVIRONMENTS)
+    take_keys_from_the_authorizer(gateway)
     server.main()
 
 
@@ -101,6 +108,44 @@ def retry_partial_failures(functions: Any) -> None:
 
     functions._poll_dynamodb_streams = poll_with_report
     functions._execute_function = execute_with_report
+
+
+def queue_invocations(functions: Any, limit: int) -> None:
+    """Let a function's invocations wait for one of `limit` execution environments.
+
+    MiniStack makes one for every request that comes while others run: a process, and the layer
+    unpacked again. A burst of 80 took 53 seconds and 2.6 GB. Its own cap refuses, with 429.
+    """
+    dispatch = functions._execute_function_dispatch
+    slots: dict[str, threading.Semaphore] = collections.defaultdict(
+        lambda: threading.Semaphore(limit)
+    )
+
+    def dispatch_in_turn(function: Any, config: Any, *arguments: Any) -> Any:
+        with slots[config["FunctionName"]]:
+            return dispatch(function, config, *arguments)
+
+    functions._execute_function_dispatch = dispatch_in_turn
+
+
+def take_keys_from_the_authorizer(gateway: Any) -> None:
+    """Meter a request by its authorizer's `usageIdentifierKey`: the API key source AUTHORIZER.
+
+    MiniStack knows the header x-api-key alone, and would refuse every caller that does not send a
+    usage plan's key there.
+    """
+    invoke = gateway._invoke_authorizer_lambda
+    # Every request is a task of its own, with a context of its own.
+    named = contextvars.ContextVar("named", default="")
+
+    async def invoke_and_note(*arguments: Any) -> Any:
+        result = await invoke(*arguments)
+        answer = (result or {}).get("body")
+        named.set(answer.get("usageIdentifierKey", "") if isinstance(answer, dict) else "")
+        return result
+
+    gateway._invoke_authorizer_lambda = invoke_and_note
+    gateway._api_key_from_request = lambda headers: named.get()
 
 
 def reports_failures(answer: Any) -> bool:

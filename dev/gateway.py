@@ -4,17 +4,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Call = tuple[str, dict[str, Any]]
+RESPONSE_FIELDS = ("statusCode", "responseParameters", "responseTemplates")
 
 
 def complete(gateway: Any, api_id: str, stage: str, body: Mapping[str, Any]) -> None:
     """Bring the REST API into the state that AWS would have made of `body`, and deploy it.
 
-    `gateway` is a client without parameter validation: MiniStack keeps a patch's value as it came,
-    and reads the string "false" as true, so it must be sent the boolean and the list themselves.
+    `gateway` is a client without parameter validation: MiniStack stores a patch's value as it came,
+    so a list must be sent as a list, where AWS takes strings alone.
     """
     resources = gateway.get_resources(restApiId=api_id, embed=["methods"], limit=500)["items"]
     for operation, arguments in completions(resources, body):
         getattr(gateway, operation)(restApiId=api_id, **arguments)
+    for plan in stranded(gateway.get_usage_plans(limit=500)["items"], api_id):
+        stages = [{"apiId": api_id, "stage": stage}]
+        gateway.update_usage_plan(usagePlanId=plan, patchOperations=[replace("apiStages", stages)])
     # A deployment holds the gateway responses of its time: those put since then need a new one.
     gateway.create_deployment(restApiId=api_id, stageName=stage)
 
@@ -23,30 +27,38 @@ def completions(resources: list[dict[str, Any]], body: Mapping[str, Any]) -> Ite
     """The calls that are missing, as names of operations with arguments."""
     # It ignores the body's media types, and does not unescape the property's `*~1*`.
     if media_types := body.get("x-amazon-apigateway-binary-media-types"):
-        yield "update_rest_api", {"patchOperations": [replace("/binaryMediaTypes", media_types)]}
+        yield "update_rest_api", {"patchOperations": [replace("binaryMediaTypes", media_types)]}
+    # It ignores the body's gateway responses.
     for response_type, response in body.get("x-amazon-apigateway-gateway-responses", {}).items():
-        arguments = {name: response[name] for name in RESPONSE_FIELDS if name in response}
-        yield "put_gateway_response", {"responseType": response_type, **arguments}
+        yield "put_gateway_response", {"responseType": response_type, **fields(response)}
+    # It imports integrations without their answers: the CORS headers of OPTIONS.
     for resource in resources:
         for method in resource.get("resourceMethods", {}):
+            operation = body["paths"][resource["path"]][method.lower()]
+            responses = operation["x-amazon-apigateway-integration"].get("responses", {})
             target = {"resourceId": resource["id"], "httpMethod": method}
-            yield from method_completions(target, body["paths"][resource["path"]][method.lower()])
+            for response in responses.values():
+                yield "put_integration_response", {**target, **fields(response)}
 
 
-RESPONSE_FIELDS = ("statusCode", "responseParameters", "responseTemplates")
+def stranded(plans: list[dict[str, Any]], api_id: str) -> list[str]:
+    """The usage plans that do not cover the API.
+
+    A changed body makes a new API here, where AWS would change the one that is there; the plans
+    that operators made beside the template, one for each rate, still name the old one.
+    """
+    return [
+        plan["id"]
+        for plan in plans
+        if all(stage["apiId"] != api_id for stage in plan.get("apiStages", []))
+    ]
 
 
-def method_completions(target: dict[str, str], operation: Mapping[str, Any]) -> Iterator[Call]:
-    """The calls that one method needs."""
-    # It knows no API key source but the header, and would ask callers for a usage plan's key.
-    off = [replace("/apiKeyRequired", False)]
-    yield "update_method", {**target, "patchOperations": off}
-    # It imports an integration without its answers, which are the CORS headers of OPTIONS.
-    for response in operation["x-amazon-apigateway-integration"].get("responses", {}).values():
-        arguments = {name: response[name] for name in RESPONSE_FIELDS if name in response}
-        yield "put_integration_response", {**target, **arguments}
+def fields(response: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a response in OpenAPI that the API takes under the same names."""
+    return {name: response[name] for name in RESPONSE_FIELDS if name in response}
 
 
-def replace(path: str, value: object) -> dict[str, object]:
-    """A patch operation."""
-    return {"op": "replace", "path": path, "value": value}
+def replace(name: str, value: object) -> dict[str, object]:
+    """A patch operation on a property."""
+    return {"op": "replace", "path": f"/{name}", "value": value}

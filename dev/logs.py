@@ -25,7 +25,7 @@ class Tail:
 
     def read(self, logs: Any) -> list[tuple[int, str]]:
         """New lines, with their times in milliseconds; `logs` is a client of CloudWatch Logs."""
-        since = self._latest - OVERLAP_MS
+        since = max(0, self._latest - OVERLAP_MS)
         answer = logs.filter_log_events(logGroupName=self.group, startTime=since)
         return list(self.new(answer["events"]))
 

@@ -118,8 +118,10 @@ def server_environment(
         "SFTP_ENABLED": "0",
         # It would tidy up containers at its start and end.
         "DOCKER_HOST": f"unix://{scratch}/no-docker",
+        # Some of it is written there even where nothing is to be kept.
+        "STATE_DIR": str(state_dir or scratch),
         "S3_DATA_DIR": str((state_dir or scratch) / "s3"),
     }
     if state_dir:
-        environment |= {"PERSIST_STATE": "1", "STATE_DIR": str(state_dir), "S3_PERSIST": "1"}
+        environment |= {"PERSIST_STATE": "1", "S3_PERSIST": "1"}
     return environment

@@ -5,6 +5,7 @@ lines appear as they are written; MiniStack's own go to `.errata/ministack.log`.
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ from dev.stack import LocalStack
 DEFAULT_PORT = 4566
 STATE = HOME / "state"
 LOG = HOME / "ministack.log"
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             empty(STATE, LOCAL)
         run(options.port)
     except KeyboardInterrupt:
-        say("Stopped. Your data is kept for the next run.")
+        say_goodbye("Stopped. Your data is kept for the next run.")
         return 0
     except LocalStackError as error:
         print(explain(error), file=sys.stderr, flush=True)
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(port: int) -> NoReturn:
     """Bring the stack up, say how to use it, and follow it until something is raised."""
     started_ms = int(time.time() * 1000)
+    # What applications report may be private: it is for its owner alone.
+    HOME.mkdir(mode=0o700, exist_ok=True)
     with LocalStack(
         port=port, state_dir=STATE, parameters={"LogLevel": "INFO"}, say=say, log=LOG
     ) as stack:
@@ -57,7 +60,7 @@ def run(port: int) -> NoReturn:
         try:
             follow(stack, started_ms)
         except KeyboardInterrupt:
-            say("\nStopping ...")
+            say_goodbye("\nStopping ...")
             raise
 
 
@@ -111,13 +114,21 @@ def interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def explain(error: LocalStackError) -> str:
     """What went wrong, with what the failed command said."""
-    output = error.output.rstrip() if isinstance(error, ToolError) else ""
-    return "\n".join(part for part in (output, str(error)) if part)
+    if not isinstance(error, ToolError):
+        return str(error)
+    hint = "If the kept data stands in the way: make run FRESH=1 starts without any."
+    return f"{error.output.rstrip()}\n\n{error}\n{hint}"
 
 
 def say(line: str) -> None:
     """Print a line at once."""
     print(line, flush=True)
+
+
+def say_goodbye(line: str) -> None:
+    """Print a line, to a terminal that may have been closed."""
+    with contextlib.suppress(OSError):
+        say(line)
 
 
 if __name__ == "__main__":

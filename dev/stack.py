@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from dev import gateway
-from dev.build import OUTPUT, SAM, artifacts
+from dev.build import OUTPUT, SAM, artifacts, digest
 from dev.ministack import Emulator, choose_port, emulator
 from dev.process import CREDENTIALS, REGION, local_aws, run_tool, tool_environment
 
@@ -61,7 +61,8 @@ class LocalStack:
             self.emulator = self._start(cleanup)
             with artifacts(self._say) as fingerprint:
                 self.emulator.wait_until_ready()
-                self._deploy(f"{fingerprint} {sorted(self._parameters.items())}")
+                adjustments = digest([Path(gateway.__file__)])
+                self._deploy(f"{fingerprint} {adjustments} {sorted(self._parameters.items())}")
             self._cleanup = cleanup.pop_all()
         return self
 

@@ -1,0 +1,81 @@
+"""When the local stack builds, and when it knows that it need not."""
+
+from pathlib import Path
+
+import pytest
+
+from dev import build
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A function's source, in a project that `sam build` copies to its output."""
+    source = tmp_path / "functions" / "meter" / "handler.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("one")
+    home = tmp_path / ".aws-sam"
+    monkeypatch.setattr(build, "OUTPUT", home / "build")
+    monkeypatch.setattr(build, "STAMP", home / "stamp.json")
+    monkeypatch.setattr(build, "LOCK", home / "lock")
+    monkeypatch.setattr(build, "SOURCES", [tmp_path / "functions"])
+
+    def sam_build(name: str, command: object, environment: object) -> None:
+        (home / "build").mkdir(exist_ok=True)
+        (home / "build" / "handler.py").write_text(source.read_text())
+
+    monkeypatch.setattr(build, "run_tool", sam_build)
+    return source
+
+
+def fingerprint(said: list[str]) -> str:
+    with build.artifacts(said.append) as fingerprint:
+        return fingerprint
+
+
+def test_unchanged_sources_are_built_once(source: Path) -> None:
+    said: list[str] = []
+
+    assert fingerprint(said) == fingerprint(said)
+    assert said == ["Building ..."]
+
+
+def test_a_changed_source_is_built_again(source: Path) -> None:
+    said: list[str] = []
+    before = fingerprint(said)
+    source.write_text("two")
+
+    assert fingerprint(said) != before
+    assert len(said) == 2
+
+
+def test_artifacts_that_somebody_else_changed_are_built_again(source: Path) -> None:
+    said: list[str] = []
+    before = fingerprint(said)
+    (build.OUTPUT / "handler.py").write_text("other")
+
+    assert fingerprint(said) == before
+    assert len(said) == 2
+
+
+def test_pythons_caches_are_no_sources_but_are_artifacts(source: Path) -> None:
+    said: list[str] = []
+    before = fingerprint(said)
+    cache = source.parent / "__pycache__"
+    cache.mkdir()
+    (cache / "handler.pyc").write_text("bytecode")
+    assert fingerprint(said) == before
+
+    built = build.OUTPUT / "__pycache__" / "handler.pyc"
+    built.parent.mkdir()
+    built.write_text("bytecode")
+    assert build.digest([build.OUTPUT]) != before
+
+
+def test_a_renamed_file_changes_the_digest(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "a"
+    file.parent.mkdir()
+    file.write_text("same")
+    before = build.digest([file.parent])
+    file.rename(file.with_name("b"))
+
+    assert build.digest([file.parent]) != before

@@ -1,0 +1,144 @@
+"""The corrections to MiniStack, on modules of the shape that it has."""
+
+import contextvars
+import copy
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dev.emulator import (
+    keep_streams,
+    queue_invocations,
+    retry_partial_failures,
+    take_keys_from_the_authorizer,
+)
+
+
+def services(positions: dict[str, int], records: dict[str, list[str]]) -> tuple[Any, Any]:
+    """MiniStack's modules of DynamoDB and Lambda, as it saves and restores them."""
+    dynamodb: Any = SimpleNamespace(_stream_records=records, _stream_trimmed={}, tables={})
+    dynamodb.get_state = lambda: {"tables": dict(dynamodb.tables)}
+    dynamodb.load_persisted_state = lambda state: dynamodb.tables.update(state["tables"])
+    functions: Any = SimpleNamespace(_dynamodb_stream_positions=positions)
+    functions.get_state = lambda: {"dynamodb_stream_positions": dict(positions)}
+    keep_streams(dynamodb, functions)
+    return dynamodb, functions
+
+
+def test_a_stream_goes_on_where_it_stood() -> None:
+    dynamodb, _ = services({"digest": 1}, {"events": ["read", "unread"]})
+    dynamodb.tables["events"] = "items"
+    saved = copy.deepcopy(dynamodb.get_state())
+
+    restarted, functions = services({}, {})
+    restarted.load_persisted_state(saved)
+
+    assert restarted.tables == {"events": "items"}
+    assert restarted._stream_records == {"events": ["read", "unread"]}
+    assert functions._dynamodb_stream_positions == {"digest": 1}
+
+
+def test_positions_are_saved_with_their_records_alone() -> None:
+    _, functions = services({"digest": 1}, {})
+
+    assert functions.get_state() == {"dynamodb_stream_positions": {}}
+
+
+def test_a_state_without_streams_is_loaded() -> None:
+    dynamodb, _ = services({}, {})
+    dynamodb.load_persisted_state({"tables": {"events": "items"}})
+
+    assert dynamodb.tables == {"events": "items"}
+
+
+def poller(answer: object) -> Any:
+    """MiniStack's Lambda module, whose poller hands one batch to a function that answers so."""
+    functions: Any = SimpleNamespace(_execute_function=lambda function, event: {"body": answer})
+    functions._poll_dynamodb_streams = lambda: functions._execute_function("digest", {})
+    retry_partial_failures(functions)
+    return functions
+
+
+def test_a_batch_with_failed_records_counts_as_failed() -> None:
+    functions = poller({"batchItemFailures": [{"itemIdentifier": "1"}]})
+
+    assert functions._poll_dynamodb_streams()["error"] is True
+
+
+def test_a_handled_batch_passes() -> None:
+    assert poller({"batchItemFailures": []})._poll_dynamodb_streams() == {
+        "body": {"batchItemFailures": []}
+    }
+    assert poller(None)._poll_dynamodb_streams() == {"body": None}
+
+
+def test_whoever_invokes_the_function_gets_its_report() -> None:
+    report = {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    functions = poller(report)
+    functions._poll_dynamodb_streams()
+
+    assert functions._execute_function("digest", {}) == {"body": report}
+
+
+def test_invocations_wait_for_an_environment_of_their_function() -> None:
+    busy, free = threading.Event(), threading.Event()
+
+    def dispatch(function: str, config: object, event: str) -> str:
+        if event == "slow":
+            busy.set()
+            assert free.wait(5)
+        return event
+
+    functions: Any = SimpleNamespace(_execute_function_dispatch=dispatch)
+    queue_invocations(functions, limit=1)
+    answers: list[str] = []
+
+    def invoke(name: str, event: str) -> threading.Thread:
+        def run() -> None:
+            config = {"FunctionName": name}
+            answers.append(functions._execute_function_dispatch(name, config, event))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    slow = invoke("ingest", "slow")
+    assert busy.wait(5)
+    queued = invoke("ingest", "queued")
+    invoke("meter", "other").join(5)
+    assert answers == ["other"]
+
+    free.set()
+    slow.join(5)
+    queued.join(5)
+    assert sorted(answers) == ["other", "queued", "slow"]
+
+
+def key_that_meters(answer: object) -> str:
+    """The key that MiniStack's gateway finds in a request after its authorizer answered so."""
+
+    async def authorizer(*arguments: object) -> object:
+        return {"body": answer}
+
+    gateway: Any = SimpleNamespace(_invoke_authorizer_lambda=authorizer)
+    take_keys_from_the_authorizer(gateway)
+
+    def request() -> str:
+        # Nothing in it waits, so one step takes it to its end, without an event loop.
+        with pytest.raises(StopIteration):
+            gateway._invoke_authorizer_lambda({}, {}, "account", "region").send(None)
+        key: str = gateway._api_key_from_request({"x-api-key": "the caller's"})
+        return key
+
+    return contextvars.copy_context().run(request)
+
+
+def test_the_authorizer_names_the_key_that_meters() -> None:
+    assert key_that_meters({"usageIdentifierKey": "gateway key"}) == "gateway key"
+
+
+def test_an_authorizer_that_names_no_key_leaves_none() -> None:
+    assert key_that_meters({"policyDocument": {}}) == ""
+    assert key_that_meters(None) == ""

@@ -1,0 +1,76 @@
+"""What the local stack adds to the REST API that MiniStack made."""
+
+from typing import Any
+
+from dev.gateway import completions, stranded
+
+CORS = {"method.response.header.Access-Control-Allow-Origin": "'*'"}
+BODY: dict[str, Any] = {
+    "paths": {
+        "/api/ingest": {
+            "post": {"x-amazon-apigateway-integration": {"type": "aws_proxy"}},
+            "options": {
+                "x-amazon-apigateway-integration": {
+                    "type": "mock",
+                    "responses": {"default": {"statusCode": "200", "responseParameters": CORS}},
+                }
+            },
+        }
+    },
+    "x-amazon-apigateway-binary-media-types": ["*/*"],
+    "x-amazon-apigateway-gateway-responses": {
+        "THROTTLED": {"statusCode": "429", "responseTemplates": {"application/json": "{}"}}
+    },
+}
+RESOURCES: list[dict[str, Any]] = [
+    {"id": "root", "path": "/"},
+    {"id": "r1", "path": "/api/ingest", "resourceMethods": {"POST": {}, "OPTIONS": {}}},
+]
+
+
+def calls(operation: str) -> list[dict[str, Any]]:
+    return [arguments for name, arguments in completions(RESOURCES, BODY) if name == operation]
+
+
+def test_preflights_get_their_headers() -> None:
+    assert calls("put_integration_response") == [
+        {
+            "resourceId": "r1",
+            "httpMethod": "OPTIONS",
+            "statusCode": "200",
+            "responseParameters": CORS,
+        }
+    ]
+
+
+def test_every_body_is_binary() -> None:
+    assert calls("update_rest_api") == [
+        {"patchOperations": [{"op": "replace", "path": "/binaryMediaTypes", "value": ["*/*"]}]}
+    ]
+
+
+def test_gateway_responses_of_the_body_are_put() -> None:
+    assert calls("put_gateway_response") == [
+        {
+            "responseType": "THROTTLED",
+            "statusCode": "429",
+            "responseTemplates": {"application/json": "{}"},
+        }
+    ]
+
+
+def test_a_body_without_extensions_needs_no_more_than_its_methods() -> None:
+    body = {"paths": BODY["paths"]}
+
+    names = {name for name, _ in completions(RESOURCES, body)}
+
+    assert names == {"put_integration_response"}
+
+
+def test_plans_follow_the_api_to_its_new_id() -> None:
+    plans = [
+        {"id": "template's", "apiStages": [{"apiId": "new", "stage": "v1"}]},
+        {"id": "operator's", "apiStages": [{"apiId": "old", "stage": "v1"}]},
+    ]
+
+    assert stranded(plans, "new") == ["operator's"]

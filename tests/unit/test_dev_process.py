@@ -1,0 +1,83 @@
+"""What commands and functions of the local stack get to see of the developer's environment."""
+
+from pathlib import Path
+
+import pytest
+
+from dev.errors import PortTakenError, ToolError
+from dev.ministack import server_environment
+from dev.process import BIN, local_aws, run_tool, tool_environment
+
+DEVELOPERS = {
+    "AWS_PROFILE": "production",
+    "AWS_SECRET_ACCESS_KEY": "real",
+    "AWS_ENDPOINT_URL_S3": "https://elsewhere",
+    "SAM_CLI_TELEMETRY": "on",
+    "PYTHONPATH": "/somewhere",
+    "PATH": "/usr/bin",
+    "HTTPS_PROXY": "http://proxy",
+}
+
+
+def test_commands_see_no_trace_of_an_account() -> None:
+    environment = tool_environment(DEVELOPERS) | local_aws("http://127.0.0.1:4566")
+
+    assert "production" not in environment.values()
+    assert "real" not in environment.values()
+    assert "AWS_ENDPOINT_URL_S3" not in environment
+    assert environment["AWS_CONFIG_FILE"] == "/dev/null"
+    assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+
+
+def test_commands_keep_what_an_installation_needs_and_find_our_python_first() -> None:
+    environment = tool_environment(DEVELOPERS)
+
+    assert environment["HTTPS_PROXY"] == "http://proxy"
+    assert environment["PATH"] == f"{BIN}:/usr/bin"
+    assert environment["SAM_CLI_TELEMETRY"] == "0"
+
+
+def test_functions_inherit_nothing_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in DEVELOPERS.items():
+        monkeypatch.setenv(name, value)
+
+    environment = server_environment(4566, Path("/scratch"), None, auth=True)
+
+    assert not set(environment.values()) & set(DEVELOPERS.values())
+
+
+def test_the_emulator_listens_on_loopback_and_enforces_policies() -> None:
+    environment = server_environment(4700, Path("/scratch"), None, auth=True)
+
+    assert environment["BIND_HOST"] == "127.0.0.1"
+    assert environment["GATEWAY_PORT"] == "4700"
+    assert environment["AUTH"] == "true"
+    assert server_environment(4700, Path("/scratch"), None, auth=False)["AUTH"] == "false"
+
+
+def test_data_is_kept_only_where_asked_for() -> None:
+    passing = server_environment(4700, Path("/scratch"), None, auth=True)
+    kept = server_environment(4700, Path("/scratch"), Path("/state"), auth=True)
+
+    assert "PERSIST_STATE" not in passing
+    assert passing["STATE_DIR"] == "/scratch"
+    assert passing["S3_DATA_DIR"].startswith("/scratch")
+    assert kept["PERSIST_STATE"] == "1"
+    assert kept["STATE_DIR"] == "/state"
+    assert kept["S3_DATA_DIR"].startswith("/state")
+
+
+def test_a_command_returns_what_it_wrote() -> None:
+    assert run_tool("echo", ["echo", "hello"], tool_environment(DEVELOPERS)) == "hello\n"
+
+
+def test_a_failed_command_is_reported_with_all_that_it_said() -> None:
+    with pytest.raises(ToolError, match="the tool failed") as failure:
+        run_tool("the tool", ["sh", "-c", "echo out; echo err >&2; exit 3"], DEVELOPERS)
+
+    assert failure.value.output == "out\nerr\n"
+
+
+def test_a_taken_port_is_named_with_a_way_out() -> None:
+    assert str(PortTakenError(4566)).startswith("Port 4566 is in use.")
+    assert "make run PORT=4567" in str(PortTakenError(4566))

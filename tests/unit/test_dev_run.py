@@ -1,0 +1,74 @@
+"""What `make run` says, and what it takes."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from dev.errors import PortTakenError, ToolError
+from dev.run import empty, explain, parse, welcome
+from dev.stack import architecture, stage_name
+
+PROJECT = {"id": "1001", "api_key": "secret"}
+
+
+def test_the_command_to_paste_sends_an_event() -> None:
+    text = welcome("http://127.0.0.1:4566/_aws/execute-api/abc/v1", PROJECT)
+    command = text[text.index("curl") : text.index("\n\nPress")]
+
+    words = shlex.split(command)
+
+    assert words[:4] == [
+        "curl",
+        "-X",
+        "POST",
+        "http://127.0.0.1:4566/_aws/execute-api/abc/v1/api/ingest",
+    ]
+    assert "X-Api-Key: secret" in words
+    assert "Content-Type: application/json" in words
+    assert json.loads(words[-1])["message"]
+
+
+def test_the_port_comes_from_the_option_the_environment_or_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PORT", raising=False)
+    assert parse([]).port == 4566
+    monkeypatch.setenv("PORT", "4700")
+    assert parse([]).port == 4700
+    assert parse(["--port", "4701"]).port == 4701
+
+
+def test_a_fresh_start_forgets_data_and_project(tmp_path: Path) -> None:
+    state, local = tmp_path / "state", tmp_path / "local.json"
+    (state / "s3").mkdir(parents=True)
+    local.touch()
+
+    empty(state, local)
+    empty(state, local)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_command_is_explained_by_what_it_said() -> None:
+    text = explain(ToolError("sam deploy", "no such resource\n"))
+
+    assert text.startswith("no such resource\n\nsam deploy failed.")
+    assert "FRESH=1" in text
+
+
+def test_a_taken_port_is_explained_in_one_line() -> None:
+    assert "\n" not in explain(PortTakenError(4566))
+
+
+@pytest.mark.parametrize(
+    ("machine", "expected"),
+    [("x86_64", "x86_64"), ("AMD64", "x86_64"), ("aarch64", "arm64"), ("arm64", "arm64")],
+)
+def test_functions_run_on_this_machines_processor(machine: str, expected: str) -> None:
+    assert architecture(machine) == expected
+
+
+def test_the_stage_is_read_from_the_templates_output() -> None:
+    assert stage_name("https://abc.execute-api.us-east-1.amazonaws.com/v1") == "v1"
