@@ -3,6 +3,7 @@
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
 from errata import gateway
 from errata.errors import Refused
 from errata.models.ids import now_ms

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
 from errata import gateway
 from errata.config import settings
 from errata.errors import Forbidden, Invalid, Refused

@@ -6,6 +6,7 @@ The handlers are the one place that answers 401 and 403, with the contract's wor
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
 from errata import gateway
 from errata.config import settings
 from errata.models.ids import now_ms

@@ -2,17 +2,11 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import (
-    Field,
-    StrictFloat,
-    StrictInt,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic_core import SchemaValidator, ValidationError
+from pydantic_core import core_schema as cs
 
 from errata.errors import Invalid
 
@@ -20,56 +14,59 @@ MAX_BREADCRUMBS = 50
 MAX_KEY_LENGTH = 255
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-type Text = str | None
-type Scalar = str | StrictInt | StrictFloat | None
+
+def _object(fields: dict[str, cs.CoreSchema]) -> cs.CoreSchema:
+    """An object of optional fields; null is the same as absent, unknown ones are ignored."""
+    optional = {
+        name: cs.typed_dict_field(cs.nullable_schema(schema), required=False)
+        for name, schema in fields.items()
+    }
+    return cs.typed_dict_schema(optional, extra_behavior="ignore")
 
 
-class User(TypedDict, total=False):
-    """Who met the error; merged into `context.user`."""
+# Written with pydantic's core rather than with its models: that is half of its import time, which
+# every cold start of the ingest function would pay (docs/decisions/0003-validation.md).
+_TEXT = cs.str_schema()
+_ANY_OBJECT = cs.dict_schema(keys_schema=cs.str_schema())
+_SCALAR = cs.union_schema(
+    [cs.str_schema(), cs.int_schema(strict=True), cs.float_schema(strict=True)]
+)
+_USER = _object(
+    {"id": _SCALAR, "email": _TEXT, "username": _TEXT, "name": _TEXT, "ip_address": _TEXT}
+)
+_BREADCRUMB = _object(
+    {
+        "type": _TEXT,
+        "category": _TEXT,
+        "message": _TEXT,
+        "level": _TEXT,
+        "timestamp": _SCALAR,
+        "data": _ANY_OBJECT,
+    }
+)
+_BODY: dict[str, cs.CoreSchema] = {
+    "message": _TEXT,
+    "exception_class": _TEXT,
+    "level": cs.literal_schema(["error", "warning", "info", "debug"]),
+    "file": _TEXT,
+    "line": cs.int_schema(),
+    "stack_trace": _TEXT,
+    "context": _ANY_OBJECT,
+    "url": _TEXT,
+    "environment": _TEXT,
+    "release": _TEXT,
+    "server_name": _TEXT,
+    "user": _USER,
+    "breadcrumbs": cs.list_schema(_BREADCRUMB, max_length=MAX_BREADCRUMBS),
+    "timestamp": _TEXT,
+    "fingerprint": cs.str_schema(min_length=1),
+    "source_map_url": _TEXT,
+    "source_map": _TEXT,
+    "minified_stack": _TEXT,
+}
 
-    id: Scalar
-    email: Text
-    username: Text
-    name: Text
-    ip_address: Text
-
-
-class Breadcrumb(TypedDict, total=False):
-    """What happened before the error."""
-
-    type: Text
-    category: Text
-    message: Text
-    level: Text
-    timestamp: Scalar
-    data: dict[str, Any] | None
-
-
-class Body(TypedDict, total=False):
-    """The fields of an event as a client sends them; null is the same as absent."""
-
-    message: Text
-    exception_class: Text
-    level: Literal["error", "warning", "info", "debug"] | None
-    file: Text
-    line: int | None
-    stack_trace: Text
-    context: dict[str, Any] | None
-    url: Text
-    environment: Text
-    release: Text
-    server_name: Text
-    user: User | None
-    breadcrumbs: Annotated[list[Breadcrumb], Field(max_length=MAX_BREADCRUMBS)] | None
-    timestamp: Text
-    fingerprint: Annotated[str, StringConstraints(min_length=1)] | None
-    source_map_url: Text
-    source_map: Text
-    minified_stack: Text
-
-
-FIELDS = tuple(Body.__annotations__)
-_validate = TypeAdapter(Body).validator.validate_python
+FIELDS = tuple(_BODY)
+_validate = SchemaValidator(_object(_BODY)).validate_python
 
 # What pydantic finds wrong, in the words of JSON rather than of Python.
 _COMPLAINTS = {
