@@ -24,7 +24,12 @@ class Response:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.text)
+        """The body; NaN and Infinity, which Python alone takes for JSON, fail."""
+        return json.loads(self.text, parse_constant=_refuse)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def call(

@@ -1,0 +1,180 @@
+"""Input is anybody's: whatever is sent, the answer is one of the contract's and nothing breaks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errata.config import settings
+from errata.store import clients
+from errata.store.events import last_legacy_id
+from tests.support import account, fuzz, stream
+from tests.support.account import Project
+from tests.support.clients import BOOM, capture, errors, events, ingest
+from tests.support.gateway import Response, call
+
+
+@contextmanager
+def nothing_stored() -> Iterator[None]:
+    """What happens meanwhile leaves every table as it was."""
+    before = account.row_counts()
+    yield
+    assert account.row_counts() == before
+
+
+def empty_again() -> None:
+    """Delete the events, so that scans stay short; the legacy counter goes on."""
+    for item in stream.stored_events():
+        key = {"pk": item["pk"], "sk": item["sk"]}
+        clients.dynamodb().delete_item(TableName=settings().events_table, Key=key)
+
+
+def check_refusal(answer: Response) -> None:
+    """A refusal in the words of the ingest contract."""
+    assert answer.status in (413, 422), answer.text
+    assert isinstance(answer.json["message"], str)
+    if answer.status == 422:
+        assert answer.json["errors"]
+
+
+def check_ingest(project: Project, body: bytes, **headers: str) -> None:
+    """What is accepted is read back as JSON, and digested; what is refused leaves nothing."""
+    before = account.row_counts()
+    answer = ingest(project, body, **headers)
+    if answer.status == 202:
+        assert [event["id"] for event in events(project)] == [answer.json["id"]]
+        stream.pump(stream.records())
+        assert account.dead_letters() == []
+    else:
+        check_refusal(answer)
+        assert account.row_counts() == before
+    assert ingest(project, BOOM).status == 202
+    empty_again()
+
+
+@fuzz.bounded(80)
+@given(body=fuzz.ingests)
+def test_any_field_of_an_event_may_hold_anything(busy: Project, body: bytes) -> None:
+    check_ingest(busy, body)
+
+
+@fuzz.bounded(80)
+@given(body=fuzz.bodies, coding=fuzz.codings)
+def test_any_bytes_may_be_a_body(busy: Project, body: bytes, coding: str) -> None:
+    check_ingest(busy, body, content_encoding=coding)
+
+
+@fuzz.bounded(40)
+@given(key=st.text(max_size=300), body=fuzz.ingests)
+def test_any_text_may_be_an_idempotency_key(busy: Project, key: str, body: bytes) -> None:
+    first = ingest(busy, body, idempotency_key=key)
+    again = ingest(busy, body, idempotency_key=key)
+    if first.status == 202:
+        assert (again.status, again.text) == (202, first.text)
+    else:
+        check_refusal(first)
+        assert again == first
+
+
+@fuzz.bounded(30)
+@given(key=fuzz.values, bearer=fuzz.texts)
+def test_any_value_may_be_a_key_and_opens_nothing(busy: Project, key: str, bearer: str) -> None:
+    with nothing_stored():
+        body = f'{{"message":"boom","api_key":{key}}}'.encode()
+        for headers in ({}, {"X-Api-Key": bearer}, {"Authorization": f"Bearer {bearer}"}):
+            account.forget()
+            answer = call(
+                "POST", "/api/ingest", body, headers, ip=str(hash((key, bearer, *headers)))
+            )
+            assert answer.status == 401, answer.text
+    assert ingest(busy).status == 202
+    empty_again()
+
+
+QUERY = ("limit", "cursor", "environment", "release", "level", "fingerprint", "since", "until")
+
+
+@fuzz.bounded(100)
+@given(query=st.dictionaries(st.sampled_from(QUERY), st.text(max_size=40), max_size=3))
+def test_any_filter_is_answered(busy: Project, query: dict[str, str]) -> None:
+    url = "&".join(f"{name}={quote(value)}" for name, value in query.items())
+    headers = {"X-Api-Key": busy.key}
+    answer = call("GET", f"/api/projects/{busy.id}/events?{url}", None, headers)
+    assert answer.status in (200, 422), answer.text
+    if answer.status == 422:
+        assert set(answer.json["errors"]) <= set(query)
+
+
+# ------------------------------------------------------------------ the legacy API
+
+
+def check_capture(project: Project, body: bytes) -> None:
+    """As `check_ingest`; a refused error takes no number."""
+    before = account.row_counts()
+    last = last_legacy_id(project.id)
+    sent = b'{"hash":"%s",%s' % (project.key.encode(), body[1:])
+    answer = call("POST", "/api.php", sent, ip=str(hash(body)))
+    if answer.status == 200:
+        last += 1
+        assert answer.json["id"] == last
+        assert [error["id"] for error in errors(project, since=last - 1)] == [last]
+        assert len(events(project)) == 1
+        stream.pump(stream.records())
+        assert account.dead_letters() == []
+    else:
+        assert (answer.status, answer.json["ok"]) == (400, False), answer.text
+        assert answer.json["error"]
+        assert account.row_counts() == before
+    assert capture(project).json["id"] == last + 1
+    empty_again()
+
+
+@fuzz.bounded(60)
+@given(body=fuzz.legacies)
+def test_any_field_of_an_error_may_hold_anything(busy: Project, body: bytes) -> None:
+    check_capture(busy, body.replace(b"{", b'{"level":"E","message":"m","":', 1))
+
+
+@fuzz.bounded(40)
+@given(request=fuzz.requests)
+def test_any_request_may_go_with_an_error(busy: Project, request: bytes) -> None:
+    check_capture(busy, b'{"level":"E","message":"m","request":' + request + b"}")
+
+
+@fuzz.bounded(40)
+@given(body=fuzz.bodies)
+def test_any_bytes_may_be_sent_to_api_php(busy: Project, body: bytes) -> None:
+    with nothing_stored():
+        answer = call("POST", "/api.php", body, ip=str(hash(body)))
+        assert (answer.status, answer.json["ok"]) == (400, False), answer.text
+    assert capture(busy).status == 200
+
+
+@fuzz.bounded(80)
+@given(
+    action=st.sampled_from(["generate", "errors", "clear", ""]) | st.text(max_size=9),
+    query=st.dictionaries(st.sampled_from(["hash", "since", "name"]), st.text(max_size=300)),
+    method=st.sampled_from(["GET", "HEAD"]),
+)
+def test_any_query_of_api_php_is_answered(
+    busy: Project, action: str, query: dict[str, str], method: str
+) -> None:
+    pairs = {"action": action, **query}
+    url = "&".join(f"{name}={quote(value)}" for name, value in pairs.items())
+    answer = call(method, f"/api.php?{url}", ip=url)
+    assert answer.status in (200, 400), answer.text
+    if method == "HEAD":
+        assert answer.text == ""
+    elif answer.status == 400:
+        assert answer.json["ok"] is False
+
+
+@pytest.mark.parametrize("depth", [198, 199, 200, 100_000])
+def test_depth_is_accepted_and_read_or_refused(busy: Project, depth: int) -> None:
+    nested = b"[" * depth + b"]" * depth
+    check_capture(busy, b'{"level":"E","message":"m","request":{"post":%s}}' % nested)
+    check_ingest(busy, b'{"message":"m","context":{"a":%s}}' % nested)
+    check_ingest(busy, b'{"message":"m","breadcrumbs":[{"data":{"a":%s}}]}' % nested)
