@@ -1,0 +1,141 @@
+"""`make run`, as a newcomer meets it, in a checkout of its own."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from dev.ministack import choose_port
+from tests.support.template import ROOT
+
+# Made once for this checkout; the copy uses them instead of making its own.
+SHARED = (".venv", ".venv-sam", ".venv-ministack", ".aws-sam")
+LEFT_OUT = (*SHARED, ".git", ".errata", "__pycache__", ".*_cache", ".hypothesis")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources, without anything that an earlier run left."""
+    copy = tmp_path_factory.mktemp("run") / "errata"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    for name in SHARED:
+        (copy / name).symlink_to(ROOT / name)
+    return copy
+
+
+class Running:
+    """A `python -m dev.run` that has told where it is."""
+
+    def __init__(self, checkout: Path, port: int, *options: str) -> None:
+        self.checkout = checkout
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dev.run", "--port", str(port), *options],
+            cwd=checkout,
+            env={**os.environ, "PYTHONPATH": str(checkout)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said = ""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.said += line
+            if "Ctrl-C" in line:
+                break
+
+    @property
+    def local(self) -> dict[str, Any]:
+        """What .errata/local.json says."""
+        found: dict[str, Any] = json.loads((self.checkout / ".errata/local.json").read_text())
+        return found
+
+    def errata(self, *arguments: str) -> Any:
+        """The operator's command, in the checkout, with --json."""
+        command = [str(ROOT / ".venv/bin/errata"), "--local", "--json", *arguments]
+        answer = subprocess.run(
+            command, cwd=self.checkout, check=True, capture_output=True, text=True, timeout=60
+        )
+        return json.loads(answer.stdout)
+
+    def stop(self) -> int:
+        """Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        rest, _ = self.process.communicate(timeout=60)
+        self.said += rest
+        return self.process.returncode
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """A free port, the same for each run."""
+    return choose_port(0)
+
+
+def test_the_pasted_command_leads_to_an_issue(checkout: Path, port: int) -> None:
+    running = Running(checkout, port, "--fresh")
+    try:
+        command = running.said[running.said.index("  curl") : running.said.index("Press Ctrl-C")]
+        assert running.local["project"]["api_key"] in command
+        subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=60)
+        until = time.monotonic() + 60
+        while not (found := running.errata("issues", "list", running.local["project"]["id"])):
+            assert time.monotonic() < until
+        assert [(issue["count"], issue["level"]) for issue in found] == [(1, "error")]
+        assert set(running.local) == {
+            "api_url", "region", "aws_endpoint_url", "stack", "project"
+        }  # fmt: skip
+        assert (checkout / ".errata/local.json").stat().st_mode & 0o077 == 0
+    finally:
+        code = running.stop()
+    assert code == 0
+    assert "Traceback" not in running.said
+
+
+def test_a_second_start_keeps_the_data_and_the_key(checkout: Path, port: int) -> None:
+    before = json.loads((checkout / ".errata/local.json").read_text())["project"]
+    running = Running(checkout, port)
+    try:
+        assert running.local["project"] == before
+        project_id = before["id"]
+        assert [i["count"] for i in running.errata("issues", "list", project_id)] == [1]
+        sent = requests.post(
+            running.local["api_url"] + "/api/ingest",
+            json={"message": "again"},
+            headers={"X-Api-Key": before["api_key"]},
+            timeout=30,
+        )
+        assert sent.status_code == 202
+        until = time.monotonic() + 60
+        while len(running.errata("issues", "list", project_id)) < 2:
+            assert time.monotonic() < until
+        assert not re.search(r"^Deploying", running.said, re.MULTILINE)
+    finally:
+        code = running.stop()
+    assert code == 0
+
+
+def test_a_taken_port_is_one_clear_line(checkout: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        answer = subprocess.run(
+            [sys.executable, "-m", "dev.run", "--port", str(number)],
+            cwd=checkout,
+            env={**os.environ, "PYTHONPATH": str(checkout)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert answer.returncode == 1
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert str(number) in answer.stderr
