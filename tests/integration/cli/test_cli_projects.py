@@ -53,6 +53,16 @@ def test_a_name_may_be_in_any_script() -> None:
     assert "Bücher — 本" in done("projects", "list").out
 
 
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    created("caf\udce9")
+    assert done("projects", "list", "--json").json[0]["name"] == "caf\ufffd"
+    assert "There is no project \ufffd." in failed("projects", "show", "\udcff")
+    failed("projects", "list", "--stack", "\udcff")
+    failed("--stack", "\udcff", "projects", "list")
+    failed("events", "list", "1", "--release", "\udcff", "--limit", "0")
+    done("send", "1", "--message", "\udcff", "--release", "\udcff")
+
+
 def test_projects_are_listed_oldest_first() -> None:
     for name in ("shop", "blog"):
         created(name)

@@ -70,7 +70,7 @@ def remember(
     context: typer.Context, local: Local = False, stack: Stack = "", json: Json = False
 ) -> None:
     """Take note of shared options; those of commands within add to them."""
-    _ask(context, Asked(local, stack, json))
+    _ask(context, Asked(local, _as_text(stack), json))
 
 
 def command[**P](
@@ -84,6 +84,7 @@ def command[**P](
         work: Callable[..., None] = function
 
         def run(context: typer.Context, **arguments: Any) -> None:
+            arguments = {name: _as_text(value) for name, value in arguments.items()}
             asked = _ask(context, Asked(*(arguments.pop(each.name) for each in _SHARED)))
             with _ended_well(asked.local):
                 work(Session(find(asked.local, asked.stack), asked.json), **arguments)
@@ -107,6 +108,13 @@ _SHARED = [
     each.replace(kind=_BY_NAME)
     for each in list(inspect.signature(remember).parameters.values())[1:]
 ]
+
+
+def _as_text(value: Any) -> Any:
+    """A text without the surrogates that stand for bytes which are no UTF-8 (PEP 383)."""
+    if not isinstance(value, str):
+        return value
+    return value.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _ask(context: typer.Context, asked: Asked) -> Asked:

@@ -157,7 +157,8 @@ def send(
     url: Annotated[Text, typer.Option(metavar="URL")] = None,
     fingerprint: Annotated[Text, typer.Option(metavar="TEXT")] = None,
     file: Annotated[
-        Text, typer.Option(metavar="PATH", help="A JSON event, as the API takes it; - for stdin.")
+        Path | None,
+        typer.Option(metavar="PATH", help="A JSON event, as the API takes it; - for stdin."),
     ] = None,
 ) -> None:
     """Send an event to a project and print its id; options go before what the file says."""
@@ -180,9 +181,9 @@ def send(
         print_line(event_id)
 
 
-def _bytes(file: str) -> bytes:
+def _bytes(file: Path) -> bytes:
     try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise NotFound(f"{file}: {error.strerror}") from error
 

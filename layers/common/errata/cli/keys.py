@@ -44,7 +44,8 @@ def create(
     else:
         print_fields({"id": record.id, "label": record.label, "key": key})
         print_line("Keep the key: it is not shown again.")
-    warn(unmetered, projects.find(project_id))
+    if unmetered:
+        warn(unmetered, projects.find(project_id))
 
 
 @command(app, "revoke", example="keys revoke 1 3f2a90c1d4e5")

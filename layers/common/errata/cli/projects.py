@@ -94,8 +94,10 @@ def warn(unmetered: metering.Unmetered, project: Project) -> None:
 
 
 def _days(text: str | None) -> int | projects.Default | None:
-    if text is None or text == "default":
-        return text  # type: ignore[return-value]  # mypy does not narrow to the literal
+    if text is None:
+        return None
+    if text == "default":
+        return "default"
     try:
         return int(text)
     except ValueError:
