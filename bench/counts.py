@@ -1,0 +1,138 @@
+"""The yardsticks that count: they come out the same on every machine."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from statistics import median
+
+from bench import write_units
+from bench.artifact import BUILD, sources, uncompiled, without_twin
+from bench.corpus import SIZES
+from bench.process import initialise
+from bench.report import Yardstick, at_most
+from bench.stage import ONCE, Stage, accepted
+from bench.template import logging, properties, tables, value
+
+UNITS = {"4 KB": 4, "8 KB": 5}
+# What a slow start is made of, and ingest has no use for.
+UNWANTED = ("boto3.resources", "jinja2", "aws_xray_sdk")
+
+
+def all_counts(stage: Stage) -> Iterator[Yardstick]:
+    """Every one of them, in the order of the table."""
+    yield _calls(stage, "4 KB", "no Idempotency-Key", "PutItem")
+    yield _calls(stage, ONCE, ONCE, "TransactWriteItems")
+    yield _python_calls(stage)
+    for size in SIZES:
+        yield _units(stage, size)
+    yield _modules()
+    yield _bytecode()
+    yield _logged(stage)
+
+
+def _calls(stage: Stage, name: str, case: str, operation: str) -> Yardstick:
+    """The meter and ingest together, both warm."""
+    events = len(stage.ingest.run(name)[1])
+    of_meter = stage.calls(stage.meter, "key")
+    of_ingest = stage.calls(stage.ingest, name)
+    kinds = Counter(call.operation for call in of_ingest)
+    per_event = len(of_meter) + len(of_ingest) / events
+    right = kinds == {operation: events}
+    return Yardstick(
+        f"AWS calls per accepted event, {case}",
+        f"{per_event:g}",
+        f"1 {operation}",
+        right and per_event == 1,
+        f"{events} events: {_listed(kinds)}; the meter, which remembers the key: {len(of_meter)}",
+    )
+
+
+def _listed(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+
+
+def _python_calls(stage: Stage) -> Yardstick:
+    # Several times, since a library may have something to do but now and then.
+    ours = min(len(stage.ingest.called("4 KB")) for _ in range(3))
+    bare = min(len(stage.put_item.called("4 KB")) for _ in range(3))
+    note = f"{ours} in ingest, {bare} in a bare put_item of stock boto3"
+    return at_most("Python calls of a warm ingest ÷ bare put_item", ours / bare, 1.10, note)
+
+
+def _units(stage: Stage, size: str) -> Yardstick:
+    events = next(table for table in tables() if table["TableName"] == "EventsTable")
+    items = stage.stored(size)
+    assert items
+    assert all("release" in item for item in items)
+    spent = [write_units.put_units(item, events) for item in items]
+    sizes = sorted(write_units.item_size(item) for item in items)
+    note = (
+        f"the worst of {len(items)}; median {median(spent):g}; items of {sizes[0]} to {sizes[-1]}"
+        f" bytes, median {median(sizes):g}; {len(events['GlobalSecondaryIndexes'])} indexes"
+    )
+    return at_most(f"write units per {size} event with a release", max(spent), UNITS[size], note)
+
+
+def _modules() -> Yardstick:
+    names = json.loads(
+        initialise("IngestFunction", "ingest", "import json; print(json.dumps(list(sys.modules)))")[
+            1
+        ]
+    )
+    unwanted = [name for name in names if f"{name}.".startswith(tuple(f"{u}." for u in UNWANTED))]
+    return Yardstick(
+        "modules after the initialisation of ingest",
+        str(len(names)),
+        "≤ 400",
+        len(names) <= 400 and not unwanted,
+        f"of {', '.join(UNWANTED)}: {', '.join(unwanted) or 'none'}",
+    )
+
+
+def _bytecode() -> Yardstick:
+    total, missing, lonely = len(sources()), uncompiled(), without_twin()
+    note = "each of its source, and unchecked; both architectures of each library are there"
+    if missing or lonely or not total:
+        bad = [str(file.relative_to(BUILD)) for file in missing] + lonely
+        note = f"missing or stale: {', '.join(bad[:5]) or 'everything'}"
+    return Yardstick(
+        "sources in the artifacts with their .pyc",
+        f"{total - len(missing)}",
+        f"all {total}",
+        bool(total) and not missing and not lonely,
+        note,
+    )
+
+
+def _logged(stage: Stage) -> Yardstick:
+    """Everything that an accepted event leaves in CloudWatch Logs, the access log included."""
+    before = stage.ingest.printed() + stage.meter.printed()
+    answers = stage.ingest.run("4 KB")[1]
+    accepted(answers)
+    stage.meter.run("key")
+    printed = (stage.ingest.printed() + stage.meter.printed() - before) / len(answers)
+    access = len(_access_line().encode())
+    systems = {logging(name)["SystemLogLevel"] for name in ("IngestFunction", "MeterFunction")}
+    if systems != {"WARN"}:  # else Lambda writes START, END and REPORT
+        return Yardstick("bytes logged per accepted event", "more", "≤ 200", False, str(systems))
+    level = value(logging("IngestFunction")["ApplicationLogLevel"])
+    note = f"access log {access}, ingest and meter at {level} {printed:g}, Lambda itself 0 at WARN"
+    return at_most("bytes logged per accepted event", round(printed + access), 200, note)
+
+
+def _access_line() -> str:
+    """The API's access log of one event, with values as long as they come over IPv4."""
+    line = properties("Api").get("AccessLogSetting", {}).get("Format", "")
+    for variable, example in {
+        "$context.requestId": "2c7dd2ab-2f2e-4b41-8c5f-6e9c6c1f0a37",
+        "$context.requestTime": "22/Nov/2026:08:09:00 +0000",
+        "$context.identity.sourceIp": "203.0.113.129",
+        "$context.httpMethod": "POST",
+        "$context.resourcePath": "/api/v1/ingest",
+        "$context.status": "202",
+        "$context.responseLatency": "12",
+        "$context.error.responseType": "-",
+    }.items():
+        line = line.replace(variable, example)
+    assert "$" not in line, f"no example for a variable in {line}"
+    return f"{line}\n" if line else ""

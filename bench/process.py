@@ -1,0 +1,134 @@
+"""Child processes: a worker that stays, and interpreters that start, import and end."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from bench.artifact import ROOT, STOCK, search_path
+from bench.template import environment
+
+# The interpreter alone: no variable, no site-packages, no .pth file has a say.
+PYTHON = [sys.executable, "-I", "-S"]
+AWS = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+class Worker:
+    """A process that runs one subject again and again (see bench/worker.py)."""
+
+    def __init__(self, arguments: dict[str, Any], variables: dict[str, str]) -> None:
+        answers, theirs = os.pipe()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the worker is
+        self._process = subprocess.Popen(
+            [*PYTHON, str(ROOT / "bench/worker.py"), json.dumps({**arguments, "answers": theirs})],
+            env=variables,
+            stdin=subprocess.PIPE,
+            stdout=self._output,
+            stderr=self._output,
+            pass_fds=[theirs],
+            text=True,
+        )
+        os.close(theirs)
+        self._answers = os.fdopen(answers)
+
+    @classmethod
+    def of_function(cls, function: str, folder: str, endpoint: str) -> Self:
+        """A built function, named as in the template, and by its folder."""
+        arguments = {"handler": f"functions.{folder}.handler", "path": search_path(function)}
+        return cls(arguments, {**AWS, **environment(function), "AWS_ENDPOINT_URL": endpoint})
+
+    @classmethod
+    def of_put_item(cls, endpoint: str) -> Self:
+        """Stock boto3's `put_item`."""
+        arguments = {"put_item": "EventsTable", "path": [str(STOCK)]}
+        return cls(arguments, {**AWS, "AWS_ENDPOINT_URL": endpoint})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._answers.close()
+        self._output.close()
+
+    def load(self, name: str, inputs: list[Any]) -> None:
+        """Hand over inputs, to be used by name."""
+        self._tell(do="load", name=name, inputs=inputs)
+
+    def run(self, name: str, repeat: int = 1) -> tuple[float, list[Any]]:
+        """The CPU seconds of one call, over all inputs `repeat` times, and the last answers."""
+        told = self._tell(do="run", name=name, repeat=repeat)
+        return told["cpu"], told["answers"]
+
+    def called(self, name: str) -> list[str]:
+        """The Python functions that a call with the first input runs."""
+        called: list[str] = self._tell(do="profile", name=name)["called"]
+        return called
+
+    def printed(self) -> int:
+        """How many bytes it has written to standard output and standard error so far."""
+        return os.fstat(self._output.fileno()).st_size
+
+    def _tell(self, **command: Any) -> dict[str, Any]:
+        assert self._process.stdin
+        with suppress(BrokenPipeError):  # it has ended, and said why
+            print(json.dumps(command), file=self._process.stdin, flush=True)
+        line = self._answers.readline()
+        if not line:
+            self._output.seek(0)
+            raise RuntimeError(f"a worker ended:\n{self._output.read().decode()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def start_and_end(
+    code: str, path: list[str], variables: dict[str, str] | None = None
+) -> tuple[float, str]:
+    """Run `code` in a fresh interpreter; its CPU seconds, user and system, and what it printed."""
+    program = f"import sys; sys.path[:0] = {path!r}; {code}"
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [*PYTHON, "-c", program], env={**AWS, **(variables or {})}, stdout=output, stderr=output
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read().decode()
+    if process.returncode:
+        raise RuntimeError(f"{code!r} failed:\n{text}")
+    return usage.ru_utime + usage.ru_stime, text
+
+
+def initialise(function: str, folder: str, then: str = "") -> tuple[float, str]:
+    """What Lambda does before a function's first event."""
+    code = f"import functions.{folder}.handler; {then}"
+    return start_and_end(code, search_path(function), environment(function))
+
+
+def initialise_boto3() -> float:
+    """The reference: importing stock boto3 and making a DynamoDB client."""
+    return start_and_end("import boto3; boto3.client('dynamodb')", [str(STOCK)])[0]
+
+
+def initialise_nothing() -> float:
+    """What the interpreter itself costs."""
+    return start_and_end("", [])[0]

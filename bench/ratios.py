@@ -1,0 +1,66 @@
+"""The yardsticks of CPU: each beside its reference, in rounds that take turns.
+
+Seconds on a shared machine say nothing. A ratio of two things done in the same second says
+something, and the median of many such ratios says it reliably.
+"""
+
+from collections.abc import Callable, Iterator
+from statistics import median, quantiles
+
+from bench.process import initialise, initialise_boto3, initialise_nothing
+from bench.report import Yardstick, at_most
+from bench.stage import BATCH, DIGESTED, Stage
+
+ROUNDS = 21
+# A warm round takes each event of the corpus once, which is short: more of them fit in.
+WARM_ROUNDS_EACH = 3
+
+type Measure = Callable[[], float]  # CPU seconds
+
+
+def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
+    """Every one of them; initialisation in `rounds` rounds, what is warm in more."""
+
+    def put_item() -> float:
+        return stage.put_item.run("4 KB")[0]
+
+    def ingest() -> float:
+        return stage.ingest.run("4 KB")[0]
+
+    def digest() -> float:
+        return stage.digest.run(DIGESTED)[0] / BATCH
+
+    warm = rounds * WARM_ROUNDS_EACH
+    yield _ratio("CPU of a warm ingest ÷ bare put_item", ingest, put_item, warm, 1.30)
+    yield _ratio("CPU of digest per event ÷ bare put_item", digest, put_item, warm, 0.15)
+
+    # What the interpreter takes to start and end is in both, and belongs to neither.
+    nothing = median(initialise_nothing() for _ in range(rounds))
+
+    def boto3() -> float:
+        return initialise_boto3() - nothing
+
+    def initialisation() -> float:
+        return initialise("IngestFunction", "ingest")[0] - nothing
+
+    name = "CPU of ingest's initialisation ÷ boto3 with a client"
+    yield _ratio(name, initialisation, boto3, rounds, 1.10)
+
+
+def _ratio(name: str, ours: Measure, reference: Measure, rounds: int, bound: float) -> Yardstick:
+    """The median over the rounds. In each, both run twice, neither always after the other."""
+    ours()
+    reference()
+    pairs = []
+    for _ in range(rounds):
+        first = reference()
+        spent = ours() + ours()
+        pairs.append((spent / 2, (first + reference()) / 2))
+    ratios = [spent / base for spent, base in pairs]
+    low, middle, high = quantiles(ratios, n=4, method="inclusive")
+    milliseconds = [median(side) * 1000 for side in zip(*pairs, strict=True)]
+    note = (
+        f"{rounds} rounds, half of them from {low:.3f} to {high:.3f};"
+        f" medians {milliseconds[0]:.3f} and {milliseconds[1]:.3f} ms"
+    )
+    return at_most(name, middle, bound, note)

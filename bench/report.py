@@ -1,0 +1,30 @@
+"""A yardstick's figure beside its bound, and what stands behind it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """One line of the table. `note` says what was measured, and how it varied."""
+
+    name: str
+    measured: str
+    bound: str
+    passed: bool
+    note: str = ""
+
+
+def at_most(name: str, measured: float, bound: float, note: str = "") -> Yardstick:
+    """A yardstick with an upper bound."""
+    return Yardstick(name, _number(measured), f"≤ {_number(bound)}", measured <= bound, note)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else f"{value}"
+
+
+def line(yardstick: Yardstick) -> str:
+    """A yardstick, as a line of the table with its note under it."""
+    verdict = "PASS" if yardstick.passed else "FAIL"
+    text = f"{verdict}  {yardstick.name:<66}{yardstick.measured:>9}  {yardstick.bound}"
+    return text + (f"\n      {yardstick.note}" if yardstick.note else "")

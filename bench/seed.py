@@ -1,0 +1,81 @@
+"""Rows as the product itself writes them, made over moto: a project with a metered key, and the
+issues that an earlier batch has left.
+"""
+
+import base64
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from moto import mock_aws
+
+from bench.process import AWS
+from bench.server import Item, Rows
+from bench.template import environment, tables
+from errata.config import settings
+from errata.store import clients
+from errata.store import projects as store
+from errata.usecases import projects
+
+
+@contextmanager
+def _account(function: str) -> Iterator[None]:
+    """An empty account with the template's tables, and the environment of a function."""
+    with patch.dict(os.environ, {**AWS, **environment(function)}), mock_aws():
+        settings.cache_clear()
+        clients.forget()
+        for table in tables():
+            clients.dynamodb().create_table(**table)
+        yield
+    settings.cache_clear()
+    clients.forget()
+
+
+def _rows() -> Rows:
+    names = [table["TableName"] for table in tables()]
+    return {
+        name: [_as_json(item) for item in clients.dynamodb().scan(TableName=name)["Items"]]
+        for name in names
+    }
+
+
+def _as_json(value: Any) -> Any:
+    """Attributes as they go over the wire: bytes in Base64."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: _as_json(inner) for name, inner in value.items()}
+    return value
+
+
+def _as_bytes(item: Item) -> Item:
+    return {
+        name: {"B": base64.b64decode(value["B"])} if "B" in value else value
+        for name, value in item.items()
+    }
+
+
+def a_project() -> tuple[Rows, str]:
+    """The rows of a project, and its key, which the gateway meters."""
+    with _account("MeterFunction"):
+        created = projects.create("bench")
+        assert created
+        project, key = created
+        record = store.list_keys(project.id)[0]
+        store.save_usage_key(replace(record, usage_key="gateway-key-value", usage_key_id="k3y1d5"))
+        return _rows(), key
+
+
+def a_digested_batch(batch: dict[str, Any]) -> Rows:
+    """The rows that a batch of the stream leaves in empty tables."""
+    with _account("DigestFunction"):
+        from functions.digest.handler import handler  # it makes a client when it is imported
+
+        for record in batch["Records"]:
+            item = _as_bytes(record["dynamodb"]["NewImage"])
+            clients.dynamodb().put_item(TableName=settings().events_table, Item=item)
+        assert handler(batch, None) == {"batchItemFailures": []}
+        return {name: rows for name, rows in _rows().items() if name == settings().issues_table}

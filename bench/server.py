@@ -1,0 +1,99 @@
+"""A server on loopback that answers like DynamoDB, and remembers what it was asked.
+
+Not an emulator: writes succeed and change nothing, reads find the rows that it was given. It runs
+in threads of the bench's own process, so that the processes that are measured pay nothing for it.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, NamedTuple, Self
+
+type Item = dict[str, Any]
+type Rows = dict[str, list[Item]]  # by table
+
+
+class Call(NamedTuple):
+    """A request as it came in: `PutItem`, and its parameters as typed JSON."""
+
+    operation: str
+    request: dict[str, Any]
+
+
+class Server(ThreadingHTTPServer):
+    """The server; a context manager that serves meanwhile."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.calls: list[Call] = []
+        self._rows: dict[str, list[Item]] = {}
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def keep(self, rows: Rows) -> None:
+        """Answer reads from these rows from now on."""
+        self._rows = rows
+
+    def taken(self) -> list[Call]:
+        """What was called since the last time somebody asked."""
+        calls, self.calls = self.calls, []
+        return calls
+
+    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
+        """The status and body for a call."""
+        self.calls.append(call)
+        match call.operation:
+            case "PutItem" | "UpdateItem" | "TransactWriteItems":
+                return 200, {}
+            case "GetItem":
+                found = self._find(call.request["TableName"], [call.request["Key"]])
+                return 200, {"Item": found[0]} if found else {}
+            case "BatchGetItem":
+                wanted = call.request["RequestItems"].items()
+                found_in = {table: self._find(table, each["Keys"]) for table, each in wanted}
+                return 200, {"Responses": found_in, "UnprocessedKeys": {}}
+        return 400, {"__type": "com.amazon.coral.service#UnknownOperationException"}
+
+    def _find(self, table: str, keys: Iterable[Item]) -> list[Item]:
+        rows = self._rows.get(table, [])
+        return [row for key in keys for row in rows if key.items() <= row.items()]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+        status, answer = self.server.answer(Call(operation, json.loads(body)))
+        content = json.dumps(answer, separators=(",", ":")).encode()
+        # The headers that DynamoDB sends, since a client spends time on each of them.
+        head = (
+            f"HTTP/1.1 {status} \r\n"
+            "Server: Server\r\n"
+            f"Date: {formatdate(usegmt=True)}\r\n"
+            "Content-Type: application/x-amz-json-1.0\r\n"
+            f"Content-Length: {len(content)}\r\n"
+            "Connection: keep-alive\r\n"
+            "x-amzn-RequestId: 5IR8Q3TJ7M0B9AUVQ2P1G6VC3NVV4KQNSO5AEMVJF66Q9ASUAAJG\r\n"
+            f"x-amz-crc32: {zlib.crc32(content)}\r\n\r\n"
+        )
+        self.wfile.write(head.encode() + content)

@@ -1,0 +1,124 @@
+"""The stage that every yardstick plays on: the server, the built functions, the reference.
+
+A request takes the whole way: the meter's answer to the key becomes part of what ingest gets, and
+what ingest stores becomes the batch that digest gets.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bench import seed
+from bench.corpus import SIZES, encode, load
+from bench.process import Worker
+from bench.server import Call, Item, Rows, Server
+from bench.traffic import authorizer_event, ingest_event, stream_event
+
+BATCH = 100
+ISSUES = 10
+DIGESTED = "4 KB"
+ONCE = "with an Idempotency-Key"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Workers that are warm, loaded with inputs by the names of the corpus's sizes."""
+
+    server: Server
+    meter: Worker
+    ingest: Worker
+    digest: Worker
+    put_item: Worker
+
+    def calls(self, worker: Worker, name: str) -> list[Call]:
+        """What a worker asks of AWS for its inputs of this name."""
+        self.server.taken()
+        worker.run(name)
+        return self.server.taken()
+
+    def stored(self, name: str) -> list[Item]:
+        """The events' items that ingest stores for its inputs of this name."""
+        calls = [c for c in self.calls(self.ingest, name) if c.operation == "PutItem"]
+        return [c.request["Item"] for c in calls if c.request["TableName"] == "EventsTable"]
+
+
+@contextmanager
+def prepared() -> Iterator[Stage]:
+    """A stage on which everything has run once."""
+    with ExitStack() as stack:
+        server = stack.enter_context(Server())
+        rows, key = seed.a_project()
+        server.keep(rows)
+
+        def function(name: str, folder: str) -> Worker:
+            return stack.enter_context(Worker.of_function(name, folder, server.url))
+
+        stage = Stage(
+            server,
+            meter=function("MeterFunction", "meter"),
+            ingest=function("IngestFunction", "ingest"),
+            digest=function("DigestFunction", "digest"),
+            put_item=stack.enter_context(Worker.of_put_item(server.url)),
+        )
+        stage.meter.load("key", [authorizer_event(key)])
+        verdict = stage.meter.run("key")[1][0]
+        assert verdict["context"]["metered"] == "gateway", verdict
+        _load_ingest(stage, key, verdict)
+        _load_digest(stage, key, verdict, rows)
+        _load_put_item(stage)
+        server.taken()
+        yield stage
+
+
+def _load_ingest(stage: Stage, key: str, verdict: dict[str, Any]) -> None:
+    for size in SIZES:
+        bodies = [encode(event) for event in load(size)]
+        stage.ingest.load(size, [ingest_event(body, key, verdict) for body in bodies])
+        accepted(stage.ingest.run(size, 3)[1])
+    once = [ingest_event(body, key, verdict, f"order-{n}") for n, body in enumerate(bodies)]
+    stage.ingest.load(ONCE, once)
+    accepted(stage.ingest.run(ONCE, 3)[1])
+
+
+def accepted(answers: list[dict[str, Any]]) -> None:
+    """Check that every request was accepted."""
+    for answer in answers:
+        assert answer["statusCode"] == 202, answer
+
+
+def _load_digest(stage: Stage, key: str, verdict: dict[str, Any], rows: Rows) -> None:
+    """A batch of new events of ten issues that exist: the same errors, met by other users."""
+    items = [item for _ in range(2) for item in _stored(stage, key, verdict)]
+    first, second = stream_event(items[:BATCH]), stream_event(items)
+    second["Records"] = second["Records"][BATCH:]
+    known = seed.a_digested_batch(first)
+    assert sum(row["sk"]["S"].startswith("issue#") for row in known["IssuesTable"]) == ISSUES
+    stage.server.keep({**rows, **known})
+    stage.digest.load(DIGESTED, [second])
+    for answer in stage.digest.run(DIGESTED, 3)[1]:
+        assert answer == {"batchItemFailures": []}, answer
+
+
+def _stored(stage: Stage, key: str, verdict: dict[str, Any]) -> list[Item]:
+    errors = load(DIGESTED)[:ISSUES]
+    bodies = [
+        encode({**errors[n % ISSUES], "user": {"id": f"{n * 7919}", "ip_address": "203.0.113.4"}})
+        for n in range(BATCH)
+    ]
+    stage.ingest.load("batch", [ingest_event(body, key, verdict) for body in bodies])
+    return stage.stored("batch")
+
+
+def _load_put_item(stage: Stage) -> None:
+    for size in SIZES:
+        items = [
+            {
+                "pk": {"S": "1"},
+                "sk": {"S": f"019aa9f0-5c1a-7b3e-9d2f-{n:012x}"},
+                "payload": {"S": encode(event).decode()},
+            }
+            for n, event in enumerate(load(size))
+        ]
+        stage.put_item.load(size, items)
+        stage.put_item.run(size, 3)

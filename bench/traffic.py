@@ -1,0 +1,129 @@
+"""What Lambda hands to the functions: API Gateway's events and the stream's, as they really look.
+
+Sources: API Gateway Developer Guide, "Input format of a Lambda function for proxy integration" and
+"Input to a Lambda authorizer", type REQUEST; DynamoDB Streams in Lambda's Developer Guide.
+"""
+
+import base64
+import uuid
+from typing import Any
+
+from bench.server import Item
+
+PATH = "/api/v1/ingest"
+_API = "a1b2c3d4e5"
+_STAGE = "v1"
+_REQUEST_ID = "2c7dd2ab-2f2e-4b41-8c5f-6e9c6c1f0a37"
+
+
+def _headers(key: str, body: bytes) -> dict[str, str]:
+    return {
+        "Accept": "*/*",
+        "Accept-Encoding": "gzip, deflate, br, zstd",
+        "CloudFront-Viewer-Country": "DE",
+        "Content-Length": str(len(body)),
+        "Content-Type": "application/json",
+        "Host": f"{_API}.execute-api.us-east-1.amazonaws.com",
+        "User-Agent": "python-requests/2.34.2",
+        "X-Amzn-Trace-Id": "Root=1-69216e2a-3d5b5f7c0f8f4b7e1c6a9d20",
+        "X-Api-Key": key,
+        "X-Forwarded-For": "203.0.113.129",
+        "X-Forwarded-Port": "443",
+        "X-Forwarded-Proto": "https",
+    }
+
+
+def _request(headers: dict[str, str]) -> dict[str, Any]:
+    """What the authorizer's event and the function's have in common."""
+    return {
+        "resource": PATH,
+        "path": PATH,
+        "httpMethod": "POST",
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "resourceId": "x7k2p9",
+            "resourcePath": PATH,
+            "httpMethod": "POST",
+            "extendedRequestId": "UZqPnGmMIAMEbXQ=",
+            "requestTime": "22/Nov/2026:08:09:00 +0000",
+            "path": f"/{_STAGE}{PATH}",
+            "accountId": "123456789012",
+            "protocol": "HTTP/1.1",
+            "stage": _STAGE,
+            "domainPrefix": _API,
+            "requestTimeEpoch": 1795334940123,
+            "requestId": _REQUEST_ID,
+            "identity": {
+                "cognitoIdentityPoolId": None,
+                "accountId": None,
+                "cognitoIdentityId": None,
+                "caller": None,
+                "sourceIp": "203.0.113.129",
+                "principalOrgId": None,
+                "accessKey": None,
+                "cognitoAuthenticationType": None,
+                "cognitoAuthenticationProvider": None,
+                "userArn": None,
+                "userAgent": headers["User-Agent"],
+                "user": None,
+            },
+            "domainName": headers["Host"],
+            "deploymentId": "q4w8zr",
+            "apiId": _API,
+        },
+    }
+
+
+def authorizer_event(key: str) -> dict[str, Any]:
+    """What the meter gets for a request with a key in its header."""
+    arn = f"arn:aws:execute-api:us-east-1:123456789012:{_API}/{_STAGE}/POST{PATH}"
+    return {"type": "REQUEST", "methodArn": arn, **_request(_headers(key, b""))}
+
+
+def ingest_event(
+    body: bytes, key: str, verdict: dict[str, Any], idempotency_key: str = ""
+) -> dict[str, Any]:
+    """What ingest gets, once the meter has answered `verdict`."""
+    headers = _headers(key, body)
+    if idempotency_key:
+        headers["Idempotency-Key"] = idempotency_key
+    event = _request(headers)
+    context = event["requestContext"]
+    context["authorizer"] = {
+        **verdict["context"],
+        "principalId": verdict["principalId"],
+        "integrationLatency": 14,
+    }
+    context["identity"] |= {"apiKey": verdict["usageIdentifierKey"], "apiKeyId": "k3y1d5"}
+    return {**event, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def stream_event(items: list[Item]) -> dict[str, Any]:
+    """A batch of new events, as digest gets it."""
+    return {"Records": [_record(item, number) for number, item in enumerate(items)]}
+
+
+def _record(item: Item, number: int) -> dict[str, Any]:
+    return {
+        "eventID": uuid.UUID(int=number).hex,
+        "eventName": "INSERT",
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": "us-east-1",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1795334940.0,
+            "Keys": {"pk": item["pk"], "sk": item["sk"]},
+            "NewImage": item,
+            "SequenceNumber": str(823_400_000_000_002_143_287_671 + 1009 * number),
+            "SizeBytes": 2048,
+            "StreamViewType": "NEW_IMAGE",
+        },
+        "eventSourceARN": (
+            "arn:aws:dynamodb:us-east-1:123456789012:table/EventsTable/stream/2026-11-22T06:00:00.0"
+        ),
+    }

@@ -1,0 +1,98 @@
+"""Runs in a process of its own, with nothing on its path but what is measured.
+
+`python -I -S worker.py <arguments as JSON>`: either a built handler, or stock boto3's `put_item`.
+Commands come on standard input, one JSON object a line, and answers go to a descriptor of their
+own, so that what the measured code prints can be counted.
+"""
+
+import base64
+import importlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+type Subject = Callable[[Any], Any]
+
+
+def handler(module: str) -> Subject:
+    """A Lambda handler, with the logging that Lambda's own runtime sets up."""
+    form = '{"timestamp":"%(asctime)s","level":"%(levelname)s","message":"%(message)s"}'
+    logging.basicConfig(level=os.environ["AWS_LAMBDA_LOG_LEVEL"], format=form)
+    handle = importlib.import_module(module).handler
+    return lambda event: handle(event, None)
+
+
+def put_item(table: str) -> Subject:
+    """The reference: what anybody's first program does."""
+    import boto3
+
+    client = boto3.client("dynamodb")
+    return lambda item: client.put_item(TableName=table, Item=item)
+
+
+def with_bytes(item: dict[str, Any]) -> dict[str, Any]:
+    """An item whose bytes came as Base64, which is how JSON carries them."""
+    return {
+        name: {"B": base64.b64decode(value["B"])} if "B" in value else value
+        for name, value in item.items()
+    }
+
+
+def run(subject: Subject, inputs: list[Any], repeat: int) -> dict[str, Any]:
+    """Call the subject with each input; the CPU seconds of a call, and the last answers."""
+    answers: list[Any] = []
+    start = time.process_time()
+    for _ in range(repeat):
+        answers = [subject(each) for each in inputs]
+    spent = time.process_time() - start
+    return {"cpu": spent / repeat / len(inputs), "answers": json.loads(json.dumps(answers))}
+
+
+def profile(subject: Subject, one: Any) -> dict[str, Any]:
+    """The Python functions that one call of the subject runs, in order."""
+    called: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            called.append(f"{frame.f_globals.get('__name__')}:{frame.f_code.co_qualname}")
+
+    sys.setprofile(note)
+    try:
+        subject(one)
+    finally:
+        sys.setprofile(None)
+    # Without our own wrapper around what is measured.
+    return {"called": [name for name in called if not name.startswith(f"{__name__}:")]}
+
+
+def main() -> None:
+    """Set up the subject, then do as told until standard input ends."""
+    arguments = json.loads(sys.argv[1])
+    sys.path[:0] = arguments["path"]
+    is_handler = "handler" in arguments
+    subject = handler(arguments["handler"]) if is_handler else put_item(arguments["put_item"])
+    loaded: dict[str, list[Any]] = {}
+    with os.fdopen(arguments["answers"], "w") as answers:
+        for line in sys.stdin:
+            command = json.loads(line)
+            result: dict[str, Any] = {}
+            match command["do"]:
+                case "load":
+                    inputs = command["inputs"]
+                    kept = inputs if is_handler else [with_bytes(item) for item in inputs]
+                    loaded[command["name"]] = kept
+                case "run":
+                    result = run(subject, loaded[command["name"]], command["repeat"])
+                case "profile":
+                    result = profile(subject, loaded[command["name"]][0])
+            sys.stdout.flush()  # for whoever counts it
+            print(json.dumps(result), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

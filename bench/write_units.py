@@ -1,0 +1,134 @@
+"""What a write costs by DynamoDB's documented rules, for on-demand tables.
+
+Sources: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats", "DynamoDB read and
+write operations" and "Using Global Secondary Indexes", write capacity.
+"""
+
+import base64
+import math
+from typing import Any
+
+type Item = dict[str, dict[str, Any]]  # typed as DynamoDB's JSON; bytes as Base64
+
+WRITE_UNIT = 1024
+
+
+def item_size(item: Item) -> int:
+    """The bytes of an item: names and values."""
+    return sum(len(name.encode()) + value_size(value) for name, value in item.items())
+
+
+def value_size(value: dict[str, Any]) -> int:
+    """The bytes of an attribute's value."""
+    ((kind, inner),) = value.items()
+    match kind:
+        case "S":
+            return len(inner.encode())
+        case "N":
+            return number_size(inner)
+        case "B":
+            return len(base64.b64decode(inner))
+        case "BOOL" | "NULL":
+            return 1
+        case "L":
+            return 3 + sum(1 + value_size(each) for each in inner)
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + value_size(inner[name]) for name in inner)
+        case "SS" | "NS" | "BS":
+            return sum(value_size({kind[0]: each}) for each in inner)
+    raise ValueError(f"no attribute type {kind}")
+
+
+def number_size(text: str) -> int:
+    """One byte, and one more for each two significant digits."""
+    digits = text.lstrip("+-").lower().partition("e")[0].replace(".", "").strip("0")
+    return 1 + math.ceil(len(digits) / 2)
+
+
+def units(size: int) -> int:
+    """The write units of one write of so many bytes."""
+    return max(1, math.ceil(size / WRITE_UNIT))
+
+
+def put_units(item: Item, table: dict[str, Any]) -> int:
+    """The write units of a new item on a table with its global secondary indexes.
+
+    `table` holds the arguments of `create_table`. An index in which the item does not appear, since
+    it lacks one of its keys, costs nothing.
+    """
+    keys = _names(table["KeySchema"])
+    total = units(item_size(item))
+    for index in table.get("GlobalSecondaryIndexes", []):
+        own = _names(index["KeySchema"])
+        if own <= item.keys():
+            total += units(item_size(_projected(item, keys | own, index["Projection"])))
+    return total
+
+
+def _names(schema: list[dict[str, str]]) -> set[str]:
+    return {each["AttributeName"] for each in schema}
+
+
+def _projected(item: Item, keys: set[str], projection: dict[str, Any]) -> Item:
+    if projection["ProjectionType"] == "ALL":
+        return item
+    names = keys | set(projection.get("NonKeyAttributes", []))
+    return {name: value for name, value in item.items() if name in names}
+
+
+# The guide's own sentences, held against the functions above each time that the bench runs.
+_RULES = {
+    "a string is its UTF-8 bytes": (item_size({"né": {"S": "naïve"}}), 3 + 6),
+    "a number takes 1 byte per two significant digits and 1 byte": (value_size({"N": "1234"}), 3),
+    "an odd digit takes a byte too": (value_size({"N": "12345"}), 4),
+    "leading and trailing zeroes are trimmed": (value_size({"N": "0012000"}), 2),
+    "a binary counts by its raw bytes": (value_size({"B": "AAAA"}), 3),
+    "a null or Boolean is 1 byte": (value_size({"BOOL": True}) + value_size({"NULL": True}), 2),
+    "an empty list or map is 3 bytes": (value_size({"L": []}) + value_size({"M": {}}), 6),
+    "each list or map element takes 1 byte": (value_size({"L": [{"S": "ab"}, {"S": "c"}]}), 8),
+    "a write of up to 1 KB is one unit": (units(500) + units(1024), 2),
+    "an item of 2 KB requires 2 units": (units(2048), 2),
+    "1.5 KB are rounded up to 2 KB": (units(1536), 2),
+    "a table with three indexes takes four writes": (
+        put_units(
+            {"id": {"S": "1"}, "a": {"S": "x"}},
+            {
+                "KeySchema": [{"AttributeName": "id"}],
+                "GlobalSecondaryIndexes": [
+                    {
+                        "KeySchema": [{"AttributeName": "a"}],
+                        "Projection": {"ProjectionType": "KEYS_ONLY"},
+                    }
+                ]
+                * 3,
+            },
+        ),
+        4,
+    ),
+    "an index without the item costs nothing": (
+        put_units(
+            {"id": {"S": "1"}},
+            {
+                "KeySchema": [{"AttributeName": "id"}],
+                "GlobalSecondaryIndexes": [
+                    {
+                        "KeySchema": [{"AttributeName": "a"}],
+                        "Projection": {"ProjectionType": "KEYS_ONLY"},
+                    }
+                ],
+            },
+        ),
+        1,
+    ),
+}
+
+
+def check() -> int:
+    """Hold the guide's rules against the calculator; returns how many there are.
+
+    Raises:
+        AssertionError: names the rule that does not hold.
+    """
+    for rule, (measured, documented) in _RULES.items():
+        assert measured == documented, f"{rule}: {measured} instead of {documented}"
+    return len(_RULES)
