@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,15 @@ class Deployed:
     default_plan: str
 
 
+@cache
+def aws(service: Any) -> Any:
+    """A client of the account, made once: that takes long."""
+    return boto3.client(service)
+
+
 def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
     """A stack with the outputs of the template, but for those `changed`; None leaves one out."""
-    gateway = boto3.client("apigateway")
+    gateway = aws("apigateway")
     api = gateway.create_rest_api(name=stack)["id"]
     root = gateway.get_resources(restApiId=api)["items"][0]["id"]
     gateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
@@ -91,7 +98,7 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
         "Outputs": {name: {"Value": value} for name, value in (outputs | changed).items() if value},
     }
-    boto3.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template))
+    aws("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps(template))
     return Deployed(api, plan)
 
 
@@ -100,9 +107,10 @@ def deployed() -> Iterator[Deployed]:
     """A stack in the account, and an environment that a command may change."""
     before = dict(os.environ)
     yield deploy()
+    if os.environ.get("AWS_ENDPOINT_URL") != before.get("AWS_ENDPOINT_URL"):
+        clients.forget()
     os.environ.clear()
     os.environ.update(before)
-    clients.forget()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pytest
 
 from errata.models.ids import now_ms
@@ -14,7 +13,7 @@ from errata.usecases import access, metering, projects
 from errata.usecases.access import hash_key
 from tests.support import calls
 from tests.support.account import Clock, Project, forget
-from tests.support.cli import STACK, Deployed, done, refusing, run
+from tests.support.cli import STACK, Deployed, aws, done, refusing, run
 from tests.support.gateway import handler
 
 SETTLED_S = metering.SETTLING_MS / 1000 + 1
@@ -32,7 +31,7 @@ class Metered:
 
 def gateway_keys() -> dict[str, Metered]:
     """Every gateway key of a plan, by its value."""
-    gateway: Any = boto3.client("apigateway")
+    gateway = aws("apigateway")
     alive = {key["id"] for key in gateway.get_api_keys()["items"]}
     return {
         key["value"]: Metered(
@@ -102,7 +101,7 @@ def test_a_key_made_later_has_the_project_s_rate(shop: Project, clock: Clock) ->
     other = done("keys", "create", shop.id, "--json").json["api_key"]
     clock.advance(SETTLED_S)
     assert gateway_keys()[used(other)].rate == 0.5
-    names = [plan["name"] for plan in boto3.client("apigateway").get_usage_plans()["items"]]
+    names = [plan["name"] for plan in aws("apigateway").get_usage_plans()["items"]]
     assert names.count(f"{STACK}-30") == 1
 
 
@@ -110,12 +109,12 @@ def test_projects_of_one_rate_share_a_plan(shop: Project) -> None:
     other = done("projects", "create", "blog", "--json").json["id"]
     for project_id in (shop.id, other, shop.id):
         done("projects", "set", project_id, "--rate-limit", "90")
-    names = [plan["name"] for plan in boto3.client("apigateway").get_usage_plans()["items"]]
+    names = [plan["name"] for plan in aws("apigateway").get_usage_plans()["items"]]
     assert names.count(f"{STACK}-90") == 1
 
 
 def test_a_plan_of_another_api_is_left_alone(shop: Project, clock: Clock) -> None:
-    gateway = boto3.client("apigateway")
+    gateway = aws("apigateway")
     stages: Any = [{"apiId": "gone", "stage": "v1"}]
     throttle: Any = {"rateLimit": 99, "burstLimit": 99}
     gateway.create_usage_plan(name=f"{STACK}-90", apiStages=stages, throttle=throttle)
@@ -130,7 +129,7 @@ def test_the_default_rate_again_is_the_template_s_plan(
     for rate in ("600", "60"):
         done("projects", "set", shop.id, "--rate-limit", rate)
         clock.advance(SETTLED_S)
-    in_default = boto3.client("apigateway").get_usage_plan_keys(usagePlanId=deployed.default_plan)
+    in_default = aws("apigateway").get_usage_plan_keys(usagePlanId=deployed.default_plan)
     assert used(shop.key) in {key["value"] for key in in_default["items"]}
 
 
@@ -145,7 +144,7 @@ def test_what_is_left_over_goes_with_the_next_change(shop: Project, clock: Clock
 
 
 def test_nobody_else_s_gateway_keys_are_swept(shop: Project, clock: Clock) -> None:
-    gateway = boto3.client("apigateway")
+    gateway = aws("apigateway")
     names = [f"{STACK}-project-{shop.id}", f"{STACK}-project-{shop.id}-project-9-0123456789ab"]
     names += [f"{STACK}-project-{shop.id}0-0123456789ab", "mine"]
     for name in names:
@@ -231,7 +230,7 @@ def test_a_key_is_revoked_without_the_gateway(shop: Project, clock: Clock) -> No
 
 
 def test_a_gateway_key_that_somebody_deleted_is_no_trouble(shop: Project) -> None:
-    gateway = boto3.client("apigateway")
+    gateway = aws("apigateway")
     for key in gateway.get_api_keys()["items"]:
         gateway.delete_api_key(apiKey=key["id"])
     done("keys", "revoke", shop.id, hash_key(shop.key)[:12])
