@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import random
 import time
 import tracemalloc
 import zlib
@@ -13,14 +12,9 @@ import pytest
 from tests.support.account import Project, rows
 from tests.support.clients import BOOM, errors, events, ingest, kept
 from tests.support.gateway import Response, call
+from tests.support.noise import noise
 
 MIB = 1024 * 1024
-_CHARACTERS = [chr(point) for point in range(0x10000, 0x10FFFF)]
-
-
-def noise(characters: int, seed: int = 1) -> str:
-    """Text that hardly compresses, of four bytes a character."""
-    return "".join(random.Random(seed).choices(_CHARACTERS, k=characters))
 
 
 def padded(size: int, **fields: Any) -> bytes:

@@ -132,7 +132,9 @@ def put_once(event: Item, record: Any) -> idempotency.Answered | None:
 
 
 def put_legacy(event: Item, legacy_id: int) -> None:
-    """Move the counter to `legacy_id` and store that event under it, or neither. Pattern E3.
+    """Move the counter to `legacy_id` and store that event under it, or neither.
+
+    Access pattern E3.
 
     Raises:
         Conflict: the counter did not stand at `legacy_id - 1`, or another writer is at it.
@@ -202,8 +204,8 @@ def newest_first_in_index(
 ) -> Iterator[Stored]:
     """The events of an issue or a release with `low` <= id < `high`; the index lags by moments.
 
-    `index` is by_issue (access pattern E5) or by_release (E6); `partition` its key; `page` how
-    many events to fetch at a time.
+    `index` is by_issue or by_release, `partition` its key, `page` how many events to fetch at a
+    time. Access patterns E5 and E6.
     """
     attribute = index.removeprefix("by_")
     keys = query(
@@ -277,7 +279,7 @@ def legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Iterat
 
 
 def boundary(project_id: str) -> Boundary:
-    """What `clear` has put out of sight, read consistently. Access pattern E9."""
+    """What `clear` has put out of sight of one project, read consistently."""
     return boundaries([project_id])[project_id]
 
 
@@ -301,7 +303,10 @@ def last_legacy_id(project_id: str) -> int:
 
 
 def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
-    """Ids, with legacy numbers, of the events from `low` on, read consistently. Pattern E11."""
+    """Ids, with legacy numbers, of the events from `low` on, read consistently.
+
+    Access pattern E11.
+    """
     found = query(
         TableName=settings().events_table,
         KeyConditionExpression="pk = :project AND sk >= :low",
@@ -316,7 +321,9 @@ def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
 
 
 def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
-    """Put the boundary of the next generation in place, if nothing moved meanwhile. Pattern E12.
+    """Put the boundary of the next generation in place, if nothing moved meanwhile.
+
+    Access pattern E12.
 
     False when another clear was first, or when the legacy counter is not at `last_legacy`.
     """

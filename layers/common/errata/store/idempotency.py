@@ -31,10 +31,7 @@ class Answered:
 
 
 def record_put(project_id: str, key: str, answered: Answered, at_ms: int) -> Any:
-    """The part of a transaction that records an answer, unless a live record exists.
-
-    Part of access pattern E2.
-    """
+    """The part of `events.put_once` that records an answer, unless a live record exists."""
     expires_at = at_ms + KEPT_MS
     return {
         "Put": {

@@ -208,7 +208,10 @@ def _update(
 
 
 def by_last_seen(pk: str, now_s: int) -> Iterator[Issue]:
-    """A project's issues, the most recently seen first; the index lags by moments. Pattern I3."""
+    """A project's issues, the most recently seen first; the index lags by moments.
+
+    Access pattern I3.
+    """
     keys: list[Item] = []
     for found in query(
         TableName=settings().issues_table,
@@ -248,7 +251,10 @@ def list_releases(pk: str, now_s: int) -> list[Release]:
 
 
 def list_days(pk: str, first: str) -> dict[str, int]:
-    """The events of each day from `first` (`2026-11-22`) on; days without any are left out. I6."""
+    """The events of each day from `first` (`2026-11-22`) on; days without any are left out.
+
+    Access pattern I6.
+    """
     return {
         item["sk"].removeprefix("day#"): item["count"]
         for item in _under(pk, "day#")

@@ -80,7 +80,10 @@ def add_key(key: ApiKey) -> bool:
 
 
 def revoke_key(key_hash: str, at_ms: int) -> None:
-    """Mark a key revoked, for good; its record stays, so that it opens nothing again. P8."""
+    """Mark a key revoked, for good; its record stays, so that it opens nothing again.
+
+    Access pattern P8.
+    """
     clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=write_all({"pk": f"key#{key_hash}", "sk": "key"}),

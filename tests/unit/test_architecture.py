@@ -1,0 +1,123 @@
+"""The arrows: functions → usecases → models, protocol, grouping, store, outbound."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ERRATA = ROOT / "layers" / "common" / "errata"
+FUNCTIONS = ROOT / "functions"
+
+# What each part of errata may import of errata, beside itself.
+ARROWS = {
+    "errors": set[str](),
+    "config": set[str](),
+    "models": {"errors"},
+    "grouping": {"models"},
+    "protocol": {"models", "errors"},
+    "outbound": {"models", "errors", "config"},
+    "store": {"models", "errors", "config"},
+    "usecases": {*("models", "protocol", "grouping", "store", "outbound"), "errors", "config"},
+    "gateway": {"models", "errors"},
+    "cli": {"usecases", "models", "protocol", "store", "errors", "config"},
+}
+# Handlers translate: they may name everything below them, but not the operator's command.
+FROM_FUNCTIONS = set(ARROWS) - {"cli"}
+NO_IO = ("models", "protocol", "grouping")
+IO = {
+    *("asyncio", "boto3", "botocore", "ftplib", "http.client", "http.server", "httpx", "logging"),
+    *("multiprocessing", "pathlib", "requests", "shutil", "smtplib", "socket", "sqlite3", "ssl"),
+    *("subprocess", "tempfile", "threading", "urllib.request", "urllib3"),
+}
+OPERATORS_ALONE = {"boto3", "rich", "typer"}
+
+
+def files(folder: Path) -> list[Path]:
+    """Every module under a folder."""
+    found = sorted(folder.rglob("*.py"))
+    assert found
+    return found
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The dotted name of everything that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{file}: a relative import"
+            assert node.level == 0, f"{file}: a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def named(file: Path, forbidden: set[str]) -> set[str]:
+    """Which of these modules a module imports."""
+    return {
+        each
+        for name in imports(file)
+        for each in forbidden
+        if name == each or name.startswith(f"{each}.")
+    }
+
+
+def parts_of_errata(file: Path) -> set[str]:
+    """The parts of errata that a module imports."""
+    names = [name.split(".") for name in imports(file)]
+    return {name[1] for name in names if name[0] == "errata" and len(name) > 1}
+
+
+def part(file: Path) -> str:
+    """The part of errata that a module is in."""
+    return file.relative_to(ERRATA).parts[0].removesuffix(".py")
+
+
+def test_every_part_of_errata_has_its_arrows() -> None:
+    assert {part(file) for file in files(ERRATA)} - {"__init__"} <= set(ARROWS)
+
+
+@pytest.mark.parametrize("file", files(ERRATA), ids=lambda file: str(file.relative_to(ERRATA)))
+def test_arrows_point_one_way(file: Path) -> None:
+    here = part(file)
+    allowed = ARROWS.get(here, set()) | {here}
+    assert parts_of_errata(file) <= allowed
+    assert not named(file, {"functions", "tests", "dev", "bench"})
+
+
+@pytest.mark.parametrize("file", files(FUNCTIONS), ids=lambda file: file.parent.name)
+def test_functions_stand_on_errata_alone(file: Path) -> None:
+    assert parts_of_errata(file) <= FROM_FUNCTIONS
+    ours = {folder.name for folder in FUNCTIONS.iterdir() if folder.is_dir()}
+    others = {f"functions.{name}" for name in ours - {file.parent.name}}
+    assert not named(file, others | {"tests", "dev", "bench"})
+
+
+@pytest.mark.parametrize("name", NO_IO)
+def test_models_protocol_and_grouping_do_no_io(name: str) -> None:
+    for file in files(ERRATA / name):
+        assert not named(file, IO), file
+        calls = [
+            node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)
+        ]
+        called = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
+        assert not called & {"open", "print", "input"}, file
+
+
+def test_only_the_operator_s_command_needs_what_operators_have() -> None:
+    for file in [*files(ERRATA), *files(FUNCTIONS)]:
+        if not file.is_relative_to(ERRATA / "cli"):
+            assert not named(file, OPERATORS_ALONE), file
+
+
+def test_nothing_imports_the_command() -> None:
+    for file in [*files(ERRATA), *files(FUNCTIONS), *files(ROOT / "bench")]:
+        if not file.is_relative_to(ERRATA / "cli"):
+            assert not named(file, {"errata.cli"}), file
+
+
+def test_only_the_store_makes_clients() -> None:
+    for file in [*files(ERRATA), *files(FUNCTIONS)]:
+        if not file.is_relative_to(ERRATA / "cli"):
+            makes = named(file, {"botocore.session", "botocore.config"})
+            assert not makes or file == ERRATA / "store" / "clients.py", file

@@ -1,0 +1,106 @@
+"""From bytes to a JSON object: codings, broken data, and what is mended rather than refused."""
+
+import gzip
+import zlib
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errata.errors import BodyTooLarge, Invalid
+from errata.protocol.body import MAX_JSON_BYTES, decompress, parse_object
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+@given(st.binary(max_size=2_000))
+def test_what_was_packed_comes_out(body: bytes) -> None:
+    assert decompress(gzip.compress(body)) == body
+    assert decompress(zlib.compress(body), "deflate") == body
+    assert decompress(gzip.compress(body) + gzip.compress(body), "gzip") == 2 * body
+
+
+@given(st.dictionaries(st.text(), st.integers(), min_size=1))
+def test_json_passes_whatever_coding_is_claimed(value: dict[str, int]) -> None:
+    body = repr(value).encode("utf-8", "replace")
+    for coding in ("", "gzip", "deflate", "br", "deflate, gzip"):
+        assert decompress(body, coding) == body
+    assert decompress(raw_deflate(body), " Deflate ") == body
+
+
+@given(st.binary(max_size=400), st.sampled_from(["", "gzip", "deflate"]))
+def test_any_bytes_come_out_or_are_refused(body: bytes, coding: str) -> None:
+    for start in (b"", b"\x1f\x8b\x08", b"x\x9c"):
+        with suppress(Invalid):
+            assert len(decompress(start + body, coding)) <= MAX_JSON_BYTES
+
+
+@given(st.binary(min_size=1, max_size=300), st.data())
+def test_a_packed_body_that_is_cut_is_refused(body: bytes, data: st.DataObject) -> None:
+    packed = data.draw(st.sampled_from([gzip.compress(body), zlib.compress(body)]))
+    end = data.draw(st.integers(3, len(packed) - 1))
+    with pytest.raises(Invalid):
+        decompress(packed[:end])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zlib.compress])
+def test_the_limit_is_exact(pack: type[bytes]) -> None:
+    full = b" " * MAX_JSON_BYTES
+    assert decompress(pack(full)) == full
+    with pytest.raises(BodyTooLarge):
+        decompress(pack(full + b" "))
+
+
+def test_the_limit_holds_over_all_members_of_a_file() -> None:
+    half = gzip.compress(b" " * (MAX_JSON_BYTES // 2))
+    assert len(decompress(half + half)) == MAX_JSON_BYTES
+    with pytest.raises(BodyTooLarge):
+        decompress(half + half + gzip.compress(b" "))
+
+
+def test_a_hundred_members_are_enough_for_anybody() -> None:
+    member = gzip.compress(b"{}")
+    assert decompress(member * 100) == b"{}" * 100
+    with pytest.raises(Invalid):
+        decompress(member * 101)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (rb'{"a":"\ud83d"}', "\ufffd"),
+        (rb'{"a":"\ude00"}', "\ufffd"),
+        (rb'{"a":"x\uD83Dy\uDE00z"}', "x\ufffdy\ufffdz"),
+        (rb'{"a":"\ude00\ud83d"}', "\ufffd\ufffd"),
+        (rb'{"a":"\ud83d\ud83d\ude00"}', "\ufffd\U0001f600"),
+        (rb'{"a":"\ud83d\ude00"}', "\U0001f600"),
+        (rb'{"a":"\\ud83d"}', "\\ud83d"),
+        (rb'{"a":"\\\ud83d"}', "\\\ufffd"),
+        (rb'{"a":"\u0000"}', "\x00"),
+        (b'\xef\xbb\xbf{"a":"b"}', "b"),
+    ],
+)
+def test_half_a_character_becomes_a_replacement_character(body: bytes, text: str) -> None:
+    assert parse_object(body) == {"a": text}
+
+
+def test_the_last_of_a_repeated_key_counts() -> None:
+    assert parse_object(b'{"a":1,"b":2,"a":3}') == {"a": 3, "b": 2}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b" ", b"{", b"{}{}", b"{}x", b"[]", b"1", b'"a"', b"null", b"\xff", b"{'a':1}"),
+        *(b'{"a":NaN}', b'{"a":-Infinity}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\x01"}', b"\x00"),
+        *(b'{"a":"\xff"}', rb'{"a":"\x"}', b'{"a":01}', b"[" * 500, '{"a":1}'.encode("utf-16")),
+    ],
+)
+def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse_object(body)
+    assert set(refused.value.errors) == {"body"}

@@ -1,0 +1,44 @@
+"""Grouping v1 is frozen: a fingerprint that changes splits every open issue."""
+
+from typing import Any
+
+import pytest
+
+from errata.grouping.v1 import fingerprint
+
+FROZEN: list[tuple[dict[str, Any], str]] = [
+    ({"message": "boom"}, "b9a09b6d133a2829b3e1f5c695e1b0e1"),
+    ({"exception_class": "ValueError"}, "2e130ba168564aaad35bf0bebd13b1c8"),
+    (
+        {"message": "boom", "exception_class": "ValueError", "file": "app/cart.py", "line": 42},
+        "1bcae78bc6457f387be0d375b3f91dae",
+    ),
+    ({"message": "", "file": "", "line": 0}, "c8eb8ea45d6ffa332ea84f4d2c5301ea"),
+    ({"message": "größer 日本 🔥", "line": -1}, "29dcce1d400bc79551e5db1f82cc7a1f"),
+    ({"message": 'a\nb"\\\x00'}, "9a2310118fb29c9945e4c4f7f863a088"),
+    ({"message": "x" * 10_000}, "0da18987d07fbf257fb727b8279057da"),
+]
+
+
+@pytest.mark.parametrize(("event", "expected"), FROZEN)
+def test_a_fingerprint_is_what_it_always_was(event: dict[str, Any], expected: str) -> None:
+    assert fingerprint(event) == expected
+
+
+def test_nothing_else_counts() -> None:
+    rest = {"level": "info", "stack_trace": "s", "url": "u", "release": "r", "user": {"id": 1}}
+    assert fingerprint({"message": "m", **rest}) == fingerprint({"message": "m"})
+
+
+def test_the_four_fields_are_kept_apart() -> None:
+    events: list[dict[str, Any]] = [
+        {"message": "ab", "exception_class": "c"},
+        {"message": "a", "exception_class": "bc"},
+        {"message": "abc"},
+        {"exception_class": "abc"},
+        {"message": "abc", "file": ""},
+        {"message": "abc", "line": 0},
+        {"message": "abc", "file": "1"},
+        {"message": "abc", "line": 1},
+    ]
+    assert len({fingerprint(event) for event in events}) == len(events)

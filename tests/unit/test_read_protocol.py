@@ -1,0 +1,87 @@
+"""The query of the read API, and its events."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errata.errors import Invalid
+from errata.models.ids import new_event_id
+from errata.protocol.api_key import presented
+from errata.protocol.ingest import FIELDS
+from errata.protocol.read import Filters, iso, parse, to_cursor, to_event
+
+
+def test_an_empty_query_is_the_newest_fifty() -> None:
+    assert parse({}) == Filters(limit=50)
+
+
+@given(st.integers(0, 2**48 - 1))
+def test_a_cursor_leads_back_to_its_event(at_ms: int) -> None:
+    event_id = new_event_id(at_ms)
+    assert parse({"cursor": to_cursor(event_id)}).before == event_id
+
+
+usual_times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=st.timezones())
+
+
+@given(usual_times)
+def test_a_time_is_read_to_the_millisecond(moment: datetime) -> None:
+    assert parse({"since": moment.isoformat()}).since == round(moment.timestamp() * 1000)
+
+
+@given(st.dictionaries(st.sampled_from((*Filters.__slots__, "cursor")), st.text(max_size=20)))
+def test_a_query_is_understood_or_its_bad_parts_are_named(query: dict[str, str]) -> None:
+    try:
+        parse(query)
+    except Invalid as invalid:
+        named = set(invalid.errors)
+    else:
+        named = set()
+    assert named <= set(query)
+
+
+def test_times_are_written_in_utc() -> None:
+    assert iso(1_795_341_600_007) == "2026-11-22T10:00:00.007Z"
+
+
+def test_an_event_shows_every_field_of_the_contract_and_null_for_what_was_not_sent() -> None:
+    event_id = new_event_id(1_795_341_600_000)
+    event = to_event("12", event_id, "i", {"message": "m", "level": "error", "fingerprint": "f"})
+    given_values = {
+        "id": event_id,
+        "project_id": "12",
+        "issue_id": "i",
+        "received_at": "2026-11-22T10:00:00.000Z",
+        "timestamp": "2026-11-22T10:00:00.000Z",
+        "message": "m",
+        "level": "error",
+        "fingerprint": "f",
+        "grouping": "client",
+        "trimmed": [],
+    }
+    assert {name: value for name, value in event.items() if value is not None} == given_values
+    assert set(FIELDS) <= set(event)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "query", "key"),
+    [
+        ("GET", {"x-api-key": " a "}, {"api_key": "q"}, "a"),
+        ("GET", {"x-api-key": ""}, {"api_key": "q"}, ""),
+        ("GET", {"authorization": "Bearer b"}, {"api_key": "q"}, "b"),
+        ("GET", {"authorization": "BEARER  b "}, {}, "b"),
+        ("GET", {"authorization": "Bearer"}, {"api_key": "q"}, ""),
+        ("GET", {"authorization": "Bearerb"}, {"api_key": "q"}, "q"),
+        ("GET", {"authorization": "Basic b"}, {"api_key": "q"}, "q"),
+        ("GET", {}, {"api_key": ""}, ""),
+        ("GET", {}, {}, None),
+        ("POST", {}, {"api_key": "q"}, None),
+        ("POST", {"x-api-key": "a", "authorization": "Bearer b"}, {}, "a"),
+    ],
+)
+def test_the_first_place_that_holds_a_key_wins(
+    method: str, headers: dict[str, str], query: dict[str, str], key: str | None
+) -> None:
+    assert presented(method, headers, query) == key
