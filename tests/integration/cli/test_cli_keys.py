@@ -2,9 +2,10 @@
 
 import pytest
 
+from errata.usecases import access
 from errata.usecases.access import hash_key
 from tests.support import clients
-from tests.support.account import Project, forget
+from tests.support.account import Project
 from tests.support.cli import done, failed, run
 
 pytestmark = pytest.mark.usefixtures("deployed")
@@ -55,7 +56,7 @@ def test_a_revoked_key_opens_nothing(project: Project) -> None:
     made = done("keys", "create", project.id, "--json").json
     revoked = done("keys", "revoke", project.id, made["id"], "--json").json
     assert (revoked["id"], revoked["revoked_at"] is None) == (made["id"], False)
-    forget()
+    access.forget()
     assert clients.ingest(Project(project.id, made["api_key"])).status == 401
     assert clients.ingest(project).status == 202
 

@@ -12,7 +12,7 @@ from errata.store.gateway_keys import Gateway
 from errata.usecases import access, metering, projects
 from errata.usecases.access import hash_key
 from tests.support import calls
-from tests.support.account import Clock, Project, forget
+from tests.support.account import Clock, Project
 from tests.support.cli import STACK, Deployed, aws, done, refusing, run
 from tests.support.gateway import handler
 
@@ -45,7 +45,7 @@ def gateway_keys() -> dict[str, Metered]:
 
 def used(key: str) -> str:
     """The gateway key that the meter names for a project's key."""
-    forget()
+    access.forget()
     answer = handler("meter")(
         {"httpMethod": "POST", "headers": {"x-api-key": key}, "methodArn": "arn"}, None
     )
@@ -143,6 +143,16 @@ def test_what_is_left_over_goes_with_the_next_change(shop: Project, clock: Clock
     assert set(gateway_keys()) == {used(shop.key), used(other)}
 
 
+def test_one_new_rate_after_another_leaves_little_over(shop: Project, clock: Clock) -> None:
+    for rate in ("600", "60", "600", "60"):
+        before = used(shop.key)
+        done("projects", "set", shop.id, "--rate-limit", rate)
+        # Meters may still name the one before; those before that are gone.
+        assert before in gateway_keys()
+        assert len(gateway_keys()) == 2
+        clock.advance(LATER_S)
+
+
 def test_nobody_else_s_gateway_keys_are_swept(shop: Project, clock: Clock) -> None:
     gateway = aws("apigateway")
     names = [f"{STACK}-project-{shop.id}", f"{STACK}-project-{shop.id}-project-9-0123456789ab"]
@@ -221,7 +231,7 @@ def test_a_key_is_revoked_without_the_gateway(shop: Project, clock: Clock) -> No
         ran = run("keys", "revoke", shop.id, key_id)
     assert (ran.code, ran.out) == (0, f"Revoked key {key_id} (first key) of project 1.\n")
     assert ran.err.startswith("warning: The key is revoked, but its API Gateway key is still")
-    forget()
+    access.forget()
     assert access.find(shop.key, now_ms()).revoked
     clock.advance(LATER_S)
     other = done("keys", "create", shop.id, "--json").json["api_key"]

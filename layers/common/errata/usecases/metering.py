@@ -42,7 +42,7 @@ def create_project(gateway: Gateway, name: str) -> tuple[Project, str, Unmetered
     if created is None:  # a random key that exists already
         raise Unavailable
     project, key = created
-    return project, key, _meter(gateway, project, [projects.first_key(project, key)])
+    return project, key, _meter(gateway, project, [projects.first_key(project, key)], [])
 
 
 def create_key(gateway: Gateway, project_id: str, label: str) -> tuple[ApiKey, str, Unmetered]:
@@ -53,7 +53,8 @@ def create_key(gateway: Gateway, project_id: str, label: str) -> tuple[ApiKey, s
         NotFound: there is no such project.
     """
     record, key = projects.create_key(project_id, label)
-    return record, key, _meter(gateway, projects.find(project_id), [record])
+    known = store.list_keys(project_id)
+    return record, key, _meter(gateway, projects.find(project_id), [record], known)
 
 
 def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
@@ -88,13 +89,14 @@ def change_project(
     """
     projects.check(rate_limit, retention_days)
     before = projects.find(project_id)
-    keys = [key for key in store.list_keys(project_id) if key.revoked_at is None]
+    known = store.list_keys(project_id)
+    keys = [key for key in known if key.revoked_at is None]
     if rate_limit not in (None, before.rate_limit):
         keys = [_count_in_handlers(key) for key in keys]
     project = projects.change(project_id, rate_limit, retention_days)
     if rate_limit is None:
         return project, None
-    return project, _meter(gateway, project, [key for key in keys if not key.usage_key])
+    return project, _meter(gateway, project, [key for key in keys if not key.usage_key], known)
 
 
 def _count_in_handlers(key: ApiKey) -> ApiKey:
@@ -105,11 +107,13 @@ def _count_in_handlers(key: ApiKey) -> ApiKey:
     return counted
 
 
-def _meter(gateway: Gateway, project: Project, keys: list[ApiKey]) -> Unmetered:
-    """Give each key a gateway key; why not, if not."""
+def _meter(
+    gateway: Gateway, project: Project, keys: list[ApiKey], known: list[ApiKey]
+) -> Unmetered:
+    """Give each key a gateway key; why not, if not. `known` are the project's keys as they were."""
     prefix = f"{gateway.stack}-project-{project.id}-"
     try:
-        _sweep(project, prefix)
+        _sweep(known, prefix)
         plan = gateway_keys.plan_of(gateway, project.rate_limit)
         for key in keys:
             usage_key, usage_key_id = gateway_keys.create(prefix + key.id, plan)
@@ -121,12 +125,11 @@ def _meter(gateway: Gateway, project: Project, keys: list[ApiKey]) -> Unmetered:
     return None
 
 
-def _sweep(project: Project, prefix: str) -> None:
+def _sweep(known: list[ApiKey], prefix: str) -> None:
     """Delete the project's gateway keys that no record names and no meter remembers."""
-    keys = store.list_keys(project.id)
-    if any(key.usage_key_id and not key.usage_key for key in keys):
-        return  # a change is under way, or was moments ago
-    named = {key.usage_key_id for key in keys}
+    if any(key.usage_key_id and not key.usage_key for key in known):
+        return  # another change is under way, or was moments ago
+    named = {key.usage_key_id for key in known}
     ours = re.compile(re.escape(prefix) + "[0-9a-f]{12}")
     for found in gateway_keys.named(prefix):
         old = found.created_at < now_ms() - SETTLING_MS
