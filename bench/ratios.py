@@ -34,7 +34,7 @@ def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
     yield _ratio("CPU of a warm ingest ÷ bare put_item", ingest, put_item, warm, 1.30)
     yield _ratio("CPU of digest per event ÷ bare put_item", digest, put_item, warm, 0.15)
 
-    # What the interpreter takes to start and end is in both, and belongs to neither.
+    # What the interpreter takes to start is in both, and belongs to neither.
     nothing = median(initialise_nothing() for _ in range(rounds))
 
     def boto3() -> float:
