@@ -14,6 +14,7 @@ from errata.store.events import last_legacy_id
 from tests.support import account, fuzz, stream
 from tests.support.account import Project
 from tests.support.clients import BOOM, capture, errors, events, ingest
+from tests.support.fresh import forget
 from tests.support.gateway import Response, call
 
 
@@ -85,7 +86,7 @@ def test_any_value_may_be_a_key_and_opens_nothing(busy: Project, key: str, beare
     with nothing_stored():
         body = f'{{"message":"boom","api_key":{key}}}'.encode()
         for headers in ({}, {"X-Api-Key": bearer}, {"Authorization": f"Bearer {bearer}"}):
-            account.forget()
+            forget()
             answer = call(
                 "POST", "/api/ingest", body, headers, ip=str(hash((key, bearer, *headers)))
             )

@@ -12,6 +12,7 @@ from errata.usecases import projects
 from tests.support import account
 from tests.support.account import Clock, Project, new_project
 from tests.support.clients import BOOM, events, ingest, read
+from tests.support.fresh import forget
 from tests.support.gateway import Response, call
 
 
@@ -55,10 +56,10 @@ def test_a_process_that_is_new_knows_the_limit_too(clock: Clock) -> None:
     project = new_project(rate_limit=6)
     for _ in range(6):
         ingest(project)
-        account.forget()
+        forget()
     assert_limited(ingest(project), 10)
     clock.advance(10)
-    account.forget()
+    forget()
     assert ingest(project).status == 202
 
 

@@ -5,9 +5,10 @@ import pytest
 from errata.config import settings
 from errata.errors import NotFound
 from errata.usecases import issues, projects
-from tests.support import account, stream
+from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.clients import capture, errors, events, ingest, php, read
+from tests.support.fresh import forget
 
 
 def digest_all() -> None:
@@ -17,7 +18,7 @@ def digest_all() -> None:
 def set_retention(project: Project, days: int | None) -> None:
     """Change a project's retention; acts within 30 seconds, here at once."""
     projects.change(project.id, None, "default" if days is None else days)
-    account.forget()
+    forget()
 
 
 def shown(project: Project) -> dict[str, int]:

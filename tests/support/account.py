@@ -19,9 +19,9 @@ from moto import mock_aws
 from errata.config import settings
 from errata.store import clients
 from errata.store import projects as projects_store
-from errata.usecases import access, legacy, projects, rate_limit
+from errata.usecases import projects
 from tests.support import calls, template
-from tests.support.fresh import TABLES
+from tests.support.fresh import TABLES, forget
 
 EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
 EMULATORS = ["moto", "local"] if EMULATOR_URL else ["moto"]
@@ -44,6 +44,11 @@ def account(emulator: str) -> Iterator[None]:
         for setting, name in TABLES.items():
             patch.setenv(setting, name + suffix)
         patch.setenv("DIGEST_DEAD_LETTER_URL", dead)
+        notices = clients.sqs().create_queue(QueueName="WebhookQueue" + suffix)["QueueUrl"]
+        patch.setenv("WEBHOOK_QUEUE_URL", notices)
+        patch.setenv("WEBHOOK_SECRETS", "/errata/webhooks")
+        patch.setenv("WEBHOOKS_TO_LOOPBACK", "on")
+        patch.setenv("DASHBOARD_URL", "https://errors.example.com/dashboard")
         patch.setenv("UNMETERED_KEY", "unmetered-gateway-key")
         settings.cache_clear()
         with calls.watched(_valid):
@@ -52,6 +57,7 @@ def account(emulator: str) -> Iterator[None]:
             for name in TABLES.values():
                 clients.dynamodb().delete_table(TableName=name + suffix)
             clients.sqs().delete_queue(QueueUrl=dead)
+            clients.sqs().delete_queue(QueueUrl=notices)
     forget()
 
 
@@ -66,14 +72,6 @@ def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
         clients.forget()
         yield f"-{uuid.uuid4().hex[:8]}"
         clients.forget()
-
-
-def forget() -> None:
-    """As a new execution environment, but for the clients, which take long to make."""
-    settings.cache_clear()
-    access.forget()
-    rate_limit.forget()
-    legacy.forget()
 
 
 def _valid(call: calls.Call) -> Any:

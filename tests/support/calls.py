@@ -1,6 +1,7 @@
 """Between Errata and AWS: watch every call, and fail or kill it at a chosen moment."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,16 +57,38 @@ def recorded() -> Iterator[list[Call]]:
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Make each call atomic among threads, as DynamoDB's are; moto's transactions are not."""
-    lock = threading.Lock()
+def atomic() -> Iterator[None]:
+    """Among threads, make each call atomic and let transactions collide, as DynamoDB does.
+
+    moto's transactions are not atomic, and none of them ever meets another on its way.
+    """
+    state, backend = threading.Lock(), threading.Lock()
+    under_way: set[str] = set()
 
     def watch(call: Call) -> Any:
-        with lock:
-            return call.send()
+        keys = set(_keys(call))
+        with state:
+            if keys & under_way:
+                raise conflicting(call)
+            under_way.update(keys)
+        try:
+            time.sleep(0)  # lets another thread try meanwhile
+            with backend:
+                return call.send()
+        finally:
+            with state:
+                under_way.difference_update(keys)
 
     with watched(watch):
         yield
+
+
+def _keys(call: Call) -> Iterator[str]:
+    """The rows that a transaction writes or checks."""
+    for action in call.parameters.get("TransactItems", []):
+        (details,) = action.values()
+        row = details.get("Key") or details["Item"]
+        yield f"{details['TableName']} {row['pk']} {row.get('sk')}"
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from errata.config import settings
 from errata.store import clients
-from errata.usecases import access, legacy, rate_limit
+from errata.usecases import access, legacy, notify, rate_limit
 
 # Setting → the table's logical id in the template.
 TABLES = {
@@ -10,13 +10,20 @@ TABLES = {
     "ISSUES_TABLE": "IssuesTable",
     "PROJECTS_TABLE": "ProjectsTable",
     "IDEMPOTENCY_TABLE": "IdempotencyTable",
+    "DELIVERIES_TABLE": "DeliveriesTable",
 }
+
+
+def forget() -> None:
+    """As a new execution environment, but for the clients, which take long to make."""
+    settings.cache_clear()
+    access.forget()
+    rate_limit.forget()
+    legacy.forget()
+    notify.forget()
 
 
 def forget_everything() -> None:
     """As a new execution environment: no settings, no clients, nothing cached."""
-    settings.cache_clear()
+    forget()
     clients.forget()
-    access.forget()
-    rate_limit.forget()
-    legacy.forget()

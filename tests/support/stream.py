@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from errata.config import settings
 from errata.models.ids import new_event_id
 from errata.models.project import Access
@@ -77,7 +79,10 @@ def pump(batch: list[dict[str, Any]], rounds: int = 50) -> None:
     for _ in range(rounds):
         if not batch:
             return
-        failed = deliver(batch)
+        try:
+            failed = deliver(batch)
+        except ClientError:
+            continue  # the function failed: all of it again
         sequences = [each["dynamodb"]["SequenceNumber"] for each in batch]
         batch = batch[min(map(sequences.index, failed)) :] if failed else []
     raise AssertionError(f"{len(batch)} records are left after {rounds} deliveries")

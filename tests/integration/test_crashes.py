@@ -1,0 +1,202 @@
+"""A function is cut off between its calls to AWS, and whoever comes again finds things whole."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.support import account, stream
+from tests.support.account import Clock, Project, new_project
+from tests.support.calls import Call, Killed, fault, killed, throttled, watched
+from tests.support.clients import BOOM, capture, errors, events, ingest, php
+from tests.support.fresh import forget
+from tests.support.gateway import Response, handler
+
+WHEN = pytest.mark.parametrize("after", [False, True], ids=["before a call", "after its effect"])
+
+
+def cut_everywhere(do: Callable[[], object], after: bool) -> Iterator[int]:
+    """Cut `do` off at its first call, its second, and so on; yields after each cut."""
+    for number in count(1):
+        forget()
+        with fault(number, killed, after=after) as outcome:
+            try:
+                do()
+            except Killed:
+                forget()
+        if not outcome.struck:
+            assert number > 1
+            return
+        yield number
+
+
+def clean_up(project: Project) -> None:
+    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
+    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+
+
+@WHEN
+def test_an_ingest_leaves_nothing_or_both_the_record_and_the_event(
+    project: Project, after: bool
+) -> None:
+    keys: list[str] = []
+
+    def post() -> Response:
+        return ingest(project, BOOM, idempotency_key=keys[-1])
+
+    keys.append("key 0")
+    for number in cut_everywhere(post, after):
+        stored = account.rows()
+        assert len(stored["EVENTS_TABLE"]) == len(stored["IDEMPOTENCY_TABLE"])
+        before = {event["id"] for event in events(project)}
+        again = post()
+        assert again.status == 202
+        replayed = "Idempotency-Replayed" in again.headers
+        assert replayed == (again.json["id"] in before)
+        assert post().text == again.text
+        assert len(events(project)) == len(keys)
+        keys.append(f"key {number}")
+
+
+@WHEN
+def test_an_ingest_without_a_key_leaves_nothing_or_a_whole_event(
+    project: Project, after: bool
+) -> None:
+    for _ in cut_everywhere(lambda: ingest(project), after):
+        assert [event["message"] for event in events(project)] in ([], ["boom"])
+        for event in account.rows()["EVENTS_TABLE"]:
+            assert event["payload"]["B"]
+        if events(project):
+            break
+
+
+@WHEN
+def test_a_legacy_error_takes_a_number_with_itself_or_not_at_all(
+    busy: Project, after: bool
+) -> None:
+    for _ in cut_everywhere(lambda: capture(busy), after):
+        numbers = [error["id"] for error in errors(busy)]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(events(busy)) == len(numbers)
+        assert capture(busy).json["id"] == len(numbers) + 1
+
+
+@WHEN
+def test_a_key_that_brings_its_project_works_however_often_it_was_cut_off(after: bool) -> None:
+    new: list[Project] = [Project("", "key 0")]
+    for number in cut_everywhere(lambda: capture(new[-1]), after):
+        answer = capture(new[-1])
+        assert answer.status == 200
+        assert [error["id"] for error in errors(new[-1])] == list(range(1, answer.json["id"] + 1))
+        new.append(Project("", f"key {number}"))
+    projects = [row for row in account.rows()["PROJECTS_TABLE"] if row["sk"]["S"] == "project"]
+    assert len(projects) == len(new)
+
+
+@WHEN
+def test_a_clear_hides_everything_or_nothing(busy: Project, after: bool) -> None:
+    def clear() -> Response:
+        return php(action="clear", hash=busy.key)
+
+    def fill() -> None:
+        for _ in range(2):
+            capture(busy)
+            ingest(busy)
+
+    fill()
+    for _ in cut_everywhere(clear, after):
+        seen = (len(errors(busy)), len(events(busy)))
+        assert seen in ((0, 0), (2, 4))
+        answer = clear()
+        assert answer.json == {"ok": True, "deleted": seen[0]}
+        assert (errors(busy), events(busy)) == ([], [])
+        fill()
+
+
+@WHEN
+def test_a_cleanup_that_is_cut_off_is_finished_by_the_next(
+    busy: Project, clock: Clock, after: bool
+) -> None:
+    other = new_project()
+    capture(other)
+    for number in count(1):
+        for _ in range(3):
+            capture(busy)
+            ingest(busy)
+        stream.pump([r for r in stream.records() if r["dynamodb"]["Keys"]["pk"]["S"] == busy.id])
+        php(action="clear", hash=busy.key)
+        clock.advance(1)
+        kept = {ingest(busy).json["id"]}
+        with fault(number, killed, after=after) as outcome:
+            try:
+                clean_up(busy)
+            except Killed:
+                forget()
+        clean_up(busy)
+        assert {event["id"] for event in events(busy)} == kept
+        assert {row["sk"]["S"] for row in stream.stored_events()} >= kept
+        assert len(stream.stored_events()) == len(kept) + 1
+        assert not [
+            row for row in account.rows()["ISSUES_TABLE"] if row["pk"]["S"] == f"{busy.id}#0"
+        ]
+        assert len(errors(other)) == 1
+        if not outcome.struck:
+            break
+
+
+# ------------------------------------------------------------------ the order of things
+
+
+def test_a_worker_that_deletes_at_once_does_not_make_a_clear_count_less(busy: Project) -> None:
+    for _ in range(3):
+        capture(busy)
+
+    def worker(call: Call) -> Any:
+        answer = call.send()
+        if call.operation == "TransactWriteItems" and "legacy_through" in str(call.parameters):
+            clean_up(busy)
+        return answer
+
+    with watched(worker):
+        assert php(action="clear", hash=busy.key).json == {"ok": True, "deleted": 3}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        lambda project: ingest(project),
+        lambda project: ingest(project, BOOM, idempotency_key="k"),
+        lambda project: ingest(project, {"level": 5}, idempotency_key="k"),
+    ],
+    ids=["ingest", "ingest once", "ingest once, bad"],
+)
+def test_a_busy_store_is_told_at_whatever_call_it_is_busy(
+    project: Project, request_: Callable[[Project], Response]
+) -> None:
+    for number in count(1):
+        forget()
+        with fault(number, throttled) as outcome:
+            answer = request_(project)
+        if not outcome.struck:
+            break
+        assert (answer.status, set(answer.json)) == (503, {"message"})
+        assert answer.headers["Retry-After"] == "1"
+        assert account.rows()["EVENTS_TABLE"] == []
+    assert number > 2
+
+
+@pytest.mark.parametrize("action", ["submit", "generate", "errors", "clear"])
+def test_a_busy_store_is_told_by_api_php_too(busy: Project, action: str) -> None:
+    for number in count(1):
+        forget()
+        before = account.rows()
+        with fault(number, throttled) as outcome:
+            query = {"action": action, "hash": busy.key}
+            answer = capture(busy) if action == "submit" else php(**query)
+        if not outcome.struck:
+            break
+        assert (answer.status, answer.json["ok"]) == (503, False)
+        assert answer.headers["Retry-After"] == "1"
+        assert account.rows()["EVENTS_TABLE"] == before["EVENTS_TABLE"]
+    assert number > 1

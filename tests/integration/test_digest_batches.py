@@ -1,0 +1,180 @@
+"""Digest counts each event once, however the stream cuts, repeats and mixes its batches."""
+
+import random
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errata.store import issues
+from tests.support import fuzz, stream, tally
+from tests.support.calls import recorded
+
+type Item = dict[str, Any]
+
+START_MS = 1_795_341_600_000
+_projects = count(100)
+
+
+def fresh() -> str:
+    """A project that nobody has used; digest needs no more of one than its number."""
+    return str(next(_projects))
+
+
+def traffic(project_id: str, size: int, seed: int = 1) -> list[Item]:
+    """Events of a few issues, releases, environments and users, seconds apart."""
+    chance = random.Random(seed)
+    return [
+        stream.event(
+            project_id,
+            START_MS + 1_000 * n,
+            message=f"m{n}",
+            fingerprint=f"f{chance.randrange(4)}",
+            level=chance.choice(["error", "info"]),
+            **{
+                name: f"{name}-{chance.randrange(3)}"
+                for name in ("release", "environment")
+                if chance.random() < 0.8
+            },
+            context={"user": {"id": chance.randrange(5)}},
+        )
+        for n in range(size)
+    ]
+
+
+def test_a_batch_of_several_issues_is_one_read_and_one_transaction() -> None:
+    items = traffic(fresh(), 20)
+    with recorded() as seen:
+        assert stream.deliver(stream.numbered(items)) == []
+    tally.assert_exact(items)
+    about_issues = [call for call in seen if "IssuesTable" in str(call.parameters)]
+    assert [call.operation for call in about_issues] == ["BatchGetItem", "TransactWriteItems"]
+
+
+def test_a_batch_that_comes_again_whole_changes_nothing() -> None:
+    items = traffic(fresh(), 12)
+    batch = stream.numbered(items)
+    for _ in range(3):
+        assert stream.deliver(batch) == []
+        tally.assert_exact(items)
+
+
+@pytest.mark.parametrize("at", range(11))
+def test_a_batch_that_comes_again_from_any_point_on_changes_nothing(at: int) -> None:
+    items = traffic(fresh(), 10)
+    batch = stream.numbered(items)
+    stream.pump(batch[:at])
+    stream.pump(batch)
+    stream.pump(batch[at:])
+    tally.assert_exact(items)
+
+
+def bisected(batch: list[Item]) -> Iterator[list[Item]]:
+    """How Lambda halves a batch that fails, down to single records."""
+    if len(batch) > 1:
+        half = len(batch) // 2
+        yield from bisected(batch[:half])
+        yield from bisected(batch[half:])
+    yield batch
+
+
+def test_a_batch_that_is_bisected_is_counted_once() -> None:
+    items = traffic(fresh(), 9)
+    for piece in bisected(stream.numbered(items)):
+        stream.pump(piece)
+    tally.assert_exact(items)
+
+
+@fuzz.bounded(12)
+@given(st.integers(0, 10**6), st.lists(st.tuples(st.integers(0, 8), st.integers(1, 8)), max_size=5))
+def test_any_overlapping_pieces_in_the_order_of_the_stream_are_counted_once(
+    seed: int, pieces: list[tuple[int, int]]
+) -> None:
+    projects = [fresh(), fresh()]
+    items = [item for project_id in projects for item in traffic(project_id, 10, seed)]
+    items.sort(key=lambda item: item["sk"]["S"])
+    batch = stream.numbered(items, first=(1, 95, 10**20)[seed % 3])
+    done = 0
+    for back, ahead in pieces:
+        start, done = max(done - back, 0), min(done + ahead, len(batch))
+        stream.pump(batch[start:done])
+    stream.pump(batch[max(done - 2, 0) :])
+    tally.assert_exact(items)
+    for project_id in projects:
+        # moto copies the whole table with each transaction.
+        issues.delete_generation(issues.partition(project_id, 0))
+
+
+def test_events_whose_ids_are_out_of_order_are_counted_once() -> None:
+    items = traffic(fresh(), 15)
+    random.Random(3).shuffle(items)
+    batch = stream.numbered(items)
+    for start in (0, 5, 9):
+        stream.pump(batch[start : start + 6])
+    tally.assert_exact(items)
+
+
+# ------------------------------------------------------------------ more than a transaction takes
+
+
+def test_sixty_new_issues_in_a_batch_are_counted_once() -> None:
+    project_id = fresh()
+    items = [
+        stream.event(project_id, START_MS + n, message=f"m{n}", fingerprint=f"f{n}", release="1")
+        for n in range(60)
+    ]
+    batch = stream.numbered(items)
+    with recorded() as seen:
+        stream.pump(batch)
+    sizes = [len(c.parameters["TransactItems"]) for c in seen if c.operation[:3] == "Tra"]
+    assert len(sizes) > 1
+    assert max(sizes) <= 100
+    tally.assert_exact(items)
+    stream.pump(batch)
+    tally.assert_exact(items)
+
+
+@pytest.mark.parametrize("releases", [30, 31, 61])
+def test_an_issue_seen_in_many_releases_at_once_is_counted_once(releases: int) -> None:
+    project_id = fresh()
+    items = [
+        stream.event(project_id, START_MS + n, fingerprint="f", release=f"r{n}")
+        for n in range(releases)
+    ]
+    stream.pump(stream.numbered(items))
+    found, wanted = tally.counted(project_id), tally.expected(items)
+    # An issue itself names the thirty releases that matter most.
+    (names,) = [issue.pop("releases") for issue in found["issues"].values()]
+    (all_names,) = [issue.pop("releases") for issue in wanted["issues"].values()]
+    assert len(names) == min(releases, 30)
+    assert names.items() <= all_names.items()
+    assert found == wanted
+    assert len(found["releases"]) == releases
+
+
+def test_many_issues_in_many_releases_are_counted_once() -> None:
+    project_id = fresh()
+    items = [
+        stream.event(project_id, START_MS + n, fingerprint=f"f{n % 7}", release=f"r{n % 20}")
+        for n in range(100)
+    ]
+    stream.pump(stream.numbered(items))
+    tally.assert_exact(items)
+
+
+def test_days_are_counted_by_utc_and_an_issue_knows_its_last_thirty() -> None:
+    project_id = fresh()
+    midnight = START_MS // 86_400_000 * 86_400_000
+    items = [
+        stream.event(project_id, midnight + day * 86_400_000 - offset, fingerprint="f")
+        for day in range(35)
+        for offset in (1, 0)
+    ]
+    stream.pump(stream.numbered(items))
+    (issue,) = tally.counted(project_id)["issues"].values()
+    last = (midnight // 86_400_000) + 34
+    assert sorted(issue["days"]) == [str(day) for day in range(last - 29, last + 1)]
+    assert sum(tally.counted(project_id)["days"].values()) == issue["count"] == 70

@@ -1,0 +1,238 @@
+"""Digest is cut off or hindered at every call to AWS, and still counts each event exactly once."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support import account, stream, tally
+from tests.support.account import Clock
+from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
+from tests.support.fresh import forget
+
+type Item = dict[str, Any]
+
+START_MS = 1_795_341_600_000
+_projects = count(100)
+
+
+def fresh() -> str:
+    """A project that nobody has used."""
+    return str(next(_projects))
+
+
+def traffic(*project_ids: str) -> list[Item]:
+    """Events of three issues in two releases for each project, mixed."""
+    return [
+        stream.event(
+            project_id,
+            START_MS + n,
+            fingerprint=f"f{n % 3}",
+            release=f"r{n % 2}",
+            environment="prod",
+            context={"user": {"id": n % 4}},
+        )
+        for n in range(6)
+        for project_id in project_ids
+    ]
+
+
+def two_transactions(project_id: str) -> list[Item]:
+    """An issue in more releases than one transaction takes, and another issue."""
+    releases = [f"r{n}" for n in range(32)]
+    items = [
+        stream.event(project_id, START_MS + n, fingerprint="f", release=release)
+        for n, release in enumerate(releases)
+    ]
+    return [*items, stream.event(project_id, START_MS + 99, fingerprint="g", release="r0")]
+
+
+def counts(project_id: str) -> tally.Counts:
+    """What is counted, but for the names that an issue of many releases forgets."""
+    found = tally.counted(project_id)
+    for issue in found["issues"].values():
+        del issue["releases"]
+    return found
+
+
+def assert_exact(items: list[Item]) -> None:
+    project_id = items[0]["pk"]["S"]
+    wanted = tally.expected(items)
+    for issue in wanted["issues"].values():
+        del issue["releases"]
+    assert counts(project_id) == wanted
+
+
+# ------------------------------------------------------------------ the process ends
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call took effect"])
+def test_cut_off_anywhere_a_batch_that_comes_again_is_counted_once(after: bool) -> None:
+    cuts = 0
+    for number in count(1):
+        items = traffic(one := fresh(), other := fresh())
+        batch = stream.numbered(items)
+        with fault(number, killed, after=after) as outcome:
+            try:
+                stream.deliver(batch)
+            except Killed:
+                cuts += 1
+        forget()
+        stream.pump(batch)
+        for project_id in (one, other):
+            assert_exact([item for item in items if item["pk"]["S"] == project_id])
+        if not outcome.struck:
+            break
+    # The boundaries, and for each project the rows and the transaction.
+    assert cuts >= 5
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call took effect"])
+def test_cut_off_between_the_transactions_of_a_batch_it_is_counted_once(after: bool) -> None:
+    for number in count(2):
+        items = two_transactions(fresh())
+        batch = stream.numbered(items)
+        with fault(number, killed, after=after) as outcome:
+            try:
+                stream.deliver(batch)
+            except Killed:
+                forget()
+        # Bisected, as Lambda does with a batch whose function failed.
+        stream.pump(batch[:17])
+        stream.pump(batch[17:])
+        assert_exact(items)
+        if not outcome.struck:
+            break
+
+
+# ------------------------------------------------------------------ DynamoDB says no
+
+
+@pytest.mark.parametrize("error", [throttled, conflicting])
+@pytest.mark.parametrize("after", [False, True], ids=["refused", "done, but answered late"])
+def test_refused_once_at_any_call_a_batch_is_counted_once(
+    clock: Clock, error: Callable[[Call], ClientError], after: bool
+) -> None:
+    for number in count(1):
+        items = traffic(one := fresh(), other := fresh())
+        with fault(number, error, after=after) as outcome:
+            stream.pump(stream.numbered(items))
+        for project_id in (one, other):
+            assert_exact([item for item in items if item["pk"]["S"] == project_id])
+        if not outcome.struck:
+            break
+        assert account.dead_letters() == []
+
+
+def refusing(error: Callable[[Call], BaseException], *marks: str) -> Callable[[Call], Any]:
+    """Refuse every transaction that mentions one of these."""
+
+    def watch(call: Call) -> Any:
+        hit = any(mark in str(call.parameters) for mark in marks)
+        if call.operation == "TransactWriteItems" and hit:
+            raise error(call)
+        return call.send()
+
+    return watch
+
+
+def issue_of(item: Item) -> str:
+    """The sort key of an event's issue."""
+    return f"issue#{item['issue']['S'].rpartition('#')[2]}"
+
+
+def test_an_issue_that_is_refused_for_long_comes_again_from_its_first_event_on() -> None:
+    items = traffic(project_id := fresh())
+    batch = stream.numbered(items)
+    second = issue_of(items[1])
+    with watched(refusing(throttled, second)):
+        assert stream.deliver(batch) == ["1002"]
+    # Each issue goes alone, and the others are counted meanwhile.
+    others = [item for item in items if issue_of(item) != second]
+    assert counts(project_id)["issues"].keys() == tally.expected(others)["issues"].keys()
+    stream.pump(batch[1:])
+    assert_exact(items)
+
+
+def test_a_project_whose_rows_others_keep_busy_comes_again_as_a_whole(clock: Clock) -> None:
+    items = traffic(one := fresh(), other := fresh())
+    batch = stream.numbered(items)
+    with watched(refusing(conflicting, f"'{other}#0'")):
+        assert stream.deliver(batch) == ["1002"]
+    assert_exact([item for item in items if item["pk"]["S"] == one])
+    stream.pump(batch[1:])
+    for project_id in (one, other):
+        assert_exact([item for item in items if item["pk"]["S"] == project_id])
+
+
+@pytest.mark.parametrize("error", [throttled, conflicting])
+def test_later_events_of_an_issue_never_overtake_earlier_ones(
+    clock: Clock, error: Callable[[Call], ClientError]
+) -> None:
+    items = two_transactions(project_id := fresh())
+    batch = stream.numbered(items)
+    # The thirtieth event is where the first transaction of the issue ends.
+    with watched(refusing(error, f"{1030:040d}")):
+        assert stream.deliver(batch) == ["1001"]
+    assert issue_of(items[0]).removeprefix("issue#") not in counts(project_id)["issues"]
+    stream.pump(batch)
+    assert_exact(items)
+
+
+def test_rows_that_are_left_unread_are_read_again(clock: Clock) -> None:
+    items = traffic(fresh())
+
+    def half(call: Call) -> Any:
+        answer = call.send()
+        if call.operation == "BatchGetItem":
+            ((table, found),) = answer["Responses"].items()
+            asked = call.parameters["RequestItems"][table]["Keys"]
+            if len(asked) > 1:
+                unread = asked[len(asked) // 2 :]
+                answer["Responses"][table] = [
+                    item for item in found if {k: item[k] for k in unread[0]} not in unread
+                ]
+                answer["UnprocessedKeys"] = {table: {"Keys": unread, "ConsistentRead": True}}
+        return answer
+
+    stream.pump(stream.numbered(items[:3]))
+    with watched(half):
+        stream.pump(stream.numbered(items))
+    assert_exact(items)
+
+
+# ------------------------------------------------------------------ what will never do
+
+
+def invalid(call: Call) -> BaseException:
+    """An item that DynamoDB refuses for what it is."""
+    error: Any = {"Code": "ValidationException", "Message": "Item size has exceeded the maximum"}
+    return ClientError({"Error": error}, call.operation)
+
+
+def test_an_issue_that_can_never_be_counted_is_set_aside_and_blocks_nobody() -> None:
+    items = traffic(project_id := fresh())
+    second = issue_of(items[1])
+    with watched(refusing(invalid, second)):
+        assert stream.deliver(stream.numbered(items)) == []
+    letters = account.dead_letters()
+    refused = [item["sk"]["S"] for item in items if issue_of(item) == second]
+    assert all(any(event_id in letter for letter in letters) for event_id in refused)
+    assert len(letters) == len(refused)
+    assert all(f'"project_id": "{project_id}"' in letter for letter in letters)
+    assert_exact([item for item in items if issue_of(item) != second])
+
+
+def test_a_record_that_is_no_event_is_set_aside_and_blocks_nobody() -> None:
+    items = traffic(fresh())
+    batch = stream.numbered(items)
+    for name, value in {"payload": {"B": "bm90IHpsaWI="}, "ttl": {"N": "x"}}.items():
+        broken = stream.record(items[0], 2000)
+        broken["dynamodb"]["NewImage"][name] = value
+        batch.insert(3, broken)
+    del batch[0]["dynamodb"]["NewImage"]["issue"]
+    assert stream.deliver(batch) == []
+    assert len(account.dead_letters()) == 3
+    assert_exact(items[1:])

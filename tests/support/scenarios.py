@@ -1,0 +1,141 @@
+"""What many clients do at once, told in calls that any deployment can be given."""
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+
+BUSY = 503
+
+
+@dataclass(frozen=True)
+class Replied:
+    """An answer to a post: status, body, and whether it was a replay."""
+
+    status: int
+    text: str
+    replayed: bool
+
+
+def one_key_at_once(post: Callable[[int], Replied], times: int = 200) -> str:
+    """Post `times` times at once with one Idempotency-Key, until none is told to come again.
+
+    Returns the one answer that all of them get.
+    """
+
+    def persist(number: int) -> Replied:
+        while (answer := post(number)).status == BUSY:
+            pass
+        return answer
+
+    answers = at_once(persist, range(times))
+    assert {answer.status for answer in answers} == {202}
+    assert sum(not answer.replayed for answer in answers) == 1
+    (text,) = {answer.text for answer in answers}
+    return text
+
+
+def follow_while_writing(
+    write: Callable[[str], int | None],
+    read: Callable[[int], list[tuple[int, str]]],
+    writers: int = 20,
+    each: int = 5,
+) -> None:
+    """A poller follows `since` while others write: it sees each error once, and misses none.
+
+    `write` sends an error with this message and returns its number, or None when it was told to
+    come again; `read` returns number and message of the errors above a number, as many as fit.
+    """
+    done = threading.Event()
+    seen: list[tuple[int, str]] = []
+
+    def follow() -> None:
+        while True:
+            last_round = done.is_set()
+            found = read(seen[-1][0] if seen else 0)
+            seen.extend(found)
+            if last_round and not found:
+                return
+
+    with ThreadPoolExecutor(1) as poller:
+        following = poller.submit(follow)
+        try:
+            written = at_once(lambda n: _write_some(write, f"writer {n}", each), range(writers))
+        finally:
+            done.set()
+        following.result(timeout=120)
+    sent = {number: message for some in written for number, message in some}
+    assert len(sent) == writers * each
+    assert [number for number, _ in seen] == list(range(1, len(sent) + 1))
+    assert dict(seen) == sent
+
+
+def _write_some(write: Callable[[str], int | None], name: str, each: int) -> list[tuple[int, str]]:
+    written: list[tuple[int, str]] = []
+    for attempt in count():
+        message = f"{name}, {attempt}"
+        number = write(message)
+        if number is not None:
+            written.append((number, message))
+        if len(written) == each:
+            break
+    return written
+
+
+@dataclass
+class Cleared:
+    """What became of errors that were written while somebody cleared."""
+
+    accepted: list[int] = field(default_factory=list)
+    deleted: int = 0
+    remaining: list[int] = field(default_factory=list)
+
+
+def clear_while_writing(
+    write: Callable[[str], int | None],
+    clear: Callable[[], int | None],
+    read: Callable[[], list[int]],
+    writers: int = 8,
+    each: int = 6,
+    clears: int = 5,
+) -> Cleared:
+    """Clear while others write: what was accepted is either counted as deleted, or still there.
+
+    `clear` returns how many it deleted, or None when it was told to come again; `read` returns the
+    numbers that are left.
+    """
+    outcome = Cleared()
+
+    def clear_some() -> list[int]:
+        deleted: list[int] = []
+        while len(deleted) < clears:
+            answer = clear()
+            if answer is not None:
+                deleted.append(answer)
+        return deleted
+
+    with ThreadPoolExecutor(1) as other:
+        clearing = other.submit(clear_some)
+        written = at_once(lambda n: _write_some(write, f"writer {n}", each), range(writers))
+        outcome.deleted = sum(clearing.result(timeout=120))
+    outcome.accepted = sorted(number for some in written for number, _ in some)
+    outcome.remaining = read()
+    assert outcome.accepted == list(range(1, writers * each + 1))
+    assert outcome.deleted + len(outcome.remaining) == len(outcome.accepted)
+    # A clear takes everything up to a number, so what is left is the end.
+    assert outcome.remaining == outcome.accepted[outcome.deleted :]
+    return outcome
+
+
+def at_once[T](do: Callable[[int], T], numbers: Iterable[int]) -> list[T]:
+    """Do it with every number, in as many threads, all let go together."""
+    wanted = list(numbers)
+    barrier = threading.Barrier(len(wanted))
+
+    def start(number: int) -> T:
+        barrier.wait(timeout=60)
+        return do(number)
+
+    with ThreadPoolExecutor(len(wanted)) as pool:
+        return list(pool.map(start, wanted))
