@@ -51,7 +51,12 @@ class LocalStack:
         self._port = port
         self._state_dir = state_dir
         self._auth = auth
-        self._parameters = {"Architecture": architecture(platform.machine()), **(parameters or {})}
+        self._parameters = {
+            "Architecture": architecture(platform.machine()),
+            # Receivers of webhooks run on this machine, too.
+            "WebhooksToLoopback": "on",
+            **(parameters or {}),
+        }
         self._say = say
         self.log = log
         self._cleanup = contextlib.ExitStack()

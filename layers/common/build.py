@@ -30,13 +30,15 @@ OPERATIONS = {
     "dynamodb": [
         "BatchGetItem",
         "BatchWriteItem",
+        "DeleteItem",
         "GetItem",
         "PutItem",
         "Query",
         "TransactWriteItems",
         "UpdateItem",
     ],
-    "sqs": ["SendMessage"],
+    "sqs": ["ChangeMessageVisibility", "SendMessage", "SendMessageBatch"],
+    "ssm": ["DeleteParameter", "GetParameter", "PutParameter"],
 }
 # Files of botocore/data that belong to no service.
 SHARED_DATA = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")

@@ -56,7 +56,7 @@ def test_what_was_cleared_is_deleted(stack: LocalStack, project: Created) -> Non
     requests.post(
         f"{stack.api_url}/api/ingest", json={"message": "old too", "api_key": key}, timeout=30
     ).raise_for_status()
-    eventually(lambda: list(issues.list_issues(project_id)), lambda found: len(found) == 2)
+    eventually(lambda: len(list(issues.list_issues(project_id))), lambda count: count == 2)
 
     requests.get(f"{stack.api_url}/api.php?action=clear&hash={key}", timeout=30).raise_for_status()
     assert list(issues.list_issues(project_id)) == []

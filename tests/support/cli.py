@@ -93,6 +93,10 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
         "ApiId": api,
         "ApiUrl": f"https://{api}.execute-api.us-east-1.amazonaws.com/v1",
         "DefaultPlanId": plan,
+        "StageName": "v1",
+        "WebhookQueueUrl": os.environ["WEBHOOK_QUEUE_URL"],
+        "WebhookSecrets": os.environ["WEBHOOK_SECRETS"],
+        "WebhooksToLoopback": "on",
     }
     template = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},

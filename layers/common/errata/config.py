@@ -19,6 +19,11 @@ class Settings:
     retention_days: int
     unmetered_key: str
     digest_dead_letter_url: str
+    deliveries_table: str
+    webhook_queue_url: str
+    webhook_secrets: str
+    webhooks_to_loopback: bool
+    dashboard_url: str
     legacy_api: bool
     legacy_auto_create: bool
     legacy_read: bool
@@ -37,6 +42,11 @@ def settings() -> Settings:
         retention_days=int(env("RETENTION_DAYS", "30")),
         unmetered_key=env("UNMETERED_KEY", ""),
         digest_dead_letter_url=env("DIGEST_DEAD_LETTER_URL", ""),
+        deliveries_table=env("DELIVERIES_TABLE", ""),
+        webhook_queue_url=env("WEBHOOK_QUEUE_URL", ""),
+        webhook_secrets=env("WEBHOOK_SECRETS", ""),
+        webhooks_to_loopback=env("WEBHOOKS_TO_LOOPBACK", "off") == "on",
+        dashboard_url=env("DASHBOARD_URL", ""),
         legacy_api=env("LEGACY_API", "on") == "on",
         legacy_auto_create=env("LEGACY_AUTO_CREATE", "on") == "on",
         legacy_read=env("LEGACY_READ", "on") == "on",

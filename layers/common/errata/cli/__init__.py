@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli import events, issues, keys, projects, releases
+from errata.cli import events, issues, keys, projects, releases, webhooks
 from errata.cli.command import Json, Local, Stack, command, group, remember
 
 app = group(
@@ -21,6 +21,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(issues.app, name="issues")
 app.add_typer(events.app, name="events")
 app.add_typer(releases.app, name="releases")
+app.add_typer(webhooks.app, name="webhooks")
 command(app, "tail", example="tail 1 --local")(events.tail)
 command(app, "send", example='send 1 --message "Hello, Errata" --level info')(events.send)
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
@@ -34,9 +33,13 @@ SETTINGS = {
     "IssuesTableName": "ISSUES_TABLE",
     "ProjectsTableName": "PROJECTS_TABLE",
     "IdempotencyTableName": "IDEMPOTENCY_TABLE",
+    "DeliveriesTableName": "DELIVERIES_TABLE",
+    "WebhookQueueUrl": "WEBHOOK_QUEUE_URL",
+    "WebhookSecrets": "WEBHOOK_SECRETS",
+    "WebhooksToLoopback": "WEBHOOKS_TO_LOOPBACK",
     "RetentionDays": "RETENTION_DAYS",
 }
-OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "DefaultPlanId")
+OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "DefaultPlanId", "StageName")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,7 @@ def find(local: bool, stack: str) -> Target:
     stack_name, outputs = _outputs(name, local)
     os.environ.update({setting: outputs[output] for output, setting in SETTINGS.items()})
     settings.cache_clear()
-    stage = urlsplit(outputs["ApiUrl"]).path.strip("/")
-    gateway = Gateway(stack_name, outputs["ApiId"], stage, outputs["DefaultPlanId"])
+    gateway = Gateway(stack_name, outputs["ApiId"], outputs["StageName"], outputs["DefaultPlanId"])
     return Target(here.get("api_url") or outputs["ApiUrl"], gateway)
 
 

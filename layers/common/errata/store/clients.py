@@ -3,6 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import botocore
 import botocore.session
 from botocore.config import Config
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_apigateway.client import APIGatewayClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_ssm.client import SSMClient
 
 # DynamoDB answers in milliseconds or is in trouble: fail while there is time left to try again.
 _CONFIG = Config(
@@ -18,6 +20,9 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     # Our own tests hold the shape of every request; checking it again costs each event.
     parameter_validation=False,
+    # botocore otherwise composes and cleans its own for every request: a third of all calls that a
+    # warm ingest makes.
+    user_agent=f"errata botocore/{botocore.__version__}",
 )
 # API Gateway takes a few management calls a second, and an operator can wait.
 _PATIENT = Config(
@@ -39,6 +44,12 @@ def dynamodb() -> "DynamoDBClient":
 def sqs() -> "SQSClient":
     """The SQS client."""
     client: SQSClient = _client("sqs")
+    return client
+
+
+def ssm() -> "SSMClient":
+    """The client of SSM, whose parameters hold secrets."""
+    client: SSMClient = _client("ssm")
     return client
 
 

@@ -22,6 +22,7 @@ from errata.store import events, issues
 from errata.store.attributes import back_off, code
 from errata.store.events import DAY_MS, Stored, release_hash
 from errata.store.issues import Changes, Rows
+from errata.usecases import notify
 
 SEQUENCE_DIGITS = 40
 _TRIES = 6
@@ -131,15 +132,24 @@ def _apply(pk: str, slices: list[Slice]) -> list[Slice]:
     for piece in slices:
         planned = _plan(piece, rows, changes)
         if planned is None:
-            if not issues.apply(pk, changes):
+            if not _commit(pk, changes, pending):
                 hindered += pending
             changes, pending = Changes(), []
             planned = _plan(piece, rows, changes)
         if planned:
             pending.append(piece)
-    if changes and not issues.apply(pk, changes):
+    if changes and not _commit(pk, changes, pending):
         hindered += pending
     return hindered
+
+
+def _commit(pk: str, changes: Changes, slices: list[Slice]) -> bool:
+    # The notices first: cut off in between, the batch comes again and sends them again under the
+    # same ids. The other way round they would be lost (docs/decisions/0009-notices.md).
+    opened = [piece[0].event for piece in slices if not changes.before[piece[0].event.issue_id]]
+    if opened:
+        notify.issues_created(pk, opened)
+    return issues.apply(pk, changes)
 
 
 def _release(record: Record) -> str:

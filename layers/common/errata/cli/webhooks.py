@@ -1,0 +1,202 @@
+"""`errata webhooks`: endpoints, their secrets, tests, attempts, redelivery."""
+
+import re
+from collections import Counter
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.output import moment, print_fields, print_json, print_line, print_table
+from errata.errors import Invalid, NotFound
+from errata.models.ids import UUID, minted_ms
+from errata.models.webhook import EVENT_TYPES, Attempt, Endpoint
+from errata.protocol.read import iso, parse
+from errata.usecases import projects, webhooks
+
+app = group(
+    "Add a project's webhooks, test them, see and repeat deliveries.", example="webhooks list 1"
+)
+
+EndpointId = Annotated[
+    str, typer.Argument(metavar="WEBHOOK", help="The webhook's id, from `webhooks list`.")
+]
+_ATTEMPT = re.compile(rf"(\d{{1,12}})-({UUID.pattern})")
+
+
+@command(app, "add", example="webhooks add 1 https://example.com/hooks/errata")
+def add(
+    session: Session,
+    project_id: ProjectId,
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where to POST; https.")],
+    event: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help=f"What to send: {', '.join(EVENT_TYPES)}. Repeatable."),
+    ] = None,
+) -> None:
+    """Add a webhook. Its signing secret is shown this once."""
+    endpoint, secret = webhooks.add(project_id, url, event or ())
+    if session.json:
+        print_json(_endpoint(endpoint) | {"secret": secret})
+    else:
+        print_fields({"id": endpoint.id, "url": webhooks.shown_url(endpoint), "secret": secret})
+        print_line("Keep the secret: it is not shown again.")
+
+
+@command(app, "list", example="webhooks list 1")
+def list_(session: Session, project_id: ProjectId) -> None:
+    """List a project's webhooks, and how they fare."""
+    found = webhooks.list_endpoints(project_id)
+    if session.json:
+        print_json([_endpoint(endpoint) for endpoint in found])
+        return
+    print_table(
+        ["id", "url", "events", "state"],
+        [(e.id, webhooks.shown_url(e), ", ".join(e.events), _state(e)) for e in found],
+        empty="This project has no webhooks.",
+    )
+
+
+@command(app, "remove", example="webhooks remove 1 4f6a0c1b2d3e")
+def remove(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
+    """Remove a webhook. What is on its way to it is dropped."""
+    webhooks.remove(project_id, endpoint_id)
+    _said(session, {"id": endpoint_id}, f"Removed webhook {endpoint_id}.")
+
+
+@command(app, "enable", example="webhooks enable 1 4f6a0c1b2d3e")
+def enable(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
+    """Enable a webhook again that was disabled, by 410 or by failing for five days."""
+    endpoint = webhooks.enable(project_id, endpoint_id)
+    _said(session, _endpoint(endpoint), f"Webhook {endpoint_id} is enabled.")
+
+
+@command(app, "rotate", example="webhooks rotate 1 4f6a0c1b2d3e")
+def rotate(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
+    """Make a new signing secret, shown this once. The former one signs as well for 24 hours."""
+    secret = webhooks.rotate(project_id, endpoint_id)
+    if session.json:
+        print_json({"id": endpoint_id, "secret": secret})
+    else:
+        print_fields({"id": endpoint_id, "secret": secret})
+        print_line(
+            "Keep the secret: it is not shown again. The former one signs for 24 hours more."
+        )
+
+
+@command(app, "test", example="webhooks test 1 4f6a0c1b2d3e")
+def test(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
+    """Send a `webhook.test`, to a disabled webhook too. See `webhooks attempts` for the answer."""
+    notice_id = webhooks.test(project_id, endpoint_id)
+    _said(session, {"webhook_id": notice_id}, f"Sent {notice_id}.")
+
+
+@command(app, "attempts", example="webhooks attempts 1")
+def attempts(
+    session: Session,
+    project_id: ProjectId,
+    endpoint_id: Annotated[str, typer.Argument(metavar="[WEBHOOK]", help="Only this one.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest.")] = 50,
+) -> None:
+    """List attempts to deliver, newest first, of the last 30 days."""
+    found = list(islice(webhooks.list_attempts(project_id, endpoint_id), limit))
+    if session.json:
+        print_json([_attempt(attempt) for attempt in found])
+        return
+    print_table(
+        ["attempt", "at (UTC)", "webhook", "event", "no.", "status", "ms", "error"],
+        [
+            (
+                _attempt_id(each),
+                moment(minted_ms(each.id)),
+                each.notice.endpoint_id,
+                each.notice.event,
+                each.number,
+                each.status or "none",
+                each.duration_ms,
+                each.error,
+            )
+            for each in found
+        ],
+        empty="Nothing was sent in the last 30 days.",
+    )
+
+
+@command(app, "redeliver", example="webhooks redeliver --since 2026-11-22T10:00:00Z")
+def redeliver(
+    session: Session,
+    attempt: Annotated[
+        str, typer.Argument(metavar="[ATTEMPT]", help="An attempt's id, from `webhooks attempts`.")
+    ] = "",
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="Everything attempted since, in ISO 8601.")
+    ] = "",
+    project: Annotated[
+        str, typer.Option(metavar="PROJECT", help="With --since: of this project alone.")
+    ] = "",
+) -> None:
+    """Send again what an attempt sent, or everything since a time. Ids stay the same."""
+    if bool(attempt) == bool(since):
+        raise Invalid({"redeliver": ["Name an attempt, or a time with --since."]})
+    if attempt:
+        match = _ATTEMPT.fullmatch(attempt)
+        if not match:
+            raise NotFound(f"{attempt} is not an attempt's id. See `errata webhooks attempts`.")
+        again = [webhooks.redeliver(*match.groups())]
+    else:
+        since_ms = parse({"since": since}).since or 0
+        ids = [project] if project else [each.id for each in projects.list_projects()]
+        again = [notice for each in ids for notice in webhooks.redeliver_since(each, since_ms)]
+    counts = Counter(notice.project_id for notice in again)
+    _said(
+        session,
+        {"redelivered": [notice.id for notice in again]},
+        f"Sent {len(again)} again" + (f", of {len(counts)} projects." if len(counts) > 1 else "."),
+    )
+
+
+def _said(session: Session, value: Any, sentence: str) -> None:
+    if session.json:
+        print_json(value)
+    else:
+        print_line(sentence)
+
+
+def _state(endpoint: Endpoint) -> str:
+    if endpoint.disabled_at:
+        return f"disabled {moment(endpoint.disabled_at)}: {endpoint.disabled_reason}"
+    return (
+        f"failing since {moment(endpoint.failing_since)}" if endpoint.failing_since else "enabled"
+    )
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "id": endpoint.id,
+        "project_id": endpoint.project_id,
+        "url": webhooks.shown_url(endpoint),
+        "events": list(endpoint.events),
+        "created_at": iso(endpoint.created_at),
+        "failing_since": endpoint.failing_since and iso(endpoint.failing_since),
+        "disabled_at": endpoint.disabled_at and iso(endpoint.disabled_at),
+        "disabled_reason": endpoint.disabled_reason or None,
+    }
+
+
+def _attempt_id(attempt: Attempt) -> str:
+    return f"{attempt.notice.project_id}-{attempt.id}"
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "id": _attempt_id(attempt),
+        "at": iso(minted_ms(attempt.id)),
+        "endpoint_id": attempt.notice.endpoint_id,
+        "webhook_id": attempt.notice.id,
+        "event": attempt.notice.event,
+        "attempt": attempt.number,
+        "status": attempt.status,
+        "duration_ms": attempt.duration_ms,
+        "error": attempt.error or None,
+    }

@@ -1,0 +1,47 @@
+"""The bodies of outbound webhooks (spec/ingest-api, "Outbound webhooks")."""
+
+import json
+from typing import Any
+
+from errata.models.event import Fields
+from errata.models.ids import minted_ms
+from errata.models.project import Project
+from errata.models.webhook import ISSUE_CREATED, TEST
+from errata.protocol.read import iso
+
+VERSION = 1
+MAX_TEXT = 4_096
+
+
+def issue_created_body(
+    project: Project, issue_id: str, event_id: str, fields: Fields, dashboard_url: str
+) -> str:
+    """The notice of a new issue, made of its first event. Texts are cut at 4,096 characters."""
+
+    def text(name: str) -> str | None:
+        value = fields.get(name)
+        return value[:MAX_TEXT] if isinstance(value, str) else None
+
+    issue = {
+        "id": issue_id,
+        "fingerprint": text("fingerprint"),
+        "first_event_id": event_id,
+        "message": text("message"),
+        "level": text("level"),
+        "exception_class": text("exception_class"),
+        "environment": text("environment"),
+        "release": text("release"),
+        "first_seen": iso(minted_ms(event_id)),
+    }
+    url = f"{dashboard_url}/projects/{project.id}/events/{event_id}"
+    return _write(ISSUE_CREATED, project, {"issue": issue, "urls": {"event": url}})
+
+
+def test_body(project: Project, at_ms: int) -> str:
+    """What an operator sends to try an endpoint."""
+    return _write(TEST, project, {"sent_at": iso(at_ms)})
+
+
+def _write(event: str, project: Project, more: dict[str, Any]) -> str:
+    about = {"id": project.id, "name": project.name}
+    return json.dumps({"event": event, "version": VERSION, "project": about, **more})

@@ -1,0 +1,272 @@
+"""Endpoints in ProjectsTable, attempts in DeliveriesTable, secrets in SSM, notices in SQS.
+
+| item | table | pk | sk |
+|---|---|---|---|
+| endpoint | ProjectsTable | `project#12` | `webhook#<endpoint id>` |
+| attempt | DeliveriesTable | `12` | attempt id (UUIDv7) |
+| round | DeliveriesTable | `12#rounds` | `<notice id>#<endpoint id>#<round>` |
+
+A round counts its attempts; both expire by `ttl`. An endpoint's secrets are an SSM parameter of
+their own, of type SecureString: encrypted with the account's key for SSM, which costs nothing, and
+never in a table.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.models.ids import minted_ms
+from errata.models.webhook import Attempt, Endpoint, Notice, Secrets
+from errata.store import clients
+from errata.store.attributes import Item, code, query, read_all, write_all
+
+KEPT_S = 30 * 86_400
+
+
+# ------------------------------------------------------------------ endpoints
+
+
+def save_endpoint(endpoint: Endpoint) -> None:
+    """Store an endpoint, new or changed. Access pattern P11."""
+    values: Item = {
+        "pk": f"project#{endpoint.project_id}",
+        "sk": f"webhook#{endpoint.id}",
+        "url": endpoint.url,
+        "events": ",".join(endpoint.events),
+        "created_at": endpoint.created_at,
+        "failing_since": endpoint.failing_since,
+        "disabled_at": endpoint.disabled_at,
+        "disabled_reason": endpoint.disabled_reason or None,
+    }
+    clients.dynamodb().put_item(TableName=settings().projects_table, Item=write_all(values))
+
+
+def list_endpoints(project_id: str) -> list[Endpoint]:
+    """A project's endpoints, oldest first. Access pattern P12."""
+    found = query(
+        TableName=settings().projects_table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :webhook)",
+        ExpressionAttributeValues=write_all(
+            {":pk": f"project#{project_id}", ":webhook": "webhook#"}
+        ),
+    )
+    return sorted((_to_endpoint(read_all(item)) for item in found), key=lambda e: e.created_at)
+
+
+def find_endpoint(project_id: str, endpoint_id: str) -> Endpoint | None:
+    """One endpoint, read consistently. Access pattern P13."""
+    answer = clients.dynamodb().get_item(
+        TableName=settings().projects_table,
+        Key=_endpoint_key(project_id, endpoint_id),
+        ConsistentRead=True,
+    )
+    item = answer.get("Item")
+    return _to_endpoint(read_all(item)) if item else None
+
+
+def remove_endpoint(project_id: str, endpoint_id: str) -> None:
+    """Delete an endpoint and its secrets. Access pattern P14."""
+    clients.dynamodb().delete_item(
+        TableName=settings().projects_table, Key=_endpoint_key(project_id, endpoint_id)
+    )
+    try:
+        clients.ssm().delete_parameter(Name=_secrets_name(project_id, endpoint_id))
+    except ClientError as error:
+        if code(error) != "ParameterNotFound":
+            raise
+
+
+def mark_endpoint(endpoint: Endpoint, **changes: int | str | None) -> None:
+    """Set attributes of an endpoint that still exists, or with None remove them.
+
+    Access pattern P15.
+    """
+    sets = [f"{name} = :{name}" for name, value in changes.items() if value is not None]
+    removed = [name for name, value in changes.items() if value is None]
+    expression = (f"SET {', '.join(sets)} " if sets else "") + (
+        f"REMOVE {', '.join(removed)}" if removed else ""
+    )
+    request: dict[str, Any] = {
+        "TableName": settings().projects_table,
+        "Key": _endpoint_key(endpoint.project_id, endpoint.id),
+        "UpdateExpression": expression,
+        "ConditionExpression": "attribute_exists(pk)",
+    }
+    if sets:
+        request["ExpressionAttributeValues"] = write_all(
+            {f":{name}": value for name, value in changes.items()}
+        )
+    try:
+        clients.dynamodb().update_item(**request)
+    except ClientError as error:
+        if code(error) != "ConditionalCheckFailedException":
+            raise
+
+
+def _endpoint_key(project_id: str, endpoint_id: str) -> Item:
+    return write_all({"pk": f"project#{project_id}", "sk": f"webhook#{endpoint_id}"})
+
+
+def _to_endpoint(item: Item) -> Endpoint:
+    return Endpoint(
+        id=item["sk"].removeprefix("webhook#"),
+        project_id=item["pk"].removeprefix("project#"),
+        url=item["url"],
+        events=tuple(item["events"].split(",")),
+        created_at=item["created_at"],
+        failing_since=item.get("failing_since"),
+        disabled_at=item.get("disabled_at"),
+        disabled_reason=item.get("disabled_reason", ""),
+    )
+
+
+# ------------------------------------------------------------------ secrets
+
+
+def save_secrets(project_id: str, endpoint_id: str, secrets: Secrets) -> None:
+    """Store an endpoint's secrets, encrypted."""
+    clients.ssm().put_parameter(
+        Name=_secrets_name(project_id, endpoint_id),
+        Value=json.dumps(asdict(secrets)),
+        Type="SecureString",
+        Overwrite=True,
+    )
+
+
+def find_secrets(project_id: str, endpoint_id: str) -> Secrets:
+    """An endpoint's secrets, decrypted.
+
+    Raises:
+        ClientError: `ParameterNotFound` when the endpoint has been removed.
+    """
+    answer = clients.ssm().get_parameter(
+        Name=_secrets_name(project_id, endpoint_id), WithDecryption=True
+    )
+    return Secrets(**json.loads(answer["Parameter"]["Value"]))
+
+
+def _secrets_name(project_id: str, endpoint_id: str) -> str:
+    return f"{settings().webhook_secrets}/{project_id}/{endpoint_id}"
+
+
+# ------------------------------------------------------------------ notices
+
+
+def enqueue(notices: Iterable[Notice]) -> None:
+    """Put notices into WebhookQueue, ten a call.
+
+    Raises:
+        OSError: SQS did not take all of them, after a second try.
+    """
+    pending = [{"Id": str(n), "MessageBody": json.dumps(asdict(x))} for n, x in enumerate(notices)]
+    for start in range(0, len(pending), 10):
+        batch = pending[start : start + 10]
+        for _ in range(2):
+            answer = clients.sqs().send_message_batch(
+                QueueUrl=settings().webhook_queue_url,
+                Entries=batch,  # type: ignore[arg-type]
+            )
+            failed = {each["Id"] for each in answer.get("Failed", [])}
+            batch = [entry for entry in batch if entry["Id"] in failed]
+            if not batch:
+                break
+        else:
+            raise OSError(f"{len(batch)} notices were not taken by the queue")
+
+
+def notice(message: str) -> Notice:
+    """The notice in a message of WebhookQueue."""
+    return Notice(**json.loads(message))
+
+
+def postpone(receipt_handle: str, seconds: int) -> None:
+    """Let a message of WebhookQueue come again after so many seconds."""
+    clients.sqs().change_message_visibility(
+        QueueUrl=settings().webhook_queue_url,
+        ReceiptHandle=receipt_handle,
+        VisibilityTimeout=seconds,
+    )
+
+
+# ------------------------------------------------------------------ attempts
+
+
+def attempts_made(of: Notice) -> tuple[int, bool]:
+    """How many attempts this round has behind it, and whether it is over. Access pattern D1."""
+    answer = clients.dynamodb().get_item(
+        TableName=settings().deliveries_table, Key=_round_key(of), ConsistentRead=True
+    )
+    item = read_all(answer["Item"]) if "Item" in answer else {}
+    return item.get("attempts", 0), item.get("over", 0) == 1
+
+
+def record(attempt: Attempt, over: bool, now_s: int) -> None:
+    """Keep an attempt, and where its round stands, or neither. Access pattern D2."""
+    of = attempt.notice
+    values: Item = {
+        "pk": of.project_id,
+        "sk": attempt.id,
+        "notice": json.dumps(asdict(of)),
+        "number": attempt.number,
+        "status": attempt.status,
+        "duration_ms": attempt.duration_ms,
+        "error": attempt.error or None,
+        "ttl": now_s + KEPT_S,
+    }
+    table = settings().deliveries_table
+    stands: Item = {"attempts": attempt.number, "over": int(over), "ttl": now_s + KEPT_S}
+    clients.dynamodb().transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": table, "Item": write_all(values)}},
+            {"Put": {"TableName": table, "Item": {**_round_key(of), **write_all(stands)}}},
+        ]
+    )
+
+
+def list_attempts(project_id: str, since: str, now_s: int) -> Iterator[Attempt]:
+    """A project's attempts from the id `since` on, newest first. Access pattern D3."""
+    for item in query(
+        TableName=settings().deliveries_table,
+        KeyConditionExpression="pk = :pk AND sk >= :since",
+        ExpressionAttributeValues=write_all({":pk": project_id, ":since": since}),
+        ScanIndexForward=False,
+        ConsistentRead=True,
+    ):
+        if int(item["ttl"]["N"]) > now_s:
+            yield _to_attempt(read_all(item))
+
+
+def find_attempt(project_id: str, attempt_id: str) -> Attempt | None:
+    """One attempt. Access pattern D4."""
+    answer = clients.dynamodb().get_item(
+        TableName=settings().deliveries_table,
+        Key=write_all({"pk": project_id, "sk": attempt_id}),
+        ConsistentRead=True,
+    )
+    return _to_attempt(read_all(answer["Item"])) if "Item" in answer else None
+
+
+def attempted_at(attempt: Attempt) -> int:
+    """When an attempt was made, in milliseconds since the epoch."""
+    return minted_ms(attempt.id)
+
+
+def _round_key(of: Notice) -> Item:
+    return write_all(
+        {"pk": f"{of.project_id}#rounds", "sk": f"{of.id}#{of.endpoint_id}#{of.round}"}
+    )
+
+
+def _to_attempt(item: Item) -> Attempt:
+    return Attempt(
+        id=item["sk"],
+        notice=notice(item["notice"]),
+        number=item["number"],
+        status=item.get("status"),
+        duration_ms=item["duration_ms"],
+        error=item.get("error", ""),
+    )

@@ -1,0 +1,112 @@
+"""Deliver one notice of WebhookQueue: one attempt, recorded, and what follows from it.
+
+spec/ingest-api: "5xx, 429 and no answer (connection error, timeout) are retried: 4 attempts in all,
+10 s, 60 s and 300 s apart. Any other status is logged and not retried. […] `410` disables the
+endpoint. `Retry-After` is honoured up to 15 minutes."
+"""
+
+import http.client
+import logging
+import time
+from email.utils import parsedate_to_datetime
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.models.ids import new_event_id, now_ms
+from errata.models.webhook import DISABLED_FAILING, DISABLED_GONE, TEST, Attempt, Endpoint, Notice
+from errata.outbound import signing
+from errata.outbound.post import Answer, ForbiddenUrl, post
+from errata.store import webhooks as store
+from errata.store.attributes import code
+
+# The pause after each attempt but the last, in seconds.
+PAUSES = (10, 60, 300)
+MAX_RETRY_AFTER_S = 15 * 60
+FAILING_TOO_LONG_MS = 5 * 24 * 3600 * 1000
+
+logger = logging.getLogger("errata")
+
+
+def deliver(notice: Notice) -> int | None:
+    """Make one attempt at a notice. Returns the seconds until the next, None when it is over."""
+    endpoint = store.find_endpoint(notice.project_id, notice.endpoint_id)
+    # A test is for finding out whether a disabled endpoint works again.
+    if endpoint is None or (endpoint.disabled_at and notice.event != TEST):
+        return None
+    made, over = store.attempts_made(notice)
+    if over:
+        return None
+    attempt, pause = _attempt(notice, endpoint, made + 1)
+    at_ms = now_ms()
+    store.record(attempt, over=pause is None, now_s=at_ms // 1000)
+    _judge(endpoint, attempt, at_ms)
+    return pause
+
+
+def _attempt(notice: Notice, endpoint: Endpoint, number: int) -> tuple[Attempt, int | None]:
+    at_ms = now_ms()
+    started = time.monotonic()
+    answer: Answer | None = None
+    error = ""
+    hopeless = False
+    try:
+        answer = _send(notice, endpoint, at_ms)
+    except ForbiddenUrl as forbidden:
+        error, hopeless = str(forbidden), True
+    except (OSError, http.client.HTTPException) as failure:
+        error = f"{type(failure).__name__}: {failure}"[:300]
+    except ClientError as failure:
+        if code(failure) != "ParameterNotFound":
+            raise
+        error, hopeless = "The endpoint has no secret: it was removed.", True
+    duration_ms = round((time.monotonic() - started) * 1000)
+    status = answer.status if answer else None
+    attempt = Attempt(new_event_id(at_ms), notice, number, status, duration_ms, error)
+    retried = not hopeless and (status is None or status == 429 or status >= 500)
+    if not retried or number > len(PAUSES):
+        return attempt, None
+    asked = _seconds(answer.retry_after, at_ms) if answer and answer.retry_after else 0
+    return attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S))
+
+
+def _send(notice: Notice, endpoint: Endpoint, at_ms: int) -> Answer:
+    secrets = store.find_secrets(notice.project_id, notice.endpoint_id)
+    body = notice.body.encode()
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "Errata",
+        "X-Pulse-Event": notice.event,
+        **signing.headers(notice.id, at_ms // 1000, body, secrets.signing(at_ms)),
+    }
+    return post(endpoint.url, body, headers, allow_loopback=settings().webhooks_to_loopback)
+
+
+def _seconds(retry_after: str, at_ms: int) -> int:
+    """A `Retry-After` in seconds, which may be given as a date (RFC 9110, section 10.2.3)."""
+    if retry_after.strip().isdecimal():
+        return min(int(retry_after.strip()[:6]), MAX_RETRY_AFTER_S)
+    try:
+        return max(0, round(parsedate_to_datetime(retry_after).timestamp() - at_ms / 1000))
+    except ValueError:
+        return 0
+
+
+def _judge(endpoint: Endpoint, attempt: Attempt, at_ms: int) -> None:
+    """Keep track of how an endpoint fares, and disable one that is gone or fails for days."""
+    if attempt.status is not None and 200 <= attempt.status < 300:
+        if endpoint.failing_since is not None:
+            store.mark_endpoint(endpoint, failing_since=None)
+        return
+    reason = ""
+    since = endpoint.failing_since
+    if attempt.status == 410:
+        reason = DISABLED_GONE
+    elif since is not None and at_ms - since >= FAILING_TOO_LONG_MS:
+        reason = DISABLED_FAILING
+    if reason and not endpoint.disabled_at:
+        # The metric filter behind the alarm looks for these words (template.yaml).
+        logger.error("webhook disabled", extra={"endpoint_id": endpoint.id, "reason": reason})
+        store.mark_endpoint(endpoint, disabled_at=at_ms, disabled_reason=reason)
+    elif since is None:
+        store.mark_endpoint(endpoint, failing_since=at_ms)

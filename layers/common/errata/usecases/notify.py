@@ -1,0 +1,73 @@
+"""Tell a project's webhooks what has happened."""
+
+import hashlib
+
+from errata.config import settings
+from errata.models.ids import now_ms
+from errata.models.project import Project
+from errata.models.webhook import ISSUE_CREATED, Endpoint, Notice
+from errata.protocol.webhooks import issue_created_body
+from errata.store import projects
+from errata.store import webhooks as store
+from errata.store.events import Stored
+from errata.usecases.access import REMEMBERED_MS
+
+_MAX_REMEMBERED = 1_000
+
+type Listeners = tuple[Project, list[Endpoint]]
+
+_remembered: dict[str, tuple[int, Listeners | None]] = {}
+
+
+def issues_created(pk: str, first_events: list[Stored]) -> None:
+    """Enqueue a notice of each new issue, made of its first event, for each endpoint that wants it.
+
+    `pk` is the project's partition of IssuesTable, all the events are of this project. Called
+    again with the same issues, it enqueues the same ids again.
+    """
+    listeners = _listeners(first_events[0].project_id)
+    if listeners is None:
+        return
+    project, endpoints = listeners
+    store.enqueue(
+        Notice(
+            id=_notice_id(pk, event.issue_id),
+            project_id=project.id,
+            endpoint_id=endpoint.id,
+            event=ISSUE_CREATED,
+            body=issue_created_body(
+                project, event.issue_id, event.id, event.fields, settings().dashboard_url
+            ),
+        )
+        for event in first_events
+        for endpoint in endpoints
+    )
+
+
+def _notice_id(pk: str, issue_id: str) -> str:
+    digest = hashlib.blake2s(f"{ISSUE_CREATED}\0{pk}\0{issue_id}".encode(), digest_size=16)
+    return f"msg_{digest.hexdigest()}"
+
+
+def _listeners(project_id: str) -> Listeners | None:
+    """The project and its endpoints for new issues; None where there are none."""
+    at_ms = now_ms()
+    remembered = _remembered.get(project_id)
+    if remembered and remembered[0] > at_ms:
+        return remembered[1]
+    endpoints = [
+        endpoint
+        for endpoint in store.list_endpoints(project_id)
+        if not endpoint.disabled_at and ISSUE_CREATED in endpoint.events
+    ]
+    project = projects.find_project(project_id) if endpoints else None
+    found = (project, endpoints) if project else None
+    if len(_remembered) >= _MAX_REMEMBERED:
+        _remembered.clear()
+    _remembered[project_id] = (at_ms + REMEMBERED_MS, found)
+    return found
+
+
+def forget() -> None:
+    """Drop what this process knows of the projects' endpoints."""
+    _remembered.clear()

@@ -1,0 +1,192 @@
+"""Outbound webhooks as an operator manages them: endpoints, secrets, tests, redelivery."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from errata.config import settings
+from errata.errors import Invalid, NotFound
+from errata.models.ids import floor_id, new_event_id, now_ms
+from errata.models.webhook import (
+    EVENT_TYPES,
+    ISSUE_CREATED,
+    TEST,
+    Attempt,
+    Endpoint,
+    Notice,
+    Secrets,
+)
+from errata.outbound import signing
+from errata.outbound.post import ForbiddenUrl, check_url
+from errata.protocol.webhooks import test_body
+from errata.store import webhooks as store
+from errata.usecases import projects
+
+OVERLAP_MS = 24 * 3600 * 1000
+MAX_ENDPOINTS = 20
+
+
+def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[Endpoint, str]:
+    """A new endpoint and its signing secret, which is returned this once.
+
+    Without `event_types` it gets `issue.created`.
+
+    Raises:
+        Invalid: the URL, or an event type, is not allowed; or the project has 20 endpoints.
+        NotFound: there is no such project.
+    """
+    projects.find(project_id)
+    chosen = tuple(dict.fromkeys(event_types)) or (ISSUE_CREATED,)
+    _check(url, chosen)
+    if len(store.list_endpoints(project_id)) >= MAX_ENDPOINTS:
+        raise Invalid(
+            {"url": [f"A project has at most {MAX_ENDPOINTS} webhooks. Remove one first."]}
+        )
+    endpoint = Endpoint(secrets.token_hex(6), project_id, url, chosen, created_at=now_ms())
+    secret = signing.new_secret()
+    # The secret first: an endpoint that is listed can always be signed for.
+    store.save_secrets(project_id, endpoint.id, Secrets(secret))
+    store.save_endpoint(endpoint)
+    return endpoint, secret
+
+
+def _check(url: str, event_types: tuple[str, ...]) -> None:
+    errors: dict[str, list[str]] = {}
+    try:
+        check_url(url, settings().webhooks_to_loopback)
+    except ForbiddenUrl as error:
+        errors["url"] = [str(error)]
+    unknown = [name for name in event_types if name not in EVENT_TYPES]
+    if unknown:
+        known = ", ".join(EVENT_TYPES)
+        errors["event"] = [f"There is no event type {', '.join(unknown)}. Choose from: {known}."]
+    if errors:
+        raise Invalid(errors)
+
+
+def list_endpoints(project_id: str) -> list[Endpoint]:
+    """A project's endpoints, oldest first.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    projects.find(project_id)
+    return store.list_endpoints(project_id)
+
+
+def find(project_id: str, endpoint_id: str) -> Endpoint:
+    """One endpoint.
+
+    Raises:
+        NotFound: the project has no such endpoint.
+    """
+    endpoint = store.find_endpoint(project_id, endpoint_id)
+    if endpoint is None:
+        raise NotFound(
+            f"Project {project_id} has no webhook {endpoint_id}."
+            f" See `errata webhooks list {project_id}`."
+        )
+    return endpoint
+
+
+def remove(project_id: str, endpoint_id: str) -> None:
+    """Delete an endpoint; notices on their way to it are dropped.
+
+    Raises:
+        NotFound: the project has no such endpoint.
+    """
+    find(project_id, endpoint_id)
+    store.remove_endpoint(project_id, endpoint_id)
+
+
+def enable(project_id: str, endpoint_id: str) -> Endpoint:
+    """Let a disabled endpoint get notices again; acts at once.
+
+    Raises:
+        NotFound: the project has no such endpoint.
+    """
+    endpoint = find(project_id, endpoint_id)
+    store.mark_endpoint(endpoint, disabled_at=None, disabled_reason=None, failing_since=None)
+    return replace(endpoint, disabled_at=None, disabled_reason="", failing_since=None)
+
+
+def rotate(project_id: str, endpoint_id: str) -> str:
+    """A new signing secret, returned this once; the former one signs as well for 24 hours.
+
+    Raises:
+        NotFound: the project has no such endpoint.
+    """
+    find(project_id, endpoint_id)
+    before = store.find_secrets(project_id, endpoint_id)
+    secret = signing.new_secret()
+    rotated = Secrets(secret, former=before.current, former_until=now_ms() + OVERLAP_MS)
+    store.save_secrets(project_id, endpoint_id, rotated)
+    return secret
+
+
+def test(project_id: str, endpoint_id: str) -> str:
+    """Send a `webhook.test` to an endpoint; returns its `webhook-id`.
+
+    Raises:
+        NotFound: the project has no such endpoint.
+    """
+    endpoint = find(project_id, endpoint_id)
+    notice_id = f"msg_{secrets.token_hex(16)}"
+    body = test_body(projects.find(project_id), now_ms())
+    store.enqueue([Notice(notice_id, project_id, endpoint.id, TEST, body)])
+    return notice_id
+
+
+def list_attempts(project_id: str, endpoint_id: str = "", since_ms: int = 0) -> Iterator[Attempt]:
+    """A project's attempts, or one endpoint's, newest first; the last 30 days at most.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    projects.find(project_id)
+    for attempt in store.list_attempts(project_id, floor_id(since_ms), now_ms() // 1000):
+        if not endpoint_id or attempt.notice.endpoint_id == endpoint_id:
+            yield attempt
+
+
+def redeliver(project_id: str, attempt_id: str) -> Notice:
+    """Send again what an attempt sent, whatever came of it; its `webhook-id` stays the same.
+
+    Raises:
+        NotFound: the project has no such attempt.
+    """
+    attempt = store.find_attempt(project_id, attempt_id)
+    if attempt is None:
+        raise NotFound(
+            f"Project {project_id} has no attempt {attempt_id}."
+            f" See `errata webhooks attempts {project_id}`."
+        )
+    again = _again(attempt.notice)
+    store.enqueue([again])
+    return again
+
+
+def redeliver_since(project_id: str, since_ms: int) -> list[Notice]:
+    """Send again everything that was attempted since then, each notice once.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    notices = {
+        (each.notice.id, each.notice.endpoint_id): _again(each.notice)
+        for each in list_attempts(project_id, since_ms=since_ms)
+    }
+    again = list(reversed(notices.values()))
+    store.enqueue(again)
+    return again
+
+
+def _again(notice: Notice) -> Notice:
+    return replace(notice, round=new_event_id(now_ms()))
+
+
+def shown_url(endpoint: Endpoint) -> str:
+    """An endpoint's URL as it may be shown: its query may hold a token."""
+    parts = urlsplit(endpoint.url)
+    return parts._replace(query="…" if parts.query else "", fragment="").geturl()

@@ -1,0 +1,56 @@
+"""`errata webhooks`."""
+
+import pytest
+
+from errata.usecases.deliver import deliver
+from tests.integration.test_webhooks import notices
+from tests.support.account import Project
+from tests.support.cli import Deployed, done, failed
+from tests.support.receiver import answer, receiver
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+
+def test_a_webhook_s_life(busy: Project, deployed: Deployed) -> None:
+    with receiver(answer(500), answer(200)) as there:
+        added = done("webhooks", "add", busy.id, there.url + "?token=geheim", "--json").json
+        assert set(added) >= {"id", "secret"}
+        assert "geheim" not in str(added)
+        sent = done("webhooks", "test", busy.id, added["id"], "--json").json
+        (notice,) = notices()
+        assert notice.id == sent["webhook_id"]
+        assert deliver(notice) == 10
+        (attempt,) = done("webhooks", "attempts", busy.id, added["id"], "--json").json
+        assert (attempt["status"], attempt["attempt"], attempt["event"]) == (500, 1, "webhook.test")
+        assert "failing since" in done("webhooks", "list", busy.id).out
+        done("webhooks", "redeliver", attempt["id"])
+        (again,) = notices()
+        assert deliver(again) is None
+        assert [r.headers["webhook-id"] for r in there.received] == [notice.id] * 2
+    table = done("webhooks", "attempts", busy.id).out
+    assert len(table.splitlines()) == 3
+    assert added["secret"] not in table + done("webhooks", "list", busy.id, "--json").out
+    rotated = done("webhooks", "rotate", busy.id, added["id"], "--json").json
+    assert rotated["secret"] != added["secret"]
+    since = done("webhooks", "redeliver", "--since", "2020-01-01", "--json").json
+    assert since == {"redelivered": [notice.id]}
+    done("webhooks", "enable", busy.id, added["id"])
+    done("webhooks", "remove", busy.id, added["id"])
+    assert done("webhooks", "list", busy.id, "--json").json == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["add", "1", "ftp://example.com"], "https://"),
+        (["add", "1", "https://example.com", "--event", "nothing"], "issue.created"),
+        (["add", "99", "https://example.com"], "no project 99"),
+        (["remove", "1", "abc"], "no webhook abc"),
+        (["redeliver"], "--since"),
+        (["redeliver", "x"], "not an attempt"),
+        (["redeliver", "--since", "yesterday"], "ISO 8601"),
+    ],
+)
+def test_what_is_wrong_is_named(busy: Project, arguments: list[str], word: str) -> None:
+    assert busy.id == "1"
+    assert word in failed("webhooks", *arguments)

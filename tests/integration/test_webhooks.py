@@ -1,0 +1,344 @@
+"""Outbound webhooks: what is sent, how often, and what becomes of an endpoint."""
+
+import hashlib
+import hmac
+import json
+import socket
+import threading
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from errata.config import settings
+from errata.errors import Invalid, NotFound
+from errata.models.webhook import Attempt, Notice
+from errata.outbound import post
+from errata.store import clients, projects
+from errata.store import webhooks as store
+from errata.usecases import webhooks
+from errata.usecases.deliver import deliver
+from tests.support import stream
+from tests.support.account import Clock, Project
+from tests.support.gateway import call, handler
+from tests.support.receiver import answer, drip, hang, huge, receiver, reset
+
+
+def queued() -> list[dict[str, Any]]:
+    """The messages that wait in WebhookQueue, as Lambda hands them over."""
+    url = settings().webhook_queue_url
+    records = []
+    while (
+        messages := clients.sqs()
+        .receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1)
+        .get("Messages")
+    ):
+        for message in messages:
+            records.append(
+                {
+                    "messageId": message["MessageId"],
+                    "receiptHandle": message["ReceiptHandle"],
+                    "body": message["Body"],
+                }
+            )
+            clients.sqs().delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return records
+
+
+def notices() -> list[Notice]:
+    return [store.notice(record["body"]) for record in queued()]
+
+
+def attempts(project: Project) -> list[Attempt]:
+    """Oldest first."""
+    return list(webhooks.list_attempts(project.id))[::-1]
+
+
+def one_notice(project: Project, url: str) -> tuple[Notice, str, str]:
+    """A test notice for a new endpoint: the notice, the endpoint's id and its secret."""
+    endpoint, secret = webhooks.add(project.id, url)
+    webhooks.test(project.id, endpoint.id)
+    (notice,) = notices()
+    return notice, endpoint.id, secret
+
+
+def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None:
+    with receiver() as there:
+        endpoint, secret = webhooks.add(busy.id, there.url + "?token=t")
+        sent = {"message": "boom", "exception_class": "E", "release": "1", "environment": "prod"}
+        first = call("POST", "/api/ingest", sent, {"X-Api-Key": busy.key}).json["id"]
+        call("POST", "/api/ingest", sent, {"X-Api-Key": busy.key})
+        assert stream.deliver(stream.records()) == []
+        assert stream.deliver(stream.records()) == []
+        (notice,) = notices()
+        assert deliver(notice) is None
+        (request,) = there.received
+    assert request.path == "/hook?token=t"
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["x-pulse-event"] == "issue.created"
+    expected = hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
+    assert request.headers["x-pulse-signature"] == f"sha256={expected}"
+    Webhook(secret).verify(request.body, dict(request.headers))
+    body = json.loads(request.body)
+    assert (body["event"], body["version"]) == ("issue.created", 1)
+    assert body["project"] == {"id": busy.id, "name": "shop"}
+    issue = body["issue"]
+    assert issue["first_event_id"] == first
+    assert (issue["message"], issue["exception_class"]) == ("boom", "E")
+    assert (issue["level"], issue["environment"], issue["release"]) == ("error", "prod", "1")
+    assert issue["fingerprint"]
+    assert issue["first_seen"].endswith("Z")
+    assert body["urls"]["event"].startswith("https://errors.example.com/dashboard/")
+    assert first in body["urls"]["event"]
+    (attempt,) = attempts(busy)
+    assert (attempt.status, attempt.number, attempt.error) == (200, 1, "")
+    assert attempt.notice.endpoint_id == endpoint.id
+
+
+def test_each_endpoint_gets_its_own_notice_under_one_id(busy: Project) -> None:
+    with receiver() as one, receiver() as other:
+        webhooks.add(busy.id, one.url)
+        webhooks.add(busy.id, other.url)
+        call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
+        stream.deliver(stream.records())
+        for notice in notices():
+            deliver(notice)
+        ids = [there.received[0].headers["webhook-id"] for there in (one, other)]
+    assert ids[0] == ids[1]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_a_failing_endpoint_is_tried_four_times(busy: Project, status: int) -> None:
+    with receiver(answer(status)) as there:
+        notice, _, _ = one_notice(busy, there.url)
+        assert [deliver(notice) for _ in range(4)] == [10, 60, 300, None]
+        assert deliver(notice) is None, "the round is over"
+        ids = {request.headers["webhook-id"] for request in there.received}
+    assert len(ids) == 1
+    assert [(each.number, each.status) for each in attempts(busy)] == [
+        (n, status) for n in (1, 2, 3, 4)
+    ]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 422])
+def test_any_other_answer_is_final(busy: Project, status: int) -> None:
+    with receiver(answer(status, Location="http://127.0.0.1:1/elsewhere")) as there:
+        notice, _, _ = one_notice(busy, there.url)
+        assert deliver(notice) is None
+        assert deliver(notice) is None
+        assert len(there.received) == 1
+    assert [each.status for each in attempts(busy)] == [status]
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [("120", 120), ("5", 10), ("99999", 900), ("Wed, 21 Oct 2015 07:28:00 GMT", 10), ("soon", 10)],
+)
+def test_retry_after_is_honoured_up_to_fifteen_minutes(
+    busy: Project, asked: str, pause: int
+) -> None:
+    with receiver(answer(429, Retry_After=asked)) as there:
+        notice, _, _ = one_notice(busy, there.url)
+        assert deliver(notice) == pause
+
+
+@pytest.mark.parametrize("behaviour", [hang(3), drip(3), reset], ids=["hang", "drip", "reset"])
+def test_no_answer_is_tried_again(
+    busy: Project, behaviour: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The product waits 15 seconds; what is tested is that one deadline holds for everything.
+    monkeypatch.setattr(post.post, "__kwdefaults__", {"allow_loopback": False, "timeout_s": 0.3})
+    with receiver(behaviour) as there:
+        notice, _, _ = one_notice(busy, there.url)
+        assert deliver(notice) == 10
+    (attempt,) = attempts(busy)
+    assert attempt.status is None
+    assert attempt.error
+    assert attempt.duration_ms < 2000
+
+
+def test_a_huge_answer_is_not_read(busy: Project) -> None:
+    with receiver(huge) as there:
+        notice, _, _ = one_notice(busy, there.url)
+        assert deliver(notice) is None
+    assert [each.status for each in attempts(busy)] == [200]
+
+
+def test_a_certificate_that_does_not_hold_is_no_answer(busy: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        notice, _, _ = one_notice(busy, f"https://127.0.0.1:{plain.getsockname()[1]}/")
+
+        def greet() -> None:
+            peer, _ = plain.accept()
+            peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            peer.close()
+
+        threading.Thread(target=greet, daemon=True).start()
+        assert deliver(notice) == 10
+    assert "SSL" in attempts(busy)[0].error
+
+
+def test_gone_disables_at_once_and_a_disabled_endpoint_gets_nothing(busy: Project) -> None:
+    with receiver(answer(410), answer(200)) as there:
+        notice, endpoint_id, _ = one_notice(busy, there.url)
+        assert deliver(notice) is None
+        endpoint = webhooks.find(busy.id, endpoint_id)
+        assert endpoint.disabled_at
+        assert "410" in endpoint.disabled_reason
+        call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
+        stream.deliver(stream.records())
+        assert notices() == []
+        webhooks.enable(busy.id, endpoint_id)
+        assert webhooks.find(busy.id, endpoint_id).disabled_at is None
+        webhooks.test(busy.id, endpoint_id)
+        (again,) = notices()
+        assert deliver(again) is None
+        assert len(there.received) == 2
+
+
+def test_five_days_of_failure_disable_and_one_success_starts_anew(
+    busy: Project, clock: Clock
+) -> None:
+    with receiver(answer(500), answer(500), answer(200), answer(500)) as there:
+        endpoint, _ = webhooks.add(busy.id, there.url)
+
+        def once() -> bool:
+            webhooks.test(busy.id, endpoint.id)
+            (notice,) = notices()
+            deliver(notice)
+            return webhooks.find(busy.id, endpoint.id).disabled_at is not None
+
+        assert not once()
+        clock.days(4.9)
+        assert not once()
+        assert not once(), "a success"
+        clock.days(1)
+        assert not once(), "failing since now"
+        clock.days(4.9)
+        assert not once()
+        clock.days(0.2)
+        assert once()
+
+
+def test_a_name_is_resolved_once_and_the_checked_address_is_called(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["8.8.8.8", "127.0.0.1", "127.0.0.1"])
+    called: list[Any] = []
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+    def connect(address: Any, **_: Any) -> socket.socket:
+        called.append(address)
+        raise ConnectionRefusedError("as far as this test goes")
+
+    notice, _, _ = one_notice(busy, "https://rebound.example/")
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolve)
+        patch.setattr(socket, "create_connection", connect)
+        with pytest.raises(ConnectionRefusedError):
+            post.post("https://rebound.example/", b"{}", {})
+    assert called == [("8.8.8.8", 443)]
+    assert notice.event == "webhook.test"
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fd00::1"])
+def test_a_name_that_leads_inside_is_never_called(
+    busy: Project, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port))
+            for each in ("8.8.8.8", address)
+        ]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolve)
+        with pytest.raises(post.ForbiddenUrl, match="not a public address"):
+            post.post("https://inside.example/", b"{}", {})
+
+
+def test_after_a_rotation_both_secrets_verify_for_a_day(busy: Project, clock: Clock) -> None:
+    with receiver() as there:
+        endpoint, old = webhooks.add(busy.id, there.url)
+        new = webhooks.rotate(busy.id, endpoint.id)
+        assert new != old
+
+        def signatures() -> str:
+            webhooks.test(busy.id, endpoint.id)
+            (notice,) = notices()
+            deliver(notice)
+            return there.received[-1].headers["webhook-signature"]
+
+        assert len(signatures().split(" ")) == 2
+        clock.advance(24 * 3600 + 1)
+        assert len(signatures().split(" ")) == 1
+
+
+def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
+    endpoint, secret = webhooks.add(busy.id, "https://example.com/hook")
+    name = f"/errata/webhooks/{busy.id}/{endpoint.id}"
+    kept = clients.ssm().get_parameter(Name=name)["Parameter"]
+    assert kept["Type"] == "SecureString"
+    # moto encrypts nothing, but says what it would do it with.
+    assert kept["Value"].startswith("kms:alias/aws/ssm:")
+    scan = clients.dynamodb().scan(TableName="ProjectsTable")
+    assert secret not in str(scan["Items"])
+    webhooks.remove(busy.id, endpoint.id)
+    with pytest.raises(NotFound):
+        webhooks.find(busy.id, endpoint.id)
+
+
+def test_a_redelivery_keeps_the_id_and_starts_a_round_of_its_own(busy: Project) -> None:
+    with receiver(answer(404), answer(500), answer(200)) as there:
+        notice, _, _ = one_notice(busy, there.url)
+        deliver(notice)
+        webhooks.redeliver(busy.id, attempts(busy)[0].id)
+        (again,) = notices()
+        assert deliver(again) == 10
+        webhooks.redeliver_since(busy.id, 0)
+        (once_more,) = notices()
+        assert deliver(once_more) is None
+        assert {request.headers["webhook-id"] for request in there.received} == {notice.id}
+    assert [(each.number, each.status) for each in attempts(busy)] == [(1, 404), (1, 500), (1, 200)]
+
+
+def test_bad_urls_and_types_are_refused_with_the_reason(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        webhooks.add(busy.id, "ftp://example.com", ["issue.exploded"])
+    assert set(refused.value.errors) == {"url", "event"}
+    with pytest.raises(NotFound):
+        webhooks.add("404", "https://example.com")
+    assert projects.find_project(busy.id)
+
+
+def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
+    with receiver() as there:
+        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhooks.test(busy.id, endpoint.id)
+        records = queued()
+        broken = {"messageId": "m2", "receiptHandle": "r", "body": "{}"}
+        result = handler("webhook_dispatcher")({"Records": [broken, *records]}, None)
+        assert len(there.received) == 1
+    assert result == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
+
+
+def test_digest_cut_off_between_notice_and_commit_loses_no_notice(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhooks.add(busy.id, "https://example.com/hook")
+    call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
+    client = clients.dynamodb()
+    with monkeypatch.context() as patch:
+
+        def cut_off(**_: Any) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(client, "transact_write_items", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            stream.deliver(stream.records())
+    stream.deliver(stream.records())
+    assert len({notice.id for notice in notices()}) == 1

@@ -1,0 +1,115 @@
+"""Where webhooks may go, and how they are signed."""
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import time
+
+import pytest
+from standardwebhooks import Webhook
+
+from errata.outbound import signing
+from errata.outbound.post import ForbiddenUrl, check_url, is_public
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",
+        "10.0.0.1",
+        "100.64.0.1",
+        "127.0.0.1",
+        "127.8.9.10",
+        "169.254.169.254",
+        "172.16.0.1",
+        "192.0.0.8",
+        "192.0.2.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:10.0.0.1",
+        "::ffff:169.254.169.254",
+        "::127.0.0.1",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a00:1",
+        "100::1",
+        "2001::1",
+        "2001:db8::1",
+        "2002:a00:1::",
+        "2002:7f00:1::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+    ],
+)
+def test_an_address_that_is_not_global_unicast_is_refused(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+)
+def test_a_public_address_is_allowed_in_any_form(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://example.com/", "https://"),
+        ("ftp://example.com/", "https://"),
+        ("file:///etc/passwd", "host"),
+        ("gopher://example.com", "https://"),
+        ("https://", "host"),
+        ("https://user:secret@example.com/", "password"),
+        ("https://user@example.com/", "password"),
+        ("https://example.com:0/", "host"),
+        ("https://example.com:99999/", "not valid"),
+        ("https://exa mple.com/", "printable"),
+        ("https://example.com/\r\nX-Evil: 1", "printable"),
+        ("https://exämple.com/", "ASCII"),
+        ("https://example.com/" + "x" * 2000, "2000"),
+        ("//example.com/", "https://"),
+        ("", "host"),
+    ],
+)
+def test_a_url_that_is_not_allowed_says_why(url: str, reason: str) -> None:
+    with pytest.raises(ForbiddenUrl, match=reason):
+        check_url(url)
+
+
+def test_other_people_s_code_verifies_both_signatures() -> None:
+    secret = signing.new_secret()
+    body = '{"message": "grüß dich"}'.encode()
+    now = int(time.time())
+    headers = signing.headers("msg_1", now, body, [secret])
+    Webhook(secret).verify(body, headers)
+    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    assert headers["X-Pulse-Signature"] == f"sha256={expected}"
+
+
+def test_both_secrets_sign_after_a_rotation() -> None:
+    new, old = signing.new_secret(), signing.new_secret()
+    now = int(time.time())
+    headers = signing.headers("msg_1", now, b"{}", [new, old])
+    for secret in (new, old):
+        Webhook(secret).verify(b"{}", headers)
+    assert len(headers["webhook-signature"].split(" ")) == 2
+
+
+def test_a_secret_is_long_and_never_the_same() -> None:
+    secrets = {signing.new_secret() for _ in range(50)}
+    assert len(secrets) == 50
+    for secret in secrets:
+        assert secret.startswith("whsec_")
+        assert 24 <= len(base64.b64decode(secret.removeprefix("whsec_"))) <= 64
