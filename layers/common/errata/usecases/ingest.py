@@ -15,7 +15,7 @@ from errata.protocol.ingest import parse
 from errata.store import attributes, events, idempotency
 from errata.store.attributes import Item
 
-_TRIES = 6
+_TRIES = 10
 _DAY_S = 86_400
 
 logger = logging.getLogger("errata")
@@ -72,11 +72,14 @@ def _accept_once(
         try:
             before = events.put_once(prepare(fields, access, event_id, at_ms), record)
         except ClientError as error:
-            # The transaction of another request with the same key is under way.
             if not attributes.cancellation(error):
                 raise
-            attributes.back_off(attempt)
-            continue
+            # The transaction of another request with the same key is under way, or just over.
+            before = idempotency.find_answered(access.project_id, idempotency_key, at_ms)
+            if before is None:
+                attributes.back_off(attempt)
+                continue
+            return _replay(before, body_hash, access)
         if before is None:
             return Accepted(event_id)
         return _replay(before, body_hash, access)
