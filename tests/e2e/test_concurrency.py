@@ -1,5 +1,7 @@
 """Many clients at once, against the deployed stack."""
 
+from typing import Any
+
 import pytest
 import requests
 
@@ -88,9 +90,9 @@ def write(stack: LocalStack, key: str, message: str) -> int | None:
     return answer.json()["id"] if answer.status_code == 200 else None
 
 
-def read(stack: LocalStack, key: str, since: int) -> list[dict[str, object]]:
+def read(stack: LocalStack, key: str, since: int) -> list[dict[str, Any]]:
     answer = requests.get(
         f"{stack.api_url}/api.php?action=errors&hash={key}&since={since}", timeout=PATIENT
     )
-    found: list[dict[str, object]] = answer.json()["errors"]
+    found: list[dict[str, Any]] = answer.json()["errors"]
     return found
