@@ -83,7 +83,7 @@ def test_everything_changes_or_nothing(pk: str) -> None:
     refused = changes(
         replace(ISSUE, id="b" * 32),
         releases={"r1": release},
-        sightings=[("b" * 32, "r1", EXPIRES)],
+        sightings={("b" * 32, "r1"): EXPIRES},
         days={"2026-11-22": (1, EXPIRES)},
     )
     refused.issues[ISSUE.id] = ISSUE
@@ -95,7 +95,7 @@ def test_everything_changes_or_nothing(pk: str) -> None:
     assert issues.apply(pk, refused)
     assert issues.find_issue(pk, "b" * 32, 0)
     assert issues.list_releases(pk, 0) == [release]
-    assert issues.rows(pk, [], [("b" * 32, "r1")]).sightings == {("b" * 32, "r1")}
+    assert issues.rows(pk, [], [("b" * 32, "r1")]).sightings == {("b" * 32, "r1"): EXPIRES}
 
 
 def test_releases_and_days_add_up(pk: str) -> None:

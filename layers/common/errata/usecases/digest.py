@@ -254,10 +254,13 @@ def _count_release(issue: Issue, record: Record, rows: Rows, changes: Changes) -
     change.expires_at = max(change.expires_at, event.expires_at)
     if issue.first_event == event.id:
         change.issues_opened += 1
-    if (issue.id, name) not in rows.sightings:
-        rows.sightings.add((issue.id, name))
-        changes.sightings.append((issue.id, name, event.expires_at))
+    seen = (issue.id, name)
+    known_until = rows.sightings.get(seen, 0)
+    if not known_until:
         change.open_issues += issue.status != "resolved"
+    if known_until < event.expires_at:
+        # It must outlive the issue, which would else be counted again; a day more saves writes.
+        rows.sightings[seen] = changes.sightings[seen] = event.expires_at + DAY_MS // 1000
 
 
 def _count_day(record: Record, changes: Changes) -> None:
