@@ -26,6 +26,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
             "AWS_ENDPOINT_URL": running.endpoint_url,
             "AWS_DEFAULT_REGION": running.region,
             "RETENTION_DAYS": running.outputs["RetentionDays"],
+            "WEBHOOK_QUEUE_URL": running.outputs["WebhookQueueUrl"],
+            "WEBHOOK_SECRETS": running.outputs["WebhookSecrets"],
+            "WEBHOOKS_TO_LOOPBACK": running.outputs["WebhooksToLoopback"],
             **{name: running.outputs[f"{table}Name"] for name, table in TABLES.items()},
         }
         before = dict(os.environ)
@@ -52,10 +55,12 @@ def project(stack: LocalStack) -> tuple[str, str]:
     return created[0].id, created[1]
 
 
-def eventually[T](look: Callable[[], T], wanted: Callable[[T], bool]) -> T:
+def eventually[T](
+    look: Callable[[], T], wanted: Callable[[T], bool], patience_s: float = PATIENCE_S
+) -> T:
     """What `look` sees once it is as wanted."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + patience_s
     while not wanted(seen := look()):
-        assert time.monotonic() < until, f"still {seen!r} after {PATIENCE_S} s"
+        assert time.monotonic() < until, f"still {seen!r} after {patience_s} s"
         time.sleep(0.1)
     return seen

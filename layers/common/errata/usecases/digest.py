@@ -7,6 +7,7 @@ rows or none. Within a shard of the stream an issue's events come in order, and 
 new events come from one shard: their ids rise, so they share the newest partition.
 """
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,8 @@ from errata.store.attributes import back_off, code
 from errata.store.events import DAY_MS, Stored, release_hash
 from errata.store.issues import Changes, Rows
 from errata.usecases import notify
+
+logger = logging.getLogger("errata")
 
 SEQUENCE_DIGITS = 40
 _TRIES = 6
@@ -110,6 +113,7 @@ def _digest_project(pk: str, slices: list[Slice], outcome: Outcome) -> None:
             elif code(error) in ("ValidationException", "TransactionCanceledException"):
                 outcome.hopeless.extend((record, str(error)) for record in slices[0])
             else:
+                logger.warning("digest tries again", exc_info=error)
                 outcome.retry.extend(slices[0])
             return
         if not slices:
