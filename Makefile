@@ -7,7 +7,7 @@ SAM := .venv-sam/bin/sam
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check build deploy bench fuzz lock clean help
+.PHONY: run test check build deploy bench lock clean help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
