@@ -1,6 +1,5 @@
 """End to end: the template, built and deployed on a local AWS that enforces IAM."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,23 +20,28 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """One stack for all tests; each makes projects of its own."""
     log = tmp_path_factory.mktemp("stack") / "ministack.log"
     with LocalStack(log=log, parameters={"LogLevel": "DEBUG"}) as running:
-        environment = {
-            **CREDENTIALS,
-            "AWS_ENDPOINT_URL": running.endpoint_url,
-            "AWS_DEFAULT_REGION": running.region,
-            "RETENTION_DAYS": running.outputs["RetentionDays"],
-            "WEBHOOK_QUEUE_URL": running.outputs["WebhookQueueUrl"],
-            "WEBHOOK_SECRETS": running.outputs["WebhookSecrets"],
-            "WEBHOOKS_TO_LOOPBACK": running.outputs["WebhooksToLoopback"],
-            **{name: running.outputs[f"{table}Name"] for name, table in TABLES.items()},
-        }
-        before = dict(os.environ)
-        os.environ.update(environment)
-        forget_everything()
         yield running
-        os.environ.clear()
-        os.environ.update(before)
-        forget_everything()
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # For each test anew: other tests of the session have an AWS of their own.
+    environment = {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "AWS_DEFAULT_REGION": stack.region,
+        "RETENTION_DAYS": stack.outputs["RetentionDays"],
+        "WEBHOOK_QUEUE_URL": stack.outputs["WebhookQueueUrl"],
+        "WEBHOOK_SECRETS": stack.outputs["WebhookSecrets"],
+        "WEBHOOKS_TO_LOOPBACK": stack.outputs["WebhooksToLoopback"],
+        **{name: stack.outputs[f"{table}Name"] for name, table in TABLES.items()},
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    forget_everything()
+    yield
+    monkeypatch.undo()
+    forget_everything()
 
 
 @pytest.fixture(scope="session")
