@@ -10,6 +10,7 @@ from errata.usecases import issues
 from tests.support import stream
 from tests.support.account import Clock, Project, rows
 
+KEPT_DAYS = 3
 EVENT = {"fingerprint": "f", "release": "1.0"}
 
 
@@ -30,7 +31,7 @@ class Shop:
 
     def send(self, **fields: Any) -> None:
         self.sequence += 1
-        item = stream.event(self.project_id, self.clock.ms, **fields)
+        item = stream.event(self.project_id, self.clock.ms, KEPT_DAYS, **fields)
         stream.pump([stream.record(item, self.sequence)])
 
     def release(self) -> tuple[int, int, int]:
@@ -43,8 +44,8 @@ def shop(busy: Project, clock: Clock) -> Shop:
     return Shop(busy.id, clock)
 
 
-def test_an_issue_that_goes_on_for_months_is_one_open_issue_of_its_release(shop: Shop) -> None:
-    for day in range(40):
+def test_an_issue_that_goes_on_and_on_is_one_open_issue_of_its_release(shop: Shop) -> None:
+    for day in range(10):
         shop.send(**EVENT)
         assert shop.release() == (day + 1, 1, 1)
         shop.clock.days(1)
@@ -56,7 +57,7 @@ def test_an_issue_seen_seldom_is_one_open_issue_of_its_release(shop: Shop) -> No
         shop.send(**EVENT)
         assert shop.release() == (times + 1, 1, 1)
         # A moment before everything expires.
-        shop.clock.days(30)
+        shop.clock.days(KEPT_DAYS)
         shop.clock.advance(-1)
         expire(shop.clock)
 
@@ -77,14 +78,14 @@ def test_remembering_where_an_issue_was_seen_costs_one_write_a_day(shop: Shop) -
 
 def test_what_nobody_sees_any_more_is_gone(shop: Shop) -> None:
     shop.send(**EVENT)
-    shop.clock.days(32)
+    shop.clock.days(KEPT_DAYS + 2)
     assert expire(shop.clock) == len(["issue", "release", "sighting", "day"])
     assert rows()["ISSUES_TABLE"] == []
 
 
 def test_an_issue_that_comes_back_after_its_rows_are_gone_is_new(shop: Shop) -> None:
     shop.send(**EVENT)
-    shop.clock.days(32)
+    shop.clock.days(KEPT_DAYS + 2)
     expire(shop.clock)
     shop.send(**EVENT)
     assert shop.release() == (1, 1, 1)
@@ -94,7 +95,7 @@ def test_an_issue_that_comes_back_after_its_rows_are_gone_is_new(shop: Shop) -> 
 
 def test_an_issue_that_comes_back_before_its_rows_are_gone_is_shown_again(shop: Shop) -> None:
     shop.send(**EVENT)
-    shop.clock.days(30)
+    shop.clock.days(KEPT_DAYS)
     assert list(issues.list_issues(shop.project_id)) == []
     shop.send(**EVENT)
     (issue,) = issues.list_issues(shop.project_id)

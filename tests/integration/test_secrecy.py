@@ -126,7 +126,7 @@ def attempts(mine: Project, theirs: Project) -> dict[str, Callable[[], Response]
 NAMES = sorted(attempts(Project("", ""), Project("", "")))
 
 
-@fuzz.bounded(15)
+@fuzz.bounded(10)
 @given(st.lists(st.sampled_from(NAMES), min_size=3, max_size=6))
 def test_no_order_of_requests_with_one_key_reads_or_changes_another_project(
     names: list[str],
