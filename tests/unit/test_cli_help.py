@@ -25,6 +25,7 @@ COMMANDS = [
     "releases list",
     "tail",
     "send",
+    "redrive",
 ]
 
 
