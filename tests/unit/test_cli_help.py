@@ -26,6 +26,7 @@ COMMANDS = [
     "tail",
     "send",
     "redrive",
+    "stats",
 ]
 
 

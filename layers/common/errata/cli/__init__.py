@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli import events, issues, keys, projects, redrive, releases, webhooks
+from errata.cli import events, issues, keys, projects, redrive, releases, stats, webhooks
 from errata.cli.command import Json, Local, Stack, command, group, remember
 
 app = group(
@@ -26,6 +26,8 @@ command(app, "tail", example="tail 1 --local")(events.tail)
 command(app, "send", example='send 1 --message "Hello, Errata" --level info')(events.send)
 
 command(app, "redrive", example="redrive digest --dry-run")(redrive.redrive)
+
+command(app, "stats", example="stats 1 --days 7")(stats.stats)
 
 
 def _version(asked: bool) -> None:
