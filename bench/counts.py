@@ -132,6 +132,7 @@ def _access_line() -> str:
         "$context.status": "202",
         "$context.responseLatency": "12",
         "$context.error.responseType": "-",
+        "$context.authorizer.project": "12",
     }.items():
         line = line.replace(variable, example)
     assert "$" not in line, f"no example for a variable in {line}"

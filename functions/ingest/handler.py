@@ -10,7 +10,7 @@ from errata.models.ids import now_ms
 from errata.protocol.body import decompress, parse_object
 from errata.protocol.ingest import idempotency_key
 from errata.store import clients
-from errata.usecases import access, ingest
+from errata.usecases import access, ingest, losses
 
 clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
 
@@ -35,9 +35,14 @@ def _ingest(event: gateway.Event) -> gateway.Answer:
     except Refused as refused:
         # The key is checked first, and a replay comes before a bad body.
         sent = refused
-    caller = access.of_caller(gateway.caller(event), sent, now_ms())
-    once = idempotency_key(headers.get("idempotency-key"))
-    return _answer(ingest.accept(sent, body, caller, once))
+    caller = gateway.caller(event)
+    try:
+        opened = access.of_caller(caller, sent, now_ms())
+        once = idempotency_key(headers.get("idempotency-key"))
+        return _answer(ingest.accept(sent, body, opened, once))
+    except Refused as refused:
+        losses.refused(caller, sent, refused)
+        raise
 
 
 def _answer(accepted: ingest.Accepted) -> gateway.Answer:

@@ -11,7 +11,7 @@ from errata.errors import Forbidden, Invalid, Refused
 from errata.protocol.body import decompress, parse_object
 from errata.protocol.legacy import since
 from errata.store import clients
-from errata.usecases import legacy
+from errata.usecases import legacy, losses
 
 clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
 
@@ -41,11 +41,19 @@ def _act(event: gateway.Event) -> str:
     address = gateway.caller(event).address
     match event["httpMethod"]:
         case "POST":
-            number = legacy.submit(_sent(event), address, settings().legacy_auto_create)
-            return json.dumps({"ok": True, "id": number})
+            return json.dumps({"ok": True, "id": _submit(_sent(event), address)})
         case "GET" | "HEAD":
             return _action(gateway.query(event), address, event["httpMethod"] == "HEAD")
     raise MethodNotAllowed("Method not allowed: use POST, or GET with an action.")
+
+
+def _submit(sent: dict[str, Any] | Refused, address: str) -> int:
+    try:
+        return legacy.submit(sent, address, settings().legacy_auto_create)
+    except Refused as refused:
+        if isinstance(sent, dict):
+            losses.refused_key(sent.get("hash"), refused)
+        raise
 
 
 def _action(query: dict[str, str], address: str, head: bool) -> str:

@@ -37,7 +37,13 @@ OPERATIONS = {
         "TransactWriteItems",
         "UpdateItem",
     ],
-    "sqs": ["ChangeMessageVisibility", "SendMessage", "SendMessageBatch"],
+    "sqs": [
+        "ChangeMessageVisibility",
+        "DeleteMessage",
+        "ReceiveMessage",
+        "SendMessage",
+        "SendMessageBatch",
+    ],
     "ssm": ["DeleteParameter", "GetParameter", "PutParameter"],
 }
 # Files of botocore/data that belong to no service.

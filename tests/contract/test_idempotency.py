@@ -37,7 +37,8 @@ def test_another_body_gets_the_same_answer_with_a_mark_and_is_counted(
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["Idempotency-Mismatch"] == "true"
     assert [event["message"] for event in events(busy)] == ["boom"]
-    (record,) = caplog.records
+    record, loss = caplog.records
+    assert loss.getMessage() == f"event lost: project {busy.id}, mismatch"
     assert (record.getMessage(), vars(record)["project_id"]) == ("idempotency mismatch", busy.id)
 
 

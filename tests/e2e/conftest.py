@@ -11,6 +11,11 @@ from dev.stack import LocalStack
 from errata.usecases import projects
 from tests.support.fresh import TABLES, forget_everything
 
+# As an operator would who wants to know everything.
+PARAMETERS = {
+    "LogLevel": "DEBUG",
+    "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:operators",
+}
 # How long what happens behind the answer may take here; it takes a second or two.
 PATIENCE_S = 60
 
@@ -19,7 +24,7 @@ PATIENCE_S = 60
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """One stack for all tests; each makes projects of its own."""
     log = tmp_path_factory.mktemp("stack") / "ministack.log"
-    with LocalStack(log=log, parameters={"LogLevel": "DEBUG"}) as running:
+    with LocalStack(log=log, parameters=PARAMETERS) as running:
         yield running
 
 

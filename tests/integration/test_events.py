@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from errata.usecases import issues, projects
+from errata.usecases import issues, ledger, projects
 from tests.support import account, stream, template
 from tests.support.account import Clock, Project
 from tests.support.clients import capture, events, ingest
@@ -175,10 +175,15 @@ def test_every_sample_is_answered(case: str) -> None:
     answer = run(case)
     if case in by_kind("Api"):
         assert answer["statusCode"] in (200, 202, 400, 401, 405, 422)
-    elif case in by_kind("DynamoDB") + by_kind("SQS"):
+    elif case in by_kind("DynamoDB") + by_kind("SQS") + by_kind("CloudWatchLogs"):
         assert answer in (None, {"batchItemFailures": []})
     else:
         assert answer["policyDocument"]
+
+
+def test_ledger_counts_a_lost_event() -> None:
+    run("ledger/lost")
+    assert ledger.by_day("1", 1) == {"2026-11-22": (0, {"invalid": 1})}
 
 
 @pytest.mark.parametrize("case", by_kind("Api"))

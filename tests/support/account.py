@@ -26,6 +26,13 @@ from tests.support.fresh import TABLES, forget
 EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
 EMULATORS = ["moto", "local"] if EMULATOR_URL else ["moto"]
 
+# Setting → the queue's logical id in the template.
+QUEUES = {
+    "DIGEST_DEAD_LETTER_URL": "DigestDeadLetterQueue",
+    "CLEANUP_DEAD_LETTER_URL": "CleanupDeadLetterQueue",
+    "WEBHOOK_DEAD_LETTER_URL": "WebhookDeadLetterQueue",
+    "WEBHOOK_QUEUE_URL": "WebhookQueue",
+}
 # Enough for any test that is not about rates: one token a millisecond.
 UNLIMITED = 60_000
 
@@ -40,12 +47,11 @@ def account(emulator: str) -> Iterator[None]:
             # Without a stream, of which moto copies all there ever was with each transaction.
             table = {key: each for key, each in definition.items() if key != "StreamSpecification"}
             clients.dynamodb().create_table(**{**table, "TableName": name})
-        dead = clients.sqs().create_queue(QueueName="DigestDeadLetterQueue" + suffix)["QueueUrl"]
         for setting, name in TABLES.items():
             patch.setenv(setting, name + suffix)
-        patch.setenv("DIGEST_DEAD_LETTER_URL", dead)
-        notices = clients.sqs().create_queue(QueueName="WebhookQueue" + suffix)["QueueUrl"]
-        patch.setenv("WEBHOOK_QUEUE_URL", notices)
+        for setting, name in QUEUES.items():
+            url = clients.sqs().create_queue(QueueName=name + suffix)["QueueUrl"]
+            patch.setenv(setting, url)
         patch.setenv("WEBHOOK_SECRETS", "/errata/webhooks")
         patch.setenv("WEBHOOKS_TO_LOOPBACK", "on")
         patch.setenv("DASHBOARD_URL", "https://errors.example.com/dashboard")
@@ -56,8 +62,8 @@ def account(emulator: str) -> Iterator[None]:
         if suffix:
             for name in TABLES.values():
                 clients.dynamodb().delete_table(TableName=name + suffix)
-            clients.sqs().delete_queue(QueueUrl=dead)
-            clients.sqs().delete_queue(QueueUrl=notices)
+            for setting in QUEUES:
+                clients.sqs().delete_queue(QueueUrl=os.environ[setting])
     forget()
 
 

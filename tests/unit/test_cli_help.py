@@ -25,6 +25,8 @@ COMMANDS = [
     "releases list",
     "tail",
     "send",
+    "redrive",
+    "stats",
 ]
 
 

@@ -19,6 +19,8 @@ class Settings:
     retention_days: int
     unmetered_key: str
     digest_dead_letter_url: str
+    cleanup_dead_letter_url: str
+    webhook_dead_letter_url: str
     deliveries_table: str
     webhook_queue_url: str
     webhook_secrets: str
@@ -42,6 +44,8 @@ def settings() -> Settings:
         retention_days=int(env("RETENTION_DAYS", "30")),
         unmetered_key=env("UNMETERED_KEY", ""),
         digest_dead_letter_url=env("DIGEST_DEAD_LETTER_URL", ""),
+        cleanup_dead_letter_url=env("CLEANUP_DEAD_LETTER_URL", ""),
+        webhook_dead_letter_url=env("WEBHOOK_DEAD_LETTER_URL", ""),
         deliveries_table=env("DELIVERIES_TABLE", ""),
         webhook_queue_url=env("WEBHOOK_QUEUE_URL", ""),
         webhook_secrets=env("WEBHOOK_SECRETS", ""),

@@ -19,10 +19,12 @@ class ErrataError(Exception):
 class Refused(ErrataError):
     """A request that gets no.
 
-    `status` is the HTTP status; the message is for the caller and holds no secret.
+    `status` is the HTTP status; the message is for the caller and holds no secret. `loss` is the
+    reason under which the loss ledger counts the event that it was about; empty for none.
     """
 
     status = 500
+    loss = ""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -55,12 +57,14 @@ class BodyTooLarge(Refused):
     """A body beyond what one event may weigh."""
 
     status = 413
+    loss = "too_large"
 
 
 class Invalid(Refused):
     """Bad input. `errors` maps each bad field to its complaints."""
 
     status = 422
+    loss = "invalid"
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         complaints = [text for texts in errors.values() for text in texts]
@@ -76,6 +80,7 @@ class RateLimited(Refused):
     """Too many requests. `retry_after` is in whole seconds, at least 1."""
 
     status = 429
+    loss = "rate_limited"
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("Too many requests.")

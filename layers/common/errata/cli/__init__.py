@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli import events, issues, keys, projects, releases, webhooks
+from errata.cli import events, issues, keys, projects, redrive, releases, stats, webhooks
 from errata.cli.command import Json, Local, Stack, command, group, remember
 
 app = group(
@@ -24,6 +24,10 @@ app.add_typer(releases.app, name="releases")
 app.add_typer(webhooks.app, name="webhooks")
 command(app, "tail", example="tail 1 --local")(events.tail)
 command(app, "send", example='send 1 --message "Hello, Errata" --level info')(events.send)
+
+command(app, "redrive", example="redrive digest --dry-run")(redrive.redrive)
+
+command(app, "stats", example="stats 1 --days 7")(stats.stats)
 
 
 def _version(asked: bool) -> None:

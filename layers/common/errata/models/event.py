@@ -19,7 +19,12 @@ type Fields = dict[str, Any]
 
 
 def pack(event: Fields) -> bytes:
-    """The fields of an event, ready to store: zlib over JSON, at most `MAX_PACKED_BYTES`.
+    """The fields of an event, ready to store; see `pack_or_trim`."""
+    return pack_or_trim(event)[0]
+
+
+def pack_or_trim(event: Fields) -> tuple[bytes, bool]:
+    """The fields as zlib over JSON, `MAX_PACKED_BYTES` at most, and whether some were trimmed.
 
     What is too large is trimmed in this order until it fits: breadcrumbs, context (but for its
     user), the stack texts, any other long text, and if nothing else helps the user and all of the
@@ -28,14 +33,14 @@ def pack(event: Fields) -> bytes:
     """
     packed = _compress(event)
     if len(packed) <= MAX_PACKED_BYTES:
-        return packed
+        return packed, False
     event = {**event, "trimmed": []}
     for trim in TRIMMING:
         trim(event)
         packed = _compress(event)
         if len(packed) <= MAX_PACKED_BYTES:
             break
-    return packed
+    return packed, True
 
 
 def unpack(packed: bytes) -> Fields:

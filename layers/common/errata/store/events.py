@@ -361,6 +361,29 @@ def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
     return True
 
 
+def stored_between(project_id: str, low: str, high: str) -> list[tuple[str, str, int | None]]:
+    """Ids, issue ids and legacy numbers of the events with `low` <= id < `high`, ascending.
+
+    Read consistently. Access pattern E14.
+    """
+    found = query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
+        ProjectionExpression="sk, issue, legacy_id",
+        ConsistentRead=True,
+    )
+    return [
+        (
+            each["sk"]["S"],
+            each["issue"]["S"].rpartition("#")[2],
+            read(each["legacy_id"]) if "legacy_id" in each else None,
+        )
+        for each in found
+        if each["sk"]["S"] != high
+    ]
+
+
 def delete_cleared(project_id: str, limit: Boundary) -> None:
     """Delete what a boundary hides, events and legacy numbers alike. Access pattern E13."""
     table = settings().events_table

@@ -1,11 +1,63 @@
-"""Messages to SQS queues."""
+"""Messages to SQS queues, and, for operators, out of dead-letter queues."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from errata.store import clients
 
+# How long a message is nobody else's while a redrive is at it.
+HELD_S = 600
+# A wait asks all of SQS's servers, not some: an empty answer then means an empty queue.
+WAIT_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that was received and is held; `receipt` names it towards the queue."""
+
+    id: str
+    receipt: str
+    body: str
+
 
 def send(queue_url: str, message: dict[str, Any]) -> None:
     """Put a message, as JSON, into a queue."""
-    clients.sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
+    send_text(queue_url, json.dumps(message))
+
+
+def send_text(queue_url: str, body: str) -> None:
+    """Put a message into a queue as it is."""
+    clients.sqs().send_message(QueueUrl=queue_url, MessageBody=body)
+
+
+def hold(queue_url: str, most: int) -> list[Message]:
+    """Receive the messages of a queue, `most` at most; nobody else gets them for `HELD_S`."""
+    held: dict[str, Message] = {}
+    while len(held) < most:
+        answer = clients.sqs().receive_message(
+            QueueUrl=queue_url,
+            MaxNumberOfMessages=min(10, most - len(held)),
+            VisibilityTimeout=HELD_S,
+            WaitTimeSeconds=WAIT_S,
+        )
+        found = answer.get("Messages", [])
+        if all(each["MessageId"] in held for each in found):
+            break
+        for each in found:
+            held[each["MessageId"]] = Message(
+                each["MessageId"], each["ReceiptHandle"], each["Body"]
+            )
+    return list(held.values())
+
+
+def let_go(queue_url: str, message: Message) -> None:
+    """Give a message back to its queue."""
+    clients.sqs().change_message_visibility(
+        QueueUrl=queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
+    )
+
+
+def delete(queue_url: str, message: Message) -> None:
+    """Delete a message that was received."""
+    clients.sqs().delete_message(QueueUrl=queue_url, ReceiptHandle=message.receipt)

@@ -95,7 +95,14 @@ def to_context(key: str | None, found: Found) -> dict[str, str]:
         "key": "known",
         "access": json.dumps(values),
         "metered": "gateway" if found.usage_key else "handler",
+        # For the access log, from which the ledger learns of what a usage plan refuses.
+        "project": access.project_id,
     }
+
+
+def of_context(meter: dict[str, str]) -> Access:
+    """The access of a key that the meter knew."""
+    return Access(*json.loads(meter["access"]))
 
 
 def of_caller(
@@ -114,7 +121,7 @@ def of_caller(
     meter = caller.meter
     presented = meter["key"]
     if presented == "known":
-        access = Access(*json.loads(meter["access"]))
+        access = of_context(meter)
     else:
         access = _of_body(caller, presented, sent, now_ms)
     if project_id and access.project_id != project_id:

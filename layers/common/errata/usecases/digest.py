@@ -82,6 +82,31 @@ def digest(records: Iterable[Record]) -> Outcome:
     return outcome
 
 
+def count_late(pk: str, late: list[Stored], rows: Rows) -> bool:
+    """Count events of one issue that the stream has passed by; `rows` hold what stands of it.
+
+    False when rows must be read anew and more may be left to count: somebody else was first, or
+    the events did not fit into one transaction.
+
+    Raises:
+        ClientError: the store refuses them.
+    """
+    issue = rows.issues.get(late[0].issue_id)
+    # Behind the sequence that stands and before the next one: nothing in the stream is taken for
+    # counted, and a batch that has read the issue before fails and reads it again.
+    sequence = (issue.last_sequence if issue else "0" * SEQUENCE_DIGITS) + "~"
+    piece = next(_slices(Record(sequence, event) for event in late))
+    changes = Changes()
+    if issue and piece[-1].event.id < issue.last_event:
+        says = (issue.title, issue.culprit, issue.level, issue.exception_class)
+        _plan(piece, rows, changes)
+        # An issue speaks with the words of its newest event.
+        issue.title, issue.culprit, issue.level, issue.exception_class = says
+    else:
+        _plan(piece, rows, changes)
+    return _commit(pk, changes, [piece]) and len(piece) == len(late)
+
+
 def _slices(records: Iterable[Record]) -> Iterator[Slice]:
     by_issue: dict[str, Slice] = defaultdict(list)
     for record in records:

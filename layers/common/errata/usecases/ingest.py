@@ -8,12 +8,13 @@ from botocore.exceptions import ClientError
 
 from errata.errors import Refused, Unavailable
 from errata.grouping import v1
-from errata.models.event import Fields, pack
+from errata.models.event import Fields, pack_or_trim
 from errata.models.ids import issue_id, new_event_id, now_ms
 from errata.models.project import Access
 from errata.protocol.ingest import parse
 from errata.store import attributes, events, idempotency
 from errata.store.attributes import Item
+from errata.usecases import losses
 
 _TRIES = 10
 _DAY_S = 86_400
@@ -47,7 +48,10 @@ def accept(
         raise sent
     at_ms = now_ms()
     event_id = new_event_id(at_ms)
-    events.put(prepare(parse(sent), access, event_id, at_ms))
+    fields = parse(sent)
+    events.put(prepare(fields, access, event_id, at_ms))
+    if "trimmed" in fields:
+        losses.note(access.project_id, "trimmed")
     return Accepted(event_id)
 
 
@@ -81,6 +85,8 @@ def _accept_once(
                 continue
             return _replay(before, body_hash, access)
         if before is None:
+            if "trimmed" in fields:
+                losses.note(access.project_id, "trimmed")
             return Accepted(event_id)
         return _replay(before, body_hash, access)
     raise Unavailable
@@ -91,21 +97,28 @@ def _replay(earlier: idempotency.Answered, body_hash: bytes, access: Access) -> 
     if mismatch:
         # Where the operator can see it, and count it with a metric filter.
         logger.warning("idempotency mismatch", extra={"project_id": access.project_id})
+        losses.note(access.project_id, "mismatch")
     return Accepted(earlier.event_id, replayed=True, mismatch=mismatch)
 
 
 def prepare(fields: Fields, access: Access, event_id: str, at_ms: int) -> Item:
-    """The item of an event: grouped, packed, with the time it expires."""
+    """The item of an event: grouped, packed, with the time it expires.
+
+    `fields` get what grouped them, and `trimmed` where the item does not hold all of them.
+    """
     fingerprint = fields.get("fingerprint")
     if fingerprint is None:
         fields["fingerprint"] = fingerprint = v1.fingerprint(fields)
         fields["grouping"] = "v1"
+    payload, trimmed = pack_or_trim(fields)
+    if trimmed:
+        fields["trimmed"] = True
     project_id = access.project_id
     return events.item(
         project_id,
         event_id,
         issue_id(project_id, fingerprint),
         fields.get("release"),
-        pack(fields),
+        payload,
         at_ms // 1000 + access.retention_days * _DAY_S,
     )

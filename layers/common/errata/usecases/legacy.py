@@ -13,7 +13,7 @@ from errata.protocol import legacy as protocol
 from errata.store import events
 from errata.store.attributes import back_off
 from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Conflict
-from errata.usecases import access, projects, rate_limit
+from errata.usecases import access, losses, projects, rate_limit
 from errata.usecases.ingest import prepare
 
 MAX_ERRORS = 1_000
@@ -51,7 +51,11 @@ def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> i
         if not auto_create:
             raise Forbidden("hash: no project has this key, and this deployment creates none")
     fields = protocol.parse(sent)
-    return _store(fields, found or _create(key, at_ms))
+    opened = found or _create(key, at_ms)
+    number = _store(fields, opened)
+    if "trimmed" in fields:
+        losses.note(opened.project_id, "trimmed")
+    return number
 
 
 def generate(name: str, address: str) -> str:

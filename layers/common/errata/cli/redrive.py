@@ -1,0 +1,49 @@
+"""`errata redrive`."""
+
+from typing import Annotated
+
+import typer
+
+from errata.cli.command import Session
+from errata.cli.output import print_json, print_table
+from errata.errors import NotFound
+from errata.usecases import redrive as usecase
+
+
+def redrive(
+    session: Session,
+    queue: Annotated[
+        str,
+        typer.Argument(
+            metavar="[QUEUE]", help=f"One of {', '.join(usecase.QUEUES)}; all of them if left out."
+        ),
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what lies there, and leave it.")
+    ] = False,
+) -> None:
+    """Put back what lies in the dead-letter queues, once its cause is mended.
+
+    Events are counted, notices are sent, clears are finished. May be run again at any time.
+    """
+    if queue and queue not in usecase.QUEUES:
+        raise NotFound(f"There is no queue {queue}: use {', '.join(usecase.QUEUES)}.")
+    found = [
+        each
+        for name in ([queue] if queue else usecase.QUEUES)
+        for each in usecase.redrive(name, dry_run)
+    ]
+    if session.json:
+        print_json(
+            [
+                {"queue": e.queue, "message_id": e.message_id, "done": e.done, "what": e.what}
+                for e in found
+            ]
+        )
+    else:
+        state = {True: "put back", False: "found" if dry_run else "left"}
+        print_table(
+            ["queue", "state", "what"],
+            [(each.queue, state[each.done], each.what) for each in found],
+            empty="The dead-letter queues are empty.",
+        )

@@ -1,0 +1,51 @@
+"""Log lines that tell of lost events, and the batches in which CloudWatch Logs sends them.
+
+Source: "Log group-level subscription filters", example with AWS Lambda.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from errata.models.loss import LINE, REASONS
+
+_LINE = re.compile(LINE % (r"(\d{1,12})", rf"({'|'.join(REASONS)})\b"))
+
+type Lost = Counter[tuple[str, str, str]]  # project, day (2026-11-22), reason
+
+
+def batch(data: str) -> tuple[str, Lost]:
+    """What a batch of log lines tells of, and a name that is its own whenever it comes."""
+    content = json.loads(gzip.decompress(base64.b64decode(data)))
+    name = hashlib.sha256()
+    lost: Lost = Counter()
+    for each in content["logEvents"]:
+        name.update(each["id"].encode() + b"\0")
+        found = _of_function(each["message"]) or _of_gateway(each["message"])
+        if found:
+            day = f"{datetime.fromtimestamp(each['timestamp'] / 1000, UTC):%Y-%m-%d}"
+            lost[found[0], day, found[1]] += 1
+    return name.hexdigest()[:32], lost
+
+
+def _of_function(line: str) -> tuple[str, str] | None:
+    match = _LINE.search(line)
+    return (match[1], match[2]) if match else None
+
+
+def _of_gateway(line: str) -> tuple[str, str] | None:
+    """An access line (template.yaml) of a request to send an event that a usage plan refused."""
+    try:
+        access: Any = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(access, dict) or access.get("error") != "THROTTLED":
+        return None
+    project_id = str(access.get("project"))
+    known = project_id.isascii() and project_id.isdecimal()
+    return (project_id, "rate_limited") if known and access.get("method") == "POST" else None

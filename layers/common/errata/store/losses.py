@@ -1,0 +1,76 @@
+"""The loss ledger, in IdempotencyTable: what was lost of a project on a day, by reason.
+
+| item | pk | attributes |
+|---|---|---|
+| day | `lost#12#2026-11-22` | a number for each reason, ttl |
+| batch | `batch#<its name>#<part>` | ttl |
+
+A batch's row is there once the batch is counted, for longer than CloudWatch Logs sends it again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.store import clients
+from errata.store.attributes import batch_get, cancellation, read_all, write_all
+
+KEPT_S = 90 * 86_400
+_BATCH_KEPT_S = 3 * 86_400
+# A transaction takes 100 actions.
+_ROWS = 99
+
+
+def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> None:
+    """Count a batch, unless it was counted. Access pattern K3.
+
+    `lost` maps project, day and reason to a number.
+
+    Raises:
+        ClientError: it was not counted, or in part; the same batch may be tried again.
+    """
+    rows: dict[str, dict[str, int]] = defaultdict(dict)
+    for (project_id, day, reason), number in sorted(lost.items()):
+        rows[f"lost#{project_id}#{day}"][reason] = number
+    names = list(rows)
+    table = settings().idempotency_table
+    for start in range(0, len(names), _ROWS):
+        marker: Any = {
+            "TableName": table,
+            "Item": write_all({"pk": f"batch#{batch}#{start}", "ttl": now_s + _BATCH_KEPT_S}),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        counts = [_count(table, pk, rows[pk], now_s) for pk in names[start : start + _ROWS]]
+        try:
+            clients.dynamodb().transact_write_items(TransactItems=[{"Put": marker}, *counts])
+        except ClientError as error:
+            reasons = cancellation(error)
+            if not reasons or reasons[0]["Code"] != "ConditionalCheckFailed":
+                raise
+
+
+def _count(table: str, pk: str, reasons: dict[str, int], now_s: int) -> Any:
+    # Names of reasons are not words of DynamoDB's, but may become such.
+    update = {
+        "TableName": table,
+        "Key": write_all({"pk": pk}),
+        "UpdateExpression": "SET #ttl = :ttl ADD " + ", ".join(f"#{r} :{r}" for r in reasons),
+        "ExpressionAttributeNames": {"#ttl": "ttl", **{f"#{r}": r for r in reasons}},
+        "ExpressionAttributeValues": write_all(
+            {":ttl": now_s + KEPT_S, **{f":{r}": number for r, number in reasons.items()}}
+        ),
+    }
+    return {"Update": update}
+
+
+def of_days(project_id: str, days: Iterable[str]) -> dict[str, dict[str, int]]:
+    """What was lost of a project on these days, by reason. Access pattern K4."""
+    keys = [write_all({"pk": f"lost#{project_id}#{day}"}) for day in days]
+    found = [read_all(item) for item in batch_get(settings().idempotency_table, keys)]
+    return {
+        item["pk"].rpartition("#")[2]: {r: n for r, n in item.items() if r not in ("pk", "ttl")}
+        for item in found
+    }

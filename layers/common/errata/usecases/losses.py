@@ -1,0 +1,38 @@
+"""Note events that were sent and not stored, or not in full: with a line in the log for each.
+
+That line is all that a request pays; `errata.usecases.ledger` adds the lines up later. See
+docs/decisions/0014-loss-ledger.md.
+"""
+
+import logging
+from typing import Any
+
+from errata.errors import Refused
+from errata.models.ids import now_ms
+from errata.models.loss import LINE
+from errata.models.project import Caller
+from errata.usecases import access
+
+logger = logging.getLogger("errata")
+
+
+def note(project_id: str, reason: str) -> None:
+    """Note one event of a project."""
+    logger.warning(LINE, project_id, reason)
+
+
+def refused(caller: Caller, sent: Any, refusal: Refused) -> None:
+    """Note a refused request of the ingest API, if it is a loss of a project that is known."""
+    if caller.meter["key"] == "absent" and isinstance(sent, dict):
+        refused_key(sent.get("api_key"), refusal)
+    elif refusal.loss and caller.meter["key"] == "known":
+        note(access.of_context(caller.meter).project_id, refusal.loss)
+
+
+def refused_key(key: Any, refusal: Refused) -> None:
+    """Note a refused request with this key, if it is a loss of a project that is known."""
+    if refusal.loss and isinstance(key, str) and key:
+        # What the key opens was found moments ago, and is remembered.
+        found = access.find(key, now_ms()).access
+        if found:
+            note(found.project_id, refusal.loss)

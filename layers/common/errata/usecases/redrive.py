@@ -1,0 +1,268 @@
+"""Put back what lies in the dead-letter queues; see docs/decisions/0013-redrive.md.
+
+Notices go back into their queue. What a clear left behind is deleted now. Events that were not
+counted are counted now, although later ones of the same issue were counted meanwhile: how many of
+a day are missing is the difference between the log and the issue's count of that day, so that
+doing it again, or for an event that was counted after all, changes nothing.
+"""
+
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.errors import Unavailable
+from errata.models.ids import UUID, floor_id, minted_ms, now_ms
+from errata.models.issue import MAX_DAYS, Issue
+from errata.store import events, issues, projects, queues, stream
+from errata.store.attributes import back_off
+from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Stored, release_hash
+from errata.store.queues import Message
+from errata.usecases import cleanup
+from errata.usecases.digest import count_late
+
+QUEUES = ("digest", "cleanup", "webhooks")
+AT_ONCE = 1_000
+_TRIES = 8
+_ARRIVAL_MS = int(timedelta(seconds=2) / timedelta(milliseconds=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What became of a message. One that is not `done` stays in its queue, for the reason given."""
+
+    queue: str
+    message_id: str
+    done: bool
+    what: str
+
+
+def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
+    """Put back what lies in a queue of `QUEUES`, or with `dry_run` only look."""
+    urls = {
+        "digest": settings().digest_dead_letter_url,
+        "cleanup": settings().cleanup_dead_letter_url,
+        "webhooks": settings().webhook_dead_letter_url,
+    }
+    url = urls[queue]
+    redriven: list[Redriven] = []
+    while messages := queues.hold(url, AT_ONCE):
+        outcomes: dict[str, Redriven] = {}
+        try:
+            if dry_run:
+                found = [Redriven(queue, each.id, False, _tells(each)) for each in messages]
+            else:
+                found = _REDRIVE[queue](messages)
+            outcomes = {each.message_id: each for each in found}
+        finally:
+            for message in messages:
+                if message.id in outcomes and outcomes[message.id].done:
+                    queues.delete(url, message)
+                else:
+                    queues.let_go(url, message)
+        redriven += outcomes.values()
+        # What was let go would come again at once.
+        if len(messages) < AT_ONCE or not all(each.done for each in found):
+            break
+    return redriven
+
+
+def _tells(message: Message) -> str:
+    try:
+        body = json.loads(message.body)
+        if "DDBStreamBatchInfo" in body:
+            info = body["DDBStreamBatchInfo"]
+            came = info["approximateArrivalOfFirstRecord"]
+            return f"a batch of {info['batchSize']} records from {came}"
+        if "event_id" in body:
+            return f"event {body['project_id']}-{body['event_id']}: {body['reason']}"
+        return f"notice {body['id']} of project {body['project_id']}"
+    except (ValueError, KeyError, TypeError):
+        return "a message of no known kind"
+
+
+# ------------------------------------------------------------------ webhooks, cleanup
+
+
+def _notices(messages: list[Message]) -> list[Redriven]:
+    redriven = []
+    for message in messages:
+        # Cut off between this and its deletion, the notice goes out twice, under one id.
+        queues.send_text(settings().webhook_queue_url, message.body)
+        redriven.append(Redriven("webhooks", message.id, True, f"sent: {_tells(message)}"))
+    return redriven
+
+
+def _clears(messages: list[Message]) -> list[Redriven]:
+    # The message names a place in the stream, which forgets within a day. A clear's boundary says
+    # all there is to know, and to clean what is clean costs a few reads.
+    cleaned = []
+    for project in projects.list_projects():
+        if events.boundary(project.id).generation:
+            cleanup.clean(project.id)
+            cleaned.append(project.id)
+    what = f"deleted what clears left behind in {len(cleaned)} projects"
+    return [Redriven("cleanup", message.id, True, what) for message in messages]
+
+
+# ------------------------------------------------------------------ events that were not counted
+
+
+type Ids = list[tuple[str, str]]  # project and event
+
+
+def _events(messages: list[Message]) -> list[Redriven]:
+    named: dict[str, Ids] = {}
+    problems: dict[str, str] = {}
+    for message in messages:
+        try:
+            named[message.id] = _named(message)
+        except (ValueError, KeyError, TypeError):
+            problems[message.id] = "a message of no known kind"
+        except ClientError as error:
+            problems[message.id] = f"its records cannot be read: {error}"
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for ids in named.values():
+        for project_id, event_id in ids:
+            wanted[project_id].add(event_id)
+    counted: set[tuple[str, str]] = set()
+    wrong: dict[tuple[str, str], str] = {}
+    for project_id, event_ids in wanted.items():
+        _count_project(project_id, event_ids, counted, wrong)
+    for message_id, ids in named.items():
+        for each in ids:
+            if each in wrong:
+                problems[message_id] = f"event {each[0]}-{each[1]}: {wrong[each]}"
+    return [
+        Redriven("digest", each.id, False, problems[each.id])
+        if each.id in problems
+        else Redriven("digest", each.id, True, _counted(named[each.id], counted))
+        for each in messages
+    ]
+
+
+def _counted(ids: Ids, counted: set[tuple[str, str]]) -> str:
+    new = len(counted.intersection(ids))
+    return f"counted {new} of {len(ids)} events; the others were counted, or are gone"
+
+
+def _named(message: Message) -> Ids:
+    """The events that a message is about, in the order of the stream."""
+    body = json.loads(message.body)
+    if "DDBStreamBatchInfo" not in body:
+        if not UUID.fullmatch(body["event_id"]):
+            raise ValueError(body["event_id"])
+        return [(body["project_id"], body["event_id"])]
+    batch = stream.batch(body)
+    if now_ms() - batch.first_ms < stream.KEPT_MS:
+        return stream.new_events(batch)
+    # The stream has forgotten. Whatever else came in at that time has been counted since, or lies
+    # in this queue too: nothing is on its way for that long.
+    low = floor_id(batch.first_ms - CLEAR_MARGIN_MS - _ARRIVAL_MS)
+    high = floor_id(batch.last_ms + _ARRIVAL_MS)
+    return [
+        (project.id, event_id)
+        for project in projects.list_projects()
+        for event_id, _, _ in events.stored_between(project.id, low, high)
+    ]
+
+
+def _count_project(
+    project_id: str,
+    event_ids: set[str],
+    counted: set[tuple[str, str]],
+    wrong: dict[tuple[str, str], str],
+) -> None:
+    boundary = events.boundary(project_id)
+    by_day: dict[int, list[Stored]] = defaultdict(list)
+    for event in _read(project_id, sorted(event_ids), wrong):
+        if not boundary.hides(event.id, event.legacy_id):
+            by_day[minted_ms(event.id) // DAY_MS].append(event)
+    for day in sorted(by_day):
+        pending: dict[str, list[Stored]] = defaultdict(list)
+        for event in by_day[day]:
+            pending[event.issue_id].append(event)
+        for attempt in range(_TRIES):
+            pending = _count_day(project_id, boundary, day, pending, counted, wrong)
+            if not pending:
+                break
+            back_off(attempt)
+        for left in pending.values():
+            wrong.update({(project_id, event.id): str(Unavailable()) for event in left})
+
+
+def _read(
+    project_id: str, event_ids: list[str], wrong: dict[tuple[str, str], str]
+) -> Iterable[Stored]:
+    try:
+        return events.by_ids(project_id, event_ids)
+    except (KeyError, ValueError, zlib.error) as error:
+        if len(event_ids) == 1:
+            wrong[project_id, event_ids[0]] = f"unreadable: {error!r}"
+            return []
+    return [event for each in event_ids for event in _read(project_id, [each], wrong)]
+
+
+def _count_day(
+    project_id: str,
+    boundary: Boundary,
+    day: int,
+    of_issues: dict[str, list[Stored]],
+    counted: set[tuple[str, str]],
+    wrong: dict[tuple[str, str], str],
+) -> dict[str, list[Stored]]:
+    """Count what is missing of a day; returns what must be looked at again."""
+    pk = issues.partition(project_id, boundary.generation)
+    seen = {
+        (issue_id, release_hash(name))
+        for issue_id, found in of_issues.items()
+        for event in found
+        if (name := event.fields.get("release"))
+    }
+    # The counts first, then the log: what is stored or counted in between is newer than what the
+    # counts know, and is told by that.
+    rows = issues.rows(pk, of_issues, seen)
+    in_log: dict[str, list[str]] = defaultdict(list)
+    low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
+    for event_id, issue_id, legacy_id in events.stored_between(project_id, low, high):
+        if issue_id in of_issues and not boundary.hides(event_id, legacy_id):
+            in_log[issue_id].append(event_id)
+    again: dict[str, list[Stored]] = {}
+    for issue_id, found in of_issues.items():
+        missing = _missing(rows.issues.get(issue_id), day, in_log[issue_id], found)
+        if not missing:
+            continue
+        try:
+            if count_late(pk, missing, rows):
+                counted.update((project_id, event.id) for event in missing)
+            else:
+                again[issue_id] = found
+        except ClientError as error:
+            wrong.update({(project_id, event.id): str(error) for event in missing})
+    return again
+
+
+def _missing(issue: Issue | None, day: int, in_log: list[str], found: list[Stored]) -> list[Stored]:
+    """Which of these events of an issue and a day, ascending, the issue has not counted."""
+    if issue is None:
+        return found
+    if (
+        str(day) not in issue.days
+        and len(issue.days) >= MAX_DAYS
+        and day < min(map(int, issue.days))
+    ):
+        return []  # the issue has forgotten what it counted on that day
+    older = [event for event in found if event.id <= issue.last_event]
+    newer = found[len(older) :]
+    stored = sum(event_id <= issue.last_event for event_id in in_log)
+    short = min(max(0, stored - issue.days.get(str(day), 0)), len(older))
+    # A batch counts an issue's events in their order: what it has left out is its end.
+    return older[len(older) - short :] + newer
+
+
+_REDRIVE = {"digest": _events, "cleanup": _clears, "webhooks": _notices}

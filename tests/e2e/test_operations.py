@@ -1,0 +1,89 @@
+"""What an operator has to see and mend, on the local stack."""
+
+import json
+import os
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from dev.stack import LocalStack
+from errata.cli.target import SETTINGS
+from errata.config import settings
+from errata.models.event import pack
+from errata.models.ids import new_event_id, now_ms
+from errata.store import events
+from errata.usecases import issues, ledger
+from tests.e2e.conftest import eventually
+from tests.support import template
+from tests.support.cli import done
+
+type Created = tuple[str, str]
+
+
+@pytest.fixture
+def errata(stack: LocalStack) -> Iterator[str]:
+    """The stack's name, for the command, which changes the environment."""
+    before = {name: os.environ.get(name) for name in SETTINGS.values()}
+    yield stack.stack_name
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    settings.cache_clear()
+
+
+def test_the_alarms_and_the_dashboard_are_made(stack: LocalStack) -> None:
+    cloudwatch = stack.client("cloudwatch")
+    alarms = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert len(alarms) == len(template.of_type("AWS::CloudWatch::Alarm"))
+    watched = {each["Value"] for alarm in alarms for each in alarm["Dimensions"]}
+    assert not [value for value in watched if "{" in value]
+    answer = cloudwatch.get_dashboard(DashboardName=stack.stack_name)
+    widgets = json.loads(answer["DashboardBody"])["widgets"]
+    assert len(widgets) >= 6
+    assert "${" not in answer["DashboardBody"]
+
+
+def test_an_event_set_aside_is_counted_once_it_is_mended(
+    stack: LocalStack, project: Created, errata: str
+) -> None:
+    project_id, _ = project
+    assert stack
+    event_id, later = new_event_id(now_ms()), now_ms() // 1000 + 3600
+    events.put(events.item(project_id, event_id, "a" * 32, None, b"not zlib", later))
+    fine = pack({"message": "fine", "fingerprint": "fine"})
+    events.put(events.item(project_id, new_event_id(now_ms()), "a" * 32, None, fine, later))
+    eventually(lambda: list(issues.list_issues(project_id)), bool)
+    shown = ("redrive", "digest", "--stack", errata, "--json")
+    lying = eventually(
+        lambda: done(*shown, "--dry-run").json,
+        lambda found: any(event_id in each["what"] for each in found),
+    )
+    assert not any(each["done"] for each in lying)
+
+    mended = pack({"message": "mended", "fingerprint": "fine"})
+    events.put(events.item(project_id, event_id, "a" * 32, None, mended, later))
+    assert any(each["done"] for each in done(*shown).json)
+    (issue,) = issues.list_issues(project_id)
+    assert issue.count == 2
+    assert not any(event_id in each["what"] for each in done(*shown, "--dry-run").json)
+
+
+def test_what_is_lost_is_counted_beside_what_is_accepted(
+    stack: LocalStack, project: Created, errata: str
+) -> None:
+    project_id, key = project
+    for message in ("boom", 5, 6):
+        requests.post(
+            f"{stack.api_url}/api/ingest",
+            json={"message": message},
+            headers={"X-Api-Key": key},
+            timeout=30,
+        )
+    requests.post(f"{stack.api_url}/api.php", json={"hash": key}, timeout=30)
+    eventually(
+        lambda: list(ledger.by_day(project_id, 1).values()),
+        lambda found: found == [(1, {"invalid": 3})],
+    )
+    assert "accepted" in done("stats", project_id, "--stack", errata, "--json").out

@@ -1,0 +1,175 @@
+"""The loss ledger: what was sent and not stored is counted by project, day and reason."""
+
+import base64
+import gzip
+import json
+import logging
+import random
+from itertools import count
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from errata.errors import Refused
+from errata.models.loss import LINE, REASONS
+from errata.models.project import Caller
+from errata.usecases import ledger, losses
+from tests.support import stream
+from tests.support.account import Clock, Project
+from tests.support.calls import Killed, fault, killed, recorded, throttled
+from tests.support.cli import Deployed, deployed, done
+from tests.support.clients import ingest
+from tests.support.gateway import call, handler
+from tests.support.template import of_type
+
+__all__ = ["deployed"]
+
+_ids = count(1)
+
+
+def batch(lines: list[str], at_ms: int) -> dict[str, Any]:
+    """A Lambda event of CloudWatch Logs."""
+    events = [{"id": f"{next(_ids):056d}", "timestamp": at_ms, "message": each} for each in lines]
+    content = json.dumps({"messageType": "DATA_MESSAGE", "logEvents": events}).encode()
+    return {"awslogs": {"data": base64.b64encode(gzip.compress(content)).decode()}}
+
+
+def lost(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        json.dumps({"level": each.levelname, "message": each.getMessage()})
+        for each in caplog.records
+    ]
+
+
+def send_what_is_lost(busy: Project) -> None:
+    ingest(busy, {"message": 5})
+    ingest(busy, [1])
+    call("POST", "/api/ingest", {"message": 5, "api_key": busy.key})
+    call("POST", "/api.php", {"hash": busy.key})
+    ingest(busy, b"x" * 11_000_000)
+    ingest(busy, {"message": "boom"}, idempotency_key="k")
+    ingest(busy, {"message": "other"}, idempotency_key="k")
+    assert ingest(busy, {"message": "long", "context": {"x": noise(900_000)}}).status == 202
+
+
+def noise(length: int) -> str:
+    return "".join(random.Random(7).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
+
+
+def test_what_is_lost_is_shown_beside_what_was_accepted(
+    busy: Project, clock: Clock, caplog: pytest.LogCaptureFixture, deployed: Deployed
+) -> None:
+    assert deployed
+    with caplog.at_level(logging.WARNING, logger="errata"):
+        send_what_is_lost(busy)
+    event = batch(lost(caplog), clock.ms)
+    for _ in range(2):  # CloudWatch Logs sends a batch at least once
+        handler("ledger")(event, None)
+    stream.deliver(stream.records())
+
+    today = done("stats", busy.id, "--json").json[-1]
+    assert today["accepted"] == 2
+    assert today["lost"] == dict.fromkeys(REASONS, 0) | {
+        "invalid": 4,
+        "too_large": 1,
+        "mismatch": 1,
+        "trimmed": 1,
+    }
+    shown = done("stats", busy.id, "--days", "3").out.splitlines()
+    assert len(shown) == 4
+    assert shown[0].split()[:3] == ["DAY", "ACCEPTED", "INVALID"]
+    assert shown[-1].split() == [today["day"], "2", "4", *"000", "0", "1", "1", "1"]
+
+
+def test_a_key_s_limit_counts_and_an_address_s_does_not(
+    project: Project, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="errata"):
+        statuses = [ingest(project).status for _ in range(62)]
+        for _ in range(62):
+            call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": "nobody's"})
+        call("POST", "/api.php", {"hash": project.key, "message": "m", "level": "Error"})
+    assert statuses.count(429) == 2
+    handler("ledger")(batch(lost(caplog), clock.ms), None)
+    ((accepted, counts),) = ledger.by_day(project.id, 1).values()
+    assert (accepted, counts) == (0, {"rate_limited": 3})
+
+
+def test_what_the_gateway_refuses_is_counted_from_the_access_log(
+    busy: Project, clock: Clock
+) -> None:
+    access = {"method": "POST", "path": "/api/ingest", "status": "429", "error": "THROTTLED"}
+    written = [
+        {**access, "project": busy.id},
+        {**access, "project": busy.id, "method": "GET"},  # a reader loses nothing
+        {**access, "project": "-"},
+        {**access, "project": busy.id, "error": "-", "status": "202"},
+    ]
+    handler("ledger")(batch([*map(json.dumps, written), "THROTTLED", "[]"], clock.ms), None)
+    assert list(ledger.by_day(busy.id, 1).values()) == [(0, {"rate_limited": 1})]
+
+
+def test_the_access_log_names_what_the_ledger_reads() -> None:
+    (api,) = of_type("AWS::Serverless::Api").values()
+    line = json.loads(api["AccessLogSetting"]["Format"])
+    assert line["project"] == "$context.authorizer.project"
+    assert line["error"] == "$context.error.responseType"
+    assert line["method"] == "$context.httpMethod"
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_each_reason_is_counted_to_its_project_and_day(
+    reason: str, clock: Clock, busy: Project
+) -> None:
+    ours = LINE % (busy.id, reason)
+    handler("ledger")(batch([ours, ours, LINE % ("99", reason), "a lost event"], clock.ms), None)
+    handler("ledger")(batch([ours], clock.ms - 86_400_000), None)
+    counted = [counts for _, counts in ledger.by_day(busy.id, 2).values()]
+    assert counted == [{reason: 1}, {reason: 2}]
+
+
+def test_a_refusal_that_knows_its_reason_needs_no_more(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    class QuotaReached(Refused):
+        status = 402
+        loss = "quota"
+
+    meter = {"key": "absent"}
+    with caplog.at_level(logging.WARNING, logger="errata"):
+        losses.refused(Caller(meter, "", False), {"api_key": busy.key}, QuotaReached("no"))
+        losses.refused(Caller(meter, "", False), {"api_key": "nobody's"}, QuotaReached("no"))
+        losses.refused(Caller(meter, "", False), {}, QuotaReached("no"))
+        losses.refused(Caller(meter, "", False), {"api_key": busy.key}, Refused("no"))
+    assert [each.getMessage() for each in caplog.records] == [LINE % (busy.id, "quota")]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call took effect"])
+@pytest.mark.parametrize("error", [killed, throttled])
+def test_a_batch_that_fails_and_comes_again_is_counted_once(
+    clock: Clock, error: Any, after: bool
+) -> None:
+    # More days than one transaction takes.
+    many = [LINE % (project, "invalid") for project in range(1, 151)]
+    for number in count(1):
+        event = batch(many, clock.ms)
+        with fault(number, error, after=after) as outcome:
+            try:
+                handler("ledger")(event, None)
+            except (Killed, ClientError):
+                assert outcome.struck
+        handler("ledger")(event, None)
+        for project in ("1", "77", "150"):
+            assert list(ledger.by_day(project, 1).values()) == [(0, {"invalid": number})]
+        if not outcome.struck:
+            break
+    assert number == 3
+
+
+def test_a_refusal_costs_no_call(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+    ingest(busy)  # the meter knows the key now
+    with recorded() as made, caplog.at_level(logging.WARNING, logger="errata"):
+        ingest(busy, {"message": 5})
+    assert caplog.records
+    assert made == []

@@ -1,0 +1,335 @@
+"""`errata redrive`: what lay in a dead-letter queue is put back, and counted exactly once."""
+
+import json
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import pytest
+
+from errata.config import settings
+from errata.store import clients, events, issues, queues
+from errata.usecases import issues as reading
+from errata.usecases import redrive, webhooks
+from tests.integration.test_webhooks import notices
+from tests.support import stream, tally
+from tests.support.account import Clock, Project
+from tests.support.calls import Call, Killed, conflicting, fault, killed, watched
+from tests.support.cli import Deployed, deployed, done, failed
+from tests.support.gateway import call
+
+__all__ = ["deployed"]
+
+type Item = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is one server here, and it answers at once."""
+    monkeypatch.setattr(queues, "WAIT_S", 0)
+
+
+def message(queue_url: str, body: Any) -> None:
+    clients.sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(body))
+
+
+def lying_in(queue_url: str) -> int:
+    answer = clients.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+    attributes = answer["Attributes"]
+    return int(attributes["ApproximateNumberOfMessages"]) + int(
+        attributes["ApproximateNumberOfMessagesNotVisible"]
+    )
+
+
+def stream_of_events() -> str:
+    """Turn the stream on; its ARN."""
+    answer = clients.dynamodb().update_table(
+        TableName=settings().events_table,
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )
+    return answer["TableDescription"]["LatestStreamArn"]
+
+
+def in_stream(arn: str) -> list[Item]:
+    """Everything that is in the stream, as the stream's own API has it."""
+    streams = clients.dynamodbstreams()
+    (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    iterator = streams.get_shard_iterator(
+        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records: list[Item] = streams.get_records(ShardIterator=iterator)["Records"]
+    return [{**record, "shard": shard["ShardId"]} for record in records]
+
+
+def given_up(arn: str, records: list[Item], at_ms: int) -> Item:
+    """What Lambda puts into the queue for a batch."""
+    arrived = f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+    return {
+        "requestContext": {"condition": "RetryAttemptsExhausted"},
+        "version": "1.0",
+        "DDBStreamBatchInfo": {
+            "shardId": records[0]["shard"],
+            "startSequenceNumber": records[0]["dynamodb"]["SequenceNumber"],
+            "endSequenceNumber": records[-1]["dynamodb"]["SequenceNumber"],
+            "approximateArrivalOfFirstRecord": arrived,
+            "approximateArrivalOfLastRecord": arrived,
+            "batchSize": len(records),
+            "streamArn": arn,
+        },
+    }
+
+
+def traffic(project_id: str, at_ms: int, number: int = 9, step: int = 1_000) -> list[Item]:
+    """Events of three issues in two releases, mixed."""
+    return [
+        stream.event(
+            project_id,
+            at_ms + n * step,
+            fingerprint=f"f{n % 3}",
+            release=f"r{n % 2}",
+            environment="prod",
+            message=f"boom {n}",
+            context={"user": {"id": n % 4}},
+        )
+        for n in range(number)
+    ]
+
+
+def spoil(item: Item) -> Item:
+    return {**item, "payload": {"B": b"not zlib"}}
+
+
+# ------------------------------------------------------------------ one event that was set aside
+
+
+@pytest.mark.usefixtures("deployed")
+def test_an_event_set_aside_is_counted_once_its_payload_is_mended(
+    busy: Project, clock: Clock
+) -> None:
+    items = traffic(busy.id, clock.ms)
+    stream.put([*items[:4], spoil(items[4]), *items[5:]])
+    assert stream.deliver(stream.records()) == []
+    (letter,) = done("redrive", "digest", "--dry-run", "--json").json
+    assert (letter["done"], items[4]["sk"]["S"] in letter["what"]) == (False, True)
+
+    # As long as it cannot be read, it stays.
+    (letter,) = done("redrive", "--json").json
+    assert (letter["done"], "unreadable" in letter["what"]) == (False, True)
+
+    stream.put([items[4]])
+    assert "counted 1 of 1" in done("redrive", "digest").out
+    tally.assert_exact(items)
+    assert done("redrive").out == "The dead-letter queues are empty.\n"
+
+
+def test_an_event_is_counted_once_however_often_it_is_redriven(busy: Project, clock: Clock) -> None:
+    items = traffic(busy.id, clock.ms)
+    stream.put(items)
+    stream.deliver(stream.numbered([*items[:4], *items[5:]]))
+    for item in (items[4], items[4], items[0]):  # the last one was counted
+        body = {"reason": "x", "project_id": busy.id, "event_id": item["sk"]["S"], "sequence": "1"}
+        message(settings().digest_dead_letter_url, body)
+        message(settings().digest_dead_letter_url, body)
+        assert all(each.done for each in redrive.redrive("digest"))
+        tally.assert_exact(items)
+    more = traffic(busy.id, clock.ms + 60_000)
+    stream.put(more)
+    stream.deliver(stream.numbered(more, first=2001))
+    tally.assert_exact([*items, *more])
+
+
+def test_an_issue_of_one_event_is_opened_and_told_of(busy: Project, clock: Clock) -> None:
+    webhooks.add(busy.id, "https://example.com/hook", ())
+    (item,) = traffic(busy.id, clock.ms, 1)
+    (event_id,) = stream.put([item])
+    body = {"reason": "x", "project_id": busy.id, "event_id": event_id, "sequence": "1"}
+    message(settings().digest_dead_letter_url, body)
+    redrive.redrive("digest")
+    tally.assert_exact([item])
+    (notice,) = notices()
+    assert event_id in notice.body
+
+
+def test_a_cleared_or_expired_event_is_let_go(busy: Project, clock: Clock) -> None:
+    (item,) = traffic(busy.id, clock.ms, 1)
+    (event_id,) = stream.put([item])
+    clock.advance(60)
+    call("GET", f"/api.php?action=clear&hash={busy.key}")
+    gone = traffic(busy.id, clock.ms, 1)[0]["sk"]["S"]
+    for each in (event_id, gone):
+        body = {"reason": "x", "project_id": busy.id, "event_id": each, "sequence": "1"}
+        message(settings().digest_dead_letter_url, body)
+    assert [each.done for each in redrive.redrive("digest")] == [True, True]
+    assert list(reading.list_issues(busy.id)) == []
+
+
+# ------------------------------------------------------------------ batches that were given up
+
+
+def test_a_batch_given_up_is_counted_after_later_ones(busy: Project, clock: Clock) -> None:
+    arn = stream_of_events()
+    items = traffic(busy.id, clock.ms)
+    stream.put(items)
+    lost = in_stream(arn)[3:6]
+    stream.deliver(stream.numbered([*items[:3], *items[6:]]))
+    message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
+    clock.advance(3600)
+    (letter,) = redrive.redrive("digest")
+    assert (letter.done, letter.what[:16]) == (True, "counted 3 of 3 e")
+    tally.assert_exact(items)
+    message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
+    assert redrive.redrive("digest")[0].what.startswith("counted 0 of 3")
+    tally.assert_exact(items)
+
+
+def test_what_a_batch_had_counted_before_it_was_given_up_stays_counted(
+    busy: Project, clock: Clock
+) -> None:
+    arn = stream_of_events()
+    items = traffic(busy.id, clock.ms, 12)
+    stream.put(items)
+    # Of the six in the middle one issue had been counted, and the beginning of another.
+    counted = [n for n in range(12) if n < 3 or n >= 9 or n % 3 == 0 or n == 4]
+    stream.deliver(stream.numbered(items[n] for n in counted))
+    message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[3:9], clock.ms))
+    (letter,) = redrive.redrive("digest")
+    assert letter.what.startswith("counted 3 of 6")
+    tally.assert_exact(items)
+
+
+def test_a_day_later_a_batch_is_found_by_its_time(
+    busy: Project, project: Project, clock: Clock
+) -> None:
+    arn = stream_of_events()
+    start = clock.ms
+    # Those before and after came in about the same time, and were counted.
+    items = [*traffic(busy.id, start, 9, 600), *traffic(project.id, start, 9, 600)]
+    stream.put(items)
+    lost = items[3:6] + items[12:15]
+    stream.deliver(stream.numbered(item for item in items if item not in lost))
+    body = given_up(arn, in_stream(arn)[:1], start + 2_400)
+    body["DDBStreamBatchInfo"]["shardId"] = "shardId-gone"
+    message(settings().digest_dead_letter_url, body)
+    clock.days(1.1)
+    assert redrive.redrive("digest")[0].done
+    # Which of an issue's events of these seconds were missing is not known, only how many.
+    for found in (items[:9], items[9:]):
+        project_id = found[0]["pk"]["S"]
+        counted, wanted = tally.counted(project_id), tally.expected(found)
+        assert counted["days"] == wanted["days"]
+        for issue_id, issue in wanted["issues"].items():
+            for name in ("count", "days", "first", "last", "title", "environments"):
+                assert counted["issues"][issue_id][name] == issue[name]
+
+
+def test_a_batch_over_midnight_is_counted_to_each_day(busy: Project, clock: Clock) -> None:
+    arn = stream_of_events()
+    midnight = (clock.ms // events.DAY_MS) * events.DAY_MS
+    items = traffic(busy.id, midnight - 4_500)
+    stream.put(items)
+    stream.deliver(stream.numbered([*items[:2], items[8]]))
+    message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[2:8], clock.ms))
+    redrive.redrive("digest")
+    tally.assert_exact(items)
+    assert len(reading.list_days(busy.id, "")) == 2
+
+
+def test_digest_meets_a_redrive_and_both_count(busy: Project, clock: Clock) -> None:
+    items = traffic(busy.id, clock.ms)
+    stream.put(items)
+    stream.deliver(stream.numbered([*items[:4], *items[5:7]]))
+    body = {"reason": "x", "project_id": busy.id, "event_id": items[4]["sk"]["S"], "sequence": "1"}
+    message(settings().digest_dead_letter_url, body)
+    met: list[str] = []
+
+    def digest_first(call: Call) -> Any:
+        if call.operation == "TransactWriteItems" and not met:
+            met.append(call.operation)
+            stream.deliver(stream.numbered(items[7:], first=3001))
+        return call.send()
+
+    with watched(digest_first):
+        assert redrive.redrive("digest")[0].done
+    assert met
+    tally.assert_exact(items)
+
+
+# ------------------------------------------------------------------ cut off
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call took effect"])
+@pytest.mark.parametrize("error", [killed, conflicting])
+def test_cut_off_anywhere_a_redrive_that_runs_again_counts_once(
+    clock: Clock, error: Any, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What a process that ended had held is there again at once.
+    monkeypatch.setattr(queues, "HELD_S", 0)
+    for number in count(1):
+        project_id = str(100 + number)
+        items = traffic(project_id, clock.ms)
+        stream.put(items)
+        stream.deliver(stream.numbered([*items[:3], *items[6:]]))
+        for item in items[3:6]:
+            body = {"project_id": project_id, "event_id": item["sk"]["S"], "reason": "x"}
+            message(settings().digest_dead_letter_url, body)
+        with fault(number, error, after=after) as outcome:
+            try:
+                redrive.redrive("digest")
+            except (Killed, Exception):
+                assert outcome.struck
+        assert all(each.done for each in redrive.redrive("digest"))
+        tally.assert_exact(items)
+        assert lying_in(settings().digest_dead_letter_url) == 0
+        if not outcome.struck:
+            break
+    assert number > 8
+
+
+# ------------------------------------------------------------------ the other queues
+
+
+@pytest.mark.usefixtures("deployed")
+def test_notices_go_back_into_their_queue(busy: Project) -> None:
+    webhooks.add(busy.id, "https://example.com/hook", ())
+    stream.put(traffic(busy.id, 1_795_341_600_000, 3))
+    stream.deliver(stream.records())
+    letters = [clients.sqs().receive_message(QueueUrl=settings().webhook_queue_url)["Messages"]]
+    sent = [each for letter in letters for each in letter]
+    for each in sent:
+        clients.sqs().send_message(
+            QueueUrl=settings().webhook_dead_letter_url, MessageBody=each["Body"]
+        )
+        clients.sqs().delete_message(
+            QueueUrl=settings().webhook_queue_url, ReceiptHandle=each["ReceiptHandle"]
+        )
+    assert "found" in done("redrive", "webhooks", "--dry-run").out
+    assert lying_in(settings().webhook_dead_letter_url) == len(sent)
+    assert "put back" in done("redrive", "webhooks").out
+    assert lying_in(settings().webhook_dead_letter_url) == 0
+    assert len(notices()) == 3
+
+
+def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
+    stream.put(traffic(busy.id, clock.ms))
+    stream.deliver(stream.records())
+    clock.advance(60)
+    call("GET", f"/api.php?action=clear&hash={busy.key}")
+    assert stream.stored_events()
+    arn = stream_of_events()
+    record = {"shard": "s", "dynamodb": {"SequenceNumber": "1"}}
+    message(settings().cleanup_dead_letter_url, given_up(arn, [record], clock.ms))
+    (letter,) = redrive.redrive("cleanup")
+    assert letter.done
+    assert stream.stored_events() == []
+    assert list(issues.by_last_seen(issues.partition(busy.id, 0), 0)) == []
+
+
+def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:
+    message(settings().digest_dead_letter_url, {"hello": "there"})
+    message(settings().digest_dead_letter_url, ["no", "object"])
+    assert deployed
+    found = done("redrive", "digest", "--json").json
+    assert [each["done"] for each in found] == [False, False]
+    assert lying_in(settings().digest_dead_letter_url) == 2
+    assert done("redrive", "--dry-run").out.count("no known kind") == 2
+    assert "There is no queue x" in failed("redrive", "x")

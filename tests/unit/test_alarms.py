@@ -1,0 +1,45 @@
+"""The template's alarms: each is explained, tells somebody, and is made for nobody else."""
+
+import re
+
+from tests.support.template import ROOT, of_type, resources
+
+DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+_ROW = re.compile(r"^\| `(\w+Alarm)` \| .+ \| .+ \|$", re.MULTILINE)
+
+
+def test_every_alarm_is_explained_and_no_other() -> None:
+    assert ALARMS
+    assert sorted(_ROW.findall(DOCUMENT)) == sorted(ALARMS)
+
+
+def test_every_alarm_says_when_it_begins_and_ends() -> None:
+    for alarm in ALARMS.values():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopicArn"}]
+        # Nothing arrives while nothing happens.
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_without_a_topic_nothing_is_made_that_costs() -> None:
+    kinds = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter"}
+    made = {name: each for name, each in resources().items() if each["Type"] in kinds}
+    assert {each["Condition"] for each in made.values()} == {"HasAlarms"}
+
+
+def test_every_dead_letter_queue_is_watched() -> None:
+    watched = [
+        dimension["Value"]
+        for alarm in ALARMS.values()
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        for dimension in alarm["Dimensions"]
+    ]
+    queues = [name for name in of_type("AWS::SQS::Queue") if name.endswith("DeadLetterQueue")]
+    assert sorted(str(each["Fn::GetAtt"][0]) for each in watched) == sorted(queues)
+
+
+def test_the_filter_looks_for_the_words_that_the_dispatcher_logs() -> None:
+    (filter_,) = of_type("AWS::Logs::MetricFilter").values()
+    words = filter_["FilterPattern"].strip('"')
+    source = ROOT / "layers" / "common" / "errata" / "usecases" / "deliver.py"
+    assert f'logger.error("{words}"' in source.read_text()
