@@ -4,6 +4,7 @@ ErrataError
 ├── Refused                 an answer to a caller; knows its HTTP status
 │   ├── Unauthorized        401  no key, or one that opens nothing
 │   ├── Forbidden           403  a revoked key at the legacy door; a door that is switched off
+│   ├── AddressForbidden    403  the organization's allowlist has no room for the address
 │   ├── BodyTooLarge        413
 │   ├── Invalid             422  names every bad field
 │   ├── RateLimited         429  knows when to come back
@@ -49,6 +50,15 @@ class Forbidden(Refused):
     """A known caller who may not do this."""
 
     status = 403
+
+
+class AddressForbidden(Refused):
+    """A caller from an address that the organization's allowlist does not hold."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("API access is not allowed from this IP address.")
 
 
 class BodyTooLarge(Refused):

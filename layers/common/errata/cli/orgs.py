@@ -1,0 +1,123 @@
+"""`errata orgs`: create, list, show, set."""
+
+from typing import Annotated, Any
+
+import typer
+
+from errata.cli.command import Session, command, group
+from errata.cli.output import moment, print_fields, print_json, print_table
+from errata.errors import Invalid
+from errata.models.organization import Organization, parse_allowlist
+from errata.protocol.read import iso
+from errata.usecases import organizations
+
+app = group("Create organizations, list them, change their policy.", example="orgs list")
+
+OrgId = Annotated[
+    str, typer.Argument(metavar="ORG", help="The organization's id; `default` is always there.")
+]
+
+
+@command(app, "create", example="orgs create acme")
+def create(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characters.")],
+) -> None:
+    """Create an organization. Projects are put into it with `projects create --org`."""
+    organization = organizations.create(name.strip())
+    found = {"id": organization.id, "name": organization.name}
+    if session.json:
+        print_json(found)
+    else:
+        print_fields({"organization": organization.id, "name": organization.name})
+
+
+@command(app, "list", example="orgs list --json")
+def list_(session: Session) -> None:
+    """List all organizations."""
+    found = organizations.list_organizations()
+    if session.json:
+        print_json([_to_json(each) for each in found])
+        return
+    print_table(
+        ["id", "name", "allowlist", "monthly quota", "created (UTC)"],
+        [
+            (each.id, each.name, _allowlist(each), _quota(each), _created(each) or "")
+            for each in found
+        ],
+    )
+
+
+@command(app, "show", example="orgs show default")
+def show(session: Session, org: OrgId) -> None:
+    """Show an organization's policy."""
+    _show(session, organizations.find(org))
+
+
+@command(app, "set", example="orgs set 1 --allowlist 192.0.2.0/24,2001:db8::/32")
+def set_(
+    session: Session,
+    org: OrgId,
+    allowlist: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CIDR,…",
+            help="Addresses and networks, IPv4 and IPv6, that may call; or `none`: everybody.",
+        ),
+    ] = None,
+) -> None:
+    """Change an organization's policy. Acts within 30 seconds."""
+    if allowlist is None:
+        raise typer.BadParameter("Nothing to set: give --allowlist.")
+    _show(session, organizations.change(org, _networks(allowlist)))
+
+
+def _networks(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    if not text.strip():
+        complaint = "Give addresses or networks, or `none` to let everybody in."
+        raise Invalid({"allowlist": [complaint]})
+    return () if text.strip() == "none" else parse_allowlist(text)
+
+
+def _show(session: Session, organization: Organization) -> None:
+    if session.json:
+        print_json(_to_json(organization))
+        return
+    created = _created(organization)
+    print_fields(
+        {
+            "organization": organization.id,
+            "name": organization.name,
+            "created": created and f"{created} UTC",
+            "allowlist": _allowlist(organization),
+            "monthly quota": _quota(organization),
+        }
+    )
+
+
+def _created(organization: Organization) -> str | None:
+    # The default organization was never created.
+    return moment(organization.created_at) if organization.created_at else None
+
+
+def _allowlist(organization: Organization) -> str:
+    return ", ".join(organization.allowlist) or "none: everybody may call"
+
+
+def _quota(organization: Organization) -> str:
+    quota = organization.monthly_quota
+    return "none" if quota is None else f"{quota} events"
+
+
+def _to_json(organization: Organization) -> dict[str, Any]:
+    """`allowlist` is empty where everybody may call; `monthly_quota` null without a limit."""
+    created = organization.created_at
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "created_at": iso(created) if created else None,
+        "allowlist": list(organization.allowlist),
+        "monthly_quota": organization.monthly_quota,
+    }
