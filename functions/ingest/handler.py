@@ -36,7 +36,12 @@ def _ingest(event: gateway.Event) -> gateway.Answer:
         # The key is checked first, and a replay comes before a bad body.
         sent = refused
     caller = access.of_caller(gateway.caller(event), sent, now_ms())
-    once = idempotency_key(headers.get("idempotency-key"))
+    once = None
+    try:
+        once = idempotency_key(headers.get("idempotency-key"))
+    except Refused as refused:
+        # 402 comes before it.
+        sent = refused
     return _answer(ingest.accept(sent, body, caller, once))
 
 

@@ -3,6 +3,7 @@
 ErrataError
 ├── Refused                 an answer to a caller; knows its HTTP status
 │   ├── Unauthorized        401  no key, or one that opens nothing
+│   ├── PaymentRequired     402  the month's quota is used up
 │   ├── Forbidden           403  a revoked key at the legacy door; a door that is switched off
 │   ├── AddressForbidden    403  the organization's allowlist has no room for the address
 │   ├── BodyTooLarge        413
@@ -44,6 +45,20 @@ class Unauthorized(Refused):
     def unknown(cls) -> "Unauthorized":
         """A key that belongs to no project, to another one, or was revoked."""
         return cls("Invalid API key.")
+
+
+class PaymentRequired(Refused):
+    """An organization that may store nothing more until it pays, or until the next month."""
+
+    status = 402
+
+    @classmethod
+    def quota_reached(cls, quota: int) -> "PaymentRequired":
+        """The month's events are used up."""
+        return cls(
+            f"The monthly quota of {quota} events is reached. Upgrade the plan to send more now;"
+            " the next month (UTC) starts anew."
+        )
 
 
 class Forbidden(Refused):

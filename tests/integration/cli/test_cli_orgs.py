@@ -104,3 +104,34 @@ def test_nothing_to_set_is_a_wrong_use() -> None:
     ran = run("orgs", "set", "default")
     assert (ran.code, ran.out) == (2, "")
     assert "Nothing to set" in ran.err
+
+
+def test_a_quota_is_set_used_shown_and_lifted(clock: Clock) -> None:
+    done("orgs", "create", "acme")
+    key = done("projects", "create", "shop", "--org", "1", "--json").json["api_key"]
+    project = Project("1", key)
+    assert "not counted" in done("orgs", "show", "1").out
+    answer = done("orgs", "set", "1", "--monthly-quota", "2", "--json").json
+    assert (answer["monthly_quota"], answer["used_this_month"]) == (2, 0)
+    assert [clients.ingest(project).status for _ in range(3)] == [202, 202, 402]
+    assert done("orgs", "show", "1", "--json").json["used_this_month"] == 2
+    said = done("orgs", "show", "1").out
+    assert "monthly quota  2 events\n" in said
+    assert "this month     2 used\n" in said
+    assert done("orgs", "set", "1", "--allowlist", "none", "--json").json["monthly_quota"] == 2
+    done("orgs", "set", "1", "--monthly-quota", "none")
+    clock.advance(30)
+    assert clients.ingest(project).status == 202
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("many", "The quota must be a number of events, or `none`."),
+        ("-1", "The quota must be from 0 to 1000000000000 events a month."),
+        ("1000000000001", "The quota must be from 0 to 1000000000000 events a month."),
+    ],
+)
+def test_a_bad_quota_is_refused(text: str, reason: str) -> None:
+    said = failed("orgs", "set", "default", f"--monthly-quota={text}")
+    assert said == f"error: monthly_quota: {reason}\n"

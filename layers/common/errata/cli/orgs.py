@@ -7,9 +7,10 @@ import typer
 from errata.cli.command import Session, command, group
 from errata.cli.output import moment, print_fields, print_json, print_table
 from errata.errors import Invalid
+from errata.models.ids import now_ms
 from errata.models.organization import Organization, parse_allowlist
 from errata.protocol.read import iso
-from errata.usecases import organizations
+from errata.usecases import organizations, quota
 
 app = group("Create organizations, list them, change their policy.", example="orgs list")
 
@@ -65,11 +66,17 @@ def set_(
             help="Addresses and networks, IPv4 and IPv6, that may call; or `none`: everybody.",
         ),
     ] = None,
+    monthly_quota: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Events that are accepted in a calendar month (UTC); or `none`."
+        ),
+    ] = None,
 ) -> None:
     """Change an organization's policy. Acts within 30 seconds."""
-    if allowlist is None:
-        raise typer.BadParameter("Nothing to set: give --allowlist.")
-    _show(session, organizations.change(org, _networks(allowlist)))
+    if allowlist is None and monthly_quota is None:
+        raise typer.BadParameter("Nothing to set: give --allowlist or --monthly-quota.")
+    _show(session, organizations.change(org, _networks(allowlist), _events(monthly_quota)))
 
 
 def _networks(text: str | None) -> tuple[str, ...] | None:
@@ -81,9 +88,22 @@ def _networks(text: str | None) -> tuple[str, ...] | None:
     return () if text.strip() == "none" else parse_allowlist(text)
 
 
+def _events(text: str | None) -> int | organizations.Nothing | None:
+    if text is None:
+        return None
+    if text == "none":
+        return "none"
+    try:
+        return int(text)
+    except ValueError:
+        complaint = "The quota must be a number of events, or `none`."
+        raise Invalid({"monthly_quota": [complaint]}) from None
+
+
 def _show(session: Session, organization: Organization) -> None:
+    used = quota.used(organization.id, now_ms())
     if session.json:
-        print_json(_to_json(organization))
+        print_json(_to_json(organization) | {"used_this_month": used})
         return
     created = _created(organization)
     print_fields(
@@ -93,6 +113,7 @@ def _show(session: Session, organization: Organization) -> None:
             "created": created and f"{created} UTC",
             "allowlist": _allowlist(organization),
             "monthly quota": _quota(organization),
+            "this month": "not counted" if organization.monthly_quota is None else f"{used} used",
         }
     )
 
@@ -107,8 +128,8 @@ def _allowlist(organization: Organization) -> str:
 
 
 def _quota(organization: Organization) -> str:
-    quota = organization.monthly_quota
-    return "none" if quota is None else f"{quota} events"
+    limit = organization.monthly_quota
+    return "none" if limit is None else f"{limit} events"
 
 
 def _to_json(organization: Organization) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ClientError
 from pydantic_core import to_json
 
 from errata.errors import Forbidden, Refused, Unavailable
@@ -13,7 +14,7 @@ from errata.protocol import legacy as protocol
 from errata.store import events
 from errata.store.attributes import back_off
 from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Conflict
-from errata.usecases import access, projects, rate_limit
+from errata.usecases import access, projects, quota, rate_limit
 from errata.usecases.ingest import prepare
 
 MAX_ERRORS = 1_000
@@ -51,8 +52,14 @@ def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> i
         if not auto_create:
             raise Forbidden("hash: no project has this key, and this deployment creates none")
         access.check_address(access.of_newcomer(at_ms), address)
-    fields = protocol.parse(sent)
-    return _store(fields, found or _create(key, at_ms))
+    unit = quota.spend(found or access.of_newcomer(at_ms), at_ms)
+    try:
+        fields = protocol.parse(sent)
+        return _store(fields, found or _create(key, at_ms))
+    except (Refused, ClientError):
+        # Not where the store gave no answer: the error may be in it.
+        quota.give_back(unit)
+        raise
 
 
 def generate(name: str, address: str) -> str:
