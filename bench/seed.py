@@ -67,8 +67,8 @@ def two_projects(monthly_quota: int) -> tuple[Rows, str, str]:
     with _account("MeterFunction"):
         limited = organizations.create("limited")
         organizations.change(limited.id, monthly_quota=monthly_quota)
-        keys = [_a_project(DEFAULT_ORGANIZATION), _a_project(limited.id)]
-        return _rows(), *keys
+        first, second = _a_project(DEFAULT_ORGANIZATION), _a_project(limited.id)
+        return _rows(), first, second
 
 
 def _a_project(organization: str) -> str:

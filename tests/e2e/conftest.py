@@ -14,13 +14,16 @@ from tests.support.fresh import TABLES, forget_everything
 
 # How long what happens behind the answer may take here; it takes a second or two.
 PATIENCE_S = 60
+# Where Stripe's signing secret lies, for the test that puts it there.
+STRIPE_SECRET = "/errata-e2e/stripe"
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """One stack for all tests; each makes projects of its own."""
     log = tmp_path_factory.mktemp("stack") / "ministack.log"
-    with LocalStack(log=log, parameters={"LogLevel": "DEBUG"}) as running:
+    parameters = {"LogLevel": "DEBUG", "StripeWebhookSecretParameter": STRIPE_SECRET}
+    with LocalStack(log=log, parameters=parameters) as running:
         environment = {
             **CREDENTIALS,
             "AWS_ENDPOINT_URL": running.endpoint_url,

@@ -2,7 +2,7 @@
 
 from errata.config import settings
 from errata.store import clients
-from errata.usecases import access, legacy, notify, quota, rate_limit
+from errata.usecases import access, billing, legacy, notify, quota, rate_limit
 
 # Setting → the table's logical id in the template.
 TABLES = {
@@ -21,6 +21,7 @@ def forget() -> None:
     rate_limit.forget()
     legacy.forget()
     quota.forget()
+    billing.forget()
     notify.forget()
 
 

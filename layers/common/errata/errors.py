@@ -2,8 +2,9 @@
 
 ErrataError
 ├── Refused                 an answer to a caller; knows its HTTP status
+│   ├── BadRequest          400  a provider's event that is not signed, or none
 │   ├── Unauthorized        401  no key, or one that opens nothing
-│   ├── PaymentRequired     402  the month's quota is used up
+│   ├── PaymentRequired     402  the month's quota is used up, or an invoice is not paid
 │   ├── Forbidden           403  a revoked key at the legacy door; a door that is switched off
 │   ├── AddressForbidden    403  the organization's allowlist has no room for the address
 │   ├── BodyTooLarge        413
@@ -31,6 +32,12 @@ class Refused(ErrataError):
         self.message = message
 
 
+class BadRequest(Refused):
+    """What no sender of this route would send."""
+
+    status = 400
+
+
 class Unauthorized(Refused):
     """No key, or one that opens nothing."""
 
@@ -48,9 +55,16 @@ class Unauthorized(Refused):
 
 
 class PaymentRequired(Refused):
-    """An organization that may store nothing more until it pays, or until the next month."""
+    """An organization that may store nothing more until it pays, or until the next month.
+
+    `billing_url` is where it pays; empty where that is unknown, or does not help.
+    """
 
     status = 402
+
+    def __init__(self, message: str, billing_url: str = "") -> None:
+        super().__init__(message)
+        self.billing_url = billing_url
 
     @classmethod
     def quota_reached(cls, quota: int) -> "PaymentRequired":
@@ -59,6 +73,12 @@ class PaymentRequired(Refused):
             f"The monthly quota of {quota} events is reached. Upgrade the plan to send more now;"
             " the next month (UTC) starts anew."
         )
+
+    @classmethod
+    def invoice_unpaid(cls, billing_url: str) -> "PaymentRequired":
+        """An invoice has failed and is not paid yet."""
+        where = f" at {billing_url}" if billing_url else ""
+        return cls(f"An invoice has failed. Pay it{where} to send again.", billing_url)
 
 
 class Forbidden(Refused):

@@ -135,3 +135,16 @@ def test_a_quota_is_set_used_shown_and_lifted(clock: Clock) -> None:
 def test_a_bad_quota_is_refused(text: str, reason: str) -> None:
     said = failed("orgs", "set", "default", f"--monthly-quota={text}")
     assert said == f"error: monthly_quota: {reason}\n"
+
+
+def test_a_customer_is_linked_shown_and_unlinked() -> None:
+    done("orgs", "create", "acme")
+    answer = done("orgs", "set", "1", "--stripe-customer", "cus_1", "--json").json
+    assert (answer["stripe_customer"], answer["unpaid"]) == ("cus_1", False)
+    assert "Stripe customer  cus_1\n" in done("orgs", "show", "1").out
+    said = failed("orgs", "set", "default", "--stripe-customer", "cus_1")
+    assert said == "error: stripe_customer: cus_1 is another organization's.\n"
+    said = failed("orgs", "set", "1", "--stripe-customer", "acme")
+    assert said == "error: stripe_customer: A customer's id begins with cus_; or give `none`.\n"
+    answer = done("orgs", "set", "1", "--stripe-customer", "none", "--json").json
+    assert answer["stripe_customer"] is None

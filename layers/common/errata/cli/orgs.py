@@ -10,7 +10,7 @@ from errata.errors import Invalid
 from errata.models.ids import now_ms
 from errata.models.organization import Organization, parse_allowlist
 from errata.protocol.read import iso
-from errata.usecases import organizations, quota
+from errata.usecases import billing, organizations, quota
 
 app = group("Create organizations, list them, change their policy.", example="orgs list")
 
@@ -72,11 +72,20 @@ def set_(
             metavar="N", help="Events that are accepted in a calendar month (UTC); or `none`."
         ),
     ] = None,
+    stripe_customer: Annotated[
+        str | None,
+        typer.Option(metavar="cus_…", help="Whose invoices it pays, at Stripe; or `none`."),
+    ] = None,
 ) -> None:
     """Change an organization's policy. Acts within 30 seconds."""
-    if allowlist is None and monthly_quota is None:
-        raise typer.BadParameter("Nothing to set: give --allowlist or --monthly-quota.")
-    _show(session, organizations.change(org, _networks(allowlist), _events(monthly_quota)))
+    if allowlist is None and monthly_quota is None and stripe_customer is None:
+        raise typer.BadParameter(
+            "Nothing to set: give --allowlist, --monthly-quota or --stripe-customer."
+        )
+    changed = organizations.change(org, _networks(allowlist), _events(monthly_quota))
+    if stripe_customer is not None:
+        changed = billing.link(org, "" if stripe_customer == "none" else stripe_customer)
+    _show(session, changed)
 
 
 def _networks(text: str | None) -> tuple[str, ...] | None:
@@ -113,6 +122,8 @@ def _show(session: Session, organization: Organization) -> None:
             "created": created and f"{created} UTC",
             "allowlist": _allowlist(organization),
             "monthly quota": _quota(organization),
+            "Stripe customer": organization.stripe_customer,
+            "failed invoice": _unpaid(organization),
             "this month": "not counted" if organization.monthly_quota is None else f"{used} used",
         }
     )
@@ -132,6 +143,11 @@ def _quota(organization: Organization) -> str:
     return "none" if limit is None else f"{limit} events"
 
 
+def _unpaid(organization: Organization) -> str | None:
+    url = billing.unpaid_url(organization)
+    return url if url is None else f"not paid: events are refused. {url}"
+
+
 def _to_json(organization: Organization) -> dict[str, Any]:
     """`allowlist` is empty where everybody may call; `monthly_quota` null without a limit."""
     created = organization.created_at
@@ -141,4 +157,7 @@ def _to_json(organization: Organization) -> dict[str, Any]:
         "created_at": iso(created) if created else None,
         "allowlist": list(organization.allowlist),
         "monthly_quota": organization.monthly_quota,
+        "stripe_customer": organization.stripe_customer or None,
+        "unpaid": billing.unpaid_url(organization) is not None,
+        "billing_url": billing.unpaid_url(organization) or None,
     }

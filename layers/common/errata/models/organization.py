@@ -25,6 +25,7 @@ class Organization:
 
     `created_at` is in milliseconds since the epoch. `allowlist` holds CIDRs and lets everybody in
     when it is empty; `monthly_quota` is in events a calendar month (UTC), None without a limit.
+    `billing` is what it owes, as it is stored (errata.store.billing).
     """
 
     id: str
@@ -32,6 +33,8 @@ class Organization:
     created_at: int
     allowlist: tuple[str, ...] = ()
     monthly_quota: int | None = None
+    stripe_customer: str = ""
+    billing: str = ""
 
 
 def parse_allowlist(text: str) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ class ApiKey:
 class Access:
     """What a valid key opens: one project, and the rules that bind this caller.
 
+    `unpaid_url` is where a failed invoice is paid ("" if unknown), None where none is open.
     `networks` are those of the organization's allowlist. They stay where the key was resolved: the
     meter hands its verdict to the handlers instead.
     """
@@ -58,6 +59,7 @@ class Access:
     rate_limit: int
     organization: str = DEFAULT_ORGANIZATION
     monthly_quota: int | None = None
+    unpaid_url: str | None = None
     networks: tuple[Network, ...] = ()
 
 

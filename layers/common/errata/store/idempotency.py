@@ -156,7 +156,7 @@ def leased_units(organization: str, month: str) -> int:
         Key=_quota_key(organization, month),
         ConsistentRead=True,
     )
-    return int(read(answer["Item"]["leased"])) if "Item" in answer else 0
+    return int(read_all(answer["Item"])["leased"]) if "Item" in answer else 0
 
 
 def _quota_key(organization: str, month: str) -> Item:

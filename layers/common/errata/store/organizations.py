@@ -84,4 +84,6 @@ def _to_organization(item: Item) -> Organization:
         created_at=item["created_at"],
         allowlist=tuple(allowlist.split(",")) if allowlist else (),
         monthly_quota=item.get("monthly_quota"),
+        stripe_customer=item.get("stripe_customer", ""),
+        billing=item.get("billing", ""),
     )

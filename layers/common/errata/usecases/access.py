@@ -14,7 +14,7 @@ from errata.config import settings
 from errata.errors import AddressForbidden, Refused, Unauthorized, Unavailable
 from errata.models.organization import DEFAULT_ORGANIZATION, allows, networks
 from errata.models.project import DEFAULT_RATE_LIMIT, Access, Caller
-from errata.store import organizations, projects
+from errata.store import billing, organizations, projects
 from errata.usecases import rate_limit
 
 REMEMBERED_MS = 30_000
@@ -63,17 +63,27 @@ def _look_up(key_hash: str) -> Found:
     project = projects.find_project(key.project_id)
     if project is None:
         return NOTHING
-    organization = organizations.find_organization(project.organization)
     access = Access(
         project_id=project.id,
         key_id=key.id,
         retention_days=project.retention_days or settings().retention_days,
         rate_limit=project.rate_limit,
         organization=project.organization,
-        monthly_quota=organization.monthly_quota if organization else None,
-        networks=networks(organization.allowlist) if organization else (),
+        **_policy(project.organization),
     )
     return Found(access, key.usage_key)
+
+
+def _policy(organization_id: str) -> dict[str, Any]:
+    """What an organization adds to an access."""
+    found = organizations.find_organization(organization_id)
+    if found is None:
+        return {}
+    return {
+        "monthly_quota": found.monthly_quota,
+        "unpaid_url": billing.from_text(found.billing).unpaid_url,
+        "networks": networks(found.allowlist),
+    }
 
 
 def of_newcomer(now_ms: int) -> Access:
@@ -81,14 +91,12 @@ def of_newcomer(now_ms: int) -> Access:
     remembered = _newcomers.get("")
     if remembered and remembered[0] > now_ms:
         return remembered[1]
-    found = organizations.find_organization(DEFAULT_ORGANIZATION)
     access = Access(
         project_id="",
         key_id="",
         retention_days=settings().retention_days,
         rate_limit=DEFAULT_RATE_LIMIT,
-        monthly_quota=found.monthly_quota if found else None,
-        networks=networks(found.allowlist) if found else (),
+        **_policy(DEFAULT_ORGANIZATION),
     )
     _newcomers[""] = (now_ms + REMEMBERED_MS, access)
     return access
@@ -130,7 +138,7 @@ def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
     access = found.access
     values = [
         *(access.project_id, access.key_id, access.retention_days, access.rate_limit),
-        *(access.organization, access.monthly_quota),
+        *(access.organization, access.monthly_quota, access.unpaid_url),
     ]
     return {
         "key": "known",

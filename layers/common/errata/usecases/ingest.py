@@ -17,6 +17,8 @@ from errata.store.attributes import Item
 from errata.usecases import quota
 
 _TRIES = 6
+# Without a quota and a failed invoice, as nearly always: nobody need be asked.
+UNLIMITED = (None, None)
 _DAY_S = 86_400
 
 logger = logging.getLogger("errata")
@@ -45,7 +47,9 @@ def accept(
     if idempotency_key is not None:
         return _accept_once(sent, body, access, idempotency_key)
     at_ms = now_ms()
-    unit = None if access.monthly_quota is None else quota.spend(access, at_ms)
+    unit = None
+    if (access.monthly_quota, access.unpaid_url) != UNLIMITED:
+        unit = quota.spend(access, at_ms)
     try:
         if isinstance(sent, Refused):
             raise sent
@@ -64,7 +68,7 @@ def _accept_once(
     body_hash = hashlib.sha256(body).digest()
     unit = None
     try:
-        if access.monthly_quota is not None:
+        if (access.monthly_quota, access.unpaid_url) != UNLIMITED:
             unit = quota.spend(access, now_ms())
         if isinstance(sent, Refused):
             raise sent

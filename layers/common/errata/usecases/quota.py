@@ -51,8 +51,10 @@ def spend(access: Access, at_ms: int) -> Lease | None:
     """Take a unit for an event, and say which lease it is of; None where there is no limit.
 
     Raises:
-        PaymentRequired: the organization has none left this month.
+        PaymentRequired: the organization has none left this month, or has not paid an invoice.
     """
+    if access.unpaid_url is not None:
+        raise PaymentRequired.invoice_unpaid(access.unpaid_url)
     quota = access.monthly_quota
     if quota is None:
         return None
