@@ -7,7 +7,7 @@ SAM := .venv-sam/bin/sam
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check build deploy bench fuzz lock clean help
+.PHONY: run test check build deploy bench lock clean help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,7 +17,8 @@ run: .venv/ready .venv-sam/ready .venv-ministack/ready ## deploy the template on
 
 test: .venv/ready .venv-sam/ready .venv-ministack/ready ## every test, e2e included
 	@dev/tools.sh
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --numprocesses 2 tests/unit tests/integration tests/contract
+	$(BIN)/python -m pytest tests/e2e
 
 check: .venv/ready .venv-sam/ready ## lint, types, template, import arrows
 	$(BIN)/ruff check .

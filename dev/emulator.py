@@ -31,6 +31,7 @@ def main() -> None:
     retry_partial_failures(functions)
     queue_invocations(functions, ENVIRONMENTS)
     take_keys_from_the_authorizer(gateway)
+    allow_batches_of_messages(importlib.import_module("ministack.core.iam_actions"))
     server.main()
 
 
@@ -146,6 +147,20 @@ def take_keys_from_the_authorizer(gateway: Any) -> None:
 
     gateway._invoke_authorizer_lambda = invoke_and_note
     gateway._api_key_from_request = lambda headers: named.get()
+
+
+def allow_batches_of_messages(iam: Any) -> None:
+    """Ask for `sqs:SendMessage` where a batch of messages is sent, and so with the others.
+
+    AWS has no actions of the batch operations' own (Service Authorization Reference, Amazon SQS).
+    """
+    name_action = iam.extract_iam_action
+
+    def name_without_batch(service: str, *request: Any) -> Any:
+        action = name_action(service, *request)
+        return action.removesuffix("Batch") if service == "sqs" and action else action
+
+    iam.extract_iam_action = name_without_batch
 
 
 def reports_failures(answer: Any) -> bool:

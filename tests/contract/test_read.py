@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from errata.models.ids import floor_id, now_ms
 from tests.support import stream
 from tests.support.account import Clock, Project
+from tests.support.calls import Call, watched
 from tests.support.clients import events, ingest, read
 from tests.support.gateway import call
 
@@ -218,6 +220,25 @@ def test_an_event_whose_id_comes_from_a_clock_ahead_is_not_missed(
 ) -> None:
     ahead = stream.put([stream.event(busy.id, clock.ms + 3_600_000)])
     assert ids(busy) == ids(busy, level="error") == ahead
+
+
+def lagging(call: Call) -> Any:
+    """The indexes are four minutes behind their table."""
+    answer = call.send()
+    if "IndexName" in call.parameters:
+        seen = floor_id(now_ms() - 4 * 60 * 1000)
+        answer["Items"] = [item for item in answer["Items"] if item["sk"]["S"] < seen]
+    return answer
+
+
+def test_no_filter_misses_an_event_while_an_index_lags(busy: Project, clock: Clock) -> None:
+    sent: list[str] = []
+    with watched(lagging):
+        for _ in range(8):
+            sent.append(send(busy, clock, release="r", fingerprint="f"))
+            for query in ({"release": "r"}, {"fingerprint": "f"}):
+                assert ids(busy, **query, limit=3) == sent[::-1]
+            clock.advance(90)
 
 
 def test_every_event_answered_before_is_read(busy: Project, clock: Clock) -> None:

@@ -1,6 +1,5 @@
 """End to end: the template, built and deployed on a local AWS that enforces IAM."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,20 +23,28 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     log = tmp_path_factory.mktemp("stack") / "ministack.log"
     parameters = {"LogLevel": "DEBUG", "StripeWebhookSecretParameter": STRIPE_SECRET}
     with LocalStack(log=log, parameters=parameters) as running:
-        environment = {
-            **CREDENTIALS,
-            "AWS_ENDPOINT_URL": running.endpoint_url,
-            "AWS_DEFAULT_REGION": running.region,
-            "RETENTION_DAYS": running.outputs["RetentionDays"],
-            **{name: running.outputs[f"{table}Name"] for name, table in TABLES.items()},
-        }
-        before = dict(os.environ)
-        os.environ.update(environment)
-        forget_everything()
         yield running
-        os.environ.clear()
-        os.environ.update(before)
-        forget_everything()
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # For each test anew: other tests of the session have an AWS of their own.
+    environment = {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "AWS_DEFAULT_REGION": stack.region,
+        "RETENTION_DAYS": stack.outputs["RetentionDays"],
+        "WEBHOOK_QUEUE_URL": stack.outputs["WebhookQueueUrl"],
+        "WEBHOOK_SECRETS": stack.outputs["WebhookSecrets"],
+        "WEBHOOKS_TO_LOOPBACK": stack.outputs["WebhooksToLoopback"],
+        **{name: stack.outputs[f"{table}Name"] for name, table in TABLES.items()},
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    forget_everything()
+    yield
+    monkeypatch.undo()
+    forget_everything()
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +62,12 @@ def project(stack: LocalStack) -> tuple[str, str]:
     return created[0].id, created[1]
 
 
-def eventually[T](look: Callable[[], T], wanted: Callable[[T], bool]) -> T:
+def eventually[T](
+    look: Callable[[], T], wanted: Callable[[T], bool], patience_s: float = PATIENCE_S
+) -> T:
     """What `look` sees once it is as wanted."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + patience_s
     while not wanted(seen := look()):
-        assert time.monotonic() < until, f"still {seen!r} after {PATIENCE_S} s"
+        assert time.monotonic() < until, f"still {seen!r} after {patience_s} s"
         time.sleep(0.1)
     return seen

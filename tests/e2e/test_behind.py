@@ -69,7 +69,8 @@ def test_what_was_cleared_is_deleted(stack: LocalStack, project: Created) -> Non
             found += [i for i in items if i["pk"]["S"].split("#")[0] == project_id]
         return [item["sk"]["S"] for item in found]
 
-    assert sorted(eventually(remains, lambda found: len(found) <= 2)) == ["clear", "counter"]
+    left = eventually(remains, lambda found: len(list(found)) <= 2)
+    assert sorted(left) == ["clear", "counter"]
 
 
 @pytest.mark.parametrize("function", sorted(template.of_type("AWS::Serverless::Function")))

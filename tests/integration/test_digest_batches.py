@@ -27,22 +27,23 @@ def fresh() -> str:
 def traffic(project_id: str, size: int, seed: int = 1) -> list[Item]:
     """Events of a few issues, releases, environments and users, seconds apart."""
     chance = random.Random(seed)
-    return [
-        stream.event(
+
+    def one(n: int) -> Item:
+        names = ("release", "environment")
+        tags: Item = {
+            name: f"{name}-{chance.randrange(3)}" for name in names if chance.random() < 0.8
+        }
+        return stream.event(
             project_id,
             START_MS + 1_000 * n,
             message=f"m{n}",
             fingerprint=f"f{chance.randrange(4)}",
             level=chance.choice(["error", "info"]),
-            **{
-                name: f"{name}-{chance.randrange(3)}"
-                for name in ("release", "environment")
-                if chance.random() < 0.8
-            },
             context={"user": {"id": chance.randrange(5)}},
+            **tags,
         )
-        for n in range(size)
-    ]
+
+    return [one(n) for n in range(size)]
 
 
 def test_a_batch_of_several_issues_is_one_read_and_one_transaction() -> None:

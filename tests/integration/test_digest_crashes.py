@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from errata.store import issues
 from tests.support import account, stream, tally
 from tests.support.account import Clock
 from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
@@ -49,6 +50,12 @@ def two_transactions(project_id: str) -> list[Item]:
     return [*items, stream.event(project_id, START_MS + 99, fingerprint="g", release="r0")]
 
 
+def forget_counts(*project_ids: str) -> None:
+    """Empty the table: moto copies all of it with each transaction."""
+    for project_id in project_ids:
+        issues.delete_generation(issues.partition(project_id, 0))
+
+
 def counts(project_id: str) -> tally.Counts:
     """What is counted, but for the names that an issue of many releases forgets."""
     found = tally.counted(project_id)
@@ -83,6 +90,7 @@ def test_cut_off_anywhere_a_batch_that_comes_again_is_counted_once(after: bool) 
         stream.pump(batch)
         for project_id in (one, other):
             assert_exact([item for item in items if item["pk"]["S"] == project_id])
+        forget_counts(one, other)
         if not outcome.struck:
             break
     # The boundaries, and for each project the rows and the transaction.
@@ -92,7 +100,7 @@ def test_cut_off_anywhere_a_batch_that_comes_again_is_counted_once(after: bool) 
 @pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call took effect"])
 def test_cut_off_between_the_transactions_of_a_batch_it_is_counted_once(after: bool) -> None:
     for number in count(2):
-        items = two_transactions(fresh())
+        items = two_transactions(project_id := fresh())
         batch = stream.numbered(items)
         with fault(number, killed, after=after) as outcome:
             try:
@@ -103,6 +111,7 @@ def test_cut_off_between_the_transactions_of_a_batch_it_is_counted_once(after: b
         stream.pump(batch[:17])
         stream.pump(batch[17:])
         assert_exact(items)
+        forget_counts(project_id)
         if not outcome.struck:
             break
 
@@ -116,11 +125,11 @@ def test_refused_once_at_any_call_a_batch_is_counted_once(
     clock: Clock, error: Callable[[Call], ClientError], after: bool
 ) -> None:
     for number in count(1):
-        items = traffic(one := fresh(), other := fresh())
+        items = traffic(project_id := fresh())
         with fault(number, error, after=after) as outcome:
             stream.pump(stream.numbered(items))
-        for project_id in (one, other):
-            assert_exact([item for item in items if item["pk"]["S"] == project_id])
+        assert_exact(items)
+        forget_counts(project_id)
         if not outcome.struck:
             break
         assert account.dead_letters() == []

@@ -52,9 +52,9 @@ def deliver(batch: Iterable[dict[str, Any]]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def event(project_id: str, at_ms: int, **fields: Any) -> dict[str, Any]:
+def event(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> dict[str, Any]:
     """An event's item, as ingest would store it at that time."""
-    access = Access(project_id, "key", retention_days=30, rate_limit=60)
+    access = Access(project_id, "key", retention_days=kept_days, rate_limit=60)
     sent = {"message": "boom", "level": "error", **fields}
     return prepare(sent, access, new_event_id(at_ms), at_ms)
 

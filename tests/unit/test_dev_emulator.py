@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dev.emulator import (
+    allow_batches_of_messages,
     keep_streams,
     queue_invocations,
     retry_partial_failures,
@@ -142,3 +143,20 @@ def test_the_authorizer_names_the_key_that_meters() -> None:
 def test_an_authorizer_that_names_no_key_leaves_none() -> None:
     assert key_that_meters({"policyDocument": {}}) == ""
     assert key_that_meters(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("service", "asked", "wanted"),
+    [
+        ("sqs", "sqs:SendMessageBatch", "sqs:SendMessage"),
+        ("sqs", "sqs:SendMessage", "sqs:SendMessage"),
+        ("dynamodb", "dynamodb:GetBatch", "dynamodb:GetBatch"),
+        ("sqs", None, None),
+    ],
+)
+def test_a_batch_of_messages_needs_the_permission_for_one(
+    service: str, asked: str | None, wanted: str | None
+) -> None:
+    iam: Any = SimpleNamespace(extract_iam_action=lambda service, *request: asked)
+    allow_batches_of_messages(iam)
+    assert iam.extract_iam_action(service, "POST", "/") == wanted

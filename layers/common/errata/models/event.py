@@ -106,7 +106,7 @@ TRIMMING: tuple[Callable[[Fields], None], ...] = (
 
 def title(event: Fields) -> str:
     """One line that names the error: `ValueError: bad input`, at most 200 characters."""
-    message = event.get("message") or ""
+    message = (event.get("message") or "").strip()
     exception_class = event.get("exception_class") or ""
     joined = f"{exception_class}: {message}" if exception_class and message else exception_class
     lines = (joined or message).split("\n", 1)

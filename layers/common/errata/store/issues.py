@@ -10,7 +10,7 @@ generation (see `errata.store.events.Boundary`), and with it all of this is out 
 | sighting | `seen#<issue id>#<release hash>` | that an issue was seen in a release |
 | day | `day#2026-11-22` | the project's events of one day, UTC |
 
-`ttl` in seconds, on every item: that of the newest event behind it.
+`ttl` in seconds, on every item: that of the newest event behind it; of a sighting up to a day more.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,7 +42,8 @@ class Rows:
 
     issues: dict[str, Issue] = field(default_factory=dict)  # by id
     releases: dict[str, Release] = field(default_factory=dict)  # by release_hash
-    sightings: set[tuple[str, str]] = field(default_factory=set)  # (issue id, release_hash)
+    # (issue id, release_hash) → time to live
+    sightings: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -51,14 +52,14 @@ class Changes:
 
     `issues` are written as they are; `before` holds the `last_sequence` that each had when it was
     read ("" for a new one), and the transaction fails if it has moved. The counts of `releases` are
-    what to add. `sightings` hold issue id, release_hash and time to live; `days` maps a day to the
-    events to add and its time to live.
+    what to add. `sightings` maps issue id and release_hash to the time to live; `days` maps a day
+    to the events to add and its time to live.
     """
 
     issues: dict[str, Issue] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
-    sightings: list[tuple[str, str, int]] = field(default_factory=list)
+    sightings: dict[tuple[str, str], int] = field(default_factory=dict)
     days: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -93,7 +94,7 @@ def rows(pk: str, issue_ids: Iterable[str], seen: Iterable[tuple[str, str]]) -> 
             found.releases[name] = _to_release(item)
         else:
             issue_id, _, release = name.partition("#")
-            found.sightings.add((issue_id, release))
+            found.sightings[issue_id, release] = item["ttl"]
     return found
 
 
@@ -106,7 +107,7 @@ def apply(pk: str, changes: Changes) -> bool:
         _issue_action(pk, issue, changes.before[issue.id]) for issue in changes.issues.values()
     ]
     actions += [_release_action(pk, *release) for release in changes.releases.items()]
-    actions += [_sighting_action(pk, *sighting) for sighting in changes.sightings]
+    actions += [_sighting_action(pk, *seen, ttl) for seen, ttl in changes.sightings.items()]
     actions += [_day_action(pk, day, *values) for day, values in changes.days.items()]
     try:
         clients.dynamodb().transact_write_items(TransactItems=actions)

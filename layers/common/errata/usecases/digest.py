@@ -7,6 +7,7 @@ rows or none. Within a shard of the stream an issue's events come in order, and 
 new events come from one shard: their ids rise, so they share the newest partition.
 """
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,8 @@ from errata.store.attributes import back_off, code
 from errata.store.events import DAY_MS, Stored, release_hash
 from errata.store.issues import Changes, Rows
 from errata.usecases import notify
+
+logger = logging.getLogger("errata")
 
 SEQUENCE_DIGITS = 40
 _TRIES = 6
@@ -110,6 +113,7 @@ def _digest_project(pk: str, slices: list[Slice], outcome: Outcome) -> None:
             elif code(error) in ("ValidationException", "TransactionCanceledException"):
                 outcome.hopeless.extend((record, str(error)) for record in slices[0])
             else:
+                logger.warning("digest tries again", exc_info=error)
                 outcome.retry.extend(slices[0])
             return
         if not slices:
@@ -254,10 +258,13 @@ def _count_release(issue: Issue, record: Record, rows: Rows, changes: Changes) -
     change.expires_at = max(change.expires_at, event.expires_at)
     if issue.first_event == event.id:
         change.issues_opened += 1
-    if (issue.id, name) not in rows.sightings:
-        rows.sightings.add((issue.id, name))
-        changes.sightings.append((issue.id, name, event.expires_at))
+    seen = (issue.id, name)
+    known_until = rows.sightings.get(seen, 0)
+    if not known_until:
         change.open_issues += issue.status != "resolved"
+    if known_until < event.expires_at:
+        # It must outlive the issue, which would else be counted again; a day more saves writes.
+        rows.sightings[seen] = changes.sightings[seen] = event.expires_at + DAY_MS // 1000
 
 
 def _count_day(record: Record, changes: Changes) -> None:

@@ -16,7 +16,7 @@ from errata.store import attributes, events, idempotency
 from errata.store.attributes import Item
 from errata.usecases import quota
 
-_TRIES = 6
+_TRIES = 10
 # Without a quota and a failed invoice, as nearly always: nobody need be asked.
 UNLIMITED = (None, None)
 _DAY_S = 86_400
@@ -102,11 +102,13 @@ def _put_once(
         try:
             before = events.put_once(prepare(fields, access, event_id, at_ms), record)
         except ClientError as error:
-            # The transaction of another request with the same key is under way.
             if not attributes.cancellation(error):
                 raise
-            attributes.back_off(attempt)
-            continue
+            # The transaction of another request with the same key is under way, or just over.
+            before = idempotency.find_answered(access.project_id, idempotency_key, at_ms)
+            if before is None:
+                attributes.back_off(attempt)
+                continue
         return before, event_id
     raise Unavailable
 

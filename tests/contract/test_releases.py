@@ -1,0 +1,81 @@
+"""spec/ingest-api, `release`: every distinct value appears among the project's releases."""
+
+from typing import Any
+
+from errata.models.issue import Release
+from errata.usecases import issues
+from tests.support import stream
+from tests.support.account import Clock, Project, new_project
+from tests.support.clients import capture, events, ingest
+
+
+def send(project: Project, **fields: Any) -> int:
+    """Post an event; when it was received, in milliseconds."""
+    accepted = ingest(project, {"message": "boom", **fields})
+    return int(accepted.json["id"].replace("-", "")[:12], 16)
+
+
+def releases(project: Project) -> dict[str, Release]:
+    """The project's releases once digest has caught up."""
+    stream.pump(stream.records())
+    return {release.release: release for release in issues.list_releases(project.id)}
+
+
+def test_a_release_knows_when_it_was_first_and_last_seen(busy: Project, clock: Clock) -> None:
+    first = send(busy, release="1.0")
+    clock.advance(60)
+    send(busy, release="1.0")
+    clock.days(1)
+    last = send(busy, release="1.0")
+    found = releases(busy)["1.0"]
+    assert (found.first_seen, found.last_seen, found.events) == (first, last, 3)
+
+
+def test_a_release_that_is_seen_again_keeps_its_first_time(busy: Project, clock: Clock) -> None:
+    first = send(busy, release="1.0")
+    assert releases(busy)["1.0"].last_seen == first
+    clock.days(3)
+    last = send(busy, release="1.0")
+    found = releases(busy)["1.0"]
+    assert (found.first_seen, found.last_seen) == (first, last)
+
+
+def test_open_issues_are_those_that_were_seen_in_it(busy: Project, clock: Clock) -> None:
+    for release, fingerprint in [("1.0", "a"), ("1.0", "b"), ("1.0", "a"), ("2.0", "a")]:
+        send(busy, release=release, fingerprint=fingerprint)
+        clock.advance(0.001)
+    send(busy, fingerprint="c")
+    found = releases(busy)
+    assert {name: release.open_issues for name, release in found.items()} == {"1.0": 2, "2.0": 1}
+    assert {name: release.issues_opened for name, release in found.items()} == {"1.0": 2, "2.0": 0}
+
+
+def test_releases_are_listed_the_last_seen_first(busy: Project, clock: Clock) -> None:
+    for release in ("1.0", "3.0", "2.0", "1.0"):
+        send(busy, release=release)
+        clock.advance(1)
+    assert list(releases(busy)) == ["1.0", "2.0", "3.0"]
+
+
+def test_any_text_is_a_release_of_its_own(busy: Project, clock: Clock) -> None:
+    names = ["1.0", "1.0 ", "v1.0", "é", "日本", "1#0", "\x00", "f" * 40, "x" * 1_000]
+    for name in names:
+        send(busy, release=name)
+        clock.advance(0.001)
+    assert set(releases(busy)) == set(names)
+
+
+def test_no_release_is_none(busy: Project) -> None:
+    send(busy)
+    send(busy, release="")
+    send(busy, release=None)
+    capture(busy)
+    assert releases(busy) == {}
+    assert len(events(busy)) == 4
+
+
+def test_releases_are_the_project_s_own(busy: Project) -> None:
+    other = new_project()
+    send(busy, release="1.0")
+    send(other, release="2.0")
+    assert (list(releases(busy)), list(releases(other))) == (["1.0"], ["2.0"])

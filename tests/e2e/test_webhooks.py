@@ -1,0 +1,144 @@
+"""Webhooks on the deployed stack: through the stream, the queue and the dispatcher."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from standardwebhooks import Webhook
+
+from dev.stack import LocalStack
+from errata.grouping import v1
+from errata.models.event import pack
+from errata.models.ids import issue_id, new_event_id, now_ms
+from errata.store import events
+from errata.usecases import webhooks
+from tests.e2e.conftest import eventually
+from tests.support.receiver import Receiver, answer, hang, receiver
+
+type Created = tuple[str, str]
+
+MANY = 1_000
+
+
+def store_new_issues(project_id: str, prefix: str, number: int) -> None:
+    """Store events of as many new issues, as ingest would."""
+    for n in range(number):
+        fields = {"message": f"{prefix} {n}", "level": "error"}
+        fields["fingerprint"] = v1.fingerprint(fields)
+        at_ms = now_ms()
+        issue = issue_id(project_id, fields["fingerprint"])
+        later = at_ms // 1000 + 86_400
+        events.put(events.item(project_id, new_event_id(at_ms), issue, None, pack(fields), later))
+
+
+def messages(there: Receiver) -> list[str]:
+    return [json.loads(request.body)["issue"]["message"] for request in there.received]
+
+
+def dead_letters(stack: LocalStack) -> int:
+    resource = stack.client("cloudformation").describe_stack_resource(
+        StackName=stack.stack_name, LogicalResourceId="WebhookDeadLetterQueue"
+    )
+    attributes = stack.client("sqs").get_queue_attributes(
+        QueueUrl=resource["StackResourceDetail"]["PhysicalResourceId"],
+        AttributeNames=["ApproximateNumberOfMessages"],
+    )
+    return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def test_a_new_issue_is_told_and_verified_by_other_people_s_code(
+    stack: LocalStack, project: Created
+) -> None:
+    project_id, key = project
+    with receiver() as there:
+        endpoint, secret = webhooks.add(project_id, there.url)
+        requests.post(
+            f"{stack.api_url}/api/ingest", json={"message": "boom", "api_key": key}, timeout=30
+        ).raise_for_status()
+        eventually(lambda: len(there.received), lambda count: count > 0)
+        (request,) = there.received
+    Webhook(secret).verify(request.body, dict(request.headers))
+    assert messages(there) == ["boom"]
+    found = eventually(
+        lambda: list(webhooks.list_attempts(project_id, endpoint.id)), lambda each: bool(each)
+    )
+    assert [attempt.status for attempt in found] == [200]
+
+
+def test_a_failed_notice_comes_again_by_itself(stack: LocalStack, project: Created) -> None:
+    project_id, _ = project
+    with receiver(answer(503), answer(200)) as there:
+        endpoint, _ = webhooks.add(project_id, there.url)
+        webhooks.test(project_id, endpoint.id)
+        eventually(lambda: len(there.received), lambda count: count == 2)
+    first, second = there.received
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    apart = int(second.headers["webhook-timestamp"]) - int(first.headers["webhook-timestamp"])
+    assert 9 <= apart < 40
+    numbers = eventually(
+        lambda: [attempt.number for attempt in webhooks.list_attempts(project_id)],
+        lambda found: len(list(found)) == 2,
+    )
+    assert numbers == [2, 1]
+
+
+def test_a_slow_endpoint_holds_up_no_other(stack: LocalStack, project: Created) -> None:
+    project_id, _ = project
+    with receiver(hang(10)) as slow, receiver() as quick:
+        webhooks.add(project_id, slow.url)
+        webhooks.add(project_id, quick.url)
+        started = time.monotonic()
+        store_new_issues(project_id, "slow", 3)
+        eventually(lambda: len(quick.received), lambda count: count == 3)
+        assert time.monotonic() - started < 10
+        webhooks.remove(project_id, webhooks.list_endpoints(project_id)[0].id)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["undisturbed", "dispatcher killed"])
+def test_a_thousand_new_issues_are_a_thousand_notices(
+    stack: LocalStack, project: Created, killed: bool
+) -> None:
+    project_id, _ = project
+    with receiver() as there:
+        webhooks.add(project_id, there.url)
+        # What a killed dispatcher had comes again when its time is up: here, soon.
+        stack.client("sqs").set_queue_attributes(
+            QueueUrl=stack.outputs["WebhookQueueUrl"], Attributes={"VisibilityTimeout": "40"}
+        )
+        store_new_issues(project_id, "new", MANY)
+        if killed:
+            eventually(lambda: len(there.received), lambda count: count > MANY // 10)
+            assert kill_workers(stack) > 0
+        eventually(lambda: len(set(messages(there))), lambda count: count == MANY, patience_s=400)
+    ids: dict[str, set[str]] = {}
+    for request in there.received:
+        ids.setdefault(json.loads(request.body)["issue"]["id"], set()).add(
+            request.headers["webhook-id"]
+        )
+    assert len(ids) == MANY
+    assert all(len(each) == 1 for each in ids.values())
+    assert dead_letters(stack) == 0
+
+
+def kill_workers(stack: LocalStack) -> int:
+    """Kill the processes that run the dispatcher; how many there were."""
+    killed = 0
+    for folder in Path("/proc").iterdir():
+        try:
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if (
+            any(
+                each.startswith(b"AWS_LAMBDA_FUNCTION_NAME=") and b"WebhookDispatcher" in each
+                for each in environment
+            )
+            and f"AWS_ENDPOINT_URL={stack.endpoint_url}".encode() in environment
+        ):
+            os.kill(int(folder.name), signal.SIGKILL)
+            killed += 1
+    return killed

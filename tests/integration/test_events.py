@@ -1,0 +1,212 @@
+"""events/<function>/<case>.json: sample Lambda events, as AWS sends them, each run here.
+
+Try one by hand: `sam local invoke IngestFunction -e events/ingest/accepted.json`.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from errata.usecases import issues, projects
+from tests.support import account, stream, template
+from tests.support.account import Clock, Project
+from tests.support.clients import capture, events, ingest
+from tests.support.gateway import handler
+
+FOLDER = template.ROOT / "events"
+# The key that the samples carry; it belongs to the first project.
+KEY = "0123456789abcdef0123456789abcdef"
+SHOP = Project("1", KEY)
+# When the samples were taken: 2026-11-22T10:00:00Z.
+AT_NS = 1_795_341_600_000_000_000
+
+CASES = sorted(f"{file.parent.name}/{file.stem}" for file in FOLDER.glob("*/*.json"))
+
+
+@pytest.fixture(autouse=True)
+def _shop(aws: None, clock: Clock) -> None:
+    clock.ns = AT_NS
+    assert projects.create("shop", KEY)
+
+
+def sample(case: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((FOLDER / f"{case}.json").read_text())
+    return event
+
+
+def run(case: str) -> Any:
+    return handler(case.split("/")[0])(sample(case), None)
+
+
+def answered(case: str) -> tuple[int, Any]:
+    """Status and content of an HTTP function's answer."""
+    answer = run(case)
+    assert set(answer) == {"statusCode", "headers", "body"}
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+# ------------------------------------------------------------------ the HTTP functions
+
+
+@pytest.mark.parametrize("name", ["accepted", "gzip", "key_in_body"])
+def test_ingest_stores_the_event(name: str) -> None:
+    status, content = answered(f"ingest/{name}")
+    (event,) = events(SHOP)
+    assert (status, content) == (202, {"id": event["id"]})
+    assert (event["exception_class"], event["user"]["id"]) == ("ValueError", 7)
+
+
+def test_ingest_replays_a_request_that_comes_twice() -> None:
+    first, second = run("ingest/gzip"), run("ingest/gzip")
+    assert first["body"] == second["body"]
+    assert second["headers"]["Idempotency-Replayed"] == "true"
+
+
+def test_ingest_refuses_an_unknown_key_and_bad_fields() -> None:
+    assert answered("ingest/unknown_key") == (401, {"message": "Invalid API key."})
+    status, content = answered("ingest/invalid")
+    assert status == 422
+    assert set(content["errors"]) == {"level", "line", "message", "exception_class"}
+    assert events(SHOP) == []
+
+
+@pytest.mark.parametrize("name", ["newest", "filtered"])
+def test_read_events_answers_a_page(name: str) -> None:
+    accepted = ingest(SHOP, {"message": "boom", "release": "2026.11.1"}).json
+    status, page = answered(f"read_events/{name}")
+    assert (status, [event["id"] for event in page["data"]]) == (200, [accepted["id"]])
+
+
+def test_read_events_names_a_bad_filter() -> None:
+    status, content = answered("read_events/bad_filter")
+    assert (status, set(content["errors"])) == (422, {"level"})
+
+
+def test_legacy_api_submits_reads_and_clears() -> None:
+    assert answered("legacy_api/submit") == (200, {"ok": True, "id": 1})
+    status, content = answered("legacy_api/errors")
+    assert (status, content["errors"][0]["hostname"]) == (200, "dev-machine")
+    assert answered("legacy_api/clear") == (200, {"ok": True, "deleted": 1})
+    assert answered("legacy_api/errors") == (200, {"errors": []})
+
+
+def test_legacy_api_generates_a_key_and_refuses_other_methods() -> None:
+    status, content = answered("legacy_api/generate")
+    assert (status, len(content["hash"])) == (200, 32)
+    assert projects.find("2").name == "my script"
+    assert answered("legacy_api/put")[0] == 405
+
+
+@pytest.mark.parametrize("name", ["header", "bearer", "query"])
+def test_meter_names_the_project_of_a_key(name: str) -> None:
+    verdict = run(f"meter/{name}")
+    (statement,) = verdict["policyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Resource"]) == (
+        "Allow",
+        sample(f"meter/{name}")["methodArn"],
+    )
+    assert verdict["usageIdentifierKey"] == "unmetered-gateway-key"
+    # What the gateway then hands to the function behind.
+    handed = sample("ingest/accepted")["requestContext"]["authorizer"]
+    assert {**handed, **verdict["context"]} == handed
+
+
+@pytest.mark.parametrize(("name", "key"), [("unknown_key", "unknown"), ("no_key", "absent")])
+def test_meter_lets_everybody_through_to_be_answered(name: str, key: str) -> None:
+    verdict = run(f"meter/{name}")
+    assert verdict["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+    assert verdict["context"] == {"key": key}
+
+
+# ------------------------------------------------------------------ the functions behind the stream
+
+
+def test_digest_groups_a_batch() -> None:
+    assert run("digest/batch") == {"batchItemFailures": []}
+    counts = {issue.title: issue.count for issue in issues.list_issues("1")}
+    assert counts == {
+        "ValueError: invalid literal for int() with base 10: 'x'": 2,
+        "Undefined variable $x": 1,
+    }
+    (release,) = issues.list_releases("1")
+    assert (release.release, release.events, release.open_issues) == ("2026.11.1", 2, 1)
+
+
+def test_digest_sets_a_record_aside_that_it_cannot_read() -> None:
+    assert run("digest/unreadable") == {"batchItemFailures": []}
+    (letter,) = account.dead_letters()
+    assert json.loads(letter)["project_id"] == "1"
+
+
+def test_cleanup_deletes_what_was_cleared() -> None:
+    capture(SHOP)
+    answered("legacy_api/clear")
+    assert run("cleanup/cleared") is None
+    assert stream.stored_events() == []
+
+
+# ------------------------------------------------------------------ the samples themselves
+
+
+def keys_of(value: Any) -> set[str]:
+    return set(value) if isinstance(value, dict) else set()
+
+
+def by_kind(kind: str) -> list[str]:
+    """Samples of functions with an event source of this kind."""
+    sources = {
+        template.folder(name)
+        for name, function in template.of_type("AWS::Serverless::Function").items()
+        for source in function.get("Events", {}).values()
+        if source["Type"] == kind
+    }
+    return [case for case in CASES if case.split("/")[0] in sources]
+
+
+def test_every_function_has_samples() -> None:
+    functions = template.of_type("AWS::Serverless::Function")
+    assert {case.split("/")[0] for case in CASES} == {template.folder(name) for name in functions}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_sample_is_answered(case: str) -> None:
+    answered("legacy_api/clear")  # of which a sample tells
+    answer = run(case)
+    if case in by_kind("Api"):
+        assert answer["statusCode"] in (200, 202, 400, 401, 405, 422)
+    elif case in by_kind("DynamoDB") + by_kind("SQS"):
+        assert answer in (None, {"batchItemFailures": []})
+    else:
+        assert answer["policyDocument"]
+
+
+@pytest.mark.parametrize("case", by_kind("Api"))
+def test_a_request_s_sample_is_of_a_route_of_the_template(case: str) -> None:
+    event = sample(case)
+    function = template.routes()[event["httpMethod"], event["resource"]]
+    assert template.folder(function) == case.split("/")[0]
+    assert keys_of(event) == keys_of(sample("ingest/accepted"))
+    assert keys_of(event["requestContext"]) == keys_of(sample("ingest/accepted")["requestContext"])
+
+
+@pytest.mark.parametrize("case", by_kind("DynamoDB"))
+def test_a_stream_s_sample_passes_the_template_s_filter(case: str) -> None:
+    (function,) = [
+        properties
+        for name, properties in template.of_type("AWS::Serverless::Function").items()
+        if template.folder(name) == case.split("/")[0]
+    ]
+    (source,) = function["Events"].values()
+    (pattern,) = source["Properties"]["FilterCriteria"]["Filters"]
+    for record in sample(case)["Records"]:
+        assert matches(json.loads(pattern["Pattern"]), record)
+
+
+def matches(pattern: Any, value: Any) -> bool:
+    """Lambda's filter rules, as far as the template uses them: names, values and `exists`."""
+    if isinstance(pattern, dict):
+        return isinstance(value, dict) and all(
+            matches(inner, value.get(name)) for name, inner in pattern.items()
+        )
+    return value in pattern or (value is not None and {"exists": True} in pattern)

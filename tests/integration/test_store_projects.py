@@ -1,0 +1,82 @@
+"""ProjectsTable, pattern by pattern; runs on every emulator (see tests/support/account.py)."""
+
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from errata.models.project import ApiKey, Project
+from errata.store import projects
+
+PROJECT = Project("12", "shop", created_at=7, rate_limit=60, retention_days=None)
+KEY = ApiKey("a" * 64, "12", "first key", created_at=7)
+
+
+def test_ids_are_numbers_that_nobody_has_had() -> None:
+    assert [projects.next_project_id() for _ in range(3)] == ["1", "2", "3"]
+
+
+def test_a_project_is_stored_with_its_first_key_or_not_at_all() -> None:
+    assert projects.add_project(PROJECT, KEY)
+    assert projects.find_project("12") == PROJECT
+    assert projects.find_key(KEY.hash) == KEY
+    assert not projects.add_project(replace(PROJECT, id="13"), replace(KEY, project_id="13"))
+    assert not projects.add_project(PROJECT, replace(KEY, hash="b" * 64))
+    assert projects.find_project("13") is None
+    assert projects.find_key("b" * 64) is None
+    assert projects.find_key(KEY.hash) == KEY
+
+
+def test_a_key_is_never_given_to_another() -> None:
+    projects.add_project(PROJECT, KEY)
+    assert not projects.add_key(replace(KEY, project_id="13"))
+    assert projects.add_key(replace(KEY, hash="b" * 64, label="another"))
+    found = projects.find_key(KEY.hash)
+    assert found
+    assert found.project_id == "12"
+
+
+def test_projects_and_keys_are_listed_oldest_first() -> None:
+    for number in (2, 10, 1):
+        project = replace(PROJECT, id=str(number))
+        projects.add_project(project, replace(KEY, hash=f"{number:064}", project_id=str(number)))
+    assert [project.id for project in projects.list_projects()] == ["1", "2", "10"]
+    for at_ms in (30, 9, 1_795_341_600_000):
+        projects.add_key(replace(KEY, hash=f"{at_ms:064}", project_id="2", created_at=at_ms))
+    found = projects.list_keys("2")
+    assert [key.created_at for key in found] == [7, 9, 30, 1_795_341_600_000]
+    assert projects.list_keys("3") == []
+
+
+def test_a_revoked_key_stays_revoked_and_on_the_list() -> None:
+    projects.add_project(PROJECT, KEY)
+    projects.save_usage_key(replace(KEY, usage_key="u", usage_key_id="i"))
+    projects.revoke_key(KEY.hash, 100)
+    projects.revoke_key(KEY.hash, 200)
+    revoked = replace(KEY, revoked_at=100)
+    assert projects.find_key(KEY.hash) == revoked
+    assert projects.list_keys("12") == [revoked]
+    assert not projects.add_key(KEY)
+    with pytest.raises(ClientError):
+        projects.revoke_key("b" * 64, 100)
+
+
+def test_settings_change_and_go_back_to_the_default() -> None:
+    projects.add_project(PROJECT, KEY)
+    for changed in (
+        replace(PROJECT, rate_limit=600, retention_days=7),
+        replace(PROJECT, rate_limit=61),
+        PROJECT,
+    ):
+        projects.save_settings(changed)
+        assert projects.find_project("12") == changed
+    with pytest.raises(ClientError):
+        projects.save_settings(replace(PROJECT, id="13"))
+    assert projects.find_project("13") is None
+
+
+def test_a_gateway_key_is_saved_with_a_key() -> None:
+    projects.add_project(PROJECT, KEY)
+    metered = replace(KEY, usage_key="u", usage_key_id="i")
+    projects.save_usage_key(metered)
+    assert projects.find_key(KEY.hash) == metered

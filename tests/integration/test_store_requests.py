@@ -1,0 +1,192 @@
+"""The loops that every pattern is made of, the token buckets, and what DynamoDB itself demands."""
+
+import re
+from importlib import resources
+from itertools import count
+from typing import Any
+
+import pytest
+
+from errata.config import settings
+from errata.errors import Unavailable
+from errata.store import attributes, clients, idempotency
+from tests.support import account, stream
+from tests.support.account import Clock, Project, new_project
+from tests.support.calls import Call, recorded, watched
+from tests.support.clients import BOOM, capture, errors, events, ingest, php
+from tests.support.gateway import handler
+
+_names = count()
+
+
+def keys(number: int) -> list[dict[str, Any]]:
+    """Rows of IdempotencyTable; their keys."""
+    made = [{"pk": {"S": f"row {next(_names)}"}} for _ in range(number)]
+    for key in made:
+        clients.dynamodb().put_item(TableName=settings().idempotency_table, Item=key)
+    return made
+
+
+@pytest.mark.parametrize("number", [0, 1, 25, 26, 101])
+def test_any_number_of_rows_is_read_and_deleted(number: int) -> None:
+    table, mine = settings().idempotency_table, keys(number)
+    (other,) = keys(1)
+    absent = {"pk": {"S": "absent"}}
+    found = attributes.batch_get(table, [*mine, absent])
+    assert sorted(map(str, found)) == sorted(map(str, mine))
+    attributes.batch_delete(table, [*mine, absent])
+    assert attributes.batch_get(table, [*mine, other]) == [other]
+
+
+def test_a_query_goes_on_to_its_end() -> None:
+    ids = stream.put(stream.event("7", 1_795_341_600_000 + n) for n in range(12))
+    found = attributes.query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "7"}},
+        Limit=5,
+    )
+    assert [item["sk"]["S"] for item in found] == ids
+
+
+def partly(call: Call) -> Any:
+    """Leave the second half of every batch for later."""
+    ((table, asked),) = call.parameters["RequestItems"].items()
+    rows = asked["Keys"] if call.operation == "BatchGetItem" else asked
+    now, later = rows[: (len(rows) + 1) // 2], rows[(len(rows) + 1) // 2 :]
+    if call.operation == "BatchGetItem":
+        asked["Keys"] = now
+    else:
+        call.parameters["RequestItems"][table] = now
+    answer = call.send()
+    if later and call.operation == "BatchGetItem":
+        answer["UnprocessedKeys"] = {table: {"Keys": later, "ConsistentRead": True}}
+    elif later:
+        answer["UnprocessedItems"] = {table: later}
+    return answer
+
+
+def test_what_is_left_over_is_asked_for_again(clock: Clock) -> None:
+    table, mine = settings().idempotency_table, keys(20)
+    with watched(partly):
+        found = attributes.batch_get(table, mine)
+        assert sorted(map(str, found)) == sorted(map(str, mine))
+        attributes.batch_delete(table, mine)
+    assert attributes.batch_get(table, mine) == []
+
+
+def never(call: Call) -> Any:
+    """Leave everything for later, for ever."""
+    wanted = call.parameters["RequestItems"]
+    return {"Responses": {}, "UnprocessedKeys": wanted, "UnprocessedItems": wanted}
+
+
+def test_what_is_left_over_for_ever_makes_the_store_unavailable(clock: Clock) -> None:
+    table, mine = settings().idempotency_table, keys(3)
+    with watched(never), pytest.raises(Unavailable):
+        attributes.batch_get(table, mine)
+    with watched(never), pytest.raises(Unavailable):
+        attributes.batch_delete(table, mine)
+    assert len(attributes.batch_get(table, mine)) == 3
+
+
+def test_waits_grow_but_not_beyond_their_bound(clock: Clock) -> None:
+    waits = []
+    for attempt in range(12):
+        before = clock.ns
+        attributes.back_off(attempt)
+        waits.append((clock.ns - before) / 10**9)
+    assert all(wait <= min(1, 0.02 * 2**attempt) for attempt, wait in enumerate(waits))
+    assert len(set(waits)) > 6
+
+
+def test_values_come_back_as_they_went() -> None:
+    plain = {"s": "é\x00", "n": -(10**20), "b": b"\x00\xff", "m": {"a b.c": 1, "x": {"y": ""}}}
+    item = {"pk": {"S": "values"}, **attributes.write_all({**plain, "none": None})}
+    table = settings().idempotency_table
+    clients.dynamodb().put_item(TableName=table, Item=item)
+    (found,) = attributes.batch_get(table, [{"pk": {"S": "values"}}])
+    assert attributes.read_all(found) == {"pk": "values", **plain}
+    with pytest.raises(TypeError):
+        attributes.write([])
+
+
+# ------------------------------------------------------------------ token buckets
+
+
+def test_a_full_bucket_gives_a_token_and_starts_its_time() -> None:
+    name = f"a {next(_names)}"
+    assert idempotency.move_bucket(name, idle=True, now=100, step=10, room=20) == (True, 110)
+    # It is busy now: whoever thinks otherwise is told where it stands.
+    assert idempotency.move_bucket(name, idle=True, now=105, step=10, room=20) == (False, 110)
+    assert idempotency.move_bucket(name, idle=False, now=105, step=10, room=20) == (True, 120)
+    assert idempotency.move_bucket(name, idle=False, now=105, step=10, room=20) == (True, 130)
+    assert idempotency.move_bucket(name, idle=False, now=105, step=10, room=20) == (False, 130)
+    assert idempotency.move_bucket(name, idle=False, now=110, step=10, room=20) == (True, 140)
+    assert idempotency.move_bucket(name, idle=False, now=140, step=10, room=20) == (False, 140)
+    assert idempotency.move_bucket(name, idle=True, now=140, step=10, room=20) == (True, 150)
+
+
+def test_a_bucket_that_is_not_there_is_full() -> None:
+    name = f"b {next(_names)}"
+    assert idempotency.move_bucket(name, idle=False, now=5, step=10, room=20) == (False, 0)
+    assert idempotency.move_bucket(name, idle=True, now=5, step=10, room=20) == (True, 15)
+
+
+# ------------------------------------------------------------------ what DynamoDB demands
+
+
+def everything(project: Project) -> None:
+    """Make every kind of request that the functions make."""
+    for n in range(3):
+        ingest(project, {**BOOM, "release": "1.0", "environment": "prod", "user": {"id": n}})
+        ingest(project, BOOM, idempotency_key="k")
+        ingest(project, {"level": 5}, idempotency_key="other")
+        capture(project)
+        capture(Project("", "a new one"))
+    stream.pump(stream.records())
+    for query in ({}, {"release": "1.0"}, {"fingerprint": "f"}, {"level": "info"}):
+        events(project, **query)
+    errors(project)
+    php(action="generate")
+    php(action="clear", hash=project.key)
+    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
+    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+
+
+def test_no_expression_names_a_reserved_word() -> None:
+    file = resources.files("moto.dynamodb.parsing") / "reserved_keywords.txt"
+    reserved = {word.strip().upper() for word in file.read_text().splitlines()}
+    assert len(reserved) > 500
+    with recorded() as seen:
+        everything(new_project())
+    found = set()
+    for call in seen:
+        for name, expression in _expressions(call.parameters):
+            # Names behind # and values behind : are free, functions and operators are words.
+            words = set(re.findall(r"(?<![#:\w])[A-Za-z_]\w*(?!\w*\()", expression))
+            words -= {"SET", "ADD", "REMOVE", "AND", "OR", "NOT", "BETWEEN"}
+            found |= {(name, word) for word in words if word.upper() in reserved}
+    assert found == set()
+
+
+def _expressions(value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, dict):
+        own = [(name, each) for name, each in value.items() if name.endswith("Expression")]
+        return own + [found for each in value.values() for found in _expressions(each)]
+    if isinstance(value, list):
+        return [found for each in value for found in _expressions(each)]
+    return []
+
+
+def test_every_row_that_must_go_has_a_time_to_live() -> None:
+    everything(project := new_project())
+    ingest(project, BOOM, idempotency_key="k2")
+    capture(project)
+    stream.pump(stream.records())
+    stored = account.rows()
+    for table in ("EVENTS_TABLE", "ISSUES_TABLE", "IDEMPOTENCY_TABLE"):
+        for row in stored[table]:
+            assert "ttl" in row or row["pk"]["S"].endswith("#state"), row
+            assert row.get("ttl", {"N": "1795341600"})["N"].isdecimal()
+    assert all("ttl" not in row for row in stored["PROJECTS_TABLE"])
