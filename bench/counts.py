@@ -10,7 +10,7 @@ from bench.artifact import BUILD, sources, uncompiled, without_twin
 from bench.corpus import SIZES
 from bench.process import initialise
 from bench.report import Yardstick, at_most
-from bench.stage import ONCE, Stage, accepted
+from bench.stage import LIMITED, ONCE, Stage, accepted
 from bench.template import logging, properties, tables, value
 
 UNITS = {"4 KB": 4, "8 KB": 5}
@@ -22,6 +22,7 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     """Every one of them, in the order of the table."""
     yield _calls(stage, "4 KB", "no Idempotency-Key", "PutItem")
     yield _calls(stage, ONCE, ONCE, "TransactWriteItems")
+    yield _limited_calls(stage)
     yield _python_calls(stage)
     for size in SIZES:
         yield _units(stage, size)
@@ -45,6 +46,19 @@ def _calls(stage: Stage, name: str, case: str, operation: str) -> Yardstick:
         right and per_event == 1,
         f"{events} events: {_listed(kinds)}; the meter, which remembers the key: {len(of_meter)}",
     )
+
+
+def _limited_calls(stage: Stage) -> Yardstick:
+    """From an environment's first event on: leases of a monthly quota are taken on the way."""
+    of_meter = stage.calls(stage.meter, LIMITED)
+    stage.server.taken()
+    answers = stage.ingest.run(LIMITED)[1]
+    accepted(answers)
+    of_ingest = stage.server.taken()
+    kinds = Counter(call.operation for call in of_ingest)
+    per_event = len(of_meter) + len(of_ingest) / len(answers)
+    note = f"{len(answers)} events: {_listed(kinds)}; the meter: {len(of_meter)}"
+    return at_most(f"AWS calls per accepted event, {LIMITED}", per_event, 1.02, note)
 
 
 def _listed(kinds: Counter[str]) -> str:

@@ -1,4 +1,4 @@
-"""Rows as the product itself writes them, made over moto: a project with a metered key, and the
+"""Rows as the product itself writes them, made over moto: projects with metered keys, and the
 issues that an earlier batch has left.
 """
 
@@ -16,9 +16,10 @@ from bench.process import AWS
 from bench.server import Item, Rows
 from bench.template import environment, tables
 from errata.config import settings
+from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import clients
 from errata.store import projects as store
-from errata.usecases import projects
+from errata.usecases import organizations, projects
 
 
 @contextmanager
@@ -58,15 +59,25 @@ def _as_bytes(item: Item) -> Item:
     }
 
 
-def a_project() -> tuple[Rows, str]:
-    """The rows of a project, and its key, which the gateway meters."""
+def two_projects(monthly_quota: int) -> tuple[Rows, str, str]:
+    """The rows of two projects, and their keys, which the gateway meters.
+
+    The second one's organization has a quota.
+    """
     with _account("MeterFunction"):
-        created = projects.create("bench")
-        assert created
-        project, key = created
-        record = store.list_keys(project.id)[0]
-        store.save_usage_key(replace(record, usage_key="gateway-key-value", usage_key_id="k3y1d5"))
-        return _rows(), key
+        limited = organizations.create("limited")
+        organizations.change(limited.id, monthly_quota=monthly_quota)
+        first, second = _a_project(DEFAULT_ORGANIZATION), _a_project(limited.id)
+        return _rows(), first, second
+
+
+def _a_project(organization: str) -> str:
+    created = projects.create("bench", organization=organization)
+    assert created
+    project, key = created
+    record = store.list_keys(project.id)[0]
+    store.save_usage_key(replace(record, usage_key="gateway-key-value", usage_key_id="k3y1d5"))
+    return key
 
 
 def a_digested_batch(batch: dict[str, Any]) -> Rows:

@@ -19,6 +19,9 @@ BATCH = 100
 ISSUES = 10
 DIGESTED = "4 KB"
 ONCE = "with an Idempotency-Key"
+MONTHLY_QUOTA = 1_000_000
+LIMITED = "with a quota of a million"
+LIMITED_EVENTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def prepared() -> Iterator[Stage]:
     """A stage on which everything has run once."""
     with ExitStack() as stack:
         server = stack.enter_context(Server())
-        rows, key = seed.a_project()
+        rows, key, limited_key = seed.two_projects(MONTHLY_QUOTA)
         server.keep(rows)
 
         def function(name: str, folder: str) -> Worker:
@@ -65,6 +68,7 @@ def prepared() -> Iterator[Stage]:
         verdict = stage.meter.run("key")[1][0]
         assert verdict["context"]["metered"] == "gateway", verdict
         _load_ingest(stage, key, verdict)
+        _load_limited(stage, limited_key)
         _load_digest(stage, key, verdict, rows)
         _load_put_item(stage)
         server.taken()
@@ -79,6 +83,15 @@ def _load_ingest(stage: Stage, key: str, verdict: dict[str, Any]) -> None:
     once = [ingest_event(body, key, verdict, f"order-{n}") for n, body in enumerate(bodies)]
     stage.ingest.load(ONCE, once)
     accepted(stage.ingest.run(ONCE, 3)[1])
+
+
+def _load_limited(stage: Stage, key: str) -> None:
+    """Loaded and not run: the first event of a new environment leases, too."""
+    stage.meter.load(LIMITED, [authorizer_event(key)])
+    verdict = stage.meter.run(LIMITED)[1][0]
+    events = load("4 KB")
+    bodies = [encode(events[n % len(events)]) for n in range(LIMITED_EVENTS)]
+    stage.ingest.load(LIMITED, [ingest_event(body, key, verdict) for body in bodies])
 
 
 def accepted(answers: list[dict[str, Any]]) -> None:

@@ -38,7 +38,12 @@ def _ingest(event: gateway.Event) -> gateway.Answer:
     caller = gateway.caller(event)
     try:
         opened = access.of_caller(caller, sent, now_ms())
-        once = idempotency_key(headers.get("idempotency-key"))
+        once = None
+        try:
+            once = idempotency_key(headers.get("idempotency-key"))
+        except Refused as refused:
+            # 402 comes before it.
+            sent = refused
         return _answer(ingest.accept(sent, body, opened, once))
     except Refused as refused:
         losses.refused(caller, sent, refused)

@@ -26,7 +26,8 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         # The gateway would answer 500 in words that are not the contract's: let the handler speak.
         gateway.busy(error)
         return _allow(event, {"key": "unavailable"}, "")
-    return _allow(event, access.to_context(key, found), found.usage_key)
+    address = event["requestContext"]["identity"]["sourceIp"]
+    return _allow(event, access.to_context(key, found, address), found.usage_key)
 
 
 def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gateway.Answer:

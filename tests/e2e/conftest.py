@@ -11,13 +11,16 @@ from dev.stack import LocalStack
 from errata.usecases import projects
 from tests.support.fresh import TABLES, forget_everything
 
+# How long what happens behind the answer may take here; it takes a second or two.
+PATIENCE_S = 60
+# Where Stripe's signing secret lies, for the test that puts it there.
+STRIPE_SECRET = "/errata-e2e/stripe"
 # As an operator would who wants to know everything.
 PARAMETERS = {
     "LogLevel": "DEBUG",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:operators",
+    "StripeWebhookSecretParameter": STRIPE_SECRET,
 }
-# How long what happens behind the answer may take here; it takes a second or two.
-PATIENCE_S = 60
 
 
 @pytest.fixture(scope="session")

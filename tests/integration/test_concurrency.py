@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from errata.models.organization import DEFAULT_ORGANIZATION
+from errata.usecases import organizations, quota
 from tests.support import account, scenarios, stream, tally
 from tests.support.account import Project, new_project
 from tests.support.calls import atomic
@@ -105,3 +107,18 @@ def test_a_limit_holds_among_many_at_once() -> None:
     assert 20 <= accepted < 40
     assert answers.count(429) == 40 - accepted
     assert len(account.rows()["EVENTS_TABLE"]) == accepted
+
+
+def test_fifty_at_once_never_exceed_a_quota_and_reach_it_exactly() -> None:
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=30)
+    project = new_project(metered=True)
+
+    def write_as_one_of_many(number: int) -> int:
+        if number % 3 == 0:
+            quota.forget()  # another environment, which has leased nothing yet
+        return ingest(project).status
+
+    answers = scenarios.at_once(write_as_one_of_many, range(50))
+    assert answers.count(202) == 30
+    assert answers.count(402) == 20
+    assert len(events(project)) == 30

@@ -2,7 +2,7 @@
 
 from errata.config import settings
 from errata.store import clients
-from errata.usecases import access, legacy, notify, rate_limit
+from errata.usecases import access, billing, legacy, notify, quota, rate_limit
 
 # Setting → the table's logical id in the template.
 TABLES = {
@@ -20,6 +20,8 @@ def forget() -> None:
     access.forget()
     rate_limit.forget()
     legacy.forget()
+    quota.forget()
+    billing.forget()
     notify.forget()
 
 

@@ -46,6 +46,17 @@ def routes() -> dict[tuple[str, str], str]:
     }
 
 
+def is_open(method: str, path: str) -> bool:
+    """Whether a route asks the authorizer for nothing."""
+    return any(
+        event["Properties"].get("Auth", {}).get("Authorizer") == "NONE"
+        for function in of_type("AWS::Serverless::Function").values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "Api"
+        and (event["Properties"]["Method"], event["Properties"]["Path"]) == (method, path)
+    )
+
+
 def folder(function: str) -> str:
     """The folder of a function: `LegacyApiFunction` → `legacy_api`."""
     handler: str = of_type("AWS::Serverless::Function")[function]["Handler"]

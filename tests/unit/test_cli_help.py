@@ -6,6 +6,11 @@ from tests.support.cli import done, run
 
 COMMANDS = [
     "",
+    "orgs",
+    "orgs create",
+    "orgs list",
+    "orgs show",
+    "orgs set",
     "projects",
     "projects create",
     "projects list",

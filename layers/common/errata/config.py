@@ -26,6 +26,8 @@ class Settings:
     webhook_secrets: str
     webhooks_to_loopback: bool
     dashboard_url: str
+    stripe_webhook_secret: str
+    free_monthly_quota: int | None
     legacy_api: bool
     legacy_auto_create: bool
     legacy_read: bool
@@ -36,6 +38,7 @@ class Settings:
 def settings() -> Settings:
     """The settings of this process; `settings.cache_clear()` after the environment changed."""
     env = os.environ.get
+    free = env("FREE_MONTHLY_QUOTA", "")
     return Settings(
         events_table=env("EVENTS_TABLE", ""),
         issues_table=env("ISSUES_TABLE", ""),
@@ -51,6 +54,8 @@ def settings() -> Settings:
         webhook_secrets=env("WEBHOOK_SECRETS", ""),
         webhooks_to_loopback=env("WEBHOOKS_TO_LOOPBACK", "off") == "on",
         dashboard_url=env("DASHBOARD_URL", ""),
+        stripe_webhook_secret=env("STRIPE_WEBHOOK_SECRET", ""),
+        free_monthly_quota=int(free) if free else None,
         legacy_api=env("LEGACY_API", "on") == "on",
         legacy_auto_create=env("LEGACY_AUTO_CREATE", "on") == "on",
         legacy_read=env("LEGACY_READ", "on") == "on",

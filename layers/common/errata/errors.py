@@ -2,8 +2,11 @@
 
 ErrataError
 ├── Refused                 an answer to a caller; knows its HTTP status
+│   ├── BadRequest          400  a provider's event that is not signed, or none
 │   ├── Unauthorized        401  no key, or one that opens nothing
+│   ├── PaymentRequired     402  the month's quota is used up, or an invoice is not paid
 │   ├── Forbidden           403  a revoked key at the legacy door; a door that is switched off
+│   ├── AddressForbidden    403  the organization's allowlist has no room for the address
 │   ├── BodyTooLarge        413
 │   ├── Invalid             422  names every bad field
 │   ├── RateLimited         429  knows when to come back
@@ -31,6 +34,12 @@ class Refused(ErrataError):
         self.message = message
 
 
+class BadRequest(Refused):
+    """What no sender of this route would send."""
+
+    status = 400
+
+
 class Unauthorized(Refused):
     """No key, or one that opens nothing."""
 
@@ -47,10 +56,49 @@ class Unauthorized(Refused):
         return cls("Invalid API key.")
 
 
+class PaymentRequired(Refused):
+    """An organization that may store nothing more until it pays, or until the next month.
+
+    `billing_url` is where it pays; empty where that is unknown, or does not help.
+    """
+
+    status = 402
+
+    def __init__(self, message: str, loss: str, billing_url: str = "") -> None:
+        super().__init__(message)
+        self.loss = loss
+        self.billing_url = billing_url
+
+    @classmethod
+    def quota_reached(cls, quota: int) -> "PaymentRequired":
+        """The month's events are used up."""
+        return cls(
+            f"The monthly quota of {quota} events is reached. Upgrade the plan to send more now;"
+            " the next month (UTC) starts anew.",
+            "quota",
+        )
+
+    @classmethod
+    def invoice_unpaid(cls, billing_url: str) -> "PaymentRequired":
+        """An invoice has failed and is not paid yet."""
+        where = f" at {billing_url}" if billing_url else ""
+        return cls(f"An invoice has failed. Pay it{where} to send again.", "billing", billing_url)
+
+
 class Forbidden(Refused):
     """A known caller who may not do this."""
 
     status = 403
+
+
+class AddressForbidden(Refused):
+    """A caller from an address that the organization's allowlist does not hold."""
+
+    status = 403
+    loss = "ip"
+
+    def __init__(self) -> None:
+        super().__init__("API access is not allowed from this IP address.")
 
 
 class BodyTooLarge(Refused):

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from errata.errors import Invalid, RateLimited, Refused, Unavailable
+from errata.errors import Invalid, PaymentRequired, RateLimited, Refused, Unavailable
 from errata.models.project import Caller
 
 type Event = dict[str, Any]
@@ -67,6 +67,8 @@ def refusal(refused: Refused) -> Answer:
     content: dict[str, Any] = {"message": refused.message}
     if isinstance(refused, Invalid):
         content["errors"] = refused.errors
+    elif isinstance(refused, PaymentRequired) and refused.billing_url:
+        content["billing_url"] = refused.billing_url
     return answer(refused.status, json.dumps(content), retry_after(refused))
 
 

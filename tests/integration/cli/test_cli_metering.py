@@ -46,9 +46,13 @@ def gateway_keys() -> dict[str, Metered]:
 def used(key: str) -> str:
     """The gateway key that the meter names for a project's key."""
     access.forget()
-    answer = handler("meter")(
-        {"httpMethod": "POST", "headers": {"x-api-key": key}, "methodArn": "arn"}, None
-    )
+    event = {
+        "httpMethod": "POST",
+        "headers": {"x-api-key": key},
+        "requestContext": {"identity": {"sourceIp": "203.0.113.9"}},
+        "methodArn": "arn",
+    }
+    answer = handler("meter")(event, None)
     found: str = answer["usageIdentifierKey"]
     metered = answer["context"].get("metered")
     assert (found == "unmetered-gateway-key") == (metered != "gateway")

@@ -74,6 +74,7 @@ def test_projects_are_listed_oldest_first() -> None:
             "created_at": found[number]["created_at"],
             "rate_limit": 60,
             "retention_days": None,
+            "organization": "default",
         }
         for number, (id, name) in enumerate([("1", "shop"), ("2", "blog")])
     ]
@@ -99,6 +100,7 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
         "created_at": shown["created_at"],
         "rate_limit": 60,
         "retention_days": None,
+        "organization": "default",
         "api_url": f"https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1",
     }
     said = done("projects", "show", project.id).out

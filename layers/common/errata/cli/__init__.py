@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli import events, issues, keys, projects, redrive, releases, stats, webhooks
+from errata.cli import events, issues, keys, orgs, projects, redrive, releases, stats, webhooks
 from errata.cli.command import Json, Local, Stack, command, group, remember
 
 app = group(
@@ -16,6 +16,7 @@ app = group(
     " `make run` started on this machine (--local). These options may stand anywhere.",
     example="issues list 1 --local",
 )
+app.add_typer(orgs.app, name="orgs")
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(issues.app, name="issues")

@@ -9,6 +9,7 @@ from errata.cli.failures import explain
 from errata.cli.output import moment, print_error, print_fields, print_json, print_line, print_table
 from errata.config import settings
 from errata.errors import Invalid
+from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Project
 from errata.protocol.read import iso
 from errata.usecases import metering, projects
@@ -20,9 +21,12 @@ app = group("Create projects, list them, change their settings.", example="proje
 def create(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characters.")],
+    org: Annotated[
+        str, typer.Option(metavar="ORG", help="The organization it belongs to, by its id.")
+    ] = DEFAULT_ORGANIZATION,
 ) -> None:
     """Create a project with its first key, which is shown this once."""
-    project, key, unmetered = metering.create_project(session.target.gateway, name.strip())
+    project, key, unmetered = metering.create_project(session.target.gateway, name.strip(), org)
     if session.json:
         print_json({"id": project.id, "name": project.name, "api_key": key})
     else:
@@ -113,6 +117,7 @@ def _show(session: Session, project: Project) -> None:
         {
             "project": project.id,
             "name": project.name,
+            "org": project.organization,
             "created": f"{moment(project.created_at)} UTC",
             "rate limit": f"{project.rate_limit} requests a minute for each key",
             "retention": _retention(project),
@@ -134,4 +139,5 @@ def _to_json(project: Project) -> dict[str, Any]:
         "created_at": iso(project.created_at),
         "rate_limit": project.rate_limit,
         "retention_days": project.retention_days,
+        "organization": project.organization,
     }

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from errata.models.organization import DEFAULT_ORGANIZATION, Network
+
 DEFAULT_RATE_LIMIT = 60  # requests a minute, which is also how many may come at once
 
 
@@ -18,6 +20,7 @@ class Project:
     created_at: int
     rate_limit: int = DEFAULT_RATE_LIMIT
     retention_days: int | None = None
+    organization: str = DEFAULT_ORGANIZATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,21 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a valid key opens: one project, and the rules that bind this caller."""
+    """What a valid key opens: one project, and the rules that bind this caller.
+
+    `unpaid_url` is where a failed invoice is paid ("" if unknown), None where none is open.
+    `networks` are those of the organization's allowlist. They stay where the key was resolved: the
+    meter hands its verdict to the handlers instead.
+    """
 
     project_id: str
     key_id: str
     retention_days: int
     rate_limit: int
+    organization: str = DEFAULT_ORGANIZATION
+    monthly_quota: int | None = None
+    unpaid_url: str | None = None
+    networks: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 |---|---|---|
 | answered request | `once#12#<sha256 of the Idempotency-Key>` | event_id, body_hash, expires_at |
 | token bucket | `bucket#key#<key id>` or `bucket#ip#<address>` | tat |
+| month of a quota | `quota#<organization>#2026-11` | leased |
 
 `ttl` (seconds) lets DynamoDB delete a row, which it does hours late: readers go by `expires_at`
 (milliseconds) and by the time.
@@ -11,6 +12,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,6 +22,7 @@ from errata.store import clients
 from errata.store.attributes import Item, code, read, read_all, write_all
 
 KEPT_MS = 24 * 3600 * 1000
+_QUOTA_KEPT_S = 400 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +113,57 @@ def move_bucket(bucket: str, *, idle: bool, now: int, step: int, room: int) -> t
         old: Item = error.response.get("Item", {})  # type: ignore[assignment]
         return False, read(old["tat"]) if old else 0
     return True, int(answer["Attributes"]["tat"]["N"])
+
+
+def lease_units(organization: str, month: str, units: int, most_before: int) -> int | None:
+    """Lease units of a month's quota, if at most `most_before` (0 or more) are leased before.
+
+    None when that is done, else how many are leased. Access pattern K3.
+    """
+    values = {":units": units, ":most": most_before, ":ttl": _expiry(month)}
+    try:
+        clients.dynamodb().update_item(
+            TableName=settings().idempotency_table,
+            Key=_quota_key(organization, month),
+            UpdateExpression="ADD leased :units SET #ttl = :ttl",
+            ConditionExpression="attribute_not_exists(leased) OR leased <= :most",
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues=write_all(values),
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if code(error) != "ConditionalCheckFailedException":
+            raise
+        old: Item = error.response["Item"]  # type: ignore[typeddict-item]
+        return int(read(old["leased"]))
+    return None
+
+
+def return_units(organization: str, month: str, units: int) -> None:
+    """Return units of a month's quota that were leased and not used. Access pattern K4."""
+    clients.dynamodb().update_item(
+        TableName=settings().idempotency_table,
+        Key=_quota_key(organization, month),
+        UpdateExpression="ADD leased :units",
+        ExpressionAttributeValues={":units": {"N": str(-units)}},
+    )
+
+
+def leased_units(organization: str, month: str) -> int:
+    """How many units of a month's quota are leased. Access pattern K5."""
+    answer = clients.dynamodb().get_item(
+        TableName=settings().idempotency_table,
+        Key=_quota_key(organization, month),
+        ConsistentRead=True,
+    )
+    return int(read_all(answer["Item"])["leased"]) if "Item" in answer else 0
+
+
+def _quota_key(organization: str, month: str) -> Item:
+    return {"pk": {"S": f"quota#{organization}#{month}"}}
+
+
+def _expiry(month: str) -> int:
+    """In seconds since the epoch: well after the month, so that its use can be looked up."""
+    first = datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
+    return int(first.timestamp()) + _QUOTA_KEPT_S

@@ -25,7 +25,7 @@ _ROWS = 99
 
 
 def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> None:
-    """Count a batch, unless it was counted. Access pattern K3.
+    """Count a batch, unless it was counted. Access pattern K6.
 
     `lost` maps project, day and reason to a number.
 
@@ -67,7 +67,7 @@ def _count(table: str, pk: str, reasons: dict[str, int], now_s: int) -> Any:
 
 
 def of_days(project_id: str, days: Iterable[str]) -> dict[str, dict[str, int]]:
-    """What was lost of a project on these days, by reason. Access pattern K4."""
+    """What was lost of a project on these days, by reason. Access pattern K7."""
     keys = [write_all({"pk": f"lost#{project_id}#{day}"}) for day in days]
     found = [read_all(item) for item in batch_get(settings().idempotency_table, keys)]
     return {

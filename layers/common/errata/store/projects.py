@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.models.ids import now_ms
+from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
 from errata.store import clients
 from errata.store.attributes import Item, cancellation, code, query, read_all, write_all
@@ -190,6 +191,7 @@ def _from_project(project: Project) -> Item:
         "created_at": project.created_at,
         "rate_limit": project.rate_limit,
         "retention_days": project.retention_days,
+        "organization": project.organization,
     }
 
 
@@ -200,6 +202,7 @@ def _to_project(item: Item) -> Project:
         created_at=item["created_at"],
         rate_limit=item.get("rate_limit", DEFAULT_RATE_LIMIT),
         retention_days=item.get("retention_days"),
+        organization=item.get("organization", DEFAULT_ORGANIZATION),
     )
 
 

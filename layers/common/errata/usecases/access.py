@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Never
 
 from errata.config import settings
-from errata.errors import Refused, Unauthorized, Unavailable
+from errata.errors import AddressForbidden, Refused, Unauthorized, Unavailable
+from errata.models.organization import DEFAULT_ORGANIZATION, allows, networks
 from errata.models.project import DEFAULT_RATE_LIMIT, Access, Caller
-from errata.store import projects
+from errata.store import billing, organizations, projects
 from errata.usecases import rate_limit
 
 REMEMBERED_MS = 30_000
@@ -32,6 +33,7 @@ class Found:
 
 NOTHING = Found(None)
 _remembered: dict[str, tuple[int, Found]] = {}
+_newcomers: dict[str, tuple[int, Access]] = {}
 
 
 def hash_key(key: str) -> str:
@@ -66,8 +68,48 @@ def _look_up(key_hash: str) -> Found:
         key_id=key.id,
         retention_days=project.retention_days or settings().retention_days,
         rate_limit=project.rate_limit,
+        organization=project.organization,
+        **_policy(project.organization),
     )
     return Found(access, key.usage_key)
+
+
+def _policy(organization_id: str) -> dict[str, Any]:
+    """What an organization adds to an access."""
+    found = organizations.find_organization(organization_id)
+    if found is None:
+        return {}
+    return {
+        "monthly_quota": found.monthly_quota,
+        "unpaid_url": billing.from_text(found.billing).unpaid_url,
+        "networks": networks(found.allowlist),
+    }
+
+
+def of_newcomer(now_ms: int) -> Access:
+    """What binds whoever creates a project unasked: the policy of the default organization."""
+    remembered = _newcomers.get("")
+    if remembered and remembered[0] > now_ms:
+        return remembered[1]
+    access = Access(
+        project_id="",
+        key_id="",
+        retention_days=settings().retention_days,
+        rate_limit=DEFAULT_RATE_LIMIT,
+        **_policy(DEFAULT_ORGANIZATION),
+    )
+    _newcomers[""] = (now_ms + REMEMBERED_MS, access)
+    return access
+
+
+def check_address(access: Access, address: str) -> None:
+    """Let pass whom the organization's allowlist lets in.
+
+    Raises:
+        AddressForbidden: it does not.
+    """
+    if not allows(access.networks, address):
+        raise AddressForbidden
 
 
 def forget(key: str = "") -> None:
@@ -76,13 +118,17 @@ def forget(key: str = "") -> None:
         _remembered.pop(hash_key(key), None)
     else:
         _remembered.clear()
+        _newcomers.clear()
 
 
 # ------------------------------------------------------------------ from the meter to the handlers
 
 
-def to_context(key: str | None, found: Found) -> dict[str, str]:
-    """What the meter hands to the handlers: strings alone, as the gateway carries them."""
+def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
+    """What the meter hands to the handlers: strings alone, as the gateway carries them.
+
+    `address` is the caller's, as the gateway saw it.
+    """
     if key is None:
         return {"key": "absent"}
     if not key:
@@ -90,9 +136,13 @@ def to_context(key: str | None, found: Found) -> dict[str, str]:
     if found.access is None:
         return {"key": "unknown"}
     access = found.access
-    values = [access.project_id, access.key_id, access.retention_days, access.rate_limit]
+    values = [
+        *(access.project_id, access.key_id, access.retention_days, access.rate_limit),
+        *(access.organization, access.monthly_quota, access.unpaid_url),
+    ]
     return {
         "key": "known",
+        "address": "allowed" if allows(access.networks, address) else "forbidden",
         "access": json.dumps(values),
         "metered": "gateway" if found.usage_key else "handler",
         # For the access log, from which the ledger learns of what a usage plan refuses.
@@ -111,21 +161,26 @@ def of_caller(
     """The access of a request whose body is `sent`, or could not be read.
 
     The checks of spec/ingest-api in their order: the limit of the address for callers without a
-    resolved key, then 401, then (room for the allowlist's 403) the limit of the key. Where
-    `project_id` is given, a key of another project is refused like an unknown one.
+    resolved key, then 401, then the allowlist's 403, then the limit of the key. Where `project_id`
+    is given, a key of another project is refused like an unknown one.
 
     Raises:
         RateLimited: the address, or the key, has no request left.
         Unauthorized: no key, or one that opens nothing here.
+        AddressForbidden: the allowlist does not let the caller in.
     """
     meter = caller.meter
     presented = meter["key"]
     if presented == "known":
         access = of_context(meter)
+        allowed = meter.get("address") != "forbidden"
     else:
         access = _of_body(caller, presented, sent, now_ms)
+        allowed = allows(access.networks, caller.address)
     if project_id and access.project_id != project_id:
         refuse(caller.address, Unauthorized.unknown(), now_ms)
+    if not allowed:
+        raise AddressForbidden
     if not caller.metered:
         rate_limit.take(f"key#{access.key_id}", access.rate_limit, now_ms)
     return access

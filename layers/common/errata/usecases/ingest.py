@@ -14,9 +14,11 @@ from errata.models.project import Access
 from errata.protocol.ingest import parse
 from errata.store import attributes, events, idempotency
 from errata.store.attributes import Item
-from errata.usecases import losses
+from errata.usecases import losses, quota
 
 _TRIES = 10
+# Without a quota and a failed invoice, as nearly always: nobody need be asked.
+UNLIMITED = (None, None)
 _DAY_S = 86_400
 
 logger = logging.getLogger("errata")
@@ -44,12 +46,20 @@ def accept(
     """
     if idempotency_key is not None:
         return _accept_once(sent, body, access, idempotency_key)
-    if isinstance(sent, Refused):
-        raise sent
     at_ms = now_ms()
-    event_id = new_event_id(at_ms)
-    fields = parse(sent)
-    events.put(prepare(fields, access, event_id, at_ms))
+    unit = None
+    if (access.monthly_quota, access.unpaid_url) != UNLIMITED:
+        unit = quota.spend(access, at_ms)
+    try:
+        if isinstance(sent, Refused):
+            raise sent
+        event_id = new_event_id(at_ms)
+        fields = parse(sent)
+        events.put(prepare(fields, access, event_id, at_ms))
+    except (Refused, ClientError):
+        # Not where the store gave no answer: the event may be in it.
+        quota.give_back(unit)
+        raise
     if "trimmed" in fields:
         losses.note(access.project_id, "trimmed")
     return Accepted(event_id)
@@ -59,15 +69,34 @@ def _accept_once(
     sent: Fields | Refused, body: bytes, access: Access, idempotency_key: str
 ) -> Accepted:
     body_hash = hashlib.sha256(body).digest()
+    unit = None
     try:
+        if (access.monthly_quota, access.unpaid_url) != UNLIMITED:
+            unit = quota.spend(access, now_ms())
         if isinstance(sent, Refused):
             raise sent
         fields = parse(sent)
     except Refused:
+        quota.give_back(unit)
         earlier = idempotency.find_answered(access.project_id, idempotency_key, now_ms())
         if earlier is None:
             raise
         return _replay(earlier, body_hash, access)
+    try:
+        before, event_id = _put_once(fields, body_hash, access, idempotency_key)
+    except (Refused, ClientError):
+        quota.give_back(unit)
+        raise
+    if before is None:
+        return Accepted(event_id)
+    quota.give_back(unit)
+    return _replay(before, body_hash, access)
+
+
+def _put_once(
+    fields: Fields, body_hash: bytes, access: Access, idempotency_key: str
+) -> tuple[idempotency.Answered | None, str]:
+    """Store an event under a key; what was stored under it before, and the event's id."""
     for attempt in range(_TRIES):
         at_ms = now_ms()
         event_id = new_event_id(at_ms)
@@ -83,12 +112,9 @@ def _accept_once(
             if before is None:
                 attributes.back_off(attempt)
                 continue
-            return _replay(before, body_hash, access)
-        if before is None:
-            if "trimmed" in fields:
-                losses.note(access.project_id, "trimmed")
-            return Accepted(event_id)
-        return _replay(before, body_hash, access)
+        if before is None and "trimmed" in fields:
+            losses.note(access.project_id, "trimmed")
+        return before, event_id
     raise Unavailable
 
 

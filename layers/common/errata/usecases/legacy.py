@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ClientError
 from pydantic_core import to_json
 
 from errata.errors import Forbidden, Refused, Unavailable
@@ -13,7 +14,7 @@ from errata.protocol import legacy as protocol
 from errata.store import events
 from errata.store.attributes import back_off
 from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Conflict
-from errata.usecases import access, losses, projects, rate_limit
+from errata.usecases import access, losses, projects, quota, rate_limit
 from errata.usecases.ingest import prepare
 
 MAX_ERRORS = 1_000
@@ -43,16 +44,23 @@ def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> i
     except Refused as refused:
         access.refuse(address, refused, at_ms)
     try:
-        found = _find(key, at_ms)
+        found = _find(key, address, at_ms)
     except Forbidden as refused:
         access.refuse(address, refused, at_ms)
     if found is None:
         rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, at_ms)
         if not auto_create:
             raise Forbidden("hash: no project has this key, and this deployment creates none")
-    fields = protocol.parse(sent)
-    opened = found or _create(key, at_ms)
-    number = _store(fields, opened)
+        access.check_address(access.of_newcomer(at_ms), address)
+    unit = quota.spend(found or access.of_newcomer(at_ms), at_ms)
+    try:
+        fields = protocol.parse(sent)
+        opened = found or _create(key, at_ms)
+        number = _store(fields, opened)
+    except (Refused, ClientError):
+        # Not where the store gave no answer: the error may be in it.
+        quota.give_back(unit)
+        raise
     if "trimmed" in fields:
         losses.note(opened.project_id, "trimmed")
     return number
@@ -63,8 +71,11 @@ def generate(name: str, address: str) -> str:
 
     Raises:
         RateLimited: too many new projects from this address.
+        AddressForbidden: the default organization's allowlist does not let the caller in.
     """
-    rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, now_ms())
+    at_ms = now_ms()
+    rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, at_ms)
+    access.check_address(access.of_newcomer(at_ms), address)
     created = projects.create(name[:200] or "unnamed")
     if created is None:
         raise Unavailable
@@ -144,17 +155,19 @@ def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
     )
 
 
-def _find(key: str, at_ms: int) -> Access | None:
+def _find(key: str, address: str, at_ms: int) -> Access | None:
     """The access of a key, its request counted; None for a key that no project has.
 
     Raises:
         Forbidden: the key was revoked.
+        AddressForbidden: the organization's allowlist does not let the caller in.
         RateLimited: the key has no request left.
     """
     found = access.find(key, at_ms)
     if found.revoked:
         raise Forbidden("hash: this key was revoked")
     if found.access:
+        access.check_address(found.access, address)
         rate_limit.take(f"key#{found.access.key_id}", found.access.rate_limit, at_ms)
     return found.access
 
@@ -162,7 +175,7 @@ def _find(key: str, at_ms: int) -> Access | None:
 def _known(key: str, address: str, at_ms: int) -> Access | None:
     """As `_find`; a key that opens nothing, even a revoked one, counts against the address."""
     try:
-        found = _find(key, at_ms)
+        found = _find(key, address, at_ms)
     except Forbidden:
         found = None
     if found is None:

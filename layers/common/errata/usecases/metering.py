@@ -20,11 +20,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from errata.errors import Unavailable
 from errata.models.ids import now_ms
+from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import ApiKey, Project
 from errata.store import gateway_keys
 from errata.store import projects as store
 from errata.store.gateway_keys import Gateway
-from errata.usecases import projects
+from errata.usecases import organizations, projects
 
 SETTLING_MS = 5 * 60 * 1000
 
@@ -32,13 +33,17 @@ SETTLING_MS = 5 * 60 * 1000
 type Unmetered = BotoCoreError | ClientError | None
 
 
-def create_project(gateway: Gateway, name: str) -> tuple[Project, str, Unmetered]:
+def create_project(
+    gateway: Gateway, name: str, organization: str = DEFAULT_ORGANIZATION
+) -> tuple[Project, str, Unmetered]:
     """A new project with its first key, which is returned this once.
 
     Raises:
         Invalid: the name is not one.
+        NotFound: there is no such organization.
     """
-    created = projects.create(name)
+    organizations.find(organization)
+    created = projects.create(name, organization=organization)
     if created is None:  # a random key that exists already
         raise Unavailable
     project, key = created

@@ -7,6 +7,7 @@ from typing import Literal
 from errata.config import settings
 from errata.errors import Invalid, NotFound
 from errata.models.ids import now_ms
+from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Access, ApiKey, Project
 from errata.store import projects as store
 from errata.usecases.access import hash_key
@@ -25,7 +26,12 @@ def new_key() -> str:
     return secrets.token_hex(16)
 
 
-def create(name: str, key: str = "", label: str = FIRST_LABEL) -> tuple[Project, str] | None:
+def create(
+    name: str,
+    key: str = "",
+    label: str = FIRST_LABEL,
+    organization: str = DEFAULT_ORGANIZATION,
+) -> tuple[Project, str] | None:
     """A new project with its first key, which is returned this once.
 
     `key` is given where a script brings its own. None when that key exists already.
@@ -35,7 +41,9 @@ def create(name: str, key: str = "", label: str = FIRST_LABEL) -> tuple[Project,
     """
     _check_texts(name=name, label=label)
     key = key or new_key()
-    project = Project(id=store.next_project_id(), name=name, created_at=now_ms())
+    project = Project(
+        id=store.next_project_id(), name=name, created_at=now_ms(), organization=organization
+    )
     return (project, key) if store.add_project(project, first_key(project, key, label)) else None
 
 
@@ -68,6 +76,7 @@ def operator_access(project: Project) -> Access:
         key_id="",
         retention_days=project.retention_days or settings().retention_days,
         rate_limit=project.rate_limit,
+        organization=project.organization,
     )
 
 

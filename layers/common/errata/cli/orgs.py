@@ -1,0 +1,163 @@
+"""`errata orgs`: create, list, show, set."""
+
+from typing import Annotated, Any
+
+import typer
+
+from errata.cli.command import Session, command, group
+from errata.cli.output import moment, print_fields, print_json, print_table
+from errata.errors import Invalid
+from errata.models.ids import now_ms
+from errata.models.organization import Organization, parse_allowlist
+from errata.protocol.read import iso
+from errata.usecases import billing, organizations, quota
+
+app = group("Create organizations, list them, change their policy.", example="orgs list")
+
+OrgId = Annotated[
+    str, typer.Argument(metavar="ORG", help="The organization's id; `default` is always there.")
+]
+
+
+@command(app, "create", example="orgs create acme")
+def create(
+    session: Session,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characters.")],
+) -> None:
+    """Create an organization. Projects are put into it with `projects create --org`."""
+    organization = organizations.create(name.strip())
+    found = {"id": organization.id, "name": organization.name}
+    if session.json:
+        print_json(found)
+    else:
+        print_fields({"organization": organization.id, "name": organization.name})
+
+
+@command(app, "list", example="orgs list --json")
+def list_(session: Session) -> None:
+    """List all organizations."""
+    found = organizations.list_organizations()
+    if session.json:
+        print_json([_to_json(each) for each in found])
+        return
+    print_table(
+        ["id", "name", "allowlist", "monthly quota", "created (UTC)"],
+        [
+            (each.id, each.name, _allowlist(each), _quota(each), _created(each) or "")
+            for each in found
+        ],
+    )
+
+
+@command(app, "show", example="orgs show default")
+def show(session: Session, org: OrgId) -> None:
+    """Show an organization's policy."""
+    _show(session, organizations.find(org))
+
+
+@command(app, "set", example="orgs set 1 --allowlist 192.0.2.0/24,2001:db8::/32")
+def set_(
+    session: Session,
+    org: OrgId,
+    allowlist: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CIDR,…",
+            help="Addresses and networks, IPv4 and IPv6, that may call; or `none`: everybody.",
+        ),
+    ] = None,
+    monthly_quota: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Events that are accepted in a calendar month (UTC); or `none`."
+        ),
+    ] = None,
+    stripe_customer: Annotated[
+        str | None,
+        typer.Option(metavar="cus_…", help="Whose invoices it pays, at Stripe; or `none`."),
+    ] = None,
+) -> None:
+    """Change an organization's policy. Acts within 30 seconds."""
+    if allowlist is None and monthly_quota is None and stripe_customer is None:
+        raise typer.BadParameter(
+            "Nothing to set: give --allowlist, --monthly-quota or --stripe-customer."
+        )
+    changed = organizations.change(org, _networks(allowlist), _events(monthly_quota))
+    if stripe_customer is not None:
+        changed = billing.link(org, "" if stripe_customer == "none" else stripe_customer)
+    _show(session, changed)
+
+
+def _networks(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    if not text.strip():
+        complaint = "Give addresses or networks, or `none` to let everybody in."
+        raise Invalid({"allowlist": [complaint]})
+    return () if text.strip() == "none" else parse_allowlist(text)
+
+
+def _events(text: str | None) -> int | organizations.Nothing | None:
+    if text is None:
+        return None
+    if text == "none":
+        return "none"
+    try:
+        return int(text)
+    except ValueError:
+        complaint = "The quota must be a number of events, or `none`."
+        raise Invalid({"monthly_quota": [complaint]}) from None
+
+
+def _show(session: Session, organization: Organization) -> None:
+    used = quota.used(organization.id, now_ms())
+    if session.json:
+        print_json(_to_json(organization) | {"used_this_month": used})
+        return
+    created = _created(organization)
+    print_fields(
+        {
+            "organization": organization.id,
+            "name": organization.name,
+            "created": created and f"{created} UTC",
+            "allowlist": _allowlist(organization),
+            "monthly quota": _quota(organization),
+            "Stripe customer": organization.stripe_customer,
+            "failed invoice": _unpaid(organization),
+            "this month": "not counted" if organization.monthly_quota is None else f"{used} used",
+        }
+    )
+
+
+def _created(organization: Organization) -> str | None:
+    # The default organization was never created.
+    return moment(organization.created_at) if organization.created_at else None
+
+
+def _allowlist(organization: Organization) -> str:
+    return ", ".join(organization.allowlist) or "none: everybody may call"
+
+
+def _quota(organization: Organization) -> str:
+    limit = organization.monthly_quota
+    return "none" if limit is None else f"{limit} events"
+
+
+def _unpaid(organization: Organization) -> str | None:
+    url = billing.unpaid_url(organization)
+    return url if url is None else f"not paid: events are refused. {url}"
+
+
+def _to_json(organization: Organization) -> dict[str, Any]:
+    """`allowlist` is empty where everybody may call; `monthly_quota` null without a limit."""
+    created = organization.created_at
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "created_at": iso(created) if created else None,
+        "allowlist": list(organization.allowlist),
+        "monthly_quota": organization.monthly_quota,
+        "stripe_customer": organization.stripe_customer or None,
+        "unpaid": billing.unpaid_url(organization) is not None,
+        "billing_url": billing.unpaid_url(organization) or None,
+    }

@@ -1,0 +1,125 @@
+"""ProjectsTable: what organizations owe, and whose customers they are. SSM: the webhook's secret.
+
+| item | pk | sk | attributes |
+|---|---|---|---|
+| customer | `stripe#cus_…` | `customer` | organization |
+| organization | `org#3` | `org` | billing: JSON, changed only by who has read it |
+"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.models.billing import Billing, Ended, Invoice
+from errata.store import clients
+from errata.store.attributes import Item, cancellation, code, read_all, write_all
+
+
+def link_customer(organization_id: str, customer: str, before: str) -> bool:
+    """Say whose customer an organization is ("" for nobody's) and was, or change nothing.
+
+    False when the customer is another organization's. Access pattern P20.
+    """
+    table = settings().projects_table
+    organization: Any = {
+        "TableName": table,
+        "Key": write_all({"pk": f"org#{organization_id}", "sk": "org"}),
+        "ConditionExpression": "attribute_exists(pk)",
+        "UpdateExpression": "SET stripe_customer = :customer",
+        "ExpressionAttributeValues": write_all({":customer": customer}),
+    }
+    actions: list[Any] = [{"Update": organization}]
+    if customer:
+        put = {
+            "TableName": table,
+            "Item": {**_key(customer), "organization": {"S": organization_id}},
+            "ConditionExpression": "attribute_not_exists(pk) OR organization = :organization",
+            "ExpressionAttributeValues": {":organization": {"S": organization_id}},
+        }
+        actions.append({"Put": put})
+    if before and before != customer:
+        actions.append({"Delete": {"TableName": table, "Key": _key(before)}})
+    try:
+        clients.dynamodb().transact_write_items(TransactItems=actions)
+    except ClientError as error:
+        if any(r["Code"] == "ConditionalCheckFailed" for r in cancellation(error)):
+            return False
+        raise
+    return True
+
+
+def find_customer(customer: str) -> str | None:
+    """The organization that is this customer, read consistently. Access pattern P21."""
+    answer = clients.dynamodb().get_item(
+        TableName=settings().projects_table, Key=_key(customer), ConsistentRead=True
+    )
+    return read_all(answer["Item"])["organization"] if "Item" in answer else None
+
+
+def save_billing(
+    organization_id: str, before: str, after: Billing, monthly_quota: int | None = None
+) -> bool:
+    """Change what an organization owes, and its quota unless None; False if `before` is outdated.
+
+    `before` is the text that was read. Access pattern P22.
+    """
+    values = {":before": before, ":after": to_text(after), ":quota": monthly_quota}
+    try:
+        clients.dynamodb().update_item(
+            TableName=settings().projects_table,
+            Key=write_all({"pk": f"org#{organization_id}", "sk": "org"}),
+            UpdateExpression="SET billing = :after"
+            + ("" if monthly_quota is None else ", monthly_quota = :quota"),
+            ConditionExpression="billing = :before"
+            if before
+            else "attribute_exists(pk) AND attribute_not_exists(billing)",
+            ExpressionAttributeValues=write_all(
+                {name: value for name, value in values.items() if name != ":before" or before}
+            ),
+        )
+    except ClientError as error:
+        if code(error) != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def to_text(billing: Billing) -> str:
+    """As it is stored."""
+    return json.dumps(
+        {
+            "invoices": {name: asdict(each) for name, each in billing.invoices},
+            "ended": {name: each.at for name, each in billing.ended},
+        }
+    )
+
+
+def from_text(text: str) -> Billing:
+    """What was stored; nothing yet where the text is empty."""
+    if not text:
+        return Billing()
+    stored = json.loads(text)
+    return Billing(
+        tuple((name, Invoice(**each)) for name, each in stored["invoices"].items()),
+        tuple((name, Ended(at)) for name, at in stored["ended"].items()),
+    )
+
+
+def find_secret() -> str | None:
+    """The secret that signs the provider's events, decrypted; None where there is none."""
+    try:
+        answer = clients.ssm().get_parameter(
+            Name=settings().stripe_webhook_secret, WithDecryption=True
+        )
+    except ClientError as error:
+        if code(error) != "ParameterNotFound":
+            raise
+        return None
+    return answer["Parameter"]["Value"]
+
+
+def _key(customer: str) -> Item:
+    return write_all({"pk": f"stripe#{customer}", "sk": "customer"})

@@ -1,0 +1,89 @@
+"""ProjectsTable: organizations.
+
+| item | pk | sk | listed_under | listed_as |
+|---|---|---|---|---|
+| organization | `org#3` | `org` | `orgs` | `000000000003` |
+| counter | `counter` | `orgs` | | |
+
+The default organization has an item once something of it has been set.
+"""
+
+from errata.config import settings
+from errata.models.organization import Organization
+from errata.store import clients
+from errata.store.attributes import Item, query, read_all, write_all
+
+
+def find_organization(organization_id: str) -> Organization | None:
+    """An organization, read consistently: a policy acts within the time it is remembered.
+
+    Access pattern P16.
+    """
+    answer = clients.dynamodb().get_item(
+        TableName=settings().projects_table, Key=_key(organization_id), ConsistentRead=True
+    )
+    item = answer.get("Item")
+    return _to_organization(read_all(item)) if item else None
+
+
+def list_organizations() -> list[Organization]:
+    """Every organization that has an item, oldest first. Access pattern P17."""
+    found = query(
+        TableName=settings().projects_table,
+        IndexName="listing",
+        KeyConditionExpression="listed_under = :under",
+        ExpressionAttributeValues={":under": {"S": "orgs"}},
+    )
+    return [_to_organization(read_all(item)) for item in found]
+
+
+def next_organization_id() -> str:
+    """A number that no organization has had. Access pattern P18."""
+    answer = clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=write_all({"pk": "counter", "sk": "orgs"}),
+        UpdateExpression="ADD last_id :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+        ReturnValues="UPDATED_NEW",
+    )
+    return answer["Attributes"]["last_id"]["N"]
+
+
+def save_organization(organization: Organization) -> None:
+    """Store a new organization, or what an operator has changed of one. Access pattern P19."""
+    values: Item = {
+        "listed_under": "orgs",
+        "listed_as": organization.id.zfill(12),
+        "name": organization.name,
+        "created_at": organization.created_at,
+        "allowlist": ",".join(organization.allowlist) or None,
+        "monthly_quota": organization.monthly_quota,
+    }
+    # An update rather than a put: others write other attributes of the same item.
+    sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
+    removed = [f"#{name}" for name, value in values.items() if value is None]
+    clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=_key(organization.id),
+        UpdateExpression=f"SET {', '.join(sets)}"
+        + (f" REMOVE {', '.join(removed)}" if removed else ""),
+        ExpressionAttributeNames={f"#{name}": name for name in values},
+        ExpressionAttributeValues=write_all({f":{name}": value for name, value in values.items()}),
+    )
+
+
+def _key(organization_id: str) -> Item:
+    return write_all({"pk": f"org#{organization_id}", "sk": "org"})
+
+
+def _to_organization(item: Item) -> Organization:
+    allowlist: str = item.get("allowlist", "")
+    return Organization(
+        id=item["pk"].removeprefix("org#"),
+        name=item["name"],
+        created_at=item["created_at"],
+        allowlist=tuple(allowlist.split(",")) if allowlist else (),
+        monthly_quota=item.get("monthly_quota"),
+        stripe_customer=item.get("stripe_customer", ""),
+        billing=item.get("billing", ""),
+    )

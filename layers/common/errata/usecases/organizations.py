@@ -1,0 +1,76 @@
+"""Create organizations, list them, change their policy."""
+
+from dataclasses import replace
+from typing import Literal
+
+from errata.errors import Invalid, NotFound
+from errata.models.ids import now_ms
+from errata.models.organization import DEFAULT_ORGANIZATION, Organization
+from errata.store import organizations as store
+
+MAX_NAME_LENGTH = 200
+MAX_MONTHLY_QUOTA = 10**12
+
+# What a setting is told to be that goes away.
+type Nothing = Literal["none"]
+
+_DEFAULT = Organization(DEFAULT_ORGANIZATION, "default", created_at=0)
+
+
+def create(name: str) -> Organization:
+    """A new organization, without projects or limits.
+
+    Raises:
+        Invalid: the name is not one.
+    """
+    if not 1 <= len(name) <= MAX_NAME_LENGTH:
+        raise Invalid({"name": [f"The name must have 1 to {MAX_NAME_LENGTH} characters."]})
+    organization = Organization(store.next_organization_id(), name, created_at=now_ms())
+    store.save_organization(organization)
+    return organization
+
+
+def list_organizations() -> list[Organization]:
+    """Every organization, the default one first and the others oldest first."""
+    found = store.list_organizations()
+    stored = [each for each in found if each.id == DEFAULT_ORGANIZATION]
+    return (stored or [_DEFAULT]) + [each for each in found if each.id != DEFAULT_ORGANIZATION]
+
+
+def find(organization_id: str) -> Organization:
+    """An organization.
+
+    Raises:
+        NotFound: there is none with this id.
+    """
+    organization = store.find_organization(organization_id)
+    if organization is None:
+        if organization_id == DEFAULT_ORGANIZATION:
+            return _DEFAULT
+        raise NotFound(f"There is no organization {organization_id}. See `errata orgs list`.")
+    return organization
+
+
+def change(
+    organization_id: str,
+    allowlist: tuple[str, ...] | None = None,
+    monthly_quota: int | Nothing | None = None,
+) -> Organization:
+    """Change an organization's policy; what is None stays. Acts within 30 seconds.
+
+    Raises:
+        Invalid: the quota is out of range.
+        NotFound: there is no such organization.
+    """
+    if isinstance(monthly_quota, int) and not 0 <= monthly_quota <= MAX_MONTHLY_QUOTA:
+        raise Invalid(
+            {"monthly_quota": [f"The quota must be from 0 to {MAX_MONTHLY_QUOTA} events a month."]}
+        )
+    organization = find(organization_id)
+    if allowlist is not None:
+        organization = replace(organization, allowlist=allowlist)
+    if monthly_quota is not None:
+        quota = None if monthly_quota == "none" else monthly_quota
+        organization = replace(organization, monthly_quota=quota)
+    store.save_organization(organization)
+    return organization

@@ -1,0 +1,319 @@
+"""402 for a failed invoice, and the webhook by which Stripe tells of it.
+
+Payloads have Stripe's shape and its own signatures (docs.stripe.com/webhooks#verify-manually).
+"""
+
+import json
+import time
+from itertools import count, permutations
+from typing import Any
+
+import pytest
+import stripe
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errata.config import settings
+from errata.errors import Invalid
+from errata.models.billing import Billing, Ended, Invoice, Notice, merge, without_old
+from errata.models.organization import DEFAULT_ORGANIZATION
+from errata.store import clients
+from errata.usecases import billing, organizations
+from tests.support import account
+from tests.support.account import Clock, Project
+from tests.support.clients import BOOM, capture, ingest, read
+from tests.support.fresh import forget
+from tests.support.gateway import Response, call
+
+SECRET = "whsec_test"
+CUSTOMER = "cus_Q1w2E3"
+URL = "https://invoice.stripe.com/i/acct_1/test_1"
+
+_numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _secret(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "/errata/stripe"
+    clients.ssm().put_parameter(Name=name, Value=SECRET, Type="SecureString")
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", name)
+    settings.cache_clear()
+
+
+@pytest.fixture
+def customer(busy: Project) -> Project:
+    """A project of an organization that is a customer."""
+    billing.link(DEFAULT_ORGANIZATION, CUSTOMER)
+    return busy
+
+
+def event(kind: str, subject: str = "in_1", created: int = 1_795_340_000, **of: Any) -> Any:
+    """An event as Stripe sends it."""
+    about: dict[str, Any] = {"id": subject, "object": kind.split(".")[-2], "customer": CUSTOMER}
+    if kind.startswith("invoice."):
+        about |= {"hosted_invoice_url": URL, "amount_due": 2900, "currency": "eur"}
+    return {
+        "id": f"evt_{next(_numbers)}",
+        "object": "event",
+        "api_version": "2026-10-28.basil",
+        "created": created,
+        "livemode": False,
+        "pending_webhooks": 1,
+        "type": kind,
+        "data": {"object": {**about, **of}},
+    }
+
+
+def send(content: Any, secret: str = SECRET, age: int = 0, **headers: str) -> Response:
+    """Post an event, signed as Stripe signs."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    signed_at = int(time.time()) - age
+    signature = stripe.WebhookSignature.generate_signature_header(text, secret, signed_at)
+    return post(text.encode(), **{"Stripe-Signature": signature, **headers})
+
+
+def post(body: bytes, **headers: str) -> Response:
+    return call("POST", "/api/billing/stripe", body, headers)
+
+
+def noted(*kinds: str, **of: Any) -> None:
+    for kind in kinds:
+        answer = send(event(kind, **of))
+        assert (answer.status, answer.json) == (200, {"received": True})
+    forget()
+
+
+def assert_unpaid(project: Project, url: str = URL) -> None:
+    answer = ingest(project)
+    assert answer.status == 402
+    assert answer.json.get("billing_url") == (url or None)
+    assert url in answer.json["message"]
+    answer = capture(project)
+    assert answer.status == 402
+    assert set(answer.json) == {"ok", "error"}
+    assert url in answer.json["error"]
+
+
+def test_a_failed_invoice_stops_events_until_it_is_paid(customer: Project) -> None:
+    noted("invoice.payment_failed")
+    before = account.rows()
+    assert_unpaid(customer)
+    assert account.rows() == before
+    assert read(customer).status == 200
+    noted("invoice.paid")
+    assert ingest(customer).status == 202
+
+
+def test_a_voided_invoice_is_owed_no_more(customer: Project) -> None:
+    noted("invoice.payment_failed", "invoice.voided")
+    assert ingest(customer).status == 202
+
+
+def test_every_failed_invoice_counts(customer: Project) -> None:
+    noted("invoice.payment_failed")
+    noted("invoice.payment_failed", subject="in_2", created=1_795_350_000)
+    noted("invoice.paid", subject="in_2", created=1_795_360_000)
+    assert_unpaid(customer)
+    noted("invoice.paid", subject="in_1", created=1_795_360_000)
+    assert ingest(customer).status == 202
+
+
+@pytest.mark.parametrize("end", ["invoice.paid", "invoice.voided"])
+def test_the_order_of_an_invoice_s_events_does_not_matter(customer: Project, end: str) -> None:
+    first = event("invoice.payment_failed", created=1_795_340_000)
+    second = event("invoice.payment_failed", created=1_795_340_100)
+    last = event(end, created=1_795_340_200)
+    for order in permutations([first, second, last]):
+        for content in order:
+            assert send(content).status == 200
+        forget()
+        assert ingest(customer).status == 202
+
+
+def test_an_event_that_comes_again_changes_nothing(customer: Project) -> None:
+    content = event("invoice.payment_failed")
+    send(content)
+    before = account.rows()
+    for _ in range(3):
+        assert send(content).json == {"received": True}
+    assert account.rows() == before
+    send(event("invoice.paid"))
+    send(content)
+    forget()
+    assert ingest(customer).status == 202
+
+
+def test_an_invoice_without_a_page_has_no_url(customer: Project) -> None:
+    noted("invoice.payment_failed", hosted_invoice_url=None)
+    assert_unpaid(customer, "")
+
+
+def test_a_change_acts_within_30_seconds(customer: Project, clock: Clock) -> None:
+    assert ingest(customer).status == 202
+    send(event("invoice.payment_failed"))
+    clock.advance(30)
+    assert ingest(customer).status == 402
+    send(event("invoice.paid"))
+    clock.advance(30)
+    assert ingest(customer).status == 202
+
+
+def test_402_comes_before_422_and_after_a_replay(customer: Project) -> None:
+    first = ingest(customer, idempotency_key="k")
+    noted("invoice.payment_failed")
+    again = ingest(customer, idempotency_key="k")
+    assert (again.status, again.json) == (202, first.json)
+    for body in (b"[", {"line": 1}):
+        assert ingest(customer, body).status == 402
+    assert ingest(Project(customer.id, "wrong")).status == 401
+    assert capture(Project("", "brought by a script")).status == 402
+
+
+def test_a_subscription_that_ended_leaves_the_free_quota(
+    customer: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FREE_MONTHLY_QUOTA", "1")
+    settings.cache_clear()
+    ended = event("customer.subscription.deleted", "sub_1")
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=1_000)
+    assert send(ended).status == 200
+    forget()
+    assert [ingest(customer).status for _ in range(2)] == [202, 402]
+    # What an operator sets afterwards stays, even if the event comes again.
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=5)
+    assert send(ended).status == 200
+    assert organizations.find(DEFAULT_ORGANIZATION).monthly_quota == 5
+
+
+def test_without_a_free_quota_the_end_of_a_subscription_is_only_noted(customer: Project) -> None:
+    noted("customer.subscription.deleted", subject="sub_1")
+    assert organizations.find(DEFAULT_ORGANIZATION).monthly_quota is None
+    assert ingest(customer).status == 202
+
+
+def test_events_about_others_or_something_else_are_answered_and_forgotten(
+    customer: Project,
+) -> None:
+    before = account.rows()
+    noted("invoice.created", "customer.updated", "invoice.finalized")
+    noted("invoice.payment_failed", customer="cus_somebody_else")
+    assert account.rows() == before
+
+
+def test_an_expanded_customer_is_one_too(customer: Project) -> None:
+    noted("invoice.payment_failed", customer={"id": CUSTOMER, "object": "customer"})
+    assert_unpaid(customer)
+
+
+def test_what_is_not_signed_is_refused_and_leaves_nothing(customer: Project) -> None:
+    content = event("invoice.payment_failed")
+    text = json.dumps(content)
+    before = account.rows()
+    answers = [
+        post(text.encode()),
+        post(b""),
+        send(content, secret="whsec_other"),
+        send(content, age=302),
+        *(
+            post(text.encode(), **{"Stripe-Signature": signature})
+            for signature in ("", "t=1", "t=x,v1=y", "v1=00", "t=1,v1=é", "t=1,v0=00", "=" * 9_000)
+        ),
+    ]
+    good = stripe.WebhookSignature.generate_signature_header(text, SECRET, int(time.time()))
+    answers.append(post(text.encode() + b" ", **{"Stripe-Signature": good}))
+    answers.append(post(b"\xff" + text.encode(), **{"Stripe-Signature": good}))
+    for answer in answers:
+        assert (answer.status, set(answer.json)) == (400, {"message"})
+    assert account.rows() == before
+    assert send(content, age=290).status == 200
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "x",
+        "{}",
+        '{"type": 7}',
+        '{"type": "invoice.paid"}',
+        '{"type": "invoice.paid", "created": 1, "id": "evt_1", "data": []}',
+        '{"type": "invoice.paid", "created": 1, "id": "evt_1", "data": {"object": {"id": "in_1"}}}',
+    ],
+)
+def test_what_is_no_event_is_refused_though_signed(customer: Project, content: str) -> None:
+    answer = send(content)
+    assert (answer.status, set(answer.json)) == (400, {"message"})
+
+
+def test_a_body_is_bounded() -> None:
+    answer = send(event("invoice.paid", padding="x" * 256 * 1024))
+    assert (answer.status, set(answer.json)) == (413, {"message"})
+
+
+def test_without_a_secret_there_is_no_such_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("", "/errata/nothing"):
+        monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", name)
+        forget()
+        answer = send(event("invoice.paid"))
+        words = "No such route."
+        assert answer.status == 404
+        assert answer.json == {"message": words, "ok": False, "error": words}
+
+
+def test_a_new_secret_counts_within_30_seconds(clock: Clock) -> None:
+    assert send(event("invoice.created")).status == 200
+    clients.ssm().put_parameter(
+        Name="/errata/stripe", Value="whsec_new", Type="SecureString", Overwrite=True
+    )
+    clock.advance(30)
+    assert send(event("invoice.created")).status == 400
+    assert send(event("invoice.created"), secret="whsec_new").status == 200
+
+
+def test_a_customer_is_one_organization_s(customer: Project) -> None:
+    other = organizations.create("acme")
+    with pytest.raises(Invalid, match="another organization"):
+        billing.link(other.id, CUSTOMER)
+    with pytest.raises(Invalid, match="cus_"):
+        billing.link(other.id, "in_1")
+    assert organizations.find(other.id).stripe_customer == ""
+    billing.link(DEFAULT_ORGANIZATION, "")
+    assert billing.link(other.id, CUSTOMER).stripe_customer == CUSTOMER
+    noted("invoice.payment_failed")
+    assert ingest(customer, BOOM).status == 202
+    assert billing.unpaid_url(organizations.find(other.id)) == URL
+
+
+def test_old_invoices_are_forgotten_unless_they_are_owed() -> None:
+    old = Billing(
+        invoices=(("in_1", Invoice("paid", 1)), ("in_2", Invoice("failed", 1, URL))),
+        ended=(("sub_1", Ended(1)),),
+    )
+    assert without_old(old, 100 * 86_400) == Billing(invoices=(("in_2", old.invoices[1][1]),))
+
+
+notices = st.builds(
+    Notice,
+    st.just("evt"),
+    st.just(CUSTOMER),
+    st.sampled_from(["in_1", "in_2"]),
+    st.builds(
+        Invoice,
+        st.sampled_from(["failed", "paid", "voided"]),
+        st.integers(1, 4),
+        st.sampled_from(["", URL]),
+    ),
+)
+
+
+@given(st.lists(notices, max_size=6), st.randoms(use_true_random=False))
+def test_any_order_of_events_ends_alike(sent: list[Notice], random: Any) -> None:
+    shuffled = [*sent, *sent]
+    random.shuffle(shuffled)
+    ends = []
+    for order in (sent, shuffled):
+        known = Billing()
+        for notice in order:
+            known = merge(known, notice)
+        ends.append(dict(known.invoices))
+    assert ends[0] == ends[1]

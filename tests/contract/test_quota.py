@@ -1,0 +1,240 @@
+"""spec/ingest-api, 402: the organization's monthly event quota is reached.
+
+Never exceeded, exact near the end, a calendar month in UTC; and a refused request uses nothing.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from errata.errors import PaymentRequired
+from errata.models.ids import now_ms
+from errata.models.organization import DEFAULT_ORGANIZATION, parse_allowlist
+from errata.models.project import Access
+from errata.usecases import organizations, projects, quota
+from tests.support.account import Clock, Project, new_project
+from tests.support.calls import fault, recorded, throttled
+from tests.support.clients import BOOM, capture, events, ingest, php, read
+from tests.support.fresh import forget
+from tests.support.gateway import Response, call
+
+type Post = Callable[[Project], Response]
+
+
+def limited(monthly_quota: int) -> Project:
+    """A project of an organization with a quota, metered by the gateway."""
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=monthly_quota)
+    return new_project(metered=True)
+
+
+def used() -> int:
+    return quota.used(DEFAULT_ORGANIZATION, now_ms())
+
+
+def by_body(project: Project) -> Response:
+    return call("POST", "/api/ingest", {**BOOM, "api_key": project.key})
+
+
+def assert_reached(answer: Response, limit: int) -> None:
+    assert answer.status == 402
+    assert set(answer.json) == {"message"}
+    assert f"quota of {limit} events" in answer.json["message"]
+    assert "Upgrade" in answer.json["message"]
+
+
+@pytest.mark.parametrize("post", [ingest, by_body])
+def test_exactly_the_quota_is_accepted(post: Post) -> None:
+    project = limited(5)
+    assert [post(project).status for _ in range(5)] == [202] * 5
+    for _ in range(3):
+        assert_reached(post(project), 5)
+    assert len(events(project)) == 5
+    assert used() == 5
+
+
+def test_every_process_keeps_to_it() -> None:
+    project = limited(4)
+    statuses = []
+    for _ in range(6):
+        statuses.append(ingest(project).status)
+        forget()
+    assert statuses == [202] * 4 + [402] * 2
+
+
+def test_the_legacy_api_keeps_to_it_in_its_own_words() -> None:
+    project = limited(2)
+    assert capture(project).json == {"ok": True, "id": 1}
+    assert ingest(project).status == 202
+    answer = capture(project)
+    assert answer.status == 402
+    assert set(answer.json) == {"ok", "error"}
+    assert "quota of 2 events" in answer.json["error"]
+    # Reading and clearing are no events.
+    assert len(php(action="errors", hash=project.key).json["errors"]) == 1
+    assert read(project).status == 200
+    assert php(action="clear", hash=project.key).json == {"ok": True, "deleted": 1}
+    assert capture(project).status == 402
+
+
+def test_a_quota_of_none_at_all_accepts_nothing() -> None:
+    project = limited(0)
+    assert_reached(ingest(project), 0)
+    assert capture(project).status == 402
+    assert capture(Project("", "brought by a script")).status == 402
+    assert len(projects.list_projects()) == 1
+    assert events(project) == []
+
+
+def test_refused_requests_use_nothing() -> None:
+    project = limited(2)
+    for _ in range(3):
+        assert ingest(project, b"[").status == 422
+        assert ingest(project, {"line": 1}).status == 422
+        assert ingest(project, idempotency_key="x" * 256).status == 422
+        assert ingest(project, {"line": 1}, idempotency_key="k").status == 422
+        assert capture(project, level=None).status == 400
+        assert ingest(Project(project.id, "wrong")).status == 401
+        forget()
+    assert used() == 0
+    assert [ingest(project).status for _ in range(3)] == [202, 202, 402]
+
+
+def test_what_the_store_does_not_take_uses_nothing() -> None:
+    project = limited(1)
+    ingest(project, {"line": 1})
+    for headers in ({}, {"idempotency_key": "k"}):
+        # The lease, then the event.
+        with fault(2, throttled) as outcome:
+            assert ingest(project, **headers).status == 503
+        assert outcome.struck
+    assert [ingest(project).status for _ in range(2)] == [202, 402]
+
+
+def test_402_comes_before_422_and_after_everything_else(clock: Clock) -> None:
+    project = limited(1)
+    assert ingest(project, idempotency_key="first").status == 202
+    for body in (b"[", {"line": 1}, BOOM):
+        assert_reached(ingest(project, body), 1)
+        assert_reached(ingest(project, body, idempotency_key="k"), 1)
+    assert_reached(ingest(project, idempotency_key="x" * 256), 1)
+    assert capture(project, level=None).status == 402
+    assert ingest(Project(project.id, "wrong")).status == 401
+    assert capture(Project(project.id, "")).status == 400
+    slow = new_project(rate_limit=1)
+    assert [ingest(slow).status for _ in range(2)] == [402, 429]
+    organizations.change(DEFAULT_ORGANIZATION, allowlist=parse_allowlist("192.0.2.1"))
+    clock.advance(30)
+    assert ingest(project).status == 403
+
+
+def test_a_replay_uses_nothing_and_is_answered_when_nothing_is_left() -> None:
+    project = limited(2)
+    first = ingest(project, idempotency_key="k")
+    for _ in range(3):
+        again = ingest(project, idempotency_key="k")
+        assert (again.status, again.json) == (202, first.json)
+        assert again.headers["Idempotency-Replayed"] == "true"
+    assert [ingest(project).status for _ in range(2)] == [202, 402]
+    for body in (BOOM, {"line": 1}, b"["):
+        again = ingest(project, body, idempotency_key="k")
+        assert (again.status, again.json) == (202, first.json)
+
+
+def test_a_month_begins_anew_at_midnight_utc(clock: Clock) -> None:
+    end = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+    clock.ns = int(end.timestamp()) * 10**9
+    project = limited(2)
+    assert [ingest(project).status for _ in range(3)] == [202, 202, 402]
+    clock.advance(0.999)
+    assert ingest(project).status == 402
+    clock.advance(0.001)
+    assert [ingest(project).status for _ in range(3)] == [202, 202, 402]
+    assert quota.month_of(clock.ms) == "2027-01"
+    assert used() == 2
+
+
+def test_a_lease_of_the_month_before_is_worth_nothing(clock: Clock) -> None:
+    clock.ns = int(datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()) * 10**9
+    project = limited(100_000)
+    for _ in range(5):
+        assert ingest(project).status == 202
+    clock.advance(1)
+    assert ingest(project).status == 202
+    assert used() == 1
+
+
+def test_a_change_acts_within_30_seconds(clock: Clock) -> None:
+    project = limited(1)
+    assert [ingest(project).status for _ in range(2)] == [202, 402]
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=3)
+    clock.advance(30)
+    assert [ingest(project).status for _ in range(3)] == [202, 202, 402]
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota="none")
+    clock.advance(30)
+    assert ingest(project).status == 202
+
+
+def test_a_lower_quota_takes_back_what_is_leased(clock: Clock) -> None:
+    project = limited(1_000_000)
+    for _ in range(4):
+        ingest(project)
+    assert used() == 7  # 1 + 2 + 4
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=5)
+    clock.advance(30)
+    assert [ingest(project).status for _ in range(2)] == [202, 402]
+    assert used() == 5
+
+
+def test_organizations_do_not_share_a_quota() -> None:
+    limited(1)
+    other = organizations.create("acme")
+    organizations.change(other.id, monthly_quota=2)
+    keys = []
+    for organization in (DEFAULT_ORGANIZATION, other.id, other.id):
+        created = projects.create("shop", organization=organization)
+        assert created
+        keys.append(Project(created[0].id, created[1]))
+    mine, first, second = keys
+    assert [ingest(mine).status for _ in range(2)] == [202, 402]
+    # The projects of one do.
+    assert [ingest(first).status, ingest(second).status, ingest(first).status] == [202, 202, 402]
+
+
+def test_without_a_quota_nothing_is_counted(busy: Project) -> None:
+    ingest(busy)
+    with recorded() as calls:
+        assert ingest(busy).status == 202
+    assert [each.operation for each in calls] == ["PutItem"]
+
+
+def test_a_thousand_events_of_a_million_cost_twenty_calls_at_most() -> None:
+    access = Access("1", "k", 30, 60, DEFAULT_ORGANIZATION, 1_000_000)
+    with recorded() as calls:
+        for _ in range(1_000):
+            quota.spend(access, now_ms())
+    assert len(calls) <= 20
+
+
+def test_leases_shrink_to_one_and_the_end_is_exact() -> None:
+    limit = 2_300
+    access = Access("1", "k", 30, 60, DEFAULT_ORGANIZATION, limit)
+    sizes = []
+    for _ in range(limit):
+        lease = quota.spend(access, now_ms())
+        assert lease
+        sizes.append(lease.size)
+    assert sizes[:5] == [1, 2, 2, 2, 2]
+    assert set(sizes[-1_998:]) == {1}
+    with pytest.raises(PaymentRequired):
+        quota.spend(access, now_ms())
+    assert used() == limit
+
+
+def test_an_environment_that_is_slow_leases_little(clock: Clock) -> None:
+    access = Access("1", "k", 30, 60, DEFAULT_ORGANIZATION, 1_000_000)
+    for _ in range(60):
+        lease = quota.spend(access, clock.ms)
+        assert lease
+        assert lease.size <= 4
+        clock.advance(120)

@@ -1,0 +1,150 @@
+"""`errata orgs`."""
+
+import pytest
+
+from tests.support import clients
+from tests.support.account import Clock, Project
+from tests.support.cli import done, failed, run
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+
+def test_an_organization_is_created_and_gets_projects() -> None:
+    assert done("orgs", "create", "acme", "--json").json == {"id": "1", "name": "acme"}
+    assert done("orgs", "create", "umbrella").out.splitlines() == [
+        "organization  2",
+        "name          umbrella",
+    ]
+    answer = done("projects", "create", "shop", "--org", "1", "--json").json
+    assert answer == {"id": "1", "name": "shop", "api_key": answer["api_key"]}
+    assert done("projects", "show", "1", "--json").json["organization"] == "1"
+    assert clients.ingest(Project("1", answer["api_key"])).status == 202
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 201])
+def test_a_name_has_1_to_200_characters(name: str) -> None:
+    said = failed("orgs", "create", name)
+    assert said == "error: name: The name must have 1 to 200 characters.\n"
+
+
+def test_a_project_needs_an_organization_that_is_there() -> None:
+    said = failed("projects", "create", "shop", "--org", "7")
+    assert said == "error: There is no organization 7. See `errata orgs list`.\n"
+    assert done("projects", "list", "--json").json == []
+
+
+def test_the_default_organization_is_always_there() -> None:
+    (only,) = done("orgs", "list", "--json").json
+    assert (only["id"], only["name"], only["created_at"]) == ("default", "default", None)
+    assert (only["allowlist"], only["monthly_quota"]) == ([], None)
+    done("orgs", "create", "acme")
+    done("orgs", "set", "default", "--allowlist", "192.0.2.1")
+    assert [each["id"] for each in done("orgs", "list", "--json").json] == ["default", "1"]
+    assert "192.0.2.1/32" in done("orgs", "list").out
+    assert done("orgs", "set", "default", "--allowlist", "none", "--json").json["allowlist"] == []
+    done("projects", "create", "shop")
+    assert done("projects", "show", "1", "--json").json["organization"] == "default"
+
+
+def test_an_allowlist_is_set_shown_and_taken_away(clock: Clock) -> None:
+    done("orgs", "create", "acme")
+    key = done("projects", "create", "shop", "--org", "1", "--json").json["api_key"]
+    project = Project("1", key)
+    given = " 192.0.2.0/24,2001:DB8:0::/32, 198.51.100.7 ,192.0.2.0/24,::ffff:10.0.0.0/104"
+    shown = ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32", "10.0.0.0/8"]
+    assert done("orgs", "set", "1", "--allowlist", given, "--json").json["allowlist"] == shown
+    assert done("orgs", "show", "1", "--json").json["allowlist"] == shown
+    said = done("orgs", "show", "1").out
+    assert ", ".join(shown) in said
+    assert clients.ingest(project).status == 403
+    done("orgs", "set", "1", "--allowlist", "none")
+    clock.advance(30)
+    assert clients.ingest(project).status == 202
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("192.0.2.1/24", "192.0.2.1/24 has host bits set."),
+        ("300.1.1.1", "'300.1.1.1' does not appear to be an IPv4 or IPv6 network."),
+        ("192.0.2.0/33", "'192.0.2.0/33' does not appear to be an IPv4 or IPv6 network."),
+        ("2001:db8::1/32", "2001:db8::1/32 has host bits set."),
+        ("shop.example.com", "'shop.example.com' does not appear to be an IPv4 or IPv6 network."),
+        (
+            "192.0.2.0/0.0.0.255",
+            "'192.0.2.0/0.0.0.255' is neither an address nor a CIDR such as 192.0.2.0/24.",
+        ),
+        ("192.0.2.1,", "'' is neither an address nor a CIDR such as 192.0.2.0/24."),
+        ("fe80::1%eth0", "'fe80::1%eth0' names an interface, which no caller's address does."),
+        (" ", "Give addresses or networks, or `none` to let everybody in."),
+    ],
+)
+def test_a_bad_entry_is_refused_with_the_reason(text: str, reason: str) -> None:
+    done("orgs", "set", "default", "--allowlist", "192.0.2.1")
+    assert failed("orgs", "set", "default", "--allowlist", text) == f"error: allowlist: {reason}\n"
+    assert done("orgs", "show", "default", "--json").json["allowlist"] == ["192.0.2.1/32"]
+
+
+def test_every_bad_entry_is_named_and_there_are_a_hundred_at_most() -> None:
+    said = failed("orgs", "set", "default", "--allowlist", "x,192.0.2.1,y")
+    assert "'x'" in said
+    assert "'y'" in said
+    many = ",".join(f"10.0.0.{n}" for n in range(101))
+    said = failed("orgs", "set", "default", "--allowlist", many)
+    assert said == "error: allowlist: An allowlist has 100 entries at most.\n"
+
+
+def test_an_organization_that_is_not_there() -> None:
+    for line in ("orgs show 7", "orgs set 7 --allowlist none"):
+        said = failed(*line.split())
+        assert said == "error: There is no organization 7. See `errata orgs list`.\n"
+
+
+def test_nothing_to_set_is_a_wrong_use() -> None:
+    ran = run("orgs", "set", "default")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Nothing to set" in ran.err
+
+
+def test_a_quota_is_set_used_shown_and_lifted(clock: Clock) -> None:
+    done("orgs", "create", "acme")
+    key = done("projects", "create", "shop", "--org", "1", "--json").json["api_key"]
+    project = Project("1", key)
+    assert "not counted" in done("orgs", "show", "1").out
+    answer = done("orgs", "set", "1", "--monthly-quota", "2", "--json").json
+    assert (answer["monthly_quota"], answer["used_this_month"]) == (2, 0)
+    assert [clients.ingest(project).status for _ in range(3)] == [202, 202, 402]
+    assert done("orgs", "show", "1", "--json").json["used_this_month"] == 2
+    said = done("orgs", "show", "1").out
+    assert "monthly quota  2 events\n" in said
+    assert "this month     2 used\n" in said
+    assert done("orgs", "set", "1", "--allowlist", "none", "--json").json["monthly_quota"] == 2
+    done("orgs", "set", "1", "--monthly-quota", "none")
+    clock.advance(30)
+    assert clients.ingest(project).status == 202
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("many", "The quota must be a number of events, or `none`."),
+        ("-1", "The quota must be from 0 to 1000000000000 events a month."),
+        ("1000000000001", "The quota must be from 0 to 1000000000000 events a month."),
+    ],
+)
+def test_a_bad_quota_is_refused(text: str, reason: str) -> None:
+    said = failed("orgs", "set", "default", f"--monthly-quota={text}")
+    assert said == f"error: monthly_quota: {reason}\n"
+
+
+def test_a_customer_is_linked_shown_and_unlinked() -> None:
+    done("orgs", "create", "acme")
+    answer = done("orgs", "set", "1", "--stripe-customer", "cus_1", "--json").json
+    assert (answer["stripe_customer"], answer["unpaid"]) == ("cus_1", False)
+    assert "Stripe customer  cus_1\n" in done("orgs", "show", "1").out
+    said = failed("orgs", "set", "default", "--stripe-customer", "cus_1")
+    assert said == "error: stripe_customer: cus_1 is another organization's.\n"
+    said = failed("orgs", "set", "1", "--stripe-customer", "acme")
+    assert said == "error: stripe_customer: A customer's id begins with cus_; or give `none`.\n"
+    answer = done("orgs", "set", "1", "--stripe-customer", "none", "--json").json
+    assert answer["stripe_customer"] is None
