@@ -135,7 +135,7 @@ def take_keys_from_the_authorizer(gateway: Any) -> None:
     MiniStack knows the header x-api-key alone, and would refuse every caller that does not send a
     usage plan's key there.
     """
-    invoke = gateway._invoke_authorizer_lambda
+    invoke, build_event = gateway._invoke_authorizer_lambda, gateway._build_lambda_event_v1
     # Every request is a task of its own, with a context of its own.
     named = contextvars.ContextVar("named", default="")
 
@@ -145,7 +145,15 @@ def take_keys_from_the_authorizer(gateway: Any) -> None:
         named.set(answer.get("usageIdentifierKey", "") if isinstance(answer, dict) else "")
         return result
 
+    def build_event_with_key(*arguments: Any, **more: Any) -> Any:
+        event = build_event(*arguments, **more)
+        # Functions go by this to know that the gateway has counted the request.
+        if key := gateway._resolve_api_key(named.get()):
+            event["requestContext"]["identity"]["apiKeyId"] = key["id"]
+        return event
+
     gateway._invoke_authorizer_lambda = invoke_and_note
+    gateway._build_lambda_event_v1 = build_event_with_key
     gateway._api_key_from_request = lambda headers: named.get()
 
 

@@ -169,7 +169,9 @@ def test_a_boundary_moves_only_if_nothing_moved_meanwhile(project_id: str) -> No
     second = Boundary(2, floor_id(6), 1, frozenset())
     assert not events.move_boundary(project_id, second, 0)
     assert not events.move_boundary(project_id, Boundary(3), 1)
-    assert events.move_boundary(project_id, second, 1)
+    numbered(project_id, 2, START_MS + 1)
+    assert not events.move_boundary(project_id, second, 1)
+    assert events.move_boundary(project_id, second, 2)
     assert events.boundaries([project_id, f"{project_id}9"]) == {
         project_id: second,
         f"{project_id}9": Boundary(),

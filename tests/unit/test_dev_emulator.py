@@ -123,7 +123,11 @@ def key_that_meters(answer: object) -> str:
     async def authorizer(*arguments: object) -> object:
         return {"body": answer}
 
-    gateway: Any = SimpleNamespace(_invoke_authorizer_lambda=authorizer)
+    gateway: Any = SimpleNamespace(
+        _invoke_authorizer_lambda=authorizer,
+        _build_lambda_event_v1=lambda: {"requestContext": {"identity": {}}},
+        _resolve_api_key=lambda value: {"id": f"id of {value}"} if value else None,
+    )
     take_keys_from_the_authorizer(gateway)
 
     def request() -> str:
@@ -131,6 +135,8 @@ def key_that_meters(answer: object) -> str:
         with pytest.raises(StopIteration):
             gateway._invoke_authorizer_lambda({}, {}, "account", "region").send(None)
         key: str = gateway._api_key_from_request({"x-api-key": "the caller's"})
+        identity = gateway._build_lambda_event_v1()["requestContext"]["identity"]
+        assert identity == ({"apiKeyId": f"id of {key}"} if key else {})
         return key
 
     return contextvars.copy_context().run(request)

@@ -1,0 +1,81 @@
+"""60 requests a minute, whichever way a key is sent and whoever counts."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from dev.stack import LocalStack
+from errata.store import projects as store
+from errata.store.gateway_keys import Gateway
+from errata.usecases import metering
+
+BURST = 75
+
+type Send = Callable[[str, str, str], requests.Response]
+
+
+def by_header(url: str, project_id: str, key: str) -> requests.Response:
+    return requests.post(
+        f"{url}/api/ingest", json={"message": "x"}, headers={"X-Api-Key": key}, timeout=60
+    )
+
+
+def by_bearer(url: str, project_id: str, key: str) -> requests.Response:
+    header = {"Authorization": f"Bearer {key}"}
+    return requests.post(f"{url}/api/ingest", json={"message": "x"}, headers=header, timeout=60)
+
+
+def by_query(url: str, project_id: str, key: str) -> requests.Response:
+    return requests.get(f"{url}/api/projects/{project_id}/events?api_key={key}", timeout=60)
+
+
+def by_body(url: str, project_id: str, key: str) -> requests.Response:
+    return requests.post(f"{url}/api/ingest", json={"message": "x", "api_key": key}, timeout=60)
+
+
+def burst(send: Callable[[], requests.Response]) -> None:
+    """Send more than may be sent at once; what is too much is refused, and nothing else."""
+    started = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: send(), range(BURST)))
+    seconds = math.ceil(time.monotonic() - started)
+    refused = [answer for answer in answers if answer.status_code == 429]
+    accepted = len(answers) - len(refused)
+    assert {answer.status_code for answer in answers} <= {200, 202, 429}
+    # The bucket holds 60, and gets one more each second.
+    assert 60 <= accepted <= min(BURST, 60 + seconds + 1)
+    for answer in refused:
+        assert answer.headers["Retry-After"] == "1"
+        assert answer.json()["message"] == "Too many requests."
+
+
+@pytest.mark.parametrize("send", [by_header, by_bearer, by_query, by_body])
+def test_the_handlers_bucket_holds_sixty(
+    stack: LocalStack, project: tuple[str, str], send: Send
+) -> None:
+    # Its key has no gateway key, so the gateway counts none of these.
+    burst(lambda: send(stack.api_url, *project))
+
+
+@pytest.mark.parametrize("send", [by_header, by_bearer])
+def test_the_gateway_s_plan_holds_sixty(stack: LocalStack, send: Send) -> None:
+    outputs = stack.outputs
+    gateway = Gateway(
+        stack.stack_name, outputs["ApiId"], outputs["StageName"], outputs["DefaultPlanId"]
+    )
+    project, key, unmetered = metering.create_project(gateway, "metered")
+    assert unmetered is None
+    (record,) = store.list_keys(project.id)
+    value = stack.client("apigateway").get_api_key(apiKey=record.usage_key_id, includeValue=True)
+    # As five minutes later, when the gateway is sure to know the key.
+    assert store.save_usage_key(dataclasses.replace(record, usage_key=value["value"]))
+    burst(lambda: send(stack.api_url, project.id, key))
+    table = outputs["IdempotencyTableName"]
+    bucket = {"pk": {"S": f"bucket#key#{record.id}"}}
+    counted = stack.client("dynamodb").get_item(TableName=table, Key=bucket)
+    assert "Item" not in counted, "one mechanism for each request, never both"
