@@ -11,6 +11,7 @@ import pytest
 from errata.usecases import projects
 from tests.support import account
 from tests.support.account import Clock, Project, new_project
+from tests.support.calls import recorded
 from tests.support.clients import BOOM, events, ingest, read
 from tests.support.fresh import forget
 from tests.support.gateway import Response, call
@@ -176,3 +177,21 @@ def test_refused_requests_store_nothing(clock: Clock) -> None:
     while ingest(project, b"[]", idempotency_key="k").status != 429:
         clock.advance(0.001)
     assert account.rows() == before
+
+
+def test_a_flood_of_refused_requests_costs_next_to_nothing(clock: Clock) -> None:
+    for _ in range(61):
+        keyless()
+    with recorded() as seen:
+        assert {keyless().status for _ in range(20)} == {429}
+    assert seen == [], "this process knows that the bucket is empty"
+    with recorded() as seen:
+        for number in range(20):
+            header = {"X-Api-Key": f"guess {number}"}
+            assert call("POST", "/api/ingest", BOOM, header).status == 429
+    assert len(seen) == 20, "each guess is looked up, by the meter, and no more"
+    forget()
+    with recorded() as seen:
+        assert keyless().status == 429
+        assert keyless().status == 429
+    assert len(seen) == 1, "another process asks once"
