@@ -248,7 +248,7 @@ def stored(found: Item) -> Stored:
         issue_id=found["issue"]["S"].rpartition("#")[2],
         expires_at=int(found["ttl"]["N"]),
         fields=unpack(found["payload"]["B"]),
-        legacy_id=int(found["legacy_id"]["N"]) if "legacy_id" in found else None,
+        legacy_id=_legacy_id(found),
     )
 
 
@@ -314,10 +314,7 @@ def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
         ProjectionExpression="sk, legacy_id",
         ConsistentRead=True,
     )
-    return [
-        (each["sk"]["S"], read(each["legacy_id"]) if "legacy_id" in each else None)
-        for each in found
-    ]
+    return [(each["sk"]["S"], _legacy_id(each)) for each in found]
 
 
 def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
@@ -377,7 +374,7 @@ def stored_between(project_id: str, low: str, high: str) -> list[tuple[str, str,
         (
             each["sk"]["S"],
             each["issue"]["S"].rpartition("#")[2],
-            read(each["legacy_id"]) if "legacy_id" in each else None,
+            _legacy_id(each),
         )
         for each in found
         if each["sk"]["S"] != high
@@ -408,7 +405,7 @@ def delete_cleared(project_id: str, limit: Boundary) -> None:
     hidden = (
         {"pk": each["pk"], "sk": each["sk"]}
         for each in events
-        if limit.hides(each["sk"]["S"], read(each["legacy_id"]) if "legacy_id" in each else None)
+        if limit.hides(each["sk"]["S"], _legacy_id(each))
     )
     _delete_in_batches(table, hidden)
 
@@ -430,6 +427,11 @@ def _delete_in_batches(table: str, keys: Iterator[Item]) -> None:
 
 def _state_key(project_id: str, name: str) -> Item:
     return {"pk": {"S": f"{project_id}#state"}, "sk": {"S": name}}
+
+
+def _legacy_id(found: Item) -> int | None:
+    """The number of an event that the legacy API took; None of any other."""
+    return int(found["legacy_id"]["N"]) if "legacy_id" in found else None
 
 
 def _padded(legacy_id: int) -> str:

@@ -16,10 +16,9 @@ from errata.models.organization import DEFAULT_ORGANIZATION, allows, networks
 from errata.models.project import DEFAULT_RATE_LIMIT, Access, Caller
 from errata.store import billing, organizations, projects
 from errata.usecases import rate_limit
+from errata.usecases.remembered import Remembered
 
-REMEMBERED_MS = 30_000
 MAX_KEY_LENGTH = 256
-_MAX_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,8 @@ class Found:
 
 
 NOTHING = Found(None)
-_remembered: dict[str, tuple[int, Found]] = {}
-_newcomers: dict[str, tuple[int, Access]] = {}
+_keys = Remembered[Found](most=10_000)
+_newcomers = Remembered[Access](most=1)
 
 
 def hash_key(key: str) -> str:
@@ -43,15 +42,10 @@ def hash_key(key: str) -> str:
 
 def find(key: str, now_ms: int) -> Found:
     """What a key opens, from memory or from the store."""
+    if len(key) > MAX_KEY_LENGTH:
+        return NOTHING
     key_hash = hash_key(key)
-    remembered = _remembered.get(key_hash)
-    if remembered and remembered[0] > now_ms:
-        return remembered[1]
-    found = _look_up(key_hash) if len(key) <= MAX_KEY_LENGTH else NOTHING
-    if len(_remembered) >= _MAX_REMEMBERED:
-        _remembered.clear()
-    _remembered[key_hash] = (now_ms + REMEMBERED_MS, found)
-    return found
+    return _keys.get(key_hash, now_ms, lambda: _look_up(key_hash))
 
 
 def _look_up(key_hash: str) -> Found:
@@ -88,18 +82,17 @@ def _policy(organization_id: str) -> dict[str, Any]:
 
 def of_newcomer(now_ms: int) -> Access:
     """What binds whoever creates a project unasked: the policy of the default organization."""
-    remembered = _newcomers.get("")
-    if remembered and remembered[0] > now_ms:
-        return remembered[1]
-    access = Access(
-        project_id="",
-        key_id="",
-        retention_days=settings().retention_days,
-        rate_limit=DEFAULT_RATE_LIMIT,
-        **_policy(DEFAULT_ORGANIZATION),
+    return _newcomers.get(
+        DEFAULT_ORGANIZATION,
+        now_ms,
+        lambda: Access(
+            project_id="",
+            key_id="",
+            retention_days=settings().retention_days,
+            rate_limit=DEFAULT_RATE_LIMIT,
+            **_policy(DEFAULT_ORGANIZATION),
+        ),
     )
-    _newcomers[""] = (now_ms + REMEMBERED_MS, access)
-    return access
 
 
 def check_address(access: Access, address: str) -> None:
@@ -115,10 +108,10 @@ def check_address(access: Access, address: str) -> None:
 def forget(key: str = "") -> None:
     """Drop what is remembered of one key, or of all."""
     if key:
-        _remembered.pop(hash_key(key), None)
+        _keys.forget(hash_key(key))
     else:
-        _remembered.clear()
-        _newcomers.clear()
+        _keys.forget()
+        _newcomers.forget()
 
 
 # ------------------------------------------------------------------ from the meter to the handlers

@@ -11,13 +11,13 @@ from errata.store import billing as store
 from errata.store import organizations as organizations_store
 from errata.store.attributes import back_off
 from errata.usecases import organizations
+from errata.usecases.remembered import Remembered
 
-SECRET_REMEMBERED_MS = 30_000
 _TRIES = 8
 _CUSTOMER = re.compile(r"cus_[A-Za-z0-9_]{1,250}")
 
 logger = logging.getLogger("errata")
-_secrets: dict[str, tuple[int, str]] = {}
+_secrets = Remembered[str | None](most=1)
 
 
 def secret(now_ms: int) -> str | None:
@@ -25,14 +25,12 @@ def secret(now_ms: int) -> str | None:
     name = settings().stripe_webhook_secret
     if not name:
         return None
-    remembered = _secrets.get(name)
-    if remembered and remembered[0] > now_ms:
-        return remembered[1]
-    found = store.find_secret()
+    found = _secrets.get(name, now_ms, store.find_secret)
     if not found:
+        # One that is put there takes effect at once.
+        _secrets.forget(name)
         logger.error("the secret of Stripe's webhook is not there", extra={"parameter": name})
         return None
-    _secrets[name] = (now_ms + SECRET_REMEMBERED_MS, found)
     return found
 
 
@@ -88,4 +86,4 @@ def unpaid_url(organization: Organization) -> str | None:
 
 def forget() -> None:
     """Drop the remembered secret."""
-    _secrets.clear()
+    _secrets.forget()

@@ -17,8 +17,6 @@ from errata.store.attributes import Item
 from errata.usecases import losses, quota
 
 _TRIES = 10
-# Without a quota and a failed invoice, as nearly always: nobody need be asked.
-UNLIMITED = (None, None)
 _DAY_S = 86_400
 
 logger = logging.getLogger("errata")
@@ -47,9 +45,7 @@ def accept(
     if idempotency_key is not None:
         return _accept_once(sent, body, access, idempotency_key)
     at_ms = now_ms()
-    unit = None
-    if (access.monthly_quota, access.unpaid_url) != UNLIMITED:
-        unit = quota.spend(access, at_ms)
+    unit = quota.spend(access, at_ms)
     try:
         if isinstance(sent, Refused):
             raise sent
@@ -71,8 +67,7 @@ def _accept_once(
     body_hash = hashlib.sha256(body).digest()
     unit = None
     try:
-        if (access.monthly_quota, access.unpaid_url) != UNLIMITED:
-            unit = quota.spend(access, now_ms())
+        unit = quota.spend(access, now_ms())
         if isinstance(sent, Refused):
             raise sent
         fields = parse(sent)

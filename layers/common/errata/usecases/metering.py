@@ -9,7 +9,7 @@ every step here leaves a key counted by one of the two, by the rate that the pro
   then each key gets a new gateway key in the plan of the new rate. The old one does not move: for
   the moment between two plans the gateway would answer 403;
 - a new gateway key is in force after `SETTLING_MS`, since the gateway learns of it only by and by;
-  an old one stays as long, since meters remember it for `access.REMEMBERED_MS`;
+  an old one stays as long, since meters remember it for `remembered.REMEMBERED_MS`;
 - what is left over, by this or by a run that was cut off, the project's next change deletes.
 """
 

@@ -10,13 +10,11 @@ from errata.protocol.webhooks import issue_created_body
 from errata.store import projects
 from errata.store import webhooks as store
 from errata.store.events import Stored
-from errata.usecases.access import REMEMBERED_MS
-
-_MAX_REMEMBERED = 1_000
+from errata.usecases.remembered import Remembered
 
 type Listeners = tuple[Project, list[Endpoint]]
 
-_remembered: dict[str, tuple[int, Listeners | None]] = {}
+_listeners = Remembered[Listeners | None](most=1_000)
 
 
 def issues_created(pk: str, first_events: list[Stored]) -> None:
@@ -25,7 +23,8 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
     `pk` is the project's partition of IssuesTable, all the events are of this project. Called
     again with the same issues, it enqueues the same ids again.
     """
-    listeners = _listeners(first_events[0].project_id)
+    project_id = first_events[0].project_id
+    listeners = _listeners.get(project_id, now_ms(), lambda: _look_up(project_id))
     if listeners is None:
         return
     project, endpoints = listeners
@@ -49,25 +48,17 @@ def _notice_id(pk: str, issue_id: str) -> str:
     return f"msg_{digest.hexdigest()}"
 
 
-def _listeners(project_id: str) -> Listeners | None:
+def _look_up(project_id: str) -> Listeners | None:
     """The project and its endpoints for new issues; None where there are none."""
-    at_ms = now_ms()
-    remembered = _remembered.get(project_id)
-    if remembered and remembered[0] > at_ms:
-        return remembered[1]
     endpoints = [
         endpoint
         for endpoint in store.list_endpoints(project_id)
         if not endpoint.disabled_at and ISSUE_CREATED in endpoint.events
     ]
     project = projects.find_project(project_id) if endpoints else None
-    found = (project, endpoints) if project else None
-    if len(_remembered) >= _MAX_REMEMBERED:
-        _remembered.clear()
-    _remembered[project_id] = (at_ms + REMEMBERED_MS, found)
-    return found
+    return (project, endpoints) if project else None
 
 
 def forget() -> None:
     """Drop what this process knows of the projects' endpoints."""
-    _remembered.clear()
+    _listeners.forget()

@@ -7,8 +7,8 @@ from errata.errors import Invalid, NotFound
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, Organization
 from errata.store import organizations as store
+from errata.usecases.projects import check_texts
 
-MAX_NAME_LENGTH = 200
 MAX_MONTHLY_QUOTA = 10**12
 
 # What a setting is told to be that goes away.
@@ -23,8 +23,7 @@ def create(name: str) -> Organization:
     Raises:
         Invalid: the name is not one.
     """
-    if not 1 <= len(name) <= MAX_NAME_LENGTH:
-        raise Invalid({"name": [f"The name must have 1 to {MAX_NAME_LENGTH} characters."]})
+    check_texts(name=name)
     organization = Organization(store.next_organization_id(), name, created_at=now_ms())
     store.save_organization(organization)
     return organization

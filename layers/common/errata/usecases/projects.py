@@ -39,7 +39,7 @@ def create(
     Raises:
         Invalid: the name or the label is not one.
     """
-    _check_texts(name=name, label=label)
+    check_texts(name=name, label=label)
     key = key or new_key()
     project = Project(
         id=store.next_project_id(), name=name, created_at=now_ms(), organization=organization
@@ -134,7 +134,7 @@ def create_key(project_id: str, label: str) -> tuple[ApiKey, str]:
         Invalid: the label is not one.
         NotFound: there is no such project.
     """
-    _check_texts(label=label)
+    check_texts(label=label)
     find(project_id)
     key = new_key()
     record = ApiKey(hash=hash_key(key), project_id=project_id, label=label, created_at=now_ms())
@@ -158,7 +158,12 @@ def revoke_key(project_id: str, key_id: str) -> ApiKey:
     )
 
 
-def _check_texts(**texts: str) -> None:
+def check_texts(**texts: str) -> None:
+    """Whether these may be names or labels, by field.
+
+    Raises:
+        Invalid: names every one that is empty or too long.
+    """
     errors = {
         field: [f"The {field} must have 1 to {MAX_NAME_LENGTH} characters."]
         for field, text in texts.items()
