@@ -57,6 +57,23 @@ def recorded() -> Iterator[list[Call]]:
 
 
 @contextmanager
+def lagging() -> Iterator[None]:
+    """Let every read that is not asked to be consistent see a table as nothing had been written.
+
+    DynamoDB promises no more; moto always answers consistently.
+    """
+    nothing: dict[str, dict[str, Any]] = {"GetItem": {}, "Query": {"Items": [], "Count": 0}}
+
+    def watch(call: Call) -> Any:
+        if call.operation in nothing and not call.parameters.get("ConsistentRead"):
+            return nothing[call.operation]
+        return call.send()
+
+    with watched(watch):
+        yield
+
+
+@contextmanager
 def atomic() -> Iterator[None]:
     """Among threads, make each call atomic and let transactions collide, as DynamoDB does.
 

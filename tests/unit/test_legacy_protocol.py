@@ -18,7 +18,14 @@ def test_every_level_has_a_severity(level: str) -> None:
     assert severity(level) in ("error", "warning", "info", "debug")
 
 
-@pytest.mark.parametrize("level", ["Error", "Fatal Error", "Parse error", "Whatever", "", "致命的"])
+@pytest.mark.parametrize(
+    "level",
+    [
+        *("Error", "Fatal Error", "Parse error", "Whatever", "", "致命的"),
+        # Parts of words mean nothing.
+        *("Login failed", "Catalog missing", "Restricted", "NoticeboardDown", "UnwarrantedUse"),
+    ],
+)
 def test_in_doubt_it_is_an_error(level: str) -> None:
     assert severity(level) == "error"
 

@@ -15,10 +15,16 @@ _REQUEST_TEXTS = ("method", "url")
 # `ValueError`, `App\\Http\\NotFoundException`, `java.lang.IllegalStateException`, `Foo::Bar`
 _CLASS_NAME = re.compile(r"\\?[A-Za-z_]\w*(?:(?:\\|\.|::)[A-Za-z_]\w*)*")
 _CLASS_ENDING = re.compile(r"\w(Error|Exception|Fault|Failure|Interrupt|Iteration|Exit|Warning)$")
-_SEVERITIES: tuple[tuple[Literal["debug", "info", "warning"], tuple[str, ...]], ...] = (
-    ("debug", ("debug", "trace", "verbose")),
-    ("warning", ("warn",)),
-    ("info", ("info", "notice", "deprecat", "strict", "log")),
+# `E_USER_WARNING`, `DeprecationWarning`, `Strict Standards`: three ways to put words together.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SEVERITIES: tuple[tuple[Literal["debug", "info", "warning"], frozenset[str]], ...] = (
+    ("debug", frozenset({"debug", "trace", "verbose"})),
+    ("warning", frozenset({"warn", "warning", "warnings"})),
+    (
+        "info",
+        frozenset({"info", "information", "informational", "notice", "log", "strict"})
+        | {"deprecated", "deprecation"},
+    ),
 )
 
 
@@ -87,10 +93,10 @@ def _to_event(sent: dict[str, Any], level: str, request: dict[str, Any]) -> Fiel
 
 def severity(level: str) -> Literal["error", "warning", "info", "debug"]:
     """What a free-text level means among the four severities; in doubt, an error."""
-    lowered = level.lower()
-    if not lowered.rstrip().endswith(("error", "exception")):
+    words = [word.lower() for word in _WORD.findall(level)]
+    if words and words[-1] not in ("error", "exception"):
         for name, signs in _SEVERITIES:
-            if any(sign in lowered for sign in signs):
+            if not signs.isdisjoint(words):
                 return name
     return "error"
 

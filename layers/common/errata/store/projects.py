@@ -20,13 +20,13 @@ from errata.store.attributes import Item, cancellation, code, query, read_all, w
 
 
 def find_key(key_hash: str) -> ApiKey | None:
-    """The key with this SHA-256, revoked or not. Access pattern P1."""
+    """The key with this SHA-256, revoked or not, read consistently. Access pattern P1."""
     item = _get(f"key#{key_hash}", "key")
     return _to_key(item) if item else None
 
 
 def find_project(project_id: str) -> Project | None:
-    """A project by its id. Access pattern P2."""
+    """A project by its id, read consistently. Access pattern P2."""
     item = _get(f"project#{project_id}", "project")
     return _to_project(item) if item else None
 
@@ -138,8 +138,11 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
 
 
 def _get(pk: str, sk: str) -> Item | None:
+    # Consistently: what is found, or not found, is remembered, and a key must work once it is made.
     answer = clients.dynamodb().get_item(
-        TableName=settings().projects_table, Key={"pk": {"S": pk}, "sk": {"S": sk}}
+        TableName=settings().projects_table,
+        Key={"pk": {"S": pk}, "sk": {"S": sk}},
+        ConsistentRead=True,
     )
     item = answer.get("Item")
     return read_all(item) if item else None

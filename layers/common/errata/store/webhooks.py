@@ -46,13 +46,14 @@ def save_endpoint(endpoint: Endpoint) -> None:
 
 
 def list_endpoints(project_id: str) -> list[Endpoint]:
-    """A project's endpoints, oldest first. Access pattern P12."""
+    """A project's endpoints, oldest first, read consistently. Access pattern P12."""
     found = query(
         TableName=settings().projects_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :webhook)",
         ExpressionAttributeValues=write_all(
             {":pk": f"project#{project_id}", ":webhook": "webhook#"}
         ),
+        ConsistentRead=True,
     )
     return sorted((_to_endpoint(read_all(item)) for item in found), key=lambda e: e.created_at)
 

@@ -1,0 +1,32 @@
+"""What was just written counts at once, though DynamoDB's ordinary reads may lag behind."""
+
+from errata.usecases import webhooks
+from tests.support import stream
+from tests.support.account import new_project
+from tests.support.calls import lagging, recorded
+from tests.support.clients import capture, events, ingest
+from tests.support.gateway import call
+
+NEWCOMER = {"hash": "0" * 32, "level": "Error", "message": "boom"}
+
+
+def test_a_key_works_once_it_is_made() -> None:
+    with lagging():
+        project = new_project()
+        assert ingest(project).status == 202
+        assert capture(project).json == {"ok": True, "id": 1}
+        assert len(events(project)) == 2
+
+
+def test_a_script_s_first_error_makes_its_project() -> None:
+    with lagging():
+        assert [call("POST", "/api.php", NEWCOMER).json["id"] for _ in range(2)] == [1, 2]
+
+
+def test_a_new_webhook_hears_of_the_next_issue() -> None:
+    project = new_project()
+    with lagging(), recorded() as calls:
+        webhooks.add(project.id, "https://example.com/hook")
+        ingest(project)
+        stream.deliver(stream.records())
+    assert any(call.operation.startswith("SendMessage") for call in calls)
