@@ -38,7 +38,7 @@ bench: build ## print and check the yardsticks of speed and cost (ARGS=--determi
 
 lock: .venv/ready ## pin every dependency anew, with hashes
 	cd layers/common && $(LOCK) requirements.in -o requirements.txt
-	$(LOCK) functions/billing_webhook/requirements.in -c layers/common/requirements.txt -o functions/billing_webhook/requirements.txt
+	for function in billing_webhook dashboard; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt -o functions/$$function/requirements.txt; done
 	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
 	for tool in sam ministack uv; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
 LOCK = $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header \

@@ -5,10 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
 TASK_ROOT = "/var/task"
+PLATFORMS = ("aarch64", "x86_64")
+# Amazon Linux 2023 has glibc 2.34.
+GLIBC = ("_2_34", "_2_28", "2014")
 
 
 def build(logical_name: str, artifacts: Path) -> None:
@@ -33,12 +37,24 @@ def build(logical_name: str, artifacts: Path) -> None:
 
 
 def install(requirements: Path, target: Path) -> None:
-    """Install locked requirements; hashes checked, and only wheels that run on any processor."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-compile", "--require-hashes", "--only-binary=:all:", "--no-deps"]
-    command += ["--implementation=cp", "--python-version=3.13", "--platform=any"]
-    subprocess.run([*command, f"--target={target}", f"--requirement={requirements}"], check=True)
-    shutil.rmtree(target / "bin", ignore_errors=True)
+    """Install locked requirements for both processors side by side; wheels alone, hashes checked.
+
+    A compiled library gets the name under which Python on its processor looks first (PEP 3149), so
+    that the template's Architecture parameter needs no flag at build time.
+    """
+    for platform in PLATFORMS:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, "-m", "pip", "install", "--quiet"]
+            command += ["--disable-pip-version-check", "--no-compile", "--require-hashes"]
+            command += ["--only-binary=:all:", "--no-deps", "--implementation=cp"]
+            command += ["--python-version=3.13", f"--target={folder}"]
+            command += [f"--platform=manylinux{tag}_{platform}" for tag in GLIBC]
+            subprocess.run([*command, f"--requirement={requirements}"], check=True)
+            shutil.rmtree(Path(folder) / "bin", ignore_errors=True)
+            for library in Path(folder).rglob("*.so"):
+                stem = library.name.split(".", 1)[0]
+                library.rename(library.with_name(f"{stem}.cpython-313-{platform}-linux-gnu.so"))
+            shutil.copytree(folder, target, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

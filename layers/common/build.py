@@ -27,6 +27,13 @@ LAYER_ROOT = "/opt/python"
 
 # What the store calls, and nothing else: an operation missing here fails in the e2e tests.
 OPERATIONS = {
+    "cognito-idp": [
+        "AdminInitiateAuth",
+        "AdminRespondToAuthChallenge",
+        "ConfirmForgotPassword",
+        "ForgotPassword",
+        "RevokeToken",
+    ],
     "dynamodb": [
         "BatchGetItem",
         "BatchWriteItem",

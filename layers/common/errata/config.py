@@ -26,6 +26,8 @@ class Settings:
     webhook_secrets: str
     webhooks_to_loopback: bool
     dashboard_url: str
+    user_pool_id: str
+    user_pool_client_id: str
     stripe_webhook_secret: str
     free_monthly_quota: int | None
     legacy_api: bool
@@ -54,6 +56,8 @@ def settings() -> Settings:
         webhook_secrets=env("WEBHOOK_SECRETS", ""),
         webhooks_to_loopback=env("WEBHOOKS_TO_LOOPBACK", "off") == "on",
         dashboard_url=env("DASHBOARD_URL", ""),
+        user_pool_id=env("USER_POOL_ID", ""),
+        user_pool_client_id=env("USER_POOL_CLIENT_ID", ""),
         stripe_webhook_secret=env("STRIPE_WEBHOOK_SECRET", ""),
         free_monthly_quota=int(free) if free else None,
         legacy_api=env("LEGACY_API", "on") == "on",

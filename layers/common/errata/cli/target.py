@@ -42,6 +42,7 @@ SETTINGS = {
     "WebhookSecrets": "WEBHOOK_SECRETS",
     "WebhooksToLoopback": "WEBHOOKS_TO_LOOPBACK",
     "RetentionDays": "RETENTION_DAYS",
+    "UserPoolId": "USER_POOL_ID",
 }
 OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "DefaultPlanId", "StageName")
 

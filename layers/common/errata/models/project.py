@@ -12,7 +12,7 @@ class Project:
     """What an operator has set for a project. `created_at` is in milliseconds since the epoch.
 
     `rate_limit` is in requests a minute for each key; `retention_days` is None where the
-    deployment's default holds.
+    deployment's default holds; `teams` are the ids of those whose members see it.
     """
 
     id: str
@@ -21,6 +21,7 @@ class Project:
     rate_limit: int = DEFAULT_RATE_LIMIT
     retention_days: int | None = None
     organization: str = DEFAULT_ORGANIZATION
+    teams: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

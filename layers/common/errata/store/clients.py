@@ -9,6 +9,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway.client import APIGatewayClient
+    from mypy_boto3_cognito_idp.client import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_ssm.client import SSMClient
@@ -54,6 +55,12 @@ def sqs() -> "SQSClient":
 def ssm() -> "SSMClient":
     """The client of SSM, whose parameters hold secrets."""
     client: SSMClient = _client("ssm")
+    return client
+
+
+def cognito() -> "CognitoIdentityProviderClient":
+    """The client of the Cognito user pool that knows who may sign in."""
+    client: CognitoIdentityProviderClient = _client("cognito-idp", _PATIENT)
     return client
 
 

@@ -195,6 +195,7 @@ def _from_project(project: Project) -> Item:
         "rate_limit": project.rate_limit,
         "retention_days": project.retention_days,
         "organization": project.organization,
+        "teams": ",".join(sorted(project.teams)) or None,
     }
 
 
@@ -206,6 +207,7 @@ def _to_project(item: Item) -> Project:
         rate_limit=item.get("rate_limit", DEFAULT_RATE_LIMIT),
         retention_days=item.get("retention_days"),
         organization=item.get("organization", DEFAULT_ORGANIZATION),
+        teams=frozenset(filter(None, item.get("teams", "").split(","))),
     )
 
 

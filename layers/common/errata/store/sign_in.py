@@ -1,0 +1,157 @@
+"""Cognito's user pool, as those who sign in meet it: passwords, challenges, tokens.
+
+Cognito's own words for what is wrong are not for callers: they tell whether an account exists.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.errors import Invalid, RateLimited, Unauthorized
+from errata.store import clients
+from errata.store.attributes import code
+
+_WRONG = {"NotAuthorizedException", "UserNotFoundException", "PasswordResetRequiredException"}
+_TOO_MANY = {"TooManyRequestsException", "LimitExceededException", "TooManyFailedAttemptsException"}
+RETRY_AFTER_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What Cognito hands out; `refresh` is "" where an old one goes on."""
+
+    id: str
+    refresh: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """A first sign-in: the password that came by mail has done its part. `session` goes back."""
+
+    session: str
+
+
+def with_password(email: str, password: str) -> Tokens | NewPassword:
+    """Check a password.
+
+    Raises:
+        Unauthorized: wrong, or no such account, or one that may not sign in so.
+        RateLimited: Cognito has seen too many tries.
+    """
+    try:
+        answer = clients.cognito().admin_initiate_auth(
+            UserPoolId=settings().user_pool_id,
+            ClientId=settings().user_pool_client_id,
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": email, "PASSWORD": password},
+        )
+    except ClientError as error:
+        raise _refusal(error) from error
+    return _outcome(answer)
+
+
+def with_new_password(email: str, password: str, session: str) -> Tokens | NewPassword:
+    """Answer a first sign-in with a password of the user's own.
+
+    Raises:
+        Invalid: the password is not one that the pool takes.
+        Unauthorized: the session has ended; sign in again.
+        RateLimited: Cognito has seen too many tries.
+    """
+    try:
+        answer = clients.cognito().admin_respond_to_auth_challenge(
+            UserPoolId=settings().user_pool_id,
+            ClientId=settings().user_pool_client_id,
+            ChallengeName="NEW_PASSWORD_REQUIRED",
+            ChallengeResponses={"USERNAME": email, "NEW_PASSWORD": password},
+            Session=session,
+        )
+    except ClientError as error:
+        raise _refusal(error) from error
+    return _outcome(answer)
+
+
+def refresh(refresh_token: str) -> Tokens:
+    """New tokens for those that are an hour old.
+
+    Raises:
+        Unauthorized: the account is gone or disabled, or the token was revoked.
+        RateLimited: Cognito has seen too many tries.
+    """
+    try:
+        answer = clients.cognito().admin_initiate_auth(
+            UserPoolId=settings().user_pool_id,
+            ClientId=settings().user_pool_client_id,
+            AuthFlow="REFRESH_TOKEN_AUTH",
+            AuthParameters={"REFRESH_TOKEN": refresh_token},
+        )
+    except ClientError as error:
+        raise _refusal(error) from error
+    outcome = _outcome(answer)
+    if isinstance(outcome, NewPassword):
+        raise Unauthorized("Sign in again.")
+    return outcome
+
+
+def revoke(refresh_token: str) -> None:
+    """End what a refresh token began, the tokens that came of it included."""
+    clients.cognito().revoke_token(Token=refresh_token, ClientId=settings().user_pool_client_id)
+
+
+def send_code(email: str) -> None:
+    """Mail a code to set a new password with, if there is such an account: nobody is told.
+
+    Raises:
+        RateLimited: Cognito has sent too many.
+    """
+    try:
+        clients.cognito().forgot_password(ClientId=settings().user_pool_client_id, Username=email)
+    except ClientError as error:
+        if code(error) in _TOO_MANY:
+            raise RateLimited(RETRY_AFTER_S) from error
+        # An account without a password of its own yet, or without an address that was verified.
+        if code(error) not in _WRONG | {"InvalidParameterException"}:
+            raise
+
+
+def set_password(email: str, password: str, mailed_code: str) -> None:
+    """Set a new password with the code that was mailed.
+
+    Raises:
+        Invalid: the password is not one that the pool takes.
+        Unauthorized: the code is wrong or too old.
+        RateLimited: Cognito has seen too many tries.
+    """
+    try:
+        clients.cognito().confirm_forgot_password(
+            ClientId=settings().user_pool_client_id,
+            Username=email,
+            Password=password,
+            ConfirmationCode=mailed_code,
+        )
+    except ClientError as error:
+        raise _refusal(error) from error
+
+
+def _outcome(answer: Any) -> Tokens | NewPassword:
+    if "AuthenticationResult" in answer:
+        result = answer["AuthenticationResult"]
+        return Tokens(result["IdToken"], result.get("RefreshToken", ""))
+    if answer.get("ChallengeName") == "NEW_PASSWORD_REQUIRED":
+        return NewPassword(answer["Session"])
+    raise Unauthorized("This account needs a step to sign in that Errata does not offer.")
+
+
+def _refusal(error: ClientError) -> Exception:
+    name = code(error)
+    if name in _TOO_MANY:
+        return RateLimited(RETRY_AFTER_S)
+    if name == "InvalidPasswordException":
+        return Invalid({"password": ["A password must have at least 12 characters."]})
+    if name in ("CodeMismatchException", "ExpiredCodeException"):
+        return Unauthorized("The code is wrong or too old. Have another one sent.")
+    if name in _WRONG | {"InvalidParameterException", "UserNotConfirmedException"}:
+        return Unauthorized("Wrong e-mail or password.")
+    return error
