@@ -1,22 +1,27 @@
 """`errata redrive`: what lay in a dead-letter queue is put back, and counted exactly once."""
 
+import base64
+import gzip
 import json
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from errata.config import settings
+from errata.models.loss import LINE
 from errata.store import clients, events, issues, queues
 from errata.usecases import issues as reading
-from errata.usecases import redrive, webhooks
+from errata.usecases import ledger, redrive, webhooks
+from tests.integration.test_losses import batch
 from tests.integration.test_webhooks import notices
 from tests.support import stream, tally
 from tests.support.account import Clock, Project
-from tests.support.calls import Call, Killed, conflicting, fault, killed, watched
-from tests.support.cli import Deployed, deployed, done, failed
-from tests.support.gateway import call
+from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
+from tests.support.cli import Deployed, deployed, done, failed, refusing
+from tests.support.gateway import call, handler
 
 __all__ = ["deployed"]
 
@@ -285,6 +290,70 @@ def test_cut_off_anywhere_a_redrive_that_runs_again_counts_once(
     assert number > 8
 
 
+# ------------------------------------------------------------------ losses that were not counted
+
+
+def not_counted(lines: list[str], at_ms: int, number: int = 1) -> Item:
+    """A batch whose run fails at its call `number`, and what Lambda puts into the queue: the same.
+
+    Source: "Capturing records of Lambda asynchronous invocations", dead-letter queues.
+    """
+    event = batch(lines, at_ms)
+    with fault(number, throttled), pytest.raises(ClientError):
+        handler("ledger")(event, None)
+    return event
+
+
+def lost(project_id: str, days: int = 1) -> int:
+    counted = ledger.by_day(project_id, days).values()
+    return sum(number for _, reasons in counted for number in reasons.values())
+
+
+def expire(clock: Clock) -> None:
+    """DynamoDB deletes what has expired."""
+    table = settings().idempotency_table
+    for item in clients.dynamodb().scan(TableName=table)["Items"]:
+        if int(item["ttl"]["N"]) < clock.ms // 1000:
+            clients.dynamodb().delete_item(TableName=table, Key={"pk": item["pk"]})
+
+
+@pytest.mark.usefixtures("deployed")
+def test_lost_events_are_counted_once_however_often_they_are_redriven(clock: Clock) -> None:
+    event = not_counted([LINE % ("1", "invalid"), LINE % ("1", "quota")], clock.ms)
+    message(settings().ledger_dead_letter_url, event)
+    assert "2 lost events" in done("redrive", "--dry-run").out
+    assert lost("1") == 0
+
+    assert "counted 2 lost events" in done("redrive", "ledger").out
+    assert lying_in(settings().ledger_dead_letter_url) == 0
+    message(settings().ledger_dead_letter_url, event)
+    handler("ledger")(event, None)
+    assert all(each.done for each in redrive.redrive("ledger"))
+    assert lost("1") == 2
+
+
+def test_what_a_run_had_counted_stays_counted_as_long_as_its_letter_lies(clock: Clock) -> None:
+    # More than one transaction takes, of which the first was done.
+    event = not_counted([LINE % (each, "invalid") for each in range(1, 151)], clock.ms, 2)
+    counted = sum(lost(str(each)) for each in range(1, 151))
+    assert 0 < counted < 150
+    # Six hours in Lambda's own queue, fourteen days in ours.
+    clock.days(14.25)
+    expire(clock)
+    message(settings().ledger_dead_letter_url, event)
+    assert all(each.done for each in redrive.redrive("ledger"))
+    assert {lost(str(each), 16) for each in range(1, 151)} == {1}
+
+
+def test_lost_events_that_cannot_be_counted_yet_stay(clock: Clock) -> None:
+    message(settings().ledger_dead_letter_url, not_counted([LINE % ("1", "ip")], clock.ms))
+    with refusing("TransactWriteItems", "ProvisionedThroughputExceededException"):
+        (letter,) = redrive.redrive("ledger")
+    assert (letter.done, "not counted" in letter.what) == (False, True)
+    assert redrive.redrive("ledger")[0].done
+    assert lost("1") == 1
+
+
 # ------------------------------------------------------------------ the other queues
 
 
@@ -333,3 +402,10 @@ def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:
     assert lying_in(settings().digest_dead_letter_url) == 2
     assert done("redrive", "--dry-run").out.count("no known kind") == 2
     assert "There is no queue x" in failed("redrive", "x")
+    for data in ("", "no gzip", "H4sI", base64.b64encode(gzip.compress(b"{}")).decode()):
+        message(settings().ledger_dead_letter_url, {"awslogs": {"data": data}})
+    left = done("redrive", "ledger", "--json").json
+    assert {(each["done"], each["what"]) for each in left} == {
+        (False, "a message of no known kind")
+    }
+    assert done("redrive", "ledger", "--dry-run").out.count("no known kind") == 4

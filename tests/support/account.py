@@ -31,6 +31,7 @@ QUEUES = {
     "DIGEST_DEAD_LETTER_URL": "DigestDeadLetterQueue",
     "CLEANUP_DEAD_LETTER_URL": "CleanupDeadLetterQueue",
     "WEBHOOK_DEAD_LETTER_URL": "WebhookDeadLetterQueue",
+    "LEDGER_DEAD_LETTER_URL": "LedgerDeadLetterQueue",
     "WEBHOOK_QUEUE_URL": "WebhookQueue",
 }
 # Enough for any test that is not about rates: one token a millisecond.

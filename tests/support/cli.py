@@ -98,6 +98,7 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
         "DigestDeadLetterUrl": os.environ["DIGEST_DEAD_LETTER_URL"],
         "CleanupDeadLetterUrl": os.environ["CLEANUP_DEAD_LETTER_URL"],
         "WebhookDeadLetterUrl": os.environ["WEBHOOK_DEAD_LETTER_URL"],
+        "LedgerDeadLetterUrl": os.environ["LEDGER_DEAD_LETTER_URL"],
         "WebhookQueueUrl": os.environ["WEBHOOK_QUEUE_URL"],
         "WebhookSecrets": os.environ["WEBHOOK_SECRETS"],
         "WebhooksToLoopback": "on",

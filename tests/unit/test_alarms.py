@@ -1,5 +1,6 @@
 """The template's alarms: each is explained, tells somebody, and is made for nobody else."""
 
+import json
 import re
 
 from tests.support.template import ROOT, of_type, resources
@@ -36,6 +37,17 @@ def test_every_dead_letter_queue_is_watched() -> None:
     ]
     queues = [name for name in of_type("AWS::SQS::Queue") if name.endswith("DeadLetterQueue")]
     assert sorted(str(each["Fn::GetAtt"][0]) for each in watched) == sorted(queues)
+
+
+def test_the_dashboard_leaves_out_no_function_and_no_dead_letter_queue() -> None:
+    (dashboard,) = of_type("AWS::CloudWatch::Dashboard").values()
+    widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
+    metrics = [metric for each in widgets for metric in each["properties"]["metrics"]]
+    for function in of_type("AWS::Serverless::Function"):
+        assert ["AWS/Lambda", "Errors", "FunctionName", f"${{{function}}}"] in metrics
+    shown = {metric[3] for metric in metrics if metric[0] == "AWS/SQS"}
+    queues = {f"${{{name}.QueueName}}" for name in of_type("AWS::SQS::Queue")}
+    assert shown == queues
 
 
 def test_the_filter_looks_for_the_words_that_the_dispatcher_logs() -> None:

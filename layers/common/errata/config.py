@@ -21,6 +21,7 @@ class Settings:
     digest_dead_letter_url: str
     cleanup_dead_letter_url: str
     webhook_dead_letter_url: str
+    ledger_dead_letter_url: str
     deliveries_table: str
     webhook_queue_url: str
     webhook_secrets: str
@@ -51,6 +52,7 @@ def settings() -> Settings:
         digest_dead_letter_url=env("DIGEST_DEAD_LETTER_URL", ""),
         cleanup_dead_letter_url=env("CLEANUP_DEAD_LETTER_URL", ""),
         webhook_dead_letter_url=env("WEBHOOK_DEAD_LETTER_URL", ""),
+        ledger_dead_letter_url=env("LEDGER_DEAD_LETTER_URL", ""),
         deliveries_table=env("DELIVERIES_TABLE", ""),
         webhook_queue_url=env("WEBHOOK_QUEUE_URL", ""),
         webhook_secrets=env("WEBHOOK_SECRETS", ""),

@@ -24,7 +24,8 @@ def redrive(
 ) -> None:
     """Put back what lies in the dead-letter queues, once its cause is mended.
 
-    Events are counted, notices are sent, clears are finished. May be run again at any time.
+    Events and losses are counted, notices are sent, clears are finished. May be run again at any
+    time.
     """
     if queue and queue not in usecase.QUEUES:
         raise NotFound(f"There is no queue {queue}: use {', '.join(usecase.QUEUES)}.")

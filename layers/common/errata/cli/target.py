@@ -38,6 +38,7 @@ SETTINGS = {
     "DigestDeadLetterUrl": "DIGEST_DEAD_LETTER_URL",
     "CleanupDeadLetterUrl": "CLEANUP_DEAD_LETTER_URL",
     "WebhookDeadLetterUrl": "WEBHOOK_DEAD_LETTER_URL",
+    "LedgerDeadLetterUrl": "LEDGER_DEAD_LETTER_URL",
     "WebhookQueueUrl": "WEBHOOK_QUEUE_URL",
     "WebhookSecrets": "WEBHOOK_SECRETS",
     "WebhooksToLoopback": "WEBHOOKS_TO_LOOPBACK",

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -20,8 +21,15 @@ type Lost = Counter[tuple[str, str, str]]  # project, day (2026-11-22), reason
 
 
 def batch(data: str) -> tuple[str, Lost]:
-    """What a batch of log lines tells of, and a name that is its own whenever it comes."""
-    content = json.loads(gzip.decompress(base64.b64decode(data)))
+    """What a batch of log lines tells of, and a name that is its own whenever it comes.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    try:
+        content = json.loads(gzip.decompress(base64.b64decode(data)))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError("not gzip") from error
     name = hashlib.sha256()
     lost: Lost = Counter()
     for each in content["logEvents"]:

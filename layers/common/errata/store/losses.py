@@ -5,7 +5,8 @@
 | day | `lost#12#2026-11-22` | a number for each reason, ttl |
 | batch | `batch#<its name>#<part>` | ttl |
 
-A batch's row is there once the batch is counted, for longer than CloudWatch Logs sends it again.
+A batch's row is there once the batch is counted, for longer than the batch may come again: it waits
+for Lambda for six hours at most, and lies in the dead-letter queue for fourteen days.
 """
 
 from collections import defaultdict
@@ -19,7 +20,7 @@ from errata.store import clients
 from errata.store.attributes import batch_get, cancellation, read_all, write_all
 
 KEPT_S = 90 * 86_400
-_BATCH_KEPT_S = 3 * 86_400
+_BATCH_KEPT_S = 15 * 86_400
 # A transaction takes 100 actions.
 _ROWS = 99
 

@@ -1,9 +1,10 @@
 """Put back what lies in the dead-letter queues; see docs/decisions/0013-redrive.md.
 
-Notices go back into their queue. What a clear left behind is deleted now. Events that were not
-counted are counted now, although later ones of the same issue were counted meanwhile: how many of
-a day are missing is the difference between the log and the issue's count of that day, so that
-doing it again, or for an event that was counted after all, changes nothing.
+Notices go back into their queue. What a clear left behind is deleted now. Lost events go through
+the ledger, which knows a batch that it has counted. Events that were not counted are counted now,
+although later ones of the same issue were counted meanwhile: how many of a day are missing is the
+difference between the log and the issue's count of that day, so that doing it again, or for an
+event that was counted after all, changes nothing.
 """
 
 import json
@@ -19,14 +20,15 @@ from errata.config import settings
 from errata.errors import Unavailable
 from errata.models.ids import UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
+from errata.protocol import losses
 from errata.store import events, issues, projects, queues, stream
 from errata.store.attributes import back_off
 from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Stored, release_hash
 from errata.store.queues import Message
-from errata.usecases import cleanup
+from errata.usecases import cleanup, ledger
 from errata.usecases.digest import count_late
 
-QUEUES = ("digest", "cleanup", "webhooks")
+QUEUES = ("digest", "cleanup", "webhooks", "ledger")
 AT_ONCE = 1_000
 _TRIES = 8
 _ARRIVAL_MS = int(timedelta(seconds=2) / timedelta(milliseconds=1))
@@ -48,6 +50,7 @@ def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
         "digest": settings().digest_dead_letter_url,
         "cleanup": settings().cleanup_dead_letter_url,
         "webhooks": settings().webhook_dead_letter_url,
+        "ledger": settings().ledger_dead_letter_url,
     }
     url = urls[queue]
     redriven: list[Redriven] = []
@@ -79,6 +82,9 @@ def _tells(message: Message) -> str:
             info = body["DDBStreamBatchInfo"]
             came = info["approximateArrivalOfFirstRecord"]
             return f"a batch of {info['batchSize']} records from {came}"
+        if "awslogs" in body:
+            _, lost = losses.batch(body["awslogs"]["data"])
+            return f"{lost.total()} lost events"
         if "event_id" in body:
             return f"event {body['project_id']}-{body['event_id']}: {body['reason']}"
         return f"notice {body['id']} of project {body['project_id']}"
@@ -86,7 +92,7 @@ def _tells(message: Message) -> str:
         return "a message of no known kind"
 
 
-# ------------------------------------------------------------------ webhooks, cleanup
+# ------------------------------------------------------------------ webhooks, cleanup, losses
 
 
 def _notices(messages: list[Message]) -> list[Redriven]:
@@ -108,6 +114,21 @@ def _clears(messages: list[Message]) -> list[Redriven]:
             cleaned.append(project.id)
     what = f"deleted what clears left behind in {len(cleaned)} projects"
     return [Redriven("cleanup", message.id, True, what) for message in messages]
+
+
+def _losses(messages: list[Message]) -> list[Redriven]:
+    redriven = []
+    for message in messages:
+        try:
+            ledger.count(json.loads(message.body)["awslogs"]["data"])
+        except (ValueError, KeyError, TypeError):
+            redriven.append(Redriven("ledger", message.id, False, "a message of no known kind"))
+        except ClientError as error:
+            redriven.append(Redriven("ledger", message.id, False, f"not counted: {error}"))
+        else:
+            what = f"counted {_tells(message)}, unless they were counted before"
+            redriven.append(Redriven("ledger", message.id, True, what))
+    return redriven
 
 
 # ------------------------------------------------------------------ events that were not counted
@@ -265,4 +286,4 @@ def _missing(issue: Issue | None, day: int, in_log: list[str], found: list[Store
     return older[len(older) - short :] + newer
 
 
-_REDRIVE = {"digest": _events, "cleanup": _clears, "webhooks": _notices}
+_REDRIVE = {"digest": _events, "cleanup": _clears, "webhooks": _notices, "ledger": _losses}

@@ -1,0 +1,45 @@
+"""The template's dead-letter queues: what fails with no caller to hear of it lies in one."""
+
+from typing import Any
+
+from errata.cli.target import SETTINGS
+from errata.usecases import redrive
+from tests.support.template import of_type
+
+QUEUES = of_type("AWS::SQS::Queue")
+DEAD_LETTERS = {name: queue for name, queue in QUEUES.items() if name.endswith("DeadLetterQueue")}
+
+
+def kept_in(function: dict[str, Any], source: dict[str, Any]) -> str:
+    """Where what this source brings lies once the function has failed at it for good."""
+    match source["Type"]:
+        case "DynamoDB":
+            arn = source["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
+        case "SQS":
+            queue = QUEUES[source["Properties"]["Queue"]["Fn::GetAtt"][0]]
+            arn = queue["RedrivePolicy"]["deadLetterTargetArn"]
+        case _:  # an asynchronous invocation
+            arn = function["DeadLetterQueue"]["TargetArn"]
+    name: str = arn["Fn::GetAtt"][0]
+    return name
+
+
+def test_whatever_nobody_waits_for_has_a_dead_letter_queue() -> None:
+    found = {
+        kept_in(function, source)
+        for function in of_type("AWS::Serverless::Function").values()
+        for source in function.get("Events", {}).values()
+        if source["Type"] != "Api"
+    }
+    assert found == set(DEAD_LETTERS)
+
+
+def test_a_dead_letter_lies_encrypted_for_as_long_as_sqs_keeps_one() -> None:
+    for queue in DEAD_LETTERS.values():
+        assert queue == {"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": True}
+
+
+def test_every_dead_letter_can_be_put_back() -> None:
+    urls = {f"{name.removesuffix('Queue')}Url" for name in DEAD_LETTERS}
+    assert {name for name in SETTINGS if name.endswith("DeadLetterUrl")} == urls
+    assert len(redrive.QUEUES) == len(DEAD_LETTERS)
