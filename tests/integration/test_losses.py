@@ -17,7 +17,7 @@ from errata.models.project import Caller
 from errata.usecases import ledger, losses
 from tests.support import stream
 from tests.support.account import Clock, Project
-from tests.support.calls import Killed, fault, killed, recorded, throttled
+from tests.support.calls import Killed, conflicting, fault, killed, recorded, throttled
 from tests.support.cli import Deployed, deployed, done
 from tests.support.clients import ingest
 from tests.support.gateway import call, handler
@@ -165,6 +165,14 @@ def test_a_batch_that_fails_and_comes_again_is_counted_once(
         if not outcome.struck:
             break
     assert number == 3
+
+
+def test_batches_of_a_project_that_meet_are_counted_all_the_same(clock: Clock) -> None:
+    event = batch([LINE % ("1", "invalid")], clock.ms)
+    with fault(1, conflicting) as outcome:
+        handler("ledger")(event, None)
+    assert outcome.struck
+    assert list(ledger.by_day("1", 1).values()) == [(0, {"invalid": 1})]
 
 
 def test_a_refusal_costs_no_call(busy: Project, caplog: pytest.LogCaptureFixture) -> None:

@@ -58,7 +58,7 @@ def ssm() -> "SSMClient":
     return client
 
 
-def cognito() -> "CognitoIdentityProviderClient":
+def cognito_idp() -> "CognitoIdentityProviderClient":
     """The client of the Cognito user pool that knows who may sign in."""
     client: CognitoIdentityProviderClient = _client("cognito-idp", _PATIENT)
     return client

@@ -17,12 +17,13 @@ from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.store import clients
-from errata.store.attributes import batch_get, cancellation, read_all, write_all
+from errata.store.attributes import back_off, batch_get, cancellation, read_all, write_all
 
 KEPT_S = 90 * 86_400
 _BATCH_KEPT_S = 15 * 86_400
 # A transaction takes 100 actions.
 _ROWS = 99
+_TRIES = 6
 
 
 def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> None:
@@ -45,12 +46,24 @@ def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> Non
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         counts = [_count(table, pk, rows[pk], now_s) for pk in names[start : start + _ROWS]]
+        _write_once([{"Put": marker}, *counts])
+
+
+def _write_once(actions: list[Any]) -> None:
+    """Carry out a transaction whose first action fails when it was carried out before."""
+    for attempt in range(_TRIES):
         try:
-            clients.dynamodb().transact_write_items(TransactItems=[{"Put": marker}, *counts])
+            clients.dynamodb().transact_write_items(TransactItems=actions)
         except ClientError as error:
-            reasons = cancellation(error)
-            if not reasons or reasons[0]["Code"] != "ConditionalCheckFailed":
+            codes = [reason["Code"] for reason in cancellation(error)]
+            if codes and codes[0] == "ConditionalCheckFailed":
+                return
+            # Batches of one project meet in a burst.
+            if "TransactionConflict" not in codes or attempt == _TRIES - 1:
                 raise
+            back_off(attempt)
+        else:
+            return
 
 
 def _count(table: str, pk: str, reasons: dict[str, int], now_s: int) -> Any:

@@ -41,7 +41,7 @@ def with_password(email: str, password: str) -> Tokens | NewPassword:
         RateLimited: Cognito has seen too many tries.
     """
     try:
-        answer = clients.cognito().admin_initiate_auth(
+        answer = clients.cognito_idp().admin_initiate_auth(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
@@ -61,7 +61,7 @@ def with_new_password(email: str, password: str, session: str) -> Tokens | NewPa
         RateLimited: Cognito has seen too many tries.
     """
     try:
-        answer = clients.cognito().admin_respond_to_auth_challenge(
+        answer = clients.cognito_idp().admin_respond_to_auth_challenge(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
             ChallengeName="NEW_PASSWORD_REQUIRED",
@@ -81,7 +81,7 @@ def refresh(refresh_token: str) -> Tokens:
         RateLimited: Cognito has seen too many tries.
     """
     try:
-        answer = clients.cognito().admin_initiate_auth(
+        answer = clients.cognito_idp().admin_initiate_auth(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
             AuthFlow="REFRESH_TOKEN_AUTH",
@@ -97,7 +97,7 @@ def refresh(refresh_token: str) -> Tokens:
 
 def revoke(refresh_token: str) -> None:
     """End what a refresh token began, the tokens that came of it included."""
-    clients.cognito().revoke_token(Token=refresh_token, ClientId=settings().user_pool_client_id)
+    clients.cognito_idp().revoke_token(Token=refresh_token, ClientId=settings().user_pool_client_id)
 
 
 def send_code(email: str) -> None:
@@ -107,7 +107,9 @@ def send_code(email: str) -> None:
         RateLimited: Cognito has sent too many.
     """
     try:
-        clients.cognito().forgot_password(ClientId=settings().user_pool_client_id, Username=email)
+        clients.cognito_idp().forgot_password(
+            ClientId=settings().user_pool_client_id, Username=email
+        )
     except ClientError as error:
         if code(error) in _TOO_MANY:
             raise RateLimited(RETRY_AFTER_S) from error
@@ -125,7 +127,7 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
         RateLimited: Cognito has seen too many tries.
     """
     try:
-        clients.cognito().confirm_forgot_password(
+        clients.cognito_idp().confirm_forgot_password(
             ClientId=settings().user_pool_client_id,
             Username=email,
             Password=password,
