@@ -102,6 +102,7 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
         "WebhookQueueUrl": os.environ["WEBHOOK_QUEUE_URL"],
         "WebhookSecrets": os.environ["WEBHOOK_SECRETS"],
         "WebhooksToLoopback": "on",
+        "UserPoolId": "us-east-1_Errata",
     }
     template = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
