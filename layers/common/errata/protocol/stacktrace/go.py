@@ -1,0 +1,71 @@
+"""Go (go.dev/src/runtime/traceback.go, panic.go); innermost frame first.
+
+    panic: runtime error: index out of range [5] with length 3
+
+    goroutine 1 [running]:
+    main.(*Cart).total(0xc000012120, {0x1, 0x2})
+            /app/cart.go:12 +0x1d
+    created by main.serve in goroutine 7
+            /app/main.go:20 +0x65
+
+A function's own line is followed by its place.
+"""
+
+import re
+
+from errata.protocol.stacktrace.trace import Draft, Frame
+
+_GOROUTINE = re.compile(r"goroutine \d+ (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[^]]*\]:$")
+_PLACE = re.compile(r"(\S.*?\.(?:go|s|c)):(\d{1,9})(?: \+0x[0-9a-f]+)?(?: fp=\S+ sp=\S+ pc=\S+)?$")
+_CALL = re.compile(r"created by (?P<creator>\S+)|(?P<function>\S.*)\([^()]*\)$")
+# A panic while another one unwinds is listed below it; net/http recovers and logs its own.
+_PANICS = ("panic: ", "fatal error: ", "http: panic serving ")
+_RECOVERED = re.compile(r" \[recovered(?:, repanicked)?\]$")
+# A module of the cache or a vendored one; GOROOT, and its files where a build trims their path:
+# the first folder of a module's path has a dot, that of a standard package none.
+_FOREIGN = re.compile(
+    r"/pkg/mod/|(?:^|/)vendor/|@v\d|/go[^/]*/(?:[^/]+/){0,2}src/[^/.]+/"
+    r"|^(?:runtime|net|reflect|sync|testing|internal|encoding|database|os|io|fmt)/"
+)
+
+
+def read(lines: list[str]) -> list[Draft]:
+    """The panic, those it interrupted, and the other goroutines, in this order."""
+    drafts: list[Draft] = []
+    panics: list[str] = []
+    goroutine = call = ""
+    for line in lines:
+        text = line.strip()
+        place = _PLACE.match(text)
+        if place and call:
+            if not drafts or goroutine:
+                title = panics[-1] if panics and not drafts else goroutine if drafts else ""
+                drafts.append(Draft(title, "alongside"))
+                goroutine = ""
+            drafts[-1].frames.append(_frame(place, call))
+        call = ""
+        if _GOROUTINE.match(text):
+            goroutine = text.removesuffix(":")
+        elif not place:
+            call = _call(text)
+            if not drafts and not goroutine:
+                panics += _panic(text)
+    interrupted = [Draft(title, "during handling of") for title in reversed(panics[:-1])]
+    return drafts[:1] + interrupted + drafts[1:]
+
+
+def _panic(text: str) -> list[str]:
+    at = min((text.find(sign) for sign in _PANICS if sign in text), default=-1)
+    return [_RECOVERED.sub("", text[at:])] if at >= 0 else []
+
+
+def _call(text: str) -> str:
+    match = _CALL.match(text)
+    if not match:
+        return ""
+    return f"created by {match['creator']}" if match["creator"] else match["function"]
+
+
+def _frame(place: re.Match[str], call: str) -> Frame:
+    in_app = not _FOREIGN.search(place[1].replace("\\", "/"))
+    return Frame(place[1], int(place[2]), function=call, in_app=in_app)
