@@ -288,7 +288,7 @@ def boundaries(project_ids: Iterable[str]) -> dict[str, Boundary]:
     wanted = dict.fromkeys(project_ids, Boundary())
     keys = [_state_key(project_id, "clear") for project_id in wanted]
     for found in batch_get(settings().events_table, keys):
-        wanted[found["pk"]["S"].removesuffix("#state")] = _to_boundary(found)
+        wanted[found["pk"]["S"].removesuffix("#state")] = to_boundary(found)
     return wanted
 
 
@@ -438,7 +438,8 @@ def _padded(legacy_id: int) -> str:
     return f"{legacy_id:012d}"
 
 
-def _to_boundary(found: Item) -> Boundary:
+def to_boundary(found: Item) -> Boundary:
+    """The boundary in an item, typed as DynamoDB answers."""
     also = found.pop("also", {"SS": []})["SS"]
     values = read_all(found)
     return Boundary(

@@ -23,7 +23,7 @@ def find_organization(organization_id: str) -> Organization | None:
         TableName=settings().projects_table, Key=_key(organization_id), ConsistentRead=True
     )
     item = answer.get("Item")
-    return _to_organization(read_all(item)) if item else None
+    return to_organization(read_all(item)) if item else None
 
 
 def list_organizations() -> list[Organization]:
@@ -34,7 +34,7 @@ def list_organizations() -> list[Organization]:
         KeyConditionExpression="listed_under = :under",
         ExpressionAttributeValues={":under": {"S": "orgs"}},
     )
-    return [_to_organization(read_all(item)) for item in found]
+    return [to_organization(read_all(item)) for item in found]
 
 
 def next_organization_id() -> str:
@@ -76,7 +76,8 @@ def _key(organization_id: str) -> Item:
     return write_all({"pk": f"org#{organization_id}", "sk": "org"})
 
 
-def _to_organization(item: Item) -> Organization:
+def to_organization(item: Item) -> Organization:
+    """The organization in an item of plain values."""
     allowlist: str = item.get("allowlist", "")
     return Organization(
         id=item["pk"].removeprefix("org#"),

@@ -28,12 +28,12 @@ def find_key(key_hash: str) -> ApiKey | None:
 def find_project(project_id: str) -> Project | None:
     """A project by its id, read consistently. Access pattern P2."""
     item = _get(f"project#{project_id}", "project")
-    return _to_project(item) if item else None
+    return to_project(item) if item else None
 
 
 def list_projects() -> list[Project]:
     """Every project, oldest first. Access pattern P3."""
-    return [_to_project(item) for item in _listing("projects")]
+    return [to_project(item) for item in _listing("projects")]
 
 
 def list_keys(project_id: str) -> list[ApiKey]:
@@ -199,7 +199,8 @@ def _from_project(project: Project) -> Item:
     }
 
 
-def _to_project(item: Item) -> Project:
+def to_project(item: Item) -> Project:
+    """The project in an item of plain values."""
     return Project(
         id=item["pk"].removeprefix("project#"),
         name=item["name"],

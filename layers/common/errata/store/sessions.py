@@ -1,0 +1,151 @@
+"""Who is signed in to the dashboard, in IdempotencyTable; and what a page needs before all else.
+
+| item | pk | attributes |
+|---|---|---|
+| session | `session#<SHA-256 of its secret>` | email, refresh_token, fresh_until, expires_at, ttl |
+
+The secret is in the browser's cookie alone, so that nobody who reads the table is signed in by it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from errata.config import settings
+from errata.errors import Unavailable
+from errata.models.member import User
+from errata.models.organization import Organization
+from errata.models.project import Project
+from errata.store import clients, events, members, organizations, projects
+from errata.store.attributes import Item, back_off, read_all, write_all
+from errata.store.events import Boundary, Stored
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
+
+_ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody's sign-in. `secret` is what the cookie holds.
+
+    Times are in milliseconds since the epoch: until `fresh_until` Cognito has vouched for the
+    account, at `expires_at` the session ends.
+    """
+
+    secret: str
+    email: str
+    refresh_token: str
+    fresh_until: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was asked for, as far as it exists."""
+
+    session: Session | None
+    user: User | None
+    project: Project | None
+    organization: Organization | None
+    boundary: Boundary
+    event: Stored | None
+
+
+def save(session: Session) -> None:
+    """Store a session, or the one that takes its place. Access pattern K8."""
+    clients.dynamodb().put_item(
+        TableName=settings().idempotency_table,
+        Item=_key(session.secret)
+        | write_all(
+            {
+                "email": session.email,
+                "refresh_token": session.refresh_token,
+                "fresh_until": session.fresh_until,
+                "expires_at": session.expires_at,
+                "ttl": session.expires_at // 1000,
+            }
+        ),
+    )
+
+
+def remove(secret: str) -> None:
+    """End a session at once. Access pattern K9."""
+    clients.dynamodb().delete_item(TableName=settings().idempotency_table, Key=_key(secret))
+
+
+def open_page(
+    secret: str,
+    user_hash: str,
+    project_id: str = "",
+    organization_id: str = "",
+    event_id: str = "",
+) -> Opened:
+    """A session with its user, and the project, event or organization that a page is about.
+
+    One call to three tables, read consistently: a session that has ended, or a member who was
+    removed, sees no page more. Access pattern K10.
+
+    Raises:
+        Unavailable: DynamoDB left keys unread after several tries.
+    """
+    table = settings()
+    wanted: dict[str, list[Item]] = {
+        table.idempotency_table: [_key(secret)],
+        table.projects_table: [write_all({"pk": f"user#{user_hash}", "sk": "user"})],
+        table.events_table: [],
+    }
+    if organization_id:
+        key = write_all({"pk": f"org#{organization_id}", "sk": "org"})
+        wanted[table.projects_table].append(key)
+    if project_id:
+        key = write_all({"pk": f"project#{project_id}", "sk": "project"})
+        wanted[table.projects_table].append(key)
+        wanted[table.events_table].append(write_all({"pk": f"{project_id}#state", "sk": "clear"}))
+    if event_id:
+        wanted[table.events_table].append(write_all({"pk": project_id, "sk": event_id}))
+    found = _read(wanted)
+    of_projects = {item["sk"]["S"]: read_all(item) for item in found[table.projects_table]}
+    of_events = {item["sk"]["S"]: item for item in found[table.events_table]}
+    sessions = [read_all(item) for item in found[table.idempotency_table]]
+    return Opened(
+        session=_to_session(secret, sessions[0]) if sessions else None,
+        user=members.to_user(of_projects["user"]) if "user" in of_projects else None,
+        project=projects.to_project(of_projects["project"]) if "project" in of_projects else None,
+        organization=(
+            organizations.to_organization(of_projects["org"]) if "org" in of_projects else None
+        ),
+        boundary=events.to_boundary(of_events["clear"]) if "clear" in of_events else Boundary(),
+        event=events.stored(of_events[event_id]) if event_id in of_events else None,
+    )
+
+
+def _read(wanted: dict[str, list[Item]]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {table: [] for table in wanted}
+    pending: dict[str, KeysAndAttributesTypeDef] = {
+        table: {"Keys": keys, "ConsistentRead": True} for table, keys in wanted.items() if keys
+    }
+    for attempt in range(_ATTEMPTS):
+        answer: Any = clients.dynamodb().batch_get_item(RequestItems=pending)
+        for table, items in answer["Responses"].items():
+            found[table] += items
+        pending = answer.get("UnprocessedKeys", {})
+        if not pending:
+            return found
+        back_off(attempt)
+    raise Unavailable
+
+
+def _key(secret: str) -> Item:
+    return write_all({"pk": f"session#{hashlib.sha256(secret.encode()).hexdigest()}"})
+
+
+def _to_session(secret: str, item: Item) -> Session:
+    return Session(
+        secret=secret,
+        email=item["email"],
+        refresh_token=item["refresh_token"],
+        fresh_until=item["fresh_until"],
+        expires_at=item["expires_at"],
+    )

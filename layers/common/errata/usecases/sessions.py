@@ -1,0 +1,116 @@
+"""Sign in, stay signed in, sign out. What a browser holds is opaque and opens nothing by itself.
+
+Tokens come from Cognito by our own call, over TLS; a caller verifies the identity token before it
+goes on, and again whenever one is fetched anew.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from errata.errors import ErrataError, Unauthorized
+from errata.models.member import User
+from errata.store import sessions as store
+from errata.store import sign_in
+from errata.store.members import user_hash
+from errata.store.sessions import Opened, Session
+from errata.store.sign_in import Tokens
+
+LIFETIME_MS = 7 * 24 * 3600 * 1000  # as long as the template lets a refresh token live
+_SEPARATOR = "."
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified identity token says. `expires_at` is in milliseconds since the epoch."""
+
+    email: str
+    expires_at: int
+
+
+type Verify = Callable[[str], Claims]
+
+
+class SignedOut(ErrataError):
+    """Nobody is signed in: no cookie, or one of a session that has ended."""
+
+
+class Stale(ErrataError):
+    """Cognito vouched for the account an hour ago, and has to again."""
+
+
+def start(tokens: Tokens, verify: Verify, now_ms: int) -> tuple[Session, str]:
+    """A new session, and what the cookie is to hold.
+
+    Raises:
+        Unauthorized: the token is not one of our pool.
+    """
+    claims = verify(tokens.id)
+    session = Session(
+        secret=secrets.token_urlsafe(32),
+        email=claims.email,
+        refresh_token=tokens.refresh,
+        fresh_until=claims.expires_at,
+        expires_at=now_ms + LIFETIME_MS,
+    )
+    store.save(session)
+    return session, user_hash(session.email) + _SEPARATOR + session.secret
+
+
+def visit(
+    cookie: str,
+    now_ms: int,
+    project_id: str = "",
+    organization_id: str = "",
+    event_id: str = "",
+) -> tuple[Session, User, Opened]:
+    """Who holds this cookie, and what their page is about; what is not theirs is not there.
+
+    Raises:
+        SignedOut: nobody, or nobody any more.
+        Stale: the session is to be renewed first.
+    """
+    user, _, secret = cookie.partition(_SEPARATOR)
+    if not (user and secret):
+        raise SignedOut
+    opened = store.open_page(secret, user, project_id, organization_id, event_id)
+    session = opened.session
+    if session is None or session.expires_at <= now_ms or user_hash(session.email) != user:
+        raise SignedOut
+    if session.fresh_until <= now_ms:
+        raise Stale
+    viewer = opened.user or User(session.email)
+    if opened.project and not viewer.sees(opened.project):
+        opened = replace(opened, project=None, event=None)
+    if opened.organization and opened.organization.id not in viewer.memberships:
+        opened = replace(opened, organization=None)
+    return session, viewer, opened
+
+
+def renew(cookie: str, verify: Verify, now_ms: int) -> None:
+    """Ask Cognito to vouch for a session's account once more.
+
+    Raises:
+        SignedOut: it does not, and the session has ended; or there is none.
+    """
+    user, _, secret = cookie.partition(_SEPARATOR)
+    session = store.open_page(secret, user).session if user and secret else None
+    if session is None or session.expires_at <= now_ms:
+        raise SignedOut
+    try:
+        tokens = sign_in.refresh(session.refresh_token)
+        claims = verify(tokens.id)
+    except Unauthorized as error:
+        store.remove(secret)
+        raise SignedOut from error
+    if claims.email != session.email:
+        store.remove(secret)
+        raise SignedOut
+    token = tokens.refresh or session.refresh_token
+    store.save(replace(session, refresh_token=token, fresh_until=claims.expires_at))
+
+
+def end(session: Session) -> None:
+    """Sign out: the session and the tokens that it came with are worth nothing any more."""
+    store.remove(session.secret)
+    sign_in.revoke(session.refresh_token)
