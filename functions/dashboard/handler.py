@@ -1,0 +1,48 @@
+"""The dashboard: pages for a signed-in team."""
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from errata import gateway
+from errata.errors import NotFound, RateLimited, Refused
+from errata.models.ids import now_ms
+from errata.store import clients
+from errata.usecases.sessions import SignedOut, Stale
+from functions.dashboard import pages, tokens, web
+from functions.dashboard.render import page
+from functions.dashboard.routing import SESSION_COOKIE, respond
+
+clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+
+ROUTES = pages
+
+
+def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
+    """A page, or why not."""
+    request = web.request({**event, "body": ""})
+    at_ms = now_ms()
+    try:
+        request = web.request(event)
+        response = respond(request, at_ms, tokens.verify)
+    except SignedOut:
+        response = web.redirect(
+            f"{request.root}sign-in{pages.sign_in.back_to(request)}",
+            web.cookie(SESSION_COOKIE, "", 0),
+        )
+    except Stale:
+        response = web.redirect(f"{request.root}renew{pages.sign_in.back_to(request)}")
+    except NotFound as error:
+        response = page(request, "error.html", at_ms, 404, title="Not found", text=str(error))
+    except Refused as refused:
+        response = _refusal(request, refused, at_ms)
+    except (BotoCoreError, ClientError) as error:
+        response = _refusal(request, gateway.busy(error), at_ms)
+    return web.answer(response, request.headers)
+
+
+def _refusal(request: web.Request, refused: Refused, at_ms: int) -> web.Response:
+    text = refused.message
+    if isinstance(refused, RateLimited):
+        text = "Too many tries. Wait a minute, then try again."
+    return page(request, "error.html", at_ms, refused.status, title="This did not work", text=text)

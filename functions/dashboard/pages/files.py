@@ -1,0 +1,25 @@
+"""Style and scripts, which are the same for everybody."""
+
+from errata.errors import NotFound
+from functions.dashboard.render import STATIC, STATIC_TAGS
+from functions.dashboard.routing import open_get
+from functions.dashboard.web import Request, Response
+
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+
+@open_get("static/[0-9a-f]+/[a-z.-]+")
+def file(request: Request, _now_ms: int) -> Response:
+    """A file; its URL changes with what it holds, so a browser asks for it once."""
+    _, tag, name = request.path.split("/")
+    if STATIC_TAGS.get(name) != tag:
+        raise NotFound("There is no such file.")
+    return Response(
+        body=STATIC[name],
+        content_type=_TYPES[name.rpartition(".")[2]],
+        headers={"Cache-Control": "public, max-age=31536000, immutable"},
+    )

@@ -1,0 +1,145 @@
+"""Sign in with e-mail and password, choose a password, sign out."""
+
+import re
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from errata.errors import Invalid, Refused
+from errata.store import sign_in
+from errata.usecases import sessions
+from functions.dashboard import tokens
+from functions.dashboard.render import page
+from functions.dashboard.routing import (
+    SESSION_COOKIE,
+    Visit,
+    form_token,
+    open_get,
+    open_post,
+    post,
+)
+from functions.dashboard.web import Request, Response, cookie, redirect
+
+# Where a sign-in may lead: a page of ours, named from the dashboard's root.
+_NEXT = re.compile(r"[a-z]+(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_.~%=&+-]*)?")
+
+
+def back_to(request: Request) -> str:
+    """The query that leads back to this page after the sign-in; none where it was a form's."""
+    if request.method != "GET" or not request.path:
+        return ""
+    query = f"?{urlencode(request.query)}" if request.query else ""
+    return f"?next={quote(request.path + query, safe='')}"
+
+
+def _next(value: str | None) -> str:
+    return value if value and _NEXT.fullmatch(value) else "projects"
+
+
+def _form(
+    request: Request, now_ms: int, template: str, status: int = 200, **values: str
+) -> Response:
+    token, cookies = form_token(request)
+    shown: dict[str, Any] = {
+        "csrf": token,
+        "next": _next(request.form.get("next") or request.query.get("next")),
+        "email": request.form.get("email", ""),
+        "error": "",
+        **values,
+    }
+    content = page(request, template, now_ms, status, **shown)
+    return Response(content.status, content.body, cookies=cookies)
+
+
+@open_get("sign-in")
+def ask(request: Request, now_ms: int) -> Response:
+    """The form."""
+    return _form(request, now_ms, "sign_in.html", said=request.query.get("said", ""))
+
+
+@open_post("sign-in")
+def enter(request: Request, now_ms: int) -> Response:
+    """Check the password."""
+    email, password = _email(request), request.form.get("password", "")
+    try:
+        if not email or not password:
+            raise Invalid({"email": ["Give your e-mail address and your password."]})
+        outcome = sign_in.with_password(email, password)
+        return _go_on(request, now_ms, outcome)
+    except Refused as refused:
+        return _form(
+            request, now_ms, "sign_in.html", refused.status, error=refused.message, said=""
+        )
+
+
+@open_post("new-password")
+def choose(request: Request, now_ms: int) -> Response:
+    """A first sign-in: choose a password."""
+    session = request.form.get("session", "")
+    try:
+        outcome = sign_in.with_new_password(
+            _email(request), request.form.get("password", ""), session
+        )
+        return _go_on(request, now_ms, outcome)
+    except Invalid as refused:
+        error = refused.message
+        return _form(request, now_ms, "new_password.html", 422, error=error, session=session)
+    except Refused:
+        error = "That took too long. Sign in again with the password from the mail."
+        return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
+
+
+def _go_on(
+    request: Request, now_ms: int, outcome: sign_in.Tokens | sign_in.NewPassword
+) -> Response:
+    if isinstance(outcome, sign_in.NewPassword):
+        return _form(request, now_ms, "new_password.html", session=outcome.session)
+    _, value = sessions.start(outcome, tokens.verify, now_ms)
+    kept = cookie(SESSION_COOKIE, value, sessions.LIFETIME_MS // 1000)
+    return redirect(request.root + _next(request.form.get("next")), kept)
+
+
+@open_get("forgot-password")
+def forgot(request: Request, now_ms: int) -> Response:
+    """Ask for a code by mail."""
+    return _form(request, now_ms, "forgot_password.html")
+
+
+@open_post("forgot-password")
+def mail_code(request: Request, now_ms: int) -> Response:
+    """Have the code mailed. The answer is the same whether or not there is such an account."""
+    if not _email(request):
+        error = "Give your e-mail address."
+        return _form(request, now_ms, "forgot_password.html", 422, error=error)
+    sign_in.send_code(_email(request))
+    return _form(request, now_ms, "reset_password.html")
+
+
+@open_post("reset-password")
+def reset(request: Request, now_ms: int) -> Response:
+    """Set a new password with the code."""
+    form = request.form
+    try:
+        sign_in.set_password(
+            _email(request), form.get("password", ""), form.get("code", "").strip()
+        )
+    except Refused as refused:
+        return _form(request, now_ms, "reset_password.html", refused.status, error=refused.message)
+    return redirect(f"{request.root}sign-in?said=changed")
+
+
+@open_get("renew")
+def renew(request: Request, now_ms: int) -> Response:
+    """Have Cognito vouch for the account once more, then go on to where the reader was going."""
+    sessions.renew(request.cookies.get(SESSION_COOKIE, ""), tokens.verify, now_ms)
+    return redirect(request.root + _next(request.query.get("next")))
+
+
+@post("sign-out")
+def leave(visit: Visit) -> Response:
+    """End the session, here and in Cognito."""
+    sessions.end(visit.session)
+    return redirect(f"{visit.request.root}sign-in?said=out", cookie(SESSION_COOKIE, "", 0))
+
+
+def _email(request: Request) -> str:
+    return request.form.get("email", "").strip().lower()

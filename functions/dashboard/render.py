@@ -1,0 +1,158 @@
+"""Templates, and how values look in them. Everything that an event carries is hostile.
+
+Jinja escapes what is markup; what is left are characters that are none to see: they are shown by
+their code, so that no text can hide a part of itself or turn the line around.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from errata.protocol.read import iso
+from functions.dashboard.routing import Visit, etag
+from functions.dashboard.web import Request, Response
+
+HERE = Path(__file__).parent
+DAY_MS = 86_400_000
+# Controls but tab and newline; marks of direction (UAX #9); lone surrogates; line separators.
+_UNSEEN = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff"
+    "\\ud800-\\udfff\\U000e0000-\\U000e007f]"
+)
+
+
+def visible(value: Any) -> Any:
+    """What a template prints: text without characters that nobody sees. Markup is ours."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _UNSEEN.sub(lambda found: f"\N{WHITE SQUARE}{ord(found[0]):04X}", value)
+    return "" if value is None else value
+
+
+environment = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    finalize=visible,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+
+
+def static(name: str) -> str:
+    """The URL, below the dashboard's root, of a file that browsers may keep for good."""
+    return f"static/{STATIC_TAGS[name]}/{name}"
+
+
+STATIC = {file.name: file.read_bytes() for file in sorted((HERE / "static").iterdir())}
+STATIC_TAGS = {name: etag(content) for name, content in STATIC.items()}
+
+
+def ago(then_ms: int, now_ms: int) -> str:
+    """How long ago, in the largest unit that tells: `5 min`, `3 h`, `12 d`."""
+    seconds = max(0, now_ms - then_ms) // 1000
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return "just now"
+
+
+def moment(then_ms: int | None, now_ms: int) -> Markup:
+    """A relative time; the absolute one on hover, which dashboard.js puts in the reader's zone."""
+    if then_ms is None:
+        return Markup("")
+    at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(then_ms / 1000))
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        iso(then_ms), at, ago(then_ms, now_ms)
+    )
+
+
+def number(value: int) -> str:
+    """A count, short where it is long: `1,234`, `56.7k`, `1.2M`."""
+    if value < 10_000:
+        return f"{value:,}"
+    if value < 1_000_000:
+        return f"{value / 1000:.1f}k"
+    return f"{value / 1_000_000:.1f}M"
+
+
+def sparkline(counts: Sequence[int]) -> Markup:
+    """Bars, one a day, the last one today: 84 by 20, drawn as one path."""
+    most = max(counts, default=0) or 1
+    step = 84 // max(1, len(counts))
+    path = "".join(
+        f"M{x * step} 20v-{max(2, round(18 * count / most))}h{step - 2}V20"
+        for x, count in enumerate(counts)
+        if count
+    )
+    label = f"{sum(counts)} events in {len(counts)} days"
+    return Markup(
+        '<svg class="spark" viewBox="0 0 84 20" width="84" height="20" role="img"'
+        ' aria-label="{}"><path d="{}"/></svg>'
+    ).format(label, path)
+
+
+def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
+    """Bars, one a day, each with its date and count on hover; 720 wide."""
+    most = max((count for _, count in days), default=0) or 1
+    step = 720 / max(1, len(days))
+    bars = Markup("").join(
+        Markup(
+            '<g><title>{}: {}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>'
+            '<rect x="{}" y="{}" width="{}" height="{}"/></g>'
+        ).format(
+            day,
+            f"{count:,}",
+            f"{n * step:.1f}",
+            f"{step:.1f}",
+            height,
+            f"{n * step + 1:.1f}",
+            height - bar,
+            f"{step - 2:.1f}",
+            bar,
+        )
+        for n, (day, count) in enumerate(days)
+        for bar in [max(2, round((height - 8) * count / most)) if count else 0]
+    )
+    total = sum(count for _, count in days)
+    return Markup(
+        '<svg class="chart" viewBox="0 0 720 {}" preserveAspectRatio="none" role="img"'
+        ' aria-label="{} events in {} days, at most {} a day">{}</svg>'
+    ).format(height, total, len(days), most if total else 0, bars)
+
+
+def last_days(days: dict[str, int], now_ms: int, length: int) -> list[int]:
+    """Counts by day since the epoch, as a list whose last one is today's."""
+    today = now_ms // DAY_MS
+    return [days.get(str(day), 0) for day in range(today - length + 1, today + 1)]
+
+
+environment.globals.update(
+    static=static, number=number, sparkline=sparkline, chart=chart, escape=escape
+)
+
+
+def page(
+    request: Request,
+    template: str,
+    now_ms: int,
+    status: int = 200,
+    visit: Visit | None = None,
+    **values: Any,
+) -> Response:
+    """A page; to htmx, the part of it that changes. `visit` is None where nobody is signed in."""
+    content = environment.get_template(template).render(
+        root=request.root,
+        visit=visit,
+        path=request.path,
+        partial=request.partial,
+        moment=lambda then_ms: moment(then_ms, now_ms),
+        now_ms=now_ms,
+        **values,
+    )
+    return Response(status, content)

@@ -1,0 +1,206 @@
+"""Which page answers a request, and who may see it."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from errata.errors import Forbidden, NotFound, Refused
+from errata.models.member import User
+from errata.models.organization import Organization
+from errata.models.project import Project
+from errata.store.events import Boundary, Stored
+from errata.store.sessions import Session
+from errata.usecases import sessions
+from functions.dashboard.web import Request, Response, cookie
+
+SESSION_COOKIE = "__Host-errata"
+FORM_COOKIE = "__Host-errata-form"
+_IDS = {
+    "project_id": r"[0-9]{1,18}",
+    "organization_id": r"[0-9]{1,18}|default",
+    "event_id": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request of somebody who is signed in, with what they may see of what it is about."""
+
+    request: Request
+    now_ms: int
+    session: Session
+    user: User
+    boundary: Boundary
+    project_or_none: Project | None
+    organization_or_none: Organization | None
+    event: Stored | None
+    ids: dict[str, str]
+
+    @property
+    def csrf(self) -> str:
+        """What a form of this session carries."""
+        return hmac.digest(self.session.secret.encode(), b"csrf", "sha256").hex()
+
+    @property
+    def project(self) -> Project:
+        """The project that the page is about.
+
+        Raises:
+            NotFound: there is none, or it is not theirs.
+        """
+        if self.project_or_none is None:
+            raise NotFound("There is no such project, or it is not one of your teams'.")
+        return self.project_or_none
+
+    @property
+    def organization(self) -> Organization:
+        """The organization that the page is about.
+
+        Raises:
+            NotFound: there is none, or they are not in it.
+        """
+        if self.organization_or_none is None:
+            raise NotFound("There is no such organization, or you are not in it.")
+        return self.organization_or_none
+
+    def must_administer(self, organization_id: str) -> None:
+        """Let owners and admins pass.
+
+        Raises:
+            Forbidden: somebody else.
+        """
+        if not self.user.administers(organization_id):
+            raise Forbidden("Owners and admins of the organization alone may do this.")
+
+
+class MethodNotAllowed(Refused):
+    """A page that does not take this method."""
+
+    status = 405
+
+
+class ForgedForm(Refused):
+    """A form that another site may have sent, or one that has lain open for too long."""
+
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("This form is not from your session. Reload the page and send it again.")
+
+
+type Open = Callable[[Request, int], Response]
+type Page = Callable[[Visit], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A page; `open` says that nobody need be signed in."""
+
+    pattern: re.Pattern[str]
+    page: Page | Open
+    open: bool
+
+
+_ROUTES: dict[str, list[Route]] = {"GET": [], "POST": []}
+
+
+def get(path: str) -> Callable[[Page], Page]:
+    """Answer GET at a path such as `projects/{project_id}/issues`."""
+    return lambda page: _add("GET", path, page, False)
+
+
+def post(path: str) -> Callable[[Page], Page]:
+    """Answer POST at a path; the form's token has been checked."""
+    return lambda page: _add("POST", path, page, False)
+
+
+def open_get(path: str) -> Callable[[Open], Open]:
+    """Answer GET at a path, to anybody."""
+    return lambda page: _add("GET", path, page, True)
+
+
+def open_post(path: str) -> Callable[[Open], Open]:
+    """Answer POST at a path, to anybody; the form's token has been checked."""
+    return lambda page: _add("POST", path, page, True)
+
+
+def _add[P: (Page, Open)](method: str, path: str, page: P, is_open: bool) -> P:
+    pattern = re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{_IDS.get(m[1], '[^/]+')})", path)
+    _ROUTES[method].append(Route(re.compile(pattern), page, is_open))
+    return page
+
+
+def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
+    """The page's answer.
+
+    Raises:
+        NotFound, Refused: no page, or it says no.
+        sessions.SignedOut, sessions.Stale: somebody has to sign in, or to be vouched for, first.
+    """
+    for route in _ROUTES.get(request.method, []):
+        if found := route.pattern.fullmatch(request.path):
+            if route.open:
+                if request.method == "POST":
+                    _check(request, request.cookies.get(FORM_COOKIE, ""))
+                return route.page(request, now_ms)  # type: ignore[call-arg, arg-type]
+            return _signed_in(route, request, found.groupdict(), now_ms, verify)
+    others = [method for method, routes in _ROUTES.items() if _matches(routes, request.path)]
+    if others:
+        raise MethodNotAllowed(f"This page takes {' and '.join(others)} alone.")
+    raise NotFound("There is no such page.")
+
+
+def _signed_in(
+    route: Route, request: Request, ids: dict[str, str], now_ms: int, verify: sessions.Verify
+) -> Response:
+    held = request.cookies.get(SESSION_COOKIE, "")
+    wanted = {name: ids[name] for name in _IDS if name in ids}
+    try:
+        session, user, opened = sessions.visit(held, now_ms, **wanted)
+    except sessions.Stale:
+        if request.method == "GET":
+            raise
+        sessions.renew(held, verify, now_ms)
+        session, user, opened = sessions.visit(held, now_ms, **wanted)
+    visit = Visit(
+        *(request, now_ms, session, user, opened.boundary),
+        *(opened.project, opened.organization, opened.event, ids),
+    )
+    if request.method == "POST":
+        _check(request, visit.csrf)
+    return route.page(visit)  # type: ignore[call-arg, arg-type]
+
+
+def _check(request: Request, expected: str) -> None:
+    """Whether a form is one that we gave to this browser.
+
+    Raises:
+        ForgedForm: it is not.
+    """
+    # Browsers say where a request comes from (Fetch Metadata); the token holds for all of them.
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise ForgedForm
+    sent = request.form.get("csrf", "")
+    if not expected or not hmac.compare_digest(sent.encode(), expected.encode()):
+        raise ForgedForm
+
+
+def _matches(routes: list[Route], path: str) -> bool:
+    return any(route.pattern.fullmatch(path) for route in routes)
+
+
+def form_token(request: Request) -> tuple[str, tuple[str, ...]]:
+    """What a form of somebody who is not signed in carries, and the cookie that goes with it."""
+    known = request.cookies.get(FORM_COOKIE, "")
+    if known:
+        return known, ()
+    made = secrets.token_urlsafe(24)
+    return made, (cookie(FORM_COOKIE, made, 24 * 3600),)
+
+
+def etag(content: bytes) -> str:
+    """A short name for what a file holds."""
+    return hashlib.sha256(content).hexdigest()[:12]

@@ -1,0 +1,55 @@
+"""Cognito's identity tokens, verified. Source: "Verifying JSON web tokens", Amazon Cognito."""
+
+from functools import cache
+from typing import Any
+
+import jwt
+
+from errata.config import settings
+from errata.errors import Unauthorized
+from errata.store import clients
+from errata.usecases.sessions import Claims
+
+KEYS_KEPT_S = 3600
+_LEEWAY_S = 60
+
+
+def verify(token: str) -> Claims:
+    """The claims of an identity token that our pool has signed for our client, and not long ago.
+
+    Raises:
+        Unauthorized: it is not such a token, or the account's address is not verified.
+    """
+    try:
+        key = _keys(_issuer_keys()).get_signing_key_from_jwt(token).key
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=["RS256"],
+            audience=settings().user_pool_client_id,
+            issuer=_issuer(),
+            leeway=_LEEWAY_S,
+            options={"require": ["exp", "iat", "aud", "iss", "sub", "token_use", "email"]},
+        )
+    except jwt.PyJWTError as error:
+        raise Unauthorized("Sign in again.") from error
+    kind = claims["token_use"]
+    if kind != "id" or claims.get("email_verified") is not True:
+        raise Unauthorized("This account's e-mail address is not verified.")
+    return Claims(claims["email"].lower(), int(claims["exp"]) * 1000)
+
+
+def _issuer() -> str:
+    region = clients.cognito_idp().meta.region_name
+    return f"https://cognito-idp.{region}.amazonaws.com/{settings().user_pool_id}"
+
+
+def _issuer_keys() -> str:
+    # Where the pool's own API answers: the issuer's host, on AWS.
+    endpoint = clients.cognito_idp().meta.endpoint_url
+    return f"{endpoint.rstrip('/')}/{settings().user_pool_id}/.well-known/jwks.json"
+
+
+@cache
+def _keys(url: str) -> jwt.PyJWKClient:
+    return jwt.PyJWKClient(url, cache_jwk_set=True, lifespan=KEYS_KEPT_S, timeout=5)
