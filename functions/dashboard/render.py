@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from errata.models.ids import minted_ms
 from errata.protocol.read import iso
 from functions.dashboard.routing import Visit, etag
 from functions.dashboard.web import Request, Response
@@ -132,8 +133,25 @@ def last_days(days: dict[str, int], now_ms: int, length: int) -> list[int]:
     return [days.get(str(day), 0) for day in range(today - length + 1, today + 1)]
 
 
+def day_name(day: int) -> str:
+    """A day since the epoch, as `2026-11-22`."""
+    return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_MS // 1000))
+
+
+def clip(value: Any, most: int) -> str:
+    """The beginning of a text, marked where it goes on."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 environment.globals.update(
-    static=static, number=number, sparkline=sparkline, chart=chart, escape=escape
+    clip=clip,
+    minted_ms=minted_ms,
+    static=static,
+    number=number,
+    sparkline=sparkline,
+    chart=chart,
+    escape=escape,
 )
 
 

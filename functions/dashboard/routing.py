@@ -21,6 +21,7 @@ FORM_COOKIE = "__Host-errata-form"
 _IDS = {
     "project_id": r"[0-9]{1,18}",
     "organization_id": r"[0-9]{1,18}|default",
+    "issue_id": r"[0-9a-f]{32}",
     "event_id": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
 }
 
@@ -157,7 +158,7 @@ def _signed_in(
     route: Route, request: Request, ids: dict[str, str], now_ms: int, verify: sessions.Verify
 ) -> Response:
     held = request.cookies.get(SESSION_COOKIE, "")
-    wanted = {name: ids[name] for name in _IDS if name in ids}
+    wanted = {name: each for name, each in ids.items() if name != "issue_id"}
     try:
         session, user, opened = sessions.visit(held, now_ms, **wanted)
     except sessions.Stale:

@@ -35,11 +35,15 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is what follows `/dashboard/`; `root` leads back there from the page's own URL."""
+    """`path` is what follows `/dashboard/`; `root` leads back there from the page's own URL.
+
+    `api_url` is where applications send to: the base of every route, as the browser would see it.
+    """
 
     method: str
     path: str
     root: str
+    api_url: str
     query: dict[str, str]
     form: dict[str, str]
     form_lists: dict[str, list[str]]
@@ -79,8 +83,8 @@ def request(event: gateway.Event) -> Request:
     Raises:
         Invalid: the form is longer than any of ours, or no text.
     """
-    seen: str = event["requestContext"].get("path") or event["path"]
-    below = seen.partition(BASE)[2]
+    context = event["requestContext"]
+    stage, _, below = context["path"].partition(BASE)
     depth = below.count("/")
     headers = gateway.headers(event)
     pairs = _form(event)
@@ -91,6 +95,7 @@ def request(event: gateway.Event) -> Request:
         method=event["httpMethod"],
         path=event["path"].partition(BASE)[2].strip("/"),
         root="../" * (depth - 1) or "./" if depth else "dashboard/",
+        api_url=f"{headers.get('x-forwarded-proto', 'https')}://{context['domainName']}{stage}",
         query=gateway.query(event),
         form=dict(pairs),
         form_lists=lists,

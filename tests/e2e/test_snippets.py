@@ -19,7 +19,7 @@ from errata.usecases import read_events
 from tests.e2e.conftest import eventually
 from tests.support.template import ROOT
 
-SNIPPETS = ROOT / "docs" / "snippets"
+SNIPPETS = ROOT / "functions" / "dashboard" / "snippets"
 
 type Created = tuple[str, str]
 

@@ -228,6 +228,24 @@ def newest_first_in_index(
     yield from by_ids(project_id, pending)
 
 
+def neighbour(partition: str, low: str, high: str, *, newest: bool) -> str | None:
+    """The newest, or else the oldest, event of an issue with `low` < id < `high`, if there is one.
+
+    `partition` is the key of the index by_issue, which lags by moments. Access pattern E15.
+    """
+    found = clients.dynamodb().query(
+        TableName=settings().events_table,
+        IndexName="by_issue",
+        KeyConditionExpression="issue = :partition AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all({":partition": partition, ":low": low, ":high": high}),
+        ScanIndexForward=not newest,
+        # Both ends may be there themselves.
+        Limit=3,
+    )
+    between = [item["sk"]["S"] for item in found["Items"] if item["sk"]["S"] not in (low, high)]
+    return between[0] if between else None
+
+
 def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
     """These events, those that exist, in the order asked for. Access pattern E7."""
     wanted = list(event_ids)

@@ -1,0 +1,126 @@
+"""The issues of a project, and one of them."""
+
+from urllib.parse import urlencode
+
+from errata.protocol.issues import SORTS, IssueQuery
+
+from errata.models.sketch import estimate
+from errata.store.issues import partition
+from errata.usecases import issues, projects, views
+from functions.dashboard.render import DAY_MS, day_name, last_days, page
+from functions.dashboard.routing import Visit, get, post
+from functions.dashboard.set_up import snippets
+from functions.dashboard.web import Response, redirect
+
+SPARK_DAYS = 14
+CHART_DAYS = 30
+_FILTERS = ("status", "environment", "release", "level", "text", "sort")
+_STATUSES = (
+    ("open", "Open"),
+    ("regressed", "Regressed"),
+    ("resolved", "Resolved"),
+    ("ignored", "Ignored"),
+    ("all", "All"),
+)
+
+
+@get("projects/{project_id}")
+def project(visit: Visit) -> Response:
+    """A project's own URL: on to its issues."""
+    return redirect(f"{visit.request.root}projects/{visit.project.id}/issues")
+
+
+@get("projects/{project_id}/issues")
+def list_(visit: Visit) -> Response:
+    """The list; an empty project shows how to send the first error."""
+    asked = {name: visit.request.query[name] for name in _FILTERS if visit.request.query.get(name)}
+    cursor = visit.request.query.get("cursor") or None
+    pk = partition(visit.project.id, visit.boundary.generation)
+    found = issues.search(pk, IssueQuery(**asked, cursor=cursor), visit.now_ms // 1000)
+    nothing_asked = not (set(asked) - {"sort"}) and not cursor
+    empty = (
+        nothing_asked
+        and not found.issues
+        and not issues.search(pk, IssueQuery(status="all", limit=1), visit.now_ms // 1000).issues
+    )
+    return page(
+        visit.request,
+        "issues.html",
+        visit.now_ms,
+        visit=visit,
+        asked=asked,
+        cursor=cursor,
+        here=f"?{urlencode(asked)}",
+        next_page=found.next_cursor and f"?{urlencode({**asked, 'cursor': found.next_cursor})}",
+        exhaustive=found.exhaustive,
+        rows=[
+            (issue, estimate(issue.users), last_days(issue.days, visit.now_ms, SPARK_DAYS))
+            for issue in found.issues
+        ],
+        statuses=_STATUSES,
+        sorts=SORTS,
+        empty=empty,
+        snippets=snippets(visit.request.api_url, "your key") if empty else [],
+    )
+
+
+@get("projects/{project_id}/issues/{issue_id}")
+def show(visit: Visit) -> Response:
+    """One issue: its course, what its events have in common, and the events themselves."""
+    view = views.issue_view(
+        visit.project.id,
+        visit.boundary,
+        visit.ids["issue_id"],
+        visit.request.query.get("before", ""),
+        projects.operator_access(visit.project).retention_days,
+        visit.now_ms,
+    )
+    issue = view.issue
+    return page(
+        visit.request,
+        "issue.html",
+        visit.now_ms,
+        visit=visit,
+        view=view,
+        issue=issue,
+        users=estimate(issue.users),
+        days=_dated(last_days(issue.days, visit.now_ms, CHART_DAYS), visit.now_ms),
+        tags=[
+            (name, _shares(counts, issue.count))
+            for name, counts in (
+                ("Environment", issue.environments),
+                ("Release", issue.releases),
+                ("Server", issue.servers),
+            )
+        ],
+    )
+
+
+@post("projects/{project_id}/issues/{issue_id}")
+def act(visit: Visit) -> Response:
+    """Resolve, ignore, reopen or delete it."""
+    project_id, issue_id = visit.project.id, visit.ids["issue_id"]
+    by = visit.user.email
+    below = f"{visit.request.root}projects/{project_id}/issues"
+    match visit.request.form.get("action"):
+        case "resolve":
+            issues.resolve(project_id, issue_id, by, visit.now_ms)
+        case "ignore":
+            issues.ignore(project_id, issue_id, by, visit.now_ms)
+        case "reopen":
+            issues.reopen(project_id, issue_id, by, visit.now_ms)
+        case "delete":
+            issues.delete(project_id, issue_id, by, visit.now_ms)
+            return redirect(below)
+    return redirect(f"{below}/{issue_id}")
+
+
+def _dated(counts: list[int], now_ms: int) -> list[tuple[str, int]]:
+    first = now_ms // DAY_MS - len(counts) + 1
+    return [(day_name(first + n), count) for n, count in enumerate(counts)]
+
+
+def _shares(counts: dict[str, int], total: int) -> list[tuple[str, int, int]]:
+    """Names with their counts and percentages, the most frequent first."""
+    ranked = sorted(counts.items(), key=lambda each: -each[1])
+    return [(name, count, round(100 * count / max(1, total))) for name, count in ranked[:8]]
