@@ -28,6 +28,7 @@ LAYER_ROOT = "/opt/python"
 # What the store calls, and nothing else: an operation missing here fails in the e2e tests.
 OPERATIONS = {
     "cognito-idp": [
+        "AdminCreateUser",
         "AdminInitiateAuth",
         "AdminRespondToAuthChallenge",
         "ConfirmForgotPassword",

@@ -34,6 +34,11 @@ QUEUES = {
     "LEDGER_DEAD_LETTER_URL": "LedgerDeadLetterQueue",
     "WEBHOOK_QUEUE_URL": "WebhookQueue",
 }
+# What the template sets of the user pool in the words of Cognito's API.
+_OF_THE_POOL = (
+    *("UsernameAttributes", "UsernameConfiguration", "AutoVerifiedAttributes"),
+    *("AccountRecoverySetting", "Policies"),
+)
 # Enough for any test that is not about rates: one token a millisecond.
 UNLIMITED = 60_000
 
@@ -53,6 +58,9 @@ def account(emulator: str) -> Iterator[None]:
         for setting, name in QUEUES.items():
             url = clients.sqs().create_queue(QueueName=name + suffix)["QueueUrl"]
             patch.setenv(setting, url)
+        pool, client = _user_pool()
+        patch.setenv("USER_POOL_ID", pool)
+        patch.setenv("USER_POOL_CLIENT_ID", client)
         patch.setenv("WEBHOOK_SECRETS", "/errata/webhooks")
         patch.setenv("WEBHOOKS_TO_LOOPBACK", "on")
         patch.setenv("DASHBOARD_URL", "https://errors.example.com/dashboard")
@@ -65,7 +73,22 @@ def account(emulator: str) -> Iterator[None]:
                 clients.dynamodb().delete_table(TableName=name + suffix)
             for setting in QUEUES:
                 clients.sqs().delete_queue(QueueUrl=os.environ[setting])
+            clients.cognito_idp().delete_user_pool(UserPoolId=pool)
     forget()
+
+
+def _user_pool() -> tuple[str, str]:
+    """The template's user pool, without its invitation's words, and its client: their ids."""
+    (properties,) = template.of_type("AWS::Cognito::UserPool").values()
+    kept = {name: properties[name] for name in _OF_THE_POOL}
+    pool = clients.cognito_idp().create_user_pool(
+        PoolName="errata", AdminCreateUserConfig={"AllowAdminCreateUserOnly": True}, **kept
+    )["UserPool"]["Id"]
+    (properties,) = template.of_type("AWS::Cognito::UserPoolClient").values()
+    client = clients.cognito_idp().create_user_pool_client(
+        **{**properties, "UserPoolId": pool, "ClientName": "errata"}
+    )["UserPoolClient"]["ClientId"]
+    return pool, client
 
 
 @contextmanager

@@ -102,7 +102,7 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
         "WebhookQueueUrl": os.environ["WEBHOOK_QUEUE_URL"],
         "WebhookSecrets": os.environ["WEBHOOK_SECRETS"],
         "WebhooksToLoopback": "on",
-        "UserPoolId": "us-east-1_Errata",
+        "UserPoolId": os.environ["USER_POOL_ID"],
     }
     template = {
         "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},

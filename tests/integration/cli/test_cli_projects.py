@@ -5,7 +5,7 @@ import pytest
 from errata.usecases import projects as usecase
 from tests.support import clients
 from tests.support.account import Project
-from tests.support.cli import Deployed, done, failed, run
+from tests.support.cli import Deployed, aws, done, failed, refusing, run
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -75,6 +75,7 @@ def test_projects_are_listed_oldest_first() -> None:
             "rate_limit": 60,
             "retention_days": None,
             "organization": "default",
+            "teams": [],
         }
         for number, (id, name) in enumerate([("1", "shop"), ("2", "blog")])
     ]
@@ -101,6 +102,7 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
         "rate_limit": 60,
         "retention_days": None,
         "organization": "default",
+        "teams": [],
         "api_url": f"https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1",
     }
     said = done("projects", "show", project.id).out
@@ -118,6 +120,9 @@ def test_a_project_that_is_not_there(id: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "projects delete 7",
+        "projects set 7 --name blog",
+        "projects set 7 --team none",
         "projects set 7 --rate-limit 5",
         "keys list 7",
         "keys create 7",
@@ -145,6 +150,66 @@ def test_settings_are_changed_one_by_one() -> None:
     assert "90 days\n" in done("projects", "show", project.id).out
     changed = done(*set_, "--retention-days", "default", "--rate-limit", "60").json
     assert (changed["rate_limit"], changed["retention_days"]) == (60, None)
+
+
+def test_a_project_gets_another_name_and_keeps_the_rest() -> None:
+    project = created()
+    done("projects", "set", project.id, "--rate-limit", "600")
+    changed = done("projects", "set", project.id, "--name", " blog ", "--json").json
+    assert (changed["name"], changed["rate_limit"]) == ("blog", 600)
+    assert failed("projects", "set", project.id, "--name", " ", "--team", "none") == (
+        "error: name: The name must have 1 to 200 characters.\n"
+    )
+    assert done("projects", "list", "--json").json[0]["name"] == "blog"
+
+
+def test_a_project_is_shown_to_teams() -> None:
+    web, ops = (
+        done("teams", "create", "default", name, "--json").json["id"] for name in ("web", "ops")
+    )
+    project = created("shop", "--team", web)
+    assert done("projects", "show", project.id, "--json").json["teams"] == [web]
+    set_ = ("projects", "set", project.id, "--json")
+    assert done(*set_, "--team", web, "--team", ops).json["teams"] == sorted([web, ops])
+    assert f"teams       {', '.join(sorted([web, ops]))}\n" in done("projects", "show", "1").out
+    complaint = (
+        "error: teams: Organization default has no team 0000. See `errata teams list default`.\n"
+    )
+    assert failed(*set_[:-1], "--team", ops, "--team", "0000") == complaint
+    assert failed("projects", "create", "blog", "--team", "0000") == complaint
+    assert done(*set_, "--team", "none").json["teams"] == []
+
+
+def test_a_project_is_deleted_by_whoever_types_its_name(deployed: Deployed) -> None:
+    project = created()
+    for typed in (b"", b"\n", b"blog\n"):
+        ran = run("projects", "delete", project.id, stdin=typed)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith("This deletes project 1 and all that it holds. Its name: ")
+        assert "error: name: That is not the project's name: nothing was deleted." in ran.err
+    assert clients.ingest(project).status == 202
+    ran = run("projects", "delete", project.id, stdin=b"shop\n")
+    assert (ran.code, ran.out.startswith("Deleted project 1 (shop).")) == (0, True)
+    assert failed("projects", "show", project.id).startswith("error: There is no project 1.")
+    assert done("projects", "list", "--json").json == []
+    assert aws("apigateway").get_api_keys()["items"] == []
+
+
+def test_a_project_is_deleted_without_a_question() -> None:
+    project = created()
+    assert done("projects", "delete", project.id, "--yes", "--json").json == {
+        "id": "1",
+        "name": "shop",
+    }
+    assert created("shop").id == "2"
+
+
+def test_a_gateway_key_that_stays_is_a_warning() -> None:
+    project = created()
+    with refusing("DeleteApiKey", "TooManyRequestsException"):
+        ran = run("projects", "delete", project.id, "--yes")
+    assert (ran.code, ran.err.startswith("warning: The project is deleted, but")) == (0, True)
+    assert "errata-project-1-" in ran.err
 
 
 def test_changed_settings_hold(busy: Project) -> None:
@@ -186,7 +251,7 @@ def test_the_ends_of_the_ranges_are_in_them() -> None:
 def test_to_set_nothing_is_a_wrong_use() -> None:
     created()
     ran = run("projects", "set", "1")
-    assert (ran.code, "Nothing to set: give --rate-limit or" in ran.err) == (2, True)
+    assert (ran.code, "Nothing to set: give --name" in ran.err) == (2, True)
 
 
 def test_names_cannot_steer_the_terminal() -> None:

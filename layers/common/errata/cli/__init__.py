@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from errata.cli import events, issues, keys, orgs, projects, redrive, releases, stats, webhooks
+from errata.cli import (
+    events,
+    issues,
+    keys,
+    members,
+    orgs,
+    projects,
+    redrive,
+    releases,
+    stats,
+    teams,
+    webhooks,
+)
 from errata.cli.command import Json, Local, Stack, command, group, remember
 
 app = group(
@@ -17,6 +29,8 @@ app = group(
     example="issues list 1 --local",
 )
 app.add_typer(orgs.app, name="orgs")
+app.add_typer(members.app, name="members")
+app.add_typer(teams.app, name="teams")
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(issues.app, name="issues")

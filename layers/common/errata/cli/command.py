@@ -50,6 +50,7 @@ class Session:
 
     target: Target
     json: bool
+    local: bool
 
 
 def group(summary: str, *, example: str) -> typer.Typer:
@@ -87,7 +88,7 @@ def command[**P](
             arguments = {name: _as_text(value) for name, value in arguments.items()}
             asked = _ask(context, Asked(*(arguments.pop(each.name) for each in _SHARED)))
             with _ended_well(asked.local):
-                work(Session(find(asked.local, asked.stack), asked.json), **arguments)
+                work(Session(find(asked.local, asked.stack), asked.json, asked.local), **arguments)
                 sys.stdout.flush()
 
         # What Typer reads instead of the function's own parameters.

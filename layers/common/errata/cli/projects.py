@@ -1,5 +1,6 @@
-"""`errata projects`: create, list, show, set."""
+"""`errata projects`: create, list, show, set, delete."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +13,17 @@ from errata.errors import Invalid
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Project
 from errata.protocol.read import iso
-from errata.usecases import metering, projects
+from errata.usecases import deletion, members, metering, projects
 
-app = group("Create projects, list them, change their settings.", example="projects create shop")
+app = group(
+    "Create projects, list them, change their settings, delete them.",
+    example="projects create shop",
+)
+
+Teams = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID", help="A team that sees it, from `teams list`. Repeatable."),
+]
 
 
 @command(app, "create", example="projects create shop")
@@ -24,9 +33,12 @@ def create(
     org: Annotated[
         str, typer.Option(metavar="ORG", help="The organization it belongs to, by its id.")
     ] = DEFAULT_ORGANIZATION,
+    team: Teams = None,
 ) -> None:
     """Create a project with its first key, which is shown this once."""
-    project, key, unmetered = metering.create_project(session.target.gateway, name.strip(), org)
+    project, key, unmetered = metering.create_project(
+        session.target.gateway, name.strip(), org, frozenset(team or ())
+    )
     if session.json:
         print_json({"id": project.id, "name": project.name, "api_key": key})
     else:
@@ -63,6 +75,13 @@ def show(session: Session, project_id: ProjectId) -> None:
 def set_(
     session: Session,
     project_id: ProjectId,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="1 to 200 characters.")] = None,
+    team: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID", help="A team that sees it: these alone. Repeatable; or `none`: no team."
+        ),
+    ] = None,
     rate_limit: Annotated[
         int | None,
         typer.Option(metavar="N", help="Requests a minute for each key, 1 to 60000."),
@@ -76,13 +95,60 @@ def set_(
     ] = None,
 ) -> None:
     """Change a project's settings. Acts within 30 seconds."""
-    if rate_limit is None and retention_days is None:
-        raise typer.BadParameter("Nothing to set: give --rate-limit or --retention-days.")
+    if name is None and not team and rate_limit is None and retention_days is None:
+        raise typer.BadParameter(
+            "Nothing to set: give --name, --team, --rate-limit or --retention-days."
+        )
+    # Whatever is wrong, before anything changes; teams are judged before they are set.
+    days = _days(retention_days)
+    projects.check(rate_limit, days)
+    if name is not None:
+        projects.check_texts(name=name.strip())
+    if team:
+        members.set_project_teams(project_id, [] if team == ["none"] else team)
+    if name is not None:
+        projects.rename(project_id, name.strip())
     project, unmetered = metering.change_project(
-        session.target.gateway, project_id, rate_limit, _days(retention_days)
+        session.target.gateway, project_id, rate_limit, days
     )
     _show(session, project)
     warn(unmetered, project)
+
+
+@command(app, "delete", example="projects delete 1")
+def delete(
+    session: Session,
+    project_id: ProjectId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a project for good: its keys, webhooks, issues and events. Asks for its name."""
+    project = projects.find(project_id)
+    if not yes:
+        _ask_for_name(project)
+    undeleted = deletion.delete_project(project_id, session.target.gateway)
+    if session.json:
+        print_json({"id": project.id, "name": project.name})
+    else:
+        print_line(
+            f"Deleted project {project.id} ({project.name})."
+            " What it holds goes within minutes; its keys open nothing after 30 seconds."
+        )
+    if undeleted:
+        (reason,) = explain(undeleted, local=False)
+        print_error(
+            "warning",
+            f"The project is deleted, but API Gateway keys named {session.target.gateway.stack}"
+            f"-project-{project.id}-… are still there. They open nothing. ({reason})",
+        )
+
+
+def _ask_for_name(project: Project) -> None:
+    # To stderr: what is printed may be read by a program.
+    sys.stderr.write(f"This deletes project {project.id} and all that it holds. Its name: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != project.name.strip():
+        complaint = "That is not the project's name: nothing was deleted. --yes does not ask."
+        raise Invalid({"name": [complaint]})
 
 
 def warn(unmetered: metering.Unmetered, project: Project) -> None:
@@ -118,6 +184,7 @@ def _show(session: Session, project: Project) -> None:
             "project": project.id,
             "name": project.name,
             "org": project.organization,
+            "teams": ", ".join(sorted(project.teams)),
             "created": f"{moment(project.created_at)} UTC",
             "rate limit": f"{project.rate_limit} requests a minute for each key",
             "retention": _retention(project),
@@ -140,4 +207,5 @@ def _to_json(project: Project) -> dict[str, Any]:
         "rate_limit": project.rate_limit,
         "retention_days": project.retention_days,
         "organization": project.organization,
+        "teams": sorted(project.teams),
     }

@@ -47,3 +47,12 @@ class Team:
     organization: str
     name: str
     created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody of an organization, as its list of members has them."""
+
+    email: str
+    role: Role
+    teams: frozenset[str] = frozenset()

@@ -34,6 +34,8 @@ from errata.store.attributes import (
 )
 
 DAY_MS = 86_400_000
+# Of twelve digits, in which a number is stored.
+LAST_LEGACY_ID = 10**12 - 1
 
 
 @dataclass(frozen=True, slots=True)

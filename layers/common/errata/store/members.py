@@ -1,23 +1,173 @@
-"""ProjectsTable: users, and what they are in organizations.
+"""ProjectsTable: users, what they are in organizations, and teams.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
 | user | `user#<hash of the e-mail>` | `user` | email, orgs |
 | member | `org#3` | `member#<e-mail>` | that the user's item names this organization |
+| owners | `org#3` | `owners` | count: how many members are owners |
+| team | `org#3` | `team#<id>` | name, created_at |
 
 `orgs` maps an organization's id to `role` and `teams`, whose ids are joined by commas. The user's
-item alone says what somebody may do; the other one lets an organization's members be listed.
+item alone says what somebody may do; the member lets an organization's members be listed, and the
+count keeps its last owner. All three change in one transaction. Nobody can be put into a team that
+is not there, so that one that is gone opens nothing.
 """
 
 import hashlib
+from typing import Any
 
-from errata.models.member import Membership, User
-from errata.store.attributes import Item
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.models.member import Member, Membership, Team, User
+from errata.store import clients
+from errata.store.attributes import (
+    Item,
+    batch_get,
+    cancellation,
+    code,
+    query,
+    read_all,
+    write,
+    write_all,
+)
+
+
+class Moved(Exception):
+    """Somebody else changed the user, or a row beside it, since it was read."""
+
+
+class LastOwner(Exception):
+    """The organization would be left without an owner."""
+
+
+class NoTeam(Exception):
+    """One of the teams is not there."""
 
 
 def user_hash(email: str) -> str:
     """What stands for a user in keys and cookies; `email` in lower case."""
     return hashlib.sha256(email.encode()).hexdigest()[:32]
+
+
+# ------------------------------------------------------------------ users and members
+
+
+def find_user(email: str) -> User | None:
+    """A user by their e-mail in lower case, read consistently. Access pattern P23."""
+    answer = clients.dynamodb().get_item(
+        TableName=settings().projects_table, Key=_user_key(email), ConsistentRead=True
+    )
+    return to_user(read_all(answer["Item"])) if "Item" in answer else None
+
+
+def save_membership(before: User, organization_id: str, membership: Membership | None) -> None:
+    """Make a user what they are to be in an organization, None for nothing there.
+
+    `before` is the user as read, or without memberships where there was none. Access pattern P24.
+
+    Raises:
+        Moved: the user is not as in `before`, or another transaction is at it; read it again.
+        LastOwner: nobody else owns the organization.
+        NoTeam: one of the teams is not there.
+    """
+    was = before.memberships.get(organization_id)
+    after = {name: each for name, each in before.memberships.items() if name != organization_id}
+    if membership:
+        after[organization_id] = membership
+    row = write_all({"pk": f"org#{organization_id}", "sk": f"member#{before.email}"})
+    # Each with what it means when its condition does not hold.
+    actions: list[tuple[type[Exception], Any]] = [
+        (Moved, {"Update": _change_of_user(before, after)}),
+        *((LastOwner, each) for each in _change_of_owners(organization_id, was, membership)),
+        (Moved, {"Put" if membership else "Delete": _row(row, kept=membership is not None)}),
+    ]
+    # Those of before need no look: whoever deletes a team takes its members out of it.
+    joined = (membership.teams if membership else frozenset()) - (was.teams if was else frozenset())
+    actions += [(NoTeam, _check_team(organization_id, team)) for team in sorted(joined)]
+    try:
+        clients.dynamodb().transact_write_items(TransactItems=[each for _, each in actions])
+    except ClientError as error:
+        failed = [reason["Code"] for reason in cancellation(error)]
+        if "TransactionConflict" in failed:
+            raise Moved from error
+        for (meaning, _), why in zip(actions, failed, strict=False):
+            if why == "ConditionalCheckFailed":
+                raise meaning from error
+        raise
+
+
+def _change_of_user(before: User, after: dict[str, Membership]) -> Any:
+    values = {":email": write(before.email), ":after": _from_memberships(after)}
+    condition = "attribute_not_exists(orgs)"
+    if before.memberships:
+        condition = "orgs = :before"
+        values[":before"] = _from_memberships(before.memberships)
+    else:
+        # Somebody who was a member once has an empty map.
+        condition += " OR size(orgs) = :none"
+        values[":none"] = write(0)
+    return {
+        "TableName": settings().projects_table,
+        "Key": _user_key(before.email),
+        # An update rather than a put: others may keep other attributes in the same item.
+        "UpdateExpression": "SET email = :email, orgs = :after",
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+    }
+
+
+def _change_of_owners(
+    organization_id: str, was: Membership | None, now: Membership | None
+) -> list[Any]:
+    owned, owns = (each is not None and each.role == "owner" for each in (was, now))
+    if owned == owns:
+        return []
+    change = {
+        "TableName": settings().projects_table,
+        "Key": write_all({"pk": f"org#{organization_id}", "sk": "owners"}),
+        "UpdateExpression": "ADD #count :change",
+        "ExpressionAttributeNames": {"#count": "count"},
+        "ExpressionAttributeValues": write_all({":change": 1}),
+    }
+    if owned:
+        change["ConditionExpression"] = "#count > :one"
+        change["ExpressionAttributeValues"] = write_all({":change": -1, ":one": 1})
+    return [{"Update": change}]
+
+
+def _row(row: Item, *, kept: bool) -> Any:
+    return {"TableName": settings().projects_table, "Item" if kept else "Key": row}
+
+
+def _check_team(organization_id: str, team_id: str) -> Any:
+    return {
+        "ConditionCheck": {
+            "TableName": settings().projects_table,
+            "Key": _team_key(organization_id, team_id),
+            "ConditionExpression": "attribute_exists(pk)",
+        }
+    }
+
+
+def list_members(organization_id: str) -> list[Member]:
+    """An organization's members by their e-mails, read consistently. Access pattern P25."""
+    rows = query(
+        TableName=settings().projects_table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :member)",
+        ExpressionAttributeValues=write_all(
+            {":pk": f"org#{organization_id}", ":member": "member#"}
+        ),
+        ProjectionExpression="sk",
+        ConsistentRead=True,
+    )
+    keys = [_user_key(row["sk"]["S"].removeprefix("member#")) for row in rows]
+    users = [to_user(read_all(item)) for item in batch_get(settings().projects_table, keys)]
+    return [
+        Member(user.email, membership.role, membership.teams)
+        for user in sorted(users, key=lambda each: each.email)
+        if (membership := user.memberships.get(organization_id))
+    ]
 
 
 def to_user(item: Item) -> User:
@@ -29,3 +179,75 @@ def to_user(item: Item) -> User:
         for organization, found in item.get("orgs", {}).items()
     }
     return User(item["email"], memberships)
+
+
+def _from_memberships(memberships: dict[str, Membership]) -> Any:
+    return write(
+        {
+            organization: {"role": each.role, "teams": ",".join(sorted(each.teams))}
+            for organization, each in memberships.items()
+        }
+    )
+
+
+def _user_key(email: str) -> Item:
+    return write_all({"pk": f"user#{user_hash(email)}", "sk": "user"})
+
+
+# ------------------------------------------------------------------ teams
+
+
+def add_team(team: Team) -> None:
+    """Store a new team. Access pattern P26."""
+    values = {"name": team.name, "created_at": team.created_at}
+    clients.dynamodb().put_item(
+        TableName=settings().projects_table,
+        Item=_team_key(team.organization, team.id) | write_all(values),
+    )
+
+
+def rename_team(organization_id: str, team_id: str, name: str) -> bool:
+    """Change a team's name. False when there is no such team. Access pattern P27."""
+    try:
+        clients.dynamodb().update_item(
+            TableName=settings().projects_table,
+            Key=_team_key(organization_id, team_id),
+            UpdateExpression="SET #name = :name",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeNames={"#name": "name"},
+            ExpressionAttributeValues=write_all({":name": name}),
+        )
+    except ClientError as error:
+        if code(error) != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def list_teams(organization_id: str) -> list[Team]:
+    """An organization's teams, oldest first, read consistently. Access pattern P28."""
+    found = query(
+        TableName=settings().projects_table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :team)",
+        ExpressionAttributeValues=write_all({":pk": f"org#{organization_id}", ":team": "team#"}),
+        ConsistentRead=True,
+    )
+    teams = (
+        Team(item["sk"].removeprefix("team#"), organization_id, item["name"], item["created_at"])
+        for item in map(read_all, found)
+    )
+    return sorted(teams, key=lambda team: (team.created_at, team.id))
+
+
+def remove_team(organization_id: str, team_id: str) -> bool:
+    """Delete a team. False when there was none. Access pattern P29."""
+    answer = clients.dynamodb().delete_item(
+        TableName=settings().projects_table,
+        Key=_team_key(organization_id, team_id),
+        ReturnValues="ALL_OLD",
+    )
+    return "Attributes" in answer
+
+
+def _team_key(organization_id: str, team_id: str) -> Item:
+    return write_all({"pk": f"org#{organization_id}", "sk": f"team#{team_id}"})

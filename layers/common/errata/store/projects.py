@@ -4,6 +4,7 @@
 |---|---|---|---|---|
 | project | `project#12` | `project` | `projects` | `000000000012` |
 | key | `key#<sha256>` | `key` | `project#12` | `key#<created_at>#<sha256>` |
+| deleted | `project#12` | `deleted` | `deleted` | `000000000012` |
 | counter | `counter` | `projects` | | |
 """
 
@@ -99,8 +100,8 @@ def revoke_key(key_hash: str, at_ms: int) -> None:
 
 def save_settings(project: Project) -> None:
     """Change what an operator may change of a project. Access pattern P9."""
-    values = {":rate": {"N": str(project.rate_limit)}}
-    expression = "SET rate_limit = :rate"
+    values: Item = {":name": {"S": project.name}, ":rate": {"N": str(project.rate_limit)}}
+    expression = "SET #name = :name, rate_limit = :rate"
     if project.retention_days is None:
         expression += " REMOVE retention_days"
     else:
@@ -108,11 +109,49 @@ def save_settings(project: Project) -> None:
         values[":days"] = {"N": str(project.retention_days)}
     clients.dynamodb().update_item(
         TableName=settings().projects_table,
-        Key=write_all({"pk": f"project#{project.id}", "sk": "project"}),
+        Key=_project_key(project.id),
         UpdateExpression=expression,
         ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeNames={"#name": "name"},
         ExpressionAttributeValues=values,
     )
+
+
+def save_teams(project_id: str, teams: frozenset[str]) -> None:
+    """Say which teams see a project. Access pattern P30."""
+    request: Any = {
+        "TableName": settings().projects_table,
+        "Key": _project_key(project_id),
+        "UpdateExpression": "REMOVE teams",
+        "ConditionExpression": "attribute_exists(pk)",
+    }
+    if teams:
+        request["UpdateExpression"] = "SET teams = :teams"
+        request["ExpressionAttributeValues"] = write_all({":teams": ",".join(sorted(teams))})
+    clients.dynamodb().update_item(**request)
+
+
+def delete_project(project_id: str, at_ms: int) -> None:
+    """Remove a project, and note that it was there; its keys' records stay. Access pattern P31."""
+    table = settings().projects_table
+    note = {
+        "pk": f"project#{project_id}",
+        "sk": "deleted",
+        "listed_under": "deleted",
+        "listed_as": project_id.zfill(12),
+        "deleted_at": at_ms,
+    }
+    clients.dynamodb().transact_write_items(
+        TransactItems=[
+            {"Delete": {"TableName": table, "Key": _project_key(project_id)}},
+            {"Put": {"TableName": table, "Item": write_all(note)}},
+        ]
+    )
+
+
+def list_deleted() -> list[str]:
+    """The ids of projects that were deleted, oldest first. Access pattern P32."""
+    return [item["pk"].removeprefix("project#") for item in _listing("deleted")]
 
 
 def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
@@ -135,6 +174,10 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
             return False
         raise
     return True
+
+
+def _project_key(project_id: str) -> Item:
+    return write_all({"pk": f"project#{project_id}", "sk": "project"})
 
 
 def _get(pk: str, sk: str) -> Item | None:

@@ -71,14 +71,15 @@ def find_endpoint(project_id: str, endpoint_id: str) -> Endpoint | None:
 
 def remove_endpoint(project_id: str, endpoint_id: str) -> None:
     """Delete an endpoint and its secrets. Access pattern P14."""
-    clients.dynamodb().delete_item(
-        TableName=settings().projects_table, Key=_endpoint_key(project_id, endpoint_id)
-    )
+    # The secrets first: cut off behind them, the endpoint is still listed, to be removed again.
     try:
         clients.ssm().delete_parameter(Name=_secrets_name(project_id, endpoint_id))
     except ClientError as error:
         if code(error) != "ParameterNotFound":
             raise
+    clients.dynamodb().delete_item(
+        TableName=settings().projects_table, Key=_endpoint_key(project_id, endpoint_id)
+    )
 
 
 def mark_endpoint(endpoint: Endpoint, **changes: int | str | None) -> None:

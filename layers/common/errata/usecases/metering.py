@@ -24,8 +24,8 @@ from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import ApiKey, Project
 from errata.store import gateway_keys
 from errata.store import projects as store
-from errata.store.gateway_keys import Gateway
-from errata.usecases import organizations, projects
+from errata.store.gateway_keys import Gateway, GatewayKey
+from errata.usecases import members, organizations, projects
 
 SETTLING_MS = 5 * 60 * 1000
 
@@ -34,16 +34,20 @@ type Unmetered = BotoCoreError | ClientError | None
 
 
 def create_project(
-    gateway: Gateway, name: str, organization: str = DEFAULT_ORGANIZATION
+    gateway: Gateway,
+    name: str,
+    organization: str = DEFAULT_ORGANIZATION,
+    teams: frozenset[str] = frozenset(),
 ) -> tuple[Project, str, Unmetered]:
     """A new project with its first key, which is returned this once.
 
     Raises:
-        Invalid: the name is not one.
+        Invalid: the name is not one, or a team is not one of the organization.
         NotFound: there is no such organization.
     """
     organizations.find(organization)
-    created = projects.create(name, organization=organization)
+    members.check_teams(organization, teams)
+    created = projects.create(name, organization=organization, teams=teams)
     if created is None:  # a random key that exists already
         raise Unavailable
     project, key = created
@@ -104,6 +108,18 @@ def change_project(
     return project, _meter(gateway, project, [key for key in keys if not key.usage_key], known)
 
 
+def delete_gateway_keys(gateway: Gateway, project_id: str) -> Unmetered:
+    """Delete every gateway key of a project, whether a record names it or not."""
+    prefix = _prefix(gateway, project_id)
+    try:
+        for found in gateway_keys.named(prefix):
+            if _is_ours(found, prefix):
+                gateway_keys.delete(found.id)
+    except (BotoCoreError, ClientError) as error:
+        return error
+    return None
+
+
 def _count_in_handlers(key: ApiKey) -> ApiKey:
     # The record goes on naming the gateway key, so that no sweep takes it from under the meters.
     counted = replace(key, usage_key="")
@@ -116,7 +132,7 @@ def _meter(
     gateway: Gateway, project: Project, keys: list[ApiKey], known: list[ApiKey]
 ) -> Unmetered:
     """Give each key a gateway key; why not, if not. `known` are the project's keys as they were."""
-    prefix = f"{gateway.stack}-project-{project.id}-"
+    prefix = _prefix(gateway, project.id)
     try:
         _sweep(known, prefix)
         plan = gateway_keys.plan_of(gateway, project.rate_limit)
@@ -135,8 +151,15 @@ def _sweep(known: list[ApiKey], prefix: str) -> None:
     if any(key.usage_key_id and not key.usage_key for key in known):
         return  # another change is under way, or was moments ago
     named = {key.usage_key_id for key in known}
-    ours = re.compile(re.escape(prefix) + "[0-9a-f]{12}")
     for found in gateway_keys.named(prefix):
         old = found.created_at < now_ms() - SETTLING_MS
-        if old and found.id not in named and ours.fullmatch(found.name):
+        if old and found.id not in named and _is_ours(found, prefix):
             gateway_keys.delete(found.id)
+
+
+def _prefix(gateway: Gateway, project_id: str) -> str:
+    return f"{gateway.stack}-project-{project_id}-"
+
+
+def _is_ours(found: GatewayKey, prefix: str) -> bool:
+    return re.fullmatch("[0-9a-f]{12}", found.name.removeprefix(prefix)) is not None

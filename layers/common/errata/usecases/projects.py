@@ -31,6 +31,7 @@ def create(
     key: str = "",
     label: str = FIRST_LABEL,
     organization: str = DEFAULT_ORGANIZATION,
+    teams: frozenset[str] = frozenset(),
 ) -> tuple[Project, str] | None:
     """A new project with its first key, which is returned this once.
 
@@ -42,7 +43,11 @@ def create(
     check_texts(name=name, label=label)
     key = key or new_key()
     project = Project(
-        id=store.next_project_id(), name=name, created_at=now_ms(), organization=organization
+        id=store.next_project_id(),
+        name=name,
+        created_at=now_ms(),
+        organization=organization,
+        teams=teams,
     )
     return (project, key) if store.add_project(project, first_key(project, key, label)) else None
 
@@ -96,6 +101,19 @@ def change(
     if retention_days is not None:
         days = None if retention_days == "default" else retention_days
         project = replace(project, retention_days=days)
+    store.save_settings(project)
+    return project
+
+
+def rename(project_id: str, name: str) -> Project:
+    """Give a project another name.
+
+    Raises:
+        Invalid: it is not one.
+        NotFound: there is no such project.
+    """
+    check_texts(name=name)
+    project = replace(find(project_id), name=name)
     store.save_settings(project)
     return project
 

@@ -108,10 +108,10 @@ def _clears(messages: list[Message]) -> list[Redriven]:
     # The message names a place in the stream, which forgets within a day. A clear's boundary says
     # all there is to know, and to clean what is clean costs a few reads.
     cleaned = []
-    for project in projects.list_projects():
-        if events.boundary(project.id).generation:
-            cleanup.clean(project.id)
-            cleaned.append(project.id)
+    for project_id in [each.id for each in projects.list_projects()] + projects.list_deleted():
+        if events.boundary(project_id).generation:
+            cleanup.clean(project_id)
+            cleaned.append(project_id)
     what = f"deleted what clears left behind in {len(cleaned)} projects"
     return [Redriven("cleanup", message.id, True, what) for message in messages]
 

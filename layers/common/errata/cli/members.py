@@ -1,0 +1,133 @@
+"""`errata members`: add, list, set, invite, remove. A member signs in to the dashboard."""
+
+import secrets
+from typing import Annotated, Any, cast
+
+import typer
+
+from errata.cli.command import Session, command, group
+from errata.cli.orgs import OrgId
+from errata.cli.output import print_fields, print_json, print_line, print_table
+from errata.config import settings
+from errata.models.member import ROLES, Member, Role
+from errata.usecases import members
+
+app = group(
+    "Invite people to an organization, list them, change what they may do, remove them.",
+    example="members add default ada@example.com --role owner",
+)
+
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="What they sign in with.")]
+_ROLE = "|".join(ROLES)
+
+
+@command(app, "add", example="members add default ada@example.com --role owner")
+def add(
+    session: Session,
+    org: OrgId,
+    email: Email,
+    role: Annotated[
+        str,
+        typer.Option(
+            metavar=_ROLE, help="Owners and admins see all projects, members those of their teams."
+        ),
+    ],
+    team: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="A team to be in, from `teams list`. Repeatable."),
+    ] = None,
+) -> None:
+    """Add somebody to an organization.
+
+    Whoever has no account yet gets an invitation by mail; on the local stack, which sends none,
+    a password that is shown this once.
+    """
+    password = secrets.token_urlsafe(15) if session.local else ""
+    known = bool(password and members.find_user(email).memberships)
+    member = members.add(org, email, cast("Role", role), team or (), password=password)
+    shown = {} if known or not password else {"password": password}
+    if session.json:
+        print_json(_to_json(org, member) | shown)
+        return
+    _show(org, member, shown | {"dashboard": settings().dashboard_url})
+    if shown:
+        print_line("Keep the password: it is not shown again.")
+
+
+@command(app, "list", example="members list default")
+def list_(session: Session, org: OrgId) -> None:
+    """List an organization's members."""
+    found = members.list_members(org)
+    if session.json:
+        print_json([_to_json(org, member) for member in found])
+        return
+    names = {team.id: team.name for team in members.list_teams(org)}
+    print_table(
+        ["e-mail", "role", "teams"],
+        [
+            (each.email, each.role, ", ".join(sorted(names.get(team, team) for team in each.teams)))
+            for each in found
+        ],
+        empty=f"No members yet. Add one with `errata members add {org} EMAIL --role owner`.",
+    )
+
+
+@command(app, "set", example="members set default ada@example.com --role admin")
+def set_(
+    session: Session,
+    org: OrgId,
+    email: Email,
+    role: Annotated[
+        str | None, typer.Option(metavar=_ROLE, help="Owner, admin or member from now on.")
+    ] = None,
+    team: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID", help="A team to be in: these alone. Repeatable; or `none`: no team."
+        ),
+    ] = None,
+) -> None:
+    """Change a member's role and teams."""
+    if role is None and not team:
+        raise typer.BadParameter("Nothing to set: give --role or --team.")
+    teams = None if not team else [] if team == ["none"] else team
+    member = members.change(org, email, cast("Role | None", role), teams)
+    if session.json:
+        print_json(_to_json(org, member))
+    else:
+        _show(org, member, {})
+
+
+@command(app, "invite", example="members invite default ada@example.com")
+def invite(session: Session, org: OrgId, email: Email) -> None:
+    """Mail the invitation again, with a new password: the one before holds for 7 days."""
+    member = members.invite_again(org, email)
+    if session.json:
+        print_json(_to_json(org, member))
+    else:
+        print_line(f"Invited {member.email} again.")
+
+
+@command(app, "remove", example="members remove default ada@example.com")
+def remove(session: Session, org: OrgId, email: Email) -> None:
+    """Remove somebody from an organization. Their account stays, and opens nothing of it."""
+    member = members.remove(org, email)
+    if session.json:
+        print_json(_to_json(org, member))
+    else:
+        print_line(f"Removed {member.email} from organization {org}.")
+
+
+def _show(org: str, member: Member, more: dict[str, str]) -> None:
+    teams = ", ".join(sorted(member.teams))
+    who = {"e-mail": member.email, "organization": org, "role": member.role, "teams": teams}
+    print_fields({**who, **more})
+
+
+def _to_json(org: str, member: Member) -> dict[str, Any]:
+    return {
+        "organization": org,
+        "email": member.email,
+        "role": member.role,
+        "teams": sorted(member.teams),
+    }

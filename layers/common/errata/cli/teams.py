@@ -1,0 +1,68 @@
+"""`errata teams`: create, list, rename, delete."""
+
+from typing import Annotated, Any
+
+import typer
+
+from errata.cli.command import Session, command, group
+from errata.cli.orgs import OrgId
+from errata.cli.output import moment, print_fields, print_json, print_line, print_table
+from errata.models.member import Team
+from errata.protocol.read import iso
+from errata.usecases import members
+
+app = group(
+    "Create an organization's teams, list them, rename them, delete them.",
+    example="teams list default",
+)
+
+TeamId = Annotated[str, typer.Argument(metavar="TEAM", help="The team's id, from `teams list`.")]
+TeamName = Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characters.")]
+
+
+@command(app, "create", example="teams create default web")
+def create(session: Session, org: OrgId, name: TeamName) -> None:
+    """Create a team. Its members see the projects that `projects set --team` gives it."""
+    team = members.create_team(org, name.strip())
+    if session.json:
+        print_json(_to_json(team))
+    else:
+        print_fields({"team": team.id, "name": team.name})
+
+
+@command(app, "list", example="teams list default")
+def list_(session: Session, org: OrgId) -> None:
+    """List an organization's teams."""
+    found = members.list_teams(org)
+    if session.json:
+        print_json([_to_json(team) for team in found])
+        return
+    print_table(
+        ["id", "name", "created (UTC)"],
+        [(team.id, team.name, moment(team.created_at)) for team in found],
+        empty=f"No teams yet. Create one with `errata teams create {org} NAME`.",
+    )
+
+
+@command(app, "rename", example="teams rename default 3f2a90c1 front")
+def rename(session: Session, org: OrgId, team_id: TeamId, name: TeamName) -> None:
+    """Give a team another name."""
+    members.rename_team(org, team_id, name.strip())
+    if session.json:
+        print_json({"id": team_id, "name": name.strip()})
+    else:
+        print_line(f"Team {team_id} is now called {name.strip()}.")
+
+
+@command(app, "delete", example="teams delete default 3f2a90c1")
+def delete(session: Session, org: OrgId, team_id: TeamId) -> None:
+    """Delete a team. Its members stay in the organization, its projects where they are."""
+    members.delete_team(org, team_id)
+    if session.json:
+        print_json({"id": team_id})
+    else:
+        print_line(f"Deleted team {team_id}.")
+
+
+def _to_json(team: Team) -> dict[str, Any]:
+    return {"id": team.id, "name": team.name, "created_at": iso(team.created_at)}

@@ -1,0 +1,60 @@
+"""Delete a project for good.
+
+The project itself goes last, so that whatever was cut off can be begun again, and each step may be
+done twice. A key goes on opening the project for as long as meters remember it; what comes in
+meanwhile is behind the boundary too, which is put that far ahead, and the cleanup worker goes over
+it once more when that time has passed.
+"""
+
+from errata.errors import Unavailable
+from errata.models.ids import floor_id, now_ms
+from errata.store import events, webhooks
+from errata.store import projects as store
+from errata.store.attributes import back_off
+from errata.store.events import CLEAR_MARGIN_MS, LAST_LEGACY_ID, Boundary
+from errata.store.gateway_keys import Gateway
+from errata.usecases import metering, projects
+from errata.usecases.metering import Unmetered
+from errata.usecases.remembered import REMEMBERED_MS
+
+# Behind the last key that opens it comes the last function that it opened: half of this is both.
+AHEAD_MS = 2 * (REMEMBERED_MS + CLEAR_MARGIN_MS)
+_TRIES = 60
+
+
+def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered:
+    """Delete a project: its keys, webhooks, events, issues and settings. Acts within 30 seconds.
+
+    The keys' records stay, so that they open nothing again, and attempts at its webhooks until they
+    expire. With a `gateway`, gateway keys go that no record names any more, too. Returns why one is
+    still there, if one is; it opens nothing.
+
+    Raises:
+        NotFound: there is no such project.
+        Unavailable: events came too fast to move the boundary; do it again.
+    """
+    undeleted: Unmetered = None
+    for key in projects.list_keys(project_id):
+        _, failed = metering.revoke_key(project_id, key.id)
+        undeleted = undeleted or failed
+    if gateway:
+        undeleted = metering.delete_gateway_keys(gateway, project_id)
+    for endpoint in webhooks.list_endpoints(project_id):
+        webhooks.remove_endpoint(project_id, endpoint.id)
+    _hide_everything(project_id)
+    store.delete_project(project_id, now_ms())
+    return undeleted
+
+
+def _hide_everything(project_id: str) -> None:
+    for attempt in range(_TRIES):
+        before = events.boundary(project_id)
+        everything = Boundary(
+            generation=before.generation + 1,
+            through=floor_id(now_ms() + AHEAD_MS),
+            legacy_through=LAST_LEGACY_ID,
+        )
+        if events.move_boundary(project_id, everything, events.last_legacy_id(project_id)):
+            return
+        back_off(attempt, most=0.1)
+    raise Unavailable

@@ -1,0 +1,149 @@
+"""`errata members` and `errata teams`."""
+
+import pytest
+
+from errata.store import sign_in
+from tests.support import calls
+from tests.support.cli import done, failed, refusing, run
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+ADA, BOB = "ada@example.com", "bob@example.com"
+
+
+def test_the_first_owner_is_invited() -> None:
+    with calls.recorded() as seen:
+        answer = done("members", "add", "default", "Ada@Example.com", "--role", "owner", "--json")
+    assert answer.json == {"organization": "default", "email": ADA, "role": "owner", "teams": []}
+    (created,) = [each.parameters for each in seen if each.operation == "AdminCreateUser"]
+    assert created["DesiredDeliveryMediums"] == ["EMAIL"]
+    assert "AdminSetUserPassword" not in {each.operation for each in seen}
+    assert done("members", "list", "default", "--json").json == [answer.json]
+
+
+def test_people_see_what_somebody_is() -> None:
+    team = done("teams", "create", "default", "web", "--json").json["id"]
+    said = done("members", "add", "default", BOB, "--role", "member", "--team", team).out
+    assert said.splitlines() == [
+        f"e-mail        {BOB}",
+        "organization  default",
+        "role          member",
+        f"teams         {team}",
+        "dashboard     https://errors.example.com/dashboard",
+    ]
+    heading, bob = done("members", "list", "default").out.splitlines()
+    assert heading.split() == ["E-MAIL", "ROLE", "TEAMS"]
+    assert bob.split() == [BOB, "member", "web"]
+
+
+def test_nobody_yet() -> None:
+    assert done("members", "list", "default").out == (
+        "No members yet. Add one with `errata members add default EMAIL --role owner`.\n"
+    )
+    assert done("teams", "list", "default").out == (
+        "No teams yet. Create one with `errata teams create default NAME`.\n"
+    )
+
+
+@pytest.mark.usefixtures("local")
+def test_the_local_stack_shows_a_password_once() -> None:
+    add = ("members", "add", "default", "--local", "--role", "owner")
+    answer = done(*add, ADA, "--json").json
+    assert set(answer) == {"organization", "email", "role", "teams", "password"}
+    assert isinstance(sign_in.with_password(ADA, answer["password"]), sign_in.Tokens)
+    said = done(*add, BOB).out.splitlines()
+    assert said[-1] == "Keep the password: it is not shown again."
+    assert isinstance(sign_in.with_password(BOB, said[3].split()[1]), sign_in.Tokens)
+    # Somebody with an account keeps their password.
+    done("orgs", "create", "acme", "--local")
+    again = done("members", "add", "1", ADA, "--local", "--role", "owner", "--json").json
+    assert "password" not in again
+    assert isinstance(sign_in.with_password(ADA, answer["password"]), sign_in.Tokens)
+
+
+def test_roles_and_teams_are_set() -> None:
+    team = done("teams", "create", "default", "web", "--json").json["id"]
+    done("members", "add", "default", ADA, "--role", "owner")
+    done("members", "add", "default", BOB, "--role", "member")
+    set_ = ("members", "set", "default", BOB, "--json")
+    assert done(*set_, "--role", "admin").json["role"] == "admin"
+    changed = done(*set_, "--team", team).json
+    assert (changed["role"], changed["teams"]) == ("admin", [team])
+    assert done(*set_, "--team", "none").json["teams"] == []
+    ran = run("members", "set", "default", BOB)
+    assert (ran.code, "Nothing to set: give --role or --team." in ran.err) == (2, True)
+    assert failed("members", "set", "default", BOB, "--role", "boss") == (
+        "error: role: There is no role 'boss'. Choose from: owner, admin, member.\n"
+    )
+
+
+def test_somebody_is_removed_but_for_the_last_owner() -> None:
+    done("members", "add", "default", ADA, "--role", "owner")
+    done("members", "add", "default", BOB, "--role", "member")
+    assert done("members", "remove", "default", BOB).out == (
+        "Removed bob@example.com from organization default.\n"
+    )
+    complaint = (
+        "error: role: ada@example.com is the last owner of organization default."
+        " Make somebody else an owner first.\n"
+    )
+    assert failed("members", "remove", "default", ADA) == complaint
+    assert failed("members", "set", "default", ADA, "--role", "member") == complaint
+    assert failed("members", "remove", "default", BOB) == (
+        "error: bob@example.com is no member of organization default."
+        " See `errata members list default`.\n"
+    )
+
+
+def test_an_invitation_is_mailed_again() -> None:
+    done("members", "add", "default", ADA, "--role", "owner")
+    assert done("members", "invite", "default", ADA).out == "Invited ada@example.com again.\n"
+    with refusing("AdminCreateUser", "UnsupportedUserStateException"):
+        said = failed("members", "invite", "default", ADA)
+    assert said.startswith("error: email: ada@example.com has chosen a password already")
+
+
+def test_what_cognito_refuses_is_said() -> None:
+    with refusing("AdminCreateUser", "LimitExceededException", "Exceeded daily email limit."):
+        said = failed("members", "add", "default", ADA, "--role", "owner")
+    assert said == (
+        "error: AWS answered AdminCreateUser with LimitExceededException:"
+        " Exceeded daily email limit.\n"
+    )
+
+
+def test_teams_are_created_listed_renamed_and_deleted() -> None:
+    made = done("teams", "create", "default", " web ", "--json").json
+    assert (made["name"], len(made["id"])) == ("web", 8)
+    said = done("teams", "create", "default", "ops").out.splitlines()
+    assert [line.split()[0] for line in said] == ["team", "name"]
+    assert done("teams", "rename", "default", made["id"], "front").out == (
+        f"Team {made['id']} is now called front.\n"
+    )
+    assert [each["name"] for each in done("teams", "list", "default", "--json").json] == [
+        "front",
+        "ops",
+    ]
+    assert done("teams", "delete", "default", made["id"]).out == f"Deleted team {made['id']}.\n"
+    assert failed("teams", "delete", "default", made["id"]) == (
+        f"error: Organization default has no team {made['id']}. See `errata teams list default`.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "members add 7 ada@example.com --role owner",
+        "members list 7",
+        "members set 7 ada@example.com --role owner",
+        "members invite 7 ada@example.com",
+        "members remove 7 ada@example.com",
+        "teams create 7 web",
+        "teams list 7",
+        "teams rename 7 0000 web",
+        "teams delete 7 0000",
+    ],
+)
+def test_an_organization_that_is_not_there(line: str) -> None:
+    said = failed(*line.split())
+    assert said == "error: There is no organization 7. See `errata orgs list`.\n"

@@ -1,0 +1,145 @@
+"""A project's deletion: what is left of it, whenever it is cut off, and whoever still sends."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.errors import NotFound
+from errata.models.ids import now_ms
+from errata.store import clients as aws
+from errata.store import events, issues
+from errata.store import projects as store
+from errata.usecases import access, deletion, legacy, projects, redrive, webhooks
+from tests.support import calls, stream
+from tests.support.account import Clock, Project, new_project, rows
+from tests.support.clients import capture, errors, ingest, read
+from tests.support.gateway import handler
+
+
+def clean_up(project: Project) -> None:
+    """The worker gets the boundary's record."""
+    keys = {"pk": {"S": f"{project.id}#state"}}
+    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+
+
+def filled(project: Project) -> Project:
+    """With events of both doors, an issue and a webhook."""
+    webhooks.add(project.id, "https://example.com/hook")
+    assert ingest(project).status == 202
+    assert capture(project).status == 200
+    stream.pump(stream.records())
+    assert list(issues.by_last_seen(issues.partition(project.id, 0), now_ms() // 1000))
+    return project
+
+
+def remains(project: Project) -> list[str]:
+    """What the tables and SSM still hold of a project, but for what is to stay."""
+    mine = (project.id, f"project#{project.id}")
+    found = [
+        f"{item['pk']['S']} {item['sk']['S']}"
+        for table in ("EVENTS_TABLE", "ISSUES_TABLE", "PROJECTS_TABLE")
+        for item in rows()[table]
+        if item["pk"]["S"] in mine or item["pk"]["S"].startswith(f"{project.id}#")
+    ]
+    parameters = aws.ssm().get_parameters_by_path(Path="/", Recursive=True)["Parameters"]
+    kept = {
+        f"project#{project.id} deleted",
+        *(f"{project.id}#state {x}" for x in ("clear", "counter")),
+    }
+    return [each for each in found if each not in kept] + [each["Name"] for each in parameters]
+
+
+def test_nothing_is_left_but_keys_that_open_nothing(busy: Project, clock: Clock) -> None:
+    other = filled(new_project())
+    filled(busy)
+    assert deletion.delete_project(busy.id) is None
+    clean_up(busy)
+    assert [each for each in remains(busy) if f"/{other.id}/" not in each] == []
+    (record,) = store.list_keys(busy.id)
+    assert record.revoked_at is not None
+    assert busy.id in store.list_deleted()
+    with pytest.raises(NotFound):
+        projects.find(busy.id)
+    access.forget()
+    assert (ingest(busy).status, capture(busy).status) == (401, 403)
+    assert len(read(other).json["data"]) == 2
+
+
+def test_what_a_remembered_key_still_sends_goes_too(busy: Project, clock: Clock) -> None:
+    filled(busy)
+    deletion.delete_project(busy.id)
+    began = clock.ms
+    waits: list[int] = []
+    late = [stream.event(busy.id, clock.ms + 29_000), stream.event(busy.id, clock.ms + 31_000)]
+    advance = clock.advance
+
+    def meanwhile(seconds: float) -> None:
+        waits.append(round(seconds))
+        stream.put(late)
+        assert stream.deliver(stream.numbered(late)) == []
+        assert errors(busy) == []
+        advance(seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.sleep", meanwhile)
+        clean_up(busy)
+    assert waits == [deletion.AHEAD_MS // 1000]
+    assert clock.ms - began == deletion.AHEAD_MS
+    assert remains(busy) == []
+
+
+def test_a_clear_of_a_project_does_not_wait(busy: Project, clock: Clock) -> None:
+    filled(busy)
+    began = clock.ms
+    legacy.clear(busy.key, "192.0.2.1")
+    clean_up(busy)
+    assert clock.ms == began
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_deletion_that_is_cut_off_is_finished_by_the_next(
+    busy: Project, clock: Clock, after: bool
+) -> None:
+    for number in range(1, 40):
+        project = filled(new_project())
+        fault = calls.fault(number, calls.killed, after=after)
+        with suppress(calls.Killed), fault as outcome:
+            deletion.delete_project(project.id)
+        with suppress(NotFound):  # where it was the last step
+            deletion.delete_project(project.id)
+        clean_up(project)
+        assert remains(project) == []
+        assert project.id in store.list_deleted()
+        assert all(key.revoked_at for key in store.list_keys(project.id))
+        if not outcome.struck:
+            return
+    raise AssertionError("it never came to an end")
+
+
+def test_a_gateway_that_does_not_answer_does_not_keep_the_project(busy: Project) -> None:
+    def answer(call: calls.Call) -> Any:
+        if call.operation == "DeleteApiKey":
+            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, call.operation)
+        return call.send()
+
+    with calls.watched(answer):
+        assert isinstance(deletion.delete_project(busy.id), ClientError)
+    assert store.find_project(busy.id) is None
+
+
+def test_a_cleanup_that_was_given_up_is_redriven(busy: Project, clock: Clock) -> None:
+    filled(busy)
+    deletion.delete_project(busy.id)
+    aws.sqs().send_message(QueueUrl=settings().cleanup_dead_letter_url, MessageBody="{}")
+    (letter,) = redrive.redrive("cleanup")
+    assert letter.done
+    assert remains(busy) == []
+
+
+def test_the_boundary_hides_whatever_number_comes(busy: Project) -> None:
+    filled(busy)
+    deletion.delete_project(busy.id)
+    assert events.boundary(busy.id).hides("0", 10**11)

@@ -1,0 +1,298 @@
+"""Members and their accounts: what holds after any order of changes, races and crashes."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.errors import Forbidden, Invalid, NotFound
+from errata.models.member import Member, Membership, Role
+from errata.store import clients, sign_in
+from errata.usecases import members, organizations
+from tests.support import calls
+
+ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
+
+
+def accounts() -> dict[str, str]:
+    """The accounts of the pool by e-mail, each with its state."""
+    found = clients.cognito_idp().list_users(UserPoolId=settings().user_pool_id)["Users"]
+    return {
+        next(each["Value"] for each in user["Attributes"] if each["Name"] == "email"): user[
+            "UserStatus"
+        ]
+        for user in found
+    }
+
+
+def complaints(error: pytest.ExceptionInfo[Invalid]) -> str:
+    return " ".join(text for texts in error.value.errors.values() for text in texts)
+
+
+def test_whoever_is_added_is_a_member_and_has_an_account() -> None:
+    with calls.recorded() as seen:
+        added = members.add("default", " Ada@Example.COM ", "owner")
+    assert added == Member(ADA, "owner")
+    assert members.list_members("default") == [added]
+    assert members.find_user("ADA@example.com").memberships == {"default": Membership("owner")}
+    assert accounts() == {ADA: "FORCE_CHANGE_PASSWORD"}
+    (created,) = [each.parameters for each in seen if each.operation == "AdminCreateUser"]
+    assert created["DesiredDeliveryMediums"] == ["EMAIL"]
+    assert "MessageAction" not in created
+    assert {"Name": "email_verified", "Value": "true"} in created["UserAttributes"]
+
+
+def test_an_account_may_belong_to_several_organizations() -> None:
+    acme = organizations.create("acme").id
+    members.add("default", ADA, "owner")
+    members.add(acme, ADA, "member")
+    assert members.find_user(ADA).memberships == {
+        "default": Membership("owner"),
+        acme: Membership("member"),
+    }
+    assert len(accounts()) == 1
+    members.remove(acme, ADA)
+    assert set(members.find_user(ADA).memberships) == {"default"}
+    assert members.list_members(acme) == []
+
+
+def test_somebody_whom_nobody_knows_may_do_nothing() -> None:
+    assert members.find_user(EVE).memberships == {}
+
+
+def test_to_add_a_member_again_changes_nothing_and_says_so() -> None:
+    members.add("default", ADA, "owner")
+    with pytest.raises(Invalid) as error:
+        members.add("default", ADA, "member")
+    assert complaints(error) == (
+        "ada@example.com is a member already, as owner."
+        " To change that: errata members set default ada@example.com."
+    )
+    assert members.list_members("default") == [Member(ADA, "owner")]
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "ada",
+        "@example.com",
+        "ada@",
+        "a@b@c",
+        "ada @example.com",
+        "ada@ex\nample.com",
+        "\u202ea@b",
+        "a" * 243 + "@example.com",
+    ],
+)
+def test_what_is_no_e_mail_is_refused(email: str) -> None:
+    with pytest.raises(Invalid) as error:
+        members.add("default", email, "owner")
+    assert list(error.value.errors) == ["email"]
+    assert accounts() == {}
+
+
+def test_an_address_that_cognito_refuses_is_no_e_mail() -> None:
+    def answer(call: calls.Call) -> Any:
+        if call.operation == "AdminCreateUser":
+            raise ClientError({"Error": {"Code": "InvalidParameterException"}}, call.operation)
+        return call.send()
+
+    with calls.watched(answer), pytest.raises(Invalid) as error:
+        members.add("default", ADA, "owner")
+    assert complaints(error) == "ada@example.com is not an address that Cognito takes."
+    assert members.list_members("default") == []
+
+
+def test_what_is_not_there_is_named() -> None:
+    with pytest.raises(NotFound, match="no organization 7"):
+        members.add("7", ADA, "owner")
+    with pytest.raises(NotFound, match="no organization 7"):
+        members.list_members("7")
+    for act in (members.remove, members.change, members.invite_again):
+        with pytest.raises(NotFound, match=f"{EVE} is no member of organization default"):
+            act("default", EVE)
+    role: Any = "boss"
+    with pytest.raises(Invalid) as error:
+        members.add("default", ADA, role)
+    assert complaints(error) == "There is no role 'boss'. Choose from: owner, admin, member."
+    with pytest.raises(Invalid) as error:
+        members.add("default", ADA, "member", ["00000000"])
+    assert complaints(error) == (
+        "Organization default has no team 00000000. See `errata teams list default`."
+    )
+    assert accounts() == {}
+
+
+def test_roles_and_teams_change_one_by_one() -> None:
+    team = members.create_team("default", "web").id
+    members.add("default", ADA, "owner")
+    members.add("default", BOB, "member", [team])
+    assert members.change("default", BOB, role="admin").teams == {team}
+    assert members.change("default", BOB, teams=()) == Member(BOB, "admin")
+    assert members.list_members("default") == [Member(ADA, "owner"), Member(BOB, "admin")]
+
+
+def test_the_last_owner_stays() -> None:
+    members.add("default", ADA, "owner")
+    members.add("default", BOB, "admin")
+    acts: list[Callable[[], Any]] = [
+        lambda: members.remove("default", ADA),
+        lambda: members.change("default", ADA, role="admin"),
+    ]
+    for act in acts:
+        with pytest.raises(Invalid) as error:
+            act()
+        assert complaints(error) == (
+            "ada@example.com is the last owner of organization default."
+            " Make somebody else an owner first."
+        )
+    members.change("default", BOB, role="owner")
+    members.change("default", ADA, role="member")
+    members.remove("default", ADA)
+    with pytest.raises(Invalid, match="last owner"):
+        members.remove("default", BOB)
+
+
+def test_the_owners_of_each_organization_are_counted_for_themselves() -> None:
+    acme = organizations.create("acme").id
+    members.add("default", ADA, "owner")
+    members.add(acme, BOB, "owner")
+    with pytest.raises(Invalid, match="last owner"):
+        members.remove("default", ADA)
+
+
+def test_owners_who_remove_each_other_leave_one() -> None:
+    people = [f"{n}@example.com" for n in range(5)]
+    for each in people:
+        members.add("default", each, "owner")
+
+    def remove(email: str) -> str:
+        try:
+            members.remove("default", email)
+        except Invalid:
+            return email
+        return ""
+
+    with calls.atomic(), ThreadPoolExecutor(5) as pool:
+        stayed = [each for each in pool.map(remove, people) if each]
+    assert [member.email for member in members.list_members("default")] == stayed
+    assert len(stayed) == 1
+
+
+def test_changes_of_one_user_in_two_organizations_are_both_kept() -> None:
+    ids = [organizations.create(name).id for name in ("acme", "umbrella", "wayne")]
+    with calls.atomic(), ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda id: members.add(id, ADA, "owner"), ids))
+    assert set(members.find_user(ADA).memberships) == set(ids)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: members.add("default", BOB, "owner"),
+        lambda: members.add("default", BOB, "owner", password="a long password"),
+        lambda: members.change("default", ADA, role="owner"),
+        lambda: members.remove("default", ADA),
+    ],
+)
+def test_what_is_cut_off_is_mended_by_doing_it_again(act: Callable[[], Any], after: bool) -> None:
+    members.add("default", EVE, "owner")
+    members.add("default", ADA, "admin")
+    for number in range(1, 20):
+        with calls.fault(number, calls.killed, after=after) as outcome:
+            try:
+                act()
+            except calls.Killed:
+                pass
+            except (Invalid, NotFound):  # it was done before
+                assert number > 1
+        if not outcome.struck:
+            break
+    else:
+        raise AssertionError("it never came to an end")
+    listed = {member.email: member.role for member in members.list_members("default")}
+    owners = sum(role == "owner" for role in listed.values())
+    assert listed == {
+        email: user.memberships["default"].role
+        for email in (ADA, BOB, EVE)
+        if "default" in (user := members.find_user(email)).memberships
+    }
+    # The count agrees: the last one stays, and no other.
+    for email, role in listed.items():
+        if role == "owner" and owners > 1:
+            members.remove("default", email)
+            owners -= 1
+    with pytest.raises(Invalid, match="last owner"):
+        members.remove(
+            "default", next(m.email for m in members.list_members("default") if m.role == "owner")
+        )
+    if BOB in listed:
+        assert BOB in accounts()
+
+
+def test_a_given_password_signs_in_and_nothing_is_mailed() -> None:
+    with calls.recorded() as seen:
+        members.add("default", ADA, "owner", password="correct horse battery")
+    (created,) = [each.parameters for each in seen if each.operation == "AdminCreateUser"]
+    assert created["MessageAction"] == "SUPPRESS"
+    assert isinstance(sign_in.with_password(ADA, "correct horse battery"), sign_in.Tokens)
+    # Who has a password keeps it.
+    members.add(organizations.create("acme").id, ADA, "owner", password="another password")
+    assert isinstance(sign_in.with_password(ADA, "correct horse battery"), sign_in.Tokens)
+
+
+def test_an_invitation_is_sent_again_until_it_is_followed() -> None:
+    members.add("default", ADA, "owner")
+    actions: list[Any] = []
+
+    def answer(call: calls.Call) -> Any:
+        if call.operation == "AdminCreateUser":
+            actions.append(call.parameters.get("MessageAction"))
+            raise ClientError({"Error": {"Code": "UnsupportedUserStateException"}}, call.operation)
+        return call.send()
+
+    assert members.invite_again("default", ADA) == Member(ADA, "owner")
+    with calls.watched(answer), pytest.raises(Invalid, match="has chosen a password already"):
+        members.invite_again("default", ADA)
+    assert actions == ["RESEND"]
+
+
+@pytest.mark.parametrize(
+    ("by_role", "of", "allowed"),
+    [
+        ("owner", "owner", True),
+        ("owner", "member", True),
+        ("admin", "owner", False),
+        ("admin", "admin", True),
+        ("admin", "member", True),
+        ("member", "member", False),
+        ("member", "owner", False),
+    ],
+)
+def test_nobody_makes_somebody_more_than_they_are(by_role: Role, of: Role, allowed: bool) -> None:
+    members.add("default", EVE, "owner")
+    members.add("default", BOB, "owner")
+    members.add("default", ADA, of)
+    acts: list[Callable[[], Any]] = [
+        lambda: members.add("default", "new@example.com", of, by_role=by_role),
+        lambda: members.change("default", ADA, teams=(), by_role=by_role),
+        lambda: members.remove("default", ADA, by_role=by_role),
+    ]
+    for act in acts:
+        if allowed:
+            act()
+        else:
+            with pytest.raises(Forbidden):
+                act()
+
+
+def test_an_admin_cannot_become_an_owner() -> None:
+    members.add("default", ADA, "owner")
+    members.add("default", BOB, "admin")
+    with pytest.raises(Forbidden):
+        members.change("default", BOB, role="owner", by_role="admin")
