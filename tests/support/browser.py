@@ -1,0 +1,134 @@
+"""A browser without a screen: cookies, links, forms; every answer is checked for its headers."""
+
+import base64
+import gzip
+import html
+import re
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+from errata.models.ids import now_ms
+from errata.store.sign_in import Tokens
+from errata.usecases import sessions
+from functions.dashboard.handler import handler
+from functions.dashboard.routing import SESSION_COOKIE
+
+STAGE = "/v1"
+HOST = "https://errors.example.com"
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a browser shows: the page, and where it is."""
+
+    url: str
+    status: int
+    headers: dict[str, str]
+    html: str
+    size: int  # in bytes, before compression
+
+    @property
+    def text(self) -> str:
+        """The page's words, without markup."""
+        without = re.sub(r"<(script|style)\b.*?</\1>", " ", self.html, flags=re.S)
+        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", without)).split())
+
+    def value(self, name: str) -> str:
+        """The value of the first field with this name."""
+        found = re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', self.html)
+        assert found, f"no field {name} in {self.url}"
+        return html.unescape(found[1])
+
+
+@dataclass
+class Browser:
+    """One person's browser."""
+
+    cookies: dict[str, str] = field(default_factory=dict)
+    page: Shown | None = None
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Shown:
+        """Go to a URL, relative to the dashboard's root, and wherever it leads."""
+        return self._follow("GET", urljoin(f"{HOST}{STAGE}/dashboard/", path), b"", headers or {})
+
+    def post(self, path: str, **fields: Any) -> Shown:
+        """Send a form of the page that is shown: its token goes with it unless `csrf` is given."""
+        if "csrf" not in fields and self.page:
+            fields["csrf"] = self.page.value("csrf")
+        body = urlencode(fields, doseq=True).encode()
+        return self._follow("POST", urljoin(f"{HOST}{STAGE}/dashboard/", path), body, {})
+
+    def _follow(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Shown:
+        for _ in range(6):
+            shown = self._send(method, url, body, headers)
+            if shown.status != 303:
+                self.page = shown
+                return shown
+            method, url, body = "GET", urljoin(url, shown.headers["Location"]), b""
+        raise AssertionError(f"{url} leads nowhere")
+
+    def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Shown:
+        parts = urlsplit(url)
+        path = parts.path.removeprefix(STAGE)
+        assert path == "/dashboard" or path.startswith("/dashboard/"), f"{url} is outside"
+        sent = {"Accept-Encoding": "gzip", "Host": parts.netloc, **headers}
+        if body:
+            sent |= {"Content-Type": "application/x-www-form-urlencoded"}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        answer = handler(
+            {
+                "resource": "/dashboard/{proxy+}",
+                "path": path,
+                "httpMethod": method,
+                "headers": sent,
+                "queryStringParameters": dict(parse_qsl(parts.query, keep_blank_values=True))
+                or None,
+                "requestContext": {
+                    "path": parts.path,
+                    "domainName": parts.netloc,
+                    "apiId": "api",
+                    "stage": "v1",
+                    "identity": {"sourceIp": "203.0.113.9"},
+                },
+                "body": base64.b64encode(body).decode() if body else None,
+                "isBase64Encoded": bool(body),
+            },
+            None,
+        )
+        self._keep(answer.get("multiValueHeaders", {}).get("Set-Cookie", []))
+        content = base64.b64decode(answer["body"])
+        if answer["headers"].get("Content-Encoding") == "gzip":
+            content = gzip.decompress(content)
+        _check(answer["headers"])
+        return Shown(url, answer["statusCode"], answer["headers"], content.decode(), len(content))
+
+    def _keep(self, set_cookies: list[str]) -> None:
+        for text in set_cookies:
+            ((name, morsel),) = SimpleCookie(text).items()
+            assert morsel["secure"]
+            assert morsel["httponly"]
+            assert (morsel["samesite"], morsel["path"], morsel["domain"]) == ("Lax", "/", "")
+            if morsel["max-age"] == "0":
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = morsel.value
+
+
+def _check(headers: dict[str, str]) -> None:
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] in ("no-store", "public, max-age=31536000, immutable")
+
+
+def signed_in(email: str) -> Browser:
+    """A browser of somebody for whom Cognito has vouched just now."""
+    at_ms = now_ms()
+    vouched = sessions.Claims(email, at_ms + HOUR_MS)
+    _, cookie = sessions.start(Tokens("id", "refresh"), lambda _: vouched, at_ms)
+    return Browser({SESSION_COOKIE: cookie})
