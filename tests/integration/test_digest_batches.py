@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from errata.models.ids import now_ms
 from errata.store import issues
 from tests.support import fuzz, stream, tally
 from tests.support.calls import recorded
 
 type Item = dict[str, Any]
 
-START_MS = 1_795_341_600_000
+START_MS = now_ms()
 _projects = count(100)
 
 

@@ -97,7 +97,7 @@ def counted(project_id: str) -> Counts:
             }
             for release in issues.list_releases(pk, 0)
         },
-        "days": issues.list_days(pk, ""),
+        "days": issues.list_days(pk, "", 0),
     }
 
 

@@ -47,5 +47,13 @@ class Release:
     expires_at: int = 0
 
 
+@dataclass(slots=True)
+class Day:
+    """How many events a project has of one day, UTC."""
+
+    count: int = 0
+    expires_at: int = 0
+
+
 MAX_NAMES = 30
 MAX_DAYS = 30

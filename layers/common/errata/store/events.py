@@ -68,6 +68,10 @@ class Boundary:
             return legacy_id <= self.legacy_through
         return event_id < self.through or event_id in self.also
 
+    def shows(self, event: Stored, now_s: int) -> bool:
+        """Whether an event is there for readers: neither cleared nor expired."""
+        return event.expires_at > now_s and not self.hides(event.id, event.legacy_id)
+
 
 class Conflict(Exception):
     """Another writer moved the legacy counter first; `last_id` is where it stands, if known."""
