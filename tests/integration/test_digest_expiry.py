@@ -133,6 +133,39 @@ def test_an_issue_that_comes_back_is_opened_by_the_release_that_lives(shop: Shop
     assert (release.events, release.issues_opened) == (3, 3)
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_an_issue_that_has_expired_is_no_open_issue_of_its_release(
+    shop: Shop, deleted: bool
+) -> None:
+    def open_issues() -> dict[str, int]:
+        if deleted:
+            expire(shop.clock)
+        found = issues.list_releases(shop.project_id)
+        return {release.release: release.open_issues for release in found}
+
+    shop.send(fingerprint="f", release="1.0")
+    shop.clock.days(0.5)
+    shop.send(fingerprint="g", release="1.0")
+    assert open_issues() == {"1.0": 2}
+    shop.clock.days(KEPT_DAYS - 0.5)
+    assert open_issues() == {"1.0": 1}
+    # It comes back, somewhere else at first.
+    shop.send(fingerprint="f", release="2.0")
+    assert open_issues() == {"1.0": 1, "2.0": 1}
+    shop.send(fingerprint="f", release="1.0")
+    assert open_issues() == {"1.0": 2, "2.0": 1}
+
+
+def test_a_release_that_comes_back_has_the_open_issues_that_are_seen_since(shop: Shop) -> None:
+    shop.send(fingerprint="f", release="1.0")
+    shop.clock.days(0.5)
+    shop.send(fingerprint="f", release="2.0")
+    shop.clock.days(KEPT_DAYS - 0.5)
+    shop.send(fingerprint="g", release="1.0")
+    found = issues.list_releases(shop.project_id)
+    assert {each.release: each.open_issues for each in found} == {"1.0": 1, "2.0": 1}
+
+
 def test_an_issue_that_somebody_resolved_and_that_expired_comes_back_open(shop: Shop) -> None:
     shop.send(**EVENT)
     (row,) = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("issue#")]

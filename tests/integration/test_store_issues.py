@@ -35,7 +35,7 @@ ISSUE = Issue(
     users=b"\x00\xff",
 )
 FIRST = Stored("1", "e1", ISSUE.id, EXPIRES, {})
-RELEASE = Release("1.0", 5, 7, events=2, issues_opened=1, open_issues=1, expires_at=EXPIRES)
+RELEASE = Release("1.0", 5, 7, events=2, issues_opened=1, expires_at=EXPIRES)
 DAY = 20_779  # 2026-11-22
 
 
@@ -125,7 +125,7 @@ def test_everything_changes_or_nothing(pk: str) -> None:
     assert (issues.list_releases(pk, 0), issues.list_days(pk, "", 0)) == ([], {})
     assert issues.apply(pk, stands, made)
     assert issues.find_issue(pk, "b" * 32, 0)
-    assert issues.list_releases(pk, 0) == [RELEASE]
+    assert issues.list_releases(pk, 0) == [replace(RELEASE, open_issues=1)]
     assert stand(pk).sightings == {("b" * 32, "r1"): EXPIRES} == stands.sightings
 
 
@@ -175,6 +175,17 @@ def many(numbers: Iterable[int]) -> Changes:
         made.issues[issue.id] = issue
         made.opened[issue.id] = FIRST
     return made
+
+
+@pytest.mark.parametrize(("status", "open_"), [("open", 1), ("resolved", 0), ("ignored", 0)])
+def test_a_release_s_open_issues_are_those_that_are_open_now(
+    pk: str, status: str, open_: int
+) -> None:
+    seen = {(each, "r1"): EXPIRES + issues.LINGER_S for each in (ISSUE.id, "b" * 32)}
+    issue = replace(ISSUE, status=status)
+    issues.apply(pk, Rows(), changes(issue, releases={"r1": RELEASE}, sightings=seen))
+    (release,) = issues.list_releases(pk, EXPIRES - 1)
+    assert release.open_issues == open_
 
 
 def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:

@@ -36,7 +36,10 @@ class Issue:
 
 @dataclass(slots=True)
 class Release:
-    """One distinct `release` value of a project. Times are in milliseconds since the epoch."""
+    """One distinct `release` value of a project. Times are in milliseconds since the epoch.
+
+    `open_issues` are counted when the releases are listed, and not kept.
+    """
 
     release: str
     first_seen: int

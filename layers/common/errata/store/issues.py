@@ -10,7 +10,8 @@ generation (see `errata.store.events.Boundary`), and with it all of this is out 
 | sighting | `seen#<issue id>#<release hash>` | that an issue was seen in a release |
 | day | `day#2026-11-22` | the project's events of one day, UTC |
 
-`ttl` in seconds, on every item: that of the newest event behind it; of a sighting up to a day more.
+`ttl` in seconds, on every item: that of the newest event behind it; of a sighting a day more than
+that of an event of the last day.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,8 @@ from errata.store.events import Stored
 
 # A transaction takes 100 actions.
 MAX_ACTIONS = 100
+# How much longer than its event a sighting lives, so that it is written but once a day.
+LINGER_S = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -232,7 +235,6 @@ def _release_item(release: Release) -> Item:
         "release_last_seen": release.last_seen,
         "events": release.events,
         "issues_opened": release.issues_opened,
-        "open_issues": release.open_issues,
         "ttl": release.expires_at,
     }
 
@@ -283,9 +285,32 @@ def find_issue(pk: str, issue_id: str, now_s: int) -> Issue | None:
 
 
 def list_releases(pk: str, now_s: int) -> list[Release]:
-    """A project's releases that have not expired, in no order. Access pattern I5."""
-    found = (_to_release(item) for item in _under(pk, "release#"))
-    return [release for release in found if release.expires_at > now_s]
+    """A project's releases that have not expired, in no order; the index lags by moments.
+
+    Open issues of a release are those that were seen in it. Access pattern I5.
+    """
+    releases: dict[str, Release] = {}
+    for item in _under(pk, "release#"):
+        if item["ttl"] > now_s:
+            releases[item["sk"].removeprefix("release#")] = _to_release(item)
+    open_since: dict[str, int] = {}
+    for typed in query(
+        TableName=settings().issues_table,
+        IndexName="by_last_seen",
+        KeyConditionExpression="pk = :pk",
+        FilterExpression="#status = :open AND #ttl > :now",
+        ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
+        ExpressionAttributeValues=write_all({":pk": pk, ":open": "open", ":now": now_s}),
+    ):
+        item = read_all(typed)
+        open_since[item["sk"].removeprefix("issue#")] = item["first_seen"]
+    for item in _under(pk, "seen#"):
+        _, issue_id, name = item["sk"].split("#")
+        if item["ttl"] > now_s and issue_id in open_since and name in releases:
+            # Not where the issue or the release has expired since, and begun anew.
+            begun = max(open_since[issue_id], releases[name].first_seen)
+            releases[name].open_issues += (item["ttl"] - LINGER_S) * 1000 > begun
+    return list(releases.values())
 
 
 def list_days(pk: str, first: str, now_s: int) -> dict[str, int]:
@@ -352,6 +377,5 @@ def _to_release(item: Item) -> Release:
         last_seen=item["release_last_seen"],
         events=item["events"],
         issues_opened=item["issues_opened"],
-        open_issues=item["open_issues"],
         expires_at=item["ttl"],
     )

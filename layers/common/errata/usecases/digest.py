@@ -300,11 +300,8 @@ def _count_release(issue: Issue, record: Record, rows: Rows, changes: Changes) -
         release.issues_opened += 1
     seen = (issue.id, name)
     known_until = changes.sightings.get(seen) or rows.sightings.get(seen, 0)
-    if not known_until:
-        release.open_issues += issue.status != "resolved"
     if known_until < event.expires_at:
-        # It must outlive the issue, which would else be counted again; a day more saves writes.
-        changes.sightings[seen] = event.expires_at + DAY_MS // 1000
+        changes.sightings[seen] = event.expires_at + issues.LINGER_S
 
 
 def _count_day(record: Record, rows: Rows, changes: Changes) -> None:
