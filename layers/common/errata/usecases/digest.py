@@ -103,18 +103,12 @@ def count_late(pk: str, late: list[Stored], rows: Rows) -> bool:
     Raises:
         ClientError: the store refuses them.
     """
-    issue = rows.issues.get(late[0].issue_id)
     # Behind the sequence that stands and before the next one: nothing in the stream is taken for
     # counted, and a batch that has read the issue before fails and reads it again.
     sequence = (rows.last_sequence(late[0].issue_id) or "0" * SEQUENCE_DIGITS) + "~"
     piece = next(_slices(Record(sequence, event) for event in late))
     changes = Changes()
     _plan(piece, rows, changes)
-    if issue and piece[-1].event.id < issue.last_event:
-        # An issue speaks with the words of its newest event.
-        counted = changes.issues[issue.id]
-        counted.title, counted.culprit = issue.title, issue.culprit
-        counted.level, counted.exception_class = issue.level, issue.exception_class
     return _commit(pk, rows, changes) and len(piece) == len(late)
 
 
@@ -246,6 +240,7 @@ def _new_issue(record: Record) -> Issue:
 
 
 def _count(issue: Issue, fresh: Slice) -> None:
+    newest = None
     for record in fresh:
         event, fields = record.event, record.event.fields
         seen_ms = minted_ms(event.id)
@@ -253,6 +248,7 @@ def _count(issue: Issue, fresh: Slice) -> None:
             issue.first_event, issue.first_seen = event.id, seen_ms
         if event.id > issue.last_event:
             issue.last_event, issue.last_seen = event.id, seen_ms
+            newest = fields
         issue.expires_at = max(issue.expires_at, event.expires_at)
         _tally(issue.environments, fields.get("environment"))
         _tally(issue.releases, fields.get("release"))
@@ -260,10 +256,10 @@ def _count(issue: Issue, fresh: Slice) -> None:
         issue.days[day] = issue.days.get(day, 0) + 1
     issue.count += len(fresh)
     issue.last_sequence = fresh[-1].sequence
-    newest = fresh[-1].event.fields
-    issue.title, issue.culprit = title(newest), culprit(newest)
-    issue.level = newest.get("level", "error")
-    issue.exception_class = newest.get("exception_class") or ""
+    if newest:
+        issue.title, issue.culprit = title(newest), culprit(newest)
+        issue.level = newest.get("level", "error")
+        issue.exception_class = newest.get("exception_class") or ""
     issue.users = sketch.add(
         issue.users, filter(None, (user_identity(record.event.fields) for record in fresh))
     )
@@ -294,6 +290,7 @@ def _count_release(issue: Issue, record: Record, rows: Rows, changes: Changes) -
             replace(stands) if stands else Release(event.fields["release"], seen_ms, seen_ms)
         )
     release.events += 1
+    release.first_seen = min(release.first_seen, seen_ms)
     release.last_seen = max(release.last_seen, seen_ms)
     release.expires_at = max(release.expires_at, event.expires_at)
     if changes.opened.get(issue.id) is event:
