@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from errata.config import settings
 from errata.store import clients
-from errata.store.events import last_legacy_id
+from errata.store.events import legacy_counter
 from tests.support import account, fuzz, stream
 from tests.support.account import Project
 from tests.support.clients import BOOM, capture, errors, events, ingest
@@ -115,7 +115,7 @@ def test_any_filter_is_answered(busy: Project, query: dict[str, str]) -> None:
 def check_capture(project: Project, body: bytes) -> None:
     """As `check_ingest`; a refused error takes no number."""
     before = account.row_counts()
-    last = last_legacy_id(project.id)
+    last = legacy_counter(project.id).last_id
     sent = b'{"hash":"%s",%s' % (project.key.encode(), body[1:])
     answer = call("POST", "/api.php", sent, ip=str(hash(body)))
     if answer.status == 200:

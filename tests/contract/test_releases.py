@@ -40,6 +40,26 @@ def test_a_release_that_is_seen_again_keeps_its_first_time(busy: Project, clock:
     assert (found.first_seen, found.last_seen) == (first, last)
 
 
+def test_when_a_release_was_seen_is_told_by_its_events_not_by_their_order(
+    busy: Project, clock: Clock
+) -> None:
+    first = send(busy, release="1.0", fingerprint="f")
+    clock.advance(60)
+    middle = send(busy, release="1.0", fingerprint="f", message="the middle")
+    clock.advance(60)
+    last = send(busy, release="1.0", fingerprint="f", message="the newest")
+    of_first, of_middle, of_last = stream.stored_events()
+    for sequence, item in enumerate([of_middle, of_last, of_first], 1):
+        stream.pump([stream.record(item, sequence)])
+    (release,) = issues.list_releases(busy.id)
+    (issue,) = issues.list_issues(busy.id)
+    assert middle not in (first, last)
+    assert (release.first_seen, release.last_seen) == (first, last)
+    assert (issue.first_seen, issue.last_seen) == (first, last)
+    assert (issue.first_event, issue.last_event) == (of_first["sk"]["S"], of_last["sk"]["S"])
+    assert issue.title == "the newest"
+
+
 def test_open_issues_are_those_that_were_seen_in_it(busy: Project, clock: Clock) -> None:
     for release, fingerprint in [("1.0", "a"), ("1.0", "b"), ("1.0", "a"), ("2.0", "a")]:
         send(busy, release=release, fingerprint=fingerprint)

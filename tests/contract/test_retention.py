@@ -4,9 +4,11 @@ import pytest
 
 from errata.config import settings
 from errata.errors import NotFound
+from errata.store import clients
 from errata.usecases import issues, projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
+from tests.support.calls import recorded
 from tests.support.clients import capture, errors, events, ingest, php, read
 from tests.support.fresh import forget
 
@@ -140,3 +142,41 @@ def test_clear_counts_only_what_is_shown(busy: Project, clock: Clock) -> None:
     assert [error["id"] for error in errors(busy)] == [2, 3]
     assert php(action="clear", hash=busy.key).json["deleted"] == 2
     assert capture(busy).json["id"] == 4
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_clear_counts_only_what_is_shown_though_the_retention_changed(
+    clock: Clock, deleted: bool
+) -> None:
+    project = new_project()
+    for days, number in ((None, 1), (1, 2), (None, 1)):
+        set_retention(project, days)
+        for _ in range(number):
+            capture(project)
+    clock.days(2)
+    assert [error["id"] for error in errors(project)] == [1, 4]
+    if deleted:
+        for row in rows()["EVENTS_TABLE"]:
+            if "ttl" in row and int(row["ttl"]["N"]) <= clock.ms // 1000:
+                key = {"pk": row["pk"], "sk": row["sk"]}
+                clients.dynamodb().delete_item(TableName=settings().events_table, Key=key)
+    assert php(action="clear", hash=project.key).json["deleted"] == 2
+    capture(project)
+    clock.days(1)
+    capture(project)
+    assert php(action="clear", hash=project.key).json["deleted"] == 2
+
+
+def test_clear_counts_in_one_query_where_the_retention_is_the_same_since_the_last(
+    busy: Project, clock: Clock
+) -> None:
+    for days in (1, None):
+        set_retention(busy, days)
+        capture(busy)
+    php(action="clear", hash=busy.key)
+    for _ in range(3):
+        capture(busy)
+    with recorded() as seen:
+        assert php(action="clear", hash=busy.key).json["deleted"] == 3
+    counting = [call for call in seen if "#legacy" in str(call.parameters)]
+    assert [call.parameters.get("Select") for call in counting] == [None]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.usecases import organizations, quota
 from tests.support import account, scenarios, stream, tally
@@ -11,8 +12,6 @@ from tests.support.account import Project, new_project
 from tests.support.calls import atomic
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
 from tests.support.scenarios import Replied
-
-START_MS = 1_795_341_600_000
 
 
 @pytest.fixture(autouse=True)
@@ -85,11 +84,9 @@ def test_scripts_that_bring_a_new_key_at_once_get_one_project() -> None:
 
 
 def test_digests_of_overlapping_batches_at_once_count_each_event_once() -> None:
-    project = new_project()
+    project, start = new_project(), now_ms()
     items = [
-        stream.event(
-            project.id, 1_795_341_600_000 + n, fingerprint=f"f{n % 3}", release=f"r{n % 2}"
-        )
+        stream.event(project.id, start + n, fingerprint=f"f{n % 3}", release=f"r{n % 2}")
         for n in range(24)
     ]
     batch = stream.numbered(items)

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from errata.models.ids import now_ms
 from errata.store import issues
 from tests.support import fuzz, stream, tally
-from tests.support.calls import recorded
+from tests.support.calls import Call, recorded, watched
 
 type Item = dict[str, Any]
 
-START_MS = 1_795_341_600_000
+START_MS = now_ms()
 _projects = count(100)
 
 
@@ -116,6 +117,28 @@ def test_events_whose_ids_are_out_of_order_are_counted_once() -> None:
     for start in (0, 5, 9):
         stream.pump(batch[start : start + 6])
     tally.assert_exact(items)
+
+
+def test_batches_of_several_shards_that_meet_are_counted_once() -> None:
+    project_id = fresh()
+    early, late = (
+        [stream.event(project_id, START_MS + n, fingerprint=f"f{n}", release="1") for n in each]
+        for each in ((1, 2), (8, 9))
+    )
+    for first, second in ((early, late), (late, early)):
+        issues.delete_generation(issues.partition(project_id, 0))
+        met: list[str] = []
+
+        def other_first(call: Call, second: list[Item] = second, met: list[str] = met) -> Any:
+            if call.operation == "TransactWriteItems" and not met:
+                met.append(call.operation)
+                stream.pump(stream.numbered(second, first=1))
+            return call.send()
+
+        with watched(other_first):
+            stream.pump(stream.numbered(first))
+        # The other one had been first, and opened its issues first.
+        tally.assert_exact([*second, *first])
 
 
 # ------------------------------------------------------------------ more than a transaction takes

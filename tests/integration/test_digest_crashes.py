@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from errata.models.ids import now_ms
 from errata.store import issues
 from tests.support import account, stream, tally
 from tests.support.account import Clock
@@ -15,7 +16,7 @@ from tests.support.fresh import forget
 
 type Item = dict[str, Any]
 
-START_MS = 1_795_341_600_000
+START_MS = now_ms()
 _projects = count(100)
 
 

@@ -1,17 +1,21 @@
 """Rows of IssuesTable come and go by their time to live, and the counts stay right."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from errata.config import settings
 from errata.store import clients
-from errata.usecases import issues
+from errata.usecases import issues, webhooks
+from tests.integration.test_webhooks import notices
 from tests.support import stream
 from tests.support.account import Clock, Project, rows
+from tests.support.calls import Call, Killed, watched
 
 KEPT_DAYS = 3
 EVENT = {"fingerprint": "f", "release": "1.0"}
+DAY_NS = 86_400 * 10**9
 
 
 def expire(clock: Clock) -> int:
@@ -93,11 +97,144 @@ def test_an_issue_that_comes_back_after_its_rows_are_gone_is_new(shop: Shop) -> 
     assert (issue.count, issue.first_seen) == (1, shop.clock.ms)
 
 
-def test_an_issue_that_comes_back_before_its_rows_are_gone_is_shown_again(shop: Shop) -> None:
-    shop.send(**EVENT)
+# ------------------------------------------------------------------ expired, but not deleted
+
+
+def test_an_issue_that_comes_back_before_its_rows_are_gone_is_new(shop: Shop) -> None:
+    shop.send(fingerprint="f", environment="prod", release="1.0", context={"user": {"id": 1}})
+    shop.send(fingerprint="f", release="1.0")
     shop.clock.days(KEPT_DAYS)
     assert list(issues.list_issues(shop.project_id)) == []
+    shop.send(fingerprint="f", environment="dev", release="2.0")
+    (issue,) = issues.list_issues(shop.project_id)
+    assert (issue.count, issue.environments, issue.releases) == (1, {"dev": 1}, {"2.0": 1})
+    assert issue.first_seen == issue.last_seen == shop.clock.ms
+    assert (issue.users, list(issue.days.values())) == (b"", [1])
+
+
+def test_a_release_that_comes_back_before_its_row_is_gone_is_new(shop: Shop) -> None:
+    shop.send(**EVENT)
+    shop.send(**EVENT)
+    shop.clock.days(KEPT_DAYS)
+    assert issues.list_releases(shop.project_id) == []
+    shop.send(**EVENT)
+    assert shop.release() == (1, 1, 1)
+    (release,) = issues.list_releases(shop.project_id)
+    assert release.first_seen == shop.clock.ms
+
+
+def test_an_issue_that_comes_back_is_opened_by_the_release_that_lives(shop: Shop) -> None:
+    shop.send(**EVENT)
+    shop.clock.days(KEPT_DAYS - 1)
+    shop.send(**{**EVENT, "fingerprint": "g"})
+    shop.clock.days(1)
+    shop.send(**EVENT)
+    (release,) = issues.list_releases(shop.project_id)
+    assert (release.events, release.issues_opened) == (3, 3)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_an_issue_that_has_expired_is_no_open_issue_of_its_release(
+    shop: Shop, deleted: bool
+) -> None:
+    def open_issues() -> dict[str, int]:
+        if deleted:
+            expire(shop.clock)
+        found = issues.list_releases(shop.project_id)
+        return {release.release: release.open_issues for release in found}
+
+    shop.send(fingerprint="f", release="1.0")
+    shop.clock.days(0.5)
+    shop.send(fingerprint="g", release="1.0")
+    assert open_issues() == {"1.0": 2}
+    shop.clock.days(KEPT_DAYS - 0.5)
+    assert open_issues() == {"1.0": 1}
+    # It comes back, somewhere else at first.
+    shop.send(fingerprint="f", release="2.0")
+    assert open_issues() == {"1.0": 1, "2.0": 1}
+    shop.send(fingerprint="f", release="1.0")
+    assert open_issues() == {"1.0": 2, "2.0": 1}
+
+
+def test_a_release_that_comes_back_has_the_open_issues_that_are_seen_since(shop: Shop) -> None:
+    shop.send(fingerprint="f", release="1.0")
+    shop.clock.days(0.5)
+    shop.send(fingerprint="f", release="2.0")
+    shop.clock.days(KEPT_DAYS - 0.5)
+    shop.send(fingerprint="g", release="1.0")
+    found = issues.list_releases(shop.project_id)
+    assert {each.release: each.open_issues for each in found} == {"1.0": 1, "2.0": 1}
+
+
+def test_an_issue_that_somebody_resolved_and_that_expired_comes_back_open(shop: Shop) -> None:
+    shop.send(**EVENT)
+    (row,) = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("issue#")]
+    clients.dynamodb().put_item(
+        TableName=settings().issues_table, Item={**row, "status": {"S": "resolved"}}
+    )
+    shop.clock.days(KEPT_DAYS)
     shop.send(**EVENT)
     (issue,) = issues.list_issues(shop.project_id)
-    assert issue.last_seen == shop.clock.ms
-    assert shop.release()[2] == 1
+    assert issue.status == "open"
+
+
+def test_a_day_is_shown_until_its_newest_event_expires(shop: Shop) -> None:
+    shop.send(**EVENT)
+    day = f"{datetime.fromtimestamp(shop.clock.ms / 1000, UTC):%Y-%m-%d}"
+    assert issues.list_days(shop.project_id, "") == {day: 1}
+    shop.clock.days(KEPT_DAYS)
+    assert issues.list_days(shop.project_id, "") == {}
+
+
+def test_a_day_that_is_counted_again_after_it_expired_begins_anew(shop: Shop) -> None:
+    shop.clock.ns += DAY_NS - shop.clock.ns % DAY_NS
+    shop.send(**EVENT)
+    shop.send(**EVENT)
+    late = stream.event(shop.project_id, shop.clock.ms + 3_600_000, KEPT_DAYS, **EVENT)
+    shop.clock.days(KEPT_DAYS)
+    stream.pump([stream.record(late, 3)])
+    assert list(issues.list_days(shop.project_id, "").values()) == [1]
+
+
+def test_a_batch_that_comes_again_when_its_issue_has_expired_counts_nothing(shop: Shop) -> None:
+    old = stream.record(stream.event(shop.project_id, shop.clock.ms, KEPT_DAYS, **EVENT), 1)
+    stream.pump([old])
+    shop.clock.days(KEPT_DAYS)
+    new = stream.record(stream.event(shop.project_id, shop.clock.ms, KEPT_DAYS, **EVENT), 2)
+    for batch in ([old], [old, new], [old, new], [new]):
+        stream.pump(batch)
+        for issue in issues.list_issues(shop.project_id):
+            assert issue.count == 1
+    assert shop.release() == (1, 1, 1)
+    # Not when DynamoDB has deleted what remembers it, either.
+    shop.clock.days(KEPT_DAYS + 2)
+    expire(shop.clock)
+    stream.pump([old, new])
+    assert rows()["ISSUES_TABLE"] == []
+
+
+@pytest.mark.parametrize("deleted", ["before", "meanwhile", "never"])
+def test_an_issue_that_comes_back_is_told_of_under_an_id_of_its_own(
+    shop: Shop, deleted: str
+) -> None:
+    def cut_off(call: Call) -> Any:
+        if call.operation == "TransactWriteItems":
+            raise Killed
+        return call.send()
+
+    webhooks.add(shop.project_id, "https://example.com/hook", ())
+    shop.send(**EVENT)
+    shop.send(**EVENT)
+    (first,) = notices()
+    shop.clock.days(KEPT_DAYS + 2)
+    if deleted == "before":
+        expire(shop.clock)
+    back = stream.record(stream.event(shop.project_id, shop.clock.ms, KEPT_DAYS, **EVENT), 3)
+    with watched(cut_off), pytest.raises(Killed):
+        stream.deliver([back])
+    if deleted == "meanwhile":
+        expire(shop.clock)
+    stream.pump([back])
+    cut, again = notices()
+    assert cut == again
+    assert cut.id != first.id

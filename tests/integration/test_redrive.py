@@ -11,13 +11,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from errata.config import settings
+from errata.models.ids import now_ms
 from errata.models.loss import LINE
 from errata.store import clients, events, issues, queues
 from errata.usecases import issues as reading
 from errata.usecases import ledger, redrive, webhooks
 from tests.integration.test_losses import batch
 from tests.integration.test_webhooks import notices
-from tests.support import stream, tally
+from tests.support import account, stream, tally
 from tests.support.account import Clock, Project
 from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
 from tests.support.cli import Deployed, deployed, done, failed, refusing
@@ -166,6 +167,33 @@ def test_a_cleared_or_expired_event_is_let_go(busy: Project, clock: Clock) -> No
         message(settings().digest_dead_letter_url, body)
     assert [each.done for each in redrive.redrive("digest")] == [True, True]
     assert list(reading.list_issues(busy.id)) == []
+
+
+def test_an_event_that_has_expired_is_let_go_though_it_lies_there(
+    busy: Project, clock: Clock
+) -> None:
+    webhooks.add(busy.id, "https://example.com/hook", ())
+    (item,) = traffic(busy.id, clock.ms, 1)
+    (event_id,) = stream.put([item])
+    body = {"reason": "x", "project_id": busy.id, "event_id": event_id, "sequence": "1"}
+    message(settings().digest_dead_letter_url, body)
+    clock.days(30)
+    assert [each.done for each in redrive.redrive("digest")] == [True]
+    assert (account.rows()["ISSUES_TABLE"], notices()) == ([], [])
+
+
+def test_a_late_event_of_an_issue_that_has_expired_opens_it_anew(
+    busy: Project, clock: Clock
+) -> None:
+    old, late = (*traffic(busy.id, clock.ms, 1), *traffic(busy.id, clock.ms + 60_000, 1))
+    stream.put([old, late])
+    stream.deliver(stream.numbered([old]))
+    clock.days(30)
+    body = {"reason": "x", "project_id": busy.id, "event_id": late["sk"]["S"], "sequence": "1"}
+    for _ in range(2):
+        message(settings().digest_dead_letter_url, body)
+        redrive.redrive("digest")
+        tally.assert_exact([late])
 
 
 # ------------------------------------------------------------------ batches that were given up
@@ -360,7 +388,7 @@ def test_lost_events_that_cannot_be_counted_yet_stay(clock: Clock) -> None:
 @pytest.mark.usefixtures("deployed")
 def test_notices_go_back_into_their_queue(busy: Project) -> None:
     webhooks.add(busy.id, "https://example.com/hook", ())
-    stream.put(traffic(busy.id, 1_795_341_600_000, 3))
+    stream.put(traffic(busy.id, now_ms(), 3))
     stream.deliver(stream.records())
     letters = [clients.sqs().receive_message(QueueUrl=settings().webhook_queue_url)["Messages"]]
     sent = [each for letter in letters for each in letter]

@@ -34,7 +34,7 @@ def ids(found: Any) -> list[str]:
 def numbered(project_id: str, number: int, at_ms: int = START_MS, **fields: Any) -> str:
     """A legacy error under this number; its id."""
     item = stream.event(project_id, at_ms, **fields)
-    events.put_legacy(item, number)
+    events.put_legacy(item, number, 30)
     event_id: str = item["sk"]["S"]
     return event_id
 
@@ -128,7 +128,7 @@ def test_records_are_the_project_s_own(project_id: str) -> None:
 
 
 def test_numbers_are_given_in_order_alone(project_id: str) -> None:
-    assert events.last_legacy_id(project_id) == 0
+    assert events.legacy_counter(project_id).last_id == 0
     with pytest.raises(Conflict) as early:
         numbered(project_id, 2)
     assert early.value.last_id == 0
@@ -138,7 +138,7 @@ def test_numbers_are_given_in_order_alone(project_id: str) -> None:
             numbered(project_id, number, START_MS + number)
         assert conflict.value.last_id == 1
     second = numbered(project_id, 2, START_MS + 9)
-    assert events.last_legacy_id(project_id) == 2
+    assert events.legacy_counter(project_id).last_id == 2
     assert ids(events.newest_first(project_id, floor_id(0), "g", 9)) == [second, first]
     assert [event.legacy_id for event in events.by_ids(project_id, [first, second])] == [1, 2]
 
@@ -202,4 +202,4 @@ def test_what_a_boundary_hides_is_deleted_and_nothing_else(project_id: str) -> N
         numbers = [number for number, _ in events.legacy_after(project_id, 0, NOW_S, "")]
         assert numbers == list(range(21, 31))
     assert len(events.by_ids(f"{project_id}9", other)) == 3
-    assert (events.boundary(project_id), events.last_legacy_id(project_id)) == (limit, 30)
+    assert (events.boundary(project_id), events.legacy_counter(project_id).last_id) == (limit, 30)

@@ -6,9 +6,10 @@ from itertools import count
 
 import pytest
 
-from errata.models.issue import Issue, Release
+from errata.models.issue import Day, Issue, Release
 from errata.store import issues
-from errata.store.issues import Changes
+from errata.store.events import Stored
+from errata.store.issues import Changes, Rows
 
 EXPIRES = 2_000_000_000
 _projects = count(100)
@@ -33,6 +34,9 @@ ISSUE = Issue(
     days={"20779": 2},
     users=b"\x00\xff",
 )
+FIRST = Stored("1", "e1", ISSUE.id, EXPIRES, {})
+RELEASE = Release("1.0", 5, 7, events=2, issues_opened=1, expires_at=EXPIRES)
+DAY = 20_779  # 2026-11-22
 
 
 @pytest.fixture
@@ -40,83 +44,125 @@ def pk() -> str:
     return issues.partition(str(next(_projects)), 0)
 
 
-def changes(issue: Issue, before: str = "", **more: object) -> Changes:
-    made = Changes(issues={issue.id: issue}, before={issue.id: before})
+def changes(issue: Issue, *, opened: bool = True, **more: object) -> Changes:
+    made = Changes(issues={issue.id: issue}, opened={issue.id: FIRST} if opened else {})
     for name, value in more.items():
         setattr(made, name, value)
     return made
 
 
+def stand(pk: str, now_s: int = 0) -> Rows:
+    """How the rows stand that these tests write."""
+    ids = [ISSUE.id, "b" * 32]
+    return issues.rows(pk, ids, [(each, "r1") for each in ids], [DAY, DAY + 1], now_s)
+
+
 def test_an_issue_comes_back_as_it_was_stored(pk: str) -> None:
-    assert issues.apply(pk, changes(ISSUE))
+    assert issues.apply(pk, Rows(), changes(ISSUE))
     assert issues.find_issue(pk, ISSUE.id, 0) == ISSUE
-    assert issues.rows(pk, [ISSUE.id, "b" * 32], []).issues == {ISSUE.id: ISSUE}
+    assert stand(pk).issues == {ISSUE.id: ISSUE}
     assert issues.find_issue(pk, "b" * 32, 0) is None
     assert issues.find_issue(issues.partition("0", 0), ISSUE.id, 0) is None
 
 
 def test_an_issue_of_one_user_less_event_has_no_sketch(pk: str) -> None:
     bare = replace(ISSUE, users=b"", environments={}, releases={})
-    assert issues.apply(pk, changes(bare))
+    assert issues.apply(pk, Rows(), changes(bare))
     assert issues.find_issue(pk, ISSUE.id, 0) == bare
 
 
 def test_a_new_issue_is_refused_where_one_is(pk: str) -> None:
-    assert issues.apply(pk, changes(ISSUE))
-    assert not issues.apply(pk, changes(replace(ISSUE, count=9)))
+    assert issues.apply(pk, Rows(), changes(ISSUE))
+    assert not issues.apply(pk, Rows(), changes(replace(ISSUE, count=9)))
     assert issues.find_issue(pk, ISSUE.id, 0) == ISSUE
 
 
 def test_an_issue_changes_only_from_where_it_was_read(pk: str) -> None:
-    assert not issues.apply(pk, changes(ISSUE, before="0" * 40))
-    assert issues.apply(pk, changes(ISSUE))
+    issues.apply(pk, Rows(), changes(ISSUE))
+    early, late = stand(pk), stand(pk)
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
-    assert not issues.apply(pk, changes(later, before="0" * 39 + "4"))
-    assert issues.find_issue(pk, ISSUE.id, 0) == ISSUE
-    assert issues.apply(pk, changes(later, before=ISSUE.last_sequence))
+    assert issues.apply(pk, early, changes(later, opened=False))
+    assert not issues.apply(pk, late, changes(replace(ISSUE, count=9), opened=False))
     assert issues.find_issue(pk, ISSUE.id, 0) == later
+    # What was written is what stands now.
+    latest = replace(later, count=4, last_sequence="0" * 39 + "7")
+    assert issues.apply(pk, early, changes(latest, opened=False))
+    assert issues.find_issue(pk, ISSUE.id, 0) == latest
+
+
+def test_what_is_not_digest_s_of_an_issue_stays(pk: str) -> None:
+    issues.apply(pk, Rows(), changes(replace(ISSUE, status="resolved")))
+    stands = stand(pk)
+    assert issues.apply(pk, stands, changes(replace(ISSUE, status="open"), opened=False))
+    assert stand(pk).issues[ISSUE.id].status == "resolved"
+
+
+def test_an_expired_issue_is_replaced_by_a_new_one_altogether(pk: str) -> None:
+    issues.apply(pk, Rows(), changes(replace(ISSUE, status="resolved")))
+    stands = stand(pk, EXPIRES)
+    assert (stands.issues, stands.last_sequence(ISSUE.id)) == ({}, ISSUE.last_sequence)
+    anew = replace(ISSUE, count=1, users=b"", expires_at=EXPIRES + 9, last_sequence="0" * 39 + "6")
+    assert issues.apply(pk, stands, changes(anew))
+    assert issues.find_issue(pk, ISSUE.id, EXPIRES) == anew
 
 
 def test_everything_changes_or_nothing(pk: str) -> None:
-    issues.apply(pk, changes(ISSUE))
-    release = Release("1.0", 1, 2, events=1, issues_opened=1, open_issues=1, expires_at=EXPIRES)
-    refused = changes(
+    issues.apply(pk, Rows(), changes(ISSUE))
+    stale = stand(pk)
+    later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
+    issues.apply(pk, stand(pk), changes(later, opened=False))
+    before, stands = stand(pk), stand(pk)
+    made = changes(
         replace(ISSUE, id="b" * 32),
-        releases={"r1": release},
+        releases={"r1": RELEASE},
         sightings={("b" * 32, "r1"): EXPIRES},
-        days={"2026-11-22": (1, EXPIRES)},
+        days={DAY: Day(1, EXPIRES)},
     )
-    refused.issues[ISSUE.id] = ISSUE
-    refused.before[ISSUE.id] = "elsewhere"
-    assert not issues.apply(pk, refused)
+    made.issues[ISSUE.id] = ISSUE
+    assert not issues.apply(pk, stale, made)
+    assert stand(pk) == before
     assert issues.find_issue(pk, "b" * 32, 0) is None
-    assert (issues.list_releases(pk, 0), issues.list_days(pk, "")) == ([], {})
-    refused.before[ISSUE.id] = ISSUE.last_sequence
-    assert issues.apply(pk, refused)
+    assert (issues.list_releases(pk, 0), issues.list_days(pk, "", 0)) == ([], {})
+    assert issues.apply(pk, stands, made)
     assert issues.find_issue(pk, "b" * 32, 0)
-    assert issues.list_releases(pk, 0) == [release]
-    assert issues.rows(pk, [], [("b" * 32, "r1")]).sightings == {("b" * 32, "r1"): EXPIRES}
+    assert issues.list_releases(pk, 0) == [replace(RELEASE, open_issues=1)]
+    assert stand(pk).sightings == {("b" * 32, "r1"): EXPIRES} == stands.sightings
 
 
-def test_releases_and_days_add_up(pk: str) -> None:
-    first = Release("1.0", 5, 7, events=2, issues_opened=1, open_issues=1, expires_at=EXPIRES)
-    second = Release("1.0", 6, 9, events=3, issues_opened=0, open_issues=2, expires_at=EXPIRES + 1)
-    for release, day in ((first, (2, EXPIRES)), (second, (3, EXPIRES + 1))):
-        made = Changes(releases={"r1": release}, days={"2026-11-22": day, "2026-11-23": (1, 1)})
-        assert issues.apply(pk, made)
-    expected = Release(
-        "1.0", 5, 9, events=5, issues_opened=1, open_issues=3, expires_at=EXPIRES + 1
-    )
-    assert issues.list_releases(pk, 0) == [expected]
-    assert issues.rows(pk, [], [("x", "r1")]).releases == {"r1": expected}
-    assert issues.list_days(pk, "") == {"2026-11-22": 5, "2026-11-23": 2}
-    assert issues.list_days(pk, "2026-11-23") == {"2026-11-23": 2}
+def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> None:
+    first = Changes(releases={"r1": RELEASE}, days={DAY: Day(2, EXPIRES)})
+    assert issues.apply(pk, Rows(), first)
+    stands = stand(pk)
+    assert (stands.releases, stands.days) == (first.releases, first.days)
+    more = replace(RELEASE, events=5)
+    for made in (Changes(releases={"r1": more}), Changes(days={DAY: Day(5, EXPIRES)})):
+        assert not issues.apply(pk, Rows(), made)
+        early, late = stand(pk), stand(pk)
+        assert issues.apply(pk, early, made)
+        assert not issues.apply(pk, late, made)
+    assert issues.list_releases(pk, 0) == [more]
+    assert issues.list_days(pk, "", 0) == {"2026-11-22": 5}
+
+
+def test_a_row_that_began_anew_is_not_taken_for_the_one_before(pk: str) -> None:
+    issues.apply(pk, Rows(), Changes(days={DAY: Day(2, EXPIRES)}))
+    slow, anew = stand(pk, EXPIRES - 1), stand(pk, EXPIRES)
+    assert anew.days == {}
+    assert issues.apply(pk, anew, Changes(days={DAY: Day(2, EXPIRES + 9)}))
+    assert not issues.apply(pk, slow, Changes(days={DAY: Day(3, EXPIRES)}))
+    assert stand(pk).days == {DAY: Day(2, EXPIRES + 9)}
+
+
+def test_days_are_listed_from_one_on(pk: str) -> None:
+    issues.apply(pk, Rows(), Changes(days={DAY: Day(5, EXPIRES), DAY + 1: Day(2, EXPIRES)}))
+    assert issues.list_days(pk, "", 0) == {"2026-11-22": 5, "2026-11-23": 2}
+    assert issues.list_days(pk, "2026-11-23", 0) == {"2026-11-23": 2}
 
 
 def test_issues_are_listed_the_last_seen_first(pk: str) -> None:
     order = [(n * 7) % 120 for n in range(120)]
     for start in (0, 60):
-        issues.apply(pk, many(order[start : start + 60]))
+        issues.apply(pk, Rows(), many(order[start : start + 60]))
     found = [issue.last_seen for issue in issues.by_last_seen(pk, 0)]
     assert found == list(range(119, -1, -1))
 
@@ -127,32 +173,44 @@ def many(numbers: Iterable[int]) -> Changes:
     for n in numbers:
         issue = replace(ISSUE, id=f"{n:032x}", last_seen=n)
         made.issues[issue.id] = issue
-        made.before[issue.id] = ""
+        made.opened[issue.id] = FIRST
     return made
 
 
+@pytest.mark.parametrize(("status", "open_"), [("open", 1), ("resolved", 0), ("ignored", 0)])
+def test_a_release_s_open_issues_are_those_that_are_open_now(
+    pk: str, status: str, open_: int
+) -> None:
+    seen = {(each, "r1"): EXPIRES + issues.LINGER_S for each in (ISSUE.id, "b" * 32)}
+    issue = replace(ISSUE, status=status)
+    issues.apply(pk, Rows(), changes(issue, releases={"r1": RELEASE}, sightings=seen))
+    (release,) = issues.list_releases(pk, EXPIRES - 1)
+    assert release.open_issues == open_
+
+
 def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
-    release = Release("1.0", 1, 2, events=1, issues_opened=1, open_issues=1, expires_at=EXPIRES)
-    issues.apply(pk, changes(ISSUE, releases={"r1": release}))
+    made = changes(ISSUE, releases={"r1": RELEASE}, days={DAY: Day(2, EXPIRES)})
+    issues.apply(pk, Rows(), made)
     for now_s, there in ((EXPIRES - 1, True), (EXPIRES, False)):
         assert bool(issues.find_issue(pk, ISSUE.id, now_s)) is there
         assert bool(list(issues.by_last_seen(pk, now_s))) is there
         assert bool(issues.list_releases(pk, now_s)) is there
+        assert bool(issues.list_days(pk, "", now_s)) is there
 
 
 def test_a_generation_goes_as_a_whole(pk: str) -> None:
     other = f"{pk}9"
     for partition in (pk, other):
         made = many(range(30))
-        made.days = {f"2026-11-{n}": (1, EXPIRES) for n in range(30)}
-        assert issues.apply(partition, made)
+        made.days = {n: Day(1, EXPIRES) for n in range(30)}
+        assert issues.apply(partition, Rows(), made)
     issues.delete_generation(pk)
     issues.delete_generation(pk)
-    assert (list(issues.by_last_seen(pk, 0)), issues.list_days(pk, "")) == ([], {})
-    assert len(issues.list_days(other, "")) == 30
+    assert (list(issues.by_last_seen(pk, 0)), issues.list_days(pk, "", 0)) == ([], {})
+    assert len(issues.list_days(other, "", 0)) == 30
 
 
 def test_a_transaction_takes_a_hundred_rows(pk: str) -> None:
-    days = {f"day {n}": (1, EXPIRES) for n in range(issues.MAX_ACTIONS)}
-    assert issues.apply(pk, Changes(days=days))
-    assert len(issues.list_days(pk, "")) == 100
+    days = {n: Day(1, EXPIRES) for n in range(issues.MAX_ACTIONS)}
+    assert issues.apply(pk, Rows(), Changes(days=days))
+    assert len(issues.list_days(pk, "", 0)) == 100

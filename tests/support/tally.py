@@ -32,6 +32,7 @@ def expected(items: Iterable[Item]) -> Counts:
                 "events": len(each),
                 "issues_opened": sum(event.id in opened for event in each),
                 "open_issues": len({event.issue_id for event in each}),
+                "first_seen": min(minted_ms(event.id) for event in each),
                 "last_seen": max(minted_ms(event.id) for event in each),
                 "expires_at": max(event.expires_at for event in each),
             }
@@ -43,7 +44,7 @@ def expected(items: Iterable[Item]) -> Counts:
 
 def _issue(found: list[Stored]) -> Counts:
     ids = [event.id for event in found]
-    newest = found[-1].fields
+    newest = max(found, key=lambda event: event.id).fields
     return {
         "count": len(found),
         "fingerprint": newest["fingerprint"],
@@ -92,12 +93,13 @@ def counted(project_id: str) -> Counts:
                 "events": release.events,
                 "issues_opened": release.issues_opened,
                 "open_issues": release.open_issues,
+                "first_seen": release.first_seen,
                 "last_seen": release.last_seen,
                 "expires_at": release.expires_at,
             }
             for release in issues.list_releases(pk, 0)
         },
-        "days": issues.list_days(pk, ""),
+        "days": issues.list_days(pk, "", 0),
     }
 
 

@@ -36,7 +36,10 @@ class Issue:
 
 @dataclass(slots=True)
 class Release:
-    """One distinct `release` value of a project. Times are in milliseconds since the epoch."""
+    """One distinct `release` value of a project. Times are in milliseconds since the epoch.
+
+    `open_issues` are counted when the releases are listed, and not kept.
+    """
 
     release: str
     first_seen: int
@@ -44,6 +47,14 @@ class Release:
     events: int = 0
     issues_opened: int = 0
     open_issues: int = 0
+    expires_at: int = 0
+
+
+@dataclass(slots=True)
+class Day:
+    """How many events a project has of one day, UTC."""
+
+    count: int = 0
     expires_at: int = 0
 
 

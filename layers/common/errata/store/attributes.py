@@ -11,7 +11,7 @@ from errata.errors import Unavailable
 from errata.store import clients
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, QueryOutputTypeDef
 
 type Item = dict[str, Any]
 
@@ -57,10 +57,20 @@ def read_all(item: Item) -> Item:
 
 def query(**request: Any) -> Iterator[Item]:
     """Every item of a query, page after page, typed as DynamoDB answers."""
+    for page in _pages(**request):
+        yield from page["Items"]
+
+
+def query_count(**request: Any) -> int:
+    """How many items a query finds."""
+    return sum(page["Count"] for page in _pages(**request, Select="COUNT"))
+
+
+def _pages(**request: Any) -> "Iterator[QueryOutputTypeDef]":
     typed: QueryInputTypeDef = request  # type: ignore[assignment]  # the callers are typed by use
     while True:
         page = clients.dynamodb().query(**typed)
-        yield from page["Items"]
+        yield page
         if "LastEvaluatedKey" not in page:
             return
         typed["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -4,11 +4,12 @@
 |---|---|---|---|
 | event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
 | legacy number | `12#legacy` | `000000000001` | event, ttl |
-| legacy counter | `12#state` | `counter` | last_id |
+| legacy counter | `12#state` | `counter` | last_id, retentions |
 | boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, also |
 
 An event: `issue` is `12#<issue id>` and `release` is `12#<hash of the release>`, the partitions of
 the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `ttl` in seconds.
+`retentions`: of how many days those were under which errors were numbered since the last clear.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ from errata.store.attributes import (
     batch_get,
     cancellation,
     query,
+    query_count,
     read,
     read_all,
     write_all,
@@ -69,6 +71,18 @@ class Boundary:
         if legacy_id is not None:
             return legacy_id <= self.legacy_through
         return event_id < self.through or event_id in self.also
+
+    def shows(self, event: Stored, now_s: int) -> bool:
+        """Whether an event is there for readers: neither cleared nor expired."""
+        return event.expires_at > now_s and not self.hides(event.id, event.legacy_id)
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyCounter:
+    """The last legacy number, and the retentions in days of those numbered since the last clear."""
+
+    last_id: int = 0
+    retentions: frozenset[int] = frozenset()
 
 
 class Conflict(Exception):
@@ -133,10 +147,10 @@ def put_once(event: Item, record: Any) -> idempotency.Answered | None:
     return None
 
 
-def put_legacy(event: Item, legacy_id: int) -> None:
+def put_legacy(event: Item, legacy_id: int, retention_days: int) -> None:
     """Move the counter to `legacy_id` and store that event under it, or neither.
 
-    Access pattern E3.
+    `retention_days` is what the event's `ttl` was made of. Access pattern E3.
 
     Raises:
         Conflict: the counter did not stand at `legacy_id - 1`, or another writer is at it.
@@ -152,13 +166,14 @@ def put_legacy(event: Item, legacy_id: int) -> None:
     counter = {
         "TableName": table,
         "Key": _state_key(project_id, "counter"),
-        "UpdateExpression": "SET last_id = :new",
+        "UpdateExpression": "SET last_id = :new ADD retentions :retention",
         "ConditionExpression": (
             "last_id = :old" if legacy_id > 1 else "attribute_not_exists(last_id)"
         ),
         "ExpressionAttributeValues": write_all(
             {":new": legacy_id} | ({":old": legacy_id - 1} if legacy_id > 1 else {})
-        ),
+        )
+        | {":retention": {"NS": [str(retention_days)]}},
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     typed = {**event, "legacy_id": {"N": str(legacy_id)}}
@@ -233,7 +248,7 @@ def newest_first_in_index(
 def neighbour(partition: str, low: str, high: str, *, newest: bool) -> str | None:
     """The newest, or else the oldest, event of an issue with `low` < id < `high`, if there is one.
 
-    `partition` is the key of the index by_issue, which lags by moments. Access pattern E15.
+    `partition` is the key of the index by_issue, which lags by moments. Access pattern E16.
     """
     found = clients.dynamodb().query(
         TableName=settings().events_table,
@@ -277,10 +292,20 @@ def legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Iterat
 
     Only those that have not expired, with ids from `oldest` on. Access pattern E8.
     """
-    for found in query(
-        TableName=settings().events_table,
-        KeyConditionExpression="pk = :legacy AND sk > :since",
-        ExpressionAttributeValues=write_all(
+    for found in query(**_legacy_after(project_id, since, now_s, oldest)):
+        yield int(found["sk"]["S"]), found["event"]["S"]
+
+
+def count_legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> int:
+    """How many those of `legacy_after` are, one by one. Access pattern E15."""
+    return query_count(**_legacy_after(project_id, since, now_s, oldest))
+
+
+def _legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Item:
+    return {
+        "TableName": settings().events_table,
+        "KeyConditionExpression": "pk = :legacy AND sk > :since",
+        "ExpressionAttributeValues": write_all(
             {
                 ":legacy": f"{project_id}#legacy",
                 ":since": _padded(since),
@@ -288,11 +313,10 @@ def legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Iterat
                 ":oldest": oldest,
             }
         ),
-        FilterExpression="#ttl > :now AND #event >= :oldest",
-        ExpressionAttributeNames={"#ttl": "ttl", "#event": "event"},
-        ConsistentRead=True,
-    ):
-        yield int(found["sk"]["S"]), found["event"]["S"]
+        "FilterExpression": "#ttl > :now AND #event >= :oldest",
+        "ExpressionAttributeNames": {"#ttl": "ttl", "#event": "event"},
+        "ConsistentRead": True,
+    }
 
 
 # ------------------------------------------------------------------ clear
@@ -312,14 +336,17 @@ def boundaries(project_ids: Iterable[str]) -> dict[str, Boundary]:
     return wanted
 
 
-def last_legacy_id(project_id: str) -> int:
+def legacy_counter(project_id: str) -> LegacyCounter:
     """Where the legacy counter stands, read consistently. Access pattern E10."""
     answer = clients.dynamodb().get_item(
         TableName=settings().events_table,
         Key=_state_key(project_id, "counter"),
         ConsistentRead=True,
     )
-    return read(answer["Item"]["last_id"]) if "Item" in answer else 0  # type: ignore[arg-type]
+    if "Item" not in answer:
+        return LegacyCounter()
+    found = read_all(answer["Item"])
+    return LegacyCounter(found["last_id"], frozenset(map(int, found.get("retentions", []))))
 
 
 def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
@@ -345,13 +372,19 @@ def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
     False when another clear was first, or when the legacy counter is not at `last_legacy`.
     """
     table = settings().events_table
-    standing = {
-        "TableName": table,
-        "Key": _state_key(project_id, "counter"),
-        "ConditionExpression": "last_id = :last" if last_legacy else "attribute_not_exists(pk)",
-    }
+    counter = {"TableName": table, "Key": _state_key(project_id, "counter")}
+    unmoved: Any
     if last_legacy:
-        standing["ExpressionAttributeValues"] = write_all({":last": last_legacy})
+        unmoved = {
+            "Update": {
+                **counter,
+                "UpdateExpression": "REMOVE retentions",
+                "ConditionExpression": "last_id = :last",
+                "ExpressionAttributeValues": write_all({":last": last_legacy}),
+            }
+        }
+    else:
+        unmoved = {"ConditionCheck": {**counter, "ConditionExpression": "attribute_not_exists(pk)"}}
     replaced = {
         "TableName": table,
         "Item": write_all(
@@ -369,7 +402,7 @@ def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
     }
     try:
         clients.dynamodb().transact_write_items(
-            TransactItems=[{"ConditionCheck": standing}, {"Put": replaced}]  # type: ignore[typeddict-item]
+            TransactItems=[unmoved, {"Put": replaced}]  # type: ignore[typeddict-item]
         )
     except ClientError as error:
         if cancellation(error):

@@ -10,17 +10,19 @@ generation (see `errata.store.events.Boundary`), and with it all of this is out 
 | sighting | `seen#<issue id>#<release hash>` | that an issue was seen in a release |
 | day | `day#2026-11-22` | the project's events of one day, UTC |
 
-`ttl` in seconds, on every item: that of the newest event behind it; of a sighting up to a day more.
+`ttl` in seconds, on every item: that of the newest event behind it; of a sighting a day more than
+that of an event of the last day.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from errata.config import settings
-from errata.models.issue import Issue, Release
+from errata.models.issue import Day, Issue, Release
 from errata.store import clients
 from errata.store.attributes import (
     Item,
@@ -31,39 +33,51 @@ from errata.store.attributes import (
     read_all,
     write_all,
 )
+from errata.store.events import Stored
 
 # A transaction takes 100 actions.
 MAX_ACTIONS = 100
+# How much longer than its event a sighting lives, so that it is written but once a day.
+LINGER_S = 86_400
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of one project that a batch touches, as they stand."""
+    """The rows of one project that a batch touches, as they stand.
+
+    Those that have expired are left out, since they are to begin anew, though DynamoDB may not have
+    deleted them yet. `stood` holds the expired, too, as they lie in the table, by sort key.
+    """
 
     issues: dict[str, Issue] = field(default_factory=dict)  # by id
     releases: dict[str, Release] = field(default_factory=dict)  # by release_hash
+    days: dict[int, Day] = field(default_factory=dict)  # by day since the epoch
     # (issue id, release_hash) → time to live
     sightings: dict[tuple[str, str], int] = field(default_factory=dict)
+    stood: dict[str, Item] = field(default_factory=dict)
+
+    def last_sequence(self, issue_id: str) -> str:
+        """What an issue has counted last, even one that has expired; "" where there is none."""
+        stood = self.stood.get(f"issue#{issue_id}")
+        return stood["last_sequence"] if stood else ""
 
 
 @dataclass(slots=True)
 class Changes:
-    """What one transaction does to one project's rows.
+    """What becomes of one project's rows in one transaction, under the names that `Rows` has.
 
-    `issues` are written as they are; `before` holds the `last_sequence` that each had when it was
-    read ("" for a new one), and the transaction fails if it has moved. The counts of `releases` are
-    what to add. `sightings` maps issue id and release_hash to the time to live; `days` maps a day
-    to the events to add and its time to live.
+    `opened` holds the new ones among the issues, each with the event that opens it.
     """
 
     issues: dict[str, Issue] = field(default_factory=dict)
-    before: dict[str, str] = field(default_factory=dict)
+    opened: dict[str, Stored] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
+    days: dict[int, Day] = field(default_factory=dict)
     sightings: dict[tuple[str, str], int] = field(default_factory=dict)
-    days: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.issues) + len(self.releases) + len(self.sightings) + len(self.days)
+        return len(self.issues) + len(self.releases) + len(self.days) + len(self.sightings)
 
 
 def partition(project_id: str, generation: int) -> str:
@@ -74,8 +88,14 @@ def partition(project_id: str, generation: int) -> str:
 # ------------------------------------------------------------------ digest
 
 
-def rows(pk: str, issue_ids: Iterable[str], seen: Iterable[tuple[str, str]]) -> Rows:
-    """These issues, and these sightings with their releases, consistently. Access pattern I1.
+def rows(
+    pk: str,
+    issue_ids: Iterable[str],
+    seen: Iterable[tuple[str, str]],
+    days: Iterable[int],
+    now_s: int,
+) -> Rows:
+    """These issues, days, and sightings with their releases, consistently. Access pattern I1.
 
     `seen` holds pairs of issue id and release_hash.
     """
@@ -83,32 +103,49 @@ def rows(pk: str, issue_ids: Iterable[str], seen: Iterable[tuple[str, str]]) -> 
     names = [f"issue#{issue_id}" for issue_id in issue_ids]
     names += [f"seen#{issue_id}#{release}" for issue_id, release in sightings]
     names += {f"release#{release}" for _, release in sightings}
+    days_of = {_day(day): day for day in days}
     found = Rows()
-    keys = [write_all({"pk": pk, "sk": name}) for name in names]
+    keys = [write_all({"pk": pk, "sk": name}) for name in [*names, *days_of]]
     for typed in batch_get(settings().issues_table, keys):
         item = read_all(typed)
+        found.stood[item["sk"]] = item
+        if item["ttl"] <= now_s:
+            continue
         kind, _, name = item["sk"].partition("#")
         if kind == "issue":
             found.issues[name] = _to_issue(item)
         elif kind == "release":
             found.releases[name] = _to_release(item)
+        elif kind == "day":
+            found.days[days_of[item["sk"]]] = Day(item["count"], item["ttl"])
         else:
             issue_id, _, release = name.partition("#")
             found.sightings[issue_id, release] = item["ttl"]
+    # Sightings outlive their issue by up to a day, and say nothing of one that begins anew.
+    for sighting in [each for each in found.sightings if each[0] not in found.issues]:
+        del found.sightings[sighting]
     return found
 
 
-def apply(pk: str, changes: Changes) -> bool:
-    """Apply the changes, all or nothing. Access pattern I2.
+def apply(pk: str, standing: Rows, changes: Changes) -> bool:
+    """Apply the changes, all or none, and note them in `standing`. Access pattern I2.
 
-    False when an issue has moved since it was read, or another transaction is at one of the rows.
+    False when a row is not as it stood, or another transaction is at one of them.
     """
-    actions = [
-        _issue_action(pk, issue, changes.before[issue.id]) for issue in changes.issues.values()
-    ]
-    actions += [_release_action(pk, *release) for release in changes.releases.items()]
-    actions += [_sighting_action(pk, *seen, ttl) for seen, ttl in changes.sightings.items()]
-    actions += [_day_action(pk, day, *values) for day, values in changes.days.items()]
+    written = {f"issue#{issue.id}": _issue_item(issue) for issue in changes.issues.values()}
+    written |= {f"release#{name}": _release_item(each) for name, each in changes.releases.items()}
+    written |= {
+        _day(day): {"count": each.count, "ttl": each.expires_at}
+        for day, each in changes.days.items()
+    }
+    known = {f"issue#{issue_id}" for issue_id in changes.issues.keys() - changes.opened.keys()}
+    actions: list[Any] = []
+    for sk, values in written.items():
+        unchanged = _unchanged(sk, standing.stood.get(sk))
+        write = _update if sk in known else _put
+        actions.append(write(pk, sk, values, unchanged))
+    for (issue_id, name), expires_at in changes.sightings.items():
+        actions.append(_put(pk, f"seen#{issue_id}#{name}", {"ttl": expires_at}, {}))
     try:
         clients.dynamodb().transact_write_items(TransactItems=actions)
     except ClientError as error:
@@ -116,10 +153,56 @@ def apply(pk: str, changes: Changes) -> bool:
         if codes and codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
             return False
         raise
+    standing.stood.update(written)
+    standing.issues.update(changes.issues)
+    standing.releases.update(changes.releases)
+    standing.days.update(changes.days)
+    standing.sightings.update(changes.sightings)
     return True
 
 
-def _issue_action(pk: str, issue: Issue, before: str) -> Any:
+# The attribute that each change of a row moves.
+_MOVES = {"issue": "last_sequence", "release": "events", "day": "count"}
+
+
+def _unchanged(sk: str, stood: Item | None) -> Item:
+    """The condition that a row is as it stood.
+
+    With the time to live, since a row that has expired and begun anew may count as many again.
+    """
+    if stood is None:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    moves = _MOVES[sk.partition("#")[0]]
+    return {
+        "ConditionExpression": "#moves = :moved AND #ttl = :lived",
+        "ExpressionAttributeNames": {"#moves": moves, "#ttl": "ttl"},
+        "ExpressionAttributeValues": write_all({":moved": stood[moves], ":lived": stood["ttl"]}),
+    }
+
+
+def _put(pk: str, sk: str, values: Item, condition: Item) -> Any:
+    item = write_all({"pk": pk, "sk": sk, **values})
+    return {"Put": {"TableName": settings().issues_table, "Item": item, **condition}}
+
+
+def _update(pk: str, sk: str, values: Item, condition: Item) -> Any:
+    """Set what digest knows of an issue, and leave the rest: its status is others' to change."""
+    typed = write_all({name: value for name, value in values.items() if name != "status"})
+    return {
+        "Update": {
+            "TableName": settings().issues_table,
+            "Key": write_all({"pk": pk, "sk": sk}),
+            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in typed),
+            "ConditionExpression": condition["ConditionExpression"],
+            "ExpressionAttributeNames": condition["ExpressionAttributeNames"]
+            | {f"#{name}": name for name in typed},
+            "ExpressionAttributeValues": condition["ExpressionAttributeValues"]
+            | {f":{name}": value for name, value in typed.items()},
+        }
+    }
+
+
+def _issue_item(issue: Issue) -> Item:
     values: Item = {
         "fingerprint": issue.fingerprint[:1024],
         "grouping": issue.grouping,
@@ -133,6 +216,7 @@ def _issue_action(pk: str, issue: Issue, before: str) -> Any:
         "last_event": issue.last_event,
         "last_sequence": issue.last_sequence,
         "count": issue.count,
+        "status": issue.status,
         "ttl": issue.expires_at,
         "environments": issue.environments,
         "releases": issue.releases,
@@ -140,69 +224,24 @@ def _issue_action(pk: str, issue: Issue, before: str) -> Any:
     }
     if issue.users:
         values["users"] = issue.users
-    typed = {f":{name}": value for name, value in write_all(values).items()}
-    names = {f"#{name}": name for name in values}
-    changes = ", ".join(f"#{name} = :{name}" for name in values)
-    condition = "attribute_not_exists(pk)"
-    if before:
-        condition = "#last_sequence = :before"
-        typed[":before"] = {"S": before}
-    else:
-        names["#status"] = "status"
-        typed[":status"] = {"S": issue.status}
-        changes += ", #status = :status"
-    return _update(pk, f"issue#{issue.id}", f"SET {changes}", names, typed, condition)
+    return values
 
 
-def _release_action(pk: str, name: str, release: Release) -> Any:
-    typed = write_all(
-        {
-            ":release": release.release[:1024],
-            ":first": release.first_seen,
-            ":last": release.last_seen,
-            ":ttl": release.expires_at,
-            ":events": release.events,
-            ":opened": release.issues_opened,
-            ":open": release.open_issues,
-        }
-    )
-    expression = (
-        "SET #release = if_not_exists(#release, :release),"
-        " first_seen = if_not_exists(first_seen, :first), release_last_seen = :last, #ttl = :ttl"
-        " ADD #events :events, issues_opened :opened, open_issues :open"
-    )
-    names = {"#release": "release", "#ttl": "ttl", "#events": "events"}
-    return _update(pk, f"release#{name}", expression, names, typed)
-
-
-def _sighting_action(pk: str, issue_id: str, release: str, expires_at: int) -> Any:
+def _release_item(release: Release) -> Item:
     return {
-        "Put": {
-            "TableName": settings().issues_table,
-            "Item": write_all({"pk": pk, "sk": f"seen#{issue_id}#{release}", "ttl": expires_at}),
-        }
+        "release": release.release[:1024],
+        "first_seen": release.first_seen,
+        # Not `last_seen`, which would put releases into the index of the issues.
+        "release_last_seen": release.last_seen,
+        "events": release.events,
+        "issues_opened": release.issues_opened,
+        "ttl": release.expires_at,
     }
 
 
-def _day_action(pk: str, day: str, count: int, expires_at: int) -> Any:
-    names = {"#count": "count", "#ttl": "ttl"}
-    typed = write_all({":count": count, ":ttl": expires_at})
-    return _update(pk, f"day#{day}", "SET #ttl = :ttl ADD #count :count", names, typed)
-
-
-def _update(
-    pk: str, sk: str, expression: str, names: Item, typed: Item, condition: str = ""
-) -> Any:
-    update = {
-        "TableName": settings().issues_table,
-        "Key": write_all({"pk": pk, "sk": sk}),
-        "UpdateExpression": expression,
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": typed,
-    }
-    if condition:
-        update["ConditionExpression"] = condition
-    return {"Update": update}
+def _day(day: int) -> str:
+    """The sort key of a day since the epoch."""
+    return f"day#{date.fromordinal(_EPOCH + day)}"
 
 
 # ------------------------------------------------------------------ reading
@@ -246,20 +285,43 @@ def find_issue(pk: str, issue_id: str, now_s: int) -> Issue | None:
 
 
 def list_releases(pk: str, now_s: int) -> list[Release]:
-    """A project's releases that have not expired, in no order. Access pattern I5."""
-    found = (_to_release(item) for item in _under(pk, "release#"))
-    return [release for release in found if release.expires_at > now_s]
+    """A project's releases that have not expired, in no order; the index lags by moments.
+
+    Open issues of a release are those that were seen in it. Access pattern I5.
+    """
+    releases: dict[str, Release] = {}
+    for item in _under(pk, "release#"):
+        if item["ttl"] > now_s:
+            releases[item["sk"].removeprefix("release#")] = _to_release(item)
+    open_since: dict[str, int] = {}
+    for typed in query(
+        TableName=settings().issues_table,
+        IndexName="by_last_seen",
+        KeyConditionExpression="pk = :pk",
+        FilterExpression="#status = :open AND #ttl > :now",
+        ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
+        ExpressionAttributeValues=write_all({":pk": pk, ":open": "open", ":now": now_s}),
+    ):
+        item = read_all(typed)
+        open_since[item["sk"].removeprefix("issue#")] = item["first_seen"]
+    for item in _under(pk, "seen#"):
+        _, issue_id, name = item["sk"].split("#")
+        if item["ttl"] > now_s and issue_id in open_since and name in releases:
+            # Not where the issue or the release has expired since, and begun anew.
+            begun = max(open_since[issue_id], releases[name].first_seen)
+            releases[name].open_issues += (item["ttl"] - LINGER_S) * 1000 > begun
+    return list(releases.values())
 
 
-def list_days(pk: str, first: str) -> dict[str, int]:
+def list_days(pk: str, first: str, now_s: int) -> dict[str, int]:
     """The events of each day from `first` (`2026-11-22`) on; days without any are left out.
 
-    Access pattern I6.
+    So are days that have expired. Access pattern I6.
     """
     return {
         item["sk"].removeprefix("day#"): item["count"]
         for item in _under(pk, "day#")
-        if item["sk"] >= f"day#{first}"
+        if item["sk"] >= f"day#{first}" and item["ttl"] > now_s
     }
 
 
@@ -315,6 +377,5 @@ def _to_release(item: Item) -> Release:
         last_seen=item["release_last_seen"],
         events=item["events"],
         issues_opened=item["issues_opened"],
-        open_issues=item["open_issues"],
         expires_at=item["ttl"],
     )

@@ -5,20 +5,23 @@ Everything that an event changes is written in one transaction that also moves i
 events behind that mark and leaves them alone; one that is cut off has changed all of an issue's
 rows or none. Within a shard of the stream an issue's events come in order, and all of a project's
 new events come from one shard: their ids rise, so they share the newest partition.
+
+A row that has expired counts as gone, whether or not DynamoDB has deleted it yet, and begins anew.
+No event counts again with it: a row outlives every event that it has counted, and an event that has
+expired is not counted.
 """
 
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
 
 from errata.models import sketch
 from errata.models.event import culprit, title, user_identity
-from errata.models.ids import minted_ms
-from errata.models.issue import MAX_DAYS, MAX_NAMES, Issue, Release
+from errata.models.ids import minted_ms, now_ms
+from errata.models.issue import MAX_DAYS, MAX_NAMES, Day, Issue, Release
 from errata.store import events, issues
 from errata.store.attributes import back_off, code
 from errata.store.events import DAY_MS, Stored, release_hash
@@ -73,13 +76,22 @@ def digest(records: Iterable[Record]) -> Outcome:
     for record in records:
         by_project[record.event.project_id].append(record)
     boundaries = events.boundaries(by_project)
+    now_s = now_ms() // 1000
     outcome = Outcome([], [])
     for project_id, of_project in by_project.items():
         boundary = boundaries[project_id]
-        visible = (r for r in of_project if not boundary.hides(r.event.id, r.event.legacy_id))
+        visible = (r for r in of_project if boundary.shows(r.event, now_s))
         pk = issues.partition(project_id, boundary.generation)
-        _digest_project(pk, list(_slices(visible)), outcome)
+        _digest_project(pk, list(_slices(visible)), now_s, outcome)
     return outcome
+
+
+def standing(pk: str, found: list[Stored], now_s: int) -> Rows:
+    """How the rows stand that these events of one project touch, which have not expired."""
+    seen = {(event.issue_id, name) for event in found if (name := _release(event))}
+    issue_ids = {event.issue_id for event in found}
+    days = {_day(event) for event in found}
+    return issues.rows(pk, issue_ids, seen, days, now_s)
 
 
 def count_late(pk: str, late: list[Stored], rows: Rows) -> bool:
@@ -91,20 +103,13 @@ def count_late(pk: str, late: list[Stored], rows: Rows) -> bool:
     Raises:
         ClientError: the store refuses them.
     """
-    issue = rows.issues.get(late[0].issue_id)
     # Behind the sequence that stands and before the next one: nothing in the stream is taken for
     # counted, and a batch that has read the issue before fails and reads it again.
-    sequence = (issue.last_sequence if issue else "0" * SEQUENCE_DIGITS) + "~"
+    sequence = (rows.last_sequence(late[0].issue_id) or "0" * SEQUENCE_DIGITS) + "~"
     piece = next(_slices(Record(sequence, event) for event in late))
     changes = Changes()
-    if issue and piece[-1].event.id < issue.last_event:
-        says = (issue.title, issue.culprit, issue.level, issue.exception_class)
-        _plan(piece, rows, changes)
-        # An issue speaks with the words of its newest event.
-        issue.title, issue.culprit, issue.level, issue.exception_class = says
-    else:
-        _plan(piece, rows, changes)
-    return _commit(pk, changes, [piece]) and len(piece) == len(late)
+    _plan(piece, rows, changes)
+    return _commit(pk, rows, changes) and len(piece) == len(late)
 
 
 def _slices(records: Iterable[Record]) -> Iterator[Slice]:
@@ -123,10 +128,10 @@ def _slices(records: Iterable[Record]) -> Iterator[Slice]:
         yield piece
 
 
-def _digest_project(pk: str, slices: list[Slice], outcome: Outcome) -> None:
+def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) -> None:
     for attempt in range(_TRIES):
         try:
-            slices = _apply(pk, slices)
+            slices = _apply(pk, slices, now_s)
         except ClientError as error:
             if len(slices) > 1:
                 # One of them is at fault, or none: each for itself.
@@ -134,7 +139,7 @@ def _digest_project(pk: str, slices: list[Slice], outcome: Outcome) -> None:
                     if _waits(alone, outcome):
                         outcome.retry.extend(alone)
                     else:
-                        _digest_project(pk, [alone], outcome)
+                        _digest_project(pk, [alone], now_s, outcome)
             elif code(error) in ("ValidationException", "TransactionCanceledException"):
                 outcome.hopeless.extend((record, str(error)) for record in slices[0])
             else:
@@ -152,63 +157,71 @@ def _waits(piece: Slice, outcome: Outcome) -> bool:
     return any(record.event.issue_id == piece[0].event.issue_id for record in outcome.retry)
 
 
-def _apply(pk: str, slices: list[Slice]) -> list[Slice]:
-    """Apply what fits, transaction by transaction; returns what somebody else's write hindered."""
-    seen = {(r.event.issue_id, name) for piece in slices for r in piece if (name := _release(r))}
-    rows = issues.rows(pk, {piece[0].event.issue_id for piece in slices}, seen)
-    hindered: list[Slice] = []
-    changes, pending = Changes(), list[Slice]()
-    for piece in slices:
-        planned = _plan(piece, rows, changes)
-        if planned is None:
-            if not _commit(pk, changes, pending):
-                hindered += pending
-            changes, pending = Changes(), []
-            planned = _plan(piece, rows, changes)
-        if planned:
-            pending.append(piece)
-    if changes and not _commit(pk, changes, pending):
-        hindered += pending
-    return hindered
+def _apply(pk: str, slices: list[Slice], now_s: int) -> list[Slice]:
+    """Apply the slices, transaction by transaction.
+
+    Returns those from where somebody else's write hindered it, since later ones of the same issue
+    must not overtake them.
+    """
+    rows = standing(pk, [record.event for piece in slices for record in piece], now_s)
+    changes, applied = Changes(), 0
+    for n, piece in enumerate(slices):
+        if not _plan(piece, rows, changes):
+            if not _commit(pk, rows, changes):
+                return slices[applied:]
+            changes, applied = Changes(), n
+            _plan(piece, rows, changes)
+    return slices[applied:] if changes and not _commit(pk, rows, changes) else []
 
 
-def _commit(pk: str, changes: Changes, slices: list[Slice]) -> bool:
+def _commit(pk: str, rows: Rows, changes: Changes) -> bool:
     # The notices first: cut off in between, the batch comes again and sends them again under the
     # same ids. The other way round they would be lost (docs/decisions/0009-notices.md).
-    opened = [piece[0].event for piece in slices if not changes.before[piece[0].event.issue_id]]
-    if opened:
-        notify.issues_created(pk, opened)
-    return issues.apply(pk, changes)
+    if changes.opened:
+        notify.issues_created(pk, list(changes.opened.values()))
+    return issues.apply(pk, rows, changes)
 
 
-def _release(record: Record) -> str:
-    name = record.event.fields.get("release")
+def _release(event: Stored) -> str:
+    name = event.fields.get("release")
     return release_hash(name) if name else ""
 
 
-def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool | None:
-    """Add to the changes what these events do to the rows.
+def _day(event: Stored) -> int:
+    return minted_ms(event.id) // DAY_MS
 
-    False when they were counted before; None when they do not fit into the same transaction.
+
+def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
+    """Add to the changes what those of these events do to the rows that were not counted before.
+
+    False when they do not fit into the same transaction.
     """
     issue_id = piece[0].event.issue_id
-    issue = rows.issues.get(issue_id)
-    before = issue.last_sequence if issue else ""
-    fresh = [record for record in piece if record.sequence > before]
+    counted = rows.last_sequence(issue_id)
+    fresh = [record for record in piece if record.sequence > counted]
     if not fresh:
-        return False
+        return True
     room = issues.MAX_ACTIONS - len(changes)
     if issue_id in changes.issues or (room < 2 * len(fresh) + 3 and room < 2 * _MAX_RELEASES + 5):
-        return None
-    if issue is None:
-        issue = rows.issues[issue_id] = _new_issue(fresh[0])
-    changes.issues[issue_id] = issue
-    changes.before[issue_id] = before
+        return False
+    stands = rows.issues.get(issue_id)
+    if stands is None:
+        changes.opened[issue_id] = fresh[0].event
+    issue = changes.issues[issue_id] = _copy(stands) if stands else _new_issue(fresh[0])
     for record in fresh:
         _count_release(issue, record, rows, changes)
-        _count_day(record, changes)
+        _count_day(record, rows, changes)
     _count(issue, fresh)
     return True
+
+
+def _copy(issue: Issue) -> Issue:
+    return replace(
+        issue,
+        environments=dict(issue.environments),
+        releases=dict(issue.releases),
+        days=dict(issue.days),
+    )
 
 
 def _new_issue(record: Record) -> Issue:
@@ -227,6 +240,7 @@ def _new_issue(record: Record) -> Issue:
 
 
 def _count(issue: Issue, fresh: Slice) -> None:
+    newest = None
     for record in fresh:
         event, fields = record.event, record.event.fields
         seen_ms = minted_ms(event.id)
@@ -234,6 +248,7 @@ def _count(issue: Issue, fresh: Slice) -> None:
             issue.first_event, issue.first_seen = event.id, seen_ms
         if event.id > issue.last_event:
             issue.last_event, issue.last_seen = event.id, seen_ms
+            newest = fields
         issue.expires_at = max(issue.expires_at, event.expires_at)
         _tally(issue.environments, fields.get("environment"))
         _tally(issue.releases, fields.get("release"))
@@ -241,10 +256,10 @@ def _count(issue: Issue, fresh: Slice) -> None:
         issue.days[day] = issue.days.get(day, 0) + 1
     issue.count += len(fresh)
     issue.last_sequence = fresh[-1].sequence
-    newest = fresh[-1].event.fields
-    issue.title, issue.culprit = title(newest), culprit(newest)
-    issue.level = newest.get("level", "error")
-    issue.exception_class = newest.get("exception_class") or ""
+    if newest:
+        issue.title, issue.culprit = title(newest), culprit(newest)
+        issue.level = newest.get("level", "error")
+        issue.exception_class = newest.get("exception_class") or ""
     issue.users = sketch.add(
         issue.users, filter(None, (user_identity(record.event.fields) for record in fresh))
     )
@@ -263,37 +278,34 @@ def _tally(counts: dict[str, int], name: str | None) -> None:
 
 
 def _count_release(issue: Issue, record: Record, rows: Rows, changes: Changes) -> None:
-    name = _release(record)
+    event = record.event
+    name = _release(event)
     if not name:
         return
-    event = record.event
     seen_ms = minted_ms(event.id)
-    change = changes.releases.get(name)
-    if change is None:
+    release = changes.releases.get(name)
+    if release is None:
         stands = rows.releases.get(name)
-        change = changes.releases[name] = Release(
-            release=event.fields["release"],
-            first_seen=stands.first_seen if stands else seen_ms,
-            last_seen=stands.last_seen if stands else seen_ms,
-            expires_at=stands.expires_at if stands else event.expires_at,
+        release = changes.releases[name] = (
+            replace(stands) if stands else Release(event.fields["release"], seen_ms, seen_ms)
         )
-        rows.releases[name] = change
-    change.events += 1
-    change.last_seen = max(change.last_seen, seen_ms)
-    change.expires_at = max(change.expires_at, event.expires_at)
-    if issue.first_event == event.id:
-        change.issues_opened += 1
+    release.events += 1
+    release.first_seen = min(release.first_seen, seen_ms)
+    release.last_seen = max(release.last_seen, seen_ms)
+    release.expires_at = max(release.expires_at, event.expires_at)
+    if changes.opened.get(issue.id) is event:
+        release.issues_opened += 1
     seen = (issue.id, name)
-    known_until = rows.sightings.get(seen, 0)
-    if not known_until:
-        change.open_issues += issue.status != "resolved"
+    known_until = changes.sightings.get(seen) or rows.sightings.get(seen, 0)
     if known_until < event.expires_at:
-        # It must outlive the issue, which would else be counted again; a day more saves writes.
-        rows.sightings[seen] = changes.sightings[seen] = event.expires_at + DAY_MS // 1000
+        changes.sightings[seen] = event.expires_at + issues.LINGER_S
 
 
-def _count_day(record: Record, changes: Changes) -> None:
-    seen_ms = minted_ms(record.event.id)
-    day = time.strftime("%Y-%m-%d", time.gmtime(seen_ms / 1000))
-    count, expires_at = changes.days.get(day, (0, 0))
-    changes.days[day] = (count + 1, max(expires_at, record.event.expires_at))
+def _count_day(record: Record, rows: Rows, changes: Changes) -> None:
+    number = _day(record.event)
+    day = changes.days.get(number)
+    if day is None:
+        stands = rows.days.get(number)
+        day = changes.days[number] = replace(stands) if stands else Day()
+    day.count += 1
+    day.expires_at = max(day.expires_at, record.event.expires_at)

@@ -34,7 +34,7 @@ def list_releases(project_id: str) -> list[Release]:
 
 def list_days(project_id: str, first: str) -> dict[str, int]:
     """The project's events of each day from `first` (`2026-11-22`) on."""
-    return store.list_days(_partition(project_id), first)
+    return store.list_days(_partition(project_id), first, now_ms() // 1000)
 
 
 def _partition(project_id: str) -> str:

@@ -13,7 +13,7 @@ from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.protocol import legacy as protocol
 from errata.store import events
 from errata.store.attributes import back_off
-from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Conflict
+from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Conflict, LegacyCounter
 from errata.usecases import access, losses, projects, quota, rate_limit
 from errata.usecases.ingest import prepare
 
@@ -111,8 +111,9 @@ def clear(key: str, address: str) -> int:
     """Put every event and issue of the project out of sight; returns how many errors that were.
 
     Takes the same time however many there are: it moves a boundary, and a worker deletes behind
-    it. What is accepted after it stays, and numbers go on rising. Counted are the errors that this
-    API shows; events from the project's other doors go with them.
+    it. Only where the retention has changed since the last clear are the errors counted one by one.
+    What is accepted after it stays, and numbers go on rising. Counted are the errors that this API
+    shows; events from the project's other doors go with them.
     """
     at_ms = now_ms()
     found = _known(key, address, at_ms)
@@ -121,21 +122,35 @@ def clear(key: str, address: str) -> int:
     project_id = found.project_id
     for attempt in range(_TRIES):
         before = events.boundary(project_id)
-        last = events.last_legacy_id(project_id)
+        counter = events.legacy_counter(project_id)
+        last = counter.last_id
         # Before the move, which sets the worker going that deletes numbers.
-        first = next(_live(found, before.legacy_through, at_ms), None)
+        deleted = _count(found, before.legacy_through, counter, at_ms)
         if events.move_boundary(project_id, _next_boundary(project_id, before, last), last):
             break
         back_off(attempt, most=0.1)
     else:
         raise Unavailable
+    return deleted
+
+
+def _count(found: Access, since: int, counter: LegacyCounter, at_ms: int) -> int:
+    if len(counter.retentions) > 1:
+        # Those that were to live shorter may have expired between those that live.
+        return events.count_legacy_after(
+            found.project_id, since, at_ms // 1000, _oldest(found, at_ms)
+        )
     # Numbers have no gaps, so the oldest one that is alive tells how many there are.
-    return last - first[0] + 1 if first and first[0] <= last else 0
+    first = next(_live(found, since, at_ms), None)
+    return counter.last_id - first[0] + 1 if first else 0
 
 
 def _live(found: Access, since: int, at_ms: int) -> Iterator[tuple[int, str]]:
-    oldest = floor_id(at_ms - found.retention_days * DAY_MS)
-    return events.legacy_after(found.project_id, since, at_ms // 1000, oldest)
+    return events.legacy_after(found.project_id, since, at_ms // 1000, _oldest(found, at_ms))
+
+
+def _oldest(found: Access, at_ms: int) -> str:
+    return floor_id(at_ms - found.retention_days * DAY_MS)
 
 
 def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
@@ -200,7 +215,7 @@ def _store(fields: dict[str, Any], found: Access) -> int:
         at_ms = now_ms()
         item = prepare(fields, found, new_event_id(at_ms), at_ms)
         try:
-            events.put_legacy(item, last + 1)
+            events.put_legacy(item, last + 1, found.retention_days)
         except Conflict as conflict:
             if conflict.last_id is None:
                 back_off(min(attempt, 3))

@@ -21,7 +21,7 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
     """Enqueue a notice of each new issue, made of its first event, for each endpoint that wants it.
 
     `pk` is the project's partition of IssuesTable, all the events are of this project. Called
-    again with the same issues, it enqueues the same ids again.
+    again with the same events, it enqueues the same ids again.
     """
     project_id = first_events[0].project_id
     listeners = _listeners.get(project_id, now_ms(), lambda: _look_up(project_id))
@@ -30,7 +30,7 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
     project, endpoints = listeners
     store.enqueue(
         Notice(
-            id=_notice_id(pk, event.issue_id),
+            id=_notice_id(pk, event.id),
             project_id=project.id,
             endpoint_id=endpoint.id,
             event=ISSUE_CREATED,
@@ -43,8 +43,8 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
     )
 
 
-def _notice_id(pk: str, issue_id: str) -> str:
-    digest = hashlib.blake2s(f"{ISSUE_CREATED}\0{pk}\0{issue_id}".encode(), digest_size=16)
+def _notice_id(pk: str, event_id: str) -> str:
+    digest = hashlib.blake2s(f"{ISSUE_CREATED}\0{pk}\0{event_id}".encode(), digest_size=16)
     return f"msg_{digest.hexdigest()}"
 
 

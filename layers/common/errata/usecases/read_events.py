@@ -65,7 +65,7 @@ def one(project_id: str, event_id: str, now_ms: int) -> Stored | None:
     """One event, or None when it does not exist, was cleared or has expired."""
     found = events.by_ids(project_id, [event_id])
     boundary = events.boundary(project_id)
-    visible = [event for event in found if _is_visible(event, boundary, now_ms)]
+    visible = [event for event in found if boundary.shows(event, now_ms // 1000)]
     return visible[0] if visible else None
 
 
@@ -107,7 +107,7 @@ def _between(project_id: str, low: str, high: str, page: int) -> Iterator[Stored
 def _matches(event: Stored, filters: Filters, boundary: Boundary, now_ms: int) -> bool:
     fields = event.fields
     return (
-        _is_visible(event, boundary, now_ms)
+        boundary.shows(event, now_ms // 1000)
         and (filters.environment is None or fields.get("environment") == filters.environment)
         and (filters.release is None or fields.get("release") == filters.release)
         and (filters.level is None or fields.get("level") == filters.level)
@@ -116,7 +116,3 @@ def _matches(event: Stored, filters: Filters, boundary: Boundary, now_ms: int) -
             or event.issue_id == issue_id(event.project_id, filters.fingerprint)
         )
     )
-
-
-def _is_visible(event: Stored, boundary: Boundary, now_ms: int) -> bool:
-    return event.expires_at > now_ms // 1000 and not boundary.hides(event.id, event.legacy_id)

@@ -23,10 +23,10 @@ from errata.models.issue import MAX_DAYS, Issue
 from errata.protocol import losses
 from errata.store import events, issues, projects, queues, stream
 from errata.store.attributes import back_off
-from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Stored, release_hash
+from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Stored
 from errata.store.queues import Message
 from errata.usecases import cleanup, ledger
-from errata.usecases.digest import count_late
+from errata.usecases.digest import count_late, standing
 
 QUEUES = ("digest", "cleanup", "webhooks", "ledger")
 AT_ONCE = 1_000
@@ -200,16 +200,17 @@ def _count_project(
     wrong: dict[tuple[str, str], str],
 ) -> None:
     boundary = events.boundary(project_id)
+    now_s = now_ms() // 1000
     by_day: dict[int, list[Stored]] = defaultdict(list)
     for event in _read(project_id, sorted(event_ids), wrong):
-        if not boundary.hides(event.id, event.legacy_id):
+        if boundary.shows(event, now_s):
             by_day[minted_ms(event.id) // DAY_MS].append(event)
     for day in sorted(by_day):
         pending: dict[str, list[Stored]] = defaultdict(list)
         for event in by_day[day]:
             pending[event.issue_id].append(event)
         for attempt in range(_TRIES):
-            pending = _count_day(project_id, boundary, day, pending, counted, wrong)
+            pending = _count_day(project_id, boundary, day, pending, now_s, counted, wrong)
             if not pending:
                 break
             back_off(attempt)
@@ -234,20 +235,15 @@ def _count_day(
     boundary: Boundary,
     day: int,
     of_issues: dict[str, list[Stored]],
+    now_s: int,
     counted: set[tuple[str, str]],
     wrong: dict[tuple[str, str], str],
 ) -> dict[str, list[Stored]]:
     """Count what is missing of a day; returns what must be looked at again."""
     pk = issues.partition(project_id, boundary.generation)
-    seen = {
-        (issue_id, release_hash(name))
-        for issue_id, found in of_issues.items()
-        for event in found
-        if (name := event.fields.get("release"))
-    }
     # The counts first, then the log: what is stored or counted in between is newer than what the
     # counts know, and is told by that.
-    rows = issues.rows(pk, of_issues, seen)
+    rows = standing(pk, [event for found in of_issues.values() for event in found], now_s)
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
     for event_id, issue_id, legacy_id in events.stored_between(project_id, low, high):
@@ -278,12 +274,13 @@ def _missing(issue: Issue | None, day: int, in_log: list[str], found: list[Store
         and day < min(map(int, issue.days))
     ):
         return []  # the issue has forgotten what it counted on that day
-    older = [event for event in found if event.id <= issue.last_event]
-    newer = found[len(older) :]
-    stored = sum(event_id <= issue.last_event for event_id in in_log)
-    short = min(max(0, stored - issue.days.get(str(day), 0)), len(older))
+    # An issue has counted nothing before its first event or after its last one.
+    within = [event for event in found if issue.first_event <= event.id <= issue.last_event]
+    stored = sum(issue.first_event <= event_id <= issue.last_event for event_id in in_log)
+    short = min(max(0, stored - issue.days.get(str(day), 0)), len(within))
     # A batch counts an issue's events in their order: what it has left out is its end.
-    return older[len(older) - short :] + newer
+    counted = {event.id for event in within[: len(within) - short]}
+    return [event for event in found if event.id not in counted]
 
 
 _REDRIVE = {"digest": _events, "cleanup": _clears, "webhooks": _notices, "ledger": _losses}

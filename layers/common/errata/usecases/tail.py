@@ -64,5 +64,5 @@ class Tail:
         return [
             event
             for event in events.by_ids(self._project_id, event_ids)
-            if event.expires_at > now_s and not boundary.hides(event.id, event.legacy_id)
+            if boundary.shows(event, now_s)
         ]
