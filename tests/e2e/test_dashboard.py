@@ -1,0 +1,220 @@
+"""The dashboard in a real browser, on the deployed stack."""
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+
+from dev.stack import LocalStack
+from errata.usecases import members, projects
+from tests.support.chromium import chromium, serious, window
+from tests.support.template import ROOT
+
+# Kept out of git, for whoever wants to look at what the tests have seen.
+PICTURES = Path(os.environ.get("ERRATA_SCREENSHOTS", ROOT / ".errata" / "screenshots"))
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>"
+    " javascript:alert(4) {{7*7}} \x1b[31m\u202eevil\u2066 \u200b"
+)
+
+
+@dataclass(frozen=True)
+class Team:
+    """Somebody of an organization, with a project that is theirs."""
+
+    url: str
+    email: str
+    password: str
+    project_id: str
+    key: str
+    api_url: str
+
+    def send(self, **event: Any) -> str:
+        """Report an error; returns the event's id."""
+        answer = requests.post(
+            f"{self.api_url}/api/ingest",
+            data=json.dumps(event),
+            headers={"X-Api-Key": self.key, "Content-Type": "application/json"},
+            timeout=60,
+        )
+        assert answer.status_code == 202, answer.text
+        event_id: str = answer.json()["id"]
+        return event_id
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def team(stack: LocalStack) -> Team:
+    email, password = f"{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(12)
+    members.add("default", email, "owner", password=password)
+    created = projects.create("Shop")
+    assert created
+    return Team(stack.dashboard_url, email, password, created[0].id, created[1], stack.api_url)
+
+
+def sign_in(page: Page, team: Team, path: str = "") -> None:
+    page.goto(f"{team.url}/{path}" if path else team.url)
+    page.get_by_label("E-mail").fill(team.email)
+    page.get_by_label("Password").fill(team.password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) -> None:
+    with window(browser) as page:
+        sign_in(page, team, f"projects/{team.project_id}/issues")
+        # An empty project tells how to send the first error, and sees it arrive by itself.
+        expect(page.get_by_role("heading", name="No errors yet")).to_be_visible()
+        expect(page.get_by_text(team.api_url).first).to_be_visible()
+        first = team.send(message="boom", exception_class="ValueError", release="1.0")
+        expect(page.get_by_role("link", name="ValueError: boom")).to_be_visible()
+
+        page.get_by_role("link", name="ValueError: boom").click()
+        page.get_by_role("link", name="boom", exact=True).click()
+        expect(page).to_have_url(f"{team.url}/projects/{team.project_id}/events/{first}")
+        page.get_by_role("link", name="ValueError: boom").click()
+
+        page.get_by_role("button", name="Resolve").click()
+        expect(page.get_by_text(f"{team.email} resolved it")).to_be_visible()
+        page.get_by_role("link", name="Issues").click()
+        expect(page.get_by_text("No open issue. All quiet.")).to_be_visible()
+
+        team.send(message="boom", exception_class="ValueError", release="1.1")
+        expect(page.get_by_text("regressed")).to_be_visible()
+
+        team.send(message="careful", level="warning", environment="staging")
+        expect(page.get_by_role("link", name="careful")).to_be_visible()
+        page.get_by_label("Level").select_option("warning")
+        page.get_by_role("button", name="Filter").click()
+        expect(page.get_by_role("link", name="careful")).to_be_visible()
+        expect(page.get_by_role("link", name="ValueError: boom")).not_to_be_visible()
+        page.get_by_label("Search").fill("nothing like it")
+        page.get_by_role("button", name="Filter").click()
+        expect(page.get_by_text("No issue matches.")).to_be_visible()
+
+        page.get_by_role("link", name="Releases").click()
+        expect(page.get_by_role("link", name="1.1")).to_be_visible()
+        page.get_by_role("link", name="Stats").click()
+        expect(page.get_by_role("heading", name="Accepted")).to_be_visible()
+
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+        page.goto(f"{team.url}/projects/{team.project_id}/issues")
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_key_is_made_in_the_settings_and_shown_once(browser: Browser, team: Team) -> None:
+    with window(browser) as page:
+        sign_in(page, team, f"projects/{team.project_id}/settings")
+        page.get_by_label("Label").fill("web")
+        page.get_by_role("button", name="Create key").click()
+        key = page.locator(".key").first.inner_text()
+        assert re.fullmatch("[0-9a-f]{32}", key)
+        page.goto(f"{team.url}/projects/{team.project_id}/settings")
+        expect(page.get_by_text("web", exact=True)).to_be_visible()
+        assert key not in page.content()
+    answer = requests.post(
+        f"{team.api_url}/api/ingest", json={"api_key": key, "message": "hello"}, timeout=60
+    )
+    assert answer.status_code == 202
+
+
+def test_a_project_of_another_team_is_not_there(browser: Browser, team: Team) -> None:
+    email, password = f"{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(12)
+    members.add("default", email, "member", password=password)
+    event = team.send(message="secret of a team")
+    with window(browser) as page:
+        page.goto(f"{team.url}/projects/{team.project_id}/events/{event}")
+        page.get_by_label("E-mail").fill(email)
+        page.get_by_label("Password").fill(password)
+        with page.expect_response(lambda r: r.url.endswith(event)) as response:
+            page.get_by_role("button", name="Sign in").click()
+        assert response.value.status == 404
+        expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+        assert "secret of a team" not in page.content()
+
+
+def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
+    team.send(message="boom", exception_class="ValueError")
+    with window(browser, script=False) as page:
+        sign_in(page, team, f"projects/{team.project_id}/issues")
+        for _ in range(60):
+            if page.get_by_role("link", name="ValueError: boom").count():
+                break
+            page.wait_for_timeout(500)
+            page.reload()
+        page.get_by_role("link", name="ValueError: boom").click()
+        page.get_by_role("button", name="Ignore").click()
+        expect(page.get_by_text(f"{team.email} ignored it")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
+def test_every_page_can_be_read_by_everybody(
+    browser: Browser, team: Team, scheme: str, width: int
+) -> None:
+    corpus = (ROOT / "bench" / "corpus" / "4kb.jsonl").read_text().splitlines()
+    ids = [team.send(**json.loads(line)) for line in corpus[:6]]
+    hostile = team.send(
+        message=HOSTILE,
+        exception_class=HOSTILE,
+        file=HOSTILE,
+        release=HOSTILE,
+        environment=HOSTILE,
+        server_name=HOSTILE,
+        stack_trace=f"{HOSTILE}\n  at {HOSTILE} (/app/x.js:1:2)",
+        url="javascript:alert(5)",
+        context={HOSTILE: HOSTILE, "user": {"id": HOSTILE}, "request": {"url": HOSTILE}},
+        breadcrumbs=[{"message": HOSTILE, "category": HOSTILE, "data": {HOSTILE: HOSTILE}}],
+    )
+    below = f"projects/{team.project_id}"
+    pages = {
+        "projects": "projects",
+        "issues": f"{below}/issues",
+        "event": f"{below}/events/{ids[0]}",
+        "event-chained": f"{below}/events/{ids[-1]}",
+        "event-hostile": f"{below}/events/{hostile}",
+        "releases": f"{below}/releases",
+        "stats": f"{below}/stats",
+        "settings": f"{below}/settings",
+        "organization": "orgs/default",
+        "not-found": f"{below}/nothing",
+    }
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    problems: dict[str, list[str]] = {}
+    with window(browser, scheme=scheme, width=width) as page:
+        page.goto(f"{team.url}/sign-in")
+        problems["sign-in"] = look(page, "sign-in", scheme, width)
+        sign_in(page, team, f"{below}/issues")
+        expect(page.locator("tbody tr")).to_have_count(7)
+        for name, path in pages.items():
+            page.goto(f"{team.url}/{path}")
+            problems[name] = look(page, name, scheme, width)
+        page.goto(f"{team.url}/{below}/issues")
+        page.locator("a.issue-title").first.click()
+        problems["issue"] = look(page, "issue", scheme, width)
+    assert {name: found for name, found in problems.items() if found} == {}
+
+
+def look(page: Page, name: str, scheme: str, width: int) -> list[str]:
+    """Take a picture of a page; returns what is wrong with it."""
+    device = "phone" if width < 600 else "desk"
+    page.screenshot(path=PICTURES / f"{name}-{device}-{scheme}.png", full_page=True)
+    found = serious(page)
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append("the page is wider than the window")
+    return found

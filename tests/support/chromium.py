@@ -1,0 +1,77 @@
+"""Headless Chromium on the dashboard; whatever a page complains of fails the test."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+
+PATIENCE_MS = 60_000
+# Nothing of the browser's own asks the internet; as root it needs leave to run without a sandbox.
+_ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+# What axe calls so; "minor" and "moderate" are matters of taste.
+_SERIOUS = ("serious", "critical")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser that `make test` has installed."""
+    path = shutil.which("chromium")
+    assert path, "Chromium is not installed: `make test` does it, or says how."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def window(
+    browser: Browser, *, scheme: str = "light", script: bool = True, width: int = 1280
+) -> Iterator[Page]:
+    """A window with cookies of its own; errors, dialogs and refused scripts fail the test."""
+    context = browser.new_context(
+        color_scheme=scheme,  # type: ignore[arg-type]
+        java_script_enabled=script,
+        viewport={"width": width, "height": 900},
+        timezone_id="Europe/Zurich",
+        locale="en-GB",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        # Of a page's own status the tests judge themselves.
+        failed = message.text.startswith("Failed to load resource")
+        if message.type in ("error", "warning") and not failed:
+            complaints.append(message.text)
+
+    def judge(response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type != "document":
+            complaints.append(f"{response.status} {response.url}")
+
+    page = context.new_page()
+    page.on("console", listen)
+    page.on("response", judge)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert complaints == []
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds that would shut somebody out."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}: {[node['html'][:200] for node in each['nodes'][:3]]}"
+        for each in found
+        if each["impact"] in _SERIOUS
+    ]
