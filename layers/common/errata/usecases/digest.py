@@ -90,7 +90,7 @@ def standing(pk: str, found: list[Stored], now_s: int) -> Rows:
     """How the rows stand that these events of one project touch, which have not expired."""
     seen = {(event.issue_id, name) for event in found if (name := _release(event))}
     issue_ids = {event.issue_id for event in found}
-    days = {_day(event) for event in found}
+    days = {minted_ms(event.id) // DAY_MS for event in found}
     return issues.rows(pk, issue_ids, seen, days, now_s)
 
 
@@ -187,10 +187,6 @@ def _release(event: Stored) -> str:
     return release_hash(name) if name else ""
 
 
-def _day(event: Stored) -> int:
-    return minted_ms(event.id) // DAY_MS
-
-
 def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
     """Add to the changes what those of these events do to the rows that were not counted before.
 
@@ -209,8 +205,9 @@ def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
         changes.opened[issue_id] = fresh[0].event
     issue = changes.issues[issue_id] = _copy(stands) if stands else _new_issue(fresh[0])
     for record in fresh:
-        _count_release(issue, record, rows, changes)
-        _count_day(record, rows, changes)
+        seen_ms = minted_ms(record.event.id)
+        _count_release(issue, record.event, seen_ms, rows, changes)
+        _count_day(record.event, seen_ms // DAY_MS, rows, changes)
     _count(issue, fresh)
     return True
 
@@ -277,12 +274,10 @@ def _tally(counts: dict[str, int], name: str | None) -> None:
         del counts[min((each for each in counts if each != name), key=lambda each: counts[each])]
 
 
-def _count_release(issue: Issue, record: Record, rows: Rows, changes: Changes) -> None:
-    event = record.event
+def _count_release(issue: Issue, event: Stored, seen_ms: int, rows: Rows, changes: Changes) -> None:
     name = _release(event)
     if not name:
         return
-    seen_ms = minted_ms(event.id)
     release = changes.releases.get(name)
     if release is None:
         stands = rows.releases.get(name)
@@ -301,11 +296,10 @@ def _count_release(issue: Issue, record: Record, rows: Rows, changes: Changes) -
         changes.sightings[seen] = event.expires_at + issues.LINGER_S
 
 
-def _count_day(record: Record, rows: Rows, changes: Changes) -> None:
-    number = _day(record.event)
+def _count_day(event: Stored, number: int, rows: Rows, changes: Changes) -> None:
     day = changes.days.get(number)
     if day is None:
         stands = rows.days.get(number)
         day = changes.days[number] = replace(stands) if stands else Day()
     day.count += 1
-    day.expires_at = max(day.expires_at, record.event.expires_at)
+    day.expires_at = max(day.expires_at, event.expires_at)
