@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +39,19 @@ def ensure_login(stack: LocalStack) -> Known:
     login = known(LOCAL, "login", "email", stack.recall(DEMO_LOGIN))
     if login:
         return login
-    login = {"email": EMAIL, "password": new_password(stack)}
+    login = {"email": EMAIL, "password": new_password()}
     stack.remember(DEMO_LOGIN, EMAIL)
     write_local(LOCAL, stack, project=project, login=login)
     return login
 
 
-def new_password(stack: LocalStack) -> str:
+def new_password() -> str:
     """A password of the demo login: its first one, or another where that was lost."""
-    if all(each["email"] != EMAIL for each in errata("members", "list", ORGANIZATION)):
-        added = errata("members", "add", ORGANIZATION, EMAIL, "--role", "owner")
-        first: str = added["password"]
-        return first
-    password = secrets.token_urlsafe(15)
-    stack.client("cognito-idp").admin_set_user_password(
-        UserPoolId=stack.outputs["UserPoolId"], Username=EMAIL, Password=password, Permanent=True
-    )
+    if any(each["email"] == EMAIL for each in errata("members", "list", ORGANIZATION)):
+        member = errata("members", "invite", ORGANIZATION, EMAIL)
+    else:
+        member = errata("members", "add", ORGANIZATION, EMAIL, "--role", "owner")
+    password: str = member["password"]
     return password
 
 
