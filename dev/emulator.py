@@ -14,6 +14,8 @@ import threading
 from typing import Any
 
 STREAMS = "errata_streams"
+# The tag by which MiniStack gives an API the id that it names.
+PINNED = "ms-custom-id"
 # Of one function at a time; enough for two requests to race each other.
 ENVIRONMENTS = 4
 
@@ -32,6 +34,7 @@ def main() -> None:
     queue_invocations(functions, ENVIRONMENTS)
     take_keys_from_the_authorizer(gateway)
     allow_batches_of_messages(importlib.import_module("ministack.core.iam_actions"))
+    keep_api_ids(importlib.import_module("ministack.services.cloudformation.provisioners"), gateway)
     server.main()
 
 
@@ -169,6 +172,33 @@ def allow_batches_of_messages(iam: Any) -> None:
         return action.removesuffix("Batch") if service == "sqs" and action else action
 
     iam.extract_iam_action = name_without_batch
+
+
+def keep_api_ids(provisioners: Any, gateway: Any) -> None:
+    """Change a REST API in place when its OpenAPI body changes, as CloudFormation does.
+
+    MiniStack makes another API, and none where a tag has pinned the id: that is still in use.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]
+    create, update = handlers["create"], handlers["update"]
+    of_the_body = (gateway._resources, gateway._authorizers_v1, gateway._models)
+
+    def update_in_place(
+        api_id: str, before: Any, after: Any, stack_name: str, logical_id: str | None = None
+    ) -> Any:
+        pin = {"Key": PINNED, "Value": api_id}
+        if after.get("Body") == before.get("Body") or pin not in after.get("Tags", []):
+            return update(api_id, before, after, stack_name, logical_id)
+        tags = [tag for tag in after["Tags"] if tag != pin]
+        made, _ = create(logical_id, {**after, "Tags": tags}, stack_name)
+        for store in of_the_body:
+            if made in store:
+                store[api_id] = store.pop(made)
+        gateway._rest_apis[api_id] = {**gateway._rest_apis[made], "id": api_id}
+        gateway._delete_rest_api(made)
+        return api_id, provisioners._apigw_rest_api_attrs(api_id)
+
+    handlers["update"] = update_in_place
 
 
 def reports_failures(answer: Any) -> bool:

@@ -16,9 +16,6 @@ def complete(gateway: Any, api_id: str, stage: str, body: Mapping[str, Any]) -> 
     resources = gateway.get_resources(restApiId=api_id, embed=["methods"], limit=500)["items"]
     for operation, arguments in completions(resources, body):
         getattr(gateway, operation)(restApiId=api_id, **arguments)
-    for plan in stranded(gateway.get_usage_plans(limit=500)["items"], api_id):
-        stages = [{"apiId": api_id, "stage": stage}]
-        gateway.update_usage_plan(usagePlanId=plan, patchOperations=[replace("apiStages", stages)])
     # A deployment holds the gateway responses of its time: those put since then need a new one.
     gateway.create_deployment(restApiId=api_id, stageName=stage)
 
@@ -39,19 +36,6 @@ def completions(resources: list[dict[str, Any]], body: Mapping[str, Any]) -> Ite
             target = {"resourceId": resource["id"], "httpMethod": method}
             for response in responses.values():
                 yield "put_integration_response", {**target, **fields(response)}
-
-
-def stranded(plans: list[dict[str, Any]], api_id: str) -> list[str]:
-    """The usage plans that do not cover the API.
-
-    A changed body makes a new API here, where AWS would change the one that is there; the plans
-    that operators made beside the template, one for each rate, still name the old one.
-    """
-    return [
-        plan["id"]
-        for plan in plans
-        if all(stage["apiId"] != api_id for stage in plan.get("apiStages", []))
-    ]
 
 
 def fields(response: Mapping[str, Any]) -> dict[str, Any]:

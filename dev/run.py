@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from dev.errors import LocalStackError, ToolError
 from dev.logs import StackLogs
-from dev.seed import HOME, LOCAL, ensure_project
+from dev.seed import HOME, LOCAL, ensure_login, ensure_project
 from dev.stack import LocalStack
 
 DEFAULT_PORT = 4566
@@ -56,7 +56,8 @@ def run(port: int) -> NoReturn:
         say("Looking up the demo project ...")
         project, known = ensure_project(stack)
         say("Using the demo project of the last run." if known else "Created the demo project.")
-        say(welcome(stack.api_url, project))
+        login = ensure_login(stack)
+        say(welcome(stack.api_url, project, login))
         try:
             follow(stack, started_ms)
         except KeyboardInterrupt:
@@ -74,13 +75,15 @@ def follow(stack: LocalStack, since_ms: int) -> NoReturn:
         time.sleep(POLL_SECONDS)
 
 
-def welcome(api_url: str, project: dict[str, str]) -> str:
+def welcome(api_url: str, project: dict[str, str], login: dict[str, str]) -> str:
     """Where the stack is, and a command to paste."""
     return f"""
 Errata is ready.
-  API      {api_url}
-  project  {project["id"]}
-  key      {project["api_key"]}
+  API        {api_url}
+  project    {project["id"]}
+  key        {project["api_key"]}
+  dashboard  {api_url}/dashboard
+  sign in    {login["email"]}  {login["password"]}
 
 Send it an event:
   curl -X POST '{api_url}/api/ingest' \\

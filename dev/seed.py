@@ -1,59 +1,87 @@
-"""The demo project, and `.errata/local.json`, which tells the CLI where the local stack is."""
+"""The demo project and login, and `.errata/local.json`, which tells the CLI where the stack is."""
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dev.process import BIN, ROOT, run_tool, tool_environment
 from dev.stack import LocalStack
 
 HOME = ROOT / ".errata"
 LOCAL = HOME / "local.json"
-# What the emulator remembers of it: gone when its data is.
+# What the emulator remembers of them: gone when its data is.
 DEMO = "demo-project"
+DEMO_LOGIN = "demo-login"
+EMAIL = "demo@example.com"
+ORGANIZATION = "default"
+
+type Known = dict[str, str]
 
 
-def ensure_project(stack: LocalStack) -> tuple[dict[str, str], bool]:
+def ensure_project(stack: LocalStack) -> tuple[Known, bool]:
     """The demo project's `id` and `api_key`, and whether it was there; writes `local.json`."""
-    project = known_project(LOCAL, stack.recall(DEMO))
-    write_local(LOCAL, stack, project)
+    project = known(LOCAL, "project", "id", stack.recall(DEMO))
+    login = known(LOCAL, "login", "email", stack.recall(DEMO_LOGIN))
+    write_local(LOCAL, stack, project=project, login=login)
     if project:
         return project, True
-    created = seed(stack)
+    created = errata("projects", "create", "demo")
     project = {"id": created["id"], "api_key": created["api_key"]}
     stack.remember(DEMO, project["id"])
-    write_local(LOCAL, stack, project)
+    write_local(LOCAL, stack, project=project, login=login)
     return project, False
 
 
-def seed(stack: LocalStack) -> dict[str, str]:
-    """Create the project "demo" with the CLI, which finds the stack by `local.json`.
+def ensure_login(stack: LocalStack) -> Known:
+    """The `email` and `password` of an owner of the default organization; writes `local.json`."""
+    project = known(LOCAL, "project", "id", stack.recall(DEMO))
+    login = known(LOCAL, "login", "email", stack.recall(DEMO_LOGIN))
+    if login:
+        return login
+    login = {"email": EMAIL, "password": new_password()}
+    stack.remember(DEMO_LOGIN, EMAIL)
+    write_local(LOCAL, stack, project=project, login=login)
+    return login
 
-    Returns the CLI's answer: `id`, `name`, `api_key`. ToolError where it fails.
-    """
-    command = [str(BIN / "errata"), "--local", "projects", "create", "demo", "--json"]
-    answer = run_tool("errata projects create", command, tool_environment(os.environ))
-    created: dict[str, str] = json.loads(answer)
-    return created
+
+def new_password() -> str:
+    """A password of the demo login: its first one, or another where that was lost."""
+    if any(each["email"] == EMAIL for each in errata("members", "list", ORGANIZATION)):
+        member = errata("members", "invite", ORGANIZATION, EMAIL)
+    else:
+        member = errata("members", "add", ORGANIZATION, EMAIL, "--role", "owner")
+    password: str = member["password"]
+    return password
 
 
-def known_project(local: Path, project_id: str | None) -> dict[str, str] | None:
-    """The project in `local.json`, if it is the one that the kept data has."""
-    if project_id is None or not local.exists():
+def errata(*arguments: str) -> Any:
+    """What the CLI answers, which finds the stack by `local.json`; ToolError where it fails."""
+    command = [str(BIN / "errata"), "--local", *arguments, "--json"]
+    name = f"errata {' '.join(arguments[:2])}"
+    return json.loads(run_tool(name, command, tool_environment(os.environ)))
+
+
+def known(local: Path, name: str, key: str, value: str | None) -> Known | None:
+    """What `local.json` says under a name, if it is of the kept data: its `key` has this value."""
+    if value is None or not local.exists():
         return None
-    project: dict[str, str] = json.loads(local.read_text()).get("project") or {}
-    return project if project.get("id") == project_id else None
+    found: Known = json.loads(local.read_text()).get(name) or {}
+    return found if found.get(key) == value else None
 
 
-def write_local(local: Path, stack: LocalStack, project: Mapping[str, str] | None) -> None:
-    """Write where the stack is; the key in it is for its owner's eyes only."""
+def write_local(
+    local: Path, stack: LocalStack, *, project: Known | None, login: Known | None
+) -> None:
+    """Write where the stack is; the key and the password are for their owner's eyes only."""
     settings = {
         "api_url": stack.api_url,
+        "dashboard_url": stack.dashboard_url,
         "region": stack.region,
         "aws_endpoint_url": stack.endpoint_url,
         "stack": stack.stack_name,
-        **({"project": dict(project)} if project else {}),
+        **({"project": project} if project else {}),
+        **({"login": login} if login else {}),
     }
     local.parent.mkdir(exist_ok=True)
     draft = local.with_suffix(".draft")

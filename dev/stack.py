@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
@@ -16,8 +15,14 @@ from botocore.exceptions import ClientError
 
 from dev import gateway
 from dev.build import OUTPUT, SAM, artifacts, digest
+from dev.emulator import PINNED
 from dev.ministack import Emulator, choose_port, emulator
 from dev.process import CREDENTIALS, REGION, local_aws, run_tool, tool_environment
+
+# The API's, pinned by a tag: its URL is a parameter of the template, and so known before. Eight
+# hexadecimal digits, as MiniStack's own.
+API_ID = "e44a7a00"
+STAGE = "v1"
 
 
 def say_nothing(line: str) -> None:
@@ -66,6 +71,7 @@ class LocalStack:
             self.emulator = self._start(cleanup)
             with artifacts(self._say) as fingerprint:
                 self.emulator.wait_until_ready()
+                self._parameters.setdefault("DashboardUrl", self.dashboard_url)
                 adjustments = digest([Path(gateway.__file__)])
                 self._deploy(f"{fingerprint} {adjustments} {sorted(self._parameters.items())}")
             self._cleanup = cleanup.pop_all()
@@ -88,8 +94,12 @@ class LocalStack:
     def api_url(self) -> str:
         """The base of every route, before `/api/ingest` and `/api.php`."""
         # The form that needs no name resolution.
-        base = f"{self.endpoint_url}/_aws/execute-api/{self.outputs['ApiId']}"
-        return f"{base}/{stage_name(self.outputs['ApiUrl'])}"
+        return f"{self.endpoint_url}/_aws/execute-api/{API_ID}/{STAGE}"
+
+    @property
+    def dashboard_url(self) -> str:
+        """Where people sign in."""
+        return f"{self.api_url}/dashboard"
 
     def client(self, service: str, *, config: Config | None = None) -> Any:
         """A boto3 client of the local AWS, whatever the caller's own AWS settings are."""
@@ -145,6 +155,7 @@ class LocalStack:
         # The config environment keeps the operator's own settings in samconfig.toml out of it.
         command = [SAM, "deploy", "--config-env", "local", "--template", f"{OUTPUT}/template.yaml"]
         command += ["--stack-name", self.stack_name, "--resolve-s3", "--no-confirm-changeset"]
+        command += ["--tags", f"{PINNED}={API_ID}"]
         command += ["--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
         overrides = [f"{name}={value}" for name, value in self._parameters.items()]
         return [*command, "--parameter-overrides", *overrides]
@@ -160,7 +171,7 @@ class LocalStack:
         gateway.complete(
             self.client("apigateway", config=Config(parameter_validation=False)),
             self.outputs["ApiId"],
-            stage_name(self.outputs["ApiUrl"]),
+            STAGE,
             template["Resources"]["Api"]["Properties"]["Body"],
         )
 
@@ -176,8 +187,3 @@ NO_OWN_SETTINGS: dict[str, Any] = {
 def architecture(machine: str) -> str:
     """Lambda's name of this machine's processor."""
     return "arm64" if machine.lower() in {"arm64", "aarch64"} else "x86_64"
-
-
-def stage_name(api_url: str) -> str:
-    """The stage in the template's ApiUrl."""
-    return urlsplit(api_url).path.strip("/")

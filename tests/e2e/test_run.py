@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import requests
 
@@ -75,6 +76,31 @@ class Running:
         return self.process.returncode
 
 
+def signs_in(running: Running) -> bool:
+    """Whether Cognito takes the demo login, who owns the default organization."""
+    local = running.local
+    aws = {"region_name": local["region"], "endpoint_url": local["aws_endpoint_url"]}
+    (stack,) = boto3.client("cloudformation", **aws).describe_stacks(StackName=local["stack"])[
+        "Stacks"
+    ]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    assert outputs["DashboardUrl"] == local["dashboard_url"]
+    cognito = boto3.client("cognito-idp", **aws)
+    (client,) = cognito.list_user_pool_clients(UserPoolId=outputs["UserPoolId"])["UserPoolClients"]
+    answer = cognito.admin_initiate_auth(
+        UserPoolId=outputs["UserPoolId"],
+        ClientId=client["ClientId"],
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={
+            "USERNAME": local["login"]["email"],
+            "PASSWORD": local["login"]["password"],
+        },
+    )
+    (owner,) = running.errata("members", "list", "default")
+    assert (owner["email"], owner["role"]) == (local["login"]["email"], "owner")
+    return "IdToken" in answer["AuthenticationResult"]
+
+
 @pytest.fixture(scope="module")
 def port() -> int:
     """A free port, the same for each run."""
@@ -92,8 +118,12 @@ def test_the_pasted_command_leads_to_an_issue(checkout: Path, port: int) -> None
             assert time.monotonic() < until
         assert [(issue["count"], issue["level"]) for issue in found] == [(1, "error")]
         assert set(running.local) == {
-            "api_url", "region", "aws_endpoint_url", "stack", "project"
+            "api_url", "dashboard_url", "region", "aws_endpoint_url", "stack", "project", "login"
         }  # fmt: skip
+        assert running.local["dashboard_url"] == running.local["api_url"] + "/dashboard"
+        assert running.local["dashboard_url"] in running.said
+        assert running.local["login"]["password"] in running.said
+        assert signs_in(running)
         assert (checkout / ".errata/local.json").stat().st_mode & 0o077 == 0
     finally:
         code = running.stop()
@@ -102,10 +132,12 @@ def test_the_pasted_command_leads_to_an_issue(checkout: Path, port: int) -> None
 
 
 def test_a_second_start_keeps_the_data_and_the_key(checkout: Path, port: int) -> None:
-    before = json.loads((checkout / ".errata/local.json").read_text())["project"]
+    local = json.loads((checkout / ".errata/local.json").read_text())
+    before = local["project"]
     running = Running(checkout, port)
     try:
-        assert running.local["project"] == before
+        assert running.local == local
+        assert signs_in(running)
         project_id = before["id"]
         assert [i["count"] for i in running.errata("issues", "list", project_id)] == [1]
         sent = requests.post(

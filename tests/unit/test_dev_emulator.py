@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from dev.emulator import (
+    PINNED,
     allow_batches_of_messages,
+    keep_api_ids,
     keep_streams,
     queue_invocations,
     retry_partial_failures,
@@ -166,3 +168,55 @@ def test_a_batch_of_messages_needs_the_permission_for_one(
     iam: Any = SimpleNamespace(extract_iam_action=lambda service, *request: asked)
     allow_batches_of_messages(iam)
     assert iam.extract_iam_action(service, "POST", "/") == wanted
+
+
+def api_gateway() -> tuple[Any, Any]:
+    """MiniStack's provisioners and its API Gateway, which makes another API of a changed body."""
+    gateway: Any = SimpleNamespace(_rest_apis={}, _resources={}, _authorizers_v1={}, _models={})
+    gateway._delete_rest_api = gateway._rest_apis.pop
+
+    def create(logical_id: str, properties: Any, stack_name: str) -> Any:
+        pins = [tag["Value"] for tag in properties["Tags"] if tag["Key"] == PINNED]
+        api_id = pins[0] if pins else f"made{len(gateway._rest_apis)}"
+        assert api_id not in gateway._rest_apis
+        gateway._rest_apis[api_id] = {"id": api_id, "body": properties["Body"]}
+        gateway._resources[api_id] = f"routes of {properties['Body']}"
+        return api_id, {}
+
+    def update(api_id: str, before: Any, after: Any, stack_name: str, logical_id: str) -> Any:
+        made = api_id
+        if before["Body"] != after["Body"]:
+            made, _ = create(logical_id, after, stack_name)
+            gateway._delete_rest_api(api_id)
+        return made, {}
+
+    handlers = {"AWS::ApiGateway::RestApi": {"create": create, "update": update}}
+    provisioners: Any = SimpleNamespace(_RESOURCE_HANDLERS=handlers)
+    provisioners._apigw_rest_api_attrs = lambda api_id: {"RestApiId": api_id}
+    keep_api_ids(provisioners, gateway)
+    return handlers["AWS::ApiGateway::RestApi"], gateway
+
+
+def test_an_api_with_a_pinned_id_keeps_it_when_its_routes_change() -> None:
+    handlers, gateway = api_gateway()
+    pinned = [{"Key": PINNED, "Value": "pinned"}, {"Key": "mine", "Value": "1"}]
+    before, after = {"Body": "old", "Tags": pinned}, {"Body": "new", "Tags": pinned}
+    api_id, _ = handlers["create"]("Api", before, "stack")
+
+    changed = handlers["update"](api_id, before, after, "stack", "Api")
+
+    assert changed == ("pinned", {"RestApiId": "pinned"})
+    assert gateway._rest_apis == {"pinned": {"id": "pinned", "body": "new"}}
+    assert gateway._resources == {"pinned": "routes of new"}
+
+
+def test_an_api_gets_the_id_that_is_pinned_later() -> None:
+    handlers, gateway = api_gateway()
+    before: Any = {"Body": "old", "Tags": []}
+    after = {"Body": "new", "Tags": [{"Key": PINNED, "Value": "pinned"}]}
+    api_id, _ = handlers["create"]("Api", before, "stack")
+
+    changed, _ = handlers["update"](api_id, before, after, "stack", "Api")
+
+    assert (api_id, changed) == ("made0", "pinned")
+    assert list(gateway._rest_apis) == ["pinned"]

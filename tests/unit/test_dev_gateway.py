@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dev.gateway import completions, stranded
+from dev.gateway import completions
 
 CORS = {"method.response.header.Access-Control-Allow-Origin": "'*'"}
 BODY: dict[str, Any] = {
@@ -65,12 +65,3 @@ def test_a_body_without_extensions_needs_no_more_than_its_methods() -> None:
     names = {name for name, _ in completions(RESOURCES, body)}
 
     assert names == {"put_integration_response"}
-
-
-def test_plans_follow_the_api_to_its_new_id() -> None:
-    plans = [
-        {"id": "template's", "apiStages": [{"apiId": "new", "stage": "v1"}]},
-        {"id": "operator's", "apiStages": [{"apiId": "old", "stage": "v1"}]},
-    ]
-
-    assert stranded(plans, "new") == ["operator's"]

@@ -8,13 +8,15 @@ import pytest
 
 from dev.errors import PortTakenError, ToolError
 from dev.run import empty, explain, parse, welcome
-from dev.stack import architecture, stage_name
+from dev.stack import STAGE, architecture
+from tests.support import template
 
 PROJECT = {"id": "1001", "api_key": "secret"}
+LOGIN = {"email": "demo@example.com", "password": "hush"}
 
 
 def test_the_command_to_paste_sends_an_event() -> None:
-    text = welcome("http://127.0.0.1:4566/_aws/execute-api/abc/v1", PROJECT)
+    text = welcome("http://127.0.0.1:4566/_aws/execute-api/abc/v1", PROJECT, LOGIN)
     command = text[text.index("curl") : text.index("\n\nPress")]
 
     words = shlex.split(command)
@@ -28,6 +30,13 @@ def test_the_command_to_paste_sends_an_event() -> None:
     assert "X-Api-Key: secret" in words
     assert "Content-Type: application/json" in words
     assert json.loads(words[-1])["message"]
+
+
+def test_the_dashboard_and_its_login_are_told() -> None:
+    text = welcome("http://127.0.0.1:4566/_aws/execute-api/abc/v1", PROJECT, LOGIN)
+    assert "http://127.0.0.1:4566/_aws/execute-api/abc/v1/dashboard\n" in text
+    assert "demo@example.com" in text
+    assert "hush" in text
 
 
 def test_the_port_comes_from_the_option_the_environment_or_the_default(
@@ -70,5 +79,6 @@ def test_functions_run_on_this_machines_processor(machine: str, expected: str) -
     assert architecture(machine) == expected
 
 
-def test_the_stage_is_read_from_the_templates_output() -> None:
-    assert stage_name("https://abc.execute-api.us-east-1.amazonaws.com/v1") == "v1"
+def test_the_stage_is_the_template_s() -> None:
+    (api,) = template.of_type("AWS::Serverless::Api").values()
+    assert api["StageName"] == STAGE

@@ -1,4 +1,4 @@
-"""The demo project: made once, and known as long as its data is."""
+"""The demo project and login: made once, and known as long as their data is."""
 
 import json
 from pathlib import Path
@@ -10,6 +10,8 @@ import pytest
 from dev import seed
 from dev.stack import LocalStack
 
+API_URL = "http://127.0.0.1:4700/_aws/execute-api/e44a7a00/v1"
+LOGIN = {"email": "demo@example.com", "password": "first"}
 CREATED = {"id": "1001", "name": "demo", "api_key": "secret"}
 PROJECT = {"id": "1001", "api_key": "secret"}
 
@@ -20,10 +22,6 @@ class Stack(LocalStack):
     def __init__(self) -> None:
         super().__init__()
         self.emulator: Any = SimpleNamespace(endpoint_url="http://127.0.0.1:4700")
-        self.outputs = {
-            "ApiId": "abc",
-            "ApiUrl": "https://abc.execute-api.us-east-1.amazonaws.com/v1",
-        }
         self.memory: dict[str, str] = {}
 
     def remember(self, name: str, value: str) -> None:
@@ -37,26 +35,41 @@ class Stack(LocalStack):
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where local.json goes; the CLI answers as it should, once it can find the stack."""
     local = tmp_path / ".errata" / "local.json"
+    members: list[dict[str, str]] = []
 
     def errata(name: str, command: list[str], environment: object) -> str:
-        assert command[1:] == ["--local", "projects", "create", "demo", "--json"]
-        assert "project" not in json.loads(local.read_text())
-        return json.dumps(CREATED)
+        assert json.loads(local.read_text())["stack"] == "errata-local"
+        assert (command[1], command[-1]) == ("--local", "--json")
+        match command[2:-1]:
+            case ["projects", "create", "demo"]:
+                return json.dumps(CREATED)
+            case ["members", "list", "default"]:
+                return json.dumps(members)
+            case ["members", "add", "default", email, "--role", "owner"]:
+                members.append({"email": email})
+                return json.dumps({"email": email, "password": "first"})
+            case ["members", "invite", "default", email]:
+                return json.dumps({"email": email, "password": "another"})
+        raise AssertionError(command)
 
     monkeypatch.setattr(seed, "LOCAL", local)
     monkeypatch.setattr(seed, "run_tool", errata)
     return local
 
 
-def test_the_first_run_makes_a_project_and_writes_it_down(local: Path) -> None:
-    assert seed.ensure_project(Stack()) == (PROJECT, False)
+def test_the_first_run_makes_project_and_login_and_writes_them_down(local: Path) -> None:
+    stack = Stack()
+    assert seed.ensure_project(stack) == (PROJECT, False)
+    assert seed.ensure_login(stack) == LOGIN
 
     assert json.loads(local.read_text()) == {
-        "api_url": "http://127.0.0.1:4700/_aws/execute-api/abc/v1",
+        "api_url": API_URL,
+        "dashboard_url": f"{API_URL}/dashboard",
         "region": "us-east-1",
         "aws_endpoint_url": "http://127.0.0.1:4700",
         "stack": "errata-local",
         "project": PROJECT,
+        "login": LOGIN,
     }
 
 
@@ -66,11 +79,14 @@ def test_the_key_is_for_its_owners_eyes(local: Path) -> None:
     assert local.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_later_run_reuses_the_project(local: Path) -> None:
+def test_a_later_run_reuses_project_and_login(local: Path) -> None:
     stack = Stack()
     seed.ensure_project(stack)
+    seed.ensure_login(stack)
 
     assert seed.ensure_project(stack) == (PROJECT, True)
+    assert json.loads(local.read_text())["login"] == LOGIN
+    assert seed.ensure_login(stack) == LOGIN
 
 
 def test_a_project_without_its_data_is_made_again(local: Path) -> None:
@@ -85,3 +101,13 @@ def test_a_project_whose_key_is_lost_is_made_again(local: Path) -> None:
     local.unlink()
 
     assert seed.ensure_project(stack) == (PROJECT, False)
+
+
+def test_a_login_whose_password_is_lost_gets_another(local: Path) -> None:
+    stack = Stack()
+    seed.ensure_project(stack)
+    seed.ensure_login(stack)
+    local.unlink()
+    seed.ensure_project(stack)
+
+    assert seed.ensure_login(stack) == LOGIN | {"password": "another"}

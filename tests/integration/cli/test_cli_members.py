@@ -59,6 +59,10 @@ def test_the_local_stack_shows_a_password_once() -> None:
     again = done("members", "add", "1", ADA, "--local", "--role", "owner", "--json").json
     assert "password" not in again
     assert isinstance(sign_in.with_password(ADA, answer["password"]), sign_in.Tokens)
+    # And gets another where it was lost.
+    invited = done("members", "invite", "default", ADA, "--local", "--json").json
+    assert invited == answer | {"password": invited["password"]}
+    assert isinstance(sign_in.with_password(ADA, invited["password"]), sign_in.Tokens)
 
 
 def test_roles_and_teams_are_set() -> None:

@@ -42,16 +42,10 @@ def add(
     Whoever has no account yet gets an invitation by mail; on the local stack, which sends none,
     a password that is shown this once.
     """
-    password = secrets.token_urlsafe(15) if session.local else ""
+    password = _password(session)
     known = bool(password and members.find_user(email).memberships)
     member = members.add(org, email, cast("Role", role), team or (), password=password)
-    shown = {} if known or not password else {"password": password}
-    if session.json:
-        print_json(_to_json(org, member) | shown)
-        return
-    _show(org, member, shown | {"dashboard": settings().dashboard_url})
-    if shown:
-        print_line("Keep the password: it is not shown again.")
+    _added(session, org, member, "" if known else password)
 
 
 @command(app, "list", example="members list default")
@@ -100,10 +94,14 @@ def set_(
 
 @command(app, "invite", example="members invite default ada@example.com")
 def invite(session: Session, org: OrgId, email: Email) -> None:
-    """Mail the invitation again, with a new password: the one before holds for 7 days."""
-    member = members.invite_again(org, email)
-    if session.json:
-        print_json(_to_json(org, member))
+    """Mail the invitation again, with a new password: the one before holds for 7 days.
+
+    On the local stack, which sends none, the new password is shown this once.
+    """
+    password = _password(session)
+    member = members.invite_again(org, email, password=password)
+    if session.json or password:
+        _added(session, org, member, password)
     else:
         print_line(f"Invited {member.email} again.")
 
@@ -116,6 +114,21 @@ def remove(session: Session, org: OrgId, email: Email) -> None:
         print_json(_to_json(org, member))
     else:
         print_line(f"Removed {member.email} from organization {org}.")
+
+
+def _password(session: Session) -> str:
+    """One to show, where no mail is sent."""
+    return secrets.token_urlsafe(15) if session.local else ""
+
+
+def _added(session: Session, org: str, member: Member, password: str) -> None:
+    shown = {"password": password} if password else {}
+    if session.json:
+        print_json(_to_json(org, member) | shown)
+        return
+    _show(org, member, shown | {"dashboard": settings().dashboard_url})
+    if password:
+        print_line("Keep the password: it is not shown again.")
 
 
 def _show(org: str, member: Member, more: dict[str, str]) -> None:

@@ -87,8 +87,12 @@ def add(
     raise Unavailable
 
 
-def invite_again(organization_id: str, email: str, by_role: Role | None = None) -> Member:
+def invite_again(
+    organization_id: str, email: str, by_role: Role | None = None, password: str = ""
+) -> Member:
     """Mail a new invitation to a member whose first password has expired, or was lost.
+
+    With a `password`, nothing is mailed, and they get it, as with `add`.
 
     Raises:
         Forbidden: whoever asks may not do this.
@@ -97,7 +101,9 @@ def invite_again(organization_id: str, email: str, by_role: Role | None = None) 
     """
     member = _find(organization_id, email)
     _check_rights(by_role, member.role)
-    if not accounts.invite_again(member.email):
+    if password:
+        accounts.set_password(member.email, password)
+    elif not accounts.invite_again(member.email):
         raise Invalid(
             {
                 "email": [
