@@ -33,6 +33,7 @@ def main() -> None:
     retry_partial_failures(functions)
     queue_invocations(functions, ENVIRONMENTS)
     take_keys_from_the_authorizer(gateway)
+    tell_the_url(gateway)
     allow_batches_of_messages(importlib.import_module("ministack.core.iam_actions"))
     keep_api_ids(importlib.import_module("ministack.services.cloudformation.provisioners"), gateway)
     server.main()
@@ -158,6 +159,25 @@ def take_keys_from_the_authorizer(gateway: Any) -> None:
     gateway._invoke_authorizer_lambda = invoke_and_note
     gateway._build_lambda_event_v1 = build_event_with_key
     gateway._api_key_from_request = lambda headers: named.get()
+
+
+def tell_the_url(gateway: Any) -> None:
+    """Tell functions the host and path that the client has asked for, as API Gateway does.
+
+    MiniStack leaves out the host, and its own part of the path.
+    """
+    build_event = gateway._build_lambda_event_v1
+
+    def build_event_with_url(*arguments: Any, **more: Any) -> Any:
+        event = build_event(*arguments, **more)
+        context, headers = event["requestContext"], event["headers"]
+        host = next(value for name, value in headers.items() if name.lower() == "host")
+        context["domainName"] = host
+        context["path"] = f"/_aws/execute-api/{context['apiId']}{context['path']}"
+        headers["X-Forwarded-Proto"] = "http"
+        return event
+
+    gateway._build_lambda_event_v1 = build_event_with_url
 
 
 def allow_batches_of_messages(iam: Any) -> None:
