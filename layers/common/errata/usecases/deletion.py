@@ -54,7 +54,7 @@ def _hide_everything(project_id: str) -> None:
             through=floor_id(now_ms() + AHEAD_MS),
             legacy_through=LAST_LEGACY_ID,
         )
-        if events.move_boundary(project_id, everything, events.last_legacy_id(project_id)):
+        if events.move_boundary(project_id, everything, events.legacy_counter(project_id).last_id):
             return
         back_off(attempt, most=0.1)
     raise Unavailable
