@@ -22,6 +22,7 @@ from errata.store import projects as projects_store
 from errata.usecases import projects
 from tests.support import calls, template
 from tests.support.fresh import TABLES, forget
+from tests.support.moto_caches import remembering
 from tests.support.moto_transactions import quick_transactions
 
 EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
@@ -72,7 +73,7 @@ def account(emulator: str) -> Iterator[None]:
 def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
     """A suffix for the names of tables; none where the account is gone afterwards."""
     if emulator == "moto":
-        with mock_aws(), quick_transactions():
+        with mock_aws(), quick_transactions(), remembering():
             yield ""
     else:
         patch.setenv("AWS_ENDPOINT_URL", EMULATOR_URL)
