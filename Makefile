@@ -17,8 +17,8 @@ run: .venv/ready .venv-sam/ready .venv-ministack/ready ## deploy the template on
 
 test: .venv/ready .venv-sam/ready .venv-ministack/ready ## every test, e2e included
 	@dev/tools.sh
-	$(BIN)/python -m pytest --numprocesses 2 tests/unit tests/integration tests/contract
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/unit tests/integration tests/contract
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/e2e
 
 check: .venv/ready .venv-sam/ready ## lint, types, template, import arrows
 	$(BIN)/ruff check .

@@ -53,6 +53,7 @@ class Emulator:
         self, port: int, scratch: Path, state_dir: Path | None, auth: bool, log: Path | None
     ) -> None:
         self.endpoint_url = f"http://{HOST}:{port}"
+        self._patience = STOP_SECONDS if state_dir else 0
         self.log = log or scratch / "ministack.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("w") as log_file:
@@ -90,8 +91,8 @@ class Emulator:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
     def stop(self) -> None:
-        """Let it save, then end whatever is left of its processes, the functions' among them."""
-        end_group(self._process, patience=STOP_SECONDS)
+        """Let it save what is kept, then end what is left of its processes, the functions' too."""
+        end_group(self._process, patience=self._patience)
         if self._process.stdin:
             self._process.stdin.close()
 

@@ -21,11 +21,22 @@ PARAMETERS = {
     "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:operators",
     "StripeWebhookSecretParameter": STRIPE_SECRET,
 }
+HERE = Path(__file__).parent
+# These wait for most of their time: begun first, they leave no process alone at the end.
+SLOWEST = ("test_webhooks", "test_run", "test_orgs", "test_emulators")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    mine = [item for item in items if item.path.parent == HERE]
+    rank = {name: number for number, name in enumerate(SLOWEST)}
+    mine.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+    items[:] = [item for item in items if item.path.parent != HERE] + mine
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """One stack for all tests; each makes projects of its own."""
+    """One stack for all tests of a process; each makes projects of its own."""
     log = tmp_path_factory.mktemp("stack") / "ministack.log"
     with LocalStack(log=log, parameters=PARAMETERS) as running:
         yield running

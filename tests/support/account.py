@@ -22,6 +22,8 @@ from errata.store import projects as projects_store
 from errata.usecases import projects
 from tests.support import calls, template
 from tests.support.fresh import TABLES, forget
+from tests.support.moto_caches import remembering
+from tests.support.moto_transactions import quick_transactions
 
 EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
 EMULATORS = ["moto", "local"] if EMULATOR_URL else ["moto"]
@@ -50,7 +52,7 @@ def account(emulator: str) -> Iterator[None]:
         forget()
         for definition in template.tables().values():
             name = definition["TableName"] + suffix
-            # Without a stream, of which moto copies all there ever was with each transaction.
+            # Without a stream: see `tests.support.moto_transactions`.
             table = {key: each for key, each in definition.items() if key != "StreamSpecification"}
             clients.dynamodb().create_table(**{**table, "TableName": name})
         for setting, name in TABLES.items():
@@ -95,7 +97,7 @@ def _user_pool() -> tuple[str, str]:
 def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
     """A suffix for the names of tables; none where the account is gone afterwards."""
     if emulator == "moto":
-        with mock_aws():
+        with mock_aws(), quick_transactions(), remembering():
             yield ""
     else:
         patch.setenv("AWS_ENDPOINT_URL", EMULATOR_URL)

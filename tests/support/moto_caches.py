@@ -1,0 +1,54 @@
+"""What moto works out anew for every call, though it never changes, remembered.
+
+A good part of a call to moto's DynamoDB goes into names: of methods, of node types, and those under
+which a member of an answer may be found.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import pytest
+from moto.core import responses
+from moto.core.serialize import AttributePicker, AttributePickerContext, XFormedAttributePicker
+from moto.core.utils import method_names_from_class
+from moto.dynamodb.parsing import ast_nodes
+
+# moto does not say the types of these.
+_Traverser: Any = vars(ast_nodes)["DepthFirstTraverser"]
+_possible_keys: Any = XFormedAttributePicker.get_possible_keys
+_method_names = cache(method_names_from_class)
+_keys_of_dicts: dict[tuple[Any, ...], tuple[str, ...]] = {}
+_nodes_of_class: dict[type, tuple[type, ...]] = {}
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """As long as the block lasts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(responses, "method_names_from_class", _method_names)
+        patch.setattr(XFormedAttributePicker, "get_possible_keys", possible_keys)
+        patch.setattr(_Traverser, "nodes_to_be_processed", nodes_to_be_processed)
+        yield
+
+
+def possible_keys(picker: AttributePicker, context: AttributePickerContext) -> Iterator[str]:
+    """The names under which a member may be found."""
+    if type(context.obj) is not dict:
+        yield from _possible_keys(picker, context)
+        return
+    # Of a plain dictionary nothing but its type matters.
+    known = (context.shape, context.key, *picker.alias_providers)
+    if known not in _keys_of_dicts:
+        # Each once: the rules name most of them several times.
+        _keys_of_dicts[known] = tuple(dict.fromkeys(_possible_keys(picker, context)))
+    yield from _keys_of_dicts[known]
+
+
+def nodes_to_be_processed(traverser: Any) -> tuple[type, ...]:
+    """The types of nodes that this kind of traverser cares for."""
+    kind = type(traverser)
+    if kind not in _nodes_of_class:
+        _nodes_of_class[kind] = tuple(traverser._processing_map())
+    return _nodes_of_class[kind]
