@@ -107,6 +107,40 @@ def test_as_many_issues_as_are_asked_for(busy: Project) -> None:
     assert len(done(*list_, "--limit", "3").json) == 3
 
 
+def test_issues_are_filtered_and_sorted(busy: Project, clock: Clock) -> None:
+    digested(
+        busy,
+        {"message": "one Small thing", "release": "1.0", "environment": "prod"},
+        {"message": "two", "release": "2.0", "level": "warning"},
+        {"message": "two", "release": "2.0", "level": "warning"},
+        {"message": "three", "release": "2.0", "environment": "prod", "file": "small.py"},
+    )
+    titles = {"one": "one Small thing"}
+
+    def found(*options: str) -> list[str]:
+        listed = done("issues", "list", busy.id, *options, "--json").json
+        return [issue["title"] for issue in listed]
+
+    by_count = found("--sort", "count")
+    assert (by_count[0], set(by_count)) == ("two", {titles["one"], "two", "three"})
+    assert found("--release", "1.0") == [titles["one"]]
+    assert set(found("--environment", "prod")) == {titles["one"], "three"}
+    assert found("--environment", "prod", "--release", "2.0") == ["three"]
+    assert found("--level", "warning") == ["two"]
+    assert set(found("--search", "SMALL")) == {titles["one"], "three"}
+    assert found("--status", "resolved") == []
+    assert len(found("--status", "open", "--limit", "2")) == 2
+    assert len(found("--sort", "first_seen", "--limit", "2")) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("status", "closed"), ("sort", "title"), ("level", "fatal")]
+)
+def test_what_cannot_be_asked_is_named(project: Project, option: str, value: str) -> None:
+    said = failed("issues", "list", project.id, f"--{option}", value)
+    assert said.startswith(f"error: {option}: The {option}")
+
+
 def test_no_issues(project: Project) -> None:
     assert done("issues", "list", project.id, "--json").json == []
     assert done("issues", "list", project.id).out == "No issues.\n"

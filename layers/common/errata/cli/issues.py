@@ -10,25 +10,40 @@ from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.output import moment, print_fields, print_json, print_table
 from errata.models.issue import Issue
 from errata.models.sketch import STANDARD_ERROR, estimate
+from errata.protocol.issues import IssueQuery
 from errata.protocol.read import iso
 from errata.usecases import issues, projects
 
 app = group("List a project's issues, show one.", example="issues list 1")
 
 
-@command(app, "list", example="issues list 1 --limit 20")
+@command(app, "list", example="issues list 1 --status open --sort count --limit 20")
 def list_(
     session: Session,
     project_id: ProjectId,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most so many; all otherwise.")
     ] = None,
+    status: Annotated[
+        str,
+        typer.Option(metavar="STATUS", help="open (regressed, too), resolved, ignored, regressed."),
+    ] = "all",
+    environment: Annotated[str, typer.Option(metavar="TEXT", help="Seen in it.")] = "",
+    release: Annotated[str, typer.Option(metavar="TEXT", help="Seen in it.")] = "",
+    level: Annotated[str, typer.Option(metavar="LEVEL", help="error, warning, info, debug")] = "",
+    search: Annotated[
+        str, typer.Option(metavar="TEXT", help="In title or culprit, in any case.")
+    ] = "",
+    sort: Annotated[
+        str, typer.Option(metavar="ORDER", help="last_seen, first_seen, count")
+    ] = "last_seen",
 ) -> None:
     """List a project's issues, the most recently seen first.
 
     The number of users is an estimate with a standard error of 4.6 %; small numbers are exact.
     """
-    found = list(islice(issues.list_issues(projects.find(project_id).id), limit))
+    query = IssueQuery(status, environment, release, level, search, sort)
+    found = list(islice(issues.matching(projects.find(project_id).id, query), limit))
     if session.json:
         print_json([to_json(issue) for issue in found])
         return

@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass, field
 
+OPEN = "open"
+RESOLVED = "resolved"
+IGNORED = "ignored"
+REGRESSED = "regressed"  # resolved, and seen again: open once more
+STATUSES = (OPEN, RESOLVED, IGNORED, REGRESSED)
+
 
 @dataclass(slots=True)
 class Issue:
@@ -26,7 +32,7 @@ class Issue:
     last_event: str = ""
     last_sequence: str = ""
     count: int = 0
-    status: str = "open"
+    status: str = OPEN
     expires_at: int = 0
     environments: dict[str, int] = field(default_factory=dict)
     releases: dict[str, int] = field(default_factory=dict)
@@ -60,3 +66,5 @@ class Day:
 
 MAX_NAMES = 30
 MAX_DAYS = 30
+# Of an environment or a release; what is longer counts under its beginning.
+MAX_NAME = 200

@@ -22,7 +22,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from errata.config import settings
-from errata.models.issue import Day, Issue, Release
+from errata.models.issue import OPEN, REGRESSED, Day, Issue, Release
 from errata.store import clients
 from errata.store.attributes import (
     Item,
@@ -272,16 +272,93 @@ def _issues(keys: list[Item], now_s: int) -> Iterator[Issue]:
     found = {item["sk"]["S"]: item for item in batch_get(settings().issues_table, keys)}
     for key in keys:
         item = found.get(key["sk"]["S"])
-        if item:
-            issue = _to_issue(read_all(item))
-            if issue.expires_at > now_s:
-                yield issue
+        if item and _is_there(item, now_s):
+            yield _to_issue(read_all(item))
+
+
+def _is_there(item: Item, now_s: int) -> bool:
+    """Whether an issue's item has not expired."""
+    return int(item["ttl"]["N"]) > now_s
 
 
 def find_issue(pk: str, issue_id: str, now_s: int) -> Issue | None:
-    """One issue that has not expired. Access pattern I4."""
-    found = list(_issues([write_all({"pk": pk, "sk": f"issue#{issue_id}"})], now_s))
+    """One issue that has not expired."""
+    found = find_issues(pk, [issue_id], now_s)
     return found[0] if found else None
+
+
+def find_issues(pk: str, issue_ids: Iterable[str], now_s: int) -> list[Issue]:
+    """Those of these issues that are there and have not expired, in this order.
+
+    Access pattern I4.
+    """
+    keys = [write_all({"pk": pk, "sk": f"issue#{issue_id}"}) for issue_id in issue_ids]
+    return list(_issues(keys, now_s))
+
+
+def newest_ids(
+    pk: str, statuses: Iterable[str], after: tuple[int, str] | None, most: int, now_s: int
+) -> tuple[list[tuple[int, str]], tuple[int, str] | None]:
+    """When the issues of these statuses were last seen, with their ids, the last seen first.
+
+    Looks at so many issues at `most`, behind the one that `after` names, which need not be there
+    any more. Returns also where it stopped, None at the end. The index lags by moments. Access
+    pattern I8.
+    """
+    wanted = {f":status{n}": status for n, status in enumerate(statuses)}
+    request: Item = {}
+    if after:
+        last_seen, issue_id = after
+        request["ExclusiveStartKey"] = write_all(
+            {"pk": pk, "sk": f"issue#{issue_id}", "last_seen": last_seen}
+        )
+    page = clients.dynamodb().query(
+        TableName=settings().issues_table,
+        IndexName="by_last_seen",
+        KeyConditionExpression="pk = :pk",
+        FilterExpression=f"#status IN ({', '.join(wanted)}) AND #ttl > :now",
+        ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
+        ExpressionAttributeValues=write_all({":pk": pk, ":now": now_s, **wanted}),
+        ScanIndexForward=False,
+        Limit=most,
+        **request,
+    )
+    stopped = page.get("LastEvaluatedKey")
+    return [_place(item) for item in page["Items"]], _place(stopped) if stopped else None
+
+
+def _place(item: Item) -> tuple[int, str]:
+    return int(item["last_seen"]["N"]), item["sk"]["S"].removeprefix("issue#")
+
+
+def by_id(pk: str, start: str, end: str, now_s: int, pages: int | None) -> tuple[list[Issue], str]:
+    """The issues with ids above `start`, up to `end` ("": to the last), that have not expired.
+
+    Reads so many `pages` of 1 MB at most; returns also the id up to which that was, "" for the
+    last there is. Read consistently. Access pattern I9.
+    """
+    found: list[Issue] = []
+    request: Item = {
+        "TableName": settings().issues_table,
+        "KeyConditionExpression": "pk = :pk AND sk BETWEEN :start AND :end",
+        # `~` sorts behind every id, and what begins with an id behind that id.
+        "ExpressionAttributeValues": write_all(
+            {
+                ":pk": pk,
+                ":start": f"issue#{start}~" if start else "issue#",
+                ":end": f"issue#{end or '~'}",
+            }
+        ),
+        "ConsistentRead": True,
+    }
+    while pages is None or pages > 0:
+        page = clients.dynamodb().query(**request)
+        found += [_to_issue(read_all(item)) for item in page["Items"] if _is_there(item, now_s)]
+        if "LastEvaluatedKey" not in page:
+            return found, end
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        pages = None if pages is None else pages - 1
+    return found, request["ExclusiveStartKey"]["sk"]["S"].removeprefix("issue#")
 
 
 def list_releases(pk: str, now_s: int) -> list[Release]:
@@ -298,9 +375,11 @@ def list_releases(pk: str, now_s: int) -> list[Release]:
         TableName=settings().issues_table,
         IndexName="by_last_seen",
         KeyConditionExpression="pk = :pk",
-        FilterExpression="#status = :open AND #ttl > :now",
+        FilterExpression="#status IN (:open, :regressed) AND #ttl > :now",
         ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
-        ExpressionAttributeValues=write_all({":pk": pk, ":open": "open", ":now": now_s}),
+        ExpressionAttributeValues=write_all(
+            {":pk": pk, ":open": OPEN, ":regressed": REGRESSED, ":now": now_s}
+        ),
     ):
         item = read_all(typed)
         open_since[item["sk"].removeprefix("issue#")] = item["first_seen"]

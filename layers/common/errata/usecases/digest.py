@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from errata.models import sketch
 from errata.models.event import culprit, title, user_identity
 from errata.models.ids import minted_ms, now_ms
-from errata.models.issue import MAX_DAYS, MAX_NAMES, Day, Issue, Release
+from errata.models.issue import MAX_DAYS, MAX_NAME, MAX_NAMES, Day, Issue, Release
 from errata.store import events, issues
 from errata.store.attributes import back_off, code
 from errata.store.events import DAY_MS, Stored, release_hash
@@ -34,7 +34,6 @@ SEQUENCE_DIGITS = 40
 _TRIES = 6
 # A slice of an issue's events must fit a transaction: the issue, two rows a release, one a day.
 _MAX_RELEASES = 30
-_MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +266,7 @@ def _count(issue: Issue, fresh: Slice) -> None:
 def _tally(counts: dict[str, int], name: str | None) -> None:
     if not name:
         return
-    name = name[:_MAX_NAME]
+    name = name[:MAX_NAME]
     counts[name] = counts.get(name, 0) + 1
     if len(counts) > MAX_NAMES:
         # The newcomer stays: what matters of a long tail is its end.

@@ -1,17 +1,39 @@
 """Read issues and releases, as of the last clear."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import batched
 
 from errata.errors import NotFound
 from errata.models.ids import now_ms
-from errata.models.issue import Issue, Release
+from errata.models.issue import MAX_NAME, OPEN, REGRESSED, STATUSES, Issue, Release
+from errata.protocol.issues import IssueQuery, Position, position, to_cursor
 from errata.store import events
 from errata.store import issues as store
+from errata.store.attributes import BATCH_GET
+
+# What one search may cost: a query and three batches of issues, or four queries.
+_MAX_LOOKED_AT = 1_000
+_MAX_BATCHES = 3
+_MAX_PAGES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class IssuePage:
+    """Issues in the order that was asked for, and the cursor of the next page or None.
+
+    A page may be short, even empty, though there is a next one. `exhaustive`: the order holds over
+    all pages. Where there are too many issues to look through at once it holds within parts.
+    """
+
+    issues: list[Issue]
+    next_cursor: str | None
+    exhaustive: bool
 
 
 def list_issues(project_id: str) -> Iterator[Issue]:
     """A project's issues, the most recently seen first."""
-    return store.by_last_seen(_partition(project_id), now_ms() // 1000)
+    return store.by_last_seen(_partition(project_id), _now_s())
 
 
 def find(project_id: str, issue_id: str) -> Issue:
@@ -20,15 +42,43 @@ def find(project_id: str, issue_id: str) -> Issue:
     Raises:
         NotFound: the project has no such issue, or it has expired or was cleared.
     """
-    issue = store.find_issue(_partition(project_id), issue_id, now_ms() // 1000)
+    issue = store.find_issue(_partition(project_id), issue_id, _now_s())
     if issue is None:
         raise NotFound(f"Project {project_id} has no issue {issue_id}.")
     return issue
 
 
+def search(pk: str, query: IssueQuery, now_s: int) -> IssuePage:
+    """A page of the issues under `pk` (`errata.store.issues.partition`) that match.
+
+    Makes four calls to DynamoDB at most.
+
+    Raises:
+        Invalid: names everything in the query that is not as it must be.
+    """
+    at = position(query)
+    if query.sort == "last_seen" and not query.narrow:
+        return _by_last_seen(pk, query, at, now_s)
+    return _among_all(pk, query, at or Position(), now_s)
+
+
+def matching(project_id: str, query: IssueQuery) -> Iterator[Issue]:
+    """Every issue that matches, in the order asked for, however many calls that takes.
+
+    Raises:
+        Invalid: as `search`.
+    """
+    position(query)
+    pk, now_s = _partition(project_id), _now_s()
+    if query.sort == "last_seen" and not query.narrow:
+        return (each for each in store.by_last_seen(pk, now_s) if _matches(each, query))
+    found, _ = store.by_id(pk, "", "", now_s, None)
+    return iter(_sorted((each for each in found if _matches(each, query)), query.sort))
+
+
 def list_releases(project_id: str) -> list[Release]:
     """A project's releases, the most recently seen first."""
-    found = store.list_releases(_partition(project_id), now_ms() // 1000)
+    found = store.list_releases(_partition(project_id), _now_s())
     return sorted(found, key=lambda release: release.last_seen, reverse=True)
 
 
@@ -37,5 +87,78 @@ def list_days(project_id: str, first: str) -> dict[str, int]:
     return store.list_days(_partition(project_id), first, now_ms() // 1000)
 
 
+# ------------------------------------------------------------------ search
+
+
+def _by_last_seen(pk: str, query: IssueQuery, at: Position | None, now_s: int) -> IssuePage:
+    """A page in the order of the index, which knows nothing else to go by."""
+    after = (at.value, at.issue_id) if at else None
+    statuses = _statuses(query)
+    places, stopped = store.newest_ids(pk, statuses, after, _MAX_LOOKED_AT, now_s)
+    size = min(query.limit, BATCH_GET)
+    found: list[Issue] = []
+    last = None
+    # The index lags: an issue may have another status by now.
+    for some in batched(places[: size * _MAX_BATCHES], size, strict=False):
+        issues = store.find_issues(pk, (issue_id for _, issue_id in some), now_s)
+        found += [each for each in issues if each.status in statuses]
+        last = some[-1]
+        if len(found) >= query.limit:
+            found = found[: query.limit]
+            last = next(place for place in some if place[1] == found[-1].id)
+            break
+    following = stopped if not places or last == places[-1] else last
+    cursor = to_cursor(query.sort, Position(*following)) if following else None
+    return IssuePage(found, cursor, exhaustive=True)
+
+
+def _among_all(pk: str, query: IssueQuery, at: Position, now_s: int) -> IssuePage:
+    """A page of what can be looked through at once: all issues, or one part after the other."""
+    looked_at, end = store.by_id(pk, at.start, at.end, now_s, _MAX_PAGES)
+    found = _sorted((each for each in looked_at if _matches(each, query)), query.sort)
+    if at.issue_id:
+        found = [each for each in found if _key(each, query.sort) < (at.value, at.issue_id)]
+    page = found[: query.limit]
+    following = None
+    if len(found) > len(page):
+        following = Position(*_key(page[-1], query.sort), at.start, end)
+    elif end:
+        following = Position(start=end)
+    return IssuePage(
+        page,
+        to_cursor(query.sort, following) if following else None,
+        exhaustive=not at.start and not end,
+    )
+
+
+def _sorted(found: Iterable[Issue], sort: str) -> list[Issue]:
+    return sorted(found, key=lambda each: _key(each, sort), reverse=True)
+
+
+def _key(issue: Issue, sort: str) -> tuple[int, str]:
+    values = {"last_seen": issue.last_seen, "first_seen": issue.first_seen, "count": issue.count}
+    return values[sort], issue.id
+
+
+def _statuses(query: IssueQuery) -> tuple[str, ...]:
+    return {"all": STATUSES, OPEN: (OPEN, REGRESSED)}.get(query.status, (query.status,))
+
+
+def _matches(issue: Issue, query: IssueQuery) -> bool:
+    return (
+        issue.status in _statuses(query)
+        and (not query.environment or query.environment[:MAX_NAME] in issue.environments)
+        and (not query.release or query.release[:MAX_NAME] in issue.releases)
+        and (not query.level or query.level == issue.level)
+        and (
+            not query.text or query.text.casefold() in f"{issue.title}\n{issue.culprit}".casefold()
+        )
+    )
+
+
 def _partition(project_id: str) -> str:
     return store.partition(project_id, events.boundary(project_id).generation)
+
+
+def _now_s() -> int:
+    return now_ms() // 1000

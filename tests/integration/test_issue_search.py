@@ -1,0 +1,298 @@
+"""The list of issues: filters, orders, pages, and what a page may cost."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from errata.errors import Invalid
+from errata.models.issue import Issue
+from errata.protocol.issues import IssueQuery
+from errata.store import issues as store
+from errata.usecases import issues
+from errata.usecases.issues import IssuePage, search
+from tests.support import shelf
+from tests.support.calls import Call, recorded, watched
+from tests.support.shelf import EXPIRES, issue
+
+NOW_S = EXPIRES - 1
+MOST_CALLS = 4
+_projects = count(100)
+
+
+@pytest.fixture
+def pk() -> str:
+    return store.partition(str(next(_projects)), 0)
+
+
+def page(pk: str, **asked: Any) -> IssuePage:
+    with recorded() as seen:
+        found = search(pk, IssueQuery(**asked), NOW_S)
+    assert len(seen) <= MOST_CALLS
+    assert {call.operation for call in seen} <= {"Query", "BatchGetItem"}
+    return found
+
+
+def pages(pk: str, **asked: Any) -> Iterator[IssuePage]:
+    cursor = asked.pop("cursor", None)
+    while True:
+        found = page(pk, cursor=cursor, **asked)
+        yield found
+        cursor = found.next_cursor
+        if cursor is None:
+            return
+
+
+def numbers(pk: str, **asked: Any) -> list[int]:
+    """The issues of all pages, by the numbers they were made of."""
+    return [int(each.id, 16) for one in pages(pk, **asked) for each in one.issues]
+
+
+@contextmanager
+def small_pages(items: int) -> Iterator[None]:
+    """Let DynamoDB's page of 1 MB hold so many items."""
+
+    def watch(call: Call) -> Any:
+        if call.operation == "Query" and "IndexName" not in call.parameters:
+            call.parameters["Limit"] = items
+        return call.send()
+
+    with watched(watch):
+        yield
+
+
+# ------------------------------------------------------------------ what is shown
+
+
+def test_what_is_open_is_shown_the_last_seen_first(pk: str) -> None:
+    statuses = ("open", "resolved", "ignored", "regressed", "open")
+    shelf.put(pk, (issue(n, status=each, last_seen=n) for n, each in enumerate(statuses, 1)))
+    assert numbers(pk) == [5, 4, 1]
+    assert numbers(pk, status="all") == [5, 4, 3, 2, 1]
+    for status, number in (("resolved", 2), ("ignored", 3), ("regressed", 4)):
+        assert numbers(pk, status=status) == numbers(pk, status=status, sort="count") == [number]
+
+
+def test_filters_are_joined(pk: str) -> None:
+    shelf.put(
+        pk,
+        [
+            issue(1, environments={"prod": 2}, releases={"1.0": 1}, level="error"),
+            issue(2, environments={"prod": 1, "dev": 1}, releases={"2.0": 1}, level="warning"),
+            issue(3, environments={}, releases={"1.0": 1, "x" * 200: 1}, level="error"),
+        ],
+    )
+    assert numbers(pk, environment="prod", sort="first_seen") == [2, 1]
+    assert numbers(pk, environment="dev") == [2]
+    assert numbers(pk, environment="DEV") == []
+    assert numbers(pk, release="1.0") == [3, 1]
+    assert numbers(pk, release="x" * 300) == [3]
+    assert numbers(pk, level="warning") == [2]
+    assert numbers(pk, environment="prod", release="1.0", level="error") == [1]
+    assert numbers(pk, environment="", release="", level="", text="") == [3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("STRASSE", [1]), ("app/Views", [2]), ("o", [2, 1]), ("nPe", []), ("zzz", [])],
+)
+def test_a_text_is_found_in_title_and_culprit_in_any_case(
+    pk: str, text: str, found: list[int]
+) -> None:
+    titled = issue(1, title="no such Straße: wrong", culprit="src/an")
+    shelf.put(pk, [titled, issue(2, title="boom in", culprit="peter/app/views.py:3")])
+    assert numbers(pk, text=text) == found
+
+
+@pytest.mark.parametrize("sort", ["last_seen", "first_seen", "count"])
+@pytest.mark.parametrize("text", ["", "boom"])
+def test_issues_come_in_the_order_asked_for_page_after_page(pk: str, sort: str, text: str) -> None:
+    shelf.put(pk, (issue(n, **{sort: n * 7 % 31 + 1}) for n in range(31)))
+    found = list(pages(pk, sort=sort, text=text, limit=4))
+    values = [getattr(each, sort) for one in found for each in one.issues]
+    assert values == list(range(31, 0, -1))
+    assert [len(one.issues) for one in found] == [4] * 7 + [3]
+    assert all(one.exhaustive for one in found)
+
+
+@pytest.mark.parametrize("sort", ["last_seen", "first_seen", "count"])
+@pytest.mark.parametrize("text", ["", "boom"])
+def test_issues_that_sort_alike_are_each_shown_once(pk: str, sort: str, text: str) -> None:
+    shelf.put(pk, (issue(n) for n in range(20)))
+    assert sorted(numbers(pk, sort=sort, text=text, limit=3)) == list(range(20))
+
+
+def test_what_has_expired_or_lies_elsewhere_is_not_shown(pk: str) -> None:
+    shelf.put(pk, [issue(1), issue(2, expires_at=NOW_S)])
+    shelf.put(f"{pk}9", [issue(3)])
+    for asked in ({}, {"status": "all"}, {"text": "boom"}, {"sort": "count"}):
+        assert numbers(pk, **asked) == [1]
+
+
+def test_no_issues(pk: str) -> None:
+    for asked in ({}, {"text": "boom"}):
+        assert page(pk, **asked) == IssuePage([], None, True)
+
+
+# ------------------------------------------------------------------ many
+
+
+def test_a_status_that_few_have_is_found_in_the_exact_order(
+    pk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issues, "_MAX_LOOKED_AT", 100)
+    shelf.put(
+        pk,
+        (issue(n, last_seen=n, status="open" if n % 50 else "ignored") for n in range(1, 231)),
+    )
+    found = list(pages(pk, status="ignored"))
+    assert [[int(each.id, 16) for each in one.issues] for one in found] == [
+        [200, 150],
+        [100, 50],
+        [],
+    ]
+    assert numbers(pk, limit=1_000) == [n for n in range(230, 0, -1) if n % 50]
+
+
+def test_an_index_that_lags_shows_no_issue_of_another_status(pk: str) -> None:
+    shelf.put(pk, (issue(n, last_seen=n) for n in range(1, 31)))
+
+    def lag(call: Call) -> Any:
+        answer = call.send()
+        if call.operation == "Query":
+            shelf.put(pk, (issue(n, last_seen=n, status="resolved") for n in range(5, 29)))
+        return answer
+
+    with watched(lag):
+        found = search(pk, IssueQuery(limit=4), NOW_S)
+    assert [int(each.id, 16) for each in found.issues] == [30, 29]
+    assert numbers(pk, limit=4, cursor=found.next_cursor) == [4, 3, 2, 1]
+
+
+def test_a_page_of_the_newest_looks_no_further(pk: str) -> None:
+    shelf.put(pk, (issue(n, last_seen=n + 1) for n in range(150)))
+    with recorded() as seen:
+        found = search(pk, IssueQuery(), NOW_S)
+    assert (len(found.issues), len(seen)) == (50, 2)
+
+
+def test_an_issue_seen_again_between_pages_is_no_reason_to_miss_others(pk: str) -> None:
+    shelf.put(pk, (issue(n, last_seen=n) for n in range(1, 11)))
+    first = page(pk, limit=3)
+    shelf.put(pk, [issue(8, last_seen=99)])
+    second = page(pk, limit=20, cursor=first.next_cursor)
+    assert [int(each.id, 16) for each in second.issues] == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_what_is_too_much_to_look_through_at_once_comes_in_parts(pk: str) -> None:
+    shelf.put(pk, (issue(n, count=n * 7 % 60 + 1) for n in range(60)))
+    with small_pages(5):
+        found = list(pages(pk, sort="count", limit=8))
+    assert not any(one.exhaustive for one in found)
+    assert sorted(int(each.id, 16) for one in found for each in one.issues) == list(range(60))
+    # Each part, of twenty, in its order.
+    assert [len(one.issues) for one in found if one.issues] == [8, 8, 4] * 3
+    for part in (found[0:3], found[3:6], found[6:9]):
+        counts = [each.count for one in part for each in one.issues]
+        assert counts == sorted(counts, reverse=True)
+
+
+def test_parts_without_anything_lead_on(pk: str) -> None:
+    shelf.put(pk, (issue(n, title="needle" if n in (3, 57) else "hay") for n in range(60)))
+    with small_pages(5):
+        found = list(pages(pk, text="needle"))
+    assert [[int(each.id, 16) for each in one.issues] for one in found] == [[3], [], [57]]
+
+
+# With more of them a part may end earlier, and the next one show again what this one has shown.
+@pytest.mark.parametrize("change", ["gone", "more"])
+def test_issues_that_come_or_go_between_the_pages_of_a_part_hide_no_others(
+    pk: str, change: str
+) -> None:
+    shelf.put(pk, (issue(2 * n, count=n % 7 + 1) for n in range(40)))
+    seen: list[int] = []
+    with small_pages(5):
+        for number, one in enumerate(pages(pk, sort="count", limit=3)):
+            seen += [int(each.id, 16) for each in one.issues]
+            if change == "gone":
+                shelf.put(pk, [issue(2 * number, expires_at=1)])
+            else:
+                shelf.put(pk, [issue(2 * number + 1, count=1)])
+    there = set(range(0, 80, 2))
+    assert {n for n in there - set(seen) if change == "more" or n > 2 * number} == set()
+    if change == "gone":
+        assert len(seen) == len(set(seen))
+
+
+def test_a_page_of_one_megabyte_is_not_the_end(pk: str) -> None:
+    shelf.put(pk, (issue(n) for n in range(12)), padding="x" * 300_000)
+    with recorded() as seen:
+        found = search(pk, IssueQuery(sort="count"), NOW_S)
+    assert (len(found.issues), found.exhaustive, len(seen)) == (12, True, 4)
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+def encoded(content: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+
+
+ID = "a" * 32
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *("x", "===", "bm90IEpTT04=", "é", encoded(1), encoded({}), encoded([])),
+        encoded(["count", 1, ID, "", ""]),
+        encoded(["last_seen", True, ID, "", ""]),
+        encoded(["last_seen", 1.5, ID, "", ""]),
+        encoded(["last_seen", -1, ID, "", ""]),
+        encoded(["last_seen", 10**30, ID, "", ""]),
+        encoded(["last_seen", 1, "a", "", ""]),
+        encoded(["last_seen", 1, ID, f"{ID}~", ""]),
+        encoded(["last_seen", 1, ID, "", None]),
+        encoded(["last_seen", 1, "", ID, ID]),
+        encoded(["last_seen", 1, "", "f" * 32, ID]),
+        encoded(["last_seen", 1, ID, ""]),
+        base64.urlsafe_b64encode(b"[" * 100_000).decode(),
+    ],
+)
+def test_a_cursor_that_nobody_gave_is_refused(pk: str, cursor: str) -> None:
+    for text in ("", "boom"):
+        with pytest.raises(Invalid) as refused:
+            search(pk, IssueQuery(cursor=cursor, text=text), NOW_S)
+        assert set(refused.value.errors) == {"cursor"}
+
+
+@pytest.mark.parametrize("text", ["", "boom"])
+@pytest.mark.parametrize("place", [["", "", ""], [ID, "", ""], ["", ID, ""], ["", "", ID]])
+def test_a_cursor_of_the_right_form_does_no_harm(pk: str, text: str, place: list[str]) -> None:
+    shelf.put(pk, [issue(1)])
+    cursor = encoded(["last_seen", 5, *place])
+    assert len(list(pages(pk, text=text))) <= 2
+    assert page(pk, cursor=cursor, text=text).issues in ([], [issue(1)])
+
+
+def test_everything_wrong_is_named(pk: str) -> None:
+    asked = IssueQuery(status="closed", level="fatal", sort="title", cursor="?", limit=0)
+    with pytest.raises(Invalid) as refused:
+        search(pk, asked, NOW_S)
+    assert set(refused.value.errors) == {"status", "level", "sort", "limit", "cursor"}
+
+
+def test_an_issue_s_place_in_a_cursor_survives_its_deletion(pk: str) -> None:
+    found: list[Issue] = [issue(n, last_seen=n) for n in range(1, 6)]
+    shelf.put(pk, found)
+    for asked in ({}, {"text": "boom"}):
+        first = page(pk, limit=2, **asked)
+        shelf.put(pk, [replace(first.issues[-1], expires_at=1)])
+        rest = page(pk, limit=9, cursor=first.next_cursor, **asked)
+        assert [int(each.id, 16) for each in rest.issues][-2:] == [2, 1]
+        shelf.put(pk, found)
