@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from errata.models.issue import Day, Issue, Release
-from errata.store import issues
+from errata.store import issues, lifecycle
 from errata.store.events import Stored
 from errata.store.issues import Changes, Rows
 
@@ -90,11 +90,17 @@ def test_an_issue_changes_only_from_where_it_was_read(pk: str) -> None:
     assert issues.find_issue(pk, ISSUE.id, 0) == latest
 
 
-def test_what_is_not_digest_s_of_an_issue_stays(pk: str) -> None:
-    issues.apply(pk, Rows(), changes(replace(ISSUE, status="resolved")))
+@pytest.mark.parametrize("at", [1, 2])
+def test_an_issue_s_status_is_what_was_read_or_nothing_is_written(pk: str, at: int) -> None:
+    resolved = replace(ISSUE, status="resolved", status_at=at, status_by="me")
+    issues.apply(pk, Rows(), changes(ISSUE))
+    if at == 2:
+        assert lifecycle.set_status(pk, ISSUE, replace(resolved, status_at=1), "resolved")
     stands = stand(pk)
-    assert issues.apply(pk, stands, changes(replace(ISSUE, status="open"), opened=False))
-    assert stand(pk).issues[ISSUE.id].status == "resolved"
+    assert lifecycle.set_status(pk, stands.issues[ISSUE.id], resolved, "resolved")
+    later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
+    assert not issues.apply(pk, stands, changes(later, opened=False))
+    assert issues.find_issue(pk, ISSUE.id, 0) == resolved
 
 
 def test_an_expired_issue_is_replaced_by_a_new_one_altogether(pk: str) -> None:

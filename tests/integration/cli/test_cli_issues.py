@@ -62,7 +62,8 @@ def test_an_issue_as_json(busy: Project, clock: Clock) -> None:
         "days": {"2026-11-22": 1, "2026-11-23": 2},
     }
     assert len(issue["id"]) == len(issue["fingerprint"]) == 32
-    assert done("issues", "show", busy.id, issue["id"], "--json").json == issue
+    shown = done("issues", "show", busy.id, issue["id"], "--json").json
+    assert shown == issue | {"activity": []}
 
 
 def test_an_issue_for_people(busy: Project) -> None:
@@ -139,6 +140,51 @@ def test_issues_are_filtered_and_sorted(busy: Project, clock: Clock) -> None:
 def test_what_cannot_be_asked_is_named(project: Project, option: str, value: str) -> None:
     said = failed("issues", "list", project.id, f"--{option}", value)
     assert said.startswith(f"error: {option}: The {option}")
+
+
+def test_an_issue_is_resolved_ignored_and_reopened(busy: Project, clock: Clock) -> None:
+    clock.ns = 1_795_341_600_000_000_000
+    digested(busy, {"message": "boom"})
+    (issue,) = done("issues", "list", busy.id, "--json").json
+    there = (busy.id, issue["id"])
+    assert done("issues", "resolve", *there).out == f"Issue {issue['id']} is resolved.\n"
+    assert done("issues", "list", busy.id, "--status", "open").out == "No issues.\n"
+    clock.advance(1)
+    assert done("issues", "ignore", *there).out == f"Issue {issue['id']} is ignored.\n"
+    clock.advance(1)
+    assert done("issues", "reopen", *there, "--json").json == issue
+    shown = done("issues", "show", *there).out.splitlines()
+    assert shown[shown.index("activity") :] == [
+        "activity",
+        "  2026-11-22 10:00:02  reopened  by errata CLI",
+        "  2026-11-22 10:00:01  ignored  by errata CLI",
+        "  2026-11-22 10:00:00  resolved  by errata CLI",
+    ]
+    assert done("issues", "show", *there, "--json").json["activity"][-1] == {
+        "at": "2026-11-22T10:00:00.000Z",
+        "what": "resolved",
+        "by": "errata CLI",
+        "event": None,
+        "release": None,
+    }
+
+
+def test_the_event_that_made_an_issue_regress_is_shown(busy: Project, clock: Clock) -> None:
+    digested(busy, {"message": "boom"})
+    (issue,) = done("issues", "list", busy.id, "--json").json
+    done("issues", "resolve", busy.id, issue["id"])
+    clock.advance(1)
+    (event_id,) = digested(busy, {"message": "boom", "release": "2.0"})
+    said = done("issues", "show", busy.id, issue["id"]).out
+    assert f"regressed  by event {event_id}  in release 2.0" in said
+    (issue,) = done("issues", "list", busy.id, "--status", "regressed", "--json").json
+    assert issue["status"] == "regressed"
+
+
+@pytest.mark.parametrize("verb", ["resolve", "ignore", "reopen"])
+def test_an_issue_to_change_that_is_not_there(project: Project, verb: str) -> None:
+    said = failed("issues", verb, project.id, "a" * 32)
+    assert said == f"error: Project {project.id} has no issue {'a' * 32}.\n"
 
 
 def test_no_issues(project: Project) -> None:

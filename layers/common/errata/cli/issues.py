@@ -1,4 +1,4 @@
-"""`errata issues`: list, show."""
+"""`errata issues`: list, show, resolve, ignore, reopen."""
 
 from datetime import date, timedelta
 from itertools import islice
@@ -7,14 +7,27 @@ from typing import Annotated, Any
 import typer
 
 from errata.cli.command import ProjectId, Session, command, group
-from errata.cli.output import moment, print_fields, print_json, print_table
-from errata.models.issue import Issue
+from errata.cli.output import (
+    line,
+    moment,
+    print_fields,
+    print_json,
+    print_line,
+    print_section,
+    print_table,
+)
+from errata.models.ids import now_ms
+from errata.models.issue import Activity, Issue
 from errata.models.sketch import STANDARD_ERROR, estimate
 from errata.protocol.issues import IssueQuery
 from errata.protocol.read import iso
 from errata.usecases import issues, projects
 
-app = group("List a project's issues, show one.", example="issues list 1")
+app = group("List a project's issues, show one, say what became of it.", example="issues list 1")
+
+
+Id = Annotated[str, typer.Argument(metavar="ISSUE", help="The issue's id.")]
+BY = "errata CLI"
 
 
 @command(app, "list", example="issues list 1 --status open --sort count --limit 20")
@@ -65,18 +78,16 @@ def list_(
 
 
 @command(app, "show", example="issues show 1 0f343b0931126a20f133d67c2b018a3b")
-def show(
-    session: Session,
-    project_id: ProjectId,
-    issue_id: Annotated[str, typer.Argument(metavar="ISSUE", help="The issue's id.")],
-) -> None:
-    """Show an issue: what, where, how often, in which environments and releases.
+def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
+    """Show an issue: what, where, how often, in which environments and releases; who did what.
 
     The number of users is an estimate with a standard error of 4.6 %; small numbers are exact.
     """
-    issue = issues.find(projects.find(project_id).id, issue_id)
+    project_id = projects.find(project_id).id
+    issue = issues.find(project_id, issue_id)
+    activity = issues.list_activity(project_id, issue_id)
     if session.json:
-        print_json(to_json(issue))
+        print_json(to_json(issue) | {"activity": [_activity_to_json(each) for each in activity]})
         return
     print_fields(
         {
@@ -96,6 +107,54 @@ def show(
             "days": ", ".join(f"{day}: {count}" for day, count in _days(issue).items()),
         }
     )
+
+    if activity:
+        print_section("activity", map(_told, activity))
+
+
+@command(app, "resolve", example="issues resolve 1 0f343b0931126a20f133d67c2b018a3b")
+def resolve(session: Session, project_id: ProjectId, issue_id: Id) -> None:
+    """Mark an issue as resolved. If an event comes later, it regresses: it is open again."""
+    _changed(session, issues.resolve(projects.find(project_id).id, issue_id, BY, now_ms()))
+
+
+@command(app, "ignore", example="issues ignore 1 0f343b0931126a20f133d67c2b018a3b")
+def ignore(session: Session, project_id: ProjectId, issue_id: Id) -> None:
+    """Mark an issue as ignored. Its events are counted, but it stays so until it is reopened."""
+    _changed(session, issues.ignore(projects.find(project_id).id, issue_id, BY, now_ms()))
+
+
+@command(app, "reopen", example="issues reopen 1 0f343b0931126a20f133d67c2b018a3b")
+def reopen(session: Session, project_id: ProjectId, issue_id: Id) -> None:
+    """Open an issue again that was resolved or ignored."""
+    _changed(session, issues.reopen(projects.find(project_id).id, issue_id, BY, now_ms()))
+
+
+def _changed(session: Session, issue: Issue) -> None:
+    if session.json:
+        print_json(to_json(issue))
+    else:
+        print_line(f"Issue {issue.id} is {issue.status}.")
+
+
+def _told(each: Activity) -> str:
+    return line(
+        moment(each.at),
+        each.what,
+        each.by and f"by {each.by}",
+        each.event and f"by event {each.event}",
+        each.release and f"in release {each.release}",
+    )
+
+
+def _activity_to_json(each: Activity) -> dict[str, Any]:
+    return {
+        "at": iso(each.at),
+        "what": each.what,
+        "by": each.by or None,
+        "event": each.event or None,
+        "release": each.release or None,
+    }
 
 
 def to_json(issue: Issue) -> dict[str, Any]:

@@ -13,6 +13,9 @@ STATUSES = (OPEN, RESOLVED, IGNORED, REGRESSED)
 class Issue:
     """All events of one fingerprint. Times are in milliseconds since the epoch.
 
+    `status_at` and `status_by` say when and by whom `status`, one of `STATUSES`, was set last; 0
+    and "" where nobody has, and where an event did.
+
     `grouping` says what made the fingerprint (`client` or a version such as `v1`). `environments`
     and `releases` map a name to its number of events; beyond `MAX_NAMES` the rarest are dropped.
     `days` maps a day since the epoch to its number of events, for the last `MAX_DAYS`. `users` is
@@ -33,6 +36,8 @@ class Issue:
     last_sequence: str = ""
     count: int = 0
     status: str = OPEN
+    status_at: int = 0
+    status_by: str = ""
     expires_at: int = 0
     environments: dict[str, int] = field(default_factory=dict)
     releases: dict[str, int] = field(default_factory=dict)
@@ -62,6 +67,22 @@ class Day:
 
     count: int = 0
     expires_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """That an issue's status changed, when, and who did it: a person, or an event.
+
+    `at` is in milliseconds since the epoch, and no other change of the issue has it. `what` is
+    `resolved`, `ignored`, `reopened` or `regressed`. `by` is an e-mail address or `errata CLI`;
+    where an event did it, `by` is empty, and `event` and `release` name that.
+    """
+
+    at: int
+    what: str
+    by: str = ""
+    event: str = ""
+    release: str = ""
 
 
 MAX_NAMES = 30

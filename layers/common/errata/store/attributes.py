@@ -118,6 +118,20 @@ def batch_delete(table: str, keys: list[Item]) -> None:
             raise Unavailable
 
 
+def unchanged(values: Item) -> Item:
+    """The condition that attributes stand as they were read; None for those that were not there."""
+    there = write_all(values)
+    condition = {
+        "ConditionExpression": " AND ".join(
+            f"#{name} = :was_{name}" if name in there else f"attribute_not_exists(#{name})"
+            for name in values
+        ),
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+    }
+    typed = {f":was_{name}": value for name, value in there.items()}
+    return condition | ({"ExpressionAttributeValues": typed} if typed else {})
+
+
 def back_off(attempt: int, base: float = 0.02, most: float = 1.0) -> None:
     """Wait before another try: exponential, with full jitter."""
     time.sleep(random.uniform(0, min(most, base * 2**attempt)))  # noqa: S311 - not a secret

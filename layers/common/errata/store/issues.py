@@ -1,4 +1,4 @@
-"""IssuesTable: what `digest` has made of the events, and nobody else writes.
+"""IssuesTable: what `digest` has made of the events; `errata.store.lifecycle` has what people do.
 
 Everything of a project lies under `<project>#<generation>`; `clear` moves on to the next
 generation (see `errata.store.events.Boundary`), and with it all of this is out of sight at once.
@@ -22,7 +22,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from errata.config import settings
-from errata.models.issue import OPEN, REGRESSED, Day, Issue, Release
+from errata.models.issue import OPEN, REGRESSED, Activity, Day, Issue, Release
 from errata.store import clients
 from errata.store.attributes import (
     Item,
@@ -31,9 +31,11 @@ from errata.store.attributes import (
     cancellation,
     query,
     read_all,
+    unchanged,
     write_all,
 )
 from errata.store.events import Stored
+from errata.store.lifecycle import activity_action
 
 # A transaction takes 100 actions.
 MAX_ACTIONS = 100
@@ -67,17 +69,20 @@ class Rows:
 class Changes:
     """What becomes of one project's rows in one transaction, under the names that `Rows` has.
 
-    `opened` holds the new ones among the issues, each with the event that opens it.
+    `opened` holds the new ones among the issues, each with the event that opens it; `activity` what
+    is to be noted of issues, by their ids.
     """
 
     issues: dict[str, Issue] = field(default_factory=dict)
     opened: dict[str, Stored] = field(default_factory=dict)
+    activity: dict[str, Activity] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
     days: dict[int, Day] = field(default_factory=dict)
     sightings: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.issues) + len(self.releases) + len(self.days) + len(self.sightings)
+        of_issues = len(self.issues) + len(self.activity) + len(self.sightings)
+        return of_issues + len(self.releases) + len(self.days)
 
 
 def partition(project_id: str, generation: int) -> str:
@@ -138,12 +143,12 @@ def apply(pk: str, standing: Rows, changes: Changes) -> bool:
         _day(day): {"count": each.count, "ttl": each.expires_at}
         for day, each in changes.days.items()
     }
-    known = {f"issue#{issue_id}" for issue_id in changes.issues.keys() - changes.opened.keys()}
-    actions: list[Any] = []
-    for sk, values in written.items():
-        unchanged = _unchanged(sk, standing.stood.get(sk))
-        write = _update if sk in known else _put
-        actions.append(write(pk, sk, values, unchanged))
+    actions = [
+        _put(pk, sk, values, _unchanged(sk, standing.stood.get(sk)))
+        for sk, values in written.items()
+    ]
+    for issue_id, note in changes.activity.items():
+        actions.append(activity_action(pk, changes.issues[issue_id], note))
     for (issue_id, name), expires_at in changes.sightings.items():
         actions.append(_put(pk, f"seen#{issue_id}#{name}", {"ttl": expires_at}, {}))
     try:
@@ -161,45 +166,25 @@ def apply(pk: str, standing: Rows, changes: Changes) -> bool:
     return True
 
 
-# The attribute that each change of a row moves.
-_MOVES = {"issue": "last_sequence", "release": "events", "day": "count"}
+# Of these attributes each change of a row moves one. With the time to live, since a row that has
+# expired and begun anew may count as many again.
+_MOVES = {
+    "issue": ("last_sequence", "status", "status_at", "ttl"),
+    "release": ("events", "ttl"),
+    "day": ("count", "ttl"),
+}
 
 
 def _unchanged(sk: str, stood: Item | None) -> Item:
-    """The condition that a row is as it stood.
-
-    With the time to live, since a row that has expired and begun anew may count as many again.
-    """
+    """The condition that a row is as it stood."""
     if stood is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
-    moves = _MOVES[sk.partition("#")[0]]
-    return {
-        "ConditionExpression": "#moves = :moved AND #ttl = :lived",
-        "ExpressionAttributeNames": {"#moves": moves, "#ttl": "ttl"},
-        "ExpressionAttributeValues": write_all({":moved": stood[moves], ":lived": stood["ttl"]}),
-    }
+    return unchanged({name: stood.get(name) for name in _MOVES[sk.partition("#")[0]]})
 
 
 def _put(pk: str, sk: str, values: Item, condition: Item) -> Any:
     item = write_all({"pk": pk, "sk": sk, **values})
     return {"Put": {"TableName": settings().issues_table, "Item": item, **condition}}
-
-
-def _update(pk: str, sk: str, values: Item, condition: Item) -> Any:
-    """Set what digest knows of an issue, and leave the rest: its status is others' to change."""
-    typed = write_all({name: value for name, value in values.items() if name != "status"})
-    return {
-        "Update": {
-            "TableName": settings().issues_table,
-            "Key": write_all({"pk": pk, "sk": sk}),
-            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in typed),
-            "ConditionExpression": condition["ConditionExpression"],
-            "ExpressionAttributeNames": condition["ExpressionAttributeNames"]
-            | {f"#{name}": name for name in typed},
-            "ExpressionAttributeValues": condition["ExpressionAttributeValues"]
-            | {f":{name}": value for name, value in typed.items()},
-        }
-    }
 
 
 def _issue_item(issue: Issue) -> Item:
@@ -217,6 +202,8 @@ def _issue_item(issue: Issue) -> Item:
         "last_sequence": issue.last_sequence,
         "count": issue.count,
         "status": issue.status,
+        "status_at": issue.status_at or None,
+        "status_by": issue.status_by or None,
         "ttl": issue.expires_at,
         "environments": issue.environments,
         "releases": issue.releases,
@@ -441,6 +428,8 @@ def _to_issue(item: Item) -> Issue:
         last_sequence=item["last_sequence"],
         count=item["count"],
         status=item["status"],
+        status_at=item.get("status_at", 0),
+        status_by=item.get("status_by", ""),
         expires_at=item["ttl"],
         environments=item["environments"],
         releases=item["releases"],

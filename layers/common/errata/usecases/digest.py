@@ -21,7 +21,17 @@ from botocore.exceptions import ClientError
 from errata.models import sketch
 from errata.models.event import culprit, title, user_identity
 from errata.models.ids import minted_ms, now_ms
-from errata.models.issue import MAX_DAYS, MAX_NAME, MAX_NAMES, Day, Issue, Release
+from errata.models.issue import (
+    MAX_DAYS,
+    MAX_NAME,
+    MAX_NAMES,
+    REGRESSED,
+    RESOLVED,
+    Activity,
+    Day,
+    Issue,
+    Release,
+)
 from errata.store import events, issues
 from errata.store.attributes import back_off, code
 from errata.store.events import DAY_MS, Stored, release_hash
@@ -32,7 +42,8 @@ logger = logging.getLogger("errata")
 
 SEQUENCE_DIGITS = 40
 _TRIES = 6
-# A slice of an issue's events must fit a transaction: the issue, two rows a release, one a day.
+# A slice of an issue's events must fit a transaction: the issue, what is noted of it, two rows a
+# release, one a day.
 _MAX_RELEASES = 30
 
 
@@ -197,18 +208,34 @@ def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
     if not fresh:
         return True
     room = issues.MAX_ACTIONS - len(changes)
-    if issue_id in changes.issues or (room < 2 * len(fresh) + 3 and room < 2 * _MAX_RELEASES + 5):
+    if issue_id in changes.issues or (room < 2 * len(fresh) + 4 and room < 2 * _MAX_RELEASES + 6):
         return False
     stands = rows.issues.get(issue_id)
     if stands is None:
         changes.opened[issue_id] = fresh[0].event
     issue = changes.issues[issue_id] = _copy(stands) if stands else _new_issue(fresh[0])
+    _regress(issue, fresh, changes)
     for record in fresh:
         seen_ms = minted_ms(record.event.id)
         _count_release(issue, record.event, seen_ms, rows, changes)
         _count_day(record.event, seen_ms // DAY_MS, rows, changes)
     _count(issue, fresh)
     return True
+
+
+def _regress(issue: Issue, fresh: Slice, changes: Changes) -> None:
+    """Open a resolved issue again if one of these events was received after it was resolved."""
+    if issue.status != RESOLVED:
+        return
+    for event in (record.event for record in fresh):
+        received_ms = minted_ms(event.id)
+        if received_ms > issue.status_at:
+            issue.status, issue.status_at, issue.status_by = REGRESSED, received_ms, ""
+            release = event.fields.get("release") or ""
+            changes.activity[issue.id] = Activity(
+                received_ms, REGRESSED, event=event.id, release=release[:MAX_NAME]
+            )
+            return
 
 
 def _copy(issue: Issue) -> Issue:

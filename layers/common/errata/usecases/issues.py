@@ -1,21 +1,34 @@
-"""Read issues and releases, as of the last clear."""
+"""Read issues and releases, as of the last clear; change an issue's status."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import batched
 
-from errata.errors import NotFound
+from errata.errors import NotFound, Unavailable
 from errata.models.ids import now_ms
-from errata.models.issue import MAX_NAME, OPEN, REGRESSED, STATUSES, Issue, Release
+from errata.models.issue import (
+    IGNORED,
+    MAX_NAME,
+    OPEN,
+    REGRESSED,
+    RESOLVED,
+    STATUSES,
+    Activity,
+    Issue,
+    Release,
+)
 from errata.protocol.issues import IssueQuery, Position, position, to_cursor
-from errata.store import events
+from errata.store import events, lifecycle
 from errata.store import issues as store
-from errata.store.attributes import BATCH_GET
+from errata.store.attributes import BATCH_GET, back_off
 
 # What one search may cost: a query and three batches of issues, or four queries.
 _MAX_LOOKED_AT = 1_000
 _MAX_BATCHES = 3
 _MAX_PAGES = 4
+# Each conflict means that somebody else, or digest, made progress.
+_TRIES = 8
+_MAX_BY = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +55,7 @@ def find(project_id: str, issue_id: str) -> Issue:
     Raises:
         NotFound: the project has no such issue, or it has expired or was cleared.
     """
-    issue = store.find_issue(_partition(project_id), issue_id, _now_s())
-    if issue is None:
-        raise NotFound(f"Project {project_id} has no issue {issue_id}.")
-    return issue
+    return _find(_partition(project_id), issue_id, now_ms())
 
 
 def search(pk: str, query: IssueQuery, now_s: int) -> IssuePage:
@@ -76,6 +86,34 @@ def matching(project_id: str, query: IssueQuery) -> Iterator[Issue]:
     return iter(_sorted((each for each in found if _matches(each, query)), query.sort))
 
 
+def list_activity(project_id: str, issue_id: str) -> list[Activity]:
+    """What was done with an issue, the latest first; what has expired is left out."""
+    return lifecycle.list_activity(_partition(project_id), issue_id, _now_s())
+
+
+def resolve(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
+    """Take note that an issue is mended: an event received later makes it regress.
+
+    `by` is an e-mail address or `errata CLI`. Returns the issue as it is now; one that is resolved
+    already stays as it is, and so with the others.
+
+    Raises:
+        NotFound: as `find`.
+        Unavailable: others kept changing it.
+    """
+    return _set_status(project_id, issue_id, RESOLVED, by, now_ms)
+
+
+def ignore(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
+    """Put an issue aside: its events go on being counted, but it is not open. As `resolve`."""
+    return _set_status(project_id, issue_id, IGNORED, by, now_ms)
+
+
+def reopen(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
+    """Make an issue open that was resolved or ignored; one that regressed is. As `resolve`."""
+    return _set_status(project_id, issue_id, OPEN, by, now_ms)
+
+
 def list_releases(project_id: str) -> list[Release]:
     """A project's releases, the most recently seen first."""
     found = store.list_releases(_partition(project_id), _now_s())
@@ -85,6 +123,31 @@ def list_releases(project_id: str) -> list[Release]:
 def list_days(project_id: str, first: str) -> dict[str, int]:
     """The project's events of each day from `first` (`2026-11-22`) on."""
     return store.list_days(_partition(project_id), first, now_ms() // 1000)
+
+
+# ------------------------------------------------------------------ status
+
+
+def _set_status(project_id: str, issue_id: str, status: str, by: str, now_ms: int) -> Issue:
+    pk = _partition(project_id)
+    for attempt in range(_TRIES):
+        issue = _find(pk, issue_id, now_ms)
+        if issue.status == status or (status == OPEN and issue.status == REGRESSED):
+            return issue
+        # Each change has a time of its own, by which the next one knows what it has read.
+        at_ms = max(now_ms, issue.status_at + 1)
+        changed = replace(issue, status=status, status_at=at_ms, status_by=by[:_MAX_BY])
+        if lifecycle.set_status(pk, issue, changed, "reopened" if status == OPEN else status):
+            return changed
+        back_off(attempt)
+    raise Unavailable
+
+
+def _find(pk: str, issue_id: str, now_ms: int) -> Issue:
+    issue = store.find_issue(pk, issue_id, now_ms // 1000)
+    if issue is None:
+        raise NotFound(f"Project {pk.partition('#')[0]} has no issue {issue_id}.")
+    return issue
 
 
 # ------------------------------------------------------------------ search

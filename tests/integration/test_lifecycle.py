@@ -1,0 +1,355 @@
+"""Issues are resolved, ignored and reopened, and events make resolved ones regress."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from errata.errors import NotFound
+from errata.models.ids import minted_ms
+from errata.models.issue import Activity, Issue
+from errata.protocol.issues import IssueQuery
+from errata.store import issues as store
+from errata.usecases import issues
+from tests.support import scenarios, stream, tally
+from tests.support.account import Clock, Project, rows
+from tests.support.calls import Call, Killed, atomic, fault, killed, recorded, watched
+
+ANNA, BEN = "anna@example.com", "ben@example.com"
+KEPT_DAYS = 3
+
+
+class Shop:
+    """A project whose events are stored, and reach digest when the test says so."""
+
+    def __init__(self, project_id: str, clock: Clock) -> None:
+        self.id, self.clock = project_id, clock
+        self.items: list[dict[str, Any]] = []
+        self.digested = 0
+
+    def store(self, **fields: Any) -> str:
+        """Store an event a second later; its id."""
+        self.clock.advance(1)
+        fields = {"fingerprint": "f", "release": "1.0", **fields}
+        self.items.append(stream.event(self.id, self.clock.ms, KEPT_DAYS, **fields))
+        event_id: str = self.items[-1]["sk"]["S"]
+        return event_id
+
+    def digest(self) -> None:
+        """Deliver what was stored since the last time."""
+        batch = stream.numbered(self.items)[self.digested :]
+        stream.pump(batch)
+        self.digested = len(self.items)
+
+    def send(self, **fields: Any) -> str:
+        event_id = self.store(**fields)
+        self.digest()
+        return event_id
+
+    def issue(self) -> Issue:
+        (issue,) = issues.list_issues(self.id)
+        return issue
+
+    def activity(self) -> list[Activity]:
+        return issues.list_activity(self.id, self.issue().id)
+
+    def open_issues(self) -> int:
+        return sum(release.open_issues for release in issues.list_releases(self.id))
+
+    def resolve(self) -> Issue:
+        self.clock.advance(1)
+        return issues.resolve(self.id, self.issue().id, ANNA, self.clock.ms)
+
+
+@pytest.fixture
+def shop(busy: Project, clock: Clock) -> Shop:
+    return Shop(busy.id, clock)
+
+
+# ------------------------------------------------------------------ what people do
+
+CHANGES: list[tuple[Callable[[str, str, str, int], Issue], str, str]] = [
+    (issues.resolve, "resolved", "resolved"),
+    (issues.ignore, "ignored", "ignored"),
+    (issues.reopen, "open", "reopened"),
+]
+
+
+def test_who_did_what_and_when_is_noted(shop: Shop) -> None:
+    shop.send()
+    issue = shop.issue()
+    assert (issue.status, issue.status_at, issue.status_by, shop.activity()) == ("open", 0, "", [])
+    noted: list[Activity] = []
+    for by in (ANNA, BEN):
+        for change, status, what in CHANGES:
+            shop.clock.advance(1)
+            after = change(shop.id, issue.id, by, shop.clock.ms)
+            assert (after.status, after.status_at, after.status_by) == (status, shop.clock.ms, by)
+            assert after == shop.issue()
+            noted.insert(0, Activity(shop.clock.ms, what, by))
+    assert shop.activity() == noted
+
+
+@pytest.mark.parametrize(("change", "status", "_what"), CHANGES)
+def test_to_do_it_again_changes_nothing(
+    shop: Shop, change: Callable[[str, str, str, int], Issue], status: str, _what: str
+) -> None:
+    shop.send()
+    issue_id = shop.issue().id
+    issues.resolve(shop.id, issue_id, ANNA, shop.clock.ms)
+    change(shop.id, issue_id, ANNA, shop.clock.ms)
+    before = rows()
+    shop.clock.advance(1)
+    assert change(shop.id, issue_id, BEN, shop.clock.ms).status == status
+    assert rows() == before
+
+
+def test_changes_within_a_millisecond_keep_their_order(shop: Shop) -> None:
+    shop.send()
+    for change, _, _ in CHANGES:
+        change(shop.id, shop.issue().id, ANNA, shop.clock.ms)
+    assert [each.what for each in shop.activity()] == ["reopened", "ignored", "resolved"]
+
+
+def test_a_change_is_one_read_and_one_transaction(shop: Shop) -> None:
+    shop.send()
+    issue_id = shop.issue().id
+    with recorded() as seen:
+        issues.resolve(shop.id, issue_id, ANNA, shop.clock.ms)
+    operations = [call.operation for call in seen]
+    assert operations == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
+
+
+@pytest.mark.parametrize("change", [change for change, _, _ in CHANGES])
+def test_an_issue_that_is_not_there_is_not_found(shop: Shop, change: Callable[..., Any]) -> None:
+    with pytest.raises(NotFound):
+        change(shop.id, "a" * 32, ANNA, shop.clock.ms)
+    shop.send()
+    issue_id = shop.issue().id
+    shop.clock.days(KEPT_DAYS)
+    before = rows()
+    with pytest.raises(NotFound, match=issue_id):
+        change(shop.id, issue_id, ANNA, shop.clock.ms)
+    assert rows() == before
+
+
+def test_what_is_closed_is_no_open_issue_of_its_releases(shop: Shop) -> None:
+    shop.send(release="1.0")
+    shop.send(release="2.0")
+    issue_id = shop.issue().id
+    assert shop.open_issues() == 2
+    for change, status, _ in CHANGES:
+        change(shop.id, issue_id, ANNA, shop.clock.ms)
+        assert shop.open_issues() == (2 if status == "open" else 0)
+
+
+def test_activity_expires_with_the_issue_as_it_stood(shop: Shop) -> None:
+    shop.send()
+    shop.resolve()
+    shop.clock.days(KEPT_DAYS - 1)
+    shop.send()
+    assert [each.what for each in shop.activity()] == ["regressed", "resolved"]
+    shop.clock.days(1)
+    assert [each.what for each in shop.activity()] == ["regressed"]
+
+
+def test_a_change_that_is_cut_off_leaves_both_or_neither(shop: Shop) -> None:
+    shop.send()
+    issue_id = shop.issue().id
+    for after in (False, True):
+        for number in (1, 2, 3):
+            with fault(number, killed, after=after), pytest.raises(Killed):
+                issues.resolve(shop.id, issue_id, ANNA, shop.clock.ms)
+            status, noted = shop.issue().status, len(shop.activity())
+            assert (status, noted) in (("open", 0), ("resolved", 1))
+    assert noted == 1
+
+
+# ------------------------------------------------------------------ what events do
+
+
+def test_a_resolved_issue_that_is_seen_again_regresses(shop: Shop) -> None:
+    shop.send()
+    resolved_at = shop.resolve().status_at
+    event_id = shop.send(release="2.0")
+    shop.send(release="3.0")
+    issue = shop.issue()
+    assert (issue.status, issue.status_by, issue.count) == ("regressed", "", 3)
+    at = minted_ms(event_id)
+    assert issue.status_at == at
+    assert shop.activity() == [
+        Activity(at, "regressed", event=event_id, release="2.0"),
+        Activity(resolved_at, "resolved", ANNA),
+    ]
+    assert shop.open_issues() == 3
+
+
+def test_a_regressed_issue_is_open(shop: Shop) -> None:
+    shop.send()
+    shop.resolve()
+    shop.send()
+    before = rows()
+    issue_id = shop.issue().id
+    assert issues.reopen(shop.id, issue_id, BEN, shop.clock.ms).status == "regressed"
+    assert rows() == before
+    pk, now_s = store.partition(shop.id, 0), shop.clock.ms // 1000
+    assert [each.id for each in issues.search(pk, IssueQuery(), now_s).issues] == [issue_id]
+    shop.resolve()
+    shop.send()
+    whats = [each.what for each in shop.activity()]
+    assert whats == ["regressed", "resolved"] * 2
+
+
+def test_an_event_that_was_received_before_does_not_make_it_regress(shop: Shop) -> None:
+    shop.send()
+    shop.store()
+    shop.resolve()
+    shop.digest()
+    assert (shop.issue().status, shop.issue().count, len(shop.activity())) == ("resolved", 2, 1)
+    shop.store()
+    shop.digest()
+    assert shop.issue().status == "regressed"
+
+
+def test_the_first_event_after_it_is_the_one_that_is_named(shop: Shop) -> None:
+    shop.send()
+    shop.store(release="1.0")
+    shop.resolve()
+    event_id = shop.store(release="2.0")
+    shop.store(release="3.0")
+    shop.digest()
+    assert (shop.activity()[0].event, shop.activity()[0].release) == (event_id, "2.0")
+    assert len(shop.activity()) == 2
+
+
+@pytest.mark.parametrize("change", [issues.ignore, issues.reopen])
+def test_ignored_and_open_issues_stay_so(shop: Shop, change: Callable[..., Issue]) -> None:
+    shop.send()
+    status = change(shop.id, shop.issue().id, ANNA, shop.clock.ms).status
+    shop.send()
+    assert (shop.issue().status, shop.issue().count) == (status, 2)
+
+
+def test_a_resolved_issue_that_expired_begins_anew(shop: Shop) -> None:
+    shop.send()
+    shop.resolve()
+    shop.clock.days(KEPT_DAYS)
+    shop.send()
+    issue = shop.issue()
+    assert (issue.status, issue.status_at, issue.count, shop.activity()) == ("open", 0, 1, [])
+
+
+def test_only_a_regression_costs_digest_more(shop: Shop) -> None:
+    shop.send()
+
+    def cost() -> tuple[int, int]:
+        with recorded() as seen:
+            shop.send()
+        (transaction,) = [call for call in seen if call.operation == "TransactWriteItems"]
+        return len(seen), len(transaction.parameters["TransactItems"])
+
+    calls, actions = cost()
+    shop.resolve()
+    assert cost() == (calls, actions + 1)
+    assert cost() == (calls, actions)
+
+
+def test_a_batch_that_comes_again_regresses_once(shop: Shop) -> None:
+    shop.send()
+    shop.resolve()
+    shop.send()
+    issue = shop.resolve()
+    stream.pump(stream.numbered(shop.items))
+    assert shop.issue() == issue
+
+
+# ------------------------------------------------------------------ both at once
+
+
+def between(operation: str, do: Callable[[], object]) -> Callable[[Call], Any]:
+    """Do something just before the first call of this kind that is about issues."""
+    done = False
+
+    def watch(call: Call) -> Any:
+        nonlocal done
+        if not done and call.operation == operation and "issue#" in str(call.parameters):
+            done = True
+            do()
+        return call.send()
+
+    return watch
+
+
+@pytest.mark.parametrize("stored_first", [True, False])
+def test_a_resolve_between_digest_s_read_and_its_write_is_seen(
+    shop: Shop, stored_first: bool
+) -> None:
+    shop.send()
+    issue_id = shop.issue().id
+    resolved_at = shop.clock.ms + (5_000 if stored_first else 500)
+    shop.store()
+    before = rows()
+
+    def resolve() -> None:
+        issues.resolve(shop.id, issue_id, ANNA, resolved_at)
+
+    with watched(between("TransactWriteItems", resolve)):
+        shop.digest()
+    assert rows() != before
+    issue = shop.issue()
+    assert (issue.status, issue.count) == ("resolved" if stored_first else "regressed", 2)
+    assert shop.activity()[-1] == Activity(resolved_at, "resolved", ANNA)
+
+
+def test_a_digest_between_a_resolve_s_read_and_its_write_hinders_nobody(shop: Shop) -> None:
+    shop.send()
+    issue_id = shop.issue().id
+    shop.store()
+    with watched(between("TransactWriteItems", shop.digest)):
+        issues.resolve(shop.id, issue_id, ANNA, shop.clock.ms)
+    assert (shop.issue().status, shop.issue().count) == ("resolved", 2)
+
+
+def test_a_resolve_that_meets_a_regression_is_the_last_word(shop: Shop) -> None:
+    shop.send()
+    issue_id = shop.issue().id
+    shop.resolve()
+    shop.store()
+
+    def ignore() -> None:
+        shop.digest()
+
+    with watched(between("TransactWriteItems", ignore)):
+        issues.ignore(shop.id, issue_id, BEN, shop.clock.ms)
+    assert (shop.issue().status, shop.issue().count) == ("ignored", 2)
+    assert [each.what for each in shop.activity()] == ["ignored", "regressed", "resolved"]
+
+
+def test_resolving_and_digesting_at_once_loses_neither(busy: Project) -> None:
+    start_ms = 1_795_341_600_000
+    items = [stream.event(busy.id, start_ms + 10 * n, 3_650, fingerprint="f") for n in range(30)]
+    batch = stream.numbered(items)
+    stream.pump(batch[:1])
+    (issue,) = issues.list_issues(busy.id)
+
+    def work(number: int) -> None:
+        if number < 3:
+            stream.pump(batch[: 10 * (number + 1)])
+            return
+        change = (issues.resolve, issues.reopen)[number % 2]
+        change(busy.id, issue.id, f"{number}", start_ms + 10 * number + 5)
+
+    with atomic():
+        scenarios.at_once(work, range(9))
+    stream.pump(batch)
+    tally.assert_exact(items)
+    activity = issues.list_activity(busy.id, issue.id)
+    after = issues.find(busy.id, issue.id)
+    # Each change is noted once, and they lead from one status to the next.
+    whats = [each.what for each in reversed(activity)]
+    allowed = {"": {"resolved"}, "resolved": {"reopened", "regressed"}}
+    allowed |= {"reopened": {"resolved"}, "regressed": {"resolved"}}
+    for before, what in zip(["", *whats], whats, strict=False):
+        assert what in allowed[before]
+    last = {"reopened": "open"}.get(whats[-1], whats[-1]) if whats else "open"
+    assert after.status == last
