@@ -52,6 +52,7 @@ def _settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -
         "RETENTION_DAYS": stack.outputs["RetentionDays"],
         "WEBHOOK_QUEUE_URL": stack.outputs["WebhookQueueUrl"],
         "WEBHOOK_SECRETS": stack.outputs["WebhookSecrets"],
+        "USER_POOL_ID": stack.outputs["UserPoolId"],
         "WEBHOOKS_TO_LOOPBACK": stack.outputs["WebhooksToLoopback"],
         **{name: stack.outputs[f"{table}Name"] for name, table in TABLES.items()},
     }

@@ -126,9 +126,9 @@ def _check(headers: dict[str, str]) -> None:
     assert headers["Cache-Control"] in ("no-store", "public, max-age=31536000, immutable")
 
 
-def signed_in(email: str) -> Browser:
+def signed_in(email: str, refresh_token: str = "refresh") -> Browser:
     """A browser of somebody for whom Cognito has vouched just now."""
     at_ms = now_ms()
     vouched = sessions.Claims(email, at_ms + HOUR_MS)
-    _, cookie = sessions.start(Tokens("id", "refresh"), lambda _: vouched, at_ms)
+    _, cookie = sessions.start(Tokens("id", refresh_token), lambda _: vouched, at_ms)
     return Browser({SESSION_COOKIE: cookie})

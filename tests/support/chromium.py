@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 PATIENCE_MS = 60_000
 # Nothing of the browser's own asks the internet; as root it needs leave to run without a sandbox.
@@ -13,6 +20,7 @@ _ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+expect.set_options(timeout=PATIENCE_MS)
 # What axe calls so; "minor" and "moderate" are matters of taste.
 _SERIOUS = ("serious", "critical")
 

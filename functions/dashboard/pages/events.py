@@ -91,7 +91,7 @@ def show(visit: Visit) -> Response:
         "exceptions": [_exception(each, room) for each in trace.exceptions] if trace else [],
         "stack": "" if trace else room.take(stack, 20_000),
         "user": _pairs(user, room),
-        "request": _pairs(request, room),
+        "asked": _pairs(request, room),
         "breadcrumbs": _breadcrumbs(fields.get("breadcrumbs") or [], room),
         "context": room.take(rest, 8_000) if rest else "",
     }

@@ -1,10 +1,10 @@
 """The issues of a project, and one of them."""
 
+from typing import Any
 from urllib.parse import urlencode
 
-from errata.protocol.issues import SORTS, IssueQuery
-
 from errata.models.sketch import estimate
+from errata.protocol.issues import SORTS, IssueQuery
 from errata.store.issues import partition
 from errata.usecases import issues, projects, views
 from functions.dashboard.render import DAY_MS, day_name, last_days, page
@@ -33,8 +33,9 @@ def project(visit: Visit) -> Response:
 @get("projects/{project_id}/issues")
 def list_(visit: Visit) -> Response:
     """The list; an empty project shows how to send the first error."""
-    asked = {name: visit.request.query[name] for name in _FILTERS if visit.request.query.get(name)}
-    cursor = visit.request.query.get("cursor") or None
+    query = visit.request.query
+    asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
+    cursor = query.get("cursor") or None
     pk = partition(visit.project.id, visit.boundary.generation)
     found = issues.search(pk, IssueQuery(**asked, cursor=cursor), visit.now_ms // 1000)
     nothing_asked = not (set(asked) - {"sort"}) and not cursor

@@ -16,8 +16,9 @@ class Issue:
     `status_at` and `status_by` say when and by whom `status`, one of `STATUSES`, was set last; 0
     and "" where nobody has, and where an event did.
 
-    `grouping` says what made the fingerprint (`client` or a version such as `v1`). `environments`
-    and `releases` map a name to its number of events; beyond `MAX_NAMES` the rarest are dropped.
+    `grouping` says what made the fingerprint (`client` or a version such as `v1`). `environments`,
+    `releases` and `servers` map a name to its number of events; beyond `MAX_NAMES` the rarest are
+    dropped.
     `days` maps a day since the epoch to its number of events, for the last `MAX_DAYS`. `users` is
     the registers of a HyperLogLog sketch (see `errata.models.sketch`).
     """
@@ -41,6 +42,7 @@ class Issue:
     expires_at: int = 0
     environments: dict[str, int] = field(default_factory=dict)
     releases: dict[str, int] = field(default_factory=dict)
+    servers: dict[str, int] = field(default_factory=dict)
     days: dict[str, int] = field(default_factory=dict)
     users: bytes = b""
 

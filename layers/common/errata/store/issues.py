@@ -207,6 +207,7 @@ def _issue_item(issue: Issue) -> Item:
         "ttl": issue.expires_at,
         "environments": issue.environments,
         "releases": issue.releases,
+        "servers": issue.servers,
         "days": issue.days,
     }
     if issue.users:
@@ -433,6 +434,7 @@ def _to_issue(item: Item) -> Issue:
         expires_at=item["ttl"],
         environments=item["environments"],
         releases=item["releases"],
+        servers=item["servers"],
         days=item["days"],
         users=item.get("users", b""),
     )

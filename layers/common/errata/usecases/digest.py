@@ -275,6 +275,7 @@ def _count(issue: Issue, fresh: Slice) -> None:
         issue.expires_at = max(issue.expires_at, event.expires_at)
         _tally(issue.environments, fields.get("environment"))
         _tally(issue.releases, fields.get("release"))
+        _tally(issue.servers, fields.get("server_name"))
         day = str(seen_ms // DAY_MS)
         issue.days[day] = issue.days.get(day, 0) + 1
     issue.count += len(fresh)

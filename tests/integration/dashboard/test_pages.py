@@ -1,0 +1,245 @@
+"""The pages that show issues and events: what is on them, what they cost, whom they trust."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from errata.models.ids import issue_id
+from errata.usecases import issues, members
+from tests.support import stream
+from tests.support.account import Clock, Project, new_project
+from tests.support.browser import Browser, signed_in
+from tests.support.calls import recorded
+from tests.support.clients import ingest
+from tests.support.template import ROOT
+
+OWNER = "ada@example.com"
+MAX_CALLS = 5
+MAX_BYTES = 60_000
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>"
+    " javascript:alert(4) {{7*7}} {% raw %} \x1b[31m\x00\u202eevil\u2066\u200b\ufeff &amp;"
+)
+CORPUS = (ROOT / "bench" / "corpus" / "4kb.jsonl").read_text().splitlines()
+
+
+@pytest.fixture
+def browser(project: Project) -> Browser:
+    members.add("default", OWNER, "owner")
+    return signed_in(OWNER)
+
+
+def send(project: Project, *events: dict[str, Any]) -> list[str]:
+    """Report errors and have them digested; returns their ids."""
+    ids = [ingest(project, event).json["id"] for event in events]
+    assert stream.deliver(stream.records()) == []
+    return ids
+
+
+def test_the_list_tells_what_there_is(browser: Browser, busy: Project) -> None:
+    boom = {"message": "boom", "exception_class": "ValueError", "file": "/app/x.py", "line": 3}
+    send(busy, *[{**boom, "user": {"id": n}} for n in range(3)], {"message": "careful"})
+    shown = browser.get(f"projects/{busy.id}/issues").text
+    assert "ValueError: boom error /app/x.py:3 3 3 just now just now" in shown
+    assert "careful" in shown
+
+
+def test_it_is_filtered_sorted_and_paged(browser: Browser, busy: Project, clock: Clock) -> None:
+    for n in range(60):
+        clock.advance(1)
+        send(busy, {"message": f"issue number {n:02d}", "environment": "ab"[n % 2]})
+
+    def titles(query: str) -> list[str]:
+        browser.get(f"projects/{busy.id}/issues{query}")
+        return re.findall(r"issue number (\d\d)", browser.page.text)  # type: ignore[union-attr]
+
+    first = titles("")
+    assert first == [f"{n:02d}" for n in range(59, 9, -1)]
+    following = re.search(r'rel="next" href="([^"]+)"', browser.page.html)  # type: ignore[union-attr]
+    assert following
+    assert titles(following[1].replace("&amp;", "&")) == [f"{n:02d}" for n in range(9, -1, -1)]
+    assert titles("?environment=b&sort=first_seen&text=NUMBER+0") == ["09", "07", "05", "03", "01"]
+    assert titles("?status=resolved") == []
+    assert browser.get(f"projects/{busy.id}/issues?cursor=x").status == 422
+    assert browser.get(f"projects/{busy.id}/issues?sort=x").status == 422
+
+
+def test_a_page_of_issues_costs_five_calls_and_sixty_kilobytes_at_most(
+    browser: Browser, busy: Project
+) -> None:
+    worst = {"file": "\U0001f4a5" * 250, "message": "", "user": {"id": 1}}
+    send(busy, *[{**worst, "message": f"{n}{'&' * 250}"} for n in range(60)])
+    for query in ("", "?text=%26", "?sort=count", "?status=all&environment=x"):
+        with recorded() as calls:
+            shown = browser.get(f"projects/{busy.id}/issues{query}")
+        assert shown.status == 200
+        assert len(calls) <= MAX_CALLS
+        assert shown.size <= MAX_BYTES
+
+
+def test_every_other_page_costs_no_more(browser: Browser, busy: Project) -> None:
+    ids = send(busy, *[json.loads(line) for line in CORPUS[:8]] * 4)
+    event = next(iter(issues.list_issues(busy.id)))
+    for path in (
+        f"issues/{event.id}",
+        f"events/{ids[0]}",
+        f"events/{ids[5]}/json",
+        "releases",
+        "stats",
+    ):
+        with recorded() as calls:
+            shown = browser.get(f"projects/{busy.id}/{path}")
+        assert shown.status == 200
+        assert len(calls) <= MAX_CALLS, path
+        assert shown.size <= MAX_BYTES, path
+
+
+def test_an_issue_is_settled_and_the_page_says_who_did_it(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    send(busy, {"message": "boom", "fingerprint": "f", "release": "1", "server_name": "web-1"})
+    path = f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}"
+    shown = browser.get(path)
+    assert "Release 1 100 %" in shown.text
+    assert "Server web-1 100 %" in shown.text
+    assert f"{OWNER} resolved it" in browser.post(path, action="resolve").text
+    clock.advance(60)
+    send(busy, {"message": "boom", "fingerprint": "f", "release": "2"})
+    assert "regressed in 2 by an event" in browser.get(path).text
+    assert f"{OWNER} ignored it" in browser.post(path, action="ignore").text
+    assert f"{OWNER} reopened it" in browser.post(path, action="reopen").text
+    browser.post(path, action="delete")
+    assert browser.page.url.endswith("/issues")  # type: ignore[union-attr]
+    assert browser.get(path).status == 404
+
+
+def test_a_forged_form_changes_nothing(browser: Browser, busy: Project) -> None:
+    send(busy, {"message": "boom", "fingerprint": "f"})
+    path = f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}"
+    browser.get(path)
+    assert browser.post(path, action="delete", csrf="x").status == 403
+    other = signed_in(OWNER)
+    other.get("projects")
+    token = other.page.value("csrf")  # type: ignore[union-attr]
+    assert browser.post(path, action="delete", csrf=token).status == 403
+    assert browser.get(path).status == 200
+
+
+def test_an_event_shows_all_that_was_sent(browser: Browser, busy: Project) -> None:
+    sent = json.loads(CORPUS[0])
+    (event,) = send(busy, sent)
+    shown = browser.get(f"projects/{busy.id}/events/{event}")
+    for value in (sent["message"], sent["release"], sent["server_name"], sent["user"]["email"]):
+        assert value in shown.text
+    for crumb in sent["breadcrumbs"]:
+        assert " ".join(crumb["message"].split()) in shown.text
+    assert "/app/shop.py:331 in import_reviews" in shown.text
+    assert "Traceback (most recent call last):" not in shown.text
+    raw = browser.get(f"projects/{busy.id}/events/{event}?raw=1")
+    assert "Traceback (most recent call last):" in raw.text
+    answer = json.loads(browser.get(f"projects/{busy.id}/events/{event}/json").html)
+    assert answer["context"] == {**sent["context"], "user": sent["user"]}
+
+
+def test_events_of_an_issue_lead_to_each_other(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    ids = []
+    for _ in range(25):
+        clock.advance(1)
+        ids += send(busy, {"message": "boom", "fingerprint": "f"})
+    below = f"projects/{busy.id}/events"
+    shown = browser.get(f"{below}/{ids[1]}").html
+    assert re.search(rf'rel="prev" href="[^"]*{ids[2]}"', shown)
+    assert re.search(rf'rel="next" href="[^"]*{ids[0]}"', shown)
+    assert 'rel="next"' not in browser.get(f"{below}/{ids[0]}").html
+    assert 'rel="prev"' not in browser.get(f"{below}/{ids[-1]}").html
+    page = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}")
+    assert re.findall(r"events/([0-9a-f-]{36})", page.html) == ids[:4:-1]
+    older = re.search(r'href="(\?before=[^"]+)"', page.html)
+    assert older
+    page = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}{older[1]}")
+    assert re.findall(r"events/([0-9a-f-]{36})", page.html) == ids[4::-1]
+
+
+@pytest.mark.parametrize("value", [HOSTILE, "&" * 1_000_000, "\U0001f4a5" * 250_000, "\n" * 9_000])
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("message", "exception_class", "file", "url", "release", "environment", "server_name"),
+        *("stack_trace", "minified_stack", "fingerprint", "context", "breadcrumbs", "user"),
+    ],
+)
+def test_whatever_an_event_carries_is_shown_as_text(
+    browser: Browser, busy: Project, field: str, value: str
+) -> None:
+    carried: Any = value
+    if field in ("context", "user"):
+        carried = {value[:300]: value, "request": {value[:300]: value}, "id": value[:300]}
+    elif field == "breadcrumbs":
+        carried = [{"message": value[:9_000], "data": {value[:300]: value[:900]}}] * 90
+    elif field == "stack_trace":
+        carried = f"Error: {value}\n" + f"    at {value[:3_000]} (/app/x.js:1:2)\n" * 90
+    sent = {"message": "boom", field: carried}
+    accepted = ingest(busy, sent)
+    if accepted.status != 202:
+        assert accepted.status in (413, 422)
+        return
+    assert stream.deliver(stream.records()) == []
+    event = accepted.json["id"]
+    (issue,) = issues.list_issues(busy.id)
+    below = f"projects/{busy.id}"
+    for path in (f"{below}/issues", f"{below}/issues/{issue.id}", f"{below}/events/{event}"):
+        for query in ("", "?raw=1"):
+            shown = browser.get(path + query)
+            assert shown.status == 200
+            assert shown.size <= MAX_BYTES
+            only_our_markup(shown.html)
+
+
+def only_our_markup(html: str) -> None:
+    """Whether a page holds no element, handler or link but those of the templates."""
+    assert re.findall(r"<script(?![^>]* src=\"[./]*static/)", html) == []
+    assert re.findall(r"<(?:img|iframe|object|embed|base)\b", html) == []
+    assert re.findall(r"<svg(?! class=\"(?:spark|chart)\")", html) == []
+    assert re.findall(r"<[a-z]+(?:\s+[a-z-]+=\"[^\"]*\")*\s+on\w+=", html) == []
+    assert all(not each.startswith("javascript") for each in re.findall(r'href="([^"]*)"', html))
+    assert re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b]", html) == []
+
+
+@pytest.mark.usefixtures("project")
+def test_a_member_sees_the_projects_of_their_teams_alone() -> None:
+    ours, theirs = new_project(), new_project()
+    members.add("default", OWNER, "owner")
+    team = members.create_team("default", "web")
+    members.set_project_teams(ours.id, [team.id])
+    members.add("default", "bob@example.com", "member", [team.id])
+    bob = signed_in("bob@example.com")
+    (event,) = send(theirs, {"message": "secret", "fingerprint": "f"})
+    assert f"projects/{theirs.id}/" not in bob.get("projects").html
+    assert bob.get(f"projects/{ours.id}/issues").status == 200
+    for path in ("issues", f"issues/{issue_id(theirs.id, 'f')}", f"events/{event}", "stats"):
+        shown = bob.get(f"projects/{theirs.id}/{path}")
+        assert shown.status == 404
+        assert "secret" not in shown.html
+    stranger = signed_in("eve@example.com")
+    assert stranger.get(f"projects/{ours.id}/issues").status == 404
+
+
+def test_an_empty_project_shows_how_to_send_the_first_error(
+    browser: Browser, project: Project
+) -> None:
+    shown = browser.get(f"projects/{project[0]}/issues")
+    assert "No errors yet" in shown.text
+    assert "https://errors.example.com/v1" in shown.text
+    live = browser.get(f"projects/{project[0]}/issues", {"HX-Request": "true"}).html
+    assert live.strip().startswith('<div id="issues"')
+    assert "<html" not in live
+
+
+def test_what_is_no_page_of_ours_is_not_found(browser: Browser) -> None:
+    for path in ("x", "projects/1", "projects/99/issues", "projects/1x/issues", "static/0/x.css"):
+        assert browser.get(path).status == 404, path
+    assert browser.post("projects").status == 405
