@@ -1,17 +1,15 @@
 """One event, with all that was sent."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
-
-from markupsafe import escape
 
 from errata.models.event import STACK_TEXTS
 from errata.protocol.ingest import FIELDS
 from errata.protocol.read import to_event
 from errata.protocol.stacktrace import ExceptionTrace, parse
 from errata.usecases import projects, views
-from functions.dashboard.render import page, visible
+from functions.dashboard.render import page
+from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get
 from functions.dashboard.web import Response
 
@@ -27,44 +25,6 @@ _PLACED = {
 }
 _MARKUP_OF_A_FRAME = 120
 _MARKUP_OF_A_CRUMB = 100
-
-
-@dataclass(slots=True)
-class Room:
-    """How many bytes of an event the page can still show. Whoever asks first is served first."""
-
-    left: int
-    cut: bool = False
-
-    def take(self, value: Any, most: int = 4_000) -> str:
-        """As much of a text as there is room for, at most `most` characters; says where it ends."""
-        text = value if isinstance(value, str) else _text(value)
-        short = text[:most]
-        while short and (size := _size(short)) > self.left:
-            short = short[: max(0, len(short) * self.left // size - 1)]
-        self.left -= _size(short)
-        if len(short) < len(text):
-            self.cut = True
-            return short + "…"
-        return short
-
-    def pays(self, size: int) -> bool:
-        """Whether there is room for so much markup, which is then taken."""
-        if self.left < size:
-            self.cut = True
-            return False
-        self.left -= size
-        return True
-
-
-def _size(text: str) -> int:
-    return len(str(escape(visible(text))).encode("utf-8", "replace"))
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
 
 
 @get("projects/{project_id}/events/{event_id}")

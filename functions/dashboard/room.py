@@ -1,0 +1,47 @@
+"""How much of what somebody has sent a page can show: pages stay small whatever that is."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import escape
+
+from functions.dashboard.render import visible
+
+
+@dataclass(slots=True)
+class Room:
+    """How many bytes, as they are sent, are left to show. Whoever asks first is served first."""
+
+    left: int
+    cut: bool = False
+
+    def take(self, value: Any, most: int = 4_000) -> str:
+        """As much of a text as there is room for, at most `most` characters; says where it ends."""
+        text = value if isinstance(value, str) else _text(value)
+        short = text[:most]
+        while short and (size := _size(short)) > self.left:
+            short = short[: max(0, len(short) * self.left // size - 1)]
+        self.left -= _size(short)
+        if len(short) < len(text):
+            self.cut = True
+            return short + "…"
+        return short
+
+    def pays(self, size: int) -> bool:
+        """Whether there is room for so much markup, which is then taken."""
+        if self.left < size:
+            self.cut = True
+            return False
+        self.left -= size
+        return True
+
+
+def _size(text: str) -> int:
+    return len(str(escape(visible(text))).encode("utf-8", "replace"))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
