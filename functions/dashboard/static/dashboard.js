@@ -1,4 +1,4 @@
-// Times in the reader's own zone, and "copied" after a copy. Everything else is HTML and htmx.
+// Times in the reader's own zone; a list that stands still under the pointer; "Copied" after a copy.
 "use strict";
 
 function localize(within) {
@@ -13,11 +13,18 @@ function localize(within) {
 document.addEventListener("DOMContentLoaded", () => localize(document));
 document.addEventListener("htmx:after:swap", () => localize(document));
 
+// Rows that move while somebody points at one, or reads them elsewhere, are no help.
+document.addEventListener("htmx:before:request", (event) => {
+  const live = event.target.closest("[hx-trigger^=every]");
+  if (live && (document.hidden || live.querySelector("tbody:hover, tbody :focus"))) {
+    event.preventDefault();
+  }
+});
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");
   if (!button) return;
-  const text = button.dataset.copy === "url" ? location.href : button.dataset.copy;
-  await navigator.clipboard.writeText(text);
+  await navigator.clipboard.writeText(location.href);
   const label = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = label; }, 1500);
