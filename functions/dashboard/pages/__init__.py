@@ -1,5 +1,21 @@
 """The pages; importing them registers their routes."""
 
-from functions.dashboard.pages import events, files, home, issues, releases, sign_in
+from functions.dashboard.pages import (
+    events,
+    files,
+    home,
+    issues,
+    releases,
+    settings,
+    sign_in,
+)
 
-__all__ = ["events", "files", "home", "issues", "releases", "sign_in"]
+__all__ = [
+    "events",
+    "files",
+    "home",
+    "issues",
+    "releases",
+    "settings",
+    "sign_in",
+]
