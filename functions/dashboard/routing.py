@@ -23,7 +23,10 @@ _IDS = {
     "organization_id": r"[0-9]{1,18}|default",
     "issue_id": r"[0-9a-f]{32}",
     "event_id": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    "team_id": r"[0-9a-f]{8}",
 }
+# What is read together with the session; the pages look for the rest.
+_OPENED = ("project_id", "organization_id", "event_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def _signed_in(
     route: Route, request: Request, ids: dict[str, str], now_ms: int, verify: sessions.Verify
 ) -> Response:
     held = request.cookies.get(SESSION_COOKIE, "")
-    wanted = {name: each for name, each in ids.items() if name != "issue_id"}
+    wanted = {name: each for name, each in ids.items() if name in _OPENED}
     try:
         session, user, opened = sessions.visit(held, now_ms, **wanted)
     except sessions.Stale:

@@ -37,13 +37,16 @@ _HEADERS = {
 class Request:
     """`path` is what follows `/dashboard/`; `root` leads back there from the page's own URL.
 
-    `api_url` is where applications send to: the base of every route, as the browser would see it.
+    `api_url` is where applications send to: the base of every route, as the browser would see it;
+    `api_id` and `stage` are what API Gateway calls it.
     """
 
     method: str
     path: str
     root: str
     api_url: str
+    api_id: str
+    stage: str
     query: dict[str, str]
     form: dict[str, str]
     form_lists: dict[str, list[str]]
@@ -96,6 +99,8 @@ def request(event: gateway.Event) -> Request:
         path=event["path"].partition(BASE)[2].strip("/"),
         root="../" * (depth - 1) or "./" if depth else "dashboard/",
         api_url=f"{headers.get('x-forwarded-proto', 'https')}://{context['domainName']}{stage}",
+        api_id=context["apiId"],
+        stage=context["stage"],
         query=gateway.query(event),
         form=dict(pairs),
         form_lists=lists,

@@ -27,6 +27,14 @@ LAYER_ROOT = "/opt/python"
 
 # What the store calls, and nothing else: an operation missing here fails in the e2e tests.
 OPERATIONS = {
+    "apigateway": [
+        "CreateApiKey",
+        "CreateUsagePlan",
+        "CreateUsagePlanKey",
+        "DeleteApiKey",
+        "GetApiKeys",
+        "GetUsagePlans",
+    ],
     "cognito-idp": [
         "AdminCreateUser",
         "AdminInitiateAuth",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from errata.models.project import DEFAULT_RATE_LIMIT
 from tests.support import template
 
 EXPOSED = {"Retry-After", "Idempotency-Replayed", "Idempotency-Mismatch"}
@@ -73,6 +74,10 @@ def test_both_spellings_of_a_route_reach_the_same_function() -> None:
 def test_the_default_plan_is_sixty_at_once_and_one_more_each_second() -> None:
     plans = template.of_type("AWS::ApiGateway::UsagePlan")
     assert plans["DefaultPlan"]["Throttle"] == {"RateLimit": 1, "BurstLimit": 60}
+    # By this name it is found for a project with that rate.
+    assert plans["DefaultPlan"]["UsagePlanName"] == {
+        "Fn::Sub": f"${{AWS::StackName}}-{DEFAULT_RATE_LIMIT}"
+    }
     assert "Throttle" not in plans["UnmeteredPlan"]
 
 

@@ -1,5 +1,6 @@
 """The dashboard in a real browser, on the deployed stack."""
 
+import dataclasses
 import json
 import os
 import re
@@ -218,3 +219,67 @@ def look(page: Page, name: str, scheme: str, width: int) -> list[str]:
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append("the page is wider than the window")
     return found
+
+
+def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
+    browser: Browser, team: Team, stack: LocalStack
+) -> None:
+    settings = f"{team.url}/projects/{team.project_id}/settings"
+    with window(browser) as page:
+        sign_in(page, team, f"projects/{team.project_id}/settings")
+        page.get_by_label("Label of a new key").fill("web")
+        page.get_by_role("button", name="Create key").click()
+        key = page.locator("code.key").inner_text()
+        expect(page.get_by_text("API Gateway does not count")).not_to_be_visible()
+        assert dataclasses.replace(team, key=key).send(message="boom")
+        assert serious(page) == []
+
+        page.goto(settings)
+        page.get_by_label("Requests a minute").fill("600")
+        page.get_by_role("button", name="Save the rate").click()
+        expect(page.get_by_text("Saved. It acts within 30 seconds.")).to_be_visible()
+        gateway = stack.client("apigateway")
+        plans = {plan["name"]: plan["id"] for plan in gateway.get_usage_plans()["items"]}
+        assert gateway.get_usage_plan_keys(usagePlanId=plans[f"{stack.stack_name}-600"])["items"]
+
+        page.get_by_label("URL of a new webhook").fill("https://example.com/hook")
+        page.get_by_role("button", name="Add webhook").click()
+        expect(page.locator("code.key")).to_have_text(re.compile("^whsec_"))
+        page.goto(settings)
+        page.get_by_role("button", name="Send a test").click()
+        expect(page.get_by_text("Sent.")).to_be_visible()
+        page.get_by_text("More …").click()
+        page.get_by_role("button", name="Remove").click()
+        expect(page.get_by_text("No webhook yet.")).to_be_visible()
+        assert serious(page) == []
+
+        page.get_by_label("To delete all events and issues").fill("Shop")
+        page.get_by_role("button", name="Delete all events").click()
+        expect(page.get_by_text("Cleared.")).to_be_visible()
+        page.get_by_label("To delete the project").fill("Shop")
+        page.get_by_role("button", name="Delete the project").click()
+        expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+
+
+def test_an_owner_manages_the_organization(browser: Browser, team: Team) -> None:
+    name, guest = secrets.token_hex(4), f"{secrets.token_hex(4)}@example.com"
+    with window(browser) as page:
+        sign_in(page, team, "orgs/default")
+        page.get_by_label("Name of a new team").fill(name)
+        page.get_by_role("button", name="Create team").click()
+        page.get_by_label("E-mail").fill(guest)
+        page.get_by_label("Role").select_option("member")
+        page.get_by_role("group", name="Teams").get_by_label(name).check()
+        page.get_by_role("button", name="Invite").click()
+        expect(page.get_by_role("row", name=guest)).to_contain_text(name)
+        assert serious(page) == []
+        page.get_by_role("link", name=guest).click()
+        page.get_by_label("Role").select_option("admin")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("row", name=guest)).to_contain_text("admin")
+        page.get_by_label("Name", exact=True).fill("Blog")
+        page.get_by_label("Team that sees it").select_option(name)
+        page.get_by_role("button", name="Create project").click()
+        assert dataclasses.replace(team, key=page.locator("code.key").inner_text()).send(
+            message="x"
+        )

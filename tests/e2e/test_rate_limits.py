@@ -65,9 +65,7 @@ def test_the_handlers_bucket_holds_sixty(
 @pytest.mark.parametrize("send", [by_header, by_bearer])
 def test_the_gateway_s_plan_holds_sixty(stack: LocalStack, send: Send) -> None:
     outputs = stack.outputs
-    gateway = Gateway(
-        stack.stack_name, outputs["ApiId"], outputs["StageName"], outputs["DefaultPlanId"]
-    )
+    gateway = Gateway(stack.stack_name, outputs["ApiId"], outputs["StageName"])
     project, key, unmetered = metering.create_project(gateway, "metered")
     assert unmetered is None
     (record,) = store.list_keys(project.id)

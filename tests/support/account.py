@@ -66,6 +66,7 @@ def account(emulator: str) -> Iterator[None]:
         patch.setenv("WEBHOOK_SECRETS", "/errata/webhooks")
         patch.setenv("WEBHOOKS_TO_LOOPBACK", "on")
         patch.setenv("DASHBOARD_URL", "https://errors.example.com/dashboard")
+        patch.setenv("STACK_NAME", "errata")
         patch.setenv("UNMETERED_KEY", "unmetered-gateway-key")
         settings.cache_clear()
         with calls.watched(_valid):

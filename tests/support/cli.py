@@ -83,7 +83,7 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
     gateway.put_integration(restApiId=api, resourceId=root, httpMethod="GET", type="MOCK")
     gateway.create_deployment(restApiId=api, stageName="v1")
     plan = gateway.create_usage_plan(
-        name=f"{stack}-DefaultPlan-a1b2",
+        name=f"{stack}-60",
         apiStages=[{"apiId": api, "stage": "v1"}],
         throttle={"rateLimit": 1, "burstLimit": 60},
     )["id"]
@@ -92,7 +92,6 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
         "RetentionDays": RETENTION_DAYS,
         "ApiId": api,
         "ApiUrl": f"https://{api}.execute-api.us-east-1.amazonaws.com/v1",
-        "DefaultPlanId": plan,
         "StageName": "v1",
         "DashboardUrl": os.environ["DASHBOARD_URL"],
         "DigestDeadLetterUrl": os.environ["DIGEST_DEAD_LETTER_URL"],

@@ -1,5 +1,23 @@
 """The pages; importing them registers their routes."""
 
-from functions.dashboard.pages import events, files, home, issues, releases, sign_in
+from functions.dashboard.pages import (
+    events,
+    files,
+    home,
+    issues,
+    organization,
+    releases,
+    settings,
+    sign_in,
+)
 
-__all__ = ["events", "files", "home", "issues", "releases", "sign_in"]
+__all__ = [
+    "events",
+    "files",
+    "home",
+    "issues",
+    "organization",
+    "releases",
+    "settings",
+    "sign_in",
+]

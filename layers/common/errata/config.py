@@ -31,6 +31,7 @@ class Settings:
     user_pool_client_id: str
     stripe_webhook_secret: str
     free_monthly_quota: int | None
+    stack_name: str
     legacy_api: bool
     legacy_auto_create: bool
     legacy_read: bool
@@ -62,6 +63,7 @@ def settings() -> Settings:
         user_pool_client_id=env("USER_POOL_CLIENT_ID", ""),
         stripe_webhook_secret=env("STRIPE_WEBHOOK_SECRET", ""),
         free_monthly_quota=int(free) if free else None,
+        stack_name=env("STACK_NAME", ""),
         legacy_api=env("LEGACY_API", "on") == "on",
         legacy_auto_create=env("LEGACY_AUTO_CREATE", "on") == "on",
         legacy_read=env("LEGACY_READ", "on") == "on",

@@ -137,6 +137,30 @@ def test_the_default_rate_again_is_the_template_s_plan(
     assert used(shop.key) in {key["value"] for key in in_default["items"]}
 
 
+def test_plans_and_keys_are_found_on_whatever_page(shop: Project, clock: Clock) -> None:
+    done("projects", "set", shop.id, "--rate-limit", "90")
+    clock.advance(LATER_S)
+    assert len(gateway_keys()) == 2
+
+    def one_a_page(call: calls.Call) -> Any:
+        """API Gateway with the smallest pages there are."""
+        if call.operation not in ("GetApiKeys", "GetUsagePlans"):
+            return call.send()
+        start = int(call.parameters.pop("position", 0))
+        answer = call.send()
+        more = {"position": str(start + 1)} if start + 1 < len(answer["items"]) else {}
+        return {**answer, "items": answer["items"][start : start + 1], **more}
+
+    with calls.watched(one_a_page):
+        done("projects", "set", shop.id, "--rate-limit", "90")
+        other = done("keys", "create", shop.id, "--json").json["api_key"]
+    names = [plan["name"] for plan in aws("apigateway").get_usage_plans()["items"]]
+    assert names.count(f"{STACK}-90") == 1
+    clock.advance(SETTLED_S)
+    # The first one's key is gone, with the plan that it was in.
+    assert set(gateway_keys()) == {used(shop.key), used(other)}
+
+
 def test_what_is_left_over_goes_with_the_next_change(shop: Project, clock: Clock) -> None:
     for rate in ("600", "60", "600"):
         done("projects", "set", shop.id, "--rate-limit", rate)
@@ -264,7 +288,7 @@ CHANGES: dict[str, Callable[[Gateway, str], object]] = {
 def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
     deployed: Deployed, clock: Clock, change: str, after: bool
 ) -> None:
-    gateway = Gateway(STACK, deployed.api_id, "v1", deployed.default_plan)
+    gateway = Gateway(STACK, deployed.api_id, "v1")
     number = 0
     while True:
         number += 1

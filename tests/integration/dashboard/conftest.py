@@ -1,5 +1,20 @@
-"""The dashboard's pages over moto."""
+"""The dashboard's pages over moto, each with the permissions that the template gives them."""
 
+from typing import Any
+
+import pytest
+
+from functions.dashboard.handler import handler
 from tests.support.fixtures import aws, busy, clock, project
+from tests.support.permissions import permitted
 
 __all__ = ["aws", "busy", "clock", "project"]
+
+
+@pytest.fixture(autouse=True)
+def _no_more_than_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        with permitted("DashboardFunction"):
+            return handler(event, context)
+
+    monkeypatch.setattr("tests.support.browser.handler", answer)

@@ -45,7 +45,7 @@ SETTINGS = {
     "RetentionDays": "RETENTION_DAYS",
     "UserPoolId": "USER_POOL_ID",
 }
-OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "DefaultPlanId", "StageName")
+OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "StageName")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def find(local: bool, stack: str) -> Target:
     stack_name, outputs = _outputs(name, local)
     os.environ.update({setting: outputs[output] for output, setting in SETTINGS.items()})
     settings.cache_clear()
-    gateway = Gateway(stack_name, outputs["ApiId"], outputs["StageName"], outputs["DefaultPlanId"])
+    gateway = Gateway(stack_name, outputs["ApiId"], outputs["StageName"])
     return Target(here.get("api_url") or outputs["ApiUrl"], gateway)
 
 

@@ -25,7 +25,7 @@ _CONFIG = Config(
     # warm ingest makes.
     user_agent=f"errata botocore/{botocore.__version__}",
 )
-# API Gateway takes a few management calls a second, and an operator can wait.
+# API Gateway takes a few management calls a second, and whoever manages can wait.
 _PATIENT = Config(
     connect_timeout=3,
     read_timeout=20,
@@ -65,7 +65,7 @@ def cognito_idp() -> "CognitoIdentityProviderClient":
 
 
 def apigateway() -> "APIGatewayClient":
-    """The client of API Gateway's management; for operators, the layer leaves its model out."""
+    """The client of API Gateway's management: the keys that it meters by."""
     client: APIGatewayClient = _client("apigateway", _PATIENT)
     return client
 

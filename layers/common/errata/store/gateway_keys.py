@@ -1,30 +1,32 @@
 """API Gateway's keys and usage plans: what counts the requests of a project's keys.
 
-Made by operators alone, beside the stack's own template: a key named `errata-project-12-<key id>`
-for each key of a project, in the template's plan, or in a plan `errata-600` where a project has
-another rate. Nobody knows a gateway key's value but the record of the project's key, and the
-gateway takes values from the meter alone, so one that is left over does nothing.
+Made beside the stack's template, by its operators and its dashboard: a key named
+`errata-project-12-<key id>` for each key of a project, in the plan `errata-60` of the template, or
+in one like `errata-600` where a project has another rate. Nobody knows a gateway key's value but
+the record of the project's key, and the gateway takes values from the meter alone, so one that is
+left over does nothing.
 """
 
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from errata.models.project import DEFAULT_RATE_LIMIT
 from errata.store import clients
 from errata.store.attributes import code
+
+_PAGE = 500  # the most that a page holds
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A stack's API, as the stack's outputs name it."""
+    """A stack's API, as the stack's outputs name it, and every request to it."""
 
     stack: str
     api_id: str
     stage: str
-    default_plan: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,13 @@ class GatewayKey:
 
 def plan_of(gateway: Gateway, rate_limit: int) -> str:
     """The id of the usage plan with this many requests a minute, made where there is none."""
-    if rate_limit == DEFAULT_RATE_LIMIT:
-        return gateway.default_plan
     name = f"{gateway.stack}-{rate_limit}"
     stage = (gateway.api_id, gateway.stage)
-    for page in clients.apigateway().get_paginator("get_usage_plans").paginate():
-        for plan in page["items"]:
-            stages = [(each["apiId"], each["stage"]) for each in plan.get("apiStages", [])]
-            if plan.get("name") == name and stage in stages:
-                return plan["id"]
+    for plan in _plans():
+        stages = [(each["apiId"], each["stage"]) for each in plan.get("apiStages", [])]
+        if plan.get("name") == name and stage in stages:
+            plan_id: str = plan["id"]
+            return plan_id
     made = clients.apigateway().create_usage_plan(
         name=name,
         description=f"{rate_limit} requests a minute for each project key.",
@@ -54,6 +54,16 @@ def plan_of(gateway: Gateway, rate_limit: int) -> str:
         throttle={"rateLimit": rate_limit / 60, "burstLimit": rate_limit},
     )
     return made["id"]
+
+
+def _plans() -> Iterator[Any]:
+    request: Any = {"limit": _PAGE}
+    while True:
+        page = clients.apigateway().get_usage_plans(**request)
+        yield from page["items"]
+        if not page.get("position"):
+            return
+        request["position"] = page["position"]
 
 
 def create(name: str, plan_id: str) -> tuple[str, str]:
@@ -68,12 +78,16 @@ def create(name: str, plan_id: str) -> tuple[str, str]:
 
 def named(prefix: str) -> Iterator[GatewayKey]:
     """The gateway keys whose names begin with this."""
-    pages = clients.apigateway().get_paginator("get_api_keys").paginate(nameQuery=prefix)
-    for page in pages:
+    request: Any = {"nameQuery": prefix, "limit": _PAGE}
+    while True:
+        page = clients.apigateway().get_api_keys(**request)
         for key in page["items"]:
             if key["name"].startswith(prefix):
                 created_at = round(key["createdDate"].timestamp() * 1000)
                 yield GatewayKey(key["id"], key["name"], created_at)
+        if not page.get("position"):
+            return
+        request["position"] = page["position"]
 
 
 def delete(key_id: str) -> None:

@@ -229,14 +229,18 @@ def record(attempt: Attempt, over: bool, now_s: int) -> None:
     )
 
 
-def list_attempts(project_id: str, since: str, now_s: int) -> Iterator[Attempt]:
-    """A project's attempts from the id `since` on, newest first. Access pattern D3."""
+def list_attempts(project_id: str, since: str, now_s: int, page: int = 0) -> Iterator[Attempt]:
+    """A project's attempts from the id `since` on, newest first, `page` at a time (0: as they fit).
+
+    Access pattern D3.
+    """
     for item in query(
         TableName=settings().deliveries_table,
         KeyConditionExpression="pk = :pk AND sk >= :since",
         ExpressionAttributeValues=write_all({":pk": project_id, ":since": since}),
         ScanIndexForward=False,
         ConsistentRead=True,
+        **({"Limit": page} if page else {}),
     ):
         if int(item["ttl"]["N"]) > now_s:
             yield _to_attempt(read_all(item))

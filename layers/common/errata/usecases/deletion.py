@@ -10,16 +10,14 @@ from errata.errors import Unavailable
 from errata.models.ids import floor_id, now_ms
 from errata.store import events, webhooks
 from errata.store import projects as store
-from errata.store.attributes import back_off
 from errata.store.events import CLEAR_MARGIN_MS, LAST_LEGACY_ID, Boundary
 from errata.store.gateway_keys import Gateway
-from errata.usecases import metering, projects
+from errata.usecases import clearing, metering, projects
 from errata.usecases.metering import Unmetered
 from errata.usecases.remembered import REMEMBERED_MS
 
 # Behind the last key that opens it comes the last function that it opened: half of this is both.
 AHEAD_MS = 2 * (REMEMBERED_MS + CLEAR_MARGIN_MS)
-_TRIES = 60
 
 
 def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered:
@@ -47,14 +45,12 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
 
 
 def _hide_everything(project_id: str) -> None:
-    for attempt in range(_TRIES):
-        before = events.boundary(project_id)
+    for before, counter in clearing.standing(project_id):
         everything = Boundary(
             generation=before.generation + 1,
             through=floor_id(now_ms() + AHEAD_MS),
             legacy_through=LAST_LEGACY_ID,
         )
-        if events.move_boundary(project_id, everything, events.legacy_counter(project_id).last_id):
+        if events.move_boundary(project_id, everything, counter.last_id):
             return
-        back_off(attempt, most=0.1)
     raise Unavailable

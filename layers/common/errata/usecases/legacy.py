@@ -13,8 +13,8 @@ from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.protocol import legacy as protocol
 from errata.store import events
 from errata.store.attributes import back_off
-from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Conflict, LegacyCounter
-from errata.usecases import access, losses, projects, quota, rate_limit
+from errata.store.events import DAY_MS, Conflict, LegacyCounter
+from errata.usecases import access, clearing, losses, projects, quota, rate_limit
 from errata.usecases.ingest import prepare
 
 MAX_ERRORS = 1_000
@@ -22,7 +22,6 @@ MAX_ANSWER_BYTES = 4_500_000
 _PAGE = 100
 # Each conflict means that somebody else made progress; the first tries hardly wait.
 _TRIES = 60
-_MAX_ALSO = 5_000
 
 # The last legacy number that this process saw of each project: where to try next.
 _last_ids: dict[str, int] = {}
@@ -110,28 +109,18 @@ def _errors(texts: list[bytes]) -> str:
 def clear(key: str, address: str) -> int:
     """Put every event and issue of the project out of sight; returns how many errors that were.
 
-    Takes the same time however many there are: it moves a boundary, and a worker deletes behind
-    it. Only where the retention has changed since the last clear are the errors counted one by one.
-    What is accepted after it stays, and numbers go on rising. Counted are the errors that this API
-    shows; events from the project's other doors go with them.
+    Takes the same time however many there are: only where the retention has changed since the last
+    clear are the errors counted one by one. Numbers go on rising. Counted are the errors that this
+    API shows; events from the project's other doors go with them.
     """
     at_ms = now_ms()
     found = _known(key, address, at_ms)
     if found is None:
         return 0
-    project_id = found.project_id
-    for attempt in range(_TRIES):
-        before = events.boundary(project_id)
-        counter = events.legacy_counter(project_id)
-        last = counter.last_id
-        # Before the move, which sets the worker going that deletes numbers.
-        deleted = _count(found, before.legacy_through, counter, at_ms)
-        if events.move_boundary(project_id, _next_boundary(project_id, before, last), last):
-            break
-        back_off(attempt, most=0.1)
-    else:
-        raise Unavailable
-    return deleted
+    return clearing.clear(
+        found.project_id,
+        lambda before, counter: _count(found, before.legacy_through, counter, at_ms),
+    )
 
 
 def _count(found: Access, since: int, counter: LegacyCounter, at_ms: int) -> int:
@@ -154,23 +143,6 @@ def _live(found: Access, since: int, at_ms: int) -> Iterator[tuple[int, str]]:
 
 def _oldest(found: Access, at_ms: int) -> str:
     return floor_id(at_ms - found.retention_days * DAY_MS)
-
-
-def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
-    through = max(before.through, floor_id(now_ms() - CLEAR_MARGIN_MS))
-    # Those of the boundary before, too: they may not be deleted yet.
-    recent = [
-        event_id for event_id, number in events.ids_since(project_id, through) if number is None
-    ]
-    if len(recent) > _MAX_ALSO:
-        # More than fit: the older ones go by their ids, which are then well in the past.
-        through = recent[-_MAX_ALSO]
-    return Boundary(
-        generation=before.generation + 1,
-        through=through,
-        legacy_through=last,
-        also=frozenset(each for each in recent if each >= through),
-    )
 
 
 def _find(key: str, address: str, at_ms: int) -> Access | None:

@@ -222,11 +222,7 @@ def _check_rights(by_role: Role | None, *roles: Role) -> None:
 
 def _refuse_member(organization_id: str, user: User) -> None:
     role = user.memberships[organization_id].role
-    complaint = (
-        f"{user.email} is a member already, as {role}."
-        f" To change that: errata members set {organization_id} {user.email}."
-    )
-    raise Invalid({"email": [complaint]})
+    raise Invalid({"email": [f"{user.email} is a member already, as {role}."]})
 
 
 # ------------------------------------------------------------------ teams

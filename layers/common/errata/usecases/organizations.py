@@ -14,7 +14,8 @@ MAX_MONTHLY_QUOTA = 10**12
 # What a setting is told to be that goes away.
 type Nothing = Literal["none"]
 
-_DEFAULT = Organization(DEFAULT_ORGANIZATION, "default", created_at=0)
+# As it is until something of it has been set.
+DEFAULT = Organization(DEFAULT_ORGANIZATION, "default", created_at=0)
 
 
 def create(name: str) -> Organization:
@@ -33,7 +34,7 @@ def list_organizations() -> list[Organization]:
     """Every organization, the default one first and the others oldest first."""
     found = store.list_organizations()
     stored = [each for each in found if each.id == DEFAULT_ORGANIZATION]
-    return (stored or [_DEFAULT]) + [each for each in found if each.id != DEFAULT_ORGANIZATION]
+    return (stored or [DEFAULT]) + [each for each in found if each.id != DEFAULT_ORGANIZATION]
 
 
 def find(organization_id: str) -> Organization:
@@ -45,7 +46,7 @@ def find(organization_id: str) -> Organization:
     organization = store.find_organization(organization_id)
     if organization is None:
         if organization_id == DEFAULT_ORGANIZATION:
-            return _DEFAULT
+            return DEFAULT
         raise NotFound(f"There is no organization {organization_id}. See `errata orgs list`.")
     return organization
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 from errata.errors import ErrataError, Unauthorized
 from errata.models.member import User
+from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import sessions as store
 from errata.store import sign_in
 from errata.store.members import user_hash
 from errata.store.sessions import Opened, Session
 from errata.store.sign_in import Tokens
+from errata.usecases import organizations
 
 LIFETIME_MS = 7 * 24 * 3600 * 1000  # as long as the template lets a refresh token live
 _SEPARATOR = "."
@@ -82,6 +84,8 @@ def visit(
     viewer = opened.user or User(session.email)
     if opened.project and not viewer.sees(opened.project):
         opened = replace(opened, project=None, event=None)
+    if organization_id == DEFAULT_ORGANIZATION and opened.organization is None:
+        opened = replace(opened, organization=organizations.DEFAULT)
     if opened.organization and opened.organization.id not in viewer.memberships:
         opened = replace(opened, organization=None)
     return session, viewer, opened

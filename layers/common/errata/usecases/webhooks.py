@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from urllib.parse import urlsplit
 
 from errata.config import settings
@@ -148,6 +149,13 @@ def list_attempts(project_id: str, endpoint_id: str = "", since_ms: int = 0) -> 
     for attempt in store.list_attempts(project_id, floor_id(since_ms), now_ms() // 1000):
         if not endpoint_id or attempt.notice.endpoint_id == endpoint_id:
             yield attempt
+
+
+def recent_attempts(project_id: str, most: int, at_ms: int) -> list[Attempt]:
+    """A project's latest attempts, newest first, in one call."""
+    # What is older may not be deleted yet, and would only be read.
+    since = floor_id(at_ms - store.KEPT_S * 1000)
+    return list(islice(store.list_attempts(project_id, since, at_ms // 1000, page=most), most))
 
 
 def redeliver(project_id: str, attempt_id: str) -> Notice:

@@ -1,0 +1,129 @@
+"""What the forms share that change something.
+
+A page has several forms and one address; the button that was pressed says by its name what is to be
+done, and by its value to what.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from errata.config import settings
+from errata.errors import BadRequest, Invalid, Refused
+from errata.models.member import Team
+from errata.store.gateway_keys import Gateway
+from errata.usecases.metering import Unmetered
+from functions.dashboard.render import page
+from functions.dashboard.routing import Visit
+from functions.dashboard.set_up import snippets
+from functions.dashboard.web import Request, Response
+
+# As many as a project or a member may have, so that those which are chosen are always offered.
+MOST_TEAMS = 50
+
+logger = logging.getLogger("errata")
+
+type Action = Callable[[Visit, str], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A form that was refused: which one, why, and what had been typed into it."""
+
+    action: str = ""
+    text: str = ""
+    status: int = 200
+    typed: Mapping[str, str] = field(default_factory=dict)
+    teams: frozenset[str] = frozenset()
+
+
+def act(
+    visit: Visit, actions: Mapping[str, Action], again: Callable[[Visit, Failed], Response]
+) -> Response:
+    """Do what a form asks for; shows its page `again` where that is refused."""
+    for name, action in actions.items():
+        if name in visit.request.form:
+            try:
+                return action(visit, visit.request.form[name])
+            except Refused as refused:
+                typed = visit.request.form
+                text = _text(refused)
+                return again(visit, Failed(name, text, refused.status, typed, chosen_teams(visit)))
+    raise BadRequest("This form asks for nothing that there is here. Reload the page.")
+
+
+def _text(refused: Refused) -> str:
+    if isinstance(refused, Invalid):
+        return " ".join(text for texts in refused.errors.values() for text in texts)
+    return refused.message
+
+
+def chosen_teams(visit: Visit) -> frozenset[str]:
+    """The teams that are ticked in a form."""
+    return frozenset(filter(None, visit.request.form_lists.get("team", [])))
+
+
+def offered(teams: Sequence[Team], chosen: frozenset[str]) -> list[Team]:
+    """The teams to tick: those that are chosen first, then as many others as have room."""
+    return sorted(teams, key=lambda team: team.id not in chosen)[:MOST_TEAMS]
+
+
+def whole_number(visit: Visit, name: str, what: str) -> int | None:
+    """A number in a field; None where it is empty.
+
+    Raises:
+        Invalid: something else is in it.
+    """
+    text = visit.request.form.get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
+        raise Invalid({name: [f"The {what} must be a whole number."]})
+    return int(text)
+
+
+def gateway(request: Request) -> Gateway:
+    """The API that the page itself came through, which meters keys."""
+    return Gateway(settings().stack_name, request.api_id, request.stage)
+
+
+def gateway_agreed(refusal: Unmetered) -> bool:
+    """Whether the gateway did as it was asked; the log says why not."""
+    if refusal is not None:
+        logger.warning("the gateway did not do as asked", exc_info=refusal)
+    return refusal is None
+
+
+def show_key(
+    visit: Visit, title: str, key: str, unmetered: Unmetered, back: tuple[str, str]
+) -> Response:
+    """A new key, which is shown this once, and how to send with it. `back`: a path and its name."""
+    return _show_once(
+        *(visit, title, key, back),
+        metered=gateway_agreed(unmetered),
+        programs=snippets(visit.request.api_url, key),
+    )
+
+
+def show_secret(visit: Visit, title: str, secret: str, back: tuple[str, str]) -> Response:
+    """A webhook's signing secret, which is shown this once."""
+    return _show_once(visit, title, secret, back, metered=True, programs=[])
+
+
+def _show_once(
+    visit: Visit,
+    title: str,
+    secret: str,
+    back: tuple[str, str],
+    *,
+    metered: bool,
+    programs: list[tuple[str, str]],
+) -> Response:
+    return page(
+        *(visit.request, "once.html", visit.now_ms, 200, visit),
+        title=title,
+        secret=secret,
+        back=back,
+        metered=metered,
+        snippets=programs,
+    )

@@ -1,0 +1,213 @@
+"""A project's settings, keys and webhooks; everybody who sees it reads them, admins change them."""
+
+from errata.config import settings
+from errata.errors import Invalid, NotFound
+from errata.models.ids import UUID
+from errata.models.webhook import Endpoint
+from errata.store import members as members_store
+from errata.store import projects as projects_store
+from errata.store import webhooks as webhooks_store
+from errata.usecases import clearing, deletion, members, metering, projects, webhooks
+from functions.dashboard.forms import (
+    Failed,
+    act,
+    chosen_teams,
+    gateway,
+    gateway_agreed,
+    offered,
+    show_key,
+    show_secret,
+    whole_number,
+)
+from functions.dashboard.render import page
+from functions.dashboard.routing import Visit, get, post
+from functions.dashboard.set_up import snippets
+from functions.dashboard.web import Response, redirect
+
+ATTEMPTS = 15
+MOST_KEYS = 40
+_SAID = {
+    "saved": "Saved. It acts within 30 seconds.",
+    "unmetered": (
+        "Saved. API Gateway did not take the new rate: each request is counted in DynamoDB instead,"
+        " which costs a little. Save the rate again to try again."
+    ),
+    "revoked": "Revoked. The key opens nothing after 30 seconds.",
+    "removed": "The webhook is removed; what was on its way to it is dropped.",
+    "enabled": "The webhook is enabled.",
+    "sent": "Sent. The answer appears below in a moment: reload the page to see it.",
+    "cleared": "Cleared. Events and issues are out of sight, and are being deleted.",
+}
+
+
+@get("projects/{project_id}/settings")
+def show(visit: Visit) -> Response:
+    """The page."""
+    return _page(visit, Failed())
+
+
+@post("projects/{project_id}/settings")
+def change(visit: Visit) -> Response:
+    """Do what one of its forms asks for."""
+    visit.must_administer(visit.project.organization)
+    return act(visit, _ACTIONS, _page)
+
+
+def _page(visit: Visit, failed: Failed) -> Response:
+    project = visit.project
+    # Those that still open the project first, the newest of each on top.
+    keys = sorted(
+        projects_store.list_keys(project.id),
+        key=lambda key: (key.revoked_at is not None, -key.created_at),
+    )
+    teams = members_store.list_teams(project.organization)
+    chosen = failed.teams if failed.action == "save" else project.teams
+    return page(
+        visit.request,
+        "settings.html",
+        visit.now_ms,
+        failed.status,
+        visit=visit,
+        may_change=visit.user.administers(project.organization),
+        said=_SAID.get(visit.request.query.get("said", "")),
+        failed=failed,
+        keys=keys[:MOST_KEYS],
+        more_keys=len(keys[MOST_KEYS:]),
+        teams=offered(teams, project.teams),
+        more_teams=max(0, len(teams) - len(offered(teams, project.teams))),
+        chosen=chosen,
+        endpoints=[
+            (each, webhooks.shown_url(each), _state(each))
+            for each in webhooks_store.list_endpoints(project.id)
+        ],
+        attempts=webhooks.recent_attempts(project.id, ATTEMPTS, visit.now_ms),
+        default_days=settings().retention_days,
+        most_rate=projects.MAX_RATE_LIMIT,
+        most_days=projects.MAX_RETENTION_DAYS,
+        snippets=snippets(visit.request.api_url, "your key"),
+    )
+
+
+def _state(endpoint: Endpoint) -> tuple[str, int | None]:
+    """How an endpoint fares, and since when."""
+    if endpoint.disabled_at:
+        return f"disabled: {endpoint.disabled_reason}", endpoint.disabled_at
+    return ("failing", endpoint.failing_since) if endpoint.failing_since else ("enabled", None)
+
+
+# ------------------------------------------------------------------ actions
+
+
+def _save(visit: Visit, _: str) -> Response:
+    project = visit.project
+    name = visit.request.form.get("name", "").strip()
+    days = whole_number(visit, "retention_days", "retention")
+    retention: int | projects.Default = "default" if days is None else days
+    # Whatever is wrong, before anything changes; teams are judged before they are set.
+    projects.check_texts(name=name)
+    projects.check(None, retention)
+    if chosen_teams(visit) != project.teams:
+        members.set_project_teams(project.id, chosen_teams(visit))
+    if name != project.name:
+        projects.rename(project.id, name)
+    if days != project.retention_days:
+        projects.change(project.id, None, retention)
+    return _done(visit, "saved")
+
+
+def _rate(visit: Visit, _: str) -> Response:
+    rate = whole_number(visit, "rate_limit", "rate limit")
+    if rate is None:
+        raise Invalid({"rate_limit": ["Give a number of requests a minute."]})
+    _project, unmetered = metering.change_project(
+        gateway(visit.request), visit.project.id, rate, None
+    )
+    return _done(visit, "saved" if gateway_agreed(unmetered) else "unmetered")
+
+
+def _create_key(visit: Visit, _: str) -> Response:
+    label = visit.request.form.get("label", "").strip()
+    record, key, unmetered = metering.create_key(gateway(visit.request), visit.project.id, label)
+    return show_key(visit, f"New key: {record.label}", key, unmetered, _back(visit))
+
+
+def _revoke(visit: Visit, key_id: str) -> Response:
+    _, undeleted = metering.revoke_key(visit.project.id, key_id)
+    gateway_agreed(undeleted)
+    return _done(visit, "revoked")
+
+
+def _add_webhook(visit: Visit, _: str) -> Response:
+    url = visit.request.form.get("url", "").strip()
+    endpoint, secret = webhooks.add(visit.project.id, url)
+    title = f"New webhook: {webhooks.shown_url(endpoint)}"
+    return show_secret(visit, title, secret, _back(visit))
+
+
+def _rotate(visit: Visit, endpoint_id: str) -> Response:
+    secret = webhooks.rotate(visit.project.id, endpoint_id)
+    title = "New signing secret; the former one signs as well for 24 hours"
+    return show_secret(visit, title, secret, _back(visit))
+
+
+def _enable(visit: Visit, endpoint_id: str) -> Response:
+    webhooks.enable(visit.project.id, endpoint_id)
+    return _done(visit, "enabled")
+
+
+def _remove(visit: Visit, endpoint_id: str) -> Response:
+    webhooks.remove(visit.project.id, endpoint_id)
+    return _done(visit, "removed")
+
+
+def _test(visit: Visit, endpoint_id: str) -> Response:
+    webhooks.test(visit.project.id, endpoint_id)
+    return _done(visit, "sent")
+
+
+def _redeliver(visit: Visit, attempt_id: str) -> Response:
+    if not UUID.fullmatch(attempt_id):
+        raise NotFound("There is no such delivery.")
+    webhooks.redeliver(visit.project.id, attempt_id)
+    return _done(visit, "sent")
+
+
+def _clear(visit: Visit, _: str) -> Response:
+    _check_typed(visit, "name_to_clear")
+    clearing.clear(visit.project.id)
+    return _done(visit, "cleared")
+
+
+def _delete(visit: Visit, _: str) -> Response:
+    _check_typed(visit, "name_to_delete")
+    gateway_agreed(deletion.delete_project(visit.project.id, gateway(visit.request)))
+    return redirect(f"{visit.request.root}projects")
+
+
+_ACTIONS = {
+    "save": _save,
+    "rate": _rate,
+    "create-key": _create_key,
+    "revoke": _revoke,
+    "add-webhook": _add_webhook,
+    "rotate": _rotate,
+    "enable": _enable,
+    "remove": _remove,
+    "test": _test,
+    "redeliver": _redeliver,
+    "clear": _clear,
+    "delete": _delete,
+}
+
+
+def _check_typed(visit: Visit, field: str) -> None:
+    if visit.request.form.get(field, "").strip() != visit.project.name.strip():
+        raise Invalid({field: ["That is not the project's name: nothing was deleted."]})
+
+
+def _done(visit: Visit, said: str) -> Response:
+    return redirect(f"{visit.request.root}projects/{visit.project.id}/settings?said={said}")
+
+
+def _back(visit: Visit) -> tuple[str, str]:
+    return f"projects/{visit.project.id}/settings", "To the settings"

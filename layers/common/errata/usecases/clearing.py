@@ -1,0 +1,60 @@
+"""Put what a project has received out of sight, by moving its boundary.
+
+That takes the same time however much there is; the cleanup worker then deletes behind it. See
+docs/decisions/0005-clear.md.
+"""
+
+from collections.abc import Callable, Iterator
+
+from errata.errors import Unavailable
+from errata.models.ids import floor_id, now_ms
+from errata.store import events
+from errata.store.attributes import back_off
+from errata.store.events import CLEAR_MARGIN_MS, Boundary, LegacyCounter
+
+# Each try that fails means that somebody else made progress.
+_TRIES = 60
+_MAX_ALSO = 5_000
+
+type Count = Callable[[Boundary, LegacyCounter], int]
+
+
+def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
+    """Put every event and issue out of sight; what is accepted after it stays.
+
+    Returns what `count` finds behind the boundary of before, which is looked at while it is there.
+
+    Raises:
+        Unavailable: events came too fast to move the boundary; do it again.
+    """
+    for before, counter in standing(project_id):
+        # Before the move, which sets the worker going that deletes.
+        found = count(before, counter)
+        after = _next_boundary(project_id, before, counter.last_id)
+        if events.move_boundary(project_id, after, counter.last_id):
+            return found
+    raise Unavailable
+
+
+def standing(project_id: str) -> Iterator[tuple[Boundary, LegacyCounter]]:
+    """The boundary and the legacy counter, once for each try to move the former."""
+    for attempt in range(_TRIES):
+        yield events.boundary(project_id), events.legacy_counter(project_id)
+        back_off(attempt, most=0.1)
+
+
+def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
+    through = max(before.through, floor_id(now_ms() - CLEAR_MARGIN_MS))
+    # Those of the boundary before, too: they may not be deleted yet.
+    recent = [
+        event_id for event_id, number in events.ids_since(project_id, through) if number is None
+    ]
+    if len(recent) > _MAX_ALSO:
+        # More than fit: the older ones go by their ids, which are then well in the past.
+        through = recent[-_MAX_ALSO]
+    return Boundary(
+        generation=before.generation + 1,
+        through=through,
+        legacy_through=last,
+        also=frozenset(each for each in recent if each >= through),
+    )

@@ -1,0 +1,366 @@
+"""An organization's page: members, teams, policy and projects; who may, and what comes of it."""
+
+from typing import Any
+
+import boto3
+import pytest
+
+from errata.config import settings
+from errata.models.billing import Invoice, Notice
+from errata.models.ids import now_ms
+from errata.models.member import Member, Membership
+from errata.models.project import Project as Stored
+from errata.store import idempotency
+from errata.usecases import access, billing, members, organizations, projects, quota
+from tests.support.account import Clock, Project, rows
+from tests.support.browser import Browser, Shown, signed_in
+from tests.support.calls import recorded
+from tests.support.cli import refusing
+from tests.support.clients import ingest
+
+OWNER, ADMIN, MEMBER = "ada@example.com", "bob@example.com", "eve@example.com"
+NEW = "new+comer@example.com"
+HOSTILE = "<script>alert(1)</script>\u202egnp"
+ACME = "1"
+
+
+@pytest.fixture
+def team() -> str:
+    """A team of an organization with an owner, an admin, and a member in that team."""
+    assert organizations.create("acme").id == ACME
+    made = members.create_team(ACME, "web").id
+    members.add(ACME, OWNER, "owner")
+    members.add(ACME, ADMIN, "admin")
+    members.add(ACME, MEMBER, "member", [made])
+    return made
+
+
+@pytest.fixture
+def owner(team: str) -> Browser:
+    """The owner's browser, with the page open."""
+    return opened(OWNER)
+
+
+@pytest.fixture
+def admin(team: str) -> Browser:
+    """The admin's browser, with the page open."""
+    return opened(ADMIN)
+
+
+def opened(email: str) -> Browser:
+    browser = signed_in(email)
+    assert browser.get(f"orgs/{ACME}").status == 200
+    return browser
+
+
+def send(browser: Browser, **fields: Any) -> Shown:
+    """Press a button of the organization's page."""
+    return browser.post(f"orgs/{ACME}", **fields)
+
+
+def of(email: str) -> str:
+    """A member's page."""
+    return f"orgs/{ACME}/member?email={email.replace('+', '%2B')}"
+
+
+def role_of(email: str) -> Membership | None:
+    """What somebody is in the organization."""
+    return members.find_user(email).memberships.get(ACME)
+
+
+def account_of(email: str) -> str | None:
+    """The state of somebody's account in Cognito."""
+    users = boto3.client("cognito-idp").list_users(UserPoolId=settings().user_pool_id)["Users"]
+    for user in users:
+        if {"Name": "email", "Value": email} in user["Attributes"]:
+            return user["UserStatus"]
+    return None
+
+
+# ------------------------------------------------------------------ members
+
+
+def test_whoever_is_invited_gets_an_account_and_sees_their_team_s_projects(
+    admin: Browser, team: str
+) -> None:
+    projects.create("shop", organization=ACME, teams=frozenset({team}))
+    shown = send(admin, invite="1", email=f" {NEW.upper()}", role="member", team=team)
+    assert "Added." in shown.text
+    assert f"{NEW} member web" in shown.text
+    assert account_of(NEW) == "FORCE_CHANGE_PASSWORD"
+    assert signed_in(NEW).get("projects/1/settings").status == 200
+
+
+def test_a_role_and_teams_are_changed_on_the_member_s_page(admin: Browser, team: str) -> None:
+    page = admin.get(of(MEMBER))
+    assert f'value="{team}" checked' in page.html
+    other = members.create_team(ACME, "ops").id
+    shown = admin.post(of(MEMBER), save="1", role="admin", team=[other])
+    assert (shown.status, shown.url.endswith(f"orgs/{ACME}?said=changed")) == (200, True)
+    assert role_of(MEMBER) == Membership("admin", frozenset({other}))
+
+
+def test_an_address_with_signs_of_its_own_is_one_member_s(admin: Browser) -> None:
+    members.add(ACME, NEW, "member")
+    page = admin.get(f"orgs/{ACME}")
+    assert "member?email=new%2Bcomer%40example.com" in page.html
+    assert admin.get(of(NEW)).status == 200
+    admin.post(of(NEW), remove="1")
+    assert role_of(NEW) is None
+
+
+def test_an_invitation_is_mailed_again_until_a_password_is_chosen(admin: Browser) -> None:
+    admin.get(of(MEMBER))
+    assert "on its way" in admin.post(of(MEMBER), **{"invite-again": "1"}).text
+    admin.get(of(MEMBER))
+    with refusing("AdminCreateUser", "UnsupportedUserStateException"):
+        shown = admin.post(of(MEMBER), **{"invite-again": "1"})
+    assert shown.status == 422
+    assert "has chosen a password already" in shown.text
+
+
+def test_whoever_is_removed_sees_nothing_from_then_on(owner: Browser, team: str) -> None:
+    projects.create("shop", organization=ACME, teams=frozenset({team}))
+    eve = signed_in(MEMBER)
+    assert eve.get("projects/1/settings").status == 200
+    owner.get(of(MEMBER))
+    assert MEMBER not in owner.post(of(MEMBER), remove="1").text
+    assert eve.get("projects/1/settings").status == 404
+
+
+def test_who_steps_down_is_led_away(admin: Browser) -> None:
+    admin.get(of(ADMIN))
+    shown = admin.post(of(ADMIN), save="1", role="member")
+    assert (shown.status, shown.url.rpartition("/")[2]) == (200, "projects")
+    assert admin.get(f"orgs/{ACME}").status == 403
+
+
+@pytest.mark.parametrize("fields", [{"remove": "1"}, {"save": "1", "role": "member"}])
+def test_the_last_owner_stays(owner: Browser, fields: dict[str, str]) -> None:
+    owner.get(of(OWNER))
+    shown = owner.post(of(OWNER), **fields)
+    assert shown.status == 422
+    assert "last owner" in shown.text
+    assert role_of(OWNER) == Membership("owner")
+
+
+def test_an_admin_deals_with_no_owner(admin: Browser) -> None:
+    assert ">owner</option>" not in admin.get(f"orgs/{ACME}").html
+    before = rows()
+    shown = send(admin, invite="1", email=NEW, role="owner")
+    assert shown.status == 403
+    assert "Only an owner" in shown.text
+    assert shown.value("email") == NEW
+    admin.get(of(OWNER))
+    for fields in ({"remove": "1"}, {"save": "1", "role": "member"}, {"invite-again": "1"}):
+        assert admin.post(of(OWNER), **fields).status == 403
+    admin.get(of(MEMBER))
+    assert admin.post(of(MEMBER), save="1", role="owner").status == 403
+    assert rows() == before
+    assert account_of(NEW) is None
+
+
+# ------------------------------------------------------------------ teams
+
+
+def test_a_team_is_made_renamed_and_deleted(admin: Browser, team: str) -> None:
+    send(admin, **{"create-team": "1", "team_name": " ops "})
+    assert [each.name for each in members.list_teams(ACME)] == ["web", "ops"]
+    page = f"orgs/{ACME}/teams/{team}"
+    admin.get(page)
+    assert "front" in admin.post(page, rename="1", name="front").text
+    admin.get(page)
+    taken = admin.post(page, rename="1", name="ops")
+    assert (taken.status, taken.value("name")) == (422, "ops")
+    admin.get(page)
+    assert "The team is deleted." in admin.post(page, delete="1").text
+    assert role_of(MEMBER) == Membership("member")
+    assert admin.get(page).status == 404
+
+
+# ------------------------------------------------------------------ policy
+
+
+def test_an_allowlist_binds_the_apis_and_not_the_dashboard(admin: Browser) -> None:
+    created = projects.create("shop", organization=ACME)
+    assert created
+    shop = Project(created[0].id, created[1])
+    assert "cannot lock yourself out" in admin.get(f"orgs/{ACME}").text
+    listed = "198.51.100.0/24\r\n\r\n 2001:db8::/32 "
+    shown = send(admin, policy="1", allowlist=listed, monthly_quota="")
+    assert (shown.status, "Saved." in shown.text) == (200, True)
+    assert organizations.find(ACME).allowlist == ("198.51.100.0/24", "2001:db8::/32")
+    assert "198.51.100.0/24\n2001:db8::/32" in shown.html
+    access.forget()
+    assert ingest(shop).status == 403
+    send(admin, policy="1", allowlist="", monthly_quota="")
+    access.forget()
+    assert ingest(shop).status == 202
+
+
+def test_a_quota_and_what_is_used_of_it(admin: Browser, clock: Clock) -> None:
+    send(admin, policy="1", allowlist="", monthly_quota="5000")
+    idempotency.lease_units(ACME, quota.month_of(clock.ms), 1234, 5000)
+    assert "1,234 of 5,000 are used this month" in admin.get(f"orgs/{ACME}").text
+    assert "used this month" not in send(admin, policy="1", monthly_quota="").text
+    assert organizations.find(ACME).monthly_quota is None
+
+
+@pytest.mark.parametrize(
+    ("url", "linked"),
+    [("https://invoice.stripe.com/i/1", True), ("", False), ("javascript:alert(1)", False)],
+)
+def test_an_unpaid_invoice_is_shown_with_its_link(admin: Browser, url: str, linked: bool) -> None:
+    billing.link(ACME, "cus_123")
+    failed = Notice("evt_1", "cus_123", "in_1", Invoice("failed", now_ms() // 1000, url))
+    billing.receive(failed, now_ms() // 1000)
+    shown = admin.get(f"orgs/{ACME}")
+    assert "cus_123" in shown.text
+    assert "An invoice has failed" in shown.text
+    assert ("Pay it" in shown.text) == linked
+    assert "javascript:" not in shown.html
+
+
+# ------------------------------------------------------------------ projects
+
+
+def test_a_new_project_s_key_is_shown_once_and_its_team_sees_it(admin: Browser, team: str) -> None:
+    shown = send(admin, **{"create-project": "1", "project_name": " shop ", "team": team})
+    key = shown.html.partition('<code class="key">')[2].partition("<")[0]
+    assert ingest(Project("1", key)).status == 202
+    assert f"ERRATA_KEY='{key}'" in shown.text
+    found: Stored = projects.find("1")
+    assert (found.name, found.organization, found.teams) == ("shop", ACME, frozenset({team}))
+    page = admin.get(f"orgs/{ACME}")
+    assert "shop project 1" in page.text
+    assert key not in page.html
+    names = [plan["name"] for plan in boto3.client("apigateway").get_usage_plans()["items"]]
+    assert names == ["errata-60"]
+
+
+# ------------------------------------------------------------------ what is wrong
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"invite": "1", "email": "typed", "role": "member"}, "is not an e-mail address"),
+        ({"invite": "1", "email": MEMBER, "role": "admin"}, "is a member already, as member."),
+        ({"invite": "1", "email": NEW, "role": "king"}, "There is no role"),
+        ({"invite": "1", "email": NEW, "role": "member", "team": "01234567"}, "no team 01234567"),
+        ({"create-team": "1", "team_name": ""}, "1 to 200 characters"),
+        ({"create-team": "1", "team_name": "web"}, "has this name already"),
+        ({"policy": "1", "allowlist": "300.1.1.1", "monthly_quota": "7"}, "300.1.1.1"),
+        ({"policy": "1", "allowlist": "", "monthly_quota": "-1"}, "must be a whole number"),
+        ({"policy": "1", "allowlist": "", "monthly_quota": "9" * 14}, "from 0 to"),
+        ({"create-project": "1", "project_name": ""}, "1 to 200 characters"),
+        ({"create-project": "1", "project_name": "typed", "team": "01234567"}, "no team 01234567"),
+    ],
+)
+def test_what_is_wrong_is_said_above_its_form_and_changes_nothing(
+    admin: Browser, fields: dict[str, str], complaint: str
+) -> None:
+    before = rows()
+    shown = send(admin, **fields)
+    assert shown.status == 422
+    assert complaint in shown.text
+    assert shown.html.count('role="alert"') == 1
+    for name in ("email", "team_name", "monthly_quota", "project_name"):
+        if name in fields:
+            assert shown.value(name) == fields[name]
+    assert f"{fields.get('allowlist', '')}</textarea>" in shown.html
+    assert rows() == before
+    assert account_of(NEW) is None
+
+
+# ------------------------------------------------------------------ who may
+
+FORMS: list[tuple[str, dict[str, str]]] = [
+    (f"orgs/{ACME}", {"invite": "1", "email": NEW, "role": "member"}),
+    (f"orgs/{ACME}", {"create-team": "1", "team_name": "ops"}),
+    (f"orgs/{ACME}", {"policy": "1", "allowlist": "", "monthly_quota": "1"}),
+    (f"orgs/{ACME}", {"create-project": "1", "project_name": "shop"}),
+    (of(MEMBER), {"save": "1", "role": "admin"}),
+    (of(ADMIN), {"remove": "1"}),
+    (of(MEMBER), {"invite-again": "1"}),
+    (f"orgs/{ACME}/teams/TEAM", {"rename": "1", "name": "ops"}),
+    (f"orgs/{ACME}/teams/TEAM", {"delete": "1"}),
+]
+
+
+@pytest.mark.parametrize(("email", "status"), [(MEMBER, 403), ("mallory@example.com", 404)])
+def test_nobody_else_sees_it_or_changes_it(team: str, email: str, status: int) -> None:
+    members.add(organizations.create("elsewhere").id, "mallory@example.com", "owner")
+    other = signed_in(email)
+    before = rows()
+    for path, fields in FORMS:
+        path = path.replace("TEAM", team)
+        assert other.get(path).status == status
+        other.get("projects")
+        assert other.post(path, **fields).status == status
+    assert rows() == before
+
+
+def test_a_form_without_the_session_s_token_does_nothing(admin: Browser, team: str) -> None:
+    before = rows()
+    for path, fields in FORMS:
+        assert admin.post(path.replace("TEAM", team), **fields, csrf="0" * 64).status == 403
+    assert rows() == before
+
+
+def test_nothing_of_another_organization_can_be_named(admin: Browser) -> None:
+    elsewhere = organizations.create("elsewhere").id
+    theirs = members.create_team(elsewhere, "ops").id
+    members.add(elsewhere, NEW, "member")
+    for path in (of(NEW), f"orgs/{ACME}/teams/{theirs}"):
+        assert admin.get(path).status == 404
+    admin.get(f"orgs/{ACME}")
+    assert admin.post(of(NEW), remove="1").status == 404
+    assert admin.post(f"orgs/{ACME}/teams/{theirs}", delete="1", csrf=token(admin)).status == 404
+    assert members.list_members(elsewhere) == [Member(NEW, "member")]
+
+
+def token(browser: Browser) -> str:
+    return browser.get(f"orgs/{ACME}").value("csrf")
+
+
+# ------------------------------------------------------------------ the page itself
+
+
+def test_the_default_organization_is_there_before_anything_of_it_is_set() -> None:
+    members.add("default", OWNER, "owner")
+    browser = signed_in(OWNER)
+    shown = browser.get("orgs/default")
+    assert (shown.status, OWNER in shown.text) == (200, True)
+    browser.post("orgs/default", policy="1", allowlist="", monthly_quota="100")
+    assert organizations.find("default").monthly_quota == 100
+    assert signed_in(MEMBER).get("orgs/default").status == 404
+
+
+def test_hostile_names_are_text(admin: Browser, team: str) -> None:
+    members.rename_team(ACME, team, HOSTILE)
+    projects.create(HOSTILE, organization=ACME)
+    for path in (f"orgs/{ACME}", f"orgs/{ACME}/teams/{team}", of(MEMBER)):
+        shown = admin.get(path)
+        assert "<script>alert" not in shown.html
+        assert "\u202e" not in shown.html
+        assert "&lt;script&gt;" in shown.html
+
+
+def test_a_large_organization_is_five_calls_and_no_long_page(admin: Browser, team: str) -> None:
+    made = [members.create_team(ACME, f"the team of many, {number:03}").id for number in range(60)]
+    for number in range(60):
+        members.add(ACME, f"member-{number:03}@example.com", "member", [*made[:5], team])
+        projects.create(f"the project of many, {number}", organization=ACME)
+    send(admin, policy="1", allowlist="192.0.2.0/24", monthly_quota="1000")
+    with recorded() as calls:
+        shown = admin.get(f"orgs/{ACME}")
+    operations = sorted(call.operation for call in calls)
+    assert operations == ["BatchGetItem", "BatchGetItem", "GetItem", "Query", "Query"]
+    assert shown.size < 60_000
+    assert "member-046@example.com" in shown.text
+    assert "member-047@example.com" not in shown.text
+    rest = admin.get(f"orgs/{ACME}?after=member-046%40example.com")
+    assert "member-059@example.com" in rest.text
+    assert "More members" not in rest.text
+    assert admin.get(of(MEMBER)).size < 60_000

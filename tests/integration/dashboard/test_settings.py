@@ -1,0 +1,370 @@
+"""A project's settings: who may read and change them, and what comes of it."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from errata.config import settings
+from errata.errors import NotFound
+from errata.models.ids import new_event_id, now_ms
+from errata.models.webhook import Attempt, Notice
+from errata.store import clients
+from errata.store import projects as projects_store
+from errata.store import webhooks as webhooks_store
+from errata.usecases import access, members, organizations, projects, webhooks
+from tests.support.account import Project, rows
+from tests.support.browser import Browser, Shown, signed_in
+from tests.support.calls import recorded
+from tests.support.cli import refusing
+from tests.support.clients import ingest, read
+
+OWNER, ADMIN, MEMBER = "ada@example.com", "bob@example.com", "eve@example.com"
+HOSTILE = "<script>alert(1)</script>\u202egnp"
+HOOK = "https://example.com/hook?token=xyzzy"
+
+
+@pytest.fixture
+def team() -> str:
+    """A team of an organization with an owner, an admin, and a member in that team."""
+    organization = organizations.create("acme").id
+    made = members.create_team(organization, "web").id
+    members.add(organization, OWNER, "owner")
+    members.add(organization, ADMIN, "admin")
+    members.add(organization, MEMBER, "member", [made])
+    return made
+
+
+@pytest.fixture
+def shop(team: str) -> Project:
+    """A project of that team."""
+    created = projects.create("shop", organization="1", teams=frozenset({team}))
+    assert created
+    return Project(created[0].id, created[1])
+
+
+@pytest.fixture
+def admin(shop: Project) -> Browser:
+    """The admin's browser, with the settings open."""
+    browser = signed_in(ADMIN)
+    assert browser.get(f"projects/{shop.id}/settings").status == 200
+    return browser
+
+
+def send(browser: Browser, project: Project, **fields: Any) -> Shown:
+    """Press a button of the settings."""
+    return browser.post(f"projects/{project.id}/settings", **fields)
+
+
+def opens(project_id: str, key: str) -> bool:
+    """Whether a key lets an event in."""
+    access.forget()
+    return ingest(Project(project_id, key)).status == 202
+
+
+def kept(shown: Shown) -> str:
+    """What a page shows this once."""
+    return shown.html.partition('<code class="key">')[2].partition("<")[0]
+
+
+# ------------------------------------------------------------------ keys
+
+
+def test_a_new_key_is_shown_once_with_programs_that_use_it(admin: Browser, shop: Project) -> None:
+    shown = send(admin, shop, **{"create-key": "1", "label": "web"})
+    key = kept(shown)
+    assert shown.status == 200
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert opens(shop.id, key)
+    assert f"ERRATA_URL='https://errors.example.com/v1' ERRATA_KEY='{key}'" in shown.text
+    for language in ("curl", "Python", "Node", "PHP", "Browser", "Shell script"):
+        assert language in shown.text
+    again = admin.get(f"projects/{shop.id}/settings")
+    assert "web" in again.text
+    assert key not in again.html
+    assert "https://errors.example.com/v1" in again.text
+
+
+def test_a_revoked_key_opens_nothing_and_is_still_listed(admin: Browser, shop: Project) -> None:
+    (record,) = projects_store.list_keys(shop.id)
+    shown = send(admin, shop, revoke=record.id)
+    assert "Revoked." in shown.text
+    assert "revoked just now" in shown.text
+    assert not opens(shop.id, shop.key)
+
+
+def test_keys_and_rates_are_metered_by_the_gateway(admin: Browser, shop: Project) -> None:
+    gateway = boto3.client("apigateway")
+    key = kept(send(admin, shop, **{"create-key": "1", "label": "web"}))
+    admin.get(f"projects/{shop.id}/settings")
+    assert "Saved." in send(admin, shop, rate="1", rate_limit="600").text
+    plans = {each["name"]: each for each in gateway.get_usage_plans()["items"]}
+    assert set(plans) == {"errata-60", "errata-600"}
+    assert plans["errata-600"]["apiStages"] == [{"apiId": "api", "stage": "v1"}]
+    keys = gateway.get_usage_plan_keys(usagePlanId=plans["errata-600"]["id"])["items"]
+    assert len(keys) == 2
+    assert projects.find(shop.id).rate_limit == 600
+    assert opens(shop.id, key)
+    (first, second) = projects_store.list_keys(shop.id)
+    admin.get(f"projects/{shop.id}/settings")
+    send(admin, shop, revoke=second.id)
+    left = {each["id"] for each in gateway.get_api_keys()["items"]}
+    assert first.usage_key_id in left
+    assert second.usage_key_id not in left
+
+
+def test_without_the_gateway_keys_work_and_the_page_says_so(admin: Browser, shop: Project) -> None:
+    with refusing("CreateApiKey", "AccessDeniedException"):
+        shown = send(admin, shop, **{"create-key": "1", "label": "web"})
+        assert "API Gateway does not count this key's requests yet" in shown.text
+        assert opens(shop.id, kept(shown))
+        admin.get(f"projects/{shop.id}/settings")
+        assert "Save the rate again" in send(admin, shop, rate="1", rate_limit="600").text
+
+
+# ------------------------------------------------------------------ settings
+
+
+def test_name_retention_and_teams_are_saved(admin: Browser, shop: Project, team: str) -> None:
+    other = members.create_team("1", "ops").id
+    shown = send(admin, shop, save="1", name=" store ", retention_days="90", team=[team, other])
+    assert "Saved." in shown.text
+    changed = projects.find(shop.id)
+    assert (changed.name, changed.retention_days) == ("store", 90)
+    assert changed.teams == {team, other}
+    send(admin, shop, save="1", name="store", retention_days="")
+    changed = projects.find(shop.id)
+    assert (changed.retention_days, changed.teams) == (None, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"save": "1", "name": "", "retention_days": "7"}, "1 to 200 characters"),
+        ({"save": "1", "name": "typed", "retention_days": "0"}, "from 1 to 3650 days"),
+        ({"save": "1", "name": "typed", "retention_days": "soon"}, "must be a whole number"),
+        ({"save": "1", "name": "typed", "team": "0123abcd"}, "no team 0123abcd"),
+        ({"rate": "1", "rate_limit": "60001"}, "from 1 to 60000"),
+        ({"rate": "1", "rate_limit": "٣"}, "must be a whole number"),
+        ({"rate": "1", "rate_limit": ""}, "Give a number"),
+        ({"create-key": "1", "label": ""}, "1 to 200 characters"),
+        ({"create-key": "1", "label": "x" * 201}, "1 to 200 characters"),
+        ({"add-webhook": "1", "url": "ftp://example.com/typed"}, "https"),
+        ({"add-webhook": "1", "url": "https://me:typed@example.com/"}, "user name or a password"),
+        ({"clear": "1", "name_to_clear": "shop2"}, "That is not the project's name"),
+        ({"delete": "1", "name_to_delete": ""}, "That is not the project's name"),
+    ],
+)
+def test_what_is_wrong_is_said_above_its_form_and_changes_nothing(
+    admin: Browser, shop: Project, fields: dict[str, str], complaint: str
+) -> None:
+    before = rows()
+    shown = send(admin, shop, **fields)
+    assert shown.status == 422
+    assert complaint in shown.text
+    assert shown.html.count('role="alert"') == 1
+    for name in ("name", "retention_days", "rate_limit", "label", "url"):
+        if name in fields:
+            assert shown.value(name) == fields[name]
+    assert rows() == before
+
+
+def test_a_form_that_asks_for_nothing_is_refused(admin: Browser, shop: Project) -> None:
+    assert send(admin, shop).status == 400
+
+
+# ------------------------------------------------------------------ webhooks
+
+
+def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project) -> None:
+    secret = kept(send(admin, shop, **{"add-webhook": "1", "url": HOOK}))
+    assert secret.startswith("whsec_")
+    (endpoint,) = webhooks_store.list_endpoints(shop.id)
+    assert webhooks_store.find_secrets(shop.id, endpoint.id).current == secret
+    page = admin.get(f"projects/{shop.id}/settings")
+    assert "https://example.com/hook?… enabled" in page.text
+    assert "xyzzy" not in page.html
+    assert secret not in page.html
+
+    assert "Sent." in send(admin, shop, test=endpoint.id).text
+    queue = settings().webhook_queue_url
+    (message,) = clients.sqs().receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"])["event"] == "webhook.test"
+
+    webhooks_store.mark_endpoint(endpoint, disabled_at=now_ms(), disabled_reason="it is gone")
+    assert "disabled: it is gone" in admin.get(f"projects/{shop.id}/settings").text
+    assert "enabled" in send(admin, shop, enable=endpoint.id).text
+    assert webhooks.find(shop.id, endpoint.id).disabled_at is None
+
+    rotated = kept(send(admin, shop, rotate=endpoint.id))
+    found = webhooks_store.find_secrets(shop.id, endpoint.id)
+    assert (found.current, found.former) == (rotated, secret)
+
+    admin.get(f"projects/{shop.id}/settings")
+    assert "No webhook yet." in send(admin, shop, remove=endpoint.id).text
+    assert webhooks_store.list_endpoints(shop.id) == []
+
+
+def attempted(project: Project, error: str = "") -> Attempt:
+    """An attempt that was made just now."""
+    notice = Notice("msg_1", project.id, "0123456789ab", "issue.created", "{}")
+    attempt = Attempt(new_event_id(now_ms()), notice, 1, None if error else 500, 12, error)
+    webhooks_store.record(attempt, over=False, now_s=now_ms() // 1000)
+    return attempt
+
+
+def test_a_delivery_is_listed_and_sent_again(admin: Browser, shop: Project) -> None:
+    attempt = attempted(shop, error=HOSTILE)
+    shown = admin.get(f"projects/{shop.id}/settings")
+    assert "issue.created" in shown.text
+    assert "<script>alert" not in shown.html
+    assert "Sent." in send(admin, shop, redeliver=attempt.id).text
+    queue = settings().webhook_queue_url
+    (message,) = clients.sqs().receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"])["id"] == "msg_1"
+
+
+def test_nothing_of_another_project_can_be_named(admin: Browser, shop: Project) -> None:
+    made = projects.create("other")
+    assert made
+    other = Project(made[0].id, made[1])
+    (key,) = projects_store.list_keys(other.id)
+    endpoint, _ = webhooks.add(other.id, HOOK)
+    attempt = attempted(other)
+    before = rows()
+    fields = [("revoke", key.id), ("redeliver", attempt.id), ("redeliver", "")]
+    fields += [(name, endpoint.id) for name in ("test", "enable", "rotate", "remove")]
+    for name, value in fields:
+        admin.get(f"projects/{shop.id}/settings")
+        assert send(admin, shop, **{name: value}).status == 404
+    assert rows() == before
+
+
+# ------------------------------------------------------------------ danger
+
+
+def test_a_cleared_project_goes_on(admin: Browser, shop: Project) -> None:
+    assert opens(shop.id, shop.key)
+    assert "Cleared." in send(admin, shop, clear="1", name_to_clear="shop").text
+    assert read(shop).json["data"] == []
+    assert opens(shop.id, shop.key)
+
+
+def test_a_deleted_project_is_gone(admin: Browser, shop: Project) -> None:
+    shown = send(admin, shop, delete="1", name_to_delete=" shop ")
+    assert (shown.status, shown.url.rpartition("/")[2]) == (200, "projects")
+    assert "shop" not in shown.text
+    with pytest.raises(NotFound):
+        projects.find(shop.id)
+    assert not opens(shop.id, shop.key)
+    assert admin.get(f"projects/{shop.id}/settings").status == 404
+
+
+# ------------------------------------------------------------------ who may
+
+ACTIONS = [
+    {"save": "1", "name": "mine", "retention_days": "1"},
+    {"rate": "1", "rate_limit": "600"},
+    {"create-key": "1", "label": "web"},
+    {"revoke": "key"},
+    {"add-webhook": "1", "url": HOOK},
+    *({name: "endpoint"} for name in ("rotate", "enable", "remove", "test")),
+    {"redeliver": "attempt"},
+    {"clear": "1", "name_to_clear": "shop"},
+    {"delete": "1", "name_to_delete": "shop"},
+]
+
+
+@pytest.fixture
+def ids(shop: Project) -> dict[str, str]:
+    """What there is to name in a form, by what stands for it above."""
+    (key,) = projects_store.list_keys(shop.id)
+    endpoint, _ = webhooks.add(shop.id, HOOK)
+    return {"key": key.id, "endpoint": endpoint.id, "attempt": attempted(shop).id}
+
+
+def test_a_member_reads_everything_and_changes_nothing(shop: Project, ids: dict[str, str]) -> None:
+    eve = signed_in(MEMBER)
+    page = eve.get(f"projects/{shop.id}/settings")
+    assert page.status == 200
+    for text in ("first key", "https://example.com/hook?…", "issue.created", "60 requests", "web"):
+        assert text in page.text
+    # Signing out is the only button, and copying from a program.
+    assert page.html.count("<button") == 1
+    before = rows()
+    for fields in ACTIONS:
+        eve.get(f"projects/{shop.id}/settings")
+        shown = send(eve, shop, **{name: ids.get(v, v) for name, v in fields.items()})
+        assert shown.status == 403
+        assert "Owners and admins" in shown.text
+    assert rows() == before
+
+
+@pytest.mark.parametrize("role", ["owner", "member", "nobody"])
+def test_to_others_the_project_is_not_there(shop: Project, ids: dict[str, str], role: str) -> None:
+    email = "mallory@example.com"
+    elsewhere = organizations.create("elsewhere").id
+    if role == "owner":
+        members.add(elsewhere, email, "owner")
+    elif role == "member":  # of the organization, but of none of the project's teams
+        members.add("1", email, "member", [members.create_team("1", "ops").id])
+    mallory = signed_in(email)
+    before = rows()
+    assert mallory.get(f"projects/{shop.id}/settings").status == 404
+    for fields in ACTIONS:
+        mallory.get("projects")
+        shown = send(mallory, shop, **{name: ids.get(v, v) for name, v in fields.items()})
+        assert shown.status == 404
+    assert rows() == before
+
+
+def test_a_form_without_the_session_s_token_does_nothing(
+    admin: Browser, shop: Project, ids: dict[str, str]
+) -> None:
+    before = rows()
+    for fields in ACTIONS:
+        named = {name: ids.get(v, v) for name, v in fields.items()}
+        assert send(admin, shop, **named, csrf="0" * 64).status == 403
+    assert rows() == before
+
+
+# ------------------------------------------------------------------ the page itself
+
+
+def test_hostile_names_are_text(admin: Browser, shop: Project, team: str) -> None:
+    members.rename_team("1", team, HOSTILE)
+    projects.rename(shop.id, HOSTILE)
+    projects.create_key(shop.id, HOSTILE)
+    shown = admin.get(f"projects/{shop.id}/settings")
+    assert "<script>alert" not in shown.html
+    assert "\u202e" not in shown.html
+    assert shown.html.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 4
+
+
+def test_a_full_project_is_five_calls_and_no_long_page(admin: Browser, shop: Project) -> None:
+    for number in range(60):
+        record, _ = projects.create_key(shop.id, f"key {number} of our many applications")
+        if number % 2:
+            projects.revoke_key(shop.id, record.id)
+        members.create_team("1", f"team {number} of our many teams")
+    for number in range(20):
+        webhooks.add(shop.id, f"https://hooks-{number}.example.com/services/errata/webhook")
+        attempted(shop, error="the connection was refused")
+        attempted(shop)
+    with recorded() as calls:
+        shown = admin.get(f"projects/{shop.id}/settings")
+    assert shown.status == 200
+    assert [call.operation for call in calls] == ["BatchGetItem", *["Query"] * 4]
+    assert shown.size < 60_000
+    assert "And 21 more" in shown.text
+
+
+def test_another_team_than_there_is_room_for_stays_ticked(
+    admin: Browser, shop: Project, team: str
+) -> None:
+    made = [members.create_team("1", f"team {number}").id for number in range(60)]
+    members.set_project_teams(shop.id, [team, made[-1]])
+    shown = admin.get(f"projects/{shop.id}/settings")
+    assert f'value="{made[-1]}" checked' in shown.html
+    assert "11 more teams" in shown.text
