@@ -8,6 +8,7 @@ import jwt
 from errata.config import settings
 from errata.errors import Unauthorized
 from errata.store import clients
+from errata.store.sign_in import provider_client
 from errata.usecases.sessions import Claims
 
 KEYS_KEPT_S = 3600
@@ -26,7 +27,7 @@ def verify(token: str) -> Claims:
             token,
             key,
             algorithms=["RS256"],
-            audience=settings().user_pool_client_id,
+            audience=_clients(),
             issuer=_issuer(),
             leeway=_LEEWAY_S,
             options={"require": ["exp", "iat", "aud", "iss", "sub", "token_use", "email"]},
@@ -34,9 +35,22 @@ def verify(token: str) -> Claims:
     except jwt.PyJWTError as error:
         raise Unauthorized("Sign in again.") from error
     kind = claims["token_use"]
-    if kind != "id" or claims.get("email_verified") is not True:
+    if kind != "id" or not (claims.get("email_verified") is True or _vouched_for(claims)):
         raise Unauthorized("This account's e-mail address is not verified.")
-    return Claims(claims["email"].lower(), int(claims["exp"]) * 1000)
+    nonce = str(claims.get("nonce", ""))
+    return Claims(claims["email"].lower(), int(claims["exp"]) * 1000, claims["aud"], nonce)
+
+
+def _clients() -> list[str]:
+    ours = [settings().user_pool_client_id]
+    return [*ours, provider_client()] if settings().sign_in_domain else ours
+
+
+def _vouched_for(claims: dict[str, Any]) -> bool:
+    """Whether the address is the word of a provider that the team has named."""
+    identities = claims.get("identities")
+    named = {each.get("providerName") for each in identities or [] if isinstance(each, dict)}
+    return bool(named & set(settings().identity_providers))
 
 
 def _issuer() -> str:

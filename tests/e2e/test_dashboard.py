@@ -93,7 +93,7 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         expect(page.get_by_text("No open issue. All quiet.")).to_be_visible()
 
         team.send(message="boom", exception_class="ValueError", release="1.1")
-        expect(page.get_by_text("regressed")).to_be_visible()
+        expect(page.get_by_text("regressed", exact=True)).to_be_visible()
 
         team.send(message="careful", level="warning", environment="staging")
         expect(page.get_by_role("link", name="careful")).to_be_visible()

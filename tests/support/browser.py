@@ -51,7 +51,7 @@ class Browser:
     page: Shown | None = None
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Shown:
-        """Go to a URL, relative to the dashboard's root, and wherever it leads."""
+        """Go to a URL, relative to the dashboard's root, and wherever it leads on this host."""
         return self._follow("GET", urljoin(f"{HOST}{STAGE}/dashboard/", path), b"", headers or {})
 
     def post(self, path: str, **fields: Any) -> Shown:
@@ -64,10 +64,11 @@ class Browser:
     def _follow(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Shown:
         for _ in range(6):
             shown = self._send(method, url, body, headers)
-            if shown.status != 303:
+            led_to = urljoin(url, shown.headers.get("Location", ""))
+            if shown.status != 303 or not led_to.startswith(HOST):
                 self.page = shown
                 return shown
-            method, url, body = "GET", urljoin(url, shown.headers["Location"]), b""
+            method, url, body = "GET", led_to, b""
         raise AssertionError(f"{url} leads nowhere")
 
     def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Shown:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from errata.config import settings
 from errata.errors import Invalid, Refused
 from errata.store import sign_in
 from errata.usecases import sessions
@@ -31,7 +32,8 @@ def back_to(request: Request) -> str:
     return f"?next={quote(request.path + query, safe='')}"
 
 
-def _next(value: str | None) -> str:
+def next_page(value: str | None) -> str:
+    """The page that a sign-in leads to: the one that was asked for, if it is one of ours."""
     return value if value and _NEXT.fullmatch(value) else "projects"
 
 
@@ -41,9 +43,10 @@ def _form(
     token, cookies = form_token(request)
     shown: dict[str, Any] = {
         "csrf": token,
-        "next": _next(request.form.get("next") or request.query.get("next")),
+        "next": next_page(request.form.get("next") or request.query.get("next")),
         "email": request.form.get("email", ""),
         "error": "",
+        "providers": settings().identity_providers if settings().sign_in_domain else (),
         **values,
     }
     content = page(request, template, now_ms, status, **shown)
@@ -95,7 +98,7 @@ def _go_on(
         return _form(request, now_ms, "new_password.html", session=outcome.session)
     _, value = sessions.start(outcome, tokens.verify, now_ms)
     kept = cookie(SESSION_COOKIE, value, sessions.LIFETIME_MS // 1000)
-    return redirect(request.root + _next(request.form.get("next")), kept)
+    return redirect(request.root + next_page(request.form.get("next")), kept)
 
 
 @open_get("forgot-password")
@@ -131,7 +134,7 @@ def reset(request: Request, now_ms: int) -> Response:
 def renew(request: Request, now_ms: int) -> Response:
     """Have Cognito vouch for the account once more, then go on to where the reader was going."""
     sessions.renew(request.cookies.get(SESSION_COOKIE, ""), tokens.verify, now_ms)
-    return redirect(request.root + _next(request.query.get("next")))
+    return redirect(request.root + next_page(request.query.get("next")))
 
 
 @post("sign-out")

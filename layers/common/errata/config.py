@@ -29,6 +29,9 @@ class Settings:
     dashboard_url: str
     user_pool_id: str
     user_pool_client_id: str
+    sign_in_domain: str
+    sign_in_client: str
+    identity_providers: tuple[str, ...]
     stripe_webhook_secret: str
     free_monthly_quota: int | None
     stack_name: str
@@ -61,6 +64,9 @@ def settings() -> Settings:
         dashboard_url=env("DASHBOARD_URL", ""),
         user_pool_id=env("USER_POOL_ID", ""),
         user_pool_client_id=env("USER_POOL_CLIENT_ID", ""),
+        sign_in_domain=env("SIGN_IN_DOMAIN", ""),
+        sign_in_client=env("SIGN_IN_CLIENT", ""),
+        identity_providers=tuple(filter(None, env("IDENTITY_PROVIDERS", "").split(","))),
         stripe_webhook_secret=env("STRIPE_WEBHOOK_SECRET", ""),
         free_monthly_quota=int(free) if free else None,
         stack_name=env("STACK_NAME", ""),

@@ -1,18 +1,12 @@
 """Sign in, stay signed in, sign out; and what is refused on the way."""
 
-import json
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 
 from errata.config import settings
 from errata.errors import Unauthorized
@@ -23,71 +17,29 @@ from functions.dashboard.routing import SESSION_COOKIE
 from tests.support.account import Clock
 from tests.support.browser import Browser, signed_in
 from tests.support.calls import Call, recorded, watched
+from tests.support.pool import pool, token
 
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery"
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@contextmanager
-def issuer() -> Iterator[str]:
-    """A server that publishes the pool's keys, where Cognito does."""
-
-    class Keys(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            key = {**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "1", "use": "sig"}
-            found = self.path == f"/{settings().user_pool_id}/.well-known/jwks.json"
-            self.send_response(200 if found else 404)
-            self.end_headers()
-            self.wfile.write(json.dumps({"keys": [key]}).encode())
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with issuer() as url:
-        meta = clients.cognito_idp().meta
-        monkeypatch.setattr(meta, "_endpoint_url", url)
+def keys(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The pool's keys lie where tokens.py looks for them."""
+    with pool() as running:
+        monkeypatch.setattr(clients.cognito_idp().meta, "_endpoint_url", running.url)
         yield
 
 
-def token(key: Any = KEY, **changed: Any) -> str:
-    claims = {
-        "iss": f"https://cognito-idp.us-east-1.amazonaws.com/{settings().user_pool_id}",
-        "aud": settings().user_pool_client_id,
-        "sub": "4b1d",
-        "token_use": "id",
-        "email": "Ada@Example.com",
-        "email_verified": True,
-        "iat": int(time.time()),
-        "exp": int(time.time()) + 3600,
-        **changed,
-    }
-    kept = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(kept, key, "RS256", headers={"kid": "1"})
-
-
-@pytest.mark.usefixtures("aws", "pool")
+@pytest.mark.usefixtures("keys")
 def test_a_token_of_our_pool_is_taken() -> None:
     assert tokens.verify(token()).email == EMAIL
 
 
-@pytest.mark.usefixtures("aws", "pool")
+@pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize(
     "changed",
     [
-        {"key": OTHER_KEY},
         {"iss": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Other"},
         {"aud": "another client"},
         {"aud": None},
@@ -105,7 +57,13 @@ def test_any_other_is_not(changed: dict[str, Any]) -> None:
         tokens.verify(token(**changed))
 
 
-@pytest.mark.usefixtures("aws", "pool")
+@pytest.mark.usefixtures("keys")
+def test_one_that_another_key_has_signed_is_not() -> None:
+    with pytest.raises(Unauthorized):
+        tokens.verify(token(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
+
+
+@pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("forged", ["", "x", "a.b.c", jwt.encode({"sub": "1"}, "s" * 32)])
 def test_what_is_no_token_is_not(forged: str) -> None:
     with pytest.raises(Unauthorized):

@@ -2,9 +2,10 @@
 
 | item | pk | attributes |
 |---|---|---|
-| session | `session#<SHA-256 of its secret>` | email, refresh_token, fresh_until, expires_at, ttl |
+| session | `session#<SHA-256 of secret>` | email, client, refresh_token, fresh_until, expires_at |
 
-The secret is in the browser's cookie alone, so that nobody who reads the table is signed in by it.
+`ttl` in seconds. The secret is in the browser's cookie alone, so that nobody who reads the table
+is signed in by it.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ _ATTEMPTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody's sign-in. `secret` is what the cookie holds.
+    """Somebody's sign-in. `secret` is what the cookie holds, `client` whom Cognito gave the token.
 
     Times are in milliseconds since the epoch: until `fresh_until` Cognito has vouched for the
     account, at `expires_at` the session ends.
@@ -36,6 +37,7 @@ class Session:
 
     secret: str
     email: str
+    client: str
     refresh_token: str
     fresh_until: int
     expires_at: int
@@ -61,6 +63,7 @@ def save(session: Session) -> None:
         | write_all(
             {
                 "email": session.email,
+                "client": session.client,
                 "refresh_token": session.refresh_token,
                 "fresh_until": session.fresh_until,
                 "expires_at": session.expires_at,
@@ -145,6 +148,7 @@ def _to_session(secret: str, item: Item) -> Session:
     return Session(
         secret=secret,
         email=item["email"],
+        client=item["client"],
         refresh_token=item["refresh_token"],
         fresh_until=item["fresh_until"],
         expires_at=item["expires_at"],

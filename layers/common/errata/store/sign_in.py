@@ -4,6 +4,7 @@ Cognito's own words for what is wrong are not for callers: they tell whether an 
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -73,8 +74,8 @@ def with_new_password(email: str, password: str, session: str) -> Tokens | NewPa
     return _outcome(answer)
 
 
-def refresh(refresh_token: str) -> Tokens:
-    """New tokens for those that are an hour old.
+def refresh(refresh_token: str, client_id: str) -> Tokens:
+    """New tokens for those that are an hour old; `client_id` is whom those were given to.
 
     Raises:
         Unauthorized: the account is gone or disabled, or the token was revoked.
@@ -83,7 +84,7 @@ def refresh(refresh_token: str) -> Tokens:
     try:
         answer = clients.cognito_idp().admin_initiate_auth(
             UserPoolId=settings().user_pool_id,
-            ClientId=settings().user_pool_client_id,
+            ClientId=client_id,
             AuthFlow="REFRESH_TOKEN_AUTH",
             AuthParameters={"REFRESH_TOKEN": refresh_token},
         )
@@ -95,9 +96,16 @@ def refresh(refresh_token: str) -> Tokens:
     return outcome
 
 
-def revoke(refresh_token: str) -> None:
+def revoke(refresh_token: str, client_id: str) -> None:
     """End what a refresh token began, the tokens that came of it included."""
-    clients.cognito_idp().revoke_token(Token=refresh_token, ClientId=settings().user_pool_client_id)
+    clients.cognito_idp().revoke_token(Token=refresh_token, ClientId=client_id)
+
+
+@cache
+def provider_client() -> str:
+    """The id of the client with which providers of the team's own sign people in."""
+    answer = clients.ssm().get_parameter(Name=settings().sign_in_client)
+    return answer["Parameter"]["Value"]
 
 
 def send_code(email: str) -> None:

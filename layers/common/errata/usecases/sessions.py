@@ -24,10 +24,16 @@ _SEPARATOR = "."
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified identity token says. `expires_at` is in milliseconds since the epoch."""
+    """What a verified identity token says. `expires_at` is in milliseconds since the epoch.
+
+    `client` is the app client that it was made for, `nonce` what its sign-in began with, if that
+    went by a provider.
+    """
 
     email: str
     expires_at: int
+    client: str = ""
+    nonce: str = ""
 
 
 type Verify = Callable[[str], Claims]
@@ -51,6 +57,7 @@ def start(tokens: Tokens, verify: Verify, now_ms: int) -> tuple[Session, str]:
     session = Session(
         secret=secrets.token_urlsafe(32),
         email=claims.email,
+        client=claims.client,
         refresh_token=tokens.refresh,
         fresh_until=claims.expires_at,
         expires_at=now_ms + LIFETIME_MS,
@@ -102,12 +109,12 @@ def renew(cookie: str, verify: Verify, now_ms: int) -> None:
     if session is None or session.expires_at <= now_ms:
         raise SignedOut
     try:
-        tokens = sign_in.refresh(session.refresh_token)
+        tokens = sign_in.refresh(session.refresh_token, session.client)
         claims = verify(tokens.id)
     except Unauthorized as error:
         store.remove(secret)
         raise SignedOut from error
-    if claims.email != session.email:
+    if (claims.email, claims.client) != (session.email, session.client):
         store.remove(secret)
         raise SignedOut
     token = tokens.refresh or session.refresh_token
@@ -117,4 +124,4 @@ def renew(cookie: str, verify: Verify, now_ms: int) -> None:
 def end(session: Session) -> None:
     """Sign out: the session and the tokens that it came with are worth nothing any more."""
     store.remove(session.secret)
-    sign_in.revoke(session.refresh_token)
+    sign_in.revoke(session.refresh_token, session.client)

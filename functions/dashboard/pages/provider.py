@@ -1,0 +1,111 @@
+"""Sign in with an identity provider of the team's own: OIDC or SAML, by way of Cognito's domain.
+
+Source: RFC 6749, 4.1 (authorization code), RFC 7636 (PKCE), OpenID Connect Core, 3.1.2.1 (nonce);
+"Authorize endpoint" and "Token issuer endpoint", Amazon Cognito.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from errata.config import settings
+from errata.errors import NotFound, Unauthorized
+from errata.store.sign_in import Tokens, provider_client
+from errata.usecases import sessions
+from functions.dashboard import tokens
+from functions.dashboard.pages.sign_in import next_page
+from functions.dashboard.routing import SESSION_COOKIE, open_get
+from functions.dashboard.web import BASE, Request, Response, cookie, redirect
+
+COOKIE = "__Host-errata-provider"
+_MINUTES_10 = 600
+_http = urllib3.PoolManager(timeout=5, retries=False)
+
+
+@open_get("with/[^/]+")
+def leave(request: Request, _now_ms: int) -> Response:
+    """Off to the provider; what the answer must match stays in a cookie."""
+    provider = request.path.partition("/")[2]
+    if provider not in settings().identity_providers or not settings().sign_in_domain:
+        raise NotFound("There is no such identity provider.")
+    state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
+    query = {
+        "identity_provider": provider,
+        "response_type": "code",
+        "client_id": provider_client(),
+        "redirect_uri": _callback(request),
+        "scope": "openid email",
+        "state": state,
+        "nonce": _nonce(verifier),
+        "code_challenge": _encoded(hashlib.sha256(verifier.encode()).digest()),
+        "code_challenge_method": "S256",
+    }
+    going = _encoded(next_page(request.query.get("next")).encode())
+    return redirect(
+        f"{settings().sign_in_domain}/oauth2/authorize?{urlencode(query)}",
+        cookie(COOKIE, f"{state}.{verifier}.{going}", _MINUTES_10),
+    )
+
+
+@open_get("callback")
+def come_back(request: Request, now_ms: int) -> Response:
+    """Back from the provider, with a code for tokens.
+
+    Raises:
+        Unauthorized: the answer belongs to no sign-in of this browser, or the provider said no.
+    """
+    state, _, rest = request.cookies.get(COOKIE, "").partition(".")
+    verifier, _, going = rest.partition(".")
+    sent = request.query.get("state", "")
+    if not (state and verifier and hmac.compare_digest(sent.encode(), state.encode())):
+        raise Unauthorized("This sign-in was not begun in this browser. Begin it again.")
+    if "code" not in request.query:
+        raise Unauthorized("Your identity provider did not sign you in.")
+
+    def verify(token: str) -> sessions.Claims:
+        claims = tokens.verify(token)
+        if not hmac.compare_digest(claims.nonce.encode(), _nonce(verifier).encode()):
+            raise Unauthorized("This sign-in was not begun in this browser. Begin it again.")
+        return claims
+
+    given = _exchange(request, verifier)
+    _, value = sessions.start(given, verify, now_ms)
+    return redirect(
+        request.root + next_page(base64.urlsafe_b64decode(f"{going}==").decode()),
+        cookie(SESSION_COOKIE, value, sessions.LIFETIME_MS // 1000),
+        cookie(COOKIE, "", 0),
+    )
+
+
+def _exchange(request: Request, verifier: str) -> Tokens:
+    fields = {
+        "grant_type": "authorization_code",
+        "client_id": provider_client(),
+        "code": request.query["code"],
+        "redirect_uri": _callback(request),
+        "code_verifier": verifier,
+    }
+    url = f"{settings().sign_in_domain}/oauth2/token"
+    try:
+        answer = _http.request_encode_body("POST", url, fields=fields, encode_multipart=False)
+        content: dict[str, Any] = answer.json()
+        return Tokens(content["id_token"], content["refresh_token"])
+    except (urllib3.exceptions.HTTPError, ValueError, KeyError) as error:
+        raise Unauthorized("The code has been used or is too old. Sign in again.") from error
+
+
+def _callback(request: Request) -> str:
+    return f"{request.api_url}{BASE}/callback"
+
+
+def _nonce(verifier: str) -> str:
+    return hashlib.sha256(f"nonce {verifier}".encode()).hexdigest()
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")

@@ -1,0 +1,116 @@
+"""Sign in with an identity provider of the team's own."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from errata.config import settings
+from errata.store import clients, sign_in
+from errata.usecases import members
+from functions.dashboard.routing import SESSION_COOKIE
+from tests.support.browser import Browser
+from tests.support.pool import Pool, pool, token
+
+EMAIL = "ada@example.com"
+CLIENT = "client of providers"
+PARAMETER = "/errata/sign-in/client"
+
+
+@pytest.fixture
+def domain(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
+    clients.ssm().put_parameter(Name=PARAMETER, Value=CLIENT, Type="String")
+    with pool() as running:
+        monkeypatch.setattr(clients.cognito_idp().meta, "_endpoint_url", running.url)
+        monkeypatch.setenv("SIGN_IN_DOMAIN", running.url)
+        monkeypatch.setenv("SIGN_IN_CLIENT", PARAMETER)
+        monkeypatch.setenv("IDENTITY_PROVIDERS", "Okta,Acme")
+        settings.cache_clear()
+        sign_in.provider_client.cache_clear()
+        members.add("default", EMAIL, "owner")
+        yield running
+    sign_in.provider_client.cache_clear()
+
+
+def begun(browser: Browser, path: str = "with/Okta") -> dict[str, str]:
+    """What the provider is asked."""
+    to = urlsplit(browser.get(path).headers["Location"])
+    assert to.path == "/oauth2/authorize"
+    return dict(parse_qsl(to.query))
+
+
+def given(domain: Pool, asked: dict[str, str], **changed: Any) -> str:
+    """A code for tokens as Cognito makes them for this sign-in."""
+    claims: dict[str, Any] = {
+        "aud": CLIENT,
+        "nonce": asked["nonce"],
+        "email_verified": False,
+        "identities": [{"providerName": "Okta", "userId": "x"}],
+        **changed,
+    }
+    domain.codes["code"] = {"id_token": token(**claims), "refresh_token": "refresh"}
+    return f"callback?code=code&state={asked['state']}"
+
+
+def test_a_provider_signs_in_and_leads_on(domain: Pool) -> None:
+    browser = Browser()
+    assert "Sign in with Okta" in browser.get("sign-in?next=orgs/default").text
+    asked = begun(browser, "with/Okta?next=orgs/default")
+    assert (asked["client_id"], asked["response_type"]) == (CLIENT, "code")
+    assert asked["redirect_uri"] == "https://errors.example.com/v1/dashboard/callback"
+    assert asked["code_challenge_method"] == "S256"
+    assert browser.get(given(domain, asked)).url.endswith("/dashboard/orgs/default")
+    (exchanged,) = domain.asked
+    assert exchanged["redirect_uri"] == asked["redirect_uri"]
+    assert len(exchanged["code_verifier"]) >= 43
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": "another client"},
+        {"nonce": "another sign-in"},
+        {"nonce": None},
+        {"identities": [{"providerName": "Stranger"}]},
+        {"identities": None},
+        {"identities": "Okta"},
+        {"exp": 1},
+    ],
+    ids=str,
+)
+def test_a_token_that_is_not_for_this_sign_in_is_refused(
+    domain: Pool, changed: dict[str, Any]
+) -> None:
+    browser = Browser()
+    path = given(domain, begun(browser), **changed)
+    assert browser.get(path).status == 401
+    assert SESSION_COOKIE not in browser.cookies
+
+
+def test_an_answer_to_another_browser_is_refused(domain: Pool) -> None:
+    path = given(domain, begun(Browser()))
+    assert Browser().get(path).status == 401
+    other = Browser()
+    begun(other)
+    assert other.get(path).status == 401
+    assert domain.asked == []
+
+
+def test_a_code_counts_once_and_a_refusal_is_told(domain: Pool) -> None:
+    browser = Browser()
+    asked = begun(browser)
+    refused = browser.get(f"callback?error=access_denied&state={asked['state']}")
+    assert "did not sign you in" in refused.text
+    assert browser.get(f"callback?code=used&state={asked['state']}").status == 401
+
+
+@pytest.mark.usefixtures("aws")
+def test_without_providers_there_is_no_such_page() -> None:
+    assert "Sign in with" not in Browser().get("sign-in").text
+    assert Browser().get("with/Okta").status == 404
+
+
+@pytest.mark.usefixtures("domain")
+def test_a_provider_that_is_not_named_is_not_asked() -> None:
+    assert Browser().get("with/Evil").status == 404
