@@ -87,7 +87,7 @@ def _user_pool() -> tuple[str, str]:
     pool = clients.cognito_idp().create_user_pool(
         PoolName="errata", AdminCreateUserConfig={"AllowAdminCreateUserOnly": True}, **kept
     )["UserPool"]["Id"]
-    (properties,) = template.of_type("AWS::Cognito::UserPoolClient").values()
+    properties = template.of_type("AWS::Cognito::UserPoolClient")["UserPoolClient"]
     client = clients.cognito_idp().create_user_pool_client(
         **{**properties, "UserPoolId": pool, "ClientName": "errata"}
     )["UserPoolClient"]["ClientId"]

@@ -9,6 +9,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
+from errata.config import settings
 from errata.models.ids import now_ms
 from errata.store.sign_in import Tokens
 from errata.usecases import sessions
@@ -130,6 +131,6 @@ def _check(headers: dict[str, str]) -> None:
 def signed_in(email: str, refresh_token: str = "refresh") -> Browser:
     """A browser of somebody for whom Cognito has vouched just now."""
     at_ms = now_ms()
-    vouched = sessions.Claims(email, at_ms + HOUR_MS)
+    vouched = sessions.Claims(email, at_ms + HOUR_MS, settings().user_pool_client_id)
     _, cookie = sessions.start(Tokens("id", refresh_token), lambda _: vouched, at_ms)
     return Browser({SESSION_COOKIE: cookie})
