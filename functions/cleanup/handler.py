@@ -1,11 +1,16 @@
-"""The stream of EventsTable: boundaries that `clear` has moved; deletes what lies behind them."""
+"""The stream of EventsTable: boundaries that `clear` has moved, and deletions of issues."""
 
 from typing import Any
 
-from errata.usecases.cleanup import clean
+from errata.usecases.cleanup import clean, finish_deletions
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:
-    """Delete what the project's clears left behind; fails, and is tried again, when cut off."""
+    """Delete what they left behind; fails, and is tried again, when cut off."""
     for record in event["Records"]:
-        clean(record["dynamodb"]["Keys"]["pk"]["S"].removesuffix("#state"))
+        keys = record["dynamodb"]["Keys"]
+        project_id = keys["pk"]["S"].removesuffix("#state")
+        if keys["sk"]["S"] == "clear":
+            clean(project_id)
+        else:
+            finish_deletions(project_id)

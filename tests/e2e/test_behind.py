@@ -73,6 +73,31 @@ def test_what_was_cleared_is_deleted(stack: LocalStack, project: Created) -> Non
     assert sorted(left) == ["clear", "counter"]
 
 
+def test_the_events_of_a_deleted_issue_are_deleted(stack: LocalStack, project: Created) -> None:
+    project_id, key = project
+    error = {"hash": key, "level": "Error", "message": "gone"}
+    for _ in range(2):
+        requests.post(f"{stack.api_url}/api.php", json=error, timeout=30).raise_for_status()
+    kept = {"message": "kept", "api_key": key}
+    requests.post(f"{stack.api_url}/api/ingest", json=kept, timeout=30).raise_for_status()
+    found = eventually(lambda: list(issues.list_issues(project_id)), lambda all_: len(all_) == 2)
+    (issue,) = (each for each in found if each.count == 2)
+    issues.resolve(project_id, issue.id, "anna@example.com", now_ms())
+    issues.delete(project_id, issue.id, "anna@example.com", now_ms())
+
+    def read() -> list[str]:
+        url = f"{stack.api_url}/api/projects/{project_id}/events"
+        page = requests.get(url, headers={"X-Api-Key": key}, timeout=30).json()
+        return [event["message"] for event in page["data"]]
+
+    eventually(read, lambda messages: messages == ["kept"], patience_s=20)
+    # The worker looks once more when all that was on its way must have come.
+    eventually(lambda: events.deletions(project_id), lambda standing: not standing)
+    requests.post(f"{stack.api_url}/api.php", json=error, timeout=30).raise_for_status()
+    again = eventually(lambda: list(issues.list_issues(project_id)), lambda all_: len(all_) == 2)
+    assert sorted(each.count for each in again) == [1, 1]
+
+
 @pytest.mark.parametrize("function", sorted(template.of_type("AWS::Serverless::Function")))
 def test_a_function_may_do_no_more_than_it_must(stack: LocalStack, function: str) -> None:
     role = stack.client("cloudformation").describe_stack_resource(

@@ -21,7 +21,7 @@ from tests.support.gateway import handler
 
 def clean_up(project: Project) -> None:
     """The worker gets the boundary's record."""
-    keys = {"pk": {"S": f"{project.id}#state"}}
+    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
     handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
 
 

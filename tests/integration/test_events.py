@@ -146,6 +146,16 @@ def test_cleanup_deletes_what_was_cleared() -> None:
     assert stream.stored_events() == []
 
 
+def test_cleanup_deletes_the_events_of_a_deleted_issue(clock: Clock) -> None:
+    run("digest/batch")
+    capture(SHOP)
+    stream.pump(stream.records())
+    (issue,) = (each for each in issues.list_issues("1") if each.title == "careful")
+    issues.delete("1", issue.id, "anna@example.com", clock.ms)
+    assert run("cleanup/deleted") is None
+    assert stream.stored_events() == []
+
+
 # ------------------------------------------------------------------ the samples themselves
 
 
@@ -212,12 +222,17 @@ def test_a_stream_s_sample_passes_the_template_s_filter(case: str) -> None:
 
 
 def matches(pattern: Any, value: Any) -> bool:
-    """Lambda's filter rules, as far as the template uses them: names, values and `exists`."""
+    """Lambda's filter rules, as far as the template uses them."""
     if isinstance(pattern, dict):
         return isinstance(value, dict) and all(
             matches(inner, value.get(name)) for name, inner in pattern.items()
         )
-    return value in pattern or (value is not None and {"exists": True} in pattern)
+    prefixes = tuple(each["prefix"] for each in pattern if "prefix" in (each or ()))
+    return (
+        value in pattern
+        or (value is not None and {"exists": True} in pattern)
+        or (isinstance(value, str) and value.startswith(prefixes))
+    )
 
 
 def test_stripe_finds_no_route_where_no_secret_is_named() -> None:

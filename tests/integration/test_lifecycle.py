@@ -120,7 +120,7 @@ def test_a_change_is_one_read_and_one_transaction(shop: Shop) -> None:
     assert operations == ["BatchGetItem", "BatchGetItem", "TransactWriteItems"]
 
 
-@pytest.mark.parametrize("change", [change for change, _, _ in CHANGES])
+@pytest.mark.parametrize("change", [*(change for change, _, _ in CHANGES), issues.delete])
 def test_an_issue_that_is_not_there_is_not_found(shop: Shop, change: Callable[..., Any]) -> None:
     with pytest.raises(NotFound):
         change(shop.id, "a" * 32, ANNA, shop.clock.ms)

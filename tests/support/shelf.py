@@ -45,6 +45,6 @@ def put(pk: str, found: Iterable[Issue], **more: Any) -> None:
 
 def _item(pk: str, issue: Issue) -> dict[str, Any]:
     values = dataclasses.asdict(issue)
-    for name in ("id", "expires_at", "users", "status_at", "status_by"):
+    for name in ("id", "expires_at", "users", "status_at", "status_by", "deleted_through"):
         values.pop(name, None)
     return write_all({"pk": pk, "sk": f"issue#{issue.id}", "ttl": issue.expires_at, **values})

@@ -78,5 +78,4 @@ def test_whoever_calls_dynamodb_serves_a_pattern() -> None:
         "attributes.py:query",
         "attributes.py:query_count",
         "attributes.py:batch_get",
-        "attributes.py:batch_delete",
     ]

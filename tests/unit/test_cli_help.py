@@ -38,6 +38,7 @@ COMMANDS = [
     "issues resolve",
     "issues ignore",
     "issues reopen",
+    "issues delete",
     "events",
     "events list",
     "events show",

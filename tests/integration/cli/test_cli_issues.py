@@ -8,7 +8,7 @@ import pytest
 from errata.models.ids import now_ms
 from tests.support import clients, stream
 from tests.support.account import Clock, Project
-from tests.support.cli import done, failed
+from tests.support.cli import done, failed, run
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -181,7 +181,20 @@ def test_the_event_that_made_an_issue_regress_is_shown(busy: Project, clock: Clo
     assert issue["status"] == "regressed"
 
 
-@pytest.mark.parametrize("verb", ["resolve", "ignore", "reopen"])
+def test_an_issue_is_deleted(busy: Project) -> None:
+    digested(busy, {"message": "boom"}, {"message": "bang"})
+    first, second = done("issues", "list", busy.id, "--json").json
+    asked = run("issues", "delete", busy.id, first["id"], stdin=b"n\n")
+    assert asked.code == 1
+    assert f"Delete issue {first['id']} ({first['title']}) with its events (1)?" in asked.err
+    assert len(done("issues", "list", busy.id, "--json").json) == 2
+    assert run("issues", "delete", busy.id, first["id"], stdin=b"y\n").code == 0
+    deleted = done("issues", "delete", busy.id, second["id"], "--yes", "--json").json
+    assert deleted == {"id": second["id"], "deleted": True}
+    assert done("issues", "list", busy.id, "--json").json == []
+
+
+@pytest.mark.parametrize("verb", ["resolve", "ignore", "reopen", "delete"])
 def test_an_issue_to_change_that_is_not_there(project: Project, verb: str) -> None:
     said = failed("issues", verb, project.id, "a" * 32)
     assert said == f"error: Project {project.id} has no issue {'a' * 32}.\n"

@@ -1,4 +1,4 @@
-"""`errata issues`: list, show, resolve, ignore, reopen."""
+"""`errata issues`: list, show, resolve, ignore, reopen, delete."""
 
 from datetime import date, timedelta
 from itertools import islice
@@ -15,6 +15,7 @@ from errata.cli.output import (
     print_line,
     print_section,
     print_table,
+    visible,
 )
 from errata.models.ids import now_ms
 from errata.models.issue import Activity, Issue
@@ -128,6 +129,27 @@ def ignore(session: Session, project_id: ProjectId, issue_id: Id) -> None:
 def reopen(session: Session, project_id: ProjectId, issue_id: Id) -> None:
     """Open an issue again that was resolved or ignored."""
     _changed(session, issues.reopen(projects.find(project_id).id, issue_id, BY, now_ms()))
+
+
+@command(app, "delete", example="issues delete 1 0f343b0931126a20f133d67c2b018a3b --yes")
+def delete(
+    session: Session,
+    project_id: ProjectId,
+    issue_id: Id,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete an issue with its events, for good. An event that comes later makes a new issue."""
+    issue = issues.find(projects.find(project_id).id, issue_id)
+    if not yes:
+        question = (
+            f"Delete issue {issue_id} ({visible(issue.title)}) with its events ({issue.count})?"
+        )
+        typer.confirm(question, abort=True, err=True)
+    issues.delete(project_id, issue_id, BY, now_ms())
+    if session.json:
+        print_json({"id": issue_id, "deleted": True})
+    else:
+        print_line(f"Deleted issue {issue_id}. Its events are gone within a minute.")
 
 
 def _changed(session: Session, issue: Issue) -> None:

@@ -14,7 +14,8 @@ class Issue:
     """All events of one fingerprint. Times are in milliseconds since the epoch.
 
     `status_at` and `status_by` say when and by whom `status`, one of `STATUSES`, was set last; 0
-    and "" where nobody has, and where an event did.
+    and "" where nobody has, and where an event did. `deleted_through`: an issue with the same
+    fingerprint was deleted before, with its events up to this id; they are never counted again.
 
     `grouping` says what made the fingerprint (`client` or a version such as `v1`). `environments`
     and `releases` map a name to its number of events; beyond `MAX_NAMES` the rarest are dropped.
@@ -43,6 +44,7 @@ class Issue:
     releases: dict[str, int] = field(default_factory=dict)
     days: dict[str, int] = field(default_factory=dict)
     users: bytes = b""
+    deleted_through: str = ""
 
 
 @dataclass(slots=True)

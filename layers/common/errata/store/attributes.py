@@ -106,8 +106,21 @@ def batch_delete(table: str, keys: list[Item]) -> None:
     Raises:
         Unavailable: DynamoDB left keys undeleted after several tries.
     """
-    for start in range(0, len(keys), BATCH_WRITE):
-        pending: Any = [{"DeleteRequest": {"Key": k}} for k in keys[start : start + BATCH_WRITE]]
+    _batch_write(table, [{"DeleteRequest": {"Key": key}} for key in keys])
+
+
+def batch_put(table: str, items: list[Item]) -> None:
+    """Put these items, in place of what is there.
+
+    Raises:
+        Unavailable: DynamoDB left items unwritten after several tries.
+    """
+    _batch_write(table, [{"PutRequest": {"Item": item}} for item in items])
+
+
+def _batch_write(table: str, requests: list[Item]) -> None:
+    for start in range(0, len(requests), BATCH_WRITE):
+        pending: Any = requests[start : start + BATCH_WRITE]
         for attempt in range(_ATTEMPTS):
             answer = clients.dynamodb().batch_write_item(RequestItems={table: pending})
             pending = answer.get("UnprocessedItems", {}).get(table, [])

@@ -6,6 +6,8 @@
 | legacy number | `12#legacy` | `000000000001` | event, ttl |
 | legacy counter | `12#state` | `counter` | last_id, retentions |
 | boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, also |
+| deletion of an issue | `12#state` | `delete#<issue id>` | through: up to that id |
+| gap in the numbers | `12#gaps` | `000000000001` | ttl |
 
 An event: `issue` is `12#<issue id>` and `release` is `12#<hash of the release>`, the partitions of
 the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `ttl` in seconds.
@@ -15,6 +17,7 @@ the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `t
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import batched
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -24,10 +27,13 @@ from errata.models.event import Fields, unpack
 from errata.models.ids import floor_id, minted_ms
 from errata.store import clients, idempotency
 from errata.store.attributes import (
+    BATCH_GET,
     Item,
     batch_delete,
     batch_get,
+    batch_put,
     cancellation,
+    code,
     query,
     query_count,
     read,
@@ -83,6 +89,15 @@ class LegacyCounter:
 
     last_id: int = 0
     retentions: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """That an issue was deleted: of its events, those with ids up to `through` are to go."""
+
+    project_id: str
+    issue_id: str
+    through: str
 
 
 class Conflict(Exception):
@@ -437,15 +452,16 @@ def stored_between(project_id: str, low: str, high: str) -> list[tuple[str, str,
 def delete_cleared(project_id: str, limit: Boundary) -> None:
     """Delete what a boundary hides, events and legacy numbers alike. Access pattern E13."""
     table = settings().events_table
-    numbers = query(
-        TableName=table,
-        KeyConditionExpression="pk = :legacy AND sk <= :through",
-        ExpressionAttributeValues=write_all(
-            {":legacy": f"{project_id}#legacy", ":through": _padded(limit.legacy_through)}
-        ),
-        ProjectionExpression="pk, sk",
-    )
-    _delete_in_batches(table, numbers)
+    for numbers in ("legacy", "gaps"):
+        found = query(
+            TableName=table,
+            KeyConditionExpression="pk = :numbers AND sk <= :through",
+            ExpressionAttributeValues=write_all(
+                {":numbers": f"{project_id}#{numbers}", ":through": _padded(limit.legacy_through)}
+            ),
+            ProjectionExpression="pk, sk",
+        )
+        _delete_in_batches(table, found)
     events = query(
         TableName=table,
         KeyConditionExpression="pk = :project AND sk <= :newest",
@@ -466,6 +482,98 @@ def delete_cleared(project_id: str, limit: Boundary) -> None:
 def _newest_hidden(limit: Boundary) -> str:
     newest = max([limit.through, *limit.also])
     return floor_id(minted_ms(newest) + CLEAR_MARGIN_MS + 1000)
+
+
+# ------------------------------------------------------------------ deleting an issue
+
+
+def deletion_item(deletion: Deletion) -> Item:
+    """What tells `cleanup` of a deletion."""
+    key = _state_key(deletion.project_id, f"delete#{deletion.issue_id}")
+    return key | write_all({"through": deletion.through})
+
+
+def deletions(project_id: str) -> list[Deletion]:
+    """Deletions that are not done yet, read consistently. Access pattern E17."""
+    found = query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :state AND begins_with(sk, :delete)",
+        ExpressionAttributeValues=write_all(
+            {":state": f"{project_id}#state", ":delete": "delete#"}
+        ),
+        ConsistentRead=True,
+    )
+    return [
+        Deletion(project_id, each["sk"]["S"].removeprefix("delete#"), each["through"]["S"])
+        for each in found
+    ]
+
+
+def ids_of_issue(project_id: str, issue_id: str, high: str) -> Iterator[str]:
+    """Ids of an issue's events up to `high`, ascending; the index lags by moments.
+
+    Access pattern E18.
+    """
+    found = query(
+        TableName=settings().events_table,
+        IndexName="by_issue",
+        KeyConditionExpression="issue = :issue AND sk <= :high",
+        ExpressionAttributeValues=write_all({":issue": f"{project_id}#{issue_id}", ":high": high}),
+    )
+    return (each["sk"]["S"] for each in found)
+
+
+def delete_events(project_id: str, event_ids: Iterable[str]) -> None:
+    """Delete these events and their legacy numbers, which leave gaps. Access pattern E19."""
+    table = settings().events_table
+    for some in batched(event_ids, BATCH_GET, strict=False):
+        keys = [write_all({"pk": project_id, "sk": event_id}) for event_id in some]
+        numbered = [
+            (_padded(n), each) for each in batch_get(table, keys) if (n := _legacy_id(each))
+        ]
+        # The events last: whoever comes again after this was cut off finds the numbers by them.
+        batch_put(
+            table,
+            [
+                write_all({"pk": f"{project_id}#gaps", "sk": number}) | {"ttl": event["ttl"]}
+                for number, event in numbered
+            ],
+        )
+        legacy = f"{project_id}#legacy"
+        batch_delete(table, [write_all({"pk": legacy, "sk": number}) for number, _ in numbered])
+        batch_delete(table, keys)
+
+
+def forget_deletion(deletion: Deletion) -> None:
+    """Take note that a deletion is done, unless the issue was deleted again. Access pattern E20."""
+    try:
+        clients.dynamodb().delete_item(
+            TableName=settings().events_table,
+            Key=_state_key(deletion.project_id, f"delete#{deletion.issue_id}"),
+            ConditionExpression="through = :through",
+            ExpressionAttributeValues=write_all({":through": deletion.through}),
+        )
+    except ClientError as error:
+        if code(error) != "ConditionalCheckFailedException":
+            raise
+
+
+def gaps(project_id: str, first: int, last: int) -> int:
+    """How many numbers from `first` to `last` went with their issues, counted consistently.
+
+    Access pattern E21.
+    """
+    return query_count(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :gaps AND sk BETWEEN :first AND :last",
+        ExpressionAttributeValues=write_all(
+            {":gaps": f"{project_id}#gaps", ":first": _padded(first), ":last": _padded(last)}
+        ),
+        ConsistentRead=True,
+    )
+
+
+# ------------------------------------------------------------------ details
 
 
 def _delete_in_batches(table: str, keys: Iterator[Item]) -> None:

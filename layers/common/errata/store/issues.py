@@ -64,6 +64,11 @@ class Rows:
         stood = self.stood.get(f"issue#{issue_id}")
         return stood["last_sequence"] if stood else ""
 
+    def deleted_through(self, issue_id: str) -> str:
+        """Up to which event id an issue was deleted, be it there again or not; "" if never."""
+        stood = self.stood.get(f"issue#{issue_id}", {})
+        return str(stood.get("deleted_through", ""))
+
 
 @dataclass(slots=True)
 class Changes:
@@ -118,7 +123,8 @@ def rows(
             continue
         kind, _, name = item["sk"].partition("#")
         if kind == "issue":
-            found.issues[name] = _to_issue(item)
+            if "last_seen" in item:  # else it is what a deletion has left
+                found.issues[name] = _to_issue(item)
         elif kind == "release":
             found.releases[name] = _to_release(item)
         elif kind == "day":
@@ -211,6 +217,8 @@ def _issue_item(issue: Issue) -> Item:
     }
     if issue.users:
         values["users"] = issue.users
+    if issue.deleted_through:
+        values["deleted_through"] = issue.deleted_through
     return values
 
 
@@ -264,8 +272,8 @@ def _issues(keys: list[Item], now_s: int) -> Iterator[Issue]:
 
 
 def _is_there(item: Item, now_s: int) -> bool:
-    """Whether an issue's item has not expired."""
-    return int(item["ttl"]["N"]) > now_s
+    """Whether an issue's item is one: not expired, and not what a deletion has left."""
+    return "last_seen" in item and int(item["ttl"]["N"]) > now_s
 
 
 def find_issue(pk: str, issue_id: str, now_s: int) -> Issue | None:
@@ -435,6 +443,7 @@ def _to_issue(item: Item) -> Issue:
         releases=item["releases"],
         days=item["days"],
         users=item.get("users", b""),
+        deleted_through=item.get("deleted_through", ""),
     )
 
 

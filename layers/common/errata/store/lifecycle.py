@@ -3,6 +3,7 @@
 | item | sk | what |
 |---|---|---|
 | activity | `act#<issue id>#<milliseconds>` | that the status changed; expires with the issue |
+| deleted issue | `issue#<issue id>` | in the issue's place: what `digest` is not to count again |
 
 A status changes on the condition that it is the one that was read. `digest` writes an issue on the
 same condition, so that neither overlooks the other.
@@ -18,12 +19,20 @@ from errata.models.issue import Activity, Issue
 from errata.store import clients
 from errata.store.attributes import (
     Item,
+    batch_delete,
     cancellation,
     query,
     read_all,
     unchanged,
     write_all,
 )
+from errata.store.events import Deletion, deletion_item
+
+# What a deletion leaves must outlive every event that could still reach digest: a day in the
+# stream, and 14 days in the dead-letter queue.
+_DELETED_FOR_S = 15 * 86_400
+# A transaction takes 100 actions; a deletion needs two for the issue itself.
+_MAX_ROWS = 98
 
 
 def list_activity(pk: str, issue_id: str, now_s: int) -> list[Activity]:
@@ -72,6 +81,47 @@ def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
         }
     )
     return {"Put": {"TableName": settings().issues_table, "Item": item}}
+
+
+def delete(pk: str, issue: Issue, deletion: Deletion, by: str, at_ms: int) -> bool:
+    """Delete an issue with its activity and sightings, and say which of its events are to go.
+
+    All of it or nothing; only what is more than a transaction takes goes before. False when the
+    issue is not as it was read, or another transaction is at it. Access pattern I12.
+    """
+    keys = [
+        {"pk": item["pk"], "sk": item["sk"]}
+        for kind in ("act", "seen")
+        for item in _of_issue(pk, kind, issue.id)
+    ]
+    # Nearly never so many that some must go before.
+    batch_delete(settings().issues_table, keys[_MAX_ROWS:])
+    remains = {
+        "pk": pk,
+        "sk": f"issue#{issue.id}",
+        # Behind the sequence that stands and before the next one: a batch that has read the issue
+        # before fails and reads it again.
+        "last_sequence": f"{issue.last_sequence}~",
+        "deleted_through": deletion.through,
+        "deleted_by": by,
+        "deleted_at": at_ms,
+        "ttl": max(issue.expires_at, at_ms // 1000 + _DELETED_FOR_S),
+    }
+    replaced = {
+        "TableName": settings().issues_table,
+        "Item": write_all(remains),
+        **unchanged({"last_sequence": issue.last_sequence, **_status(issue)}),
+    }
+    return _transact(
+        [
+            {"Put": replaced},
+            {"Put": {"TableName": settings().events_table, "Item": deletion_item(deletion)}},
+            *(
+                {"Delete": {"TableName": settings().issues_table, "Key": key}}
+                for key in keys[:_MAX_ROWS]
+            ),
+        ]
+    )
 
 
 def _of_issue(pk: str, kind: str, issue_id: str) -> Iterator[Item]:

@@ -1,10 +1,15 @@
-"""Delete what `clear`, or a project's deletion, has put out of sight."""
+"""Delete what `clear`, a project's deletion or an issue's has put out of sight."""
 
 import time
 
-from errata.models.ids import minted_ms, now_ms
+from errata.models.ids import floor_id, minted_ms, now_ms
 from errata.store import events, issues
-from errata.store.events import Boundary
+from errata.store.events import CLEAR_MARGIN_MS, Boundary, Deletion
+from errata.usecases.read_events import INDEX_LAG_MS
+
+# The clock of an operator's computer may be ahead, but by five minutes at most: AWS would refuse
+# to listen.
+_LONGEST_WAIT_S = 360
 
 
 def clean(project_id: str) -> None:
@@ -26,3 +31,36 @@ def _delete(project_id: str, boundary: Boundary) -> None:
     for generation in range(max(0, boundary.generation - 3), boundary.generation):
         issues.delete_generation(issues.partition(project_id, generation))
     events.delete_cleared(project_id, boundary)
+
+
+def finish_deletions(project_id: str) -> None:
+    """Delete the events of a project's deleted issues.
+
+    May be cut off and run again. Works by all deletions that are not done, so that one run also
+    does the work of others. Events of the last five minutes come from the table, since an index
+    lags. One whose id was minted before the deletion may be stored a moment after it: so the last
+    look is as late as such an event can be.
+    """
+    standing = events.deletions(project_id)
+    if not standing:
+        return
+    began_ms = now_ms()
+    for each in standing:
+        old = events.ids_of_issue(project_id, each.issue_id, each.through)
+        events.delete_events(project_id, old)
+    _delete_since(began_ms - INDEX_LAG_MS, standing)
+    newest_ms = max(minted_ms(each.through) for each in standing)
+    time.sleep(min(max(newest_ms + CLEAR_MARGIN_MS - now_ms(), 0) / 1000, _LONGEST_WAIT_S))
+    _delete_since(began_ms - CLEAR_MARGIN_MS, standing)
+    for each in standing:
+        events.forget_deletion(each)
+
+
+def _delete_since(since_ms: int, standing: list[Deletion]) -> None:
+    through = {each.issue_id: each.through for each in standing}
+    low, high = floor_id(since_ms), max(through.values())
+    if low < high:
+        project_id = standing[0].project_id
+        stored = events.stored_between(project_id, low, floor_id(minted_ms(high) + 1))
+        gone = [event for event, issue, _ in stored if event <= through.get(issue, "")]
+        events.delete_events(project_id, gone)

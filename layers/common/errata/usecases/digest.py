@@ -204,7 +204,8 @@ def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
     """
     issue_id = piece[0].event.issue_id
     counted = rows.last_sequence(issue_id)
-    fresh = [record for record in piece if record.sequence > counted]
+    deleted = rows.deleted_through(issue_id)
+    fresh = [each for each in piece if each.sequence > counted and each.event.id > deleted]
     if not fresh:
         return True
     room = issues.MAX_ACTIONS - len(changes)
@@ -213,7 +214,7 @@ def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
     stands = rows.issues.get(issue_id)
     if stands is None:
         changes.opened[issue_id] = fresh[0].event
-    issue = changes.issues[issue_id] = _copy(stands) if stands else _new_issue(fresh[0])
+    issue = changes.issues[issue_id] = _copy(stands) if stands else _new_issue(fresh[0], deleted)
     _regress(issue, fresh, changes)
     for record in fresh:
         seen_ms = minted_ms(record.event.id)
@@ -247,7 +248,7 @@ def _copy(issue: Issue) -> Issue:
     )
 
 
-def _new_issue(record: Record) -> Issue:
+def _new_issue(record: Record, deleted_through: str) -> Issue:
     event = record.event
     return Issue(
         id=event.issue_id,
@@ -259,6 +260,7 @@ def _new_issue(record: Record) -> Issue:
         exception_class="",
         first_seen=minted_ms(event.id),
         first_event=event.id,
+        deleted_through=deleted_through,
     )
 
 

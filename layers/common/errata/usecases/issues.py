@@ -1,11 +1,11 @@
-"""Read issues and releases, as of the last clear; change an issue's status."""
+"""Read issues and releases, as of the last clear; change an issue's status, delete one."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import batched
 
 from errata.errors import NotFound, Unavailable
-from errata.models.ids import now_ms
+from errata.models.ids import floor_id, now_ms
 from errata.models.issue import (
     IGNORED,
     MAX_NAME,
@@ -21,6 +21,7 @@ from errata.protocol.issues import IssueQuery, Position, position, to_cursor
 from errata.store import events, lifecycle
 from errata.store import issues as store
 from errata.store.attributes import BATCH_GET, back_off
+from errata.store.events import Deletion
 
 # What one search may cost: a query and three batches of issues, or four queries.
 _MAX_LOOKED_AT = 1_000
@@ -53,7 +54,7 @@ def find(project_id: str, issue_id: str) -> Issue:
     """One issue.
 
     Raises:
-        NotFound: the project has no such issue, or it has expired or was cleared.
+        NotFound: the project has no such issue, or it has expired, was cleared or deleted.
     """
     return _find(_partition(project_id), issue_id, now_ms())
 
@@ -112,6 +113,26 @@ def ignore(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
 def reopen(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
     """Make an issue open that was resolved or ignored; one that regressed is. As `resolve`."""
     return _set_status(project_id, issue_id, OPEN, by, now_ms)
+
+
+def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
+    """Delete an issue and its activity at once; `cleanup` deletes its events within seconds.
+
+    Deleted is what was received up to `now_ms`; an event that comes later makes a new issue. See
+    docs/decisions/0016-deletion.md.
+
+    Raises:
+        NotFound, Unavailable: as `resolve`.
+    """
+    pk = _partition(project_id)
+    for attempt in range(_TRIES):
+        issue = _find(pk, issue_id, now_ms)
+        # What was counted goes in any case: the clock that minted an id may be ahead of this one.
+        deletion = Deletion(project_id, issue_id, max(floor_id(now_ms), issue.last_event))
+        if lifecycle.delete(pk, issue, deletion, by[:_MAX_BY], now_ms):
+            return
+        back_off(attempt)
+    raise Unavailable
 
 
 def list_releases(project_id: str) -> list[Release]:

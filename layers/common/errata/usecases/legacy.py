@@ -140,9 +140,12 @@ def _count(found: Access, since: int, counter: LegacyCounter, at_ms: int) -> int
         return events.count_legacy_after(
             found.project_id, since, at_ms // 1000, _oldest(found, at_ms)
         )
-    # Numbers have no gaps, so the oldest one that is alive tells how many there are.
-    first = next(_live(found, since, at_ms), None)
-    return counter.last_id - first[0] + 1 if first else 0
+    oldest = next(_live(found, since, at_ms), None)
+    if oldest is None or oldest[0] > counter.last_id:
+        return 0
+    # Numbers have no gaps but those that are known, so the oldest one tells how many there are.
+    first, last = oldest[0], counter.last_id
+    return last - first + 1 - events.gaps(found.project_id, first, last)
 
 
 def _live(found: Access, since: int, at_ms: int) -> Iterator[tuple[int, str]]:

@@ -105,14 +105,15 @@ def _notices(messages: list[Message]) -> list[Redriven]:
 
 
 def _clears(messages: list[Message]) -> list[Redriven]:
-    # The message names a place in the stream, which forgets within a day. A clear's boundary says
-    # all there is to know, and to clean what is clean costs a few reads.
-    cleaned = []
+    # The message names a place in the stream, which forgets within a day. A clear's boundary and a
+    # deletion say all there is to know, and to clean what is clean costs a few reads.
+    cleaned = 0
     for project_id in [each.id for each in projects.list_projects()] + projects.list_deleted():
         if events.boundary(project_id).generation:
             cleanup.clean(project_id)
-            cleaned.append(project_id)
-    what = f"deleted what clears left behind in {len(cleaned)} projects"
+            cleaned += 1
+        cleanup.finish_deletions(project_id)
+    what = f"deleted what clears left behind in {cleaned} projects, and events of deleted issues"
     return [Redriven("cleanup", message.id, True, what) for message in messages]
 
 
@@ -250,7 +251,8 @@ def _count_day(
         if issue_id in of_issues and not boundary.hides(event_id, legacy_id):
             in_log[issue_id].append(event_id)
     again: dict[str, list[Stored]] = {}
-    for issue_id, found in of_issues.items():
+    for issue_id, named in of_issues.items():
+        found = [event for event in named if event.id > rows.deleted_through(issue_id)]
         missing = _missing(rows.issues.get(issue_id), day, in_log[issue_id], found)
         if not missing:
             continue

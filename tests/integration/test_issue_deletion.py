@@ -1,0 +1,467 @@
+"""An issue is deleted at once, its events soon after; what comes later is a new issue."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from errata.config import settings
+from errata.errors import NotFound
+from errata.models.issue import Issue
+from errata.store import clients, events
+from errata.usecases import issues, redrive, webhooks
+from tests.integration.test_webhooks import notices
+from tests.support import clients as http
+from tests.support import scenarios, stream
+from tests.support.account import Clock, Project, new_project, rows
+from tests.support.calls import Call, Killed, atomic, fault, killed, watched
+from tests.support.fresh import forget
+from tests.support.gateway import handler
+
+type Item = dict[str, Any]
+
+BY = "anna@example.com"
+EVENT: Item = {"message": "boom", "fingerprint": "f", "release": "1.0"}
+OTHER: Item = {"message": "bang", "fingerprint": "g", "release": "1.0"}
+
+
+class Shop:
+    """A project, its stream, and the worker behind both."""
+
+    def __init__(self, project: Project, clock: Clock) -> None:
+        self.project, self.id, self.clock = project, project.id, clock
+        self.log: list[Item] = []  # everything that was ever stored, in its order
+
+    def send(self, event: Item = EVENT, digest: bool = True) -> str:
+        self.clock.advance(1)
+        answer = http.ingest(self.project, event)
+        assert answer.status == 202
+        return self.noted(answer.json["id"], digest)
+
+    def capture(self, message: str = "careful") -> int:
+        """Submit an error by the legacy API; its number."""
+        self.clock.advance(1)
+        number: int = http.capture(self.project, message=message).json["id"]
+        self.noted(stream.stored_events()[-1]["sk"]["S"], digest=True)
+        return number
+
+    def noted(self, event_id: str, digest: bool) -> str:
+        (item,) = (each for each in stream.stored_events() if each["sk"]["S"] == event_id)
+        self.log.append(item)
+        if digest:
+            self.digest()
+        return event_id
+
+    def digest(self) -> None:
+        """Deliver all of the stream again."""
+        stream.pump(stream.numbered(self.log))
+
+    def issues(self) -> dict[str, Issue]:
+        return {issue.title: issue for issue in issues.list_issues(self.id)}
+
+    def delete(self, title: str = "boom") -> str:
+        self.clock.advance(1)
+        issue_id = self.issues()[title].id
+        issues.delete(self.id, issue_id, BY, self.clock.ms)
+        return issue_id
+
+    def clean_up(self) -> None:
+        """What the stream tells the worker."""
+        for row in rows()["EVENTS_TABLE"]:
+            if row["sk"]["S"].startswith("delete#"):
+                keys = {"pk": row["pk"], "sk": row["sk"]}
+                handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+
+    def stored(self) -> list[str]:
+        return [event["id"] for event in http.events(self.project)][::-1]
+
+    def remains(self) -> set[str]:
+        """What is left of deletions: markers, and rows of the issues table that are no issue."""
+        return {row["sk"]["S"] for row in rows()["EVENTS_TABLE"] if "delete#" in row["sk"]["S"]}
+
+
+@pytest.fixture
+def shop(busy: Project, clock: Clock) -> Shop:
+    return Shop(busy, clock)
+
+
+# ------------------------------------------------------------------ what is gone
+
+
+def test_the_issue_and_its_activity_are_gone_at_once(shop: Shop) -> None:
+    shop.send()
+    shop.send(OTHER)
+    issue_id = shop.issues()["boom"].id
+    for change in (issues.resolve, issues.reopen):
+        change(shop.id, issue_id, BY, shop.clock.ms)
+    shop.delete()
+    assert list(shop.issues()) == ["bang"]
+    assert issues.list_activity(shop.id, issue_id) == []
+    with pytest.raises(NotFound):
+        issues.find(shop.id, issue_id)
+    with pytest.raises(NotFound):
+        issues.delete(shop.id, issue_id, BY, shop.clock.ms)
+    (release,) = issues.list_releases(shop.id)
+    assert (release.open_issues, release.events) == (1, 2)
+
+
+def test_its_events_are_gone_when_the_worker_was_there_and_no_others(
+    shop: Shop, clock: Clock
+) -> None:
+    elsewhere = new_project()
+    http.ingest(elsewhere, EVENT)
+    shop.send()
+    clock.advance(3_600)
+    kept = [shop.send(OTHER)]
+    shop.send()
+    shop.delete()
+    kept.append(shop.send())
+    shop.clean_up()
+    assert shop.stored() == kept
+    assert shop.remains() == set()
+    assert len(http.events(elsewhere)) == 1
+
+
+def test_many_events_are_deleted(shop: Shop, clock: Clock) -> None:
+    items = [stream.event(shop.id, clock.ms - 60_000 * n, **EVENT) for n in range(230, 0, -1)]
+    stream.put(items)
+    shop.log += items
+    shop.digest()
+    kept = shop.send(OTHER)
+    shop.delete()
+    shop.clean_up()
+    assert shop.stored() == [kept]
+
+
+def test_legacy_errors_go_with_their_numbers_and_clear_still_counts_exactly(shop: Shop) -> None:
+    assert [shop.capture() for _ in range(3)] == [1, 2, 3]
+    assert shop.capture("other") == 4
+    shop.delete("careful")
+    shop.clean_up()
+    assert [error["id"] for error in http.errors(shop.project)] == [4]
+    assert [shop.capture() for _ in range(2)] == [5, 6]
+    shop.delete("careful")
+    shop.clean_up()
+    assert shop.capture() == 7
+    assert http.php(action="clear", hash=shop.project.key).json == {"ok": True, "deleted": 2}
+    assert http.php(action="clear", hash=shop.project.key).json == {"ok": True, "deleted": 0}
+    assert shop.capture() == 8
+    assert http.php(action="clear", hash=shop.project.key).json == {"ok": True, "deleted": 1}
+
+
+# ------------------------------------------------------------------ what comes later
+
+
+def test_an_event_that_comes_later_is_a_new_issue_and_told(shop: Shop) -> None:
+    webhooks.add(shop.id, "https://example.com/hook", ())
+    shop.send()
+    shop.send()
+    issue_id = shop.issues()["boom"].id
+    issues.resolve(shop.id, issue_id, BY, shop.clock.ms)
+    shop.delete()
+    event_id = shop.send()
+    shop.clean_up()
+    issue = shop.issues()["boom"]
+    assert (issue.id, issue.count, issue.first_event) == (issue_id, 1, event_id)
+    assert (issue.status, issues.list_activity(shop.id, issue_id)) == ("open", [])
+    assert len({notice.id for notice in notices()}) == 2
+    assert shop.stored() == [event_id]
+
+
+def test_it_is_seen_in_the_releases_of_its_new_life_alone(shop: Shop) -> None:
+    shop.send(EVENT | {"release": "1.0"})
+    shop.send(EVENT | {"release": "2.0"})
+    shop.delete()
+    shop.send(EVENT | {"release": "2.0"})
+    open_issues = {each.release: each.open_issues for each in issues.list_releases(shop.id)}
+    assert open_issues == {"1.0": 0, "2.0": 1}
+
+
+def test_an_event_that_was_received_before_is_not_counted_and_goes(shop: Shop) -> None:
+    shop.send()
+    shop.send(digest=False)
+    shop.delete()
+    shop.digest()
+    assert shop.issues() == {}
+    shop.clean_up()
+    assert shop.stored() == []
+
+
+def test_an_event_that_was_received_before_is_not_counted_by_the_new_issue_either(
+    shop: Shop,
+) -> None:
+    shop.send()
+    shop.delete()
+    late = stream.event(shop.id, shop.clock.ms - 10, **EVENT)
+    first = shop.send()
+    stream.put([late])
+    shop.noted(late["sk"]["S"], digest=True)
+    shop.send()
+    issue = shop.issues()["boom"]
+    assert (issue.count, issue.first_event) == (2, first)
+    shop.clean_up()
+    assert len(shop.stored()) == 2
+    shop.send(digest=False)
+    shop.delete()
+    shop.digest()
+    assert shop.issues() == {}
+
+
+def test_an_event_that_is_stored_as_the_worker_is_there_is_found(shop: Shop) -> None:
+    shop.send()
+    shop.delete()
+    late = stream.event(shop.id, shop.clock.ms - 10, **EVENT)
+    done = False
+
+    def store_late(call: Call) -> Any:
+        nonlocal done
+        answer = call.send()
+        if not done and call.parameters.get("ProjectionExpression") == "sk, issue, legacy_id":
+            done = True
+            stream.put([late])
+        return answer
+
+    with watched(store_late):
+        shop.clean_up()
+    assert done
+    assert stream.stored_events() == []
+
+
+def test_an_index_that_lags_by_minutes_hides_no_event_from_the_worker(shop: Shop) -> None:
+    shop.send()
+    shop.send()
+    shop.delete()
+
+    def lag(call: Call) -> Any:
+        if call.parameters.get("IndexName") == "by_issue":
+            return {"Items": [], "Count": 0}
+        return call.send()
+
+    with watched(lag):
+        shop.clean_up()
+    assert stream.stored_events() == []
+
+
+def test_an_event_counted_before_goes_though_its_clock_was_ahead(shop: Shop) -> None:
+    ahead = stream.event(shop.id, shop.clock.ms + 60_000, **EVENT)
+    stream.put([ahead])
+    shop.noted(ahead["sk"]["S"], digest=True)
+    shop.delete()
+    shop.digest()
+    assert shop.issues() == {}
+    shop.clean_up()
+    assert stream.stored_events() == []
+
+
+def test_an_issue_may_be_deleted_again_and_again(shop: Shop) -> None:
+    for _ in range(3):
+        shop.send()
+        shop.send(OTHER)
+        shop.delete()
+        shop.digest()
+        assert list(shop.issues()) == ["bang"]
+    shop.clean_up()
+    assert len(shop.stored()) == shop.issues()["bang"].count == 3
+
+
+def test_a_deletion_while_the_worker_is_busy_with_the_one_before_is_not_lost(shop: Shop) -> None:
+    shop.send()
+    shop.delete()
+    done = False
+
+    def again(call: Call) -> Any:
+        nonlocal done
+        if not done and call.operation == "DeleteItem":
+            done = True
+            shop.send()
+            shop.delete()
+        return call.send()
+
+    with watched(again):
+        shop.clean_up()
+    assert shop.remains()
+    shop.clean_up()
+    assert (shop.stored(), shop.remains()) == ([], set())
+
+
+def test_what_a_deletion_leaves_expires(shop: Shop) -> None:
+    shop.send()
+    shop.delete()
+    (row,) = (row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("issue#"))
+    assert set(row) == {
+        *("pk", "sk", "last_sequence", "deleted_through", "deleted_by", "deleted_at", "ttl")
+    }
+    assert (row["deleted_by"]["S"], row["deleted_at"]["N"]) == (BY, str(shop.clock.ms))
+    assert int(row["ttl"]["N"]) >= shop.clock.ms // 1000 + 15 * 86_400
+
+
+def test_an_issue_with_more_rows_than_a_transaction_takes_is_deleted(shop: Shop) -> None:
+    for n in range(60):
+        shop.log.append(stream.event(shop.id, shop.clock.ms + n, **EVENT | {"release": f"r{n}"}))
+    shop.digest()
+    issue_id = shop.issues()["boom"].id
+    for n in range(50):
+        change = (issues.resolve, issues.reopen)[n % 2]
+        change(shop.id, issue_id, BY, shop.clock.ms + n)
+    shop.delete()
+    kinds = {row["sk"]["S"].partition("#")[0] for row in rows()["ISSUES_TABLE"]}
+    assert kinds == {"issue", "release", "day"}
+    assert shop.issues() == {}
+
+
+# ------------------------------------------------------------------ cut off, at once, given up
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after its effect"])
+def test_a_deletion_that_is_cut_off_leaves_all_or_nothing(shop: Shop, after: bool) -> None:
+    for number in itertools.count(1):
+        shop.send()
+        issues.resolve(shop.id, shop.issues()["boom"].id, BY, shop.clock.ms)
+        with fault(number, killed, after=after) as outcome:
+            try:
+                issues.delete(shop.id, shop.log[-1]["issue"]["S"].split("#")[1], BY, shop.clock.ms)
+            except Killed:
+                forget()
+        assert bool(shop.issues()) != bool(shop.remains())
+        if shop.issues():
+            shop.delete()
+        shop.clean_up()
+        assert shop.stored() == []
+        if not outcome.struck:
+            break
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after its effect"])
+def test_a_worker_that_is_cut_off_is_finished_by_the_next(shop: Shop, after: bool) -> None:
+    for number in itertools.count(1):
+        shop.send(OTHER)
+        shop.capture()
+        shop.capture()
+        shop.delete("careful")
+        with fault(number, killed, after=after) as outcome:
+            try:
+                shop.clean_up()
+            except Killed:
+                forget()
+        shop.clean_up()
+        assert http.errors(shop.project) == []
+        assert len(shop.stored()) == number
+        assert shop.remains() == set()
+        if not outcome.struck:
+            break
+    assert number > 8
+    assert http.php(action="clear", hash=shop.project.key).json["deleted"] == 0
+
+
+@pytest.mark.parametrize("at", ["BatchGetItem", "TransactWriteItems"])
+def test_a_digest_amid_a_deletion_counts_nothing_that_is_deleted(shop: Shop, at: str) -> None:
+    shop.send()
+    issue_id = shop.issues()["boom"].id
+    shop.send(digest=False)
+    done = False
+
+    def digest(call: Call) -> Any:
+        nonlocal done
+        if not done and call.operation == at and "issue#" in str(call.parameters):
+            done = True
+            shop.digest()
+        return call.send()
+
+    with watched(digest):
+        issues.delete(shop.id, issue_id, BY, shop.clock.ms)
+    assert done
+    shop.digest()
+    assert shop.issues() == {}
+    shop.clean_up()
+    assert shop.stored() == []
+
+
+def test_a_deletion_amid_a_digest_is_seen(shop: Shop) -> None:
+    shop.send()
+    shop.send(digest=False)
+    later = shop.send(digest=False)
+    issue_id = shop.issues()["boom"].id
+    done = False
+
+    def delete(call: Call) -> Any:
+        nonlocal done
+        if not done and call.operation == "TransactWriteItems":
+            done = True
+            issues.delete(shop.id, issue_id, BY, shop.clock.ms - 500)
+        return call.send()
+
+    with watched(delete):
+        shop.digest()
+    issue = shop.issues()["boom"]
+    assert (issue.count, issue.first_event) == (1, later)
+    shop.clean_up()
+    assert shop.stored() == [later]
+
+
+def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
+    busy: Project,
+) -> None:
+    start_ms = 1_795_341_600_000
+    items = [stream.event(busy.id, start_ms + 10 * n, 3_650, **EVENT) for n in range(30)]
+    stream.put(items)
+    batch = stream.numbered(items)
+    stream.pump(batch[:3])
+    (issue,) = issues.list_issues(busy.id)
+
+    def work(number: int) -> None:
+        if number % 2:
+            stream.pump(batch[: 5 * number])
+        else:
+            try:
+                issues.delete(busy.id, issue.id, BY, start_ms + 30 * number + 5)
+            except NotFound:
+                return
+
+    with atomic():
+        scenarios.at_once(work, range(6))
+    stream.pump(batch)
+    (deletion,) = events.deletions(busy.id)
+    left = [item["sk"]["S"] for item in items if item["sk"]["S"] > deletion.through]
+    counts = [(each.count, each.first_event) for each in issues.list_issues(busy.id)]
+    assert counts == [(len(left), left[0])]
+
+
+def test_what_the_worker_was_given_up_for_is_put_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("errata.store.queues.WAIT_S", 0)
+    shop.send()
+    shop.delete()
+    url = settings().cleanup_dead_letter_url
+    clients.sqs().send_message(QueueUrl=url, MessageBody='{"DDBStreamBatchInfo": {}}')
+    (letter,) = redrive.redrive("cleanup")
+    assert letter.done
+    assert (shop.stored(), shop.remains()) == ([], set())
+
+
+def test_a_redrive_counts_no_event_of_a_deleted_issue(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("errata.store.queues.WAIT_S", 0)
+    shop.send()
+    early = shop.send(digest=False)
+    shop.delete()
+    later = shop.send(digest=False)
+    url = settings().digest_dead_letter_url
+    for event_id in (early, later):
+        body = f'{{"project_id":"{shop.id}","event_id":"{event_id}","reason":"x"}}'
+        clients.sqs().send_message(QueueUrl=url, MessageBody=body)
+    assert [each.done for each in redrive.redrive("digest")] == [True, True]
+    issue = shop.issues()["boom"]
+    assert (issue.count, issue.first_event) == (1, later)
+
+
+def test_a_clear_after_it_takes_everything(shop: Shop) -> None:
+    shop.send()
+    shop.delete()
+    http.php(action="clear", hash=shop.project.key)
+    shop.clock.advance(60)
+    kept = shop.send()
+    shop.clean_up()
+    assert shop.stored() == [kept]
+    assert shop.issues()["boom"].count == 1
