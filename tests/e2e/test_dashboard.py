@@ -258,7 +258,9 @@ def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
         expect(page.get_by_text("Cleared.")).to_be_visible()
         page.get_by_label("To delete the project").fill("Shop")
         page.get_by_role("button", name="Delete the project").click()
-        expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+        expect(page).not_to_have_url(re.compile("settings"))
+        page.goto(settings)
+        expect(page.get_by_role("heading", name="Not found")).to_be_visible()
 
 
 def test_an_owner_manages_the_organization(browser: Browser, team: Team) -> None:
