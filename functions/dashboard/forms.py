@@ -15,7 +15,7 @@ from errata.store.gateway_keys import Gateway
 from errata.usecases.metering import Unmetered
 from functions.dashboard.render import page
 from functions.dashboard.routing import Visit
-from functions.dashboard.set_up import snippets
+from functions.dashboard.set_up import Snippet, snippets
 from functions.dashboard.web import Request, Response
 
 # As many as a project or a member may have, so that those which are chosen are always offered.
@@ -117,7 +117,7 @@ def _show_once(
     back: tuple[str, str],
     *,
     metered: bool,
-    programs: list[tuple[str, str]],
+    programs: list[Snippet],
 ) -> Response:
     return page(
         *(visit.request, "once.html", visit.now_ms, 200, visit),

@@ -1,5 +1,6 @@
 """How to send the first error, from each language: the files of snippets/, with real values."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 FILES = {
@@ -15,16 +16,25 @@ _TEXTS = {
 }
 
 
-def snippets(api_url: str, key: str) -> list[tuple[str, str]]:
-    """Each language's name, and what to put into a program of it."""
-    return [(name, _filled(name, text, api_url, key)) for name, text in _TEXTS.items()]
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A program that reports what goes wrong in it.
+
+    `environment` is what to type before it runs, in a shell; empty where it holds the values.
+    """
+
+    name: str
+    environment: str
+    program: str
 
 
-def _filled(name: str, text: str, api_url: str, key: str) -> str:
+def snippets(api_url: str, key: str) -> list[Snippet]:
+    """One for each language, with the project's URL and key."""
+    return [_filled(name, text, api_url, key) for name, text in _TEXTS.items()]
+
+
+def _filled(name: str, text: str, api_url: str, key: str) -> Snippet:
     if name == "Browser":
-        return text.replace("https://errors.example.com", api_url).replace("your key", key)
-    return f"{_comment(name)} export ERRATA_URL='{api_url}' ERRATA_KEY='{key}'\n{text}"
-
-
-def _comment(name: str) -> str:
-    return "//" if name in ("Node", "PHP") else "#"
+        program = text.replace("https://errors.example.com", api_url).replace("your key", key)
+        return Snippet(name, "", program)
+    return Snippet(name, f"export ERRATA_URL='{api_url}'\nexport ERRATA_KEY='{key}'", text)

@@ -77,7 +77,8 @@ def test_a_new_key_is_shown_once_with_programs_that_use_it(admin: Browser, shop:
     assert shown.status == 200
     assert shown.headers["Cache-Control"] == "no-store"
     assert opens(shop.id, key)
-    assert f"ERRATA_URL='https://errors.example.com/v1' ERRATA_KEY='{key}'" in shown.text
+    assert "export ERRATA_URL='https://errors.example.com/v1'" in shown.text
+    assert f"export ERRATA_KEY='{key}'" in shown.text
     for language in ("curl", "Python", "Node", "PHP", "Browser", "Shell script"):
         assert language in shown.text
     again = admin.get(f"projects/{shop.id}/settings")
