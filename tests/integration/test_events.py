@@ -3,6 +3,8 @@
 Try one by hand: `sam local invoke IngestFunction -e events/ingest/accepted.json`.
 """
 
+import base64
+import gzip
 import json
 from typing import Any
 
@@ -184,7 +186,7 @@ def test_every_sample_is_answered(case: str) -> None:
     answered("legacy_api/clear")  # of which a sample tells
     answer = run(case)
     if case in by_kind("Api"):
-        assert answer["statusCode"] in (200, 202, 400, 401, 404, 405, 422)
+        assert answer["statusCode"] in (200, 202, 303, 400, 401, 403, 404, 405, 422)
     elif case in by_kind("DynamoDB") + by_kind("SQS") + by_kind("CloudWatchLogs"):
         assert answer in (None, {"batchItemFailures": []})
     else:
@@ -238,3 +240,33 @@ def matches(pattern: Any, value: Any) -> bool:
 def test_stripe_finds_no_route_where_no_secret_is_named() -> None:
     answer = handler("billing_webhook")(sample("billing_webhook/no_secret"), None)
     assert answer["statusCode"] == 404
+
+
+# ------------------------------------------------------------------ the dashboard
+
+
+def paged(case: str) -> tuple[int, dict[str, str], str]:
+    """Status, headers and page of the dashboard's answer."""
+    answer = run(f"dashboard/{case}")
+    content = base64.b64decode(answer["body"])
+    zipped = answer["headers"].get("Content-Encoding") == "gzip"
+    page = gzip.decompress(content) if zipped else content
+    return answer["statusCode"], answer["headers"], page.decode()
+
+
+def test_the_dashboard_asks_who_is_there() -> None:
+    status, _, page = paged("sign_in")
+    assert status == 200
+    assert 'name="password"' in page
+
+
+def test_the_dashboard_shows_nothing_to_strangers() -> None:
+    status, headers, page = paged("signed_out")
+    assert (status, page) == (303, "")
+    assert headers["Location"] == "../../sign-in?next=projects%2F1%2Fissues"
+
+
+def test_the_dashboard_takes_no_form_from_elsewhere() -> None:
+    status, _, page = paged("forged")
+    assert status == 403
+    assert "Reload the page" in page
