@@ -7,7 +7,7 @@ SAM := .venv-sam/bin/sam
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check build deploy bench lock clean help
+.PHONY: run test check build deploy bench pictures lock clean help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,10 @@ deploy: build ## deploy to the AWS account of your credentials (asks the first t
 
 bench: build ## print and check the yardsticks of speed and cost (ARGS=--deterministic: those that count)
 	$(BIN)/python -m bench $(ARGS)
+
+pictures: .venv/ready .venv-sam/ready .venv-ministack/ready ## take the README's pictures of the dashboard anew
+	@dev/tools.sh
+	$(BIN)/python -m dev.pictures
 
 lock: .venv/ready ## pin every dependency anew, with hashes
 	cd layers/common && $(LOCK) requirements.in -o requirements.txt

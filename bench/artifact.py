@@ -40,8 +40,8 @@ def _is_compiled(source: Path) -> bool:
 
 
 def without_twin() -> list[str]:
-    """Compiled libraries of the layer that lack one of the architectures."""
-    names = {str(library.relative_to(LAYER)) for library in LAYER.rglob("*.so")}
+    """Compiled libraries, of the layer and of any function, that lack one of the architectures."""
+    names = {str(library.relative_to(BUILD)) for library in BUILD.rglob("*.so")}
     twins = {name: [_for(name, cpu) for cpu in ("aarch64", "x86_64")] for name in names}
     return sorted(name for name, both in twins.items() if not names.issuperset(both))
 

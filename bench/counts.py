@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 
-from bench import write_units
+from bench import pages, write_units
 from bench.artifact import BUILD, sources, uncompiled, without_twin
 from bench.corpus import SIZES
 from bench.process import initialise
@@ -15,7 +15,7 @@ from bench.template import logging, properties, tables, value
 
 UNITS = {"4 KB": 4, "8 KB": 5}
 # What a slow start is made of, and ingest has no use for.
-UNWANTED = ("boto3.resources", "jinja2", "aws_xray_sdk")
+UNWANTED = ("boto3.resources", "jinja2", "jwt", "cryptography", "aws_xray_sdk")
 
 
 def all_counts(stage: Stage) -> Iterator[Yardstick]:
@@ -29,6 +29,7 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     yield _modules()
     yield _bytecode()
     yield _logged(stage)
+    yield from pages.all_pages(stage)
 
 
 def _calls(stage: Stage, name: str, case: str, operation: str) -> Yardstick:

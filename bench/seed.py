@@ -1,12 +1,12 @@
-"""Rows as the product itself writes them, made over moto: projects with metered keys, and the
-issues that an earlier batch has left.
+"""Rows as the product itself writes them, made over moto: projects with metered keys, a team that
+reads its issues, and the issues that an earlier batch has left.
 """
 
 import base64
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -14,8 +14,10 @@ from moto import mock_aws
 
 from bench.process import AWS
 from bench.server import Item, Rows
+from bench.team import Team, a_team
 from bench.template import environment, tables
 from errata.config import settings
+from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import clients
 from errata.store import projects as store
@@ -37,8 +39,9 @@ def _account(function: str) -> Iterator[None]:
 
 def _rows() -> Rows:
     names = [table["TableName"] for table in tables()]
+    scan = clients.dynamodb().get_paginator("scan")
     return {
-        name: [_as_json(item) for item in clients.dynamodb().scan(TableName=name)["Items"]]
+        name: [_as_json(item) for page in scan.paginate(TableName=name) for item in page["Items"]]
         for name in names
     }
 
@@ -59,16 +62,27 @@ def _as_bytes(item: Item) -> Item:
     }
 
 
-def two_projects(monthly_quota: int) -> tuple[Rows, str, str]:
-    """The rows of two projects, and their keys, which the gateway meters.
+@dataclass(frozen=True)
+class Seed:
+    """Rows, and what opens them: the keys of two projects, which the gateway meters, and a team.
 
-    The second one's organization has a quota.
+    The organization of `limited_key` has a quota.
     """
+
+    rows: Rows
+    key: str
+    limited_key: str
+    team: Team
+
+
+def at_rest(monthly_quota: int) -> Seed:
+    """What there is before anything happens."""
     with _account("MeterFunction"):
         limited = organizations.create("limited")
         organizations.change(limited.id, monthly_quota=monthly_quota)
         first, second = _a_project(DEFAULT_ORGANIZATION), _a_project(limited.id)
-        return _rows(), first, second
+        team = a_team(now_ms())
+        return Seed(_rows(), first, second, team)
 
 
 def _a_project(organization: str) -> str:

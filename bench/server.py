@@ -12,6 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, NamedTuple, Self
 
+from bench.template import tables
+from bench.write_units import key_names, projected
+
 type Item = dict[str, Any]
 type Rows = dict[str, list[Item]]  # by table
 
@@ -68,11 +71,44 @@ class Server(ThreadingHTTPServer):
                 wanted = call.request["RequestItems"].items()
                 found_in = {table: self._find(table, each["Keys"]) for table, each in wanted}
                 return 200, {"Responses": found_in, "UnprocessedKeys": {}}
+            case "Query":
+                return 200, self._query(call.request)
         return 400, {"__type": "com.amazon.coral.service#UnknownOperationException"}
 
     def _find(self, table: str, keys: Iterable[Item]) -> list[Item]:
         rows = self._rows.get(table, [])
         return [row for key in keys for row in rows if key.items() <= row.items()]
+
+    def _query(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A page of an index, the greatest first. Filters are let be: our rows pass them all."""
+        table = next(each for each in tables() if each["TableName"] == request["TableName"])
+        indexes = table["GlobalSecondaryIndexes"]
+        index = next(each for each in indexes if each["IndexName"] == request["IndexName"])
+        hash_name, sort_name = (each["AttributeName"] for each in index["KeySchema"])
+        keys = key_names(table) | {hash_name, sort_name}
+        assert request["KeyConditionExpression"] == f"{hash_name} = :{hash_name}"
+        assert request["ScanIndexForward"] is False
+        partition = request["ExpressionAttributeValues"][f":{hash_name}"]
+
+        def place(row: Item) -> tuple[int, str]:
+            return int(row[sort_name]["N"]), row["sk"]["S"]
+
+        rows = [
+            row
+            for row in self._rows.get(request["TableName"], [])
+            if row.get(hash_name) == partition and sort_name in row
+        ]
+        if "ExclusiveStartKey" in request:
+            rows = [row for row in rows if place(row) < place(request["ExclusiveStartKey"])]
+        found = sorted(rows, key=place, reverse=True)[: request["Limit"]]
+        answer = {
+            "Items": [projected(row, keys, index["Projection"]) for row in found],
+            "Count": len(found),
+            "ScannedCount": len(found),
+        }
+        if len(found) < len(rows):
+            answer["LastEvaluatedKey"] = {name: found[-1][name] for name in keys}
+        return answer
 
 
 class _Handler(BaseHTTPRequestHandler):

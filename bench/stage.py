@@ -4,6 +4,9 @@ A request takes the whole way: the meter's answer to the key becomes part of wha
 what ingest stores becomes the batch that digest gets.
 """
 
+import base64
+import gzip
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,7 +16,9 @@ from bench import seed
 from bench.corpus import SIZES, encode, load
 from bench.process import Worker
 from bench.server import Call, Item, Rows, Server
-from bench.traffic import authorizer_event, ingest_event, stream_event
+from bench.team import ISSUES as LISTED
+from bench.team import Team
+from bench.traffic import authorizer_event, ingest_event, page_event, stream_event
 
 BATCH = 100
 ISSUES = 10
@@ -22,6 +27,8 @@ ONCE = "with an Idempotency-Key"
 MONTHLY_QUOTA = 1_000_000
 LIMITED = "with a quota of a million"
 LIMITED_EVENTS = 1_000
+PAGE = "the issue list"
+FILES = "its style and scripts"
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Stage:
     meter: Worker
     ingest: Worker
     digest: Worker
+    dashboard: Worker
     put_item: Worker
 
     def calls(self, worker: Worker, name: str) -> list[Call]:
@@ -51,8 +59,8 @@ def prepared() -> Iterator[Stage]:
     """A stage on which everything has run once."""
     with ExitStack() as stack:
         server = stack.enter_context(Server())
-        rows, key, limited_key = seed.two_projects(MONTHLY_QUOTA)
-        server.keep(rows)
+        rest = seed.at_rest(MONTHLY_QUOTA)
+        server.keep(rest.rows)
 
         def function(name: str, folder: str) -> Worker:
             return stack.enter_context(Worker.of_function(name, folder, server.url))
@@ -62,14 +70,16 @@ def prepared() -> Iterator[Stage]:
             meter=function("MeterFunction", "meter"),
             ingest=function("IngestFunction", "ingest"),
             digest=function("DigestFunction", "digest"),
+            dashboard=function("DashboardFunction", "dashboard"),
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
         )
-        stage.meter.load("key", [authorizer_event(key)])
+        stage.meter.load("key", [authorizer_event(rest.key)])
         verdict = stage.meter.run("key")[1][0]
         assert verdict["context"]["metered"] == "gateway", verdict
-        _load_ingest(stage, key, verdict)
-        _load_limited(stage, limited_key)
-        _load_digest(stage, key, verdict, rows)
+        _load_ingest(stage, rest.key, verdict)
+        _load_limited(stage, rest.limited_key)
+        _load_digest(stage, rest.key, verdict, rest.rows)
+        _load_dashboard(stage, rest.team)
         _load_put_item(stage)
         server.taken()
         yield stage
@@ -107,7 +117,8 @@ def _load_digest(stage: Stage, key: str, verdict: dict[str, Any], rows: Rows) ->
     second["Records"] = second["Records"][BATCH:]
     known = seed.a_digested_batch(first)
     assert sum(row["sk"]["S"].startswith("issue#") for row in known["IssuesTable"]) == ISSUES
-    stage.server.keep({**rows, **known})
+    issues = [*rows["IssuesTable"], *known["IssuesTable"]]
+    stage.server.keep({**rows, "IssuesTable": issues})
     stage.digest.load(DIGESTED, [second])
     for answer in stage.digest.run(DIGESTED, 3)[1]:
         assert answer == {"batchItemFailures": []}, answer
@@ -121,6 +132,17 @@ def _stored(stage: Stage, key: str, verdict: dict[str, Any]) -> list[Item]:
     ]
     stage.ingest.load("batch", [ingest_event(body, key, verdict) for body in bodies])
     return stage.stored("batch")
+
+
+def _load_dashboard(stage: Stage, team: Team) -> None:
+    asked = page_event(f"projects/{team.project_id}/issues", team.cookie)
+    stage.dashboard.load(PAGE, [asked])
+    (answer,) = stage.dashboard.run(PAGE, 3)[1]
+    assert answer["statusCode"] == 200, answer
+    page = gzip.decompress(base64.b64decode(answer["body"])).decode()
+    assert page.count('class="issue-title"') == LISTED
+    files = re.findall(r"static/[0-9a-f]+/[a-z.]+[.](?:css|js)", page)
+    stage.dashboard.load(FILES, [page_event(file, team.cookie) for file in files])
 
 
 def _load_put_item(stage: Stage) -> None:

@@ -33,12 +33,14 @@ def _headers(key: str, body: bytes) -> dict[str, str]:
     }
 
 
-def _request(headers: dict[str, str]) -> dict[str, Any]:
+def _request(
+    headers: dict[str, str], method: str = "POST", path: str = PATH, resource: str = PATH
+) -> dict[str, Any]:
     """What the authorizer's event and the function's have in common."""
     return {
-        "resource": PATH,
-        "path": PATH,
-        "httpMethod": "POST",
+        "resource": resource,
+        "path": path,
+        "httpMethod": method,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": None,
@@ -47,11 +49,11 @@ def _request(headers: dict[str, str]) -> dict[str, Any]:
         "stageVariables": None,
         "requestContext": {
             "resourceId": "x7k2p9",
-            "resourcePath": PATH,
-            "httpMethod": "POST",
+            "resourcePath": resource,
+            "httpMethod": method,
             "extendedRequestId": "UZqPnGmMIAMEbXQ=",
             "requestTime": "22/Nov/2026:08:09:00 +0000",
-            "path": f"/{_STAGE}{PATH}",
+            "path": f"/{_STAGE}{path}",
             "accountId": "123456789012",
             "protocol": "HTTP/1.1",
             "stage": _STAGE,
@@ -101,6 +103,27 @@ def ingest_event(
     }
     context["identity"] |= {"apiKey": verdict["usageIdentifierKey"], "apiKeyId": "k3y1d5"}
     return {**event, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def page_event(path: str, cookie: str) -> dict[str, Any]:
+    """What the dashboard gets when a browser asks for a page, or for a file of one."""
+    headers = {
+        "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "Accept-Encoding": "gzip, deflate, br, zstd",
+        "Accept-Language": "de-CH,de;q=0.9,en;q=0.8",
+        "Cookie": cookie,
+        "Host": f"{_API}.execute-api.us-east-1.amazonaws.com",
+        "Sec-Fetch-Dest": "document",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Site": "same-origin",
+        "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0",
+        "X-Amzn-Trace-Id": "Root=1-69216e2a-3d5b5f7c0f8f4b7e1c6a9d20",
+        "X-Forwarded-For": "203.0.113.129",
+        "X-Forwarded-Port": "443",
+        "X-Forwarded-Proto": "https",
+    }
+    event = _request(headers, "GET", f"/dashboard/{path}", "/dashboard/{proxy+}")
+    return {**event, "pathParameters": {"proxy": path}, "body": None, "isBase64Encoded": False}
 
 
 def stream_event(items: list[Item]) -> dict[str, Any]:

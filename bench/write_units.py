@@ -56,20 +56,22 @@ def put_units(item: Item, table: dict[str, Any]) -> int:
     `table` holds the arguments of `create_table`. An index in which the item does not appear, since
     it lacks one of its keys, costs nothing.
     """
-    keys = _names(table["KeySchema"])
+    keys = key_names(table)
     total = units(item_size(item))
     for index in table.get("GlobalSecondaryIndexes", []):
-        own = _names(index["KeySchema"])
+        own = key_names(index)
         if own <= item.keys():
-            total += units(item_size(_projected(item, keys | own, index["Projection"])))
+            total += units(item_size(projected(item, keys | own, index["Projection"])))
     return total
 
 
-def _names(schema: list[dict[str, str]]) -> set[str]:
-    return {each["AttributeName"] for each in schema}
+def key_names(table: dict[str, Any]) -> set[str]:
+    """The attributes that a table's key, or an index's, is made of."""
+    return {each["AttributeName"] for each in table["KeySchema"]}
 
 
-def _projected(item: Item, keys: set[str], projection: dict[str, Any]) -> Item:
+def projected(item: Item, keys: set[str], projection: dict[str, Any]) -> Item:
+    """What an index copies of an item; `keys` are those of the table and of the index."""
     if projection["ProjectionType"] == "ALL":
         return item
     names = keys | set(projection.get("NonKeyAttributes", []))

@@ -85,7 +85,7 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         page.get_by_role("link", name="ValueError: boom").click()
         page.get_by_role("link", name="boom", exact=True).click()
         expect(page).to_have_url(f"{team.url}/projects/{team.project_id}/events/{first}")
-        page.get_by_role("link", name="ValueError: boom").click()
+        page.get_by_role("link", name="Issue with 1 event").click()
 
         page.get_by_role("button", name="Resolve").click()
         expect(page.get_by_text(f"{team.email} resolved it")).to_be_visible()
@@ -230,6 +230,10 @@ def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
         page.get_by_label("Label of a new key").fill("web")
         page.get_by_role("button", name="Create key").click()
         key = page.locator("code.key").inner_text()
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy").click()
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == key
         expect(page.get_by_text("API Gateway does not count")).not_to_be_visible()
         assert dataclasses.replace(team, key=key).send(message="boom")
         assert serious(page) == []

@@ -1,6 +1,7 @@
 """One event, with all that was sent."""
 
 import json
+import re
 from typing import Any
 
 from errata.models.event import STACK_TEXTS
@@ -23,6 +24,7 @@ _PLACED = {
     *("message", "exception_class", "level", "stack_trace", "breadcrumbs", "context", "user"),
     *("fingerprint", "trimmed", "legacy"),
 }
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ](\d\d:\d\d:\d\d(?:\.\d{1,3})?)")
 _MARKUP_OF_A_FRAME = 120
 _MARKUP_OF_A_CRUMB = 100
 
@@ -51,7 +53,7 @@ def show(visit: Visit) -> Response:
         "exceptions": [_exception(each, room) for each in trace.exceptions] if trace else [],
         "stack": "" if trace else room.take(stack, 20_000),
         "user": _pairs(user, room),
-        "asked": _pairs(request, room),
+        "asked": _pairs(_flat(request), room),
         "breadcrumbs": _breadcrumbs(fields.get("breadcrumbs") or [], room),
         "context": room.take(rest, 8_000) if rest else "",
     }
@@ -118,7 +120,7 @@ def _breadcrumbs(sent: Any, room: Room) -> list[dict[str, Any]]:
             crumb = {"message": crumb}
         shown.append(
             {
-                "time": room.take(crumb.get("timestamp"), 40),
+                "time": room.take(_clock(crumb.get("timestamp")), 40),
                 "kind": room.take(crumb.get("category") or crumb.get("type"), 60),
                 "level": room.take(crumb.get("level"), 20),
                 "message": room.take(crumb.get("message"), 300),
@@ -126,6 +128,21 @@ def _breadcrumbs(sent: Any, room: Room) -> list[dict[str, Any]]:
             }
         )
     return shown[::-1]
+
+
+def _clock(timestamp: Any) -> Any:
+    """The time of day in an ISO 8601 timestamp, since the day is the event's; else what it is."""
+    found = _ISO.match(timestamp) if isinstance(timestamp, str) else None
+    return found[1] if found else timestamp
+
+
+def _flat(request: Any) -> Any:
+    """A request with its headers among its other parts, unless one of those has the same name."""
+    if not isinstance(request, dict) or not isinstance(request.get("headers"), dict):
+        return request
+    headers = request["headers"]
+    others = {name: each for name, each in request.items() if name != "headers"}
+    return request if headers.keys() & others.keys() else others | headers
 
 
 def _pairs(value: Any, room: Room) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ document.addEventListener("htmx:before:request", (event) => {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");
   if (!button) return;
-  await navigator.clipboard.writeText(location.href);
+  await navigator.clipboard.writeText(button.dataset.copy || location.href);
   const label = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = label; }, 1500);

@@ -135,12 +135,25 @@ def test_an_event_shows_all_that_was_sent(browser: Browser, busy: Project) -> No
         assert value in shown.text
     for crumb in sent["breadcrumbs"]:
         assert " ".join(crumb["message"].split()) in shown.text
+        assert crumb["timestamp"][11:23] in shown.text
+    for name, value in sent["context"]["request"]["headers"].items():
+        assert f"{name} {value}" in shown.text
     assert "/app/shop.py:331 in import_reviews" in shown.text
     assert "Traceback (most recent call last):" not in shown.text
     raw = browser.get(f"projects/{busy.id}/events/{event}?raw=1")
     assert "Traceback (most recent call last):" in raw.text
     answer = json.loads(browser.get(f"projects/{busy.id}/events/{event}/json").html)
     assert answer["context"] == {**sent["context"], "user": sent["user"]}
+
+
+def test_requests_and_breadcrumbs_of_any_shape_are_shown(browser: Browser, busy: Project) -> None:
+    request = {"url": "/a", "headers": {"url": "/b"}}
+    crumbs = [{"timestamp": "half past ten", "message": "x"}, {"timestamp": 1795334940}]
+    (event,) = send(busy, {"message": "m", "context": {"request": request}, "breadcrumbs": crumbs})
+    shown = browser.get(f"projects/{busy.id}/events/{event}").text
+    assert 'url /a headers { "url": "/b" }' in shown
+    assert "half past ten x" in " ".join(shown.split())
+    assert "1795334940" in shown
 
 
 def test_events_of_an_issue_lead_to_each_other(

@@ -1,0 +1,58 @@
+"""A team that is signed in, with a project of fifty issues that it has met every day."""
+
+from dataclasses import dataclass
+
+from bench.corpus import SIZES, load
+from errata.models.ids import new_event_id
+from errata.models.member import Membership, User
+from errata.models.organization import DEFAULT_ORGANIZATION
+from errata.models.project import DEFAULT_RATE_LIMIT, Access
+from errata.protocol.ingest import parse
+from errata.store import events, members
+from errata.store.sign_in import Tokens
+from errata.usecases import projects, sessions
+from errata.usecases.digest import Record, digest, pad
+from errata.usecases.ingest import prepare
+from functions.dashboard.pages.issues import SPARK_DAYS
+from functions.dashboard.routing import SESSION_COOKIE
+
+EMAIL = "ada@example.com"
+ISSUES = 50
+_DAY_MS = 86_400_000
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """What their browser asks for, and the cookie that it sends."""
+
+    project_id: str
+    cookie: str
+
+
+def a_team(now_ms: int) -> Team:
+    """Write the rows of a team into the account that is in force."""
+    created = projects.create("shop")
+    assert created
+    project_id = created[0].id
+    members.save_membership(User(EMAIL), DEFAULT_ORGANIZATION, Membership("owner"))
+    vouched = sessions.Claims(EMAIL, now_ms + _HOUR_MS)
+    _, cookie = sessions.start(Tokens("identity", "refresh"), lambda _: vouched, now_ms)
+    _meet_errors(project_id, now_ms)
+    return Team(project_id, f"{SESSION_COOKIE}={cookie}")
+
+
+def _meet_errors(project_id: str, now_ms: int) -> None:
+    """Each issue has a real title, and a bar for every day of its sparkline."""
+    access = Access(project_id, "bench", retention_days=30, rate_limit=DEFAULT_RATE_LIMIT)
+    errors = [error for size in SIZES for error in load(size)]
+    records: list[Record] = []
+    for day in reversed(range(SPARK_DAYS)):
+        for n in range(ISSUES):
+            at_ms = now_ms - day * _DAY_MS - ISSUES + n
+            error = {**errors[n % len(errors)], "fingerprint": f"{n}", "user": {"id": f"{day}"}}
+            item = prepare(parse(error), access, new_event_id(at_ms), at_ms)
+            records.append(Record(pad(f"{len(records)}"), events.stored(item)))
+    outcome = digest(records)
+    assert not outcome.retry
+    assert not outcome.hopeless

@@ -1,0 +1,170 @@
+"""A month in the life of a shop, for the README's pictures: real errors, at times that passed.
+
+The API takes what happens now. Events of the past are therefore stored as ingest would have stored
+them then, oldest first; the deployed functions make of them what they make of any.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from bench.corpus import SIZES, load
+from errata.config import settings
+from errata.models.event import Fields
+from errata.models.ids import new_event_id
+from errata.models.project import Access, Project
+from errata.protocol.ingest import parse
+from errata.store.attributes import Item, batch_put
+from errata.usecases import issues, projects
+from errata.usecases.ingest import prepare
+
+DAYS = 30
+DAY_MS = 86_400_000
+PATIENCE_S = 120
+BY = "grace@example.com"
+# The one of the corpus that has most to tell: three exceptions, one the cause of the other.
+TOLD = "no voucher applies to this cart"
+
+# What a browser, another language and other levels add to the shop's own errors.
+MORE: tuple[Fields, ...] = (
+    {
+        "message": "Cannot read properties of undefined (reading 'price')",
+        "exception_class": "TypeError",
+        "url": "https://shop.example.org/c/2203",
+        "stack_trace": "TypeError: Cannot read properties of undefined (reading 'price')\n"
+        "    at total (https://shop.example.org/static/cart.js:88:31)\n"
+        "    at render (https://shop.example.org/static/cart.js:41:9)\n"
+        "    at HTMLButtonElement.<anonymous> (https://shop.example.org/static/cart.js:17:5)",
+        "file": "https://shop.example.org/static/cart.js",
+        "line": 88,
+    },
+    {
+        "message": "SQLSTATE[40001]: Serialization failure: 1213 Deadlock found",
+        "exception_class": "PDOException",
+        "stack_trace": "PDOException: SQLSTATE[40001]: Serialization failure: 1213 Deadlock found"
+        " in /var/www/old/stock.php:57\nStack trace:\n#0 /var/www/old/stock.php(57):"
+        " PDOStatement->execute()\n#1 {main}",
+        "file": "/var/www/old/stock.php",
+        "line": 57,
+        "environment": "staging",
+    },
+    {
+        "message": "Payment provider took 4.8 s to answer",
+        "level": "warning",
+        "file": "/app/payments.py",
+        "line": 112,
+    },
+    {
+        "message": "Template checkout/old.html is deprecated",
+        "level": "info",
+        "file": "/app/templates.py",
+        "line": 30,
+    },
+)
+# How many events a day, from the first to the last of the month; one course an error, in turns.
+COURSES: tuple[tuple[float, ...], ...] = (
+    tuple(2 + age / 4 for age in range(DAYS)),
+    (0,) * 26 + (9, 31, 12, 3),
+    (1.5, 0.6, 1, 2, 1.2) * 6,
+    (0,) * 12 + (4, 2, 1) * 6,
+    (0,) * 29 + (7,),
+    (0.3,) * DAYS,
+    (12, 9, 7, 6, 5, 4, *(3 / (age + 1) + 0.4 for age in range(24))),
+    (0,) * 17 + (0, 1, 0, 0, 2, 1, 3, 5, 4, 6, 8, 7, 11),
+)
+# Resolved on the way, and met again today.
+REGRESSES = "Illegal trailing comma before end of object: line 1 column 50 (char 49)"
+RESOLVED_AGE_DAYS = 4
+AGAIN_AGE_MS = 20 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the shop reports, and when."""
+
+    at_ms: int
+    fields: Fields
+
+
+def errors() -> list[Fields]:
+    """The shop's errors, each once."""
+    found = {each["message"]: each for size in reversed(SIZES) for each in load(size)}
+    return [*MORE, *found.values()]
+
+
+def a_month(now_ms: int) -> list[Event]:
+    """What happens, the oldest first."""
+    rng = Random(29)
+    events = []
+    for n, error in enumerate(errors()):
+        course = COURSES[0 if error["message"] == REGRESSES else n % len(COURSES)]
+        for day, usual in enumerate(course):
+            for _ in range(round(usual * rng.uniform(0.4, 1.6) + rng.uniform(-0.4, 0.4))):
+                at_ms = now_ms - round((DAYS - 1 - day + rng.random()) * DAY_MS)
+                events.append(Event(at_ms, _reported(error, at_ms, rng)))
+    resolved_ms, again_ms = now_ms - RESOLVED_AGE_DAYS * DAY_MS, now_ms - AGAIN_AGE_MS
+    mended = [e for e in events if e.fields["message"] == REGRESSES and e.at_ms >= resolved_ms]
+    again = Event(again_ms, _reported(mended[0].fields, again_ms, rng))
+    happened = [*(event for event in events if event not in mended), again]
+    return sorted(happened, key=lambda event: event.at_ms)
+
+
+def _reported(error: Fields, at_ms: int, rng: Random) -> Fields:
+    """An error as another customer meets it, on the release and server of the day."""
+    released = at_ms - at_ms % (3 * DAY_MS)
+    customer = 80_000 + round(rng.paretovariate(0.6)) % 900
+    user = {
+        **error.get("user", {}),
+        "id": f"{customer}",
+        "email": f"customer{customer}@example.org",
+    }
+    event = {
+        "environment": "production",
+        **error,
+        "release": time.strftime("shop@%Y.%m.%d", time.gmtime(released / 1000)),
+        "server_name": rng.choice(("web-1", "web-2", "web-3")),
+        "user": user,
+    }
+    event.pop("timestamp", None)
+    return event
+
+
+def live_through(project: Project, now_ms: int) -> str:
+    """Have a month of events received; the id of the latest that has most to tell."""
+    month = a_month(now_ms)
+    resolved_ms = now_ms - RESOLVED_AGE_DAYS * DAY_MS
+    told = _receive(project, [event for event in month if event.at_ms < resolved_ms], 0)
+    for issue in issues.list_issues(project.id):
+        if REGRESSES in issue.title:
+            issues.resolve(project.id, issue.id, BY, resolved_ms)
+    before = sum(event.at_ms < resolved_ms for event in month)
+    return _receive(project, [e for e in month if e.at_ms >= resolved_ms], before) or told
+
+
+def _receive(project: Project, events: Sequence[Event], before: int) -> str:
+    """Store events and wait until they are counted, with those before; the last that is `TOLD`."""
+    access = projects.operator_access(project)
+    items = [_item(event, access) for event in events]
+    batch_put(settings().events_table, items)
+    _wait_for(project.id, before + len(items))
+    told = [
+        item["sk"]["S"]
+        for item, event in zip(items, events, strict=True)
+        if event.fields["message"] == TOLD
+    ]
+    return told[-1] if told else ""
+
+
+def _item(event: Event, access: Access) -> Item:
+    fields: dict[str, Any] = parse(event.fields)
+    return prepare(fields, access, new_event_id(event.at_ms), event.at_ms)
+
+
+def _wait_for(project_id: str, total: int) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while (counted := sum(issue.count for issue in issues.list_issues(project_id))) < total:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{counted} of {total} events were counted in {PATIENCE_S} s")
+        time.sleep(0.5)
