@@ -37,7 +37,8 @@ def _ingest(event: gateway.Event) -> gateway.Answer:
         sent = refused
     caller = gateway.caller(event)
     try:
-        opened = access.of_caller(caller, sent, now_ms())
+        in_body = sent.get("api_key") if isinstance(sent, dict) else None
+        opened = access.of_caller(caller, in_body, now_ms())
         once = None
         try:
             once = idempotency_key(headers.get("idempotency-key"))

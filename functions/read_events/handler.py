@@ -19,7 +19,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
     try:
         at_ms = now_ms()
         project_id = event["pathParameters"]["id"]
-        caller = access.of_caller(gateway.caller(event), {}, at_ms, project_id)
+        caller = access.of_caller(gateway.caller(event), None, at_ms, project_id)
         page = read_events.read(caller, parse(gateway.query(event)), at_ms)
         return gateway.answer(200, page.to_json())
     except Refused as refused:

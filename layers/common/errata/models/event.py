@@ -14,6 +14,12 @@ MAX_TEXT_CHARACTERS = 8_192
 MAX_NOISE_CHARACTERS = 4_096
 
 STACK_TEXTS = ("source_map", "minified_stack", "stack_trace")
+# What an SDK tells of the surroundings of an error, beside its context.
+SURROUNDINGS = ("extra", "contexts", "modules", "threads", "debug_meta")
+# Of an exception that is trimmed: the innermost, which come last.
+MAX_TRIMMED_FRAMES = 50
+_PLACE = ("filename", "abs_path", "module", "function", "lineno", "colno", "in_app", "context_line")
+_MAX_PLACE_CHARACTERS = 512
 
 type Fields = dict[str, Any]
 
@@ -27,9 +33,10 @@ def pack_or_trim(event: Fields) -> tuple[bytes, bool]:
     """The fields as zlib over JSON, `MAX_PACKED_BYTES` at most, and whether some were trimmed.
 
     What is too large is trimmed in this order until it fits: breadcrumbs, context (but for its
-    user), the stack texts, any other long text, and if nothing else helps the user and all of the
-    texts again. `trimmed` then names what was touched. Numbers that JSON cannot write (an overflown
-    1e999) become null.
+    user) and what else tells of the surroundings, the stack (texts are cut; frames lose their
+    variables and the code around them), any other long text, and if nothing else helps whatever is
+    no text, and all of the texts again. `trimmed` then names what was touched. Numbers that JSON
+    cannot write (an overflown 1e999) become null.
     """
     packed = _compress(event)
     if len(packed) <= MAX_PACKED_BYTES:
@@ -64,6 +71,9 @@ def _breadcrumbs(event: Fields) -> None:
 
 
 def _context(event: Fields) -> None:
+    for name in SURROUNDINGS:
+        if event.pop(name, None):
+            event["trimmed"].append(name)
     context = event.pop("context", None)
     if context:
         event["trimmed"].append("context")
@@ -86,8 +96,35 @@ def _cut(event: Fields, names: tuple[str, ...] | list[str], length: int) -> None
                 event["trimmed"].append(name)
 
 
-def _stack_texts(event: Fields) -> None:
+def _stack(event: Fields) -> None:
     _cut(event, STACK_TEXTS, MAX_STACK_CHARACTERS)
+    if "exceptions" in event:
+        event["exceptions"] = [_bare(each) for each in event["exceptions"][-MAX_TRIMMED_FRAMES:]]
+        event["trimmed"].append("exceptions")
+    if "frames" in event:
+        event["frames"] = _bare_frames(event["frames"])
+        event["trimmed"].append("frames")
+
+
+def _bare(exception: Fields) -> Fields:
+    """An exception with the places of its frames alone."""
+    bare = {
+        name: exception[name][:MAX_TEXT_CHARACTERS]
+        for name in ("type", "value", "module")
+        if name in exception
+    }
+    return {**bare, "frames": _bare_frames(exception.get("frames") or [])}
+
+
+def _bare_frames(frames: list[Fields]) -> list[Fields]:
+    return [
+        {
+            name: value[:_MAX_PLACE_CHARACTERS] if isinstance(value, str) else value
+            for name, value in frame.items()
+            if name in _PLACE
+        }
+        for frame in frames[-MAX_TRIMMED_FRAMES:]
+    ]
 
 
 def _texts(event: Fields) -> None:
@@ -95,15 +132,20 @@ def _texts(event: Fields) -> None:
 
 
 def _whatever_is_left(event: Fields) -> None:
-    # Noise in every field: no text of four bytes a character may be longer, nor a user be kept.
-    event.pop("context", None)
+    # Noise in every field: no text of four bytes a character may be longer, nor anything be kept
+    # that is no text, a user included.
+    for name, value in list(event.items()):
+        if isinstance(value, dict | list) and name not in ("trimmed", "legacy"):
+            del event[name]
+            if name not in event["trimmed"]:
+                event["trimmed"].append(name)
     _cut(event, list(event), MAX_NOISE_CHARACTERS)
 
 
 TRIMMING: tuple[Callable[[Fields], None], ...] = (
     _breadcrumbs,
     _context,
-    _stack_texts,
+    _stack,
     _texts,
     _whatever_is_left,
 )

@@ -15,7 +15,16 @@ def now_ms() -> int:
 
 def new_event_id(at_ms: int) -> str:
     """A UUIDv7 minted at `at_ms`."""
-    random = os.urandom(10).hex()
+    return _uuid7(at_ms, os.urandom(10).hex())
+
+
+def named_event_id(at_ms: int, name: str) -> str:
+    """The UUIDv7 of a moment that a name leads to: the same on every computation."""
+    return _uuid7(at_ms, hashlib.blake2s(name.encode(), digest_size=10).hexdigest())
+
+
+def _uuid7(at_ms: int, random: str) -> str:
+    """`random` holds 20 hex digits, of which 74 bits are used."""
     variant = "89ab"[int(random[3], 16) & 3]
     stamp = f"{at_ms:012x}"
     return f"{stamp[:8]}-{stamp[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"

@@ -12,6 +12,26 @@ REASONS = (
     "trimmed",
     "mismatch",
 )
-# What a function logs: project and reason. The subscription filters look for the first words
-# (template.yaml).
+# Why an SDK says that it has sent nothing (its development documentation, "Client Reports"); what it
+# says besides counts as `sdk_other`. The ledger keeps them apart from our own.
+SDK_REASONS = (
+    "sdk_queue_overflow",
+    "sdk_cache_overflow",
+    "sdk_buffer_overflow",
+    "sdk_ratelimit_backoff",
+    "sdk_network_error",
+    "sdk_sample_rate",
+    "sdk_before_send",
+    "sdk_event_processor",
+    "sdk_send_error",
+    "sdk_internal_sdk_error",
+    "sdk_insufficient_data",
+    "sdk_backpressure",
+    "sdk_ignored",
+    "sdk_invalid",
+    "sdk_other",
+)
+# What a function logs: project, reason, and how many. The subscription filters look for the first
+# words (template.yaml).
 LINE = "event lost: project %s, %s"
+MANY = f"{LINE}, %d"

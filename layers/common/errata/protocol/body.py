@@ -14,7 +14,6 @@ MAX_JSON_BYTES = 1024 * 1024
 _MAX_MEMBERS = 100
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_TOO_LARGE = f"The body is larger than {MAX_JSON_BYTES} bytes."
 # One escape of a JSON string at a time, so that an escaped backslash never starts another escape.
 _ESCAPE = re.compile(
     rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
@@ -23,7 +22,7 @@ _ESCAPE = re.compile(
 )
 
 
-def decompress(body: bytes, content_encoding: str = "") -> bytes:
+def decompress(body: bytes, content_encoding: str = "", most: int = MAX_JSON_BYTES) -> bytes:
     """The body without its gzip or deflate coding.
 
     API Gateway undoes a declared coding and other runners do not, so the bytes decide: no JSON
@@ -31,18 +30,23 @@ def decompress(body: bytes, content_encoding: str = "") -> bytes:
     mark of its own.
 
     Raises:
-        BodyTooLarge: more than `MAX_JSON_BYTES` came out; unpacking stops there.
+        BodyTooLarge: more than `most` bytes came out; unpacking stops there.
         Invalid: the compressed data is broken or cut short.
     """
     if body.startswith(_GZIP_MAGIC):
-        return _inflate(body, 16 + zlib.MAX_WBITS)
+        return _inflate(body, 16 + zlib.MAX_WBITS, most)
     if len(body) > 1 and body[0] & 0x0F == 8 and body[0] != 0x20 and not _header_check(body):
-        return _inflate(body, zlib.MAX_WBITS)
+        return _inflate(body, zlib.MAX_WBITS, most)
     if content_encoding.strip().lower() == "deflate" and not body.lstrip().startswith((b"{", b"[")):
-        return _inflate(body, -zlib.MAX_WBITS)
-    if len(body) > MAX_JSON_BYTES:
-        raise BodyTooLarge(_TOO_LARGE)
+        return _inflate(body, -zlib.MAX_WBITS, most)
+    if len(body) > most:
+        raise too_large(most)
     return body
+
+
+def too_large(most: int) -> BodyTooLarge:
+    """What to raise for more bytes than that."""
+    return BodyTooLarge(f"The body is larger than {most} bytes.")
 
 
 def _header_check(body: bytes) -> int:
@@ -50,9 +54,9 @@ def _header_check(body: bytes) -> int:
     return (body[0] << 8 | body[1]) % 31
 
 
-def _inflate(body: bytes, window: int) -> bytes:
+def _inflate(body: bytes, window: int, most: int) -> bytes:
     parts: list[bytes] = []
-    room = MAX_JSON_BYTES
+    room = most
     try:
         # A gzip file may hold several members (RFC 1952, section 2.2).
         for _ in range(_MAX_MEMBERS):
@@ -60,7 +64,7 @@ def _inflate(body: bytes, window: int) -> bytes:
             parts.append(unpacker.decompress(body, room + 1))
             room -= len(parts[-1])
             if room < 0:
-                raise BodyTooLarge(_TOO_LARGE)
+                raise too_large(most)
             if not unpacker.eof:
                 raise zlib.error("cut short")
             body = unpacker.unused_data if window > zlib.MAX_WBITS else b""

@@ -13,9 +13,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from errata.models.loss import LINE, REASONS
+from errata.models.loss import LINE, REASONS, SDK_REASONS
 
-_LINE = re.compile(LINE % (r"(\d{1,12})", rf"({'|'.join(REASONS)})\b"))
+_REASON = "|".join((*REASONS, *SDK_REASONS))
+_LINE = re.compile(LINE % (r"(\d{1,12})", rf"({_REASON})\b(?:, (\d{{1,9}}))?"))
 
 type Lost = Counter[tuple[str, str, str]]  # project, day (2026-11-22), reason
 
@@ -37,16 +38,17 @@ def batch(data: str) -> tuple[str, Lost]:
         found = _of_function(each["message"]) or _of_gateway(each["message"])
         if found:
             day = f"{datetime.fromtimestamp(each['timestamp'] / 1000, UTC):%Y-%m-%d}"
-            lost[found[0], day, found[1]] += 1
+            project_id, reason, number = found
+            lost[project_id, day, reason] += number
     return name.hexdigest()[:32], lost
 
 
-def _of_function(line: str) -> tuple[str, str] | None:
+def _of_function(line: str) -> tuple[str, str, int] | None:
     match = _LINE.search(line)
-    return (match[1], match[2]) if match else None
+    return (match[1], match[2], int(match[3] or 1)) if match else None
 
 
-def _of_gateway(line: str) -> tuple[str, str] | None:
+def _of_gateway(line: str) -> tuple[str, str, int] | None:
     """An access line (template.yaml) of a request to send an event that a usage plan refused."""
     try:
         access: Any = json.loads(line)
@@ -56,4 +58,4 @@ def _of_gateway(line: str) -> tuple[str, str] | None:
         return None
     project_id = str(access.get("project"))
     known = project_id.isascii() and project_id.isdecimal()
-    return (project_id, "rate_limited") if known and access.get("method") == "POST" else None
+    return (project_id, "rate_limited", 1) if known and access.get("method") == "POST" else None

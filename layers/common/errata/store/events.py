@@ -3,6 +3,7 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
+| mark of an event | `12` | the id that its sender's clock gives it | event, ttl |
 | legacy number | `12#legacy` | `000000000001` | event, ttl |
 | legacy counter | `12#state` | `counter` | last_id, retentions |
 | boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, also |
@@ -11,6 +12,7 @@
 
 An event: `issue` is `12#<issue id>` and `release` is `12#<hash of the release>`, the partitions of
 the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `ttl` in seconds.
+A mark stands where an event from an SDK would, had it come at once (docs/decisions/0020-event-id.md).
 `retentions`: of how many days those were under which errors were numbered since the last clear.
 """
 
@@ -44,6 +46,7 @@ from errata.store.attributes import (
 DAY_MS = 86_400_000
 # Of twelve digits, in which a number is stored.
 LAST_LEGACY_ID = 10**12 - 1
+_NO_MARK = "attribute_exists(payload)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Deletion:
 
 
 class Conflict(Exception):
-    """Another writer moved the legacy counter first; `last_id` is where it stands, if known."""
+    """Another writer was first. Of the legacy counter: `last_id` is where it stands, if known."""
 
     def __init__(self, last_id: int | None) -> None:
         super().__init__(last_id)
@@ -160,6 +163,49 @@ def put_once(event: Item, record: Any) -> idempotency.Answered | None:
             return idempotency.answered(reasons[0]["Item"])
         raise
     return None
+
+
+def put_new(event: Item) -> bool:
+    """Store an event, unless its id is taken. False when it is. Access pattern E22."""
+    try:
+        clients.dynamodb().put_item(
+            TableName=settings().events_table,
+            Item=event,
+            ConditionExpression="attribute_not_exists(pk)",
+        )
+    except ClientError as error:
+        if code(error) == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def put_marked(event: Item, mark: str) -> bool:
+    """Store an event and a mark under another id, unless that one is taken. False when it is.
+
+    Access pattern E23.
+
+    Raises:
+        Conflict: another writer is at the mark.
+    """
+    table = settings().events_table
+    taken = {
+        "TableName": table,
+        "Item": {"pk": event["pk"], "sk": {"S": mark}, "event": event["sk"], "ttl": event["ttl"]},
+        "ConditionExpression": "attribute_not_exists(pk)",
+    }
+    try:
+        clients.dynamodb().transact_write_items(
+            TransactItems=[{"Put": taken}, {"Put": {"TableName": table, "Item": event}}]  # type: ignore[typeddict-item]
+        )
+    except ClientError as error:
+        codes = [reason["Code"] for reason in cancellation(error)]
+        if codes and codes[0] == "ConditionalCheckFailed":
+            return False
+        if "TransactionConflict" in codes:
+            raise Conflict(None) from error
+        raise
+    return True
 
 
 def put_legacy(event: Item, legacy_id: int, retention_days: int) -> None:
@@ -223,6 +269,7 @@ def newest_first(project_id: str, low: str, high: str, page: int) -> Iterator[St
         TableName=settings().events_table,
         KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
         ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
+        FilterExpression=_NO_MARK,
         ScanIndexForward=False,
         ConsistentRead=True,
         Limit=page,
@@ -283,7 +330,9 @@ def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
     wanted = list(event_ids)
     keys = [write_all({"pk": project_id, "sk": event_id}) for event_id in wanted]
     found = {item["sk"]["S"]: item for item in batch_get(settings().events_table, keys)}
-    return [stored(found[event_id]) for event_id in wanted if event_id in found]
+    return [
+        stored(found[event_id]) for event_id in wanted if "payload" in found.get(event_id, ())
+    ]
 
 
 def stored(found: Item) -> Stored:
@@ -373,6 +422,7 @@ def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
         TableName=settings().events_table,
         KeyConditionExpression="pk = :project AND sk >= :low",
         ExpressionAttributeValues=write_all({":project": project_id, ":low": low}),
+        FilterExpression=_NO_MARK,
         ProjectionExpression="sk, legacy_id",
         ConsistentRead=True,
     )
@@ -435,6 +485,7 @@ def stored_between(project_id: str, low: str, high: str) -> list[tuple[str, str,
         TableName=settings().events_table,
         KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
         ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
+        FilterExpression=_NO_MARK,
         ProjectionExpression="sk, issue, legacy_id",
         ConsistentRead=True,
     )

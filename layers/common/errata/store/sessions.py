@@ -120,7 +120,11 @@ def open_page(
             organizations.to_organization(of_projects["org"]) if "org" in of_projects else None
         ),
         boundary=events.to_boundary(of_events["clear"]) if "clear" in of_events else Boundary(),
-        event=events.stored(of_events[event_id]) if event_id in of_events else None,
+        event=(
+            events.stored(of_events[event_id])
+            if "payload" in of_events.get(event_id, ())
+            else None
+        ),
     )
 
 

@@ -7,6 +7,7 @@ handler. What was found, or not found, is remembered for 30 seconds, so a change
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Never
 
@@ -149,13 +150,18 @@ def of_context(meter: dict[str, str]) -> Access:
 
 
 def of_caller(
-    caller: Caller, sent: dict[str, Any] | Refused, now_ms: int, project_id: str = ""
+    caller: Caller,
+    in_body: Any,
+    now_ms: int,
+    project_id: str = "",
+    look_up: Callable[[str, int], Found] = find,
 ) -> Access:
-    """The access of a request whose body is `sent`, or could not be read.
+    """The access of a request. `in_body` is what its body gives as its key, of whatever type.
 
     The checks of spec/ingest-api in their order: the limit of the address for callers without a
     resolved key, then 401, then the allowlist's 403, then the limit of the key. Where `project_id`
-    is given, a key of another project is refused like an unknown one.
+    is given, a key of another project is refused like an unknown one. `look_up` finds what a key in
+    a body opens.
 
     Raises:
         RateLimited: the address, or the key, has no request left.
@@ -168,7 +174,7 @@ def of_caller(
         access = of_context(meter)
         allowed = meter.get("address") != "forbidden"
     else:
-        access = _of_body(caller, presented, sent, now_ms)
+        access = _of_body(caller, presented, in_body, now_ms, look_up)
         allowed = allows(access.networks, caller.address)
     if project_id and access.project_id != project_id:
         refuse(caller.address, Unauthorized.unknown(), now_ms)
@@ -190,12 +196,17 @@ def refuse(address: str, reason: Refused, now_ms: int) -> Never:
     raise reason
 
 
-def _of_body(caller: Caller, presented: str, sent: dict[str, Any] | Refused, now_ms: int) -> Access:
+def _of_body(
+    caller: Caller,
+    presented: str,
+    key: Any,
+    now_ms: int,
+    look_up: Callable[[str, int], Found],
+) -> Access:
     if presented == "unavailable":
         raise Unavailable
-    key = sent.get("api_key") if presented == "absent" and isinstance(sent, dict) else None
-    if isinstance(key, str) and key:
-        found = find(key, now_ms)
+    if presented == "absent" and isinstance(key, str) and key:
+        found = look_up(key, now_ms)
         if found.access:
             return found.access
         presented = "unknown"

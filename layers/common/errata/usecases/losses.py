@@ -9,16 +9,19 @@ from typing import Any
 
 from errata.errors import Refused
 from errata.models.ids import now_ms
-from errata.models.loss import LINE
+from errata.models.loss import LINE, MANY
 from errata.models.project import Caller
 from errata.usecases import access
 
 logger = logging.getLogger("errata")
 
 
-def note(project_id: str, reason: str) -> None:
-    """Note one event of a project."""
-    logger.warning(LINE, project_id, reason)
+def note(project_id: str, reason: str, number: int = 1) -> None:
+    """Note an event of a project, or several at once."""
+    if number == 1:
+        logger.warning(LINE, project_id, reason)
+    else:
+        logger.warning(MANY, project_id, reason, number)
 
 
 def refused(caller: Caller, sent: Any, refusal: Refused) -> None:

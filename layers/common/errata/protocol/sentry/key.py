@@ -1,0 +1,38 @@
+"""Where an SDK's request carries the public key of its DSN.
+
+Source: the SDK development documentation, "Authentication", and "Envelopes" for the header `dsn`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+_SENTRY_KEY = re.compile(r"(?:^|[\s,])sentry_key\s*=\s*([^\s,]*)")
+_SCHEME = "sentry "
+
+
+def presented(headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
+    """The key in a request's query or headers, None where there is none and the body may hold it.
+
+    `headers` under lower-case names.
+    """
+    if "sentry_key" in query:
+        return query["sentry_key"].strip()
+    for name in ("x-sentry-auth", "authorization"):
+        value = headers.get(name, "")
+        # `Sentry sentry_key=…, sentry_version=7`
+        if value[: len(_SCHEME)].lower() == _SCHEME:
+            found = _SENTRY_KEY.search(value, len(_SCHEME) - 1)
+            return found[1] if found else ""
+    return None
+
+
+def of_dsn(dsn: Any) -> str | None:
+    """The key in a DSN, None where there is none."""
+    if not isinstance(dsn, str):
+        return None
+    try:
+        return urlsplit(dsn).username
+    except ValueError:
+        return None

@@ -1,0 +1,32 @@
+"""Client reports: what an SDK has not sent, and why.
+
+Source: the SDK development documentation, "Client Reports".
+"""
+
+from collections import Counter
+
+from errata.errors import Invalid
+from errata.models.loss import SDK_REASONS
+from errata.protocol.body import parse_object
+
+# Of the other categories (transactions, sessions, …) Errata keeps nothing that could be lost.
+_CATEGORIES = {"error", "default", "security"}
+_MAX_QUANTITY = 1_000_000
+
+
+def discarded(payload: bytes) -> Counter[str]:
+    """How many events were discarded, by the ledger's reasons; what is no report tells of none."""
+    lost: Counter[str] = Counter()
+    try:
+        report = parse_object(payload)
+    except Invalid:
+        return lost
+    entries = report.get("discarded_events")
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, dict) or entry.get("category") not in _CATEGORIES:
+            continue
+        quantity = entry.get("quantity")
+        if type(quantity) is int and 0 < quantity <= _MAX_QUANTITY:
+            reason = f"sdk_{entry.get('reason')}"
+            lost[reason if reason in SDK_REASONS else "sdk_other"] += quantity
+    return lost

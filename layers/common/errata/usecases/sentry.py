@@ -1,0 +1,134 @@
+"""Accept what an SDK of Sentry sends: one event of it is stored, once."""
+
+import uuid
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.errors import Invalid, Refused, Unavailable
+from errata.grouping import v2
+from errata.models.event import Fields
+from errata.models.ids import named_event_id, new_event_id, now_ms
+from errata.models.project import Access
+from errata.protocol.body import MAX_JSON_BYTES, parse_object, too_large
+from errata.protocol.sentry import event as protocol
+from errata.protocol.sentry.envelope import Envelope
+from errata.protocol.sentry.reports import discarded
+from errata.store import events
+from errata.store.attributes import back_off
+from errata.store.events import Conflict
+from errata.usecases import losses, quota
+from errata.usecases.ingest import prepare
+
+# An event that arrives so soon after it happened, by its sender's clock, has the id of that moment.
+# With the time that the function has (template.yaml), that is within events.CLEAR_MARGIN_MS.
+PROMPT_MS = 10_000
+# Clocks that are right differ by less.
+_AHEAD_MS = 1_000
+_TRIES = 6
+_MAX_KNOWN = 10_000
+
+# Project and event id of what this process has stored: an SDK that repeats itself at once is spared
+# the store.
+_stored: set[tuple[str, str]] = set()
+
+
+def accept(envelope: Envelope, access: Access, address: str) -> str:
+    """Store the event of an envelope, unless it was stored before, and count its client reports.
+
+    Items of other kinds (sessions, transactions, …) are let go. `address` is the client's. Returns
+    the id of the event as SDKs write it, or that of the envelope where it holds no event.
+
+    Raises:
+        Refused: what is wrong with the event; nothing is stored.
+    """
+    found: bytes | None = None
+    for item in envelope.items:
+        if item.type == "event" and found is None:
+            found = item.payload
+        elif item.type == "client_report":
+            for reason, number in discarded(item.payload).items():
+                losses.note(access.project_id, reason, number)
+    named = protocol.event_id(envelope.headers.get("event_id"))
+    if found is None:
+        if envelope.problem:
+            raise Invalid({"body": [f"The envelope cannot be read: {envelope.problem}."]})
+        return named or uuid.uuid4().hex
+    if len(found) > MAX_JSON_BYTES:
+        raise too_large(MAX_JSON_BYTES)
+    sent = parse_object(found)
+    named = named or protocol.event_id(sent.get("event_id"))
+    at_ms = now_ms()
+    unit = quota.spend(access, at_ms)
+    try:
+        stored = _store(envelope, sent, named, access, address, at_ms)
+    except (Refused, ClientError):
+        # Not where the store gave no answer: the event may be in it.
+        quota.give_back(unit)
+        raise
+    if not stored:
+        quota.give_back(unit)
+    return named or uuid.uuid4().hex
+
+
+def _store(
+    envelope: Envelope,
+    sent: dict[str, Any],
+    named: str | None,
+    access: Access,
+    address: str,
+    at_ms: int,
+) -> bool:
+    """Store the event; False when it was stored before."""
+    if named and (access.project_id, named) in _stored:
+        return False
+    sent_at_ms = protocol.milliseconds(envelope.headers.get("sent_at"))
+    fields, fingerprint = protocol.to_fields(sent, at_ms, sent_at_ms, address)
+    if named:
+        fields["event_id"] = named
+    if envelope.problem:
+        problem = {"field": "envelope", "problem": envelope.problem}
+        fields["problems"] = [*fields.get("problems", ()), problem]
+    grouping = v2.group(fields, fingerprint)
+    fields["fingerprint"] = grouping.fingerprint
+    fields["grouping"] = grouping.made_by
+    fields["grouped_by"] = grouping.grouped_by
+    happened_ms = protocol.milliseconds(sent.get("timestamp"))
+    if not _put(fields, named, happened_ms, access, at_ms):
+        return False
+    if named:
+        _remember(access.project_id, named)
+    if "trimmed" in fields:
+        losses.note(access.project_id, "trimmed")
+    return True
+
+
+def _put(
+    fields: Fields, named: str | None, happened_ms: int | None, access: Access, at_ms: int
+) -> bool:
+    """One call; see docs/decisions/0020-event-ids-of-sdks.md."""
+    if named is None:
+        events.put(prepare(fields, access, new_event_id(at_ms), at_ms))
+        return True
+    own_id = named_event_id(happened_ms or 0, named)
+    if happened_ms is not None and -_AHEAD_MS <= at_ms - happened_ms <= PROMPT_MS:
+        fields["received_at"] = at_ms
+        return events.put_new(prepare(fields, access, own_id, at_ms))
+    item = prepare(fields, access, new_event_id(at_ms), at_ms)
+    for attempt in range(_TRIES):
+        try:
+            return events.put_marked(item, own_id)
+        except Conflict:
+            back_off(attempt)
+    raise Unavailable
+
+
+def _remember(project_id: str, named: str) -> None:
+    if len(_stored) >= _MAX_KNOWN:
+        _stored.clear()
+    _stored.add((project_id, named))
+
+
+def forget() -> None:
+    """Drop what this process knows of stored events."""
+    _stored.clear()
