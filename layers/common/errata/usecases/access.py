@@ -31,6 +31,9 @@ class Found:
     revoked: bool = False
 
 
+# From a key and the time to what it opens.
+type LookUp = Callable[[str, int], Found]
+
 NOTHING = Found(None)
 _keys = Remembered[Found](most=10_000)
 _newcomers = Remembered[Access](most=1)
@@ -154,7 +157,7 @@ def of_caller(
     in_body: Any,
     now_ms: int,
     project_id: str = "",
-    look_up: Callable[[str, int], Found] = find,
+    look_up: LookUp = find,
 ) -> Access:
     """The access of a request. `in_body` is what its body gives as its key, of whatever type.
 
@@ -201,7 +204,7 @@ def _of_body(
     presented: str,
     key: Any,
     now_ms: int,
-    look_up: Callable[[str, int], Found],
+    look_up: LookUp,
 ) -> Access:
     if presented == "unavailable":
         raise Unavailable

@@ -42,14 +42,12 @@ def accept(envelope: Envelope, access: Access, address: str) -> str:
     Raises:
         Refused: what is wrong with the event; nothing is stored.
     """
-    found: bytes | None = None
     for item in envelope.items:
-        if item.type == "event" and found is None:
-            found = item.payload
-        elif item.type == "client_report":
+        if item.type == "client_report":
             for reason, number in discarded(item.payload).items():
                 losses.note(access.project_id, reason, number)
     named = protocol.event_id(envelope.headers.get("event_id"))
+    found = envelope.event
     if found is None:
         if envelope.problem:
             raise Invalid({"body": [f"The envelope cannot be read: {envelope.problem}."]})

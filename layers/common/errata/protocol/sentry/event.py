@@ -78,7 +78,8 @@ def to_fields(
     if threads := event.get("threads"):
         fields["threads"] = [_with_frames(each, foreign) for each in threads if each]
     if crumbs := event.get("breadcrumbs"):
-        fields["breadcrumbs"] = [_present(each) for each in crumbs if each]
+        shown = [_present(each) for each in crumbs if each]
+        fields["breadcrumbs"] = [each for each in shown if each]
     if problems:
         fields["problems"] = problems
     return fields, event.get("fingerprint")
