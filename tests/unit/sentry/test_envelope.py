@@ -61,19 +61,11 @@ def test_a_cut_costs_what_comes_after_it_alone(items: Any, data: st.DataObject) 
     whole = written({}, *(with_length(*each) for each in items))
     at = data.draw(st.integers(len(b"{}"), len(whole)))
     read = parse(whole[:at])
-    expected = [Item(*each) for each in items]
-    kept = list(read.items)
-    assert kept == expected[: len(kept)]
-    if len(kept) < len(items) and at < len(whole):
-        assert read.problem or not whole[:at].removeprefix(whole[: _end(whole, len(kept))]).strip()
-
-
-def _end(whole: bytes, items: int) -> int:
-    """Where the first items of an envelope end."""
-    for at in range(len(whole), -1, -1):
-        if whole[:2] == b"{}" and at >= 2 and len(parse(whole[:at]).items) <= items:
-            return at
-    return 0
+    kept = [(item.type, item.payload) for item in read.items]
+    assert kept == items[: len(kept)]
+    # All that came before the cut is there, and it is said that something is missing.
+    before = written({}, *(with_length(*each) for each in items[: len(kept)]))
+    assert read.problem or whole[:at].rstrip(b"\n") == before.rstrip(b"\n")
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"[]", b"null", b"7", b"{", b"\xff{}", b"\n{}\n"])

@@ -25,9 +25,7 @@ def note(project_id: str, reason: str, number: int = 1) -> None:
         logger.warning(MANY, project_id, reason, number)
 
 
-def refused(
-    caller: Caller, in_body: Any, refusal: Refused, look_up: LookUp = access.find
-) -> None:
+def refused(caller: Caller, in_body: Any, refusal: Refused, look_up: LookUp = access.find) -> None:
     """Note a refused request, if it is a loss of a project that is known.
 
     `in_body` is what the request's body gives as its key, and `look_up` finds what that opens.
