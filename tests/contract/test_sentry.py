@@ -387,7 +387,7 @@ def test_an_event_that_was_stored_before_uses_no_quota() -> None:
 
 
 def test_an_allowlist_holds_here_too(busy: Project) -> None:
-    organizations.change("default", allowlist=["198.51.100.0/24"])
+    organizations.change("default", allowlist=("198.51.100.0/24",))
     forget()
     answer = post(busy, of_event(event()), ip="203.0.113.9")
     assert answer.status == 403

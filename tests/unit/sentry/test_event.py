@@ -253,7 +253,7 @@ def test_event_ids(value: Any, normal: str | None) -> None:
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Every place in a value below its top."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    inner: Any = value.items() if isinstance(value, dict) else enumerate(value)
     found = []
     for name, each in inner:
         found.append((*path, name))
