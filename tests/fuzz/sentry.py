@@ -1,4 +1,4 @@
-"""A coverage-guided fuzz of what reads SDKs' bodies: `make fuzz`, for a minute or ARGS=-max_total_time=N.
+"""A coverage-guided fuzz of what reads SDKs' bodies: `make fuzz`.
 
 Whatever the bytes are, they are refused as a caller can be told, or become an event that fits. The
 inputs that are worth keeping lie in build/fuzz, and the next run begins with them.

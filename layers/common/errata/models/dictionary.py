@@ -1,9 +1,9 @@
-"""What events from SDKs have in common, for zlib to refer to. Frozen: stored events need it to be read.
+"""What events from SDKs have in common, for zlib to refer to. Frozen: stored events are read with it.
 
-Written by hand from what the SDKs' protocol names, in the order in which fields are packed, the most
-frequent last, where a reference costs least. It takes a sixth off an event of 16 KB. A better one is
-added beside this, under its own checksum, by which zlib tells which one an event was packed with
-(RFC 1950, section 2.2, DICTID).
+Written by hand from what the SDKs' protocol names, in the order in which fields are packed, the
+most frequent last, where a reference costs least. It takes a sixth off an event of 16 KB. A better
+one is added beside this, under its own checksum, by which zlib tells which one an event was packed
+with (RFC 1950, section 2.2, DICTID).
 """
 
 _PARTS = (
