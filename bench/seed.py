@@ -66,12 +66,13 @@ def _as_bytes(item: Item) -> Item:
 class Seed:
     """Rows, and what opens them: the keys of two projects, which the gateway meters, and a team.
 
-    The organization of `limited_key` has a quota.
+    The organization of `limited_key` has a quota; `public_key` is that of the first project's DSN.
     """
 
     rows: Rows
     key: str
     limited_key: str
+    public_key: str
     team: Team
 
 
