@@ -119,7 +119,7 @@ def _policy(visit: Visit, _: str) -> Response:
 
 
 def _create_project(visit: Visit, _: str) -> Response:
-    project, key, unmetered = metering.create_project(
+    (project, key, _), unmetered = metering.create_project(
         gateway(visit.request),
         visit.request.form.get("project_name", "").strip(),
         visit.organization.id,

@@ -36,7 +36,7 @@ def create(
     team: Teams = None,
 ) -> None:
     """Create a project with its first key, which is shown this once."""
-    project, key, unmetered = metering.create_project(
+    (project, key, _), unmetered = metering.create_project(
         session.target.gateway, name.strip(), org, frozenset(team or ())
     )
     if session.json:
