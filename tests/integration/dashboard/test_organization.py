@@ -229,6 +229,8 @@ def test_a_new_project_s_key_is_shown_once_and_its_team_sees_it(admin: Browser, 
     key = shown.html.partition('<code class="key">')[2].partition("<")[0]
     assert ingest(Project("1", key)).status == 202
     assert f"ERRATA_KEY='{key}'" in shown.text
+    _, dsn = projects.list_keys("1")
+    assert f"SENTRY_DSN='https://{dsn.public}@errors.example.com/v1/1'" in shown.text
     found: Stored = projects.find("1")
     assert (found.name, found.organization, found.teams) == ("shop", ACME, frozenset({team}))
     page = admin.get(f"orgs/{ACME}")
