@@ -89,10 +89,9 @@ def at_rest(monthly_quota: int) -> Seed:
 def _a_project(organization: str) -> str:
     created = projects.create("bench", organization=organization)
     assert created
-    project, key = created
-    record = store.list_keys(project.id)[0]
+    record = store.list_keys(created.project.id)[0]
     store.save_usage_key(replace(record, usage_key="gateway-key-value", usage_key_id="k3y1d5"))
-    return key
+    return created.key
 
 
 def a_digested_batch(batch: dict[str, Any]) -> Rows:
