@@ -17,7 +17,8 @@ from tests.support.calls import Call, recorded, throttled, watched
 from tests.support.clients import events, ingest, read
 from tests.support.fresh import forget
 from tests.support.gateway import call
-from tests.support.sdk import capture, envelope, event, item, of_event, post, public_key
+from tests.support.noise import noise
+from tests.support.sdk import capture, envelope, event, item, of_event, post
 
 
 def only(project: Project) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def test_both_routes_with_and_without_a_slash(busy: Project, route: str) -> None
 
 
 def test_where_a_key_may_stand(busy: Project) -> None:
-    key = public_key(busy)
+    key = busy.public
     for headers, query in (
         ({"X-Sentry-Auth": f"Sentry sentry_version=7,sentry_key={key}"}, ""),
         ({"Authorization": f"sentry sentry_key={key}, sentry_client=raven/1"}, ""),
@@ -72,7 +73,7 @@ def test_without_a_key_nothing_is_stored(busy: Project, headers: dict[str, str])
 
 
 def test_a_public_key_writes_to_its_own_project_and_does_nothing_else(busy: Project) -> None:
-    key, other = public_key(busy), new_project(metered=True)
+    key, other = busy.public, new_project(metered=True)
     auth = {"X-Sentry-Auth": f"Sentry sentry_key={key}"}
     assert post(other, of_event(event()), headers=auth).status == 401
     for headers in ({"X-Api-Key": key}, {"Authorization": f"Bearer {key}"}):
@@ -121,7 +122,7 @@ def test_a_revoked_key_opens_nothing(busy: Project, clock: Clock) -> None:
 )
 def test_codings(busy: Project, coded: Any, headers: dict[str, str]) -> None:
     sent = event()
-    auth = {"X-Sentry-Auth": f"Sentry sentry_key={public_key(busy)}"}
+    auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}"}
     answer = post(busy, coded(of_event(sent)), headers={**auth, **headers})
     assert answer.status == 200, answer.text
     assert only(busy)["event_id"] == sent["event_id"]
@@ -180,13 +181,11 @@ def test_an_event_with_its_attachments(busy: Project) -> None:
 
 
 def test_a_large_event_is_trimmed(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
-    from tests.support.noise import noise
-
     frames = [
-        {"function": f"f{n}", "in_app": True, "vars": {"a": noise(3_000, n)}} for n in range(150)
+        {"function": f"f{n}", "in_app": True, "vars": {"a": noise(1_200, n)}} for n in range(150)
     ]
     values = [{"type": "E", "value": "v", "stacktrace": {"frames": frames}}]
-    capture(busy, exception={"values": values}, extra={"a": noise(100_000, 1)})
+    capture(busy, exception={"values": values}, extra={"a": noise(50_000, 1)})
     kept = only(busy)
     assert kept["trimmed"] == ["extra", "exceptions"]
     assert [frame["function"] for frame in kept["exceptions"][0]["frames"]][-1] == "f149"
@@ -360,7 +359,7 @@ def test_a_reached_quota_is_429(caplog: pytest.LogCaptureFixture) -> None:
     organizations.change(org.id, monthly_quota=1)
     created = projects.create("shop", organization=org.id)
     assert created
-    project = Project(created[0].id, created[1])
+    project = Project(created.project.id, created.key, created.public)
     capture(project)
     answer = post(project, of_event(event()))
     assert answer.status == 429
@@ -378,7 +377,7 @@ def test_an_event_that_was_stored_before_uses_no_quota() -> None:
     organizations.change(org.id, monthly_quota=2)
     created = projects.create("shop", organization=org.id)
     assert created
-    project = Project(created[0].id, created[1])
+    project = Project(created.project.id, created.key, created.public)
     body = of_event(event())
     for _ in range(3):
         assert post(project, body).status == 200
@@ -420,7 +419,7 @@ def test_client_reports_go_into_the_ledger(busy: Project, caplog: pytest.LogCapt
 def test_what_is_refused_is_counted(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
     post(busy, b"not an envelope")
     post(busy, gzip.compress(of_event(event(extra={"a": "x" * MAX_JSON_BYTES}))))
-    dsn = f"https://{public_key(busy)}@errors.example.com/v1/{busy.id}"
+    dsn = f"https://{busy.public}@errors.example.com/v1/{busy.id}"
     post(busy, envelope(item("event", b"broken"), dsn=dsn), headers={})
     assert caplog.messages == [
         f"event lost: project {busy.id}, invalid",

@@ -5,7 +5,6 @@ import uuid
 from typing import Any
 
 from errata.models.ids import now_ms
-from errata.usecases import projects
 from tests.support.account import Project
 from tests.support.gateway import Response, call
 
@@ -34,15 +33,6 @@ KEY_ERROR: dict[str, Any] = {
 }
 
 
-def public_key(project: Project) -> str:
-    """The public key of a project's DSN."""
-    return next(
-        key.public
-        for key in projects.list_keys(project.id)
-        if key.public and key.revoked_at is None
-    )
-
-
 def event(**fields: Any) -> dict[str, Any]:
     """An event that has just happened, with an id of its own."""
     return {
@@ -55,8 +45,12 @@ def event(**fields: Any) -> dict[str, Any]:
 
 def item(kind: str, payload: Any) -> bytes:
     """An item of an envelope; what is not bytes becomes JSON."""
-    content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    content = payload if isinstance(payload, bytes) else _json(payload)
     return json.dumps({"type": kind, "length": len(content)}).encode() + b"\n" + content
+
+
+def _json(payload: Any) -> bytes:
+    return json.dumps(payload, ensure_ascii=False).encode()
 
 
 def envelope(*items: bytes, **headers: Any) -> bytes:
@@ -77,7 +71,7 @@ def post(
     **more: Any,
 ) -> Response:
     """Send a body, with the key in the header where SDKs put it."""
-    auth = f"Sentry sentry_key={public_key(project)}, sentry_version=7, sentry_client=a/1"
+    auth = f"Sentry sentry_key={project.public}, sentry_version=7, sentry_client=a/1"
     sent = {"X-Sentry-Auth": auth} if headers is None else headers
     return call("POST", f"/api/{project.id}/{route}", body, sent, **more)
 
