@@ -48,11 +48,12 @@ lock: .venv/ready ## pin every dependency anew, with hashes
 	for function in billing_webhook dashboard; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt -o functions/$$function/requirements.txt; done
 	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
 	for tool in sam ministack uv fuzz; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
+	npm install --prefix tests/e2e/sdks --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @sentry/browser@latest @sentry/node@latest express@latest
 LOCK = $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --python-version 3.13
 
 clean: ## remove environments, builds and local data
-	rm -rf .venv .venv-* .aws-sam .errata
+	rm -rf .venv .venv-* .aws-sam .errata tests/e2e/sdks/node_modules
 
 # An environment each, since SAM CLI and MiniStack pin their own botocore, and since atheris, which
 # fuzzes, has wheels for x86-64 alone.
