@@ -217,6 +217,22 @@ def test_a_stack_trace_beside_an_exception_is_its_own() -> None:
     assert (fields["frames"], fields["file"], fields["line"]) == ([FRAME], "shop/cart.py", 12)
 
 
+def test_what_javascript_makes_of_a_message_is_no_exception() -> None:
+    made: dict[str, Any] = {
+        "value": "here",
+        "mechanism": {"type": "generic", "synthetic": True},
+    }
+    made["stacktrace"] = {"frames": [FRAME]}
+    fields = fields_of({"message": "here", "exception": {"values": [made]}})
+    assert fields == {
+        "message": "here",
+        "level": "error",
+        "frames": [FRAME],
+        "file": "shop/cart.py",
+        "line": 12,
+    }
+
+
 def test_the_clock_of_the_client_is_corrected_where_it_is_far_off() -> None:
     hour = 3_600_000
     sent = {"timestamp": (RECEIVED_MS - hour - 500) / 1000}

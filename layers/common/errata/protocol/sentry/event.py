@@ -117,6 +117,8 @@ def _set_timestamp(fields: Fields, sent: Any, received_ms: int, sent_at_ms: int 
 def _set_exceptions(fields: Fields, event: Fields, foreign: dict[str, bool]) -> None:
     exceptions = [_with_frames(each, foreign) for each in event.get("exception") or () if each]
     frames = _frames(event.get("stacktrace"), foreign)
+    if exceptions and _stands_for_a_message(exceptions[-1]):
+        frames = exceptions.pop().get("frames") or frames
     if exceptions:
         # The main one comes last; a stack trace beside it, as old SDKs send it, is its own.
         main = exceptions[-1]
@@ -133,6 +135,11 @@ def _set_exceptions(fields: Fields, event: Fields, foreign: dict[str, bool]) -> 
         fields["file"] = file
         if "lineno" in place:
             fields["line"] = place["lineno"]
+
+
+def _stands_for_a_message(exception: Fields) -> bool:
+    """Whether JavaScript's SDKs have made it to say where a message was captured."""
+    return "type" not in exception and exception.get("mechanism", {}).get("synthetic") is True
 
 
 def _with_frames(value: Fields, foreign: dict[str, bool]) -> Fields:
