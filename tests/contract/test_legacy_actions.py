@@ -5,6 +5,9 @@ import re
 import pytest
 
 from errata.config import settings
+from errata.models.ids import now_ms
+from errata.store import events as events_store
+from errata.usecases import projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.clients import capture, errors, events, ingest, php
@@ -69,6 +72,18 @@ def test_an_unknown_key_has_no_errors_and_nothing_to_clear() -> None:
     assert errors(unknown) == []
     assert clear(unknown) == 0
     assert rows() == before
+
+
+def test_a_key_that_another_process_has_just_opened_is_known() -> None:
+    new = Project("", "brought by a script")
+    assert errors(new) == []
+    assert clear(new) == 0
+    # Another process's work, which this one does not hear of.
+    projects.create("unnamed", new.key)
+    (project,) = projects.list_projects()
+    events_store.put_legacy(stream.event(project.id, now_ms(), legacy={"level": "Notice"}), 1, 30)
+    assert [error["id"] for error in errors(new)] == [1]
+    assert clear(new) == 1
 
 
 @pytest.mark.parametrize("action", ["errors", "clear"])

@@ -164,6 +164,8 @@ def _find(key: str, address: str, at_ms: int) -> Access | None:
 
 def _known(key: str, address: str, at_ms: int) -> Access | None:
     """As `_find`; a key that opens nothing, even a revoked one, counts against the address."""
+    # Another process may have opened a project with it since: reading is strongly consistent.
+    access.forget_unknown(key)
     try:
         found = _find(key, address, at_ms)
     except Forbidden:
