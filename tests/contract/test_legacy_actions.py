@@ -1,6 +1,8 @@
 """spec/legacy-api: the actions, anything else, and what an operator can set."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from errata.store import events as events_store
 from errata.usecases import projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
+from tests.support.calls import Call, conflicting, watched
 from tests.support.clients import capture, errors, events, ingest, php
 from tests.support.gateway import Response, call, handler
 
@@ -59,6 +62,63 @@ def test_an_answer_holds_what_fits_and_the_caller_pages_on(busy: Project) -> Non
         seen += [error["id"] for error in found]
         answers += 1
     assert (seen, answers) == ([1, 2, 3, 4, 5, 6, 7], 2)
+
+
+def unseen(operation: str, sort_key: str) -> Callable[[Call], Any]:
+    """Let one kind of reading not see an item yet: each of them may see a transaction in part."""
+
+    def without(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [item for item in items if item["sk"]["S"] != sort_key]
+
+    def watch(call: Call) -> Any:
+        answer = call.send()
+        if call.operation == operation == "Query":
+            answer["Items"] = without(answer["Items"])
+        elif call.operation == operation == "BatchGetItem":
+            answer["Responses"] = {t: without(found) for t, found in answer["Responses"].items()}
+        return answer
+
+    return watch
+
+
+@pytest.mark.parametrize("operation", ["Query", "BatchGetItem"])
+def test_an_error_that_a_read_sees_in_part_is_not_passed_over(
+    busy: Project, operation: str
+) -> None:
+    for n in range(1, 4):
+        capture(busy, message=str(n))
+    (second,) = [row for row in rows()["EVENTS_TABLE"] if row["sk"]["S"] == f"{2:012d}"]
+    hidden = second["sk"]["S"] if operation == "Query" else second["event"]["S"]
+    with watched(unseen(operation, hidden)):
+        assert [error["id"] for error in errors(busy)] == [1, 2, 3]
+        assert [error["id"] for error in errors(busy, since=1)] == [2, 3]
+
+
+def test_an_error_that_is_being_written_holds_back_those_behind_it(
+    busy: Project, clock: Clock
+) -> None:
+    for n in range(1, 4):
+        capture(busy, message=str(n))
+    hide = unseen("Query", f"{2:012d}")
+
+    def watch(call: Call) -> Any:
+        if call.operation == "TransactGetItems":
+            raise conflicting(call)
+        return hide(call)
+
+    with watched(watch):
+        answer = php(action="errors", hash=busy.key, since=1)
+    assert_refused(answer, 503)
+    assert answer.headers["Retry-After"] == "1"
+    assert [error["id"] for error in errors(busy, since=1)] == [2, 3]
+
+
+def test_a_number_that_is_gone_holds_nothing_back(busy: Project) -> None:
+    for n in range(1, 4):
+        capture(busy, message=str(n))
+    (event,) = [event for event in events(busy) if event["message"] == "2"]
+    events_store.delete_events(busy.id, [event["id"]])
+    assert [error["id"] for error in errors(busy)] == [1, 3]
 
 
 @pytest.mark.parametrize("since", ["-1", "1.5", "x", "1e3", " 1", "0x10", "٣", "9" * 13, "null"])

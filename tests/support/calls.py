@@ -160,7 +160,7 @@ def starved(call: Call) -> BaseException:
 
 def conflicting(call: Call) -> BaseException:
     """Another transaction is at one of the rows."""
-    if call.operation != "TransactWriteItems":
+    if "TransactItems" not in call.parameters:
         error: Any = {"Code": "TransactionConflictException", "Message": "ongoing"}
         return ClientError({"Error": error}, call.operation)
     return cancelled(call, "TransactionConflict")
