@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from errata.errors import Forbidden, Refused, Unavailable
 from errata.models.ids import floor_id, new_event_id, now_ms
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
+from errata.protocol import answer
 from errata.protocol import legacy as protocol
 from errata.store import events
 from errata.store.attributes import back_off
@@ -18,7 +19,6 @@ from errata.usecases import access, clearing, losses, projects, quota, rate_limi
 from errata.usecases.ingest import prepare
 
 MAX_ERRORS = 1_000
-MAX_ANSWER_BYTES = 4_500_000
 _PAGE = 100
 # Each conflict means that somebody else made progress; the first tries hardly wait.
 _TRIES = 60
@@ -95,8 +95,8 @@ def errors(key: str, since: int, address: str) -> str:
         by_id = {event_id: number for number, event_id in page}
         for event in _present(found.project_id, list(by_id)):
             text = to_json(protocol.to_error(by_id[event.id], event.id, event.fields))
-            size += len(text)
-            if texts and size > MAX_ANSWER_BYTES:
+            size += answer.weight(text)
+            if texts and size > answer.MAX_BYTES:
                 return _errors(texts)
             texts.append(text)
     return _errors(texts)

@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from errata.models.ids import floor_id, issue_id
 from errata.models.project import Access
+from errata.protocol import answer
 from errata.protocol.read import Filters, to_cursor, to_event
 from errata.store import events
 from errata.store.events import DAY_MS, Boundary, Stored
@@ -15,8 +16,6 @@ from errata.store.events import DAY_MS, Boundary, Stored
 # An index follows its table within moments, but no bound is promised. What is younger than this is
 # therefore read from the table itself, consistently.
 INDEX_LAG_MS = 5 * 60 * 1000
-# A function may answer with 6 MB at most.
-MAX_ANSWER_BYTES = 4_500_000
 # How many events one request looks at; a rare filter may then give a short page with a cursor.
 MAX_SCANNED = 5_000
 _PAGE = 200
@@ -49,8 +48,8 @@ def read(access: Access, filters: Filters, now_ms: int) -> Page:
             content = to_json(
                 to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
             )
-            size += len(content)
-            if len(found) == filters.limit or (found and size > MAX_ANSWER_BYTES):
+            size += answer.weight(content)
+            if len(found) == filters.limit or (found and size > answer.MAX_BYTES):
                 break
             found.append(content)
         last = event.id
