@@ -9,7 +9,7 @@ import pytest
 from errata.config import settings
 from errata.models.ids import now_ms
 from errata.store import events as events_store
-from errata.usecases import projects
+from errata.usecases import clearing, projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.calls import Call, conflicting, watched
@@ -36,8 +36,7 @@ def clear(project: Project) -> int:
 
 def clean_up(project: Project) -> None:
     """What the stream sets going after a clear."""
-    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
-    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+    stream.cleaned(project.id)
 
 
 # ------------------------------------------------------------------ errors
@@ -209,6 +208,32 @@ def test_an_error_that_is_accepted_after_a_clear_stays(busy: Project, clock: Clo
         clear(busy)
 
 
+def test_an_event_that_is_stored_after_a_clear_stays_however_busy_the_project_is(
+    busy: Project, clock: Clock
+) -> None:
+    # Minted before the clear and still on its way when it comes.
+    late = stream.event(busy.id, clock.ms - 2_000, message="late")
+    stream.put(stream.event(busy.id, clock.ms - 3 * n) for n in range(6_000))
+    assert clear(busy) == 0
+    stream.put([late])
+    assert [event["message"] for event in events(busy)] == ["late"]
+    clean_up(busy)
+    assert [event["message"] for event in events(busy)] == ["late"]
+
+
+def test_a_clear_that_cannot_note_all_that_is_recent_changes_nothing(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "_MAX_ALSO", 2)
+    for _ in range(3):
+        ingest(busy)
+    before = rows()
+    answer = php(action="clear", hash=busy.key)
+    assert_refused(answer, 503)
+    assert answer.headers["Retry-After"] == "1"
+    assert rows() == before
+
+
 def test_clear_leaves_other_projects_alone(busy: Project) -> None:
     other = new_project()
     capture(busy)
@@ -216,6 +241,23 @@ def test_clear_leaves_other_projects_alone(busy: Project) -> None:
     assert clear(busy) == 1
     clean_up(busy)
     assert len(errors(other)) == len(events(other)) == 1
+
+
+def test_one_cleanup_does_the_work_of_all_clears_since_the_one_that_it_hears_of(
+    busy: Project, clock: Clock
+) -> None:
+    records: list[dict[str, Any]] = []
+    for _ in range(6):
+        ingest(busy)
+        stream.pump(stream.records())
+        clear(busy)
+        (boundary,) = [row for row in rows()["EVENTS_TABLE"] if row["sk"]["S"] == "clear"]
+        records.append(stream.record(boundary, len(records) + 1))
+        clock.advance(60)
+    assert rows()["ISSUES_TABLE"]
+    handler("cleanup")({"Records": records[:1]}, None)
+    assert rows()["ISSUES_TABLE"] == []
+    assert stream.stored_events() == []
 
 
 def test_cleanup_deletes_what_was_cleared_and_nothing_else(busy: Project, clock: Clock) -> None:

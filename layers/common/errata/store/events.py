@@ -5,16 +5,18 @@
 | event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
 | legacy number | `12#legacy` | `000000000001` | event, ttl |
 | legacy counter | `12#state` | `counter` | last_id, retentions |
-| boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, also |
+| boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, recent |
 | deletion of an issue | `12#state` | `delete#<issue id>` | through: up to that id |
 | gap in the numbers | `12#gaps` | `000000000001` | ttl |
 
 An event: `issue` is `12#<issue id>` and `release` is `12#<hash of the release>`, the partitions of
 the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `ttl` in seconds.
+`recent`: the ids in `Boundary.also`, 16 bytes each, so that an item holds those of a busy project.
 `retentions`: of how many days those were under which errors were numbered since the last clear.
 """
 
 import hashlib
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
@@ -460,7 +462,7 @@ def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
                 "legacy_through": new.legacy_through,
             }
         )
-        | ({"also": {"SS": sorted(new.also)}} if new.also else {}),
+        | ({"recent": {"B": _packed(new.also)}} if new.also else {}),
         "ConditionExpression": "attribute_not_exists(pk) OR generation = :before",
         "ExpressionAttributeValues": write_all({":before": new.generation - 1}),
     }
@@ -650,14 +652,23 @@ def _padded(legacy_id: int) -> str:
 
 def to_boundary(found: Item) -> Boundary:
     """The boundary in an item, typed as DynamoDB answers."""
-    also = found.pop("also", {"SS": []})["SS"]
     values = read_all(found)
     return Boundary(
         generation=values["generation"],
         through=values["through"],
         legacy_through=values["legacy_through"],
-        also=frozenset(also),
+        also=frozenset(_unpacked(values.get("recent", b""))),
     )
+
+
+def _packed(event_ids: Iterable[str]) -> bytes:
+    return bytes.fromhex("".join(sorted(event_ids)).replace("-", ""))
+
+
+def _unpacked(packed: bytes) -> Iterator[str]:
+    for (digits,) in struct.iter_unpack("16s", packed):
+        text = digits.hex()
+        yield f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 # An event's id is minted at most this long before the event is stored: no function that stores
