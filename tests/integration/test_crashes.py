@@ -11,7 +11,7 @@ from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, Killed, fault, killed, throttled, watched
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
 from tests.support.fresh import forget
-from tests.support.gateway import Response, handler
+from tests.support.gateway import Response
 
 WHEN = pytest.mark.parametrize("after", [False, True], ids=["before a call", "after its effect"])
 
@@ -32,8 +32,7 @@ def cut_everywhere(do: Callable[[], object], after: bool) -> Iterator[int]:
 
 
 def clean_up(project: Project) -> None:
-    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
-    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+    stream.cleaned(project.id)
 
 
 @WHEN

@@ -16,13 +16,11 @@ from errata.usecases import access, deletion, legacy, projects, redrive, webhook
 from tests.support import calls, stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.clients import capture, errors, ingest, read
-from tests.support.gateway import handler
 
 
 def clean_up(project: Project) -> None:
     """The worker gets the boundary's record."""
-    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
-    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+    stream.cleaned(project.id)
 
 
 def filled(project: Project) -> Project:

@@ -155,6 +155,19 @@ def code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
+# What no later try would change: an item that is too large, or not one.
+_FOR_GOOD = {"ItemCollectionSizeLimitExceeded", "ValidationError", "ValidationException"}
+
+
+def is_hopeless(error: ClientError) -> bool:
+    """Whether DynamoDB refuses a write for what it is, alone or in a transaction.
+
+    A transaction that is cancelled for want of capacity, or by another one, is not that.
+    """
+    reasons = {reason["Code"] for reason in cancellation(error)}
+    return not _FOR_GOOD.isdisjoint({code(error), *reasons})
+
+
 def cancellation(error: ClientError) -> list[dict[str, Any]]:
     """Why each action of a cancelled transaction failed: `Code`, and `Item` where one was asked.
 

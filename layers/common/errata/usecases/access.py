@@ -136,6 +136,11 @@ def forget(key: str = "") -> None:
         _newcomers.forget()
 
 
+def forget_unknown(key: str) -> None:
+    """Drop what is remembered of a key if that is that no project has it."""
+    _keys.forget_if(hash_key(key), NOTHING)
+
+
 # ------------------------------------------------------------------ from the meter to the handlers
 
 

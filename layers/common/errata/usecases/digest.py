@@ -33,7 +33,7 @@ from errata.models.issue import (
     Release,
 )
 from errata.store import events, issues
-from errata.store.attributes import back_off, code
+from errata.store.attributes import back_off, is_hopeless
 from errata.store.events import DAY_MS, Stored, release_hash
 from errata.store.issues import Changes, Rows
 from errata.usecases import notify
@@ -150,7 +150,7 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
                         outcome.retry.extend(alone)
                     else:
                         _digest_project(pk, [alone], now_s, outcome)
-            elif code(error) in ("ValidationException", "TransactionCanceledException"):
+            elif is_hopeless(error):
                 outcome.hopeless.extend((record, str(error)) for record in slices[0])
             else:
                 logger.warning("digest tries again", exc_info=error)
