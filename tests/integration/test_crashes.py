@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from tests.support import account, stream
 from tests.support.account import Clock, Project, new_project
@@ -199,3 +200,20 @@ def test_a_busy_store_is_told_by_api_php_too(busy: Project, action: str) -> None
         assert answer.headers["Retry-After"] == "1"
         assert account.rows()["EVENTS_TABLE"] == before["EVENTS_TABLE"]
     assert number > 1
+
+
+def test_a_store_that_takes_an_error_without_an_answer_is_not_said_to_have_nothing(
+    busy: Project,
+) -> None:
+    def silent(call: Call) -> BaseException:
+        return ReadTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com/")
+
+    for number in count(1):
+        with fault(number, silent, after=True) as outcome:
+            answer = capture(busy)
+        if stored := errors(busy):
+            break
+    assert outcome.struck
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert [error["id"] for error in stored] == [1]
+    assert answer.json == {"ok": False, "error": "The service is busy; try again."}

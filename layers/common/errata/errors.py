@@ -10,7 +10,7 @@ ErrataError
 │   ├── BodyTooLarge        413
 │   ├── Invalid             422  names every bad field
 │   ├── RateLimited         429  knows when to come back
-│   └── Unavailable         503  the store could not take it now; nothing was kept
+│   └── Unavailable         503  the store could not take it now, or gave no answer
 └── NotFound                an operator named a project, key, issue or event that does not exist
 """
 
@@ -136,12 +136,15 @@ class RateLimited(Refused):
 
 
 class Unavailable(Refused):
-    """The store could not take it now; nothing was kept, and the same request may succeed soon."""
+    """The store could not take it now; the same request may succeed soon.
+
+    Where it gave no answer, the event may be stored all the same.
+    """
 
     status = 503
 
     def __init__(self) -> None:
-        super().__init__("The service is busy. Nothing was stored; try again.")
+        super().__init__("The service is busy; try again.")
 
 
 class NotFound(ErrataError):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # DynamoDB answers in milliseconds or is in trouble: fail while there is time left to try again.
 _CONFIG = Config(
     connect_timeout=1,
-    read_timeout=3,
+    read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 3},
     # Our own tests hold the shape of every request; checking it again costs each event.
     parameter_validation=False,
