@@ -20,6 +20,7 @@ from errata.usecases import webhooks
 from errata.usecases.deliver import deliver
 from tests.support import stream
 from tests.support.account import Clock, Project
+from tests.support.calls import recorded
 from tests.support.gateway import call, handler
 from tests.support.receiver import answer, drip, hang, huge, receiver, reset
 
@@ -105,6 +106,27 @@ def test_each_endpoint_gets_its_own_notice_under_one_id(busy: Project) -> None:
             deliver(notice)
         ids = [there.received[0].headers["webhook-id"] for there in (one, other)]
     assert ids[0] == ids[1]
+
+
+@pytest.mark.parametrize("character", ["x", "ж", "\U0001f600", "\x01", '"', "\\", "\ud800"], ids=ascii)
+def test_long_texts_of_any_alphabet_are_told_to_every_endpoint(
+    busy: Project, character: str
+) -> None:
+    for number in range(11):
+        webhooks.add(busy.id, f"https://example.com/{number}")
+    texts = ("message", "exception_class", "environment", "release", "fingerprint")
+    ids = []
+    for text in ({name: character * 9_000 for name in texts}, {"message": "the next one"}):
+        ids.append(call("POST", "/api/ingest", text, {"X-Api-Key": busy.key}).json["id"])
+    with recorded() as seen:
+        assert stream.deliver(stream.records()) == []
+    calls = [each.parameters["Entries"] for each in seen if each.operation == "SendMessageBatch"]
+    assert max(sum(len(each["MessageBody"]) for each in entries) for entries in calls) <= 262_144
+    issues = [json.loads(notice.body)["issue"] for notice in notices()]
+    assert sorted(issue["first_event_id"] for issue in issues) == sorted(ids * 11)
+    for issue in issues:
+        if issue["first_event_id"] == ids[0]:
+            assert 4_093 <= len(issue["message"].encode()) <= 4_096
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])

@@ -25,6 +25,9 @@ from errata.store import clients
 from errata.store.attributes import Item, code, query, read_all, write_all
 
 KEPT_S = 30 * 86_400
+# What one call may hold. SQS itself takes four times as much since 2025.
+_CALL_MESSAGES = 10
+_CALL_BYTES = 256 * 1024
 
 
 # ------------------------------------------------------------------ endpoints
@@ -159,18 +162,15 @@ def _secrets_name(project_id: str, endpoint_id: str) -> str:
 
 
 def enqueue(notices: Iterable[Notice]) -> None:
-    """Put notices into WebhookQueue, ten a call.
+    """Put notices into WebhookQueue, as many a call as it holds.
 
     Raises:
         OSError: SQS did not take all of them, after a second try.
     """
-    pending = [{"Id": str(n), "MessageBody": json.dumps(asdict(x))} for n, x in enumerate(notices)]
-    for start in range(0, len(pending), 10):
-        batch = pending[start : start + 10]
+    for batch in _batches(notices):
         for _ in range(2):
             answer = clients.sqs().send_message_batch(
-                QueueUrl=settings().webhook_queue_url,
-                Entries=batch,  # type: ignore[arg-type]
+                QueueUrl=settings().webhook_queue_url, Entries=batch
             )
             failed = {each["Id"] for each in answer.get("Failed", [])}
             batch = [entry for entry in batch if entry["Id"] in failed]
@@ -178,6 +178,20 @@ def enqueue(notices: Iterable[Notice]) -> None:
                 break
         else:
             raise OSError(f"{len(batch)} notices were not taken by the queue")
+
+
+def _batches(notices: Iterable[Notice]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    size = 0
+    for number, each in enumerate(notices):
+        body = json.dumps(asdict(each))  # ASCII: as many bytes as characters
+        if batch and (len(batch) == _CALL_MESSAGES or size + len(body) > _CALL_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append({"Id": str(number), "MessageBody": body})
+        size += len(body)
+    if batch:
+        yield batch
 
 
 def notice(message: str) -> Notice:
