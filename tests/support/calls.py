@@ -148,6 +148,15 @@ def throttled(call: Call) -> BaseException:
     return ClientError({"Error": {"Code": code, "Message": "slow down"}}, call.operation)
 
 
+def failing(call: Call) -> BaseException:
+    """DynamoDB has failed, and does not say whether the call took effect."""
+    answer: Any = {
+        "Error": {"Code": "InternalServerError", "Message": "sorry"},
+        "ResponseMetadata": {"HTTPStatusCode": 500},
+    }
+    return ClientError(answer, call.operation)
+
+
 def conflicting(call: Call) -> BaseException:
     """Another transaction is at one of the rows."""
     if call.operation != "TransactWriteItems":
