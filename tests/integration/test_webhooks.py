@@ -166,6 +166,25 @@ def test_retry_after_is_honoured_up_to_fifteen_minutes(
         assert deliver(notice) == pause
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Mon, 01 Jan 9999 00:00:00 GMT",
+        "9" * 5_000,
+        "\u0663",
+        "-1",
+        "",
+    ],
+)
+def test_whatever_a_receiver_asks_for_its_attempt_is_recorded(busy: Project, asked: str) -> None:
+    with receiver(answer(503, Retry_After=asked.encode().decode("latin-1"))) as there:
+        notice, _, _ = one_notice(busy, there.url)
+        assert deliver(notice) in (10, 900)
+    assert [each.status for each in attempts(busy)] == [503]
+
+
 @pytest.mark.parametrize("behaviour", [hang(3), drip(3), reset], ids=["hang", "drip", "reset"])
 def test_no_answer_is_tried_again(
     busy: Project, behaviour: Any, monkeypatch: pytest.MonkeyPatch

@@ -88,7 +88,7 @@ def _seconds(retry_after: str, at_ms: int) -> int:
         return min(int(retry_after.strip()[:6]), MAX_RETRY_AFTER_S)
     try:
         return max(0, round(parsedate_to_datetime(retry_after).timestamp() - at_ms / 1000))
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one that no calendar has
         return 0
 
 
