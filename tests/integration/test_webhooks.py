@@ -1,5 +1,6 @@
 """Outbound webhooks: what is sent, how often, and what becomes of an endpoint."""
 
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -302,6 +303,15 @@ def test_a_name_that_leads_inside_is_never_called(
             post.post("https://inside.example/", b"{}", {})
 
 
+def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None:
+    # One that was added before such hosts were refused.
+    notice, endpoint_id, _ = one_notice(busy, "https://example.com/")
+    endpoint = webhooks.find(busy.id, endpoint_id)
+    store.save_endpoint(dataclasses.replace(endpoint, url="https://a..b/"))
+    assert deliver(notice) is None
+    assert "no name" in attempts(busy)[0].error
+
+
 def test_after_a_rotation_both_secrets_verify_for_a_day(busy: Project, clock: Clock) -> None:
     with receiver() as there:
         endpoint, old = webhooks.add(busy.id, there.url)
@@ -353,6 +363,8 @@ def test_bad_urls_and_types_are_refused_with_the_reason(
     with pytest.raises(Invalid) as refused:
         webhooks.add(busy.id, "ftp://example.com", ["issue.exploded"])
     assert set(refused.value.errors) == {"url", "event"}
+    with pytest.raises(Invalid, match="between dots"):
+        webhooks.add(busy.id, "https://a..b/")
     with pytest.raises(NotFound):
         webhooks.add("404", "https://example.com")
     assert projects.find_project(busy.id)
