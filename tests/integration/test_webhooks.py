@@ -13,8 +13,8 @@ from standardwebhooks import Webhook
 
 from errata.config import settings
 from errata.errors import Invalid, NotFound
-from errata.models.webhook import Attempt, Notice
-from errata.outbound import post
+from errata.models.webhook import MAX_FORMERS, Attempt, Notice
+from errata.outbound import post, signing
 from errata.store import clients, projects
 from errata.store import webhooks as store
 from errata.usecases import webhooks
@@ -23,7 +23,7 @@ from tests.support import stream
 from tests.support.account import Clock, Project
 from tests.support.calls import recorded
 from tests.support.gateway import call, handler
-from tests.support.receiver import answer, drip, hang, huge, receiver, reset
+from tests.support.receiver import Received, answer, drip, hang, huge, receiver, reset
 
 
 def queued() -> list[dict[str, Any]]:
@@ -312,21 +312,44 @@ def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None
     assert "no name" in attempts(busy)[0].error
 
 
-def test_after_a_rotation_both_secrets_verify_for_a_day(busy: Project, clock: Clock) -> None:
+def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, clock: Clock) -> None:
     with receiver() as there:
-        endpoint, old = webhooks.add(busy.id, there.url)
-        new = webhooks.rotate(busy.id, endpoint.id)
-        assert new != old
+        endpoint, first = webhooks.add(busy.id, there.url)
 
-        def signatures() -> str:
+        def verifying(*secrets: str) -> list[bool]:
+            """Which of these secrets verify what is sent now."""
             webhooks.test(busy.id, endpoint.id)
             (notice,) = notices()
             deliver(notice)
-            return there.received[-1].headers["webhook-signature"]
+            request = there.received[-1]
+            return [verifies(secret, request) for secret in secrets]
 
-        assert len(signatures().split(" ")) == 2
-        clock.advance(24 * 3600 + 1)
-        assert len(signatures().split(" ")) == 1
+        second = webhooks.rotate(busy.id, endpoint.id)
+        assert verifying(first, second) == [True, True]
+        clock.advance(3600)
+        third = webhooks.rotate(busy.id, endpoint.id)
+        assert len({first, second, third}) == 3
+        assert verifying(first, second, third) == [True, True, True]
+        clock.advance(23 * 3600)
+        assert verifying(first, second, third) == [False, True, True]
+        clock.advance(3600)
+        assert verifying(first, second, third) == [False, False, True]
+
+
+def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project) -> None:
+    endpoint, _ = webhooks.add(busy.id, "https://example.com/hook")
+    made = [webhooks.rotate(busy.id, endpoint.id) for _ in range(3 * MAX_FORMERS)]
+    kept = clients.ssm().get_parameter(Name=f"/errata/webhooks/{busy.id}/{endpoint.id}")
+    assert len(kept["Parameter"]["Value"]) < 4_096, "the most that a standard parameter holds"
+    found = store.find_secrets(busy.id, endpoint.id)
+    assert found.signing(0) == made[: -MAX_FORMERS - 2 : -1]
+
+
+def verifies(secret: str, request: Received) -> bool:
+    sent = request.headers
+    at_s = int(sent["webhook-timestamp"])
+    ours = signing.headers(sent["webhook-id"], at_s, request.body, [secret])["webhook-signature"]
+    return ours in sent["webhook-signature"].split(" ")
 
 
 def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:

@@ -151,7 +151,9 @@ def find_secrets(project_id: str, endpoint_id: str) -> Secrets:
     answer = clients.ssm().get_parameter(
         Name=_secrets_name(project_id, endpoint_id), WithDecryption=True
     )
-    return Secrets(**json.loads(answer["Parameter"]["Value"]))
+    stored = json.loads(answer["Parameter"]["Value"])
+    formers = tuple((secret, until) for secret, until in stored.get("formers", ()))
+    return Secrets(stored["current"], formers)
 
 
 def _secrets_name(project_id: str, endpoint_id: str) -> str:
