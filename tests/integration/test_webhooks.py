@@ -345,6 +345,29 @@ def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project
     assert found.signing(0) == made[: -MAX_FORMERS - 2 : -1]
 
 
+def test_secrets_are_asked_for_once_and_a_new_one_signs_at_once(
+    busy: Project, clock: Clock
+) -> None:
+    with receiver() as there:
+        endpoint, _ = webhooks.add(busy.id, there.url)
+
+        def send(number: int) -> int:
+            """How often the secrets are asked for."""
+            for _ in range(number):
+                webhooks.test(busy.id, endpoint.id)
+            with recorded() as seen:
+                handler("webhook_dispatcher")({"Records": queued()}, None)
+            return [each.operation for each in seen].count("GetParameter")
+
+        assert [send(10), send(10)] == [1, 0]
+        secret = webhooks.rotate(busy.id, endpoint.id)
+        assert send(2) == 1
+        assert all(verifies(secret, request) for request in there.received[-2:])
+        clock.advance(30)
+        assert send(2) == 1
+    assert [each.status for each in attempts(busy)] == [200] * 24
+
+
 def verifies(secret: str, request: Received) -> bool:
     sent = request.headers
     at_s = int(sent["webhook-timestamp"])

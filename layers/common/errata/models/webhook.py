@@ -17,8 +17,8 @@ DISABLED_FAILING = "every delivery failed for 5 days"
 class Endpoint:
     """Where a project's notices go. Times in milliseconds since the epoch.
 
-    `failing_since` is the first of an unbroken row of failed attempts. A disabled endpoint gets
-    nothing until it is enabled again.
+    `rotated_at` is when its secret was last replaced; `failing_since` is the first of an unbroken
+    row of failed attempts. A disabled endpoint gets nothing until it is enabled again.
     """
 
     id: str
@@ -26,6 +26,7 @@ class Endpoint:
     url: str
     events: tuple[str, ...]
     created_at: int
+    rotated_at: int | None = None
     failing_since: int | None = None
     disabled_at: int | None = None
     disabled_reason: str = ""

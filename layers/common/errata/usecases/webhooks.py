@@ -118,12 +118,14 @@ def rotate(project_id: str, endpoint_id: str) -> str:
     Raises:
         NotFound: the project has no such endpoint.
     """
-    find(project_id, endpoint_id)
+    endpoint = find(project_id, endpoint_id)
     before = store.find_secrets(project_id, endpoint_id)
     secret = signing.new_secret()
     at_ms = now_ms()
     rotated = before.rotated(secret, at_ms, until_ms=at_ms + OVERLAP_MS)
     store.save_secrets(project_id, endpoint_id, rotated)
+    # Dispatchers remember the secrets of this time (usecases/deliver.py).
+    store.mark_endpoint(endpoint, rotated_at=at_ms)
     return secret
 
 
