@@ -35,7 +35,8 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         gateway.busy(error)
         return _allow(event, {"key": "unavailable"}, "")
     address = event["requestContext"]["identity"]["sourceIp"]
-    return _allow(event, access.to_context(key, found, address), found.usage_key)
+    context = access.to_context(key, found, address)
+    return _allow(event, context, found.usage_key if context.get("metered") == "gateway" else "")
 
 
 def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gateway.Answer:

@@ -158,6 +158,15 @@ def starved(call: Call) -> BaseException:
     return cancelled(call, "ThrottlingError")
 
 
+def failing(call: Call) -> BaseException:
+    """DynamoDB has failed, and does not say whether the call took effect."""
+    answer: Any = {
+        "Error": {"Code": "InternalServerError", "Message": "sorry"},
+        "ResponseMetadata": {"HTTPStatusCode": 500},
+    }
+    return ClientError(answer, call.operation)
+
+
 def conflicting(call: Call) -> BaseException:
     """Another transaction is at one of the rows."""
     if "TransactItems" not in call.parameters:

@@ -238,7 +238,7 @@ def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project)
 
     rotated = kept(send(admin, shop, rotate=endpoint.id))
     found = webhooks_store.find_secrets(shop.id, endpoint.id)
-    assert (found.current, found.former) == (rotated, secret)
+    assert (found.current, found.formers[0][0]) == (rotated, secret)
 
     admin.get(f"projects/{shop.id}/settings")
     assert "No webhook yet." in send(admin, shop, remove=endpoint.id).text

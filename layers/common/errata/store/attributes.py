@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from errata.errors import Unavailable
 from errata.store import clients
@@ -148,6 +148,17 @@ def unchanged(values: Item) -> Item:
 def back_off(attempt: int, base: float = 0.02, most: float = 1.0) -> None:
     """Wait before another try: exponential, with full jitter."""
     time.sleep(random.uniform(0, min(most, base * 2**attempt)))  # noqa: S311 - not a secret
+
+
+def surely_refused(error: BotoCoreError | ClientError) -> bool:
+    """Whether what failed with this had no effect. Without an answer, or with 5xx, nobody knows.
+
+    Source: "Error handling with DynamoDB", InternalServerError and ServiceUnavailable.
+    """
+    if not isinstance(error, ClientError):
+        return False
+    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    return status < 500
 
 
 def code(error: ClientError) -> str:

@@ -156,15 +156,17 @@ def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
     if found.access is None:
         return {"key": "unknown"}
     access = found.access
+    allowed = allows(access.networks, address)
     values = [
         *(access.project_id, access.key_id, access.retention_days, access.rate_limit),
         *(access.organization, access.monthly_quota, access.unpaid_url),
     ]
     return {
         "key": "known",
-        "address": "allowed" if allows(access.networks, address) else "forbidden",
+        "address": "allowed" if allowed else "forbidden",
         "access": json.dumps(values),
-        "metered": "gateway" if found.usage_key else "handler",
+        # 403 comes before the limit of the key, and takes nothing of it.
+        "metered": "gateway" if found.usage_key and allowed else "handler",
         # For the access log, from which the ledger learns of what a usage plan refuses.
         "project": access.project_id,
     }

@@ -56,9 +56,9 @@ def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> i
         fields = protocol.parse(sent)
         opened = found or _create(key, at_ms)
         number = _store(fields, opened)
-    except (Refused, ClientError):
+    except (Refused, ClientError) as error:
         # Not where the store gave no answer: the error may be in it.
-        quota.give_back(unit)
+        quota.give_back(unit, error)
         raise
     if "trimmed" in fields:
         losses.note(opened.project_id, "trimmed")

@@ -64,9 +64,9 @@ def accept(envelope: Envelope, access: Access, address: str) -> str:
     try:
         happened_ms = protocol.milliseconds(sent.get("timestamp"))
         stored = _put(fields, named, happened_ms, access, at_ms)
-    except (Refused, ClientError):
+    except (Refused, ClientError) as error:
         # Not where the store gave no answer: the event may be in it.
-        quota.give_back(unit)
+        quota.give_back(unit, error)
         raise
     if not stored:
         quota.give_back(unit)
