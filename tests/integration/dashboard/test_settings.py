@@ -18,7 +18,7 @@ from tests.support.account import Project, rows
 from tests.support.browser import Browser, Shown, signed_in
 from tests.support.calls import recorded
 from tests.support.cli import refusing
-from tests.support.clients import ingest, read
+from tests.support.clients import capture, errors, ingest, read
 
 OWNER, ADMIN, MEMBER = "ada@example.com", "bob@example.com", "eve@example.com"
 HOSTILE = "<script>alert(1)</script>\u202egnp"
@@ -247,12 +247,16 @@ def test_nothing_of_another_project_can_be_named(admin: Browser, shop: Project) 
 
 def test_a_cleared_project_goes_on(admin: Browser, shop: Project) -> None:
     assert opens(shop.id, shop.key)
+    assert capture(shop).status == 200
     assert "Cleared." in send(admin, shop, clear="1", name_to_clear="shop").text
     assert read(shop).json["data"] == []
+    assert errors(shop) == []
     assert opens(shop.id, shop.key)
 
 
 def test_a_deleted_project_is_gone(admin: Browser, shop: Project) -> None:
+    assert opens(shop.id, shop.key)
+    assert capture(shop).status == 200
     shown = send(admin, shop, delete="1", name_to_delete=" shop ")
     assert (shown.status, shown.url.rpartition("/")[2]) == (200, "projects")
     assert "shop" not in shown.text
