@@ -78,6 +78,12 @@ def test_whoever_is_not_signed_in_is_asked_to_and_then_led_on() -> None:
 
 
 @pytest.mark.usefixtures("aws")
+def test_a_page_that_refreshes_itself_is_not_given_the_form() -> None:
+    shown = Browser().get("projects/1/issues", {"HX-Request": "true"})
+    assert (shown.status, shown.headers["HX-Refresh"], shown.html) == (401, "true", "")
+
+
+@pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("away", ["//evil.example", "https://evil.example", "/x", "javascript:x"])
 def test_nobody_is_led_elsewhere(away: str) -> None:
     assert Browser().get(f"sign-in?next={away}").value("next") == "projects"
