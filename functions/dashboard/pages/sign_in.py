@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from errata.config import settings
-from errata.errors import Invalid, Refused
+from errata.errors import Invalid, RateLimited, Refused, Unauthorized
 from errata.store import sign_in
 from errata.usecases import sessions
 from functions.dashboard import tokens
@@ -77,16 +77,17 @@ def enter(request: Request, now_ms: int) -> Response:
 @open_post("new-password")
 def choose(request: Request, now_ms: int) -> Response:
     """A first sign-in: choose a password."""
-    session = request.form.get("session", "")
+    challenge = sign_in.NewPassword(
+        request.form.get("username", ""), request.form.get("session", "")
+    )
     try:
         outcome = sign_in.with_new_password(
-            _email(request), request.form.get("password", ""), session
+            challenge.username, request.form.get("password", ""), challenge.session
         )
         return _go_on(request, now_ms, outcome)
-    except Invalid as refused:
-        error = refused.message
-        return _form(request, now_ms, "new_password.html", 422, error=error, session=session)
-    except Refused:
+    except (Invalid, RateLimited) as refused:
+        return _choose(request, now_ms, challenge, refused.status, refused.message)
+    except Unauthorized:
         error = "That took too long. Sign in again with the password from the mail."
         return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
 
@@ -95,10 +96,25 @@ def _go_on(
     request: Request, now_ms: int, outcome: sign_in.Tokens | sign_in.NewPassword
 ) -> Response:
     if isinstance(outcome, sign_in.NewPassword):
-        return _form(request, now_ms, "new_password.html", session=outcome.session)
+        return _choose(request, now_ms, outcome)
     _, value = sessions.start(outcome, tokens.verify, now_ms)
     kept = cookie(SESSION_COOKIE, value, sessions.LIFETIME_MS // 1000)
     return redirect(request.root + next_page(request.form.get("next")), kept)
+
+
+def _choose(
+    request: Request,
+    now_ms: int,
+    challenge: sign_in.NewPassword,
+    status: int = 200,
+    error: str = "",
+) -> Response:
+    return _form(
+        *(request, now_ms, "new_password.html", status),
+        username=challenge.username,
+        session=challenge.session,
+        error=error,
+    )
 
 
 @open_get("forgot-password")
