@@ -156,6 +156,19 @@ def test_requests_and_breadcrumbs_of_any_shape_are_shown(browser: Browser, busy:
     assert "1795334940" in shown
 
 
+def test_lines_and_words_of_other_systems_are_shown_as_they_were_meant(
+    browser: Browser, busy: Project
+) -> None:
+    words = "می\u200cرود 👨\u200d👩\u200d👧"
+    trace = 'Traceback (most recent call last):\r\n  File "a.py", line 1, in f\r\nValueError: y\r\n'
+    (event,) = send(busy, {"message": f"one\r\ntwo\rthree {words}", "stack_trace": trace})
+    shown = browser.get(f"projects/{busy.id}/events/{event}?raw=1").html
+    assert f"one\ntwo\N{WHITE SQUARE}000Dthree {words}" in shown
+    assert "in f\nValueError: y\n" in shown
+    listed = browser.get(f"projects/{busy.id}/issues?environment=a%E2%80%8Db")
+    assert listed.value("environment") == "a\u200db"
+
+
 def test_events_of_an_issue_lead_to_each_other(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:

@@ -15,7 +15,7 @@ from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
 from errata.usecases import access, members, organizations, projects, webhooks
 from tests.support.account import Project, rows
-from tests.support.browser import Browser, Shown, signed_in
+from tests.support.browser import Browser, Shown, signed_in, unsent
 from tests.support.calls import recorded
 from tests.support.cli import refusing
 from tests.support.clients import capture, errors, ingest, read
@@ -343,8 +343,23 @@ def test_hostile_names_are_text(admin: Browser, shop: Project, team: str) -> Non
     projects.create_key(shop.id, HOSTILE)
     shown = admin.get(f"projects/{shop.id}/settings")
     assert "<script>alert" not in shown.html
-    assert "\u202e" not in shown.html
+    assert "\u202e" not in unsent(shown)
     assert shown.html.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 4
+
+
+@pytest.mark.parametrize(
+    "name", ["Shop 👨\u200d👩\u200d👧", "می\u200cرود", HOSTILE, "a\xa0b", '"&<']
+)
+def test_a_form_that_is_saved_as_it_is_shown_changes_no_name(
+    admin: Browser, shop: Project, team: str, name: str
+) -> None:
+    projects.rename(shop.id, name)
+    shown = admin.get(f"projects/{shop.id}/settings")
+    again = send(admin, shop, save="1", name=shown.value("name"), retention_days="90", team=team)
+    assert "Saved." in again.text
+    assert (projects.find(shop.id).name, projects.find(shop.id).retention_days) == (name, 90)
+    refused = send(admin, shop, save="1", name=name, retention_days="soon", team=team)
+    assert (refused.status, refused.value("name")) == (422, name)
 
 
 def test_a_full_project_is_five_calls_and_no_long_page(admin: Browser, shop: Project) -> None:
