@@ -135,11 +135,11 @@ def mail_code(request: Request, now_ms: int) -> Response:
 
 @open_post("reset-password")
 def reset(request: Request, now_ms: int) -> Response:
-    """Set a new password with the code."""
+    """Set a new password with the code; sessions that were begun with another one end."""
     form = request.form
     try:
-        sign_in.set_password(
-            _email(request), form.get("password", ""), form.get("code", "").strip()
+        sessions.reset_password(
+            _email(request), form.get("password", ""), form.get("code", "").strip(), now_ms
         )
     except Refused as refused:
         return _form(request, now_ms, "reset_password.html", refused.status, error=refused.message)

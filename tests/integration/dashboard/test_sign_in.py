@@ -137,7 +137,7 @@ def test_cookies_of_others_on_the_domain_do_no_harm(other: str) -> None:
         assert Browser().get("projects", {"Cookie": header}).url.endswith("/projects")
 
 
-@pytest.mark.usefixtures("aws")
+@pytest.mark.usefixtures("keys")
 def test_a_session_is_vouched_for_every_hour(clock: Clock) -> None:
     account()
     tokens = sign_in.with_password(EMAIL, PASSWORD)
