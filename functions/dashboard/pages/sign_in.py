@@ -1,4 +1,4 @@
-"""Sign in with e-mail and password, choose a password, sign out."""
+"""Sign in with e-mail and password, choose a password."""
 
 import re
 from typing import Any
@@ -10,14 +10,7 @@ from errata.store import sign_in
 from errata.usecases import sessions
 from functions.dashboard import tokens
 from functions.dashboard.render import page
-from functions.dashboard.routing import (
-    SESSION_COOKIE,
-    Visit,
-    form_token,
-    open_get,
-    open_post,
-    post,
-)
+from functions.dashboard.routing import SESSION_COOKIE, form_token, open_get, open_post
 from functions.dashboard.web import Request, Response, cookie, redirect
 
 # Where a sign-in may lead: a page of ours, named from the dashboard's root.
@@ -151,13 +144,6 @@ def renew(request: Request, now_ms: int) -> Response:
     """Have Cognito vouch for the account once more, then go on to where the reader was going."""
     sessions.renew(request.cookies.get(SESSION_COOKIE, ""), tokens.verify, now_ms)
     return redirect(request.root + next_page(request.query.get("next")))
-
-
-@post("sign-out")
-def leave(visit: Visit) -> Response:
-    """End the session, here and in Cognito."""
-    sessions.end(visit.session)
-    return redirect(f"{visit.request.root}sign-in?said=out", cookie(SESSION_COOKIE, "", 0))
 
 
 def _email(request: Request) -> str:

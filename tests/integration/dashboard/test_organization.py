@@ -87,6 +87,7 @@ def test_whoever_is_invited_gets_an_account_and_sees_their_team_s_projects(
     shown = send(admin, invite="1", email=f" {NEW.upper()}", role="member", team=team)
     assert "Added." in shown.text
     assert f"{NEW} member web" in shown.text
+    assert "https://errors.example.com/v1/dashboard" in shown.text
     assert account_of(NEW) == "FORCE_CHANGE_PASSWORD"
     assert signed_in(NEW).get("projects/1/settings").status == 200
 
