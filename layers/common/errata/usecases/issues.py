@@ -38,11 +38,13 @@ class IssuePage:
 
     A page may be short, even empty, though there is a next one. `exhaustive`: the order holds over
     all pages. Where there are too many issues to look through at once it holds within parts.
+    `none_at_all`: there is no issue, whatever one asks for.
     """
 
     issues: list[Issue]
     next_cursor: str | None
     exhaustive: bool
+    none_at_all: bool
 
 
 def list_issues(project_id: str) -> Iterator[Issue]:
@@ -193,7 +195,14 @@ def _by_last_seen(pk: str, query: IssueQuery, at: Position | None, now_s: int) -
             break
     following = stopped if not places or last == places[-1] else last
     cursor = to_cursor(query.sort, Position(*following)) if following else None
-    return IssuePage(found, cursor, exhaustive=True)
+    none = not (at or places or following) and not _any(pk, now_s)
+    return IssuePage(found, cursor, exhaustive=True, none_at_all=none)
+
+
+def _any(pk: str, now_s: int) -> bool:
+    """Whether there is an issue of any status; among the last seen, which expire last."""
+    places, _ = store.newest_ids(pk, STATUSES, None, BATCH_GET, now_s)
+    return bool(places)
 
 
 def _among_all(pk: str, query: IssueQuery, at: Position, now_s: int) -> IssuePage:
@@ -212,6 +221,7 @@ def _among_all(pk: str, query: IssueQuery, at: Position, now_s: int) -> IssuePag
         page,
         to_cursor(query.sort, following) if following else None,
         exhaustive=not at.start and not end,
+        none_at_all=not (looked_at or at.start or end),
     )
 
 
