@@ -1,5 +1,6 @@
 """The pages that show issues and events: what is on them, what they cost, whom they trust."""
 
+import html
 import json
 import re
 from typing import Any
@@ -273,6 +274,64 @@ def test_a_quiet_list_of_many_settled_issues_costs_no_more(
             shown = browser.get(f"projects/{busy.id}/issues{query}")
         assert len(calls) <= MAX_CALLS
         assert "No errors yet" not in shown.text
+
+
+def released(shown: Shown) -> list[str]:
+    """The releases that a page lists."""
+    return re.findall(r'href="issues\?release=([^"]+)"', shown.html)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("web@0123456789abcdef0123456789abcdef01234567-", 50), ("&" * 180, 50), ("é" * 180, 50)],
+    ids=["web", "escaped", "wide"],
+)
+def test_releases_are_paged_within_the_bounds(
+    browser: Browser, busy: Project, clock: Clock, name: str, most: int
+) -> None:
+    for n in range(120):
+        clock.advance(1)
+        ingest(busy, {"message": "m", "fingerprint": f"{n % 3}", "release": f"{n:03d}{name}"})
+    assert stream.deliver(stream.records()) == []
+    seen: list[str] = []
+    path = f"projects/{busy.id}/releases"
+    while True:
+        with recorded() as calls:
+            shown = browser.get(path)
+        assert len(calls) <= MAX_CALLS
+        assert shown.size <= MAX_BYTES
+        assert 1 <= len(released(shown)) <= most
+        seen += [each[:3] for each in released(shown)]
+        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
+        if not following:
+            break
+        path = f"projects/{busy.id}/releases{html.unescape(following[1])}"
+    assert seen == [f"{n:03d}" for n in range(119, -1, -1)]
+    assert "First page" in shown.text
+    assert browser.get(f"projects/{busy.id}/releases?cursor=x").status == 422
+
+
+def test_releases_beyond_one_look_come_in_parts_with_open_issues_at_least(
+    browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(busy, *[{"message": "m", "fingerprint": f"{n}", "release": f"{n:03d}"} for n in range(90)])
+    exact = browser.get(f"projects/{busy.id}/releases")
+    assert ("may be higher" in exact.text, "more releases than" in exact.text) == (False, False)
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
+    seen: list[str] = []
+    path = f"projects/{busy.id}/releases"
+    while True:
+        with recorded() as calls:
+            shown = browser.get(path)
+        assert len(calls) <= MAX_CALLS
+        assert "more releases than one page looks through" in shown.text
+        assert "a number with a + may be higher" in shown.text
+        seen += released(shown)
+        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
+        if not following:
+            break
+        path = f"projects/{busy.id}/releases{html.unescape(following[1])}"
+    assert sorted(seen) == [f"{n:03d}" for n in range(90)]
 
 
 TEXTS = (
