@@ -26,10 +26,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         request = web.request(event)
         response = respond(request, at_ms, tokens.verify)
     except SignedOut:
-        response = web.redirect(
-            f"{request.root}sign-in{pages.sign_in.back_to(request)}",
-            web.cookie(SESSION_COOKIE, "", 0),
-        )
+        response = _to_sign_in(request)
     except Stale:
         response = web.redirect(f"{request.root}renew{pages.sign_in.back_to(request)}")
     except NotFound as error:
@@ -39,6 +36,14 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
     except (BotoCoreError, ClientError) as error:
         response = _refusal(request, gateway.busy(error), at_ms)
     return web.answer(response, request.headers)
+
+
+def _to_sign_in(request: web.Request) -> web.Response:
+    ended = web.cookie(SESSION_COOKIE, "", 0)
+    if request.partial:
+        # The form has no place within a page that refreshes itself: all of it is asked for anew.
+        return web.Response(401, headers={"HX-Refresh": "true"}, cookies=(ended,))
+    return web.redirect(f"{request.root}sign-in{pages.sign_in.back_to(request)}", ended)
 
 
 def _refusal(request: web.Request, refused: Refused, at_ms: int) -> web.Response:

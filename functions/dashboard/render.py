@@ -1,39 +1,21 @@
-"""Templates, and how values look in them. Everything that an event carries is hostile.
+"""Templates, and how values look in them."""
 
-Jinja escapes what is markup; what is left are characters that are none to see: they are shown by
-their code, so that no text can hide a part of itself or turn the line around.
-"""
-
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from errata.models.ids import minted_ms
 from errata.protocol.read import iso
 from functions.dashboard.routing import Visit, etag
+from functions.dashboard.text import exact, fit, visible
 from functions.dashboard.web import Request, Response
 
 HERE = Path(__file__).parent
 DAY_MS = 86_400_000
-# Controls but tab and newline; marks of direction (UAX #9); lone surrogates; line separators.
-_UNSEEN = re.compile(
-    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff"
-    "\\ud800-\\udfff\\U000e0000-\\U000e007f]"
-)
-
-
-def visible(value: Any) -> Any:
-    """What a template prints: text without characters that nobody sees. Markup is ours."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return _UNSEEN.sub(lambda found: f"\N{WHITE SQUARE}{ord(found[0]):04X}", value)
-    return "" if value is None else value
-
-
 environment = Environment(
     loader=FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -139,9 +121,10 @@ def day_name(day: int) -> str:
 
 
 def clip(value: Any, most: int) -> str:
-    """The beginning of a text, marked where it goes on."""
+    """The beginning of a text, marked where it goes on; twice as many bytes at most."""
     text = "" if value is None else str(value)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    short = fit(text, most, 2 * most)
+    return text if short == text else fit(text, most - 1, 2 * most) + "…"
 
 
 environment.globals.update(
@@ -151,8 +134,8 @@ environment.globals.update(
     number=number,
     sparkline=sparkline,
     chart=chart,
-    escape=escape,
 )
+environment.filters["exact"] = exact
 
 
 def page(

@@ -4,9 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import escape
-
-from functions.dashboard.render import visible
+from functions.dashboard.text import fit, weight
 
 
 @dataclass(slots=True)
@@ -19,10 +17,8 @@ class Room:
     def take(self, value: Any, most: int = 4_000) -> str:
         """As much of a text as there is room for, at most `most` characters; says where it ends."""
         text = value if isinstance(value, str) else _text(value)
-        short = text[:most]
-        while short and (size := _size(short)) > self.left:
-            short = short[: max(0, len(short) * self.left // size - 1)]
-        self.left -= _size(short)
+        short = fit(text, most, self.left)
+        self.left -= weight(short)
         if len(short) < len(text):
             self.cut = True
             return short + "…"
@@ -35,10 +31,6 @@ class Room:
             return False
         self.left -= size
         return True
-
-
-def _size(text: str) -> int:
-    return len(str(escape(visible(text))).encode("utf-8", "replace"))
 
 
 def _text(value: Any) -> str:

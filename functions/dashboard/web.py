@@ -7,7 +7,6 @@ of its own stands before it.
 import base64
 import gzip
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -120,10 +119,13 @@ def _form(event: gateway.Event) -> list[tuple[str, str]]:
 
 
 def _cookies(header: str) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
+    # As RFC 6265, 4.2.1 and 5.4, has them. Others on our domain set cookies too, in any form:
+    # http.cookies drops whatever follows one that it does not like.
+    found: dict[str, str] = {}
+    for pair in header.split(";"):
+        name, _, value = pair.partition("=")
+        found.setdefault(name.strip(), value.strip())
+    return found
 
 
 def answer(response: Response, request_headers: dict[str, str]) -> gateway.Answer:

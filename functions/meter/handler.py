@@ -25,9 +25,11 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
     """Allow the request, with what is known of its key."""
     headers, query = gateway.headers(event), gateway.query(event)
     if event["resource"].startswith(_SDK_ROUTES):
-        key, look_up = dsn_key.presented(headers, query), access.find_dsn
+        look_up: access.LookUp = access.find_dsn
+        key = dsn_key.presented(headers, query)
     else:
-        key, look_up = api_key.presented(event["httpMethod"], headers, query), access.find
+        look_up = access.find
+        key = api_key.presented(event["httpMethod"], headers, query)
     try:
         found = look_up(key, now_ms()) if key else access.NOTHING
     except (BotoCoreError, ClientError) as error:

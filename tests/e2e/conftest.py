@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from dev.process import CREDENTIALS
 from dev.stack import LocalStack
 from errata.usecases import projects
+from tests.support.chromium import chromium
 from tests.support.fresh import TABLES, forget_everything
+from tests.support.team import Team, new_team
 
 # How long what happens behind the answer may take here; it takes a second or two.
 PATIENCE_S = 60
@@ -77,6 +80,19 @@ def project(stack: LocalStack) -> tuple[str, str]:
     created = projects.create("shop")
     assert created
     return created.project.id, created.key
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one, without a screen."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def team(stack: LocalStack) -> Team:
+    """Somebody with a project, and the password that opens its dashboard."""
+    return new_team(stack.dashboard_url, stack.api_url)
 
 
 def eventually[T](

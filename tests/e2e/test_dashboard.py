@@ -2,76 +2,23 @@
 
 import dataclasses
 import json
-import os
 import re
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from dev.stack import LocalStack
-from errata.usecases import members, projects
-from tests.support.chromium import chromium, serious, window
+from errata.usecases import members
+from tests.support.chromium import serious, window
+from tests.support.team import Team, look, sign_in
 from tests.support.template import ROOT
 
-# Kept out of git, for whoever wants to look at what the tests have seen.
-PICTURES = Path(os.environ.get("ERRATA_SCREENSHOTS", ROOT / ".errata" / "screenshots"))
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>"
     " javascript:alert(4) {{7*7}} \x1b[31m\u202eevil\u2066 \u200b"
 )
-
-
-@dataclass(frozen=True)
-class Team:
-    """Somebody of an organization, with a project that is theirs."""
-
-    url: str
-    email: str
-    password: str
-    project_id: str
-    key: str
-    api_url: str
-
-    def send(self, **event: Any) -> str:
-        """Report an error; returns the event's id."""
-        answer = requests.post(
-            f"{self.api_url}/api/ingest",
-            data=json.dumps(event),
-            headers={"X-Api-Key": self.key, "Content-Type": "application/json"},
-            timeout=60,
-        )
-        assert answer.status_code == 202, answer.text
-        event_id: str = answer.json()["id"]
-        return event_id
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def team(stack: LocalStack) -> Team:
-    email, password = f"{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(12)
-    members.add("default", email, "owner", password=password)
-    created = projects.create("Shop")
-    assert created
-    project_id, key = created.project.id, created.key
-    return Team(stack.dashboard_url, email, password, project_id, key, stack.api_url)
-
-
-def sign_in(page: Page, team: Team, path: str = "") -> None:
-    page.goto(f"{team.url}/{path}" if path else team.url)
-    page.get_by_label("E-mail").fill(team.email)
-    page.get_by_label("Password").fill(team.password)
-    page.get_by_role("button", name="Sign in").click()
 
 
 def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) -> None:
@@ -196,7 +143,6 @@ def test_every_page_can_be_read_by_everybody(
         "organization": "orgs/default",
         "not-found": f"{below}/nothing",
     }
-    PICTURES.mkdir(parents=True, exist_ok=True)
     problems: dict[str, list[str]] = {}
     with window(browser, scheme=scheme, width=width) as page:
         page.goto(f"{team.url}/sign-in")
@@ -210,16 +156,6 @@ def test_every_page_can_be_read_by_everybody(
         page.locator("a.issue-title").first.click()
         problems["issue"] = look(page, "issue", scheme, width)
     assert {name: found for name, found in problems.items() if found} == {}
-
-
-def look(page: Page, name: str, scheme: str, width: int) -> list[str]:
-    """Take a picture of a page; returns what is wrong with it."""
-    device = "phone" if width < 600 else "desk"
-    page.screenshot(path=PICTURES / f"{name}-{device}-{scheme}.png", full_page=True)
-    found = serious(page)
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        found.append("the page is wider than the window")
-    return found
 
 
 def test_an_owner_manages_the_project_with_no_more_than_the_function_may(

@@ -136,7 +136,7 @@ def test_what_has_expired_or_lies_elsewhere_is_not_shown(pk: str) -> None:
 
 def test_no_issues(pk: str) -> None:
     for asked in ({}, {"text": "boom"}):
-        assert page(pk, **asked) == IssuePage([], None, True)
+        assert page(pk, **asked) == IssuePage([], None, True, True)
 
 
 # ------------------------------------------------------------------ many

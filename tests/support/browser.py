@@ -128,6 +128,11 @@ def _check(headers: dict[str, str]) -> None:
     assert headers["Cache-Control"] in ("no-store", "public, max-age=31536000, immutable")
 
 
+def unsent(shown: Shown) -> str:
+    """A page without what its fields hold, which is as it was: each is a line of its own."""
+    return re.sub(r'(<input[^>]*)value="[^"]*"', r"\1", shown.html)
+
+
 def signed_in(email: str, refresh_token: str = "refresh") -> Browser:
     """A browser of somebody for whom Cognito has vouched just now."""
     at_ms = now_ms()

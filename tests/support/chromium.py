@@ -1,7 +1,7 @@
 """Headless Chromium on the dashboard; whatever a page complains of fails the test."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
@@ -40,9 +40,17 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def window(
-    browser: Browser, *, scheme: str = "light", script: bool = True, width: int = 1280
+    browser: Browser,
+    *,
+    scheme: str = "light",
+    script: bool = True,
+    width: int = 1280,
+    expected: Container[int] = (),
 ) -> Iterator[Page]:
-    """A window with cookies of its own; errors, dialogs and refused scripts fail the test."""
+    """A window with cookies of its own; errors, dialogs and refused scripts fail the test.
+
+    So do statuses from 400 on of what a page asks for, but for those that are `expected`.
+    """
     context = browser.new_context(
         color_scheme=scheme,  # type: ignore[arg-type]
         java_script_enabled=script,
@@ -60,7 +68,9 @@ def window(
             complaints.append(message.text)
 
     def judge(response: Response) -> None:
-        if response.status >= 400 and response.request.resource_type != "document":
+        if response.status < 400 or response.status in expected:
+            return
+        if response.request.resource_type != "document":
             complaints.append(f"{response.status} {response.url}")
 
     page = context.new_page()

@@ -97,7 +97,7 @@ def counted(project_id: str) -> Counts:
                 "last_seen": release.last_seen,
                 "expires_at": release.expires_at,
             }
-            for release in issues.list_releases(pk, 0)
+            for release in issues.list_releases(pk, 0).by_hash.values()
         },
         "days": issues.list_days(pk, "", 0),
     }

@@ -10,6 +10,7 @@ from functions.dashboard.pages import (
     releases,
     settings,
     sign_in,
+    sign_out,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "releases",
     "settings",
     "sign_in",
+    "sign_out",
 ]

@@ -20,6 +20,7 @@ SPARK_DAYS = 14
 CHART_DAYS = 30
 # In bytes: two lines of ordinary text, so that fifty rows stay below 60 KB whatever is in them.
 ROOM_A_ROW = 420
+ROOM_OF_TITLE = 3_000
 _FILTERS = ("status", "environment", "release", "level", "text", "sort")
 _STATUSES = (
     ("open", "Open"),
@@ -44,12 +45,7 @@ def list_(visit: Visit) -> Response:
     cursor = query.get("cursor") or None
     pk = partition(visit.project.id, visit.boundary.generation)
     found = issues.search(pk, IssueQuery(**asked, cursor=cursor), visit.now_ms // 1000)
-    nothing_asked = not (set(asked) - {"sort"}) and not cursor
-    empty = (
-        nothing_asked
-        and not found.issues
-        and not issues.search(pk, IssueQuery(status="all", limit=1), visit.now_ms // 1000).issues
-    )
+    empty = found.none_at_all and not (set(asked) - {"sort"})
     return page(
         visit.request,
         "issues.html",
@@ -75,11 +71,11 @@ def show(visit: Visit) -> Response:
         visit.project.id,
         visit.boundary,
         visit.ids["issue_id"],
-        visit.request.query.get("before", ""),
+        views.Place(visit.request.query.get("before", ""), visit.request.query.get("after", "")),
         projects.operator_access(visit.project).retention_days,
         visit.now_ms,
     )
-    issue = view.issue
+    issue, room = view.issue, Room(ROOM_OF_TITLE)
     return page(
         visit.request,
         "issue.html",
@@ -87,6 +83,8 @@ def show(visit: Visit) -> Response:
         visit=visit,
         view=view,
         issue=issue,
+        title=room.take(issue.title),
+        culprit=room.take(issue.culprit),
         users=estimate(issue.users),
         days=_dated(last_days(issue.days, visit.now_ms, CHART_DAYS), visit.now_ms),
         tags=[

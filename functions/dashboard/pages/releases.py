@@ -1,22 +1,45 @@
 """Releases of a project, and what of its events was lost."""
 
+from urllib.parse import urlencode
+
+from errata.models.issue import MAX_NAME
 from errata.models.loss import REASONS, SDK_REASONS
-from errata.store import issues as store
-from errata.usecases import ledger
+from errata.store.issues import partition
+from errata.usecases import issues, ledger
 from functions.dashboard.render import page
+from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get
 from functions.dashboard.web import Response
 
+RELEASES_A_PAGE = 50
+# In bytes, as they are sent: the page then stays below 60 KB, whatever releases are called.
+ROOM = 52_000
+_MARKUP_OF_A_ROW = 700
 STATS_DAYS = 30
 
 
 @get("projects/{project_id}/releases")
 def releases(visit: Visit) -> Response:
-    """When each release was seen, and what it brought."""
-    pk = store.partition(visit.project.id, visit.boundary.generation)
-    found = store.list_releases(pk, visit.now_ms // 1000)
-    newest_first = sorted(found, key=lambda release: release.last_seen, reverse=True)
-    return page(visit.request, "releases.html", visit.now_ms, visit=visit, releases=newest_first)
+    """When each release was seen, and what it brought; as many as the page has room for."""
+    pk = partition(visit.project.id, visit.boundary.generation)
+    cursor = visit.request.query.get("cursor") or None
+    found = issues.search_releases(pk, cursor, visit.now_ms // 1000)
+    rows, room = [], Room(ROOM)
+    for release in found.releases[:RELEASES_A_PAGE]:
+        link = urlencode({"release": release.release[:MAX_NAME]})
+        if not room.pays(_MARKUP_OF_A_ROW + len(link)):
+            break
+        rows.append((release, room.take(release.release, 120), link))
+    following = found.behind(len(rows))
+    return page(
+        *(visit.request, "releases.html", visit.now_ms),
+        visit=visit,
+        rows=rows,
+        exact=found.exact,
+        exhaustive=found.exhaustive,
+        cursor=cursor,
+        next_page=following and f"?{urlencode({'cursor': following})}",
+    )
 
 
 @get("projects/{project_id}/stats")

@@ -72,13 +72,14 @@ def _page(visit: Visit, failed: Failed) -> Response:
     url = visit.request.api_url
     dsns = live_dsns(url, keys)
     newest = next(iter(dsns.values()), "")
+    may_change = visit.user.administers(project.organization)
     return page(
         visit.request,
         "settings.html",
         visit.now_ms,
         failed.status,
         visit=visit,
-        may_change=visit.user.administers(project.organization),
+        may_change=may_change,
         said=_SAID.get(visit.request.query.get("said", "")),
         failed=failed,
         keys=keys[:MOST_KEYS],
@@ -88,7 +89,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
         more_teams=max(0, len(teams) - len(offered(teams, project.teams))),
         chosen=chosen,
         endpoints=[
-            (each, webhooks.shown_url(each), _state(each))
+            (each, webhooks.shown_url(each, path=may_change), _state(each))
             for each in webhooks_store.list_endpoints(project.id)
         ],
         attempts=webhooks.recent_attempts(project.id, ATTEMPTS, visit.now_ms),

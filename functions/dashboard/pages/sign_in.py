@@ -1,23 +1,16 @@
-"""Sign in with e-mail and password, choose a password, sign out."""
+"""Sign in with e-mail and password, choose a password."""
 
 import re
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from errata.config import settings
-from errata.errors import Invalid, Refused
+from errata.errors import Invalid, RateLimited, Refused, Unauthorized
 from errata.store import sign_in
 from errata.usecases import sessions
 from functions.dashboard import tokens
 from functions.dashboard.render import page
-from functions.dashboard.routing import (
-    SESSION_COOKIE,
-    Visit,
-    form_token,
-    open_get,
-    open_post,
-    post,
-)
+from functions.dashboard.routing import SESSION_COOKIE, form_token, open_get, open_post
 from functions.dashboard.web import Request, Response, cookie, redirect
 
 # Where a sign-in may lead: a page of ours, named from the dashboard's root.
@@ -77,16 +70,17 @@ def enter(request: Request, now_ms: int) -> Response:
 @open_post("new-password")
 def choose(request: Request, now_ms: int) -> Response:
     """A first sign-in: choose a password."""
-    session = request.form.get("session", "")
+    challenge = sign_in.NewPassword(
+        request.form.get("username", ""), request.form.get("session", "")
+    )
     try:
         outcome = sign_in.with_new_password(
-            _email(request), request.form.get("password", ""), session
+            challenge.username, request.form.get("password", ""), challenge.session
         )
         return _go_on(request, now_ms, outcome)
-    except Invalid as refused:
-        error = refused.message
-        return _form(request, now_ms, "new_password.html", 422, error=error, session=session)
-    except Refused:
+    except (Invalid, RateLimited) as refused:
+        return _choose(request, now_ms, challenge, refused.status, refused.message)
+    except Unauthorized:
         error = "That took too long. Sign in again with the password from the mail."
         return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
 
@@ -95,10 +89,25 @@ def _go_on(
     request: Request, now_ms: int, outcome: sign_in.Tokens | sign_in.NewPassword
 ) -> Response:
     if isinstance(outcome, sign_in.NewPassword):
-        return _form(request, now_ms, "new_password.html", session=outcome.session)
+        return _choose(request, now_ms, outcome)
     _, value = sessions.start(outcome, tokens.verify, now_ms)
     kept = cookie(SESSION_COOKIE, value, sessions.LIFETIME_MS // 1000)
     return redirect(request.root + next_page(request.form.get("next")), kept)
+
+
+def _choose(
+    request: Request,
+    now_ms: int,
+    challenge: sign_in.NewPassword,
+    status: int = 200,
+    error: str = "",
+) -> Response:
+    return _form(
+        *(request, now_ms, "new_password.html", status),
+        username=challenge.username,
+        session=challenge.session,
+        error=error,
+    )
 
 
 @open_get("forgot-password")
@@ -119,11 +128,11 @@ def mail_code(request: Request, now_ms: int) -> Response:
 
 @open_post("reset-password")
 def reset(request: Request, now_ms: int) -> Response:
-    """Set a new password with the code."""
+    """Set a new password with the code; sessions that were begun with another one end."""
     form = request.form
     try:
-        sign_in.set_password(
-            _email(request), form.get("password", ""), form.get("code", "").strip()
+        sessions.reset_password(
+            _email(request), form.get("password", ""), form.get("code", "").strip(), now_ms
         )
     except Refused as refused:
         return _form(request, now_ms, "reset_password.html", refused.status, error=refused.message)
@@ -135,13 +144,6 @@ def renew(request: Request, now_ms: int) -> Response:
     """Have Cognito vouch for the account once more, then go on to where the reader was going."""
     sessions.renew(request.cookies.get(SESSION_COOKIE, ""), tokens.verify, now_ms)
     return redirect(request.root + next_page(request.query.get("next")))
-
-
-@post("sign-out")
-def leave(visit: Visit) -> Response:
-    """End the session, here and in Cognito."""
-    sessions.end(visit.session)
-    return redirect(f"{visit.request.root}sign-in?said=out", cookie(SESSION_COOKIE, "", 0))
 
 
 def _email(request: Request) -> str:

@@ -41,6 +41,11 @@ class Settings:
     legacy_clear: bool
 
 
+def _names(providers: str) -> tuple[str, ...]:
+    """The team's own among the providers: COGNITO is what the pool calls its own passwords."""
+    return tuple(name for name in providers.split(",") if name not in ("", "COGNITO"))
+
+
 @cache
 def settings() -> Settings:
     """The settings of this process; `settings.cache_clear()` after the environment changed."""
@@ -66,7 +71,7 @@ def settings() -> Settings:
         user_pool_client_id=env("USER_POOL_CLIENT_ID", ""),
         sign_in_domain=env("SIGN_IN_DOMAIN", ""),
         sign_in_client=env("SIGN_IN_CLIENT", ""),
-        identity_providers=tuple(filter(None, env("IDENTITY_PROVIDERS", "").split(","))),
+        identity_providers=_names(env("IDENTITY_PROVIDERS", "")),
         stripe_webhook_secret=env("STRIPE_WEBHOOK_SECRET", ""),
         free_monthly_quota=int(free) if free else None,
         stack_name=env("STACK_NAME", ""),

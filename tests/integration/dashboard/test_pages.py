@@ -1,5 +1,6 @@
 """The pages that show issues and events: what is on them, what they cost, whom they trust."""
 
+import html
 import json
 import re
 from typing import Any
@@ -10,7 +11,7 @@ from errata.models.ids import issue_id
 from errata.usecases import issues, members, projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project
-from tests.support.browser import Browser, signed_in
+from tests.support.browser import Browser, Shown, signed_in
 from tests.support.calls import recorded
 from tests.support.clients import ingest
 from tests.support.template import ROOT
@@ -156,6 +157,19 @@ def test_requests_and_breadcrumbs_of_any_shape_are_shown(browser: Browser, busy:
     assert "1795334940" in shown
 
 
+def test_lines_and_words_of_other_systems_are_shown_as_they_were_meant(
+    browser: Browser, busy: Project
+) -> None:
+    words = "می\u200cرود 👨\u200d👩\u200d👧"
+    trace = 'Traceback (most recent call last):\r\n  File "a.py", line 1, in f\r\nValueError: y\r\n'
+    (event,) = send(busy, {"message": f"one\r\ntwo\rthree {words}", "stack_trace": trace})
+    shown = browser.get(f"projects/{busy.id}/events/{event}?raw=1").html
+    assert f"one\ntwo\N{WHITE SQUARE}000Dthree {words}" in shown
+    assert "in f\nValueError: y\n" in shown
+    listed = browser.get(f"projects/{busy.id}/issues?environment=a%E2%80%8Db")
+    assert listed.value("environment") == "a\u200db"
+
+
 def test_events_of_an_issue_lead_to_each_other(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
@@ -171,10 +185,153 @@ def test_events_of_an_issue_lead_to_each_other(
     assert 'rel="prev"' not in browser.get(f"{below}/{ids[-1]}").html
     page = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}")
     assert re.findall(r"events/([0-9a-f-]{36})", page.html) == ids[:4:-1]
-    older = re.search(r'href="(\?before=[^"]+)"', page.html)
-    assert older
-    page = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}{older[1]}")
-    assert re.findall(r"events/([0-9a-f-]{36})", page.html) == ids[4::-1]
+
+
+def listed(shown: Shown) -> list[str]:
+    """The events that an issue's page lists."""
+    return re.findall(r"events/([0-9a-f-]{36})", shown.html)
+
+
+def test_pages_of_an_issue_s_events_lead_back_and_forth_in_five_calls(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    ids: list[str] = []
+    for _ in range(3):
+        clock.advance(1)
+        ids = (
+            sorted(send(busy, *[{"message": "boom", "fingerprint": "f"}] * 15), reverse=True) + ids
+        )
+    path = f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}"
+
+    def turn(rel: str) -> Shown:
+        found = re.search(rf'rel="{rel}" href="([^"]+)"', browser.page.html)  # type: ignore[union-attr]
+        assert found
+        with recorded() as calls:
+            shown = browser.get(path + found[1])
+        assert len(calls) <= MAX_CALLS
+        return shown
+
+    first = browser.get(path)
+    assert (listed(first), 'rel="prev"' in first.html) == (ids[:20], False)
+    assert listed(turn("next")) == ids[20:40]
+    last = turn("next")
+    assert (listed(last), 'rel="next"' in last.html) == (ids[40:], False)
+    assert listed(turn("prev")) == ids[20:40]
+    again = turn("prev")
+    assert (listed(again), 'rel="prev"' in again.html) == (ids[:20], False)
+    assert f'href="{path.rpartition("/")[2]}">Newest' in last.html
+    for odd in (f"?after={ids[0]}", "?after=x", "?before=00000000-0000-7000-8000-000000000000"):
+        assert browser.get(path + odd).status == 200
+
+
+def test_what_was_done_with_an_issue_is_told_in_part_where_it_is_much(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    send(busy, {"message": "boom", "fingerprint": "f"})
+    issue = issue_id(busy.id, "f")
+    for n in range(30):
+        clock.advance(1)
+        (issues.ignore if n % 2 else issues.resolve)(busy.id, issue, f"{n}@example.com", clock.ms)
+    with recorded() as calls:
+        shown = browser.get(f"projects/{busy.id}/issues/{issue}")
+    assert len(calls) <= MAX_CALLS
+    assert "29@example.com ignored it" in shown.text
+    assert "9@example.com ignored it" not in shown.text.replace("29@", "").replace("19@", "")
+    assert f"errata issues show {busy.id} {issue}" in shown.text
+
+
+@pytest.mark.parametrize("text", ["a", "&", "\u202e", "\U0001f4a5"])
+def test_an_issue_that_was_everywhere_is_no_long_page(
+    browser: Browser, busy: Project, clock: Clock, text: str
+) -> None:
+    names = ("environment", "release", "server_name")
+    worst = {"message": text * 300, "exception_class": text * 300, "file": text * 300}
+    send(
+        busy,
+        *(
+            {**worst, "fingerprint": "f"} | dict.fromkeys(names, f"{n}{text * 220}")
+            for n in range(24)
+        ),
+    )
+    issue = issue_id(busy.id, "f")
+    for n in range(25):
+        clock.advance(1)
+        act = issues.ignore if n % 2 else issues.resolve
+        act(busy.id, issue, f"{n}{text * 300}", clock.ms)
+    assert browser.get(f"projects/{busy.id}/issues/{issue}").size <= MAX_BYTES
+
+
+def test_a_quiet_list_of_many_settled_issues_costs_no_more(
+    browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(busy, *[{"message": f"{n}", "fingerprint": f"{n}"} for n in range(60)])
+    for each in list(issues.list_issues(busy.id)):
+        issues.resolve(busy.id, each.id, OWNER, each.last_seen)
+    # A page of DynamoDB's holds 1 MB; this many issues are more than four of these.
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 8_000)
+    for query in ("", "?sort=count", "?sort=first_seen"):
+        with recorded() as calls:
+            shown = browser.get(f"projects/{busy.id}/issues{query}")
+        assert len(calls) <= MAX_CALLS
+        assert "No errors yet" not in shown.text
+
+
+def released(shown: Shown) -> list[str]:
+    """The releases that a page lists."""
+    return re.findall(r'href="issues\?release=([^"]+)"', shown.html)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("web@0123456789abcdef0123456789abcdef01234567-", 50), ("&" * 180, 50), ("é" * 180, 50)],
+    ids=["web", "escaped", "wide"],
+)
+def test_releases_are_paged_within_the_bounds(
+    browser: Browser, busy: Project, clock: Clock, name: str, most: int
+) -> None:
+    for n in range(120):
+        clock.advance(1)
+        ingest(busy, {"message": "m", "fingerprint": f"{n % 3}", "release": f"{n:03d}{name}"})
+    assert stream.deliver(stream.records()) == []
+    seen: list[str] = []
+    path = f"projects/{busy.id}/releases"
+    while True:
+        with recorded() as calls:
+            shown = browser.get(path)
+        assert len(calls) <= MAX_CALLS
+        assert shown.size <= MAX_BYTES
+        assert 1 <= len(released(shown)) <= most
+        seen += [each[:3] for each in released(shown)]
+        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
+        if not following:
+            break
+        path = f"projects/{busy.id}/releases{html.unescape(following[1])}"
+    assert seen == [f"{n:03d}" for n in range(119, -1, -1)]
+    assert "First page" in shown.text
+    assert browser.get(f"projects/{busy.id}/releases?cursor=x").status == 422
+
+
+def test_releases_beyond_one_look_come_in_parts_with_open_issues_at_least(
+    browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(busy, *[{"message": "m", "fingerprint": f"{n}", "release": f"{n:03d}"} for n in range(90)])
+    exact = browser.get(f"projects/{busy.id}/releases")
+    assert ("may be higher" in exact.text, "more releases than" in exact.text) == (False, False)
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
+    seen: list[str] = []
+    path = f"projects/{busy.id}/releases"
+    while True:
+        with recorded() as calls:
+            shown = browser.get(path)
+        assert len(calls) <= MAX_CALLS
+        assert "more releases than one page looks through" in shown.text
+        assert "a number with a + may be higher" in shown.text
+        seen += released(shown)
+        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
+        if not following:
+            break
+        path = f"projects/{busy.id}/releases{html.unescape(following[1])}"
+    assert sorted(seen) == [f"{n:03d}" for n in range(90)]
 
 
 TEXTS = (

@@ -5,12 +5,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from markupsafe import escape
 
 from errata.config import settings
 from errata.store import clients, sign_in
 from errata.usecases import members
 from functions.dashboard.routing import SESSION_COOKIE
+from tests.support import template
 from tests.support.browser import Browser
+from tests.support.calls import Call, watched
 from tests.support.pool import Pool, pool, token
 
 EMAIL = "ada@example.com"
@@ -109,6 +112,50 @@ def test_a_code_counts_once_and_a_refusal_is_told(domain: Pool) -> None:
 def test_without_providers_there_is_no_such_page() -> None:
     assert "Sign in with" not in Browser().get("sign-in").text
     assert Browser().get("with/Okta").status == 404
+
+
+def test_signing_out_goes_by_cognito_s_domain_which_forgets_the_provider_s_too(
+    domain: Pool,
+) -> None:
+    browser = Browser()
+    browser.get(given(domain, begun(browser)))
+    browser.get("projects")
+    held = browser.cookies[SESSION_COOKIE]
+
+    def watch(call: Call) -> Any:  # moto has no RevokeToken
+        return {} if call.operation == "RevokeToken" else call.send()
+
+    with watched(watch):
+        shown = browser.post("sign-out")
+    assert SESSION_COOKIE not in browser.cookies
+    to = urlsplit(shown.headers["Refresh"].removeprefix("0; url="))
+    assert f"{to.scheme}://{to.netloc}" == domain.url
+    asked = dict(parse_qsl(to.query))
+    assert (to.path, asked["client_id"]) == ("/logout", CLIENT)
+    assert f'href="{escape(to.geturl())}"' in shown.html
+    back = asked["logout_uri"]
+    assert back == "https://errors.example.com/v1/dashboard/signed-out"
+    # Cognito leads back to the URLs of the client alone.
+    properties = template.of_type("AWS::Cognito::UserPoolClient")["ProviderClient"]
+    assert all(url["Fn::Sub"].endswith("/dashboard/signed-out") for url in urls(properties))
+    assert "You are signed out." in browser.get(back).text
+    assert "/sign-in" in Browser({SESSION_COOKIE: held}).get("projects").url
+
+
+def urls(properties: dict[str, Any]) -> list[dict[str, str]]:
+    """With a domain of one's own, and without."""
+    (choice,) = properties["LogoutURLs"]
+    found: list[dict[str, str]] = choice["Fn::If"][1:]
+    return found
+
+
+@pytest.mark.usefixtures("domain")
+def test_before_a_provider_is_named_none_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The parameter's default, since a client has to name something.
+    monkeypatch.setenv("IDENTITY_PROVIDERS", "COGNITO")
+    settings.cache_clear()
+    assert "Sign in with" not in Browser().get("sign-in").text
+    assert Browser().get("with/COGNITO").status == 404
 
 
 @pytest.mark.usefixtures("domain")

@@ -78,6 +78,12 @@ def test_whoever_is_not_signed_in_is_asked_to_and_then_led_on() -> None:
 
 
 @pytest.mark.usefixtures("aws")
+def test_a_page_that_refreshes_itself_is_not_given_the_form() -> None:
+    shown = Browser().get("projects/1/issues", {"HX-Request": "true"})
+    assert (shown.status, shown.headers["HX-Refresh"], shown.html) == (401, "true", "")
+
+
+@pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("away", ["//evil.example", "https://evil.example", "/x", "javascript:x"])
 def test_nobody_is_led_elsewhere(away: str) -> None:
     assert Browser().get(f"sign-in?next={away}").value("next") == "projects"
@@ -118,6 +124,20 @@ def test_a_cookie_that_is_made_up_opens_nothing() -> None:
 
 
 @pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    "other",
+    [
+        *('prefs={"a":"b"}', "x=foo bar", "flag", "version=1", "name=Zürich", "=", "", "a=b=c"),
+        *(f"{SESSION_COOKIE}-form=1", "x=;;"),
+    ],
+)
+def test_cookies_of_others_on_the_domain_do_no_harm(other: str) -> None:
+    held = f"{SESSION_COOKIE}={signed_in(EMAIL).cookies[SESSION_COOKIE]}"
+    for header in (f"{other}; {held}", f"{held}; {other}", f"{other};{held}"):
+        assert Browser().get("projects", {"Cookie": header}).url.endswith("/projects")
+
+
+@pytest.mark.usefixtures("keys")
 def test_a_session_is_vouched_for_every_hour(clock: Clock) -> None:
     account()
     tokens = sign_in.with_password(EMAIL, PASSWORD)

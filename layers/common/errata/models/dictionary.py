@@ -1,4 +1,4 @@
-"""What events from SDKs have in common, for zlib to refer to. Frozen: stored events are read with it.
+"""What events from SDKs have in common, for zlib to refer to. Frozen: stored events need it.
 
 Written by hand from what the SDKs' protocol names, in the order in which fields are packed, the
 most frequent last, where a reference costs least. It takes a sixth off an event of 16 KB. A better

@@ -21,10 +21,14 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who signs in, by e-mail in lower case. `memberships` are by organization id."""
+    """Somebody who signs in, by e-mail in lower case. `memberships` are by organization id.
+
+    Sessions that began before `signed_out_at`, in milliseconds since the epoch, have ended.
+    """
 
     email: str
     memberships: dict[str, Membership] = field(default_factory=dict)
+    signed_out_at: int = 0
 
     def administers(self, organization_id: str) -> bool:
         """Whether they may change an organization's settings, and see all of its projects."""

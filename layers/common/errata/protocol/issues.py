@@ -14,7 +14,9 @@ SORTS = ("last_seen", "first_seen", "count")
 DEFAULT_LIMIT = 50
 # "open" asks for what is open: regressed issues, too.
 ASKED_STATUSES = (*STATUSES, "all")
-_ISSUE_ID = re.compile(r"[0-9a-f]{32}")
+# Of an issue, or the hash of a release.
+_ID = re.compile(r"[0-9a-f]{24}|[0-9a-f]{32}")
+_RELEASES = "releases"
 _MOST = 10**15
 
 
@@ -83,6 +85,23 @@ def to_cursor(sort: str, at: Position) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
+def to_release_cursor(at: Position) -> str:
+    """The cursor of the page of releases that begins there; `issue_id` is a release's hash."""
+    return to_cursor(_RELEASES, at)
+
+
+def release_position(cursor: str | None) -> Position:
+    """Where the list of releases goes on.
+
+    Raises:
+        Invalid: the cursor is not one of this list.
+    """
+    found = _from_cursor(cursor, _RELEASES) if cursor else Position()
+    if found is None:
+        raise Invalid({"cursor": ["The cursor is not one of this list."]})
+    return found
+
+
 def _from_cursor(cursor: str, sort: str) -> Position | None:
     try:
         content = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
@@ -94,7 +113,7 @@ def _from_cursor(cursor: str, sort: str) -> Position | None:
             and (not end or start < end)
             and type(value) is int
             and 0 <= value < _MOST
-            and all(not each or _ISSUE_ID.fullmatch(each) for each in content[2:])
+            and all(not each or _ID.fullmatch(each) for each in content[2:])
         ):
             return Position(*content[1:])
     return None

@@ -316,22 +316,26 @@ def newest_first_in_index(
     yield from by_ids(project_id, pending)
 
 
-def neighbour(partition: str, low: str, high: str, *, newest: bool) -> str | None:
-    """The newest, or else the oldest, event of an issue with `low` < id < `high`, if there is one.
+def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) -> list[str]:
+    """Ids of an issue's events with `low` < id < `high`: the newest, newest first, or the oldest.
 
     `partition` is the key of the index by_issue, which lags by moments. Access pattern E16.
     """
+    if low >= high:
+        return []
+    # Both bounds belong to what BETWEEN finds; `~` sorts behind whatever an id holds.
+    below = f"{high[:-1]}{chr(ord(high[-1]) - 1)}~"
     found = clients.dynamodb().query(
         TableName=settings().events_table,
         IndexName="by_issue",
         KeyConditionExpression="issue = :partition AND sk BETWEEN :low AND :high",
-        ExpressionAttributeValues=write_all({":partition": partition, ":low": low, ":high": high}),
+        ExpressionAttributeValues=write_all(
+            {":partition": partition, ":low": f"{low}~", ":high": below}
+        ),
         ScanIndexForward=not newest,
-        # Both ends may be there themselves.
-        Limit=3,
+        Limit=most,
     )
-    between = [item["sk"]["S"] for item in found["Items"] if item["sk"]["S"] not in (low, high)]
-    return between[0] if between else None
+    return [item["sk"]["S"] for item in found["Items"]]
 
 
 def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
@@ -723,5 +727,5 @@ def _unpacked(packed: bytes) -> Iterator[str]:
 
 # An event's id tells of a moment at most this long before the event is stored: no function that
 # stores events runs longer (template.yaml), and their clocks agree within milliseconds. Of an event
-# that an SDK has named, it is the time for which one is prompt (usecases.sentry) and the function's.
+# that an SDK has named: for how long one counts as prompt (usecases.sentry), and the function's.
 CLEAR_MARGIN_MS = 30_000

@@ -333,42 +333,72 @@ def by_id(pk: str, start: str, end: str, now_s: int, pages: int | None) -> tuple
     Reads so many `pages` of 1 MB at most; returns also the id up to which that was, "" for the
     last there is. Read consistently. Access pattern I9.
     """
-    found: list[Issue] = []
-    request: Item = {
-        "TableName": settings().issues_table,
-        "KeyConditionExpression": "pk = :pk AND sk BETWEEN :start AND :end",
+    items, stopped = _read(
+        pages,
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
         # `~` sorts behind every id, and what begins with an id behind that id.
-        "ExpressionAttributeValues": write_all(
+        ExpressionAttributeValues=write_all(
             {
                 ":pk": pk,
                 ":start": f"issue#{start}~" if start else "issue#",
                 ":end": f"issue#{end or '~'}",
             }
         ),
-        "ConsistentRead": True,
-    }
-    while pages is None or pages > 0:
-        page = clients.dynamodb().query(**request)
-        found += [_to_issue(read_all(item)) for item in page["Items"] if _is_there(item, now_s)]
-        if "LastEvaluatedKey" not in page:
-            return found, end
-        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        ConsistentRead=True,
+    )
+    found = [_to_issue(read_all(item)) for item in items if _is_there(item, now_s)]
+    return found, stopped["sk"]["S"].removeprefix("issue#") if stopped else end
+
+
+def _read(pages: int | None, **request: Any) -> tuple[list[Item], Item | None]:
+    """So many pages of 1 MB at most of a query, and the key where that stopped, None at the end."""
+    found: list[Item] = []
+    while True:
+        page = clients.dynamodb().query(TableName=settings().issues_table, **request)
+        found += page["Items"]
+        stopped = page.get("LastEvaluatedKey")
         pages = None if pages is None else pages - 1
-    return found, request["ExclusiveStartKey"]["sk"]["S"].removeprefix("issue#")
+        if not stopped or pages == 0:
+            return found, stopped
+        request["ExclusiveStartKey"] = stopped
 
 
-def list_releases(pk: str, now_s: int) -> list[Release]:
+@dataclass(frozen=True, slots=True)
+class Releases:
+    """Releases by their hashes. `end` is the hash up to which was read, "" for the last there is.
+
+    `exact`: every open issue is counted; else there may be more of each release.
+    """
+
+    by_hash: dict[str, Release]
+    end: str
+    exact: bool
+
+
+def list_releases(
+    pk: str, now_s: int, start: str = "", end: str = "", pages: int | None = None
+) -> Releases:
     """A project's releases that have not expired, in no order; the index lags by moments.
 
-    Open issues of a release are those that were seen in it. Access pattern I5.
+    Open issues of a release are those that were seen in it. Reads the releases with hashes above
+    `start`, up to `end` ("": to the last); of these, of open issues and of sightings so many
+    `pages` of 1 MB each at most. Access pattern I5.
     """
-    releases: dict[str, Release] = {}
-    for item in _under(pk, "release#"):
-        if item["ttl"] > now_s:
-            releases[item["sk"].removeprefix("release#")] = _to_release(item)
-    open_since: dict[str, int] = {}
-    for typed in query(
-        TableName=settings().issues_table,
+    items, stopped = _under(pk, f"release#{start}~" if start else "release#", end, pages)
+    releases = {
+        item["sk"].removeprefix("release#"): _to_release(item)
+        for item in items
+        if item["ttl"] > now_s
+    }
+    exact = not releases or _count_open(pk, releases, now_s, pages)
+    end = stopped["sk"]["S"].removeprefix("release#") if stopped else end
+    return Releases(releases, end, exact)
+
+
+def _count_open(pk: str, releases: dict[str, Release], now_s: int, pages: int | None) -> bool:
+    """Count the open issues of each of these releases; whether that was all of them."""
+    open_issues, more_issues = _read(
+        pages,
         IndexName="by_last_seen",
         KeyConditionExpression="pk = :pk",
         FilterExpression="#status IN (:open, :regressed) AND #ttl > :now",
@@ -376,16 +406,19 @@ def list_releases(pk: str, now_s: int) -> list[Release]:
         ExpressionAttributeValues=write_all(
             {":pk": pk, ":open": OPEN, ":regressed": REGRESSED, ":now": now_s}
         ),
-    ):
-        item = read_all(typed)
-        open_since[item["sk"].removeprefix("issue#")] = item["first_seen"]
-    for item in _under(pk, "seen#"):
+        ScanIndexForward=False,
+    )
+    open_since = {
+        item["sk"].removeprefix("issue#"): item["first_seen"] for item in map(read_all, open_issues)
+    }
+    sightings, more_sightings = _under(pk, "seen#", "", pages)
+    for item in sightings:
         _, issue_id, name = item["sk"].split("#")
         if item["ttl"] > now_s and issue_id in open_since and name in releases:
             # Not where the issue or the release has expired since, and begun anew.
             begun = max(open_since[issue_id], releases[name].first_seen)
             releases[name].open_issues += (item["ttl"] - LINGER_S) * 1000 > begun
-    return list(releases.values())
+    return not (more_issues or more_sightings)
 
 
 def list_days(pk: str, first: str, now_s: int) -> dict[str, int]:
@@ -393,21 +426,22 @@ def list_days(pk: str, first: str, now_s: int) -> dict[str, int]:
 
     So are days that have expired. Access pattern I6.
     """
-    return {
-        item["sk"].removeprefix("day#"): item["count"]
-        for item in _under(pk, "day#")
-        if item["sk"] >= f"day#{first}" and item["ttl"] > now_s
-    }
+    days, _ = _under(pk, f"day#{first}", "", None)
+    return {item["sk"].removeprefix("day#"): item["count"] for item in days if item["ttl"] > now_s}
 
 
-def _under(pk: str, prefix: str) -> Iterator[Item]:
-    for found in query(
-        TableName=settings().issues_table,
-        KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-        ExpressionAttributeValues=write_all({":pk": pk, ":prefix": prefix}),
+def _under(pk: str, start: str, end: str, pages: int | None) -> tuple[list[Item], Item | None]:
+    """The rows of a kind from the sort key `start` up to the name `end`, read consistently."""
+    kind = start.partition("#")[0]
+    found, stopped = _read(
+        pages,
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
+        ExpressionAttributeValues=write_all(
+            {":pk": pk, ":start": start, ":end": f"{kind}#{end or '~'}"}
+        ),
         ConsistentRead=True,
-    ):
-        yield read_all(found)
+    )
+    return list(map(read_all, found)), stopped
 
 
 def delete_generation(pk: str) -> None:

@@ -10,6 +10,7 @@ same condition, so that neither overlooks the other.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -35,9 +36,9 @@ _DELETED_FOR_S = 15 * 86_400
 _MAX_ROWS = 98
 
 
-def list_activity(pk: str, issue_id: str, now_s: int) -> list[Activity]:
-    """What was done with an issue, the latest first. Access pattern I10."""
-    found = map(read_all, _of_issue(pk, "act", issue_id))
+def list_activity(pk: str, issue_id: str, now_s: int, most: int | None = None) -> list[Activity]:
+    """What was done with an issue, the latest first; of so many at `most`. Access pattern I10."""
+    found = map(read_all, islice(_of_issue(pk, "act", issue_id, most), most))
     return [_to_activity(item) for item in found if item["ttl"] > now_s]
 
 
@@ -124,9 +125,10 @@ def delete(pk: str, issue: Issue, deletion: Deletion, by: str, at_ms: int) -> bo
     )
 
 
-def _of_issue(pk: str, kind: str, issue_id: str) -> Iterator[Item]:
-    """The rows of a kind that an issue has, the latest first."""
+def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Iterator[Item]:
+    """The rows of a kind that an issue has, the latest first, `most` at a time."""
     return query(
+        **({"Limit": most} if most else {}),
         TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
         ExpressionAttributeValues=write_all({":pk": pk, ":prefix": f"{kind}#{issue_id}#"}),

@@ -2,7 +2,7 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| user | `user#<hash of the e-mail>` | `user` | email, orgs |
+| user | `user#<hash of the e-mail>` | `user` | email, orgs, signed_out_at |
 | member | `org#3` | `member#<e-mail>` | that the user's item names this organization |
 | owners | `org#3` | `owners` | count: how many members are owners |
 | team | `org#3` | `team#<id>` | name, created_at |
@@ -70,6 +70,16 @@ def find_user(email: str) -> User | None:
         TableName=settings().projects_table, Key=_user_key(email), ConsistentRead=True
     )
     return to_user(read_all(answer["Item"])) if "Item" in answer else None
+
+
+def sign_out(email: str, at_ms: int) -> None:
+    """End the sessions that a user (`email` in lower case) has begun. Access pattern P34."""
+    clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=_user_key(email),
+        UpdateExpression="SET email = :email, signed_out_at = :at",
+        ExpressionAttributeValues=write_all({":email": email, ":at": at_ms}),
+    )
 
 
 def save_membership(before: User, organization_id: str, membership: Membership | None) -> None:
@@ -215,7 +225,7 @@ def to_user(item: Item) -> User:
         )
         for organization, found in item.get("orgs", {}).items()
     }
-    return User(item["email"], memberships)
+    return User(item["email"], memberships, item.get("signed_out_at", 0))
 
 
 def _from_memberships(memberships: dict[str, Membership]) -> Any:

@@ -12,13 +12,15 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from errata.config import settings
 from errata.errors import Unavailable
 from errata.models.member import User
 from errata.models.organization import Organization
 from errata.models.project import Project
 from errata.store import clients, events, members, organizations, projects
-from errata.store.attributes import Item, back_off, read_all, write_all
+from errata.store.attributes import Item, back_off, code, read_all, write_all
 from errata.store.events import Boundary, Stored
 
 if TYPE_CHECKING:
@@ -56,21 +58,23 @@ class Opened:
 
 
 def save(session: Session) -> None:
-    """Store a session, or the one that takes its place. Access pattern K8."""
-    clients.dynamodb().put_item(
-        TableName=settings().idempotency_table,
-        Item=_key(session.secret)
-        | write_all(
-            {
-                "email": session.email,
-                "client": session.client,
-                "refresh_token": session.refresh_token,
-                "fresh_until": session.fresh_until,
-                "expires_at": session.expires_at,
-                "ttl": session.expires_at // 1000,
-            }
-        ),
-    )
+    """Store a new session. Access pattern K8."""
+    clients.dynamodb().put_item(TableName=settings().idempotency_table, Item=_item(session))
+
+
+def renew(session: Session) -> bool:
+    """Store what takes a session's place; False when it has ended meanwhile. Access pattern K11."""
+    try:
+        clients.dynamodb().put_item(
+            TableName=settings().idempotency_table,
+            Item=_item(session),
+            ConditionExpression="attribute_exists(pk)",
+        )
+    except ClientError as error:
+        if code(error) == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
 
 
 def remove(secret: str) -> None:
@@ -144,6 +148,19 @@ def _read(wanted: dict[str, list[Item]]) -> dict[str, list[Item]]:
 
 def _key(secret: str) -> Item:
     return write_all({"pk": f"session#{hashlib.sha256(secret.encode()).hexdigest()}"})
+
+
+def _item(session: Session) -> Item:
+    return _key(session.secret) | write_all(
+        {
+            "email": session.email,
+            "client": session.client,
+            "refresh_token": session.refresh_token,
+            "fresh_until": session.fresh_until,
+            "expires_at": session.expires_at,
+            "ttl": session.expires_at // 1000,
+        }
+    )
 
 
 def _to_session(secret: str, item: Item) -> Session:

@@ -29,8 +29,12 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class NewPassword:
-    """A first sign-in: the password that came by mail has done its part. `session` goes back."""
+    """A first sign-in: the password that came by mail has done its part.
 
+    `username` and `session` go back with the new one.
+    """
+
+    username: str
     session: str
 
 
@@ -50,11 +54,14 @@ def with_password(email: str, password: str) -> Tokens | NewPassword:
         )
     except ClientError as error:
         raise _refusal(error) from error
-    return _outcome(answer)
+    return _outcome(answer, email)
 
 
-def with_new_password(email: str, password: str, session: str) -> Tokens | NewPassword:
+def with_new_password(username: str, password: str, session: str) -> Tokens | NewPassword:
     """Answer a first sign-in with a password of the user's own.
+
+    `username` is the one that the challenge gave: an alias, such as the e-mail, begins a sign-in
+    but does not answer it (AdminRespondToAuthChallenge, `ChallengeResponses`).
 
     Raises:
         Invalid: the password is not one that the pool takes.
@@ -66,12 +73,12 @@ def with_new_password(email: str, password: str, session: str) -> Tokens | NewPa
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
             ChallengeName="NEW_PASSWORD_REQUIRED",
-            ChallengeResponses={"USERNAME": email, "NEW_PASSWORD": password},
+            ChallengeResponses={"USERNAME": username, "NEW_PASSWORD": password},
             Session=session,
         )
     except ClientError as error:
         raise _refusal(error) from error
-    return _outcome(answer)
+    return _outcome(answer, username)
 
 
 def refresh(refresh_token: str, client_id: str) -> Tokens:
@@ -90,7 +97,7 @@ def refresh(refresh_token: str, client_id: str) -> Tokens:
         )
     except ClientError as error:
         raise _refusal(error) from error
-    outcome = _outcome(answer)
+    outcome = _outcome(answer, "")
     if isinstance(outcome, NewPassword):
         raise Unauthorized("Sign in again.")
     return outcome
@@ -145,12 +152,13 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
         raise _refusal(error) from error
 
 
-def _outcome(answer: Any) -> Tokens | NewPassword:
+def _outcome(answer: Any, username: str) -> Tokens | NewPassword:
     if "AuthenticationResult" in answer:
         result = answer["AuthenticationResult"]
         return Tokens(result["IdToken"], result.get("RefreshToken", ""))
     if answer.get("ChallengeName") == "NEW_PASSWORD_REQUIRED":
-        return NewPassword(answer["Session"])
+        given = answer.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
+        return NewPassword(given or username, answer["Session"])
     raise Unauthorized("This account needs a step to sign in that Errata does not offer.")
 
 

@@ -17,7 +17,14 @@ from errata.models.issue import (
     Issue,
     Release,
 )
-from errata.protocol.issues import IssueQuery, Position, position, to_cursor
+from errata.protocol.issues import (
+    IssueQuery,
+    Position,
+    position,
+    release_position,
+    to_cursor,
+    to_release_cursor,
+)
 from errata.store import events, lifecycle
 from errata.store import issues as store
 from errata.store.attributes import BATCH_GET, back_off
@@ -38,11 +45,39 @@ class IssuePage:
 
     A page may be short, even empty, though there is a next one. `exhaustive`: the order holds over
     all pages. Where there are too many issues to look through at once it holds within parts.
+    `none_at_all`: there is no issue, whatever one asks for.
     """
 
     issues: list[Issue]
     next_cursor: str | None
     exhaustive: bool
+    none_at_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePage:
+    """Releases, the most recently seen first, of which a page shows as many as it has room for.
+
+    `exact`: their open issues are all counted; else there may be more. `places` are when each was
+    seen last, and its hash; all lie above the hash `start` and up to `end`, if that is not "".
+    """
+
+    releases: list[Release]
+    places: list[tuple[int, str]]
+    exact: bool
+    start: str
+    end: str
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether the order holds over all pages, as with issues."""
+        return not (self.start or self.end)
+
+    def behind(self, shown: int) -> str | None:
+        """The cursor of what follows the first so many; None at the end."""
+        if shown < len(self.places):
+            return to_release_cursor(Position(*self.places[shown - 1], self.start, self.end))
+        return to_release_cursor(Position(start=self.end)) if self.end else None
 
 
 def list_issues(project_id: str) -> Iterator[Issue]:
@@ -137,8 +172,29 @@ def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
 
 def list_releases(project_id: str) -> list[Release]:
     """A project's releases, the most recently seen first."""
-    found = store.list_releases(_partition(project_id), _now_s())
+    found = store.list_releases(_partition(project_id), _now_s()).by_hash.values()
     return sorted(found, key=lambda release: release.last_seen, reverse=True)
+
+
+def search_releases(pk: str, cursor: str | None, now_s: int) -> ReleasePage:
+    """The releases under `pk` that follow a page, the most recently seen first.
+
+    Makes three calls to DynamoDB at most.
+
+    Raises:
+        Invalid: the cursor is not one of this list.
+    """
+    at = release_position(cursor)
+    found = store.list_releases(pk, now_s, at.start, at.end, pages=1)
+    ranked = sorted(
+        ((each.last_seen, name) for name, each in found.by_hash.items()),
+        reverse=True,
+    )
+    if at.issue_id:
+        ranked = [each for each in ranked if each < (at.value, at.issue_id)]
+    return ReleasePage(
+        [found.by_hash[name] for _, name in ranked], ranked, found.exact, at.start, found.end
+    )
 
 
 def list_days(project_id: str, first: str) -> dict[str, int]:
@@ -193,7 +249,14 @@ def _by_last_seen(pk: str, query: IssueQuery, at: Position | None, now_s: int) -
             break
     following = stopped if not places or last == places[-1] else last
     cursor = to_cursor(query.sort, Position(*following)) if following else None
-    return IssuePage(found, cursor, exhaustive=True)
+    none = not (at or places or following) and not _any(pk, now_s)
+    return IssuePage(found, cursor, exhaustive=True, none_at_all=none)
+
+
+def _any(pk: str, now_s: int) -> bool:
+    """Whether there is an issue of any status; among the last seen, which expire last."""
+    places, _ = store.newest_ids(pk, STATUSES, None, BATCH_GET, now_s)
+    return bool(places)
 
 
 def _among_all(pk: str, query: IssueQuery, at: Position, now_s: int) -> IssuePage:
@@ -212,6 +275,7 @@ def _among_all(pk: str, query: IssueQuery, at: Position, now_s: int) -> IssuePag
         page,
         to_cursor(query.sort, following) if following else None,
         exhaustive=not at.start and not end,
+        none_at_all=not (looked_at or at.start or end),
     )
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from errata.errors import ErrataError, Unauthorized
 from errata.models.member import User
 from errata.models.organization import DEFAULT_ORGANIZATION
+from errata.store import members, sign_in
 from errata.store import sessions as store
-from errata.store import sign_in
 from errata.store.members import user_hash
 from errata.store.sessions import Opened, Session
 from errata.store.sign_in import Tokens
@@ -79,13 +79,7 @@ def visit(
         SignedOut: nobody, or nobody any more.
         Stale: the session is to be renewed first.
     """
-    user, _, secret = cookie.partition(_SEPARATOR)
-    if not (user and secret):
-        raise SignedOut
-    opened = store.open_page(secret, user, project_id, organization_id, event_id)
-    session = opened.session
-    if session is None or session.expires_at <= now_ms or user_hash(session.email) != user:
-        raise SignedOut
+    session, opened = _open(cookie, now_ms, project_id, organization_id, event_id)
     if session.fresh_until <= now_ms:
         raise Stale
     viewer = opened.user or User(session.email)
@@ -98,30 +92,56 @@ def visit(
     return session, viewer, opened
 
 
+def _open(cookie: str, now_ms: int, *about: str) -> tuple[Session, Opened]:
+    user, _, secret = cookie.partition(_SEPARATOR)
+    if not (user and secret):
+        raise SignedOut
+    opened = store.open_page(secret, user, *about)
+    session = opened.session
+    if session is None or session.expires_at <= now_ms or user_hash(session.email) != user:
+        raise SignedOut
+    begun = session.expires_at - LIFETIME_MS
+    if opened.user and begun < opened.user.signed_out_at:
+        raise SignedOut
+    return session, opened
+
+
 def renew(cookie: str, verify: Verify, now_ms: int) -> None:
     """Ask Cognito to vouch for a session's account once more.
 
     Raises:
         SignedOut: it does not, and the session has ended; or there is none.
+        Unavailable: it cannot be asked now; the session stays as it is.
     """
-    user, _, secret = cookie.partition(_SEPARATOR)
-    session = store.open_page(secret, user).session if user and secret else None
-    if session is None or session.expires_at <= now_ms:
-        raise SignedOut
+    session, _ = _open(cookie, now_ms)
     try:
         tokens = sign_in.refresh(session.refresh_token, session.client)
         claims = verify(tokens.id)
     except Unauthorized as error:
-        store.remove(secret)
+        store.remove(session.secret)
         raise SignedOut from error
     if (claims.email, claims.client) != (session.email, session.client):
-        store.remove(secret)
+        store.remove(session.secret)
         raise SignedOut
     token = tokens.refresh or session.refresh_token
-    store.save(replace(session, refresh_token=token, fresh_until=claims.expires_at))
+    # Somebody may have signed out in another window while Cognito was asked.
+    if not store.renew(replace(session, refresh_token=token, fresh_until=claims.expires_at)):
+        raise SignedOut
 
 
 def end(session: Session) -> None:
     """Sign out: the session and the tokens that it came with are worth nothing any more."""
     store.remove(session.secret)
     sign_in.revoke(session.refresh_token, session.client)
+
+
+def reset_password(email: str, password: str, mailed_code: str, now_ms: int) -> None:
+    """Set a new password with the code that was mailed, and end every session of the account.
+
+    Whoever forgot it may have lost more than that.
+
+    Raises:
+        Invalid, Unauthorized, RateLimited: as `errata.store.sign_in.set_password`.
+    """
+    sign_in.set_password(email, password, mailed_code)
+    members.sign_out(email, now_ms)

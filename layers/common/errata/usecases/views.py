@@ -5,7 +5,6 @@ boundary, and with it `pk`, where its issues lie.
 """
 
 from dataclasses import dataclass
-from itertools import islice
 
 from errata.errors import NotFound
 from errata.models.ids import UUID, floor_id
@@ -14,20 +13,32 @@ from errata.store import events, issues, lifecycle
 from errata.store.events import DAY_MS, Boundary, Stored
 
 EVENTS_A_PAGE = 20
+ACTIVITY_SHOWN = 20
 # Above every id that is ever minted.
 _HIGHEST = "g"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which page of an issue's events: below the id `before`, above `after`, or the newest."""
+
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class IssueView:
     """An issue with its latest activity first, and a page of its events, newest first.
 
-    `older` is the id below which the next page begins, None on the last one.
+    `newer` and `older` are the ids above and below which the neighbouring pages lie, None where
+    there is none. `more_activity`: there was more than is shown.
     """
 
     issue: Issue
     activity: list[Activity]
+    more_activity: bool
     events: list[Stored]
+    newer: str | None
     older: str | None
 
 
@@ -45,34 +56,49 @@ def issue_view(
     project_id: str,
     boundary: Boundary,
     issue_id: str,
-    before: str,
+    place: Place,
     retention_days: int,
     now_ms: int,
 ) -> IssueView:
-    """An issue and the events of it with ids below `before` ("" for the newest).
+    """An issue and a page of its events.
 
     Four calls. Events come from an index, which lags by moments.
 
     Raises:
         NotFound: there is no such issue, or it has expired, was cleared or deleted.
     """
-    pk = issues.partition(project_id, boundary.generation)
-    issue = issues.find_issue(pk, issue_id, now_ms // 1000)
+    pk, now_s = issues.partition(project_id, boundary.generation), now_ms // 1000
+    issue = issues.find_issue(pk, issue_id, now_s)
     if issue is None:
         raise NotFound("There is no such issue. It may have expired, or somebody has deleted it.")
-    high = before if UUID.fullmatch(before) else _HIGHEST
     low = floor_id(now_ms - retention_days * DAY_MS)
-    found = events.newest_first_in_index(
-        "by_issue", f"{project_id}#{issue_id}", low, high, EVENTS_A_PAGE
+    ids, newer, older = _page(f"{project_id}#{issue_id}", low, place)
+    activity = lifecycle.list_activity(pk, issue_id, now_s, ACTIVITY_SHOWN + 1)
+    return IssueView(
+        issue,
+        activity[:ACTIVITY_SHOWN],
+        len(activity) > ACTIVITY_SHOWN,
+        [each for each in events.by_ids(project_id, ids) if boundary.shows(each, now_s)],
+        newer,
+        older,
     )
-    page = list(islice(found, EVENTS_A_PAGE))
-    shown = [
-        event
-        for event in page
-        if event.expires_at > now_ms // 1000 and not boundary.hides(event.id, event.legacy_id)
-    ]
-    older = page[-1].id if len(page) == EVENTS_A_PAGE else None
-    return IssueView(issue, lifecycle.list_activity(pk, issue_id, now_ms // 1000), shown, older)
+
+
+def _page(partition: str, low: str, place: Place) -> tuple[list[str], str | None, str | None]:
+    """The ids of a page, newest first, and those beyond which its neighbours lie."""
+    one_more = EVENTS_A_PAGE + 1
+    if UUID.fullmatch(place.after):
+        found = events.neighbours(
+            partition, max(low, place.after), _HIGHEST, one_more, newest=False
+        )
+        ids = found[:EVENTS_A_PAGE][::-1]
+        newer = ids[0] if len(found) > EVENTS_A_PAGE else None
+        return ids, newer, ids[-1] if ids else None
+    high = place.before if UUID.fullmatch(place.before) else _HIGHEST
+    found = events.neighbours(partition, low, high, one_more, newest=True)
+    ids = found[:EVENTS_A_PAGE]
+    newer = (ids[0] if ids else place.before) if high != _HIGHEST else None
+    return ids, newer, ids[-1] if len(found) > EVENTS_A_PAGE else None
 
 
 def event_view(
@@ -84,12 +110,7 @@ def event_view(
         NotFound: there is no such event, or it has expired, was cleared or deleted.
     """
     oldest = floor_id(now_ms - retention_days * DAY_MS)
-    if (
-        event is None
-        or event.expires_at <= now_ms // 1000
-        or event.id < oldest
-        or boundary.hides(event.id, event.legacy_id)
-    ):
+    if event is None or event.id < oldest or not boundary.shows(event, now_ms // 1000):
         raise NotFound("There is no such event. It may have expired, or somebody has deleted it.")
     pk = issues.partition(event.project_id, boundary.generation)
     partition = f"{event.project_id}#{event.issue_id}"
@@ -97,6 +118,10 @@ def event_view(
     return EventView(
         event,
         issues.find_issue(pk, event.issue_id, now_ms // 1000),
-        newer=events.neighbour(partition, event.id, _HIGHEST, newest=False),
-        older=events.neighbour(partition, oldest, event.id, newest=True),
+        newer=_first(events.neighbours(partition, event.id, _HIGHEST, 1, newest=False)),
+        older=_first(events.neighbours(partition, oldest, event.id, 1, newest=True)),
     )
+
+
+def _first(ids: list[str]) -> str | None:
+    return ids[0] if ids else None

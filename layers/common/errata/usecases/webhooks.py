@@ -197,7 +197,13 @@ def _again(notice: Notice) -> Notice:
     return replace(notice, round=new_event_id(now_ms()))
 
 
-def shown_url(endpoint: Endpoint) -> str:
-    """An endpoint's URL as it may be shown: its query may hold a token."""
+def shown_url(endpoint: Endpoint, *, path: bool = True) -> str:
+    """An endpoint's URL as it may be shown: its query may hold a token.
+
+    So may its path (that of chat services does), which only those see who may change it.
+    """
     parts = urlsplit(endpoint.url)
+    if not path:
+        hidden = bool(parts.path.strip("/") or parts.query)
+        return parts._replace(path="/…" if hidden else "", query="", fragment="").geturl()
     return parts._replace(query="…" if parts.query else "", fragment="").geturl()

@@ -1,0 +1,40 @@
+"""Sign out, of what a provider has signed in as well."""
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from errata.config import settings
+from errata.usecases import sessions
+from functions.dashboard.render import page
+from functions.dashboard.routing import SESSION_COOKIE, Visit, open_get, post
+from functions.dashboard.web import BASE, Request, Response, cookie, redirect
+
+
+@post("sign-out")
+def leave(visit: Visit) -> Response:
+    """End the session, here and in Cognito."""
+    sessions.end(visit.session)
+    ended = (cookie(SESSION_COOKIE, "", 0),)
+    if visit.session.client == settings().user_pool_client_id:
+        return redirect(f"{visit.request.root}sign-in?said=out", *ended)
+    # By way of a page: a form leads nowhere but to our own site, redirects included.
+    to = _end_of_provider(visit)
+    shown = page(visit.request, "signed_out.html", visit.now_ms, to=to)
+    return replace(shown, headers={"Refresh": f"0; url={to}"}, cookies=ended)
+
+
+@open_get("signed-out")
+def left(request: Request, _now_ms: int) -> Response:
+    """Back from Cognito's domain."""
+    return redirect(f"{request.root}sign-in?said=out")
+
+
+def _end_of_provider(visit: Visit) -> str:
+    """Where Cognito's domain forgets who is signed in there.
+
+    Until then, "Sign in with …" lets anybody at this browser in again without a question. Source:
+    "Logout endpoint", Amazon Cognito.
+    """
+    back = f"{visit.request.api_url}{BASE}/signed-out"
+    query = urlencode({"client_id": visit.session.client, "logout_uri": back})
+    return f"{settings().sign_in_domain}/logout?{query}"

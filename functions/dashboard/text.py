@@ -1,0 +1,43 @@
+"""How text looks on a page, and what it weighs there. Everything that an event carries is hostile.
+
+Jinja escapes what is markup; what is left are characters that are none to see: they are shown by
+their code, so that no text can hide a part of itself or turn the line around.
+"""
+
+import re
+from typing import Any
+
+from markupsafe import Markup, escape
+
+# Controls but tab and newline; marks of direction (UAX #9); lone surrogates; line separators.
+# Not the joiners U+200C and U+200D, without which Persian and many an emoji are misspelt.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def visible(value: Any) -> Any:
+    """What a template prints: text without characters that nobody sees. Markup is ours."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        text = value.replace("\r\n", "\n")
+        return _UNSEEN.sub(lambda found: f"\N{WHITE SQUARE}{ord(found[0]):04X}", text)
+    return "" if value is None else value
+
+
+def exact(value: Any) -> Markup:
+    """What a form holds, as it is: the browser sends it back, and a name stays what it was."""
+    return escape("" if value is None else value)
+
+
+def weight(text: str) -> int:
+    """How many bytes a text is on a page."""
+    return len(str(escape(visible(text))).encode("utf-8", "replace"))
+
+
+def fit(text: str, most: int, size: int) -> str:
+    """The beginning of a text, of `most` characters and `size` bytes on a page at most."""
+    short = text[:most]
+    while short and (found := weight(short)) > size:
+        short = short[: max(0, len(short) * size // found - 1)]
+    return short

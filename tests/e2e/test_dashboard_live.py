@@ -1,0 +1,125 @@
+"""The list of issues that refreshes itself: how it behaves under the reader, and when it fails."""
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.support.chromium import window
+from tests.support.team import Team, sign_in
+
+POLL_MS = 10_000
+
+
+def opened(page: Page, team: Team, message: str = "boom") -> None:
+    """The list, with one issue and a clock that the test moves."""
+    team.send(message=message)
+    page.clock.install()
+    sign_in(page, team, f"projects/{team.project_id}/issues")
+    for _ in range(60):
+        if page.get_by_role("link", name=message).count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    page.mouse.move(5, 5)
+
+
+def polled(page: Page) -> None:
+    """Let the time of a refresh come, and wait for its answer."""
+    with page.expect_response(lambda answer: "hx-request" in answer.request.headers):
+        page.clock.run_for(POLL_MS)
+    page.wait_for_timeout(200)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body"),
+    [
+        (503, "text/html", "<!doctype html><header class='bar'></header><main><h1>No</h1></main>"),
+        (429, "application/json", '{"message": "Too many requests."}'),
+        (404, "text/html", "<main><h1>Not found</h1></main>"),
+    ],
+)
+def test_a_refresh_that_fails_leaves_the_list_and_the_next_one_goes_on(
+    browser: Browser, team: Team, status: int, kind: str, body: str
+) -> None:
+    def fail(route: Route) -> None:
+        if "hx-request" in route.request.headers:
+            route.fulfill(status=status, content_type=kind, body=body)
+        else:
+            route.fallback()
+
+    with window(browser, expected=(status,)) as page:
+        opened(page, team)
+        page.route("**/issues*", fail)
+        polled(page)
+        expect(page.get_by_role("link", name="boom")).to_be_visible()
+        expect(page.locator("header.bar")).to_have_count(1)
+        page.unroute("**/issues*")
+        team.send(message="and another", fingerprint="other")
+        for _ in range(30):
+            polled(page)
+            if page.get_by_role("link", name="and another").count():
+                break
+        expect(page.get_by_role("link", name="and another")).to_be_visible()
+
+
+def test_a_session_that_ended_asks_to_sign_in_and_leads_back(browser: Browser, team: Team) -> None:
+    with window(browser, expected=(401,)) as page:
+        opened(page, team)
+        page.context.clear_cookies()
+        page.clock.run_for(POLL_MS)
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        expect(page.locator("header.bar")).to_have_count(1)
+        page.get_by_label("E-mail").fill(team.email)
+        page.get_by_label("Password").fill(team.password)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("link", name="boom")).to_be_visible()
+
+
+def test_what_somebody_has_opened_stays_open(browser: Browser, team: Team) -> None:
+    with window(browser) as page:
+        page.clock.install()
+        sign_in(page, team, f"projects/{team.project_id}/issues")
+        page.get_by_text("Python", exact=True).click()
+        snippet = page.locator("details", has=page.get_by_text("Python", exact=True))
+        program = snippet.locator("pre").last
+        expect(program).to_be_visible()
+        polled(page)
+        expect(program).to_be_visible()
+
+
+def test_rows_stand_still_under_the_pointer_and_the_focus(browser: Browser, team: Team) -> None:
+    with window(browser) as page:
+        opened(page, team)
+        asked: list[str] = []
+        page.on(
+            "request",
+            lambda each: asked.append(each.url) if "hx-request" in each.headers else None,
+        )
+        page.locator("tbody tr").hover()
+        page.clock.run_for(2 * POLL_MS)
+        page.mouse.move(5, 5)
+        page.get_by_role("link", name="boom").focus()
+        page.clock.run_for(2 * POLL_MS)
+        page.wait_for_timeout(200)
+        assert asked == []
+        page.get_by_label("Search").focus()
+        page.get_by_label("Search").fill("half a w")
+        page.evaluate("document.body.style.minHeight = '3000px'; scrollTo(0, 400)")
+        polled(page)
+        # What is being typed, and where the page is scrolled to, stays as it is.
+        assert page.get_by_label("Search").input_value() == "half a w"
+        assert page.evaluate("scrollY") == 400
+
+
+def test_times_are_the_reader_s_own_on_hover_after_a_refresh_too(
+    browser: Browser, team: Team
+) -> None:
+    with window(browser) as page:
+        opened(page, team)
+        seen = page.locator("tbody time").last
+        zone = page.evaluate(
+            "new Date().toLocaleString(undefined, {timeStyle: 'long'}).split(' ').pop()"
+        )
+        assert zone in ("CET", "CEST", "GMT+1", "GMT+2")
+        assert (seen.get_attribute("title") or "").endswith(zone)
+        polled(page)
+        assert (seen.get_attribute("title") or "").endswith(zone)

@@ -1,0 +1,70 @@
+"""Somebody with a project on a deployed stack, as the browser's tests need one."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from playwright.sync_api import Page
+
+from errata.usecases import members, projects
+from tests.support.chromium import serious
+from tests.support.template import ROOT
+
+# Kept out of git, for whoever wants to look at what the tests have seen.
+PICTURES = Path(os.environ.get("ERRATA_SCREENSHOTS", ROOT / ".errata" / "screenshots"))
+
+
+@dataclass(frozen=True)
+class Team:
+    """Somebody of an organization, with a project that is theirs."""
+
+    url: str
+    email: str
+    password: str
+    project_id: str
+    key: str
+    api_url: str
+
+    def send(self, **event: Any) -> str:
+        """Report an error; returns the event's id."""
+        answer = requests.post(
+            f"{self.api_url}/api/ingest",
+            data=json.dumps(event),
+            headers={"X-Api-Key": self.key, "Content-Type": "application/json"},
+            timeout=60,
+        )
+        assert answer.status_code == 202, answer.text
+        event_id: str = answer.json()["id"]
+        return event_id
+
+
+def new_team(dashboard_url: str, api_url: str) -> Team:
+    """An owner of the default organization, with a project of its own."""
+    email, password = f"{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(12)
+    members.add("default", email, "owner", password=password)
+    created = projects.create("Shop")
+    assert created
+    return Team(dashboard_url, email, password, created[0].id, created[1], api_url)
+
+
+def sign_in(page: Page, team: Team, path: str = "") -> None:
+    """Sign in as somebody of the team, and go on to a page."""
+    page.goto(f"{team.url}/{path}" if path else team.url)
+    page.get_by_label("E-mail").fill(team.email)
+    page.get_by_label("Password").fill(team.password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def look(page: Page, name: str, scheme: str, width: int) -> list[str]:
+    """Take a picture of a page; returns what is wrong with it."""
+    device = "phone" if width < 600 else "desk"
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}-{device}-{scheme}.png", full_page=True)
+    found = serious(page)
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        found.append("the page is wider than the window")
+    return found
