@@ -1,5 +1,7 @@
 """A store that does not answer is told of in time: no function is cut off while it waits."""
 
+from typing import Any
+
 import pytest
 
 from errata.store import clients
@@ -9,7 +11,7 @@ from tests.support import template
 
 def patience_s() -> float:
     """How long a call to DynamoDB takes at most until it fails."""
-    config = clients.dynamodb().meta.config
+    config: Any = clients.dynamodb().meta.config
     attempts = config.retries["total_max_attempts"]
     # botocore's standard mode waits up to 2^n seconds before the next try, n from 0.
     waits = sum(2**n for n in range(attempts - 1))
