@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from errata.models.ids import minted_ms
+
 # DynamoDB's limit is 400 KB (409,600 bytes) an item, keys and names included.
 MAX_PACKED_BYTES = 400_000
 MAX_STACK_CHARACTERS = 32_768
@@ -16,10 +18,18 @@ MAX_NOISE_CHARACTERS = 4_096
 STACK_TEXTS = ("source_map", "minified_stack", "stack_trace")
 # What an SDK tells of the surroundings of an error, beside its context.
 SURROUNDINGS = ("extra", "contexts", "modules", "threads", "debug_meta")
+# What an event of an SDK may hold beside the fields of the ingest API, under the SDKs' names.
+SDK_FIELDS = (
+    *("event_id", "platform", "logger", "transaction", "dist", "sentry_level", "sdk", "tags"),
+    *("contexts", "extra", "modules", "logentry", "exceptions", "threads", "frames", "debug_meta"),
+    *("grouped_by", "problems"),
+)
 # Of an exception that is trimmed: the innermost, which come last.
 MAX_TRIMMED_FRAMES = 50
 _PLACE = ("filename", "abs_path", "module", "function", "lineno", "colno", "in_app", "context_line")
 _MAX_PLACE_CHARACTERS = 512
+# The year 9999; no date can be written of what comes after it.
+_MOST_MS = 253_370_000_000_000
 
 type Fields = dict[str, Any]
 
@@ -149,6 +159,15 @@ TRIMMING: tuple[Callable[[Fields], None], ...] = (
     _texts,
     _whatever_is_left,
 )
+
+
+def received_ms(event_id: str, event: Fields) -> int:
+    """When an event was received, in milliseconds: `received_at`, else as its id says.
+
+    The id of an event that an SDK has named tells when it happened.
+    """
+    known = event.get("received_at")
+    return known if type(known) is int and 0 <= known < _MOST_MS else minted_ms(event_id)
 
 
 def title(event: Fields) -> str:
