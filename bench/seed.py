@@ -66,12 +66,13 @@ def _as_bytes(item: Item) -> Item:
 class Seed:
     """Rows, and what opens them: the keys of two projects, which the gateway meters, and a team.
 
-    The organization of `limited_key` has a quota.
+    The organization of `limited_key` has a quota; `public_key` is that of the first project's DSN.
     """
 
     rows: Rows
     key: str
     limited_key: str
+    public_key: str
     team: Team
 
 
@@ -88,10 +89,9 @@ def at_rest(monthly_quota: int) -> Seed:
 def _a_project(organization: str) -> str:
     created = projects.create("bench", organization=organization)
     assert created
-    project, key = created
-    record = store.list_keys(project.id)[0]
+    record = store.list_keys(created.project.id)[0]
     store.save_usage_key(replace(record, usage_key="gateway-key-value", usage_key_id="k3y1d5"))
-    return key
+    return created.key
 
 
 def a_digested_batch(batch: dict[str, Any]) -> Rows:

@@ -30,7 +30,7 @@ def guarded() -> Project:
     organizations.change(organization.id, allowlist=parse_allowlist(OFFICE))
     created = projects.create("shop", organization=organization.id)
     assert created
-    return Project(created[0].id, created[1])
+    return Project(created.project.id, created.key)
 
 
 def by_header(project: Project, ip: str, **headers: str) -> Response:

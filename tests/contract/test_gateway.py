@@ -9,7 +9,10 @@ import pytest
 from errata.models.project import DEFAULT_RATE_LIMIT
 from tests.support import template
 
-EXPOSED = {"Retry-After", "Idempotency-Replayed", "Idempotency-Mismatch"}
+EXPOSED = {
+    *("Retry-After", "Idempotency-Replayed", "Idempotency-Mismatch"),
+    *("X-Sentry-Error", "X-Sentry-Rate-Limits"),
+}
 
 
 def api() -> dict[str, Any]:
@@ -32,9 +35,9 @@ def test_every_answer_is_json_with_cors(kind: str) -> None:
     assert content_type == "application/json"
     # The gateway puts a quoted message into the variable's place.
     answer = json.loads(content.replace("$context.error.messageString", '"why"'))
-    assert set(answer) == {"message", "ok", "error"}
+    assert set(answer) == {"message", "ok", "error", "detail"}
     assert answer["ok"] is False
-    assert answer["message"] == answer["error"]
+    assert answer["message"] == answer["error"] == answer["detail"]
     assert header(response, "Access-Control-Allow-Origin") == "*"
     assert set(header(response, "Access-Control-Expose-Headers").split(",")) == EXPOSED
 
@@ -51,6 +54,12 @@ def test_429_tells_when_to_come_back(kind: str) -> None:
     assert int(header(api()["GatewayResponses"][kind], "Retry-After")) >= 1
 
 
+def test_429_tells_sdks_when_to_come_back() -> None:
+    response = api()["GatewayResponses"]["THROTTLED"]
+    seconds = header(response, "Retry-After")
+    assert header(response, "X-Sentry-Rate-Limits") == f"{seconds}::key:rate_limited"
+
+
 def test_preflight_allows_every_method_and_header_of_the_contracts() -> None:
     cors = {name: value.strip("'") for name, value in api()["Cors"].items()}
     assert cors["AllowOrigin"] == "*"
@@ -58,7 +67,10 @@ def test_preflight_allows_every_method_and_header_of_the_contracts() -> None:
     assert {"GET", "POST", "HEAD", "OPTIONS"} <= methods
     headers = {name.lower() for name in cors["AllowHeaders"].split(",")}
     assert headers >= {
-        *("authorization", "content-type", "content-encoding", "idempotency-key", "x-api-key")
+        *("authorization", "content-type", "content-encoding", "idempotency-key", "x-api-key"),
+        # What SDKs send from other origins.
+        *("x-sentry-auth", "x-requested-with", "origin", "accept", "authentication"),
+        *("transfer-encoding", "sentry-trace", "baggage"),
     }
     assert api()["Auth"]["AddDefaultAuthorizerToCorsPreflight"] is False
     assert api()["Auth"]["AddApiKeyRequiredToCorsPreflight"] is False

@@ -194,7 +194,7 @@ def test_organizations_do_not_share_a_quota() -> None:
     for organization in (DEFAULT_ORGANIZATION, other.id, other.id):
         created = projects.create("shop", organization=organization)
         assert created
-        keys.append(Project(created[0].id, created[1]))
+        keys.append(Project(created.project.id, created.key))
     mine, first, second = keys
     assert [ingest(mine).status for _ in range(2)] == [202, 402]
     # The projects of one do.

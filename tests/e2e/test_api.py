@@ -145,5 +145,7 @@ def test_a_script_submits_reads_and_clears(stack: LocalStack) -> None:
 def test_one_project_s_key_opens_no_other(stack: LocalStack, project: Created) -> None:
     other = projects.create("other")
     assert other
-    refused = get(stack, f"/api/projects/{other[0].id}/events", headers={"X-Api-Key": project[1]})
+    refused = get(
+        stack, f"/api/projects/{other.project.id}/events", headers={"X-Api-Key": project[1]}
+    )
     assert (refused.status_code, refused.json()) == (401, {"message": "Invalid API key."})

@@ -63,7 +63,8 @@ def team(stack: LocalStack) -> Team:
     members.add("default", email, "owner", password=password)
     created = projects.create("Shop")
     assert created
-    return Team(stack.dashboard_url, email, password, created[0].id, created[1], stack.api_url)
+    project_id, key = created.project.id, created.key
+    return Team(stack.dashboard_url, email, password, project_id, key, stack.api_url)
 
 
 def sign_in(page: Page, team: Team, path: str = "") -> None:

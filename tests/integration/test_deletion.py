@@ -58,8 +58,8 @@ def test_nothing_is_left_but_keys_that_open_nothing(busy: Project, clock: Clock)
     assert deletion.delete_project(busy.id) is None
     clean_up(busy)
     assert [each for each in remains(busy) if f"/{other.id}/" not in each] == []
-    (record,) = store.list_keys(busy.id)
-    assert record.revoked_at is not None
+    key, dsn = store.list_keys(busy.id)
+    assert None not in (key.revoked_at, dsn.revoked_at)
     assert busy.id in store.list_deleted()
     with pytest.raises(NotFound):
         projects.find(busy.id)

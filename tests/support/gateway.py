@@ -86,6 +86,8 @@ def handler(folder: str) -> Any:
 
 
 def _route(method: str, path: str) -> tuple[str, dict[str, str], str]:
+    # A REST API finds a resource with a slash at the end of its path, too.
+    path = path.rstrip("/")
     for (verb, resource), function in template.routes().items():
         match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", resource), path)
         if verb == method and match:

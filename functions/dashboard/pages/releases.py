@@ -1,6 +1,6 @@
 """Releases of a project, and what of its events was lost."""
 
-from errata.models.loss import REASONS
+from errata.models.loss import REASONS, SDK_REASONS
 from errata.store import issues as store
 from errata.usecases import ledger
 from functions.dashboard.render import page
@@ -26,7 +26,7 @@ def stats(visit: Visit) -> Response:
     by_day = ledger.by_day(visit.project.id, STATS_DAYS)
     totals = {
         reason: total
-        for reason in REASONS
+        for reason in (*REASONS, *SDK_REASONS)
         if (total := sum(lost.get(reason, 0) for _, lost in by_day.values()))
     }
     return page(

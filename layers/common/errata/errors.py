@@ -5,7 +5,7 @@ ErrataError
 │   ├── BadRequest          400  a provider's event that is not signed, or none
 │   ├── Unauthorized        401  no key, or one that opens nothing
 │   ├── PaymentRequired     402  the month's quota is used up, or an invoice is not paid
-│   ├── Forbidden           403  a revoked key at the legacy door; a door that is switched off
+│   ├── Forbidden           403  a revoked or DSN's key at the legacy door; a door switched off
 │   ├── AddressForbidden    403  the organization's allowlist has no room for the address
 │   ├── BodyTooLarge        413
 │   ├── Invalid             422  names every bad field

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from errata.models.dictionary import OF_SDKS
 from errata.models.ids import minted_ms
 
 # DynamoDB's limit is 400 KB (409,600 bytes) an item, keys and names included.
@@ -62,7 +63,10 @@ def pack_or_trim(event: Fields) -> tuple[bytes, bool]:
 
 def unpack(packed: bytes) -> Fields:
     """The fields that `pack` was given, but for what it trimmed."""
-    text = zlib.decompress(packed)
+    unpacker = zlib.decompressobj(zdict=OF_SDKS)
+    text = unpacker.decompress(packed)
+    if not unpacker.eof:
+        raise zlib.error("cut short")
     try:
         event: Fields = from_json(text)
     except ValueError:
@@ -72,7 +76,11 @@ def unpack(packed: bytes) -> Fields:
 
 
 def _compress(event: Fields) -> bytes:
-    return zlib.compress(to_json(event, inf_nan_mode="null"), 6)
+    text = to_json(event, inf_nan_mode="null")
+    if "event_id" not in event:
+        return zlib.compress(text, 6)
+    packer = zlib.compressobj(6, zdict=OF_SDKS)
+    return packer.compress(text) + packer.flush()
 
 
 def _breadcrumbs(event: Fields) -> None:
@@ -118,7 +126,7 @@ def _stack(event: Fields) -> None:
 
 def _bare(exception: Fields) -> Fields:
     """An exception with the places of its frames alone."""
-    bare = {
+    bare: Fields = {
         name: exception[name][:MAX_TEXT_CHARACTERS]
         for name in ("type", "value", "module")
         if name in exception

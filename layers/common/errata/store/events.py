@@ -12,7 +12,8 @@
 
 An event: `issue` is `12#<issue id>` and `release` is `12#<hash of the release>`, the partitions of
 the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `ttl` in seconds.
-A mark stands where an event from an SDK would, had it come at once (docs/decisions/0020-event-id.md).
+A mark stands where an event from an SDK would lie, had it come at once
+(docs/decisions/0020-event-ids-of-sdks.md).
 `retentions`: of how many days those were under which errors were numbered since the last clear.
 """
 
@@ -330,9 +331,7 @@ def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
     wanted = list(event_ids)
     keys = [write_all({"pk": project_id, "sk": event_id}) for event_id in wanted]
     found = {item["sk"]["S"]: item for item in batch_get(settings().events_table, keys)}
-    return [
-        stored(found[event_id]) for event_id in wanted if "payload" in found.get(event_id, ())
-    ]
+    return [stored(found[event_id]) for event_id in wanted if "payload" in found.get(event_id, ())]
 
 
 def stored(found: Item) -> Stored:

@@ -121,9 +121,7 @@ def open_page(
         ),
         boundary=events.to_boundary(of_events["clear"]) if "clear" in of_events else Boundary(),
         event=(
-            events.stored(of_events[event_id])
-            if "payload" in of_events.get(event_id, ())
-            else None
+            events.stored(of_events[event_id]) if "payload" in of_events.get(event_id, ()) else None
         ),
     )
 

@@ -78,7 +78,7 @@ def generate(name: str, address: str) -> str:
     created = projects.create(name[:200] or "unnamed")
     if created is None:
         raise Unavailable
-    return created[1]
+    return created.key
 
 
 def errors(key: str, since: int, address: str) -> str:
@@ -149,11 +149,13 @@ def _find(key: str, address: str, at_ms: int) -> Access | None:
     """The access of a key, its request counted; None for a key that no project has.
 
     Raises:
-        Forbidden: the key was revoked.
+        Forbidden: the key was revoked, or is a DSN's.
         AddressForbidden: the organization's allowlist does not let the caller in.
         RateLimited: the key has no request left.
     """
     found = access.find(key, at_ms)
+    if found.dsn:
+        raise Forbidden("hash: this is the key of a DSN, which is for SDKs alone; use an API key")
     if found.revoked:
         raise Forbidden("hash: this key was revoked")
     if found.access:
