@@ -64,7 +64,7 @@ def show(visit: Visit) -> Response:
         ],
         sdk=facts.sdk(fields.get("sdk"), room),
         grouped_by=room.take(
-            why_grouped(fields.get("grouping", "client"), fields.get("grouped_by") or ""), 500
+            why_grouped(fields.get("grouping", "client"), str(fields.get("grouped_by") or "")), 500
         ),
         **_parts(fields, raw, room),
         cut=room.cut,  # known now that all parts have taken theirs

@@ -157,6 +157,10 @@ def test_an_issue_says_what_grouped_it(browser: Browser, busy: Project) -> None:
         (sdk_events.PYTHON, "VoucherError in shop.cart.apply"),
         ({"message": "a"}, "the same message, exception class, file and line"),
         ({"message": "b", "fingerprint": "mine"}, "the sender's fingerprint"),
+        (
+            {"message": "c", "fingerprint": "x", "grouped_by": "fingerprint: pay"},
+            "the sender's fingerprint: pay",
+        ),
     ):
         sdk_events.put(busy, dict(fields))
         (issue,) = (each for each in issues.list_issues(busy.id) if each.count == 1)

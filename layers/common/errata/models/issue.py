@@ -92,9 +92,13 @@ class Activity:
 
 
 def why_grouped(grouping: str, grouped_by: str) -> str:
-    """What the events of an issue have in common, in words."""
+    """What the events of an issue have in common, in words.
+
+    Of a client's fingerprint `grouped_by` tells what it says: "fingerprint: payment-timeout".
+    """
     if grouping == "client":
-        return "the sender's fingerprint"
+        told = grouped_by if grouped_by.startswith("fingerprint: ") else "fingerprint"
+        return f"the sender's {told}"
     if grouping == "v1":
         return "the same message, exception class, file and line"
     return grouped_by or f"grouping {grouping}"
