@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from errata.models.issue import Issue
+from errata.models.issue import Issue, why_grouped
 from errata.models.project import live_dsns
 from errata.models.sketch import estimate
 from errata.protocol.issues import SORTS, IssueQuery
@@ -86,6 +86,7 @@ def show(visit: Visit) -> Response:
         title=room.take(issue.title),
         culprit=room.take(issue.culprit),
         users=estimate(issue.users),
+        grouped_by=why_grouped(issue.grouping, issue.grouped_by),
         days=_dated(last_days(issue.days, visit.now_ms, CHART_DAYS), visit.now_ms),
         tags=[
             (name, _shares(counts, issue.count))

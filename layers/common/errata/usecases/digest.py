@@ -23,6 +23,7 @@ from errata.models.event import culprit, title, user_identity
 from errata.models.ids import minted_ms, now_ms
 from errata.models.issue import (
     MAX_DAYS,
+    MAX_GROUPED_BY,
     MAX_NAME,
     MAX_NAMES,
     REGRESSED,
@@ -261,6 +262,7 @@ def _new_issue(record: Record, deleted_through: str) -> Issue:
         first_seen=minted_ms(event.id),
         first_event=event.id,
         deleted_through=deleted_through,
+        grouped_by=str(event.fields.get("grouped_by") or "")[:MAX_GROUPED_BY],
     )
 
 
