@@ -6,6 +6,7 @@ API, and may be filtered and grouped by, is there; the rest keeps the SDKs' name
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from errata.models.event import Fields
@@ -72,12 +73,11 @@ def to_fields(
     if transaction := event.get("transaction") or event.get("culprit"):
         fields["transaction"] = transaction
     _set_timestamp(fields, event.get("timestamp"), received_ms, sent_at_ms)
-    foreign: dict[str, bool] = {}
-    _set_exceptions(fields, event, foreign)
+    _set_exceptions(fields, event)
     _set_message(fields, event)
     _set_context(fields, event, address)
     if threads := event.get("threads"):
-        fields["threads"] = [_with_frames(each, foreign) for each in threads if each]
+        fields["threads"] = [_with_frames(each) for each in threads if each]
     if crumbs := event.get("breadcrumbs"):
         shown = [_present(each) for each in crumbs if each]
         fields["breadcrumbs"] = [each for each in shown if each]
@@ -87,7 +87,9 @@ def to_fields(
 
 
 def _present(value: Fields) -> Fields:
-    """An object without its nulls."""
+    """An object without its nulls; the same one where it has none, which is the rule."""
+    if None not in value.values():
+        return value
     return {name: each for name, each in value.items() if each is not None}
 
 
@@ -114,9 +116,9 @@ def _set_timestamp(fields: Fields, sent: Any, received_ms: int, sent_at_ms: int 
     fields["timestamp"] = iso(at_ms + drift_ms if abs(drift_ms) > _DRIFT_MS else at_ms)
 
 
-def _set_exceptions(fields: Fields, event: Fields, foreign: dict[str, bool]) -> None:
-    exceptions = [_with_frames(each, foreign) for each in event.get("exception") or () if each]
-    frames = _frames(event.get("stacktrace"), foreign)
+def _set_exceptions(fields: Fields, event: Fields) -> None:
+    exceptions = [_with_frames(each) for each in event.get("exception") or () if each]
+    frames = _frames(event.get("stacktrace"))
     if exceptions and _stands_for_a_message(exceptions[-1]):
         frames = exceptions.pop().get("frames") or frames
     if exceptions:
@@ -142,17 +144,17 @@ def _stands_for_a_message(exception: Fields) -> bool:
     return "type" not in exception and exception.get("mechanism", {}).get("synthetic") is True
 
 
-def _with_frames(value: Fields, foreign: dict[str, bool]) -> Fields:
+def _with_frames(value: Fields) -> Fields:
     """An exception or a thread with the frames of its stack trace in `frames`."""
     kept = _present(value)
-    frames = _frames(kept.pop("stacktrace", None), foreign)
+    frames = _frames(kept.pop("stacktrace", None))
     if frames:
         kept["frames"] = frames
     return kept
 
 
-def _frames(stacktrace: Fields | None, foreign: dict[str, bool]) -> list[Fields]:
-    """The frames of a stack trace, outermost first. `foreign` remembers what paths say."""
+def _frames(stacktrace: Fields | None) -> list[Fields]:
+    """The frames of a stack trace, outermost first."""
     frames = []
     for each in (stacktrace and stacktrace.get("frames")) or ():
         if not each:
@@ -160,11 +162,14 @@ def _frames(stacktrace: Fields | None, foreign: dict[str, bool]) -> list[Fields]
         frame = _present(each)
         if "in_app" not in frame:
             path = frame.get("abs_path") or frame.get("filename") or frame.get("module") or ""
-            if path not in foreign:
-                foreign[path] = _FOREIGN.search(path.replace("\\", "/")) is not None
-            frame["in_app"] = not foreign[path]
+            frame["in_app"] = not _is_foreign(path)
         frames.append(frame)
     return frames
+
+
+@lru_cache(4_096)
+def _is_foreign(path: str) -> bool:
+    return _FOREIGN.search(path.replace("\\", "/")) is not None
 
 
 def _set_message(fields: Fields, event: Fields) -> None:
