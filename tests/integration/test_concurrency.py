@@ -7,7 +7,8 @@ import pytest
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.usecases import organizations, quota
-from tests.support import account, scenarios, stream, tally
+from errata.usecases import sentry as usecase
+from tests.support import account, scenarios, sdk, stream, tally
 from tests.support.account import Project, new_project
 from tests.support.calls import atomic
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
@@ -47,6 +48,21 @@ def test_posts_with_one_key_and_different_bodies_store_one_event(busy: Project) 
 def test_posts_with_different_keys_do_not_meet(busy: Project) -> None:
     texts = scenarios.at_once(lambda n: post(busy, BOOM, str(n)).text, range(40))
     assert len(set(texts)) == len(events(busy)) == 40
+
+
+@pytest.mark.parametrize("late_s", [0, 3_600], ids=["prompt", "late"])
+def test_an_event_that_an_sdk_sends_many_times_at_once_is_one(busy: Project, late_s: int) -> None:
+    sent = sdk.event(timestamp=now_ms() / 1000 - late_s)
+    body = sdk.of_event(sent)
+
+    def post(_: int) -> int:
+        usecase.forget()  # another environment
+        return sdk.post(busy, body).status
+
+    statuses = scenarios.at_once(post, range(40))
+    assert set(statuses) <= {200, 503}
+    assert 200 in statuses
+    assert [event["event_id"] for event in events(busy)] == [sent["event_id"]]
 
 
 def test_a_poller_sees_each_error_once_and_misses_none(busy: Project) -> None:

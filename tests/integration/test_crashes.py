@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from tests.support import account, stream
+from errata.models.ids import now_ms
+from tests.support import account, sdk, stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, Killed, fault, killed, throttled, watched
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
@@ -30,6 +31,25 @@ def cut_everywhere(do: Callable[[], object], after: bool) -> Iterator[int]:
             assert number > 1
             return
         yield number
+
+
+@WHEN
+@pytest.mark.parametrize("late_s", [0, 3_600], ids=["prompt", "late"])
+def test_an_event_of_an_sdk_that_was_cut_off_comes_again_and_is_one(
+    busy: Project, late_s: int, after: bool
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    def post() -> Response:
+        return sdk.post(busy, sdk.of_event(sent[-1]))
+
+    sent.append(sdk.event(timestamp=now_ms() / 1000 - late_s))
+    for _ in cut_everywhere(post, after):
+        assert post().status == 200
+        assert post().status == 200
+        found = [event["event_id"] for event in events(busy)]
+        assert sorted(found) == sorted(each["event_id"] for each in sent)
+        sent.append(sdk.event(timestamp=now_ms() / 1000 - late_s))
 
 
 def clean_up(project: Project) -> None:
