@@ -18,9 +18,22 @@ from urllib.parse import SplitResult, urlsplit
 
 TIMEOUT_S = 15.0
 MAX_URL_LENGTH = 2000
-# The prefix of NAT64 (RFC 6052, RFC 8215): an IPv4 address in IPv6's clothes.
-_NAT64 = [ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48")]
-_6TO4_AND_TEREDO = [ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32")]
+# The prefix of NAT64 (RFC 6052): an IPv4 address in IPv6's clothes.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that is global unicast (RFC 4291, and IANA's "IPv6 Address Space").
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# Within it, and within IPv4, what leads to a protocol's own machinery, to IPv4 or nowhere: IANA's
+# "Special-Purpose Address Registry", of which the module `ipaddress` calls some global.
+_SPECIAL = [
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # IETF protocol assignments
+        "192.88.99.0/24",  # 6to4 relays, deprecated
+        "2001::/23",  # IETF protocol assignments, Teredo among them
+        "2002::/16",  # 6to4
+        "3fff::/20",  # documentation
+    )
+]
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -72,18 +85,15 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
 def is_public(address: Address) -> bool:
     """Whether an address is global unicast, in each of its disguises."""
     if isinstance(address, ipaddress.IPv6Address):
-        embedded = address.ipv4_mapped or _behind_nat64(address)
-        if embedded is not None:
-            return is_public(embedded)
-        if address.is_site_local or any(address in network for network in _6TO4_AND_TEREDO):
+        if address in _NAT64:
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address.ipv4_mapped:
+            return is_public(address.ipv4_mapped)
+        if address not in _GLOBAL_UNICAST:
             return False
+    if any(address in network for network in _SPECIAL):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
-
-
-def _behind_nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if any(address in network for network in _NAT64):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return None
 
 
 def resolve(host: str, port: int, allow_loopback: bool = False) -> list[str]:
