@@ -13,7 +13,10 @@ import socket
 import ssl
 import time
 from collections.abc import Buffer, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Thread
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 TIMEOUT_S = 15.0
@@ -96,14 +99,14 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def resolve(host: str, port: int, allow_loopback: bool = False) -> list[str]:
+def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False) -> list[str]:
     """The addresses of a host, every one of them checked.
 
     Raises:
         ForbiddenUrl: one of them is not public.
-        OSError: the name does not resolve.
+        OSError: the name does not resolve; a TimeoutError when it has not by the deadline.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    found = _looked_up(host, port, deadline)
     texts = list(dict.fromkeys(str(each[4][0]) for each in found))
     for text in texts:
         address = ipaddress.ip_address(text)
@@ -111,6 +114,23 @@ def resolve(host: str, port: int, allow_loopback: bool = False) -> list[str]:
         if not is_public(address) and not (allow_loopback and address.is_loopback):
             raise ForbiddenUrl(f"The host resolves to {text}, which is not a public address.")
     return texts
+
+
+def _looked_up(host: str, port: int, deadline: float) -> list[Any]:
+    # The system's resolver takes no deadline, so it is left behind in a thread of its own. Not one
+    # of an executor: those are waited for when the process ends.
+    found: Future[list[Any]] = Future()
+
+    def look_up() -> None:
+        try:
+            found.set_result(
+                socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            )
+        except Exception as error:
+            found.set_exception(error)
+
+    Thread(target=look_up, daemon=True).start()
+    return found.result(_left(deadline))
 
 
 def post(
@@ -131,11 +151,13 @@ def post(
     parts = check_url(url, allow_loopback)
     host = parts.hostname or ""
     secure = parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    addresses = resolve(host, port, allow_loopback)
+    default_port = 443 if secure else 80
+    port = parts.port or default_port
+    addresses = resolve(host, port, deadline, allow_loopback)
     if not secure and not all(ipaddress.ip_address(each).is_loopback for each in addresses):
         raise ForbiddenUrl("The URL must begin with https://.")
     connection = http.client.HTTPConnection(host, port)
+    connection.default_port = default_port  # the one that the header Host leaves out
     connection.sock = _connect(addresses, port, deadline)
     try:
         if secure:
