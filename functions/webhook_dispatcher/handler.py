@@ -29,12 +29,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _comes_again(record: dict[str, Any]) -> bool:
     try:
         pause = deliver(store.notice(record["body"]))
+        if pause is not None:
+            store.postpone(record["receiptHandle"], pause)
     except Exception:
         # One message must not take the others of its batch down. It comes again when its time in
         # the queue is up, and lands in the dead-letter queue if that does not help.
         logger.exception("delivery failed", message_id=record["messageId"])
         return True
-    if pause is None:
-        return False
-    store.postpone(record["receiptHandle"], pause)
-    return True
+    return pause is not None

@@ -3,8 +3,11 @@
 Never exceeded, exact near the end, a calendar month in UTC; and a refused request uses nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -18,7 +21,7 @@ from errata.store import clients
 from errata.store import idempotency as store
 from errata.usecases import organizations, projects, quota
 from tests.support.account import Clock, Project, new_project
-from tests.support.calls import Call, failing, fault, recorded, throttled
+from tests.support.calls import Call, failing, fault, recorded, throttled, watched
 from tests.support.clients import BOOM, capture, events, ingest, php, read
 from tests.support.fresh import forget
 from tests.support.gateway import Response, call
@@ -104,12 +107,15 @@ def test_refused_requests_use_nothing() -> None:
     assert [ingest(project).status for _ in range(3)] == [202, 202, 402]
 
 
+# Headers, and which call then stores the event: after the lease, and after the look for a replay.
+PLAIN_AND_ONCE: list[tuple[dict[str, str], int]] = [({}, 2), ({"idempotency_key": "k"}, 3)]
+
+
 def test_what_the_store_does_not_take_uses_nothing() -> None:
     project = limited(1)
     ingest(project, {"line": 1})
-    for headers in ({}, {"idempotency_key": "k"}):
-        # The lease, then the event.
-        with fault(2, throttled) as outcome:
+    for headers, call_of_event in PLAIN_AND_ONCE:
+        with fault(call_of_event, throttled) as outcome:
             assert ingest(project, **headers).status == 503
         assert outcome.struck
     assert [ingest(project).status for _ in range(2)] == [202, 402]
@@ -150,11 +156,13 @@ def test_a_return_is_sent_once() -> None:
     assert len(sent) == 1
 
 
-@pytest.mark.parametrize("headers", [{}, {"idempotency_key": "k"}], ids=["plain", "once"])
-def test_an_event_that_may_be_stored_uses_its_unit(headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(("headers", "call_of_event"), PLAIN_AND_ONCE, ids=["plain", "once"])
+def test_an_event_that_may_be_stored_uses_its_unit(
+    headers: dict[str, str], call_of_event: int
+) -> None:
     project = limited(2)
     ingest(project, {"line": 1})
-    with fault(2, failing, after=True) as outcome:
+    with fault(call_of_event, failing, after=True) as outcome:
         assert ingest(project, **headers).status == 503
     assert outcome.struck
     assert [ingest(project).status for _ in range(2)] == [202, 402]
@@ -234,6 +242,93 @@ def test_a_lower_quota_takes_back_what_is_leased(clock: Clock) -> None:
     clock.advance(30)
     assert [ingest(project).status for _ in range(2)] == [202, 402]
     assert used() == 5
+
+
+@contextmanager
+def met_by(project: Project) -> Iterator[list[int]]:
+    """Once the quota was asked, another environment sends an event; what it is answered."""
+    statuses: list[int] = []
+    calls = count()
+
+    def watch(call: Call) -> Any:
+        answer = call.send()
+        if "quota#" in str(call.parameters) and next(calls) == 0:
+            ours = dict(quota._leases)
+            quota._leases.clear()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(quota, "_lock", Lock())  # that process has a lock of its own
+                statuses.append(ingest(project).status)
+            quota._leases.clear()
+            quota._leases.update(ours)
+        return answer
+
+    with watched(watch):
+        yield statuses
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda project: ingest(project, {"line": 1}),
+        lambda project: ingest(project, b"["),
+        lambda project: ingest(project, {"line": 1}, idempotency_key="k"),
+        lambda project: capture(project, level=None),
+    ],
+    ids=["invalid", "no JSON", "invalid, with a key", "invalid, api.php"],
+)
+def test_what_is_invalid_takes_the_last_unit_from_nobody(send: Post) -> None:
+    project = limited(2)
+    assert ingest(project).status == 202
+    with met_by(project) as met:
+        assert send(project).status in (400, 422)
+    assert met == [202]
+    assert ingest(project).status == 402
+    assert used() == 2
+
+
+def test_a_replay_does_not_even_ask_for_the_last_unit() -> None:
+    project = limited(2)
+    first = ingest(project, idempotency_key="k")
+    with recorded() as seen:
+        again = ingest(project, idempotency_key="k")
+    assert (again.status, again.json) == (202, first.json)
+    assert [each.operation for each in seen] == ["GetItem"]
+    assert [ingest(project).status for _ in range(2)] == [202, 402]
+
+
+def test_a_flood_of_what_is_refused_with_402_costs_next_to_nothing(clock: Clock) -> None:
+    project = limited(1_000_000)
+    for _ in range(300):
+        assert ingest(project).status == 202
+    lease = quota._leases[DEFAULT_ORGANIZATION]
+    assert lease.next_size > 1
+    # Others use the rest up.
+    rest = 1_000_000 - used()
+    assert store.lease_units(DEFAULT_ORGANIZATION, lease.month, rest, 1_000_000 - rest) is None
+    while ingest(project).status == 202:
+        pass
+    with recorded() as seen:
+        answers = [ingest(project) for _ in range(20)]
+        answers += [ingest(project, {"line": 1}) for _ in range(20)]
+        answers += [capture(project, level=None) for _ in range(20)]
+    assert {answer.status for answer in answers} == {402}
+    assert [each.operation for each in seen if "quota#" in str(each.parameters)] == []
+    with recorded() as seen:
+        assert {ingest(project, idempotency_key="q").status for _ in range(20)} == {402}
+    assert [each.operation for each in seen] == ["GetItem"] * 20, "whether it is a replay"
+    for body in (BOOM, {"line": 1}):
+        clock.advance(quota.REACHED_MS / 1_000)
+        with recorded() as seen:
+            assert ingest(project, body).status == 402
+        assert len(seen) == 1
+
+
+def test_a_unit_that_others_give_back_is_found(clock: Clock) -> None:
+    project = limited(1)
+    assert [ingest(project).status for _ in range(2)] == [202, 402]
+    store.return_units(DEFAULT_ORGANIZATION, quota.month_of(clock.ms), 1)
+    clock.advance(quota.REACHED_MS / 1_000)
+    assert [ingest(project).status for _ in range(2)] == [202, 402]
 
 
 def test_organizations_do_not_share_a_quota() -> None:

@@ -13,6 +13,7 @@ from standardwebhooks import Webhook
 
 from errata.config import settings
 from errata.errors import Invalid, NotFound
+from errata.models.ids import minted_ms
 from errata.models.webhook import MAX_FORMERS, Attempt, Notice
 from errata.outbound import post, signing
 from errata.store import clients, projects
@@ -22,6 +23,7 @@ from errata.usecases.deliver import deliver
 from tests.support import stream
 from tests.support.account import Clock, Project
 from tests.support.calls import recorded
+from tests.support.cli import refusing
 from tests.support.gateway import call, handler
 from tests.support.receiver import Received, answer, drip, hang, huge, receiver, reset
 
@@ -133,16 +135,31 @@ def test_long_texts_of_any_alphabet_are_told_to_every_endpoint(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
-def test_a_failing_endpoint_is_tried_four_times(busy: Project, status: int) -> None:
+def test_a_failing_endpoint_is_tried_four_times(busy: Project, clock: Clock, status: int) -> None:
     with receiver(answer(status)) as there:
         notice, _, _ = one_notice(busy, there.url)
-        assert [deliver(notice) for _ in range(4)] == [10, 60, 300, None]
+        for pause in (10, 60, 300):
+            assert deliver(notice) == pause
+            clock.advance(pause)
+        assert deliver(notice) is None
         assert deliver(notice) is None, "the round is over"
         ids = {request.headers["webhook-id"] for request in there.received}
     assert len(ids) == 1
     assert [(each.number, each.status) for each in attempts(busy)] == [
         (n, status) for n in (1, 2, 3, 4)
     ]
+
+
+def test_copies_of_a_message_make_the_attempts_of_one(busy: Project, clock: Clock) -> None:
+    with receiver(answer(503)) as there:
+        notice, _, _ = one_notice(busy, there.url)
+        assert [deliver(notice), deliver(notice)] == [10, 10]
+        clock.advance(8.5)
+        assert deliver(notice) == 2
+        clock.advance(1.5)
+        assert [deliver(notice), deliver(notice)] == [60, 60]
+        assert len(there.received) == 2
+    assert [each.number for each in attempts(busy)] == [1, 2]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 422])
@@ -222,7 +239,7 @@ def test_a_certificate_that_does_not_hold_is_no_answer(busy: Project) -> None:
     assert "SSL" in attempts(busy)[0].error
 
 
-def test_gone_disables_at_once_and_a_disabled_endpoint_gets_nothing(busy: Project) -> None:
+def test_gone_disables_at_once_and_what_was_missed_is_sent_later(busy: Project) -> None:
     with receiver(answer(410), answer(200)) as there:
         notice, endpoint_id, _ = one_notice(busy, there.url)
         assert deliver(notice) is None
@@ -231,13 +248,26 @@ def test_gone_disables_at_once_and_a_disabled_endpoint_gets_nothing(busy: Projec
         assert "410" in endpoint.disabled_reason
         call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
         stream.deliver(stream.records())
-        assert notices() == []
+        (missed,) = notices()
+        assert deliver(missed) is None
+        assert deliver(missed) is None
+        assert len(there.received) == 1, "a disabled endpoint gets nothing"
+        found = attempts(busy)[1:]
+        assert [(each.number, each.status, "disabled" in each.error) for each in found] == [
+            (1, None, True)
+        ]
+        webhooks.test(busy.id, endpoint_id)
+        (test,) = notices()
+        assert deliver(test) is None
+        assert there.received[-1].headers["webhook-id"] == test.id, "but what is to try it"
+        assert webhooks.find(busy.id, endpoint_id).disabled_at
+
         webhooks.enable(busy.id, endpoint_id)
         assert webhooks.find(busy.id, endpoint_id).disabled_at is None
-        webhooks.test(busy.id, endpoint_id)
-        (again,) = notices()
-        assert deliver(again) is None
-        assert len(there.received) == 2
+        webhooks.redeliver_since(busy.id, minted_ms(found[0].id))
+        for again in notices():
+            deliver(again)
+        assert missed.id in {request.headers["webhook-id"] for request in there.received}
 
 
 def test_five_days_of_failure_disable_and_one_success_starts_anew(
@@ -425,6 +455,18 @@ def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
         result = handler("webhook_dispatcher")({"Records": [broken, *records]}, None)
         assert len(there.received) == 1
     assert result == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
+
+
+def test_a_queue_that_does_not_postpone_one_message_lets_the_batch_be(busy: Project) -> None:
+    with receiver(answer(503), answer(200)) as there:
+        endpoint, _ = webhooks.add(busy.id, there.url)
+        for _ in range(3):
+            webhooks.test(busy.id, endpoint.id)
+        records = queued()
+        with refusing("ChangeMessageVisibility", "ThrottlingException"):
+            result = handler("webhook_dispatcher")({"Records": records}, None)
+        assert len(there.received) == 3
+    assert len(result["batchItemFailures"]) == 1
 
 
 def test_digest_cut_off_between_notice_and_commit_loses_no_notice(

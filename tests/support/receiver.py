@@ -1,12 +1,14 @@
 """A receiver of webhooks on loopback, which answers as it is told and remembers what came."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,24 @@ class Receiver:
     url: str
     behaviours: list[Behaviour]
     received: list[Received] = field(default_factory=list)
+    names: list[str | None] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        port = urlsplit(self.url).port
+        assert port
+        return port
 
     def next(self) -> Behaviour:
         return self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
 
 
 @contextmanager
-def receiver(*behaviours: Behaviour) -> Iterator[Receiver]:
-    """A receiver that listens on a port of its own, answering 200 where nothing is said."""
+def receiver(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """A receiver that listens on a port of its own, answering 200 where nothing is said.
+
+    With `tls` it speaks https, and notes in `names` whom its callers ask for (SNI).
+    """
     state = Receiver("", list(behaviours) or [answer(200)])
     lock = threading.Lock()
 
@@ -115,9 +127,13 @@ def receiver(*behaviours: Behaviour) -> Iterator[Receiver]:
             """A sender may hang up whenever it likes."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
+        if tls:
+            tls.sni_callback = lambda _socket, name, _context: state.names.append(name)
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        state.url = f"http://127.0.0.1:{server.server_port}/hook"
+        scheme = "https" if tls else "http"
+        state.url = f"{scheme}://127.0.0.1:{server.server_port}/hook"
         yield state
         server.shutdown()
         thread.join()

@@ -40,6 +40,16 @@ from errata.outbound.post import ForbiddenUrl, check_url, is_public
         "64:ff9b::10.0.0.1",
         "64:ff9b::a9fe:a9fe",
         "64:ff9b:1::a00:1",
+        "64:ff9b:1:a00:0:100:808:808",
+        "64:ff9b:1::808:808",
+        "192.0.0.9",
+        "192.88.99.1",
+        "2001::808:808",
+        "2001:1::1",
+        "2001:20::1",
+        "3fff::1",
+        "5f00::1",
+        "4000::1",
         "100::1",
         "2001::1",
         "2001:db8::1",
@@ -57,7 +67,8 @@ def test_an_address_that_is_not_global_unicast_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"]
+    "address",
+    ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "2001:4860::8", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"],
 )
 def test_a_public_address_is_allowed_in_any_form(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))

@@ -9,7 +9,7 @@ import pytest
 from errata.config import settings
 from errata.errors import NotFound
 from errata.models.ids import new_event_id, now_ms
-from errata.models.webhook import Attempt, Notice
+from errata.models.webhook import Attempt, Notice, Round
 from errata.store import clients
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
@@ -249,7 +249,7 @@ def attempted(project: Project, error: str = "") -> Attempt:
     """An attempt that was made just now."""
     notice = Notice("msg_1", project.id, "0123456789ab", "issue.created", "{}")
     attempt = Attempt(new_event_id(now_ms()), notice, 1, None if error else 500, 12, error)
-    webhooks_store.record(attempt, over=False, now_s=now_ms() // 1000)
+    webhooks_store.record(attempt, Round(1), now_ms() // 1000)
     return attempt
 
 

@@ -11,6 +11,8 @@ MAX_FORMERS = 20
 
 DISABLED_GONE = "it answered 410 Gone"
 DISABLED_FAILING = "every delivery failed for 5 days"
+# In place of an attempt's error.
+NOT_SENT = "The endpoint was disabled: nothing was sent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,15 @@ class Notice:
     event: str
     body: str
     round: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Where a round stands: its attempts, and when the next one is due unless it is over."""
+
+    attempts: int = 0
+    due_at: int = 0
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

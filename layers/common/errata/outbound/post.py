@@ -13,14 +13,30 @@ import socket
 import ssl
 import time
 from collections.abc import Buffer, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from threading import Thread
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 TIMEOUT_S = 15.0
 MAX_URL_LENGTH = 2000
-# The prefix of NAT64 (RFC 6052, RFC 8215): an IPv4 address in IPv6's clothes.
-_NAT64 = [ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48")]
-_6TO4_AND_TEREDO = [ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32")]
+# The prefix of NAT64 (RFC 6052): an IPv4 address in IPv6's clothes.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that is global unicast (RFC 4291, and IANA's "IPv6 Address Space").
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# Within it, and within IPv4, what leads to a protocol's own machinery, to IPv4 or nowhere: IANA's
+# "Special-Purpose Address Registry", of which the module `ipaddress` calls some global.
+_SPECIAL = [
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # IETF protocol assignments
+        "192.88.99.0/24",  # 6to4 relays, deprecated
+        "2001::/23",  # IETF protocol assignments, Teredo among them
+        "2002::/16",  # 6to4
+        "3fff::/20",  # documentation
+    )
+]
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -72,28 +88,25 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
 def is_public(address: Address) -> bool:
     """Whether an address is global unicast, in each of its disguises."""
     if isinstance(address, ipaddress.IPv6Address):
-        embedded = address.ipv4_mapped or _behind_nat64(address)
-        if embedded is not None:
-            return is_public(embedded)
-        if address.is_site_local or any(address in network for network in _6TO4_AND_TEREDO):
+        if address in _NAT64:
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address.ipv4_mapped:
+            return is_public(address.ipv4_mapped)
+        if address not in _GLOBAL_UNICAST:
             return False
+    if any(address in network for network in _SPECIAL):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _behind_nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    if any(address in network for network in _NAT64):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return None
-
-
-def resolve(host: str, port: int, allow_loopback: bool = False) -> list[str]:
+def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False) -> list[str]:
     """The addresses of a host, every one of them checked.
 
     Raises:
         ForbiddenUrl: one of them is not public.
-        OSError: the name does not resolve.
+        OSError: the name does not resolve; a TimeoutError when it has not by the deadline.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    found = _looked_up(host, port, deadline)
     texts = list(dict.fromkeys(str(each[4][0]) for each in found))
     for text in texts:
         address = ipaddress.ip_address(text)
@@ -101,6 +114,23 @@ def resolve(host: str, port: int, allow_loopback: bool = False) -> list[str]:
         if not is_public(address) and not (allow_loopback and address.is_loopback):
             raise ForbiddenUrl(f"The host resolves to {text}, which is not a public address.")
     return texts
+
+
+def _looked_up(host: str, port: int, deadline: float) -> list[Any]:
+    # The system's resolver takes no deadline, so it is left behind in a thread of its own. Not one
+    # of an executor: those are waited for when the process ends.
+    found: Future[list[Any]] = Future()
+
+    def look_up() -> None:
+        try:
+            found.set_result(
+                socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            )
+        except Exception as error:
+            found.set_exception(error)
+
+    Thread(target=look_up, daemon=True).start()
+    return found.result(_left(deadline))
 
 
 def post(
@@ -121,11 +151,13 @@ def post(
     parts = check_url(url, allow_loopback)
     host = parts.hostname or ""
     secure = parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    addresses = resolve(host, port, allow_loopback)
+    default_port = 443 if secure else 80
+    port = parts.port or default_port
+    addresses = resolve(host, port, deadline, allow_loopback)
     if not secure and not all(ipaddress.ip_address(each).is_loopback for each in addresses):
         raise ForbiddenUrl("The URL must begin with https://.")
     connection = http.client.HTTPConnection(host, port)
+    connection.default_port = default_port  # the one that the header Host leaves out
     connection.sock = _connect(addresses, port, deadline)
     try:
         if secure:

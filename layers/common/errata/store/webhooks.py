@@ -6,9 +6,9 @@
 | attempt | DeliveriesTable | `12` | attempt id (UUIDv7) |
 | round | DeliveriesTable | `12#rounds` | `<notice id>#<endpoint id>#<round>` |
 
-A round counts its attempts; both expire by `ttl`. An endpoint's secrets are an SSM parameter of
-their own, of type SecureString: encrypted with the account's key for SSM, which costs nothing, and
-never in a table.
+A round counts its attempts and tells when the next is due; both expire by `ttl`. An endpoint's
+secrets are an SSM parameter of their own, of type SecureString: encrypted with the account's key
+for SSM, which costs nothing, and never in a table.
 """
 
 import json
@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.models.ids import minted_ms
-from errata.models.webhook import Attempt, Endpoint, Notice, Secrets
+from errata.models.webhook import Attempt, Endpoint, Notice, Round, Secrets
 from errata.store import clients
 from errata.store.attributes import Item, code, query, read_all, write_all
 
@@ -215,17 +215,19 @@ def postpone(receipt_handle: str, seconds: int) -> None:
 # ------------------------------------------------------------------ attempts
 
 
-def attempts_made(of: Notice) -> tuple[int, bool]:
-    """How many attempts this round has behind it, and whether it is over. Access pattern D1."""
+def find_round(of: Notice) -> Round:
+    """Where the round of a notice stands. Access pattern D1."""
     answer = clients.dynamodb().get_item(
         TableName=settings().deliveries_table, Key=_round_key(of), ConsistentRead=True
     )
-    item = read_all(answer["Item"]) if "Item" in answer else {}
-    return item.get("attempts", 0), item.get("over", 0) == 1
+    if "Item" not in answer:
+        return Round()
+    item = read_all(answer["Item"])
+    return Round(item["attempts"], item.get("due_at", 0), item["over"] == 1)
 
 
-def record(attempt: Attempt, over: bool, now_s: int) -> None:
-    """Keep an attempt, and where its round stands, or neither. Access pattern D2."""
+def record(attempt: Attempt, stands: Round, now_s: int) -> None:
+    """Keep an attempt, and where its round stands after it, or neither. Access pattern D2."""
     of = attempt.notice
     values: Item = {
         "pk": of.project_id,
@@ -237,12 +239,17 @@ def record(attempt: Attempt, over: bool, now_s: int) -> None:
         "error": attempt.error or None,
         "ttl": now_s + KEPT_S,
     }
+    round_values: Item = {
+        "attempts": stands.attempts,
+        "due_at": stands.due_at,
+        "over": int(stands.over),
+        "ttl": now_s + KEPT_S,
+    }
     table = settings().deliveries_table
-    stands: Item = {"attempts": attempt.number, "over": int(over), "ttl": now_s + KEPT_S}
     clients.dynamodb().transact_write_items(
         TransactItems=[
             {"Put": {"TableName": table, "Item": write_all(values)}},
-            {"Put": {"TableName": table, "Item": {**_round_key(of), **write_all(stands)}}},
+            {"Put": {"TableName": table, "Item": {**_round_key(of), **write_all(round_values)}}},
         ]
     )
 

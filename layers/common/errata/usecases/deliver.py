@@ -18,10 +18,12 @@ from errata.models.ids import new_event_id, now_ms
 from errata.models.webhook import (
     DISABLED_FAILING,
     DISABLED_GONE,
+    NOT_SENT,
     TEST,
     Attempt,
     Endpoint,
     Notice,
+    Round,
     Secrets,
 )
 from errata.outbound import signing
@@ -43,15 +45,27 @@ _secrets = Remembered[Secrets](most=1_000)
 def deliver(notice: Notice) -> int | None:
     """Make one attempt at a notice. Returns the seconds until the next, None when it is over."""
     endpoint = store.find_endpoint(notice.project_id, notice.endpoint_id)
+    if endpoint is None:
+        return None
+    stands = store.find_round(notice)
+    if stands.over:
+        return None
+    early_ms = stands.due_at - now_ms()
+    if early_ms > 0:
+        # The queue delivers at least once: another copy of the message was attempted.
+        return -(-early_ms // 1000)
+    number = stands.attempts + 1
     # A test is for finding out whether a disabled endpoint works again.
-    if endpoint is None or (endpoint.disabled_at and notice.event != TEST):
+    if endpoint.disabled_at and notice.event != TEST:
+        # On record, "everything since" sends it once the endpoint is enabled.
+        at_ms = now_ms()
+        missed = Attempt(new_event_id(at_ms), notice, number, None, 0, NOT_SENT)
+        store.record(missed, Round(number, over=True), at_ms // 1000)
         return None
-    made, over = store.attempts_made(notice)
-    if over:
-        return None
-    attempt, pause = _attempt(notice, endpoint, made + 1)
+    attempt, pause = _attempt(notice, endpoint, number)
     at_ms = now_ms()
-    store.record(attempt, over=pause is None, now_s=at_ms // 1000)
+    due_at = at_ms + (pause or 0) * 1000
+    store.record(attempt, Round(number, due_at, over=pause is None), at_ms // 1000)
     _judge(endpoint, attempt, at_ms)
     return pause
 

@@ -45,12 +45,17 @@ def accept(
     if idempotency_key is not None:
         return _accept_once(sent, body, access, idempotency_key)
     at_ms = now_ms()
-    unit = quota.spend(access, at_ms)
     try:
         if isinstance(sent, Refused):
             raise sent
-        event_id = new_event_id(at_ms)
         fields = parse(sent)
+    except Refused:
+        # 402 comes before 422, but what is refused takes no unit, not even for a moment.
+        quota.check(access, at_ms)
+        raise
+    unit = quota.spend(access, at_ms)
+    try:
+        event_id = new_event_id(at_ms)
         events.put(prepare(fields, access, event_id, at_ms))
     except (Refused, ClientError) as error:
         # Not where the store gave no answer: the event may be in it.
@@ -65,18 +70,17 @@ def _accept_once(
     sent: Fields | Refused, body: bytes, access: Access, idempotency_key: str
 ) -> Accepted:
     body_hash = hashlib.sha256(body).digest()
-    unit = None
-    try:
-        unit = quota.spend(access, now_ms())
-        if isinstance(sent, Refused):
-            raise sent
-        fields = parse(sent)
-    except Refused:
-        quota.give_back(unit)
-        earlier = idempotency.find_answered(access.project_id, idempotency_key, now_ms())
-        if earlier is None:
-            raise
-        return _replay(earlier, body_hash, access)
+    at_ms = now_ms()
+    fields = _parsed(sent)
+    if isinstance(fields, Refused) or not quota.in_hand(access, at_ms):
+        # A replay comes before a refusal, and takes no unit that another event may wait for.
+        earlier = idempotency.find_answered(access.project_id, idempotency_key, at_ms)
+        if earlier:
+            return _replay(earlier, body_hash, access)
+    if isinstance(fields, Refused):
+        quota.check(access, at_ms)
+        raise fields
+    unit = quota.spend(access, at_ms)
     try:
         before, event_id = _put_once(fields, body_hash, access, idempotency_key)
     except (Refused, ClientError) as error:
@@ -86,6 +90,15 @@ def _accept_once(
         return Accepted(event_id)
     quota.give_back(unit)
     return _replay(before, body_hash, access)
+
+
+def _parsed(sent: Fields | Refused) -> Fields | Refused:
+    if isinstance(sent, Refused):
+        return sent
+    try:
+        return parse(sent)
+    except Refused as refused:
+        return refused
 
 
 def _put_once(

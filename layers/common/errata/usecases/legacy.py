@@ -51,9 +51,15 @@ def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> i
         if not auto_create:
             raise Forbidden("hash: no project has this key, and this deployment creates none")
         access.check_address(access.of_newcomer(at_ms), address)
-    unit = quota.spend(found or access.of_newcomer(at_ms), at_ms)
+    payer = found or access.of_newcomer(at_ms)
     try:
         fields = protocol.parse(sent)
+    except Refused:
+        # 402 comes before 400, but what is refused takes no unit, not even for a moment.
+        quota.check(payer, at_ms)
+        raise
+    unit = quota.spend(payer, at_ms)
+    try:
         opened = found or _create(key, at_ms)
         number = _store(fields, opened)
     except (Refused, ClientError) as error:

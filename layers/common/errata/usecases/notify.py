@@ -20,8 +20,9 @@ _listeners = Remembered[Listeners | None](most=1_000)
 def issues_created(pk: str, first_events: list[Stored]) -> None:
     """Enqueue a notice of each new issue, made of its first event, for each endpoint that wants it.
 
-    `pk` is the project's partition of IssuesTable, all the events are of this project. Called
-    again with the same events, it enqueues the same ids again.
+    Also for one that is disabled: the dispatcher records what is not sent, to be sent later. `pk`
+    is the project's partition of IssuesTable, all the events are of this project. Called again with
+    the same events, it enqueues the same ids again.
     """
     project_id = first_events[0].project_id
     listeners = _listeners.get(project_id, now_ms(), lambda: _look_up(project_id))
@@ -53,7 +54,7 @@ def _look_up(project_id: str) -> Listeners | None:
     endpoints = [
         endpoint
         for endpoint in store.list_endpoints(project_id)
-        if not endpoint.disabled_at and ISSUE_CREATED in endpoint.events
+        if ISSUE_CREATED in endpoint.events
     ]
     project = projects.find_project(project_id) if endpoints else None
     return (project, endpoints) if project else None

@@ -23,6 +23,8 @@ MAX_LEASE = 100
 LEFT_PER_UNIT = 1_000
 # An environment that needs longer for a lease holds too much that would go with it.
 SOON_MS = 5 * 60 * 1000
+# How long nobody is asked again whether others have given a unit back.
+REACHED_MS = 1_000
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class Lease:
     size: int = 0
     next_size: int = 1
     taken_at: int = 0
+    reached_until: int = 0
 
 
 _lock = Lock()
@@ -66,6 +69,33 @@ def spend(access: Access, at_ms: int) -> Lease | None:
         return lease
 
 
+def check(access: Access, at_ms: int) -> None:
+    """Take nothing, for an event that is refused in any case: 402 comes before what it is told.
+
+    Raises:
+        PaymentRequired: `spend` would.
+    """
+    if in_hand(access, at_ms):
+        return
+    if access.unpaid_url is not None:
+        raise PaymentRequired.invoice_unpaid(access.unpaid_url)
+    with _lock:
+        lease = _leases[access.organization]
+        _check_known(lease, at_ms)
+        if store.leased_units(lease.organization, lease.month) >= lease.quota:
+            raise _reached(lease, at_ms)
+
+
+def in_hand(access: Access, at_ms: int) -> bool:
+    """Whether `spend` takes a unit without a call: then nobody else waits for it."""
+    if access.unpaid_url is not None:
+        return False
+    if access.monthly_quota is None:
+        return True
+    with _lock:
+        return _current(access.organization, access.monthly_quota, at_ms).left > 0
+
+
 def give_back(lease: Lease | None, why: Refused | ClientError | None = None) -> None:
     """Give back a unit whose event was not stored.
 
@@ -80,6 +110,7 @@ def give_back(lease: Lease | None, why: Refused | ClientError | None = None) -> 
         # Others may be waiting for it.
         try:
             store.return_units(lease.organization, lease.month, 1)
+            lease.reached_until = 0
         except (BotoCoreError, ClientError) as error:
             # Of one that may be returned nobody knows whose it is: it counts as used.
             lease.left += surely_refused(error)
@@ -108,9 +139,10 @@ def _current(organization: str, quota: int, at_ms: int) -> Lease:
 
 
 def _renew(lease: Lease, at_ms: int) -> None:
+    _check_known(lease, at_ms)
     quota = lease.quota
     if lease.size and at_ms - lease.taken_at > SOON_MS:
-        lease.next_size = lease.size // 2
+        lease.next_size = min(lease.next_size, lease.size // 2)
     size = max(1, min(lease.next_size, MAX_LEASE, quota // LEFT_PER_UNIT))
     while quota:
         left_before = size * LEFT_PER_UNIT if size > 1 else 1
@@ -123,4 +155,16 @@ def _renew(lease: Lease, at_ms: int) -> None:
         if size == 1:
             break
         size = max(1, min(size - 1, (quota - leased) // LEFT_PER_UNIT))
-    raise PaymentRequired.quota_reached(quota)
+    raise _reached(lease, at_ms)
+
+
+def _check_known(lease: Lease, at_ms: int) -> None:
+    if at_ms < lease.reached_until:
+        raise PaymentRequired.quota_reached(lease.quota)
+
+
+def _reached(lease: Lease, at_ms: int) -> PaymentRequired:
+    """What to raise once the table has said that no unit is left; it is not asked again at once."""
+    lease.next_size = 1
+    lease.reached_until = at_ms + REACHED_MS
+    return PaymentRequired.quota_reached(lease.quota)

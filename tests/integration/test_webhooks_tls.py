@@ -1,0 +1,153 @@
+"""Webhooks over TLS: whom a notice is handed to, and whom it is not."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from errata.outbound import post
+from errata.store import webhooks as store
+from errata.usecases import webhooks
+from errata.usecases.deliver import deliver
+from tests.integration.test_webhooks import attempts, notices
+from tests.support.account import Project
+from tests.support.certificates import Authority
+from tests.support.receiver import Receiver, receiver
+
+HOST = "hooks.example"
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """An authority whose certificates hold in this process."""
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    return authority
+
+
+@contextmanager
+def leading_to(there: Receiver) -> Iterator[list[Any]]:
+    """Let the name resolve to a public address, and that lead to this receiver; who was called."""
+    called: list[Any] = []
+    connect, look_up = socket.create_connection, socket.getaddrinfo
+
+    def resolve(host: str, port: int, *how: Any, **named: Any) -> Any:
+        if host != HOST:
+            return look_up(host, port, *how, **named)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", port))]
+
+    def connected(address: Any, timeout: float) -> socket.socket:
+        called.append(address)
+        return connect(("127.0.0.1", there.port), timeout)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolve)
+        patch.setattr(socket, "create_connection", connected)
+        yield called
+
+
+def test_a_notice_is_delivered_over_tls(busy: Project, trusted: Authority) -> None:
+    with receiver(tls=trusted.context("localhost")) as there:
+        url = there.url.replace("127.0.0.1", "localhost")
+        endpoint, secret = webhooks.add(busy.id, url)
+        webhooks.test(busy.id, endpoint.id)
+        (notice,) = notices()
+        assert deliver(notice) is None
+        (request,) = there.received
+        assert there.names == ["localhost"]
+        assert request.headers["host"] == f"localhost:{there.port}"
+    Webhook(secret).verify(request.body, dict(request.headers))
+    assert [(each.status, each.error) for each in attempts(busy)] == [(200, "")]
+
+
+@pytest.mark.parametrize(
+    ("authority", "host"),
+    [(HOST, HOST), (f"{HOST}:443", HOST), (f"{HOST}:80", f"{HOST}:80"), (f"{HOST}:8443", None)],
+)
+def test_the_checked_address_is_called_under_the_name_of_the_url(
+    trusted: Authority, authority: str, host: str | None
+) -> None:
+    with receiver(tls=trusted.context(HOST)) as there, leading_to(there) as called:
+        assert post.post(f"https://{authority}/hook?a=b", b"{}", {}).status == 200
+        (request,) = there.received
+        assert called == [("8.8.8.8", int(authority.partition(":")[2] or 443))]
+        assert there.names == [HOST]
+        assert request.headers["host"] == (host or authority)
+        assert request.path == "/hook?a=b"
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "problem"),
+    [
+        ("other.example", 30, "Hostname mismatch"),
+        (HOST, -1, "certificate has expired"),
+        (HOST, 30, "unable to get local issuer"),
+    ],
+    ids=["of another name", "expired", "of nobody's authority"],
+)
+def test_who_cannot_show_the_name_s_certificate_gets_nothing(
+    busy: Project,
+    trusted: Authority,
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    days: float,
+    problem: str,
+) -> None:
+    unknown = Authority(tmp_path_factory.mktemp("unknown"))
+    authority = unknown if "issuer" in problem else trusted
+    with receiver(tls=authority.context(name, days)) as there:
+        endpoint, _ = webhooks.add(busy.id, f"https://{HOST}/hook")
+        webhooks.test(busy.id, endpoint.id)
+        (notice,) = notices()
+        with leading_to(there):
+            assert deliver(notice) == 10, "no answer: tried again"
+        assert there.received == []
+    (attempt,) = attempts(busy)
+    assert attempt.status is None
+    assert "CERTIFICATE_VERIFY_FAILED" in attempt.error
+    assert problem in attempt.error
+    assert store.find_round(notice).attempts == 1
+
+
+def test_a_handshake_that_is_drawn_out_ends_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            peer, _ = listening.accept()
+            try:
+                peer.sendall(b"\x16\x03\x03\x3f\xff")  # the head of a record of 16 KB
+                while True:
+                    peer.sendall(b"\x02")
+                    time.sleep(0.02)
+            except OSError:
+                peer.close()  # the sender has had enough, as it should
+
+        threading.Thread(target=drip, daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            post.post(url, b"{}", {}, allow_loopback=True, timeout_s=0.3)
+        assert time.monotonic() - started < 2
+
+
+def test_a_resolver_that_hangs_is_left_behind_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        answered.wait(10)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        post.post(f"https://{HOST}/", b"{}", {}, timeout_s=0.2)
+    assert time.monotonic() - started < 2
+    answered.set()
