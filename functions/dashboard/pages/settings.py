@@ -25,7 +25,7 @@ from functions.dashboard.set_up import snippets
 from functions.dashboard.web import Response, redirect
 
 ATTEMPTS = 15
-MOST_KEYS = 40
+MOST_KEYS = 25
 _SAID = {
     "saved": "Saved. It acts within 30 seconds.",
     "unmetered": (

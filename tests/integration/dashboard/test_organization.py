@@ -1,5 +1,7 @@
 """An organization's page: members, teams, policy and projects; who may, and what comes of it."""
 
+import html
+import re
 from typing import Any
 
 import boto3
@@ -365,3 +367,26 @@ def test_a_large_organization_is_five_calls_and_no_long_page(admin: Browser, tea
     assert "member-059@example.com" in rest.text
     assert "More members" not in rest.text
     assert admin.get(of(MEMBER)).size < 60_000
+
+
+@pytest.mark.parametrize("text", ["a", "&", "\u202e", "\U0001f4a5"])
+def test_long_names_make_no_long_page(admin: Browser, team: str, text: str) -> None:
+    for number in range(50):
+        members.create_team(ACME, f"{number}{text * 190}")
+        projects.create(f"{number}{text * 190}", organization=ACME)
+    added = [f"{number:02d}{'+' * 200}@example.com" for number in range(55)]
+    for email in added:
+        members.add(ACME, email, "member", [team])
+    seen: list[str] = []
+    path = f"orgs/{ACME}"
+    while True:
+        with recorded() as calls:
+            shown = admin.get(path)
+        assert len(calls) <= 5
+        assert shown.size < 60_000
+        seen += re.findall(r"member\?email=(\d\d)", shown.html)
+        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
+        if not following:
+            break
+        path = f"orgs/{ACME}?{html.unescape(following[1]).partition('?')[2]}"
+    assert seen == [email[:2] for email in added]

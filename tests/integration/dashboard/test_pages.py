@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from errata.models.ids import issue_id
-from errata.usecases import issues, members
+from errata.usecases import issues, members, organizations, projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.browser import Browser, Shown, signed_in
@@ -276,38 +276,41 @@ def test_a_quiet_list_of_many_settled_issues_costs_no_more(
         assert "No errors yet" not in shown.text
 
 
-def released(shown: Shown) -> list[str]:
-    """The releases that a page lists."""
-    return re.findall(r'href="issues\?release=([^"]+)"', shown.html)
+def followed(browser: Browser, path: str, found: str) -> list[str]:
+    """What all pages of a list hold, each of them within the bounds."""
+    seen: list[str] = []
+    to = path
+    while True:
+        with recorded() as calls:
+            shown = browser.get(to)
+        assert (shown.status, len(calls) <= MAX_CALLS) == (200, True)
+        assert shown.size <= MAX_BYTES
+        seen += re.findall(found, shown.html)
+        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
+        if not following:
+            return seen
+        to = path + html.unescape(following[1])
+
+
+RELEASE = r'href="issues\?release=([^"]+)"'
 
 
 @pytest.mark.parametrize(
-    ("name", "most"),
-    [("web@0123456789abcdef0123456789abcdef01234567-", 50), ("&" * 180, 50), ("é" * 180, 50)],
+    "name",
+    ["web@0123456789abcdef0123456789abcdef01234567-", "&" * 180, "é" * 180],
     ids=["web", "escaped", "wide"],
 )
 def test_releases_are_paged_within_the_bounds(
-    browser: Browser, busy: Project, clock: Clock, name: str, most: int
+    browser: Browser, busy: Project, clock: Clock, name: str
 ) -> None:
     for n in range(120):
         clock.advance(1)
         ingest(busy, {"message": "m", "fingerprint": f"{n % 3}", "release": f"{n:03d}{name}"})
     assert stream.deliver(stream.records()) == []
-    seen: list[str] = []
     path = f"projects/{busy.id}/releases"
-    while True:
-        with recorded() as calls:
-            shown = browser.get(path)
-        assert len(calls) <= MAX_CALLS
-        assert shown.size <= MAX_BYTES
-        assert 1 <= len(released(shown)) <= most
-        seen += [each[:3] for each in released(shown)]
-        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
-        if not following:
-            break
-        path = f"projects/{busy.id}/releases{html.unescape(following[1])}"
-    assert seen == [f"{n:03d}" for n in range(119, -1, -1)]
-    assert "First page" in shown.text
+    seen = followed(browser, path, RELEASE)
+    assert [each[:3] for each in seen] == [f"{n:03d}" for n in range(119, -1, -1)]
+    assert "First page" in browser.page.text  # type: ignore[union-attr]
     assert browser.get(f"projects/{busy.id}/releases?cursor=x").status == 422
 
 
@@ -318,20 +321,30 @@ def test_releases_beyond_one_look_come_in_parts_with_open_issues_at_least(
     exact = browser.get(f"projects/{busy.id}/releases")
     assert ("may be higher" in exact.text, "more releases than" in exact.text) == (False, False)
     monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
-    seen: list[str] = []
-    path = f"projects/{busy.id}/releases"
-    while True:
-        with recorded() as calls:
-            shown = browser.get(path)
-        assert len(calls) <= MAX_CALLS
-        assert "more releases than one page looks through" in shown.text
-        assert "a number with a + may be higher" in shown.text
-        seen += released(shown)
-        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
-        if not following:
-            break
-        path = f"projects/{busy.id}/releases{html.unescape(following[1])}"
+    shown = browser.get(f"projects/{busy.id}/releases")
+    assert "more releases than one page looks through" in shown.text
+    assert "a number with a + may be higher" in shown.text
+    seen = followed(browser, f"projects/{busy.id}/releases", RELEASE)
     assert sorted(seen) == [f"{n:03d}" for n in range(90)]
+
+
+@pytest.mark.parametrize("name", ["the shop of many", "&" * 190, "\U0001f4a5" * 180])
+def test_projects_are_paged_within_the_bounds(
+    browser: Browser, project: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for n in range(60):
+        organization = organizations.create(f"{n}{name}"[:200]).id
+        members.add(organization, OWNER, "admin")
+        projects.create(f"{n}{name}"[:200], organization=organization)
+        projects.create(f"{n}{name}"[:200])
+        projects.create("of others", organization=organizations.create("others").id)
+    mine = [each.id for each in projects.list_projects() if each.name != "of others"]
+    link = r'projects/(\d+)/issues"'
+    assert sorted(followed(browser, "projects", link), key=int) == mine
+    assert "of others" not in browser.get("projects").text
+    assert browser.get("projects?after=x").text == browser.get("projects").text
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
+    assert sorted(followed(browser, "projects", link), key=int) == mine
 
 
 TEXTS = (

@@ -30,6 +30,7 @@ from errata.store.attributes import (
     batch_get,
     cancellation,
     query,
+    query_some,
     read_all,
     unchanged,
     write_all,
@@ -333,8 +334,9 @@ def by_id(pk: str, start: str, end: str, now_s: int, pages: int | None) -> tuple
     Reads so many `pages` of 1 MB at most; returns also the id up to which that was, "" for the
     last there is. Read consistently. Access pattern I9.
     """
-    items, stopped = _read(
+    items, stopped = query_some(
         pages,
+        TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
         # `~` sorts behind every id, and what begins with an id behind that id.
         ExpressionAttributeValues=write_all(
@@ -348,19 +350,6 @@ def by_id(pk: str, start: str, end: str, now_s: int, pages: int | None) -> tuple
     )
     found = [_to_issue(read_all(item)) for item in items if _is_there(item, now_s)]
     return found, stopped["sk"]["S"].removeprefix("issue#") if stopped else end
-
-
-def _read(pages: int | None, **request: Any) -> tuple[list[Item], Item | None]:
-    """So many pages of 1 MB at most of a query, and the key where that stopped, None at the end."""
-    found: list[Item] = []
-    while True:
-        page = clients.dynamodb().query(TableName=settings().issues_table, **request)
-        found += page["Items"]
-        stopped = page.get("LastEvaluatedKey")
-        pages = None if pages is None else pages - 1
-        if not stopped or pages == 0:
-            return found, stopped
-        request["ExclusiveStartKey"] = stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,8 +386,9 @@ def list_releases(
 
 def _count_open(pk: str, releases: dict[str, Release], now_s: int, pages: int | None) -> bool:
     """Count the open issues of each of these releases; whether that was all of them."""
-    open_issues, more_issues = _read(
+    open_issues, more_issues = query_some(
         pages,
+        TableName=settings().issues_table,
         IndexName="by_last_seen",
         KeyConditionExpression="pk = :pk",
         FilterExpression="#status IN (:open, :regressed) AND #ttl > :now",
@@ -433,8 +423,9 @@ def list_days(pk: str, first: str, now_s: int) -> dict[str, int]:
 def _under(pk: str, start: str, end: str, pages: int | None) -> tuple[list[Item], Item | None]:
     """The rows of a kind from the sort key `start` up to the name `end`, read consistently."""
     kind = start.partition("#")[0]
-    found, stopped = _read(
+    found, stopped = query_some(
         pages,
+        TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
         ExpressionAttributeValues=write_all(
             {":pk": pk, ":start": start, ":end": f"{kind}#{end or '~'}"}
