@@ -7,7 +7,7 @@ SAM := .venv-sam/bin/sam
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check build deploy bench pictures lock clean help
+.PHONY: run test check build deploy bench fuzz pictures lock clean help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,6 +36,9 @@ deploy: build ## deploy to the AWS account of your credentials (asks the first t
 bench: build ## print and check the yardsticks of speed and cost (ARGS=--deterministic: those that count)
 	$(BIN)/python -m bench $(ARGS)
 
+fuzz: .venv/ready .venv-fuzz/ready ## fuzz what reads the bodies of SDKs, for a minute (ARGS=-max_total_time=N: for longer)
+	PYTHONPATH=layers/common .venv-fuzz/bin/python -m tests.fuzz.sentry $(ARGS)
+
 pictures: .venv/ready .venv-sam/ready .venv-ministack/ready ## take the README's pictures of the dashboard anew
 	@dev/tools.sh
 	$(BIN)/python -m dev.pictures
@@ -44,14 +47,16 @@ lock: .venv/ready ## pin every dependency anew, with hashes
 	cd layers/common && $(LOCK) requirements.in -o requirements.txt
 	for function in billing_webhook dashboard; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt -o functions/$$function/requirements.txt; done
 	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
-	for tool in sam ministack uv; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
+	for tool in sam ministack uv fuzz; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
+	npm install --prefix tests/e2e/sdks --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @sentry/browser@latest @sentry/node@latest express@latest
 LOCK = $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --python-version 3.13
 
 clean: ## remove environments, builds and local data
-	rm -rf .venv .venv-* .aws-sam .errata
+	rm -rf .venv .venv-* .aws-sam .errata tests/e2e/sdks/node_modules
 
-# Three environments, since SAM CLI and MiniStack each pin their own botocore.
+# An environment each, since SAM CLI and MiniStack pin their own botocore, and since atheris, which
+# fuzzes, has wheels for x86-64 alone.
 .venv/ready: requirements-dev.txt pyproject.toml dev/requirements-uv.txt
 	@$(call venv,.venv)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dev/requirements-uv.txt

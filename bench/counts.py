@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 
-from bench import pages, write_units
+from bench import pages, sdk, write_units
 from bench.artifact import BUILD, sources, uncompiled, without_twin
 from bench.corpus import SIZES
 from bench.process import initialise
@@ -29,6 +29,7 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     yield _modules()
     yield _bytecode()
     yield _logged(stage)
+    yield from sdk.all_counts(stage)
     yield from pages.all_pages(stage)
 
 

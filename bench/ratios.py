@@ -8,6 +8,8 @@ milliseconds, since somebody waits for it: on a machine that is slow its bound m
 from collections.abc import Callable, Iterator
 from statistics import median, quantiles
 
+from bench import sdk
+from bench.corpus import SDK
 from bench.process import initialise, initialise_boto3, initialise_nothing
 from bench.report import Yardstick, at_most
 from bench.stage import BATCH, DIGESTED, PAGE, Stage
@@ -34,6 +36,15 @@ def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
     warm = rounds * WARM_ROUNDS_EACH
     yield _ratio("CPU of a warm ingest ÷ bare put_item", ingest, put_item, warm, 1.30)
     yield _ratio("CPU of digest per event ÷ bare put_item", digest, put_item, warm, 0.15)
+
+    def of_sdk() -> float:
+        return sdk.spend(stage)
+
+    def put_item_of_sdk() -> float:
+        return stage.put_item.run(SDK)[0]
+
+    name = f"CPU of a warm {SDK} event ÷ bare put_item of it"
+    yield _ratio(name, of_sdk, put_item_of_sdk, warm, 1.60)
 
     def issue_list() -> float:
         return stage.dashboard.run(PAGE)[0]

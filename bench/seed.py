@@ -22,6 +22,7 @@ from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import clients
 from errata.store import projects as store
 from errata.usecases import organizations, projects
+from errata.usecases.projects import Created
 
 
 @contextmanager
@@ -66,12 +67,13 @@ def _as_bytes(item: Item) -> Item:
 class Seed:
     """Rows, and what opens them: the keys of two projects, which the gateway meters, and a team.
 
-    The organization of `limited_key` has a quota.
+    The organization of `limited_key` has a quota; `public_key` is that of the first project's DSN.
     """
 
     rows: Rows
     key: str
     limited_key: str
+    public_key: str
     team: Team
 
 
@@ -82,16 +84,15 @@ def at_rest(monthly_quota: int) -> Seed:
         organizations.change(limited.id, monthly_quota=monthly_quota)
         first, second = _a_project(DEFAULT_ORGANIZATION), _a_project(limited.id)
         team = a_team(now_ms())
-        return Seed(_rows(), first, second, team)
+        return Seed(_rows(), first.key, second.key, first.public, team)
 
 
-def _a_project(organization: str) -> str:
+def _a_project(organization: str) -> Created:
     created = projects.create("bench", organization=organization)
     assert created
-    project, key = created
-    record = store.list_keys(project.id)[0]
-    store.save_usage_key(replace(record, usage_key="gateway-key-value", usage_key_id="k3y1d5"))
-    return key
+    for record in store.list_keys(created.project.id):
+        store.save_usage_key(replace(record, usage_key="gateway-key-value", usage_key_id="k3y1d5"))
+    return created
 
 
 def a_digested_batch(batch: dict[str, Any]) -> Rows:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import seed
-from bench.corpus import SIZES, encode, load
+from bench.corpus import SDK, SIZES, encode, envelopes, load
 from bench.process import Worker
 from bench.server import Call, Item, Rows, Server
 from bench.team import ISSUES as LISTED
 from bench.team import Team
-from bench.traffic import authorizer_event, ingest_event, page_event, stream_event
+from bench.traffic import authorizer_event, dsn_event, ingest_event, page_event, stream_event
 
 BATCH = 100
 ISSUES = 10
@@ -40,7 +40,15 @@ class Stage:
     ingest: Worker
     digest: Worker
     dashboard: Worker
+    sentry: Worker
     put_item: Worker
+    public_key: str
+
+    @property
+    def dsn_verdict(self) -> dict[str, Any]:
+        """What the meter says of the DSN's key."""
+        verdict: dict[str, Any] = self.meter.run(SDK)[1][0]
+        return verdict
 
     def calls(self, worker: Worker, name: str) -> list[Call]:
         """What a worker asks of AWS for its inputs of this name."""
@@ -71,9 +79,13 @@ def prepared() -> Iterator[Stage]:
             ingest=function("IngestFunction", "ingest"),
             digest=function("DigestFunction", "digest"),
             dashboard=function("DashboardFunction", "dashboard"),
+            sentry=function("SentryIngestFunction", "sentry_ingest"),
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
+            public_key=rest.public_key,
         )
         stage.meter.load("key", [authorizer_event(rest.key)])
+        stage.meter.load(SDK, [dsn_event(rest.public_key)])
+        assert stage.dsn_verdict["context"]["metered"] == "gateway"
         verdict = stage.meter.run("key")[1][0]
         assert verdict["context"]["metered"] == "gateway", verdict
         _load_ingest(stage, rest.key, verdict)
@@ -146,14 +158,16 @@ def _load_dashboard(stage: Stage, team: Team) -> None:
 
 
 def _load_put_item(stage: Stage) -> None:
-    for size in SIZES:
+    texts = {size: [encode(event).decode() for event in load(size)] for size in SIZES}
+    texts[SDK] = [body.split(b"\n")[2].decode() for body in envelopes()]
+    for size, payloads in texts.items():
         items = [
             {
                 "pk": {"S": "1"},
                 "sk": {"S": f"019aa9f0-5c1a-7b3e-9d2f-{n:012x}"},
-                "payload": {"S": encode(event).decode()},
+                "payload": {"S": payload},
             }
-            for n, event in enumerate(load(size))
+            for n, payload in enumerate(payloads)
         ]
         stage.put_item.load(size, items)
         stage.put_item.run(size, 3)

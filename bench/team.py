@@ -34,7 +34,7 @@ def a_team(now_ms: int) -> Team:
     """Write the rows of a team into the account that is in force."""
     created = projects.create("shop")
     assert created
-    project_id = created[0].id
+    project_id = created.project.id
     members.save_membership(User(EMAIL), DEFAULT_ORGANIZATION, Membership("owner"))
     vouched = sessions.Claims(EMAIL, now_ms + _HOUR_MS)
     _, cookie = sessions.start(Tokens("identity", "refresh"), lambda _: vouched, now_ms)

@@ -11,6 +11,7 @@ from typing import Any
 from bench.server import Item
 
 PATH = "/api/v1/ingest"
+ENVELOPE = "/api/{project_id}/envelope"
 _API = "a1b2c3d4e5"
 _STAGE = "v1"
 _REQUEST_ID = "2c7dd2ab-2f2e-4b41-8c5f-6e9c6c1f0a37"
@@ -94,7 +95,11 @@ def ingest_event(
     headers = _headers(key, body)
     if idempotency_key:
         headers["Idempotency-Key"] = idempotency_key
-    event = _request(headers)
+    return _judged(_request(headers), body, verdict)
+
+
+def _judged(event: dict[str, Any], body: bytes, verdict: dict[str, Any]) -> dict[str, Any]:
+    """A request with its body and with what the meter says of it."""
     context = event["requestContext"]
     context["authorizer"] = {
         **verdict["context"],
@@ -103,6 +108,35 @@ def ingest_event(
     }
     context["identity"] |= {"apiKey": verdict["usageIdentifierKey"], "apiKeyId": "k3y1d5"}
     return {**event, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def _sdk_headers(key: str, body: bytes) -> dict[str, str]:
+    headers = _headers("", body)
+    del headers["X-Api-Key"]
+    client = "sentry.python.flask/2.75.0"
+    return headers | {
+        "Content-Encoding": "gzip",
+        "Content-Type": "application/x-sentry-envelope",
+        "User-Agent": client,
+        "X-Sentry-Auth": f"Sentry sentry_key={key}, sentry_version=7, sentry_client={client}",
+    }
+
+
+def _envelope_request(key: str, body: bytes) -> dict[str, Any]:
+    path = ENVELOPE.replace("{project_id}", "1")
+    request = _request(_sdk_headers(key, body), "POST", f"{path}/", ENVELOPE)
+    return {**request, "pathParameters": {"project_id": "1"}}
+
+
+def dsn_event(key: str) -> dict[str, Any]:
+    """What the meter gets for the request of an SDK."""
+    arn = f"arn:aws:execute-api:us-east-1:123456789012:{_API}/{_STAGE}/POST/api/1/envelope/"
+    return {"type": "REQUEST", "methodArn": arn, **_envelope_request(key, b"")}
+
+
+def envelope_event(body: bytes, key: str, verdict: dict[str, Any]) -> dict[str, Any]:
+    """What sentry_ingest gets, once the meter has answered `verdict`."""
+    return _judged(_envelope_request(key, body), body, verdict)
 
 
 def page_event(path: str, cookie: str) -> dict[str, Any]:

@@ -37,8 +37,8 @@ def main() -> int:
             created = projects.create("Shop")
             assert created
             say("Living through a month of errors ...")
-            event_id = live_through(created[0], now_ms())
-            below = f"{stack.dashboard_url}/projects/{created[0].id}"
+            event_id = live_through(created.project, now_ms())
+            below = f"{stack.dashboard_url}/projects/{created.project.id}"
             paths = {"issues": f"{below}/issues", "event": f"{below}/events/{event_id}"}
             take(chromium, f"{stack.dashboard_url}/sign-in", password, paths)
     except LocalStackError as error:

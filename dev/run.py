@@ -82,6 +82,7 @@ Errata is ready.
   API        {api_url}
   project    {project["id"]}
   key        {project["api_key"]}
+  DSN        {project["dsn"]}
   dashboard  {api_url}/dashboard
   sign in    {login["email"]}  {login["password"]}
 

@@ -20,17 +20,29 @@ type Known = dict[str, str]
 
 
 def ensure_project(stack: LocalStack) -> tuple[Known, bool]:
-    """The demo project's `id` and `api_key`, and whether it was there; writes `local.json`."""
+    """The demo project's `id`, `api_key` and `dsn`, and whether it was there; writes `local.json`.
+
+    The DSN of a kept project is asked for anew: another port is another DSN.
+    """
     project = known(LOCAL, "project", "id", stack.recall(DEMO))
     login = known(LOCAL, "login", "email", stack.recall(DEMO_LOGIN))
     write_local(LOCAL, stack, project=project, login=login)
+    kept = project is not None
     if project:
-        return project, True
-    created = errata("projects", "create", "demo")
-    project = {"id": created["id"], "api_key": created["api_key"]}
-    stack.remember(DEMO, project["id"])
+        project = {**project, "dsn": live_dsn(project["id"])}
+    else:
+        created = errata("projects", "create", "demo")
+        project = {name: created[name] for name in ("id", "api_key", "dsn")}
+        stack.remember(DEMO, project["id"])
     write_local(LOCAL, stack, project=project, login=login)
-    return project, False
+    return project, kept
+
+
+def live_dsn(project_id: str) -> str:
+    """A project's DSN; a new one where it has none, like a project from before there were any."""
+    shown = errata("projects", "show", project_id)
+    dsn: str = shown["dsn"] or errata("keys", "create", project_id, "--dsn")["dsn"]
+    return dsn
 
 
 def ensure_login(stack: LocalStack) -> Known:

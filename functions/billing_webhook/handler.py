@@ -18,7 +18,9 @@ MAX_BODY_BYTES = 256 * 1024
 # Stripe's own default: an older signature may be somebody's recording.
 TOLERANCE_S = 300
 # As the gateway answers where there is no route.
-_NOT_HERE = '{"message":"No such route.","ok":false,"error":"No such route."}'
+_NOT_HERE = (
+    '{"message":"No such route.","ok":false,"error":"No such route.","detail":"No such route."}'
+)
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Answer:

@@ -11,6 +11,8 @@ def handler(event: dict[str, Any], _context: Any) -> None:
         keys = record["dynamodb"]["Keys"]
         project_id = keys["pk"]["S"].removesuffix("#state")
         if keys["sk"]["S"] == "clear":
-            clean(project_id)
+            generation = int(record["dynamodb"]["NewImage"]["generation"]["N"])
+            # Each clear has its record: this one closed the generation before.
+            clean(project_id, generation - 1)
         else:
             finish_deletions(project_id)

@@ -95,19 +95,28 @@ def gateway_agreed(refusal: Unmetered) -> bool:
 
 
 def show_key(
-    visit: Visit, title: str, key: str, unmetered: Unmetered, back: tuple[str, str]
+    visit: Visit,
+    title: str,
+    key: str,
+    unmetered: Unmetered,
+    back: tuple[str, str],
+    dsn: str = "",
 ) -> Response:
-    """A new key, which is shown this once, and how to send with it. `back`: a path and its name."""
+    """A new key, which is shown this once, and how to send with it. `back`: a path and its name.
+
+    `dsn`: one that was made with it.
+    """
     return _show_once(
         *(visit, title, key, back),
         metered=gateway_agreed(unmetered),
-        programs=snippets(visit.request.api_url, key),
+        dsn=dsn,
+        programs=snippets(visit.request.api_url, key, dsn),
     )
 
 
 def show_secret(visit: Visit, title: str, secret: str, back: tuple[str, str]) -> Response:
     """A webhook's signing secret, which is shown this once."""
-    return _show_once(visit, title, secret, back, metered=True, programs=[])
+    return _show_once(visit, title, secret, back, metered=True, dsn="", programs=[])
 
 
 def _show_once(
@@ -117,6 +126,7 @@ def _show_once(
     back: tuple[str, str],
     *,
     metered: bool,
+    dsn: str,
     programs: list[Snippet],
 ) -> Response:
     return page(
@@ -125,5 +135,6 @@ def _show_once(
         secret=secret,
         back=back,
         metered=metered,
+        dsn=dsn,
         snippets=programs,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from errata.models.event import received_ms
 from errata.models.ids import minted_ms
 from errata.protocol.read import iso
 from functions.dashboard.routing import Visit, etag
@@ -130,6 +131,7 @@ def clip(value: Any, most: int) -> str:
 environment.globals.update(
     clip=clip,
     minted_ms=minted_ms,
+    received_ms=received_ms,
     static=static,
     number=number,
     sparkline=sparkline,

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# What the programs say where a key or a DSN belongs.
+NO_KEY = "your key"
+NO_DSN = "your DSN"
 FILES = {
     "curl": "curl.sh",
     "Python": "python_app.py",
@@ -11,8 +14,15 @@ FILES = {
     "Browser": "browser.html",
     "Shell script": "job.sh",
 }
+SDK_FILES = {
+    "Python with the Sentry SDK": "sentry_app.py",
+    "Node with the Sentry SDK": "sentry-app.mjs",
+    "PHP with the Sentry SDK": "sentry.php",
+    "Browser with the Sentry SDK": "sentry.html",
+}
 _TEXTS = {
-    name: (Path(__file__).parent / "snippets" / file).read_text() for name, file in FILES.items()
+    name: (Path(__file__).parent / "snippets" / file).read_text()
+    for name, file in {**FILES, **SDK_FILES}.items()
 }
 
 
@@ -28,13 +38,22 @@ class Snippet:
     program: str
 
 
-def snippets(api_url: str, key: str) -> list[Snippet]:
-    """One for each language, with the project's URL and key."""
-    return [_filled(name, text, api_url, key) for name, text in _TEXTS.items()]
+def snippets(api_url: str, key: str, dsn: str = "") -> list[Snippet]:
+    """One for each language, with the project's URL and key; given a DSN, the SDKs' ones, too."""
+    programs = [_filled(name, _TEXTS[name], api_url, key) for name in FILES]
+    if dsn:
+        programs += [_of_sdk(name, _TEXTS[name], dsn) for name in SDK_FILES]
+    return programs
 
 
 def _filled(name: str, text: str, api_url: str, key: str) -> Snippet:
     if name == "Browser":
-        program = text.replace("https://errors.example.com", api_url).replace("your key", key)
+        program = text.replace("https://errors.example.com", api_url).replace(NO_KEY, key)
         return Snippet(name, "", program)
     return Snippet(name, f"export ERRATA_URL='{api_url}'\nexport ERRATA_KEY='{key}'", text)
+
+
+def _of_sdk(name: str, text: str, dsn: str) -> Snippet:
+    if name.startswith("Browser"):
+        return Snippet(name, "", text.replace(NO_DSN, dsn))
+    return Snippet(name, f"export SENTRY_DSN='{dsn}'", text)

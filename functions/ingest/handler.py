@@ -36,8 +36,8 @@ def _ingest(event: gateway.Event) -> gateway.Answer:
         # The key is checked first, and a replay comes before a bad body.
         sent = refused
     caller = gateway.caller(event)
+    in_body = sent.get("api_key") if isinstance(sent, dict) else None
     try:
-        in_body = sent.get("api_key") if isinstance(sent, dict) else None
         opened = access.of_caller(caller, in_body, now_ms())
         once = None
         try:
@@ -47,7 +47,7 @@ def _ingest(event: gateway.Event) -> gateway.Answer:
             sent = refused
         return _answer(ingest.accept(sent, body, opened, once))
     except Refused as refused:
-        losses.refused(caller, sent, refused)
+        losses.refused(caller, in_body, refused)
         raise
 
 

@@ -11,23 +11,34 @@ from errata import gateway
 from errata.config import settings
 from errata.models.ids import now_ms
 from errata.protocol import api_key
+from errata.protocol.sentry import key as dsn_key
 from errata.store import clients
 from errata.usecases import access
 
 clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
 
+# Those of the SDKs (template.yaml), where a DSN's public key opens the door, and no other.
+_SDK_ROUTES = "/api/{project_id}/"
+
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
     """Allow the request, with what is known of its key."""
-    key = api_key.presented(event["httpMethod"], gateway.headers(event), gateway.query(event))
+    headers, query = gateway.headers(event), gateway.query(event)
+    if event["resource"].startswith(_SDK_ROUTES):
+        look_up: access.LookUp = access.find_dsn
+        key = dsn_key.presented(headers, query)
+    else:
+        look_up = access.find
+        key = api_key.presented(event["httpMethod"], headers, query)
     try:
-        found = access.find(key, now_ms()) if key else access.NOTHING
+        found = look_up(key, now_ms()) if key else access.NOTHING
     except (BotoCoreError, ClientError) as error:
         # The gateway would answer 500 in words that are not the contract's: let the handler speak.
         gateway.busy(error)
         return _allow(event, {"key": "unavailable"}, "")
     address = event["requestContext"]["identity"]["sourceIp"]
-    return _allow(event, access.to_context(key, found, address), found.usage_key)
+    context = access.to_context(key, found, address)
+    return _allow(event, context, found.usage_key if context.get("metered") == "gateway" else "")
 
 
 def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gateway.Answer:

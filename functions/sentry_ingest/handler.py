@@ -41,15 +41,16 @@ def _accept(event: gateway.Event) -> str:
     sent = _sent(event)
     caller = gateway.caller(event)
     in_body = key.of_dsn(sent.headers.get("dsn")) if isinstance(sent, Envelope) else None
-    opened = None
+    project_id = event["pathParameters"]["project_id"]
     try:
-        project_id = event["pathParameters"]["project_id"]
         opened = access.of_caller(caller, in_body, now_ms(), project_id, access.find_dsn)
         if isinstance(sent, Refused):
             raise sent
         return sentry.accept(sent, opened, caller.address)
     except Refused as refused:
-        losses.refused_access(opened, caller, refused)
+        # Of an envelope that holds no event nothing is lost.
+        if isinstance(sent, Refused) or sent.event is not None:
+            losses.refused(caller, in_body, refused, access.find_dsn)
         raise
 
 

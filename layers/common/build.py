@@ -50,6 +50,7 @@ OPERATIONS = {
         "GetItem",
         "PutItem",
         "Query",
+        "TransactGetItems",
         "TransactWriteItems",
         "UpdateItem",
     ],

@@ -12,10 +12,10 @@ from errata.models.organization import DEFAULT_ORGANIZATION, parse_allowlist
 from errata.store import clients
 from errata.usecases import organizations, projects
 from tests.support import account
-from tests.support.account import Clock, Project
+from tests.support.account import Clock, Project, new_project
 from tests.support.clients import BOOM, capture
 from tests.support.fresh import forget
-from tests.support.gateway import Response, call
+from tests.support.gateway import Response, call, handler
 
 WORDS = "API access is not allowed from this IP address."
 OFFICE = "192.0.2.0/24, 203.0.113.7, 2001:db8:1::/48"
@@ -30,7 +30,7 @@ def guarded() -> Project:
     organizations.change(organization.id, allowlist=parse_allowlist(OFFICE))
     created = projects.create("shop", organization=organization.id)
     assert created
-    return Project(created[0].id, created[1])
+    return Project(created.project.id, created.key)
 
 
 def by_header(project: Project, ip: str, **headers: str) -> Response:
@@ -119,6 +119,26 @@ def test_403_comes_before_the_rate_limit_of_the_key_and_takes_nothing_of_it(
         assert {door(guarded, "198.51.100.1").status for _ in range(61)} == {403}
     assert [by_header(guarded, "192.0.2.1").status for _ in range(61)] == [202] * 60 + [429]
     assert by_header(guarded, "198.51.100.1").status == 403
+
+
+def test_who_is_refused_takes_nothing_of_the_limit_that_the_gateway_counts(clock: Clock) -> None:
+    organizations.change(DEFAULT_ORGANIZATION, allowlist=parse_allowlist("192.0.2.1"))
+    project = new_project(metered=True)
+
+    def counted_against(ip: str) -> str:
+        request = {
+            "resource": "/api/ingest",
+            "httpMethod": "POST",
+            "headers": {"X-Api-Key": project.key},
+            "requestContext": {"identity": {"sourceIp": ip}},
+            "methodArn": "arn",
+        }
+        key: str = handler("meter")(request, None)["usageIdentifierKey"]
+        return key
+
+    assert counted_against("198.51.100.1") == settings().unmetered_key
+    assert counted_against("192.0.2.1") == "gateway-key"
+    assert {by_header(project, "198.51.100.1").status for _ in range(61)} == {403}
 
 
 def test_403_comes_before_422(guarded: Project) -> None:

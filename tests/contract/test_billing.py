@@ -257,7 +257,7 @@ def test_without_a_secret_there_is_no_such_route(monkeypatch: pytest.MonkeyPatch
         answer = send(event("invoice.paid"))
         words = "No such route."
         assert answer.status == 404
-        assert answer.json == {"message": words, "ok": False, "error": words}
+        assert answer.json == {"message": words, "ok": False, "error": words, "detail": words}
 
 
 def test_a_new_secret_counts_within_30_seconds(clock: Clock) -> None:

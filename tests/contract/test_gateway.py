@@ -9,7 +9,10 @@ import pytest
 from errata.models.project import DEFAULT_RATE_LIMIT
 from tests.support import template
 
-EXPOSED = {"Retry-After", "Idempotency-Replayed", "Idempotency-Mismatch"}
+EXPOSED = {
+    *("Retry-After", "Idempotency-Replayed", "Idempotency-Mismatch"),
+    *("X-Sentry-Error", "X-Sentry-Rate-Limits"),
+}
 
 
 def api() -> dict[str, Any]:
@@ -32,9 +35,9 @@ def test_every_answer_is_json_with_cors(kind: str) -> None:
     assert content_type == "application/json"
     # The gateway puts a quoted message into the variable's place.
     answer = json.loads(content.replace("$context.error.messageString", '"why"'))
-    assert set(answer) == {"message", "ok", "error"}
+    assert set(answer) == {"message", "ok", "error", "detail"}
     assert answer["ok"] is False
-    assert answer["message"] == answer["error"]
+    assert answer["message"] == answer["error"] == answer["detail"]
     assert header(response, "Access-Control-Allow-Origin") == "*"
     assert set(header(response, "Access-Control-Expose-Headers").split(",")) == EXPOSED
 
@@ -51,17 +54,69 @@ def test_429_tells_when_to_come_back(kind: str) -> None:
     assert int(header(api()["GatewayResponses"][kind], "Retry-After")) >= 1
 
 
-def test_preflight_allows_every_method_and_header_of_the_contracts() -> None:
-    cors = {name: value.strip("'") for name, value in api()["Cors"].items()}
-    assert cors["AllowOrigin"] == "*"
-    methods = set(cors["AllowMethods"].split(","))
-    assert {"GET", "POST", "HEAD", "OPTIONS"} <= methods
-    headers = {name.lower() for name in cors["AllowHeaders"].split(",")}
-    assert headers >= {
-        *("authorization", "content-type", "content-encoding", "idempotency-key", "x-api-key")
+def test_429_tells_sdks_when_to_come_back() -> None:
+    response = api()["GatewayResponses"]["THROTTLED"]
+    seconds = header(response, "Retry-After")
+    assert header(response, "X-Sentry-Rate-Limits") == f"{seconds}::key:rate_limited"
+
+
+def body() -> dict[str, Any]:
+    """The API as SAM hands it to API Gateway: an OpenAPI document."""
+    found: dict[str, Any] = template.transformed()["Api"]["Properties"]["Body"]
+    return found
+
+
+def preflight(path: str) -> dict[str, Any]:
+    """What the gateway is told of OPTIONS at a path."""
+    found: dict[str, Any] = body()["paths"][path]["options"]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in template.routes()}))
+def test_the_gateway_itself_answers_a_preflight(path: str) -> None:
+    integration = preflight(path)["x-amazon-apigateway-integration"]
+    (answer,) = integration["responses"].values()
+    assert integration["type"] == "mock"
+    # "Text data" and no more: with binary media types the gateway fails otherwise.
+    assert body()["x-amazon-apigateway-binary-media-types"] == ["*/*"]
+    assert integration["contentHandling"] == answer["contentHandling"] == "CONVERT_TO_TEXT"
+    assert json.loads(integration["requestTemplates"]["application/json"]) == {"statusCode": 200}
+    # A browser sends no key with it.
+    assert "security" not in preflight(path)
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in template.routes()}))
+def test_preflight_allows_every_method_and_header_of_the_contracts(path: str) -> None:
+    operation = preflight(path)
+    (answer,) = operation["x-amazon-apigateway-integration"]["responses"].values()
+    cors = {
+        name.removeprefix("method.response.header."): value.strip("'")
+        for name, value in answer["responseParameters"].items()
     }
-    assert api()["Auth"]["AddDefaultAuthorizerToCorsPreflight"] is False
-    assert api()["Auth"]["AddApiKeyRequiredToCorsPreflight"] is False
+    # A header that the method does not declare is not sent.
+    assert set(cors) == set(operation["responses"][answer["statusCode"]]["headers"])
+    assert cors["Access-Control-Allow-Origin"] == "*"
+    assert int(cors["Access-Control-Max-Age"]) > 0
+    methods = set(cors["Access-Control-Allow-Methods"].split(","))
+    assert {"GET", "POST", "HEAD", "OPTIONS"} <= methods
+    headers = {name.lower() for name in cors["Access-Control-Allow-Headers"].split(",")}
+    assert headers >= {
+        *("authorization", "content-type", "content-encoding", "idempotency-key", "x-api-key"),
+        # What SDKs send from other origins.
+        *("x-sentry-auth", "x-requested-with", "origin", "accept", "authentication"),
+        *("transfer-encoding", "sentry-trace", "baggage"),
+    }
+
+
+def test_the_api_has_the_one_stage_that_is_throttled_and_logged() -> None:
+    made = template.transformed().values()
+    stages = [r["Properties"] for r in made if r["Type"] == "AWS::ApiGateway::Stage"]
+    assert [stage["StageName"] for stage in stages] == ["v1"]
+    assert stages[0]["MethodSettings"][0]["ThrottlingRateLimit"]
+    assert stages[0]["AccessLogSetting"]["DestinationArn"]
+    deployments = [r["Properties"] for r in made if r["Type"] == "AWS::ApiGateway::Deployment"]
+    # A deployment that names a stage makes it, beside the one above.
+    assert [deployment.get("StageName") for deployment in deployments] == [None]
 
 
 def test_both_spellings_of_a_route_reach_the_same_function() -> None:

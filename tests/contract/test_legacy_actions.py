@@ -1,12 +1,18 @@
 """spec/legacy-api: the actions, anything else, and what an operator can set."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from errata.config import settings
+from errata.models.ids import now_ms
+from errata.store import events as events_store
+from errata.usecases import clearing, projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
+from tests.support.calls import Call, conflicting, watched
 from tests.support.clients import capture, errors, events, ingest, php
 from tests.support.gateway import Response, call, handler
 
@@ -30,8 +36,7 @@ def clear(project: Project) -> int:
 
 def clean_up(project: Project) -> None:
     """What the stream sets going after a clear."""
-    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
-    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+    stream.cleaned(project.id)
 
 
 # ------------------------------------------------------------------ errors
@@ -58,6 +63,63 @@ def test_an_answer_holds_what_fits_and_the_caller_pages_on(busy: Project) -> Non
     assert (seen, answers) == ([1, 2, 3, 4, 5, 6, 7], 2)
 
 
+def unseen(operation: str, sort_key: str) -> Callable[[Call], Any]:
+    """Let one kind of reading not see an item yet: each of them may see a transaction in part."""
+
+    def without(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [item for item in items if item["sk"]["S"] != sort_key]
+
+    def watch(call: Call) -> Any:
+        answer = call.send()
+        if call.operation == operation == "Query":
+            answer["Items"] = without(answer["Items"])
+        elif call.operation == operation == "BatchGetItem":
+            answer["Responses"] = {t: without(found) for t, found in answer["Responses"].items()}
+        return answer
+
+    return watch
+
+
+@pytest.mark.parametrize("operation", ["Query", "BatchGetItem"])
+def test_an_error_that_a_read_sees_in_part_is_not_passed_over(
+    busy: Project, operation: str
+) -> None:
+    for n in range(1, 4):
+        capture(busy, message=str(n))
+    (second,) = [row for row in rows()["EVENTS_TABLE"] if row["sk"]["S"] == f"{2:012d}"]
+    hidden = second["sk"]["S"] if operation == "Query" else second["event"]["S"]
+    with watched(unseen(operation, hidden)):
+        assert [error["id"] for error in errors(busy)] == [1, 2, 3]
+        assert [error["id"] for error in errors(busy, since=1)] == [2, 3]
+
+
+def test_an_error_that_is_being_written_holds_back_those_behind_it(
+    busy: Project, clock: Clock
+) -> None:
+    for n in range(1, 4):
+        capture(busy, message=str(n))
+    hide = unseen("Query", f"{2:012d}")
+
+    def watch(call: Call) -> Any:
+        if call.operation == "TransactGetItems":
+            raise conflicting(call)
+        return hide(call)
+
+    with watched(watch):
+        answer = php(action="errors", hash=busy.key, since=1)
+    assert_refused(answer, 503)
+    assert answer.headers["Retry-After"] == "1"
+    assert [error["id"] for error in errors(busy, since=1)] == [2, 3]
+
+
+def test_a_number_that_is_gone_holds_nothing_back(busy: Project) -> None:
+    for n in range(1, 4):
+        capture(busy, message=str(n))
+    (event,) = [event for event in events(busy) if event["message"] == "2"]
+    events_store.delete_events(busy.id, [event["id"]])
+    assert [error["id"] for error in errors(busy)] == [1, 3]
+
+
 @pytest.mark.parametrize("since", ["-1", "1.5", "x", "1e3", " 1", "0x10", "٣", "9" * 13, "null"])
 def test_a_bad_since_is_named(busy: Project, since: str) -> None:
     assert_refused(php(action="errors", hash=busy.key, since=since), 400, "since")
@@ -69,6 +131,18 @@ def test_an_unknown_key_has_no_errors_and_nothing_to_clear() -> None:
     assert errors(unknown) == []
     assert clear(unknown) == 0
     assert rows() == before
+
+
+def test_a_key_that_another_process_has_just_opened_is_known() -> None:
+    new = Project("", "brought by a script")
+    assert errors(new) == []
+    assert clear(new) == 0
+    # Another process's work, which this one does not hear of.
+    projects.create("unnamed", new.key)
+    (project,) = projects.list_projects()
+    events_store.put_legacy(stream.event(project.id, now_ms(), legacy={"level": "Notice"}), 1, 30)
+    assert [error["id"] for error in errors(new)] == [1]
+    assert clear(new) == 1
 
 
 @pytest.mark.parametrize("action", ["errors", "clear"])
@@ -134,6 +208,32 @@ def test_an_error_that_is_accepted_after_a_clear_stays(busy: Project, clock: Clo
         clear(busy)
 
 
+def test_an_event_that_is_stored_after_a_clear_stays_however_busy_the_project_is(
+    busy: Project, clock: Clock
+) -> None:
+    # Minted before the clear and still on its way when it comes.
+    late = stream.event(busy.id, clock.ms - 2_000, message="late")
+    stream.put(stream.event(busy.id, clock.ms - 3 * n) for n in range(6_000))
+    assert clear(busy) == 0
+    stream.put([late])
+    assert [event["message"] for event in events(busy)] == ["late"]
+    clean_up(busy)
+    assert [event["message"] for event in events(busy)] == ["late"]
+
+
+def test_a_clear_that_cannot_note_all_that_is_recent_changes_nothing(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clearing, "_MAX_ALSO", 2)
+    for _ in range(3):
+        ingest(busy)
+    before = rows()
+    answer = php(action="clear", hash=busy.key)
+    assert_refused(answer, 503)
+    assert answer.headers["Retry-After"] == "1"
+    assert rows() == before
+
+
 def test_clear_leaves_other_projects_alone(busy: Project) -> None:
     other = new_project()
     capture(busy)
@@ -141,6 +241,23 @@ def test_clear_leaves_other_projects_alone(busy: Project) -> None:
     assert clear(busy) == 1
     clean_up(busy)
     assert len(errors(other)) == len(events(other)) == 1
+
+
+def test_one_cleanup_does_the_work_of_all_clears_since_the_one_that_it_hears_of(
+    busy: Project, clock: Clock
+) -> None:
+    records: list[dict[str, Any]] = []
+    for _ in range(6):
+        ingest(busy)
+        stream.pump(stream.records())
+        clear(busy)
+        (boundary,) = [row for row in rows()["EVENTS_TABLE"] if row["sk"]["S"] == "clear"]
+        records.append(stream.record(boundary, len(records) + 1))
+        clock.advance(60)
+    assert rows()["ISSUES_TABLE"]
+    handler("cleanup")({"Records": records[:1]}, None)
+    assert rows()["ISSUES_TABLE"] == []
+    assert stream.stored_events() == []
 
 
 def test_cleanup_deletes_what_was_cleared_and_nothing_else(busy: Project, clock: Clock) -> None:

@@ -196,7 +196,7 @@ def test_a_key_of_the_operator_s_works_here(project: Project) -> None:
 
 def test_a_revoked_key_is_refused_and_creates_nothing(project: Project, clock: Clock) -> None:
     capture(project)
-    (record,) = projects.list_keys(project.id)
+    record, _ = projects.list_keys(project.id)
     projects.revoke_key(project.id, record.id)
     clock.advance(30)
     before = rows()
@@ -207,6 +207,6 @@ def test_a_revoked_key_is_refused_and_creates_nothing(project: Project, clock: C
 
 
 def test_the_address_that_tries_a_revoked_key_is_counted(project: Project, clock: Clock) -> None:
-    (record,) = projects.list_keys(project.id)
+    record, _ = projects.list_keys(project.id)
     projects.revoke_key(project.id, record.id)
     assert [capture(project).status for _ in range(61)] == [403] * 60 + [429]

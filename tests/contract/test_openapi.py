@@ -4,6 +4,7 @@ import re
 from itertools import count
 from typing import Any, ClassVar
 
+import pytest
 import schemathesis
 import yaml
 from hypothesis import HealthCheck, Phase, settings
@@ -11,7 +12,8 @@ from schemathesis import Case
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from tests.support import template
+from errata.models.event import SDK_FIELDS
+from tests.support import sdk_events, template
 from tests.support.account import Project
 from tests.support.wsgi import application
 
@@ -74,6 +76,18 @@ def test_every_answer_is_one_that_the_document_knows(case: Case[Any], busy: Proj
         case.path_parameters["id"] = busy[0]
     excluded = [NO_SUCH_METHOD, *BY_SCHEMA_ALONE]
     case.call_and_validate(headers={"X-Api-Key": busy[1]}, excluded_checks=excluded)
+
+
+@pytest.mark.parametrize("sent", [sdk_events.PYTHON, sdk_events.JAVASCRIPT])
+def test_an_event_of_an_sdk_is_as_the_document_says(busy: Project, sent: dict[str, Any]) -> None:
+    sdk_events.put(busy, sent)
+    operation = schema["/api/projects/{id}/events"]["GET"]
+    case = operation.Case(path_parameters={"id": busy.id})
+    answer = case.call_and_validate(headers={"X-Api-Key": busy.key})
+    (event,) = answer.json()["data"]
+    documented = DOCUMENT["components"]["schemas"]["Event"]["properties"]
+    assert {name for name in SDK_FIELDS if name in sent} <= set(event)
+    assert set(SDK_FIELDS) <= set(documented)
 
 
 def test_a_generated_key_leads_on_to_submitting_and_reading() -> None:

@@ -5,16 +5,20 @@ Never exceeded, exact near the end, a calendar month in UTC; and a refused reque
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from errata.errors import PaymentRequired
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, parse_allowlist
 from errata.models.project import Access
+from errata.store import clients
+from errata.store import idempotency as store
 from errata.usecases import organizations, projects, quota
 from tests.support.account import Clock, Project, new_project
-from tests.support.calls import fault, recorded, throttled
+from tests.support.calls import Call, failing, fault, recorded, throttled
 from tests.support.clients import BOOM, capture, events, ingest, php, read
 from tests.support.fresh import forget
 from tests.support.gateway import Response, call
@@ -111,6 +115,52 @@ def test_what_the_store_does_not_take_uses_nothing() -> None:
     assert [ingest(project).status for _ in range(2)] == [202, 402]
 
 
+def answer_lost(_call: Call) -> BaseException:
+    return ReadTimeoutError(endpoint_url="https://dynamodb")
+
+
+@pytest.mark.parametrize("error", [answer_lost, failing])
+def test_a_unit_that_may_be_returned_is_spent_by_nobody_twice(
+    error: Callable[[Call], BaseException],
+) -> None:
+    project = limited(2)
+    ingest(project, {"line": 1})  # the meter knows the key now
+    # The lease, the event, the return, which takes effect.
+    with fault(2, throttled), fault(3, error, after=True) as outcome:
+        assert ingest(project).status == 503
+    assert outcome.struck
+    assert [ingest(project).status for _ in range(3)] == [202, 202, 402]
+    assert len(events(project)) == 2
+
+
+def test_a_return_is_sent_once() -> None:
+    sent: list[str] = []
+
+    def lose(request: Any, **_: Any) -> None:
+        sent.append(request.url)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    events_of = clients.dynamodb_once().meta.events
+    events_of.register_first("before-send.dynamodb.UpdateItem", lose)
+    try:
+        with pytest.raises(ReadTimeoutError):
+            store.return_units(DEFAULT_ORGANIZATION, "2026-11", 1)
+    finally:
+        events_of.unregister("before-send.dynamodb.UpdateItem", lose)
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"idempotency_key": "k"}], ids=["plain", "once"])
+def test_an_event_that_may_be_stored_uses_its_unit(headers: dict[str, str]) -> None:
+    project = limited(2)
+    ingest(project, {"line": 1})
+    with fault(2, failing, after=True) as outcome:
+        assert ingest(project, **headers).status == 503
+    assert outcome.struck
+    assert [ingest(project).status for _ in range(2)] == [202, 402]
+    assert len(events(project)) == 2
+
+
 def test_402_comes_before_422_and_after_everything_else(clock: Clock) -> None:
     project = limited(1)
     assert ingest(project, idempotency_key="first").status == 202
@@ -194,7 +244,7 @@ def test_organizations_do_not_share_a_quota() -> None:
     for organization in (DEFAULT_ORGANIZATION, other.id, other.id):
         created = projects.create("shop", organization=organization)
         assert created
-        keys.append(Project(created[0].id, created[1]))
+        keys.append(Project(created.project.id, created.key))
     mine, first, second = keys
     assert [ingest(mine).status for _ in range(2)] == [202, 402]
     # The projects of one do.

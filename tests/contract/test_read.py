@@ -103,6 +103,27 @@ def test_large_events_make_short_pages_with_a_cursor(busy: Project, clock: Clock
     assert len(events(busy)) == 7
 
 
+def test_a_search_that_takes_long_answers_in_time_with_a_cursor(
+    busy: Project, clock: Clock
+) -> None:
+    wanted = send(busy, clock, environment="rare")
+    stream.put(stream.event(busy.id, clock.ms + n) for n in range(1, 1_000))
+    clock.advance(2)
+    started = clock.ms
+
+    def slow(call: Call) -> Any:
+        if call.operation == "Query":
+            clock.advance(4)
+        return call.send()
+
+    with watched(slow):
+        page = read(busy, environment="rare").json
+    assert page["data"] == []
+    assert clock.ms - started < 25_000
+    (found,) = events(busy, environment="rare", cursor=page["next_cursor"])
+    assert found["id"] == wanted
+
+
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "x", "", "1e2", "9" * 40])
 def test_a_limit_out_of_bounds_is_named(busy: Project, limit: str) -> None:
     refused = read(busy, limit=limit)

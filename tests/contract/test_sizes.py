@@ -174,3 +174,15 @@ def test_a_bomb_in_many_members_is_refused_soon(busy: Project) -> None:
         before = time.process_time()
         assert send(busy, bomb).status in (413, 422)
         assert time.process_time() - before < 2
+
+
+def test_an_answer_of_quotes_fits_a_function_s_answer_that_escapes_them(busy: Project) -> None:
+    # tests.support.gateway fails at an answer that Lambda would not take.
+    quotes = 'a"\\' * 150_000
+    for n in range(7):
+        sent = {"hash": busy.key, "level": "Warning", "message": f"{n}{quotes}"}
+        assert call("POST", "/api.php", sent).status == 200
+    first = errors(busy)
+    assert 1 < len(first) < 7
+    assert [error["id"] for error in first] == list(range(1, len(first) + 1))
+    assert len(events(busy)) == 7

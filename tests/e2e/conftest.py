@@ -79,7 +79,7 @@ def project(stack: LocalStack) -> tuple[str, str]:
     """A project: its id and its key."""
     created = projects.create("shop")
     assert created
-    return created[0].id, created[1]
+    return created.project.id, created.key
 
 
 @pytest.fixture(scope="module")

@@ -125,7 +125,7 @@ def test_a_function_may_do_no_more_than_it_must(stack: LocalStack, function: str
 def test_keys_appear_in_no_log(stack: LocalStack, log: Path) -> None:
     created = projects.create("secret")
     assert created
-    project_id, key = created[0].id, created[1]
+    project_id, key = created.project.id, created.key
     url = stack.api_url
     for header in ({"X-Api-Key": key}, {"Authorization": f"Bearer {key}"}, {}):
         body = {"message": 5, "api_key": key}

@@ -20,8 +20,8 @@ def busy(stack: LocalStack) -> tuple[str, str]:
     """A project that may send as often as it likes."""
     created = projects.create("busy")
     assert created
-    projects.change(created[0].id, rate_limit=60_000, retention_days=None)
-    return created[0].id, created[1]
+    projects.change(created.project.id, rate_limit=60_000, retention_days=None)
+    return created.project.id, created.key
 
 
 def test_two_hundred_posts_with_one_key_store_one_event(

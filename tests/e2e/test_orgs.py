@@ -17,7 +17,7 @@ def a_project(organization: Organization) -> tuple[str, str]:
     """A project of the organization: its id and its key."""
     created = projects.create("shop", organization=organization.id)
     assert created
-    return created[0].id, created[1]
+    return created.project.id, created.key
 
 
 def doors(stack: LocalStack, project: tuple[str, str], source: str) -> list[int]:

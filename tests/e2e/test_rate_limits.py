@@ -66,9 +66,9 @@ def test_the_handlers_bucket_holds_sixty(
 def test_the_gateway_s_plan_holds_sixty(stack: LocalStack, send: Send) -> None:
     outputs = stack.outputs
     gateway = Gateway(stack.stack_name, outputs["ApiId"], outputs["StageName"])
-    project, key, unmetered = metering.create_project(gateway, "metered")
+    (project, key, _), unmetered = metering.create_project(gateway, "metered")
     assert unmetered is None
-    (record,) = store.list_keys(project.id)
+    record = store.list_keys(project.id)[0]
     value = stack.client("apigateway").get_api_key(apiKey=record.usage_key_id, includeValue=True)
     # As five minutes later, when the gateway is sure to know the key.
     assert store.save_usage_key(dataclasses.replace(record, usage_key=value["value"]))

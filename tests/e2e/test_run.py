@@ -112,6 +112,7 @@ def test_the_pasted_command_leads_to_an_issue(checkout: Path, port: int) -> None
     try:
         command = running.said[running.said.index("  curl") : running.said.index("Press Ctrl-C")]
         assert running.local["project"]["api_key"] in command
+        assert running.local["project"]["dsn"] in running.said
         subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=60)
         until = time.monotonic() + 60
         while not (found := running.errata("issues", "list", running.local["project"]["id"])):

@@ -5,13 +5,14 @@ from itertools import count
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from tests.support import account, stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, Killed, fault, killed, throttled, watched
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
 from tests.support.fresh import forget
-from tests.support.gateway import Response, handler
+from tests.support.gateway import Response
 
 WHEN = pytest.mark.parametrize("after", [False, True], ids=["before a call", "after its effect"])
 
@@ -32,8 +33,7 @@ def cut_everywhere(do: Callable[[], object], after: bool) -> Iterator[int]:
 
 
 def clean_up(project: Project) -> None:
-    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
-    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+    stream.cleaned(project.id)
 
 
 @WHEN
@@ -200,3 +200,20 @@ def test_a_busy_store_is_told_by_api_php_too(busy: Project, action: str) -> None
         assert answer.headers["Retry-After"] == "1"
         assert account.rows()["EVENTS_TABLE"] == before["EVENTS_TABLE"]
     assert number > 1
+
+
+def test_a_store_that_takes_an_error_without_an_answer_is_not_said_to_have_nothing(
+    busy: Project,
+) -> None:
+    def silent(call: Call) -> BaseException:
+        return ReadTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com/")
+
+    for number in count(1):
+        with fault(number, silent, after=True) as outcome:
+            answer = capture(busy)
+        if stored := errors(busy):
+            break
+    assert outcome.struck
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert [error["id"] for error in stored] == [1]
+    assert answer.json == {"ok": False, "error": "The service is busy; try again."}

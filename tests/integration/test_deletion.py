@@ -16,13 +16,11 @@ from errata.usecases import access, deletion, legacy, projects, redrive, webhook
 from tests.support import calls, stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.clients import capture, errors, ingest, read
-from tests.support.gateway import handler
 
 
 def clean_up(project: Project) -> None:
     """The worker gets the boundary's record."""
-    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
-    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+    stream.cleaned(project.id)
 
 
 def filled(project: Project) -> Project:
@@ -58,8 +56,8 @@ def test_nothing_is_left_but_keys_that_open_nothing(busy: Project, clock: Clock)
     assert deletion.delete_project(busy.id) is None
     clean_up(busy)
     assert [each for each in remains(busy) if f"/{other.id}/" not in each] == []
-    (record,) = store.list_keys(busy.id)
-    assert record.revoked_at is not None
+    key, dsn = store.list_keys(busy.id)
+    assert None not in (key.revoked_at, dsn.revoked_at)
     assert busy.id in store.list_deleted()
     with pytest.raises(NotFound):
         projects.find(busy.id)

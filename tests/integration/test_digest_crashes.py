@@ -11,7 +11,17 @@ from errata.models.ids import now_ms
 from errata.store import issues
 from tests.support import account, stream, tally
 from tests.support.account import Clock
-from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
+from tests.support.calls import (
+    Call,
+    Killed,
+    cancelled,
+    conflicting,
+    fault,
+    killed,
+    starved,
+    throttled,
+    watched,
+)
 from tests.support.fresh import forget
 
 type Item = dict[str, Any]
@@ -120,7 +130,7 @@ def test_cut_off_between_the_transactions_of_a_batch_it_is_counted_once(after: b
 # ------------------------------------------------------------------ DynamoDB says no
 
 
-@pytest.mark.parametrize("error", [throttled, conflicting])
+@pytest.mark.parametrize("error", [throttled, starved, conflicting])
 @pytest.mark.parametrize("after", [False, True], ids=["refused", "done, but answered late"])
 def test_refused_once_at_any_call_a_batch_is_counted_once(
     clock: Clock, error: Callable[[Call], ClientError], after: bool
@@ -153,12 +163,16 @@ def issue_of(item: Item) -> str:
     return f"issue#{item['issue']['S'].rpartition('#')[2]}"
 
 
-def test_an_issue_that_is_refused_for_long_comes_again_from_its_first_event_on() -> None:
+@pytest.mark.parametrize("error", [throttled, starved])
+def test_an_issue_that_is_refused_for_long_comes_again_from_its_first_event_on(
+    error: Callable[[Call], ClientError],
+) -> None:
     items = traffic(project_id := fresh())
     batch = stream.numbered(items)
     second = issue_of(items[1])
-    with watched(refusing(throttled, second)):
+    with watched(refusing(error, second)):
         assert stream.deliver(batch) == ["1002"]
+    assert account.dead_letters() == []
     # Each issue goes alone, and the others are counted meanwhile.
     others = [item for item in items if issue_of(item) != second]
     assert counts(project_id)["issues"].keys() == tally.expected(others)["issues"].keys()
@@ -177,7 +191,7 @@ def test_a_project_whose_rows_others_keep_busy_comes_again_as_a_whole(clock: Clo
         assert_exact([item for item in items if item["pk"]["S"] == project_id])
 
 
-@pytest.mark.parametrize("error", [throttled, conflicting])
+@pytest.mark.parametrize("error", [throttled, starved, conflicting])
 def test_later_events_of_an_issue_never_overtake_earlier_ones(
     clock: Clock, error: Callable[[Call], ClientError]
 ) -> None:
@@ -222,7 +236,15 @@ def invalid(call: Call) -> BaseException:
     return ClientError({"Error": error}, call.operation)
 
 
-def test_an_issue_that_can_never_be_counted_is_set_aside_and_blocks_nobody() -> None:
+def invalid_inside(call: Call) -> BaseException:
+    """A transaction that DynamoDB refuses for what one of its items would become."""
+    return cancelled(call, "ValidationError")
+
+
+@pytest.mark.parametrize("invalid", [invalid, invalid_inside])
+def test_an_issue_that_can_never_be_counted_is_set_aside_and_blocks_nobody(
+    invalid: Callable[[Call], BaseException],
+) -> None:
     items = traffic(project_id := fresh())
     second = issue_of(items[1])
     with watched(refusing(invalid, second)):

@@ -100,6 +100,22 @@ def test_legacy_api_generates_a_key_and_refuses_other_methods() -> None:
     assert answered("legacy_api/put")[0] == 405
 
 
+@pytest.mark.parametrize("name", ["envelope", "store"])
+def test_sentry_ingest_stores_the_event(name: str) -> None:
+    status, content = answered(f"sentry_ingest/{name}")
+    (event,) = events(SHOP)
+    assert (status, content) == (200, {"id": event["event_id"]})
+    assert (event["exception_class"], event["user"]["id"]) == ("ValueError", 7)
+    # The second one is the first again.
+    assert answered(f"sentry_ingest/{name}") == (status, content)
+    assert len(events(SHOP)) == 1
+
+
+def test_sentry_ingest_refuses_an_unknown_key() -> None:
+    assert answered("sentry_ingest/unknown_key")[0] == 401
+    assert events(SHOP) == []
+
+
 @pytest.mark.parametrize("name", ["header", "bearer", "query"])
 def test_meter_names_the_project_of_a_key(name: str) -> None:
     verdict = run(f"meter/{name}")
@@ -114,7 +130,9 @@ def test_meter_names_the_project_of_a_key(name: str) -> None:
     assert {**handed, **verdict["context"]} == handed
 
 
-@pytest.mark.parametrize(("name", "key"), [("unknown_key", "unknown"), ("no_key", "absent")])
+@pytest.mark.parametrize(
+    ("name", "key"), [("unknown_key", "unknown"), ("dsn", "unknown"), ("no_key", "absent")]
+)
 def test_meter_lets_everybody_through_to_be_answered(name: str, key: str) -> None:
     verdict = run(f"meter/{name}")
     assert verdict["policyDocument"]["Statement"][0]["Effect"] == "Allow"

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from errata.errors import Refused
-from errata.models.loss import LINE, REASONS
+from errata.models.loss import LINE, MANY, REASONS, SDK_REASONS
 from errata.models.project import Caller
 from errata.usecases import ledger, losses
 from tests.support import stream
@@ -79,7 +79,7 @@ def test_what_is_lost_is_shown_beside_what_was_accepted(
     shown = done("stats", busy.id, "--days", "3").out.splitlines()
     assert len(shown) == 4
     assert shown[0].split()[:3] == ["DAY", "ACCEPTED", "INVALID"]
-    assert shown[-1].split() == [today["day"], "2", "4", *"000", "0", "1", "1", "1"]
+    assert shown[-1].split() == [today["day"], "2", "4", *"000", "0", "1", "1", "1", "0"]
 
 
 def test_a_key_s_limit_counts_and_an_address_s_does_not(
@@ -118,7 +118,7 @@ def test_the_access_log_names_what_the_ledger_reads() -> None:
     assert line["method"] == "$context.httpMethod"
 
 
-@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("reason", [*REASONS, *SDK_REASONS])
 def test_each_reason_is_counted_to_its_project_and_day(
     reason: str, clock: Clock, busy: Project
 ) -> None:
@@ -127,6 +127,24 @@ def test_each_reason_is_counted_to_its_project_and_day(
     handler("ledger")(batch([ours], clock.ms - 86_400_000), None)
     counted = [counts for _, counts in ledger.by_day(busy.id, 2).values()]
     assert counted == [{reason: 1}, {reason: 2}]
+
+
+def test_several_are_told_in_a_line(
+    busy: Project, clock: Clock, deployed: Deployed, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert deployed
+    with caplog.at_level(logging.WARNING, logger="errata"):
+        losses.note(busy.id, "sdk_network_error", 35)
+        losses.note(busy.id, "sdk_network_error", 1)
+        losses.note(busy.id, "sdk_before_send", 2)
+    assert caplog.messages[0] == MANY % (busy.id, "sdk_network_error", 35)
+    handler("ledger")(batch(lost(caplog), clock.ms), None)
+    today = done("stats", busy.id, "--json").json[-1]
+    assert today["lost"] == dict.fromkeys(REASONS, 0) | {
+        "sdk_network_error": 36,
+        "sdk_before_send": 2,
+    }
+    assert done("stats", busy.id).out.splitlines()[-1].split()[-1] == "38"
 
 
 def test_a_refusal_that_knows_its_reason_needs_no_more(
@@ -138,10 +156,10 @@ def test_a_refusal_that_knows_its_reason_needs_no_more(
 
     meter = {"key": "absent"}
     with caplog.at_level(logging.WARNING, logger="errata"):
-        losses.refused(Caller(meter, "", False), {"api_key": busy.key}, QuotaReached("no"))
-        losses.refused(Caller(meter, "", False), {"api_key": "nobody's"}, QuotaReached("no"))
-        losses.refused(Caller(meter, "", False), {}, QuotaReached("no"))
-        losses.refused(Caller(meter, "", False), {"api_key": busy.key}, Refused("no"))
+        losses.refused(Caller(meter, "", False), busy.key, QuotaReached("no"))
+        losses.refused(Caller(meter, "", False), "nobody's", QuotaReached("no"))
+        losses.refused(Caller(meter, "", False), None, QuotaReached("no"))
+        losses.refused(Caller(meter, "", False), busy.key, Refused("no"))
     assert [each.getMessage() for each in caplog.records] == [LINE % (busy.id, "quota")]
 
 

@@ -160,7 +160,7 @@ def test_numbers_above_n_are_listed_ascending_while_they_live(project_id: str) -
 
 def test_a_boundary_moves_only_if_nothing_moved_meanwhile(project_id: str) -> None:
     assert events.boundary(project_id) == Boundary()
-    first = Boundary(1, floor_id(5), 0, frozenset({"a", "b"}))
+    first = Boundary(1, floor_id(5), 0, frozenset({floor_id(6), floor_id(7)}))
     assert not events.move_boundary(project_id, first, 1)
     assert events.move_boundary(project_id, first, 0)
     assert events.boundary(project_id) == first

@@ -10,6 +10,7 @@ from errata.store import projects
 
 PROJECT = Project("12", "shop", created_at=7, rate_limit=60, retention_days=None)
 KEY = ApiKey("a" * 64, "12", "first key", created_at=7)
+DSN = ApiKey("0" * 64, "12", "first DSN", created_at=7, public="0123456789abcdef" * 2)
 
 
 def test_ids_are_numbers_that_nobody_has_had() -> None:
@@ -17,18 +18,29 @@ def test_ids_are_numbers_that_nobody_has_had() -> None:
 
 
 def test_a_project_is_stored_with_its_first_key_or_not_at_all() -> None:
-    assert projects.add_project(PROJECT, KEY)
+    assert projects.add_project(PROJECT, [KEY])
     assert projects.find_project("12") == PROJECT
     assert projects.find_key(KEY.hash) == KEY
-    assert not projects.add_project(replace(PROJECT, id="13"), replace(KEY, project_id="13"))
-    assert not projects.add_project(PROJECT, replace(KEY, hash="b" * 64))
+    assert not projects.add_project(replace(PROJECT, id="13"), [replace(KEY, project_id="13")])
+    assert not projects.add_project(PROJECT, [replace(KEY, hash="b" * 64)])
     assert projects.find_project("13") is None
     assert projects.find_key("b" * 64) is None
     assert projects.find_key(KEY.hash) == KEY
 
 
+def test_a_project_is_stored_with_all_its_first_keys_or_none() -> None:
+    other = replace(PROJECT, id="13")
+    assert projects.add_project(PROJECT, [KEY, DSN])
+    assert projects.find_key(DSN.hash) == DSN
+    # The API key comes first, whatever the hashes say.
+    assert projects.list_keys("12") == [KEY, DSN]
+    assert not projects.add_project(other, [replace(KEY, hash="b" * 64), DSN])
+    assert projects.find_key("b" * 64) is None
+    assert projects.find_project("13") is None
+
+
 def test_a_key_is_never_given_to_another() -> None:
-    projects.add_project(PROJECT, KEY)
+    projects.add_project(PROJECT, [KEY])
     assert not projects.add_key(replace(KEY, project_id="13"))
     assert projects.add_key(replace(KEY, hash="b" * 64, label="another"))
     found = projects.find_key(KEY.hash)
@@ -39,7 +51,7 @@ def test_a_key_is_never_given_to_another() -> None:
 def test_projects_and_keys_are_listed_oldest_first() -> None:
     for number in (2, 10, 1):
         project = replace(PROJECT, id=str(number))
-        projects.add_project(project, replace(KEY, hash=f"{number:064}", project_id=str(number)))
+        projects.add_project(project, [replace(KEY, hash=f"{number:064}", project_id=str(number))])
     assert [project.id for project in projects.list_projects()] == ["1", "2", "10"]
     for at_ms in (30, 9, 1_795_341_600_000):
         projects.add_key(replace(KEY, hash=f"{at_ms:064}", project_id="2", created_at=at_ms))
@@ -49,7 +61,7 @@ def test_projects_and_keys_are_listed_oldest_first() -> None:
 
 
 def test_a_revoked_key_stays_revoked_and_on_the_list() -> None:
-    projects.add_project(PROJECT, KEY)
+    projects.add_project(PROJECT, [KEY])
     projects.save_usage_key(replace(KEY, usage_key="u", usage_key_id="i"))
     projects.revoke_key(KEY.hash, 100)
     projects.revoke_key(KEY.hash, 200)
@@ -62,7 +74,7 @@ def test_a_revoked_key_stays_revoked_and_on_the_list() -> None:
 
 
 def test_settings_change_and_go_back_to_the_default() -> None:
-    projects.add_project(PROJECT, KEY)
+    projects.add_project(PROJECT, [KEY])
     for changed in (
         replace(PROJECT, rate_limit=600, retention_days=7),
         replace(PROJECT, rate_limit=61),
@@ -76,7 +88,7 @@ def test_settings_change_and_go_back_to_the_default() -> None:
 
 
 def test_a_gateway_key_is_saved_with_a_key() -> None:
-    projects.add_project(PROJECT, KEY)
+    projects.add_project(PROJECT, [KEY])
     metered = replace(KEY, usage_key="u", usage_key_id="i")
     projects.save_usage_key(metered)
     assert projects.find_key(KEY.hash) == metered

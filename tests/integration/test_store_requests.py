@@ -14,7 +14,6 @@ from tests.support import account, stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, recorded, watched
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
-from tests.support.gateway import handler
 
 _names = count()
 
@@ -150,8 +149,7 @@ def everything(project: Project) -> None:
     errors(project)
     php(action="generate")
     php(action="clear", hash=project.key)
-    keys = {"pk": {"S": f"{project.id}#state"}, "sk": {"S": "clear"}}
-    handler("cleanup")({"Records": [{"dynamodb": {"Keys": keys}}]}, None)
+    stream.cleaned(project.id)
 
 
 def test_no_expression_names_a_reserved_word() -> None:

@@ -40,7 +40,7 @@ def test_what_a_team_cannot_be() -> None:
 def a_project(organization: str = "default") -> str:
     created = projects.create("shop", organization=organization)
     assert created
-    return created[0].id
+    return created.project.id
 
 
 def test_a_member_sees_the_projects_of_their_teams() -> None:

@@ -1,5 +1,6 @@
 """Outbound webhooks: what is sent, how often, and what becomes of an endpoint."""
 
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -12,16 +13,17 @@ from standardwebhooks import Webhook
 
 from errata.config import settings
 from errata.errors import Invalid, NotFound
-from errata.models.webhook import Attempt, Notice
-from errata.outbound import post
+from errata.models.webhook import MAX_FORMERS, Attempt, Notice
+from errata.outbound import post, signing
 from errata.store import clients, projects
 from errata.store import webhooks as store
 from errata.usecases import webhooks
 from errata.usecases.deliver import deliver
 from tests.support import stream
 from tests.support.account import Clock, Project
+from tests.support.calls import recorded
 from tests.support.gateway import call, handler
-from tests.support.receiver import answer, drip, hang, huge, receiver, reset
+from tests.support.receiver import Received, answer, drip, hang, huge, receiver, reset
 
 
 def queued() -> list[dict[str, Any]]:
@@ -107,6 +109,29 @@ def test_each_endpoint_gets_its_own_notice_under_one_id(busy: Project) -> None:
     assert ids[0] == ids[1]
 
 
+@pytest.mark.parametrize(
+    "character", ["x", "ж", "\U0001f600", "\x01", '"', "\\", "\ud800"], ids=ascii
+)
+def test_long_texts_of_any_alphabet_are_told_to_every_endpoint(
+    busy: Project, character: str
+) -> None:
+    for number in range(11):
+        webhooks.add(busy.id, f"https://example.com/{number}")
+    texts = ("message", "exception_class", "environment", "release", "fingerprint")
+    ids = []
+    for text in (dict.fromkeys(texts, character * 9000), {"message": "the next one"}):
+        ids.append(call("POST", "/api/ingest", text, {"X-Api-Key": busy.key}).json["id"])
+    with recorded() as seen:
+        assert stream.deliver(stream.records()) == []
+    calls = [each.parameters["Entries"] for each in seen if each.operation == "SendMessageBatch"]
+    assert max(sum(len(each["MessageBody"]) for each in entries) for entries in calls) <= 262_144
+    issues = [json.loads(notice.body)["issue"] for notice in notices()]
+    assert sorted(issue["first_event_id"] for issue in issues) == sorted(ids * 11)
+    for issue in issues:
+        if issue["first_event_id"] == ids[0]:
+            assert 4_093 <= len(issue["message"].encode()) <= 4_096
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
 def test_a_failing_endpoint_is_tried_four_times(busy: Project, status: int) -> None:
     with receiver(answer(status)) as there:
@@ -140,6 +165,25 @@ def test_retry_after_is_honoured_up_to_fifteen_minutes(
     with receiver(answer(429, Retry_After=asked)) as there:
         notice, _, _ = one_notice(busy, there.url)
         assert deliver(notice) == pause
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Mon, 99999999999999999999 Jan 2020 00:00:00 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Mon, 01 Jan 9999 00:00:00 GMT",
+        "9" * 5_000,
+        "\u0663",
+        "-1",
+        "",
+    ],
+)
+def test_whatever_a_receiver_asks_for_its_attempt_is_recorded(busy: Project, asked: str) -> None:
+    with receiver(answer(503, Retry_After=asked.encode().decode("latin-1"))) as there:
+        notice, _, _ = one_notice(busy, there.url)
+        assert deliver(notice) in (10, 900)
+    assert [each.status for each in attempts(busy)] == [503]
 
 
 @pytest.mark.parametrize("behaviour", [hang(3), drip(3), reset], ids=["hang", "drip", "reset"])
@@ -259,21 +303,76 @@ def test_a_name_that_leads_inside_is_never_called(
             post.post("https://inside.example/", b"{}", {})
 
 
-def test_after_a_rotation_both_secrets_verify_for_a_day(busy: Project, clock: Clock) -> None:
-    with receiver() as there:
-        endpoint, old = webhooks.add(busy.id, there.url)
-        new = webhooks.rotate(busy.id, endpoint.id)
-        assert new != old
+def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None:
+    # One that was added before such hosts were refused.
+    notice, endpoint_id, _ = one_notice(busy, "https://example.com/")
+    endpoint = webhooks.find(busy.id, endpoint_id)
+    store.save_endpoint(dataclasses.replace(endpoint, url="https://a..b/"))
+    assert deliver(notice) is None
+    assert "no name" in attempts(busy)[0].error
 
-        def signatures() -> str:
+
+def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, clock: Clock) -> None:
+    with receiver() as there:
+        endpoint, first = webhooks.add(busy.id, there.url)
+
+        def verifying(*secrets: str) -> list[bool]:
+            """Which of these secrets verify what is sent now."""
             webhooks.test(busy.id, endpoint.id)
             (notice,) = notices()
             deliver(notice)
-            return there.received[-1].headers["webhook-signature"]
+            request = there.received[-1]
+            return [verifies(secret, request) for secret in secrets]
 
-        assert len(signatures().split(" ")) == 2
-        clock.advance(24 * 3600 + 1)
-        assert len(signatures().split(" ")) == 1
+        second = webhooks.rotate(busy.id, endpoint.id)
+        assert verifying(first, second) == [True, True]
+        clock.advance(3600)
+        third = webhooks.rotate(busy.id, endpoint.id)
+        assert len({first, second, third}) == 3
+        assert verifying(first, second, third) == [True, True, True]
+        clock.advance(23 * 3600)
+        assert verifying(first, second, third) == [False, True, True]
+        clock.advance(3600)
+        assert verifying(first, second, third) == [False, False, True]
+
+
+def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project) -> None:
+    endpoint, _ = webhooks.add(busy.id, "https://example.com/hook")
+    made = [webhooks.rotate(busy.id, endpoint.id) for _ in range(3 * MAX_FORMERS)]
+    kept = clients.ssm().get_parameter(Name=f"/errata/webhooks/{busy.id}/{endpoint.id}")
+    assert len(kept["Parameter"]["Value"]) < 4_096, "the most that a standard parameter holds"
+    found = store.find_secrets(busy.id, endpoint.id)
+    assert found.signing(0) == made[: -MAX_FORMERS - 2 : -1]
+
+
+def test_secrets_are_asked_for_once_and_a_new_one_signs_at_once(
+    busy: Project, clock: Clock
+) -> None:
+    with receiver() as there:
+        endpoint, _ = webhooks.add(busy.id, there.url)
+
+        def send(number: int) -> int:
+            """How often the secrets are asked for."""
+            for _ in range(number):
+                webhooks.test(busy.id, endpoint.id)
+            with recorded() as seen:
+                handler("webhook_dispatcher")({"Records": queued()}, None)
+            return [each.operation for each in seen].count("GetParameter")
+
+        assert [send(10), send(10)] == [1, 0]
+        secret = webhooks.rotate(busy.id, endpoint.id)
+        assert send(2) == 1
+        assert all(verifies(secret, request) for request in there.received[-2:])
+        clock.advance(30)
+        assert send(2) == 1
+    assert [each.status for each in attempts(busy)] == [200] * 24
+
+
+def verifies(secret: str, request: Received) -> bool:
+    sent = request.headers
+    at_s = int(sent["webhook-timestamp"])
+    ours = signing.headers(sent["webhook-id"], at_s, request.body, [secret])["webhook-signature"]
+    return ours in sent["webhook-signature"].split(" ")
 
 
 def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
@@ -310,6 +409,8 @@ def test_bad_urls_and_types_are_refused_with_the_reason(
     with pytest.raises(Invalid) as refused:
         webhooks.add(busy.id, "ftp://example.com", ["issue.exploded"])
     assert set(refused.value.errors) == {"url", "event"}
+    with pytest.raises(Invalid, match="between dots"):
+        webhooks.add(busy.id, "https://a..b/")
     with pytest.raises(NotFound):
         webhooks.add("404", "https://example.com")
     assert projects.find_project(busy.id)

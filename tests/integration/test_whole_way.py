@@ -2,7 +2,7 @@
 
 from errata.usecases import issues
 from tests.support import stream
-from tests.support.gateway import call, handler
+from tests.support.gateway import call
 
 type Created = tuple[str, str]
 
@@ -36,9 +36,7 @@ def test_a_script_s_errors_are_numbered_read_and_cleared(project: Created) -> No
     assert call("GET", f"/api.php?action=errors&hash={key}").json == {"errors": []}
     assert call("GET", f"/api/projects/{project_id}/events?api_key={key}").json["data"] == []
     assert call("POST", "/api.php", error).json == {"ok": True, "id": 4}
-    handler("cleanup")(
-        {"Records": [{"dynamodb": {"Keys": {"pk": {"S": "1#state"}, "sk": {"S": "clear"}}}}]}, None
-    )
+    stream.cleaned("1")
 
     assert [e["legacy_id"] for e in stream.stored_events()] == [{"N": "4"}]
     assert [e["id"] for e in call("GET", f"/api.php?action=errors&hash={key}").json["errors"]] == [

@@ -152,30 +152,31 @@ def row_counts() -> list[int]:
 
 
 class Project(NamedTuple):
-    """A project, as its clients know it."""
+    """A project, as its clients know it: `public` is its DSN's key."""
 
     id: str
     key: str
+    public: str = ""
 
 
 def new_project(
     rate_limit: int = UNLIMITED, retention_days: int | None = None, *, metered: bool = False
 ) -> Project:
-    """A project and its first key, with a rate that no test reaches by accident.
+    """A project with its first keys and a rate that no test reaches by accident.
 
     `metered`: the gateway counts its requests, so that each is a call to DynamoDB less.
     """
     created = projects.create("shop")
     assert created
-    project, key = created
+    project = created.project
     changed = dataclasses.replace(project, rate_limit=rate_limit, retention_days=retention_days)
     if changed != project:
         projects_store.save_settings(changed)
     if metered:
-        (record,) = projects_store.list_keys(project.id)
-        named = dataclasses.replace(record, usage_key="gateway-key", usage_key_id="gk1")
-        projects_store.save_usage_key(named)
-    return Project(project.id, key)
+        for record in projects_store.list_keys(project.id):
+            named = dataclasses.replace(record, usage_key="gateway-key", usage_key_id="gk1")
+            projects_store.save_usage_key(named)
+    return Project(project.id, created.key, created.public)
 
 
 class Clock:

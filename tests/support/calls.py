@@ -148,13 +148,37 @@ def throttled(call: Call) -> BaseException:
     return ClientError({"Error": {"Code": code, "Message": "slow down"}}, call.operation)
 
 
+def starved(call: Call) -> BaseException:
+    """DynamoDB has no capacity left for a part of a transaction, which botocore never repeats.
+
+    Source: TransactWriteItems, TransactionCanceledException.
+    """
+    if call.operation != "TransactWriteItems":
+        return throttled(call)
+    return cancelled(call, "ThrottlingError")
+
+
+def failing(call: Call) -> BaseException:
+    """DynamoDB has failed, and does not say whether the call took effect."""
+    answer: Any = {
+        "Error": {"Code": "InternalServerError", "Message": "sorry"},
+        "ResponseMetadata": {"HTTPStatusCode": 500},
+    }
+    return ClientError(answer, call.operation)
+
+
 def conflicting(call: Call) -> BaseException:
     """Another transaction is at one of the rows."""
-    if call.operation != "TransactWriteItems":
+    if "TransactItems" not in call.parameters:
         error: Any = {"Code": "TransactionConflictException", "Message": "ongoing"}
         return ClientError({"Error": error}, call.operation)
+    return cancelled(call, "TransactionConflict")
+
+
+def cancelled(call: Call, why: str) -> ClientError:
+    """A transaction is cancelled for the sake of its last action."""
     actions = call.parameters["TransactItems"]
-    reasons = [{"Code": "None"} for _ in actions[1:]] + [{"Code": "TransactionConflict"}]
+    reasons = [{"Code": "None"} for _ in actions[1:]] + [{"Code": why}]
     answer: Any = {
         "Error": {"Code": "TransactionCanceledException", "Message": "cancelled"},
         "CancellationReasons": reasons,

@@ -2,7 +2,7 @@
 
 from errata.config import settings
 from errata.store import clients
-from errata.usecases import access, billing, legacy, notify, quota, rate_limit
+from errata.usecases import access, billing, deliver, legacy, notify, quota, rate_limit, sentry
 
 # Setting → the table's logical id in the template.
 TABLES = {
@@ -23,6 +23,8 @@ def forget() -> None:
     quota.forget()
     billing.forget()
     notify.forget()
+    deliver.forget()
+    sentry.forget()
 
 
 def forget_everything() -> None:

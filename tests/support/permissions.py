@@ -41,6 +41,7 @@ def policy(function: str) -> set[tuple[str, str]]:
         (action, _resource(resource))
         for policies in properties["Policies"]
         for statement in policies["Statement"]
+        if statement["Effect"] == "Allow"
         for action in _list(statement["Action"])
         for resource in _list(statement["Resource"])
     }

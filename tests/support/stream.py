@@ -52,6 +52,16 @@ def deliver(batch: Iterable[dict[str, Any]]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
+def cleaned(project_id: str) -> None:
+    """Hand cleanup the record of the boundary as it stands, which a clear has put into the stream.
+
+    It gets one for each clear; of several, this is that of the last.
+    """
+    key = {"pk": {"S": f"{project_id}#state"}, "sk": {"S": "clear"}}
+    item = clients.dynamodb().get_item(TableName=settings().events_table, Key=key)["Item"]
+    handler("cleanup")({"Records": [record(item, 1)]}, None)
+
+
 def event(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> dict[str, Any]:
     """An event's item, as ingest would store it at that time."""
     access = Access(project_id, "key", retention_days=kept_days, rate_limit=60)

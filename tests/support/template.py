@@ -4,16 +4,40 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
 
 
+def _parsed() -> dict[str, Any]:
+    template: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    return template
+
+
 @cache
 def resources() -> dict[str, dict[str, Any]]:
     """The template's resources by logical id; a reference stays as `{"Ref": ...}`."""
-    template: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
-    found: dict[str, dict[str, Any]] = template["Resources"]
+    found: dict[str, dict[str, Any]] = _parsed()["Resources"]
+    return found
+
+
+class _NoAccount:
+    """Stands for IAM, which the transform asks for policies that a template names in short."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+@cache
+def transformed() -> dict[str, dict[str, Any]]:
+    """What SAM makes of the template: the resources that CloudFormation gets, by logical id."""
+    template = _parsed()
+    for resource in template["Resources"].values():
+        for code in {"CodeUri", "ContentUri"} & set(resource["Properties"]):
+            # As `sam package` leaves it.
+            resource["Properties"][code] = "s3://bucket/code"
+    found: dict[str, dict[str, Any]] = transform(template, {}, _NoAccount())["Resources"]
     return found
 
 

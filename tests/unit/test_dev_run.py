@@ -11,7 +11,8 @@ from dev.run import empty, explain, parse, welcome
 from dev.stack import STAGE, architecture
 from tests.support import template
 
-PROJECT = {"id": "1001", "api_key": "secret"}
+DSN = "http://public@127.0.0.1:4566/_aws/execute-api/abc/v1/1001"
+PROJECT = {"id": "1001", "api_key": "secret", "dsn": DSN}
 LOGIN = {"email": "demo@example.com", "password": "hush"}
 
 
@@ -32,8 +33,9 @@ def test_the_command_to_paste_sends_an_event() -> None:
     assert json.loads(words[-1])["message"]
 
 
-def test_the_dashboard_and_its_login_are_told() -> None:
+def test_the_dsn_the_dashboard_and_its_login_are_told() -> None:
     text = welcome("http://127.0.0.1:4566/_aws/execute-api/abc/v1", PROJECT, LOGIN)
+    assert f"  {DSN}\n" in text
     assert "http://127.0.0.1:4566/_aws/execute-api/abc/v1/dashboard\n" in text
     assert "demo@example.com" in text
     assert "hush" in text

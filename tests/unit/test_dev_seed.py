@@ -12,8 +12,9 @@ from dev.stack import LocalStack
 
 API_URL = "http://127.0.0.1:4700/_aws/execute-api/e44a7a00/v1"
 LOGIN = {"email": "demo@example.com", "password": "first"}
-CREATED = {"id": "1001", "name": "demo", "api_key": "secret"}
-PROJECT = {"id": "1001", "api_key": "secret"}
+DSN = "http://public@127.0.0.1:4700/_aws/execute-api/e44a7a00/v1/1001"
+PROJECT = {"id": "1001", "api_key": "secret", "dsn": DSN}
+CREATED = PROJECT | {"name": "demo"}
 
 
 class Stack(LocalStack):
@@ -36,13 +37,20 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where local.json goes; the CLI answers as it should, once it can find the stack."""
     local = tmp_path / ".errata" / "local.json"
     members: list[dict[str, str]] = []
+    dsns: list[str] = []
 
     def errata(name: str, command: list[str], environment: object) -> str:
         assert json.loads(local.read_text())["stack"] == "errata-local"
         assert (command[1], command[-1]) == ("--local", "--json")
         match command[2:-1]:
             case ["projects", "create", "demo"]:
+                dsns.append(DSN)
                 return json.dumps(CREATED)
+            case ["projects", "show", "1001"]:
+                return json.dumps({"dsn": dsns[-1] if dsns else None})
+            case ["keys", "create", "1001", "--dsn"]:
+                dsns.append(DSN)
+                return json.dumps({"dsn": DSN})
             case ["members", "list", "default"]:
                 return json.dumps(members)
             case ["members", "add", "default", email, "--role", "owner"]:
@@ -87,6 +95,27 @@ def test_a_later_run_reuses_project_and_login(local: Path) -> None:
     assert seed.ensure_project(stack) == (PROJECT, True)
     assert json.loads(local.read_text())["login"] == LOGIN
     assert seed.ensure_login(stack) == LOGIN
+
+
+def test_a_project_from_before_there_were_dsns_gets_one(local: Path) -> None:
+    stack = Stack()
+    stack.remember(seed.DEMO, "1001")
+    old = {"id": "1001", "api_key": "secret"}
+    local.parent.mkdir()
+    local.write_text(json.dumps({"project": old}))
+
+    assert seed.ensure_project(stack) == (PROJECT, True)
+    assert json.loads(local.read_text())["project"] == PROJECT
+
+
+def test_the_dsn_follows_the_stack_to_another_port(local: Path) -> None:
+    stack = Stack()
+    seed.ensure_project(stack)
+    written = local.read_text()
+    local.write_text(written.replace("127.0.0.1:4700", "127.0.0.1:4600"))
+
+    assert seed.ensure_project(stack) == (PROJECT, True)
+    assert local.read_text() == written
 
 
 def test_a_project_without_its_data_is_made_again(local: Path) -> None:

@@ -78,6 +78,9 @@ def test_a_public_address_is_allowed_in_any_form(address: str) -> None:
         ("https://exa mple.com/", "printable"),
         ("https://example.com/\r\nX-Evil: 1", "printable"),
         ("https://exämple.com/", "ASCII"),
+        ("https://a..b/", "between dots"),
+        ("https://.example.com/", "between dots"),
+        ("https://" + "a" * 64 + ".com/", "between dots"),
         ("https://example.com/" + "x" * 2000, "2000"),
         ("//example.com/", "https://"),
         ("", "host"),
@@ -86,6 +89,14 @@ def test_a_public_address_is_allowed_in_any_form(address: str) -> None:
 def test_a_url_that_is_not_allowed_says_why(url: str, reason: str) -> None:
     with pytest.raises(ForbiddenUrl, match=reason):
         check_url(url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["example.com", "example.com.", "a" * 63 + ".com", "192.0.2.1", "[2001:db8::1]", "a_b.c"],
+)
+def test_any_name_that_can_be_looked_up_may_be_a_host(host: str) -> None:
+    assert check_url(f"https://{host}:8443/hook").port == 8443
 
 
 def test_other_people_s_code_verifies_both_signatures() -> None:

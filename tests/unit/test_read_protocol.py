@@ -1,12 +1,14 @@
 """The query of the read API, and its events."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.errors import Invalid
+from errata.models.event import SDK_FIELDS
 from errata.models.ids import new_event_id
 from errata.protocol.api_key import presented
 from errata.protocol.ingest import FIELDS
@@ -63,6 +65,23 @@ def test_an_event_shows_every_field_of_the_contract_and_null_for_what_was_not_se
     }
     assert {name: value for name, value in event.items() if value is not None} == given_values
     assert set(FIELDS) <= set(event)
+    assert not set(SDK_FIELDS) & set(event)
+
+
+def test_what_an_sdk_has_sent_is_beside_it() -> None:
+    event_id = new_event_id(1_795_341_600_000)
+    sent = {"message": "m", "level": "error", "fingerprint": "f", "grouping": "v2"}
+    told = {"tags": {"a": "b"}, "exceptions": [{"type": "E"}], "grouped_by": "E"}
+    event = to_event("12", event_id, "i", {**sent, **told, "received_at": 1_795_341_605_250})
+    assert {name: event[name] for name in told} == told
+    assert set(event) == set(to_event("12", event_id, "i", sent)) | set(told)
+    assert event["received_at"] == event["timestamp"] == "2026-11-22T10:00:05.250Z"
+
+
+@pytest.mark.parametrize("odd", [None, "1", True, -1, 10**20, 1.5])
+def test_a_time_of_receipt_that_is_none_is_that_of_the_id(odd: Any) -> None:
+    event = to_event("12", new_event_id(1_795_341_600_000), "i", {"received_at": odd})
+    assert event["received_at"] == "2026-11-22T10:00:00.000Z"
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """One event, with all that was sent."""
 
 import json
-import re
 from typing import Any
 
-from errata.models.event import STACK_TEXTS
+from errata.models.event import STACK_TEXTS, Fields
+from errata.models.issue import why_grouped
 from errata.protocol.ingest import FIELDS
 from errata.protocol.read import to_event
-from errata.protocol.stacktrace import ExceptionTrace, parse
+from errata.protocol.stacktrace import ExceptionTrace, parse, structured
 from errata.usecases import projects, views
+from functions.dashboard.event import facts
+from functions.dashboard.event.trace import Traces
 from functions.dashboard.render import page
 from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get
@@ -16,17 +18,26 @@ from functions.dashboard.web import Response
 
 # What of an event a page shows, in bytes as they are sent: the page then stays below 60 KB,
 # whatever somebody put into the event. All of it is in the raw JSON.
-ROOM = 40_000
-MAX_FRAMES = 60
-MAX_BREADCRUMBS = 60
+ROOM = 50_000
+# What each part of the page has for sure, in this order; what one leaves is for those behind it.
+_SHARES = {
+    "stack": 16_000,
+    **{"user": 2_000, "tags": 3_000, "logged": 2_000, "request": 4_000, "breadcrumbs": 6_000},
+    **{"contexts": 4_000, "extra": 3_000, "context": 3_000, "threads": 3_000, "modules": 2_000},
+}
 # Fields with a place of their own on the page.
 _PLACED = {
     *("message", "exception_class", "level", "stack_trace", "breadcrumbs", "context", "user"),
     *("fingerprint", "trimmed", "legacy"),
 }
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ](\d\d:\d\d:\d\d(?:\.\d{1,3})?)")
-_MARKUP_OF_A_FRAME = 120
-_MARKUP_OF_A_CRUMB = 100
+_FACTS = (
+    *(name for name in FIELDS if name not in _PLACED and name not in STACK_TEXTS),
+    *("transaction", "logger", "platform", "dist"),
+)
+_LANGUAGES = {
+    **{"javascript": "JavaScript", "node": "Node.js", "php": "PHP", "csharp": "C#", "c": "C"},
+    **{name: name.capitalize() for name in ("python", "java", "ruby", "go", "rust", "elixir")},
+}
 
 
 @get("projects/{project_id}/events/{event_id}")
@@ -36,27 +47,6 @@ def show(visit: Visit) -> Response:
     fields = view.event.fields
     raw = "raw" in visit.request.query
     room = Room(ROOM)
-    stack = fields.get("stack_trace") or fields.get("minified_stack") or ""
-    trace = None if raw or not stack else parse(stack)
-    context = fields.get("context") or {}
-    user, request = context.get("user"), context.get("request")
-    rest = {name: each for name, each in context.items() if name not in ("user", "request")}
-    shown: dict[str, Any] = {
-        "message": room.take(fields.get("message") or "(no message)"),
-        "exception_class": room.take(fields.get("exception_class") or "", 200),
-        "facts": [
-            (name, room.take(fields[name], 500))
-            for name in FIELDS
-            if name not in _PLACED and name not in STACK_TEXTS and fields.get(name) is not None
-        ],
-        "language": trace.language if trace else "",
-        "exceptions": [_exception(each, room) for each in trace.exceptions] if trace else [],
-        "stack": "" if trace else room.take(stack, 20_000),
-        "user": _pairs(user, room),
-        "asked": _pairs(_flat(request), room),
-        "breadcrumbs": _breadcrumbs(fields.get("breadcrumbs") or [], room),
-        "context": room.take(rest, 8_000) if rest else "",
-    }
     return page(
         visit.request,
         "event.html",
@@ -65,10 +55,19 @@ def show(visit: Visit) -> Response:
         view=view,
         fields=fields,
         raw=raw,
-        has_stack=bool(stack),
-        cut=room.cut,
         trimmed=fields.get("trimmed", []),
-        **shown,
+        message=room.take(fields.get("message") or "(no message)"),
+        exception_class=room.take(fields.get("exception_class") or "", 200),
+        problems=facts.problems(fields.get("problems"), room),
+        shown_facts=[
+            (name, room.take(fields[name], 500)) for name in _FACTS if fields.get(name) is not None
+        ],
+        sdk=facts.sdk(fields.get("sdk"), room),
+        grouped_by=room.take(
+            why_grouped(fields.get("grouping", "client"), str(fields.get("grouped_by") or "")), 500
+        ),
+        **_parts(fields, raw, room),
+        cut=room.cut,  # known now that all parts have taken theirs
     )
 
 
@@ -86,73 +85,60 @@ def _view(visit: Visit) -> views.EventView:
     return views.event_view(visit.boundary, visit.event, retention_days, visit.now_ms)
 
 
-def _exception(trace: ExceptionTrace, room: Room) -> dict[str, Any]:
-    """An exception with the frames that there is room for, runs of a library's joined."""
-    frames: list[dict[str, Any]] = []
-    for frame in trace.frames[:MAX_FRAMES]:
-        if not room.pays(_MARKUP_OF_A_FRAME):
-            break
-        frames.append(
-            {
-                "file": room.take(frame.file, 300),
-                "line": frame.line,
-                "column": frame.column,
-                "function": room.take(frame.function, 200),
-                "source": room.take(frame.source, 600),
-                "in_app": frame.in_app,
-            }
-        )
-    return {
-        "title": room.take(trace.title, 500),
-        "relation": trace.relation,
-        "frames": frames,
-        "more": len(trace.frames) - len(frames),
+def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
+    """The parts of the page that can be large, each with its share of the room."""
+    stack = fields.get("stack_trace") or fields.get("minified_stack") or ""
+    found, language = _traces(fields, stack, raw)
+    context = fields.get("context") or {}
+    if not isinstance(context, dict):
+        context = {"context": context}
+    sent = {
+        **{name: fields.get(name) for name in _SHARES},
+        "stack": found or stack,
+        "user": context.get("user"),
+        "request": facts.flat(context.get("request")),
+        "logged": fields.get("logentry"),
+        "context": {each: context[each] for each in context if each not in ("user", "request")},
+        "threads": structured.threads(fields),
     }
 
+    def part(name: str) -> Room:
+        """All that is left but for what those behind have for sure."""
+        names = list(_SHARES)
+        behind = [each for each in names[names.index(name) + 1 :] if sent[each]]
+        return room.part(room.left - sum(_SHARES[each] for each in behind))
 
-def _breadcrumbs(sent: Any, room: Room) -> list[dict[str, Any]]:
-    """The latest breadcrumbs, oldest first; one that is no object is shown as it is."""
-    shown: list[dict[str, Any]] = []
-    for crumb in reversed(sent[-MAX_BREADCRUMBS:] if isinstance(sent, list) else [sent]):
-        if not room.pays(_MARKUP_OF_A_CRUMB):
-            break
-        if not isinstance(crumb, dict):
-            crumb = {"message": crumb}
-        shown.append(
-            {
-                "time": room.take(_clock(crumb.get("timestamp")), 40),
-                "kind": room.take(crumb.get("category") or crumb.get("type"), 60),
-                "level": room.take(crumb.get("level"), 20),
-                "message": room.take(crumb.get("message"), 300),
-                "data": room.take(crumb.get("data"), 300),
-            }
-        )
-    return shown[::-1]
-
-
-def _clock(timestamp: Any) -> Any:
-    """The time of day in an ISO 8601 timestamp, since the day is the event's; else what it is."""
-    found = _ISO.match(timestamp) if isinstance(timestamp, str) else None
-    return found[1] if found else timestamp
-
-
-def _flat(request: Any) -> Any:
-    """A request with its headers among its other parts, unless one of those has the same name."""
-    if not isinstance(request, dict) or not isinstance(request.get("headers"), dict):
-        return request
-    headers = request["headers"]
-    others = {name: each for name, each in request.items() if name != "headers"}
-    return request if headers.keys() & others.keys() else others | headers
+    traces = Traces()
+    parts = {
+        "exceptions": traces.exceptions(found, part("stack")),
+        "stack": "" if found else part("stack").take(stack, 20_000),
+        "has_text": bool(stack),
+        "language": language,
+        "unhandled": bool(found) and not found[0].handled,
+        "user": facts.pairs(sent["user"], part("user")),
+        "tags": facts.pairs(sent["tags"], part("tags"), most=300),
+        "logged": facts.pairs(sent["logged"], part("logged")),
+        "asked": facts.pairs(sent["request"], part("request")),
+        "breadcrumbs": facts.breadcrumbs(sent["breadcrumbs"] or [], part("breadcrumbs")),
+        "contexts": facts.contexts(sent["contexts"], part("contexts")),
+        "extra": facts.pairs(sent["extra"], part("extra")),
+        "context": part("context").take(sent["context"], 8_000) if sent["context"] else "",
+        "threads": traces.threads(sent["threads"], part("threads")),
+        "modules": facts.pairs(sent["modules"], part("modules"), most=60, number=100),
+    }
+    traces.fill_libraries(room)
+    return parts
 
 
-def _pairs(value: Any, room: Room) -> list[tuple[str, str]]:
-    """The parts of an object, or the whole of what is none."""
-    if value is None:
-        return []
-    if not isinstance(value, dict):
-        return [("", room.take(value, 500))]
-    return [
-        (room.take(name, 100), room.take(each, 1_000))
-        for name, each in list(value.items())[:40]
-        if room.pays(40)
-    ]
+def _traces(fields: Fields, stack: Any, raw: bool) -> tuple[tuple[ExceptionTrace, ...], str]:
+    """The exceptions as an SDK has sent them or as a text tells them, none where that is asked for.
+
+    With the name of their language, "" where it is not known.
+    """
+    found: tuple[ExceptionTrace, ...] = ()
+    language = fields.get("platform")
+    if not (raw and stack):
+        found = structured.exceptions(fields)
+    if not found and isinstance(stack, str) and not raw and (trace := parse(stack)):
+        found, language = trace.exceptions, trace.language
+    return found, _LANGUAGES.get(language, "") if found and isinstance(language, str) else ""

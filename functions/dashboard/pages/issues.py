@@ -3,15 +3,17 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from errata.models.issue import Issue
+from errata.models.issue import Issue, why_grouped
+from errata.models.project import live_dsns
 from errata.models.sketch import estimate
 from errata.protocol.issues import SORTS, IssueQuery
+from errata.store import projects as projects_store
 from errata.store.issues import partition
 from errata.usecases import issues, projects, views
 from functions.dashboard.render import DAY_MS, day_name, last_days, page
 from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get, post
-from functions.dashboard.set_up import snippets
+from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.web import Response, redirect
 
 SPARK_DAYS = 14
@@ -58,7 +60,7 @@ def list_(visit: Visit) -> Response:
         statuses=_STATUSES,
         sorts=SORTS,
         empty=empty,
-        snippets=snippets(visit.request.api_url, "your key") if empty else [],
+        **(_set_up(visit) if empty else {}),
     )
 
 
@@ -84,6 +86,7 @@ def show(visit: Visit) -> Response:
         title=room.take(issue.title),
         culprit=room.take(issue.culprit),
         users=estimate(issue.users),
+        grouped_by=why_grouped(issue.grouping, issue.grouped_by),
         days=_dated(last_days(issue.days, visit.now_ms, CHART_DAYS), visit.now_ms),
         tags=[
             (name, _shares(counts, issue.count))
@@ -113,6 +116,14 @@ def act(visit: Visit) -> Response:
             issues.delete(project_id, issue_id, by, visit.now_ms)
             return redirect(below)
     return redirect(f"{below}/{issue_id}")
+
+
+def _set_up(visit: Visit) -> dict[str, Any]:
+    """What an empty project shows: how to send the first error, with its DSN if it has one."""
+    url = visit.request.api_url
+    dsns = live_dsns(url, projects_store.list_keys(visit.project.id))
+    newest = next(iter(dsns.values()), "")
+    return {"dsn": newest, "snippets": snippets(url, NO_KEY, newest or NO_DSN)}
 
 
 def _row(issue: Issue, now_ms: int) -> dict[str, Any]:

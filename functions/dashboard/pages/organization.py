@@ -7,6 +7,7 @@ from urllib.parse import quote
 from errata.errors import NotFound
 from errata.models.member import ROLES, Member, Role, Team
 from errata.models.organization import parse_allowlist
+from errata.models.project import dsn
 from errata.store import members as store
 from errata.store import projects as projects_store
 from errata.usecases import billing, members, metering, organizations, quota
@@ -143,14 +144,16 @@ def _policy(visit: Visit, _: str) -> Response:
 
 
 def _create_project(visit: Visit, _: str) -> Response:
-    project, key, unmetered = metering.create_project(
+    created, unmetered = metering.create_project(
         gateway(visit.request),
         visit.request.form.get("project_name", "").strip(),
         visit.organization.id,
         chosen_teams(visit),
     )
+    project, key, public = created
     back = (f"projects/{project.id}/issues", "To the project")
-    return show_key(visit, f"New project: {project.name}", key, unmetered, back)
+    its_dsn = dsn(visit.request.api_url, public, project.id)
+    return show_key(visit, f"New project: {project.name}", key, unmetered, back, its_dsn)
 
 
 _ACTIONS = {

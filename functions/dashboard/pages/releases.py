@@ -3,7 +3,7 @@
 from urllib.parse import urlencode
 
 from errata.models.issue import MAX_NAME
-from errata.models.loss import REASONS
+from errata.models.loss import REASONS, SDK_REASONS
 from errata.store.issues import partition
 from errata.usecases import issues, ledger
 from functions.dashboard.render import page
@@ -49,7 +49,7 @@ def stats(visit: Visit) -> Response:
     by_day = ledger.by_day(visit.project.id, STATS_DAYS)
     totals = {
         reason: total
-        for reason in REASONS
+        for reason in (*REASONS, *SDK_REASONS)
         if (total := sum(lost.get(reason, 0) for _, lost in by_day.values()))
     }
     return page(

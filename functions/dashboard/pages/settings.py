@@ -3,6 +3,7 @@
 from errata.config import settings
 from errata.errors import Invalid, NotFound
 from errata.models.ids import UUID
+from errata.models.project import live_dsns
 from errata.models.webhook import Endpoint
 from errata.store import members as members_store
 from errata.store import projects as projects_store
@@ -21,16 +22,22 @@ from functions.dashboard.forms import (
 )
 from functions.dashboard.render import page
 from functions.dashboard.routing import Visit, get, post
-from functions.dashboard.set_up import snippets
+from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.web import Response, redirect
 
-ATTEMPTS = 15
+ATTEMPTS = 10
 MOST_KEYS = 25
 _SAID = {
     "saved": "Saved. It acts within 30 seconds.",
     "unmetered": (
         "Saved. API Gateway did not take the new rate: each request is counted in DynamoDB instead,"
         " which costs a little. Save the rate again to try again."
+    ),
+    "dsn": "The DSN is made: it is the first of the keys.",
+    "dsn-unmetered": (
+        "The DSN is made: it is the first of the keys. It works, and API Gateway does not count its"
+        " requests yet: each is counted in DynamoDB, which costs a little. Save the rate to try"
+        " again."
     ),
     "revoked": "Revoked. The key opens nothing after 30 seconds.",
     "removed": "The webhook is removed; what was on its way to it is dropped.",
@@ -62,6 +69,9 @@ def _page(visit: Visit, failed: Failed) -> Response:
     )
     teams = members_store.list_teams(project.organization)
     chosen = failed.teams if failed.action == "save" else project.teams
+    url = visit.request.api_url
+    dsns = live_dsns(url, keys)
+    newest = next(iter(dsns.values()), "")
     may_change = visit.user.administers(project.organization)
     return page(
         visit.request,
@@ -73,6 +83,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
         said=_SAID.get(visit.request.query.get("said", "")),
         failed=failed,
         keys=keys[:MOST_KEYS],
+        dsns=dsns,
         more_keys=len(keys[MOST_KEYS:]),
         teams=offered(teams, project.teams),
         more_teams=max(0, len(teams) - len(offered(teams, project.teams))),
@@ -85,7 +96,8 @@ def _page(visit: Visit, failed: Failed) -> Response:
         default_days=settings().retention_days,
         most_rate=projects.MAX_RATE_LIMIT,
         most_days=projects.MAX_RETENTION_DAYS,
-        snippets=snippets(visit.request.api_url, "your key"),
+        dsn=newest,
+        snippets=snippets(url, NO_KEY, newest or NO_DSN),
     )
 
 
@@ -126,9 +138,13 @@ def _rate(visit: Visit, _: str) -> Response:
     return _done(visit, "saved" if gateway_agreed(unmetered) else "unmetered")
 
 
-def _create_key(visit: Visit, _: str) -> Response:
+def _create_key(visit: Visit, kind: str) -> Response:
     label = visit.request.form.get("label", "").strip()
-    record, key, unmetered = metering.create_key(gateway(visit.request), visit.project.id, label)
+    record, key, unmetered = metering.create_key(
+        gateway(visit.request), visit.project.id, label, public=kind == "dsn"
+    )
+    if record.public:
+        return _done(visit, "dsn" if gateway_agreed(unmetered) else "dsn-unmetered")
     return show_key(visit, f"New key: {record.label}", key, unmetered, _back(visit))
 
 

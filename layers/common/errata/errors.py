@@ -5,12 +5,12 @@ ErrataError
 │   ├── BadRequest          400  a provider's event that is not signed, or none
 │   ├── Unauthorized        401  no key, or one that opens nothing
 │   ├── PaymentRequired     402  the month's quota is used up, or an invoice is not paid
-│   ├── Forbidden           403  a revoked key at the legacy door; a door that is switched off
+│   ├── Forbidden           403  a revoked or DSN's key at the legacy door; a door switched off
 │   ├── AddressForbidden    403  the organization's allowlist has no room for the address
 │   ├── BodyTooLarge        413
 │   ├── Invalid             422  names every bad field
 │   ├── RateLimited         429  knows when to come back
-│   └── Unavailable         503  the store could not take it now; nothing was kept
+│   └── Unavailable         503  the store could not take it now, or gave no answer
 └── NotFound                an operator named a project, key, issue or event that does not exist
 """
 
@@ -136,12 +136,15 @@ class RateLimited(Refused):
 
 
 class Unavailable(Refused):
-    """The store could not take it now; nothing was kept, and the same request may succeed soon."""
+    """The store could not take it now; the same request may succeed soon.
+
+    Where it gave no answer, the event may be stored all the same.
+    """
 
     status = 503
 
     def __init__(self) -> None:
-        super().__init__("The service is busy. Nothing was stored; try again.")
+        super().__init__("The service is busy; try again.")
 
 
 class NotFound(ErrataError):

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from errata.models.event import SDK_FIELDS
 from errata.protocol.body import MAX_JSON_BYTES
-from tests.support import clients, stream
+from tests.support import clients, sdk_events, stream
 from tests.support.account import Clock, Project
 from tests.support.cli import done, failed, run
 
@@ -63,6 +64,21 @@ def test_page_after_page(busy: Project, clock: Clock) -> None:
     hint = done("events", "list", busy.id, "--limit", "2").out.splitlines()[-1]
     assert hint.startswith("There may be more: add --cursor ")
     assert listed(busy, "--limit", "2", "--cursor", hint.split()[-1]) == ["2", "1"]
+
+
+def test_an_event_of_an_sdk_is_shown_whole(busy: Project) -> None:
+    event_id = sdk_events.put(busy, sdk_events.PYTHON)
+    event = done("events", "show", busy.id, event_id, "--json").json
+    assert event == clients.read(busy).json["data"][0]
+    assert (
+        event.items()
+        >= {name: sdk_events.PYTHON[name] for name in SDK_FIELDS if name in event}.items()
+    )
+    said = done("events", "show", busy.id, event_id).out
+    assert "\nVoucherError: no voucher applies\n  shop/cart.py:28  in apply\n" in said
+    assert "\ncaused by  KeyError: 'chair'\n" in said
+    assert 'payment.provider": "twint"' in said
+    assert "transaction      checkout\n" in said
 
 
 def test_each_bad_filter_is_named(project: Project) -> None:

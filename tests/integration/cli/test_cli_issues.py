@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from errata.models.ids import now_ms
-from tests.support import clients, stream
+from tests.support import clients, sdk_events, stream
 from tests.support.account import Clock, Project
 from tests.support.cli import done, failed, run
 
@@ -54,6 +54,7 @@ def test_an_issue_as_json(busy: Project, clock: Clock) -> None:
         "exception_class": "ValueError",
         "status": "open",
         "grouping": "v1",
+        "grouped_by": "the same message, exception class, file and line",
         "environments": {"production": 3},
         "releases": {"1.0": 3},
         "users": 2,
@@ -81,6 +82,14 @@ def test_an_issue_for_people(busy: Project) -> None:
     assert lines["releases"] == "2.0: 1"
     assert f"UTC in event {event_id}" in said
     assert "culprit" not in lines
+
+
+def test_an_issue_says_what_grouped_it(busy: Project) -> None:
+    sdk_events.put(busy, sdk_events.PYTHON)
+    (issue,) = done("issues", "list", busy.id, "--json").json
+    told = "VoucherError in shop.cart.apply"
+    assert (issue["grouping"], issue["grouped_by"]) == ("v2", told)
+    assert f"grouped by    {told}\n" in done("issues", "show", busy.id, issue["id"]).out
 
 
 def test_issues_are_listed_by_when_they_were_last_seen(busy: Project, clock: Clock) -> None:

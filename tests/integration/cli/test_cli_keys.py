@@ -1,12 +1,15 @@
 """`errata keys`."""
 
+import re
+
 import pytest
 
+from errata.models.ids import now_ms
 from errata.usecases import access
 from errata.usecases.access import hash_key
 from tests.support import clients
 from tests.support.account import Project
-from tests.support.cli import done, failed, run
+from tests.support.cli import Deployed, done, failed, run
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -17,9 +20,11 @@ def test_another_key_opens_the_same_project(project: Project) -> None:
     assert made == {
         "id": hash_key(key)[:12],
         "project_id": project.id,
+        "kind": "api_key",
         "label": "web",
         "created_at": made["created_at"],
         "revoked_at": None,
+        "dsn": None,
         "api_key": key,
     }
     assert clients.ingest(Project(project.id, key)).status == 202
@@ -33,20 +38,60 @@ def test_people_see_a_key_once(project: Project) -> None:
     assert hint == "Keep the key: it is not shown again."
 
 
+def test_another_dsn_is_made_and_is_no_secret(deployed: Deployed, project: Project) -> None:
+    made = done("keys", "create", project.id, "--dsn", "--label", "page", "--json").json
+    public, _, rest = made["dsn"].removeprefix("https://").partition("@")
+    assert rest == f"{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1/{project.id}"
+    assert re.fullmatch("[0-9a-f]{32}", public)
+    assert made == {
+        "id": hash_key(public)[:12],
+        "project_id": project.id,
+        "kind": "dsn",
+        "label": "page",
+        "created_at": made["created_at"],
+        "revoked_at": None,
+        "dsn": made["dsn"],
+    }
+    opened = access.find_dsn(public, now_ms()).access
+    assert opened
+    assert opened.project_id == project.id
+    *_, listed = done("keys", "list", project.id, "--json").json
+    assert listed == made
+    *_, row = done("keys", "list", project.id).out.splitlines()
+    assert row.split()[:3] == [made["id"], "DSN", "page"]
+    assert row.endswith(made["dsn"])
+
+
+def test_people_see_a_dsn_that_they_make(project: Project) -> None:
+    id, label, dsn = done("keys", "create", project.id, "--dsn", "--label", "web").out.splitlines()
+    assert (id.split()[0], label.split()) == ("id", ["label", "web"])
+    *_, newest = done("keys", "list", project.id, "--json").json
+    assert dsn.split() == ["DSN", newest["dsn"]]
+
+
+def test_a_revoked_dsn_opens_nothing(project: Project) -> None:
+    _, first = done("keys", "list", project.id, "--json").json
+    revoked = done("keys", "revoke", project.id, first["id"], "--json").json
+    assert revoked == first | {"revoked_at": revoked["revoked_at"]}
+    access.forget()
+    assert access.find_dsn(project.public, now_ms()).access is None
+    assert clients.ingest(project).status == 202
+
+
 def test_keys_are_listed_without_themselves(project: Project) -> None:
     other = done("keys", "create", project.id, "--label", "a\x1b[2Jb", "--json").json
     done("keys", "revoke", project.id, other["id"])
     listed = done("keys", "list", project.id, "--json")
-    first, second = listed.json
-    assert set(first) == {"id", "project_id", "label", "created_at", "revoked_at"}
+    first, _, second = listed.json
+    assert set(first) == {*("id", "project_id", "kind", "label", "created_at", "revoked_at", "dsn")}
     assert (first["id"], first["label"]) == (hash_key(project.key)[:12], "first key")
     assert first["revoked_at"] is None
     assert second["id"] == other["id"]
     assert second["revoked_at"] >= second["created_at"]
     table = done("keys", "list", project.id)
-    heading, first_row, second_row = table.out.splitlines()
-    assert heading.split()[:2] == ["ID", "LABEL"]
-    assert first_row.startswith(f"{first['id']}  first key")
+    heading, first_row, _, second_row = table.out.splitlines()
+    assert heading.split()[:3] == ["ID", "KIND", "LABEL"]
+    assert first_row.startswith(f"{first['id']}  API key  first key")
     assert r"a\x1b[2Jb" in second_row
     for secret in (project.key, hash_key(project.key), other["api_key"]):
         assert secret not in listed.out + table.out

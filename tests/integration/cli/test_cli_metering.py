@@ -61,8 +61,10 @@ def used(key: str) -> str:
 
 @pytest.fixture
 def shop(deployed: Deployed, clock: Clock) -> Project:
-    """A project that the command has created, a good while ago."""
+    """A project that the command has created, a good while ago; its API key is its only key."""
     made = done("projects", "create", "shop", "--json").json
+    _, dsn = store.list_keys(made["id"])
+    done("keys", "revoke", made["id"], dsn.id)
     clock.advance(SETTLED_S)
     return Project(made["id"], made["api_key"])
 
@@ -72,7 +74,10 @@ def test_the_gateway_meters_a_new_project_s_key_once_it_knows_it(
 ) -> None:
     made = done("projects", "create", "shop", "--json").json
     name = f"{STACK}-project-{made['id']}-{hash_key(made['api_key'])[:12]}"
-    ((value, metered),) = gateway_keys().items()
+    found = gateway_keys()
+    # One more meters the DSN.
+    assert len(found) == 2
+    ((value, metered),) = ((value, each) for value, each in found.items() if each.name == name)
     assert metered == Metered(name, rate=1, burst=60)
     assert len(value) == 40
     assert used(made["api_key"]) == ""
@@ -211,6 +216,22 @@ def test_a_revoked_key_s_gateway_key_goes_at_once(shop: Project) -> None:
     assert gateway_keys() == {}
 
 
+def test_dsns_are_metered_like_keys(deployed: Deployed, clock: Clock) -> None:
+    project_id = done("projects", "create", "shop", "--json").json["id"]
+    done("keys", "create", project_id, "--dsn")
+    clock.advance(SETTLED_S)
+    done("projects", "set", project_id, "--rate-limit", "600")
+    clock.advance(LATER_S)
+    _, *dsns = store.list_keys(project_id)
+    assert [bool(each.public) for each in dsns] == [True, True]
+    known = gateway_keys()
+    assert [known[each.usage_key] for each in dsns] == [
+        Metered(f"{STACK}-project-{project_id}-{each.id}", rate=10, burst=600) for each in dsns
+    ]
+    done("keys", "revoke", project_id, dsns[0].id)
+    assert set(known) - set(gateway_keys()) == {dsns[0].usage_key}
+
+
 def test_a_key_that_came_over_the_legacy_api_can_be_metered(
     deployed: Deployed, project: Project, clock: Clock
 ) -> None:
@@ -292,7 +313,8 @@ def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
     number = 0
     while True:
         number += 1
-        project, _, unmetered = metering.create_project(gateway, "shop")
+        created, unmetered = metering.create_project(gateway, "shop")
+        project = created.project
         assert unmetered is None
         clock.advance(LATER_S)
         with calls.fault(number, calls.killed, after=after) as outcome:

@@ -16,7 +16,7 @@ def test_an_organization_is_created_and_gets_projects() -> None:
         "name          umbrella",
     ]
     answer = done("projects", "create", "shop", "--org", "1", "--json").json
-    assert answer == {"id": "1", "name": "shop", "api_key": answer["api_key"]}
+    assert (answer["id"], answer["name"]) == ("1", "shop")
     assert done("projects", "show", "1", "--json").json["organization"] == "1"
     assert clients.ingest(Project("1", answer["api_key"])).status == 202
 

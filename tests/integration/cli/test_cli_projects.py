@@ -1,11 +1,17 @@
 """`errata projects`."""
 
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
 import pytest
 
+from errata.models.ids import now_ms
+from errata.usecases import access
 from errata.usecases import projects as usecase
 from tests.support import clients
-from tests.support.account import Project
-from tests.support.cli import Deployed, aws, done, failed, refusing, run
+from tests.support.account import Clock, Project
+from tests.support.cli import LOCAL_URL, Deployed, aws, done, failed, refusing, run
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -18,21 +24,63 @@ def created(name: str = "shop", *options: str) -> Project:
 
 def test_a_project_is_created_and_its_key_works() -> None:
     answer = done("projects", "create", "shop", "--json").json
-    assert answer == {"id": "1", "name": "shop", "api_key": answer["api_key"]}
+    assert set(answer) == {"id", "name", "api_key", "dsn"}
+    assert (answer["id"], answer["name"]) == ("1", "shop")
     assert len(answer["api_key"]) == 32
     project = Project(answer["id"], answer["api_key"])
     assert clients.ingest(project).status == 202
 
 
+def test_a_project_is_created_with_a_dsn(deployed: Deployed) -> None:
+    answer = done("projects", "create", "shop", "--json").json
+    dsn = urlsplit(answer["dsn"])
+    api = f"{deployed.api_id}.execute-api.us-east-1.amazonaws.com"
+    assert (dsn.scheme, dsn.hostname, dsn.path) == ("https", api, "/v1/1")
+    assert re.fullmatch("[0-9a-f]{32}", dsn.username or "")
+    assert dsn.username != answer["api_key"]
+    opened = access.find_dsn(dsn.username or "", now_ms()).access
+    assert opened
+    assert opened.project_id == "1"
+
+
+def test_the_local_stack_s_dsn_has_its_port_and_path(local: Path) -> None:
+    assert local
+    answer = done("projects", "create", "shop", "--local", "--json").json
+    _, _, place = answer["dsn"].partition("@")
+    assert place == f"{LOCAL_URL.removeprefix('http://')}/_aws/execute-api/abc/v1/1"
+
+
+def test_the_newest_dsn_that_works_is_shown(clock: Clock) -> None:
+    dsns = [done("projects", "create", "shop", "--json").json["dsn"]]
+    for _ in range(2):
+        clock.advance(1)
+        dsns.append(done("keys", "create", "1", "--dsn", "--json").json["dsn"])
+    *_, newest = done("keys", "list", "1", "--json").json
+    done("keys", "revoke", "1", newest["id"])
+    shown = done("projects", "show", "1", "--json").json
+    assert (shown["dsn"], shown["dsns"]) == (dsns[1], dsns[1::-1])
+    assert f"DSN         {dsns[1]}\n" in done("projects", "show", "1").out
+
+
+def test_without_a_dsn_it_says_how_to_make_one() -> None:
+    created()
+    (dsn,) = [each for each in done("keys", "list", "1", "--json").json if each["kind"] == "dsn"]
+    done("keys", "revoke", "1", dsn["id"])
+    shown = done("projects", "show", "1", "--json").json
+    assert (shown["dsn"], shown["dsns"]) == (None, [])
+    assert "none: make one with `errata keys create 1 --dsn`" in done("projects", "show", "1").out
+
+
 def test_people_see_the_key_once(deployed: Deployed) -> None:
     said = done("projects", "create", "shop").out.splitlines()
-    key = said[2].split()[1]
+    key, dsn = (line.split()[1] for line in said[2:4])
     assert said == [
         "project  1",
         "name     shop",
         f"key      {key}",
+        f"DSN      {dsn}",
         f"API      https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1",
-        "Keep the key: it is not shown again.",
+        "Keep the key: it is not shown again. The DSN is no secret.",
     ]
     assert clients.ingest(Project("1", key)).status == 202
     for line in ("projects list", "projects show 1", "keys list 1"):
@@ -104,6 +152,8 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
         "organization": "default",
         "teams": [],
         "api_url": f"https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1",
+        "dsn": shown["dsn"],
+        "dsns": [shown["dsn"]],
     }
     said = done("projects", "show", project.id).out
     assert "rate limit  60 requests a minute for each key\n" in said

@@ -187,7 +187,7 @@ def test_a_team_is_made_renamed_and_deleted(admin: Browser, team: str) -> None:
 def test_an_allowlist_binds_the_apis_and_not_the_dashboard(admin: Browser) -> None:
     created = projects.create("shop", organization=ACME)
     assert created
-    shop = Project(created[0].id, created[1])
+    shop = Project(created.project.id, created.key)
     assert "cannot lock yourself out" in admin.get(f"orgs/{ACME}").text
     listed = "198.51.100.0/24\r\n\r\n 2001:db8::/32 "
     shown = send(admin, policy="1", allowlist=listed, monthly_quota="")
@@ -232,6 +232,8 @@ def test_a_new_project_s_key_is_shown_once_and_its_team_sees_it(admin: Browser, 
     key = shown.html.partition('<code class="key">')[2].partition("<")[0]
     assert ingest(Project("1", key)).status == 202
     assert f"ERRATA_KEY='{key}'" in shown.text
+    _, dsn = projects.list_keys("1")
+    assert f"SENTRY_DSN='https://{dsn.public}@errors.example.com/v1/1'" in shown.text
     found: Stored = projects.find("1")
     assert (found.name, found.organization, found.teams) == ("shop", ACME, frozenset({team}))
     page = admin.get(f"orgs/{ACME}")

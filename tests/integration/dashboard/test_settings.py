@@ -14,7 +14,7 @@ from errata.store import clients
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
 from errata.usecases import access, members, organizations, projects, webhooks
-from tests.support.account import Project, rows
+from tests.support.account import Clock, Project, rows
 from tests.support.browser import Browser, Shown, signed_in, unsent
 from tests.support.calls import recorded
 from tests.support.cli import refusing
@@ -41,7 +41,7 @@ def shop(team: str) -> Project:
     """A project of that team."""
     created = projects.create("shop", organization="1", teams=frozenset({team}))
     assert created
-    return Project(created[0].id, created[1])
+    return Project(created.project.id, created.key, created.public)
 
 
 @pytest.fixture
@@ -87,8 +87,42 @@ def test_a_new_key_is_shown_once_with_programs_that_use_it(admin: Browser, shop:
     assert "https://errors.example.com/v1" in again.text
 
 
+def test_a_dsn_is_shown_in_full_with_programs_that_use_it(admin: Browser, shop: Project) -> None:
+    dsn = f"https://{shop.public}@errors.example.com/v1/{shop.id}"
+    shown = admin.get(f"projects/{shop.id}/settings")
+    assert f'data-copy="{dsn}"' in shown.html
+    assert f"export SENTRY_DSN='{dsn}'" in shown.text
+    assert f'Sentry.init({{ dsn: "{dsn}"' in shown.text
+    for language in ("Python", "Node", "PHP", "Browser"):
+        assert f"{language} with the Sentry SDK" in shown.text
+    assert '"transport_compression_algo": "gzip"' in shown.text
+
+
+def test_another_dsn_is_made_and_the_programs_have_the_newest(
+    admin: Browser, shop: Project, clock: Clock
+) -> None:
+    clock.advance(1)
+    shown = send(admin, shop, **{"create-key": "dsn", "label": "page"})
+    assert "The DSN is made" in shown.text
+    *_, record = projects_store.list_keys(shop.id)
+    assert (record.label, record.hash) == ("page", access.hash_key(record.public))
+    assert f"export SENTRY_DSN='https://{record.public}@errors.example.com/v1/1'" in shown.text
+    assert shop.public in shown.html
+    send(admin, shop, revoke=record.id)
+    assert record.public not in admin.get(f"projects/{shop.id}/settings").html
+    access.forget()
+    assert access.find_dsn(record.public, now_ms()).access is None
+
+
+def test_without_a_dsn_the_page_says_where_to_get_one(admin: Browser, shop: Project) -> None:
+    _, record = projects_store.list_keys(shop.id)
+    shown = send(admin, shop, revoke=record.id)
+    assert "need a DSN, which is made above" in shown.text
+    assert "export SENTRY_DSN='your DSN'" in shown.text
+
+
 def test_a_revoked_key_opens_nothing_and_is_still_listed(admin: Browser, shop: Project) -> None:
-    (record,) = projects_store.list_keys(shop.id)
+    record, _ = projects_store.list_keys(shop.id)
     shown = send(admin, shop, revoke=record.id)
     assert "Revoked." in shown.text
     assert "revoked just now" in shown.text
@@ -104,10 +138,11 @@ def test_keys_and_rates_are_metered_by_the_gateway(admin: Browser, shop: Project
     assert set(plans) == {"errata-60", "errata-600"}
     assert plans["errata-600"]["apiStages"] == [{"apiId": "api", "stage": "v1"}]
     keys = gateway.get_usage_plan_keys(usagePlanId=plans["errata-600"]["id"])["items"]
-    assert len(keys) == 2
+    # The DSN that the project began with is metered, too.
+    assert len(keys) == 3
     assert projects.find(shop.id).rate_limit == 600
     assert opens(shop.id, key)
-    (first, second) = projects_store.list_keys(shop.id)
+    first, _, second = projects_store.list_keys(shop.id)
     admin.get(f"projects/{shop.id}/settings")
     send(admin, shop, revoke=second.id)
     left = {each["id"] for each in gateway.get_api_keys()["items"]}
@@ -121,6 +156,9 @@ def test_without_the_gateway_keys_work_and_the_page_says_so(admin: Browser, shop
         assert "API Gateway does not count this key's requests yet" in shown.text
         assert opens(shop.id, kept(shown))
         admin.get(f"projects/{shop.id}/settings")
+        shown = send(admin, shop, **{"create-key": "dsn", "label": "page"})
+        assert "The DSN is made" in shown.text
+        assert "does not count its requests yet" in shown.text
         assert "Save the rate again" in send(admin, shop, rate="1", rate_limit="600").text
 
 
@@ -200,7 +238,7 @@ def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project)
 
     rotated = kept(send(admin, shop, rotate=endpoint.id))
     found = webhooks_store.find_secrets(shop.id, endpoint.id)
-    assert (found.current, found.former) == (rotated, secret)
+    assert (found.current, found.formers[0][0]) == (rotated, secret)
 
     admin.get(f"projects/{shop.id}/settings")
     assert "No webhook yet." in send(admin, shop, remove=endpoint.id).text
@@ -229,8 +267,8 @@ def test_a_delivery_is_listed_and_sent_again(admin: Browser, shop: Project) -> N
 def test_nothing_of_another_project_can_be_named(admin: Browser, shop: Project) -> None:
     made = projects.create("other")
     assert made
-    other = Project(made[0].id, made[1])
-    (key,) = projects_store.list_keys(other.id)
+    other = Project(made.project.id, made.key)
+    key, _ = projects_store.list_keys(other.id)
     endpoint, _ = webhooks.add(other.id, HOOK)
     attempt = attempted(other)
     before = rows()
@@ -272,6 +310,7 @@ ACTIONS = [
     {"save": "1", "name": "mine", "retention_days": "1"},
     {"rate": "1", "rate_limit": "600"},
     {"create-key": "1", "label": "web"},
+    {"create-key": "dsn", "label": "web"},
     {"revoke": "key"},
     {"add-webhook": "1", "url": HOOK},
     *({name: "endpoint"} for name in ("rotate", "enable", "remove", "test")),
@@ -284,7 +323,7 @@ ACTIONS = [
 @pytest.fixture
 def ids(shop: Project) -> dict[str, str]:
     """What there is to name in a form, by what stands for it above."""
-    (key,) = projects_store.list_keys(shop.id)
+    key, _ = projects_store.list_keys(shop.id)
     endpoint, _ = webhooks.add(shop.id, HOOK)
     return {"key": key.id, "endpoint": endpoint.id, "attempt": attempted(shop).id}
 
@@ -297,8 +336,9 @@ def test_a_member_reads_everything_and_changes_nothing(shop: Project, ids: dict[
     assert "/hook" not in page.html
     for text in ("first key", "https://example.com/…", "issue.created", "60 requests", "web"):
         assert text in page.text
-    # Signing out is the only button, and copying from a program.
-    assert page.html.count("<button") == 1
+    # Signing out is the only button, but for copying the DSN.
+    assert page.html.count("<button") == 2
+    assert page.html.count("data-copy") == 1
     before = rows()
     for fields in ACTIONS:
         eve.get(f"projects/{shop.id}/settings")
@@ -366,8 +406,10 @@ def test_a_form_that_is_saved_as_it_is_shown_changes_no_name(
 
 def test_a_full_project_is_five_calls_and_no_long_page(admin: Browser, shop: Project) -> None:
     for number in range(60):
-        record, _ = projects.create_key(shop.id, f"key {number} of our many applications")
-        if number % 2:
+        record, _ = projects.create_key(
+            shop.id, f"key {number} of our many applications", public=True
+        )
+        if number % 4 == 1:
             projects.revoke_key(shop.id, record.id)
         members.create_team("1", f"team {number} of our many teams")
     for number in range(20):
@@ -379,13 +421,14 @@ def test_a_full_project_is_five_calls_and_no_long_page(admin: Browser, shop: Pro
     assert shown.status == 200
     assert [call.operation for call in calls] == ["BatchGetItem", *["Query"] * 4]
     assert shown.size < 60_000
-    assert "And 36 more" in shown.text
+    assert shown.html.count("data-copy") == 25
+    assert "And 37 more" in shown.text
 
 
 @pytest.mark.parametrize("text", ["a", "&", "\u202e", "\U0001f4a5"])
 def test_long_names_make_no_long_page(admin: Browser, shop: Project, text: str) -> None:
     for number in range(45):
-        projects.create_key(shop.id, f"{number}{text * 190}")
+        projects.create_key(shop.id, f"{number}{text * 190}", public=True)
         members.create_team("1", f"{number}{text * 190}")
     for number in range(20):
         webhooks.add(shop.id, f"https://hooks-{number}.example.com/{'a' * 300}?{'&' * 300}")

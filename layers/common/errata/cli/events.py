@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from errata.models.event import culprit, title
 from errata.models.ids import UUID, now_ms
 from errata.protocol import read
 from errata.protocol.body import decompress, parse_object
+from errata.protocol.stacktrace import ExceptionTrace, structured
 from errata.store.events import Stored
 from errata.usecases import projects, read_events
 from errata.usecases.send import send as send_event
@@ -31,6 +33,10 @@ from errata.usecases.tail import Tail
 POLL_SECONDS = 2
 
 app = group("List a project's events, show one.", example="events list 1")
+
+# Fields that are shown as JSON, and those that are shown as a stack trace or left to --json.
+_OBJECTS = ("problems", "tags", "contexts", "context", "extra", "logentry", "sdk", "modules")
+_CODE = ("exceptions", "frames", "threads", "debug_meta")
 
 type Text = str | None
 
@@ -104,22 +110,34 @@ def show(
     if session.json:
         print_json(event)
         return
-    long = ("stack_trace", "minified_stack", "source_map", "context", "breadcrumbs", "user")
+    long = ("stack_trace", "minified_stack", "source_map", "breadcrumbs", "user", *_OBJECTS, *_CODE)
     short = {name: value for name, value in event.items() if name not in long}
     short["trimmed"] = ", ".join(event["trimmed"])
     print_fields(short)
+    for trace in structured.exceptions(event):
+        print_section(line(trace.relation, trace.title) or "frames", _frames(trace))
     if event["breadcrumbs"]:
         names = ("timestamp", "level", "type", "category", "message")
         crumbs = event["breadcrumbs"]
         print_section("breadcrumbs", (line(*map(crumb.get, names)) for crumb in crumbs))
-    if event["context"]:
-        text = json.dumps(event["context"], indent=2, ensure_ascii=False)
-        print_section("context", text.split("\n"))
+    for name in _OBJECTS:
+        if event.get(name):
+            text = json.dumps(event[name], indent=2, ensure_ascii=False)
+            print_section(name, text.split("\n"))
     for name in ("stack_trace", "minified_stack"):
         if event[name]:
             print_section(name.replace("_", " "), event[name].splitlines())
     if event["source_map"]:
         print_section("source map", [f"{len(event['source_map'])} characters; see --json"])
+
+
+def _frames(trace: ExceptionTrace) -> Iterator[str]:
+    """The frames of an exception, the innermost first, each with its code."""
+    for frame in trace.frames:
+        place = frame.file if frame.line is None else f"{frame.file}:{frame.line}"
+        yield line(place, frame.function and f"in {frame.function}")
+        if frame.source:
+            yield f"    {frame.source.strip()}"
 
 
 def tail(

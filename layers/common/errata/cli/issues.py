@@ -18,7 +18,7 @@ from errata.cli.output import (
     visible,
 )
 from errata.models.ids import now_ms
-from errata.models.issue import Activity, Issue
+from errata.models.issue import Activity, Issue, why_grouped
 from errata.models.sketch import STANDARD_ERROR, estimate
 from errata.protocol.issues import IssueQuery
 from errata.protocol.read import iso
@@ -103,6 +103,7 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
             "first seen": f"{moment(issue.first_seen)} UTC in event {issue.first_event}",
             "last seen": f"{moment(issue.last_seen)} UTC in event {issue.last_event}",
             "fingerprint": f"{issue.fingerprint} (grouping {issue.grouping})",
+            "grouped by": why_grouped(issue.grouping, issue.grouped_by),
             "environments": _counts(issue.environments),
             "releases": _counts(issue.releases),
             "days": ", ".join(f"{day}: {count}" for day, count in _days(issue).items()),
@@ -193,6 +194,7 @@ def to_json(issue: Issue) -> dict[str, Any]:
         "exception_class": issue.exception_class,
         "status": issue.status,
         "grouping": issue.grouping,
+        "grouped_by": why_grouped(issue.grouping, issue.grouped_by),
         "environments": issue.environments,
         "releases": issue.releases,
         "users": estimate(issue.users),

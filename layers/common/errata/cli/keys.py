@@ -1,4 +1,4 @@
-"""`errata keys`: list, create, revoke. A key is shown when it is created, and never again."""
+"""`errata keys`: list, create, revoke: API keys, which are shown this once, and those of DSNs."""
 
 from typing import Annotated, Any
 
@@ -8,23 +8,30 @@ from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.failures import explain
 from errata.cli.output import moment, print_error, print_fields, print_json, print_line, print_table
 from errata.cli.projects import warn
-from errata.models.project import ApiKey
+from errata.models.project import ApiKey, dsn
 from errata.protocol.read import iso
 from errata.usecases import metering, projects
 
-app = group("List a project's keys, create them, revoke them.", example="keys list 1")
+app = group("List a project's keys and DSNs, create them, revoke them.", example="keys list 1")
 
 
 @command(app, "list", example="keys list 1")
 def list_(session: Session, project_id: ProjectId) -> None:
-    """List a project's keys, revoked ones included: their ids, never the keys themselves."""
+    """List a project's keys, revoked ones included: of API keys the ids alone, and the DSNs."""
     found = projects.list_keys(project_id)
+    url = session.target.api_url
     if session.json:
-        print_json([_to_json(key) for key in found])
+        print_json([_to_json(key, url) for key in found])
         return
     print_table(
-        ["id", "label", "created (UTC)", "revoked (UTC)"],
-        [(key.id, key.label, moment(key.created_at), moment(key.revoked_at)) for key in found],
+        ["id", "kind", "label", "created (UTC)", "revoked (UTC)", "DSN"],
+        [
+            (
+                *(key.id, "DSN" if key.public else "API key", key.label),
+                *(moment(key.created_at), moment(key.revoked_at), _dsn(key, url)),
+            )
+            for key in found
+        ],
         empty="This project has no keys.",
     )
 
@@ -36,11 +43,20 @@ def create(
     label: Annotated[
         str, typer.Option(metavar="TEXT", help="What it is for, 1 to 200 characters.")
     ] = "no label",
+    public: Annotated[
+        bool,
+        typer.Option("--dsn", help="A DSN for Sentry SDKs, which is no secret and can only send."),
+    ] = False,
 ) -> None:
-    """Create another key of a project. It is shown this once."""
-    record, key, unmetered = metering.create_key(session.target.gateway, project_id, label.strip())
+    """Create another key of a project, which is shown this once; or another DSN."""
+    record, key, unmetered = metering.create_key(
+        session.target.gateway, project_id, label.strip(), public
+    )
+    url = session.target.api_url
     if session.json:
-        print_json(_to_json(record) | {"api_key": key})
+        print_json(_to_json(record, url) | ({} if public else {"api_key": key}))
+    elif public:
+        print_fields({"id": record.id, "label": record.label, "DSN": _dsn(record, url)})
     else:
         print_fields({"id": record.id, "label": record.label, "key": key})
         print_line("Keep the key: it is not shown again.")
@@ -54,10 +70,10 @@ def revoke(
     project_id: ProjectId,
     key_id: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, from `keys list`.")],
 ) -> None:
-    """Revoke a key for good. Acts within 30 seconds."""
+    """Revoke a key or a DSN for good. Acts within 30 seconds."""
     key, undeleted = metering.revoke_key(project_id, key_id)
     if session.json:
-        print_json(_to_json(key))
+        print_json(_to_json(key, session.target.api_url))
     else:
         print_line(f"Revoked key {key.id} ({key.label}) of project {project_id}.")
     if undeleted:
@@ -69,11 +85,18 @@ def revoke(
         )
 
 
-def _to_json(key: ApiKey) -> dict[str, Any]:
+def _dsn(key: ApiKey, api_url: str) -> str | None:
+    return dsn(api_url, key.public, key.project_id) if key.public else None
+
+
+def _to_json(key: ApiKey, api_url: str) -> dict[str, Any]:
+    """`kind` is "api_key" or "dsn"; `dsn` is null for an API key."""
     return {
         "id": key.id,
         "project_id": key.project_id,
+        "kind": "dsn" if key.public else "api_key",
         "label": key.label,
         "created_at": iso(key.created_at),
         "revoked_at": None if key.revoked_at is None else iso(key.revoked_at),
+        "dsn": _dsn(key, api_url),
     }

@@ -11,7 +11,7 @@ from errata.cli.output import moment, print_error, print_fields, print_json, pri
 from errata.config import settings
 from errata.errors import Invalid
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.models.project import Project
+from errata.models.project import Project, dsn, live_dsns
 from errata.protocol.read import iso
 from errata.usecases import deletion, members, metering, projects
 
@@ -35,16 +35,20 @@ def create(
     ] = DEFAULT_ORGANIZATION,
     team: Teams = None,
 ) -> None:
-    """Create a project with its first key, which is shown this once."""
-    project, key, unmetered = metering.create_project(
+    """Create a project with a key, which is shown this once, and a DSN for Sentry SDKs."""
+    created, unmetered = metering.create_project(
         session.target.gateway, name.strip(), org, frozenset(team or ())
     )
+    project, key, public = created
+    url = session.target.api_url
+    its_dsn = dsn(url, public, project.id)
     if session.json:
-        print_json({"id": project.id, "name": project.name, "api_key": key})
+        print_json({"id": project.id, "name": project.name, "api_key": key, "dsn": its_dsn})
     else:
-        url = session.target.api_url
-        print_fields({"project": project.id, "name": project.name, "key": key, "API": url})
-        print_line("Keep the key: it is not shown again.")
+        print_fields(
+            {"project": project.id, "name": project.name, "key": key, "DSN": its_dsn, "API": url}
+        )
+        print_line("Keep the key: it is not shown again. The DSN is no secret.")
     warn(unmetered, project)
 
 
@@ -67,7 +71,7 @@ def list_(session: Session) -> None:
 
 @command(app, "show", example="projects show 1")
 def show(session: Session, project_id: ProjectId) -> None:
-    """Show a project's settings."""
+    """Show a project's settings, and its newest DSN."""
     _show(session, projects.find(project_id))
 
 
@@ -176,8 +180,11 @@ def _days(text: str | None) -> int | projects.Default | None:
 
 
 def _show(session: Session, project: Project) -> None:
+    url = session.target.api_url
+    dsns = [*live_dsns(url, projects.list_keys(project.id)).values()]
+    newest = dsns[0] if dsns else None
     if session.json:
-        print_json(_to_json(project) | {"api_url": session.target.api_url})
+        print_json(_to_json(project) | {"api_url": url, "dsn": newest, "dsns": dsns})
         return
     print_fields(
         {
@@ -188,7 +195,8 @@ def _show(session: Session, project: Project) -> None:
             "created": f"{moment(project.created_at)} UTC",
             "rate limit": f"{project.rate_limit} requests a minute for each key",
             "retention": _retention(project),
-            "API": session.target.api_url,
+            "DSN": newest or f"none: make one with `errata keys create {project.id} --dsn`",
+            "API": url,
         }
     )
 

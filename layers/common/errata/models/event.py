@@ -7,6 +7,9 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from errata.models.dictionary import OF_SDKS
+from errata.models.ids import minted_ms
+
 # DynamoDB's limit is 400 KB (409,600 bytes) an item, keys and names included.
 MAX_PACKED_BYTES = 400_000
 MAX_STACK_CHARACTERS = 32_768
@@ -16,10 +19,18 @@ MAX_NOISE_CHARACTERS = 4_096
 STACK_TEXTS = ("source_map", "minified_stack", "stack_trace")
 # What an SDK tells of the surroundings of an error, beside its context.
 SURROUNDINGS = ("extra", "contexts", "modules", "threads", "debug_meta")
+# What an event of an SDK may hold beside the fields of the ingest API, under the SDKs' names.
+SDK_FIELDS = (
+    *("event_id", "platform", "logger", "transaction", "dist", "sentry_level", "sdk", "tags"),
+    *("contexts", "extra", "modules", "logentry", "exceptions", "threads", "frames", "debug_meta"),
+    *("grouped_by", "problems"),
+)
 # Of an exception that is trimmed: the innermost, which come last.
 MAX_TRIMMED_FRAMES = 50
 _PLACE = ("filename", "abs_path", "module", "function", "lineno", "colno", "in_app", "context_line")
 _MAX_PLACE_CHARACTERS = 512
+# The year 9999; no date can be written of what comes after it.
+_MOST_MS = 253_370_000_000_000
 
 type Fields = dict[str, Any]
 
@@ -52,7 +63,10 @@ def pack_or_trim(event: Fields) -> tuple[bytes, bool]:
 
 def unpack(packed: bytes) -> Fields:
     """The fields that `pack` was given, but for what it trimmed."""
-    text = zlib.decompress(packed)
+    unpacker = zlib.decompressobj(zdict=OF_SDKS)
+    text = unpacker.decompress(packed)
+    if not unpacker.eof:
+        raise zlib.error("cut short")
     try:
         event: Fields = from_json(text)
     except ValueError:
@@ -62,7 +76,11 @@ def unpack(packed: bytes) -> Fields:
 
 
 def _compress(event: Fields) -> bytes:
-    return zlib.compress(to_json(event, inf_nan_mode="null"), 6)
+    text = to_json(event, inf_nan_mode="null")
+    if "event_id" not in event:
+        return zlib.compress(text, 6)
+    packer = zlib.compressobj(6, zdict=OF_SDKS)
+    return packer.compress(text) + packer.flush()
 
 
 def _breadcrumbs(event: Fields) -> None:
@@ -108,7 +126,7 @@ def _stack(event: Fields) -> None:
 
 def _bare(exception: Fields) -> Fields:
     """An exception with the places of its frames alone."""
-    bare = {
+    bare: Fields = {
         name: exception[name][:MAX_TEXT_CHARACTERS]
         for name in ("type", "value", "module")
         if name in exception
@@ -149,6 +167,15 @@ TRIMMING: tuple[Callable[[Fields], None], ...] = (
     _texts,
     _whatever_is_left,
 )
+
+
+def received_ms(event_id: str, event: Fields) -> int:
+    """When an event was received, in milliseconds: `received_at`, else as its id says.
+
+    The id of an event that an SDK has named tells when it happened.
+    """
+    known = event.get("received_at")
+    return known if type(known) is int and 0 <= known < _MOST_MS else minted_ms(event_id)
 
 
 def title(event: Fields) -> str:

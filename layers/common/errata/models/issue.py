@@ -17,7 +17,8 @@ class Issue:
     and "" where nobody has, and where an event did. `deleted_through`: an issue with the same
     fingerprint was deleted before, with its events up to this id; they are never counted again.
 
-    `grouping` says what made the fingerprint (`client` or a version such as `v1`). `environments`,
+    `grouping` says what made the fingerprint (`client` or a version such as `v1`), and `grouped_by`
+    what the events have in common, where the grouping tells that of each issue. `environments`,
     `releases` and `servers` map a name to its number of events; beyond `MAX_NAMES` the rarest are
     dropped.
     `days` maps a day since the epoch to its number of events, for the last `MAX_DAYS`. `users` is
@@ -47,6 +48,7 @@ class Issue:
     days: dict[str, int] = field(default_factory=dict)
     users: bytes = b""
     deleted_through: str = ""
+    grouped_by: str = ""
 
 
 @dataclass(slots=True)
@@ -89,7 +91,21 @@ class Activity:
     release: str = ""
 
 
+def why_grouped(grouping: str, grouped_by: str) -> str:
+    """What the events of an issue have in common, in words.
+
+    Of a client's fingerprint `grouped_by` tells what it says: "fingerprint: payment-timeout".
+    """
+    if grouping == "client":
+        told = grouped_by if grouped_by.startswith("fingerprint: ") else "fingerprint"
+        return f"the sender's {told}"
+    if grouping == "v1":
+        return "the same message, exception class, file and line"
+    return grouped_by or f"grouping {grouping}"
+
+
 MAX_NAMES = 30
 MAX_DAYS = 30
 # Of an environment or a release; what is longer counts under its beginning.
 MAX_NAME = 200
+MAX_GROUPED_BY = 500

@@ -12,8 +12,8 @@ REASONS = (
     "trimmed",
     "mismatch",
 )
-# Why an SDK says that it has sent nothing (its development documentation, "Client Reports"); what it
-# says besides counts as `sdk_other`. The ledger keeps them apart from our own.
+# Why an SDK says that it has not sent an event (its development documentation, "Client Reports");
+# what else it says counts as `sdk_other`. The ledger keeps these apart from our own.
 SDK_REASONS = (
     "sdk_queue_overflow",
     "sdk_cache_overflow",

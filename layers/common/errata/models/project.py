@@ -1,5 +1,6 @@
 """Projects and their keys."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from errata.models.organization import DEFAULT_ORGANIZATION, Network
@@ -26,9 +27,10 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key of a project. The key itself is shown once; `hash` is its SHA-256 in hex.
+    """A key of a project; `hash` is its SHA-256 in hex.
 
-    `usage_key_id` names the gateway key that meters it; empty where the handlers do.
+    An API key is shown once. `public` is a DSN's key in the clear, 32 hex digits; empty for an API
+    key. `usage_key_id` names the gateway key that meters it; empty where the handlers do.
     """
 
     hash: str
@@ -38,11 +40,29 @@ class ApiKey:
     revoked_at: int | None = None
     usage_key: str = ""
     usage_key_id: str = ""
+    public: str = ""
 
     @property
     def id(self) -> str:
         """What names a key in lists and commands; tells nothing of the key."""
         return self.hash[:12]
+
+
+def dsn(api_url: str, public: str, project_id: str) -> str:
+    """What an SDK is told: where the API is, a DSN's key and the project, in one URL.
+
+    Source: "Parsing the DSN" (Sentry SDK development):
+    `{PROTOCOL}://{PUBLIC_KEY}:{SECRET_KEY}@{HOST}{PATH}/{PROJECT_ID}`, the secret left out.
+    """
+    scheme, _, place = api_url.partition("://")
+    return f"{scheme}://{public}@{place.rstrip('/')}/{project_id}"
+
+
+def live_dsns(api_url: str, keys: Iterable[ApiKey]) -> dict[str, str]:
+    """The DSNs that work, by their key's id, the newest first."""
+    live = [key for key in keys if key.public and key.revoked_at is None]
+    live.sort(key=lambda key: key.created_at, reverse=True)
+    return {key.id: dsn(api_url, key.public, key.project_id) for key in live}
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,12 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
         raise ForbiddenUrl(f"The URL is not valid: {error}.") from error
     if not parts.hostname or port == 0:
         raise ForbiddenUrl("The URL must name a host.")
+    try:
+        parts.hostname.encode("idna")  # as the look-up will
+    except UnicodeError as error:
+        raise ForbiddenUrl(
+            "The host is no name: its parts between dots have 1 to 63 characters."
+        ) from error
     if parts.username is not None or parts.password is not None:
         raise ForbiddenUrl("The URL must not hold a user name or a password.")
     if parts.scheme != "https" and not (parts.scheme == "http" and allow_loopback):

@@ -23,8 +23,8 @@ def headers(
 ) -> dict[str, str]:
     """The headers that sign `body`, for an attempt at the second `at_s`.
 
-    `signing_secrets` are as shown to the user, the current one first; after a rotation the former
-    one signs as well. `X-Pulse-Signature` holds one signature, that of the current secret.
+    `signing_secrets` are as shown to the user, the current one first; after a rotation former ones
+    sign as well. `X-Pulse-Signature` holds one signature, that of the current secret.
     """
     signed = b"%s.%d.%s" % (webhook_id.encode(), at_s, body)
     return {

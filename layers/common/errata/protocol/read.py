@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from errata.errors import Invalid
-from errata.models.event import Fields
-from errata.models.ids import UUID, minted_ms
+from errata.models.event import SDK_FIELDS, Fields, received_ms
+from errata.models.ids import UUID
 from errata.protocol.ingest import FIELDS
 
 DEFAULT_LIMIT = 50
@@ -105,9 +105,10 @@ def to_event(
 ) -> dict[str, Any]:
     """An event as the API answers it: every field of the contract, null where nothing was sent.
 
-    `user` repeats `context.user`; `legacy` tells the number and level that the legacy API knows.
+    What an SDK tells beside them (`SDK_FIELDS`) is there where it was sent. `user` repeats
+    `context.user`; `legacy` tells the number and level that the legacy API knows.
     """
-    received_at = iso(minted_ms(event_id))
+    received_at = iso(received_ms(event_id, fields))
     event: dict[str, Any] = {
         "id": event_id,
         "project_id": project_id,
@@ -116,6 +117,7 @@ def to_event(
         **{name: fields.get(name) for name in FIELDS},
         "grouping": fields.get("grouping", "client"),
         "trimmed": fields.get("trimmed", []),
+        **{name: fields[name] for name in SDK_FIELDS if name in fields},
     }
     event["timestamp"] = event["timestamp"] or received_at
     context = fields.get("context") or {}

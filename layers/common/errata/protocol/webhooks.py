@@ -10,17 +10,20 @@ from errata.models.webhook import ISSUE_CREATED, TEST
 from errata.protocol.read import iso
 
 VERSION = 1
-MAX_TEXT = 4_096
+MAX_TEXT_BYTES = 4_096
 
 
 def issue_created_body(
     project: Project, issue_id: str, event_id: str, fields: Fields, dashboard_url: str
 ) -> str:
-    """The notice of a new issue, made of its first event. Texts are cut at 4,096 characters."""
+    """The notice of a new issue, made of its first event. Texts are cut at 4,096 bytes of UTF-8."""
 
     def text(name: str) -> str | None:
         value = fields.get(name)
-        return value[:MAX_TEXT] if isinstance(value, str) else None
+        if not isinstance(value, str):
+            return None
+        # By bytes: a message of the queue is bounded by these, whatever alphabet a text is in.
+        return value.encode("utf-8", "replace")[:MAX_TEXT_BYTES].decode("utf-8", "ignore")
 
     issue = {
         "id": issue_id,
@@ -44,4 +47,5 @@ def test_body(project: Project, at_ms: int) -> str:
 
 def _write(event: str, project: Project, more: dict[str, Any]) -> str:
     about = {"id": project.id, "name": project.name}
-    return json.dumps({"event": event, "version": VERSION, "project": about, **more})
+    body = {"event": event, "version": VERSION, "project": about, **more}
+    return json.dumps(body, ensure_ascii=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from errata.errors import Unavailable
 from errata.store import clients
@@ -161,9 +161,33 @@ def back_off(attempt: int, base: float = 0.02, most: float = 1.0) -> None:
     time.sleep(random.uniform(0, min(most, base * 2**attempt)))  # noqa: S311 - not a secret
 
 
+def surely_refused(error: BotoCoreError | ClientError) -> bool:
+    """Whether what failed with this had no effect. Without an answer, or with 5xx, nobody knows.
+
+    Source: "Error handling with DynamoDB", InternalServerError and ServiceUnavailable.
+    """
+    if not isinstance(error, ClientError):
+        return False
+    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    return status < 500
+
+
 def code(error: ClientError) -> str:
     """The error's code, as DynamoDB names it."""
     return error.response.get("Error", {}).get("Code", "")
+
+
+# What no later try would change: an item that is too large, or not one.
+_FOR_GOOD = {"ItemCollectionSizeLimitExceeded", "ValidationError", "ValidationException"}
+
+
+def is_hopeless(error: ClientError) -> bool:
+    """Whether DynamoDB refuses a write for what it is, alone or in a transaction.
+
+    A transaction that is cancelled for want of capacity, or by another one, is not that.
+    """
+    reasons = {reason["Code"] for reason in cancellation(error)}
+    return not _FOR_GOOD.isdisjoint({code(error), *reasons})
 
 
 def cancellation(error: ClientError) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # DynamoDB answers in milliseconds or is in trouble: fail while there is time left to try again.
 _CONFIG = Config(
     connect_timeout=1,
-    read_timeout=3,
+    read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 3},
     # Our own tests hold the shape of every request; checking it again costs each event.
     parameter_validation=False,
@@ -25,6 +25,7 @@ _CONFIG = Config(
     # warm ingest makes.
     user_agent=f"errata botocore/{botocore.__version__}",
 )
+_ONCE = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 # API Gateway takes a few management calls a second, and whoever manages can wait.
 _PATIENT = Config(
     connect_timeout=3,
@@ -43,6 +44,12 @@ def _client(service: str, config: Config = _CONFIG) -> Any:
 def dynamodb() -> "DynamoDBClient":
     """The DynamoDB client."""
     client: DynamoDBClient = _client("dynamodb")
+    return client
+
+
+def dynamodb_once() -> "DynamoDBClient":
+    """The DynamoDB client that sends a request once: for what must not be done twice."""
+    client: DynamoDBClient = _client("dynamodb", _ONCE)
     return client
 
 

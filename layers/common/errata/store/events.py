@@ -6,17 +6,20 @@
 | mark of an event | `12` | the id that its sender's clock gives it | event, ttl |
 | legacy number | `12#legacy` | `000000000001` | event, ttl |
 | legacy counter | `12#state` | `counter` | last_id, retentions |
-| boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, also |
+| boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, recent |
 | deletion of an issue | `12#state` | `delete#<issue id>` | through: up to that id |
 | gap in the numbers | `12#gaps` | `000000000001` | ttl |
 
 An event: `issue` is `12#<issue id>` and `release` is `12#<hash of the release>`, the partitions of
 the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `ttl` in seconds.
-A mark stands where an event from an SDK would, had it come at once (docs/decisions/0020-event-id.md).
+`recent`: the ids in `Boundary.also`, 16 bytes each, so that an item holds those of a busy project.
+A mark stands where an event from an SDK would lie, had it come at once
+(docs/decisions/0020-event-ids-of-sdks.md).
 `retentions`: of how many days those were under which errors were numbered since the last clear.
 """
 
 import hashlib
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
@@ -25,12 +28,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from errata.config import settings
+from errata.errors import Unavailable
 from errata.models.event import Fields, unpack
 from errata.models.ids import floor_id, minted_ms
 from errata.store import clients, idempotency
 from errata.store.attributes import (
     BATCH_GET,
     Item,
+    back_off,
     batch_delete,
     batch_get,
     batch_put,
@@ -47,6 +52,10 @@ DAY_MS = 86_400_000
 # Of twelve digits, in which a number is stored.
 LAST_LEGACY_ID = 10**12 - 1
 _NO_MARK = "attribute_exists(payload)"
+# How many numbers are looked for at once that a query has not seen: each is taken only after the
+# one before, so few can be on their way. Ten events fit into the 4 MB that a transaction reads.
+_UNSETTLED = 10
+_TRIES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +175,7 @@ def put_once(event: Item, record: Any) -> idempotency.Answered | None:
 
 
 def put_new(event: Item) -> bool:
-    """Store an event, unless its id is taken. False when it is. Access pattern E22."""
+    """Store an event, unless its id is taken. False when it is. Access pattern E23."""
     try:
         clients.dynamodb().put_item(
             TableName=settings().events_table,
@@ -183,7 +192,7 @@ def put_new(event: Item) -> bool:
 def put_marked(event: Item, mark: str) -> bool:
     """Store an event and a mark under another id, unless that one is taken. False when it is.
 
-    Access pattern E23.
+    Access pattern E24.
 
     Raises:
         Conflict: another writer is at the mark.
@@ -354,12 +363,55 @@ def stored(found: Item) -> Stored:
 
 
 def legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Iterator[tuple[int, str]]:
-    """Legacy numbers above `since` and their event ids, ascending, consistently.
+    """Legacy numbers above `since` and their event ids, ascending, consistently, none left out.
 
     Only those that have not expired, with ids from `oldest` on. Access pattern E8.
+
+    Raises:
+        Unavailable: a number is being written, and those behind it must not overtake it.
     """
+    last = since
     for found in query(**_legacy_after(project_id, since, now_s, oldest)):
-        yield int(found["sk"]["S"]), found["event"]["S"]
+        number, event_id = int(found["sk"]["S"]), found["event"]["S"]
+        if last + 1 < number and minted_ms(event_id) > now_s * 1000 - CLEAR_MARGIN_MS:
+            # A gap that is new: a query may see the later one of two transactions alone.
+            missing = range(max(last + 1, number - _UNSETTLED), number)
+            for each in settled(f"{project_id}#legacy", map(_padded, missing)):
+                if int(each["ttl"]["N"]) > now_s and each["event"]["S"] >= oldest:
+                    yield int(each["sk"]["S"]), each["event"]["S"]
+        yield number, event_id
+        last = number
+
+
+def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
+    """The items that exist under these keys, once no transaction is at any of them, in order.
+
+    A query or a batch may see a transaction in part ("Isolation levels for transactions" in the
+    DynamoDB developer guide: read-committed); this sees all of it, or none. For few items, of 400
+    KB at most. Access pattern E22.
+
+    Raises:
+        Unavailable: transactions kept coming.
+    """
+    found: list[Item] = []
+    for some in batched(sort_keys, _UNSETTLED, strict=False):
+        gets = [
+            {"Get": {"TableName": settings().events_table, "Key": write_all({"pk": pk, "sk": sk})}}
+            for sk in some
+        ]
+        for attempt in range(_TRIES):
+            try:
+                answer = clients.dynamodb().transact_get_items(TransactItems=gets)  # type: ignore[arg-type]
+            except ClientError as error:
+                if all(reason["Code"] != "TransactionConflict" for reason in cancellation(error)):
+                    raise
+                back_off(attempt)
+            else:
+                found += [each["Item"] for each in answer["Responses"] if "Item" in each]
+                break
+        else:
+            raise Unavailable
+    return found
 
 
 def count_legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> int:
@@ -463,7 +515,7 @@ def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
                 "legacy_through": new.legacy_through,
             }
         )
-        | ({"also": {"SS": sorted(new.also)}} if new.also else {}),
+        | ({"recent": {"B": _packed(new.also)}} if new.also else {}),
         "ConditionExpression": "attribute_not_exists(pk) OR generation = :before",
         "ExpressionAttributeValues": write_all({":before": new.generation - 1}),
     }
@@ -654,16 +706,26 @@ def _padded(legacy_id: int) -> str:
 
 def to_boundary(found: Item) -> Boundary:
     """The boundary in an item, typed as DynamoDB answers."""
-    also = found.pop("also", {"SS": []})["SS"]
     values = read_all(found)
     return Boundary(
         generation=values["generation"],
         through=values["through"],
         legacy_through=values["legacy_through"],
-        also=frozenset(also),
+        also=frozenset(_unpacked(values.get("recent", b""))),
     )
 
 
-# An event's id is minted at most this long before the event is stored: no function that stores
-# events runs longer (template.yaml), and their clocks agree within milliseconds.
+def _packed(event_ids: Iterable[str]) -> bytes:
+    return bytes.fromhex("".join(sorted(event_ids)).replace("-", ""))
+
+
+def _unpacked(packed: bytes) -> Iterator[str]:
+    for (digits,) in struct.iter_unpack("16s", packed):
+        text = digits.hex()
+        yield f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+# An event's id tells of a moment at most this long before the event is stored: no function that
+# stores events runs longer (template.yaml), and their clocks agree within milliseconds. Of an event
+# that an SDK has named: for how long one counts as prompt (usecases.sentry), and the function's.
 CLEAR_MARGIN_MS = 30_000

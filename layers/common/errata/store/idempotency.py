@@ -140,8 +140,12 @@ def lease_units(organization: str, month: str, units: int, most_before: int) -> 
 
 
 def return_units(organization: str, month: str, units: int) -> None:
-    """Return units of a month's quota that were leased and not used. Access pattern K4."""
-    clients.dynamodb().update_item(
+    """Return units of a month's quota that were leased and not used. Access pattern K4.
+
+    Where this fails, they may be returned all the same: see `attributes.surely_refused`.
+    """
+    # Sent again after an answer that was lost, it would return them twice.
+    clients.dynamodb_once().update_item(
         TableName=settings().idempotency_table,
         Key=_quota_key(organization, month),
         UpdateExpression="ADD leased :units",

@@ -221,6 +221,8 @@ def _issue_item(issue: Issue) -> Item:
         values["users"] = issue.users
     if issue.deleted_through:
         values["deleted_through"] = issue.deleted_through
+    if issue.grouped_by:
+        values["grouped_by"] = issue.grouped_by
     return values
 
 
@@ -471,6 +473,7 @@ def _to_issue(item: Item) -> Issue:
         days=item["days"],
         users=item.get("users", b""),
         deleted_through=item.get("deleted_through", ""),
+        grouped_by=item.get("grouped_by", ""),
     )
 
 

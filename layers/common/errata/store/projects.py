@@ -6,8 +6,11 @@
 | key | `key#<sha256>` | `key` | `project#12` | `key#<created_at>#<sha256>` |
 | deleted | `project#12` | `deleted` | `deleted` | `000000000012` |
 | counter | `counter` | `projects` | | |
+
+A key is an API key or, with `public`, the key of a DSN (docs/decisions/0018-dsn-keys.md).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -64,7 +67,9 @@ def some_projects(after: str, pages: int) -> tuple[list[Project], str]:
 
 def list_keys(project_id: str) -> list[ApiKey]:
     """A project's keys, oldest first, revoked ones included. Access pattern P4."""
-    return [_to_key(item) for item in _listing(f"project#{project_id}")]
+    keys = [_to_key(item) for item in _listing(f"project#{project_id}")]
+    # A project begins with two of one moment: the API key, then the DSN's.
+    return sorted(keys, key=lambda key: (key.created_at, key.public != ""))
 
 
 def next_project_id() -> str:
@@ -79,15 +84,14 @@ def next_project_id() -> str:
     return answer["Attributes"]["last_id"]["N"]
 
 
-def add_project(project: Project, key: ApiKey) -> bool:
-    """Store a new project with its first key, or neither. False when the key exists already.
+def add_project(project: Project, keys: Iterable[ApiKey]) -> bool:
+    """Store a new project with its first keys, or nothing. False when one of them exists already.
 
     Access pattern P6.
     """
+    puts = [*map(_put_key, keys), _put_new(_from_project(project))]
     try:
-        clients.dynamodb().transact_write_items(
-            TransactItems=[{"Put": _put_key(key)}, {"Put": _put_new(_from_project(project))}]
-        )
+        clients.dynamodb().transact_write_items(TransactItems=[{"Put": put} for put in puts])
     except ClientError as error:
         if any(r["Code"] == "ConditionalCheckFailed" for r in cancellation(error)):
             return False
@@ -248,6 +252,7 @@ def _put_key(key: ApiKey) -> Any:
             "created_at": key.created_at,
             "usage_key": key.usage_key or None,
             "usage_key_id": key.usage_key_id or None,
+            "public": key.public or None,
         }
     )
 
@@ -290,4 +295,5 @@ def _to_key(item: Item) -> ApiKey:
         revoked_at=item.get("revoked_at"),
         usage_key=item.get("usage_key", "") if in_force else "",
         usage_key_id=item.get("usage_key_id", ""),
+        public=item.get("public", ""),
     )

@@ -25,6 +25,9 @@ from errata.store import clients
 from errata.store.attributes import Item, code, query, read_all, write_all
 
 KEPT_S = 30 * 86_400
+# What one call may hold. SQS itself takes four times as much since 2025.
+_CALL_MESSAGES = 10
+_CALL_BYTES = 256 * 1024
 
 
 # ------------------------------------------------------------------ endpoints
@@ -38,6 +41,7 @@ def save_endpoint(endpoint: Endpoint) -> None:
         "url": endpoint.url,
         "events": ",".join(endpoint.events),
         "created_at": endpoint.created_at,
+        "rotated_at": endpoint.rotated_at,
         "failing_since": endpoint.failing_since,
         "disabled_at": endpoint.disabled_at,
         "disabled_reason": endpoint.disabled_reason or None,
@@ -120,6 +124,7 @@ def _to_endpoint(item: Item) -> Endpoint:
         url=item["url"],
         events=tuple(item["events"].split(",")),
         created_at=item["created_at"],
+        rotated_at=item.get("rotated_at"),
         failing_since=item.get("failing_since"),
         disabled_at=item.get("disabled_at"),
         disabled_reason=item.get("disabled_reason", ""),
@@ -148,7 +153,9 @@ def find_secrets(project_id: str, endpoint_id: str) -> Secrets:
     answer = clients.ssm().get_parameter(
         Name=_secrets_name(project_id, endpoint_id), WithDecryption=True
     )
-    return Secrets(**json.loads(answer["Parameter"]["Value"]))
+    stored = json.loads(answer["Parameter"]["Value"])
+    formers = tuple((secret, until) for secret, until in stored.get("formers", ()))
+    return Secrets(stored["current"], formers)
 
 
 def _secrets_name(project_id: str, endpoint_id: str) -> str:
@@ -159,18 +166,15 @@ def _secrets_name(project_id: str, endpoint_id: str) -> str:
 
 
 def enqueue(notices: Iterable[Notice]) -> None:
-    """Put notices into WebhookQueue, ten a call.
+    """Put notices into WebhookQueue, as many a call as it holds.
 
     Raises:
         OSError: SQS did not take all of them, after a second try.
     """
-    pending = [{"Id": str(n), "MessageBody": json.dumps(asdict(x))} for n, x in enumerate(notices)]
-    for start in range(0, len(pending), 10):
-        batch = pending[start : start + 10]
+    for batch in _batches(notices):
         for _ in range(2):
             answer = clients.sqs().send_message_batch(
-                QueueUrl=settings().webhook_queue_url,
-                Entries=batch,  # type: ignore[arg-type]
+                QueueUrl=settings().webhook_queue_url, Entries=batch
             )
             failed = {each["Id"] for each in answer.get("Failed", [])}
             batch = [entry for entry in batch if entry["Id"] in failed]
@@ -178,6 +182,20 @@ def enqueue(notices: Iterable[Notice]) -> None:
                 break
         else:
             raise OSError(f"{len(batch)} notices were not taken by the queue")
+
+
+def _batches(notices: Iterable[Notice]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    size = 0
+    for number, each in enumerate(notices):
+        body = json.dumps(asdict(each))  # ASCII: as many bytes as characters
+        if batch and (len(batch) == _CALL_MESSAGES or size + len(body) > _CALL_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append({"Id": str(number), "MessageBody": body})
+        size += len(body)
+    if batch:
+        yield batch
 
 
 def notice(message: str) -> Notice:

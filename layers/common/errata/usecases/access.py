@@ -24,14 +24,23 @@ MAX_KEY_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a key leads to: an access, or none; and the gateway key that meters it."""
+    """What a key leads to: an access, or none; and the gateway key that meters it.
+
+    `dsn`: it is the key of a DSN.
+    """
 
     access: Access | None
     usage_key: str = ""
     revoked: bool = False
+    dsn: bool = False
 
+
+# From a key and the time to what it opens.
+type LookUp = Callable[[str, int], Found]
 
 NOTHING = Found(None)
+# Whoever reads a page's source knows a DSN's key: at an API key's doors it is as good as none.
+_OF_A_DSN = Found(None, dsn=True)
 _keys = Remembered[Found](most=10_000)
 _newcomers = Remembered[Access](most=1)
 
@@ -42,7 +51,18 @@ def hash_key(key: str) -> str:
 
 
 def find(key: str, now_ms: int) -> Found:
-    """What a key opens, from memory or from the store."""
+    """What an API key opens, from memory or from the store. A DSN's key opens nothing."""
+    found = _find(key, now_ms)
+    return _OF_A_DSN if found.dsn else found
+
+
+def find_dsn(public_key: str, now_ms: int) -> Found:
+    """What a DSN's key opens, from memory or from the store. An API key opens nothing."""
+    found = _find(public_key, now_ms)
+    return found if found.dsn else NOTHING
+
+
+def _find(key: str, now_ms: int) -> Found:
     if len(key) > MAX_KEY_LENGTH:
         return NOTHING
     key_hash = hash_key(key)
@@ -53,8 +73,9 @@ def _look_up(key_hash: str) -> Found:
     key = projects.find_key(key_hash)
     if key is None:
         return NOTHING
+    dsn = key.public != ""
     if key.revoked_at is not None:
-        return Found(None, revoked=True)
+        return Found(None, revoked=True, dsn=dsn)
     project = projects.find_project(key.project_id)
     if project is None:
         return NOTHING
@@ -66,7 +87,7 @@ def _look_up(key_hash: str) -> Found:
         organization=project.organization,
         **_policy(project.organization),
     )
-    return Found(access, key.usage_key)
+    return Found(access, key.usage_key, dsn=dsn)
 
 
 def _policy(organization_id: str) -> dict[str, Any]:
@@ -115,6 +136,11 @@ def forget(key: str = "") -> None:
         _newcomers.forget()
 
 
+def forget_unknown(key: str) -> None:
+    """Drop what is remembered of a key if that is that no project has it."""
+    _keys.forget_if(hash_key(key), NOTHING)
+
+
 # ------------------------------------------------------------------ from the meter to the handlers
 
 
@@ -130,15 +156,17 @@ def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
     if found.access is None:
         return {"key": "unknown"}
     access = found.access
+    allowed = allows(access.networks, address)
     values = [
         *(access.project_id, access.key_id, access.retention_days, access.rate_limit),
         *(access.organization, access.monthly_quota, access.unpaid_url),
     ]
     return {
         "key": "known",
-        "address": "allowed" if allows(access.networks, address) else "forbidden",
+        "address": "allowed" if allowed else "forbidden",
         "access": json.dumps(values),
-        "metered": "gateway" if found.usage_key else "handler",
+        # 403 comes before the limit of the key, and takes nothing of it.
+        "metered": "gateway" if found.usage_key and allowed else "handler",
         # For the access log, from which the ledger learns of what a usage plan refuses.
         "project": access.project_id,
     }
@@ -154,7 +182,7 @@ def of_caller(
     in_body: Any,
     now_ms: int,
     project_id: str = "",
-    look_up: Callable[[str, int], Found] = find,
+    look_up: LookUp = find,
 ) -> Access:
     """The access of a request. `in_body` is what its body gives as its key, of whatever type.
 
@@ -201,7 +229,7 @@ def _of_body(
     presented: str,
     key: Any,
     now_ms: int,
-    look_up: Callable[[str, int], Found],
+    look_up: LookUp,
 ) -> Access:
     if presented == "unavailable":
         raise Unavailable

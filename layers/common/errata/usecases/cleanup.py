@@ -12,23 +12,23 @@ from errata.usecases.read_events import INDEX_LAG_MS
 _LONGEST_WAIT_S = 360
 
 
-def clean(project_id: str) -> None:
-    """Delete a project's cleared events, and the issues of the generation before.
+def clean(project_id: str, closed: int = 0) -> None:
+    """Delete a project's cleared events, and its issues from the generation `closed` on.
 
     May be cut off and run again. Works by the boundary as it stands, so that one run also does the
-    work of clears that came before it.
+    work of clears that came after the one that closed that generation.
     """
     boundary = events.boundary(project_id)
-    _delete(project_id, boundary)
+    _delete(project_id, boundary, closed)
     # A deleted project's boundary lies ahead (usecases.deletion): its keys open it a little longer.
     ahead_ms = minted_ms(boundary.through) - now_ms()
     if ahead_ms > 0:
         time.sleep(ahead_ms / 1000)
-        _delete(project_id, boundary)
+        _delete(project_id, boundary, closed)
 
 
-def _delete(project_id: str, boundary: Boundary) -> None:
-    for generation in range(max(0, boundary.generation - 3), boundary.generation):
+def _delete(project_id: str, boundary: Boundary, closed: int) -> None:
+    for generation in range(closed, boundary.generation):
         issues.delete_generation(issues.partition(project_id, generation))
     events.delete_cleared(project_id, boundary)
 

@@ -14,7 +14,8 @@ from errata.store.events import CLEAR_MARGIN_MS, Boundary, LegacyCounter
 
 # Each try that fails means that somebody else made progress.
 _TRIES = 60
-_MAX_ALSO = 5_000
+# As many ids as one item holds: 800 events a second, and more than one partition takes.
+_MAX_ALSO = 24_000
 
 type Count = Callable[[Boundary, LegacyCounter], int]
 
@@ -50,11 +51,11 @@ def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
         event_id for event_id, number in events.ids_since(project_id, through) if number is None
     ]
     if len(recent) > _MAX_ALSO:
-        # More than fit: the older ones go by their ids, which are then well in the past.
-        through = recent[-_MAX_ALSO]
+        # A boundary nearer than the margin would hide what is stored after this.
+        raise Unavailable
     return Boundary(
         generation=before.generation + 1,
         through=through,
         legacy_through=last,
-        also=frozenset(each for each in recent if each >= through),
+        also=frozenset(recent),
     )

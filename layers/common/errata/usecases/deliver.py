@@ -9,16 +9,26 @@ import http.client
 import logging
 import time
 from email.utils import parsedate_to_datetime
+from threading import Lock
 
 from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.models.ids import new_event_id, now_ms
-from errata.models.webhook import DISABLED_FAILING, DISABLED_GONE, TEST, Attempt, Endpoint, Notice
+from errata.models.webhook import (
+    DISABLED_FAILING,
+    DISABLED_GONE,
+    TEST,
+    Attempt,
+    Endpoint,
+    Notice,
+    Secrets,
+)
 from errata.outbound import signing
 from errata.outbound.post import Answer, ForbiddenUrl, post
 from errata.store import webhooks as store
 from errata.store.attributes import code
+from errata.usecases.remembered import Remembered
 
 # The pause after each attempt but the last, in seconds.
 PAUSES = (10, 60, 300)
@@ -26,6 +36,8 @@ MAX_RETRY_AFTER_S = 15 * 60
 FAILING_TOO_LONG_MS = 5 * 24 * 3600 * 1000
 
 logger = logging.getLogger("errata")
+_lock = Lock()
+_secrets = Remembered[Secrets](most=1_000)
 
 
 def deliver(notice: Notice) -> int | None:
@@ -71,7 +83,7 @@ def _attempt(notice: Notice, endpoint: Endpoint, number: int) -> tuple[Attempt, 
 
 
 def _send(notice: Notice, endpoint: Endpoint, at_ms: int) -> Answer:
-    secrets = store.find_secrets(notice.project_id, notice.endpoint_id)
+    secrets = _secrets_of(endpoint, at_ms)
     body = notice.body.encode()
     headers = {
         "Content-Type": "application/json",
@@ -82,13 +94,23 @@ def _send(notice: Notice, endpoint: Endpoint, at_ms: int) -> Answer:
     return post(endpoint.url, body, headers, allow_loopback=settings().webhooks_to_loopback)
 
 
+def _secrets_of(endpoint: Endpoint, at_ms: int) -> Secrets:
+    # SSM answers forty requests a second, for the whole account. Under the time of the last
+    # rotation, so that a new secret signs at once.
+    name = f"{endpoint.id} {endpoint.rotated_at}"
+    with _lock:
+        return _secrets.get(
+            name, at_ms, lambda: store.find_secrets(endpoint.project_id, endpoint.id)
+        )
+
+
 def _seconds(retry_after: str, at_ms: int) -> int:
     """A `Retry-After` in seconds, which may be given as a date (RFC 9110, section 10.2.3)."""
     if retry_after.strip().isdecimal():
         return min(int(retry_after.strip()[:6]), MAX_RETRY_AFTER_S)
     try:
         return max(0, round(parsedate_to_datetime(retry_after).timestamp() - at_ms / 1000))
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one that no calendar has
         return 0
 
 
@@ -110,3 +132,8 @@ def _judge(endpoint: Endpoint, attempt: Attempt, at_ms: int) -> None:
         store.mark_endpoint(endpoint, disabled_at=at_ms, disabled_reason=reason)
     elif since is None:
         store.mark_endpoint(endpoint, failing_since=at_ms)
+
+
+def forget() -> None:
+    """Drop the remembered secrets."""
+    _secrets.forget()

@@ -23,6 +23,7 @@ from errata.models.event import culprit, title, user_identity
 from errata.models.ids import minted_ms, now_ms
 from errata.models.issue import (
     MAX_DAYS,
+    MAX_GROUPED_BY,
     MAX_NAME,
     MAX_NAMES,
     REGRESSED,
@@ -33,7 +34,7 @@ from errata.models.issue import (
     Release,
 )
 from errata.store import events, issues
-from errata.store.attributes import back_off, code
+from errata.store.attributes import back_off, is_hopeless
 from errata.store.events import DAY_MS, Stored, release_hash
 from errata.store.issues import Changes, Rows
 from errata.usecases import notify
@@ -150,7 +151,7 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
                         outcome.retry.extend(alone)
                     else:
                         _digest_project(pk, [alone], now_s, outcome)
-            elif code(error) in ("ValidationException", "TransactionCanceledException"):
+            elif is_hopeless(error):
                 outcome.hopeless.extend((record, str(error)) for record in slices[0])
             else:
                 logger.warning("digest tries again", exc_info=error)
@@ -261,6 +262,7 @@ def _new_issue(record: Record, deleted_through: str) -> Issue:
         first_seen=minted_ms(event.id),
         first_event=event.id,
         deleted_through=deleted_through,
+        grouped_by=str(event.fields.get("grouped_by") or "")[:MAX_GROUPED_BY],
     )
 
 

@@ -52,9 +52,9 @@ def accept(
         event_id = new_event_id(at_ms)
         fields = parse(sent)
         events.put(prepare(fields, access, event_id, at_ms))
-    except (Refused, ClientError):
+    except (Refused, ClientError) as error:
         # Not where the store gave no answer: the event may be in it.
-        quota.give_back(unit)
+        quota.give_back(unit, error)
         raise
     if "trimmed" in fields:
         losses.note(access.project_id, "trimmed")
@@ -79,8 +79,8 @@ def _accept_once(
         return _replay(earlier, body_hash, access)
     try:
         before, event_id = _put_once(fields, body_hash, access, idempotency_key)
-    except (Refused, ClientError):
-        quota.give_back(unit)
+    except (Refused, ClientError) as error:
+        quota.give_back(unit, error)
         raise
     if before is None:
         return Accepted(event_id)

@@ -10,15 +10,15 @@ from pydantic_core import to_json
 from errata.errors import Forbidden, Refused, Unavailable
 from errata.models.ids import floor_id, new_event_id, now_ms
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
+from errata.protocol import answer
 from errata.protocol import legacy as protocol
 from errata.store import events
 from errata.store.attributes import back_off
-from errata.store.events import DAY_MS, Conflict, LegacyCounter
+from errata.store.events import DAY_MS, Conflict, LegacyCounter, Stored
 from errata.usecases import access, clearing, losses, projects, quota, rate_limit
 from errata.usecases.ingest import prepare
 
 MAX_ERRORS = 1_000
-MAX_ANSWER_BYTES = 4_500_000
 _PAGE = 100
 # Each conflict means that somebody else made progress; the first tries hardly wait.
 _TRIES = 60
@@ -56,9 +56,9 @@ def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> i
         fields = protocol.parse(sent)
         opened = found or _create(key, at_ms)
         number = _store(fields, opened)
-    except (Refused, ClientError):
+    except (Refused, ClientError) as error:
         # Not where the store gave no answer: the error may be in it.
-        quota.give_back(unit)
+        quota.give_back(unit, error)
         raise
     if "trimmed" in fields:
         losses.note(opened.project_id, "trimmed")
@@ -78,7 +78,7 @@ def generate(name: str, address: str) -> str:
     created = projects.create(name[:200] or "unnamed")
     if created is None:
         raise Unavailable
-    return created[1]
+    return created.key
 
 
 def errors(key: str, since: int, address: str) -> str:
@@ -93,13 +93,27 @@ def errors(key: str, since: int, address: str) -> str:
     size = 0
     while len(texts) < MAX_ERRORS and (page := list(islice(numbers, _PAGE))):
         by_id = {event_id: number for number, event_id in page}
-        for event in events.by_ids(found.project_id, by_id):
+        for event in _present(found.project_id, list(by_id)):
             text = to_json(protocol.to_error(by_id[event.id], event.id, event.fields))
-            size += len(text)
-            if texts and size > MAX_ANSWER_BYTES:
+            size += answer.weight(text)
+            if texts and size > answer.MAX_BYTES:
                 return _errors(texts)
             texts.append(text)
     return _errors(texts)
+
+
+def _present(project_id: str, event_ids: list[str]) -> list[Stored]:
+    """These events, in this order; left out is what is gone, and never what is still to be seen.
+
+    Raises:
+        Unavailable: one of them is being written.
+    """
+    found = {event.id: event for event in events.by_ids(project_id, event_ids)}
+    missing = [event_id for event_id in event_ids if event_id not in found]
+    for item in events.settled(project_id, missing):
+        event = events.stored(item)
+        found[event.id] = event
+    return [found[event_id] for event_id in event_ids if event_id in found]
 
 
 def _errors(texts: list[bytes]) -> str:
@@ -149,11 +163,13 @@ def _find(key: str, address: str, at_ms: int) -> Access | None:
     """The access of a key, its request counted; None for a key that no project has.
 
     Raises:
-        Forbidden: the key was revoked.
+        Forbidden: the key was revoked, or is a DSN's.
         AddressForbidden: the organization's allowlist does not let the caller in.
         RateLimited: the key has no request left.
     """
     found = access.find(key, at_ms)
+    if found.dsn:
+        raise Forbidden("hash: this is the key of a DSN, which is for SDKs alone; use an API key")
     if found.revoked:
         raise Forbidden("hash: this key was revoked")
     if found.access:
@@ -164,6 +180,8 @@ def _find(key: str, address: str, at_ms: int) -> Access | None:
 
 def _known(key: str, address: str, at_ms: int) -> Access | None:
     """As `_find`; a key that opens nothing, even a revoked one, counts against the address."""
+    # Another process may have opened a project with it since: reading is strongly consistent.
+    access.forget_unknown(key)
     try:
         found = _find(key, address, at_ms)
     except Forbidden:

@@ -26,6 +26,7 @@ from errata.store import gateway_keys
 from errata.store import projects as store
 from errata.store.gateway_keys import Gateway, GatewayKey
 from errata.usecases import members, organizations, projects
+from errata.usecases.projects import Created
 
 SETTLING_MS = 5 * 60 * 1000
 
@@ -38,8 +39,8 @@ def create_project(
     name: str,
     organization: str = DEFAULT_ORGANIZATION,
     teams: frozenset[str] = frozenset(),
-) -> tuple[Project, str, Unmetered]:
-    """A new project with its first key, which is returned this once.
+) -> tuple[Created, Unmetered]:
+    """A new project with its first API key and its first DSN.
 
     Raises:
         Invalid: the name is not one, or a team is not one of the organization.
@@ -50,18 +51,19 @@ def create_project(
     created = projects.create(name, organization=organization, teams=teams)
     if created is None:  # a random key that exists already
         raise Unavailable
-    project, key = created
-    return project, key, _meter(gateway, project, [projects.first_key(project, key)], [])
+    return created, _meter(gateway, created.project, projects.first_keys(created), [])
 
 
-def create_key(gateway: Gateway, project_id: str, label: str) -> tuple[ApiKey, str, Unmetered]:
-    """Another key of a project; the key itself is returned this once.
+def create_key(
+    gateway: Gateway, project_id: str, label: str, public: bool = False
+) -> tuple[ApiKey, str, Unmetered]:
+    """Another key of a project, and the key itself: of an API key, or, if `public`, of a DSN.
 
     Raises:
         Invalid: the label is not one.
         NotFound: there is no such project.
     """
-    record, key = projects.create_key(project_id, label)
+    record, key = projects.create_key(project_id, label, public)
     known = store.list_keys(project_id)
     return record, key, _meter(gateway, projects.find(project_id), [record], known)
 

@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from errata.config import settings
 from errata.errors import Invalid, NotFound
@@ -16,13 +16,25 @@ MAX_NAME_LENGTH = 200
 MAX_RATE_LIMIT = 60_000
 MAX_RETENTION_DAYS = 3650
 FIRST_LABEL = "first key"
+FIRST_DSN_LABEL = "first DSN"
 
 # What a setting is told to be that goes back to the deployment's own.
 type Default = Literal["default"]
 
 
+class Created(NamedTuple):
+    """A new project, its first API key, and the public key of its first DSN.
+
+    The API key is told here and never again.
+    """
+
+    project: Project
+    key: str
+    public: str
+
+
 def new_key() -> str:
-    """A key from a cryptographic source: 32 hex digits, as the legacy contract has it."""
+    """A key from a cryptographic source: 32 hex digits, as the legacy contract and DSNs have it."""
     return secrets.token_hex(16)
 
 
@@ -32,8 +44,8 @@ def create(
     label: str = FIRST_LABEL,
     organization: str = DEFAULT_ORGANIZATION,
     teams: frozenset[str] = frozenset(),
-) -> tuple[Project, str] | None:
-    """A new project with its first key, which is returned this once.
+) -> Created | None:
+    """A new project with its first API key and its first DSN.
 
     `key` is given where a script brings its own. None when that key exists already.
 
@@ -41,7 +53,6 @@ def create(
         Invalid: the name or the label is not one.
     """
     check_texts(name=name, label=label)
-    key = key or new_key()
     project = Project(
         id=store.next_project_id(),
         name=name,
@@ -49,12 +60,17 @@ def create(
         organization=organization,
         teams=teams,
     )
-    return (project, key) if store.add_project(project, first_key(project, key, label)) else None
+    created = Created(project, key or new_key(), new_key())
+    return created if store.add_project(project, first_keys(created, label)) else None
 
 
-def first_key(project: Project, key: str, label: str = FIRST_LABEL) -> ApiKey:
-    """The record of the key that a project began with."""
-    return ApiKey(hash_key(key), project.id, label, created_at=project.created_at)
+def first_keys(created: Created, label: str = FIRST_LABEL) -> list[ApiKey]:
+    """The records of the keys that a project began with."""
+    project, key, public = created
+    return [
+        _record(project.id, key, label, project.created_at),
+        _record(project.id, public, FIRST_DSN_LABEL, project.created_at, public=True),
+    ]
 
 
 def list_projects() -> list[Project]:
@@ -145,8 +161,10 @@ def list_keys(project_id: str) -> list[ApiKey]:
     return store.list_keys(project_id)
 
 
-def create_key(project_id: str, label: str) -> tuple[ApiKey, str]:
-    """Another key of a project; the key itself is returned this once.
+def create_key(project_id: str, label: str, public: bool = False) -> tuple[ApiKey, str]:
+    """Another key of a project, and the key itself. Of an API key that is told this once.
+
+    `public`: the key of another DSN.
 
     Raises:
         Invalid: the label is not one.
@@ -155,9 +173,13 @@ def create_key(project_id: str, label: str) -> tuple[ApiKey, str]:
     check_texts(label=label)
     find(project_id)
     key = new_key()
-    record = ApiKey(hash=hash_key(key), project_id=project_id, label=label, created_at=now_ms())
+    record = _record(project_id, key, label, now_ms(), public)
     store.add_key(record)
     return record, key
+
+
+def _record(project_id: str, key: str, label: str, created_at: int, public: bool = False) -> ApiKey:
+    return ApiKey(hash_key(key), project_id, label, created_at, public=key if public else "")
 
 
 def revoke_key(project_id: str, key_id: str) -> ApiKey:

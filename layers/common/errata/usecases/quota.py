@@ -7,16 +7,16 @@ up to `MAX_LEASE`; and never more than a thousandth of what is left, so that of 
 thousand each is leased singly. See docs/decisions/0011-quota-by-lease.md.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from errata.errors import PaymentRequired
+from errata.errors import PaymentRequired, Refused
 from errata.models.project import Access
 from errata.store import idempotency as store
+from errata.store.attributes import surely_refused
 
 MAX_LEASE = 100
 # How much must be left for each unit of a lease that has more than one.
@@ -66,17 +66,23 @@ def spend(access: Access, at_ms: int) -> Lease | None:
         return lease
 
 
-def give_back(lease: Lease | None) -> None:
-    """Give back a unit whose event was not stored."""
-    if lease is None:
+def give_back(lease: Lease | None, why: Refused | ClientError | None = None) -> None:
+    """Give back a unit whose event was not stored.
+
+    `why` is what kept it from that; where the event may be stored nevertheless, its unit is used.
+    """
+    if lease is None or (isinstance(why, ClientError) and not surely_refused(why)):
         return
     with _lock:
-        if lease.size == 1:
-            # Others may be waiting for it.
-            with suppress(BotoCoreError, ClientError):
-                store.return_units(lease.organization, lease.month, 1)
-                return
-        lease.left += 1
+        if lease.size > 1:
+            lease.left += 1
+            return
+        # Others may be waiting for it.
+        try:
+            store.return_units(lease.organization, lease.month, 1)
+        except (BotoCoreError, ClientError) as error:
+            # Of one that may be returned nobody knows whose it is: it counts as used.
+            lease.left += surely_refused(error)
 
 
 def used(organization: str, at_ms: int) -> int:

@@ -23,6 +23,11 @@ class Remembered[T]:
         self._answers[name] = (now_ms + REMEMBERED_MS, answer)
         return answer
 
+    def forget_if(self, name: str, answer: T) -> None:
+        """Drop an answer, if it is that one."""
+        if name in self._answers and self._answers[name][1] is answer:
+            del self._answers[name]
+
     def forget(self, name: str = "") -> None:
         """Drop one answer, or all."""
         if name:

@@ -42,14 +42,12 @@ def accept(envelope: Envelope, access: Access, address: str) -> str:
     Raises:
         Refused: what is wrong with the event; nothing is stored.
     """
-    found: bytes | None = None
     for item in envelope.items:
-        if item.type == "event" and found is None:
-            found = item.payload
-        elif item.type == "client_report":
+        if item.type == "client_report":
             for reason, number in discarded(item.payload).items():
                 losses.note(access.project_id, reason, number)
     named = protocol.event_id(envelope.headers.get("event_id"))
+    found = envelope.event
     if found is None:
         if envelope.problem:
             raise Invalid({"body": [f"The envelope cannot be read: {envelope.problem}."]})
@@ -58,34 +56,34 @@ def accept(envelope: Envelope, access: Access, address: str) -> str:
         raise too_large(MAX_JSON_BYTES)
     sent = parse_object(found)
     named = named or protocol.event_id(sent.get("event_id"))
+    if named and (access.project_id, named) in _stored:
+        return named
     at_ms = now_ms()
+    fields = _fields(envelope, sent, named, address, at_ms)
     unit = quota.spend(access, at_ms)
     try:
-        stored = _store(envelope, sent, named, access, address, at_ms)
-    except (Refused, ClientError):
+        happened_ms = protocol.milliseconds(sent.get("timestamp"))
+        stored = _put(fields, named, happened_ms, access, at_ms)
+    except (Refused, ClientError) as error:
         # Not where the store gave no answer: the event may be in it.
-        quota.give_back(unit)
+        quota.give_back(unit, error)
         raise
     if not stored:
         quota.give_back(unit)
-    return named or uuid.uuid4().hex
+    elif "trimmed" in fields:
+        losses.note(access.project_id, "trimmed")
+    if named:
+        _remember(access.project_id, named)
+    return str(fields["event_id"])
 
 
-def _store(
-    envelope: Envelope,
-    sent: dict[str, Any],
-    named: str | None,
-    access: Access,
-    address: str,
-    at_ms: int,
-) -> bool:
-    """Store the event; False when it was stored before."""
-    if named and (access.project_id, named) in _stored:
-        return False
+def _fields(
+    envelope: Envelope, sent: dict[str, Any], named: str | None, address: str, at_ms: int
+) -> Fields:
+    """The fields of an event, grouped. An event without an id gets one, which the answer tells."""
     sent_at_ms = protocol.milliseconds(envelope.headers.get("sent_at"))
     fields, fingerprint = protocol.to_fields(sent, at_ms, sent_at_ms, address)
-    if named:
-        fields["event_id"] = named
+    fields["event_id"] = named or uuid.uuid4().hex
     if envelope.problem:
         problem = {"field": "envelope", "problem": envelope.problem}
         fields["problems"] = [*fields.get("problems", ()), problem]
@@ -93,20 +91,16 @@ def _store(
     fields["fingerprint"] = grouping.fingerprint
     fields["grouping"] = grouping.made_by
     fields["grouped_by"] = grouping.grouped_by
-    happened_ms = protocol.milliseconds(sent.get("timestamp"))
-    if not _put(fields, named, happened_ms, access, at_ms):
-        return False
-    if named:
-        _remember(access.project_id, named)
-    if "trimmed" in fields:
-        losses.note(access.project_id, "trimmed")
-    return True
+    return fields
 
 
 def _put(
     fields: Fields, named: str | None, happened_ms: int | None, access: Access, at_ms: int
 ) -> bool:
-    """One call; see docs/decisions/0020-event-ids-of-sdks.md."""
+    """Store the event, with one call; False when it was stored before.
+
+    See docs/decisions/0020-event-ids-of-sdks.md.
+    """
     if named is None:
         events.put(prepare(fields, access, new_event_id(at_ms), at_ms))
         return True

@@ -113,16 +113,19 @@ def enable(project_id: str, endpoint_id: str) -> Endpoint:
 
 
 def rotate(project_id: str, endpoint_id: str) -> str:
-    """A new signing secret, returned this once; the former one signs as well for 24 hours.
+    """A new signing secret, returned this once; each former one signs for 24 hours more.
 
     Raises:
         NotFound: the project has no such endpoint.
     """
-    find(project_id, endpoint_id)
+    endpoint = find(project_id, endpoint_id)
     before = store.find_secrets(project_id, endpoint_id)
     secret = signing.new_secret()
-    rotated = Secrets(secret, former=before.current, former_until=now_ms() + OVERLAP_MS)
+    at_ms = now_ms()
+    rotated = before.rotated(secret, at_ms, until_ms=at_ms + OVERLAP_MS)
     store.save_secrets(project_id, endpoint_id, rotated)
+    # Dispatchers remember the secrets of this time (usecases/deliver.py).
+    store.mark_endpoint(endpoint, rotated_at=at_ms)
     return secret
 
 

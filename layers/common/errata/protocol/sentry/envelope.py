@@ -40,6 +40,11 @@ class Envelope:
     items: tuple[Item, ...]
     problem: str = ""
 
+    @property
+    def event(self) -> bytes | None:
+        """The payload of its event, which is one at most; None without one."""
+        return next((item.payload for item in self.items if item.type == "event"), None)
+
 
 class _State(Enum):
     """What comes next."""

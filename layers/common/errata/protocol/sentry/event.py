@@ -27,8 +27,9 @@ _FOREIGN = re.compile(
     r"(?:site|dist)-packages/|/lib/python\d|^<frozen |node_modules/|^node:|^internal/|/vendor/"
     r"|/gems/|/lib/ruby/|/go/pkg/mod/|/usr/local/go/|^(?:java|javax|jdk|sun|kotlin|scala)\."
 )
-# `%s`, `%-5.2f`, `%(name)r`: what logging replaces by a parameter (docs.python.org, "printf-style").
-_PLACEHOLDER = re.compile(r"%%|%(?:\((\w+)\))?[#0 +-]{0,5}\d{0,5}(?:\.\d{0,5})?[a-zA-Z]")
+# What logging replaces by a parameter: `%s`, `%-5.2f`, `%(name)r` (docs.python.org, "printf-style
+# String Formatting").
+_PLACEHOLDER = re.compile(r"%%|%(?:\((\w+)\))?[#0 +-]{0,5}\d*(?:\.\d*)?[a-zA-Z]")
 # What stands for the address from which the request comes.
 _AUTO = "{{auto}}"
 
@@ -78,7 +79,8 @@ def to_fields(
     if threads := event.get("threads"):
         fields["threads"] = [_with_frames(each, foreign) for each in threads if each]
     if crumbs := event.get("breadcrumbs"):
-        fields["breadcrumbs"] = [_present(each) for each in crumbs if each]
+        shown = [_present(each) for each in crumbs if each]
+        fields["breadcrumbs"] = [each for each in shown if each]
     if problems:
         fields["problems"] = problems
     return fields, event.get("fingerprint")
@@ -104,9 +106,7 @@ def _set_level(fields: Fields, level: str | None) -> None:
         fields["sentry_level"] = level
 
 
-def _set_timestamp(
-    fields: Fields, sent: Any, received_ms: int, sent_at_ms: int | None
-) -> None:
+def _set_timestamp(fields: Fields, sent: Any, received_ms: int, sent_at_ms: int | None) -> None:
     at_ms = milliseconds(sent)
     if at_ms is None:
         return
@@ -117,6 +117,8 @@ def _set_timestamp(
 def _set_exceptions(fields: Fields, event: Fields, foreign: dict[str, bool]) -> None:
     exceptions = [_with_frames(each, foreign) for each in event.get("exception") or () if each]
     frames = _frames(event.get("stacktrace"), foreign)
+    if exceptions and _stands_for_a_message(exceptions[-1]):
+        frames = exceptions.pop().get("frames") or frames
     if exceptions:
         # The main one comes last; a stack trace beside it, as old SDKs send it, is its own.
         main = exceptions[-1]
@@ -133,6 +135,11 @@ def _set_exceptions(fields: Fields, event: Fields, foreign: dict[str, bool]) -> 
         fields["file"] = file
         if "lineno" in place:
             fields["line"] = place["lineno"]
+
+
+def _stands_for_a_message(exception: Fields) -> bool:
+    """Whether JavaScript's SDKs have made it to say where a message was captured."""
+    return "type" not in exception and exception.get("mechanism", {}).get("synthetic") is True
 
 
 def _with_frames(value: Fields, foreign: dict[str, bool]) -> Fields:

@@ -34,7 +34,7 @@ _ANY = cs.any_schema()
 # SDKs write numbers where the protocol says text: a release of 42, a tag that is a status.
 _TEXT = cs.str_schema(coerce_numbers_to_str=True)
 _OBJECT = cs.dict_schema(keys_schema=cs.str_schema())
-_LINES = cs.list_schema(_TEXT)
+_LINES = cs.list_schema(cs.nullable_schema(_TEXT))
 _NUMBER = cs.int_schema()
 
 _FRAME = _fields(
@@ -154,7 +154,7 @@ def _unwrapped(sent: dict[str, Any]) -> dict[str, Any]:
     for name in ("exception", "threads", "breadcrumbs"):
         value = event.get(name)
         if isinstance(value, dict):
-            event[name] = value["values"] if "values" in value else [value]
+            event[name] = value.get("values", [value])
     crumbs = event.get("breadcrumbs")
     if isinstance(crumbs, list):
         event["breadcrumbs"] = crumbs[-_MAX_BREADCRUMBS:]
@@ -183,9 +183,7 @@ def _without(event: Any, error: ValidationError, problems: Problems) -> Any:
         event = _removed(event, path)
         if len(problems) < MAX_PROBLEMS:
             complaint = _COMPLAINTS.get(each["type"], "is not what it must be")
-            problems.append(
-                {"field": ".".join(map(str, path))[:_MAX_PATH], "problem": complaint}
-            )
+            problems.append({"field": ".".join(map(str, path))[:_MAX_PATH], "problem": complaint})
     return event
 
 

@@ -7,9 +7,9 @@ What is not understood is left out, for the text itself is shown beside its fram
 from collections.abc import Callable
 
 from errata.protocol.stacktrace import go, java, javascript, php, python, ruby
-from errata.protocol.stacktrace.trace import Draft, ExceptionTrace, Frame, Trace, to_lines
+from errata.protocol.stacktrace.trace import Draft, ExceptionTrace, Frame, Thread, Trace, to_lines
 
-__all__ = ["MAX_EXCEPTIONS", "MAX_FRAMES", "ExceptionTrace", "Frame", "Trace", "parse"]
+__all__ = ["MAX_EXCEPTIONS", "MAX_FRAMES", "ExceptionTrace", "Frame", "Thread", "Trace", "parse"]
 
 MAX_FRAMES = 500
 MAX_EXCEPTIONS = 50

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 # A longer line is cut, and its end marked, so that no pattern takes a part of a number for all.
 MAX_LINE = 4_096
@@ -19,8 +20,10 @@ _NOT_TEXT = re.compile(
 class Frame:
     """A place in the code; `function` is what the place is in.
 
-    `source` is the code there, where the text shows it. `in_app` is False for what is plainly the
-    language's own or a dependency's.
+    `source` is the code there, where it is known, and `before` and `after` are the lines around it.
+    `in_app` is False for what is plainly the language's own or a dependency's. Of a frame that was
+    sent as data, `path` is where `file` lies if that says more, `module` what the place belongs to,
+    and `variables` what was local there: an object as a rule.
     """
 
     file: str
@@ -29,6 +32,11 @@ class Frame:
     function: str = ""
     source: str = ""
     in_app: bool = True
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    path: str = ""
+    module: str = ""
+    variables: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +46,25 @@ class ExceptionTrace:
     `relation` leads from an exception before it to this one: "caused by", "during handling of",
     "suppressed" (Java), "including" (a member of a group), "alongside" (another goroutine); it is
     empty for the exception that ended the program, which comes first, and where the text says
-    nothing.
+    nothing. Of an exception that was sent as data, `mechanism` names what has caught it, and
+    `handled` is False where the program has not.
     """
 
     title: str
     frames: tuple[Frame, ...]
     relation: str = ""
+    mechanism: str = ""
+    handled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A thread of the program when it failed, with its frames, innermost first, where known."""
+
+    name: str
+    frames: tuple[Frame, ...]
+    crashed: bool = False
+    current: bool = False
 
 
 @dataclass(frozen=True, slots=True)

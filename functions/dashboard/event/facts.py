@@ -1,0 +1,116 @@
+"""What an event says of its surroundings: names with values, breadcrumbs, the request."""
+
+import re
+from typing import Any
+
+from errata.protocol.read import iso
+from functions.dashboard.room import Room
+
+MAX_BREADCRUMBS = 60
+MAX_CONTEXTS = 20
+_MARKUP_OF_A_PAIR = 40
+_MARKUP_OF_A_CRUMB = 100
+_MARKUP_OF_A_CARD = 100
+# Seconds that are a time of this century and not some other number.
+_EPOCH = (10**9, 4 * 10**9)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ](\d\d:\d\d:\d\d(?:\.\d{1,3})?)")
+# Contexts that the protocol knows, as people call them.
+_CONTEXTS = {
+    **{"os": "Operating system", "gpu": "GPU", "app": "App", "cloud_resource": "Cloud resource"},
+    **{name: name.capitalize() for name in ("browser", "runtime", "device", "trace", "culture")},
+    **{name: name.capitalize() for name in ("response", "state", "profile", "flags", "feedback")},
+}
+
+type Pairs = list[tuple[str, str]]
+
+
+def pairs(value: Any, room: Room, most: int = 1_000, number: int = 40) -> Pairs:
+    """The parts of an object, `number` of them and `most` characters of each; or what is none."""
+    if value is None:
+        return []
+    if not isinstance(value, dict):
+        return [("", room.take(value, 500))]
+    shown = []
+    for name, each in list(value.items())[:number]:
+        if not room.pays(_MARKUP_OF_A_PAIR):
+            break
+        shown.append((room.take(name, 100), room.take(each, most)))
+    if len(shown) < len(value):
+        shown.append(("…", f"{len(value) - len(shown)} more"))
+    return shown
+
+
+def breadcrumbs(sent: Any, room: Room) -> list[dict[str, Any]]:
+    """The latest breadcrumbs, oldest first; one that is no object is shown as it is."""
+    shown: list[dict[str, Any]] = []
+    for crumb in reversed(sent[-MAX_BREADCRUMBS:] if isinstance(sent, list) else [sent]):
+        if not room.pays(_MARKUP_OF_A_CRUMB):
+            break
+        if not isinstance(crumb, dict):
+            crumb = {"message": crumb}
+        shown.append(
+            {
+                "time": room.take(_clock(crumb.get("timestamp")), 40),
+                "kind": room.take(crumb.get("category") or crumb.get("type"), 60),
+                "level": room.take(crumb.get("level"), 20),
+                "message": room.take(crumb.get("message"), 300),
+                "data": room.take(crumb.get("data") or None, 300),
+            }
+        )
+    return shown[::-1]
+
+
+def _clock(timestamp: Any) -> Any:
+    """The time of day, UTC, of a timestamp, since the day is the event's; else what it is.
+
+    Timestamps are written in ISO 8601 or, by some SDKs, in seconds since the epoch.
+    """
+    if isinstance(timestamp, int | float) and _EPOCH[0] < timestamp < _EPOCH[1]:
+        timestamp = iso(round(timestamp * 1000))
+    found = _ISO.match(timestamp) if isinstance(timestamp, str) else None
+    return found[1] if found else timestamp
+
+
+def flat(request: Any) -> Any:
+    """A request with its headers among its other parts, unless one of those has the same name."""
+    if not isinstance(request, dict) or not isinstance(request.get("headers"), dict):
+        return request
+    headers = request["headers"]
+    others = {name: each for name, each in request.items() if name != "headers"}
+    return request if headers.keys() & others.keys() else others | headers
+
+
+def contexts(sent: Any, room: Room) -> list[tuple[str, Pairs]]:
+    """What an SDK tells of the runtime, the device and so on, each with its name."""
+    named = sent if isinstance(sent, dict) else {"": sent} if sent else {}
+    shown = []
+    for name, each in list(named.items())[:MAX_CONTEXTS]:
+        if not room.pays(_MARKUP_OF_A_CARD):
+            break
+        if isinstance(each, dict):
+            # Not which of the protocol's contexts it is: its name says so already.
+            told = {key: value for key, value in each.items() if value is not None}
+            each = {key: value for key, value in told.items() if (key, value) != ("type", name)}
+        if found := pairs(each, room, most=500):
+            shown.append((_CONTEXTS.get(name) or room.take(name, 100) or "Contexts", found))
+    return shown
+
+
+def problems(sent: Any, room: Room) -> Pairs:
+    """What was wrong where, and left out when the event arrived."""
+    found = [each for each in sent if isinstance(each, dict)] if isinstance(sent, list) else []
+    shown = [
+        (room.take(each.get("field"), 200), room.take(each.get("problem"), 200))
+        for each in found[:10]
+    ]
+    if len(found) > len(shown):
+        shown.append(("…", f"{len(found) - len(shown)} more"))
+    return shown
+
+
+def sdk(sent: Any, room: Room) -> str:
+    """An SDK's name and version."""
+    if isinstance(sent, dict):
+        named = (sent.get("name"), sent.get("version"))
+        sent = " ".join(each for each in named if isinstance(each, str)) or sent
+    return room.take(sent, 200)

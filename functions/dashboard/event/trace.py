@@ -1,0 +1,220 @@
+"""Stack traces on the page of an event, be they read from a text or sent as data.
+
+The frames of the application are what a developer looks for: they stand open, with the code around
+them and their variables. Runs of a library's frames are folded.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from errata.protocol.stacktrace import ExceptionTrace, Frame, Thread
+from functions.dashboard.event.facts import pairs
+from functions.dashboard.room import Room
+
+MAX_FRAMES = 60
+MAX_EXCEPTIONS = 12
+MAX_THREADS = 20
+# Of the main exception's and of another's; what the application has more is folded.
+_OPEN, _OPEN_OF_A_CAUSE = 8, 3
+_MAX_LINES = 7  # before a frame's line, and after it
+_MAX_VARIABLES = 25
+# In bytes: what stands around a frame, an exception, a line of code.
+_MARKUP_OF_A_FRAME = 330
+_MARKUP_OF_AN_EXCEPTION = 200
+_MARKUP_OF_CODE = 100
+_MARKUP_OF_A_LINE = 12
+_VARIABLES_OF_A_FRAME = 3_000
+# Mechanisms that say nothing but that an SDK was told of an exception.
+_USUAL = ("generic", "chained", "")
+# Where packages are installed, and how their folders are named after them.
+_INSTALLED = re.compile(
+    r".*(?:(?:site|dist)-packages/|node_modules/|/vendor/|/lib/python[\d.]+/|/gems/)"
+    r"(@[^/]+/[^/]+|[^/]+?)(?:\.py)?(?:/|$)"
+)
+# Where a package's name begins in languages that write it backwards.
+_DOMAINS = {"com", "org", "net", "io", "ch", "de", "dev", "java", "javax", "kotlin"}
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of code; `here` where it is the frame's own, among others."""
+
+    text: str
+    here: bool
+
+
+@dataclass(slots=True)
+class ShownFrame:
+    """A frame; its code and variables are filled in later, as far as there is room."""
+
+    frame: Frame
+    file: str
+    path: str
+    function: str
+    plain: bool  # not folded with its neighbours
+    open: bool
+    start: int | None = None  # the number of the first line of code
+    code: list[Line] = field(default_factory=list)
+    variables: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Run:
+    """Frames that follow each other: some of the application, or some of libraries, `folded`."""
+
+    frames: list[ShownFrame]
+    folded: bool
+    packages: str
+
+
+@dataclass(slots=True)
+class ShownException:
+    """An exception with its frames in runs; `more` frames have found no room.
+
+    Of one behind the main exception, `mechanism` and `handled` tell what differs from that.
+    """
+
+    title: str
+    relation: str
+    mechanism: str
+    handled: bool
+    runs: list[Run]
+    more: int
+
+
+@dataclass(slots=True)
+class ShownThread:
+    """A thread with its frames in runs."""
+
+    name: str
+    crashed: bool
+    current: bool
+    runs: list[Run]
+    more: int
+
+
+class Traces:
+    """The exceptions and threads of an event, shown in the order in which one looks at them.
+
+    First the places of all frames, then the code of the application and its variables; what a
+    library looks like inside comes when all else of the page has its room: `fill_libraries`.
+    """
+
+    def __init__(self) -> None:
+        self._frames: list[ShownFrame] = []
+
+    def exceptions(self, traces: Sequence[ExceptionTrace], room: Room) -> list[ShownException]:
+        """The exceptions that there is room for."""
+        shown: list[ShownException] = []
+        for trace in traces[:MAX_EXCEPTIONS]:
+            if not room.pays(_MARKUP_OF_AN_EXCEPTION):
+                break
+            title = room.take(trace.title, 500)
+            mechanism = "" if trace.mechanism in _USUAL else room.take(trace.mechanism, 60)
+            handled = trace.handled
+            if shown and (trace.mechanism, handled) == (traces[0].mechanism, traces[0].handled):
+                mechanism, handled = "", True
+            runs, more = self._runs(trace.frames, _OPEN_OF_A_CAUSE if shown else _OPEN, room)
+            each = ShownException(title, trace.relation, mechanism, handled, runs, more)
+            shown.append(each)
+        if len(shown) < len(traces):
+            room.note_cut()
+        plain = [frame for frame in self._frames if frame.plain]
+        for frame in plain:
+            _fill_code(frame, room)
+        for frame in plain:
+            _fill_variables(frame, room)
+        return shown
+
+    def threads(self, threads: Sequence[Thread], room: Room) -> list[ShownThread]:
+        """The threads that there is room for."""
+        shown = []
+        for thread in threads[:MAX_THREADS]:
+            if not room.pays(_MARKUP_OF_AN_EXCEPTION):
+                break
+            name = room.take(thread.name, 100)
+            runs, more = self._runs(thread.frames, 1, room)
+            shown.append(ShownThread(name, thread.crashed, thread.current, runs, more))
+        return shown
+
+    def fill_libraries(self, room: Room) -> None:
+        """Put the code into frames that have none yet, if there is room for all of it."""
+        for frame in self._frames:
+            if not frame.code and room.left > 1_500:
+                _fill_code(frame, room)
+
+    def _runs(self, frames: Sequence[Frame], most: int, room: Room) -> tuple[list[Run], int]:
+        shown: list[ShownFrame] = []
+        # Where nothing is the application's, the innermost frame says where it happened.
+        plain = {n for n, each in enumerate(frames) if each.in_app} or {0}
+        opened = set(sorted(plain)[:most])
+        for n, frame in enumerate(frames[:MAX_FRAMES]):
+            if len(self._frames) >= 2 * MAX_FRAMES or not room.pays(_MARKUP_OF_A_FRAME):
+                break
+            path = room.take(frame.path, 200) if frame.path else ""
+            function = room.take(frame.function, 200)
+            file = room.take(frame.file, 300)
+            each = ShownFrame(frame, file, path, function, n in plain, n in opened)
+            shown.append(each)
+            self._frames.append(each)
+        return list(_joined(shown, room)), len(frames) - len(shown)
+
+
+def _joined(frames: Iterable[ShownFrame], room: Room) -> Iterator[Run]:
+    for plain, run in groupby(frames, key=lambda each: each.plain):
+        of_run = list(run)
+        folded = not plain and len(of_run) > 1
+        names = dict.fromkeys(filter(None, map(_package, of_run))) if folded else ()
+        yield Run(of_run, folded, room.take(", ".join([*names][:4]), 120) if names else "")
+
+
+def _package(shown: ShownFrame) -> str:
+    """What a library's frame belongs to, as far as it can be told."""
+    frame = shown.frame
+    for path in (frame.path, frame.file):
+        if path.startswith("node:"):
+            return "Node.js"
+        installed = _INSTALLED.match(path[-1_000:].replace("\\", "/"))
+        if installed:
+            return installed[1]
+    if frame.module.startswith("<"):
+        return ""
+    parts = frame.module.split(".")
+    return ".".join(parts[: 2 if parts[0] in _DOMAINS else 1])
+
+
+def _fill_code(shown: ShownFrame, room: Room) -> None:
+    """The code around a frame; of a text trace the code is one statement, in lines of its own."""
+    frame = shown.frame
+    if not frame.source and not frame.before:
+        return
+    own = frame.source.split("\n")
+    before, after = frame.before[-_MAX_LINES:], frame.after[:_MAX_LINES]
+    lines = textwrap.dedent("\n".join([*map(_one, before), *own, *map(_one, after)])).split("\n")
+    if not room.pays(_MARKUP_OF_CODE):
+        return
+    around = bool(before or after)
+    for n, text in enumerate(lines):
+        if not room.pays(_MARKUP_OF_A_LINE):
+            break
+        here = around and len(before) <= n < len(before) + len(own)
+        shown.code.append(Line(room.take(text, 300), here))
+    if frame.line is not None and len(own) == 1:
+        first = frame.line - len(before)
+        shown.start = first if first >= 0 else None
+
+
+def _one(line: str) -> str:
+    return line.replace("\n", " ")
+
+
+def _fill_variables(shown: ShownFrame, room: Room) -> None:
+    variables: Any = shown.frame.variables
+    if variables is None:
+        return
+    part = room.part(_VARIABLES_OF_A_FRAME)
+    shown.variables = pairs(variables, part, most=300, number=_MAX_VARIABLES)

@@ -1,0 +1,107 @@
+"""The fingerprint that an SDK sends, and the variables in it.
+
+Source: docs.sentry.io, "SDK Fingerprinting" and "Fingerprint Rules", Variables.
+"""
+
+import json
+import re
+
+from errata.grouping.v2 import stack
+from errata.models.event import Fields
+
+_VARIABLE = re.compile(r"\{\{\s*+([\w.:-]++)\s*+\}\}")
+# Nobody needs more; a megabyte of `{{ message }}` must not become a gigabyte.
+_MAX_FILLED_PARTS = 50
+_MAX_VARIABLES = 10
+_MAX_VALUE = 1_000
+_MAX_SHOWN = 500
+
+# Of the event itself, of its main exception, and of the frame in which that was raised.
+_OF_EVENT = {"transaction": "transaction", "logger": "logger", "message": "message"}
+_OF_EXCEPTION = {"type": "type", "error.type": "type", "value": "value", "error.value": "value"}
+_OF_FRAME = {
+    **dict.fromkeys(("function", "stack.function"), "function"),
+    **dict.fromkeys(("module", "stack.module"), "module"),
+    **dict.fromkeys(("package", "stack.package"), "package"),
+    **dict.fromkeys(("path", "stack.abs_path"), "abs_path"),
+    "stack.filename": "filename",
+}
+
+
+def parts(sent: object) -> list[str]:
+    """The parts of a fingerprint as texts; none where it says nothing but `{{ default }}`."""
+    members = sent if isinstance(sent, list | tuple) else (sent,)
+    texts = [_text(each) for each in members]
+    if len(texts) == 1 and (members[0] is None or not texts[0].strip() or _is_default(texts[0])):
+        return []
+    return texts
+
+
+def _text(member: object) -> str:
+    if isinstance(member, str):
+        return member
+    try:
+        return json.dumps(member, sort_keys=True)
+    except (RecursionError, TypeError, ValueError):
+        # Too deep, or a number too long to be written.
+        return type(member).__name__
+
+
+def _is_default(part: str) -> bool:
+    found = _VARIABLE.fullmatch(part.strip())
+    return found is not None and found[1] == "default"
+
+
+def asks_for_default(parts: list[str]) -> bool:
+    """Whether the fingerprint refines the one that the event would have without it."""
+    return any(
+        found[1] == "default" for part in _first(parts) for found in _VARIABLE.finditer(part)
+    )
+
+
+def _first(parts: list[str]) -> list[str]:
+    return parts[:_MAX_FILLED_PARTS]
+
+
+def filled(parts: list[str], event: Fields, default: str) -> list[str]:
+    """The parts with the values of their variables. What has no value stays as it was written."""
+
+    known = {"default": default}
+
+    def value(found: re.Match[str]) -> str:
+        variable = found[1]
+        if variable not in known:
+            known[variable] = _value(variable, event)
+        return known[variable] or f"{{{{ {variable} }}}}"
+
+    first = [
+        _VARIABLE.sub(value, part, count=_MAX_VARIABLES) if "{{" in part else part
+        for part in _first(parts)
+    ]
+    return first + parts[_MAX_FILLED_PARTS:]
+
+
+def _value(name: str, event: Fields) -> str:
+    value: object = None
+    if name in _OF_EVENT:
+        value = event.get(_OF_EVENT[name])
+    elif name in _OF_EXCEPTION:
+        value = stack.main(event).get(_OF_EXCEPTION[name])
+    elif name in _OF_FRAME:
+        value = stack.innermost(event).get(_OF_FRAME[name])
+    elif name == "level":
+        value = event.get("sentry_level") or event.get("level")
+    elif name.startswith("tags.") and isinstance(event.get("tags"), dict):
+        value = event["tags"].get(name.removeprefix("tags."))
+    return value[:_MAX_VALUE] if isinstance(value, str) else ""
+
+
+def reason(parts: list[str], filled: list[str], default: str) -> str:
+    """What to tell people: `fingerprint: checkout, and ValueError in shop.cart.total`."""
+    own = [
+        after[:_MAX_SHOWN]
+        for before, after in zip(_first(parts), _first(filled), strict=True)
+        if not _is_default(before)
+    ]
+    told = ", ".join(own)
+    return f"fingerprint: {', and '.join(filter(None, (told, default)))}"

@@ -1,0 +1,89 @@
+"""What stays the same in the names of functions, classes, modules and files. Frozen with v2.
+
+Compilers, bundlers and runtimes number what has no name, and put hashes, versions and addresses in
+the rest. All of these are guesses from the look of a name: a name too many that looks generated
+makes an issue wider, one too few makes an issue for every build.
+"""
+
+import re
+
+# Of a name, and of the end of a path: more tells nothing.
+MAX_NAME = 256
+_MAX_PATH = 512
+
+_NOBODY = frozenset(("?", "<anonymous>", "<unknown>", "anonymous", "(anonymous)", "async"))
+# Whatever `_GENERATED` finds has one of these in it.
+_SUSPECT = re.compile(r"[\d@{]")
+# What is in a group stays.
+_GENERATED = re.compile(
+    r"""
+    (@anonymous)(?:(?!::|->).)+                        # PHP: class@anonymous<NUL>/cart.php:12$0
+  | (?<=\{closure):[^}]*+                              # PHP 8.4: {closure:Cart::total():42}
+  | /?0x[0-9A-Fa-f]++                                  # Java: $$Lambda$14/0x00007f01
+  | (?<=CGLIB)\$\$[0-9a-f]++                           # Spring: $$EnhancerBySpringCGLIB$$3f2ab1c9
+  | \ ?[$@\#]\d++                                      # lambda$total$0, closure@3, {closure#0}
+  | (\.func|gowrap|deferwrap|-range|lambda|closure|block_invoke|-fun-|Accessor|Proxy|DisplayClass
+    |[bdg]__)_?\d++(?:[._]\d++)*+                      # Go: .func1.2; .NET: b__3_0; <lambda_3>
+  | (?<!_)_*+(?<![0-9A-Za-z])h?(?=[a-f]*+\d)[0-9a-f]{8,}+(?![0-9A-Za-z])  # Rust: ::h3f2a1bc9d8e7
+  | __[_-]?\d++_\d++$                                  # Ruby: _index_html_erb___3847928374_4729
+  | (?<!_)_*+-?\d{5,}+
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+-]+:)++(?://[^/]*+)?")
+_VOLATILE = re.compile(
+    r"""
+    [-_.@~]?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}    # a UUID
+  | (?:^|[-_.@~])v?\d++(?:\.\d++)++(?:-(?:alpha|beta|rc|next|canary|dev|pre)(?:[.-]?\d++)*+)?+
+  | @v?\d++(?=$|[/_+-])                                             # lodash@4.17.21, react@18
+  | (?:[-_.@~]|(?<![0-9A-Za-z]))(?=[a-f]*+\d)[0-9a-f]{8,}+(?![0-9A-Za-z])    # app.3f2a1bc9.js
+  | ^(?=[a-f]*+\d)[0-9a-f]{7}$                                      # releases/3f2a1bc
+  | (?:^|[-.~])(?=[\w-]{8}\.(?:chunk\.)?[cm]?js$)(?![\w-]{0,3}[a-z]{5})(?:
+        (?=[\w-]{0,7}\d)(?=[\w-]{0,7}[A-Z])[\w-]{8}                 # index-BxKT9a_q.js (Base64)
+      | (?=[\w-]{0,7}[a-z])(?=[\w-]{0,6}[A-Z]{2})[\w-]{8}
+      | [A-Z0-9]{8}                                                 # chunk-AB12CD34.js (Base32)
+    )
+  | [-_.]?\d{5,}+ | ^\d++$                                          # 20260101120000, orders/17
+  | :\d++                                                           # a line
+    """,
+    re.VERBOSE,
+)
+
+
+def name(text: str) -> str:
+    """A function, class or module without what a compiler numbered; "" where it has no name."""
+    text = text[:MAX_NAME]
+    if text in _NOBODY:
+        return ""
+    if _SUSPECT.search(text):
+        text = _GENERATED.sub(_kept, text)
+    return text.strip()
+
+
+def _kept(found: re.Match[str]) -> str:
+    return (found[1] or found[2] or "") if found.lastindex else ""
+
+
+def file(path: str) -> str:
+    """The last folder and the name of a file, without hashes, versions and lines.
+
+    Not more, since the rest depends on where it is installed; no host and no query of a URL.
+    """
+    if path in _NOBODY:
+        return ""
+    path = path.partition("?")[0].replace("\\", "/")
+    if scheme := _SCHEME.match(path):
+        path = path[scheme.end() :].partition("#")[0]
+    path = path[-_MAX_PATH:]
+    *folders, last = path.split("/")
+    last = _VOLATILE.sub("", last)
+    for folder in reversed(folders):
+        if not folder.endswith(":") and (kept := _VOLATILE.sub("", folder).strip(".")):
+            return f"{kept}/{last}"
+    return last
+
+
+def bundle(module: str) -> str:
+    """A module of JavaScript, which SDKs call by its file: `routes:cart`, `index-BxKT9a_q`."""
+    return _VOLATILE.sub("", f"{module[:MAX_NAME]}.js")[:-3]

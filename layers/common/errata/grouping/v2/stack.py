@@ -1,0 +1,135 @@
+"""Which exceptions and frames of an event group it: their types, and the places in the code."""
+
+import json
+
+from errata.grouping.v2 import names
+from errata.grouping.v2.message import constant
+from errata.grouping.v2.places import Places, listed, places
+from errata.models.event import Fields
+
+# Those nearest to the main one.
+_MAX_EXCEPTIONS = 50
+
+type Why = tuple[str, str]  # what groups an event, as JSON, and the same for people
+
+
+def main(event: Fields) -> Fields:
+    """The main exception, empty where there is none."""
+    return next(iter(_exceptions(event)), {})
+
+
+def innermost(event: Fields) -> Fields:
+    """The innermost frame of the application, else the innermost, else an empty one."""
+    frames = _objects(main(event).get("frames")) or _frames_around(event)
+    frames.reverse()
+    return next((each for each in frames if each.get("in_app")), frames[0] if frames else {})
+
+
+def by_exceptions(event: Fields) -> Why | None:
+    """The types of all exceptions, and the places of their in-app frames.
+
+    Where none of all the frames is in-app, all count. Where they name no function, the values of
+    the exceptions count, too, without what differs in them. An exception that was raised again and
+    again counts once, and so does every one in a group.
+    """
+    exceptions = _exceptions(event)
+    if not exceptions:
+        return None
+    stacks = [_objects(each.get("frames")) for each in exceptions]
+    if not any(stacks):
+        stacks[0] = _frames_around(event)
+    platform = event.get("platform")
+    found = [places(frames, True, platform) for frames in stacks]
+    if not any(found):
+        found = [places(frames, False, platform) for frames in stacks]
+    named = any(place.function for each in found for place in each.values())
+    inside = _inside_groups(exceptions)
+    chain: dict[str, str] = {}
+    members: dict[str, str] = {}
+    for number, (each, where) in enumerate(zip(exceptions, found, strict=True)):
+        kind = names.name(_text(each.get("type")))
+        value = "" if named else constant(_text(each.get("value")))
+        key = f"[{json.dumps(kind)},[{','.join(where)}],{json.dumps(value)}]"
+        (members if number in inside else chain)[key] = _shown(kind or "Error", where, value)
+    keys = f'["exceptions",[{",".join(chain)}],[{",".join(sorted(members))}]]'
+    reason = "; caused by ".join(chain.values())
+    if members:
+        reason += "; with " + ", ".join(members[key] for key in sorted(members))
+    return keys, reason
+
+
+def by_frames(event: Fields) -> Why | None:
+    """The places of the frames of an event that has no exception."""
+    frames, platform = _frames_around(event), event.get("platform")
+    found = places(frames, True, platform) or places(frames, False, platform)
+    return (f'["frames",[{",".join(found)}]]', f"frames in {listed(found)}") if found else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _objects(value: object) -> list[Fields]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _exceptions(event: Fields) -> list[Fields]:
+    """The exceptions that say something, the main one first, then what caused it."""
+    sent = _objects(event.get("exceptions"))
+    said = [each for each in sent if each.get("type") or each.get("value") or each.get("frames")]
+    if not sent and event.get("exception_class"):
+        said = [{"type": event["exception_class"], "value": event.get("message")}]
+    return said[: -_MAX_EXCEPTIONS - 1 : -1]
+
+
+def _frames_around(event: Fields) -> list[Fields]:
+    """The frames that stand beside the exceptions: the event's, or of the thread that failed."""
+    if frames := _objects(event.get("frames")):
+        return frames
+    threads = _objects(event.get("threads"))
+    for mark in ("crashed", "current"):
+        for thread in threads:
+            if thread.get(mark) and (frames := _objects(thread.get("frames"))):
+                return frames
+    return []
+
+
+def _inside_groups(exceptions: list[Fields]) -> set[int]:
+    """Which exceptions lie in a group of exceptions, however deep.
+
+    Source: Sentry's RFC 79, "Exception Groups": members point to their group by `parent_id`.
+    """
+    parents: dict[int, int] = {}
+    groups: set[int] = set()
+    ids: dict[int, int] = {}
+    for number, each in enumerate(exceptions):
+        mechanism = each.get("mechanism")
+        if not isinstance(mechanism, dict):
+            continue
+        own, parent = mechanism.get("exception_id"), mechanism.get("parent_id")
+        if isinstance(own, int):
+            ids[number] = own
+            if isinstance(parent, int):
+                parents[own] = parent
+            if mechanism.get("is_exception_group"):
+                groups.add(own)
+    if not groups:
+        return set()
+    inside = {number for number, own in ids.items() if _leads_to(groups, own, parents)}
+    # Nobody's exceptions are all inside of each other.
+    return inside if len(inside) < len(exceptions) else set()
+
+
+def _leads_to(groups: set[int], own: int, parents: dict[int, int]) -> bool:
+    for _ in range(len(parents)):  # a circle ends here
+        if own not in parents:
+            return False
+        own = parents[own]
+        if own in groups:
+            return True
+    return False
+
+
+def _shown(kind: str, where: Places, value: str) -> str:
+    shown = f"{kind} in {listed(where)}" if where else kind
+    return f"{shown}: {value}" if value else shown

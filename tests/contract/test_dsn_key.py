@@ -1,0 +1,168 @@
+"""A DSN's key is public: it opens no door of an API key, and an API key none of an SDK."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from errata.errors import Invalid
+from errata.models.ids import now_ms
+from errata.models.project import Caller, dsn
+from errata.store import projects as store
+from errata.usecases import access, losses, projects
+from tests.support.account import Clock, Project, new_project, rows
+from tests.support.calls import recorded
+from tests.support.clients import BOOM, capture, errors, ingest, php
+from tests.support.gateway import Response, call, handler
+
+UNKNOWN = {"message": "Invalid API key."}
+
+
+def events_of(project: Project) -> str:
+    return f"/api/projects/{project.id}/events"
+
+
+API_DOORS: dict[str, Callable[[Project], Response]] = {
+    "ingest, header": lambda p: call("POST", "/api/ingest", BOOM, {"X-Api-Key": p.public}),
+    "ingest, bearer": lambda p: call(
+        "POST", "/api/v1/ingest", BOOM, {"Authorization": f"Bearer {p.public}"}
+    ),
+    "ingest, body": lambda p: call("POST", "/api/ingest", {**BOOM, "api_key": p.public}),
+    "read, header": lambda p: call("GET", events_of(p), None, {"X-Api-Key": p.public}),
+    "read, bearer": lambda p: call(
+        "GET", events_of(p), None, {"Authorization": f"Bearer {p.public}"}
+    ),
+    "read, query": lambda p: call("GET", f"{events_of(p)}?api_key={p.public}"),
+}
+
+
+@pytest.mark.parametrize("door", API_DOORS)
+def test_the_apis_do_not_know_a_dsn_s_key(project: Project, door: str) -> None:
+    before = rows()
+    refused = API_DOORS[door](project)
+    assert (refused.status, refused.json) == (401, UNKNOWN)
+    assert rows() == before
+
+
+def test_api_php_names_the_field_and_creates_nothing(project: Project) -> None:
+    before = rows()
+    public = Project("", project.public)
+    refused = capture(public)
+    assert (refused.status, refused.json["ok"]) == (403, False)
+    assert refused.json["error"].startswith("hash: this is the key of a DSN")
+    assert errors(public) == []
+    assert php(action="clear", hash=project.public).json == {"ok": True, "deleted": 0}
+    assert rows() == before
+
+
+def test_whoever_tries_it_at_api_php_is_counted_by_address(project: Project, clock: Clock) -> None:
+    public = Project("", project.public)
+    assert [capture(public).status for _ in range(61)] == [403] * 60 + [429]
+
+
+def test_a_revoked_dsn_s_key_is_still_one_of_a_dsn(project: Project) -> None:
+    _, record = projects.list_keys(project.id)
+    projects.revoke_key(project.id, record.id)
+    before = rows()
+    assert "a DSN" in capture(Project("", project.public)).json["error"]
+    assert not access.find(project.public, now_ms()).revoked
+    assert rows() == before
+
+
+def test_the_meter_names_neither_project_nor_gateway_key() -> None:
+    metered = new_project(metered=True)
+    event = {
+        "httpMethod": "POST",
+        "headers": {"x-api-key": metered.public},
+        "requestContext": {"identity": {"sourceIp": "203.0.113.9"}},
+        "methodArn": "arn",
+    }
+    answer = handler("meter")(event, None)
+    assert answer["context"] == {"key": "unknown"}
+    assert answer["usageIdentifierKey"] == "unmetered-gateway-key"
+
+
+def test_a_dsn_opens_its_own_project_alone(project: Project) -> None:
+    other = new_project()
+    for each in (project, other):
+        opened = access.find_dsn(each.public, now_ms()).access
+        assert opened
+        assert (opened.project_id, opened.rate_limit) == (
+            each.id,
+            projects.find(each.id).rate_limit,
+        )
+        assert access.find(each.public, now_ms()).access is None
+
+
+@pytest.mark.parametrize("key", ["", "wrong", "x" * 10_000, "\x00", "ключ", "\ud800"])
+def test_what_is_no_dsn_s_key_opens_nothing(project: Project, key: str) -> None:
+    assert project
+    assert access.find_dsn(key, now_ms()) == access.NOTHING
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_an_api_key_opens_nothing_to_an_sdk(project: Project, revoked: bool) -> None:
+    record, _ = projects.list_keys(project.id)
+    if revoked:
+        projects.revoke_key(project.id, record.id)
+    assert access.find_dsn(project.key, now_ms()) == access.NOTHING
+    assert access.find_dsn(record.hash, now_ms()) == access.NOTHING
+
+
+def test_which_door_was_tried_first_is_no_matter(project: Project) -> None:
+    with recorded() as calls:
+        for _ in range(2):
+            assert access.find(project.public, now_ms()).access is None
+            assert access.find_dsn(project.public, now_ms()).access
+            assert access.find_dsn(project.key, now_ms()).access is None
+            assert access.find(project.key, now_ms()).access
+    # Key, project and organization, once for each key: either door remembers for both.
+    assert len(calls) == 6
+
+
+def test_a_revoked_dsn_opens_nothing_after_thirty_seconds(project: Project, clock: Clock) -> None:
+    assert access.find_dsn(project.public, clock.ms).access
+    _, record = projects.list_keys(project.id)
+    projects.revoke_key(project.id, record.id)
+    assert access.find_dsn(project.public, clock.ms + 29_999).access
+    assert access.find_dsn(project.public, clock.ms + 30_000).access is None
+    assert ingest(project).status == 202
+
+
+def test_a_project_of_a_script_has_a_dsn_too() -> None:
+    key = projects.new_key()
+    assert capture(Project("", key)).status == 200
+    generated = php(action="generate").json["hash"]
+    for project_id, api_key in (("1", key), ("2", generated)):
+        first, second = store.list_keys(project_id)
+        assert (first.hash, first.public) == (access.hash_key(api_key), "")
+        assert (second.hash, second.label) == (access.hash_key(second.public), "first DSN")
+
+
+def test_no_loss_is_noted_for_whoever_has_the_dsn_alone(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = Invalid({"message": ["no"]})
+    with caplog.at_level(logging.WARNING, logger="errata"):
+        losses.refused_key(project.public, wrong)
+        for meter in ({"key": "absent"}, {"key": "unknown"}):
+            losses.refused(Caller(meter, "", False), {"api_key": project.public}, wrong)
+        call("POST", "/api/ingest", {"message": 5, "api_key": project.public})
+        call("POST", "/api/ingest", {"message": 5}, {"X-Api-Key": project.public})
+        call("POST", "/api.php", {"hash": project.public})
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("api_url", "expected"),
+    [
+        ("https://errors.example.com", "https://k@errors.example.com/12"),
+        ("https://errors.example.com/", "https://k@errors.example.com/12"),
+        ("https://abc.execute-api.eu-west-1.amazonaws.com/v1", None),
+        ("http://127.0.0.1:4566/_aws/execute-api/abc/v1", None),
+        ("http://[::1]:4566/v1", None),
+    ],
+)
+def test_a_dsn_is_the_api_s_url_with_key_and_project(api_url: str, expected: str | None) -> None:
+    made = dsn(api_url, "k", "12")
+    assert made == (expected or api_url.replace("://", "://k@") + "/12")

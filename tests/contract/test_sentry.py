@@ -1,0 +1,458 @@
+"""The door for Sentry's SDKs: keys, bodies, answers, and one event for one id."""
+
+import gzip
+import json
+import logging
+import zlib
+from typing import Any
+
+import pytest
+
+from errata.protocol.body import MAX_JSON_BYTES
+from errata.store.events import put_new
+from errata.usecases import organizations, projects
+from tests.support import sdk, stream
+from tests.support.account import Clock, Project, new_project, row_counts
+from tests.support.calls import Call, recorded, throttled, watched
+from tests.support.clients import events, ingest, read
+from tests.support.fresh import forget
+from tests.support.gateway import call
+from tests.support.noise import noise
+from tests.support.sdk import capture, envelope, event, item, of_event, post
+
+
+def only(project: Project) -> dict[str, Any]:
+    (found,) = events(project)
+    return found
+
+
+# ------------------------------------------------------------------ routes and keys
+
+
+@pytest.mark.parametrize("route", ["envelope", "envelope/", "store", "store/"])
+def test_both_routes_with_and_without_a_slash(busy: Project, route: str) -> None:
+    sent = event()
+    body = json.dumps(sent).encode() if route.startswith("store") else of_event(sent)
+    answer = post(busy, body, route)
+    assert (answer.status, answer.json) == (200, {"id": sent["event_id"]})
+    assert only(busy)["event_id"] == sent["event_id"]
+
+
+def test_where_a_key_may_stand(busy: Project) -> None:
+    key = busy.public
+    for headers, query in (
+        ({"X-Sentry-Auth": f"Sentry sentry_version=7,sentry_key={key}"}, ""),
+        ({"Authorization": f"sentry sentry_key={key}, sentry_client=raven/1"}, ""),
+        ({}, f"?sentry_version=7&sentry_key={key}"),
+    ):
+        sent = event()
+        assert post(busy, of_event(sent), f"envelope/{query}", headers).status == 200
+    sent = event()
+    in_envelope = of_event(sent, dsn=f"https://{key}@errors.example.com/v1/{busy.id}")
+    assert post(busy, in_envelope, headers={}).status == 200
+    assert len(events(busy)) == 4
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Sentry-Auth": "Sentry sentry_version=7"},
+        {"X-Sentry-Auth": "Sentry sentry_key="},
+        {"X-Sentry-Auth": "Sentry sentry_key=" + "0" * 32},
+        {"Authorization": "Bearer " + "0" * 32},
+    ],
+)
+def test_without_a_key_nothing_is_stored(busy: Project, headers: dict[str, str]) -> None:
+    before = row_counts()
+    answer = post(busy, of_event(event()), headers=headers)
+    assert answer.status == 401
+    assert answer.json["detail"].startswith("No public key of this project")
+    assert answer.headers["X-Sentry-Error"] == answer.json["detail"]
+    assert row_counts() == before
+
+
+def test_a_public_key_writes_to_its_own_project_and_does_nothing_else(busy: Project) -> None:
+    key, other = busy.public, new_project(metered=True)
+    auth = {"X-Sentry-Auth": f"Sentry sentry_key={key}"}
+    assert post(other, of_event(event()), headers=auth).status == 401
+    for headers in ({"X-Api-Key": key}, {"Authorization": f"Bearer {key}"}):
+        assert call("GET", f"/api/projects/{busy.id}/events", None, headers).status == 401
+        assert call("POST", "/api/ingest", {"message": "a"}, headers).status == 401
+    assert call("POST", "/api/ingest", {"message": "a", "api_key": key}).status == 401
+    assert call("GET", f"/api.php?action=errors&hash={key}").json == {"errors": []}
+    submitted = call("POST", "/api.php", {"hash": key, "level": "Error", "message": "a"})
+    assert submitted.status == 403
+    assert (events(busy), events(other)) == ([], [])
+
+
+def test_an_api_key_does_not_open_this_door(busy: Project) -> None:
+    auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.key}"}
+    assert post(busy, of_event(event()), headers=auth).status == 401
+    dsn = f"https://{busy.key}@errors.example.com/v1/{busy.id}"
+    assert post(busy, of_event(event(), dsn=dsn), headers={}).status == 401
+
+
+def test_a_revoked_key_opens_nothing(busy: Project, clock: Clock) -> None:
+    key = next(each for each in projects.list_keys(busy.id) if each.public)
+    auth = {"X-Sentry-Auth": f"Sentry sentry_key={key.public}"}
+    assert post(busy, of_event(event()), headers=auth).status == 200
+    projects.revoke_key(busy.id, key.id)
+    clock.advance(31)
+    assert post(busy, of_event(event()), headers=auth).status == 401
+    another, _ = projects.create_key(busy.id, "another", public=True)
+    auth = {"X-Sentry-Auth": f"Sentry sentry_key={another.public}"}
+    assert post(busy, of_event(event()), headers=auth).status == 200
+
+
+# ------------------------------------------------------------------ bodies
+
+
+@pytest.mark.parametrize(
+    ("coded", "headers"),
+    [
+        (lambda body: body, {}),
+        (gzip.compress, {"Content-Encoding": "gzip"}),
+        # As the gateway hands it on where it has undone the coding, or where it has not.
+        (gzip.compress, {}),
+        (lambda body: body, {"Content-Encoding": "gzip"}),
+        (zlib.compress, {"Content-Encoding": "deflate"}),
+        (lambda body: zlib.compress(body, wbits=-15), {"Content-Encoding": "deflate"}),
+    ],
+)
+def test_codings(busy: Project, coded: Any, headers: dict[str, str]) -> None:
+    sent = event()
+    auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}"}
+    answer = post(busy, coded(of_event(sent)), headers={**auth, **headers})
+    assert answer.status == 200, answer.text
+    assert only(busy)["event_id"] == sent["event_id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b"", "The envelope cannot be read: its headers are not a JSON object"),
+        (b"hello", "The envelope cannot be read: its headers are not a JSON object"),
+        (b'{}\n{"type":"event"}\nnot json', "The body is not valid JSON"),
+        (b'{}\n{"type":"event"}\n[1]', "The body must be a JSON object."),
+        (b'{}\n{"type":"event","length":90}\n{}', "The envelope cannot be read: item 1 is cut"),
+        (gzip.compress(b"{}\n")[:-9], "The compressed body is broken or cut short."),
+    ],
+)
+def test_a_body_that_is_none_is_refused(busy: Project, body: bytes, detail: str) -> None:
+    before = row_counts()
+    answer = post(busy, body)
+    assert answer.status == 400
+    assert answer.json["detail"].startswith(detail)
+    assert answer.json["causes"] == []
+    assert answer.headers["X-Sentry-Error"].startswith(detail)
+    assert row_counts() == before
+    assert capture(busy)
+
+
+def test_a_store_body_that_is_none_is_refused(busy: Project) -> None:
+    assert post(busy, b"{", "store").status == 400
+    assert post(busy, b"7", "store").status == 400
+
+
+@pytest.mark.parametrize("route", ["store", "envelope"])
+def test_an_event_of_more_than_a_mebibyte_is_refused(busy: Project, route: str) -> None:
+    sent = event(extra={"text": "x" * MAX_JSON_BYTES})
+    body = of_event(sent) if route == "envelope" else json.dumps(sent).encode()
+    answer = post(busy, gzip.compress(body), route)
+    assert answer.status == 413
+    assert events(busy) == []
+
+
+def test_a_bomb_is_not_unpacked(busy: Project) -> None:
+    bomb = gzip.compress(b'{}\n{"type":"attachment"}\n' + b"0" * 30_000_000)
+    answer = post(busy, bomb)
+    assert answer.status == 413
+    assert "larger than" in answer.headers["X-Sentry-Error"]
+
+
+def test_an_event_with_its_attachments(busy: Project) -> None:
+    sent = event()
+    body = envelope(
+        item("attachment", b"\x00\n" * 1_000_000), item("event", sent), event_id=sent["event_id"]
+    )
+    assert post(busy, gzip.compress(body)).status == 200
+    assert only(busy)["event_id"] == sent["event_id"]
+
+
+def test_a_large_event_is_trimmed(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+    frames = [
+        {"function": f"f{n}", "in_app": True, "vars": {"a": noise(1_200, n)}} for n in range(150)
+    ]
+    values = [{"type": "E", "value": "v", "stacktrace": {"frames": frames}}]
+    capture(busy, exception={"values": values}, extra={"a": noise(50_000, 1)})
+    kept = only(busy)
+    assert kept["trimmed"] == ["extra", "exceptions"]
+    assert [frame["function"] for frame in kept["exceptions"][0]["frames"]][-1] == "f149"
+    assert "vars" not in kept["exceptions"][0]["frames"][-1]
+    assert caplog.messages == [f"event lost: project {busy.id}, trimmed"]
+
+
+def test_other_items_are_let_go(busy: Project) -> None:
+    before = row_counts()
+    session = envelope(item("session", {"sid": "1"}), item("of tomorrow", b"\xff\n"))
+    answer = post(busy, session)
+    assert answer.status == 200
+    assert len(answer.json["id"]) == 32
+    named = post(busy, envelope(item("transaction", {}), event_id="f" * 32))
+    assert named.json == {"id": "f" * 32}
+    assert row_counts() == before
+
+
+def test_what_is_wrong_in_an_event_costs_that_alone(busy: Project) -> None:
+    capture(busy, user="nobody", release=["1"], breadcrumbs=[{"message": "a"}, 7])
+    kept = only(busy)
+    assert kept["exception_class"] == "KeyError"
+    assert [crumb["message"] for crumb in kept["breadcrumbs"]] == ["a"]
+    assert [problem["field"] for problem in kept["problems"]] == [
+        "release",
+        "breadcrumbs.1",
+        "user",
+    ]
+
+
+def test_an_event_before_a_broken_item_is_kept(busy: Project) -> None:
+    sent = event()
+    body = of_event(sent) + b"not an item\n"
+    assert post(busy, body).status == 200
+    assert only(busy)["problems"] == [
+        {
+            "field": "envelope",
+            "problem": "the headers of item 2 are not a JSON object on a line of their own",
+        }
+    ]
+
+
+# ------------------------------------------------------------------ one event for one id
+
+
+def test_the_same_event_twice_is_one(busy: Project) -> None:
+    body = of_event(event())
+    for _ in range(3):
+        forget()  # each time another execution environment
+        assert post(busy, body).status == 200
+    assert len(events(busy)) == 1
+
+
+@pytest.mark.parametrize("late_s", [11, 3_600, -3_600, 86_400 * 400])
+def test_the_same_late_event_twice_is_one(busy: Project, clock: Clock, late_s: int) -> None:
+    sent = event(timestamp=clock.ms / 1000 - late_s)
+    for _ in range(3):
+        forget()
+        assert post(busy, of_event(sent)).status == 200
+        clock.advance(40)
+    (kept,) = events(busy)
+    assert kept["event_id"] == sent["event_id"]
+
+
+@pytest.mark.parametrize("timestamp", [None, "noon"])
+def test_the_same_event_without_a_time_twice_is_one(busy: Project, timestamp: Any) -> None:
+    body = of_event(event(timestamp=timestamp))
+    for _ in range(2):
+        forget()
+        assert post(busy, body).status == 200
+    assert len(events(busy)) == 1
+
+
+@pytest.mark.parametrize("waits", [(0, 8, 12, 300), (12, 0)])
+def test_prompt_and_late_ones_of_one_event_exclude_each_other(
+    busy: Project, clock: Clock, waits: tuple[int, ...]
+) -> None:
+    body = of_event(event())
+    for wait in waits:
+        forget()
+        clock.advance(wait)
+        assert post(busy, body).status == 200
+    assert len(events(busy)) == 1
+    counted = stream.deliver(stream.records())
+    assert counted == []
+
+
+def test_a_process_knows_an_event_that_it_has_just_stored(busy: Project) -> None:
+    sent = event()
+    post(busy, of_event(sent))
+    with recorded() as seen:
+        again = post(busy, of_event({**sent, "timestamp": sent["timestamp"] - 1}))
+    assert again.json == {"id": sent["event_id"]}
+    assert seen == []
+    assert len(events(busy)) == 1
+
+
+def test_the_id_of_the_envelope_wins(busy: Project) -> None:
+    inner = event(event_id="1" * 32)
+    answer = post(busy, envelope(item("event", inner), event_id="2" * 32))
+    assert answer.json == {"id": "2" * 32}
+    assert only(busy)["event_id"] == "2" * 32
+    dashed = envelope(item("event", event(event_id="")), event_id="3" * 8 + "-" + "3" * 24)
+    assert post(busy, dashed).json == {"id": "3" * 32}
+
+
+def test_events_without_ids_are_events_of_their_own(busy: Project) -> None:
+    for _ in range(2):
+        answer = post(busy, envelope(item("event", {"message": "a"})))
+        assert len(answer.json["id"]) == 32
+    assert len(events(busy)) == 2
+
+
+def test_the_same_id_in_two_projects_is_two_events(busy: Project) -> None:
+    other, body = new_project(metered=True), of_event(event())
+    assert post(busy, body).status == 200
+    assert post(other, body).status == 200
+    assert [len(events(each)) for each in (busy, other)] == [1, 1]
+
+
+def test_the_store_fails_and_the_event_comes_again(busy: Project) -> None:
+    body = of_event(event())
+
+    def fails(each: Call) -> Any:
+        if each.operation == "PutItem":
+            raise throttled(each)
+        return each.send()
+
+    with watched(fails):
+        answer = post(busy, body)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert post(busy, body).status == 200
+    assert len(events(busy)) == 1
+
+
+def test_marks_are_no_events(busy: Project, clock: Clock) -> None:
+    sent = event(timestamp=clock.ms / 1000 - 3_600)
+    post(busy, of_event(sent))
+    (kept,) = events(busy)
+    assert kept["received_at"] > kept["timestamp"]
+    marks = [each for each in read(busy, limit=100).json["data"] if "event_id" not in each]
+    assert marks == []
+    assert not put_new({"pk": {"S": busy.id}, "sk": {"S": kept["id"]}})
+
+
+def test_one_call_stores_an_event(busy: Project, clock: Clock) -> None:
+    capture(busy)  # the key is looked up
+    with recorded() as seen:
+        capture(busy)
+        capture(busy, timestamp=clock.ms / 1000 - 3_600)
+    assert [each.operation for each in seen] == ["PutItem", "TransactWriteItems"]
+
+
+# ------------------------------------------------------------------ limits and losses
+
+
+def test_a_rate_limit_tells_how_long_to_back_off(project: Project, clock: Clock) -> None:
+    body = envelope(item("session", {}))
+    for _ in range(60):
+        assert post(project, body, counts=False).status == 200
+    answer = post(project, body, counts=False)
+    assert (answer.status, answer.json["detail"]) == (429, "Too many requests.")
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.headers["X-Sentry-Rate-Limits"] == "1::key:rate_limited"
+    clock.advance(1)
+    assert post(project, body, counts=False).status == 200
+
+
+def test_a_reached_quota_is_429(caplog: pytest.LogCaptureFixture) -> None:
+    org = organizations.create("acme")
+    organizations.change(org.id, monthly_quota=1)
+    created = projects.create("shop", organization=org.id)
+    assert created
+    project = Project(created.project.id, created.key, created.public)
+    capture(project)
+    answer = post(project, of_event(event()))
+    assert answer.status == 429
+    assert answer.json["detail"].startswith("The monthly quota of 1 events is reached.")
+    assert answer.headers["Retry-After"] == "60"
+    limits = answer.headers["X-Sentry-Rate-Limits"]
+    assert limits == "60:error;default;security:project:quota"
+    assert f"event lost: project {project.id}, quota" in caplog.messages
+    # What is no event needs no quota.
+    assert post(project, envelope(item("session", {}))).status == 200
+
+
+def test_an_event_that_was_stored_before_uses_no_quota() -> None:
+    org = organizations.create("acme")
+    organizations.change(org.id, monthly_quota=2)
+    created = projects.create("shop", organization=org.id)
+    assert created
+    project = Project(created.project.id, created.key, created.public)
+    body = of_event(event())
+    for _ in range(3):
+        assert post(project, body).status == 200
+    capture(project)
+    assert post(project, of_event(event())).status == 429
+
+
+def test_an_allowlist_holds_here_too(busy: Project) -> None:
+    organizations.change("default", allowlist=("198.51.100.0/24",))
+    forget()
+    answer = post(busy, of_event(event()), ip="203.0.113.9")
+    assert answer.status == 403
+    assert answer.json["detail"] == "API access is not allowed from this IP address."
+    assert post(busy, of_event(event()), ip="198.51.100.7").status == 200
+
+
+def test_client_reports_go_into_the_ledger(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+    report = {
+        "timestamp": "2026-11-25T00:00:00Z",
+        "discarded_events": [
+            {"reason": "ratelimit_backoff", "category": "error", "quantity": 7},
+            {"reason": "before_send", "category": "default", "quantity": 1},
+            {"reason": "unheard of", "category": "error", "quantity": 2},
+            {"reason": "sample_rate", "category": "transaction", "quantity": 9},
+            {"reason": "queue_overflow", "category": "error", "quantity": "many"},
+            "nonsense",
+        ],
+    }
+    with caplog.at_level(logging.WARNING, logger="errata"):
+        assert post(busy, envelope(item("client_report", report))).status == 200
+        assert post(busy, envelope(item("client_report", b"[]"))).status == 200
+    assert caplog.messages == [
+        f"event lost: project {busy.id}, sdk_ratelimit_backoff, 7",
+        f"event lost: project {busy.id}, sdk_before_send",
+        f"event lost: project {busy.id}, sdk_other, 2",
+    ]
+
+
+def test_what_is_refused_is_counted(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+    post(busy, b"not an envelope")
+    post(busy, gzip.compress(of_event(event(extra={"a": "x" * MAX_JSON_BYTES}))))
+    dsn = f"https://{busy.public}@errors.example.com/v1/{busy.id}"
+    post(busy, envelope(item("event", b"broken"), dsn=dsn), headers={})
+    assert caplog.messages == [
+        f"event lost: project {busy.id}, invalid",
+        f"event lost: project {busy.id}, too_large",
+        f"event lost: project {busy.id}, invalid",
+    ]
+
+
+# ------------------------------------------------------------------ grouping
+
+
+def test_events_of_one_place_are_one_issue(busy: Project) -> None:
+    capture(busy)
+    moved = json.loads(json.dumps(sdk.KEY_ERROR))
+    moved["exception"]["values"][0]["value"] = "'table'"
+    moved["exception"]["values"][0]["stacktrace"]["frames"][0]["lineno"] = 99
+    capture(busy, **moved)
+    first, second = events(busy)
+    assert first["issue_id"] == second["issue_id"]
+    assert (first["grouping"], first["grouped_by"]) == ("v2", "KeyError in shop.cart.total")
+
+
+def test_the_fingerprint_of_a_client_meets_that_of_the_ingest_api(busy: Project) -> None:
+    capture(busy, fingerprint=["checkout"])
+    ingest(busy, {"message": "a", "fingerprint": "checkout"})
+    first, second = events(busy)
+    assert first["issue_id"] == second["issue_id"]
+    assert (first["grouping"], second["grouping"]) == ("client", "client")
+
+
+def test_the_default_may_be_a_part_of_a_fingerprint(busy: Project) -> None:
+    capture(busy, fingerprint=["{{ default }}"])
+    capture(busy)
+    capture(busy, fingerprint=["{{ default }}", "shop"])
+    shop, plain, default = events(busy)
+    assert plain["issue_id"] == default["issue_id"] != shop["issue_id"]

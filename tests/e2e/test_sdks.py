@@ -1,0 +1,103 @@
+"""Unmodified SDKs of Sentry, given a DSN and nothing else, on the deployed stack."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from dev.stack import LocalStack
+from errata.models.project import live_dsns
+from errata.usecases import organizations, projects
+from tests.e2e.conftest import eventually
+from tests.support import reported
+from tests.support.capture import capture, split
+from tests.support.programs import browse, run
+from tests.support.reported import Event
+
+type Expect = Callable[[list[Event]], None]
+
+# What an SDK may have sent already when it hears the first 429: those in Node do not wait for it.
+IN_FLIGHT = 4
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """A project that SDKs report to, and its events as the read API has them."""
+
+    id: str
+    key: str
+    dsn: str
+    api_url: str
+
+    def events(self) -> list[Event]:
+        """The newest first."""
+        url = f"{self.api_url}/api/projects/{self.id}/events"
+        found = requests.get(url, headers={"X-Api-Key": self.key}, timeout=60).json()["data"]
+        assert isinstance(found, list)
+        return found
+
+
+def reporting(stack: LocalStack, organization: str = "default") -> Reporting:
+    """A new project."""
+    created = projects.create("shop", organization=organization)
+    assert created
+    project, key = created[0], created[1]
+    (dsn,) = live_dsns(stack.api_url, projects.list_keys(project.id)).values()
+    return Reporting(project.id, key, dsn, stack.api_url)
+
+
+@pytest.fixture
+def shop(stack: LocalStack) -> Reporting:
+    return reporting(stack)
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "number", "expect"),
+    [
+        ("python/script.py", (), 5, reported.of_a_python_job),
+        ("python/script.py", ("raw",), 5, reported.of_a_python_job),
+        ("python/flask_app.py", (), 2, reported.of_flask),
+        ("python/fastapi_app.py", (), 2, reported.of_fastapi),
+        ("node/script.mjs", (), 3, reported.of_a_node_job),
+        ("node/express.mjs", (), 2, reported.of_express),
+        ("ruby/app/shop.rb", (), 2, reported.of_rack),
+    ],
+)
+def test_what_a_program_reports_stands_in_its_place(
+    shop: Reporting, program: str, arguments: tuple[str, ...], number: int, expect: Expect
+) -> None:
+    run(program, shop.dsn, *arguments)
+    # No session, transaction or report of the SDK has become an event.
+    expect(eventually(shop.events, lambda found: len(found) == number))
+
+
+def test_what_a_page_reports_from_another_origin_stands_in_its_place(shop: Reporting) -> None:
+    origin = browse(shop.dsn)
+    assert origin not in shop.api_url
+    reported.of_a_page(eventually(shop.events, lambda found: len(found) == 2))
+
+
+@pytest.mark.parametrize("program", ["python/backing_off.py", "node/backing_off.mjs"])
+def test_a_reached_quota_makes_an_sdk_back_off(stack: LocalStack, program: str) -> None:
+    organization = organizations.create("small")
+    organizations.change(organization.id, monthly_quota=5)
+    shop = reporting(stack, organization.id)
+    with capture(upstream=stack.api_url) as between:
+        public = urlsplit(shop.dsn).username
+        printed = run(program, between.dsn(public or "", shop.id), "60")
+    assert int(printed) == 60
+    statuses = [
+        sent.status
+        for sent in between.posts()
+        if any(header["type"] == "event" for header, _ in split(sent.envelope)[1])
+    ]
+    assert Counter(statuses)[200] == 5
+    assert set(statuses) == {200, 429}
+    # Of the 55 that were too many it sent one, and those that were on their way.
+    assert Counter(statuses)[429] <= 1 + IN_FLIGHT
+    # What the SDK has thrown away itself it says, and is heard.
+    assert [sent.status for sent in between.posts() if b'"client_report"' in sent.envelope] == [200]
+    assert len(shop.events()) == 5

@@ -1,0 +1,280 @@
+"""The page of an event that an SDK of Sentry has sent."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from errata.models.event import SDK_FIELDS
+from errata.models.ids import issue_id
+from errata.usecases import issues, members
+from tests.integration.dashboard.test_pages import (
+    HOSTILE,
+    MAX_BYTES,
+    MAX_CALLS,
+    OWNER,
+    only_our_markup,
+)
+from tests.support import sdk_events
+from tests.support.account import Clock, Project
+from tests.support.browser import Browser, Shown, signed_in
+from tests.support.calls import recorded
+
+
+@pytest.fixture
+def browser(project: Project) -> Browser:
+    members.add("default", OWNER, "owner")
+    return signed_in(OWNER)
+
+
+def show(browser: Browser, project: Project, fields: dict[str, Any]) -> Shown:
+    """Store an event and look at it."""
+    event_id = sdk_events.put(project, fields)
+    shown = browser.get(f"projects/{project.id}/events/{event_id}")
+    assert shown.status == 200
+    assert shown.size <= MAX_BYTES
+    only_our_markup(shown.html)
+    return shown
+
+
+def card(shown: Shown, title: str) -> str:
+    """The words of the card with this title."""
+    found = re.search(rf"<h2>{title}.*?</section>", shown.html, re.S)
+    assert found, title
+    return Shown("", 200, {}, found[0], 0).text
+
+
+def test_the_main_exception_comes_first_and_then_what_caused_it(
+    browser: Browser, busy: Project
+) -> None:
+    shown = show(browser, busy, sdk_events.PYTHON)
+    stack = card(shown, "Stack trace")
+    assert stack.startswith("Stack trace Python, innermost frame first VoucherError: no voucher")
+    assert "VoucherError: no voucher applies unhandled via flask shop/cart.py:28 in apply" in stack
+    assert "2 frames of libraries: flask flask/app.py:917 in dispatch_request" in stack
+    assert "caused by KeyError: 'chair' shop/cart.py:20 in total" in stack
+    assert "fatal unhandled received" in shown.text
+
+
+def test_frames_of_the_application_are_open_with_code_and_variables(
+    browser: Browser, busy: Project
+) -> None:
+    html, _, _ = show(browser, busy, sdk_events.PYTHON).html.partition("<h2>Threads</h2>")
+    assert html.count("<details open>") == 3
+    frame = html[html.index("<details open>") : html.index("</details>")]
+    assert 'title="/app/shop/cart.py"' in frame
+    # Numbered from the first line on; what all lines are indented by is left out.
+    assert '<ol class="code" start="25"><li>try:</li><li>    total = self.total()</li>' in frame
+    marked = re.findall(r'<li class="here" aria-current="true">([^<]*)</li>', frame)
+    assert marked == ["    raise VoucherError(&#34;no voucher applies&#34;) from error"]
+    assert "<dt>voucher</dt><dd>&#39;SPRING26&#39;</dd>" in frame
+    folded = html[html.index('<li class="library"><details>') :]
+    assert "return self.view_functions[rule.endpoint](**view_args)" in folded
+
+
+def test_what_an_sdk_tells_has_its_place(browser: Browser, busy: Project) -> None:
+    shown = show(browser, busy, sdk_events.PYTHON)
+    assert "payment.provider twint" in card(shown, "Tags")
+    assert card(shown, "Runtime") == "Runtime name CPython version 3.13.0"
+    assert card(shown, "order") == "order number 7781 gift false"
+    assert "message checkout of %s failed" in card(shown, "Log entry")
+    assert "cart_age_seconds 1812" in card(shown, "Extra")
+    assert "method POST Host a.b" in card(shown, "Request")
+    fields = card(shown, "Fields")
+    assert "transaction checkout logger shop.checkout platform python dist 77" in fields
+    about = card(shown, "Event")
+    assert "sentry.python.flask 2.19.0" in about
+    assert "Id of the SDK fd2e5cf6b5ac4f2ebb3fcb7ea0c0b0c5" in about
+    assert "Grouped by VoucherError in shop.cart.apply" in about
+    threads = card(shown, "Threads")
+    assert threads.startswith("Threads worker-2 crashed")
+    assert threads.endswith("MainThread current")
+    assert "<summary>Modules</summary>" in shown.html
+    assert "flask 3.1.0" in shown.text
+    assert "08:09:00.500 query SELECT 1" in shown.text
+    wrong = "Parts of this event were wrong and left out: user.id must be a string."
+    assert wrong in shown.text
+
+
+def test_an_event_of_a_browser(browser: Browser, busy: Project) -> None:
+    stack = card(show(browser, busy, sdk_events.JAVASCRIPT), "Stack trace")
+    assert "Error: cannot render the cart unhandled via onerror /app/cart.js:16" in stack
+    assert "2 frames of libraries: @acme/ui, react-dom" in stack
+    assert "caused by TypeError: Cannot read properties of undefined (reading 'price')" in stack
+    assert "https://shop.example.org/static/cart.js:7:27 in Cart.total" in stack
+    assert " in ?" not in stack
+
+
+def test_a_group_tells_what_it_includes(browser: Browser, busy: Project) -> None:
+    group = {"exception_id": 0, "is_exception_group": True}
+    member = {"exception_id": 1, "parent_id": 0, "source": "exceptions[0]"}
+    exceptions = [
+        {"type": "OSError", "value": "disk full", "mechanism": member},
+        {"type": "ExceptionGroup", "value": "two jobs failed", "mechanism": group},
+    ]
+    stack = card(show(browser, busy, {"exceptions": exceptions}), "Stack trace")
+    assert "ExceptionGroup: two jobs failed Without a stack trace. including OSError" in stack
+
+
+def test_where_no_frame_is_the_application_s_the_innermost_is_open(
+    browser: Browser, busy: Project
+) -> None:
+    exceptions = [
+        {
+            "type": "E",
+            "frames": [sdk_events.FLASK, {**sdk_events.FLASK, "lineno": 5}, sdk_events.FLASK],
+        }
+    ]
+    html = show(browser, busy, {"exceptions": exceptions}).html
+    assert html.count("<details open>") == 1
+    assert "2 frames of libraries: flask" in html
+
+
+def test_a_frame_of_a_text_is_shown_as_one_that_was_sent_as_data(
+    browser: Browser, busy: Project
+) -> None:
+    text = (
+        'Traceback (most recent call last):\n  File "/app/a.py", line 7, in f\n    g()\n'
+        '  File "/lib/python3.13/json/decoder.py", line 3, in g\n    h()\n'
+        '  File "/lib/python3.13/json/decoder.py", line 4, in h\n    no\nE: no\n'
+    )
+    html = show(browser, busy, {"stack_trace": text}).html
+    assert '<ol class="code" start="7"><li>g()</li></ol>' in html
+    assert "2 frames of libraries: json" in html
+    assert "Raw text" in html
+
+
+def test_an_event_says_when_it_was_received(browser: Browser, busy: Project, clock: Clock) -> None:
+    shown = show(browser, busy, {**sdk_events.PYTHON, "received_at": clock.ms - 7_200_000})
+    assert "received 2 h ago" in shown.text
+    answer = json.loads(browser.get(f"{shown.url}/json").html)
+    assert answer["event_id"] == sdk_events.PYTHON["event_id"]
+
+
+def test_an_issue_says_what_grouped_it(browser: Browser, busy: Project) -> None:
+    for fields, told in (
+        (sdk_events.PYTHON, "VoucherError in shop.cart.apply"),
+        ({"message": "a"}, "the same message, exception class, file and line"),
+        ({"message": "b", "fingerprint": "mine"}, "the sender's fingerprint"),
+        (
+            {"message": "c", "fingerprint": "x", "grouped_by": "fingerprint: pay"},
+            "the sender's fingerprint: pay",
+        ),
+    ):
+        sdk_events.put(busy, dict(fields))
+        (issue,) = (each for each in issues.list_issues(busy.id) if each.count == 1)
+        assert (
+            f"Grouped by {told} Fingerprint"
+            in browser.get(f"projects/{busy.id}/issues/{issue.id}").text
+        )
+        issues.delete(busy.id, issue.id, OWNER, 1)
+
+
+def test_what_a_grouping_says_is_kept_to_500_characters(busy: Project) -> None:
+    sdk_events.put(busy, {**sdk_events.PYTHON, "grouped_by": "x" * 2_000})
+    issue = issues.find(busy.id, issue_id(busy.id, sdk_events.PYTHON["fingerprint"]))
+    assert issue.grouped_by == "x" * 500
+
+
+ODD: tuple[Any, ...] = (
+    "text",
+    7,
+    True,
+    None,
+    [],
+    [[]],
+    [None, 1, "x"],
+    {},
+    {"x": None},
+    {"frames": {"y": [1]}},
+)
+
+
+@pytest.mark.parametrize("name", [*SDK_FIELDS, "context", "breadcrumbs", "received_at"])
+def test_no_value_of_another_type_breaks_the_page(
+    browser: Browser, busy: Project, name: str
+) -> None:
+    for odd in ODD:
+        show(browser, busy, {**sdk_events.PYTHON, name: odd})
+
+
+@pytest.mark.parametrize(
+    "name", ["frames", "mechanism", "type", "value", "vars", *sdk_events.TOTAL]
+)
+def test_nor_does_one_within_an_exception(browser: Browser, busy: Project, name: str) -> None:
+    for odd in ODD:
+        frame = {**sdk_events.TOTAL, name: odd}
+        exceptions = [{"type": "E", "frames": [frame, frame]}, {"frames": [frame], name: odd}]
+        threads = [{"name": "t", "frames": [frame], name: odd}]
+        show(browser, busy, {**sdk_events.PYTHON, "exceptions": exceptions, "threads": threads})
+
+
+def carrying(value: str, number: int) -> dict[str, Any]:
+    """An event with this in every field that an SDK fills, `number` times where it is a list."""
+    many = {f"{value}{n}": value for n in range(number)}
+    texts = dict.fromkeys(("filename", "abs_path", "module", "function", "context_line"), value)
+    lines = [value] * number
+    frame = {"lineno": 9, **texts, "pre_context": lines, "post_context": lines, "vars": many}
+    frames = [{**frame, "in_app": n % 3 > 0} for n in range(number)]
+    mechanism = {"type": value, "handled": False, "help_link": value, "source": value}
+    exception = {"type": value, "value": value, "mechanism": mechanism, "frames": frames}
+    names = ("event_id", "platform", "logger", "transaction", "dist", "sentry_level", "grouped_by")
+    return {
+        **dict.fromkeys(("message", "exception_class", "file", "url", *names), value),
+        "fingerprint": "f",
+        "grouping": "v2",
+        "sdk": {"name": value, "version": value},
+        **dict.fromkeys(("tags", "extra", "modules", "debug_meta"), many),
+        "contexts": {value: many, **{f"{value}{n}": {"name": value} for n in range(number)}},
+        "logentry": {"message": value, "params": [value]},
+        "exceptions": [exception] * min(number, 20),
+        "threads": [{"name": value, "crashed": True, "frames": frames[:5]}] * number,
+        "breadcrumbs": [{"category": value, "message": value, "data": many}] * number,
+        "context": {"user": many, "request": {"url": value, "headers": many}, value: value},
+        "problems": [{"field": value, "problem": value}] * number,
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        *((HOSTILE, 1), (HOSTILE, 30), ("javascript:alert(1)", 2), ("\u202e\x00\x1b", 5)),
+        # As much markup as there can be for what is shown, and as little.
+        *(("x", 100), ("&", 100), ("", 100), ("\n", 60), ("\U0001f4a5" * 300, 20)),
+        ("&" * 30_000, 3),
+    ],
+    ids=["hostile", "often", "link", "unseen", "tiny", "escaped", "empty", "lines", "wide", "long"],
+)
+def test_whatever_an_sdk_sends_is_shown_as_text(
+    browser: Browser, busy: Project, value: str, number: int
+) -> None:
+    event = carrying(value, number)
+    with recorded() as calls:
+        event_id = sdk_events.put(busy, dict(event))
+    show(browser, busy, event)
+    with recorded() as calls:
+        browser.get(f"projects/{busy.id}/events/{event_id}?raw=1")
+    assert len(calls) <= MAX_CALLS
+    issue = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}")
+    assert issue.size <= MAX_BYTES
+    only_our_markup(issue.html)
+
+
+@pytest.mark.parametrize("name", ["exceptions", "threads", "contexts", "tags", "breadcrumbs"])
+@pytest.mark.parametrize("value", ["x", "&", "\U0001f4a5"])
+def test_no_part_alone_makes_the_page_too_large(
+    browser: Browser, busy: Project, name: str, value: str
+) -> None:
+    show(browser, busy, {"message": "m", name: carrying(value, 200)[name]})
+
+
+def test_every_part_of_a_large_event_has_room(browser: Browser, busy: Project) -> None:
+    parts = ("tags", "contexts", "extra", "breadcrumbs", "threads", "modules", "exceptions")
+    full = {name: value for name, value in carrying("w" * 200, 30).items() if name in parts}
+    shown = show(browser, busy, {"message": "m", **full})
+    for title in ("Stack trace", "Tags", "Extra", "Threads"):
+        assert "www" in card(shown, title)
+    for part in ('class="crumbs"', "<summary>Modules</summary>"):
+        assert "www" in shown.html[shown.html.index(part) :]
+    assert "Long values are shown in part" in shown.text

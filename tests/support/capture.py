@@ -1,0 +1,188 @@
+"""A server on loopback that keeps what SDKs send, and answers as it is told or as another does."""
+
+import gzip
+import http.client
+import json
+import threading
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+KEY = "0123456789abcdef0123456789abcdef"
+PROJECT = "1"
+# Headers that are a connection's own, not a message's (RFC 9110, 7.6.1).
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
+_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
+
+type Item = tuple[dict[str, Any], bytes]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is answered."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b'{"id":"00000000000000000000000000000000"}'
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request: its body as sent (but for chunks), its header names in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    status: int  # that was answered
+
+    @property
+    def envelope(self) -> bytes:
+        """The body without its coding."""
+        if self.body.startswith(b"\x1f\x8b"):
+            return gzip.decompress(self.body)
+        if self.headers.get("content-encoding") == "deflate":
+            return zlib.decompress(self.body)
+        return self.body
+
+
+@dataclass
+class Capture:
+    """Where to send, and what came so far."""
+
+    host: str
+    path: str
+    replies: list[Reply]
+    sent: list[Sent] = field(default_factory=list)
+
+    def dsn(self, key: str = KEY, project: str = PROJECT) -> str:
+        """What an SDK is given."""
+        return f"http://{key}@{self.host}{self.path}/{project}"
+
+    def posts(self) -> list[Sent]:
+        """The requests that were no preflights."""
+        return [each for each in self.sent if each.method == "POST"]
+
+    def items(self, kind: str) -> list[Any]:
+        """The payloads, which are JSON, of all items of a type, in the order they came."""
+        return [
+            json.loads(payload)
+            for each in self.posts()
+            for header, payload in split(each.envelope)[1]
+            if header["type"] == kind
+        ]
+
+    def next(self) -> Reply:
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
+
+def split(envelope: bytes) -> tuple[dict[str, Any], list[Item]]:
+    """An envelope's header and its items, of a sender that makes no mistakes."""
+    first, _, rest = envelope.partition(b"\n")
+    items: list[Item] = []
+    while rest.strip(b"\n"):
+        line, _, rest = rest.partition(b"\n")
+        header = json.loads(line)
+        length = header.get("length", len(rest.partition(b"\n")[0]))
+        items.append((header, rest[:length]))
+        rest = rest[length + 1 :]
+    return json.loads(first), items
+
+
+def join(header: dict[str, Any], items: list[Item]) -> bytes:
+    """The envelope of these parts; an item says its length if it did."""
+    lines = [_compact(header)]
+    for told, payload in items:
+        lines += [_compact(told | ({"length": len(payload)} if "length" in told else {})), payload]
+    return b"\n".join(lines) + b"\n"
+
+
+def _compact(header: dict[str, Any]) -> bytes:
+    return json.dumps(header, separators=(",", ":")).encode()
+
+
+@contextmanager
+def capture(*replies: Reply, upstream: str = "") -> Iterator[Capture]:
+    """A server on a port of its own; with `upstream`, an API's URL, that one answers.
+
+    Without: these replies in turn, then the last of them again and again, else 200 each time.
+    """
+    api = urlsplit(upstream)
+    state = Capture("", api.path.rstrip("/"), list(replies) or [Reply()])
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.take()
+
+        def do_OPTIONS(self) -> None:
+            self.take()
+
+        def take(self) -> None:
+            body = self.read()
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            if upstream:
+                reply = ask(self.command, self.path, headers, body)
+            elif self.command == "OPTIONS":
+                reply = Reply(204, body=b"")
+            else:
+                with lock:
+                    reply = state.next()
+            with lock:
+                state.sent.append(Sent(self.command, self.path, headers, body, reply.status))
+            self.send_response(reply.status)
+            for name, value in ({**({} if upstream else _CORS), **reply.headers}).items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+            self.wfile.write(reply.body)
+
+        def read(self) -> bytes:
+            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            chunks = []
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                chunks.append(self.rfile.read(size))
+                self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass  # trailers
+            return b"".join(chunks)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    def ask(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        connection = http.client.HTTPConnection(api.netloc, timeout=60)
+        try:
+            connection.request(method, path, body, _end_to_end(headers) | {"Host": api.netloc})
+            answer = connection.getresponse()
+            return Reply(answer.status, _end_to_end(dict(answer.getheaders())), answer.read())
+        finally:
+            connection.close()
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A sender may hang up whenever it likes."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        state.host = f"127.0.0.1:{server.server_port}"
+        try:
+            yield state
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}

@@ -1,0 +1,116 @@
+"""Envelopes: what the grammar says, and bytes of which it says nothing."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errata.errors import Invalid
+from errata.protocol.sentry import envelope
+from errata.protocol.sentry.envelope import MAX_HEADER_BYTES, MAX_ITEMS, Item, parse
+
+NO_FEED = st.binary(max_size=50).filter(lambda each: b"\n" not in each)
+KINDS = st.sampled_from(["event", "session", "client_report", "attachment", "of tomorrow"])
+
+
+def written(headers: dict[str, Any], *items: bytes) -> bytes:
+    return b"\n".join([json.dumps(headers).encode(), *items])
+
+
+def with_length(kind: str, payload: bytes) -> bytes:
+    return json.dumps({"type": kind, "length": len(payload)}).encode() + b"\n" + payload
+
+
+def without_length(kind: str, payload: bytes) -> bytes:
+    return json.dumps({"type": kind}).encode() + b"\n" + payload
+
+
+@given(
+    st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), st.integers(), max_size=3),
+    st.lists(
+        st.tuples(KINDS, st.binary(max_size=50), st.just(with_length))
+        | st.tuples(KINDS, NO_FEED, st.just(without_length)),
+        max_size=6,
+    ),
+    st.integers(0, 3),
+)
+def test_what_is_written_is_read(headers: Any, items: Any, feeds: int) -> None:
+    parts = [write(kind, payload) for kind, payload, write in items]
+    # An empty payload at the very end has no line of its own.
+    read = parse(written(headers, *parts) + b"\n" * feeds)
+    assert read.headers == headers
+    assert [(item.type, item.payload) for item in read.items] == [
+        (kind, payload) for kind, payload, _ in items
+    ]
+    assert read.problem == ""
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    try:
+        read = parse(body)
+    except Invalid:
+        return
+    assert sum(len(item.payload) for item in read.items) <= len(body)
+
+
+@given(st.lists(st.tuples(KINDS, st.binary(max_size=30)), min_size=1, max_size=4), st.data())
+def test_a_cut_costs_what_comes_after_it_alone(items: Any, data: st.DataObject) -> None:
+    whole = written({}, *(with_length(*each) for each in items))
+    at = data.draw(st.integers(len(b"{}"), len(whole)))
+    read = parse(whole[:at])
+    kept = [(item.type, item.payload) for item in read.items]
+    assert kept == items[: len(kept)]
+    # All that came before the cut is there, and it is said that something is missing.
+    before = written({}, *(with_length(*each) for each in items[: len(kept)]))
+    assert read.problem or whole[:at].rstrip(b"\n") == before.rstrip(b"\n")
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"[]", b"null", b"7", b"{", b"\xff{}", b"\n{}\n"])
+def test_without_headers_there_is_no_envelope(body: bytes) -> None:
+    with pytest.raises(Invalid, match=r"^The envelope cannot be read: its headers are not"):
+        parse(body)
+
+
+@pytest.mark.parametrize(
+    ("rest", "problem"),
+    [
+        (b"not json\n{}", "the headers of item 2 are not a JSON object on a line of their own"),
+        (b'{"type":"event","length":99}\n{}', "item 2 is cut short"),
+        (b'{"type":"event","length":1}\n{}', "item 2 does not end where its length says"),
+        (b'{"type":"event","length":-1}\n{}', "the length of item 2 is not a number of bytes"),
+        (b'{"type":"event","length":true}\n{}', "the length of item 2 is not a number of bytes"),
+        (b'{"type":"event","length":"2"}\n{}', "the length of item 2 is not a number of bytes"),
+        (
+            b'{"a":"' + b"x" * MAX_HEADER_BYTES + b'"}\n{}',
+            f"the headers of item 2 are longer than {MAX_HEADER_BYTES} bytes",
+        ),
+    ],
+)
+def test_a_broken_item_leaves_those_before_it(rest: bytes, problem: str) -> None:
+    read = parse(written({}, with_length("event", b"{}"), rest))
+    assert read.items == (Item("event", b"{}"),)
+    assert read.problem == problem
+
+
+def test_an_item_without_a_type_is_of_none() -> None:
+    assert parse(b'{}\n{}\nabc\n{"type":7}\nd').items == (Item("", b"abc"), Item("", b"d"))
+
+
+def test_the_length_counts_bytes() -> None:
+    payload = "§ü\n".encode()
+    assert parse(written({}, with_length("event", payload))).items == (Item("event", payload),)
+
+
+def test_items_without_end() -> None:
+    read = parse(b"{}\n" + b'{"type":"event","length":0}\n\n' * (MAX_ITEMS + 1))
+    assert len(read.items) == MAX_ITEMS
+    assert read.problem == f"it has more than {MAX_ITEMS} items"
+
+
+def test_the_event_of_an_envelope() -> None:
+    assert parse(b"{}").event is None
+    both = written({}, with_length("session", b"s"), with_length("event", b"{}"))
+    assert envelope.parse(both).event == b"{}"

@@ -1,0 +1,43 @@
+"""What unmodified SDKs have sent is read to the end, and nothing of it is found wrong."""
+
+import pytest
+
+from errata.protocol.body import parse_object
+from errata.protocol.sentry.envelope import parse
+from errata.protocol.sentry.event import event_id, to_fields
+from errata.protocol.sentry.reports import discarded
+from tests.support.envelopes import kept, names
+
+NOW_MS = 1_795_573_900_000
+
+
+@pytest.mark.parametrize("name", names())
+def test_an_envelope_is_read_to_its_end(name: str) -> None:
+    envelope = parse(kept(name))
+    assert not envelope.problem
+    (item,) = envelope.items
+    assert item.type == name.rpartition("-")[2]
+    assert parse_object(item.payload)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name.endswith("-event")])
+def test_an_event_keeps_what_every_program_has_set(name: str) -> None:
+    envelope = parse(kept(name))
+    assert envelope.event
+    assert event_id(envelope.headers["event_id"])
+    fields, _ = to_fields(parse_object(envelope.event), NOW_MS, NOW_MS, "192.0.2.1")
+    assert "problems" not in fields
+    assert fields["context"]["user"]["id"] == "42"
+    assert fields["tags"] == {"cohort": "b"}
+    assert (fields["release"], fields["environment"]) == ("shop@1.2.3", "staging")
+    assert "cart opened" in [crumb["message"] for crumb in fields["breadcrumbs"]]
+    assert fields["message"]
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name.endswith("-client_report")])
+def test_a_report_tells_of_the_events_that_were_not_sent(name: str) -> None:
+    (item,) = parse(kept(name)).items
+    reason, number = (
+        ("event_processor", 1) if "flask" in name else ("ratelimit_backoff", 2)
+    )  # Flask logs what it raises, and the SDK sends it once
+    assert discarded(item.payload) == {f"sdk_{reason}": number}

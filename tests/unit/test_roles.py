@@ -1,0 +1,70 @@
+"""The functions' roles as SAM makes them: none reaches further than its own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import template
+
+# What Lambda's managed policies allow on every resource (AWS Managed Policy Reference).
+_LOGS = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
+MANAGED = {
+    "AWSLambdaBasicExecutionRole": _LOGS,
+    "AWSLambdaDynamoDBExecutionRole": _LOGS
+    | {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+    # It tells the names of streams; it takes no resource.
+    | {"dynamodb:ListStreams"},
+    "AWSLambdaSQSQueueExecutionRole": _LOGS
+    | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
+}
+HARMLESS = {"dynamodb:ListStreams"}
+
+
+def roles() -> dict[str, dict[str, Any]]:
+    """The roles' properties, by the functions that have them."""
+    made = template.transformed()
+    return {
+        name: made[each["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
+        for name, each in made.items()
+        if each["Type"] == "AWS::Lambda::Function"
+    }
+
+
+def test_each_function_has_a_role_of_its_own() -> None:
+    made = template.transformed()
+    functions = [each for each in made.values() if each["Type"] == "AWS::Lambda::Function"]
+    named = {each["Properties"]["Role"]["Fn::GetAtt"][0] for each in functions}
+    assert len(named) == len(functions) >= 10
+
+
+@pytest.mark.parametrize("function", sorted(roles()))
+def test_what_a_managed_policy_allows_everywhere_is_denied_but_on_its_own(function: str) -> None:
+    own = {
+        "logs": [function.removesuffix("Function") + "Logs", "Arn"],
+        "dynamodb": ["EventsTable", "StreamArn"],
+        "sqs": ["WebhookQueue", "Arn"],
+    }
+    kept = dict(_denials(roles()[function]))
+    for arn in roles()[function]["ManagedPolicyArns"]:
+        for action in MANAGED[arn.rpartition("/")[2]] - HARMLESS:
+            service = action.partition(":")[0]
+            where = kept.get(action) or kept.get(f"{service}:*")
+            assert where == {"Fn::GetAtt": own[service]}, action
+
+
+@pytest.mark.parametrize("function", sorted(roles()))
+def test_no_function_may_do_anything_to_everything(function: str) -> None:
+    for policy in roles()[function]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert "*" not in (statement.get("Resource"), statement.get("Action"))
+
+
+def _denials(role: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each action that is denied everywhere but on a resource, with that resource."""
+    for policy in role["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if statement.get("Effect") == "Deny":
+                actions = statement["Action"]
+                for action in [actions] if isinstance(actions, str) else actions:
+                    yield action, statement["NotResource"]

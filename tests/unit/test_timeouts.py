@@ -1,0 +1,37 @@
+"""A store that does not answer is told of in time: no function is cut off while it waits."""
+
+from typing import Any
+
+import pytest
+
+from errata.store import clients
+from errata.store.events import CLEAR_MARGIN_MS
+from tests.support import template
+
+
+def patience_s() -> float:
+    """How long a call to DynamoDB takes at most until it fails."""
+    config: Any = clients.dynamodb().meta.config
+    attempts = config.retries["total_max_attempts"]
+    # botocore's standard mode waits up to 2^n seconds before the next try, n from 0.
+    waits = sum(2**n for n in range(attempts - 1))
+    return float(attempts * (config.connect_timeout + config.read_timeout) + waits)
+
+
+def timeout_s(function: str) -> int:
+    made = template.transformed()[function]["Properties"]
+    seconds: int = made["Timeout"]
+    return seconds
+
+
+@pytest.mark.parametrize("function", ["MeterFunction", *sorted(set(template.routes().values()))])
+def test_a_function_outlasts_a_call_that_gets_no_answer(function: str) -> None:
+    # With three seconds for what came before it.
+    assert patience_s() + 3 <= timeout_s(function)
+    # API Gateway waits no longer than 29 seconds.
+    assert timeout_s(function) < 29
+
+
+@pytest.mark.parametrize("function", sorted(set(template.routes().values())))
+def test_an_id_is_minted_within_the_margin_of_a_clear(function: str) -> None:
+    assert timeout_s(function) * 1000 < CLEAR_MARGIN_MS
