@@ -157,6 +157,47 @@ def test_requests_and_breadcrumbs_of_any_shape_are_shown(browser: Browser, busy:
     assert "08:09:00.000" in shown
 
 
+def test_times_that_were_sent_are_times(browser: Browser, busy: Project) -> None:
+    sent: list[Any] = [
+        "2026-11-21T23:59:59+02:00",
+        "2026-11-21 10:00:00.1234",
+        1795334940.25,
+        *("99:99", "2026-13-45T00:00:00Z", 12, 10**12, None),
+    ]
+    (event,) = send(
+        busy,
+        {
+            "message": "m",
+            "timestamp": "2026-11-22T14:03:01+02:00",
+            "breadcrumbs": [{"message": f"c{n}", "timestamp": each} for n, each in enumerate(sent)],
+        },
+    )
+    shown = browser.get(f"projects/{busy.id}/events/{event}")
+    told = re.findall(r'<time class="clock" datetime="([^"]+)"[^>]*>([^<]+)<', shown.html)
+    assert told == [
+        ("2026-11-21T21:59:59.000Z", "21:59:59.000"),
+        ("2026-11-21T10:00:00.123Z", "10:00:00.123"),
+        ("2026-11-22T08:09:00.250Z", "08:09:00.250"),
+    ]
+    assert "99:99 c3" in shown.text
+    assert 'sent as of <time datetime="2026-11-22T12:03:01.000Z"' in shown.html
+
+
+def test_every_text_of_a_stack_is_on_the_page(browser: Browser, busy: Project) -> None:
+    texts = {
+        "stack_trace": "as it is",
+        "minified_stack": "at q (min.js:1:1)",
+        "source_map": "{}map",
+    }
+    (event, minified) = send(
+        busy, {"message": "m", **texts}, {"message": "m", "minified_stack": "at q (min.js:1:1)"}
+    )
+    shown = browser.get(f"projects/{busy.id}/events/{event}").text
+    for text in (*texts.values(), "minified_stack", "source_map"):
+        assert text in shown
+    assert browser.get(f"projects/{busy.id}/events/{minified}?raw=1").text.count("min.js") == 1
+
+
 def test_lines_and_words_of_other_systems_are_shown_as_they_were_meant(
     browser: Browser, busy: Project
 ) -> None:
