@@ -10,7 +10,7 @@ from errata.models.organization import parse_allowlist
 from errata.models.project import dsn
 from errata.store import members as store
 from errata.store import projects as projects_store
-from errata.usecases import billing, members, metering, organizations, quota
+from errata.usecases import billing, members, metering, organizations, quota, views
 from functions.dashboard.forms import (
     Failed,
     act,
@@ -20,6 +20,7 @@ from functions.dashboard.forms import (
     show_key,
     whole_number,
 )
+from functions.dashboard.pages.home import PROJECT_ID
 from functions.dashboard.render import page
 from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get, post
@@ -47,6 +48,16 @@ def show(visit: Visit) -> Response:
     """The page."""
     visit.must_administer(visit.organization.id)
     return _page(visit, Failed())
+
+
+@get("orgs/{organization_id}/use")
+def show_use(visit: Visit) -> Response:
+    """What its projects have sent this month."""
+    visit.must_administer(visit.organization.id)
+    asked = PROJECT_ID.fullmatch(visit.request.query.get("after", ""))
+    after = asked[0] if asked else ""
+    view = views.use_view(visit.organization.id, after, visit.now_ms)
+    return page(*(visit.request, "use.html", visit.now_ms), visit=visit, view=view, after=after)
 
 
 @post("orgs/{organization_id}")

@@ -472,7 +472,10 @@ def test_a_member_sees_the_projects_of_their_teams_alone() -> None:
 def test_an_empty_project_shows_how_to_send_the_first_error(
     browser: Browser, project: Project
 ) -> None:
-    shown = browser.get(f"projects/{project[0]}/issues")
+    with recorded() as calls:
+        shown = browser.get(f"projects/{project[0]}/issues")
+    assert len(calls) <= MAX_CALLS
+    assert shown.size <= MAX_BYTES
     assert "No errors yet" in shown.text
     assert "https://errors.example.com/v1" in shown.text
     assert f"SENTRY_DSN='https://{project.public}@errors.example.com/v1/{project.id}'" in shown.text
