@@ -10,7 +10,11 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from dev.stack import LocalStack
+from errata.errors import Unauthorized
+from errata.store import sessions
+from errata.store import sign_in as cognito
 from errata.usecases import members, projects
+from functions.dashboard.routing import SESSION_COOKIE
 from tests.support.chromium import serious, window
 from tests.support.team import Team, busy_settings, look, sign_in
 from tests.support.template import ROOT
@@ -63,6 +67,23 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         expect(page.get_by_text("You are signed out.")).to_be_visible()
         page.goto(f"{team.url}/projects/{team.project_id}/issues")
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_signing_out_ends_the_tokens_that_the_session_had(browser: Browser, team: Team) -> None:
+    with window(browser) as page:
+        sign_in(page, team, "projects")
+        expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+        (held,) = [
+            each["value"] for each in page.context.cookies() if each["name"] == SESSION_COOKIE
+        ]
+        user, _, secret = held.partition(".")
+        session = sessions.open_page(secret, user).session
+        assert session
+        assert cognito.refresh(session.refresh_token, session.client).id
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+    with pytest.raises(Unauthorized):
+        cognito.refresh(session.refresh_token, session.client)
 
 
 def test_a_key_is_made_in_the_settings_and_shown_once(browser: Browser, team: Team) -> None:

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -498,6 +499,31 @@ def test_an_empty_project_s_page_costs_no_more_and_needs_no_dsn(
     shown = browser.get(f"projects/{project.id}/issues")
     assert project.public not in shown.html
     assert "export SENTRY_DSN='your DSN'" in shown.text
+
+
+def test_behind_a_domain_of_one_s_own_there_is_no_stage(browser: Browser, busy: Project) -> None:
+    (event,) = send(busy, {"message": "boom"})
+    cookies = browser.cookies
+    browser = Browser(stage="")
+    asked = browser.get(f"projects/{busy.id}/events/{event}")
+    assert asked.url.startswith("https://errors.example.com/dashboard/sign-in?next=projects%2F")
+    browser = Browser(cookies, stage="")
+    for path in (
+        "",
+        "projects",
+        "orgs/default",
+        *(
+            f"projects/{busy.id}/{page}"
+            for page in ("issues", f"events/{event}", "settings", "stats")
+        ),
+    ):
+        shown = browser.get(path)
+        assert shown.status == 200
+        for link in re.findall(r'(?:href|src)="([^"#?]+)"', shown.html):
+            # Every link stays below the dashboard, and leads somewhere.
+            assert browser.get(urljoin(shown.url, link)).status == 200, link
+    settings = browser.get(f"projects/{busy.id}/settings")
+    assert "export ERRATA_URL='https://errors.example.com'" in settings.text
 
 
 def test_what_is_no_page_of_ours_is_not_found(browser: Browser) -> None:
