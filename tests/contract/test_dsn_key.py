@@ -72,6 +72,7 @@ def test_a_revoked_dsn_s_key_is_still_one_of_a_dsn(project: Project) -> None:
 def test_the_meter_names_neither_project_nor_gateway_key() -> None:
     metered = new_project(metered=True)
     event = {
+        "resource": "/api/ingest",
         "httpMethod": "POST",
         "headers": {"x-api-key": metered.public},
         "requestContext": {"identity": {"sourceIp": "203.0.113.9"}},

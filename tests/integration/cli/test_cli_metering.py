@@ -47,6 +47,7 @@ def used(key: str) -> str:
     """The gateway key that the meter names for a project's key."""
     access.forget()
     event = {
+        "resource": "/api/ingest",
         "httpMethod": "POST",
         "headers": {"x-api-key": key},
         "requestContext": {"identity": {"sourceIp": "203.0.113.9"}},

@@ -56,9 +56,9 @@ def find(key: str, now_ms: int) -> Found:
     return _OF_A_DSN if found.dsn else found
 
 
-def find_dsn(public_key: str, now_ms: int) -> Found:
+def find_dsn(key: str, now_ms: int) -> Found:
     """What a DSN's key opens, from memory or from the store. An API key opens nothing."""
-    found = _find(public_key, now_ms)
+    found = _find(key, now_ms)
     return found if found.dsn else NOTHING
 
 

@@ -5,6 +5,7 @@ by a placeholder, in one pass of one pattern over a text that is cut before.
 """
 
 import re
+from functools import cache
 
 from errata.models.event import Fields
 
@@ -22,10 +23,10 @@ _NUMBER = rf"(?:(?<!\w)[-+\u2212])?\d++(?:[.,'_\u00a0\u202f]\d++)*+(?:[eE][-+]?\
 _CLOCK = r"\d\d?:\d\d:\d\d(?:[.,]\d++)?+"
 _ZONE = r"(?:\ ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d)\b)?+"
 
+# Compiled by those who need it: most events have exceptions, and it takes some milliseconds.
 # An alternative that may begin with a letter looks back first, so that the inside of a word is
 # passed in one step, and no text takes more than linear time.
-_PATTERN = re.compile(
-    rf"""
+_PATTERN = rf"""
     (?P<space>\s\s++|[^\S\ ])
   | (?P<quoted>{_QUOTED}(?:,\ ?{_QUOTED})*+)
   | (?P<uuid>(?<![0-9A-Za-z])[0-9A-Fa-f]{{8}}-(?:[0-9A-Fa-f]{{4}}-){{3}}[0-9A-Fa-f]{{12}}
@@ -43,14 +44,13 @@ _PATTERN = re.compile(
   | (?P<ip>(?<![\d.])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!\.?\d)(?::\d++)?+
       | (?<![\w:])(?=[A-Fa-f:]*+\d)(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}
         (?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|[0-9A-Fa-f]{{0,4}})(?:%\w++)?+(?![\w:]))
-  | (?P<hex>(?<![0-9A-Za-z])(?:0[xX][0-9A-Fa-f]++
-      | (?=\d*+[A-Fa-f])(?=[A-Fa-f]*+\d)[0-9A-Fa-f]{{8,}}+(?![0-9A-Za-z])))
+  | (?P<hex>(?<![0-9A-Za-z])0[xX][0-9A-Fa-f]++)
   | (?P<span>(?<![0-9A-Za-z.])(?:\d++(?:\.\d++)?+(?:[nuµμm]s|[smhd]))++(?![0-9A-Za-z]))
-  | (?P<id>(?<![0-9A-Za-z])(?=[0-9A-Za-z]{{8}})[A-Za-z]*+\d++[A-Za-z]++\d[0-9A-Za-z]*+)
+  | (?P<id>(?<![0-9A-Za-z])(?=[0-9A-Za-z]{{8}})(?:
+        (?=\d*+[A-Fa-f])(?=[A-Fa-f]*+\d)[0-9A-Fa-f]++(?![0-9A-Za-z])
+      | [A-Za-z]*+\d++[A-Za-z]++\d[0-9A-Za-z]*+))
   | (?P<number>{_NUMBER}(?:,\ ?{_NUMBER})*+)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+"""
 # In a template: `%s`, `%(name)-5d`, `{}`, `{name}`.
 _HOLE = re.compile(r"%(?:\(\w+\))?[#0 +-]{0,5}\d{0,5}(?:\.\d{0,5})?[a-zA-Z]|\{[^{}]{0,50}\}")
 _INSTEAD = {"space": " ", "span": "<number>"}
@@ -79,7 +79,12 @@ def constant(text: str) -> str:
         text = text[:_MAX_READ]
         # So that a value that is cut is still one.
         text += '"' if text.count('"') % 2 else ""
-    return _PATTERN.sub(_placeholder, text)[:_MAX_TEXT].strip()
+    return _compiled().sub(_placeholder, text)[:_MAX_TEXT].strip()
+
+
+@cache
+def _compiled() -> re.Pattern[str]:
+    return re.compile(_PATTERN, re.VERBOSE | re.DOTALL)
 
 
 def _placeholder(found: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ _MAX_PATH = 512
 
 _NOBODY = frozenset(("?", "<anonymous>", "<unknown>", "anonymous", "(anonymous)", "async"))
 # Whatever `_GENERATED` finds has one of these in it.
-_SUSPECT = re.compile(r"[\d@{]")
+_SUSPECT = re.compile(r"[\d@{$]")
 # What is in a group stays.
 _GENERATED = re.compile(
     r"""
@@ -23,7 +23,8 @@ _GENERATED = re.compile(
   | (?<=CGLIB)\$\$[0-9a-f]++                           # Spring: $$EnhancerBySpringCGLIB$$3f2ab1c9
   | \ ?[$@\#]\d++                                      # lambda$total$0, closure@3, {closure#0}
   | (\.func|gowrap|deferwrap|-range|lambda|closure|block_invoke|-fun-|Accessor|Proxy|DisplayClass
-    |[bdg]__)_?\d++(?:[._]\d++)*+                      # Go: .func1.2; .NET: b__3_0; <lambda_3>
+    |>[bd]__)_?\d++(?:[._]\d++)*+                      # Go: .func1.2; .NET: <F>b__3_0; <lambda_3>
+  | (?<=\w)\|\d++_\d++                                # .NET: <F>g__Inner|3_0
   | (?<!_)_*+(?<![0-9A-Za-z])h?(?=[a-f]*+\d)[0-9a-f]{8,}+(?![0-9A-Za-z])  # Rust: ::h3f2a1bc9d8e7
   | __[_-]?\d++_\d++$                                  # Ruby: _index_html_erb___3847928374_4729
   | (?<!_)_*+-?\d{5,}+

@@ -20,8 +20,7 @@ def main(event: Fields) -> Fields:
 
 def innermost(event: Fields) -> Fields:
     """The innermost frame of the application, else the innermost, else an empty one."""
-    frames = _objects(main(event).get("frames")) or _frames_around(event)
-    frames.reverse()
+    frames = _main_frames(event)[::-1]
     return next((each for each in frames if each.get("in_app")), frames[0] if frames else {})
 
 
@@ -33,7 +32,8 @@ def by_exceptions(event: Fields) -> Why | None:
     again counts once, and so does every one in a group.
     """
     exceptions = _exceptions(event)
-    if not exceptions:
+    # SDKs of JavaScript send a message as an exception without a type, for the sake of its frames.
+    if not any(each.get("type") for each in exceptions):
         return None
     stacks = [_objects(each.get("frames")) for each in exceptions]
     if not any(stacks):
@@ -60,7 +60,7 @@ def by_exceptions(event: Fields) -> Why | None:
 
 def by_frames(event: Fields) -> Why | None:
     """The places of the frames of an event that has no exception."""
-    frames, platform = _frames_around(event), event.get("platform")
+    frames, platform = _main_frames(event), event.get("platform")
     found = places(frames, True, platform) or places(frames, False, platform)
     return (f'["frames",[{",".join(found)}]]', f"frames in {listed(found)}") if found else None
 
@@ -80,6 +80,10 @@ def _exceptions(event: Fields) -> list[Fields]:
     if not sent and event.get("exception_class"):
         said = [{"type": event["exception_class"], "value": event.get("message")}]
     return said[: -_MAX_EXCEPTIONS - 1 : -1]
+
+
+def _main_frames(event: Fields) -> list[Fields]:
+    return _objects(main(event).get("frames")) or _frames_around(event)
 
 
 def _frames_around(event: Fields) -> list[Fields]:

@@ -1,0 +1,194 @@
+"""Grouping v2: the client's fingerprint, else exceptions and their places, else the message."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errata.grouping.v2 import Grouping, group
+
+FROZEN = sorted((Path(__file__).parent / "grouping").glob("*.json"))
+VALUE_ERROR = "ValueError in shop.cart.total"
+
+
+def frame(function: str, module: str = "shop.cart", **rest: Any) -> dict[str, Any]:
+    return {"module": module, "function": function, "in_app": True, **rest}
+
+
+def raised(type: str, *frames: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    return {"type": type, "frames": list(frames), **rest}
+
+
+def event(*exceptions: dict[str, Any], **rest: Any) -> dict[str, Any]:
+    return {"platform": "python", "exceptions": list(exceptions), **rest}
+
+
+TOTAL = event(raised("ValueError", frame("total"), value="bad price 12"))
+
+
+def member(number: int, parent: int, type: str, **rest: Any) -> dict[str, Any]:
+    return raised(type, mechanism={"exception_id": number, "parent_id": parent}, **rest)
+
+
+def one(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return group(first).fingerprint == group(second).fingerprint
+
+
+def reason(event: dict[str, Any]) -> str:
+    return group(event).grouped_by
+
+
+@pytest.mark.parametrize("file", FROZEN, ids=lambda file: file.stem)
+def test_a_fingerprint_is_what_it_always_was(file: Path) -> None:
+    """A changed fingerprint splits every open issue: leave v2 as it is, and add a v3."""
+    case = json.loads(file.read_text())
+    assert group(case["event"], case.get("fingerprint")) == Grouping(**case["grouping"])
+
+
+def test_every_language_is_among_the_frozen() -> None:
+    cases = [json.loads(file.read_text()) for file in FROZEN]
+    platforms = {case["event"]["platform"] for case in cases}
+    assert platforms > {"python", "javascript", "node", "java", "go", "php", "ruby"}
+    assert len({case["grouping"]["fingerprint"] for case in cases}) == len(cases)
+
+
+def test_where_and_what_it_was_is_told() -> None:
+    assert reason(TOTAL) == VALUE_ERROR
+    cause = raised("KeyError", frame("get", "shop.db"))
+    assert reason(event(cause, *TOTAL["exceptions"])) == (
+        "ValueError in shop.cart.total; caused by KeyError in shop.db.get"
+    )
+    frames = [frame(f"f{number}") for number in range(9)]
+    assert reason(event(raised("E", *frames))) == (
+        "E in shop.cart.f8, shop.cart.f7, shop.cart.f6, shop.cart.f5 and 5 more"
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        event(raised("TypeError", frame("total"))),
+        event(raised("ValueError", frame("subtotal"))),
+        event(raised("ValueError", frame("total", "shop.order"))),
+        event(raised("ValueError", frame("checkout"), frame("total"))),
+        event(raised("KeyError"), raised("ValueError", frame("total"))),
+        event(raised("ValueError")),
+        {"message": VALUE_ERROR},
+    ],
+)
+def test_another_error_is_another_issue(other: dict[str, Any]) -> None:
+    assert not one(TOTAL, other)
+
+
+def test_values_lines_and_foreign_frames_do_not_matter() -> None:
+    foreign = frame("handle", "django.core", in_app=False)
+    mine = frame("total", lineno=7, colno=3, abs_path="/srv/9/cart.py", vars={"a": 1})
+    assert one(TOTAL, event(raised("ValueError", foreign, mine, foreign, value="bad price 99")))
+
+
+def test_all_frames_count_where_none_is_the_application_s() -> None:
+    foreign = frame("handle", "django.core", in_app=False)
+    assert reason(event(raised("ValueError", foreign))) == "ValueError in django.core.handle"
+    # Those of the cause are the application's: the library's say nothing more.
+    chained = event(raised("KeyError", frame("total")), raised("ValueError", foreign))
+    assert reason(chained) == "ValueError; caused by KeyError in shop.cart.total"
+
+
+def test_how_deep_a_recursion_went_does_not_matter() -> None:
+    down = [frame("walk"), frame("walk_children")]
+    start = frame("show", "shop.menu")
+    shallow, deep = (event(raised("E", start, *down * times)) for times in (1, 400))
+    assert one(shallow, deep)
+    assert reason(deep) == "E in shop.cart.walk_children, shop.cart.walk, shop.menu.show"
+
+
+def test_how_often_it_was_tried_again_does_not_matter() -> None:
+    tries = [raised("Timeout", frame("fetch")), raised("Refused", frame("connect"))]
+    assert one(event(*tries, *TOTAL["exceptions"]), event(*tries * 5, *TOTAL["exceptions"]))
+
+
+def test_how_many_a_group_holds_does_not_matter() -> None:
+    root = raised("Group", frame("run"), mechanism={"exception_id": 0, "is_exception_group": True})
+    few = event(member(2, 0, "KeyError"), member(1, 0, "ValueError"), root)
+    many = event(*(member(n, 0, ("KeyError", "ValueError")[n % 2]) for n in range(1, 40)), root)
+    assert one(few, many)
+    assert reason(few) == "Group in shop.cart.run; with KeyError, ValueError"
+    # A member's cause is in the group, too.
+    assert one(event(member(2, 1, "KeyError"), member(1, 0, "ValueError"), root), few)
+    assert not one(event(member(1, 0, "KeyError"), root), few)
+
+
+def test_members_that_are_each_other_s_are_a_chain() -> None:
+    circle = [
+        raised("A", mechanism={"exception_id": 0, "parent_id": 1, "is_exception_group": True}),
+        raised("B", mechanism={"exception_id": 1, "parent_id": 0, "is_exception_group": True}),
+    ]
+    assert reason(event(*circle)) == "B; caused by A"
+
+
+def test_values_count_where_no_frame_names_a_function() -> None:
+    values = ("no item 12", "no item 7", "no cart 7")
+    first, second, other = (event(raised("Rejected", value=value)) for value in values)
+    assert one(first, second)
+    assert not one(first, other)
+    assert reason(first) == "Rejected: no item <number>"
+    nameless = {"filename": "https://a.example.org/app.js", "function": "?", "in_app": True}
+    assert reason(event(raised("Error", nameless, value="no item 12"), platform="javascript")) == (
+        "Error in app.js: no item <number>"
+    )
+
+
+def test_frames_may_stand_beside_the_exception() -> None:
+    threads = [
+        {"id": 1, "current": True, "frames": [frame("main")]},
+        {"id": 2, "crashed": True, "frames": [frame("total")]},
+    ]
+    assert one(event(raised("ValueError"), threads=threads), TOTAL)
+    assert one(event(raised("ValueError"), frames=[frame("total")]), TOTAL)
+
+
+def test_without_an_exception_the_message_counts() -> None:
+    said = {"message": "payment 4711 of 'jo' failed", "frames": [frame("pay")], "transaction": "t"}
+    assert one(said, {"message": "payment 9 of 'al' failed"})
+    assert not one(said, {"message": "refund 9 of 'al' failed"})
+    assert reason(said) == "message: payment <number> of <quoted> failed"
+
+
+def test_an_exception_without_a_type_is_a_message() -> None:
+    said = event({"value": "no item 12", "frames": [frame("pay")]}, message="no item 12")
+    assert reason(said) == "message: no item <number>"
+    assert reason(event({"frames": [frame("pay")]})) == "frames in shop.cart.pay"
+    assert reason(event({"value": "no"}, raised("E"), {"value": "so"})) == (
+        "Error: so; caused by E; caused by Error: no"
+    )
+
+
+def test_a_template_counts_for_what_was_made_of_it() -> None:
+    def logged(message: str, template: object, **entry: Any) -> str:
+        return reason({"message": message, "logentry": {"message": template, **entry}})
+
+    for template in ("hello %s", "hello {}", "hello {name}", "hello %(name)s"):
+        assert logged("hello jo", template) == f"message: {template}"
+    assert logged("hello jo", "hello", params=["jo"]) == "message: hello"
+    assert logged("", "hello") == "message: hello"
+    for none in ("", "hello", None, 5):
+        assert logged("hello jo", none) == "message: hello jo"
+    assert logged("hello 100%", "hello 100%") == "message: hello <number>"
+
+
+def test_what_says_nothing_is_grouped_all_the_same() -> None:
+    assert reason({"exception_class": "E", "message": "no 7"}) == "E: no <number>"
+    assert reason({"frames": [frame("pay")], "transaction": "t"}) == "frames in shop.cart.pay"
+    assert reason({"transaction": "/cart/12", "file": "f"}) == "transaction: /cart/<number>"
+    assert reason({"file": "/srv/shop/cart.py", "line": 7}) == "file: shop/cart.py"
+    assert reason({}) == "nothing that tells it from others"
+    assert reason({"exceptions": [{}], "message": " "}) == "nothing that tells it from others"
+
+
+def test_reasons_fit_on_a_line() -> None:
+    long = event(raised("E" * 300, frame("f" * 300), value="v"))
+    for each in (long, {"message": "m " * 900}):
+        assert len(reason(each)) == 500
+        assert reason(each).endswith("…")
+    assert reason(event(raised("E\n\x00\u202eE"))) == "E   E"

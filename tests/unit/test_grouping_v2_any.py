@@ -1,0 +1,185 @@
+"""Grouping v2 of anything at all: nothing raises or takes long, and what differs is no matter.
+
+What an event holds is anybody's: the types of its fields are not to be relied upon here.
+"""
+
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errata.grouping.v2 import Grouping, group, places
+from errata.grouping.v2.message import constant
+from tests.support import fuzz
+
+ODD = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | fuzz.texts
+ANYTHING = st.recursive(
+    ODD, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(fuzz.texts, inner, max_size=3)
+)
+
+
+def objects(**likely: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Objects of which each field may be absent, likely, or anything."""
+    fields = {name: value | ANYTHING for name, value in likely.items()}
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+IDS = st.integers(0, 3)
+FLAGS = st.booleans()
+FRAMES = st.lists(
+    objects(module=fuzz.texts, filename=fuzz.texts, function=fuzz.texts, in_app=FLAGS, lineno=IDS),
+    max_size=4,
+)
+MECHANISMS = objects(exception_id=IDS, parent_id=IDS, is_exception_group=FLAGS)
+EVENTS = objects(
+    platform=st.sampled_from(["python", "javascript"]),
+    exceptions=st.lists(
+        objects(type=fuzz.texts, value=fuzz.texts, frames=FRAMES, mechanism=MECHANISMS), max_size=4
+    ),
+    threads=st.lists(objects(crashed=FLAGS, current=FLAGS, frames=FRAMES), max_size=2),
+    frames=FRAMES,
+    message=fuzz.texts,
+    logentry=objects(message=fuzz.texts, params=st.lists(ODD, max_size=2)),
+    **dict.fromkeys(("exception_class", "transaction", "file", "level"), fuzz.texts),
+    tags=objects(tenant=fuzz.texts),
+)
+VARIABLES = st.sampled_from(
+    [
+        "{{ default }}",
+        "{{ type }}",
+        "{{function}}",
+        "{{ tags.tenant }}",
+        "{{ message }}",
+        "{{",
+        "}}",
+    ]
+)
+
+
+@fuzz.bounded(300)
+@given(event=EVENTS, fingerprint=ANYTHING | st.lists(VARIABLES | ANYTHING, max_size=3))
+def test_every_event_has_a_group(event: dict[str, Any], fingerprint: object) -> None:
+    before = deepcopy((event, fingerprint))
+    found = group(event, fingerprint)
+    assert (event, fingerprint) == before
+    assert found.fingerprint
+    assert found.made_by == "client" or len(found.fingerprint) == 32
+    assert 1 <= len(found.grouped_by) <= 500
+    assert found.grouped_by.isprintable()
+    # What was remembered from other events makes no difference.
+    places._known.clear()
+    assert group(event, fingerprint) == found == group(event, fingerprint)
+
+
+NAMES = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
+NUMBERS = st.integers(0, 10**9)
+
+
+@fuzz.bounded(100)
+@given(
+    names=st.lists(st.tuples(NAMES, NAMES, FLAGS), min_size=1, max_size=8),
+    platform=st.sampled_from(["python", "javascript", "go"]),
+    numbers=st.lists(NUMBERS, min_size=2, max_size=2, unique=True),
+)
+def test_lines_values_and_folders_never_matter(
+    names: list[tuple[str, str, bool]], platform: str, numbers: list[int]
+) -> None:
+    def happened(number: int) -> Grouping:
+        frames = [
+            {
+                **{"filename": f"/srv/{number}/shop/{file}.js", "function": function},
+                **{"in_app": in_app, "lineno": number, "colno": number},
+                **{"context_line": f"x = {number}", "vars": {"x": number}},
+            }
+            for file, function, in_app in names
+        ]
+        exception = {"type": "E", "value": f"no {number}", "frames": frames}
+        return group({"platform": platform, "exceptions": [exception], "release": str(number)})
+
+    assert happened(numbers[0]) == happened(numbers[1])
+
+
+HEX = st.from_regex(r"[0-9a-f]{8,20}", fullmatch=True).filter(lambda text: not text.isalpha())
+# `::` alone may be anything.
+ADDRESSES = st.ip_addresses().filter(lambda address: any(map(str.isdigit, str(address))))
+BASE32 = st.from_regex(r"[A-Z2-7]{8}", fullmatch=True)
+
+
+@fuzz.bounded(200)
+@given(
+    name=NAMES,
+    hashes=st.tuples(HEX, HEX) | st.tuples(BASE32, BASE32),
+    separator=st.sampled_from(".-"),
+)
+def test_hashes_of_bundles_never_matter(name: str, hashes: tuple[str, str], separator: str) -> None:
+    def happened(digest: str) -> Grouping:
+        url = (
+            f"https://{digest}.example.org/{digest}/assets/{name}{separator}{digest}.js?v={digest}"
+        )
+        frame = {"filename": url, "function": "t", "in_app": True}
+        return group({"platform": "javascript", "exceptions": [{"type": "E", "frames": [frame]}]})
+
+    assert happened(hashes[0]).grouped_by == f"E in t (assets/{name}.js)"
+    assert happened(hashes[0]) == happened(hashes[1])
+
+
+@fuzz.bounded(200)
+@given(
+    words=st.lists(NAMES, min_size=1, max_size=5),
+    values=st.tuples(*[st.tuples(NUMBERS, st.uuids(), ADDRESSES, st.datetimes())] * 2),
+)
+def test_what_differs_in_a_message_never_matters(
+    words: list[str], values: tuple[tuple[Any, ...], tuple[Any, ...]]
+) -> None:
+    def said(number: int, uuid: object, address: object, moment: Any) -> str:
+        known = f"{number} {uuid} {address} '{moment}' {moment.isoformat()} 0x{number:x}"
+        return " ".join(f"{word} {known}" for word in words)
+
+    first, second = (said(*each) for each in values)
+    assert constant(first) == constant(second)
+    assert constant(first).split()[0] == words[0]
+
+
+HOSTILE = "'\"`“„«-_.@:/\\{%~ 1a$\n"
+
+
+@pytest.mark.parametrize(
+    "unit", [*HOSTILE, "'\\", "b'1,", "a@a.", "1:", "f::", "{{ a", "a.a ", "0-_"]
+)
+def test_a_hostile_megabyte_is_soon_read(unit: str) -> None:
+    text = unit * (1_000_000 // len(unit))
+    short = (unit * 300)[:300]
+    frames = [
+        {"filename": f"{short}{n}.js", "function": f"{short}{n}", "in_app": True}
+        for n in range(1_000)
+    ]
+    many = [
+        {"type": short, "value": short * 8, "mechanism": {"exception_id": n}} for n in range(300)
+    ]
+    events: list[dict[str, Any]] = [
+        {"message": text},
+        {"platform": "javascript", "exceptions": [{"type": text, "value": text, "frames": frames}]},
+        {"exceptions": many},
+        {"logentry": {"message": text, "params": [1]}, "transaction": text},
+    ]
+    started = time.process_time()
+    for event in events:
+        group(event)
+    group(events[0], [text, "{{ default }}", text])
+    assert time.process_time() - started < 3
+
+
+def test_no_more_than_so_many_places_are_remembered() -> None:
+    def frames(start: int, function: Callable[[int], str]) -> list[dict[str, Any]]:
+        return [{"function": function(n), "in_app": True} for n in range(start, start + 50)]
+
+    for start in range(0, 10_000, 50):
+        group({"frames": frames(start, lambda n: f"f{n}x")})
+        assert len(places._known) <= 2_048
+    places._known.clear()
+    group({"frames": frames(0, lambda n: f"{n}" * 9_000)})
+    assert not places._known

@@ -1,0 +1,93 @@
+"""Grouping v2: the fingerprint that an SDK sends, and the variables in it."""
+
+from typing import Any
+
+import pytest
+
+from errata.grouping.v2 import group
+
+
+def frame(function: str, module: str = "shop.cart", **rest: Any) -> dict[str, Any]:
+    return {"module": module, "function": function, "in_app": True, **rest}
+
+
+KEY_ERROR = {"type": "KeyError", "value": "1", "frames": [frame("get")]}
+TOTAL: dict[str, Any] = {
+    "exceptions": [{"type": "ValueError", "value": "bad price 12", "frames": [frame("total")]}]
+}
+
+
+def reason(event: dict[str, Any], fingerprint: object) -> str:
+    return group(event, fingerprint).grouped_by
+
+
+@pytest.mark.parametrize("nothing", [None, [], "", " ", [""], [None], "{{ default }}"])
+def test_a_fingerprint_may_say_nothing(nothing: object) -> None:
+    assert group(TOTAL, nothing) == group(TOTAL)
+    assert group(TOTAL, ["{{default}}"]) == group(TOTAL, [" {{   default }} "]) == group(TOTAL)
+
+
+@pytest.mark.parametrize("own", ["checkout", " two words ", "ü" * 100_000, "{{ no }}", "{{"])
+def test_a_fingerprint_of_one_part_is_used_as_it_is(own: str) -> None:
+    assert group(TOTAL, [own]) == group(TOTAL, own)
+    assert group(TOTAL, [own]).fingerprint == own
+    assert group(TOTAL, [own]).made_by == "client"
+
+
+def test_a_fingerprint_of_several_parts_is_hashed() -> None:
+    found = group(TOTAL, ["checkout", "{{ default }}"])
+    assert found.grouped_by == "fingerprint: checkout, and ValueError in shop.cart.total"
+    assert found.made_by == "client"
+    assert len(found.fingerprint) == 32
+    assert found.fingerprint == group(TOTAL, ["checkout", "{{default}}"]).fingerprint
+    assert found.fingerprint == group(TOTAL, ["checkout", group(TOTAL).fingerprint]).fingerprint
+    parts: list[list[object]] = [["a", "b"], ["ab", ""], ["", "ab"], ["b", "a"], ["a", "b", ""]]
+    assert len({group(TOTAL, each).fingerprint for each in parts}) == len(parts)
+
+
+def test_what_is_no_text_in_a_fingerprint_becomes_one() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    odd = [42, 1.5, True, None, {"b": [1], "a": 2}, 10**5_000, deep, object()]
+    assert reason({}, odd) == 'fingerprint: 42, 1.5, true, null, {"a": 2, "b": [1]}, ' + (
+        "int, list, object"
+    )
+    assert group({}, 42).fingerprint == group({}, ["42"]).fingerprint == "42"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *(("transaction", "/pay"), ("logger", "shop"), ("level", "fatal"), ("message", "no 12")),
+        *(("type", "ValueError"), ("error.type", "ValueError"), ("value", "bad price 12")),
+        *(("function", "total"), ("stack.function", "total"), ("module", "shop.cart")),
+        *(("path", "/app/cart.py"), ("stack.filename", "cart.py"), ("package", "shop.so")),
+        *(("tags.tenant", "acme"), ("tags.none", "{{ tags.none }}"), ("user", "{{ user }}")),
+    ],
+)
+def test_variables_are_filled(variable: str, value: str) -> None:
+    mine = frame("total", filename="cart.py", abs_path="/app/cart.py", package="shop.so")
+    foreign = frame("parse", "json", in_app=False)
+    main = {"type": "ValueError", "value": "bad price 12", "frames": [mine, foreign]}
+    told = {
+        "exceptions": [KEY_ERROR, main],
+        **{"transaction": "/pay", "logger": "shop", "level": "error", "sentry_level": "fatal"},
+        **{"message": "no 12", "tags": {"tenant": "acme"}},
+    }
+    assert group(told, [f"{{{{{variable}}}}}"]).fingerprint == value
+    assert group(told, f"a-{{{{ {variable} }}}}").fingerprint == f"a-{value}"
+    assert reason(told, ["a", f"{{{{ {variable} }}}}"]) == f"fingerprint: a, {value}"
+    unknown = group({"tags": {}}, f"{{{{ {variable} }}}}").fingerprint
+    assert unknown == f"{{{{ {variable} }}}}"
+
+
+def test_a_megabyte_of_variables_is_no_gigabyte() -> None:
+    event = {"message": "m" * 100_000}
+    assert len(group(event, "{{ message }}" * 80_000).fingerprint) < 1_100_000
+    assert len(group(event, ["{{ message }}"] * 80_000).fingerprint) == 32
+
+
+def test_a_long_reason_is_cut() -> None:
+    assert len(reason({}, ["x" * 9_000, "y"])) == 500
+    assert reason({}, "a\nb\x00\u202e") == "fingerprint: a b  "

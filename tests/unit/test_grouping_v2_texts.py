@@ -1,0 +1,166 @@
+"""Grouping v2: what stays of names, of files and of messages."""
+
+from typing import Any
+
+import pytest
+
+from errata.grouping.v2 import group
+from errata.grouping.v2.message import constant
+from errata.grouping.v2.names import file, name
+
+
+def called(function: str, platform: str = "javascript") -> str:
+    """The function in the reason, of a frame in `cart.js`."""
+    frame = {"filename": "cart.js", "function": function, "in_app": True}
+    event: dict[str, Any] = {"platform": platform, "exceptions": [{"type": "E", "frames": [frame]}]}
+    return group(event).grouped_by.removeprefix("E in ").removesuffix("cart.js)").rstrip(" (")
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        *(("total", "total"), ("utf8", "utf8"), ("func1", "func1"), ("base64_encode",) * 2),
+        *(("?", ""), ("<anonymous>", ""), ("<module>", "<module>"), ("shop.v2.cart",) * 2),
+        *(("<lambda>", "<lambda>"), ("<lambda_3>", "<lambda>"), ("closure@3", "closure")),
+        *(("lambda$total$0", "lambda$total"), ("access$000", "access"), ("Cart$1", "Cart")),
+        ("shop.Cart$$Lambda$14/0x00000008000c2840", "shop.Cart$$Lambda"),
+        ("shop.Cart$$Lambda/0x00007f1c4c0d2e10", "shop.Cart$$Lambda"),
+        ("Cart$$EnhancerBySpringCGLIB$$abcdefab", "Cart$$EnhancerBySpringCGLIB"),
+        ("GeneratedMethodAccessor173", "GeneratedMethodAccessor"),
+        *(("main.main.func1", "main.main.func"), ("main.main.func1.2", "main.main.func")),
+        *(("(*Cart).Total.gowrap1", "(*Cart).Total.gowrap"), ("f-range1", "f-range")),
+        ("class@anonymous\0/srv/shop/cart.php:12$0::total", "class@anonymous::total"),
+        ("Base@anonymous\0/srv/a.php:3$1f", "Base@anonymous"),
+        ("{closure:Shop\\Cart::total():42}", "{closure}"),
+        ("_app_views_show_html_erb___3847928374652934_23460", "_app_views_show_html_erb"),
+        ("_app_views_show_html_erb__384_460", "_app_views_show_html_erb"),
+        ("core::ops::call_once::h3f2a1bc9d8e7f6a5", "core::ops::call_once::"),
+        *(("{{closure}}",) * 2, ("{closure#0}", "{closure}"), ("closure #1 in f", "closure in f")),
+        *(("<Total>b__3_0", "<Total>b__"), ("<>c__DisplayClass3_0", "<>c__DisplayClass")),
+        ("<Total>g__Sum|3_0", "<Total>g__Sum"),
+        ("__45-[Cart total]_block_invoke_2", "__45-[Cart total]_block_invoke"),
+        ("handler_0x7f3a5c0d2e10", "handler_"),
+        ("app.3f2a1bc9", "app."),
+    ],
+)
+def test_what_a_compiler_numbered_has_no_number(written: str, kept: str) -> None:
+    assert name(written) == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        *(("total", "total"), ("Cart.total", "total"), ("Object.total", "total")),
+        *(("new Cart", "Cart"), ("async Cart.total", "total"), ("Cart.total [as sum]", "total")),
+        *(("async Promise.all (index 0)", "all"), ("Cart/this.total", "total"), ("#total",) * 2),
+        *(("Cart.get total [as total]", "get total"), ("?", ""), ("async", ""), ("total/<", "")),
+        *(("Object.<anonymous>", ""), ("HTMLButtonElement.<anonymous>", ""), ("total<", "total")),
+    ],
+)
+def test_engines_of_javascript_agree(written: str, kept: str) -> None:
+    assert called(written) == (kept or "cart.js")
+    assert called(written, "node") == (kept or "cart.js")
+
+
+def test_other_languages_have_qualified_names() -> None:
+    assert called("Cart.total", "ruby") == "Cart.total"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        *(("cart.py", "cart.py"), ("shop/cart.py", "shop/cart.py"), ("<anonymous>", "")),
+        *(("/srv/app/shop/cart.py", "shop/cart.py"), ("cart.py:12", "cart.py")),
+        *(("C:\\work\\shop\\cart.cs", "shop/cart.cs"), ("C:\\cart.cs", "cart.cs")),
+        ("https://cdn.example.org/assets/app.3f2a1bc9.js?v=1#x", "assets/app.js"),
+        ("https://a.example.org/js/main.8d7e6f5a.chunk.js", "js/main.chunk.js"),
+        ("/static/js/2.f3a9b1c0.chunk.js", "js/2.chunk.js"),
+        ("/assets/chunk-AB12CD34.js", "assets/chunk.js"),
+        ("/assets/index-BX3kT9_a.js", "assets/index.js"),
+        ("/assets/index-BxKTjaQd.mjs", "assets/index.mjs"),
+        ("/assets/CartItem-D_x3-kT9.js", "assets/CartItem.js"),
+        ("/_nuxt/BxKT9aQd.js", "_nuxt/.js"),
+        ("/chunks/117-9d8e7f6a5b4c3d2e.js", "chunks/117.js"),
+        *(("lib/CartItem.js",) * 2, ("lib/S3Client.js",) * 2, ("lib/base64url.js",) * 2),
+        *(("lib/Vector3D.js",) * 2, ("my-utils/my-utils.js",) * 2, ("C#/cart.cs",) * 2),
+        ("/build/9f86d081884c7d65/x.py", "build/x.py"),
+        ("/srv/releases/20260101120000/cart.js", "releases/cart.js"),
+        ("/srv/releases/3f2a1bc/cart.js", "releases/cart.js"),
+        ("/x/lodash@4.17.21/lodash.js", "lodash/lodash.js"),
+        ("npm/react@18/index.js", "react/index.js"),
+        ("gems/rack-2.2.8/rack.rb", "rack/rack.rb"),
+        *(("js/jquery-3.6.0.min.js", "js/jquery.min.js"), ("x/v2/a.js", "v2/a.js")),
+        ("x/v1.2.3/app-1.2.3-beta.1.js", "x/app.js"),
+        ("webpack:///./src/cart.js?1a2b", "src/cart.js"),
+        ("webpack-internal:///(rsc)/./src/cart.tsx", "src/cart.tsx"),
+        *(("app:///dist/cart.js", "dist/cart.js"), ("node:internal/fs", "internal/fs")),
+        ("blob:https://a.example.org/3f2a1bc9-1111-4222-8333-0123456789ab", ""),
+        ("https://shop.example.org/orders/17", "orders/"),
+    ],
+)
+def test_of_a_file_stay_its_folder_and_its_name(written: str, kept: str) -> None:
+    assert file(written) == kept
+
+
+def test_a_script_is_told_from_another_by_its_file() -> None:
+    def script(path: str) -> str:
+        frame = {"module": "__main__", "filename": path, "function": "main", "in_app": True}
+        return group({"exceptions": [{"type": "E", "frames": [frame]}]}).grouped_by
+
+    assert script("jobs/nightly.py") == "E in main (jobs/nightly.py)"
+    assert script("jobs/hourly.py") != script("jobs/nightly.py")
+
+
+def test_modules_of_bundles_lose_their_hashes() -> None:
+    def module(name: str) -> str:
+        frame = {"module": name, "function": "f", "in_app": True}
+        event = {"platform": "node", "exceptions": [{"type": "E", "frames": [frame]}]}
+        return group(event).grouped_by
+
+    assert module("routes:cart") == "E in routes:cart.f"
+    assert module("chunks:index-BX3kT9_a") == module("chunks:index-D_x3-kT9")
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("can't find the user's cart", "can't find the user's cart"),
+        ("took 12ms, 1.5 s, 1h30m15s", "took <number>, <number> s, <number>"),
+        ("-5.5e-10 of 1,000,000.5 is 20%, 3rd", "<number> of <number> is <number>"),
+        ("worker-7 utf8 v1.2.3 #17", "worker-<number> utf<number> v<number> #<number>"),
+        ("rows 1, 2,3 and 4", "rows <number> and <number>"),
+        ("'a' \"b\" `c` “d” „e“ «f» b'g' \u2018h\u2019", " ".join(["<quoted>"] * 8)),
+        ("no 'Bob's cart' in 'a', 'b', 'c'", "no <quoted> in <quoted>"),
+        ('{"sku": 12, "name": "a \\" b"}', "{<quoted>: <number>, <quoted>: <quoted>}"),
+        ('said \\"hi 5\\"', "said <quoted>"),
+        ("to jo.b+x@mail.example.org: no", "to <email>: no"),
+        ("lodash@4.17.21", "lodash@<number>"),
+        ("3F2A1BC9-1111-4222-8333-0123456789AB", "<uuid>"),
+        ("commit 3f2a1bc9d8 of 0xDEADbeef is dead", "commit <id> of <hex> is dead"),
+        ("cus_9f8Gh3K2 / AB12CD34", "cus_<id> / <id>"),
+        (
+            "10.0.0.7:5432, [::1]:80, fe80::1%eth0, 2001:db8:0:0::17",
+            "<ip>, [<ip>]:<number>, <ip>, <ip>",
+        ),
+        ("aa:bb:cc:dd:ee:0f 01-23-45-67-89-ab", "<mac> <mac>"),
+        ("2026-01-05T10:00:00.123+02:00 2026-01-05 10:00:00,5 10:00:00", "<time> <time> <time>"),
+        ("Mon, 05 Jan 2026 10:00:00 GMT; Mon Jan  5 10:00:00 2026", "<time>; <time>"),
+        ("20260105T100000Z", "<time>"),
+        (
+            "(https://jo:pw@api.example.org:80/cart/12?a=1#b).",
+            "(https://api.example.org:<number>/cart/<id>).",
+        ),
+        ("std::vector a::b", "std::vector a::b"),
+        ("a\n\t b\u00a0c  ", "a b c"),
+        ("%s of %(name)s {} {name}", "%s of %(name)s {} {name}"),
+        ("\u0663 of \uff15", "<number> of <number>"),
+    ],
+)
+def test_of_a_message_stay_its_words(written: str, kept: str) -> None:
+    assert constant(written) == kept
+
+
+def test_a_long_message_is_its_beginning() -> None:
+    assert constant("no cart " * 900) == ("no cart " * 125).strip()
+    assert constant(f'bad JSON: "{"x" * 5_000}"') == "bad JSON: <quoted>"
+    assert constant(f'bad JSON: "{"y" * 700}" for jo') == "bad JSON: <quoted> for jo"
