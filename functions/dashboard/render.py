@@ -56,6 +56,14 @@ def moment(then_ms: int | None, now_ms: int) -> Markup:
     )
 
 
+def clock(then_ms: int) -> Markup:
+    """A time of day, UTC, among others of that day; dashboard.js puts it in the reader's zone."""
+    at = iso(then_ms)
+    return Markup('<time class="clock" datetime="{}" title="{} UTC">{}</time>').format(
+        at, at[:19].replace("T", " "), at[11:23]
+    )
+
+
 def number(value: int) -> str:
     """A count, short where it is long: `1,234`, `56.7k`, `1.2M`."""
     if value < 10_000:
@@ -130,6 +138,7 @@ def clip(value: Any, most: int) -> str:
 
 environment.globals.update(
     clip=clip,
+    clock=clock,
     minted_ms=minted_ms,
     received_ms=received_ms,
     static=static,

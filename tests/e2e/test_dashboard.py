@@ -10,9 +10,13 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from dev.stack import LocalStack
-from errata.usecases import members
+from errata.errors import Unauthorized
+from errata.store import sessions
+from errata.store import sign_in as cognito
+from errata.usecases import members, projects
+from functions.dashboard.routing import SESSION_COOKIE
 from tests.support.chromium import serious, window
-from tests.support.team import Team, look, sign_in
+from tests.support.team import Team, busy_settings, look, sign_in
 from tests.support.template import ROOT
 
 HOSTILE = (
@@ -33,6 +37,7 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         page.get_by_role("link", name="ValueError: boom").click()
         page.get_by_role("link", name="boom", exact=True).click()
         expect(page).to_have_url(f"{team.url}/projects/{team.project_id}/events/{first}")
+        expect(page.get_by_role("button", name="Copy link")).to_be_visible()
         page.get_by_role("link", name="Issue with 1 event").click()
 
         page.get_by_role("button", name="Resolve").click()
@@ -62,6 +67,23 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         expect(page.get_by_text("You are signed out.")).to_be_visible()
         page.goto(f"{team.url}/projects/{team.project_id}/issues")
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_signing_out_ends_the_tokens_that_the_session_had(browser: Browser, team: Team) -> None:
+    with window(browser) as page:
+        sign_in(page, team, "projects")
+        expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+        (held,) = [
+            each["value"] for each in page.context.cookies() if each["name"] == SESSION_COOKIE
+        ]
+        user, _, secret = held.partition(".")
+        session = sessions.open_page(secret, user).session
+        assert session
+        assert cognito.refresh(session.refresh_token, session.client).id
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+    with pytest.raises(Unauthorized):
+        cognito.refresh(session.refresh_token, session.client)
 
 
 def test_a_key_is_made_in_the_settings_and_shown_once(browser: Browser, team: Team) -> None:
@@ -95,6 +117,20 @@ def test_a_project_of_another_team_is_not_there(browser: Browser, team: Team) ->
         assert "secret of a team" not in page.content()
 
 
+def test_the_url_of_a_webhook_opens_the_event_after_the_sign_in(
+    browser: Browser, team: Team
+) -> None:
+    event = team.send(
+        message="boom", breadcrumbs=[{"message": "c", "timestamp": "2026-11-21T23:59:59Z"}]
+    )
+    with window(browser) as page:
+        sign_in(page, team, f"projects/{team.project_id}/events/{event}")
+        expect(page).to_have_url(f"{team.url}/projects/{team.project_id}/events/{event}")
+        expect(page.get_by_role("heading", name="boom")).to_be_visible()
+        # The reader is in Zurich.
+        expect(page.locator("time.clock")).to_have_text("00:59:59.000")
+
+
 def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
     team.send(message="boom", exception_class="ValueError")
     with window(browser, script=False) as page:
@@ -104,9 +140,21 @@ def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
                 break
             page.wait_for_timeout(500)
             page.reload()
+        page.get_by_label("Search").fill("nothing like it")
+        page.get_by_role("button", name="Filter").click()
+        expect(page.get_by_text("No issue matches.")).to_be_visible()
+        page.get_by_role("link", name="Reset").click()
         page.get_by_role("link", name="ValueError: boom").click()
+        page.get_by_role("link", name="boom", exact=True).click()
+        # What needs a script is not there without one.
+        expect(page.get_by_role("button", name="Copy link")).not_to_be_visible()
+        page.get_by_role("link", name="Issue with 1 event").click()
         page.get_by_role("button", name="Ignore").click()
         expect(page.get_by_text(f"{team.email} ignored it")).to_be_visible()
+        page.get_by_role("link", name="Settings").click()
+        page.get_by_label("Name", exact=True).fill("Store")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("Saved.")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_text("You are signed out.")).to_be_visible()
 
@@ -131,7 +179,14 @@ def test_every_page_can_be_read_by_everybody(
         breadcrumbs=[{"message": HOSTILE, "category": HOSTILE, "data": {HOSTILE: HOSTILE}}],
     )
     below = f"projects/{team.project_id}"
+    busy_settings(team)
+    empty = projects.create("A shop that has just opened")
+    assert empty
+    there = members.create_team("default", f"frontend team of many people {team.email}").id
     pages = {
+        "no-errors": f"projects/{empty[0].id}/issues",
+        "member": f"orgs/default/member?email={team.email}",
+        "team": f"orgs/default/teams/{there}",
         "projects": "projects",
         "issues": f"{below}/issues",
         "event": f"{below}/events/{ids[0]}",
@@ -147,6 +202,11 @@ def test_every_page_can_be_read_by_everybody(
     with window(browser, scheme=scheme, width=width) as page:
         page.goto(f"{team.url}/sign-in")
         problems["sign-in"] = look(page, "sign-in", scheme, width)
+        page.get_by_role("link", name="Forgot your password?").click()
+        problems["forgot"] = look(page, "forgot", scheme, width)
+        page.get_by_label("E-mail").fill("nobody@example.com")
+        page.get_by_role("button", name="Mail me a code").click()
+        problems["reset"] = look(page, "reset", scheme, width)
         sign_in(page, team, f"{below}/issues")
         expect(page.locator("tbody tr")).to_have_count(7)
         for name, path in pages.items():

@@ -46,21 +46,24 @@ class Shown:
 
 @dataclass
 class Browser:
-    """One person's browser."""
+    """One person's browser. `stage` is "" behind a domain of one's own."""
 
     cookies: dict[str, str] = field(default_factory=dict)
     page: Shown | None = None
+    stage: str = STAGE
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Shown:
         """Go to a URL, relative to the dashboard's root, and wherever it leads on this host."""
-        return self._follow("GET", urljoin(f"{HOST}{STAGE}/dashboard/", path), b"", headers or {})
+        return self._follow(
+            "GET", urljoin(f"{HOST}{self.stage}/dashboard/", path), b"", headers or {}
+        )
 
     def post(self, path: str, **fields: Any) -> Shown:
         """Send a form of the page that is shown: its token goes with it unless `csrf` is given."""
         if "csrf" not in fields and self.page:
             fields["csrf"] = self.page.value("csrf")
         body = urlencode(fields, doseq=True).encode()
-        return self._follow("POST", urljoin(f"{HOST}{STAGE}/dashboard/", path), body, {})
+        return self._follow("POST", urljoin(f"{HOST}{self.stage}/dashboard/", path), body, {})
 
     def _follow(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Shown:
         for _ in range(6):
@@ -74,7 +77,7 @@ class Browser:
 
     def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Shown:
         parts = urlsplit(url)
-        path = parts.path.removeprefix(STAGE)
+        path = parts.path.removeprefix(self.stage)
         assert path == "/dashboard" or path.startswith("/dashboard/"), f"{url} is outside"
         sent = {"Accept-Encoding": "gzip", "Host": parts.netloc, **headers}
         if body:

@@ -10,7 +10,10 @@ from typing import Any
 import requests
 from playwright.sync_api import Page
 
-from errata.usecases import members, projects
+from errata.models.ids import new_event_id, now_ms
+from errata.models.webhook import Attempt, Notice
+from errata.store import webhooks as store
+from errata.usecases import members, projects, webhooks
 from tests.support.chromium import serious
 from tests.support.template import ROOT
 
@@ -49,6 +52,19 @@ def new_team(dashboard_url: str, api_url: str) -> Team:
     created = projects.create("Shop")
     assert created
     return Team(dashboard_url, email, password, created[0].id, created[1], api_url)
+
+
+def busy_settings(team: Team) -> None:
+    """Give the project webhooks: one that failed until it was disabled, with its deliveries."""
+    endpoint, _ = webhooks.add(team.project_id, f"https://hooks.example.com/services/{'abc' * 20}")
+    store.mark_endpoint(
+        endpoint, disabled_at=now_ms(), disabled_reason="it failed for five days without a break"
+    )
+    notice = Notice("msg_1", team.project_id, endpoint.id, "issue.created", "{}")
+    error = "the connection was refused: [Errno 111] Connection refused by hooks.example.com"
+    for number in range(1, 4):
+        attempt = Attempt(new_event_id(now_ms()), notice, number, None, 12_345, error)
+        store.record(attempt, over=False, now_s=now_ms() // 1000)
 
 
 def sign_in(page: Page, team: Team, path: str = "") -> None:

@@ -1,19 +1,17 @@
 """What an event says of its surroundings: names with values, breadcrumbs, the request."""
 
-import re
+from datetime import UTC, datetime
 from typing import Any
 
-from errata.protocol.read import iso
 from functions.dashboard.room import Room
 
 MAX_BREADCRUMBS = 60
 MAX_CONTEXTS = 20
 _MARKUP_OF_A_PAIR = 40
-_MARKUP_OF_A_CRUMB = 100
+_MARKUP_OF_A_CRUMB = 200
 _MARKUP_OF_A_CARD = 100
 # Seconds that are a time of this century and not some other number.
 _EPOCH = (10**9, 4 * 10**9)
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ](\d\d:\d\d:\d\d(?:\.\d{1,3})?)")
 # Contexts that the protocol knows, as people call them.
 _CONTEXTS = {
     **{"os": "Operating system", "gpu": "GPU", "app": "App", "cloud_resource": "Cloud resource"},
@@ -50,7 +48,8 @@ def breadcrumbs(sent: Any, room: Room) -> list[dict[str, Any]]:
             crumb = {"message": crumb}
         shown.append(
             {
-                "time": room.take(_clock(crumb.get("timestamp")), 40),
+                "at": told_ms(crumb.get("timestamp")),
+                "time": room.take(crumb.get("timestamp"), 40),
                 "kind": room.take(crumb.get("category") or crumb.get("type"), 60),
                 "level": room.take(crumb.get("level"), 20),
                 "message": room.take(crumb.get("message"), 300),
@@ -60,15 +59,21 @@ def breadcrumbs(sent: Any, room: Room) -> list[dict[str, Any]]:
     return shown[::-1]
 
 
-def _clock(timestamp: Any) -> Any:
-    """The time of day, UTC, of a timestamp, since the day is the event's; else what it is.
+def told_ms(timestamp: Any) -> int | None:
+    """When a timestamp says, in milliseconds since the epoch; None where it says nothing.
 
-    Timestamps are written in ISO 8601 or, by some SDKs, in seconds since the epoch.
+    Timestamps are written in ISO 8601 or, by some SDKs, in seconds since the epoch. One without a
+    zone is UTC, as the protocol has it.
     """
     if isinstance(timestamp, int | float) and _EPOCH[0] < timestamp < _EPOCH[1]:
-        timestamp = iso(round(timestamp * 1000))
-    found = _ISO.match(timestamp) if isinstance(timestamp, str) else None
-    return found[1] if found else timestamp
+        return round(timestamp * 1000)
+    if not isinstance(timestamp, str):
+        return None
+    try:
+        told = datetime.fromisoformat(timestamp)
+        return round((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
 
 
 def flat(request: Any) -> Any:

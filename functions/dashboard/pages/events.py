@@ -21,7 +21,8 @@ from functions.dashboard.web import Response
 ROOM = 50_000
 # What each part of the page has for sure, in this order; what one leaves is for those behind it.
 _SHARES = {
-    "stack": 16_000,
+    "stack": 15_000,
+    "texts": 2_000,
     **{"user": 2_000, "tags": 3_000, "logged": 2_000, "request": 4_000, "breadcrumbs": 6_000},
     **{"contexts": 4_000, "extra": 3_000, "context": 3_000, "threads": 3_000, "modules": 2_000},
 }
@@ -62,6 +63,7 @@ def show(visit: Visit) -> Response:
         shown_facts=[
             (name, room.take(fields[name], 500)) for name in _FACTS if fields.get(name) is not None
         ],
+        told_at=facts.told_ms(fields.get("timestamp")),
         sdk=facts.sdk(fields.get("sdk"), room),
         grouped_by=room.take(
             why_grouped(fields.get("grouping", "client"), str(fields.get("grouped_by") or "")), 500
@@ -89,12 +91,15 @@ def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
     """The parts of the page that can be large, each with its share of the room."""
     stack = fields.get("stack_trace") or fields.get("minified_stack") or ""
     found, language = _traces(fields, stack, raw)
+    texts = {name: fields.get(name) for name in STACK_TEXTS}
+    texts = {name: each for name, each in texts.items() if each and each != stack}
     context = fields.get("context") or {}
     if not isinstance(context, dict):
         context = {"context": context}
     sent = {
         **{name: fields.get(name) for name in _SHARES},
         "stack": found or stack,
+        "texts": texts,
         "user": context.get("user"),
         "request": facts.flat(context.get("request")),
         "logged": fields.get("logentry"),
@@ -112,6 +117,7 @@ def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
     parts = {
         "exceptions": traces.exceptions(found, part("stack")),
         "stack": "" if found else part("stack").take(stack, 20_000),
+        "texts": _texts(texts, part("texts")),
         "has_text": bool(stack),
         "language": language,
         "unhandled": bool(found) and not found[0].handled,
@@ -128,6 +134,11 @@ def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
     }
     traces.fill_libraries(room)
     return parts
+
+
+def _texts(texts: dict[str, Any], room: Room) -> list[tuple[str, str]]:
+    """The texts of the stack beside the one that is shown: the minified one, the source map."""
+    return [(name, room.take(each, 8_000)) for name, each in texts.items()]
 
 
 def _traces(fields: Fields, stack: Any, raw: bool) -> tuple[tuple[ExceptionTrace, ...], str]:

@@ -1,9 +1,13 @@
 """Where the dashboard opens: the projects that are the reader's."""
 
-from errata.usecases import organizations, projects
+import re
+
+from errata.usecases import views
 from functions.dashboard.render import page
 from functions.dashboard.routing import Visit, get, open_get
 from functions.dashboard.web import Request, Response, redirect
+
+PROJECT_ID = re.compile(r"[0-9]{1,12}")
 
 
 @open_get("")
@@ -15,17 +19,11 @@ def start(request: Request, _now_ms: int) -> Response:
 @get("projects")
 def home(visit: Visit) -> Response:
     """The reader's projects by organization; the only one there is opens by itself."""
-    mine = [each for each in projects.list_projects() if visit.user.sees(each)]
-    if len(mine) == 1 and len(visit.user.memberships) == 1:
+    asked = PROJECT_ID.fullmatch(visit.request.query.get("after", ""))
+    after = asked[0] if asked else ""
+    view = views.home_view(visit.user, after)
+    mine = [project for _, projects in view.organizations for project in projects]
+    only = len(mine) == 1 and len(visit.user.memberships) == 1
+    if only and not (after or view.next_after):
         return redirect(f"{visit.request.root}projects/{mine[0].id}/issues")
-    return page(
-        visit.request,
-        "home.html",
-        visit.now_ms,
-        visit=visit,
-        organizations=[
-            (each, [project for project in mine if project.organization == each.id])
-            for each in organizations.list_organizations()
-            if each.id in visit.user.memberships
-        ],
-    )
+    return page(*(visit.request, "home.html", visit.now_ms), visit=visit, view=view, after=after)

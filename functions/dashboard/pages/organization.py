@@ -1,13 +1,16 @@
 """An organization as its owners and admins manage it: members, teams, policy, projects."""
 
+from itertools import takewhile
 from typing import cast
+from urllib.parse import quote
 
 from errata.errors import NotFound
 from errata.models.member import ROLES, Member, Role, Team
 from errata.models.organization import parse_allowlist
 from errata.models.project import dsn
 from errata.store import members as store
-from errata.usecases import billing, members, metering, organizations, projects, quota
+from errata.store import projects as projects_store
+from errata.usecases import billing, members, metering, organizations, quota, views
 from functions.dashboard.forms import (
     Failed,
     act,
@@ -17,12 +20,18 @@ from functions.dashboard.forms import (
     show_key,
     whole_number,
 )
+from functions.dashboard.pages.home import PROJECT_ID
 from functions.dashboard.render import page
+from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get, post
+from functions.dashboard.text import weight
 from functions.dashboard.web import Response, redirect
 
 MEMBERS_A_PAGE = 50
 MOST_LISTED = 50
+# In bytes, as they are sent: the page then stays below 60 KB.
+ROOM_OF_MEMBERS = 20_000
+_MARKUP_OF_A_MEMBER = 300
 _SAID = {
     "invited": "Added. Whoever had no account yet gets a mail with a first password.",
     "again": "Another mail with a first password is on its way.",
@@ -41,6 +50,16 @@ def show(visit: Visit) -> Response:
     return _page(visit, Failed())
 
 
+@get("orgs/{organization_id}/use")
+def show_use(visit: Visit) -> Response:
+    """What its projects have sent this month."""
+    visit.must_administer(visit.organization.id)
+    asked = PROJECT_ID.fullmatch(visit.request.query.get("after", ""))
+    after = asked[0] if asked else ""
+    view = views.use_view(visit.organization.id, after, visit.now_ms)
+    return page(*(visit.request, "use.html", visit.now_ms), visit=visit, view=view, after=after)
+
+
 @post("orgs/{organization_id}")
 def change(visit: Visit) -> Response:
     """Do what one of its forms asks for."""
@@ -52,7 +71,9 @@ def _page(visit: Visit, failed: Failed) -> Response:
     organization = visit.organization
     after = visit.request.query.get("after", "")
     roster = store.roster(organization.id, after, MEMBERS_A_PAGE)
-    mine = [each for each in projects.list_projects() if each.organization == organization.id]
+    found, more = projects_store.some_projects("", pages=1)
+    mine = [each for each in found if each.organization == organization.id]
+    shown, next_after = _with_room(roster)
     return page(
         visit.request,
         "organization.html",
@@ -62,16 +83,30 @@ def _page(visit: Visit, failed: Failed) -> Response:
         said=_SAID.get(visit.request.query.get("said", "")),
         failed=failed,
         after=after,
-        members=_with_names(roster.members, roster.teams),
-        next_after=roster.next_after,
+        members=_with_names(shown, roster.teams),
+        next_after=next_after,
         roles=_roles(visit),
         teams=roster.teams[:MOST_LISTED],
         more_teams=len(roster.teams[MOST_LISTED:]),
         projects=mine[:MOST_LISTED],
-        more_projects=len(mine[MOST_LISTED:]),
+        more_projects=more or mine[MOST_LISTED:],
         used=quota.used(organization.id, visit.now_ms),
         unpaid_url=billing.unpaid_url(organization),
     )
+
+
+def _with_room(roster: store.Roster) -> tuple[list[Member], str]:
+    """The members that the page has room for, and behind whom the next ones follow."""
+    room = Room(ROOM_OF_MEMBERS)
+    # Each address is in its link, too.
+    found = [
+        *takewhile(
+            lambda one: room.pays(_MARKUP_OF_A_MEMBER + weight(one.email) + len(quote(one.email))),
+            roster.members,
+        )
+    ]
+    cut = len(found) < len(roster.members)
+    return found, found[-1].email if cut else roster.next_after
 
 
 def _with_names(found: list[Member], teams: list[Team]) -> list[tuple[Member, str]]:

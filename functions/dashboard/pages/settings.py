@@ -25,7 +25,7 @@ from functions.dashboard.routing import Visit, get, post
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.web import Response, redirect
 
-ATTEMPTS = 15
+ATTEMPTS = 10
 MOST_KEYS = 25
 _SAID = {
     "saved": "Saved. It acts within 30 seconds.",

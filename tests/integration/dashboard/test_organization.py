@@ -1,5 +1,8 @@
 """An organization's page: members, teams, policy and projects; who may, and what comes of it."""
 
+import html
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -12,6 +15,7 @@ from errata.models.member import Member, Membership
 from errata.models.project import Project as Stored
 from errata.store import idempotency
 from errata.usecases import access, billing, members, organizations, projects, quota
+from tests.support import stream
 from tests.support.account import Clock, Project, rows
 from tests.support.browser import Browser, Shown, signed_in, unsent
 from tests.support.calls import recorded
@@ -207,6 +211,45 @@ def test_a_quota_and_what_is_used_of_it(admin: Browser, clock: Clock) -> None:
     assert organizations.find(ACME).monthly_quota is None
 
 
+def test_what_is_used_this_month_is_told_without_a_quota_too(admin: Browser, clock: Clock) -> None:
+    clock.ns = int(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()) * 10**9
+    browser = opened(ADMIN)
+    made = [projects.create(f"shop {n}", organization=ACME) for n in range(20)]
+    assert projects.create("of others")
+    shops = [Project(each[0].id, each[1]) for each in made if each]
+    clock.days(-25)  # the last day of October
+    ingest(shops[0])
+    clock.days(20)
+    assert ingest(shops[0]).status == 202
+    clock.days(5)
+    for shop, number in ((shops[0], 3), (shops[1], 2), (shops[19], 1)):
+        for _ in range(number):
+            assert ingest(shop).status == 202
+    assert stream.deliver(stream.records()) == []
+    assert 'href="../orgs/1/use"' in browser.get(f"orgs/{ACME}").html
+    told: dict[str, str] = {}
+    path = f"orgs/{ACME}/use"
+    while True:
+        with recorded() as calls:
+            shown = browser.get(path)
+        assert len(calls) <= 5
+        assert "Use in November 2026" in shown.text
+        told |= dict(
+            re.findall(r"/stats\">(shop \d+)</a></td><td class=\"number\">([\d,]+)", shown.html)
+        )
+        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
+        if not following:
+            break
+        path = f"orgs/{ACME}/use{following[1]}"
+    assert len(told) == 20
+    assert {name: each for name, each in told.items() if each != "0"} == {
+        "shop 0": "4",
+        "shop 1": "2",
+        "shop 19": "1",
+    }
+    assert signed_in(MEMBER).get(f"orgs/{ACME}/use").status == 403
+
+
 @pytest.mark.parametrize(
     ("url", "linked"),
     [("https://invoice.stripe.com/i/1", True), ("", False), ("javascript:alert(1)", False)],
@@ -367,3 +410,36 @@ def test_a_large_organization_is_five_calls_and_no_long_page(admin: Browser, tea
     assert "member-059@example.com" in rest.text
     assert "More members" not in rest.text
     assert admin.get(of(MEMBER)).size < 60_000
+
+
+def test_a_member_s_and_a_team_s_page_cost_five_calls_at_most(admin: Browser, team: str) -> None:
+    for number in range(60):
+        members.create_team(ACME, f"the team of many, {number}")
+    for path in (of(MEMBER), f"orgs/{ACME}/teams/{team}"):
+        with recorded() as calls:
+            shown = admin.get(path)
+        assert (shown.status, len(calls) <= 5) == (200, True)
+        assert shown.size < 60_000
+
+
+@pytest.mark.parametrize("text", ["a", "&", "\u202e", "\U0001f4a5"])
+def test_long_names_make_no_long_page(admin: Browser, team: str, text: str) -> None:
+    for number in range(50):
+        members.create_team(ACME, f"{number}{text * 190}")
+        projects.create(f"{number}{text * 190}", organization=ACME)
+    added = [f"{number:02d}{'+' * 200}@example.com" for number in range(55)]
+    for email in added:
+        members.add(ACME, email, "member", [team])
+    seen: list[str] = []
+    path = f"orgs/{ACME}"
+    while True:
+        with recorded() as calls:
+            shown = admin.get(path)
+        assert len(calls) <= 5
+        assert shown.size < 60_000
+        seen += re.findall(r"member\?email=(\d\d)", shown.html)
+        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
+        if not following:
+            break
+        path = f"orgs/{ACME}?{html.unescape(following[1]).partition('?')[2]}"
+    assert seen == [email[:2] for email in added]

@@ -4,11 +4,12 @@ import html
 import json
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
 from errata.models.ids import issue_id
-from errata.usecases import issues, members, projects
+from errata.usecases import issues, members, organizations, projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.browser import Browser, Shown, signed_in
@@ -157,6 +158,47 @@ def test_requests_and_breadcrumbs_of_any_shape_are_shown(browser: Browser, busy:
     assert "08:09:00.000" in shown
 
 
+def test_times_that_were_sent_are_times(browser: Browser, busy: Project) -> None:
+    sent: list[Any] = [
+        "2026-11-21T23:59:59+02:00",
+        "2026-11-21 10:00:00.1234",
+        1795334940.25,
+        *("99:99", "2026-13-45T00:00:00Z", 12, 10**12, None),
+    ]
+    (event,) = send(
+        busy,
+        {
+            "message": "m",
+            "timestamp": "2026-11-22T14:03:01+02:00",
+            "breadcrumbs": [{"message": f"c{n}", "timestamp": each} for n, each in enumerate(sent)],
+        },
+    )
+    shown = browser.get(f"projects/{busy.id}/events/{event}")
+    told = re.findall(r'<time class="clock" datetime="([^"]+)"[^>]*>([^<]+)<', shown.html)
+    assert told == [
+        ("2026-11-21T21:59:59.000Z", "21:59:59.000"),
+        ("2026-11-21T10:00:00.123Z", "10:00:00.123"),
+        ("2026-11-22T08:09:00.250Z", "08:09:00.250"),
+    ]
+    assert "99:99 c3" in shown.text
+    assert 'sent as of <time datetime="2026-11-22T12:03:01.000Z"' in shown.html
+
+
+def test_every_text_of_a_stack_is_on_the_page(browser: Browser, busy: Project) -> None:
+    texts = {
+        "stack_trace": "as it is",
+        "minified_stack": "at q (min.js:1:1)",
+        "source_map": "{}map",
+    }
+    (event, minified) = send(
+        busy, {"message": "m", **texts}, {"message": "m", "minified_stack": "at q (min.js:1:1)"}
+    )
+    shown = browser.get(f"projects/{busy.id}/events/{event}").text
+    for text in (*texts.values(), "minified_stack", "source_map"):
+        assert text in shown
+    assert browser.get(f"projects/{busy.id}/events/{minified}?raw=1").text.count("min.js") == 1
+
+
 def test_lines_and_words_of_other_systems_are_shown_as_they_were_meant(
     browser: Browser, busy: Project
 ) -> None:
@@ -276,38 +318,41 @@ def test_a_quiet_list_of_many_settled_issues_costs_no_more(
         assert "No errors yet" not in shown.text
 
 
-def released(shown: Shown) -> list[str]:
-    """The releases that a page lists."""
-    return re.findall(r'href="issues\?release=([^"]+)"', shown.html)
+def followed(browser: Browser, path: str, found: str) -> list[str]:
+    """What all pages of a list hold, each of them within the bounds."""
+    seen: list[str] = []
+    to = path
+    while True:
+        with recorded() as calls:
+            shown = browser.get(to)
+        assert (shown.status, len(calls) <= MAX_CALLS) == (200, True)
+        assert shown.size <= MAX_BYTES
+        seen += re.findall(found, shown.html)
+        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
+        if not following:
+            return seen
+        to = path + html.unescape(following[1])
+
+
+RELEASE = r'href="issues\?release=([^"]+)"'
 
 
 @pytest.mark.parametrize(
-    ("name", "most"),
-    [("web@0123456789abcdef0123456789abcdef01234567-", 50), ("&" * 180, 50), ("é" * 180, 50)],
+    "name",
+    ["web@0123456789abcdef0123456789abcdef01234567-", "&" * 180, "é" * 180],
     ids=["web", "escaped", "wide"],
 )
 def test_releases_are_paged_within_the_bounds(
-    browser: Browser, busy: Project, clock: Clock, name: str, most: int
+    browser: Browser, busy: Project, clock: Clock, name: str
 ) -> None:
     for n in range(120):
         clock.advance(1)
         ingest(busy, {"message": "m", "fingerprint": f"{n % 3}", "release": f"{n:03d}{name}"})
     assert stream.deliver(stream.records()) == []
-    seen: list[str] = []
     path = f"projects/{busy.id}/releases"
-    while True:
-        with recorded() as calls:
-            shown = browser.get(path)
-        assert len(calls) <= MAX_CALLS
-        assert shown.size <= MAX_BYTES
-        assert 1 <= len(released(shown)) <= most
-        seen += [each[:3] for each in released(shown)]
-        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
-        if not following:
-            break
-        path = f"projects/{busy.id}/releases{html.unescape(following[1])}"
-    assert seen == [f"{n:03d}" for n in range(119, -1, -1)]
-    assert "First page" in shown.text
+    seen = followed(browser, path, RELEASE)
+    assert [each[:3] for each in seen] == [f"{n:03d}" for n in range(119, -1, -1)]
+    assert "First page" in browser.page.text  # type: ignore[union-attr]
     assert browser.get(f"projects/{busy.id}/releases?cursor=x").status == 422
 
 
@@ -318,20 +363,30 @@ def test_releases_beyond_one_look_come_in_parts_with_open_issues_at_least(
     exact = browser.get(f"projects/{busy.id}/releases")
     assert ("may be higher" in exact.text, "more releases than" in exact.text) == (False, False)
     monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
-    seen: list[str] = []
-    path = f"projects/{busy.id}/releases"
-    while True:
-        with recorded() as calls:
-            shown = browser.get(path)
-        assert len(calls) <= MAX_CALLS
-        assert "more releases than one page looks through" in shown.text
-        assert "a number with a + may be higher" in shown.text
-        seen += released(shown)
-        following = re.search(r'rel="next" href="([^"]+)"', shown.html)
-        if not following:
-            break
-        path = f"projects/{busy.id}/releases{html.unescape(following[1])}"
+    shown = browser.get(f"projects/{busy.id}/releases")
+    assert "more releases than one page looks through" in shown.text
+    assert "a number with a + may be higher" in shown.text
+    seen = followed(browser, f"projects/{busy.id}/releases", RELEASE)
     assert sorted(seen) == [f"{n:03d}" for n in range(90)]
+
+
+@pytest.mark.parametrize("name", ["the shop of many", "&" * 190, "\U0001f4a5" * 180])
+def test_projects_are_paged_within_the_bounds(
+    browser: Browser, project: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for n in range(60):
+        organization = organizations.create(f"{n}{name}"[:200]).id
+        members.add(organization, OWNER, "admin")
+        projects.create(f"{n}{name}"[:200], organization=organization)
+        projects.create(f"{n}{name}"[:200])
+        projects.create("of others", organization=organizations.create("others").id)
+    mine = [each.id for each in projects.list_projects() if each.name != "of others"]
+    link = r'projects/(\d+)/issues"'
+    assert sorted(followed(browser, "projects", link), key=int) == mine
+    assert "of others" not in browser.get("projects").text
+    assert browser.get("projects?after=x").text == browser.get("projects").text
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
+    assert sorted(followed(browser, "projects", link), key=int) == mine
 
 
 TEXTS = (
@@ -418,7 +473,10 @@ def test_a_member_sees_the_projects_of_their_teams_alone() -> None:
 def test_an_empty_project_shows_how_to_send_the_first_error(
     browser: Browser, project: Project
 ) -> None:
-    shown = browser.get(f"projects/{project[0]}/issues")
+    with recorded() as calls:
+        shown = browser.get(f"projects/{project[0]}/issues")
+    assert len(calls) <= MAX_CALLS
+    assert shown.size <= MAX_BYTES
     assert "No errors yet" in shown.text
     assert "https://errors.example.com/v1" in shown.text
     assert f"SENTRY_DSN='https://{project.public}@errors.example.com/v1/{project.id}'" in shown.text
@@ -441,6 +499,31 @@ def test_an_empty_project_s_page_costs_no_more_and_needs_no_dsn(
     shown = browser.get(f"projects/{project.id}/issues")
     assert project.public not in shown.html
     assert "export SENTRY_DSN='your DSN'" in shown.text
+
+
+def test_behind_a_domain_of_one_s_own_there_is_no_stage(browser: Browser, busy: Project) -> None:
+    (event,) = send(busy, {"message": "boom"})
+    cookies = browser.cookies
+    browser = Browser(stage="")
+    asked = browser.get(f"projects/{busy.id}/events/{event}")
+    assert asked.url.startswith("https://errors.example.com/dashboard/sign-in?next=projects%2F")
+    browser = Browser(cookies, stage="")
+    for path in (
+        "",
+        "projects",
+        "orgs/default",
+        *(
+            f"projects/{busy.id}/{page}"
+            for page in ("issues", f"events/{event}", "settings", "stats")
+        ),
+    ):
+        shown = browser.get(path)
+        assert shown.status == 200
+        for link in re.findall(r'(?:href|src)="([^"#?]+)"', shown.html):
+            # Every link stays below the dashboard, and leads somewhere.
+            assert browser.get(urljoin(shown.url, link)).status == 200, link
+    settings = browser.get(f"projects/{busy.id}/settings")
+    assert "export ERRATA_URL='https://errors.example.com'" in settings.text
 
 
 def test_what_is_no_page_of_ours_is_not_found(browser: Browser) -> None:

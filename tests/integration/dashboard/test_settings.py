@@ -425,6 +425,18 @@ def test_a_full_project_is_five_calls_and_no_long_page(admin: Browser, shop: Pro
     assert "And 37 more" in shown.text
 
 
+@pytest.mark.parametrize("text", ["a", "&", "\u202e", "\U0001f4a5"])
+def test_long_names_make_no_long_page(admin: Browser, shop: Project, text: str) -> None:
+    for number in range(45):
+        projects.create_key(shop.id, f"{number}{text * 190}", public=True)
+        members.create_team("1", f"{number}{text * 190}")
+    for number in range(20):
+        webhooks.add(shop.id, f"https://hooks-{number}.example.com/{'a' * 300}?{'&' * 300}")
+        attempted(shop, error=text * 300)
+    projects.rename(shop.id, text * 200)
+    assert admin.get(f"projects/{shop.id}/settings").size < 60_000
+
+
 def test_another_team_than_there_is_room_for_stays_ticked(
     admin: Browser, shop: Project, team: str
 ) -> None:

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -59,6 +60,16 @@ def query(**request: Any) -> Iterator[Item]:
     """Every item of a query, page after page, typed as DynamoDB answers."""
     for page in _pages(**request):
         yield from page["Items"]
+
+
+def query_some(pages: int | None, **request: Any) -> tuple[list[Item], Item | None]:
+    """So many pages of 1 MB at most of a query, and the key where it stopped, None at its end."""
+    found: list[Item] = []
+    stopped: Item | None = None
+    for page in islice(_pages(**request), pages):
+        found += page["Items"]
+        stopped = page.get("LastEvaluatedKey")
+    return found, stopped
 
 
 def query_count(**request: Any) -> int:

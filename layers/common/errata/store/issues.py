@@ -14,6 +14,7 @@ generation (see `errata.store.events.Boundary`), and with it all of this is out 
 that of an event of the last day.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -30,6 +31,7 @@ from errata.store.attributes import (
     batch_get,
     cancellation,
     query,
+    query_some,
     read_all,
     unchanged,
     write_all,
@@ -335,8 +337,9 @@ def by_id(pk: str, start: str, end: str, now_s: int, pages: int | None) -> tuple
     Reads so many `pages` of 1 MB at most; returns also the id up to which that was, "" for the
     last there is. Read consistently. Access pattern I9.
     """
-    items, stopped = _read(
+    items, stopped = query_some(
         pages,
+        TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
         # `~` sorts behind every id, and what begins with an id behind that id.
         ExpressionAttributeValues=write_all(
@@ -350,19 +353,6 @@ def by_id(pk: str, start: str, end: str, now_s: int, pages: int | None) -> tuple
     )
     found = [_to_issue(read_all(item)) for item in items if _is_there(item, now_s)]
     return found, stopped["sk"]["S"].removeprefix("issue#") if stopped else end
-
-
-def _read(pages: int | None, **request: Any) -> tuple[list[Item], Item | None]:
-    """So many pages of 1 MB at most of a query, and the key where that stopped, None at the end."""
-    found: list[Item] = []
-    while True:
-        page = clients.dynamodb().query(TableName=settings().issues_table, **request)
-        found += page["Items"]
-        stopped = page.get("LastEvaluatedKey")
-        pages = None if pages is None else pages - 1
-        if not stopped or pages == 0:
-            return found, stopped
-        request["ExclusiveStartKey"] = stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,8 +389,9 @@ def list_releases(
 
 def _count_open(pk: str, releases: dict[str, Release], now_s: int, pages: int | None) -> bool:
     """Count the open issues of each of these releases; whether that was all of them."""
-    open_issues, more_issues = _read(
+    open_issues, more_issues = query_some(
         pages,
+        TableName=settings().issues_table,
         IndexName="by_last_seen",
         KeyConditionExpression="pk = :pk",
         FilterExpression="#status IN (:open, :regressed) AND #ttl > :now",
@@ -435,8 +426,9 @@ def list_days(pk: str, first: str, now_s: int) -> dict[str, int]:
 def _under(pk: str, start: str, end: str, pages: int | None) -> tuple[list[Item], Item | None]:
     """The rows of a kind from the sort key `start` up to the name `end`, read consistently."""
     kind = start.partition("#")[0]
-    found, stopped = _read(
+    found, stopped = query_some(
         pages,
+        TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
         ExpressionAttributeValues=write_all(
             {":pk": pk, ":start": start, ":end": f"{kind}#{end or '~'}"}
@@ -444,6 +436,20 @@ def _under(pk: str, start: str, end: str, pages: int | None) -> tuple[list[Item]
         ConsistentRead=True,
     )
     return list(map(read_all, found)), stopped
+
+
+def count_days(pks: Iterable[str], days: Iterable[str], now_s: int) -> dict[str, int]:
+    """The events of these days (`2026-11-22`), together, of each partition that has any.
+
+    Access pattern I13.
+    """
+    wanted = list(days)
+    keys = [write_all({"pk": pk, "sk": f"day#{day}"}) for pk in pks for day in wanted]
+    counts: dict[str, int] = defaultdict(int)
+    for item in map(read_all, batch_get(settings().issues_table, keys)):
+        if item["ttl"] > now_s:
+            counts[item["pk"]] += item["count"]
+    return counts
 
 
 def delete_generation(pk: str) -> None:

@@ -20,7 +20,15 @@ from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
 from errata.store import clients
-from errata.store.attributes import Item, cancellation, code, query, read_all, write_all
+from errata.store.attributes import (
+    Item,
+    cancellation,
+    code,
+    query,
+    query_some,
+    read_all,
+    write_all,
+)
 
 
 def find_key(key_hash: str) -> ApiKey | None:
@@ -38,6 +46,23 @@ def find_project(project_id: str) -> Project | None:
 def list_projects() -> list[Project]:
     """Every project, oldest first. Access pattern P3."""
     return [to_project(item) for item in _listing("projects")]
+
+
+def some_projects(after: str, pages: int) -> tuple[list[Project], str]:
+    """Projects behind the id `after` ("": from the first), oldest first.
+
+    Reads so many pages of 1 MB; returns also the id where that stopped, "" at the end. Access
+    pattern P35.
+    """
+    found, stopped = query_some(
+        pages,
+        TableName=settings().projects_table,
+        IndexName="listing",
+        KeyConditionExpression="listed_under = :under AND listed_as > :after",
+        ExpressionAttributeValues=write_all({":under": "projects", ":after": after.zfill(12)}),
+    )
+    projects = [to_project(read_all(item)) for item in found]
+    return projects, projects[-1].id if stopped else ""
 
 
 def list_keys(project_id: str) -> list[ApiKey]:

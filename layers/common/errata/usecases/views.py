@@ -5,13 +5,24 @@ boundary, and with it `pk`, where its issues lie.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from errata.errors import NotFound
 from errata.models.ids import UUID, floor_id
 from errata.models.issue import Activity, Issue
+from errata.models.member import User
+from errata.models.organization import DEFAULT_ORGANIZATION, Organization
+from errata.models.project import Project
 from errata.store import events, issues, lifecycle
+from errata.store import organizations as organizations_store
+from errata.store import projects as projects_store
+from errata.store.attributes import BATCH_GET
 from errata.store.events import DAY_MS, Boundary, Stored
+from errata.usecases import organizations
 
+PROJECTS_A_PAGE = 100
+ORGANIZATIONS_A_PAGE = 50
+PAGES_OF_PROJECTS = 2
 EVENTS_A_PAGE = 20
 ACTIVITY_SHOWN = 20
 # Above every id that is ever minted.
@@ -50,6 +61,83 @@ class EventView:
     issue: Issue | None
     newer: str | None
     older: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeView:
+    """Somebody's organizations, each with the projects of a page that are theirs to see.
+
+    `next_after`: where the next page begins, "" on the last one.
+    """
+
+    organizations: list[tuple[Organization, list[Project]]]
+    next_after: str
+
+
+def home_view(user: User, after: str) -> HomeView:
+    """The projects behind the id `after` that somebody sees, oldest first.
+
+    Three calls. On the first page are organizations without a project on it, too.
+    """
+    found, next_after = projects_store.some_projects(after, PAGES_OF_PROJECTS)
+    of: dict[str, list[Project]] = {}
+    shown, last = 0, after
+    for project in filter(user.sees, found):
+        new = project.organization not in of
+        if shown == PROJECTS_A_PAGE or (new and len(of) == ORGANIZATIONS_A_PAGE):
+            next_after = last
+            break
+        of.setdefault(project.organization, []).append(project)
+        shown, last = shown + 1, project.id
+    if not after:
+        others = [name for name in user.memberships if name not in of]
+        of |= {name: [] for name in others[: ORGANIZATIONS_A_PAGE - len(of)]}
+    listed = {each.id: each for each in organizations_store.find_organizations(of)}
+    if DEFAULT_ORGANIZATION in of:
+        listed.setdefault(DEFAULT_ORGANIZATION, organizations.DEFAULT)
+    return HomeView(
+        [(listed[name], of[name]) for name in sorted(of, key=_age) if name in listed], next_after
+    )
+
+
+def _age(organization_id: str) -> int:
+    """The default organization first, then the oldest."""
+    return 0 if organization_id == DEFAULT_ORGANIZATION else int(organization_id)
+
+
+@dataclass(frozen=True, slots=True)
+class UseView:
+    """Projects of an organization, each with its events of the month until now.
+
+    `next_after`: where the next page begins, "" on the last one.
+    """
+
+    month: str
+    projects: list[tuple[Project, int]]
+    next_after: str
+
+
+def use_view(organization_id: str, after: str, now_ms: int) -> UseView:
+    """What the projects behind the id `after` have had accepted this month, UTC.
+
+    Four calls. Days are counted for every project, so that no event pays for a counter more; what
+    was cleared is counted no more.
+    """
+    today = datetime.fromtimestamp(now_ms / 1000, UTC)
+    days = [f"{today:%Y-%m}-{day:02d}" for day in range(1, today.day + 1)]
+    found, next_after = projects_store.some_projects(after, pages=1)
+    mine = [each for each in found if each.organization == organization_id]
+    shown = mine[: min(BATCH_GET, 2 * BATCH_GET // len(days))]
+    if len(shown) < len(mine):
+        next_after = shown[-1].id
+    boundaries = events.boundaries(each.id for each in shown)
+    pks = {
+        project_id: issues.partition(project_id, boundary.generation)
+        for project_id, boundary in boundaries.items()
+    }
+    counts = issues.count_days(pks.values(), days, now_ms // 1000)
+    rows = [(each, counts.get(pks[each.id], 0)) for each in shown]
+    return UseView(f"{today:%B %Y}", rows, next_after)
 
 
 def issue_view(
