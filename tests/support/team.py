@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Page
 
 from errata.models.ids import new_event_id, now_ms
-from errata.models.webhook import Attempt, Notice
+from errata.models.webhook import Attempt, Notice, Round
 from errata.store import webhooks as store
 from errata.usecases import members, projects, webhooks
 from tests.support.chromium import serious
@@ -64,7 +64,7 @@ def busy_settings(team: Team) -> None:
     error = "the connection was refused: [Errno 111] Connection refused by hooks.example.com"
     for number in range(1, 4):
         attempt = Attempt(new_event_id(now_ms()), notice, number, None, 12_345, error)
-        store.record(attempt, over=False, now_s=now_ms() // 1000)
+        store.record(attempt, Round(number, over=False), now_ms() // 1000)
 
 
 def sign_in(page: Page, team: Team, path: str = "") -> None:
