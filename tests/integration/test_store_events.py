@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from errata.models.ids import floor_id
+from errata.models.ids import floor_id, new_event_id
 from errata.store import events, idempotency
 from errata.store.events import Boundary, Conflict
 from tests.support import stream
@@ -160,7 +160,7 @@ def test_numbers_above_n_are_listed_ascending_while_they_live(project_id: str) -
 
 def test_a_boundary_moves_only_if_nothing_moved_meanwhile(project_id: str) -> None:
     assert events.boundary(project_id) == Boundary()
-    first = Boundary(1, floor_id(5), 0, frozenset({floor_id(6), floor_id(7)}))
+    first = Boundary(1, floor_id(5), 0, frozenset({new_event_id(3), new_event_id(4)}))
     assert not events.move_boundary(project_id, first, 1)
     assert events.move_boundary(project_id, first, 0)
     assert events.boundary(project_id) == first

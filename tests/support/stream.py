@@ -53,13 +53,15 @@ def deliver(batch: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def cleaned(project_id: str) -> None:
-    """Hand cleanup the record of the boundary as it stands, which a clear has put into the stream.
+    """Hand cleanup the records that clears have put into the stream, one for each.
 
-    It gets one for each clear; of several, this is that of the last.
+    Each holds the boundary of its time; here, but for the generation, all hold that of the last.
     """
     key = {"pk": {"S": f"{project_id}#state"}, "sk": {"S": "clear"}}
     item = clients.dynamodb().get_item(TableName=settings().events_table, Key=key)["Item"]
-    handler("cleanup")({"Records": [record(item, 1)]}, None)
+    for generation in range(1, int(item["generation"]["N"]) + 1):
+        then = {**item, "generation": {"N": str(generation)}}
+        handler("cleanup")({"Records": [record(then, generation)]}, None)
 
 
 def event(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> dict[str, Any]:
