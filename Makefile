@@ -70,7 +70,7 @@ clean: ## remove environments, builds and local data
 	@touch $@
 
 define venv
-command -v $(PYTHON) >/dev/null && $(PYTHON) --version >/dev/null 2>&1 || \
-	{ echo "Errata needs Python 3.13: '$(PYTHON)' is not on the PATH. Install it, or say where: make PYTHON=/path/to/python3.13"; exit 1; }; \
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
+	{ echo "Errata needs Python 3.13, and '$(PYTHON)' is not on the PATH or another. Install it, or say where: make PYTHON=/path/to/python3.13"; exit 1; }; \
 echo "Making the environment $(1) ..."; $(PYTHON) -m venv $(1)
 endef

@@ -1,0 +1,93 @@
+"""What a clone needs: the right Python, said in a line; and `pip install .` for operators."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def wrong_python(folder: Path, script: str | None) -> str:
+    """The path of a Python that does what the script says; None for one that is not there."""
+    path = folder / "python"
+    if script is not None:
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        None,
+        # pyenv's, where a version is not installed.
+        "echo 'pyenv: python3.13: command not found' >&2; exit 127",
+        # Another version: it runs what it is told, and finds that it is not 3.13.
+        f'exec {sys.executable} -c "import sys; sys.version_info = (3, 12, 4); $2"',
+    ],
+    ids=["missing", "pyenv without it", "3.12"],
+)
+def test_a_python_that_will_not_do_is_told_in_one_line(tmp_path: Path, script: str | None) -> None:
+    clone = tmp_path / "clone"
+    (clone / "dev").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "requirements-dev.txt", "dev/requirements-uv.txt"):
+        shutil.copy(ROOT / name, clone / name)
+    python = wrong_python(tmp_path, script)
+    made = subprocess.run(
+        ["make", "--no-print-directory", ".venv/ready", f"PYTHON={python}"],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 2
+    (line,) = made.stdout.splitlines()
+    assert line.startswith("Errata needs Python 3.13")
+    assert python in line
+    # make's own, that the target was not made.
+    assert len(made.stderr.splitlines()) == 1
+    assert not (clone / ".venv").exists()
+
+
+def test_pip_installs_the_command_and_what_it_needs(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "installed"
+    # setuptools builds in the folder itself.
+    for name in ("pyproject.toml", "README.md", "requirements-cli.in"):
+        (source / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    shutil.copytree(
+        ROOT / "layers" / "common",
+        source / "layers" / "common",
+        ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
+    )
+    # Without its dependencies, which are here, since tests reach no index.
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--target", str(target)]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install"]
+    subprocess.run([*pip, *options, str(source)], check=True, capture_output=True)
+
+    helped = subprocess.run(
+        [sys.executable, target / "bin" / "errata", "--help"],
+        env=os.environ | {"PYTHONPATH": str(target)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "projects" in helped.stdout
+    (metadata,) = target.glob("errata-*.dist-info/METADATA")
+    required = Parser().parsestr(metadata.read_text()).get_all("Requires-Dist", [])
+    lists = ("layers/common/requirements.in", "requirements-cli.in")
+    wanted = [line for each in lists for line in (ROOT / each).read_text().splitlines()]
+    assert {_name(line) for line in required} == {
+        _name(line) for line in wanted if not line.startswith("#")
+    }
+
+
+def _name(requirement: str) -> str:
+    return re.split("[<>=]", requirement)[0]
