@@ -108,7 +108,7 @@ def test_a_deletion_that_is_cut_off_is_finished_by_the_next(
             deletion.delete_project(project.id)
         with suppress(NotFound):  # where it was the last step
             deletion.delete_project(project.id)
-        clean_up(project)
+        stream.cleaned(project.id, clears=2)
         assert remains(project) == []
         assert project.id in store.list_deleted()
         assert all(key.revoked_at for key in store.list_keys(project.id))

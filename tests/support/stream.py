@@ -52,14 +52,15 @@ def deliver(batch: Iterable[dict[str, Any]]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def cleaned(project_id: str) -> None:
-    """Hand cleanup the records that clears have put into the stream, one for each.
+def cleaned(project_id: str, clears: int = 1) -> None:
+    """Hand cleanup the records that the last clears have put into the stream, one for each.
 
     Each holds the boundary of its time; here, but for the generation, all hold that of the last.
     """
     key = {"pk": {"S": f"{project_id}#state"}, "sk": {"S": "clear"}}
     item = clients.dynamodb().get_item(TableName=settings().events_table, Key=key)["Item"]
-    for generation in range(1, int(item["generation"]["N"]) + 1):
+    last = int(item["generation"]["N"])
+    for generation in range(max(1, last - clears + 1), last + 1):
         then = {**item, "generation": {"N": str(generation)}}
         handler("cleanup")({"Records": [record(then, generation)]}, None)
 
