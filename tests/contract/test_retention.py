@@ -4,7 +4,9 @@ import pytest
 
 from errata.config import settings
 from errata.errors import NotFound
+from errata.protocol.issues import IssueQuery
 from errata.store import clients
+from errata.store import issues as issue_rows
 from errata.usecases import issues, projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
@@ -98,6 +100,41 @@ def test_a_shorter_retention_hides_older_events_at_once(clock: Clock) -> None:
     assert len(events(project, release="1.0")) == len(events(project, fingerprint="f")) == 1
     set_retention(project, None)
     assert (len(events(project)), len(errors(project))) == (4, 2)
+
+
+def test_a_shorter_retention_hides_issues_and_releases_whose_events_it_hides(clock: Clock) -> None:
+    project = new_project()
+    ingest(project, EVENT)
+    ingest(project, {**EVENT, "fingerprint": "other"})
+    clock.days(10)
+    ingest(project, {**EVENT, "release": "2.0"})
+    digest_all()
+    pk = issue_rows.partition(project.id, 0)
+    old = {issue.fingerprint: issue.id for issue in issues.list_issues(project.id)}["other"]
+
+    def seen() -> list[set[str]]:
+        record = projects.find(project.id)
+        oldest_ms = projects.oldest_ms(record, clock.ms)
+        by_count = IssueQuery(sort="count")
+        return [
+            {issue.fingerprint for issue in issues.list_issues(project.id)},
+            {issue.fingerprint for issue in issues.matching(project.id, by_count)},
+            *(
+                {i.fingerprint for i in issues.search(pk, q, clock.ms // 1000, oldest_ms).issues}
+                for q in (IssueQuery(), by_count)
+            ),
+            {release.release for release in issues.list_releases(project.id)},
+        ]
+
+    assert seen() == [{"f", "other"}] * 4 + [{"1.0", "2.0"}]
+    set_retention(project, 5)
+    assert seen() == [{"f"}] * 4 + [{"2.0"}]
+    with pytest.raises(NotFound):
+        issues.find(project.id, old)
+    (release,) = issues.list_releases(project.id)
+    assert release.open_issues == 1
+    set_retention(project, None)
+    assert seen() == [{"f", "other"}] * 4 + [{"1.0", "2.0"}]
 
 
 def test_a_longer_retention_brings_nothing_back(clock: Clock) -> None:

@@ -44,7 +44,8 @@ def list_(visit: Visit) -> Response:
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
     cursor = query.get("cursor") or None
     pk = partition(visit.project.id, visit.boundary.generation)
-    found = issues.search(pk, IssueQuery(**asked, cursor=cursor), visit.now_ms // 1000)
+    now_s, oldest_ms = visit.now_ms // 1000, projects.oldest_ms(visit.project, visit.now_ms)
+    found = issues.search(pk, IssueQuery(**asked, cursor=cursor), now_s, oldest_ms)
     empty = found.none_at_all and not (set(asked) - {"sort"})
     return page(
         visit.request,

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from errata.models.issue import MAX_NAME
 from errata.models.loss import REASONS, SDK_REASONS
 from errata.store.issues import partition
-from errata.usecases import issues, ledger
+from errata.usecases import issues, ledger, projects
 from functions.dashboard.render import page
 from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get
@@ -23,7 +23,8 @@ def releases(visit: Visit) -> Response:
     """When each release was seen, and what it brought; as many as the page has room for."""
     pk = partition(visit.project.id, visit.boundary.generation)
     cursor = visit.request.query.get("cursor") or None
-    found = issues.search_releases(pk, cursor, visit.now_ms // 1000)
+    oldest_ms = projects.oldest_ms(visit.project, visit.now_ms)
+    found = issues.search_releases(pk, cursor, visit.now_ms // 1000, oldest_ms)
     rows, room = [], Room(ROOM)
     for release in found.releases[:RELEASES_A_PAGE]:
         link = urlencode({"release": release.release[:MAX_NAME]})

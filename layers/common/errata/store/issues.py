@@ -247,8 +247,11 @@ def _day(day: int) -> str:
 # ------------------------------------------------------------------ reading
 
 
-def by_last_seen(pk: str, now_s: int) -> Iterator[Issue]:
+def by_last_seen(pk: str, now_s: int, oldest_ms: int = 0) -> Iterator[Issue]:
     """A project's issues, the most recently seen first; the index lags by moments.
+
+    Here as in what follows: not those that were last seen before `oldest_ms`, since a project may
+    keep events for a shorter time than when their `ttl` was written.
 
     Access pattern I3.
     """
@@ -263,37 +266,39 @@ def by_last_seen(pk: str, now_s: int) -> Iterator[Issue]:
     ):
         keys.append({"pk": found["pk"], "sk": found["sk"]})
         if len(keys) == 100:
-            yield from _issues(keys, now_s)
+            yield from _issues(keys, now_s, oldest_ms)
             keys = []
-    yield from _issues(keys, now_s)
+    yield from _issues(keys, now_s, oldest_ms)
 
 
-def _issues(keys: list[Item], now_s: int) -> Iterator[Issue]:
+def _issues(keys: list[Item], now_s: int, oldest_ms: int) -> Iterator[Issue]:
     found = {item["sk"]["S"]: item for item in batch_get(settings().issues_table, keys)}
     for key in keys:
         item = found.get(key["sk"]["S"])
-        if item and _is_there(item, now_s):
+        if item and _is_there(item, now_s, oldest_ms):
             yield _to_issue(read_all(item))
 
 
-def _is_there(item: Item, now_s: int) -> bool:
+def _is_there(item: Item, now_s: int, oldest_ms: int) -> bool:
     """Whether an issue's item is one: not expired, and not what a deletion has left."""
-    return "last_seen" in item and int(item["ttl"]["N"]) > now_s
+    if "last_seen" not in item:
+        return False
+    return int(item["ttl"]["N"]) > now_s and int(item["last_seen"]["N"]) >= oldest_ms
 
 
-def find_issue(pk: str, issue_id: str, now_s: int) -> Issue | None:
+def find_issue(pk: str, issue_id: str, now_s: int, oldest_ms: int = 0) -> Issue | None:
     """One issue that has not expired."""
-    found = find_issues(pk, [issue_id], now_s)
+    found = find_issues(pk, [issue_id], now_s, oldest_ms)
     return found[0] if found else None
 
 
-def find_issues(pk: str, issue_ids: Iterable[str], now_s: int) -> list[Issue]:
+def find_issues(pk: str, issue_ids: Iterable[str], now_s: int, oldest_ms: int = 0) -> list[Issue]:
     """Those of these issues that are there and have not expired, in this order.
 
     Access pattern I4.
     """
     keys = [write_all({"pk": pk, "sk": f"issue#{issue_id}"}) for issue_id in issue_ids]
-    return list(_issues(keys, now_s))
+    return list(_issues(keys, now_s, oldest_ms))
 
 
 def newest_ids(
@@ -331,7 +336,9 @@ def _place(item: Item) -> tuple[int, str]:
     return int(item["last_seen"]["N"]), item["sk"]["S"].removeprefix("issue#")
 
 
-def by_id(pk: str, start: str, end: str, now_s: int, pages: int | None) -> tuple[list[Issue], str]:
+def by_id(
+    pk: str, start: str, end: str, now_s: int, pages: int | None, oldest_ms: int = 0
+) -> tuple[list[Issue], str]:
     """The issues with ids above `start`, up to `end` ("": to the last), that have not expired.
 
     Reads so many `pages` of 1 MB at most; returns also the id up to which that was, "" for the
@@ -351,7 +358,7 @@ def by_id(pk: str, start: str, end: str, now_s: int, pages: int | None) -> tuple
         ),
         ConsistentRead=True,
     )
-    found = [_to_issue(read_all(item)) for item in items if _is_there(item, now_s)]
+    found = [_to_issue(read_all(item)) for item in items if _is_there(item, now_s, oldest_ms)]
     return found, stopped["sk"]["S"].removeprefix("issue#") if stopped else end
 
 
@@ -368,7 +375,12 @@ class Releases:
 
 
 def list_releases(
-    pk: str, now_s: int, start: str = "", end: str = "", pages: int | None = None
+    pk: str,
+    now_s: int,
+    oldest_ms: int = 0,
+    start: str = "",
+    end: str = "",
+    pages: int | None = None,
 ) -> Releases:
     """A project's releases that have not expired, in no order; the index lags by moments.
 
@@ -380,24 +392,32 @@ def list_releases(
     releases = {
         item["sk"].removeprefix("release#"): _to_release(item)
         for item in items
-        if item["ttl"] > now_s
+        if item["ttl"] > now_s and item["release_last_seen"] >= oldest_ms
     }
-    exact = not releases or _count_open(pk, releases, now_s, pages)
+    exact = not releases or _count_open(pk, releases, now_s, oldest_ms, pages)
     end = stopped["sk"]["S"].removeprefix("release#") if stopped else end
     return Releases(releases, end, exact)
 
 
-def _count_open(pk: str, releases: dict[str, Release], now_s: int, pages: int | None) -> bool:
+def _count_open(
+    pk: str, releases: dict[str, Release], now_s: int, oldest_ms: int, pages: int | None
+) -> bool:
     """Count the open issues of each of these releases; whether that was all of them."""
     open_issues, more_issues = query_some(
         pages,
         TableName=settings().issues_table,
         IndexName="by_last_seen",
-        KeyConditionExpression="pk = :pk",
+        KeyConditionExpression="pk = :pk AND last_seen >= :oldest",
         FilterExpression="#status IN (:open, :regressed) AND #ttl > :now",
         ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
         ExpressionAttributeValues=write_all(
-            {":pk": pk, ":open": OPEN, ":regressed": REGRESSED, ":now": now_s}
+            {
+                ":pk": pk,
+                ":oldest": oldest_ms,
+                ":open": OPEN,
+                ":regressed": REGRESSED,
+                ":now": now_s,
+            }
         ),
         ScanIndexForward=False,
     )

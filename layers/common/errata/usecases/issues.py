@@ -27,8 +27,10 @@ from errata.protocol.issues import (
 )
 from errata.store import events, lifecycle
 from errata.store import issues as store
+from errata.store import projects as projects_store
 from errata.store.attributes import BATCH_GET, back_off
 from errata.store.events import Deletion
+from errata.usecases import projects
 
 # What one search may cost: a query and three batches of issues, or four queries.
 _MAX_LOOKED_AT = 1_000
@@ -82,7 +84,7 @@ class ReleasePage:
 
 def list_issues(project_id: str) -> Iterator[Issue]:
     """A project's issues, the most recently seen first."""
-    return store.by_last_seen(_partition(project_id), _now_s())
+    return store.by_last_seen(_partition(project_id), _now_s(), _oldest_ms(project_id))
 
 
 def find(project_id: str, issue_id: str) -> Issue:
@@ -91,21 +93,22 @@ def find(project_id: str, issue_id: str) -> Issue:
     Raises:
         NotFound: the project has no such issue, or it has expired, was cleared or deleted.
     """
-    return _find(_partition(project_id), issue_id, now_ms())
+    return _find(_partition(project_id), issue_id, now_ms(), _oldest_ms(project_id))
 
 
-def search(pk: str, query: IssueQuery, now_s: int) -> IssuePage:
+def search(pk: str, query: IssueQuery, now_s: int, oldest_ms: int = 0) -> IssuePage:
     """A page of the issues under `pk` (`errata.store.issues.partition`) that match.
 
-    Makes four calls to DynamoDB at most.
+    Not those last seen before `oldest_ms` (`projects.oldest_ms`). Makes four calls to DynamoDB at
+    most.
 
     Raises:
         Invalid: names everything in the query that is not as it must be.
     """
     at = position(query)
     if query.sort == "last_seen" and not query.narrow:
-        return _by_last_seen(pk, query, at, now_s)
-    return _among_all(pk, query, at or Position(), now_s)
+        return _by_last_seen(pk, query, at, now_s, oldest_ms)
+    return _among_all(pk, query, at or Position(), now_s, oldest_ms)
 
 
 def matching(project_id: str, query: IssueQuery) -> Iterator[Issue]:
@@ -115,11 +118,12 @@ def matching(project_id: str, query: IssueQuery) -> Iterator[Issue]:
         Invalid: as `search`.
     """
     position(query)
-    pk, now_s = _partition(project_id), _now_s()
+    pk, now_s, oldest_ms = _partition(project_id), _now_s(), _oldest_ms(project_id)
     if query.sort == "last_seen" and not query.narrow:
-        return (each for each in store.by_last_seen(pk, now_s) if _matches(each, query))
-    found, _ = store.by_id(pk, "", "", now_s, None)
-    return iter(_sorted((each for each in found if _matches(each, query)), query.sort))
+        found = store.by_last_seen(pk, now_s, oldest_ms)
+        return (each for each in found if _matches(each, query))
+    looked_at, _ = store.by_id(pk, "", "", now_s, None, oldest_ms)
+    return iter(_sorted((each for each in looked_at if _matches(each, query)), query.sort))
 
 
 def list_activity(project_id: str, issue_id: str) -> list[Activity]:
@@ -172,20 +176,20 @@ def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
 
 def list_releases(project_id: str) -> list[Release]:
     """A project's releases, the most recently seen first."""
-    found = store.list_releases(_partition(project_id), _now_s()).by_hash.values()
-    return sorted(found, key=lambda release: release.last_seen, reverse=True)
+    found = store.list_releases(_partition(project_id), _now_s(), _oldest_ms(project_id))
+    return sorted(found.by_hash.values(), key=lambda release: release.last_seen, reverse=True)
 
 
-def search_releases(pk: str, cursor: str | None, now_s: int) -> ReleasePage:
+def search_releases(pk: str, cursor: str | None, now_s: int, oldest_ms: int = 0) -> ReleasePage:
     """The releases under `pk` that follow a page, the most recently seen first.
 
-    Makes three calls to DynamoDB at most.
+    Not those last seen before `oldest_ms` (`projects.oldest_ms`). Makes three calls to DynamoDB at most.
 
     Raises:
         Invalid: the cursor is not one of this list.
     """
     at = release_position(cursor)
-    found = store.list_releases(pk, now_s, at.start, at.end, pages=1)
+    found = store.list_releases(pk, now_s, oldest_ms, at.start, at.end, pages=1)
     ranked = sorted(
         ((each.last_seen, name) for name, each in found.by_hash.items()),
         reverse=True,
@@ -220,8 +224,8 @@ def _set_status(project_id: str, issue_id: str, status: str, by: str, now_ms: in
     raise Unavailable
 
 
-def _find(pk: str, issue_id: str, now_ms: int) -> Issue:
-    issue = store.find_issue(pk, issue_id, now_ms // 1000)
+def _find(pk: str, issue_id: str, now_ms: int, oldest_ms: int = 0) -> Issue:
+    issue = store.find_issue(pk, issue_id, now_ms // 1000, oldest_ms)
     if issue is None:
         raise NotFound(f"Project {pk.partition('#')[0]} has no issue {issue_id}.")
     return issue
@@ -230,7 +234,9 @@ def _find(pk: str, issue_id: str, now_ms: int) -> Issue:
 # ------------------------------------------------------------------ search
 
 
-def _by_last_seen(pk: str, query: IssueQuery, at: Position | None, now_s: int) -> IssuePage:
+def _by_last_seen(
+    pk: str, query: IssueQuery, at: Position | None, now_s: int, oldest_ms: int
+) -> IssuePage:
     """A page in the order of the index, which knows nothing else to go by."""
     after = (at.value, at.issue_id) if at else None
     statuses = _statuses(query)
@@ -240,7 +246,7 @@ def _by_last_seen(pk: str, query: IssueQuery, at: Position | None, now_s: int) -
     last = None
     # The index lags: an issue may have another status by now.
     for some in batched(places[: size * _MAX_BATCHES], size, strict=False):
-        issues = store.find_issues(pk, (issue_id for _, issue_id in some), now_s)
+        issues = store.find_issues(pk, (issue_id for _, issue_id in some), now_s, oldest_ms)
         found += [each for each in issues if each.status in statuses]
         last = some[-1]
         if len(found) >= query.limit:
@@ -259,9 +265,9 @@ def _any(pk: str, now_s: int) -> bool:
     return bool(places)
 
 
-def _among_all(pk: str, query: IssueQuery, at: Position, now_s: int) -> IssuePage:
+def _among_all(pk: str, query: IssueQuery, at: Position, now_s: int, oldest_ms: int) -> IssuePage:
     """A page of what can be looked through at once: all issues, or one part after the other."""
-    looked_at, end = store.by_id(pk, at.start, at.end, now_s, _MAX_PAGES)
+    looked_at, end = store.by_id(pk, at.start, at.end, now_s, _MAX_PAGES, oldest_ms)
     found = _sorted((each for each in looked_at if _matches(each, query)), query.sort)
     if at.issue_id:
         found = [each for each in found if _key(each, query.sort) < (at.value, at.issue_id)]
@@ -310,3 +316,8 @@ def _partition(project_id: str) -> str:
 
 def _now_s() -> int:
     return now_ms() // 1000
+
+
+def _oldest_ms(project_id: str) -> int:
+    project = projects_store.find_project(project_id)
+    return projects.oldest_ms(project, now_ms()) if project else 0

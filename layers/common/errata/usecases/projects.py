@@ -10,6 +10,7 @@ from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Access, ApiKey, Project
 from errata.store import projects as store
+from errata.store.events import DAY_MS
 from errata.usecases.access import hash_key
 
 MAX_NAME_LENGTH = 200
@@ -88,6 +89,11 @@ def find(project_id: str) -> Project:
     if project is None:
         raise NotFound(f"There is no project {project_id}. See `errata projects list`.")
     return project
+
+
+def oldest_ms(project: Project, now_ms: int) -> int:
+    """The moment before which a project shows nothing any more."""
+    return now_ms - (project.retention_days or settings().retention_days) * DAY_MS
 
 
 def operator_access(project: Project) -> Access:

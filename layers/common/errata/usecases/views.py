@@ -156,10 +156,11 @@ def issue_view(
         NotFound: there is no such issue, or it has expired, was cleared or deleted.
     """
     pk, now_s = issues.partition(project_id, boundary.generation), now_ms // 1000
-    issue = issues.find_issue(pk, issue_id, now_s)
+    oldest_ms = now_ms - retention_days * DAY_MS
+    issue = issues.find_issue(pk, issue_id, now_s, oldest_ms)
     if issue is None:
         raise NotFound("There is no such issue. It may have expired, or somebody has deleted it.")
-    low = floor_id(now_ms - retention_days * DAY_MS)
+    low = floor_id(oldest_ms)
     ids, newer, older = _page(f"{project_id}#{issue_id}", low, place)
     activity = lifecycle.list_activity(pk, issue_id, now_s, ACTIVITY_SHOWN + 1)
     return IssueView(
