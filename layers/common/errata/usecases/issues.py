@@ -183,7 +183,8 @@ def list_releases(project_id: str) -> list[Release]:
 def search_releases(pk: str, cursor: str | None, now_s: int, oldest_ms: int = 0) -> ReleasePage:
     """The releases under `pk` that follow a page, the most recently seen first.
 
-    Not those last seen before `oldest_ms` (`projects.oldest_ms`). Makes three calls to DynamoDB at most.
+    Not those last seen before `oldest_ms` (`projects.oldest_ms`). Makes three calls to DynamoDB at
+    most.
 
     Raises:
         Invalid: the cursor is not one of this list.
