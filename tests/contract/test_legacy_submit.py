@@ -6,6 +6,7 @@ import pytest
 
 from errata.usecases import projects
 from tests.support.account import Clock, Project, new_project, rows
+from tests.support.calls import Call, conflicting, watched
 from tests.support.clients import capture, errors, events, ingest, php
 from tests.support.gateway import Response, call
 
@@ -168,6 +169,23 @@ def test_a_key_that_no_project_has_gets_one(project: Project) -> None:
     assert len(events(made)) == 1
     assert ingest(made).status == 202
     assert capture(made).json["id"] == 2
+
+
+def test_a_key_that_another_is_bringing_at_the_moment_takes_the_error_all_the_same(
+    clock: Clock,
+) -> None:
+    met: list[Call] = []
+
+    def watch(call: Call) -> Any:
+        if call.operation == "TransactWriteItems" and not met:
+            met.append(call)
+            raise conflicting(call)
+        return call.send()
+
+    with watched(watch):
+        answer = capture(Project("", "brought by two"))
+    assert met
+    assert answer.json == {"ok": True, "id": 1}
 
 
 def test_a_bad_error_creates_no_project() -> None:

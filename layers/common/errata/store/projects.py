@@ -22,6 +22,7 @@ from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
 from errata.store import clients
 from errata.store.attributes import (
     Item,
+    back_off,
     cancellation,
     code,
     query,
@@ -29,6 +30,8 @@ from errata.store.attributes import (
     read_all,
     write_all,
 )
+
+_TRIES = 6
 
 
 def find_key(key_hash: str) -> ApiKey | None:
@@ -90,12 +93,19 @@ def add_project(project: Project, keys: Iterable[ApiKey]) -> bool:
     Access pattern P6.
     """
     puts = [*map(_put_key, keys), _put_new(_from_project(project))]
-    try:
-        clients.dynamodb().transact_write_items(TransactItems=[{"Put": put} for put in puts])
-    except ClientError as error:
-        if any(r["Code"] == "ConditionalCheckFailed" for r in cancellation(error)):
-            return False
-        raise
+    for attempt in range(_TRIES):
+        try:
+            clients.dynamodb().transact_write_items(TransactItems=[{"Put": put} for put in puts])
+        except ClientError as error:
+            codes = {reason["Code"] for reason in cancellation(error)}
+            if "ConditionalCheckFailed" in codes:
+                return False
+            # Somebody else brings the same key; whether it is there then, the next try tells.
+            if "TransactionConflict" not in codes or attempt == _TRIES - 1:
+                raise
+            back_off(attempt)
+        else:
+            break
     return True
 
 
