@@ -81,7 +81,7 @@ def of_a_python_job(events: list[Event]) -> None:
     ]
     assert (handled(crash), crash["level"]) == (False, "error")
     assert crash["message"] == "no price for RUG-7720"
-    assert crash["grouped_by"].startswith("NoPriceError in script.price_of")
+    assert crash["grouped_by"].startswith("NoPriceError in price_of (script.py)")
 
     logged = with_message(events, "stock of LMP-0417 is -1")
     assert logged["logentry"]["message"] == "stock of %s is %d"
