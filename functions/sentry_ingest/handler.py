@@ -24,6 +24,17 @@ MAX_ENVELOPE_BYTES = 20 * 1024 * 1024
 # Until an organization may send again is for it to decide: SDKs ask once a minute.
 _PAYMENT_S = 60
 _EXPOSED = {"Access-Control-Expose-Headers": "X-Sentry-Error,X-Sentry-Rate-Limits,Retry-After"}
+_CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
+
+
+class UnsupportedCoding(Refused):
+    """415: a body in Brotli or Zstandard, as some SDKs send where they find the library for it."""
+
+    status = 415
+    loss = "invalid"
+
+    def __init__(self) -> None:
+        super().__init__("Unsupported Content-Encoding: set the SDK to gzip, or to no compression.")
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
@@ -56,8 +67,10 @@ def _accept(event: gateway.Event) -> str:
 
 def _sent(event: gateway.Event) -> Envelope | Refused:
     """What a body holds; the key is checked before what is wrong with it is said."""
-    encoding = gateway.headers(event).get("content-encoding", "")
+    encoding = gateway.headers(event).get("content-encoding", "").strip().lower()
     try:
+        if encoding not in _CODINGS:
+            raise UnsupportedCoding
         body = decompress(gateway.body(event), encoding, MAX_ENVELOPE_BYTES)
         if event["resource"].endswith("/store"):
             return Envelope({}, (Item("event", body),))

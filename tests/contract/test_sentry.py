@@ -128,6 +128,15 @@ def test_codings(busy: Project, coded: Any, headers: dict[str, str]) -> None:
     assert only(busy)["event_id"] == sent["event_id"]
 
 
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br"])
+def test_other_codings_are_refused_with_a_way_out(busy: Project, coding: str) -> None:
+    auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}", "Content-Encoding": coding}
+    answer = post(busy, b"\x1b\x0a", headers=auth)
+    assert answer.status == 415
+    assert "set the SDK to gzip" in answer.json["detail"]
+    assert events(busy) == []
+
+
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
