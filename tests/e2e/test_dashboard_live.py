@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.e2e.conftest import eventually
 from tests.support.chromium import window
 from tests.support.team import Team, sign_in
 
@@ -14,11 +15,13 @@ def opened(page: Page, team: Team, message: str = "boom") -> None:
     team.send(message=message)
     page.clock.install()
     sign_in(page, team, f"projects/{team.project_id}/issues")
-    for _ in range(60):
-        if page.get_by_role("link", name=message).count():
-            break
-        page.wait_for_timeout(500)
+    expect(page.get_by_role("heading", name="Issues")).to_be_visible()
+
+    def listed() -> int:
         page.reload()
+        return page.get_by_role("link", name=message).count()
+
+    eventually(listed, bool)
     page.mouse.move(5, 5)
 
 
