@@ -4,7 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from errata.store import clients
+from errata.store.attributes import code
 
 # How long a message is nobody else's while a redrive is at it.
 HELD_S = 600
@@ -52,10 +55,14 @@ def hold(queue_url: str, most: int) -> list[Message]:
 
 
 def let_go(queue_url: str, message: Message) -> None:
-    """Give a message back to its queue."""
-    clients.sqs().change_message_visibility(
-        QueueUrl=queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
-    )
+    """Give a message back to its queue, which may have it back already."""
+    try:
+        clients.sqs().change_message_visibility(
+            QueueUrl=queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
+        )
+    except ClientError as error:
+        if not code(error).endswith("MessageNotInflight"):
+            raise
 
 
 def delete(queue_url: str, message: Message) -> None:

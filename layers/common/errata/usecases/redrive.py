@@ -53,26 +53,27 @@ def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
         "ledger": settings().ledger_dead_letter_url,
     }
     url = urls[queue]
-    redriven: list[Redriven] = []
-    while messages := queues.hold(url, AT_ONCE):
-        outcomes: dict[str, Redriven] = {}
-        try:
+    redriven: dict[str, Redriven] = {}
+    # Held until the end: what was let go at once would come again before the rest of the queue.
+    held: dict[str, Message] = {}
+    try:
+        while messages := queues.hold(url, AT_ONCE):
+            new = [each for each in messages if each.id not in redriven]
+            held |= {each.id: each for each in messages}
+            if not new:
+                break  # this has taken longer than messages are held
             if dry_run:
-                found = [Redriven(queue, each.id, False, _tells(each)) for each in messages]
+                found = [Redriven(queue, each.id, False, _tells(each)) for each in new]
             else:
-                found = _REDRIVE[queue](messages)
-            outcomes = {each.message_id: each for each in found}
-        finally:
-            for message in messages:
-                if message.id in outcomes and outcomes[message.id].done:
-                    queues.delete(url, message)
-                else:
-                    queues.let_go(url, message)
-        redriven += outcomes.values()
-        # What was let go would come again at once.
-        if len(messages) < AT_ONCE or not all(each.done for each in found):
-            break
-    return redriven
+                found = _REDRIVE[queue](new)
+            for each in found:
+                redriven[each.message_id] = each
+                if each.done:
+                    queues.delete(url, held.pop(each.message_id))
+    finally:
+        for message in held.values():
+            queues.let_go(url, message)
+    return list(redriven.values())
 
 
 def _tells(message: Message) -> str:
