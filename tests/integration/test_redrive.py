@@ -451,11 +451,14 @@ def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
 def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:
     message(settings().digest_dead_letter_url, {"hello": "there"})
     message(settings().digest_dead_letter_url, ["no", "object"])
+    message(settings().webhook_dead_letter_url, {"no": "notice"})
+    assert [each.done for each in redrive.redrive("webhooks")] == [False]
+    assert lying_in(settings().webhook_dead_letter_url) == 1
     assert deployed
     found = done("redrive", "digest", "--json").json
     assert [each["done"] for each in found] == [False, False]
     assert lying_in(settings().digest_dead_letter_url) == 2
-    assert done("redrive", "--dry-run").out.count("no known kind") == 2
+    assert done("redrive", "--dry-run").out.count("no known kind") == 3
     assert "There is no queue x" in failed("redrive", "x")
     for data in ("", "no gzip", "H4sI", base64.b64encode(gzip.compress(b"{}")).decode()):
         message(settings().ledger_dead_letter_url, {"awslogs": {"data": data}})

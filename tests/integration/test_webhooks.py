@@ -99,6 +99,19 @@ def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None
     assert attempt.notice.endpoint_id == endpoint.id
 
 
+def test_the_queue_serves_endpoints_in_turn(busy: Project) -> None:
+    endpoints = {webhooks.add(busy.id, f"https://example.com/{n}")[0].id for n in range(3)}
+    call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
+    with recorded() as seen:
+        stream.deliver(stream.records())
+    (sent,) = [each.parameters for each in seen if each.operation == "SendMessageBatch"]
+    groups = {
+        entry["MessageGroupId"]: store.notice(entry["MessageBody"]).endpoint_id
+        for entry in sent["Entries"]
+    }
+    assert groups == {endpoint: endpoint for endpoint in endpoints}
+
+
 def test_each_endpoint_gets_its_own_notice_under_one_id(busy: Project) -> None:
     with receiver() as one, receiver() as other:
         webhooks.add(busy.id, one.url)

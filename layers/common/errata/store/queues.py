@@ -26,12 +26,7 @@ class Message:
 
 def send(queue_url: str, message: dict[str, Any]) -> None:
     """Put a message, as JSON, into a queue."""
-    send_text(queue_url, json.dumps(message))
-
-
-def send_text(queue_url: str, body: str) -> None:
-    """Put a message into a queue as it is."""
-    clients.sqs().send_message(QueueUrl=queue_url, MessageBody=body)
+    clients.sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
 
 
 def hold(queue_url: str, most: int) -> list[Message]:

@@ -21,7 +21,7 @@ from errata.errors import Unavailable
 from errata.models.ids import UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
 from errata.protocol import losses
-from errata.store import events, issues, projects, queues, stream
+from errata.store import events, issues, projects, queues, stream, webhooks
 from errata.store.attributes import back_off
 from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Stored
 from errata.store.queues import Message
@@ -99,8 +99,13 @@ def _tells(message: Message) -> str:
 def _notices(messages: list[Message]) -> list[Redriven]:
     redriven = []
     for message in messages:
+        try:
+            notice = webhooks.notice(message.body)
+        except (ValueError, TypeError):
+            redriven.append(Redriven("webhooks", message.id, False, "a message of no known kind"))
+            continue
         # Cut off between this and its deletion, the notice goes out twice, under one id.
-        queues.send_text(settings().webhook_queue_url, message.body)
+        webhooks.enqueue([notice])
         redriven.append(Redriven("webhooks", message.id, True, f"sent: {_tells(message)}"))
     return redriven
 
