@@ -25,6 +25,7 @@ from tests.support.account import Clock, Project
 from tests.support.calls import recorded
 from tests.support.cli import refusing
 from tests.support.gateway import call, handler
+from tests.support.permissions import permitted
 from tests.support.receiver import Received, answer, drip, hang, huge, receiver, reset
 
 
@@ -457,6 +458,21 @@ def test_bad_urls_and_types_are_refused_with_the_reason(
     with pytest.raises(NotFound):
         webhooks.add("404", "https://example.com")
     assert projects.find_project(busy.id)
+
+
+def test_a_dispatcher_may_do_what_it_does_and_touch_no_key(busy: Project) -> None:
+    with receiver(answer(503), answer(410)) as there:
+        for _ in range(2):
+            webhooks.add(busy.id, there.url)
+        call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
+        stream.deliver(stream.records())
+        records = queued()
+        with permitted("WebhookDispatcherFunction"):
+            for record in records:
+                handler("webhook_dispatcher")({"Records": [record]}, None)
+            with pytest.raises(AssertionError, match="may not dynamodb:GetItem"):
+                projects.find_key("0" * 64)
+    assert [each.status for each in attempts(busy)] == [503, 410]
 
 
 def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
