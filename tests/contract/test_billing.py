@@ -17,13 +17,14 @@ from errata.config import settings
 from errata.errors import Invalid
 from errata.models.billing import Billing, Ended, Invoice, Notice, merge, without_old
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.store import clients
+from errata.store import clients, projects
 from errata.usecases import billing, organizations
 from tests.support import account
 from tests.support.account import Clock, Project
 from tests.support.clients import BOOM, capture, ingest, read
 from tests.support.fresh import forget
 from tests.support.gateway import Response, call
+from tests.support.permissions import permitted
 
 SECRET = "whsec_test"
 CUSTOMER = "cus_Q1w2E3"
@@ -183,6 +184,21 @@ def test_a_subscription_that_ended_leaves_the_free_quota(
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=5)
     assert send(ended).status == 200
     assert organizations.find(DEFAULT_ORGANIZATION).monthly_quota == 5
+
+
+def test_its_function_may_do_what_it_does(
+    customer: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FREE_MONTHLY_QUOTA", "1")
+    # The template's own name for the secret is one of the deployment's.
+    monkeypatch.setattr(billing, "secret", lambda _: SECRET)
+    settings.cache_clear()
+    with permitted("BillingWebhookFunction"):
+        noted("invoice.payment_failed")
+        noted("customer.subscription.deleted", subject="sub_1")
+        noted("invoice.paid", customer="cus_somebody_else")
+        with pytest.raises(AssertionError, match="may not dynamodb:GetItem"):
+            projects.find_key("0" * 64)
 
 
 def test_without_a_free_quota_the_end_of_a_subscription_is_only_noted(customer: Project) -> None:

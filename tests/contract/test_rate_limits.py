@@ -125,6 +125,14 @@ def test_what_the_gateway_counts_is_not_counted_again(clock: Clock) -> None:
     assert {ingest(project).status for _ in range(7)} == {202}
 
 
+def test_nor_is_a_key_of_another_project_that_the_gateway_counts() -> None:
+    project = new_project(metered=True)
+    other = f"/api/projects/{new_project().id}/events"
+    with recorded() as seen:
+        assert call("GET", other, None, {"X-Api-Key": project.key}).status == 401
+    assert "UpdateItem" not in [each.operation for each in seen]
+
+
 def test_a_gateway_that_does_not_count_leaves_it_to_the_handler(clock: Clock) -> None:
     project = new_project(rate_limit=6, metered=True)
     headers = {"X-Api-Key": project.key}

@@ -47,7 +47,7 @@ def send_what_is_lost(busy: Project) -> None:
     ingest(busy, [1])
     call("POST", "/api/ingest", {"message": 5, "api_key": busy.key})
     call("POST", "/api.php", {"hash": busy.key})
-    ingest(busy, b"x" * 11_000_000)
+    ingest(busy, b"x" * 2_000_000)
     ingest(busy, {"message": "boom"}, idempotency_key="k")
     ingest(busy, {"message": "other"}, idempotency_key="k")
     assert ingest(busy, {"message": "long", "context": {"x": noise(900_000)}}).status == 202
@@ -105,9 +105,15 @@ def test_what_the_gateway_refuses_is_counted_from_the_access_log(
         {**access, "project": busy.id, "method": "GET"},  # a reader loses nothing
         {**access, "project": "-"},
         {**access, "project": busy.id, "error": "-", "status": "202"},
+        # Beyond Lambda's 6 MB, after the meter; beyond the gateway's own 10 MB, before it.
+        {**access, "project": busy.id, "error": "REQUEST_TOO_LARGE", "status": "413"},
+        {**access, "project": busy.id, "error": "INTEGRATION_FAILURE", "status": "413"},
+        {**access, "project": "-", "error": "REQUEST_TOO_LARGE", "status": "413"},
+        # A function's own 413 has a line in that function's log.
+        {**access, "project": busy.id, "error": "-", "status": "413"},
     ]
     handler("ledger")(batch([*map(json.dumps, written), "THROTTLED", "[]"], clock.ms), None)
-    assert list(ledger.by_day(busy.id, 1).values()) == [(0, {"rate_limited": 1})]
+    assert list(ledger.by_day(busy.id, 1).values()) == [(0, {"rate_limited": 1, "too_large": 2})]
 
 
 def test_the_access_log_names_what_the_ledger_reads() -> None:
@@ -116,6 +122,7 @@ def test_the_access_log_names_what_the_ledger_reads() -> None:
     assert line["project"] == "$context.authorizer.project"
     assert line["error"] == "$context.error.responseType"
     assert line["method"] == "$context.httpMethod"
+    assert line["status"] == "$context.status"
 
 
 @pytest.mark.parametrize("reason", [*REASONS, *SDK_REASONS])

@@ -406,6 +406,33 @@ def test_notices_go_back_into_their_queue(busy: Project) -> None:
     assert len(notices()) == 3
 
 
+@pytest.mark.usefixtures("deployed")
+def test_what_cannot_be_done_keeps_nothing_from_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redrive, "AT_ONCE", 3)
+    url = settings().ledger_dead_letter_url
+    letters = [batch([LINE % ("1", "quota")], now_ms()) for _ in range(8)]
+    for number, letter in enumerate(letters):
+        message(url, letter)
+        if number % 3 == 0:
+            message(url, {"hello": number})
+    assert len(done("redrive", "ledger", "--dry-run", "--json").json) == 11
+    assert lying_in(url) == 11
+    assert sorted(each.done for each in redrive.redrive("ledger")) == [False] * 3 + [True] * 8
+    assert lost("1") == 8
+    assert lying_in(url) == 3
+    assert len(redrive.redrive("ledger")) == 3, "they are not held any more"
+
+
+def test_a_redrive_that_outlasts_its_hold_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redrive, "AT_ONCE", 3)
+    monkeypatch.setattr(queues, "HELD_S", 0)
+    for number in range(5):
+        message(settings().ledger_dead_letter_url, {"hello": number})
+    with refusing("ChangeMessageVisibility", "AWS.SimpleQueueService.MessageNotInflight"):
+        assert not any(each.done for each in redrive.redrive("ledger"))
+    assert lying_in(settings().ledger_dead_letter_url) == 5
+
+
 def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
     stream.put(traffic(busy.id, clock.ms))
     stream.deliver(stream.records())
@@ -424,11 +451,14 @@ def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
 def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:
     message(settings().digest_dead_letter_url, {"hello": "there"})
     message(settings().digest_dead_letter_url, ["no", "object"])
+    message(settings().webhook_dead_letter_url, {"no": "notice"})
+    assert [each.done for each in redrive.redrive("webhooks")] == [False]
+    assert lying_in(settings().webhook_dead_letter_url) == 1
     assert deployed
     found = done("redrive", "digest", "--json").json
     assert [each["done"] for each in found] == [False, False]
     assert lying_in(settings().digest_dead_letter_url) == 2
-    assert done("redrive", "--dry-run").out.count("no known kind") == 2
+    assert done("redrive", "--dry-run").out.count("no known kind") == 3
     assert "There is no queue x" in failed("redrive", "x")
     for data in ("", "no gzip", "H4sI", base64.b64encode(gzip.compress(b"{}")).decode()):
         message(settings().ledger_dead_letter_url, {"awslogs": {"data": data}})

@@ -25,6 +25,7 @@ from tests.support.account import Clock, Project
 from tests.support.calls import recorded
 from tests.support.cli import refusing
 from tests.support.gateway import call, handler
+from tests.support.permissions import permitted
 from tests.support.receiver import Received, answer, drip, hang, huge, receiver, reset
 
 
@@ -97,6 +98,19 @@ def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None
     (attempt,) = attempts(busy)
     assert (attempt.status, attempt.number, attempt.error) == (200, 1, "")
     assert attempt.notice.endpoint_id == endpoint.id
+
+
+def test_the_queue_serves_endpoints_in_turn(busy: Project) -> None:
+    endpoints = {webhooks.add(busy.id, f"https://example.com/{n}")[0].id for n in range(3)}
+    call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
+    with recorded() as seen:
+        stream.deliver(stream.records())
+    (sent,) = [each.parameters for each in seen if each.operation == "SendMessageBatch"]
+    groups = {
+        entry["MessageGroupId"]: store.notice(entry["MessageBody"]).endpoint_id
+        for entry in sent["Entries"]
+    }
+    assert groups == {endpoint: endpoint for endpoint in endpoints}
 
 
 def test_each_endpoint_gets_its_own_notice_under_one_id(busy: Project) -> None:
@@ -444,6 +458,21 @@ def test_bad_urls_and_types_are_refused_with_the_reason(
     with pytest.raises(NotFound):
         webhooks.add("404", "https://example.com")
     assert projects.find_project(busy.id)
+
+
+def test_a_dispatcher_may_do_what_it_does_and_touch_no_key(busy: Project) -> None:
+    with receiver(answer(503), answer(410)) as there:
+        for _ in range(2):
+            webhooks.add(busy.id, there.url)
+        call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
+        stream.deliver(stream.records())
+        records = queued()
+        with permitted("WebhookDispatcherFunction"):
+            for record in records:
+                handler("webhook_dispatcher")({"Records": [record]}, None)
+            with pytest.raises(AssertionError, match="may not dynamodb:GetItem"):
+                projects.find_key("0" * 64)
+    assert [each.status for each in attempts(busy)] == [503, 410]
 
 
 def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:

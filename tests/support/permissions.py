@@ -22,11 +22,14 @@ def permitted(function: str) -> Iterator[None]:
     """Fail at every call that the function's policy does not allow."""
 
     def watch(call: Call) -> Any:
+        row = call.parameters.get("Key", {}).get("pk", {}).get("S", "")
         for action, resource in _wanted(call):
             assert any(
-                fnmatchcase(action, allowed) and fnmatchcase(resource, pattern)
-                for allowed, pattern in policy(function)
-            ), f"{function} may not {action} on {resource}"
+                fnmatchcase(action, allowed)
+                and fnmatchcase(resource, pattern)
+                and (keys is None or any(fnmatchcase(row, key) for key in keys))
+                for allowed, pattern, keys in policy(function)
+            ), f"{function} may not {action} on {resource} {row}"
         return call.send()
 
     with watched(watch):
@@ -34,17 +37,28 @@ def permitted(function: str) -> Iterator[None]:
 
 
 @cache
-def policy(function: str) -> set[tuple[str, str]]:
-    """Pairs of an action and a resource: a logical id, or the end of an ARN."""
+def policy(function: str) -> set[tuple[str, str, tuple[str, ...] | None]]:
+    """Actions, each with a resource and the partition keys, by patterns, that it is bound to.
+
+    A resource is a logical id, or the end of an ARN.
+    """
     properties = template.of_type("AWS::Serverless::Function")[function]
     return {
-        (action, _resource(resource))
+        (action, _resource(resource), _leading_keys(statement))
         for policies in properties["Policies"]
-        for statement in policies["Statement"]
+        for given in policies["Statement"]
+        for statement in [given["Fn::If"][1] if "Fn::If" in given else given]
         if statement["Effect"] == "Allow"
         for action in _list(statement["Action"])
         for resource in _list(statement["Resource"])
     }
+
+
+def _leading_keys(statement: dict[str, Any]) -> tuple[str, ...] | None:
+    if "Condition" not in statement:
+        return None
+    ((_, condition),) = statement["Condition"].items()
+    return tuple(condition["dynamodb:LeadingKeys"])
 
 
 def _list(value: Any) -> list[Any]:

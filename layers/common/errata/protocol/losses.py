@@ -49,13 +49,21 @@ def _of_function(line: str) -> tuple[str, str, int] | None:
 
 
 def _of_gateway(line: str) -> tuple[str, str, int] | None:
-    """An access line (template.yaml) of a request to send an event that a usage plan refused."""
+    """An access line (template.yaml) of a request to send an event that the gateway refused itself.
+
+    What a function refuses has no `error` here, but a line of its own.
+    """
     try:
         access: Any = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(access, dict) or access.get("error") != "THROTTLED":
+    if not isinstance(access, dict) or access.get("method") != "POST":
         return None
-    project_id = str(access.get("project"))
-    known = project_id.isascii() and project_id.isdecimal()
-    return (project_id, "rate_limited", 1) if known and access.get("method") == "POST" else None
+    project_id, error = str(access.get("project")), access.get("error")
+    if not (project_id.isascii() and project_id.isdecimal()):
+        return None
+    if error == "THROTTLED":
+        return project_id, "rate_limited", 1
+    # Beyond what Lambda takes (6 MB), but not the gateway (10 MB): whatever type it gives that.
+    too_large = access.get("status") == "413" and error not in (None, "", "-")
+    return (project_id, "too_large", 1) if too_large else None

@@ -58,27 +58,31 @@ def next_organization_id() -> str:
     return answer["Attributes"]["last_id"]["N"]
 
 
-def save_organization(organization: Organization) -> None:
-    """Store a new organization, or what an operator has changed of one. Access pattern P19."""
-    values: Item = {
+def save_organization(organization: Organization, **changes: int | str | None) -> Organization:
+    """Store a new organization, or set what is given of one, or with None remove it.
+
+    Returns it as it then is: others set other attributes of the same item. Access pattern P19.
+    """
+    unchanging: Item = {
         "listed_under": "orgs",
         "listed_as": organization.id.zfill(12),
         "name": organization.name,
         "created_at": organization.created_at,
-        "allowlist": ",".join(organization.allowlist) or None,
-        "monthly_quota": organization.monthly_quota,
     }
-    # An update rather than a put: others write other attributes of the same item.
-    sets = [f"#{name} = :{name}" for name, value in values.items() if value is not None]
-    removed = [f"#{name}" for name, value in values.items() if value is None]
-    clients.dynamodb().update_item(
+    sets = [f"#{name} = if_not_exists(#{name}, :{name})" for name in unchanging]
+    sets += [f"#{name} = :{name}" for name, value in changes.items() if value is not None]
+    removed = [f"#{name}" for name, value in changes.items() if value is None]
+    values = unchanging | changes
+    answer = clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=_key(organization.id),
         UpdateExpression=f"SET {', '.join(sets)}"
         + (f" REMOVE {', '.join(removed)}" if removed else ""),
         ExpressionAttributeNames={f"#{name}": name for name in values},
         ExpressionAttributeValues=write_all({f":{name}": value for name, value in values.items()}),
+        ReturnValues="ALL_NEW",
     )
+    return to_organization(read_all(answer["Attributes"]))
 
 
 def _key(organization_id: str) -> Item:

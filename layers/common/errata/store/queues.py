@@ -4,7 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from errata.store import clients
+from errata.store.attributes import code
 
 # How long a message is nobody else's while a redrive is at it.
 HELD_S = 600
@@ -23,12 +26,7 @@ class Message:
 
 def send(queue_url: str, message: dict[str, Any]) -> None:
     """Put a message, as JSON, into a queue."""
-    send_text(queue_url, json.dumps(message))
-
-
-def send_text(queue_url: str, body: str) -> None:
-    """Put a message into a queue as it is."""
-    clients.sqs().send_message(QueueUrl=queue_url, MessageBody=body)
+    clients.sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
 
 
 def hold(queue_url: str, most: int) -> list[Message]:
@@ -52,10 +50,14 @@ def hold(queue_url: str, most: int) -> list[Message]:
 
 
 def let_go(queue_url: str, message: Message) -> None:
-    """Give a message back to its queue."""
-    clients.sqs().change_message_visibility(
-        QueueUrl=queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
-    )
+    """Give a message back to its queue, which may have it back already."""
+    try:
+        clients.sqs().change_message_visibility(
+            QueueUrl=queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
+        )
+    except ClientError as error:
+        if not code(error).endswith("MessageNotInflight"):
+            raise
 
 
 def delete(queue_url: str, message: Message) -> None:

@@ -192,7 +192,10 @@ def _batches(notices: Iterable[Notice]) -> Iterator[list[Any]]:
         if batch and (len(batch) == _CALL_MESSAGES or size + len(body) > _CALL_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append({"Id": str(number), "MessageBody": body})
+        # A group's share of a standard queue is fair ("Amazon SQS fair queues"): whoever has many
+        # notices waiting makes nobody else's wait.
+        group = each.endpoint_id
+        batch.append({"Id": str(number), "MessageBody": body, "MessageGroupId": group})
         size += len(body)
     if batch:
         yield batch

@@ -205,6 +205,8 @@ def of_caller(
         access = _of_body(caller, presented, in_body, now_ms, look_up)
         allowed = allows(access.networks, caller.address)
     if project_id and access.project_id != project_id:
+        if caller.metered:  # the gateway has counted it
+            raise Unauthorized.unknown()
         refuse(caller.address, Unauthorized.unknown(), now_ms)
     if not allowed:
         raise AddressForbidden

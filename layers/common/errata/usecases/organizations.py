@@ -1,6 +1,5 @@
 """Create organizations, list them, change their policy."""
 
-from dataclasses import replace
 from typing import Literal
 
 from errata.errors import Invalid, NotFound
@@ -25,9 +24,9 @@ def create(name: str) -> Organization:
         Invalid: the name is not one.
     """
     check_texts(name=name)
-    organization = Organization(store.next_organization_id(), name, created_at=now_ms())
-    store.save_organization(organization)
-    return organization
+    return store.save_organization(
+        Organization(store.next_organization_id(), name, created_at=now_ms())
+    )
 
 
 def list_organizations() -> list[Organization]:
@@ -66,11 +65,9 @@ def change(
         raise Invalid(
             {"monthly_quota": [f"The quota must be from 0 to {MAX_MONTHLY_QUOTA} events a month."]}
         )
-    organization = find(organization_id)
+    changes: dict[str, int | str | None] = {}
     if allowlist is not None:
-        organization = replace(organization, allowlist=allowlist)
+        changes["allowlist"] = ",".join(allowlist) or None
     if monthly_quota is not None:
-        quota = None if monthly_quota == "none" else monthly_quota
-        organization = replace(organization, monthly_quota=quota)
-    store.save_organization(organization)
-    return organization
+        changes["monthly_quota"] = None if monthly_quota == "none" else monthly_quota
+    return store.save_organization(find(organization_id), **changes)

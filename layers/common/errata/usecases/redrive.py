@@ -21,7 +21,7 @@ from errata.errors import Unavailable
 from errata.models.ids import UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
 from errata.protocol import losses
-from errata.store import events, issues, projects, queues, stream
+from errata.store import events, issues, projects, queues, stream, webhooks
 from errata.store.attributes import back_off
 from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Stored
 from errata.store.queues import Message
@@ -53,26 +53,27 @@ def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
         "ledger": settings().ledger_dead_letter_url,
     }
     url = urls[queue]
-    redriven: list[Redriven] = []
-    while messages := queues.hold(url, AT_ONCE):
-        outcomes: dict[str, Redriven] = {}
-        try:
+    redriven: dict[str, Redriven] = {}
+    # Held until the end: what was let go at once would come again before the rest of the queue.
+    held: dict[str, Message] = {}
+    try:
+        while messages := queues.hold(url, AT_ONCE):
+            new = [each for each in messages if each.id not in redriven]
+            held |= {each.id: each for each in messages}
+            if not new:
+                break  # this has taken longer than messages are held
             if dry_run:
-                found = [Redriven(queue, each.id, False, _tells(each)) for each in messages]
+                found = [Redriven(queue, each.id, False, _tells(each)) for each in new]
             else:
-                found = _REDRIVE[queue](messages)
-            outcomes = {each.message_id: each for each in found}
-        finally:
-            for message in messages:
-                if message.id in outcomes and outcomes[message.id].done:
-                    queues.delete(url, message)
-                else:
-                    queues.let_go(url, message)
-        redriven += outcomes.values()
-        # What was let go would come again at once.
-        if len(messages) < AT_ONCE or not all(each.done for each in found):
-            break
-    return redriven
+                found = _REDRIVE[queue](new)
+            for each in found:
+                redriven[each.message_id] = each
+                if each.done:
+                    queues.delete(url, held.pop(each.message_id))
+    finally:
+        for message in held.values():
+            queues.let_go(url, message)
+    return list(redriven.values())
 
 
 def _tells(message: Message) -> str:
@@ -98,8 +99,13 @@ def _tells(message: Message) -> str:
 def _notices(messages: list[Message]) -> list[Redriven]:
     redriven = []
     for message in messages:
+        try:
+            notice = webhooks.notice(message.body)
+        except (ValueError, TypeError):
+            redriven.append(Redriven("webhooks", message.id, False, "a message of no known kind"))
+            continue
         # Cut off between this and its deletion, the notice goes out twice, under one id.
-        queues.send_text(settings().webhook_queue_url, message.body)
+        webhooks.enqueue([notice])
         redriven.append(Redriven("webhooks", message.id, True, f"sent: {_tells(message)}"))
     return redriven
 
