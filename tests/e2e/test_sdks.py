@@ -1,5 +1,6 @@
 """Unmodified SDKs of Sentry, given a DSN and nothing else, on the deployed stack."""
 
+import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ import requests
 
 from dev.stack import LocalStack
 from errata.models.project import live_dsns
-from errata.usecases import organizations, projects
+from errata.usecases import members, organizations, projects
 from tests.e2e.conftest import eventually
 from tests.support import reported
+from tests.support.browser import signed_in, words
 from tests.support.capture import capture, split
 from tests.support.programs import browse, run
 from tests.support.reported import Event
@@ -54,6 +56,23 @@ def shop(stack: LocalStack) -> Reporting:
     return reporting(stack)
 
 
+@pytest.fixture
+def page(stack: LocalStack) -> Callable[[Reporting, Event], str]:
+    """The words of an event's page in the deployed dashboard, for somebody who is signed in."""
+    email = f"{secrets.token_hex(4)}@example.com"
+    members.add("default", email, "owner")
+    ((name, value),) = signed_in(email).cookies.items()
+
+    def read(shop: Reporting, event: Event) -> str:
+        url = f"{stack.dashboard_url}/projects/{shop.id}/events/{event['id']}"
+        answer = requests.get(url, headers={"Cookie": f"{name}={value}"}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        assert len(answer.content) <= 60_000
+        return words(answer.text)
+
+    return read
+
+
 @pytest.mark.parametrize(
     ("program", "arguments", "number", "expect"),
     [
@@ -67,17 +86,30 @@ def shop(stack: LocalStack) -> Reporting:
     ],
 )
 def test_what_a_program_reports_stands_in_its_place(
-    shop: Reporting, program: str, arguments: tuple[str, ...], number: int, expect: Expect
+    shop: Reporting,
+    page: Callable[[Reporting, Event], str],
+    program: str,
+    arguments: tuple[str, ...],
+    number: int,
+    expect: Expect,
 ) -> None:
     run(program, shop.dsn, *arguments)
     # No session, transaction or report of the SDK has become an event.
-    expect(eventually(shop.events, lambda found: len(found) == number))
+    events = eventually(shop.events, lambda found: len(found) == number)
+    expect(events)
+    for event in events:
+        reported.on_its_page(page(shop, event), event)
 
 
-def test_what_a_page_reports_from_another_origin_stands_in_its_place(shop: Reporting) -> None:
+def test_what_a_page_reports_from_another_origin_stands_in_its_place(
+    shop: Reporting, page: Callable[[Reporting, Event], str]
+) -> None:
     origin = browse(shop.dsn)
     assert origin not in shop.api_url
-    reported.of_a_page(eventually(shop.events, lambda found: len(found) == 2))
+    events = eventually(shop.events, lambda found: len(found) == 2)
+    reported.of_a_page(events)
+    for event in events:
+        reported.on_its_page(page(shop, event), event)
 
 
 @pytest.mark.parametrize("program", ["python/backing_off.py", "node/backing_off.mjs"])

@@ -34,14 +34,19 @@ class Shown:
     @property
     def text(self) -> str:
         """The page's words, without markup."""
-        without = re.sub(r"<(script|style)\b.*?</\1>", " ", self.html, flags=re.S)
-        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", without)).split())
+        return words(self.html)
 
     def value(self, name: str) -> str:
         """The value of the first field with this name."""
         found = re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', self.html)
         assert found, f"no field {name} in {self.url}"
         return html.unescape(found[1])
+
+
+def words(page: str) -> str:
+    """The words of a page, without markup, and with a space for each run of white space."""
+    without = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.S)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", without)).split())
 
 
 @dataclass

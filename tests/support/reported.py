@@ -62,6 +62,22 @@ def handled(event: Event) -> Any:
     return event["exceptions"][-1]["mechanism"]["handled"]
 
 
+def on_its_page(text: str, event: Event) -> None:
+    """What the dashboard must show of an event, whatever SDK has sent it; `text` without markup."""
+    shown = [
+        *(event["message"], event["release"], event["environment"], event["event_id"]),
+        *("42", "kim@example.org", "cohort", "cart opened", event["sdk"]["name"]),
+    ]
+    for exception in event.get("exceptions", []):
+        shown += [exception["type"], exception["value"]]
+    # Those of the application that raised it lie open, with their code and variables.
+    for frame in (event.get("exceptions") or [{}])[-1].get("frames", [])[-3:]:
+        if frame["in_app"]:
+            shown += [frame["function"], frame.get("context_line", ""), *frame.get("vars", {})]
+    missing = [each for each in shown if " ".join(each.split()) not in text]
+    assert missing == []
+
+
 def of_a_python_job(events: list[Event]) -> None:
     program = "python/script.py"
     for event in events:

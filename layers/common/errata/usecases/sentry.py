@@ -1,6 +1,6 @@
 """Accept what an SDK of Sentry sends: one event of it is stored, once."""
 
-import uuid
+import os
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -51,7 +51,7 @@ def accept(envelope: Envelope, access: Access, address: str) -> str:
     if found is None:
         if envelope.problem:
             raise Invalid({"body": [f"The envelope cannot be read: {envelope.problem}."]})
-        return named or uuid.uuid4().hex
+        return named or os.urandom(16).hex()
     if len(found) > MAX_JSON_BYTES:
         raise too_large(MAX_JSON_BYTES)
     sent = parse_object(found)
@@ -83,7 +83,7 @@ def _fields(
     """The fields of an event, grouped. An event without an id gets one, which the answer tells."""
     sent_at_ms = protocol.milliseconds(envelope.headers.get("sent_at"))
     fields, fingerprint = protocol.to_fields(sent, at_ms, sent_at_ms, address)
-    fields["event_id"] = named or uuid.uuid4().hex
+    fields["event_id"] = named or os.urandom(16).hex()
     if envelope.problem:
         problem = {"field": "envelope", "problem": envelope.problem}
         fields["problems"] = [*fields.get("problems", ()), problem]
