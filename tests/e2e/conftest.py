@@ -1,5 +1,6 @@
 """End to end: the template, built and deployed on a local AWS that enforces IAM."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from dev.process import CREDENTIALS
 from dev.stack import LocalStack
+from errata.cli.target import SETTINGS
+from errata.config import settings
 from errata.usecases import projects
 from tests.support.fresh import TABLES, forget_everything
 
@@ -77,6 +80,18 @@ def project(stack: LocalStack) -> tuple[str, str]:
     created = projects.create("shop")
     assert created
     return created[0].id, created[1]
+
+
+@pytest.fixture
+def errata(stack: LocalStack) -> Iterator[str]:
+    """The stack's name, for the command, which changes the environment."""
+    before = {name: os.environ.get(name) for name in SETTINGS.values()}
+    yield stack.stack_name
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    settings.cache_clear()
 
 
 def eventually[T](
