@@ -244,6 +244,32 @@ def test_a_lower_quota_takes_back_what_is_leased(clock: Clock) -> None:
     assert used() == 5
 
 
+def test_a_lower_quota_is_kept_by_every_environment_that_holds_units(clock: Clock) -> None:
+    project = limited(1_000_000)
+    environments: list[dict[str, quota.Lease]] = [{}, {}, {}]
+
+    def post_from(leases: dict[str, quota.Lease]) -> int:
+        quota._leases.clear()
+        quota._leases.update(leases)
+        status = ingest(project).status
+        leases.clear()
+        leases.update(quota._leases)
+        return status
+
+    for leases in environments:
+        assert [post_from(leases) for _ in range(20)] == [202] * 20
+    assert used() == 3 * 31  # 1 + 2 + 4 + 8 + 16
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=65)
+    clock.advance(30)
+    # Each returns what it holds when it next has an event; meanwhile nobody goes beyond.
+    statuses = [post_from(leases) for leases in environments * 4]
+    clock.advance(quota.REACHED_MS / 1_000)
+    statuses += [post_from(leases) for leases in environments * 4]
+    assert statuses.count(202) == 5
+    assert used() == 65
+    assert len(events(project)) == 65
+
+
 @contextmanager
 def met_by(project: Project) -> Iterator[list[int]]:
     """Once the quota was asked, another environment sends an event; what it is answered."""

@@ -1,5 +1,6 @@
 """End to end: the template, built and deployed on a local AWS that enforces IAM."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from playwright.sync_api import Browser
 
 from dev.process import CREDENTIALS
 from dev.stack import LocalStack
+from errata.cli.target import SETTINGS
+from errata.config import settings
 from errata.usecases import projects
 from tests.support.chromium import chromium
 from tests.support.fresh import TABLES, forget_everything
@@ -93,6 +96,18 @@ def browser() -> Iterator[Browser]:
 def team(stack: LocalStack) -> Team:
     """Somebody with a project, and the password that opens its dashboard."""
     return new_team(stack.dashboard_url, stack.api_url)
+
+
+@pytest.fixture
+def errata(stack: LocalStack) -> Iterator[str]:
+    """The stack's name, for the command, which changes the environment."""
+    before = {name: os.environ.get(name) for name in SETTINGS.values()}
+    yield stack.stack_name
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    settings.cache_clear()
 
 
 def eventually[T](

@@ -1,15 +1,10 @@
 """What an operator has to see and mend, on the local stack."""
 
 import json
-import os
-from collections.abc import Iterator
 
-import pytest
 import requests
 
 from dev.stack import LocalStack
-from errata.cli.target import SETTINGS
-from errata.config import settings
 from errata.models.event import pack
 from errata.models.ids import new_event_id, now_ms
 from errata.models.loss import LINE
@@ -21,18 +16,6 @@ from tests.support import template
 from tests.support.cli import done
 
 type Created = tuple[str, str]
-
-
-@pytest.fixture
-def errata(stack: LocalStack) -> Iterator[str]:
-    """The stack's name, for the command, which changes the environment."""
-    before = {name: os.environ.get(name) for name in SETTINGS.values()}
-    yield stack.stack_name
-    for name, value in before.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
-    settings.cache_clear()
 
 
 def test_the_alarms_and_the_dashboard_are_made(stack: LocalStack) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from errata.models.ids import issue_id, new_event_id, now_ms
 from errata.store import events
 from errata.usecases import webhooks
 from tests.e2e.conftest import eventually
-from tests.support.receiver import Receiver, answer, hang, receiver
+from tests.support.receiver import Receiver, answer, hang, receiver, reset
 
 type Created = tuple[str, str]
 
@@ -84,6 +85,33 @@ def test_a_failed_notice_comes_again_by_itself(stack: LocalStack, project: Creat
         lambda found: len(list(found)) == 2,
     )
     assert numbers == [2, 1]
+
+
+def test_every_failure_is_tried_again_after_its_pauses(stack: LocalStack, project: Created) -> None:
+    project_id, _ = project
+    behaviours = {
+        "503": (answer(503), 60),
+        "429 with Retry-After": (answer(429, Retry_After="70"), 70),
+        "reset": (reset, 60),
+    }
+    with ExitStack() as open_:
+        found = {
+            name: open_.enter_context(receiver(answer(503), behaviour, answer(200)))
+            for name, (behaviour, _) in behaviours.items()
+        }
+        for there in found.values():
+            endpoint, _ = webhooks.add(project_id, there.url)
+            webhooks.test(project_id, endpoint.id)
+        eventually(
+            lambda: [len(there.received) for there in found.values()],
+            lambda counts: counts == [3] * len(counts),
+            patience_s=200,
+        )
+    for name, there in found.items():
+        at_s = [int(request.headers["webhook-timestamp"]) for request in there.received]
+        assert 9 <= at_s[1] - at_s[0] < 40, name
+        pause = behaviours[name][1]
+        assert pause - 1 <= at_s[2] - at_s[1] < pause + 30, name
 
 
 def test_a_slow_endpoint_holds_up_no_other(stack: LocalStack, project: Created) -> None:

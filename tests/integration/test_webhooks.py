@@ -6,6 +6,7 @@ import hmac
 import json
 import socket
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -162,6 +163,37 @@ def test_a_failing_endpoint_is_tried_four_times(busy: Project, clock: Clock, sta
     assert [(each.number, each.status) for each in attempts(busy)] == [
         (n, status) for n in (1, 2, 3, 4)
     ]
+
+
+@pytest.mark.parametrize(
+    "behaviour", [answer(503), answer(429), reset, hang(3)], ids=["503", "429", "reset", "hang"]
+)
+def test_the_queue_hears_of_each_pause(
+    busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch, behaviour: Any
+) -> None:
+    monkeypatch.setattr(post.post, "__kwdefaults__", {"allow_loopback": False, "timeout_s": 0.3})
+    with receiver(behaviour, answer(503, Retry_After="120"), behaviour) as there:
+        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhooks.test(busy.id, endpoint.id)
+        url = settings().webhook_queue_url
+        (message,) = clients.sqs().receive_message(QueueUrl=url)["Messages"]
+        record = {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+        }
+        again = {"batchItemFailures": [{"itemIdentifier": message["MessageId"]}]}
+        for pause in (10, 120, 300):
+            with recorded() as seen:
+                assert handler("webhook_dispatcher")({"Records": [record]}, None) == again
+            (told,) = [each for each in seen if each.operation == "ChangeMessageVisibility"]
+            assert told.parameters["VisibilityTimeout"] == pause
+            assert told.parameters["ReceiptHandle"] == message["ReceiptHandle"]
+            clock.advance(pause)
+        over: dict[str, Any] = {"batchItemFailures": []}
+        assert handler("webhook_dispatcher")({"Records": [record]}, None) == over
+        assert len(there.received) == 4
+    assert [each.number for each in attempts(busy)] == [1, 2, 3, 4]
 
 
 def test_copies_of_a_message_make_the_attempts_of_one(busy: Project, clock: Clock) -> None:
@@ -331,6 +363,21 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
     assert notice.event == "webhook.test"
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "127.0.1", "0", "[::1]"),
+        *("167772161", "0xA9FEA9FE", "169.254.43518", "[::ffff:127.0.0.1]", "[::ffff:a00:1]"),
+    ],
+)
+def test_however_an_address_is_spelled_it_is_seen_through(host: str) -> None:
+    parts = post.check_url(f"https://{host}/latest/meta-data")
+    with pytest.raises(post.ForbiddenUrl, match="not a public address"):
+        post.resolve(parts.hostname or "", 443, time.monotonic() + 5)
+    with pytest.raises(post.ForbiddenUrl):
+        post.post(f"https://{host}/latest/meta-data", b"{}", {})
+
+
 @pytest.mark.parametrize("address", ["10.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fd00::1"])
 def test_a_name_that_leads_inside_is_never_called(
     busy: Project, monkeypatch: pytest.MonkeyPatch, address: str
@@ -445,6 +492,31 @@ def test_a_redelivery_keeps_the_id_and_starts_a_round_of_its_own(busy: Project) 
         assert deliver(once_more) is None
         assert {request.headers["webhook-id"] for request in there.received} == {notice.id}
     assert [(each.number, each.status) for each in attempts(busy)] == [(1, 404), (1, 500), (1, 200)]
+
+
+def test_a_receiver_that_dedupes_sees_each_issue_once(busy: Project) -> None:
+    with receiver(answer(500), answer(404), answer(200)) as there:
+        webhooks.add(busy.id, there.url)
+        for number in range(3):
+            call("POST", "/api/ingest", {"message": f"boom {number}"}, {"X-Api-Key": busy.key})
+        # The stream comes twice, and so do all messages.
+        with refusing("TransactWriteItems", "ProvisionedThroughputExceededException"):
+            assert stream.deliver(stream.records()) != []
+        assert stream.deliver(stream.records()) == []
+        waiting = notices()
+        assert len(waiting) > 3
+        for notice in [*waiting, *waiting]:
+            deliver(notice)
+        webhooks.redeliver(busy.id, attempts(busy)[0].id)
+        webhooks.redeliver_since(busy.id, 0)
+        for notice in notices():
+            deliver(notice)
+        told = {
+            request.headers["webhook-id"]: json.loads(request.body)["issue"]["message"]
+            for request in there.received
+        }
+        assert len(there.received) > 6
+    assert sorted(told.values()) == ["boom 0", "boom 1", "boom 2"]
 
 
 def test_bad_urls_and_types_are_refused_with_the_reason(
