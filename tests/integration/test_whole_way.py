@@ -8,7 +8,7 @@ type Created = tuple[str, str]
 
 
 def test_an_error_is_stored_grouped_and_read_back(project: Created) -> None:
-    project_id, key = project
+    project_id, key, _ = project
     sent = {"message": "boom", "release": "1.0", "environment": "prod", "user": {"id": 3}}
     accepted = call("POST", "/api/ingest", sent, {"X-Api-Key": key})
     assert accepted.status == 202
@@ -26,7 +26,7 @@ def test_an_error_is_stored_grouped_and_read_back(project: Created) -> None:
 
 
 def test_a_script_s_errors_are_numbered_read_and_cleared(project: Created) -> None:
-    project_id, key = project
+    project_id, key, _ = project
     error = {"hash": key, "level": "Warning", "message": "careful"}
     numbers = [call("POST", "/api.php", error).json for _ in range(3)]
     assert numbers == [{"ok": True, "id": n} for n in (1, 2, 3)]
