@@ -2,13 +2,12 @@
 
 from errata.usecases import issues
 from tests.support import stream
+from tests.support.account import Project
 from tests.support.gateway import call
 
-type Created = tuple[str, str]
 
-
-def test_an_error_is_stored_grouped_and_read_back(project: Created) -> None:
-    project_id, key, _ = project
+def test_an_error_is_stored_grouped_and_read_back(project: Project) -> None:
+    project_id, key = project.id, project.key
     sent = {"message": "boom", "release": "1.0", "environment": "prod", "user": {"id": 3}}
     accepted = call("POST", "/api/ingest", sent, {"X-Api-Key": key})
     assert accepted.status == 202
@@ -25,8 +24,8 @@ def test_an_error_is_stored_grouped_and_read_back(project: Created) -> None:
     assert (release.release, release.open_issues) == ("1.0", 1)
 
 
-def test_a_script_s_errors_are_numbered_read_and_cleared(project: Created) -> None:
-    project_id, key, _ = project
+def test_a_script_s_errors_are_numbered_read_and_cleared(project: Project) -> None:
+    project_id, key = project.id, project.key
     error = {"hash": key, "level": "Warning", "message": "careful"}
     numbers = [call("POST", "/api.php", error).json for _ in range(3)]
     assert numbers == [{"ok": True, "id": n} for n in (1, 2, 3)]
