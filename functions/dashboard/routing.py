@@ -11,7 +11,8 @@ from errata.errors import Forbidden, NotFound, Refused
 from errata.models.member import User
 from errata.models.organization import Organization
 from errata.models.project import Project
-from errata.store.events import Boundary, Stored
+from errata.store.boundaries import Boundary
+from errata.store.events import Stored
 from errata.store.sessions import Session
 from errata.usecases import sessions
 from functions.dashboard.web import Request, Response, cookie

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from errata.config import settings
 from errata.store import clients
-from errata.store.events import legacy_counter
+from errata.store.legacy import legacy_counter
 from tests.support import account, fuzz, stream
 from tests.support.account import Project
 from tests.support.clients import BOOM, capture, errors, events, ingest

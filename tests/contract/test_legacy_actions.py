@@ -8,7 +8,7 @@ import pytest
 
 from errata.config import settings
 from errata.models.ids import now_ms
-from errata.store import events as events_store
+from errata.store import deletions, legacy
 from errata.usecases import clearing, projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
@@ -116,7 +116,7 @@ def test_a_number_that_is_gone_holds_nothing_back(busy: Project) -> None:
     for n in range(1, 4):
         capture(busy, message=str(n))
     (event,) = [event for event in events(busy) if event["message"] == "2"]
-    events_store.delete_events(busy.id, [event["id"]])
+    deletions.delete_events(busy.id, [event["id"]])
     assert [error["id"] for error in errors(busy)] == [1, 3]
 
 
@@ -140,7 +140,7 @@ def test_a_key_that_another_process_has_just_opened_is_known() -> None:
     # Another process's work, which this one does not hear of.
     projects.create("unnamed", new.key)
     (project,) = projects.list_projects()
-    events_store.put_legacy(stream.event(project.id, now_ms(), legacy={"level": "Notice"}), 1, 30)
+    legacy.put_legacy(stream.event(project.id, now_ms(), legacy={"level": "Notice"}), 1, 30)
     assert [error["id"] for error in errors(new)] == [1]
     assert clear(new) == 1
 

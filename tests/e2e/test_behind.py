@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from dev.stack import LocalStack
 from errata.models.event import pack
 from errata.models.ids import new_event_id, now_ms
-from errata.store import events
+from errata.store import deletions, events
 from errata.usecases import issues, projects
 from tests.e2e.conftest import eventually
 from tests.support import template
@@ -92,7 +92,7 @@ def test_the_events_of_a_deleted_issue_are_deleted(stack: LocalStack, project: C
 
     eventually(read, lambda messages: messages == ["kept"], patience_s=20)
     # The worker looks once more when all that was on its way must have come.
-    eventually(lambda: events.deletions(project_id), lambda standing: not standing)
+    eventually(lambda: deletions.list_deletions(project_id), lambda standing: not standing)
     requests.post(f"{stack.api_url}/api.php", json=error, timeout=30).raise_for_status()
     again = eventually(lambda: list(issues.list_issues(project_id)), lambda all_: len(all_) == 2)
     assert sorted(each.count for each in again) == [1, 1]

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from errata.config import settings
 from errata.errors import NotFound
 from errata.models.ids import now_ms
+from errata.store import boundaries, issues
 from errata.store import clients as aws
-from errata.store import events, issues
 from errata.store import projects as store
 from errata.usecases import access, deletion, legacy, projects, redrive, webhooks
 from tests.support import calls, stream
@@ -140,4 +140,4 @@ def test_a_cleanup_that_was_given_up_is_redriven(busy: Project, clock: Clock) ->
 def test_the_boundary_hides_whatever_number_comes(busy: Project) -> None:
     filled(busy)
     deletion.delete_project(busy.id)
-    assert events.boundary(busy.id).hides("0", 10**11)
+    assert boundaries.find_boundary(busy.id).hides("0", 10**11)

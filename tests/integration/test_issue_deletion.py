@@ -8,7 +8,7 @@ import pytest
 from errata.config import settings
 from errata.errors import NotFound
 from errata.models.issue import Issue
-from errata.store import clients, events
+from errata.store import clients, deletions
 from errata.usecases import issues, redrive, webhooks
 from tests.integration.test_webhooks import notices
 from tests.support import clients as http
@@ -420,7 +420,7 @@ def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
     with atomic():
         scenarios.at_once(work, range(6))
     stream.pump(batch)
-    (deletion,) = events.deletions(busy.id)
+    (deletion,) = deletions.list_deletions(busy.id)
     left = [item["sk"]["S"] for item in items if item["sk"]["S"] > deletion.through]
     counts = [(each.count, each.first_event) for each in issues.list_issues(busy.id)]
     assert counts == [(len(left), left[0])]

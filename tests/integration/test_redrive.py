@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from errata.config import settings
-from errata.models.ids import now_ms
+from errata.models.ids import DAY_MS, now_ms
 from errata.models.loss import LINE
-from errata.store import clients, events, issues, queues
+from errata.store import clients, issues, queues
 from errata.usecases import issues as reading
 from errata.usecases import ledger, redrive, webhooks
 from tests.integration.test_losses import batch
@@ -257,7 +257,7 @@ def test_a_day_later_a_batch_is_found_by_its_time(
 
 def test_a_batch_over_midnight_is_counted_to_each_day(busy: Project, clock: Clock) -> None:
     arn = stream_of_events()
-    midnight = (clock.ms // events.DAY_MS) * events.DAY_MS
+    midnight = (clock.ms // DAY_MS) * DAY_MS
     items = traffic(busy.id, midnight - 4_500)
     stream.put(items)
     stream.deliver(stream.numbered([*items[:2], items[8]]))

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from errata.models.ids import floor_id, new_event_id
-from errata.store import events, idempotency
-from errata.store.events import Boundary, Conflict
+from errata.store import boundaries, events, idempotency, legacy, reading
+from errata.store.boundaries import Boundary
+from errata.store.events import Conflict
 from tests.support import stream
 
 START_MS = 1_795_341_600_000
@@ -34,7 +35,7 @@ def ids(found: Any) -> list[str]:
 def numbered(project_id: str, number: int, at_ms: int = START_MS, **fields: Any) -> str:
     """A legacy error under this number; its id."""
     item = stream.event(project_id, at_ms, **fields)
-    events.put_legacy(item, number, 30)
+    legacy.put_legacy(item, number, 30)
     event_id: str = item["sk"]["S"]
     return event_id
 
@@ -42,7 +43,7 @@ def numbered(project_id: str, number: int, at_ms: int = START_MS, **fields: Any)
 def test_an_event_comes_back_as_it_was_stored(project_id: str) -> None:
     item = stream.event(project_id, START_MS, release="1.0", context={"a": [1, None, "é\x00"]})
     events.put(item)
-    (event,) = events.by_ids(project_id, [item["sk"]["S"]])
+    (event,) = reading.by_ids(project_id, [item["sk"]["S"]])
     assert (event.project_id, event.id) == (project_id, item["sk"]["S"])
     assert event.issue_id == item["issue"]["S"].rpartition("#")[2]
     assert event.expires_at == NOW_S + 30 * 86_400
@@ -55,40 +56,40 @@ def test_events_are_read_newest_first_between_two_ids(project_id: str) -> None:
     stored(f"{project_id}9", 3)
     everything = (floor_id(0), floor_id(2**47))
     for page in (1, 2, 100):
-        assert ids(events.newest_first(project_id, *everything, page)) == sent[::-1]
+        assert ids(reading.newest_first(project_id, *everything, page)) == sent[::-1]
         # The lower bound is in, the upper one is not.
-        assert ids(events.newest_first(project_id, sent[2], sent[5], page)) == sent[4:1:-1]
-    assert ids(events.newest_first(project_id, floor_id(START_MS + 6_001), everything[1], 9)) == []
+        assert ids(reading.newest_first(project_id, sent[2], sent[5], page)) == sent[4:1:-1]
+    assert ids(reading.newest_first(project_id, floor_id(START_MS + 6_001), everything[1], 9)) == []
 
 
 def test_events_of_an_issue_and_of_a_release_are_found_in_their_indexes(project_id: str) -> None:
     mine = stored(project_id, 5, fingerprint="f", release="1.0")
     stored(project_id, 3, fingerprint="g", release="2.0")
     stored(f"{project_id}9", 2, fingerprint="f", release="1.0")
-    (event,) = events.by_ids(project_id, mine[:1])
+    (event,) = reading.by_ids(project_id, mine[:1])
     for index, partition in {
         "by_issue": f"{project_id}#{event.issue_id}",
         "by_release": events.release_partition(project_id, "1.0"),
     }.items():
         for page in (1, 2, 5, 9):
-            found = events.newest_first_in_index(index, partition, floor_id(0), "g", page)
+            found = reading.newest_first_in_index(index, partition, floor_id(0), "g", page)
             assert ids(found) == mine[::-1]
-        found = events.newest_first_in_index(index, partition, mine[1], mine[3], 9)
+        found = reading.newest_first_in_index(index, partition, mine[1], mine[3], 9)
         assert ids(found) == mine[2:0:-1]
 
 
 def test_an_event_without_a_release_is_in_no_release(project_id: str) -> None:
     stored(project_id, 1)
     partition = events.release_partition(project_id, "")
-    assert ids(events.newest_first_in_index("by_release", partition, floor_id(0), "g", 9)) == []
+    assert ids(reading.newest_first_in_index("by_release", partition, floor_id(0), "g", 9)) == []
 
 
 def test_events_are_found_by_id_in_the_order_asked_for(project_id: str) -> None:
     sent = stored(project_id, 130)
     wanted = [*sent[::-1], floor_id(1)]
-    assert ids(events.by_ids(project_id, wanted)) == sent[::-1]
-    assert events.by_ids(f"{project_id}9", sent[:1]) == []
-    assert events.by_ids(project_id, []) == []
+    assert ids(reading.by_ids(project_id, wanted)) == sent[::-1]
+    assert reading.by_ids(f"{project_id}9", sent[:1]) == []
+    assert reading.by_ids(project_id, []) == []
 
 
 # ------------------------------------------------------------------ once, and numbered
@@ -105,7 +106,7 @@ def test_an_event_and_its_key_s_record_are_stored_together_or_not(project_id: st
     assert events.put_once(first, once(project_id, first_id)) is None
     before = events.put_once(second, once(project_id, second_id, START_MS + 1))
     assert before == idempotency.Answered(first_id, b"hash of " + first_id.encode())
-    assert ids(events.by_ids(project_id, [first_id, second_id])) == [first_id]
+    assert ids(reading.by_ids(project_id, [first_id, second_id])) == [first_id]
     found = idempotency.find_answered(project_id, "key", START_MS + 1)
     assert found == before
 
@@ -128,7 +129,7 @@ def test_records_are_the_project_s_own(project_id: str) -> None:
 
 
 def test_numbers_are_given_in_order_alone(project_id: str) -> None:
-    assert events.legacy_counter(project_id).last_id == 0
+    assert legacy.legacy_counter(project_id).last_id == 0
     with pytest.raises(Conflict) as early:
         numbered(project_id, 2)
     assert early.value.last_id == 0
@@ -138,41 +139,41 @@ def test_numbers_are_given_in_order_alone(project_id: str) -> None:
             numbered(project_id, number, START_MS + number)
         assert conflict.value.last_id == 1
     second = numbered(project_id, 2, START_MS + 9)
-    assert events.legacy_counter(project_id).last_id == 2
-    assert ids(events.newest_first(project_id, floor_id(0), "g", 9)) == [second, first]
-    assert [event.legacy_id for event in events.by_ids(project_id, [first, second])] == [1, 2]
+    assert legacy.legacy_counter(project_id).last_id == 2
+    assert ids(reading.newest_first(project_id, floor_id(0), "g", 9)) == [second, first]
+    assert [event.legacy_id for event in reading.by_ids(project_id, [first, second])] == [1, 2]
 
 
 def test_numbers_above_n_are_listed_ascending_while_they_live(project_id: str) -> None:
     sent = [numbered(project_id, n, START_MS + n) for n in range(1, 13)]
-    listed = list(events.legacy_after(project_id, 0, NOW_S, ""))
+    listed = list(legacy.legacy_after(project_id, 0, NOW_S, ""))
     assert listed == list(enumerate(sent, start=1))
-    assert list(events.legacy_after(project_id, 10, NOW_S, "")) == listed[10:]
-    assert list(events.legacy_after(project_id, 12, NOW_S, "")) == []
-    assert list(events.legacy_after(project_id, 0, NOW_S, sent[4])) == listed[4:]
+    assert list(legacy.legacy_after(project_id, 10, NOW_S, "")) == listed[10:]
+    assert list(legacy.legacy_after(project_id, 12, NOW_S, "")) == []
+    assert list(legacy.legacy_after(project_id, 0, NOW_S, sent[4])) == listed[4:]
     expiry = NOW_S + 30 * 86_400
-    assert list(events.legacy_after(project_id, 0, expiry - 1, "")) == listed
-    assert list(events.legacy_after(project_id, 0, expiry, "")) == []
+    assert list(legacy.legacy_after(project_id, 0, expiry - 1, "")) == listed
+    assert list(legacy.legacy_after(project_id, 0, expiry, "")) == []
 
 
 # ------------------------------------------------------------------ clear
 
 
 def test_a_boundary_moves_only_if_nothing_moved_meanwhile(project_id: str) -> None:
-    assert events.boundary(project_id) == Boundary()
+    assert boundaries.find_boundary(project_id) == Boundary()
     first = Boundary(1, floor_id(5), 0, frozenset({new_event_id(3), new_event_id(4)}))
-    assert not events.move_boundary(project_id, first, 1)
-    assert events.move_boundary(project_id, first, 0)
-    assert events.boundary(project_id) == first
-    assert not events.move_boundary(project_id, first, 0)
+    assert not boundaries.move_boundary(project_id, first, 1)
+    assert boundaries.move_boundary(project_id, first, 0)
+    assert boundaries.find_boundary(project_id) == first
+    assert not boundaries.move_boundary(project_id, first, 0)
     numbered(project_id, 1)
     second = Boundary(2, floor_id(6), 1, frozenset())
-    assert not events.move_boundary(project_id, second, 0)
-    assert not events.move_boundary(project_id, Boundary(3), 1)
+    assert not boundaries.move_boundary(project_id, second, 0)
+    assert not boundaries.move_boundary(project_id, Boundary(3), 1)
     numbered(project_id, 2, START_MS + 1)
-    assert not events.move_boundary(project_id, second, 1)
-    assert events.move_boundary(project_id, second, 2)
-    assert events.boundaries([project_id, f"{project_id}9"]) == {
+    assert not boundaries.move_boundary(project_id, second, 1)
+    assert boundaries.move_boundary(project_id, second, 2)
+    assert boundaries.find_boundaries([project_id, f"{project_id}9"]) == {
         project_id: second,
         f"{project_id}9": Boundary(),
     }
@@ -180,9 +181,9 @@ def test_a_boundary_moves_only_if_nothing_moved_meanwhile(project_id: str) -> No
 
 def test_recent_events_are_listed_with_their_numbers(project_id: str) -> None:
     first, second, third = stored(project_id, 3)
-    legacy = numbered(project_id, 1, START_MS + 1_500)
-    assert events.ids_since(project_id, second) == [(second, None), (legacy, 1), (third, None)]
-    assert (first, None) in events.ids_since(project_id, floor_id(0))
+    error = numbered(project_id, 1, START_MS + 1_500)
+    assert reading.ids_since(project_id, second) == [(second, None), (error, 1), (third, None)]
+    assert (first, None) in reading.ids_since(project_id, floor_id(0))
 
 
 def test_what_a_boundary_hides_is_deleted_and_nothing_else(project_id: str) -> None:
@@ -191,15 +192,16 @@ def test_what_a_boundary_hides_is_deleted_and_nothing_else(project_id: str) -> N
     errors = [numbered(project_id, n, START_MS + 500 + n) for n in range(1, 31)]
     also = frozenset(sent[40:43])
     limit = Boundary(1, through=sent[30], legacy_through=20, also=also)
-    assert events.move_boundary(project_id, limit, 30)
+    assert boundaries.move_boundary(project_id, limit, 30)
     for _ in range(2):
-        events.delete_cleared(project_id, limit)
-        left = events.ids_since(project_id, floor_id(0))
+        boundaries.delete_cleared(project_id, limit)
+        left = reading.ids_since(project_id, floor_id(0))
         assert {event_id for event_id, _ in left} == {
             *(set(sent[30:]) - also),
             *errors[20:],
         }
-        numbers = [number for number, _ in events.legacy_after(project_id, 0, NOW_S, "")]
+        numbers = [number for number, _ in legacy.legacy_after(project_id, 0, NOW_S, "")]
         assert numbers == list(range(21, 31))
-    assert len(events.by_ids(f"{project_id}9", other)) == 3
-    assert (events.boundary(project_id), events.legacy_counter(project_id).last_id) == (limit, 30)
+    assert len(reading.by_ids(f"{project_id}9", other)) == 3
+    assert boundaries.find_boundary(project_id) == limit
+    assert legacy.legacy_counter(project_id).last_id == 30

@@ -7,8 +7,8 @@ from typing import Any
 
 from errata.models import sketch
 from errata.models.event import user_identity
-from errata.models.ids import minted_ms
-from errata.store import events, issues
+from errata.models.ids import DAY_MS, minted_ms
+from errata.store import boundaries, events, issues
 from errata.store.events import Stored
 
 type Counts = dict[str, Any]
@@ -55,7 +55,7 @@ def _issue(found: list[Stored]) -> Counts:
         "expires_at": max(event.expires_at for event in found),
         "environments": _names(found, "environment"),
         "releases": _names(found, "release"),
-        "days": dict(Counter(str(minted_ms(event_id) // events.DAY_MS) for event_id in ids)),
+        "days": dict(Counter(str(minted_ms(event_id) // DAY_MS) for event_id in ids)),
         "users": sketch.add(b"", filter(None, (user_identity(event.fields) for event in found))),
     }
 
@@ -70,7 +70,7 @@ def _day(event: Stored) -> str:
 
 def counted(project_id: str) -> Counts:
     """What readers see of a project."""
-    pk = issues.partition(project_id, events.boundary(project_id).generation)
+    pk = issues.partition(project_id, boundaries.find_boundary(project_id).generation)
     return {
         "issues": {
             issue.id: {

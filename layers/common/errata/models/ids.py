@@ -6,6 +6,7 @@ import re
 import time
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+DAY_MS = 86_400_000
 
 
 def now_ms() -> int:

@@ -1,7 +1,7 @@
 """IssuesTable: what `digest` has made of the events; `errata.store.lifecycle` has what people do.
 
 Everything of a project lies under `<project>#<generation>`; `clear` moves on to the next
-generation (see `errata.store.events.Boundary`), and with it all of this is out of sight at once.
+generation (see `errata.store.boundaries`), and with it all of this is out of sight at once.
 
 | item | sk | what |
 |---|---|---|

@@ -27,7 +27,7 @@ from errata.store.attributes import (
     unchanged,
     write_all,
 )
-from errata.store.events import Deletion, deletion_item
+from errata.store.deletions import Deletion, deletion_item
 
 # What a deletion leaves must outlive every event that could still reach digest: a day in the
 # stream, and 14 days in the dead-letter queue.

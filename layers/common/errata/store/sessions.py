@@ -19,9 +19,10 @@ from errata.errors import Unavailable
 from errata.models.member import User
 from errata.models.organization import Organization
 from errata.models.project import Project
-from errata.store import clients, events, members, organizations, projects
+from errata.store import boundaries, clients, events, members, organizations, projects
 from errata.store.attributes import Item, back_off, code, read_all, write_all
-from errata.store.events import Boundary, Stored
+from errata.store.boundaries import Boundary
+from errata.store.events import Stored
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
@@ -109,7 +110,7 @@ def open_page(
     if project_id:
         key = write_all({"pk": f"project#{project_id}", "sk": "project"})
         wanted[table.projects_table].append(key)
-        wanted[table.events_table].append(write_all({"pk": f"{project_id}#state", "sk": "clear"}))
+        wanted[table.events_table].append(boundaries.boundary_key(project_id))
     if event_id:
         wanted[table.events_table].append(write_all({"pk": project_id, "sk": event_id}))
     found = _read(wanted)
@@ -123,7 +124,7 @@ def open_page(
         organization=(
             organizations.to_organization(of_projects["org"]) if "org" in of_projects else None
         ),
-        boundary=events.to_boundary(of_events["clear"]) if "clear" in of_events else Boundary(),
+        boundary=boundaries.to_boundary(of_events["clear"]) if "clear" in of_events else Boundary(),
         event=(
             events.stored(of_events[event_id]) if "payload" in of_events.get(event_id, ()) else None
         ),

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 
 from errata.errors import Unavailable
 from errata.models.ids import floor_id, now_ms
-from errata.store import events
+from errata.store import boundaries, legacy, reading
 from errata.store.attributes import back_off
-from errata.store.events import CLEAR_MARGIN_MS, Boundary, LegacyCounter
+from errata.store.boundaries import Boundary
+from errata.store.events import CLEAR_MARGIN_MS
+from errata.store.legacy import LegacyCounter
 
 # Each try that fails means that somebody else made progress.
 _TRIES = 60
@@ -32,7 +34,7 @@ def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
         # Before the move, which sets the worker going that deletes.
         found = count(before, counter)
         after = _next_boundary(project_id, before, counter.last_id)
-        if events.move_boundary(project_id, after, counter.last_id):
+        if boundaries.move_boundary(project_id, after, counter.last_id):
             return found
     raise Unavailable
 
@@ -40,7 +42,7 @@ def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
 def standing(project_id: str) -> Iterator[tuple[Boundary, LegacyCounter]]:
     """The boundary and the legacy counter, once for each try to move the former."""
     for attempt in range(_TRIES):
-        yield events.boundary(project_id), events.legacy_counter(project_id)
+        yield boundaries.find_boundary(project_id), legacy.legacy_counter(project_id)
         back_off(attempt, most=0.1)
 
 
@@ -48,7 +50,7 @@ def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
     through = max(before.through, floor_id(now_ms() - CLEAR_MARGIN_MS))
     # Those of the boundary before, too: they may not be deleted yet.
     recent = [
-        event_id for event_id, number in events.ids_since(project_id, through) if number is None
+        event_id for event_id, number in reading.ids_since(project_id, through) if number is None
     ]
     if len(recent) > _MAX_ALSO:
         # A boundary nearer than the margin would hide what is stored after this.

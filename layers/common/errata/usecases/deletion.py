@@ -8,10 +8,12 @@ it once more when that time has passed.
 
 from errata.errors import Unavailable
 from errata.models.ids import floor_id, now_ms
-from errata.store import events, webhooks
+from errata.store import boundaries, webhooks
 from errata.store import projects as store
-from errata.store.events import CLEAR_MARGIN_MS, LAST_LEGACY_ID, Boundary
+from errata.store.boundaries import Boundary
+from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.gateway_keys import Gateway
+from errata.store.legacy import LAST_LEGACY_ID
 from errata.usecases import clearing, metering, projects
 from errata.usecases.metering import Unmetered
 from errata.usecases.remembered import REMEMBERED_MS
@@ -51,6 +53,6 @@ def _hide_everything(project_id: str) -> None:
             through=floor_id(now_ms() + AHEAD_MS),
             legacy_through=LAST_LEGACY_ID,
         )
-        if events.move_boundary(project_id, everything, counter.last_id):
+        if boundaries.move_boundary(project_id, everything, counter.last_id):
             return
     raise Unavailable

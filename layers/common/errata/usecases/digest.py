@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from errata.models import sketch
 from errata.models.event import culprit, title, user_identity
-from errata.models.ids import minted_ms, now_ms
+from errata.models.ids import DAY_MS, minted_ms, now_ms
 from errata.models.issue import (
     MAX_DAYS,
     MAX_GROUPED_BY,
@@ -33,9 +33,9 @@ from errata.models.issue import (
     Issue,
     Release,
 )
-from errata.store import events, issues
+from errata.store import boundaries, issues
 from errata.store.attributes import back_off, is_hopeless
-from errata.store.events import DAY_MS, Stored, release_hash
+from errata.store.events import Stored, release_hash
 from errata.store.issues import Changes, Rows
 from errata.usecases import notify
 
@@ -86,11 +86,11 @@ def digest(records: Iterable[Record]) -> Outcome:
     by_project: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_project[record.event.project_id].append(record)
-    boundaries = events.boundaries(by_project)
+    limits = boundaries.find_boundaries(by_project)
     now_s = now_ms() // 1000
     outcome = Outcome([], [])
     for project_id, of_project in by_project.items():
-        boundary = boundaries[project_id]
+        boundary = limits[project_id]
         visible = (r for r in of_project if boundary.shows(r.event, now_s))
         pk = issues.partition(project_id, boundary.generation)
         _digest_project(pk, list(_slices(visible)), now_s, outcome)

@@ -25,11 +25,11 @@ from errata.protocol.issues import (
     to_cursor,
     to_release_cursor,
 )
-from errata.store import events, lifecycle
+from errata.store import boundaries, lifecycle
 from errata.store import issues as store
 from errata.store import projects as projects_store
 from errata.store.attributes import BATCH_GET, back_off
-from errata.store.events import Deletion
+from errata.store.deletions import Deletion
 from errata.usecases import projects
 
 # What one search may cost: a query and three batches of issues, or four queries.
@@ -312,7 +312,7 @@ def _matches(issue: Issue, query: IssueQuery) -> bool:
 
 
 def _partition(project_id: str) -> str:
-    return store.partition(project_id, events.boundary(project_id).generation)
+    return store.partition(project_id, boundaries.find_boundary(project_id).generation)
 
 
 def _now_s() -> int:

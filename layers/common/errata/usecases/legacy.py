@@ -8,13 +8,15 @@ from botocore.exceptions import ClientError
 from pydantic_core import to_json
 
 from errata.errors import Forbidden, Refused, Unavailable
-from errata.models.ids import floor_id, new_event_id, now_ms
+from errata.models.ids import DAY_MS, floor_id, new_event_id, now_ms
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.protocol import answer
 from errata.protocol import legacy as protocol
-from errata.store import events
+from errata.store import boundaries, events, reading
+from errata.store import legacy as store
 from errata.store.attributes import back_off
-from errata.store.events import DAY_MS, Conflict, LegacyCounter, Stored
+from errata.store.events import Conflict, Stored
+from errata.store.legacy import LegacyCounter
 from errata.usecases import access, clearing, losses, projects, quota, rate_limit
 from errata.usecases.ingest import prepare
 
@@ -93,7 +95,7 @@ def errors(key: str, since: int, address: str) -> str:
     found = _known(key, address, at_ms)
     if found is None:
         return '{"errors":[]}'
-    boundary = events.boundary(found.project_id)
+    boundary = boundaries.find_boundary(found.project_id)
     numbers = _live(found, max(since, boundary.legacy_through), at_ms)
     texts: list[bytes] = []
     size = 0
@@ -114,9 +116,9 @@ def _present(project_id: str, event_ids: list[str]) -> list[Stored]:
     Raises:
         Unavailable: one of them is being written.
     """
-    found = {event.id: event for event in events.by_ids(project_id, event_ids)}
+    found = {event.id: event for event in reading.by_ids(project_id, event_ids)}
     missing = [event_id for event_id in event_ids if event_id not in found]
-    for item in events.settled(project_id, missing):
+    for item in store.settled(project_id, missing):
         event = events.stored(item)
         found[event.id] = event
     return [found[event_id] for event_id in event_ids if event_id in found]
@@ -146,7 +148,7 @@ def clear(key: str, address: str) -> int:
 def _count(found: Access, since: int, counter: LegacyCounter, at_ms: int) -> int:
     if len(counter.retentions) > 1:
         # Those that were to live shorter may have expired between those that live.
-        return events.count_legacy_after(
+        return store.count_legacy_after(
             found.project_id, since, at_ms // 1000, _oldest(found, at_ms)
         )
     oldest = next(_live(found, since, at_ms), None)
@@ -154,11 +156,11 @@ def _count(found: Access, since: int, counter: LegacyCounter, at_ms: int) -> int
         return 0
     # Numbers have no gaps but those that are known, so the oldest one tells how many there are.
     first, last = oldest[0], counter.last_id
-    return last - first + 1 - events.gaps(found.project_id, first, last)
+    return last - first + 1 - store.gaps(found.project_id, first, last)
 
 
 def _live(found: Access, since: int, at_ms: int) -> Iterator[tuple[int, str]]:
-    return events.legacy_after(found.project_id, since, at_ms // 1000, _oldest(found, at_ms))
+    return store.legacy_after(found.project_id, since, at_ms // 1000, _oldest(found, at_ms))
 
 
 def _oldest(found: Access, at_ms: int) -> str:
@@ -214,7 +216,7 @@ def _store(fields: dict[str, Any], found: Access) -> int:
         at_ms = now_ms()
         item = prepare(fields, found, new_event_id(at_ms), at_ms)
         try:
-            events.put_legacy(item, last + 1, found.retention_days)
+            store.put_legacy(item, last + 1, found.retention_days)
         except Conflict as conflict:
             if conflict.last_id is None:
                 back_off(min(attempt, 3))

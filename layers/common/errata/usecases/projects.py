@@ -6,11 +6,10 @@ from typing import Literal, NamedTuple
 
 from errata.config import settings
 from errata.errors import Invalid, NotFound
-from errata.models.ids import now_ms
+from errata.models.ids import DAY_MS, now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Access, ApiKey, Project
 from errata.store import projects as store
-from errata.store.events import DAY_MS
 from errata.usecases.access import hash_key
 
 MAX_NAME_LENGTH = 200

@@ -7,12 +7,13 @@ from itertools import chain
 from pydantic_core import to_json
 
 from errata.models import ids
-from errata.models.ids import floor_id, issue_id
+from errata.models.ids import DAY_MS, floor_id, issue_id
 from errata.models.project import Access
 from errata.protocol import answer
 from errata.protocol.read import Filters, to_cursor, to_event
-from errata.store import events
-from errata.store.events import DAY_MS, Boundary, Stored
+from errata.store import boundaries, events, reading
+from errata.store.boundaries import Boundary
+from errata.store.events import Stored
 
 # An index follows its table within moments, but no bound is promised. What is younger than this is
 # therefore read from the table itself, consistently.
@@ -43,7 +44,7 @@ def read(access: Access, filters: Filters, now_ms: int) -> Page:
     Never misses an event that was stored before the read began.
     """
     deadline_ms = ids.now_ms() + MAX_SCAN_MS
-    boundary = events.boundary(access.project_id)
+    boundary = boundaries.find_boundary(access.project_id)
     found: list[bytes] = []
     last = None
     size = 0
@@ -66,8 +67,8 @@ def read(access: Access, filters: Filters, now_ms: int) -> Page:
 
 def one(project_id: str, event_id: str, now_ms: int) -> Stored | None:
     """One event, or None when it does not exist, was cleared or has expired."""
-    found = events.by_ids(project_id, [event_id])
-    boundary = events.boundary(project_id)
+    found = reading.by_ids(project_id, [event_id])
+    boundary = boundaries.find_boundary(project_id)
     visible = [event for event in found if boundary.shows(event, now_ms // 1000)]
     return visible[0] if visible else None
 
@@ -97,14 +98,14 @@ def _candidates(
     split = min(max(low, floor_id(now_ms - INDEX_LAG_MS)), high)
     return chain(
         _between(project_id, split, high, _PAGE),
-        events.newest_first_in_index(index, partition, low, split, filters.limit + 1)
+        reading.newest_first_in_index(index, partition, low, split, filters.limit + 1)
         if low < split
         else (),
     )
 
 
 def _between(project_id: str, low: str, high: str, page: int) -> Iterator[Stored]:
-    return events.newest_first(project_id, low, high, page) if low < high else iter(())
+    return reading.newest_first(project_id, low, high, page) if low < high else iter(())
 
 
 def _matches(event: Stored, filters: Filters, boundary: Boundary, now_ms: int) -> bool:

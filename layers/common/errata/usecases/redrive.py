@@ -18,12 +18,13 @@ from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.errors import Unavailable
-from errata.models.ids import UUID, floor_id, minted_ms, now_ms
+from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
 from errata.protocol import losses
-from errata.store import events, issues, projects, queues, stream, webhooks
+from errata.store import boundaries, issues, projects, queues, reading, stream, webhooks
 from errata.store.attributes import back_off
-from errata.store.events import CLEAR_MARGIN_MS, DAY_MS, Boundary, Stored
+from errata.store.boundaries import Boundary
+from errata.store.events import CLEAR_MARGIN_MS, Stored
 from errata.store.queues import Message
 from errata.usecases import cleanup, ledger
 from errata.usecases.digest import count_late, standing
@@ -115,7 +116,7 @@ def _clears(messages: list[Message]) -> list[Redriven]:
     # deletion say all there is to know, and to clean what is clean costs a few reads.
     cleaned = 0
     for project_id in [each.id for each in projects.list_projects()] + projects.list_deleted():
-        if events.boundary(project_id).generation:
+        if boundaries.find_boundary(project_id).generation:
             cleanup.clean(project_id)
             cleaned += 1
         cleanup.finish_deletions(project_id)
@@ -196,7 +197,7 @@ def _named(message: Message) -> Ids:
     return [
         (project.id, event_id)
         for project in projects.list_projects()
-        for event_id, _, _ in events.stored_between(project.id, low, high)
+        for event_id, _, _ in reading.stored_between(project.id, low, high)
     ]
 
 
@@ -206,7 +207,7 @@ def _count_project(
     counted: set[tuple[str, str]],
     wrong: dict[tuple[str, str], str],
 ) -> None:
-    boundary = events.boundary(project_id)
+    boundary = boundaries.find_boundary(project_id)
     now_s = now_ms() // 1000
     by_day: dict[int, list[Stored]] = defaultdict(list)
     for event in _read(project_id, sorted(event_ids), wrong):
@@ -229,7 +230,7 @@ def _read(
     project_id: str, event_ids: list[str], wrong: dict[tuple[str, str], str]
 ) -> Iterable[Stored]:
     try:
-        return events.by_ids(project_id, event_ids)
+        return reading.by_ids(project_id, event_ids)
     except (KeyError, ValueError, zlib.error) as error:
         if len(event_ids) == 1:
             wrong[project_id, event_ids[0]] = f"unreadable: {error!r}"
@@ -253,7 +254,7 @@ def _count_day(
     rows = standing(pk, [event for found in of_issues.values() for event in found], now_s)
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
-    for event_id, issue_id, legacy_id in events.stored_between(project_id, low, high):
+    for event_id, issue_id, legacy_id in reading.stored_between(project_id, low, high):
         if issue_id in of_issues and not boundary.hides(event_id, legacy_id):
             in_log[issue_id].append(event_id)
     again: dict[str, list[Stored]] = {}

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from errata.errors import NotFound
-from errata.models.ids import UUID, floor_id
+from errata.models.ids import DAY_MS, UUID, floor_id
 from errata.models.issue import Activity, Issue
 from errata.models.member import User
 from errata.models.organization import DEFAULT_ORGANIZATION, Organization
 from errata.models.project import Project
-from errata.store import events, issues, lifecycle
+from errata.store import boundaries, issues, lifecycle, reading
 from errata.store import organizations as organizations_store
 from errata.store import projects as projects_store
 from errata.store.attributes import BATCH_GET
-from errata.store.events import DAY_MS, Boundary, Stored
+from errata.store.boundaries import Boundary
+from errata.store.events import Stored
 from errata.usecases import organizations
 
 PROJECTS_A_PAGE = 100
@@ -130,10 +131,10 @@ def use_view(organization_id: str, after: str, now_ms: int) -> UseView:
     shown = mine[: min(BATCH_GET, 2 * BATCH_GET // len(days))]
     if len(shown) < len(mine):
         next_after = shown[-1].id
-    boundaries = events.boundaries(each.id for each in shown)
+    limits = boundaries.find_boundaries(each.id for each in shown)
     pks = {
         project_id: issues.partition(project_id, boundary.generation)
-        for project_id, boundary in boundaries.items()
+        for project_id, boundary in limits.items()
     }
     counts = issues.count_days(pks.values(), days, now_ms // 1000)
     rows = [(each, counts.get(pks[each.id], 0)) for each in shown]
@@ -167,7 +168,7 @@ def issue_view(
         issue,
         activity[:ACTIVITY_SHOWN],
         len(activity) > ACTIVITY_SHOWN,
-        [each for each in events.by_ids(project_id, ids) if boundary.shows(each, now_s)],
+        [each for each in reading.by_ids(project_id, ids) if boundary.shows(each, now_s)],
         newer,
         older,
     )
@@ -177,14 +178,14 @@ def _page(partition: str, low: str, place: Place) -> tuple[list[str], str | None
     """The ids of a page, newest first, and those beyond which its neighbours lie."""
     one_more = EVENTS_A_PAGE + 1
     if UUID.fullmatch(place.after):
-        found = events.neighbours(
+        found = reading.neighbours(
             partition, max(low, place.after), _HIGHEST, one_more, newest=False
         )
         ids = found[:EVENTS_A_PAGE][::-1]
         newer = ids[0] if len(found) > EVENTS_A_PAGE else None
         return ids, newer, ids[-1] if ids else None
     high = place.before if UUID.fullmatch(place.before) else _HIGHEST
-    found = events.neighbours(partition, low, high, one_more, newest=True)
+    found = reading.neighbours(partition, low, high, one_more, newest=True)
     ids = found[:EVENTS_A_PAGE]
     newer = (ids[0] if ids else place.before) if high != _HIGHEST else None
     return ids, newer, ids[-1] if len(found) > EVENTS_A_PAGE else None
@@ -207,8 +208,8 @@ def event_view(
     return EventView(
         event,
         issues.find_issue(pk, event.issue_id, now_ms // 1000),
-        newer=_first(events.neighbours(partition, event.id, _HIGHEST, 1, newest=False)),
-        older=_first(events.neighbours(partition, oldest, event.id, 1, newest=True)),
+        newer=_first(reading.neighbours(partition, event.id, _HIGHEST, 1, newest=False)),
+        older=_first(reading.neighbours(partition, oldest, event.id, 1, newest=True)),
     )
 
 

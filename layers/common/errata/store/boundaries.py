@@ -1,0 +1,186 @@
+"""EventsTable: what `clear` has put out of sight, and deleting what lies behind.
+
+| item | pk | sk | attributes |
+|---|---|---|---|
+| boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, recent |
+
+`recent`: the ids in `Boundary.also`, 16 bytes each, so that an item holds those of a busy project.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.models.ids import floor_id, minted_ms
+from errata.store import clients, legacy
+from errata.store.attributes import (
+    Item,
+    batch_delete,
+    batch_get,
+    cancellation,
+    query,
+    read_all,
+    write_all,
+)
+from errata.store.events import CLEAR_MARGIN_MS, Stored, legacy_number
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """What `clear` has put out of sight. The default has cleared nothing.
+
+    Gone is every legacy error up to `legacy_through`, every other event with an id below `through`,
+    and those in `also`, which were stored within the seconds before the clear, when ids and the
+    order of storing may disagree. `generation` counts the clears; issues belong to one.
+    """
+
+    generation: int = 0
+    through: str = ""
+    legacy_through: int = 0
+    also: frozenset[str] = frozenset()
+
+    def hides(self, event_id: str, legacy_id: int | None) -> bool:
+        """Whether an event was cleared."""
+        if legacy_id is not None:
+            return legacy_id <= self.legacy_through
+        return event_id < self.through or event_id in self.also
+
+    def shows(self, event: Stored, now_s: int) -> bool:
+        """Whether an event is there for readers: neither cleared nor expired."""
+        return event.expires_at > now_s and not self.hides(event.id, event.legacy_id)
+
+
+def find_boundary(project_id: str) -> Boundary:
+    """What `clear` has put out of sight of one project, read consistently."""
+    return find_boundaries([project_id])[project_id]
+
+
+def find_boundaries(project_ids: Iterable[str]) -> dict[str, Boundary]:
+    """The boundaries of several projects, read consistently. Access pattern E9."""
+    wanted = dict.fromkeys(project_ids, Boundary())
+    keys = [boundary_key(project_id) for project_id in wanted]
+    for found in batch_get(settings().events_table, keys):
+        wanted[found["pk"]["S"].removesuffix("#state")] = to_boundary(found)
+    return wanted
+
+
+def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
+    """Put the boundary of the next generation in place, if nothing moved meanwhile.
+
+    Access pattern E12.
+
+    False when another clear was first, or when the legacy counter is not at `last_legacy`.
+    """
+    table = settings().events_table
+    counter = {"TableName": table, "Key": legacy.counter_key(project_id)}
+    unmoved: Any
+    if last_legacy:
+        unmoved = {
+            "Update": {
+                **counter,
+                "UpdateExpression": "REMOVE retentions",
+                "ConditionExpression": "last_id = :last",
+                "ExpressionAttributeValues": write_all({":last": last_legacy}),
+            }
+        }
+    else:
+        unmoved = {"ConditionCheck": {**counter, "ConditionExpression": "attribute_not_exists(pk)"}}
+    replaced = {
+        "TableName": table,
+        "Item": boundary_key(project_id)
+        | write_all(
+            {
+                "generation": new.generation,
+                "through": new.through,
+                "legacy_through": new.legacy_through,
+            }
+        )
+        | ({"recent": {"B": _packed(new.also)}} if new.also else {}),
+        "ConditionExpression": "attribute_not_exists(pk) OR generation = :before",
+        "ExpressionAttributeValues": write_all({":before": new.generation - 1}),
+    }
+    try:
+        clients.dynamodb().transact_write_items(
+            TransactItems=[unmoved, {"Put": replaced}]  # type: ignore[typeddict-item]
+        )
+    except ClientError as error:
+        if cancellation(error):
+            return False
+        raise
+    return True
+
+
+def delete_cleared(project_id: str, limit: Boundary) -> None:
+    """Delete what a boundary hides, events and legacy numbers alike. Access pattern E13."""
+    table = settings().events_table
+    last = legacy.sort_key(limit.legacy_through)
+    for numbers in ("legacy", "gaps"):
+        found = query(
+            TableName=table,
+            KeyConditionExpression="pk = :numbers AND sk <= :through",
+            ExpressionAttributeValues=write_all(
+                {":numbers": f"{project_id}#{numbers}", ":through": last}
+            ),
+            ProjectionExpression="pk, sk",
+        )
+        _delete_in_batches(table, found)
+    events = query(
+        TableName=table,
+        KeyConditionExpression="pk = :project AND sk <= :newest",
+        ExpressionAttributeValues=write_all(
+            # A legacy error that was cleared is older than the boundary plus its margin.
+            {":project": project_id, ":newest": _newest_hidden(limit)}
+        ),
+        ProjectionExpression="pk, sk, legacy_id",
+    )
+    hidden = (
+        {"pk": each["pk"], "sk": each["sk"]}
+        for each in events
+        if limit.hides(each["sk"]["S"], legacy_number(each))
+    )
+    _delete_in_batches(table, hidden)
+
+
+def _newest_hidden(limit: Boundary) -> str:
+    newest = max([limit.through, *limit.also])
+    return floor_id(minted_ms(newest) + CLEAR_MARGIN_MS + 1000)
+
+
+def _delete_in_batches(table: str, keys: Iterator[Item]) -> None:
+    batch: list[Item] = []
+    for key in keys:
+        batch.append(key)
+        if len(batch) == 500:
+            batch_delete(table, batch)
+            batch = []
+    batch_delete(table, batch)
+
+
+def boundary_key(project_id: str) -> Item:
+    """The key of a project's boundary."""
+    return write_all({"pk": f"{project_id}#state", "sk": "clear"})
+
+
+def to_boundary(found: Item) -> Boundary:
+    """The boundary in an item, typed as DynamoDB answers."""
+    values = read_all(found)
+    return Boundary(
+        generation=values["generation"],
+        through=values["through"],
+        legacy_through=values["legacy_through"],
+        also=frozenset(_unpacked(values.get("recent", b""))),
+    )
+
+
+def _packed(event_ids: Iterable[str]) -> bytes:
+    return bytes.fromhex("".join(sorted(event_ids)).replace("-", ""))
+
+
+def _unpacked(packed: bytes) -> Iterator[str]:
+    for (digits,) in struct.iter_unpack("16s", packed):
+        text = digits.hex()
+        yield f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

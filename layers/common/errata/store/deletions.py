@@ -1,0 +1,111 @@
+"""EventsTable: which issues were deleted, and deleting the events behind them.
+
+| item | pk | sk | attributes |
+|---|---|---|---|
+| deletion of an issue | `12#state` | `delete#<issue id>` | through: up to that id |
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import batched
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.store import clients, legacy
+from errata.store.attributes import (
+    BATCH_GET,
+    Item,
+    batch_delete,
+    batch_get,
+    batch_put,
+    code,
+    query,
+    write_all,
+)
+from errata.store.events import legacy_number
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """That an issue was deleted: of its events, those with ids up to `through` are to go."""
+
+    project_id: str
+    issue_id: str
+    through: str
+
+
+def deletion_item(deletion: Deletion) -> Item:
+    """What tells `cleanup` of a deletion."""
+    return _key(deletion) | write_all({"through": deletion.through})
+
+
+def list_deletions(project_id: str) -> list[Deletion]:
+    """Deletions that are not done yet, read consistently. Access pattern E17."""
+    found = query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :state AND begins_with(sk, :delete)",
+        ExpressionAttributeValues=write_all(
+            {":state": f"{project_id}#state", ":delete": "delete#"}
+        ),
+        ConsistentRead=True,
+    )
+    return [
+        Deletion(project_id, each["sk"]["S"].removeprefix("delete#"), each["through"]["S"])
+        for each in found
+    ]
+
+
+def ids_of_issue(project_id: str, issue_id: str, high: str) -> Iterator[str]:
+    """Ids of an issue's events up to `high`, ascending; the index lags by moments.
+
+    Access pattern E18.
+    """
+    found = query(
+        TableName=settings().events_table,
+        IndexName="by_issue",
+        KeyConditionExpression="issue = :issue AND sk <= :high",
+        ExpressionAttributeValues=write_all({":issue": f"{project_id}#{issue_id}", ":high": high}),
+    )
+    return (each["sk"]["S"] for each in found)
+
+
+def delete_events(project_id: str, event_ids: Iterable[str]) -> None:
+    """Delete these events and their legacy numbers, which leave gaps. Access pattern E19."""
+    table = settings().events_table
+    for some in batched(event_ids, BATCH_GET, strict=False):
+        keys = [write_all({"pk": project_id, "sk": event_id}) for event_id in some]
+        numbered = [
+            (legacy.sort_key(number), each)
+            for each in batch_get(table, keys)
+            if (number := legacy_number(each))
+        ]
+        # The events last: whoever comes again after this was cut off finds the numbers by them.
+        batch_put(
+            table,
+            [
+                write_all({"pk": f"{project_id}#gaps", "sk": number}) | {"ttl": event["ttl"]}
+                for number, event in numbered
+            ],
+        )
+        pk = f"{project_id}#legacy"
+        batch_delete(table, [write_all({"pk": pk, "sk": number}) for number, _ in numbered])
+        batch_delete(table, keys)
+
+
+def forget_deletion(deletion: Deletion) -> None:
+    """Take note that a deletion is done, unless the issue was deleted again. Access pattern E20."""
+    try:
+        clients.dynamodb().delete_item(
+            TableName=settings().events_table,
+            Key=_key(deletion),
+            ConditionExpression="through = :through",
+            ExpressionAttributeValues=write_all({":through": deletion.through}),
+        )
+    except ClientError as error:
+        if code(error) != "ConditionalCheckFailedException":
+            raise
+
+
+def _key(deletion: Deletion) -> Item:
+    return write_all({"pk": f"{deletion.project_id}#state", "sk": f"delete#{deletion.issue_id}"})

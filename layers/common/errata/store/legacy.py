@@ -1,0 +1,209 @@
+"""EventsTable: the numbers that the legacy API gives to its errors, one after the other.
+
+| item | pk | sk | attributes |
+|---|---|---|---|
+| legacy number | `12#legacy` | `000000000001` | event, ttl |
+| legacy counter | `12#state` | `counter` | last_id, retentions |
+| gap in the numbers | `12#gaps` | `000000000001` | ttl |
+
+`retentions`: of how many days those were under which errors were numbered since the last clear.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import batched
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.errors import Unavailable
+from errata.models.ids import minted_ms
+from errata.store import clients
+from errata.store.attributes import (
+    Item,
+    back_off,
+    cancellation,
+    query,
+    query_count,
+    read,
+    read_all,
+    write_all,
+)
+from errata.store.events import CLEAR_MARGIN_MS, Conflict
+
+# Of twelve digits, in which a number is stored.
+LAST_LEGACY_ID = 10**12 - 1
+# How many numbers are looked for at once that a query has not seen: each is taken only after the
+# one before, so few can be on their way. Ten events fit into the 4 MB that a transaction reads.
+_UNSETTLED = 10
+_TRIES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyCounter:
+    """The last legacy number, and the retentions in days of those numbered since the last clear."""
+
+    last_id: int = 0
+    retentions: frozenset[int] = frozenset()
+
+
+def put_legacy(event: Item, legacy_id: int, retention_days: int) -> None:
+    """Move the counter to `legacy_id` and store that event under it, or neither.
+
+    `retention_days` is what the event's `ttl` was made of. Access pattern E3.
+
+    Raises:
+        Conflict: the counter did not stand at `legacy_id - 1`, or another writer is at it.
+    """
+    table = settings().events_table
+    project_id = event["pk"]["S"]
+    number = {
+        "pk": {"S": f"{project_id}#legacy"},
+        "sk": {"S": sort_key(legacy_id)},
+        "event": event["sk"],
+        "ttl": event["ttl"],
+    }
+    counter = {
+        "TableName": table,
+        "Key": counter_key(project_id),
+        "UpdateExpression": "SET last_id = :new ADD retentions :retention",
+        "ConditionExpression": (
+            "last_id = :old" if legacy_id > 1 else "attribute_not_exists(last_id)"
+        ),
+        "ExpressionAttributeValues": write_all(
+            {":new": legacy_id} | ({":old": legacy_id - 1} if legacy_id > 1 else {})
+        )
+        | {":retention": {"NS": [str(retention_days)]}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    typed = {**event, "legacy_id": {"N": str(legacy_id)}}
+    try:
+        clients.dynamodb().transact_write_items(
+            TransactItems=[
+                {"Update": counter},  # type: ignore[typeddict-item]
+                {"Put": {"TableName": table, "Item": typed}},
+                {"Put": {"TableName": table, "Item": number}},
+            ]
+        )
+    except ClientError as error:
+        reasons = cancellation(error)
+        if not reasons:
+            raise
+        if reasons[0]["Code"] == "ConditionalCheckFailed":
+            raise Conflict(read(reasons[0].get("Item", {}).get("last_id", {"N": "0"}))) from error
+        if any(reason["Code"] == "TransactionConflict" for reason in reasons):
+            raise Conflict(None) from error
+        raise
+
+
+def legacy_counter(project_id: str) -> LegacyCounter:
+    """Where the legacy counter stands, read consistently. Access pattern E10."""
+    answer = clients.dynamodb().get_item(
+        TableName=settings().events_table,
+        Key=counter_key(project_id),
+        ConsistentRead=True,
+    )
+    if "Item" not in answer:
+        return LegacyCounter()
+    found = read_all(answer["Item"])
+    return LegacyCounter(found["last_id"], frozenset(map(int, found.get("retentions", []))))
+
+
+def legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Iterator[tuple[int, str]]:
+    """Legacy numbers above `since` and their event ids, ascending, consistently, none left out.
+
+    Only those that have not expired, with ids from `oldest` on. Access pattern E8.
+
+    Raises:
+        Unavailable: a number is being written, and those behind it must not overtake it.
+    """
+    last = since
+    for found in query(**_legacy_after(project_id, since, now_s, oldest)):
+        number, event_id = int(found["sk"]["S"]), found["event"]["S"]
+        if last + 1 < number and minted_ms(event_id) > now_s * 1000 - CLEAR_MARGIN_MS:
+            # A gap that is new: a query may see the later one of two transactions alone.
+            missing = range(max(last + 1, number - _UNSETTLED), number)
+            for each in settled(f"{project_id}#legacy", map(sort_key, missing)):
+                if int(each["ttl"]["N"]) > now_s and each["event"]["S"] >= oldest:
+                    yield int(each["sk"]["S"]), each["event"]["S"]
+        yield number, event_id
+        last = number
+
+
+def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
+    """The items that exist under these keys, once no transaction is at any of them, in order.
+
+    A query or a batch may see a transaction in part ("Isolation levels for transactions" in the
+    DynamoDB developer guide: read-committed); this sees all of it, or none. For few items, of 400
+    KB at most. Access pattern E22.
+
+    Raises:
+        Unavailable: transactions kept coming.
+    """
+    found: list[Item] = []
+    for some in batched(sort_keys, _UNSETTLED, strict=False):
+        gets = [
+            {"Get": {"TableName": settings().events_table, "Key": write_all({"pk": pk, "sk": sk})}}
+            for sk in some
+        ]
+        for attempt in range(_TRIES):
+            try:
+                answer = clients.dynamodb().transact_get_items(TransactItems=gets)  # type: ignore[arg-type]
+            except ClientError as error:
+                if all(reason["Code"] != "TransactionConflict" for reason in cancellation(error)):
+                    raise
+                back_off(attempt)
+            else:
+                found += [each["Item"] for each in answer["Responses"] if "Item" in each]
+                break
+        else:
+            raise Unavailable
+    return found
+
+
+def count_legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> int:
+    """How many those of `legacy_after` are, one by one. Access pattern E15."""
+    return query_count(**_legacy_after(project_id, since, now_s, oldest))
+
+
+def _legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Item:
+    return {
+        "TableName": settings().events_table,
+        "KeyConditionExpression": "pk = :legacy AND sk > :since",
+        "ExpressionAttributeValues": write_all(
+            {
+                ":legacy": f"{project_id}#legacy",
+                ":since": sort_key(since),
+                ":now": now_s,
+                ":oldest": oldest,
+            }
+        ),
+        "FilterExpression": "#ttl > :now AND #event >= :oldest",
+        "ExpressionAttributeNames": {"#ttl": "ttl", "#event": "event"},
+        "ConsistentRead": True,
+    }
+
+
+def gaps(project_id: str, first: int, last: int) -> int:
+    """How many numbers from `first` to `last` went with their issues, counted consistently.
+
+    Access pattern E21.
+    """
+    return query_count(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :gaps AND sk BETWEEN :first AND :last",
+        ExpressionAttributeValues=write_all(
+            {":gaps": f"{project_id}#gaps", ":first": sort_key(first), ":last": sort_key(last)}
+        ),
+        ConsistentRead=True,
+    )
+
+
+def counter_key(project_id: str) -> Item:
+    """The key of a project's legacy counter."""
+    return write_all({"pk": f"{project_id}#state", "sk": "counter"})
+
+
+def sort_key(legacy_id: int) -> str:
+    """Where a legacy number lies, and its gap once it is gone."""
+    return f"{legacy_id:012d}"

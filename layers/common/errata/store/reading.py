@@ -1,0 +1,127 @@
+"""EventsTable: reading events, by range, by index and by id. Marks are none."""
+
+from collections.abc import Iterable, Iterator
+
+from errata.config import settings
+from errata.store import clients
+from errata.store.attributes import batch_get, query, write_all
+from errata.store.events import Stored, legacy_number, stored
+
+_NO_MARK = "attribute_exists(payload)"
+
+
+def newest_first(project_id: str, low: str, high: str, page: int) -> Iterator[Stored]:
+    """A project's events with `low` <= id < `high`, read consistently, `page` at a time.
+
+    Access pattern E4.
+    """
+    for found in query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
+        FilterExpression=_NO_MARK,
+        ScanIndexForward=False,
+        ConsistentRead=True,
+        Limit=page,
+    ):
+        if found["sk"]["S"] != high:
+            yield stored(found)
+
+
+def newest_first_in_index(
+    index: str, partition: str, low: str, high: str, page: int
+) -> Iterator[Stored]:
+    """The events of an issue or a release with `low` <= id < `high`; the index lags by moments.
+
+    `index` is by_issue or by_release, `partition` its key, `page` how many events to fetch at a
+    time. Access patterns E5 and E6.
+    """
+    attribute = index.removeprefix("by_")
+    keys = query(
+        TableName=settings().events_table,
+        IndexName=index,
+        KeyConditionExpression="#partition = :partition AND sk BETWEEN :low AND :high",
+        ExpressionAttributeNames={"#partition": attribute},
+        ExpressionAttributeValues=write_all({":partition": partition, ":low": low, ":high": high}),
+        ScanIndexForward=False,
+        Limit=page,
+    )
+    pending: list[str] = []
+    project_id = partition.split("#")[0]
+    for found in keys:
+        if found["sk"]["S"] != high:
+            pending.append(found["sk"]["S"])
+        if len(pending) == page:
+            yield from by_ids(project_id, pending)
+            pending = []
+    yield from by_ids(project_id, pending)
+
+
+def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) -> list[str]:
+    """Ids of an issue's events with `low` < id < `high`: the newest, newest first, or the oldest.
+
+    `partition` is the key of the index by_issue, which lags by moments. Access pattern E16.
+    """
+    if low >= high:
+        return []
+    # Both bounds belong to what BETWEEN finds; `~` sorts behind whatever an id holds.
+    below = f"{high[:-1]}{chr(ord(high[-1]) - 1)}~"
+    found = clients.dynamodb().query(
+        TableName=settings().events_table,
+        IndexName="by_issue",
+        KeyConditionExpression="issue = :partition AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all(
+            {":partition": partition, ":low": f"{low}~", ":high": below}
+        ),
+        ScanIndexForward=not newest,
+        Limit=most,
+    )
+    return [item["sk"]["S"] for item in found["Items"]]
+
+
+def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
+    """These events, those that exist, in the order asked for. Access pattern E7."""
+    wanted = list(event_ids)
+    keys = [write_all({"pk": project_id, "sk": event_id}) for event_id in wanted]
+    found = {item["sk"]["S"]: item for item in batch_get(settings().events_table, keys)}
+    return [stored(found[event_id]) for event_id in wanted if "payload" in found.get(event_id, ())]
+
+
+def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
+    """Ids, with legacy numbers, of the events from `low` on, read consistently.
+
+    Access pattern E11.
+    """
+    found = query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :project AND sk >= :low",
+        ExpressionAttributeValues=write_all({":project": project_id, ":low": low}),
+        FilterExpression=_NO_MARK,
+        ProjectionExpression="sk, legacy_id",
+        ConsistentRead=True,
+    )
+    return [(each["sk"]["S"], legacy_number(each)) for each in found]
+
+
+def stored_between(project_id: str, low: str, high: str) -> list[tuple[str, str, int | None]]:
+    """Ids, issue ids and legacy numbers of the events with `low` <= id < `high`, ascending.
+
+    Read consistently. Access pattern E14.
+    """
+    found = query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
+        FilterExpression=_NO_MARK,
+        ProjectionExpression="sk, issue, legacy_id",
+        ConsistentRead=True,
+    )
+    return [
+        (
+            each["sk"]["S"],
+            each["issue"]["S"].rpartition("#")[2],
+            legacy_number(each),
+        )
+        for each in found
+        if each["sk"]["S"] != high
+    ]
