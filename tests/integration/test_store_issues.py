@@ -7,9 +7,9 @@ from itertools import count
 import pytest
 
 from errata.models.issue import Day, Issue, Release
-from errata.store import issues, lifecycle
+from errata.store import days, digest, issues, lifecycle, releases
+from errata.store.digest import Changes, Rows
 from errata.store.events import Stored
-from errata.store.issues import Changes, Rows
 
 EXPIRES = 2_000_000_000
 _projects = count(100)
@@ -54,16 +54,16 @@ def changes(issue: Issue, *, opened: bool = True, **more: object) -> Changes:
 def stand(pk: str, now_s: int = 0) -> Rows:
     """How the rows stand that these tests write."""
     ids = [ISSUE.id, "b" * 32]
-    return issues.rows(pk, ids, [(each, "r1") for each in ids], [DAY, DAY + 1], now_s)
+    return digest.rows(pk, ids, [(each, "r1") for each in ids], [DAY, DAY + 1], now_s)
 
 
 def listed(pk: str, now_s: int) -> list[Release]:
     """All of a project's releases."""
-    return list(issues.list_releases(pk, now_s).by_hash.values())
+    return list(releases.list_releases(pk, now_s).by_hash.values())
 
 
 def test_an_issue_comes_back_as_it_was_stored(pk: str) -> None:
-    assert issues.apply(pk, Rows(), changes(ISSUE))
+    assert digest.apply(pk, Rows(), changes(ISSUE))
     assert issues.find_issue(pk, ISSUE.id, 0) == ISSUE
     assert stand(pk).issues == {ISSUE.id: ISSUE}
     assert issues.find_issue(pk, "b" * 32, 0) is None
@@ -72,56 +72,56 @@ def test_an_issue_comes_back_as_it_was_stored(pk: str) -> None:
 
 def test_an_issue_of_one_user_less_event_has_no_sketch(pk: str) -> None:
     bare = replace(ISSUE, users=b"", environments={}, releases={})
-    assert issues.apply(pk, Rows(), changes(bare))
+    assert digest.apply(pk, Rows(), changes(bare))
     assert issues.find_issue(pk, ISSUE.id, 0) == bare
 
 
 def test_a_new_issue_is_refused_where_one_is(pk: str) -> None:
-    assert issues.apply(pk, Rows(), changes(ISSUE))
-    assert not issues.apply(pk, Rows(), changes(replace(ISSUE, count=9)))
+    assert digest.apply(pk, Rows(), changes(ISSUE))
+    assert not digest.apply(pk, Rows(), changes(replace(ISSUE, count=9)))
     assert issues.find_issue(pk, ISSUE.id, 0) == ISSUE
 
 
 def test_an_issue_changes_only_from_where_it_was_read(pk: str) -> None:
-    issues.apply(pk, Rows(), changes(ISSUE))
+    digest.apply(pk, Rows(), changes(ISSUE))
     early, late = stand(pk), stand(pk)
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
-    assert issues.apply(pk, early, changes(later, opened=False))
-    assert not issues.apply(pk, late, changes(replace(ISSUE, count=9), opened=False))
+    assert digest.apply(pk, early, changes(later, opened=False))
+    assert not digest.apply(pk, late, changes(replace(ISSUE, count=9), opened=False))
     assert issues.find_issue(pk, ISSUE.id, 0) == later
     # What was written is what stands now.
     latest = replace(later, count=4, last_sequence="0" * 39 + "7")
-    assert issues.apply(pk, early, changes(latest, opened=False))
+    assert digest.apply(pk, early, changes(latest, opened=False))
     assert issues.find_issue(pk, ISSUE.id, 0) == latest
 
 
 @pytest.mark.parametrize("at", [1, 2])
 def test_an_issue_s_status_is_what_was_read_or_nothing_is_written(pk: str, at: int) -> None:
     resolved = replace(ISSUE, status="resolved", status_at=at, status_by="me")
-    issues.apply(pk, Rows(), changes(ISSUE))
+    digest.apply(pk, Rows(), changes(ISSUE))
     if at == 2:
         assert lifecycle.set_status(pk, ISSUE, replace(resolved, status_at=1), "resolved")
     stands = stand(pk)
     assert lifecycle.set_status(pk, stands.issues[ISSUE.id], resolved, "resolved")
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
-    assert not issues.apply(pk, stands, changes(later, opened=False))
+    assert not digest.apply(pk, stands, changes(later, opened=False))
     assert issues.find_issue(pk, ISSUE.id, 0) == resolved
 
 
 def test_an_expired_issue_is_replaced_by_a_new_one_altogether(pk: str) -> None:
-    issues.apply(pk, Rows(), changes(replace(ISSUE, status="resolved")))
+    digest.apply(pk, Rows(), changes(replace(ISSUE, status="resolved")))
     stands = stand(pk, EXPIRES)
     assert (stands.issues, stands.last_sequence(ISSUE.id)) == ({}, ISSUE.last_sequence)
     anew = replace(ISSUE, count=1, users=b"", expires_at=EXPIRES + 9, last_sequence="0" * 39 + "6")
-    assert issues.apply(pk, stands, changes(anew))
+    assert digest.apply(pk, stands, changes(anew))
     assert issues.find_issue(pk, ISSUE.id, EXPIRES) == anew
 
 
 def test_everything_changes_or_nothing(pk: str) -> None:
-    issues.apply(pk, Rows(), changes(ISSUE))
+    digest.apply(pk, Rows(), changes(ISSUE))
     stale = stand(pk)
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
-    issues.apply(pk, stand(pk), changes(later, opened=False))
+    digest.apply(pk, stand(pk), changes(later, opened=False))
     before, stands = stand(pk), stand(pk)
     made = changes(
         replace(ISSUE, id="b" * 32),
@@ -130,11 +130,11 @@ def test_everything_changes_or_nothing(pk: str) -> None:
         days={DAY: Day(1, EXPIRES)},
     )
     made.issues[ISSUE.id] = ISSUE
-    assert not issues.apply(pk, stale, made)
+    assert not digest.apply(pk, stale, made)
     assert stand(pk) == before
     assert issues.find_issue(pk, "b" * 32, 0) is None
-    assert (listed(pk, 0), issues.list_days(pk, "", 0)) == ([], {})
-    assert issues.apply(pk, stands, made)
+    assert (listed(pk, 0), days.list_days(pk, "", 0)) == ([], {})
+    assert digest.apply(pk, stands, made)
     assert issues.find_issue(pk, "b" * 32, 0)
     assert listed(pk, 0) == [replace(RELEASE, open_issues=1)]
     assert stand(pk).sightings == {("b" * 32, "r1"): EXPIRES} == stands.sightings
@@ -142,38 +142,38 @@ def test_everything_changes_or_nothing(pk: str) -> None:
 
 def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> None:
     first = Changes(releases={"r1": RELEASE}, days={DAY: Day(2, EXPIRES)})
-    assert issues.apply(pk, Rows(), first)
+    assert digest.apply(pk, Rows(), first)
     stands = stand(pk)
     assert (stands.releases, stands.days) == (first.releases, first.days)
     more = replace(RELEASE, events=5)
     for made in (Changes(releases={"r1": more}), Changes(days={DAY: Day(5, EXPIRES)})):
-        assert not issues.apply(pk, Rows(), made)
+        assert not digest.apply(pk, Rows(), made)
         early, late = stand(pk), stand(pk)
-        assert issues.apply(pk, early, made)
-        assert not issues.apply(pk, late, made)
+        assert digest.apply(pk, early, made)
+        assert not digest.apply(pk, late, made)
     assert listed(pk, 0) == [more]
-    assert issues.list_days(pk, "", 0) == {"2026-11-22": 5}
+    assert days.list_days(pk, "", 0) == {"2026-11-22": 5}
 
 
 def test_a_row_that_began_anew_is_not_taken_for_the_one_before(pk: str) -> None:
-    issues.apply(pk, Rows(), Changes(days={DAY: Day(2, EXPIRES)}))
+    digest.apply(pk, Rows(), Changes(days={DAY: Day(2, EXPIRES)}))
     slow, anew = stand(pk, EXPIRES - 1), stand(pk, EXPIRES)
     assert anew.days == {}
-    assert issues.apply(pk, anew, Changes(days={DAY: Day(2, EXPIRES + 9)}))
-    assert not issues.apply(pk, slow, Changes(days={DAY: Day(3, EXPIRES)}))
+    assert digest.apply(pk, anew, Changes(days={DAY: Day(2, EXPIRES + 9)}))
+    assert not digest.apply(pk, slow, Changes(days={DAY: Day(3, EXPIRES)}))
     assert stand(pk).days == {DAY: Day(2, EXPIRES + 9)}
 
 
 def test_days_are_listed_from_one_on(pk: str) -> None:
-    issues.apply(pk, Rows(), Changes(days={DAY: Day(5, EXPIRES), DAY + 1: Day(2, EXPIRES)}))
-    assert issues.list_days(pk, "", 0) == {"2026-11-22": 5, "2026-11-23": 2}
-    assert issues.list_days(pk, "2026-11-23", 0) == {"2026-11-23": 2}
+    digest.apply(pk, Rows(), Changes(days={DAY: Day(5, EXPIRES), DAY + 1: Day(2, EXPIRES)}))
+    assert days.list_days(pk, "", 0) == {"2026-11-22": 5, "2026-11-23": 2}
+    assert days.list_days(pk, "2026-11-23", 0) == {"2026-11-23": 2}
 
 
 def test_issues_are_listed_the_last_seen_first(pk: str) -> None:
     order = [(n * 7) % 120 for n in range(120)]
     for start in (0, 60):
-        issues.apply(pk, Rows(), many(order[start : start + 60]))
+        digest.apply(pk, Rows(), many(order[start : start + 60]))
     found = [issue.last_seen for issue in issues.by_last_seen(pk, 0)]
     assert found == list(range(119, -1, -1))
 
@@ -192,21 +192,21 @@ def many(numbers: Iterable[int]) -> Changes:
 def test_a_release_s_open_issues_are_those_that_are_open_now(
     pk: str, status: str, open_: int
 ) -> None:
-    seen = {(each, "r1"): EXPIRES + issues.LINGER_S for each in (ISSUE.id, "b" * 32)}
+    seen = {(each, "r1"): EXPIRES + releases.LINGER_S for each in (ISSUE.id, "b" * 32)}
     issue = replace(ISSUE, status=status)
-    issues.apply(pk, Rows(), changes(issue, releases={"r1": RELEASE}, sightings=seen))
+    digest.apply(pk, Rows(), changes(issue, releases={"r1": RELEASE}, sightings=seen))
     (release,) = listed(pk, EXPIRES - 1)
     assert release.open_issues == open_
 
 
 def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
     made = changes(ISSUE, releases={"r1": RELEASE}, days={DAY: Day(2, EXPIRES)})
-    issues.apply(pk, Rows(), made)
+    digest.apply(pk, Rows(), made)
     for now_s, there in ((EXPIRES - 1, True), (EXPIRES, False)):
         assert bool(issues.find_issue(pk, ISSUE.id, now_s)) is there
         assert bool(list(issues.by_last_seen(pk, now_s))) is there
         assert bool(listed(pk, now_s)) is there
-        assert bool(issues.list_days(pk, "", now_s)) is there
+        assert bool(days.list_days(pk, "", now_s)) is there
 
 
 def test_a_generation_goes_as_a_whole(pk: str) -> None:
@@ -214,14 +214,14 @@ def test_a_generation_goes_as_a_whole(pk: str) -> None:
     for partition in (pk, other):
         made = many(range(30))
         made.days = {n: Day(1, EXPIRES) for n in range(30)}
-        assert issues.apply(partition, Rows(), made)
+        assert digest.apply(partition, Rows(), made)
     issues.delete_generation(pk)
     issues.delete_generation(pk)
-    assert (list(issues.by_last_seen(pk, 0)), issues.list_days(pk, "", 0)) == ([], {})
-    assert len(issues.list_days(other, "", 0)) == 30
+    assert (list(issues.by_last_seen(pk, 0)), days.list_days(pk, "", 0)) == ([], {})
+    assert len(days.list_days(other, "", 0)) == 30
 
 
 def test_a_transaction_takes_a_hundred_rows(pk: str) -> None:
-    days = {n: Day(1, EXPIRES) for n in range(issues.MAX_ACTIONS)}
-    assert issues.apply(pk, Rows(), Changes(days=days))
-    assert len(issues.list_days(pk, "", 0)) == 100
+    each_day = {n: Day(1, EXPIRES) for n in range(digest.MAX_ACTIONS)}
+    assert digest.apply(pk, Rows(), Changes(days=each_day))
+    assert len(days.list_days(pk, "", 0)) == 100

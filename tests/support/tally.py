@@ -8,7 +8,7 @@ from typing import Any
 from errata.models import sketch
 from errata.models.event import user_identity
 from errata.models.ids import DAY_MS, minted_ms
-from errata.store import boundaries, events, issues
+from errata.store import boundaries, days, events, issues, releases
 from errata.store.events import Stored
 
 type Counts = dict[str, Any]
@@ -97,9 +97,9 @@ def counted(project_id: str) -> Counts:
                 "last_seen": release.last_seen,
                 "expires_at": release.expires_at,
             }
-            for release in issues.list_releases(pk, 0).by_hash.values()
+            for release in releases.list_releases(pk, 0).by_hash.values()
         },
-        "days": issues.list_days(pk, "", 0),
+        "days": days.list_days(pk, "", 0),
     }
 
 

@@ -34,9 +34,11 @@ from errata.models.issue import (
     Release,
 )
 from errata.store import boundaries, issues
+from errata.store import digest as store
 from errata.store.attributes import back_off, is_hopeless
+from errata.store.digest import Changes, Rows
 from errata.store.events import Stored, release_hash
-from errata.store.issues import Changes, Rows
+from errata.store.releases import LINGER_S
 from errata.usecases import notify
 
 logger = logging.getLogger("errata")
@@ -102,7 +104,7 @@ def standing(pk: str, found: list[Stored], now_s: int) -> Rows:
     seen = {(event.issue_id, name) for event in found if (name := _release(event))}
     issue_ids = {event.issue_id for event in found}
     days = {minted_ms(event.id) // DAY_MS for event in found}
-    return issues.rows(pk, issue_ids, seen, days, now_s)
+    return store.rows(pk, issue_ids, seen, days, now_s)
 
 
 def count_late(pk: str, late: list[Stored], rows: Rows) -> bool:
@@ -190,7 +192,7 @@ def _commit(pk: str, rows: Rows, changes: Changes) -> bool:
     # same ids. The other way round they would be lost (docs/decisions/0009-notices.md).
     if changes.opened:
         notify.issues_created(pk, list(changes.opened.values()))
-    return issues.apply(pk, rows, changes)
+    return store.apply(pk, rows, changes)
 
 
 def _release(event: Stored) -> str:
@@ -209,7 +211,7 @@ def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
     fresh = [each for each in piece if each.sequence > counted and each.event.id > deleted]
     if not fresh:
         return True
-    room = issues.MAX_ACTIONS - len(changes)
+    room = store.MAX_ACTIONS - len(changes)
     if issue_id in changes.issues or (room < 2 * len(fresh) + 4 and room < 2 * _MAX_RELEASES + 6):
         return False
     stands = rows.issues.get(issue_id)
@@ -324,7 +326,7 @@ def _count_release(issue: Issue, event: Stored, seen_ms: int, rows: Rows, change
     seen = (issue.id, name)
     known_until = changes.sightings.get(seen) or rows.sightings.get(seen, 0)
     if known_until < event.expires_at:
-        changes.sightings[seen] = event.expires_at + issues.LINGER_S
+        changes.sightings[seen] = event.expires_at + LINGER_S
 
 
 def _count_day(event: Stored, number: int, rows: Rows, changes: Changes) -> None:

@@ -26,8 +26,10 @@ from errata.protocol.issues import (
     to_release_cursor,
 )
 from errata.store import boundaries, lifecycle
+from errata.store import days as days_store
 from errata.store import issues as store
 from errata.store import projects as projects_store
+from errata.store import releases as releases_store
 from errata.store.attributes import BATCH_GET, back_off
 from errata.store.deletions import Deletion
 from errata.usecases import projects
@@ -176,7 +178,7 @@ def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
 
 def list_releases(project_id: str) -> list[Release]:
     """A project's releases, the most recently seen first."""
-    found = store.list_releases(_partition(project_id), _now_s(), _oldest_ms(project_id))
+    found = releases_store.list_releases(_partition(project_id), _now_s(), _oldest_ms(project_id))
     return sorted(found.by_hash.values(), key=lambda release: release.last_seen, reverse=True)
 
 
@@ -190,7 +192,7 @@ def search_releases(pk: str, cursor: str | None, now_s: int, oldest_ms: int = 0)
         Invalid: the cursor is not one of this list.
     """
     at = release_position(cursor)
-    found = store.list_releases(pk, now_s, oldest_ms, at.start, at.end, pages=1)
+    found = releases_store.list_releases(pk, now_s, oldest_ms, at.start, at.end, pages=1)
     ranked = sorted(
         ((each.last_seen, name) for name, each in found.by_hash.items()),
         reverse=True,
@@ -204,7 +206,7 @@ def search_releases(pk: str, cursor: str | None, now_s: int, oldest_ms: int = 0)
 
 def list_days(project_id: str, first: str) -> dict[str, int]:
     """The project's events of each day from `first` (`2026-11-22`) on."""
-    return store.list_days(_partition(project_id), first, now_ms() // 1000)
+    return days_store.list_days(_partition(project_id), first, now_ms() // 1000)
 
 
 # ------------------------------------------------------------------ status

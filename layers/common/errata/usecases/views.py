@@ -14,6 +14,7 @@ from errata.models.member import User
 from errata.models.organization import DEFAULT_ORGANIZATION, Organization
 from errata.models.project import Project
 from errata.store import boundaries, issues, lifecycle, reading
+from errata.store import days as days_store
 from errata.store import organizations as organizations_store
 from errata.store import projects as projects_store
 from errata.store.attributes import BATCH_GET
@@ -136,7 +137,7 @@ def use_view(organization_id: str, after: str, now_ms: int) -> UseView:
         project_id: issues.partition(project_id, boundary.generation)
         for project_id, boundary in limits.items()
     }
-    counts = issues.count_days(pks.values(), days, now_ms // 1000)
+    counts = days_store.count_days(pks.values(), days, now_ms // 1000)
     rows = [(each, counts.get(pks[each.id], 0)) for each in shown]
     return UseView(f"{today:%B %Y}", rows, next_after)
 

@@ -1,0 +1,49 @@
+"""IssuesTable: how many events a project had on each day.
+
+| item | sk | what |
+|---|---|---|
+| day | `day#2026-11-22` | the project's events of one day, UTC |
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+
+from errata.config import settings
+from errata.store.attributes import batch_get, query, read_all, write_all
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+def list_days(pk: str, first: str, now_s: int) -> dict[str, int]:
+    """The events of each day from `first` (`2026-11-22`) on; days without any are left out.
+
+    So are days that have expired. Access pattern I6.
+    """
+    found = query(
+        TableName=settings().issues_table,
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
+        ExpressionAttributeValues=write_all({":pk": pk, ":start": f"day#{first}", ":end": "day#~"}),
+        ConsistentRead=True,
+    )
+    days = map(read_all, found)
+    return {item["sk"].removeprefix("day#"): item["count"] for item in days if item["ttl"] > now_s}
+
+
+def count_days(pks: Iterable[str], days: Iterable[str], now_s: int) -> dict[str, int]:
+    """The events of these days (`2026-11-22`), together, of each partition that has any.
+
+    Access pattern I13.
+    """
+    wanted = list(days)
+    keys = [write_all({"pk": pk, "sk": f"day#{day}"}) for pk in pks for day in wanted]
+    counts: dict[str, int] = defaultdict(int)
+    for item in map(read_all, batch_get(settings().issues_table, keys)):
+        if item["ttl"] > now_s:
+            counts[item["pk"]] += item["count"]
+    return counts
+
+
+def day_key(day: int) -> str:
+    """The sort key of a day since the epoch."""
+    return f"day#{date.fromordinal(_EPOCH + day)}"

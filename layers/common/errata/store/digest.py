@@ -1,0 +1,169 @@
+"""IssuesTable: the rows that a batch of events touches, as they stand and as they become.
+
+Issues, releases, sightings and days, of which each has its own module.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from errata.config import settings
+from errata.models.issue import Activity, Day, Issue, Release
+from errata.store import clients
+from errata.store.attributes import (
+    Item,
+    batch_get,
+    cancellation,
+    read_all,
+    unchanged,
+    write_all,
+)
+from errata.store.days import day_key
+from errata.store.events import Stored
+from errata.store.issues import issue_item, to_issue
+from errata.store.lifecycle import activity_action
+from errata.store.releases import release_item, to_release
+
+# A transaction takes 100 actions.
+MAX_ACTIONS = 100
+# Of these attributes each change of a row moves one. With the time to live, since a row that has
+# expired and begun anew may count as many again.
+_MOVES = {
+    "issue": ("last_sequence", "status", "status_at", "ttl"),
+    "release": ("events", "ttl"),
+    "day": ("count", "ttl"),
+}
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of one project that a batch touches, as they stand.
+
+    Those that have expired are left out, since they are to begin anew, though DynamoDB may not have
+    deleted them yet. `stood` holds the expired, too, as they lie in the table, by sort key.
+    """
+
+    issues: dict[str, Issue] = field(default_factory=dict)  # by id
+    releases: dict[str, Release] = field(default_factory=dict)  # by release_hash
+    days: dict[int, Day] = field(default_factory=dict)  # by day since the epoch
+    # (issue id, release_hash) → time to live
+    sightings: dict[tuple[str, str], int] = field(default_factory=dict)
+    stood: dict[str, Item] = field(default_factory=dict)
+
+    def last_sequence(self, issue_id: str) -> str:
+        """What an issue has counted last, even one that has expired; "" where there is none."""
+        stood = self.stood.get(f"issue#{issue_id}")
+        return stood["last_sequence"] if stood else ""
+
+    def deleted_through(self, issue_id: str) -> str:
+        """Up to which event id an issue was deleted, be it there again or not; "" if never."""
+        stood = self.stood.get(f"issue#{issue_id}", {})
+        return str(stood.get("deleted_through", ""))
+
+
+@dataclass(slots=True)
+class Changes:
+    """What becomes of one project's rows in one transaction, under the names that `Rows` has.
+
+    `opened` holds the new ones among the issues, each with the event that opens it; `activity` what
+    is to be noted of issues, by their ids.
+    """
+
+    issues: dict[str, Issue] = field(default_factory=dict)
+    opened: dict[str, Stored] = field(default_factory=dict)
+    activity: dict[str, Activity] = field(default_factory=dict)
+    releases: dict[str, Release] = field(default_factory=dict)
+    days: dict[int, Day] = field(default_factory=dict)
+    sightings: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        of_issues = len(self.issues) + len(self.activity) + len(self.sightings)
+        return of_issues + len(self.releases) + len(self.days)
+
+
+def rows(
+    pk: str,
+    issue_ids: Iterable[str],
+    seen: Iterable[tuple[str, str]],
+    days: Iterable[int],
+    now_s: int,
+) -> Rows:
+    """These issues, days, and sightings with their releases, consistently. Access pattern I1.
+
+    `seen` holds pairs of issue id and release_hash.
+    """
+    sightings = list(seen)
+    names = [f"issue#{issue_id}" for issue_id in issue_ids]
+    names += [f"seen#{issue_id}#{release}" for issue_id, release in sightings]
+    names += {f"release#{release}" for _, release in sightings}
+    days_of = {day_key(day): day for day in days}
+    found = Rows()
+    keys = [write_all({"pk": pk, "sk": name}) for name in [*names, *days_of]]
+    for typed in batch_get(settings().issues_table, keys):
+        item = read_all(typed)
+        found.stood[item["sk"]] = item
+        if item["ttl"] <= now_s:
+            continue
+        kind, _, name = item["sk"].partition("#")
+        if kind == "issue":
+            if "last_seen" in item:  # else it is what a deletion has left
+                found.issues[name] = to_issue(item)
+        elif kind == "release":
+            found.releases[name] = to_release(item)
+        elif kind == "day":
+            found.days[days_of[item["sk"]]] = Day(item["count"], item["ttl"])
+        else:
+            issue_id, _, release = name.partition("#")
+            found.sightings[issue_id, release] = item["ttl"]
+    # Sightings outlive their issue by up to a day, and say nothing of one that begins anew.
+    for sighting in [each for each in found.sightings if each[0] not in found.issues]:
+        del found.sightings[sighting]
+    return found
+
+
+def apply(pk: str, standing: Rows, changes: Changes) -> bool:
+    """Apply the changes, all or none, and note them in `standing`. Access pattern I2.
+
+    False when a row is not as it stood, or another transaction is at one of them.
+    """
+    written = {f"issue#{issue.id}": issue_item(issue) for issue in changes.issues.values()}
+    written |= {f"release#{name}": release_item(each) for name, each in changes.releases.items()}
+    written |= {
+        day_key(day): {"count": each.count, "ttl": each.expires_at}
+        for day, each in changes.days.items()
+    }
+    actions = [
+        _put(pk, sk, values, _unchanged(sk, standing.stood.get(sk)))
+        for sk, values in written.items()
+    ]
+    for issue_id, note in changes.activity.items():
+        actions.append(activity_action(pk, changes.issues[issue_id], note))
+    for (issue_id, name), expires_at in changes.sightings.items():
+        actions.append(_put(pk, f"seen#{issue_id}#{name}", {"ttl": expires_at}, {}))
+    try:
+        clients.dynamodb().transact_write_items(TransactItems=actions)
+    except ClientError as error:
+        codes = {reason["Code"] for reason in cancellation(error)}
+        if codes and codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+            return False
+        raise
+    standing.stood.update(written)
+    standing.issues.update(changes.issues)
+    standing.releases.update(changes.releases)
+    standing.days.update(changes.days)
+    standing.sightings.update(changes.sightings)
+    return True
+
+
+def _unchanged(sk: str, stood: Item | None) -> Item:
+    """The condition that a row is as it stood."""
+    if stood is None:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    return unchanged({name: stood.get(name) for name in _MOVES[sk.partition("#")[0]]})
+
+
+def _put(pk: str, sk: str, values: Item, condition: Item) -> Any:
+    item = write_all({"pk": pk, "sk": sk, **values})
+    return {"Put": {"TableName": settings().issues_table, "Item": item, **condition}}
