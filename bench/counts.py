@@ -3,15 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from statistics import median
 
-from bench import pages, sdk, write_units
+from bench import pages, sdk
 from bench.artifact import BUILD, sources, uncompiled, without_twin
 from bench.corpus import SIZES
+from bench.per_event import calls_per_event, listed, units_per_event
 from bench.process import initialise
 from bench.report import Yardstick, at_most
 from bench.stage import LIMITED, ONCE, Stage, accepted
-from bench.template import logging, properties, tables, value
+from bench.template import logging, properties, value
 
 UNITS = {"4 KB": 4, "8 KB": 5}
 # What a slow start is made of, and ingest has no use for.
@@ -25,7 +25,7 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     yield _limited_calls(stage)
     yield _python_calls(stage)
     for size in SIZES:
-        yield _units(stage, size)
+        yield units_per_event(size, stage.stored(size), UNITS[size])
     yield _modules()
     yield _bytecode()
     yield _logged(stage)
@@ -38,16 +38,8 @@ def _calls(stage: Stage, name: str, case: str, operation: str) -> Yardstick:
     events = len(stage.ingest.run(name)[1])
     of_meter = stage.calls(stage.meter, "key")
     of_ingest = stage.calls(stage.ingest, name)
-    kinds = Counter(call.operation for call in of_ingest)
-    per_event = len(of_meter) + len(of_ingest) / events
-    right = kinds == {operation: events}
-    return Yardstick(
-        f"AWS calls per accepted event, {case}",
-        f"{per_event:g}",
-        f"1 {operation}",
-        right and per_event == 1,
-        f"{events} events: {_listed(kinds)}; the meter, which remembers the key: {len(of_meter)}",
-    )
+    what = f"AWS calls per accepted event, {case}"
+    return calls_per_event(what, events, of_meter, of_ingest, operation)
 
 
 def _limited_calls(stage: Stage) -> Yardstick:
@@ -59,12 +51,8 @@ def _limited_calls(stage: Stage) -> Yardstick:
     of_ingest = stage.server.taken()
     kinds = Counter(call.operation for call in of_ingest)
     per_event = len(of_meter) + len(of_ingest) / len(answers)
-    note = f"{len(answers)} events: {_listed(kinds)}; the meter: {len(of_meter)}"
+    note = f"{len(answers)} events: {listed(kinds)}; the meter: {len(of_meter)}"
     return at_most(f"AWS calls per accepted event, {LIMITED}", per_event, 1.02, note)
-
-
-def _listed(kinds: Counter[str]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def _python_calls(stage: Stage) -> Yardstick:
@@ -73,20 +61,6 @@ def _python_calls(stage: Stage) -> Yardstick:
     bare = min(len(stage.put_item.called("4 KB")) for _ in range(3))
     note = f"{ours} in ingest, {bare} in a bare put_item of stock boto3"
     return at_most("Python calls of a warm ingest ÷ bare put_item", ours / bare, 1.10, note)
-
-
-def _units(stage: Stage, size: str) -> Yardstick:
-    events = next(table for table in tables() if table["TableName"] == "EventsTable")
-    items = stage.stored(size)
-    assert items
-    assert all("release" in item for item in items)
-    spent = [write_units.put_units(item, events) for item in items]
-    sizes = sorted(write_units.item_size(item) for item in items)
-    note = (
-        f"the worst of {len(items)}; median {median(spent):g}; items of {sizes[0]} to {sizes[-1]}"
-        f" bytes, median {median(sizes):g}; {len(events['GlobalSecondaryIndexes'])} indexes"
-    )
-    return at_most(f"write units per {size} event with a release", max(spent), UNITS[size], note)
 
 
 def _modules() -> Yardstick:

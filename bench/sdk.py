@@ -3,17 +3,14 @@
 import gzip
 import json
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from statistics import median
 from typing import Any
 
-from bench import write_units
 from bench.corpus import SDK, envelopes
-from bench.report import Yardstick, at_most
+from bench.per_event import calls_per_event, units_per_event
+from bench.report import Yardstick
 from bench.stage import Stage
-from bench.template import tables
 from bench.traffic import envelope_event
 
 MAX_UNITS = 7
@@ -57,22 +54,9 @@ def _accepted(answers: list[dict[str, Any]]) -> None:
 def all_counts(stage: Stage) -> Iterator[Yardstick]:
     """Those that count."""
     of_meter = stage.calls(stage.meter, SDK)
-    stage.sentry.load(SDK, fresh(stage))
+    events = fresh(stage)
+    stage.sentry.load(SDK, events)
     calls = stage.calls(stage.sentry, SDK)
-    kinds = Counter(call.operation for call in calls)
-    events = len(envelopes())
-    note = f"{events} events of an SDK: {dict(kinds)}; the meter: {len(of_meter)}"
-    per_event = len(of_meter) + len(calls) / events
-    right = kinds == {"PutItem": events} and per_event == 1
-    yield Yardstick("AWS calls per event of an SDK", f"{per_event:g}", "1 PutItem", right, note)
-
-    table = next(table for table in tables() if table["TableName"] == "EventsTable")
-    items = [call.request["Item"] for call in calls]
-    assert all("release" in item for item in items)
-    spent = [write_units.put_units(item, table) for item in items]
-    sizes = sorted(write_units.item_size(item) for item in items)
-    note = (
-        f"the worst of {len(items)}; median {median(spent):g}; items of {sizes[0]} to {sizes[-1]}"
-        f" bytes, median {median(sizes):g}"
-    )
-    yield at_most(f"write units per {SDK} event with a release", max(spent), MAX_UNITS, note)
+    name = "AWS calls per event of an SDK"
+    yield calls_per_event(name, len(events), of_meter, calls, "PutItem")
+    yield units_per_event(SDK, [call.request["Item"] for call in calls], MAX_UNITS)

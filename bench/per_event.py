@@ -1,0 +1,43 @@
+"""What one event costs, whichever door it came through: calls of AWS, and write units."""
+
+from collections import Counter
+from statistics import median
+
+from bench import write_units
+from bench.report import Yardstick, at_most
+from bench.server import Call, Item
+from bench.template import tables
+
+
+def calls_per_event(
+    name: str, events: int, of_meter: list[Call], of_door: list[Call], operation: str
+) -> Yardstick:
+    """The meter and the door behind it, both warm: one `operation` an event, and nothing else."""
+    kinds = Counter(call.operation for call in of_door)
+    per_event = len(of_meter) + len(of_door) / events
+    return Yardstick(
+        name,
+        f"{per_event:g}",
+        f"1 {operation}",
+        kinds == {operation: events} and per_event == 1,
+        f"{events} events: {listed(kinds)}; the meter, which remembers the key: {len(of_meter)}",
+    )
+
+
+def listed(kinds: Counter[str]) -> str:
+    """How many calls there were of each operation, as a note says it."""
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+
+
+def units_per_event(size: str, items: list[Item], most: int) -> Yardstick:
+    """The write units of these items of EventsTable, each of which is in both indexes."""
+    events = next(table for table in tables() if table["TableName"] == "EventsTable")
+    assert items
+    assert all("release" in item for item in items)
+    spent = [write_units.put_units(item, events) for item in items]
+    sizes = sorted(write_units.item_size(item) for item in items)
+    note = (
+        f"the worst of {len(items)}; median {median(spent):g}; items of {sizes[0]} to {sizes[-1]}"
+        f" bytes, median {median(sizes):g}; {len(events['GlobalSecondaryIndexes'])} indexes"
+    )
+    return at_most(f"write units per {size} event with a release", max(spent), most, note)
