@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
+from errata.usecases import members
 from functions.dashboard.handler import handler
+from tests.support.account import Project
+from tests.support.browser import Browser, signed_in
 from tests.support.fixtures import aws, busy, clock, project
+from tests.support.pages import OWNER
 from tests.support.permissions import permitted
 
 __all__ = ["aws", "busy", "clock", "project"]
@@ -18,3 +22,10 @@ def _no_more_than_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
             return handler(event, context)
 
     monkeypatch.setattr("tests.support.browser.handler", answer)
+
+
+@pytest.fixture
+def browser(project: Project) -> Browser:
+    """Of an owner of the default organization, to which the project belongs."""
+    members.add("default", OWNER, "owner")
+    return signed_in(OWNER)

@@ -8,24 +8,12 @@ import pytest
 
 from errata.models.event import SDK_FIELDS
 from errata.models.ids import issue_id
-from errata.usecases import issues, members
-from tests.integration.dashboard.test_pages import (
-    HOSTILE,
-    MAX_BYTES,
-    MAX_CALLS,
-    OWNER,
-    only_our_markup,
-)
+from errata.usecases import issues
 from tests.support import sdk_events
 from tests.support.account import Clock, Project
-from tests.support.browser import Browser, Shown, signed_in
+from tests.support.browser import Browser, Shown
 from tests.support.calls import recorded
-
-
-@pytest.fixture
-def browser(project: Project) -> Browser:
-    members.add("default", OWNER, "owner")
-    return signed_in(OWNER)
+from tests.support.pages import HOSTILE, MAX_BYTES, MAX_CALLS, OWNER, only_our_markup
 
 
 def show(browser: Browser, project: Project, fields: dict[str, Any]) -> Shown:

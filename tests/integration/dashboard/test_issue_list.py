@@ -1,0 +1,98 @@
+"""The list of a project's issues, and what is in its place where there are none."""
+
+import re
+
+import pytest
+
+from errata.usecases import issues, projects
+from tests.support.account import Clock, Project
+from tests.support.browser import Browser
+from tests.support.calls import recorded
+from tests.support.pages import MAX_BYTES, MAX_CALLS, OWNER, send
+
+
+def test_the_list_tells_what_there_is(browser: Browser, busy: Project) -> None:
+    boom = {"message": "boom", "exception_class": "ValueError", "file": "/app/x.py", "line": 3}
+    send(busy, *[{**boom, "user": {"id": n}} for n in range(3)], {"message": "careful"})
+    shown = browser.get(f"projects/{busy.id}/issues").text
+    assert "ValueError: boom error /app/x.py:3 3 3 just now just now" in shown
+    assert "careful" in shown
+
+
+def test_it_is_filtered_sorted_and_paged(browser: Browser, busy: Project, clock: Clock) -> None:
+    for n in range(60):
+        clock.advance(1)
+        send(busy, {"message": f"issue number {n:02d}", "environment": "ab"[n % 2]})
+
+    def titles(query: str) -> list[str]:
+        browser.get(f"projects/{busy.id}/issues{query}")
+        return re.findall(r"issue number (\d\d)", browser.page.text)  # type: ignore[union-attr]
+
+    first = titles("")
+    assert first == [f"{n:02d}" for n in range(59, 9, -1)]
+    following = re.search(r'rel="next" href="([^"]+)"', browser.page.html)  # type: ignore[union-attr]
+    assert following
+    assert titles(following[1].replace("&amp;", "&")) == [f"{n:02d}" for n in range(9, -1, -1)]
+    assert titles("?environment=b&sort=first_seen&text=NUMBER+0") == ["09", "07", "05", "03", "01"]
+    assert titles("?status=resolved") == []
+    assert browser.get(f"projects/{busy.id}/issues?cursor=x").status == 422
+    assert browser.get(f"projects/{busy.id}/issues?sort=x").status == 422
+
+
+def test_a_page_of_issues_costs_five_calls_and_sixty_kilobytes_at_most(
+    browser: Browser, busy: Project
+) -> None:
+    worst = {"file": "\U0001f4a5" * 250, "message": "", "user": {"id": 1}}
+    send(busy, *[{**worst, "message": f"{n}{'&' * 250}"} for n in range(60)])
+    for query in ("", "?text=%26", "?sort=count", "?status=all&environment=x"):
+        with recorded() as calls:
+            shown = browser.get(f"projects/{busy.id}/issues{query}")
+        assert shown.status == 200
+        assert len(calls) <= MAX_CALLS
+        assert shown.size <= MAX_BYTES
+
+
+def test_a_quiet_list_of_many_settled_issues_costs_no_more(
+    browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(busy, *[{"message": f"{n}", "fingerprint": f"{n}"} for n in range(60)])
+    for each in list(issues.list_issues(busy.id)):
+        issues.resolve(busy.id, each.id, OWNER, each.last_seen)
+    # A page of DynamoDB's holds 1 MB; this many issues are more than four of these.
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 8_000)
+    for query in ("", "?sort=count", "?sort=first_seen"):
+        with recorded() as calls:
+            shown = browser.get(f"projects/{busy.id}/issues{query}")
+        assert len(calls) <= MAX_CALLS
+        assert "No errors yet" not in shown.text
+
+
+def test_an_empty_project_shows_how_to_send_the_first_error(
+    browser: Browser, project: Project
+) -> None:
+    with recorded() as calls:
+        shown = browser.get(f"projects/{project[0]}/issues")
+    assert len(calls) <= MAX_CALLS
+    assert shown.size <= MAX_BYTES
+    assert "No errors yet" in shown.text
+    assert "https://errors.example.com/v1" in shown.text
+    assert f"SENTRY_DSN='https://{project.public}@errors.example.com/v1/{project.id}'" in shown.text
+    live = browser.get(f"projects/{project[0]}/issues", {"HX-Request": "true"}).html
+    assert live.strip().startswith('<div id="issues"')
+    assert "<html" not in live
+
+
+def test_an_empty_project_s_page_costs_no_more_and_needs_no_dsn(
+    browser: Browser, project: Project
+) -> None:
+    for query in ("", "?sort=count", "?status="):
+        with recorded() as calls:
+            shown = browser.get(f"projects/{project.id}/issues{query}")
+        assert "No errors yet" in shown.text
+        assert len(calls) <= MAX_CALLS
+        assert shown.size <= MAX_BYTES
+    _, record = projects.list_keys(project.id)
+    projects.revoke_key(project.id, record.id)
+    shown = browser.get(f"projects/{project.id}/issues")
+    assert project.public not in shown.html
+    assert "export SENTRY_DSN='your DSN'" in shown.text

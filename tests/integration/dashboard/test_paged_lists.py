@@ -1,0 +1,64 @@
+"""Releases and projects, however many there are."""
+
+import pytest
+
+from errata.usecases import members, organizations, projects
+from tests.support import stream
+from tests.support.account import Clock, Project
+from tests.support.browser import Browser
+from tests.support.clients import ingest
+from tests.support.pages import OWNER, followed, send
+
+RELEASE = r'href="issues\?release=([^"]+)"'
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["web@0123456789abcdef0123456789abcdef01234567-", "&" * 180, "é" * 180],
+    ids=["web", "escaped", "wide"],
+)
+def test_releases_are_paged_within_the_bounds(
+    browser: Browser, busy: Project, clock: Clock, name: str
+) -> None:
+    for n in range(120):
+        clock.advance(1)
+        ingest(busy, {"message": "m", "fingerprint": f"{n % 3}", "release": f"{n:03d}{name}"})
+    assert stream.deliver(stream.records()) == []
+    path = f"projects/{busy.id}/releases"
+    seen = followed(browser, path, RELEASE)
+    assert [each[:3] for each in seen] == [f"{n:03d}" for n in range(119, -1, -1)]
+    assert "First page" in browser.page.text  # type: ignore[union-attr]
+    assert browser.get(f"projects/{busy.id}/releases?cursor=x").status == 422
+
+
+def test_releases_beyond_one_look_come_in_parts_with_open_issues_at_least(
+    browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(busy, *[{"message": "m", "fingerprint": f"{n}", "release": f"{n:03d}"} for n in range(90)])
+    exact = browser.get(f"projects/{busy.id}/releases")
+    assert ("may be higher" in exact.text, "more releases than" in exact.text) == (False, False)
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
+    shown = browser.get(f"projects/{busy.id}/releases")
+    assert "more releases than one page looks through" in shown.text
+    assert "a number with a + may be higher" in shown.text
+    seen = followed(browser, f"projects/{busy.id}/releases", RELEASE)
+    assert sorted(seen) == [f"{n:03d}" for n in range(90)]
+
+
+@pytest.mark.parametrize("name", ["the shop of many", "&" * 190, "\U0001f4a5" * 180])
+def test_projects_are_paged_within_the_bounds(
+    browser: Browser, project: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for n in range(60):
+        organization = organizations.create(f"{n}{name}"[:200]).id
+        members.add(organization, OWNER, "admin")
+        projects.create(f"{n}{name}"[:200], organization=organization)
+        projects.create(f"{n}{name}"[:200])
+        projects.create("of others", organization=organizations.create("others").id)
+    mine = [each.id for each in projects.list_projects() if each.name != "of others"]
+    link = r'projects/(\d+)/issues"'
+    assert sorted(followed(browser, "projects", link), key=int) == mine
+    assert "of others" not in browser.get("projects").text
+    assert browser.get("projects?after=x").text == browser.get("projects").text
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
+    assert sorted(followed(browser, "projects", link), key=int) == mine
