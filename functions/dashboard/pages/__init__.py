@@ -5,12 +5,14 @@ from functions.dashboard.pages import (
     files,
     home,
     issues,
+    member,
     organization,
     provider,
     releases,
     settings,
     sign_in,
     sign_out,
+    team,
 )
 
 __all__ = [
@@ -18,10 +20,12 @@ __all__ = [
     "files",
     "home",
     "issues",
+    "member",
     "organization",
     "provider",
     "releases",
     "settings",
     "sign_in",
     "sign_out",
+    "team",
 ]

@@ -4,8 +4,7 @@ from itertools import takewhile
 from typing import cast
 from urllib.parse import quote
 
-from errata.errors import NotFound
-from errata.models.member import ROLES, Member, Role, Team
+from errata.models.member import Member, Role, Team
 from errata.models.organization import parse_allowlist
 from errata.models.project import dsn
 from errata.store import members as store
@@ -16,16 +15,16 @@ from functions.dashboard.forms import (
     act,
     chosen_teams,
     gateway,
-    offered,
     show_key,
     whole_number,
 )
+from functions.dashboard.membership import done, offered_roles, own_role
 from functions.dashboard.pages.home import PROJECT_ID
 from functions.dashboard.render import page
 from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get, post
 from functions.dashboard.text import weight
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import Response
 
 MEMBERS_A_PAGE = 50
 MOST_LISTED = 50
@@ -85,7 +84,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
         after=after,
         members=_with_names(shown, roster.teams),
         next_after=next_after,
-        roles=_roles(visit),
+        roles=offered_roles(visit),
         teams=roster.teams[:MOST_LISTED],
         more_teams=len(roster.teams[MOST_LISTED:]),
         projects=mine[:MOST_LISTED],
@@ -117,15 +116,6 @@ def _with_names(found: list[Member], teams: list[Team]) -> list[tuple[Member, st
     ]
 
 
-def _roles(visit: Visit) -> list[Role]:
-    """What this visitor may make somebody."""
-    return [role for role in reversed(ROLES) if role != "owner" or _role(visit) == "owner"]
-
-
-def _role(visit: Visit) -> Role:
-    return visit.user.memberships[visit.organization.id].role
-
-
 # ------------------------------------------------------------------ actions
 
 
@@ -133,13 +123,13 @@ def _invite(visit: Visit, _: str) -> Response:
     form = visit.request.form
     role = cast("Role", form.get("role", ""))
     email = form.get("email", "")
-    members.add(visit.organization.id, email, role, chosen_teams(visit), by_role=_role(visit))
-    return _done(visit, "invited")
+    members.add(visit.organization.id, email, role, chosen_teams(visit), by_role=own_role(visit))
+    return done(visit, "invited")
 
 
 def _create_team(visit: Visit, _: str) -> Response:
     members.create_team(visit.organization.id, visit.request.form.get("team_name", "").strip())
-    return _done(visit, "team")
+    return done(visit, "team")
 
 
 def _policy(visit: Visit, _: str) -> Response:
@@ -151,7 +141,7 @@ def _policy(visit: Visit, _: str) -> Response:
         parse_allowlist(entries) if entries else (),
         "none" if limit is None else limit,
     )
-    return _done(visit, "saved")
+    return done(visit, "saved")
 
 
 def _create_project(visit: Visit, _: str) -> Response:
@@ -173,124 +163,3 @@ _ACTIONS = {
     "policy": _policy,
     "create-project": _create_project,
 }
-
-
-def _done(visit: Visit, said: str) -> Response:
-    return redirect(f"{visit.request.root}orgs/{visit.organization.id}?said={said}")
-
-
-# ------------------------------------------------------------------ one member
-
-
-@get("orgs/{organization_id}/member")
-def show_member(visit: Visit) -> Response:
-    """What one member may do, and how to change that; `?email=` says whose page it is."""
-    visit.must_administer(visit.organization.id)
-    return _member_page(visit, Failed())
-
-
-@post("orgs/{organization_id}/member")
-def change_member(visit: Visit) -> Response:
-    """Do what one of its forms asks for."""
-    visit.must_administer(visit.organization.id)
-    return act(visit, _MEMBER_ACTIONS, _member_page)
-
-
-def _member_page(visit: Visit, failed: Failed) -> Response:
-    organization_id = visit.organization.id
-    user = members.find_user(visit.request.query.get("email", ""))
-    membership = user.memberships.get(organization_id)
-    if membership is None:
-        raise NotFound("There is no such member here any more.")
-    teams = store.list_teams(organization_id)
-    typed = failed.action == "save"
-    shown = offered(teams, membership.teams)
-    return page(
-        visit.request,
-        "member.html",
-        visit.now_ms,
-        failed.status,
-        visit=visit,
-        failed=failed,
-        email=user.email,
-        role=failed.typed.get("role", "") if typed else membership.role,
-        may_change=membership.role in _roles(visit),
-        roles=_roles(visit),
-        teams=shown,
-        more_teams=len(teams) - len(shown),
-        chosen=failed.teams if typed else membership.teams,
-    )
-
-
-def _change_member(visit: Visit, _: str) -> Response:
-    role = cast("Role", visit.request.form.get("role", ""))
-    email, teams = visit.request.query.get("email", ""), chosen_teams(visit)
-    members.change(visit.organization.id, email, role, teams, by_role=_role(visit))
-    return _done_by_member(visit, email, "changed")
-
-
-def _invite_again(visit: Visit, _: str) -> Response:
-    email = visit.request.query.get("email", "")
-    members.invite_again(visit.organization.id, email, by_role=_role(visit))
-    return _done(visit, "again")
-
-
-def _remove_member(visit: Visit, _: str) -> Response:
-    email = visit.request.query.get("email", "")
-    members.remove(visit.organization.id, email, by_role=_role(visit))
-    return _done_by_member(visit, email, "left")
-
-
-def _done_by_member(visit: Visit, email: str, said: str) -> Response:
-    # Who has taken the right away from themselves sees this page no more.
-    if email.strip().lower() == visit.user.email:
-        return redirect(f"{visit.request.root}projects")
-    return _done(visit, said)
-
-
-_MEMBER_ACTIONS = {
-    "save": _change_member,
-    "invite-again": _invite_again,
-    "remove": _remove_member,
-}
-
-
-# ------------------------------------------------------------------ one team
-
-
-@get("orgs/{organization_id}/teams/{team_id}")
-def show_team(visit: Visit) -> Response:
-    """Rename a team, or delete it."""
-    visit.must_administer(visit.organization.id)
-    return _team_page(visit, Failed())
-
-
-@post("orgs/{organization_id}/teams/{team_id}")
-def change_team(visit: Visit) -> Response:
-    """Do what one of its forms asks for."""
-    visit.must_administer(visit.organization.id)
-    return act(visit, _TEAM_ACTIONS, _team_page)
-
-
-def _team_page(visit: Visit, failed: Failed) -> Response:
-    teams = {team.id: team for team in store.list_teams(visit.organization.id)}
-    team = teams.get(visit.ids["team_id"])
-    if team is None:
-        raise NotFound("There is no such team here any more.")
-    return page(
-        *(visit.request, "team.html", visit.now_ms, failed.status, visit), failed=failed, team=team
-    )
-
-
-def _rename_team(visit: Visit, _: str) -> Response:
-    name = visit.request.form.get("name", "").strip()
-    members.rename_team(visit.organization.id, visit.ids["team_id"], name)
-    return _done(visit, "changed")
-
-
-def _delete_team(visit: Visit, _: str) -> Response:
-    members.delete_team(visit.organization.id, visit.ids["team_id"])
-    return _done(visit, "team-deleted")
-
-
-_TEAM_ACTIONS = {"rename": _rename_team, "delete": _delete_team}
