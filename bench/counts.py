@@ -8,7 +8,7 @@ from bench import pages, sdk
 from bench.artifact import BUILD, sources, uncompiled, without_twin
 from bench.corpus import SIZES
 from bench.per_event import calls_per_event, listed, units_per_event
-from bench.process import initialise
+from bench.process import DOORS, initialise
 from bench.report import Yardstick, at_most
 from bench.stage import LIMITED, ONCE, Stage, accepted
 from bench.template import logging, properties, value
@@ -26,7 +26,8 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     yield _python_calls(stage)
     for size in SIZES:
         yield units_per_event(size, stage.stored(size), UNITS[size])
-    yield _modules()
+    for function, folder in DOORS.items():
+        yield _modules(function, folder)
     yield _bytecode()
     yield _logged(stage)
     yield from sdk.all_counts(stage)
@@ -63,15 +64,12 @@ def _python_calls(stage: Stage) -> Yardstick:
     return at_most("Python calls of a warm ingest ÷ bare put_item", ours / bare, 1.10, note)
 
 
-def _modules() -> Yardstick:
-    names = json.loads(
-        initialise("IngestFunction", "ingest", "import json; print(json.dumps(list(sys.modules)))")[
-            1
-        ]
-    )
+def _modules(function: str, folder: str) -> Yardstick:
+    listed = "import json; print(json.dumps(list(sys.modules)))"
+    names = json.loads(initialise(function, folder, listed)[1])
     unwanted = [name for name in names if f"{name}.".startswith(tuple(f"{u}." for u in UNWANTED))]
     return Yardstick(
-        "modules after the initialisation of ingest",
+        f"modules after the initialisation of {folder}",
         str(len(names)),
         "≤ 400",
         len(names) <= 400 and not unwanted,

@@ -121,6 +121,10 @@ def start_and_end(
     return usage.ru_utime + usage.ru_stime, text
 
 
+# The functions that take events one by one, and their folders: whoever sends waits for their start.
+DOORS = {"IngestFunction": "ingest", "SentryIngestFunction": "sentry_ingest"}
+
+
 def initialise(function: str, folder: str, then: str = "") -> tuple[float, str]:
     """What Lambda does before a function's first event."""
     code = f"import functions.{folder}.handler; {then}"

@@ -10,7 +10,7 @@ from statistics import median, quantiles
 
 from bench import sdk
 from bench.corpus import SDK
-from bench.process import initialise, initialise_boto3, initialise_nothing
+from bench.process import DOORS, initialise, initialise_boto3, initialise_nothing
 from bench.report import Yardstick, at_most
 from bench.stage import BATCH, DIGESTED, PAGE, Stage
 
@@ -57,11 +57,13 @@ def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
     def boto3() -> float:
         return initialise_boto3() - nothing
 
-    def initialisation() -> float:
-        return initialise("IngestFunction", "ingest")[0] - nothing
+    for function, folder in DOORS.items():
 
-    name = "CPU of ingest's initialisation ÷ boto3 with a client"
-    yield _ratio(name, initialisation, boto3, rounds, 1.10)
+        def initialisation(function: str = function, folder: str = folder) -> float:
+            return initialise(function, folder)[0] - nothing
+
+        name = f"CPU of {folder}'s initialisation ÷ boto3 with a client"
+        yield _ratio(name, initialisation, boto3, rounds, 1.10)
 
 
 def _ratio(name: str, ours: Measure, reference: Measure, rounds: int, bound: float) -> Yardstick:

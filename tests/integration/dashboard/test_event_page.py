@@ -62,7 +62,7 @@ def test_times_that_were_sent_are_times(browser: Browser, busy: Project) -> None
         ("2026-11-22T08:09:00.250Z", "08:09:00.250"),
     ]
     assert "99:99 c3" in shown.text
-    assert 'sent as of <time datetime="2026-11-22T12:03:01.000Z"' in shown.html
+    assert 'happened <time datetime="2026-11-22T12:03:01.000Z"' in shown.html
 
 
 def test_every_text_of_a_stack_is_on_the_page(browser: Browser, busy: Project) -> None:
