@@ -1,9 +1,14 @@
 """Unmodified SDKs of Sentry, given a DSN and nothing else, on the deployed stack."""
 
+import os
 import secrets
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,8 +21,9 @@ from tests.e2e.conftest import eventually
 from tests.support import reported
 from tests.support.browser import signed_in, words
 from tests.support.capture import capture, split
-from tests.support.programs import browse, run
+from tests.support.programs import PATIENCE_S, SDKS, browse, run
 from tests.support.reported import Event
+from tests.support.template import ROOT
 
 type Expect = Callable[[list[Event]], None]
 
@@ -99,6 +105,31 @@ def test_what_a_program_reports_stands_in_its_place(
     expect(events)
     for event in events:
         reported.on_its_page(page(shop, event), event)
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "exception_class"),
+    [
+        (sys.executable, "sentry_app.py", "ValueError"),
+        ("node", "sentry-app.mjs", "TypeError"),
+    ],
+)
+def test_a_program_of_the_set_up_page_reports_its_error(
+    shop: Reporting, tmp_path: Path, command: str, file: str, exception_class: str
+) -> None:
+    shutil.copy(ROOT / "functions" / "dashboard" / "snippets" / file, tmp_path)
+    (tmp_path / "node_modules").symlink_to(SDKS / "node_modules")
+    subprocess.run(
+        [command, file],
+        cwd=tmp_path,
+        env={**os.environ, "SENTRY_DSN": shop.dsn},
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    (event,) = eventually(shop.events, bool)
+    assert (event["exception_class"], event["release"]) == (exception_class, "1.0.0")
+    assert reported.handled(event) is False
 
 
 def test_what_a_page_reports_from_another_origin_stands_in_its_place(
