@@ -96,5 +96,5 @@ def _refusal(refused: Refused) -> gateway.Answer:
             limit = f"{_PAYMENT_S}:error;default;security:project:{refused.loss}"
             extra["X-Sentry-Rate-Limits"] = limit
     # A header is of ASCII, and a line.
-    extra["X-Sentry-Error"] = detail.encode("ascii", "replace").decode()[:200].replace("\n", " ")
+    extra["X-Sentry-Error"] = " ".join(detail.encode("ascii", "replace").decode().split())[:200]
     return gateway.answer(status, json.dumps({"detail": detail, "causes": []}), extra)
