@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bench.corpus import SIZES, load
-from errata.models.ids import new_event_id
+from errata.models.ids import DAY_MS, new_event_id
 from errata.models.member import Membership, User
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
@@ -18,7 +18,6 @@ from functions.dashboard.routing import SESSION_COOKIE
 
 EMAIL = "ada@example.com"
 ISSUES = 50
-_DAY_MS = 86_400_000
 _HOUR_MS = 3_600_000
 
 
@@ -49,7 +48,7 @@ def _meet_errors(project_id: str, now_ms: int) -> None:
     records: list[Record] = []
     for day in reversed(range(SPARK_DAYS)):
         for n in range(ISSUES):
-            at_ms = now_ms - day * _DAY_MS - ISSUES + n
+            at_ms = now_ms - day * DAY_MS - ISSUES + n
             error = {**errors[n % len(errors)], "fingerprint": f"{n}", "user": {"id": f"{day}"}}
             item = prepare(parse(error), access, new_event_id(at_ms), at_ms)
             records.append(Record(pad(f"{len(records)}"), events.stored(item)))

@@ -14,7 +14,7 @@ from typing import Any
 from bench.corpus import SIZES, envelopes, load
 from errata.config import settings
 from errata.models.event import Fields
-from errata.models.ids import new_event_id
+from errata.models.ids import DAY_MS, new_event_id
 from errata.models.project import Access, Project
 from errata.protocol.ingest import parse
 from errata.protocol.read import Filters
@@ -24,7 +24,6 @@ from errata.usecases import issues, projects, read_events, sentry
 from errata.usecases.ingest import prepare
 
 DAYS = 30
-DAY_MS = 86_400_000
 PATIENCE_S = 120
 BY = "grace@example.com"
 # What an SDK tells most of: the error whose picture is taken.

@@ -9,14 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from errata.models.event import received_ms
-from errata.models.ids import minted_ms
+from errata.models.ids import DAY_MS, minted_ms
 from errata.protocol.read import iso
 from functions.dashboard.routing import Visit, etag
 from functions.dashboard.text import exact, fit, visible
 from functions.dashboard.web import Request, Response
 
 HERE = Path(__file__).parent
-DAY_MS = 86_400_000
 environment = Environment(
     loader=FileSystemLoader(HERE / "templates"),
     autoescape=True,

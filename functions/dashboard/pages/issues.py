@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from errata.models.ids import DAY_MS
 from errata.models.issue import Issue, why_grouped
 from errata.models.project import live_dsns
 from errata.models.sketch import estimate
@@ -10,7 +11,7 @@ from errata.protocol.issues import SORTS, IssueQuery
 from errata.store import projects as projects_store
 from errata.store.issues import partition
 from errata.usecases import issues, projects, views
-from functions.dashboard.render import DAY_MS, day_name, last_days, page
+from functions.dashboard.render import day_name, last_days, page
 from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get, post
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets

@@ -190,6 +190,15 @@ def is_hopeless(error: ClientError) -> bool:
     return not _FOR_GOOD.isdisjoint({code(error), *reasons})
 
 
+def is_overtaken(error: ClientError) -> bool:
+    """Whether a transaction failed for what others write alone.
+
+    A row is not as it was read, or another transaction is at it.
+    """
+    codes = {reason["Code"] for reason in cancellation(error)}
+    return bool(codes) and codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}
+
+
 def cancellation(error: ClientError) -> list[dict[str, Any]]:
     """Why each action of a cancelled transaction failed: `Code`, and `Item` where one was asked.
 

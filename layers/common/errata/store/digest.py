@@ -15,7 +15,7 @@ from errata.store import clients
 from errata.store.attributes import (
     Item,
     batch_get,
-    cancellation,
+    is_overtaken,
     read_all,
     unchanged,
     write_all,
@@ -145,8 +145,7 @@ def apply(pk: str, standing: Rows, changes: Changes) -> bool:
     try:
         clients.dynamodb().transact_write_items(TransactItems=actions)
     except ClientError as error:
-        codes = {reason["Code"] for reason in cancellation(error)}
-        if codes and codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+        if is_overtaken(error):
             return False
         raise
     standing.stood.update(written)

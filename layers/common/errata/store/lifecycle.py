@@ -21,7 +21,7 @@ from errata.store import clients
 from errata.store.attributes import (
     Item,
     batch_delete,
-    cancellation,
+    is_overtaken,
     query,
     read_all,
     unchanged,
@@ -146,8 +146,7 @@ def _transact(actions: list[Any]) -> bool:
     try:
         clients.dynamodb().transact_write_items(TransactItems=actions)
     except ClientError as error:
-        codes = {reason["Code"] for reason in cancellation(error)}
-        if codes and codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+        if is_overtaken(error):
             return False
         raise
     return True

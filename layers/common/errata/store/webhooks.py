@@ -19,7 +19,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from errata.config import settings
-from errata.models.ids import minted_ms
 from errata.models.webhook import Attempt, Endpoint, Notice, Round, Secrets
 from errata.store import clients
 from errata.store.attributes import Item, code, query, read_all, write_all
@@ -282,11 +281,6 @@ def find_attempt(project_id: str, attempt_id: str) -> Attempt | None:
         ConsistentRead=True,
     )
     return _to_attempt(read_all(answer["Item"])) if "Item" in answer else None
-
-
-def attempted_at(attempt: Attempt) -> int:
-    """When an attempt was made, in milliseconds since the epoch."""
-    return minted_ms(attempt.id)
 
 
 def _round_key(of: Notice) -> Item:
