@@ -1,15 +1,18 @@
 """What moto works out anew for every call, though it never changes, remembered.
 
 A good part of a call to moto's DynamoDB goes into names: of methods, of node types, and those under
-which a member of an answer may be found.
+which a member of an answer may be found. Every new Cognito pool reads the same RSA key and searches
+for its prime factors, which takes longer than the rest of a test's account.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import pytest
+from joserfc.jwk import RSAKey
 from moto.core import responses
 from moto.core.serialize import AttributePicker, AttributePickerContext, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
@@ -21,6 +24,8 @@ _possible_keys: Any = XFormedAttributePicker.get_possible_keys
 _method_names = cache(method_names_from_class)
 _keys_of_dicts: dict[tuple[Any, ...], tuple[str, ...]] = {}
 _nodes_of_class: dict[type, tuple[type, ...]] = {}
+_import_key = RSAKey.import_key
+_rsa_keys: dict[str, RSAKey] = {}
 
 
 @contextmanager
@@ -30,6 +35,7 @@ def remembering() -> Iterator[None]:
         patch.setattr(responses, "method_names_from_class", _method_names)
         patch.setattr(XFormedAttributePicker, "get_possible_keys", possible_keys)
         patch.setattr(_Traverser, "nodes_to_be_processed", nodes_to_be_processed)
+        patch.setattr(RSAKey, "import_key", import_rsa_key)
         yield
 
 
@@ -52,3 +58,11 @@ def nodes_to_be_processed(traverser: Any) -> tuple[type, ...]:
     if kind not in _nodes_of_class:
         _nodes_of_class[kind] = tuple(traverser._processing_map())
     return _nodes_of_class[kind]
+
+
+def import_rsa_key(value: dict[str, Any]) -> RSAKey:
+    """Return the RSA key that `value`, a JSON Web Key, describes."""
+    text = json.dumps(value, sort_keys=True)
+    if text not in _rsa_keys:
+        _rsa_keys[text] = _import_key(value)
+    return _rsa_keys[text]

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from joserfc.jwk import RSAKey
 from moto.core.serialize import AttributePickerContext, XFormedAttributePicker
 from moto.core.utils import get_service_model
+from moto.utilities.utils import load_resource
 
 from tests.support.moto_caches import remembering
 
@@ -36,3 +38,12 @@ def test_a_member_is_found_under_the_same_names(found: Any) -> None:
     with remembering():
         assert names(found) == own
         assert names(found) == own
+
+
+def test_an_rsa_key_is_the_one_that_was_asked_for() -> None:
+    one = load_resource("cognitoidp/resources/jwks-private.json")
+    other = RSAKey.generate_key(2048).as_dict(private=True)
+    with remembering():
+        keys = [RSAKey.import_key(value) for value in (one, other, one)]
+    assert keys[0] is keys[2]
+    assert [key.as_dict(private=True)["d"] for key in keys[:2]] == [one["d"], other["d"]]
