@@ -1,0 +1,15 @@
+"""The repository's files as tests look for them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_NOT_OURS = {".git", ".aws-sam", ".errata", "node_modules", ".pytest_cache", ".hypothesis"}
+
+
+def own(pattern: str) -> Iterator[Path]:
+    """The repository's files of this name, without environments, builds and packages."""
+    for file in sorted(ROOT.rglob(pattern)):
+        parts = file.relative_to(ROOT).parts
+        if not _NOT_OURS & set(parts) and not parts[0].startswith(".venv"):
+            yield file
