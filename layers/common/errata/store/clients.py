@@ -37,8 +37,14 @@ _PATIENT = Config(
 
 
 @cache
+def _session() -> botocore.session.Session:
+    # One for all clients: each session reads the endpoints and the models of services again.
+    return botocore.session.get_session()
+
+
+@cache
 def _client(service: str, config: Config = _CONFIG) -> Any:
-    return botocore.session.get_session().create_client(service, config=config)
+    return _session().create_client(service, config=config)
 
 
 def dynamodb() -> "DynamoDBClient":
@@ -85,3 +91,4 @@ def dynamodbstreams() -> Any:
 def forget() -> None:
     """Drop the clients, for a process that changes its account, region or endpoint."""
     _client.cache_clear()
+    _session.cache_clear()
