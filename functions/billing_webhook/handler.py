@@ -3,10 +3,9 @@
 from typing import Any
 
 import stripe
-from botocore.exceptions import BotoCoreError, ClientError
 
 from errata import gateway
-from errata.errors import BadRequest, BodyTooLarge, Refused
+from errata.errors import BadRequest, BodyTooLarge, Refused, StoreError
 from errata.models.ids import now_ms
 from errata.protocol.stripe import parse
 from errata.store import clients
@@ -29,8 +28,8 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         return _receive(event)
     except Refused as refused:
         return gateway.refusal(refused)
-    except (BotoCoreError, ClientError) as error:
-        return gateway.refusal(gateway.busy(error))
+    except StoreError as error:
+        return gateway.refusal(gateway.unavailable(error))
 
 
 def _receive(event: gateway.Event) -> gateway.Answer:

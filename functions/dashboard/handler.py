@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from errata import gateway
-from errata.errors import NotFound, RateLimited, Refused
+from errata.errors import NotFound, RateLimited, Refused, StoreError
 from errata.models.ids import now_ms
 from errata.store import clients
 from errata.usecases.sessions import SignedOut, Stale
@@ -33,8 +31,8 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         response = page(request, "error.html", at_ms, 404, title="Not found", text=str(error))
     except Refused as refused:
         response = _refusal(request, refused, at_ms)
-    except (BotoCoreError, ClientError) as error:
-        response = _refusal(request, gateway.busy(error), at_ms)
+    except StoreError as error:
+        response = _refusal(request, gateway.unavailable(error), at_ms)
     return web.answer(response, request.headers)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 
 from errata.config import settings
-from errata.errors import Unauthorized, Unavailable
+from errata.errors import Unauthorized, UnavailableError
 from errata.store import clients
 from errata.store.sign_in import provider_client
 from errata.usecases.sessions import Claims
@@ -20,7 +20,7 @@ def verify(token: str) -> Claims:
 
     Raises:
         Unauthorized: it is not such a token, or the account's address is not verified.
-        Unavailable: the pool's keys cannot be fetched now.
+        UnavailableError: the pool's keys cannot be fetched now.
     """
     try:
         key = _keys(_issuer_keys()).get_signing_key_from_jwt(token).key
@@ -35,7 +35,7 @@ def verify(token: str) -> Claims:
         )
     except jwt.PyJWKClientConnectionError as error:
         # It says nothing about the token.
-        raise Unavailable from error
+        raise UnavailableError from error
     except jwt.PyJWTError as error:
         raise Unauthorized("Sign in again.") from error
     kind = claims["token_use"]

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from errata import gateway
-from errata.errors import Refused
+from errata.errors import Refused, StoreError
 from errata.models.ids import now_ms
 from errata.protocol.body import decompress, parse_object
 from errata.protocol.ingest import idempotency_key
@@ -21,8 +19,8 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         return _ingest(event)
     except Refused as refused:
         return gateway.refusal(refused)
-    except (BotoCoreError, ClientError) as error:
-        return gateway.refusal(gateway.busy(error))
+    except StoreError as error:
+        return gateway.refusal(gateway.unavailable(error))
 
 
 def _ingest(event: gateway.Event) -> gateway.Answer:

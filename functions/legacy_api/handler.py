@@ -3,11 +3,9 @@
 import json
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from errata import gateway
 from errata.config import settings
-from errata.errors import Forbidden, Invalid, Refused
+from errata.errors import Forbidden, Invalid, Refused, StoreError
 from errata.protocol.body import decompress, parse_object
 from errata.protocol.legacy import since
 from errata.store import clients
@@ -30,8 +28,8 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         answer = gateway.answer(200, _act(event))
     except Refused as refused:
         answer = _refusal(refused)
-    except (BotoCoreError, ClientError) as error:
-        answer = _refusal(gateway.busy(error))
+    except StoreError as error:
+        answer = _refusal(gateway.unavailable(error))
     return {**answer, "body": ""} if event["httpMethod"] == "HEAD" else answer
 
 

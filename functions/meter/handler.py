@@ -5,10 +5,9 @@ The handlers are the one place that answers 401 and 403, with the contract's wor
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from errata import gateway
 from errata.config import settings
+from errata.errors import StoreError
 from errata.models.ids import now_ms
 from errata.protocol import api_key
 from errata.protocol.sentry import key as dsn_key
@@ -32,9 +31,9 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         key = api_key.presented(event["httpMethod"], headers, query)
     try:
         found = look_up(key, now_ms()) if key else access.NOTHING
-    except (BotoCoreError, ClientError) as error:
+    except StoreError as error:
         # The gateway would answer 500 in words that are not the contract's: let the handler speak.
-        gateway.busy(error)
+        gateway.unavailable(error)
         return _allow(event, {"key": "unavailable"}, "")
     address = event["requestContext"]["identity"]["sourceIp"]
     context = access.to_context(key, found, address)

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from errata import gateway
-from errata.errors import Refused
+from errata.errors import Refused, StoreError
 from errata.models.ids import now_ms
 from errata.protocol.read import parse
 from errata.store import clients
@@ -24,5 +22,5 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         return gateway.answer(200, page.to_json())
     except Refused as refused:
         return gateway.refusal(refused)
-    except (BotoCoreError, ClientError) as error:
-        return gateway.refusal(gateway.busy(error))
+    except StoreError as error:
+        return gateway.refusal(gateway.unavailable(error))

@@ -6,10 +6,8 @@ Source: the SDK development documentation, "Transport" and "Rate Limiting".
 import json
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from errata import gateway
-from errata.errors import Invalid, PaymentRequired, RateLimited, Refused, Unauthorized
+from errata.errors import Invalid, PaymentRequired, RateLimited, Refused, StoreError, Unauthorized
 from errata.models.ids import now_ms
 from errata.protocol.body import decompress
 from errata.protocol.sentry import key
@@ -43,8 +41,8 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         named = _accept(event)
     except Refused as refused:
         return _refusal(refused)
-    except (BotoCoreError, ClientError) as error:
-        return _refusal(gateway.busy(error))
+    except StoreError as error:
+        return _refusal(gateway.unavailable(error))
     return gateway.answer(200, f'{{"id":"{named}"}}', _EXPOSED)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from errata.errors import PaymentRequired
+from errata.errors import PaymentRequired, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, parse_allowlist
 from errata.models.project import Access
@@ -149,7 +149,7 @@ def test_a_return_is_sent_once() -> None:
     events_of = clients.dynamodb_once().meta.events
     events_of.register_first("before-send.dynamodb.UpdateItem", lose)
     try:
-        with pytest.raises(ReadTimeoutError):
+        with pytest.raises(UnavailableError):
             store.return_units(DEFAULT_ORGANIZATION, "2026-11", 1)
     finally:
         events_of.unregister("before-send.dynamodb.UpdateItem", lose)

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from errata.config import settings
-from errata.errors import NotFound
+from errata.errors import NotFound, StoreError
 from errata.models.ids import now_ms
 from errata.store import boundaries, issues
 from errata.store import clients as aws
@@ -124,7 +124,7 @@ def test_a_gateway_that_does_not_answer_does_not_keep_the_project(busy: Project)
         return call.send()
 
     with calls.watched(answer):
-        assert isinstance(deletion.delete_project(busy.id), ClientError)
+        assert isinstance(deletion.delete_project(busy.id), StoreError)
     assert store.find_project(busy.id) is None
 
 

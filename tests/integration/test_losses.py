@@ -9,9 +9,8 @@ from itertools import count
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from errata.errors import Refused
+from errata.errors import Refused, StoreError
 from errata.models.loss import LINE, MANY, REASONS, SDK_REASONS
 from errata.models.project import Caller
 from errata.usecases import ledger, losses
@@ -182,7 +181,7 @@ def test_a_batch_that_fails_and_comes_again_is_counted_once(
         with fault(number, error, after=after) as outcome:
             try:
                 handler("ledger")(event, None)
-            except (Killed, ClientError):
+            except (Killed, StoreError):
                 assert outcome.struck
         handler("ledger")(event, None)
         for project in ("1", "77", "150"):

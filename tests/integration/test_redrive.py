@@ -8,9 +8,9 @@ from itertools import count
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from errata.config import settings
+from errata.errors import StoreError
 from errata.models.ids import DAY_MS, now_ms
 from errata.models.loss import LINE
 from errata.store import clients, issues, queues
@@ -327,7 +327,7 @@ def not_counted(lines: list[str], at_ms: int, number: int = 1) -> Item:
     Source: "Capturing records of Lambda asynchronous invocations", dead-letter queues.
     """
     event = batch(lines, at_ms)
-    with fault(number, throttled), pytest.raises(ClientError):
+    with fault(number, throttled), pytest.raises(StoreError):
         handler("ledger")(event, None)
     return event
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from errata.errors import CounterMovedError
 from errata.models.ids import floor_id, new_event_id
 from errata.store import boundaries, events, idempotency, legacy, reading
 from errata.store.boundaries import Boundary
-from errata.store.events import Conflict
 from tests.support import stream
 
 START_MS = 1_795_341_600_000
@@ -130,12 +130,12 @@ def test_records_are_the_project_s_own(project_id: str) -> None:
 
 def test_numbers_are_given_in_order_alone(project_id: str) -> None:
     assert legacy.legacy_counter(project_id).last_id == 0
-    with pytest.raises(Conflict) as early:
+    with pytest.raises(CounterMovedError) as early:
         numbered(project_id, 2)
     assert early.value.last_id == 0
     first = numbered(project_id, 1)
     for number in (1, 3):
-        with pytest.raises(Conflict) as conflict:
+        with pytest.raises(CounterMovedError) as conflict:
             numbered(project_id, number, START_MS + number)
         assert conflict.value.last_id == 1
     second = numbered(project_id, 2, START_MS + 9)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from botocore.exceptions import ClientError
 
+from errata.errors import StoreError
 from errata.models.project import ApiKey, Project
 from errata.store import projects
 
@@ -69,7 +69,7 @@ def test_a_revoked_key_stays_revoked_and_on_the_list() -> None:
     assert projects.find_key(KEY.hash) == revoked
     assert projects.list_keys("12") == [revoked]
     assert not projects.add_key(KEY)
-    with pytest.raises(ClientError):
+    with pytest.raises(StoreError):
         projects.revoke_key("b" * 64, 100)
 
 
@@ -82,7 +82,7 @@ def test_settings_change_and_go_back_to_the_default() -> None:
     ):
         projects.save_settings(changed)
         assert projects.find_project("12") == changed
-    with pytest.raises(ClientError):
+    with pytest.raises(StoreError):
         projects.save_settings(replace(PROJECT, id="13"))
     assert projects.find_project("13") is None
 

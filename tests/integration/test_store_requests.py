@@ -2,14 +2,15 @@
 
 import re
 from importlib import resources
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
 
 from errata.config import settings
-from errata.errors import Unavailable
+from errata.errors import UnavailableError
 from errata.store import attributes, clients, idempotency
+from errata.store.retry import attempts
 from tests.support import account, stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, recorded, watched
@@ -82,19 +83,20 @@ def never(call: Call) -> Any:
 
 def test_what_is_left_over_for_ever_makes_the_store_unavailable(clock: Clock) -> None:
     table, mine = settings().idempotency_table, keys(3)
-    with watched(never), pytest.raises(Unavailable):
+    with watched(never), pytest.raises(UnavailableError):
         attributes.batch_get(table, mine)
-    with watched(never), pytest.raises(Unavailable):
+    with watched(never), pytest.raises(UnavailableError):
         attributes.batch_delete(table, mine)
     assert len(attributes.batch_get(table, mine)) == 3
 
 
 def test_waits_grow_but_not_beyond_their_bound(clock: Clock) -> None:
-    waits = []
-    for attempt in range(12):
-        before = clock.ns
-        attributes.back_off(attempt)
-        waits.append((clock.ns - before) / 10**9)
+    began, times = clock.ns, []
+    for _ in attempts(13):
+        times.append((clock.ns - began) / 10**9)
+    assert times[0] == 0, "the first attempt waits for nothing"
+    waits = [after - before for before, after in pairwise(times)]
+    assert len(waits) == 12
     assert all(wait <= min(1, 0.02 * 2**attempt) for attempt, wait in enumerate(waits))
     assert len(set(waits)) > 6
 

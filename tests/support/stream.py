@@ -5,9 +5,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError
 from errata.models.ids import new_event_id
 from errata.models.project import Access
 from errata.store import clients
@@ -94,7 +93,7 @@ def pump(batch: list[dict[str, Any]], rounds: int = 50) -> None:
             return
         try:
             failed = deliver(batch)
-        except ClientError:
+        except StoreError:
             continue  # the function failed: all of it again
         sequences = [each["dynamodb"]["SequenceNumber"] for each in batch]
         batch = batch[min(map(sequences.index, failed)) :] if failed else []

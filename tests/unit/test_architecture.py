@@ -119,7 +119,14 @@ def test_nothing_imports_the_command() -> None:
             assert not named(file, {"errata.cli"}), file
 
 
-def test_only_the_store_makes_clients() -> None:
+def test_only_the_store_and_the_command_know_aws() -> None:
+    for file in [*files(ERRATA), *files(FUNCTIONS)]:
+        if not file.is_relative_to(ERRATA / "cli"):
+            knows = named(file, {"boto3", "botocore"})
+            assert not knows or file.is_relative_to(ERRATA / "store"), file
+
+
+def test_only_one_module_makes_clients() -> None:
     for file in [*files(ERRATA), *files(FUNCTIONS)]:
         if not file.is_relative_to(ERRATA / "cli"):
             makes = named(file, {"botocore.session", "botocore.config"})

@@ -10,9 +10,16 @@ ErrataError
 │   ├── BodyTooLarge        413
 │   ├── Invalid             422  names every bad field
 │   ├── RateLimited         429  knows when to come back
-│   └── Unavailable         503  the store could not take it now, or gave no answer
+│   └── ServiceUnavailable  503  what a caller is told about a StoreError
+├── StoreError              a call to AWS failed; `errata.store` raises these and no other
+│   ├── UnavailableError    not now: throttled, no response, not allowed; HTTP status 503
+│   ├── ConflictError       somebody else's write came first
+│   │   └── CounterMovedError   another legacy error took the number; knows the last one
+│   └── PermanentError      the request itself is at fault: no retry changes that
 └── NotFound                an operator named a project, key, issue or event that does not exist
 """
+
+from typing import Any
 
 
 class ErrataError(Exception):
@@ -135,16 +142,66 @@ class RateLimited(Refused):
         self.retry_after = retry_after
 
 
-class Unavailable(Refused):
-    """The store could not take it now; the same request may succeed soon.
-
-    Where it gave no answer, the event may be stored all the same.
-    """
+class ServiceUnavailable(Refused):
+    """The store failed; the same request may succeed soon. The event may be stored already."""
 
     status = 503
 
     def __init__(self) -> None:
         super().__init__("The service is busy; try again.")
+
+
+class StoreError(ErrataError):
+    """A call to AWS that failed.
+
+    `code` is AWS's name for the error, empty where AWS gave none. `operation` is the call.
+    `reasons` say, for each action of a cancelled transaction, why it failed: `Code`, and `Item`
+    where the request asked for it. `item` is the row that failed a condition, typed as DynamoDB
+    responds. `maybe_applied` is True where the call may have taken effect: there was no response,
+    or one with 5xx (source: "Error handling with DynamoDB", InternalServerError).
+    """
+
+    def __init__(
+        self,
+        message: str = "The service is busy; try again.",
+        code: str = "",
+        operation: str = "",
+        *,
+        reasons: tuple[dict[str, Any], ...] = (),
+        item: dict[str, Any] | None = None,
+        maybe_applied: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.operation = operation
+        self.reasons = reasons
+        self.item = item or {}
+        self.maybe_applied = maybe_applied
+
+    @property
+    def reason_codes(self) -> list[str]:
+        """The code of each action of a cancelled transaction; empty for any other error."""
+        return [reason["Code"] for reason in self.reasons]
+
+
+class UnavailableError(StoreError):
+    """AWS could not do it now, gave no response, or does not allow it. A retry may succeed."""
+
+
+class ConflictError(StoreError):
+    """Another write came first: a condition did not hold, or another transaction is under way."""
+
+
+class CounterMovedError(ConflictError):
+    """Another legacy error took the number. `last_id` is the counter's value, None if unknown."""
+
+    def __init__(self, last_id: int | None) -> None:
+        super().__init__(f"The counter is at {last_id}.")
+        self.last_id = last_id
+
+
+class PermanentError(StoreError):
+    """AWS refuses the request for what it is, such as an item that is too large."""
 
 
 class NotFound(ErrataError):

@@ -8,9 +8,14 @@ import json
 import logging
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from errata.errors import Invalid, PaymentRequired, RateLimited, Refused, Unavailable
+from errata.errors import (
+    Invalid,
+    PaymentRequired,
+    RateLimited,
+    Refused,
+    ServiceUnavailable,
+    StoreError,
+)
 from errata.models.project import Caller
 
 type Event = dict[str, Any]
@@ -76,10 +81,10 @@ def retry_after(refused: Refused) -> dict[str, str]:
     """The headers that tell when to come back, where that is known."""
     if isinstance(refused, RateLimited):
         return {"Retry-After": str(refused.retry_after)}
-    return {"Retry-After": "1"} if isinstance(refused, Unavailable) else {}
+    return {"Retry-After": "1"} if isinstance(refused, ServiceUnavailable) else {}
 
 
-def busy(error: BotoCoreError | ClientError) -> Unavailable:
-    """What a caller is told when the store fails: come back; the log says why."""
+def unavailable(error: StoreError) -> ServiceUnavailable:
+    """Log why the store failed, and return what the caller is told: try again."""
     logger.error("the store failed", exc_info=error)
-    return Unavailable()
+    return ServiceUnavailable()

@@ -14,8 +14,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from errata.errors import ErrataError, Invalid
-from errata.store.attributes import code
+from errata.errors import ErrataError, Invalid, StoreError
 
 # Everything that an operator can bring about; anything else is a bug and shows itself as one.
 Failure = (ErrataError, BotoCoreError, ClientError, ResponseParserError)
@@ -38,6 +37,8 @@ _SIGN_IN = (
 
 def explain(error: Exception, local: bool) -> Iterator[str]:
     """The lines to show for an error."""
+    if isinstance(error, StoreError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
     match error:
         case Invalid():
             for field, complaints in error.errors.items():
@@ -59,12 +60,13 @@ def explain(error: Exception, local: bool) -> Iterator[str]:
 
 def of_aws(error: ClientError) -> str:
     """What AWS said, and what to do."""
-    message = error.response.get("Error", {}).get("Message", "")
-    if code(error) in _NOT_SIGNED_IN:
-        return f"AWS does not accept your credentials ({code(error)}: {message}). {_SIGN_IN}"
-    if code(error) in _DENIED:
+    details = error.response.get("Error", {})
+    code, message = details.get("Code", ""), details.get("Message", "")
+    if code in _NOT_SIGNED_IN:
+        return f"AWS does not accept your credentials ({code}: {message}). {_SIGN_IN}"
+    if code in _DENIED:
         return (
             f"AWS does not allow you {error.operation_name}: {message}"
             " Use credentials that may, or ask whoever manages your AWS account."
         )
-    return f"AWS answered {error.operation_name} with {code(error)}: {message}"
+    return f"AWS answered {error.operation_name} with {code}: {message}"

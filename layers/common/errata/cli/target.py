@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError
 from errata.config import settings
 from errata.errors import NotFound
 from errata.store import clients
-from errata.store.attributes import code
 from errata.store.gateway_keys import Gateway
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def _outputs(stack: str, local: bool) -> tuple[str, dict[str, str]]:
     try:
         (found,) = client.describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
-        if code(error) != "ValidationError":
+        if error.response["Error"]["Code"] != "ValidationError":
             raise
         advice = (
             "Start it with `make run`."

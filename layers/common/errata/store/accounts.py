@@ -1,11 +1,8 @@
 """Cognito's user pool, as those meet it who manage its accounts."""
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
-from errata.errors import Invalid
+from errata.errors import Invalid, StoreError
 from errata.store import clients
-from errata.store.attributes import code
 
 
 def create(email: str, *, mailed: bool = True) -> bool:
@@ -27,10 +24,10 @@ def create(email: str, *, mailed: bool = True) -> bool:
             ],
             **({"DesiredDeliveryMediums": ["EMAIL"]} if mailed else {"MessageAction": "SUPPRESS"}),
         )
-    except ClientError as error:
-        if code(error) == "UsernameExistsException":
+    except StoreError as error:
+        if error.code == "UsernameExistsException":
             return False
-        if code(error) == "InvalidParameterException":
+        if error.code == "InvalidParameterException":
             raise Invalid({"email": [f"{email} is not an address that Cognito takes."]}) from error
         raise
     return True
@@ -48,8 +45,8 @@ def invite_again(email: str) -> bool:
             MessageAction="RESEND",
             DesiredDeliveryMediums=["EMAIL"],
         )
-    except ClientError as error:
-        if code(error) in ("UnsupportedUserStateException", "UserNotFoundException"):
+    except StoreError as error:
+        if error.code in ("UnsupportedUserStateException", "UserNotFoundException"):
             return False
         raise
     return True

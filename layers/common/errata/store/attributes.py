@@ -1,15 +1,12 @@
 """DynamoDB's typed attribute values, and back; and the loops that every batch call needs."""
 
-import random
-import time
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from errata.errors import Unavailable
+from errata.errors import UnavailableError
 from errata.store import clients
+from errata.store.retry import attempts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, QueryOutputTypeDef
@@ -18,7 +15,6 @@ type Item = dict[str, Any]
 
 BATCH_GET = 100
 BATCH_WRITE = 25
-_ATTEMPTS = 6
 
 
 def write(value: Any) -> dict[str, Any]:
@@ -91,12 +87,12 @@ def batch_get(table: str, keys: list[Item]) -> list[Item]:
     """The items that exist under these keys, read consistently, in no order.
 
     Raises:
-        Unavailable: DynamoDB left keys unread after several tries.
+        UnavailableError: DynamoDB left keys unread after several tries.
     """
     found: list[Item] = []
     for start in range(0, len(keys), BATCH_GET):
         pending = keys[start : start + BATCH_GET]
-        for attempt in range(_ATTEMPTS):
+        for _ in attempts():
             answer = clients.dynamodb().batch_get_item(
                 RequestItems={table: {"Keys": pending, "ConsistentRead": True}}
             )
@@ -105,9 +101,8 @@ def batch_get(table: str, keys: list[Item]) -> list[Item]:
             if table not in unread:
                 break
             pending = unread[table]["Keys"]
-            back_off(attempt)
         else:
-            raise Unavailable
+            raise UnavailableError
     return found
 
 
@@ -115,7 +110,7 @@ def batch_delete(table: str, keys: list[Item]) -> None:
     """Delete these keys, existing or not.
 
     Raises:
-        Unavailable: DynamoDB left keys undeleted after several tries.
+        UnavailableError: DynamoDB left keys undeleted after several tries.
     """
     _batch_write(table, [{"DeleteRequest": {"Key": key}} for key in keys])
 
@@ -124,7 +119,7 @@ def batch_put(table: str, items: list[Item]) -> None:
     """Put these items, in place of what is there.
 
     Raises:
-        Unavailable: DynamoDB left items unwritten after several tries.
+        UnavailableError: DynamoDB left items unwritten after several tries.
     """
     _batch_write(table, [{"PutRequest": {"Item": item}} for item in items])
 
@@ -132,14 +127,13 @@ def batch_put(table: str, items: list[Item]) -> None:
 def _batch_write(table: str, requests: list[Item]) -> None:
     for start in range(0, len(requests), BATCH_WRITE):
         pending: Any = requests[start : start + BATCH_WRITE]
-        for attempt in range(_ATTEMPTS):
+        for _ in attempts():
             answer = clients.dynamodb().batch_write_item(RequestItems={table: pending})
             pending = answer.get("UnprocessedItems", {}).get(table, [])
             if not pending:
                 break
-            back_off(attempt)
         else:
-            raise Unavailable
+            raise UnavailableError
 
 
 def unchanged(values: Item) -> Item:
@@ -154,55 +148,3 @@ def unchanged(values: Item) -> Item:
     }
     typed = {f":was_{name}": value for name, value in there.items()}
     return condition | ({"ExpressionAttributeValues": typed} if typed else {})
-
-
-def back_off(attempt: int, base: float = 0.02, most: float = 1.0) -> None:
-    """Wait before another try: exponential, with full jitter."""
-    time.sleep(random.uniform(0, min(most, base * 2**attempt)))  # noqa: S311 - not a secret
-
-
-def surely_refused(error: BotoCoreError | ClientError) -> bool:
-    """Whether what failed with this had no effect. Without an answer, or with 5xx, nobody knows.
-
-    Source: "Error handling with DynamoDB", InternalServerError and ServiceUnavailable.
-    """
-    if not isinstance(error, ClientError):
-        return False
-    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-    return status < 500
-
-
-def code(error: ClientError) -> str:
-    """The error's code, as DynamoDB names it."""
-    return error.response.get("Error", {}).get("Code", "")
-
-
-# What no later try would change: an item that is too large, or not one.
-_FOR_GOOD = {"ItemCollectionSizeLimitExceeded", "ValidationError", "ValidationException"}
-
-
-def is_hopeless(error: ClientError) -> bool:
-    """Whether DynamoDB refuses a write for what it is, alone or in a transaction.
-
-    A transaction that is cancelled for want of capacity, or by another one, is not that.
-    """
-    reasons = {reason["Code"] for reason in cancellation(error)}
-    return not _FOR_GOOD.isdisjoint({code(error), *reasons})
-
-
-def is_overtaken(error: ClientError) -> bool:
-    """Whether a transaction failed for what others write alone.
-
-    A row is not as it was read, or another transaction is at it.
-    """
-    codes = {reason["Code"] for reason in cancellation(error)}
-    return bool(codes) and codes <= {"None", "ConditionalCheckFailed", "TransactionConflict"}
-
-
-def cancellation(error: ClientError) -> list[dict[str, Any]]:
-    """Why each action of a cancelled transaction failed: `Code`, and `Item` where one was asked.
-
-    Empty when the error is not a cancelled transaction.
-    """
-    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-    return reasons if code(error) == "TransactionCanceledException" else []

@@ -10,12 +10,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError
 from errata.models.billing import Billing, Ended, Invoice
 from errata.store import clients
-from errata.store.attributes import Item, cancellation, code, read_all, write_all
+from errata.store.attributes import Item, read_all, write_all
 
 
 def link_customer(organization_id: str, customer: str, before: str) -> bool:
@@ -44,8 +43,8 @@ def link_customer(organization_id: str, customer: str, before: str) -> bool:
         actions.append({"Delete": {"TableName": table, "Key": _key(before)}})
     try:
         clients.dynamodb().transact_write_items(TransactItems=actions)
-    except ClientError as error:
-        if any(r["Code"] == "ConditionalCheckFailed" for r in cancellation(error)):
+    except StoreError as error:
+        if any(r["Code"] == "ConditionalCheckFailed" for r in error.reasons):
             return False
         raise
     return True
@@ -80,8 +79,8 @@ def save_billing(
                 {name: value for name, value in values.items() if name != ":before" or before}
             ),
         )
-    except ClientError as error:
-        if code(error) != "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code != "ConditionalCheckFailedException":
             raise
         return False
     return True
@@ -114,8 +113,8 @@ def find_secret() -> str | None:
         answer = clients.ssm().get_parameter(
             Name=settings().stripe_webhook_secret, WithDecryption=True
         )
-    except ClientError as error:
-        if code(error) != "ParameterNotFound":
+    except StoreError as error:
+        if error.code != "ParameterNotFound":
             raise
         return None
     return answer["Parameter"]["Value"]

@@ -12,16 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError
 from errata.models.ids import floor_id, minted_ms
 from errata.store import clients, legacy
 from errata.store.attributes import (
     Item,
     batch_delete,
     batch_get,
-    cancellation,
     query,
     read_all,
     write_all,
@@ -107,8 +105,8 @@ def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
         clients.dynamodb().transact_write_items(
             TransactItems=[unmoved, {"Put": replaced}]  # type: ignore[typeddict-item]
         )
-    except ClientError as error:
-        if cancellation(error):
+    except StoreError as error:
+        if error.reasons:
             return False
         raise
     return True

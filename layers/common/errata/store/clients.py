@@ -7,6 +7,8 @@ import botocore
 import botocore.session
 from botocore.config import Config
 
+from errata.store.aws_errors import TranslatesErrors
+
 if TYPE_CHECKING:
     from mypy_boto3_apigateway.client import APIGatewayClient
     from mypy_boto3_cognito_idp.client import CognitoIdentityProviderClient
@@ -39,7 +41,13 @@ _PATIENT = Config(
 @cache
 def _session() -> botocore.session.Session:
     # One for all clients: each session reads the endpoints and the models of services again.
-    return botocore.session.get_session()
+    session = botocore.session.get_session()
+    session.register("creating-client-class", _translate_errors)
+    return session
+
+
+def _translate_errors(**event: Any) -> None:
+    event["base_classes"].insert(0, TranslatesErrors)
 
 
 @cache

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError
 from errata.store import clients, legacy
 from errata.store.attributes import (
     BATCH_GET,
@@ -19,7 +18,6 @@ from errata.store.attributes import (
     batch_delete,
     batch_get,
     batch_put,
-    code,
     query,
     write_all,
 )
@@ -102,8 +100,8 @@ def forget_deletion(deletion: Deletion) -> None:
             ConditionExpression="through = :through",
             ExpressionAttributeValues=write_all({":through": deletion.through}),
         )
-    except ClientError as error:
-        if code(error) != "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code != "ConditionalCheckFailedException":
             raise
 
 

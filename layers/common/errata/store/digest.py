@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import ConflictError
 from errata.models.issue import Activity, Day, Issue, Release
 from errata.store import clients
 from errata.store.attributes import (
     Item,
     batch_get,
-    is_overtaken,
     read_all,
     unchanged,
     write_all,
@@ -144,10 +142,8 @@ def apply(pk: str, standing: Rows, changes: Changes) -> bool:
         actions.append(_put(pk, f"seen#{issue_id}#{name}", {"ttl": expires_at}, {}))
     try:
         clients.dynamodb().transact_write_items(TransactItems=actions)
-    except ClientError as error:
-        if is_overtaken(error):
-            return False
-        raise
+    except ConflictError:
+        return False
     standing.stood.update(written)
     standing.issues.update(changes.issues)
     standing.releases.update(changes.releases)

@@ -18,12 +18,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import ConflictError, StoreError
 from errata.models.event import Fields, unpack
 from errata.store import clients, idempotency
-from errata.store.attributes import Item, cancellation, code
+from errata.store.attributes import Item
 
 # An event's id tells of a moment at most this long before the event is stored: no function that
 # stores events runs longer (template.yaml), and their clocks agree within milliseconds. Of an event
@@ -41,14 +40,6 @@ class Stored:
     expires_at: int  # seconds since the epoch
     fields: Fields
     legacy_id: int | None = None
-
-
-class Conflict(Exception):
-    """Another writer was first. Of the legacy counter: `last_id` is where it stands, if known."""
-
-    def __init__(self, last_id: int | None) -> None:
-        super().__init__(last_id)
-        self.last_id = last_id
 
 
 def item(
@@ -88,14 +79,14 @@ def put_once(event: Item, record: Any) -> idempotency.Answered | None:
     Returns None when stored, else the record that was there before.
 
     Raises:
-        ClientError: `TransactionCanceledException` when another writer of the same key is at it.
+        StoreError: `TransactionCanceledException` when another writer of the same key is at it.
     """
     try:
         clients.dynamodb().transact_write_items(
             TransactItems=[record, {"Put": {"TableName": settings().events_table, "Item": event}}]
         )
-    except ClientError as error:
-        reasons = cancellation(error)
+    except StoreError as error:
+        reasons = error.reasons
         if reasons and reasons[0]["Code"] == "ConditionalCheckFailed":
             return idempotency.answered(reasons[0]["Item"])
         raise
@@ -110,8 +101,8 @@ def put_new(event: Item) -> bool:
             Item=event,
             ConditionExpression="attribute_not_exists(pk)",
         )
-    except ClientError as error:
-        if code(error) == "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code == "ConditionalCheckFailedException":
             return False
         raise
     return True
@@ -123,7 +114,7 @@ def put_marked(event: Item, mark: str) -> bool:
     Access pattern E24.
 
     Raises:
-        Conflict: another writer is at the mark.
+        ConflictError: another writer is at the mark.
     """
     table = settings().events_table
     taken = {
@@ -135,12 +126,12 @@ def put_marked(event: Item, mark: str) -> bool:
         clients.dynamodb().transact_write_items(
             TransactItems=[{"Put": taken}, {"Put": {"TableName": table, "Item": event}}]  # type: ignore[typeddict-item]
         )
-    except ClientError as error:
-        codes = [reason["Code"] for reason in cancellation(error)]
+    except StoreError as error:
+        codes = error.reason_codes
         if codes and codes[0] == "ConditionalCheckFailed":
             return False
         if "TransactionConflict" in codes:
-            raise Conflict(None) from error
+            raise ConflictError(str(error)) from error
         raise
     return True
 

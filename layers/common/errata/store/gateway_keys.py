@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from errata.errors import StoreError
 from errata.store import clients
-from errata.store.attributes import code
 
 _PAGE = 500  # the most that a page holds
 
@@ -94,6 +92,6 @@ def delete(key_id: str) -> None:
     """Delete a gateway key, if it is there; its plan lets go of it."""
     try:
         clients.apigateway().delete_api_key(apiKey=key_id)
-    except ClientError as error:
-        if code(error) != "NotFoundException":
+    except StoreError as error:
+        if error.code != "NotFoundException":
             raise

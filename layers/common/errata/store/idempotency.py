@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError
 from errata.store import clients
-from errata.store.attributes import Item, code, read, read_all, write_all
+from errata.store.attributes import Item, read, read_all, write_all
 
 KEPT_MS = 24 * 3600 * 1000
 _QUOTA_KEPT_S = 400 * 86_400
@@ -107,11 +106,10 @@ def move_bucket(bucket: str, *, idle: bool, now: int, step: int, room: int) -> t
             ReturnValues="UPDATED_NEW",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except ClientError as error:
-        if code(error) != "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code != "ConditionalCheckFailedException":
             raise
-        old: Item = error.response.get("Item", {})  # type: ignore[assignment]
-        return False, read(old["tat"]) if old else 0
+        return False, read(error.item["tat"]) if error.item else 0
     return True, int(answer["Attributes"]["tat"]["N"])
 
 
@@ -131,11 +129,10 @@ def lease_units(organization: str, month: str, units: int, most_before: int) -> 
             ExpressionAttributeValues=write_all(values),
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except ClientError as error:
-        if code(error) != "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code != "ConditionalCheckFailedException":
             raise
-        old: Item = error.response["Item"]  # type: ignore[typeddict-item]
-        return int(read(old["leased"]))
+        return int(read(error.item["leased"]))
     return None
 
 

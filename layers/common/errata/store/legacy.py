@@ -13,23 +13,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
-from errata.errors import Unavailable
+from errata.errors import CounterMovedError, StoreError, UnavailableError
 from errata.models.ids import minted_ms
 from errata.store import clients
 from errata.store.attributes import (
     Item,
-    back_off,
-    cancellation,
     query,
     query_count,
     read,
     read_all,
     write_all,
 )
-from errata.store.events import CLEAR_MARGIN_MS, Conflict
+from errata.store.events import CLEAR_MARGIN_MS
+from errata.store.retry import attempts
 
 # Of twelve digits, in which a number is stored.
 LAST_LEGACY_ID = 10**12 - 1
@@ -53,7 +50,7 @@ def put_legacy(event: Item, legacy_id: int, retention_days: int) -> None:
     `retention_days` is what the event's `ttl` was made of. Access pattern E3.
 
     Raises:
-        Conflict: the counter did not stand at `legacy_id - 1`, or another writer is at it.
+        CounterMovedError: the counter did not stand at `legacy_id - 1`, or another writer is at it.
     """
     table = settings().events_table
     project_id = event["pk"]["S"]
@@ -85,14 +82,16 @@ def put_legacy(event: Item, legacy_id: int, retention_days: int) -> None:
                 {"Put": {"TableName": table, "Item": number}},
             ]
         )
-    except ClientError as error:
-        reasons = cancellation(error)
+    except StoreError as error:
+        reasons = error.reasons
         if not reasons:
             raise
         if reasons[0]["Code"] == "ConditionalCheckFailed":
-            raise Conflict(read(reasons[0].get("Item", {}).get("last_id", {"N": "0"}))) from error
+            raise CounterMovedError(
+                read(reasons[0].get("Item", {}).get("last_id", {"N": "0"}))
+            ) from error
         if any(reason["Code"] == "TransactionConflict" for reason in reasons):
-            raise Conflict(None) from error
+            raise CounterMovedError(None) from error
         raise
 
 
@@ -115,7 +114,7 @@ def legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Iterat
     Only those that have not expired, with ids from `oldest` on. Access pattern E8.
 
     Raises:
-        Unavailable: a number is being written, and those behind it must not overtake it.
+        UnavailableError: a number is being written, and those behind it must not overtake it.
     """
     last = since
     for found in query(**_legacy_after(project_id, since, now_s, oldest)):
@@ -138,7 +137,7 @@ def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
     KB at most. Access pattern E22.
 
     Raises:
-        Unavailable: transactions kept coming.
+        UnavailableError: transactions kept coming.
     """
     found: list[Item] = []
     for some in batched(sort_keys, _UNSETTLED, strict=False):
@@ -146,18 +145,17 @@ def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
             {"Get": {"TableName": settings().events_table, "Key": write_all({"pk": pk, "sk": sk})}}
             for sk in some
         ]
-        for attempt in range(_TRIES):
+        for _ in attempts(_TRIES):
             try:
                 answer = clients.dynamodb().transact_get_items(TransactItems=gets)  # type: ignore[arg-type]
-            except ClientError as error:
-                if all(reason["Code"] != "TransactionConflict" for reason in cancellation(error)):
+            except StoreError as error:
+                if all(reason["Code"] != "TransactionConflict" for reason in error.reasons):
                     raise
-                back_off(attempt)
             else:
                 found += [each["Item"] for each in answer["Responses"] if "Item" in each]
                 break
         else:
-            raise Unavailable
+            raise UnavailableError
     return found
 
 

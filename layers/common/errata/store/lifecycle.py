@@ -13,15 +13,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import ConflictError
 from errata.models.issue import Activity, Issue
 from errata.store import clients
 from errata.store.attributes import (
     Item,
     batch_delete,
-    is_overtaken,
     query,
     read_all,
     unchanged,
@@ -145,10 +143,8 @@ def _status(issue: Issue) -> Item:
 def _transact(actions: list[Any]) -> bool:
     try:
         clients.dynamodb().transact_write_items(TransactItems=actions)
-    except ClientError as error:
-        if is_overtaken(error):
-            return False
-        raise
+    except ConflictError:
+        return False
     return True
 
 

@@ -13,11 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError, UnavailableError
 from errata.store import clients
-from errata.store.attributes import back_off, batch_get, cancellation, read_all, write_all
+from errata.store.attributes import batch_get, read_all, write_all
+from errata.store.retry import attempts
 
 KEPT_S = 90 * 86_400
 _BATCH_KEPT_S = 15 * 86_400
@@ -32,7 +32,7 @@ def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> Non
     `lost` maps project, day and reason to a number.
 
     Raises:
-        ClientError: it was not counted, or in part; the same batch may be tried again.
+        StoreError: it was not counted, or in part; the same batch may be tried again.
     """
     rows: dict[str, dict[str, int]] = defaultdict(dict)
     for (project_id, day, reason), number in sorted(lost.items()):
@@ -51,19 +51,19 @@ def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> Non
 
 def _write_once(actions: list[Any]) -> None:
     """Carry out a transaction whose first action fails when it was carried out before."""
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         try:
             clients.dynamodb().transact_write_items(TransactItems=actions)
-        except ClientError as error:
-            codes = [reason["Code"] for reason in cancellation(error)]
+        except StoreError as error:
+            codes = error.reason_codes
             if codes and codes[0] == "ConditionalCheckFailed":
                 return
             # Batches of one project meet in a burst.
-            if "TransactionConflict" not in codes or attempt == _TRIES - 1:
+            if "TransactionConflict" not in codes:
                 raise
-            back_off(attempt)
         else:
             return
+    raise UnavailableError
 
 
 def _count(table: str, pk: str, reasons: dict[str, int], now_s: int) -> Any:

@@ -18,16 +18,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError
 from errata.models.member import Member, Membership, Team, User
 from errata.store import clients
 from errata.store.attributes import (
     Item,
     batch_get,
-    cancellation,
-    code,
     query,
     read_all,
     write,
@@ -108,8 +105,8 @@ def save_membership(before: User, organization_id: str, membership: Membership |
     actions += [(NoTeam, _check_team(organization_id, team)) for team in sorted(joined)]
     try:
         clients.dynamodb().transact_write_items(TransactItems=[each for _, each in actions])
-    except ClientError as error:
-        failed = [reason["Code"] for reason in cancellation(error)]
+    except StoreError as error:
+        failed = error.reason_codes
         if "TransactionConflict" in failed:
             raise Moved from error
         for (meaning, _), why in zip(actions, failed, strict=False):
@@ -264,8 +261,8 @@ def rename_team(organization_id: str, team_id: str, name: str) -> bool:
             ExpressionAttributeNames={"#name": "name"},
             ExpressionAttributeValues=write_all({":name": name}),
         )
-    except ClientError as error:
-        if code(error) != "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code != "ConditionalCheckFailedException":
             raise
         return False
     return True

@@ -13,23 +13,20 @@ A key is an API key or, with `public`, the key of a DSN (docs/decisions/0018-dsn
 from collections.abc import Iterable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
 from errata.store import clients
 from errata.store.attributes import (
     Item,
-    back_off,
-    cancellation,
-    code,
     query,
     query_some,
     read_all,
     write_all,
 )
+from errata.store.retry import attempts
 
 _TRIES = 6
 
@@ -93,28 +90,27 @@ def add_project(project: Project, keys: Iterable[ApiKey]) -> bool:
     Access pattern P6.
     """
     puts = [*map(_put_key, keys), _put_new(_from_project(project))]
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         try:
             clients.dynamodb().transact_write_items(TransactItems=[{"Put": put} for put in puts])
-        except ClientError as error:
-            codes = {reason["Code"] for reason in cancellation(error)}
+        except StoreError as error:
+            codes = set(error.reason_codes)
             if "ConditionalCheckFailed" in codes:
                 return False
             # Somebody else brings the same key; whether it is there then, the next try tells.
-            if "TransactionConflict" not in codes or attempt == _TRIES - 1:
+            if "TransactionConflict" not in codes:
                 raise
-            back_off(attempt)
         else:
-            break
-    return True
+            return True
+    raise UnavailableError
 
 
 def add_key(key: ApiKey) -> bool:
     """Store another key of a project. False when the key exists already. Access pattern P7."""
     try:
         clients.dynamodb().put_item(**_put_key(key))
-    except ClientError as error:
-        if code(error) == "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code == "ConditionalCheckFailedException":
             return False
         raise
     return True
@@ -208,8 +204,8 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
             ConditionExpression="attribute_exists(pk) AND attribute_not_exists(revoked_at)",
             ExpressionAttributeValues=write_all(values),
         )
-    except ClientError as error:
-        if code(error) == "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code == "ConditionalCheckFailedException":
             return False
         raise
     return True

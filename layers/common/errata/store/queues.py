@@ -4,10 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from errata.errors import StoreError
 from errata.store import clients
-from errata.store.attributes import code
 
 # How long a message is nobody else's while a redrive is at it.
 HELD_S = 600
@@ -55,8 +53,8 @@ def let_go(queue_url: str, message: Message) -> None:
         clients.sqs().change_message_visibility(
             QueueUrl=queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
         )
-    except ClientError as error:
-        if not code(error).endswith("MessageNotInflight"):
+    except StoreError as error:
+        if not error.code.endswith("MessageNotInflight"):
             raise
 
 

@@ -12,22 +12,19 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
-from errata.errors import Unavailable
+from errata.errors import StoreError, UnavailableError
 from errata.models.member import User
 from errata.models.organization import Organization
 from errata.models.project import Project
 from errata.store import boundaries, clients, events, members, organizations, projects
-from errata.store.attributes import Item, back_off, code, read_all, write_all
+from errata.store.attributes import Item, read_all, write_all
 from errata.store.boundaries import Boundary
 from errata.store.events import Stored
+from errata.store.retry import attempts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
-
-_ATTEMPTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +68,8 @@ def renew(session: Session) -> bool:
             Item=_item(session),
             ConditionExpression="attribute_exists(pk)",
         )
-    except ClientError as error:
-        if code(error) == "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code == "ConditionalCheckFailedException":
             return False
         raise
     return True
@@ -96,7 +93,7 @@ def open_page(
     removed, sees no page more. Access pattern K10.
 
     Raises:
-        Unavailable: DynamoDB left keys unread after several tries.
+        UnavailableError: DynamoDB left keys unread after several tries.
     """
     table = settings()
     wanted: dict[str, list[Item]] = {
@@ -136,15 +133,14 @@ def _read(wanted: dict[str, list[Item]]) -> dict[str, list[Item]]:
     pending: dict[str, KeysAndAttributesTypeDef] = {
         table: {"Keys": keys, "ConsistentRead": True} for table, keys in wanted.items() if keys
     }
-    for attempt in range(_ATTEMPTS):
+    for _ in attempts():
         answer: Any = clients.dynamodb().batch_get_item(RequestItems=pending)
         for table, items in answer["Responses"].items():
             found[table] += items
         pending = answer.get("UnprocessedKeys", {})
         if not pending:
             return found
-        back_off(attempt)
-    raise Unavailable
+    raise UnavailableError
 
 
 def _key(secret: str) -> Item:

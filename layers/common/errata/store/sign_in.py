@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
-from errata.errors import Invalid, RateLimited, Unauthorized
+from errata.errors import Invalid, RateLimited, StoreError, Unauthorized
 from errata.store import clients
-from errata.store.attributes import code
 
 _WRONG = {"NotAuthorizedException", "UserNotFoundException", "PasswordResetRequiredException"}
 _TOO_MANY = {"TooManyRequestsException", "LimitExceededException", "TooManyFailedAttemptsException"}
@@ -52,7 +49,7 @@ def with_password(email: str, password: str) -> Tokens | NewPassword:
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": password},
         )
-    except ClientError as error:
+    except StoreError as error:
         raise _refusal(error) from error
     return _outcome(answer, email)
 
@@ -76,7 +73,7 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
             ChallengeResponses={"USERNAME": username, "NEW_PASSWORD": password},
             Session=session,
         )
-    except ClientError as error:
+    except StoreError as error:
         raise _refusal(error) from error
     return _outcome(answer, username)
 
@@ -95,7 +92,7 @@ def refresh(refresh_token: str, client_id: str) -> Tokens:
             AuthFlow="REFRESH_TOKEN_AUTH",
             AuthParameters={"REFRESH_TOKEN": refresh_token},
         )
-    except ClientError as error:
+    except StoreError as error:
         raise _refusal(error) from error
     outcome = _outcome(answer, "")
     if isinstance(outcome, NewPassword):
@@ -125,11 +122,11 @@ def send_code(email: str) -> None:
         clients.cognito_idp().forgot_password(
             ClientId=settings().user_pool_client_id, Username=email
         )
-    except ClientError as error:
-        if code(error) in _TOO_MANY:
+    except StoreError as error:
+        if error.code in _TOO_MANY:
             raise RateLimited(RETRY_AFTER_S) from error
         # An account without a password of its own yet, or without an address that was verified.
-        if code(error) not in _WRONG | {"InvalidParameterException"}:
+        if error.code not in _WRONG | {"InvalidParameterException"}:
             raise
 
 
@@ -148,7 +145,7 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
             Password=password,
             ConfirmationCode=mailed_code,
         )
-    except ClientError as error:
+    except StoreError as error:
         raise _refusal(error) from error
 
 
@@ -162,8 +159,8 @@ def _outcome(answer: Any, username: str) -> Tokens | NewPassword:
     raise Unauthorized("This account needs a step to sign in that Errata does not offer.")
 
 
-def _refusal(error: ClientError) -> Exception:
-    name = code(error)
+def _refusal(error: StoreError) -> Exception:
+    name = error.code
     if name in _TOO_MANY:
         return RateLimited(RETRY_AFTER_S)
     if name == "InvalidPasswordException":

@@ -50,7 +50,7 @@ def new_events(of: Batch) -> list[tuple[str, str]]:
     """Project and id of each event that was stored by a record of the batch, in its order.
 
     Raises:
-        ClientError: the stream does not have these records any more.
+        StoreError: the stream does not have these records any more.
     """
     last = int(of.last)
     found: list[tuple[str, str]] = []

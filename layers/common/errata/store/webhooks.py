@@ -16,12 +16,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError
 from errata.models.webhook import Attempt, Endpoint, Notice, Round, Secrets
 from errata.store import clients
-from errata.store.attributes import Item, code, query, read_all, write_all
+from errata.store.attributes import Item, query, read_all, write_all
 
 KEPT_S = 30 * 86_400
 # What one call may hold. SQS itself takes four times as much since 2025.
@@ -77,8 +76,8 @@ def remove_endpoint(project_id: str, endpoint_id: str) -> None:
     # The secrets first: cut off behind them, the endpoint is still listed, to be removed again.
     try:
         clients.ssm().delete_parameter(Name=_secrets_name(project_id, endpoint_id))
-    except ClientError as error:
-        if code(error) != "ParameterNotFound":
+    except StoreError as error:
+        if error.code != "ParameterNotFound":
             raise
     clients.dynamodb().delete_item(
         TableName=settings().projects_table, Key=_endpoint_key(project_id, endpoint_id)
@@ -107,8 +106,8 @@ def mark_endpoint(endpoint: Endpoint, **changes: int | str | None) -> None:
         )
     try:
         clients.dynamodb().update_item(**request)
-    except ClientError as error:
-        if code(error) != "ConditionalCheckFailedException":
+    except StoreError as error:
+        if error.code != "ConditionalCheckFailedException":
             raise
 
 
@@ -147,7 +146,7 @@ def find_secrets(project_id: str, endpoint_id: str) -> Secrets:
     """An endpoint's secrets, decrypted.
 
     Raises:
-        ClientError: `ParameterNotFound` when the endpoint has been removed.
+        StoreError: `ParameterNotFound` when the endpoint has been removed.
     """
     answer = clients.ssm().get_parameter(
         Name=_secrets_name(project_id, endpoint_id), WithDecryption=True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Never
 
 from errata.config import settings
-from errata.errors import AddressForbidden, Refused, Unauthorized, Unavailable
+from errata.errors import AddressForbidden, Refused, Unauthorized, UnavailableError
 from errata.models.organization import DEFAULT_ORGANIZATION, allows, networks
 from errata.models.project import DEFAULT_RATE_LIMIT, Access, Caller
 from errata.store import billing, organizations, projects
@@ -234,7 +234,7 @@ def _of_body(
     look_up: LookUp,
 ) -> Access:
     if presented == "unavailable":
-        raise Unavailable
+        raise UnavailableError
     if presented == "absent" and isinstance(key, str) and key:
         found = look_up(key, now_ms)
         if found.access:

@@ -4,12 +4,12 @@ import logging
 import re
 
 from errata.config import settings
-from errata.errors import Invalid, Unavailable
+from errata.errors import Invalid, UnavailableError
 from errata.models.billing import Ended, Notice, merge, without_old
 from errata.models.organization import Organization
 from errata.store import billing as store
 from errata.store import organizations as organizations_store
-from errata.store.attributes import back_off
+from errata.store.retry import attempts
 from errata.usecases import organizations
 from errata.usecases.remembered import Remembered
 
@@ -40,13 +40,13 @@ def receive(notice: Notice, now_s: int) -> bool:
     The same event again changes nothing, and the order of events does not matter.
 
     Raises:
-        Unavailable: others changed the organization at each try; the provider sends it again.
+        UnavailableError: others changed the organization at each try; the provider sends it again.
     """
     organization_id = store.find_customer(notice.customer)
     if organization_id is None:
         logger.warning("billing of an unknown customer", extra={"event": notice.event_id})
         return False
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         organization = organizations.find(organization_id)
         before = store.from_text(organization.billing)
         after = merge(before, notice)
@@ -59,8 +59,7 @@ def receive(notice: Notice, now_s: int) -> bool:
             if ended:
                 logger.warning("subscription ended", extra={"organization": organization_id})
             return True
-        back_off(attempt)
-    raise Unavailable
+    raise UnavailableError
 
 
 def link(organization_id: str, customer: str) -> Organization:

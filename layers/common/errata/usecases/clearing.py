@@ -6,13 +6,13 @@ docs/decisions/0005-clear.md.
 
 from collections.abc import Callable, Iterator
 
-from errata.errors import Unavailable
+from errata.errors import UnavailableError
 from errata.models.ids import floor_id, now_ms
 from errata.store import boundaries, legacy, reading
-from errata.store.attributes import back_off
 from errata.store.boundaries import Boundary
 from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.legacy import LegacyCounter
+from errata.store.retry import attempts
 
 # Each try that fails means that somebody else made progress.
 _TRIES = 60
@@ -28,7 +28,7 @@ def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
     Returns what `count` finds behind the boundary of before, which is looked at while it is there.
 
     Raises:
-        Unavailable: events came too fast to move the boundary; do it again.
+        UnavailableError: events came too fast to move the boundary; do it again.
     """
     for before, counter in standing(project_id):
         # Before the move, which sets the worker going that deletes.
@@ -36,14 +36,13 @@ def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
         after = _next_boundary(project_id, before, counter.last_id)
         if boundaries.move_boundary(project_id, after, counter.last_id):
             return found
-    raise Unavailable
+    raise UnavailableError
 
 
 def standing(project_id: str) -> Iterator[tuple[Boundary, LegacyCounter]]:
     """The boundary and the legacy counter, once for each try to move the former."""
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES, most_s=0.1):
         yield boundaries.find_boundary(project_id), legacy.legacy_counter(project_id)
-        back_off(attempt, most=0.1)
 
 
 def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
@@ -54,7 +53,7 @@ def _next_boundary(project_id: str, before: Boundary, last: int) -> Boundary:
     ]
     if len(recent) > _MAX_ALSO:
         # A boundary nearer than the margin would hide what is stored after this.
-        raise Unavailable
+        raise UnavailableError
     return Boundary(
         generation=before.generation + 1,
         through=through,

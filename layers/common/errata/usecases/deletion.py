@@ -6,7 +6,7 @@ meanwhile is behind the boundary too, which is put that far ahead, and the clean
 it once more when that time has passed.
 """
 
-from errata.errors import Unavailable
+from errata.errors import UnavailableError
 from errata.models.ids import floor_id, now_ms
 from errata.store import boundaries, webhooks
 from errata.store import projects as store
@@ -31,7 +31,7 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
 
     Raises:
         NotFound: there is no such project.
-        Unavailable: events came too fast to move the boundary; do it again.
+        UnavailableError: events came too fast to move the boundary; do it again.
     """
     undeleted: Unmetered = None
     for key in projects.list_keys(project_id):
@@ -55,4 +55,4 @@ def _hide_everything(project_id: str) -> None:
         )
         if boundaries.move_boundary(project_id, everything, counter.last_id):
             return
-    raise Unavailable
+    raise UnavailableError

@@ -11,9 +11,8 @@ import time
 from email.utils import parsedate_to_datetime
 from threading import Lock
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
+from errata.errors import StoreError
 from errata.models.ids import new_event_id, now_ms
 from errata.models.webhook import (
     DISABLED_FAILING,
@@ -29,7 +28,6 @@ from errata.models.webhook import (
 from errata.outbound import signing
 from errata.outbound.post import Answer, ForbiddenUrl, post
 from errata.store import webhooks as store
-from errata.store.attributes import code
 from errata.usecases.remembered import Remembered
 
 # The pause after each attempt but the last, in seconds.
@@ -82,8 +80,8 @@ def _attempt(notice: Notice, endpoint: Endpoint, number: int) -> tuple[Attempt, 
         error, hopeless = str(forbidden), True
     except (OSError, http.client.HTTPException) as failure:
         error = f"{type(failure).__name__}: {failure}"[:300]
-    except ClientError as failure:
-        if code(failure) != "ParameterNotFound":
+    except StoreError as failure:
+        if failure.code != "ParameterNotFound":
             raise
         error, hopeless = "The endpoint has no secret: it was removed.", True
     duration_ms = round((time.monotonic() - started) * 1000)

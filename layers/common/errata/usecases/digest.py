@@ -16,8 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from botocore.exceptions import ClientError
-
+from errata.errors import PermanentError, StoreError
 from errata.models import sketch
 from errata.models.event import culprit, title, user_identity
 from errata.models.ids import DAY_MS, minted_ms, now_ms
@@ -35,10 +34,10 @@ from errata.models.issue import (
 )
 from errata.store import boundaries, issues
 from errata.store import digest as store
-from errata.store.attributes import back_off, is_hopeless
 from errata.store.digest import Changes, Rows
 from errata.store.events import Stored, release_hash
 from errata.store.releases import LINGER_S
+from errata.store.retry import attempts
 from errata.usecases import notify
 
 logger = logging.getLogger("errata")
@@ -82,7 +81,7 @@ def digest(records: Iterable[Record]) -> Outcome:
     """Apply a batch of events, in the order of the stream.
 
     Raises:
-        ClientError, BotoCoreError, Unavailable: nothing could be read; the whole batch is to be
+        StoreError: nothing could be read; the whole batch is to be
             delivered again.
     """
     by_project: dict[str, list[Record]] = defaultdict(list)
@@ -114,7 +113,7 @@ def count_late(pk: str, late: list[Stored], rows: Rows) -> bool:
     the events did not fit into one transaction.
 
     Raises:
-        ClientError: the store refuses them.
+        StoreError: the store refuses them.
     """
     # Behind the sequence that stands and before the next one: nothing in the stream is taken for
     # counted, and a batch that has read the issue before fails and reads it again.
@@ -142,10 +141,10 @@ def _slices(records: Iterable[Record]) -> Iterator[Slice]:
 
 
 def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) -> None:
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         try:
             slices = _apply(pk, slices, now_s)
-        except ClientError as error:
+        except StoreError as error:
             if len(slices) > 1:
                 # One of them is at fault, or none: each for itself.
                 for alone in slices:
@@ -153,7 +152,7 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
                         outcome.retry.extend(alone)
                     else:
                         _digest_project(pk, [alone], now_s, outcome)
-            elif is_hopeless(error):
+            elif isinstance(error, PermanentError):
                 outcome.hopeless.extend((record, str(error)) for record in slices[0])
             else:
                 logger.warning("digest tries again", exc_info=error)
@@ -161,7 +160,6 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
             return
         if not slices:
             return
-        back_off(attempt)
     outcome.retry.extend(record for piece in slices for record in piece)
 
 

@@ -4,16 +4,15 @@ import hashlib
 import logging
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
-from errata.errors import Refused, Unavailable
+from errata.errors import Refused, StoreError, UnavailableError
 from errata.grouping import v1
 from errata.models.event import Fields, pack_or_trim
 from errata.models.ids import issue_id, new_event_id, now_ms
 from errata.models.project import Access
 from errata.protocol.ingest import parse
-from errata.store import attributes, events, idempotency
+from errata.store import events, idempotency
 from errata.store.attributes import Item
+from errata.store.retry import attempts
 from errata.usecases import losses, quota
 
 _TRIES = 10
@@ -57,7 +56,7 @@ def accept(
     try:
         event_id = new_event_id(at_ms)
         events.put(prepare(fields, access, event_id, at_ms))
-    except (Refused, ClientError) as error:
+    except (Refused, StoreError) as error:
         # Not where the store gave no answer: the event may be in it.
         quota.give_back(unit, error)
         raise
@@ -83,7 +82,7 @@ def _accept_once(
     unit = quota.spend(access, at_ms)
     try:
         before, event_id = _put_once(fields, body_hash, access, idempotency_key)
-    except (Refused, ClientError) as error:
+    except (Refused, StoreError) as error:
         quota.give_back(unit, error)
         raise
     if before is None:
@@ -105,25 +104,24 @@ def _put_once(
     fields: Fields, body_hash: bytes, access: Access, idempotency_key: str
 ) -> tuple[idempotency.Answered | None, str]:
     """Store an event under a key; what was stored under it before, and the event's id."""
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         at_ms = now_ms()
         event_id = new_event_id(at_ms)
         answered = idempotency.Answered(event_id, body_hash)
         record = idempotency.record_put(access.project_id, idempotency_key, answered, at_ms)
         try:
             before = events.put_once(prepare(fields, access, event_id, at_ms), record)
-        except ClientError as error:
-            if not attributes.cancellation(error):
+        except StoreError as error:
+            if not error.reasons:
                 raise
             # The transaction of another request with the same key is under way, or just over.
             before = idempotency.find_answered(access.project_id, idempotency_key, at_ms)
             if before is None:
-                attributes.back_off(attempt)
                 continue
         if before is None and "trimmed" in fields:
             losses.note(access.project_id, "trimmed")
         return before, event_id
-    raise Unavailable
+    raise UnavailableError
 
 
 def _replay(earlier: idempotency.Answered, body_hash: bytes, access: Access) -> Accepted:

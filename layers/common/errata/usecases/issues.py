@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import batched
 
-from errata.errors import NotFound, Unavailable
+from errata.errors import NotFound, UnavailableError
 from errata.models.ids import floor_id, now_ms
 from errata.models.issue import (
     IGNORED,
@@ -30,8 +30,9 @@ from errata.store import days as days_store
 from errata.store import issues as store
 from errata.store import projects as projects_store
 from errata.store import releases as releases_store
-from errata.store.attributes import BATCH_GET, back_off
+from errata.store.attributes import BATCH_GET
 from errata.store.deletions import Deletion
+from errata.store.retry import attempts
 from errata.usecases import projects
 
 # What one search may cost: a query and three batches of issues, or four queries.
@@ -141,7 +142,7 @@ def resolve(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
 
     Raises:
         NotFound: as `find`.
-        Unavailable: others kept changing it.
+        UnavailableError: others kept changing it.
     """
     return _set_status(project_id, issue_id, RESOLVED, by, now_ms)
 
@@ -163,17 +164,16 @@ def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
     docs/decisions/0016-deletion.md.
 
     Raises:
-        NotFound, Unavailable: as `resolve`.
+        NotFound, UnavailableError: as `resolve`.
     """
     pk = _partition(project_id)
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         issue = _find(pk, issue_id, now_ms)
         # What was counted goes in any case: the clock that minted an id may be ahead of this one.
         deletion = Deletion(project_id, issue_id, max(floor_id(now_ms), issue.last_event))
         if lifecycle.delete(pk, issue, deletion, by[:_MAX_BY], now_ms):
             return
-        back_off(attempt)
-    raise Unavailable
+    raise UnavailableError
 
 
 def list_releases(project_id: str) -> list[Release]:
@@ -214,7 +214,7 @@ def list_days(project_id: str, first: str) -> dict[str, int]:
 
 def _set_status(project_id: str, issue_id: str, status: str, by: str, now_ms: int) -> Issue:
     pk = _partition(project_id)
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         issue = _find(pk, issue_id, now_ms)
         if issue.status == status or (status == OPEN and issue.status == REGRESSED):
             return issue
@@ -223,8 +223,7 @@ def _set_status(project_id: str, issue_id: str, status: str, by: str, now_ms: in
         changed = replace(issue, status=status, status_at=at_ms, status_by=by[:_MAX_BY])
         if lifecycle.set_status(pk, issue, changed, "reopened" if status == OPEN else status):
             return changed
-        back_off(attempt)
-    raise Unavailable
+    raise UnavailableError
 
 
 def _find(pk: str, issue_id: str, now_ms: int, oldest_ms: int = 0) -> Issue:

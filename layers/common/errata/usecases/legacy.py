@@ -4,19 +4,18 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from botocore.exceptions import ClientError
 from pydantic_core import to_json
 
-from errata.errors import Forbidden, Refused, Unavailable
+from errata.errors import CounterMovedError, Forbidden, Refused, StoreError, UnavailableError
 from errata.models.ids import DAY_MS, floor_id, new_event_id, now_ms
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.protocol import answer
 from errata.protocol import legacy as protocol
 from errata.store import boundaries, events, reading
 from errata.store import legacy as store
-from errata.store.attributes import back_off
-from errata.store.events import Conflict, Stored
+from errata.store.events import Stored
 from errata.store.legacy import LegacyCounter
+from errata.store.retry import attempts
 from errata.usecases import access, clearing, losses, projects, quota, rate_limit
 from errata.usecases.ingest import prepare
 
@@ -64,7 +63,7 @@ def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> i
     try:
         opened = found or _create(key, at_ms)
         number = _store(fields, opened)
-    except (Refused, ClientError) as error:
+    except (Refused, StoreError) as error:
         # Not where the store gave no answer: the error may be in it.
         quota.give_back(unit, error)
         raise
@@ -85,7 +84,7 @@ def generate(name: str, address: str) -> str:
     access.check_address(access.of_newcomer(at_ms), address)
     created = projects.create(name[:200] or "unnamed")
     if created is None:
-        raise Unavailable
+        raise UnavailableError
     return created.key
 
 
@@ -114,7 +113,7 @@ def _present(project_id: str, event_ids: list[str]) -> list[Stored]:
     """These events, in this order; left out is what is gone, and never what is still to be seen.
 
     Raises:
-        Unavailable: one of them is being written.
+        UnavailableError: one of them is being written.
     """
     found = {event.id: event for event in reading.by_ids(project_id, event_ids)}
     missing = [event_id for event_id in event_ids if event_id not in found]
@@ -205,27 +204,25 @@ def _create(key: str, at_ms: int) -> Access:
     access.forget(key)
     created = access.find(key, at_ms).access
     if created is None:
-        raise Unavailable
+        raise UnavailableError
     return created
 
 
 def _store(fields: dict[str, Any], found: Access) -> int:
     project_id = found.project_id
     last = _last_ids.get(project_id, 0)
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES, most_s=0.16):
         at_ms = now_ms()
         item = prepare(fields, found, new_event_id(at_ms), at_ms)
         try:
             store.put_legacy(item, last + 1, found.retention_days)
-        except Conflict as conflict:
-            if conflict.last_id is None:
-                back_off(min(attempt, 3))
-            else:
+        except CounterMovedError as conflict:
+            if conflict.last_id is not None:
                 last = conflict.last_id
         else:
             _last_ids[project_id] = last + 1
             return last + 1
-    raise Unavailable
+    raise UnavailableError
 
 
 def forget() -> None:

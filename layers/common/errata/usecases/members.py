@@ -8,14 +8,14 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 
-from errata.errors import Forbidden, Invalid, NotFound, Unavailable
+from errata.errors import Forbidden, Invalid, NotFound, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.member import ROLES, Member, Membership, Role, Team, User
 from errata.models.project import Project
 from errata.store import accounts
 from errata.store import members as store
 from errata.store import projects as projects_store
-from errata.store.attributes import back_off
+from errata.store.retry import attempts
 from errata.usecases import organizations, projects
 
 MAX_EMAIL_LENGTH = 254  # RFC 5321, section 4.5.3.1.3, without the brackets
@@ -72,19 +72,18 @@ def add(
     accounts.create(email, mailed=not password)
     if password and not before.memberships:
         accounts.set_password(email, password)
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         try:
             store.save_membership(before, organization_id, membership)
         except store.NoTeam:
             check_teams(organization_id, membership.teams)
         except store.Moved:
-            back_off(attempt)
             before = find_user(email)
             if organization_id in before.memberships:
                 _refuse_member(organization_id, before)
         else:
             return Member(email, role, membership.teams)
-    raise Unavailable
+    raise UnavailableError
 
 
 def invite_again(
@@ -130,7 +129,7 @@ def change(
         NotFound: they are no member.
     """
     chosen = None if teams is None else frozenset(teams)
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         before = _find(organization_id, email)
         membership = _membership(
             before.role if role is None else role, before.teams if chosen is None else chosen
@@ -138,9 +137,9 @@ def change(
         _check_rights(by_role, before.role, membership.role)
         if chosen is not None:
             check_teams(organization_id, chosen)
-        if _saved(organization_id, before, membership, attempt):
+        if _saved(organization_id, before, membership):
             return Member(before.email, membership.role, membership.teams)
-    raise Unavailable
+    raise UnavailableError
 
 
 def remove(organization_id: str, email: str, by_role: Role | None = None) -> Member:
@@ -151,12 +150,12 @@ def remove(organization_id: str, email: str, by_role: Role | None = None) -> Mem
         Invalid: nobody else owns the organization.
         NotFound: they are no member.
     """
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         before = _find(organization_id, email)
         _check_rights(by_role, before.role)
-        if _saved(organization_id, before, None, attempt):
+        if _saved(organization_id, before, None):
             return before
-    raise Unavailable
+    raise UnavailableError
 
 
 def _find(organization_id: str, email: str) -> Member:
@@ -171,9 +170,7 @@ def _find(organization_id: str, email: str) -> Member:
     return Member(user.email, membership.role, membership.teams)
 
 
-def _saved(
-    organization_id: str, before: Member, membership: Membership | None, attempt: int
-) -> bool:
+def _saved(organization_id: str, before: Member, membership: Membership | None) -> bool:
     """Whether the change is made; False where it is to be judged anew."""
     user = find_user(before.email)
     if user.memberships.get(organization_id) != Membership(before.role, before.teams):
@@ -187,7 +184,6 @@ def _saved(
         )
         raise Invalid({"role": [complaint]}) from None
     except (store.Moved, store.NoTeam):
-        back_off(attempt)
         return False
     return True
 
@@ -288,16 +284,16 @@ def delete_team(organization_id: str, team_id: str) -> None:
 
 
 def _leave_team(organization_id: str, email: str, team_id: str) -> None:
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         before = find_user(email)
         membership = before.memberships.get(organization_id)
         if membership is None or team_id not in membership.teams:
             return
         member = Member(email, membership.role, membership.teams)
         rest = Membership(membership.role, membership.teams - {team_id})
-        if _saved(organization_id, member, rest, attempt):
+        if _saved(organization_id, member, rest):
             return
-    raise Unavailable
+    raise UnavailableError
 
 
 def set_project_teams(project_id: str, teams: Iterable[str]) -> Project:

@@ -16,9 +16,7 @@ every step here leaves a key counted by one of the two, by the rate that the pro
 import re
 from dataclasses import replace
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from errata.errors import Unavailable
+from errata.errors import StoreError, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import ApiKey, Project
@@ -31,7 +29,7 @@ from errata.usecases.projects import Created
 SETTLING_MS = 5 * 60 * 1000
 
 # Why the gateway does not count, where it was asked to.
-type Unmetered = BotoCoreError | ClientError | None
+type Unmetered = StoreError | None
 
 
 def create_project(
@@ -50,7 +48,7 @@ def create_project(
     members.check_teams(organization, teams)
     created = projects.create(name, organization=organization, teams=teams)
     if created is None:  # a random key that exists already
-        raise Unavailable
+        raise UnavailableError
     return created, _meter(gateway, created.project, projects.first_keys(created), [])
 
 
@@ -78,7 +76,7 @@ def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
     try:
         if key.usage_key_id:
             gateway_keys.delete(key.usage_key_id)
-    except (BotoCoreError, ClientError) as error:
+    except StoreError as error:
         return key, error
     return key, None
 
@@ -117,7 +115,7 @@ def delete_gateway_keys(gateway: Gateway, project_id: str) -> Unmetered:
         for found in gateway_keys.named(prefix):
             if _is_ours(found, prefix):
                 gateway_keys.delete(found.id)
-    except (BotoCoreError, ClientError) as error:
+    except StoreError as error:
         return error
     return None
 
@@ -143,7 +141,7 @@ def _meter(
             metered = replace(key, usage_key=usage_key, usage_key_id=usage_key_id)
             if not store.save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked meanwhile
                 gateway_keys.delete(usage_key_id)
-    except (BotoCoreError, ClientError) as error:
+    except StoreError as error:
         return error
     return None
 

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from errata.errors import PaymentRequired, Refused
+from errata.errors import ErrataError, PaymentRequired, StoreError
 from errata.models.project import Access
 from errata.store import idempotency as store
-from errata.store.attributes import surely_refused
 
 MAX_LEASE = 100
 # How much must be left for each unit of a lease that has more than one.
@@ -96,12 +93,12 @@ def in_hand(access: Access, at_ms: int) -> bool:
         return _current(access.organization, access.monthly_quota, at_ms).left > 0
 
 
-def give_back(lease: Lease | None, why: Refused | ClientError | None = None) -> None:
+def give_back(lease: Lease | None, why: ErrataError | None = None) -> None:
     """Give back a unit whose event was not stored.
 
     `why` is what kept it from that; where the event may be stored nevertheless, its unit is used.
     """
-    if lease is None or (isinstance(why, ClientError) and not surely_refused(why)):
+    if lease is None or (isinstance(why, StoreError) and why.maybe_applied):
         return
     with _lock:
         if lease.size > 1:
@@ -111,9 +108,9 @@ def give_back(lease: Lease | None, why: Refused | ClientError | None = None) -> 
         try:
             store.return_units(lease.organization, lease.month, 1)
             lease.reached_until = 0
-        except (BotoCoreError, ClientError) as error:
+        except StoreError as error:
             # Of one that may be returned nobody knows whose it is: it counts as used.
-            lease.left += surely_refused(error)
+            lease.left += not error.maybe_applied
 
 
 def used(organization: str, at_ms: int) -> int:

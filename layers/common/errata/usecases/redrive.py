@@ -14,18 +14,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from botocore.exceptions import ClientError
-
 from errata.config import settings
-from errata.errors import Unavailable
+from errata.errors import StoreError, UnavailableError
 from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
 from errata.protocol import losses
 from errata.store import boundaries, issues, projects, queues, reading, stream, webhooks
-from errata.store.attributes import back_off
 from errata.store.boundaries import Boundary
 from errata.store.events import CLEAR_MARGIN_MS, Stored
 from errata.store.queues import Message
+from errata.store.retry import attempts
 from errata.usecases import cleanup, ledger
 from errata.usecases.digest import count_late, standing
 
@@ -131,7 +129,7 @@ def _losses(messages: list[Message]) -> list[Redriven]:
             ledger.count(json.loads(message.body)["awslogs"]["data"])
         except (ValueError, KeyError, TypeError):
             redriven.append(Redriven("ledger", message.id, False, "a message of no known kind"))
-        except ClientError as error:
+        except StoreError as error:
             redriven.append(Redriven("ledger", message.id, False, f"not counted: {error}"))
         else:
             what = f"counted {_tells(message)}, unless they were counted before"
@@ -153,7 +151,7 @@ def _events(messages: list[Message]) -> list[Redriven]:
             named[message.id] = _named(message)
         except (ValueError, KeyError, TypeError):
             problems[message.id] = "a message of no known kind"
-        except ClientError as error:
+        except StoreError as error:
             problems[message.id] = f"its records cannot be read: {error}"
     wanted: dict[str, set[str]] = defaultdict(set)
     for ids in named.values():
@@ -217,13 +215,12 @@ def _count_project(
         pending: dict[str, list[Stored]] = defaultdict(list)
         for event in by_day[day]:
             pending[event.issue_id].append(event)
-        for attempt in range(_TRIES):
+        for _ in attempts(_TRIES):
             pending = _count_day(project_id, boundary, day, pending, now_s, counted, wrong)
             if not pending:
                 break
-            back_off(attempt)
         for left in pending.values():
-            wrong.update({(project_id, event.id): str(Unavailable()) for event in left})
+            wrong.update({(project_id, event.id): str(UnavailableError()) for event in left})
 
 
 def _read(
@@ -268,7 +265,7 @@ def _count_day(
                 counted.update((project_id, event.id) for event in missing)
             else:
                 again[issue_id] = found
-        except ClientError as error:
+        except StoreError as error:
             wrong.update({(project_id, event.id): str(error) for event in missing})
     return again
 

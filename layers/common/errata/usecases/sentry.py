@@ -3,9 +3,7 @@
 import os
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from errata.errors import Invalid, Refused, Unavailable
+from errata.errors import ConflictError, Invalid, Refused, StoreError, UnavailableError
 from errata.grouping import v2
 from errata.models.event import Fields
 from errata.models.ids import named_event_id, new_event_id, now_ms
@@ -15,8 +13,7 @@ from errata.protocol.sentry import event as protocol
 from errata.protocol.sentry.envelope import Envelope
 from errata.protocol.sentry.reports import discarded
 from errata.store import events
-from errata.store.attributes import back_off
-from errata.store.events import Conflict
+from errata.store.retry import attempts
 from errata.usecases import losses, quota
 from errata.usecases.ingest import prepare
 
@@ -64,7 +61,7 @@ def accept(envelope: Envelope, access: Access, address: str) -> str:
     try:
         happened_ms = protocol.milliseconds(sent.get("timestamp"))
         stored = _put(fields, named, happened_ms, access, at_ms)
-    except (Refused, ClientError) as error:
+    except (Refused, StoreError) as error:
         # Not where the store gave no answer: the event may be in it.
         quota.give_back(unit, error)
         raise
@@ -109,12 +106,12 @@ def _put(
         fields["received_at"] = at_ms
         return events.put_new(prepare(fields, access, own_id, at_ms))
     item = prepare(fields, access, new_event_id(at_ms), at_ms)
-    for attempt in range(_TRIES):
+    for _ in attempts(_TRIES):
         try:
             return events.put_marked(item, own_id)
-        except Conflict:
-            back_off(attempt)
-    raise Unavailable
+        except ConflictError:
+            continue
+    raise UnavailableError
 
 
 def _remember(project_id: str, named: str) -> None:

@@ -111,7 +111,7 @@ def renew(cookie: str, verify: Verify, now_ms: int) -> None:
 
     Raises:
         SignedOut: it does not, and the session has ended; or there is none.
-        Unavailable: it cannot be asked now; the session stays as it is.
+        UnavailableError: it cannot be asked now; the session stays as it is.
     """
     session, _ = _open(cookie, now_ms)
     try:
