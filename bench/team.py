@@ -12,7 +12,7 @@ from errata.store import events, members
 from errata.store.sign_in import Tokens
 from errata.usecases import projects, sessions
 from errata.usecases.digest import Record, digest, pad
-from errata.usecases.ingest import prepare
+from errata.usecases.prepare import prepare
 from functions.dashboard.pages.issues import SPARK_DAYS
 from functions.dashboard.routing import SESSION_COOKIE
 
@@ -50,7 +50,7 @@ def _meet_errors(project_id: str, now_ms: int) -> None:
         for n in range(ISSUES):
             at_ms = now_ms - day * DAY_MS - ISSUES + n
             error = {**errors[n % len(errors)], "fingerprint": f"{n}", "user": {"id": f"{day}"}}
-            item = prepare(parse(error), access, new_event_id(at_ms), at_ms)
+            item = prepare(parse(error), access, new_event_id(at_ms), at_ms).item
             records.append(Record(pad(f"{len(records)}"), events.stored(item)))
     outcome = digest(records)
     assert not outcome.retry

@@ -21,7 +21,7 @@ from errata.protocol.read import Filters
 from errata.protocol.sentry import envelope
 from errata.store.attributes import Item, batch_put
 from errata.usecases import issues, projects, read_events, sentry
-from errata.usecases.ingest import prepare
+from errata.usecases.prepare import prepare
 
 DAYS = 30
 PATIENCE_S = 120
@@ -144,10 +144,11 @@ def live_through(project: Project, now_ms: int) -> str:
     before = sum(event.at_ms < resolved_ms for event in month)
     _receive(project, [e for e in month if e.at_ms >= resolved_ms], before)
     access = projects.operator_access(project)
-    sentry.accept(envelope.parse(next(b for b in envelopes() if TOLD in b)), access, "203.0.113.9")
+    told = envelope.parse(next(body for body in envelopes() if TOLD in body))
+    sentry.accept(told, access, "203.0.113.9", now_ms)
     _wait_for(project.id, len(month) + 1)
-    (told,) = read_events.read(access, Filters(limit=1), now_ms + DAY_MS).events
-    event_id: str = json.loads(told)["id"]
+    (newest,) = read_events.read(access, Filters(limit=1), now_ms + DAY_MS).events
+    event_id: str = json.loads(newest)["id"]
     return event_id
 
 
@@ -161,7 +162,7 @@ def _receive(project: Project, events: Sequence[Event], before: int) -> None:
 
 def _item(event: Event, access: Access) -> Item:
     fields: dict[str, Any] = parse(event.fields)
-    return prepare(fields, access, new_event_id(event.at_ms), event.at_ms)
+    return prepare(fields, access, new_event_id(event.at_ms), event.at_ms).item
 
 
 def _wait_for(project_id: str, total: int) -> None:

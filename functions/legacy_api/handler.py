@@ -6,10 +6,10 @@ from typing import Any
 from errata import gateway
 from errata.config import settings
 from errata.errors import Forbidden, Invalid, Refused, StoreError
-from errata.protocol.body import decompress, parse_object
+from errata.protocol.body import JsonBody
 from errata.protocol.legacy import since
 from errata.store import clients
-from errata.usecases import legacy, losses
+from errata.usecases import legacy
 
 clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
 
@@ -39,19 +39,11 @@ def _act(event: gateway.Event) -> str:
     address = gateway.caller(event).address
     match event["httpMethod"]:
         case "POST":
-            return json.dumps({"ok": True, "id": _submit(_sent(event), address)})
+            number = legacy.submit(_body(event), address, settings().legacy_auto_create)
+            return json.dumps({"ok": True, "id": number})
         case "GET" | "HEAD":
             return _action(gateway.query(event), address, event["httpMethod"] == "HEAD")
     raise MethodNotAllowed("Method not allowed: use POST, or GET with an action.")
-
-
-def _submit(sent: dict[str, Any] | Refused, address: str) -> int:
-    try:
-        return legacy.submit(sent, address, settings().legacy_auto_create)
-    except Refused as refused:
-        if isinstance(sent, dict):
-            losses.refused_key(sent.get("hash"), refused)
-        raise
 
 
 def _action(query: dict[str, str], address: str, head: bool) -> str:
@@ -73,12 +65,9 @@ def _action(query: dict[str, str], address: str, head: bool) -> str:
     raise Invalid({"action": [f"action is unknown: use {_ACTIONS}"]})
 
 
-def _sent(event: gateway.Event) -> dict[str, Any] | Refused:
-    try:
-        encoding = gateway.headers(event).get("content-encoding", "")
-        return parse_object(decompress(gateway.body(event), encoding))
-    except Refused as refused:
-        return refused
+def _body(event: gateway.Event) -> JsonBody:
+    encoding = gateway.headers(event).get("content-encoding", "")
+    return JsonBody(gateway.body(event), encoding)
 
 
 def _hash(query: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from errata.errors import Refused, StoreError
 from errata.models.ids import now_ms
 from errata.protocol.read import parse
 from errata.store import clients
-from errata.usecases import access, read_events
+from errata.usecases import admission, read_events
 
 clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
 
@@ -17,8 +17,10 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
     try:
         at_ms = now_ms()
         project_id = event["pathParameters"]["id"]
-        caller = access.of_caller(gateway.caller(event), None, at_ms, project_id)
-        page = read_events.read(caller, parse(gateway.query(event)), at_ms)
+        caller = gateway.caller(event)
+        request = admission.Request(caller, project_id=project_id, has_event=lambda: False)
+        access = admission.identify(request, at_ms)
+        page = read_events.read(access, parse(gateway.query(event)), at_ms)
         return gateway.answer(200, page.to_json())
     except Refused as refused:
         return gateway.refusal(refused)

@@ -13,7 +13,7 @@ from errata.protocol.body import decompress
 from errata.protocol.sentry import key
 from errata.protocol.sentry.envelope import Envelope, Item, parse
 from errata.store import clients
-from errata.usecases import access, losses, sentry
+from errata.usecases import access, admission, losses, sentry
 
 clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
 
@@ -47,34 +47,61 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
 
 
 def _accept(event: gateway.Event) -> str:
-    sent = _sent(event)
+    at_ms = now_ms()
     caller = gateway.caller(event)
-    in_body = key.of_dsn(sent.headers.get("dsn")) if isinstance(sent, Envelope) else None
-    project_id = event["pathParameters"]["project_id"]
-    try:
-        opened = access.of_caller(caller, in_body, now_ms(), project_id, access.find_dsn)
-        if isinstance(sent, Refused):
-            raise sent
-        return sentry.accept(sent, opened, caller.address)
-    except Refused as refused:
-        # Of an envelope that holds no event nothing is lost.
-        if isinstance(sent, Refused) or sent.event is not None:
-            losses.refused(caller, in_body, refused, access.find_dsn)
-        raise
+    read = _Body(event)
+    request = admission.Request(
+        caller,
+        body_key=read.key,
+        project_id=event["pathParameters"]["project_id"],
+        find_key=access.find_dsn,
+        has_event=read.has_event,
+    )
+    opened = admission.identify(request, at_ms)
+    with losses.counted(opened.project_id):
+        envelope = read.envelope()
+    return sentry.accept(envelope, opened, caller.address, at_ms)
 
 
-def _sent(event: gateway.Event) -> Envelope | Refused:
-    """What a body holds; the key is checked before what is wrong with it is said."""
-    encoding = gateway.headers(event).get("content-encoding", "").strip().lower()
-    try:
+class _Body:
+    """The body of a request to an SDK endpoint; it is read once, when first asked for."""
+
+    def __init__(self, event: gateway.Event) -> None:
+        self._event = event
+        self._envelope: Envelope | None = None
+
+    def envelope(self) -> Envelope:
+        """Return the envelope; `/store` holds an event without one.
+
+        Raises:
+            Refused: a coding that is not supported, too large, or not an envelope.
+        """
+        if self._envelope is None:
+            self._envelope = self._read()
+        return self._envelope
+
+    def _read(self) -> Envelope:
+        encoding = gateway.headers(self._event).get("content-encoding", "").strip().lower()
         if encoding not in _CODINGS:
             raise UnsupportedCoding
-        body = decompress(gateway.body(event), encoding, MAX_ENVELOPE_BYTES)
-        if event["resource"].endswith("/store"):
+        body = decompress(gateway.body(self._event), encoding, MAX_ENVELOPE_BYTES)
+        if self._event["resource"].endswith("/store"):
             return Envelope({}, (Item("event", body),))
         return parse(body)
-    except Refused as refused:
-        return refused
+
+    def key(self) -> str | None:
+        """Return the key in the envelope's `dsn` header; None where there is none."""
+        try:
+            return key.of_dsn(self.envelope().headers.get("dsn"))
+        except Refused:
+            return None
+
+    def has_event(self) -> bool:
+        """Whether a refusal loses an event. Of a body that cannot be read, assume so."""
+        try:
+            return self.envelope().event is not None
+        except Refused:
+            return True
 
 
 def _refusal(refused: Refused) -> gateway.Answer:

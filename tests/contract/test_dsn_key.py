@@ -5,11 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from errata.errors import Invalid
 from errata.models.ids import now_ms
-from errata.models.project import Caller, dsn
+from errata.models.project import dsn
 from errata.store import projects as store
-from errata.usecases import access, losses, projects
+from errata.usecases import access, projects
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.calls import recorded
 from tests.support.clients import BOOM, capture, errors, ingest, php
@@ -143,11 +142,7 @@ def test_a_project_of_a_script_has_a_dsn_too() -> None:
 def test_no_loss_is_noted_for_whoever_has_the_dsn_alone(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wrong = Invalid({"message": ["no"]})
     with caplog.at_level(logging.WARNING, logger="errata"):
-        losses.refused_key(project.public, wrong)
-        for meter in ({"key": "absent"}, {"key": "unknown"}):
-            losses.refused(Caller(meter, "", False), {"api_key": project.public}, wrong)
         call("POST", "/api/ingest", {"message": 5, "api_key": project.public})
         call("POST", "/api/ingest", {"message": 5}, {"X-Api-Key": project.public})
         call("POST", "/api.php", {"hash": project.public})

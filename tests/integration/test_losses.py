@@ -12,7 +12,6 @@ import pytest
 
 from errata.errors import Refused, StoreError
 from errata.models.loss import LINE, MANY, REASONS, SDK_REASONS
-from errata.models.project import Caller
 from errata.usecases import ledger, losses
 from tests.support import stream
 from tests.support.account import Clock, Project
@@ -160,12 +159,15 @@ def test_a_refusal_that_knows_its_reason_needs_no_more(
         status = 402
         loss = "quota"
 
-    meter = {"key": "absent"}
+    def refuse(project_id: str, refusal: Refused, has_event: bool = True) -> None:
+        with pytest.raises(Refused), losses.counted(project_id, lambda: has_event):
+            raise refusal
+
     with caplog.at_level(logging.WARNING, logger="errata"):
-        losses.refused(Caller(meter, "", False), busy.key, QuotaReached("no"))
-        losses.refused(Caller(meter, "", False), "nobody's", QuotaReached("no"))
-        losses.refused(Caller(meter, "", False), None, QuotaReached("no"))
-        losses.refused(Caller(meter, "", False), busy.key, Refused("no"))
+        refuse(busy.id, QuotaReached("no"))
+        refuse("", QuotaReached("no"))
+        refuse(busy.id, QuotaReached("no"), has_event=False)
+        refuse(busy.id, Refused("no"))
     assert [each.getMessage() for each in caplog.records] == [LINE % (busy.id, "quota")]
 
 

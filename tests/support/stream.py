@@ -10,7 +10,7 @@ from errata.errors import StoreError
 from errata.models.ids import new_event_id
 from errata.models.project import Access
 from errata.store import clients
-from errata.usecases.ingest import prepare
+from errata.usecases.prepare import prepare
 from tests.support.gateway import handler
 
 
@@ -68,7 +68,7 @@ def event(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> di
     """An event's item, as ingest would store it at that time."""
     access = Access(project_id, "key", retention_days=kept_days, rate_limit=60)
     sent = {"message": "boom", "level": "error", **fields}
-    return prepare(sent, access, new_event_id(at_ms), at_ms)
+    return prepare(sent, access, new_event_id(at_ms), at_ms).item
 
 
 def put(items: Iterable[dict[str, Any]]) -> list[str]:

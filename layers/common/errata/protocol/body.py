@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from errata.errors import BodyTooLarge, Invalid
+from errata.errors import BodyTooLarge, Invalid, Refused
 
 # The largest event that is accepted, in bytes of JSON.
 MAX_JSON_BYTES = 1024 * 1024
@@ -20,6 +20,47 @@ _ESCAPE = re.compile(
     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+
+
+class JsonBody:
+    """A request body that should hold a JSON object; it is read once, when first asked for."""
+
+    def __init__(self, sent: bytes, content_encoding: str = "") -> None:
+        self._sent = sent
+        self._content_encoding = content_encoding
+        self._content = sent
+        self._parsed: dict[str, Any] | None = None
+        self._problem: Refused | None = None
+
+    def parsed(self) -> dict[str, Any]:
+        """Return the object.
+
+        Raises:
+            BodyTooLarge: more than `MAX_JSON_BYTES`.
+            Invalid: the coding is broken, or what it holds is not a JSON object.
+        """
+        if self._problem:
+            raise self._problem
+        if self._parsed is None:
+            try:
+                self._content = decompress(self._sent, self._content_encoding)
+                self._parsed = parse_object(self._content)
+            except Refused as problem:
+                self._problem = problem
+                raise
+        return self._parsed
+
+    def get(self, name: str) -> Any:
+        """Return a field of the object; None where it is missing or the body cannot be read."""
+        try:
+            return self.parsed().get(name)
+        except Refused:
+            return None
+
+    def content(self) -> bytes:
+        """Return the bytes without their coding; as they were sent where that is broken."""
+        self.get("")
+        return self._content
 
 
 def decompress(body: bytes, content_encoding: str = "", most: int = MAX_JSON_BYTES) -> bytes:

@@ -9,14 +9,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Never
+from typing import Any
 
 from errata.config import settings
-from errata.errors import AddressForbidden, Refused, Unauthorized, UnavailableError
+from errata.errors import AddressForbidden
 from errata.models.organization import DEFAULT_ORGANIZATION, allows, networks
-from errata.models.project import DEFAULT_RATE_LIMIT, Access, Caller
+from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.store import billing, organizations, projects
-from errata.usecases import rate_limit
 from errata.usecases.remembered import Remembered
 
 MAX_KEY_LENGTH = 256
@@ -37,6 +36,14 @@ class Found:
 
 # From a key and the time to what it opens.
 type LookUp = Callable[[str, int], Found]
+
+# What the authorizer sends of an `Access`, in the order in which the functions of 0.1.0 read it.
+_GRANTED = (
+    *("project_id", "key_id", "retention_days", "rate_limit"),
+    *("organization", "monthly_quota", "unpaid_url"),
+)
+# Raise it when a field changes its meaning; a new field with a default needs no new version.
+GRANT_VERSION = 1
 
 NOTHING = Found(None)
 # Whoever reads a page's source knows a DSN's key: at an API key's doors it is as good as none.
@@ -141,13 +148,15 @@ def forget_unknown(key: str) -> None:
     _keys.forget_if(hash_key(key), NOTHING)
 
 
-# ------------------------------------------------------------------ from the meter to the handlers
+# ------------------------------------------------------------------ authorizer → functions
 
 
 def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
-    """What the meter hands to the handlers: strings alone, as the gateway carries them.
+    """Return what the authorizer tells the functions of a key: strings, as the gateway wants.
 
-    `address` is the caller's, as the gateway saw it.
+    `address` is the caller's. A deployment updates the authorizer and the functions at different
+    moments, so two neighbouring releases must understand each other: `grant` holds the access by
+    named fields, under a version; `access` holds it by position, for the functions of 0.1.0.
     """
     if key is None:
         return {"key": "absent"}
@@ -157,88 +166,26 @@ def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
         return {"key": "unknown"}
     access = found.access
     allowed = allows(access.networks, address)
-    values = [
-        *(access.project_id, access.key_id, access.retention_days, access.rate_limit),
-        *(access.organization, access.monthly_quota, access.unpaid_url),
-    ]
+    grant = {name: getattr(access, name) for name in _GRANTED}
     return {
         "key": "known",
         "address": "allowed" if allowed else "forbidden",
-        "access": json.dumps(values),
-        # 403 comes before the limit of the key, and takes nothing of it.
+        "grant": json.dumps({"version": GRANT_VERSION, **grant}),
+        "access": json.dumps(list(grant.values())),
+        # 403 comes before the rate limit of the key, and takes nothing of it.
         "metered": "gateway" if found.usage_key and allowed else "handler",
-        # For the access log, from which the ledger learns of what a usage plan refuses.
+        # For the access log: the loss ledger counts there what a usage plan refuses.
         "project": access.project_id,
     }
 
 
-def of_context(meter: dict[str, str]) -> Access:
-    """The access of a key that the meter knew."""
-    return Access(*json.loads(meter["access"]))
+def of_context(context: dict[str, str]) -> Access:
+    """Return the access of a key that the authorizer has resolved.
 
-
-def of_caller(
-    caller: Caller,
-    in_body: Any,
-    now_ms: int,
-    project_id: str = "",
-    look_up: LookUp = find,
-) -> Access:
-    """The access of a request. `in_body` is what its body gives as its key, of whatever type.
-
-    The checks of spec/ingest-api in their order: the limit of the address for callers without a
-    resolved key, then 401, then the allowlist's 403, then the limit of the key. Where `project_id`
-    is given, a key of another project is refused like an unknown one. `look_up` finds what a key in
-    a body opens.
-
-    Raises:
-        RateLimited: the address, or the key, has no request left.
-        Unauthorized: no key, or one that opens nothing here.
-        AddressForbidden: the allowlist does not let the caller in.
+    Fields that this release does not know are ignored; those that an older authorizer does not
+    send have their defaults.
     """
-    meter = caller.meter
-    presented = meter["key"]
-    if presented == "known":
-        access = of_context(meter)
-        allowed = meter.get("address") != "forbidden"
-    else:
-        access = _of_body(caller, presented, in_body, now_ms, look_up)
-        allowed = allows(access.networks, caller.address)
-    if project_id and access.project_id != project_id:
-        if caller.metered:  # the gateway has counted it
-            raise Unauthorized.unknown()
-        refuse(caller.address, Unauthorized.unknown(), now_ms)
-    if not allowed:
-        raise AddressForbidden
-    if not caller.metered:
-        rate_limit.take(f"key#{access.key_id}", access.rate_limit, now_ms)
-    return access
-
-
-def refuse(address: str, reason: Refused, now_ms: int) -> Never:
-    """Refuse a caller without a resolved key, counting it against its address.
-
-    Raises:
-        RateLimited: the address has no request left.
-        Refused: `reason`, otherwise.
-    """
-    rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, now_ms)
-    raise reason
-
-
-def _of_body(
-    caller: Caller,
-    presented: str,
-    key: Any,
-    now_ms: int,
-    look_up: LookUp,
-) -> Access:
-    if presented == "unavailable":
-        raise UnavailableError
-    if presented == "absent" and isinstance(key, str) and key:
-        found = look_up(key, now_ms)
-        if found.access:
-            return found.access
-        presented = "unknown"
-    unknown = presented == "unknown"
-    refuse(caller.address, Unauthorized.unknown() if unknown else Unauthorized.missing(), now_ms)
+    if "grant" not in context:
+        return Access(*json.loads(context["access"]))
+    grant = json.loads(context["grant"])
+    return Access(**{name: grant[name] for name in _GRANTED if name in grant})

@@ -1,156 +1,86 @@
-"""Accept one event: durable before the caller hears of it."""
+"""Read and store the event of `POST /api/ingest`, once for one Idempotency-Key."""
 
 import hashlib
 import logging
 from dataclasses import dataclass
 
-from errata.errors import Refused, StoreError, UnavailableError
-from errata.grouping import v1
-from errata.models.event import Fields, pack_or_trim
-from errata.models.ids import issue_id, new_event_id, now_ms
+from errata.errors import Invalid, StoreError, UnavailableError
+from errata.models.event import Fields
+from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
-from errata.protocol.ingest import parse
+from errata.protocol.body import JsonBody
+from errata.protocol.ingest import idempotency_key, parse
 from errata.store import events, idempotency
-from errata.store.attributes import Item
+from errata.store.idempotency import Answered
 from errata.store.retry import attempts
-from errata.usecases import losses, quota
+from errata.usecases import losses
+from errata.usecases.admission import Admitted
+from errata.usecases.prepare import prepare
 
 _TRIES = 10
-_DAY_S = 86_400
 
 logger = logging.getLogger("errata")
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """The answer: the event's id, and how it relates to an earlier request with the same key."""
+class IngestEvent:
+    """The event of a request; `key_header` is its Idempotency-Key as sent, None without one."""
 
-    event_id: str
-    replayed: bool = False
-    mismatch: bool = False
+    body: JsonBody
+    key_header: str | None = None
 
+    def read(self, now_ms: int) -> Fields:
+        """Return the event's fields. A bad Idempotency-Key is refused before a bad body."""
+        idempotency_key(self.key_header)
+        return parse(self.body.parsed())
 
-def accept(
-    sent: Fields | Refused, body: bytes, access: Access, idempotency_key: str | None
-) -> Accepted:
-    """Store one event; with an Idempotency-Key, unless one was stored under it within 24 hours.
+    def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
+        """Return what was stored under the Idempotency-Key within the last 24 hours."""
+        try:
+            key = idempotency_key(self.key_header)
+        except Invalid:
+            return None
+        earlier = idempotency.find_answered(access.project_id, key, now_ms) if key else None
+        return self._replay(earlier, access) if earlier else None
 
-    `sent` is what `body` holds, or the refusal of a body that could not be read: a replay comes
-    before it (spec/ingest-api: "idempotent replay (202) → 402 → 422 → 202").
-
-    Raises:
-        Refused: what is wrong with the request; nothing is stored or recorded.
-    """
-    if idempotency_key is not None:
-        return _accept_once(sent, body, access, idempotency_key)
-    at_ms = now_ms()
-    try:
-        if isinstance(sent, Refused):
-            raise sent
-        fields = parse(sent)
-    except Refused:
-        # 402 comes before 422, but what is refused takes no unit, not even for a moment.
-        quota.check(access, at_ms)
-        raise
-    unit = quota.spend(access, at_ms)
-    try:
-        event_id = new_event_id(at_ms)
-        events.put(prepare(fields, access, event_id, at_ms))
-    except (Refused, StoreError) as error:
-        # Not where the store gave no answer: the event may be in it.
-        quota.give_back(unit, error)
-        raise
-    if "trimmed" in fields:
-        losses.note(access.project_id, "trimmed")
-    return Accepted(event_id)
-
-
-def _accept_once(
-    sent: Fields | Refused, body: bytes, access: Access, idempotency_key: str
-) -> Accepted:
-    body_hash = hashlib.sha256(body).digest()
-    at_ms = now_ms()
-    fields = _parsed(sent)
-    if isinstance(fields, Refused) or not quota.in_hand(access, at_ms):
-        # A replay comes before a refusal, and takes no unit that another event may wait for.
-        earlier = idempotency.find_answered(access.project_id, idempotency_key, at_ms)
-        if earlier:
-            return _replay(earlier, body_hash, access)
-    if isinstance(fields, Refused):
-        quota.check(access, at_ms)
-        raise fields
-    unit = quota.spend(access, at_ms)
-    try:
-        before, event_id = _put_once(fields, body_hash, access, idempotency_key)
-    except (Refused, StoreError) as error:
-        quota.give_back(unit, error)
-        raise
-    if before is None:
-        return Accepted(event_id)
-    quota.give_back(unit)
-    return _replay(before, body_hash, access)
-
-
-def _parsed(sent: Fields | Refused) -> Fields | Refused:
-    if isinstance(sent, Refused):
-        return sent
-    try:
-        return parse(sent)
-    except Refused as refused:
-        return refused
-
-
-def _put_once(
-    fields: Fields, body_hash: bytes, access: Access, idempotency_key: str
-) -> tuple[idempotency.Answered | None, str]:
-    """Store an event under a key; what was stored under it before, and the event's id."""
-    for _ in attempts(_TRIES):
+    def store(self, fields: Fields, access: Access) -> Admitted:
+        """Store the event, unless one was stored under the same Idempotency-Key."""
+        if self.key_header is not None:
+            return self._store_once(fields, access, self.key_header)
         at_ms = now_ms()
         event_id = new_event_id(at_ms)
-        answered = idempotency.Answered(event_id, body_hash)
-        record = idempotency.record_put(access.project_id, idempotency_key, answered, at_ms)
-        try:
-            before = events.put_once(prepare(fields, access, event_id, at_ms), record)
-        except StoreError as error:
-            if not error.reasons:
-                raise
-            # The transaction of another request with the same key is under way, or just over.
-            before = idempotency.find_answered(access.project_id, idempotency_key, at_ms)
-            if before is None:
-                continue
-        if before is None and "trimmed" in fields:
-            losses.note(access.project_id, "trimmed")
-        return before, event_id
-    raise UnavailableError
+        item, trimmed = prepare(fields, access, event_id, at_ms)
+        events.put(item)
+        return Admitted(event_id, access.project_id, trimmed=trimmed)
 
+    def _store_once(self, fields: Fields, access: Access, key: str) -> Admitted:
+        for _ in attempts(_TRIES):
+            at_ms = now_ms()
+            event_id = new_event_id(at_ms)
+            item, trimmed = prepare(fields, access, event_id, at_ms)
+            answered = Answered(event_id, self._body_hash())
+            record = idempotency.record_put(access.project_id, key, answered, at_ms)
+            try:
+                earlier = events.put_once(item, record)
+            except StoreError as error:
+                if not error.reasons:
+                    raise
+                # The transaction of another request with the same key is under way, or just over.
+                earlier = idempotency.find_answered(access.project_id, key, at_ms)
+                if earlier is None:
+                    continue
+            if earlier:
+                return self._replay(earlier, access)
+            return Admitted(event_id, access.project_id, trimmed=trimmed)
+        raise UnavailableError
 
-def _replay(earlier: idempotency.Answered, body_hash: bytes, access: Access) -> Accepted:
-    mismatch = earlier.body_hash != body_hash
-    if mismatch:
-        # Where the operator can see it, and count it with a metric filter.
-        logger.warning("idempotency mismatch", extra={"project_id": access.project_id})
-        losses.note(access.project_id, "mismatch")
-    return Accepted(earlier.event_id, replayed=True, mismatch=mismatch)
+    def _body_hash(self) -> bytes:
+        return hashlib.sha256(self.body.content()).digest()
 
-
-def prepare(fields: Fields, access: Access, event_id: str, at_ms: int) -> Item:
-    """The item of an event: grouped, packed, with the time it expires.
-
-    `fields` get what grouped them, and `trimmed` where the item does not hold all of them.
-    """
-    fingerprint = fields.get("fingerprint")
-    if fingerprint is None:
-        fields["fingerprint"] = fingerprint = v1.fingerprint(fields)
-        fields["grouping"] = "v1"
-    payload, trimmed = pack_or_trim(fields)
-    if trimmed:
-        fields["trimmed"] = True
-    project_id = access.project_id
-    return events.item(
-        project_id,
-        event_id,
-        issue_id(project_id, fingerprint),
-        fields.get("release"),
-        payload,
-        at_ms // 1000 + access.retention_days * _DAY_S,
-    )
+    def _replay(self, earlier: Answered, access: Access) -> Admitted:
+        mismatch = earlier.body_hash != self._body_hash()
+        if mismatch:
+            # Where the operator can see it, and count it with a metric filter.
+            logger.warning("idempotency mismatch", extra={"project_id": access.project_id})
+            losses.note(access.project_id, "mismatch")
+        return Admitted(earlier.event_id, access.project_id, stored=False, mismatch=mismatch)

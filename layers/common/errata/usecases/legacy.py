@@ -1,23 +1,26 @@
 """What `api.php` does: submit, generate, errors, clear (spec/legacy-api)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from pydantic_core import to_json
 
-from errata.errors import CounterMovedError, Forbidden, Refused, StoreError, UnavailableError
+from errata.errors import CounterMovedError, Forbidden, Refused, UnavailableError
+from errata.models.event import Fields
 from errata.models.ids import DAY_MS, floor_id, new_event_id, now_ms
-from errata.models.project import DEFAULT_RATE_LIMIT, Access
+from errata.models.project import Access
 from errata.protocol import answer
 from errata.protocol import legacy as protocol
+from errata.protocol.body import JsonBody
 from errata.store import boundaries, events, reading
 from errata.store import legacy as store
 from errata.store.events import Stored
 from errata.store.legacy import LegacyCounter
 from errata.store.retry import attempts
-from errata.usecases import access, clearing, losses, projects, quota, rate_limit
-from errata.usecases.ingest import prepare
+from errata.usecases import access, admission, clearing, losses, projects, rate_limit
+from errata.usecases.admission import Admitted
+from errata.usecases.prepare import prepare
 
 MAX_ERRORS = 1_000
 _PAGE = 100
@@ -28,7 +31,7 @@ _TRIES = 60
 _last_ids: dict[str, int] = {}
 
 
-def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> int:
+def submit(body: JsonBody, address: str, auto_create: bool) -> int:
     """Store one error and return its number in the project.
 
     A key that no project has gets a project, if the deployment allows that.
@@ -38,38 +41,56 @@ def submit(sent: dict[str, Any] | Refused, address: str, auto_create: bool) -> i
     """
     at_ms = now_ms()
     try:
-        if isinstance(sent, Refused):
-            raise sent
-        key = protocol.project_key(sent)
-    except Refused as refused:
-        access.refuse(address, refused, at_ms)
-    try:
-        found = _find(key, address, at_ms)
-    except Forbidden as refused:
-        access.refuse(address, refused, at_ms)
-    if found is None:
-        rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, at_ms)
+        key = protocol.project_key(body.parsed())
+        found = _look_up(key, at_ms)
+    except Refused:
+        rate_limit.take_for_address(address, at_ms)
+        raise
+    if found:
+        with losses.counted(found.project_id):
+            _check_limits(found, address, at_ms)
+    else:
+        rate_limit.take_for_address(address, at_ms)
         if not auto_create:
             raise Forbidden("hash: no project has this key, and this deployment creates none")
         access.check_address(access.of_newcomer(at_ms), address)
     payer = found or access.of_newcomer(at_ms)
-    try:
-        fields = protocol.parse(sent)
-    except Refused:
-        # 402 comes before 400, but what is refused takes no unit, not even for a moment.
-        quota.check(payer, at_ms)
-        raise
-    unit = quota.spend(payer, at_ms)
-    try:
-        opened = found or _create(key, at_ms)
-        number = _store(fields, opened)
-    except (Refused, StoreError) as error:
-        # Not where the store gave no answer: the error may be in it.
-        quota.give_back(unit, error)
-        raise
-    if "trimmed" in fields:
-        losses.note(opened.project_id, "trimmed")
-    return number
+    return int(admission.store_event(LegacyError(body, key, found), payer, at_ms).id)
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyError:
+    """An error sent to `api.php`; `access` is None where its key opens no project yet."""
+
+    body: JsonBody
+    key: str
+    access: Access | None
+
+    def read(self, _now_ms: int) -> Fields:
+        """Return the error's fields as an event's."""
+        return protocol.parse(self.body.parsed())
+
+    def find_earlier(self, _access: Access, _now_ms: int) -> Admitted | None:
+        """Return None: this API has no idempotency keys."""
+        return None
+
+    def store(self, fields: Fields, _access: Access) -> Admitted:
+        """Store the error under the project's next number; create the project if there is none."""
+        opened = self.access or _create(self.key, now_ms())
+        project_id = opened.project_id
+        last = _last_ids.get(project_id, 0)
+        for _ in attempts(_TRIES, most_s=0.16):
+            at_ms = now_ms()
+            item, trimmed = prepare(fields, opened, new_event_id(at_ms), at_ms)
+            try:
+                store.put_legacy(item, last + 1, opened.retention_days)
+            except CounterMovedError as moved:
+                if moved.last_id is not None:
+                    last = moved.last_id
+            else:
+                _last_ids[project_id] = last + 1
+                return Admitted(str(last + 1), project_id, trimmed=trimmed)
+        raise UnavailableError
 
 
 def generate(name: str, address: str) -> str:
@@ -80,7 +101,7 @@ def generate(name: str, address: str) -> str:
         AddressForbidden: the default organization's allowlist does not let the caller in.
     """
     at_ms = now_ms()
-    rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, at_ms)
+    rate_limit.take_for_address(address, at_ms)
     access.check_address(access.of_newcomer(at_ms), address)
     created = projects.create(name[:200] or "unnamed")
     if created is None:
@@ -166,35 +187,46 @@ def _oldest(found: Access, at_ms: int) -> str:
     return floor_id(at_ms - found.retention_days * DAY_MS)
 
 
-def _find(key: str, address: str, at_ms: int) -> Access | None:
-    """The access of a key, its request counted; None for a key that no project has.
+def _look_up(key: str, at_ms: int) -> Access | None:
+    """Return what an API key opens; None for a key that no project has.
 
     Raises:
         Forbidden: the key was revoked, or is a DSN's.
-        AddressForbidden: the organization's allowlist does not let the caller in.
-        RateLimited: the key has no request left.
     """
     found = access.find(key, at_ms)
     if found.dsn:
         raise Forbidden("hash: this is the key of a DSN, which is for SDKs alone; use an API key")
     if found.revoked:
         raise Forbidden("hash: this key was revoked")
-    if found.access:
-        access.check_address(found.access, address)
-        rate_limit.take(f"key#{found.access.key_id}", found.access.rate_limit, at_ms)
     return found.access
 
 
+def _check_limits(found: Access, address: str, at_ms: int) -> None:
+    """Compare the address with the allowlist, and count the request against the key.
+
+    Raises:
+        AddressForbidden: the allowlist does not hold the address.
+        RateLimited: the key has no request left.
+    """
+    access.check_address(found, address)
+    rate_limit.take_for_key(found, at_ms)
+
+
 def _known(key: str, address: str, at_ms: int) -> Access | None:
-    """As `_find`; a key that opens nothing, even a revoked one, counts against the address."""
+    """Return what a key opens, its request counted.
+
+    A key that opens nothing, even a revoked one, counts against the address.
+    """
     # Another process may have opened a project with it since: reading is strongly consistent.
     access.forget_unknown(key)
     try:
-        found = _find(key, address, at_ms)
+        found = _look_up(key, at_ms)
     except Forbidden:
         found = None
     if found is None:
-        rate_limit.take(f"ip#{address}", DEFAULT_RATE_LIMIT, at_ms)
+        rate_limit.take_for_address(address, at_ms)
+    else:
+        _check_limits(found, address, at_ms)
     return found
 
 
@@ -206,23 +238,6 @@ def _create(key: str, at_ms: int) -> Access:
     if created is None:
         raise UnavailableError
     return created
-
-
-def _store(fields: dict[str, Any], found: Access) -> int:
-    project_id = found.project_id
-    last = _last_ids.get(project_id, 0)
-    for _ in attempts(_TRIES, most_s=0.16):
-        at_ms = now_ms()
-        item = prepare(fields, found, new_event_id(at_ms), at_ms)
-        try:
-            store.put_legacy(item, last + 1, found.retention_days)
-        except CounterMovedError as conflict:
-            if conflict.last_id is not None:
-                last = conflict.last_id
-        else:
-            _last_ids[project_id] = last + 1
-            return last + 1
-    raise UnavailableError
 
 
 def forget() -> None:

@@ -7,6 +7,8 @@ up to `MAX_LEASE`; and never more than a thousandth of what is left, so that of 
 thousand each is leased singly. See docs/decisions/0011-quota-by-lease.md.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -64,6 +66,34 @@ def spend(access: Access, at_ms: int) -> Lease | None:
             _renew(lease, at_ms)
         lease.left -= 1
         return lease
+
+
+class Unit:
+    """A unit of the quota, taken for one event."""
+
+    def __init__(self, lease: Lease | None) -> None:
+        self._lease = lease
+
+    def give_back(self) -> None:
+        """Return the unit: its event was stored by an earlier request."""
+        give_back(self._lease)
+
+
+@contextmanager
+def unit(access: Access, at_ms: int) -> Iterator[Unit]:
+    """Take a unit for the event that the block stores.
+
+    It is given back when the block raises, unless the event may be stored nevertheless.
+
+    Raises:
+        PaymentRequired: the organization has none left this month, or has not paid an invoice.
+    """
+    lease = spend(access, at_ms)
+    try:
+        yield Unit(lease)
+    except ErrataError as error:
+        give_back(lease, error)
+        raise
 
 
 def check(access: Access, at_ms: int) -> None:

@@ -6,6 +6,7 @@ back. An execution environment that knows a bucket to be empty asks nobody.
 """
 
 from errata.errors import RateLimited
+from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.store import idempotency
 
 _MINUTE_MS = 60_000
@@ -38,6 +39,24 @@ def take(bucket: str, limit: int, now_ms: int) -> None:
             raise RateLimited(_seconds(tat - room - now_ms))
     # Others took tokens between each of our tries: whatever is left is not for us.
     raise RateLimited(1)
+
+
+def take_for_key(access: Access, now_ms: int) -> None:
+    """Take one request from those of a key.
+
+    Raises:
+        RateLimited: the key has none left.
+    """
+    take(f"key#{access.key_id}", access.rate_limit, now_ms)
+
+
+def take_for_address(address: str, now_ms: int) -> None:
+    """Take one request from those of an address whose key is not resolved.
+
+    Raises:
+        RateLimited: the address has none left.
+    """
+    take(f"ip#{address}", DEFAULT_RATE_LIMIT, now_ms)
 
 
 def _seconds(milliseconds: int) -> int:

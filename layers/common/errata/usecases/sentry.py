@@ -1,9 +1,9 @@
-"""Accept what an SDK of Sentry sends: one event of it is stored, once."""
+"""Accept what a Sentry SDK sends: its event is stored once, its client reports are counted."""
 
 import os
-from typing import Any
+from dataclasses import dataclass
 
-from errata.errors import ConflictError, Invalid, Refused, StoreError, UnavailableError
+from errata.errors import ConflictError, Invalid, UnavailableError
 from errata.grouping import v2
 from errata.models.event import Fields
 from errata.models.ids import named_event_id, new_event_id, now_ms
@@ -14,8 +14,9 @@ from errata.protocol.sentry.envelope import Envelope
 from errata.protocol.sentry.reports import discarded
 from errata.store import events
 from errata.store.retry import attempts
-from errata.usecases import losses, quota
-from errata.usecases.ingest import prepare
+from errata.usecases import admission, losses
+from errata.usecases.admission import Admitted
+from errata.usecases.prepare import prepare
 
 # An event that arrives so soon after it happened, by its sender's clock, has the id of that moment.
 # With the time that the function has (template.yaml), that is within events.CLEAR_MARGIN_MS.
@@ -30,10 +31,10 @@ _MAX_KNOWN = 10_000
 _stored: set[tuple[str, str]] = set()
 
 
-def accept(envelope: Envelope, access: Access, address: str) -> str:
+def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str:
     """Store the event of an envelope, unless it was stored before, and count its client reports.
 
-    Items of other kinds (sessions, transactions, …) are let go. `address` is the client's. Returns
+    Items of other kinds (sessions, transactions, …) are dropped. `address` is the client's. Returns
     the id of the event as SDKs write it, or that of the envelope where it holds no event.
 
     Raises:
@@ -43,75 +44,86 @@ def accept(envelope: Envelope, access: Access, address: str) -> str:
         if item.type == "client_report":
             for reason, number in discarded(item.payload).items():
                 losses.note(access.project_id, reason, number)
-    named = protocol.event_id(envelope.headers.get("event_id"))
-    found = envelope.event
-    if found is None:
+    if envelope.event is None:
         if envelope.problem:
             raise Invalid({"body": [f"The envelope cannot be read: {envelope.problem}."]})
-        return named or os.urandom(16).hex()
-    if len(found) > MAX_JSON_BYTES:
-        raise too_large(MAX_JSON_BYTES)
-    sent = parse_object(found)
-    named = named or protocol.event_id(sent.get("event_id"))
-    if named and (access.project_id, named) in _stored:
-        return named
-    at_ms = now_ms()
-    fields = _fields(envelope, sent, named, address, at_ms)
-    unit = quota.spend(access, at_ms)
-    try:
-        happened_ms = protocol.milliseconds(sent.get("timestamp"))
-        stored = _put(fields, named, happened_ms, access, at_ms)
-    except (Refused, StoreError) as error:
-        # Not where the store gave no answer: the event may be in it.
-        quota.give_back(unit, error)
-        raise
-    if not stored:
-        quota.give_back(unit)
-    elif "trimmed" in fields:
-        losses.note(access.project_id, "trimmed")
-    if named:
-        _remember(access.project_id, named)
-    return str(fields["event_id"])
+        return protocol.event_id(envelope.headers.get("event_id")) or os.urandom(16).hex()
+    return admission.store_event(SdkEvent(envelope, envelope.event, address), access, now_ms).id
 
 
-def _fields(
-    envelope: Envelope, sent: dict[str, Any], named: str | None, address: str, at_ms: int
-) -> Fields:
-    """The fields of an event, grouped. An event without an id gets one, which the answer tells."""
-    sent_at_ms = protocol.milliseconds(envelope.headers.get("sent_at"))
-    fields, fingerprint = protocol.to_fields(sent, at_ms, sent_at_ms, address)
-    fields["event_id"] = named or os.urandom(16).hex()
-    if envelope.problem:
-        problem = {"field": "envelope", "problem": envelope.problem}
-        fields["problems"] = [*fields.get("problems", ()), problem]
-    grouping = v2.group(fields, fingerprint)
-    fields["fingerprint"] = grouping.fingerprint
-    fields["grouping"] = grouping.made_by
-    fields["grouped_by"] = grouping.grouped_by
-    return fields
+@dataclass(slots=True)
+class SdkEvent:
+    """The event item of an envelope; `address` is the client's."""
 
+    envelope: Envelope
+    payload: bytes
+    address: str
+    # What `read` finds: the id and the time that the SDK gave the event, None without one.
+    named: str | None = None
+    happened_ms: int | None = None
 
-def _put(
-    fields: Fields, named: str | None, happened_ms: int | None, access: Access, at_ms: int
-) -> bool:
-    """Store the event, with one call; False when it was stored before.
+    def read(self, now_ms: int) -> Fields:
+        """Return the event's fields, grouped. An event without an id gets one."""
+        if len(self.payload) > MAX_JSON_BYTES:
+            raise too_large(MAX_JSON_BYTES)
+        sent = parse_object(self.payload)
+        headers = self.envelope.headers
+        self.named = protocol.event_id(headers.get("event_id")) or protocol.event_id(
+            sent.get("event_id")
+        )
+        self.happened_ms = protocol.milliseconds(sent.get("timestamp"))
+        sent_at_ms = protocol.milliseconds(headers.get("sent_at"))
+        fields, fingerprint = protocol.to_fields(sent, now_ms, sent_at_ms, self.address)
+        fields["event_id"] = self.named or os.urandom(16).hex()
+        if self.envelope.problem:
+            problem = {"field": "envelope", "problem": self.envelope.problem}
+            fields["problems"] = [*fields.get("problems", ()), problem]
+        grouping = v2.group(fields, fingerprint)
+        fields["fingerprint"] = grouping.fingerprint
+        fields["grouping"] = grouping.made_by
+        fields["grouped_by"] = grouping.grouped_by
+        return fields
 
-    See docs/decisions/0020-event-ids-of-sdks.md.
-    """
-    if named is None:
-        events.put(prepare(fields, access, new_event_id(at_ms), at_ms))
-        return True
-    own_id = named_event_id(happened_ms or 0, named)
-    if happened_ms is not None and -_AHEAD_MS <= at_ms - happened_ms <= PROMPT_MS:
-        fields["received_at"] = at_ms
-        return events.put_new(prepare(fields, access, own_id, at_ms))
-    item = prepare(fields, access, new_event_id(at_ms), at_ms)
-    for _ in attempts(_TRIES):
-        try:
-            return events.put_marked(item, own_id)
-        except ConflictError:
-            continue
-    raise UnavailableError
+    def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
+        """Return the event if this process has stored it already."""
+        if self.named and (access.project_id, self.named) in _stored:
+            return Admitted(self.named, access.project_id, stored=False)
+        return None
+
+    def store(self, fields: Fields, access: Access) -> Admitted:
+        """Store the event with one call, unless it was stored before.
+
+        See docs/decisions/0020-event-ids-of-sdks.md.
+        """
+        earlier = self.find_earlier(access, 0)
+        if earlier:
+            return earlier
+        admitted = self._put(fields, access)
+        if self.named:
+            _remember(access.project_id, self.named)
+        return admitted
+
+    def _put(self, fields: Fields, access: Access) -> Admitted:
+        at_ms = now_ms()
+        told: str = fields["event_id"]
+        if self.named is None:
+            item, trimmed = prepare(fields, access, new_event_id(at_ms), at_ms)
+            events.put(item)
+            return Admitted(told, access.project_id, trimmed=trimmed)
+        own_id = named_event_id(self.happened_ms or 0, self.named)
+        if self.happened_ms is not None and -_AHEAD_MS <= at_ms - self.happened_ms <= PROMPT_MS:
+            fields["received_at"] = at_ms
+            item, trimmed = prepare(fields, access, own_id, at_ms)
+            stored = events.put_new(item)
+            return Admitted(told, access.project_id, stored, trimmed=stored and trimmed)
+        item, trimmed = prepare(fields, access, new_event_id(at_ms), at_ms)
+        for _ in attempts(_TRIES):
+            try:
+                stored = events.put_marked(item, own_id)
+            except ConflictError:
+                continue
+            return Admitted(told, access.project_id, stored, trimmed=stored and trimmed)
+        raise UnavailableError
 
 
 def _remember(project_id: str, named: str) -> None:
