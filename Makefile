@@ -24,7 +24,7 @@ check: .venv/ready .venv-sam/ready ## lint, types, template, import arrows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(SAM) validate --lint --template template.yaml
+	for template in template.yaml templates/*.yaml; do $(SAM) validate --lint --template $$template || exit; done
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build

@@ -3,16 +3,13 @@
 from functools import cache
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
-from bench.artifact import ROOT
+from dev.template import load
 
 
 @cache
 def template() -> dict[str, Any]:
-    """The whole template; a reference stays as `{"Ref": ...}`."""
-    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
-    return parsed
+    """The whole template of the root stack; a reference stays as `{"Ref": ...}`."""
+    return load()
 
 
 def properties(name: str) -> dict[str, Any]:
@@ -38,9 +35,9 @@ def environment(function: str) -> dict[str, str]:
 
 
 def logging(function: str) -> dict[str, Any]:
-    """A function's LoggingConfig."""
-    found: dict[str, Any] = properties(function)["LoggingConfig"]
-    return found
+    """A function's LoggingConfig, with what all functions share."""
+    common = template()["Globals"]["Function"]["LoggingConfig"]
+    return {**common, **properties(function)["LoggingConfig"]}
 
 
 def tables() -> list[dict[str, Any]]:

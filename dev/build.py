@@ -16,7 +16,7 @@ STAMP = ROOT / ".aws-sam" / "errata-build.json"
 LOCK = ROOT / ".aws-sam" / "errata-build.lock"
 # The config environment keeps the operator's own settings in samconfig.toml out of it.
 BUILD_COMMAND = [SAM, "build", "--config-env", "local", "--cached", "--parallel"]
-SOURCES = [ROOT / "template.yaml", ROOT / "functions", ROOT / "layers"]
+SOURCES = [ROOT / name for name in ("template.yaml", "templates", "functions", "layers")]
 
 
 @contextlib.contextmanager

@@ -156,7 +156,8 @@ class LocalStack:
         command = [SAM, "deploy", "--config-env", "local", "--template", f"{OUTPUT}/template.yaml"]
         command += ["--stack-name", self.stack_name, "--resolve-s3", "--no-confirm-changeset"]
         command += ["--tags", f"{PINNED}={API_ID}"]
-        command += ["--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
+        command += ["--no-fail-on-empty-changeset"]
+        command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
         overrides = [f"{name}={value}" for name, value in self._parameters.items()]
         return [*command, "--parameter-overrides", *overrides]
 

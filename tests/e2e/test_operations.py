@@ -21,10 +21,10 @@ type Created = tuple[str, str]
 def test_the_alarms_and_the_dashboard_are_made(stack: LocalStack) -> None:
     cloudwatch = stack.client("cloudwatch")
     alarms = cloudwatch.describe_alarms()["MetricAlarms"]
-    assert len(alarms) == len(template.of_type("AWS::CloudWatch::Alarm"))
+    assert len(alarms) == len(template.of_type("AWS::CloudWatch::Alarm", "Operations"))
     watched = {each["Value"] for alarm in alarms for each in alarm["Dimensions"]}
     assert not [value for value in watched if "{" in value]
-    answer = cloudwatch.get_dashboard(DashboardName=stack.stack_name)
+    answer = cloudwatch.get_dashboard(DashboardName=f"{stack.stack_name}-operations")
     widgets = json.loads(answer["DashboardBody"])["widgets"]
     assert len(widgets) >= 6
     assert "${" not in answer["DashboardBody"]

@@ -1,24 +1,21 @@
-"""The template as tests read it: it is the only list of tables, routes and functions."""
+"""The templates as tests read them: they are the only list of tables, routes and functions.
+
+`stack` is the logical id of a nested stack; the root stack (`template.yaml`) is the default.
+"""
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 
-ROOT = Path(__file__).parents[2]
-
-
-def _parsed() -> dict[str, Any]:
-    template: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
-    return template
+from dev.process import ROOT as ROOT
+from dev.template import ROOT_STACK, load
 
 
 @cache
-def resources() -> dict[str, dict[str, Any]]:
-    """The template's resources by logical id; a reference stays as `{"Ref": ...}`."""
-    found: dict[str, dict[str, Any]] = _parsed()["Resources"]
+def resources(stack: str = ROOT_STACK) -> dict[str, dict[str, Any]]:
+    """Return a template's resources by logical id; a reference stays as `{"Ref": ...}`."""
+    found: dict[str, dict[str, Any]] = load(stack)["Resources"]
     return found
 
 
@@ -30,20 +27,27 @@ class _NoAccount:
 
 
 @cache
-def transformed() -> dict[str, dict[str, Any]]:
-    """What SAM makes of the template: the resources that CloudFormation gets, by logical id."""
-    template = _parsed()
+def transformed(stack: str = ROOT_STACK) -> dict[str, dict[str, Any]]:
+    """Return the resources that CloudFormation gets for one stack, by logical id.
+
+    Those of the root stack include each nested stack as one resource, without what is in it.
+    """
+    template = load(stack)
     for resource in template["Resources"].values():
-        for code in {"CodeUri", "ContentUri"} & set(resource["Properties"]):
+        if code := _CODE.get(resource["Type"]):
             # As `sam package` leaves it.
             resource["Properties"][code] = "s3://bucket/code"
     found: dict[str, dict[str, Any]] = transform(template, {}, _NoAccount())["Resources"]
     return found
 
 
-def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    """The properties of every resource of a type, by logical id."""
-    return {name: r["Properties"] for name, r in resources().items() if r["Type"] == kind}
+# The property that names a resource's code.
+_CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
+
+
+def of_type(kind: str, stack: str = ROOT_STACK) -> dict[str, dict[str, Any]]:
+    """Return the properties of every resource of a type, by logical id."""
+    return {name: r["Properties"] for name, r in resources(stack).items() if r["Type"] == kind}
 
 
 def tables() -> dict[str, dict[str, Any]]:

@@ -6,7 +6,9 @@ import re
 from tests.support.template import ROOT, of_type, resources
 
 DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
-ALARMS = of_type("AWS::CloudWatch::Alarm")
+# The nested stack of alarms.
+STACK = "Operations"
+ALARMS = of_type("AWS::CloudWatch::Alarm", STACK)
 _ROW = re.compile(r"^\| `(\w+Alarm)` \| .+ \| .+ \|$", re.MULTILINE)
 
 
@@ -24,8 +26,9 @@ def test_every_alarm_says_when_it_begins_and_ends() -> None:
 
 def test_without_a_topic_nothing_is_made_that_costs() -> None:
     kinds = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter"}
-    made = {name: each for name, each in resources().items() if each["Type"] in kinds}
-    assert {each["Condition"] for each in made.values()} == {"HasAlarms"}
+    assert kinds == {each["Type"] for each in resources(STACK).values()}
+    assert resources()[STACK]["Condition"] == "HasAlarms"
+    assert not [name for name, each in resources().items() if each["Type"] in kinds]
 
 
 def test_every_dead_letter_queue_is_watched() -> None:
@@ -36,22 +39,31 @@ def test_every_dead_letter_queue_is_watched() -> None:
         for dimension in alarm["Dimensions"]
     ]
     queues = [name for name in of_type("AWS::SQS::Queue") if name.endswith("DeadLetterQueue")]
-    assert sorted(str(each["Fn::GetAtt"][0]) for each in watched) == sorted(queues)
+    assert sorted(each["Ref"] for each in watched) == sorted(queues)
 
 
 def test_the_dashboard_leaves_out_no_function_and_no_dead_letter_queue() -> None:
-    (dashboard,) = of_type("AWS::CloudWatch::Dashboard").values()
+    (dashboard,) = of_type("AWS::CloudWatch::Dashboard", STACK).values()
     widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
     metrics = [metric for each in widgets for metric in each["properties"]["metrics"]]
     for function in of_type("AWS::Serverless::Function"):
         assert ["AWS/Lambda", "Errors", "FunctionName", f"${{{function}}}"] in metrics
     shown = {metric[3] for metric in metrics if metric[0] == "AWS/SQS"}
-    queues = {f"${{{name}.QueueName}}" for name in of_type("AWS::SQS::Queue")}
+    queues = {f"${{{name}}}" for name in of_type("AWS::SQS::Queue")}
     assert shown == queues
 
 
+def test_the_stack_gets_the_name_of_everything_that_it_watches() -> None:
+    of_all = {"AlarmTopicArn", "StackName", "Stage"}
+    for parameter, value in resources()[STACK]["Properties"]["Parameters"].items():
+        # A queue is watched by its name, which is not what `Ref` returns.
+        name = {"Fn::GetAtt": [parameter, "QueueName"]}
+        is_queue = parameter in of_type("AWS::SQS::Queue")
+        assert parameter in of_all or value == (name if is_queue else {"Ref": parameter})
+
+
 def test_the_filter_looks_for_the_words_that_the_dispatcher_logs() -> None:
-    (filter_,) = of_type("AWS::Logs::MetricFilter").values()
+    (filter_,) = of_type("AWS::Logs::MetricFilter", STACK).values()
     words = filter_["FilterPattern"].strip('"')
     source = ROOT / "layers" / "common" / "errata" / "usecases" / "deliver.py"
     assert f'logger.error("{words}"' in source.read_text()

@@ -1,0 +1,39 @@
+"""The templates as this repository's tools and tests read them.
+
+`template.yaml` is the root stack. A nested stack is an `AWS::CloudFormation::Stack` in it, whose
+template lies under `templates/`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+from dev.process import ROOT
+
+TEMPLATE = ROOT / "template.yaml"
+# Stands for the root stack where a nested stack is named by its logical id.
+ROOT_STACK = ""
+
+
+def load(stack: str = ROOT_STACK) -> dict[str, Any]:
+    """Return a fresh copy of a stack's template; a reference stays as `{"Ref": ...}`.
+
+    Raises:
+        KeyError: the root template has no nested stack of that logical id.
+    """
+    return _parse(nested()[stack] if stack else TEMPLATE)
+
+
+def nested() -> dict[str, Path]:
+    """Return the template of each nested stack, by the stack's logical id."""
+    return {
+        name: ROOT / resource["Properties"]["TemplateURL"]
+        for name, resource in _parse(TEMPLATE)["Resources"].items()
+        if resource["Type"] == "AWS::CloudFormation::Stack"
+    }
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    template: dict[str, Any] = yaml_parse(path.read_text())
+    return template

@@ -1,0 +1,47 @@
+"""The templates: short enough to read, and each nested stack gets what it asks for."""
+
+from pathlib import Path
+
+import pytest
+
+from dev.template import ROOT_STACK, TEMPLATE, load, nested
+from tests.support.template import ROOT, resources, transformed
+
+NESTED = sorted((ROOT / "templates").iterdir())
+
+
+@pytest.mark.parametrize("path", [TEMPLATE, *NESTED], ids=lambda path: path.name)
+def test_a_template_is_short_enough_to_read(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert len(lines) <= (900 if path == TEMPLATE else 300)
+    assert [number for number, line in enumerate(lines, 1) if len(line) >= 120] == []
+
+
+def test_every_nested_template_is_deployed() -> None:
+    assert NESTED
+    assert sorted(nested().values()) == NESTED
+
+
+@pytest.mark.parametrize("stack", nested())
+def test_a_nested_stack_gets_a_value_for_every_parameter(stack: str) -> None:
+    given = resources()[stack]["Properties"]["Parameters"]
+    assert set(given) == set(load(stack)["Parameters"])
+
+
+@pytest.mark.parametrize("stack", [ROOT_STACK, *nested()])
+def test_a_template_uses_every_parameter(stack: str) -> None:
+    template = load(stack)
+    text = str({**template, "Parameters": {}, "Metadata": {}})
+    # As {"Ref": "Name"}, or as ${Name} in a text.
+    unused = [
+        name
+        for name in template["Parameters"]
+        if f"'Ref': '{name}'" not in text and f"${{{name}}}" not in text
+    ]
+    assert unused == []
+
+
+def test_the_root_stack_has_each_nested_stack_as_one_resource() -> None:
+    made = transformed()
+    for stack in nested():
+        assert made[stack]["Type"] == "AWS::CloudFormation::Stack"
