@@ -7,7 +7,7 @@ SAM := .venv-sam/bin/sam
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test check build deploy bench fuzz pictures lock clean help
+.PHONY: run unit test clients coverage check format build deploy bench fuzz pictures lock clean help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -15,10 +15,23 @@ help: ## list the commands
 run: .venv/ready .venv-sam/ready .venv-ministack/ready ## deploy the template on this machine and keep it running (FRESH=1 empties it first, PORT=N moves it)
 	@$(BIN)/python -m dev.run $(if $(FRESH),--fresh)
 
-test: .venv/ready .venv-sam/ready .venv-ministack/ready ## every test, e2e included
+unit: .venv/ready ## run the unit tests, which need nothing but Python
+	$(PYTEST) --dist worksteal tests/unit
+
+test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run every test but those of `make clients` (ARGS="-k NAME": those whose name has NAME)
+	$(PYTEST) --dist worksteal tests/unit tests/integration tests/contract $(OR_NONE)
+	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/e2e $(OR_NONE)
+
+clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with SDKs, snippets and a browser, which need Node.js, PHP, Ruby, curl and Chromium
 	@dev/tools.sh
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/unit tests/integration tests/contract
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/e2e
+	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/clients
+
+coverage: .venv/ready ## print which lines the unit, integration and contract tests leave out
+	$(PYTEST) --dist worksteal --cov --cov-report=term-missing:skip-covered tests/unit tests/integration tests/contract
+
+PYTEST = $(BIN)/python -m pytest --numprocesses 2 --durations=10 $(ARGS)
+# ARGS may select no test of a folder: pytest's exit code 5.
+OR_NONE = $(if $(ARGS),|| [ $$? = 5 ])
 
 check: .venv/ready .venv-sam/ready ## lint, types, template, import arrows
 	$(BIN)/ruff check .
@@ -26,6 +39,10 @@ check: .venv/ready .venv-sam/ready ## lint, types, template, import arrows
 	$(BIN)/mypy
 	for template in template.yaml templates/*.yaml; do $(SAM) validate --lint --template $$template || exit; done
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
+
+format: .venv/ready ## format the code and fix what the linter can fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
 	$(SAM) build --cached
@@ -48,12 +65,12 @@ lock: .venv/ready ## pin every dependency anew, with hashes
 	for function in billing_webhook dashboard; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt -o functions/$$function/requirements.txt; done
 	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
 	for tool in sam ministack uv fuzz; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
-	npm install --prefix tests/e2e/sdks --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @sentry/browser@latest @sentry/node@latest express@latest
+	npm install --prefix tests/clients/sdks --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @sentry/browser@latest @sentry/node@latest express@latest
 LOCK = $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --python-version 3.13
 
 clean: ## remove environments, builds and local data
-	rm -rf .venv .venv-* .aws-sam .errata tests/e2e/sdks/node_modules
+	rm -rf .venv .venv-* .aws-sam .errata .coverage tests/clients/sdks/node_modules
 
 # An environment each, since SAM CLI and MiniStack pin their own botocore, and since atheris, which
 # fuzzes, has wheels for x86-64 alone.

@@ -52,6 +52,8 @@ class LocalStack:
         log: Path | None = None,
     ) -> None:
         self.stack_name = stack_name
+        # Where every AWS service answers; CREDENTIALS are its root user's.
+        self.endpoint_url = ""
         self.outputs: dict[str, str] = {}
         self._port = port
         self._state_dir = state_dir
@@ -66,9 +68,18 @@ class LocalStack:
         self.log = log
         self._cleanup = contextlib.ExitStack()
 
+    @classmethod
+    def running(cls, endpoint_url: str, *, log: Path) -> Self:
+        """Return the stack that another process has deployed at `endpoint_url` and will stop."""
+        stack = cls(log=log)
+        stack.endpoint_url = endpoint_url
+        stack.outputs = stack._read_outputs()
+        return stack
+
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as cleanup:
             self.emulator = self._start(cleanup)
+            self.endpoint_url = self.emulator.endpoint_url
             with artifacts(self._say) as fingerprint:
                 self.emulator.wait_until_ready()
                 self._parameters.setdefault("DashboardUrl", self.dashboard_url)
@@ -84,11 +95,6 @@ class LocalStack:
         traceback: TracebackType | None,
     ) -> None:
         self._cleanup.close()
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where every AWS service answers; CREDENTIALS are its root user's."""
-        return self.emulator.endpoint_url
 
     @property
     def api_url(self) -> str:

@@ -9,7 +9,7 @@ install() {
     echo "Installing for the tests: $* ..."
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends "$@" >/dev/null
   else
-    echo "The tests run the README's snippets and Sentry's SDKs, and need, by Debian's names: $*. Install them and run make test again." >&2
+    echo "The tests run the README's snippets and Sentry's SDKs, and need, by Debian's names: $*. Install them and run make clients again." >&2
     exit 1
   fi
 }
@@ -26,7 +26,7 @@ install $packages
 command -v npm >/dev/null || install npm
 
 # npm writes the second file when it is done.
-sdks=tests/e2e/sdks
+sdks=tests/clients/sdks
 if [ ! "$sdks/node_modules/.package-lock.json" -nt "$sdks/package-lock.json" ]; then
   echo "Installing Sentry's SDKs for JavaScript ..."
   npm ci --prefix "$sdks" --ignore-scripts --engine-strict --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null

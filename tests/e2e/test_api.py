@@ -13,8 +13,8 @@ import requests
 
 from dev.stack import LocalStack
 from errata.usecases import issues, projects
-from tests.e2e.conftest import eventually
 from tests.support import template
+from tests.support.deployed import eventually
 
 type Created = tuple[str, str]
 

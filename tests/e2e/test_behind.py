@@ -14,8 +14,8 @@ from errata.models.event import pack
 from errata.models.ids import new_event_id, now_ms
 from errata.store import deletions, events
 from errata.usecases import issues, projects
-from tests.e2e.conftest import eventually
 from tests.support import template
+from tests.support.deployed import eventually
 
 type Created = tuple[str, str]
 
@@ -28,6 +28,7 @@ def queue_url(stack: LocalStack, logical_id: str) -> str:
     return url
 
 
+@pytest.mark.usefixtures("digest_dead_letters")
 def test_an_unreadable_event_is_set_aside_and_holds_up_nobody(
     stack: LocalStack, project: Created
 ) -> None:

@@ -8,8 +8,8 @@ import requests
 from dev.stack import LocalStack
 from errata.store import projects as store
 from errata.usecases import issues, projects
-from tests.e2e.conftest import eventually
 from tests.support import scenarios
+from tests.support.deployed import eventually
 from tests.support.scenarios import Replied
 
 PATIENT = 120

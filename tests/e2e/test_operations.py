@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import requests
 
 from dev.stack import LocalStack
@@ -10,10 +11,10 @@ from errata.models.ids import new_event_id, now_ms
 from errata.models.loss import LINE
 from errata.store import events
 from errata.usecases import issues, ledger
-from tests.e2e.conftest import eventually
 from tests.integration.test_losses import batch
 from tests.support import template
 from tests.support.cli import done
+from tests.support.deployed import eventually
 
 type Created = tuple[str, str]
 
@@ -30,6 +31,7 @@ def test_the_alarms_and_the_dashboard_are_made(stack: LocalStack) -> None:
     assert "${" not in answer["DashboardBody"]
 
 
+@pytest.mark.usefixtures("digest_dead_letters")
 def test_an_event_set_aside_is_counted_once_it_is_mended(
     stack: LocalStack, project: Created, errata: str
 ) -> None:

@@ -10,7 +10,7 @@ import stripe
 from dev.stack import LocalStack
 from errata.models.organization import Organization, parse_allowlist
 from errata.usecases import billing, organizations, projects
-from tests.e2e.conftest import STRIPE_SECRET, eventually
+from tests.support.deployed import STRIPE_SECRET, eventually
 
 
 def a_project(organization: Organization) -> tuple[str, str]:

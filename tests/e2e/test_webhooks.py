@@ -17,7 +17,7 @@ from errata.models.event import pack
 from errata.models.ids import issue_id, new_event_id, now_ms
 from errata.store import events
 from errata.usecases import webhooks
-from tests.e2e.conftest import eventually
+from tests.support.deployed import eventually
 from tests.support.receiver import Receiver, answer, hang, receiver, reset
 
 type Created = tuple[str, str]

@@ -15,14 +15,12 @@ from tests.support.clients import BOOM, capture, errors, events, ingest, php
 from tests.support.fresh import forget
 from tests.support.gateway import Response
 
-WHEN = pytest.mark.parametrize("after", [False, True], ids=["before a call", "after its effect"])
 
-
-def cut_everywhere(do: Callable[[], object], after: bool) -> Iterator[int]:
+def cut_everywhere(do: Callable[[], object]) -> Iterator[int]:
     """Cut `do` off at its first call, its second, and so on; yields after each cut."""
     for number in count(1):
         forget()
-        with fault(number, killed, after=after) as outcome:
+        with fault(number, killed, after=True) as outcome:
             try:
                 do()
             except Killed:
@@ -33,10 +31,9 @@ def cut_everywhere(do: Callable[[], object], after: bool) -> Iterator[int]:
         yield number
 
 
-@WHEN
 @pytest.mark.parametrize("late_s", [0, 3_600], ids=["prompt", "late"])
 def test_an_event_of_an_sdk_that_was_cut_off_comes_again_and_is_one(
-    busy: Project, late_s: int, after: bool
+    busy: Project, late_s: int
 ) -> None:
     sent: list[dict[str, Any]] = []
 
@@ -44,7 +41,7 @@ def test_an_event_of_an_sdk_that_was_cut_off_comes_again_and_is_one(
         return sdk.post(busy, sdk.of_event(sent[-1]))
 
     sent.append(sdk.event(timestamp=now_ms() / 1000 - late_s))
-    for _ in cut_everywhere(post, after):
+    for _ in cut_everywhere(post):
         assert post().status == 200
         assert post().status == 200
         found = [event["event_id"] for event in events(busy)]
@@ -56,17 +53,14 @@ def clean_up(project: Project) -> None:
     stream.cleaned(project.id)
 
 
-@WHEN
-def test_an_ingest_leaves_nothing_or_both_the_record_and_the_event(
-    project: Project, after: bool
-) -> None:
+def test_an_ingest_leaves_nothing_or_both_the_record_and_the_event(project: Project) -> None:
     keys: list[str] = []
 
     def post() -> Response:
         return ingest(project, BOOM, idempotency_key=keys[-1])
 
     keys.append("key 0")
-    for number in cut_everywhere(post, after):
+    for number in cut_everywhere(post):
         stored = account.rows()
         assert len(stored["EVENTS_TABLE"]) == len(stored["IDEMPOTENCY_TABLE"])
         before = {event["id"] for event in events(project)}
@@ -79,11 +73,8 @@ def test_an_ingest_leaves_nothing_or_both_the_record_and_the_event(
         keys.append(f"key {number}")
 
 
-@WHEN
-def test_an_ingest_without_a_key_leaves_nothing_or_a_whole_event(
-    project: Project, after: bool
-) -> None:
-    for _ in cut_everywhere(lambda: ingest(project), after):
+def test_an_ingest_without_a_key_leaves_nothing_or_a_whole_event(project: Project) -> None:
+    for _ in cut_everywhere(lambda: ingest(project)):
         assert [event["message"] for event in events(project)] in ([], ["boom"])
         for event in account.rows()["EVENTS_TABLE"]:
             assert event["payload"]["B"]
@@ -91,21 +82,17 @@ def test_an_ingest_without_a_key_leaves_nothing_or_a_whole_event(
             break
 
 
-@WHEN
-def test_a_legacy_error_takes_a_number_with_itself_or_not_at_all(
-    busy: Project, after: bool
-) -> None:
-    for _ in cut_everywhere(lambda: capture(busy), after):
+def test_a_legacy_error_takes_a_number_with_itself_or_not_at_all(busy: Project) -> None:
+    for _ in cut_everywhere(lambda: capture(busy)):
         numbers = [error["id"] for error in errors(busy)]
         assert numbers == list(range(1, len(numbers) + 1))
         assert len(events(busy)) == len(numbers)
         assert capture(busy).json["id"] == len(numbers) + 1
 
 
-@WHEN
-def test_a_key_that_brings_its_project_works_however_often_it_was_cut_off(after: bool) -> None:
+def test_a_key_that_brings_its_project_works_however_often_it_was_cut_off() -> None:
     new: list[Project] = [Project("", "key 0")]
-    for number in cut_everywhere(lambda: capture(new[-1]), after):
+    for number in cut_everywhere(lambda: capture(new[-1])):
         answer = capture(new[-1])
         assert answer.status == 200
         assert [error["id"] for error in errors(new[-1])] == list(range(1, answer.json["id"] + 1))
@@ -114,8 +101,7 @@ def test_a_key_that_brings_its_project_works_however_often_it_was_cut_off(after:
     assert len(projects) == len(new)
 
 
-@WHEN
-def test_a_clear_hides_everything_or_nothing(busy: Project, after: bool) -> None:
+def test_a_clear_hides_everything_or_nothing(busy: Project) -> None:
     def clear() -> Response:
         return php(action="clear", hash=busy.key)
 
@@ -125,7 +111,7 @@ def test_a_clear_hides_everything_or_nothing(busy: Project, after: bool) -> None
             ingest(busy)
 
     fill()
-    for _ in cut_everywhere(clear, after):
+    for _ in cut_everywhere(clear):
         seen = (len(errors(busy)), len(events(busy)))
         assert seen in ((0, 0), (2, 4))
         answer = clear()
@@ -134,10 +120,7 @@ def test_a_clear_hides_everything_or_nothing(busy: Project, after: bool) -> None
         fill()
 
 
-@WHEN
-def test_a_cleanup_that_is_cut_off_is_finished_by_the_next(
-    busy: Project, clock: Clock, after: bool
-) -> None:
+def test_a_cleanup_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clock) -> None:
     other = new_project()
     capture(other)
     for number in count(1):
@@ -148,7 +131,7 @@ def test_a_cleanup_that_is_cut_off_is_finished_by_the_next(
         php(action="clear", hash=busy.key)
         clock.advance(1)
         kept = {ingest(busy).json["id"]}
-        with fault(number, killed, after=after) as outcome:
+        with fault(number, killed, after=True) as outcome:
             try:
                 clean_up(busy)
             except Killed:

@@ -97,13 +97,10 @@ def test_a_clear_of_a_project_does_not_wait(busy: Project, clock: Clock) -> None
     assert clock.ms == began
 
 
-@pytest.mark.parametrize("after", [False, True])
-def test_a_deletion_that_is_cut_off_is_finished_by_the_next(
-    busy: Project, clock: Clock, after: bool
-) -> None:
+def test_a_deletion_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clock) -> None:
     for number in range(1, 40):
         project = filled(new_project())
-        fault = calls.fault(number, calls.killed, after=after)
+        fault = calls.fault(number, calls.killed, after=True)
         with suppress(calls.Killed), fault as outcome:
             deletion.delete_project(project.id)
         with suppress(NotFound):  # where it was the last step

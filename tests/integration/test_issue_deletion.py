@@ -312,12 +312,11 @@ def test_an_issue_with_more_rows_than_a_transaction_takes_is_deleted(shop: Shop)
 # ------------------------------------------------------------------ cut off, at once, given up
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after its effect"])
-def test_a_deletion_that_is_cut_off_leaves_all_or_nothing(shop: Shop, after: bool) -> None:
+def test_a_deletion_that_is_cut_off_leaves_all_or_nothing(shop: Shop) -> None:
     for number in itertools.count(1):
         shop.send()
         issues.resolve(shop.id, shop.issues()["boom"].id, BY, shop.clock.ms)
-        with fault(number, killed, after=after) as outcome:
+        with fault(number, killed, after=True) as outcome:
             try:
                 issues.delete(shop.id, shop.log[-1]["issue"]["S"].split("#")[1], BY, shop.clock.ms)
             except Killed:
@@ -331,14 +330,13 @@ def test_a_deletion_that_is_cut_off_leaves_all_or_nothing(shop: Shop, after: boo
             break
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after its effect"])
-def test_a_worker_that_is_cut_off_is_finished_by_the_next(shop: Shop, after: bool) -> None:
+def test_a_worker_that_is_cut_off_is_finished_by_the_next(shop: Shop) -> None:
     for number in itertools.count(1):
         shop.send(OTHER)
         shop.capture()
         shop.capture()
         shop.delete("careful")
-        with fault(number, killed, after=after) as outcome:
+        with fault(number, killed, after=True) as outcome:
             try:
                 shop.clean_up()
             except Killed:

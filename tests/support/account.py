@@ -98,7 +98,7 @@ def _user_pool() -> tuple[str, str]:
 def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
     """A suffix for the names of tables; none where the account is gone afterwards."""
     if emulator == "moto":
-        with mock_aws(), quick_transactions(), remembering():
+        with remembering(), mock_aws(), quick_transactions():
             yield ""
     else:
         patch.setenv("AWS_ENDPOINT_URL", EMULATOR_URL)

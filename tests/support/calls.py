@@ -138,7 +138,11 @@ def fault(
 
 
 def killed(_call: Call) -> BaseException:
-    """The process ends here."""
+    """The process ends here.
+
+    Cut with `after=True` alone: what is stored before a call is what is stored after the one that
+    precedes it, and the process forgets the rest.
+    """
     return Killed()
 
 

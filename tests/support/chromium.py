@@ -27,9 +27,9 @@ _SERIOUS = ("serious", "critical")
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The browser that `make test` has installed."""
+    """The browser that `make clients` has installed."""
     path = shutil.which("chromium")
-    assert path, "Chromium is not installed: `make test` does it, or says how."
+    assert path, "Chromium is not installed: `make clients` does it, or says how."
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         try:

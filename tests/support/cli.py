@@ -12,7 +12,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from typer.testing import CliRunner
+from typer import testing
+from typer.main import get_command
 
 from errata.cli import app
 from errata.store import clients
@@ -22,6 +23,8 @@ from tests.support.fresh import TABLES
 STACK = "errata"
 RETENTION_DAYS = "30"
 LOCAL_URL = "http://127.0.0.1:4999"
+# Typer builds all commands again for each run, which takes longer than most of them.
+_command = cache(get_command)
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,11 @@ class Ran:
 
 def run(*arguments: str, stdin: bytes | None = None) -> Ran:
     """Run `errata`. What it does not foresee is raised, as a traceback would show."""
-    result = CliRunner().invoke(
-        app, arguments, input=stdin, catch_exceptions=False, prog_name="errata"
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(testing, "_get_command", _command)
+        result = testing.CliRunner().invoke(
+            app, arguments, input=stdin, catch_exceptions=False, prog_name="errata"
+        )
     return Ran(result.exit_code, result.stdout, result.stderr)
 
 

@@ -1,4 +1,4 @@
-"""Have the programs of `tests/e2e/sdks` send what `tests.support.envelopes` offers.
+"""Have the programs of `tests/clients/sdks` send what `tests.support.envelopes` offers.
 
 `python -m tests.support.keep_envelopes`. Paths, ports and names of the machine that runs it are
 replaced.

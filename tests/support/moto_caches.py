@@ -2,7 +2,8 @@
 
 A good part of a call to moto's DynamoDB goes into names: of methods, of node types, and those under
 which a member of an answer may be found. Every new Cognito pool reads the same RSA key and searches
-for its prime factors, which takes longer than the rest of a test's account.
+for its prime factors, which takes longer than the rest of a test's account. Every start of moto
+registers hundreds of URL patterns for the library `requests`, which nothing here calls AWS with.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
-from moto.core import responses
+from moto.core import models, responses
 from moto.core.serialize import AttributePicker, AttributePickerContext, XFormedAttributePicker
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.parsing import ast_nodes
@@ -30,12 +31,13 @@ _rsa_keys: dict[str, RSAKey] = {}
 
 @contextmanager
 def remembering() -> Iterator[None]:
-    """As long as the block lasts."""
+    """As long as the block lasts. Enter it before `mock_aws`, which registers the patterns."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(responses, "method_names_from_class", _method_names)
         patch.setattr(XFormedAttributePicker, "get_possible_keys", possible_keys)
         patch.setattr(_Traverser, "nodes_to_be_processed", nodes_to_be_processed)
         patch.setattr(RSAKey, "import_key", import_rsa_key)
+        patch.setattr(models, "RESPONSES_METHODS", [])
         yield
 
 

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from tests.support.chromium import chromium
 from tests.support.template import ROOT
 
-SDKS = ROOT / "tests" / "e2e" / "sdks"
+SDKS = ROOT / "tests" / "clients" / "sdks"
 PAGE = "browser/index.html"
 # How long a program may take, which waits for its answers; it takes a few seconds.
 PATIENCE_S = 120
@@ -25,7 +25,7 @@ _OPTIONS = {"node/express.mjs": ["--import", "./node/instrument.mjs"]}
 
 
 def run(program: str, dsn: str, *arguments: str, **environment: str) -> str:
-    """Run a program of `tests/e2e/sdks`, such as `node/script.mjs`; what it prints.
+    """Run a program of `tests/clients/sdks`, such as `node/script.mjs`; what it prints.
 
     Some of them end as programs do that fail: with another exit code than 0.
     """

@@ -1,4 +1,4 @@
-"""What must stand where in the read API's events of the programs in `tests/e2e/sdks`."""
+"""What must stand where in the read API's events of the programs in `tests/clients/sdks`."""
 
 from typing import Any
 

@@ -2,8 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -22,7 +20,7 @@ class Stack(LocalStack):
 
     def __init__(self) -> None:
         super().__init__()
-        self.emulator: Any = SimpleNamespace(endpoint_url="http://127.0.0.1:4700")
+        self.endpoint_url = "http://127.0.0.1:4700"
         self.memory: dict[str, str] = {}
 
     def remember(self, name: str, value: str) -> None:

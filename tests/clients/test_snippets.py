@@ -16,7 +16,7 @@ from errata.models.ids import now_ms
 from errata.models.project import Access
 from errata.protocol.read import Filters
 from errata.usecases import read_events
-from tests.e2e.conftest import eventually
+from tests.support.deployed import eventually
 from tests.support.template import ROOT
 
 SNIPPETS = ROOT / "functions" / "dashboard" / "snippets"

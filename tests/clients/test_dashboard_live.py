@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.e2e.conftest import eventually
 from tests.support.chromium import window
+from tests.support.deployed import eventually
 from tests.support.team import Team, sign_in
 
 POLL_MS = 10_000

@@ -17,10 +17,10 @@ import requests
 from dev.stack import LocalStack
 from errata.models.project import live_dsns
 from errata.usecases import members, organizations, projects
-from tests.e2e.conftest import eventually
 from tests.support import reported
 from tests.support.browser import signed_in, words
 from tests.support.capture import capture, split
+from tests.support.deployed import eventually
 from tests.support.programs import PATIENCE_S, SDKS, browse, run
 from tests.support.reported import Event
 from tests.support.template import ROOT

@@ -1,0 +1,142 @@
+"""Fixtures of the deployed stack: the template on a local AWS that enforces IAM.
+
+All processes of a test run share one stack. The first that asks for it deploys it, and stops it
+after the last one is done.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from dev.process import CREDENTIALS
+from dev.stack import LocalStack
+from errata.cli.target import SETTINGS
+from errata.config import settings
+from errata.usecases import projects
+from tests.support.chromium import chromium
+from tests.support.fresh import TABLES, forget_everything
+from tests.support.team import Team, new_team
+
+# How long what happens behind the answer may take here; it takes a second or two.
+PATIENCE_S = 60
+# Where Stripe's signing secret lies, for the test that puts it there.
+STRIPE_SECRET = "/errata-e2e/stripe"
+# As an operator would who wants to know everything.
+PARAMETERS = {
+    "LogLevel": "DEBUG",
+    "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:operators",
+    "StripeWebhookSecretParameter": STRIPE_SECRET,
+}
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this test run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def stack(shared: Path) -> Iterator[LocalStack]:
+    """The stack of this test run; each test makes projects of its own."""
+    address, log = shared / "stack-url", shared / "ministack.log"
+    with (shared / "stack.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if address.exists():
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield LocalStack.running(address.read_text(), log=log)
+            return
+        with LocalStack(log=log, parameters=PARAMETERS) as running:
+            address.write_text(running.endpoint_url)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield running
+            # Whoever uses the stack holds the lock. Whoever comes later deploys another.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            address.unlink()
+
+
+@pytest.fixture
+def digest_dead_letters(shared: Path) -> Iterator[None]:
+    """The digest's dead-letter queue for this test alone: others would receive its messages."""
+    with (shared / "digest-dead-letters.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Point this process at the stack."""
+    # For each test anew: other tests of the session have an AWS of their own.
+    environment = {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "AWS_DEFAULT_REGION": stack.region,
+        "RETENTION_DAYS": stack.outputs["RetentionDays"],
+        "WEBHOOK_QUEUE_URL": stack.outputs["WebhookQueueUrl"],
+        "WEBHOOK_SECRETS": stack.outputs["WebhookSecrets"],
+        "USER_POOL_ID": stack.outputs["UserPoolId"],
+        "WEBHOOKS_TO_LOOPBACK": stack.outputs["WebhooksToLoopback"],
+        **{name: stack.outputs[f"{table}Name"] for name, table in TABLES.items()},
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    forget_everything()
+    yield
+    monkeypatch.undo()
+    forget_everything()
+
+
+@pytest.fixture(scope="session")
+def log(stack: LocalStack) -> Path:
+    """Where the local AWS writes what the functions print."""
+    assert stack.log is not None
+    return stack.log
+
+
+@pytest.fixture
+def project(stack: LocalStack) -> tuple[str, str]:
+    """A project: its id and its key."""
+    created = projects.create("shop")
+    assert created
+    return created.project.id, created.key
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one, without a screen."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def team(stack: LocalStack) -> Team:
+    """Somebody with a project, and the password that opens its dashboard."""
+    return new_team(stack.dashboard_url, stack.api_url)
+
+
+@pytest.fixture
+def errata(stack: LocalStack) -> Iterator[str]:
+    """The stack's name, for the command, which changes the environment."""
+    before = {name: os.environ.get(name) for name in SETTINGS.values()}
+    yield stack.stack_name
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    settings.cache_clear()
+
+
+def eventually[T](
+    look: Callable[[], T], wanted: Callable[[T], bool], patience_s: float = PATIENCE_S
+) -> T:
+    """What `look` sees once it is as wanted."""
+    until = time.monotonic() + patience_s
+    while not wanted(seen := look()):
+        assert time.monotonic() < until, f"still {seen!r} after {patience_s} s"
+        time.sleep(0.1)
+    return seen
