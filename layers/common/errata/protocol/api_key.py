@@ -6,9 +6,10 @@ _BEARER = "bearer "
 
 
 def presented(method: str, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
-    """Return the key in a request's headers or query, or None. The body may then contain the key.
+    """Return the key in the headers or query of a request.
 
-    An empty key is returned as "". It is refused like a wrong one: the next place is not tried.
+    Returns None if there is no key. The body may still contain one. An empty key is returned as ""
+    and must be refused: the next place is not tried.
 
     Args:
         headers: the headers by lower-case name.

@@ -1,4 +1,7 @@
-"""Parses the body of `POST /api/ingest` to event fields (spec/ingest-api, "Body of an ingest")."""
+"""Parses the body of `POST /api/ingest` into event fields.
+
+Source: spec/ingest-api, "Body of an ingest".
+"""
 
 import re
 from datetime import datetime

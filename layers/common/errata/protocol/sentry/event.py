@@ -1,7 +1,7 @@
 """Converts an SDK's event to event fields (see `errata.models.event`).
 
-Source: the SDK development documentation, "Event Payloads". Values that the ingest API has, too, go
-into its fields, so that they can be filtered and grouped. All other fields keep the SDKs' names.
+Source: the SDK development documentation, "Event Payloads". A value that has a field in the ingest
+API goes into that field, so that it can be filtered and grouped. Other values keep the SDKs' names.
 """
 
 import re

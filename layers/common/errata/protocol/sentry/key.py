@@ -13,7 +13,9 @@ _SCHEME = "sentry "
 
 
 def presented(headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
-    """Return the key in a request's query or headers, or None. The body may then contain the key.
+    """Return the key in the query or headers of a request.
+
+    Returns None if there is no key. The body may still contain one.
 
     Args:
         headers: the headers by lower-case name.

@@ -134,7 +134,7 @@ _COMPLAINTS = {
 
 
 def checked(sent: dict[str, Any]) -> tuple[dict[str, Any], Problems]:
-    """Return a valid event without its invalid parts, and the problems.
+    """Return the event without its invalid parts, and a list of these parts.
 
     Exceptions, threads and breadcrumbs become lists; SDKs also send `{"values": […]}` or a single
     object. Tags and headers become objects; SDKs also send lists of pairs.

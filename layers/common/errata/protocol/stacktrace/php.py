@@ -11,11 +11,11 @@
     #0 {main}
       thrown in /app/shop.php on line 11
 
-In PHP, a line has the function that was called, and the place of the call. In the other languages,
-a frame has a place and the function that contains it. To get such frames, the place of a line is
-combined with the function of the next line. The place where the exception was created is combined
-with the function of the first line. The output of getTraceAsString does not have that place, so the
-first frame then has no file. The event may have it.
+A line of PHP names a called function and the place of the call. A frame of the other languages
+names a place and the function that contains it. To get such frames, `read` combines the place in a
+line with the function in the next line. It combines the function in the first line with the place
+where the exception was created. getTraceAsString does not return that place: the first frame then
+has no file.
 """
 
 import re
