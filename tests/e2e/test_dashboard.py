@@ -257,7 +257,7 @@ def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
         page.get_by_label("To delete all events and issues").fill("Shop")
         page.get_by_role("button", name="Delete all events").click()
         expect(page.get_by_text("Cleared.")).to_be_visible()
-        page.get_by_label("To delete this project").fill("Shop")
+        page.get_by_label("To delete the project").fill("Shop")
         page.get_by_role("button", name="Delete the project").click()
         expect(page).not_to_have_url(re.compile("settings"))
         page.goto(settings)

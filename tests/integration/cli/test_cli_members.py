@@ -75,7 +75,7 @@ def test_roles_and_teams_are_set() -> None:
     assert (changed["role"], changed["teams"]) == ("admin", [team])
     assert done(*set_, "--team", "none").json["teams"] == []
     ran = run("members", "set", "default", BOB)
-    assert (ran.code, "Nothing to set: give --role or --team." in ran.err) == (2, True)
+    assert (ran.code, "Nothing to set. Use --role or --team." in ran.err) == (2, True)
     assert failed("members", "set", "default", BOB, "--role", "boss") == (
         "error: role: There is no role 'boss'. Choose from: owner, admin, member.\n"
     )

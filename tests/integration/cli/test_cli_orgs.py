@@ -76,7 +76,7 @@ def test_an_allowlist_is_set_shown_and_taken_away(clock: Clock) -> None:
         ),
         ("192.0.2.1,", "'' is neither an address nor a CIDR such as 192.0.2.0/24."),
         ("fe80::1%eth0", "'fe80::1%eth0' has a zone such as %eth0. Remove the zone."),
-        (" ", "Give addresses or networks, or `none` to let everybody in."),
+        (" ", "The allowlist is empty. Give IP addresses or networks, or `none` to allow all."),
     ],
 )
 def test_a_bad_entry_is_refused_with_the_reason(text: str, reason: str) -> None:
@@ -127,7 +127,7 @@ def test_a_quota_is_set_used_shown_and_lifted(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("many", "The quota must be a number of events, or `none`."),
+        ("many", "The quota must be a whole number of events, or `none`."),
         ("-1", "The quota must be from 0 to 1000000000000 events a month."),
         ("1000000000001", "The quota must be from 0 to 1000000000000 events a month."),
     ],

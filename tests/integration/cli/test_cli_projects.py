@@ -301,7 +301,7 @@ def test_the_ends_of_the_ranges_are_in_them() -> None:
 def test_to_set_nothing_is_a_wrong_use() -> None:
     created()
     ran = run("projects", "set", "1")
-    assert (ran.code, "Nothing to set: give --name" in ran.err) == (2, True)
+    assert (ran.code, "Nothing to set. Use --name" in ran.err) == (2, True)
 
 
 def test_names_cannot_steer_the_terminal() -> None:
