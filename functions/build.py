@@ -1,4 +1,4 @@
-"""Build one function's artifact: `build.py LegacyApi DIR` copies legacy_api/ and compiles it."""
+"""Build the artifact of a function. `build.py LegacyApi DIR` copies and compiles legacy_api/."""
 
 import compileall
 import re
@@ -16,9 +16,9 @@ GLIBC = ("_2_34", "_2_28", "2014")
 
 
 def build(logical_name: str, artifacts: Path) -> None:
-    """Copy `functions/<snake_case name>` into the artifact, keeping its import path.
+    """Copy `functions/<snake_case name>` into the artifact under the same import path.
 
-    What its requirements.txt pins goes beside it, where there is one.
+    If the function has a requirements.txt, its packages are installed into the artifact, too.
     """
     folder = re.sub(r"(?<!^)(?=[A-Z])", "_", logical_name).lower()
     package = artifacts / "functions" / folder
@@ -33,14 +33,14 @@ def build(logical_name: str, artifacts: Path) -> None:
         invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
     )
     if not compiled:
-        sys.exit(f"{folder}: not every file compiles")
+        sys.exit(f"Some files of {folder} do not compile. See the errors above.")
 
 
 def install(requirements: Path, target: Path) -> None:
-    """Install locked requirements for both processors side by side; wheels alone, hashes checked.
+    """Install locked requirements for both architectures. Only wheels, with hash checks.
 
-    A compiled library gets the name under which Python on its processor looks first (PEP 3149), so
-    that the template's Architecture parameter needs no flag at build time.
+    A compiled library gets the file name that Python tries first on its architecture (PEP 3149).
+    So one folder holds both, and the template's Architecture parameter needs no flag at build time.
     """
     for platform in PLATFORMS:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,13 +1,13 @@
 """Build the common layer: third-party packages and `errata`, pruned and compiled.
 
-Three things that `sam build`'s own Python workflow does not do:
+It does three things that `sam build`'s Python workflow does not do:
 
-- both architectures' wheels go in. Only pydantic-core is compiled code, and its two libraries have
-  different names, so one layer serves arm64 and x86_64, and the template's Architecture parameter
-  needs no flag at build time;
-- botocore keeps the models of the services and operations that Errata calls. Making a client
-  otherwise scans 440 folders and parses every region of every service;
-- everything is compiled, with hashes that Lambda need not check.
+- It installs the wheels of both architectures, so that one layer works on arm64 and x86_64. Only
+  pydantic-core has compiled code, and its two libraries have different names. So the template's
+  Architecture parameter needs no flag at build time.
+- It removes the botocore models that Errata does not use. Creating a client otherwise scans 440
+  folders and parses every region of every service.
+- It compiles all Python files, with hashes that Lambda does not check.
 """
 
 import compileall
@@ -25,7 +25,7 @@ from typing import Any
 PLATFORMS = ("aarch64", "x86_64")
 LAYER_ROOT = "/opt/python"
 
-# What the store calls, and nothing else: an operation missing here fails in the e2e tests.
+# The operations that the store calls. If one is missing here, the e2e tests fail.
 OPERATIONS = {
     "apigateway": [
         "CreateApiKey",
@@ -63,7 +63,7 @@ OPERATIONS = {
     ],
     "ssm": ["DeleteParameter", "GetParameter", "PutParameter"],
 }
-# Files of botocore/data that belong to no service.
+# Files of botocore/data that all services share.
 SHARED_DATA = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 
 
@@ -89,11 +89,11 @@ def build(target: Path) -> None:
         invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
     )
     if not compiled:
-        sys.exit("not every file of the layer compiles")
+        sys.exit("Some files of the layer do not compile. See the errors above.")
 
 
 def install(platform: str, target: Path) -> None:
-    """Install the locked requirements for Lambda on `platform`; wheels alone, hashes checked."""
+    """Install the locked requirements for Lambda on `platform`. Only wheels, with hash checks."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--no-compile", "--require-hashes", "--only-binary=:all:", "--no-deps"]
     command += ["--implementation=cp", "--python-version=3.13", f"--target={target}"]
@@ -102,7 +102,7 @@ def install(platform: str, target: Path) -> None:
 
 
 def prune_botocore(data: Path) -> None:
-    """Keep the services, operations and regions' endpoints that Errata uses, as plain JSON."""
+    """Remove all models and endpoints that Errata does not use. Keep the rest as plain JSON."""
     keep = {service: newest_version(data / service) for service in OPERATIONS}
     for entry in data.iterdir():
         if entry.is_dir() and entry.name not in keep:
@@ -128,25 +128,25 @@ def prune_botocore(data: Path) -> None:
 
 
 def newest_version(service: Path) -> Path:
-    """The folder of a service's newest API version, which is the one botocore loads."""
+    """Return the folder of a service's newest API version. botocore loads this version."""
     return max(entry for entry in service.iterdir() if entry.is_dir())
 
 
 def load(file: Path) -> Any:
-    """Read a model, gzipped or not."""
+    """Return the JSON in a file, which may be gzipped."""
     content = file.read_bytes()
     return json.loads(gzip.decompress(content) if file.suffix == ".gz" else content)
 
 
 def rewrite(file: Path, content: Any) -> None:
-    """Replace a model by plain JSON: botocore looks for that first, and need not unpack it."""
+    """Replace a file by plain JSON. botocore looks for this first, and does not decompress it."""
     file.unlink()
     plain = file.with_name(file.name.removesuffix(".gz"))
     plain.write_text(json.dumps(content, separators=(",", ":")))
 
 
 def prune_model(model: dict[str, Any], operations: list[str]) -> dict[str, Any]:
-    """The model with these operations, the shapes they reach, and no documentation."""
+    """Return a model with only these operations and their shapes, without documentation."""
     kept = {name: model["operations"][name] for name in operations}
     shapes: dict[str, Any] = {}
     pending = list(references(kept))
@@ -161,7 +161,7 @@ def prune_model(model: dict[str, Any], operations: list[str]) -> dict[str, Any]:
 
 
 def references(node: Any) -> Iterator[str]:
-    """The names of the shapes that a part of a model refers to."""
+    """Yield the names of the shapes that a part of a model refers to."""
     if isinstance(node, dict):
         if isinstance(node.get("shape"), str):
             yield node["shape"]
@@ -173,7 +173,7 @@ def references(node: Any) -> Iterator[str]:
 
 
 def strip_documentation(node: Any) -> Any:
-    """The part of a model without its documentation texts."""
+    """Return a part of a model without its documentation texts."""
     if isinstance(node, dict):
         return {
             key: strip_documentation(value)

@@ -43,7 +43,7 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         page.get_by_role("button", name="Resolve").click()
         expect(page.get_by_text(f"{team.email} resolved it")).to_be_visible()
         page.get_by_role("link", name="Issues").click()
-        expect(page.get_by_text("No open issue. All quiet.")).to_be_visible()
+        expect(page.get_by_text("No open issues.")).to_be_visible()
 
         team.send(message="boom", exception_class="ValueError", release="1.1")
         expect(page.get_by_text("regressed", exact=True)).to_be_visible()
@@ -56,7 +56,7 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         expect(page.get_by_role("link", name="ValueError: boom")).not_to_be_visible()
         page.get_by_label("Search").fill("nothing like it")
         page.get_by_role("button", name="Filter").click()
-        expect(page.get_by_text("No issue matches.")).to_be_visible()
+        expect(page.get_by_text("No issues match your filter.")).to_be_visible()
 
         page.get_by_role("link", name="Releases").click()
         expect(page.get_by_role("link", name="1.1")).to_be_visible()
@@ -142,7 +142,7 @@ def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
             page.reload()
         page.get_by_label("Search").fill("nothing like it")
         page.get_by_role("button", name="Filter").click()
-        expect(page.get_by_text("No issue matches.")).to_be_visible()
+        expect(page.get_by_text("No issues match your filter.")).to_be_visible()
         page.get_by_role("link", name="Reset").click()
         page.get_by_role("link", name="ValueError: boom").click()
         page.get_by_role("link", name="boom", exact=True).click()
@@ -205,7 +205,7 @@ def test_every_page_can_be_read_by_everybody(
         page.get_by_role("link", name="Forgot your password?").click()
         problems["forgot"] = look(page, "forgot", scheme, width)
         page.get_by_label("E-mail").fill("nobody@example.com")
-        page.get_by_role("button", name="Mail me a code").click()
+        page.get_by_role("button", name="E-mail me a code").click()
         problems["reset"] = look(page, "reset", scheme, width)
         sign_in(page, team, f"{below}/issues")
         expect(page.locator("tbody tr")).to_have_count(7)
@@ -224,26 +224,26 @@ def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
     settings = f"{team.url}/projects/{team.project_id}/settings"
     with window(browser) as page:
         sign_in(page, team, f"projects/{team.project_id}/settings")
-        page.get_by_label("Label of a new key").fill("web")
+        page.get_by_label("Label of the new key").fill("web")
         page.get_by_role("button", name="Create key").click()
         key = page.locator("code.key").inner_text()
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.get_by_role("button", name="Copy").click()
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
         assert page.evaluate("navigator.clipboard.readText()") == key
-        expect(page.get_by_text("API Gateway does not count")).not_to_be_visible()
+        expect(page.get_by_text("API Gateway could not be set up")).not_to_be_visible()
         assert dataclasses.replace(team, key=key).send(message="boom")
         assert serious(page) == []
 
         page.goto(settings)
-        page.get_by_label("Requests a minute").fill("600")
-        page.get_by_role("button", name="Save the rate").click()
+        page.get_by_label("Requests per minute").fill("600")
+        page.get_by_role("button", name="Save rate limit").click()
         expect(page.get_by_text("Saved. It acts within 30 seconds.")).to_be_visible()
         gateway = stack.client("apigateway")
         plans = {plan["name"]: plan["id"] for plan in gateway.get_usage_plans()["items"]}
         assert gateway.get_usage_plan_keys(usagePlanId=plans[f"{stack.stack_name}-600"])["items"]
 
-        page.get_by_label("URL of a new webhook").fill("https://example.com/hook")
+        page.get_by_label("URL of the new webhook").fill("https://example.com/hook")
         page.get_by_role("button", name="Add webhook").click()
         expect(page.locator("code.key")).to_have_text(re.compile("^whsec_"))
         page.goto(settings)
@@ -251,7 +251,7 @@ def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
         expect(page.get_by_text("Sent.")).to_be_visible()
         page.get_by_text("More …").click()
         page.get_by_role("button", name="Remove").click()
-        expect(page.get_by_text("No webhook yet.")).to_be_visible()
+        expect(page.get_by_text("No webhooks yet.")).to_be_visible()
         assert serious(page) == []
 
         page.get_by_label("To delete all events and issues").fill("Shop")
@@ -268,7 +268,7 @@ def test_an_owner_manages_the_organization(browser: Browser, team: Team) -> None
     name, guest = secrets.token_hex(4), f"{secrets.token_hex(4)}@example.com"
     with window(browser) as page:
         sign_in(page, team, "orgs/default")
-        page.get_by_label("Name of a new team").fill(name)
+        page.get_by_label("Team name").fill(name)
         page.get_by_role("button", name="Create team").click()
         page.get_by_label("E-mail").fill(guest)
         page.get_by_label("Role").select_option("member")
@@ -281,7 +281,7 @@ def test_an_owner_manages_the_organization(browser: Browser, team: Team) -> None
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("row", name=guest)).to_contain_text("admin")
         page.get_by_label("Name", exact=True).fill("Blog")
-        page.get_by_label("Team that sees it").select_option(name)
+        page.get_by_label("Team with access").select_option(name)
         page.get_by_role("button", name="Create project").click()
         assert dataclasses.replace(team, key=page.locator("code.key").inner_text()).send(
             message="x"

@@ -1,5 +1,5 @@
 <?php
-// Report every uncaught exception. Plain PHP; needs ERRATA_URL and ERRATA_KEY.
+// Report every uncaught exception. Needs no library. Set ERRATA_URL and ERRATA_KEY.
 
 set_exception_handler(function (Throwable $error): void {
     $event = [

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Needs ERRATA_URL and ERRATA_KEY in the environment.
+# Send one event. Set ERRATA_URL and ERRATA_KEY.
 curl --fail-with-body --silent --show-error "$ERRATA_URL/api/ingest" \
   -H "X-Api-Key: $ERRATA_KEY" \
   -H "Content-Type: application/json" \

@@ -1,4 +1,5 @@
-// Report every unhandled exception and rejection. Node 18 or later; needs ERRATA_URL and ERRATA_KEY.
+// Report every unhandled exception and rejection. Needs Node 18 or later. Set ERRATA_URL and
+// ERRATA_KEY.
 import os from "node:os";
 
 async function report(error) {
@@ -17,7 +18,7 @@ async function report(error) {
   }).catch((failure) => console.error("could not report:", failure.message));
 }
 
-// An unhandled rejection arrives here too.
+// Unhandled rejections also raise this event.
 process.on("uncaughtException", async (error) => {
   console.error(error);
   await report(error);

@@ -1,4 +1,4 @@
-"""Report every unhandled exception. Standard library only; needs ERRATA_URL and ERRATA_KEY."""
+"""Report every unhandled exception. Needs no library. Set ERRATA_URL and ERRATA_KEY."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def report(kind, error, trace):
         {
             "X-Api-Key": os.environ["ERRATA_KEY"],
             "Content-Type": "application/json",
-            "Idempotency-Key": str(uuid.uuid4()),  # lets you retry without counting twice
+            "Idempotency-Key": str(uuid.uuid4()),  # a retry is not stored twice
         },
     )
     try:

@@ -1,4 +1,4 @@
-// Report every unhandled exception and rejection. Needs `npm install @sentry/node`, and SENTRY_DSN.
+// Report every unhandled exception and rejection. Run `npm install @sentry/node`. Set SENTRY_DSN.
 import * as Sentry from "@sentry/node";
 
 Sentry.init({

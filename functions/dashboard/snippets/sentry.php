@@ -1,5 +1,5 @@
 <?php
-// Report every uncaught exception. Needs `composer require sentry/sentry`, and SENTRY_DSN.
+// Report every uncaught exception. Run `composer require sentry/sentry`. Set SENTRY_DSN.
 require __DIR__ . '/vendor/autoload.php';
 
 Sentry\init([

@@ -1,4 +1,4 @@
-"""Report every unhandled exception. Needs `pip install sentry-sdk`, and SENTRY_DSN."""
+"""Report every unhandled exception. Run `pip install sentry-sdk`. Set SENTRY_DSN."""
 
 import os
 
@@ -8,8 +8,8 @@ sentry_sdk.init(
     dsn=os.environ["SENTRY_DSN"],
     release="1.0.0",
     environment=os.environ.get("APP_ENV", "production"),
-    # Where the package brotli is installed the SDK compresses with that, and API Gateway refuses it
-    # (415). This keeps it at gzip.
+    # Always compress with gzip. If the package brotli is installed, the SDK uses Brotli, which API
+    # Gateway refuses (415).
     _experiments={"transport_compression_algo": "gzip"},
 )
 

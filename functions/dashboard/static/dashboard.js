@@ -1,4 +1,5 @@
-// Times in the reader's own zone; a list that stands still under the pointer; "Copied" after a copy.
+// Shows times in the reader's time zone, pauses list updates while the reader points at a row, and
+// runs the copy buttons.
 "use strict";
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
@@ -11,14 +12,15 @@ function localize(within) {
       if (time.className === "clock") time.textContent = at.toLocaleTimeString(undefined, CLOCK);
     }
   }
-  // Without scripts they would do nothing.
+  // The buttons are hidden in the HTML because they do nothing without JavaScript.
   for (const button of within.querySelectorAll("button[data-copy]")) button.hidden = false;
 }
 
 document.addEventListener("DOMContentLoaded", () => localize(document));
 document.addEventListener("htmx:after:swap", () => localize(document));
 
-// Rows that move while somebody points at one, or reads them elsewhere, are no help.
+// Skip the update of a live list while the page is hidden, or while a row is hovered or focused: rows
+// must not move under the reader.
 document.addEventListener("htmx:before:request", (event) => {
   const live = event.target.closest("[hx-trigger^=every]");
   if (live && (document.hidden || live.querySelector("tbody:hover, tbody :focus"))) {

@@ -62,7 +62,7 @@ def test_page_after_page(busy: Project, clock: Clock) -> None:
         cursor = ("--cursor", page["next_cursor"])
     assert seen == ["4", "3", "2", "1", "0"]
     hint = done("events", "list", busy.id, "--limit", "2").out.splitlines()[-1]
-    assert hint.startswith("There may be more: add --cursor ")
+    assert hint.startswith("For the next page, add --cursor ")
     assert listed(busy, "--limit", "2", "--cursor", hint.split()[-1]) == ["2", "1"]
 
 
@@ -91,7 +91,7 @@ def test_each_bad_filter_is_named(project: Project) -> None:
         "error: level: The level filter must be error, warning, info or debug.\n"
         "error: since: The since filter must be a date and time in ISO 8601.\n"
         "error: limit: The limit must be a number from 1 to 100.\n"
-        "error: cursor: The cursor is not one that this API gave.\n"
+        "error: cursor: The cursor is invalid. Use the next_cursor of a response.\n"
     )
 
 
@@ -129,7 +129,7 @@ def test_an_event_is_shown_whole(busy: Project) -> None:
         "  first\n"
         "      second\n"
         "\nsource map\n"
-        "  4 characters; see --json\n"
+        "  4 characters, shown with --json\n"
     )
     assert "line         0\n" in said
 
@@ -240,7 +240,7 @@ def test_a_file_that_is_no_event(project: Project, content: bytes, said: str) ->
 def test_a_file_that_cannot_be_read(project: Project, tmp_path: Path) -> None:
     missing = tmp_path / "no.json"
     said = failed("send", project.id, "--file", str(missing))
-    assert said == f"error: {missing}: No such file or directory\n"
+    assert said == f"error: Cannot read {missing}: No such file or directory.\n"
     assert failed("send", project.id, "--file", str(tmp_path)).endswith(": Is a directory\n")
 
 

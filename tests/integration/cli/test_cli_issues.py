@@ -195,7 +195,7 @@ def test_an_issue_is_deleted(busy: Project) -> None:
     first, second = done("issues", "list", busy.id, "--json").json
     asked = run("issues", "delete", busy.id, first["id"], stdin=b"n\n")
     assert asked.code == 1
-    assert f"Delete issue {first['id']} ({first['title']}) with its events (1)?" in asked.err
+    assert f"Delete issue {first['id']} ({first['title']}) and its events (1)?" in asked.err
     assert len(done("issues", "list", busy.id, "--json").json) == 2
     assert run("issues", "delete", busy.id, first["id"], stdin=b"y\n").code == 0
     deleted = done("issues", "delete", busy.id, second["id"], "--yes", "--json").json

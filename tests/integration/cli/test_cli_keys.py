@@ -35,7 +35,7 @@ def test_people_see_a_key_once(project: Project) -> None:
     id, label, key, hint = done("keys", "create", project.id, "--label", "web").out.splitlines()
     assert id.split() == ["id", hash_key(key.split()[1])[:12]]
     assert label.split() == ["label", "web"]
-    assert hint == "Keep the key: it is not shown again."
+    assert hint == "Copy the key now. It is not shown again."
 
 
 def test_another_dsn_is_made_and_is_no_secret(deployed: Deployed, project: Project) -> None:

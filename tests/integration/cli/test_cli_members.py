@@ -52,7 +52,7 @@ def test_the_local_stack_shows_a_password_once() -> None:
     assert set(answer) == {"organization", "email", "role", "teams", "password"}
     assert isinstance(sign_in.with_password(ADA, answer["password"]), sign_in.Tokens)
     said = done(*add, BOB).out.splitlines()
-    assert said[-1] == "Keep the password: it is not shown again."
+    assert said[-1] == "Copy the password now. It is not shown again."
     assert isinstance(sign_in.with_password(BOB, said[3].split()[1]), sign_in.Tokens)
     # Somebody with an account keeps their password.
     done("orgs", "create", "acme", "--local")
@@ -75,7 +75,7 @@ def test_roles_and_teams_are_set() -> None:
     assert (changed["role"], changed["teams"]) == ("admin", [team])
     assert done(*set_, "--team", "none").json["teams"] == []
     ran = run("members", "set", "default", BOB)
-    assert (ran.code, "Nothing to set: give --role or --team." in ran.err) == (2, True)
+    assert (ran.code, "Nothing to set. Use --role or --team." in ran.err) == (2, True)
     assert failed("members", "set", "default", BOB, "--role", "boss") == (
         "error: role: There is no role 'boss'. Choose from: owner, admin, member.\n"
     )
@@ -111,8 +111,7 @@ def test_what_cognito_refuses_is_said() -> None:
     with refusing("AdminCreateUser", "LimitExceededException", "Exceeded daily email limit."):
         said = failed("members", "add", "default", ADA, "--role", "owner")
     assert said == (
-        "error: AWS answered AdminCreateUser with LimitExceededException:"
-        " Exceeded daily email limit.\n"
+        "error: AdminCreateUser failed with LimitExceededException: Exceeded daily email limit.\n"
     )
 
 
@@ -122,7 +121,7 @@ def test_teams_are_created_listed_renamed_and_deleted() -> None:
     said = done("teams", "create", "default", "ops").out.splitlines()
     assert [line.split()[0] for line in said] == ["team", "name"]
     assert done("teams", "rename", "default", made["id"], "front").out == (
-        f"Team {made['id']} is now called front.\n"
+        f"Renamed team {made['id']} to front.\n"
     )
     assert [each["name"] for each in done("teams", "list", "default", "--json").json] == [
         "front",

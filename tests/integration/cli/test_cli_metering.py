@@ -252,8 +252,8 @@ def test_a_project_works_without_the_gateway(deployed: Deployed, operation: str)
     with refusing(operation, "AccessDeniedException", "not yours."):
         ran = run("projects", "create", "shop", "--json")
     assert ran.code == 0
-    assert ran.err.startswith("warning: API Gateway does not meter every key of project 1.")
-    assert f"AWS does not allow you {operation}: not yours." in ran.err
+    assert ran.err.startswith("warning: API Gateway does not enforce the rate limit of some keys")
+    assert f"You are not allowed to call {operation}: not yours." in ran.err
     assert used(ran.json["api_key"]) == ""
     access_found = access.find(ran.json["api_key"], now_ms()).access
     assert access_found
@@ -265,7 +265,7 @@ def test_a_new_rate_holds_without_the_gateway(shop: Project, clock: Clock, opera
     with refusing(operation, "TooManyRequestsException", "slow down"):
         ran = run("projects", "set", shop.id, "--rate-limit", "600", "--json")
     assert (ran.code, ran.json["rate_limit"]) == (0, 600)
-    assert "To try again: errata projects set 1 --rate-limit 600." in ran.err
+    assert "To try again, run `errata projects set 1 --rate-limit 600`." in ran.err
     # Nobody counts by the old rate, now or later.
     clock.advance(LATER_S)
     assert used(shop.key) == ""
@@ -280,7 +280,7 @@ def test_a_key_is_revoked_without_the_gateway(shop: Project, clock: Clock) -> No
     with refusing("DeleteApiKey", "AccessDeniedException"):
         ran = run("keys", "revoke", shop.id, key_id)
     assert (ran.code, ran.out) == (0, f"Revoked key {key_id} (first key) of project 1.\n")
-    assert ran.err.startswith("warning: The key is revoked, but its API Gateway key is still")
+    assert ran.err.startswith("warning: The key is revoked, but its API Gateway key could not")
     access.forget()
     assert access.find(shop.key, now_ms()).revoked
     clock.advance(LATER_S)

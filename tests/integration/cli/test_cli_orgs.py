@@ -75,8 +75,8 @@ def test_an_allowlist_is_set_shown_and_taken_away(clock: Clock) -> None:
             "'192.0.2.0/0.0.0.255' is neither an address nor a CIDR such as 192.0.2.0/24.",
         ),
         ("192.0.2.1,", "'' is neither an address nor a CIDR such as 192.0.2.0/24."),
-        ("fe80::1%eth0", "'fe80::1%eth0' names an interface, which no caller's address does."),
-        (" ", "Give addresses or networks, or `none` to let everybody in."),
+        ("fe80::1%eth0", "'fe80::1%eth0' has a zone such as %eth0. Remove the zone."),
+        (" ", "The allowlist is empty. Give IP addresses or networks, or `none` to allow all."),
     ],
 )
 def test_a_bad_entry_is_refused_with_the_reason(text: str, reason: str) -> None:
@@ -91,7 +91,7 @@ def test_every_bad_entry_is_named_and_there_are_a_hundred_at_most() -> None:
     assert "'y'" in said
     many = ",".join(f"10.0.0.{n}" for n in range(101))
     said = failed("orgs", "set", "default", "--allowlist", many)
-    assert said == "error: allowlist: An allowlist has 100 entries at most.\n"
+    assert said == "error: allowlist: The allowlist has more than 100 entries. Remove some.\n"
 
 
 def test_an_organization_that_is_not_there() -> None:
@@ -127,7 +127,7 @@ def test_a_quota_is_set_used_shown_and_lifted(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("many", "The quota must be a number of events, or `none`."),
+        ("many", "The quota must be a whole number of events, or `none`."),
         ("-1", "The quota must be from 0 to 1000000000000 events a month."),
         ("1000000000001", "The quota must be from 0 to 1000000000000 events a month."),
     ],

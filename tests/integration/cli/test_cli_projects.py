@@ -68,7 +68,7 @@ def test_without_a_dsn_it_says_how_to_make_one() -> None:
     done("keys", "revoke", "1", dsn["id"])
     shown = done("projects", "show", "1", "--json").json
     assert (shown["dsn"], shown["dsns"]) == (None, [])
-    assert "none: make one with `errata keys create 1 --dsn`" in done("projects", "show", "1").out
+    assert "none. Create one with `errata keys create 1 --dsn`" in done("projects", "show", "1").out
 
 
 def test_people_see_the_key_once(deployed: Deployed) -> None:
@@ -80,7 +80,7 @@ def test_people_see_the_key_once(deployed: Deployed) -> None:
         f"key      {key}",
         f"DSN      {dsn}",
         f"API      https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1",
-        "Keep the key: it is not shown again. The DSN is no secret.",
+        "Copy the key now. It is not shown again. The DSN is not secret.",
     ]
     assert clients.ingest(Project("1", key)).status == 202
     for line in ("projects list", "projects show 1", "keys list 1"):
@@ -156,7 +156,7 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
         "dsns": [shown["dsn"]],
     }
     said = done("projects", "show", project.id).out
-    assert "rate limit  60 requests a minute for each key\n" in said
+    assert "rate limit  60 requests per minute for each key\n" in said
     assert "retention   30 days (default)\n" in said
 
 
@@ -235,8 +235,8 @@ def test_a_project_is_deleted_by_whoever_types_its_name(deployed: Deployed) -> N
     for typed in (b"", b"\n", b"blog\n"):
         ran = run("projects", "delete", project.id, stdin=typed)
         assert (ran.code, ran.out) == (1, "")
-        assert ran.err.startswith("This deletes project 1 and all that it holds. Its name: ")
-        assert "error: name: That is not the project's name: nothing was deleted." in ran.err
+        assert ran.err.startswith("This deletes project 1 and all its data. Type the project's")
+        assert "error: name: That is not the project's name. Nothing was deleted." in ran.err
     assert clients.ingest(project).status == 202
     ran = run("projects", "delete", project.id, stdin=b"shop\n")
     assert (ran.code, ran.out.startswith("Deleted project 1 (shop).")) == (0, True)
@@ -283,7 +283,7 @@ def test_each_setting_that_is_out_of_range_is_named() -> None:
     ):
         failed("projects", "set", "1", option, value)
     assert failed("projects", "set", "1", "--retention-days", "month") == (
-        "error: retention_days: The retention must be a number of days, or `default`.\n"
+        "error: retention_days: The retention must be a whole number of days, or `default`.\n"
     )
     assert run("projects", "set", "1", "--rate-limit", "many").code == 2
     assert usecase.find(project.id) == before
@@ -301,7 +301,7 @@ def test_the_ends_of_the_ranges_are_in_them() -> None:
 def test_to_set_nothing_is_a_wrong_use() -> None:
     created()
     ran = run("projects", "set", "1")
-    assert (ran.code, "Nothing to set: give --name" in ran.err) == (2, True)
+    assert (ran.code, "Nothing to set. Use --name" in ran.err) == (2, True)
 
 
 def test_names_cannot_steer_the_terminal() -> None:

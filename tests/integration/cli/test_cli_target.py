@@ -63,7 +63,7 @@ def test_local_urls_are_shown(local: Path, project: Project) -> None:
 def test_without_a_local_stack_it_says_how_to_start_one(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.chdir(tmp_path)
     said = failed("projects", "list", "--local")
-    assert said == "error: No local stack here. Start one with `make run`.\n"
+    assert said == "error: No local stack found. Start one with `make run`.\n"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '"x"', '{"stack": "errata"}'])
@@ -72,7 +72,8 @@ def test_a_broken_local_file_is_named(tmp_path: Path, monkeypatch: Patch, conten
     file.parent.mkdir()
     file.write_text(content)
     monkeypatch.chdir(tmp_path)
-    assert failed("projects", "list", "--local").startswith(f"error: {file} is not what `make run`")
+    said = failed("projects", "list", "--local")
+    assert said.startswith(f"error: {file} is invalid. Run `make run`")
 
 
 def test_a_local_stack_that_has_ended_is_told(
@@ -82,7 +83,7 @@ def test_a_local_stack_that_has_ended_is_told(
     monkeypatch.chdir(tmp_path)
     said = failed("projects", "list", "--local")
     assert said == (
-        "error: The local stack at http://127.0.0.1:1 does not answer. Start it with `make run`.\n"
+        "error: The local stack at http://127.0.0.1:1 does not respond. Start it with `make run`.\n"
     )
 
 
@@ -137,7 +138,8 @@ def test_local_and_a_stack_exclude_each_other(local: Path) -> None:
 
 def test_a_missing_stack(deployed: Deployed) -> None:
     said = failed("projects", "list", "--stack", "nowhere")
-    assert said.startswith("error: There is no stack nowhere in us-east-1. Name yours with --stack")
+    prefix = "error: There is no stack nowhere in us-east-1. Set your stack with --stack"
+    assert said.startswith(prefix)
 
 
 def test_a_stack_of_something_else(deployed: Deployed) -> None:
@@ -145,19 +147,19 @@ def test_a_stack_of_something_else(deployed: Deployed) -> None:
     said = failed("projects", "list", "--stack", "queue")
     assert said == (
         "error: The stack queue in us-east-1 (CREATE_COMPLETE) has no output EventsTableName,"
-        " ApiId: it is not one of Errata, or its deployment is not complete.\n"
+        " ApiId. It is not an Errata stack, or its deployment is not complete.\n"
     )
 
 
 def test_no_credentials(deployed: Deployed, monkeypatch: Patch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    assert failed("projects", "list").startswith("error: No AWS credentials. Sign in with")
+    assert failed("projects", "list").startswith("error: No AWS credentials found. Sign in with")
 
 
 def test_half_credentials(deployed: Deployed, monkeypatch: Patch) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    assert failed("projects", "list").startswith("error: No AWS credentials. Sign in with")
+    assert failed("projects", "list").startswith("error: No AWS credentials found. Sign in with")
 
 
 def test_an_unknown_profile(deployed: Deployed, monkeypatch: Patch) -> None:
@@ -167,7 +169,8 @@ def test_an_unknown_profile(deployed: Deployed, monkeypatch: Patch) -> None:
 
 def test_no_region(deployed: Deployed, monkeypatch: Patch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert failed("projects", "list").startswith("error: No AWS region. Set AWS_DEFAULT_REGION")
+    said = failed("projects", "list")
+    assert said.startswith("error: No AWS region is set. Set AWS_DEFAULT_REGION")
 
 
 def test_the_other_name_of_the_region(deployed: Deployed, monkeypatch: Patch) -> None:
@@ -181,21 +184,22 @@ def test_what_aws_does_not_allow(deployed: Deployed, operation: str) -> None:
     denied = "User arn:aws:iam::1:user/eve is not authorized."
     with refusing(operation, "AccessDeniedException", denied):
         said = failed("projects", "list")
-    assert said.startswith(f"error: AWS does not allow you {operation}: {denied} Use credentials")
+    prefix = f"error: You are not allowed to call {operation}: {denied} Use credentials"
+    assert said.startswith(prefix)
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId"])
 def test_credentials_that_aws_does_not_accept(deployed: Deployed, code: str) -> None:
     with refusing("DescribeStacks", code):
         said = failed("projects", "list")
-    assert said.startswith(f"error: AWS does not accept your credentials ({code}: no.). Sign in")
+    assert said.startswith(f"error: AWS rejected your credentials ({code}: no.). Sign in")
 
 
 def test_any_other_answer_of_aws(deployed: Deployed) -> None:
     with refusing("Query", "ResourceNotFoundException", "Requested resource not found"):
         said = failed("projects", "list")
     assert said == (
-        "error: AWS answered Query with ResourceNotFoundException: Requested resource not found\n"
+        "error: Query failed with ResourceNotFoundException: Requested resource not found\n"
     )
 
 

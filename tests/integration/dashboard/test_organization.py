@@ -233,7 +233,7 @@ def test_what_is_used_this_month_is_told_without_a_quota_too(admin: Browser, clo
         with recorded() as calls:
             shown = browser.get(path)
         assert len(calls) <= 5
-        assert "Use in November 2026" in shown.text
+        assert "Usage in November 2026" in shown.text
         told |= dict(
             re.findall(r"/stats\">(shop \d+)</a></td><td class=\"number\">([\d,]+)", shown.html)
         )
@@ -260,8 +260,8 @@ def test_an_unpaid_invoice_is_shown_with_its_link(admin: Browser, url: str, link
     billing.receive(failed, now_ms() // 1000)
     shown = admin.get(f"orgs/{ACME}")
     assert "cus_123" in shown.text
-    assert "An invoice has failed" in shown.text
-    assert ("Pay it" in shown.text) == linked
+    assert "An invoice payment failed" in shown.text
+    assert ("Pay the invoice" in shown.text) == linked
     assert "javascript:" not in shown.html
 
 

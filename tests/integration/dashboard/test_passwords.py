@@ -79,7 +79,7 @@ def signed_in(browser: Browser) -> bool:
 def test_a_first_password_is_exchanged_for_one_s_own(invited: Browser) -> None:
     invited.get("sign-in?next=orgs/default")
     shown = send(invited, "sign-in", email=EMAIL, password=FIRST)
-    assert "Choose your own" in shown.text
+    assert "Choose a new one" in shown.text
     assert not signed_in(invited)
     assert send(invited, "new-password", password="short").status == 422
     assert "at least 12 characters" in invited.page.text  # type: ignore[union-attr]
@@ -134,7 +134,7 @@ def test_a_forgotten_password_is_replaced_with_the_code_that_was_mailed(invited:
         assert (shown.status, "wrong or too old" in shown.text) == (401, True)
     shown = send(browser, "reset-password", code="123456", password=OWN + "!")
     assert shown.url.endswith("/sign-in?said=changed")
-    assert "Your password is changed." in shown.text
+    assert "Your password was changed." in shown.text
     assert send(browser, "sign-in", email=EMAIL, password=OWN).status == 401
     send(browser, "sign-in", email=EMAIL, password=OWN + "!")
     assert signed_in(browser)

@@ -184,9 +184,9 @@ def test_a_member_who_was_removed_sees_no_page_more() -> None:
     members.add("default", "root@example.com", "owner")
     members.add("default", EMAIL, "owner")
     browser = signed_in(EMAIL)
-    assert "You are in no organization" not in browser.get("projects").text
+    assert "You do not belong to an organization" not in browser.get("projects").text
     members.remove("default", EMAIL)
-    assert "You are in no organization" in browser.get("projects").text
+    assert "You do not belong to an organization" in browser.get("projects").text
 
 
 def account() -> None:

@@ -1,4 +1,4 @@
-"""The operator's command `errata`: the use cases at a prompt. No function imports this."""
+"""The operator's command line, `errata`. It calls the use cases. No Lambda function imports it."""
 
 import io
 import sys
@@ -23,9 +23,9 @@ from errata.cli import (
 from errata.cli.command import Json, Local, Stack, command, group, remember
 
 app = group(
-    "Errata, an error tracker, from the terminal.\n\n"
-    "Works on the stack in your AWS account (--stack), with your credentials, or on the one that"
-    " `make run` started on this machine (--local). These options may stand anywhere.",
+    "Operate the Errata error tracker from the terminal.\n\n"
+    "Use --stack to select a stack in your AWS account; this needs AWS credentials. Use --local for"
+    " the local stack that `make run` started. You can put these options anywhere in the command.",
     example="issues list 1 --local",
 )
 app.add_typer(orgs.app, name="orgs")
@@ -61,14 +61,14 @@ def errata(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take note of the shared options, or print the version."""
+    """Store the shared options, or print the version."""
     remember(context, local, stack, json)
 
 
 def main() -> None:
-    """The entry point of `errata`."""
+    """Run the `errata` command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot show a character gets it escaped.
+            # Escape characters that the terminal's encoding does not have.
             stream.reconfigure(errors="backslashreplace")
     app()

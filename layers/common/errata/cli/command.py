@@ -1,7 +1,7 @@
-"""What all commands share: options that may stand anywhere, a deployment, and how they end.
+"""Code that all commands share: the common options, the deployment and the error handling.
 
-`command` adds --local, --stack and --json to a command, finds the deployment that they name, and
-turns what an operator can bring about into lines on stderr and exit code 1.
+`command` adds --local, --stack and --json to a command and finds the deployment that they select.
+An expected error becomes lines on stderr and exit code 1.
 """
 
 import inspect
@@ -28,7 +28,7 @@ Stack = Annotated[
         "--stack",
         metavar="NAME",
         show_default=False,
-        help="The CloudFormation stack; else ERRATA_STACK, else errata.",
+        help="The CloudFormation stack. Default: $ERRATA_STACK, or errata.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -37,7 +37,7 @@ ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's
 
 @dataclass(frozen=True)
 class Asked:
-    """What the shared options say."""
+    """The values of the shared options."""
 
     local: bool = False
     stack: str = ""
@@ -46,7 +46,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Session:
-    """What a command works with."""
+    """The deployment and the options that a command receives."""
 
     target: Target
     json: bool
@@ -54,7 +54,7 @@ class Session:
 
 
 def group(summary: str, *, example: str) -> typer.Typer:
-    """A command with commands; takes the shared options, too."""
+    """Return a Typer app for a group of commands. It takes the shared options, too."""
     app = typer.Typer(
         help=summary,
         epilog=f"Example: errata {example}",
@@ -70,14 +70,17 @@ def group(summary: str, *, example: str) -> typer.Typer:
 def remember(
     context: typer.Context, local: Local = False, stack: Stack = "", json: Json = False
 ) -> None:
-    """Take note of shared options; those of commands within add to them."""
+    """Store the shared options of a group in the context. Options of the command add to them."""
     _ask(context, Asked(local, _as_text(stack), json))
 
 
 def command[**P](
     app: typer.Typer, name: str, *, example: str
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
-    """Make a function a command of `app`. Its docstring is the help; `example` ends it."""
+    """Return a decorator that registers a function as a command of `app`.
+
+    The help text is the function's docstring, followed by `example`.
+    """
 
     def register(
         function: Callable[Concatenate[Session, P], None],
@@ -91,7 +94,7 @@ def command[**P](
                 work(Session(find(asked.local, asked.stack), asked.json, asked.local), **arguments)
                 sys.stdout.flush()
 
-        # What Typer reads instead of the function's own parameters.
+        # Typer reads this signature instead of the function's own.
         own = list(inspect.signature(function).parameters.values())[1:]
         run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [_CONTEXT, *(each.replace(kind=_BY_NAME) for each in own), *_SHARED]
@@ -112,7 +115,10 @@ _SHARED = [
 
 
 def _as_text(value: Any) -> Any:
-    """A text without the surrogates that stand for bytes which are no UTF-8 (PEP 383)."""
+    """Replace surrogates in a text, which stand for bytes that are not UTF-8 (PEP 383), by U+FFFD.
+
+    Values of other types are returned unchanged.
+    """
     if not isinstance(value, str):
         return value
     return value.encode(errors="surrogateescape").decode(errors="replace")
@@ -134,7 +140,8 @@ def _ended_well(local: bool) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # The reader has seen enough. What is left must not be written when Python ends, either.
+        # The reader closed the pipe. Send the rest to /dev/null: Python flushes stdout when it
+        # exits, and would fail again.
         with suppress(io.UnsupportedOperation):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None

@@ -32,9 +32,9 @@ from errata.usecases.tail import Tail
 
 POLL_SECONDS = 2
 
-app = group("List a project's events, show one.", example="events list 1")
+app = group("List and show a project's events.", example="events list 1")
 
-# Fields that are shown as JSON, and those that are shown as a stack trace or left to --json.
+# _OBJECTS are shown as JSON. _CODE is shown as a stack trace, or only with --json.
 _OBJECTS = ("problems", "tags", "contexts", "context", "extra", "logentry", "sdk", "modules")
 _CODE = ("exceptions", "frames", "threads", "debug_meta")
 
@@ -53,12 +53,12 @@ def list_(
     fingerprint: Annotated[Text, typer.Option(metavar="TEXT")] = None,
     since: Annotated[Text, typer.Option(metavar="TIME", help="ISO 8601, inclusive")] = None,
     until: Annotated[Text, typer.Option(metavar="TIME", help="ISO 8601, inclusive")] = None,
-    limit: Annotated[Text, typer.Option(metavar="N", help="1 to 100; 50 otherwise")] = None,
+    limit: Annotated[Text, typer.Option(metavar="N", help="1 to 100. Default: 50")] = None,
     cursor: Annotated[
-        Text, typer.Option(metavar="CURSOR", help="Where the last page ended")
+        Text, typer.Option(metavar="CURSOR", help="Cursor that the previous page printed")
     ] = None,
 ) -> None:
-    """List a project's events, newest first; the filters are those of the API."""
+    """List a project's events, newest first. The filters are the same as in the API."""
     given = {
         "environment": environment,
         "release": release,
@@ -91,7 +91,7 @@ def list_(
         empty="No events.",
     )
     if page["next_cursor"]:
-        print_line(f"There may be more: add --cursor {page['next_cursor']}")
+        print_line(f"For the next page, add --cursor {page['next_cursor']}")
 
 
 @command(app, "show", example="events show 1 019aa9d2-7c1e-7a4b-8f3e-1c2d3e4f5a6b")
@@ -100,7 +100,7 @@ def show(
     project_id: ProjectId,
     event_id: Annotated[str, typer.Argument(metavar="EVENT", help="The event's id.")],
 ) -> None:
-    """Show all that was sent with an event."""
+    """Show an event with all its fields."""
     project = projects.find(project_id)
     known = event_id.lower()
     stored = read_events.one(project.id, known, now_ms()) if UUID.fullmatch(known) else None
@@ -128,11 +128,11 @@ def show(
         if event[name]:
             print_section(name.replace("_", " "), event[name].splitlines())
     if event["source_map"]:
-        print_section("source map", [f"{len(event['source_map'])} characters; see --json"])
+        print_section("source map", [f"{len(event['source_map'])} characters, shown with --json"])
 
 
 def _frames(trace: ExceptionTrace) -> Iterator[str]:
-    """The frames of an exception, the innermost first, each with its code."""
+    """Yield the frames of an exception as text lines, innermost first, with their source code."""
     for frame in trace.frames:
         place = frame.file if frame.line is None else f"{frame.file}:{frame.line}"
         yield line(place, frame.function and f"in {frame.function}")
@@ -144,10 +144,10 @@ def tail(
     session: Session,
     project_id: ProjectId,
     last: Annotated[
-        int, typer.Option(metavar="N", min=0, max=100, help="Begin with the last N events.")
+        int, typer.Option(metavar="N", min=0, max=100, help="Start with the last N events.")
     ] = 10,
 ) -> None:
-    """Follow a project's new events, one a line, until Ctrl-C."""
+    """Print a project's new events as they arrive, one per line. Press Ctrl-C to stop."""
     following = Tail(project_id)
     try:
         events = following.start(last)
@@ -176,10 +176,12 @@ def send(
     fingerprint: Annotated[Text, typer.Option(metavar="TEXT")] = None,
     file: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="A JSON event, as the API takes it; - for stdin."),
+        typer.Option(
+            metavar="PATH", help="A file with a JSON event, as in the API. Use - for stdin."
+        ),
     ] = None,
 ) -> None:
-    """Send an event to a project and print its id; options go before what the file says."""
+    """Send an event to a project and print its id. Options override the fields in the file."""
     given = {
         "message": message,
         "exception_class": exception_class,
@@ -203,7 +205,7 @@ def _bytes(file: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        raise NotFound(f"{file}: {error.strerror}") from error
+        raise NotFound(f"Cannot read {file}: {error.strerror}.") from error
 
 
 def _to_json(event: Stored) -> dict[str, Any]:

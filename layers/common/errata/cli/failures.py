@@ -1,4 +1,4 @@
-"""What went wrong, in a line that says what to do about it."""
+"""Translates exceptions into error messages that say what to do."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 
 from errata.errors import ErrataError, Invalid, StoreError
 
-# Everything that an operator can bring about; anything else is a bug and shows itself as one.
+# The errors that an operator can cause. Any other exception is a bug and ends with a traceback.
 Failure = (ErrataError, BotoCoreError, ClientError, ResponseParserError)
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedException"}
@@ -30,13 +30,13 @@ _NOT_SIGNED_IN = {
     "UnrecognizedClientException",
 }
 _SIGN_IN = (
-    "Sign in with `aws configure` or `aws sso login`, or set AWS_PROFILE;"
-    " for the local stack add --local."
+    "Sign in with `aws configure` or `aws sso login`, or set AWS_PROFILE."
+    " To use the local stack, add --local."
 )
 
 
 def explain(error: Exception, local: bool) -> Iterator[str]:
-    """The lines to show for an error."""
+    """Yield the error messages to show for an exception."""
     if isinstance(error, StoreError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     match error:
@@ -47,26 +47,26 @@ def explain(error: Exception, local: bool) -> Iterator[str]:
             yield str(error)
         case NoConnectionError() | HTTPClientError() | ResponseParserError() if local:
             url = os.environ.get("AWS_ENDPOINT_URL")
-            yield f"The local stack at {url} does not answer. Start it with `make run`."
+            yield f"The local stack at {url} does not respond. Start it with `make run`."
         case NoCredentialsError() | PartialCredentialsError():
-            yield f"No AWS credentials. {_SIGN_IN}"
+            yield f"No AWS credentials found. {_SIGN_IN}"
         case NoRegionError():
-            yield "No AWS region. Set AWS_DEFAULT_REGION, or a region in your AWS profile."
+            yield "No AWS region is set. Set AWS_DEFAULT_REGION, or a region in your AWS profile."
         case ClientError():
             yield of_aws(error)
         case _:
-            yield f"AWS cannot be asked: {' '.join(str(error).split())}"
+            yield f"The call to AWS failed: {' '.join(str(error).split())}"
 
 
 def of_aws(error: ClientError) -> str:
-    """What AWS said, and what to do."""
+    """Return the error message for an error response from AWS, with advice where possible."""
     details = error.response.get("Error", {})
     code, message = details.get("Code", ""), details.get("Message", "")
     if code in _NOT_SIGNED_IN:
-        return f"AWS does not accept your credentials ({code}: {message}). {_SIGN_IN}"
+        return f"AWS rejected your credentials ({code}: {message}). {_SIGN_IN}"
     if code in _DENIED:
         return (
-            f"AWS does not allow you {error.operation_name}: {message}"
-            " Use credentials that may, or ask whoever manages your AWS account."
+            f"You are not allowed to call {error.operation_name}: {message}"
+            " Use credentials with this permission, or ask the admin of your AWS account for it."
         )
-    return f"AWS answered {error.operation_name} with {code}: {message}"
+    return f"{error.operation_name} failed with {code}: {message}"

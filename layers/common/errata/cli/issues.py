@@ -24,7 +24,7 @@ from errata.protocol.issues import IssueQuery
 from errata.protocol.read import iso
 from errata.usecases import issues, projects
 
-app = group("List a project's issues, show one, say what became of it.", example="issues list 1")
+app = group("List, show and change a project's issues.", example="issues list 1")
 
 
 Id = Annotated[str, typer.Argument(metavar="ISSUE", help="The issue's id.")]
@@ -36,25 +36,31 @@ def list_(
     session: Session,
     project_id: ProjectId,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="At most so many; all otherwise.")
+        int | None, typer.Option(metavar="N", min=1, help="Maximum number of issues. Default: all.")
     ] = None,
     status: Annotated[
         str,
-        typer.Option(metavar="STATUS", help="open (regressed, too), resolved, ignored, regressed."),
+        typer.Option(
+            metavar="STATUS", help="open (includes regressed), resolved, ignored, regressed."
+        ),
     ] = "all",
-    environment: Annotated[str, typer.Option(metavar="TEXT", help="Seen in it.")] = "",
-    release: Annotated[str, typer.Option(metavar="TEXT", help="Seen in it.")] = "",
+    environment: Annotated[
+        str, typer.Option(metavar="TEXT", help="Only issues seen in this environment.")
+    ] = "",
+    release: Annotated[
+        str, typer.Option(metavar="TEXT", help="Only issues seen in this release.")
+    ] = "",
     level: Annotated[str, typer.Option(metavar="LEVEL", help="error, warning, info, debug")] = "",
     search: Annotated[
-        str, typer.Option(metavar="TEXT", help="In title or culprit, in any case.")
+        str, typer.Option(metavar="TEXT", help="Text in the title or culprit. Ignores case.")
     ] = "",
     sort: Annotated[
         str, typer.Option(metavar="ORDER", help="last_seen, first_seen, count")
     ] = "last_seen",
 ) -> None:
-    """List a project's issues, the most recently seen first.
+    """List a project's issues, most recently seen first.
 
-    The number of users is an estimate with a standard error of 4.6 %; small numbers are exact.
+    The number of users is an estimate with a standard error of 4.6 %. Small numbers are exact.
     """
     query = IssueQuery(status, environment, release, level, search, sort)
     found = list(islice(issues.matching(projects.find(project_id).id, query), limit))
@@ -80,9 +86,9 @@ def list_(
 
 @command(app, "show", example="issues show 1 0f343b0931126a20f133d67c2b018a3b")
 def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
-    """Show an issue: what, where, how often, in which environments and releases; who did what.
+    """Show an issue: its error, counts, environments, releases and activity.
 
-    The number of users is an estimate with a standard error of 4.6 %; small numbers are exact.
+    The number of users is an estimate with a standard error of 4.6 %. Small numbers are exact.
     """
     project_id = projects.find(project_id).id
     issue = issues.find(project_id, issue_id)
@@ -116,19 +122,19 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
 
 @command(app, "resolve", example="issues resolve 1 0f343b0931126a20f133d67c2b018a3b")
 def resolve(session: Session, project_id: ProjectId, issue_id: Id) -> None:
-    """Mark an issue as resolved. If an event comes later, it regresses: it is open again."""
+    """Mark an issue as resolved. A later event makes it regressed, which counts as open."""
     _changed(session, issues.resolve(projects.find(project_id).id, issue_id, BY, now_ms()))
 
 
 @command(app, "ignore", example="issues ignore 1 0f343b0931126a20f133d67c2b018a3b")
 def ignore(session: Session, project_id: ProjectId, issue_id: Id) -> None:
-    """Mark an issue as ignored. Its events are counted, but it stays so until it is reopened."""
+    """Mark an issue as ignored. New events are counted, but the issue stays ignored."""
     _changed(session, issues.ignore(projects.find(project_id).id, issue_id, BY, now_ms()))
 
 
 @command(app, "reopen", example="issues reopen 1 0f343b0931126a20f133d67c2b018a3b")
 def reopen(session: Session, project_id: ProjectId, issue_id: Id) -> None:
-    """Open an issue again that was resolved or ignored."""
+    """Reopen a resolved or ignored issue."""
     _changed(session, issues.reopen(projects.find(project_id).id, issue_id, BY, now_ms()))
 
 
@@ -137,20 +143,20 @@ def delete(
     session: Session,
     project_id: ProjectId,
     issue_id: Id,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
-    """Delete an issue with its events, for good. An event that comes later makes a new issue."""
+    """Permanently delete an issue and its events. A later event creates a new issue."""
     issue = issues.find(projects.find(project_id).id, issue_id)
     if not yes:
         question = (
-            f"Delete issue {issue_id} ({visible(issue.title)}) with its events ({issue.count})?"
+            f"Delete issue {issue_id} ({visible(issue.title)}) and its events ({issue.count})?"
         )
         typer.confirm(question, abort=True, err=True)
     issues.delete(project_id, issue_id, BY, now_ms())
     if session.json:
         print_json({"id": issue_id, "deleted": True})
     else:
-        print_line(f"Deleted issue {issue_id}. Its events are gone within a minute.")
+        print_line(f"Deleted issue {issue_id}. Its events are deleted within a minute.")
 
 
 def _changed(session: Session, issue: Issue) -> None:
@@ -181,7 +187,7 @@ def _activity_to_json(each: Activity) -> dict[str, Any]:
 
 
 def to_json(issue: Issue) -> dict[str, Any]:
-    """An issue as `--json` prints it."""
+    """Return an issue as `--json` prints it."""
     return {
         "id": issue.id,
         "fingerprint": issue.fingerprint,
@@ -206,7 +212,7 @@ def to_json(issue: Issue) -> dict[str, Any]:
 
 def _users(issue: Issue) -> str:
     users = estimate(issue.users)
-    return f"about {users} (standard error {STANDARD_ERROR:.1%})" if users else "none known"
+    return f"about {users} (standard error {STANDARD_ERROR:.1%})" if users else "not reported"
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -215,6 +221,6 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def _days(issue: Issue) -> dict[str, int]:
-    """Events by date, the oldest first."""
+    """Return the number of events by date (ISO 8601), oldest first."""
     numbers = sorted((int(number), count) for number, count in issue.days.items())
     return {str(date(1970, 1, 1) + timedelta(days=number)): count for number, count in numbers}

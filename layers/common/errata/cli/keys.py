@@ -1,4 +1,4 @@
-"""`errata keys`: list, create, revoke: API keys, which are shown this once, and those of DSNs."""
+"""`errata keys`: list, create and revoke API keys and DSNs."""
 
 from typing import Annotated, Any
 
@@ -12,12 +12,15 @@ from errata.models.project import ApiKey, dsn
 from errata.protocol.read import iso
 from errata.usecases import metering, projects
 
-app = group("List a project's keys and DSNs, create them, revoke them.", example="keys list 1")
+app = group("List, create and revoke a project's API keys and DSNs.", example="keys list 1")
 
 
 @command(app, "list", example="keys list 1")
 def list_(session: Session, project_id: ProjectId) -> None:
-    """List a project's keys, revoked ones included: of API keys the ids alone, and the DSNs."""
+    """List a project's API keys and DSNs, including revoked ones.
+
+    An API key itself is only shown when you create it.
+    """
     found = projects.list_keys(project_id)
     url = session.target.api_url
     if session.json:
@@ -41,14 +44,14 @@ def create(
     session: Session,
     project_id: ProjectId,
     label: Annotated[
-        str, typer.Option(metavar="TEXT", help="What it is for, 1 to 200 characters.")
+        str, typer.Option(metavar="TEXT", help="A name for the key, 1 to 200 characters.")
     ] = "no label",
     public: Annotated[
         bool,
-        typer.Option("--dsn", help="A DSN for Sentry SDKs, which is no secret and can only send."),
+        typer.Option("--dsn", help="Create a DSN for Sentry SDKs: not secret, can only send."),
     ] = False,
 ) -> None:
-    """Create another key of a project, which is shown this once; or another DSN."""
+    """Create an API key, which is shown only once. With --dsn, create a DSN."""
     record, key, unmetered = metering.create_key(
         session.target.gateway, project_id, label.strip(), public
     )
@@ -59,7 +62,7 @@ def create(
         print_fields({"id": record.id, "label": record.label, "DSN": _dsn(record, url)})
     else:
         print_fields({"id": record.id, "label": record.label, "key": key})
-        print_line("Keep the key: it is not shown again.")
+        print_line("Copy the key now. It is not shown again.")
     if unmetered:
         warn(unmetered, projects.find(project_id))
 
@@ -70,7 +73,7 @@ def revoke(
     project_id: ProjectId,
     key_id: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, from `keys list`.")],
 ) -> None:
-    """Revoke a key or a DSN for good. Acts within 30 seconds."""
+    """Permanently revoke an API key or a DSN. Takes effect within 30 seconds."""
     key, undeleted = metering.revoke_key(project_id, key_id)
     if session.json:
         print_json(_to_json(key, session.target.api_url))
@@ -80,8 +83,8 @@ def revoke(
         (reason,) = explain(undeleted, local=False)
         print_error(
             "warning",
-            "The key is revoked, but its API Gateway key is still there. It opens nothing, and the"
-            f" project's next new key deletes it. ({reason})",
+            "The key is revoked, but its API Gateway key could not be deleted. It gives no access."
+            f" The next key that you create for the project deletes it. ({reason})",
         )
 
 
@@ -90,7 +93,7 @@ def _dsn(key: ApiKey, api_url: str) -> str | None:
 
 
 def _to_json(key: ApiKey, api_url: str) -> dict[str, Any]:
-    """`kind` is "api_key" or "dsn"; `dsn` is null for an API key."""
+    """Return a key as `--json` prints it: `kind` is "api_key" (`dsn` is null) or "dsn"."""
     return {
         "id": key.id,
         "project_id": key.project_id,

@@ -1,4 +1,4 @@
-"""`errata members`: add, list, set, invite, remove. A member signs in to the dashboard."""
+"""`errata members`: add, list, set, invite, remove. Members can sign in to the dashboard."""
 
 import secrets
 from typing import Annotated, Any, cast
@@ -13,11 +13,13 @@ from errata.models.member import ROLES, Member, Role
 from errata.usecases import members
 
 app = group(
-    "Invite people to an organization, list them, change what they may do, remove them.",
+    "Add, list, change and remove an organization's members.",
     example="members add default ada@example.com --role owner",
 )
 
-Email = Annotated[str, typer.Argument(metavar="EMAIL", help="What they sign in with.")]
+Email = Annotated[
+    str, typer.Argument(metavar="EMAIL", help="The e-mail address they sign in with.")
+]
 _ROLE = "|".join(ROLES)
 
 
@@ -29,18 +31,18 @@ def add(
     role: Annotated[
         str,
         typer.Option(
-            metavar=_ROLE, help="Owners and admins see all projects, members those of their teams."
+            metavar=_ROLE, help="Owners and admins see all projects; members those of their teams."
         ),
     ],
     team: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="A team to be in, from `teams list`. Repeatable."),
+        typer.Option(metavar="ID", help="Id of a team to join, from `teams list`. Repeatable."),
     ] = None,
 ) -> None:
-    """Add somebody to an organization.
+    """Add a member to an organization.
 
-    Whoever has no account yet gets an invitation by mail; on the local stack, which sends none,
-    a password that is shown this once.
+    A user without an account gets an invitation by e-mail. The local stack sends no e-mail; it
+    shows a password instead, only once.
     """
     password = _password(session)
     known = bool(password and members.find_user(email).memberships)
@@ -71,19 +73,17 @@ def set_(
     session: Session,
     org: OrgId,
     email: Email,
-    role: Annotated[
-        str | None, typer.Option(metavar=_ROLE, help="Owner, admin or member from now on.")
-    ] = None,
+    role: Annotated[str | None, typer.Option(metavar=_ROLE, help="The new role.")] = None,
     team: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ID", help="A team to be in: these alone. Repeatable; or `none`: no team."
+            metavar="ID", help="Replaces the teams. Repeatable. `none` removes all teams."
         ),
     ] = None,
 ) -> None:
     """Change a member's role and teams."""
     if role is None and not team:
-        raise typer.BadParameter("Nothing to set: give --role or --team.")
+        raise typer.BadParameter("Nothing to set. Use --role or --team.")
     teams = None if not team else [] if team == ["none"] else team
     member = members.change(org, email, cast("Role | None", role), teams)
     if session.json:
@@ -94,9 +94,9 @@ def set_(
 
 @command(app, "invite", example="members invite default ada@example.com")
 def invite(session: Session, org: OrgId, email: Email) -> None:
-    """Mail the invitation again, with a new password: the one before holds for 7 days.
+    """Send a new invitation with a new temporary password. A password expires after 7 days.
 
-    On the local stack, which sends none, the new password is shown this once.
+    The local stack sends no e-mail; it shows the new password instead, only once.
     """
     password = _password(session)
     member = members.invite_again(org, email, password=password)
@@ -108,7 +108,7 @@ def invite(session: Session, org: OrgId, email: Email) -> None:
 
 @command(app, "remove", example="members remove default ada@example.com")
 def remove(session: Session, org: OrgId, email: Email) -> None:
-    """Remove somebody from an organization. Their account stays, and opens nothing of it."""
+    """Remove a member from an organization. Their account is kept, but loses access to it."""
     member = members.remove(org, email)
     if session.json:
         print_json(_to_json(org, member))
@@ -117,7 +117,7 @@ def remove(session: Session, org: OrgId, email: Email) -> None:
 
 
 def _password(session: Session) -> str:
-    """One to show, where no mail is sent."""
+    """Return a new password for the local stack, which sends no e-mail, otherwise ""."""
     return secrets.token_urlsafe(15) if session.local else ""
 
 
@@ -128,7 +128,7 @@ def _added(session: Session, org: str, member: Member, password: str) -> None:
         return
     _show(org, member, shown | {"dashboard": settings().dashboard_url})
     if password:
-        print_line("Keep the password: it is not shown again.")
+        print_line("Copy the password now. It is not shown again.")
 
 
 def _show(org: str, member: Member, more: dict[str, str]) -> None:

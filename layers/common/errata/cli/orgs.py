@@ -12,10 +12,10 @@ from errata.models.organization import Organization, parse_allowlist
 from errata.protocol.read import iso
 from errata.usecases import billing, organizations, quota
 
-app = group("Create organizations, list them, change their policy.", example="orgs list")
+app = group("Create, list and change organizations.", example="orgs list")
 
 OrgId = Annotated[
-    str, typer.Argument(metavar="ORG", help="The organization's id; `default` is always there.")
+    str, typer.Argument(metavar="ORG", help="The organization's id. `default` always exists.")
 ]
 
 
@@ -24,7 +24,7 @@ def create(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characters.")],
 ) -> None:
-    """Create an organization. Projects are put into it with `projects create --org`."""
+    """Create an organization. Create its projects with `projects create --org`."""
     organization = organizations.create(name.strip())
     found = {"id": organization.id, "name": organization.name}
     if session.json:
@@ -51,7 +51,7 @@ def list_(session: Session) -> None:
 
 @command(app, "show", example="orgs show default")
 def show(session: Session, org: OrgId) -> None:
-    """Show an organization's policy."""
+    """Show an organization's settings."""
     _show(session, organizations.find(org))
 
 
@@ -63,24 +63,24 @@ def set_(
         str | None,
         typer.Option(
             metavar="CIDR,…",
-            help="Addresses and networks, IPv4 and IPv6, that may call; or `none`: everybody.",
+            help="IP addresses and networks that may call the APIs. `none` allows all.",
         ),
     ] = None,
     monthly_quota: Annotated[
         str | None,
         typer.Option(
-            metavar="N", help="Events that are accepted in a calendar month (UTC); or `none`."
+            metavar="N", help="Events accepted per calendar month (UTC). `none` removes the limit."
         ),
     ] = None,
     stripe_customer: Annotated[
         str | None,
-        typer.Option(metavar="cus_…", help="Whose invoices it pays, at Stripe; or `none`."),
+        typer.Option(metavar="cus_…", help="Id of the customer at Stripe. `none` removes it."),
     ] = None,
 ) -> None:
-    """Change an organization's policy. Acts within 30 seconds."""
+    """Change an organization's settings. Takes effect within 30 seconds."""
     if allowlist is None and monthly_quota is None and stripe_customer is None:
         raise typer.BadParameter(
-            "Nothing to set: give --allowlist, --monthly-quota or --stripe-customer."
+            "Nothing to set. Use --allowlist, --monthly-quota or --stripe-customer."
         )
     changed = organizations.change(org, _networks(allowlist), _events(monthly_quota))
     if stripe_customer is not None:
@@ -92,7 +92,7 @@ def _networks(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     if not text.strip():
-        complaint = "Give addresses or networks, or `none` to let everybody in."
+        complaint = "The allowlist is empty. Give IP addresses or networks, or `none` to allow all."
         raise Invalid({"allowlist": [complaint]})
     return () if text.strip() == "none" else parse_allowlist(text)
 
@@ -105,7 +105,7 @@ def _events(text: str | None) -> int | organizations.Nothing | None:
     try:
         return int(text)
     except ValueError:
-        complaint = "The quota must be a number of events, or `none`."
+        complaint = "The quota must be a whole number of events, or `none`."
         raise Invalid({"monthly_quota": [complaint]}) from None
 
 
@@ -130,12 +130,12 @@ def _show(session: Session, organization: Organization) -> None:
 
 
 def _created(organization: Organization) -> str | None:
-    # The default organization was never created.
+    # The default organization always exists and has no creation time.
     return moment(organization.created_at) if organization.created_at else None
 
 
 def _allowlist(organization: Organization) -> str:
-    return ", ".join(organization.allowlist) or "none: everybody may call"
+    return ", ".join(organization.allowlist) or "none (all addresses allowed)"
 
 
 def _quota(organization: Organization) -> str:
@@ -145,11 +145,14 @@ def _quota(organization: Organization) -> str:
 
 def _unpaid(organization: Organization) -> str | None:
     url = billing.unpaid_url(organization)
-    return url if url is None else f"not paid: events are refused. {url}"
+    return url if url is None else f"unpaid, events are refused. {url}"
 
 
 def _to_json(organization: Organization) -> dict[str, Any]:
-    """`allowlist` is empty where everybody may call; `monthly_quota` null without a limit."""
+    """Return an organization as `--json` prints it.
+
+    `allowlist` is empty if all addresses are allowed. `monthly_quota` is null if there is no limit.
+    """
     created = organization.created_at
     return {
         "id": organization.id,

@@ -1,7 +1,7 @@
-"""What commands print: tables and fields for people, JSON for programs.
+"""Prints the output of commands: tables and fields for people, JSON for programs.
 
-Nearly every text here was sent by somebody. What could steer a terminal is shown escaped in tables,
-and in JSON by its own escapes.
+Most texts come from events, so anybody can choose them. Control characters could change the state
+of the terminal. They are escaped in tables, and by JSON's own escapes in JSON.
 """
 
 import json
@@ -17,7 +17,7 @@ from errata.protocol.read import iso
 
 
 def visible(value: object) -> str:
-    r"""A value as one line of text, with `\x1b` or `\u202e` for what is no printable character."""
+    r"""Return a value as one line of text. Unprintable characters are escaped, such as `\x1b`."""
     text = "" if value is None else str(value)
     if text.isprintable():
         return text
@@ -27,37 +27,37 @@ def visible(value: object) -> str:
 
 
 def moment(at_ms: int | None) -> str:
-    """A time for people: UTC, to the second."""
+    """Return a timestamp (milliseconds) as UTC text to the second; None becomes ""."""
     return "" if at_ms is None else iso(at_ms)[:19].replace("T", " ")
 
 
 def print_json(value: Any) -> None:
-    """A JSON value, in ASCII."""
+    """Print an indented JSON value in ASCII."""
     sys.stdout.write(_json(value, indent=2) + "\n")
 
 
 def print_json_line(value: Any) -> None:
-    """A JSON value on a line of its own."""
+    """Print a JSON value on one line."""
     sys.stdout.write(_json(value) + "\n")
 
 
 def _json(value: Any, indent: int | None = None) -> str:
-    # DEL is the one control character that JSON leaves as it is; it occurs within texts alone.
+    # DEL is the only control character that json.dumps does not escape. It only occurs in strings.
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
 def line(*parts: object) -> str:
-    """Texts in a line, two spaces apart; empty ones are left out."""
+    """Join values into one line, separated by two spaces. Empty values are left out."""
     return "  ".join(text for part in parts if (text := visible(part)))
 
 
 def print_line(*parts: object) -> None:
-    """A line of texts."""
+    """Print values on one line, separated by two spaces."""
     sys.stdout.write(line(*parts) + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str = "") -> None:
-    """A table; numbers to the right. Without any row, `empty` instead."""
+    """Print a table with right-aligned numbers. If there are no rows, print `empty`."""
     cells = list(rows)
     if not cells:
         print_line(empty)
@@ -72,7 +72,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
 
 
 def print_fields(fields: dict[str, object]) -> None:
-    """Names and values, one a line; None and "" are left out."""
+    """Print names and values, one per line. None and "" are left out."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -83,21 +83,21 @@ def print_fields(fields: dict[str, object]) -> None:
 
 
 def print_section(title: str, lines: Iterable[str]) -> None:
-    """Lines under their title."""
+    """Print a title and its lines, indented."""
     sys.stdout.write(f"\n{title}\n")
     for each in lines:
         sys.stdout.write(f"  {visible(each.expandtabs(4))}\n")
 
 
 def print_error(kind: str, text: str) -> None:
-    """A line on stderr."""
+    """Print "kind: text" on stderr."""
     sys.stderr.write(f"{kind}: {visible(text)}\n")
 
 
 def _print(table: Table) -> None:
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
-        console.width = 10_000  # whoever reads this cuts it as they like
+        console.width = 10_000  # a pipe or file: do not wrap lines
     with console.capture() as captured:
         console.print(table)
     for each in captured.get().splitlines():

@@ -16,13 +16,13 @@ from errata.protocol.read import iso
 from errata.usecases import deletion, members, metering, projects
 
 app = group(
-    "Create projects, list them, change their settings, delete them.",
+    "Create, list, change and delete projects.",
     example="projects create shop",
 )
 
 Teams = Annotated[
     list[str] | None,
-    typer.Option(metavar="ID", help="A team that sees it, from `teams list`. Repeatable."),
+    typer.Option(metavar="ID", help="Id of a team with access, from `teams list`. Repeatable."),
 ]
 
 
@@ -31,11 +31,11 @@ def create(
     session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characters.")],
     org: Annotated[
-        str, typer.Option(metavar="ORG", help="The organization it belongs to, by its id.")
+        str, typer.Option(metavar="ORG", help="Id of the organization that it belongs to.")
     ] = DEFAULT_ORGANIZATION,
     team: Teams = None,
 ) -> None:
-    """Create a project with a key, which is shown this once, and a DSN for Sentry SDKs."""
+    """Create a project with an API key, which is shown only once, and a DSN for Sentry SDKs."""
     created, unmetered = metering.create_project(
         session.target.gateway, name.strip(), org, frozenset(team or ())
     )
@@ -48,7 +48,7 @@ def create(
         print_fields(
             {"project": project.id, "name": project.name, "key": key, "DSN": its_dsn, "API": url}
         )
-        print_line("Keep the key: it is not shown again. The DSN is no secret.")
+        print_line("Copy the key now. It is not shown again. The DSN is not secret.")
     warn(unmetered, project)
 
 
@@ -71,7 +71,7 @@ def list_(session: Session) -> None:
 
 @command(app, "show", example="projects show 1")
 def show(session: Session, project_id: ProjectId) -> None:
-    """Show a project's settings, and its newest DSN."""
+    """Show a project's settings and its newest DSN."""
     _show(session, projects.find(project_id))
 
 
@@ -83,27 +83,27 @@ def set_(
     team: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ID", help="A team that sees it: these alone. Repeatable; or `none`: no team."
+            metavar="ID", help="Replaces the teams with access. Repeatable. `none` removes all."
         ),
     ] = None,
     rate_limit: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Requests a minute for each key, 1 to 60000."),
+        typer.Option(metavar="N", help="Requests per minute for each key, 1 to 60000."),
     ] = None,
     retention_days: Annotated[
         str | None,
         typer.Option(
             metavar="N",
-            help="Days that events are kept, 1 to 3650; or `default`: the deployment's.",
+            help="Days to keep events, 1 to 3650, or `default` for the deployment's default.",
         ),
     ] = None,
 ) -> None:
-    """Change a project's settings. Acts within 30 seconds."""
+    """Change a project's settings. Takes effect within 30 seconds."""
     if name is None and not team and rate_limit is None and retention_days is None:
         raise typer.BadParameter(
-            "Nothing to set: give --name, --team, --rate-limit or --retention-days."
+            "Nothing to set. Use --name, --team, --rate-limit or --retention-days."
         )
-    # Whatever is wrong, before anything changes; teams are judged before they are set.
+    # Check all values before the first change. `set_project_teams` checks the teams itself.
     days = _days(retention_days)
     projects.check(rate_limit, days)
     if name is not None:
@@ -123,9 +123,12 @@ def set_(
 def delete(
     session: Session,
     project_id: ProjectId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
-    """Delete a project for good: its keys, webhooks, issues and events. Asks for its name."""
+    """Permanently delete a project with its keys, webhooks, issues and events.
+
+    Asks for the project's name first.
+    """
     project = projects.find(project_id)
     if not yes:
         _ask_for_name(project)
@@ -135,35 +138,38 @@ def delete(
     else:
         print_line(
             f"Deleted project {project.id} ({project.name})."
-            " What it holds goes within minutes; its keys open nothing after 30 seconds."
+            " Its keys stop working within 30 seconds. Its data is deleted within minutes."
         )
     if undeleted:
         (reason,) = explain(undeleted, local=False)
         print_error(
             "warning",
             f"The project is deleted, but API Gateway keys named {session.target.gateway.stack}"
-            f"-project-{project.id}-… are still there. They open nothing. ({reason})",
+            f"-project-{project.id}-… could not be deleted. They give no access. ({reason})",
         )
 
 
 def _ask_for_name(project: Project) -> None:
-    # To stderr: what is printed may be read by a program.
-    sys.stderr.write(f"This deletes project {project.id} and all that it holds. Its name: ")
+    # The prompt goes to stderr, because a program may read stdout.
+    sys.stderr.write(
+        f"This deletes project {project.id} and all its data. Type the project's name to confirm: "
+    )
     sys.stderr.flush()
     if sys.stdin.readline().strip() != project.name.strip():
-        complaint = "That is not the project's name: nothing was deleted. --yes does not ask."
+        complaint = "That is not the project's name. Nothing was deleted. Use --yes to skip this."
         raise Invalid({"name": [complaint]})
 
 
 def warn(unmetered: metering.Unmetered, project: Project) -> None:
-    """Say that the gateway does not meter a key."""
+    """Print a warning if API Gateway does not enforce the rate limit of a key."""
     if unmetered:
         (reason,) = explain(unmetered, local=False)
         print_error(
             "warning",
-            f"API Gateway does not meter every key of project {project.id}. They work, and each"
-            " request is counted in DynamoDB instead, which costs a little. To try again: errata"
-            f" projects set {project.id} --rate-limit {project.rate_limit}. ({reason})",
+            f"API Gateway does not enforce the rate limit of some keys of project {project.id}. The"
+            " keys work. Their requests are counted in DynamoDB, which costs a little more. To try"
+            f" again, run `errata projects set {project.id} --rate-limit {project.rate_limit}`."
+            f" ({reason})",
         )
 
 
@@ -175,7 +181,7 @@ def _days(text: str | None) -> int | projects.Default | None:
     try:
         return int(text)
     except ValueError:
-        complaint = "The retention must be a number of days, or `default`."
+        complaint = "The retention must be a whole number of days, or `default`."
         raise Invalid({"retention_days": [complaint]}) from None
 
 
@@ -193,9 +199,9 @@ def _show(session: Session, project: Project) -> None:
             "org": project.organization,
             "teams": ", ".join(sorted(project.teams)),
             "created": f"{moment(project.created_at)} UTC",
-            "rate limit": f"{project.rate_limit} requests a minute for each key",
+            "rate limit": f"{project.rate_limit} requests per minute for each key",
             "retention": _retention(project),
-            "DSN": newest or f"none: make one with `errata keys create {project.id} --dsn`",
+            "DSN": newest or f"none. Create one with `errata keys create {project.id} --dsn`",
             "API": url,
         }
     )
@@ -207,7 +213,10 @@ def _retention(project: Project) -> str:
 
 
 def _to_json(project: Project) -> dict[str, Any]:
-    """`retention_days` is null where the deployment's default holds."""
+    """Return a project as `--json` prints it.
+
+    `retention_days` is null if the deployment's default applies.
+    """
     return {
         "id": project.id,
         "name": project.name,

@@ -15,20 +15,18 @@ def redrive(
     queue: Annotated[
         str,
         typer.Argument(
-            metavar="[QUEUE]", help=f"One of {', '.join(usecase.QUEUES)}; all of them if left out."
+            metavar="[QUEUE]", help=f"One of {', '.join(usecase.QUEUES)}. Default: all."
         ),
     ] = "",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what lies there, and leave it.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the messages.")] = False,
 ) -> None:
-    """Put back what lies in the dead-letter queues, once its cause is mended.
+    """Process the messages in the dead-letter queues again. Fix the cause of the failure first.
 
-    Events and losses are counted, notices are sent, clears are finished. May be run again at any
-    time.
+    This counts the events and losses, sends the webhook messages and finishes the clears. You can
+    run it again at any time.
     """
     if queue and queue not in usecase.QUEUES:
-        raise NotFound(f"There is no queue {queue}: use {', '.join(usecase.QUEUES)}.")
+        raise NotFound(f"There is no queue {queue}. Use one of {', '.join(usecase.QUEUES)}.")
     found = [
         each
         for name in ([queue] if queue else usecase.QUEUES)

@@ -10,7 +10,7 @@ app = group("List a project's releases.", example="releases list 1")
 
 @command(app, "list", example="releases list 1")
 def list_(session: Session, project_id: ProjectId) -> None:
-    """List the releases that a project's events name, the most recently seen first."""
+    """List the releases seen in a project's events, most recently seen first."""
     found = issues.list_releases(projects.find(project_id).id)
     if session.json:
         print_json(
@@ -40,5 +40,5 @@ def list_(session: Session, project_id: ProjectId) -> None:
             )
             for each in found
         ],
-        empty="No releases: no event of this project names one.",
+        empty="No releases. Set `release` in your events to see releases here.",
     )

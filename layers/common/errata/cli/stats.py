@@ -14,13 +14,14 @@ def stats(
     session: Session,
     project_id: ProjectId,
     days: Annotated[
-        int, typer.Option(min=1, max=90, help="How many days, up to today (UTC).")
+        int, typer.Option(min=1, max=90, help="Number of days, up to and including today (UTC).")
     ] = 14,
 ) -> None:
-    """Show what a project's clients sent day by day: what was accepted, and what was lost and why.
+    """Show the events accepted and lost per day, by reason.
 
-    Trimmed events were stored, but not in full; a mismatch repeated an Idempotency-Key. What SDKs
-    say that they have not sent, for reasons of their own, is one column; --json names each reason.
+    `trimmed` events were stored, but not in full. `mismatch` counts requests that repeat an
+    Idempotency-Key with another body. `by SDKs` counts events that SDKs report as discarded before
+    sending; --json shows each of their reasons.
     """
     found = ledger.by_day(projects.find(project_id).id, days)
     if session.json:

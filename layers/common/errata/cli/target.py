@@ -1,7 +1,7 @@
-"""Which deployment a command works on: the local stack, or one in the caller's AWS account.
+"""Finds the deployment to work on: the local stack, or a stack in the caller's AWS account.
 
-Finding it sets this process up as the template sets up a function: the settings come from the
-stack's outputs.
+`find` also sets the environment variables of this process from the stack's outputs, as the template
+does for a Lambda function.
 """
 
 import json
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_STACK = "errata"
 LOCAL_FILE = Path(".errata") / "local.json"
 
-# Output of the template → setting (errata.config).
+# Maps an output of the template to an environment variable that errata.config reads.
 SETTINGS = {
     "EventsTableName": "EVENTS_TABLE",
     "IssuesTableName": "ISSUES_TABLE",
@@ -49,24 +49,24 @@ OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "StageName")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A deployment: the base of its API, and what its project keys are metered by."""
+    """A deployment: the base URL of its API, and the API Gateway that enforces rate limits."""
 
     api_url: str
     gateway: Gateway
 
 
 def find(local: bool, stack: str) -> Target:
-    """The deployment to work on; the settings of this process are then its settings.
+    """Return the deployment to work on, and load its settings into this process.
 
     Raises:
-        NotFound: there is no such stack, or no local one here, or it is not one of Errata.
-        BotoCoreError, ClientError: AWS cannot be asked.
+        NotFound: the stack does not exist, no local stack is running, or the stack is not Errata.
+        BotoCoreError, ClientError: the call to AWS failed.
     """
     here = _local() if local else {}
     if here:
         _leave_aws(here["aws_endpoint_url"], here["region"])
     elif "AWS_DEFAULT_REGION" not in os.environ and "AWS_REGION" in os.environ:
-        # botocore knows the first name alone; other tools know the second.
+        # botocore only reads AWS_DEFAULT_REGION. Other tools set AWS_REGION.
         os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
     name = here.get("stack") or stack or os.environ.get("ERRATA_STACK") or DEFAULT_STACK
     stack_name, outputs = _outputs(name, local)
@@ -77,7 +77,11 @@ def find(local: bool, stack: str) -> Target:
 
 
 def _local() -> Mapping[str, str]:
-    """What `make run` says of the local stack, here or in a folder above."""
+    """Return the file that `make run` wrote, from this folder or the nearest parent with one.
+
+    Raises:
+        NotFound: there is no such file, or it is invalid.
+    """
     for folder in (Path.cwd(), *Path.cwd().parents):
         file = folder / LOCAL_FILE
         if file.is_file():
@@ -88,12 +92,12 @@ def _local() -> Mapping[str, str]:
                     for name in ("api_url", "region", "aws_endpoint_url", "stack")
                 }
             except (OSError, ValueError, KeyError, TypeError):
-                raise NotFound(f"{file} is not what `make run` writes. Start it again.") from None
-    raise NotFound("No local stack here. Start one with `make run`.")
+                raise NotFound(f"{file} is invalid. Run `make run` again to replace it.") from None
+    raise NotFound("No local stack found. Start one with `make run`.")
 
 
 def _leave_aws(endpoint_url: str, region: str) -> None:
-    """Forget the caller's AWS account: every call goes to this machine."""
+    """Replace the caller's AWS settings, so that every call goes to the local stack."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
@@ -109,14 +113,18 @@ def _leave_aws(endpoint_url: str, region: str) -> None:
 
 
 def _cloudformation(local: bool) -> Any:
-    # The local stack answers at once, or is not there.
+    # Do not retry on the local stack: it responds at once, or it is not running.
     tries: Any = {"mode": "standard", "total_max_attempts": 1 if local else 3}
     config = Config(connect_timeout=3, read_timeout=20, retries=tries)
     return botocore.session.get_session().create_client("cloudformation", config=config)
 
 
 def _outputs(stack: str, local: bool) -> tuple[str, dict[str, str]]:
-    """The stack's name and outputs."""
+    """Return the stack's name and outputs.
+
+    Raises:
+        NotFound: the stack does not exist, or is not a complete deployment of Errata.
+    """
     try:
         client: CloudFormationClient = _cloudformation(local)
     except ValueError as error:  # an endpoint that is not a URL
@@ -130,7 +138,7 @@ def _outputs(stack: str, local: bool) -> tuple[str, dict[str, str]]:
         advice = (
             "Start it with `make run`."
             if local
-            else "Name yours with --stack or ERRATA_STACK, deploy one with `make deploy`,"
+            else "Set your stack with --stack or ERRATA_STACK, deploy one with `make deploy`,"
             " or use --local."
         )
         raise NotFound(f"There is no stack {stack} in {where}. {advice}") from error
@@ -139,6 +147,6 @@ def _outputs(stack: str, local: bool) -> tuple[str, dict[str, str]]:
     if missing:
         raise NotFound(
             f"The stack {stack} in {where} ({found['StackStatus']}) has no output"
-            f" {', '.join(missing)}: it is not one of Errata, or its deployment is not complete."
+            f" {', '.join(missing)}. It is not an Errata stack, or its deployment is not complete."
         )
     return found["StackName"], outputs

@@ -12,7 +12,7 @@ from errata.protocol.read import iso
 from errata.usecases import members
 
 app = group(
-    "Create an organization's teams, list them, rename them, delete them.",
+    "Create, list, rename and delete an organization's teams.",
     example="teams list default",
 )
 
@@ -22,7 +22,7 @@ TeamName = Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characte
 
 @command(app, "create", example="teams create default web")
 def create(session: Session, org: OrgId, name: TeamName) -> None:
-    """Create a team. Its members see the projects that `projects set --team` gives it."""
+    """Create a team. Give it access to a project with `projects set --team`."""
     team = members.create_team(org, name.strip())
     if session.json:
         print_json(_to_json(team))
@@ -46,17 +46,17 @@ def list_(session: Session, org: OrgId) -> None:
 
 @command(app, "rename", example="teams rename default 3f2a90c1 front")
 def rename(session: Session, org: OrgId, team_id: TeamId, name: TeamName) -> None:
-    """Give a team another name."""
+    """Rename a team."""
     members.rename_team(org, team_id, name.strip())
     if session.json:
         print_json({"id": team_id, "name": name.strip()})
     else:
-        print_line(f"Team {team_id} is now called {name.strip()}.")
+        print_line(f"Renamed team {team_id} to {name.strip()}.")
 
 
 @command(app, "delete", example="teams delete default 3f2a90c1")
 def delete(session: Session, org: OrgId, team_id: TeamId) -> None:
-    """Delete a team. Its members stay in the organization, its projects where they are."""
+    """Delete a team. Its members stay in the organization, and its projects are kept."""
     members.delete_team(org, team_id)
     if session.json:
         print_json({"id": team_id})

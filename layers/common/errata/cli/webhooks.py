@@ -1,4 +1,4 @@
-"""`errata webhooks`: endpoints, their secrets, tests, attempts, redelivery."""
+"""`errata webhooks`: add, list, remove, enable, rotate, test, attempts, redeliver."""
 
 import re
 from collections import Counter
@@ -15,9 +15,7 @@ from errata.models.webhook import EVENT_TYPES, Attempt, Endpoint
 from errata.protocol.read import iso, parse
 from errata.usecases import projects, webhooks
 
-app = group(
-    "Add a project's webhooks, test them, see and repeat deliveries.", example="webhooks list 1"
-)
+app = group("Manage a project's webhooks and their deliveries.", example="webhooks list 1")
 
 EndpointId = Annotated[
     str, typer.Argument(metavar="WEBHOOK", help="The webhook's id, from `webhooks list`.")
@@ -29,24 +27,26 @@ _ATTEMPT = re.compile(rf"(\d{{1,12}})-({UUID.pattern})")
 def add(
     session: Session,
     project_id: ProjectId,
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where to POST; https.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The https URL to send to.")],
     event: Annotated[
         list[str] | None,
-        typer.Option(metavar="TYPE", help=f"What to send: {', '.join(EVENT_TYPES)}. Repeatable."),
+        typer.Option(
+            metavar="TYPE", help=f"Event type to send: {', '.join(EVENT_TYPES)}. Repeatable."
+        ),
     ] = None,
 ) -> None:
-    """Add a webhook. Its signing secret is shown this once."""
+    """Add a webhook. Its signing secret is shown only once."""
     endpoint, secret = webhooks.add(project_id, url, event or ())
     if session.json:
         print_json(_endpoint(endpoint) | {"secret": secret})
     else:
         print_fields({"id": endpoint.id, "url": webhooks.shown_url(endpoint), "secret": secret})
-        print_line("Keep the secret: it is not shown again.")
+        print_line("Copy the secret now. It is not shown again.")
 
 
 @command(app, "list", example="webhooks list 1")
 def list_(session: Session, project_id: ProjectId) -> None:
-    """List a project's webhooks, and how they fare."""
+    """List a project's webhooks and their state."""
     found = webhooks.list_endpoints(project_id)
     if session.json:
         print_json([_endpoint(endpoint) for endpoint in found])
@@ -60,34 +60,37 @@ def list_(session: Session, project_id: ProjectId) -> None:
 
 @command(app, "remove", example="webhooks remove 1 4f6a0c1b2d3e")
 def remove(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
-    """Remove a webhook. What is on its way to it is dropped."""
+    """Remove a webhook. Its pending messages are dropped."""
     webhooks.remove(project_id, endpoint_id)
     _said(session, {"id": endpoint_id}, f"Removed webhook {endpoint_id}.")
 
 
 @command(app, "enable", example="webhooks enable 1 4f6a0c1b2d3e")
 def enable(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
-    """Enable a webhook again that was disabled, by 410 or by failing for five days."""
+    """Enable a disabled webhook. A 410 response or five days of failures disable a webhook."""
     endpoint = webhooks.enable(project_id, endpoint_id)
     _said(session, _endpoint(endpoint), f"Webhook {endpoint_id} is enabled.")
 
 
 @command(app, "rotate", example="webhooks rotate 1 4f6a0c1b2d3e")
 def rotate(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
-    """Make a new signing secret, shown this once. The former one signs as well for 24 hours."""
+    """Create a new signing secret, shown only once. The old one also signs for 24 hours."""
     secret = webhooks.rotate(project_id, endpoint_id)
     if session.json:
         print_json({"id": endpoint_id, "secret": secret})
     else:
         print_fields({"id": endpoint_id, "secret": secret})
         print_line(
-            "Keep the secret: it is not shown again. The former one signs for 24 hours more."
+            "Copy the secret now. It is not shown again. The old secret also signs for 24 hours."
         )
 
 
 @command(app, "test", example="webhooks test 1 4f6a0c1b2d3e")
 def test(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
-    """Send a `webhook.test`, to a disabled webhook too. See `webhooks attempts` for the answer."""
+    """Send a `webhook.test` message. The response is shown by `webhooks attempts`.
+
+    This also works for a disabled webhook.
+    """
     notice_id = webhooks.test(project_id, endpoint_id)
     _said(session, {"webhook_id": notice_id}, f"Sent {notice_id}.")
 
@@ -96,10 +99,12 @@ def test(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> No
 def attempts(
     session: Session,
     project_id: ProjectId,
-    endpoint_id: Annotated[str, typer.Argument(metavar="[WEBHOOK]", help="Only this one.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest.")] = 50,
+    endpoint_id: Annotated[
+        str, typer.Argument(metavar="[WEBHOOK]", help="Only this webhook.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of attempts.")] = 50,
 ) -> None:
-    """List attempts to deliver, newest first, of the last 30 days."""
+    """List the delivery attempts of the last 30 days, newest first."""
     found = list(islice(webhooks.list_attempts(project_id, endpoint_id), limit))
     if session.json:
         print_json([_attempt(attempt) for attempt in found])
@@ -119,7 +124,7 @@ def attempts(
             )
             for each in found
         ],
-        empty="Nothing was sent in the last 30 days.",
+        empty="No delivery attempts in the last 30 days.",
     )
 
 
@@ -130,15 +135,17 @@ def redeliver(
         str, typer.Argument(metavar="[ATTEMPT]", help="An attempt's id, from `webhooks attempts`.")
     ] = "",
     since: Annotated[
-        str, typer.Option(metavar="TIME", help="Everything attempted since, in ISO 8601.")
+        str, typer.Option(metavar="TIME", help="All messages attempted since this time (ISO 8601).")
     ] = "",
     project: Annotated[
-        str, typer.Option(metavar="PROJECT", help="With --since: of this project alone.")
+        str, typer.Option(metavar="PROJECT", help="With --since: only this project.")
     ] = "",
 ) -> None:
-    """Send again what an attempt sent, or everything since a time. Ids stay the same."""
+    """Send a message again, or all messages since a time. They keep their ids."""
     if bool(attempt) == bool(since):
-        raise Invalid({"redeliver": ["Name an attempt, or a time with --since."]})
+        raise Invalid(
+            {"redeliver": ["Give an attempt's id, or a time with --since, but not both."]}
+        )
     if attempt:
         match = _ATTEMPT.fullmatch(attempt)
         if not match:
@@ -152,7 +159,7 @@ def redeliver(
     _said(
         session,
         {"redelivered": [notice.id for notice in again]},
-        f"Sent {len(again)} again" + (f", of {len(counts)} projects." if len(counts) > 1 else "."),
+        f"Sent {len(again)} again" + (f", in {len(counts)} projects." if len(counts) > 1 else "."),
     )
 
 

@@ -1,7 +1,8 @@
-"""Grouping v1: the client's fingerprint as it is, else a hash over four fields. Frozen.
+"""Grouping v1: a hash over four fields, for events without a fingerprint of the client. Frozen.
 
 Serves spec/ingest-api, `fingerprint`: "used for grouping as it is; else a hash over message +
-exception_class + file + line". A change here would split every open issue: add a v2 instead.
+exception_class + file + line". A change here would split every open issue. Add a new version
+instead.
 """
 
 import hashlib
@@ -10,10 +11,11 @@ from typing import Any
 
 
 def fingerprint(event: dict[str, Any]) -> str:
-    """The fingerprint of an event without one of its own: 32 hex digits.
+    """Return the fingerprint of an event that the client sent without one: 32 hex digits.
 
-    `event` holds `message`, `exception_class`, `file` (strings) and `line` (an integer), each of
-    which may be missing.
+    Args:
+        event: its `message`, `exception_class`, `file` (strings) and `line` (an integer) are used.
+            Each of them may be missing.
     """
     get = event.get
     parts = [get("message"), get("exception_class"), get("file"), get("line")]

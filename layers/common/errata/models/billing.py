@@ -1,8 +1,8 @@
-"""What an organization owes, as the events of its payment provider tell it.
+"""The billing state of an organization, computed from the events of its payment provider.
 
-Events come late, twice and out of order (docs.stripe.com/webhooks, "Event ordering"), so an event
-is merged into what is known rather than applied to it: any order of the same events ends alike. An
-invoice that was paid or voided stays so, whatever failed before.
+Events can arrive late, twice and out of order (docs.stripe.com/webhooks, "Event ordering"). So an
+event is merged into the known state: the same events give the same result in any order. A paid or
+voided invoice stays paid or voided, even if a failure arrives later.
 """
 
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ from typing import Literal
 
 type State = Literal["failed", "paid", "voided"]
 
-# The provider sends nothing that is older than 30 days again.
+# Well above 30 days: the provider does not send older events again.
 KEPT_S = 90 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """Where an invoice stands since `at` (seconds since the epoch); `url` is where it is paid."""
+    """The state of an invoice since `at` (seconds since the epoch). `url` is the payment page."""
 
     state: State
     at: int
@@ -25,14 +25,17 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A subscription that ended, at a time in seconds since the epoch."""
+    """The end of a subscription, at a time in seconds since the epoch."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An event of the provider: of a customer, about an invoice or a subscription."""
+    """An event of the provider about an invoice or a subscription of a customer.
+
+    `subject` is the id of the invoice or subscription.
+    """
 
     event_id: str
     customer: str
@@ -42,22 +45,25 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Billing:
-    """The invoices of the last months by their ids, and the subscriptions that ended."""
+    """The invoices of the last months and the ended subscriptions, as pairs of id and value."""
 
     invoices: tuple[tuple[str, Invoice], ...] = ()
     ended: tuple[tuple[str, Ended], ...] = ()
 
     @property
     def unpaid_url(self) -> str | None:
-        """Where the oldest failed invoice is paid, "" if that is unknown; None if none failed."""
+        """The payment page of the oldest failed invoice.
+
+        "" if its address is unknown; None if no invoice has failed.
+        """
         failed = [invoice for _, invoice in self.invoices if invoice.state == "failed"]
         return min(failed, key=lambda each: each.at).url if failed else None
 
 
 def merge(billing: Billing, notice: Notice) -> Billing:
-    """What is known after an event; the same as before when it says nothing new."""
+    """Return the billing state after an event. It is unchanged if the event has nothing new."""
     if isinstance(notice.what, Ended):
-        # The first word on it stays: a subscription ends once.
+        # Keep the first end: a subscription ends only once.
         ended = dict(billing.ended)
         ended.setdefault(notice.subject, notice.what)
         return replace(billing, ended=tuple(ended.items()))
@@ -69,7 +75,10 @@ def merge(billing: Billing, notice: Notice) -> Billing:
 
 
 def without_old(billing: Billing, now_s: int) -> Billing:
-    """What must still be known: what is owed, and what a late event could contradict."""
+    """Return the state without entries older than `KEPT_S`, except for failed invoices.
+
+    Newer entries are kept because a late event could contradict them.
+    """
     oldest = now_s - KEPT_S
     return Billing(
         tuple(
@@ -82,5 +91,5 @@ def without_old(billing: Billing, now_s: int) -> Billing:
 def _overrides(new: Invoice, old: Invoice) -> bool:
     if (new.state == "failed") != (old.state == "failed"):
         return old.state == "failed"
-    # Two attempts that failed: the newest URL. Paid and voided exclude each other.
+    # Of two failed attempts, keep the newer URL. An invoice is never both paid and voided.
     return (new.at, new.state, new.url) > (old.at, old.state, old.url)

@@ -1,4 +1,4 @@
-"""Event ids: UUIDv7 (RFC 9562, section 5.7), so that they sort by the time they were minted."""
+"""Event and issue ids. Event ids are UUIDv7 (RFC 9562, section 5.7), so they sort by time."""
 
 import hashlib
 import os
@@ -10,38 +10,38 @@ DAY_MS = 86_400_000
 
 
 def now_ms() -> int:
-    """The time in milliseconds since the epoch."""
+    """Return the current time in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 def new_event_id(at_ms: int) -> str:
-    """A UUIDv7 minted at `at_ms`."""
+    """Return a random UUIDv7 with the timestamp `at_ms`."""
     return _uuid7(at_ms, os.urandom(10).hex())
 
 
 def named_event_id(at_ms: int, name: str) -> str:
-    """The UUIDv7 of a moment that a name leads to: the same on every computation."""
+    """Return a UUIDv7 that depends only on `at_ms` and `name`."""
     return _uuid7(at_ms, hashlib.blake2s(name.encode(), digest_size=10).hexdigest())
 
 
 def _uuid7(at_ms: int, random: str) -> str:
-    """`random` holds 20 hex digits, of which 74 bits are used."""
+    """Return a UUIDv7. `random` has 20 hex digits; 74 of their bits are used."""
     variant = "89ab"[int(random[3], 16) & 3]
     stamp = f"{at_ms:012x}"
     return f"{stamp[:8]}-{stamp[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
 
 
 def floor_id(at_ms: int) -> str:
-    """A lower bound of every id minted at or after `at_ms`."""
+    """Return the smallest possible event id with the timestamp `at_ms`."""
     stamp = f"{max(at_ms, 0):012x}"
     return f"{stamp[:8]}-{stamp[8:]}-7000-8000-000000000000"
 
 
 def minted_ms(event_id: str) -> int:
-    """When an event id was minted, in milliseconds since the epoch."""
+    """Return the timestamp in an event id, in milliseconds since the epoch."""
     return int(event_id[:8] + event_id[9:13], 16)
 
 
 def issue_id(project_id: str, fingerprint: str) -> str:
-    """The id of the issue that a fingerprint leads to: the same on every computation."""
+    """Return the id of a fingerprint's issue. It depends only on project and fingerprint."""
     return hashlib.blake2s(f"{project_id}\0{fingerprint}".encode(), digest_size=16).hexdigest()

@@ -1,28 +1,30 @@
-"""Issues, releases and daily counters, as digest keeps them and readers see them."""
+"""Issues, releases, daily counters and activity. The digest function writes them."""
 
 from dataclasses import dataclass, field
 
 OPEN = "open"
 RESOLVED = "resolved"
 IGNORED = "ignored"
-REGRESSED = "regressed"  # resolved, and seen again: open once more
+REGRESSED = "regressed"  # was resolved, then seen again; counts as open
 STATUSES = (OPEN, RESOLVED, IGNORED, REGRESSED)
 
 
 @dataclass(slots=True)
 class Issue:
-    """All events of one fingerprint. Times are in milliseconds since the epoch.
+    """All events with one fingerprint. Times are in milliseconds since the epoch.
 
-    `status_at` and `status_by` say when and by whom `status`, one of `STATUSES`, was set last; 0
-    and "" where nobody has, and where an event did. `deleted_through`: an issue with the same
-    fingerprint was deleted before, with its events up to this id; they are never counted again.
-
-    `grouping` says what made the fingerprint (`client` or a version such as `v1`), and `grouped_by`
-    what the events have in common, where the grouping tells that of each issue. `environments`,
-    `releases` and `servers` map a name to its number of events; beyond `MAX_NAMES` the rarest are
-    dropped.
-    `days` maps a day since the epoch to its number of events, for the last `MAX_DAYS`. `users` is
-    the registers of a HyperLogLog sketch (see `errata.models.sketch`).
+    Attributes:
+        status: one of `STATUSES`.
+        status_at: when a person last set the status. 0 if nobody did, or if an event set it.
+        status_by: who last set the status. "" if nobody did, or if an event set it.
+        deleted_through: set if an issue with the same fingerprint was deleted. Its events up to
+            this event id are never counted again.
+        grouping: what made the fingerprint: `client`, or a grouping version such as `v1`.
+        grouped_by: what the events have in common, in words. "" if the grouping does not say.
+        environments, releases, servers: number of events by name. Only the `MAX_NAMES` most
+            frequent names are kept.
+        days: number of events by day (days since the epoch), for the last `MAX_DAYS` days.
+        users: a HyperLogLog sketch of the affected users (see `errata.models.sketch`).
     """
 
     id: str
@@ -55,7 +57,7 @@ class Issue:
 class Release:
     """One distinct `release` value of a project. Times are in milliseconds since the epoch.
 
-    `open_issues` are counted when the releases are listed, and not kept.
+    `open_issues` is counted when the releases are listed. It is not stored.
     """
 
     release: str
@@ -69,7 +71,7 @@ class Release:
 
 @dataclass(slots=True)
 class Day:
-    """How many events a project has of one day, UTC."""
+    """The number of events of a project on one day (UTC)."""
 
     count: int = 0
     expires_at: int = 0
@@ -77,11 +79,13 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """That an issue's status changed, when, and who did it: a person, or an event.
+    """A change of an issue's status by a person or an event.
 
-    `at` is in milliseconds since the epoch, and no other change of the issue has it. `what` is
-    `resolved`, `ignored`, `reopened` or `regressed`. `by` is an e-mail address or `errata CLI`;
-    where an event did it, `by` is empty, and `event` and `release` name that.
+    Attributes:
+        at: milliseconds since the epoch, unique among the changes of the issue.
+        what: `resolved`, `ignored`, `reopened` or `regressed`.
+        by: an e-mail address or `errata CLI`. "" if an event changed the status.
+        event, release: the event that changed the status, and its release.
     """
 
     at: int
@@ -92,9 +96,10 @@ class Activity:
 
 
 def why_grouped(grouping: str, grouped_by: str) -> str:
-    """What the events of an issue have in common, in words.
+    """Return what the events of an issue have in common, in words.
 
-    Of a client's fingerprint `grouped_by` tells what it says: "fingerprint: payment-timeout".
+    If the client sent the fingerprint, `grouped_by` may contain its text, such as
+    "fingerprint: payment-timeout".
     """
     if grouping == "client":
         told = grouped_by if grouped_by.startswith("fingerprint: ") else "fingerprint"
@@ -106,6 +111,6 @@ def why_grouped(grouping: str, grouped_by: str) -> str:
 
 MAX_NAMES = 30
 MAX_DAYS = 30
-# Of an environment or a release; what is longer counts under its beginning.
+# Characters of an environment or release. A longer name is counted under its first characters.
 MAX_NAME = 200
 MAX_GROUPED_BY = 500

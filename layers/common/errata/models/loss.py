@@ -1,7 +1,7 @@
-"""Why an event that was sent is not in the log, or not in full."""
+"""The reasons why an event that was sent is not stored, or not stored in full."""
 
-# In the order in which people see them. `trimmed` was stored, but not in full; `mismatch` repeated
-# an Idempotency-Key with another body, which was not stored.
+# In the order in which they are shown. `trimmed`: the event was stored, but not in full.
+# `mismatch`: the request repeated an Idempotency-Key with another body, which was not stored.
 REASONS = (
     "invalid",
     "rate_limited",
@@ -12,8 +12,8 @@ REASONS = (
     "trimmed",
     "mismatch",
 )
-# Why an SDK says that it has not sent an event (its development documentation, "Client Reports");
-# what else it says counts as `sdk_other`. The ledger keeps these apart from our own.
+# The reasons that SDKs report for events that they did not send (SDK development documentation,
+# "Client Reports"). Any other reason counts as `sdk_other`.
 SDK_REASONS = (
     "sdk_queue_overflow",
     "sdk_cache_overflow",
@@ -31,7 +31,7 @@ SDK_REASONS = (
     "sdk_invalid",
     "sdk_other",
 )
-# What a function logs: project, reason, and how many. The subscription filters look for the first
-# words (template.yaml).
+# The log line of a lost event: project, reason and, in MANY, the number of events. The subscription
+# filters in template.yaml match its first words.
 LINE = "event lost: project %s, %s"
 MANY = f"{LINE}, %d"

@@ -5,15 +5,16 @@ from typing import Literal
 
 from errata.models.project import Project
 
-# owner: everything, members and the organization's deletion among it; admin: settings of the
-# organization and all of its projects; member: the projects of their teams.
+# owner: everything, including members and deleting the organization.
+# admin: the settings of the organization, and all its projects.
+# member: the projects of their teams.
 type Role = Literal["owner", "admin", "member"]
 ROLES: tuple[Role, ...] = ("owner", "admin", "member")
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """What a user is in one organization; `teams` holds ids."""
+    """The role and the teams (by id) of a user in one organization."""
 
     role: Role
     teams: frozenset[str] = frozenset()
@@ -21,9 +22,9 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who signs in, by e-mail in lower case. `memberships` are by organization id.
+    """A user of the dashboard. `email` is in lower case; `memberships` are by organization id.
 
-    Sessions that began before `signed_out_at`, in milliseconds since the epoch, have ended.
+    Sessions that began before `signed_out_at` (milliseconds since the epoch) are invalid.
     """
 
     email: str
@@ -31,12 +32,12 @@ class User:
     signed_out_at: int = 0
 
     def administers(self, organization_id: str) -> bool:
-        """Whether they may change an organization's settings, and see all of its projects."""
+        """Return whether the user may change the organization's settings and see all projects."""
         membership = self.memberships.get(organization_id)
         return membership is not None and membership.role in ("owner", "admin")
 
     def sees(self, project: Project) -> bool:
-        """Whether a project is theirs to read: by their role, or through one of their teams."""
+        """Return whether the user may read a project, by role or through a team."""
         membership = self.memberships.get(project.organization)
         if membership is None:
             return False
@@ -45,7 +46,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """Members of an organization who share projects. `created_at` is in milliseconds."""
+    """A team: members who share projects. `created_at` is in milliseconds since the epoch."""
 
     id: str
     organization: str
@@ -55,7 +56,7 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody of an organization, as its list of members has them."""
+    """An entry in an organization's list of members."""
 
     email: str
     role: Role

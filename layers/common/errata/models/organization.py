@@ -1,4 +1,4 @@
-"""Organizations, which own projects, and the policy that binds their callers."""
+"""Organizations, which own projects, and their IP allowlists."""
 
 from dataclasses import dataclass
 from ipaddress import (
@@ -11,7 +11,7 @@ from ipaddress import (
 
 from errata.errors import Invalid
 
-# Owns every project that names no other; it is there without anybody creating it.
+# Owns every project without another organization. It always exists.
 DEFAULT_ORGANIZATION = "default"
 MAX_NETWORKS = 100
 _MAPPED = IPv6Network("::ffff:0:0/96")
@@ -21,11 +21,13 @@ type Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """What an operator has set for an organization.
+    """An organization and its settings.
 
-    `created_at` is in milliseconds since the epoch. `allowlist` holds CIDRs and lets everybody in
-    when it is empty; `monthly_quota` is in events a calendar month (UTC), None without a limit.
-    `billing` is what it owes, as it is stored (errata.store.billing).
+    Attributes:
+        created_at: milliseconds since the epoch.
+        allowlist: CIDRs of the allowed callers. Empty allows all.
+        monthly_quota: events per calendar month (UTC). None means no limit.
+        billing: the billing state in its stored form (see errata.store.billing).
     """
 
     id: str
@@ -38,10 +40,10 @@ class Organization:
 
 
 def parse_allowlist(text: str) -> tuple[str, ...]:
-    """The addresses and CIDRs of a list with commas, each as a CIDR in its shortest form.
+    """Return the entries of a comma-separated list of addresses and CIDRs, each as a CIDR.
 
     Raises:
-        Invalid: names every entry that is none, and why.
+        Invalid: an entry is not an address or CIDR, or there are too many. Names every bad entry.
     """
     entries = [entry.strip() for entry in text.split(",")]
     complaints: list[str] = []
@@ -52,7 +54,7 @@ def parse_allowlist(text: str) -> tuple[str, ...]:
         except ValueError as error:
             complaints.append(f"{error}.")
     if not complaints and len(found) > MAX_NETWORKS:
-        complaints.append(f"An allowlist has {MAX_NETWORKS} entries at most.")
+        complaints.append(f"The allowlist has more than {MAX_NETWORKS} entries. Remove some.")
     if complaints:
         raise Invalid({"allowlist": complaints})
     return tuple(found)
@@ -60,28 +62,28 @@ def parse_allowlist(text: str) -> tuple[str, ...]:
 
 def _network(entry: str) -> Network:
     address, slash, length = entry.partition("/")
-    # The module knows netmasks, too, and takes some of them for their opposite.
+    # `ipaddress` also accepts netmasks, and reads some of them as host masks (the inverse).
     if not entry or (slash and not (length.isascii() and length.isdecimal())):
         raise ValueError(f"{entry!r} is neither an address nor a CIDR such as 192.0.2.0/24")
     if "%" in address:
-        raise ValueError(f"{entry!r} names an interface, which no caller's address does")
+        raise ValueError(f"{entry!r} has a zone such as %eth0. Remove the zone")
     network = ip_network(entry)
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
-        # What arrives from it is taken for IPv4 (see `allows`).
+        # Store it as IPv4, because `allows` also treats such addresses as IPv4.
         mapped = network.network_address.ipv4_mapped
         return IPv4Network(f"{mapped}/{network.prefixlen - 96}")
     return network
 
 
 def networks(allowlist: tuple[str, ...]) -> tuple[Network, ...]:
-    """The networks of a stored allowlist."""
+    """Return the networks of a stored allowlist."""
     return tuple(ip_network(entry) for entry in allowlist)
 
 
 def allows(allowed: tuple[Network, ...], address: str) -> bool:
-    """Whether these networks let an address in; none lets everybody.
+    """Return whether an address is in one of the networks. No networks allow all addresses.
 
-    IPv4 that comes as IPv6 (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) is IPv4.
+    IPv4-mapped IPv6 addresses (`::ffff:192.0.2.1`, RFC 4291, 2.5.5.2) are treated as IPv4.
     """
     if not allowed:
         return True

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 
 from errata.models.organization import DEFAULT_ORGANIZATION, Network
 
-DEFAULT_RATE_LIMIT = 60  # requests a minute, which is also how many may come at once
+DEFAULT_RATE_LIMIT = 60  # requests per minute, and also the size of a burst
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What an operator has set for a project. `created_at` is in milliseconds since the epoch.
+    """A project and its settings.
 
-    `rate_limit` is in requests a minute for each key; `retention_days` is None where the
-    deployment's default holds; `teams` are the ids of those whose members see it.
+    Attributes:
+        created_at: milliseconds since the epoch.
+        rate_limit: requests per minute for each key.
+        retention_days: days to keep events. None means the deployment's default.
+        teams: ids of the teams with access.
     """
 
     id: str
@@ -27,10 +30,13 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key of a project; `hash` is its SHA-256 in hex.
+    """An API key or a DSN of a project. An API key itself is not stored.
 
-    An API key is shown once. `public` is a DSN's key in the clear, 32 hex digits; empty for an API
-    key. `usage_key_id` names the gateway key that meters it; empty where the handlers do.
+    Attributes:
+        hash: SHA-256 of the key, in hex.
+        public: the key in a DSN in plain text, 32 hex digits. "" for an API key.
+        usage_key_id: id of the API Gateway key that enforces the rate limit. "" if the Lambda
+            functions enforce it.
     """
 
     hash: str
@@ -44,22 +50,22 @@ class ApiKey:
 
     @property
     def id(self) -> str:
-        """What names a key in lists and commands; tells nothing of the key."""
+        """The id of a key in lists and commands. It does not reveal the key."""
         return self.hash[:12]
 
 
 def dsn(api_url: str, public: str, project_id: str) -> str:
-    """What an SDK is told: where the API is, a DSN's key and the project, in one URL.
+    """Return a DSN: one URL with the API's address, the public key and the project id.
 
     Source: "Parsing the DSN" (Sentry SDK development):
-    `{PROTOCOL}://{PUBLIC_KEY}:{SECRET_KEY}@{HOST}{PATH}/{PROJECT_ID}`, the secret left out.
+    `{PROTOCOL}://{PUBLIC_KEY}:{SECRET_KEY}@{HOST}{PATH}/{PROJECT_ID}`, here without a secret key.
     """
     scheme, _, place = api_url.partition("://")
     return f"{scheme}://{public}@{place.rstrip('/')}/{project_id}"
 
 
 def live_dsns(api_url: str, keys: Iterable[ApiKey]) -> dict[str, str]:
-    """The DSNs that work, by their key's id, the newest first."""
+    """Return the DSNs that are not revoked, by key id, newest first."""
     live = [key for key in keys if key.public and key.revoked_at is None]
     live.sort(key=lambda key: key.created_at, reverse=True)
     return {key.id: dsn(api_url, key.public, key.project_id) for key in live}
@@ -67,11 +73,13 @@ def live_dsns(api_url: str, keys: Iterable[ApiKey]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a valid key opens: one project, and the rules that bind this caller.
+    """The project that a valid key gives access to, and the limits that apply to the caller.
 
-    `unpaid_url` is where a failed invoice is paid ("" if unknown), None where none is open.
-    `networks` are those of the organization's allowlist. They stay where the key was resolved: the
-    meter hands its verdict to the handlers instead.
+    Attributes:
+        unpaid_url: the payment page of a failed invoice, "" if its address is unknown. None if no
+            invoice has failed.
+        networks: the organization's allowlist. The authorizer does not pass it to the other
+            functions. It only passes the result of the check.
     """
 
     project_id: str
@@ -86,9 +94,12 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A request as the gateway saw it: what the meter said of its key, and where it came from.
+    """What API Gateway says about a request.
 
-    `metered` says that the gateway has counted it against the key's own plan.
+    Attributes:
+        meter: the authorizer's context: its result for the key.
+        address: the IP address of the client.
+        metered: whether API Gateway counts the request against the key's usage plan.
     """
 
     meter: dict[str, str]

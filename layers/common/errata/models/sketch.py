@@ -1,8 +1,8 @@
-"""How many distinct users: a HyperLogLog sketch of a fixed 512 registers.
+"""Estimates the number of distinct users with a HyperLogLog sketch of 512 registers.
 
 Source: Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog" (2007). The standard error is
-1.04 / sqrt(512) = 4.6 %; up to some 1,200 users linear counting takes over, and small numbers are
-all but exact. A library for it would bring numpy into the layer.
+1.04 / sqrt(512) = 4.6 %. Below about 1,200 users it uses linear counting, which is almost exact for
+small numbers. It is written by hand because a library would add numpy to the layer.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
 
 
 def add(sketch: bytes, identities: Iterable[str]) -> bytes:
-    """The sketch with these identities too; `b""` is the empty sketch."""
+    """Return a sketch with the identities added. `b""` is the empty sketch."""
     registers = bytearray(zlib.decompress(sketch)) if sketch else bytearray(REGISTERS)
     changed = False
     for identity in identities:
@@ -33,7 +33,7 @@ def add(sketch: bytes, identities: Iterable[str]) -> bytes:
 
 
 def estimate(sketch: bytes) -> int:
-    """About how many distinct identities were added."""
+    """Return the estimated number of distinct identities in a sketch."""
     if not sketch:
         return 0
     registers = zlib.decompress(sketch)

@@ -1,26 +1,30 @@
-"""Outbound webhooks: endpoints, what is sent to them, and the attempts at it."""
+"""Outbound webhooks: endpoints, messages and delivery attempts."""
 
 from dataclasses import dataclass
 
 ISSUE_CREATED = "issue.created"
 TEST = "webhook.test"
-# What an endpoint may choose. `webhook.test` goes to any, when an operator asks for it.
+# The event types that an endpoint can subscribe to. `webhook.test` is sent to any endpoint on
+# request.
 EVENT_TYPES = (ISSUE_CREATED,)
 
 MAX_FORMERS = 20
 
-DISABLED_GONE = "it answered 410 Gone"
-DISABLED_FAILING = "every delivery failed for 5 days"
-# In place of an attempt's error.
-NOT_SENT = "The endpoint was disabled: nothing was sent."
+DISABLED_GONE = "the response was 410 Gone"
+DISABLED_FAILING = "all deliveries failed for 5 days"
+# The `error` of an attempt that was not made.
+NOT_SENT = "Not sent, because the endpoint is disabled."
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a project's notices go. Times in milliseconds since the epoch.
+    """A URL that receives a project's messages. Times are in milliseconds since the epoch.
 
-    `rotated_at` is when its secret was last replaced; `failing_since` is the first of an unbroken
-    row of failed attempts. A disabled endpoint gets nothing until it is enabled again.
+    Attributes:
+        rotated_at: when the secret was last replaced.
+        failing_since: time of the first failed attempt since the last success. None if the
+            endpoint is not failing.
+        disabled_at: when the endpoint was disabled. A disabled endpoint receives no messages.
     """
 
     id: str
@@ -36,22 +40,23 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What signs an endpoint's notices: after a rotation the former secrets too, for a while.
+    """The secrets that sign an endpoint's messages.
 
-    Each of `formers` comes with the time, in milliseconds since the epoch, at which it is over.
+    `formers` are the secrets before the last rotations, each with the time (milliseconds since the
+    epoch) until which it still signs.
     """
 
     current: str
     formers: tuple[tuple[str, int], ...] = ()
 
     def signing(self, at_ms: int) -> list[str]:
-        """The secrets that sign at this time, the newest first."""
+        """Return the secrets that sign at this time, newest first."""
         return [self.current, *(secret for secret, until in self.formers if until > at_ms)]
 
     def rotated(self, secret: str, at_ms: int, until_ms: int) -> "Secrets":
-        """With a new secret; the one before signs until `until_ms`.
+        """Return these secrets with a new current one. The old one signs until `until_ms`.
 
-        Of former ones it keeps the newest `MAX_FORMERS`: they must fit into a parameter of SSM.
+        Keeps only the newest `MAX_FORMERS` old secrets, because all must fit into an SSM parameter.
         """
         live = [each for each in self.formers if each[1] > at_ms]
         return Secrets(secret, ((self.current, until_ms), *live)[:MAX_FORMERS])
@@ -59,9 +64,12 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message to one endpoint. `id` is its `webhook-id`, the same whenever it is sent.
+    """A message to one endpoint.
 
-    `round` tells a redelivery by hand from the first delivery; attempts are counted within it.
+    Attributes:
+        id: the `webhook-id`, the same for every attempt.
+        round: "" for the first delivery. Each manual redelivery has its own value and counts its
+            own attempts.
     """
 
     id: str
@@ -74,7 +82,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Where a round stands: its attempts, and when the next one is due unless it is over."""
+    """The state of a delivery: the number of attempts, and when the next one is due.
+
+    `over` means that there are no more attempts.
+    """
 
     attempts: int = 0
     due_at: int = 0
@@ -83,7 +94,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to deliver a notice. `status` is None when no answer came; `error` says why."""
+    """A delivery attempt. `status` is None if there was no response; `error` says why."""
 
     id: str
     notice: Notice

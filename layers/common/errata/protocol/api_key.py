@@ -1,4 +1,4 @@
-"""Where a request carries its key (spec/ingest-api, "Project API key"): the first match wins."""
+"""Finds the API key of a request (spec/ingest-api, "Project API key"). The first match wins."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,13 @@ _BEARER = "bearer "
 
 
 def presented(method: str, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
-    """The key in a request's headers or query, None where there is none and the body may hold it.
+    """Return the key in the headers or query of a request.
 
-    `headers` under lower-case names. A key that is there but empty is an empty string, and is
-    refused like a wrong one: there is no fall-through to the next place.
+    Returns None if there is no key. The body may still contain one. An empty key is returned as ""
+    and must be refused: the next place is not tried.
+
+    Args:
+        headers: the headers by lower-case name.
     """
     key = headers.get("x-api-key")
     if key is not None:

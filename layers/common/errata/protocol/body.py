@@ -1,4 +1,4 @@
-"""From the bytes of a request body to JSON values. No field of any protocol is known here."""
+"""Decompresses and parses request bodies as JSON. All endpoints share this."""
 
 import re
 import zlib
@@ -8,13 +8,14 @@ from pydantic_core import from_json
 
 from errata.errors import BodyTooLarge, Invalid, Refused
 
-# The largest event that is accepted, in bytes of JSON.
+# The maximum size of an event, in bytes of JSON.
 MAX_JSON_BYTES = 1024 * 1024
-# Each member of a gzip file costs a copy of what follows it.
+# For each member of a gzip file, the rest of the file is copied. This limits the number of copies.
 _MAX_MEMBERS = 100
 
 _GZIP_MAGIC = b"\x1f\x8b"
-# One escape of a JSON string at a time, so that an escaped backslash never starts another escape.
+# Matches one escape of a JSON string at a time. So an escaped backslash does not start another
+# escape. Group 1 is a surrogate pair, group 2 a lone surrogate.
 _ESCAPE = re.compile(
     rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
@@ -64,15 +65,15 @@ class JsonBody:
 
 
 def decompress(body: bytes, content_encoding: str = "", most: int = MAX_JSON_BYTES) -> bytes:
-    """The body without its gzip or deflate coding.
+    """Return the body without gzip or deflate compression.
 
-    API Gateway undoes a declared coding and other runners do not, so the bytes decide: no JSON
-    text starts like gzip or zlib. `content_encoding` matters for raw deflate alone, which has no
-    mark of its own.
+    The first bytes decide, because API Gateway decompresses a body with a `Content-Encoding` header
+    and other servers do not. No JSON text starts like gzip or zlib. Only raw deflate has no
+    signature; it is recognised by `content_encoding`.
 
     Raises:
-        BodyTooLarge: more than `most` bytes came out; unpacking stops there.
-        Invalid: the compressed data is broken or cut short.
+        BodyTooLarge: the result has more than `most` bytes. Decompression stops there.
+        Invalid: the compressed data is broken or incomplete.
     """
     if body.startswith(_GZIP_MAGIC):
         return _inflate(body, 16 + zlib.MAX_WBITS, most)
@@ -86,12 +87,12 @@ def decompress(body: bytes, content_encoding: str = "", most: int = MAX_JSON_BYT
 
 
 def too_large(most: int) -> BodyTooLarge:
-    """What to raise for more bytes than that."""
+    """Return the exception for a body with more than `most` bytes."""
     return BodyTooLarge(f"The body is larger than {most} bytes.")
 
 
 def _header_check(body: bytes) -> int:
-    """Zero when the first two bytes are a zlib header (RFC 1950, section 2.2)."""
+    """Return zero if the first two bytes are a zlib header (RFC 1950, section 2.2)."""
     return (body[0] << 8 | body[1]) % 31
 
 
@@ -117,13 +118,13 @@ def _inflate(body: bytes, window: int, most: int) -> bytes:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that a body holds.
+    """Return the JSON object in a body. If a key is repeated, the last one counts.
 
-    Lone surrogates, which JavaScript's `JSON.stringify` writes for a text cut in the middle of a
-    character, become U+FFFD rather than losing the event; of a repeated key the last one counts.
+    Lone surrogates become U+FFFD, so that the event is not lost. JavaScript's `JSON.stringify`
+    writes them if a text was cut in the middle of a character.
 
     Raises:
-        Invalid: not JSON (NaN and Infinity are not), or not an object.
+        Invalid: the body is not JSON (NaN and Infinity are not allowed), or not an object.
     """
     try:
         value = from_json(body, allow_inf_nan=False)

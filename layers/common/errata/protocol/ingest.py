@@ -1,4 +1,7 @@
-"""The body of `POST /api/ingest` (spec/ingest-api, "Body of an ingest"), into event fields."""
+"""Parses the body of `POST /api/ingest` into event fields.
+
+Source: spec/ingest-api, "Body of an ingest".
+"""
 
 import re
 from datetime import datetime
@@ -16,7 +19,10 @@ _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def _object(fields: dict[str, cs.CoreSchema]) -> cs.CoreSchema:
-    """An object of optional fields; null is the same as absent, unknown ones are ignored."""
+    """Return the schema of an object with optional fields.
+
+    Null means the same as absent. Unknown fields are ignored.
+    """
     optional = {
         name: cs.typed_dict_field(cs.nullable_schema(schema), required=False)
         for name, schema in fields.items()
@@ -24,8 +30,8 @@ def _object(fields: dict[str, cs.CoreSchema]) -> cs.CoreSchema:
     return cs.typed_dict_schema(optional, extra_behavior="ignore")
 
 
-# Written with pydantic's core rather than with its models: that is half of its import time, which
-# every cold start of the ingest function would pay (docs/decisions/0003-validation.md).
+# This uses pydantic_core and no pydantic models, because importing those takes twice as long in
+# every cold start of the ingest function (docs/decisions/0003-validation.md).
 _TEXT = cs.str_schema()
 _ANY_OBJECT = cs.dict_schema(keys_schema=cs.str_schema())
 _SCALAR = cs.union_schema(
@@ -68,7 +74,7 @@ _BODY: dict[str, cs.CoreSchema] = {
 FIELDS = tuple(_BODY)
 _validate = SchemaValidator(_object(_BODY)).validate_python
 
-# What pydantic finds wrong, in the words of JSON rather than of Python.
+# Messages for pydantic's error types, in terms of JSON and not of Python.
 _COMPLAINTS = {
     "dict_type": "must be an object",
     "list_type": "must be an array",
@@ -79,15 +85,17 @@ _COMPLAINTS = {
 }
 _NOT_AN_INTEGER = "must be an integer"
 _NOT_A_SCALAR = "must be a string or a number"
-# The names that pydantic adds to a location for the members of `Scalar`.
+# The names that pydantic adds to the path of an error for the members of the union `_SCALAR`.
 _SCALAR_MEMBERS = {"str", "int", "float"}
 
 
 def parse(sent: dict[str, Any]) -> dict[str, Any]:
-    """The event's fields, checked; absent and null ones left out, `user` merged into `context`.
+    """Validate an event and return its fields.
+
+    Absent and null fields are left out. `user` is merged into `context`.
 
     Raises:
-        Invalid: names every bad field.
+        Invalid: a field is invalid. Names every invalid field.
     """
     try:
         event: dict[str, Any] = _validate(sent)
@@ -120,13 +128,13 @@ def _complaints(error: ValidationError) -> dict[str, list[str]]:
 
 
 def _beyond_types(sent: dict[str, Any]) -> dict[str, list[str]]:
-    """The rules that a type cannot say; a field of another type is left to `_complaints`."""
+    """Return the errors that the schema cannot find. Fields of a wrong type are skipped."""
     get = sent.get
     errors = {}
     if get("message") in (None, "") and get("exception_class") in (None, ""):
         rule = "One of message and exception_class is required."
         errors = {"message": [rule], "exception_class": [rule]}
-    if type(get("line")) is bool:  # which pydantic takes for 0 or 1
+    if type(get("line")) is bool:  # pydantic accepts it as 0 or 1
         errors["line"] = [f"The line field {_NOT_AN_INTEGER}."]
     timestamp = get("timestamp")
     if isinstance(timestamp, str) and not _is_iso_8601(timestamp):
@@ -154,10 +162,10 @@ def _is_url(text: str) -> bool:
 
 
 def idempotency_key(header: str | None) -> str | None:
-    """The value of an `Idempotency-Key` header, None without one.
+    """Validate and return the value of an `Idempotency-Key` header; None stays None.
 
     Raises:
-        Invalid: not 1 to 255 characters, or with control characters.
+        Invalid: it does not have 1 to 255 characters, or has control characters.
     """
     if header is None:
         return None

@@ -1,4 +1,4 @@
-"""What somebody asks of the list of issues, and the cursors of its pages."""
+"""Queries for the list of issues, and the cursors of the lists of issues and releases."""
 
 import base64
 import binascii
@@ -12,9 +12,9 @@ from errata.protocol.read import LEVELS
 
 SORTS = ("last_seen", "first_seen", "count")
 DEFAULT_LIMIT = 50
-# "open" asks for what is open: regressed issues, too.
+# "open" includes regressed issues.
 ASKED_STATUSES = (*STATUSES, "all")
-# Of an issue, or the hash of a release.
+# The id of an issue, or the hash of a release.
 _ID = re.compile(r"[0-9a-f]{24}|[0-9a-f]{32}")
 _RELEASES = "releases"
 _MOST = 10**15
@@ -22,9 +22,9 @@ _MOST = 10**15
 
 @dataclass(frozen=True, slots=True)
 class IssueQuery:
-    """Which issues to show, in which order; None and "" where nothing was asked.
+    """Which issues to show, and in which order. None and "" mean no filter.
 
-    `text` is looked for in title and culprit, in any case. All sorts begin with the greatest.
+    `text` is searched in title and culprit, ignoring case. All sort orders are descending.
     """
 
     status: str = "open"
@@ -38,16 +38,16 @@ class IssueQuery:
 
     @property
     def narrow(self) -> bool:
-        """Whether more is asked for than a status."""
+        """Whether the query has a filter other than the status."""
         return bool(self.environment or self.release or self.level or self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page ended: behind the issue that sorts by `value` and `issue_id`.
+    """The end of a page: its last issue, which sorts by `value` and `issue_id`.
 
-    Where there are too many issues to look through all at once, the next page goes on among those
-    with ids above `start`, up to `end`; without an `issue_id` at their beginning.
+    If there are too many issues to search at once, the search covers one range of ids at a time:
+    from `start` (exclusive) to `end` (inclusive). `issue_id` is "" at the beginning of a range.
     """
 
     value: int = 0
@@ -57,10 +57,10 @@ class Position:
 
 
 def position(query: IssueQuery) -> Position | None:
-    """Where to go on; None for the first page.
+    """Validate a query and return the position to continue from; None for the first page.
 
     Raises:
-        Invalid: names everything in the query that is not as it must be.
+        Invalid: a part of the query is invalid. Names every invalid part.
     """
     errors: dict[str, list[str]] = {}
     if query.status not in ASKED_STATUSES:
@@ -73,32 +73,32 @@ def position(query: IssueQuery) -> Position | None:
         errors["limit"] = ["The limit must be at least 1."]
     found = _from_cursor(query.cursor, query.sort) if query.cursor else None
     if query.cursor and found is None:
-        errors["cursor"] = ["The cursor is not one of this list."]
+        errors["cursor"] = ["The cursor is invalid. Start again from the first page."]
     if errors:
         raise Invalid(errors)
     return found
 
 
 def to_cursor(sort: str, at: Position) -> str:
-    """The cursor of the page that begins there."""
+    """Return the cursor of the page that starts after a position."""
     text = json.dumps([sort, at.value, at.issue_id, at.start, at.end], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def to_release_cursor(at: Position) -> str:
-    """The cursor of the page of releases that begins there; `issue_id` is a release's hash."""
+    """Return the cursor of a page of releases. `issue_id` is the hash of a release."""
     return to_cursor(_RELEASES, at)
 
 
 def release_position(cursor: str | None) -> Position:
-    """Where the list of releases goes on.
+    """Return the position from which the list of releases continues.
 
     Raises:
-        Invalid: the cursor is not one of this list.
+        Invalid: the cursor is invalid.
     """
     found = _from_cursor(cursor, _RELEASES) if cursor else Position()
     if found is None:
-        raise Invalid({"cursor": ["The cursor is not one of this list."]})
+        raise Invalid({"cursor": ["The cursor is invalid. Start again from the first page."]})
     return found
 
 

@@ -1,4 +1,4 @@
-"""The bodies of `api.php` (spec/legacy-api): what a script sends, and how its errors read back."""
+"""Parses and writes the bodies of `api.php` (spec/legacy-api)."""
 
 import re
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ _REQUEST_TEXTS = ("method", "url")
 # `ValueError`, `App\\Http\\NotFoundException`, `java.lang.IllegalStateException`, `Foo::Bar`
 _CLASS_NAME = re.compile(r"\\?[A-Za-z_]\w*(?:(?:\\|\.|::)[A-Za-z_]\w*)*")
 _CLASS_ENDING = re.compile(r"\w(Error|Exception|Fault|Failure|Interrupt|Iteration|Exit|Warning)$")
-# `E_USER_WARNING`, `DeprecationWarning`, `Strict Standards`: three ways to put words together.
+# Matches the words in `E_USER_WARNING`, `DeprecationWarning` and `Strict Standards`.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SEVERITIES: tuple[tuple[Literal["debug", "info", "warning"], frozenset[str]], ...] = (
     ("debug", frozenset({"debug", "trace", "verbose"})),
@@ -29,10 +29,10 @@ _SEVERITIES: tuple[tuple[Literal["debug", "info", "warning"], frozenset[str]], .
 
 
 def project_key(sent: dict[str, Any]) -> str:
-    """The project key of a submission.
+    """Return the project key in a submitted error.
 
     Raises:
-        Invalid: missing, not a string, empty or too long.
+        Invalid: it is missing, not a string, empty or too long.
     """
     value = sent.get("hash")
     if value is None:
@@ -45,10 +45,12 @@ def project_key(sent: dict[str, Any]) -> str:
 
 
 def parse(sent: dict[str, Any]) -> Fields:
-    """The event's fields: the contract's own under `legacy`, and what they mean for an event.
+    """Validate a submitted error and return its event fields.
+
+    The level is also kept as it was sent, in the field `legacy`.
 
     Raises:
-        Invalid: names every bad field.
+        Invalid: a field is invalid. Names every invalid field.
     """
     errors: dict[str, list[str]] = {}
     for name in ("level", "message"):
@@ -92,7 +94,7 @@ def _to_event(sent: dict[str, Any], level: str, request: dict[str, Any]) -> Fiel
 
 
 def severity(level: str) -> Literal["error", "warning", "info", "debug"]:
-    """What a free-text level means among the four severities; in doubt, an error."""
+    """Return the severity for a free-text level. An unknown level is an error."""
     words = [word.lower() for word in _WORD.findall(level)]
     if words and words[-1] not in ("error", "exception"):
         for name, signs in _SEVERITIES:
@@ -102,7 +104,10 @@ def severity(level: str) -> Literal["error", "warning", "info", "debug"]:
 
 
 def exception_class(level: str) -> str | None:
-    """The level, if it is the name of an exception's class; `Error` and `Warning` alone are not."""
+    """Return the level if it is the name of an exception class, otherwise None.
+
+    `Error` and `Warning` alone are not class names.
+    """
     qualified = any(mark in level for mark in ("\\", ".", "::"))
     if _CLASS_NAME.fullmatch(level) and (qualified or _CLASS_ENDING.search(level)):
         return level
@@ -110,7 +115,7 @@ def exception_class(level: str) -> str | None:
 
 
 def to_error(legacy_id: int, event_id: str, fields: Fields) -> dict[str, Any]:
-    """An error as `action=errors` answers it; what was not sent is null."""
+    """Return an error as `action=errors` returns it. Fields that were not sent are null."""
     request = (fields.get("context") or {}).get("request") or {}
     received = datetime.fromtimestamp(minted_ms(event_id) / 1000, UTC)
     return {
@@ -129,13 +134,13 @@ def to_error(legacy_id: int, event_id: str, fields: Fields) -> dict[str, Any]:
 
 
 def since(text: str | None) -> int:
-    """The `since` of a poller.
+    """Return the value of the parameter `since`, by default 0.
 
     Raises:
-        Invalid: not a whole number from 0 on.
+        Invalid: it is not a whole number of at least 0, with at most 12 digits.
     """
     if text is None or text == "":
         return 0
     if not text.isdecimal() or not text.isascii() or len(text) > 12:
-        raise Invalid({"since": ["since must be a whole number from 0 on"]})
+        raise Invalid({"since": ["since must be a whole number, 0 or greater"]})
     return int(text)

@@ -1,4 +1,4 @@
-"""Log lines that tell of lost events, and the batches in which CloudWatch Logs sends them.
+"""Counts lost events in the batches of log lines that CloudWatch Logs sends.
 
 Source: "Log group-level subscription filters", example with AWS Lambda.
 """
@@ -22,10 +22,12 @@ type Lost = Counter[tuple[str, str, str]]  # project, day (2026-11-22), reason
 
 
 def batch(data: str) -> tuple[str, Lost]:
-    """What a batch of log lines tells of, and a name that is its own whenever it comes.
+    """Return the id of a batch of log lines and the lost events in it.
+
+    The id only depends on the content, so a batch that is delivered twice has the same id.
 
     Raises:
-        KeyError, TypeError, ValueError: it is none.
+        KeyError, TypeError, ValueError: `data` is not such a batch.
     """
     try:
         content = json.loads(gzip.decompress(base64.b64decode(data)))
@@ -49,9 +51,10 @@ def _of_function(line: str) -> tuple[str, str, int] | None:
 
 
 def _of_gateway(line: str) -> tuple[str, str, int] | None:
-    """An access line (template.yaml) of a request to send an event that the gateway refused itself.
+    """Return the loss in an access log line of API Gateway (template.yaml), or None.
 
-    What a function refuses has no `error` here, but a line of its own.
+    Only requests that API Gateway itself refused have an `error`. The functions log their own
+    refusals.
     """
     try:
         access: Any = json.loads(line)
@@ -64,6 +67,6 @@ def _of_gateway(line: str) -> tuple[str, str, int] | None:
         return None
     if error == "THROTTLED":
         return project_id, "rate_limited", 1
-    # Beyond what Lambda takes (6 MB), but not the gateway (10 MB): whatever type it gives that.
+    # Bodies between the limits of Lambda (6 MB) and API Gateway (10 MB). Any error type counts.
     too_large = access.get("status") == "413" and error not in (None, "", "-")
     return (project_id, "too_large", 1) if too_large else None

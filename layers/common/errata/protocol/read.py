@@ -1,4 +1,4 @@
-"""The query of `GET /api/projects/{id}/events`, and the events in its answer."""
+"""The query parameters of `GET /api/projects/{id}/events`, and the events in its response."""
 
 import base64
 import binascii
@@ -23,10 +23,13 @@ _SPACE_FOR_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a reader asked for; None where nothing was said. Times in milliseconds, inclusive."""
+    """The filters of a request. None means no filter.
+
+    `since` and `until` are in milliseconds since the epoch, inclusive.
+    """
 
     limit: int = DEFAULT_LIMIT
-    before: str | None = None  # only events with a smaller id: where the last page ended
+    before: str | None = None  # the last id of the previous page: only return smaller ids
     environment: str | None = None
     release: str | None = None
     level: str | None = None
@@ -36,10 +39,10 @@ class Filters:
 
 
 def parse(query: Mapping[str, str]) -> Filters:
-    """The filters of a query. Unknown parameters are ignored.
+    """Return the filters in a query string. Unknown parameters are ignored.
 
     Raises:
-        Invalid: names every bad filter.
+        Invalid: a filter is invalid. Names every invalid filter.
     """
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
@@ -65,14 +68,14 @@ def parse(query: Mapping[str, str]) -> Filters:
     if query.get("cursor"):
         values["before"] = _from_cursor(query["cursor"])
         if values["before"] is None:
-            errors["cursor"] = ["The cursor is not one that this API gave."]
+            errors["cursor"] = ["The cursor is invalid. Use the next_cursor of a response."]
     if errors:
         raise Invalid(errors)
     return Filters(**values)
 
 
 def to_cursor(event_id: str) -> str:
-    """The cursor of the page that ends with this event."""
+    """Return the cursor that continues after an event."""
     return base64.urlsafe_b64encode(event_id.encode()).decode()
 
 
@@ -95,7 +98,7 @@ def _milliseconds(text: str) -> int | None:
 
 
 def iso(at_ms: int) -> str:
-    """A time in ISO 8601, UTC, to the millisecond."""
+    """Return a timestamp in ISO 8601, UTC, with milliseconds."""
     moment = datetime.fromtimestamp(at_ms / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -103,10 +106,11 @@ def iso(at_ms: int) -> str:
 def to_event(
     project_id: str, event_id: str, issue_id: str, fields: Fields, legacy_id: int | None = None
 ) -> dict[str, Any]:
-    """An event as the API answers it: every field of the contract, null where nothing was sent.
+    """Return an event as the API returns it.
 
-    What an SDK tells beside them (`SDK_FIELDS`) is there where it was sent. `user` repeats
-    `context.user`; `legacy` tells the number and level that the legacy API knows.
+    It has every field of the ingest API; fields that were not sent are null. `SDK_FIELDS` are only
+    included if they were sent. `user` is a copy of `context.user`. `legacy` contains the id and the
+    level of the legacy API.
     """
     received_at = iso(received_ms(event_id, fields))
     event: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Stripe's events (docs.stripe.com/api/events): those that say what an organization owes."""
+"""Parses the Stripe events that change what an organization owes (docs.stripe.com/api/events)."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ _ENDED = "customer.subscription.deleted"
 
 
 def parse(body: bytes) -> Notice | None:
-    """What an event says; None for the many that are about something else.
+    """Return the invoice or subscription in an event; None for all other types of events.
 
     Raises:
-        BadRequest: it is no event, or not one of Stripe's shape.
+        BadRequest: the body is not an event in Stripe's format.
     """
     try:
         event = parse_object(body)
@@ -31,7 +31,7 @@ def parse(body: bytes) -> Notice | None:
     about = data.get("object") if isinstance(data, dict) else None
     created = event.get("created")
     if not isinstance(about, dict) or type(created) is not int:
-        raise BadRequest("The event has no object, or no time.")
+        raise BadRequest("The event has no data.object, or no created timestamp.")
     what = (
         Ended(created)
         if kind == _ENDED
@@ -49,7 +49,7 @@ def _text(values: dict[str, Any], name: str) -> str:
 
 def _customer(about: dict[str, Any]) -> str:
     customer = about.get("customer")
-    # Stripe expands it into an object where an account asks for that.
+    # This is an id, or an object if the account uses Stripe's expansion.
     return _text(customer if isinstance(customer, dict) else {"id": customer}, "id")
 
 

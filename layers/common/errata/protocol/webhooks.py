@@ -16,13 +16,16 @@ MAX_TEXT_BYTES = 4_096
 def issue_created_body(
     project: Project, issue_id: str, event_id: str, fields: Fields, dashboard_url: str
 ) -> str:
-    """The notice of a new issue, made of its first event. Texts are cut at 4,096 bytes of UTF-8."""
+    """Return the body of the message for a new issue, from its first event.
+
+    Texts are cut to 4,096 bytes of UTF-8.
+    """
 
     def text(name: str) -> str | None:
         value = fields.get(name)
         if not isinstance(value, str):
             return None
-        # By bytes: a message of the queue is bounded by these, whatever alphabet a text is in.
+        # Cut by bytes and not by characters, because SQS limits a message in bytes.
         return value.encode("utf-8", "replace")[:MAX_TEXT_BYTES].decode("utf-8", "ignore")
 
     issue = {
@@ -41,7 +44,7 @@ def issue_created_body(
 
 
 def test_body(project: Project, at_ms: int) -> str:
-    """What an operator sends to try an endpoint."""
+    """Return the body of a test message."""
     return _write(TEST, project, {"sent_at": iso(at_ms)})
 
 

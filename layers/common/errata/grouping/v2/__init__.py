@@ -1,8 +1,12 @@
-"""Grouping v2, of events from SDKs: what the client says, else where it broke, else what it says.
+"""Grouping v2, for events from SDKs. Frozen.
 
-In this order: the client's fingerprint; the types of the exceptions with the places (module and
-function) of their in-app frames; the message without what differs in it. Frozen, the whole folder:
-a change here would split every open issue. Add a v3 instead.
+An event is grouped by the first of these that it has:
+
+1. the client's fingerprint;
+2. the types of its exceptions, with the places (module and function) of their in-app frames;
+3. its message, with placeholders for the variable parts.
+
+The whole folder is frozen: a change here would split every open issue. Add a v3 instead.
 """
 
 from errata.grouping.v2.group import Grouping, group

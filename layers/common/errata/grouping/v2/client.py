@@ -1,4 +1,4 @@
-"""The fingerprint that an SDK sends, and the variables in it.
+"""Parses the fingerprint that an SDK sends, and fills in its variables.
 
 Source: docs.sentry.io, "SDK Fingerprinting" and "Fingerprint Rules", Variables.
 """
@@ -10,13 +10,13 @@ from errata.grouping.v2 import stack
 from errata.models.event import Fields
 
 _VARIABLE = re.compile(r"\{\{\s*+([\w.:-]++)\s*+\}\}")
-# Nobody needs more; a megabyte of `{{ message }}` must not become a gigabyte.
+# More than anybody needs. Without limits, a megabyte of `{{ message }}` could become a gigabyte.
 _MAX_FILLED_PARTS = 50
 _MAX_VARIABLES = 10
 _MAX_VALUE = 1_000
 _MAX_SHOWN = 500
 
-# Of the event itself, of its main exception, and of the frame in which that was raised.
+# Maps variables to fields of the event, of its main exception, and of the innermost frame.
 _OF_EVENT = {"transaction": "transaction", "logger": "logger", "message": "message"}
 _OF_EXCEPTION = {"type": "type", "error.type": "type", "value": "value", "error.value": "value"}
 _OF_FRAME = {
@@ -29,7 +29,7 @@ _OF_FRAME = {
 
 
 def parts(sent: object) -> list[str]:
-    """The parts of a fingerprint as texts; none where it says nothing but `{{ default }}`."""
+    """Return the parts of a fingerprint as texts; none if it is empty or only `{{ default }}`."""
     members = sent if isinstance(sent, list | tuple) else (sent,)
     texts = [_text(each) for each in members]
     if len(texts) == 1 and (members[0] is None or not texts[0].strip() or _is_default(texts[0])):
@@ -43,7 +43,7 @@ def _text(member: object) -> str:
     try:
         return json.dumps(member, sort_keys=True)
     except (RecursionError, TypeError, ValueError):
-        # Too deep, or a number too long to be written.
+        # The value is nested too deeply, or it contains a number that is too long.
         return type(member).__name__
 
 
@@ -53,7 +53,7 @@ def _is_default(part: str) -> bool:
 
 
 def asks_for_default(parts: list[str]) -> bool:
-    """Whether the fingerprint refines the one that the event would have without it."""
+    """Return whether the fingerprint contains `{{ default }}`, so it refines the default one."""
     return any(
         found[1] == "default" for part in _first(parts) for found in _VARIABLE.finditer(part)
     )
@@ -64,7 +64,10 @@ def _first(parts: list[str]) -> list[str]:
 
 
 def filled(parts: list[str], event: Fields, default: str) -> list[str]:
-    """The parts with the values of their variables. What has no value stays as it was written."""
+    """Return the parts with the values of their variables.
+
+    A variable without a value is left as it is.
+    """
 
     known = {"default": default}
 
@@ -97,7 +100,7 @@ def _value(name: str, event: Fields) -> str:
 
 
 def reason(parts: list[str], filled: list[str], default: str) -> str:
-    """What to tell people: `fingerprint: checkout, and ValueError in shop.cart.total`."""
+    """Return the reason to show, such as `fingerprint: checkout, and ValueError in shop.cart`."""
     own = [
         after[:_MAX_SHOWN]
         for before, after in zip(_first(parts), _first(filled), strict=True)

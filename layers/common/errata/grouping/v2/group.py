@@ -1,4 +1,4 @@
-"""The order in which v2 asks an event what groups it."""
+"""Computes the fingerprint of an event and its reason."""
 
 import hashlib
 import json
@@ -12,7 +12,10 @@ MAX_REASON = 500
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """A `fingerprint`, what made it (`v2` or `client`), and why it is this one, for people."""
+    """The grouping of an event.
+
+    `made_by` is `v2` or `client`. `grouped_by` is the reason for the fingerprint, in words.
+    """
 
     fingerprint: str
     made_by: str
@@ -20,11 +23,14 @@ class Grouping:
 
 
 def group(event: Fields, fingerprint: object = None) -> Grouping:
-    """What groups an event of an SDK; every event has something that does.
+    """Return the grouping of an event from an SDK. Every event has one.
 
-    `event` has the fields that `errata.protocol.sentry` makes of it; `fingerprint` is what the SDK
-    sent: an array of anything, a text, or None. Fingerprints are 32 hex digits, but for a client's
-    that has one part: it is used as it is, as by the ingest API.
+    A fingerprint has 32 hex digits, except for a client's fingerprint with one part. That is used
+    unchanged, as in the ingest API.
+
+    Args:
+        event: the fields that `errata.protocol.sentry` returns.
+        fingerprint: what the SDK sent: an array of any values, a text, or None.
     """
     parts = client.parts(fingerprint)
     if not parts:
@@ -40,7 +46,7 @@ def group(event: Fields, fingerprint: object = None) -> Grouping:
 
 
 def _default(event: Fields) -> stack.Why:
-    """What groups an event without a fingerprint of its own, as JSON, and the same for people."""
+    """Return what groups an event without a fingerprint of the client, as JSON and in words."""
     if found := stack.by_exceptions(event):
         return found
     if text := message.of(event):

@@ -1,7 +1,7 @@
-"""What stays the same in a message: its words. Frozen with v2.
+"""Replaces the variable parts of a message by placeholders. Frozen with v2.
 
-What differs from one event to the next (numbers, ids, addresses, times, quoted values) is replaced
-by a placeholder, in one pass of one pattern over a text that is cut before.
+Variable parts are numbers, ids, addresses, times and quoted values. The text is cut first, and one
+pattern then replaces all of them in one pass.
 """
 
 import re
@@ -10,7 +10,7 @@ from functools import cache
 from errata.models.event import Fields
 
 _MAX_TEXT = 1_000
-# Before placeholders take the place of what is longer.
+# The text is cut to this length before its parts are replaced, because placeholders are shorter.
 _MAX_READ = 2 * _MAX_TEXT
 
 _QUOTED = r"""(?:
@@ -23,9 +23,9 @@ _NUMBER = rf"(?:(?<!\w)[-+\u2212])?\d++(?:[.,'_\u00a0\u202f]\d++)*+(?:[eE][-+]?\
 _CLOCK = r"\d\d?:\d\d:\d\d(?:[.,]\d++)?+"
 _ZONE = r"(?:\ ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d)\b)?+"
 
-# Compiled by those who need it: most events have exceptions, and it takes some milliseconds.
-# An alternative that may begin with a letter looks back first, so that the inside of a word is
-# passed in one step, and no text takes more than linear time.
+# Compiled on first use, because that takes some milliseconds and most events do not need it: they
+# have exceptions. An alternative that can start with a letter looks back first. So the inside of a
+# word is skipped in one step, and every text takes linear time.
 _PATTERN = rf"""
     (?P<space>\s\s++|[^\S\ ])
   | (?P<quoted>{_QUOTED}(?:,\ ?{_QUOTED})*+)
@@ -51,14 +51,14 @@ _PATTERN = rf"""
       | [A-Za-z]*+\d++[A-Za-z]++\d[0-9A-Za-z]*+))
   | (?P<number>{_NUMBER}(?:,\ ?{_NUMBER})*+)
 """
-# In a template: `%s`, `%(name)-5d`, `{}`, `{name}`.
+# Matches the placeholders in a template: `%s`, `%(name)-5d`, `{}`, `{name}`.
 _HOLE = re.compile(r"%(?:\(\w+\))?[#0 +-]{0,5}\d{0,5}(?:\.\d{0,5})?[a-zA-Z]|\{[^{}]{0,50}\}")
 _INSTEAD = {"space": " ", "span": "<number>"}
 _DIGITS = re.compile(r"\d+")
 
 
 def of(event: Fields) -> str:
-    """The message of an event without what differs in it: its template, where one was sent."""
+    """Return the message of an event without its variable parts; the template, if it has one."""
     message, entry = event.get("message"), event.get("logentry")
     said = message if isinstance(message, str) else ""
     if isinstance(entry, dict) and isinstance(entry.get("message"), str):
@@ -70,14 +70,14 @@ def of(event: Fields) -> str:
 
 
 def constant(text: str) -> str:
-    """The words of a message, with placeholders for the rest; 1,000 characters at most.
+    """Return a message with placeholders for its variable parts, at most 1,000 characters.
 
-    `payment 4711 of jo@example.org failed after 12ms` is
+    `payment 4711 of jo@example.org failed after 12ms` becomes
     `payment <number> of <email> failed after <number>`.
     """
     if len(text) > _MAX_READ:
         text = text[:_MAX_READ]
-        # So that a value that is cut is still one.
+        # Close a quoted value that was cut, so that it still matches.
         text += '"' if text.count('"') % 2 else ""
     return _compiled().sub(_placeholder, text)[:_MAX_TEXT].strip()
 
@@ -93,7 +93,7 @@ def _placeholder(found: re.Match[str]) -> str:
 
 
 def _url(url: str) -> str:
-    """A URL without user, query and ids: `https://api.example.org/orders/<id>`."""
+    """Return a URL without user, query and ids, such as `https://api.example.org/orders/<id>`."""
     scheme, _, rest = url.partition("://")
     rest = rest.partition("?")[0].partition("#")[0]
     host, *segments = rest.split("/")

@@ -1,20 +1,20 @@
-"""What stays the same in the names of functions, classes, modules and files. Frozen with v2.
+"""Removes generated parts from the names of functions, classes, modules and files. Frozen with v2.
 
-Compilers, bundlers and runtimes number what has no name, and put hashes, versions and addresses in
-the rest. All of these are guesses from the look of a name: a name too many that looks generated
-makes an issue wider, one too few makes an issue for every build.
+Compilers, bundlers and runtimes number things without a name. They add hashes, versions and
+addresses to other names. The patterns here guess which parts are generated. If a pattern matches
+too much, different errors share an issue. If it matches too little, every build gets a new issue.
 """
 
 import re
 
-# Of a name, and of the end of a path: more tells nothing.
+# Only the start of a name and the end of a path are used. The rest does not help.
 MAX_NAME = 256
 _MAX_PATH = 512
 
 _NOBODY = frozenset(("?", "<anonymous>", "<unknown>", "anonymous", "(anonymous)", "async"))
-# Whatever `_GENERATED` finds has one of these in it.
+# Every match of `_GENERATED` contains one of these. This check is faster.
 _SUSPECT = re.compile(r"[\d@{$]")
-# What is in a group stays.
+# Text in a group is kept.
 _GENERATED = re.compile(
     r"""
     (@anonymous)(?:(?!::|->).)+                        # PHP: class@anonymous<NUL>/cart.php:12$0
@@ -53,7 +53,10 @@ _VOLATILE = re.compile(
 
 
 def name(text: str) -> str:
-    """A function, class or module without what a compiler numbered; "" where it has no name."""
+    """Return the name of a function, class or module without generated parts.
+
+    Returns "" for an anonymous one.
+    """
     text = text[:MAX_NAME]
     if text in _NOBODY:
         return ""
@@ -67,9 +70,10 @@ def _kept(found: re.Match[str]) -> str:
 
 
 def file(path: str) -> str:
-    """The last folder and the name of a file, without hashes, versions and lines.
+    """Return the last folder and the name of a file, without hashes, versions and line numbers.
 
-    Not more, since the rest depends on where it is installed; no host and no query of a URL.
+    The rest of the path is left out, because it depends on where the application is installed. The
+    host and the query of a URL are left out, too.
     """
     if path in _NOBODY:
         return ""
@@ -86,5 +90,8 @@ def file(path: str) -> str:
 
 
 def bundle(module: str) -> str:
-    """A module of JavaScript, which SDKs call by its file: `routes:cart`, `index-BxKT9a_q`."""
+    """Return a JavaScript module without generated parts.
+
+    SDKs name these modules by their file: `routes:cart`, `index-BxKT9a_q`.
+    """
     return _VOLATILE.sub("", f"{module[:MAX_NAME]}.js")[:-3]

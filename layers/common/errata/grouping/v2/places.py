@@ -1,4 +1,4 @@
-"""The places of frames in the code: module (or file) and function, never a line."""
+"""Converts frames to places in the code: the module (or file) and the function, without a line."""
 
 import json
 import re
@@ -7,39 +7,43 @@ from typing import NamedTuple
 from errata.grouping.v2 import names
 from errata.models.event import Fields
 
-# Of a stack, the innermost: so many frames are read, and so many places of them count.
+# The number of innermost frames that are read, and of innermost places that count.
 _MAX_FRAMES = 1_000
 _MAX_PLACES = 50
 _MAX_SHOWN = 4
-# A process sees the same frames again and again; what is longer is not remembered.
+# Limits of the cache: a process sees the same frames repeatedly. Longer texts are not cached.
 _MAX_KNOWN = 2_048
 _MAX_KNOWN_TEXT = 200
-# V8 writes who was called, and how; other engines write the function alone, Firefox with `/<` where
-# it lies within another (v8.dev/docs/stack-trace-api, "Stack trace format").
+# V8 writes the receiver and the kind of a call, too (v8.dev/docs/stack-trace-api, "Stack trace
+# format"). Other engines only write the function. Firefox adds `/<` to a function inside another.
 _CALL = re.compile(
     r"(?:async |new )*+(?:.*[./])?((?:[gs]et )?[^./ ]*+)(?: \[as [^\]]*+\]| \(index \d++\))?"
 )
 _ENGINES = ("javascript", "node")
-# A script of Python is `__main__` whatever it is called.
+# These do not identify a module. Every Python script is called `__main__`.
 _NO_MODULE = ("", "__main__", "<anonymous>", "<unknown>", "?")
 
 
 class Place(NamedTuple):
-    """`key` is JSON, unlike that of any other place; `function` is "" where it has no name."""
+    """A place in the code.
+
+    `key` is JSON and unique for the place. `function` is "" if it is anonymous. `shown` is the
+    place in words.
+    """
 
     key: str
     function: str
     shown: str
 
 
-# By the key; a place counts once: how deep a recursion went is no difference.
+# Places by key. A place counts once, so the depth of a recursion makes no difference.
 type Places = dict[str, Place]
 
 _known: dict[tuple[object, ...], Place] = {}
 
 
 def places(frames: list[Fields], in_app: bool, platform: object) -> Places:
-    """Where the frames are, innermost first; of the application's alone if `in_app`."""
+    """Return the places of frames, innermost first. With `in_app`, only those of in-app frames."""
     javascript = platform in _ENGINES if isinstance(platform, str) else False
     found: Places = {}
     for frame in frames[: -_MAX_FRAMES - 1 : -1]:
@@ -50,7 +54,7 @@ def places(frames: list[Fields], in_app: bool, platform: object) -> Places:
         sent = (get("module"), path, get("function"), javascript)
         try:
             place = _known[sent]
-        except (KeyError, TypeError):  # or what is no text, and cannot be looked up
+        except (KeyError, TypeError):  # TypeError: a value that cannot be a key, such as a list
             place = _place(*sent)
         if place.shown:
             found[place.key] = place
@@ -60,7 +64,7 @@ def places(frames: list[Fields], in_app: bool, platform: object) -> Places:
 
 
 def _place(*sent: object) -> Place:
-    """Of module, path, function, and whether the engine is one of JavaScript."""
+    """Return the place for a module, path, function and whether the platform is JavaScript."""
     module, path, called = (each if isinstance(each, str) else "" for each in sent[:3])
     called = called[: names.MAX_NAME]
     if sent[3] and (found := _CALL.fullmatch(called)):
@@ -86,7 +90,7 @@ def _is_short(value: object) -> bool:
 
 
 def listed(places: Places) -> str:
-    """The innermost places, for people."""
+    """Return the innermost places in words."""
     shown = [each.shown for each in list(places.values())[:_MAX_SHOWN]]
     more = len(places) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

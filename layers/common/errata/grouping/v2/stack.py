@@ -1,4 +1,4 @@
-"""Which exceptions and frames of an event group it: their types, and the places in the code."""
+"""Groups an event by the types of its exceptions and the places of its frames."""
 
 import json
 
@@ -7,32 +7,32 @@ from errata.grouping.v2.message import constant
 from errata.grouping.v2.places import Places, listed, places
 from errata.models.event import Fields
 
-# Those nearest to the main one.
+# Only the exceptions nearest to the main one are used.
 _MAX_EXCEPTIONS = 50
 
-type Why = tuple[str, str]  # what groups an event, as JSON, and the same for people
+type Why = tuple[str, str]  # what groups an event, as JSON and in words
 
 
 def main(event: Fields) -> Fields:
-    """The main exception, empty where there is none."""
+    """Return the main exception, or an empty one."""
     return next(iter(_exceptions(event)), {})
 
 
 def innermost(event: Fields) -> Fields:
-    """The innermost frame of the application, else the innermost, else an empty one."""
+    """Return the innermost in-app frame, otherwise the innermost frame, otherwise an empty one."""
     frames = _main_frames(event)[::-1]
     return next((each for each in frames if each.get("in_app")), frames[0] if frames else {})
 
 
 def by_exceptions(event: Fields) -> Why | None:
-    """The types of all exceptions, and the places of their in-app frames.
+    """Return the types of all exceptions and the places of their in-app frames, or None.
 
-    Where none of all the frames is in-app, all count. Where they name no function, the values of
-    the exceptions count, too, without what differs in them. An exception that was raised again and
-    again counts once, and so does every one in a group.
+    If no frame is in-app, all frames count. If no frame names a function, the values of the
+    exceptions count, too, without their variable parts. Equal exceptions count once, also in a
+    group.
     """
     exceptions = _exceptions(event)
-    # SDKs of JavaScript send a message as an exception without a type, for the sake of its frames.
+    # JavaScript SDKs send a message as an exception without a type, to send its frames.
     if not any(each.get("type") for each in exceptions):
         return None
     stacks = [_objects(each.get("frames")) for each in exceptions]
@@ -59,7 +59,7 @@ def by_exceptions(event: Fields) -> Why | None:
 
 
 def by_frames(event: Fields) -> Why | None:
-    """The places of the frames of an event that has no exception."""
+    """Return the places of the frames of an event without exceptions, or None."""
     frames, platform = _main_frames(event), event.get("platform")
     found = places(frames, True, platform) or places(frames, False, platform)
     return (f'["frames",[{",".join(found)}]]', f"frames in {listed(found)}") if found else None
@@ -74,7 +74,7 @@ def _objects(value: object) -> list[Fields]:
 
 
 def _exceptions(event: Fields) -> list[Fields]:
-    """The exceptions that say something, the main one first, then what caused it."""
+    """Return the exceptions that are not empty, the main one first, then its causes."""
     sent = _objects(event.get("exceptions"))
     said = [each for each in sent if each.get("type") or each.get("value") or each.get("frames")]
     if not sent and event.get("exception_class"):
@@ -87,7 +87,7 @@ def _main_frames(event: Fields) -> list[Fields]:
 
 
 def _frames_around(event: Fields) -> list[Fields]:
-    """The frames that stand beside the exceptions: the event's, or of the thread that failed."""
+    """Return the frames of the event, otherwise those of the crashed or current thread."""
     if frames := _objects(event.get("frames")):
         return frames
     threads = _objects(event.get("threads"))
@@ -99,9 +99,9 @@ def _frames_around(event: Fields) -> list[Fields]:
 
 
 def _inside_groups(exceptions: list[Fields]) -> set[int]:
-    """Which exceptions lie in a group of exceptions, however deep.
+    """Return the indexes of the exceptions inside an exception group, at any depth.
 
-    Source: Sentry's RFC 79, "Exception Groups": members point to their group by `parent_id`.
+    Source: Sentry's RFC 79, "Exception Groups": a member has its group's id in `parent_id`.
     """
     parents: dict[int, int] = {}
     groups: set[int] = set()
@@ -120,12 +120,12 @@ def _inside_groups(exceptions: list[Fields]) -> set[int]:
     if not groups:
         return set()
     inside = {number for number, own in ids.items() if _leads_to(groups, own, parents)}
-    # Nobody's exceptions are all inside of each other.
+    # If all exceptions are inside a group, the ids are invalid: one of them must be the outermost.
     return inside if len(inside) < len(exceptions) else set()
 
 
 def _leads_to(groups: set[int], own: int, parents: dict[int, int]) -> bool:
-    for _ in range(len(parents)):  # a circle ends here
+    for _ in range(len(parents)):  # ends even if the parents form a cycle
         if own not in parents:
             return False
         own = parents[own]

@@ -1,5 +1,5 @@
-"""What Sentry's SDKs send, into the events of the other doors. Bytes in, models out, no IO.
+"""Parses the requests of Sentry SDKs into the same events as the other endpoints. Does no IO.
 
-Source: the public development documentation for SDKs (envelopes, event payloads, client reports,
-rate limiting) and what the SDKs send; no line of Sentry's server is followed.
+Sources: the public SDK development documentation (envelopes, event payloads, client reports, rate
+limiting), and the requests of the SDKs. Nothing is copied from Sentry's server.
 """

@@ -1,12 +1,13 @@
-"""Sentry's envelopes: bytes in, headers and items out. No item's content is known here.
+"""Parses Sentry envelopes into headers and items. Does not parse the content of items.
 
-Source: the SDK development documentation, "Envelopes", whose grammar is
+Source: the SDK development documentation, "Envelopes". The grammar is
 
     Envelope = Headers { "\\n" Item } [ "\\n" ]
     Item     = Headers "\\n" Payload
 
-with headers that are JSON objects of one line. A payload has the `length` that its header says, and
-then ends with a line feed or with the envelope; without one it goes on to the next line feed.
+Headers are JSON objects on one line. If an item's header has a `length`, its payload has that many
+bytes, and a line feed or the end of the envelope follows. Otherwise the payload ends at the next
+line feed.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from typing import Any
 from errata.errors import Invalid
 from errata.protocol.body import parse_object
 
-# Far beyond what an SDK sends: an envelope holds one event with its attachments, or a batch of
-# another kind of item.
+# Far more than an SDK sends: an envelope contains one event with its attachments, or a batch of
+# other items.
 MAX_ITEMS = 100
 MAX_HEADER_BYTES = 64 * 1024
 
@@ -26,7 +27,7 @@ _END_OF_LINE = b"\n"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A part of an envelope, with the `type` that its header gives."""
+    """An item of an envelope. `type` is from its header, "" if that has none."""
 
     type: str
     payload: bytes
@@ -34,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What an envelope holds. `problem` says why it was not read to its end; empty if it was."""
+    """A parsed envelope. `problem` says why parsing stopped early; "" if it did not."""
 
     headers: dict[str, Any]
     items: tuple[Item, ...]
@@ -42,12 +43,12 @@ class Envelope:
 
     @property
     def event(self) -> bytes | None:
-        """The payload of its event, which is one at most; None without one."""
+        """The payload of the event, or None. An envelope has at most one event."""
         return next((item.payload for item in self.items if item.type == "event"), None)
 
 
 class _State(Enum):
-    """What comes next."""
+    """The part of the envelope that comes next."""
 
     HEADERS = auto()
     ITEM_HEADERS = auto()
@@ -56,17 +57,17 @@ class _State(Enum):
 
 
 class _Broken(Exception):
-    """The grammar does not hold from here on."""
+    """The rest of the envelope does not follow the grammar."""
 
 
 def parse(body: bytes) -> Envelope:
-    """The headers and items of an envelope.
+    """Return the headers and items of an envelope.
 
-    What is wrong in the middle costs what comes after it alone: where an item ends is not known
-    without its header.
+    After an error the rest is lost, because an item's end is not known without a valid header. The
+    items before the error are kept.
 
     Raises:
-        Invalid: not even the headers can be read.
+        Invalid: the headers of the envelope are invalid.
     """
     reader = _Reader(body)
     problem = ""
@@ -81,7 +82,7 @@ def parse(body: bytes) -> Envelope:
 
 
 class _Reader:
-    """A state machine over the bytes of an envelope; each step moves on or raises."""
+    """A state machine over the bytes of an envelope. Each step advances or raises."""
 
     def __init__(self, body: bytes) -> None:
         self.state = _State.HEADERS
@@ -92,10 +93,10 @@ class _Reader:
         self._item: dict[str, Any] = {}
 
     def step(self) -> None:
-        """Read what comes next.
+        """Read the next part.
 
         Raises:
-            _Broken: it is not what the grammar says.
+            _Broken: it does not follow the grammar.
         """
         match self.state:
             case _State.HEADERS:
@@ -117,7 +118,7 @@ class _Reader:
                 self.state = _State.ITEM_HEADERS
 
     def _skip_empty_lines(self) -> None:
-        # The grammar has one line feed at the end; SDKs were seen to write several.
+        # The grammar allows one line feed at the end, but some SDKs write several.
         while self._body.startswith(_END_OF_LINE, self._at):
             self._at += 1
 

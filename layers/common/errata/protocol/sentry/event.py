@@ -1,7 +1,7 @@
-"""An SDK's event into event fields (see `errata.models.event`).
+"""Converts an SDK's event to event fields (see `errata.models.event`).
 
-Source: the SDK development documentation, "Event Payloads". What stands in the fields of the ingest
-API, and may be filtered and grouped by, is there; the rest keeps the SDKs' names.
+Source: the SDK development documentation, "Event Payloads". A value that has a field in the ingest
+API goes into that field, so that it can be filtered and grouped. Other values keep the SDKs' names.
 """
 
 import re
@@ -17,26 +17,26 @@ _LEVELS = {
     **dict.fromkeys(("error", "warning", "info", "debug")),
     **{"fatal": "error", "critical": "error", "warn": "warning", "log": "info"},
 }
-# Kept as they are, where they were sent.
+# Fields that are copied unchanged.
 _TEXTS = ("environment", "release", "server_name", "platform", "logger", "dist")
 _PARTS = ("tags", "contexts", "extra", "modules", "sdk", "debug_meta")
-# Whose clock is further off than that is corrected by the time at which it sent the event.
+# If a client's clock differs from ours by more than this, the event's timestamp is corrected.
 _DRIFT_MS = 60_000
 _EVENT_ID = re.compile(r"[0-9a-f]{32}")
-# The language's own code and what is installed beside the application, in the paths of frames.
+# Matches the paths of frames in a language's standard library or in installed dependencies.
 _FOREIGN = re.compile(
     r"(?:site|dist)-packages/|/lib/python\d|^<frozen |node_modules/|^node:|^internal/|/vendor/"
     r"|/gems/|/lib/ruby/|/go/pkg/mod/|/usr/local/go/|^(?:java|javax|jdk|sun|kotlin|scala)\."
 )
-# What logging replaces by a parameter: `%s`, `%-5.2f`, `%(name)r` (docs.python.org, "printf-style
-# String Formatting").
+# Matches the placeholders `%s`, `%-5.2f`, `%(name)r` (docs.python.org, "printf-style String
+# Formatting").
 _PLACEHOLDER = re.compile(r"%%|%(?:\((\w+)\))?[#0 +-]{0,5}\d*(?:\.\d*)?[a-zA-Z]")
-# What stands for the address from which the request comes.
+# SDKs send this in place of the user's IP address. It means the address of the request.
 _AUTO = "{{auto}}"
 
 
 def event_id(value: Any) -> str | None:
-    """An event's id as 32 hex digits, None where it is none."""
+    """Return an event id as 32 lower-case hex digits, or None if it is invalid."""
     if not isinstance(value, str):
         return None
     compact = value.strip().replace("-", "").lower()
@@ -44,7 +44,10 @@ def event_id(value: Any) -> str | None:
 
 
 def milliseconds(value: Any) -> int | None:
-    """A time that SDKs write, in seconds since the epoch or in ISO 8601; None where it is none."""
+    """Return a timestamp in milliseconds since the epoch, or None if it is invalid.
+
+    SDKs send seconds since the epoch, or ISO 8601.
+    """
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)
@@ -59,10 +62,15 @@ def milliseconds(value: Any) -> int | None:
 def to_fields(
     sent: dict[str, Any], received_ms: int, sent_at_ms: int | None, address: str
 ) -> tuple[Fields, Any]:
-    """The fields of an event, without fingerprint, and the fingerprint that the SDK has sent.
+    """Return the fields of an event, and the fingerprint that the SDK sent.
 
-    `sent_at_ms` is the client's time of sending, as its envelope says; `address` is the client's.
-    What is wrong in a part of the event is left out and named in `problems`.
+    Invalid parts of the event are left out and listed in the field `problems`.
+
+    Args:
+        sent: the event as the SDK sent it.
+        received_ms: when the request arrived, in milliseconds since the epoch.
+        sent_at_ms: when the client sent the envelope, by its own clock; None if unknown.
+        address: the client's IP address.
     """
     event, problems = checked(sent)
     fields: Fields = {name: event[name] for name in _TEXTS if event.get(name)}
@@ -87,7 +95,7 @@ def to_fields(
 
 
 def _present(value: Fields) -> Fields:
-    """An object without its nulls; the same one where it has none, which is the rule."""
+    """Return an object without null values. Without nulls, which is usual, it is not copied."""
     if None not in value.values():
         return value
     return {name: each for name, each in value.items() if each is not None}
@@ -122,7 +130,7 @@ def _set_exceptions(fields: Fields, event: Fields) -> None:
     if exceptions and _stands_for_a_message(exceptions[-1]):
         frames = exceptions.pop().get("frames") or frames
     if exceptions:
-        # The main one comes last; a stack trace beside it, as old SDKs send it, is its own.
+        # The main exception comes last. Old SDKs send its stack trace outside of it.
         main = exceptions[-1]
         if frames and "frames" not in main:
             main["frames"] = frames
@@ -140,12 +148,12 @@ def _set_exceptions(fields: Fields, event: Fields) -> None:
 
 
 def _stands_for_a_message(exception: Fields) -> bool:
-    """Whether JavaScript's SDKs have made it to say where a message was captured."""
+    """Return whether a JavaScript SDK made the exception only to send the frames of a message."""
     return "type" not in exception and exception.get("mechanism", {}).get("synthetic") is True
 
 
 def _with_frames(value: Fields) -> Fields:
-    """An exception or a thread with the frames of its stack trace in `frames`."""
+    """Return an exception or thread with its stack trace in the field `frames`."""
     kept = _present(value)
     frames = _frames(kept.pop("stacktrace", None))
     if frames:
@@ -154,7 +162,7 @@ def _with_frames(value: Fields) -> Fields:
 
 
 def _frames(stacktrace: Fields | None) -> list[Fields]:
-    """The frames of a stack trace, outermost first."""
+    """Return the frames of a stack trace, outermost first. Sets `in_app` where it is missing."""
     frames = []
     for each in (stacktrace and stacktrace.get("frames")) or ():
         if not each:
@@ -173,10 +181,10 @@ def _is_foreign(path: str) -> bool:
 
 
 def _set_message(fields: Fields, event: Fields) -> None:
-    """The message: of the main exception, else the one that was logged or captured."""
+    """Set the message: that of the main exception, otherwise the logged or captured one."""
     entry = event.get("logentry") or {}
     message = event.get("message")
-    if isinstance(message, dict):  # in the place of a logentry
+    if isinstance(message, dict):  # some SDKs send the log entry here
         entry, message = message or entry, None
     template, formatted, params = (entry.get(name) for name in ("message", "formatted", "params"))
     logged = formatted if isinstance(formatted, str) and formatted else None
@@ -191,14 +199,14 @@ def _set_message(fields: Fields, event: Fields) -> None:
         return
     fields["message"] = fields["exceptions"][-1].get("value", "")
     if logged:
-        # Of `logger.exception("…")`: what was going on.
+        # `logger.exception("…")` sends both an exception and a log message.
         fields["logentry"] = {**fields.get("logentry", {}), "formatted": logged}
 
 
 def _interpolated(template: str, params: Any) -> str:
-    """A template with its parameters in the places of `%s` and `%(name)s`, as Python logs it.
+    """Return a template with its parameters in place of `%s` and `%(name)s`, as Python logs it.
 
-    Without the widths that a template may ask for: those are anybody's numbers.
+    Ignores field widths: they come from the client, and a huge one would make a huge text.
     """
     named = params if isinstance(params, dict) else {}
     rest = iter(params if isinstance(params, list) else ())

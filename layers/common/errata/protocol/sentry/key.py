@@ -1,4 +1,4 @@
-"""Where an SDK's request carries the public key of its DSN.
+"""Finds the public key of a DSN in an SDK's request.
 
 Source: the SDK development documentation, "Authentication", and "Envelopes" for the header `dsn`.
 """
@@ -13,9 +13,13 @@ _SCHEME = "sentry "
 
 
 def presented(headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
-    """The key in a request's query or headers, None where there is none and the body may hold it.
+    """Return the key in the query or headers of a request.
 
-    `headers` under lower-case names.
+    Returns None if there is no key. The body may still contain one.
+
+    Args:
+        headers: the headers by lower-case name.
+        query: the query parameters.
     """
     if "sentry_key" in query:
         return query["sentry_key"].strip()
@@ -29,7 +33,7 @@ def presented(headers: Mapping[str, str], query: Mapping[str, str]) -> str | Non
 
 
 def of_dsn(dsn: Any) -> str | None:
-    """The key in a DSN, None where there is none."""
+    """Return the key in a DSN, or None."""
     if not isinstance(dsn, str):
         return None
     try:

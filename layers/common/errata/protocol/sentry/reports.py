@@ -1,4 +1,4 @@
-"""Client reports: what an SDK has not sent, and why.
+"""Parses client reports: the number of events that an SDK did not send, by reason.
 
 Source: the SDK development documentation, "Client Reports".
 """
@@ -9,13 +9,16 @@ from errata.errors import Invalid
 from errata.models.loss import SDK_REASONS
 from errata.protocol.body import parse_object
 
-# Of the other categories (transactions, sessions, …) Errata keeps nothing that could be lost.
+# Errata does not store the other categories (transactions, sessions, …), so it does not count them.
 _CATEGORIES = {"error", "default", "security"}
 _MAX_QUANTITY = 1_000_000
 
 
 def discarded(payload: bytes) -> Counter[str]:
-    """How many events were discarded, by the ledger's reasons; what is no report tells of none."""
+    """Return the number of discarded events by reason (`SDK_REASONS`).
+
+    An invalid report counts as empty.
+    """
     lost: Counter[str] = Counter()
     try:
         report = parse_object(payload)

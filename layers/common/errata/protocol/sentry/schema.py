@@ -1,8 +1,8 @@
-"""The shape of an SDK's event, and how one is mended that has another.
+"""Validates an SDK's event, and removes its invalid parts.
 
-Written with pydantic's core, as `errata.protocol.ingest` is (docs/decisions/0003-validation.md).
-What is wrong somewhere is taken out there and noted, and the rest stays: an event with one odd
-breadcrumb is still worth having.
+An invalid part is removed and noted as a problem. The rest is kept, because an event with one
+invalid breadcrumb is still useful. This uses pydantic_core, for the same reason as
+`errata.protocol.ingest` (docs/decisions/0003-validation.md).
 """
 
 from typing import Any
@@ -10,19 +10,22 @@ from typing import Any
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
-type Problems = list[dict[str, str]]  # `field`, a path with dots, and `problem`
+type Problems = list[dict[str, str]]  # `field` is a path with dots, `problem` says what is wrong
 
-# An event that is wrong in more places is wrong altogether; what is left is then dropped by parts.
+# The maximum number of problems that are noted. All invalid parts are removed.
 MAX_PROBLEMS = 50
 _ROUNDS = 5
 _MAX_PATH = 200
 _MAX_BREADCRUMBS = 100
-# Names that pydantic adds to a path, for the key of an object that is no text.
+# pydantic adds this to the path of an error if the key of an object is not a text.
 _NOT_OF_THE_PATH = "[key]"
 
 
 def _fields(**schemas: cs.CoreSchema) -> cs.CoreSchema:
-    """An object of optional fields; null is the same as absent, unknown ones are left out."""
+    """Return the schema of an object with optional fields.
+
+    Null means the same as absent. Unknown fields are left out.
+    """
     optional = {
         name: cs.typed_dict_field(cs.nullable_schema(schema), required=False)
         for name, schema in schemas.items()
@@ -31,7 +34,7 @@ def _fields(**schemas: cs.CoreSchema) -> cs.CoreSchema:
 
 
 _ANY = cs.any_schema()
-# SDKs write numbers where the protocol says text: a release of 42, a tag that is a status.
+# Some SDKs send a number where the protocol requires a text, such as a release of 42.
 _TEXT = cs.str_schema(coerce_numbers_to_str=True)
 _OBJECT = cs.dict_schema(keys_schema=cs.str_schema())
 _LINES = cs.list_schema(cs.nullable_schema(_TEXT))
@@ -81,7 +84,7 @@ _BREADCRUMB = _fields(
 
 
 def _values(schema: cs.CoreSchema) -> cs.CoreSchema:
-    """The members of a list, which `_unwrapped` has made of what SDKs write."""
+    """Return the schema of a list. `_unwrapped` has converted the other forms to a list."""
     return cs.list_schema(cs.nullable_schema(schema))
 
 
@@ -115,7 +118,7 @@ EVENT = _fields(
 )
 _validate = SchemaValidator(EVENT).validate_python
 
-# What pydantic finds wrong, in the words of JSON rather than of Python.
+# Messages for pydantic's error types, in terms of JSON and not of Python.
 _COMPLAINTS = {
     "dict_type": "must be an object",
     "list_type": "must be an array",
@@ -131,10 +134,10 @@ _COMPLAINTS = {
 
 
 def checked(sent: dict[str, Any]) -> tuple[dict[str, Any], Problems]:
-    """An event of the right shape, and what was left out of it for having another.
+    """Return the event without its invalid parts, and a list of these parts.
 
-    Lists of exceptions, threads and breadcrumbs come as such, `{"values": […]}` or a single one as
-    they may be sent; pairs of tags and headers as objects.
+    Exceptions, threads and breadcrumbs become lists; SDKs also send `{"values": […]}` or a single
+    object. Tags and headers become objects; SDKs also send lists of pairs.
     """
     event = _unwrapped(sent)
     problems: Problems = []
@@ -145,7 +148,7 @@ def checked(sent: dict[str, Any]) -> tuple[dict[str, Any], Problems]:
             event = _without(event, error, problems)
         else:
             return valid, problems
-    # Never seen: each round takes out all that is wrong.
+    # This should not happen, because each round removes all invalid parts that were found.
     return {}, problems
 
 
@@ -166,7 +169,7 @@ def _unwrapped(sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pairs(value: Any) -> Any:
-    """`[["a", "b"]]` as `{"a": "b"}`; anything else as it is."""
+    """Return `[["a", "b"]]` as `{"a": "b"}`, and any other value unchanged."""
     if not isinstance(value, list):
         return value
     return {
@@ -177,20 +180,20 @@ def _pairs(value: Any) -> Any:
 
 
 def _without(event: Any, error: ValidationError, problems: Problems) -> Any:
-    """The event without what is wrong in it, which is noted. What was sent stays as it was."""
+    """Return a copy of the event without its invalid parts, and add these to `problems`."""
     for each in error.errors(include_url=False, include_context=False, include_input=False):
         path = tuple(part for part in each["loc"] if part != _NOT_OF_THE_PATH)
         event = _removed(event, path)
         if len(problems) < MAX_PROBLEMS:
-            complaint = _COMPLAINTS.get(each["type"], "is not what it must be")
+            complaint = _COMPLAINTS.get(each["type"], "is invalid")
             problems.append({"field": ".".join(map(str, path))[:_MAX_PATH], "problem": complaint})
     return event
 
 
 def _removed(value: Any, path: tuple[int | str, ...]) -> Any:
-    """A copy of a value with null in one place, as far as the path is there.
+    """Return a copy of a value with null at a path. If the path does not exist, nothing changes.
 
-    Null, so that the places of a list keep their numbers.
+    It is set to null and not deleted, so that the other items of a list keep their index.
     """
     if not path:
         return None

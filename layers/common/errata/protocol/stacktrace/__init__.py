@@ -1,7 +1,7 @@
-"""The text of a stack trace, read into exceptions and frames for whoever looks at an event.
+"""Parses the text of a stack trace into exceptions and frames, to show them on the event page.
 
-The text is anybody's: it is read line by line, in time linear in its length, and no text raises.
-What is not understood is left out, for the text itself is shown beside its frames.
+Clients can send any text. So it is parsed line by line, in linear time, and no text raises an
+exception. Unknown lines are skipped: the page can also show the text itself.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,11 @@ _READERS: dict[str, Callable[[list[str]], list[Draft]]] = {
 
 
 def parse(text: str) -> Trace | None:
-    """The exceptions of a text and their frames, None where no frame can be recognised.
+    """Return the exceptions in a text and their frames, or None if no frame is recognised.
 
-    The language is the one that finds the most frames: the message of an exception may quote the
-    trace of another language, which is as a rule the shorter one. At most `MAX_EXCEPTIONS`
-    exceptions and `MAX_FRAMES` frames are kept, of the exceptions shown first and the innermost.
+    All languages are tried, and the one with the most frames wins. A message may quote the trace of
+    another language, but that is usually shorter. Keeps the first `MAX_EXCEPTIONS` exceptions and
+    `MAX_FRAMES` frames in total.
     """
     lines = to_lines(text)
     found = [(language, read(lines)) for language, read in _READERS.items()]

@@ -1,4 +1,4 @@
-"""Go (go.dev/src/runtime/traceback.go, panic.go); innermost frame first.
+"""Parses Go stack traces (go.dev/src/runtime/traceback.go, panic.go). Innermost frame first.
 
     panic: runtime error: index out of range [5] with length 3
 
@@ -8,7 +8,7 @@
     created by main.serve in goroutine 7
             /app/main.go:20 +0x65
 
-A function's own line is followed by its place.
+A frame has two lines: the function, then its file and line.
 """
 
 import re
@@ -18,11 +18,12 @@ from errata.protocol.stacktrace.trace import Draft, Frame
 _GOROUTINE = re.compile(r"goroutine \d+ (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[^]]*\]:$")
 _PLACE = re.compile(r"(\S.*?\.(?:go|s|c)):(\d{1,9})(?: \+0x[0-9a-f]+)?(?: fp=\S+ sp=\S+ pc=\S+)?$")
 _CALL = re.compile(r"created by (?P<creator>\S+)|(?P<function>\S.*)\([^()]*\)$")
-# A panic while another one unwinds is listed below it; net/http recovers and logs its own.
+# A panic during another panic is listed below it. net/http recovers panics and logs them itself.
 _PANICS = ("panic: ", "fatal error: ", "http: panic serving ")
 _RECOVERED = re.compile(r" \[recovered(?:, repanicked)?\]$")
-# A module of the cache or a vendored one; GOROOT, and its files where a build trims their path:
-# the first folder of a module's path has a dot, that of a standard package none.
+# Matches modules in the module cache, vendored modules, and the standard library in GOROOT. With
+# -trimpath, paths of the standard library start with the package: its first folder has no dot, but
+# the first folder of a module has one.
 _FOREIGN = re.compile(
     r"/pkg/mod/|(?:^|/)vendor/|@v\d|/go[^/]*/(?:[^/]+/){0,2}src/[^/.]+/"
     r"|^(?:runtime|net|reflect|sync|testing|internal|encoding|database|os|io|fmt)/"
@@ -30,7 +31,7 @@ _FOREIGN = re.compile(
 
 
 def read(lines: list[str]) -> list[Draft]:
-    """The panic, those it interrupted, and the other goroutines, in this order."""
+    """Return the panic, then the panics that it interrupted, then the other goroutines."""
     drafts: list[Draft] = []
     panics: list[str] = []
     goroutine = call = ""

@@ -1,4 +1,6 @@
-"""Java and its relatives (java.lang.Throwable#printStackTrace, StackTraceElement#toString).
+"""Parses the stack traces of Java and other JVM languages.
+
+Source: java.lang.Throwable#printStackTrace, StackTraceElement#toString.
 
     Exception in thread "main" com.acme.CheckoutException: cannot pay
         at com.acme.Checkout.pay(Checkout.java:24)
@@ -10,14 +12,15 @@
         at com.acme.Checkout.total(Checkout.java:17) ~[shop.jar:1.0]
         ... 23 more
 
-Innermost frame and last exception first.
+The innermost frame and the last exception come first.
 """
 
 import re
 
 from errata.protocol.stacktrace.trace import Draft, Frame, number
 
-# Class loader and module come first (`app//`, `java.base@17/`); Logback adds the jar at the end.
+# A frame can start with its class loader and module (`app//`, `java.base@17/`). Logback adds the
+# jar at the end.
 _FRAME = re.compile(r"at ([^()\s][^()]*[^()\s])\(([^()]+)\)(?: ~?\[[^]]*\])?$")
 _FOREIGN = re.compile(
     r"(?:javax?|jdk|sun|com\.sun|jakarta|kotlinx?|scala|groovy|clojure|dalvik"
@@ -31,7 +34,7 @@ _TITLE = re.compile(r"(?:[\w$]+\.)+[\w$]+(?::|$)")
 
 
 def read(lines: list[str]) -> list[Draft]:
-    """The exceptions of a stack trace in the order of the text, which is from the last one on."""
+    """Return the exceptions in the order of the text: the last one thrown first."""
     drafts: list[Draft] = []
     before: list[str] = []
     for line in lines:
@@ -69,7 +72,7 @@ def _frame(match: re.Match[str]) -> Frame | None:
         return None
     for _ in range(2):
         head, slash, tail = function.partition("/")
-        # The class of a lambda has a slash in its own name: `Checkout$$Lambda$14/0x08.apply`.
+        # The class name of a lambda contains a slash: `Checkout$$Lambda$14/0x08.apply`.
         if slash and "$" not in head:
             function = tail.removeprefix("/")
     return Frame(file, number(line), function=function, in_app=not _FOREIGN.match(function))

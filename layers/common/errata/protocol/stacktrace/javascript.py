@@ -1,6 +1,6 @@
-"""JavaScript; innermost frame and last exception first.
+"""Parses JavaScript stack traces. The innermost frame and the last exception come first.
 
-V8 (v8.dev/docs/stack-trace-api), and what Node's `util.inspect` adds to it:
+V8 (v8.dev/docs/stack-trace-api), with the additions of Node's `util.inspect`:
 
     TypeError: Cannot read properties of undefined (reading 'user')
         at new Cart (/app/cart.js:3:24)
@@ -37,9 +37,9 @@ _MEMBER = "including"
 
 
 def read(lines: list[str]) -> list[Draft]:
-    """The exceptions of a stack trace, each followed by its causes."""
+    """Return the exceptions of a stack trace, each followed by its causes."""
     drafts: list[Draft] = []
-    before: list[str] = []  # the lines since the last frame, up to the title if they hold it
+    before: list[str] = []  # the lines since the last frame; they can contain the next title
     relation = ""
     for line in lines:
         text = line.strip()
@@ -64,9 +64,9 @@ def read(lines: list[str]) -> list[Draft]:
 
 
 def _title(lines: list[str]) -> str:
-    """The first line that names an error, else the first one of the last paragraph.
+    """Return the first line that names an error, otherwise the first line of the last paragraph.
 
-    An uncaught error is told below the line of code that threw it.
+    For an uncaught error, Node prints the line of code that threw it first, then the error.
     """
     for text in lines:
         match = _TITLE.match(text)
@@ -88,20 +88,23 @@ def _frame(text: str) -> Frame | None:
 
 
 def _v8(text: str) -> Frame | None:
-    """`fn (location)` or a location; a folder may be named `(shop)`, a function never is."""
+    """Parse `fn (location)`, or only a location.
+
+    The name of a folder can contain ` (`, but the name of a function cannot.
+    """
     function, opened, location = text.partition(" (")
     if not opened or not text.endswith(")"):
         return _place(text)
     location = location[:-1]
     if location.startswith("eval at "):
-        # `eval at run (/app/odd.js:2:30), <anonymous>:1:1`, which may hold another of its kind.
+        # `eval at run (/app/odd.js:2:30), <anonymous>:1:1`. Evals can be nested.
         location = location.rpartition("(")[2].partition(")")[0]
     place = _place(location) or _native(location)
     return _within(place, function) if place else None
 
 
 def _place(location: str) -> Frame | None:
-    """`/app/odd.js:2:30`, or `/app/odd.js line 2 > eval:1:1` of Firefox."""
+    """Parse `/app/odd.js:2:30`, or `/app/odd.js line 2 > eval:1:1` (Firefox)."""
     file, *position = location.rsplit(":", 2)
     line, column = map(number, position) if len(position) == 2 else (None, None)
     if line is None or column is None or not any(mark in file for mark in "/\\.:<"):
@@ -114,7 +117,7 @@ def _place(location: str) -> Frame | None:
 
 
 def _native(location: str) -> Frame | None:
-    """A place in the engine, `index 0` that of a promise within `Promise.all`."""
+    """Parse a place in the engine. `index 0` is a promise in `Promise.all`."""
     known = location in ("<anonymous>", "native", "[native code]") or location.startswith("index ")
     return Frame(location, None) if known else None
 

@@ -1,4 +1,4 @@
-"""PHP (php.net, Exception::__toString and Exception::getTraceAsString).
+"""Parses PHP stack traces (php.net, Exception::__toString and Exception::getTraceAsString).
 
     PHP Fatal error:  Uncaught InvalidArgumentException: bad url in /app/Client.php:8
     Stack trace:
@@ -11,10 +11,11 @@
     #0 {main}
       thrown in /app/shop.php on line 11
 
-A line names the function that was called and where from. A frame here is a place and what it is
-in, as in the other languages: the place of a line goes with the function of the next one, and the
-place where the exception was made with the function of the first. The trace alone does not tell
-that place (getTraceAsString): the first frame then has no file, and the event may know it.
+A line of PHP names a called function and the place of the call. A frame of the other languages
+names a place and the function that contains it. To get such frames, `read` combines the place in a
+line with the function in the next line. It combines the function in the first line with the place
+where the exception was created. getTraceAsString does not return that place: the first frame then
+has no file.
 """
 
 import re
@@ -26,7 +27,7 @@ _MAIN = re.compile(r"#\d{1,9} \{main\}$")
 # `Acme\Client->send(…)`, `{closure:Acme\Client::send():12}(…)`
 _FUNCTION = re.compile(r"(?:[^({]|\{[^}]*\})+")
 _FOREIGN = re.compile(r"(?:^|/)vendor/|^\[internal function]$")
-# `PHP Fatal error:  Uncaught …`, perhaps after a time; `Next …`; a bare exception.
+# `PHP Fatal error:  Uncaught …`, possibly after a timestamp; `Next …`; an exception alone.
 _TITLE = re.compile(
     r"(?:.*? Uncaught |Next |Uncaught )?(\\?[A-Za-z_][\w\\]*(?:@anonymous)?(?::| in ).*)"
 )
@@ -37,7 +38,7 @@ type _Call = tuple[str, int | None, str]  # file, line and function of a numbere
 
 
 def read(lines: list[str]) -> list[Draft]:
-    """The exceptions of a trace, the last one thrown first: the text begins with the first one."""
+    """Return the exceptions of a trace, the last one thrown first. The text has them reversed."""
     drafts: list[Draft] = []
     before: list[str] = []
     calls: list[_Call] = []
@@ -62,12 +63,12 @@ def read(lines: list[str]) -> list[Draft]:
 
 
 def _add(drafts: list[Draft], before: list[str], calls: list[_Call], outermost: str) -> None:
-    """An exception, of the lines before its calls and of these; both are emptied."""
+    """Add an exception from its calls and the lines before them. Clears both lists."""
     marked = [text for text in before if "Uncaught " in text or text.startswith(_NEXT)][-1:]
     title = next((match[1] for match in map(_TITLE.match, marked or before) if match), "")
     if drafts and marked and marked[0].startswith(_NEXT):
         drafts[-1].relation = "caused by"
-    # The place ends the message, which may have several lines: `… in /app/Client.php:8`.
+    # The message can have several lines. Its last line ends with `in /app/Client.php:8`.
     _, told, place = (before[-1] if before else "").rpartition(" in ")
     file, _, line = place.rpartition(":")
     functions = [call[2] for call in calls] + [outermost]

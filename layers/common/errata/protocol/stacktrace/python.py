@@ -1,4 +1,6 @@
-"""Python (docs.python.org/3/library/traceback.html); outermost frame and first exception first.
+"""Parses Python tracebacks (docs.python.org/3/library/traceback.html).
+
+The outermost frame and the earliest exception come first:
 
     Traceback (most recent call last):
       File "/app/shop.py", line 12, in total
@@ -8,7 +10,7 @@
 
     The above exception was the direct cause of the following exception:
 
-A group of exceptions has a margin, and a deeper one for each member (PEP 654):
+An exception group (PEP 654) has a margin on the left. Each member has a deeper margin:
 
       + Exception Group Traceback (most recent call last):
       |   File "/app/shop.py", line 20, in main
@@ -30,10 +32,10 @@ _RELATIONS = {
     "The above exception was the direct cause of the following exception:": "caused by",
     "During handling of the above exception, another exception occurred:": "during handling of",
 }
-# `File "/app/shop.py", line 12, in total`; a SyntaxError's place is in no function.
+# `File "/app/shop.py", line 12, in total`. The frame of a SyntaxError has no function.
 _FRAME = re.compile(r'File "([^"]+)", line (\d{1,9})(?:, in (.+))?$')
 _FOREIGN = re.compile(r"/(?:site|dist)-packages/|/lib/python\d|/python\d+/lib/|^<frozen ", re.I)
-# AWS Lambda tells the exception before the trace: `[ERROR] KeyError: 'lamp'`
+# AWS Lambda logs the exception before the trace: `[ERROR] KeyError: 'lamp'`
 _LAMBDA = "[ERROR] "
 _REPEATED = "[Previous line repeated "
 _MAX_SOURCE_LINES = 10
@@ -42,21 +44,21 @@ _MAX_DEPTH = 20
 
 @dataclass(slots=True)
 class _Exception:
-    """An exception as it stands in the text, with the chains of a group's members."""
+    """An exception in the text. A group has a chain of exceptions for each member."""
 
     title: str = ""
     told_before: str = ""
     relation: str = ""
     places: list[tuple[re.Match[str], list[str]]] = field(default_factory=list)
-    indent: int = 0  # of the place that was read last
+    indent: int = 0  # of the last frame that was read
     members: list[list["_Exception"]] = field(default_factory=list)
 
 
-type _Level = tuple[int, list[_Exception]]  # the column of a margin, and the chain beside it
+type _Level = tuple[int, list[_Exception]]  # the column of a margin, and the chain at that margin
 
 
 def read(lines: list[str]) -> list[Draft]:
-    """The exceptions of a traceback, the last one raised first."""
+    """Return the exceptions of a traceback, the last one raised first."""
     chain: list[_Exception] = []
     levels: list[_Level] = [(0, chain)]
     before = ""
@@ -79,9 +81,12 @@ def read(lines: list[str]) -> list[Draft]:
 
 
 def _read_line(chain: list[_Exception], body: str, text: str) -> None:
-    """A frame, its code or the exception; what comes after that belongs to its message."""
+    """Read a frame, its code or the exception. Lines after the exception are skipped.
+
+    They belong to its message.
+    """
     match = _FRAME.match(text)
-    if match and not chain:  # a SyntaxError of the program itself has no header
+    if match and not chain:  # a SyntaxError in the main program has no header
         chain.append(_Exception())
     if not chain or chain[-1].title:
         return
@@ -99,7 +104,7 @@ def _read_line(chain: list[_Exception], body: str, text: str) -> None:
 
 
 def _without_margin(line: str, levels: list[_Level]) -> str:
-    """A line without the margin of a group; `levels` follows the margin."""
+    """Return a line without the margin of a group, and update `levels` from the margin."""
     text = line.lstrip()
     column = len(line) - len(text)
     if text == _GROUP:
@@ -108,7 +113,7 @@ def _without_margin(line: str, levels: list[_Level]) -> str:
     if len(levels) == 1 or not text:
         return line
     if not text.startswith(("| ", "+-")) and text != "|":
-        # The group has ended, and the chain that it is a part of goes on.
+        # The group has ended. The chain that contains it continues.
         del levels[1:]
         return line
     while len(levels) > 2 and levels[-1][0] > column:
@@ -125,16 +130,16 @@ def _without_margin(line: str, levels: list[_Level]) -> str:
 
 
 def _open_member(levels: list[_Level]) -> None:
-    """The newest chain, of one exception yet, belongs to the last one of the level above."""
+    """Start a member: add an exception to the innermost level, and link it to its group."""
     levels[-1][1].append(_Exception())
     if levels[-2][1]:
         levels[-2][1][-1].members.append(levels[-1][1])
 
 
 def _in_order(chain: list[_Exception], relation: str) -> list[Draft]:
-    """A chain from its end, each exception with its members before what it was raised after.
+    """Return a chain in reverse order. The members of a group follow the group.
 
-    The text says of the earlier exception how the later one relates to it.
+    In the text, the earlier exception of two has the relation between them.
     """
     drafts: list[Draft] = []
     for position, each in enumerate(reversed(chain)):

@@ -1,10 +1,11 @@
-"""Ruby (docs.ruby-lang.org, Exception#full_message and #backtrace).
+"""Parses Ruby backtraces (docs.ruby-lang.org, Exception#full_message and #backtrace).
 
     shop.rb:2:in 'Integer#/': divided by 0 (ZeroDivisionError)
             from shop.rb:2:in 'Shop#share'
             from shop.rb:9:in '<main>'
 
-Before 3.4 a name begins with a backtick. Ruby 2.5 to 2.7 told a terminal the innermost last:
+Before Ruby 3.4, a name starts with a backtick. Ruby 2.5 to 2.7 print the innermost frame last on a
+terminal:
 
     Traceback (most recent call last):
             1: from shop.rb:9:in `<main>'
@@ -24,7 +25,7 @@ _TITLE = re.compile(r"[A-Z]\w*(?:::[A-Z]\w*)*(?::? \(?.*|)$")
 
 
 def read(lines: list[str]) -> list[Draft]:
-    """The exceptions of a backtrace, each followed by its cause; innermost frame first."""
+    """Return the exceptions of a backtrace, each followed by its cause."""
     drafts: list[Draft] = []
     before = ""
     reverse = False
@@ -51,7 +52,7 @@ def read(lines: list[str]) -> list[Draft]:
 
 
 def _title(told: str) -> str:
-    """`divided by 0 (ZeroDivisionError)`, in the order of the other languages."""
+    """Return `divided by 0 (ZeroDivisionError)` as `ZeroDivisionError: divided by 0`."""
     message, opened, name = told.removesuffix(")").rpartition(" (")
     if not opened or not told.endswith(")"):
         return told

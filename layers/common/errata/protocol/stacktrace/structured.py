@@ -1,7 +1,7 @@
-"""Exceptions, threads and frames that an SDK has sent as data, read as those of a text are.
+"""Converts the exceptions, threads and frames of an SDK's event to the types of `trace`.
 
-They are read from an event as it is kept (`errata.models.event`): frames outermost first, the main
-exception last. Somebody has sent them, so anything may stand in any place, and nothing raises.
+The input is a stored event (`errata.models.event`): frames are outermost first, and the main
+exception is last. Clients can send any value in any place, so no value raises an exception.
 
 Source: the SDK development documentation, "Exception Interface" and "Stack Trace Interface".
 """
@@ -16,11 +16,11 @@ MAX_FRAMES = 500
 MAX_EXCEPTIONS = 50
 MAX_THREADS = 100
 _MAX_NUMBER = 10**9
-# Whose functions are named within a class, which is the frame's module.
+# On these platforms the module of a frame is the class of the function.
 _QUALIFYING = ("java", "csharp")
 # What SDKs write for a function without a name.
 _UNKNOWN = "?"
-# What leads from an exception to its cause: `mechanism.source`, in Python and in JavaScript.
+# Maps `mechanism.source` (Python and JavaScript) to a relation: how an exception led to this one.
 _SOURCES = {
     "__cause__": "caused by",
     "cause": "caused by",
@@ -30,10 +30,11 @@ _SOURCES = {
 
 
 def exceptions(event: Fields) -> tuple[ExceptionTrace, ...]:
-    """The exceptions of an event, the main one first, or the frames that it has without any.
+    """Return the exceptions of an event, the main one first.
 
-    Behind each follow those that it came from. At most `MAX_EXCEPTIONS`, and of their frames the
-    first `MAX_FRAMES` as they follow each other.
+    Each exception is followed by its causes. An event with frames but without exceptions gives one
+    `ExceptionTrace` without a title. Returns at most `MAX_EXCEPTIONS` exceptions and `MAX_FRAMES`
+    frames in total.
     """
     platform = _text(event.get("platform"))
     sent = _objects(event.get("exceptions"), "value")[-MAX_EXCEPTIONS:]
@@ -58,9 +59,9 @@ def exceptions(event: Fields) -> tuple[ExceptionTrace, ...]:
 
 
 def threads(event: Fields) -> tuple[Thread, ...]:
-    """The threads of an event, those that tell most first: that has failed, and that was running.
+    """Return the threads of an event: crashed threads first, then current ones, then the others.
 
-    The frames of the one that has raised the exception are as a rule with that.
+    The thread that raised the exception usually has no frames, because the exception has them.
     """
     platform = _text(event.get("platform"))
     found = []
@@ -75,10 +76,10 @@ def threads(event: Fields) -> tuple[Thread, ...]:
 
 
 def _in_order(sent: Sequence[Fields]) -> Iterator[tuple[Fields, str]]:
-    """The main exception and those that it came from, each with how it relates to that.
+    """Yield each exception with its relation, the main exception first, then its causes.
 
-    SDKs number the exceptions of a tree (`exception_id`, `parent_id`); what has no number is the
-    cause of what was sent after it.
+    SDKs describe the tree of exceptions with `exception_id` and `parent_id`. An exception without
+    these is the cause of the one that was sent after it.
     """
     mechanisms = [_object(each.get("mechanism")) for each in sent]
     children: dict[int, list[int]] = {}
@@ -87,7 +88,7 @@ def _in_order(sent: Sequence[Fields]) -> Iterator[tuple[Fields, str]]:
         if type(parent) is int:
             children.setdefault(parent, []).append(at)
     seen: set[int] = set()
-    # The last one is the main one; what its tree does not lead to follows, latest first.
+    # The main exception is the last one. Exceptions outside its tree follow, last one first.
     for first in reversed(range(len(sent))):
         ahead = [(first, _relation(mechanisms[first], {}) if seen else "")]
         while ahead:
@@ -97,7 +98,7 @@ def _in_order(sent: Sequence[Fields]) -> Iterator[tuple[Fields, str]]:
             seen.add(at)
             yield sent[at], relation
             number = mechanisms[at].get("exception_id")
-            # Numbers rise from the last one sent to the first, which is popped last.
+            # Ids rise from the last exception sent to the first, which is popped last.
             for child in children.get(number, ()) if type(number) is int else ():
                 ahead.append((child, _relation(mechanisms[child], mechanisms[at])))
 
@@ -115,7 +116,7 @@ def _title(exception: Fields) -> str:
 
 
 def _frames(value: Any, platform: str, most: int) -> tuple[Frame, ...]:
-    """The innermost frames, the innermost first."""
+    """Return at most `most` innermost frames, innermost first."""
     sent = _objects(value, "filename")
     return tuple(_frame(each, platform) for each in reversed(sent[max(0, len(sent) - most) :]))
 
@@ -151,7 +152,10 @@ def _lines(value: Any) -> tuple[str, ...]:
 
 
 def _objects(value: Any, name: str) -> list[Fields]:
-    """The members of a list; one that is no object stands under `name` in an object of its own."""
+    """Return the items of a list as objects. An item that is not an object becomes `{name: item}`.
+
+    A value that is not a list counts as a list with one item. Null and "" are left out.
+    """
     members = value if isinstance(value, list) else [value]
     return [
         each if isinstance(each, dict) else {name: each}

@@ -1,16 +1,17 @@
-"""What a stack trace is made of, and the lines that one is read from."""
+"""The parts of a parsed stack trace, and the splitting of a text into lines."""
 
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-# A longer line is cut, and its end marked, so that no pattern takes a part of a number for all.
+# A longer line is cut and ends in "…". Otherwise a number that was cut would look complete.
 MAX_LINE = 4_096
-# Of more lines the first and the last half are read: one of them holds the innermost frames.
+# Of a longer text, only the first and the last lines are read, half of MAX_LINES each. The
+# innermost frames are at one of the two ends.
 MAX_LINES = 20_000
 
-# Colours (ECMA-48, 8.3.117 SGR), other control characters but for tab and line feed, and the
-# signs that turn the direction of what follows (UAX #9), with which a file can show another name.
+# Colour codes (ECMA-48, 8.3.117 SGR), control characters except tab and line feed, and characters
+# that change the text direction (UAX #9), which can make a file name look like another one.
 _NOT_TEXT = re.compile(
     r"\x1b\[[0-9;]{0,20}m|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
@@ -18,12 +19,16 @@ _NOT_TEXT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A place in the code; `function` is what the place is in.
+    """A stack frame: a position in the code.
 
-    `source` is the code there, where it is known, and `before` and `after` are the lines around it.
-    `in_app` is False for what is plainly the language's own or a dependency's. Of a frame that was
-    sent as data, `path` is where `file` lies if that says more, `module` what the place belongs to,
-    and `variables` what was local there: an object as a rule.
+    Attributes:
+        function: the function that contains the position.
+        source: the line of code at the position, if known.
+        in_app: False if the code clearly belongs to the language or a dependency.
+        before, after: the lines of code around the position.
+        path: the full path of `file`, if it differs. Only for frames from an SDK.
+        module: the module of the function. Only for frames from an SDK.
+        variables: the local variables, usually an object. Only for frames from an SDK.
     """
 
     file: str
@@ -41,13 +46,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionTrace:
-    """An exception: the first line of what it says, and its frames, innermost first.
+    """An exception with its frames.
 
-    `relation` leads from an exception before it to this one: "caused by", "during handling of",
-    "suppressed" (Java), "including" (a member of a group), "alongside" (another goroutine); it is
-    empty for the exception that ended the program, which comes first, and where the text says
-    nothing. Of an exception that was sent as data, `mechanism` names what has caught it, and
-    `handled` is False where the program has not.
+    Attributes:
+        title: the first line of its message, with its type.
+        frames: the frames, innermost first.
+        relation: how an earlier exception in the list relates to this one: "caused by", "during
+            handling of", "suppressed" (Java), "including" (a member of a group) or "alongside"
+            (another goroutine). "" for the first one, which ended the program, and if unknown.
+        mechanism: what caught the exception. Only for exceptions from an SDK.
+        handled: False if the program did not handle it. Only for exceptions from an SDK.
     """
 
     title: str
@@ -59,7 +67,7 @@ class ExceptionTrace:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A thread of the program when it failed, with its frames, innermost first, where known."""
+    """A thread at the time of the error. The frames, if known, are innermost first."""
 
     name: str
     frames: tuple[Frame, ...]
@@ -69,7 +77,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a text holds: `language` is python, javascript, php, java, ruby or go."""
+    """A parsed stack trace. `language` is python, javascript, php, java, ruby or go."""
 
     language: str
     exceptions: tuple[ExceptionTrace, ...]
@@ -77,7 +85,7 @@ class Trace:
 
 @dataclass(slots=True)
 class Draft:
-    """An `ExceptionTrace` in the making."""
+    """A mutable `ExceptionTrace`, used while parsing."""
 
     title: str = ""
     relation: str = ""
@@ -85,9 +93,9 @@ class Draft:
 
 
 def to_lines(text: str) -> list[str]:
-    """The lines of a text, without what is not text and without trailing space.
+    """Return the lines of a text without control characters and trailing spaces.
 
-    Lines end with LF, CR LF or CR: AWS Lambda logs a trace with the last one.
+    Lines end with LF, CR LF or CR. AWS Lambda logs a trace with CR.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) > MAX_LINES:
@@ -100,5 +108,5 @@ def _cut(line: str) -> str:
 
 
 def number(text: str) -> int | None:
-    """The number of a line or column, None where the text is no such number."""
+    """Return a line or column number, or None if the text is not a number below 10^9."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
