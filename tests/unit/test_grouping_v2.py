@@ -103,6 +103,32 @@ def test_how_deep_a_recursion_went_does_not_matter() -> None:
     assert reason(deep) == "E in shop.cart.walk_children, shop.cart.walk, shop.menu.show"
 
 
+def test_the_innermost_fifty_places_count() -> None:
+    def failed(outermost: str, places: int) -> dict[str, Any]:
+        inner = [frame(f"f{number}") for number in range(places - 1)]
+        return event(raised("E", frame(outermost), *inner))
+
+    assert not one(failed("a", 50), failed("b", 50))
+    assert one(failed("a", 51), failed("b", 51))
+    assert reason(failed("a", 60)).endswith(" and 46 more")
+
+
+def test_the_innermost_thousand_frames_are_read() -> None:
+    foreign = frame("handle", "django.core", in_app=False)
+    assert reason(event(raised("E", frame("total"), *[foreign] * 999))) == "E in shop.cart.total"
+    assert reason(event(raised("E", frame("total"), *[foreign] * 1_000))) == (
+        "E in django.core.handle"
+    )
+
+
+def test_the_last_fifty_exceptions_count() -> None:
+    def failed(first: str, exceptions: int) -> dict[str, Any]:
+        return event(raised(first), *(raised(f"E{number}") for number in range(exceptions - 1)))
+
+    assert not one(failed("A", 50), failed("B", 50))
+    assert one(failed("A", 51), failed("B", 51))
+
+
 def test_how_often_it_was_tried_again_does_not_matter() -> None:
     tries = [raised("Timeout", frame("fetch")), raised("Refused", frame("connect"))]
     assert one(event(*tries, *TOTAL["exceptions"]), event(*tries * 5, *TOTAL["exceptions"]))

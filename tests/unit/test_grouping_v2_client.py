@@ -82,6 +82,29 @@ def test_variables_are_filled(variable: str, value: str) -> None:
     assert unknown == f"{{{{ {variable} }}}}"
 
 
+def test_ten_variables_of_a_part_are_filled() -> None:
+    variables = "{{ tags.tenant }}" * 12
+    assert group({"tags": {"tenant": "a"}}, variables).fingerprint == (
+        "a" * 10 + "{{ tags.tenant }}" * 2
+    )
+
+
+def test_the_first_fifty_parts_are_filled() -> None:
+    event = {"tags": {"tenant": "a"}}
+    parts = ["{{ tags.tenant }}"] * 51
+    filled = ["a"] * 50 + ["{{ tags.tenant }}"]
+    literal = {"tags": {"tenant": "{{ tags.tenant }}"}}
+    assert group(event, parts).fingerprint == group(literal, filled).fingerprint
+    # A default that comes later is not filled either.
+    assert group(TOTAL, ["a"] * 49 + ["{{ default }}"]) != group({}, ["a"] * 49 + ["{{ default }}"])
+    late = ["a"] * 50 + ["{{ default }}"]
+    assert group(TOTAL, late) == group({}, late)
+
+
+def test_a_thousand_characters_of_a_value_are_filled_in() -> None:
+    assert group({"message": "m" * 1_001}, "{{ message }}").fingerprint == "m" * 1_000
+
+
 def test_a_megabyte_of_variables_is_no_gigabyte() -> None:
     event = {"message": "m" * 100_000}
     assert len(group(event, "{{ message }}" * 80_000).fingerprint) < 1_100_000

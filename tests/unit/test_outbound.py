@@ -102,6 +102,13 @@ def test_a_url_that_is_not_allowed_says_why(url: str, reason: str) -> None:
         check_url(url)
 
 
+def test_a_url_has_two_thousand_characters_at_most() -> None:
+    longest = "https://example.com/".ljust(2_000, "x")
+    assert check_url(longest).path == "/".ljust(1_981, "x")
+    with pytest.raises(ForbiddenUrl, match="at most 2000 printable ASCII"):
+        check_url(longest + "x")
+
+
 @pytest.mark.parametrize(
     "host",
     ["example.com", "example.com.", "a" * 63 + ".com", "192.0.2.1", "[2001:db8::1]", "a_b.c"],
