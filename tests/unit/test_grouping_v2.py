@@ -95,6 +95,17 @@ def test_all_frames_count_where_none_is_the_application_s() -> None:
     assert reason(chained) == "ValueError; caused by KeyError in shop.cart.total"
 
 
+def test_frames_without_an_exception_are_read_in_the_same_way() -> None:
+    foreign = frame("handle", "django.core", in_app=False)
+    assert reason({"frames": [foreign, frame("pay"), foreign]}) == "frames in shop.cart.pay"
+    assert reason({"frames": [foreign]}) == "frames in django.core.handle"
+    assert reason({"frames": [None, 5, frame("pay"), "x"]}) == "frames in shop.cart.pay"
+
+
+def test_an_exception_that_says_nothing_is_none() -> None:
+    assert reason(event({}, *TOTAL["exceptions"], {"type": ""})) == VALUE_ERROR
+
+
 def test_how_deep_a_recursion_went_does_not_matter() -> None:
     down = [frame("walk"), frame("walk_children")]
     start = frame("show", "shop.menu")
@@ -140,6 +151,11 @@ def test_how_many_a_group_holds_does_not_matter() -> None:
     many = event(*(member(n, 0, ("KeyError", "ValueError")[n % 2]) for n in range(1, 40)), root)
     assert one(few, many)
     assert reason(few) == "Group in shop.cart.run; with KeyError, ValueError"
+    # An exception that nobody says anything of may come first.
+    last = raised("Last", frame("end"))
+    assert reason(event(member(1, 0, "KeyError"), root, last)) == (
+        "Last in shop.cart.end; caused by Group in shop.cart.run; with KeyError"
+    )
     # A member's cause is in the group, too.
     assert one(event(member(2, 1, "KeyError"), member(1, 0, "ValueError"), root), few)
     assert not one(event(member(1, 0, "KeyError"), root), few)
@@ -151,6 +167,10 @@ def test_members_that_are_each_other_s_are_a_chain() -> None:
         raised("B", mechanism={"exception_id": 1, "parent_id": 0, "is_exception_group": True}),
     ]
     assert reason(event(*circle)) == "B; caused by A"
+    group_of_none = raised("G", mechanism={"exception_id": 9, "is_exception_group": True})
+    assert reason(event(member(1, 2, "A"), member(2, 1, "B"), group_of_none)) == (
+        "G; caused by B; caused by A"
+    )
 
 
 def test_values_count_where_no_frame_names_a_function() -> None:
@@ -171,6 +191,12 @@ def test_frames_may_stand_beside_the_exception() -> None:
         {"id": 2, "crashed": True, "frames": [frame("total")]},
     ]
     assert one(event(raised("ValueError"), threads=threads), TOTAL)
+    assert reason(event(raised("ValueError"), threads=threads[:1])) == (
+        "ValueError in shop.cart.main"
+    )
+    assert reason(event(raised("ValueError"), threads=[{"frames": [frame("other")]}])) == (
+        "ValueError"
+    )
     assert one(event(raised("ValueError"), frames=[frame("total")]), TOTAL)
 
 
@@ -198,6 +224,11 @@ def test_a_template_counts_for_what_was_made_of_it() -> None:
         assert logged("hello jo", template) == f"message: {template}"
     assert logged("hello jo", "hello", params=["jo"]) == "message: hello"
     assert logged("", "hello") == "message: hello"
+    for template in ("%.f", "%(name)#0 +-12345.12345d", "{" + "n" * 50 + "}"):
+        assert logged("hello jo", template) != logged("hello jo", "hello jo")
+    for text in ("%#0 +-#d", "%123456d", "%.123456d", "{" + "n" * 51 + "}"):
+        assert logged("hello jo", text) == "message: hello jo"
+    assert logged("hello jo", " ", params=["jo"]) == "message: hello jo"
     for none in ("", "hello", None, 5):
         assert logged("hello jo", none) == "message: hello jo"
     assert logged("hello 100%", "hello 100%") == "message: hello <number>"
@@ -213,6 +244,8 @@ def test_what_says_nothing_is_grouped_all_the_same() -> None:
 
 
 def test_reasons_fit_on_a_line() -> None:
+    assert reason({"message": "m" * 491}) == "message: " + "m" * 491
+    assert reason({"message": "m" * 492}) == "message: " + "m" * 490 + "…"
     long = event(raised("E" * 300, frame("f" * 300), value="v"))
     for each in (long, {"message": "m " * 900}):
         assert len(reason(each)) == 500

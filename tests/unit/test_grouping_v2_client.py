@@ -62,6 +62,8 @@ def test_what_is_no_text_in_a_fingerprint_becomes_one() -> None:
         *(("transaction", "/pay"), ("logger", "shop"), ("level", "fatal"), ("message", "no 12")),
         *(("type", "ValueError"), ("error.type", "ValueError"), ("value", "bad price 12")),
         *(("function", "total"), ("stack.function", "total"), ("module", "shop.cart")),
+        *(("error.value", "bad price 12"), ("stack.module", "shop.cart")),
+        *(("stack.package", "shop.so"), ("stack.abs_path", "/app/cart.py")),
         *(("path", "/app/cart.py"), ("stack.filename", "cart.py"), ("package", "shop.so")),
         *(("tags.tenant", "acme"), ("tags.none", "{{ tags.none }}"), ("user", "{{ user }}")),
     ],
@@ -80,6 +82,25 @@ def test_variables_are_filled(variable: str, value: str) -> None:
     assert reason(told, ["a", f"{{{{ {variable} }}}}"]) == f"fingerprint: a, {value}"
     unknown = group({"tags": {}}, f"{{{{ {variable} }}}}").fingerprint
     assert unknown == f"{{{{ {variable} }}}}"
+
+
+def test_a_level_may_be_ours_or_the_sdk_s() -> None:
+    assert group({"level": "error"}, "{{ level }}").fingerprint == "error"
+
+
+def test_variables_of_tags_need_tags() -> None:
+    assert group({"tags": ["tenant"]}, "{{ tags.tenant }}").fingerprint == "{{ tags.tenant }}"
+    assert group({"tags": {"user": "ann"}}, "{{ user }}").fingerprint == "{{ user }}"
+
+
+def test_variables_of_a_frame_are_of_the_innermost_one() -> None:
+    def filled(*frames: dict[str, Any]) -> str:
+        return group({"frames": list(frames)}, "{{ function }}").fingerprint
+
+    assert filled(frame("outer"), frame("inner")) == "inner"
+    foreign = [frame(each, in_app=False) for each in ("first", "last")]
+    assert filled(*foreign) == "last"
+    assert filled(*foreign, frame("mine"), *foreign) == "mine"
 
 
 def test_ten_variables_of_a_part_are_filled() -> None:
