@@ -351,8 +351,9 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
     def resolve(host: str, port: int, **_: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
-    def connect(address: Any, **_: Any) -> socket.socket:
+    def connect(address: Any, timeout: float) -> socket.socket:
         called.append(address)
+        assert 14 < timeout <= 15, "seconds for all of it"
         raise ConnectionRefusedError("as far as this test goes")
 
     notice, _, _ = one_notice(busy, "https://rebound.example/")
@@ -409,6 +410,19 @@ def resolving_to(*addresses: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", resolve)
         yield
+
+
+@pytest.mark.parametrize(("end", "path"), [("", "/"), ("?a=b", "/?a=b"), ("/x?", "/x")])
+def test_a_url_without_a_path_leads_to_the_root(end: str, path: str) -> None:
+    with receiver() as there:
+        url = f"http://127.0.0.1:{there.port}{end}"
+        answered = post.post(url, b"{}", {"X-Mine": "m"}, allow_loopback=True)
+        assert (answered.status, answered.retry_after) == (200, None)
+        (request,) = there.received
+    assert (request.path, request.body) == (path, b"{}")
+    sent = {name: request.headers[name] for name in ("host", "connection", "x-mine")}
+    host = f"127.0.0.1:{there.port}"
+    assert sent == {"host": host, "connection": "close", "x-mine": "m"}
 
 
 def test_where_one_address_does_not_answer_the_next_one_is_called() -> None:

@@ -140,6 +140,8 @@ def test_a_frame_without_a_file_name_is_told_by_its_path_or_its_package() -> Non
 
     assert told(abs_path="/srv/shop/cart.c", package="/lib/shop.so") == "E in f (shop/cart.c)"
     assert told(package="/usr/lib/shop.so") == "E in f (lib/shop.so)"
+    assert told(module="__main__") == "E in f (__main__)"
+    assert told() == "E in f"
 
 
 def test_modules_of_bundles_lose_their_hashes() -> None:
