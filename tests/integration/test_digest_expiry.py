@@ -123,6 +123,32 @@ def test_a_release_that_comes_back_before_its_row_is_gone_is_new(shop: Shop) -> 
     assert release.first_seen == shop.clock.ms
 
 
+def test_a_release_that_began_anew_is_not_taken_for_the_one_before(shop: Shop) -> None:
+    # A second before midnight, so that no day is counted by both of the events below.
+    shop.clock.ns += DAY_NS - shop.clock.ns % DAY_NS - 10**9
+    shop.send(**EVENT)
+    shop.clock.days(KEPT_DAYS)
+    shop.clock.advance(-0.5)
+    slow = shop.clock.ms
+    met: list[int] = []
+
+    def meanwhile(call: Call) -> Any:
+        """Let the release expire and begin anew between a read of it and the write."""
+        if call.operation == "TransactWriteItems" and not met:
+            met.append(slow)
+            shop.clock.advance(2)
+            shop.send(fingerprint="other", release="1.0")
+        return call.send()
+
+    shop.sequence = 9
+    with watched(meanwhile):
+        shop.send(fingerprint="slow", release="1.0")
+    assert met
+    assert shop.release() == (2, 2, 2)
+    (release,) = issues.list_releases(shop.project_id)
+    assert release.first_seen == slow
+
+
 def test_an_issue_that_comes_back_is_opened_by_the_release_that_lives(shop: Shop) -> None:
     shop.send(**EVENT)
     shop.clock.days(KEPT_DAYS - 1)

@@ -211,6 +211,17 @@ def test_an_event_that_was_received_before_does_not_make_it_regress(shop: Shop) 
     assert shop.issue().status == "regressed"
 
 
+def test_an_event_of_the_millisecond_of_the_resolve_does_not_make_it_regress(shop: Shop) -> None:
+    shop.send()
+    shop.store()
+    issues.resolve(shop.id, shop.issue().id, ANNA, shop.clock.ms)
+    shop.digest()
+    assert (shop.issue().status, shop.issue().count) == ("resolved", 2)
+    shop.clock.advance(-0.999)
+    shop.send()
+    assert (shop.issue().status, shop.issue().status_at) == ("regressed", shop.clock.ms)
+
+
 def test_the_first_event_after_it_is_the_one_that_is_named(shop: Shop) -> None:
     shop.send()
     shop.store(release="1.0")

@@ -7,6 +7,8 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -349,8 +351,9 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
     def resolve(host: str, port: int, **_: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
-    def connect(address: Any, **_: Any) -> socket.socket:
+    def connect(address: Any, timeout: float) -> socket.socket:
         called.append(address)
+        assert 14 < timeout <= 15, "seconds for all of it"
         raise ConnectionRefusedError("as far as this test goes")
 
     notice, _, _ = one_notice(busy, "https://rebound.example/")
@@ -392,6 +395,68 @@ def test_a_name_that_leads_inside_is_never_called(
         patch.setattr(socket, "getaddrinfo", resolve)
         with pytest.raises(post.ForbiddenUrl, match="not a public address"):
             post.post("https://inside.example/", b"{}", {})
+
+
+@contextmanager
+def resolving_to(*addresses: str) -> Iterator[None]:
+    """Let every name resolve to these addresses, which resolve to themselves."""
+    look_up = socket.getaddrinfo
+
+    def resolve(host: str, port: int, *how: Any, **named: Any) -> Any:
+        if host in addresses:
+            return look_up(host, port, *how, **named)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in addresses]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolve)
+        yield
+
+
+@pytest.mark.parametrize(("end", "path"), [("", "/"), ("?a=b", "/?a=b"), ("/x?", "/x")])
+def test_a_url_without_a_path_leads_to_the_root(end: str, path: str) -> None:
+    with receiver() as there:
+        url = f"http://127.0.0.1:{there.port}{end}"
+        answered = post.post(url, b"{}", {"X-Mine": "m"}, allow_loopback=True)
+        assert (answered.status, answered.retry_after) == (200, None)
+        (request,) = there.received
+    assert (request.path, request.body) == (path, b"{}")
+    sent = {name: request.headers[name] for name in ("host", "connection", "x-mine")}
+    host = f"127.0.0.1:{there.port}"
+    assert sent == {"host": host, "connection": "close", "x-mine": "m"}
+
+
+def test_where_one_address_does_not_answer_the_next_one_is_called() -> None:
+    with receiver() as there:
+        port = there.port
+        with resolving_to("127.0.0.2", "127.0.0.1"):
+            url = f"http://two.example:{port}/hook"
+            assert post.post(url, b"{}", {}, allow_loopback=True).status == 200
+        assert len(there.received) == 1
+    with resolving_to("127.0.0.2", "127.0.0.1"), pytest.raises(ConnectionRefusedError):
+        post.post(url, b"{}", {}, allow_loopback=True)
+    with resolving_to(), pytest.raises(OSError, match="no address"):
+        post.post(url, b"{}", {}, allow_loopback=True)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "reason"),
+    [
+        (["127.0.0.1", "8.8.8.8"], "must begin with https"),
+        (["8.8.8.8", "127.0.0.1"], "must begin with https"),
+        (["127.0.0.1", "10.0.0.1"], "not a public address"),
+    ],
+)
+def test_http_is_for_names_that_lead_to_loopback_alone(addresses: list[str], reason: str) -> None:
+    with receiver() as there, resolving_to(*addresses):
+        with pytest.raises(post.ForbiddenUrl, match=reason):
+            post.post(
+                f"http://mixed.example:{there.port}/hook",
+                b"{}",
+                {},
+                allow_loopback=True,
+                timeout_s=1,
+            )
+        assert there.received == []
 
 
 def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None:

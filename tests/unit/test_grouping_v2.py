@@ -95,12 +95,49 @@ def test_all_frames_count_where_none_is_the_application_s() -> None:
     assert reason(chained) == "ValueError; caused by KeyError in shop.cart.total"
 
 
+def test_frames_without_an_exception_are_read_in_the_same_way() -> None:
+    foreign = frame("handle", "django.core", in_app=False)
+    assert reason({"frames": [foreign, frame("pay"), foreign]}) == "frames in shop.cart.pay"
+    assert reason({"frames": [foreign]}) == "frames in django.core.handle"
+    assert reason({"frames": [None, 5, frame("pay"), "x"]}) == "frames in shop.cart.pay"
+
+
+def test_an_exception_that_says_nothing_is_none() -> None:
+    assert reason(event({}, *TOTAL["exceptions"], {"type": ""})) == VALUE_ERROR
+
+
 def test_how_deep_a_recursion_went_does_not_matter() -> None:
     down = [frame("walk"), frame("walk_children")]
     start = frame("show", "shop.menu")
     shallow, deep = (event(raised("E", start, *down * times)) for times in (1, 400))
     assert one(shallow, deep)
     assert reason(deep) == "E in shop.cart.walk_children, shop.cart.walk, shop.menu.show"
+
+
+def test_the_innermost_fifty_places_count() -> None:
+    def failed(outermost: str, places: int) -> dict[str, Any]:
+        inner = [frame(f"f{number}") for number in range(places - 1)]
+        return event(raised("E", frame(outermost), *inner))
+
+    assert not one(failed("a", 50), failed("b", 50))
+    assert one(failed("a", 51), failed("b", 51))
+    assert reason(failed("a", 60)).endswith(" and 46 more")
+
+
+def test_the_innermost_thousand_frames_are_read() -> None:
+    foreign = frame("handle", "django.core", in_app=False)
+    assert reason(event(raised("E", frame("total"), *[foreign] * 999))) == "E in shop.cart.total"
+    assert reason(event(raised("E", frame("total"), *[foreign] * 1_000))) == (
+        "E in django.core.handle"
+    )
+
+
+def test_the_last_fifty_exceptions_count() -> None:
+    def failed(first: str, exceptions: int) -> dict[str, Any]:
+        return event(raised(first), *(raised(f"E{number}") for number in range(exceptions - 1)))
+
+    assert not one(failed("A", 50), failed("B", 50))
+    assert one(failed("A", 51), failed("B", 51))
 
 
 def test_how_often_it_was_tried_again_does_not_matter() -> None:
@@ -114,6 +151,11 @@ def test_how_many_a_group_holds_does_not_matter() -> None:
     many = event(*(member(n, 0, ("KeyError", "ValueError")[n % 2]) for n in range(1, 40)), root)
     assert one(few, many)
     assert reason(few) == "Group in shop.cart.run; with KeyError, ValueError"
+    # An exception that nobody says anything of may come first.
+    last = raised("Last", frame("end"))
+    assert reason(event(member(1, 0, "KeyError"), root, last)) == (
+        "Last in shop.cart.end; caused by Group in shop.cart.run; with KeyError"
+    )
     # A member's cause is in the group, too.
     assert one(event(member(2, 1, "KeyError"), member(1, 0, "ValueError"), root), few)
     assert not one(event(member(1, 0, "KeyError"), root), few)
@@ -125,6 +167,10 @@ def test_members_that_are_each_other_s_are_a_chain() -> None:
         raised("B", mechanism={"exception_id": 1, "parent_id": 0, "is_exception_group": True}),
     ]
     assert reason(event(*circle)) == "B; caused by A"
+    group_of_none = raised("G", mechanism={"exception_id": 9, "is_exception_group": True})
+    assert reason(event(member(1, 2, "A"), member(2, 1, "B"), group_of_none)) == (
+        "G; caused by B; caused by A"
+    )
 
 
 def test_values_count_where_no_frame_names_a_function() -> None:
@@ -145,6 +191,12 @@ def test_frames_may_stand_beside_the_exception() -> None:
         {"id": 2, "crashed": True, "frames": [frame("total")]},
     ]
     assert one(event(raised("ValueError"), threads=threads), TOTAL)
+    assert reason(event(raised("ValueError"), threads=threads[:1])) == (
+        "ValueError in shop.cart.main"
+    )
+    assert reason(event(raised("ValueError"), threads=[{"frames": [frame("other")]}])) == (
+        "ValueError"
+    )
     assert one(event(raised("ValueError"), frames=[frame("total")]), TOTAL)
 
 
@@ -172,6 +224,11 @@ def test_a_template_counts_for_what_was_made_of_it() -> None:
         assert logged("hello jo", template) == f"message: {template}"
     assert logged("hello jo", "hello", params=["jo"]) == "message: hello"
     assert logged("", "hello") == "message: hello"
+    for template in ("%.f", "%(name)#0 +-12345.12345d", "{" + "n" * 50 + "}"):
+        assert logged("hello jo", template) != logged("hello jo", "hello jo")
+    for text in ("%#0 +-#d", "%123456d", "%.123456d", "{" + "n" * 51 + "}"):
+        assert logged("hello jo", text) == "message: hello jo"
+    assert logged("hello jo", " ", params=["jo"]) == "message: hello jo"
     for none in ("", "hello", None, 5):
         assert logged("hello jo", none) == "message: hello jo"
     assert logged("hello 100%", "hello 100%") == "message: hello <number>"
@@ -187,6 +244,8 @@ def test_what_says_nothing_is_grouped_all_the_same() -> None:
 
 
 def test_reasons_fit_on_a_line() -> None:
+    assert reason({"message": "m" * 491}) == "message: " + "m" * 491
+    assert reason({"message": "m" * 492}) == "message: " + "m" * 490 + "…"
     long = event(raised("E" * 300, frame("f" * 300), value="v"))
     for each in (long, {"message": "m " * 900}):
         assert len(reason(each)) == 500

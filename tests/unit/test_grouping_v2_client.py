@@ -62,6 +62,8 @@ def test_what_is_no_text_in_a_fingerprint_becomes_one() -> None:
         *(("transaction", "/pay"), ("logger", "shop"), ("level", "fatal"), ("message", "no 12")),
         *(("type", "ValueError"), ("error.type", "ValueError"), ("value", "bad price 12")),
         *(("function", "total"), ("stack.function", "total"), ("module", "shop.cart")),
+        *(("error.value", "bad price 12"), ("stack.module", "shop.cart")),
+        *(("stack.package", "shop.so"), ("stack.abs_path", "/app/cart.py")),
         *(("path", "/app/cart.py"), ("stack.filename", "cart.py"), ("package", "shop.so")),
         *(("tags.tenant", "acme"), ("tags.none", "{{ tags.none }}"), ("user", "{{ user }}")),
     ],
@@ -80,6 +82,48 @@ def test_variables_are_filled(variable: str, value: str) -> None:
     assert reason(told, ["a", f"{{{{ {variable} }}}}"]) == f"fingerprint: a, {value}"
     unknown = group({"tags": {}}, f"{{{{ {variable} }}}}").fingerprint
     assert unknown == f"{{{{ {variable} }}}}"
+
+
+def test_a_level_may_be_ours_or_the_sdk_s() -> None:
+    assert group({"level": "error"}, "{{ level }}").fingerprint == "error"
+
+
+def test_variables_of_tags_need_tags() -> None:
+    assert group({"tags": ["tenant"]}, "{{ tags.tenant }}").fingerprint == "{{ tags.tenant }}"
+    assert group({"tags": {"user": "ann"}}, "{{ user }}").fingerprint == "{{ user }}"
+
+
+def test_variables_of_a_frame_are_of_the_innermost_one() -> None:
+    def filled(*frames: dict[str, Any]) -> str:
+        return group({"frames": list(frames)}, "{{ function }}").fingerprint
+
+    assert filled(frame("outer"), frame("inner")) == "inner"
+    foreign = [frame(each, in_app=False) for each in ("first", "last")]
+    assert filled(*foreign) == "last"
+    assert filled(*foreign, frame("mine"), *foreign) == "mine"
+
+
+def test_ten_variables_of_a_part_are_filled() -> None:
+    variables = "{{ tags.tenant }}" * 12
+    assert group({"tags": {"tenant": "a"}}, variables).fingerprint == (
+        "a" * 10 + "{{ tags.tenant }}" * 2
+    )
+
+
+def test_the_first_fifty_parts_are_filled() -> None:
+    event = {"tags": {"tenant": "a"}}
+    parts = ["{{ tags.tenant }}"] * 51
+    filled = ["a"] * 50 + ["{{ tags.tenant }}"]
+    literal = {"tags": {"tenant": "{{ tags.tenant }}"}}
+    assert group(event, parts).fingerprint == group(literal, filled).fingerprint
+    # A default that comes later is not filled either.
+    assert group(TOTAL, ["a"] * 49 + ["{{ default }}"]) != group({}, ["a"] * 49 + ["{{ default }}"])
+    late = ["a"] * 50 + ["{{ default }}"]
+    assert group(TOTAL, late) == group({}, late)
+
+
+def test_a_thousand_characters_of_a_value_are_filled_in() -> None:
+    assert group({"message": "m" * 1_001}, "{{ message }}").fingerprint == "m" * 1_000
 
 
 def test_a_megabyte_of_variables_is_no_gigabyte() -> None:

@@ -1,12 +1,17 @@
 """Grouping v2: what stays of names, of files and of messages."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from errata.grouping.v2 import group
 from errata.grouping.v2.message import constant
-from errata.grouping.v2.names import file, name
+from errata.grouping.v2.names import bundle, file, name
+
+FROZEN = json.loads((Path(__file__).parent / "grouping_texts.json").read_text())
 
 
 def called(function: str, platform: str = "javascript") -> str:
@@ -14,6 +19,18 @@ def called(function: str, platform: str = "javascript") -> str:
     frame = {"filename": "cart.js", "function": function, "in_app": True}
     event: dict[str, Any] = {"platform": platform, "exceptions": [{"type": "E", "frames": [frame]}]}
     return group(event).grouped_by.removeprefix("E in ").removesuffix("cart.js)").rstrip(" (")
+
+
+@pytest.mark.parametrize(
+    ("kind", "keep"),
+    [("message", constant), ("name", name), ("file", file), ("bundle", bundle)],
+)
+def test_of_a_text_stays_what_always_stayed(kind: str, keep: Callable[[str], str]) -> None:
+    """A changed text splits open issues: leave v2 as it is, and add a v3.
+
+    Each text of `grouping_texts.json` is at the edge of a rule: just long enough, or just not.
+    """
+    assert {written: keep(written) for written in FROZEN[kind]} == FROZEN[kind]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +72,7 @@ def test_what_a_compiler_numbered_has_no_number(written: str, kept: str) -> None
         *(("async Promise.all (index 0)", "all"), ("Cart/this.total", "total"), ("#total",) * 2),
         *(("Cart.get total [as total]", "get total"), ("?", ""), ("async", ""), ("total/<", "")),
         *(("Object.<anonymous>", ""), ("HTMLButtonElement.<anonymous>", ""), ("total<", "total")),
+        *(("toX", "toX"), ("<unknown>", ""), ("anonymous", "")),
     ],
 )
 def test_engines_of_javascript_agree(written: str, kept: str) -> None:
@@ -64,6 +82,10 @@ def test_engines_of_javascript_agree(written: str, kept: str) -> None:
 
 def test_other_languages_have_qualified_names() -> None:
     assert called("Cart.total", "ruby") == "Cart.total"
+    frames = [{"filename": "cart.rb", "function": "Cart.total", "in_app": True}]
+    for platform in ({}, {"platform": None}, {"platform": ["javascript"]}):
+        assert group({**platform, "frames": frames}).grouped_by == "frames in Cart.total (cart.rb)"
+    assert group({"platform": "node", "frames": frames}).grouped_by == "frames in total (cart.rb)"
 
 
 @pytest.mark.parametrize(
@@ -111,13 +133,26 @@ def test_a_script_is_told_from_another_by_its_file() -> None:
     assert script("jobs/hourly.py") != script("jobs/nightly.py")
 
 
+def test_a_frame_without_a_file_name_is_told_by_its_path_or_its_package() -> None:
+    def told(**where: str) -> str:
+        frame = {"function": "f", "in_app": True, **where}
+        return group({"exceptions": [{"type": "E", "frames": [frame]}]}).grouped_by
+
+    assert told(abs_path="/srv/shop/cart.c", package="/lib/shop.so") == "E in f (shop/cart.c)"
+    assert told(package="/usr/lib/shop.so") == "E in f (lib/shop.so)"
+    assert told(module="__main__") == "E in f (__main__)"
+    assert told() == "E in f"
+
+
 def test_modules_of_bundles_lose_their_hashes() -> None:
     def module(name: str) -> str:
-        frame = {"module": name, "function": "f", "in_app": True}
+        frame = {"module": name, "filename": "cart.js", "function": "f", "in_app": True}
         event = {"platform": "node", "exceptions": [{"type": "E", "frames": [frame]}]}
         return group(event).grouped_by
 
     assert module("routes:cart") == "E in routes:cart.f"
+    for nameless in ("", "<anonymous>", "<unknown>", "?"):
+        assert module(nameless) == "E in f (cart.js)"
     assert module("chunks:index-BX3kT9_a") == module("chunks:index-D_x3-kT9")
 
 
@@ -161,6 +196,12 @@ def test_of_a_message_stay_its_words(written: str, kept: str) -> None:
 
 
 def test_a_long_message_is_its_beginning() -> None:
+    assert constant("x" * 1_001) == "x" * 1_000
+    # Two thousand characters are read; a quoted value that is cut there is still one.
+    assert constant(f'"{"y" * 1_990}" for joanna') == "<quoted> for joa"
+    assert constant(f'"{"y" * 1_900}" {"a" * 200}') == "<quoted> " + "a" * 97
+    assert constant(f'"{"y" * 2_000}') == "<quoted>"
+    assert constant(f'"{"y" * 1_999}') == f'"{"y" * 999}'
     assert constant("no cart " * 900) == ("no cart " * 125).strip()
     assert constant(f'bad JSON: "{"x" * 5_000}"') == "bad JSON: <quoted>"
     assert constant(f'bad JSON: "{"y" * 700}" for jo') == "bad JSON: <quoted> for jo"
