@@ -35,24 +35,24 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
 
 
 def _calls(stage: Stage, name: str, case: str, operation: str) -> Yardstick:
-    """The meter and ingest together, both warm."""
+    """The authorizer and ingest together, both warm."""
     events = len(stage.ingest.run(name)[1])
-    of_meter = stage.calls(stage.meter, "key")
+    of_authorizer = stage.calls(stage.authorizer, "key")
     of_ingest = stage.calls(stage.ingest, name)
     what = f"AWS calls per accepted event, {case}"
-    return calls_per_event(what, events, of_meter, of_ingest, operation)
+    return calls_per_event(what, events, of_authorizer, of_ingest, operation)
 
 
 def _limited_calls(stage: Stage) -> Yardstick:
     """From an environment's first event on: leases of a monthly quota are taken on the way."""
-    of_meter = stage.calls(stage.meter, LIMITED)
+    of_authorizer = stage.calls(stage.authorizer, LIMITED)
     stage.server.taken()
-    answers = stage.ingest.run(LIMITED)[1]
-    accepted(answers)
+    responses = stage.ingest.run(LIMITED)[1]
+    accepted(responses)
     of_ingest = stage.server.taken()
     kinds = Counter(call.operation for call in of_ingest)
-    per_event = len(of_meter) + len(of_ingest) / len(answers)
-    note = f"{len(answers)} events: {listed(kinds)}; the meter: {len(of_meter)}"
+    per_event = len(of_authorizer) + len(of_ingest) / len(responses)
+    note = f"{len(responses)} events: {listed(kinds)}; the authorizer: {len(of_authorizer)}"
     return at_most(f"AWS calls per accepted event, {LIMITED}", per_event, 1.02, note)
 
 
@@ -94,17 +94,18 @@ def _bytecode() -> Yardstick:
 
 def _logged(stage: Stage) -> Yardstick:
     """Everything that an accepted event leaves in CloudWatch Logs, the access log included."""
-    before = stage.ingest.printed() + stage.meter.printed()
-    answers = stage.ingest.run("4 KB")[1]
-    accepted(answers)
-    stage.meter.run("key")
-    printed = (stage.ingest.printed() + stage.meter.printed() - before) / len(answers)
+    before = stage.ingest.printed() + stage.authorizer.printed()
+    responses = stage.ingest.run("4 KB")[1]
+    accepted(responses)
+    stage.authorizer.run("key")
+    printed = (stage.ingest.printed() + stage.authorizer.printed() - before) / len(responses)
     access = len(_access_line().encode())
-    systems = {logging(name)["SystemLogLevel"] for name in ("IngestFunction", "MeterFunction")}
+    systems = {logging(name)["SystemLogLevel"] for name in ("IngestFunction", "AuthorizerFunction")}
     if systems != {"WARN"}:  # else Lambda writes START, END and REPORT
         return Yardstick("bytes logged per accepted event", "more", "≤ 200", False, str(systems))
     level = value(logging("IngestFunction")["ApplicationLogLevel"])
-    note = f"access log {access}, ingest and meter at {level} {printed:g}, Lambda itself 0 at WARN"
+    functions = f"ingest and authorizer at {level} {printed:g}"
+    note = f"access log {access}, {functions}, Lambda itself 0 at WARN"
     return at_most("bytes logged per accepted event", round(printed + access), 200, note)
 
 

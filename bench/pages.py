@@ -21,7 +21,7 @@ def all_pages(stage: Stage) -> Iterator[Yardstick]:
 
     (page,) = stage.dashboard.run(PAGE)[1]
     files = stage.dashboard.run(FILES)[1]
-    sent = [len(_sent(answer)) for answer in (page, *files)]
+    sent = [len(_sent(response)) for response in (page, *files)]
     note = (
         f"gzipped over the wire: page {sent[0]}, style and scripts, which browsers keep,"
         f" {sum(sent[1:])}, together {sum(sent)}"
@@ -30,6 +30,6 @@ def all_pages(stage: Stage) -> Iterator[Yardstick]:
     yield at_most("bytes of that page before images", size, MAX_BYTES, note)
 
 
-def _sent(answer: dict[str, Any]) -> bytes:
-    assert answer["statusCode"] == 200, answer
-    return base64.b64decode(answer["body"])
+def _sent(response: dict[str, Any]) -> bytes:
+    assert response["statusCode"] == 200, response
+    return base64.b64decode(response["body"])

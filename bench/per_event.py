@@ -1,4 +1,4 @@
-"""What one event costs, whichever door it came through: calls of AWS, and write units."""
+"""What one event costs, whichever endpoint it came through: calls of AWS, and write units."""
 
 from collections import Counter
 from statistics import median
@@ -10,17 +10,17 @@ from bench.template import tables
 
 
 def calls_per_event(
-    name: str, events: int, of_meter: list[Call], of_door: list[Call], operation: str
+    name: str, events: int, of_authorizer: list[Call], of_endpoint: list[Call], operation: str
 ) -> Yardstick:
-    """The meter and the door behind it, both warm: one `operation` an event, and nothing else."""
-    kinds = Counter(call.operation for call in of_door)
-    per_event = len(of_meter) + len(of_door) / events
+    """Check that a warm authorizer and endpoint make one `operation` per event, and no other."""
+    kinds = Counter(call.operation for call in of_endpoint)
+    per_event = len(of_authorizer) + len(of_endpoint) / events
     return Yardstick(
         name,
         f"{per_event:g}",
         f"1 {operation}",
         kinds == {operation: events} and per_event == 1,
-        f"{events} events: {listed(kinds)}; the meter, which remembers the key: {len(of_meter)}",
+        f"{events} events: {listed(kinds)}; the authorizer, key cached: {len(of_authorizer)}",
     )
 
 

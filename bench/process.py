@@ -29,7 +29,7 @@ class Worker:
     """A process that runs one subject again and again (see bench/worker.py)."""
 
     def __init__(self, arguments: dict[str, Any], variables: dict[str, str]) -> None:
-        answers, theirs = os.pipe()
+        responses, theirs = os.pipe()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the worker is
         self._process = subprocess.Popen(
             [*PYTHON, str(ROOT / "bench/worker.py"), json.dumps({**arguments, "answers": theirs})],
@@ -41,7 +41,7 @@ class Worker:
             text=True,
         )
         os.close(theirs)
-        self._answers = os.fdopen(answers)
+        self._answers = os.fdopen(responses)
 
     @classmethod
     def of_function(cls, function: str, folder: str, endpoint: str) -> Self:
@@ -96,8 +96,8 @@ class Worker:
         if not line:
             self._output.seek(0)
             raise RuntimeError(f"a worker ended:\n{self._output.read().decode()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        response: dict[str, Any] = json.loads(line)
+        return response
 
 
 def start_and_end(

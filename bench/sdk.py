@@ -1,4 +1,4 @@
-"""The yardsticks of the door for Sentry's SDKs, on real events of 16 KB."""
+"""The yardsticks of the endpoint for Sentry's SDKs, on real events of 16 KB."""
 
 import gzip
 import json
@@ -41,22 +41,22 @@ def spend(stage: Stage) -> float:
     stage.sentry.load(WARMING, fresh(stage))
     stage.sentry.load(SDK, fresh(stage))
     _accepted(stage.sentry.run(WARMING)[1])
-    spent, answers = stage.sentry.run(SDK)
-    _accepted(answers)
+    spent, responses = stage.sentry.run(SDK)
+    _accepted(responses)
     return spent
 
 
-def _accepted(answers: list[dict[str, Any]]) -> None:
-    for answer in answers:
-        assert answer["statusCode"] == 200, answer
+def _accepted(responses: list[dict[str, Any]]) -> None:
+    for response in responses:
+        assert response["statusCode"] == 200, response
 
 
 def all_counts(stage: Stage) -> Iterator[Yardstick]:
     """Those that count."""
-    of_meter = stage.calls(stage.meter, SDK)
+    of_authorizer = stage.calls(stage.authorizer, SDK)
     events = fresh(stage)
     stage.sentry.load(SDK, events)
     calls = stage.calls(stage.sentry, SDK)
     name = "AWS calls per event of an SDK"
-    yield calls_per_event(name, len(events), of_meter, calls, "PutItem")
+    yield calls_per_event(name, len(events), of_authorizer, calls, "PutItem")
     yield units_per_event(SDK, [call.request["Item"] for call in calls], MAX_UNITS)

@@ -30,12 +30,12 @@ def _account(function: str) -> Iterator[None]:
     """An empty account with the template's tables, and the environment of a function."""
     with patch.dict(os.environ, {**AWS, **environment(function)}), mock_aws():
         settings.cache_clear()
-        clients.forget()
+        clients.clear_cache()
         for table in tables():
             clients.dynamodb().create_table(**table)
         yield
     settings.cache_clear()
-    clients.forget()
+    clients.clear_cache()
 
 
 def _rows() -> Rows:
@@ -79,7 +79,7 @@ class Seed:
 
 def at_rest(monthly_quota: int) -> Seed:
     """What there is before anything happens."""
-    with _account("MeterFunction"):
+    with _account("AuthorizerFunction"):
         limited = organizations.create("limited")
         organizations.change(limited.id, monthly_quota=monthly_quota)
         first, second = _a_project(DEFAULT_ORGANIZATION), _a_project(limited.id)

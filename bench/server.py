@@ -58,7 +58,7 @@ class Server(ThreadingHTTPServer):
         calls, self.calls = self.calls, []
         return calls
 
-    def answer(self, call: Call) -> tuple[int, dict[str, Any]]:
+    def response(self, call: Call) -> tuple[int, dict[str, Any]]:
         """The status and body for a call."""
         self.calls.append(call)
         match call.operation:
@@ -101,14 +101,14 @@ class Server(ThreadingHTTPServer):
         if "ExclusiveStartKey" in request:
             rows = [row for row in rows if place(row) < place(request["ExclusiveStartKey"])]
         found = sorted(rows, key=place, reverse=True)[: request["Limit"]]
-        answer = {
+        response = {
             "Items": [projected(row, keys, index["Projection"]) for row in found],
             "Count": len(found),
             "ScannedCount": len(found),
         }
         if len(found) < len(rows):
-            answer["LastEvaluatedKey"] = {name: found[-1][name] for name in keys}
-        return answer
+            response["LastEvaluatedKey"] = {name: found[-1][name] for name in keys}
+        return response
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,8 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-        status, answer = self.server.answer(Call(operation, json.loads(body)))
-        content = json.dumps(answer, separators=(",", ":")).encode()
+        status, response = self.server.response(Call(operation, json.loads(body)))
+        content = json.dumps(response, separators=(",", ":")).encode()
         # The headers that DynamoDB sends, since a client spends time on each of them.
         head = (
             f"HTTP/1.1 {status} \r\n"

@@ -1,7 +1,7 @@
 """The stage that every yardstick plays on: the server, the built functions, the reference.
 
-A request takes the whole way: the meter's answer to the key becomes part of what ingest gets, and
-what ingest stores becomes the batch that digest gets.
+A request takes the whole way: ingest gets what the authorizer responded for the key, and digest
+gets a batch of what ingest stored.
 """
 
 import base64
@@ -36,7 +36,7 @@ class Stage:
     """Workers that are warm, loaded with inputs by the names of the corpus's sizes."""
 
     server: Server
-    meter: Worker
+    authorizer: Worker
     ingest: Worker
     digest: Worker
     dashboard: Worker
@@ -46,8 +46,8 @@ class Stage:
 
     @property
     def dsn_verdict(self) -> dict[str, Any]:
-        """What the meter says of the DSN's key."""
-        verdict: dict[str, Any] = self.meter.run(SDK)[1][0]
+        """What the authorizer says of the DSN's key."""
+        verdict: dict[str, Any] = self.authorizer.run(SDK)[1][0]
         return verdict
 
     def calls(self, worker: Worker, name: str) -> list[Call]:
@@ -75,7 +75,7 @@ def prepared() -> Iterator[Stage]:
 
         stage = Stage(
             server,
-            meter=function("MeterFunction", "meter"),
+            authorizer=function("AuthorizerFunction", "authorizer"),
             ingest=function("IngestFunction", "ingest"),
             digest=function("DigestFunction", "digest"),
             dashboard=function("DashboardFunction", "dashboard"),
@@ -83,10 +83,10 @@ def prepared() -> Iterator[Stage]:
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
             public_key=rest.public_key,
         )
-        stage.meter.load("key", [authorizer_event(rest.key)])
-        stage.meter.load(SDK, [dsn_event(rest.public_key)])
+        stage.authorizer.load("key", [authorizer_event(rest.key)])
+        stage.authorizer.load(SDK, [dsn_event(rest.public_key)])
         assert stage.dsn_verdict["context"]["metered"] == "gateway"
-        verdict = stage.meter.run("key")[1][0]
+        verdict = stage.authorizer.run("key")[1][0]
         assert verdict["context"]["metered"] == "gateway", verdict
         _load_ingest(stage, rest.key, verdict)
         _load_limited(stage, rest.limited_key)
@@ -109,17 +109,17 @@ def _load_ingest(stage: Stage, key: str, verdict: dict[str, Any]) -> None:
 
 def _load_limited(stage: Stage, key: str) -> None:
     """Loaded and not run: the first event of a new environment leases, too."""
-    stage.meter.load(LIMITED, [authorizer_event(key)])
-    verdict = stage.meter.run(LIMITED)[1][0]
+    stage.authorizer.load(LIMITED, [authorizer_event(key)])
+    verdict = stage.authorizer.run(LIMITED)[1][0]
     events = load("4 KB")
     bodies = [encode(events[n % len(events)]) for n in range(LIMITED_EVENTS)]
     stage.ingest.load(LIMITED, [ingest_event(body, key, verdict) for body in bodies])
 
 
-def accepted(answers: list[dict[str, Any]]) -> None:
+def accepted(responses: list[dict[str, Any]]) -> None:
     """Check that every request was accepted."""
-    for answer in answers:
-        assert answer["statusCode"] == 202, answer
+    for response in responses:
+        assert response["statusCode"] == 202, response
 
 
 def _load_digest(stage: Stage, key: str, verdict: dict[str, Any], rows: Rows) -> None:
@@ -132,8 +132,8 @@ def _load_digest(stage: Stage, key: str, verdict: dict[str, Any], rows: Rows) ->
     issues = [*rows["IssuesTable"], *known["IssuesTable"]]
     stage.server.keep({**rows, "IssuesTable": issues})
     stage.digest.load(DIGESTED, [second])
-    for answer in stage.digest.run(DIGESTED, 3)[1]:
-        assert answer == {"batchItemFailures": []}, answer
+    for response in stage.digest.run(DIGESTED, 3)[1]:
+        assert response == {"batchItemFailures": []}, response
 
 
 def _stored(stage: Stage, key: str, verdict: dict[str, Any]) -> list[Item]:
@@ -149,9 +149,9 @@ def _stored(stage: Stage, key: str, verdict: dict[str, Any]) -> list[Item]:
 def _load_dashboard(stage: Stage, team: Team) -> None:
     asked = page_event(f"projects/{team.project_id}/issues", team.cookie)
     stage.dashboard.load(PAGE, [asked])
-    (answer,) = stage.dashboard.run(PAGE, 3)[1]
-    assert answer["statusCode"] == 200, answer
-    page = gzip.decompress(base64.b64decode(answer["body"])).decode()
+    (response,) = stage.dashboard.run(PAGE, 3)[1]
+    assert response["statusCode"] == 200, response
+    page = gzip.decompress(base64.b64decode(response["body"])).decode()
     assert page.count('class="issue-title"') == LISTED
     files = re.findall(r"static/[0-9a-f]+/[a-z.]+[.](?:css|js)", page)
     stage.dashboard.load(FILES, [page_event(file, team.cookie) for file in files])

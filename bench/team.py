@@ -54,4 +54,4 @@ def _meet_errors(project_id: str, now_ms: int) -> None:
             records.append(Record(pad(f"{len(records)}"), events.stored(item)))
     outcome = digest(records)
     assert not outcome.retry
-    assert not outcome.hopeless
+    assert not outcome.permanent

@@ -83,7 +83,7 @@ def _request(
 
 
 def authorizer_event(key: str) -> dict[str, Any]:
-    """What the meter gets for a request with a key in its header."""
+    """What the authorizer gets for a request with a key in its header."""
     arn = f"arn:aws:execute-api:us-east-1:123456789012:{_API}/{_STAGE}/POST{PATH}"
     return {"type": "REQUEST", "methodArn": arn, **_request(_headers(key, b""))}
 
@@ -91,7 +91,7 @@ def authorizer_event(key: str) -> dict[str, Any]:
 def ingest_event(
     body: bytes, key: str, verdict: dict[str, Any], idempotency_key: str = ""
 ) -> dict[str, Any]:
-    """What ingest gets, once the meter has answered `verdict`."""
+    """What ingest gets, once the authorizer has answered `verdict`."""
     headers = _headers(key, body)
     if idempotency_key:
         headers["Idempotency-Key"] = idempotency_key
@@ -99,7 +99,7 @@ def ingest_event(
 
 
 def _judged(event: dict[str, Any], body: bytes, verdict: dict[str, Any]) -> dict[str, Any]:
-    """A request with its body and with what the meter says of it."""
+    """A request with its body and with what the authorizer says of it."""
     context = event["requestContext"]
     context["authorizer"] = {
         **verdict["context"],
@@ -129,13 +129,13 @@ def _envelope_request(key: str, body: bytes) -> dict[str, Any]:
 
 
 def dsn_event(key: str) -> dict[str, Any]:
-    """What the meter gets for the request of an SDK."""
+    """What the authorizer gets for the request of an SDK."""
     arn = f"arn:aws:execute-api:us-east-1:123456789012:{_API}/{_STAGE}/POST/api/1/envelope/"
     return {"type": "REQUEST", "methodArn": arn, **_envelope_request(key, b"")}
 
 
 def envelope_event(body: bytes, key: str, verdict: dict[str, Any]) -> dict[str, Any]:
-    """What sentry_ingest gets, once the meter has answered `verdict`."""
+    """What sentry_ingest gets, once the authorizer has answered `verdict`."""
     return _judged(_envelope_request(key, body), body, verdict)
 
 

@@ -45,12 +45,12 @@ def with_bytes(item: dict[str, Any]) -> dict[str, Any]:
 
 def run(subject: Subject, inputs: list[Any], repeat: int) -> dict[str, Any]:
     """Call the subject with each input; the CPU seconds of a call, and the last answers."""
-    answers: list[Any] = []
+    responses: list[Any] = []
     start = time.process_time()
     for _ in range(repeat):
-        answers = [subject(each) for each in inputs]
+        responses = [subject(each) for each in inputs]
     spent = time.process_time() - start
-    return {"cpu": spent / repeat / len(inputs), "answers": json.loads(json.dumps(answers))}
+    return {"cpu": spent / repeat / len(inputs), "answers": json.loads(json.dumps(responses))}
 
 
 def profile(subject: Subject, one: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def main() -> None:
     is_handler = "handler" in arguments
     subject = handler(arguments["handler"]) if is_handler else put_item(arguments["put_item"])
     loaded: dict[str, list[Any]] = {}
-    with os.fdopen(arguments["answers"], "w") as answers:
+    with os.fdopen(arguments["answers"], "w") as responses:
         for line in sys.stdin:
             command = json.loads(line)
             result: dict[str, Any] = {}
@@ -91,7 +91,7 @@ def main() -> None:
                 case "profile":
                     result = profile(subject, loaded[command["name"]][0])
             sys.stdout.flush()  # for whoever counts it
-            print(json.dumps(result), file=answers, flush=True)
+            print(json.dumps(result), file=responses, flush=True)
 
 
 if __name__ == "__main__":

@@ -145,8 +145,8 @@ def take_keys_from_the_authorizer(gateway: Any) -> None:
 
     async def invoke_and_note(*arguments: Any) -> Any:
         result = await invoke(*arguments)
-        answer = (result or {}).get("body")
-        named.set(answer.get("usageIdentifierKey", "") if isinstance(answer, dict) else "")
+        response = (result or {}).get("body")
+        named.set(response.get("usageIdentifierKey", "") if isinstance(response, dict) else "")
         return result
 
     def build_event_with_key(*arguments: Any, **more: Any) -> Any:
@@ -221,9 +221,9 @@ def keep_api_ids(provisioners: Any, gateway: Any) -> None:
     handlers["update"] = update_in_place
 
 
-def reports_failures(answer: Any) -> bool:
+def reports_failures(response: Any) -> bool:
     """Whether a function's answer to a batch names failed records."""
-    return isinstance(answer, dict) and bool(answer.get("batchItemFailures"))
+    return isinstance(response, dict) and bool(response.get("batchItemFailures"))
 
 
 if __name__ == "__main__":

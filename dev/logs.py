@@ -26,8 +26,8 @@ class Tail:
     def read(self, logs: Any) -> list[tuple[int, str]]:
         """New lines, with their times in milliseconds; `logs` is a client of CloudWatch Logs."""
         since = max(0, self._latest - OVERLAP_MS)
-        answer = logs.filter_log_events(logGroupName=self.group, startTime=since)
-        return list(self.new(answer["events"]))
+        response = logs.filter_log_events(logGroupName=self.group, startTime=since)
+        return list(self.new(response["events"]))
 
     def new(self, events: Iterable[dict[str, Any]]) -> Iterator[tuple[int, str]]:
         """The lines of streams not read before."""

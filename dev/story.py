@@ -19,7 +19,7 @@ from errata.models.project import Access, Project
 from errata.protocol.ingest import parse
 from errata.protocol.read import Filters
 from errata.protocol.sentry import envelope
-from errata.store.attributes import Item, batch_put
+from errata.store.items import Item, batch_put
 from errata.usecases import issues, projects, read_events, sentry
 from errata.usecases.prepare import prepare
 

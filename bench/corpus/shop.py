@@ -218,8 +218,8 @@ class Shop:
             headers={"Content-Type": "application/json", "Idempotency-Key": self.cart.number},
         )
         try:
-            with urllib.request.urlopen(request, timeout=2) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=2) as response:
+                return json.load(response)
         except urllib.error.URLError as error:
             raise PaymentDeclined(f"bank did not answer for order {self.cart.number}") from error
 
@@ -232,11 +232,11 @@ class Shop:
     def notify_warehouse(self) -> Any:
         """And with requests, as most do."""
         lines = [{"sku": sku, "count": count} for sku, count in self.cart.lines.items()]
-        answer = requests.post(
+        response = requests.post(
             f"http://{self.bank}/picklists", json={"order": self.cart.number, "lines": lines}
         )
-        answer.raise_for_status()
-        return answer.json()
+        response.raise_for_status()
+        return response.json()
 
     def store_invoice(self) -> None:
         """An object store that cannot be reached."""
@@ -431,13 +431,13 @@ class Shop:
     def print_label(self) -> str:
         """A program that fails."""
         script = "import sys; sys.stderr.write('lp: no default destination\\n'); sys.exit(1)"
-        answer = subprocess.run(
+        response = subprocess.run(
             [sys.executable, "-I", "-c", script, "--", f"label-{self.cart.number}.pdf"],
             check=True,
             capture_output=True,
             text=True,
         )
-        return answer.stdout
+        return response.stdout
 
     def read_terms(self) -> str:
         """A file that the last release forgot."""

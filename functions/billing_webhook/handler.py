@@ -5,7 +5,7 @@ from typing import Any
 import stripe
 
 from errata import gateway
-from errata.errors import BadRequest, BodyTooLarge, Refused, StoreError
+from errata.errors import BadRequestError, BodyTooLargeError, HTTPError, StoreError
 from errata.models.ids import now_ms
 from errata.protocol.stripe import parse
 from errata.store import clients
@@ -22,29 +22,29 @@ _NOT_HERE = (
 )
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
+def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """Take one event of Stripe's, or say why not."""
     try:
         return _receive(event)
-    except Refused as refused:
-        return gateway.refusal(refused)
+    except HTTPError as refused:
+        return gateway.error_response(refused)
     except StoreError as error:
-        return gateway.refusal(gateway.unavailable(error))
+        return gateway.error_response(gateway.unavailable(error))
 
 
-def _receive(event: gateway.Event) -> gateway.Answer:
+def _receive(event: gateway.Event) -> gateway.Response:
     at_ms = now_ms()
     secret = billing.secret(at_ms)
     if secret is None:
-        return gateway.answer(404, _NOT_HERE)
+        return gateway.response(404, _NOT_HERE)
     body = gateway.body(event)
     if len(body) > MAX_BODY_BYTES:
-        raise BodyTooLarge("The event is too large.")
+        raise BodyTooLargeError("The event is too large.")
     _verify(body, gateway.headers(event).get("stripe-signature", ""), secret)
     notice = parse(body)
     if notice:
         billing.receive(notice, at_ms // 1000)
-    return gateway.answer(200, '{"received": true}')
+    return gateway.response(200, '{"received": true}')
 
 
 def _verify(body: bytes, signature: str, secret: str) -> None:
@@ -52,4 +52,4 @@ def _verify(body: bytes, signature: str, secret: str) -> None:
         signature.encode("ascii")  # what compares them takes nothing else
         stripe.WebhookSignature.verify_header(body.decode(), signature, secret, TOLERANCE_S)
     except (stripe.SignatureVerificationError, ValueError):
-        raise BadRequest("The signature is not one of this body, or too old.") from None
+        raise BadRequestError("The signature is not one of this body, or too old.") from None

@@ -1,8 +1,8 @@
-"""The stream of EventsTable: boundaries that `clear` has moved, and deletions of issues."""
+"""The stream of EventsTable: watermarks that `clear` has moved, and deletions of issues."""
 
 from typing import Any
 
-from errata.usecases.cleanup import clean, finish_deletions
+from errata.usecases.delete_cleared import clean, finish_deletions
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from errata.config import settings
-from errata.errors import BadRequest, Invalid, Refused
+from errata.errors import BadRequestError, HTTPError, InvalidInputError
 from errata.models.member import Team
 from errata.store.gateway_keys import Gateway
-from errata.usecases.metering import Unmetered
+from errata.usecases.usage_keys import Unmetered
 from functions.dashboard.render import page
 from functions.dashboard.routing import Visit
 from functions.dashboard.set_up import Snippet, snippets
@@ -45,15 +45,15 @@ def act(
         if name in visit.request.form:
             try:
                 return action(visit, visit.request.form[name])
-            except Refused as refused:
+            except HTTPError as refused:
                 typed = visit.request.form
                 text = _text(refused)
                 return again(visit, Failed(name, text, refused.status, typed, chosen_teams(visit)))
-    raise BadRequest("This form asks for nothing that there is here. Reload the page.")
+    raise BadRequestError("This form asks for nothing that there is here. Reload the page.")
 
 
-def _text(refused: Refused) -> str:
-    if isinstance(refused, Invalid):
+def _text(refused: HTTPError) -> str:
+    if isinstance(refused, InvalidInputError):
         return " ".join(text for texts in refused.errors.values() for text in texts)
     return refused.message
 
@@ -72,13 +72,13 @@ def whole_number(visit: Visit, name: str, what: str) -> int | None:
     """A number in a field; None where it is empty.
 
     Raises:
-        Invalid: something else is in it.
+        InvalidInputError: something else is in it.
     """
     text = visit.request.form.get(name, "").strip()
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= 15):
-        raise Invalid({name: [f"The {what} must be a whole number."]})
+        raise InvalidInputError({name: [f"The {what} must be a whole number."]})
     return int(text)
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from errata import gateway
-from errata.errors import NotFound, RateLimited, Refused, StoreError
+from errata.errors import HTTPError, NotFoundError, RateLimitedError, StoreError
 from errata.models.ids import now_ms
 from errata.store import clients
-from errata.usecases.sessions import SignedOut, Stale
+from errata.usecases.sessions import SignedOutError, StaleSessionError
 from functions.dashboard import pages, tokens, web
 from functions.dashboard.render import page
 from functions.dashboard.routing import SESSION_COOKIE, respond
@@ -16,20 +16,20 @@ clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and f
 ROUTES = pages
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
+def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """A page, or why not."""
     request = web.request({**event, "body": ""})
     at_ms = now_ms()
     try:
         request = web.request(event)
         response = respond(request, at_ms, tokens.verify)
-    except SignedOut:
+    except SignedOutError:
         response = _to_sign_in(request)
-    except Stale:
+    except StaleSessionError:
         response = web.redirect(f"{request.root}renew{pages.sign_in.back_to(request)}")
-    except NotFound as error:
+    except NotFoundError as error:
         response = page(request, "error.html", at_ms, 404, title="Not found", text=str(error))
-    except Refused as refused:
+    except HTTPError as refused:
         response = _refusal(request, refused, at_ms)
     except StoreError as error:
         response = _refusal(request, gateway.unavailable(error), at_ms)
@@ -44,8 +44,8 @@ def _to_sign_in(request: web.Request) -> web.Response:
     return web.redirect(f"{request.root}sign-in{pages.sign_in.back_to(request)}", ended)
 
 
-def _refusal(request: web.Request, refused: Refused, at_ms: int) -> web.Response:
+def _refusal(request: web.Request, refused: HTTPError, at_ms: int) -> web.Response:
     text = refused.message
-    if isinstance(refused, RateLimited):
+    if isinstance(refused, RateLimitedError):
         text = "Too many tries. Wait a minute, then try again."
     return page(request, "error.html", at_ms, refused.status, title="This did not work", text=text)

@@ -7,13 +7,13 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from errata.errors import Forbidden, NotFound, Refused
+from errata.errors import ForbiddenError, HTTPError, NotFoundError
 from errata.models.member import User
 from errata.models.organization import Organization
 from errata.models.project import Project
-from errata.store.boundaries import Boundary
 from errata.store.events import Stored
 from errata.store.sessions import Session
+from errata.store.watermarks import Watermark
 from errata.usecases import sessions
 from functions.dashboard.web import Request, Response, cookie
 
@@ -38,7 +38,7 @@ class Visit:
     now_ms: int
     session: Session
     user: User
-    boundary: Boundary
+    watermark: Watermark
     project_or_none: Project | None
     organization_or_none: Organization | None
     event: Stored | None
@@ -54,10 +54,10 @@ class Visit:
         """The project that the page is about.
 
         Raises:
-            NotFound: there is none, or it is not theirs.
+            NotFoundError: there is none, or it is not theirs.
         """
         if self.project_or_none is None:
-            raise NotFound("There is no such project, or it is not one of your teams'.")
+            raise NotFoundError("There is no such project, or it is not one of your teams'.")
         return self.project_or_none
 
     @property
@@ -65,29 +65,29 @@ class Visit:
         """The organization that the page is about.
 
         Raises:
-            NotFound: there is none, or they are not in it.
+            NotFoundError: there is none, or they are not in it.
         """
         if self.organization_or_none is None:
-            raise NotFound("There is no such organization, or you are not in it.")
+            raise NotFoundError("There is no such organization, or you are not in it.")
         return self.organization_or_none
 
     def must_administer(self, organization_id: str) -> None:
         """Let owners and admins pass.
 
         Raises:
-            Forbidden: somebody else.
+            ForbiddenError: somebody else.
         """
         if not self.user.administers(organization_id):
-            raise Forbidden("Owners and admins of the organization alone may do this.")
+            raise ForbiddenError("Owners and admins of the organization alone may do this.")
 
 
-class MethodNotAllowed(Refused):
+class MethodNotAllowedError(HTTPError):
     """A page that does not take this method."""
 
     status = 405
 
 
-class ForgedForm(Refused):
+class ForgedFormError(HTTPError):
     """A form that another site may have sent, or one that has lain open for too long."""
 
     status = 403
@@ -142,7 +142,7 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
     """The page's answer.
 
     Raises:
-        NotFound, Refused: no page, or it says no.
+        NotFoundError, HTTPError: no page, or it says no.
         sessions.SignedOut, sessions.Stale: somebody has to sign in, or to be vouched for, first.
     """
     for route in _ROUTES.get(request.method, []):
@@ -154,8 +154,8 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
             return _signed_in(route, request, found.groupdict(), now_ms, verify)
     others = [method for method, routes in _ROUTES.items() if _matches(routes, request.path)]
     if others:
-        raise MethodNotAllowed(f"This page takes {' and '.join(others)} alone.")
-    raise NotFound("There is no such page.")
+        raise MethodNotAllowedError(f"This page takes {' and '.join(others)} alone.")
+    raise NotFoundError("There is no such page.")
 
 
 def _signed_in(
@@ -165,13 +165,13 @@ def _signed_in(
     wanted = {name: each for name, each in ids.items() if name in _OPENED}
     try:
         session, user, opened = sessions.visit(held, now_ms, **wanted)
-    except sessions.Stale:
+    except sessions.StaleSessionError:
         if request.method == "GET":
             raise
         sessions.renew(held, verify, now_ms)
         session, user, opened = sessions.visit(held, now_ms, **wanted)
     visit = Visit(
-        *(request, now_ms, session, user, opened.boundary),
+        *(request, now_ms, session, user, opened.watermark),
         *(opened.project, opened.organization, opened.event, ids),
     )
     if request.method == "POST":
@@ -187,10 +187,10 @@ def _check(request: Request, expected: str) -> None:
     """
     # Browsers say where a request comes from (Fetch Metadata); the token holds for all of them.
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        raise ForgedForm
+        raise ForgedFormError
     sent = request.form.get("csrf", "")
     if not expected or not hmac.compare_digest(sent.encode(), expected.encode()):
-        raise ForgedForm
+        raise ForgedFormError
 
 
 def _matches(routes: list[Route], path: str) -> bool:

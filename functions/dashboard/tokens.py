@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 
 from errata.config import settings
-from errata.errors import Unauthorized, UnavailableError
+from errata.errors import UnauthorizedError, UnavailableError
 from errata.store import clients
 from errata.store.sign_in import provider_client
 from errata.usecases.sessions import Claims
@@ -19,7 +19,7 @@ def verify(token: str) -> Claims:
     """The claims of an identity token that our pool has signed for our client, and not long ago.
 
     Raises:
-        Unauthorized: it is not such a token, or the account's address is not verified.
+        UnauthorizedError: it is not such a token, or the account's address is not verified.
         UnavailableError: the pool's keys cannot be fetched now.
     """
     try:
@@ -37,10 +37,10 @@ def verify(token: str) -> Claims:
         # It says nothing about the token.
         raise UnavailableError from error
     except jwt.PyJWTError as error:
-        raise Unauthorized("Sign in again.") from error
+        raise UnauthorizedError("Sign in again.") from error
     kind = claims["token_use"]
     if kind != "id" or not (claims.get("email_verified") is True or _vouched_for(claims)):
-        raise Unauthorized("This account's e-mail address is not verified.")
+        raise UnauthorizedError("This account's e-mail address is not verified.")
     nonce = str(claims.get("nonce", ""))
     return Claims(claims["email"].lower(), int(claims["exp"]) * 1000, claims["aud"], nonce)
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from errata import gateway
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 
 BASE = "/dashboard"
 MAX_FORM_BYTES = 64 * 1024
@@ -83,7 +83,7 @@ def request(event: gateway.Event) -> Request:
     """The request in a proxy event.
 
     Raises:
-        Invalid: the form is longer than any of ours, or no text.
+        InvalidInputError: the form is longer than any of ours, or no text.
     """
     context = event["requestContext"]
     stage, _, below = context["path"].partition(BASE)
@@ -111,11 +111,11 @@ def request(event: gateway.Event) -> Request:
 def _form(event: gateway.Event) -> list[tuple[str, str]]:
     body = gateway.body(event)
     if len(body) > MAX_FORM_BYTES:
-        raise Invalid({"form": ["This form is too long."]})
+        raise InvalidInputError({"form": ["This form is too long."]})
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200)
     except ValueError as error:
-        raise Invalid({"form": ["This is no form of ours."]}) from error
+        raise InvalidInputError({"form": ["This is no form of ours."]}) from error
 
 
 def _cookies(header: str) -> dict[str, str]:
@@ -128,7 +128,7 @@ def _cookies(header: str) -> dict[str, str]:
     return found
 
 
-def answer(response: Response, request_headers: dict[str, str]) -> gateway.Answer:
+def answer(response: Response, request_headers: dict[str, str]) -> gateway.Response:
     """A response as API Gateway takes it, compressed where the browser can undo that."""
     body = response.body.encode() if isinstance(response.body, str) else response.body
     headers = {**_HEADERS, "Content-Type": response.content_type, **response.headers}

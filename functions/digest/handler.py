@@ -22,11 +22,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         try:
             records.append(Record(pad(image["SequenceNumber"]), _stored(image["NewImage"])))
         except (KeyError, ValueError, zlib.error) as error:
-            _set_aside(image["Keys"], image["SequenceNumber"], f"unreadable: {error!r}")
+            _dead_letter(image["Keys"], image["SequenceNumber"], f"unreadable: {error!r}")
     outcome = digest(records)
-    for hopeless, reason in outcome.hopeless:
-        keys = {"pk": {"S": hopeless.event.project_id}, "sk": {"S": hopeless.event.id}}
-        _set_aside(keys, hopeless.sequence.lstrip("0"), reason)
+    for permanent, reason in outcome.permanent:
+        keys = {"pk": {"S": permanent.event.project_id}, "sk": {"S": permanent.event.id}}
+        _dead_letter(keys, permanent.sequence.lstrip("0"), reason)
     if not outcome.retry:
         return {"batchItemFailures": []}
     # Lambda delivers everything from the lowest of these on again; what was applied is left alone.
@@ -40,7 +40,7 @@ def _stored(image: dict[str, Any]) -> events.Stored:
     return events.stored({**image, "payload": payload})
 
 
-def _set_aside(keys: dict[str, Any], sequence: str, reason: str) -> None:
+def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:
     """Keep a record that will never do from blocking the rest; the event itself stays stored."""
     logger.error("event set aside", extra={"event_keys": keys, "reason": reason})
     queues.send(

@@ -3,37 +3,37 @@
 from typing import Any
 
 from errata import gateway
-from errata.errors import Refused, StoreError
+from errata.errors import HTTPError, StoreError
 from errata.models.ids import now_ms
 from errata.protocol.body import JsonBody
 from errata.store import clients
 from errata.usecases import admission
-from errata.usecases.ingest import IngestEvent
+from errata.usecases.ingest import IngestSubmission
 
 clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
+def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """Accept one event, or say why not."""
     try:
         return _ingest(event)
-    except Refused as refused:
-        return gateway.refusal(refused)
+    except HTTPError as refused:
+        return gateway.error_response(refused)
     except StoreError as error:
-        return gateway.refusal(gateway.unavailable(error))
+        return gateway.error_response(gateway.unavailable(error))
 
 
-def _ingest(event: gateway.Event) -> gateway.Answer:
+def _ingest(event: gateway.Event) -> gateway.Response:
     headers = gateway.headers(event)
     body = JsonBody(gateway.body(event), headers.get("content-encoding", ""))
     at_ms = now_ms()
     request = admission.Request(gateway.caller(event), body_key=lambda: body.get("api_key"))
     access = admission.identify(request, at_ms)
-    submission = IngestEvent(body, headers.get("idempotency-key"))
+    submission = IngestSubmission(body, headers.get("idempotency-key"))
     admitted = admission.store_event(submission, access, at_ms)
     extra = {}
     if not admitted.stored:
         extra["Idempotency-Replayed"] = "true"
     if admitted.mismatch:
         extra["Idempotency-Mismatch"] = "true"
-    return gateway.answer(202, f'{{"id": "{admitted.id}"}}', extra)
+    return gateway.response(202, f'{{"id": "{admitted.id}"}}', extra)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from errata.usecases import ledger
+from errata.usecases import loss_ledger
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:
     """Count a batch; one that fails comes again, and is counted once."""
-    ledger.count(event["awslogs"]["data"])
+    loss_ledger.count(event["awslogs"]["data"])

@@ -5,7 +5,7 @@ from typing import Any
 
 from errata import gateway
 from errata.config import settings
-from errata.errors import Forbidden, Invalid, Refused, StoreError
+from errata.errors import ForbiddenError, HTTPError, InvalidInputError, StoreError
 from errata.protocol.body import JsonBody
 from errata.protocol.legacy import since
 from errata.store import clients
@@ -16,26 +16,26 @@ clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and f
 _ACTIONS = "generate, errors or clear"
 
 
-class MethodNotAllowed(Refused):
+class MethodNotAllowedError(HTTPError):
     """405: neither GET, HEAD nor POST."""
 
     status = 405
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
+def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """Submit, generate, read or clear, or say why not."""
     try:
-        answer = gateway.answer(200, _act(event))
-    except Refused as refused:
-        answer = _refusal(refused)
+        response = gateway.response(200, _act(event))
+    except HTTPError as refused:
+        response = _error_response(refused)
     except StoreError as error:
-        answer = _refusal(gateway.unavailable(error))
-    return {**answer, "body": ""} if event["httpMethod"] == "HEAD" else answer
+        response = _error_response(gateway.unavailable(error))
+    return {**response, "body": ""} if event["httpMethod"] == "HEAD" else response
 
 
 def _act(event: gateway.Event) -> str:
     if not settings().legacy_api:
-        raise Forbidden("This deployment does not offer api.php.")
+        raise ForbiddenError("This deployment does not offer api.php.")
     address = gateway.caller(event).address
     match event["httpMethod"]:
         case "POST":
@@ -43,7 +43,7 @@ def _act(event: gateway.Event) -> str:
             return json.dumps({"ok": True, "id": number})
         case "GET" | "HEAD":
             return _action(gateway.query(event), address, event["httpMethod"] == "HEAD")
-    raise MethodNotAllowed("Method not allowed: use POST, or GET with an action.")
+    raise MethodNotAllowedError("Method not allowed: use POST, or GET with an action.")
 
 
 def _action(query: dict[str, str], address: str, head: bool) -> str:
@@ -61,8 +61,8 @@ def _action(query: dict[str, str], address: str, head: bool) -> str:
             key = _hash(query)
             return "" if head else json.dumps({"ok": True, "deleted": legacy.clear(key, address)})
         case None | "":
-            raise Invalid({"action": [f"action is required: {_ACTIONS}"]})
-    raise Invalid({"action": [f"action is unknown: use {_ACTIONS}"]})
+            raise InvalidInputError({"action": [f"action is required: {_ACTIONS}"]})
+    raise InvalidInputError({"action": [f"action is unknown: use {_ACTIONS}"]})
 
 
 def _body(event: gateway.Event) -> JsonBody:
@@ -72,7 +72,7 @@ def _body(event: gateway.Event) -> JsonBody:
 
 def _hash(query: dict[str, str]) -> str:
     if not query.get("hash"):
-        raise Invalid({"hash": ["hash is required"]})
+        raise InvalidInputError({"hash": ["hash is required"]})
     return query["hash"]
 
 
@@ -82,10 +82,10 @@ def _name(query: dict[str, str]) -> str:
 
 def _allowed(switch: bool, action: str) -> None:
     if not switch:
-        raise Forbidden(f"This deployment has switched action={action} off.")
+        raise ForbiddenError(f"This deployment has switched action={action} off.")
 
 
-def _refusal(refused: Refused) -> gateway.Answer:
-    status = 400 if isinstance(refused, Invalid) else refused.status
+def _error_response(refused: HTTPError) -> gateway.Response:
+    status = 400 if isinstance(refused, InvalidInputError) else refused.status
     content = json.dumps({"ok": False, "error": refused.message})
-    return gateway.answer(status, content, gateway.retry_after(refused))
+    return gateway.response(status, content, gateway.retry_after(refused))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from errata import gateway
-from errata.errors import Refused, StoreError
+from errata.errors import HTTPError, StoreError
 from errata.models.ids import now_ms
 from errata.protocol.read import parse
 from errata.store import clients
@@ -12,7 +12,7 @@ from errata.usecases import admission, read_events
 clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
+def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """One page of events, or why not."""
     try:
         at_ms = now_ms()
@@ -21,8 +21,8 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
         request = admission.Request(caller, project_id=project_id, has_event=lambda: False)
         access = admission.identify(request, at_ms)
         page = read_events.read(access, parse(gateway.query(event)), at_ms)
-        return gateway.answer(200, page.to_json())
-    except Refused as refused:
-        return gateway.refusal(refused)
+        return gateway.response(200, page.to_json())
+    except HTTPError as refused:
+        return gateway.error_response(refused)
     except StoreError as error:
-        return gateway.refusal(gateway.unavailable(error))
+        return gateway.error_response(gateway.unavailable(error))

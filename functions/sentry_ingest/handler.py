@@ -7,13 +7,20 @@ import json
 from typing import Any
 
 from errata import gateway
-from errata.errors import Invalid, PaymentRequired, RateLimited, Refused, StoreError, Unauthorized
+from errata.errors import (
+    HTTPError,
+    InvalidInputError,
+    PaymentRequiredError,
+    RateLimitedError,
+    StoreError,
+    UnauthorizedError,
+)
 from errata.models.ids import now_ms
 from errata.protocol.body import decompress
 from errata.protocol.sentry import key
 from errata.protocol.sentry.envelope import Envelope, Item, parse
 from errata.store import clients
-from errata.usecases import access, admission, losses, sentry
+from errata.usecases import access, admission, report_losses, sentry
 
 clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
 
@@ -25,7 +32,7 @@ _EXPOSED = {"Access-Control-Expose-Headers": "X-Sentry-Error,X-Sentry-Rate-Limit
 _CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 
 
-class UnsupportedCoding(Refused):
+class UnsupportedEncodingError(HTTPError):
     """415: a body in Brotli or Zstandard, as some SDKs send where they find the library for it."""
 
     status = 415
@@ -35,15 +42,15 @@ class UnsupportedCoding(Refused):
         super().__init__("Unsupported Content-Encoding: set the SDK to gzip, or to no compression.")
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
+def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """Accept an envelope or an event, or say why not."""
     try:
         named = _accept(event)
-    except Refused as refused:
-        return _refusal(refused)
+    except HTTPError as refused:
+        return _error_response(refused)
     except StoreError as error:
-        return _refusal(gateway.unavailable(error))
-    return gateway.answer(200, f'{{"id":"{named}"}}', _EXPOSED)
+        return _error_response(gateway.unavailable(error))
+    return gateway.response(200, f'{{"id":"{named}"}}', _EXPOSED)
 
 
 def _accept(event: gateway.Event) -> str:
@@ -58,7 +65,7 @@ def _accept(event: gateway.Event) -> str:
         has_event=read.has_event,
     )
     opened = admission.identify(request, at_ms)
-    with losses.counted(opened.project_id):
+    with report_losses.counted(opened.project_id):
         envelope = read.envelope()
     return sentry.accept(envelope, opened, caller.address, at_ms)
 
@@ -74,7 +81,7 @@ class _Body:
         """Return the envelope; `/store` holds an event without one.
 
         Raises:
-            Refused: a coding that is not supported, too large, or not an envelope.
+            HTTPError: a coding that is not supported, too large, or not an envelope.
         """
         if self._envelope is None:
             self._envelope = self._read()
@@ -83,7 +90,7 @@ class _Body:
     def _read(self) -> Envelope:
         encoding = gateway.headers(self._event).get("content-encoding", "").strip().lower()
         if encoding not in _CODINGS:
-            raise UnsupportedCoding
+            raise UnsupportedEncodingError
         body = decompress(gateway.body(self._event), encoding, MAX_ENVELOPE_BYTES)
         if self._event["resource"].endswith("/store"):
             return Envelope({}, (Item("event", body),))
@@ -93,33 +100,33 @@ class _Body:
         """Return the key in the envelope's `dsn` header; None where there is none."""
         try:
             return key.of_dsn(self.envelope().headers.get("dsn"))
-        except Refused:
+        except HTTPError:
             return None
 
     def has_event(self) -> bool:
         """Whether a refusal loses an event. Of a body that cannot be read, assume so."""
         try:
             return self.envelope().event is not None
-        except Refused:
+        except HTTPError:
             return True
 
 
-def _refusal(refused: Refused) -> gateway.Answer:
+def _error_response(refused: HTTPError) -> gateway.Response:
     """SDKs back off on 429 alone, so that is what they hear where others are told to pay."""
     status, detail = refused.status, refused.message
     extra = {**_EXPOSED, **gateway.retry_after(refused)}
     match refused:
-        case Invalid():
+        case InvalidInputError():
             status = 400
-        case Unauthorized():
+        case UnauthorizedError():
             detail = "No public key of this project: check the DSN (sentry_key, project id)."
-        case RateLimited():
+        case RateLimitedError():
             extra["X-Sentry-Rate-Limits"] = f"{refused.retry_after}::key:rate_limited"
-        case PaymentRequired():
+        case PaymentRequiredError():
             status = 429
             extra["Retry-After"] = str(_PAYMENT_S)
             limit = f"{_PAYMENT_S}:error;default;security:project:{refused.loss}"
             extra["X-Sentry-Rate-Limits"] = limit
     # A header is of ASCII, and a line.
     extra["X-Sentry-Error"] = " ".join(detail.encode("ascii", "replace").decode().split())[:200]
-    return gateway.answer(status, json.dumps({"detail": detail, "causes": []}), extra)
+    return gateway.response(status, json.dumps({"detail": detail, "causes": []}), extra)

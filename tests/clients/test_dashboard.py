@@ -10,7 +10,7 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from dev.stack import LocalStack
-from errata.errors import Unauthorized
+from errata.errors import UnauthorizedError
 from errata.store import sessions
 from errata.store import sign_in as cognito
 from errata.usecases import members, projects
@@ -82,7 +82,7 @@ def test_signing_out_ends_the_tokens_that_the_session_had(browser: Browser, team
         assert cognito.refresh(session.refresh_token, session.client).id
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_text("You are signed out.")).to_be_visible()
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         cognito.refresh(session.refresh_token, session.client)
 
 

@@ -27,7 +27,7 @@ def opened(page: Page, team: Team, message: str = "boom") -> None:
 
 def polled(page: Page) -> None:
     """Let the time of a refresh come, and wait for its answer."""
-    with page.expect_response(lambda answer: "hx-request" in answer.request.headers):
+    with page.expect_response(lambda response: "hx-request" in response.request.headers):
         page.clock.run_for(POLL_MS)
     page.wait_for_timeout(200)
 

@@ -63,10 +63,10 @@ class Running:
     def errata(self, *arguments: str) -> Any:
         """The operator's command, in the checkout, with --json."""
         command = [str(ROOT / ".venv/bin/errata"), "--local", "--json", *arguments]
-        answer = subprocess.run(
+        response = subprocess.run(
             command, cwd=self.checkout, check=True, capture_output=True, text=True, timeout=60
         )
-        return json.loads(answer.stdout)
+        return json.loads(response.stdout)
 
     def stop(self) -> int:
         """Ctrl-C."""
@@ -87,7 +87,7 @@ def signs_in(running: Running) -> bool:
     assert outputs["DashboardUrl"] == local["dashboard_url"]
     cognito = boto3.client("cognito-idp", **aws)
     (client,) = cognito.list_user_pool_clients(UserPoolId=outputs["UserPoolId"])["UserPoolClients"]
-    answer = cognito.admin_initiate_auth(
+    response = cognito.admin_initiate_auth(
         UserPoolId=outputs["UserPoolId"],
         ClientId=client["ClientId"],
         AuthFlow="ADMIN_USER_PASSWORD_AUTH",
@@ -98,7 +98,7 @@ def signs_in(running: Running) -> bool:
     )
     (owner,) = running.errata("members", "list", "default")
     assert (owner["email"], owner["role"]) == (local["login"]["email"], "owner")
-    return "IdToken" in answer["AuthenticationResult"]
+    return "IdToken" in response["AuthenticationResult"]
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_a_second_start_keeps_the_data_and_the_key(checkout: Path, port: int) ->
 def test_a_taken_port_is_one_clear_line(checkout: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        answer = subprocess.run(
+        response = subprocess.run(
             [sys.executable, "-m", "dev.run", "--port", str(number)],
             cwd=checkout,
             env={**os.environ, "PYTHONPATH": str(checkout)},
@@ -169,6 +169,6 @@ def test_a_taken_port_is_one_clear_line(checkout: Path) -> None:
             timeout=60,
             check=False,
         )
-    assert answer.returncode == 1
-    assert len(answer.stderr.strip().splitlines()) == 1
-    assert str(number) in answer.stderr
+    assert response.returncode == 1
+    assert len(response.stderr.strip().splitlines()) == 1
+    assert str(number) in response.stderr

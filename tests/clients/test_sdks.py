@@ -71,10 +71,10 @@ def page(stack: LocalStack) -> Callable[[Reporting, Event], str]:
 
     def read(shop: Reporting, event: Event) -> str:
         url = f"{stack.dashboard_url}/projects/{shop.id}/events/{event['id']}"
-        answer = requests.get(url, headers={"Cookie": f"{name}={value}"}, timeout=60)
-        assert answer.status_code == 200, answer.text
-        assert len(answer.content) <= 60_000
-        return words(answer.text)
+        response = requests.get(url, headers={"Cookie": f"{name}={value}"}, timeout=60)
+        assert response.status_code == 200, response.text
+        assert len(response.content) <= 60_000
+        return words(response.text)
 
     return read
 

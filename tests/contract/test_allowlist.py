@@ -14,7 +14,7 @@ from errata.usecases import organizations, projects
 from tests.support import account
 from tests.support.account import Clock, Project, new_project
 from tests.support.clients import BOOM, capture
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call, handler
 
 WORDS = "API access is not allowed from this IP address."
@@ -69,10 +69,10 @@ PULSE: list[Door] = [by_header, by_body, reading, reading_by_query]
 LEGACY: list[Door] = [submitting, polling, clearing]
 
 
-def assert_refused(answer: Response, door: Door) -> None:
-    assert answer.status == 403
+def assert_refused(response: Response, door: Door) -> None:
+    assert response.status == 403
     words = {"ok": False, "error": WORDS} if door in LEGACY else {"message": WORDS}
-    assert answer.json == words
+    assert response.json == words
 
 
 @pytest.mark.parametrize("door", PULSE + LEGACY)
@@ -99,8 +99,8 @@ def test_without_a_list_everybody_may_call(project: Project, ip: str) -> None:
 
 def test_what_a_client_says_of_its_address_counts_for_nothing(guarded: Project) -> None:
     for header in ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip"):
-        answer = by_header(guarded, "198.51.100.1", **{header: "192.0.2.1"})
-        assert_refused(answer, by_header)
+        response = by_header(guarded, "198.51.100.1", **{header: "192.0.2.1"})
+        assert_refused(response, by_header)
         assert by_header(guarded, "192.0.2.1", **{header: "198.51.100.1"}).status == 202
 
 
@@ -133,7 +133,7 @@ def test_who_is_refused_takes_nothing_of_the_limit_that_the_gateway_counts(clock
             "requestContext": {"identity": {"sourceIp": ip}},
             "methodArn": "arn",
         }
-        key: str = handler("meter")(request, None)["usageIdentifierKey"]
+        key: str = handler("authorizer")(request, None)["usageIdentifierKey"]
         return key
 
     assert counted_against("198.51.100.1") == settings().unmetered_key
@@ -142,8 +142,8 @@ def test_who_is_refused_takes_nothing_of_the_limit_that_the_gateway_counts(clock
 
 
 def test_403_comes_before_422(guarded: Project) -> None:
-    answer = call("POST", "/api/ingest", b"[", {"X-Api-Key": guarded.key}, "198.51.100.1")
-    assert_refused(answer, by_header)
+    response = call("POST", "/api/ingest", b"[", {"X-Api-Key": guarded.key}, "198.51.100.1")
+    assert_refused(response, by_header)
 
 
 def test_a_change_acts_within_30_seconds(guarded: Project, clock: Clock) -> None:
@@ -170,7 +170,7 @@ def test_a_list_binds_the_projects_of_its_organization_alone(
 ) -> None:
     assert by_header(project, "198.51.100.1").status == 202
     organizations.change(DEFAULT_ORGANIZATION, allowlist=parse_allowlist("192.0.2.1"))
-    forget()
+    clear_cache()
     assert by_header(project, "198.51.100.1").status == 403
     assert by_header(guarded, "203.0.113.7").status == 202
 
@@ -192,8 +192,8 @@ def test_nobody_from_outside_puts_a_project_into_the_default_organization(clock:
     organizations.change(DEFAULT_ORGANIZATION, allowlist=parse_allowlist("192.0.2.1"))
     before = account.rows()
     assert_refused(submitting(Project("", "brought by a script"), "198.51.100.1"), submitting)
-    answer = call("GET", "/api.php?action=generate", ip="198.51.100.1")
-    assert (answer.status, answer.json) == (403, {"ok": False, "error": WORDS})
+    response = call("GET", "/api.php?action=generate", ip="198.51.100.1")
+    assert (response.status, response.json) == (403, {"ok": False, "error": WORDS})
     assert account.rows() == before
     assert submitting(Project("", "brought by a script"), "192.0.2.1").status == 200
     assert call("GET", "/api.php?action=generate", ip="192.0.2.1").status == 200

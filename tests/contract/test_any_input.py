@@ -14,7 +14,7 @@ from errata.store.legacy import legacy_counter
 from tests.support import account, fuzz, stream
 from tests.support.account import Project
 from tests.support.clients import BOOM, capture, errors, events, ingest
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
 
 
@@ -33,24 +33,24 @@ def empty_again() -> None:
         clients.dynamodb().delete_item(TableName=settings().events_table, Key=key)
 
 
-def check_refusal(answer: Response) -> None:
+def check_refusal(response: Response) -> None:
     """A refusal in the words of the ingest contract."""
-    assert answer.status in (413, 422), answer.text
-    assert isinstance(answer.json["message"], str)
-    if answer.status == 422:
-        assert answer.json["errors"]
+    assert response.status in (413, 422), response.text
+    assert isinstance(response.json["message"], str)
+    if response.status == 422:
+        assert response.json["errors"]
 
 
 def check_ingest(project: Project, body: bytes, **headers: str) -> None:
     """What is accepted is read back as JSON, and digested; what is refused leaves nothing."""
     before = account.row_counts()
-    answer = ingest(project, body, **headers)
-    if answer.status == 202:
-        assert [event["id"] for event in events(project)] == [answer.json["id"]]
+    response = ingest(project, body, **headers)
+    if response.status == 202:
+        assert [event["id"] for event in events(project)] == [response.json["id"]]
         stream.pump(stream.records())
         assert account.dead_letters() == []
     else:
-        check_refusal(answer)
+        check_refusal(response)
         assert account.row_counts() == before
     assert ingest(project, BOOM).status == 202
     empty_again()
@@ -86,11 +86,11 @@ def test_any_value_may_be_a_key_and_opens_nothing(busy: Project, key: str, beare
     with nothing_stored():
         body = f'{{"message":"boom","api_key":{key}}}'.encode()
         for headers in ({}, {"X-Api-Key": bearer}, {"Authorization": f"Bearer {bearer}"}):
-            forget()
-            answer = call(
+            clear_cache()
+            response = call(
                 "POST", "/api/ingest", body, headers, ip=str(hash((key, bearer, *headers)))
             )
-            assert answer.status == 401, answer.text
+            assert response.status == 401, response.text
     assert ingest(busy).status == 202
     empty_again()
 
@@ -103,10 +103,10 @@ QUERY = ("limit", "cursor", "environment", "release", "level", "fingerprint", "s
 def test_any_filter_is_answered(busy: Project, query: dict[str, str]) -> None:
     url = "&".join(f"{name}={quote(value)}" for name, value in query.items())
     headers = {"X-Api-Key": busy.key}
-    answer = call("GET", f"/api/projects/{busy.id}/events?{url}", None, headers)
-    assert answer.status in (200, 422), answer.text
-    if answer.status == 422:
-        assert set(answer.json["errors"]) <= set(query)
+    response = call("GET", f"/api/projects/{busy.id}/events?{url}", None, headers)
+    assert response.status in (200, 422), response.text
+    if response.status == 422:
+        assert set(response.json["errors"]) <= set(query)
 
 
 # ------------------------------------------------------------------ the legacy API
@@ -117,17 +117,17 @@ def check_capture(project: Project, body: bytes) -> None:
     before = account.row_counts()
     last = legacy_counter(project.id).last_id
     sent = b'{"hash":"%s",%s' % (project.key.encode(), body[1:])
-    answer = call("POST", "/api.php", sent, ip=str(hash(body)))
-    if answer.status == 200:
+    response = call("POST", "/api.php", sent, ip=str(hash(body)))
+    if response.status == 200:
         last += 1
-        assert answer.json["id"] == last
+        assert response.json["id"] == last
         assert [error["id"] for error in errors(project, since=last - 1)] == [last]
         assert len(events(project)) == 1
         stream.pump(stream.records())
         assert account.dead_letters() == []
     else:
-        assert (answer.status, answer.json["ok"]) == (400, False), answer.text
-        assert answer.json["error"]
+        assert (response.status, response.json["ok"]) == (400, False), response.text
+        assert response.json["error"]
         assert account.row_counts() == before
     assert capture(project).json["id"] == last + 1
     empty_again()
@@ -149,8 +149,8 @@ def test_any_request_may_go_with_an_error(busy: Project, request: bytes) -> None
 @given(body=fuzz.bodies)
 def test_any_bytes_may_be_sent_to_api_php(busy: Project, body: bytes) -> None:
     with nothing_stored():
-        answer = call("POST", "/api.php", body, ip=str(hash(body)))
-        assert (answer.status, answer.json["ok"]) == (400, False), answer.text
+        response = call("POST", "/api.php", body, ip=str(hash(body)))
+        assert (response.status, response.json["ok"]) == (400, False), response.text
     assert capture(busy).status == 200
 
 
@@ -165,12 +165,12 @@ def test_any_query_of_api_php_is_answered(
 ) -> None:
     pairs = {"action": action, **query}
     url = "&".join(f"{name}={quote(value)}" for name, value in pairs.items())
-    answer = call(method, f"/api.php?{url}", ip=url)
-    assert answer.status in (200, 400), answer.text
+    response = call(method, f"/api.php?{url}", ip=url)
+    assert response.status in (200, 400), response.text
     if method == "HEAD":
-        assert answer.text == ""
-    elif answer.status == 400:
-        assert answer.json["ok"] is False
+        assert response.text == ""
+    elif response.status == 400:
+        assert response.json["ok"] is False
 
 
 @pytest.mark.parametrize("depth", [198, 199, 200, 100_000])

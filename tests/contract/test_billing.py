@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.config import settings
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.billing import Billing, Ended, Invoice, Notice, merge, without_old
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import clients, projects
@@ -22,7 +22,7 @@ from errata.usecases import billing, organizations
 from tests.support import account
 from tests.support.account import Clock, Project
 from tests.support.clients import BOOM, capture, ingest, read
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
 from tests.support.permissions import permitted
 
@@ -79,20 +79,20 @@ def post(body: bytes, **headers: str) -> Response:
 
 def noted(*kinds: str, **of: Any) -> None:
     for kind in kinds:
-        answer = send(event(kind, **of))
-        assert (answer.status, answer.json) == (200, {"received": True})
-    forget()
+        response = send(event(kind, **of))
+        assert (response.status, response.json) == (200, {"received": True})
+    clear_cache()
 
 
 def assert_unpaid(project: Project, url: str = URL) -> None:
-    answer = ingest(project)
-    assert answer.status == 402
-    assert answer.json.get("billing_url") == (url or None)
-    assert url in answer.json["message"]
-    answer = capture(project)
-    assert answer.status == 402
-    assert set(answer.json) == {"ok", "error"}
-    assert url in answer.json["error"]
+    response = ingest(project)
+    assert response.status == 402
+    assert response.json.get("billing_url") == (url or None)
+    assert url in response.json["message"]
+    response = capture(project)
+    assert response.status == 402
+    assert set(response.json) == {"ok", "error"}
+    assert url in response.json["error"]
 
 
 def test_a_failed_invoice_stops_events_until_it_is_paid(customer: Project) -> None:
@@ -127,7 +127,7 @@ def test_the_order_of_an_invoice_s_events_does_not_matter(customer: Project, end
     for order in permutations([first, second, last]):
         for content in order:
             assert send(content).status == 200
-        forget()
+        clear_cache()
         assert ingest(customer).status == 202
 
 
@@ -140,7 +140,7 @@ def test_an_event_that_comes_again_changes_nothing(customer: Project) -> None:
     assert account.rows() == before
     send(event("invoice.paid"))
     send(content)
-    forget()
+    clear_cache()
     assert ingest(customer).status == 202
 
 
@@ -178,7 +178,7 @@ def test_a_subscription_that_ended_leaves_the_free_quota(
     ended = event("customer.subscription.deleted", "sub_1")
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=1_000)
     assert send(ended).status == 200
-    forget()
+    clear_cache()
     assert [ingest(customer).status for _ in range(2)] == [202, 402]
     # What an operator sets afterwards stays, even if the event comes again.
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=5)
@@ -225,7 +225,7 @@ def test_what_is_not_signed_is_refused_and_leaves_nothing(customer: Project) -> 
     content = event("invoice.payment_failed")
     text = json.dumps(content)
     before = account.rows()
-    answers = [
+    responses = [
         post(text.encode()),
         post(b""),
         send(content, secret="whsec_other"),
@@ -236,10 +236,10 @@ def test_what_is_not_signed_is_refused_and_leaves_nothing(customer: Project) -> 
         ),
     ]
     good = stripe.WebhookSignature.generate_signature_header(text, SECRET, int(time.time()))
-    answers.append(post(text.encode() + b" ", **{"Stripe-Signature": good}))
-    answers.append(post(b"\xff" + text.encode(), **{"Stripe-Signature": good}))
-    for answer in answers:
-        assert (answer.status, set(answer.json)) == (400, {"message"})
+    responses.append(post(text.encode() + b" ", **{"Stripe-Signature": good}))
+    responses.append(post(b"\xff" + text.encode(), **{"Stripe-Signature": good}))
+    for response in responses:
+        assert (response.status, set(response.json)) == (400, {"message"})
     assert account.rows() == before
     assert send(content, age=290).status == 200
 
@@ -257,23 +257,23 @@ def test_what_is_not_signed_is_refused_and_leaves_nothing(customer: Project) -> 
     ],
 )
 def test_what_is_no_event_is_refused_though_signed(customer: Project, content: str) -> None:
-    answer = send(content)
-    assert (answer.status, set(answer.json)) == (400, {"message"})
+    response = send(content)
+    assert (response.status, set(response.json)) == (400, {"message"})
 
 
 def test_a_body_is_bounded() -> None:
-    answer = send(event("invoice.paid", padding="x" * 256 * 1024))
-    assert (answer.status, set(answer.json)) == (413, {"message"})
+    response = send(event("invoice.paid", padding="x" * 256 * 1024))
+    assert (response.status, set(response.json)) == (413, {"message"})
 
 
 def test_without_a_secret_there_is_no_such_route(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("", "/errata/nothing"):
         monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", name)
-        forget()
-        answer = send(event("invoice.paid"))
+        clear_cache()
+        response = send(event("invoice.paid"))
         words = "No such route."
-        assert answer.status == 404
-        assert answer.json == {"message": words, "ok": False, "error": words, "detail": words}
+        assert response.status == 404
+        assert response.json == {"message": words, "ok": False, "error": words, "detail": words}
 
 
 def test_a_new_secret_counts_within_30_seconds(clock: Clock) -> None:
@@ -288,9 +288,9 @@ def test_a_new_secret_counts_within_30_seconds(clock: Clock) -> None:
 
 def test_a_customer_is_one_organization_s(customer: Project) -> None:
     other = organizations.create("acme")
-    with pytest.raises(Invalid, match="another organization"):
+    with pytest.raises(InvalidInputError, match="another organization"):
         billing.link(other.id, CUSTOMER)
-    with pytest.raises(Invalid, match="cus_"):
+    with pytest.raises(InvalidInputError, match="cus_"):
         billing.link(other.id, "in_1")
     assert organizations.find(other.id).stripe_customer == ""
     billing.link(DEFAULT_ORGANIZATION, "")

@@ -77,9 +77,9 @@ def test_the_meter_names_neither_project_nor_gateway_key() -> None:
         "requestContext": {"identity": {"sourceIp": "203.0.113.9"}},
         "methodArn": "arn",
     }
-    answer = handler("meter")(event, None)
-    assert answer["context"] == {"key": "unknown"}
-    assert answer["usageIdentifierKey"] == "unmetered-gateway-key"
+    response = handler("authorizer")(event, None)
+    assert response["context"] == {"key": "unknown"}
+    assert response["usageIdentifierKey"] == "unmetered-gateway-key"
 
 
 def test_a_dsn_opens_its_own_project_alone(project: Project) -> None:

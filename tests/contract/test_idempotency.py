@@ -119,8 +119,8 @@ def test_any_other_key_is_taken(busy: Project, key: str) -> None:
 
 
 def test_keys_that_differ_in_a_letter_are_different(busy: Project) -> None:
-    answers = [ingest(busy, BOOM, idempotency_key=key).text for key in ("k", "K", "k ", "kk")]
-    assert len(set(answers)) == 4
+    responses = [ingest(busy, BOOM, idempotency_key=key).text for key in ("k", "K", "k ", "kk")]
+    assert len(set(responses)) == 4
 
 
 def test_a_refused_request_records_nothing_so_that_its_retry_succeeds(busy: Project) -> None:

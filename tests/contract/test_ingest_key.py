@@ -77,21 +77,21 @@ def test_the_first_place_that_has_a_key_wins(project: Project) -> None:
     ],
 )
 def test_a_wrong_key_does_not_fall_through_to_a_right_one(
-    project: Project, headers: dict[str, str], answer: dict[str, str]
+    project: Project, headers: dict[str, str], response: dict[str, str]
 ) -> None:
     right = {"Authorization": f"Bearer {project.key}"}
     posted = post({**right, **headers}, {**BOOM, "api_key": project.key})
-    assert (posted.status, posted.json) == (401, answer)
+    assert (posted.status, posted.json) == (401, response)
     got = read(project.id, {**right, **headers}, f"?api_key={project.key}")
-    assert (got.status, got.json) == (401, answer)
+    assert (got.status, got.json) == (401, response)
     assert read(project.id, {"X-Api-Key": project.key}).json["data"] == []
 
 
 @pytest.mark.parametrize("query", ["?api_key=wrong", "?api_key="])
 def test_a_wrong_key_in_the_query_is_refused(project: Project, query: str) -> None:
-    answer = UNKNOWN if query.endswith("wrong") else MISSING
+    response = UNKNOWN if query.endswith("wrong") else MISSING
     refused = read(project.id, {}, query)
-    assert (refused.status, refused.json) == (401, answer)
+    assert (refused.status, refused.json) == (401, response)
 
 
 def test_another_authorization_scheme_is_no_key_at_all(project: Project) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from errata.config import settings
 from errata.models.ids import now_ms
-from errata.store import deletions, legacy
-from errata.usecases import clearing, projects
+from errata.store import issue_deletions, legacy
+from errata.usecases import clear_project, projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.calls import Call, conflicting, watched
@@ -19,18 +19,22 @@ from tests.support.gateway import Response, call, handler
 ON = ("LEGACY_API", "LEGACY_AUTO_CREATE", "LEGACY_READ", "LEGACY_CLEAR")
 
 
-def assert_refused(answer: Response, status: int, *fields: str) -> None:
+def assert_refused(response: Response, status: int, *fields: str) -> None:
     """An answer of the contract that names what is wrong."""
-    assert answer.status == status, answer.text
-    assert set(answer.json) == {"ok", "error"}
-    assert answer.json["ok"] is False
-    assert all(field in answer.json["error"] for field in fields), answer.text
+    assert response.status == status, response.text
+    assert set(response.json) == {"ok", "error"}
+    assert response.json["ok"] is False
+    assert all(field in response.json["error"] for field in fields), response.text
 
 
 def clear(project: Project) -> int:
-    answer = php(action="clear", hash=project.key)
-    assert (answer.status, set(answer.json), answer.json["ok"]) == (200, {"ok", "deleted"}, True)
-    deleted: int = answer.json["deleted"]
+    response = php(action="clear", hash=project.key)
+    assert (response.status, set(response.json), response.json["ok"]) == (
+        200,
+        {"ok", "deleted"},
+        True,
+    )
+    deleted: int = response.json["deleted"]
     return deleted
 
 
@@ -56,11 +60,11 @@ def test_an_answer_holds_what_fits_and_the_caller_pages_on(busy: Project) -> Non
     for n in range(7):
         capture(busy, message=f"{n}{long}")
     seen: list[int] = []
-    answers = 0
+    responses = 0
     while found := errors(busy, since=seen[-1] if seen else 0):
         seen += [error["id"] for error in found]
-        answers += 1
-    assert (seen, answers) == ([1, 2, 3, 4, 5, 6, 7], 2)
+        responses += 1
+    assert (seen, responses) == ([1, 2, 3, 4, 5, 6, 7], 2)
 
 
 def unseen(operation: str, sort_key: str) -> Callable[[Call], Any]:
@@ -70,12 +74,14 @@ def unseen(operation: str, sort_key: str) -> Callable[[Call], Any]:
         return [item for item in items if item["sk"]["S"] != sort_key]
 
     def watch(call: Call) -> Any:
-        answer = call.send()
+        response = call.send()
         if call.operation == operation == "Query":
-            answer["Items"] = without(answer["Items"])
+            response["Items"] = without(response["Items"])
         elif call.operation == operation == "BatchGetItem":
-            answer["Responses"] = {t: without(found) for t, found in answer["Responses"].items()}
-        return answer
+            response["Responses"] = {
+                t: without(found) for t, found in response["Responses"].items()
+            }
+        return response
 
     return watch
 
@@ -106,9 +112,9 @@ def test_an_error_that_is_being_written_holds_back_those_behind_it(
         return hide(call)
 
     with watched(watch):
-        answer = php(action="errors", hash=busy.key, since=1)
-    assert_refused(answer, 503)
-    assert answer.headers["Retry-After"] == "1"
+        response = php(action="errors", hash=busy.key, since=1)
+    assert_refused(response, 503)
+    assert response.headers["Retry-After"] == "1"
     assert [error["id"] for error in errors(busy, since=1)] == [2, 3]
 
 
@@ -116,7 +122,7 @@ def test_a_number_that_is_gone_holds_nothing_back(busy: Project) -> None:
     for n in range(1, 4):
         capture(busy, message=str(n))
     (event,) = [event for event in events(busy) if event["message"] == "2"]
-    deletions.delete_events(busy.id, [event["id"]])
+    issue_deletions.delete_events(busy.id, [event["id"]])
     assert [error["id"] for error in errors(busy)] == [1, 3]
 
 
@@ -224,13 +230,13 @@ def test_an_event_that_is_stored_after_a_clear_stays_however_busy_the_project_is
 def test_a_clear_that_cannot_note_all_that_is_recent_changes_nothing(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clearing, "_MAX_ALSO", 2)
+    monkeypatch.setattr(clear_project, "_MAX_ALSO", 2)
     for _ in range(3):
         ingest(busy)
     before = rows()
-    answer = php(action="clear", hash=busy.key)
-    assert_refused(answer, 503)
-    assert answer.headers["Retry-After"] == "1"
+    response = php(action="clear", hash=busy.key)
+    assert_refused(response, 503)
+    assert response.headers["Retry-After"] == "1"
     assert rows() == before
 
 
@@ -251,8 +257,8 @@ def test_one_cleanup_does_the_work_of_all_clears_since_the_one_that_it_hears_of(
         ingest(busy)
         stream.pump(stream.records())
         clear(busy)
-        (boundary,) = [row for row in rows()["EVENTS_TABLE"] if row["sk"]["S"] == "clear"]
-        records.append(stream.record(boundary, len(records) + 1))
+        (watermark,) = [row for row in rows()["EVENTS_TABLE"] if row["sk"]["S"] == "clear"]
+        records.append(stream.record(watermark, len(records) + 1))
         clock.advance(60)
     assert rows()["ISSUES_TABLE"]
     handler("cleanup")({"Records": records[:1]}, None)
@@ -291,8 +297,8 @@ def test_head_answers_like_get_without_a_body_and_changes_nothing(busy: Project)
     capture(busy)
     before = rows()
     for query in ({"action": "generate"}, {"action": "errors"}, {"action": "clear"}):
-        answer = php("HEAD", **query, hash=busy.key)
-        assert (answer.status, answer.text) == (200, "")
+        response = php("HEAD", **query, hash=busy.key)
+        assert (response.status, response.text) == (200, "")
     assert (php("HEAD").status, php("HEAD").text) == (400, "")
     assert rows() == before
 

@@ -18,12 +18,12 @@ REQUEST = {
 }
 
 
-def assert_refused(answer: Response, status: int, *fields: str) -> None:
+def assert_refused(response: Response, status: int, *fields: str) -> None:
     """An answer of the contract that names what is wrong."""
-    assert answer.status == status, answer.text
-    assert set(answer.json) == {"ok", "error"}
-    assert answer.json["ok"] is False
-    assert all(field in answer.json["error"] for field in fields), answer.text
+    assert response.status == status, response.text
+    assert set(response.json) == {"ok", "error"}
+    assert response.json["ok"] is False
+    assert all(field in response.json["error"] for field in fields), response.text
 
 
 def test_every_field_comes_back(project: Project, clock: Clock) -> None:
@@ -183,9 +183,9 @@ def test_a_key_that_another_is_bringing_at_the_moment_takes_the_error_all_the_sa
         return call.send()
 
     with watched(watch):
-        answer = capture(Project("", "brought by two"))
+        response = capture(Project("", "brought by two"))
     assert met
-    assert answer.json == {"ok": True, "id": 1}
+    assert response.json == {"ok": True, "id": 1}
 
 
 def test_a_bad_error_creates_no_project() -> None:

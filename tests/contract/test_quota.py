@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from errata.errors import PaymentRequired, UnavailableError
+from errata.errors import PaymentRequiredError, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, parse_allowlist
 from errata.models.project import Access
@@ -23,7 +23,7 @@ from errata.usecases import organizations, projects, quota
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, failing, fault, recorded, throttled, watched
 from tests.support.clients import BOOM, capture, events, ingest, php, read
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
 
 type Post = Callable[[Project], Response]
@@ -43,11 +43,11 @@ def by_body(project: Project) -> Response:
     return call("POST", "/api/ingest", {**BOOM, "api_key": project.key})
 
 
-def assert_reached(answer: Response, limit: int) -> None:
-    assert answer.status == 402
-    assert set(answer.json) == {"message"}
-    assert f"quota of {limit} events" in answer.json["message"]
-    assert "Upgrade" in answer.json["message"]
+def assert_reached(response: Response, limit: int) -> None:
+    assert response.status == 402
+    assert set(response.json) == {"message"}
+    assert f"quota of {limit} events" in response.json["message"]
+    assert "Upgrade" in response.json["message"]
 
 
 @pytest.mark.parametrize("post", [ingest, by_body])
@@ -65,7 +65,7 @@ def test_every_process_keeps_to_it() -> None:
     statuses = []
     for _ in range(6):
         statuses.append(ingest(project).status)
-        forget()
+        clear_cache()
     assert statuses == [202] * 4 + [402] * 2
 
 
@@ -73,10 +73,10 @@ def test_the_legacy_api_keeps_to_it_in_its_own_words() -> None:
     project = limited(2)
     assert capture(project).json == {"ok": True, "id": 1}
     assert ingest(project).status == 202
-    answer = capture(project)
-    assert answer.status == 402
-    assert set(answer.json) == {"ok", "error"}
-    assert "quota of 2 events" in answer.json["error"]
+    response = capture(project)
+    assert response.status == 402
+    assert set(response.json) == {"ok", "error"}
+    assert "quota of 2 events" in response.json["error"]
     # Reading and clearing are no events.
     assert len(php(action="errors", hash=project.key).json["errors"]) == 1
     assert read(project).status == 200
@@ -102,7 +102,7 @@ def test_refused_requests_use_nothing() -> None:
         assert ingest(project, {"line": 1}, idempotency_key="k").status == 422
         assert capture(project, level=None).status == 400
         assert ingest(Project(project.id, "wrong")).status == 401
-        forget()
+        clear_cache()
     assert used() == 0
     assert [ingest(project).status for _ in range(3)] == [202, 202, 402]
 
@@ -277,7 +277,7 @@ def met_by(project: Project) -> Iterator[list[int]]:
     calls = count()
 
     def watch(call: Call) -> Any:
-        answer = call.send()
+        response = call.send()
         if "quota#" in str(call.parameters) and next(calls) == 0:
             ours = dict(quota._leases)
             quota._leases.clear()
@@ -286,7 +286,7 @@ def met_by(project: Project) -> Iterator[list[int]]:
                 statuses.append(ingest(project).status)
             quota._leases.clear()
             quota._leases.update(ours)
-        return answer
+        return response
 
     with watched(watch):
         yield statuses
@@ -334,10 +334,10 @@ def test_a_flood_of_what_is_refused_with_402_costs_next_to_nothing(clock: Clock)
     while ingest(project).status == 202:
         pass
     with recorded() as seen:
-        answers = [ingest(project) for _ in range(20)]
-        answers += [ingest(project, {"line": 1}) for _ in range(20)]
-        answers += [capture(project, level=None) for _ in range(20)]
-    assert {answer.status for answer in answers} == {402}
+        responses = [ingest(project) for _ in range(20)]
+        responses += [ingest(project, {"line": 1}) for _ in range(20)]
+        responses += [capture(project, level=None) for _ in range(20)]
+    assert {response.status for response in responses} == {402}
     assert [each.operation for each in seen if "quota#" in str(each.parameters)] == []
     with recorded() as seen:
         assert {ingest(project, idempotency_key="q").status for _ in range(20)} == {402}
@@ -397,7 +397,7 @@ def test_leases_shrink_to_one_and_the_end_is_exact() -> None:
         sizes.append(lease.size)
     assert sizes[:5] == [1, 2, 2, 2, 2]
     assert set(sizes[-1_998:]) == {1}
-    with pytest.raises(PaymentRequired):
+    with pytest.raises(PaymentRequiredError):
         quota.spend(access, now_ms())
     assert used() == limit
 

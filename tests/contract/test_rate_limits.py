@@ -13,7 +13,7 @@ from tests.support import account
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import recorded
 from tests.support.clients import BOOM, events, ingest, read
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
 
 
@@ -29,10 +29,10 @@ def unknown(ip: str = "203.0.113.9") -> Response:
     return call("POST", "/api/ingest", BOOM, {"X-Api-Key": "wrong"}, ip)
 
 
-def assert_limited(answer: Response, retry_after: int) -> None:
-    assert answer.status == 429
-    assert set(answer.json) == {"message"}
-    assert answer.headers["Retry-After"] == str(retry_after)
+def assert_limited(response: Response, retry_after: int) -> None:
+    assert response.status == 429
+    assert set(response.json) == {"message"}
+    assert response.headers["Retry-After"] == str(retry_after)
 
 
 @pytest.mark.parametrize("post", [ingest, by_body])
@@ -57,10 +57,10 @@ def test_a_process_that_is_new_knows_the_limit_too(clock: Clock) -> None:
     project = new_project(rate_limit=6)
     for _ in range(6):
         ingest(project)
-        forget()
+        clear_cache()
     assert_limited(ingest(project), 10)
     clock.advance(10)
-    forget()
+    clear_cache()
     assert ingest(project).status == 202
 
 
@@ -137,7 +137,7 @@ def test_a_gateway_that_does_not_count_leaves_it_to_the_handler(clock: Clock) ->
     project = new_project(rate_limit=6, metered=True)
     headers = {"X-Api-Key": project.key}
     sent = [call("POST", "/api/ingest", BOOM, headers, counts=False) for _ in range(7)]
-    assert [answer.status for answer in sent] == [202] * 6 + [429]
+    assert [response.status for response in sent] == [202] * 6 + [429]
     assert_limited(sent[-1], 10)
 
 
@@ -180,8 +180,8 @@ def test_a_replay_comes_before_422_and_413(project: Project) -> None:
 def test_refused_requests_store_nothing(clock: Clock) -> None:
     project = new_project(rate_limit=6)
     before = account.rows()
-    for answer in (keyless(), unknown(), ingest(project, b"[]"), ingest(project, {"line": "x"})):
-        assert answer.status in (401, 422)
+    for response in (keyless(), unknown(), ingest(project, b"[]"), ingest(project, {"line": "x"})):
+        assert response.status in (401, 422)
     while ingest(project, b"[]", idempotency_key="k").status != 429:
         clock.advance(0.001)
     assert account.rows() == before
@@ -198,7 +198,7 @@ def test_a_flood_of_refused_requests_costs_next_to_nothing(clock: Clock) -> None
             header = {"X-Api-Key": f"guess {number}"}
             assert call("POST", "/api/ingest", BOOM, header).status == 429
     assert len(seen) == 20, "each guess is looked up, by the meter, and no more"
-    forget()
+    clear_cache()
     with recorded() as seen:
         assert keyless().status == 429
         assert keyless().status == 429

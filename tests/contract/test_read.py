@@ -17,9 +17,9 @@ from tests.support.gateway import call
 def send(project: Project, clock: Clock, **fields: Any) -> str:
     """Post an event a millisecond after the last one; its id."""
     clock.advance(0.001)
-    answer = ingest(project, {"message": "boom", **fields})
-    assert answer.status == 202
-    accepted: str = answer.json["id"]
+    response = ingest(project, {"message": "boom", **fields})
+    assert response.status == 202
+    accepted: str = response.json["id"]
     return accepted
 
 
@@ -30,10 +30,10 @@ def ids(project: Project, **query: Any) -> list[str]:
 def test_newest_first_on_both_spellings(busy: Project, clock: Clock) -> None:
     sent = [send(busy, clock) for _ in range(3)]
     for route in ("/api", "/api/v1"):
-        answer = call("GET", f"{route}/projects/{busy.id}/events?api_key={busy.key}")
-        assert (answer.status, set(answer.json)) == (200, {"data", "next_cursor"})
-        assert [event["id"] for event in answer.json["data"]] == sent[::-1]
-        assert answer.json["next_cursor"] is None
+        response = call("GET", f"{route}/projects/{busy.id}/events?api_key={busy.key}")
+        assert (response.status, set(response.json)) == (200, {"data", "next_cursor"})
+        assert [event["id"] for event in response.json["data"]] == sent[::-1]
+        assert response.json["next_cursor"] is None
 
 
 def test_an_empty_project_has_an_empty_page(busy: Project) -> None:
@@ -245,11 +245,11 @@ def test_an_event_whose_id_comes_from_a_clock_ahead_is_not_missed(
 
 def lagging(call: Call) -> Any:
     """The indexes are four minutes behind their table."""
-    answer = call.send()
+    response = call.send()
     if "IndexName" in call.parameters:
         seen = floor_id(now_ms() - 4 * 60 * 1000)
-        answer["Items"] = [item for item in answer["Items"] if item["sk"]["S"] < seen]
-    return answer
+        response["Items"] = [item for item in response["Items"] if item["sk"]["S"] < seen]
+    return response
 
 
 def test_no_filter_misses_an_event_while_an_index_lags(busy: Project, clock: Clock) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from errata.config import settings
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.protocol.issues import IssueQuery
 from errata.store import clients
 from errata.store import issues as issue_rows
@@ -12,7 +12,7 @@ from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.calls import recorded
 from tests.support.clients import capture, errors, events, ingest, php, read
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 
 
 def digest_all() -> None:
@@ -22,7 +22,7 @@ def digest_all() -> None:
 def set_retention(project: Project, days: int | None) -> None:
     """Change a project's retention; acts within 30 seconds, here at once."""
     projects.change(project.id, None, "default" if days is None else days)
-    forget()
+    clear_cache()
 
 
 def shown(project: Project) -> dict[str, int]:
@@ -57,7 +57,7 @@ def test_after_thirty_days_nothing_is_shown_though_the_rows_are_there(
     clock.advance(1)
     stored = rows()
     assert shown(busy) == dict.fromkeys(before, 0)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         issues.find(busy.id, issue_id)
     assert php(action="clear", hash=busy.key).json["deleted"] == 0
     assert accepted in str(stored["EVENTS_TABLE"])
@@ -129,7 +129,7 @@ def test_a_shorter_retention_hides_issues_and_releases_whose_events_it_hides(clo
     assert seen() == [{"f", "other"}] * 4 + [{"1.0", "2.0"}]
     set_retention(project, 5)
     assert seen() == [{"f"}] * 4 + [{"2.0"}]
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         issues.find(project.id, old)
     (release,) = issues.list_releases(project.id)
     assert release.open_issues == 1

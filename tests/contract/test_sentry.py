@@ -15,7 +15,7 @@ from tests.support import sdk, stream
 from tests.support.account import Clock, Project, new_project, row_counts
 from tests.support.calls import Call, recorded, throttled, watched
 from tests.support.clients import events, ingest, read
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 from tests.support.gateway import call
 from tests.support.noise import noise
 from tests.support.sdk import capture, envelope, event, item, of_event, post
@@ -33,8 +33,8 @@ def only(project: Project) -> dict[str, Any]:
 def test_both_routes_with_and_without_a_slash(busy: Project, route: str) -> None:
     sent = event()
     body = json.dumps(sent).encode() if route.startswith("store") else of_event(sent)
-    answer = post(busy, body, route)
-    assert (answer.status, answer.json) == (200, {"id": sent["event_id"]})
+    response = post(busy, body, route)
+    assert (response.status, response.json) == (200, {"id": sent["event_id"]})
     assert only(busy)["event_id"] == sent["event_id"]
 
 
@@ -65,10 +65,10 @@ def test_where_a_key_may_stand(busy: Project) -> None:
 )
 def test_without_a_key_nothing_is_stored(busy: Project, headers: dict[str, str]) -> None:
     before = row_counts()
-    answer = post(busy, of_event(event()), headers=headers)
-    assert answer.status == 401
-    assert answer.json["detail"].startswith("No public key of this project")
-    assert answer.headers["X-Sentry-Error"] == answer.json["detail"]
+    response = post(busy, of_event(event()), headers=headers)
+    assert response.status == 401
+    assert response.json["detail"].startswith("No public key of this project")
+    assert response.headers["X-Sentry-Error"] == response.json["detail"]
     assert row_counts() == before
 
 
@@ -123,17 +123,17 @@ def test_a_revoked_key_opens_nothing(busy: Project, clock: Clock) -> None:
 def test_codings(busy: Project, coded: Any, headers: dict[str, str]) -> None:
     sent = event()
     auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}"}
-    answer = post(busy, coded(of_event(sent)), headers={**auth, **headers})
-    assert answer.status == 200, answer.text
+    response = post(busy, coded(of_event(sent)), headers={**auth, **headers})
+    assert response.status == 200, response.text
     assert only(busy)["event_id"] == sent["event_id"]
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br"])
 def test_other_codings_are_refused_with_a_way_out(busy: Project, coding: str) -> None:
     auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}", "Content-Encoding": coding}
-    answer = post(busy, b"\x1b\x0a", headers=auth)
-    assert answer.status == 415
-    assert "set the SDK to gzip" in answer.json["detail"]
+    response = post(busy, b"\x1b\x0a", headers=auth)
+    assert response.status == 415
+    assert "set the SDK to gzip" in response.json["detail"]
     assert events(busy) == []
 
 
@@ -150,11 +150,11 @@ def test_other_codings_are_refused_with_a_way_out(busy: Project, coding: str) ->
 )
 def test_a_body_that_is_none_is_refused(busy: Project, body: bytes, detail: str) -> None:
     before = row_counts()
-    answer = post(busy, body)
-    assert answer.status == 400
-    assert answer.json["detail"].startswith(detail)
-    assert answer.json["causes"] == []
-    assert answer.headers["X-Sentry-Error"].startswith(detail)
+    response = post(busy, body)
+    assert response.status == 400
+    assert response.json["detail"].startswith(detail)
+    assert response.json["causes"] == []
+    assert response.headers["X-Sentry-Error"].startswith(detail)
     assert row_counts() == before
     assert capture(busy)
 
@@ -168,16 +168,16 @@ def test_a_store_body_that_is_none_is_refused(busy: Project) -> None:
 def test_an_event_of_more_than_a_mebibyte_is_refused(busy: Project, route: str) -> None:
     sent = event(extra={"text": "x" * MAX_JSON_BYTES})
     body = of_event(sent) if route == "envelope" else json.dumps(sent).encode()
-    answer = post(busy, gzip.compress(body), route)
-    assert answer.status == 413
+    response = post(busy, gzip.compress(body), route)
+    assert response.status == 413
     assert events(busy) == []
 
 
 def test_a_bomb_is_not_unpacked(busy: Project) -> None:
     bomb = gzip.compress(b'{}\n{"type":"attachment"}\n' + b"0" * 30_000_000)
-    answer = post(busy, bomb)
-    assert answer.status == 413
-    assert "larger than" in answer.headers["X-Sentry-Error"]
+    response = post(busy, bomb)
+    assert response.status == 413
+    assert "larger than" in response.headers["X-Sentry-Error"]
 
 
 def test_an_event_with_its_attachments(busy: Project) -> None:
@@ -205,9 +205,9 @@ def test_a_large_event_is_trimmed(busy: Project, caplog: pytest.LogCaptureFixtur
 def test_other_items_are_let_go(busy: Project) -> None:
     before = row_counts()
     session = envelope(item("session", {"sid": "1"}), item("of tomorrow", b"\xff\n"))
-    answer = post(busy, session)
-    assert answer.status == 200
-    assert len(answer.json["id"]) == 32
+    response = post(busy, session)
+    assert response.status == 200
+    assert len(response.json["id"]) == 32
     named = post(busy, envelope(item("transaction", {}), event_id="f" * 32))
     assert named.json == {"id": "f" * 32}
     assert row_counts() == before
@@ -243,7 +243,7 @@ def test_an_event_before_a_broken_item_is_kept(busy: Project) -> None:
 def test_the_same_event_twice_is_one(busy: Project) -> None:
     body = of_event(event())
     for _ in range(3):
-        forget()  # each time another execution environment
+        clear_cache()  # each time another execution environment
         assert post(busy, body).status == 200
     assert len(events(busy)) == 1
 
@@ -252,7 +252,7 @@ def test_the_same_event_twice_is_one(busy: Project) -> None:
 def test_the_same_late_event_twice_is_one(busy: Project, clock: Clock, late_s: int) -> None:
     sent = event(timestamp=clock.ms / 1000 - late_s)
     for _ in range(3):
-        forget()
+        clear_cache()
         assert post(busy, of_event(sent)).status == 200
         clock.advance(40)
     (kept,) = events(busy)
@@ -263,7 +263,7 @@ def test_the_same_late_event_twice_is_one(busy: Project, clock: Clock, late_s: i
 def test_the_same_event_without_a_time_twice_is_one(busy: Project, timestamp: Any) -> None:
     body = of_event(event(timestamp=timestamp))
     for _ in range(2):
-        forget()
+        clear_cache()
         assert post(busy, body).status == 200
     assert len(events(busy)) == 1
 
@@ -274,7 +274,7 @@ def test_prompt_and_late_ones_of_one_event_exclude_each_other(
 ) -> None:
     body = of_event(event())
     for wait in waits:
-        forget()
+        clear_cache()
         clock.advance(wait)
         assert post(busy, body).status == 200
     assert len(events(busy)) == 1
@@ -294,8 +294,8 @@ def test_a_process_knows_an_event_that_it_has_just_stored(busy: Project) -> None
 
 def test_the_id_of_the_envelope_wins(busy: Project) -> None:
     inner = event(event_id="1" * 32)
-    answer = post(busy, envelope(item("event", inner), event_id="2" * 32))
-    assert answer.json == {"id": "2" * 32}
+    response = post(busy, envelope(item("event", inner), event_id="2" * 32))
+    assert response.json == {"id": "2" * 32}
     assert only(busy)["event_id"] == "2" * 32
     dashed = envelope(item("event", event(event_id="")), event_id="3" * 8 + "-" + "3" * 24)
     assert post(busy, dashed).json == {"id": "3" * 32}
@@ -303,8 +303,8 @@ def test_the_id_of_the_envelope_wins(busy: Project) -> None:
 
 def test_events_without_ids_are_events_of_their_own(busy: Project) -> None:
     for _ in range(2):
-        answer = post(busy, envelope(item("event", {"message": "a"})))
-        assert len(answer.json["id"]) == 32
+        response = post(busy, envelope(item("event", {"message": "a"})))
+        assert len(response.json["id"]) == 32
     assert len(events(busy)) == 2
 
 
@@ -324,8 +324,8 @@ def test_the_store_fails_and_the_event_comes_again(busy: Project) -> None:
         return each.send()
 
     with watched(fails):
-        answer = post(busy, body)
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        response = post(busy, body)
+    assert (response.status, response.headers["Retry-After"]) == (503, "1")
     assert post(busy, body).status == 200
     assert len(events(busy)) == 1
 
@@ -355,10 +355,10 @@ def test_a_rate_limit_tells_how_long_to_back_off(project: Project, clock: Clock)
     body = envelope(item("session", {}))
     for _ in range(60):
         assert post(project, body, counts=False).status == 200
-    answer = post(project, body, counts=False)
-    assert (answer.status, answer.json["detail"]) == (429, "Too many requests.")
-    assert answer.headers["Retry-After"] == "1"
-    assert answer.headers["X-Sentry-Rate-Limits"] == "1::key:rate_limited"
+    response = post(project, body, counts=False)
+    assert (response.status, response.json["detail"]) == (429, "Too many requests.")
+    assert response.headers["Retry-After"] == "1"
+    assert response.headers["X-Sentry-Rate-Limits"] == "1::key:rate_limited"
     clock.advance(1)
     assert post(project, body, counts=False).status == 200
 
@@ -370,11 +370,11 @@ def test_a_reached_quota_is_429(caplog: pytest.LogCaptureFixture) -> None:
     assert created
     project = Project(created.project.id, created.key, created.public)
     capture(project)
-    answer = post(project, of_event(event()))
-    assert answer.status == 429
-    assert answer.json["detail"].startswith("The monthly quota of 1 events is reached.")
-    assert answer.headers["Retry-After"] == "60"
-    limits = answer.headers["X-Sentry-Rate-Limits"]
+    response = post(project, of_event(event()))
+    assert response.status == 429
+    assert response.json["detail"].startswith("The monthly quota of 1 events is reached.")
+    assert response.headers["Retry-After"] == "60"
+    limits = response.headers["X-Sentry-Rate-Limits"]
     assert limits == "60:error;default;security:project:quota"
     assert f"event lost: project {project.id}, quota" in caplog.messages
     # What is no event needs no quota.
@@ -396,10 +396,10 @@ def test_an_event_that_was_stored_before_uses_no_quota() -> None:
 
 def test_an_allowlist_holds_here_too(busy: Project) -> None:
     organizations.change("default", allowlist=("198.51.100.0/24",))
-    forget()
-    answer = post(busy, of_event(event()), ip="203.0.113.9")
-    assert answer.status == 403
-    assert answer.json["detail"] == "API access is not allowed from this IP address."
+    clear_cache()
+    response = post(busy, of_event(event()), ip="203.0.113.9")
+    assert response.status == 403
+    assert response.json["detail"] == "API access is not allowed from this IP address."
     assert post(busy, of_event(event()), ip="198.51.100.7").status == 200
 
 

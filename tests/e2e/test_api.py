@@ -51,13 +51,13 @@ def test_an_error_is_accepted_grouped_and_read(
 def test_every_place_for_a_key_opens_the_project(stack: LocalStack, project: Created) -> None:
     project_id, key = project
     event = {"message": "boom"}
-    answers = [
+    responses = [
         post(stack, "/api/ingest", json=event, headers={"X-Api-Key": key}),
         post(stack, "/api/ingest", json=event, headers={"Authorization": f"Bearer {key}"}),
         post(stack, "/api/ingest", json={**event, "api_key": key}),
         get(stack, f"/api/projects/{project_id}/events?api_key={key}"),
     ]
-    assert [answer.status_code for answer in answers] == [202, 202, 202, 200]
+    assert [response.status_code for response in responses] == [202, 202, 202, 200]
 
 
 @pytest.mark.parametrize(
@@ -129,10 +129,10 @@ def test_browsers_may_call(stack: LocalStack, path: str) -> None:
 def _preflight_headers(path: str) -> dict[str, str]:
     """What the template answers to OPTIONS."""
     operation = template.transformed()["Api"]["Properties"]["Body"]["paths"][path]["options"]
-    (answer,) = operation["x-amazon-apigateway-integration"]["responses"].values()
+    (response,) = operation["x-amazon-apigateway-integration"]["responses"].values()
     return {
         name.removeprefix("method.response.header."): value.strip("'")
-        for name, value in answer["responseParameters"].items()
+        for name, value in response["responseParameters"].items()
     }
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from dev.stack import LocalStack
 from errata.models.event import pack
 from errata.models.ids import new_event_id, now_ms
-from errata.store import deletions, events
+from errata.store import events, issue_deletions
 from errata.usecases import issues, projects
 from tests.support import template
 from tests.support.deployed import eventually
@@ -42,8 +42,8 @@ def test_an_unreadable_event_is_set_aside_and_holds_up_nobody(
     (issue,) = eventually(lambda: list(issues.list_issues(project_id)), bool)
     assert (issue.title, issue.count) == ("fine", 1)
     sqs, url = stack.client("sqs"), queue_url(stack, "DigestDeadLetterQueue")
-    answer = eventually(lambda: sqs.receive_message(QueueUrl=url), lambda a: "Messages" in a)
-    (message,) = answer["Messages"]
+    response = eventually(lambda: sqs.receive_message(QueueUrl=url), lambda a: "Messages" in a)
+    (message,) = response["Messages"]
     body = json.loads(message["Body"])
     assert (body["project_id"], body["event_id"]) == (project_id, broken)
     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -93,7 +93,7 @@ def test_the_events_of_a_deleted_issue_are_deleted(stack: LocalStack, project: C
 
     eventually(read, lambda messages: messages == ["kept"], patience_s=20)
     # The worker looks once more when all that was on its way must have come.
-    eventually(lambda: deletions.list_deletions(project_id), lambda standing: not standing)
+    eventually(lambda: issue_deletions.list_deletions(project_id), lambda standing: not standing)
     requests.post(f"{stack.api_url}/api.php", json=error, timeout=30).raise_for_status()
     again = eventually(lambda: list(issues.list_issues(project_id)), lambda all_: len(all_) == 2)
     assert sorted(each.count for each in again) == [1, 1]

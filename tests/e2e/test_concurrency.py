@@ -31,13 +31,15 @@ def test_two_hundred_posts_with_one_key_store_one_event(
     header = {"X-Api-Key": key}
 
     def post(_: int) -> Replied:
-        answer = requests.post(
+        response = requests.post(
             f"{stack.api_url}/api/ingest",
             json={"message": "once"},
             headers={**header, "Idempotency-Key": "one for all"},
             timeout=PATIENT,
         )
-        return Replied(answer.status_code, answer.text, "Idempotency-Replayed" in answer.headers)
+        return Replied(
+            response.status_code, response.text, "Idempotency-Replayed" in response.headers
+        )
 
     text = scenarios.one_key_at_once(post)
     read = requests.get(
@@ -65,8 +67,8 @@ def test_clearing_while_others_write_loses_nothing(
     project_id, key = busy
 
     def clear() -> int | None:
-        answer = requests.get(f"{stack.api_url}/api.php?action=clear&hash={key}", timeout=PATIENT)
-        return answer.json()["deleted"] if answer.status_code == 200 else None
+        response = requests.get(f"{stack.api_url}/api.php?action=clear&hash={key}", timeout=PATIENT)
+        return response.json()["deleted"] if response.status_code == 200 else None
 
     outcome = scenarios.clear_while_writing(
         lambda message: write(stack, key, message),
@@ -85,14 +87,14 @@ def test_clearing_while_others_write_loses_nothing(
 
 def write(stack: LocalStack, key: str, message: str) -> int | None:
     error = {"hash": key, "level": "Error", "message": message}
-    answer = requests.post(f"{stack.api_url}/api.php", json=error, timeout=PATIENT)
-    assert answer.status_code in (200, 503), answer.text
-    return answer.json()["id"] if answer.status_code == 200 else None
+    response = requests.post(f"{stack.api_url}/api.php", json=error, timeout=PATIENT)
+    assert response.status_code in (200, 503), response.text
+    return response.json()["id"] if response.status_code == 200 else None
 
 
 def read(stack: LocalStack, key: str, since: int) -> list[dict[str, Any]]:
-    answer = requests.get(
+    response = requests.get(
         f"{stack.api_url}/api.php?action=errors&hash={key}&since={since}", timeout=PATIENT
     )
-    found: list[dict[str, Any]] = answer.json()["errors"]
+    found: list[dict[str, Any]] = response.json()["errors"]
     return found

@@ -12,7 +12,7 @@ STORE_TESTS = [str(file) for file in sorted((ROOT / "tests/integration").glob("t
 
 
 def test_the_store_s_tests_pass_on_the_local_aws(stack: LocalStack) -> None:
-    answer = subprocess.run(
+    response = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-k", "local", *STORE_TESTS],
         cwd=ROOT,
         env={**os.environ, "ERRATA_EMULATOR_URL": stack.endpoint_url},
@@ -21,7 +21,7 @@ def test_the_store_s_tests_pass_on_the_local_aws(stack: LocalStack) -> None:
         timeout=300,
         check=False,
     )
-    assert answer.returncode == 0, answer.stdout[-3000:]
-    passed = re.search(r"(\d+) passed", answer.stdout)
+    assert response.returncode == 0, response.stdout[-3000:]
+    passed = re.search(r"(\d+) passed", response.stdout)
     assert passed
     assert int(passed[1]) >= 20

@@ -10,7 +10,7 @@ from errata.models.event import pack
 from errata.models.ids import new_event_id, now_ms
 from errata.models.loss import LINE
 from errata.store import events
-from errata.usecases import issues, ledger
+from errata.usecases import issues, loss_ledger
 from tests.integration.test_losses import batch
 from tests.support import template
 from tests.support.cli import done
@@ -25,10 +25,10 @@ def test_the_alarms_and_the_dashboard_are_made(stack: LocalStack) -> None:
     assert len(alarms) == len(template.of_type("AWS::CloudWatch::Alarm", "Operations"))
     watched = {each["Value"] for alarm in alarms for each in alarm["Dimensions"]}
     assert not [value for value in watched if "{" in value]
-    answer = cloudwatch.get_dashboard(DashboardName=f"{stack.stack_name}-operations")
-    widgets = json.loads(answer["DashboardBody"])["widgets"]
+    response = cloudwatch.get_dashboard(DashboardName=f"{stack.stack_name}-operations")
+    widgets = json.loads(response["DashboardBody"])["widgets"]
     assert len(widgets) >= 6
-    assert "${" not in answer["DashboardBody"]
+    assert "${" not in response["DashboardBody"]
 
 
 @pytest.mark.usefixtures("digest_dead_letters")
@@ -70,7 +70,7 @@ def test_what_is_lost_is_counted_beside_what_is_accepted(
         )
     requests.post(f"{stack.api_url}/api.php", json={"hash": key}, timeout=30)
     eventually(
-        lambda: list(ledger.by_day(project_id, 1).values()),
+        lambda: list(loss_ledger.by_day(project_id, 1).values()),
         lambda found: found == [(1, {"invalid": 3})],
     )
     assert "accepted" in done("stats", project_id, "--stack", errata, "--json").out
@@ -89,4 +89,4 @@ def test_lost_events_that_were_not_counted_are_counted_by_a_redrive(
         )
         redriven = done("redrive", "ledger", "--stack", errata, "--json").json
         assert [each["done"] for each in redriven] == [True]
-    assert list(ledger.by_day(project_id, 1).values()) == [(0, {"quota": 2})]
+    assert list(loss_ledger.by_day(project_id, 1).values()) == [(0, {"quota": 2})]

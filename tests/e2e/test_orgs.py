@@ -27,8 +27,8 @@ def doors(stack: LocalStack, project: tuple[str, str], source: str) -> list[int]
     headers = {"X-Forwarded-For": source, "X-Api-Key": key}
     url, error = stack.api_url, {"level": "Warning", "message": "careful", "hash": key}
     return [
-        answer.status_code
-        for answer in (
+        response.status_code
+        for response in (
             requests.post(f"{url}/api/ingest", json={"message": "m"}, headers=headers, timeout=30),
             requests.get(f"{url}/api/projects/{project_id}/events", headers=headers, timeout=30),
             requests.post(f"{url}/api.php", json=error, headers=headers, timeout=30),

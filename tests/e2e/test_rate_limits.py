@@ -12,7 +12,7 @@ import requests
 from dev.stack import LocalStack
 from errata.store import projects as store
 from errata.store.gateway_keys import Gateway
-from errata.usecases import metering
+from errata.usecases import usage_keys
 from tests.support.cli import done
 
 BURST = 75
@@ -49,16 +49,16 @@ def burst(send: Callable[[], requests.Response], otherwise: int = 202) -> None:
     """Send more than may be sent at once; what is too much is refused, and nothing else."""
     started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: send(), range(BURST)))
+        responses = list(pool.map(lambda _: send(), range(BURST)))
     seconds = math.ceil(time.monotonic() - started)
-    refused = [answer for answer in answers if answer.status_code == 429]
-    accepted = len(answers) - len(refused)
-    assert {answer.status_code for answer in answers} <= {otherwise, 429}
+    refused = [response for response in responses if response.status_code == 429]
+    accepted = len(responses) - len(refused)
+    assert {response.status_code for response in responses} <= {otherwise, 429}
     # The bucket holds 60, and gets one more each second.
     assert 60 <= accepted <= min(BURST, 60 + seconds + 1)
-    for answer in refused:
-        assert answer.headers["Retry-After"] == "1"
-        assert answer.json()["message"] == "Too many requests."
+    for response in refused:
+        assert response.headers["Retry-After"] == "1"
+        assert response.json()["message"] == "Too many requests."
 
 
 @pytest.mark.parametrize("send", [by_header, by_bearer, by_query, by_body])
@@ -81,10 +81,10 @@ def test_a_project_s_own_rate_is_kept_to_the_second(
     done("projects", "set", project_id, "--rate-limit", "6", "--stack", errata)
     # Its keys have gateway keys from now on, which count once they have settled.
     started = time.monotonic()
-    answers = [by_body(stack.api_url, project_id, key) for _ in range(7)]
+    responses = [by_body(stack.api_url, project_id, key) for _ in range(7)]
     assert time.monotonic() - started < 10
-    assert [answer.status_code for answer in answers] == [202] * 6 + [429]
-    wait_s = int(answers[-1].headers["Retry-After"])
+    assert [response.status_code for response in responses] == [202] * 6 + [429]
+    wait_s = int(responses[-1].headers["Retry-After"])
     assert 10 - math.ceil(time.monotonic() - started) <= wait_s <= 10
     time.sleep(wait_s)
     assert by_body(stack.api_url, project_id, key).status_code == 202
@@ -95,7 +95,7 @@ def test_a_project_s_own_rate_is_kept_to_the_second(
 def test_the_gateway_s_plan_holds_sixty(stack: LocalStack, send: Send) -> None:
     outputs = stack.outputs
     gateway = Gateway(stack.stack_name, outputs["ApiId"], outputs["StageName"])
-    (project, key, _), unmetered = metering.create_project(gateway, "metered")
+    (project, key, _), unmetered = usage_keys.create_project(gateway, "metered")
     assert unmetered is None
     record = store.list_keys(project.id)[0]
     value = stack.client("apigateway").get_api_key(apiKey=record.usage_key_id, includeValue=True)

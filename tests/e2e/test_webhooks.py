@@ -18,7 +18,7 @@ from errata.models.ids import issue_id, new_event_id, now_ms
 from errata.store import events
 from errata.usecases import webhooks
 from tests.support.deployed import eventually
-from tests.support.receiver import Receiver, answer, hang, receiver, reset
+from tests.support.receiver import Receiver, hang, receiver, reset, response
 
 type Created = tuple[str, str]
 
@@ -72,7 +72,7 @@ def test_a_new_issue_is_told_and_verified_by_other_people_s_code(
 
 def test_a_failed_notice_comes_again_by_itself(stack: LocalStack, project: Created) -> None:
     project_id, _ = project
-    with receiver(answer(503), answer(200)) as there:
+    with receiver(response(503), response(200)) as there:
         endpoint, _ = webhooks.add(project_id, there.url)
         webhooks.test(project_id, endpoint.id)
         eventually(lambda: len(there.received), lambda count: count == 2)
@@ -90,13 +90,13 @@ def test_a_failed_notice_comes_again_by_itself(stack: LocalStack, project: Creat
 def test_every_failure_is_tried_again_after_its_pauses(stack: LocalStack, project: Created) -> None:
     project_id, _ = project
     behaviours = {
-        "503": (answer(503), 60),
-        "429 with Retry-After": (answer(429, Retry_After="70"), 70),
+        "503": (response(503), 60),
+        "429 with Retry-After": (response(429, Retry_After="70"), 70),
         "reset": (reset, 60),
     }
     with ExitStack() as open_:
         found = {
-            name: open_.enter_context(receiver(answer(503), behaviour, answer(200)))
+            name: open_.enter_context(receiver(response(503), behaviour, response(200)))
             for name, (behaviour, _) in behaviours.items()
         }
         for there in found.values():

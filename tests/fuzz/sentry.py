@@ -10,7 +10,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["errata"]):
-    from errata.errors import Refused
+    from errata.errors import HTTPError
     from errata.grouping import v2
     from errata.models.event import MAX_PACKED_BYTES, pack, unpack
     from errata.protocol.body import decompress, parse_object
@@ -36,7 +36,7 @@ def try_one(data: bytes) -> None:
         body = decompress(data, "", 1_000_000)
         alone = body.startswith(b"e")
         sent = Envelope({}, (Item("event", body[1:]),)) if alone else parse(body)
-    except Refused:
+    except HTTPError:
         return
     event_id(sent.headers.get("event_id"))
     of_dsn(sent.headers.get("dsn"))
@@ -46,7 +46,7 @@ def try_one(data: bytes) -> None:
         return
     try:
         event = parse_object(sent.event)
-    except Refused:
+    except HTTPError:
         return
     fields, fingerprint = to_fields(event, 0, milliseconds(sent.headers.get("sent_at")), "::1")
     grouping = v2.group(fields, fingerprint)

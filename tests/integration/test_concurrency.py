@@ -22,14 +22,14 @@ def _atomic(aws: None) -> Iterator[None]:
 
 
 def post(project: Project, body: object, key: str) -> Replied:
-    answer = ingest(project, body, idempotency_key=key)
-    return Replied(answer.status, answer.text, "Idempotency-Replayed" in answer.headers)
+    response = ingest(project, body, idempotency_key=key)
+    return Replied(response.status, response.text, "Idempotency-Replayed" in response.headers)
 
 
 def write(project: Project, message: str) -> int | None:
-    answer = capture(project, message=message)
-    assert answer.status in (200, 503), answer.text
-    return answer.json["id"] if answer.status == 200 else None
+    response = capture(project, message=message)
+    assert response.status in (200, 503), response.text
+    return response.json["id"] if response.status == 200 else None
 
 
 def test_two_hundred_posts_with_one_key_store_one_event(busy: Project) -> None:
@@ -56,7 +56,7 @@ def test_an_event_that_an_sdk_sends_many_times_at_once_is_one(busy: Project, lat
     body = sdk.of_event(sent)
 
     def post(_: int) -> int:
-        usecase.forget()  # another environment
+        usecase.clear_cache()  # another environment
         return sdk.post(busy, body).status
 
     statuses = scenarios.at_once(post, range(40))
@@ -74,9 +74,9 @@ def test_a_poller_sees_each_error_once_and_misses_none(busy: Project) -> None:
 
 def test_clearing_while_others_write_loses_nothing(busy: Project) -> None:
     def clear() -> int | None:
-        answer = php(action="clear", hash=busy.key)
-        assert answer.status in (200, 503), answer.text
-        return answer.json["deleted"] if answer.status == 200 else None
+        response = php(action="clear", hash=busy.key)
+        assert response.status in (200, 503), response.text
+        return response.json["deleted"] if response.status == 200 else None
 
     outcome = scenarios.clear_while_writing(
         lambda message: write(busy, message),
@@ -89,9 +89,9 @@ def test_clearing_while_others_write_loses_nothing(busy: Project) -> None:
 
 def test_scripts_that_bring_a_new_key_at_once_get_one_project() -> None:
     new = Project("", "brought by many")
-    answers = scenarios.at_once(lambda _: capture(new), range(12))
-    assert {answer.status for answer in answers} <= {200, 503}
-    numbers = sorted(answer.json["id"] for answer in answers if answer.status == 200)
+    responses = scenarios.at_once(lambda _: capture(new), range(12))
+    assert {response.status for response in responses} <= {200, 503}
+    numbers = sorted(response.json["id"] for response in responses if response.status == 200)
     assert numbers == list(range(1, len(numbers) + 1))
     kinds = [row["sk"]["S"] for row in account.rows()["PROJECTS_TABLE"]]
     # Its keys are the one that was brought, and its DSN's.
@@ -113,11 +113,11 @@ def test_digests_of_overlapping_batches_at_once_count_each_event_once() -> None:
 
 def test_a_limit_holds_among_many_at_once() -> None:
     project = new_project(rate_limit=20)
-    answers = scenarios.at_once(lambda _: ingest(project).status, range(40))
-    accepted = answers.count(202)
+    responses = scenarios.at_once(lambda _: ingest(project).status, range(40))
+    accepted = responses.count(202)
     # Three seconds give a token back; this takes less than a minute in any case.
     assert 20 <= accepted < 40
-    assert answers.count(429) == 40 - accepted
+    assert responses.count(429) == 40 - accepted
     assert len(account.rows()["EVENTS_TABLE"]) == accepted
 
 
@@ -127,10 +127,10 @@ def test_fifty_at_once_never_exceed_a_quota_and_reach_it_exactly() -> None:
 
     def write_as_one_of_many(number: int) -> int:
         if number % 3 == 0:
-            quota.forget()  # another environment, which has leased nothing yet
+            quota.clear_cache()  # another environment, which has leased nothing yet
         return ingest(project).status
 
-    answers = scenarios.at_once(write_as_one_of_many, range(50))
-    assert answers.count(202) == 30
-    assert answers.count(402) == 20
+    responses = scenarios.at_once(write_as_one_of_many, range(50))
+    assert responses.count(202) == 30
+    assert responses.count(402) == 20
     assert len(events(project)) == 30

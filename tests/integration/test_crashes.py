@@ -12,19 +12,19 @@ from tests.support import account, sdk, stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, Killed, fault, killed, throttled, watched
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 from tests.support.gateway import Response
 
 
 def cut_everywhere(do: Callable[[], object]) -> Iterator[int]:
     """Cut `do` off at its first call, its second, and so on; yields after each cut."""
     for number in count(1):
-        forget()
+        clear_cache()
         with fault(number, killed, after=True) as outcome:
             try:
                 do()
             except Killed:
-                forget()
+                clear_cache()
         if not outcome.struck:
             assert number > 1
             return
@@ -93,9 +93,9 @@ def test_a_legacy_error_takes_a_number_with_itself_or_not_at_all(busy: Project) 
 def test_a_key_that_brings_its_project_works_however_often_it_was_cut_off() -> None:
     new: list[Project] = [Project("", "key 0")]
     for number in cut_everywhere(lambda: capture(new[-1])):
-        answer = capture(new[-1])
-        assert answer.status == 200
-        assert [error["id"] for error in errors(new[-1])] == list(range(1, answer.json["id"] + 1))
+        response = capture(new[-1])
+        assert response.status == 200
+        assert [error["id"] for error in errors(new[-1])] == list(range(1, response.json["id"] + 1))
         new.append(Project("", f"key {number}"))
     projects = [row for row in account.rows()["PROJECTS_TABLE"] if row["sk"]["S"] == "project"]
     assert len(projects) == len(new)
@@ -114,8 +114,8 @@ def test_a_clear_hides_everything_or_nothing(busy: Project) -> None:
     for _ in cut_everywhere(clear):
         seen = (len(errors(busy)), len(events(busy)))
         assert seen in ((0, 0), (2, 4))
-        answer = clear()
-        assert answer.json == {"ok": True, "deleted": seen[0]}
+        response = clear()
+        assert response.json == {"ok": True, "deleted": seen[0]}
         assert (errors(busy), events(busy)) == ([], [])
         fill()
 
@@ -135,7 +135,7 @@ def test_a_cleanup_that_is_cut_off_is_finished_by_the_next(busy: Project, clock:
             try:
                 clean_up(busy)
             except Killed:
-                forget()
+                clear_cache()
         clean_up(busy)
         assert {event["id"] for event in events(busy)} == kept
         assert {row["sk"]["S"] for row in stream.stored_events()} >= kept
@@ -156,10 +156,10 @@ def test_a_worker_that_deletes_at_once_does_not_make_a_clear_count_less(busy: Pr
         capture(busy)
 
     def worker(call: Call) -> Any:
-        answer = call.send()
+        response = call.send()
         if call.operation == "TransactWriteItems" and "legacy_through" in str(call.parameters):
             clean_up(busy)
-        return answer
+        return response
 
     with watched(worker):
         assert php(action="clear", hash=busy.key).json == {"ok": True, "deleted": 3}
@@ -178,13 +178,13 @@ def test_a_busy_store_is_told_at_whatever_call_it_is_busy(
     project: Project, request_: Callable[[Project], Response]
 ) -> None:
     for number in count(1):
-        forget()
+        clear_cache()
         with fault(number, throttled) as outcome:
-            answer = request_(project)
+            response = request_(project)
         if not outcome.struck:
             break
-        assert (answer.status, set(answer.json)) == (503, {"message"})
-        assert answer.headers["Retry-After"] == "1"
+        assert (response.status, set(response.json)) == (503, {"message"})
+        assert response.headers["Retry-After"] == "1"
         assert account.rows()["EVENTS_TABLE"] == []
     assert number > 2
 
@@ -192,15 +192,15 @@ def test_a_busy_store_is_told_at_whatever_call_it_is_busy(
 @pytest.mark.parametrize("action", ["submit", "generate", "errors", "clear"])
 def test_a_busy_store_is_told_by_api_php_too(busy: Project, action: str) -> None:
     for number in count(1):
-        forget()
+        clear_cache()
         before = account.rows()
         with fault(number, throttled) as outcome:
             query = {"action": action, "hash": busy.key}
-            answer = capture(busy) if action == "submit" else php(**query)
+            response = capture(busy) if action == "submit" else php(**query)
         if not outcome.struck:
             break
-        assert (answer.status, answer.json["ok"]) == (503, False)
-        assert answer.headers["Retry-After"] == "1"
+        assert (response.status, response.json["ok"]) == (503, False)
+        assert response.headers["Retry-After"] == "1"
         assert account.rows()["EVENTS_TABLE"] == before["EVENTS_TABLE"]
     assert number > 1
 
@@ -213,10 +213,10 @@ def test_a_store_that_takes_an_error_without_an_answer_is_not_said_to_have_nothi
 
     for number in count(1):
         with fault(number, silent, after=True) as outcome:
-            answer = capture(busy)
+            response = capture(busy)
         if stored := errors(busy):
             break
     assert outcome.struck
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+    assert (response.status, response.headers["Retry-After"]) == (503, "1")
     assert [error["id"] for error in stored] == [1]
-    assert answer.json == {"ok": False, "error": "The service is busy; try again."}
+    assert response.json == {"ok": False, "error": "The service is busy; try again."}

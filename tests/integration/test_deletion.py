@@ -7,19 +7,19 @@ import pytest
 from botocore.exceptions import ClientError
 
 from errata.config import settings
-from errata.errors import NotFound, StoreError
+from errata.errors import NotFoundError, StoreError
 from errata.models.ids import now_ms
-from errata.store import boundaries, issues
 from errata.store import clients as aws
+from errata.store import issues, watermarks
 from errata.store import projects as store
-from errata.usecases import access, deletion, legacy, projects, redrive, webhooks
+from errata.usecases import access, delete_project, legacy, projects, redrive, webhooks
 from tests.support import calls, stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.clients import capture, errors, ingest, read
 
 
 def clean_up(project: Project) -> None:
-    """The worker gets the boundary's record."""
+    """The worker gets the watermark's record."""
     stream.cleaned(project.id)
 
 
@@ -53,22 +53,22 @@ def remains(project: Project) -> list[str]:
 def test_nothing_is_left_but_keys_that_open_nothing(busy: Project, clock: Clock) -> None:
     other = filled(new_project())
     filled(busy)
-    assert deletion.delete_project(busy.id) is None
+    assert delete_project.delete_project(busy.id) is None
     clean_up(busy)
     assert [each for each in remains(busy) if f"/{other.id}/" not in each] == []
     key, dsn = store.list_keys(busy.id)
     assert None not in (key.revoked_at, dsn.revoked_at)
     assert busy.id in store.list_deleted()
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         projects.find(busy.id)
-    access.forget()
+    access.clear_cache()
     assert (ingest(busy).status, capture(busy).status) == (401, 403)
     assert len(read(other).json["data"]) == 2
 
 
 def test_what_a_remembered_key_still_sends_goes_too(busy: Project, clock: Clock) -> None:
     filled(busy)
-    deletion.delete_project(busy.id)
+    delete_project.delete_project(busy.id)
     began = clock.ms
     waits: list[int] = []
     late = [stream.event(busy.id, clock.ms + 29_000), stream.event(busy.id, clock.ms + 31_000)]
@@ -84,8 +84,8 @@ def test_what_a_remembered_key_still_sends_goes_too(busy: Project, clock: Clock)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.sleep", meanwhile)
         clean_up(busy)
-    assert waits == [deletion.AHEAD_MS // 1000]
-    assert clock.ms - began == deletion.AHEAD_MS
+    assert waits == [delete_project.AHEAD_MS // 1000]
+    assert clock.ms - began == delete_project.AHEAD_MS
     assert remains(busy) == []
 
 
@@ -102,9 +102,9 @@ def test_a_deletion_that_is_cut_off_is_finished_by_the_next(busy: Project, clock
         project = filled(new_project())
         fault = calls.fault(number, calls.killed, after=True)
         with suppress(calls.Killed), fault as outcome:
-            deletion.delete_project(project.id)
-        with suppress(NotFound):  # where it was the last step
-            deletion.delete_project(project.id)
+            delete_project.delete_project(project.id)
+        with suppress(NotFoundError):  # where it was the last step
+            delete_project.delete_project(project.id)
         stream.cleaned(project.id, clears=2)
         assert remains(project) == []
         assert project.id in store.list_deleted()
@@ -115,19 +115,19 @@ def test_a_deletion_that_is_cut_off_is_finished_by_the_next(busy: Project, clock
 
 
 def test_a_gateway_that_does_not_answer_does_not_keep_the_project(busy: Project) -> None:
-    def answer(call: calls.Call) -> Any:
+    def response(call: calls.Call) -> Any:
         if call.operation == "DeleteApiKey":
             raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, call.operation)
         return call.send()
 
-    with calls.watched(answer):
-        assert isinstance(deletion.delete_project(busy.id), StoreError)
+    with calls.watched(response):
+        assert isinstance(delete_project.delete_project(busy.id), StoreError)
     assert store.find_project(busy.id) is None
 
 
 def test_a_cleanup_that_was_given_up_is_redriven(busy: Project, clock: Clock) -> None:
     filled(busy)
-    deletion.delete_project(busy.id)
+    delete_project.delete_project(busy.id)
     aws.sqs().send_message(QueueUrl=settings().cleanup_dead_letter_url, MessageBody="{}")
     (letter,) = redrive.redrive("cleanup")
     assert letter.done
@@ -136,5 +136,5 @@ def test_a_cleanup_that_was_given_up_is_redriven(busy: Project, clock: Clock) ->
 
 def test_the_boundary_hides_whatever_number_comes(busy: Project) -> None:
     filled(busy)
-    deletion.delete_project(busy.id)
-    assert boundaries.find_boundary(busy.id).hides("0", 10**11)
+    delete_project.delete_project(busy.id)
+    assert watermarks.find_watermark(busy.id).hides("0", 10**11)

@@ -22,7 +22,7 @@ from tests.support.calls import (
     throttled,
     watched,
 )
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 
 type Item = dict[str, Any]
 
@@ -96,14 +96,14 @@ def test_cut_off_anywhere_a_batch_that_comes_again_is_counted_once() -> None:
                 stream.deliver(batch)
             except Killed:
                 cuts += 1
-        forget()
+        clear_cache()
         stream.pump(batch)
         for project_id in (one, other):
             assert_exact([item for item in items if item["pk"]["S"] == project_id])
         forget_counts(one, other)
         if not outcome.struck:
             break
-    # The boundaries, and for each project the rows and the transaction.
+    # The watermarks, and for each project the rows and the transaction.
     assert cuts >= 5
 
 
@@ -115,7 +115,7 @@ def test_cut_off_between_the_transactions_of_a_batch_it_is_counted_once() -> Non
             try:
                 stream.deliver(batch)
             except Killed:
-                forget()
+                clear_cache()
         # Bisected, as Lambda does with a batch whose function failed.
         stream.pump(batch[:17])
         stream.pump(batch[17:])
@@ -207,17 +207,17 @@ def test_rows_that_are_left_unread_are_read_again(clock: Clock) -> None:
     items = traffic(fresh())
 
     def half(call: Call) -> Any:
-        answer = call.send()
+        response = call.send()
         if call.operation == "BatchGetItem":
-            ((table, found),) = answer["Responses"].items()
+            ((table, found),) = response["Responses"].items()
             asked = call.parameters["RequestItems"][table]["Keys"]
             if len(asked) > 1:
                 unread = asked[len(asked) // 2 :]
-                answer["Responses"][table] = [
+                response["Responses"][table] = [
                     item for item in found if {k: item[k] for k in unread[0]} not in unread
                 ]
-                answer["UnprocessedKeys"] = {table: {"Keys": unread, "ConsistentRead": True}}
-        return answer
+                response["UnprocessedKeys"] = {table: {"Keys": unread, "ConsistentRead": True}}
+        return response
 
     stream.pump(stream.numbered(items[:3]))
     with watched(half):

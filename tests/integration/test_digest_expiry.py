@@ -67,17 +67,17 @@ def test_an_issue_seen_seldom_is_one_open_issue_of_its_release(shop: Shop) -> No
 
 
 def test_remembering_where_an_issue_was_seen_costs_one_write_a_day(shop: Shop) -> None:
-    def sightings() -> list[dict[str, Any]]:
+    def release_links() -> list[dict[str, Any]]:
         return [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("seen#")]
 
     shop.send(**EVENT)
-    (first,) = sightings()
+    (first,) = release_links()
     shop.clock.days(0.9)
     shop.send(**EVENT)
-    assert sightings() == [first]
+    assert release_links() == [first]
     shop.clock.days(0.2)
     shop.send(**EVENT)
-    assert sightings() != [first]
+    assert release_links() != [first]
 
 
 def test_what_nobody_sees_any_more_is_gone(shop: Shop) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from errata.usecases import issues, ledger, projects
+from errata.usecases import issues, loss_ledger, projects
 from tests.support import account, stream, template
 from tests.support.account import Clock, Project
 from tests.support.clients import capture, events, ingest
@@ -43,9 +43,9 @@ def run(case: str) -> Any:
 
 def answered(case: str) -> tuple[int, Any]:
     """Status and content of an HTTP function's answer."""
-    answer = run(case)
-    assert set(answer) == {"statusCode", "headers", "body"}
-    return answer["statusCode"], json.loads(answer["body"])
+    response = run(case)
+    assert set(response) == {"statusCode", "headers", "body"}
+    return response["statusCode"], json.loads(response["body"])
 
 
 # ------------------------------------------------------------------ the HTTP functions
@@ -202,18 +202,18 @@ def test_every_function_has_samples() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_every_sample_is_answered(case: str) -> None:
     answered("legacy_api/clear")  # of which a sample tells
-    answer = run(case)
+    response = run(case)
     if case in by_kind("Api"):
-        assert answer["statusCode"] in (200, 202, 303, 400, 401, 403, 404, 405, 422)
+        assert response["statusCode"] in (200, 202, 303, 400, 401, 403, 404, 405, 422)
     elif case in by_kind("DynamoDB") + by_kind("SQS") + by_kind("CloudWatchLogs"):
-        assert answer in (None, {"batchItemFailures": []})
+        assert response in (None, {"batchItemFailures": []})
     else:
-        assert answer["policyDocument"]
+        assert response["policyDocument"]
 
 
 def test_ledger_counts_a_lost_event() -> None:
     run("ledger/lost")
-    assert ledger.by_day("1", 1) == {"2026-11-22": (0, {"invalid": 1})}
+    assert loss_ledger.by_day("1", 1) == {"2026-11-22": (0, {"invalid": 1})}
 
 
 @pytest.mark.parametrize("case", by_kind("Api"))
@@ -256,8 +256,8 @@ def matches(pattern: Any, value: Any) -> bool:
 
 
 def test_stripe_finds_no_route_where_no_secret_is_named() -> None:
-    answer = handler("billing_webhook")(sample("billing_webhook/no_secret"), None)
-    assert answer["statusCode"] == 404
+    response = handler("billing_webhook")(sample("billing_webhook/no_secret"), None)
+    assert response["statusCode"] == 404
 
 
 # ------------------------------------------------------------------ the dashboard
@@ -265,11 +265,11 @@ def test_stripe_finds_no_route_where_no_secret_is_named() -> None:
 
 def paged(case: str) -> tuple[int, dict[str, str], str]:
     """Status, headers and page of the dashboard's answer."""
-    answer = run(f"dashboard/{case}")
-    content = base64.b64decode(answer["body"])
-    zipped = answer["headers"].get("Content-Encoding") == "gzip"
+    response = run(f"dashboard/{case}")
+    content = base64.b64decode(response["body"])
+    zipped = response["headers"].get("Content-Encoding") == "gzip"
     page = gzip.decompress(content) if zipped else content
-    return answer["statusCode"], answer["headers"], page.decode()
+    return response["statusCode"], response["headers"], page.decode()
 
 
 def test_the_dashboard_asks_who_is_there() -> None:

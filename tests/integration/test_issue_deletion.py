@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from errata.config import settings
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.models.issue import Issue
-from errata.store import clients, deletions
+from errata.store import clients, issue_deletions
 from errata.usecases import issues, redrive, webhooks
 from tests.integration.test_webhooks import notices
 from tests.support import clients as http
 from tests.support import scenarios, stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.calls import Call, Killed, atomic, fault, killed, watched
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 from tests.support.gateway import handler
 
 type Item = dict[str, Any]
@@ -34,9 +34,9 @@ class Shop:
 
     def send(self, event: Item = EVENT, digest: bool = True) -> str:
         self.clock.advance(1)
-        answer = http.ingest(self.project, event)
-        assert answer.status == 202
-        return self.noted(answer.json["id"], digest)
+        response = http.ingest(self.project, event)
+        assert response.status == 202
+        return self.noted(response.json["id"], digest)
 
     def capture(self, message: str = "careful") -> int:
         """Submit an error by the legacy API; its number."""
@@ -97,9 +97,9 @@ def test_the_issue_and_its_activity_are_gone_at_once(shop: Shop) -> None:
     shop.delete()
     assert list(shop.issues()) == ["bang"]
     assert issues.list_activity(shop.id, issue_id) == []
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         issues.find(shop.id, issue_id)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         issues.delete(shop.id, issue_id, BY, shop.clock.ms)
     (release,) = issues.list_releases(shop.id)
     assert (release.open_issues, release.events) == (1, 2)
@@ -215,11 +215,11 @@ def test_an_event_that_is_stored_as_the_worker_is_there_is_found(shop: Shop) -> 
 
     def store_late(call: Call) -> Any:
         nonlocal done
-        answer = call.send()
+        response = call.send()
         if not done and call.parameters.get("ProjectionExpression") == "sk, issue, legacy_id":
             done = True
             stream.put([late])
-        return answer
+        return response
 
     with watched(store_late):
         shop.clean_up()
@@ -320,7 +320,7 @@ def test_a_deletion_that_is_cut_off_leaves_all_or_nothing(shop: Shop) -> None:
             try:
                 issues.delete(shop.id, shop.log[-1]["issue"]["S"].split("#")[1], BY, shop.clock.ms)
             except Killed:
-                forget()
+                clear_cache()
         assert bool(shop.issues()) != bool(shop.remains())
         if shop.issues():
             shop.delete()
@@ -340,7 +340,7 @@ def test_a_worker_that_is_cut_off_is_finished_by_the_next(shop: Shop) -> None:
             try:
                 shop.clean_up()
             except Killed:
-                forget()
+                clear_cache()
         shop.clean_up()
         assert http.errors(shop.project) == []
         assert len(shop.stored()) == number
@@ -412,13 +412,13 @@ def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
         else:
             try:
                 issues.delete(busy.id, issue.id, BY, start_ms + 30 * number + 5)
-            except NotFound:
+            except NotFoundError:
                 return
 
     with atomic():
         scenarios.at_once(work, range(6))
     stream.pump(batch)
-    (deletion,) = deletions.list_deletions(busy.id)
+    (deletion,) = issue_deletions.list_deletions(busy.id)
     left = [item["sk"]["S"] for item in items if item["sk"]["S"] > deletion.through]
     counts = [(each.count, each.first_event) for each in issues.list_issues(busy.id)]
     assert counts == [(len(left), left[0])]

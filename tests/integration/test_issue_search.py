@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.issue import Issue
 from errata.protocol.issues import IssueQuery
 from errata.store import issues as store
@@ -163,10 +163,10 @@ def test_an_index_that_lags_shows_no_issue_of_another_status(pk: str) -> None:
     shelf.put(pk, (issue(n, last_seen=n) for n in range(1, 31)))
 
     def lag(call: Call) -> Any:
-        answer = call.send()
+        response = call.send()
         if call.operation == "Query":
             shelf.put(pk, (issue(n, last_seen=n, status="resolved") for n in range(5, 29)))
-        return answer
+        return response
 
     with watched(lag):
         found = search(pk, IssueQuery(limit=4), NOW_S)
@@ -266,7 +266,7 @@ ID = "a" * 32
 )
 def test_a_cursor_that_nobody_gave_is_refused(pk: str, cursor: str) -> None:
     for text in ("", "boom"):
-        with pytest.raises(Invalid) as refused:
+        with pytest.raises(InvalidInputError) as refused:
             search(pk, IssueQuery(cursor=cursor, text=text), NOW_S)
         assert set(refused.value.errors) == {"cursor"}
 
@@ -282,7 +282,7 @@ def test_a_cursor_of_the_right_form_does_no_harm(pk: str, text: str, place: list
 
 def test_everything_wrong_is_named(pk: str) -> None:
     asked = IssueQuery(status="closed", level="fatal", sort="title", cursor="?", limit=0)
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         search(pk, asked, NOW_S)
     assert set(refused.value.errors) == {"status", "level", "sort", "limit", "cursor"}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.models.ids import minted_ms
 from errata.models.issue import Activity, Issue
 from errata.protocol.issues import IssueQuery
@@ -122,13 +122,13 @@ def test_a_change_is_one_read_and_one_transaction(shop: Shop) -> None:
 
 @pytest.mark.parametrize("change", [*(change for change, _, _ in CHANGES), issues.delete])
 def test_an_issue_that_is_not_there_is_not_found(shop: Shop, change: Callable[..., Any]) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         change(shop.id, "a" * 32, ANNA, shop.clock.ms)
     shop.send()
     issue_id = shop.issue().id
     shop.clock.days(KEPT_DAYS)
     before = rows()
-    with pytest.raises(NotFound, match=issue_id):
+    with pytest.raises(NotFoundError, match=issue_id):
         change(shop.id, issue_id, ANNA, shop.clock.ms)
     assert rows() == before
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from errata.errors import Refused, StoreError
+from errata.errors import HTTPError, StoreError
 from errata.models.loss import LINE, MANY, REASONS, SDK_REASONS
-from errata.usecases import ledger, losses
+from errata.usecases import loss_ledger, report_losses
 from tests.support import stream
 from tests.support.account import Clock, Project
 from tests.support.calls import Killed, conflicting, fault, killed, recorded, throttled
@@ -90,7 +90,7 @@ def test_a_key_s_limit_counts_and_an_address_s_does_not(
         call("POST", "/api.php", {"hash": project.key, "message": "m", "level": "Error"})
     assert statuses.count(429) == 2
     handler("ledger")(batch(lost(caplog), clock.ms), None)
-    ((accepted, counts),) = ledger.by_day(project.id, 1).values()
+    ((accepted, counts),) = loss_ledger.by_day(project.id, 1).values()
     assert (accepted, counts) == (0, {"rate_limited": 3})
 
 
@@ -111,7 +111,9 @@ def test_what_the_gateway_refuses_is_counted_from_the_access_log(
         {**access, "project": busy.id, "error": "-", "status": "413"},
     ]
     handler("ledger")(batch([*map(json.dumps, written), "THROTTLED", "[]"], clock.ms), None)
-    assert list(ledger.by_day(busy.id, 1).values()) == [(0, {"rate_limited": 1, "too_large": 2})]
+    assert list(loss_ledger.by_day(busy.id, 1).values()) == [
+        (0, {"rate_limited": 1, "too_large": 2})
+    ]
 
 
 def test_the_access_log_names_what_the_ledger_reads() -> None:
@@ -130,7 +132,7 @@ def test_each_reason_is_counted_to_its_project_and_day(
     ours = LINE % (busy.id, reason)
     handler("ledger")(batch([ours, ours, LINE % ("99", reason), "a lost event"], clock.ms), None)
     handler("ledger")(batch([ours], clock.ms - 86_400_000), None)
-    counted = [counts for _, counts in ledger.by_day(busy.id, 2).values()]
+    counted = [counts for _, counts in loss_ledger.by_day(busy.id, 2).values()]
     assert counted == [{reason: 1}, {reason: 2}]
 
 
@@ -139,9 +141,9 @@ def test_several_are_told_in_a_line(
 ) -> None:
     assert deployed
     with caplog.at_level(logging.WARNING, logger="errata"):
-        losses.note(busy.id, "sdk_network_error", 35)
-        losses.note(busy.id, "sdk_network_error", 1)
-        losses.note(busy.id, "sdk_before_send", 2)
+        report_losses.note(busy.id, "sdk_network_error", 35)
+        report_losses.note(busy.id, "sdk_network_error", 1)
+        report_losses.note(busy.id, "sdk_before_send", 2)
     assert caplog.messages[0] == MANY % (busy.id, "sdk_network_error", 35)
     handler("ledger")(batch(lost(caplog), clock.ms), None)
     today = done("stats", busy.id, "--json").json[-1]
@@ -155,19 +157,19 @@ def test_several_are_told_in_a_line(
 def test_a_refusal_that_knows_its_reason_needs_no_more(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class QuotaReached(Refused):
+    class QuotaReachedError(HTTPError):
         status = 402
         loss = "quota"
 
-    def refuse(project_id: str, refusal: Refused, has_event: bool = True) -> None:
-        with pytest.raises(Refused), losses.counted(project_id, lambda: has_event):
-            raise refusal
+    def refuse(project_id: str, error_response: HTTPError, has_event: bool = True) -> None:
+        with pytest.raises(HTTPError), report_losses.counted(project_id, lambda: has_event):
+            raise error_response
 
     with caplog.at_level(logging.WARNING, logger="errata"):
-        refuse(busy.id, QuotaReached("no"))
-        refuse("", QuotaReached("no"))
-        refuse(busy.id, QuotaReached("no"), has_event=False)
-        refuse(busy.id, Refused("no"))
+        refuse(busy.id, QuotaReachedError("no"))
+        refuse("", QuotaReachedError("no"))
+        refuse(busy.id, QuotaReachedError("no"), has_event=False)
+        refuse(busy.id, HTTPError("no"))
     assert [each.getMessage() for each in caplog.records] == [LINE % (busy.id, "quota")]
 
 
@@ -187,7 +189,7 @@ def test_a_batch_that_fails_and_comes_again_is_counted_once(
                 assert outcome.struck
         handler("ledger")(event, None)
         for project in ("1", "77", "150"):
-            assert list(ledger.by_day(project, 1).values()) == [(0, {"invalid": number})]
+            assert list(loss_ledger.by_day(project, 1).values()) == [(0, {"invalid": number})]
         if not outcome.struck:
             break
     assert number == 3
@@ -198,7 +200,7 @@ def test_batches_of_a_project_that_meet_are_counted_all_the_same(clock: Clock) -
     with fault(1, conflicting) as outcome:
         handler("ledger")(event, None)
     assert outcome.struck
-    assert list(ledger.by_day("1", 1).values()) == [(0, {"invalid": 1})]
+    assert list(loss_ledger.by_day("1", 1).values()) == [(0, {"invalid": 1})]
 
 
 def test_a_refusal_costs_no_call(busy: Project, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from errata.config import settings
-from errata.errors import Forbidden, Invalid, NotFound
+from errata.errors import ForbiddenError, InvalidInputError, NotFoundError
 from errata.models.member import Member, Membership, Role
 from errata.store import clients, sign_in
 from errata.usecases import members, organizations
@@ -28,7 +28,7 @@ def accounts() -> dict[str, str]:
     }
 
 
-def complaints(error: pytest.ExceptionInfo[Invalid]) -> str:
+def complaints(error: pytest.ExceptionInfo[InvalidInputError]) -> str:
     return " ".join(text for texts in error.value.errors.values() for text in texts)
 
 
@@ -65,7 +65,7 @@ def test_somebody_whom_nobody_knows_may_do_nothing() -> None:
 
 def test_to_add_a_member_again_changes_nothing_and_says_so() -> None:
     members.add("default", ADA, "owner")
-    with pytest.raises(Invalid) as error:
+    with pytest.raises(InvalidInputError) as error:
         members.add("default", ADA, "member")
     assert complaints(error) == "ada@example.com is a member already, as owner."
     assert members.list_members("default") == [Member(ADA, "owner")]
@@ -86,37 +86,37 @@ def test_to_add_a_member_again_changes_nothing_and_says_so() -> None:
     ],
 )
 def test_what_is_no_e_mail_is_refused(email: str) -> None:
-    with pytest.raises(Invalid) as error:
+    with pytest.raises(InvalidInputError) as error:
         members.add("default", email, "owner")
     assert list(error.value.errors) == ["email"]
     assert accounts() == {}
 
 
 def test_an_address_that_cognito_refuses_is_no_e_mail() -> None:
-    def answer(call: calls.Call) -> Any:
+    def response(call: calls.Call) -> Any:
         if call.operation == "AdminCreateUser":
             raise ClientError({"Error": {"Code": "InvalidParameterException"}}, call.operation)
         return call.send()
 
-    with calls.watched(answer), pytest.raises(Invalid) as error:
+    with calls.watched(response), pytest.raises(InvalidInputError) as error:
         members.add("default", ADA, "owner")
     assert complaints(error) == "ada@example.com is not an address that Cognito takes."
     assert members.list_members("default") == []
 
 
 def test_what_is_not_there_is_named() -> None:
-    with pytest.raises(NotFound, match="no organization 7"):
+    with pytest.raises(NotFoundError, match="no organization 7"):
         members.add("7", ADA, "owner")
-    with pytest.raises(NotFound, match="no organization 7"):
+    with pytest.raises(NotFoundError, match="no organization 7"):
         members.list_members("7")
     for act in (members.remove, members.change, members.invite_again):
-        with pytest.raises(NotFound, match=f"{EVE} is no member of organization default"):
+        with pytest.raises(NotFoundError, match=f"{EVE} is no member of organization default"):
             act("default", EVE)
     role: Any = "boss"
-    with pytest.raises(Invalid) as error:
+    with pytest.raises(InvalidInputError) as error:
         members.add("default", ADA, role)
     assert complaints(error) == "There is no role 'boss'. Choose from: owner, admin, member."
-    with pytest.raises(Invalid) as error:
+    with pytest.raises(InvalidInputError) as error:
         members.add("default", ADA, "member", ["00000000"])
     assert complaints(error) == (
         "Organization default has no team 00000000. See `errata teams list default`."
@@ -141,7 +141,7 @@ def test_the_last_owner_stays() -> None:
         lambda: members.change("default", ADA, role="admin"),
     ]
     for act in acts:
-        with pytest.raises(Invalid) as error:
+        with pytest.raises(InvalidInputError) as error:
             act()
         assert complaints(error) == (
             "ada@example.com is the last owner of organization default."
@@ -150,7 +150,7 @@ def test_the_last_owner_stays() -> None:
     members.change("default", BOB, role="owner")
     members.change("default", ADA, role="member")
     members.remove("default", ADA)
-    with pytest.raises(Invalid, match="last owner"):
+    with pytest.raises(InvalidInputError, match="last owner"):
         members.remove("default", BOB)
 
 
@@ -158,7 +158,7 @@ def test_the_owners_of_each_organization_are_counted_for_themselves() -> None:
     acme = organizations.create("acme").id
     members.add("default", ADA, "owner")
     members.add(acme, BOB, "owner")
-    with pytest.raises(Invalid, match="last owner"):
+    with pytest.raises(InvalidInputError, match="last owner"):
         members.remove("default", ADA)
 
 
@@ -170,7 +170,7 @@ def test_owners_who_remove_each_other_leave_one() -> None:
     def remove(email: str) -> str:
         try:
             members.remove("default", email)
-        except Invalid:
+        except InvalidInputError:
             return email
         return ""
 
@@ -205,7 +205,7 @@ def test_what_is_cut_off_is_mended_by_doing_it_again(act: Callable[[], Any]) -> 
                 act()
             except calls.Killed:
                 pass
-            except (Invalid, NotFound):  # it was done before
+            except (InvalidInputError, NotFoundError):  # it was done before
                 assert number > 1
         if not outcome.struck:
             break
@@ -223,7 +223,7 @@ def test_what_is_cut_off_is_mended_by_doing_it_again(act: Callable[[], Any]) -> 
         if role == "owner" and owners > 1:
             members.remove("default", email)
             owners -= 1
-    with pytest.raises(Invalid, match="last owner"):
+    with pytest.raises(InvalidInputError, match="last owner"):
         members.remove(
             "default", next(m.email for m in members.list_members("default") if m.role == "owner")
         )
@@ -246,14 +246,17 @@ def test_an_invitation_is_sent_again_until_it_is_followed() -> None:
     members.add("default", ADA, "owner")
     actions: list[Any] = []
 
-    def answer(call: calls.Call) -> Any:
+    def response(call: calls.Call) -> Any:
         if call.operation == "AdminCreateUser":
             actions.append(call.parameters.get("MessageAction"))
             raise ClientError({"Error": {"Code": "UnsupportedUserStateException"}}, call.operation)
         return call.send()
 
     assert members.invite_again("default", ADA) == Member(ADA, "owner")
-    with calls.watched(answer), pytest.raises(Invalid, match="has chosen a password already"):
+    with (
+        calls.watched(response),
+        pytest.raises(InvalidInputError, match="has chosen a password already"),
+    ):
         members.invite_again("default", ADA)
     assert actions == ["RESEND"]
 
@@ -283,12 +286,12 @@ def test_nobody_makes_somebody_more_than_they_are(by_role: Role, of: Role, allow
         if allowed:
             act()
         else:
-            with pytest.raises(Forbidden):
+            with pytest.raises(ForbiddenError):
                 act()
 
 
 def test_an_admin_cannot_become_an_owner() -> None:
     members.add("default", ADA, "owner")
     members.add("default", BOB, "admin")
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         members.change("default", BOB, role="owner", by_role="admin")

@@ -30,11 +30,11 @@ def once_it_is_read(happens: Callable[[], object]) -> Iterator[None]:
     begun: list[Call] = []
 
     def watch(call: Call) -> Any:
-        answer = call.send()
+        response = call.send()
         if call.operation == "GetItem" and not begun:
             begun.append(call)
             happens()
-        return answer
+        return response
 
     with watched(watch):
         yield

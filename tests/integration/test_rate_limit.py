@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.errors import RateLimited
+from errata.errors import RateLimitedError
 from errata.usecases.rate_limit import take
 from tests.support import fuzz
 from tests.support.calls import recorded
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 
 _names = count()
 
@@ -38,7 +38,7 @@ def taken(bucket: str, limit: int, now_ms: int) -> int:
     """As `Bucket.take`."""
     try:
         take(bucket, limit, now_ms)
-    except RateLimited as limited:
+    except RateLimitedError as limited:
         return limited.retry_after
     return 0
 
@@ -56,7 +56,7 @@ def test_it_gives_as_many_tokens_as_a_plain_bucket(
     for pause in pauses:
         now_ms += pause
         if not memory:
-            forget()
+            clear_cache()
         assert taken(name, limit, now_ms) == plain.take(now_ms)
 
 
@@ -77,7 +77,7 @@ def test_a_token_costs_one_call() -> None:
 
 def test_a_process_that_remembers_little_asks_once_more() -> None:
     taken("shared", 60, 1_000_000)
-    forget()
+    clear_cache()
     with recorded() as seen:
         assert taken("shared", 60, 1_000_000) == 0
     assert len(seen) == 2
@@ -85,7 +85,7 @@ def test_a_process_that_remembers_little_asks_once_more() -> None:
 
 def test_a_clock_that_is_behind_takes_nothing_that_is_not_there() -> None:
     assert [taken("skewed", 2, 1_000_000) for _ in range(3)] == [0, 0, 30]
-    forget()
+    clear_cache()
     assert taken("skewed", 2, 995_000) == 35
     assert taken("skewed", 2, 1_030_000) == 0
 

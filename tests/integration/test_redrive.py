@@ -15,7 +15,7 @@ from errata.models.ids import DAY_MS, now_ms
 from errata.models.loss import LINE
 from errata.store import clients, issues, queues
 from errata.usecases import issues as reading
-from errata.usecases import ledger, redrive, webhooks
+from errata.usecases import loss_ledger, redrive, webhooks
 from tests.integration.test_losses import batch
 from tests.integration.test_webhooks import notices
 from tests.support import account, stream, tally
@@ -40,8 +40,8 @@ def message(queue_url: str, body: Any) -> None:
 
 
 def lying_in(queue_url: str) -> int:
-    answer = clients.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
-    attributes = answer["Attributes"]
+    response = clients.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
+    attributes = response["Attributes"]
     return int(attributes["ApproximateNumberOfMessages"]) + int(
         attributes["ApproximateNumberOfMessagesNotVisible"]
     )
@@ -49,11 +49,11 @@ def lying_in(queue_url: str) -> int:
 
 def stream_of_events() -> str:
     """Turn the stream on; its ARN."""
-    answer = clients.dynamodb().update_table(
+    response = clients.dynamodb().update_table(
         TableName=settings().events_table,
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
-    return answer["TableDescription"]["LatestStreamArn"]
+    return response["TableDescription"]["LatestStreamArn"]
 
 
 def in_stream(arn: str) -> list[Item]:
@@ -333,7 +333,7 @@ def not_counted(lines: list[str], at_ms: int, number: int = 1) -> Item:
 
 
 def lost(project_id: str, days: int = 1) -> int:
-    counted = ledger.by_day(project_id, days).values()
+    counted = loss_ledger.by_day(project_id, days).values()
     return sum(number for _, reasons in counted for number in reasons.values())
 
 

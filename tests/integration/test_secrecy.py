@@ -14,7 +14,7 @@ from tests.support import account, fuzz
 from tests.support.account import Project, new_project
 from tests.support.calls import Call, fault, throttled
 from tests.support.clients import BOOM, capture, events, ingest, read
-from tests.support.fresh import forget
+from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
 
 WRONG = "wrong-key-that-nobody-has"
@@ -23,12 +23,12 @@ ONCE = "an-idempotency-key-that-may-be-secret"
 
 def every_request(project: Project) -> list[Response]:
     """Keys, right and wrong, in every place where one may stand, in good and bad requests."""
-    answers = []
+    responses = []
     path = f"/api/projects/{project.id}/events"
     for key in (project.key, WRONG):
         for headers in ({"X-Api-Key": key}, {"Authorization": f"Bearer {key}"}):
             once = {**headers, "Idempotency-Key": ONCE}
-            answers += [
+            responses += [
                 call("POST", "/api/ingest", BOOM, headers),
                 call("POST", "/api/v1/ingest", BOOM, once),
                 call("POST", "/api/ingest", {"message": "other"}, once),
@@ -37,7 +37,7 @@ def every_request(project: Project) -> list[Response]:
                 call("GET", f"{path}?since={key}&cursor={key}&limit={key}", None, headers),
                 call("GET", "/api/projects/999/events", None, headers),
             ]
-        answers += [
+        responses += [
             call("POST", "/api/ingest", {**BOOM, "api_key": key}),
             call("POST", "/api/ingest", b'{"api_key": "%s", broken' % key.encode()),
             call("POST", "/api/ingest", {**BOOM, "api_key": [key]}),
@@ -50,7 +50,7 @@ def every_request(project: Project) -> list[Response]:
             call("GET", f"/api.php?action=clear&hash={key}"),
             call("PUT", f"/api.php?hash={key}"),
         ]
-    return [*answers, capture(project)]
+    return [*responses, capture(project)]
 
 
 def unreachable(_call: Call) -> BaseException:
@@ -71,16 +71,16 @@ def test_no_key_appears_in_logs_output_or_answers(
     project = new_project()
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="errata")
-    answers = [] if error else every_request(project)
+    responses = [] if error else every_request(project)
     for number in range(1, 8) if error else ():
-        forget()
+        clear_cache()
         with fault(number, error or throttled) as outcome:
-            answers += every_request(project)
+            responses += every_request(project)
         assert outcome.struck
     if error:
-        assert 503 in {answer.status for answer in answers}
+        assert 503 in {response.status for response in responses}
         assert "the store failed" in caplog.text
-    said = [json.dumps([answer.text, answer.headers]) for answer in answers]
+    said = [json.dumps([response.text, response.headers]) for response in responses]
     logged = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
     printed = capfd.readouterr()
     for secret in (project.key, WRONG, ONCE):
@@ -136,11 +136,11 @@ def test_no_order_of_requests_with_one_key_reads_or_changes_another_project(
     capture(theirs, message="their secret")
     before = rows_of(theirs)
     for name in names:
-        answer = attempts(mine, theirs)[name]()
-        assert "their secret" not in answer.text
-        assert theirs.key not in answer.text
-        assert (answer.status == 401) == name.startswith("read")
-        assert "Idempotency-Replayed" not in answer.headers or names.count("write once") > 1
+        response = attempts(mine, theirs)[name]()
+        assert "their secret" not in response.text
+        assert theirs.key not in response.text
+        assert (response.status == 401) == name.startswith("read")
+        assert "Idempotency-Replayed" not in response.headers or names.count("write once") > 1
     assert rows_of(theirs) == before
     assert len(events(theirs)) == 2
     assert "their secret" not in read(mine).text

@@ -7,8 +7,8 @@ import pytest
 
 from errata.errors import CounterMovedError
 from errata.models.ids import floor_id, new_event_id
-from errata.store import boundaries, events, idempotency, legacy, reading
-from errata.store.boundaries import Boundary
+from errata.store import event_queries, events, idempotency, legacy, watermarks
+from errata.store.watermarks import Watermark
 from tests.support import stream
 
 START_MS = 1_795_341_600_000
@@ -43,7 +43,7 @@ def numbered(project_id: str, number: int, at_ms: int = START_MS, **fields: Any)
 def test_an_event_comes_back_as_it_was_stored(project_id: str) -> None:
     item = stream.event(project_id, START_MS, release="1.0", context={"a": [1, None, "é\x00"]})
     events.put(item)
-    (event,) = reading.by_ids(project_id, [item["sk"]["S"]])
+    (event,) = event_queries.by_ids(project_id, [item["sk"]["S"]])
     assert (event.project_id, event.id) == (project_id, item["sk"]["S"])
     assert event.issue_id == item["issue"]["S"].rpartition("#")[2]
     assert event.expires_at == NOW_S + 30 * 86_400
@@ -56,40 +56,45 @@ def test_events_are_read_newest_first_between_two_ids(project_id: str) -> None:
     stored(f"{project_id}9", 3)
     everything = (floor_id(0), floor_id(2**47))
     for page in (1, 2, 100):
-        assert ids(reading.newest_first(project_id, *everything, page)) == sent[::-1]
+        assert ids(event_queries.newest_first(project_id, *everything, page)) == sent[::-1]
         # The lower bound is in, the upper one is not.
-        assert ids(reading.newest_first(project_id, sent[2], sent[5], page)) == sent[4:1:-1]
-    assert ids(reading.newest_first(project_id, floor_id(START_MS + 6_001), everything[1], 9)) == []
+        assert ids(event_queries.newest_first(project_id, sent[2], sent[5], page)) == sent[4:1:-1]
+    assert (
+        ids(event_queries.newest_first(project_id, floor_id(START_MS + 6_001), everything[1], 9))
+        == []
+    )
 
 
 def test_events_of_an_issue_and_of_a_release_are_found_in_their_indexes(project_id: str) -> None:
     mine = stored(project_id, 5, fingerprint="f", release="1.0")
     stored(project_id, 3, fingerprint="g", release="2.0")
     stored(f"{project_id}9", 2, fingerprint="f", release="1.0")
-    (event,) = reading.by_ids(project_id, mine[:1])
+    (event,) = event_queries.by_ids(project_id, mine[:1])
     for index, partition in {
         "by_issue": f"{project_id}#{event.issue_id}",
         "by_release": events.release_partition(project_id, "1.0"),
     }.items():
         for page in (1, 2, 5, 9):
-            found = reading.newest_first_in_index(index, partition, floor_id(0), "g", page)
+            found = event_queries.newest_first_in_index(index, partition, floor_id(0), "g", page)
             assert ids(found) == mine[::-1]
-        found = reading.newest_first_in_index(index, partition, mine[1], mine[3], 9)
+        found = event_queries.newest_first_in_index(index, partition, mine[1], mine[3], 9)
         assert ids(found) == mine[2:0:-1]
 
 
 def test_an_event_without_a_release_is_in_no_release(project_id: str) -> None:
     stored(project_id, 1)
     partition = events.release_partition(project_id, "")
-    assert ids(reading.newest_first_in_index("by_release", partition, floor_id(0), "g", 9)) == []
+    assert (
+        ids(event_queries.newest_first_in_index("by_release", partition, floor_id(0), "g", 9)) == []
+    )
 
 
 def test_events_are_found_by_id_in_the_order_asked_for(project_id: str) -> None:
     sent = stored(project_id, 130)
     wanted = [*sent[::-1], floor_id(1)]
-    assert ids(reading.by_ids(project_id, wanted)) == sent[::-1]
-    assert reading.by_ids(f"{project_id}9", sent[:1]) == []
-    assert reading.by_ids(project_id, []) == []
+    assert ids(event_queries.by_ids(project_id, wanted)) == sent[::-1]
+    assert event_queries.by_ids(f"{project_id}9", sent[:1]) == []
+    assert event_queries.by_ids(project_id, []) == []
 
 
 # ------------------------------------------------------------------ once, and numbered
@@ -106,7 +111,7 @@ def test_an_event_and_its_key_s_record_are_stored_together_or_not(project_id: st
     assert events.put_once(first, once(project_id, first_id)) is None
     before = events.put_once(second, once(project_id, second_id, START_MS + 1))
     assert before == idempotency.Answered(first_id, b"hash of " + first_id.encode())
-    assert ids(reading.by_ids(project_id, [first_id, second_id])) == [first_id]
+    assert ids(event_queries.by_ids(project_id, [first_id, second_id])) == [first_id]
     found = idempotency.find_answered(project_id, "key", START_MS + 1)
     assert found == before
 
@@ -140,8 +145,11 @@ def test_numbers_are_given_in_order_alone(project_id: str) -> None:
         assert conflict.value.last_id == 1
     second = numbered(project_id, 2, START_MS + 9)
     assert legacy.legacy_counter(project_id).last_id == 2
-    assert ids(reading.newest_first(project_id, floor_id(0), "g", 9)) == [second, first]
-    assert [event.legacy_id for event in reading.by_ids(project_id, [first, second])] == [1, 2]
+    assert ids(event_queries.newest_first(project_id, floor_id(0), "g", 9)) == [second, first]
+    assert [event.legacy_id for event in event_queries.by_ids(project_id, [first, second])] == [
+        1,
+        2,
+    ]
 
 
 def test_numbers_above_n_are_listed_ascending_while_they_live(project_id: str) -> None:
@@ -160,30 +168,34 @@ def test_numbers_above_n_are_listed_ascending_while_they_live(project_id: str) -
 
 
 def test_a_boundary_moves_only_if_nothing_moved_meanwhile(project_id: str) -> None:
-    assert boundaries.find_boundary(project_id) == Boundary()
-    first = Boundary(1, floor_id(5), 0, frozenset({new_event_id(3), new_event_id(4)}))
-    assert not boundaries.move_boundary(project_id, first, 1)
-    assert boundaries.move_boundary(project_id, first, 0)
-    assert boundaries.find_boundary(project_id) == first
-    assert not boundaries.move_boundary(project_id, first, 0)
+    assert watermarks.find_watermark(project_id) == Watermark()
+    first = Watermark(1, floor_id(5), 0, frozenset({new_event_id(3), new_event_id(4)}))
+    assert not watermarks.move_watermark(project_id, first, 1)
+    assert watermarks.move_watermark(project_id, first, 0)
+    assert watermarks.find_watermark(project_id) == first
+    assert not watermarks.move_watermark(project_id, first, 0)
     numbered(project_id, 1)
-    second = Boundary(2, floor_id(6), 1, frozenset())
-    assert not boundaries.move_boundary(project_id, second, 0)
-    assert not boundaries.move_boundary(project_id, Boundary(3), 1)
+    second = Watermark(2, floor_id(6), 1, frozenset())
+    assert not watermarks.move_watermark(project_id, second, 0)
+    assert not watermarks.move_watermark(project_id, Watermark(3), 1)
     numbered(project_id, 2, START_MS + 1)
-    assert not boundaries.move_boundary(project_id, second, 1)
-    assert boundaries.move_boundary(project_id, second, 2)
-    assert boundaries.find_boundaries([project_id, f"{project_id}9"]) == {
+    assert not watermarks.move_watermark(project_id, second, 1)
+    assert watermarks.move_watermark(project_id, second, 2)
+    assert watermarks.find_watermarks([project_id, f"{project_id}9"]) == {
         project_id: second,
-        f"{project_id}9": Boundary(),
+        f"{project_id}9": Watermark(),
     }
 
 
 def test_recent_events_are_listed_with_their_numbers(project_id: str) -> None:
     first, second, third = stored(project_id, 3)
     error = numbered(project_id, 1, START_MS + 1_500)
-    assert reading.ids_since(project_id, second) == [(second, None), (error, 1), (third, None)]
-    assert (first, None) in reading.ids_since(project_id, floor_id(0))
+    assert event_queries.ids_since(project_id, second) == [
+        (second, None),
+        (error, 1),
+        (third, None),
+    ]
+    assert (first, None) in event_queries.ids_since(project_id, floor_id(0))
 
 
 def test_what_a_boundary_hides_is_deleted_and_nothing_else(project_id: str) -> None:
@@ -191,17 +203,17 @@ def test_what_a_boundary_hides_is_deleted_and_nothing_else(project_id: str) -> N
     other = stored(f"{project_id}9", 3)
     errors = [numbered(project_id, n, START_MS + 500 + n) for n in range(1, 31)]
     also = frozenset(sent[40:43])
-    limit = Boundary(1, through=sent[30], legacy_through=20, also=also)
-    assert boundaries.move_boundary(project_id, limit, 30)
+    limit = Watermark(1, through=sent[30], legacy_through=20, also=also)
+    assert watermarks.move_watermark(project_id, limit, 30)
     for _ in range(2):
-        boundaries.delete_cleared(project_id, limit)
-        left = reading.ids_since(project_id, floor_id(0))
+        watermarks.delete_cleared(project_id, limit)
+        left = event_queries.ids_since(project_id, floor_id(0))
         assert {event_id for event_id, _ in left} == {
             *(set(sent[30:]) - also),
             *errors[20:],
         }
         numbers = [number for number, _ in legacy.legacy_after(project_id, 0, NOW_S, "")]
         assert numbers == list(range(21, 31))
-    assert len(reading.by_ids(f"{project_id}9", other)) == 3
-    assert boundaries.find_boundary(project_id) == limit
+    assert len(event_queries.by_ids(f"{project_id}9", other)) == 3
+    assert watermarks.find_watermark(project_id) == limit
     assert legacy.legacy_counter(project_id).last_id == 30

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from errata.models.issue import Day, Issue, Release
-from errata.store import days, digest, issues, lifecycle, releases
+from errata.store import day_counts, digest, issue_status, issues, releases
 from errata.store.digest import Changes, Rows
 from errata.store.events import Stored
 
@@ -100,9 +100,9 @@ def test_an_issue_s_status_is_what_was_read_or_nothing_is_written(pk: str, at: i
     resolved = replace(ISSUE, status="resolved", status_at=at, status_by="me")
     digest.apply(pk, Rows(), changes(ISSUE))
     if at == 2:
-        assert lifecycle.set_status(pk, ISSUE, replace(resolved, status_at=1), "resolved")
+        assert issue_status.set_status(pk, ISSUE, replace(resolved, status_at=1), "resolved")
     stands = stand(pk)
-    assert lifecycle.set_status(pk, stands.issues[ISSUE.id], resolved, "resolved")
+    assert issue_status.set_status(pk, stands.issues[ISSUE.id], resolved, "resolved")
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
     assert not digest.apply(pk, stands, changes(later, opened=False))
     assert issues.find_issue(pk, ISSUE.id, 0) == resolved
@@ -126,18 +126,18 @@ def test_everything_changes_or_nothing(pk: str) -> None:
     made = changes(
         replace(ISSUE, id="b" * 32),
         releases={"r1": RELEASE},
-        sightings={("b" * 32, "r1"): EXPIRES},
+        release_links={("b" * 32, "r1"): EXPIRES},
         days={DAY: Day(1, EXPIRES)},
     )
     made.issues[ISSUE.id] = ISSUE
     assert not digest.apply(pk, stale, made)
     assert stand(pk) == before
     assert issues.find_issue(pk, "b" * 32, 0) is None
-    assert (listed(pk, 0), days.list_days(pk, "", 0)) == ([], {})
+    assert (listed(pk, 0), day_counts.list_days(pk, "", 0)) == ([], {})
     assert digest.apply(pk, stands, made)
     assert issues.find_issue(pk, "b" * 32, 0)
     assert listed(pk, 0) == [replace(RELEASE, open_issues=1)]
-    assert stand(pk).sightings == {("b" * 32, "r1"): EXPIRES} == stands.sightings
+    assert stand(pk).release_links == {("b" * 32, "r1"): EXPIRES} == stands.release_links
 
 
 def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> None:
@@ -152,7 +152,7 @@ def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> Non
         assert digest.apply(pk, early, made)
         assert not digest.apply(pk, late, made)
     assert listed(pk, 0) == [more]
-    assert days.list_days(pk, "", 0) == {"2026-11-22": 5}
+    assert day_counts.list_days(pk, "", 0) == {"2026-11-22": 5}
 
 
 def test_a_row_that_began_anew_is_not_taken_for_the_one_before(pk: str) -> None:
@@ -166,8 +166,8 @@ def test_a_row_that_began_anew_is_not_taken_for_the_one_before(pk: str) -> None:
 
 def test_days_are_listed_from_one_on(pk: str) -> None:
     digest.apply(pk, Rows(), Changes(days={DAY: Day(5, EXPIRES), DAY + 1: Day(2, EXPIRES)}))
-    assert days.list_days(pk, "", 0) == {"2026-11-22": 5, "2026-11-23": 2}
-    assert days.list_days(pk, "2026-11-23", 0) == {"2026-11-23": 2}
+    assert day_counts.list_days(pk, "", 0) == {"2026-11-22": 5, "2026-11-23": 2}
+    assert day_counts.list_days(pk, "2026-11-23", 0) == {"2026-11-23": 2}
 
 
 def test_issues_are_listed_the_last_seen_first(pk: str) -> None:
@@ -194,7 +194,7 @@ def test_a_release_s_open_issues_are_those_that_are_open_now(
 ) -> None:
     seen = {(each, "r1"): EXPIRES + releases.LINGER_S for each in (ISSUE.id, "b" * 32)}
     issue = replace(ISSUE, status=status)
-    digest.apply(pk, Rows(), changes(issue, releases={"r1": RELEASE}, sightings=seen))
+    digest.apply(pk, Rows(), changes(issue, releases={"r1": RELEASE}, release_links=seen))
     (release,) = listed(pk, EXPIRES - 1)
     assert release.open_issues == open_
 
@@ -206,7 +206,7 @@ def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
         assert bool(issues.find_issue(pk, ISSUE.id, now_s)) is there
         assert bool(list(issues.by_last_seen(pk, now_s))) is there
         assert bool(listed(pk, now_s)) is there
-        assert bool(days.list_days(pk, "", now_s)) is there
+        assert bool(day_counts.list_days(pk, "", now_s)) is there
 
 
 def test_a_generation_goes_as_a_whole(pk: str) -> None:
@@ -217,11 +217,11 @@ def test_a_generation_goes_as_a_whole(pk: str) -> None:
         assert digest.apply(partition, Rows(), made)
     issues.delete_generation(pk)
     issues.delete_generation(pk)
-    assert (list(issues.by_last_seen(pk, 0)), days.list_days(pk, "", 0)) == ([], {})
-    assert len(days.list_days(other, "", 0)) == 30
+    assert (list(issues.by_last_seen(pk, 0)), day_counts.list_days(pk, "", 0)) == ([], {})
+    assert len(day_counts.list_days(other, "", 0)) == 30
 
 
 def test_a_transaction_takes_a_hundred_rows(pk: str) -> None:
     each_day = {n: Day(1, EXPIRES) for n in range(digest.MAX_ACTIONS)}
     assert digest.apply(pk, Rows(), Changes(days=each_day))
-    assert len(days.list_days(pk, "", 0)) == 100
+    assert len(day_counts.list_days(pk, "", 0)) == 100

@@ -9,7 +9,7 @@ import pytest
 
 from errata.config import settings
 from errata.errors import UnavailableError
-from errata.store import attributes, clients, idempotency
+from errata.store import clients, idempotency, items
 from errata.store.retry import attempts
 from tests.support import account, stream
 from tests.support.account import Clock, Project, new_project
@@ -32,15 +32,15 @@ def test_any_number_of_rows_is_read_and_deleted(number: int) -> None:
     table, mine = settings().idempotency_table, keys(number)
     (other,) = keys(1)
     absent = {"pk": {"S": "absent"}}
-    found = attributes.batch_get(table, [*mine, absent])
+    found = items.batch_get(table, [*mine, absent])
     assert sorted(map(str, found)) == sorted(map(str, mine))
-    attributes.batch_delete(table, [*mine, absent])
-    assert attributes.batch_get(table, [*mine, other]) == [other]
+    items.batch_delete(table, [*mine, absent])
+    assert items.batch_get(table, [*mine, other]) == [other]
 
 
 def test_a_query_goes_on_to_its_end() -> None:
     ids = stream.put(stream.event("7", 1_795_341_600_000 + n) for n in range(12))
-    found = attributes.query(
+    found = items.query(
         TableName=settings().events_table,
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": "7"}},
@@ -58,21 +58,21 @@ def partly(call: Call) -> Any:
         asked["Keys"] = now
     else:
         call.parameters["RequestItems"][table] = now
-    answer = call.send()
+    response = call.send()
     if later and call.operation == "BatchGetItem":
-        answer["UnprocessedKeys"] = {table: {"Keys": later, "ConsistentRead": True}}
+        response["UnprocessedKeys"] = {table: {"Keys": later, "ConsistentRead": True}}
     elif later:
-        answer["UnprocessedItems"] = {table: later}
-    return answer
+        response["UnprocessedItems"] = {table: later}
+    return response
 
 
 def test_what_is_left_over_is_asked_for_again(clock: Clock) -> None:
     table, mine = settings().idempotency_table, keys(20)
     with watched(partly):
-        found = attributes.batch_get(table, mine)
+        found = items.batch_get(table, mine)
         assert sorted(map(str, found)) == sorted(map(str, mine))
-        attributes.batch_delete(table, mine)
-    assert attributes.batch_get(table, mine) == []
+        items.batch_delete(table, mine)
+    assert items.batch_get(table, mine) == []
 
 
 def never(call: Call) -> Any:
@@ -84,10 +84,10 @@ def never(call: Call) -> Any:
 def test_what_is_left_over_for_ever_makes_the_store_unavailable(clock: Clock) -> None:
     table, mine = settings().idempotency_table, keys(3)
     with watched(never), pytest.raises(UnavailableError):
-        attributes.batch_get(table, mine)
+        items.batch_get(table, mine)
     with watched(never), pytest.raises(UnavailableError):
-        attributes.batch_delete(table, mine)
-    assert len(attributes.batch_get(table, mine)) == 3
+        items.batch_delete(table, mine)
+    assert len(items.batch_get(table, mine)) == 3
 
 
 def test_waits_grow_but_not_beyond_their_bound(clock: Clock) -> None:
@@ -103,13 +103,13 @@ def test_waits_grow_but_not_beyond_their_bound(clock: Clock) -> None:
 
 def test_values_come_back_as_they_went() -> None:
     plain = {"s": "é\x00", "n": -(10**20), "b": b"\x00\xff", "m": {"a b.c": 1, "x": {"y": ""}}}
-    item = {"pk": {"S": "values"}, **attributes.write_all({**plain, "none": None})}
+    item = {"pk": {"S": "values"}, **items.write_all({**plain, "none": None})}
     table = settings().idempotency_table
     clients.dynamodb().put_item(TableName=table, Item=item)
-    (found,) = attributes.batch_get(table, [{"pk": {"S": "values"}}])
-    assert attributes.read_all(found) == {"pk": "values", **plain}
+    (found,) = items.batch_get(table, [{"pk": {"S": "values"}}])
+    assert items.read_all(found) == {"pk": "values", **plain}
     with pytest.raises(TypeError):
-        attributes.write([])
+        items.write([])
 
 
 # ------------------------------------------------------------------ token buckets

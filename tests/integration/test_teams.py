@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from errata.errors import Invalid, NotFound
+from errata.errors import InvalidInputError, NotFoundError
 from errata.models.member import Member, Membership
 from errata.store import members as store
 from errata.usecases import members, organizations, projects
@@ -26,14 +26,14 @@ def test_teams_are_made_listed_renamed_and_deleted() -> None:
 def test_what_a_team_cannot_be() -> None:
     team = members.create_team("default", "web")
     for name in ("", "x" * 201):
-        with pytest.raises(Invalid, match="1 to 200 characters"):
+        with pytest.raises(InvalidInputError, match="1 to 200 characters"):
             members.create_team("default", name)
-    with pytest.raises(Invalid, match=f"Team {team.id} has this name already"):
+    with pytest.raises(InvalidInputError, match=f"Team {team.id} has this name already"):
         members.create_team("default", "web")
     members.rename_team("default", team.id, "web")
-    with pytest.raises(NotFound, match="Organization default has no team 0000"):
+    with pytest.raises(NotFoundError, match="Organization default has no team 0000"):
         members.rename_team("default", "0000", "x")
-    with pytest.raises(NotFound, match="Organization default has no team 0000"):
+    with pytest.raises(NotFoundError, match="Organization default has no team 0000"):
         members.delete_team("default", "0000")
 
 
@@ -69,9 +69,9 @@ def test_a_member_sees_the_projects_of_their_teams() -> None:
 def test_a_project_is_shown_to_teams_of_its_own_organization() -> None:
     team = members.create_team(organizations.create("acme").id, "web").id
     project_id = a_project()
-    with pytest.raises(Invalid, match=f"Organization default has no team {team}"):
+    with pytest.raises(InvalidInputError, match=f"Organization default has no team {team}"):
         members.set_project_teams(project_id, [team])
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         members.set_project_teams("7", [])
 
 
@@ -87,7 +87,7 @@ def test_a_team_whose_deletion_was_cut_off_can_be_deleted_again() -> None:
             members.delete_team("default", team)
         try:
             members.delete_team("default", team)
-        except NotFound:
+        except NotFoundError:
             assert number > 5
         assert members.list_members("default") == [Member(ADA, "owner")]
         assert projects.find(project_id).teams == set()
@@ -102,7 +102,7 @@ def test_nobody_gets_into_a_team_that_is_being_deleted() -> None:
     members.add("default", ADA, "owner")
     user = members.find_user(ADA)
     store.remove_team("default", team)
-    with pytest.raises(store.NoTeam):
+    with pytest.raises(store.UnknownTeamError):
         store.save_membership(user, "default", Membership("owner", frozenset([team])))
     assert members.list_members("default") == [Member(ADA, "owner")]
 

@@ -15,7 +15,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from errata.config import settings
-from errata.errors import Invalid, NotFound
+from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import minted_ms
 from errata.models.webhook import MAX_FORMERS, Attempt, Notice
 from errata.outbound import post, signing
@@ -29,7 +29,7 @@ from tests.support.calls import recorded
 from tests.support.cli import refusing
 from tests.support.gateway import call, handler
 from tests.support.permissions import permitted
-from tests.support.receiver import Received, answer, drip, hang, huge, receiver, reset
+from tests.support.receiver import Received, drip, hang, huge, receiver, reset, response
 
 
 def queued() -> list[dict[str, Any]]:
@@ -153,7 +153,7 @@ def test_long_texts_of_any_alphabet_are_told_to_every_endpoint(
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
 def test_a_failing_endpoint_is_tried_four_times(busy: Project, clock: Clock, status: int) -> None:
-    with receiver(answer(status)) as there:
+    with receiver(response(status)) as there:
         notice, _, _ = one_notice(busy, there.url)
         for pause in (10, 60, 300):
             assert deliver(notice) == pause
@@ -168,13 +168,13 @@ def test_a_failing_endpoint_is_tried_four_times(busy: Project, clock: Clock, sta
 
 
 @pytest.mark.parametrize(
-    "behaviour", [answer(503), answer(429), reset, hang(3)], ids=["503", "429", "reset", "hang"]
+    "behaviour", [response(503), response(429), reset, hang(3)], ids=["503", "429", "reset", "hang"]
 )
 def test_the_queue_hears_of_each_pause(
     busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch, behaviour: Any
 ) -> None:
     monkeypatch.setattr(post.post, "__kwdefaults__", {"allow_loopback": False, "timeout_s": 0.3})
-    with receiver(behaviour, answer(503, Retry_After="120"), behaviour) as there:
+    with receiver(behaviour, response(503, Retry_After="120"), behaviour) as there:
         endpoint, _ = webhooks.add(busy.id, there.url)
         webhooks.test(busy.id, endpoint.id)
         url = settings().webhook_queue_url
@@ -199,7 +199,7 @@ def test_the_queue_hears_of_each_pause(
 
 
 def test_copies_of_a_message_make_the_attempts_of_one(busy: Project, clock: Clock) -> None:
-    with receiver(answer(503)) as there:
+    with receiver(response(503)) as there:
         notice, _, _ = one_notice(busy, there.url)
         assert [deliver(notice), deliver(notice)] == [10, 10]
         clock.advance(8.5)
@@ -212,7 +212,7 @@ def test_copies_of_a_message_make_the_attempts_of_one(busy: Project, clock: Cloc
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 422])
 def test_any_other_answer_is_final(busy: Project, status: int) -> None:
-    with receiver(answer(status, Location="http://127.0.0.1:1/elsewhere")) as there:
+    with receiver(response(status, Location="http://127.0.0.1:1/elsewhere")) as there:
         notice, _, _ = one_notice(busy, there.url)
         assert deliver(notice) is None
         assert deliver(notice) is None
@@ -227,7 +227,7 @@ def test_any_other_answer_is_final(busy: Project, status: int) -> None:
 def test_retry_after_is_honoured_up_to_fifteen_minutes(
     busy: Project, asked: str, pause: int
 ) -> None:
-    with receiver(answer(429, Retry_After=asked)) as there:
+    with receiver(response(429, Retry_After=asked)) as there:
         notice, _, _ = one_notice(busy, there.url)
         assert deliver(notice) == pause
 
@@ -245,7 +245,7 @@ def test_retry_after_is_honoured_up_to_fifteen_minutes(
     ],
 )
 def test_whatever_a_receiver_asks_for_its_attempt_is_recorded(busy: Project, asked: str) -> None:
-    with receiver(answer(503, Retry_After=asked.encode().decode("latin-1"))) as there:
+    with receiver(response(503, Retry_After=asked.encode().decode("latin-1"))) as there:
         notice, _, _ = one_notice(busy, there.url)
         assert deliver(notice) in (10, 900)
     assert [each.status for each in attempts(busy)] == [503]
@@ -288,7 +288,7 @@ def test_a_certificate_that_does_not_hold_is_no_answer(busy: Project) -> None:
 
 
 def test_gone_disables_at_once_and_what_was_missed_is_sent_later(busy: Project) -> None:
-    with receiver(answer(410), answer(200)) as there:
+    with receiver(response(410), response(200)) as there:
         notice, endpoint_id, _ = one_notice(busy, there.url)
         assert deliver(notice) is None
         endpoint = webhooks.find(busy.id, endpoint_id)
@@ -321,7 +321,7 @@ def test_gone_disables_at_once_and_what_was_missed_is_sent_later(busy: Project) 
 def test_five_days_of_failure_disable_and_one_success_starts_anew(
     busy: Project, clock: Clock
 ) -> None:
-    with receiver(answer(500), answer(500), answer(200), answer(500)) as there:
+    with receiver(response(500), response(500), response(200), response(500)) as there:
         endpoint, _ = webhooks.add(busy.id, there.url)
 
         def once() -> bool:
@@ -345,11 +345,11 @@ def test_five_days_of_failure_disable_and_one_success_starts_anew(
 def test_a_name_is_resolved_once_and_the_checked_address_is_called(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = iter(["8.8.8.8", "127.0.0.1", "127.0.0.1"])
+    responses = iter(["8.8.8.8", "127.0.0.1", "127.0.0.1"])
     called: list[Any] = []
 
     def resolve(host: str, port: int, **_: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(responses), port))]
 
     def connect(address: Any, timeout: float) -> socket.socket:
         called.append(address)
@@ -375,9 +375,9 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
 )
 def test_however_an_address_is_spelled_it_is_seen_through(host: str) -> None:
     parts = post.check_url(f"https://{host}/latest/meta-data")
-    with pytest.raises(post.ForbiddenUrl, match="not a public address"):
+    with pytest.raises(post.ForbiddenUrlError, match="not a public address"):
         post.resolve(parts.hostname or "", 443, time.monotonic() + 5)
-    with pytest.raises(post.ForbiddenUrl):
+    with pytest.raises(post.ForbiddenUrlError):
         post.post(f"https://{host}/latest/meta-data", b"{}", {})
 
 
@@ -393,7 +393,7 @@ def test_a_name_that_leads_inside_is_never_called(
 
     with monkeypatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", resolve)
-        with pytest.raises(post.ForbiddenUrl, match="not a public address"):
+        with pytest.raises(post.ForbiddenUrlError, match="not a public address"):
             post.post("https://inside.example/", b"{}", {})
 
 
@@ -448,7 +448,7 @@ def test_where_one_address_does_not_answer_the_next_one_is_called() -> None:
 )
 def test_http_is_for_names_that_lead_to_loopback_alone(addresses: list[str], reason: str) -> None:
     with receiver() as there, resolving_to(*addresses):
-        with pytest.raises(post.ForbiddenUrl, match=reason):
+        with pytest.raises(post.ForbiddenUrlError, match=reason):
             post.post(
                 f"http://mixed.example:{there.port}/hook",
                 b"{}",
@@ -541,12 +541,12 @@ def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
     scan = clients.dynamodb().scan(TableName="ProjectsTable")
     assert secret not in str(scan["Items"])
     webhooks.remove(busy.id, endpoint.id)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         webhooks.find(busy.id, endpoint.id)
 
 
 def test_a_redelivery_keeps_the_id_and_starts_a_round_of_its_own(busy: Project) -> None:
-    with receiver(answer(404), answer(500), answer(200)) as there:
+    with receiver(response(404), response(500), response(200)) as there:
         notice, _, _ = one_notice(busy, there.url)
         deliver(notice)
         webhooks.redeliver(busy.id, attempts(busy)[0].id)
@@ -560,7 +560,7 @@ def test_a_redelivery_keeps_the_id_and_starts_a_round_of_its_own(busy: Project) 
 
 
 def test_a_receiver_that_dedupes_sees_each_issue_once(busy: Project) -> None:
-    with receiver(answer(500), answer(404), answer(200)) as there:
+    with receiver(response(500), response(404), response(200)) as there:
         webhooks.add(busy.id, there.url)
         for number in range(3):
             call("POST", "/api/ingest", {"message": f"boom {number}"}, {"X-Api-Key": busy.key})
@@ -587,18 +587,18 @@ def test_a_receiver_that_dedupes_sees_each_issue_once(busy: Project) -> None:
 def test_bad_urls_and_types_are_refused_with_the_reason(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         webhooks.add(busy.id, "ftp://example.com", ["issue.exploded"])
     assert set(refused.value.errors) == {"url", "event"}
-    with pytest.raises(Invalid, match="between dots"):
+    with pytest.raises(InvalidInputError, match="between dots"):
         webhooks.add(busy.id, "https://a..b/")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         webhooks.add("404", "https://example.com")
     assert projects.find_project(busy.id)
 
 
 def test_a_dispatcher_may_do_what_it_does_and_touch_no_key(busy: Project) -> None:
-    with receiver(answer(503), answer(410)) as there:
+    with receiver(response(503), response(410)) as there:
         for _ in range(2):
             webhooks.add(busy.id, there.url)
         call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
@@ -624,7 +624,7 @@ def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
 
 
 def test_a_queue_that_does_not_postpone_one_message_lets_the_batch_be(busy: Project) -> None:
-    with receiver(answer(503), answer(200)) as there:
+    with receiver(response(503), response(200)) as there:
         endpoint, _ = webhooks.add(busy.id, there.url)
         for _ in range(3):
             webhooks.test(busy.id, endpoint.id)

@@ -21,7 +21,7 @@ from errata.store import clients
 from errata.store import projects as projects_store
 from errata.usecases import projects
 from tests.support import calls, template
-from tests.support.fresh import TABLES, forget
+from tests.support.fresh import TABLES, clear_cache
 from tests.support.moto_caches import remembering
 from tests.support.moto_transactions import quick_transactions
 
@@ -49,7 +49,7 @@ UNLIMITED = 60_000
 def account(emulator: str) -> Iterator[None]:
     """The template's tables and queues, empty, and settings that name them."""
     with pytest.MonkeyPatch.context() as patch, _reached(emulator, patch) as suffix:
-        forget()
+        clear_cache()
         for definition in template.tables().values():
             name = definition["TableName"] + suffix
             # Without a stream: see `tests.support.moto_transactions`.
@@ -77,7 +77,7 @@ def account(emulator: str) -> Iterator[None]:
             for setting in QUEUES:
                 clients.sqs().delete_queue(QueueUrl=os.environ[setting])
             clients.cognito_idp().delete_user_pool(UserPoolId=pool)
-    forget()
+    clear_cache()
 
 
 def _user_pool() -> tuple[str, str]:
@@ -102,9 +102,9 @@ def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
             yield ""
     else:
         patch.setenv("AWS_ENDPOINT_URL", EMULATOR_URL)
-        clients.forget()
+        clients.clear_cache()
         yield f"-{uuid.uuid4().hex[:8]}"
-        clients.forget()
+        clients.clear_cache()
 
 
 def _valid(call: calls.Call) -> Any:
@@ -118,8 +118,8 @@ def _valid(call: calls.Call) -> Any:
 def dead_letters() -> list[str]:
     """The bodies of the messages that digest has set aside."""
     url = settings().digest_dead_letter_url
-    answer = clients.sqs().receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-    return [message["Body"] for message in answer.get("Messages", [])]
+    response = clients.sqs().receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    return [message["Body"] for message in response.get("Messages", [])]
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:

@@ -89,7 +89,7 @@ class Browser:
             sent |= {"Content-Type": "application/x-www-form-urlencoded"}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        answer = handler(
+        response = handler(
             {
                 "resource": "/dashboard/{proxy+}",
                 "path": path,
@@ -109,12 +109,14 @@ class Browser:
             },
             None,
         )
-        self._keep(answer.get("multiValueHeaders", {}).get("Set-Cookie", []))
-        content = base64.b64decode(answer["body"])
-        if answer["headers"].get("Content-Encoding") == "gzip":
+        self._keep(response.get("multiValueHeaders", {}).get("Set-Cookie", []))
+        content = base64.b64decode(response["body"])
+        if response["headers"].get("Content-Encoding") == "gzip":
             content = gzip.decompress(content)
-        _check(answer["headers"])
-        return Shown(url, answer["statusCode"], answer["headers"], content.decode(), len(content))
+        _check(response["headers"])
+        return Shown(
+            url, response["statusCode"], response["headers"], content.decode(), len(content)
+        )
 
     def _keep(self, set_cookies: list[str]) -> None:
         for text in set_cookies:

@@ -164,11 +164,11 @@ def starved(call: Call) -> BaseException:
 
 def failing(call: Call) -> BaseException:
     """DynamoDB has failed, and does not say whether the call took effect."""
-    answer: Any = {
+    response: Any = {
         "Error": {"Code": "InternalServerError", "Message": "sorry"},
         "ResponseMetadata": {"HTTPStatusCode": 500},
     }
-    return ClientError(answer, call.operation)
+    return ClientError(response, call.operation)
 
 
 def conflicting(call: Call) -> BaseException:
@@ -183,8 +183,8 @@ def cancelled(call: Call, why: str) -> ClientError:
     """A transaction is cancelled for the sake of its last action."""
     actions = call.parameters["TransactItems"]
     reasons = [{"Code": "None"} for _ in actions[1:]] + [{"Code": why}]
-    answer: Any = {
+    response: Any = {
         "Error": {"Code": "TransactionCanceledException", "Message": "cancelled"},
         "CancellationReasons": reasons,
     }
-    return ClientError(answer, call.operation)
+    return ClientError(response, call.operation)

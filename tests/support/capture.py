@@ -161,8 +161,8 @@ def capture(*replies: Reply, upstream: str = "") -> Iterator[Capture]:
         connection = http.client.HTTPConnection(api.netloc, timeout=60)
         try:
             connection.request(method, path, body, _end_to_end(headers) | {"Host": api.netloc})
-            answer = connection.getresponse()
-            return Reply(answer.status, _end_to_end(dict(answer.getheaders())), answer.read())
+            response = connection.getresponse()
+            return Reply(response.status, _end_to_end(dict(response.getheaders())), response.read())
         finally:
             connection.close()
 

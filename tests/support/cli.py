@@ -122,7 +122,7 @@ def deployed() -> Iterator[Deployed]:
     before = dict(os.environ)
     yield deploy()
     if os.environ.get("AWS_ENDPOINT_URL") != before.get("AWS_ENDPOINT_URL"):
-        clients.forget()
+        clients.clear_cache()
     os.environ.clear()
     os.environ.update(before)
 
@@ -153,7 +153,7 @@ def write_local(folder: Path, url: str) -> None:
 def answering(url: str) -> Iterator[None]:
     """A whole AWS at this address."""
 
-    def answer(call: calls.Call) -> Any:
+    def response(call: calls.Call) -> Any:
         if call.client.meta.endpoint_url != url:
             return call.send()
         credentials = call.client._request_signer._credentials
@@ -162,7 +162,7 @@ def answering(url: str) -> Iterator[None]:
         real = boto3.client(service, endpoint_url=f"https://{service}.us-east-1.amazonaws.com")
         return real._make_api_call(call.operation, call.parameters)
 
-    with calls.watched(answer):
+    with calls.watched(response):
         yield
 
 
@@ -170,10 +170,10 @@ def answering(url: str) -> Iterator[None]:
 def refusing(operation: str, code: str, message: str = "no.") -> Iterator[None]:
     """An AWS that answers an operation with an error."""
 
-    def answer(call: calls.Call) -> Any:
+    def response(call: calls.Call) -> Any:
         if call.operation == operation:
             raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
         return call.send()
 
-    with calls.watched(answer):
+    with calls.watched(response):
         yield

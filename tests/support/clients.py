@@ -55,7 +55,7 @@ def php(method: str = "GET", **query: Any) -> Response:
 
 def errors(project: Project, since: int = 0) -> list[dict[str, Any]]:
     """One answer of `action=errors`."""
-    answer = php(action="errors", hash=project.key, since=since)
-    assert answer.status == 200, answer.text
-    found: list[dict[str, Any]] = answer.json["errors"]
+    response = php(action="errors", hash=project.key, since=since)
+    assert response.status == 200, response.text
+    found: list[dict[str, Any]] = response.json["errors"]
     return found

@@ -19,7 +19,7 @@ from errata.cli.target import SETTINGS
 from errata.config import settings
 from errata.usecases import projects
 from tests.support.chromium import chromium
-from tests.support.fresh import TABLES, forget_everything
+from tests.support.fresh import TABLES, clear_caches
 from tests.support.team import Team, new_team
 
 # How long what happens behind the answer may take here; it takes a second or two.
@@ -85,10 +85,10 @@ def settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) ->
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    forget_everything()
+    clear_caches()
     yield
     monkeypatch.undo()
-    forget_everything()
+    clear_caches()
 
 
 @pytest.fixture(scope="session")

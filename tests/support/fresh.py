@@ -14,20 +14,20 @@ TABLES = {
 }
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """As a new execution environment, but for the clients, which take long to make."""
     settings.cache_clear()
-    access.forget()
-    rate_limit.forget()
-    legacy.forget()
-    quota.forget()
-    billing.forget()
-    notify.forget()
-    deliver.forget()
-    sentry.forget()
+    access.clear_cache()
+    rate_limit.clear_cache()
+    legacy.clear_cache()
+    quota.clear_cache()
+    billing.clear_cache()
+    notify.clear_cache()
+    deliver.clear_cache()
+    sentry.clear_cache()
 
 
-def forget_everything() -> None:
+def clear_caches() -> None:
     """As a new execution environment: no settings, no clients, nothing cached."""
-    forget()
-    clients.forget()
+    clear_cache()
+    clients.clear_cache()

@@ -60,25 +60,25 @@ def call(
         "methodArn": "arn:aws:execute-api:us-east-1:000000000000:api/v1/" + method + parts.path,
     }
     if template.is_open(method, resource):
-        return _answer(function, event)
-    verdict = handler("meter")({k: event[k] for k in event if k != "body"}, None)
+        return _response(function, event)
+    verdict = handler("authorizer")({k: event[k] for k in event if k != "body"}, None)
     assert verdict["policyDocument"]["Statement"][0]["Effect"] == "Allow"
     assert all(isinstance(value, str) for value in verdict["context"].values())
     event["requestContext"]["authorizer"] = verdict["context"]  # type: ignore[index]
     if counts:
         metered_by = f"id-of-{verdict['usageIdentifierKey']}"
         event["requestContext"]["identity"]["apiKeyId"] = metered_by  # type: ignore[index]
-    return _answer(function, event)
+    return _response(function, event)
 
 
-def _answer(function: str, event: dict[str, Any]) -> Response:
+def _response(function: str, event: dict[str, Any]) -> Response:
     payload = json.dumps(handler(template.folder(function))(event, None), ensure_ascii=False)
     assert len(payload.encode()) < MAX_ANSWER
-    answer = json.loads(payload)
+    response = json.loads(payload)
     # Browsers see nothing of an answer without this, errors included.
-    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
-    assert answer["headers"]["Content-Type"] == "application/json"
-    return Response(answer["statusCode"], answer["headers"], answer["body"])
+    assert response["headers"]["Access-Control-Allow-Origin"] == "*"
+    assert response["headers"]["Content-Type"] == "application/json"
+    return Response(response["statusCode"], response["headers"], response["body"])
 
 
 def handler(folder: str) -> Any:

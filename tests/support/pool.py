@@ -37,15 +37,15 @@ def pool() -> Iterator[Pool]:
         def do_GET(self) -> None:
             key = {**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "1", "use": "sig"}
             found = self.path == f"/{settings().user_pool_id}/.well-known/jwks.json"
-            self.answer(200 if found else 404, {"keys": [key]})
+            self.response(200 if found else 404, {"keys": [key]})
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             state.asked.append(dict(parse_qsl(body)))
             tokens = state.codes.pop(state.asked[-1]["code"], None)
-            self.answer(*((200, tokens) if tokens else (400, {"error": "invalid_grant"})))
+            self.response(*((200, tokens) if tokens else (400, {"error": "invalid_grant"})))
 
-        def answer(self, status: int, content: Any) -> None:
+        def response(self, status: int, content: Any) -> None:
             self.send_response(status)
             self.end_headers()
             self.wfile.write(json.dumps(content).encode())

@@ -23,7 +23,7 @@ class Received:
 type Behaviour = Callable[[BaseHTTPRequestHandler], None]
 
 
-def answer(status: int, **headers: str) -> Behaviour:
+def response(status: int, **headers: str) -> Behaviour:
     """Answer at once; `Retry_After="5"` becomes a header."""
 
     def behave(request: BaseHTTPRequestHandler) -> None:
@@ -104,7 +104,7 @@ def receiver(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> Itera
 
     With `tls` it speaks https, and notes in `names` whom its callers ask for (SNI).
     """
-    state = Receiver("", list(behaviours) or [answer(200)])
+    state = Receiver("", list(behaviours) or [response(200)])
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):

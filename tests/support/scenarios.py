@@ -25,14 +25,14 @@ def one_key_at_once(post: Callable[[int], Replied], times: int = 200) -> str:
     """
 
     def persist(number: int) -> Replied:
-        while (answer := post(number)).status == BUSY:
+        while (response := post(number)).status == BUSY:
             pass
-        return answer
+        return response
 
-    answers = at_once(persist, range(times))
-    assert {answer.status for answer in answers} == {202}
-    assert sum(not answer.replayed for answer in answers) == 1
-    (text,) = {answer.text for answer in answers}
+    responses = at_once(persist, range(times))
+    assert {response.status for response in responses} == {202}
+    assert sum(not response.replayed for response in responses) == 1
+    (text,) = {response.text for response in responses}
     return text
 
 
@@ -110,9 +110,9 @@ def clear_while_writing(
     def clear_some() -> list[int]:
         deleted: list[int] = []
         while len(deleted) < clears:
-            answer = clear()
-            if answer is not None:
-                deleted.append(answer)
+            response = clear()
+            if response is not None:
+                deleted.append(response)
         return deleted
 
     with ThreadPoolExecutor(1) as other:

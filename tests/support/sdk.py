@@ -79,6 +79,6 @@ def post(
 def capture(project: Project, **fields: Any) -> str:
     """Send an event that is accepted; its id."""
     sent = event(**fields)
-    answer = post(project, of_event(sent))
-    assert (answer.status, answer.json) == (200, {"id": sent["event_id"]}), answer.text
+    response = post(project, of_event(sent))
+    assert (response.status, response.json) == (200, {"id": sent["event_id"]}), response.text
     return str(sent["event_id"])

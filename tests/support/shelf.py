@@ -7,7 +7,7 @@ from typing import Any
 from errata.config import settings
 from errata.models.issue import Issue
 from errata.store import clients
-from errata.store.attributes import write_all
+from errata.store.items import write_all
 
 EXPIRES = 2_000_000_000
 

@@ -47,14 +47,14 @@ def records() -> list[dict[str, Any]]:
 
 def deliver(batch: Iterable[dict[str, Any]]) -> list[str]:
     """Hand a batch to digest; the sequence numbers it wants again."""
-    answer = handler("digest")(json.loads(json.dumps({"Records": list(batch)})), None)
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    response = handler("digest")(json.loads(json.dumps({"Records": list(batch)})), None)
+    return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
 
 def cleaned(project_id: str, clears: int = 1) -> None:
     """Hand cleanup the records that the last clears have put into the stream, one for each.
 
-    Each holds the boundary of its time; here, but for the generation, all hold that of the last.
+    Each holds the watermark of its time; here, but for the generation, all hold that of the last.
     """
     key = {"pk": {"S": f"{project_id}#state"}, "sk": {"S": "clear"}}
     item = clients.dynamodb().get_item(TableName=settings().events_table, Key=key)["Item"]

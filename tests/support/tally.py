@@ -8,7 +8,7 @@ from typing import Any
 from errata.models import sketch
 from errata.models.event import user_identity
 from errata.models.ids import DAY_MS, minted_ms
-from errata.store import boundaries, days, events, issues, releases
+from errata.store import day_counts, events, issues, releases, watermarks
 from errata.store.events import Stored
 
 type Counts = dict[str, Any]
@@ -70,7 +70,7 @@ def _day(event: Stored) -> str:
 
 def counted(project_id: str) -> Counts:
     """What readers see of a project."""
-    pk = issues.partition(project_id, boundaries.find_boundary(project_id).generation)
+    pk = issues.partition(project_id, watermarks.find_watermark(project_id).generation)
     return {
         "issues": {
             issue.id: {
@@ -99,7 +99,7 @@ def counted(project_id: str) -> Counts:
             }
             for release in releases.list_releases(pk, 0).by_hash.values()
         },
-        "days": days.list_days(pk, "", 0),
+        "days": day_counts.list_days(pk, "", 0),
     }
 
 

@@ -34,14 +34,14 @@ class Team:
 
     def send(self, **event: Any) -> str:
         """Report an error; returns the event's id."""
-        answer = requests.post(
+        response = requests.post(
             f"{self.api_url}/api/ingest",
             data=json.dumps(event),
             headers={"X-Api-Key": self.key, "Content-Type": "application/json"},
             timeout=60,
         )
-        assert answer.status_code == 202, answer.text
-        event_id: str = answer.json()["id"]
+        assert response.status_code == 202, response.text
+        event_id: str = response.json()["id"]
         return event_id
 
 

@@ -29,9 +29,9 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     # Every request from an address of its own: what is tested is not the limit of one.
     address = f"2001:db8::{next(_addresses):x}"
     try:
-        answer = gateway.call(environ["REQUEST_METHOD"], url, body, headers, ip=address)
+        response = gateway.call(environ["REQUEST_METHOD"], url, body, headers, ip=address)
     except LookupError:
-        answer = gateway.Response(404, {"Content-Type": "application/json"}, '{"message": "…"}')
-    status = HTTPStatus(answer.status)
-    start_response(f"{status.value} {status.phrase}", list(answer.headers.items()))
-    return [answer.text.encode()]
+        response = gateway.Response(404, {"Content-Type": "application/json"}, '{"message": "…"}')
+    status = HTTPStatus(response.status)
+    start_response(f"{status.value} {status.phrase}", list(response.headers.items()))
+    return [response.text.encode()]

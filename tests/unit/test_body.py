@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.errors import BodyTooLarge, Invalid
+from errata.errors import BodyTooLargeError, InvalidInputError
 from errata.protocol.body import MAX_JSON_BYTES, decompress, parse_object
 
 
@@ -35,7 +35,7 @@ def test_json_passes_whatever_coding_is_claimed(value: dict[str, int]) -> None:
 @given(st.binary(max_size=400), st.sampled_from(["", "gzip", "deflate"]))
 def test_any_bytes_come_out_or_are_refused(body: bytes, coding: str) -> None:
     for start in (b"", b"\x1f\x8b\x08", b"x\x9c"):
-        with suppress(Invalid):
+        with suppress(InvalidInputError):
             assert len(decompress(start + body, coding)) <= MAX_JSON_BYTES
 
 
@@ -43,7 +43,7 @@ def test_any_bytes_come_out_or_are_refused(body: bytes, coding: str) -> None:
 def test_a_packed_body_that_is_cut_is_refused(body: bytes, data: st.DataObject) -> None:
     packed = data.draw(st.sampled_from([gzip.compress(body), zlib.compress(body)]))
     end = data.draw(st.integers(3, len(packed) - 1))
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidInputError):
         decompress(packed[:end])
 
 
@@ -51,21 +51,21 @@ def test_a_packed_body_that_is_cut_is_refused(body: bytes, data: st.DataObject) 
 def test_the_limit_is_exact(pack: type[bytes]) -> None:
     full = b" " * MAX_JSON_BYTES
     assert decompress(pack(full)) == full
-    with pytest.raises(BodyTooLarge):
+    with pytest.raises(BodyTooLargeError):
         decompress(pack(full + b" "))
 
 
 def test_the_limit_holds_over_all_members_of_a_file() -> None:
     half = gzip.compress(b" " * (MAX_JSON_BYTES // 2))
     assert len(decompress(half + half)) == MAX_JSON_BYTES
-    with pytest.raises(BodyTooLarge):
+    with pytest.raises(BodyTooLargeError):
         decompress(half + half + gzip.compress(b" "))
 
 
 def test_a_hundred_members_are_enough_for_anybody() -> None:
     member = gzip.compress(b"{}")
     assert decompress(member * 100) == b"{}" * 100
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidInputError):
         decompress(member * 101)
 
 
@@ -101,6 +101,6 @@ def test_the_last_of_a_repeated_key_counts() -> None:
     ],
 )
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         parse_object(body)
     assert set(refused.value.errors) == {"body"}

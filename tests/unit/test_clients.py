@@ -19,9 +19,9 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[botocore.session.
         return made[-1]
 
     monkeypatch.setattr(botocore.session, "get_session", get_session)
-    clients.forget()
+    clients.clear_cache()
     yield made
-    clients.forget()
+    clients.clear_cache()
 
 
 def test_all_clients_come_from_one_session(sessions: list[botocore.session.Session]) -> None:
@@ -35,7 +35,7 @@ def test_new_credentials_and_region_apply_after_forget(monkeypatch: pytest.Monke
     assert clients.sqs().meta.region_name == "us-east-1"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
-    clients.forget()
+    clients.clear_cache()
     assert clients.sqs().meta.region_name == "eu-west-1"
     signer = clients.sqs()._request_signer  # type: ignore[attr-defined]
     assert signer._credentials.access_key == "another"

@@ -10,7 +10,7 @@ from dev import build
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A function's source, in a project that `sam build` copies to its output."""
-    source = tmp_path / "functions" / "meter" / "handler.py"
+    source = tmp_path / "functions" / "authorizer" / "handler.py"
     source.parent.mkdir(parents=True)
     source.write_text("one")
     home = tmp_path / ".aws-sam"

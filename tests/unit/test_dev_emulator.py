@@ -56,9 +56,9 @@ def test_a_state_without_streams_is_loaded() -> None:
     assert dynamodb.tables == {"events": "items"}
 
 
-def poller(answer: object) -> Any:
+def poller(response: object) -> Any:
     """MiniStack's Lambda module, whose poller hands one batch to a function that answers so."""
-    functions: Any = SimpleNamespace(_execute_function=lambda function, event: {"body": answer})
+    functions: Any = SimpleNamespace(_execute_function=lambda function, event: {"body": response})
     functions._poll_dynamodb_streams = lambda: functions._execute_function("digest", {})
     retry_partial_failures(functions)
     return functions
@@ -96,12 +96,12 @@ def test_invocations_wait_for_an_environment_of_their_function() -> None:
 
     functions: Any = SimpleNamespace(_execute_function_dispatch=dispatch)
     queue_invocations(functions, limit=1)
-    answers: list[str] = []
+    responses: list[str] = []
 
     def invoke(name: str, event: str) -> threading.Thread:
         def run() -> None:
             config = {"FunctionName": name}
-            answers.append(functions._execute_function_dispatch(name, config, event))
+            responses.append(functions._execute_function_dispatch(name, config, event))
 
         thread = threading.Thread(target=run)
         thread.start()
@@ -110,20 +110,20 @@ def test_invocations_wait_for_an_environment_of_their_function() -> None:
     slow = invoke("ingest", "slow")
     assert busy.wait(5)
     queued = invoke("ingest", "queued")
-    invoke("meter", "other").join(5)
-    assert answers == ["other"]
+    invoke("authorizer", "other").join(5)
+    assert responses == ["other"]
 
     free.set()
     slow.join(5)
     queued.join(5)
-    assert sorted(answers) == ["other", "queued", "slow"]
+    assert sorted(responses) == ["other", "queued", "slow"]
 
 
-def key_that_meters(answer: object) -> str:
+def key_that_meters(response: object) -> str:
     """The key that MiniStack's gateway finds in a request after its authorizer answered so."""
 
     async def authorizer(*arguments: object) -> object:
-        return {"body": answer}
+        return {"body": response}
 
     gateway: Any = SimpleNamespace(
         _invoke_authorizer_lambda=authorizer,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.protocol.ingest import idempotency_key, parse
 
 
@@ -44,11 +44,11 @@ def test_an_empty_user_leaves_the_context_alone() -> None:
 
 
 def test_the_message_says_how_many_more_complaints_there_are() -> None:
-    with pytest.raises(Invalid) as one:
+    with pytest.raises(InvalidInputError) as one:
         parse({"message": 5})
-    with pytest.raises(Invalid) as two:
+    with pytest.raises(InvalidInputError) as two:
         parse({"message": 5, "level": 5})
-    with pytest.raises(Invalid) as three:
+    with pytest.raises(InvalidInputError) as three:
         parse({"message": 5, "level": 5, "line": True})
     assert one.value.message == "The message field must be a string."
     assert two.value.message.endswith("(and 1 more error)")
@@ -60,7 +60,7 @@ def test_no_complaint_repeats_what_was_sent() -> None:
     names = ("message", "level", "line", "user", "url")
     sent: dict[str, Any] = {name: [secret] for name in names}
     sent |= {"timestamp": secret, "source_map_url": secret, "breadcrumbs": [{secret: 1, "data": 1}]}
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         parse(sent)
     assert secret not in str(refused.value.errors)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.ids import new_event_id
 from errata.protocol.legacy import exception_class, parse, project_key, severity, since, to_error
 
@@ -45,7 +45,7 @@ def test_a_class_s_name_is_the_exception_class(level: str) -> None:
 
 
 def test_every_bad_field_is_named_at_once() -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         parse({"level": 1, "file": 1, "line": "1", "request": {"method": 1, "url": 1}})
     named = {"level", "message", "file", "line", "request.method", "request.url"}
     assert set(refused.value.errors) == named
@@ -53,7 +53,7 @@ def test_every_bad_field_is_named_at_once() -> None:
 
 @pytest.mark.parametrize("key", [None, "", 5, [], "x" * 257])
 def test_a_bad_key_is_named(key: object) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         project_key({**ERROR, "hash": key})
     assert set(refused.value.errors) == {"hash"}
 
@@ -101,5 +101,5 @@ def test_since_is_a_whole_number_from_zero_on() -> None:
         *(0, 0, 0, 7, 7, 999_999_999_999)
     ]
     for text in ("-1", "+1", "1.0", " 1", "1 ", "x", "²", "٣", "9" * 13):
-        with pytest.raises(Invalid):
+        with pytest.raises(InvalidInputError):
             since(text)

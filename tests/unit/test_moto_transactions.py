@@ -80,13 +80,13 @@ def outcomes(transactions: list[list[dict[str, Any]]]) -> list[Outcome]:
     """What each transaction is answered in turn, and what there is after it."""
     account, found = backend(), []
     for transaction in transactions:
-        before, answer = rows(account), ""
+        before, response = rows(account), ""
         try:
             account.transact_write_items(transaction)
         except JsonRESTError as error:
-            answer = str(error)
+            response = str(error)
             assert rows(account) == before
-        found.append((answer, rows(account)))
+        found.append((response, rows(account)))
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from errata.outbound import signing
-from errata.outbound.post import ForbiddenUrl, check_url, is_public
+from errata.outbound.post import ForbiddenUrlError, check_url, is_public
 
 
 @pytest.mark.parametrize(
@@ -100,21 +100,21 @@ def test_a_public_address_is_allowed_in_any_form(address: str) -> None:
     ],
 )
 def test_a_url_that_is_not_allowed_says_why(url: str, reason: str) -> None:
-    with pytest.raises(ForbiddenUrl, match=rf"^The .*{reason}.*\.$"):
+    with pytest.raises(ForbiddenUrlError, match=rf"^The .*{reason}.*\.$"):
         check_url(url)
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "gopher", "httpx"])
 def test_local_runs_may_use_http_and_nothing_else(scheme: str) -> None:
     assert check_url("http://127.0.0.1:8000/hook", allow_loopback=True).port == 8000
-    with pytest.raises(ForbiddenUrl, match="https://"):
+    with pytest.raises(ForbiddenUrlError, match="https://"):
         check_url(f"{scheme}://127.0.0.1:8000/hook", allow_loopback=True)
 
 
 def test_a_url_has_two_thousand_characters_at_most() -> None:
     longest = "https://example.com/".ljust(2_000, "x")
     assert check_url(longest).path == "/".ljust(1_981, "x")
-    with pytest.raises(ForbiddenUrl, match="at most 2000 printable ASCII"):
+    with pytest.raises(ForbiddenUrlError, match="at most 2000 printable ASCII"):
         check_url(longest + "x")
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.event import SDK_FIELDS
 from errata.models.ids import new_event_id
 from errata.protocol.api_key import presented
@@ -37,7 +37,7 @@ def test_a_time_is_read_to_the_millisecond(moment: datetime) -> None:
 def test_a_query_is_understood_or_its_bad_parts_are_named(query: dict[str, str]) -> None:
     try:
         parse(query)
-    except Invalid as invalid:
+    except InvalidInputError as invalid:
         named = set(invalid.errors)
     else:
         named = set()

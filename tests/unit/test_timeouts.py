@@ -25,7 +25,9 @@ def timeout_s(function: str) -> int:
     return seconds
 
 
-@pytest.mark.parametrize("function", ["MeterFunction", *sorted(set(template.routes().values()))])
+@pytest.mark.parametrize(
+    "function", ["AuthorizerFunction", *sorted(set(template.routes().values()))]
+)
 def test_a_function_outlasts_a_call_that_gets_no_answer(function: str) -> None:
     # With three seconds for what came before it.
     assert patience_s() + 3 <= timeout_s(function)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.dashboard.room import Room
+from functions.dashboard.byte_budget import Room
 
 MAX_BREADCRUMBS = 60
 MAX_CONTEXTS = 20

@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import Any
 
 from errata.protocol.stacktrace import ExceptionTrace, Frame, Thread
+from functions.dashboard.byte_budget import Room
 from functions.dashboard.event.facts import pairs
-from functions.dashboard.room import Room
 
 MAX_FRAMES = 60
 MAX_EXCEPTIONS = 12

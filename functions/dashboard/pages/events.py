@@ -8,11 +8,11 @@ from errata.models.issue import why_grouped
 from errata.protocol.ingest import FIELDS
 from errata.protocol.read import to_event
 from errata.protocol.stacktrace import ExceptionTrace, parse, structured
-from errata.usecases import projects, views
+from errata.usecases import dashboard_views, projects
+from functions.dashboard.byte_budget import Room
 from functions.dashboard.event import facts
 from functions.dashboard.event.trace import Traces
 from functions.dashboard.render import page
-from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get
 from functions.dashboard.web import Response
 
@@ -82,9 +82,9 @@ def raw_json(visit: Visit) -> Response:
     return Response(body=text, content_type="application/json; charset=utf-8")
 
 
-def _view(visit: Visit) -> views.EventView:
+def _view(visit: Visit) -> dashboard_views.EventView:
     retention_days = projects.operator_access(visit.project).retention_days
-    return views.event_view(visit.boundary, visit.event, retention_days, visit.now_ms)
+    return dashboard_views.event_view(visit.watermark, visit.event, retention_days, visit.now_ms)
 
 
 def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:

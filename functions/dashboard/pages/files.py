@@ -1,6 +1,6 @@
 """Style and scripts, which are the same for everybody."""
 
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from functions.dashboard.render import STATIC, STATIC_TAGS
 from functions.dashboard.routing import open_get
 from functions.dashboard.web import Request, Response
@@ -17,7 +17,7 @@ def file(request: Request, _now_ms: int) -> Response:
     """A file; its URL changes with what it holds, so a browser asks for it once."""
     _, tag, name = request.path.split("/")
     if STATIC_TAGS.get(name) != tag:
-        raise NotFound("There is no such file.")
+        raise NotFoundError("There is no such file.")
     return Response(
         body=STATIC[name],
         content_type=_TYPES[name.rpartition(".")[2]],

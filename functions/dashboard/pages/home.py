@@ -2,7 +2,7 @@
 
 import re
 
-from errata.usecases import views
+from errata.usecases import dashboard_views
 from functions.dashboard.render import page
 from functions.dashboard.routing import Visit, get, open_get
 from functions.dashboard.web import Request, Response, redirect
@@ -21,7 +21,7 @@ def home(visit: Visit) -> Response:
     """The reader's projects by organization; the only one there is opens by itself."""
     asked = PROJECT_ID.fullmatch(visit.request.query.get("after", ""))
     after = asked[0] if asked else ""
-    view = views.home_view(visit.user, after)
+    view = dashboard_views.home_view(visit.user, after)
     mine = [project for _, projects in view.organizations for project in projects]
     only = len(mine) == 1 and len(visit.user.memberships) == 1
     if only and not (after or view.next_after):

@@ -10,9 +10,9 @@ from errata.models.sketch import estimate
 from errata.protocol.issues import SORTS, IssueQuery
 from errata.store import projects as projects_store
 from errata.store.issues import partition
-from errata.usecases import issues, projects, views
+from errata.usecases import dashboard_views, issues, projects
+from functions.dashboard.byte_budget import Room
 from functions.dashboard.render import day_name, last_days, page
-from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get, post
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.web import Response, redirect
@@ -44,7 +44,7 @@ def list_(visit: Visit) -> Response:
     query = visit.request.query
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
     cursor = query.get("cursor") or None
-    pk = partition(visit.project.id, visit.boundary.generation)
+    pk = partition(visit.project.id, visit.watermark.generation)
     now_s, oldest_ms = visit.now_ms // 1000, projects.oldest_ms(visit.project, visit.now_ms)
     found = issues.search(pk, IssueQuery(**asked, cursor=cursor), now_s, oldest_ms)
     empty = found.none_at_all and not (set(asked) - {"sort"})
@@ -69,11 +69,13 @@ def list_(visit: Visit) -> Response:
 @get("projects/{project_id}/issues/{issue_id}")
 def show(visit: Visit) -> Response:
     """One issue: its course, what its events have in common, and the events themselves."""
-    view = views.issue_view(
+    view = dashboard_views.issue_view(
         visit.project.id,
-        visit.boundary,
+        visit.watermark,
         visit.ids["issue_id"],
-        views.Place(visit.request.query.get("before", ""), visit.request.query.get("after", "")),
+        dashboard_views.Place(
+            visit.request.query.get("before", ""), visit.request.query.get("after", "")
+        ),
         projects.operator_access(visit.project).retention_days,
         visit.now_ms,
     )

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.models.member import Role
 from errata.store import members as store
 from errata.usecases import members
@@ -32,7 +32,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
     user = members.find_user(visit.request.query.get("email", ""))
     membership = user.memberships.get(organization_id)
     if membership is None:
-        raise NotFound("There is no such member here any more.")
+        raise NotFoundError("There is no such member here any more.")
     teams = store.list_teams(organization_id)
     typed = failed.action == "save"
     shown = offered(teams, membership.teams)

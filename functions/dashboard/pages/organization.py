@@ -9,7 +9,8 @@ from errata.models.organization import parse_allowlist
 from errata.models.project import dsn
 from errata.store import members as store
 from errata.store import projects as projects_store
-from errata.usecases import billing, members, metering, organizations, quota, views
+from errata.usecases import billing, dashboard_views, members, organizations, quota, usage_keys
+from functions.dashboard.byte_budget import Room
 from functions.dashboard.forms import (
     Failed,
     act,
@@ -21,7 +22,6 @@ from functions.dashboard.forms import (
 from functions.dashboard.membership import done, offered_roles, own_role
 from functions.dashboard.pages.home import PROJECT_ID
 from functions.dashboard.render import page
-from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get, post
 from functions.dashboard.text import weight
 from functions.dashboard.web import Response
@@ -55,7 +55,7 @@ def show_use(visit: Visit) -> Response:
     visit.must_administer(visit.organization.id)
     asked = PROJECT_ID.fullmatch(visit.request.query.get("after", ""))
     after = asked[0] if asked else ""
-    view = views.use_view(visit.organization.id, after, visit.now_ms)
+    view = dashboard_views.usage_view(visit.organization.id, after, visit.now_ms)
     return page(*(visit.request, "use.html", visit.now_ms), visit=visit, view=view, after=after)
 
 
@@ -145,7 +145,7 @@ def _policy(visit: Visit, _: str) -> Response:
 
 
 def _create_project(visit: Visit, _: str) -> Response:
-    created, unmetered = metering.create_project(
+    created, unmetered = usage_keys.create_project(
         gateway(visit.request),
         visit.request.form.get("project_name", "").strip(),
         visit.organization.id,

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from errata.config import settings
-from errata.errors import NotFound, Unauthorized
+from errata.errors import NotFoundError, UnauthorizedError
 from errata.store.sign_in import Tokens, provider_client
 from errata.usecases import sessions
 from functions.dashboard import tokens
@@ -32,7 +32,7 @@ def leave(request: Request, _now_ms: int) -> Response:
     """Off to the provider; what the answer must match stays in a cookie."""
     provider = request.path.partition("/")[2]
     if provider not in settings().identity_providers or not settings().sign_in_domain:
-        raise NotFound("There is no such identity provider.")
+        raise NotFoundError("There is no such identity provider.")
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     query = {
         "identity_provider": provider,
@@ -57,20 +57,20 @@ def come_back(request: Request, now_ms: int) -> Response:
     """Back from the provider, with a code for tokens.
 
     Raises:
-        Unauthorized: the answer belongs to no sign-in of this browser, or the provider said no.
+        UnauthorizedError: this browser has not begun the sign-in, or the provider refused it.
     """
     state, _, rest = request.cookies.get(COOKIE, "").partition(".")
     verifier, _, going = rest.partition(".")
     sent = request.query.get("state", "")
     if not (state and verifier and hmac.compare_digest(sent.encode(), state.encode())):
-        raise Unauthorized("This sign-in was not begun in this browser. Begin it again.")
+        raise UnauthorizedError("This sign-in was not begun in this browser. Begin it again.")
     if "code" not in request.query:
-        raise Unauthorized("Your identity provider did not sign you in.")
+        raise UnauthorizedError("Your identity provider did not sign you in.")
 
     def verify(token: str) -> sessions.Claims:
         claims = tokens.verify(token)
         if not hmac.compare_digest(claims.nonce.encode(), _nonce(verifier).encode()):
-            raise Unauthorized("This sign-in was not begun in this browser. Begin it again.")
+            raise UnauthorizedError("This sign-in was not begun in this browser. Begin it again.")
         return claims
 
     given = _exchange(request, verifier)
@@ -96,7 +96,7 @@ def _exchange(request: Request, verifier: str) -> Tokens:
         content: dict[str, Any] = answer.json()
         return Tokens(content["id_token"], content["refresh_token"])
     except (urllib3.exceptions.HTTPError, ValueError, KeyError) as error:
-        raise Unauthorized("The code has been used or is too old. Sign in again.") from error
+        raise UnauthorizedError("The code has been used or is too old. Sign in again.") from error
 
 
 def _callback(request: Request) -> str:

@@ -5,9 +5,9 @@ from urllib.parse import urlencode
 from errata.models.issue import MAX_NAME
 from errata.models.loss import REASONS, SDK_REASONS
 from errata.store.issues import partition
-from errata.usecases import issues, ledger, projects
+from errata.usecases import issues, loss_ledger, projects
+from functions.dashboard.byte_budget import Room
 from functions.dashboard.render import page
-from functions.dashboard.room import Room
 from functions.dashboard.routing import Visit, get
 from functions.dashboard.web import Response
 
@@ -21,7 +21,7 @@ STATS_DAYS = 30
 @get("projects/{project_id}/releases")
 def releases(visit: Visit) -> Response:
     """When each release was seen, and what it brought; as many as the page has room for."""
-    pk = partition(visit.project.id, visit.boundary.generation)
+    pk = partition(visit.project.id, visit.watermark.generation)
     cursor = visit.request.query.get("cursor") or None
     oldest_ms = projects.oldest_ms(visit.project, visit.now_ms)
     found = issues.search_releases(pk, cursor, visit.now_ms // 1000, oldest_ms)
@@ -47,7 +47,7 @@ def releases(visit: Visit) -> Response:
 def stats(visit: Visit) -> Response:
     """Accepted and lost, side by side."""
     visit.project  # noqa: B018 - theirs to see, or NotFound
-    by_day = ledger.by_day(visit.project.id, STATS_DAYS)
+    by_day = loss_ledger.by_day(visit.project.id, STATS_DAYS)
     totals = {
         reason: total
         for reason in (*REASONS, *SDK_REASONS)

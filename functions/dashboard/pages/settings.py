@@ -1,14 +1,14 @@
 """A project's settings, keys and webhooks; everybody who sees it reads them, admins change them."""
 
 from errata.config import settings
-from errata.errors import Invalid, NotFound
+from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID
 from errata.models.project import live_dsns
 from errata.models.webhook import Endpoint
 from errata.store import members as members_store
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
-from errata.usecases import clearing, deletion, members, metering, projects, webhooks
+from errata.usecases import clear_project, delete_project, members, projects, usage_keys, webhooks
 from functions.dashboard.forms import (
     Failed,
     act,
@@ -131,8 +131,8 @@ def _save(visit: Visit, _: str) -> Response:
 def _rate(visit: Visit, _: str) -> Response:
     rate = whole_number(visit, "rate_limit", "rate limit")
     if rate is None:
-        raise Invalid({"rate_limit": ["Give a number of requests a minute."]})
-    _project, unmetered = metering.change_project(
+        raise InvalidInputError({"rate_limit": ["Give a number of requests a minute."]})
+    _project, unmetered = usage_keys.change_project(
         gateway(visit.request), visit.project.id, rate, None
     )
     return _done(visit, "saved" if gateway_agreed(unmetered) else "unmetered")
@@ -140,7 +140,7 @@ def _rate(visit: Visit, _: str) -> Response:
 
 def _create_key(visit: Visit, kind: str) -> Response:
     label = visit.request.form.get("label", "").strip()
-    record, key, unmetered = metering.create_key(
+    record, key, unmetered = usage_keys.create_key(
         gateway(visit.request), visit.project.id, label, public=kind == "dsn"
     )
     if record.public:
@@ -149,7 +149,7 @@ def _create_key(visit: Visit, kind: str) -> Response:
 
 
 def _revoke(visit: Visit, key_id: str) -> Response:
-    _, undeleted = metering.revoke_key(visit.project.id, key_id)
+    _, undeleted = usage_keys.revoke_key(visit.project.id, key_id)
     gateway_agreed(undeleted)
     return _done(visit, "revoked")
 
@@ -184,20 +184,20 @@ def _test(visit: Visit, endpoint_id: str) -> Response:
 
 def _redeliver(visit: Visit, attempt_id: str) -> Response:
     if not UUID.fullmatch(attempt_id):
-        raise NotFound("There is no such delivery.")
+        raise NotFoundError("There is no such delivery.")
     webhooks.redeliver(visit.project.id, attempt_id)
     return _done(visit, "sent")
 
 
 def _clear(visit: Visit, _: str) -> Response:
     _check_typed(visit, "name_to_clear")
-    clearing.clear(visit.project.id)
+    clear_project.clear(visit.project.id)
     return _done(visit, "cleared")
 
 
 def _delete(visit: Visit, _: str) -> Response:
     _check_typed(visit, "name_to_delete")
-    gateway_agreed(deletion.delete_project(visit.project.id, gateway(visit.request)))
+    gateway_agreed(delete_project.delete_project(visit.project.id, gateway(visit.request)))
     return redirect(f"{visit.request.root}projects")
 
 
@@ -219,7 +219,7 @@ _ACTIONS = {
 
 def _check_typed(visit: Visit, field: str) -> None:
     if visit.request.form.get(field, "").strip() != visit.project.name.strip():
-        raise Invalid({field: ["That is not the project's name: nothing was deleted."]})
+        raise InvalidInputError({field: ["That is not the project's name: nothing was deleted."]})
 
 
 def _done(visit: Visit, said: str) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from errata.config import settings
-from errata.errors import Invalid, RateLimited, Refused, Unauthorized
+from errata.errors import HTTPError, InvalidInputError, RateLimitedError, UnauthorizedError
 from errata.store import sign_in
 from errata.usecases import sessions
 from functions.dashboard import tokens
@@ -58,10 +58,10 @@ def enter(request: Request, now_ms: int) -> Response:
     email, password = _email(request), request.form.get("password", "")
     try:
         if not email or not password:
-            raise Invalid({"email": ["Give your e-mail address and your password."]})
+            raise InvalidInputError({"email": ["Give your e-mail address and your password."]})
         outcome = sign_in.with_password(email, password)
         return _go_on(request, now_ms, outcome)
-    except Refused as refused:
+    except HTTPError as refused:
         return _form(
             request, now_ms, "sign_in.html", refused.status, error=refused.message, said=""
         )
@@ -78,9 +78,9 @@ def choose(request: Request, now_ms: int) -> Response:
             challenge.username, request.form.get("password", ""), challenge.session
         )
         return _go_on(request, now_ms, outcome)
-    except (Invalid, RateLimited) as refused:
+    except (InvalidInputError, RateLimitedError) as refused:
         return _choose(request, now_ms, challenge, refused.status, refused.message)
-    except Unauthorized:
+    except UnauthorizedError:
         error = "That took too long. Sign in again with the password from the mail."
         return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
 
@@ -134,7 +134,7 @@ def reset(request: Request, now_ms: int) -> Response:
         sessions.reset_password(
             _email(request), form.get("password", ""), form.get("code", "").strip(), now_ms
         )
-    except Refused as refused:
+    except HTTPError as refused:
         return _form(request, now_ms, "reset_password.html", refused.status, error=refused.message)
     return redirect(f"{request.root}sign-in?said=changed")
 

@@ -1,6 +1,6 @@
 """One team of an organization: its name, and its end."""
 
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.store import members as store
 from errata.usecases import members
 from functions.dashboard.forms import Failed, act
@@ -28,7 +28,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
     teams = {team.id: team for team in store.list_teams(visit.organization.id)}
     team = teams.get(visit.ids["team_id"])
     if team is None:
-        raise NotFound("There is no such team here any more.")
+        raise NotFoundError("There is no such team here any more.")
     return page(
         *(visit.request, "team.html", visit.now_ms, failed.status, visit), failed=failed, team=team
     )

@@ -1,22 +1,22 @@
 """Every error that Errata raises on purpose.
 
 ErrataError
-├── Refused                 an answer to a caller; knows its HTTP status
-│   ├── BadRequest          400  a provider's event that is not signed, or none
-│   ├── Unauthorized        401  no key, or one that opens nothing
-│   ├── PaymentRequired     402  the month's quota is used up, or an invoice is not paid
-│   ├── Forbidden           403  a revoked or DSN's key at the legacy door; a door switched off
-│   ├── AddressForbidden    403  the organization's allowlist has no room for the address
-│   ├── BodyTooLarge        413
-│   ├── Invalid             422  names every bad field
-│   ├── RateLimited         429  knows when to come back
-│   └── ServiceUnavailable  503  what a caller is told about a StoreError
-├── StoreError              a call to AWS failed; `errata.store` raises these and no other
-│   ├── UnavailableError    not now: throttled, no response, not allowed; HTTP status 503
-│   ├── ConflictError       somebody else's write came first
-│   │   └── CounterMovedError   another legacy error took the number; knows the last one
-│   └── PermanentError      the request itself is at fault: no retry changes that
-└── NotFound                an operator named a project, key, issue or event that does not exist
+├── HTTPError                     a refused request; knows its HTTP status
+│   ├── BadRequestError           400  not an event of the billing provider, or not signed
+│   ├── UnauthorizedError         401  no key, or one that opens nothing
+│   ├── PaymentRequiredError      402  the month's quota is used up, or an invoice is unpaid
+│   ├── ForbiddenError            403  a revoked key or a DSN's, or an endpoint that is off
+│   ├── AddressForbiddenError     403  the address is not on the organization's allowlist
+│   ├── BodyTooLargeError         413
+│   ├── InvalidInputError         422  names every bad field
+│   ├── RateLimitedError          429  knows when to try again
+│   └── ServiceUnavailableError   503  what a caller is told about a StoreError
+├── StoreError                    a call to AWS failed; `errata.store` raises these and no other
+│   ├── UnavailableError          not now: throttled, no response, not allowed
+│   ├── ConflictError             somebody else's write came first
+│   │   └── CounterMovedError     another legacy error took the number; knows the last one
+│   └── PermanentError            the request itself is at fault: no retry changes that
+└── NotFoundError                 an operator named something that does not exist
 """
 
 from typing import Any
@@ -26,11 +26,11 @@ class ErrataError(Exception):
     """The root of the tree."""
 
 
-class Refused(ErrataError):
-    """A request that gets no.
+class HTTPError(ErrataError):
+    """A refused request.
 
-    `status` is the HTTP status; the message is for the caller and holds no secret. `loss` is the
-    reason under which the loss ledger counts the event that it was about; empty for none.
+    `status` is the HTTP status. `message` is for the caller and holds no secret. `loss` is the
+    reason under which the loss ledger counts the lost event; empty where none is lost.
     """
 
     status = 500
@@ -41,30 +41,30 @@ class Refused(ErrataError):
         self.message = message
 
 
-class BadRequest(Refused):
-    """What no sender of this route would send."""
+class BadRequestError(HTTPError):
+    """A request that no sender of this route makes."""
 
     status = 400
 
 
-class Unauthorized(Refused):
-    """No key, or one that opens nothing."""
+class UnauthorizedError(HTTPError):
+    """No key, or one that opens no project."""
 
     status = 401
 
     @classmethod
-    def missing(cls) -> "Unauthorized":
+    def missing(cls) -> "UnauthorizedError":
         """No key, an empty one, or one that is not a string."""
         return cls("Missing or invalid API key.")
 
     @classmethod
-    def unknown(cls) -> "Unauthorized":
-        """A key that belongs to no project, to another one, or was revoked."""
+    def unknown(cls) -> "UnauthorizedError":
+        """A key of no project, or of another one, or a revoked key."""
         return cls("Invalid API key.")
 
 
-class PaymentRequired(Refused):
-    """An organization that may store nothing more until it pays, or until the next month.
+class PaymentRequiredError(HTTPError):
+    """The organization can store nothing until it pays, or until the next month.
 
     `billing_url` is where it pays; empty where that is unknown, or does not help.
     """
@@ -77,29 +77,29 @@ class PaymentRequired(Refused):
         self.billing_url = billing_url
 
     @classmethod
-    def quota_reached(cls, quota: int) -> "PaymentRequired":
-        """The month's events are used up."""
+    def quota_reached(cls, quota: int) -> "PaymentRequiredError":
+        """The organization has used all events of the month."""
         return cls(
             f"The monthly quota of {quota} events is reached. Upgrade the plan to send more now;"
-            " the next month (UTC) starts anew.",
+            " the quota starts again with the next month (UTC).",
             "quota",
         )
 
     @classmethod
-    def invoice_unpaid(cls, billing_url: str) -> "PaymentRequired":
-        """An invoice has failed and is not paid yet."""
+    def invoice_unpaid(cls, billing_url: str) -> "PaymentRequiredError":
+        """A payment has failed, and the invoice is still unpaid."""
         where = f" at {billing_url}" if billing_url else ""
         return cls(f"An invoice has failed. Pay it{where} to send again.", "billing", billing_url)
 
 
-class Forbidden(Refused):
-    """A known caller who may not do this."""
+class ForbiddenError(HTTPError):
+    """A known caller without the permission."""
 
     status = 403
 
 
-class AddressForbidden(Refused):
-    """A caller from an address that the organization's allowlist does not hold."""
+class AddressForbiddenError(HTTPError):
+    """The caller's address is not on the organization's allowlist."""
 
     status = 403
     loss = "ip"
@@ -108,15 +108,15 @@ class AddressForbidden(Refused):
         super().__init__("API access is not allowed from this IP address.")
 
 
-class BodyTooLarge(Refused):
-    """A body beyond what one event may weigh."""
+class BodyTooLargeError(HTTPError):
+    """A body that is larger than the limit."""
 
     status = 413
     loss = "too_large"
 
 
-class Invalid(Refused):
-    """Bad input. `errors` maps each bad field to its complaints."""
+class InvalidInputError(HTTPError):
+    """Bad input. `errors` maps each bad field to its error messages."""
 
     status = 422
     loss = "invalid"
@@ -131,7 +131,7 @@ class Invalid(Refused):
         self.errors = errors
 
 
-class RateLimited(Refused):
+class RateLimitedError(HTTPError):
     """Too many requests. `retry_after` is in whole seconds, at least 1."""
 
     status = 429
@@ -142,7 +142,7 @@ class RateLimited(Refused):
         self.retry_after = retry_after
 
 
-class ServiceUnavailable(Refused):
+class ServiceUnavailableError(HTTPError):
     """The store failed; the same request may succeed soon. The event may be stored already."""
 
     status = 503
@@ -204,5 +204,5 @@ class PermanentError(StoreError):
     """AWS refuses the request for what it is, such as an item that is too large."""
 
 
-class NotFound(ErrataError):
+class NotFoundError(ErrataError):
     """An operator named something that does not exist."""

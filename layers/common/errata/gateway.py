@@ -9,17 +9,17 @@ import logging
 from typing import Any
 
 from errata.errors import (
-    Invalid,
-    PaymentRequired,
-    RateLimited,
-    Refused,
-    ServiceUnavailable,
+    HTTPError,
+    InvalidInputError,
+    PaymentRequiredError,
+    RateLimitedError,
+    ServiceUnavailableError,
     StoreError,
 )
 from errata.models.project import Caller
 
 type Event = dict[str, Any]
-type Answer = dict[str, Any]
+type Response = dict[str, Any]
 
 _HEADERS = {
     "Content-Type": "application/json",
@@ -53,12 +53,12 @@ def caller(event: Event) -> Caller:
     """Who calls, as the meter and the gateway know it; nothing that a client claims of itself."""
     context = event["requestContext"]
     identity = context["identity"]
-    meter = context["authorizer"]
-    metered = meter.get("metered") == "gateway" and bool(identity.get("apiKeyId"))
-    return Caller(meter, identity["sourceIp"], metered)
+    authorizer_context = context["authorizer"]
+    metered = authorizer_context.get("metered") == "gateway" and bool(identity.get("apiKeyId"))
+    return Caller(authorizer_context, identity["sourceIp"], metered)
 
 
-def answer(status: int, content: str, extra: dict[str, str] | None = None) -> Answer:
+def response(status: int, content: str, extra: dict[str, str] | None = None) -> Response:
     """An answer with a JSON body, already written as text."""
     return {
         "statusCode": status,
@@ -67,24 +67,24 @@ def answer(status: int, content: str, extra: dict[str, str] | None = None) -> An
     }
 
 
-def refusal(refused: Refused) -> Answer:
+def error_response(refused: HTTPError) -> Response:
     """The answer of the ingest and read APIs to a refused request."""
     content: dict[str, Any] = {"message": refused.message}
-    if isinstance(refused, Invalid):
+    if isinstance(refused, InvalidInputError):
         content["errors"] = refused.errors
-    elif isinstance(refused, PaymentRequired) and refused.billing_url:
+    elif isinstance(refused, PaymentRequiredError) and refused.billing_url:
         content["billing_url"] = refused.billing_url
-    return answer(refused.status, json.dumps(content), retry_after(refused))
+    return response(refused.status, json.dumps(content), retry_after(refused))
 
 
-def retry_after(refused: Refused) -> dict[str, str]:
+def retry_after(refused: HTTPError) -> dict[str, str]:
     """The headers that tell when to come back, where that is known."""
-    if isinstance(refused, RateLimited):
+    if isinstance(refused, RateLimitedError):
         return {"Retry-After": str(refused.retry_after)}
-    return {"Retry-After": "1"} if isinstance(refused, ServiceUnavailable) else {}
+    return {"Retry-After": "1"} if isinstance(refused, ServiceUnavailableError) else {}
 
 
-def unavailable(error: StoreError) -> ServiceUnavailable:
+def unavailable(error: StoreError) -> ServiceUnavailableError:
     """Log why the store failed, and return what the caller is told: try again."""
     logger.error("the store failed", exc_info=error)
-    return ServiceUnavailable()
+    return ServiceUnavailableError()

@@ -188,8 +188,8 @@ def test_an_event_is_sent_as_over_the_api(project: Project) -> None:
 
 
 def test_a_sent_event_s_id_as_json(project: Project) -> None:
-    answer = done("send", project.id, "--message", "boom", "--json").json
-    assert answer == {"id": clients.read(project).json["data"][0]["id"]}
+    response = done("send", project.id, "--message", "boom", "--json").json
+    assert response == {"id": clients.read(project).json["data"][0]["id"]}
 
 
 def test_a_file_is_an_event_and_options_go_before_it(project: Project, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_revoked_dsn_opens_nothing(project: Project) -> None:
     _, first = done("keys", "list", project.id, "--json").json
     revoked = done("keys", "revoke", project.id, first["id"], "--json").json
     assert revoked == first | {"revoked_at": revoked["revoked_at"]}
-    access.forget()
+    access.clear_cache()
     assert access.find_dsn(project.public, now_ms()).access is None
     assert clients.ingest(project).status == 202
 
@@ -101,7 +101,7 @@ def test_a_revoked_key_opens_nothing(project: Project) -> None:
     made = done("keys", "create", project.id, "--json").json
     revoked = done("keys", "revoke", project.id, made["id"], "--json").json
     assert (revoked["id"], revoked["revoked_at"] is None) == (made["id"], False)
-    access.forget()
+    access.clear_cache()
     assert clients.ingest(Project(project.id, made["api_key"])).status == 401
     assert clients.ingest(project).status == 202
 

@@ -13,12 +13,12 @@ ADA, BOB = "ada@example.com", "bob@example.com"
 
 def test_the_first_owner_is_invited() -> None:
     with calls.recorded() as seen:
-        answer = done("members", "add", "default", "Ada@Example.com", "--role", "owner", "--json")
-    assert answer.json == {"organization": "default", "email": ADA, "role": "owner", "teams": []}
+        response = done("members", "add", "default", "Ada@Example.com", "--role", "owner", "--json")
+    assert response.json == {"organization": "default", "email": ADA, "role": "owner", "teams": []}
     (created,) = [each.parameters for each in seen if each.operation == "AdminCreateUser"]
     assert created["DesiredDeliveryMediums"] == ["EMAIL"]
     assert "AdminSetUserPassword" not in {each.operation for each in seen}
-    assert done("members", "list", "default", "--json").json == [answer.json]
+    assert done("members", "list", "default", "--json").json == [response.json]
 
 
 def test_people_see_what_somebody_is() -> None:
@@ -48,9 +48,9 @@ def test_nobody_yet() -> None:
 @pytest.mark.usefixtures("local")
 def test_the_local_stack_shows_a_password_once() -> None:
     add = ("members", "add", "default", "--local", "--role", "owner")
-    answer = done(*add, ADA, "--json").json
-    assert set(answer) == {"organization", "email", "role", "teams", "password"}
-    assert isinstance(sign_in.with_password(ADA, answer["password"]), sign_in.Tokens)
+    response = done(*add, ADA, "--json").json
+    assert set(response) == {"organization", "email", "role", "teams", "password"}
+    assert isinstance(sign_in.with_password(ADA, response["password"]), sign_in.Tokens)
     said = done(*add, BOB).out.splitlines()
     assert said[-1] == "Copy the password now. It is not shown again."
     assert isinstance(sign_in.with_password(BOB, said[3].split()[1]), sign_in.Tokens)
@@ -58,10 +58,10 @@ def test_the_local_stack_shows_a_password_once() -> None:
     done("orgs", "create", "acme", "--local")
     again = done("members", "add", "1", ADA, "--local", "--role", "owner", "--json").json
     assert "password" not in again
-    assert isinstance(sign_in.with_password(ADA, answer["password"]), sign_in.Tokens)
+    assert isinstance(sign_in.with_password(ADA, response["password"]), sign_in.Tokens)
     # And gets another where it was lost.
     invited = done("members", "invite", "default", ADA, "--local", "--json").json
-    assert invited == answer | {"password": invited["password"]}
+    assert invited == response | {"password": invited["password"]}
     assert isinstance(sign_in.with_password(ADA, invited["password"]), sign_in.Tokens)
 
 

@@ -15,10 +15,10 @@ def test_an_organization_is_created_and_gets_projects() -> None:
         "organization  2",
         "name          umbrella",
     ]
-    answer = done("projects", "create", "shop", "--org", "1", "--json").json
-    assert (answer["id"], answer["name"]) == ("1", "shop")
+    response = done("projects", "create", "shop", "--org", "1", "--json").json
+    assert (response["id"], response["name"]) == ("1", "shop")
     assert done("projects", "show", "1", "--json").json["organization"] == "1"
-    assert clients.ingest(Project("1", answer["api_key"])).status == 202
+    assert clients.ingest(Project("1", response["api_key"])).status == 202
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 201])
@@ -111,8 +111,8 @@ def test_a_quota_is_set_used_shown_and_lifted(clock: Clock) -> None:
     key = done("projects", "create", "shop", "--org", "1", "--json").json["api_key"]
     project = Project("1", key)
     assert "not counted" in done("orgs", "show", "1").out
-    answer = done("orgs", "set", "1", "--monthly-quota", "2", "--json").json
-    assert (answer["monthly_quota"], answer["used_this_month"]) == (2, 0)
+    response = done("orgs", "set", "1", "--monthly-quota", "2", "--json").json
+    assert (response["monthly_quota"], response["used_this_month"]) == (2, 0)
     assert [clients.ingest(project).status for _ in range(3)] == [202, 202, 402]
     assert done("orgs", "show", "1", "--json").json["used_this_month"] == 2
     said = done("orgs", "show", "1").out
@@ -139,12 +139,12 @@ def test_a_bad_quota_is_refused(text: str, reason: str) -> None:
 
 def test_a_customer_is_linked_shown_and_unlinked() -> None:
     done("orgs", "create", "acme")
-    answer = done("orgs", "set", "1", "--stripe-customer", "cus_1", "--json").json
-    assert (answer["stripe_customer"], answer["unpaid"]) == ("cus_1", False)
+    response = done("orgs", "set", "1", "--stripe-customer", "cus_1", "--json").json
+    assert (response["stripe_customer"], response["unpaid"]) == ("cus_1", False)
     assert "Stripe customer  cus_1\n" in done("orgs", "show", "1").out
     said = failed("orgs", "set", "default", "--stripe-customer", "cus_1")
     assert said == "error: stripe_customer: cus_1 is another organization's.\n"
     said = failed("orgs", "set", "1", "--stripe-customer", "acme")
     assert said == "error: stripe_customer: A customer's id begins with cus_; or give `none`.\n"
-    answer = done("orgs", "set", "1", "--stripe-customer", "none", "--json").json
-    assert answer["stripe_customer"] is None
+    response = done("orgs", "set", "1", "--stripe-customer", "none", "--json").json
+    assert response["stripe_customer"] is None

@@ -18,26 +18,26 @@ pytestmark = pytest.mark.usefixtures("deployed")
 
 def created(name: str = "shop", *options: str) -> Project:
     """A project that the command has created."""
-    answer = done("projects", "create", name, "--json", *options).json
-    return Project(answer["id"], answer["api_key"])
+    response = done("projects", "create", name, "--json", *options).json
+    return Project(response["id"], response["api_key"])
 
 
 def test_a_project_is_created_and_its_key_works() -> None:
-    answer = done("projects", "create", "shop", "--json").json
-    assert set(answer) == {"id", "name", "api_key", "dsn"}
-    assert (answer["id"], answer["name"]) == ("1", "shop")
-    assert len(answer["api_key"]) == 32
-    project = Project(answer["id"], answer["api_key"])
+    response = done("projects", "create", "shop", "--json").json
+    assert set(response) == {"id", "name", "api_key", "dsn"}
+    assert (response["id"], response["name"]) == ("1", "shop")
+    assert len(response["api_key"]) == 32
+    project = Project(response["id"], response["api_key"])
     assert clients.ingest(project).status == 202
 
 
 def test_a_project_is_created_with_a_dsn(deployed: Deployed) -> None:
-    answer = done("projects", "create", "shop", "--json").json
-    dsn = urlsplit(answer["dsn"])
+    response = done("projects", "create", "shop", "--json").json
+    dsn = urlsplit(response["dsn"])
     api = f"{deployed.api_id}.execute-api.us-east-1.amazonaws.com"
     assert (dsn.scheme, dsn.hostname, dsn.path) == ("https", api, "/v1/1")
     assert re.fullmatch("[0-9a-f]{32}", dsn.username or "")
-    assert dsn.username != answer["api_key"]
+    assert dsn.username != response["api_key"]
     opened = access.find_dsn(dsn.username or "", now_ms()).access
     assert opened
     assert opened.project_id == "1"
@@ -45,8 +45,8 @@ def test_a_project_is_created_with_a_dsn(deployed: Deployed) -> None:
 
 def test_the_local_stack_s_dsn_has_its_port_and_path(local: Path) -> None:
     assert local
-    answer = done("projects", "create", "shop", "--local", "--json").json
-    _, _, place = answer["dsn"].partition("@")
+    response = done("projects", "create", "shop", "--local", "--json").json
+    _, _, place = response["dsn"].partition("@")
     assert place == f"{LOCAL_URL.removeprefix('http://')}/_aws/execute-api/abc/v1/1"
 
 

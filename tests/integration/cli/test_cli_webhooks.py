@@ -6,13 +6,13 @@ from errata.usecases.deliver import deliver
 from tests.integration.test_webhooks import notices
 from tests.support.account import Project
 from tests.support.cli import Deployed, done, failed
-from tests.support.receiver import answer, receiver
+from tests.support.receiver import receiver, response
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
 def test_a_webhook_s_life(busy: Project, deployed: Deployed) -> None:
-    with receiver(answer(500), answer(200)) as there:
+    with receiver(response(500), response(200)) as there:
         added = done("webhooks", "add", busy.id, there.url + "?token=geheim", "--json").json
         assert set(added) >= {"id", "secret"}
         assert "geheim" not in str(added)

@@ -17,11 +17,11 @@ __all__ = ["aws", "busy", "clock", "project"]
 
 @pytest.fixture(autouse=True)
 def _no_more_than_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    def response(event: dict[str, Any], context: Any) -> dict[str, Any]:
         with permitted("DashboardFunction"):
             return handler(event, context)
 
-    monkeypatch.setattr("tests.support.browser.handler", answer)
+    monkeypatch.setattr("tests.support.browser.handler", response)
 
 
 @pytest.fixture

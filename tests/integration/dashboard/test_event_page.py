@@ -25,8 +25,8 @@ def test_an_event_shows_all_that_was_sent(browser: Browser, busy: Project) -> No
     assert "Traceback (most recent call last):" not in shown.text
     raw = browser.get(f"projects/{busy.id}/events/{event}?raw=1")
     assert "Traceback (most recent call last):" in raw.text
-    answer = json.loads(browser.get(f"projects/{busy.id}/events/{event}/json").html)
-    assert answer["context"] == {**sent["context"], "user": sent["user"]}
+    response = json.loads(browser.get(f"projects/{busy.id}/events/{event}/json").html)
+    assert response["context"] == {**sent["context"], "user": sent["user"]}
 
 
 def test_requests_and_breadcrumbs_of_any_shape_are_shown(browser: Browser, busy: Project) -> None:

@@ -51,10 +51,10 @@ def as_cognito_challenges(username: str) -> Iterator[None]:
                 error: Any = {"Code": "NotAuthorizedException", "Message": "Invalid session"}
                 raise ClientError({"Error": error}, call.operation)
             return call.send()
-        answer = call.send()
-        if call.operation == "AdminInitiateAuth" and "ChallengeName" in answer:
-            answer["ChallengeParameters"] = {"USER_ID_FOR_SRP": username}
-        return answer
+        response = call.send()
+        if call.operation == "AdminInitiateAuth" and "ChallengeName" in response:
+            response["ChallengeParameters"] = {"USER_ID_FOR_SRP": username}
+        return response
 
     with watched(watch):
         yield
@@ -101,11 +101,11 @@ def test_a_first_password_is_exchanged_for_one_s_own(invited: Browser) -> None:
     ],
 )
 def test_why_a_new_password_is_not_taken_is_told(
-    invited: Browser, refusal: str, status: int, said: str
+    invited: Browser, error_response: str, status: int, said: str
 ) -> None:
     invited.get("sign-in")
     send(invited, "sign-in", email=EMAIL, password=FIRST)
-    with refusing("AdminRespondToAuthChallenge", refusal):
+    with refusing("AdminRespondToAuthChallenge", error_response):
         shown = send(invited, "new-password", password=OWN)
     assert (shown.status, said in shown.text) == (status, True)
     assert not signed_in(invited)
@@ -115,15 +115,15 @@ def test_a_forgotten_password_is_replaced_with_the_code_that_was_mailed(invited:
     invited.get("sign-in")
     send(invited, "sign-in", email=EMAIL, password=FIRST)
     send(invited, "new-password", password=OWN)
-    answers = []
+    responses = []
     for email in (EMAIL, "nobody@example.com"):
         browser = Browser()
         browser.get("forgot-password")
         shown = send(browser, "forgot-password", email=email)
         assert shown.status == 200
-        answers.append(shown.text.replace(email, ""))
+        responses.append(shown.text.replace(email, ""))
     # Nobody is told whether there is such an account.
-    assert answers[0] == answers[1]
+    assert responses[0] == responses[1]
     browser = Browser()
     browser.get("forgot-password")
     assert browser.post("forgot-password", email=" ").status == 422

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from errata.config import settings
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.store import clients, sign_in
 from errata.store import members as members_store
 from errata.store import sessions as store
@@ -111,11 +111,11 @@ def test_a_provider_s_session_is_renewed_with_the_provider_s_client(
 
 @pytest.mark.usefixtures("cognito")
 @pytest.mark.parametrize("refusal", ["NotAuthorizedException", "UserNotFoundException"])
-def test_an_account_that_is_disabled_or_gone_is_out(clock: Clock, refusal: str) -> None:
+def test_an_account_that_is_disabled_or_gone_is_out(clock: Clock, error_response: str) -> None:
     browser = signed_in(EMAIL)
     held = browser.cookies[SESSION_COOKIE]
     clock.advance(3600)
-    with refusing("AdminInitiateAuth", refusal):
+    with refusing("AdminInitiateAuth", error_response):
         assert "/sign-in" in browser.get("projects").url
     with refreshing(clock):
         assert "/sign-in" in Browser({SESSION_COOKIE: held}).get("projects").url
@@ -182,7 +182,7 @@ def test_a_password_that_is_replaced_ends_every_session(clock: Clock) -> None:
     assert fresh.get("projects/1/issues").status == 200
     # What they may do is as it was, and can be changed.
     members.change("default", EMAIL, teams=[])
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidInputError):
         members.remove("default", EMAIL)
 
 

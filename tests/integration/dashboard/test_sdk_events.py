@@ -136,8 +136,8 @@ def test_a_frame_of_a_text_is_shown_as_one_that_was_sent_as_data(
 def test_an_event_says_when_it_was_received(browser: Browser, busy: Project, clock: Clock) -> None:
     shown = show(browser, busy, {**sdk_events.PYTHON, "received_at": clock.ms - 7_200_000})
     assert "received 2 h ago" in shown.text
-    answer = json.loads(browser.get(f"{shown.url}/json").html)
-    assert answer["event_id"] == sdk_events.PYTHON["event_id"]
+    response = json.loads(browser.get(f"{shown.url}/json").html)
+    assert response["event_id"] == sdk_events.PYTHON["event_id"]
 
 
 def test_an_issue_says_what_grouped_it(browser: Browser, busy: Project) -> None:

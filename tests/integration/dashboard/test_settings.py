@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from errata.config import settings
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.models.ids import new_event_id, now_ms
 from errata.models.webhook import Attempt, Notice, Round
 from errata.store import clients
@@ -59,7 +59,7 @@ def send(browser: Browser, project: Project, **fields: Any) -> Shown:
 
 def opens(project_id: str, key: str) -> bool:
     """Whether a key lets an event in."""
-    access.forget()
+    access.clear_cache()
     return ingest(Project(project_id, key)).status == 202
 
 
@@ -110,7 +110,7 @@ def test_another_dsn_is_made_and_the_programs_have_the_newest(
     assert shop.public in shown.html
     send(admin, shop, revoke=record.id)
     assert record.public not in admin.get(f"projects/{shop.id}/settings").html
-    access.forget()
+    access.clear_cache()
     assert access.find_dsn(record.public, now_ms()).access is None
 
 
@@ -298,7 +298,7 @@ def test_a_deleted_project_is_gone(admin: Browser, shop: Project) -> None:
     shown = send(admin, shop, delete="1", name_to_delete=" shop ")
     assert (shown.status, shown.url.rpartition("/")[2]) == (200, "projects")
     assert "shop" not in shown.text
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         projects.find(shop.id)
     assert not opens(shop.id, shop.key)
     assert admin.get(f"projects/{shop.id}/settings").status == 404

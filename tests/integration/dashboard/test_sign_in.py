@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from errata.config import settings
-from errata.errors import Unauthorized
+from errata.errors import UnauthorizedError
 from errata.store import clients, sign_in
 from errata.usecases import members
 from functions.dashboard import tokens
@@ -53,20 +53,20 @@ def test_a_token_of_our_pool_is_taken() -> None:
     ids=str,
 )
 def test_any_other_is_not(changed: dict[str, Any]) -> None:
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         tokens.verify(token(**changed))
 
 
 @pytest.mark.usefixtures("keys")
 def test_one_that_another_key_has_signed_is_not() -> None:
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         tokens.verify(token(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
 
 
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("forged", ["", "x", "a.b.c", jwt.encode({"sub": "1"}, "s" * 32)])
 def test_what_is_no_token_is_not(forged: str) -> None:
-    with pytest.raises(Unauthorized):
+    with pytest.raises(UnauthorizedError):
         tokens.verify(forged)
 
 
@@ -92,15 +92,15 @@ def test_nobody_is_led_elsewhere(away: str) -> None:
 @pytest.mark.usefixtures("aws")
 def test_a_wrong_password_and_an_unknown_account_are_answered_alike() -> None:
     account()
-    answers = []
+    responses = []
     for email in (EMAIL, "nobody@example.com"):
         browser = Browser()
         browser.get("sign-in")
         shown = browser.post("sign-in", email=email, password="wrong", next="")
         assert shown.status == 401
-        answers.append(shown.text.replace(email, ""))
-    assert answers[0] == answers[1]
-    assert "Wrong e-mail or password." in answers[0]
+        responses.append(shown.text.replace(email, ""))
+    assert responses[0] == responses[1]
+    assert "Wrong e-mail or password." in responses[0]
 
 
 @pytest.mark.usefixtures("aws")

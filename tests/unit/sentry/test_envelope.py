@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.protocol.sentry import envelope
 from errata.protocol.sentry.envelope import MAX_HEADER_BYTES, MAX_ITEMS, Item, parse
 
@@ -51,7 +51,7 @@ def test_what_is_written_is_read(headers: Any, items: Any, feeds: int) -> None:
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     try:
         read = parse(body)
-    except Invalid:
+    except InvalidInputError:
         return
     assert sum(len(item.payload) for item in read.items) <= len(body)
 
@@ -70,7 +70,9 @@ def test_a_cut_costs_what_comes_after_it_alone(items: Any, data: st.DataObject) 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"[]", b"null", b"7", b"{", b"\xff{}", b"\n{}\n"])
 def test_without_headers_there_is_no_envelope(body: bytes) -> None:
-    with pytest.raises(Invalid, match=r"^The envelope cannot be read: its headers are not"):
+    with pytest.raises(
+        InvalidInputError, match=r"^The envelope cannot be read: its headers are not"
+    ):
         parse(body)
 
 

@@ -19,7 +19,7 @@ from errata.cli.output import (
     print_section,
     print_table,
 )
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.models.event import culprit, title
 from errata.models.ids import UUID, now_ms
 from errata.protocol import read
@@ -105,7 +105,7 @@ def show(
     known = event_id.lower()
     stored = read_events.one(project.id, known, now_ms()) if UUID.fullmatch(known) else None
     if stored is None:
-        raise NotFound(f"Project {project_id} has no event {event_id}. It may have expired.")
+        raise NotFoundError(f"Project {project_id} has no event {event_id}. It may have expired.")
     event = _to_json(stored)
     if session.json:
         print_json(event)
@@ -205,7 +205,7 @@ def _bytes(file: Path) -> bytes:
     try:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        raise NotFound(f"Cannot read {file}: {error.strerror}.") from error
+        raise NotFoundError(f"Cannot read {file}: {error.strerror}.") from error
 
 
 def _to_json(event: Stored) -> dict[str, Any]:

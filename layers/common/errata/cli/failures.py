@@ -14,7 +14,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from errata.errors import ErrataError, Invalid, StoreError
+from errata.errors import ErrataError, InvalidInputError, StoreError
 
 # The errors that an operator can cause. Any other exception is a bug and ends with a traceback.
 Failure = (ErrataError, BotoCoreError, ClientError, ResponseParserError)
@@ -40,7 +40,7 @@ def explain(error: Exception, local: bool) -> Iterator[str]:
     if isinstance(error, StoreError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     match error:
-        case Invalid():
+        case InvalidInputError():
             for field, complaints in error.errors.items():
                 yield from (f"{field}: {complaint}" for complaint in complaints)
         case ErrataError():

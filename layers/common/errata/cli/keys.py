@@ -10,7 +10,7 @@ from errata.cli.output import moment, print_error, print_fields, print_json, pri
 from errata.cli.projects import warn
 from errata.models.project import ApiKey, dsn
 from errata.protocol.read import iso
-from errata.usecases import metering, projects
+from errata.usecases import projects, usage_keys
 
 app = group("List, create and revoke a project's API keys and DSNs.", example="keys list 1")
 
@@ -52,7 +52,7 @@ def create(
     ] = False,
 ) -> None:
     """Create an API key, which is shown only once. With --dsn, create a DSN."""
-    record, key, unmetered = metering.create_key(
+    record, key, unmetered = usage_keys.create_key(
         session.target.gateway, project_id, label.strip(), public
     )
     url = session.target.api_url
@@ -74,7 +74,7 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, from `keys list`.")],
 ) -> None:
     """Permanently revoke an API key or a DSN. Takes effect within 30 seconds."""
-    key, undeleted = metering.revoke_key(project_id, key_id)
+    key, undeleted = usage_keys.revoke_key(project_id, key_id)
     if session.json:
         print_json(_to_json(key, session.target.api_url))
     else:

@@ -6,7 +6,7 @@ import typer
 
 from errata.cli.command import Session, command, group
 from errata.cli.output import moment, print_fields, print_json, print_table
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.ids import now_ms
 from errata.models.organization import Organization, parse_allowlist
 from errata.protocol.read import iso
@@ -93,7 +93,7 @@ def _networks(text: str | None) -> tuple[str, ...] | None:
         return None
     if not text.strip():
         complaint = "The allowlist is empty. Give IP addresses or networks, or `none` to allow all."
-        raise Invalid({"allowlist": [complaint]})
+        raise InvalidInputError({"allowlist": [complaint]})
     return () if text.strip() == "none" else parse_allowlist(text)
 
 
@@ -106,7 +106,7 @@ def _events(text: str | None) -> int | organizations.Nothing | None:
         return int(text)
     except ValueError:
         complaint = "The quota must be a whole number of events, or `none`."
-        raise Invalid({"monthly_quota": [complaint]}) from None
+        raise InvalidInputError({"monthly_quota": [complaint]}) from None
 
 
 def _show(session: Session, organization: Organization) -> None:

@@ -9,11 +9,11 @@ from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.failures import explain
 from errata.cli.output import moment, print_error, print_fields, print_json, print_line, print_table
 from errata.config import settings
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Project, dsn, live_dsns
 from errata.protocol.read import iso
-from errata.usecases import deletion, members, metering, projects
+from errata.usecases import delete_project, members, projects, usage_keys
 
 app = group(
     "Create, list, change and delete projects.",
@@ -36,7 +36,7 @@ def create(
     team: Teams = None,
 ) -> None:
     """Create a project with an API key, which is shown only once, and a DSN for Sentry SDKs."""
-    created, unmetered = metering.create_project(
+    created, unmetered = usage_keys.create_project(
         session.target.gateway, name.strip(), org, frozenset(team or ())
     )
     project, key, public = created
@@ -112,7 +112,7 @@ def set_(
         members.set_project_teams(project_id, [] if team == ["none"] else team)
     if name is not None:
         projects.rename(project_id, name.strip())
-    project, unmetered = metering.change_project(
+    project, unmetered = usage_keys.change_project(
         session.target.gateway, project_id, rate_limit, days
     )
     _show(session, project)
@@ -132,7 +132,7 @@ def delete(
     project = projects.find(project_id)
     if not yes:
         _ask_for_name(project)
-    undeleted = deletion.delete_project(project_id, session.target.gateway)
+    undeleted = delete_project.delete_project(project_id, session.target.gateway)
     if session.json:
         print_json({"id": project.id, "name": project.name})
     else:
@@ -157,10 +157,10 @@ def _ask_for_name(project: Project) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip() != project.name.strip():
         complaint = "That is not the project's name. Nothing was deleted. Use --yes to skip this."
-        raise Invalid({"name": [complaint]})
+        raise InvalidInputError({"name": [complaint]})
 
 
-def warn(unmetered: metering.Unmetered, project: Project) -> None:
+def warn(unmetered: usage_keys.Unmetered, project: Project) -> None:
     """Print a warning if API Gateway does not enforce the rate limit of a key."""
     if unmetered:
         (reason,) = explain(unmetered, local=False)
@@ -182,7 +182,7 @@ def _days(text: str | None) -> int | projects.Default | None:
         return int(text)
     except ValueError:
         complaint = "The retention must be a whole number of days, or `default`."
-        raise Invalid({"retention_days": [complaint]}) from None
+        raise InvalidInputError({"retention_days": [complaint]}) from None
 
 
 def _show(session: Session, project: Project) -> None:

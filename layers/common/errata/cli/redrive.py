@@ -6,7 +6,7 @@ import typer
 
 from errata.cli.command import Session
 from errata.cli.output import print_json, print_table
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.usecases import redrive as usecase
 
 
@@ -26,7 +26,7 @@ def redrive(
     run it again at any time.
     """
     if queue and queue not in usecase.QUEUES:
-        raise NotFound(f"There is no queue {queue}. Use one of {', '.join(usecase.QUEUES)}.")
+        raise NotFoundError(f"There is no queue {queue}. Use one of {', '.join(usecase.QUEUES)}.")
     found = [
         each
         for name in ([queue] if queue else usecase.QUEUES)

@@ -7,7 +7,7 @@ import typer
 from errata.cli.command import ProjectId, Session
 from errata.cli.output import print_json, print_table
 from errata.models.loss import REASONS, SDK_REASONS
-from errata.usecases import ledger, projects
+from errata.usecases import loss_ledger, projects
 
 
 def stats(
@@ -23,7 +23,7 @@ def stats(
     Idempotency-Key with another body. `by SDKs` counts events that SDKs report as discarded before
     sending; --json shows each of their reasons.
     """
-    found = ledger.by_day(projects.find(project_id).id, days)
+    found = loss_ledger.by_day(projects.find(project_id).id, days)
     if session.json:
         print_json(
             [

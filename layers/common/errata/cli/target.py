@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from errata.config import settings
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.store import clients
 from errata.store.gateway_keys import Gateway
 
@@ -59,7 +59,7 @@ def find(local: bool, stack: str) -> Target:
     """Return the deployment to work on, and load its settings into this process.
 
     Raises:
-        NotFound: the stack does not exist, no local stack is running, or the stack is not Errata.
+        NotFoundError: there is no such stack, it is not Errata, or no local stack is running.
         BotoCoreError, ClientError: the call to AWS failed.
     """
     here = _local() if local else {}
@@ -80,7 +80,7 @@ def _local() -> Mapping[str, str]:
     """Return the file that `make run` wrote, from this folder or the nearest parent with one.
 
     Raises:
-        NotFound: there is no such file, or it is invalid.
+        NotFoundError: there is no such file, or it is invalid.
     """
     for folder in (Path.cwd(), *Path.cwd().parents):
         file = folder / LOCAL_FILE
@@ -92,8 +92,10 @@ def _local() -> Mapping[str, str]:
                     for name in ("api_url", "region", "aws_endpoint_url", "stack")
                 }
             except (OSError, ValueError, KeyError, TypeError):
-                raise NotFound(f"{file} is invalid. Run `make run` again to replace it.") from None
-    raise NotFound("No local stack found. Start one with `make run`.")
+                raise NotFoundError(
+                    f"{file} is invalid. Run `make run` again to replace it."
+                ) from None
+    raise NotFoundError("No local stack found. Start one with `make run`.")
 
 
 def _leave_aws(endpoint_url: str, region: str) -> None:
@@ -109,7 +111,7 @@ def _leave_aws(endpoint_url: str, region: str) -> None:
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         no_proxy="*",
     )
-    clients.forget()
+    clients.clear_cache()
 
 
 def _cloudformation(local: bool) -> Any:
@@ -123,12 +125,12 @@ def _outputs(stack: str, local: bool) -> tuple[str, dict[str, str]]:
     """Return the stack's name and outputs.
 
     Raises:
-        NotFound: the stack does not exist, or is not a complete deployment of Errata.
+        NotFoundError: the stack does not exist, or is not a complete deployment of Errata.
     """
     try:
         client: CloudFormationClient = _cloudformation(local)
     except ValueError as error:  # an endpoint that is not a URL
-        raise NotFound(f"{error}.") from error
+        raise NotFoundError(f"{error}.") from error
     where = os.environ["AWS_ENDPOINT_URL"] if local else client.meta.region_name
     try:
         (found,) = client.describe_stacks(StackName=stack)["Stacks"]
@@ -141,11 +143,11 @@ def _outputs(stack: str, local: bool) -> tuple[str, dict[str, str]]:
             else "Set your stack with --stack or ERRATA_STACK, deploy one with `make deploy`,"
             " or use --local."
         )
-        raise NotFound(f"There is no stack {stack} in {where}. {advice}") from error
+        raise NotFoundError(f"There is no stack {stack} in {where}. {advice}") from error
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
     missing = [name for name in OUTPUTS if name not in outputs]
     if missing:
-        raise NotFound(
+        raise NotFoundError(
             f"The stack {stack} in {where} ({found['StackStatus']}) has no output"
             f" {', '.join(missing)}. It is not an Errata stack, or its deployment is not complete."
         )

@@ -9,7 +9,7 @@ import typer
 
 from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.output import moment, print_fields, print_json, print_line, print_table
-from errata.errors import Invalid, NotFound
+from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID, minted_ms
 from errata.models.webhook import EVENT_TYPES, Attempt, Endpoint
 from errata.protocol.read import iso, parse
@@ -143,13 +143,15 @@ def redeliver(
 ) -> None:
     """Send a message again, or all messages since a time. They keep their ids."""
     if bool(attempt) == bool(since):
-        raise Invalid(
+        raise InvalidInputError(
             {"redeliver": ["Give an attempt's id, or a time with --since, but not both."]}
         )
     if attempt:
         match = _ATTEMPT.fullmatch(attempt)
         if not match:
-            raise NotFound(f"{attempt} is not an attempt's id. See `errata webhooks attempts`.")
+            raise NotFoundError(
+                f"{attempt} is not an attempt's id. See `errata webhooks attempts`."
+            )
         again = [webhooks.redeliver(*match.groups())]
     else:
         since_ms = parse({"since": since}).since or 0

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from errata.models.dictionary import OF_SDKS
 from errata.models.ids import minted_ms
+from errata.models.zlib_dictionary import OF_SDKS
 
 # DynamoDB's limit is 400 KB (409,600 bytes) per item, including keys and attribute names.
 MAX_PACKED_BYTES = 400_000

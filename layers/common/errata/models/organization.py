@@ -9,7 +9,7 @@ from ipaddress import (
     ip_network,
 )
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 
 # Owns every project without another organization. It always exists.
 DEFAULT_ORGANIZATION = "default"
@@ -43,7 +43,7 @@ def parse_allowlist(text: str) -> tuple[str, ...]:
     """Return the entries of a comma-separated list of addresses and CIDRs, each as a CIDR.
 
     Raises:
-        Invalid: an entry is not an address or CIDR, or there are too many. Names every bad entry.
+        InvalidInputError: names every entry that is not an address or CIDR; or there are too many.
     """
     entries = [entry.strip() for entry in text.split(",")]
     complaints: list[str] = []
@@ -56,7 +56,7 @@ def parse_allowlist(text: str) -> tuple[str, ...]:
     if not complaints and len(found) > MAX_NETWORKS:
         complaints.append(f"The allowlist has more than {MAX_NETWORKS} entries. Remove some.")
     if complaints:
-        raise Invalid({"allowlist": complaints})
+        raise InvalidInputError({"allowlist": complaints})
     return tuple(found)
 
 

@@ -102,6 +102,6 @@ class Caller:
         metered: whether API Gateway counts the request against the key's usage plan.
     """
 
-    meter: dict[str, str]
+    authorizer_context: dict[str, str]
     address: str
     metered: bool

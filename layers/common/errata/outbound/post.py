@@ -41,12 +41,12 @@ _SPECIAL = [
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class ForbiddenUrl(ValueError):
+class ForbiddenUrlError(ValueError):
     """A URL that is not to be called, whatever it answers; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What came back: the status, and the header `Retry-After` if it was sent."""
 
     status: int
@@ -59,29 +59,29 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
     With `allow_loopback`, for local runs, http to a loopback address is allowed too.
 
     Raises:
-        ForbiddenUrl: says what is wrong with it.
+        ForbiddenUrlError: says what is wrong with it.
     """
     if len(url) > MAX_URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
-        raise ForbiddenUrl(
+        raise ForbiddenUrlError(
             f"The URL must be at most {MAX_URL_LENGTH} printable ASCII characters without spaces."
         )
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ForbiddenUrl(f"The URL is not valid: {error}.") from error
+        raise ForbiddenUrlError(f"The URL is not valid: {error}.") from error
     if not parts.hostname or port == 0:
-        raise ForbiddenUrl("The URL must name a host.")
+        raise ForbiddenUrlError("The URL must name a host.")
     try:
         parts.hostname.encode("idna")  # as the look-up will
     except UnicodeError as error:
-        raise ForbiddenUrl(
+        raise ForbiddenUrlError(
             "The host is no name: its parts between dots have 1 to 63 characters."
         ) from error
     if parts.username is not None or parts.password is not None:
-        raise ForbiddenUrl("The URL must not hold a user name or a password.")
+        raise ForbiddenUrlError("The URL must not hold a user name or a password.")
     if parts.scheme != "https" and not (parts.scheme == "http" and allow_loopback):
-        raise ForbiddenUrl("The URL must begin with https://.")
+        raise ForbiddenUrlError("The URL must begin with https://.")
     return parts
 
 
@@ -103,7 +103,7 @@ def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False)
     """The addresses of a host, every one of them checked.
 
     Raises:
-        ForbiddenUrl: one of them is not public.
+        ForbiddenUrlError: one of them is not public.
         OSError: the name does not resolve; a TimeoutError when it has not by the deadline.
     """
     found = _looked_up(host, port, deadline)
@@ -112,7 +112,7 @@ def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False)
         address = ipaddress.ip_address(text)
         # A scope ("fe80::1%eth0") belongs to no global address.
         if not is_public(address) and not (allow_loopback and address.is_loopback):
-            raise ForbiddenUrl(f"The host resolves to {text}, which is not a public address.")
+            raise ForbiddenUrlError(f"The host resolves to {text}, which is not a public address.")
     return texts
 
 
@@ -140,11 +140,11 @@ def post(
     *,
     allow_loopback: bool = False,
     timeout_s: float = TIMEOUT_S,
-) -> Answer:
+) -> Response:
     """Send `body` and return what was answered, within `timeout_s` seconds in all.
 
     Raises:
-        ForbiddenUrl: the URL, or where it leads, is not allowed.
+        ForbiddenUrlError: the URL, or where it leads, is not allowed.
         OSError, http.client.HTTPException: no answer; a TimeoutError past the deadline.
     """
     deadline = time.monotonic() + timeout_s
@@ -155,7 +155,7 @@ def post(
     port = parts.port or default_port
     addresses = resolve(host, port, deadline, allow_loopback)
     if not secure and not all(ipaddress.ip_address(each).is_loopback for each in addresses):
-        raise ForbiddenUrl("The URL must begin with https://.")
+        raise ForbiddenUrlError("The URL must begin with https://.")
     connection = http.client.HTTPConnection(host, port)
     connection.default_port = default_port  # the one that the header Host leaves out
     connection.sock = _connect(addresses, port, deadline)
@@ -185,13 +185,13 @@ def _exchange(
     body: bytes,
     headers: Mapping[str, str],
     deadline: float,
-) -> Answer:
+) -> Response:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.sock = _Timed(connection.sock, deadline)
     connection.request("POST", target, body, {**headers, "Connection": "close"})
-    answer = connection.getresponse()
-    retry_after = answer.getheader("Retry-After")
-    return Answer(answer.status, retry_after)
+    response = connection.getresponse()
+    retry_after = response.getheader("Retry-After")
+    return Response(response.status, retry_after)
 
 
 def _left(deadline: float) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from errata.errors import BodyTooLarge, Invalid, Refused
+from errata.errors import BodyTooLargeError, HTTPError, InvalidInputError
 
 # The maximum size of an event, in bytes of JSON.
 MAX_JSON_BYTES = 1024 * 1024
@@ -31,14 +31,14 @@ class JsonBody:
         self._content_encoding = content_encoding
         self._content = sent
         self._parsed: dict[str, Any] | None = None
-        self._problem: Refused | None = None
+        self._problem: HTTPError | None = None
 
     def parsed(self) -> dict[str, Any]:
         """Return the object.
 
         Raises:
-            BodyTooLarge: more than `MAX_JSON_BYTES`.
-            Invalid: the coding is broken, or what it holds is not a JSON object.
+            BodyTooLargeError: more than `MAX_JSON_BYTES`.
+            InvalidInputError: the coding is broken, or what it holds is not a JSON object.
         """
         if self._problem:
             raise self._problem
@@ -46,7 +46,7 @@ class JsonBody:
             try:
                 self._content = decompress(self._sent, self._content_encoding)
                 self._parsed = parse_object(self._content)
-            except Refused as problem:
+            except HTTPError as problem:
                 self._problem = problem
                 raise
         return self._parsed
@@ -55,7 +55,7 @@ class JsonBody:
         """Return a field of the object; None where it is missing or the body cannot be read."""
         try:
             return self.parsed().get(name)
-        except Refused:
+        except HTTPError:
             return None
 
     def content(self) -> bytes:
@@ -72,8 +72,8 @@ def decompress(body: bytes, content_encoding: str = "", most: int = MAX_JSON_BYT
     signature; it is recognised by `content_encoding`.
 
     Raises:
-        BodyTooLarge: the result has more than `most` bytes. Decompression stops there.
-        Invalid: the compressed data is broken or incomplete.
+        BodyTooLargeError: the result has more than `most` bytes. Decompression stops there.
+        InvalidInputError: the compressed data is broken or incomplete.
     """
     if body.startswith(_GZIP_MAGIC):
         return _inflate(body, 16 + zlib.MAX_WBITS, most)
@@ -86,9 +86,9 @@ def decompress(body: bytes, content_encoding: str = "", most: int = MAX_JSON_BYT
     return body
 
 
-def too_large(most: int) -> BodyTooLarge:
+def too_large(most: int) -> BodyTooLargeError:
     """Return the exception for a body with more than `most` bytes."""
-    return BodyTooLarge(f"The body is larger than {most} bytes.")
+    return BodyTooLargeError(f"The body is larger than {most} bytes.")
 
 
 def _header_check(body: bytes) -> int:
@@ -113,8 +113,12 @@ def _inflate(body: bytes, window: int, most: int) -> bytes:
             if not body:
                 return b"".join(parts)
     except zlib.error as error:
-        raise Invalid({"body": ["The compressed body is broken or cut short."]}) from error
-    raise Invalid({"body": [f"The compressed body has more than {_MAX_MEMBERS} members."]})
+        raise InvalidInputError(
+            {"body": ["The compressed body is broken or cut short."]}
+        ) from error
+    raise InvalidInputError(
+        {"body": [f"The compressed body has more than {_MAX_MEMBERS} members."]}
+    )
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -124,14 +128,14 @@ def parse_object(body: bytes) -> dict[str, Any]:
     writes them if a text was cut in the middle of a character.
 
     Raises:
-        Invalid: the body is not JSON (NaN and Infinity are not allowed), or not an object.
+        InvalidInputError: not JSON (NaN and Infinity are not allowed), or not an object.
     """
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         value = _parse_mended(body, error)
     if type(value) is not dict:
-        raise Invalid({"body": ["The body must be a JSON object."]})
+        raise InvalidInputError({"body": ["The body must be a JSON object."]})
     return value
 
 
@@ -142,7 +146,7 @@ def _parse_mended(body: bytes, error: ValueError) -> Any:
             return from_json(mended, allow_inf_nan=False)
         except ValueError as still:
             error = still
-    raise Invalid({"body": [f"The body is not valid JSON: {error}."]}) from error
+    raise InvalidInputError({"body": [f"The body is not valid JSON: {error}."]}) from error
 
 
 def _mend(escape: re.Match[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 
 MAX_BREADCRUMBS = 50
 MAX_KEY_LENGTH = 255
@@ -95,15 +95,15 @@ def parse(sent: dict[str, Any]) -> dict[str, Any]:
     Absent and null fields are left out. `user` is merged into `context`.
 
     Raises:
-        Invalid: a field is invalid. Names every invalid field.
+        InvalidInputError: a field is invalid. Names every invalid field.
     """
     try:
         event: dict[str, Any] = _validate(sent)
     except ValidationError as error:
-        raise Invalid(_complaints(error) | _beyond_types(sent)) from None
+        raise InvalidInputError(_complaints(error) | _beyond_types(sent)) from None
     errors = _beyond_types(sent)
     if errors:
-        raise Invalid(errors)
+        raise InvalidInputError(errors)
     event = {name: value for name, value in event.items() if value is not None}
     event.setdefault("level", "error")
     user = event.pop("user", None)
@@ -165,12 +165,12 @@ def idempotency_key(header: str | None) -> str | None:
     """Validate and return the value of an `Idempotency-Key` header; None stays None.
 
     Raises:
-        Invalid: it does not have 1 to 255 characters, or has control characters.
+        InvalidInputError: it does not have 1 to 255 characters, or has control characters.
     """
     if header is None:
         return None
     if not 1 <= len(header) <= MAX_KEY_LENGTH or _CONTROL_CHARACTER.search(header):
-        raise Invalid(
+        raise InvalidInputError(
             {
                 "Idempotency-Key": [
                     f"Idempotency-Key should be 1 to {MAX_KEY_LENGTH} characters"

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.issue import STATUSES
 from errata.protocol.read import LEVELS
 
@@ -60,7 +60,7 @@ def position(query: IssueQuery) -> Position | None:
     """Validate a query and return the position to continue from; None for the first page.
 
     Raises:
-        Invalid: a part of the query is invalid. Names every invalid part.
+        InvalidInputError: a part of the query is invalid. Names every invalid part.
     """
     errors: dict[str, list[str]] = {}
     if query.status not in ASKED_STATUSES:
@@ -75,7 +75,7 @@ def position(query: IssueQuery) -> Position | None:
     if query.cursor and found is None:
         errors["cursor"] = ["The cursor is invalid. Start again from the first page."]
     if errors:
-        raise Invalid(errors)
+        raise InvalidInputError(errors)
     return found
 
 
@@ -94,11 +94,13 @@ def release_position(cursor: str | None) -> Position:
     """Return the position from which the list of releases continues.
 
     Raises:
-        Invalid: the cursor is invalid.
+        InvalidInputError: the cursor is invalid.
     """
     found = _from_cursor(cursor, _RELEASES) if cursor else Position()
     if found is None:
-        raise Invalid({"cursor": ["The cursor is invalid. Start again from the first page."]})
+        raise InvalidInputError(
+            {"cursor": ["The cursor is invalid. Start again from the first page."]}
+        )
     return found
 
 

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.event import Fields
 from errata.models.ids import minted_ms
 
@@ -32,15 +32,17 @@ def project_key(sent: dict[str, Any]) -> str:
     """Return the project key in a submitted error.
 
     Raises:
-        Invalid: it is missing, not a string, empty or too long.
+        InvalidInputError: it is missing, not a string, empty or too long.
     """
     value = sent.get("hash")
     if value is None:
-        raise Invalid({"hash": ["hash is required"]})
+        raise InvalidInputError({"hash": ["hash is required"]})
     if not isinstance(value, str) or not value:
-        raise Invalid({"hash": ["hash must be a non-empty string"]})
+        raise InvalidInputError({"hash": ["hash must be a non-empty string"]})
     if len(value) > MAX_HASH_LENGTH:
-        raise Invalid({"hash": [f"hash must not be longer than {MAX_HASH_LENGTH} characters"]})
+        raise InvalidInputError(
+            {"hash": [f"hash must not be longer than {MAX_HASH_LENGTH} characters"]}
+        )
     return value
 
 
@@ -50,7 +52,7 @@ def parse(sent: dict[str, Any]) -> Fields:
     The level is also kept as it was sent, in the field `legacy`.
 
     Raises:
-        Invalid: a field is invalid. Names every invalid field.
+        InvalidInputError: a field is invalid. Names every invalid field.
     """
     errors: dict[str, list[str]] = {}
     for name in ("level", "message"):
@@ -72,7 +74,7 @@ def parse(sent: dict[str, Any]) -> Fields:
             if request.get(name) is not None and not isinstance(request[name], str):
                 errors[f"request.{name}"] = [f"request.{name} must be a string"]
     if errors:
-        raise Invalid(errors)
+        raise InvalidInputError(errors)
     return _to_event(sent, sent["level"], request or {})
 
 
@@ -137,10 +139,10 @@ def since(text: str | None) -> int:
     """Return the value of the parameter `since`, by default 0.
 
     Raises:
-        Invalid: it is not a whole number of at least 0, with at most 12 digits.
+        InvalidInputError: it is not a whole number of at least 0, with at most 12 digits.
     """
     if text is None or text == "":
         return 0
     if not text.isdecimal() or not text.isascii() or len(text) > 12:
-        raise Invalid({"since": ["since must be a whole number, 0 or greater"]})
+        raise InvalidInputError({"since": ["since must be a whole number, 0 or greater"]})
     return int(text)

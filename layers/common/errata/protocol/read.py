@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.event import SDK_FIELDS, Fields, received_ms
 from errata.models.ids import UUID
 from errata.protocol.ingest import FIELDS
@@ -42,7 +42,7 @@ def parse(query: Mapping[str, str]) -> Filters:
     """Return the filters in a query string. Unknown parameters are ignored.
 
     Raises:
-        Invalid: a filter is invalid. Names every invalid filter.
+        InvalidInputError: a filter is invalid. Names every invalid filter.
     """
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
@@ -70,7 +70,7 @@ def parse(query: Mapping[str, str]) -> Filters:
         if values["before"] is None:
             errors["cursor"] = ["The cursor is invalid. Use the next_cursor of a response."]
     if errors:
-        raise Invalid(errors)
+        raise InvalidInputError(errors)
     return Filters(**values)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from errata.errors import BadRequest, Refused
+from errata.errors import BadRequestError, HTTPError
 from errata.models.billing import Ended, Invoice, Notice, State
 from errata.protocol.body import parse_object
 
@@ -22,8 +22,8 @@ def parse(body: bytes) -> Notice | None:
     """
     try:
         event = parse_object(body)
-    except Refused as refused:
-        raise BadRequest(refused.message) from None
+    except HTTPError as refused:
+        raise BadRequestError(refused.message) from None
     kind = _text(event, "type")
     if kind not in _INVOICES and kind != _ENDED:
         return None
@@ -31,7 +31,7 @@ def parse(body: bytes) -> Notice | None:
     about = data.get("object") if isinstance(data, dict) else None
     created = event.get("created")
     if not isinstance(about, dict) or type(created) is not int:
-        raise BadRequest("The event has no data.object, or no created timestamp.")
+        raise BadRequestError("The event has no data.object, or no created timestamp.")
     what = (
         Ended(created)
         if kind == _ENDED
@@ -43,7 +43,7 @@ def parse(body: bytes) -> Notice | None:
 def _text(values: dict[str, Any], name: str) -> str:
     value = values.get(name)
     if not isinstance(value, str) or not value:
-        raise BadRequest(f"The event has no {name}.")
+        raise BadRequestError(f"The event has no {name}.")
     return value
 
 

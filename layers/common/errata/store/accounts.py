@@ -1,7 +1,7 @@
 """Cognito's user pool, as those meet it who manage its accounts."""
 
 from errata.config import settings
-from errata.errors import Invalid, StoreError
+from errata.errors import InvalidInputError, StoreError
 from errata.store import clients
 
 
@@ -11,7 +11,7 @@ def create(email: str, *, mailed: bool = True) -> bool:
     `mailed` False where no mail can be sent: somebody has to set a password then.
 
     Raises:
-        Invalid: Cognito takes no such address.
+        InvalidInputError: Cognito takes no such address.
     """
     try:
         clients.cognito_idp().admin_create_user(
@@ -28,7 +28,9 @@ def create(email: str, *, mailed: bool = True) -> bool:
         if error.code == "UsernameExistsException":
             return False
         if error.code == "InvalidParameterException":
-            raise Invalid({"email": [f"{email} is not an address that Cognito takes."]}) from error
+            raise InvalidInputError(
+                {"email": [f"{email} is not an address that Cognito takes."]}
+            ) from error
         raise
     return True
 

@@ -14,7 +14,7 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.billing import Billing, Ended, Invoice
 from errata.store import clients
-from errata.store.attributes import Item, read_all, write_all
+from errata.store.items import Item, read_all, write_all
 
 
 def link_customer(organization_id: str, customer: str, before: str) -> bool:
@@ -52,10 +52,10 @@ def link_customer(organization_id: str, customer: str, before: str) -> bool:
 
 def find_customer(customer: str) -> str | None:
     """The organization that is this customer, read consistently. Access pattern P21."""
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().projects_table, Key=_key(customer), ConsistentRead=True
     )
-    return read_all(answer["Item"])["organization"] if "Item" in answer else None
+    return read_all(response["Item"])["organization"] if "Item" in response else None
 
 
 def save_billing(
@@ -110,14 +110,14 @@ def from_text(text: str) -> Billing:
 def find_secret() -> str | None:
     """The secret that signs the provider's events, decrypted; None where there is none."""
     try:
-        answer = clients.ssm().get_parameter(
+        response = clients.ssm().get_parameter(
             Name=settings().stripe_webhook_secret, WithDecryption=True
         )
     except StoreError as error:
         if error.code != "ParameterNotFound":
             raise
         return None
-    return answer["Parameter"]["Value"]
+    return response["Parameter"]["Value"]
 
 
 def _key(customer: str) -> Item:

@@ -96,7 +96,7 @@ def dynamodbstreams() -> Any:
     return _client("dynamodbstreams", _PATIENT)
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Drop the clients, for a process that changes its account, region or endpoint."""
     _client.cache_clear()
     _session.cache_clear()

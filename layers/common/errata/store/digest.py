@@ -11,17 +11,17 @@ from errata.config import settings
 from errata.errors import ConflictError
 from errata.models.issue import Activity, Day, Issue, Release
 from errata.store import clients
-from errata.store.attributes import (
+from errata.store.day_counts import day_key
+from errata.store.events import Stored
+from errata.store.issue_status import activity_action
+from errata.store.issues import issue_item, to_issue
+from errata.store.items import (
     Item,
     batch_get,
     read_all,
     unchanged,
     write_all,
 )
-from errata.store.days import day_key
-from errata.store.events import Stored
-from errata.store.issues import issue_item, to_issue
-from errata.store.lifecycle import activity_action
 from errata.store.releases import release_item, to_release
 
 # A transaction takes 100 actions.
@@ -47,7 +47,7 @@ class Rows:
     releases: dict[str, Release] = field(default_factory=dict)  # by release_hash
     days: dict[int, Day] = field(default_factory=dict)  # by day since the epoch
     # (issue id, release_hash) → time to live
-    sightings: dict[tuple[str, str], int] = field(default_factory=dict)
+    release_links: dict[tuple[str, str], int] = field(default_factory=dict)
     stood: dict[str, Item] = field(default_factory=dict)
 
     def last_sequence(self, issue_id: str) -> str:
@@ -74,10 +74,10 @@ class Changes:
     activity: dict[str, Activity] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
     days: dict[int, Day] = field(default_factory=dict)
-    sightings: dict[tuple[str, str], int] = field(default_factory=dict)
+    release_links: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        of_issues = len(self.issues) + len(self.activity) + len(self.sightings)
+        of_issues = len(self.issues) + len(self.activity) + len(self.release_links)
         return of_issues + len(self.releases) + len(self.days)
 
 
@@ -92,10 +92,10 @@ def rows(
 
     `seen` holds pairs of issue id and release_hash.
     """
-    sightings = list(seen)
+    release_links = list(seen)
     names = [f"issue#{issue_id}" for issue_id in issue_ids]
-    names += [f"seen#{issue_id}#{release}" for issue_id, release in sightings]
-    names += {f"release#{release}" for _, release in sightings}
+    names += [f"seen#{issue_id}#{release}" for issue_id, release in release_links]
+    names += {f"release#{release}" for _, release in release_links}
     days_of = {day_key(day): day for day in days}
     found = Rows()
     keys = [write_all({"pk": pk, "sk": name}) for name in [*names, *days_of]]
@@ -114,10 +114,10 @@ def rows(
             found.days[days_of[item["sk"]]] = Day(item["count"], item["ttl"])
         else:
             issue_id, _, release = name.partition("#")
-            found.sightings[issue_id, release] = item["ttl"]
+            found.release_links[issue_id, release] = item["ttl"]
     # Sightings outlive their issue by up to a day, and say nothing of one that begins anew.
-    for sighting in [each for each in found.sightings if each[0] not in found.issues]:
-        del found.sightings[sighting]
+    for release_link in [each for each in found.release_links if each[0] not in found.issues]:
+        del found.release_links[release_link]
     return found
 
 
@@ -138,7 +138,7 @@ def apply(pk: str, standing: Rows, changes: Changes) -> bool:
     ]
     for issue_id, note in changes.activity.items():
         actions.append(activity_action(pk, changes.issues[issue_id], note))
-    for (issue_id, name), expires_at in changes.sightings.items():
+    for (issue_id, name), expires_at in changes.release_links.items():
         actions.append(_put(pk, f"seen#{issue_id}#{name}", {"ttl": expires_at}, {}))
     try:
         clients.dynamodb().transact_write_items(TransactItems=actions)
@@ -148,7 +148,7 @@ def apply(pk: str, standing: Rows, changes: Changes) -> bool:
     standing.issues.update(changes.issues)
     standing.releases.update(changes.releases)
     standing.days.update(changes.days)
-    standing.sightings.update(changes.sightings)
+    standing.release_links.update(changes.release_links)
     return True
 
 

@@ -10,7 +10,7 @@ the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `t
 A mark stands where an event from an SDK would lie, had it come at once
 (docs/decisions/0020-event-ids-of-sdks.md).
 
-`errata.store.reading` reads events; what else lies there is in `legacy`, `boundaries` and
+`errata.store.event_queries` reads events; what else lies there is in `legacy`, `watermarks` and
 `deletions`.
 """
 
@@ -22,7 +22,7 @@ from errata.config import settings
 from errata.errors import ConflictError, StoreError
 from errata.models.event import Fields, unpack
 from errata.store import clients, idempotency
-from errata.store.attributes import Item
+from errata.store.items import Item
 
 # An event's id tells of a moment at most this long before the event is stored: no function that
 # stores events runs longer (template.yaml), and their clocks agree within milliseconds. Of an event
@@ -108,7 +108,7 @@ def put_new(event: Item) -> bool:
     return True
 
 
-def put_marked(event: Item, mark: str) -> bool:
+def put_with_marker(event: Item, mark: str) -> bool:
     """Store an event and a mark under another id, unless that one is taken. False when it is.
 
     Access pattern E24.

@@ -18,7 +18,7 @@ from typing import Any
 from errata.config import settings
 from errata.errors import StoreError
 from errata.store import clients
-from errata.store.attributes import Item, read, read_all, write_all
+from errata.store.items import Item, read, read_all, write_all
 
 KEPT_MS = 24 * 3600 * 1000
 _QUOTA_KEPT_S = 400 * 86_400
@@ -62,12 +62,12 @@ def answered(item: Item) -> Answered:
 
 def find_answered(project_id: str, key: str, at_ms: int) -> Answered | None:
     """The live record of a key. Access pattern K1."""
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().idempotency_table,
         Key={"pk": {"S": _record_key(project_id, key)}},
         ConsistentRead=True,
     )
-    item = answer.get("Item")
+    item = response.get("Item")
     if not item or read(item["expires_at"]) <= at_ms:  # type: ignore[arg-type]
         return None
     return answered(item)
@@ -96,7 +96,7 @@ def move_bucket(bucket: str, *, idle: bool, now: int, step: int, room: int) -> t
     # A bucket refills within room + step; until then its row must not go.
     values[":ttl"] = (now + room + step) // 1000 + 3600
     try:
-        answer = clients.dynamodb().update_item(
+        response = clients.dynamodb().update_item(
             TableName=settings().idempotency_table,
             Key={"pk": {"S": f"bucket#{bucket}"}},
             UpdateExpression=f"SET {change}, #ttl = :ttl",
@@ -110,7 +110,7 @@ def move_bucket(bucket: str, *, idle: bool, now: int, step: int, room: int) -> t
         if error.code != "ConditionalCheckFailedException":
             raise
         return False, read(error.item["tat"]) if error.item else 0
-    return True, int(answer["Attributes"]["tat"]["N"])
+    return True, int(response["Attributes"]["tat"]["N"])
 
 
 def lease_units(organization: str, month: str, units: int, most_before: int) -> int | None:
@@ -152,12 +152,12 @@ def return_units(organization: str, month: str, units: int) -> None:
 
 def leased_units(organization: str, month: str) -> int:
     """How many units of a month's quota are leased. Access pattern K5."""
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().idempotency_table,
         Key=_quota_key(organization, month),
         ConsistentRead=True,
     )
-    return int(read_all(answer["Item"])["leased"]) if "Item" in answer else 0
+    return int(read_all(response["Item"])["leased"]) if "Item" in response else 0
 
 
 def _quota_key(organization: str, month: str) -> Item:

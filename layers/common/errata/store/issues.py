@@ -1,7 +1,7 @@
 """IssuesTable: the issues that `digest` has made of the events, as people read them.
 
 Everything of a project lies under `<project>#<generation>`; `clear` moves on to the next
-generation (see `errata.store.boundaries`), and with it all of this is out of sight at once.
+generation (see `errata.store.watermarks`), and with it all of this is out of sight at once.
 
 | item | sk | what |
 |---|---|---|
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from errata.config import settings
 from errata.models.issue import Issue
 from errata.store import clients
-from errata.store.attributes import (
+from errata.store.items import (
     Item,
     batch_delete,
     batch_get,

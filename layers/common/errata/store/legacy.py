@@ -17,7 +17,8 @@ from errata.config import settings
 from errata.errors import CounterMovedError, StoreError, UnavailableError
 from errata.models.ids import minted_ms
 from errata.store import clients
-from errata.store.attributes import (
+from errata.store.events import CLEAR_MARGIN_MS
+from errata.store.items import (
     Item,
     query,
     query_count,
@@ -25,7 +26,6 @@ from errata.store.attributes import (
     read_all,
     write_all,
 )
-from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.retry import attempts
 
 # Of twelve digits, in which a number is stored.
@@ -97,14 +97,14 @@ def put_legacy(event: Item, legacy_id: int, retention_days: int) -> None:
 
 def legacy_counter(project_id: str) -> LegacyCounter:
     """Where the legacy counter stands, read consistently. Access pattern E10."""
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().events_table,
         Key=counter_key(project_id),
         ConsistentRead=True,
     )
-    if "Item" not in answer:
+    if "Item" not in response:
         return LegacyCounter()
-    found = read_all(answer["Item"])
+    found = read_all(response["Item"])
     return LegacyCounter(found["last_id"], frozenset(map(int, found.get("retentions", []))))
 
 
@@ -147,12 +147,12 @@ def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
         ]
         for _ in attempts(_TRIES):
             try:
-                answer = clients.dynamodb().transact_get_items(TransactItems=gets)  # type: ignore[arg-type]
+                response = clients.dynamodb().transact_get_items(TransactItems=gets)  # type: ignore[arg-type]
             except StoreError as error:
                 if all(reason["Code"] != "TransactionConflict" for reason in error.reasons):
                     raise
             else:
-                found += [each["Item"] for each in answer["Responses"] if "Item" in each]
+                found += [each["Item"] for each in response["Responses"] if "Item" in each]
                 break
         else:
             raise UnavailableError

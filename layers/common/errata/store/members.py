@@ -22,7 +22,7 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.member import Member, Membership, Team, User
 from errata.store import clients
-from errata.store.attributes import (
+from errata.store.items import (
     Item,
     batch_get,
     query,
@@ -41,15 +41,15 @@ class Roster:
     next_after: str
 
 
-class Moved(Exception):
+class MembershipChangedError(Exception):
     """Somebody else changed the user, or a row beside it, since it was read."""
 
 
-class LastOwner(Exception):
+class LastOwnerError(Exception):
     """The organization would be left without an owner."""
 
 
-class NoTeam(Exception):
+class UnknownTeamError(Exception):
     """One of the teams is not there."""
 
 
@@ -63,10 +63,10 @@ def user_hash(email: str) -> str:
 
 def find_user(email: str) -> User | None:
     """A user by their e-mail in lower case, read consistently. Access pattern P23."""
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().projects_table, Key=_user_key(email), ConsistentRead=True
     )
-    return to_user(read_all(answer["Item"])) if "Item" in answer else None
+    return to_user(read_all(response["Item"])) if "Item" in response else None
 
 
 def sign_out(email: str, at_ms: int) -> None:
@@ -85,9 +85,10 @@ def save_membership(before: User, organization_id: str, membership: Membership |
     `before` is the user as read, or without memberships where there was none. Access pattern P24.
 
     Raises:
-        Moved: the user is not as in `before`, or another transaction is at it; read it again.
-        LastOwner: nobody else owns the organization.
-        NoTeam: one of the teams is not there.
+        MembershipChangedError: the user is no longer as in `before`, or another transaction is
+            under way. Read it again.
+        LastOwnerError: nobody else owns the organization.
+        UnknownTeamError: one of the teams is not there.
     """
     was = before.memberships.get(organization_id)
     after = {name: each for name, each in before.memberships.items() if name != organization_id}
@@ -96,19 +97,22 @@ def save_membership(before: User, organization_id: str, membership: Membership |
     row = write_all({"pk": f"org#{organization_id}", "sk": f"member#{before.email}"})
     # Each with what it means when its condition does not hold.
     actions: list[tuple[type[Exception], Any]] = [
-        (Moved, {"Update": _change_of_user(before, after)}),
-        *((LastOwner, each) for each in _change_of_owners(organization_id, was, membership)),
-        (Moved, {"Put" if membership else "Delete": _row(row, kept=membership is not None)}),
+        (MembershipChangedError, {"Update": _change_of_user(before, after)}),
+        *((LastOwnerError, each) for each in _change_of_owners(organization_id, was, membership)),
+        (
+            MembershipChangedError,
+            {"Put" if membership else "Delete": _row(row, kept=membership is not None)},
+        ),
     ]
     # Those of before need no look: whoever deletes a team takes its members out of it.
     joined = (membership.teams if membership else frozenset()) - (was.teams if was else frozenset())
-    actions += [(NoTeam, _check_team(organization_id, team)) for team in sorted(joined)]
+    actions += [(UnknownTeamError, _check_team(organization_id, team)) for team in sorted(joined)]
     try:
         clients.dynamodb().transact_write_items(TransactItems=[each for _, each in actions])
     except StoreError as error:
         failed = error.reason_codes
         if "TransactionConflict" in failed:
-            raise Moved from error
+            raise MembershipChangedError from error
         for (meaning, _), why in zip(actions, failed, strict=False):
             if why == "ConditionalCheckFailed":
                 raise meaning from error
@@ -289,12 +293,12 @@ def _teams(organization_id: str, found: Iterable[Item]) -> list[Team]:
 
 def remove_team(organization_id: str, team_id: str) -> bool:
     """Delete a team. False when there was none. Access pattern P29."""
-    answer = clients.dynamodb().delete_item(
+    response = clients.dynamodb().delete_item(
         TableName=settings().projects_table,
         Key=_team_key(organization_id, team_id),
         ReturnValues="ALL_OLD",
     )
-    return "Attributes" in answer
+    return "Attributes" in response
 
 
 def _team_key(organization_id: str, team_id: str) -> Item:

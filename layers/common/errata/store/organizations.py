@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from errata.config import settings
 from errata.models.organization import Organization
 from errata.store import clients
-from errata.store.attributes import Item, batch_get, query, read_all, write_all
+from errata.store.items import Item, batch_get, query, read_all, write_all
 
 
 def find_organization(organization_id: str) -> Organization | None:
@@ -21,10 +21,10 @@ def find_organization(organization_id: str) -> Organization | None:
 
     Access pattern P16.
     """
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().projects_table, Key=_key(organization_id), ConsistentRead=True
     )
-    item = answer.get("Item")
+    item = response.get("Item")
     return to_organization(read_all(item)) if item else None
 
 
@@ -48,14 +48,14 @@ def list_organizations() -> list[Organization]:
 
 def next_organization_id() -> str:
     """A number that no organization has had. Access pattern P18."""
-    answer = clients.dynamodb().update_item(
+    response = clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=write_all({"pk": "counter", "sk": "orgs"}),
         UpdateExpression="ADD last_id :one",
         ExpressionAttributeValues={":one": {"N": "1"}},
         ReturnValues="UPDATED_NEW",
     )
-    return answer["Attributes"]["last_id"]["N"]
+    return response["Attributes"]["last_id"]["N"]
 
 
 def save_organization(organization: Organization, **changes: int | str | None) -> Organization:
@@ -73,7 +73,7 @@ def save_organization(organization: Organization, **changes: int | str | None) -
     sets += [f"#{name} = :{name}" for name, value in changes.items() if value is not None]
     removed = [f"#{name}" for name, value in changes.items() if value is None]
     values = unchanging | changes
-    answer = clients.dynamodb().update_item(
+    response = clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=_key(organization.id),
         UpdateExpression=f"SET {', '.join(sets)}"
@@ -82,7 +82,7 @@ def save_organization(organization: Organization, **changes: int | str | None) -
         ExpressionAttributeValues=write_all({f":{name}": value for name, value in values.items()}),
         ReturnValues="ALL_NEW",
     )
-    return to_organization(read_all(answer["Attributes"]))
+    return to_organization(read_all(response["Attributes"]))
 
 
 def _key(organization_id: str) -> Item:

@@ -19,7 +19,7 @@ from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
 from errata.store import clients
-from errata.store.attributes import (
+from errata.store.items import (
     Item,
     query,
     query_some,
@@ -74,14 +74,14 @@ def list_keys(project_id: str) -> list[ApiKey]:
 
 def next_project_id() -> str:
     """A number that no project has had. Access pattern P5."""
-    answer = clients.dynamodb().update_item(
+    response = clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=write_all({"pk": "counter", "sk": "projects"}),
         UpdateExpression="ADD last_id :one",
         ExpressionAttributeValues={":one": {"N": "1"}},
         ReturnValues="UPDATED_NEW",
     )
-    return answer["Attributes"]["last_id"]["N"]
+    return response["Attributes"]["last_id"]["N"]
 
 
 def add_project(project: Project, keys: Iterable[ApiKey]) -> bool:
@@ -217,12 +217,12 @@ def _project_key(project_id: str) -> Item:
 
 def _get(pk: str, sk: str) -> Item | None:
     # Consistently: what is found, or not found, is remembered, and a key must work once it is made.
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().projects_table,
         Key={"pk": {"S": pk}, "sk": {"S": sk}},
         ConsistentRead=True,
     )
-    item = answer.get("Item")
+    item = response.get("Item")
     return read_all(item) if item else None
 
 

@@ -31,13 +31,13 @@ def hold(queue_url: str, most: int) -> list[Message]:
     """Receive the messages of a queue, `most` at most; nobody else gets them for `HELD_S`."""
     held: dict[str, Message] = {}
     while len(held) < most:
-        answer = clients.sqs().receive_message(
+        response = clients.sqs().receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=min(10, most - len(held)),
             VisibilityTimeout=HELD_S,
             WaitTimeSeconds=WAIT_S,
         )
-        found = answer.get("Messages", [])
+        found = response.get("Messages", [])
         if all(each["MessageId"] in held for each in found):
             break
         for each in found:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from errata.config import settings
 from errata.models.issue import OPEN, REGRESSED, Release
-from errata.store.attributes import Item, query_some, read_all, write_all
+from errata.store.items import Item, query_some, read_all, write_all
 
 # How much longer than its event a sighting lives, so that it is written but once a day.
 LINGER_S = 86_400
@@ -80,8 +80,8 @@ def _count_open(
     open_since = {
         item["sk"].removeprefix("issue#"): item["first_seen"] for item in map(read_all, open_issues)
     }
-    sightings, more_sightings = _under(pk, "seen#", "", pages)
-    for item in sightings:
+    release_links, more_sightings = _under(pk, "seen#", "", pages)
+    for item in release_links:
         _, issue_id, name = item["sk"].split("#")
         if item["ttl"] > now_s and issue_id in open_since and name in releases:
             # Not where the issue or the release has expired since, and begun anew.

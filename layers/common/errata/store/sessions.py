@@ -17,11 +17,11 @@ from errata.errors import StoreError, UnavailableError
 from errata.models.member import User
 from errata.models.organization import Organization
 from errata.models.project import Project
-from errata.store import boundaries, clients, events, members, organizations, projects
-from errata.store.attributes import Item, read_all, write_all
-from errata.store.boundaries import Boundary
+from errata.store import clients, events, members, organizations, projects, watermarks
 from errata.store.events import Stored
+from errata.store.items import Item, read_all, write_all
 from errata.store.retry import attempts
+from errata.store.watermarks import Watermark
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
@@ -44,14 +44,14 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedPage:
     """What was asked for, as far as it exists."""
 
     session: Session | None
     user: User | None
     project: Project | None
     organization: Organization | None
-    boundary: Boundary
+    watermark: Watermark
     event: Stored | None
 
 
@@ -86,7 +86,7 @@ def open_page(
     project_id: str = "",
     organization_id: str = "",
     event_id: str = "",
-) -> Opened:
+) -> OpenedPage:
     """A session with its user, and the project, event or organization that a page is about.
 
     One call to three tables, read consistently: a session that has ended, or a member who was
@@ -107,21 +107,23 @@ def open_page(
     if project_id:
         key = write_all({"pk": f"project#{project_id}", "sk": "project"})
         wanted[table.projects_table].append(key)
-        wanted[table.events_table].append(boundaries.boundary_key(project_id))
+        wanted[table.events_table].append(watermarks.watermark_key(project_id))
     if event_id:
         wanted[table.events_table].append(write_all({"pk": project_id, "sk": event_id}))
     found = _read(wanted)
     of_projects = {item["sk"]["S"]: read_all(item) for item in found[table.projects_table]}
     of_events = {item["sk"]["S"]: item for item in found[table.events_table]}
     sessions = [read_all(item) for item in found[table.idempotency_table]]
-    return Opened(
+    return OpenedPage(
         session=_to_session(secret, sessions[0]) if sessions else None,
         user=members.to_user(of_projects["user"]) if "user" in of_projects else None,
         project=projects.to_project(of_projects["project"]) if "project" in of_projects else None,
         organization=(
             organizations.to_organization(of_projects["org"]) if "org" in of_projects else None
         ),
-        boundary=boundaries.to_boundary(of_events["clear"]) if "clear" in of_events else Boundary(),
+        watermark=watermarks.to_watermark(of_events["clear"])
+        if "clear" in of_events
+        else Watermark(),
         event=(
             events.stored(of_events[event_id]) if "payload" in of_events.get(event_id, ()) else None
         ),
@@ -134,10 +136,10 @@ def _read(wanted: dict[str, list[Item]]) -> dict[str, list[Item]]:
         table: {"Keys": keys, "ConsistentRead": True} for table, keys in wanted.items() if keys
     }
     for _ in attempts():
-        answer: Any = clients.dynamodb().batch_get_item(RequestItems=pending)
-        for table, items in answer["Responses"].items():
+        response: Any = clients.dynamodb().batch_get_item(RequestItems=pending)
+        for table, items in response["Responses"].items():
             found[table] += items
-        pending = answer.get("UnprocessedKeys", {})
+        pending = response.get("UnprocessedKeys", {})
         if not pending:
             return found
     raise UnavailableError

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from errata.config import settings
-from errata.errors import Invalid, RateLimited, StoreError, Unauthorized
+from errata.errors import InvalidInputError, RateLimitedError, StoreError, UnauthorizedError
 from errata.store import clients
 
 _WRONG = {"NotAuthorizedException", "UserNotFoundException", "PasswordResetRequiredException"}
@@ -39,19 +39,19 @@ def with_password(email: str, password: str) -> Tokens | NewPassword:
     """Check a password.
 
     Raises:
-        Unauthorized: wrong, or no such account, or one that may not sign in so.
-        RateLimited: Cognito has seen too many tries.
+        UnauthorizedError: wrong, or no such account, or one that may not sign in so.
+        RateLimitedError: Cognito has seen too many tries.
     """
     try:
-        answer = clients.cognito_idp().admin_initiate_auth(
+        response = clients.cognito_idp().admin_initiate_auth(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": password},
         )
     except StoreError as error:
-        raise _refusal(error) from error
-    return _outcome(answer, email)
+        raise _error_response(error) from error
+    return _outcome(response, email)
 
 
 def with_new_password(username: str, password: str, session: str) -> Tokens | NewPassword:
@@ -61,12 +61,12 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
     but does not answer it (AdminRespondToAuthChallenge, `ChallengeResponses`).
 
     Raises:
-        Invalid: the password is not one that the pool takes.
-        Unauthorized: the session has ended; sign in again.
-        RateLimited: Cognito has seen too many tries.
+        InvalidInputError: the password is not one that the pool takes.
+        UnauthorizedError: the session has ended; sign in again.
+        RateLimitedError: Cognito has seen too many tries.
     """
     try:
-        answer = clients.cognito_idp().admin_respond_to_auth_challenge(
+        response = clients.cognito_idp().admin_respond_to_auth_challenge(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
             ChallengeName="NEW_PASSWORD_REQUIRED",
@@ -74,29 +74,29 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
             Session=session,
         )
     except StoreError as error:
-        raise _refusal(error) from error
-    return _outcome(answer, username)
+        raise _error_response(error) from error
+    return _outcome(response, username)
 
 
 def refresh(refresh_token: str, client_id: str) -> Tokens:
     """New tokens for those that are an hour old; `client_id` is whom those were given to.
 
     Raises:
-        Unauthorized: the account is gone or disabled, or the token was revoked.
-        RateLimited: Cognito has seen too many tries.
+        UnauthorizedError: the account is gone or disabled, or the token was revoked.
+        RateLimitedError: Cognito has seen too many tries.
     """
     try:
-        answer = clients.cognito_idp().admin_initiate_auth(
+        response = clients.cognito_idp().admin_initiate_auth(
             UserPoolId=settings().user_pool_id,
             ClientId=client_id,
             AuthFlow="REFRESH_TOKEN_AUTH",
             AuthParameters={"REFRESH_TOKEN": refresh_token},
         )
     except StoreError as error:
-        raise _refusal(error) from error
-    outcome = _outcome(answer, "")
+        raise _error_response(error) from error
+    outcome = _outcome(response, "")
     if isinstance(outcome, NewPassword):
-        raise Unauthorized("Sign in again.")
+        raise UnauthorizedError("Sign in again.")
     return outcome
 
 
@@ -108,15 +108,15 @@ def revoke(refresh_token: str, client_id: str) -> None:
 @cache
 def provider_client() -> str:
     """The id of the client with which providers of the team's own sign people in."""
-    answer = clients.ssm().get_parameter(Name=settings().sign_in_client)
-    return answer["Parameter"]["Value"]
+    response = clients.ssm().get_parameter(Name=settings().sign_in_client)
+    return response["Parameter"]["Value"]
 
 
 def send_code(email: str) -> None:
     """Mail a code to set a new password with, if there is such an account: nobody is told.
 
     Raises:
-        RateLimited: Cognito has sent too many.
+        RateLimitedError: Cognito has sent too many.
     """
     try:
         clients.cognito_idp().forgot_password(
@@ -124,7 +124,7 @@ def send_code(email: str) -> None:
         )
     except StoreError as error:
         if error.code in _TOO_MANY:
-            raise RateLimited(RETRY_AFTER_S) from error
+            raise RateLimitedError(RETRY_AFTER_S) from error
         # An account without a password of its own yet, or without an address that was verified.
         if error.code not in _WRONG | {"InvalidParameterException"}:
             raise
@@ -134,9 +134,9 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
     """Set a new password with the code that was mailed.
 
     Raises:
-        Invalid: the password is not one that the pool takes.
-        Unauthorized: the code is wrong or too old.
-        RateLimited: Cognito has seen too many tries.
+        InvalidInputError: the password is not one that the pool takes.
+        UnauthorizedError: the code is wrong or too old.
+        RateLimitedError: Cognito has seen too many tries.
     """
     try:
         clients.cognito_idp().confirm_forgot_password(
@@ -146,27 +146,27 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
             ConfirmationCode=mailed_code,
         )
     except StoreError as error:
-        raise _refusal(error) from error
+        raise _error_response(error) from error
 
 
-def _outcome(answer: Any, username: str) -> Tokens | NewPassword:
-    if "AuthenticationResult" in answer:
-        result = answer["AuthenticationResult"]
+def _outcome(response: Any, username: str) -> Tokens | NewPassword:
+    if "AuthenticationResult" in response:
+        result = response["AuthenticationResult"]
         return Tokens(result["IdToken"], result.get("RefreshToken", ""))
-    if answer.get("ChallengeName") == "NEW_PASSWORD_REQUIRED":
-        given = answer.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
-        return NewPassword(given or username, answer["Session"])
-    raise Unauthorized("This account needs a step to sign in that Errata does not offer.")
+    if response.get("ChallengeName") == "NEW_PASSWORD_REQUIRED":
+        given = response.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
+        return NewPassword(given or username, response["Session"])
+    raise UnauthorizedError("This account needs a step to sign in that Errata does not offer.")
 
 
-def _refusal(error: StoreError) -> Exception:
+def _error_response(error: StoreError) -> Exception:
     name = error.code
     if name in _TOO_MANY:
-        return RateLimited(RETRY_AFTER_S)
+        return RateLimitedError(RETRY_AFTER_S)
     if name == "InvalidPasswordException":
-        return Invalid({"password": ["A password must have at least 12 characters."]})
+        return InvalidInputError({"password": ["A password must have at least 12 characters."]})
     if name in ("CodeMismatchException", "ExpiredCodeException"):
-        return Unauthorized("The code is wrong or too old. Have another one sent.")
+        return UnauthorizedError("The code is wrong or too old. Have another one sent.")
     if name in _WRONG | {"InvalidParameterException", "UserNotConfirmedException"}:
-        return Unauthorized("Wrong e-mail or password.")
+        return UnauthorizedError("Wrong e-mail or password.")
     return error

@@ -61,8 +61,8 @@ def new_events(of: Batch) -> list[tuple[str, str]]:
         SequenceNumber=of.first,
     )["ShardIterator"]
     while iterator:
-        answer = clients.dynamodbstreams().get_records(ShardIterator=iterator)
-        for record in answer["Records"]:
+        response = clients.dynamodbstreams().get_records(ShardIterator=iterator)
+        for record in response["Records"]:
             image = record["dynamodb"]
             if int(image["SequenceNumber"]) > last:
                 return found
@@ -71,5 +71,5 @@ def new_events(of: Batch) -> list[tuple[str, str]]:
                 found.append((image["Keys"]["pk"]["S"], image["Keys"]["sk"]["S"]))
             if int(image["SequenceNumber"]) == last:
                 return found
-        iterator = answer.get("NextShardIterator", "")
+        iterator = response.get("NextShardIterator", "")
     return found

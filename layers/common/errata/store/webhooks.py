@@ -20,7 +20,7 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.webhook import Attempt, Endpoint, Notice, Round, Secrets
 from errata.store import clients
-from errata.store.attributes import Item, query, read_all, write_all
+from errata.store.items import Item, query, read_all, write_all
 
 KEPT_S = 30 * 86_400
 # What one call may hold. SQS itself takes four times as much since 2025.
@@ -62,12 +62,12 @@ def list_endpoints(project_id: str) -> list[Endpoint]:
 
 def find_endpoint(project_id: str, endpoint_id: str) -> Endpoint | None:
     """One endpoint, read consistently. Access pattern P13."""
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().projects_table,
         Key=_endpoint_key(project_id, endpoint_id),
         ConsistentRead=True,
     )
-    item = answer.get("Item")
+    item = response.get("Item")
     return _to_endpoint(read_all(item)) if item else None
 
 
@@ -148,10 +148,10 @@ def find_secrets(project_id: str, endpoint_id: str) -> Secrets:
     Raises:
         StoreError: `ParameterNotFound` when the endpoint has been removed.
     """
-    answer = clients.ssm().get_parameter(
+    response = clients.ssm().get_parameter(
         Name=_secrets_name(project_id, endpoint_id), WithDecryption=True
     )
-    stored = json.loads(answer["Parameter"]["Value"])
+    stored = json.loads(response["Parameter"]["Value"])
     formers = tuple((secret, until) for secret, until in stored.get("formers", ()))
     return Secrets(stored["current"], formers)
 
@@ -171,10 +171,10 @@ def enqueue(notices: Iterable[Notice]) -> None:
     """
     for batch in _batches(notices):
         for _ in range(2):
-            answer = clients.sqs().send_message_batch(
+            response = clients.sqs().send_message_batch(
                 QueueUrl=settings().webhook_queue_url, Entries=batch
             )
-            failed = {each["Id"] for each in answer.get("Failed", [])}
+            failed = {each["Id"] for each in response.get("Failed", [])}
             batch = [entry for entry in batch if entry["Id"] in failed]
             if not batch:
                 break
@@ -218,12 +218,12 @@ def postpone(receipt_handle: str, seconds: int) -> None:
 
 def find_round(of: Notice) -> Round:
     """Where the round of a notice stands. Access pattern D1."""
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().deliveries_table, Key=_round_key(of), ConsistentRead=True
     )
-    if "Item" not in answer:
+    if "Item" not in response:
         return Round()
-    item = read_all(answer["Item"])
+    item = read_all(response["Item"])
     return Round(item["attempts"], item.get("due_at", 0), item["over"] == 1)
 
 
@@ -274,12 +274,12 @@ def list_attempts(project_id: str, since: str, now_s: int, page: int = 0) -> Ite
 
 def find_attempt(project_id: str, attempt_id: str) -> Attempt | None:
     """One attempt. Access pattern D4."""
-    answer = clients.dynamodb().get_item(
+    response = clients.dynamodb().get_item(
         TableName=settings().deliveries_table,
         Key=write_all({"pk": project_id, "sk": attempt_id}),
         ConsistentRead=True,
     )
-    return _to_attempt(read_all(answer["Item"])) if "Item" in answer else None
+    return _to_attempt(read_all(response["Item"])) if "Item" in response else None
 
 
 def _round_key(of: Notice) -> Item:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from errata.config import settings
-from errata.errors import AddressForbidden
+from errata.errors import AddressForbiddenError
 from errata.models.organization import DEFAULT_ORGANIZATION, allows, networks
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.store import billing, organizations, projects
-from errata.usecases.remembered import Remembered
+from errata.usecases.ttl_cache import TTLCache
 
 MAX_KEY_LENGTH = 256
 
@@ -48,8 +48,8 @@ GRANT_VERSION = 1
 NOTHING = Found(None)
 # Whoever reads a page's source knows a DSN's key: at an API key's doors it is as good as none.
 _OF_A_DSN = Found(None, dsn=True)
-_keys = Remembered[Found](most=10_000)
-_newcomers = Remembered[Access](most=1)
+_keys = TTLCache[Found](max_entries=10_000)
+_anonymous = TTLCache[Access](max_entries=1)
 
 
 def hash_key(key: str) -> str:
@@ -109,9 +109,9 @@ def _policy(organization_id: str) -> dict[str, Any]:
     }
 
 
-def of_newcomer(now_ms: int) -> Access:
+def of_anonymous_caller(now_ms: int) -> Access:
     """What binds whoever creates a project unasked: the policy of the default organization."""
-    return _newcomers.get(
+    return _anonymous.get(
         DEFAULT_ORGANIZATION,
         now_ms,
         lambda: Access(
@@ -128,24 +128,24 @@ def check_address(access: Access, address: str) -> None:
     """Let pass whom the organization's allowlist lets in.
 
     Raises:
-        AddressForbidden: it does not.
+        AddressForbiddenError: it does not.
     """
     if not allows(access.networks, address):
-        raise AddressForbidden
+        raise AddressForbiddenError
 
 
-def forget(key: str = "") -> None:
+def clear_cache(key: str = "") -> None:
     """Drop what is remembered of one key, or of all."""
     if key:
-        _keys.forget(hash_key(key))
+        _keys.drop(hash_key(key))
     else:
-        _keys.forget()
-        _newcomers.forget()
+        _keys.clear()
+        _anonymous.clear()
 
 
-def forget_unknown(key: str) -> None:
+def drop_unknown(key: str) -> None:
     """Drop what is remembered of a key if that is that no project has it."""
-    _keys.forget_if(hash_key(key), NOTHING)
+    _keys.drop_if(hash_key(key), NOTHING)
 
 
 # ------------------------------------------------------------------ authorizer → functions

@@ -6,19 +6,19 @@ uses no quota and leaves nothing stored.
 
 `identify` makes the checks up to the second 429, `store_event` makes those behind it. An endpoint
 translates its wire into a `Request` and a `Submission`, and what they return or raise back into its
-wire. A refusal that loses an event of a known project is counted (`errata.usecases.losses`).
+wire. A refusal that loses an event of a known project is counted (`errata.usecases.report_losses`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from errata.errors import AddressForbidden, Refused, Unauthorized, UnavailableError
+from errata.errors import AddressForbiddenError, HTTPError, UnauthorizedError, UnavailableError
 from errata.models.event import Fields
 from errata.models.organization import allows
 from errata.models.project import Access, Caller
 from errata.usecases import access as keys
-from errata.usecases import losses, quota, rate_limit
+from errata.usecases import quota, rate_limit, report_losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +75,21 @@ def identify(request: Request, now_ms: int) -> Access:
     A key of another project than the route's is refused like an unknown one.
 
     Raises:
-        RateLimited: the address, or the key, has no request left.
-        Unauthorized: no key, or one that opens nothing here.
-        AddressForbidden: the allowlist of the organization does not hold the address.
+        RateLimitedError: the address, or the key, has no request left.
+        UnauthorizedError: no key, or one that opens nothing here.
+        AddressForbiddenError: the allowlist of the organization does not hold the address.
         UnavailableError: the authorizer could not look the key up.
     """
     caller = request.caller
     access = _resolve(request, now_ms)  # 429 by address → 401
-    with losses.counted(access.project_id, request.has_event):
+    with report_losses.counted(access.project_id, request.has_event):
         if request.project_id not in ("", access.project_id):
             # The gateway has counted the request of a key that it meters.
             if not caller.metered:
                 rate_limit.take_for_address(caller.address, now_ms)
-            raise Unauthorized.unknown()
+            raise UnauthorizedError.unknown()
         if not _allowed(access, caller):  # 403
-            raise AddressForbidden
+            raise AddressForbiddenError
         if not caller.metered:  # 429 by key
             rate_limit.take_for_key(access, now_ms)
     return access
@@ -102,13 +102,13 @@ def store_event(submission: Submission, access: Access, now_ms: int) -> Admitted
     does an event that is refused in any case.
 
     Raises:
-        Refused: what is wrong with the request; nothing is stored or recorded.
+        HTTPError: what is wrong with the request; nothing is stored or recorded.
         StoreError: the store failed. The event may be stored if the error is `maybe_applied`.
     """
-    with losses.counted(access.project_id):
+    with report_losses.counted(access.project_id):
         try:
             fields = submission.read(now_ms)
-        except Refused:
+        except HTTPError:
             earlier = submission.find_earlier(access, now_ms)
             if earlier:  # 202
                 return earlier
@@ -123,31 +123,33 @@ def store_event(submission: Submission, access: Access, now_ms: int) -> Admitted
             if not admitted.stored:
                 unit.give_back()
     if admitted.trimmed:
-        losses.note(admitted.project_id, "trimmed")
+        report_losses.note(admitted.project_id, "trimmed")
     return admitted
 
 
 def _resolve(request: Request, now_ms: int) -> Access:
     caller = request.caller
-    state = caller.meter["key"]
+    state = caller.authorizer_context["key"]
     if state == "known":
-        return keys.of_context(caller.meter)
+        return keys.of_context(caller.authorizer_context)
     if state == "unavailable":
         raise UnavailableError
-    refusal = Unauthorized.missing() if state in ("absent", "empty") else Unauthorized.unknown()
+    error_response = (
+        UnauthorizedError.missing() if state in ("absent", "empty") else UnauthorizedError.unknown()
+    )
     if state == "absent":
         key = request.body_key()
         if isinstance(key, str) and key:
             found = request.find_key(key, now_ms)
             if found.access:
                 return found.access
-            refusal = Unauthorized.unknown()
+            error_response = UnauthorizedError.unknown()
     rate_limit.take_for_address(caller.address, now_ms)
-    raise refusal
+    raise error_response
 
 
 def _allowed(access: Access, caller: Caller) -> bool:
-    if caller.meter["key"] == "known":
+    if caller.authorizer_context["key"] == "known":
         # The authorizer has compared the address; the allowlist itself stays there.
-        return caller.meter.get("address") != "forbidden"
+        return caller.authorizer_context.get("address") != "forbidden"
     return allows(access.networks, caller.address)

@@ -4,20 +4,20 @@ import logging
 import re
 
 from errata.config import settings
-from errata.errors import Invalid, UnavailableError
+from errata.errors import InvalidInputError, UnavailableError
 from errata.models.billing import Ended, Notice, merge, without_old
 from errata.models.organization import Organization
 from errata.store import billing as store
 from errata.store import organizations as organizations_store
 from errata.store.retry import attempts
 from errata.usecases import organizations
-from errata.usecases.remembered import Remembered
+from errata.usecases.ttl_cache import TTLCache
 
 _TRIES = 8
 _CUSTOMER = re.compile(r"cus_[A-Za-z0-9_]{1,250}")
 
 logger = logging.getLogger("errata")
-_secrets = Remembered[str | None](most=1)
+_secrets = TTLCache[str | None](max_entries=1)
 
 
 def secret(now_ms: int) -> str | None:
@@ -28,7 +28,7 @@ def secret(now_ms: int) -> str | None:
     found = _secrets.get(name, now_ms, store.find_secret)
     if not found:
         # One that is put there takes effect at once.
-        _secrets.forget(name)
+        _secrets.drop(name)
         logger.error("the secret of Stripe's webhook is not there", extra={"parameter": name})
         return None
     return found
@@ -66,15 +66,17 @@ def link(organization_id: str, customer: str) -> Organization:
     """Say which of the provider's customers an organization is; "" for none.
 
     Raises:
-        Invalid: that is no customer, or another organization's.
-        NotFound: there is no such organization.
+        InvalidInputError: that is no customer, or another organization's.
+        NotFoundError: there is no such organization.
     """
     if customer and not _CUSTOMER.fullmatch(customer):
-        raise Invalid({"stripe_customer": ["A customer's id begins with cus_; or give `none`."]})
+        raise InvalidInputError(
+            {"stripe_customer": ["A customer's id begins with cus_; or give `none`."]}
+        )
     organization = organizations.find(organization_id)
     organizations_store.save_organization(organization)  # the default one may have no item yet
     if not store.link_customer(organization_id, customer, organization.stripe_customer):
-        raise Invalid({"stripe_customer": [f"{customer} is another organization's."]})
+        raise InvalidInputError({"stripe_customer": [f"{customer} is another organization's."]})
     return organizations.find(organization_id)
 
 
@@ -83,6 +85,6 @@ def unpaid_url(organization: Organization) -> str | None:
     return store.from_text(organization.billing).unpaid_url
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Drop the remembered secret."""
-    _secrets.forget()
+    _secrets.clear()

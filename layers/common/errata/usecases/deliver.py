@@ -26,9 +26,9 @@ from errata.models.webhook import (
     Secrets,
 )
 from errata.outbound import signing
-from errata.outbound.post import Answer, ForbiddenUrl, post
+from errata.outbound.post import ForbiddenUrlError, Response, post
 from errata.store import webhooks as store
-from errata.usecases.remembered import Remembered
+from errata.usecases.ttl_cache import TTLCache
 
 # The pause after each attempt but the last, in seconds.
 PAUSES = (10, 60, 300)
@@ -37,7 +37,7 @@ FAILING_TOO_LONG_MS = 5 * 24 * 3600 * 1000
 
 logger = logging.getLogger("errata")
 _lock = Lock()
-_secrets = Remembered[Secrets](most=1_000)
+_secrets = TTLCache[Secrets](max_entries=1_000)
 
 
 def deliver(notice: Notice) -> int | None:
@@ -71,30 +71,30 @@ def deliver(notice: Notice) -> int | None:
 def _attempt(notice: Notice, endpoint: Endpoint, number: int) -> tuple[Attempt, int | None]:
     at_ms = now_ms()
     started = time.monotonic()
-    answer: Answer | None = None
+    response: Response | None = None
     error = ""
-    hopeless = False
+    permanent = False
     try:
-        answer = _send(notice, endpoint, at_ms)
-    except ForbiddenUrl as forbidden:
-        error, hopeless = str(forbidden), True
+        response = _send(notice, endpoint, at_ms)
+    except ForbiddenUrlError as forbidden:
+        error, permanent = str(forbidden), True
     except (OSError, http.client.HTTPException) as failure:
         error = f"{type(failure).__name__}: {failure}"[:300]
     except StoreError as failure:
         if failure.code != "ParameterNotFound":
             raise
-        error, hopeless = "The endpoint has no secret: it was removed.", True
+        error, permanent = "The endpoint has no secret: it was removed.", True
     duration_ms = round((time.monotonic() - started) * 1000)
-    status = answer.status if answer else None
+    status = response.status if response else None
     attempt = Attempt(new_event_id(at_ms), notice, number, status, duration_ms, error)
-    retried = not hopeless and (status is None or status == 429 or status >= 500)
+    retried = not permanent and (status is None or status == 429 or status >= 500)
     if not retried or number > len(PAUSES):
         return attempt, None
-    asked = _seconds(answer.retry_after, at_ms) if answer and answer.retry_after else 0
+    asked = _seconds(response.retry_after, at_ms) if response and response.retry_after else 0
     return attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S))
 
 
-def _send(notice: Notice, endpoint: Endpoint, at_ms: int) -> Answer:
+def _send(notice: Notice, endpoint: Endpoint, at_ms: int) -> Response:
     secrets = _secrets_of(endpoint, at_ms)
     body = notice.body.encode()
     headers = {
@@ -146,6 +146,6 @@ def _judge(endpoint: Endpoint, attempt: Attempt, at_ms: int) -> None:
         store.mark_endpoint(endpoint, failing_since=at_ms)
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Drop the remembered secrets."""
-    _secrets.forget()
+    _secrets.clear()

@@ -32,8 +32,8 @@ from errata.models.issue import (
     Issue,
     Release,
 )
-from errata.store import boundaries, issues
 from errata.store import digest as store
+from errata.store import issues, watermarks
 from errata.store.digest import Changes, Rows
 from errata.store.events import Stored, release_hash
 from errata.store.releases import LINGER_S
@@ -66,7 +66,7 @@ class Outcome:
     """
 
     retry: list[Record]
-    hopeless: list[tuple[Record, str]]
+    permanent: list[tuple[Record, str]]
 
 
 type Slice = list[Record]  # of one issue, in the order of the stream
@@ -87,13 +87,13 @@ def digest(records: Iterable[Record]) -> Outcome:
     by_project: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_project[record.event.project_id].append(record)
-    limits = boundaries.find_boundaries(by_project)
+    limits = watermarks.find_watermarks(by_project)
     now_s = now_ms() // 1000
     outcome = Outcome([], [])
     for project_id, of_project in by_project.items():
-        boundary = limits[project_id]
-        visible = (r for r in of_project if boundary.shows(r.event, now_s))
-        pk = issues.partition(project_id, boundary.generation)
+        watermark = limits[project_id]
+        visible = (r for r in of_project if watermark.shows(r.event, now_s))
+        pk = issues.partition(project_id, watermark.generation)
         _digest_project(pk, list(_slices(visible)), now_s, outcome)
     return outcome
 
@@ -153,7 +153,7 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
                     else:
                         _digest_project(pk, [alone], now_s, outcome)
             elif isinstance(error, PermanentError):
-                outcome.hopeless.extend((record, str(error)) for record in slices[0])
+                outcome.permanent.extend((record, str(error)) for record in slices[0])
             else:
                 logger.warning("digest tries again", exc_info=error)
                 outcome.retry.extend(slices[0])
@@ -322,9 +322,9 @@ def _count_release(issue: Issue, event: Stored, seen_ms: int, rows: Rows, change
     if changes.opened.get(issue.id) is event:
         release.issues_opened += 1
     seen = (issue.id, name)
-    known_until = changes.sightings.get(seen) or rows.sightings.get(seen, 0)
+    known_until = changes.release_links.get(seen) or rows.release_links.get(seen, 0)
     if known_until < event.expires_at:
-        changes.sightings[seen] = event.expires_at + LINGER_S
+        changes.release_links[seen] = event.expires_at + LINGER_S
 
 
 def _count_day(event: Stored, number: int, rows: Rows, changes: Changes) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 
-from errata.errors import Invalid, StoreError, UnavailableError
+from errata.errors import InvalidInputError, StoreError, UnavailableError
 from errata.models.event import Fields
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
@@ -13,7 +13,7 @@ from errata.protocol.ingest import idempotency_key, parse
 from errata.store import events, idempotency
 from errata.store.idempotency import Answered
 from errata.store.retry import attempts
-from errata.usecases import losses
+from errata.usecases import report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
 
@@ -23,7 +23,7 @@ logger = logging.getLogger("errata")
 
 
 @dataclass(frozen=True, slots=True)
-class IngestEvent:
+class IngestSubmission:
     """The event of a request; `key_header` is its Idempotency-Key as sent, None without one."""
 
     body: JsonBody
@@ -38,7 +38,7 @@ class IngestEvent:
         """Return what was stored under the Idempotency-Key within the last 24 hours."""
         try:
             key = idempotency_key(self.key_header)
-        except Invalid:
+        except InvalidInputError:
             return None
         earlier = idempotency.find_answered(access.project_id, key, now_ms) if key else None
         return self._replay(earlier, access) if earlier else None
@@ -82,5 +82,5 @@ class IngestEvent:
         if mismatch:
             # Where the operator can see it, and count it with a metric filter.
             logger.warning("idempotency mismatch", extra={"project_id": access.project_id})
-            losses.note(access.project_id, "mismatch")
+            report_losses.note(access.project_id, "mismatch")
         return Admitted(earlier.event_id, access.project_id, stored=False, mismatch=mismatch)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import batched
 
-from errata.errors import NotFound, UnavailableError
+from errata.errors import NotFoundError, UnavailableError
 from errata.models.ids import floor_id, now_ms
 from errata.models.issue import (
     IGNORED,
@@ -25,13 +25,13 @@ from errata.protocol.issues import (
     to_cursor,
     to_release_cursor,
 )
-from errata.store import boundaries, lifecycle
-from errata.store import days as days_store
+from errata.store import day_counts as days_store
+from errata.store import issue_status, watermarks
 from errata.store import issues as store
 from errata.store import projects as projects_store
 from errata.store import releases as releases_store
-from errata.store.attributes import BATCH_GET
-from errata.store.deletions import Deletion
+from errata.store.issue_deletions import Deletion
+from errata.store.items import BATCH_GET
 from errata.store.retry import attempts
 from errata.usecases import projects
 
@@ -94,7 +94,7 @@ def find(project_id: str, issue_id: str) -> Issue:
     """One issue.
 
     Raises:
-        NotFound: the project has no such issue, or it has expired, was cleared or deleted.
+        NotFoundError: the project has no such issue, or it has expired, was cleared or deleted.
     """
     return _find(_partition(project_id), issue_id, now_ms(), _oldest_ms(project_id))
 
@@ -106,7 +106,7 @@ def search(pk: str, query: IssueQuery, now_s: int, oldest_ms: int = 0) -> IssueP
     most.
 
     Raises:
-        Invalid: names everything in the query that is not as it must be.
+        InvalidInputError: names everything in the query that is not as it must be.
     """
     at = position(query)
     if query.sort == "last_seen" and not query.narrow:
@@ -118,7 +118,7 @@ def matching(project_id: str, query: IssueQuery) -> Iterator[Issue]:
     """Every issue that matches, in the order asked for, however many calls that takes.
 
     Raises:
-        Invalid: as `search`.
+        InvalidInputError: as `search`.
     """
     position(query)
     pk, now_s, oldest_ms = _partition(project_id), _now_s(), _oldest_ms(project_id)
@@ -131,7 +131,7 @@ def matching(project_id: str, query: IssueQuery) -> Iterator[Issue]:
 
 def list_activity(project_id: str, issue_id: str) -> list[Activity]:
     """What was done with an issue, the latest first; what has expired is left out."""
-    return lifecycle.list_activity(_partition(project_id), issue_id, _now_s())
+    return issue_status.list_activity(_partition(project_id), issue_id, _now_s())
 
 
 def resolve(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
@@ -141,7 +141,7 @@ def resolve(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
     already stays as it is, and so with the others.
 
     Raises:
-        NotFound: as `find`.
+        NotFoundError: as `find`.
         UnavailableError: others kept changing it.
     """
     return _set_status(project_id, issue_id, RESOLVED, by, now_ms)
@@ -164,14 +164,14 @@ def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
     docs/decisions/0016-deletion.md.
 
     Raises:
-        NotFound, UnavailableError: as `resolve`.
+        NotFoundError, UnavailableError: as `resolve`.
     """
     pk = _partition(project_id)
     for _ in attempts(_TRIES):
         issue = _find(pk, issue_id, now_ms)
         # What was counted goes in any case: the clock that minted an id may be ahead of this one.
         deletion = Deletion(project_id, issue_id, max(floor_id(now_ms), issue.last_event))
-        if lifecycle.delete(pk, issue, deletion, by[:_MAX_BY], now_ms):
+        if issue_status.delete(pk, issue, deletion, by[:_MAX_BY], now_ms):
             return
     raise UnavailableError
 
@@ -189,7 +189,7 @@ def search_releases(pk: str, cursor: str | None, now_s: int, oldest_ms: int = 0)
     most.
 
     Raises:
-        Invalid: the cursor is not one of this list.
+        InvalidInputError: the cursor is not one of this list.
     """
     at = release_position(cursor)
     found = releases_store.list_releases(pk, now_s, oldest_ms, at.start, at.end, pages=1)
@@ -221,7 +221,7 @@ def _set_status(project_id: str, issue_id: str, status: str, by: str, now_ms: in
         # Each change has a time of its own, by which the next one knows what it has read.
         at_ms = max(now_ms, issue.status_at + 1)
         changed = replace(issue, status=status, status_at=at_ms, status_by=by[:_MAX_BY])
-        if lifecycle.set_status(pk, issue, changed, "reopened" if status == OPEN else status):
+        if issue_status.set_status(pk, issue, changed, "reopened" if status == OPEN else status):
             return changed
     raise UnavailableError
 
@@ -229,7 +229,7 @@ def _set_status(project_id: str, issue_id: str, status: str, by: str, now_ms: in
 def _find(pk: str, issue_id: str, now_ms: int, oldest_ms: int = 0) -> Issue:
     issue = store.find_issue(pk, issue_id, now_ms // 1000, oldest_ms)
     if issue is None:
-        raise NotFound(f"Project {pk.partition('#')[0]} has no issue {issue_id}.")
+        raise NotFoundError(f"Project {pk.partition('#')[0]} has no issue {issue_id}.")
     return issue
 
 
@@ -313,7 +313,7 @@ def _matches(issue: Issue, query: IssueQuery) -> bool:
 
 
 def _partition(project_id: str) -> str:
-    return store.partition(project_id, boundaries.find_boundary(project_id).generation)
+    return store.partition(project_id, watermarks.find_watermark(project_id).generation)
 
 
 def _now_s() -> int:

@@ -6,19 +6,19 @@ from itertools import islice
 
 from pydantic_core import to_json
 
-from errata.errors import CounterMovedError, Forbidden, Refused, UnavailableError
+from errata.errors import CounterMovedError, ForbiddenError, HTTPError, UnavailableError
 from errata.models.event import Fields
 from errata.models.ids import DAY_MS, floor_id, new_event_id, now_ms
 from errata.models.project import Access
-from errata.protocol import answer
 from errata.protocol import legacy as protocol
+from errata.protocol import response_size
 from errata.protocol.body import JsonBody
-from errata.store import boundaries, events, reading
+from errata.store import event_queries, events, watermarks
 from errata.store import legacy as store
 from errata.store.events import Stored
 from errata.store.legacy import LegacyCounter
 from errata.store.retry import attempts
-from errata.usecases import access, admission, clearing, losses, projects, rate_limit
+from errata.usecases import access, admission, clear_project, projects, rate_limit, report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
 
@@ -37,29 +37,29 @@ def submit(body: JsonBody, address: str, auto_create: bool) -> int:
     A key that no project has gets a project, if the deployment allows that.
 
     Raises:
-        Refused: what is wrong; nothing is stored.
+        HTTPError: what is wrong; nothing is stored.
     """
     at_ms = now_ms()
     try:
         key = protocol.project_key(body.parsed())
         found = _look_up(key, at_ms)
-    except Refused:
+    except HTTPError:
         rate_limit.take_for_address(address, at_ms)
         raise
     if found:
-        with losses.counted(found.project_id):
+        with report_losses.counted(found.project_id):
             _check_limits(found, address, at_ms)
     else:
         rate_limit.take_for_address(address, at_ms)
         if not auto_create:
-            raise Forbidden("hash: no project has this key, and this deployment creates none")
-        access.check_address(access.of_newcomer(at_ms), address)
-    payer = found or access.of_newcomer(at_ms)
-    return int(admission.store_event(LegacyError(body, key, found), payer, at_ms).id)
+            raise ForbiddenError("hash: no project has this key, and this deployment creates none")
+        access.check_address(access.of_anonymous_caller(at_ms), address)
+    payer = found or access.of_anonymous_caller(at_ms)
+    return int(admission.store_event(LegacySubmission(body, key, found), payer, at_ms).id)
 
 
 @dataclass(frozen=True, slots=True)
-class LegacyError:
+class LegacySubmission:
     """An error sent to `api.php`; `access` is None where its key opens no project yet."""
 
     body: JsonBody
@@ -97,12 +97,12 @@ def generate(name: str, address: str) -> str:
     """A new project's key, 32 hex digits.
 
     Raises:
-        RateLimited: too many new projects from this address.
-        AddressForbidden: the default organization's allowlist does not let the caller in.
+        RateLimitedError: too many new projects from this address.
+        AddressForbiddenError: the default organization's allowlist does not let the caller in.
     """
     at_ms = now_ms()
     rate_limit.take_for_address(address, at_ms)
-    access.check_address(access.of_newcomer(at_ms), address)
+    access.check_address(access.of_anonymous_caller(at_ms), address)
     created = projects.create(name[:200] or "unnamed")
     if created is None:
         raise UnavailableError
@@ -115,16 +115,16 @@ def errors(key: str, since: int, address: str) -> str:
     found = _known(key, address, at_ms)
     if found is None:
         return '{"errors":[]}'
-    boundary = boundaries.find_boundary(found.project_id)
-    numbers = _live(found, max(since, boundary.legacy_through), at_ms)
+    watermark = watermarks.find_watermark(found.project_id)
+    numbers = _live(found, max(since, watermark.legacy_through), at_ms)
     texts: list[bytes] = []
     size = 0
     while len(texts) < MAX_ERRORS and (page := list(islice(numbers, _PAGE))):
         by_id = {event_id: number for number, event_id in page}
         for event in _present(found.project_id, list(by_id)):
             text = to_json(protocol.to_error(by_id[event.id], event.id, event.fields))
-            size += answer.weight(text)
-            if texts and size > answer.MAX_BYTES:
+            size += response_size.weight(text)
+            if texts and size > response_size.MAX_BYTES:
                 return _errors(texts)
             texts.append(text)
     return _errors(texts)
@@ -136,7 +136,7 @@ def _present(project_id: str, event_ids: list[str]) -> list[Stored]:
     Raises:
         UnavailableError: one of them is being written.
     """
-    found = {event.id: event for event in reading.by_ids(project_id, event_ids)}
+    found = {event.id: event for event in event_queries.by_ids(project_id, event_ids)}
     missing = [event_id for event_id in event_ids if event_id not in found]
     for item in store.settled(project_id, missing):
         event = events.stored(item)
@@ -159,7 +159,7 @@ def clear(key: str, address: str) -> int:
     found = _known(key, address, at_ms)
     if found is None:
         return 0
-    return clearing.clear(
+    return clear_project.clear(
         found.project_id,
         lambda before, counter: _count(found, before.legacy_through, counter, at_ms),
     )
@@ -191,13 +191,15 @@ def _look_up(key: str, at_ms: int) -> Access | None:
     """Return what an API key opens; None for a key that no project has.
 
     Raises:
-        Forbidden: the key was revoked, or is a DSN's.
+        ForbiddenError: the key was revoked, or is a DSN's.
     """
     found = access.find(key, at_ms)
     if found.dsn:
-        raise Forbidden("hash: this is the key of a DSN, which is for SDKs alone; use an API key")
+        raise ForbiddenError(
+            "hash: this is the key of a DSN, which is for SDKs alone; use an API key"
+        )
     if found.revoked:
-        raise Forbidden("hash: this key was revoked")
+        raise ForbiddenError("hash: this key was revoked")
     return found.access
 
 
@@ -205,8 +207,8 @@ def _check_limits(found: Access, address: str, at_ms: int) -> None:
     """Compare the address with the allowlist, and count the request against the key.
 
     Raises:
-        AddressForbidden: the allowlist does not hold the address.
-        RateLimited: the key has no request left.
+        AddressForbiddenError: the allowlist does not hold the address.
+        RateLimitedError: the key has no request left.
     """
     access.check_address(found, address)
     rate_limit.take_for_key(found, at_ms)
@@ -218,10 +220,10 @@ def _known(key: str, address: str, at_ms: int) -> Access | None:
     A key that opens nothing, even a revoked one, counts against the address.
     """
     # Another process may have opened a project with it since: reading is strongly consistent.
-    access.forget_unknown(key)
+    access.drop_unknown(key)
     try:
         found = _look_up(key, at_ms)
-    except Forbidden:
+    except ForbiddenError:
         found = None
     if found is None:
         rate_limit.take_for_address(address, at_ms)
@@ -233,13 +235,13 @@ def _known(key: str, address: str, at_ms: int) -> Access | None:
 def _create(key: str, at_ms: int) -> Access:
     # Another request may create it meanwhile: either way the key is there afterwards.
     projects.create("unnamed", key, label="sent by a script")
-    access.forget(key)
+    access.clear_cache(key)
     created = access.find(key, at_ms).access
     if created is None:
         raise UnavailableError
     return created
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Drop what this process knows of the projects' numbers."""
     _last_ids.clear()

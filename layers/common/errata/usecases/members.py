@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 
-from errata.errors import Forbidden, Invalid, NotFound, UnavailableError
+from errata.errors import ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.member import ROLES, Member, Membership, Role, Team, User
 from errata.models.project import Project
@@ -37,7 +37,7 @@ def list_members(organization_id: str) -> list[Member]:
     """An organization's members, by their e-mails.
 
     Raises:
-        NotFound: there is no such organization.
+        NotFoundError: there is no such organization.
     """
     organizations.find(organization_id)
     return store.list_members(organization_id)
@@ -57,9 +57,9 @@ def add(
     is for stacks that cannot send mail.
 
     Raises:
-        Forbidden: whoever asks may not do this.
-        Invalid: the e-mail, the role or a team is not one, or they are a member already.
-        NotFound: there is no such organization.
+        ForbiddenError: whoever asks may not do this.
+        InvalidInputError: the e-mail, the role or a team is not one, or they are a member already.
+        NotFoundError: there is no such organization.
     """
     organizations.find(organization_id)
     email, membership = check_email(email), _membership(role, teams)
@@ -75,9 +75,9 @@ def add(
     for _ in attempts(_TRIES):
         try:
             store.save_membership(before, organization_id, membership)
-        except store.NoTeam:
+        except store.UnknownTeamError:
             check_teams(organization_id, membership.teams)
-        except store.Moved:
+        except store.MembershipChangedError:
             before = find_user(email)
             if organization_id in before.memberships:
                 _refuse_member(organization_id, before)
@@ -94,16 +94,16 @@ def invite_again(
     With a `password`, nothing is mailed, and they get it, as with `add`.
 
     Raises:
-        Forbidden: whoever asks may not do this.
-        Invalid: they have signed in already, and set a new password with a code by mail.
-        NotFound: they are no member.
+        ForbiddenError: whoever asks may not do this.
+        InvalidInputError: they have signed in already, and set a new password with a code by mail.
+        NotFoundError: they are no member.
     """
     member = _find(organization_id, email)
     _check_rights(by_role, member.role)
     if password:
         accounts.set_password(member.email, password)
     elif not accounts.invite_again(member.email):
-        raise Invalid(
+        raise InvalidInputError(
             {
                 "email": [
                     f"{member.email} has chosen a password already, and can set a new one with"
@@ -124,9 +124,9 @@ def change(
     """Change a member's role and teams; what is None stays.
 
     Raises:
-        Forbidden: whoever asks may not do this.
-        Invalid: the role or a team is not one, or nobody else owns the organization.
-        NotFound: they are no member.
+        ForbiddenError: whoever asks may not do this.
+        InvalidInputError: the role or a team is not one, or nobody else owns the organization.
+        NotFoundError: they are no member.
     """
     chosen = None if teams is None else frozenset(teams)
     for _ in attempts(_TRIES):
@@ -146,9 +146,9 @@ def remove(organization_id: str, email: str, by_role: Role | None = None) -> Mem
     """Remove somebody from an organization; returns what they were. Their account stays.
 
     Raises:
-        Forbidden: whoever asks may not do this.
-        Invalid: nobody else owns the organization.
-        NotFound: they are no member.
+        ForbiddenError: whoever asks may not do this.
+        InvalidInputError: nobody else owns the organization.
+        NotFoundError: they are no member.
     """
     for _ in attempts(_TRIES):
         before = _find(organization_id, email)
@@ -163,7 +163,7 @@ def _find(organization_id: str, email: str) -> Member:
     user = find_user(email)
     membership = user.memberships.get(organization_id)
     if membership is None:
-        raise NotFound(
+        raise NotFoundError(
             f"{user.email} is no member of organization {organization_id}."
             f" See `errata members list {organization_id}`."
         )
@@ -177,13 +177,13 @@ def _saved(organization_id: str, before: Member, membership: Membership | None) 
         return False
     try:
         store.save_membership(user, organization_id, membership)
-    except store.LastOwner:
+    except store.LastOwnerError:
         complaint = (
             f"{before.email} is the last owner of organization {organization_id}."
             " Make somebody else an owner first."
         )
-        raise Invalid({"role": [complaint]}) from None
-    except (store.Moved, store.NoTeam):
+        raise InvalidInputError({"role": [complaint]}) from None
+    except (store.MembershipChangedError, store.UnknownTeamError):
         return False
     return True
 
@@ -192,33 +192,37 @@ def check_email(text: str) -> str:
     """An e-mail address as it is stored: in lower case.
 
     Raises:
-        Invalid: it is none.
+        InvalidInputError: it is none.
     """
     email = text.strip().lower()
     name, _, domain = email.partition("@")
     sound = name and domain and "@" not in domain and email.isprintable() and " " not in email
     if not sound or len(email) > MAX_EMAIL_LENGTH:
-        raise Invalid({"email": [f"{text!r} is not an e-mail address such as ada@example.com."]})
+        raise InvalidInputError(
+            {"email": [f"{text!r} is not an e-mail address such as ada@example.com."]}
+        )
     return email
 
 
 def _membership(role: Role, teams: Iterable[str]) -> Membership:
     if role not in ROLES:
-        raise Invalid({"role": [f"There is no role {role!r}. Choose from: {', '.join(ROLES)}."]})
+        raise InvalidInputError(
+            {"role": [f"There is no role {role!r}. Choose from: {', '.join(ROLES)}."]}
+        )
     return Membership(role, frozenset(teams))
 
 
 def _check_rights(by_role: Role | None, *roles: Role) -> None:
     """Whether somebody with `by_role` may deal with members of these roles."""
     if by_role == "member":
-        raise Forbidden("Members change nothing of an organization. Ask one of its admins.")
+        raise ForbiddenError("Members change nothing of an organization. Ask one of its admins.")
     if by_role == "admin" and "owner" in roles:
-        raise Forbidden("Only an owner adds, changes or removes owners.")
+        raise ForbiddenError("Only an owner adds, changes or removes owners.")
 
 
 def _refuse_member(organization_id: str, user: User) -> None:
     role = user.memberships[organization_id].role
-    raise Invalid({"email": [f"{user.email} is a member already, as {role}."]})
+    raise InvalidInputError({"email": [f"{user.email} is a member already, as {role}."]})
 
 
 # ------------------------------------------------------------------ teams
@@ -228,8 +232,8 @@ def create_team(organization_id: str, name: str) -> Team:
     """A new team, without members or projects.
 
     Raises:
-        Invalid: the name is not one, or another team's.
-        NotFound: there is no such organization.
+        InvalidInputError: the name is not one, or another team's.
+        NotFoundError: there is no such organization.
     """
     _check_name(organization_id, name)
     team = Team(secrets.token_hex(4), organization_id, name, created_at=now_ms())
@@ -241,7 +245,7 @@ def list_teams(organization_id: str) -> list[Team]:
     """An organization's teams, oldest first.
 
     Raises:
-        NotFound: there is no such organization.
+        NotFoundError: there is no such organization.
     """
     organizations.find(organization_id)
     return store.list_teams(organization_id)
@@ -251,8 +255,8 @@ def rename_team(organization_id: str, team_id: str, name: str) -> None:
     """Give a team another name.
 
     Raises:
-        Invalid: the name is not one, or another team's.
-        NotFound: there is no such team.
+        InvalidInputError: the name is not one, or another team's.
+        NotFoundError: there is no such team.
     """
     _check_name(organization_id, name, team_id)
     if not store.rename_team(organization_id, team_id, name):
@@ -265,7 +269,7 @@ def delete_team(organization_id: str, team_id: str) -> None:
     Cut off, it may be done again.
 
     Raises:
-        NotFound: there is no such team, and nothing is left of one.
+        NotFoundError: there is no such team, and nothing is left of one.
     """
     organizations.find(organization_id)
     # The team first: nobody gets into it any more. Then its members, who are read consistently:
@@ -300,8 +304,8 @@ def set_project_teams(project_id: str, teams: Iterable[str]) -> Project:
     """Say which teams see a project: these, and no other.
 
     Raises:
-        Invalid: one is not a team of the project's organization.
-        NotFound: there is no such project.
+        InvalidInputError: one is not a team of the project's organization.
+        NotFoundError: there is no such project.
     """
     project = projects.find(project_id)
     chosen = frozenset(teams)
@@ -314,23 +318,23 @@ def _check_name(organization_id: str, name: str, team_id: str = "") -> None:
     projects.check_texts(name=name)
     for team in list_teams(organization_id):
         if team.name == name and team.id != team_id:
-            raise Invalid({"name": [f"Team {team.id} has this name already."]})
+            raise InvalidInputError({"name": [f"Team {team.id} has this name already."]})
 
 
 def check_teams(organization_id: str, teams: frozenset[str]) -> None:
     """Whether these are teams of an organization.
 
     Raises:
-        Invalid: names every one that is not.
+        InvalidInputError: names every one that is not.
     """
     if not teams:
         return
     if len(teams) > MAX_TEAMS:
-        raise Invalid({"teams": [f"{MAX_TEAMS} teams at most."]})
+        raise InvalidInputError({"teams": [f"{MAX_TEAMS} teams at most."]})
     unknown = sorted(teams - {team.id for team in store.list_teams(organization_id)})
     if unknown:
         advice = f"See `errata teams list {organization_id}`."
-        raise Invalid(
+        raise InvalidInputError(
             {
                 "teams": [
                     f"Organization {organization_id} has no team {each}. {advice}"
@@ -340,8 +344,8 @@ def check_teams(organization_id: str, teams: frozenset[str]) -> None:
         )
 
 
-def _no_team(organization_id: str, team_id: str) -> NotFound:
-    return NotFound(
+def _no_team(organization_id: str, team_id: str) -> NotFoundError:
+    return NotFoundError(
         f"Organization {organization_id} has no team {team_id}."
         f" See `errata teams list {organization_id}`."
     )

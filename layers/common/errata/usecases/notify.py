@@ -10,11 +10,11 @@ from errata.protocol.webhooks import issue_created_body
 from errata.store import projects
 from errata.store import webhooks as store
 from errata.store.events import Stored
-from errata.usecases.remembered import Remembered
+from errata.usecases.ttl_cache import TTLCache
 
 type Listeners = tuple[Project, list[Endpoint]]
 
-_listeners = Remembered[Listeners | None](most=1_000)
+_listeners = TTLCache[Listeners | None](max_entries=1_000)
 
 
 def issues_created(pk: str, first_events: list[Stored]) -> None:
@@ -60,6 +60,6 @@ def _look_up(project_id: str) -> Listeners | None:
     return (project, endpoints) if project else None
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Drop what this process knows of the projects' endpoints."""
-    _listeners.forget()
+    _listeners.clear()

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from errata.errors import Invalid, NotFound
+from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, Organization
 from errata.store import organizations as store
@@ -21,7 +21,7 @@ def create(name: str) -> Organization:
     """A new organization, without projects or limits.
 
     Raises:
-        Invalid: the name is not one.
+        InvalidInputError: the name is not one.
     """
     check_texts(name=name)
     return store.save_organization(
@@ -40,13 +40,13 @@ def find(organization_id: str) -> Organization:
     """An organization.
 
     Raises:
-        NotFound: there is none with this id.
+        NotFoundError: there is none with this id.
     """
     organization = store.find_organization(organization_id)
     if organization is None:
         if organization_id == DEFAULT_ORGANIZATION:
             return DEFAULT
-        raise NotFound(f"There is no organization {organization_id}. See `errata orgs list`.")
+        raise NotFoundError(f"There is no organization {organization_id}. See `errata orgs list`.")
     return organization
 
 
@@ -58,11 +58,11 @@ def change(
     """Change an organization's policy; what is None stays. Acts within 30 seconds.
 
     Raises:
-        Invalid: the quota is out of range.
-        NotFound: there is no such organization.
+        InvalidInputError: the quota is out of range.
+        NotFoundError: there is no such organization.
     """
     if isinstance(monthly_quota, int) and not 0 <= monthly_quota <= MAX_MONTHLY_QUOTA:
-        raise Invalid(
+        raise InvalidInputError(
             {"monthly_quota": [f"The quota must be from 0 to {MAX_MONTHLY_QUOTA} events a month."]}
         )
     changes: dict[str, int | str | None] = {}

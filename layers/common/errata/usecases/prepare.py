@@ -7,7 +7,7 @@ from errata.models.event import Fields, pack_or_trim
 from errata.models.ids import issue_id
 from errata.models.project import Access
 from errata.store import events
-from errata.store.attributes import Item
+from errata.store.items import Item
 
 _DAY_S = 86_400
 

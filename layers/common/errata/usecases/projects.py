@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from errata.config import settings
-from errata.errors import Invalid, NotFound
+from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import DAY_MS, now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Access, ApiKey, Project
@@ -50,7 +50,7 @@ def create(
     `key` is given where a script brings its own. None when that key exists already.
 
     Raises:
-        Invalid: the name or the label is not one.
+        InvalidInputError: the name or the label is not one.
     """
     check_texts(name=name, label=label)
     project = Project(
@@ -82,11 +82,11 @@ def find(project_id: str) -> Project:
     """A project.
 
     Raises:
-        NotFound: there is none with this id.
+        NotFoundError: there is none with this id.
     """
     project = store.find_project(project_id)
     if project is None:
-        raise NotFound(f"There is no project {project_id}. See `errata projects list`.")
+        raise NotFoundError(f"There is no project {project_id}. See `errata projects list`.")
     return project
 
 
@@ -112,8 +112,8 @@ def change(
     """Change a project's settings; what is None stays. Acts within 30 seconds.
 
     Raises:
-        Invalid: names every setting that is out of range.
-        NotFound: there is no such project.
+        InvalidInputError: names every setting that is out of range.
+        NotFoundError: there is no such project.
     """
     check(rate_limit, retention_days)
     project = find(project_id)
@@ -130,8 +130,8 @@ def rename(project_id: str, name: str) -> Project:
     """Give a project another name.
 
     Raises:
-        Invalid: it is not one.
-        NotFound: there is no such project.
+        InvalidInputError: it is not one.
+        NotFoundError: there is no such project.
     """
     check_texts(name=name)
     project = replace(find(project_id), name=name)
@@ -143,7 +143,7 @@ def check(rate_limit: int | None, retention_days: int | Default | None) -> None:
     """Whether a project may have these settings.
 
     Raises:
-        Invalid: names every setting that is out of range.
+        InvalidInputError: names every setting that is out of range.
     """
     errors: dict[str, list[str]] = {}
     if rate_limit is not None and not 1 <= rate_limit <= MAX_RATE_LIMIT:
@@ -153,14 +153,14 @@ def check(rate_limit: int | None, retention_days: int | Default | None) -> None:
     if isinstance(retention_days, int) and not 1 <= retention_days <= MAX_RETENTION_DAYS:
         errors["retention_days"] = [f"The retention must be from 1 to {MAX_RETENTION_DAYS} days."]
     if errors:
-        raise Invalid(errors)
+        raise InvalidInputError(errors)
 
 
 def list_keys(project_id: str) -> list[ApiKey]:
     """A project's keys, oldest first, revoked ones included.
 
     Raises:
-        NotFound: there is no such project.
+        NotFoundError: there is no such project.
     """
     find(project_id)
     return store.list_keys(project_id)
@@ -172,8 +172,8 @@ def create_key(project_id: str, label: str, public: bool = False) -> tuple[ApiKe
     `public`: the key of another DSN.
 
     Raises:
-        Invalid: the label is not one.
-        NotFound: there is no such project.
+        InvalidInputError: the label is not one.
+        NotFoundError: there is no such project.
     """
     check_texts(label=label)
     find(project_id)
@@ -191,14 +191,14 @@ def revoke_key(project_id: str, key_id: str) -> ApiKey:
     """Revoke a key for good; returns it with the gateway key that it had. Acts within 30 seconds.
 
     Raises:
-        NotFound: there is no such project, or it has no such key.
+        NotFoundError: there is no such project, or it has no such key.
     """
     for key in list_keys(project_id):
         if key.id == key_id:
             at_ms = now_ms()
             store.revoke_key(key.hash, at_ms)
             return key if key.revoked_at else replace(key, revoked_at=at_ms)
-    raise NotFound(
+    raise NotFoundError(
         f"Project {project_id} has no key {key_id}. See `errata keys list {project_id}`."
     )
 
@@ -207,7 +207,7 @@ def check_texts(**texts: str) -> None:
     """Whether these may be names or labels, by field.
 
     Raises:
-        Invalid: names every one that is empty or too long.
+        InvalidInputError: names every one that is empty or too long.
     """
     errors = {
         field: [f"The {field} must have 1 to {MAX_NAME_LENGTH} characters."]
@@ -215,4 +215,4 @@ def check_texts(**texts: str) -> None:
         if not 1 <= len(text) <= MAX_NAME_LENGTH
     }
     if errors:
-        raise Invalid(errors)
+        raise InvalidInputError(errors)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
-from errata.errors import ErrataError, PaymentRequired, StoreError
+from errata.errors import ErrataError, PaymentRequiredError, StoreError
 from errata.models.project import Access
 from errata.store import idempotency as store
 
@@ -53,10 +53,10 @@ def spend(access: Access, at_ms: int) -> Lease | None:
     """Take a unit for an event, and say which lease it is of; None where there is no limit.
 
     Raises:
-        PaymentRequired: the organization has none left this month, or has not paid an invoice.
+        PaymentRequiredError: the organization has none left this month, or has not paid an invoice.
     """
     if access.unpaid_url is not None:
-        raise PaymentRequired.invoice_unpaid(access.unpaid_url)
+        raise PaymentRequiredError.invoice_unpaid(access.unpaid_url)
     quota = access.monthly_quota
     if quota is None:
         return None
@@ -86,7 +86,7 @@ def unit(access: Access, at_ms: int) -> Iterator[Unit]:
     It is given back when the block raises, unless the event may be stored nevertheless.
 
     Raises:
-        PaymentRequired: the organization has none left this month, or has not paid an invoice.
+        PaymentRequiredError: the organization has none left this month, or has not paid an invoice.
     """
     lease = spend(access, at_ms)
     try:
@@ -100,12 +100,12 @@ def check(access: Access, at_ms: int) -> None:
     """Take nothing, for an event that is refused in any case: 402 comes before what it is told.
 
     Raises:
-        PaymentRequired: `spend` would.
+        PaymentRequiredError: `spend` would.
     """
     if in_hand(access, at_ms):
         return
     if access.unpaid_url is not None:
-        raise PaymentRequired.invoice_unpaid(access.unpaid_url)
+        raise PaymentRequiredError.invoice_unpaid(access.unpaid_url)
     with _lock:
         lease = _leases[access.organization]
         _check_known(lease, at_ms)
@@ -148,7 +148,7 @@ def used(organization: str, at_ms: int) -> int:
     return store.leased_units(organization, month_of(at_ms))
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Drop every lease, as a process that ends does."""
     _leases.clear()
 
@@ -187,11 +187,11 @@ def _renew(lease: Lease, at_ms: int) -> None:
 
 def _check_known(lease: Lease, at_ms: int) -> None:
     if at_ms < lease.reached_until:
-        raise PaymentRequired.quota_reached(lease.quota)
+        raise PaymentRequiredError.quota_reached(lease.quota)
 
 
-def _reached(lease: Lease, at_ms: int) -> PaymentRequired:
+def _reached(lease: Lease, at_ms: int) -> PaymentRequiredError:
     """What to raise once the table has said that no unit is left; it is not asked again at once."""
     lease.next_size = 1
     lease.reached_until = at_ms + REACHED_MS
-    return PaymentRequired.quota_reached(lease.quota)
+    return PaymentRequiredError.quota_reached(lease.quota)

@@ -5,7 +5,7 @@ A token bucket: `limit` requests at once, and `limit` more each minute. Kept as 
 back. An execution environment that knows a bucket to be empty asks nobody.
 """
 
-from errata.errors import RateLimited
+from errata.errors import RateLimitedError
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.store import idempotency
 
@@ -21,13 +21,13 @@ def take(bucket: str, limit: int, now_ms: int) -> None:
     """Take one token from a bucket of `limit` requests a minute.
 
     Raises:
-        RateLimited: the bucket is empty; `retry_after` is the seconds until its next token.
+        RateLimitedError: the bucket is empty; `retry_after` is the seconds until its next token.
     """
     step = _MINUTE_MS // limit
     room = step * (limit - 1)
     tat = _known.get(bucket, 0)
     if tat > now_ms + room:
-        raise RateLimited(_seconds(tat - room - now_ms))
+        raise RateLimitedError(_seconds(tat - room - now_ms))
     for _ in range(_TRIES):
         taken, tat = idempotency.move_bucket(
             bucket, idle=tat <= now_ms, now=now_ms, step=step, room=room
@@ -36,16 +36,16 @@ def take(bucket: str, limit: int, now_ms: int) -> None:
         if taken:
             return
         if tat > now_ms + room:
-            raise RateLimited(_seconds(tat - room - now_ms))
+            raise RateLimitedError(_seconds(tat - room - now_ms))
     # Others took tokens between each of our tries: whatever is left is not for us.
-    raise RateLimited(1)
+    raise RateLimitedError(1)
 
 
 def take_for_key(access: Access, now_ms: int) -> None:
     """Take one request from those of a key.
 
     Raises:
-        RateLimited: the key has none left.
+        RateLimitedError: the key has none left.
     """
     take(f"key#{access.key_id}", access.rate_limit, now_ms)
 
@@ -54,7 +54,7 @@ def take_for_address(address: str, now_ms: int) -> None:
     """Take one request from those of an address whose key is not resolved.
 
     Raises:
-        RateLimited: the address has none left.
+        RateLimitedError: the address has none left.
     """
     take(f"ip#{address}", DEFAULT_RATE_LIMIT, now_ms)
 
@@ -69,6 +69,6 @@ def _remember(bucket: str, tat: int) -> None:
     _known[bucket] = tat
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Drop what this process knows of the buckets."""
     _known.clear()

@@ -9,11 +9,11 @@ from pydantic_core import to_json
 from errata.models import ids
 from errata.models.ids import DAY_MS, floor_id, issue_id
 from errata.models.project import Access
-from errata.protocol import answer
+from errata.protocol import response_size
 from errata.protocol.read import Filters, to_cursor, to_event
-from errata.store import boundaries, events, reading
-from errata.store.boundaries import Boundary
+from errata.store import event_queries, events, watermarks
 from errata.store.events import Stored
+from errata.store.watermarks import Watermark
 
 # An index follows its table within moments, but no bound is promised. What is younger than this is
 # therefore read from the table itself, consistently.
@@ -44,17 +44,17 @@ def read(access: Access, filters: Filters, now_ms: int) -> Page:
     Never misses an event that was stored before the read began.
     """
     deadline_ms = ids.now_ms() + MAX_SCAN_MS
-    boundary = boundaries.find_boundary(access.project_id)
+    watermark = watermarks.find_watermark(access.project_id)
     found: list[bytes] = []
     last = None
     size = 0
-    for scanned, event in enumerate(_candidates(access, filters, boundary, now_ms), start=1):
-        if _matches(event, filters, boundary, now_ms):
+    for scanned, event in enumerate(_candidates(access, filters, watermark, now_ms), start=1):
+        if _matches(event, filters, watermark, now_ms):
             content = to_json(
                 to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
             )
-            size += answer.weight(content)
-            if len(found) == filters.limit or (found and size > answer.MAX_BYTES):
+            size += response_size.weight(content)
+            if len(found) == filters.limit or (found and size > response_size.MAX_BYTES):
                 break
             found.append(content)
         last = event.id
@@ -67,20 +67,20 @@ def read(access: Access, filters: Filters, now_ms: int) -> Page:
 
 def one(project_id: str, event_id: str, now_ms: int) -> Stored | None:
     """One event, or None when it does not exist, was cleared or has expired."""
-    found = reading.by_ids(project_id, [event_id])
-    boundary = boundaries.find_boundary(project_id)
-    visible = [event for event in found if boundary.shows(event, now_ms // 1000)]
+    found = event_queries.by_ids(project_id, [event_id])
+    watermark = watermarks.find_watermark(project_id)
+    visible = [event for event in found if watermark.shows(event, now_ms // 1000)]
     return visible[0] if visible else None
 
 
 def _candidates(
-    access: Access, filters: Filters, boundary: Boundary, now_ms: int
+    access: Access, filters: Filters, watermark: Watermark, now_ms: int
 ) -> Iterator[Stored]:
     project_id = access.project_id
     low = max(
         floor_id(now_ms - access.retention_days * DAY_MS),
         floor_id(filters.since) if filters.since is not None else "",
-        boundary.through,
+        watermark.through,
     )
     # Ids come from many clocks: one that is ahead is no reason to miss its events.
     high = floor_id(filters.until + 1 if filters.until is not None else now_ms + DAY_MS)
@@ -98,20 +98,20 @@ def _candidates(
     split = min(max(low, floor_id(now_ms - INDEX_LAG_MS)), high)
     return chain(
         _between(project_id, split, high, _PAGE),
-        reading.newest_first_in_index(index, partition, low, split, filters.limit + 1)
+        event_queries.newest_first_in_index(index, partition, low, split, filters.limit + 1)
         if low < split
         else (),
     )
 
 
 def _between(project_id: str, low: str, high: str, page: int) -> Iterator[Stored]:
-    return reading.newest_first(project_id, low, high, page) if low < high else iter(())
+    return event_queries.newest_first(project_id, low, high, page) if low < high else iter(())
 
 
-def _matches(event: Stored, filters: Filters, boundary: Boundary, now_ms: int) -> bool:
+def _matches(event: Stored, filters: Filters, watermark: Watermark, now_ms: int) -> bool:
     fields = event.fields
     return (
-        boundary.shows(event, now_ms // 1000)
+        watermark.shows(event, now_ms // 1000)
         and (filters.environment is None or fields.get("environment") == filters.environment)
         and (filters.release is None or fields.get("release") == filters.release)
         and (filters.level is None or fields.get("level") == filters.level)

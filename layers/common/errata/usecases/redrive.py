@@ -19,12 +19,12 @@ from errata.errors import StoreError, UnavailableError
 from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
 from errata.protocol import losses
-from errata.store import boundaries, issues, projects, queues, reading, stream, webhooks
-from errata.store.boundaries import Boundary
+from errata.store import event_queries, issues, projects, queues, stream, watermarks, webhooks
 from errata.store.events import CLEAR_MARGIN_MS, Stored
 from errata.store.queues import Message
 from errata.store.retry import attempts
-from errata.usecases import cleanup, ledger
+from errata.store.watermarks import Watermark
+from errata.usecases import delete_cleared, loss_ledger
 from errata.usecases.digest import count_late, standing
 
 QUEUES = ("digest", "cleanup", "webhooks", "ledger")
@@ -110,14 +110,14 @@ def _notices(messages: list[Message]) -> list[Redriven]:
 
 
 def _clears(messages: list[Message]) -> list[Redriven]:
-    # The message names a place in the stream, which forgets within a day. A clear's boundary and a
+    # The message names a place in the stream, which forgets within a day. A clear's watermark and a
     # deletion say all there is to know, and to clean what is clean costs a few reads.
     cleaned = 0
     for project_id in [each.id for each in projects.list_projects()] + projects.list_deleted():
-        if boundaries.find_boundary(project_id).generation:
-            cleanup.clean(project_id)
+        if watermarks.find_watermark(project_id).generation:
+            delete_cleared.clean(project_id)
             cleaned += 1
-        cleanup.finish_deletions(project_id)
+        delete_cleared.finish_deletions(project_id)
     what = f"deleted what clears left behind in {cleaned} projects, and events of deleted issues"
     return [Redriven("cleanup", message.id, True, what) for message in messages]
 
@@ -126,7 +126,7 @@ def _losses(messages: list[Message]) -> list[Redriven]:
     redriven = []
     for message in messages:
         try:
-            ledger.count(json.loads(message.body)["awslogs"]["data"])
+            loss_ledger.count(json.loads(message.body)["awslogs"]["data"])
         except (ValueError, KeyError, TypeError):
             redriven.append(Redriven("ledger", message.id, False, "a message of no known kind"))
         except StoreError as error:
@@ -195,7 +195,7 @@ def _named(message: Message) -> Ids:
     return [
         (project.id, event_id)
         for project in projects.list_projects()
-        for event_id, _, _ in reading.stored_between(project.id, low, high)
+        for event_id, _, _ in event_queries.stored_between(project.id, low, high)
     ]
 
 
@@ -205,18 +205,18 @@ def _count_project(
     counted: set[tuple[str, str]],
     wrong: dict[tuple[str, str], str],
 ) -> None:
-    boundary = boundaries.find_boundary(project_id)
+    watermark = watermarks.find_watermark(project_id)
     now_s = now_ms() // 1000
     by_day: dict[int, list[Stored]] = defaultdict(list)
     for event in _read(project_id, sorted(event_ids), wrong):
-        if boundary.shows(event, now_s):
+        if watermark.shows(event, now_s):
             by_day[minted_ms(event.id) // DAY_MS].append(event)
     for day in sorted(by_day):
         pending: dict[str, list[Stored]] = defaultdict(list)
         for event in by_day[day]:
             pending[event.issue_id].append(event)
         for _ in attempts(_TRIES):
-            pending = _count_day(project_id, boundary, day, pending, now_s, counted, wrong)
+            pending = _count_day(project_id, watermark, day, pending, now_s, counted, wrong)
             if not pending:
                 break
         for left in pending.values():
@@ -227,7 +227,7 @@ def _read(
     project_id: str, event_ids: list[str], wrong: dict[tuple[str, str], str]
 ) -> Iterable[Stored]:
     try:
-        return reading.by_ids(project_id, event_ids)
+        return event_queries.by_ids(project_id, event_ids)
     except (KeyError, ValueError, zlib.error) as error:
         if len(event_ids) == 1:
             wrong[project_id, event_ids[0]] = f"unreadable: {error!r}"
@@ -237,7 +237,7 @@ def _read(
 
 def _count_day(
     project_id: str,
-    boundary: Boundary,
+    watermark: Watermark,
     day: int,
     of_issues: dict[str, list[Stored]],
     now_s: int,
@@ -245,14 +245,14 @@ def _count_day(
     wrong: dict[tuple[str, str], str],
 ) -> dict[str, list[Stored]]:
     """Count what is missing of a day; returns what must be looked at again."""
-    pk = issues.partition(project_id, boundary.generation)
+    pk = issues.partition(project_id, watermark.generation)
     # The counts first, then the log: what is stored or counted in between is newer than what the
     # counts know, and is told by that.
     rows = standing(pk, [event for found in of_issues.values() for event in found], now_s)
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
-    for event_id, issue_id, legacy_id in reading.stored_between(project_id, low, high):
-        if issue_id in of_issues and not boundary.hides(event_id, legacy_id):
+    for event_id, issue_id, legacy_id in event_queries.stored_between(project_id, low, high):
+        if issue_id in of_issues and not watermark.hides(event_id, legacy_id):
             in_log[issue_id].append(event_id)
     again: dict[str, list[Stored]] = {}
     for issue_id, named in of_issues.items():

@@ -4,7 +4,7 @@ from errata.models.event import Fields
 from errata.models.ids import new_event_id, now_ms
 from errata.protocol.ingest import parse
 from errata.store import events
-from errata.usecases import losses, projects
+from errata.usecases import projects, report_losses
 from errata.usecases.prepare import prepare
 
 
@@ -12,8 +12,8 @@ def send(project_id: str, sent: Fields) -> str:
     """Store one event, durably, and return its id.
 
     Raises:
-        NotFound: there is no such project.
-        Refused: what is wrong with the event; nothing is stored.
+        NotFoundError: there is no such project.
+        HTTPError: what is wrong with the event; nothing is stored.
     """
     access = projects.operator_access(projects.find(project_id))
     at_ms = now_ms()
@@ -21,5 +21,5 @@ def send(project_id: str, sent: Fields) -> str:
     item, trimmed = prepare(parse(sent), access, event_id, at_ms)
     events.put(item)
     if trimmed:
-        losses.note(project_id, "trimmed")
+        report_losses.note(project_id, "trimmed")
     return event_id

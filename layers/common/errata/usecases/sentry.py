@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from errata.errors import ConflictError, Invalid, UnavailableError
+from errata.errors import ConflictError, InvalidInputError, UnavailableError
 from errata.grouping import v2
 from errata.models.event import Fields
 from errata.models.ids import named_event_id, new_event_id, now_ms
@@ -14,7 +14,7 @@ from errata.protocol.sentry.envelope import Envelope
 from errata.protocol.sentry.reports import discarded
 from errata.store import events
 from errata.store.retry import attempts
-from errata.usecases import admission, losses
+from errata.usecases import admission, report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
 
@@ -38,21 +38,23 @@ def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str
     the id of the event as SDKs write it, or that of the envelope where it holds no event.
 
     Raises:
-        Refused: what is wrong with the event; nothing is stored.
+        HTTPError: what is wrong with the event; nothing is stored.
     """
     for item in envelope.items:
         if item.type == "client_report":
             for reason, number in discarded(item.payload).items():
-                losses.note(access.project_id, reason, number)
+                report_losses.note(access.project_id, reason, number)
     if envelope.event is None:
         if envelope.problem:
-            raise Invalid({"body": [f"The envelope cannot be read: {envelope.problem}."]})
+            raise InvalidInputError({"body": [f"The envelope cannot be read: {envelope.problem}."]})
         return protocol.event_id(envelope.headers.get("event_id")) or os.urandom(16).hex()
-    return admission.store_event(SdkEvent(envelope, envelope.event, address), access, now_ms).id
+    return admission.store_event(
+        SdkSubmission(envelope, envelope.event, address), access, now_ms
+    ).id
 
 
 @dataclass(slots=True)
-class SdkEvent:
+class SdkSubmission:
     """The event item of an envelope; `address` is the client's."""
 
     envelope: Envelope
@@ -119,7 +121,7 @@ class SdkEvent:
         item, trimmed = prepare(fields, access, new_event_id(at_ms), at_ms)
         for _ in attempts(_TRIES):
             try:
-                stored = events.put_marked(item, own_id)
+                stored = events.put_with_marker(item, own_id)
             except ConflictError:
                 continue
             return Admitted(told, access.project_id, stored, trimmed=stored and trimmed)
@@ -132,6 +134,6 @@ def _remember(project_id: str, named: str) -> None:
     _stored.add((project_id, named))
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Drop what this process knows of stored events."""
     _stored.clear()

@@ -8,13 +8,13 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from errata.errors import ErrataError, Unauthorized
+from errata.errors import ErrataError, UnauthorizedError
 from errata.models.member import User
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import members, sign_in
 from errata.store import sessions as store
 from errata.store.members import user_hash
-from errata.store.sessions import Opened, Session
+from errata.store.sessions import OpenedPage, Session
 from errata.store.sign_in import Tokens
 from errata.usecases import organizations
 
@@ -39,11 +39,11 @@ class Claims:
 type Verify = Callable[[str], Claims]
 
 
-class SignedOut(ErrataError):
+class SignedOutError(ErrataError):
     """Nobody is signed in: no cookie, or one of a session that has ended."""
 
 
-class Stale(ErrataError):
+class StaleSessionError(ErrataError):
     """Cognito vouched for the account an hour ago, and has to again."""
 
 
@@ -51,7 +51,7 @@ def start(tokens: Tokens, verify: Verify, now_ms: int) -> tuple[Session, str]:
     """A new session, and what the cookie is to hold.
 
     Raises:
-        Unauthorized: the token is not one of our pool.
+        UnauthorizedError: the token is not one of our pool.
     """
     claims = verify(tokens.id)
     session = Session(
@@ -72,16 +72,16 @@ def visit(
     project_id: str = "",
     organization_id: str = "",
     event_id: str = "",
-) -> tuple[Session, User, Opened]:
+) -> tuple[Session, User, OpenedPage]:
     """Who holds this cookie, and what their page is about; what is not theirs is not there.
 
     Raises:
-        SignedOut: nobody, or nobody any more.
-        Stale: the session is to be renewed first.
+        SignedOutError: nobody, or nobody any more.
+        StaleSessionError: the session is to be renewed first.
     """
     session, opened = _open(cookie, now_ms, project_id, organization_id, event_id)
     if session.fresh_until <= now_ms:
-        raise Stale
+        raise StaleSessionError
     viewer = opened.user or User(session.email)
     if opened.project and not viewer.sees(opened.project):
         opened = replace(opened, project=None, event=None)
@@ -92,17 +92,17 @@ def visit(
     return session, viewer, opened
 
 
-def _open(cookie: str, now_ms: int, *about: str) -> tuple[Session, Opened]:
+def _open(cookie: str, now_ms: int, *about: str) -> tuple[Session, OpenedPage]:
     user, _, secret = cookie.partition(_SEPARATOR)
     if not (user and secret):
-        raise SignedOut
+        raise SignedOutError
     opened = store.open_page(secret, user, *about)
     session = opened.session
     if session is None or session.expires_at <= now_ms or user_hash(session.email) != user:
-        raise SignedOut
+        raise SignedOutError
     begun = session.expires_at - LIFETIME_MS
     if opened.user and begun < opened.user.signed_out_at:
-        raise SignedOut
+        raise SignedOutError
     return session, opened
 
 
@@ -110,23 +110,23 @@ def renew(cookie: str, verify: Verify, now_ms: int) -> None:
     """Ask Cognito to vouch for a session's account once more.
 
     Raises:
-        SignedOut: it does not, and the session has ended; or there is none.
+        SignedOutError: it does not, and the session has ended; or there is none.
         UnavailableError: it cannot be asked now; the session stays as it is.
     """
     session, _ = _open(cookie, now_ms)
     try:
         tokens = sign_in.refresh(session.refresh_token, session.client)
         claims = verify(tokens.id)
-    except Unauthorized as error:
+    except UnauthorizedError as error:
         store.remove(session.secret)
-        raise SignedOut from error
+        raise SignedOutError from error
     if (claims.email, claims.client) != (session.email, session.client):
         store.remove(session.secret)
-        raise SignedOut
+        raise SignedOutError
     token = tokens.refresh or session.refresh_token
     # Somebody may have signed out in another window while Cognito was asked.
     if not store.renew(replace(session, refresh_token=token, fresh_until=claims.expires_at)):
-        raise SignedOut
+        raise SignedOutError
 
 
 def end(session: Session) -> None:
@@ -141,7 +141,7 @@ def reset_password(email: str, password: str, mailed_code: str, now_ms: int) -> 
     Whoever forgot it may have lost more than that.
 
     Raises:
-        Invalid, Unauthorized, RateLimited: as `errata.store.sign_in.set_password`.
+        HTTPError: as `errata.store.sign_in.set_password`.
     """
     sign_in.set_password(email, password, mailed_code)
     members.sign_out(email, now_ms)

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from errata.models.ids import floor_id, minted_ms, now_ms
 from errata.protocol.read import Filters
-from errata.store import boundaries, reading
+from errata.store import event_queries, watermarks
 from errata.store.events import CLEAR_MARGIN_MS, Stored
 from errata.usecases import projects, read_events
 
@@ -27,10 +27,10 @@ class Tail:
         """The `last` (0 to 100) events that there are, oldest first; what comes later is new.
 
         Raises:
-            NotFound: there is no such project.
+            NotFoundError: there is no such project.
         """
         access = projects.operator_access(projects.find(self._project_id))
-        self._low = boundaries.find_boundary(self._project_id).through or floor_id(0)
+        self._low = watermarks.find_watermark(self._project_id).through or floor_id(0)
         page = read_events.read(access, Filters(limit=max(last, 1)), now_ms())
         known: list[str] = [from_json(event)["id"] for event in page.events]
         if known:
@@ -45,7 +45,7 @@ class Tail:
         return self._visible(self._fresh())
 
     def _fresh(self) -> list[str]:
-        found = [event_id for event_id, _ in reading.ids_since(self._project_id, self._low)]
+        found = [event_id for event_id, _ in event_queries.ids_since(self._project_id, self._low)]
         fresh = [event_id for event_id in found if event_id not in self._seen]
         self._seen.update(fresh)
         if found:
@@ -59,10 +59,10 @@ class Tail:
     def _visible(self, event_ids: list[str]) -> list[Stored]:
         if not event_ids:
             return []
-        boundary = boundaries.find_boundary(self._project_id)
+        watermark = watermarks.find_watermark(self._project_id)
         now_s = now_ms() // 1000
         return [
             event
-            for event in reading.by_ids(self._project_id, event_ids)
-            if boundary.shows(event, now_s)
+            for event in event_queries.by_ids(self._project_id, event_ids)
+            if watermark.shows(event, now_s)
         ]

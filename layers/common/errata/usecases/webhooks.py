@@ -7,7 +7,7 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 from errata.config import settings
-from errata.errors import Invalid, NotFound
+from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import floor_id, new_event_id, now_ms
 from errata.models.webhook import (
     EVENT_TYPES,
@@ -19,7 +19,7 @@ from errata.models.webhook import (
     Secrets,
 )
 from errata.outbound import signing
-from errata.outbound.post import ForbiddenUrl, check_url
+from errata.outbound.post import ForbiddenUrlError, check_url
 from errata.protocol.webhooks import test_body
 from errata.store import webhooks as store
 from errata.usecases import projects
@@ -34,14 +34,14 @@ def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[End
     Without `event_types` it gets `issue.created`.
 
     Raises:
-        Invalid: the URL, or an event type, is not allowed; or the project has 20 endpoints.
-        NotFound: there is no such project.
+        InvalidInputError: the URL or an event type is not allowed, or there are 20 already.
+        NotFoundError: there is no such project.
     """
     projects.find(project_id)
     chosen = tuple(dict.fromkeys(event_types)) or (ISSUE_CREATED,)
     _check(url, chosen)
     if len(store.list_endpoints(project_id)) >= MAX_ENDPOINTS:
-        raise Invalid(
+        raise InvalidInputError(
             {"url": [f"A project has at most {MAX_ENDPOINTS} webhooks. Remove one first."]}
         )
     endpoint = Endpoint(secrets.token_hex(6), project_id, url, chosen, created_at=now_ms())
@@ -56,21 +56,21 @@ def _check(url: str, event_types: tuple[str, ...]) -> None:
     errors: dict[str, list[str]] = {}
     try:
         check_url(url, settings().webhooks_to_loopback)
-    except ForbiddenUrl as error:
+    except ForbiddenUrlError as error:
         errors["url"] = [str(error)]
     unknown = [name for name in event_types if name not in EVENT_TYPES]
     if unknown:
         known = ", ".join(EVENT_TYPES)
         errors["event"] = [f"There is no event type {', '.join(unknown)}. Choose from: {known}."]
     if errors:
-        raise Invalid(errors)
+        raise InvalidInputError(errors)
 
 
 def list_endpoints(project_id: str) -> list[Endpoint]:
     """A project's endpoints, oldest first.
 
     Raises:
-        NotFound: there is no such project.
+        NotFoundError: there is no such project.
     """
     projects.find(project_id)
     return store.list_endpoints(project_id)
@@ -80,11 +80,11 @@ def find(project_id: str, endpoint_id: str) -> Endpoint:
     """One endpoint.
 
     Raises:
-        NotFound: the project has no such endpoint.
+        NotFoundError: the project has no such endpoint.
     """
     endpoint = store.find_endpoint(project_id, endpoint_id)
     if endpoint is None:
-        raise NotFound(
+        raise NotFoundError(
             f"Project {project_id} has no webhook {endpoint_id}."
             f" See `errata webhooks list {project_id}`."
         )
@@ -95,7 +95,7 @@ def remove(project_id: str, endpoint_id: str) -> None:
     """Delete an endpoint; notices on their way to it are dropped.
 
     Raises:
-        NotFound: the project has no such endpoint.
+        NotFoundError: the project has no such endpoint.
     """
     find(project_id, endpoint_id)
     store.remove_endpoint(project_id, endpoint_id)
@@ -105,7 +105,7 @@ def enable(project_id: str, endpoint_id: str) -> Endpoint:
     """Let a disabled endpoint get notices again; acts at once.
 
     Raises:
-        NotFound: the project has no such endpoint.
+        NotFoundError: the project has no such endpoint.
     """
     endpoint = find(project_id, endpoint_id)
     store.mark_endpoint(endpoint, disabled_at=None, disabled_reason=None, failing_since=None)
@@ -116,7 +116,7 @@ def rotate(project_id: str, endpoint_id: str) -> str:
     """A new signing secret, returned this once; each former one signs for 24 hours more.
 
     Raises:
-        NotFound: the project has no such endpoint.
+        NotFoundError: the project has no such endpoint.
     """
     endpoint = find(project_id, endpoint_id)
     before = store.find_secrets(project_id, endpoint_id)
@@ -133,7 +133,7 @@ def test(project_id: str, endpoint_id: str) -> str:
     """Send a `webhook.test` to an endpoint; returns its `webhook-id`.
 
     Raises:
-        NotFound: the project has no such endpoint.
+        NotFoundError: the project has no such endpoint.
     """
     endpoint = find(project_id, endpoint_id)
     notice_id = f"msg_{secrets.token_hex(16)}"
@@ -146,7 +146,7 @@ def list_attempts(project_id: str, endpoint_id: str = "", since_ms: int = 0) -> 
     """A project's attempts, or one endpoint's, newest first; the last 30 days at most.
 
     Raises:
-        NotFound: there is no such project.
+        NotFoundError: there is no such project.
     """
     projects.find(project_id)
     for attempt in store.list_attempts(project_id, floor_id(since_ms), now_ms() // 1000):
@@ -165,11 +165,11 @@ def redeliver(project_id: str, attempt_id: str) -> Notice:
     """Send again what an attempt sent, whatever came of it; its `webhook-id` stays the same.
 
     Raises:
-        NotFound: the project has no such attempt.
+        NotFoundError: the project has no such attempt.
     """
     attempt = store.find_attempt(project_id, attempt_id)
     if attempt is None:
-        raise NotFound(
+        raise NotFoundError(
             f"Project {project_id} has no attempt {attempt_id}."
             f" See `errata webhooks attempts {project_id}`."
         )
@@ -182,7 +182,7 @@ def redeliver_since(project_id: str, since_ms: int) -> list[Notice]:
     """Send again everything that was attempted since then, each notice once.
 
     Raises:
-        NotFound: there is no such project.
+        NotFoundError: there is no such project.
     """
     notices = {
         (each.notice.id, each.notice.endpoint_id): _again(each.notice)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.protocol.body import parse_object
 
 # Far more than an SDK sends: an envelope contains one event with its attachments, or a batch of
@@ -56,7 +56,7 @@ class _State(Enum):
     END = auto()
 
 
-class _Broken(Exception):
+class _BrokenItemError(Exception):
     """The rest of the envelope does not follow the grammar."""
 
 
@@ -67,16 +67,16 @@ def parse(body: bytes) -> Envelope:
     items before the error are kept.
 
     Raises:
-        Invalid: the headers of the envelope are invalid.
+        InvalidInputError: the headers of the envelope are invalid.
     """
     reader = _Reader(body)
     problem = ""
     try:
         while reader.state is not _State.END:
             reader.step()
-    except _Broken as broken:
+    except _BrokenItemError as broken:
         if reader.state is _State.HEADERS:
-            raise Invalid({"body": [f"The envelope cannot be read: {broken}."]}) from None
+            raise InvalidInputError({"body": [f"The envelope cannot be read: {broken}."]}) from None
         problem = str(broken)
     return Envelope(reader.headers, tuple(reader.items), problem)
 
@@ -107,7 +107,7 @@ class _Reader:
                 if self._at == len(self._body):
                     self.state = _State.END
                 elif len(self.items) == MAX_ITEMS:
-                    raise _Broken(f"it has more than {MAX_ITEMS} items")
+                    raise _BrokenItemError(f"it has more than {MAX_ITEMS} items")
                 else:
                     self._item = self._header_line(f"the headers of item {len(self.items) + 1}")
                     self.state = _State.PAYLOAD
@@ -125,11 +125,11 @@ class _Reader:
     def _header_line(self, name: str) -> dict[str, Any]:
         end = self._line_end()
         if end - self._at > MAX_HEADER_BYTES:
-            raise _Broken(f"{name} are longer than {MAX_HEADER_BYTES} bytes")
+            raise _BrokenItemError(f"{name} are longer than {MAX_HEADER_BYTES} bytes")
         try:
             headers = parse_object(self._body[self._at : end])
-        except Invalid:
-            raise _Broken(f"{name} are not a JSON object on a line of their own") from None
+        except InvalidInputError:
+            raise _BrokenItemError(f"{name} are not a JSON object on a line of their own") from None
         self._at = min(end + 1, len(self._body))
         return headers
 
@@ -138,13 +138,17 @@ class _Reader:
         if length is None:
             end = self._line_end()
         elif type(length) is not int or length < 0:
-            raise _Broken(f"the length of item {len(self.items) + 1} is not a number of bytes")
+            raise _BrokenItemError(
+                f"the length of item {len(self.items) + 1} is not a number of bytes"
+            )
         else:
             end = start + length
             if end > len(self._body):
-                raise _Broken(f"item {len(self.items) + 1} is cut short")
+                raise _BrokenItemError(f"item {len(self.items) + 1} is cut short")
             if end < len(self._body) and not self._body.startswith(_END_OF_LINE, end):
-                raise _Broken(f"item {len(self.items) + 1} does not end where its length says")
+                raise _BrokenItemError(
+                    f"item {len(self.items) + 1} does not end where its length says"
+                )
         self._at = min(end + 1, len(self._body))
         return self._body[start:end]
 

@@ -5,7 +5,7 @@ Source: the SDK development documentation, "Client Reports".
 
 from collections import Counter
 
-from errata.errors import Invalid
+from errata.errors import InvalidInputError
 from errata.models.loss import SDK_REASONS
 from errata.protocol.body import parse_object
 
@@ -22,7 +22,7 @@ def discarded(payload: bytes) -> Counter[str]:
     lost: Counter[str] = Counter()
     try:
         report = parse_object(payload)
-    except Invalid:
+    except InvalidInputError:
         return lost
     entries = report.get("discarded_events")
     for entry in entries if isinstance(entries, list) else ():

@@ -16,7 +16,7 @@ from typing import Any
 from errata.config import settings
 from errata.errors import StoreError, UnavailableError
 from errata.store import clients
-from errata.store.attributes import batch_get, read_all, write_all
+from errata.store.items import batch_get, read_all, write_all
 from errata.store.retry import attempts
 
 KEPT_S = 90 * 86_400

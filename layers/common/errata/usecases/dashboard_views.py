@@ -1,25 +1,24 @@
 """What the dashboard's pages show, each in as few calls as it takes.
 
 They are given what the page's first call has found (errata.store.sessions.open_page): the project's
-boundary, and with it `pk`, where its issues lie.
+watermark, and with it `pk`, where its issues lie.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from errata.errors import NotFound
+from errata.errors import NotFoundError
 from errata.models.ids import DAY_MS, UUID, floor_id
 from errata.models.issue import Activity, Issue
 from errata.models.member import User
 from errata.models.organization import DEFAULT_ORGANIZATION, Organization
 from errata.models.project import Project
-from errata.store import boundaries, issues, lifecycle, reading
-from errata.store import days as days_store
+from errata.store import day_counts, event_queries, issue_status, issues, watermarks
 from errata.store import organizations as organizations_store
 from errata.store import projects as projects_store
-from errata.store.attributes import BATCH_GET
-from errata.store.boundaries import Boundary
 from errata.store.events import Stored
+from errata.store.items import BATCH_GET
+from errata.store.watermarks import Watermark
 from errata.usecases import organizations
 
 PROJECTS_A_PAGE = 100
@@ -108,7 +107,7 @@ def _age(organization_id: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class UseView:
+class UsageView:
     """Projects of an organization, each with its events of the month until now.
 
     `next_after`: where the next page begins, "" on the last one.
@@ -119,7 +118,7 @@ class UseView:
     next_after: str
 
 
-def use_view(organization_id: str, after: str, now_ms: int) -> UseView:
+def usage_view(organization_id: str, after: str, now_ms: int) -> UsageView:
     """What the projects behind the id `after` have had accepted this month, UTC.
 
     Four calls. Days are counted for every project, so that no event pays for a counter more; what
@@ -132,19 +131,19 @@ def use_view(organization_id: str, after: str, now_ms: int) -> UseView:
     shown = mine[: min(BATCH_GET, 2 * BATCH_GET // len(days))]
     if len(shown) < len(mine):
         next_after = shown[-1].id
-    limits = boundaries.find_boundaries(each.id for each in shown)
+    limits = watermarks.find_watermarks(each.id for each in shown)
     pks = {
-        project_id: issues.partition(project_id, boundary.generation)
-        for project_id, boundary in limits.items()
+        project_id: issues.partition(project_id, watermark.generation)
+        for project_id, watermark in limits.items()
     }
-    counts = days_store.count_days(pks.values(), days, now_ms // 1000)
+    counts = day_counts.count_days(pks.values(), days, now_ms // 1000)
     rows = [(each, counts.get(pks[each.id], 0)) for each in shown]
-    return UseView(f"{today:%B %Y}", rows, next_after)
+    return UsageView(f"{today:%B %Y}", rows, next_after)
 
 
 def issue_view(
     project_id: str,
-    boundary: Boundary,
+    watermark: Watermark,
     issue_id: str,
     place: Place,
     retention_days: int,
@@ -155,21 +154,23 @@ def issue_view(
     Four calls. Events come from an index, which lags by moments.
 
     Raises:
-        NotFound: there is no such issue, or it has expired, was cleared or deleted.
+        NotFoundError: there is no such issue, or it has expired, was cleared or deleted.
     """
-    pk, now_s = issues.partition(project_id, boundary.generation), now_ms // 1000
+    pk, now_s = issues.partition(project_id, watermark.generation), now_ms // 1000
     oldest_ms = now_ms - retention_days * DAY_MS
     issue = issues.find_issue(pk, issue_id, now_s, oldest_ms)
     if issue is None:
-        raise NotFound("There is no such issue. It may have expired, or somebody has deleted it.")
+        raise NotFoundError(
+            "There is no such issue. It may have expired, or somebody has deleted it."
+        )
     low = floor_id(oldest_ms)
     ids, newer, older = _page(f"{project_id}#{issue_id}", low, place)
-    activity = lifecycle.list_activity(pk, issue_id, now_s, ACTIVITY_SHOWN + 1)
+    activity = issue_status.list_activity(pk, issue_id, now_s, ACTIVITY_SHOWN + 1)
     return IssueView(
         issue,
         activity[:ACTIVITY_SHOWN],
         len(activity) > ACTIVITY_SHOWN,
-        [each for each in reading.by_ids(project_id, ids) if boundary.shows(each, now_s)],
+        [each for each in event_queries.by_ids(project_id, ids) if watermark.shows(each, now_s)],
         newer,
         older,
     )
@@ -179,38 +180,40 @@ def _page(partition: str, low: str, place: Place) -> tuple[list[str], str | None
     """The ids of a page, newest first, and those beyond which its neighbours lie."""
     one_more = EVENTS_A_PAGE + 1
     if UUID.fullmatch(place.after):
-        found = reading.neighbours(
+        found = event_queries.neighbours(
             partition, max(low, place.after), _HIGHEST, one_more, newest=False
         )
         ids = found[:EVENTS_A_PAGE][::-1]
         newer = ids[0] if len(found) > EVENTS_A_PAGE else None
         return ids, newer, ids[-1] if ids else None
     high = place.before if UUID.fullmatch(place.before) else _HIGHEST
-    found = reading.neighbours(partition, low, high, one_more, newest=True)
+    found = event_queries.neighbours(partition, low, high, one_more, newest=True)
     ids = found[:EVENTS_A_PAGE]
     newer = (ids[0] if ids else place.before) if high != _HIGHEST else None
     return ids, newer, ids[-1] if len(found) > EVENTS_A_PAGE else None
 
 
 def event_view(
-    boundary: Boundary, event: Stored | None, retention_days: int, now_ms: int
+    watermark: Watermark, event: Stored | None, retention_days: int, now_ms: int
 ) -> EventView:
     """An event among the others of its issue. Three calls.
 
     Raises:
-        NotFound: there is no such event, or it has expired, was cleared or deleted.
+        NotFoundError: there is no such event, or it has expired, was cleared or deleted.
     """
     oldest = floor_id(now_ms - retention_days * DAY_MS)
-    if event is None or event.id < oldest or not boundary.shows(event, now_ms // 1000):
-        raise NotFound("There is no such event. It may have expired, or somebody has deleted it.")
-    pk = issues.partition(event.project_id, boundary.generation)
+    if event is None or event.id < oldest or not watermark.shows(event, now_ms // 1000):
+        raise NotFoundError(
+            "There is no such event. It may have expired, or somebody has deleted it."
+        )
+    pk = issues.partition(event.project_id, watermark.generation)
     partition = f"{event.project_id}#{event.issue_id}"
-    oldest = max(oldest, boundary.through)
+    oldest = max(oldest, watermark.through)
     return EventView(
         event,
         issues.find_issue(pk, event.issue_id, now_ms // 1000),
-        newer=_first(reading.neighbours(partition, event.id, _HIGHEST, 1, newest=False)),
-        older=_first(reading.neighbours(partition, oldest, event.id, 1, newest=True)),
+        newer=_first(event_queries.neighbours(partition, event.id, _HIGHEST, 1, newest=False)),
+        older=_first(event_queries.neighbours(partition, oldest, event.id, 1, newest=True)),
     )
 
 

@@ -2,24 +2,24 @@
 
 The project itself goes last, so that whatever was cut off can be begun again, and each step may be
 done twice. A key goes on opening the project for as long as meters remember it; what comes in
-meanwhile is behind the boundary too, which is put that far ahead, and the cleanup worker goes over
+meanwhile is behind the watermark too, which is put that far ahead, and the cleanup worker goes over
 it once more when that time has passed.
 """
 
 from errata.errors import UnavailableError
 from errata.models.ids import floor_id, now_ms
-from errata.store import boundaries, webhooks
 from errata.store import projects as store
-from errata.store.boundaries import Boundary
+from errata.store import watermarks, webhooks
 from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.gateway_keys import Gateway
 from errata.store.legacy import LAST_LEGACY_ID
-from errata.usecases import clearing, metering, projects
-from errata.usecases.metering import Unmetered
-from errata.usecases.remembered import REMEMBERED_MS
+from errata.store.watermarks import Watermark
+from errata.usecases import clear_project, projects, usage_keys
+from errata.usecases.ttl_cache import CACHE_TTL_MS
+from errata.usecases.usage_keys import Unmetered
 
 # Behind the last key that opens it comes the last function that it opened: half of this is both.
-AHEAD_MS = 2 * (REMEMBERED_MS + CLEAR_MARGIN_MS)
+AHEAD_MS = 2 * (CACHE_TTL_MS + CLEAR_MARGIN_MS)
 
 
 def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered:
@@ -30,15 +30,15 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
     still there, if one is; it opens nothing.
 
     Raises:
-        NotFound: there is no such project.
-        UnavailableError: events came too fast to move the boundary; do it again.
+        NotFoundError: there is no such project.
+        UnavailableError: events came too fast to move the watermark; do it again.
     """
     undeleted: Unmetered = None
     for key in projects.list_keys(project_id):
-        _, failed = metering.revoke_key(project_id, key.id)
+        _, failed = usage_keys.revoke_key(project_id, key.id)
         undeleted = undeleted or failed
     if gateway:
-        undeleted = metering.delete_gateway_keys(gateway, project_id)
+        undeleted = usage_keys.delete_gateway_keys(gateway, project_id)
     for endpoint in webhooks.list_endpoints(project_id):
         webhooks.remove_endpoint(project_id, endpoint.id)
     _hide_everything(project_id)
@@ -47,12 +47,12 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
 
 
 def _hide_everything(project_id: str) -> None:
-    for before, counter in clearing.standing(project_id):
-        everything = Boundary(
+    for before, counter in clear_project.standing(project_id):
+        everything = Watermark(
             generation=before.generation + 1,
             through=floor_id(now_ms() + AHEAD_MS),
             legacy_through=LAST_LEGACY_ID,
         )
-        if boundaries.move_boundary(project_id, everything, counter.last_id):
+        if watermarks.move_watermark(project_id, everything, counter.last_id):
             return
     raise UnavailableError

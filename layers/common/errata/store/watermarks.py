@@ -2,9 +2,9 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| boundary of `clear` | `12#state` | `clear` | generation, through, legacy_through, recent |
+| watermark of `clear` | `12#state` | `clear` | generation, through, legacy_through, recent |
 
-`recent`: the ids in `Boundary.also`, 16 bytes each, so that an item holds those of a busy project.
+`recent`: the ids in `Watermark.also`, 16 bytes each, so that an item holds those of a busy project.
 """
 
 import struct
@@ -16,7 +16,8 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.ids import floor_id, minted_ms
 from errata.store import clients, legacy
-from errata.store.attributes import (
+from errata.store.events import CLEAR_MARGIN_MS, Stored, legacy_number
+from errata.store.items import (
     Item,
     batch_delete,
     batch_get,
@@ -24,11 +25,10 @@ from errata.store.attributes import (
     read_all,
     write_all,
 )
-from errata.store.events import CLEAR_MARGIN_MS, Stored, legacy_number
 
 
 @dataclass(frozen=True, slots=True)
-class Boundary:
+class Watermark:
     """What `clear` has put out of sight. The default has cleared nothing.
 
     Gone is every legacy error up to `legacy_through`, every other event with an id below `through`,
@@ -52,22 +52,22 @@ class Boundary:
         return event.expires_at > now_s and not self.hides(event.id, event.legacy_id)
 
 
-def find_boundary(project_id: str) -> Boundary:
+def find_watermark(project_id: str) -> Watermark:
     """What `clear` has put out of sight of one project, read consistently."""
-    return find_boundaries([project_id])[project_id]
+    return find_watermarks([project_id])[project_id]
 
 
-def find_boundaries(project_ids: Iterable[str]) -> dict[str, Boundary]:
-    """The boundaries of several projects, read consistently. Access pattern E9."""
-    wanted = dict.fromkeys(project_ids, Boundary())
-    keys = [boundary_key(project_id) for project_id in wanted]
+def find_watermarks(project_ids: Iterable[str]) -> dict[str, Watermark]:
+    """The watermarks of several projects, read consistently. Access pattern E9."""
+    wanted = dict.fromkeys(project_ids, Watermark())
+    keys = [watermark_key(project_id) for project_id in wanted]
     for found in batch_get(settings().events_table, keys):
-        wanted[found["pk"]["S"].removesuffix("#state")] = to_boundary(found)
+        wanted[found["pk"]["S"].removesuffix("#state")] = to_watermark(found)
     return wanted
 
 
-def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
-    """Put the boundary of the next generation in place, if nothing moved meanwhile.
+def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
+    """Put the watermark of the next generation in place, if nothing moved meanwhile.
 
     Access pattern E12.
 
@@ -89,7 +89,7 @@ def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
         unmoved = {"ConditionCheck": {**counter, "ConditionExpression": "attribute_not_exists(pk)"}}
     replaced = {
         "TableName": table,
-        "Item": boundary_key(project_id)
+        "Item": watermark_key(project_id)
         | write_all(
             {
                 "generation": new.generation,
@@ -112,8 +112,8 @@ def move_boundary(project_id: str, new: Boundary, last_legacy: int) -> bool:
     return True
 
 
-def delete_cleared(project_id: str, limit: Boundary) -> None:
-    """Delete what a boundary hides, events and legacy numbers alike. Access pattern E13."""
+def delete_cleared(project_id: str, limit: Watermark) -> None:
+    """Delete what a watermark hides, events and legacy numbers alike. Access pattern E13."""
     table = settings().events_table
     last = legacy.sort_key(limit.legacy_through)
     for numbers in ("legacy", "gaps"):
@@ -130,7 +130,7 @@ def delete_cleared(project_id: str, limit: Boundary) -> None:
         TableName=table,
         KeyConditionExpression="pk = :project AND sk <= :newest",
         ExpressionAttributeValues=write_all(
-            # A legacy error that was cleared is older than the boundary plus its margin.
+            # A legacy error that was cleared is older than the watermark plus its margin.
             {":project": project_id, ":newest": _newest_hidden(limit)}
         ),
         ProjectionExpression="pk, sk, legacy_id",
@@ -143,7 +143,7 @@ def delete_cleared(project_id: str, limit: Boundary) -> None:
     _delete_in_batches(table, hidden)
 
 
-def _newest_hidden(limit: Boundary) -> str:
+def _newest_hidden(limit: Watermark) -> str:
     newest = max([limit.through, *limit.also])
     return floor_id(minted_ms(newest) + CLEAR_MARGIN_MS + 1000)
 
@@ -158,15 +158,15 @@ def _delete_in_batches(table: str, keys: Iterator[Item]) -> None:
     batch_delete(table, batch)
 
 
-def boundary_key(project_id: str) -> Item:
-    """The key of a project's boundary."""
+def watermark_key(project_id: str) -> Item:
+    """The key of a project's watermark."""
     return write_all({"pk": f"{project_id}#state", "sk": "clear"})
 
 
-def to_boundary(found: Item) -> Boundary:
-    """The boundary in an item, typed as DynamoDB answers."""
+def to_watermark(found: Item) -> Watermark:
+    """The watermark in an item, typed as DynamoDB answers."""
     values = read_all(found)
-    return Boundary(
+    return Watermark(
         generation=values["generation"],
         through=values["through"],
         legacy_through=values["legacy_through"],

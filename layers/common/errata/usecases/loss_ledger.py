@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from errata.models.ids import now_ms
 from errata.protocol import losses as protocol
-from errata.store import losses as store
+from errata.store import loss_counts as store
 from errata.usecases import issues
 
 

@@ -12,7 +12,8 @@ from itertools import batched
 from errata.config import settings
 from errata.errors import StoreError
 from errata.store import clients, legacy
-from errata.store.attributes import (
+from errata.store.events import legacy_number
+from errata.store.items import (
     BATCH_GET,
     Item,
     batch_delete,
@@ -21,7 +22,6 @@ from errata.store.attributes import (
     query,
     write_all,
 )
-from errata.store.events import legacy_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Note events that were sent and not stored, or not in full: with a line in the log for each.
 
-That line is all that a request pays; `errata.usecases.ledger` adds the lines up later. See
+That line is all that a request pays; `errata.usecases.loss_ledger` adds the lines up later. See
 docs/decisions/0014-loss-ledger.md.
 """
 
@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from errata.errors import Refused
+from errata.errors import HTTPError
 from errata.models.loss import LINE, MANY
 
 logger = logging.getLogger("errata")
@@ -30,7 +30,7 @@ def counted(project_id: str, has_event: Callable[[], bool] = lambda: True) -> It
     """
     try:
         yield
-    except Refused as refused:
+    except HTTPError as refused:
         if refused.loss and project_id and has_event():
             note(project_id, refused.loss)
         raise

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from errata.config import settings
 from errata.store import clients
-from errata.store.attributes import batch_get, query, write_all
 from errata.store.events import Stored, legacy_number, stored
+from errata.store.items import batch_get, query, write_all
 
 _NO_MARK = "attribute_exists(payload)"
 

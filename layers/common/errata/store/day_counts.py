@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from errata.config import settings
-from errata.store.attributes import batch_get, query, read_all, write_all
+from errata.store.items import batch_get, query, read_all, write_all
 
 _EPOCH = date(1970, 1, 1).toordinal()
 

@@ -3,10 +3,10 @@
 import time
 
 from errata.models.ids import floor_id, minted_ms, now_ms
-from errata.store import boundaries, deletions, issues, reading
-from errata.store.boundaries import Boundary
-from errata.store.deletions import Deletion
+from errata.store import event_queries, issue_deletions, issues, watermarks
 from errata.store.events import CLEAR_MARGIN_MS
+from errata.store.issue_deletions import Deletion
+from errata.store.watermarks import Watermark
 from errata.usecases.read_events import INDEX_LAG_MS
 
 # The clock of an operator's computer may be ahead, but by five minutes at most: AWS would refuse
@@ -17,22 +17,22 @@ _LONGEST_WAIT_S = 360
 def clean(project_id: str, closed: int = 0) -> None:
     """Delete a project's cleared events, and its issues from the generation `closed` on.
 
-    May be cut off and run again. Works by the boundary as it stands, so that one run also does the
+    May be cut off and run again. Works by the watermark as it stands, so that one run also does the
     work of clears that came after the one that closed that generation.
     """
-    boundary = boundaries.find_boundary(project_id)
-    _delete(project_id, boundary, closed)
-    # A deleted project's boundary lies ahead (usecases.deletion): its keys open it a little longer.
-    ahead_ms = minted_ms(boundary.through) - now_ms()
+    watermark = watermarks.find_watermark(project_id)
+    _delete(project_id, watermark, closed)
+    # The watermark of a deleted project lies ahead: its keys work a little longer.
+    ahead_ms = minted_ms(watermark.through) - now_ms()
     if ahead_ms > 0:
         time.sleep(ahead_ms / 1000)
-        _delete(project_id, boundary, closed)
+        _delete(project_id, watermark, closed)
 
 
-def _delete(project_id: str, boundary: Boundary, closed: int) -> None:
-    for generation in range(closed, boundary.generation):
+def _delete(project_id: str, watermark: Watermark, closed: int) -> None:
+    for generation in range(closed, watermark.generation):
         issues.delete_generation(issues.partition(project_id, generation))
-    boundaries.delete_cleared(project_id, boundary)
+    watermarks.delete_cleared(project_id, watermark)
 
 
 def finish_deletions(project_id: str) -> None:
@@ -43,19 +43,19 @@ def finish_deletions(project_id: str) -> None:
     lags. One whose id was minted before the deletion may be stored a moment after it: so the last
     look is as late as such an event can be.
     """
-    standing = deletions.list_deletions(project_id)
+    standing = issue_deletions.list_deletions(project_id)
     if not standing:
         return
     began_ms = now_ms()
     for each in standing:
-        old = deletions.ids_of_issue(project_id, each.issue_id, each.through)
-        deletions.delete_events(project_id, old)
+        old = issue_deletions.ids_of_issue(project_id, each.issue_id, each.through)
+        issue_deletions.delete_events(project_id, old)
     _delete_since(began_ms - INDEX_LAG_MS, standing)
     newest_ms = max(minted_ms(each.through) for each in standing)
     time.sleep(min(max(newest_ms + CLEAR_MARGIN_MS - now_ms(), 0) / 1000, _LONGEST_WAIT_S))
     _delete_since(began_ms - CLEAR_MARGIN_MS, standing)
     for each in standing:
-        deletions.forget_deletion(each)
+        issue_deletions.forget_deletion(each)
 
 
 def _delete_since(since_ms: int, standing: list[Deletion]) -> None:
@@ -63,6 +63,6 @@ def _delete_since(since_ms: int, standing: list[Deletion]) -> None:
     low, high = floor_id(since_ms), max(through.values())
     if low < high:
         project_id = standing[0].project_id
-        stored = reading.stored_between(project_id, low, floor_id(minted_ms(high) + 1))
+        stored = event_queries.stored_between(project_id, low, floor_id(minted_ms(high) + 1))
         gone = [event for event, issue, _ in stored if event <= through.get(issue, "")]
-        deletions.delete_events(project_id, gone)
+        issue_deletions.delete_events(project_id, gone)

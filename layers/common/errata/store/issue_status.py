@@ -17,7 +17,8 @@ from errata.config import settings
 from errata.errors import ConflictError
 from errata.models.issue import Activity, Issue
 from errata.store import clients
-from errata.store.attributes import (
+from errata.store.issue_deletions import Deletion, deletion_item
+from errata.store.items import (
     Item,
     batch_delete,
     query,
@@ -25,7 +26,6 @@ from errata.store.attributes import (
     unchanged,
     write_all,
 )
-from errata.store.deletions import Deletion, deletion_item
 
 # What a deletion leaves must outlive every event that could still reach digest: a day in the
 # stream, and 14 days in the dead-letter queue.

@@ -9,14 +9,14 @@ import pytest
 from errata.models.ids import now_ms
 from errata.store import projects as store
 from errata.store.gateway_keys import Gateway
-from errata.usecases import access, metering, projects
+from errata.usecases import access, projects, usage_keys
 from errata.usecases.access import hash_key
 from tests.support import calls
 from tests.support.account import Clock, Project
 from tests.support.cli import STACK, Deployed, aws, done, refusing, run
 from tests.support.gateway import handler
 
-SETTLED_S = metering.SETTLING_MS / 1000 + 1
+SETTLED_S = usage_keys.SETTLING_MS / 1000 + 1
 LATER_S = 2 * SETTLED_S
 
 
@@ -45,7 +45,7 @@ def gateway_keys() -> dict[str, Metered]:
 
 def used(key: str) -> str:
     """The gateway key that the meter names for a project's key."""
-    access.forget()
+    access.clear_cache()
     event = {
         "resource": "/api/ingest",
         "httpMethod": "POST",
@@ -53,9 +53,9 @@ def used(key: str) -> str:
         "requestContext": {"identity": {"sourceIp": "203.0.113.9"}},
         "methodArn": "arn",
     }
-    answer = handler("meter")(event, None)
-    found: str = answer["usageIdentifierKey"]
-    metered = answer["context"].get("metered")
+    response = handler("authorizer")(event, None)
+    found: str = response["usageIdentifierKey"]
+    metered = response["context"].get("metered")
     assert (found == "unmetered-gateway-key") == (metered != "gateway")
     return "" if found == "unmetered-gateway-key" else found
 
@@ -153,9 +153,9 @@ def test_plans_and_keys_are_found_on_whatever_page(shop: Project, clock: Clock) 
         if call.operation not in ("GetApiKeys", "GetUsagePlans"):
             return call.send()
         start = int(call.parameters.pop("position", 0))
-        answer = call.send()
-        more = {"position": str(start + 1)} if start + 1 < len(answer["items"]) else {}
-        return {**answer, "items": answer["items"][start : start + 1], **more}
+        response = call.send()
+        more = {"position": str(start + 1)} if start + 1 < len(response["items"]) else {}
+        return {**response, "items": response["items"][start : start + 1], **more}
 
     with calls.watched(one_a_page):
         done("projects", "set", shop.id, "--rate-limit", "90")
@@ -281,7 +281,7 @@ def test_a_key_is_revoked_without_the_gateway(shop: Project, clock: Clock) -> No
         ran = run("keys", "revoke", shop.id, key_id)
     assert (ran.code, ran.out) == (0, f"Revoked key {key_id} (first key) of project 1.\n")
     assert ran.err.startswith("warning: The key is revoked, but its API Gateway key could not")
-    access.forget()
+    access.clear_cache()
     assert access.find(shop.key, now_ms()).revoked
     clock.advance(LATER_S)
     other = done("keys", "create", shop.id, "--json").json["api_key"]
@@ -299,9 +299,11 @@ def test_a_gateway_key_that_somebody_deleted_is_no_trouble(shop: Project) -> Non
 # ------------------------------------------------------------------ a run that is cut off
 
 CHANGES: dict[str, Callable[[Gateway, str], object]] = {
-    "rate": lambda gateway, project: metering.change_project(gateway, project, 600, None),
-    "key": lambda gateway, project: metering.create_key(gateway, project, "other"),
-    "revoke": lambda gateway, project: metering.revoke_key(project, store.list_keys(project)[0].id),
+    "rate": lambda gateway, project: usage_keys.change_project(gateway, project, 600, None),
+    "key": lambda gateway, project: usage_keys.create_key(gateway, project, "other"),
+    "revoke": lambda gateway, project: usage_keys.revoke_key(
+        project, store.list_keys(project)[0].id
+    ),
 }
 
 
@@ -313,7 +315,7 @@ def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
     number = 0
     while True:
         number += 1
-        created, unmetered = metering.create_project(gateway, "shop")
+        created, unmetered = usage_keys.create_project(gateway, "shop")
         project = created.project
         assert unmetered is None
         clock.advance(LATER_S)
@@ -327,10 +329,10 @@ def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
         clock.advance(LATER_S)
         assert_counted_by_one(project.id)
         # The next change mends what is left.
-        metering.change_project(gateway, project.id, 60, None)
-        metering.change_project(gateway, project.id, 600, None)
+        usage_keys.change_project(gateway, project.id, 60, None)
+        usage_keys.change_project(gateway, project.id, 600, None)
         clock.advance(LATER_S)
-        metering.change_project(gateway, project.id, 600, None)
+        usage_keys.change_project(gateway, project.id, 600, None)
         named = assert_counted_by_one(project.id)
         assert all(named), "a live key has no gateway key"
         left = {value for value, key in gateway_keys().items() if f"-{project.id}-" in key.name}

@@ -20,7 +20,7 @@ clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and f
 _SDK_ROUTES = "/api/{project_id}/"
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
+def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """Allow the request, with what is known of its key."""
     headers, query = gateway.headers(event), gateway.query(event)
     if event["resource"].startswith(_SDK_ROUTES):
@@ -40,7 +40,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Answer:
     return _allow(event, context, found.usage_key if context.get("metered") == "gateway" else "")
 
 
-def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gateway.Answer:
+def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gateway.Response:
     statement = {
         "Effect": "Allow",
         "Action": "execute-api:Invoke",

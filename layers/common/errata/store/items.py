@@ -93,11 +93,11 @@ def batch_get(table: str, keys: list[Item]) -> list[Item]:
     for start in range(0, len(keys), BATCH_GET):
         pending = keys[start : start + BATCH_GET]
         for _ in attempts():
-            answer = clients.dynamodb().batch_get_item(
+            response = clients.dynamodb().batch_get_item(
                 RequestItems={table: {"Keys": pending, "ConsistentRead": True}}
             )
-            found += answer["Responses"].get(table, [])
-            unread: Item = answer.get("UnprocessedKeys", {})
+            found += response["Responses"].get(table, [])
+            unread: Item = response.get("UnprocessedKeys", {})
             if table not in unread:
                 break
             pending = unread[table]["Keys"]
@@ -128,8 +128,8 @@ def _batch_write(table: str, requests: list[Item]) -> None:
     for start in range(0, len(requests), BATCH_WRITE):
         pending: Any = requests[start : start + BATCH_WRITE]
         for _ in attempts():
-            answer = clients.dynamodb().batch_write_item(RequestItems={table: pending})
-            pending = answer.get("UnprocessedItems", {}).get(table, [])
+            response = clients.dynamodb().batch_write_item(RequestItems={table: pending})
+            pending = response.get("UnprocessedItems", {}).get(table, [])
             if not pending:
                 break
         else:

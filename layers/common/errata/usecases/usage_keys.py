@@ -41,8 +41,8 @@ def create_project(
     """A new project with its first API key and its first DSN.
 
     Raises:
-        Invalid: the name is not one, or a team is not one of the organization.
-        NotFound: there is no such organization.
+        InvalidInputError: the name is not one, or a team is not one of the organization.
+        NotFoundError: there is no such organization.
     """
     organizations.find(organization)
     members.check_teams(organization, teams)
@@ -58,8 +58,8 @@ def create_key(
     """Another key of a project, and the key itself: of an API key, or, if `public`, of a DSN.
 
     Raises:
-        Invalid: the label is not one.
-        NotFound: there is no such project.
+        InvalidInputError: the label is not one.
+        NotFoundError: there is no such project.
     """
     record, key = projects.create_key(project_id, label, public)
     known = store.list_keys(project_id)
@@ -70,7 +70,7 @@ def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
     """Revoke a key for good, and delete its gateway key. Acts within 30 seconds.
 
     Raises:
-        NotFound: the project has no such key.
+        NotFoundError: the project has no such key.
     """
     key = projects.revoke_key(project_id, key_id)
     try:
@@ -93,8 +93,8 @@ def change_project(
     key.
 
     Raises:
-        Invalid: names every setting that is out of range.
-        NotFound: there is no such project.
+        InvalidInputError: names every setting that is out of range.
+        NotFoundError: there is no such project.
     """
     projects.check(rate_limit, retention_days)
     before = projects.find(project_id)
