@@ -4,6 +4,7 @@ All processes of a test run share one stack. The first that asks for it deploys 
 after the last one is done.
 """
 
+import contextlib
 import fcntl
 import os
 import time
@@ -45,26 +46,33 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(shared: Path) -> Iterator[LocalStack]:
     """The stack of this test run; each test makes projects of its own."""
     address, log = shared / "stack-url", shared / "ministack.log"
-    with (shared / "stack.lock").open("w") as lock:
+    with (shared / "stack-users.lock").open("w") as users, contextlib.ExitStack() as cleanup:
+        with locked(shared / "stack.lock"):
+            if owner := not address.exists():
+                running = cleanup.enter_context(LocalStack(log=log, parameters=PARAMETERS))
+                address.write_text(running.endpoint_url)
+            else:
+                running = LocalStack.running(address.read_text(), log=log)
+            fcntl.flock(users, fcntl.LOCK_SH)
+        yield running
+        if owner:
+            with locked(shared / "stack.lock"):
+                address.unlink()  # whoever comes later deploys another
+            fcntl.flock(users, fcntl.LOCK_EX)  # waits until nobody else uses it
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of this file, which one process has at a time."""
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if address.exists():
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            yield LocalStack.running(address.read_text(), log=log)
-            return
-        with LocalStack(log=log, parameters=PARAMETERS) as running:
-            address.write_text(running.endpoint_url)
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            yield running
-            # Whoever uses the stack holds the lock. Whoever comes later deploys another.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            address.unlink()
+        yield
 
 
 @pytest.fixture
 def digest_dead_letters(shared: Path) -> Iterator[None]:
     """The digest's dead-letter queue for this test alone: others would receive its messages."""
-    with (shared / "digest-dead-letters.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(shared / "digest-dead-letters.lock"):
         yield
 
 
