@@ -241,7 +241,7 @@ def test_a_file_that_cannot_be_read(project: Project, tmp_path: Path) -> None:
     missing = tmp_path / "no.json"
     said = failed("send", project.id, "--file", str(missing))
     assert said == f"error: Cannot read {missing}: No such file or directory.\n"
-    assert failed("send", project.id, "--file", str(tmp_path)).endswith(": Is a directory\n")
+    assert failed("send", project.id, "--file", str(tmp_path)).endswith(": Is a directory.\n")
 
 
 def test_operators_are_not_rate_limited(project: Project) -> None:

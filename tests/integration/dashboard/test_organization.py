@@ -206,7 +206,7 @@ def test_an_allowlist_binds_the_apis_and_not_the_dashboard(admin: Browser) -> No
 def test_a_quota_and_what_is_used_of_it(admin: Browser, clock: Clock) -> None:
     send(admin, policy="1", allowlist="", monthly_quota="5000")
     idempotency.lease_units(ACME, quota.month_of(clock.ms), 1234, 5000)
-    assert "1,234 of 5,000 are used this month" in admin.get(f"orgs/{ACME}").text
+    assert "1,234 of 5,000 events used this month" in admin.get(f"orgs/{ACME}").text
     assert "used this month" not in send(admin, policy="1", monthly_quota="").text
     assert organizations.find(ACME).monthly_quota is None
 
