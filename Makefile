@@ -45,7 +45,7 @@ pictures: .venv/ready .venv-sam/ready .venv-ministack/ready ## take the README's
 
 lock: .venv/ready ## pin every dependency anew, with hashes
 	cd layers/common && $(LOCK) requirements.in -o requirements.txt
-	for function in billing_webhook dashboard; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt -o functions/$$function/requirements.txt; done
+	for function in dashboard; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt -o functions/$$function/requirements.txt; done
 	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
 	for tool in sam ministack uv fuzz; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
 	npm install --prefix tests/e2e/sdks --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @sentry/browser@latest @sentry/node@latest express@latest
