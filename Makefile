@@ -61,11 +61,14 @@ pictures: .venv/ready .venv-sam/ready .venv-ministack/ready ## take the README's
 	$(BIN)/python -m dev.pictures
 
 lock: .venv/ready ## pin every dependency anew, with hashes
-	cd layers/common && $(LOCK) requirements.in -o requirements.txt
-	for function in billing_webhook dashboard; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt -o functions/$$function/requirements.txt; done
+	cd layers/common && $(LOCK) $(PYDANTIC:%=--no-emit-package=%) requirements.in -o requirements.txt
+	for function in dashboard webhook_dispatcher; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package=\1/p' layers/common/requirements.txt) -o functions/$$function/requirements.txt || exit; done
 	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
 	for tool in sam ministack uv fuzz; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
 	npm install --prefix tests/clients/sdks --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @sentry/browser@latest @sentry/node@latest express@latest
+# What pydantic is besides its core, which alone is in the layer. What the layer has, no function has again.
+PYDANTIC = annotated-types pydantic typing-inspection
 LOCK = $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --python-version 3.13
 

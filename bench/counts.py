@@ -15,7 +15,10 @@ from bench.template import logging, properties, value
 
 UNITS = {"4 KB": 4, "8 KB": 5}
 # What a slow start is made of, and ingest has no use for.
-UNWANTED = ("boto3.resources", "jinja2", "jwt", "cryptography", "aws_xray_sdk")
+UNWANTED = (
+    *("boto3.resources", "jinja2", "jwt", "cryptography", "aws_xray_sdk"),
+    *("aws_lambda_powertools", "pydantic"),
+)
 
 
 def all_counts(stage: Stage) -> Iterator[Yardstick]:

@@ -1,39 +1,55 @@
 """WebhookQueue: notices, to the endpoints that they are for."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import (
+    AsyncBatchProcessor,
+    EventType,
+    async_process_partial_response,
+)
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from errata.store import webhooks as store
 from errata.usecases.deliver import deliver
 
+# A thread for each message of a batch (BatchSize in template.yaml), so that a slow endpoint does
+# not delay the messages of others.
+MAX_BATCH = 10
+_pool = ThreadPoolExecutor(MAX_BATCH)
+# When every message of a batch fails, the function has not failed: the response names them all.
+_processor = AsyncBatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+
 logger = Logger(service="webhook_dispatcher")
 
 
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Attempt each notice of a batch, side by side; names those that are to come again."""
-    records = event["Records"]
-    # As many at once as there are: a slow endpoint holds up no other one's notices.
-    with ThreadPoolExecutor(max_workers=len(records)) as pool:
-        again = list(pool.map(_comes_again, records))
-    return {
-        "batchItemFailures": [
-            {"itemIdentifier": record["messageId"]}
-            for record, comes in zip(records, again, strict=True)
-            if comes
-        ]
-    }
+class PostponedError(Exception):
+    """The message is due for another attempt later, so it must stay in the queue."""
 
 
-def _comes_again(record: dict[str, Any]) -> bool:
+def handler(event: dict[str, Any], _context: Any) -> PartialItemFailureResponse:
+    """Attempt each message of a batch in parallel. The response names those to keep in the queue.
+
+    A message that fails unexpectedly does not affect the others: it becomes visible again when its
+    visibility timeout ends, and goes to the dead-letter queue if that keeps happening.
+    """
+    return async_process_partial_response(event, _in_thread, _processor)
+
+
+async def _in_thread(record: SQSRecord) -> None:
+    await asyncio.get_running_loop().run_in_executor(_pool, _attempt, record)
+
+
+def _attempt(record: SQSRecord) -> None:
     try:
-        pause = deliver(store.notice(record["body"]))
+        pause = deliver(store.notice(record.body))
         if pause is not None:
-            store.postpone(record["receiptHandle"], pause)
+            store.postpone(record.receipt_handle, pause)
     except Exception:
-        # One message must not take the others of its batch down. It comes again when its time in
-        # the queue is up, and lands in the dead-letter queue if that does not help.
-        logger.exception("delivery failed", message_id=record["messageId"])
-        return True
-    return pause is not None
+        logger.exception("delivery failed", message_id=record.message_id)
+        raise
+    if pause is not None:
+        raise PostponedError

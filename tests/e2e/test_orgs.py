@@ -5,12 +5,12 @@ import time
 from typing import Any
 
 import requests
-import stripe
 
 from dev.stack import LocalStack
 from errata.models.organization import Organization, parse_allowlist
 from errata.usecases import billing, organizations, projects
 from tests.support.deployed import STRIPE_SECRET, eventually
+from tests.support.stripe import stripe_signature
 
 
 def a_project(organization: Organization) -> tuple[str, str]:
@@ -64,7 +64,7 @@ def test_exactly_a_quota_is_accepted(stack: LocalStack) -> None:
 
 def send(stack: LocalStack, secret: str, event: Any) -> requests.Response:
     text = json.dumps(event)
-    signature = stripe.WebhookSignature.generate_signature_header(text, secret, int(time.time()))
+    signature = stripe_signature(text, secret, int(time.time()))
     headers = {"Stripe-Signature": signature, "Content-Type": "application/json"}
     url = f"{stack.api_url}/api/billing/stripe"
     return requests.post(url, data=text, headers=headers, timeout=30)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from errata.store import clients, projects
 from errata.store import webhooks as store
 from errata.usecases import webhooks
 from errata.usecases.deliver import deliver
-from tests.support import stream
+from tests.support import stream, template
 from tests.support.account import Clock, Project
 from tests.support.calls import recorded
 from tests.support.cli import refusing
@@ -633,6 +634,29 @@ def test_a_queue_that_does_not_postpone_one_message_lets_the_batch_be(busy: Proj
             result = handler("webhook_dispatcher")({"Records": records}, None)
         assert len(there.received) == 3
     assert len(result["batchItemFailures"]) == 1
+
+
+def test_a_batch_is_attempted_in_parallel(busy: Project) -> None:
+    function = template.of_type("AWS::Serverless::Function")["WebhookDispatcherFunction"]
+    (event,) = function["Events"].values()
+    size = event["Properties"]["BatchSize"]
+    # Breaks, and leaves the senders without an answer, unless all messages arrive together.
+    together = threading.Barrier(size)
+
+    def wait_for_all(request: BaseHTTPRequestHandler) -> None:
+        together.wait(timeout=5)
+        response(503)(request)
+
+    with receiver(wait_for_all) as there:
+        endpoint, _ = webhooks.add(busy.id, there.url)
+        for _ in range(size):
+            webhooks.test(busy.id, endpoint.id)
+        records = queued()
+        result = handler("webhook_dispatcher")({"Records": records}, None)
+    assert [each.status for each in attempts(busy)] == [503] * size
+    # All are to come again, and the function has not failed.
+    again = sorted(each["itemIdentifier"] for each in result["batchItemFailures"])
+    assert again == sorted(record["messageId"] for record in records)
 
 
 def test_digest_cut_off_between_notice_and_commit_loses_no_notice(

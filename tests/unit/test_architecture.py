@@ -32,6 +32,9 @@ IO = {
     *("subprocess", "tempfile", "threading", "urllib.request", "urllib3"),
 }
 OPERATORS_ALONE = {"boto3", "rich", "typer"}
+# What costs too much at the start of a hot function (docs/decisions/0023-powertools-and-pydantic.md).
+SLOW_TO_IMPORT = {"aws_lambda_powertools": "aws-lambda-powertools", "pydantic": "pydantic"}
+HOT = ("meter", "ingest", "sentry_ingest", "legacy_api", "read_events", "digest")
 
 
 def files(folder: Path) -> list[Path]:
@@ -131,3 +134,23 @@ def test_only_one_module_makes_clients() -> None:
         if not file.is_relative_to(ERRATA / "cli"):
             makes = named(file, {"botocore.session", "botocore.config"})
             assert not makes or file == ERRATA / "store" / "clients.py", file
+
+
+def test_the_layer_needs_neither_powertools_nor_pydantic() -> None:
+    for file in files(ERRATA):
+        assert not named(file, set(SLOW_TO_IMPORT)), file
+    locked = (ROOT / "layers" / "common" / "requirements.txt").read_text()
+    for package in SLOW_TO_IMPORT.values():
+        assert f"\n{package}==" not in f"\n{locked}"
+
+
+def test_who_uses_powertools_or_pydantic_requires_it_and_is_not_hot() -> None:
+    users = set()
+    for file in files(FUNCTIONS):
+        folder = FUNCTIONS / file.relative_to(FUNCTIONS).parts[0]
+        for module in named(file, set(SLOW_TO_IMPORT)):
+            locked = (folder / "requirements.txt").read_text()
+            assert f"\n{SLOW_TO_IMPORT[module]}==" in f"\n{locked}", file
+            users.add(folder.name)
+    assert users
+    assert users.isdisjoint(HOT)

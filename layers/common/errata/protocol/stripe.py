@@ -1,5 +1,12 @@
-"""Parses the Stripe events that change what an organization owes (docs.stripe.com/api/events)."""
+"""Checks the signature of Stripe's events, and parses those that change what is owed.
 
+Source of the events: docs.stripe.com/api/events.
+
+Source of the signatures: docs.stripe.com/webhooks#verify-manually.
+"""
+
+import hmac
+import re
 from typing import Any
 
 from errata.errors import BadRequestError, HTTPError
@@ -12,6 +19,32 @@ _INVOICES: dict[str, State] = {
     "invoice.voided": "voided",
 }
 _ENDED = "customer.subscription.deleted"
+# The tolerance of Stripe's own libraries. An older signature may be replayed from a recording.
+TOLERANCE_S = 300
+_TIMESTAMP = re.compile("[0-9]{1,15}")
+
+
+def verify(body: bytes, header: str, secret: str, now_s: int) -> None:
+    """Check the `Stripe-Signature` header of a request: `t=<seconds>,v1=<hex>[,v1=<hex>...]`.
+
+    One matching `v1` is enough: there are several while a secret is being rotated. Other schemes
+    are ignored, so that nobody can choose a weaker one.
+
+    Raises:
+        BadRequest: no `v1` is a signature of this body with `secret`, or `t` is too old.
+    """
+    pairs = [item.partition("=")[::2] for item in header.split(",")]
+    timestamp = next((value for name, value in pairs if name == "t"), "")
+    # Without a secret, anybody could sign.
+    if secret.strip() and _TIMESTAMP.fullmatch(timestamp):
+        signed = timestamp.encode() + b"." + body
+        expected = hmac.digest(secret.encode(), signed, "sha256").hex()
+        # compare_digest takes constant time, but of text only ASCII.
+        signatures = [value for name, value in pairs if name == "v1" and value.isascii()]
+        matches = [hmac.compare_digest(expected, each) for each in signatures]
+        if any(matches) and int(timestamp) >= now_s - TOLERANCE_S:
+            return
+    raise BadRequestError("The signature is not one of this body, or too old.")
 
 
 def parse(body: bytes) -> Notice | None:
