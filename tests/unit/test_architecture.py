@@ -32,9 +32,9 @@ IO = {
     *("subprocess", "tempfile", "threading", "urllib.request", "urllib3"),
 }
 OPERATORS_ALONE = {"boto3", "rich", "typer"}
-# What costs too much at the start of a hot function (docs/decisions/0023-powertools-and-pydantic.md).
+# What costs too much at the start of a hot function: docs/decisions/0023-powertools-and-pydantic.md
 SLOW_TO_IMPORT = {"aws_lambda_powertools": "aws-lambda-powertools", "pydantic": "pydantic"}
-HOT = ("meter", "ingest", "sentry_ingest", "legacy_api", "read_events", "digest")
+HOT = ("authorizer", "ingest", "sentry_ingest", "legacy_api", "read_events", "digest")
 
 
 def files(folder: Path) -> list[Path]:
