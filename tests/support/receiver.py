@@ -134,6 +134,8 @@ def receiver(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> Itera
         thread.start()
         scheme = "https" if tls else "http"
         state.url = f"{scheme}://127.0.0.1:{server.server_port}/hook"
-        yield state
-        server.shutdown()
-        thread.join()
+        try:
+            yield state
+        finally:
+            server.shutdown()
+            thread.join()
