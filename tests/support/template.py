@@ -32,7 +32,11 @@ class _NoAccount:
 @cache
 def transformed() -> dict[str, dict[str, Any]]:
     """What SAM makes of the template: the resources that CloudFormation gets, by logical id."""
-    template = _parsed()
+    return processed(_parsed())
+
+
+def processed(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what SAM makes of a parsed template, which it changes: the resources by logical id."""
     for resource in template["Resources"].values():
         for code in {"CodeUri", "ContentUri"} & set(resource["Properties"]):
             # As `sam package` leaves it.
