@@ -29,7 +29,7 @@ PARAMETERS = {
 }
 HERE = Path(__file__).parent
 # These wait for most of their time: begun first, they leave no process alone at the end.
-SLOWEST = ("test_webhooks", "test_run", "test_orgs", "test_emulators")
+SLOWEST = ("test_upgrade", "test_webhooks", "test_run", "test_orgs", "test_emulators")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
