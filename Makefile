@@ -7,7 +7,7 @@ SAM := .venv-sam/bin/sam
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run unit test clients coverage check format build deploy bench fuzz pictures lock clean help
+.PHONY: run unit test clients coverage check format build deploy bench fuzz pictures dump lock clean help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -59,6 +59,12 @@ fuzz: .venv/ready .venv-fuzz/ready ## fuzz what reads the bodies of SDKs, for a 
 pictures: .venv/ready .venv-sam/ready .venv-ministack/ready ## take the README's pictures of the dashboard anew
 	@dev/tools.sh
 	$(BIN)/python -m dev.pictures
+
+dump: .venv/ready ## keep what this release stores, for the tests of later ones (tests/upgrades/README.md)
+	$(BIN)/python -m tests.upgrades.dump
+	git archive --format tar.gz --output tests/upgrades/$(VERSION)/source.tar.gz HEAD template.yaml $(wildcard templates) samconfig.toml functions layers
+	cp template.yaml tests/upgrades/$(VERSION)/
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 lock: .venv/ready ## pin every dependency anew, with hashes
 	cd layers/common && $(LOCK) $(PYDANTIC:%=--no-emit-package=%) requirements.in -o requirements.txt

@@ -59,6 +59,27 @@ def build(say: Callable[[str], object]) -> str:
     return artifacts
 
 
+def build_folder(folder: Path) -> str:
+    """Run `sam build` on the template of another folder; return the artifacts' fingerprint.
+
+    They lie where `output` says. ToolError where the build fails.
+    """
+    command = [*BUILD_COMMAND, "--template", str(folder / "template.yaml")]
+    command += [
+        "--build-dir",
+        str(output(folder)),
+        "--cache-dir",
+        str(folder / ".aws-sam" / "cache"),
+    ]
+    run_tool("sam build", command, tool_environment(os.environ))
+    return digest([output(folder)])
+
+
+def output(folder: Path) -> Path:
+    """Return where the artifacts of a folder lie."""
+    return folder / ".aws-sam" / "build"
+
+
 def stamp(sources: str, artifacts: str) -> str:
     """What a build leaves beside its output: what it was made of, and what it made."""
     return json.dumps({"sources": sources, "artifacts": artifacts})

@@ -14,10 +14,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from dev import gateway
-from dev.build import OUTPUT, SAM, artifacts, digest
+from dev.build import SAM, artifacts, build_folder, digest, output
 from dev.emulator import PINNED
 from dev.ministack import Emulator, choose_port, emulator
-from dev.process import CREDENTIALS, REGION, local_aws, run_tool, tool_environment
+from dev.process import CREDENTIALS, REGION, ROOT, local_aws, run_tool, tool_environment
 
 # The API's, pinned by a tag: its URL is a parameter of the template, and so known before. Eight
 # hexadecimal digits, as MiniStack's own.
@@ -34,8 +34,9 @@ class LocalStack:
 
     `port` 0 takes a free one; with a `state_dir` everything is kept there between runs; `auth`
     enforces the functions' IAM policies; `parameters` are the template's, by name; `say` is told
-    each step; `log` is where MiniStack writes. LocalStackError if it does not come up, and
-    nothing stays behind.
+    each step; `log` is where MiniStack writes; `source` is another folder to deploy, over which
+    `update` deploys this checkout. LocalStackError if it does not come up, and nothing stays
+    behind.
     """
 
     region = REGION
@@ -50,7 +51,9 @@ class LocalStack:
         stack_name: str = "errata-local",
         say: Callable[[str], object] = say_nothing,
         log: Path | None = None,
+        source: Path = ROOT,
     ) -> None:
+        self._source = source
         self.stack_name = stack_name
         # Where every AWS service answers; CREDENTIALS are its root user's.
         self.endpoint_url = ""
@@ -80,11 +83,10 @@ class LocalStack:
         with contextlib.ExitStack() as cleanup:
             self.emulator = self._start(cleanup)
             self.endpoint_url = self.emulator.endpoint_url
-            with artifacts(self._say) as fingerprint:
-                self.emulator.wait_until_ready()
-                self._parameters.setdefault("DashboardUrl", self.dashboard_url)
-                adjustments = digest([Path(gateway.__file__)])
-                self._deploy(f"{fingerprint} {adjustments} {sorted(self._parameters.items())}")
+            if self._source == ROOT:
+                self.update()
+            else:
+                self._deploy(self._source, build_folder(self._source))
             self._cleanup = cleanup.pop_all()
         return self
 
@@ -95,6 +97,11 @@ class LocalStack:
         traceback: TracebackType | None,
     ) -> None:
         self._cleanup.close()
+
+    def update(self) -> None:
+        """Deploy this checkout over what is deployed; what is stored stays."""
+        with artifacts(self._say) as fingerprint:
+            self._deploy(ROOT, fingerprint)
 
     @property
     def api_url(self) -> str:
@@ -145,21 +152,26 @@ class LocalStack:
             emulator(port, state_dir=self._state_dir, auth=self._auth, log=self.log)
         )
 
-    def _deploy(self, build: str) -> None:
+    def _deploy(self, source: Path, fingerprint: str) -> None:
+        self.emulator.wait_until_ready()
+        self._parameters.setdefault("DashboardUrl", self.dashboard_url)
+        adjustments = digest([Path(gateway.__file__)])
+        build = f"{fingerprint} {adjustments} {sorted(self._parameters.items())}"
         if self.recall("build") != build:
             self._say("Deploying ...")
             environment = tool_environment(os.environ) | local_aws(self.endpoint_url)
             # SAM polls every five seconds by default: most of the time that a deploy would take.
             environment["SAM_CLI_POLL_DELAY"] = "0.5"
-            run_tool("sam deploy", self._deploy_command(), environment)
+            run_tool("sam deploy", self._deploy_command(source), environment)
             self.outputs = self._read_outputs()
             self._complete_api()
             self.remember("build", build)
         self.outputs = self._read_outputs()
 
-    def _deploy_command(self) -> list[str]:
+    def _deploy_command(self, source: Path) -> list[str]:
         # The config environment keeps the operator's own settings in samconfig.toml out of it.
-        command = [SAM, "deploy", "--config-env", "local", "--template", f"{OUTPUT}/template.yaml"]
+        command = [SAM, "deploy", "--config-env", "local", "--template"]
+        command += [f"{output(source)}/template.yaml"]
         command += ["--stack-name", self.stack_name, "--resolve-s3", "--no-confirm-changeset"]
         command += ["--tags", f"{PINNED}={API_ID}"]
         command += ["--no-fail-on-empty-changeset"]

@@ -27,7 +27,7 @@ __all__ = [
 ]
 HERE = Path(__file__).parent
 # These wait for most of their time: begun first, they leave no process alone at the end.
-SLOWEST = ("test_webhooks", "test_orgs", "test_emulators")
+SLOWEST = ("test_upgrade", "test_webhooks", "test_orgs", "test_emulators")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

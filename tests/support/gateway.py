@@ -44,10 +44,24 @@ def call(
 
     `counts`: whether the gateway applies usage plans, which not every emulator does.
     """
+    event = request(method, url, body, headers, ip)
+    if not template.is_open(method, event["resource"]):
+        admit(event, authorize(event), counts)
+    return respond(event)
+
+
+def request(
+    method: str,
+    url: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    ip: str = "203.0.113.9",
+) -> dict[str, Any]:
+    """Return the event of a request, as no authorizer has seen it yet."""
     parts = urlsplit(url)
-    resource, parameters, function = _route(method, parts.path)
+    resource, parameters, _ = _route(method, parts.path)
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-    event = {
+    return {
         "resource": resource,
         "path": parts.path,
         "httpMethod": method,
@@ -59,26 +73,36 @@ def call(
         "isBase64Encoded": bool(raw),
         "methodArn": "arn:aws:execute-api:us-east-1:000000000000:api/v1/" + method + parts.path,
     }
-    if template.is_open(method, resource):
-        return _response(function, event)
-    verdict = handler("authorizer")({k: event[k] for k in event if k != "body"}, None)
+
+
+def authorize(event: dict[str, Any]) -> dict[str, Any]:
+    """Return what the authorizer says of a request, whose body it does not see."""
+    verdict: dict[str, Any] = handler("authorizer")(
+        {k: event[k] for k in event if k != "body"}, None
+    )
+    return verdict
+
+
+def admit(event: dict[str, Any], verdict: dict[str, Any], counts: bool = True) -> None:
+    """Put what the authorizer says into the event, as the gateway does."""
     assert verdict["policyDocument"]["Statement"][0]["Effect"] == "Allow"
     assert all(isinstance(value, str) for value in verdict["context"].values())
-    event["requestContext"]["authorizer"] = verdict["context"]  # type: ignore[index]
+    event["requestContext"]["authorizer"] = verdict["context"]
     if counts:
         metered_by = f"id-of-{verdict['usageIdentifierKey']}"
-        event["requestContext"]["identity"]["apiKeyId"] = metered_by  # type: ignore[index]
-    return _response(function, event)
+        event["requestContext"]["identity"]["apiKeyId"] = metered_by
 
 
-def _response(function: str, event: dict[str, Any]) -> Response:
+def respond(event: dict[str, Any]) -> Response:
+    """Return the answer of the function that the event's route leads to."""
+    _, _, function = _route(event["httpMethod"], event["path"])
     payload = json.dumps(handler(template.folder(function))(event, None), ensure_ascii=False)
     assert len(payload.encode()) < MAX_ANSWER
-    response = json.loads(payload)
+    found = json.loads(payload)
     # Browsers see nothing of an answer without this, errors included.
-    assert response["headers"]["Access-Control-Allow-Origin"] == "*"
-    assert response["headers"]["Content-Type"] == "application/json"
-    return Response(response["statusCode"], response["headers"], response["body"])
+    assert found["headers"]["Access-Control-Allow-Origin"] == "*"
+    assert found["headers"]["Content-Type"] == "application/json"
+    return Response(found["statusCode"], found["headers"], found["body"])
 
 
 def handler(folder: str) -> Any:

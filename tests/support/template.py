@@ -32,7 +32,11 @@ def transformed(stack: str = ROOT_STACK) -> dict[str, dict[str, Any]]:
 
     Those of the root stack include each nested stack as one resource, without what is in it.
     """
-    template = load(stack)
+    return processed(load(stack))
+
+
+def processed(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what SAM makes of a parsed template, which it changes: the resources by logical id."""
     for resource in template["Resources"].values():
         if code := _CODE.get(resource["Type"]):
             # As `sam package` leaves it.

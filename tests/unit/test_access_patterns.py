@@ -75,8 +75,8 @@ def test_whoever_calls_dynamodb_serves_a_pattern() -> None:
                     silent.append(f"{file.name}:{node.name}")
     # The loops that patterns are made of.
     assert silent == [
-        "attributes.py:query",
-        "attributes.py:query_some",
-        "attributes.py:query_count",
-        "attributes.py:batch_get",
+        "items.py:query",
+        "items.py:query_some",
+        "items.py:query_count",
+        "items.py:batch_get",
     ]

@@ -1,0 +1,80 @@
+"""Write the dump of this version of Errata: `make dump`, when it is released."""
+
+import copy
+import os
+import random
+from http.server import BaseHTTPRequestHandler
+from importlib.metadata import version
+
+import pytest
+
+import tests.conftest  # the environment of every test
+from errata.config import settings
+from tests.support import gateway
+from tests.support.account import Clock, account
+from tests.support.browser import Browser
+from tests.support.cli import deploy
+from tests.support.fresh import clear_cache
+from tests.support.gateway import admit
+from tests.support.receiver import receiver, response
+from tests.upgrades.release import look, parameters, rows, write
+from tests.upgrades.seed import HOOKS, MEMBER, OWNER, STRIPE_SECRET_NAME, Seed, fill, log_lines
+
+_STATUSES = {HOOKS["working"]: 200, HOOKS["failing"]: 503, HOOKS["gone"]: 410}
+
+
+def by_path(request: BaseHTTPRequestHandler) -> None:
+    """Answer as the path says."""
+    response(_STATUSES[request.path])(request)
+
+
+def main() -> None:
+    """Fill an empty account and write what is in it; the same each time, but for durations."""
+    assert tests.conftest
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        account("moto"),
+        receiver(by_path) as there,
+        log_lines() as lines,
+    ):
+        patch.setenv("STRIPE_WEBHOOK_SECRET", STRIPE_SECRET_NAME)
+        settings.cache_clear()
+        stack = deploy()
+        same = random.Random(1)
+        patch.setattr(os, "urandom", same.randbytes)
+        patch.setattr(random, "_urandom", same.randbytes)
+        clock = Clock(patch)
+        seed = Seed(clock, there, lines)
+        fill(seed)
+        tables = rows()  # before they are read: readers take tokens, too
+        clear_cache()
+        browsers = {
+            email: Browser(dict(seed.named[f"cookies of {email}"])) for email in (OWNER, MEMBER)
+        }
+        projects = {name: each._asdict() for name, each in seed.projects.items()}
+        dump = {
+            "at_ms": clock.ms,
+            "named": seed.named,
+            "projects": projects,
+            "tables": tables,
+            "parameters": parameters(),
+            "queues": seed.queues,
+            "stream": {
+                "digested": seed.digested,
+                "in_flight": seed.in_flight,
+                "cleanup": seed.cleanup,
+            },
+            "callers": seed.callers,
+            "answers": look(projects, browsers),
+        }
+        for caller in seed.callers:
+            clear_cache()
+            event = copy.deepcopy(caller["event"])
+            admit(event, caller["verdict"])
+            found = gateway.respond(event)
+            caller["answer"] = [found.status, sorted(found.json)]
+        write(version("errata"), dump, there, stack)
+
+
+if __name__ == "__main__":
+    main()
