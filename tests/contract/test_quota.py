@@ -429,6 +429,17 @@ def test_leases_double_up_to_a_hundred_units() -> None:
     assert used_after(project, 100) == 327
 
 
+@pytest.mark.parametrize(("left", "size"), [(100_000, 100), (50_000, 50), (49_999, 49), (999, 1)])
+def test_a_lease_is_a_thousandth_of_what_is_left_at_most(left: int, size: int) -> None:
+    project = limited(1_000_000)
+    assert used_after(project, 127) == 127
+    # Other environments lease the rest but for this much.
+    others = 1_000_000 - 127 - left
+    month = quota.month_of(now_ms())
+    assert store.lease_units(DEFAULT_ORGANIZATION, month, others, 1_000_000 - others) is None
+    assert used_after(project, 1) == 1_000_000 - left + size
+
+
 @pytest.mark.parametrize(("seconds", "next_size"), [(300, 8), (300.001, 2)])
 def test_a_lease_that_lasts_longer_than_five_minutes_is_followed_by_half_of_it(
     clock: Clock, seconds: float, next_size: int
