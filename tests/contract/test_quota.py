@@ -437,7 +437,18 @@ def test_a_lease_is_a_thousandth_of_what_is_left_at_most(left: int, size: int) -
     others = 1_000_000 - 127 - left
     month = quota.month_of(now_ms())
     assert store.lease_units(DEFAULT_ORGANIZATION, month, others, 1_000_000 - others) is None
-    assert used_after(project, 1) == 1_000_000 - left + size
+    with recorded() as seen:
+        assert used_after(project, 1) == 1_000_000 - left + size
+    leases = [each for each in seen if each.operation == "UpdateItem"]
+    assert len(leases) == (1 if size == 100 else 2), "once for too many"
+
+
+def test_an_invalid_event_asks_nobody_while_a_unit_is_at_hand() -> None:
+    project = limited(1_000_000)
+    assert used_after(project, 2) == 3  # one of them is left
+    with recorded() as seen:
+        assert ingest(project, {"line": 1}).status == 422
+    assert seen == []
 
 
 @pytest.mark.parametrize(("seconds", "next_size"), [(300, 8), (300.001, 2)])
@@ -503,6 +514,28 @@ def test_a_unit_that_this_environment_gives_back_is_found_at_once(clock: Clock) 
         assert ingest(project).status == 503
     assert met == [402]
     assert ingest(project).status == 202
+
+
+def test_of_two_requests_at_once_with_one_key_one_uses_a_unit() -> None:
+    project = limited(1_000_000)
+    assert used_after(project, 1) == 1
+    met: list[Response] = []
+
+    def other_first(call: Call) -> Any:
+        """Store another request with the same key just before."""
+        if call.operation == "TransactWriteItems" and len(met) == 0:
+            met.append(Response(0, {}, ""))  # the other one is not to be met itself
+            met.append(ingest(project, idempotency_key="k"))
+        return call.send()
+
+    with watched(other_first):
+        again = ingest(project, idempotency_key="k")
+    assert (again.status, again.json) == (202, met[1].json)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    # A lease of two: one for the other request, and one that is spent again.
+    assert used() == 3
+    assert used_after(project, 1) == 3
+    assert used_after(project, 1) == 7
 
 
 def test_without_a_quota_an_event_that_is_not_stored_may_come_again(busy: Project) -> None:

@@ -215,15 +215,16 @@ def only_issue(project_id: str) -> Issue:
 
 def test_a_long_name_counts_under_its_first_two_hundred_characters() -> None:
     project_id = fresh()
-    names = ("environment", "release", "server_name")
     items = [
         stream.event(
             project_id,
             START_MS + n,
             fingerprint="f",
-            **dict.fromkeys(names, "n" * 200 + end),
+            environment=name,
+            release=name,
+            server_name=name,
         )
-        for n, end in enumerate(("", "a", "bc"))
+        for n, name in enumerate("n" * 200 + end for end in ("", "a", "bc"))
     ]
     stream.pump(stream.numbered(items))
     issue = only_issue(project_id)
@@ -267,3 +268,14 @@ def test_an_issue_is_titled_by_its_newest_event_whatever_comes_last() -> None:
     assert (issue.title, issue.exception_class, issue.level) == ("E2: m2", "E2", "warning")
     assert (issue.count, issue.first_seen, issue.last_seen) == (3, START_MS, START_MS + 2)
     assert issue.first_event == items[0]["sk"]["S"]
+
+
+@pytest.mark.parametrize(("fields", "grouping"), [({"fingerprint": "f"}, "client"), ({}, "v1")])
+def test_an_issue_knows_what_made_its_fingerprint(fields: dict[str, Any], grouping: str) -> None:
+    project_id = fresh()
+    stream.pump(stream.numbered([stream.event(project_id, START_MS, **fields)]))
+    issue = only_issue(project_id)
+    assert issue.grouping == grouping
+    assert issue.fingerprint == fields.get("fingerprint", issue.fingerprint) != ""
+    # Compared as a text with those that are stored: its length is what it always was.
+    assert issue.last_sequence == "1001".zfill(40)
