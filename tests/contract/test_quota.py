@@ -409,3 +409,146 @@ def test_an_environment_that_is_slow_leases_little(clock: Clock) -> None:
         assert lease
         assert lease.size <= 4
         clock.advance(120)
+
+
+# ------------------------------------------------------------------ how much is leased, and when
+
+
+def used_after(project: Project, events: int) -> int:
+    """Send so many events; how many units are leased then."""
+    assert {ingest(project).status for _ in range(events)} == {202}
+    return used()
+
+
+def test_leases_double_up_to_a_hundred_units() -> None:
+    project = limited(1_000_000)
+    leased = [used_after(project, 1)]
+    for size in (1, 2, 4, 8, 16, 32, 64):
+        leased.append(used_after(project, size))
+    assert leased == [1, 3, 7, 15, 31, 63, 127, 227]
+    assert used_after(project, 100) == 327
+
+
+@pytest.mark.parametrize(("left", "size"), [(100_000, 100), (50_000, 50), (49_999, 49), (999, 1)])
+def test_a_lease_is_a_thousandth_of_what_is_left_at_most(left: int, size: int) -> None:
+    project = limited(1_000_000)
+    assert used_after(project, 127) == 127
+    # Other environments lease the rest but for this much.
+    others = 1_000_000 - 127 - left
+    month = quota.month_of(now_ms())
+    assert store.lease_units(DEFAULT_ORGANIZATION, month, others, 1_000_000 - others) is None
+    with recorded() as seen:
+        assert used_after(project, 1) == 1_000_000 - left + size
+    leases = [each for each in seen if each.operation == "UpdateItem"]
+    assert len(leases) == (1 if size == 100 else 2), "once for too many"
+
+
+def test_an_invalid_event_asks_nobody_while_a_unit_is_at_hand() -> None:
+    project = limited(1_000_000)
+    assert used_after(project, 2) == 3  # one of them is left
+    with recorded() as seen:
+        assert ingest(project, {"line": 1}).status == 422
+    assert seen == []
+
+
+@pytest.mark.parametrize(("seconds", "next_size"), [(300, 8), (300.001, 2)])
+def test_a_lease_that_lasts_longer_than_five_minutes_is_followed_by_half_of_it(
+    clock: Clock, seconds: float, next_size: int
+) -> None:
+    project = limited(1_000_000)
+    assert used_after(project, 7) == 1 + 2 + 4
+    clock.advance(seconds)
+    assert used_after(project, 1) == 7 + next_size
+
+
+def test_a_quota_that_is_reached_is_asked_for_again_after_a_second(clock: Clock) -> None:
+    project = limited(1)
+
+    def asked() -> int:
+        with recorded() as seen:
+            assert ingest(project).status == 402
+        return len([each for each in seen if "quota#" in str(each.parameters)])
+
+    ingest(project)
+    assert asked() == 1
+    clock.advance(0.999)
+    assert asked() == 0
+    clock.advance(0.001)
+    assert asked() == 1
+
+
+def test_a_unit_of_a_lease_is_spent_again_if_its_event_is_not_stored() -> None:
+    project = limited(1_000_000)
+    assert used_after(project, 2) == 3  # one of them is left
+    with fault(1, throttled):
+        assert ingest(project).status == 503
+    assert used_after(project, 1) == 3
+    assert used_after(project, 1) == 7
+
+
+def test_a_unit_whose_return_is_refused_stays_with_the_environment() -> None:
+    project = limited(1)
+    ingest(project, {"line": 1})  # the meter knows the key now
+    # The lease, the event, the return.
+    with fault(2, throttled), fault(3, throttled) as outcome:
+        assert ingest(project).status == 503
+    assert outcome.struck
+    assert used() == 1
+    assert [ingest(project).status for _ in range(2)] == [202, 402]
+
+
+def test_a_unit_that_this_environment_gives_back_is_found_at_once(clock: Clock) -> None:
+    project = limited(1)
+    ingest(project, {"line": 1})
+    met: list[int] = []
+
+    def refuse(call: Call) -> Any:
+        """Refuse the first event, after a second one has found no unit."""
+        if call.operation == "PutItem" and not met:
+            met.append(0)
+            met[0] = ingest(project).status
+            raise throttled(call)
+        return call.send()
+
+    with watched(refuse):
+        assert ingest(project).status == 503
+    assert met == [402]
+    assert ingest(project).status == 202
+
+
+def test_of_two_requests_at_once_with_one_key_one_uses_a_unit() -> None:
+    project = limited(1_000_000)
+    assert used_after(project, 1) == 1
+    met: list[Response] = []
+
+    def other_first(call: Call) -> Any:
+        """Store another request with the same key just before."""
+        if call.operation == "TransactWriteItems" and len(met) == 0:
+            met.append(Response(0, {}, ""))  # the other one is not to be met itself
+            met.append(ingest(project, idempotency_key="k"))
+        return call.send()
+
+    with watched(other_first):
+        again = ingest(project, idempotency_key="k")
+    assert (again.status, again.json) == (202, met[1].json)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    # A lease of two: one for the other request, and one that is spent again.
+    assert used() == 3
+    assert used_after(project, 1) == 3
+    assert used_after(project, 1) == 7
+
+
+def test_without_a_quota_an_event_that_is_not_stored_may_come_again(busy: Project) -> None:
+    ingest(busy)
+    with fault(1, throttled):
+        assert ingest(busy).status == 503
+    assert ingest(busy).status == 202
+
+
+def test_a_new_month_with_a_new_quota_begins_with_nothing_leased(clock: Clock) -> None:
+    clock.ns = int(datetime(2026, 11, 30, 23, 59, 40, tzinfo=UTC).timestamp()) * 10**9
+    project = limited(1_000_000)
+    assert used_after(project, 2) == 3
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=2_000_000)
+    clock.advance(30)
+    assert used_after(project, 1) == 1

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.models.ids import now_ms
+from errata.models.issue import Issue
 from errata.store import issues
 from tests.support import fuzz, stream, tally
 from tests.support.calls import Call, recorded, watched
@@ -202,3 +203,79 @@ def test_days_are_counted_by_utc_and_an_issue_knows_its_last_thirty() -> None:
     last = (midnight // 86_400_000) + 34
     assert sorted(issue["days"]) == [str(day) for day in range(last - 29, last + 1)]
     assert sum(tally.counted(project_id)["days"].values()) == issue["count"] == 70
+
+
+# ------------------------------------------------------------------ what an issue remembers
+
+
+def only_issue(project_id: str) -> Issue:
+    (issue,) = issues.by_last_seen(issues.partition(project_id, 0), 0)
+    return issue
+
+
+def test_a_long_name_counts_under_its_first_two_hundred_characters() -> None:
+    project_id = fresh()
+    items = [
+        stream.event(
+            project_id,
+            START_MS + n,
+            fingerprint="f",
+            environment=name,
+            release=name,
+            server_name=name,
+        )
+        for n, name in enumerate("n" * 200 + end for end in ("", "a", "bc"))
+    ]
+    stream.pump(stream.numbered(items))
+    issue = only_issue(project_id)
+    for counts in (issue.environments, issue.releases, issue.servers):
+        assert counts == {"n" * 200: 3}
+
+
+def test_of_more_than_thirty_names_the_rarest_goes_and_the_newest_stays() -> None:
+    project_id = fresh()
+    sent = [f"e{n}" for n in range(30)] * 3
+    sent.remove("e7")
+    items = [
+        stream.event(project_id, START_MS + n, fingerprint="f", environment=name)
+        for n, name in enumerate([*sent, "newest"])
+    ]
+    # The second batch goes on from what the first one stored.
+    batch = stream.numbered(items)
+    stream.pump(batch[:40])
+    stream.pump(batch[40:])
+    kept = {f"e{n}": 3 for n in range(30) if n != 7}
+    assert only_issue(project_id).environments == {**kept, "newest": 1}
+
+
+def test_an_issue_is_titled_by_its_newest_event_whatever_comes_last() -> None:
+    project_id = fresh()
+    items = [
+        stream.event(
+            project_id,
+            START_MS + n,
+            fingerprint="f",
+            message=f"m{n}",
+            exception_class=f"E{n}",
+            level=level,
+        )
+        for n, level in enumerate(("error", "fatal", "warning"))
+    ]
+    batch = stream.numbered([items[1], items[2], items[0]])
+    stream.pump(batch[:2])
+    stream.pump(batch[2:])
+    issue = only_issue(project_id)
+    assert (issue.title, issue.exception_class, issue.level) == ("E2: m2", "E2", "warning")
+    assert (issue.count, issue.first_seen, issue.last_seen) == (3, START_MS, START_MS + 2)
+    assert issue.first_event == items[0]["sk"]["S"]
+
+
+@pytest.mark.parametrize(("fields", "grouping"), [({"fingerprint": "f"}, "client"), ({}, "v1")])
+def test_an_issue_knows_what_made_its_fingerprint(fields: dict[str, Any], grouping: str) -> None:
+    project_id = fresh()
+    stream.pump(stream.numbered([stream.event(project_id, START_MS, **fields)]))
+    issue = only_issue(project_id)
+    assert issue.grouping == grouping
+    assert issue.fingerprint == fields.get("fingerprint", issue.fingerprint) != ""
+    # Compared as a text with those that are stored: its length is what it always was.
+    assert issue.last_sequence == "1001".zfill(40)

@@ -255,6 +255,17 @@ def test_an_issue_that_can_never_be_counted_is_set_aside_and_blocks_nobody(
     assert_exact([item for item in items if issue_of(item) != second])
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_issues_the_one_that_can_be_counted_is(first: bool) -> None:
+    items = [item for n, item in enumerate(traffic(fresh())) if n % 3 < 2]
+    bad = issue_of(items[0 if first else 1])
+    with watched(refusing(invalid, bad)):
+        assert stream.deliver(stream.numbered(items)) == []
+    good = [item for item in items if issue_of(item) != bad]
+    assert len(account.dead_letters()) == len(good) == 2
+    assert_exact(good)
+
+
 def test_a_record_that_is_no_event_is_set_aside_and_blocks_nobody() -> None:
     items = traffic(fresh())
     batch = stream.numbered(items)

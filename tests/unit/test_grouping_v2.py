@@ -100,6 +100,9 @@ def test_frames_without_an_exception_are_read_in_the_same_way() -> None:
     assert reason({"frames": [foreign, frame("pay"), foreign]}) == "frames in shop.cart.pay"
     assert reason({"frames": [foreign]}) == "frames in django.core.handle"
     assert reason({"frames": [None, 5, frame("pay"), "x"]}) == "frames in shop.cart.pay"
+    odd: dict[str, Any] = {"module": 5, "function": ["f"], "filename": "cart.py", "in_app": True}
+    for each in (odd, {**odd, "function": 5}):
+        assert reason({"frames": [each]}) == "frames in cart.py"
 
 
 def test_an_exception_that_says_nothing_is_none() -> None:
