@@ -67,7 +67,7 @@ def test_to_add_a_member_again_changes_nothing_and_says_so() -> None:
     members.add("default", ADA, "owner")
     with pytest.raises(InvalidInputError) as error:
         members.add("default", ADA, "member")
-    assert complaints(error) == "ada@example.com is a member already, as owner."
+    assert complaints(error) == "ada@example.com is already a member, as owner."
     assert members.list_members("default") == [Member(ADA, "owner")]
 
 
@@ -110,7 +110,7 @@ def test_what_is_not_there_is_named() -> None:
     with pytest.raises(NotFoundError, match="no organization 7"):
         members.list_members("7")
     for act in (members.remove, members.change, members.invite_again):
-        with pytest.raises(NotFoundError, match=f"{EVE} is no member of organization default"):
+        with pytest.raises(NotFoundError, match=f"{EVE} is not a member of organization default"):
             act("default", EVE)
     role: Any = "boss"
     with pytest.raises(InvalidInputError) as error:
@@ -145,7 +145,7 @@ def test_the_last_owner_stays() -> None:
             act()
         assert complaints(error) == (
             "ada@example.com is the last owner of organization default."
-            " Make somebody else an owner first."
+            " Make another member an owner first."
         )
     members.change("default", BOB, role="owner")
     members.change("default", ADA, role="member")
@@ -255,7 +255,7 @@ def test_an_invitation_is_sent_again_until_it_is_followed() -> None:
     assert members.invite_again("default", ADA) == Member(ADA, "owner")
     with (
         calls.watched(response),
-        pytest.raises(InvalidInputError, match="has chosen a password already"),
+        pytest.raises(InvalidInputError, match="has already chosen a password"),
     ):
         members.invite_again("default", ADA)
     assert actions == ["RESEND"]

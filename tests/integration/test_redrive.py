@@ -458,12 +458,12 @@ def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:
     found = done("redrive", "digest", "--json").json
     assert [each["done"] for each in found] == [False, False]
     assert lying_in(settings().digest_dead_letter_url) == 2
-    assert done("redrive", "--dry-run").out.count("no known kind") == 3
+    assert done("redrive", "--dry-run").out.count("unknown kind") == 3
     assert "There is no queue x" in failed("redrive", "x")
     for data in ("", "no gzip", "H4sI", base64.b64encode(gzip.compress(b"{}")).decode()):
         message(settings().ledger_dead_letter_url, {"awslogs": {"data": data}})
     left = done("redrive", "ledger", "--json").json
     assert {(each["done"], each["what"]) for each in left} == {
-        (False, "a message of no known kind")
+        (False, "an unknown kind of message")
     }
-    assert done("redrive", "ledger", "--dry-run").out.count("no known kind") == 4
+    assert done("redrive", "ledger", "--dry-run").out.count("unknown kind") == 4

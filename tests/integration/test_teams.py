@@ -28,7 +28,7 @@ def test_what_a_team_cannot_be() -> None:
     for name in ("", "x" * 201):
         with pytest.raises(InvalidInputError, match="1 to 200 characters"):
             members.create_team("default", name)
-    with pytest.raises(InvalidInputError, match=f"Team {team.id} has this name already"):
+    with pytest.raises(InvalidInputError, match=f"Team {team.id} already has this name"):
         members.create_team("default", "web")
     members.rename_team("default", team.id, "web")
     with pytest.raises(NotFoundError, match="Organization default has no team 0000"):

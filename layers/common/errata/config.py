@@ -1,4 +1,4 @@
-"""Settings, read once from the environment that the template gives each function."""
+"""Settings, read once from the environment variables that the template sets."""
 
 import os
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from functools import cache
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the data lies and how long it is kept.
+    """The settings of a function.
 
-    Table names are empty where a function has no business with that table.
+    The name of a table is "" in a function that does not use the table.
     """
 
     events_table: str
@@ -42,13 +42,13 @@ class Settings:
 
 
 def _names(providers: str) -> tuple[str, ...]:
-    """The team's own among the providers: COGNITO is what the pool calls its own passwords."""
+    """Return the identity providers without COGNITO, which stands for the pool's own passwords."""
     return tuple(name for name in providers.split(",") if name not in ("", "COGNITO"))
 
 
 @cache
 def settings() -> Settings:
-    """The settings of this process; `settings.cache_clear()` after the environment changed."""
+    """Return the cached settings. Call `settings.cache_clear()` after the environment changed."""
     env = os.environ.get
     free = env("FREE_MONTHLY_QUOTA", "")
     return Settings(

@@ -1,4 +1,4 @@
-"""API Gateway's proxy events and answers: what every handler needs of them, and nothing else.
+"""Read API Gateway's proxy events and build its responses: only what every handler needs.
 
 Source: "Lambda proxy integrations in API Gateway", input and output format (payload 1.0).
 """
@@ -31,26 +31,26 @@ logger = logging.getLogger("errata")
 
 
 def headers(event: Event) -> dict[str, str]:
-    """The request's headers under lower-case names."""
+    """Return the request's headers with lower-case names."""
     return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
 
 
 def query(event: Event) -> dict[str, str]:
-    """The query's parameters; of a repeated one the last."""
+    """Return the query parameters. For a repeated one, the last value counts."""
     return event.get("queryStringParameters") or {}
 
 
 def body(event: Event) -> bytes:
-    """The bytes of the request's body."""
+    """Return the request's body as bytes."""
     text: str = event.get("body") or ""
     if event.get("isBase64Encoded"):
         return base64.b64decode(text)
-    # "surrogatepass": a runner that could not decode a body must not make this one fail.
+    # "surrogatepass": must not fail on a body that the Lambda runtime could not decode.
     return text.encode("utf-8", "surrogatepass")
 
 
 def caller(event: Event) -> Caller:
-    """Who calls, as the meter and the gateway know it; nothing that a client claims of itself."""
+    """Return the caller as the authorizer and API Gateway know it. Uses no claims of the client."""
     context = event["requestContext"]
     identity = context["identity"]
     authorizer_context = context["authorizer"]
@@ -59,7 +59,7 @@ def caller(event: Event) -> Caller:
 
 
 def response(status: int, content: str, extra: dict[str, str] | None = None) -> Response:
-    """An answer with a JSON body, already written as text."""
+    """Return a response with `content`, a JSON text, as its body."""
     return {
         "statusCode": status,
         "headers": {**_HEADERS, **extra} if extra else _HEADERS,
@@ -68,7 +68,7 @@ def response(status: int, content: str, extra: dict[str, str] | None = None) -> 
 
 
 def error_response(refused: HTTPError) -> Response:
-    """The answer of the ingest and read APIs to a refused request."""
+    """Return the response of the ingest and read endpoints to a refused request."""
     content: dict[str, Any] = {"message": refused.message}
     if isinstance(refused, InvalidInputError):
         content["errors"] = refused.errors
@@ -78,13 +78,13 @@ def error_response(refused: HTTPError) -> Response:
 
 
 def retry_after(refused: HTTPError) -> dict[str, str]:
-    """The headers that tell when to come back, where that is known."""
+    """Return the header `Retry-After`, if the time to retry is known."""
     if isinstance(refused, RateLimitedError):
         return {"Retry-After": str(refused.retry_after)}
     return {"Retry-After": "1"} if isinstance(refused, ServiceUnavailableError) else {}
 
 
 def unavailable(error: StoreError) -> ServiceUnavailableError:
-    """Log why the store failed, and return what the caller is told: try again."""
+    """Log why the store failed, and return the error for the caller: try again."""
     logger.error("the store failed", exc_info=error)
     return ServiceUnavailableError()

@@ -89,12 +89,12 @@ def test_somebody_is_removed_but_for_the_last_owner() -> None:
     )
     complaint = (
         "error: role: ada@example.com is the last owner of organization default."
-        " Make somebody else an owner first.\n"
+        " Make another member an owner first.\n"
     )
     assert failed("members", "remove", "default", ADA) == complaint
     assert failed("members", "set", "default", ADA, "--role", "member") == complaint
     assert failed("members", "remove", "default", BOB) == (
-        "error: bob@example.com is no member of organization default."
+        "error: bob@example.com is not a member of organization default."
         " See `errata members list default`.\n"
     )
 
@@ -104,7 +104,7 @@ def test_an_invitation_is_mailed_again() -> None:
     assert done("members", "invite", "default", ADA).out == "Invited ada@example.com again.\n"
     with refusing("AdminCreateUser", "UnsupportedUserStateException"):
         said = failed("members", "invite", "default", ADA)
-    assert said.startswith("error: email: ada@example.com has chosen a password already")
+    assert said.startswith("error: email: ada@example.com has already chosen a password")
 
 
 def test_what_cognito_refuses_is_said() -> None:

@@ -121,7 +121,7 @@ def test_an_invitation_is_mailed_again_until_a_password_is_chosen(admin: Browser
     with refusing("AdminCreateUser", "UnsupportedUserStateException"):
         shown = admin.post(of(MEMBER), **{"invite-again": "1"})
     assert shown.status == 422
-    assert "has chosen a password already" in shown.text
+    assert "has already chosen a password" in shown.text
 
 
 def test_whoever_is_removed_sees_nothing_from_then_on(owner: Browser, team: str) -> None:
@@ -291,11 +291,11 @@ def test_a_new_project_s_key_is_shown_once_and_its_team_sees_it(admin: Browser, 
     ("fields", "complaint"),
     [
         ({"invite": "1", "email": "typed", "role": "member"}, "is not an e-mail address"),
-        ({"invite": "1", "email": MEMBER, "role": "admin"}, "is a member already, as member."),
+        ({"invite": "1", "email": MEMBER, "role": "admin"}, "is already a member, as member."),
         ({"invite": "1", "email": NEW, "role": "king"}, "There is no role"),
         ({"invite": "1", "email": NEW, "role": "member", "team": "01234567"}, "no team 01234567"),
         ({"create-team": "1", "team_name": ""}, "1 to 200 characters"),
-        ({"create-team": "1", "team_name": "web"}, "has this name already"),
+        ({"create-team": "1", "team_name": "web"}, "already has this name"),
         ({"policy": "1", "allowlist": "300.1.1.1", "monthly_quota": "7"}, "300.1.1.1"),
         ({"policy": "1", "allowlist": "", "monthly_quota": "-1"}, "must be a whole number"),
         ({"policy": "1", "allowlist": "", "monthly_quota": "9" * 14}, "from 0 to"),

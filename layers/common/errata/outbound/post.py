@@ -1,9 +1,9 @@
-"""POST to an address that a user chose, without letting it reach what only we can reach.
+"""POST to a URL that a user chose, protected against server-side request forgery (SSRF).
 
-The rules (OWASP, "Server Side Request Forgery Prevention"): https alone, every address that the
-name resolves to must be global unicast, the connection goes to the address that was checked, with
-the original Host and SNI, no redirects, no proxies, one deadline for everything, and of the answer
-the head alone is read.
+The rules (OWASP, "Server Side Request Forgery Prevention"): only https. Every address that the name
+resolves to must be global unicast. The connection goes to the checked address, with the original
+Host and SNI. No redirects and no proxies. One deadline for everything. Only the head of the
+response is read.
 """
 
 import http.client
@@ -21,12 +21,13 @@ from urllib.parse import SplitResult, urlsplit
 
 TIMEOUT_S = 15.0
 MAX_URL_LENGTH = 2000
-# The prefix of NAT64 (RFC 6052): an IPv4 address in IPv6's clothes.
+# The prefix of NAT64 (RFC 6052): an IPv4 address written as IPv6.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # All that is global unicast (RFC 4291, and IANA's "IPv6 Address Space").
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-# Within it, and within IPv4, what leads to a protocol's own machinery, to IPv4 or nowhere: IANA's
-# "Special-Purpose Address Registry", of which the module `ipaddress` calls some global.
+# Networks inside global unicast, and inside IPv4, that are for protocols, lead to IPv4, or lead
+# nowhere: IANA's "Special-Purpose Address Registry". The module `ipaddress` calls some of them
+# global.
 _SPECIAL = [
     ipaddress.ip_network(network)
     for network in (
@@ -42,24 +43,24 @@ type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class ForbiddenUrlError(ValueError):
-    """A URL that is not to be called, whatever it answers; the message says why."""
+    """The URL must not be called, whatever the response. The error message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back: the status, and the header `Retry-After` if it was sent."""
+    """The response: its status, and its header `Retry-After` or None."""
 
     status: int
     retry_after: str | None
 
 
 def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
-    """The parts of a URL that a webhook may have.
+    """Check that a webhook may have this URL. Return its parts.
 
-    With `allow_loopback`, for local runs, http to a loopback address is allowed too.
+    `allow_loopback` is for local runs: it also allows http to a loopback address.
 
     Raises:
-        ForbiddenUrlError: says what is wrong with it.
+        ForbiddenUrlError: the URL is not allowed; the message says why.
     """
     if len(url) > MAX_URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
         raise ForbiddenUrlError(
@@ -73,7 +74,7 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
     if not parts.hostname or port == 0:
         raise ForbiddenUrlError("The URL must name a host.")
     try:
-        parts.hostname.encode("idna")  # as the look-up will
+        parts.hostname.encode("idna")  # as the name resolution does
     except UnicodeError as error:
         raise ForbiddenUrlError(
             "The host is no name: its parts between dots have 1 to 63 characters."
@@ -86,7 +87,7 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is global unicast, in each of its disguises."""
+    """Whether an address is global unicast, also if it is an IPv4 address written as IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
@@ -100,13 +101,13 @@ def is_public(address: Address) -> bool:
 
 
 def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False) -> list[str]:
-    """The addresses of a host, every one of them checked.
+    """Return the addresses of a host. Check each of them.
 
     Raises:
-        ForbiddenUrlError: one of them is not public.
-        OSError: the name does not resolve; a TimeoutError when it has not by the deadline.
+        ForbiddenUrlError: an address is not public.
+        OSError: the name does not resolve. TimeoutError: it did not by the deadline.
     """
-    found = _looked_up(host, port, deadline)
+    found = _look_up(host, port, deadline)
     texts = list(dict.fromkeys(str(each[4][0]) for each in found))
     for text in texts:
         address = ipaddress.ip_address(text)
@@ -116,9 +117,9 @@ def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False)
     return texts
 
 
-def _looked_up(host: str, port: int, deadline: float) -> list[Any]:
-    # The system's resolver takes no deadline, so it is left behind in a thread of its own. Not one
-    # of an executor: those are waited for when the process ends.
+def _look_up(host: str, port: int, deadline: float) -> list[Any]:
+    # The system's resolver has no timeout, so run it in a separate thread, which may go on past the
+    # deadline. Do not use an executor: the end of the process would wait for its threads.
     found: Future[list[Any]] = Future()
 
     def look_up() -> None:
@@ -141,11 +142,11 @@ def post(
     allow_loopback: bool = False,
     timeout_s: float = TIMEOUT_S,
 ) -> Response:
-    """Send `body` and return what was answered, within `timeout_s` seconds in all.
+    """Send `body` and return the response, within `timeout_s` seconds in total.
 
     Raises:
-        ForbiddenUrlError: the URL, or where it leads, is not allowed.
-        OSError, http.client.HTTPException: no answer; a TimeoutError past the deadline.
+        ForbiddenUrlError: the URL, or an address that it resolves to, is not allowed.
+        OSError, http.client.HTTPException: no response. TimeoutError: none by the deadline.
     """
     deadline = time.monotonic() + timeout_s
     parts = check_url(url, allow_loopback)
@@ -157,7 +158,7 @@ def post(
     if not secure and not all(ipaddress.ip_address(each).is_loopback for each in addresses):
         raise ForbiddenUrlError("The URL must begin with https://.")
     connection = http.client.HTTPConnection(host, port)
-    connection.default_port = default_port  # the one that the header Host leaves out
+    connection.default_port = default_port  # the header Host leaves this port out
     connection.sock = _connect(addresses, port, deadline)
     try:
         if secure:
@@ -202,9 +203,10 @@ def _left(deadline: float) -> float:
 
 
 class _Timed:
-    """As much of a socket as http.client uses, with one deadline for all that is sent and read.
+    """The part of a socket that http.client uses, with one deadline for all reads and writes.
 
-    A socket's own timeout begins anew with each byte, which a slow peer can draw out for ever.
+    A socket's own timeout starts again with each byte. So a slow peer could keep the connection
+    open for ever.
     """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:

@@ -1,6 +1,6 @@
-"""Signatures of outbound webhooks, in both schemes of spec/ingest-api ("Outbound webhooks").
+"""Sign outbound webhooks with both schemes of spec/ingest-api ("Outbound webhooks").
 
-Source of the second: Standard Webhooks 1.0.0, "Signature scheme" and "Secret rotation".
+Source of the second scheme: Standard Webhooks 1.0.0, "Signature scheme" and "Secret rotation".
 """
 
 import base64
@@ -14,17 +14,17 @@ _SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """A signing secret: `whsec_` and the Base64 of 32 bytes from a cryptographic source."""
+    """Return a new secret: `whsec_` and the Base64 of 32 bytes from a cryptographic source."""
     return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def headers(
     webhook_id: str, at_s: int, body: bytes, signing_secrets: Sequence[str]
 ) -> dict[str, str]:
-    """The headers that sign `body`, for an attempt at the second `at_s`.
+    """Return the headers that sign `body`, for an attempt at `at_s` (seconds since the epoch).
 
-    `signing_secrets` are as shown to the user, the current one first; after a rotation former ones
-    sign as well. `X-Pulse-Signature` holds one signature, that of the current secret.
+    `signing_secrets` are as shown to the user, the current one first. After a rotation, former ones
+    sign too. `X-Pulse-Signature` has one signature, made with the current secret.
     """
     signed = b"%s.%d.%s" % (webhook_id.encode(), at_s, body)
     return {

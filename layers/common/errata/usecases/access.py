@@ -1,8 +1,8 @@
-"""Who is calling: from a key to the project it opens, and the limits that bind the caller.
+"""Resolve a key to its access: the project, and the limits of the caller.
 
-The authorizer (`meter`) resolves keys in headers and queries and hands what it found to the
-handlers, so that a key is looked up once a request at most; a key in a body is looked up by the
-handler. What was found, or not found, is remembered for 30 seconds, so a change acts within that.
+The authorizer (`meter`) resolves keys in headers and queries and passes the access to the handlers,
+so that a key is looked up at most once per request. A handler looks up a key in the body. Results,
+also of unknown keys, are cached for 30 seconds, so a change takes effect within 30 seconds.
 """
 
 import hashlib
@@ -23,9 +23,9 @@ MAX_KEY_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a key leads to: an access, or none; and the gateway key that meters it.
+    """The result of looking up a key: its access, if any, and the gateway key that counts it.
 
-    `dsn`: it is the key of a DSN.
+    `dsn`: the key is the public key of a DSN.
     """
 
     access: Access | None
@@ -34,37 +34,37 @@ class Found:
     dsn: bool = False
 
 
-# From a key and the time to what it opens.
+# Looks up a key at a timestamp.
 type LookUp = Callable[[str, int], Found]
 
-# What the authorizer sends of an `Access`, in the order in which the functions of 0.1.0 read it.
+# The fields of `Access` that the authorizer sends, in the order that functions of 0.1.0 read.
 _GRANTED = (
     *("project_id", "key_id", "retention_days", "rate_limit"),
     *("organization", "monthly_quota", "unpaid_url"),
 )
-# Raise it when a field changes its meaning; a new field with a default needs no new version.
+# Increment it when a field changes its meaning. A new field with a default needs no new version.
 GRANT_VERSION = 1
 
 NOTHING = Found(None)
-# Whoever reads a page's source knows a DSN's key: at an API key's doors it is as good as none.
+# The key of a DSN is public. Where an API key is needed, it counts as unknown.
 _OF_A_DSN = Found(None, dsn=True)
 _keys = TTLCache[Found](max_entries=10_000)
 _anonymous = TTLCache[Access](max_entries=1)
 
 
 def hash_key(key: str) -> str:
-    """The form in which a key is stored: SHA-256, in hex."""
+    """Return a key as it is stored: SHA-256, in hex."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def find(key: str, now_ms: int) -> Found:
-    """What an API key opens, from memory or from the store. A DSN's key opens nothing."""
+    """Return the access of an API key, cached. The key of a DSN has none."""
     found = _find(key, now_ms)
     return _OF_A_DSN if found.dsn else found
 
 
 def find_dsn(key: str, now_ms: int) -> Found:
-    """What a DSN's key opens, from memory or from the store. An API key opens nothing."""
+    """Return the access of the public key of a DSN, cached. An API key has none."""
     found = _find(key, now_ms)
     return found if found.dsn else NOTHING
 
@@ -98,7 +98,7 @@ def _look_up(key_hash: str) -> Found:
 
 
 def _policy(organization_id: str) -> dict[str, Any]:
-    """What an organization adds to an access."""
+    """Return the fields of an access that come from the organization."""
     found = organizations.find_organization(organization_id)
     if found is None:
         return {}
@@ -110,7 +110,7 @@ def _policy(organization_id: str) -> dict[str, Any]:
 
 
 def of_anonymous_caller(now_ms: int) -> Access:
-    """What binds whoever creates a project unasked: the policy of the default organization."""
+    """Return the limits of an anonymous caller: the policy of the default organization."""
     return _anonymous.get(
         DEFAULT_ORGANIZATION,
         now_ms,
@@ -125,17 +125,17 @@ def of_anonymous_caller(now_ms: int) -> Access:
 
 
 def check_address(access: Access, address: str) -> None:
-    """Let pass whom the organization's allowlist lets in.
+    """Check the caller's address against the organization's allowlist.
 
     Raises:
-        AddressForbiddenError: it does not.
+        AddressForbiddenError: the address is not on the allowlist.
     """
     if not allows(access.networks, address):
         raise AddressForbiddenError
 
 
 def clear_cache(key: str = "") -> None:
-    """Drop what is remembered of one key, or of all."""
+    """Drop the cached result for one key, or for all keys."""
     if key:
         _keys.drop(hash_key(key))
     else:
@@ -144,7 +144,7 @@ def clear_cache(key: str = "") -> None:
 
 
 def drop_unknown(key: str) -> None:
-    """Drop what is remembered of a key if that is that no project has it."""
+    """Drop the cached result for a key if it says that the key is unknown."""
     _keys.drop_if(hash_key(key), NOTHING)
 
 
@@ -152,11 +152,11 @@ def drop_unknown(key: str) -> None:
 
 
 def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
-    """Return what the authorizer tells the functions of a key: strings, as the gateway wants.
+    """Return what the authorizer passes to the functions; API Gateway allows only strings.
 
     `address` is the caller's. A deployment updates the authorizer and the functions at different
-    moments, so two neighbouring releases must understand each other: `grant` holds the access by
-    named fields, under a version; `access` holds it by position, for the functions of 0.1.0.
+    times, so each release must understand the one before and after it. `grant` has the access as
+    named fields with a version. `access` has it by position, for the functions of 0.1.0.
     """
     if key is None:
         return {"key": "absent"}
@@ -172,9 +172,9 @@ def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
         "address": "allowed" if allowed else "forbidden",
         "grant": json.dumps({"version": GRANT_VERSION, **grant}),
         "access": json.dumps(list(grant.values())),
-        # 403 comes before the rate limit of the key, and takes nothing of it.
+        # A 403 precedes the rate limit of the key, and does not count against it.
         "metered": "gateway" if found.usage_key and allowed else "handler",
-        # For the access log: the loss ledger counts there what a usage plan refuses.
+        # For the access log, where the loss ledger counts what a usage plan refuses.
         "project": access.project_id,
     }
 
@@ -182,8 +182,8 @@ def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
 def of_context(context: dict[str, str]) -> Access:
     """Return the access of a key that the authorizer has resolved.
 
-    Fields that this release does not know are ignored; those that an older authorizer does not
-    send have their defaults.
+    Ignores fields that this release does not know. Fields that an older authorizer does not send
+    get their defaults.
     """
     if "grant" not in context:
         return Access(*json.loads(context["access"]))

@@ -4,9 +4,9 @@ spec/ingest-api, "Order of the checks": per-IP rate limit for callers whose key 
 401 → 403 → per-key rate limit (429) → idempotent replay (202) → 402 → 422 → 202. A refused request
 uses no quota and leaves nothing stored.
 
-`identify` makes the checks up to the second 429, `store_event` makes those behind it. An endpoint
-translates its wire into a `Request` and a `Submission`, and what they return or raise back into its
-wire. A refusal that loses an event of a known project is counted (`errata.usecases.report_losses`).
+`identify` makes the checks up to the second 429, `store_event` makes the later ones. An endpoint
+translates its protocol into a `Request` and a `Submission`, and translates the result or error
+back. A refusal that loses an event of a known project is counted (`errata.usecases.report_losses`).
 """
 
 from collections.abc import Callable
@@ -23,12 +23,11 @@ from errata.usecases import quota, rate_limit, report_losses
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an endpoint knows of a request before it reads the event.
+    """A request as an endpoint knows it before it reads the event.
 
-    `body_key` reads the key in the body, of whatever type; it is called only where the request has
-    no key elsewhere. `project_id` is the one in the route, empty where the route names none.
-    `find_key` finds what a key in the body opens. `has_event` says whether a refusal loses an
-    event.
+    `body_key` returns the key in the body, of any type. It is called only if the request has no key
+    elsewhere. `project_id` is from the route, "" if the route has none. `find_key` looks up a key
+    from the body. `has_event` says whether a refusal loses an event.
     """
 
     caller: Caller
@@ -40,10 +39,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """An event that is durable. `id` is the one that the endpoint tells its client.
+    """An event that is stored durably. `id` is the one in the response.
 
-    `stored` is False where an earlier request has stored it: `mismatch` if that one had another
-    body. `trimmed` says that not all of it fitted into the store.
+    `stored` is False if an earlier request stored the event; `mismatch` if that request had another
+    body. `trimmed`: parts were removed to fit the store.
     """
 
     id: str
@@ -54,37 +53,37 @@ class Admitted:
 
 
 class Submission(Protocol):
-    """An event on its way in, as an endpoint reads and stores it."""
+    """How an endpoint reads and stores an event."""
 
     def read(self, now_ms: int) -> Fields:
-        """Return the event's fields, parsed and validated; raise a refusal otherwise."""
+        """Return the event's fields, parsed and validated. Raise HTTPError if they are invalid."""
         ...
 
     def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
-        """Return what an earlier request with the same idempotency key has stored."""
+        """Return the event that an earlier request with the same idempotency key stored."""
         ...
 
     def store(self, fields: Fields, access: Access) -> Admitted:
-        """Make the event durable, once."""
+        """Store the event durably, once."""
         ...
 
 
 def identify(request: Request, now_ms: int) -> Access:
-    """Return what the request's key opens: 429 by address → 401 → 403 → 429 by key.
+    """Return the access of the request's key: 429 by address → 401 → 403 → 429 by key.
 
     A key of another project than the route's is refused like an unknown one.
 
     Raises:
-        RateLimitedError: the address, or the key, has no request left.
-        UnauthorizedError: no key, or one that opens nothing here.
-        AddressForbiddenError: the allowlist of the organization does not hold the address.
+        RateLimitedError: the address or the key has reached its rate limit.
+        UnauthorizedError: no key, or one that is not valid here.
+        AddressForbiddenError: the address is not on the organization's allowlist.
         UnavailableError: the authorizer could not look the key up.
     """
     caller = request.caller
     access = _resolve(request, now_ms)  # 429 by address → 401
     with report_losses.counted(access.project_id, request.has_event):
         if request.project_id not in ("", access.project_id):
-            # The gateway has counted the request of a key that it meters.
+            # API Gateway has already counted the request if the key has a gateway key.
             if not caller.metered:
                 rate_limit.take_for_address(caller.address, now_ms)
             raise UnauthorizedError.unknown()
@@ -98,11 +97,11 @@ def identify(request: Request, now_ms: int) -> Access:
 def store_event(submission: Submission, access: Access, now_ms: int) -> Admitted:
     """Store the event of an identified request: replay (202) → 402 → 422 → 202.
 
-    A replay takes no unit of the quota, not even for a moment: another event may wait for it. So
-    does an event that is refused in any case.
+    A replay, or an event that is refused in any case, never takes a unit of the quota, not even
+    briefly: another event may need it.
 
     Raises:
-        HTTPError: what is wrong with the request; nothing is stored or recorded.
+        HTTPError: the request is refused; nothing is stored or recorded.
         StoreError: the store failed. The event may be stored if the error is `maybe_applied`.
     """
     with report_losses.counted(access.project_id):
@@ -150,6 +149,6 @@ def _resolve(request: Request, now_ms: int) -> Access:
 
 def _allowed(access: Access, caller: Caller) -> bool:
     if caller.authorizer_context["key"] == "known":
-        # The authorizer has compared the address; the allowlist itself stays there.
+        # The authorizer has checked the address. It does not pass the allowlist on.
         return caller.authorizer_context.get("address") != "forbidden"
     return allows(access.networks, caller.address)

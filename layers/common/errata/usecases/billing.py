@@ -1,4 +1,4 @@
-"""Keep what organizations owe as the payment provider's events tell it."""
+"""Keep the billing state of organizations up to date from the payment provider's events."""
 
 import logging
 import re
@@ -21,13 +21,13 @@ _secrets = TTLCache[str | None](max_entries=1)
 
 
 def secret(now_ms: int) -> str | None:
-    """The secret that signs the events; None where this deployment takes none."""
+    """Return the secret that signs the events, or None if billing is not set up."""
     name = settings().stripe_webhook_secret
     if not name:
         return None
     found = _secrets.get(name, now_ms, store.find_secret)
     if not found:
-        # One that is put there takes effect at once.
+        # Do not cache this, so that a new secret takes effect at once.
         _secrets.drop(name)
         logger.error("the secret of Stripe's webhook is not there", extra={"parameter": name})
         return None
@@ -35,12 +35,12 @@ def secret(now_ms: int) -> str | None:
 
 
 def receive(notice: Notice, now_s: int) -> bool:
-    """Note what an event says. False when it is about nobody here.
+    """Apply a billing event. Returns False if its customer is unknown.
 
-    The same event again changes nothing, and the order of events does not matter.
+    Applying an event twice changes nothing. The order of events does not matter.
 
     Raises:
-        UnavailableError: others changed the organization at each try; the provider sends it again.
+        UnavailableError: there was a conflict on every try; the provider sends the event again.
     """
     organization_id = store.find_customer(notice.customer)
     if organization_id is None:
@@ -63,10 +63,10 @@ def receive(notice: Notice, now_s: int) -> bool:
 
 
 def link(organization_id: str, customer: str) -> Organization:
-    """Say which of the provider's customers an organization is; "" for none.
+    """Link an organization to a customer of the payment provider; "" removes the link.
 
     Raises:
-        InvalidInputError: that is no customer, or another organization's.
+        InvalidInputError: the id is invalid, or another organization has it.
         NotFoundError: there is no such organization.
     """
     if customer and not _CUSTOMER.fullmatch(customer):
@@ -81,10 +81,10 @@ def link(organization_id: str, customer: str) -> Organization:
 
 
 def unpaid_url(organization: Organization) -> str | None:
-    """Where a failed invoice is paid, "" if that is unknown; None where none is open."""
+    """Return the URL to pay an unpaid invoice, "" if unknown, None if there is no such invoice."""
     return store.from_text(organization.billing).unpaid_url
 
 
 def clear_cache() -> None:
-    """Drop the remembered secret."""
+    """Drop the cached secret."""
     _secrets.clear()

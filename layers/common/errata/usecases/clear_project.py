@@ -1,7 +1,7 @@
-"""Put what a project has received out of sight, by moving its watermark.
+"""Hide all events and issues of a project by moving its watermark.
 
-That takes the same time however much there is; the cleanup worker then deletes behind it. See
-docs/decisions/0005-clear.md.
+This takes the same time for any number of events. Cleanup then deletes what is behind the
+watermark. See docs/decisions/0005-clear.md.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,24 +14,25 @@ from errata.store.legacy import LegacyCounter
 from errata.store.retry import attempts
 from errata.store.watermarks import Watermark
 
-# Each try that fails means that somebody else made progress.
+# Each conflict means that another writer made progress.
 _TRIES = 60
-# As many ids as one item holds: 800 events a second, and more than one partition takes.
+# As many ids as fit into one item: 800 events a second, more than one partition can take.
 _MAX_ALSO = 24_000
 
 type Count = Callable[[Watermark, LegacyCounter], int]
 
 
 def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
-    """Put every event and issue out of sight; what is accepted after it stays.
+    """Hide every event and issue of a project. Events accepted later stay visible.
 
-    Returns what `count` finds behind the watermark of before, which is looked at while it is there.
+    Returns the result of `count`, which gets the former watermark and runs before cleanup deletes
+    anything.
 
     Raises:
-        UnavailableError: events came too fast to move the watermark; do it again.
+        UnavailableError: events arrived too fast to move the watermark; try again.
     """
     for before, counter in standing(project_id):
-        # Before the move, which sets the worker going that deletes.
+        # Count first: moving the watermark starts cleanup, which deletes.
         found = count(before, counter)
         after = _next_watermark(project_id, before, counter.last_id)
         if watermarks.move_watermark(project_id, after, counter.last_id):
@@ -40,21 +41,21 @@ def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
 
 
 def standing(project_id: str) -> Iterator[tuple[Watermark, LegacyCounter]]:
-    """The watermark and the legacy counter, once for each try to move the former."""
+    """Yield the current watermark and legacy counter, once per try to move the watermark."""
     for _ in attempts(_TRIES, most_s=0.1):
         yield watermarks.find_watermark(project_id), legacy.legacy_counter(project_id)
 
 
 def _next_watermark(project_id: str, before: Watermark, last: int) -> Watermark:
     through = max(before.through, floor_id(now_ms() - CLEAR_MARGIN_MS))
-    # Those of the watermark before, too: they may not be deleted yet.
+    # This includes ids of the former watermark, whose events may not be deleted yet.
     recent = [
         event_id
         for event_id, number in event_queries.ids_since(project_id, through)
         if number is None
     ]
     if len(recent) > _MAX_ALSO:
-        # A watermark nearer than the margin would hide what is stored after this.
+        # A watermark within the margin would hide events that are stored after this clear.
         raise UnavailableError
     return Watermark(
         generation=before.generation + 1,

@@ -1,7 +1,7 @@
-"""What the dashboard's pages show, each in as few calls as it takes.
+"""Read what the dashboard pages show, each with few calls to DynamoDB.
 
-They are given what the page's first call has found (errata.store.sessions.open_page): the project's
-watermark, and with it `pk`, where its issues lie.
+The arguments come from a page's first call (errata.store.sessions.open_page): the project's
+watermark, and from it `pk`, the partition of its issues.
 """
 
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ ORGANIZATIONS_A_PAGE = 50
 PAGES_OF_PROJECTS = 2
 EVENTS_A_PAGE = 20
 ACTIVITY_SHOWN = 20
-# Above every id that is ever minted.
+# Sorts above every id.
 _HIGHEST = "g"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which page of an issue's events: below the id `before`, above `after`, or the newest."""
+    """A page of an issue's events: below the id `before`, above `after`, or the newest."""
 
     before: str = ""
     after: str = ""
@@ -40,10 +40,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class IssueView:
-    """An issue with its latest activity first, and a page of its events, newest first.
+    """An issue, its activity and a page of its events, both newest first.
 
-    `newer` and `older` are the ids above and below which the neighbouring pages lie, None where
-    there is none. `more_activity`: there was more than is shown.
+    The next page of newer events is above the id `newer`, that of older ones below `older`. None if
+    there is no such page. `more_activity`: there is more activity than is shown.
     """
 
     issue: Issue
@@ -56,7 +56,7 @@ class IssueView:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """An event with its issue, None where that is gone, and its neighbours in it, by id."""
+    """An event, its issue (None if deleted), and the ids of the next newer and older event."""
 
     event: Stored
     issue: Issue | None
@@ -66,9 +66,9 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class HomeView:
-    """Somebody's organizations, each with the projects of a page that are theirs to see.
+    """A user's organizations, each with those projects of a page that the user may see.
 
-    `next_after`: where the next page begins, "" on the last one.
+    `next_after`: the id after which the next page begins, "" on the last page.
     """
 
     organizations: list[tuple[Organization, list[Project]]]
@@ -76,9 +76,9 @@ class HomeView:
 
 
 def home_view(user: User, after: str) -> HomeView:
-    """The projects behind the id `after` that somebody sees, oldest first.
+    """Return the projects after the id `after` that a user may see, oldest first.
 
-    Three calls. On the first page are organizations without a project on it, too.
+    Makes three calls. The first page also has organizations without a project on it.
     """
     found, next_after = projects_store.some_projects(after, PAGES_OF_PROJECTS)
     of: dict[str, list[Project]] = {}
@@ -102,15 +102,15 @@ def home_view(user: User, after: str) -> HomeView:
 
 
 def _age(organization_id: str) -> int:
-    """The default organization first, then the oldest."""
+    """Return the sort key: the default organization first, then the oldest."""
     return 0 if organization_id == DEFAULT_ORGANIZATION else int(organization_id)
 
 
 @dataclass(frozen=True, slots=True)
 class UsageView:
-    """Projects of an organization, each with its events of the month until now.
+    """Projects of an organization, each with its number of events in this month so far.
 
-    `next_after`: where the next page begins, "" on the last one.
+    `next_after`: the id after which the next page begins, "" on the last page.
     """
 
     month: str
@@ -119,10 +119,10 @@ class UsageView:
 
 
 def usage_view(organization_id: str, after: str, now_ms: int) -> UsageView:
-    """What the projects behind the id `after` have had accepted this month, UTC.
+    """Return how many events the projects after the id `after` accepted this month (UTC).
 
-    Four calls. Days are counted for every project, so that no event pays for a counter more; what
-    was cleared is counted no more.
+    Makes four calls. Adds up the day counters, so that no event pays for another counter. Cleared
+    events are not included.
     """
     today = datetime.fromtimestamp(now_ms / 1000, UTC)
     days = [f"{today:%Y-%m}-{day:02d}" for day in range(1, today.day + 1)]
@@ -149,9 +149,9 @@ def issue_view(
     retention_days: int,
     now_ms: int,
 ) -> IssueView:
-    """An issue and a page of its events.
+    """Return an issue and a page of its events.
 
-    Four calls. Events come from an index, which lags by moments.
+    Makes four calls. Events come from an index, which lags a little.
 
     Raises:
         NotFoundError: there is no such issue, or it has expired, was cleared or deleted.
@@ -177,7 +177,7 @@ def issue_view(
 
 
 def _page(partition: str, low: str, place: Place) -> tuple[list[str], str | None, str | None]:
-    """The ids of a page, newest first, and those beyond which its neighbours lie."""
+    """Return the ids of a page, newest first, and its `newer` and `older` (see IssueView)."""
     one_more = EVENTS_A_PAGE + 1
     if UUID.fullmatch(place.after):
         found = event_queries.neighbours(
@@ -196,7 +196,7 @@ def _page(partition: str, low: str, place: Place) -> tuple[list[str], str | None
 def event_view(
     watermark: Watermark, event: Stored | None, retention_days: int, now_ms: int
 ) -> EventView:
-    """An event among the others of its issue. Three calls.
+    """Return an event, its issue and its neighbours in the issue. Makes three calls.
 
     Raises:
         NotFoundError: there is no such event, or it has expired, was cleared or deleted.

@@ -1,4 +1,4 @@
-"""Delete what `clear`, a project's deletion or an issue's has put out of sight."""
+"""Delete what a clear, or the deletion of a project or an issue, has hidden."""
 
 import time
 
@@ -9,20 +9,21 @@ from errata.store.issue_deletions import Deletion
 from errata.store.watermarks import Watermark
 from errata.usecases.read_events import INDEX_LAG_MS
 
-# The clock of an operator's computer may be ahead, but by five minutes at most: AWS would refuse
-# to listen.
+# The clock of an operator's computer may be ahead, but by five minutes at most: otherwise AWS
+# refuses its requests.
 _LONGEST_WAIT_S = 360
 
 
 def clean(project_id: str, closed: int = 0) -> None:
     """Delete a project's cleared events, and its issues from the generation `closed` on.
 
-    May be cut off and run again. Works by the watermark as it stands, so that one run also does the
-    work of clears that came after the one that closed that generation.
+    Can be interrupted and run again. Uses the current watermark, so one run also does the work of
+    later clears.
     """
     watermark = watermarks.find_watermark(project_id)
     _delete(project_id, watermark, closed)
-    # The watermark of a deleted project lies ahead: its keys work a little longer.
+    # The watermark of a deleted project is in the future, because its keys are cached a little
+    # longer.
     ahead_ms = minted_ms(watermark.through) - now_ms()
     if ahead_ms > 0:
         time.sleep(ahead_ms / 1000)
@@ -38,31 +39,31 @@ def _delete(project_id: str, watermark: Watermark, closed: int) -> None:
 def finish_deletions(project_id: str) -> None:
     """Delete the events of a project's deleted issues.
 
-    May be cut off and run again. Works by all deletions that are not done, so that one run also
-    does the work of others. Events of the last five minutes come from the table, since an index
-    lags. One whose id was minted before the deletion may be stored a moment after it: so the last
-    look is as late as such an event can be.
+    Can be interrupted and run again. Does all pending deletions, so one run also does the work of
+    others. Reads the events of the last five minutes from the table, because an index lags. An
+    event whose id was minted before the deletion may be stored shortly after it. So the last read
+    waits until no such event can arrive any more.
     """
-    standing = issue_deletions.list_deletions(project_id)
-    if not standing:
+    pending = issue_deletions.list_deletions(project_id)
+    if not pending:
         return
     began_ms = now_ms()
-    for each in standing:
+    for each in pending:
         old = issue_deletions.ids_of_issue(project_id, each.issue_id, each.through)
         issue_deletions.delete_events(project_id, old)
-    _delete_since(began_ms - INDEX_LAG_MS, standing)
-    newest_ms = max(minted_ms(each.through) for each in standing)
+    _delete_since(began_ms - INDEX_LAG_MS, pending)
+    newest_ms = max(minted_ms(each.through) for each in pending)
     time.sleep(min(max(newest_ms + CLEAR_MARGIN_MS - now_ms(), 0) / 1000, _LONGEST_WAIT_S))
-    _delete_since(began_ms - CLEAR_MARGIN_MS, standing)
-    for each in standing:
+    _delete_since(began_ms - CLEAR_MARGIN_MS, pending)
+    for each in pending:
         issue_deletions.forget_deletion(each)
 
 
-def _delete_since(since_ms: int, standing: list[Deletion]) -> None:
-    through = {each.issue_id: each.through for each in standing}
+def _delete_since(since_ms: int, pending: list[Deletion]) -> None:
+    through = {each.issue_id: each.through for each in pending}
     low, high = floor_id(since_ms), max(through.values())
     if low < high:
-        project_id = standing[0].project_id
+        project_id = pending[0].project_id
         stored = event_queries.stored_between(project_id, low, floor_id(minted_ms(high) + 1))
         gone = [event for event, issue, _ in stored if event <= through.get(issue, "")]
         issue_deletions.delete_events(project_id, gone)

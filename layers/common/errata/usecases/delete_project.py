@@ -1,9 +1,8 @@
 """Delete a project for good.
 
-The project itself goes last, so that whatever was cut off can be begun again, and each step may be
-done twice. A key goes on opening the project for as long as meters remember it; what comes in
-meanwhile is behind the watermark too, which is put that far ahead, and the cleanup worker goes over
-it once more when that time has passed.
+The project's row is deleted last, so that an interrupted deletion can be repeated. Each step may
+run twice. A key works for as long as authorizers cache it. The watermark is set that far into the
+future, so it also hides events that arrive until then. Cleanup deletes once more after that time.
 """
 
 from errata.errors import UnavailableError
@@ -18,20 +17,21 @@ from errata.usecases import clear_project, projects, usage_keys
 from errata.usecases.ttl_cache import CACHE_TTL_MS
 from errata.usecases.usage_keys import Unmetered
 
-# Behind the last key that opens it comes the last function that it opened: half of this is both.
+# Half of this is the time a key stays cached, plus the time its last function may run.
 AHEAD_MS = 2 * (CACHE_TTL_MS + CLEAR_MARGIN_MS)
 
 
 def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered:
-    """Delete a project: its keys, webhooks, events, issues and settings. Acts within 30 seconds.
+    """Delete a project: its keys, webhooks, events, issues and settings.
 
-    The keys' records stay, so that they open nothing again, and attempts at its webhooks until they
-    expire. With a `gateway`, gateway keys go that no record names any more, too. Returns why one is
-    still there, if one is; it opens nothing.
+    Takes effect within 30 seconds. Keeps the records of keys, so that no project can use them
+    again, and delivery attempts until they expire. With a `gateway`, also deletes gateway keys that
+    no record names. Returns the error if a gateway key could not be deleted; such a key opens
+    nothing.
 
     Raises:
         NotFoundError: there is no such project.
-        UnavailableError: events came too fast to move the watermark; do it again.
+        UnavailableError: events arrived too fast to move the watermark; try again.
     """
     undeleted: Unmetered = None
     for key in projects.list_keys(project_id):

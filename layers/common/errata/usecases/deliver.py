@@ -1,4 +1,4 @@
-"""Deliver one notice of WebhookQueue: one attempt, recorded, and what follows from it.
+"""Make one attempt to deliver a message of WebhookQueue, and record its result.
 
 spec/ingest-api: "5xx, 429 and no answer (connection error, timeout) are retried: 4 attempts in all,
 10 s, 60 s and 300 s apart. Any other status is logged and not retried. […] `410` disables the
@@ -30,7 +30,7 @@ from errata.outbound.post import ForbiddenUrlError, Response, post
 from errata.store import webhooks as store
 from errata.usecases.ttl_cache import TTLCache
 
-# The pause after each attempt but the last, in seconds.
+# Seconds to wait after each attempt except the last.
 PAUSES = (10, 60, 300)
 MAX_RETRY_AFTER_S = 15 * 60
 FAILING_TOO_LONG_MS = 5 * 24 * 3600 * 1000
@@ -41,7 +41,7 @@ _secrets = TTLCache[Secrets](max_entries=1_000)
 
 
 def deliver(notice: Notice) -> int | None:
-    """Make one attempt at a notice. Returns the seconds until the next, None when it is over."""
+    """Make one attempt. Return the seconds until the next one, None if the delivery is over."""
     endpoint = store.find_endpoint(notice.project_id, notice.endpoint_id)
     if endpoint is None:
         return None
@@ -50,12 +50,12 @@ def deliver(notice: Notice) -> int | None:
         return None
     early_ms = stands.due_at - now_ms()
     if early_ms > 0:
-        # The queue delivers at least once: another copy of the message was attempted.
+        # The queue delivers at least once: this is a second copy of the queue message.
         return -(-early_ms // 1000)
     number = stands.attempts + 1
-    # A test is for finding out whether a disabled endpoint works again.
+    # A test message is always sent: it shows whether a disabled webhook works again.
     if endpoint.disabled_at and notice.event != TEST:
-        # On record, "everything since" sends it once the endpoint is enabled.
+        # Record it, so that `redeliver_since` sends it once the webhook is enabled.
         at_ms = now_ms()
         missed = Attempt(new_event_id(at_ms), notice, number, None, 0, NOT_SENT)
         store.record(missed, Round(number, over=True), at_ms // 1000)
@@ -107,8 +107,8 @@ def _send(notice: Notice, endpoint: Endpoint, at_ms: int) -> Response:
 
 
 def _secrets_of(endpoint: Endpoint, at_ms: int) -> Secrets:
-    # SSM answers forty requests a second, for the whole account. Under the time of the last
-    # rotation, so that a new secret signs at once.
+    # SSM allows forty requests per second for the whole account, so cache the secrets. The time of
+    # the last rotation is part of the cache key, so that a new secret signs at once.
     name = f"{endpoint.id} {endpoint.rotated_at}"
     with _lock:
         return _secrets.get(
@@ -117,17 +117,17 @@ def _secrets_of(endpoint: Endpoint, at_ms: int) -> Secrets:
 
 
 def _seconds(retry_after: str, at_ms: int) -> int:
-    """A `Retry-After` in seconds, which may be given as a date (RFC 9110, section 10.2.3)."""
+    """Return a `Retry-After` in seconds. It may be a date (RFC 9110, section 10.2.3)."""
     if retry_after.strip().isdecimal():
         return min(int(retry_after.strip()[:6]), MAX_RETRY_AFTER_S)
     try:
         return max(0, round(parsedate_to_datetime(retry_after).timestamp() - at_ms / 1000))
-    except (ValueError, OverflowError):  # no date, or one that no calendar has
+    except (ValueError, OverflowError):  # not a valid date
         return 0
 
 
 def _judge(endpoint: Endpoint, attempt: Attempt, at_ms: int) -> None:
-    """Keep track of how an endpoint fares, and disable one that is gone or fails for days."""
+    """Track failures of a webhook. Disable it after a 410, or after days of failures."""
     if attempt.status is not None and 200 <= attempt.status < 300:
         if endpoint.failing_since is not None:
             store.mark_endpoint(endpoint, failing_since=None)
@@ -147,5 +147,5 @@ def _judge(endpoint: Endpoint, attempt: Attempt, at_ms: int) -> None:
 
 
 def clear_cache() -> None:
-    """Drop the remembered secrets."""
+    """Drop the cached secrets."""
     _secrets.clear()

@@ -1,14 +1,14 @@
 """Group stored events into issues, releases and counters; each event counts exactly once.
 
-Everything that an event changes is written in one transaction that also moves its issue's
-`last_sequence` forward. A batch that comes twice, in part or in other pieces therefore finds its
-events behind that mark and leaves them alone; one that is cut off has changed all of an issue's
-rows or none. Within a shard of the stream an issue's events come in order, and all of a project's
-new events come from one shard: their ids rise, so they share the newest partition.
+One transaction writes everything that an event changes, and moves `last_sequence` of the issue
+forward. A batch may be delivered again, in part or divided differently: its events are then not
+above `last_sequence`, and are skipped. A batch that is interrupted has changed all of an issue's
+rows or none. Within a shard of the stream the events of an issue arrive in order. All new events of
+a project come from one shard: their ids rise, so they share the newest partition.
 
-A row that has expired counts as gone, whether or not DynamoDB has deleted it yet, and begins anew.
-No event counts again with it: a row outlives every event that it has counted, and an event that has
-expired is not counted.
+An expired row counts as deleted, whether or not DynamoDB has deleted it yet, and starts at zero. No
+event counts twice because of that: a row outlives every event that it has counted, and an expired
+event is not counted.
 """
 
 import logging
@@ -44,14 +44,14 @@ logger = logging.getLogger("errata")
 
 SEQUENCE_DIGITS = 40
 _TRIES = 6
-# A slice of an issue's events must fit a transaction: the issue, what is noted of it, two rows a
-# release, one a day.
+# A slice of an issue's events must fit into a transaction: the issue, its activity, two rows per
+# release, one row per day.
 _MAX_RELEASES = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An event with its place in the stream: a number, zero-padded so that texts compare right."""
+    """An event and its sequence number, zero-padded so that it sorts as text."""
 
     sequence: str
     event: Stored
@@ -59,10 +59,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a batch.
+    """What failed in a batch.
 
-    `retry` holds records to be delivered again; `hopeless` those that the store refuses for what
-    they are, with the reason.
+    `retry` has the records to deliver again. `permanent` has those that no retry can store, with
+    the reason.
     """
 
     retry: list[Record]
@@ -73,16 +73,15 @@ type Slice = list[Record]  # of one issue, in the order of the stream
 
 
 def pad(sequence: str) -> str:
-    """A stream's sequence number, comparable as text."""
+    """Return a sequence number of the stream, padded so that it sorts as text."""
     return sequence.zfill(SEQUENCE_DIGITS)
 
 
 def digest(records: Iterable[Record]) -> Outcome:
-    """Apply a batch of events, in the order of the stream.
+    """Count a batch of events, in the order of the stream. Return what failed.
 
     Raises:
-        StoreError: nothing could be read; the whole batch is to be
-            delivered again.
+        StoreError: nothing could be read; deliver the whole batch again.
     """
     by_project: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -99,7 +98,7 @@ def digest(records: Iterable[Record]) -> Outcome:
 
 
 def standing(pk: str, found: list[Stored], now_s: int) -> Rows:
-    """How the rows stand that these events of one project touch, which have not expired."""
+    """Return the current rows that these events of one project change, without expired ones."""
     seen = {(event.issue_id, name) for event in found if (name := _release(event))}
     issue_ids = {event.issue_id for event in found}
     days = {minted_ms(event.id) // DAY_MS for event in found}
@@ -107,16 +106,17 @@ def standing(pk: str, found: list[Stored], now_s: int) -> Rows:
 
 
 def count_late(pk: str, late: list[Stored], rows: Rows) -> bool:
-    """Count events of one issue that the stream has passed by; `rows` hold what stands of it.
+    """Count events of one issue that are no longer in the stream. `rows` is its current state.
 
-    False when rows must be read anew and more may be left to count: somebody else was first, or
-    the events did not fit into one transaction.
+    Returns:
+        True if all are counted. False if there was a conflict, or if the events did not fit into
+        one transaction: then read the rows again, and count what is left.
 
     Raises:
-        StoreError: the store refuses them.
+        StoreError: the store refuses the events.
     """
-    # Behind the sequence that stands and before the next one: nothing in the stream is taken for
-    # counted, and a batch that has read the issue before fails and reads it again.
+    # Sorts after the current sequence number and before the next one. So no event in the stream
+    # looks counted, and a batch that read the issue earlier gets a conflict and reads it again.
     sequence = (rows.last_sequence(late[0].issue_id) or "0" * SEQUENCE_DIGITS) + "~"
     piece = next(_slices(Record(sequence, event) for event in late))
     changes = Changes()
@@ -146,16 +146,16 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
             slices = _apply(pk, slices, now_s)
         except StoreError as error:
             if len(slices) > 1:
-                # One of them is at fault, or none: each for itself.
+                # Any slice may be the cause, or none: apply each alone.
                 for alone in slices:
-                    if _waits(alone, outcome):
+                    if _must_wait(alone, outcome):
                         outcome.retry.extend(alone)
                     else:
                         _digest_project(pk, [alone], now_s, outcome)
             elif isinstance(error, PermanentError):
                 outcome.permanent.extend((record, str(error)) for record in slices[0])
             else:
-                logger.warning("digest tries again", exc_info=error)
+                logger.warning("digest failed, its records will be delivered again", exc_info=error)
                 outcome.retry.extend(slices[0])
             return
         if not slices:
@@ -163,16 +163,16 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
     outcome.retry.extend(record for piece in slices for record in piece)
 
 
-def _waits(piece: Slice, outcome: Outcome) -> bool:
-    """Whether earlier events of the same issue are to come again: these must not overtake them."""
+def _must_wait(piece: Slice, outcome: Outcome) -> bool:
+    """Whether to retry this slice: earlier events of its issue are retried, and go first."""
     return any(record.event.issue_id == piece[0].event.issue_id for record in outcome.retry)
 
 
 def _apply(pk: str, slices: list[Slice], now_s: int) -> list[Slice]:
-    """Apply the slices, transaction by transaction.
+    """Apply the slices, one transaction after the other.
 
-    Returns those from where somebody else's write hindered it, since later ones of the same issue
-    must not overtake them.
+    Returns the slices from the first conflict on. Later ones of the same issue must not be applied
+    before it.
     """
     rows = standing(pk, [record.event for piece in slices for record in piece], now_s)
     changes, applied = Changes(), 0
@@ -186,8 +186,9 @@ def _apply(pk: str, slices: list[Slice], now_s: int) -> list[Slice]:
 
 
 def _commit(pk: str, rows: Rows, changes: Changes) -> bool:
-    # The notices first: cut off in between, the batch comes again and sends them again under the
-    # same ids. The other way round they would be lost (docs/decisions/0009-notices.md).
+    # Send the messages first. If the function is interrupted in between, the batch is delivered
+    # again and sends them again under the same ids. In the other order they would be lost
+    # (docs/decisions/0009-notices.md).
     if changes.opened:
         notify.issues_created(pk, list(changes.opened.values()))
     return store.apply(pk, rows, changes)
@@ -199,9 +200,9 @@ def _release(event: Stored) -> str:
 
 
 def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
-    """Add to the changes what those of these events do to the rows that were not counted before.
+    """Add to `changes` what the events of a slice change that were not counted before.
 
-    False when they do not fit into the same transaction.
+    Returns False if they do not fit into the same transaction.
     """
     issue_id = piece[0].event.issue_id
     counted = rows.last_sequence(issue_id)
@@ -301,7 +302,7 @@ def _tally(counts: dict[str, int], name: str | None) -> None:
     name = name[:MAX_NAME]
     counts[name] = counts.get(name, 0) + 1
     if len(counts) > MAX_NAMES:
-        # The newcomer stays: what matters of a long tail is its end.
+        # Keep the new name: the most recent names of a long list matter most.
         del counts[min((each for each in counts if each != name), key=lambda each: counts[each])]
 
 

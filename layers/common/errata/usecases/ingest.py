@@ -1,4 +1,4 @@
-"""Read and store the event of `POST /api/ingest`, once for one Idempotency-Key."""
+"""Read and store the event of `POST /api/ingest`, once per Idempotency-Key."""
 
 import hashlib
 import logging
@@ -35,7 +35,7 @@ class IngestSubmission:
         return parse(self.body.parsed())
 
     def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
-        """Return what was stored under the Idempotency-Key within the last 24 hours."""
+        """Return the event stored under the Idempotency-Key within the last 24 hours."""
         try:
             key = idempotency_key(self.key_header)
         except InvalidInputError:
@@ -65,7 +65,7 @@ class IngestSubmission:
             except StoreError as error:
                 if not error.reasons:
                     raise
-                # The transaction of another request with the same key is under way, or just over.
+                # Another request with the same key is in its transaction, or has just finished it.
                 earlier = idempotency.find_answered(access.project_id, key, at_ms)
                 if earlier is None:
                     continue
@@ -80,7 +80,7 @@ class IngestSubmission:
     def _replay(self, earlier: Answered, access: Access) -> Admitted:
         mismatch = earlier.body_hash != self._body_hash()
         if mismatch:
-            # Where the operator can see it, and count it with a metric filter.
+            # The operator can see this in the log, and count it with a metric filter.
             logger.warning("idempotency mismatch", extra={"project_id": access.project_id})
             report_losses.note(access.project_id, "mismatch")
         return Admitted(earlier.event_id, access.project_id, stored=False, mismatch=mismatch)

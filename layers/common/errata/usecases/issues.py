@@ -1,4 +1,4 @@
-"""Read issues and releases, as of the last clear; change an issue's status, delete one."""
+"""Read the issues and releases since the last clear. Change an issue's status or delete it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -35,22 +35,22 @@ from errata.store.items import BATCH_GET
 from errata.store.retry import attempts
 from errata.usecases import projects
 
-# What one search may cost: a query and three batches of issues, or four queries.
+# Cost limits of one search: a query and three batches of issues, or four queries.
 _MAX_LOOKED_AT = 1_000
 _MAX_BATCHES = 3
 _MAX_PAGES = 4
-# Each conflict means that somebody else, or digest, made progress.
+# Each conflict means that another writer, such as digest, made progress.
 _TRIES = 8
 _MAX_BY = 320
 
 
 @dataclass(frozen=True, slots=True)
 class IssuePage:
-    """Issues in the order that was asked for, and the cursor of the next page or None.
+    """Issues in the requested order, and the cursor of the next page or None.
 
-    A page may be short, even empty, though there is a next one. `exhaustive`: the order holds over
-    all pages. Where there are too many issues to look through at once it holds within parts.
-    `none_at_all`: there is no issue, whatever one asks for.
+    A page may be short or even empty although there is a next one. `exhaustive`: the order holds
+    across all pages. With too many issues to read at once, it holds within parts only.
+    `none_at_all`: the project has no issue, whatever the query.
     """
 
     issues: list[Issue]
@@ -61,10 +61,11 @@ class IssuePage:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePage:
-    """Releases, the most recently seen first, of which a page shows as many as it has room for.
+    """Releases, most recently seen first. A page shows as many as its byte budget allows.
 
-    `exact`: their open issues are all counted; else there may be more. `places` are when each was
-    seen last, and its hash; all lie above the hash `start` and up to `end`, if that is not "".
+    `exact`: all of their open issues are counted; otherwise there may be more. `places` has the
+    last-seen timestamp and the hash of each release. All hashes are above `start`, and at most
+    `end` unless that is "".
     """
 
     releases: list[Release]
@@ -75,23 +76,23 @@ class ReleasePage:
 
     @property
     def exhaustive(self) -> bool:
-        """Whether the order holds over all pages, as with issues."""
+        """Whether the order holds across all pages, as with issues."""
         return not (self.start or self.end)
 
     def behind(self, shown: int) -> str | None:
-        """The cursor of what follows the first so many; None at the end."""
+        """Return the cursor after the first `shown` releases, or None at the end."""
         if shown < len(self.places):
             return to_release_cursor(Position(*self.places[shown - 1], self.start, self.end))
         return to_release_cursor(Position(start=self.end)) if self.end else None
 
 
 def list_issues(project_id: str) -> Iterator[Issue]:
-    """A project's issues, the most recently seen first."""
+    """Return a project's issues, most recently seen first."""
     return store.by_last_seen(_partition(project_id), _now_s(), _oldest_ms(project_id))
 
 
 def find(project_id: str, issue_id: str) -> Issue:
-    """One issue.
+    """Return an issue.
 
     Raises:
         NotFoundError: the project has no such issue, or it has expired, was cleared or deleted.
@@ -100,13 +101,13 @@ def find(project_id: str, issue_id: str) -> Issue:
 
 
 def search(pk: str, query: IssueQuery, now_s: int, oldest_ms: int = 0) -> IssuePage:
-    """A page of the issues under `pk` (`errata.store.issues.partition`) that match.
+    """Return a page of the issues in partition `pk` that match `query`.
 
-    Not those last seen before `oldest_ms` (`projects.oldest_ms`). Makes four calls to DynamoDB at
-    most.
+    `pk` is from `errata.store.issues.partition`. Leaves out issues last seen before `oldest_ms`
+    (`projects.oldest_ms`). Makes at most four calls to DynamoDB.
 
     Raises:
-        InvalidInputError: names everything in the query that is not as it must be.
+        InvalidInputError: the query is invalid; it names every problem.
     """
     at = position(query)
     if query.sort == "last_seen" and not query.narrow:
@@ -115,7 +116,7 @@ def search(pk: str, query: IssueQuery, now_s: int, oldest_ms: int = 0) -> IssueP
 
 
 def matching(project_id: str, query: IssueQuery) -> Iterator[Issue]:
-    """Every issue that matches, in the order asked for, however many calls that takes.
+    """Return every issue that matches, in the requested order, with any number of calls.
 
     Raises:
         InvalidInputError: as `search`.
@@ -130,37 +131,36 @@ def matching(project_id: str, query: IssueQuery) -> Iterator[Issue]:
 
 
 def list_activity(project_id: str, issue_id: str) -> list[Activity]:
-    """What was done with an issue, the latest first; what has expired is left out."""
+    """Return the activity of an issue, latest first, without expired entries."""
     return issue_status.list_activity(_partition(project_id), issue_id, _now_s())
 
 
 def resolve(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
-    """Take note that an issue is mended: an event received later makes it regress.
+    """Mark an issue as resolved. No-op if it already is. A later event makes it regress.
 
-    `by` is an e-mail address or `errata CLI`. Returns the issue as it is now; one that is resolved
-    already stays as it is, and so with the others.
+    `by` is an e-mail address or `errata CLI`. Returns the current issue.
 
     Raises:
         NotFoundError: as `find`.
-        UnavailableError: others kept changing it.
+        UnavailableError: there was a conflict on every try.
     """
     return _set_status(project_id, issue_id, RESOLVED, by, now_ms)
 
 
 def ignore(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
-    """Put an issue aside: its events go on being counted, but it is not open. As `resolve`."""
+    """Mark an issue as ignored. Its events are still counted. Otherwise like `resolve`."""
     return _set_status(project_id, issue_id, IGNORED, by, now_ms)
 
 
 def reopen(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
-    """Make an issue open that was resolved or ignored; one that regressed is. As `resolve`."""
+    """Open a resolved or ignored issue. No-op if it is open or regressed. Like `resolve`."""
     return _set_status(project_id, issue_id, OPEN, by, now_ms)
 
 
 def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
-    """Delete an issue and its activity at once; `cleanup` deletes its events within seconds.
+    """Delete an issue and its activity at once. Cleanup deletes its events within seconds.
 
-    Deleted is what was received up to `now_ms`; an event that comes later makes a new issue. See
+    Covers events received up to `now_ms`. A later event makes a new issue. See
     docs/decisions/0016-deletion.md.
 
     Raises:
@@ -169,7 +169,7 @@ def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
     pk = _partition(project_id)
     for _ in attempts(_TRIES):
         issue = _find(pk, issue_id, now_ms)
-        # What was counted goes in any case: the clock that minted an id may be ahead of this one.
+        # Delete all counted events in any case: the clock that minted an id may be ahead of ours.
         deletion = Deletion(project_id, issue_id, max(floor_id(now_ms), issue.last_event))
         if issue_status.delete(pk, issue, deletion, by[:_MAX_BY], now_ms):
             return
@@ -177,19 +177,19 @@ def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
 
 
 def list_releases(project_id: str) -> list[Release]:
-    """A project's releases, the most recently seen first."""
+    """Return a project's releases, most recently seen first."""
     found = releases_store.list_releases(_partition(project_id), _now_s(), _oldest_ms(project_id))
     return sorted(found.by_hash.values(), key=lambda release: release.last_seen, reverse=True)
 
 
 def search_releases(pk: str, cursor: str | None, now_s: int, oldest_ms: int = 0) -> ReleasePage:
-    """The releases under `pk` that follow a page, the most recently seen first.
+    """Return the releases in partition `pk` after `cursor`, most recently seen first.
 
-    Not those last seen before `oldest_ms` (`projects.oldest_ms`). Makes three calls to DynamoDB at
-    most.
+    Leaves out releases last seen before `oldest_ms` (`projects.oldest_ms`). Makes at most three
+    calls to DynamoDB.
 
     Raises:
-        InvalidInputError: the cursor is not one of this list.
+        InvalidInputError: the cursor is not from this list.
     """
     at = release_position(cursor)
     found = releases_store.list_releases(pk, now_s, oldest_ms, at.start, at.end, pages=1)
@@ -205,7 +205,7 @@ def search_releases(pk: str, cursor: str | None, now_s: int, oldest_ms: int = 0)
 
 
 def list_days(project_id: str, first: str) -> dict[str, int]:
-    """The project's events of each day from `first` (`2026-11-22`) on."""
+    """Return the project's number of events per day, from `first` (`2026-11-22`) on."""
     return days_store.list_days(_partition(project_id), first, now_ms() // 1000)
 
 
@@ -218,7 +218,7 @@ def _set_status(project_id: str, issue_id: str, status: str, by: str, now_ms: in
         issue = _find(pk, issue_id, now_ms)
         if issue.status == status or (status == OPEN and issue.status == REGRESSED):
             return issue
-        # Each change has a time of its own, by which the next one knows what it has read.
+        # Give each change its own timestamp. The next change detects a conflict by it.
         at_ms = max(now_ms, issue.status_at + 1)
         changed = replace(issue, status=status, status_at=at_ms, status_by=by[:_MAX_BY])
         if issue_status.set_status(pk, issue, changed, "reopened" if status == OPEN else status):
@@ -239,14 +239,14 @@ def _find(pk: str, issue_id: str, now_ms: int, oldest_ms: int = 0) -> Issue:
 def _by_last_seen(
     pk: str, query: IssueQuery, at: Position | None, now_s: int, oldest_ms: int
 ) -> IssuePage:
-    """A page in the order of the index, which knows nothing else to go by."""
+    """Return a page in the order of the index, which can filter by status only."""
     after = (at.value, at.issue_id) if at else None
     statuses = _statuses(query)
     places, stopped = store.newest_ids(pk, statuses, after, _MAX_LOOKED_AT, now_s)
     size = min(query.limit, BATCH_GET)
     found: list[Issue] = []
     last = None
-    # The index lags: an issue may have another status by now.
+    # The index lags: an issue may have another status now.
     for some in batched(places[: size * _MAX_BATCHES], size, strict=False):
         issues = store.find_issues(pk, (issue_id for _, issue_id in some), now_s, oldest_ms)
         found += [each for each in issues if each.status in statuses]
@@ -257,18 +257,18 @@ def _by_last_seen(
             break
     following = stopped if not places or last == places[-1] else last
     cursor = to_cursor(query.sort, Position(*following)) if following else None
-    none = not (at or places or following) and not _any(pk, now_s)
+    none = not (at or places or following) and not _has_issues(pk, now_s)
     return IssuePage(found, cursor, exhaustive=True, none_at_all=none)
 
 
-def _any(pk: str, now_s: int) -> bool:
-    """Whether there is an issue of any status; among the last seen, which expire last."""
+def _has_issues(pk: str, now_s: int) -> bool:
+    """Whether there is an issue of any status. Reads the last seen, which expire last."""
     places, _ = store.newest_ids(pk, STATUSES, None, BATCH_GET, now_s)
     return bool(places)
 
 
 def _among_all(pk: str, query: IssueQuery, at: Position, now_s: int, oldest_ms: int) -> IssuePage:
-    """A page of what can be looked through at once: all issues, or one part after the other."""
+    """Return a page of all issues, or of one part of them if they are too many to read at once."""
     looked_at, end = store.by_id(pk, at.start, at.end, now_s, _MAX_PAGES, oldest_ms)
     found = _sorted((each for each in looked_at if _matches(each, query)), query.sort)
     if at.issue_id:

@@ -1,4 +1,4 @@
-"""What `api.php` does: submit, generate, errors, clear (spec/legacy-api)."""
+"""The actions of `api.php`: submit, generate, errors, clear (spec/legacy-api)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ from errata.usecases.prepare import prepare
 
 MAX_ERRORS = 1_000
 _PAGE = 100
-# Each conflict means that somebody else made progress; the first tries hardly wait.
+# Each conflict means that another request made progress. The first retries hardly wait.
 _TRIES = 60
 
-# The last legacy number that this process saw of each project: where to try next.
+# The last legacy number of each project that this process knows. The next try is one above it.
 _last_ids: dict[str, int] = {}
 
 
 def submit(body: JsonBody, address: str, auto_create: bool) -> int:
     """Store one error and return its number in the project.
 
-    A key that no project has gets a project, if the deployment allows that.
+    Creates a project for an unknown key, if the deployment allows that.
 
     Raises:
-        HTTPError: what is wrong; nothing is stored.
+        HTTPError: the request is refused; nothing is stored.
     """
     at_ms = now_ms()
     try:
@@ -60,14 +60,14 @@ def submit(body: JsonBody, address: str, auto_create: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class LegacySubmission:
-    """An error sent to `api.php`; `access` is None where its key opens no project yet."""
+    """An error sent to `api.php`. `access` is None if no project has its key yet."""
 
     body: JsonBody
     key: str
     access: Access | None
 
     def read(self, _now_ms: int) -> Fields:
-        """Return the error's fields as an event's."""
+        """Return the error as the fields of an event."""
         return protocol.parse(self.body.parsed())
 
     def find_earlier(self, _access: Access, _now_ms: int) -> Admitted | None:
@@ -75,7 +75,7 @@ class LegacySubmission:
         return None
 
     def store(self, fields: Fields, _access: Access) -> Admitted:
-        """Store the error under the project's next number; create the project if there is none."""
+        """Store the error under the project's next number. Create the project if needed."""
         opened = self.access or _create(self.key, now_ms())
         project_id = opened.project_id
         last = _last_ids.get(project_id, 0)
@@ -94,11 +94,11 @@ class LegacySubmission:
 
 
 def generate(name: str, address: str) -> str:
-    """A new project's key, 32 hex digits.
+    """Create a project and return its key, 32 hex digits.
 
     Raises:
         RateLimitedError: too many new projects from this address.
-        AddressForbiddenError: the default organization's allowlist does not let the caller in.
+        AddressForbiddenError: the address is not on the default organization's allowlist.
     """
     at_ms = now_ms()
     rate_limit.take_for_address(address, at_ms)
@@ -110,7 +110,7 @@ def generate(name: str, address: str) -> str:
 
 
 def errors(key: str, since: int, address: str) -> str:
-    """The answer to `action=errors`: what fits of the errors with a number above `since`."""
+    """Return the response to `action=errors`: errors with a number above `since`, if they fit."""
     at_ms = now_ms()
     found = _known(key, address, at_ms)
     if found is None:
@@ -131,10 +131,10 @@ def errors(key: str, since: int, address: str) -> str:
 
 
 def _present(project_id: str, event_ids: list[str]) -> list[Stored]:
-    """These events, in this order; left out is what is gone, and never what is still to be seen.
+    """Return these events in this order. Leaves out deleted events, and never others.
 
     Raises:
-        UnavailableError: one of them is being written.
+        UnavailableError: an event is being written.
     """
     found = {event.id: event for event in event_queries.by_ids(project_id, event_ids)}
     missing = [event_id for event_id in event_ids if event_id not in found]
@@ -149,11 +149,11 @@ def _errors(texts: list[bytes]) -> str:
 
 
 def clear(key: str, address: str) -> int:
-    """Put every event and issue of the project out of sight; returns how many errors that were.
+    """Hide every event and issue of the project. Return the number of errors hidden.
 
-    Takes the same time however many there are: only where the retention has changed since the last
-    clear are the errors counted one by one. Numbers go on rising. Counted are the errors that this
-    API shows; events from the project's other doors go with them.
+    Takes the same time for any number of errors. If the retention has changed since the last clear,
+    it counts the errors one by one. Legacy numbers continue to rise. The result counts only errors
+    that this API shows; events of the project's other endpoints are hidden too.
     """
     at_ms = now_ms()
     found = _known(key, address, at_ms)
@@ -167,14 +167,14 @@ def clear(key: str, address: str) -> int:
 
 def _count(found: Access, since: int, counter: LegacyCounter, at_ms: int) -> int:
     if len(counter.retentions) > 1:
-        # Those that were to live shorter may have expired between those that live.
+        # Errors with a shorter retention may have expired between others that have not.
         return store.count_legacy_after(
             found.project_id, since, at_ms // 1000, _oldest(found, at_ms)
         )
     oldest = next(_live(found, since, at_ms), None)
     if oldest is None or oldest[0] > counter.last_id:
         return 0
-    # Numbers have no gaps but those that are known, so the oldest one tells how many there are.
+    # All gaps between numbers are known, so the oldest number is enough to count the errors.
     first, last = oldest[0], counter.last_id
     return last - first + 1 - store.gaps(found.project_id, first, last)
 
@@ -188,10 +188,10 @@ def _oldest(found: Access, at_ms: int) -> str:
 
 
 def _look_up(key: str, at_ms: int) -> Access | None:
-    """Return what an API key opens; None for a key that no project has.
+    """Return the access of an API key, or None if no project has the key.
 
     Raises:
-        ForbiddenError: the key was revoked, or is a DSN's.
+        ForbiddenError: the key was revoked, or is the public key of a DSN.
     """
     found = access.find(key, at_ms)
     if found.dsn:
@@ -204,22 +204,22 @@ def _look_up(key: str, at_ms: int) -> Access | None:
 
 
 def _check_limits(found: Access, address: str, at_ms: int) -> None:
-    """Compare the address with the allowlist, and count the request against the key.
+    """Check the address against the allowlist, and count the request against the key.
 
     Raises:
-        AddressForbiddenError: the allowlist does not hold the address.
-        RateLimitedError: the key has no request left.
+        AddressForbiddenError: the address is not on the allowlist.
+        RateLimitedError: the key has reached its rate limit.
     """
     access.check_address(found, address)
     rate_limit.take_for_key(found, at_ms)
 
 
 def _known(key: str, address: str, at_ms: int) -> Access | None:
-    """Return what a key opens, its request counted.
+    """Return the access of a key, or None, and count the request.
 
-    A key that opens nothing, even a revoked one, counts against the address.
+    A request with an unknown or revoked key counts against the address.
     """
-    # Another process may have opened a project with it since: reading is strongly consistent.
+    # Another process may have created a project for the key: this read is strongly consistent.
     access.drop_unknown(key)
     try:
         found = _look_up(key, at_ms)
@@ -233,7 +233,7 @@ def _known(key: str, address: str, at_ms: int) -> Access | None:
 
 
 def _create(key: str, at_ms: int) -> Access:
-    # Another request may create it meanwhile: either way the key is there afterwards.
+    # Another request may create the project first. In both cases the key exists afterwards.
     projects.create("unnamed", key, label="sent by a script")
     access.clear_cache(key)
     created = access.find(key, at_ms).access
@@ -243,5 +243,5 @@ def _create(key: str, at_ms: int) -> Access:
 
 
 def clear_cache() -> None:
-    """Drop what this process knows of the projects' numbers."""
+    """Drop the cached legacy numbers."""
     _last_ids.clear()

@@ -1,4 +1,4 @@
-"""The loss ledger: add up the log lines that tell of lost events, and show them by day."""
+"""The loss ledger: count losses from log lines, and return them by day."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,14 +9,14 @@ from errata.usecases import issues
 
 
 def count(data: str) -> None:
-    """Count a batch of log lines as CloudWatch Logs sends it, once however often it comes."""
+    """Count a batch of log lines from CloudWatch Logs, once even if it is delivered again."""
     name, lost = protocol.batch(data)
     if lost:
         store.add(name, lost, now_ms() // 1000)
 
 
 def by_day(project_id: str, days: int) -> dict[str, tuple[int, dict[str, int]]]:
-    """What was accepted, and what was lost for which reason, on each of the last days, UTC."""
+    """Return per day (UTC) the accepted events and the losses by reason, for the last days."""
     today = datetime.fromtimestamp(now_ms() / 1000, UTC)
     wanted = [f"{today - timedelta(days=n):%Y-%m-%d}" for n in reversed(range(days))]
     accepted = issues.list_days(project_id, wanted[0])

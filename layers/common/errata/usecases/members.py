@@ -1,7 +1,6 @@
-"""People of an organization, and its teams: invite them, change what they may do, remove them.
+"""Manage the members and teams of an organization: invite, change and remove.
 
-Whoever acts for somebody who is signed in passes `by_role`, their role in the organization; without
-one it is an operator, who may do everything.
+`by_role` is the role of the signed-in member who asks. None is an operator, who may do everything.
 """
 
 import secrets
@@ -28,13 +27,13 @@ _TRIES = 8
 
 
 def find_user(email: str) -> User:
-    """Somebody by their e-mail; without memberships where nobody has added them."""
+    """Return the user with this e-mail address. An unknown one has no memberships."""
     email = email.strip().lower()
     return store.find_user(email) or User(email)
 
 
 def list_members(organization_id: str) -> list[Member]:
-    """An organization's members, by their e-mails.
+    """Return an organization's members, sorted by e-mail address.
 
     Raises:
         NotFoundError: there is no such organization.
@@ -51,14 +50,15 @@ def add(
     by_role: Role | None = None,
     password: str = "",
 ) -> Member:
-    """Add somebody to an organization. Without an account yet they get one, and an invitation.
+    """Add a member to an organization. Create their account and mail an invitation if needed.
 
-    With a `password`, nothing is mailed, and whoever belongs to no organization yet gets it; it
-    is for stacks that cannot send mail.
+    With a `password`, nothing is mailed. It becomes the password of a person who is in no
+    organization yet. This is for stacks that cannot send mail.
 
     Raises:
-        ForbiddenError: whoever asks may not do this.
-        InvalidInputError: the e-mail, the role or a team is not one, or they are a member already.
+        ForbiddenError: `by_role` may not do this.
+        InvalidInputError: the e-mail address, the role or a team is invalid, or they are already a
+            member.
         NotFoundError: there is no such organization.
     """
     organizations.find(organization_id)
@@ -68,7 +68,7 @@ def add(
     if organization_id in before.memberships:
         _refuse_member(organization_id, before)
     check_teams(organization_id, membership.teams)
-    # The account first: cut off behind it, the same again finds it and goes on.
+    # Create the account first. If this is interrupted, the next call finds the account and goes on.
     accounts.create(email, mailed=not password)
     if password and not before.memberships:
         accounts.set_password(email, password)
@@ -89,14 +89,14 @@ def add(
 def invite_again(
     organization_id: str, email: str, by_role: Role | None = None, password: str = ""
 ) -> Member:
-    """Mail a new invitation to a member whose first password has expired, or was lost.
+    """Mail a new invitation to a member whose first password expired or was lost.
 
-    With a `password`, nothing is mailed, and they get it, as with `add`.
+    With a `password`, set that one and mail nothing, as `add` does.
 
     Raises:
-        ForbiddenError: whoever asks may not do this.
-        InvalidInputError: they have signed in already, and set a new password with a code by mail.
-        NotFoundError: they are no member.
+        ForbiddenError: `by_role` may not do this.
+        InvalidInputError: they have signed in before, and can reset the password by mail.
+        NotFoundError: they are not a member.
     """
     member = _find(organization_id, email)
     _check_rights(by_role, member.role)
@@ -106,8 +106,8 @@ def invite_again(
         raise InvalidInputError(
             {
                 "email": [
-                    f"{member.email} has chosen a password already, and can set a new one with"
-                    " “Forgot your password?” where they sign in."
+                    f"{member.email} has already chosen a password. They can reset it with"
+                    " “Forgot your password?” on the sign-in page."
                 ]
             }
         )
@@ -121,12 +121,12 @@ def change(
     teams: Iterable[str] | None = None,
     by_role: Role | None = None,
 ) -> Member:
-    """Change a member's role and teams; what is None stays.
+    """Change a member's role and teams. None keeps the current value.
 
     Raises:
-        ForbiddenError: whoever asks may not do this.
-        InvalidInputError: the role or a team is not one, or nobody else owns the organization.
-        NotFoundError: they are no member.
+        ForbiddenError: `by_role` may not do this.
+        InvalidInputError: the role or a team is invalid, or they are the last owner.
+        NotFoundError: they are not a member.
     """
     chosen = None if teams is None else frozenset(teams)
     for _ in attempts(_TRIES):
@@ -137,23 +137,23 @@ def change(
         _check_rights(by_role, before.role, membership.role)
         if chosen is not None:
             check_teams(organization_id, chosen)
-        if _saved(organization_id, before, membership):
+        if _save(organization_id, before, membership):
             return Member(before.email, membership.role, membership.teams)
     raise UnavailableError
 
 
 def remove(organization_id: str, email: str, by_role: Role | None = None) -> Member:
-    """Remove somebody from an organization; returns what they were. Their account stays.
+    """Remove a member from an organization and return them. Their account is kept.
 
     Raises:
-        ForbiddenError: whoever asks may not do this.
-        InvalidInputError: nobody else owns the organization.
-        NotFoundError: they are no member.
+        ForbiddenError: `by_role` may not do this.
+        InvalidInputError: they are the last owner.
+        NotFoundError: they are not a member.
     """
     for _ in attempts(_TRIES):
         before = _find(organization_id, email)
         _check_rights(by_role, before.role)
-        if _saved(organization_id, before, None):
+        if _save(organization_id, before, None):
             return before
     raise UnavailableError
 
@@ -164,14 +164,14 @@ def _find(organization_id: str, email: str) -> Member:
     membership = user.memberships.get(organization_id)
     if membership is None:
         raise NotFoundError(
-            f"{user.email} is no member of organization {organization_id}."
+            f"{user.email} is not a member of organization {organization_id}."
             f" See `errata members list {organization_id}`."
         )
     return Member(user.email, membership.role, membership.teams)
 
 
-def _saved(organization_id: str, before: Member, membership: Membership | None) -> bool:
-    """Whether the change is made; False where it is to be judged anew."""
+def _save(organization_id: str, before: Member, membership: Membership | None) -> bool:
+    """Save the change. Returns False on a conflict: then read and check again."""
     user = find_user(before.email)
     if user.memberships.get(organization_id) != Membership(before.role, before.teams):
         return False
@@ -180,7 +180,7 @@ def _saved(organization_id: str, before: Member, membership: Membership | None) 
     except store.LastOwnerError:
         complaint = (
             f"{before.email} is the last owner of organization {organization_id}."
-            " Make somebody else an owner first."
+            " Make another member an owner first."
         )
         raise InvalidInputError({"role": [complaint]}) from None
     except (store.MembershipChangedError, store.UnknownTeamError):
@@ -189,10 +189,10 @@ def _saved(organization_id: str, before: Member, membership: Membership | None) 
 
 
 def check_email(text: str) -> str:
-    """An e-mail address as it is stored: in lower case.
+    """Return an e-mail address as it is stored: in lower case.
 
     Raises:
-        InvalidInputError: it is none.
+        InvalidInputError: it is not an e-mail address.
     """
     email = text.strip().lower()
     name, _, domain = email.partition("@")
@@ -213,26 +213,26 @@ def _membership(role: Role, teams: Iterable[str]) -> Membership:
 
 
 def _check_rights(by_role: Role | None, *roles: Role) -> None:
-    """Whether somebody with `by_role` may deal with members of these roles."""
+    """Raise ForbiddenError unless `by_role` may change members with these roles."""
     if by_role == "member":
-        raise ForbiddenError("Members change nothing of an organization. Ask one of its admins.")
+        raise ForbiddenError("Only owners and admins can do this.")
     if by_role == "admin" and "owner" in roles:
-        raise ForbiddenError("Only an owner adds, changes or removes owners.")
+        raise ForbiddenError("Only an owner can add, change or remove an owner.")
 
 
 def _refuse_member(organization_id: str, user: User) -> None:
     role = user.memberships[organization_id].role
-    raise InvalidInputError({"email": [f"{user.email} is a member already, as {role}."]})
+    raise InvalidInputError({"email": [f"{user.email} is already a member, as {role}."]})
 
 
 # ------------------------------------------------------------------ teams
 
 
 def create_team(organization_id: str, name: str) -> Team:
-    """A new team, without members or projects.
+    """Create a team without members and projects.
 
     Raises:
-        InvalidInputError: the name is not one, or another team's.
+        InvalidInputError: the name is invalid, or another team has it.
         NotFoundError: there is no such organization.
     """
     _check_name(organization_id, name)
@@ -242,7 +242,7 @@ def create_team(organization_id: str, name: str) -> Team:
 
 
 def list_teams(organization_id: str) -> list[Team]:
-    """An organization's teams, oldest first.
+    """Return an organization's teams, oldest first.
 
     Raises:
         NotFoundError: there is no such organization.
@@ -252,10 +252,10 @@ def list_teams(organization_id: str) -> list[Team]:
 
 
 def rename_team(organization_id: str, team_id: str, name: str) -> None:
-    """Give a team another name.
+    """Rename a team.
 
     Raises:
-        InvalidInputError: the name is not one, or another team's.
+        InvalidInputError: the name is invalid, or another team has it.
         NotFoundError: there is no such team.
     """
     _check_name(organization_id, name, team_id)
@@ -264,16 +264,17 @@ def rename_team(organization_id: str, team_id: str, name: str) -> None:
 
 
 def delete_team(organization_id: str, team_id: str) -> None:
-    """Delete a team: its members no longer see its projects, unless by another team.
+    """Delete a team. Its members no longer see its projects, except through another team.
 
-    Cut off, it may be done again.
+    If this is interrupted, call it again.
 
     Raises:
-        NotFoundError: there is no such team, and nothing is left of one.
+        NotFoundError: there is no such team, and no member or project still names it.
     """
     organizations.find(organization_id)
-    # The team first: nobody gets into it any more. Then its members, who are read consistently:
-    # once it has none, the projects that still name it are shown to nobody for that.
+    # Delete the team first, so that nobody can join it. Then remove its members; the read is
+    # strongly consistent. Without members, a project that still names the team is visible to
+    # nobody through it.
     found = store.remove_team(organization_id, team_id)
     for member in store.list_members(organization_id):
         if team_id in member.teams:
@@ -295,16 +296,16 @@ def _leave_team(organization_id: str, email: str, team_id: str) -> None:
             return
         member = Member(email, membership.role, membership.teams)
         rest = Membership(membership.role, membership.teams - {team_id})
-        if _saved(organization_id, member, rest):
+        if _save(organization_id, member, rest):
             return
     raise UnavailableError
 
 
 def set_project_teams(project_id: str, teams: Iterable[str]) -> Project:
-    """Say which teams see a project: these, and no other.
+    """Set the teams that see a project. This replaces the former teams.
 
     Raises:
-        InvalidInputError: one is not a team of the project's organization.
+        InvalidInputError: a team is not in the project's organization.
         NotFoundError: there is no such project.
     """
     project = projects.find(project_id)
@@ -318,14 +319,14 @@ def _check_name(organization_id: str, name: str, team_id: str = "") -> None:
     projects.check_texts(name=name)
     for team in list_teams(organization_id):
         if team.name == name and team.id != team_id:
-            raise InvalidInputError({"name": [f"Team {team.id} has this name already."]})
+            raise InvalidInputError({"name": [f"Team {team.id} already has this name."]})
 
 
 def check_teams(organization_id: str, teams: frozenset[str]) -> None:
-    """Whether these are teams of an organization.
+    """Check that these are teams of an organization.
 
     Raises:
-        InvalidInputError: names every one that is not.
+        InvalidInputError: some are not; it names each of them. Or there are too many.
     """
     if not teams:
         return

@@ -1,4 +1,4 @@
-"""Tell a project's webhooks what has happened."""
+"""Queue messages to a project's webhooks."""
 
 import hashlib
 
@@ -14,24 +14,24 @@ from errata.usecases.ttl_cache import TTLCache
 
 type Listeners = tuple[Project, list[Endpoint]]
 
-_listeners = TTLCache[Listeners | None](max_entries=1_000)
+_subscribed = TTLCache[Listeners | None](max_entries=1_000)
 
 
 def issues_created(pk: str, first_events: list[Stored]) -> None:
-    """Enqueue a notice of each new issue, made of its first event, for each endpoint that wants it.
+    """Enqueue a message about each new issue for each webhook that is subscribed to new issues.
 
-    Also for one that is disabled: the dispatcher records what is not sent, to be sent later. `pk`
-    is the project's partition of IssuesTable, all the events are of this project. Called again with
-    the same events, it enqueues the same ids again.
+    Includes disabled webhooks: the dispatcher records what it did not send, for redelivery. `pk` is
+    the project's partition in IssuesTable. `first_events` are the first events of the issues, all
+    of this project. A second call with the same events enqueues the same message ids.
     """
     project_id = first_events[0].project_id
-    listeners = _listeners.get(project_id, now_ms(), lambda: _look_up(project_id))
-    if listeners is None:
+    subscribed = _subscribed.get(project_id, now_ms(), lambda: _look_up(project_id))
+    if subscribed is None:
         return
-    project, endpoints = listeners
+    project, endpoints = subscribed
     store.enqueue(
         Notice(
-            id=_notice_id(pk, event.id),
+            id=_message_id(pk, event.id),
             project_id=project.id,
             endpoint_id=endpoint.id,
             event=ISSUE_CREATED,
@@ -44,13 +44,13 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
     )
 
 
-def _notice_id(pk: str, event_id: str) -> str:
+def _message_id(pk: str, event_id: str) -> str:
     digest = hashlib.blake2s(f"{ISSUE_CREATED}\0{pk}\0{event_id}".encode(), digest_size=16)
     return f"msg_{digest.hexdigest()}"
 
 
 def _look_up(project_id: str) -> Listeners | None:
-    """The project and its endpoints for new issues; None where there are none."""
+    """Return the project and its webhooks for new issues, or None if there are none."""
     endpoints = [
         endpoint
         for endpoint in store.list_endpoints(project_id)
@@ -61,5 +61,5 @@ def _look_up(project_id: str) -> Listeners | None:
 
 
 def clear_cache() -> None:
-    """Drop what this process knows of the projects' endpoints."""
-    _listeners.clear()
+    """Drop the cached webhooks."""
+    _subscribed.clear()

@@ -1,4 +1,4 @@
-"""Create organizations, list them, change their policy."""
+"""Create and list organizations, and change their policy."""
 
 from typing import Literal
 
@@ -10,18 +10,18 @@ from errata.usecases.projects import check_texts
 
 MAX_MONTHLY_QUOTA = 10**12
 
-# What a setting is told to be that goes away.
+# Value that removes a setting.
 type Nothing = Literal["none"]
 
-# As it is until something of it has been set.
+# The default organization until one of its settings is changed.
 DEFAULT = Organization(DEFAULT_ORGANIZATION, "default", created_at=0)
 
 
 def create(name: str) -> Organization:
-    """A new organization, without projects or limits.
+    """Create an organization without projects and limits.
 
     Raises:
-        InvalidInputError: the name is not one.
+        InvalidInputError: the name is invalid.
     """
     check_texts(name=name)
     return store.save_organization(
@@ -30,17 +30,17 @@ def create(name: str) -> Organization:
 
 
 def list_organizations() -> list[Organization]:
-    """Every organization, the default one first and the others oldest first."""
+    """Return every organization: the default one first, then oldest first."""
     found = store.list_organizations()
     stored = [each for each in found if each.id == DEFAULT_ORGANIZATION]
     return (stored or [DEFAULT]) + [each for each in found if each.id != DEFAULT_ORGANIZATION]
 
 
 def find(organization_id: str) -> Organization:
-    """An organization.
+    """Return an organization.
 
     Raises:
-        NotFoundError: there is none with this id.
+        NotFoundError: there is no such organization.
     """
     organization = store.find_organization(organization_id)
     if organization is None:
@@ -55,7 +55,7 @@ def change(
     allowlist: tuple[str, ...] | None = None,
     monthly_quota: int | Nothing | None = None,
 ) -> Organization:
-    """Change an organization's policy; what is None stays. Acts within 30 seconds.
+    """Change an organization's policy. None keeps a value. Takes effect within 30 seconds.
 
     Raises:
         InvalidInputError: the quota is out of range.

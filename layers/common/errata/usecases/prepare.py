@@ -20,9 +20,9 @@ class Prepared(NamedTuple):
 
 
 def prepare(fields: Fields, access: Access, event_id: str, at_ms: int) -> Prepared:
-    """Group, pack and date an event.
+    """Group an event, pack it and set its expiry. Return its item.
 
-    Adds `fingerprint` and `grouping` to `fields` where they are missing.
+    Adds `fingerprint` and `grouping` to `fields` if they are missing.
     """
     fingerprint = fields.get("fingerprint")
     if fingerprint is None:

@@ -1,4 +1,4 @@
-"""Create projects and keys, list them, change them."""
+"""Create, list and change projects and keys."""
 
 import secrets
 from dataclasses import replace
@@ -18,14 +18,14 @@ MAX_RETENTION_DAYS = 3650
 FIRST_LABEL = "first key"
 FIRST_DSN_LABEL = "first DSN"
 
-# What a setting is told to be that goes back to the deployment's own.
+# Value that resets a setting to the deployment's default.
 type Default = Literal["default"]
 
 
 class Created(NamedTuple):
     """A new project, its first API key, and the public key of its first DSN.
 
-    The API key is told here and never again.
+    The API key is returned only here, and never again.
     """
 
     project: Project
@@ -34,7 +34,7 @@ class Created(NamedTuple):
 
 
 def new_key() -> str:
-    """A key from a cryptographic source: 32 hex digits, as the legacy contract and DSNs have it."""
+    """Return a key from a cryptographic source: 32 hex digits, as legacy keys and DSNs have."""
     return secrets.token_hex(16)
 
 
@@ -45,12 +45,12 @@ def create(
     organization: str = DEFAULT_ORGANIZATION,
     teams: frozenset[str] = frozenset(),
 ) -> Created | None:
-    """A new project with its first API key and its first DSN.
+    """Create a project with its first API key and its first DSN.
 
-    `key` is given where a script brings its own. None when that key exists already.
+    `key` is the API key if a script brings its own. Returns None if that key already exists.
 
     Raises:
-        InvalidInputError: the name or the label is not one.
+        InvalidInputError: the name or the label is invalid.
     """
     check_texts(name=name, label=label)
     project = Project(
@@ -65,7 +65,7 @@ def create(
 
 
 def first_keys(created: Created, label: str = FIRST_LABEL) -> list[ApiKey]:
-    """The records of the keys that a project began with."""
+    """Return the records of a new project's keys."""
     project, key, public = created
     return [
         _record(project.id, key, label, project.created_at),
@@ -74,15 +74,15 @@ def first_keys(created: Created, label: str = FIRST_LABEL) -> list[ApiKey]:
 
 
 def list_projects() -> list[Project]:
-    """Every project, oldest first."""
+    """Return every project, oldest first."""
     return store.list_projects()
 
 
 def find(project_id: str) -> Project:
-    """A project.
+    """Return a project.
 
     Raises:
-        NotFoundError: there is none with this id.
+        NotFoundError: there is no such project.
     """
     project = store.find_project(project_id)
     if project is None:
@@ -91,12 +91,12 @@ def find(project_id: str) -> Project:
 
 
 def oldest_ms(project: Project, now_ms: int) -> int:
-    """The moment before which a project shows nothing any more."""
+    """Return the timestamp before which a project's events have expired."""
     return now_ms - (project.retention_days or settings().retention_days) * DAY_MS
 
 
 def operator_access(project: Project) -> Access:
-    """What an operator may do with a project: as a key of it, but without one."""
+    """Return the access of an operator to a project: like that of a key, but without a key."""
     return Access(
         project_id=project.id,
         key_id="",
@@ -109,7 +109,7 @@ def operator_access(project: Project) -> Access:
 def change(
     project_id: str, rate_limit: int | None, retention_days: int | Default | None
 ) -> Project:
-    """Change a project's settings; what is None stays. Acts within 30 seconds.
+    """Change a project's settings. None keeps a setting. Takes effect within 30 seconds.
 
     Raises:
         InvalidInputError: names every setting that is out of range.
@@ -127,10 +127,10 @@ def change(
 
 
 def rename(project_id: str, name: str) -> Project:
-    """Give a project another name.
+    """Rename a project.
 
     Raises:
-        InvalidInputError: it is not one.
+        InvalidInputError: the name is invalid.
         NotFoundError: there is no such project.
     """
     check_texts(name=name)
@@ -140,7 +140,7 @@ def rename(project_id: str, name: str) -> Project:
 
 
 def check(rate_limit: int | None, retention_days: int | Default | None) -> None:
-    """Whether a project may have these settings.
+    """Check that a project may have these settings.
 
     Raises:
         InvalidInputError: names every setting that is out of range.
@@ -157,7 +157,7 @@ def check(rate_limit: int | None, retention_days: int | Default | None) -> None:
 
 
 def list_keys(project_id: str) -> list[ApiKey]:
-    """A project's keys, oldest first, revoked ones included.
+    """Return a project's keys, oldest first, including revoked ones.
 
     Raises:
         NotFoundError: there is no such project.
@@ -167,12 +167,12 @@ def list_keys(project_id: str) -> list[ApiKey]:
 
 
 def create_key(project_id: str, label: str, public: bool = False) -> tuple[ApiKey, str]:
-    """Another key of a project, and the key itself. Of an API key that is told this once.
+    """Create a key of a project. Return its record and the key; an API key is shown only once.
 
-    `public`: the key of another DSN.
+    `public`: create the public key of another DSN instead of an API key.
 
     Raises:
-        InvalidInputError: the label is not one.
+        InvalidInputError: the label is invalid.
         NotFoundError: there is no such project.
     """
     check_texts(label=label)
@@ -188,7 +188,7 @@ def _record(project_id: str, key: str, label: str, created_at: int, public: bool
 
 
 def revoke_key(project_id: str, key_id: str) -> ApiKey:
-    """Revoke a key for good; returns it with the gateway key that it had. Acts within 30 seconds.
+    """Revoke a key for good. Return it with its gateway key. Takes effect within 30 seconds.
 
     Raises:
         NotFoundError: there is no such project, or it has no such key.
@@ -204,10 +204,10 @@ def revoke_key(project_id: str, key_id: str) -> ApiKey:
 
 
 def check_texts(**texts: str) -> None:
-    """Whether these may be names or labels, by field.
+    """Check that these texts, by field, are valid names or labels.
 
     Raises:
-        InvalidInputError: names every one that is empty or too long.
+        InvalidInputError: names every text that is empty or too long.
     """
     errors = {
         field: [f"The {field} must have 1 to {MAX_NAME_LENGTH} characters."]

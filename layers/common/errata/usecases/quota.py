@@ -1,10 +1,10 @@
-"""The monthly quota of an organization, spent from leases.
+"""Spend an organization's monthly quota from leases.
 
-A counter in the table says how many of a calendar month's units (UTC) are leased. An execution
-environment leases some with one conditional update, which never goes beyond the quota, and spends
-them from memory. It begins with one, and takes twice as many whenever it has used up a lease soon,
-up to `MAX_LEASE`; and never more than a thousandth of what is left, so that of the last two
-thousand each is leased singly. See docs/decisions/0011-quota-by-lease.md.
+A counter in the table holds how many units of a calendar month (UTC) are leased. An execution
+environment leases some with one conditional update, which never exceeds the quota, and spends them
+from memory. The first lease has one unit. Each lease that is used up within `SOON_MS` doubles the
+next one, up to `MAX_LEASE`. A lease never has more than a thousandth of what is left, so each of
+the last two thousand units is leased alone. See docs/decisions/0011-quota-by-lease.md.
 """
 
 from collections.abc import Iterator
@@ -18,17 +18,17 @@ from errata.models.project import Access
 from errata.store import idempotency as store
 
 MAX_LEASE = 100
-# How much must be left for each unit of a lease that has more than one.
+# How many units must be left for each unit of a lease of more than one.
 LEFT_PER_UNIT = 1_000
-# An environment that needs longer for a lease holds too much that would go with it.
+# A lease that lasts longer is too large: what is left of it is lost when the environment ends.
 SOON_MS = 5 * 60 * 1000
-# How long nobody is asked again whether others have given a unit back.
+# How long a reached quota is cached. Until then the table is not asked for returned units.
 REACHED_MS = 1_000
 
 
 @dataclass(slots=True)
 class Lease:
-    """Units of a month that this process may spend."""
+    """Units of a month that this process has reserved and may spend."""
 
     organization: str
     quota: int
@@ -45,12 +45,12 @@ _leases: dict[str, Lease] = {}
 
 
 def month_of(at_ms: int) -> str:
-    """The calendar month of a time, in UTC: `2026-11`."""
+    """Return the calendar month of a timestamp, in UTC: `2026-11`."""
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m}"
 
 
 def spend(access: Access, at_ms: int) -> Lease | None:
-    """Take a unit for an event, and say which lease it is of; None where there is no limit.
+    """Take a unit for an event and return its lease, or None if there is no quota.
 
     Raises:
         PaymentRequiredError: the organization has none left this month, or has not paid an invoice.
@@ -83,7 +83,7 @@ class Unit:
 def unit(access: Access, at_ms: int) -> Iterator[Unit]:
     """Take a unit for the event that the block stores.
 
-    It is given back when the block raises, unless the event may be stored nevertheless.
+    If the block raises, the unit is given back, unless the event may be stored all the same.
 
     Raises:
         PaymentRequiredError: the organization has none left this month, or has not paid an invoice.
@@ -97,10 +97,10 @@ def unit(access: Access, at_ms: int) -> Iterator[Unit]:
 
 
 def check(access: Access, at_ms: int) -> None:
-    """Take nothing, for an event that is refused in any case: 402 comes before what it is told.
+    """Raise what `spend` would, without taking a unit: a 402 precedes any other refusal.
 
     Raises:
-        PaymentRequiredError: `spend` would.
+        PaymentRequiredError: as `spend`.
     """
     if in_hand(access, at_ms):
         return
@@ -114,7 +114,7 @@ def check(access: Access, at_ms: int) -> None:
 
 
 def in_hand(access: Access, at_ms: int) -> bool:
-    """Whether `spend` takes a unit without a call: then nobody else waits for it."""
+    """Whether `spend` takes a unit without a call to DynamoDB, so that nobody waits for it."""
     if access.unpaid_url is not None:
         return False
     if access.monthly_quota is None:
@@ -126,7 +126,8 @@ def in_hand(access: Access, at_ms: int) -> bool:
 def give_back(lease: Lease | None, why: ErrataError | None = None) -> None:
     """Give back a unit whose event was not stored.
 
-    `why` is what kept it from that; where the event may be stored nevertheless, its unit is used.
+    `why` is the error that prevented it. If the event may be stored all the same, its unit counts
+    as used.
     """
     if lease is None or (isinstance(why, StoreError) and why.maybe_applied):
         return
@@ -134,22 +135,22 @@ def give_back(lease: Lease | None, why: ErrataError | None = None) -> None:
         if lease.size > 1:
             lease.left += 1
             return
-        # Others may be waiting for it.
+        # Return it to the table: other processes may need it.
         try:
             store.return_units(lease.organization, lease.month, 1)
             lease.reached_until = 0
         except StoreError as error:
-            # Of one that may be returned nobody knows whose it is: it counts as used.
+            # A unit that may have been returned counts as used: another process may have it.
             lease.left += not error.maybe_applied
 
 
 def used(organization: str, at_ms: int) -> int:
-    """How many units of the current month are leased: as good as used."""
+    """Return how many units of the current month are leased, which counts as used."""
     return store.leased_units(organization, month_of(at_ms))
 
 
 def clear_cache() -> None:
-    """Drop every lease, as a process that ends does."""
+    """Drop every lease, as the end of a process does."""
     _leases.clear()
 
 
@@ -160,7 +161,7 @@ def _current(organization: str, quota: int, at_ms: int) -> Lease:
         return lease
     _leases[organization] = fresh = Lease(organization, quota, month)
     if lease and lease.left and lease.month == month:
-        # Leased under another quota, and perhaps more than the new one has.
+        # The units were leased under another quota. They may be more than the new one allows.
         store.return_units(organization, month, lease.left)
     return fresh
 
@@ -191,7 +192,7 @@ def _check_known(lease: Lease, at_ms: int) -> None:
 
 
 def _reached(lease: Lease, at_ms: int) -> PaymentRequiredError:
-    """What to raise once the table has said that no unit is left; it is not asked again at once."""
+    """Return the error for a reached quota, and cache for `REACHED_MS` that it is reached."""
     lease.next_size = 1
     lease.reached_until = at_ms + REACHED_MS
     return PaymentRequiredError.quota_reached(lease.quota)

@@ -1,8 +1,9 @@
-"""The handlers' own rate limit, for what the gateway cannot see: keys in bodies, and no keys.
+"""The handlers' own rate limit, for requests that API Gateway cannot count by key.
 
-A token bucket: `limit` requests at once, and `limit` more each minute. Kept as one number by GCRA
-(ITU-T I.371), so that one conditional write takes a token, and one refused write tells when to come
-back. An execution environment that knows a bucket to be empty asks nobody.
+These have the key in the body, or no key. A token bucket allows `limit` requests at once, and
+`limit` more each minute. It is stored as one number by GCRA (ITU-T I.371), so one conditional write
+takes a token, and one refused write says when to retry. An execution environment caches that a
+bucket is empty, and then makes no call.
 """
 
 from errata.errors import RateLimitedError
@@ -32,29 +33,29 @@ def take(bucket: str, limit: int, now_ms: int) -> None:
         taken, tat = idempotency.move_bucket(
             bucket, idle=tat <= now_ms, now=now_ms, step=step, room=room
         )
-        _remember(bucket, tat)
+        _cache(bucket, tat)
         if taken:
             return
         if tat > now_ms + room:
             raise RateLimitedError(_seconds(tat - room - now_ms))
-    # Others took tokens between each of our tries: whatever is left is not for us.
+    # There was a conflict on every try: other requests took the tokens.
     raise RateLimitedError(1)
 
 
 def take_for_key(access: Access, now_ms: int) -> None:
-    """Take one request from those of a key.
+    """Count one request against a key.
 
     Raises:
-        RateLimitedError: the key has none left.
+        RateLimitedError: the key has reached its rate limit.
     """
     take(f"key#{access.key_id}", access.rate_limit, now_ms)
 
 
 def take_for_address(address: str, now_ms: int) -> None:
-    """Take one request from those of an address whose key is not resolved.
+    """Count one request without a resolved key against its address.
 
     Raises:
-        RateLimitedError: the address has none left.
+        RateLimitedError: the address has reached its rate limit.
     """
     take(f"ip#{address}", DEFAULT_RATE_LIMIT, now_ms)
 
@@ -63,12 +64,12 @@ def _seconds(milliseconds: int) -> int:
     return max(1, -(-milliseconds // 1000))
 
 
-def _remember(bucket: str, tat: int) -> None:
+def _cache(bucket: str, tat: int) -> None:
     if len(_known) >= _MAX_KNOWN:
         _known.clear()
     _known[bucket] = tat
 
 
 def clear_cache() -> None:
-    """Drop what this process knows of the buckets."""
+    """Drop the cached buckets."""
     _known.clear()

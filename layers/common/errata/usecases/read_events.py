@@ -15,12 +15,12 @@ from errata.store import event_queries, events, watermarks
 from errata.store.events import Stored
 from errata.store.watermarks import Watermark
 
-# An index follows its table within moments, but no bound is promised. What is younger than this is
-# therefore read from the table itself, consistently.
+# An index lags behind its table, usually briefly, but without a guaranteed limit. So events younger
+# than this are read from the table itself, with strong consistency.
 INDEX_LAG_MS = 5 * 60 * 1000
-# How many events one request looks at; a rare filter may then give a short page with a cursor.
+# How many events one request reads. A filter with few matches may give a short page with a cursor.
 MAX_SCANNED = 5_000
-# How long it looks, of the 25 seconds that the function has: 5,000 of the largest events take 40.
+# How long one request reads. The function has 25 seconds; 5,000 of the largest events take 40.
 MAX_SCAN_MS = 10_000
 _PAGE = 200
 
@@ -33,13 +33,13 @@ class Page:
     next_cursor: str | None
 
     def to_json(self) -> str:
-        """The answer of the read API."""
+        """Return the response of the read endpoint."""
         cursor = to_json(self.next_cursor)
         return (b'{"data":[%s],"next_cursor":%s}' % (b",".join(self.events), cursor)).decode()
 
 
 def read(access: Access, filters: Filters, now_ms: int) -> Page:
-    """One page of the events that match the filters and are neither cleared nor expired.
+    """Return a page of the events that match the filters and are neither cleared nor expired.
 
     Never misses an event that was stored before the read began.
     """
@@ -66,7 +66,7 @@ def read(access: Access, filters: Filters, now_ms: int) -> Page:
 
 
 def one(project_id: str, event_id: str, now_ms: int) -> Stored | None:
-    """One event, or None when it does not exist, was cleared or has expired."""
+    """Return an event, or None if it does not exist, was cleared or has expired."""
     found = event_queries.by_ids(project_id, [event_id])
     watermark = watermarks.find_watermark(project_id)
     visible = [event for event in found if watermark.shows(event, now_ms // 1000)]
@@ -82,7 +82,7 @@ def _candidates(
         floor_id(filters.since) if filters.since is not None else "",
         watermark.through,
     )
-    # Ids come from many clocks: one that is ahead is no reason to miss its events.
+    # Ids come from many clocks. Include events from a clock that is ahead.
     high = floor_id(filters.until + 1 if filters.until is not None else now_ms + DAY_MS)
     high = min(high, filters.before or high)
     if filters.fingerprint is not None:

@@ -1,10 +1,11 @@
-"""Put back what lies in the dead-letter queues; see docs/decisions/0013-redrive.md.
+"""Process the contents of the dead-letter queues again; see docs/decisions/0013-redrive.md.
 
-Notices go back into their queue. What a clear left behind is deleted now. Lost events go through
-the ledger, which knows a batch that it has counted. Events that were not counted are counted now,
-although later ones of the same issue were counted meanwhile: how many of a day are missing is the
-difference between the log and the issue's count of that day, so that doing it again, or for an
-event that was counted after all, changes nothing.
+- Webhook messages go back into their queue.
+- What clears have hidden, and the events of deleted issues, are deleted now.
+- Losses are counted in the loss ledger, which recognizes a batch that it has counted.
+- Events that were not counted are counted now, even if later events of the same issue were counted
+  in the meantime. The number missing on a day is the difference between the stored events and the
+  issue's count of that day. So a second redrive, or one of a counted event, changes nothing.
 """
 
 import json
@@ -35,7 +36,7 @@ _ARRIVAL_MS = int(timedelta(seconds=2) / timedelta(milliseconds=1))
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What became of a message. One that is not `done` stays in its queue, for the reason given."""
+    """The result for one queue message. It stays in its queue unless `done`; `what` says why."""
 
     queue: str
     message_id: str
@@ -44,7 +45,7 @@ class Redriven:
 
 
 def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
-    """Put back what lies in a queue of `QUEUES`, or with `dry_run` only look."""
+    """Process the messages of a queue of `QUEUES` again, or only list them with `dry_run`."""
     urls = {
         "digest": settings().digest_dead_letter_url,
         "cleanup": settings().cleanup_dead_letter_url,
@@ -53,18 +54,19 @@ def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
     }
     url = urls[queue]
     redriven: dict[str, Redriven] = {}
-    # Held until the end: what was let go at once would come again before the rest of the queue.
+    # Hold failed messages until the end. Released earlier, they would be received again before the
+    # rest of the queue.
     held: dict[str, Message] = {}
     try:
         while messages := queues.hold(url, AT_ONCE):
             new = [each for each in messages if each.id not in redriven]
             held |= {each.id: each for each in messages}
             if not new:
-                break  # this has taken longer than messages are held
+                break  # this took longer than the visibility timeout of the messages
             if dry_run:
-                found = [Redriven(queue, each.id, False, _tells(each)) for each in new]
+                found = [Redriven(queue, each.id, False, _describe(each)) for each in new]
             else:
-                found = _REDRIVE[queue](new)
+                found = _BY_QUEUE[queue](new)
             for each in found:
                 redriven[each.message_id] = each
                 if each.done:
@@ -75,7 +77,7 @@ def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
     return list(redriven.values())
 
 
-def _tells(message: Message) -> str:
+def _describe(message: Message) -> str:
     try:
         body = json.loads(message.body)
         if "DDBStreamBatchInfo" in body:
@@ -87,31 +89,33 @@ def _tells(message: Message) -> str:
             return f"{lost.total()} lost events"
         if "event_id" in body:
             return f"event {body['project_id']}-{body['event_id']}: {body['reason']}"
-        return f"notice {body['id']} of project {body['project_id']}"
+        return f"message {body['id']} of project {body['project_id']}"
     except (ValueError, KeyError, TypeError):
-        return "a message of no known kind"
+        return "an unknown kind of message"
 
 
 # ------------------------------------------------------------------ webhooks, cleanup, losses
 
 
-def _notices(messages: list[Message]) -> list[Redriven]:
+def _redrive_webhooks(messages: list[Message]) -> list[Redriven]:
     redriven = []
     for message in messages:
         try:
-            notice = webhooks.notice(message.body)
+            queued = webhooks.notice(message.body)
         except (ValueError, TypeError):
-            redriven.append(Redriven("webhooks", message.id, False, "a message of no known kind"))
+            redriven.append(Redriven("webhooks", message.id, False, "an unknown kind of message"))
             continue
-        # Cut off between this and its deletion, the notice goes out twice, under one id.
-        webhooks.enqueue([notice])
-        redriven.append(Redriven("webhooks", message.id, True, f"sent: {_tells(message)}"))
+        # If this is interrupted before the message is deleted, the message is sent twice, under
+        # the same id.
+        webhooks.enqueue([queued])
+        redriven.append(Redriven("webhooks", message.id, True, f"sent: {_describe(message)}"))
     return redriven
 
 
-def _clears(messages: list[Message]) -> list[Redriven]:
-    # The message names a place in the stream, which forgets within a day. A clear's watermark and a
-    # deletion say all there is to know, and to clean what is clean costs a few reads.
+def _redrive_cleanup(messages: list[Message]) -> list[Redriven]:
+    # The queue message names a position in the stream, which keeps records for one day only. The
+    # watermarks and cleanup tasks say everything that is needed. Cleaning a project that is already
+    # clean costs a few reads.
     cleaned = 0
     for project_id in [each.id for each in projects.list_projects()] + projects.list_deleted():
         if watermarks.find_watermark(project_id).generation:
@@ -122,17 +126,17 @@ def _clears(messages: list[Message]) -> list[Redriven]:
     return [Redriven("cleanup", message.id, True, what) for message in messages]
 
 
-def _losses(messages: list[Message]) -> list[Redriven]:
+def _redrive_losses(messages: list[Message]) -> list[Redriven]:
     redriven = []
     for message in messages:
         try:
             loss_ledger.count(json.loads(message.body)["awslogs"]["data"])
         except (ValueError, KeyError, TypeError):
-            redriven.append(Redriven("ledger", message.id, False, "a message of no known kind"))
+            redriven.append(Redriven("ledger", message.id, False, "an unknown kind of message"))
         except StoreError as error:
             redriven.append(Redriven("ledger", message.id, False, f"not counted: {error}"))
         else:
-            what = f"counted {_tells(message)}, unless they were counted before"
+            what = f"counted {_describe(message)}, unless they were counted before"
             redriven.append(Redriven("ledger", message.id, True, what))
     return redriven
 
@@ -143,14 +147,14 @@ def _losses(messages: list[Message]) -> list[Redriven]:
 type Ids = list[tuple[str, str]]  # project and event
 
 
-def _events(messages: list[Message]) -> list[Redriven]:
+def _redrive_events(messages: list[Message]) -> list[Redriven]:
     named: dict[str, Ids] = {}
     problems: dict[str, str] = {}
     for message in messages:
         try:
-            named[message.id] = _named(message)
+            named[message.id] = _events_of(message)
         except (ValueError, KeyError, TypeError):
-            problems[message.id] = "a message of no known kind"
+            problems[message.id] = "an unknown kind of message"
         except StoreError as error:
             problems[message.id] = f"its records cannot be read: {error}"
     wanted: dict[str, set[str]] = defaultdict(set)
@@ -168,18 +172,18 @@ def _events(messages: list[Message]) -> list[Redriven]:
     return [
         Redriven("digest", each.id, False, problems[each.id])
         if each.id in problems
-        else Redriven("digest", each.id, True, _counted(named[each.id], counted))
+        else Redriven("digest", each.id, True, _count_text(named[each.id], counted))
         for each in messages
     ]
 
 
-def _counted(ids: Ids, counted: set[tuple[str, str]]) -> str:
+def _count_text(ids: Ids, counted: set[tuple[str, str]]) -> str:
     new = len(counted.intersection(ids))
-    return f"counted {new} of {len(ids)} events; the others were counted, or are gone"
+    return f"counted {new} of {len(ids)} events; the others were counted before, or are deleted"
 
 
-def _named(message: Message) -> Ids:
-    """The events that a message is about, in the order of the stream."""
+def _events_of(message: Message) -> Ids:
+    """Return the events that a queue message is about, in the order of the stream."""
     body = json.loads(message.body)
     if "DDBStreamBatchInfo" not in body:
         if not UUID.fullmatch(body["event_id"]):
@@ -188,8 +192,8 @@ def _named(message: Message) -> Ids:
     batch = stream.batch(body)
     if now_ms() - batch.first_ms < stream.KEPT_MS:
         return stream.new_events(batch)
-    # The stream has forgotten. Whatever else came in at that time has been counted since, or lies
-    # in this queue too: nothing is on its way for that long.
+    # The stream no longer has the records. So take every event stored at that time. The others are
+    # already counted, or in this queue too: no event is in transit for that long.
     low = floor_id(batch.first_ms - CLEAR_MARGIN_MS - _ARRIVAL_MS)
     high = floor_id(batch.last_ms + _ARRIVAL_MS)
     return [
@@ -244,10 +248,10 @@ def _count_day(
     counted: set[tuple[str, str]],
     wrong: dict[tuple[str, str], str],
 ) -> dict[str, list[Stored]]:
-    """Count what is missing of a day; returns what must be looked at again."""
+    """Count the missing events of a day. Return those to try again, by issue."""
     pk = issues.partition(project_id, watermark.generation)
-    # The counts first, then the log: what is stored or counted in between is newer than what the
-    # counts know, and is told by that.
+    # Read the counts first, then the stored events. What is stored or counted in between is newer
+    # than the issue's last event, and is recognized by that.
     rows = standing(pk, [event for found in of_issues.values() for event in found], now_s)
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
@@ -271,7 +275,7 @@ def _count_day(
 
 
 def _missing(issue: Issue | None, day: int, in_log: list[str], found: list[Stored]) -> list[Stored]:
-    """Which of these events of an issue and a day, ascending, the issue has not counted."""
+    """Return which of these events of an issue and a day, oldest first, are not counted."""
     if issue is None:
         return found
     if (
@@ -279,14 +283,19 @@ def _missing(issue: Issue | None, day: int, in_log: list[str], found: list[Store
         and len(issue.days) >= MAX_DAYS
         and day < min(map(int, issue.days))
     ):
-        return []  # the issue has forgotten what it counted on that day
+        return []  # the issue no longer has a count for that day
     # An issue has counted nothing before its first event or after its last one.
     within = [event for event in found if issue.first_event <= event.id <= issue.last_event]
     stored = sum(issue.first_event <= event_id <= issue.last_event for event_id in in_log)
     short = min(max(0, stored - issue.days.get(str(day), 0)), len(within))
-    # A batch counts an issue's events in their order: what it has left out is its end.
+    # A batch counts an issue's events in order. So the missing ones are the last ones.
     counted = {event.id for event in within[: len(within) - short]}
     return [event for event in found if event.id not in counted]
 
 
-_REDRIVE = {"digest": _events, "cleanup": _clears, "webhooks": _notices, "ledger": _losses}
+_BY_QUEUE = {
+    "digest": _redrive_events,
+    "cleanup": _redrive_cleanup,
+    "webhooks": _redrive_webhooks,
+    "ledger": _redrive_losses,
+}

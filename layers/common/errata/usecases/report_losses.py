@@ -1,6 +1,6 @@
-"""Note events that were sent and not stored, or not in full: with a line in the log for each.
+"""Log a line for each loss: an event that was sent and not stored, or not stored whole.
 
-That line is all that a request pays; `errata.usecases.loss_ledger` adds the lines up later. See
+The line is the only cost for a request. `errata.usecases.loss_ledger` counts the lines later. See
 docs/decisions/0014-loss-ledger.md.
 """
 
@@ -15,7 +15,7 @@ logger = logging.getLogger("errata")
 
 
 def note(project_id: str, reason: str, number: int = 1) -> None:
-    """Note an event of a project, or several at once."""
+    """Log one loss of a project, or several at once."""
     if number == 1:
         logger.warning(LINE, project_id, reason)
     else:
@@ -24,9 +24,9 @@ def note(project_id: str, reason: str, number: int = 1) -> None:
 
 @contextmanager
 def counted(project_id: str, has_event: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Count a refusal of a request as a loss of the project, where one was lost.
+    """Log a loss if the block refuses a request that has an event.
 
-    `project_id` is empty where the request belongs to no project yet.
+    `project_id` is "" if the request belongs to no project yet: then nothing is logged.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Send an event as an operator: no key, no limits, otherwise as over the API."""
+"""Send an event as an operator: without key and limits, otherwise as through the API."""
 
 from errata.models.event import Fields
 from errata.models.ids import new_event_id, now_ms
@@ -13,7 +13,7 @@ def send(project_id: str, sent: Fields) -> str:
 
     Raises:
         NotFoundError: there is no such project.
-        HTTPError: what is wrong with the event; nothing is stored.
+        HTTPError: the event is refused; nothing is stored.
     """
     access = projects.operator_access(projects.find(project_id))
     at_ms = now_ms()

@@ -1,4 +1,4 @@
-"""Accept what a Sentry SDK sends: its event is stored once, its client reports are counted."""
+"""Accept envelopes of Sentry SDKs: store the event once, and count the client reports."""
 
 import os
 from dataclasses import dataclass
@@ -18,16 +18,17 @@ from errata.usecases import admission, report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
 
-# An event that arrives so soon after it happened, by its sender's clock, has the id of that moment.
-# With the time that the function has (template.yaml), that is within events.CLEAR_MARGIN_MS.
+# An event that arrives this soon after it happened, by its sender's clock, gets an id minted at the
+# time it happened. With the timeout of the function (template.yaml), that is within
+# events.CLEAR_MARGIN_MS.
 PROMPT_MS = 10_000
-# Clocks that are right differ by less.
+# Correct clocks differ by less than this.
 _AHEAD_MS = 1_000
 _TRIES = 6
 _MAX_KNOWN = 10_000
 
-# Project and event id of what this process has stored: an SDK that repeats itself at once is spared
-# the store.
+# Project and event id of the events that this process has stored. If an SDK sends an event again at
+# once, no call to the store is needed.
 _stored: set[tuple[str, str]] = set()
 
 
@@ -35,10 +36,10 @@ def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str
     """Store the event of an envelope, unless it was stored before, and count its client reports.
 
     Items of other kinds (sessions, transactions, …) are dropped. `address` is the client's. Returns
-    the id of the event as SDKs write it, or that of the envelope where it holds no event.
+    the id of the event as SDKs write it, or the id of the envelope if it has no event.
 
     Raises:
-        HTTPError: what is wrong with the event; nothing is stored.
+        HTTPError: the event is refused; nothing is stored.
     """
     for item in envelope.items:
         if item.type == "client_report":
@@ -60,7 +61,7 @@ class SdkSubmission:
     envelope: Envelope
     payload: bytes
     address: str
-    # What `read` finds: the id and the time that the SDK gave the event, None without one.
+    # Set by `read`: the id and the timestamp that the SDK gave the event, or None.
     named: str | None = None
     happened_ms: int | None = None
 
@@ -87,7 +88,7 @@ class SdkSubmission:
         return fields
 
     def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
-        """Return the event if this process has stored it already."""
+        """Return the event if this process has already stored it."""
         if self.named and (access.project_id, self.named) in _stored:
             return Admitted(self.named, access.project_id, stored=False)
         return None
@@ -102,38 +103,38 @@ class SdkSubmission:
             return earlier
         admitted = self._put(fields, access)
         if self.named:
-            _remember(access.project_id, self.named)
+            _cache(access.project_id, self.named)
         return admitted
 
     def _put(self, fields: Fields, access: Access) -> Admitted:
         at_ms = now_ms()
-        told: str = fields["event_id"]
+        shown_id: str = fields["event_id"]
         if self.named is None:
             item, trimmed = prepare(fields, access, new_event_id(at_ms), at_ms)
             events.put(item)
-            return Admitted(told, access.project_id, trimmed=trimmed)
+            return Admitted(shown_id, access.project_id, trimmed=trimmed)
         own_id = named_event_id(self.happened_ms or 0, self.named)
         if self.happened_ms is not None and -_AHEAD_MS <= at_ms - self.happened_ms <= PROMPT_MS:
             fields["received_at"] = at_ms
             item, trimmed = prepare(fields, access, own_id, at_ms)
             stored = events.put_new(item)
-            return Admitted(told, access.project_id, stored, trimmed=stored and trimmed)
+            return Admitted(shown_id, access.project_id, stored, trimmed=stored and trimmed)
         item, trimmed = prepare(fields, access, new_event_id(at_ms), at_ms)
         for _ in attempts(_TRIES):
             try:
                 stored = events.put_with_marker(item, own_id)
             except ConflictError:
                 continue
-            return Admitted(told, access.project_id, stored, trimmed=stored and trimmed)
+            return Admitted(shown_id, access.project_id, stored, trimmed=stored and trimmed)
         raise UnavailableError
 
 
-def _remember(project_id: str, named: str) -> None:
+def _cache(project_id: str, named: str) -> None:
     if len(_stored) >= _MAX_KNOWN:
         _stored.clear()
     _stored.add((project_id, named))
 
 
 def clear_cache() -> None:
-    """Drop what this process knows of stored events."""
+    """Drop the cached ids of stored events."""
     _stored.clear()

@@ -1,7 +1,7 @@
-"""Sign in, stay signed in, sign out. What a browser holds is opaque and opens nothing by itself.
+"""Start, renew and end sessions. A browser's cookie is opaque; it is no token of Cognito.
 
-Tokens come from Cognito by our own call, over TLS; a caller verifies the identity token before it
-goes on, and again whenever one is fetched anew.
+Tokens come from Cognito through our own call, over TLS. The identity token is verified before a
+session starts, and again each time that a new one is fetched.
 """
 
 import secrets
@@ -18,16 +18,16 @@ from errata.store.sessions import OpenedPage, Session
 from errata.store.sign_in import Tokens
 from errata.usecases import organizations
 
-LIFETIME_MS = 7 * 24 * 3600 * 1000  # as long as the template lets a refresh token live
+LIFETIME_MS = 7 * 24 * 3600 * 1000  # the lifetime of a refresh token in the template
 _SEPARATOR = "."
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified identity token says. `expires_at` is in milliseconds since the epoch.
+    """The claims of a verified identity token. `expires_at` is in milliseconds since the epoch.
 
-    `client` is the app client that it was made for, `nonce` what its sign-in began with, if that
-    went by a provider.
+    `client` is the app client that the token was issued for. `nonce` is the one that the sign-in
+    was started with, if it used a provider.
     """
 
     email: str
@@ -40,18 +40,18 @@ type Verify = Callable[[str], Claims]
 
 
 class SignedOutError(ErrataError):
-    """Nobody is signed in: no cookie, or one of a session that has ended."""
+    """Nobody is signed in: there is no cookie, or its session has ended."""
 
 
 class StaleSessionError(ErrataError):
-    """Cognito vouched for the account an hour ago, and has to again."""
+    """The identity token has expired. Renew the session first."""
 
 
 def start(tokens: Tokens, verify: Verify, now_ms: int) -> tuple[Session, str]:
-    """A new session, and what the cookie is to hold.
+    """Start a session. Return it and the value for the cookie.
 
     Raises:
-        UnauthorizedError: the token is not one of our pool.
+        UnauthorizedError: the token is not from our user pool.
     """
     claims = verify(tokens.id)
     session = Session(
@@ -73,11 +73,13 @@ def visit(
     organization_id: str = "",
     event_id: str = "",
 ) -> tuple[Session, User, OpenedPage]:
-    """Who holds this cookie, and what their page is about; what is not theirs is not there.
+    """Return the session and the user of a cookie, and what their page needs.
+
+    Leaves out a project, event or organization that the user may not see.
 
     Raises:
-        SignedOutError: nobody, or nobody any more.
-        StaleSessionError: the session is to be renewed first.
+        SignedOutError: nobody is signed in, or the session has ended.
+        StaleSessionError: the session must be renewed first.
     """
     session, opened = _open(cookie, now_ms, project_id, organization_id, event_id)
     if session.fresh_until <= now_ms:
@@ -107,11 +109,11 @@ def _open(cookie: str, now_ms: int, *about: str) -> tuple[Session, OpenedPage]:
 
 
 def renew(cookie: str, verify: Verify, now_ms: int) -> None:
-    """Ask Cognito to vouch for a session's account once more.
+    """Get new tokens for a session from Cognito.
 
     Raises:
-        SignedOutError: it does not, and the session has ended; or there is none.
-        UnavailableError: it cannot be asked now; the session stays as it is.
+        SignedOutError: Cognito refuses, and the session is ended; or there is no session.
+        UnavailableError: Cognito is unavailable; the session is unchanged.
     """
     session, _ = _open(cookie, now_ms)
     try:
@@ -124,21 +126,21 @@ def renew(cookie: str, verify: Verify, now_ms: int) -> None:
         store.remove(session.secret)
         raise SignedOutError
     token = tokens.refresh or session.refresh_token
-    # Somebody may have signed out in another window while Cognito was asked.
+    # The user may have signed out in another window during the call to Cognito.
     if not store.renew(replace(session, refresh_token=token, fresh_until=claims.expires_at)):
         raise SignedOutError
 
 
 def end(session: Session) -> None:
-    """Sign out: the session and the tokens that it came with are worth nothing any more."""
+    """Sign out: end the session and revoke its tokens."""
     store.remove(session.secret)
     sign_in.revoke(session.refresh_token, session.client)
 
 
 def reset_password(email: str, password: str, mailed_code: str, now_ms: int) -> None:
-    """Set a new password with the code that was mailed, and end every session of the account.
+    """Set a new password with a mailed code, and end every session of the account.
 
-    Whoever forgot it may have lost more than that.
+    A person who resets the password may have lost control of a session too.
 
     Raises:
         HTTPError: as `errata.store.sign_in.set_password`.

@@ -1,9 +1,9 @@
-"""Follow a project's new events: each once, and none missed.
+"""Follow a project's new events: return each once, and miss none.
 
-An event's id tells when it was minted, and it may be stored up to `CLEAR_MARGIN_MS` after that, so
-new events turn up behind newer ones. Every look therefore reads the ids of that long a window anew
-and remembers which it has seen. The window ends at the newest event, whose id an AWS clock has
-minted: the clock of this machine has no say.
+An event's id says when it was minted. The event may be stored up to `CLEAR_MARGIN_MS` later, so new
+events can appear below newer ones. So each look reads all ids in a window of that length again, and
+keeps the ids that it has seen. The window ends at the newest event. An AWS clock minted its id, so
+the clock of this machine does not matter.
 """
 
 from pydantic_core import from_json
@@ -24,7 +24,7 @@ class Tail:
         self._seen: set[str] = set()
 
     def start(self, last: int) -> list[Stored]:
-        """The `last` (0 to 100) events that there are, oldest first; what comes later is new.
+        """Return the `last` (0 to 100) existing events, oldest first. Later events are new.
 
         Raises:
             NotFoundError: there is no such project.
@@ -35,13 +35,13 @@ class Tail:
         known: list[str] = [from_json(event)["id"] for event in page.events]
         if known:
             self._move(known[0])
-        # Whatever was stored since the page was read belongs to the last ones, too.
+        # Events stored since the page was read are among the last ones too.
         oldest = known[-1] if known else ""
         shown = {*known, *(event_id for event_id in self._fresh() if event_id >= oldest)}
         return self._visible(sorted(shown))[-last:] if last else []
 
     def look(self) -> list[Stored]:
-        """The events that no look has returned before, by the order of their ids."""
+        """Return the events that were not returned before, in the order of their ids."""
         return self._visible(self._fresh())
 
     def _fresh(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""A cache of look-ups in the store, for 30 seconds: a change acts within that time."""
+"""Cache look-ups in the store for 30 seconds. A change takes effect within that time."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ class TTLCache[T]:
 
     def __init__(self, max_entries: int) -> None:
         self._max_entries = max_entries
-        # Key → (when it expires in milliseconds, result), the oldest first.
+        # Key → (expiry in milliseconds, result), oldest first.
         self._entries: dict[str, tuple[int, T]] = {}
 
     def get(self, key: str, now_ms: int, look_up: Callable[[], T]) -> T:

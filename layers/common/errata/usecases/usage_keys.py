@@ -1,16 +1,17 @@
-"""What an operator does to projects and keys, and to the gateway keys that meter them.
+"""Change projects and keys together with the gateway keys that count their requests.
 
-A project's key always works; the question is who counts its requests. Without a gateway key the
-handlers do, in DynamoDB, at some cost for each request; with one the gateway does, for nothing. So
-every step here leaves a key counted by one of the two, by the rate that the project then has:
+A project's key always works; only the place where its requests are counted differs. Without a
+gateway key the handlers count them in DynamoDB, which costs something per request. With one, API
+Gateway counts them for free. Every step here leaves a key counted in one of the two places, at the
+current rate limit of the project:
 
-- a key is stored before it gets a gateway key, and its record names that key last of all;
-- when a rate changes, the project's keys first go back to the handlers, then the settings change,
-  then each key gets a new gateway key in the plan of the new rate. The old one does not move: for
-  the moment between two plans the gateway would answer 403;
-- a new gateway key is in force after `SETTLING_MS`, since the gateway learns of it only by and by;
-  an old one stays as long, since meters remember it for `remembered.REMEMBERED_MS`;
-- what is left over, by this or by a run that was cut off, the project's next change deletes.
+- A key is stored before it gets a gateway key. Its record names the gateway key last.
+- When a rate limit changes, the handlers first count the project's keys again. Then the settings
+  change, and each key gets a new gateway key in the usage plan of the new rate. The old gateway key
+  is not moved: while it is in no plan, API Gateway would respond with 403.
+- A new gateway key is used after `SETTLING_MS`, because API Gateway needs time to learn it. An old
+  one is kept as long, because authorizers cache it for `ttl_cache.CACHE_TTL_MS`.
+- The project's next change deletes gateway keys that this or an interrupted run left over.
 """
 
 import re
@@ -28,7 +29,7 @@ from errata.usecases.projects import Created
 
 SETTLING_MS = 5 * 60 * 1000
 
-# Why the gateway does not count, where it was asked to.
+# The error because of which API Gateway does not count the requests; None if it does.
 type Unmetered = StoreError | None
 
 
@@ -38,16 +39,16 @@ def create_project(
     organization: str = DEFAULT_ORGANIZATION,
     teams: frozenset[str] = frozenset(),
 ) -> tuple[Created, Unmetered]:
-    """A new project with its first API key and its first DSN.
+    """Create a project with its first API key and its first DSN.
 
     Raises:
-        InvalidInputError: the name is not one, or a team is not one of the organization.
+        InvalidInputError: the name is invalid, or a team is not in the organization.
         NotFoundError: there is no such organization.
     """
     organizations.find(organization)
     members.check_teams(organization, teams)
     created = projects.create(name, organization=organization, teams=teams)
-    if created is None:  # a random key that exists already
+    if created is None:  # the random key exists already
         raise UnavailableError
     return created, _meter(gateway, created.project, projects.first_keys(created), [])
 
@@ -55,10 +56,10 @@ def create_project(
 def create_key(
     gateway: Gateway, project_id: str, label: str, public: bool = False
 ) -> tuple[ApiKey, str, Unmetered]:
-    """Another key of a project, and the key itself: of an API key, or, if `public`, of a DSN.
+    """Create an API key of a project, or a DSN if `public`. Return its record and the key.
 
     Raises:
-        InvalidInputError: the label is not one.
+        InvalidInputError: the label is invalid.
         NotFoundError: there is no such project.
     """
     record, key = projects.create_key(project_id, label, public)
@@ -67,7 +68,7 @@ def create_key(
 
 
 def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
-    """Revoke a key for good, and delete its gateway key. Acts within 30 seconds.
+    """Revoke a key for good and delete its gateway key. Takes effect within 30 seconds.
 
     Raises:
         NotFoundError: the project has no such key.
@@ -87,9 +88,9 @@ def change_project(
     rate_limit: int | None,
     retention_days: int | projects.Default | None,
 ) -> tuple[Project, Unmetered]:
-    """Change a project's settings; what is None stays. Acts within 30 seconds.
+    """Change a project's settings. None keeps a setting. Takes effect within 30 seconds.
 
-    Where a rate is given, even the one that it has, each key that the handlers count gets a gateway
+    If a rate limit is given, even the current one, each key that the handlers count gets a gateway
     key.
 
     Raises:
@@ -121,7 +122,7 @@ def delete_gateway_keys(gateway: Gateway, project_id: str) -> Unmetered:
 
 
 def _count_in_handlers(key: ApiKey) -> ApiKey:
-    # The record goes on naming the gateway key, so that no sweep takes it from under the meters.
+    # The record still names the gateway key, so that `_sweep` keeps it while authorizers cache it.
     counted = replace(key, usage_key="")
     if key.usage_key_id:
         store.save_usage_key(counted)
@@ -131,7 +132,7 @@ def _count_in_handlers(key: ApiKey) -> ApiKey:
 def _meter(
     gateway: Gateway, project: Project, keys: list[ApiKey], known: list[ApiKey]
 ) -> Unmetered:
-    """Give each key a gateway key; why not, if not. `known` are the project's keys as they were."""
+    """Give each key a gateway key. Return the error, if any. `known`: keys before the change."""
     prefix = _prefix(gateway, project.id)
     try:
         _sweep(known, prefix)
@@ -147,9 +148,9 @@ def _meter(
 
 
 def _sweep(known: list[ApiKey], prefix: str) -> None:
-    """Delete the project's gateway keys that no record names and no meter remembers."""
+    """Delete the project's gateway keys that no record names and no authorizer caches."""
     if any(key.usage_key_id and not key.usage_key for key in known):
-        return  # another change is under way, or was moments ago
+        return  # another change is in progress, or has just ended
     named = {key.usage_key_id for key in known}
     for found in gateway_keys.named(prefix):
         old = found.created_at < now_ms() - SETTLING_MS

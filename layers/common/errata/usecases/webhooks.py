@@ -1,4 +1,4 @@
-"""Outbound webhooks as an operator manages them: endpoints, secrets, tests, redelivery."""
+"""Manage outbound webhooks: URLs, signing secrets, test messages and redelivery."""
 
 import secrets
 from collections.abc import Iterable, Iterator
@@ -29,12 +29,12 @@ MAX_ENDPOINTS = 20
 
 
 def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[Endpoint, str]:
-    """A new endpoint and its signing secret, which is returned this once.
+    """Create a webhook. Return it and its signing secret, which is shown only once.
 
-    Without `event_types` it gets `issue.created`.
+    The default of `event_types` is `issue.created`.
 
     Raises:
-        InvalidInputError: the URL or an event type is not allowed, or there are 20 already.
+        InvalidInputError: the URL or an event type is not allowed, or there are already 20.
         NotFoundError: there is no such project.
     """
     projects.find(project_id)
@@ -46,7 +46,7 @@ def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[End
         )
     endpoint = Endpoint(secrets.token_hex(6), project_id, url, chosen, created_at=now_ms())
     secret = signing.new_secret()
-    # The secret first: an endpoint that is listed can always be signed for.
+    # Store the secret first, so that every listed webhook has one.
     store.save_secrets(project_id, endpoint.id, Secrets(secret))
     store.save_endpoint(endpoint)
     return endpoint, secret
@@ -67,7 +67,7 @@ def _check(url: str, event_types: tuple[str, ...]) -> None:
 
 
 def list_endpoints(project_id: str) -> list[Endpoint]:
-    """A project's endpoints, oldest first.
+    """Return a project's webhooks, oldest first.
 
     Raises:
         NotFoundError: there is no such project.
@@ -77,10 +77,10 @@ def list_endpoints(project_id: str) -> list[Endpoint]:
 
 
 def find(project_id: str, endpoint_id: str) -> Endpoint:
-    """One endpoint.
+    """Return a webhook.
 
     Raises:
-        NotFoundError: the project has no such endpoint.
+        NotFoundError: the project has no such webhook.
     """
     endpoint = store.find_endpoint(project_id, endpoint_id)
     if endpoint is None:
@@ -92,20 +92,20 @@ def find(project_id: str, endpoint_id: str) -> Endpoint:
 
 
 def remove(project_id: str, endpoint_id: str) -> None:
-    """Delete an endpoint; notices on their way to it are dropped.
+    """Delete a webhook. Messages that are queued for it are dropped.
 
     Raises:
-        NotFoundError: the project has no such endpoint.
+        NotFoundError: the project has no such webhook.
     """
     find(project_id, endpoint_id)
     store.remove_endpoint(project_id, endpoint_id)
 
 
 def enable(project_id: str, endpoint_id: str) -> Endpoint:
-    """Let a disabled endpoint get notices again; acts at once.
+    """Enable a disabled webhook. Takes effect at once.
 
     Raises:
-        NotFoundError: the project has no such endpoint.
+        NotFoundError: the project has no such webhook.
     """
     endpoint = find(project_id, endpoint_id)
     store.mark_endpoint(endpoint, disabled_at=None, disabled_reason=None, failing_since=None)
@@ -113,10 +113,10 @@ def enable(project_id: str, endpoint_id: str) -> Endpoint:
 
 
 def rotate(project_id: str, endpoint_id: str) -> str:
-    """A new signing secret, returned this once; each former one signs for 24 hours more.
+    """Return a new signing secret, shown only once. Former ones also sign for 24 hours.
 
     Raises:
-        NotFoundError: the project has no such endpoint.
+        NotFoundError: the project has no such webhook.
     """
     endpoint = find(project_id, endpoint_id)
     before = store.find_secrets(project_id, endpoint_id)
@@ -124,26 +124,26 @@ def rotate(project_id: str, endpoint_id: str) -> str:
     at_ms = now_ms()
     rotated = before.rotated(secret, at_ms, until_ms=at_ms + OVERLAP_MS)
     store.save_secrets(project_id, endpoint_id, rotated)
-    # Dispatchers remember the secrets of this time (usecases/deliver.py).
+    # Dispatchers cache secrets under this timestamp (usecases/deliver.py).
     store.mark_endpoint(endpoint, rotated_at=at_ms)
     return secret
 
 
 def test(project_id: str, endpoint_id: str) -> str:
-    """Send a `webhook.test` to an endpoint; returns its `webhook-id`.
+    """Send a `webhook.test` to a webhook. Return its `webhook-id`.
 
     Raises:
-        NotFoundError: the project has no such endpoint.
+        NotFoundError: the project has no such webhook.
     """
     endpoint = find(project_id, endpoint_id)
-    notice_id = f"msg_{secrets.token_hex(16)}"
+    message_id = f"msg_{secrets.token_hex(16)}"
     body = test_body(projects.find(project_id), now_ms())
-    store.enqueue([Notice(notice_id, project_id, endpoint.id, TEST, body)])
-    return notice_id
+    store.enqueue([Notice(message_id, project_id, endpoint.id, TEST, body)])
+    return message_id
 
 
 def list_attempts(project_id: str, endpoint_id: str = "", since_ms: int = 0) -> Iterator[Attempt]:
-    """A project's attempts, or one endpoint's, newest first; the last 30 days at most.
+    """Yield the attempts of a project or of one webhook, newest first, at most 30 days back.
 
     Raises:
         NotFoundError: there is no such project.
@@ -155,14 +155,14 @@ def list_attempts(project_id: str, endpoint_id: str = "", since_ms: int = 0) -> 
 
 
 def recent_attempts(project_id: str, most: int, at_ms: int) -> list[Attempt]:
-    """A project's latest attempts, newest first, in one call."""
-    # What is older may not be deleted yet, and would only be read.
+    """Return a project's latest attempts, newest first, with one call."""
+    # Older attempts have expired but may not be deleted yet. Do not pay to read them.
     since = floor_id(at_ms - store.KEPT_S * 1000)
     return list(islice(store.list_attempts(project_id, since, at_ms // 1000, page=most), most))
 
 
 def redeliver(project_id: str, attempt_id: str) -> Notice:
-    """Send again what an attempt sent, whatever came of it; its `webhook-id` stays the same.
+    """Send the message of an attempt again, whatever its result. Keeps the `webhook-id`.
 
     Raises:
         NotFoundError: the project has no such attempt.
@@ -179,7 +179,7 @@ def redeliver(project_id: str, attempt_id: str) -> Notice:
 
 
 def redeliver_since(project_id: str, since_ms: int) -> list[Notice]:
-    """Send again everything that was attempted since then, each notice once.
+    """Send every message attempted since `since_ms` again, each once.
 
     Raises:
         NotFoundError: there is no such project.
@@ -198,9 +198,10 @@ def _again(notice: Notice) -> Notice:
 
 
 def shown_url(endpoint: Endpoint, *, path: bool = True) -> str:
-    """An endpoint's URL as it may be shown: its query may hold a token.
+    """Return a webhook's URL as it may be shown: without the query, which may hold a token.
 
-    So may its path (that of chat services does), which only those see who may change it.
+    The path may hold a token too (it does for chat services). Show it only to those who may change
+    the webhook.
     """
     parts = urlsplit(endpoint.url)
     if not path:
