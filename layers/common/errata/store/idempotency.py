@@ -1,13 +1,25 @@
-"""IdempotencyTable: what must be remembered for a while.
+"""IdempotencyTable: idempotency records, token buckets and quota leases.
 
-| item | pk | attributes |
-|---|---|---|
-| answered request | `once#12#<sha256 of the Idempotency-Key>` | event_id, body_hash, expires_at |
-| token bucket | `bucket#key#<key id>` or `bucket#ip#<address>` | tat |
-| month of a quota | `quota#<organization>#2026-11` | leased |
+An idempotency record says which event a request with an `Idempotency-Key` stored:
 
-`ttl` (seconds) lets DynamoDB delete a row, which it does hours late: readers go by `expires_at`
-(milliseconds) and by the time.
+| pk | attributes |
+|---|---|
+| `once#12#<sha256 of the Idempotency-Key>` | event_id, body_hash, expires_at, ttl |
+
+A token bucket counts the requests of one key, or of one address without a key:
+
+| pk | attributes |
+|---|---|
+| `bucket#key#<key id>` or `bucket#ip#<address>` | tat, ttl |
+
+A quota lease row counts the units of one month's quota that processes have leased:
+
+| pk | attributes |
+|---|---|
+| `quota#<organization>#2026-11` | leased, ttl |
+
+DynamoDB deletes a row after `ttl` (seconds), but hours late. Readers therefore compare
+`expires_at` (milliseconds), or the time, with the current time.
 """
 
 import hashlib
