@@ -1,4 +1,4 @@
-"""POST /api/billing/stripe: Stripe's events, which say what an organization owes."""
+"""POST /api/billing/stripe: Stripe events about what an organization owes."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _NOT_HERE = (
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
-    """Take one event of Stripe's, or say why not."""
+    """Accept one event from Stripe, or return an error response."""
     try:
         return _receive(event)
     except HTTPError as refused:

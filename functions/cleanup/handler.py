@@ -1,4 +1,4 @@
-"""The stream of EventsTable: watermarks that `clear` has moved, and deletions of issues."""
+"""Stream of EventsTable: watermarks that `clear` has moved, and deleted issues."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from errata.usecases.delete_cleared import clean, finish_deletions
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:
-    """Delete what they left behind; fails, and is tried again, when cut off."""
+    """Delete what they left behind. A run that is cut off fails, and Lambda repeats it."""
     for record in event["Records"]:
         keys = record["dynamodb"]["Keys"]
         project_id = keys["pk"]["S"].removesuffix("#state")

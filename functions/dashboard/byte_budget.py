@@ -1,4 +1,4 @@
-"""How much of what somebody has sent a page can show: pages stay small whatever that is."""
+"""Byte budgets: they keep a page small, whatever an event holds."""
 
 import json
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from functions.dashboard.text import fit, weight
 
 @dataclass(slots=True)
 class Room:
-    """How many bytes, as they are sent, are left to show. Whoever asks first is served first.
+    """How many bytes may still be shown, first come, first served.
 
-    `within` is the room that this one is a part of: what is taken here is gone there, too.
+    `within` is the budget that this one is part of: bytes taken here are taken there, too.
     """
 
     left: int
@@ -19,11 +19,11 @@ class Room:
     within: "Room | None" = None
 
     def part(self, most: int) -> "Room":
-        """A room in this one, so that one part of a page leaves something to the others."""
+        """Return a budget within this one, so that no part of a page uses up all of it."""
         return Room(most, within=self)
 
     def take(self, value: Any, most: int = 4_000) -> str:
-        """As much of a text as there is room for, at most `most` characters; says where it ends."""
+        """Return as much of a text as fits, at most `most` characters. A cut text is marked."""
         text = value if isinstance(value, str) else _text(value)
         short = fit(text, most, self._room())
         self._spend(weight(short))
@@ -33,7 +33,7 @@ class Room:
         return short
 
     def pays(self, size: int) -> bool:
-        """Whether there is room for so much markup, which is then taken."""
+        """Take this many bytes of markup if they fit; returns whether they did."""
         if self._room() < size:
             self.note_cut()
             return False
@@ -49,7 +49,7 @@ class Room:
             self.within._spend(size)
 
     def note_cut(self) -> None:
-        """Say that something is left out."""
+        """Record that something is left out."""
         self.cut = True
         if self.within:
             self.within.note_cut()

@@ -1,7 +1,7 @@
-"""What the forms share that change something.
+"""What all forms that change something share.
 
-A page has several forms and one address; the button that was pressed says by its name what is to be
-done, and by its value to what.
+A page has several forms and one URL. The name of the pressed button is the action, its value the
+object of the action.
 """
 
 import logging
@@ -28,7 +28,7 @@ type Action = Callable[[Visit, str], Response]
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A form that was refused: which one, why, and what had been typed into it."""
+    """A refused form: which one, why, and what was typed into it."""
 
     action: str = ""
     text: str = ""
@@ -40,7 +40,7 @@ class Failed:
 def act(
     visit: Visit, actions: Mapping[str, Action], again: Callable[[Visit, Failed], Response]
 ) -> Response:
-    """Do what a form asks for; shows its page `again` where that is refused."""
+    """Do what a form asks for; if that is refused, show the page `again`."""
     for name, action in actions.items():
         if name in visit.request.form:
             try:
@@ -49,7 +49,7 @@ def act(
                 typed = visit.request.form
                 text = _text(refused)
                 return again(visit, Failed(name, text, refused.status, typed, chosen_teams(visit)))
-    raise BadRequestError("This form asks for nothing that there is here. Reload the page.")
+    raise BadRequestError("Unknown action. Reload the page.")
 
 
 def _text(refused: HTTPError) -> str:
@@ -59,20 +59,20 @@ def _text(refused: HTTPError) -> str:
 
 
 def chosen_teams(visit: Visit) -> frozenset[str]:
-    """The teams that are ticked in a form."""
+    """Return the teams that are checked in a form."""
     return frozenset(filter(None, visit.request.form_lists.get("team", [])))
 
 
 def offered(teams: Sequence[Team], chosen: frozenset[str]) -> list[Team]:
-    """The teams to tick: those that are chosen first, then as many others as have room."""
+    """Return the teams to offer: chosen ones first, then as many others as fit."""
     return sorted(teams, key=lambda team: team.id not in chosen)[:MOST_TEAMS]
 
 
 def whole_number(visit: Visit, name: str, what: str) -> int | None:
-    """A number in a field; None where it is empty.
+    """Return the number in a field, None if it is empty.
 
     Raises:
-        InvalidInputError: something else is in it.
+        InvalidInputError: the field holds something else.
     """
     text = visit.request.form.get(name, "").strip()
     if not text:
@@ -83,12 +83,12 @@ def whole_number(visit: Visit, name: str, what: str) -> int | None:
 
 
 def gateway(request: Request) -> Gateway:
-    """The API that the page itself came through, which meters keys."""
+    """Return the API that serves this page; its usage plans count the requests of keys."""
     return Gateway(settings().stack_name, request.api_id, request.stage)
 
 
 def gateway_agreed(refusal: Unmetered) -> bool:
-    """Whether the gateway did as it was asked; the log says why not."""
+    """Return whether API Gateway did what it was asked; if not, log why."""
     if refusal is not None:
         logger.warning("the gateway did not do as asked", exc_info=refusal)
     return refusal is None
@@ -102,9 +102,9 @@ def show_key(
     back: tuple[str, str],
     dsn: str = "",
 ) -> Response:
-    """A new key, which is shown this once, and how to send with it. `back`: a path and its name.
+    """Show a new key, this once, and how to send with it.
 
-    `dsn`: one that was made with it.
+    `back` is a path and its name. `dsn` is the DSN that was made with the key.
     """
     return _show_once(
         *(visit, title, key, back),
@@ -115,7 +115,7 @@ def show_key(
 
 
 def show_secret(visit: Visit, title: str, secret: str, back: tuple[str, str]) -> Response:
-    """A webhook's signing secret, which is shown this once."""
+    """Show a webhook's signing secret, this once."""
     return _show_once(visit, title, secret, back, metered=True, dsn="", programs=[])
 
 

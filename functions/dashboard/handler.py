@@ -17,7 +17,7 @@ ROUTES = pages
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
-    """A page, or why not."""
+    """Return a page, or an error page."""
     request = web.request({**event, "body": ""})
     at_ms = now_ms()
     try:
@@ -47,5 +47,5 @@ def _to_sign_in(request: web.Request) -> web.Response:
 def _refusal(request: web.Request, refused: HTTPError, at_ms: int) -> web.Response:
     text = refused.message
     if isinstance(refused, RateLimitedError):
-        text = "Too many tries. Wait a minute, then try again."
-    return page(request, "error.html", at_ms, refused.status, title="This did not work", text=text)
+        text = "Too many attempts. Wait a minute, then try again."
+    return page(request, "error.html", at_ms, refused.status, title="That did not work", text=text)

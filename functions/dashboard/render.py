@@ -1,4 +1,4 @@
-"""Templates, and how values look in them."""
+"""Templates, and how they show values."""
 
 import time
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ environment = Environment(
 
 
 def static(name: str) -> str:
-    """The URL, below the dashboard's root, of a file that browsers may keep for good."""
+    """Return the URL of a static file, which browsers may cache for good."""
     return f"static/{STATIC_TAGS[name]}/{name}"
 
 
@@ -37,7 +37,7 @@ STATIC_TAGS = {name: etag(content) for name, content in STATIC.items()}
 
 
 def ago(then_ms: int, now_ms: int) -> str:
-    """How long ago, in the largest unit that tells: `5 min`, `3 h`, `12 d`."""
+    """Return an age in its largest unit: `5 min`, `3 h`, `12 d`."""
     seconds = max(0, now_ms - then_ms) // 1000
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= length:
@@ -46,7 +46,7 @@ def ago(then_ms: int, now_ms: int) -> str:
 
 
 def moment(then_ms: int | None, now_ms: int) -> Markup:
-    """A relative time; the absolute one on hover, which dashboard.js puts in the reader's zone."""
+    """Return a relative time. Hovering shows the absolute one, in the reader's time zone."""
     if then_ms is None:
         return Markup("")
     at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(then_ms / 1000))
@@ -56,7 +56,7 @@ def moment(then_ms: int | None, now_ms: int) -> Markup:
 
 
 def clock(then_ms: int) -> Markup:
-    """A time of day, UTC, among others of that day; dashboard.js puts it in the reader's zone."""
+    """Return a time of day in UTC; dashboard.js converts it to the reader's time zone."""
     at = iso(then_ms)
     return Markup('<time class="clock" datetime="{}" title="{} UTC">{}</time>').format(
         at, at[:19].replace("T", " "), at[11:23]
@@ -64,7 +64,7 @@ def clock(then_ms: int) -> Markup:
 
 
 def number(value: int) -> str:
-    """A count, short where it is long: `1,234`, `56.7k`, `1.2M`."""
+    """Return a count, shortened where it is long: `1,234`, `56.7k`, `1.2M`."""
     if value < 10_000:
         return f"{value:,}"
     if value < 1_000_000:
@@ -73,7 +73,7 @@ def number(value: int) -> str:
 
 
 def sparkline(counts: Sequence[int]) -> Markup:
-    """Bars, one a day, the last one today: 84 by 20, drawn as one path."""
+    """Draw bars, one per day, the last one today: 84 by 20, as one path."""
     most = max(counts, default=0) or 1
     step = 84 // max(1, len(counts))
     path = "".join(
@@ -89,7 +89,7 @@ def sparkline(counts: Sequence[int]) -> Markup:
 
 
 def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
-    """Bars, one a day, each with its date and count on hover; 720 wide."""
+    """Draw bars, one per day, with date and count on hover; 720 wide."""
     most = max((count for _, count in days), default=0) or 1
     step = 720 / max(1, len(days))
     bars = Markup("").join(
@@ -118,13 +118,13 @@ def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
 
 
 def last_days(days: dict[str, int], now_ms: int, length: int) -> list[int]:
-    """Counts by day since the epoch, as a list whose last one is today's."""
+    """Return counts by day since the epoch as a list that ends today."""
     today = now_ms // DAY_MS
     return [days.get(str(day), 0) for day in range(today - length + 1, today + 1)]
 
 
 def day_name(day: int) -> str:
-    """A day since the epoch, as `2026-11-22`."""
+    """Return a day since the epoch as `2026-11-22`."""
     return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_MS // 1000))
 
 

@@ -1,4 +1,4 @@
-"""Which page answers a request, and who may see it."""
+"""Routes: which page handles a request, and who may see it."""
 
 import hashlib
 import hmac
@@ -32,7 +32,7 @@ _OPENED = ("project_id", "organization_id", "event_id")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request of somebody who is signed in, with what they may see of what it is about."""
+    """Request context: the request, its session and user, and what the page is about."""
 
     request: Request
     now_ms: int
@@ -46,7 +46,7 @@ class Visit:
 
     @property
     def csrf(self) -> str:
-        """What a form of this session carries."""
+        """Return the token for the forms of this session."""
         return hmac.digest(self.session.secret.encode(), b"csrf", "sha256").hex()
 
     @property
@@ -57,7 +57,7 @@ class Visit:
             NotFoundError: there is none, or it is not theirs.
         """
         if self.project_or_none is None:
-            raise NotFoundError("There is no such project, or it is not one of your teams'.")
+            raise NotFoundError("This project does not exist, or none of your teams sees it.")
         return self.project_or_none
 
     @property
@@ -68,7 +68,7 @@ class Visit:
             NotFoundError: there is none, or they are not in it.
         """
         if self.organization_or_none is None:
-            raise NotFoundError("There is no such organization, or you are not in it.")
+            raise NotFoundError("This organization does not exist, or you are not a member of it.")
         return self.organization_or_none
 
     def must_administer(self, organization_id: str) -> None:
@@ -78,17 +78,17 @@ class Visit:
             ForbiddenError: somebody else.
         """
         if not self.user.administers(organization_id):
-            raise ForbiddenError("Owners and admins of the organization alone may do this.")
+            raise ForbiddenError("Only owners and admins can do this.")
 
 
 class MethodNotAllowedError(HTTPError):
-    """A page that does not take this method."""
+    """The page does not support this method."""
 
     status = 405
 
 
 class ForgedFormError(HTTPError):
-    """A form that another site may have sent, or one that has lain open for too long."""
+    """The form's token is missing, expired, or from another site."""
 
     status = 403
 
@@ -102,7 +102,7 @@ type Page = Callable[[Visit], Response]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A page; `open` says that nobody need be signed in."""
+    """A page. `open` pages need no sign-in."""
 
     pattern: re.Pattern[str]
     page: Page | Open
@@ -113,22 +113,22 @@ _ROUTES: dict[str, list[Route]] = {"GET": [], "POST": []}
 
 
 def get(path: str) -> Callable[[Page], Page]:
-    """Answer GET at a path such as `projects/{project_id}/issues`."""
+    """Register a page for GET at a path such as `projects/{project_id}/issues`."""
     return lambda page: _add("GET", path, page, False)
 
 
 def post(path: str) -> Callable[[Page], Page]:
-    """Answer POST at a path; the form's token has been checked."""
+    """Register a form's handler at a path. Its token is checked before."""
     return lambda page: _add("POST", path, page, False)
 
 
 def open_get(path: str) -> Callable[[Open], Open]:
-    """Answer GET at a path, to anybody."""
+    """Register a page for GET that needs no sign-in."""
     return lambda page: _add("GET", path, page, True)
 
 
 def open_post(path: str) -> Callable[[Open], Open]:
-    """Answer POST at a path, to anybody; the form's token has been checked."""
+    """Register a form's handler that needs no sign-in. Its token is checked before."""
     return lambda page: _add("POST", path, page, True)
 
 
@@ -155,7 +155,7 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
     others = [method for method, routes in _ROUTES.items() if _matches(routes, request.path)]
     if others:
         raise MethodNotAllowedError(f"This page takes {' and '.join(others)} alone.")
-    raise NotFoundError("There is no such page.")
+    raise NotFoundError("This page does not exist.")
 
 
 def _signed_in(
@@ -198,7 +198,7 @@ def _matches(routes: list[Route], path: str) -> bool:
 
 
 def form_token(request: Request) -> tuple[str, tuple[str, ...]]:
-    """What a form of somebody who is not signed in carries, and the cookie that goes with it."""
+    """Return the token for a form without a session, and the cookie that goes with it."""
     known = request.cookies.get(FORM_COOKIE, "")
     if known:
         return known, ()
@@ -207,5 +207,5 @@ def form_token(request: Request) -> tuple[str, tuple[str, ...]]:
 
 
 def etag(content: bytes) -> str:
-    """A short name for what a file holds."""
+    """Return a short name for a file's content."""
     return hashlib.sha256(content).hexdigest()[:12]

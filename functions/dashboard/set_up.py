@@ -1,4 +1,4 @@
-"""How to send the first error, from each language: the files of snippets/, with real values."""
+"""How to send the first error from each language: the files of snippets/ with real values."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -18,7 +18,7 @@ _UNSEEN = re.compile(
 
 
 def visible(value: Any) -> Any:
-    """What a template prints: text without characters that nobody sees. Markup is ours."""
+    """Return a text with its invisible characters shown by their codes. Markup stays."""
     if isinstance(value, str) and not isinstance(value, Markup):
         text = value.replace("\r\n", "\n")
         return _UNSEEN.sub(lambda found: f"\N{WHITE SQUARE}{ord(found[0]):04X}", text)
@@ -26,17 +26,17 @@ def visible(value: Any) -> Any:
 
 
 def exact(value: Any) -> Markup:
-    """What a form holds, as it is: the browser sends it back, and a name stays what it was."""
+    """Return a text unchanged, for form fields: the browser sends it back."""
     return escape("" if value is None else value)
 
 
 def weight(text: str) -> int:
-    """How many bytes a text is on a page."""
+    """Return how many bytes a text takes on a page."""
     return len(str(escape(visible(text))).encode("utf-8", "replace"))
 
 
 def fit(text: str, most: int, size: int) -> str:
-    """The beginning of a text, of `most` characters and `size` bytes on a page at most."""
+    """Return the start of a text: at most `most` characters and `size` bytes on a page."""
     short = text[:most]
     while short and (found := weight(short)) > size:
         short = short[: max(0, len(short) * size // found - 1)]

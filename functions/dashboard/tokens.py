@@ -1,4 +1,7 @@
-"""Cognito's identity tokens, verified. Source: "Verifying JSON web tokens", Amazon Cognito."""
+"""Verify Cognito's identity tokens.
+
+Source: "Verifying JSON web tokens", Amazon Cognito.
+"""
 
 from functools import cache
 from typing import Any
@@ -51,7 +54,7 @@ def _clients() -> list[str]:
 
 
 def _vouched_for(claims: dict[str, Any]) -> bool:
-    """Whether the address is the word of a provider that the team has named."""
+    """Return whether a configured provider has confirmed the address."""
     identities = claims.get("identities")
     named = {each.get("providerName") for each in identities or [] if isinstance(each, dict)}
     return bool(named & set(settings().identity_providers))

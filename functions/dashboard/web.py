@@ -54,13 +54,13 @@ class Request:
 
     @property
     def partial(self) -> bool:
-        """Whether htmx asks, for a part of a page."""
+        """Whether htmx asks for a part of a page."""
         return self.headers.get("hx-request") == "true"
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer; `cookies` are whole Set-Cookie values."""
+    """A response; `cookies` are whole Set-Cookie values."""
 
     status: int = 200
     body: str | bytes = ""
@@ -70,12 +70,12 @@ class Response:
 
 
 def redirect(to: str, *cookies: str) -> Response:
-    """Go on at a URL relative to this one, by GET."""
+    """Redirect to a URL relative to this one, by GET."""
     return Response(303, headers={"Location": to}, cookies=cookies)
 
 
 def cookie(name: str, value: str, max_age_s: int) -> str:
-    """A Set-Cookie value that scripts, other sites and other hosts get nothing of."""
+    """Return a Set-Cookie value that scripts, other sites and other hosts cannot read."""
     return f"{name}={value}; Max-Age={max_age_s}; Path=/; Secure; HttpOnly; SameSite=Lax"
 
 
@@ -111,11 +111,11 @@ def request(event: gateway.Event) -> Request:
 def _form(event: gateway.Event) -> list[tuple[str, str]]:
     body = gateway.body(event)
     if len(body) > MAX_FORM_BYTES:
-        raise InvalidInputError({"form": ["This form is too long."]})
+        raise InvalidInputError({"form": ["This form is too large."]})
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200)
     except ValueError as error:
-        raise InvalidInputError({"form": ["This is no form of ours."]}) from error
+        raise InvalidInputError({"form": ["This form cannot be read."]}) from error
 
 
 def _cookies(header: str) -> dict[str, str]:
@@ -129,7 +129,7 @@ def _cookies(header: str) -> dict[str, str]:
 
 
 def answer(response: Response, request_headers: dict[str, str]) -> gateway.Response:
-    """A response as API Gateway takes it, compressed where the browser can undo that."""
+    """Return API Gateway's form of a response, compressed if the browser accepts that."""
     body = response.body.encode() if isinstance(response.body, str) else response.body
     headers = {**_HEADERS, "Content-Type": response.content_type, **response.headers}
     accepts = request_headers.get("accept-encoding", "")

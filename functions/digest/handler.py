@@ -1,4 +1,4 @@
-"""The stream of EventsTable: new events, into issues, releases and counters."""
+"""Stream of EventsTable: turns new events into issues, releases and counters."""
 
 import base64
 import logging
@@ -15,7 +15,7 @@ logger = logging.getLogger("errata")
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Digest a batch; names the first record from which on to deliver it again."""
+    """Digest a batch. The response names the first record to deliver again."""
     records: list[Record] = []
     for record in event["Records"]:
         image = record["dynamodb"]
@@ -41,7 +41,7 @@ def _stored(image: dict[str, Any]) -> events.Stored:
 
 
 def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:
-    """Keep a record that will never do from blocking the rest; the event itself stays stored."""
+    """Dead-letter a poison record, so that it does not block the others. Its event stays stored."""
     logger.error("event set aside", extra={"event_keys": keys, "reason": reason})
     queues.send(
         settings().digest_dead_letter_url,

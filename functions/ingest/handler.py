@@ -14,7 +14,7 @@ clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and f
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
-    """Accept one event, or say why not."""
+    """Accept one event, or return an error response."""
     try:
         return _ingest(event)
     except HTTPError as refused:

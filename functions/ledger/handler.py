@@ -1,4 +1,4 @@
-"""Log lines that tell of lost events, into the loss ledger."""
+"""Count log lines about lost events in the loss ledger."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from errata.usecases import loss_ledger
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:
-    """Count a batch; one that fails comes again, and is counted once."""
+    """Count a batch. A batch that fails comes again and is counted once."""
     loss_ledger.count(event["awslogs"]["data"])

@@ -23,7 +23,7 @@ class MethodNotAllowedError(HTTPError):
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
-    """Submit, generate, read or clear, or say why not."""
+    """Submit, generate, read or clear, or return an error response."""
     try:
         response = gateway.response(200, _act(event))
     except HTTPError as refused:

@@ -13,7 +13,7 @@ clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and f
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
-    """One page of events, or why not."""
+    """Return one page of events, or an error response."""
     try:
         at_ms = now_ms()
         project_id = event["pathParameters"]["id"]

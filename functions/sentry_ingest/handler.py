@@ -1,4 +1,4 @@
-"""POST /api/{project_id}/envelope and /store: the door for Sentry's SDKs.
+"""POST /api/{project_id}/envelope and /store: the SDK endpoint.
 
 Source: the SDK development documentation, "Transport" and "Rate Limiting".
 """
@@ -33,7 +33,7 @@ _CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 
 
 class UnsupportedEncodingError(HTTPError):
-    """415: a body in Brotli or Zstandard, as some SDKs send where they find the library for it."""
+    """415: the body is in Brotli or Zstandard. Some SDKs use them if they can."""
 
     status = 415
     loss = "invalid"
@@ -43,7 +43,7 @@ class UnsupportedEncodingError(HTTPError):
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
-    """Accept an envelope or an event, or say why not."""
+    """Accept an envelope or an event, or return an error response."""
     try:
         named = _accept(event)
     except HTTPError as refused:
@@ -112,7 +112,7 @@ class _Body:
 
 
 def _error_response(refused: HTTPError) -> gateway.Response:
-    """SDKs back off on 429 alone, so that is what they hear where others are told to pay."""
+    """Return the error response. SDKs back off on 429 only, so 402 is sent as 429."""
     status, detail = refused.status, refused.message
     extra = {**_EXPOSED, **gateway.retry_after(refused)}
     match refused:

@@ -238,7 +238,9 @@ def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
         page.goto(settings)
         page.get_by_label("Requests per minute").fill("600")
         page.get_by_role("button", name="Save rate limit").click()
-        expect(page.get_by_text("Saved. It acts within 30 seconds.")).to_be_visible()
+        expect(
+            page.get_by_text("Saved. The change takes effect within 30 seconds.")
+        ).to_be_visible()
         gateway = stack.client("apigateway")
         plans = {plan["name"]: plan["id"] for plan in gateway.get_usage_plans()["items"]}
         assert gateway.get_usage_plan_keys(usagePlanId=plans[f"{stack.stack_name}-600"])["items"]

@@ -1,1 +1,1 @@
-"""What the page of an event shows of it: as much of each part as there is room for."""
+"""The parts of an event page, each within its byte budget."""

@@ -1,4 +1,4 @@
-"""What an event says of its surroundings: names with values, breadcrumbs, the request."""
+"""Metadata of an event: names with values, breadcrumbs, the request."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +23,7 @@ type Pairs = list[tuple[str, str]]
 
 
 def pairs(value: Any, room: Room, most: int = 1_000, number: int = 40) -> Pairs:
-    """The parts of an object, `number` of them and `most` characters of each; or what is none."""
+    """Return up to `number` entries of an object, each cut to `most` characters."""
     if value is None:
         return []
     if not isinstance(value, dict):
@@ -39,7 +39,7 @@ def pairs(value: Any, room: Room, most: int = 1_000, number: int = 40) -> Pairs:
 
 
 def breadcrumbs(sent: Any, room: Room) -> list[dict[str, Any]]:
-    """The latest breadcrumbs, oldest first; one that is no object is shown as it is."""
+    """Return the latest breadcrumbs, oldest first. One that is not an object is shown as it is."""
     shown: list[dict[str, Any]] = []
     for crumb in reversed(sent[-MAX_BREADCRUMBS:] if isinstance(sent, list) else [sent]):
         if not room.pays(_MARKUP_OF_A_CRUMB):
@@ -77,7 +77,7 @@ def told_ms(timestamp: Any) -> int | None:
 
 
 def flat(request: Any) -> Any:
-    """A request with its headers among its other parts, unless one of those has the same name."""
+    """Merge the headers of a request into its other parts, unless a part has the same name."""
     if not isinstance(request, dict) or not isinstance(request.get("headers"), dict):
         return request
     headers = request["headers"]
@@ -86,7 +86,7 @@ def flat(request: Any) -> Any:
 
 
 def contexts(sent: Any, room: Room) -> list[tuple[str, Pairs]]:
-    """What an SDK tells of the runtime, the device and so on, each with its name."""
+    """Return what an SDK reports of the runtime, the device and so on, by name."""
     named = sent if isinstance(sent, dict) else {"": sent} if sent else {}
     shown = []
     for name, each in list(named.items())[:MAX_CONTEXTS]:
@@ -102,7 +102,7 @@ def contexts(sent: Any, room: Room) -> list[tuple[str, Pairs]]:
 
 
 def problems(sent: Any, room: Room) -> Pairs:
-    """What was wrong where, and left out when the event arrived."""
+    """Return the invalid parts that were removed when the event arrived."""
     found = [each for each in sent if isinstance(each, dict)] if isinstance(sent, list) else []
     shown = [
         (room.take(each.get("field"), 200), room.take(each.get("problem"), 200))
@@ -114,7 +114,7 @@ def problems(sent: Any, room: Room) -> Pairs:
 
 
 def sdk(sent: Any, room: Room) -> str:
-    """An SDK's name and version."""
+    """Return the name and version of the SDK."""
     if isinstance(sent, dict):
         named = (sent.get("name"), sent.get("version"))
         sent = " ".join(each for each in named if isinstance(each, str)) or sent

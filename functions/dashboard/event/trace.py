@@ -41,7 +41,7 @@ _DOMAINS = {"com", "org", "net", "io", "ch", "de", "dev", "java", "javax", "kotl
 
 @dataclass(slots=True)
 class Line:
-    """A line of code; `here` where it is the frame's own, among others."""
+    """A line of code; `here` marks the line of the frame itself."""
 
     text: str
     here: bool
@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(slots=True)
 class ShownFrame:
-    """A frame; its code and variables are filled in later, as far as there is room."""
+    """A frame. Its code and variables are added later, within the byte budget."""
 
     frame: Frame
     file: str
@@ -64,7 +64,7 @@ class ShownFrame:
 
 @dataclass(slots=True)
 class Run:
-    """Frames that follow each other: some of the application, or some of libraries, `folded`."""
+    """Consecutive frames, either of the application or of libraries (`folded`)."""
 
     frames: list[ShownFrame]
     folded: bool
@@ -88,7 +88,7 @@ class ShownException:
 
 @dataclass(slots=True)
 class ShownThread:
-    """A thread with its frames in runs."""
+    """A thread, with its frames in runs."""
 
     name: str
     crashed: bool
@@ -108,7 +108,7 @@ class Traces:
         self._frames: list[ShownFrame] = []
 
     def exceptions(self, traces: Sequence[ExceptionTrace], room: Room) -> list[ShownException]:
-        """The exceptions that there is room for."""
+        """Return the exceptions that fit the byte budget."""
         shown: list[ShownException] = []
         for trace in traces[:MAX_EXCEPTIONS]:
             if not room.pays(_MARKUP_OF_AN_EXCEPTION):
@@ -131,7 +131,7 @@ class Traces:
         return shown
 
     def threads(self, threads: Sequence[Thread], room: Room) -> list[ShownThread]:
-        """The threads that there is room for."""
+        """Return the threads that fit the byte budget."""
         shown = []
         for thread in threads[:MAX_THREADS]:
             if not room.pays(_MARKUP_OF_AN_EXCEPTION):
@@ -142,7 +142,7 @@ class Traces:
         return shown
 
     def fill_libraries(self, room: Room) -> None:
-        """Put the code into frames that have none yet, if there is room for all of it."""
+        """Add the code to frames without any, if all of it fits."""
         for frame in self._frames:
             if not frame.code and room.left > 1_500:
                 _fill_code(frame, room)
@@ -173,7 +173,7 @@ def _joined(frames: Iterable[ShownFrame], room: Room) -> Iterator[Run]:
 
 
 def _package(shown: ShownFrame) -> str:
-    """What a library's frame belongs to, as far as it can be told."""
+    """Return the package that a library frame belongs to, as far as it is known."""
     frame = shown.frame
     for path in (frame.path, frame.file):
         if path.startswith("node:"):
@@ -188,7 +188,7 @@ def _package(shown: ShownFrame) -> str:
 
 
 def _fill_code(shown: ShownFrame, room: Room) -> None:
-    """The code around a frame; of a text trace the code is one statement, in lines of its own."""
+    """Add the code around a frame. In a text trace this is one statement."""
     frame = shown.frame
     if not frame.source and not frame.before:
         return

@@ -1,4 +1,4 @@
-"""The pages; importing them registers their routes."""
+"""The pages. Importing them registers their routes."""
 
 from functions.dashboard.pages import (
     events,

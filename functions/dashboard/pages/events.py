@@ -1,4 +1,4 @@
-"""One event, with all that was sent."""
+"""The page of one event, with everything that was sent."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ _LANGUAGES = {
 
 @get("projects/{project_id}/events/{event_id}")
 def show(visit: Visit) -> Response:
-    """An event; `?raw` shows the stack trace as it was sent."""
+    """Show an event; with `?raw`, its stack trace as it was sent."""
     view = _view(visit)
     fields = view.event.fields
     raw = "raw" in visit.request.query
@@ -75,7 +75,7 @@ def show(visit: Visit) -> Response:
 
 @get("projects/{project_id}/events/{event_id}/json")
 def raw_json(visit: Visit) -> Response:
-    """The event as the read API answers it."""
+    """Return the event as the read API does."""
     event = _view(visit).event
     content = to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
     text = json.dumps(content, ensure_ascii=True, indent=2)
@@ -88,7 +88,7 @@ def _view(visit: Visit) -> dashboard_views.EventView:
 
 
 def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
-    """The parts of the page that can be large, each with its share of the room."""
+    """Return the parts of the page that can be large, each within its byte budget."""
     stack = fields.get("stack_trace") or fields.get("minified_stack") or ""
     found, language = _traces(fields, stack, raw)
     texts = {name: fields.get(name) for name in STACK_TEXTS}
@@ -137,7 +137,7 @@ def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
 
 
 def _texts(texts: dict[str, Any], room: Room) -> list[tuple[str, str]]:
-    """The texts of the stack beside the one that is shown: the minified one, the source map."""
+    """Return the other stack texts: the minified one and the source map."""
     return [(name, room.take(each, 8_000)) for name, each in texts.items()]
 
 

@@ -1,4 +1,4 @@
-"""Style and scripts, which are the same for everybody."""
+"""Static files: style and scripts."""
 
 from errata.errors import NotFoundError
 from functions.dashboard.render import STATIC, STATIC_TAGS
@@ -14,10 +14,10 @@ _TYPES = {
 
 @open_get("static/[0-9a-f]+/[a-z.-]+")
 def file(request: Request, _now_ms: int) -> Response:
-    """A file; its URL changes with what it holds, so a browser asks for it once."""
+    """Return a file. Its URL changes with its content, so browsers may cache it for good."""
     _, tag, name = request.path.split("/")
     if STATIC_TAGS.get(name) != tag:
-        raise NotFoundError("There is no such file.")
+        raise NotFoundError("This file does not exist.")
     return Response(
         body=STATIC[name],
         content_type=_TYPES[name.rpartition(".")[2]],

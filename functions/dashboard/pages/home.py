@@ -1,4 +1,4 @@
-"""Where the dashboard opens: the projects that are the reader's."""
+"""The start page: the user's projects."""
 
 import re
 
@@ -12,13 +12,13 @@ PROJECT_ID = re.compile(r"[0-9]{1,12}")
 
 @open_get("")
 def start(request: Request, _now_ms: int) -> Response:
-    """The dashboard's own URL: on to the projects."""
+    """Redirect from the root of the dashboard to the projects."""
     return redirect(f"{request.root}projects")
 
 
 @get("projects")
 def home(visit: Visit) -> Response:
-    """The reader's projects by organization; the only one there is opens by itself."""
+    """Show the user's projects by organization. A single project opens at once."""
     asked = PROJECT_ID.fullmatch(visit.request.query.get("after", ""))
     after = asked[0] if asked else ""
     view = dashboard_views.home_view(visit.user, after)

@@ -1,4 +1,4 @@
-"""The issues of a project, and one of them."""
+"""The issues of a project, and the page of one issue."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -34,13 +34,13 @@ _STATUSES = (
 
 @get("projects/{project_id}")
 def project(visit: Visit) -> Response:
-    """A project's own URL: on to its issues."""
+    """Redirect from a project's URL to its issues."""
     return redirect(f"{visit.request.root}projects/{visit.project.id}/issues")
 
 
 @get("projects/{project_id}/issues")
 def list_(visit: Visit) -> Response:
-    """The list; an empty project shows how to send the first error."""
+    """Show the list of issues. An empty project shows how to send the first error."""
     query = visit.request.query
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
     cursor = query.get("cursor") or None
@@ -68,7 +68,7 @@ def list_(visit: Visit) -> Response:
 
 @get("projects/{project_id}/issues/{issue_id}")
 def show(visit: Visit) -> Response:
-    """One issue: its course, what its events have in common, and the events themselves."""
+    """Show one issue: its history, what its events have in common, and its events."""
     view = dashboard_views.issue_view(
         visit.project.id,
         visit.watermark,
@@ -105,7 +105,7 @@ def show(visit: Visit) -> Response:
 
 @post("projects/{project_id}/issues/{issue_id}")
 def act(visit: Visit) -> Response:
-    """Resolve, ignore, reopen or delete it."""
+    """Resolve, ignore, reopen or delete an issue."""
     project_id, issue_id = visit.project.id, visit.ids["issue_id"]
     by = visit.user.email
     below = f"{visit.request.root}projects/{project_id}/issues"
@@ -123,7 +123,7 @@ def act(visit: Visit) -> Response:
 
 
 def _set_up(visit: Visit) -> dict[str, Any]:
-    """What an empty project shows: how to send the first error, with its DSN if it has one."""
+    """Return what an empty project shows: how to send the first error, with its DSN."""
     url = visit.request.api_url
     dsns = live_dsns(url, projects_store.list_keys(visit.project.id))
     newest = next(iter(dsns.values()), "")
@@ -147,6 +147,6 @@ def _dated(counts: list[int], now_ms: int) -> list[tuple[str, int]]:
 
 
 def _shares(counts: dict[str, int], total: int) -> list[tuple[str, int, int]]:
-    """Names with their counts and percentages, the most frequent first."""
+    """Return names with counts and percentages, the most frequent first."""
     ranked = sorted(counts.items(), key=lambda each: -each[1])
     return [(name, count, round(100 * count / max(1, total))) for name, count in ranked[:8]]

@@ -1,4 +1,4 @@
-"""One member of an organization: what they may do, and their leaving it."""
+"""The page of one member of an organization: change their role, or remove them."""
 
 from typing import cast
 
@@ -15,7 +15,7 @@ from functions.dashboard.web import Response, redirect
 
 @get("orgs/{organization_id}/member")
 def show(visit: Visit) -> Response:
-    """What one member may do, and how to change that; `?email=` says whose page it is."""
+    """Show a member's role and teams; `?email=` names the member."""
     visit.must_administer(visit.organization.id)
     return _page(visit, Failed())
 
@@ -32,7 +32,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
     user = members.find_user(visit.request.query.get("email", ""))
     membership = user.memberships.get(organization_id)
     if membership is None:
-        raise NotFoundError("There is no such member here any more.")
+        raise NotFoundError("This member has been removed.")
     teams = store.list_teams(organization_id)
     typed = failed.action == "save"
     shown = offered(teams, membership.teams)

@@ -1,4 +1,4 @@
-"""An organization as its owners and admins manage it: members, teams, policy, projects."""
+"""The page for owners and admins: members, teams, policy and projects."""
 
 from itertools import takewhile
 from typing import cast
@@ -32,26 +32,26 @@ MOST_LISTED = 50
 ROOM_OF_MEMBERS = 20_000
 _MARKUP_OF_A_MEMBER = 300
 _SAID = {
-    "invited": "Added. Whoever had no account yet gets a mail with a first password.",
-    "again": "Another mail with a first password is on its way.",
+    "invited": "Added. A new account gets an e-mail with a temporary password.",
+    "again": "A new e-mail with a temporary password has been sent.",
     "changed": "Saved.",
     "left": "Removed from the organization.",
-    "team": "The team is there. Put members into it, and show it projects in their settings.",
-    "team-deleted": "The team is deleted.",
-    "saved": "Saved. It acts within 30 seconds.",
+    "team": "Team created. Add members to it, and select it in the settings of projects.",
+    "team-deleted": "Team deleted.",
+    "saved": "Saved. The change takes effect within 30 seconds.",
 }
 
 
 @get("orgs/{organization_id}")
 def show(visit: Visit) -> Response:
-    """The page."""
+    """Show the page."""
     visit.must_administer(visit.organization.id)
     return _page(visit, Failed())
 
 
 @get("orgs/{organization_id}/use")
 def show_use(visit: Visit) -> Response:
-    """What its projects have sent this month."""
+    """Show how many events each project has received this month."""
     visit.must_administer(visit.organization.id)
     asked = PROJECT_ID.fullmatch(visit.request.query.get("after", ""))
     after = asked[0] if asked else ""
@@ -95,7 +95,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
 
 
 def _with_room(roster: store.Roster) -> tuple[list[Member], str]:
-    """The members that the page has room for, and behind whom the next ones follow."""
+    """Return the members that fit the page, and after whom the next page starts."""
     room = Room(ROOM_OF_MEMBERS)
     # Each address is in its link, too.
     found = [

@@ -29,10 +29,10 @@ _http = urllib3.PoolManager(timeout=5, retries=False)
 
 @open_get("with/[^/]+")
 def leave(request: Request, _now_ms: int) -> Response:
-    """Off to the provider; what the answer must match stays in a cookie."""
+    """Redirect to the provider. A cookie keeps what the provider's response must match."""
     provider = request.path.partition("/")[2]
     if provider not in settings().identity_providers or not settings().sign_in_domain:
-        raise NotFoundError("There is no such identity provider.")
+        raise NotFoundError("This identity provider does not exist.")
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     query = {
         "identity_provider": provider,
@@ -63,14 +63,14 @@ def come_back(request: Request, now_ms: int) -> Response:
     verifier, _, going = rest.partition(".")
     sent = request.query.get("state", "")
     if not (state and verifier and hmac.compare_digest(sent.encode(), state.encode())):
-        raise UnauthorizedError("This sign-in was not begun in this browser. Begin it again.")
+        raise UnauthorizedError("This sign-in was started in another browser. Start it again.")
     if "code" not in request.query:
-        raise UnauthorizedError("Your identity provider did not sign you in.")
+        raise UnauthorizedError("Your identity provider refused the sign-in.")
 
     def verify(token: str) -> sessions.Claims:
         claims = tokens.verify(token)
         if not hmac.compare_digest(claims.nonce.encode(), _nonce(verifier).encode()):
-            raise UnauthorizedError("This sign-in was not begun in this browser. Begin it again.")
+            raise UnauthorizedError("This sign-in was started in another browser. Start it again.")
         return claims
 
     given = _exchange(request, verifier)
@@ -96,7 +96,7 @@ def _exchange(request: Request, verifier: str) -> Tokens:
         content: dict[str, Any] = answer.json()
         return Tokens(content["id_token"], content["refresh_token"])
     except (urllib3.exceptions.HTTPError, ValueError, KeyError) as error:
-        raise UnauthorizedError("The code has been used or is too old. Sign in again.") from error
+        raise UnauthorizedError("The code has been used or has expired. Sign in again.") from error
 
 
 def _callback(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Releases of a project, and what of its events was lost."""
+"""The releases of a project, and its lost events."""
 
 from urllib.parse import urlencode
 
@@ -20,7 +20,7 @@ STATS_DAYS = 30
 
 @get("projects/{project_id}/releases")
 def releases(visit: Visit) -> Response:
-    """When each release was seen, and what it brought; as many as the page has room for."""
+    """Show when each release was seen and what it brought, as many as fit the page."""
     pk = partition(visit.project.id, visit.watermark.generation)
     cursor = visit.request.query.get("cursor") or None
     oldest_ms = projects.oldest_ms(visit.project, visit.now_ms)
@@ -45,7 +45,7 @@ def releases(visit: Visit) -> Response:
 
 @get("projects/{project_id}/stats")
 def stats(visit: Visit) -> Response:
-    """Accepted and lost, side by side."""
+    """Show accepted and lost events side by side."""
     visit.project  # noqa: B018 - theirs to see, or NotFound
     by_day = loss_ledger.by_day(visit.project.id, STATS_DAYS)
     totals = {

@@ -1,4 +1,4 @@
-"""A project's settings, keys and webhooks; everybody who sees it reads them, admins change them."""
+"""Settings, keys and webhooks of a project. Members read them, admins change them."""
 
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
@@ -28,28 +28,28 @@ from functions.dashboard.web import Response, redirect
 ATTEMPTS = 10
 MOST_KEYS = 25
 _SAID = {
-    "saved": "Saved. It acts within 30 seconds.",
+    "saved": "Saved. The change takes effect within 30 seconds.",
     "unmetered": (
         "Saved. API Gateway did not take the new rate: each request is counted in DynamoDB instead,"
-        " which costs a little. Save the rate again to try again."
+        " which costs a little. Save the rate limit again to try again."
     ),
-    "dsn": "The DSN is made: it is the first of the keys.",
+    "dsn": "DSN created. It is the first of the keys.",
     "dsn-unmetered": (
         "The DSN is made: it is the first of the keys. It works, and API Gateway does not count its"
         " requests yet: each is counted in DynamoDB, which costs a little. Save the rate to try"
         " again."
     ),
-    "revoked": "Revoked. The key opens nothing after 30 seconds.",
-    "removed": "The webhook is removed; what was on its way to it is dropped.",
-    "enabled": "The webhook is enabled.",
-    "sent": "Sent. The answer appears below in a moment: reload the page to see it.",
-    "cleared": "Cleared. Events and issues are out of sight, and are being deleted.",
+    "revoked": "Revoked. The key stops working within 30 seconds.",
+    "removed": "Webhook removed. Messages on their way to it are dropped.",
+    "enabled": "Webhook enabled.",
+    "sent": "Sent. Reload the page in a moment to see the response below.",
+    "cleared": "Cleared. Events and issues are hidden, and are being deleted.",
 }
 
 
 @get("projects/{project_id}/settings")
 def show(visit: Visit) -> Response:
-    """The page."""
+    """Show the page."""
     return _page(visit, Failed())
 
 
@@ -102,7 +102,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
 
 
 def _state(endpoint: Endpoint) -> tuple[str, int | None]:
-    """How an endpoint fares, and since when."""
+    """Return the state of a webhook, and since when it is in it."""
     if endpoint.disabled_at:
         return f"disabled: {endpoint.disabled_reason}", endpoint.disabled_at
     return ("failing", endpoint.failing_since) if endpoint.failing_since else ("enabled", None)
@@ -131,7 +131,7 @@ def _save(visit: Visit, _: str) -> Response:
 def _rate(visit: Visit, _: str) -> Response:
     rate = whole_number(visit, "rate_limit", "rate limit")
     if rate is None:
-        raise InvalidInputError({"rate_limit": ["Give a number of requests a minute."]})
+        raise InvalidInputError({"rate_limit": ["Enter a number of requests per minute."]})
     _project, unmetered = usage_keys.change_project(
         gateway(visit.request), visit.project.id, rate, None
     )
@@ -163,7 +163,7 @@ def _add_webhook(visit: Visit, _: str) -> Response:
 
 def _rotate(visit: Visit, endpoint_id: str) -> Response:
     secret = webhooks.rotate(visit.project.id, endpoint_id)
-    title = "New signing secret; the former one signs as well for 24 hours"
+    title = "New signing secret. The old one also signs for 24 hours."
     return show_secret(visit, title, secret, _back(visit))
 
 
@@ -184,7 +184,7 @@ def _test(visit: Visit, endpoint_id: str) -> Response:
 
 def _redeliver(visit: Visit, attempt_id: str) -> Response:
     if not UUID.fullmatch(attempt_id):
-        raise NotFoundError("There is no such delivery.")
+        raise NotFoundError("This delivery does not exist.")
     webhooks.redeliver(visit.project.id, attempt_id)
     return _done(visit, "sent")
 
@@ -219,7 +219,7 @@ _ACTIONS = {
 
 def _check_typed(visit: Visit, field: str) -> None:
     if visit.request.form.get(field, "").strip() != visit.project.name.strip():
-        raise InvalidInputError({field: ["That is not the project's name: nothing was deleted."]})
+        raise InvalidInputError({field: ["That is not the project's name. Nothing was deleted."]})
 
 
 def _done(visit: Visit, said: str) -> Response:
@@ -227,4 +227,4 @@ def _done(visit: Visit, said: str) -> Response:
 
 
 def _back(visit: Visit) -> tuple[str, str]:
-    return f"projects/{visit.project.id}/settings", "To the settings"
+    return f"projects/{visit.project.id}/settings", "Back to the settings"

@@ -1,4 +1,4 @@
-"""Sign in with e-mail and password, choose a password."""
+"""Sign in with e-mail and password, or choose a new password."""
 
 import re
 from typing import Any
@@ -18,7 +18,7 @@ _NEXT = re.compile(r"[a-z]+(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_.~%=&+-]*)?")
 
 
 def back_to(request: Request) -> str:
-    """The query that leads back to this page after the sign-in; none where it was a form's."""
+    """Return the query that leads back to this page after sign-in; empty for a form."""
     if request.method != "GET" or not request.path:
         return ""
     query = f"?{urlencode(request.query)}" if request.query else ""
@@ -26,7 +26,7 @@ def back_to(request: Request) -> str:
 
 
 def next_page(value: str | None) -> str:
-    """The page that a sign-in leads to: the one that was asked for, if it is one of ours."""
+    """Return the page to open after sign-in: the requested one, if it is in the dashboard."""
     return value if value and _NEXT.fullmatch(value) else "projects"
 
 
@@ -48,7 +48,7 @@ def _form(
 
 @open_get("sign-in")
 def ask(request: Request, now_ms: int) -> Response:
-    """The form."""
+    """Show the form."""
     return _form(request, now_ms, "sign_in.html", said=request.query.get("said", ""))
 
 
@@ -58,7 +58,7 @@ def enter(request: Request, now_ms: int) -> Response:
     email, password = _email(request), request.form.get("password", "")
     try:
         if not email or not password:
-            raise InvalidInputError({"email": ["Give your e-mail address and your password."]})
+            raise InvalidInputError({"email": ["Enter your e-mail address and your password."]})
         outcome = sign_in.with_password(email, password)
         return _go_on(request, now_ms, outcome)
     except HTTPError as refused:
@@ -69,7 +69,7 @@ def enter(request: Request, now_ms: int) -> Response:
 
 @open_post("new-password")
 def choose(request: Request, now_ms: int) -> Response:
-    """A first sign-in: choose a password."""
+    """Set the password of a first sign-in."""
     challenge = sign_in.NewPassword(
         request.form.get("username", ""), request.form.get("session", "")
     )
@@ -81,7 +81,7 @@ def choose(request: Request, now_ms: int) -> Response:
     except (InvalidInputError, RateLimitedError) as refused:
         return _choose(request, now_ms, challenge, refused.status, refused.message)
     except UnauthorizedError:
-        error = "That took too long. Sign in again with the password from the mail."
+        error = "That took too long. Sign in again with the password from the e-mail."
         return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
 
 
@@ -112,15 +112,15 @@ def _choose(
 
 @open_get("forgot-password")
 def forgot(request: Request, now_ms: int) -> Response:
-    """Ask for a code by mail."""
+    """Show the form that sends a code by e-mail."""
     return _form(request, now_ms, "forgot_password.html")
 
 
 @open_post("forgot-password")
 def mail_code(request: Request, now_ms: int) -> Response:
-    """Have the code mailed. The answer is the same whether or not there is such an account."""
+    """Send the code. The response is the same whether or not the account exists."""
     if not _email(request):
-        error = "Give your e-mail address."
+        error = "Enter your e-mail address."
         return _form(request, now_ms, "forgot_password.html", 422, error=error)
     sign_in.send_code(_email(request))
     return _form(request, now_ms, "reset_password.html")
@@ -128,7 +128,7 @@ def mail_code(request: Request, now_ms: int) -> Response:
 
 @open_post("reset-password")
 def reset(request: Request, now_ms: int) -> Response:
-    """Set a new password with the code; sessions that were begun with another one end."""
+    """Set a new password with the code. All other sessions of the account end."""
     form = request.form
     try:
         sessions.reset_password(
@@ -141,7 +141,7 @@ def reset(request: Request, now_ms: int) -> Response:
 
 @open_get("renew")
 def renew(request: Request, now_ms: int) -> Response:
-    """Have Cognito vouch for the account once more, then go on to where the reader was going."""
+    """Ask Cognito whether the account is still valid, then return to the requested page."""
     sessions.renew(request.cookies.get(SESSION_COOKIE, ""), tokens.verify, now_ms)
     return redirect(request.root + next_page(request.query.get("next")))
 

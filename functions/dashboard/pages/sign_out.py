@@ -1,4 +1,4 @@
-"""Sign out, of what a provider has signed in as well."""
+"""Sign out, also from the session of an identity provider."""
 
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -25,7 +25,7 @@ def leave(visit: Visit) -> Response:
 
 @open_get("signed-out")
 def left(request: Request, _now_ms: int) -> Response:
-    """Back from Cognito's domain."""
+    """Show the page after Cognito's domain has ended its session."""
     return redirect(f"{request.root}sign-in?said=out")
 
 

@@ -1,4 +1,4 @@
-"""One team of an organization: its name, and its end."""
+"""The page of one team of an organization."""
 
 from errata.errors import NotFoundError
 from errata.store import members as store
@@ -12,7 +12,7 @@ from functions.dashboard.web import Response
 
 @get("orgs/{organization_id}/teams/{team_id}")
 def show(visit: Visit) -> Response:
-    """Rename a team, or delete it."""
+    """Show the forms to rename or delete a team."""
     visit.must_administer(visit.organization.id)
     return _page(visit, Failed())
 
@@ -28,7 +28,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
     teams = {team.id: team for team in store.list_teams(visit.organization.id)}
     team = teams.get(visit.ids["team_id"])
     if team is None:
-        raise NotFoundError("There is no such team here any more.")
+        raise NotFoundError("This team has been deleted.")
     return page(
         *(visit.request, "team.html", visit.now_ms, failed.status, visit), failed=failed, team=team
     )

@@ -178,7 +178,7 @@ def test_a_team_is_made_renamed_and_deleted(admin: Browser, team: str) -> None:
     taken = admin.post(page, rename="1", name="ops")
     assert (taken.status, taken.value("name")) == (422, "ops")
     admin.get(page)
-    assert "The team is deleted." in admin.post(page, delete="1").text
+    assert "Team deleted." in admin.post(page, delete="1").text
     assert role_of(MEMBER) == Membership("member")
     assert admin.get(page).status == 404
 
