@@ -1,4 +1,4 @@
-"""Cognito's user pool, as those meet it who manage its accounts."""
+"""Accounts in Cognito's user pool, for operators and admins."""
 
 from errata.config import settings
 from errata.errors import InvalidInputError, StoreError
@@ -6,7 +6,7 @@ from errata.store import clients
 
 
 def create(email: str, *, mailed: bool = True) -> bool:
-    """A new account, to which Cognito mails its first password; False when there is one already.
+    """Create an account; Cognito mails its temporary password. False if it exists already.
 
     `mailed` False where no mail can be sent: somebody has to set a password then.
 
@@ -36,7 +36,7 @@ def create(email: str, *, mailed: bool = True) -> bool:
 
 
 def invite_again(email: str) -> bool:
-    """Mail a new first password; False when the account has a password of its own, or is none.
+    """Mail a new temporary password. False if the account has its own, or does not exist.
 
     The one before holds for seven days (template.yaml).
     """
@@ -55,7 +55,7 @@ def invite_again(email: str) -> bool:
 
 
 def set_password(email: str, password: str) -> None:
-    """Give an account a password that need not be changed; for operators on the local stack."""
+    """Set an account's permanent password; for operators of the local stack."""
     clients.cognito_idp().admin_set_user_password(
         UserPoolId=settings().user_pool_id, Username=email, Password=password, Permanent=True
     )

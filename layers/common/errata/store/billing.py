@@ -1,4 +1,4 @@
-"""ProjectsTable: what organizations owe, and whose customers they are. SSM: the webhook's secret.
+"""Billing: invoices and customers in ProjectsTable, Stripe's signing secret in SSM.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
@@ -18,7 +18,7 @@ from errata.store.items import Item, read_all, write_all
 
 
 def link_customer(organization_id: str, customer: str, before: str) -> bool:
-    """Say whose customer an organization is ("" for nobody's) and was, or change nothing.
+    """Set the customer of an organization ("" for none), in one transaction.
 
     False when the customer is another organization's. Access pattern P20.
     """
@@ -51,7 +51,7 @@ def link_customer(organization_id: str, customer: str, before: str) -> bool:
 
 
 def find_customer(customer: str) -> str | None:
-    """The organization that is this customer, read consistently. Access pattern P21."""
+    """Return the organization of a customer, read consistently. Access pattern P21."""
     response = clients.dynamodb().get_item(
         TableName=settings().projects_table, Key=_key(customer), ConsistentRead=True
     )
@@ -61,7 +61,7 @@ def find_customer(customer: str) -> str | None:
 def save_billing(
     organization_id: str, before: str, after: Billing, monthly_quota: int | None = None
 ) -> bool:
-    """Change what an organization owes, and its quota unless None; False if `before` is outdated.
+    """Save an organization's billing, and its quota unless None. False if `before` is outdated.
 
     `before` is the text that was read. Access pattern P22.
     """
@@ -87,7 +87,7 @@ def save_billing(
 
 
 def to_text(billing: Billing) -> str:
-    """As it is stored."""
+    """Return the stored form of a billing state."""
     return json.dumps(
         {
             "invoices": {name: asdict(each) for name, each in billing.invoices},
@@ -97,7 +97,7 @@ def to_text(billing: Billing) -> str:
 
 
 def from_text(text: str) -> Billing:
-    """What was stored; nothing yet where the text is empty."""
+    """Return a billing state from its stored form; an empty text has no invoices."""
     if not text:
         return Billing()
     stored = json.loads(text)
@@ -108,7 +108,7 @@ def from_text(text: str) -> Billing:
 
 
 def find_secret() -> str | None:
-    """The secret that signs the provider's events, decrypted; None where there is none."""
+    """Return Stripe's signing secret, decrypted; None if there is none."""
     try:
         response = clients.ssm().get_parameter(
             Name=settings().stripe_webhook_secret, WithDecryption=True

@@ -1,4 +1,4 @@
-"""The AWS clients, made once a process and on first use. Nothing here contacts AWS by itself."""
+"""The AWS clients, made once per process, on first use. Making them does not contact AWS."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ def dynamodb() -> "DynamoDBClient":
 
 
 def dynamodb_once() -> "DynamoDBClient":
-    """The DynamoDB client that sends a request once: for what must not be done twice."""
+    """The DynamoDB client without retries, for requests that must not be sent twice."""
     client: DynamoDBClient = _client("dynamodb", _ONCE)
     return client
 

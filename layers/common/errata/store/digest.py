@@ -1,4 +1,4 @@
-"""IssuesTable: the rows that a batch of events touches, as they stand and as they become.
+"""IssuesTable: the rows that a batch of events changes, before and after.
 
 Issues, releases, sightings and days, of which each has its own module.
 """
@@ -37,7 +37,7 @@ _MOVES = {
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of one project that a batch touches, as they stand.
+    """The current rows of one project that a batch changes.
 
     Those that have expired are left out, since they are to begin anew, though DynamoDB may not have
     deleted them yet. `stood` holds the expired, too, as they lie in the table, by sort key.
@@ -63,7 +63,7 @@ class Rows:
 
 @dataclass(slots=True)
 class Changes:
-    """What becomes of one project's rows in one transaction, under the names that `Rows` has.
+    """The new rows of one project for one transaction; attributes are named as in `Rows`.
 
     `opened` holds the new ones among the issues, each with the event that opens it; `activity` what
     is to be noted of issues, by their ids.
@@ -153,7 +153,7 @@ def apply(pk: str, standing: Rows, changes: Changes) -> bool:
 
 
 def _unchanged(sk: str, stood: Item | None) -> Item:
-    """The condition that a row is as it stood."""
+    """Return the condition that a row has not changed since it was read."""
     if stood is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
     return unchanged({name: stood.get(name) for name in _MOVES[sk.partition("#")[0]]})

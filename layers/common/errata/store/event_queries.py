@@ -1,4 +1,4 @@
-"""EventsTable: reading events, by range, by index and by id. Marks are none."""
+"""EventsTable: read events by range, by index and by id. Dedup markers are skipped."""
 
 from collections.abc import Iterable, Iterator
 

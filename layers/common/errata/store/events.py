@@ -32,7 +32,7 @@ CLEAR_MARGIN_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it lies in the table; `fields` is what was sent, unpacked."""
+    """An event as stored; `fields` is what was sent, unpacked."""
 
     project_id: str
     id: str
@@ -45,7 +45,7 @@ class Stored:
 def item(
     project_id: str, event_id: str, issue_id: str, release: str | None, payload: bytes, ttl: int
 ) -> Item:
-    """An event's item. `ttl` is the second after which it is gone."""
+    """Return an event's item. `ttl` is in seconds since the epoch."""
     typed: Item = {
         "pk": {"S": project_id},
         "sk": {"S": event_id},
@@ -59,7 +59,7 @@ def item(
 
 
 def release_partition(project_id: str, release: str) -> str:
-    """Where the index by_release keeps a release; hashed, since a key holds 2,048 bytes at most."""
+    """Return a release's partition in by_release; hashed, as a key holds at most 2,048 bytes."""
     return f"{project_id}#{release_hash(release)}"
 
 
@@ -153,5 +153,5 @@ def stored(found: Item) -> Stored:
 
 
 def legacy_number(found: Item) -> int | None:
-    """The number of an event that the legacy API took; None of any other."""
+    """Return an event's legacy number; None if it came by another endpoint."""
     return int(found["legacy_id"]["N"]) if "legacy_id" in found else None

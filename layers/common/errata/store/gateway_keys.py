@@ -37,7 +37,7 @@ class GatewayKey:
 
 
 def plan_of(gateway: Gateway, rate_limit: int) -> str:
-    """The id of the usage plan with this many requests a minute, made where there is none."""
+    """Return the id of the usage plan with this rate per minute; create it if needed."""
     name = f"{gateway.stack}-{rate_limit}"
     stage = (gateway.api_id, gateway.stage)
     for plan in _plans():
@@ -65,7 +65,7 @@ def _plans() -> Iterator[Any]:
 
 
 def create(name: str, plan_id: str) -> tuple[str, str]:
-    """A new gateway key in a plan: its value, from a cryptographic source, and its id."""
+    """Create a gateway key in a plan; returns its value, random, and its id."""
     value = secrets.token_hex(20)
     made = clients.apigateway().create_api_key(name=name, value=value, enabled=True)
     clients.apigateway().create_usage_plan_key(
@@ -75,7 +75,7 @@ def create(name: str, plan_id: str) -> tuple[str, str]:
 
 
 def named(prefix: str) -> Iterator[GatewayKey]:
-    """The gateway keys whose names begin with this."""
+    """Return the gateway keys whose names start with a prefix."""
     request: Any = {"nameQuery": prefix, "limit": _PAGE}
     while True:
         page = clients.apigateway().get_api_keys(**request)

@@ -45,7 +45,7 @@ class Answered:
 
 
 def record_put(project_id: str, key: str, answered: Answered, at_ms: int) -> Any:
-    """The part of `events.put_once` that records an answer, unless a live record exists."""
+    """Return the part of `events.put_once` that stores the record, unless a live one exists."""
     expires_at = at_ms + KEPT_MS
     return {
         "Put": {
@@ -67,7 +67,7 @@ def record_put(project_id: str, key: str, answered: Answered, at_ms: int) -> Any
 
 
 def answered(item: Item) -> Answered:
-    """The record that an item, typed as DynamoDB answers, holds."""
+    """Return the record in an item, typed as DynamoDB responds."""
     values = read_all(item)
     return Answered(values["event_id"], values["body_hash"])
 
@@ -177,6 +177,6 @@ def _quota_key(organization: str, month: str) -> Item:
 
 
 def _expiry(month: str) -> int:
-    """In seconds since the epoch: well after the month, so that its use can be looked up."""
+    """Return when the row expires, in seconds: long after the month, so that it can be read."""
     first = datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
     return int(first.timestamp()) + _QUOTA_KEPT_S

@@ -1,4 +1,4 @@
-"""EventsTable: which issues were deleted, and deleting the events behind them.
+"""EventsTable: deleted issues, and the deletion of their events.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
@@ -26,7 +26,7 @@ from errata.store.items import (
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """That an issue was deleted: of its events, those with ids up to `through` are to go."""
+    """A deleted issue: its events with ids up to `through` are to be deleted."""
 
     project_id: str
     issue_id: str
@@ -34,7 +34,7 @@ class Deletion:
 
 
 def deletion_item(deletion: Deletion) -> Item:
-    """What tells `cleanup` of a deletion."""
+    """Return the item that makes `cleanup` delete an issue's events."""
     return _key(deletion) | write_all({"through": deletion.through})
 
 
@@ -92,7 +92,7 @@ def delete_events(project_id: str, event_ids: Iterable[str]) -> None:
 
 
 def forget_deletion(deletion: Deletion) -> None:
-    """Take note that a deletion is done, unless the issue was deleted again. Access pattern E20."""
+    """Mark a deletion as done, unless the issue was deleted again. Access pattern E20."""
     try:
         clients.dynamodb().delete_item(
             TableName=settings().events_table,

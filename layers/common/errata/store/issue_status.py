@@ -1,4 +1,4 @@
-"""IssuesTable: what people do with issues, beside what `digest` makes of events.
+"""IssuesTable: status changes and deletions of issues by people.
 
 | item | sk | what |
 |---|---|---|
@@ -35,13 +35,13 @@ _MAX_ROWS = 98
 
 
 def list_activity(pk: str, issue_id: str, now_s: int, most: int | None = None) -> list[Activity]:
-    """What was done with an issue, the latest first; of so many at `most`. Access pattern I10."""
+    """Return an issue's activity, latest first, at most `most`. Access pattern I10."""
     found = map(read_all, islice(_of_issue(pk, "act", issue_id, most), most))
     return [_to_activity(item) for item in found if item["ttl"] > now_s]
 
 
 def set_status(pk: str, before: Issue, after: Issue, what: str) -> bool:
-    """Change the status of an issue from `before` and note that somebody did, both or neither.
+    """Change an issue's status from `before` and record the activity, both or neither.
 
     False when the status is not the one that was read, or another transaction is at the issue.
     Access pattern I11.
@@ -67,7 +67,7 @@ def set_status(pk: str, before: Issue, after: Issue, what: str) -> bool:
 
 
 def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
-    """The part of a transaction that notes an activity."""
+    """Return the part of a transaction that records an activity."""
     item = write_all(
         {
             "pk": pk,
@@ -136,7 +136,7 @@ def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Ite
 
 
 def _status(issue: Issue) -> Item:
-    """What changes with the status; no two changes have one time."""
+    """Return the attributes of a status. No two changes have the same timestamp."""
     return {"status": issue.status, "status_at": issue.status_at or None}
 
 

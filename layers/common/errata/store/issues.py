@@ -1,4 +1,4 @@
-"""IssuesTable: the issues that `digest` has made of the events, as people read them.
+"""IssuesTable: read issues.
 
 Everything of a project lies under `<project>#<generation>`; `clear` moves on to the next
 generation (see `errata.store.watermarks`), and with it all of this is out of sight at once.
@@ -29,7 +29,7 @@ from errata.store.items import (
 
 
 def partition(project_id: str, generation: int) -> str:
-    """Where a project's rows of one generation lie."""
+    """Return the partition of one generation of a project's rows."""
     return f"{project_id}#{generation}"
 
 
@@ -66,7 +66,7 @@ def _issues(keys: list[Item], now_s: int, oldest_ms: int) -> Iterator[Issue]:
 
 
 def _is_there(item: Item, now_s: int, oldest_ms: int) -> bool:
-    """Whether an issue's item is one: not expired, and not what a deletion has left."""
+    """Whether an item is a live issue: not expired, and not a tombstone."""
     if "last_seen" not in item:
         return False
     return int(item["ttl"]["N"]) > now_s and int(item["last_seen"]["N"]) >= oldest_ms
@@ -79,7 +79,7 @@ def find_issue(pk: str, issue_id: str, now_s: int, oldest_ms: int = 0) -> Issue 
 
 
 def find_issues(pk: str, issue_ids: Iterable[str], now_s: int, oldest_ms: int = 0) -> list[Issue]:
-    """Those of these issues that are there and have not expired, in this order.
+    """Return those of these issues that exist and have not expired, in this order.
 
     Access pattern I4.
     """
@@ -160,7 +160,7 @@ def delete_generation(pk: str) -> None:
 
 
 def issue_item(issue: Issue) -> Item:
-    """What an issue's item holds beside its key."""
+    """Return an issue's item without its key."""
     values: Item = {
         "fingerprint": issue.fingerprint[:1024],
         "grouping": issue.grouping,

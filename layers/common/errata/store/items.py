@@ -1,4 +1,4 @@
-"""DynamoDB's typed attribute values, and back; and the loops that every batch call needs."""
+"""Convert values to and from DynamoDB's typed form; loops for queries and batch calls."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -59,7 +59,7 @@ def query(**request: Any) -> Iterator[Item]:
 
 
 def query_some(pages: int | None, **request: Any) -> tuple[list[Item], Item | None]:
-    """So many pages of 1 MB at most of a query, and the key where it stopped, None at its end."""
+    """Return up to `pages` pages of 1 MB of a query, and the key where it stopped, if it did."""
     found: list[Item] = []
     stopped: Item | None = None
     for page in islice(_pages(**request), pages):
@@ -137,7 +137,7 @@ def _batch_write(table: str, requests: list[Item]) -> None:
 
 
 def unchanged(values: Item) -> Item:
-    """The condition that attributes stand as they were read; None for those that were not there."""
+    """Return the condition that attributes are unchanged; None stands for a missing one."""
     there = write_all(values)
     condition = {
         "ConditionExpression": " AND ".join(

@@ -1,4 +1,4 @@
-"""EventsTable: the numbers that the legacy API gives to its errors, one after the other.
+"""EventsTable: the legacy numbers, which rise by one with each error.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
@@ -96,7 +96,7 @@ def put_legacy(event: Item, legacy_id: int, retention_days: int) -> None:
 
 
 def legacy_counter(project_id: str) -> LegacyCounter:
-    """Where the legacy counter stands, read consistently. Access pattern E10."""
+    """Return the legacy counter, read consistently. Access pattern E10."""
     response = clients.dynamodb().get_item(
         TableName=settings().events_table,
         Key=counter_key(project_id),
@@ -130,7 +130,7 @@ def legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Iterat
 
 
 def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
-    """The items that exist under these keys, once no transaction is at any of them, in order.
+    """Return the items under these keys, in order, once no transaction is under way on them.
 
     A query or a batch may see a transaction in part ("Isolation levels for transactions" in the
     DynamoDB developer guide: read-committed); this sees all of it, or none. For few items, of 400
@@ -160,7 +160,7 @@ def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
 
 
 def count_legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> int:
-    """How many those of `legacy_after` are, one by one. Access pattern E15."""
+    """Count what `legacy_after` yields, one by one. Access pattern E15."""
     return query_count(**_legacy_after(project_id, since, now_s, oldest))
 
 
@@ -183,7 +183,7 @@ def _legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Item:
 
 
 def gaps(project_id: str, first: int, last: int) -> int:
-    """How many numbers from `first` to `last` went with their issues, counted consistently.
+    """Count the numbers from `first` to `last` that were deleted with their issues.
 
     Access pattern E21.
     """
@@ -203,5 +203,5 @@ def counter_key(project_id: str) -> Item:
 
 
 def sort_key(legacy_id: int) -> str:
-    """Where a legacy number lies, and its gap once it is gone."""
+    """Return the sort key of a legacy number, and of its gap once it is deleted."""
     return f"{legacy_id:012d}"

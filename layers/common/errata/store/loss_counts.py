@@ -1,4 +1,4 @@
-"""The loss ledger, in IdempotencyTable: what was lost of a project on a day, by reason.
+"""IdempotencyTable: the loss ledger, lost events by project, day and reason.
 
 | item | pk | attributes |
 |---|---|---|
@@ -50,7 +50,7 @@ def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> Non
 
 
 def _write_once(actions: list[Any]) -> None:
-    """Carry out a transaction whose first action fails when it was carried out before."""
+    """Run a transaction whose first action fails if it has run before."""
     for _ in attempts(_TRIES):
         try:
             clients.dynamodb().transact_write_items(TransactItems=actions)

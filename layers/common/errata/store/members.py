@@ -1,4 +1,4 @@
-"""ProjectsTable: users, what they are in organizations, and teams.
+"""ProjectsTable: users, their memberships, and teams.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
@@ -42,7 +42,7 @@ class Roster:
 
 
 class MembershipChangedError(Exception):
-    """Somebody else changed the user, or a row beside it, since it was read."""
+    """The user, or a related row, has changed since it was read."""
 
 
 class LastOwnerError(Exception):
@@ -50,11 +50,11 @@ class LastOwnerError(Exception):
 
 
 class UnknownTeamError(Exception):
-    """One of the teams is not there."""
+    """One of the teams does not exist."""
 
 
 def user_hash(email: str) -> str:
-    """What stands for a user in keys and cookies; `email` in lower case."""
+    """Return the hash that stands for a user in keys and cookies; `email` in lower case."""
     return hashlib.sha256(email.encode()).hexdigest()[:32]
 
 
@@ -70,7 +70,7 @@ def find_user(email: str) -> User | None:
 
 
 def sign_out(email: str, at_ms: int) -> None:
-    """End the sessions that a user (`email` in lower case) has begun. Access pattern P34."""
+    """End all sessions of a user (`email` in lower case). Access pattern P34."""
     clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=_user_key(email),
@@ -80,7 +80,7 @@ def sign_out(email: str, at_ms: int) -> None:
 
 
 def save_membership(before: User, organization_id: str, membership: Membership | None) -> None:
-    """Make a user what they are to be in an organization, None for nothing there.
+    """Set a user's membership in an organization; None removes it.
 
     `before` is the user as read, or without memberships where there was none. Access pattern P24.
 

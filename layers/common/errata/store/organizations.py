@@ -17,7 +17,7 @@ from errata.store.items import Item, batch_get, query, read_all, write_all
 
 
 def find_organization(organization_id: str) -> Organization | None:
-    """An organization, read consistently: a policy acts within the time it is remembered.
+    """Return an organization, read consistently: a policy takes effect when the cache expires.
 
     Access pattern P16.
     """

@@ -117,7 +117,7 @@ def add_key(key: ApiKey) -> bool:
 
 
 def revoke_key(key_hash: str, at_ms: int) -> None:
-    """Mark a key revoked, for good; its record stays, so that it opens nothing again.
+    """Revoke a key permanently. Its record stays, so that nobody can add the key again.
 
     Access pattern P8.
     """
@@ -134,7 +134,7 @@ def revoke_key(key_hash: str, at_ms: int) -> None:
 
 
 def save_settings(project: Project) -> None:
-    """Change what an operator may change of a project. Access pattern P9."""
+    """Save a project's settings. Access pattern P9."""
     values: Item = {":name": {"S": project.name}, ":rate": {"N": str(project.rate_limit)}}
     expression = "SET #name = :name, rate_limit = :rate"
     if project.retention_days is None:
@@ -153,7 +153,7 @@ def save_settings(project: Project) -> None:
 
 
 def save_teams(project_id: str, teams: frozenset[str]) -> None:
-    """Say which teams see a project. Access pattern P30."""
+    """Set the teams that see a project. Access pattern P30."""
     request: Any = {
         "TableName": settings().projects_table,
         "Key": _project_key(project_id),
@@ -167,7 +167,7 @@ def save_teams(project_id: str, teams: frozenset[str]) -> None:
 
 
 def delete_project(project_id: str, at_ms: int) -> None:
-    """Remove a project, and note that it was there; its keys' records stay. Access pattern P31."""
+    """Delete a project, and keep its id and its keys' records. Access pattern P31."""
     table = settings().projects_table
     note = {
         "pk": f"project#{project_id}",
@@ -190,7 +190,7 @@ def list_deleted() -> list[str]:
 
 
 def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
-    """Change the gateway key that meters a key, or that none does (""). Access pattern P10.
+    """Set the gateway key that counts a key's requests ("" for none). Access pattern P10.
 
     It is in force from `from_ms` on; until then the key is found with `usage_key_id` alone. False
     when the key was revoked or is not there.

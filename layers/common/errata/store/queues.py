@@ -1,4 +1,4 @@
-"""Messages to SQS queues, and, for operators, out of dead-letter queues."""
+"""SQS: send messages; for operators, receive them from dead-letter queues."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ WAIT_S = 1
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that was received and is held; `receipt` names it towards the queue."""
+    """A received message that is held; `receipt` is its receipt handle."""
 
     id: str
     receipt: str
@@ -28,7 +28,7 @@ def send(queue_url: str, message: dict[str, Any]) -> None:
 
 
 def hold(queue_url: str, most: int) -> list[Message]:
-    """Receive the messages of a queue, `most` at most; nobody else gets them for `HELD_S`."""
+    """Receive up to `most` messages of a queue; nobody else gets them for `HELD_S` seconds."""
     held: dict[str, Message] = {}
     while len(held) < most:
         response = clients.sqs().receive_message(
@@ -48,7 +48,7 @@ def hold(queue_url: str, most: int) -> list[Message]:
 
 
 def let_go(queue_url: str, message: Message) -> None:
-    """Give a message back to its queue, which may have it back already."""
+    """Return a message to its queue. No-op if it is there again already."""
     try:
         clients.sqs().change_message_visibility(
             QueueUrl=queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0

@@ -106,7 +106,7 @@ def _under(pk: str, start: str, end: str, pages: int | None) -> tuple[list[Item]
 
 
 def release_item(release: Release) -> Item:
-    """What a release's item holds beside its key."""
+    """Return a release's item without its key."""
     return {
         "release": release.release[:1024],
         "first_seen": release.first_seen,

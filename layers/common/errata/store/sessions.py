@@ -1,4 +1,4 @@
-"""Who is signed in to the dashboard, in IdempotencyTable; and what a page needs before all else.
+"""IdempotencyTable: sessions of the dashboard, and the first read of every page.
 
 | item | pk | attributes |
 |---|---|---|
@@ -45,7 +45,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPage:
-    """What was asked for, as far as it exists."""
+    """What a page asked for; None for what does not exist."""
 
     session: Session | None
     user: User | None

@@ -1,4 +1,4 @@
-"""Cognito's user pool, as those who sign in meet it: passwords, challenges, tokens.
+"""Sign-in with Cognito's user pool: passwords, challenges, tokens.
 
 Cognito's own words for what is wrong are not for callers: they tell whether an account exists.
 """
@@ -18,7 +18,7 @@ RETRY_AFTER_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What Cognito hands out; `refresh` is "" where an old one goes on."""
+    """Tokens from Cognito; `refresh` is "" where the old one stays valid."""
 
     id: str
     refresh: str
@@ -26,7 +26,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class NewPassword:
-    """A first sign-in: the password that came by mail has done its part.
+    """A first sign-in with the temporary password: a new one must be set.
 
     `username` and `session` go back with the new one.
     """
@@ -79,7 +79,7 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
 
 
 def refresh(refresh_token: str, client_id: str) -> Tokens:
-    """New tokens for those that are an hour old; `client_id` is whom those were given to.
+    """Return new tokens; `client_id` is the client that got the refresh token.
 
     Raises:
         UnauthorizedError: the account is gone or disabled, or the token was revoked.
@@ -101,19 +101,19 @@ def refresh(refresh_token: str, client_id: str) -> Tokens:
 
 
 def revoke(refresh_token: str, client_id: str) -> None:
-    """End what a refresh token began, the tokens that came of it included."""
+    """Revoke a refresh token and all tokens that were made with it."""
     clients.cognito_idp().revoke_token(Token=refresh_token, ClientId=client_id)
 
 
 @cache
 def provider_client() -> str:
-    """The id of the client with which providers of the team's own sign people in."""
+    """Return the id of the client for sign-in with the team's own identity providers."""
     response = clients.ssm().get_parameter(Name=settings().sign_in_client)
     return response["Parameter"]["Value"]
 
 
 def send_code(email: str) -> None:
-    """Mail a code to set a new password with, if there is such an account: nobody is told.
+    """Mail a code for a new password. The result is the same if the account does not exist.
 
     Raises:
         RateLimitedError: Cognito has sent too many.

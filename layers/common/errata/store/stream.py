@@ -1,4 +1,4 @@
-"""The stream of EventsTable, as operators read it: the records of a batch that was given up.
+"""Stream of EventsTable, for operators: the records of a batch that Lambda gave up.
 
 Source: "Using AWS Lambda with DynamoDB", destinations for discarded batches (`DDBStreamBatchInfo`).
 """
@@ -15,7 +15,7 @@ KEPT_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch that Lambda gave up: where it lies in the stream, and when its records came in."""
+    """A batch that Lambda gave up: its place in the stream, and when its records arrived."""
 
     stream: str
     shard: str
@@ -26,7 +26,7 @@ class Batch:
 
 
 def batch(message: dict[str, Any]) -> Batch:
-    """The batch that a message of a dead-letter queue tells of.
+    """Return the batch that a message of a dead-letter queue describes.
 
     Raises:
         KeyError, ValueError: it tells of none.

@@ -1,4 +1,4 @@
-"""EventsTable: what `clear` has put out of sight, and deleting what lies behind.
+"""EventsTable: the clear watermarks, and the deletion of what they hide.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
@@ -29,7 +29,7 @@ from errata.store.items import (
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """What `clear` has put out of sight. The default has cleared nothing.
+    """What `clear` has hidden. The default hides nothing.
 
     Gone is every legacy error up to `legacy_through`, every other event with an id below `through`,
     and those in `also`, which were stored within the seconds before the clear, when ids and the
@@ -48,12 +48,12 @@ class Watermark:
         return event_id < self.through or event_id in self.also
 
     def shows(self, event: Stored, now_s: int) -> bool:
-        """Whether an event is there for readers: neither cleared nor expired."""
+        """Whether readers see an event: it is neither cleared nor expired."""
         return event.expires_at > now_s and not self.hides(event.id, event.legacy_id)
 
 
 def find_watermark(project_id: str) -> Watermark:
-    """What `clear` has put out of sight of one project, read consistently."""
+    """Return the watermark of one project, read consistently."""
     return find_watermarks([project_id])[project_id]
 
 
@@ -67,7 +67,7 @@ def find_watermarks(project_ids: Iterable[str]) -> dict[str, Watermark]:
 
 
 def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
-    """Put the watermark of the next generation in place, if nothing moved meanwhile.
+    """Store the watermark of the next generation, if nothing has changed meanwhile.
 
     Access pattern E12.
 

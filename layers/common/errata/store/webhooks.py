@@ -1,4 +1,4 @@
-"""Endpoints in ProjectsTable, attempts in DeliveriesTable, secrets in SSM, notices in SQS.
+"""Webhooks in ProjectsTable, attempts in DeliveriesTable, secrets in SSM, messages in SQS.
 
 | item | table | pk | sk |
 |---|---|---|---|
@@ -48,7 +48,7 @@ def save_endpoint(endpoint: Endpoint) -> None:
 
 
 def list_endpoints(project_id: str) -> list[Endpoint]:
-    """A project's endpoints, oldest first, read consistently. Access pattern P12."""
+    """Return a project's webhooks, oldest first, read consistently. Access pattern P12."""
     found = query(
         TableName=settings().projects_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :webhook)",
@@ -61,7 +61,7 @@ def list_endpoints(project_id: str) -> list[Endpoint]:
 
 
 def find_endpoint(project_id: str, endpoint_id: str) -> Endpoint | None:
-    """One endpoint, read consistently. Access pattern P13."""
+    """Return one webhook, read consistently. Access pattern P13."""
     response = clients.dynamodb().get_item(
         TableName=settings().projects_table,
         Key=_endpoint_key(project_id, endpoint_id),
@@ -85,7 +85,7 @@ def remove_endpoint(project_id: str, endpoint_id: str) -> None:
 
 
 def mark_endpoint(endpoint: Endpoint, **changes: int | str | None) -> None:
-    """Set attributes of an endpoint that still exists, or with None remove them.
+    """Set attributes of a webhook that still exists; None removes one.
 
     Access pattern P15.
     """
@@ -143,7 +143,7 @@ def save_secrets(project_id: str, endpoint_id: str, secrets: Secrets) -> None:
 
 
 def find_secrets(project_id: str, endpoint_id: str) -> Secrets:
-    """An endpoint's secrets, decrypted.
+    """Return a webhook's signing secrets, decrypted.
 
     Raises:
         StoreError: `ParameterNotFound` when the endpoint has been removed.
@@ -164,7 +164,7 @@ def _secrets_name(project_id: str, endpoint_id: str) -> str:
 
 
 def enqueue(notices: Iterable[Notice]) -> None:
-    """Put notices into WebhookQueue, as many a call as it holds.
+    """Send messages to WebhookQueue, as many per call as fit.
 
     Raises:
         OSError: SQS did not take all of them, after a second try.
@@ -200,12 +200,12 @@ def _batches(notices: Iterable[Notice]) -> Iterator[list[Any]]:
 
 
 def notice(message: str) -> Notice:
-    """The notice in a message of WebhookQueue."""
+    """Return the message in the body of a queue message."""
     return Notice(**json.loads(message))
 
 
 def postpone(receipt_handle: str, seconds: int) -> None:
-    """Let a message of WebhookQueue come again after so many seconds."""
+    """Make a queue message visible again after so many seconds."""
     clients.sqs().change_message_visibility(
         QueueUrl=settings().webhook_queue_url,
         ReceiptHandle=receipt_handle,
@@ -217,7 +217,7 @@ def postpone(receipt_handle: str, seconds: int) -> None:
 
 
 def find_round(of: Notice) -> Round:
-    """Where the round of a notice stands. Access pattern D1."""
+    """Return the state of a message's delivery. Access pattern D1."""
     response = clients.dynamodb().get_item(
         TableName=settings().deliveries_table, Key=_round_key(of), ConsistentRead=True
     )
@@ -228,7 +228,7 @@ def find_round(of: Notice) -> Round:
 
 
 def record(attempt: Attempt, stands: Round, now_s: int) -> None:
-    """Keep an attempt, and where its round stands after it, or neither. Access pattern D2."""
+    """Store an attempt and the delivery's new state, or neither. Access pattern D2."""
     of = attempt.notice
     values: Item = {
         "pk": of.project_id,
