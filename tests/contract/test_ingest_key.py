@@ -66,7 +66,7 @@ def test_the_first_place_that_has_a_key_wins(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "answer"),
+    ("headers", "response"),
     [
         ({"X-Api-Key": "wrong"}, UNKNOWN),
         ({"X-Api-Key": ""}, MISSING),

@@ -117,12 +117,12 @@ def test_sentry_ingest_refuses_an_unknown_key() -> None:
 
 
 @pytest.mark.parametrize("name", ["header", "bearer", "query"])
-def test_meter_names_the_project_of_a_key(name: str) -> None:
-    verdict = run(f"meter/{name}")
+def test_the_authorizer_names_the_project_of_a_key(name: str) -> None:
+    verdict = run(f"authorizer/{name}")
     (statement,) = verdict["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Resource"]) == (
         "Allow",
-        sample(f"meter/{name}")["methodArn"],
+        sample(f"authorizer/{name}")["methodArn"],
     )
     assert verdict["usageIdentifierKey"] == "unmetered-gateway-key"
     # What the gateway then hands to the function behind.
@@ -133,8 +133,8 @@ def test_meter_names_the_project_of_a_key(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "key"), [("unknown_key", "unknown"), ("dsn", "unknown"), ("no_key", "absent")]
 )
-def test_meter_lets_everybody_through_to_be_answered(name: str, key: str) -> None:
-    verdict = run(f"meter/{name}")
+def test_the_authorizer_allows_every_request(name: str, key: str) -> None:
+    verdict = run(f"authorizer/{name}")
     assert verdict["policyDocument"]["Statement"][0]["Effect"] == "Allow"
     assert verdict["context"] == {"key": key}
 

@@ -93,7 +93,7 @@ def test_a_first_password_is_exchanged_for_one_s_own(invited: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("refusal", "status", "said"),
+    ("error_response", "status", "said"),
     [
         ("NotAuthorizedException", 401, "That took too long."),
         ("TooManyRequestsException", 429, "Too many requests."),

@@ -110,7 +110,7 @@ def test_a_provider_s_session_is_renewed_with_the_provider_s_client(
 
 
 @pytest.mark.usefixtures("cognito")
-@pytest.mark.parametrize("refusal", ["NotAuthorizedException", "UserNotFoundException"])
+@pytest.mark.parametrize("error_response", ["NotAuthorizedException", "UserNotFoundException"])
 def test_an_account_that_is_disabled_or_gone_is_out(clock: Clock, error_response: str) -> None:
     browser = signed_in(EMAIL)
     held = browser.cookies[SESSION_COOKIE]
