@@ -35,7 +35,7 @@ _SAID = {
     ),
     "dsn": "DSN created. It is the first of the keys.",
     "dsn-unmetered": (
-        "The DSN is made: it is the first of the keys. It works, and API Gateway does not count its"
+        "DSN created. It is the first of the keys. It works, and API Gateway does not count its"
         " requests yet: each is counted in DynamoDB, which costs a little. Save the rate to try"
         " again."
     ),

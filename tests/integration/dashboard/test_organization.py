@@ -116,7 +116,7 @@ def test_an_address_with_signs_of_its_own_is_one_member_s(admin: Browser) -> Non
 
 def test_an_invitation_is_mailed_again_until_a_password_is_chosen(admin: Browser) -> None:
     admin.get(of(MEMBER))
-    assert "on its way" in admin.post(of(MEMBER), **{"invite-again": "1"}).text
+    assert "has been sent" in admin.post(of(MEMBER), **{"invite-again": "1"}).text
     admin.get(of(MEMBER))
     with refusing("AdminCreateUser", "UnsupportedUserStateException"):
         shown = admin.post(of(MEMBER), **{"invite-again": "1"})

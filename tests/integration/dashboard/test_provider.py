@@ -104,7 +104,7 @@ def test_a_code_counts_once_and_a_refusal_is_told(domain: Pool) -> None:
     browser = Browser()
     asked = begun(browser)
     refused = browser.get(f"callback?error=access_denied&state={asked['state']}")
-    assert "did not sign you in" in refused.text
+    assert "refused the sign-in" in refused.text
     assert browser.get(f"callback?code=used&state={asked['state']}").status == 401
 
 
