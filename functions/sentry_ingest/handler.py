@@ -16,7 +16,7 @@ from errata.errors import (
     UnauthorizedError,
 )
 from errata.models.ids import now_ms
-from errata.protocol.body import decompress
+from errata.protocol.body import ReadOnce, decompress
 from errata.protocol.sentry import key
 from errata.protocol.sentry.envelope import Envelope, Item, parse
 from errata.store import clients
@@ -75,7 +75,7 @@ class _Body:
 
     def __init__(self, event: gateway.Event) -> None:
         self._event = event
-        self._envelope: Envelope | None = None
+        self._envelope = ReadOnce(self._read)
 
     def envelope(self) -> Envelope:
         """Return the envelope; `/store` holds an event without one.
@@ -83,9 +83,7 @@ class _Body:
         Raises:
             HTTPError: a coding that is not supported, too large, or not an envelope.
         """
-        if self._envelope is None:
-            self._envelope = self._read()
-        return self._envelope
+        return self._envelope.get()
 
     def _read(self) -> Envelope:
         encoding = gateway.headers(self._event).get("content-encoding", "").strip().lower()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.errors import BodyTooLargeError, InvalidInputError
-from errata.protocol.body import MAX_JSON_BYTES, decompress, parse_object
+from errata.protocol.body import MAX_JSON_BYTES, JsonBody, ReadOnce, decompress, parse_object
 
 
 def raw_deflate(body: bytes) -> bytes:
@@ -104,3 +104,35 @@ def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidInputError) as refused:
         parse_object(body)
     assert set(refused.value.errors) == {"body"}
+
+
+def test_what_cannot_be_read_is_read_once() -> None:
+    reads = []
+
+    def read() -> str:
+        reads.append(1)
+        raise InvalidInputError({"body": ["broken"]})
+
+    body = ReadOnce(read)
+    for _ in range(3):
+        with pytest.raises(InvalidInputError, match="broken"):
+            body.get()
+    assert reads == [1]
+
+
+def test_an_empty_value_is_read_once_too() -> None:
+    reads = []
+
+    def read() -> dict[str, str]:
+        reads.append(1)
+        return {}
+
+    body = ReadOnce(read)
+    assert [body.get(), body.get()] == [{}, {}]
+    assert reads == [1]
+
+
+def test_the_content_of_a_broken_body_is_what_was_sent() -> None:
+    assert JsonBody(b"\x1f\x8bbroken").content() == b"\x1f\x8bbroken"
+    assert JsonBody(gzip.compress(b"[1]")).content() == b"[1]"
+    assert JsonBody(gzip.compress(b"[1]")).get("message") is None

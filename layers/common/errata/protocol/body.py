@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import from_json
@@ -23,15 +24,40 @@ _ESCAPE = re.compile(
 )
 
 
+class ReadOnce[T]:
+    """A value that is read when it is first asked for; an error of reading it is kept, too."""
+
+    def __init__(self, read: Callable[[], T]) -> None:
+        self._read = read
+        self._outcome: T | HTTPError | None = None
+
+    def get(self) -> T:
+        """Return the value.
+
+        Raises:
+            HTTPError: reading it failed, now or before.
+        """
+        if self._outcome is None:
+            try:
+                self._outcome = self._read()
+            except HTTPError as error:
+                self._outcome = error
+        if isinstance(self._outcome, HTTPError):
+            raise self._outcome
+        return self._outcome
+
+
 class JsonBody:
     """A request body that should hold a JSON object; it is read once, when first asked for."""
 
     def __init__(self, sent: bytes, content_encoding: str = "") -> None:
-        self._sent = sent
-        self._content_encoding = content_encoding
         self._content = sent
-        self._parsed: dict[str, Any] | None = None
-        self._problem: HTTPError | None = None
+        self._content_encoding = content_encoding
+        self._object = ReadOnce(self._read)
+
+    def _read(self) -> dict[str, Any]:
+        self._content = decompress(self._content, self._content_encoding)
+        return parse_object(self._content)
 
     def parsed(self) -> dict[str, Any]:
         """Return the object.
@@ -40,16 +66,7 @@ class JsonBody:
             BodyTooLargeError: more than `MAX_JSON_BYTES`.
             InvalidInputError: the coding is broken, or what it holds is not a JSON object.
         """
-        if self._problem:
-            raise self._problem
-        if self._parsed is None:
-            try:
-                self._content = decompress(self._sent, self._content_encoding)
-                self._parsed = parse_object(self._content)
-            except HTTPError as problem:
-                self._problem = problem
-                raise
-        return self._parsed
+        return self._object.get()
 
     def get(self, name: str) -> Any:
         """Return a field of the object; None where it is missing or the body cannot be read."""
