@@ -5,8 +5,9 @@ from itertools import count
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
+from errata.errors import UnavailableError
 from errata.models.ids import now_ms
 from errata.store import issues
 from tests.support import account, stream, tally
@@ -176,6 +177,31 @@ def test_an_issue_that_is_refused_for_long_comes_again_from_its_first_event_on(
     assert counts(project_id)["issues"].keys() == tally.expected(others)["issues"].keys()
     stream.pump(batch[1:])
     assert_exact(items)
+
+
+def unreachable(_call: Call) -> BaseException:
+    """DynamoDB gives no response."""
+    return EndpointConnectionError(endpoint_url="https://dynamodb")
+
+
+def test_without_a_response_the_batch_fails_at_once_and_comes_again() -> None:
+    items = traffic(one := fresh(), other := fresh())
+    batch = stream.numbered(items)
+    tries: list[str] = []
+
+    def watch(call: Call) -> Any:
+        if call.operation != "TransactWriteItems":
+            return call.send()
+        tries.append(call.operation)
+        raise unreachable(call)
+
+    with watched(watch), pytest.raises(UnavailableError):
+        stream.deliver(batch)
+    assert len(tries) == 1
+    assert account.dead_letters() == []
+    stream.pump(batch)
+    for project_id in (one, other):
+        assert_exact([item for item in items if item["pk"]["S"] == project_id])
 
 
 def test_a_project_whose_rows_others_keep_busy_comes_again_as_a_whole(clock: Clock) -> None:

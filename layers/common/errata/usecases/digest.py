@@ -145,6 +145,8 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
         try:
             slices = _apply(pk, slices, now_s)
         except StoreError as error:
+            if not error.code:
+                raise  # no response, so the others would wait for one, too
             if len(slices) > 1:
                 # Any slice may be the cause, or none: apply each alone.
                 for alone in slices:
