@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from errata.errors import AddressForbiddenError, HTTPError, UnauthorizedError, UnavailableError
 from errata.models.event import Fields
-from errata.models.organization import allows
 from errata.models.project import Access, Caller
 from errata.usecases import access as keys
 from errata.usecases import quota, rate_limit, report_losses
@@ -87,8 +86,7 @@ def identify(request: Request, now_ms: int) -> Access:
             if not caller.metered:
                 rate_limit.take_for_address(caller.address, now_ms)
             raise UnauthorizedError.unknown()
-        if not _allowed(access, caller):  # 403
-            raise AddressForbiddenError
+        _check_address(access, caller)  # 403
         if not caller.metered:  # 429 by key
             rate_limit.take_for_key(access, now_ms)
     return access
@@ -133,22 +131,21 @@ def _resolve(request: Request, now_ms: int) -> Access:
         return keys.of_context(caller.authorizer_context)
     if state == "unavailable":
         raise UnavailableError
-    error_response = (
-        UnauthorizedError.missing() if state in ("absent", "empty") else UnauthorizedError.unknown()
-    )
+    missing = state in ("absent", "empty")
     if state == "absent":
         key = request.body_key()
         if isinstance(key, str) and key:
             found = request.find_key(key, now_ms)
             if found.access:
                 return found.access
-            error_response = UnauthorizedError.unknown()
+            missing = False
     rate_limit.take_for_address(caller.address, now_ms)
-    raise error_response
+    raise UnauthorizedError.missing() if missing else UnauthorizedError.unknown()
 
 
-def _allowed(access: Access, caller: Caller) -> bool:
-    if caller.authorizer_context["key"] == "known":
-        # The authorizer has checked the address. It does not pass the allowlist on.
-        return caller.authorizer_context.get("address") != "forbidden"
-    return allows(access.networks, caller.address)
+def _check_address(access: Access, caller: Caller) -> None:
+    if caller.authorizer_context["key"] != "known":
+        keys.check_address(access, caller.address)
+    # The authorizer has checked the address. It does not pass the allowlist on.
+    elif caller.authorizer_context.get("address") == "forbidden":
+        raise AddressForbiddenError

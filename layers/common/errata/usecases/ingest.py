@@ -54,11 +54,12 @@ class IngestSubmission:
         return Admitted(event_id, access.project_id, trimmed=trimmed)
 
     def _store_once(self, fields: Fields, access: Access, key: str) -> Admitted:
+        body_hash = self._body_hash()
         for _ in attempts(_TRIES):
             at_ms = now_ms()
             event_id = new_event_id(at_ms)
             item, trimmed = prepare(fields, access, event_id, at_ms)
-            answered = Answered(event_id, self._body_hash())
+            answered = Answered(event_id, body_hash)
             record = idempotency.record_put(access.project_id, key, answered, at_ms)
             try:
                 earlier = events.put_once(item, record)
