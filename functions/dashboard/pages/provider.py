@@ -23,6 +23,7 @@ from functions.dashboard.routing import SESSION_COOKIE, open_get
 from functions.dashboard.web import BASE, Request, Response, cookie, redirect
 
 COOKIE = "__Host-errata-provider"
+_NOT_BEGUN = "This sign-in has expired, or was started in another browser. Start it again."
 _MINUTES_10 = 600
 _http = urllib3.PoolManager(timeout=5, retries=False)
 
@@ -63,14 +64,14 @@ def come_back(request: Request, now_ms: int) -> Response:
     verifier, _, going = rest.partition(".")
     sent = request.query.get("state", "")
     if not (state and verifier and hmac.compare_digest(sent.encode(), state.encode())):
-        raise UnauthorizedError("This sign-in was started in another browser. Start it again.")
+        raise UnauthorizedError(_NOT_BEGUN)
     if "code" not in request.query:
         raise UnauthorizedError("Your identity provider refused the sign-in.")
 
     def verify(token: str) -> sessions.Claims:
         claims = tokens.verify(token)
         if not hmac.compare_digest(claims.nonce.encode(), _nonce(verifier).encode()):
-            raise UnauthorizedError("This sign-in was started in another browser. Start it again.")
+            raise UnauthorizedError(_NOT_BEGUN)
         return claims
 
     given = _exchange(request, verifier)

@@ -8,7 +8,13 @@ from functools import cache
 from typing import Any
 
 from errata.config import settings
-from errata.errors import InvalidInputError, RateLimitedError, StoreError, UnauthorizedError
+from errata.errors import (
+    HTTPError,
+    InvalidInputError,
+    RateLimitedError,
+    StoreError,
+    UnauthorizedError,
+)
 from errata.store import clients
 
 _WRONG = {"NotAuthorizedException", "UserNotFoundException", "PasswordResetRequiredException"}
@@ -50,7 +56,7 @@ def with_password(email: str, password: str) -> Tokens | NewPassword:
             AuthParameters={"USERNAME": email, "PASSWORD": password},
         )
     except StoreError as error:
-        raise _error_response(error) from error
+        raise _sign_in_error(error) from error
     return _outcome(response, email)
 
 
@@ -74,7 +80,7 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
             Session=session,
         )
     except StoreError as error:
-        raise _error_response(error) from error
+        raise _sign_in_error(error) from error
     return _outcome(response, username)
 
 
@@ -93,7 +99,7 @@ def refresh(refresh_token: str, client_id: str) -> Tokens:
             AuthParameters={"REFRESH_TOKEN": refresh_token},
         )
     except StoreError as error:
-        raise _error_response(error) from error
+        raise _sign_in_error(error) from error
     outcome = _outcome(response, "")
     if isinstance(outcome, NewPassword):
         raise UnauthorizedError("Sign in again.")
@@ -146,7 +152,7 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
             ConfirmationCode=mailed_code,
         )
     except StoreError as error:
-        raise _error_response(error) from error
+        raise _sign_in_error(error) from error
 
 
 def _outcome(response: Any, username: str) -> Tokens | NewPassword:
@@ -159,7 +165,8 @@ def _outcome(response: Any, username: str) -> Tokens | NewPassword:
     raise UnauthorizedError("This account needs a step to sign in that Errata does not offer.")
 
 
-def _error_response(error: StoreError) -> Exception:
+def _sign_in_error(error: StoreError) -> HTTPError:
+    """Return what the user is told; raise `error` itself if Cognito is at fault."""
     name = error.code
     if name in _TOO_MANY:
         return RateLimitedError(RETRY_AFTER_S)
@@ -169,4 +176,4 @@ def _error_response(error: StoreError) -> Exception:
         return UnauthorizedError("The code is wrong or too old. Have another one sent.")
     if name in _WRONG | {"InvalidParameterException", "UserNotConfirmedException"}:
         return UnauthorizedError("Wrong e-mail or password.")
-    return error
+    raise error
