@@ -1,6 +1,6 @@
 """IssuesTable: the rows that a batch of events changes, before and after.
 
-Issues, releases, sightings and days, of which each has its own module.
+Issues, releases, issue-release links and days, of which each has its own module.
 """
 
 from collections.abc import Iterable
@@ -88,7 +88,7 @@ def rows(
     days: Iterable[int],
     now_s: int,
 ) -> Rows:
-    """These issues, days, and sightings with their releases, consistently. Access pattern I1.
+    """These issues, days, and links with their releases, consistently. Access pattern I1.
 
     `seen` holds pairs of issue id and release_hash.
     """
@@ -115,7 +115,7 @@ def rows(
         else:
             issue_id, _, release = name.partition("#")
             found.release_links[issue_id, release] = item["ttl"]
-    # Sightings outlive their issue by up to a day, and say nothing of one that begins anew.
+    # A link outlives its issue by up to a day, and says nothing of one that starts again.
     for release_link in [each for each in found.release_links if each[0] not in found.issues]:
         del found.release_links[release_link]
     return found

@@ -3,11 +3,11 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
-| mark of an event | `12` | the id that its sender's clock gives it | event, ttl |
+| dedup marker | `12` | the id that its sender's clock gives it | event, ttl |
 
 An event: `issue` is `12#<issue id>` and `release` is `12#<hash of the release>`, the partitions of
 the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `ttl` in seconds.
-A mark stands where an event from an SDK would lie, had it come at once
+A dedup marker has the key that the event of an SDK would have, had it come at once
 (docs/decisions/0020-event-ids-of-sdks.md).
 
 `errata.store.event_queries` reads events; what else lies there is in `legacy`, `watermarks` and
@@ -108,18 +108,18 @@ def put_new(event: Item) -> bool:
     return True
 
 
-def put_with_marker(event: Item, mark: str) -> bool:
-    """Store an event and a mark under another id, unless that one is taken. False when it is.
+def put_with_marker(event: Item, marker: str) -> bool:
+    """Store an event and a dedup marker. False when the marker exists already.
 
     Access pattern E24.
 
     Raises:
-        ConflictError: another writer is at the mark.
+        ConflictError: another writer is at the marker.
     """
     table = settings().events_table
     taken = {
         "TableName": table,
-        "Item": {"pk": event["pk"], "sk": {"S": mark}, "event": event["sk"], "ttl": event["ttl"]},
+        "Item": {"pk": event["pk"], "sk": {"S": marker}, "event": event["sk"], "ttl": event["ttl"]},
         "ConditionExpression": "attribute_not_exists(pk)",
     }
     try:

@@ -83,7 +83,7 @@ def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
 
 
 def delete(pk: str, issue: Issue, deletion: Deletion, by: str, at_ms: int) -> bool:
-    """Delete an issue with its activity and sightings, and say which of its events are to go.
+    """Delete an issue with its activity and links, and say which of its events are to go.
 
     All of it or nothing; only what is more than a transaction takes goes before. False when the
     issue is not as it was read, or another transaction is at it. Access pattern I12.

@@ -1,6 +1,6 @@
 """Resolve a key to its access: the project, and the limits of the caller.
 
-The authorizer (`meter`) resolves keys in headers and queries and passes the access to the handlers,
+The authorizer resolves keys in headers and queries and passes the access to the handlers,
 so that a key is looked up at most once per request. A handler looks up a key in the body. Results,
 also of unknown keys, are cached for 30 seconds, so a change takes effect within 30 seconds.
 """
