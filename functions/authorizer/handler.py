@@ -14,9 +14,9 @@ from errata.protocol.sentry import key as dsn_key
 from errata.store import clients
 from errata.usecases import access
 
-clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
-# Those of the SDKs (template.yaml), where a DSN's public key opens the door, and no other.
+# Routes of the SDK endpoint (template.yaml). They accept only the public key of a DSN.
 _SDK_ROUTES = "/api/{project_id}/"
 
 
@@ -32,7 +32,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     try:
         found = look_up(key, now_ms()) if key else access.NOTHING
     except StoreError as error:
-        # The gateway would answer 500 in words that are not the contract's: let the handler speak.
+        # API Gateway would respond with 500 and a text of its own. The handler responds instead.
         gateway.unavailable(error)
         return _allow(event, {"key": "unavailable"}, "")
     address = event["requestContext"]["identity"]["sourceIp"]

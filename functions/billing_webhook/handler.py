@@ -9,10 +9,10 @@ from errata.protocol.stripe import parse, verify
 from errata.store import clients
 from errata.usecases import billing
 
-clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
 MAX_BODY_BYTES = 256 * 1024
-# As the gateway answers where there is no route.
+# Same text as API Gateway's response to an unknown route.
 _NOT_HERE = (
     '{"message":"No such route.","ok":false,"error":"No such route.","detail":"No such route."}'
 )

@@ -12,7 +12,7 @@ def handler(event: dict[str, Any], _context: Any) -> None:
         project_id = keys["pk"]["S"].removesuffix("#state")
         if keys["sk"]["S"] == "clear":
             generation = int(record["dynamodb"]["NewImage"]["generation"]["N"])
-            # Each clear has its record: this one closed the generation before.
+            # Each clear has its own record. This one ended the previous generation.
             clean(project_id, generation - 1)
         else:
             finish_deletions(project_id)

@@ -18,7 +18,7 @@ from functions.dashboard.routing import Visit
 from functions.dashboard.set_up import Snippet, snippets
 from functions.dashboard.web import Request, Response
 
-# As many as a project or a member may have, so that those which are chosen are always offered.
+# As many as a project or a member may have, so that chosen teams are always in the list.
 MOST_TEAMS = 50
 
 logger = logging.getLogger("errata")

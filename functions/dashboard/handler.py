@@ -11,7 +11,7 @@ from functions.dashboard import pages, tokens, web
 from functions.dashboard.render import page
 from functions.dashboard.routing import SESSION_COOKIE, respond
 
-clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
 ROUTES = pages
 
@@ -39,7 +39,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
 def _to_sign_in(request: web.Request) -> web.Response:
     ended = web.cookie(SESSION_COOKIE, "", 0)
     if request.partial:
-        # The form has no place within a page that refreshes itself: all of it is asked for anew.
+        # htmx would insert the sign-in form into the page. This header makes it reload the page.
         return web.Response(401, headers={"HX-Refresh": "true"}, cookies=(ended,))
     return web.redirect(f"{request.root}sign-in{pages.sign_in.back_to(request)}", ended)
 

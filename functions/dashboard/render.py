@@ -129,7 +129,7 @@ def day_name(day: int) -> str:
 
 
 def clip(value: Any, most: int) -> str:
-    """The beginning of a text, marked where it goes on; twice as many bytes at most."""
+    """Return up to `most` characters of a text, and twice as many bytes. Cut ones end in “…”."""
     text = "" if value is None else str(value)
     short = fit(text, most, 2 * most)
     return text if short == text else fit(text, most - 1, 2 * most) + "…"
@@ -156,7 +156,7 @@ def page(
     visit: Visit | None = None,
     **values: Any,
 ) -> Response:
-    """A page; to htmx, the part of it that changes. `visit` is None where nobody is signed in."""
+    """Return a page; for htmx, only the part that changes. `visit` is None without a sign-in."""
     content = environment.get_template(template).render(
         root=request.root,
         visit=visit,

@@ -26,7 +26,7 @@ _IDS = {
     "event_id": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "team_id": r"[0-9a-f]{8}",
 }
-# What is read together with the session; the pages look for the rest.
+# Ids whose rows are read together with the session. Pages read the others themselves.
 _OPENED = ("project_id", "organization_id", "event_id")
 
 
@@ -51,10 +51,10 @@ class Visit:
 
     @property
     def project(self) -> Project:
-        """The project that the page is about.
+        """Return the project that the page is about.
 
         Raises:
-            NotFoundError: there is none, or it is not theirs.
+            NotFoundError: it does not exist, or the user must not see it.
         """
         if self.project_or_none is None:
             raise NotFoundError("This project does not exist, or none of your teams sees it.")
@@ -62,20 +62,20 @@ class Visit:
 
     @property
     def organization(self) -> Organization:
-        """The organization that the page is about.
+        """Return the organization that the page is about.
 
         Raises:
-            NotFoundError: there is none, or they are not in it.
+            NotFoundError: it does not exist, or the user is not a member.
         """
         if self.organization_or_none is None:
             raise NotFoundError("This organization does not exist, or you are not a member of it.")
         return self.organization_or_none
 
     def must_administer(self, organization_id: str) -> None:
-        """Let owners and admins pass.
+        """Check that the user is an owner or admin of the organization.
 
         Raises:
-            ForbiddenError: somebody else.
+            ForbiddenError: the user is neither.
         """
         if not self.user.administers(organization_id):
             raise ForbiddenError("Only owners and admins can do this.")
@@ -139,11 +139,12 @@ def _add[P: (Page, Open)](method: str, path: str, page: P, is_open: bool) -> P:
 
 
 def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
-    """The page's answer.
+    """Return the response of the page that the request is for.
 
     Raises:
-        NotFoundError, HTTPError: no page, or it says no.
-        sessions.SignedOut, sessions.Stale: somebody has to sign in, or to be vouched for, first.
+        NotFoundError, HTTPError: there is no such page, or it refuses the request.
+        sessions.SignedOutError: the user must sign in first.
+        sessions.StaleSessionError: Cognito must confirm the account first.
     """
     for route in _ROUTES.get(request.method, []):
         if found := route.pattern.fullmatch(request.path):
@@ -154,7 +155,7 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
             return _signed_in(route, request, found.groupdict(), now_ms, verify)
     others = [method for method, routes in _ROUTES.items() if _matches(routes, request.path)]
     if others:
-        raise MethodNotAllowedError(f"This page takes {' and '.join(others)} alone.")
+        raise MethodNotAllowedError(f"This page supports only {' and '.join(others)}.")
     raise NotFoundError("This page does not exist.")
 
 
@@ -180,12 +181,12 @@ def _signed_in(
 
 
 def _check(request: Request, expected: str) -> None:
-    """Whether a form is one that we gave to this browser.
+    """Check that this browser got the form from us.
 
     Raises:
-        ForgedForm: it is not.
+        ForgedFormError: it did not, or the form's token has expired.
     """
-    # Browsers say where a request comes from (Fetch Metadata); the token holds for all of them.
+    # Most browsers send where a request comes from (Fetch Metadata). The token works in all.
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise ForgedFormError
     sent = request.form.get("csrf", "")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-# What the programs say where a key or a DSN belongs.
+# Placeholders in the programs for a key and a DSN.
 NO_KEY = "your key"
 NO_DSN = "your DSN"
 FILES = {
@@ -28,9 +28,9 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A program that reports what goes wrong in it.
+    """A program that reports its errors.
 
-    `environment` is what to type before it runs, in a shell; empty where it holds the values.
+    `environment` is shell code to run before. It is empty if the program contains the values.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Snippet:
 
 
 def snippets(api_url: str, key: str, dsn: str = "") -> list[Snippet]:
-    """One for each language, with the project's URL and key; given a DSN, the SDKs' ones, too."""
+    """Return one program per language with this URL and key; with a DSN, those for SDKs, too."""
     programs = [_filled(name, _TEXTS[name], api_url, key) for name in FILES]
     if dsn:
         programs += [_of_sdk(name, _TEXTS[name], dsn) for name in SDK_FILES]

@@ -1,7 +1,7 @@
-"""How text looks on a page, and what it weighs there. Everything that an event carries is hostile.
+"""How text looks on a page, and how many bytes it takes. All text of an event may be hostile.
 
-Jinja escapes what is markup; what is left are characters that are none to see: they are shown by
-their code, so that no text can hide a part of itself or turn the line around.
+Jinja escapes markup. Invisible characters are shown by their codes, so that no text can hide
+a part of itself or reverse the line.
 """
 
 import re
@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-# Controls but tab and newline; marks of direction (UAX #9); lone surrogates; line separators.
-# Not the joiners U+200C and U+200D, without which Persian and many an emoji are misspelt.
+# Control characters except tab and newline, direction marks (UAX #9), lone surrogates, line
+# separators. Not the joiners U+200C and U+200D, which Persian and many emoji need.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
     "\ud800-\udfff\U000e0000-\U000e007f]"

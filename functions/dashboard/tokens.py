@@ -19,7 +19,9 @@ _LEEWAY_S = 60
 
 
 def verify(token: str) -> Claims:
-    """The claims of an identity token that our pool has signed for our client, and not long ago.
+    """Return the claims of a valid identity token of our user pool.
+
+    The token is signed by the pool, for one of our clients, and has not expired.
 
     Raises:
         UnauthorizedError: it is not such a token, or the account's address is not verified.
@@ -37,7 +39,7 @@ def verify(token: str) -> Claims:
             options={"require": ["exp", "iat", "aud", "iss", "sub", "token_use", "email"]},
         )
     except jwt.PyJWKClientConnectionError as error:
-        # It says nothing about the token.
+        # The token may still be valid.
         raise UnavailableError from error
     except jwt.PyJWTError as error:
         raise UnauthorizedError("Sign in again.") from error
@@ -66,7 +68,7 @@ def _issuer() -> str:
 
 
 def _issuer_keys() -> str:
-    # Where the pool's own API answers: the issuer's host, on AWS.
+    # Host of the pool's API. On AWS this is the issuer's host.
     endpoint = clients.cognito_idp().meta.endpoint_url
     return f"{endpoint.rstrip('/')}/{settings().user_pool_id}/.well-known/jwks.json"
 

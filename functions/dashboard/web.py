@@ -1,7 +1,7 @@
-"""A request as the pages see it, and what they answer with.
+"""Requests and responses of the pages.
 
-Paths are relative throughout: the dashboard need not know its host, its stage, or whether a domain
-of its own stands before it.
+All links are relative, so the dashboard does not need to know its host, its stage, or whether it
+has its own domain.
 """
 
 import base64
@@ -17,7 +17,7 @@ BASE = "/dashboard"
 MAX_FORM_BYTES = 64 * 1024
 _SMALL = 1_000
 
-# No script, style or frame but our own files; forms go back to us alone.
+# Scripts and styles only from our own files, no frames. Forms go only to our own site.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -34,10 +34,10 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is what follows `/dashboard/`; `root` leads back there from the page's own URL.
+    """A request. `path` is the part after `/dashboard/`; `root` leads from the page back there.
 
-    `api_url` is where applications send to: the base of every route, as the browser would see it;
-    `api_id` and `stage` are what API Gateway calls it.
+    `api_url` is the base URL of all routes, as the browser sees it. Applications send to it.
+    `api_id` and `stage` are the API's id and stage in API Gateway.
     """
 
     method: str
@@ -80,10 +80,10 @@ def cookie(name: str, value: str, max_age_s: int) -> str:
 
 
 def request(event: gateway.Event) -> Request:
-    """The request in a proxy event.
+    """Return the request of a proxy event.
 
     Raises:
-        InvalidInputError: the form is longer than any of ours, or no text.
+        InvalidInputError: the form is too large, or cannot be decoded.
     """
     context = event["requestContext"]
     stage, _, below = context["path"].partition(BASE)
@@ -119,8 +119,8 @@ def _form(event: gateway.Event) -> list[tuple[str, str]]:
 
 
 def _cookies(header: str) -> dict[str, str]:
-    # As RFC 6265, 4.2.1 and 5.4, has them. Others on our domain set cookies too, in any form:
-    # http.cookies drops whatever follows one that it does not like.
+    # RFC 6265, 4.2.1 and 5.4. Other sites on our domain may set invalid cookies, too: http.cookies
+    # would drop everything that follows one.
     found: dict[str, str] = {}
     for pair in header.split(";"):
         name, _, value = pair.partition("=")
@@ -136,12 +136,12 @@ def answer(response: Response, request_headers: dict[str, str]) -> gateway.Respo
     if len(body) > _SMALL and "gzip" in accepts:
         body = gzip.compress(body, compresslevel=6, mtime=0)
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding, HX-Request"}
-    answered: dict[str, Any] = {
+    result: dict[str, Any] = {
         "statusCode": response.status,
         "headers": headers,
         "body": base64.b64encode(body).decode(),
         "isBase64Encoded": True,
     }
     if response.cookies:
-        answered["multiValueHeaders"] = {"Set-Cookie": list(response.cookies)}
-    return answered
+        result["multiValueHeaders"] = {"Set-Cookie": list(response.cookies)}
+    return result

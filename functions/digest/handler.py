@@ -9,7 +9,7 @@ from errata.config import settings
 from errata.store import clients, events, queues
 from errata.usecases.digest import Record, digest, pad
 
-clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
 logger = logging.getLogger("errata")
 
@@ -29,13 +29,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         _dead_letter(keys, permanent.sequence.lstrip("0"), reason)
     if not outcome.retry:
         return {"batchItemFailures": []}
-    # Lambda delivers everything from the lowest of these on again; what was applied is left alone.
+    # Lambda delivers this record and all later ones again. Those applied before change nothing.
     first = min(record.sequence for record in outcome.retry).lstrip("0")
     return {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
 def _stored(image: dict[str, Any]) -> events.Stored:
-    # A stream writes bytes as Base64, the table's own answers do not.
+    # Streams encode bytes as Base64. Responses of the table do not.
     payload = {"B": base64.b64decode(image["payload"]["B"])}
     return events.stored({**image, "payload": payload})
 

@@ -11,7 +11,7 @@ from errata.protocol.legacy import since
 from errata.store import clients
 from errata.usecases import legacy
 
-clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
 _ACTIONS = "generate, errors or clear"
 
@@ -50,7 +50,7 @@ def _action(query: dict[str, str], address: str, head: bool) -> str:
     match query.get("action"):
         case "generate":
             _allowed(settings().legacy_auto_create, "generate")
-            # A HEAD asks whether the door is there: it must not open a project or clear one.
+            # A HEAD request only checks the endpoint. It must not create or clear a project.
             return "" if head else json.dumps({"hash": legacy.generate(_name(query), address)})
         case "errors":
             _allowed(settings().legacy_read, "errors")

@@ -9,7 +9,7 @@ from errata.protocol.read import parse
 from errata.store import clients
 from errata.usecases import admission, read_events
 
-clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:

@@ -22,11 +22,11 @@ from errata.protocol.sentry.envelope import Envelope, Item, parse
 from errata.store import clients
 from errata.usecases import access, admission, report_losses, sentry
 
-clients.dynamodb()  # made while Lambda initialises, when CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
-# An event and its attachments; an event alone may have a MiB (errata.protocol.body).
+# For an event with its attachments. The event itself may have 1 MiB (errata.protocol.body).
 MAX_ENVELOPE_BYTES = 20 * 1024 * 1024
-# Until an organization may send again is for it to decide: SDKs ask once a minute.
+# Nobody knows when the organization will pay, so SDKs try once a minute.
 _PAYMENT_S = 60
 _EXPOSED = {"Access-Control-Expose-Headers": "X-Sentry-Error,X-Sentry-Rate-Limits,Retry-After"}
 _CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
@@ -71,17 +71,17 @@ def _accept(event: gateway.Event) -> str:
 
 
 class _Body:
-    """The body of a request to an SDK endpoint; it is read once, when first asked for."""
+    """Body of a request to the SDK endpoint. It is read once, at the first use."""
 
     def __init__(self, event: gateway.Event) -> None:
         self._event = event
         self._envelope = ReadOnce(self._read)
 
     def envelope(self) -> Envelope:
-        """Return the envelope; `/store` holds an event without one.
+        """Return the envelope. An event sent to `/store` is put into a new envelope.
 
         Raises:
-            HTTPError: a coding that is not supported, too large, or not an envelope.
+            HTTPError: the encoding is not supported, or the body is too large or not an envelope.
         """
         return self._envelope.get()
 
@@ -95,14 +95,14 @@ class _Body:
         return parse(body)
 
     def key(self) -> str | None:
-        """Return the key in the envelope's `dsn` header; None where there is none."""
+        """Return the key in the envelope's `dsn` header, None if there is none."""
         try:
             return key.of_dsn(self.envelope().headers.get("dsn"))
         except HTTPError:
             return None
 
     def has_event(self) -> bool:
-        """Whether a refusal loses an event. Of a body that cannot be read, assume so."""
+        """Return whether a refusal loses an event. For an unreadable body, assume that it does."""
         try:
             return self.envelope().event is not None
         except HTTPError:
@@ -125,6 +125,6 @@ def _error_response(refused: HTTPError) -> gateway.Response:
             extra["Retry-After"] = str(_PAYMENT_S)
             limit = f"{_PAYMENT_S}:error;default;security:project:{refused.loss}"
             extra["X-Sentry-Rate-Limits"] = limit
-    # A header is of ASCII, and a line.
+    # A header is one line of ASCII.
     extra["X-Sentry-Error"] = " ".join(detail.encode("ascii", "replace").decode().split())[:200]
     return gateway.response(status, json.dumps({"detail": detail, "causes": []}), extra)

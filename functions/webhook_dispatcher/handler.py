@@ -1,4 +1,4 @@
-"""WebhookQueue: notices, to the endpoints that they are for."""
+"""Consume WebhookQueue: send its messages to webhooks."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +16,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from errata.store import webhooks as store
 from errata.usecases.deliver import deliver
 
-# A thread for each message of a batch (BatchSize in template.yaml), so that a slow endpoint does
-# not delay the messages of others.
+# One thread for each message of a batch (BatchSize in template.yaml), so that a slow receiver does
+# not delay the other messages.
 MAX_BATCH = 10
 _pool = ThreadPoolExecutor(MAX_BATCH)
-# When every message of a batch fails, the function has not failed: the response names them all.
+# If all messages of a batch fail, the response names them all, and the invocation succeeds.
 _processor = AsyncBatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 logger = Logger(service="webhook_dispatcher")

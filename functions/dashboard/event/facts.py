@@ -10,9 +10,9 @@ MAX_CONTEXTS = 20
 _MARKUP_OF_A_PAIR = 40
 _MARKUP_OF_A_CRUMB = 200
 _MARKUP_OF_A_CARD = 100
-# Seconds that are a time of this century and not some other number.
+# Numbers between these are timestamps of this century, in seconds (2001 to 2096).
 _EPOCH = (10**9, 4 * 10**9)
-# Contexts that the protocol knows, as people call them.
+# Display names of the protocol's contexts.
 _CONTEXTS = {
     **{"os": "Operating system", "gpu": "GPU", "app": "App", "cloud_resource": "Cloud resource"},
     **{name: name.capitalize() for name in ("browser", "runtime", "device", "trace", "culture")},
@@ -60,18 +60,18 @@ def breadcrumbs(sent: Any, room: Room) -> list[dict[str, Any]]:
 
 
 def told_ms(timestamp: Any) -> int | None:
-    """When a timestamp says, in milliseconds since the epoch; None where it says nothing.
+    """Return a timestamp in milliseconds since the epoch, None if it cannot be parsed.
 
-    Timestamps are written in ISO 8601 or, by some SDKs, in seconds since the epoch. One without a
-    zone is UTC, as the protocol has it.
+    Timestamps are ISO 8601 or, from some SDKs, seconds since the epoch. Without a time zone they
+    are UTC, as the protocol says.
     """
     if isinstance(timestamp, int | float) and _EPOCH[0] < timestamp < _EPOCH[1]:
         return round(timestamp * 1000)
     if not isinstance(timestamp, str):
         return None
     try:
-        told = datetime.fromisoformat(timestamp)
-        return round((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() * 1000)
+        parsed = datetime.fromisoformat(timestamp)
+        return round((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
 
@@ -93,9 +93,9 @@ def contexts(sent: Any, room: Room) -> list[tuple[str, Pairs]]:
         if not room.pays(_MARKUP_OF_A_CARD):
             break
         if isinstance(each, dict):
-            # Not which of the protocol's contexts it is: its name says so already.
-            told = {key: value for key, value in each.items() if value is not None}
-            each = {key: value for key, value in told.items() if (key, value) != ("type", name)}
+            # Leave out `type` if it only repeats the name of the context.
+            known = {key: value for key, value in each.items() if value is not None}
+            each = {key: value for key, value in known.items() if (key, value) != ("type", name)}
         if found := pairs(each, room, most=500):
             shown.append((_CONTEXTS.get(name) or room.take(name, 100) or "Contexts", found))
     return shown

@@ -1,7 +1,7 @@
-"""Stack traces on the page of an event, be they read from a text or sent as data.
+"""Stack traces on the page of an event, parsed from a text or sent as data.
 
-The frames of the application are what a developer looks for: they stand open, with the code around
-them and their variables. Runs of a library's frames are folded.
+Developers look for the frames of the application. These are open, with the code around them and
+their variables. Runs of library frames are folded.
 """
 
 import re
@@ -18,24 +18,24 @@ from functions.dashboard.event.facts import pairs
 MAX_FRAMES = 60
 MAX_EXCEPTIONS = 12
 MAX_THREADS = 20
-# Of the main exception's and of another's; what the application has more is folded.
+# Open frames of the main exception, and of each other one. Further frames start closed.
 _OPEN, _OPEN_OF_A_CAUSE = 8, 3
-_MAX_LINES = 7  # before a frame's line, and after it
+_MAX_LINES = 7  # before the line of a frame, and after it
 _MAX_VARIABLES = 25
-# In bytes: what stands around a frame, an exception, a line of code.
+# Bytes of markup around a frame, an exception, a line of code.
 _MARKUP_OF_A_FRAME = 330
 _MARKUP_OF_AN_EXCEPTION = 200
 _MARKUP_OF_CODE = 100
 _MARKUP_OF_A_LINE = 12
 _VARIABLES_OF_A_FRAME = 3_000
-# Mechanisms that say nothing but that an SDK was told of an exception.
+# Mechanisms without information: an SDK caught an exception.
 _USUAL = ("generic", "chained", "")
-# Where packages are installed, and how their folders are named after them.
+# Folders where packages are installed. The group is the name of the package.
 _INSTALLED = re.compile(
     r".*(?:(?:site|dist)-packages/|node_modules/|/vendor/|/lib/python[\d.]+/|/gems/)"
     r"(@[^/]+/[^/]+|[^/]+?)(?:\.py)?(?:/|$)"
 )
-# Where a package's name begins in languages that write it backwards.
+# First part of reversed domain names, which some languages use for packages.
 _DOMAINS = {"com", "org", "net", "io", "ch", "de", "dev", "java", "javax", "kotlin"}
 
 
@@ -55,7 +55,7 @@ class ShownFrame:
     file: str
     path: str
     function: str
-    plain: bool  # not folded with its neighbours
+    plain: bool  # never folded
     open: bool
     start: int | None = None  # the number of the first line of code
     code: list[Line] = field(default_factory=list)
@@ -73,9 +73,9 @@ class Run:
 
 @dataclass(slots=True)
 class ShownException:
-    """An exception with its frames in runs; `more` frames have found no room.
+    """An exception with its frames in runs. `more` frames did not fit.
 
-    Of one behind the main exception, `mechanism` and `handled` tell what differs from that.
+    For an exception after the main one, `mechanism` and `handled` are set only if they differ.
     """
 
     title: str
@@ -98,10 +98,11 @@ class ShownThread:
 
 
 class Traces:
-    """The exceptions and threads of an event, shown in the order in which one looks at them.
+    """The exceptions and threads of an event, within the byte budget.
 
-    First the places of all frames, then the code of the application and its variables; what a
-    library looks like inside comes when all else of the page has its room: `fill_libraries`.
+    The most useful parts get their bytes first: the locations of all frames, then the code and
+    variables of the application. Code of libraries comes after all other parts of the page, with
+    `fill_libraries`.
     """
 
     def __init__(self) -> None:
@@ -149,7 +150,7 @@ class Traces:
 
     def _runs(self, frames: Sequence[Frame], most: int, room: Room) -> tuple[list[Run], int]:
         shown: list[ShownFrame] = []
-        # Where nothing is the application's, the innermost frame says where it happened.
+        # Without a frame of the application, show the innermost one: the error happened there.
         plain = {n for n, each in enumerate(frames) if each.in_app} or {0}
         opened = set(sorted(plain)[:most])
         for n, frame in enumerate(frames[:MAX_FRAMES]):

@@ -16,17 +16,17 @@ from functions.dashboard.render import page
 from functions.dashboard.routing import Visit, get
 from functions.dashboard.web import Response
 
-# What of an event a page shows, in bytes as they are sent: the page then stays below 60 KB,
-# whatever somebody put into the event. All of it is in the raw JSON.
+# Bytes of HTML for the parts of an event. They keep the page below 60 KB, whatever the event
+# contains. The raw JSON has everything.
 ROOM = 50_000
-# What each part of the page has for sure, in this order; what one leaves is for those behind it.
+# Guaranteed bytes of each part, in this order. Later parts get what an earlier one leaves.
 _SHARES = {
     "stack": 15_000,
     "texts": 2_000,
     **{"user": 2_000, "tags": 3_000, "logged": 2_000, "request": 4_000, "breadcrumbs": 6_000},
     **{"contexts": 4_000, "extra": 3_000, "context": 3_000, "threads": 3_000, "modules": 2_000},
 }
-# Fields with a place of their own on the page.
+# Fields that the page shows elsewhere.
 _PLACED = {
     *("message", "exception_class", "level", "stack_trace", "breadcrumbs", "context", "user"),
     *("fingerprint", "trimmed", "legacy"),
@@ -69,7 +69,7 @@ def show(visit: Visit) -> Response:
             why_grouped(fields.get("grouping", "client"), str(fields.get("grouped_by") or "")), 500
         ),
         **_parts(fields, raw, room),
-        cut=room.cut,  # known now that all parts have taken theirs
+        cut=room.cut,  # must be last: every part above may set it
     )
 
 
@@ -108,7 +108,7 @@ def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
     }
 
     def part(name: str) -> Room:
-        """All that is left but for what those behind have for sure."""
+        """Return all that is left, except the guaranteed bytes of the later parts."""
         names = list(_SHARES)
         behind = [each for each in names[names.index(name) + 1 :] if sent[each]]
         return room.part(room.left - sum(_SHARES[each] for each in behind))
@@ -142,9 +142,9 @@ def _texts(texts: dict[str, Any], room: Room) -> list[tuple[str, str]]:
 
 
 def _traces(fields: Fields, stack: Any, raw: bool) -> tuple[tuple[ExceptionTrace, ...], str]:
-    """The exceptions as an SDK has sent them or as a text tells them, none where that is asked for.
+    """Return the exceptions, sent as data or parsed from a text, and the name of their language.
 
-    With the name of their language, "" where it is not known.
+    No exceptions if `raw` asks for the text. The language is "" if it is not known.
     """
     found: tuple[ExceptionTrace, ...] = ()
     language = fields.get("platform")

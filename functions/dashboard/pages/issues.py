@@ -19,7 +19,7 @@ from functions.dashboard.web import Response, redirect
 
 SPARK_DAYS = 14
 CHART_DAYS = 30
-# In bytes: two lines of ordinary text, so that fifty rows stay below 60 KB whatever is in them.
+# In bytes: about two lines of text, so that fifty rows stay below 60 KB, whatever they contain.
 ROOM_A_ROW = 420
 ROOM_OF_TITLE = 3_000
 _FILTERS = ("status", "environment", "release", "level", "text", "sort")

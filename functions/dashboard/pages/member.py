@@ -22,7 +22,7 @@ def show(visit: Visit) -> Response:
 
 @post("orgs/{organization_id}/member")
 def change(visit: Visit) -> Response:
-    """Do what one of its forms asks for."""
+    """Handle the forms of the page."""
     visit.must_administer(visit.organization.id)
     return act(visit, _ACTIONS, _page)
 
@@ -73,7 +73,7 @@ def _remove(visit: Visit, _: str) -> Response:
 
 
 def _done_by_member(visit: Visit, email: str, said: str) -> Response:
-    # Who has taken the right away from themselves sees this page no more.
+    # Users who removed their own right to manage members can no longer see the page.
     if email.strip().lower() == visit.user.email:
         return redirect(f"{visit.request.root}projects")
     return done(visit, said)

@@ -28,7 +28,7 @@ from functions.dashboard.web import Response
 
 MEMBERS_A_PAGE = 50
 MOST_LISTED = 50
-# In bytes, as they are sent: the page then stays below 60 KB.
+# In bytes of HTML. Keeps the page below 60 KB.
 ROOM_OF_MEMBERS = 20_000
 _MARKUP_OF_A_MEMBER = 300
 _SAID = {
@@ -61,7 +61,7 @@ def show_use(visit: Visit) -> Response:
 
 @post("orgs/{organization_id}")
 def change(visit: Visit) -> Response:
-    """Do what one of its forms asks for."""
+    """Handle the forms of the page."""
     visit.must_administer(visit.organization.id)
     return act(visit, _ACTIONS, _page)
 
@@ -97,7 +97,7 @@ def _page(visit: Visit, failed: Failed) -> Response:
 def _with_room(roster: store.Roster) -> tuple[list[Member], str]:
     """Return the members that fit the page, and after whom the next page starts."""
     room = Room(ROOM_OF_MEMBERS)
-    # Each address is in its link, too.
+    # Each address appears twice: as text and in its link.
     found = [
         *takewhile(
             lambda one: room.pays(_MARKUP_OF_A_MEMBER + weight(one.email) + len(quote(one.email))),

@@ -1,4 +1,4 @@
-"""Sign in with an identity provider of the team's own: OIDC or SAML, by way of Cognito's domain.
+"""Sign in with your own identity provider, OIDC or SAML, through Cognito's domain.
 
 Source: RFC 6749, 4.1 (authorization code), RFC 7636 (PKCE), OpenID Connect Core, 3.1.2.1 (nonce);
 "Authorize endpoint" and "Token issuer endpoint", Amazon Cognito.
@@ -55,10 +55,10 @@ def leave(request: Request, _now_ms: int) -> Response:
 
 @open_get("callback")
 def come_back(request: Request, now_ms: int) -> Response:
-    """Back from the provider, with a code for tokens.
+    """Complete a sign-in: exchange the provider's code for tokens and start a session.
 
     Raises:
-        UnauthorizedError: this browser has not begun the sign-in, or the provider refused it.
+        UnauthorizedError: the sign-in was not started in this browser, or the provider refused it.
     """
     state, _, rest = request.cookies.get(COOKIE, "").partition(".")
     verifier, _, going = rest.partition(".")
@@ -93,8 +93,8 @@ def _exchange(request: Request, verifier: str) -> Tokens:
     }
     url = f"{settings().sign_in_domain}/oauth2/token"
     try:
-        answer = _http.request_encode_body("POST", url, fields=fields, encode_multipart=False)
-        content: dict[str, Any] = answer.json()
+        response = _http.request_encode_body("POST", url, fields=fields, encode_multipart=False)
+        content: dict[str, Any] = response.json()
         return Tokens(content["id_token"], content["refresh_token"])
     except (urllib3.exceptions.HTTPError, ValueError, KeyError) as error:
         raise UnauthorizedError("The code has been used or has expired. Sign in again.") from error

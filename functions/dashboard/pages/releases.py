@@ -12,7 +12,7 @@ from functions.dashboard.routing import Visit, get
 from functions.dashboard.web import Response
 
 RELEASES_A_PAGE = 50
-# In bytes, as they are sent: the page then stays below 60 KB, whatever releases are called.
+# In bytes of HTML. Keeps the page below 60 KB, however long the names of releases are.
 ROOM = 52_000
 _MARKUP_OF_A_ROW = 700
 STATS_DAYS = 30
@@ -46,7 +46,7 @@ def releases(visit: Visit) -> Response:
 @get("projects/{project_id}/stats")
 def stats(visit: Visit) -> Response:
     """Show accepted and lost events side by side."""
-    visit.project  # noqa: B018 - theirs to see, or NotFound
+    visit.project  # noqa: B018 - raises NotFoundError if the user must not see it
     by_day = loss_ledger.by_day(visit.project.id, STATS_DAYS)
     totals = {
         reason: total

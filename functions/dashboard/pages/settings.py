@@ -30,14 +30,14 @@ MOST_KEYS = 25
 _SAID = {
     "saved": "Saved. The change takes effect within 30 seconds.",
     "unmetered": (
-        "Saved. API Gateway did not take the new rate: each request is counted in DynamoDB instead,"
-        " which costs a little. Save the rate limit again to try again."
+        "Saved, but API Gateway did not accept the new rate. Each request is counted in DynamoDB,"
+        " which costs a little more. Press “Save rate limit” to try again."
     ),
     "dsn": "DSN created. It is the first of the keys.",
     "dsn-unmetered": (
-        "DSN created. It is the first of the keys. It works, and API Gateway does not count its"
-        " requests yet: each is counted in DynamoDB, which costs a little. Save the rate to try"
-        " again."
+        "DSN created. It is the first of the keys. It works, but API Gateway does not count its"
+        " requests yet. DynamoDB counts them, which costs a little more. Press “Save rate limit” to"
+        " try again."
     ),
     "revoked": "Revoked. The key stops working within 30 seconds.",
     "removed": "Webhook removed. Messages on their way to it are dropped.",
@@ -55,14 +55,14 @@ def show(visit: Visit) -> Response:
 
 @post("projects/{project_id}/settings")
 def change(visit: Visit) -> Response:
-    """Do what one of its forms asks for."""
+    """Handle the forms of the page."""
     visit.must_administer(visit.project.organization)
     return act(visit, _ACTIONS, _page)
 
 
 def _page(visit: Visit, failed: Failed) -> Response:
     project = visit.project
-    # Those that still open the project first, the newest of each on top.
+    # Valid keys first, then revoked ones; the newest of each first.
     keys = sorted(
         projects_store.list_keys(project.id),
         key=lambda key: (key.revoked_at is not None, -key.created_at),
@@ -116,7 +116,7 @@ def _save(visit: Visit, _: str) -> Response:
     name = visit.request.form.get("name", "").strip()
     days = whole_number(visit, "retention_days", "retention")
     retention: int | projects.Default = "default" if days is None else days
-    # Whatever is wrong, before anything changes; teams are judged before they are set.
+    # Check everything before the first change. set_project_teams checks the teams itself.
     projects.check_texts(name=name)
     projects.check(None, retention)
     if chosen_teams(visit) != project.teams:

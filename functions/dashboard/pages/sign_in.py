@@ -13,7 +13,7 @@ from functions.dashboard.render import page
 from functions.dashboard.routing import SESSION_COOKIE, form_token, open_get, open_post
 from functions.dashboard.web import Request, Response, cookie, redirect
 
-# Where a sign-in may lead: a page of ours, named from the dashboard's root.
+# Where a sign-in may lead: a path below the dashboard's root.
 _NEXT = re.compile(r"[a-z]+(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_.~%=&+-]*)?")
 
 
@@ -128,7 +128,7 @@ def mail_code(request: Request, now_ms: int) -> Response:
 
 @open_post("reset-password")
 def reset(request: Request, now_ms: int) -> Response:
-    """Set a new password with the code. All other sessions of the account end."""
+    """Set a new password with the code. All sessions of the account end."""
     form = request.form
     try:
         sessions.reset_password(

@@ -17,7 +17,8 @@ def leave(visit: Visit) -> Response:
     ended = (cookie(SESSION_COOKIE, "", 0),)
     if visit.session.client == settings().user_pool_client_id:
         return redirect(f"{visit.request.root}sign-in?said=out", *ended)
-    # By way of a page: a form leads nowhere but to our own site, redirects included.
+    # The Content-Security-Policy lets forms, with their redirects, lead only to our own site. So
+    # this page sends the browser on.
     to = _end_of_provider(visit)
     shown = page(visit.request, "signed_out.html", visit.now_ms, to=to)
     return replace(shown, headers={"Refresh": f"0; url={to}"}, cookies=ended)
@@ -30,9 +31,9 @@ def left(request: Request, _now_ms: int) -> Response:
 
 
 def _end_of_provider(visit: Visit) -> str:
-    """Where Cognito's domain forgets who is signed in there.
+    """Return the URL at which Cognito's domain ends its session.
 
-    Until then, "Sign in with …" lets anybody at this browser in again without a question. Source:
+    Until then, "Sign in with …" signs anybody at this browser in again without a password. Source:
     "Logout endpoint", Amazon Cognito.
     """
     back = f"{visit.request.api_url}{BASE}/signed-out"

@@ -19,7 +19,7 @@ def show(visit: Visit) -> Response:
 
 @post("orgs/{organization_id}/teams/{team_id}")
 def change(visit: Visit) -> Response:
-    """Do what one of its forms asks for."""
+    """Handle the forms of the page."""
     visit.must_administer(visit.organization.id)
     return act(visit, _ACTIONS, _page)
 

@@ -159,7 +159,7 @@ def test_without_the_gateway_keys_work_and_the_page_says_so(admin: Browser, shop
         shown = send(admin, shop, **{"create-key": "dsn", "label": "page"})
         assert "DSN created" in shown.text
         assert "does not count its requests yet" in shown.text
-        assert "Save the rate limit again" in send(admin, shop, rate="1", rate_limit="600").text
+        assert "Press “Save rate limit”" in send(admin, shop, rate="1", rate_limit="600").text
 
 
 # ------------------------------------------------------------------ settings
