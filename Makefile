@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.13
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
-# `sam build` calls python3.13 by name; nothing here talks to anybody about itself.
+# `sam build` calls python3.13 by name. No tool sends telemetry.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 
@@ -12,13 +12,13 @@ export SAM_CLI_TELEMETRY := 0
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: .venv/ready .venv-sam/ready .venv-ministack/ready ## deploy the template on this machine and keep it running (FRESH=1 empties it first, PORT=N moves it)
+run: .venv/ready .venv-sam/ready .venv-ministack/ready ## deploy the template on this machine and keep it running (FRESH=1 deletes its data first, PORT=N sets the port)
 	@$(BIN)/python -m dev.run $(if $(FRESH),--fresh)
 
 unit: .venv/ready ## run the unit tests, which need nothing but Python
 	$(PYTEST) --dist worksteal tests/unit
 
-test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run every test but those of `make clients` (ARGS="-k NAME": those whose name has NAME)
+test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run all tests except those of `make clients` (ARGS="-k NAME": only tests whose name contains NAME)
 	$(PYTEST) --dist worksteal tests/unit tests/integration tests/contract $(OR_NONE)
 	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/e2e $(OR_NONE)
 
@@ -26,14 +26,14 @@ clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with
 	@dev/tools.sh
 	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/clients
 
-coverage: .venv/ready ## print which lines the unit, integration and contract tests leave out
+coverage: .venv/ready ## print the lines that no unit, integration or contract test runs
 	$(PYTEST) --dist worksteal --cov --cov-report=term-missing:skip-covered tests/unit tests/integration tests/contract
 
 PYTEST = $(BIN)/python -m pytest --numprocesses 2 --durations=10 $(ARGS)
 # ARGS may select no test of a folder: pytest's exit code 5.
 OR_NONE = $(if $(ARGS),|| [ $$? = 5 ])
 
-check: .venv/ready .venv-sam/ready ## lint, types, template, import arrows
+check: .venv/ready .venv-sam/ready ## run the linter and the type checker, and check the templates and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -50,30 +50,30 @@ build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
 deploy: build ## deploy to the AWS account of your credentials (asks the first time)
 	$(SAM) deploy $(if $(GUIDED),--guided,$(if $(shell grep -s "^region" samconfig.toml),,--guided))
 
-bench: build ## print and check the yardsticks of speed and cost (ARGS=--deterministic: those that count)
+bench: build ## measure speed and cost, and check them against their limits (ARGS=--deterministic: only what is counted)
 	$(BIN)/python -m bench $(ARGS)
 
-fuzz: .venv/ready .venv-fuzz/ready ## fuzz what reads the bodies of SDKs, for a minute (ARGS=-max_total_time=N: for longer)
+fuzz: .venv/ready .venv-fuzz/ready ## fuzz the parsers of SDK requests for a minute (ARGS=-max_total_time=N: for N seconds)
 	PYTHONPATH=layers/common .venv-fuzz/bin/python -m tests.fuzz.sentry $(ARGS)
 
-pictures: .venv/ready .venv-sam/ready .venv-ministack/ready ## take the README's pictures of the dashboard anew
+pictures: .venv/ready .venv-sam/ready .venv-ministack/ready ## take the README's screenshots of the dashboard again
 	@dev/tools.sh
 	$(BIN)/python -m dev.pictures
 
-dump: .venv/ready ## keep what this release stores, for the tests of later ones (tests/upgrades/README.md)
+dump: .venv/ready ## save what this release stores, for the tests of later releases (tests/upgrades/README.md)
 	$(BIN)/python -m tests.upgrades.dump
 	git archive --format tar.gz --output tests/upgrades/$(VERSION)/source.tar.gz HEAD template.yaml $(wildcard templates) samconfig.toml functions layers
 	cp template.yaml tests/upgrades/$(VERSION)/
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-lock: .venv/ready ## pin every dependency anew, with hashes
+lock: .venv/ready ## update and pin all dependencies, with hashes
 	cd layers/common && $(LOCK) $(PYDANTIC:%=--no-emit-package=%) requirements.in -o requirements.txt
 	for function in dashboard webhook_dispatcher; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt \
 		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package=\1/p' layers/common/requirements.txt) -o functions/$$function/requirements.txt || exit; done
 	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
 	for tool in sam ministack uv fuzz; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
 	npm install --prefix tests/clients/sdks --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @sentry/browser@latest @sentry/node@latest express@latest
-# What pydantic is besides its core, which alone is in the layer. What the layer has, no function has again.
+# The parts of pydantic that are not in the layer: it has only the core. No function repeats what the layer has.
 PYDANTIC = annotated-types pydantic typing-inspection
 LOCK = $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --python-version 3.13
@@ -81,8 +81,8 @@ LOCK = $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-
 clean: ## remove environments, builds and local data
 	rm -rf .venv .venv-* .aws-sam .errata .coverage tests/clients/sdks/node_modules
 
-# An environment each, since SAM CLI and MiniStack pin their own botocore, and since atheris, which
-# fuzzes, has wheels for x86-64 alone.
+# One environment per tool: SAM CLI and MiniStack pin their own botocore, and atheris (the fuzzer) has
+# wheels only for x86-64.
 .venv/ready: requirements-dev.txt pyproject.toml dev/requirements-uv.txt
 	@$(call venv,.venv)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dev/requirements-uv.txt
@@ -97,6 +97,6 @@ clean: ## remove environments, builds and local data
 
 define venv
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
-	{ echo "Errata needs Python 3.13, and '$(PYTHON)' is not on the PATH or another. Install it, or say where: make PYTHON=/path/to/python3.13"; exit 1; }; \
+	{ echo "Errata needs Python 3.13. '$(PYTHON)' is not on the PATH, or is another version. Install Python 3.13, or name it: make PYTHON=/path/to/python3.13"; exit 1; }; \
 echo "Making the environment $(1) ..."; $(PYTHON) -m venv $(1)
 endef

@@ -1,1 +1,1 @@
-"""The yardsticks of speed and cost: `make bench`, or `python -m bench` after a build."""
+"""Measure speed and cost: `make bench`, or `python -m bench` after a build."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: print each yardstick with its bound; exit code 1 if one does not hold."""
+"""`python -m bench`: print each measured value with its limit. Exit code 1 if one is exceeded."""
 
 import argparse
 import compileall
@@ -11,15 +11,15 @@ from bench.corpus import SIZES, encode, load
 from bench.report import Yardstick, line
 from bench.stage import DIGESTED, Stage, prepared
 
-# What `import boto3` and a client need; pip has compiled them already, uv has not.
+# What `import boto3` and a client need. pip compiles them when it installs; uv does not.
 STOCK_PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "urllib3")
 
 
 def main() -> int:
-    """Measure what was asked for."""
+    """Measure what the options ask for. Return the exit code."""
     options = _options()
     if not (BUILD / "CommonLayer").exists():
-        sys.exit("There is nothing to measure: run `make build`, or `make bench`.")
+        sys.exit("There is no build to measure. Run `make build`, or `make bench`.")
     print(f"write units: {write_units.check()} documented rules hold")
     for size in SIZES:
         lengths = [len(encode(event)) for event in load(size)]
@@ -27,7 +27,7 @@ def main() -> int:
     with prepared() as stage:
         calls = stage.calls(stage.digest, DIGESTED)
         operations = ", ".join(call.operation for call in calls)
-        print(f"digest asks AWS {len(calls)} times for a batch: {operations}\n")
+        print(f"digest makes {len(calls)} AWS calls for a batch: {operations}\n")
         if options.verbose:
             _print_own_calls(stage)
         passed = [_print(yardstick) for yardstick in _measure(stage, options)]
@@ -59,14 +59,14 @@ def _print_own_calls(stage: Stage) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--deterministic", action="store_true", help="only what can be counted")
+    parser.add_argument("--deterministic", action="store_true", help="only measurements that count")
     parser.add_argument("--verbose", action="store_true", help="list the calls of a warm ingest")
     parser.add_argument(
-        "--rounds", type=int, default=ratios.ROUNDS, help="rounds of each ratio, 21 at least"
+        "--rounds", type=int, default=ratios.ROUNDS, help="rounds of each ratio, at least 21"
     )
     options = parser.parse_args()
     if options.rounds < 21:
-        parser.error("fewer than 21 rounds say nothing")
+        parser.error("--rounds must be 21 or more")
     return options
 
 

@@ -1,4 +1,4 @@
-"""What `sam build` made, and whether it is compiled."""
+"""Find what `sam build` made, and check that it is compiled."""
 
 import importlib.util
 import sysconfig
@@ -8,25 +8,25 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / ".aws-sam" / "build"
 LAYER = BUILD / "CommonLayer" / "python"
-# What `import boto3` finds without us.
+# Where `import boto3` finds the stock package, without our layer.
 STOCK = Path(sysconfig.get_path("purelib"))
 
-# The second word of a .pyc: "the hash of the source is in here, but do not check it" (PEP 552).
+# Second word of a .pyc: "contains the hash of the source, but do not check it" (PEP 552).
 UNCHECKED_HASH = (1).to_bytes(4, "little")
 
 
 def search_path(function: str) -> list[str]:
-    """Where a function's modules are found, as in Lambda: its own code, then the layer."""
+    """Return a function's import path, as in Lambda: its own code, then the layer."""
     return [str(BUILD / function), str(LAYER)]
 
 
 def sources() -> list[Path]:
-    """Every .py of every artifact."""
+    """Return every .py of every artifact."""
     return sorted(BUILD.rglob("*.py"))
 
 
 def uncompiled() -> list[Path]:
-    """Sources whose bytecode is missing, is of another source, or would be checked in Lambda."""
+    """Return sources whose bytecode is missing or stale, or would be checked in Lambda."""
     return [source for source in sources() if not _is_compiled(source)]
 
 
@@ -40,7 +40,7 @@ def _is_compiled(source: Path) -> bool:
 
 
 def without_twin() -> list[str]:
-    """Compiled libraries, of the layer and of any function, that lack one of the architectures."""
+    """Return compiled libraries, of the layer or a function, that lack one of the architectures."""
     names = {str(library.relative_to(BUILD)) for library in BUILD.rglob("*.so")}
     twins = {name: [_for(name, cpu) for cpu in ("aarch64", "x86_64")] for name in names}
     return sorted(name for name, both in twins.items() if not names.issuperset(both))

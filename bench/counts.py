@@ -1,4 +1,4 @@
-"""The yardsticks that count: they come out the same on every machine."""
+"""The measurements that count. Their results are the same on every machine."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from bench.stage import LIMITED, ONCE, Stage, accepted
 from bench.template import logging, properties, value
 
 UNITS = {"4 KB": 4, "8 KB": 5}
-# What a slow start is made of, and ingest has no use for.
+# Slow imports that ingest does not need.
 UNWANTED = (
     *("boto3.resources", "jinja2", "jwt", "cryptography", "aws_xray_sdk"),
     *("aws_lambda_powertools", "pydantic"),
@@ -22,7 +22,7 @@ UNWANTED = (
 
 
 def all_counts(stage: Stage) -> Iterator[Yardstick]:
-    """Every one of them, in the order of the table."""
+    """Yield all counts, in the order of the table."""
     yield _calls(stage, "4 KB", "no Idempotency-Key", "PutItem")
     yield _calls(stage, ONCE, ONCE, "TransactWriteItems")
     yield _limited_calls(stage)
@@ -38,7 +38,7 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
 
 
 def _calls(stage: Stage, name: str, case: str, operation: str) -> Yardstick:
-    """The authorizer and ingest together, both warm."""
+    """Count the calls of the authorizer and ingest together, both warm."""
     events = len(stage.ingest.run(name)[1])
     of_authorizer = stage.calls(stage.authorizer, "key")
     of_ingest = stage.calls(stage.ingest, name)
@@ -47,7 +47,7 @@ def _calls(stage: Stage, name: str, case: str, operation: str) -> Yardstick:
 
 
 def _limited_calls(stage: Stage) -> Yardstick:
-    """From an environment's first event on: leases of a monthly quota are taken on the way."""
+    """Count from the first event of an environment on, including the leases of a monthly quota."""
     of_authorizer = stage.calls(stage.authorizer, LIMITED)
     stage.server.taken()
     responses = stage.ingest.run(LIMITED)[1]
@@ -60,7 +60,7 @@ def _limited_calls(stage: Stage) -> Yardstick:
 
 
 def _python_calls(stage: Stage) -> Yardstick:
-    # Several times, since a library may have something to do but now and then.
+    # Several times, because a library sometimes has something extra to do.
     ours = min(len(stage.ingest.called("4 KB")) for _ in range(3))
     bare = min(len(stage.put_item.called("4 KB")) for _ in range(3))
     note = f"{ours} in ingest, {bare} in a bare put_item of stock boto3"
@@ -96,7 +96,7 @@ def _bytecode() -> Yardstick:
 
 
 def _logged(stage: Stage) -> Yardstick:
-    """Everything that an accepted event leaves in CloudWatch Logs, the access log included."""
+    """Count all bytes that an accepted event writes to CloudWatch Logs, with the access log."""
     before = stage.ingest.printed() + stage.authorizer.printed()
     responses = stage.ingest.run("4 KB")[1]
     accepted(responses)
@@ -104,7 +104,7 @@ def _logged(stage: Stage) -> Yardstick:
     printed = (stage.ingest.printed() + stage.authorizer.printed() - before) / len(responses)
     access = len(_access_line().encode())
     systems = {logging(name)["SystemLogLevel"] for name in ("IngestFunction", "AuthorizerFunction")}
-    if systems != {"WARN"}:  # else Lambda writes START, END and REPORT
+    if systems != {"WARN"}:  # otherwise Lambda writes START, END and REPORT
         return Yardstick("bytes logged per accepted event", "more", "≤ 200", False, str(systems))
     level = value(logging("IngestFunction")["ApplicationLogLevel"])
     functions = f"ingest and authorizer at {level} {printed:g}"
@@ -113,7 +113,7 @@ def _logged(stage: Stage) -> Yardstick:
 
 
 def _access_line() -> str:
-    """The API's access log of one event, with values as long as they come over IPv4."""
+    """Return the API's access log line of one event, with the longest values that IPv4 allows."""
     line = properties("Api").get("AccessLogSetting", {}).get("Format", "")
     for variable, example in {
         "$context.requestId": "2c7dd2ab-2f2e-4b41-8c5f-6e9c6c1f0a37",

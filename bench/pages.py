@@ -1,4 +1,4 @@
-"""The yardsticks of the dashboard's busiest page: the issue list, fifty issues long."""
+"""Measure the busiest dashboard page: the issue list, with fifty issues."""
 
 import base64
 import gzip
@@ -9,12 +9,12 @@ from typing import Any
 from bench.report import Yardstick, at_most
 from bench.stage import FILES, PAGE, Stage
 
-# Sixty kilobytes before the first picture are there in a second, even over a slow line.
+# 60 KB before the first image load within a second, even over a slow line.
 MAX_BYTES = 60_000
 
 
 def all_pages(stage: Stage) -> Iterator[Yardstick]:
-    """Those that count."""
+    """Yield the counts."""
     kinds = Counter(call.operation for call in stage.calls(stage.dashboard, PAGE))
     note = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     yield at_most("AWS calls of the issue list with 50 issues", kinds.total(), 5, note)

@@ -1,4 +1,4 @@
-"""What one event costs, whichever endpoint it came through: calls of AWS, and write units."""
+"""The cost of one event, for every endpoint: AWS calls and write units."""
 
 from collections import Counter
 from statistics import median
@@ -25,12 +25,12 @@ def calls_per_event(
 
 
 def listed(kinds: Counter[str]) -> str:
-    """How many calls there were of each operation, as a note says it."""
+    """Return how many calls there were of each operation, as text for a note."""
     return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def units_per_event(size: str, items: list[Item], most: int) -> Yardstick:
-    """The write units of these items of EventsTable, each of which is in both indexes."""
+    """Measure the write units of these items of EventsTable. Each of them is in both indexes."""
     events = next(table for table in tables() if table["TableName"] == "EventsTable")
     assert items
     assert all("release" in item for item in items)

@@ -1,4 +1,4 @@
-"""Child processes: a worker that stays, and interpreters that start, import and end."""
+"""Run child processes: a worker that stays, and interpreters that start, import and end."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any, Self
 from bench.artifact import ROOT, STOCK, search_path
 from bench.template import environment
 
-# The interpreter alone: no variable, no site-packages, no .pth file has a say.
+# Only the interpreter: it ignores environment variables, site-packages and .pth files.
 PYTHON = [sys.executable, "-I", "-S"]
 AWS = {
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -26,7 +26,7 @@ AWS = {
 
 
 class Worker:
-    """A process that runs one subject again and again (see bench/worker.py)."""
+    """A process that runs one subject repeatedly (see bench/worker.py)."""
 
     def __init__(self, arguments: dict[str, Any], variables: dict[str, str]) -> None:
         responses, theirs = os.pipe()
@@ -45,13 +45,13 @@ class Worker:
 
     @classmethod
     def of_function(cls, function: str, folder: str, endpoint: str) -> Self:
-        """A built function, named as in the template, and by its folder."""
+        """Start a worker for a built function: its name in the template, and its folder."""
         arguments = {"handler": f"functions.{folder}.handler", "path": search_path(function)}
         return cls(arguments, {**AWS, **environment(function), "AWS_ENDPOINT_URL": endpoint})
 
     @classmethod
     def of_put_item(cls, endpoint: str) -> Self:
-        """Stock boto3's `put_item`."""
+        """Start a worker for stock boto3's `put_item`."""
         arguments = {"put_item": "EventsTable", "path": [str(STOCK)]}
         return cls(arguments, {**AWS, "AWS_ENDPOINT_URL": endpoint})
 
@@ -71,26 +71,26 @@ class Worker:
         self._output.close()
 
     def load(self, name: str, inputs: list[Any]) -> None:
-        """Hand over inputs, to be used by name."""
+        """Send inputs to the worker, to be used by name."""
         self._tell(do="load", name=name, inputs=inputs)
 
     def run(self, name: str, repeat: int = 1) -> tuple[float, list[Any]]:
-        """The CPU seconds of one call, over all inputs `repeat` times, and the last answers."""
+        """Return the CPU seconds per call, over all inputs `repeat` times, and the last results."""
         told = self._tell(do="run", name=name, repeat=repeat)
         return told["cpu"], told["answers"]
 
     def called(self, name: str) -> list[str]:
-        """The Python functions that a call with the first input runs."""
+        """Return the Python functions that a call with the first input runs."""
         called: list[str] = self._tell(do="profile", name=name)["called"]
         return called
 
     def printed(self) -> int:
-        """How many bytes it has written to standard output and standard error so far."""
+        """Return how many bytes it has written to standard output and standard error so far."""
         return os.fstat(self._output.fileno()).st_size
 
     def _tell(self, **command: Any) -> dict[str, Any]:
         assert self._process.stdin
-        with suppress(BrokenPipeError):  # it has ended, and said why
+        with suppress(BrokenPipeError):  # it has ended, and printed why
             print(json.dumps(command), file=self._process.stdin, flush=True)
         line = self._answers.readline()
         if not line:
@@ -103,8 +103,8 @@ class Worker:
 def start_and_end(
     code: str, path: list[str], variables: dict[str, str] | None = None
 ) -> tuple[float, str]:
-    """Run `code` in a fresh interpreter: its CPU seconds, user and system, and what it printed."""
-    # Without the interpreter's tidying up at its end, which Lambda never comes to.
+    """Run `code` in a fresh interpreter. Return its CPU seconds (user, system) and its output."""
+    # Skip the interpreter's cleanup at exit, which never runs in Lambda.
     program = (
         f"import sys; sys.path[:0] = {path!r}\n{code}\nsys.stdout.flush(); import os; os._exit(0)"
     )
@@ -121,21 +121,21 @@ def start_and_end(
     return usage.ru_utime + usage.ru_stime, text
 
 
-# The functions that take events one by one, and their folders: whoever sends waits for their start.
+# The functions that take single events, and their folders. Senders wait for them to start.
 DOORS = {"IngestFunction": "ingest", "SentryIngestFunction": "sentry_ingest"}
 
 
 def initialise(function: str, folder: str, then: str = "") -> tuple[float, str]:
-    """What Lambda does before a function's first event."""
+    """Run what Lambda does before a function's first event."""
     code = f"import functions.{folder}.handler; {then}"
     return start_and_end(code, search_path(function), environment(function))
 
 
 def initialise_boto3() -> float:
-    """The reference: importing stock boto3 and making a DynamoDB client."""
+    """Run the reference: import stock boto3 and create a DynamoDB client."""
     return start_and_end("import boto3; boto3.client('dynamodb')", [str(STOCK)])[0]
 
 
 def initialise_nothing() -> float:
-    """What the interpreter itself costs."""
+    """Run the interpreter alone."""
     return start_and_end("", [])[0]

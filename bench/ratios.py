@@ -1,8 +1,8 @@
-"""The yardsticks of CPU: each beside its reference, in rounds that take turns.
+"""Measure CPU time: each value beside its reference, in rounds that alternate.
 
-Seconds on a shared machine say nothing. A ratio of two things done in the same second says
-something, and the median of many such ratios says it reliably. A page alone is bounded in
-milliseconds, since somebody waits for it: on a machine that is slow its bound may not hold.
+Seconds on a shared machine mean little. The ratio of two things measured in the same second means
+more, and the median of many such ratios is reliable. Only the dashboard page has a limit in
+milliseconds, because somebody waits for it. On a slow machine it may exceed its limit.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,14 +15,14 @@ from bench.report import Yardstick, at_most
 from bench.stage import BATCH, DIGESTED, PAGE, Stage
 
 ROUNDS = 21
-# A warm round takes each event of the corpus once, which is short: more of them fit in.
+# A warm round takes each event of the corpus once. It is short, so there can be more rounds.
 WARM_ROUNDS_EACH = 3
 
 type Measure = Callable[[], float]  # CPU seconds
 
 
 def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
-    """Every one of them; initialisation in `rounds` rounds, what is warm in more."""
+    """Yield all ratios. Initialisation runs in `rounds` rounds, warm calls in more."""
 
     def put_item() -> float:
         return stage.put_item.run("4 KB")[0]
@@ -51,7 +51,7 @@ def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
 
     yield _milliseconds("ms of CPU of a warm issue list with 50", issue_list, put_item, warm, 40)
 
-    # What the interpreter takes to start is in both, and belongs to neither.
+    # The start of the interpreter is part of both, and is subtracted from both.
     nothing = median(initialise_nothing() for _ in range(rounds))
 
     def boto3() -> float:
@@ -67,7 +67,7 @@ def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
 
 
 def _ratio(name: str, ours: Measure, reference: Measure, rounds: int, bound: float) -> Yardstick:
-    """The median over the rounds."""
+    """Return the median over the rounds."""
     pairs = _in_turns(ours, reference, rounds)
     ratios = [spent / base for spent, base in pairs]
     low, middle, high = quantiles(ratios, n=4, method="inclusive")
@@ -82,7 +82,7 @@ def _ratio(name: str, ours: Measure, reference: Measure, rounds: int, bound: flo
 def _milliseconds(
     name: str, ours: Measure, reference: Measure, rounds: int, bound: float
 ) -> Yardstick:
-    """The median over the rounds, and in the note how many times the reference that is."""
+    """Return the median over the rounds. The note says how many times the reference it is."""
     pairs = _in_turns(ours, reference, rounds)
     spent = [ours * 1000 for ours, _ in pairs]
     low, middle, high = quantiles(spent, n=4, method="inclusive")
@@ -95,7 +95,7 @@ def _milliseconds(
 
 
 def _in_turns(ours: Measure, reference: Measure, rounds: int) -> list[tuple[float, float]]:
-    """Seconds of both. In each round both run twice, neither always after the other."""
+    """Return the seconds of both. Each round runs the reference, ours twice, and the reference."""
     ours()
     reference()
     pairs = []

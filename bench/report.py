@@ -1,11 +1,11 @@
-"""A yardstick's figure beside its bound, and what stands behind it."""
+"""A measured value with its limit, and how it was measured."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Yardstick:
-    """One line of the table. `note` says what was measured, and how it varied."""
+    """One line of the table. `note` says what was measured, and how much it varied."""
 
     name: str
     measured: str
@@ -15,7 +15,7 @@ class Yardstick:
 
 
 def at_most(name: str, measured: float, bound: float, note: str = "") -> Yardstick:
-    """A yardstick with an upper bound."""
+    """Return a yardstick with an upper limit."""
     return Yardstick(name, _number(measured), f"≤ {_number(bound)}", measured <= bound, note)
 
 
@@ -24,7 +24,7 @@ def _number(value: float) -> str:
 
 
 def line(yardstick: Yardstick) -> str:
-    """A yardstick, as a line of the table with its note under it."""
+    """Return a yardstick as a line of the table, with its note below."""
     verdict = "PASS" if yardstick.passed else "FAIL"
     text = f"{verdict}  {yardstick.name:<66}{yardstick.measured:>9}  {yardstick.bound}"
     return text + (f"\n      {yardstick.note}" if yardstick.note else "")

@@ -1,4 +1,4 @@
-"""The yardsticks of the endpoint for Sentry's SDKs, on real events of 16 KB."""
+"""Measure the SDK endpoint, with real events of 16 KB."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ WARMING = "events of an SDK, to warm up"
 
 
 def fresh(stage: Stage) -> list[dict[str, Any]]:
-    """The events of the corpus as if they happened now, each under an id that it never had."""
+    """Return the events of the corpus as if they happened now, each with a new id."""
     return [
         envelope_event(gzip.compress(_fresh(body)), stage.public_key, stage.dsn_verdict)
         for body in envelopes()
@@ -37,7 +37,7 @@ def _fresh(body: bytes) -> bytes:
 
 
 def spend(stage: Stage) -> float:
-    """The CPU seconds of one event, warm: others went before, for no event comes twice."""
+    """Return the CPU seconds per warm event. Others ran before, because no event comes twice."""
     stage.sentry.load(WARMING, fresh(stage))
     stage.sentry.load(SDK, fresh(stage))
     _accepted(stage.sentry.run(WARMING)[1])
@@ -52,7 +52,7 @@ def _accepted(responses: list[dict[str, Any]]) -> None:
 
 
 def all_counts(stage: Stage) -> Iterator[Yardstick]:
-    """Those that count."""
+    """Yield the counts."""
     of_authorizer = stage.calls(stage.authorizer, SDK)
     events = fresh(stage)
     stage.sentry.load(SDK, events)

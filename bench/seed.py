@@ -1,5 +1,7 @@
-"""Rows as the product itself writes them, made over moto: projects with metered keys, a team that
-reads its issues, and the issues that an earlier batch has left.
+"""Rows as the product itself writes them, created with moto.
+
+These are projects with metered keys, a team that reads its issues, and the issues of an earlier
+batch.
 """
 
 import base64
@@ -27,7 +29,7 @@ from errata.usecases.projects import Created
 
 @contextmanager
 def _account(function: str) -> Iterator[None]:
-    """An empty account with the template's tables, and the environment of a function."""
+    """Provide an empty account with the template's tables, and the environment of a function."""
     with patch.dict(os.environ, {**AWS, **environment(function)}), mock_aws():
         settings.cache_clear()
         clients.clear_cache()
@@ -48,7 +50,7 @@ def _rows() -> Rows:
 
 
 def _as_json(value: Any) -> Any:
-    """Attributes as they go over the wire: bytes in Base64."""
+    """Return attributes as they are sent: bytes in Base64."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, dict):
@@ -67,7 +69,7 @@ def _as_bytes(item: Item) -> Item:
 class Seed:
     """Rows, and what opens them: the keys of two projects, which the gateway meters, and a team.
 
-    The organization of `limited_key` has a quota; `public_key` is that of the first project's DSN.
+    The organization of `limited_key` has a quota. `public_key` is in the first project's DSN.
     """
 
     rows: Rows
@@ -78,7 +80,7 @@ class Seed:
 
 
 def at_rest(monthly_quota: int) -> Seed:
-    """What there is before anything happens."""
+    """Return the rows that exist before the first event."""
     with _account("AuthorizerFunction"):
         limited = organizations.create("limited")
         organizations.change(limited.id, monthly_quota=monthly_quota)
@@ -96,9 +98,9 @@ def _a_project(organization: str) -> Created:
 
 
 def a_digested_batch(batch: dict[str, Any]) -> Rows:
-    """The rows that a batch of the stream leaves in empty tables."""
+    """Return the rows that a batch of the stream leaves in empty tables."""
     with _account("DigestFunction"):
-        from functions.digest.handler import handler  # it makes a client when it is imported
+        from functions.digest.handler import handler  # it creates a client when it is imported
 
         for record in batch["Records"]:
             item = _as_bytes(record["dynamodb"]["NewImage"])

@@ -1,7 +1,7 @@
-"""A server on loopback that answers like DynamoDB, and remembers what it was asked.
+"""A server on loopback that responds like DynamoDB and records its calls.
 
-Not an emulator: writes succeed and change nothing, reads find the rows that it was given. It runs
-in threads of the bench's own process, so that the processes that are measured pay nothing for it.
+It is no emulator: writes succeed and change nothing, and reads find only the rows it was given. It
+runs in threads of the bench's own process, so it costs the measured processes nothing.
 """
 
 import json
@@ -20,14 +20,14 @@ type Rows = dict[str, list[Item]]  # by table
 
 
 class Call(NamedTuple):
-    """A request as it came in: `PutItem`, and its parameters as typed JSON."""
+    """A request as it arrived: `PutItem`, and its parameters as typed JSON."""
 
     operation: str
     request: dict[str, Any]
 
 
 class Server(ThreadingHTTPServer):
-    """The server; a context manager that serves meanwhile."""
+    """The server. A context manager: it serves during the block."""
 
     daemon_threads = True
 
@@ -38,7 +38,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The server's URL."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -50,16 +50,16 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
     def keep(self, rows: Rows) -> None:
-        """Answer reads from these rows from now on."""
+        """Respond to reads from these rows from now on."""
         self._rows = rows
 
     def taken(self) -> list[Call]:
-        """What was called since the last time somebody asked."""
+        """Return the calls since the last `taken`."""
         calls, self.calls = self.calls, []
         return calls
 
     def response(self, call: Call) -> tuple[int, dict[str, Any]]:
-        """The status and body for a call."""
+        """Return the status and body for a call."""
         self.calls.append(call)
         match call.operation:
             case "PutItem" | "UpdateItem" | "TransactWriteItems":
@@ -80,7 +80,7 @@ class Server(ThreadingHTTPServer):
         return [row for key in keys for row in rows if key.items() <= row.items()]
 
     def _query(self, request: dict[str, Any]) -> dict[str, Any]:
-        """A page of an index, the greatest first. Filters are let be: our rows pass them all."""
+        """Return a page of an index, in descending order. Ignore filters: all rows pass them."""
         table = next(each for each in tables() if each["TableName"] == request["TableName"])
         indexes = table["GlobalSecondaryIndexes"]
         index = next(each for each in indexes if each["IndexName"] == request["IndexName"])
@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
         status, response = self.server.response(Call(operation, json.loads(body)))
         content = json.dumps(response, separators=(",", ":")).encode()
-        # The headers that DynamoDB sends, since a client spends time on each of them.
+        # DynamoDB sends these headers, and a client spends time on each of them.
         head = (
             f"HTTP/1.1 {status} \r\n"
             "Server: Server\r\n"

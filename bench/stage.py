@@ -1,7 +1,7 @@
-"""The stage that every yardstick plays on: the server, the built functions, the reference.
+"""The setting of all measurements: the server, the built functions, and the reference.
 
-A request takes the whole way: ingest gets what the authorizer responded for the key, and digest
-gets a batch of what ingest stored.
+A request goes the whole way: ingest gets what the authorizer returned for the key, and digest gets
+a batch of what ingest stored.
 """
 
 import base64
@@ -33,7 +33,7 @@ FILES = "its style and scripts"
 
 @dataclass(frozen=True)
 class Stage:
-    """Workers that are warm, loaded with inputs by the names of the corpus's sizes."""
+    """Warm workers. Their inputs are named after the sizes of the corpus."""
 
     server: Server
     authorizer: Worker
@@ -46,25 +46,25 @@ class Stage:
 
     @property
     def dsn_verdict(self) -> dict[str, Any]:
-        """What the authorizer says of the DSN's key."""
+        """Return the authorizer's result for the DSN's key."""
         verdict: dict[str, Any] = self.authorizer.run(SDK)[1][0]
         return verdict
 
     def calls(self, worker: Worker, name: str) -> list[Call]:
-        """What a worker asks of AWS for its inputs of this name."""
+        """Return the AWS calls of a worker for its inputs of this name."""
         self.server.taken()
         worker.run(name)
         return self.server.taken()
 
     def stored(self, name: str) -> list[Item]:
-        """The events' items that ingest stores for its inputs of this name."""
+        """Return the items that ingest stores for its inputs of this name."""
         calls = [c for c in self.calls(self.ingest, name) if c.operation == "PutItem"]
         return [c.request["Item"] for c in calls if c.request["TableName"] == "EventsTable"]
 
 
 @contextmanager
 def prepared() -> Iterator[Stage]:
-    """A stage on which everything has run once."""
+    """Yield a stage on which everything has run once."""
     with ExitStack() as stack:
         server = stack.enter_context(Server())
         rest = seed.at_rest(MONTHLY_QUOTA)
@@ -108,7 +108,7 @@ def _load_ingest(stage: Stage, key: str, verdict: dict[str, Any]) -> None:
 
 
 def _load_limited(stage: Stage, key: str) -> None:
-    """Loaded and not run: the first event of a new environment leases, too."""
+    """Loaded but not run: the first event of a new environment also takes a lease."""
     stage.authorizer.load(LIMITED, [authorizer_event(key)])
     verdict = stage.authorizer.run(LIMITED)[1][0]
     events = load("4 KB")
@@ -123,7 +123,7 @@ def accepted(responses: list[dict[str, Any]]) -> None:
 
 
 def _load_digest(stage: Stage, key: str, verdict: dict[str, Any], rows: Rows) -> None:
-    """A batch of new events of ten issues that exist: the same errors, met by other users."""
+    """Return a batch of new events for ten existing issues: the same errors, of other users."""
     items = [item for _ in range(2) for item in _stored(stage, key, verdict)]
     first, second = stream_event(items[:BATCH]), stream_event(items)
     second["Records"] = second["Records"][BATCH:]

@@ -1,4 +1,4 @@
-"""A team that is signed in, with a project of fifty issues that it has met every day."""
+"""A signed-in team, with a project of fifty issues that were seen every day."""
 
 from dataclasses import dataclass
 
@@ -23,14 +23,14 @@ _HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """What their browser asks for, and the cookie that it sends."""
+    """What the team's browser requests, and the cookie that it sends."""
 
     project_id: str
     cookie: str
 
 
 def a_team(now_ms: int) -> Team:
-    """Write the rows of a team into the account that is in force."""
+    """Write the rows of a team into the current account."""
     created = projects.create("shop")
     assert created
     project_id = created.project.id
@@ -42,7 +42,7 @@ def a_team(now_ms: int) -> Team:
 
 
 def _meet_errors(project_id: str, now_ms: int) -> None:
-    """Each issue has a real title, and a bar for every day of its sparkline."""
+    """Store and digest events: issues with real titles, and a bar for every day of a sparkline."""
     access = Access(project_id, "bench", retention_days=30, rate_limit=DEFAULT_RATE_LIMIT)
     errors = [error for size in SIZES for error in load(size)]
     records: list[Record] = []

@@ -1,4 +1,4 @@
-"""What the yardsticks need of template.yaml: tables, environments, what is logged."""
+"""Read from template.yaml what the bench needs: tables, environments, logging."""
 
 from functools import cache
 from typing import Any
@@ -8,18 +8,18 @@ from dev.template import load
 
 @cache
 def template() -> dict[str, Any]:
-    """The whole template of the root stack; a reference stays as `{"Ref": ...}`."""
+    """Return the whole template of the root stack. A reference stays as `{"Ref": ...}`."""
     return load()
 
 
 def properties(name: str) -> dict[str, Any]:
-    """The properties of a resource."""
+    """Return the properties of a resource."""
     found: dict[str, Any] = template()["Resources"][name]["Properties"]
     return found
 
 
 def value(node: Any) -> str:
-    """A text, or what a reference leads to: a parameter's default, or a resource's logical id."""
+    """Return a text, or the target of a reference: a parameter's default, or a logical id."""
     if isinstance(node, dict) and "Ref" in node:
         parameter = template()["Parameters"].get(node["Ref"])
         return str(parameter["Default"] if parameter else node["Ref"])
@@ -27,7 +27,7 @@ def value(node: Any) -> str:
 
 
 def environment(function: str) -> dict[str, str]:
-    """The variables that a function finds: the template's, and those of Lambda that matter."""
+    """Return a function's environment: the template's variables, and the needed ones of Lambda."""
     common = template()["Globals"]["Function"]["Environment"]["Variables"]
     own = properties(function).get("Environment", {}).get("Variables", {})
     variables = {name: value(node) for name, node in {**common, **own}.items()}
@@ -35,13 +35,13 @@ def environment(function: str) -> dict[str, str]:
 
 
 def logging(function: str) -> dict[str, Any]:
-    """A function's LoggingConfig, with what all functions share."""
+    """Return a function's LoggingConfig, including what all functions share."""
     common = template()["Globals"]["Function"]["LoggingConfig"]
     return {**common, **properties(function)["LoggingConfig"]}
 
 
 def tables() -> list[dict[str, Any]]:
-    """Each table as arguments of `create_table`, named by its logical id."""
+    """Return each table as arguments of `create_table`, named by its logical id."""
     kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
     return [
         {"TableName": name, **{key: table[key] for key in kept if key in table}}

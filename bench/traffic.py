@@ -1,4 +1,4 @@
-"""What Lambda hands to the functions: API Gateway's events and the stream's, as they really look.
+"""The events that Lambda passes to the functions: API Gateway's and the stream's, as they are.
 
 Sources: API Gateway Developer Guide, "Input format of a Lambda function for proxy integration" and
 "Input to a Lambda authorizer", type REQUEST; DynamoDB Streams in Lambda's Developer Guide.
@@ -37,7 +37,7 @@ def _headers(key: str, body: bytes) -> dict[str, str]:
 def _request(
     headers: dict[str, str], method: str = "POST", path: str = PATH, resource: str = PATH
 ) -> dict[str, Any]:
-    """What the authorizer's event and the function's have in common."""
+    """Return what the authorizer's event and the function's event have in common."""
     return {
         "resource": resource,
         "path": path,
@@ -83,7 +83,7 @@ def _request(
 
 
 def authorizer_event(key: str) -> dict[str, Any]:
-    """What the authorizer gets for a request with a key in its header."""
+    """Return the authorizer's event for a request with a key in its header."""
     arn = f"arn:aws:execute-api:us-east-1:123456789012:{_API}/{_STAGE}/POST{PATH}"
     return {"type": "REQUEST", "methodArn": arn, **_request(_headers(key, b""))}
 
@@ -91,7 +91,7 @@ def authorizer_event(key: str) -> dict[str, Any]:
 def ingest_event(
     body: bytes, key: str, verdict: dict[str, Any], idempotency_key: str = ""
 ) -> dict[str, Any]:
-    """What ingest gets, once the authorizer has answered `verdict`."""
+    """Return ingest's event, after the authorizer returned `verdict`."""
     headers = _headers(key, body)
     if idempotency_key:
         headers["Idempotency-Key"] = idempotency_key
@@ -99,7 +99,7 @@ def ingest_event(
 
 
 def _judged(event: dict[str, Any], body: bytes, verdict: dict[str, Any]) -> dict[str, Any]:
-    """A request with its body and with what the authorizer says of it."""
+    """Return a request's event with its body and the authorizer's result."""
     context = event["requestContext"]
     context["authorizer"] = {
         **verdict["context"],
@@ -129,18 +129,18 @@ def _envelope_request(key: str, body: bytes) -> dict[str, Any]:
 
 
 def dsn_event(key: str) -> dict[str, Any]:
-    """What the authorizer gets for the request of an SDK."""
+    """Return the authorizer's event for the request of an SDK."""
     arn = f"arn:aws:execute-api:us-east-1:123456789012:{_API}/{_STAGE}/POST/api/1/envelope/"
     return {"type": "REQUEST", "methodArn": arn, **_envelope_request(key, b"")}
 
 
 def envelope_event(body: bytes, key: str, verdict: dict[str, Any]) -> dict[str, Any]:
-    """What sentry_ingest gets, once the authorizer has answered `verdict`."""
+    """Return sentry_ingest's event, after the authorizer returned `verdict`."""
     return _judged(_envelope_request(key, body), body, verdict)
 
 
 def page_event(path: str, cookie: str) -> dict[str, Any]:
-    """What the dashboard gets when a browser asks for a page, or for a file of one."""
+    """Return the dashboard's event for a request of a page or of a static file."""
     headers = {
         "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
         "Accept-Encoding": "gzip, deflate, br, zstd",
@@ -161,7 +161,7 @@ def page_event(path: str, cookie: str) -> dict[str, Any]:
 
 
 def stream_event(items: list[Item]) -> dict[str, Any]:
-    """A batch of new events, as digest gets it."""
+    """Return digest's event: a batch of new events."""
     return {"Records": [_record(item, number) for number, item in enumerate(items)]}
 
 

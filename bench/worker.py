@@ -1,8 +1,8 @@
-"""Runs in a process of its own, with nothing on its path but what is measured.
+"""A process of its own that measures one subject, with only that subject on its path.
 
-`python -I -S worker.py <arguments as JSON>`: either a built handler, or stock boto3's `put_item`.
-Commands come on standard input, one JSON object a line, and answers go to a descriptor of their
-own, so that what the measured code prints can be counted.
+`python -I -S worker.py <arguments as JSON>` runs a built handler, or stock boto3's `put_item`.
+Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,
+so that the output of the measured code can be counted.
 """
 
 import base64
@@ -20,7 +20,7 @@ type Subject = Callable[[Any], Any]
 
 
 def handler(module: str) -> Subject:
-    """A Lambda handler, with the logging that Lambda's own runtime sets up."""
+    """Return a Lambda handler, with logging set up as in Lambda's own runtime."""
     form = '{"timestamp":"%(asctime)s","level":"%(levelname)s","message":"%(message)s"}'
     logging.basicConfig(level=os.environ["AWS_LAMBDA_LOG_LEVEL"], format=form)
     handle = importlib.import_module(module).handler
@@ -28,7 +28,7 @@ def handler(module: str) -> Subject:
 
 
 def put_item(table: str) -> Subject:
-    """The reference: what anybody's first program does."""
+    """Return the reference: a plain `put_item` of stock boto3."""
     import boto3
 
     client = boto3.client("dynamodb")
@@ -36,7 +36,7 @@ def put_item(table: str) -> Subject:
 
 
 def with_bytes(item: dict[str, Any]) -> dict[str, Any]:
-    """An item whose bytes came as Base64, which is how JSON carries them."""
+    """Return an item with its bytes decoded: JSON carries them as Base64."""
     return {
         name: {"B": base64.b64decode(value["B"])} if "B" in value else value
         for name, value in item.items()
@@ -44,7 +44,7 @@ def with_bytes(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(subject: Subject, inputs: list[Any], repeat: int) -> dict[str, Any]:
-    """Call the subject with each input; the CPU seconds of a call, and the last answers."""
+    """Call the subject with each input. Return the CPU seconds per call, and the last responses."""
     responses: list[Any] = []
     start = time.process_time()
     for _ in range(repeat):
@@ -54,7 +54,7 @@ def run(subject: Subject, inputs: list[Any], repeat: int) -> dict[str, Any]:
 
 
 def profile(subject: Subject, one: Any) -> dict[str, Any]:
-    """The Python functions that one call of the subject runs, in order."""
+    """Return the Python functions that one call of the subject runs, in order."""
     called: list[str] = []
 
     def note(frame: FrameType, event: str, _: object) -> None:
@@ -66,12 +66,12 @@ def profile(subject: Subject, one: Any) -> dict[str, Any]:
         subject(one)
     finally:
         sys.setprofile(None)
-    # Without our own wrapper around what is measured.
+    # Without our own wrapper around the measured code.
     return {"called": [name for name in called if not name.startswith(f"{__name__}:")]}
 
 
 def main() -> None:
-    """Set up the subject, then do as told until standard input ends."""
+    """Set up the subject, then run commands until standard input ends."""
     arguments = json.loads(sys.argv[1])
     sys.path[:0] = arguments["path"]
     is_handler = "handler" in arguments
@@ -90,7 +90,7 @@ def main() -> None:
                     result = run(subject, loaded[command["name"]], command["repeat"])
                 case "profile":
                     result = profile(subject, loaded[command["name"]][0])
-            sys.stdout.flush()  # for whoever counts it
+            sys.stdout.flush()  # for the process that counts it
             print(json.dumps(result), file=responses, flush=True)
 
 

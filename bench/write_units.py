@@ -1,4 +1,4 @@
-"""What a write costs by DynamoDB's documented rules, for on-demand tables.
+"""Compute what a write costs by DynamoDB's documented rules, for on-demand tables.
 
 Sources: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats", "DynamoDB read and
 write operations" and "Using Global Secondary Indexes", write capacity.
@@ -14,12 +14,12 @@ WRITE_UNIT = 1024
 
 
 def item_size(item: Item) -> int:
-    """The bytes of an item: names and values."""
+    """Return the bytes of an item: names and values."""
     return sum(len(name.encode()) + value_size(value) for name, value in item.items())
 
 
 def value_size(value: dict[str, Any]) -> int:
-    """The bytes of an attribute's value."""
+    """Return the bytes of an attribute's value."""
     ((kind, inner),) = value.items()
     match kind:
         case "S":
@@ -40,21 +40,21 @@ def value_size(value: dict[str, Any]) -> int:
 
 
 def number_size(text: str) -> int:
-    """One byte, and one more for each two significant digits."""
+    """Return the bytes of a number: one, and one more for each two significant digits."""
     digits = text.lstrip("+-").lower().partition("e")[0].replace(".", "").strip("0")
     return 1 + math.ceil(len(digits) / 2)
 
 
 def units(size: int) -> int:
-    """The write units of one write of so many bytes."""
+    """Return the write units of one write of `size` bytes."""
     return max(1, math.ceil(size / WRITE_UNIT))
 
 
 def put_units(item: Item, table: dict[str, Any]) -> int:
-    """The write units of a new item on a table with its global secondary indexes.
+    """Return the write units of a new item in a table with global secondary indexes.
 
-    `table` holds the arguments of `create_table`. An index in which the item does not appear, since
-    it lacks one of its keys, costs nothing.
+    `table` has the arguments of `create_table`. An index costs nothing if the item lacks one of its
+    keys, because the item is then not in the index.
     """
     keys = key_names(table)
     total = units(item_size(item))
@@ -66,19 +66,19 @@ def put_units(item: Item, table: dict[str, Any]) -> int:
 
 
 def key_names(table: dict[str, Any]) -> set[str]:
-    """The attributes that a table's key, or an index's, is made of."""
+    """Return the attributes in the key of a table or an index."""
     return {each["AttributeName"] for each in table["KeySchema"]}
 
 
 def projected(item: Item, keys: set[str], projection: dict[str, Any]) -> Item:
-    """What an index copies of an item; `keys` are those of the table and of the index."""
+    """Return what an index copies of an item. `keys` are those of the table and of the index."""
     if projection["ProjectionType"] == "ALL":
         return item
     names = keys | set(projection.get("NonKeyAttributes", []))
     return {name: value for name, value in item.items() if name in names}
 
 
-# The guide's own sentences, held against the functions above each time that the bench runs.
+# Rules quoted from the guide. Each run of the bench checks the functions above against them.
 _RULES = {
     "a string is its UTF-8 bytes": (item_size({"né": {"S": "naïve"}}), 3 + 6),
     "a number takes 1 byte per two significant digits and 1 byte": (value_size({"N": "1234"}), 3),
@@ -126,7 +126,7 @@ _RULES = {
 
 
 def check() -> int:
-    """Hold the guide's rules against the calculator; returns how many there are.
+    """Check the functions above against the guide's rules. Return how many there are.
 
     Raises:
         AssertionError: names the rule that does not hold.

@@ -1,4 +1,4 @@
-"""The local stack: the real template, built and deployed by SAM, on MiniStack. No AWS, no Docker.
+"""The local stack: the real template, built and deployed by SAM on MiniStack. No AWS, no Docker.
 
-`python -m dev.run` keeps one in the foreground; tests take theirs from `dev.stack.LocalStack`.
+`python -m dev.run` runs one in the foreground. Tests start theirs with `dev.stack.LocalStack`.
 """

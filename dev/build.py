@@ -1,4 +1,4 @@
-"""`sam build`, when something has changed, and a name for what it built."""
+"""Run `sam build` if something has changed, and compute a fingerprint of what it built."""
 
 import contextlib
 import fcntl
@@ -14,17 +14,19 @@ SAM = str(ROOT / ".venv-sam" / "bin" / "sam")
 OUTPUT = ROOT / ".aws-sam" / "build"
 STAMP = ROOT / ".aws-sam" / "errata-build.json"
 LOCK = ROOT / ".aws-sam" / "errata-build.lock"
-# The config environment keeps the operator's own settings in samconfig.toml out of it.
+# The config environment ignores the operator's own settings in samconfig.toml.
 BUILD_COMMAND = [SAM, "build", "--config-env", "local", "--cached", "--parallel"]
 SOURCES = [ROOT / name for name in ("template.yaml", "templates", "functions", "layers")]
 
 
 @contextlib.contextmanager
 def artifacts(say: Callable[[str], object]) -> Iterator[str]:
-    """The fingerprint of up-to-date artifacts, which nobody builds anew during the block.
+    """Yield the fingerprint of up-to-date artifacts. Nobody rebuilds them during the block.
 
     Several stacks may start at once, from tests that run in parallel, and share one build.
-    ToolError where the build fails.
+
+    Raises:
+        ToolError: the build failed.
     """
     LOCK.parent.mkdir(exist_ok=True)
     with LOCK.open("a") as lock:
@@ -32,16 +34,16 @@ def artifacts(say: Callable[[str], object]) -> Iterator[str]:
         fingerprint = built()
         if fingerprint is None:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            # Somebody may have built it while we waited.
+            # Another process may have built it while this one waited.
             fingerprint = built() or build(say)
             fcntl.flock(lock, fcntl.LOCK_SH)
         yield fingerprint
 
 
 def built() -> str | None:
-    """The artifacts' fingerprint, if they are what the sources make.
+    """Return the artifacts' fingerprint, or None if they are not up to date with the sources.
 
-    SAM's own cache leaves out functions that a makefile builds, and SAM takes seconds to say so.
+    SAM's own cache ignores functions that a makefile builds, and SAM needs seconds to check it.
     """
     artifacts = digest([OUTPUT])
     up_to_date = STAMP.exists() and STAMP.read_text() == stamp(digest(SOURCES), artifacts)
@@ -51,7 +53,7 @@ def built() -> str | None:
 def build(say: Callable[[str], object]) -> str:
     """Run `sam build` and return the artifacts' fingerprint."""
     say("Building ...")
-    # Taken first: what is saved during the build is built the next time.
+    # Computed first, so that a file that is saved during the build is built the next time.
     sources = digest(SOURCES)
     run_tool("sam build", BUILD_COMMAND, tool_environment(os.environ))
     artifacts = digest([OUTPUT])
@@ -60,9 +62,12 @@ def build(say: Callable[[str], object]) -> str:
 
 
 def build_folder(folder: Path) -> str:
-    """Run `sam build` on the template of another folder; return the artifacts' fingerprint.
+    """Run `sam build` on the template of another folder. Return the artifacts' fingerprint.
 
-    They lie where `output` says. ToolError where the build fails.
+    The artifacts are in `output(folder)`.
+
+    Raises:
+        ToolError: the build failed.
     """
     command = [*BUILD_COMMAND, "--template", str(folder / "template.yaml")]
     command += [
@@ -76,17 +81,17 @@ def build_folder(folder: Path) -> str:
 
 
 def output(folder: Path) -> Path:
-    """Return where the artifacts of a folder lie."""
+    """Return the folder with the artifacts of a folder."""
     return folder / ".aws-sam" / "build"
 
 
 def stamp(sources: str, artifacts: str) -> str:
-    """What a build leaves beside its output: what it was made of, and what it made."""
+    """Return the text to store beside a build: the fingerprints of its sources and artifacts."""
     return json.dumps({"sources": sources, "artifacts": artifacts})
 
 
 def digest(paths: list[Path]) -> str:
-    """A SHA-256 over the names and contents of files and folders."""
+    """Return a SHA-256 of the names and contents of files and folders."""
     total = hashlib.sha256()
     for path in paths:
         for file in sorted(files(path)):
@@ -96,7 +101,7 @@ def digest(paths: list[Path]) -> str:
 
 
 def files(path: Path) -> Iterator[Path]:
-    """A file itself, or the files under a folder; no caches that Python made beside its sources."""
+    """Yield a file itself, or all files under a folder, without the sources' bytecode caches."""
     if path.is_file():
         yield path
     for file in path.rglob("*"):

@@ -1,6 +1,6 @@
 """MiniStack's server, corrected where Errata would not work as on AWS. Runs in .venv-ministack.
 
-Each function below meets one gap of the release that requirements-ministack.txt pins.
+Each function below fixes one gap of the release that requirements-ministack.txt pins.
 """
 
 import collections
@@ -14,17 +14,17 @@ import threading
 from typing import Any
 
 STREAMS = "errata_streams"
-# The tag by which MiniStack gives an API the id that it names.
+# The tag that sets the id of an API in MiniStack.
 PINNED = "ms-custom-id"
-# Of one function at a time; enough for two requests to race each other.
+# Per function. Enough for two requests to race each other.
 ENVIRONMENTS = 4
 
 
 def main() -> None:
-    """Serve until SIGTERM, or until the parent is gone."""
+    """Serve until SIGTERM, or until the parent process has ended."""
     end_with_parent()
     run_functions_without_our_packages()
-    # Imported here: only .venv-ministack has it, and the app comes before its services.
+    # Imported here: only .venv-ministack has it, and the app must be imported before its services.
     server: Any = importlib.import_module("ministack.app")
     dynamodb: Any = importlib.import_module("ministack.services.dynamodb")
     functions: Any = importlib.import_module("ministack.services.lambda_svc")
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def end_with_parent() -> None:
-    """Shut down in order when our standard input closes: the parent may be killed, too."""
+    """Shut down cleanly when standard input closes: the parent process may have been killed."""
 
     def wait() -> None:
         os.read(0, 1)
@@ -50,24 +50,24 @@ def end_with_parent() -> None:
 
 
 def run_functions_without_our_packages() -> None:
-    """Start functions with the Python that made this environment, not with the environment's.
+    """Start functions with the Python that made this environment, not with the environment's own.
 
-    They would otherwise import MiniStack's packages, and what the layer lacks would go unnoticed.
+    Otherwise they would import MiniStack's packages, and nobody would notice what the layer lacks.
     """
     sys.executable = sys._base_executable  # type: ignore[attr-defined]
 
 
 def keep_streams(dynamodb: Any, functions: Any) -> None:
-    """Save the tables' streams, and how far they have been read, together with the tables.
+    """Save the tables' streams and the read positions together with the tables.
 
-    MiniStack saves the positions alone. After a restart the streams begin anew, at position 0, so
-    that as many new records as had ever been read would go by unread.
+    MiniStack saves only the positions. After a restart the streams start again at position 0, so as
+    many new records would be skipped as had been read before.
     """
     save_tables, load_tables = dynamodb.get_state, dynamodb.load_persisted_state
     save_functions = functions.get_state
 
     def save() -> dict[str, Any]:
-        # Before the tables: what is handled meanwhile is delivered again rather than never.
+        # Before the tables: records handled meanwhile are then delivered again instead of never.
         positions = copy.deepcopy(functions._dynamodb_stream_positions)
         tables = save_tables()
         records = copy.deepcopy(dynamodb._stream_records)
@@ -75,7 +75,7 @@ def keep_streams(dynamodb: Any, functions: Any) -> None:
         return {**tables, STREAMS: {"positions": positions, "records": records, "trimmed": trimmed}}
 
     def load(state: dict[str, Any]) -> None:
-        # The positions first: once there are records, the poller picks them up.
+        # The positions first: the poller reads records as soon as there are any.
         if streams := state.get(STREAMS):
             functions._dynamodb_stream_positions.update(streams["positions"])
             dynamodb._stream_trimmed.update(streams["trimmed"])
@@ -90,9 +90,9 @@ def keep_streams(dynamodb: Any, functions: Any) -> None:
 
 
 def retry_partial_failures(functions: Any) -> None:
-    """Deliver a stream's batch again when the function reports `batchItemFailures`.
+    """Deliver a stream's batch again if the function reports `batchItemFailures`.
 
-    MiniStack reads that report for queues only, and would drop the failed records of a stream.
+    MiniStack reads that report only for queues, and would drop the failed records of a stream.
     """
     poll, execute = functions._poll_dynamodb_streams, functions._execute_function
     thread = threading.local()
@@ -116,10 +116,11 @@ def retry_partial_failures(functions: Any) -> None:
 
 
 def queue_invocations(functions: Any, limit: int) -> None:
-    """Let a function's invocations wait for one of `limit` execution environments.
+    """Make a function's invocations wait for one of `limit` execution environments.
 
-    MiniStack makes one for every request that comes while others run: a process, and the layer
-    unpacked again. A burst of 80 took 53 seconds and 2.6 GB. Its own cap refuses, with 429.
+    MiniStack creates one for every request that arrives while others run: a process, with the layer
+    unpacked again. A burst of 80 took 53 seconds and 2.6 GB. MiniStack's own limit refuses with
+    429.
     """
     dispatch = functions._execute_function_dispatch
     slots: dict[str, threading.Semaphore] = collections.defaultdict(
@@ -134,13 +135,13 @@ def queue_invocations(functions: Any, limit: int) -> None:
 
 
 def take_keys_from_the_authorizer(gateway: Any) -> None:
-    """Meter a request by its authorizer's `usageIdentifierKey`: the API key source AUTHORIZER.
+    """Meter a request by the authorizer's `usageIdentifierKey`: the API key source AUTHORIZER.
 
-    MiniStack knows the header x-api-key alone, and would refuse every caller that does not send a
+    MiniStack knows only the header x-api-key. It would refuse every caller that does not send a
     usage plan's key there.
     """
     invoke, build_event = gateway._invoke_authorizer_lambda, gateway._build_lambda_event_v1
-    # Every request is a task of its own, with a context of its own.
+    # Each request is a task with its own context.
     named = contextvars.ContextVar("named", default="")
 
     async def invoke_and_note(*arguments: Any) -> Any:
@@ -151,7 +152,7 @@ def take_keys_from_the_authorizer(gateway: Any) -> None:
 
     def build_event_with_key(*arguments: Any, **more: Any) -> Any:
         event = build_event(*arguments, **more)
-        # Functions go by this to know that the gateway has counted the request.
+        # This tells functions that the gateway has counted the request.
         if key := gateway._resolve_api_key(named.get()):
             event["requestContext"]["identity"]["apiKeyId"] = key["id"]
         return event
@@ -162,7 +163,7 @@ def take_keys_from_the_authorizer(gateway: Any) -> None:
 
 
 def tell_the_url(gateway: Any) -> None:
-    """Tell functions the host and path that the client has asked for, as API Gateway does.
+    """Pass the host and path of the client's request to functions, as API Gateway does.
 
     MiniStack leaves out the host, and its own part of the path.
     """
@@ -181,9 +182,9 @@ def tell_the_url(gateway: Any) -> None:
 
 
 def allow_batches_of_messages(iam: Any) -> None:
-    """Ask for `sqs:SendMessage` where a batch of messages is sent, and so with the others.
+    """Require `sqs:SendMessage` to send a batch of messages; the same for other batch operations.
 
-    AWS has no actions of the batch operations' own (Service Authorization Reference, Amazon SQS).
+    AWS has no actions for the batch operations (Service Authorization Reference, Amazon SQS).
     """
     name_action = iam.extract_iam_action
 
@@ -195,9 +196,10 @@ def allow_batches_of_messages(iam: Any) -> None:
 
 
 def keep_api_ids(provisioners: Any, gateway: Any) -> None:
-    """Change a REST API in place when its OpenAPI body changes, as CloudFormation does.
+    """Change a REST API in place if its OpenAPI body changes, as CloudFormation does.
 
-    MiniStack makes another API, and none where a tag has pinned the id: that is still in use.
+    MiniStack creates another API. With an id that a tag sets it creates none, because the id is
+    still in use.
     """
     handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]
     create, update = handlers["create"], handlers["update"]
@@ -222,7 +224,7 @@ def keep_api_ids(provisioners: Any, gateway: Any) -> None:
 
 
 def reports_failures(response: Any) -> bool:
-    """Whether a function's answer to a batch names failed records."""
+    """Whether a function's response to a batch names failed records."""
     return isinstance(response, dict) and bool(response.get("batchItemFailures"))
 
 

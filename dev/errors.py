@@ -1,14 +1,14 @@
-"""What can go wrong on the way to a local stack.
+"""The errors of starting a local stack.
 
 LocalStackError
-├── PortTakenError      somebody listens on the port already
+├── PortTakenError      another process listens on the port
 ├── EmulatorError       MiniStack did not start, or ended on its own
-└── ToolError           a command (sam, errata) failed; `output` is what it said
+└── ToolError           a command (sam, errata) failed; `output` is what it printed
 """
 
 
 class LocalStackError(Exception):
-    """Any failure to bring the local stack up; its text is for the person at the terminal."""
+    """The local stack did not start. The text is for the person at the terminal."""
 
 
 class PortTakenError(LocalStackError):
@@ -22,7 +22,7 @@ class PortTakenError(LocalStackError):
 
 
 class EmulatorError(LocalStackError):
-    """MiniStack did not come up, or is gone."""
+    """MiniStack did not start, or has ended."""
 
 
 class ToolError(LocalStackError):

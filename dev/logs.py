@@ -1,4 +1,4 @@
-"""The functions' log lines, as they appear in the local CloudWatch Logs."""
+"""Read the functions' log lines from the local CloudWatch Logs."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,16 +7,16 @@ from typing import Any
 
 from dev.stack import LocalStack
 
-# Lambda's own lines around each invocation.
+# Lambda's own lines before and after each invocation.
 PLATFORM = re.compile(r"(START|END|REPORT) RequestId: ")
-# The beginning of one of MiniStack's entries.
+# The start of an entry in MiniStack's log.
 OWN_LINE = re.compile(r"\d{4}-\d\d-\d\d \S+ (WARNING|ERROR|CRITICAL) ")
-# A line may appear with a timestamp a little older than one that was read before.
+# A line may appear with a timestamp slightly older than one that was already read.
 OVERLAP_MS = 2000
 
 
 class Tail:
-    """Reads what is new in a log group, in which every invocation writes one stream at once."""
+    """Reads new lines of a log group. Each invocation writes one stream, all at once."""
 
     def __init__(self, group: str, start_ms: int) -> None:
         self.group = group
@@ -24,13 +24,13 @@ class Tail:
         self._seen: dict[str, int] = {}
 
     def read(self, logs: Any) -> list[tuple[int, str]]:
-        """New lines, with their times in milliseconds; `logs` is a client of CloudWatch Logs."""
+        """Return new lines with timestamps in milliseconds. `logs` is a CloudWatch Logs client."""
         since = max(0, self._latest - OVERLAP_MS)
         response = logs.filter_log_events(logGroupName=self.group, startTime=since)
         return list(self.new(response["events"]))
 
     def new(self, events: Iterable[dict[str, Any]]) -> Iterator[tuple[int, str]]:
-        """The lines of streams not read before."""
+        """Yield the lines of streams that were not read before."""
         fresh = [event for event in events if event["logStreamName"] not in self._seen]
         for event in fresh:
             self._seen[event["logStreamName"]] = event["timestamp"]
@@ -42,7 +42,7 @@ class Tail:
 
 
 class StackLogs:
-    """The logs of all functions of a stack, from `start_ms` on, and MiniStack's from now on."""
+    """The logs of all functions of a stack from `start_ms` on, and MiniStack's log from now on."""
 
     def __init__(self, stack: LocalStack, start_ms: int) -> None:
         self._own = OwnLog(stack.emulator.log)
@@ -51,7 +51,7 @@ class StackLogs:
         self._width = max(map(len, self._tails))
 
     def read(self) -> list[str]:
-        """New lines, oldest first, each after the name of its function."""
+        """Return new lines, oldest first, each after the name of its function."""
         lines = [
             (time, name, line)
             for name, tail in self._tails.items()
@@ -64,14 +64,14 @@ class StackLogs:
 
 
 class OwnLog:
-    """MiniStack's log file. A function that cannot even be imported is mentioned nowhere else."""
+    """MiniStack's log file. Only this file mentions a function that cannot even be imported."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._position = file.stat().st_size
 
     def read(self) -> list[str]:
-        """New warnings and errors; a function's own lines beneath them are in its log group."""
+        """Return new warnings and errors. A function's own lines are in its log group."""
         with self._file.open("rb") as log:
             log.seek(self._position)
             new = log.read()
@@ -82,7 +82,7 @@ class OwnLog:
 
 
 def log_groups(stack: LocalStack) -> dict[str, str]:
-    """Each function's log group, by the short name: IngestFunction is `ingest`."""
+    """Return each function's log group by its short name: IngestFunction is `ingest`."""
     resources = stack.client("cloudformation").describe_stack_resources(StackName=stack.stack_name)
     functions = stack.client("lambda")
     return {
@@ -95,5 +95,5 @@ def log_groups(stack: LocalStack) -> dict[str, str]:
 
 
 def short_name(logical_id: str) -> str:
-    """The folder in functions/ that a function of the template has."""
+    """Return the folder in functions/ of a function in the template."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", logical_id.removesuffix("Function")).lower()

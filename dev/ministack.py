@@ -1,4 +1,4 @@
-"""The emulator's process: started on loopback, stopped with everything that it started."""
+"""The emulator's process: starts on loopback, and stops with all processes that it started."""
 
 import contextlib
 import os
@@ -17,12 +17,12 @@ from dev.process import NO_AWS_FILES, REGION, ROOT, end_group
 HOST = "127.0.0.1"
 PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
 START_SECONDS = 60
-# On SIGTERM it saves what it holds.
+# On SIGTERM it saves its data.
 STOP_SECONDS = 60
 
 
 def choose_port(port: int) -> int:
-    """The port itself, or a free one for 0; PortTakenError where somebody listens already."""
+    """Return the port, or a free one for 0. Raise PortTakenError if the port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -37,7 +37,7 @@ def choose_port(port: int) -> int:
 def emulator(
     port: int, *, state_dir: Path | None = None, auth: bool = True, log: Path | None = None
 ) -> Iterator["Emulator"]:
-    """Run MiniStack for the length of the block; it is asked to start, and may not be ready yet."""
+    """Run MiniStack during the block. It may not be ready yet when the block starts."""
     with tempfile.TemporaryDirectory(prefix="errata-local-", ignore_cleanup_errors=True) as scratch:
         running = Emulator(port, Path(scratch), state_dir, auth, log)
         try:
@@ -47,7 +47,7 @@ def emulator(
 
 
 class Emulator:
-    """A MiniStack process, which listens on loopback alone."""
+    """A MiniStack process that listens only on loopback."""
 
     def __init__(
         self, port: int, scratch: Path, state_dir: Path | None, auth: bool, log: Path | None
@@ -58,11 +58,11 @@ class Emulator:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("w") as log_file:
             self._process = subprocess.Popen(
-                # -P: the folder dev/ is not a place to import from.
+                # -P: do not import from the folder dev/.
                 [PYTHON, "-P", ROOT / "dev" / "emulator.py"],
                 cwd=scratch,
                 env=server_environment(port, scratch, state_dir, auth),
-                # Held open and never written to: it closes with this process.
+                # Kept open and never written to. It closes when this process ends.
                 stdin=subprocess.PIPE,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
@@ -71,7 +71,7 @@ class Emulator:
             )
 
     def wait_until_ready(self) -> None:
-        """Return once it answers; EmulatorError if it does not within a minute."""
+        """Return when MiniStack responds. Raise EmulatorError if it does not within a minute."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             self.check()
@@ -79,19 +79,19 @@ class Emulator:
                 urllib.request.urlopen(f"{self.endpoint_url}/_ministack/health", timeout=5).close()
                 return
             time.sleep(0.1)
-        raise EmulatorError(f"MiniStack does not answer:\n{self.last_words()}")
+        raise EmulatorError(f"MiniStack does not respond:\n{self.last_words()}")
 
     def check(self) -> None:
-        """EmulatorError if it has ended on its own."""
+        """Raise EmulatorError if MiniStack has ended on its own."""
         if (code := self._process.poll()) is not None:
             raise EmulatorError(f"MiniStack ended with code {code}:\n{self.last_words()}")
 
     def last_words(self) -> str:
-        """The end of its log."""
+        """Return the end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
     def stop(self) -> None:
-        """Let it save what is kept, then end what is left of its processes, the functions' too."""
+        """Let it save its data, then end its remaining processes, including the functions."""
         end_group(self._process, patience=self._patience)
         if self._process.stdin:
             self._process.stdin.close()
@@ -100,12 +100,12 @@ class Emulator:
 def server_environment(
     port: int, scratch: Path, state_dir: Path | None, auth: bool
 ) -> dict[str, str]:
-    """MiniStack's settings, and nothing of the caller's: it hands them all on to the functions."""
+    """Return MiniStack's settings, without the caller's: it passes all of them to the functions."""
     environment = {
         **NO_AWS_FILES,
         "PATH": os.defpath,
         "HOME": str(scratch),
-        # It unpacks every function and its layer there, and leaves them behind.
+        # It unpacks every function and its layer there, and does not delete them.
         "TMPDIR": str(scratch),
         "LANG": "C.UTF-8",
         "PYTHONNOUSERSITE": "1",
@@ -114,12 +114,12 @@ def server_environment(
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
         "AUTH": "true" if auth else "false",
-        # These two listen on ports of their own, the first on every interface.
+        # These two listen on their own ports, the first one on every interface.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # It would tidy up containers at its start and end.
+        # It would remove containers when it starts and ends.
         "DOCKER_HOST": f"unix://{scratch}/no-docker",
-        # Some of it is written there even where nothing is to be kept.
+        # It writes some data there even if nothing is to be kept.
         "STATE_DIR": str(state_dir or scratch),
         "S3_DATA_DIR": str((state_dir or scratch) / "s3"),
     }

@@ -1,4 +1,4 @@
-"""`make pictures`: the README's two pictures, of a stack that has lived through a month."""
+"""`make pictures`: take the README's two screenshots, of a stack with a month of events."""
 
 import os
 import secrets
@@ -24,10 +24,10 @@ MOST_BYTES = 150_000
 
 
 def main() -> int:
-    """Make the pictures; the exit code is 1 where the stack or the browser does not come up."""
+    """Take the screenshots. Return exit code 1 if the stack or the browser does not start."""
     chromium = shutil.which("chromium")
     if not chromium:
-        print("Chromium is not installed: dev/tools.sh does it, or says how.", file=sys.stderr)
+        print("Chromium is not installed. Run dev/tools.sh.", file=sys.stderr)
         return 1
     try:
         with LocalStack(say=say) as stack:
@@ -36,7 +36,7 @@ def main() -> int:
             members.add("default", EMAIL, "owner", password=password)
             created = projects.create("Shop")
             assert created
-            say("Living through a month of errors ...")
+            say("Creating a month of errors ...")
             event_id = live_through(created.project, now_ms())
             below = f"{stack.dashboard_url}/projects/{created.project.id}"
             paths = {"issues": f"{below}/issues", "event": f"{below}/events/{event_id}"}
@@ -48,16 +48,16 @@ def main() -> int:
 
 
 def work_on(stack: LocalStack) -> None:
-    """Point this process at the stack, as the template points a function."""
+    """Point this process at the stack, as the template does for a function."""
     os.environ.update(local_aws(stack.endpoint_url))
     os.environ.update({setting: stack.outputs[output] for output, setting in SETTINGS.items()})
 
 
 def take(chromium: str, sign_in: str, password: str, pages: dict[str, str]) -> None:
-    """Sign in, and take a picture of the top of each page."""
+    """Sign in, and take a screenshot of the top of each page."""
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
-        # As root, Chromium starts without its sandbox or not at all; these pages are our own.
+        # As root, Chromium starts only without its sandbox. These pages are our own.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB")
         page.goto(sign_in)
@@ -71,7 +71,7 @@ def take(chromium: str, sign_in: str, password: str, pages: dict[str, str]) -> N
 
 
 def picture(page: Page, url: str, file: Path) -> None:
-    """One picture, small enough for a README."""
+    """Save one screenshot, small enough for a README."""
     page.goto(url, wait_until="networkidle")
     page.screenshot(path=file)
     size = file.stat().st_size

@@ -1,4 +1,4 @@
-"""Child processes: their environments, and an end for each with all that it started."""
+"""Run child processes: their environments, and how each ends with all processes it started."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os
 
 
 def tool_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment for a command, without any trace of an AWS account or of Python."""
+    """Return the caller's environment for a command, without variables of AWS or Python."""
     kept = {
         name: value
         for name, value in inherited.items()
@@ -30,7 +30,7 @@ def tool_environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 def local_aws(endpoint_url: str) -> dict[str, str]:
-    """The variables that send a command's AWS calls to the local stack."""
+    """Return the variables that send a command's AWS calls to the local stack."""
     return {
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": endpoint_url,
@@ -40,8 +40,8 @@ def local_aws(endpoint_url: str) -> dict[str, str]:
 
 
 def run_tool(name: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run a command to its end and return its standard output; ToolError where it fails."""
-    # A session of its own: Ctrl-C reaches us alone, and ending the group ends its children too.
+    """Run a command and return its standard output. Raise ToolError if it fails."""
+    # In its own session: Ctrl-C reaches only us, and ending the group also ends its children.
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -63,7 +63,7 @@ def run_tool(name: str, command: Sequence[str], environment: Mapping[str, str]) 
 
 
 def end_group(process: subprocess.Popen[str], *, patience: float) -> None:
-    """End a process that leads its own group: ask it first, then kill what is left of the group."""
+    """End a process that leads its own group: ask it first, then kill the rest of the group."""
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):

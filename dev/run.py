@@ -1,7 +1,7 @@
-"""`make run`: the stack in the foreground, until Ctrl-C.
+"""`make run`: run the stack in the foreground until Ctrl-C.
 
-Data is kept in `.errata/state` from run to run; `--fresh` empties it first. The functions' log
-lines appear as they are written; MiniStack's own go to `.errata/ministack.log`.
+Data is kept in `.errata/state` between runs; `--fresh` deletes it first. The functions' log lines
+are printed as they are written. MiniStack's own go to `.errata/ministack.log`.
 """
 
 import argparse
@@ -29,7 +29,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until a signal; the exit code is 0 then, and 1 where the stack does not come up."""
+    """Run until a signal. Return exit code 0 then, or 1 if the stack does not start."""
     options = parse(arguments)
     for number in SIGNALS:
         signal.signal(number, interrupt)
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(port: int) -> NoReturn:
-    """Bring the stack up, say how to use it, and follow it until something is raised."""
+    """Start the stack, print how to use it, and follow its logs until an exception is raised."""
     started_ms = int(time.time() * 1000)
-    # What applications report may be private: it is for its owner alone.
+    # What applications report may be private: only its owner may read it.
     HOME.mkdir(mode=0o700, exist_ok=True)
     with LocalStack(
         port=port, state_dir=STATE, parameters={"LogLevel": "INFO"}, say=say, log=LOG
@@ -66,7 +66,7 @@ def run(port: int) -> NoReturn:
 
 
 def follow(stack: LocalStack, since_ms: int) -> NoReturn:
-    """Print the functions' log lines for as long as MiniStack runs; EmulatorError when it ends."""
+    """Print the functions' log lines while MiniStack runs. Raise EmulatorError when it ends."""
     logs = StackLogs(stack, since_ms)
     while True:
         stack.emulator.check()
@@ -76,7 +76,7 @@ def follow(stack: LocalStack, since_ms: int) -> NoReturn:
 
 
 def welcome(api_url: str, project: dict[str, str], login: dict[str, str]) -> str:
-    """Where the stack is, and a command to paste."""
+    """Return the text that says where the stack is, with a command to paste."""
     return f"""
 Errata is ready.
   API        {api_url}
@@ -95,29 +95,29 @@ Press Ctrl-C to stop. The functions' log lines follow."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line; the environment's PORT is the default of --port."""
+    """Parse the command line. The environment's PORT is the default of --port."""
     parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
-    parser.add_argument("--fresh", action="store_true", help="start without any data")
+    parser.add_argument("--fresh", action="store_true", help="delete all data first")
     port = os.environ.get("PORT") or DEFAULT_PORT
     parser.add_argument("--port", type=int, default=port, help=f"default {DEFAULT_PORT}, or PORT")
     return parser.parse_args(arguments)
 
 
 def empty(state: Path, local: Path) -> None:
-    """Remove what was kept: the data, and the project that was in it."""
+    """Delete the kept data, and with it the demo project."""
     shutil.rmtree(state, ignore_errors=True)
     local.unlink(missing_ok=True)
 
 
 def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """End the run once; a second Ctrl-C must not cut the saving of the data short."""
+    """End the run once. A second Ctrl-C must not interrupt the saving of the data."""
     for ignored in SIGNALS:
         signal.signal(ignored, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def explain(error: LocalStackError) -> str:
-    """What went wrong, with what the failed command said."""
+    """Return what went wrong, with the output of the failed command."""
     if not isinstance(error, ToolError):
         return str(error)
     hint = "If the kept data stands in the way: make run FRESH=1 starts without any."
@@ -125,12 +125,12 @@ def explain(error: LocalStackError) -> str:
 
 
 def say(line: str) -> None:
-    """Print a line at once."""
+    """Print a line, and flush it."""
     print(line, flush=True)
 
 
 def say_goodbye(line: str) -> None:
-    """Print a line, to a terminal that may have been closed."""
+    """Print a line to a terminal that may have been closed."""
     with contextlib.suppress(OSError):
         say(line)
 

@@ -1,4 +1,4 @@
-"""The demo project and login, and `.errata/local.json`, which tells the CLI where the stack is."""
+"""Create the demo project and login, and `.errata/local.json`, where the CLI finds the stack."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from dev.stack import LocalStack
 
 HOME = ROOT / ".errata"
 LOCAL = HOME / "local.json"
-# What the emulator remembers of them: gone when its data is.
+# The emulator stores the project id and the login e-mail under these names, with its data.
 DEMO = "demo-project"
 DEMO_LOGIN = "demo-login"
 EMAIL = "demo@example.com"
@@ -20,9 +20,10 @@ type Known = dict[str, str]
 
 
 def ensure_project(stack: LocalStack) -> tuple[Known, bool]:
-    """The demo project's `id`, `api_key` and `dsn`, and whether it was there; writes `local.json`.
+    """Return the demo project's `id`, `api_key` and `dsn`, and whether it existed before.
 
-    The DSN of a kept project is asked for anew: another port is another DSN.
+    Writes `local.json`. Asks for the DSN of an existing project again, because another port makes
+    another DSN.
     """
     project = known(LOCAL, "project", "id", stack.recall(DEMO))
     login = known(LOCAL, "login", "email", stack.recall(DEMO_LOGIN))
@@ -39,14 +40,14 @@ def ensure_project(stack: LocalStack) -> tuple[Known, bool]:
 
 
 def live_dsn(project_id: str) -> str:
-    """A project's DSN; a new one where it has none, like a project from before there were any."""
+    """Return a project's DSN. Create one if it has none, as projects from before DSNs existed."""
     shown = errata("projects", "show", project_id)
     dsn: str = shown["dsn"] or errata("keys", "create", project_id, "--dsn")["dsn"]
     return dsn
 
 
 def ensure_login(stack: LocalStack) -> Known:
-    """The `email` and `password` of an owner of the default organization; writes `local.json`."""
+    """Return `email` and `password` of an owner of the default organization. Write `local.json`."""
     project = known(LOCAL, "project", "id", stack.recall(DEMO))
     login = known(LOCAL, "login", "email", stack.recall(DEMO_LOGIN))
     if login:
@@ -58,7 +59,7 @@ def ensure_login(stack: LocalStack) -> Known:
 
 
 def new_password() -> str:
-    """A password of the demo login: its first one, or another where that was lost."""
+    """Return the demo login's password: the first one, or a new one if that was lost."""
     if any(each["email"] == EMAIL for each in errata("members", "list", ORGANIZATION)):
         member = errata("members", "invite", ORGANIZATION, EMAIL)
     else:
@@ -68,14 +69,14 @@ def new_password() -> str:
 
 
 def errata(*arguments: str) -> Any:
-    """What the CLI answers, which finds the stack by `local.json`; ToolError where it fails."""
+    """Return the output of the CLI, which reads `local.json`. Raise ToolError if it fails."""
     command = [str(BIN / "errata"), "--local", *arguments, "--json"]
     name = f"errata {' '.join(arguments[:2])}"
     return json.loads(run_tool(name, command, tool_environment(os.environ)))
 
 
 def known(local: Path, name: str, key: str, value: str | None) -> Known | None:
-    """What `local.json` says under a name, if it is of the kept data: its `key` has this value."""
+    """Return an entry of `local.json`, if it belongs to the kept data: its `key` has this value."""
     if value is None or not local.exists():
         return None
     found: Known = json.loads(local.read_text()).get(name) or {}
@@ -85,7 +86,7 @@ def known(local: Path, name: str, key: str, value: str | None) -> Known | None:
 def write_local(
     local: Path, stack: LocalStack, *, project: Known | None, login: Known | None
 ) -> None:
-    """Write where the stack is; the key and the password are for their owner's eyes only."""
+    """Write where the stack is. Only the file's owner may read the key and the password."""
     settings = {
         "api_url": stack.api_url,
         "dashboard_url": stack.dashboard_url,

@@ -19,24 +19,26 @@ from dev.emulator import PINNED
 from dev.ministack import Emulator, choose_port, emulator
 from dev.process import CREDENTIALS, REGION, ROOT, local_aws, run_tool, tool_environment
 
-# The API's, pinned by a tag: its URL is a parameter of the template, and so known before. Eight
-# hexadecimal digits, as MiniStack's own.
+# The id of the API is set by a tag, because its URL is a parameter of the template and must be
+# known before. Eight hexadecimal digits, like MiniStack's own.
 API_ID = "e44a7a00"
 STAGE = "v1"
 
 
 def say_nothing(line: str) -> None:
-    """Report no step."""
+    """Ignore a step."""
 
 
 class LocalStack:
-    """The template, deployed on this machine for the length of a `with` block.
+    """The template, deployed on this machine during a `with` block.
 
-    `port` 0 takes a free one; with a `state_dir` everything is kept there between runs; `auth`
-    enforces the functions' IAM policies; `parameters` are the template's, by name; `say` is told
-    each step; `log` is where MiniStack writes; `source` is another folder to deploy, over which
-    `update` deploys this checkout. LocalStackError if it does not come up, and nothing stays
-    behind.
+    `port` 0 takes a free one. With a `state_dir`, data is kept there between runs. `auth` enforces
+    the functions' IAM policies. `parameters` are the template's, by name. `say` is called with each
+    step. `log` is the file that MiniStack writes to. `source` is another folder to deploy; `update`
+    then deploys this checkout over it.
+
+    Raises:
+        LocalStackError: the stack did not start. Nothing is left running.
     """
 
     region = REGION
@@ -55,7 +57,7 @@ class LocalStack:
     ) -> None:
         self._source = source
         self.stack_name = stack_name
-        # Where every AWS service answers; CREDENTIALS are its root user's.
+        # The address of every AWS service. CREDENTIALS are those of its root user.
         self.endpoint_url = ""
         self.outputs: dict[str, str] = {}
         self._port = port
@@ -99,40 +101,40 @@ class LocalStack:
         self._cleanup.close()
 
     def update(self) -> None:
-        """Deploy this checkout over what is deployed; what is stored stays."""
+        """Deploy this checkout over the deployed stack. Stored data stays."""
         with artifacts(self._say) as fingerprint:
             self._deploy(ROOT, fingerprint)
 
     @property
     def api_url(self) -> str:
         """The base of every route, before `/api/ingest` and `/api.php`."""
-        # The form that needs no name resolution.
+        # The form of the URL that needs no name resolution.
         return f"{self.endpoint_url}/_aws/execute-api/{API_ID}/{STAGE}"
 
     @property
     def dashboard_url(self) -> str:
-        """Where people sign in."""
+        """The URL of the sign-in page."""
         return f"{self.api_url}/dashboard"
 
     def client(self, service: str, *, config: Config | None = None) -> Any:
-        """A boto3 client of the local AWS, whatever the caller's own AWS settings are."""
+        """Return a boto3 client of the local AWS, independent of the caller's own AWS settings."""
         session = boto3.session.Session(
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             region_name=self.region,
             botocore_session=botocore.session.Session(session_vars=NO_OWN_SETTINGS),
         )
-        # boto3-stubs know a client by the literal name of its service only.
+        # boto3-stubs know a client only by the literal name of its service.
         return session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
 
     def remember(self, name: str, value: str) -> None:
-        """Keep a value in the emulator, where it is kept or lost together with the data."""
+        """Store a value in the emulator. It is kept or lost together with the data."""
         self.client("ssm").put_parameter(
             Name=self._memory(name), Value=value, Type="String", Overwrite=True
         )
 
     def recall(self, name: str) -> str | None:
-        """The value that `remember` kept."""
+        """Return the value that `remember` stored, or None."""
         try:
             answer = self.client("ssm").get_parameter(Name=self._memory(name))
         except ClientError as error:
@@ -160,7 +162,8 @@ class LocalStack:
         if self.recall("build") != build:
             self._say("Deploying ...")
             environment = tool_environment(os.environ) | local_aws(self.endpoint_url)
-            # SAM polls every five seconds by default: most of the time that a deploy would take.
+            # SAM polls every five seconds by default, which would be most of the time of a
+            # deployment.
             environment["SAM_CLI_POLL_DELAY"] = "0.5"
             run_tool("sam deploy", self._deploy_command(source), environment)
             self.outputs = self._read_outputs()
@@ -169,7 +172,7 @@ class LocalStack:
         self.outputs = self._read_outputs()
 
     def _deploy_command(self, source: Path) -> list[str]:
-        # The config environment keeps the operator's own settings in samconfig.toml out of it.
+        # The config environment ignores the operator's own settings in samconfig.toml.
         command = [SAM, "deploy", "--config-env", "local", "--template"]
         command += [f"{output(source)}/template.yaml"]
         command += ["--stack-name", self.stack_name, "--resolve-s3", "--no-confirm-changeset"]
@@ -195,7 +198,7 @@ class LocalStack:
         )
 
 
-# Each names neither a setting nor a variable to read, and then the value.
+# In each, the first two name no setting and no variable, and the third is the value.
 NO_OWN_SETTINGS: dict[str, Any] = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
@@ -204,5 +207,5 @@ NO_OWN_SETTINGS: dict[str, Any] = {
 
 
 def architecture(machine: str) -> str:
-    """Lambda's name of this machine's processor."""
+    """Return Lambda's name of this machine's processor."""
     return "arm64" if machine.lower() in {"arm64", "aarch64"} else "x86_64"

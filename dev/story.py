@@ -1,7 +1,7 @@
-"""A month in the life of a shop, for the README's pictures: real errors, at times that passed.
+"""A month of a shop's errors, for the README's screenshots: real errors, with past timestamps.
 
-The API takes what happens now. Events of the past are therefore stored as ingest would have stored
-them then, oldest first; the deployed functions make of them what they make of any.
+The API only takes events of now. So events of the past are stored as ingest would have stored them
+then, oldest first. The deployed functions process them like any other events.
 """
 
 import json
@@ -26,10 +26,10 @@ from errata.usecases.prepare import prepare
 DAYS = 30
 PATIENCE_S = 120
 BY = "grace@example.com"
-# What an SDK tells most of: the error whose picture is taken.
+# The SDK event with the most details: the error of the second screenshot.
 TOLD = b"CHECK constraint failed: count"
 
-# What a browser, another language and other levels add to the shop's own errors.
+# Errors from a browser, of another language and of other levels, beside the shop's own.
 MORE: tuple[Fields, ...] = (
     {
         "message": "Cannot read properties of undefined (reading 'price')",
@@ -65,7 +65,7 @@ MORE: tuple[Fields, ...] = (
         "line": 30,
     },
 )
-# How many events a day, from the first to the last of the month; one course an error, in turns.
+# Events per day, from the first to the last day of the month. Errors take these in turn.
 COURSES: tuple[tuple[float, ...], ...] = (
     tuple(2 + age / 4 for age in range(DAYS)),
     (0,) * 26 + (9, 31, 12, 3),
@@ -76,7 +76,7 @@ COURSES: tuple[tuple[float, ...], ...] = (
     (12, 9, 7, 6, 5, 4, *(3 / (age + 1) + 0.4 for age in range(24))),
     (0,) * 17 + (0, 1, 0, 0, 2, 1, 3, 5, 4, 6, 8, 7, 11),
 )
-# Resolved on the way, and met again today.
+# Resolved during the month, and seen again today.
 REGRESSES = "Illegal trailing comma before end of object: line 1 column 50 (char 49)"
 RESOLVED_AGE_DAYS = 4
 AGAIN_AGE_MS = 20 * 60_000
@@ -84,20 +84,20 @@ AGAIN_AGE_MS = 20 * 60_000
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that the shop reports, and when."""
+    """An error that the shop reports, and its timestamp."""
 
     at_ms: int
     fields: Fields
 
 
 def errors() -> list[Fields]:
-    """The shop's errors, each once."""
+    """Return each of the shop's errors once."""
     found = {each["message"]: each for size in reversed(SIZES) for each in load(size)}
     return [*MORE, *found.values()]
 
 
 def a_month(now_ms: int) -> list[Event]:
-    """What happens, the oldest first."""
+    """Return the events of the month, oldest first."""
     rng = Random(29)
     events = []
     for n, error in enumerate(errors()):
@@ -114,7 +114,7 @@ def a_month(now_ms: int) -> list[Event]:
 
 
 def _reported(error: Fields, at_ms: int, rng: Random) -> Fields:
-    """An error as another customer meets it, on the release and server of the day."""
+    """Return an error as reported for another customer, with the release and server of that day."""
     released = at_ms - at_ms % (3 * DAY_MS)
     customer = 80_000 + round(rng.paretovariate(0.6)) % 900
     user = {
@@ -134,7 +134,7 @@ def _reported(error: Fields, at_ms: int, rng: Random) -> Fields:
 
 
 def live_through(project: Project, now_ms: int) -> str:
-    """Have a month of events received, and one of an SDK at its end; the id of that one."""
+    """Store a month of events, and an SDK's event at its end. Return the id of that one."""
     month = a_month(now_ms)
     resolved_ms = now_ms - RESOLVED_AGE_DAYS * DAY_MS
     _receive(project, [event for event in month if event.at_ms < resolved_ms], 0)
@@ -153,7 +153,7 @@ def live_through(project: Project, now_ms: int) -> str:
 
 
 def _receive(project: Project, events: Sequence[Event], before: int) -> None:
-    """Store events and wait until they are counted, with those before."""
+    """Store events, and wait until they and the earlier ones are counted."""
     access = projects.operator_access(project)
     items = [_item(event, access) for event in events]
     batch_put(settings().events_table, items)

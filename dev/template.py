@@ -1,7 +1,7 @@
-"""The templates as this repository's tools and tests read them.
+"""Read the templates, for this repository's tools and tests.
 
 `template.yaml` is the root stack. A nested stack is an `AWS::CloudFormation::Stack` in it, whose
-template lies under `templates/`.
+template is in `templates/`.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from samtranslator.yaml_helper import yaml_parse
 from dev.process import ROOT
 
 TEMPLATE = ROOT / "template.yaml"
-# Stands for the root stack where a nested stack is named by its logical id.
+# Stands for the root stack. A nested stack is named by its logical id.
 ROOT_STACK = ""
 
 

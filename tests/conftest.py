@@ -1,8 +1,8 @@
-"""What every test shares: no network, and an environment that points at no account."""
+"""Settings for all tests: no network, and an environment that names no real account."""
 
 import os
 
-# Set before anything makes a client.
+# Set before anything creates a client.
 os.environ.update(
     AWS_DEFAULT_REGION="us-east-1",
     AWS_ACCESS_KEY_ID="test",

@@ -1,6 +1,6 @@
-"""Foreign clients of the deployed stack: SDKs, snippets, the README's commands, and a browser.
+"""Tests with foreign clients of the deployed stack: SDKs, snippets and a browser.
 
-These need Node.js, PHP, Ruby, curl and Chromium: see `dev/tools.sh`.
+They need Node.js, PHP, Ruby, curl and Chromium: see `dev/tools.sh`.
 """
 
 from tests.support.deployed import (

@@ -1,4 +1,4 @@
-"""Contract tests: the specs, clause by clause, at the API's own door and over moto."""
+"""Contract tests: the specs, clause by clause, at the API over moto."""
 
 from tests.support.fixtures import aws, busy, clock, project
 

@@ -1,4 +1,4 @@
-"""End to end: the template, built and deployed on a local AWS that enforces IAM."""
+"""End-to-end tests: the template, built and deployed on a local AWS that enforces IAM."""
 
 from pathlib import Path
 
@@ -26,12 +26,12 @@ __all__ = [
     "team",
 ]
 HERE = Path(__file__).parent
-# These wait for most of their time: begun first, they leave no process alone at the end.
+# These spend most of their time waiting. If they start first, no process idles at the end.
 SLOWEST = ("test_upgrade", "test_webhooks", "test_orgs", "test_emulators")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest."""
+    """Start with the files that take longest."""
     mine = [item for item in items if item.path.parent == HERE]
     rank = {name: number for number, name in enumerate(SLOWEST)}
     mine.sort(key=lambda item: rank.get(item.path.stem, len(rank)))

@@ -1,6 +1,6 @@
 """Integration tests: the real handlers over moto, with the tables of the template.
 
-The store's tests (test_store_*.py) run on an emulator that listens as well: see
+The store's tests (test_store_*.py) also run on an emulator that listens: see
 `tests.support.account`.
 """
 
@@ -13,6 +13,6 @@ __all__ = ["aws", "busy", "clock", "project"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the store's tests on every emulator there is."""
+    """Run the store's tests on every available emulator."""
     if metafunc.module.__name__.rpartition(".")[2].startswith("test_store_"):
         metafunc.parametrize("aws", EMULATORS, indirect=True)

@@ -1,7 +1,7 @@
-"""An empty AWS account with what the template puts there: moto, or an emulator that listens.
+"""An empty AWS account with the template's resources: in moto, or in an emulator that listens.
 
-`ERRATA_EMULATOR_URL` names an emulator (the local stack's, say); the store's tests then run there
-too, each in tables of its own.
+`ERRATA_EMULATOR_URL` names an emulator, for example the local stack's. The store's tests then also
+run there, each in its own tables.
 """
 
 import dataclasses
@@ -36,18 +36,18 @@ QUEUES = {
     "LEDGER_DEAD_LETTER_URL": "LedgerDeadLetterQueue",
     "WEBHOOK_QUEUE_URL": "WebhookQueue",
 }
-# What the template sets of the user pool in the words of Cognito's API.
+# Properties of the user pool that have the same names in Cognito's API.
 _OF_THE_POOL = (
     *("UsernameAttributes", "UsernameConfiguration", "AutoVerifiedAttributes"),
     *("AccountRecoverySetting", "Policies"),
 )
-# Enough for any test that is not about rates: one token a millisecond.
+# Enough for any test that is not about rate limits: one token per millisecond.
 UNLIMITED = 60_000
 
 
 @contextmanager
 def account(emulator: str) -> Iterator[None]:
-    """The template's tables and queues, empty, and settings that name them."""
+    """Create the template's tables and queues, empty, and settings that name them."""
     with pytest.MonkeyPatch.context() as patch, _reached(emulator, patch) as suffix:
         clear_cache()
         for definition in template.tables().values():
@@ -81,7 +81,7 @@ def account(emulator: str) -> Iterator[None]:
 
 
 def _user_pool() -> tuple[str, str]:
-    """The template's user pool, without its invitation's words, and its client: their ids."""
+    """Create the template's user pool, without invitation texts, and its client. Return the ids."""
     (properties,) = template.of_type("AWS::Cognito::UserPool").values()
     kept = {name: properties[name] for name in _OF_THE_POOL}
     pool = clients.cognito_idp().create_user_pool(
@@ -96,7 +96,7 @@ def _user_pool() -> tuple[str, str]:
 
 @contextmanager
 def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A suffix for the names of tables; none where the account is gone afterwards."""
+    """Yield a suffix for table names. It is empty if the account is gone afterwards."""
     if emulator == "moto":
         with remembering(), mock_aws(), quick_transactions():
             yield ""
@@ -108,7 +108,7 @@ def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def _valid(call: calls.Call) -> Any:
-    """The product's clients do not check the shape of what they send: every test does."""
+    """Check the shape of a call's parameters: the product's clients do not."""
     model = call.client.meta.service_model.operation_model(call.operation)
     report = botocore.validate.ParamValidator().validate(call.parameters, model.input_shape)
     assert not report.has_errors(), f"{call.operation}: {report.generate_report()}"
@@ -116,14 +116,14 @@ def _valid(call: calls.Call) -> Any:
 
 
 def dead_letters() -> list[str]:
-    """The bodies of the messages that digest has set aside."""
+    """Return the bodies of the messages that digest has dead-lettered."""
     url = settings().digest_dead_letter_url
     response = clients.sqs().receive_message(QueueUrl=url, MaxNumberOfMessages=10)
     return [message["Body"] for message in response.get("Messages", [])]
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table but the token buckets, which refused requests move, too."""
+    """Return every row of every table except token buckets, which refused requests change, too."""
     found = {}
     for setting in TABLES:
         scan = clients.dynamodb().get_paginator("scan")
@@ -138,7 +138,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
 
 
 def row_counts() -> list[int]:
-    """How many rows each table has, but for the token buckets; quicker than to read them."""
+    """Return the number of rows per table, without token buckets. Faster than reading the rows."""
     return [
         clients.dynamodb().scan(
             TableName=os.environ[setting],
@@ -152,7 +152,7 @@ def row_counts() -> list[int]:
 
 
 class Project(NamedTuple):
-    """A project, as its clients know it: `public` is its DSN's key."""
+    """A project as its clients know it. `public` is the public key of its DSN."""
 
     id: str
     key: str
@@ -162,9 +162,9 @@ class Project(NamedTuple):
 def new_project(
     rate_limit: int = UNLIMITED, retention_days: int | None = None, *, metered: bool = False
 ) -> Project:
-    """A project with its first keys and a rate that no test reaches by accident.
+    """Create a project with its first keys, and a rate limit that no test reaches by accident.
 
-    `metered`: the gateway counts its requests, so that each is a call to DynamoDB less.
+    `metered`: the gateway counts the project's requests, so each makes one DynamoDB call less.
     """
     created = projects.create("shop")
     assert created
@@ -180,10 +180,10 @@ def new_project(
 
 
 class Clock:
-    """The time of this process, which goes on only when a test says so."""
+    """The time of this process. It advances only when a test says so."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        # A whole second: tests of rates and of expiry count in seconds.
+        # A whole second, because tests of rate limits and expiry count in seconds.
         self.ns = (time.time_ns() // 10**9) * 10**9
         patch.setattr(time, "time_ns", lambda: self.ns)
         patch.setattr(time, "sleep", self.advance)
@@ -194,9 +194,9 @@ class Clock:
         return self.ns // 10**6
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the time by seconds."""
         self.ns += round(seconds * 10**9)
 
     def days(self, days: float) -> None:
-        """Let days pass."""
+        """Advance the time by days."""
         self.advance(days * 86_400)

@@ -1,4 +1,4 @@
-"""A browser without a screen: cookies, links, forms; every answer is checked for its headers."""
+"""A browser without a screen: cookies, links and forms. Checks the headers of every response."""
 
 import base64
 import gzip
@@ -23,7 +23,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class Shown:
-    """What a browser shows: the page, and where it is."""
+    """What a browser shows: the page and its URL."""
 
     url: str
     status: int
@@ -33,38 +33,38 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """The page's words, without markup."""
+        """The page's text, without markup."""
         return words(self.html)
 
     def value(self, name: str) -> str:
-        """The value of the first field with this name."""
+        """Return the value of the first field with this name."""
         found = re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', self.html)
         assert found, f"no field {name} in {self.url}"
         return html.unescape(found[1])
 
 
 def words(page: str) -> str:
-    """The words of a page, without markup, and with a space for each run of white space."""
+    """Return the text of a page, without markup, with one space for each run of white space."""
     without = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.S)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", without)).split())
 
 
 @dataclass
 class Browser:
-    """One person's browser. `stage` is "" behind a domain of one's own."""
+    """One person's browser. `stage` is "" behind a custom domain."""
 
     cookies: dict[str, str] = field(default_factory=dict)
     page: Shown | None = None
     stage: str = STAGE
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Shown:
-        """Go to a URL, relative to the dashboard's root, and wherever it leads on this host."""
+        """Open a URL, relative to the dashboard's root, and follow redirects on this host."""
         return self._follow(
             "GET", urljoin(f"{HOST}{self.stage}/dashboard/", path), b"", headers or {}
         )
 
     def post(self, path: str, **fields: Any) -> Shown:
-        """Send a form of the page that is shown: its token goes with it unless `csrf` is given."""
+        """Send a form of the current page. Sends the page's token unless `csrf` is given."""
         if "csrf" not in fields and self.page:
             fields["csrf"] = self.page.value("csrf")
         body = urlencode(fields, doseq=True).encode()
@@ -139,12 +139,12 @@ def _check(headers: dict[str, str]) -> None:
 
 
 def unsent(shown: Shown) -> str:
-    """A page without what its fields hold, which is as it was: each is a line of its own."""
+    """Return a page's HTML without the values of its fields."""
     return re.sub(r'(<input[^>]*)value="[^"]*"', r"\1", shown.html)
 
 
 def signed_in(email: str, refresh_token: str = "refresh") -> Browser:
-    """A browser of somebody for whom Cognito has vouched just now."""
+    """Return a browser of a user who has just signed in with Cognito."""
     at_ms = now_ms()
     vouched = sessions.Claims(email, at_ms + HOUR_MS, settings().user_pool_client_id)
     _, cookie = sessions.start(Tokens("id", refresh_token), lambda _: vouched, at_ms)

@@ -1,4 +1,4 @@
-"""Between Errata and AWS: watch every call, and fail or kill it at a chosen moment."""
+"""Watch every call from Errata to AWS, and fail or kill it at a chosen point."""
 
 import threading
 import time
@@ -13,12 +13,12 @@ from botocore.exceptions import ClientError
 
 
 class Killed(BaseException):
-    """The process is gone: nothing catches this."""
+    """The process has ended. Nothing catches this."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call on its way; `send` carries it out."""
+    """A call that is about to be sent. `send` sends it."""
 
     client: Any
     operation: str
@@ -31,7 +31,7 @@ type Watch = Callable[[Call], Any]
 
 @contextmanager
 def watched(watch: Watch) -> Iterator[None]:
-    """Hand every call to `watch`, whose answer the caller gets."""
+    """Pass every call to `watch`, and return its result to the caller."""
     original: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
@@ -45,7 +45,7 @@ def watched(watch: Watch) -> Iterator[None]:
 
 @contextmanager
 def recorded() -> Iterator[list[Call]]:
-    """Every call that is made meanwhile."""
+    """Record every call during the block."""
     seen: list[Call] = []
 
     def watch(call: Call) -> Any:
@@ -58,9 +58,9 @@ def recorded() -> Iterator[list[Call]]:
 
 @contextmanager
 def lagging() -> Iterator[None]:
-    """Let every read that is not asked to be consistent see a table as nothing had been written.
+    """Let every read that is not consistent see a table as if nothing had been written.
 
-    DynamoDB promises no more; moto always answers consistently.
+    DynamoDB promises no more than that; moto always reads consistently.
     """
     nothing: dict[str, dict[str, Any]] = {"GetItem": {}, "Query": {"Items": [], "Count": 0}}
 
@@ -75,9 +75,9 @@ def lagging() -> Iterator[None]:
 
 @contextmanager
 def atomic() -> Iterator[None]:
-    """Among threads, make each call atomic and let transactions collide, as DynamoDB does.
+    """Among threads, make each call atomic and let transactions conflict, as DynamoDB does.
 
-    moto's transactions are not atomic, and none of them ever meets another on its way.
+    moto's transactions are not atomic, and never conflict with each other.
     """
     state, backend = threading.Lock(), threading.Lock()
     under_way: set[str] = set()
@@ -89,7 +89,7 @@ def atomic() -> Iterator[None]:
                 raise conflicting(call)
             under_way.update(keys)
         try:
-            time.sleep(0)  # lets another thread try meanwhile
+            time.sleep(0)  # lets another thread run meanwhile
             with backend:
                 return call.send()
         finally:
@@ -101,7 +101,7 @@ def atomic() -> Iterator[None]:
 
 
 def _keys(call: Call) -> Iterator[str]:
-    """The rows that a transaction writes or checks."""
+    """Return the rows that a transaction writes or checks."""
     for action in call.parameters.get("TransactItems", []):
         (details,) = action.values()
         row = details.get("Key") or details["Item"]
@@ -110,7 +110,7 @@ def _keys(call: Call) -> Iterator[str]:
 
 @dataclass
 class Fault:
-    """What befell the call: whether the run got as far as that."""
+    """The result of `fault`: whether the run reached the chosen call."""
 
     struck: bool = False
 
@@ -119,7 +119,7 @@ class Fault:
 def fault(
     number: int, error: Callable[[Call], BaseException], *, after: bool = False
 ) -> Iterator[Fault]:
-    """Raise at call `number`, from 1: before it is sent, or `after` it took effect."""
+    """Raise an error at call `number` (from 1): before it is sent, or `after` it took effect."""
     outcome = Fault()
     made = 0
 
@@ -138,22 +138,24 @@ def fault(
 
 
 def killed(_call: Call) -> BaseException:
-    """The process ends here.
+    """Return the end of the process.
 
-    Cut with `after=True` alone: what is stored before a call is what is stored after the one that
-    precedes it, and the process forgets the rest.
+    Use it only with `after=True`: what is stored before a call is what is stored after the call
+    before it, and the process forgets the rest.
     """
     return Killed()
 
 
 def throttled(call: Call) -> BaseException:
-    """DynamoDB has no capacity left, after botocore's own retries."""
+    """Return the error if DynamoDB has no capacity left, even after botocore's own retries."""
     code = "ProvisionedThroughputExceededException"
     return ClientError({"Error": {"Code": code, "Message": "slow down"}}, call.operation)
 
 
 def starved(call: Call) -> BaseException:
-    """DynamoDB has no capacity left for a part of a transaction, which botocore never repeats.
+    """Return the error if DynamoDB has no capacity for a part of a transaction.
+
+    botocore never retries it.
 
     Source: TransactWriteItems, TransactionCanceledException.
     """
@@ -163,7 +165,7 @@ def starved(call: Call) -> BaseException:
 
 
 def failing(call: Call) -> BaseException:
-    """DynamoDB has failed, and does not say whether the call took effect."""
+    """Return the error if DynamoDB failed. It does not say whether the call took effect."""
     response: Any = {
         "Error": {"Code": "InternalServerError", "Message": "sorry"},
         "ResponseMetadata": {"HTTPStatusCode": 500},
@@ -172,7 +174,7 @@ def failing(call: Call) -> BaseException:
 
 
 def conflicting(call: Call) -> BaseException:
-    """Another transaction is at one of the rows."""
+    """Return the error if another transaction is writing one of the rows."""
     if "TransactItems" not in call.parameters:
         error: Any = {"Code": "TransactionConflictException", "Message": "ongoing"}
         return ClientError({"Error": error}, call.operation)
@@ -180,7 +182,7 @@ def conflicting(call: Call) -> BaseException:
 
 
 def cancelled(call: Call, why: str) -> ClientError:
-    """A transaction is cancelled for the sake of its last action."""
+    """Return the error if a transaction is cancelled because of its last action."""
     actions = call.parameters["TransactItems"]
     reasons = [{"Code": "None"} for _ in actions[1:]] + [{"Code": why}]
     response: Any = {

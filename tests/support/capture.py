@@ -1,4 +1,4 @@
-"""A server on loopback that keeps what SDKs send, and answers as it is told or as another does."""
+"""A server on loopback that records what SDKs send. It replies as told, or as an upstream does."""
 
 import gzip
 import http.client
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 KEY = "0123456789abcdef0123456789abcdef"
 PROJECT = "1"
-# Headers that are a connection's own, not a message's (RFC 9110, 7.6.1).
+# Headers of a connection, not of a message (RFC 9110, 7.6.1).
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
 
@@ -23,7 +23,7 @@ type Item = tuple[dict[str, Any], bytes]
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered."""
+    """A reply of the server."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -32,17 +32,17 @@ class Reply:
 
 @dataclass(frozen=True)
 class Sent:
-    """One request: its body as sent (but for chunks), its header names in lower case."""
+    """One request: its body as sent (without chunks), its header names in lower case."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
-    status: int  # that was answered
+    status: int  # status of the reply
 
     @property
     def envelope(self) -> bytes:
-        """The body without its coding."""
+        """The body without its content coding."""
         if self.body.startswith(b"\x1f\x8b"):
             return gzip.decompress(self.body)
         if self.headers.get("content-encoding") == "deflate":
@@ -52,7 +52,7 @@ class Sent:
 
 @dataclass
 class Capture:
-    """Where to send, and what came so far."""
+    """The server's address, and what it has received so far."""
 
     host: str
     path: str
@@ -60,15 +60,15 @@ class Capture:
     sent: list[Sent] = field(default_factory=list)
 
     def dsn(self, key: str = KEY, project: str = PROJECT) -> str:
-        """What an SDK is given."""
+        """Return the DSN for an SDK."""
         return f"http://{key}@{self.host}{self.path}/{project}"
 
     def posts(self) -> list[Sent]:
-        """The requests that were no preflights."""
+        """Return the requests that were not preflights."""
         return [each for each in self.sent if each.method == "POST"]
 
     def items(self, kind: str) -> list[Any]:
-        """The payloads, which are JSON, of all items of a type, in the order they came."""
+        """Return the JSON payloads of all items of a type, in the order of arrival."""
         return [
             json.loads(payload)
             for each in self.posts()
@@ -81,7 +81,7 @@ class Capture:
 
 
 def split(envelope: bytes) -> tuple[dict[str, Any], list[Item]]:
-    """An envelope's header and its items, of a sender that makes no mistakes."""
+    """Return the header and items of an envelope that is well-formed."""
     first, _, rest = envelope.partition(b"\n")
     items: list[Item] = []
     while rest.strip(b"\n"):
@@ -94,7 +94,7 @@ def split(envelope: bytes) -> tuple[dict[str, Any], list[Item]]:
 
 
 def join(header: dict[str, Any], items: list[Item]) -> bytes:
-    """The envelope of these parts; an item says its length if it did."""
+    """Return the envelope of these parts. Correct the `length` of items that have one."""
     lines = [_compact(header)]
     for told, payload in items:
         lines += [_compact(told | ({"length": len(payload)} if "length" in told else {})), payload]
@@ -107,9 +107,10 @@ def _compact(header: dict[str, Any]) -> bytes:
 
 @contextmanager
 def capture(*replies: Reply, upstream: str = "") -> Iterator[Capture]:
-    """A server on a port of its own; with `upstream`, an API's URL, that one answers.
+    """Run a server on its own port. With `upstream`, the URL of an API, that API replies.
 
-    Without: these replies in turn, then the last of them again and again, else 200 each time.
+    Without `upstream`, it sends these replies in turn and then repeats the last one. Without
+    replies, it always sends 200.
     """
     api = urlsplit(upstream)
     state = Capture("", api.path.rstrip("/"), list(replies) or [Reply()])
@@ -155,7 +156,7 @@ def capture(*replies: Reply, upstream: str = "") -> Iterator[Capture]:
             return b"".join(chunks)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     def ask(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         connection = http.client.HTTPConnection(api.netloc, timeout=60)
@@ -171,7 +172,7 @@ def capture(*replies: Reply, upstream: str = "") -> Iterator[Capture]:
         request_queue_size = 128
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """A sender may hang up whenever it likes."""
+            """Ignore that a sender hangs up."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -1,4 +1,4 @@
-"""Certificates for receivers of webhooks, of an authority that this process trusts or not."""
+"""Certificates for webhook receivers, from an authority that this process trusts or not."""
 
 import datetime
 import ssl
@@ -34,14 +34,14 @@ def _named(name: str) -> x509.Name:
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority of this process's own."""
+    """A certificate authority of this process."""
 
     folder: Path
     key: ec.EllipticCurvePrivateKey = field(default_factory=_new_key)
 
     @property
     def file(self) -> Path:
-        """Its certificate, for those who trust it."""
+        """Return its certificate, for those who trust it."""
         path = self.folder / "authority.pem"
         if not path.exists():
             builder = self._signed("authority", self.key, days=30)
@@ -51,7 +51,7 @@ class Authority:
         return path
 
     def context(self, name: str, days: float = 30) -> ssl.SSLContext:
-        """What a server called `name` needs; its certificate expires in so many days."""
+        """Return the certificate and key of a server called `name`. It expires in `days` days."""
         key = _new_key()
         names = x509.SubjectAlternativeName([x509.DNSName(name)])
         builder = self._signed(name, key, days).add_extension(names, critical=False)

@@ -1,4 +1,4 @@
-"""Headless Chromium on the dashboard; whatever a page complains of fails the test."""
+"""Headless Chromium for the dashboard. Any problem that a page reports fails the test."""
 
 import shutil
 from collections.abc import Container, Iterator
@@ -15,21 +15,21 @@ from playwright.sync_api import (
 )
 
 PATIENCE_MS = 60_000
-# Nothing of the browser's own asks the internet; as root it needs leave to run without a sandbox.
+# Disable the browser's own requests to the internet. As root it starts only without a sandbox.
 _ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 expect.set_options(timeout=PATIENCE_MS)
-# What axe calls so; "minor" and "moderate" are matters of taste.
+# axe's own categories. "minor" and "moderate" are matters of taste.
 _SERIOUS = ("serious", "critical")
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The browser that `make clients` has installed."""
+    """Run the browser that `make clients` has installed."""
     path = shutil.which("chromium")
-    assert path, "Chromium is not installed: `make clients` does it, or says how."
+    assert path, "Chromium is not installed. Run `make clients`."
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         try:
@@ -47,9 +47,10 @@ def window(
     width: int = 1280,
     expected: Container[int] = (),
 ) -> Iterator[Page]:
-    """A window with cookies of its own; errors, dialogs and refused scripts fail the test.
+    """Return a window with its own cookies. Errors, dialogs and refused scripts fail the test.
 
-    So do statuses from 400 on of what a page asks for, but for those that are `expected`.
+    Also fails the test if a resource of the page gets a status of 400 or more that is not
+    `expected`.
     """
     context = browser.new_context(
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -62,7 +63,7 @@ def window(
     complaints: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
-        # Of a page's own status the tests judge themselves.
+        # The tests check the page's own status themselves.
         failed = message.text.startswith("Failed to load resource")
         if message.type in ("error", "warning") and not failed:
             complaints.append(message.text)
@@ -86,7 +87,7 @@ def window(
 
 
 def serious(page: Page) -> list[str]:
-    """What axe finds that would shut somebody out."""
+    """Return axe's findings that would exclude a user."""
     found = Axe().run(page).response["violations"]
     return [
         f"{each['id']}: {each['help']}: {[node['html'][:200] for node in each['nodes'][:3]]}"

@@ -1,4 +1,4 @@
-"""The operator's command, run in this process, on a stack whose outputs it reads."""
+"""Run the operator's command in this process, on a stack whose outputs it reads."""
 
 import json
 import os
@@ -23,13 +23,13 @@ from tests.support.fresh import TABLES
 STACK = "errata"
 RETENTION_DAYS = "30"
 LOCAL_URL = "http://127.0.0.1:4999"
-# Typer builds all commands again for each run, which takes longer than most of them.
+# Typer builds all commands again for each run, which takes longer than most commands.
 _command = cache(get_command)
 
 
 @dataclass(frozen=True)
 class Ran:
-    """How a run of the command ended, and what it wrote."""
+    """The exit code of a run of the command, and its output."""
 
     code: int
     out: str
@@ -41,7 +41,7 @@ class Ran:
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> Ran:
-    """Run `errata`. What it does not foresee is raised, as a traceback would show."""
+    """Run `errata`. Raise an unexpected exception, for which the command prints a traceback."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(testing, "_get_command", _command)
         result = testing.CliRunner().invoke(
@@ -51,14 +51,14 @@ def run(*arguments: str, stdin: bytes | None = None) -> Ran:
 
 
 def done(*arguments: str, stdin: bytes | None = None) -> Ran:
-    """Run `errata`, which must succeed without a word on stderr."""
+    """Run `errata`, which must succeed and print nothing to stderr."""
     ran = run(*arguments, stdin=stdin)
     assert (ran.code, ran.err) == (0, ""), ran
     return ran
 
 
 def failed(*arguments: str, stdin: bytes | None = None) -> str:
-    """Run `errata`, which must fail; what it says, every line of which is an error."""
+    """Run `errata`, which must fail. Return its stderr; every line of it must be an error."""
     ran = run(*arguments, stdin=stdin)
     assert (ran.code, ran.out) == (1, ""), ran
     assert all(line.startswith("error: ") for line in ran.err.splitlines()), ran.err
@@ -67,7 +67,7 @@ def failed(*arguments: str, stdin: bytes | None = None) -> str:
 
 @dataclass(frozen=True)
 class Deployed:
-    """The stack's API: its id, and its usage plan for the default rate."""
+    """Create the stack's API and its usage plan for the default rate."""
 
     api_id: str
     default_plan: str
@@ -75,12 +75,12 @@ class Deployed:
 
 @cache
 def aws(service: Any) -> Any:
-    """A client of the account, made once: that takes long."""
+    """Return a client of the account. It is created once, because that takes long."""
     return boto3.client(service)
 
 
 def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
-    """A stack with the outputs of the template, but for those `changed`; None leaves one out."""
+    """Create a stack with the template's outputs. `changed` replaces some; None removes one."""
     gateway = aws("apigateway")
     api = gateway.create_rest_api(name=stack)["id"]
     root = gateway.get_resources(restApiId=api)["items"][0]["id"]
@@ -118,7 +118,7 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
 
 @pytest.fixture
 def deployed() -> Iterator[Deployed]:
-    """A stack in the account, and an environment that a command may change."""
+    """Provide a stack in the account, and an environment that a command may change."""
     before = dict(os.environ)
     yield deploy()
     if os.environ.get("AWS_ENDPOINT_URL") != before.get("AWS_ENDPOINT_URL"):
@@ -129,7 +129,7 @@ def deployed() -> Iterator[Deployed]:
 
 @pytest.fixture
 def local(deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of a running local stack, which is the current one: `local.json` tells of it."""
+    """Provide the folder of a running local stack as current directory, with its `local.json`."""
     write_local(tmp_path, LOCAL_URL)
     monkeypatch.chdir(tmp_path)
     with answering(LOCAL_URL):
@@ -137,7 +137,7 @@ def local(deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def write_local(folder: Path, url: str) -> None:
-    """What `make run` writes."""
+    """Write the `local.json` that `make run` writes."""
     settings = {
         "api_url": f"{url}/_aws/execute-api/abc/v1",
         "region": "us-east-1",
@@ -151,7 +151,7 @@ def write_local(folder: Path, url: str) -> None:
 
 @contextmanager
 def answering(url: str) -> Iterator[None]:
-    """A whole AWS at this address."""
+    """Let this address serve all AWS services."""
 
     def response(call: calls.Call) -> Any:
         if call.client.meta.endpoint_url != url:
@@ -168,7 +168,7 @@ def answering(url: str) -> Iterator[None]:
 
 @contextmanager
 def refusing(operation: str, code: str, message: str = "no.") -> Iterator[None]:
-    """An AWS that answers an operation with an error."""
+    """Let AWS respond to an operation with an error."""
 
     def response(call: calls.Call) -> Any:
         if call.operation == operation:

@@ -1,4 +1,4 @@
-"""What a client of the ingest API does, in a line each."""
+"""What a client of the ingest API does, each in one line."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ BOOM = {"message": "boom"}
 
 
 def ingest(project: Project, body: Any = BOOM, **headers: str) -> Response:
-    """Post an event. `idempotency_key="k"` is the header Idempotency-Key."""
+    """Post an event. `idempotency_key="k"` becomes the header Idempotency-Key."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return call("POST", "/api/ingest", body, {"X-Api-Key": project.key, **named})
 
@@ -22,7 +22,7 @@ def read(project: Project, **query: Any) -> Response:
 
 
 def events(project: Project, **query: Any) -> list[dict[str, Any]]:
-    """Every event that matches, newest first, page after page."""
+    """Return all matching events, newest first, from all pages."""
     found: list[dict[str, Any]] = []
     while True:
         page = read(project, **query)
@@ -34,7 +34,7 @@ def events(project: Project, **query: Any) -> list[dict[str, Any]]:
 
 
 def kept(project: Project, body: Any, **headers: str) -> dict[str, Any]:
-    """Post an event that is accepted, and read it back."""
+    """Post an event that must be accepted, and read it back."""
     accepted = ingest(project, body, **headers)
     assert accepted.status == 202, accepted.text
     (event,) = [event for event in events(project) if event["id"] == accepted.json["id"]]
@@ -42,19 +42,19 @@ def kept(project: Project, body: Any, **headers: str) -> dict[str, Any]:
 
 
 def capture(project: Project, **fields: Any) -> Response:
-    """Submit an error to api.php; None leaves a field out."""
+    """Submit an error to api.php. None removes a field."""
     error = {"hash": project.key, "level": "Warning", "message": "careful", **fields}
     sent = {name: value for name, value in error.items() if value is not None}
     return call("POST", "/api.php", sent)
 
 
 def php(method: str = "GET", **query: Any) -> Response:
-    """Call api.php with a query."""
+    """Call api.php with query parameters."""
     return call(method, f"/api.php?{urlencode(query)}")
 
 
 def errors(project: Project, since: int = 0) -> list[dict[str, Any]]:
-    """One answer of `action=errors`."""
+    """Return one response of `action=errors`."""
     response = php(action="errors", hash=project.key, since=since)
     assert response.status == 200, response.text
     found: list[dict[str, Any]] = response.json["errors"]

@@ -1,7 +1,7 @@
 """Fixtures of the deployed stack: the template on a local AWS that enforces IAM.
 
-All processes of a test run share one stack. The first that asks for it deploys it, and stops it
-after the last one is done.
+All processes of a test run share one stack. The first process that asks for it deploys it, and
+stops it when the last one is done.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ from tests.support.chromium import chromium
 from tests.support.fresh import TABLES, clear_caches
 from tests.support.team import Team, new_team
 
-# How long what happens behind the answer may take here; it takes a second or two.
+# How long asynchronous work may take in tests. It usually takes a second or two.
 PATIENCE_S = 60
-# Where Stripe's signing secret lies, for the test that puts it there.
+# The SSM parameter for Stripe's signing secret. One test creates it.
 STRIPE_SECRET = "/errata-e2e/stripe"
-# As an operator would who wants to know everything.
+# The settings of an operator who wants to see everything.
 PARAMETERS = {
     "LogLevel": "DEBUG",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:operators",
@@ -37,14 +37,14 @@ PARAMETERS = {
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all processes of this test run share."""
+    """Return a folder that all processes of this test run share."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
 def stack(shared: Path) -> Iterator[LocalStack]:
-    """The stack of this test run; each test makes projects of its own."""
+    """Provide the stack of this test run. Each test creates its own projects."""
     address, log = shared / "stack-url", shared / "ministack.log"
     with (shared / "stack-users.lock").open("w") as users, contextlib.ExitStack() as cleanup:
         with locked(shared / "stack.lock"):
@@ -57,13 +57,13 @@ def stack(shared: Path) -> Iterator[LocalStack]:
         yield running
         if owner:
             with locked(shared / "stack.lock"):
-                address.unlink()  # whoever comes later deploys another
+                address.unlink()  # whoever comes later deploys another stack
             fcntl.flock(users, fcntl.LOCK_EX)  # waits until nobody else uses it
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of this file, which one process has at a time."""
+    """Hold the lock of this file, which only one process has at a time."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -71,7 +71,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def digest_dead_letters(shared: Path) -> Iterator[None]:
-    """The digest's dead-letter queue for this test alone: others would receive its messages."""
+    """Reserve the digest's dead-letter queue for this test: others would receive its messages."""
     with locked(shared / "digest-dead-letters.lock"):
         yield
 
@@ -79,7 +79,7 @@ def digest_dead_letters(shared: Path) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Point this process at the stack."""
-    # For each test anew: other tests of the session have an AWS of their own.
+    # Repeated for each test, because other tests of the session use another AWS.
     environment = {
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": stack.endpoint_url,
@@ -101,14 +101,14 @@ def settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(scope="session")
 def log(stack: LocalStack) -> Path:
-    """Where the local AWS writes what the functions print."""
+    """Return the file to which the local AWS writes the output of the functions."""
     assert stack.log is not None
     return stack.log
 
 
 @pytest.fixture
 def project(stack: LocalStack) -> tuple[str, str]:
-    """A project: its id and its key."""
+    """Create a project. Return its id and its key."""
     created = projects.create("shop")
     assert created
     return created.project.id, created.key
@@ -116,20 +116,20 @@ def project(stack: LocalStack) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real one, without a screen."""
+    """Run a real browser, without a screen."""
     with chromium() as running:
         yield running
 
 
 @pytest.fixture
 def team(stack: LocalStack) -> Team:
-    """Somebody with a project, and the password that opens its dashboard."""
+    """Return a user with a project, and the password for its dashboard."""
     return new_team(stack.dashboard_url, stack.api_url)
 
 
 @pytest.fixture
 def errata(stack: LocalStack) -> Iterator[str]:
-    """The stack's name, for the command, which changes the environment."""
+    """Yield the stack's name for the command, and restore the environment that it changes."""
     before = {name: os.environ.get(name) for name in SETTINGS.values()}
     yield stack.stack_name
     for name, value in before.items():
@@ -142,7 +142,7 @@ def errata(stack: LocalStack) -> Iterator[str]:
 def eventually[T](
     look: Callable[[], T], wanted: Callable[[T], bool], patience_s: float = PATIENCE_S
 ) -> T:
-    """What `look` sees once it is as wanted."""
+    """Return the result of `look` once it is as `wanted`."""
     until = time.monotonic() + patience_s
     while not wanted(seen := look()):
         assert time.monotonic() < until, f"still {seen!r} after {patience_s} s"

@@ -1,6 +1,6 @@
-"""Envelopes that unmodified SDKs have sent, without their coding: `tests/fixtures/envelopes`.
+"""Envelopes that unmodified SDKs have sent, decompressed: `tests/fixtures/envelopes`.
 
-`python -m tests.support.keep_envelopes` makes them.
+`python -m tests.support.keep_envelopes` creates them.
 """
 
 from tests.support.template import ROOT
@@ -9,10 +9,10 @@ FOLDER = ROOT / "tests" / "fixtures" / "envelopes"
 
 
 def names() -> list[str]:
-    """What they are called: an SDK's language, the program, a number, and the type of the item."""
+    """Return their names: an SDK's language, the program, a number, and the type of the item."""
     return sorted(file.stem for file in FOLDER.glob("*.envelope"))
 
 
 def kept(name: str) -> bytes:
-    """One of them."""
+    """Return one of them."""
     return (FOLDER / f"{name}.envelope").read_bytes()

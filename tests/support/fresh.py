@@ -1,4 +1,4 @@
-"""A process that remembers nothing, and where it finds its tables."""
+"""Make this process like a new one, and name the tables that it uses."""
 
 from errata.config import settings
 from errata.store import clients
@@ -15,7 +15,7 @@ TABLES = {
 
 
 def clear_cache() -> None:
-    """As a new execution environment, but for the clients, which take long to make."""
+    """Clear everything cached except the clients, which take long to create."""
     settings.cache_clear()
     access.clear_cache()
     rate_limit.clear_cache()
@@ -28,6 +28,6 @@ def clear_cache() -> None:
 
 
 def clear_caches() -> None:
-    """As a new execution environment: no settings, no clients, nothing cached."""
+    """Clear everything: settings, clients and caches, as in a new execution environment."""
     clear_cache()
     clients.clear_cache()

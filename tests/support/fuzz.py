@@ -1,6 +1,6 @@
-"""What anybody may send: JSON of every kind and size, what is nearly JSON, and what is none.
+"""What a client may send: JSON of every kind and size, broken JSON, and other bytes.
 
-Bounded and always the same by default; `ERRATA_FUZZ=20` tries twenty times as much, at random.
+Limited and always the same by default. `ERRATA_FUZZ=20` makes twenty times as many random tries.
 """
 
 import gzip
@@ -19,7 +19,7 @@ _TIMES = int(os.environ.get("ERRATA_FUZZ", "1"))
 
 
 def bounded(examples: int) -> settings:
-    """Settings of a property test over an account."""
+    """Return the settings of a property test that uses an account."""
     return settings(
         max_examples=examples * _TIMES,
         derandomize=_TIMES == 1,
@@ -33,12 +33,12 @@ def _nested(depth: int) -> str:
     return "[" * depth + "]" * depth
 
 
-# Lone surrogates and NUL included; JSON writes them as escapes.
+# Including lone surrogates and NUL. JSON writes them as escapes.
 texts = st.text(st.characters(codec=None, exclude_categories=())) | st.sampled_from(
     ["", "\x00", "\ud800", "\udc00x", "x" * 9_000, "\U0001f525" * 3_000, "\u2028", "\\ud800"]
 )
 
-# Texts of JSON values, some of which are none.
+# Texts of JSON values, and some that are no JSON.
 _odd = st.sampled_from(
     [
         *("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", "-0", "-0.0", "1E400"),
@@ -68,14 +68,14 @@ _likely = st.sampled_from(
 
 
 def objects(*names: str) -> SearchStrategy[bytes]:
-    """Texts of JSON objects with these fields and others, some twice."""
+    """Generate texts of JSON objects with these fields and others, some of them twice."""
     known = st.sampled_from([json.dumps(name) for name in names])
     pairs = st.tuples(known | known | texts.map(json.dumps), _likely | values)
     members = st.lists(pairs.map(":".join), max_size=6)
     return members.map(lambda each: ("{" + ",".join(each) + "}").encode())
 
 
-# Mostly with a message; what comes later under the same name counts.
+# Mostly with a message. If a name is repeated, the last value counts.
 ingests = objects(*FIELDS, "api_key").map(lambda body: body.replace(b"{", b'{"message":"m",', 1))
 legacies = objects("level", "message", "file", "line", "hostname", "request")
 requests = objects("method", "url", "get", "post")

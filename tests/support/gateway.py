@@ -1,4 +1,4 @@
-"""API Gateway in a few lines: routes a request by the template, through the meter, to a handler."""
+"""A small API Gateway: routes a request by the template, through the authorizer, to a handler."""
 
 import base64
 import importlib
@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tests.support import template
 
-# A function answers with 6 MB at most, its body escaped as a string of JSON.
+# A function's response has at most 6 MB, with its body escaped as a JSON string.
 MAX_ANSWER = 6 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a client sees."""
+    """The response that a client gets."""
 
     status: int
     headers: dict[str, str]
@@ -24,7 +24,7 @@ class Response:
 
     @property
     def json(self) -> Any:
-        """The body; NaN and Infinity, which Python alone takes for JSON, fail."""
+        """Return the parsed body. Fail on NaN and Infinity: Python accepts them, JSON does not."""
         return json.loads(self.text, parse_constant=_refuse)
 
 
@@ -40,8 +40,9 @@ def call(
     ip: str = "203.0.113.9",
     counts: bool = True,
 ) -> Response:
-    """Send a request. `body`: bytes as they are, None for none, anything else as JSON.
+    """Send a request and return the response.
 
+    `body`: bytes are sent unchanged, None sends no body, and anything else is sent as JSON.
     `counts`: whether the gateway applies usage plans, which not every emulator does.
     """
     event = request(method, url, body, headers, ip)
@@ -57,7 +58,7 @@ def request(
     headers: dict[str, str] | None = None,
     ip: str = "203.0.113.9",
 ) -> dict[str, Any]:
-    """Return the event of a request, as no authorizer has seen it yet."""
+    """Return the Lambda event of a request before the authorizer has seen it."""
     parts = urlsplit(url)
     resource, parameters, _ = _route(method, parts.path)
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
@@ -76,7 +77,7 @@ def request(
 
 
 def authorize(event: dict[str, Any]) -> dict[str, Any]:
-    """Return what the authorizer says of a request, whose body it does not see."""
+    """Return the authorizer's result for a request. The authorizer does not get the body."""
     verdict: dict[str, Any] = handler("authorizer")(
         {k: event[k] for k in event if k != "body"}, None
     )
@@ -84,7 +85,7 @@ def authorize(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def admit(event: dict[str, Any], verdict: dict[str, Any], counts: bool = True) -> None:
-    """Put what the authorizer says into the event, as the gateway does."""
+    """Add the authorizer's result to the event, as the gateway does."""
     assert verdict["policyDocument"]["Statement"][0]["Effect"] == "Allow"
     assert all(isinstance(value, str) for value in verdict["context"].values())
     event["requestContext"]["authorizer"] = verdict["context"]
@@ -94,24 +95,24 @@ def admit(event: dict[str, Any], verdict: dict[str, Any], counts: bool = True) -
 
 
 def respond(event: dict[str, Any]) -> Response:
-    """Return the answer of the function that the event's route leads to."""
+    """Return the response of the function that serves the event's route."""
     _, _, function = _route(event["httpMethod"], event["path"])
     payload = json.dumps(handler(template.folder(function))(event, None), ensure_ascii=False)
     assert len(payload.encode()) < MAX_ANSWER
     found = json.loads(payload)
-    # Browsers see nothing of an answer without this, errors included.
+    # Without this header, browsers cannot read a response, not even an error.
     assert found["headers"]["Access-Control-Allow-Origin"] == "*"
     assert found["headers"]["Content-Type"] == "application/json"
     return Response(found["statusCode"], found["headers"], found["body"])
 
 
 def handler(folder: str) -> Any:
-    """The handler of a function's folder."""
+    """Return the handler of a function's folder."""
     return importlib.import_module(f"functions.{folder}.handler").handler
 
 
 def _route(method: str, path: str) -> tuple[str, dict[str, str], str]:
-    # A REST API finds a resource with a slash at the end of its path, too.
+    # A REST API also matches a path that ends with a slash.
     path = path.rstrip("/")
     for (verb, resource), function in template.routes().items():
         match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", resource), path)

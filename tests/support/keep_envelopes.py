@@ -1,7 +1,7 @@
-"""Have the programs of `tests/clients/sdks` send what `tests.support.envelopes` offers.
+"""Run the programs of `tests/clients/sdks`, and store what they send for `tests.support.envelopes`.
 
-`python -m tests.support.keep_envelopes`. Paths, ports and names of the machine that runs it are
-replaced.
+Run it with `python -m tests.support.keep_envelopes`. It replaces the paths, ports and names of this
+machine.
 """
 
 import json
@@ -19,7 +19,7 @@ PROGRAMS = (
     *("python/script.py", "python/flask_app.py", "node/script.mjs", "node/express.mjs"),
     *("ruby/app/shop.rb", PAGE),
 )
-# After which the SDK reports what it has not sent.
+# After this reply, the SDK reports what it has not sent.
 _LIMITED = Reply(429, {"Retry-After": "60", "X-Sentry-Rate-Limits": "60:error:project:quota"})
 _PLACES = {
     sysconfig.get_path("purelib"): "/app/.venv/lib/python3.13/site-packages",
@@ -32,7 +32,7 @@ _PLACES = {
 
 
 def main() -> None:
-    """Run every program, and keep what it sends."""
+    """Run every program, and store what it sends."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for file in FOLDER.glob("*.envelope"):
         file.unlink()
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def keep(server: Capture, program: str, origin: str, only: str = "") -> None:
-    """Write what came, and was not of another type than `only`."""
+    """Store the received envelopes. `only` selects those with one type of item."""
     path = Path(program)
     places = {server.host: "errors.example.com"}
     if origin:
@@ -60,7 +60,7 @@ def keep(server: Capture, program: str, origin: str, only: str = "") -> None:
 
 
 def elsewhere(envelope: bytes, places: dict[str, str]) -> bytes:
-    """The envelope as it would look from another machine."""
+    """Return the envelope as another machine would send it."""
     text = envelope.decode()
     for before, after in (places | _PLACES).items():
         text = text.replace(before, after)
@@ -68,7 +68,7 @@ def elsewhere(envelope: bytes, places: dict[str, str]) -> bytes:
     text = re.sub(r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:8000", text)
     lines = text.encode().split(b"\n")
     pairs = zip(lines[1::2], lines[2::2], strict=False)
-    # Written again, since the lengths have changed; with a newline at the end where one was.
+    # Written again because the lengths have changed. Ends with a newline if the original does.
     written = join(json.loads(lines[0]), [(json.loads(told), payload) for told, payload in pairs])
     return written if envelope.endswith(b"\n") else written[:-1]
 

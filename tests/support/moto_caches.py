@@ -1,9 +1,9 @@
-"""What moto works out anew for every call, though it never changes, remembered.
+"""Cache what moto computes again for every call although it never changes.
 
-A good part of a call to moto's DynamoDB goes into names: of methods, of node types, and those under
-which a member of an answer may be found. Every new Cognito pool reads the same RSA key and searches
-for its prime factors, which takes longer than the rest of a test's account. Every start of moto
-registers hundreds of URL patterns for the library `requests`, which nothing here calls AWS with.
+Much of a call to moto's DynamoDB is spent on names: of methods, of node types, and of the members
+of a response. Every new Cognito pool reads the same RSA key and computes its prime factors, which
+takes longer than the rest of a test's account. Every start of moto registers hundreds of URL
+patterns for the library `requests`, and nothing here calls AWS with that library.
 """
 
 import json
@@ -19,7 +19,7 @@ from moto.core.serialize import AttributePicker, AttributePickerContext, XFormed
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.parsing import ast_nodes
 
-# moto does not say the types of these.
+# moto has no type hints for these.
 _Traverser: Any = vars(ast_nodes)["DepthFirstTraverser"]
 _possible_keys: Any = XFormedAttributePicker.get_possible_keys
 _method_names = cache(method_names_from_class)
@@ -31,7 +31,7 @@ _rsa_keys: dict[str, RSAKey] = {}
 
 @contextmanager
 def remembering() -> Iterator[None]:
-    """As long as the block lasts. Enter it before `mock_aws`, which registers the patterns."""
+    """Cache during the block. Enter it before `mock_aws`, which registers the URL patterns."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(responses, "method_names_from_class", _method_names)
         patch.setattr(XFormedAttributePicker, "get_possible_keys", possible_keys)
@@ -42,20 +42,20 @@ def remembering() -> Iterator[None]:
 
 
 def possible_keys(picker: AttributePicker, context: AttributePickerContext) -> Iterator[str]:
-    """The names under which a member may be found."""
+    """Yield the names under which a member may be found."""
     if type(context.obj) is not dict:
         yield from _possible_keys(picker, context)
         return
-    # Of a plain dictionary nothing but its type matters.
+    # For a plain dictionary, only its type matters.
     known = (context.shape, context.key, *picker.alias_providers)
     if known not in _keys_of_dicts:
-        # Each once: the rules name most of them several times.
+        # Without repetitions: the rules name most names several times.
         _keys_of_dicts[known] = tuple(dict.fromkeys(_possible_keys(picker, context)))
     yield from _keys_of_dicts[known]
 
 
 def nodes_to_be_processed(traverser: Any) -> tuple[type, ...]:
-    """The types of nodes that this kind of traverser cares for."""
+    """Return the types of nodes that this kind of traverser processes."""
     kind = type(traverser)
     if kind not in _nodes_of_class:
         _nodes_of_class[kind] = tuple(traverser._processing_map())

@@ -1,7 +1,7 @@
-"""moto's transactions, without a copy of every table that they touch.
+"""Make moto's transactions fast: do not copy every table that they touch.
 
-moto copies the whole table once for each action of a transaction, to have it back if one fails:
-what a test stored is copied over and over. Here only the rows that the transaction names are.
+moto copies the whole table once for each action of a transaction, to restore it if one fails. So
+the data of a test is copied many times. This copies only the rows that the transaction names.
 """
 
 import copy
@@ -22,16 +22,16 @@ _transact: Any = DynamoDBBackend.transact_write_items
 
 @contextmanager
 def quick_transactions() -> Iterator[None]:
-    """As long as the block lasts. Nothing else may copy a table: there are no backups meanwhile."""
+    """Make transactions fast during the block. Nothing else may copy a table, such as a backup."""
     with pytest.MonkeyPatch.context() as patch:
-        # So the copies that moto makes, and restores, are the tables themselves.
+        # So the copies that moto makes and restores are the tables themselves.
         patch.setattr(Table, "__deepcopy__", lambda table, memo: table, raising=False)
         patch.setattr(DynamoDBBackend, "transact_write_items", transact_write_items)
         yield
 
 
 def transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    """All of the actions, or none: what a failed transaction did is undone, to the rows' order."""
+    """Apply all actions or none. Undo a failed transaction completely, even the rows' order."""
     before: dict[str, Rows] = {}
     for action in transact_items:
         for details in action.values():
@@ -49,7 +49,7 @@ def transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str
 
 
 def _keep(table: Table, key: dict[str, Any], rows: Rows) -> None:
-    """Let `rows` hold a copy of what the table holds under this key."""
+    """Store in `rows` a copy of the table's row with this key."""
     assert table.stream_shard is None, "a stream would keep what a failed transaction wrote"
     if table.hash_key_attr not in key or (table.range_key_attr or table.hash_key_attr) not in key:
         return  # moto refuses it

@@ -1,4 +1,4 @@
-"""Text that hardly compresses, of four bytes a character: the worst that a body can hold."""
+"""Text that hardly compresses, with four bytes per character: the worst case for a body."""
 
 import random
 from functools import cache
@@ -11,6 +11,6 @@ def _pool() -> str:
 
 
 def noise(characters: int, seed: int = 0) -> str:
-    """The same text for the same seed; up to 200,000 characters."""
+    """Return the same text for the same seed, up to 200,000 characters."""
     start = seed * 9_973 % 100_000
     return _pool()[start : start + characters]

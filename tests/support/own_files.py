@@ -1,4 +1,4 @@
-"""The repository's files as tests look for them."""
+"""Find the repository's own files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ _NOT_OURS = {".git", ".aws-sam", ".errata", "node_modules", ".pytest_cache", ".h
 
 
 def own(pattern: str) -> Iterator[Path]:
-    """The repository's files of this name, without environments, builds and packages."""
+    """Yield the files with this name, without environments, builds and packages."""
     for file in sorted(ROOT.rglob(pattern)):
         parts = file.relative_to(ROOT).parts
         if not _NOT_OURS & set(parts) and not parts[0].startswith(".venv"):

@@ -1,4 +1,4 @@
-"""What tests of the dashboard's pages have in common: their bounds, and what is sent."""
+"""Shared by tests of dashboard pages: their limits, and helpers that send and read."""
 
 import html
 import re
@@ -22,14 +22,14 @@ CORPUS = (ROOT / "bench" / "corpus" / "4kb.jsonl").read_text().splitlines()
 
 
 def send(project: Project, *events: dict[str, Any]) -> list[str]:
-    """Report errors and have them digested; returns their ids."""
+    """Report errors and digest them. Return their ids."""
     ids = [ingest(project, event).json["id"] for event in events]
     assert stream.deliver(stream.records()) == []
     return ids
 
 
 def followed(browser: Browser, path: str, found: str) -> list[str]:
-    """What all pages of a list hold, each of them within the bounds."""
+    """Return what all pages of a list contain. Each page must be within the limits."""
     seen: list[str] = []
     to = path
     while True:
@@ -45,7 +45,7 @@ def followed(browser: Browser, path: str, found: str) -> list[str]:
 
 
 def only_our_markup(html: str) -> None:
-    """Whether a page holds no element, handler or link but those of the templates."""
+    """Assert that a page has only the elements, handlers and links of the templates."""
     assert re.findall(r"<script(?![^>]* src=\"[./]*static/)", html) == []
     assert re.findall(r"<(?:img|iframe|object|embed|base)\b", html) == []
     assert re.findall(r"<svg(?! class=\"(?:spark|chart)\")", html) == []

@@ -1,4 +1,4 @@
-"""What the template lets a function do: a call beyond that fails, as it would on AWS."""
+"""Enforce the permissions that the template gives a function, as AWS does."""
 
 import re
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ from errata.config import settings
 from tests.support import template
 from tests.support.calls import Call, watched
 
-# Cognito takes these from anybody: no credentials go with them.
+# Cognito accepts these from anybody, without credentials.
 _OPEN = {"ConfirmForgotPassword", "ForgotPassword", "RevokeToken"}
-# SQS authorizes a batch as its single messages (Service Authorization Reference).
+# SQS checks a batch like its single messages (Service Authorization Reference).
 _ACTIONS = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
 
 
@@ -38,7 +38,7 @@ def permitted(function: str) -> Iterator[None]:
 
 @cache
 def policy(function: str) -> set[tuple[str, str, tuple[str, ...] | None]]:
-    """Actions, each with a resource and the partition keys, by patterns, that it is bound to.
+    """Return the allowed actions, each with a resource and patterns of partition keys.
 
     A resource is a logical id, or the end of an ARN.
     """
@@ -70,7 +70,7 @@ def _resource(resource: dict[str, Any]) -> str:
         logical_id: str = resource["Fn::GetAtt"][0]
         return logical_id
     text: str = resource["Fn::Sub"]
-    # The account that tests have is of a stack called errata.
+    # The stack in the tests' account is named errata.
     text = text.replace("${AWS::StackName}", "errata").replace(".Arn}", "}")
     return re.sub(r"^arn:.*(::|:parameter)(?=/)", "", text).replace("${", "").replace("}", "")
 

@@ -1,4 +1,4 @@
-"""What of Cognito no emulator of ours has: the pool's published keys, and its domain's tokens."""
+"""The parts of Cognito that no emulator has: the pool's public keys, and its domain's tokens."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 @dataclass
 class Pool:
-    """A server that answers as the pool does. `codes` maps a code to the tokens that it is for."""
+    """A server that responds like the pool. `codes` maps a code to its tokens."""
 
     url: str = ""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Pool:
 
 @contextmanager
 def pool() -> Iterator[Pool]:
-    """Serve the keys of the pool in the settings, and the token endpoint of its domain."""
+    """Serve the keys of the configured pool, and the token endpoint of its domain."""
     state = Pool()
 
     class Endpoint(BaseHTTPRequestHandler):
@@ -64,7 +64,7 @@ def pool() -> Iterator[Pool]:
 
 
 def token(key: Any = KEY, **changed: Any) -> str:
-    """An identity token of the pool; a claim that is None is left out."""
+    """Return an identity token of the pool. A claim that is None is left out."""
     claims = {
         "iss": f"https://cognito-idp.us-east-1.amazonaws.com/{settings().user_pool_id}",
         "aud": settings().user_pool_client_id,

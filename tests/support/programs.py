@@ -1,4 +1,4 @@
-"""Programs with unmodified SDKs in them, each run to its end against a DSN."""
+"""Run programs that contain unmodified SDKs, with a DSN."""
 
 import functools
 import http.server
@@ -18,16 +18,16 @@ from tests.support.template import ROOT
 
 SDKS = ROOT / "tests" / "clients" / "sdks"
 PAGE = "browser/index.html"
-# How long a program may take, which waits for its answers; it takes a few seconds.
+# How long a program may wait for its responses. It usually takes a few seconds.
 PATIENCE_S = 120
 _INTERPRETERS = {".py": [sys.executable], ".mjs": ["node"], ".rb": ["ruby"]}
 _OPTIONS = {"node/express.mjs": ["--import", "./node/instrument.mjs"]}
 
 
 def run(program: str, dsn: str, *arguments: str, **environment: str) -> str:
-    """Run a program of `tests/clients/sdks`, such as `node/script.mjs`; what it prints.
+    """Run a program of `tests/clients/sdks`, such as `node/script.mjs`. Return its output.
 
-    Some of them end as programs do that fail: with another exit code than 0.
+    Some programs fail on purpose and end with another exit code than 0.
     """
     path = SDKS / program
     inherited = {name: each for name, each in os.environ.items() if not name.startswith("SENTRY_")}
@@ -44,7 +44,7 @@ def run(program: str, dsn: str, *arguments: str, **environment: str) -> str:
 
 
 def browse(dsn: str) -> str:
-    """Open the page in a browser and check out, which fails; the page's origin."""
+    """Open the page in a browser and check out, which fails. Return the page's origin."""
     with served() as origin, chromium() as browser:
         page = browser.new_page()
         page.add_init_script(f"window.SENTRY_DSN = {json.dumps(dsn)}")
@@ -56,7 +56,7 @@ def browse(dsn: str) -> str:
 
 
 def line_of(program: str, code: str) -> int:
-    """The number of the one line in a program that contains this."""
+    """Return the number of the only line in a program that contains this text."""
     lines = (SDKS / program).read_text().splitlines()
     (number,) = (number for number, line in enumerate(lines, 1) if code in line)
     return number
@@ -64,7 +64,7 @@ def line_of(program: str, code: str) -> int:
 
 @contextmanager
 def served() -> Iterator[str]:
-    """The folder of the programs on a port of its own: its origin."""
+    """Serve the folder of the programs on its own port. Yield its origin."""
     serve = functools.partial(_Quiet, directory=str(SDKS))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -78,4 +78,4 @@ def served() -> Iterator[str]:
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback, which answers as it is told and remembers what came."""
+"""A webhook receiver on loopback. It responds as told, and records what it gets."""
 
 import socket
 import ssl
@@ -24,7 +24,7 @@ type Behaviour = Callable[[BaseHTTPRequestHandler], None]
 
 
 def response(status: int, **headers: str) -> Behaviour:
-    """Answer at once; `Retry_After="5"` becomes a header."""
+    """Respond at once. `Retry_After="5"` becomes a header."""
 
     def behave(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
@@ -37,7 +37,7 @@ def response(status: int, **headers: str) -> Behaviour:
 
 
 def hang(seconds: float) -> Behaviour:
-    """Say nothing for so long."""
+    """Wait so many seconds before the response."""
 
     def behave(request: BaseHTTPRequestHandler) -> None:
         time.sleep(seconds)
@@ -46,7 +46,7 @@ def hang(seconds: float) -> Behaviour:
 
 
 def drip(seconds: float) -> Behaviour:
-    """Draw the head of an answer out, a byte at a time."""
+    """Send the head of a response slowly, one byte at a time."""
 
     def behave(request: BaseHTTPRequestHandler) -> None:
         until = time.monotonic() + seconds
@@ -57,18 +57,18 @@ def drip(seconds: float) -> Behaviour:
                 request.wfile.flush()
                 time.sleep(0.02)
         except OSError:
-            pass  # the sender has had enough, as it should
+            pass  # the sender has given up, as it should
 
     return behave
 
 
 def reset(request: BaseHTTPRequestHandler) -> None:
-    """Cut the connection without a word."""
+    """Close the connection without a response."""
     request.connection.shutdown(socket.SHUT_RDWR)
 
 
 def huge(request: BaseHTTPRequestHandler) -> None:
-    """Answer 200 with a body that nobody should read."""
+    """Respond with 200 and a body that nobody should read."""
     request.send_response(200)
     request.send_header("Content-Length", str(10**12))
     request.end_headers()
@@ -81,7 +81,7 @@ def huge(request: BaseHTTPRequestHandler) -> None:
 
 @dataclass
 class Receiver:
-    """Where to send, what came, and how it behaves: the first ones in turn, then the last."""
+    """The receiver's URL, what it got, and its behaviours: in turn, then the last one again."""
 
     url: str
     behaviours: list[Behaviour]
@@ -100,9 +100,9 @@ class Receiver:
 
 @contextmanager
 def receiver(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    """A receiver that listens on a port of its own, answering 200 where nothing is said.
+    """Run a receiver on its own port. Without behaviours it responds with 200.
 
-    With `tls` it speaks https, and notes in `names` whom its callers ask for (SNI).
+    With `tls` it uses https, and records in `names` the server names of its callers (SNI).
     """
     state = Receiver("", list(behaviours) or [response(200)])
     lock = threading.Lock()
@@ -117,14 +117,14 @@ def receiver(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> Itera
             behave(self)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 128
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """A sender may hang up whenever it likes."""
+            """Ignore that a sender hangs up."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         if tls:

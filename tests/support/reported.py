@@ -1,4 +1,4 @@
-"""What must stand where in the read API's events of the programs in `tests/clients/sdks`."""
+"""Check what the read API returns for the events of the programs in `tests/clients/sdks`."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ type Event = dict[str, Any]
 
 
 def of_class(events: list[Event], name: str) -> Event:
-    """The one event whose main exception is of this class."""
+    """Return the only event whose main exception has this class."""
     (found,) = (each for each in events if each["exception_class"] == name)
     return found
 
 
 def with_message(events: list[Event], message: str) -> Event:
-    """The one event with this message."""
+    """Return the only event with this message."""
     (found,) = (each for each in events if each["message"] == message)
     return found
 
 
 def everywhere(event: Event, sdk: str, server: str | None) -> None:
-    """What every program has set before it reports."""
+    """Check what every program sets before it reports."""
     assert event["context"]["user"]["id"] == "42"
     assert event["context"]["user"]["email"] == "kim@example.org"
     assert event["tags"]["cohort"] == "b"
@@ -35,7 +35,7 @@ def everywhere(event: Event, sdk: str, server: str | None) -> None:
 
 
 def raised(event: Event, program: str, function: str, code: str) -> Event:
-    """The frame in which the main exception was raised, which is of the application itself."""
+    """Return the in-app frame in which the main exception was raised."""
     main = event["exceptions"][-1]
     assert (main["type"], main["value"]) == (event["exception_class"], event["message"])
     frame: Event = main["frames"][-1]
@@ -44,7 +44,7 @@ def raised(event: Event, program: str, function: str, code: str) -> Event:
     line = line_of(program, code)
     assert frame["lineno"] == event["line"] == line
     assert event["file"].endswith(program.rpartition("/")[2])
-    if program != PAGE:  # a browser does not see the code of its page
+    if program != PAGE:  # a browser does not see the source code of its page
         assert code in frame["context_line"]
         assert frame["pre_context"]
         assert frame["post_context"]
@@ -52,7 +52,7 @@ def raised(event: Event, program: str, function: str, code: str) -> Event:
 
 
 def captured(events: list[Event], message: str) -> None:
-    """A message is none the less that where an SDK sends it with the stack that it had then."""
+    """Check that it is a message, even if the SDK sends a stack with it."""
     event = with_message(events, message)
     assert (event["level"], event["exception_class"]) == ("info", None)
 
@@ -63,18 +63,18 @@ def handled(event: Event) -> Any:
 
 
 def on_its_page(text: str, event: Event) -> None:
-    """What the dashboard must show of an event, whatever SDK has sent it; `text` without markup."""
+    """Check what the dashboard shows of an event of any SDK. `text` is the page without markup."""
     shown = [
         *(event["message"], event["release"], event["environment"], event["event_id"]),
         *("42", "kim@example.org", "cohort", "cart opened", event["sdk"]["name"]),
     ]
     for exception in event.get("exceptions", []):
         shown += [exception["type"], exception["value"]]
-    # Those of the application that raised it lie open, with their code and variables.
+    # In-app frames of the raising code are open, with source code and variables.
     for frame in (event.get("exceptions") or [{}])[-1].get("frames", [])[-3:]:
         if frame["in_app"]:
             shown += [frame["function"], frame.get("context_line", ""), *frame.get("vars", {})]
-    # Node's name for a function that it does not know is "?": the page says nothing of it.
+    # Node calls an unknown function "?". The page does not show that.
     missing = [each for each in shown if each != "?" and " ".join(each.split()) not in text]
     assert not missing, missing
 
@@ -148,7 +148,7 @@ def of_a_python_view(events: list[Event], program: str, cents: str) -> None:
     frame = raised(crash, program, "share", "return cents // people")
     assert frame["vars"] == {"cents": cents, "people": "0"}
     assert handled(crash) is False
-    # The framework's own frames are shown, and told from the application's.
+    # The framework's own frames are included, and are not in-app.
     assert {each["in_app"] for each in crash["exceptions"][-1]["frames"]} == {True, False}
     captured(events, "A checkout began")
 

@@ -1,4 +1,4 @@
-"""What many clients do at once, told in calls that any deployment can be given."""
+"""What many clients do at once, written with calls that work for any deployment."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ BUSY = 503
 
 @dataclass(frozen=True)
 class Replied:
-    """An answer to a post: status, body, and whether it was a replay."""
+    """The response to a post: status, body, and whether it was a replay."""
 
     status: int
     text: str
@@ -19,9 +19,9 @@ class Replied:
 
 
 def one_key_at_once(post: Callable[[int], Replied], times: int = 200) -> str:
-    """Post `times` times at once with one Idempotency-Key, until none is told to come again.
+    """Post `times` times at once with one Idempotency-Key, and retry until nobody must retry.
 
-    Returns the one answer that all of them get.
+    Returns the one response that all of them get.
     """
 
     def persist(number: int) -> Replied:
@@ -42,10 +42,10 @@ def follow_while_writing(
     writers: int = 20,
     each: int = 5,
 ) -> None:
-    """A poller follows `since` while others write: it sees each error once, and misses none.
+    """Let a poller follow `since` while others write. It must see each error exactly once.
 
-    `write` sends an error with this message and returns its number, or None when it was told to
-    come again; `read` returns number and message of the errors above a number, as many as fit.
+    `write` sends an error with this message. It returns the error's number, or None if the client
+    must retry. `read` returns number and message of the errors above a number, as many as fit.
     """
     done = threading.Event()
     seen: list[tuple[int, str]] = []
@@ -85,7 +85,7 @@ def _write_some(write: Callable[[str], int | None], name: str, each: int) -> lis
 
 @dataclass
 class Cleared:
-    """What became of errors that were written while somebody cleared."""
+    """The result for errors that were written during a clear."""
 
     accepted: list[int] = field(default_factory=list)
     deleted: int = 0
@@ -100,9 +100,9 @@ def clear_while_writing(
     each: int = 6,
     clears: int = 5,
 ) -> Cleared:
-    """Clear while others write: what was accepted is either counted as deleted, or still there.
+    """Clear while others write. What was accepted is either counted as deleted, or still there.
 
-    `clear` returns how many it deleted, or None when it was told to come again; `read` returns the
+    `clear` returns how many errors it deleted, or None if the client must retry. `read` returns the
     numbers that are left.
     """
     outcome = Cleared()
@@ -123,13 +123,13 @@ def clear_while_writing(
     outcome.remaining = read()
     assert outcome.accepted == list(range(1, writers * each + 1))
     assert outcome.deleted + len(outcome.remaining) == len(outcome.accepted)
-    # A clear takes everything up to a number, so what is left is the end.
+    # A clear hides everything up to a number, so only the last errors remain.
     assert outcome.remaining == outcome.accepted[outcome.deleted :]
     return outcome
 
 
 def at_once[T](do: Callable[[int], T], numbers: Iterable[int]) -> list[T]:
-    """Do it with every number, in as many threads, all let go together."""
+    """Call it with every number, in as many threads, all released together."""
     wanted = list(numbers)
     barrier = threading.Barrier(len(wanted))
 

@@ -1,4 +1,4 @@
-"""What an SDK of Sentry does, in a line each."""
+"""What a Sentry SDK does, each in one line."""
 
 import json
 import uuid
@@ -34,7 +34,7 @@ KEY_ERROR: dict[str, Any] = {
 
 
 def event(**fields: Any) -> dict[str, Any]:
-    """An event that has just happened, with an id of its own."""
+    """Return an event that has just happened, with its own id."""
     return {
         "event_id": uuid.uuid4().hex,
         "timestamp": now_ms() / 1000,
@@ -44,7 +44,7 @@ def event(**fields: Any) -> dict[str, Any]:
 
 
 def item(kind: str, payload: Any) -> bytes:
-    """An item of an envelope; what is not bytes becomes JSON."""
+    """Return an envelope item. A payload that is not bytes is sent as JSON."""
     content = payload if isinstance(payload, bytes) else _json(payload)
     return json.dumps({"type": kind, "length": len(content)}).encode() + b"\n" + content
 
@@ -54,12 +54,12 @@ def _json(payload: Any) -> bytes:
 
 
 def envelope(*items: bytes, **headers: Any) -> bytes:
-    """An envelope of these items."""
+    """Return an envelope of these items."""
     return b"\n".join([json.dumps(headers).encode(), *items]) + b"\n"
 
 
 def of_event(sent: dict[str, Any], **headers: Any) -> bytes:
-    """The envelope of an event, as SDKs make it."""
+    """Return the envelope of an event, as SDKs build it."""
     return envelope(item("event", sent), event_id=sent["event_id"], **headers)
 
 
@@ -70,14 +70,14 @@ def post(
     headers: dict[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """Send a body, with the key in the header where SDKs put it."""
+    """Send a body, with the key in the header that SDKs use."""
     auth = f"Sentry sentry_key={project.public}, sentry_version=7, sentry_client=a/1"
     sent = {"X-Sentry-Auth": auth} if headers is None else headers
     return call("POST", f"/api/{project.id}/{route}", body, sent, **more)
 
 
 def capture(project: Project, **fields: Any) -> str:
-    """Send an event that is accepted; its id."""
+    """Send an event that must be accepted. Return its id."""
     sent = event(**fields)
     response = post(project, of_event(sent))
     assert (response.status, response.json) == (200, {"id": sent["event_id"]}), response.text

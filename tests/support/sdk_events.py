@@ -1,4 +1,4 @@
-"""Events as SDKs of Sentry send them, as they are kept (`errata.models.event.SDK_FIELDS`)."""
+"""Events as Sentry SDKs send them, in their stored form (`errata.models.event.SDK_FIELDS`)."""
 
 from typing import Any
 
@@ -119,7 +119,7 @@ JAVASCRIPT: dict[str, Any] = {
 
 
 def put(project: Project, fields: dict[str, Any]) -> str:
-    """Store an event as the door for SDKs does, and have it digested; its id."""
+    """Store an event like the SDK endpoint does, and digest it. Return its id."""
     (event_id,) = stream.put([stream.event(project.id, now_ms(), **fields)])
     assert stream.deliver(stream.records()) == []
     return event_id

@@ -1,4 +1,4 @@
-"""Issues put straight into the table, as digest would have left them."""
+"""Put issues directly into the table, as digest would leave them."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -30,12 +30,12 @@ ISSUE = Issue(
 
 
 def issue(number: int, **changed: Any) -> Issue:
-    """An issue that differs from others in its id."""
+    """Return an issue that differs from others only in its id."""
     return dataclasses.replace(ISSUE, id=f"{number:032x}", **changed)
 
 
 def put(pk: str, found: Iterable[Issue], **more: Any) -> None:
-    """Store these issues under `pk`, each with attributes that nobody reads."""
+    """Store these issues under `pk`. `more` has additional attributes that nobody reads."""
     requests: Any = [{"PutRequest": {"Item": _item(pk, each) | write_all(more)}} for each in found]
     for start in range(0, len(requests), 25):
         clients.dynamodb().batch_write_item(

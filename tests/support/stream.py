@@ -1,4 +1,4 @@
-"""The stream of EventsTable, as Lambda hands it to a function."""
+"""The stream of EventsTable, as Lambda passes it to a function."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from tests.support.gateway import handler
 
 
 def record(item: dict[str, Any], sequence: int) -> dict[str, Any]:
-    """An INSERT record; bytes as Base64, as in a Lambda event."""
+    """Return an INSERT record, with bytes in Base64 as in a Lambda event."""
     encoded = {
         name: {kind: base64.b64encode(value).decode() if kind == "B" else value}
         for name, attribute in item.items()
@@ -33,7 +33,7 @@ def record(item: dict[str, Any], sequence: int) -> dict[str, Any]:
 
 
 def stored_events() -> list[dict[str, Any]]:
-    """Every event's item, in the order of their ids."""
+    """Return the item of every event, in the order of their ids."""
     pages = clients.dynamodb().get_paginator("scan")
     scan = pages.paginate(TableName=settings().events_table, ConsistentRead=True)
     items = [item for page in scan for item in page["Items"] if "payload" in item]
@@ -41,20 +41,21 @@ def stored_events() -> list[dict[str, Any]]:
 
 
 def records() -> list[dict[str, Any]]:
-    """A stream that holds every stored event, numbered from 1001."""
+    """Return a stream of every stored event, numbered from 1001."""
     return [record(item, 1001 + n) for n, item in enumerate(stored_events())]
 
 
 def deliver(batch: Iterable[dict[str, Any]]) -> list[str]:
-    """Hand a batch to digest; the sequence numbers it wants again."""
+    """Pass a batch to digest. Return the sequence numbers that it wants again."""
     response = handler("digest")(json.loads(json.dumps({"Records": list(batch)})), None)
     return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
 
 def cleaned(project_id: str, clears: int = 1) -> None:
-    """Hand cleanup the records that the last clears have put into the stream, one for each.
+    """Pass to cleanup the records that the last clears wrote to the stream, one per clear.
 
-    Each holds the watermark of its time; here, but for the generation, all hold that of the last.
+    In reality, each has the watermark of its time. Here all have the last one, except for the
+    generation.
     """
     key = {"pk": {"S": f"{project_id}#state"}, "sk": {"S": "clear"}}
     item = clients.dynamodb().get_item(TableName=settings().events_table, Key=key)["Item"]
@@ -65,14 +66,14 @@ def cleaned(project_id: str, clears: int = 1) -> None:
 
 
 def event(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> dict[str, Any]:
-    """An event's item, as ingest would store it at that time."""
+    """Return an event's item, as ingest would store it at that time."""
     access = Access(project_id, "key", retention_days=kept_days, rate_limit=60)
     sent = {"message": "boom", "level": "error", **fields}
     return prepare(sent, access, new_event_id(at_ms), at_ms).item
 
 
 def put(items: Iterable[dict[str, Any]]) -> list[str]:
-    """Store these items; their ids."""
+    """Store these items. Return their ids."""
     requests: Any = [{"PutRequest": {"Item": item}} for item in items]
     for start in range(0, len(requests), 25):
         clients.dynamodb().batch_write_item(
@@ -82,19 +83,19 @@ def put(items: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def numbered(items: Iterable[dict[str, Any]], first: int = 1001) -> list[dict[str, Any]]:
-    """Records of these items, in this order."""
+    """Return records of these items, in this order."""
     return [record(item, first + n) for n, item in enumerate(items)]
 
 
 def pump(batch: list[dict[str, Any]], rounds: int = 50) -> None:
-    """Deliver a batch as Lambda does: again from the lowest record that failed, until none does."""
+    """Deliver a batch like Lambda: again from the lowest failed record, until none fails."""
     for _ in range(rounds):
         if not batch:
             return
         try:
             failed = deliver(batch)
         except StoreError:
-            continue  # the function failed: all of it again
+            continue  # the function failed: deliver all of it again
         sequences = [each["dynamodb"]["SequenceNumber"] for each in batch]
         batch = batch[min(map(sequences.index, failed)) :] if failed else []
     raise AssertionError(f"{len(batch)} records are left after {rounds} deliveries")

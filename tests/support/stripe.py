@@ -1,4 +1,4 @@
-"""Signatures as Stripe makes them (docs.stripe.com/webhooks#verify-manually)."""
+"""Create signatures like Stripe's (docs.stripe.com/webhooks#verify-manually)."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""What digest should have counted, worked out plainly; and what it has."""
+"""Compute what digest should have counted, in a simple way, and read what it has counted."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ type Item = dict[str, Any]
 
 
 def expected(items: Iterable[Item]) -> Counts:
-    """The counts of these events of one project, which digest met in this order."""
+    """Return the counts of these events of one project, in the order in which digest got them."""
     stored = [events.stored(item) for item in items]
     of_issue: dict[str, list[Stored]] = {}
     of_release: dict[str, list[Stored]] = {}
@@ -69,7 +69,7 @@ def _day(event: Stored) -> str:
 
 
 def counted(project_id: str) -> Counts:
-    """What readers see of a project."""
+    """Return what readers see of a project."""
     pk = issues.partition(project_id, watermarks.find_watermark(project_id).generation)
     return {
         "issues": {
@@ -104,7 +104,7 @@ def counted(project_id: str) -> Counts:
 
 
 def assert_exact(items: Iterable[Item]) -> None:
-    """Each project's counts are those of its events, to the last one."""
+    """Assert that each project's counts are exactly those of its events."""
     of_project: dict[str, list[Item]] = {}
     for item in items:
         of_project.setdefault(item["pk"]["S"], []).append(item)

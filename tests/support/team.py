@@ -1,4 +1,4 @@
-"""Somebody with a project on a deployed stack, as the browser's tests need one."""
+"""A user with a project on a deployed stack, for tests in a browser."""
 
 import json
 import os
@@ -17,13 +17,13 @@ from errata.usecases import members, projects, webhooks
 from tests.support.chromium import serious
 from tests.support.template import ROOT
 
-# Kept out of git, for whoever wants to look at what the tests have seen.
+# Ignored by git. For whoever wants to see what the tests saw.
 PICTURES = Path(os.environ.get("ERRATA_SCREENSHOTS", ROOT / ".errata" / "screenshots"))
 
 
 @dataclass(frozen=True)
 class Team:
-    """Somebody of an organization, with a project that is theirs."""
+    """A member of an organization, with their own project."""
 
     url: str
     email: str
@@ -33,7 +33,7 @@ class Team:
     api_url: str
 
     def send(self, **event: Any) -> str:
-        """Report an error; returns the event's id."""
+        """Report an error. Return the event's id."""
         response = requests.post(
             f"{self.api_url}/api/ingest",
             data=json.dumps(event),
@@ -46,7 +46,7 @@ class Team:
 
 
 def new_team(dashboard_url: str, api_url: str) -> Team:
-    """An owner of the default organization, with a project of its own."""
+    """Create an owner of the default organization, with their own project."""
     email, password = f"{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(12)
     members.add("default", email, "owner", password=password)
     created = projects.create("Shop")
@@ -55,7 +55,7 @@ def new_team(dashboard_url: str, api_url: str) -> Team:
 
 
 def busy_settings(team: Team) -> None:
-    """Give the project webhooks: one that failed until it was disabled, with its deliveries."""
+    """Give the project webhooks, one of which failed until it was disabled, with its attempts."""
     endpoint, _ = webhooks.add(team.project_id, f"https://hooks.example.com/services/{'abc' * 20}")
     store.mark_endpoint(
         endpoint, disabled_at=now_ms(), disabled_reason="it failed for five days without a break"
@@ -68,7 +68,7 @@ def busy_settings(team: Team) -> None:
 
 
 def sign_in(page: Page, team: Team, path: str = "") -> None:
-    """Sign in as somebody of the team, and go on to a page."""
+    """Sign in as a member of the team, and open a page."""
     page.goto(f"{team.url}/{path}" if path else team.url)
     page.get_by_label("E-mail").fill(team.email)
     page.get_by_label("Password").fill(team.password)
@@ -76,7 +76,7 @@ def sign_in(page: Page, team: Team, path: str = "") -> None:
 
 
 def look(page: Page, name: str, scheme: str, width: int) -> list[str]:
-    """Take a picture of a page; returns what is wrong with it."""
+    """Take a screenshot of a page. Return what is wrong with it."""
     device = "phone" if width < 600 else "desk"
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}-{device}-{scheme}.png", full_page=True)

@@ -1,6 +1,6 @@
-"""The templates as tests read them: they are the only list of tables, routes and functions.
+"""The templates as tests read them: the only list of tables, routes and functions.
 
-`stack` is the logical id of a nested stack; the root stack (`template.yaml`) is the default.
+`stack` is the logical id of a nested stack. The root stack (`template.yaml`) is the default.
 """
 
 from functools import cache
@@ -14,13 +14,13 @@ from dev.template import ROOT_STACK, load
 
 @cache
 def resources(stack: str = ROOT_STACK) -> dict[str, dict[str, Any]]:
-    """Return a template's resources by logical id; a reference stays as `{"Ref": ...}`."""
+    """Return a template's resources by logical id. A reference stays as `{"Ref": ...}`."""
     found: dict[str, dict[str, Any]] = load(stack)["Resources"]
     return found
 
 
 class _NoAccount:
-    """Stands for IAM, which the transform asks for policies that a template names in short."""
+    """Stands in for IAM: the transform asks IAM for managed policies by their short names."""
 
     def load(self) -> dict[str, str]:
         return {}
@@ -30,16 +30,16 @@ class _NoAccount:
 def transformed(stack: str = ROOT_STACK) -> dict[str, dict[str, Any]]:
     """Return the resources that CloudFormation gets for one stack, by logical id.
 
-    Those of the root stack include each nested stack as one resource, without what is in it.
+    The root stack's resources include each nested stack as one resource, without its content.
     """
     return processed(load(stack))
 
 
 def processed(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what SAM makes of a parsed template, which it changes: the resources by logical id."""
+    """Transform a parsed template with SAM, in place. Return the resources by logical id."""
     for resource in template["Resources"].values():
         if code := _CODE.get(resource["Type"]):
-            # As `sam package` leaves it.
+            # As `sam package` would set it.
             resource["Properties"][code] = "s3://bucket/code"
     found: dict[str, dict[str, Any]] = transform(template, {}, _NoAccount())["Resources"]
     return found
@@ -55,7 +55,7 @@ def of_type(kind: str, stack: str = ROOT_STACK) -> dict[str, dict[str, Any]]:
 
 
 def tables() -> dict[str, dict[str, Any]]:
-    """Each table as arguments of `create_table`, named by its logical id."""
+    """Return each table as arguments of `create_table`, named by its logical id."""
     kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
     return {
         name: {"TableName": name, **{key: table[key] for key in kept if key in table}}
@@ -69,7 +69,7 @@ def tables() -> dict[str, dict[str, Any]]:
 
 
 def routes() -> dict[tuple[str, str], str]:
-    """The function's logical id behind each (method, path)."""
+    """Return the function's logical id for each (method, path)."""
     return {
         (event["Properties"]["Method"], event["Properties"]["Path"]): name
         for name, function in of_type("AWS::Serverless::Function").items()
@@ -79,7 +79,7 @@ def routes() -> dict[tuple[str, str], str]:
 
 
 def is_open(method: str, path: str) -> bool:
-    """Whether a route asks the authorizer for nothing."""
+    """Whether a route has no authorizer."""
     return any(
         event["Properties"].get("Auth", {}).get("Authorizer") == "NONE"
         for function in of_type("AWS::Serverless::Function").values()
@@ -90,6 +90,6 @@ def is_open(method: str, path: str) -> bool:
 
 
 def folder(function: str) -> str:
-    """The folder of a function: `LegacyApiFunction` → `legacy_api`."""
+    """Return the folder of a function: `LegacyApiFunction` → `legacy_api`."""
     handler: str = of_type("AWS::Serverless::Function")[function]["Handler"]
     return handler.split(".")[1]

@@ -1,4 +1,4 @@
-"""The API as a WSGI application, for tools that speak HTTP but need no socket."""
+"""The API as a WSGI application, for tools that use HTTP but need no socket."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -8,13 +8,13 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 from tests.support import gateway
 
-# The path of the server in the API's document.
+# The path of the server in the OpenAPI document.
 STAGE = "/v1"
 _addresses = count(1)
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Hand a request to the template's routes."""
+    """Pass a request to the template's routes."""
     query: str = environ.get("QUERY_STRING", "")
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").title(): value
@@ -26,7 +26,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     url = f"{path.removeprefix(STAGE)}?{query}"
-    # Every request from an address of its own: what is tested is not the limit of one.
+    # Each request has its own address, so that the rate limit per address is never reached.
     address = f"2001:db8::{next(_addresses):x}"
     try:
         response = gateway.call(environ["REQUEST_METHOD"], url, body, headers, ip=address)

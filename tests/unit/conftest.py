@@ -1,4 +1,4 @@
-"""Unit tests reach nobody: sockets are banned, but for a test that asks for `socket_enabled`."""
+"""Unit tests use no network: sockets are banned, unless a test asks for `socket_enabled`."""
 
 import pytest
 import pytest_socket

@@ -1,4 +1,4 @@
-"""The operator's command, on the account of the integration tests."""
+"""Tests of the operator's command, in the account of the integration tests."""
 
 from tests.support.cli import deployed, local
 

@@ -1,4 +1,4 @@
-"""The dashboard's pages over moto, each with the permissions that the template gives them."""
+"""Tests of the dashboard over moto, with only the permissions that the template grants."""
 
 from typing import Any
 
@@ -26,6 +26,6 @@ def _no_more_than_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def browser(project: Project) -> Browser:
-    """Of an owner of the default organization, to which the project belongs."""
+    """Return the browser of an owner of the default organization, which owns the project."""
     members.add("default", OWNER, "owner")
     return signed_in(OWNER)
