@@ -25,6 +25,7 @@ from tests.support.calls import Call, failing, fault, recorded, throttled, watch
 from tests.support.clients import BOOM, capture, events, ingest, php, read
 from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
+from tests.support.moto_caches import over_http
 
 type Post = Callable[[Project], Response]
 
@@ -149,7 +150,7 @@ def test_a_return_is_sent_once() -> None:
     events_of = clients.dynamodb_once().meta.events
     events_of.register_first("before-send.dynamodb.UpdateItem", lose)
     try:
-        with pytest.raises(UnavailableError):
+        with over_http(clients.dynamodb_once()), pytest.raises(UnavailableError):
             store.return_units(DEFAULT_ORGANIZATION, "2026-11", 1)
     finally:
         events_of.unregister("before-send.dynamodb.UpdateItem", lose)

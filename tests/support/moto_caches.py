@@ -1,23 +1,42 @@
-"""Cache what moto computes again for every call although it never changes.
+"""Make moto faster without changing what it returns.
 
 Much of a call to moto's DynamoDB is spent on names: of methods, of node types, and of the members
-of a response. Every new Cognito pool reads the same RSA key and computes its prime factors, which
-takes longer than the rest of a test's account. Every start of moto registers hundreds of URL
-patterns for the library `requests`, and nothing here calls AWS with that library.
+of a response. A query sorts its whole table, not one partition. Every new Cognito pool reads the
+same RSA key and computes its prime factors, which takes longer than the rest of a test's account.
+Every start of moto registers hundreds of URL patterns for the library `requests`, and nothing here
+calls AWS with that library. Every botocore session reads the same service models from disk again.
 """
 
+import inspect
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import botocore.loaders
+import botocore.session
 import pytest
+from botocore import handlers
+from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.model import OperationModel
+from botocore.parsers import ResponseParserFactory
 from joserfc.jwk import RSAKey
-from moto.core import models, responses
-from moto.core.serialize import AttributePicker, AttributePickerContext, XFormedAttributePicker
+from moto.core import DEFAULT_ACCOUNT_ID, models, responses
+from moto.core.models import botocore_stubber
+from moto.core.parse import JSONParser
+from moto.core.serialize import (
+    AttributePicker,
+    AttributePickerContext,
+    BaseJSONSerializer,
+    XFormedAttributePicker,
+)
 from moto.core.utils import method_names_from_class
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import ast_nodes
+from moto.dynamodb.responses import DynamoHandler
 
 # moto has no type hints for these.
 _Traverser: Any = vars(ast_nodes)["DepthFirstTraverser"]
@@ -27,6 +46,14 @@ _keys_of_dicts: dict[tuple[Any, ...], tuple[str, ...]] = {}
 _nodes_of_class: dict[type, tuple[type, ...]] = {}
 _import_key = RSAKey.import_key
 _rsa_keys: dict[str, RSAKey] = {}
+_cast_value: Any = vars(DynamoType)["cast_value"].fget
+_serialize_structure: Any = BaseJSONSerializer._serialize_type_structure
+_query: Any = Table.query
+_query_signature = inspect.signature(Table.query)
+_loader = cache(botocore.loaders.create_loader)
+_call_action: Any = vars(DynamoHandler)["call_action"].__wrapped__
+_REGION = "us-east-1"
+_REQUEST = {"method": "POST", "values": {}, "url_path": "/", "url_params": {}}
 
 
 @contextmanager
@@ -38,6 +65,13 @@ def remembering() -> Iterator[None]:
         patch.setattr(_Traverser, "nodes_to_be_processed", nodes_to_be_processed)
         patch.setattr(RSAKey, "import_key", import_rsa_key)
         patch.setattr(models, "RESPONSES_METHODS", [])
+        patch.setattr(BaseJSONSerializer, "_serialize_type_structure", serialize_structure)
+        patch.setattr(DynamoType, "cast_value", property(cast_value))
+        patch.setattr(DynamoType, "__eq__", equal)
+        patch.setattr(Table, "all_items", all_items)
+        patch.setattr(Table, "query", query)
+        patch.setattr(botocore.session, "create_loader", _loader)
+        patch.setattr(handlers, "BUILTIN_HANDLERS", [*handlers.BUILTIN_HANDLERS, _DIRECTLY])
         yield
 
 
@@ -52,6 +86,103 @@ def possible_keys(picker: AttributePicker, context: AttributePickerContext) -> I
         # Without repetitions: the rules name most names several times.
         _keys_of_dicts[known] = tuple(dict.fromkeys(_possible_keys(picker, context)))
     yield from _keys_of_dicts[known]
+
+
+def call_dynamodb(
+    model: OperationModel, params: dict[str, Any], **_: Any
+) -> tuple[AWSResponse, dict[str, Any]] | None:
+    """Pass a call to moto's DynamoDB, and return its response and what botocore reads in it.
+
+    Takes the place of HTTP between the two: the signature, the search for the service by its URL
+    and the parsing of headers. The bodies are those that would be sent. None outside moto.
+    """
+    if not botocore_stubber.enabled:
+        return None
+    handler = DynamoHandler()
+    handler.current_account = DEFAULT_ACCOUNT_ID
+    handler.headers, handler.querystring, handler.region = params["headers"], {}, _REGION
+    handler.response_headers = {}
+    request = {**_REQUEST, "headers": handler.headers, "body": params["body"]}
+    handler.params = JSONParser(model, map_type=dict).parse(request)
+    status, headers, body = _call_action(handler)
+    content = body.encode()
+    response = AWSResponse(params["url"], status, HeadersDict(headers), None)
+    response._content = content
+    parser = ResponseParserFactory().create_parser("json")
+    received = {"headers": response.headers, "body": content, "status_code": status}
+    parsed = parser.parse(received, model.output_shape)
+    if status >= 300:
+        # An error's own members, such as CancellationReasons.
+        shape = model.service_model.shape_for_error_code(parsed["Error"]["Code"])
+        parsed.update(parser.parse(received, shape) if shape else {})
+    return response, parsed
+
+
+_DIRECTLY = ("before-call.dynamodb", call_dynamodb)
+
+
+@contextmanager
+def over_http(client: Any) -> Iterator[None]:
+    """Send what this client calls as requests, for tests of what botocore does with requests."""
+    client.meta.events.unregister(*_DIRECTLY)
+    yield
+    client.meta.events.register(*_DIRECTLY)
+
+
+def serialize_structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    """Serialize the members that `value` has. moto looks for each of the shape's members."""
+    if type(value) is not dict or shape.is_document_type:
+        _serialize_structure(serializer, serialized, value, shape, key)
+        return
+    members = shape.members
+    if serializer._value_picker.response_transformers or not value.keys() <= members.keys():
+        _serialize_structure(serializer, serialized, value, shape, key)
+        return
+    wrapper: dict[str, Any] = {} if key else serialized
+    for name, found in value.items():
+        if found is not None:
+            members[name].parent = shape
+            serializer._serialize(wrapper, found, members[name], name)
+    if key:
+        serializer._default_serialize(serialized, wrapper, shape, key)
+
+
+def cast_value(found: DynamoType) -> Any:
+    """Return the value as Python has it."""
+    if found.type in ("S", "B", "BOOL"):
+        return found.value
+    if found.type == "N":
+        return Decimal(found.value)
+    return _cast_value(found)
+
+
+def equal(one: DynamoType, other: DynamoType) -> bool:
+    """Compare without a cast if the texts are equal."""
+    return one.type == other.type and (
+        one.value == other.value or one.cast_value == other.cast_value
+    )
+
+
+def all_items(table: Table) -> list[Item]:
+    """Return the items of a table in the order of their keys."""
+    if not table.range_key_attr:
+        rows: Any = table.items.values()
+        return sorted(rows, key=lambda item: item.hash_key.cast_value)
+    return [
+        item
+        for _, partition in sorted(table.items.items(), key=lambda pair: pair[0].cast_value)
+        for item in sorted(partition.values(), key=lambda item: item.range_key.cast_value)
+    ]
+
+
+def query(table: Table, hash_key: DynamoType, *args: Any, **options: Any) -> Any:
+    """Query a view of the table that has this partition only, unless an index is named."""
+    if _query_signature.bind(table, hash_key, *args, **options).arguments.get("index_name"):
+        return _query(table, hash_key, *args, **options)
+    view = object.__new__(Table)
+    partition = {hash_key: table.items[hash_key]} if hash_key in table.items else {}
+    view.__dict__ = {**table.__dict__, "items": partition}
+    return _query(view, hash_key, *args, **options)
 
 
 def nodes_to_be_processed(traverser: Any) -> tuple[type, ...]:
