@@ -2,6 +2,11 @@
 
 import os
 
+import hypothesis
+
+# A slow machine is no failure: what bounds a test's time is pytest's timeout.
+hypothesis.settings.register_profile("errata", deadline=None)
+hypothesis.settings.load_profile("errata")
 # Set before anything creates a client.
 os.environ.update(
     AWS_DEFAULT_REGION="us-east-1",

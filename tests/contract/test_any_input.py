@@ -56,13 +56,13 @@ def check_ingest(project: Project, body: bytes, **headers: str) -> None:
     empty_again()
 
 
-@fuzz.bounded(80)
+@fuzz.bounded(40)
 @given(body=fuzz.ingests)
 def test_any_field_of_an_event_may_hold_anything(busy: Project, body: bytes) -> None:
     check_ingest(busy, body)
 
 
-@fuzz.bounded(80)
+@fuzz.bounded(40)
 @given(body=fuzz.bodies, coding=fuzz.codings)
 def test_any_bytes_may_be_a_body(busy: Project, body: bytes, coding: str) -> None:
     check_ingest(busy, body, content_encoding=coding)
@@ -98,7 +98,7 @@ def test_any_value_may_be_a_key_and_opens_nothing(busy: Project, key: str, beare
 QUERY = ("limit", "cursor", "environment", "release", "level", "fingerprint", "since", "until")
 
 
-@fuzz.bounded(100)
+@fuzz.bounded(50)
 @given(query=st.dictionaries(st.sampled_from(QUERY), st.text(max_size=40), max_size=3))
 def test_any_filter_is_answered(busy: Project, query: dict[str, str]) -> None:
     url = "&".join(f"{name}={quote(value)}" for name, value in query.items())
@@ -133,7 +133,7 @@ def check_capture(project: Project, body: bytes) -> None:
     empty_again()
 
 
-@fuzz.bounded(60)
+@fuzz.bounded(30)
 @given(body=fuzz.legacies)
 def test_any_field_of_an_error_may_hold_anything(busy: Project, body: bytes) -> None:
     check_capture(busy, body.replace(b"{", b'{"level":"E","message":"m","":', 1))
@@ -154,7 +154,7 @@ def test_any_bytes_may_be_sent_to_api_php(busy: Project, body: bytes) -> None:
     assert capture(busy).status == 200
 
 
-@fuzz.bounded(80)
+@fuzz.bounded(40)
 @given(
     action=st.sampled_from(["generate", "errors", "clear", ""]) | st.text(max_size=9),
     query=st.dictionaries(st.sampled_from(["hash", "since", "name"]), st.text(max_size=300)),

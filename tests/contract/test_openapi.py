@@ -32,7 +32,7 @@ def _as_it_is(_: Any, value: Any) -> bytes:
 
 _numbers = count()
 bounded = settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

@@ -391,13 +391,21 @@ def test_a_thousand_events_of_a_million_cost_twenty_calls_at_most() -> None:
 def test_leases_shrink_to_one_and_the_end_is_exact() -> None:
     limit = 2_300
     access = Access("1", "k", 30, 60, DEFAULT_ORGANIZATION, limit)
-    sizes = []
-    for _ in range(limit):
-        lease = quota.spend(access, now_ms())
-        assert lease
-        sizes.append(lease.size)
-    assert sizes[:5] == [1, 2, 2, 2, 2]
-    assert set(sizes[-1_998:]) == {1}
+
+    def sizes(events: int) -> list[int]:
+        return [lease.size for _ in range(events) if (lease := quota.spend(access, now_ms()))]
+
+    def leased_elsewhere(units: int) -> None:
+        assert (
+            store.lease_units(DEFAULT_ORGANIZATION, quota.month_of(now_ms()), units, limit) is None
+        )
+
+    assert sizes(5) == [1, 2, 2, 2, 2]
+    leased_elsewhere(285)
+    assert sizes(12) == [2] * 12  # as long as 2,000 are left
+    assert sizes(10) == [1] * 10
+    leased_elsewhere(1_968)
+    assert sizes(20) == [1] * 20
     with pytest.raises(PaymentRequiredError):
         quota.spend(access, now_ms())
     assert used() == limit
