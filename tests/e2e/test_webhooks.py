@@ -70,7 +70,7 @@ def test_a_new_issue_is_told_and_verified_by_other_people_s_code(
     assert [attempt.status for attempt in found] == [200]
 
 
-def test_a_failed_notice_comes_again_by_itself(stack: LocalStack, project: Created) -> None:
+def test_a_failed_message_comes_again_by_itself(stack: LocalStack, project: Created) -> None:
     project_id, _ = project
     with receiver(response(503), response(200)) as there:
         endpoint, _ = webhooks.add(project_id, there.url)
@@ -127,7 +127,7 @@ def test_a_slow_endpoint_holds_up_no_other(stack: LocalStack, project: Created) 
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["undisturbed", "dispatcher killed"])
-def test_a_thousand_new_issues_are_a_thousand_notices(
+def test_a_thousand_new_issues_are_a_thousand_messages(
     stack: LocalStack, project: Created, killed: bool
 ) -> None:
     project_id, _ = project

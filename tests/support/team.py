@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Page
 
 from errata.models.ids import new_event_id, now_ms
-from errata.models.webhook import Attempt, Notice, Round
+from errata.models.webhook import Attempt, Delivery, Message
 from errata.store import webhooks as store
 from errata.usecases import members, projects, webhooks
 from tests.support.chromium import serious
@@ -60,11 +60,11 @@ def busy_settings(team: Team) -> None:
     store.mark_endpoint(
         endpoint, disabled_at=now_ms(), disabled_reason="it failed for five days without a break"
     )
-    notice = Notice("msg_1", team.project_id, endpoint.id, "issue.created", "{}")
+    message = Message("msg_1", team.project_id, endpoint.id, "issue.created", "{}")
     error = "the connection was refused: [Errno 111] Connection refused by hooks.example.com"
     for number in range(1, 4):
-        attempt = Attempt(new_event_id(now_ms()), notice, number, None, 12_345, error)
-        store.record(attempt, Round(number, over=False), now_ms() // 1000)
+        attempt = Attempt(new_event_id(now_ms()), message, number, None, 12_345, error)
+        store.record(attempt, Delivery(number, over=False), now_ms() // 1000)
 
 
 def sign_in(page: Page, team: Team, path: str = "") -> None:

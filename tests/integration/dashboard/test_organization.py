@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from errata.config import settings
-from errata.models.billing import Invoice, Notice
+from errata.models.billing import BillingEvent, Invoice
 from errata.models.ids import now_ms
 from errata.models.member import Member, Membership
 from errata.models.project import Project as Stored
@@ -256,7 +256,7 @@ def test_what_is_used_this_month_is_told_without_a_quota_too(admin: Browser, clo
 )
 def test_an_unpaid_invoice_is_shown_with_its_link(admin: Browser, url: str, linked: bool) -> None:
     billing.link(ACME, "cus_123")
-    failed = Notice("evt_1", "cus_123", "in_1", Invoice("failed", now_ms() // 1000, url))
+    failed = BillingEvent("evt_1", "cus_123", "in_1", Invoice("failed", now_ms() // 1000, url))
     billing.receive(failed, now_ms() // 1000)
     shown = admin.get(f"orgs/{ACME}")
     assert "cus_123" in shown.text

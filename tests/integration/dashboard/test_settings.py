@@ -9,7 +9,7 @@ import pytest
 from errata.config import settings
 from errata.errors import NotFoundError
 from errata.models.ids import new_event_id, now_ms
-from errata.models.webhook import Attempt, Notice, Round
+from errata.models.webhook import Attempt, Delivery, Message
 from errata.store import clients
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
@@ -247,9 +247,9 @@ def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project)
 
 def attempted(project: Project, error: str = "") -> Attempt:
     """An attempt that was made just now."""
-    notice = Notice("msg_1", project.id, "0123456789ab", "issue.created", "{}")
-    attempt = Attempt(new_event_id(now_ms()), notice, 1, None if error else 500, 12, error)
-    webhooks_store.record(attempt, Round(1), now_ms() // 1000)
+    message = Message("msg_1", project.id, "0123456789ab", "issue.created", "{}")
+    attempt = Attempt(new_event_id(now_ms()), message, 1, None if error else 500, 12, error)
+    webhooks_store.record(attempt, Delivery(1), now_ms() // 1000)
     return attempt
 
 

@@ -91,8 +91,8 @@ def test(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> No
 
     This also works for a disabled webhook.
     """
-    notice_id = webhooks.test(project_id, endpoint_id)
-    _said(session, {"webhook_id": notice_id}, f"Sent {notice_id}.")
+    message_id = webhooks.test(project_id, endpoint_id)
+    _said(session, {"webhook_id": message_id}, f"Sent {message_id}.")
 
 
 @command(app, "attempts", example="webhooks attempts 1")
@@ -115,8 +115,8 @@ def attempts(
             (
                 _attempt_id(each),
                 moment(minted_ms(each.id)),
-                each.notice.endpoint_id,
-                each.notice.event,
+                each.message.endpoint_id,
+                each.message.event,
                 each.number,
                 each.status or "none",
                 each.duration_ms,
@@ -156,11 +156,11 @@ def redeliver(
     else:
         since_ms = parse({"since": since}).since or 0
         ids = [project] if project else [each.id for each in projects.list_projects()]
-        again = [notice for each in ids for notice in webhooks.redeliver_since(each, since_ms)]
-    counts = Counter(notice.project_id for notice in again)
+        again = [message for each in ids for message in webhooks.redeliver_since(each, since_ms)]
+    counts = Counter(message.project_id for message in again)
     _said(
         session,
-        {"redelivered": [notice.id for notice in again]},
+        {"redelivered": [message.id for message in again]},
         f"Sent {len(again)} again" + (f", in {len(counts)} projects." if len(counts) > 1 else "."),
     )
 
@@ -194,16 +194,16 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _attempt_id(attempt: Attempt) -> str:
-    return f"{attempt.notice.project_id}-{attempt.id}"
+    return f"{attempt.message.project_id}-{attempt.id}"
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "id": _attempt_id(attempt),
         "at": iso(minted_ms(attempt.id)),
-        "endpoint_id": attempt.notice.endpoint_id,
-        "webhook_id": attempt.notice.id,
-        "event": attempt.notice.event,
+        "endpoint_id": attempt.message.endpoint_id,
+        "webhook_id": attempt.message.id,
+        "event": attempt.message.event,
         "attempt": attempt.number,
         "status": attempt.status,
         "duration_ms": attempt.duration_ms,

@@ -63,13 +63,13 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Message:
     """A message to one endpoint.
 
     Attributes:
         id: the `webhook-id`, the same for every attempt.
-        round: "" for the first delivery. Each manual redelivery has its own value and counts its
-            own attempts.
+        delivery: "" for the first delivery. Each redelivery has its own value and counts its own
+            attempts.
     """
 
     id: str
@@ -77,11 +77,11 @@ class Notice:
     endpoint_id: str
     event: str
     body: str
-    round: str = ""
+    delivery: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Delivery:
     """The state of a delivery: the number of attempts, and when the next one is due.
 
     `over` means that there are no more attempts.
@@ -97,7 +97,7 @@ class Attempt:
     """A delivery attempt. `status` is None if there was no response; `error` says why."""
 
     id: str
-    notice: Notice
+    message: Message
     number: int
     status: int | None
     duration_ms: int

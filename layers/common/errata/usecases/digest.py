@@ -190,7 +190,7 @@ def _apply(pk: str, slices: list[Slice], now_s: int) -> list[Slice]:
 def _commit(pk: str, rows: Rows, changes: Changes) -> bool:
     # Send the messages first. If the function is interrupted in between, the batch is delivered
     # again and sends them again under the same ids. In the other order they would be lost
-    # (docs/decisions/0009-notices.md).
+    # (docs/decisions/0009-webhook-messages.md).
     if changes.opened:
         notify.issues_created(pk, list(changes.opened.values()))
     return store.apply(pk, rows, changes)

@@ -5,7 +5,7 @@ import hashlib
 from errata.config import settings
 from errata.models.ids import now_ms
 from errata.models.project import Project
-from errata.models.webhook import ISSUE_CREATED, Endpoint, Notice
+from errata.models.webhook import ISSUE_CREATED, Endpoint, Message
 from errata.protocol.webhooks import issue_created_body
 from errata.store import projects
 from errata.store import webhooks as store
@@ -30,7 +30,7 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
         return
     project, endpoints = subscribed
     store.enqueue(
-        Notice(
+        Message(
             id=_message_id(pk, event.id),
             project_id=project.id,
             endpoint_id=endpoint.id,

@@ -15,7 +15,7 @@ from errata.models.webhook import (
     TEST,
     Attempt,
     Endpoint,
-    Notice,
+    Message,
     Secrets,
 )
 from errata.outbound import signing
@@ -138,7 +138,7 @@ def test(project_id: str, endpoint_id: str) -> str:
     endpoint = find(project_id, endpoint_id)
     message_id = f"msg_{secrets.token_hex(16)}"
     body = test_body(projects.find(project_id), now_ms())
-    store.enqueue([Notice(message_id, project_id, endpoint.id, TEST, body)])
+    store.enqueue([Message(message_id, project_id, endpoint.id, TEST, body)])
     return message_id
 
 
@@ -150,7 +150,7 @@ def list_attempts(project_id: str, endpoint_id: str = "", since_ms: int = 0) -> 
     """
     projects.find(project_id)
     for attempt in store.list_attempts(project_id, floor_id(since_ms), now_ms() // 1000):
-        if not endpoint_id or attempt.notice.endpoint_id == endpoint_id:
+        if not endpoint_id or attempt.message.endpoint_id == endpoint_id:
             yield attempt
 
 
@@ -161,7 +161,7 @@ def recent_attempts(project_id: str, most: int, at_ms: int) -> list[Attempt]:
     return list(islice(store.list_attempts(project_id, since, at_ms // 1000, page=most), most))
 
 
-def redeliver(project_id: str, attempt_id: str) -> Notice:
+def redeliver(project_id: str, attempt_id: str) -> Message:
     """Send the message of an attempt again, whatever its result. Keeps the `webhook-id`.
 
     Raises:
@@ -173,28 +173,28 @@ def redeliver(project_id: str, attempt_id: str) -> Notice:
             f"Project {project_id} has no attempt {attempt_id}."
             f" See `errata webhooks attempts {project_id}`."
         )
-    again = _again(attempt.notice)
+    again = _again(attempt.message)
     store.enqueue([again])
     return again
 
 
-def redeliver_since(project_id: str, since_ms: int) -> list[Notice]:
+def redeliver_since(project_id: str, since_ms: int) -> list[Message]:
     """Send every message attempted since `since_ms` again, each once.
 
     Raises:
         NotFoundError: there is no such project.
     """
-    notices = {
-        (each.notice.id, each.notice.endpoint_id): _again(each.notice)
+    messages = {
+        (each.message.id, each.message.endpoint_id): _again(each.message)
         for each in list_attempts(project_id, since_ms=since_ms)
     }
-    again = list(reversed(notices.values()))
+    again = list(reversed(messages.values()))
     store.enqueue(again)
     return again
 
 
-def _again(notice: Notice) -> Notice:
-    return replace(notice, round=new_event_id(now_ms()))
+def _again(message: Message) -> Message:
+    return replace(message, delivery=new_event_id(now_ms()))
 
 
 def shown_url(endpoint: Endpoint, *, path: bool = True) -> str:
