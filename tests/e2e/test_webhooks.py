@@ -56,7 +56,7 @@ def test_a_new_issue_is_told_and_verified_by_other_people_s_code(
 ) -> None:
     project_id, key = project
     with receiver() as there:
-        endpoint, secret = webhooks.add(project_id, there.url)
+        webhook, secret = webhooks.add(project_id, there.url)
         requests.post(
             f"{stack.api_url}/api/ingest", json={"message": "boom", "api_key": key}, timeout=30
         ).raise_for_status()
@@ -65,7 +65,7 @@ def test_a_new_issue_is_told_and_verified_by_other_people_s_code(
     Webhook(secret).verify(request.body, dict(request.headers))
     assert messages(there) == ["boom"]
     found = eventually(
-        lambda: list(webhooks.list_attempts(project_id, endpoint.id)), lambda each: bool(each)
+        lambda: list(webhooks.list_attempts(project_id, webhook.id)), lambda each: bool(each)
     )
     assert [attempt.status for attempt in found] == [200]
 
@@ -73,8 +73,8 @@ def test_a_new_issue_is_told_and_verified_by_other_people_s_code(
 def test_a_failed_message_comes_again_by_itself(stack: LocalStack, project: Created) -> None:
     project_id, _ = project
     with receiver(response(503), response(200)) as there:
-        endpoint, _ = webhooks.add(project_id, there.url)
-        webhooks.test(project_id, endpoint.id)
+        webhook, _ = webhooks.add(project_id, there.url)
+        webhooks.test(project_id, webhook.id)
         eventually(lambda: len(there.received), lambda count: count == 2)
     first, second = there.received
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -100,8 +100,8 @@ def test_every_failure_is_tried_again_after_its_pauses(stack: LocalStack, projec
             for name, (behaviour, _) in behaviours.items()
         }
         for there in found.values():
-            endpoint, _ = webhooks.add(project_id, there.url)
-            webhooks.test(project_id, endpoint.id)
+            webhook, _ = webhooks.add(project_id, there.url)
+            webhooks.test(project_id, webhook.id)
         eventually(
             lambda: [len(there.received) for there in found.values()],
             lambda counts: counts == [3] * len(counts),
@@ -114,7 +114,7 @@ def test_every_failure_is_tried_again_after_its_pauses(stack: LocalStack, projec
         assert pause - 1 <= at_s[2] - at_s[1] < pause + 30, name
 
 
-def test_a_slow_endpoint_holds_up_no_other(stack: LocalStack, project: Created) -> None:
+def test_a_slow_webhook_holds_up_no_other(stack: LocalStack, project: Created) -> None:
     project_id, _ = project
     with receiver(hang(10)) as slow, receiver() as quick:
         webhooks.add(project_id, slow.url)
@@ -123,7 +123,7 @@ def test_a_slow_endpoint_holds_up_no_other(stack: LocalStack, project: Created) 
         store_new_issues(project_id, "slow", 3)
         eventually(lambda: len(quick.received), lambda count: count == 3)
         assert time.monotonic() - started < 10
-        webhooks.remove(project_id, webhooks.list_endpoints(project_id)[0].id)
+        webhooks.remove(project_id, webhooks.list_webhooks(project_id)[0].id)
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["undisturbed", "dispatcher killed"])

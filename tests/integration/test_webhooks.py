@@ -1,4 +1,4 @@
-"""Outbound webhooks: what is sent, how often, and what becomes of an endpoint."""
+"""Outbound webhooks: what is sent, how often, and what becomes of a webhook."""
 
 import dataclasses
 import hashlib
@@ -64,16 +64,16 @@ def attempts(project: Project) -> list[Attempt]:
 
 
 def one_message(project: Project, url: str) -> tuple[Message, str, str]:
-    """A test message for a new endpoint: the message, the endpoint's id and its secret."""
-    endpoint, secret = webhooks.add(project.id, url)
-    webhooks.test(project.id, endpoint.id)
+    """A test message for a new webhook: the message, the webhook's id and its secret."""
+    webhook, secret = webhooks.add(project.id, url)
+    webhooks.test(project.id, webhook.id)
     (message,) = messages()
-    return message, endpoint.id, secret
+    return message, webhook.id, secret
 
 
 def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None:
     with receiver() as there:
-        endpoint, secret = webhooks.add(busy.id, there.url + "?token=t")
+        webhook, secret = webhooks.add(busy.id, there.url + "?token=t")
         sent = {"message": "boom", "exception_class": "E", "release": "1", "environment": "prod"}
         first = call("POST", "/api/ingest", sent, {"X-Api-Key": busy.key}).json["id"]
         call("POST", "/api/ingest", sent, {"X-Api-Key": busy.key})
@@ -101,23 +101,23 @@ def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None
     assert first in body["urls"]["event"]
     (attempt,) = attempts(busy)
     assert (attempt.status, attempt.number, attempt.error) == (200, 1, "")
-    assert attempt.message.endpoint_id == endpoint.id
+    assert attempt.message.webhook_id == webhook.id
 
 
-def test_the_queue_serves_endpoints_in_turn(busy: Project) -> None:
-    endpoints = {webhooks.add(busy.id, f"https://example.com/{n}")[0].id for n in range(3)}
+def test_the_queue_serves_webhooks_in_turn(busy: Project) -> None:
+    ids = {webhooks.add(busy.id, f"https://example.com/{n}")[0].id for n in range(3)}
     call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
     with recorded() as seen:
         stream.deliver(stream.records())
     (sent,) = [each.parameters for each in seen if each.operation == "SendMessageBatch"]
     groups = {
-        entry["MessageGroupId"]: store.parse_message(entry["MessageBody"]).endpoint_id
+        entry["MessageGroupId"]: store.parse_message(entry["MessageBody"]).webhook_id
         for entry in sent["Entries"]
     }
-    assert groups == {endpoint: endpoint for endpoint in endpoints}
+    assert groups == {each: each for each in ids}
 
 
-def test_each_endpoint_gets_its_own_message_under_one_id(busy: Project) -> None:
+def test_each_webhook_gets_its_own_message_under_one_id(busy: Project) -> None:
     with receiver() as one, receiver() as other:
         webhooks.add(busy.id, one.url)
         webhooks.add(busy.id, other.url)
@@ -132,7 +132,7 @@ def test_each_endpoint_gets_its_own_message_under_one_id(busy: Project) -> None:
 @pytest.mark.parametrize(
     "character", ["x", "ж", "\U0001f600", "\x01", '"', "\\", "\ud800"], ids=ascii
 )
-def test_long_texts_of_any_alphabet_are_told_to_every_endpoint(
+def test_long_texts_of_any_alphabet_are_told_to_every_webhook(
     busy: Project, character: str
 ) -> None:
     for number in range(11):
@@ -153,7 +153,7 @@ def test_long_texts_of_any_alphabet_are_told_to_every_endpoint(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
-def test_a_failing_endpoint_is_tried_four_times(busy: Project, clock: Clock, status: int) -> None:
+def test_a_failing_webhook_is_tried_four_times(busy: Project, clock: Clock, status: int) -> None:
     with receiver(response(status)) as there:
         message, _, _ = one_message(busy, there.url)
         for pause in (10, 60, 300):
@@ -176,8 +176,8 @@ def test_the_queue_hears_of_each_pause(
 ) -> None:
     monkeypatch.setattr(post.post, "__kwdefaults__", {"allow_loopback": False, "timeout_s": 0.3})
     with receiver(behaviour, response(503, Retry_After="120"), behaviour) as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
-        webhooks.test(busy.id, endpoint.id)
+        webhook, _ = webhooks.add(busy.id, there.url)
+        webhooks.test(busy.id, webhook.id)
         url = settings().webhook_queue_url
         (message,) = clients.sqs().receive_message(QueueUrl=url)["Messages"]
         record = {
@@ -290,29 +290,29 @@ def test_a_certificate_that_does_not_hold_is_no_answer(busy: Project) -> None:
 
 def test_gone_disables_at_once_and_what_was_missed_is_sent_later(busy: Project) -> None:
     with receiver(response(410), response(200)) as there:
-        message, endpoint_id, _ = one_message(busy, there.url)
+        message, webhook_id, _ = one_message(busy, there.url)
         assert deliver(message) is None
-        endpoint = webhooks.find(busy.id, endpoint_id)
-        assert endpoint.disabled_at
-        assert "410" in endpoint.disabled_reason
+        webhook = webhooks.find(busy.id, webhook_id)
+        assert webhook.disabled_at
+        assert "410" in webhook.disabled_reason
         call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
         stream.deliver(stream.records())
         (missed,) = messages()
         assert deliver(missed) is None
         assert deliver(missed) is None
-        assert len(there.received) == 1, "a disabled endpoint gets nothing"
+        assert len(there.received) == 1, "a disabled webhook gets nothing"
         found = attempts(busy)[1:]
         assert [(each.number, each.status, "disabled" in each.error) for each in found] == [
             (1, None, True)
         ]
-        webhooks.test(busy.id, endpoint_id)
+        webhooks.test(busy.id, webhook_id)
         (test,) = messages()
         assert deliver(test) is None
         assert there.received[-1].headers["webhook-id"] == test.id, "but what is to try it"
-        assert webhooks.find(busy.id, endpoint_id).disabled_at
+        assert webhooks.find(busy.id, webhook_id).disabled_at
 
-        webhooks.enable(busy.id, endpoint_id)
-        assert webhooks.find(busy.id, endpoint_id).disabled_at is None
+        webhooks.enable(busy.id, webhook_id)
+        assert webhooks.find(busy.id, webhook_id).disabled_at is None
         webhooks.redeliver_since(busy.id, minted_ms(found[0].id))
         for again in messages():
             deliver(again)
@@ -323,13 +323,13 @@ def test_five_days_of_failure_disable_and_one_success_starts_anew(
     busy: Project, clock: Clock
 ) -> None:
     with receiver(response(500), response(500), response(200), response(500)) as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhook, _ = webhooks.add(busy.id, there.url)
 
         def once() -> bool:
-            webhooks.test(busy.id, endpoint.id)
+            webhooks.test(busy.id, webhook.id)
             (message,) = messages()
             deliver(message)
-            return webhooks.find(busy.id, endpoint.id).disabled_at is not None
+            return webhooks.find(busy.id, webhook.id).disabled_at is not None
 
         assert not once()
         clock.days(4.9)
@@ -462,29 +462,29 @@ def test_http_is_for_names_that_lead_to_loopback_alone(addresses: list[str], rea
 
 def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None:
     # One that was added before such hosts were refused.
-    message, endpoint_id, _ = one_message(busy, "https://example.com/")
-    endpoint = webhooks.find(busy.id, endpoint_id)
-    store.save_endpoint(dataclasses.replace(endpoint, url="https://a..b/"))
+    message, webhook_id, _ = one_message(busy, "https://example.com/")
+    webhook = webhooks.find(busy.id, webhook_id)
+    store.save_webhook(dataclasses.replace(webhook, url="https://a..b/"))
     assert deliver(message) is None
     assert "no name" in attempts(busy)[0].error
 
 
 def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, clock: Clock) -> None:
     with receiver() as there:
-        endpoint, first = webhooks.add(busy.id, there.url)
+        webhook, first = webhooks.add(busy.id, there.url)
 
         def verifying(*secrets: str) -> list[bool]:
             """Which of these secrets verify what is sent now."""
-            webhooks.test(busy.id, endpoint.id)
+            webhooks.test(busy.id, webhook.id)
             (message,) = messages()
             deliver(message)
             request = there.received[-1]
             return [verifies(secret, request) for secret in secrets]
 
-        second = webhooks.rotate(busy.id, endpoint.id)
+        second = webhooks.rotate(busy.id, webhook.id)
         assert verifying(first, second) == [True, True]
         clock.advance(3600)
-        third = webhooks.rotate(busy.id, endpoint.id)
+        third = webhooks.rotate(busy.id, webhook.id)
         assert len({first, second, third}) == 3
         assert verifying(first, second, third) == [True, True, True]
         clock.advance(23 * 3600)
@@ -494,11 +494,11 @@ def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, cl
 
 
 def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project) -> None:
-    endpoint, _ = webhooks.add(busy.id, "https://example.com/hook")
-    made = [webhooks.rotate(busy.id, endpoint.id) for _ in range(3 * MAX_FORMERS)]
-    kept = clients.ssm().get_parameter(Name=f"/errata/webhooks/{busy.id}/{endpoint.id}")
+    webhook, _ = webhooks.add(busy.id, "https://example.com/hook")
+    made = [webhooks.rotate(busy.id, webhook.id) for _ in range(3 * MAX_FORMERS)]
+    kept = clients.ssm().get_parameter(Name=f"/errata/webhooks/{busy.id}/{webhook.id}")
     assert len(kept["Parameter"]["Value"]) < 4_096, "the most that a standard parameter holds"
-    found = store.find_secrets(busy.id, endpoint.id)
+    found = store.find_secrets(busy.id, webhook.id)
     assert found.signing(0) == made[: -MAX_FORMERS - 2 : -1]
 
 
@@ -506,18 +506,18 @@ def test_secrets_are_asked_for_once_and_a_new_one_signs_at_once(
     busy: Project, clock: Clock
 ) -> None:
     with receiver() as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhook, _ = webhooks.add(busy.id, there.url)
 
         def send(number: int) -> int:
             """How often the secrets are asked for."""
             for _ in range(number):
-                webhooks.test(busy.id, endpoint.id)
+                webhooks.test(busy.id, webhook.id)
             with recorded() as seen:
                 handler("webhook_dispatcher")({"Records": queued()}, None)
             return [each.operation for each in seen].count("GetParameter")
 
         assert [send(10), send(10)] == [1, 0]
-        secret = webhooks.rotate(busy.id, endpoint.id)
+        secret = webhooks.rotate(busy.id, webhook.id)
         assert send(2) == 1
         assert all(verifies(secret, request) for request in there.received[-2:])
         clock.advance(30)
@@ -533,17 +533,17 @@ def verifies(secret: str, request: Received) -> bool:
 
 
 def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
-    endpoint, secret = webhooks.add(busy.id, "https://example.com/hook")
-    name = f"/errata/webhooks/{busy.id}/{endpoint.id}"
+    webhook, secret = webhooks.add(busy.id, "https://example.com/hook")
+    name = f"/errata/webhooks/{busy.id}/{webhook.id}"
     kept = clients.ssm().get_parameter(Name=name)["Parameter"]
     assert kept["Type"] == "SecureString"
     # moto encrypts nothing, but says what it would do it with.
     assert kept["Value"].startswith("kms:alias/aws/ssm:")
     scan = clients.dynamodb().scan(TableName="ProjectsTable")
     assert secret not in str(scan["Items"])
-    webhooks.remove(busy.id, endpoint.id)
+    webhooks.remove(busy.id, webhook.id)
     with pytest.raises(NotFoundError):
-        webhooks.find(busy.id, endpoint.id)
+        webhooks.find(busy.id, webhook.id)
 
 
 def test_a_redelivery_keeps_the_id_and_starts_a_round_of_its_own(busy: Project) -> None:
@@ -615,8 +615,8 @@ def test_a_dispatcher_may_do_what_it_does_and_touch_no_key(busy: Project) -> Non
 
 def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
     with receiver() as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
-        webhooks.test(busy.id, endpoint.id)
+        webhook, _ = webhooks.add(busy.id, there.url)
+        webhooks.test(busy.id, webhook.id)
         records = queued()
         broken = {"messageId": "m2", "receiptHandle": "r", "body": "{}"}
         result = handler("webhook_dispatcher")({"Records": [broken, *records]}, None)
@@ -626,9 +626,9 @@ def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
 
 def test_a_queue_that_does_not_postpone_one_message_lets_the_batch_be(busy: Project) -> None:
     with receiver(response(503), response(200)) as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhook, _ = webhooks.add(busy.id, there.url)
         for _ in range(3):
-            webhooks.test(busy.id, endpoint.id)
+            webhooks.test(busy.id, webhook.id)
         records = queued()
         with refusing("ChangeMessageVisibility", "ThrottlingException"):
             result = handler("webhook_dispatcher")({"Records": records}, None)
@@ -648,9 +648,9 @@ def test_a_batch_is_attempted_in_parallel(busy: Project) -> None:
         response(503)(request)
 
     with receiver(wait_for_all) as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhook, _ = webhooks.add(busy.id, there.url)
         for _ in range(size):
-            webhooks.test(busy.id, endpoint.id)
+            webhooks.test(busy.id, webhook.id)
         records = queued()
         result = handler("webhook_dispatcher")({"Records": records}, None)
     assert [each.status for each in attempts(busy)] == [503] * size

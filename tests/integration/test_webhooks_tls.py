@@ -55,8 +55,8 @@ def leading_to(there: Receiver) -> Iterator[list[Any]]:
 def test_a_message_is_delivered_over_tls(busy: Project, trusted: Authority) -> None:
     with receiver(tls=trusted.context("localhost")) as there:
         url = there.url.replace("127.0.0.1", "localhost")
-        endpoint, secret = webhooks.add(busy.id, url)
-        webhooks.test(busy.id, endpoint.id)
+        webhook, secret = webhooks.add(busy.id, url)
+        webhooks.test(busy.id, webhook.id)
         (message,) = messages()
         assert deliver(message) is None
         (request,) = there.received
@@ -102,8 +102,8 @@ def test_who_cannot_show_the_name_s_certificate_gets_nothing(
     unknown = Authority(tmp_path_factory.mktemp("unknown"))
     authority = unknown if "issuer" in problem else trusted
     with receiver(tls=authority.context(name, days)) as there:
-        endpoint, _ = webhooks.add(busy.id, f"https://{HOST}/hook")
-        webhooks.test(busy.id, endpoint.id)
+        webhook, _ = webhooks.add(busy.id, f"https://{HOST}/hook")
+        webhooks.test(busy.id, webhook.id)
         (message,) = messages()
         with leading_to(there):
             assert deliver(message) == 10, "no answer: tried again"

@@ -56,11 +56,11 @@ def new_team(dashboard_url: str, api_url: str) -> Team:
 
 def busy_settings(team: Team) -> None:
     """Give the project webhooks, one of which failed until it was disabled, with its attempts."""
-    endpoint, _ = webhooks.add(team.project_id, f"https://hooks.example.com/services/{'abc' * 20}")
-    store.mark_endpoint(
-        endpoint, disabled_at=now_ms(), disabled_reason="it failed for five days without a break"
+    webhook, _ = webhooks.add(team.project_id, f"https://hooks.example.com/services/{'abc' * 20}")
+    store.update_webhook(
+        webhook, disabled_at=now_ms(), disabled_reason="it failed for five days without a break"
     )
-    message = Message("msg_1", team.project_id, endpoint.id, "issue.created", "{}")
+    message = Message("msg_1", team.project_id, webhook.id, "issue.created", "{}")
     error = "the connection was refused: [Errno 111] Connection refused by hooks.example.com"
     for number in range(1, 4):
         attempt = Attempt(new_event_id(now_ms()), message, number, None, 12_345, error)

@@ -4,7 +4,7 @@ from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID
 from errata.models.project import live_dsns
-from errata.models.webhook import Endpoint
+from errata.models.webhook import Webhook
 from errata.store import members as members_store
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
@@ -88,9 +88,9 @@ def _page(visit: Visit, failed: Failed) -> Response:
         teams=offered(teams, project.teams),
         more_teams=max(0, len(teams) - len(offered(teams, project.teams))),
         chosen=chosen,
-        endpoints=[
+        webhooks=[
             (each, webhooks.shown_url(each, path=may_change), _state(each))
-            for each in webhooks_store.list_endpoints(project.id)
+            for each in webhooks_store.list_webhooks(project.id)
         ],
         attempts=webhooks.recent_attempts(project.id, ATTEMPTS, visit.now_ms),
         default_days=settings().retention_days,
@@ -101,11 +101,11 @@ def _page(visit: Visit, failed: Failed) -> Response:
     )
 
 
-def _state(endpoint: Endpoint) -> tuple[str, int | None]:
+def _state(webhook: Webhook) -> tuple[str, int | None]:
     """Return the state of a webhook, and since when it is in it."""
-    if endpoint.disabled_at:
-        return f"disabled: {endpoint.disabled_reason}", endpoint.disabled_at
-    return ("failing", endpoint.failing_since) if endpoint.failing_since else ("enabled", None)
+    if webhook.disabled_at:
+        return f"disabled: {webhook.disabled_reason}", webhook.disabled_at
+    return ("failing", webhook.failing_since) if webhook.failing_since else ("enabled", None)
 
 
 # ------------------------------------------------------------------ actions
@@ -156,29 +156,29 @@ def _revoke(visit: Visit, key_id: str) -> Response:
 
 def _add_webhook(visit: Visit, _: str) -> Response:
     url = visit.request.form.get("url", "").strip()
-    endpoint, secret = webhooks.add(visit.project.id, url)
-    title = f"New webhook: {webhooks.shown_url(endpoint)}"
+    webhook, secret = webhooks.add(visit.project.id, url)
+    title = f"New webhook: {webhooks.shown_url(webhook)}"
     return show_secret(visit, title, secret, _back(visit))
 
 
-def _rotate(visit: Visit, endpoint_id: str) -> Response:
-    secret = webhooks.rotate(visit.project.id, endpoint_id)
+def _rotate(visit: Visit, webhook_id: str) -> Response:
+    secret = webhooks.rotate(visit.project.id, webhook_id)
     title = "New signing secret. The old one also signs for 24 hours."
     return show_secret(visit, title, secret, _back(visit))
 
 
-def _enable(visit: Visit, endpoint_id: str) -> Response:
-    webhooks.enable(visit.project.id, endpoint_id)
+def _enable(visit: Visit, webhook_id: str) -> Response:
+    webhooks.enable(visit.project.id, webhook_id)
     return _done(visit, "enabled")
 
 
-def _remove(visit: Visit, endpoint_id: str) -> Response:
-    webhooks.remove(visit.project.id, endpoint_id)
+def _remove(visit: Visit, webhook_id: str) -> Response:
+    webhooks.remove(visit.project.id, webhook_id)
     return _done(visit, "removed")
 
 
-def _test(visit: Visit, endpoint_id: str) -> Response:
-    webhooks.test(visit.project.id, endpoint_id)
+def _test(visit: Visit, webhook_id: str) -> Response:
+    webhooks.test(visit.project.id, webhook_id)
     return _done(visit, "sent")
 
 

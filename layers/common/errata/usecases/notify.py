@@ -5,14 +5,14 @@ import hashlib
 from errata.config import settings
 from errata.models.ids import now_ms
 from errata.models.project import Project
-from errata.models.webhook import ISSUE_CREATED, Endpoint, Message
+from errata.models.webhook import ISSUE_CREATED, Message, Webhook
 from errata.protocol.webhooks import issue_created_body
 from errata.store import projects
 from errata.store import webhooks as store
 from errata.store.events import Stored
 from errata.usecases.ttl_cache import TTLCache
 
-type Listeners = tuple[Project, list[Endpoint]]
+type Listeners = tuple[Project, list[Webhook]]
 
 _subscribed = TTLCache[Listeners | None](max_entries=1_000)
 
@@ -28,19 +28,19 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
     subscribed = _subscribed.get(project_id, now_ms(), lambda: _look_up(project_id))
     if subscribed is None:
         return
-    project, endpoints = subscribed
+    project, webhooks = subscribed
     store.enqueue(
         Message(
             id=_message_id(pk, event.id),
             project_id=project.id,
-            endpoint_id=endpoint.id,
+            webhook_id=webhook.id,
             event=ISSUE_CREATED,
             body=issue_created_body(
                 project, event.issue_id, event.id, event.fields, settings().dashboard_url
             ),
         )
         for event in first_events
-        for endpoint in endpoints
+        for webhook in webhooks
     )
 
 
@@ -51,13 +51,11 @@ def _message_id(pk: str, event_id: str) -> str:
 
 def _look_up(project_id: str) -> Listeners | None:
     """Return the project and its webhooks for new issues, or None if there are none."""
-    endpoints = [
-        endpoint
-        for endpoint in store.list_endpoints(project_id)
-        if ISSUE_CREATED in endpoint.events
+    webhooks = [
+        webhook for webhook in store.list_webhooks(project_id) if ISSUE_CREATED in webhook.events
     ]
-    project = projects.find_project(project_id) if endpoints else None
-    return (project, endpoints) if project else None
+    project = projects.find_project(project_id) if webhooks else None
+    return (project, webhooks) if project else None
 
 
 def clear_cache() -> None:
