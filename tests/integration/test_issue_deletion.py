@@ -418,8 +418,8 @@ def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
     with atomic():
         scenarios.at_once(work, range(6))
     stream.pump(batch)
-    (deletion,) = issue_deletions.list_deletions(busy.id)
-    left = [item["sk"]["S"] for item in items if item["sk"]["S"] > deletion.through]
+    (task,) = issue_deletions.list_cleanup_tasks(busy.id)
+    left = [item["sk"]["S"] for item in items if item["sk"]["S"] > task.through]
     counts = [(each.count, each.first_event) for each in issues.list_issues(busy.id)]
     assert counts == [(len(left), left[0])]
 

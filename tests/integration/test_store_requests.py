@@ -118,7 +118,7 @@ def test_values_come_back_as_they_went() -> None:
 def test_a_full_bucket_gives_a_token_and_starts_its_time() -> None:
     name = f"a {next(_names)}"
     assert rate_buckets.take_token(name, idle=True, now=100, step=10, tolerance=20) == (True, 110)
-    # It is busy now: whoever thinks otherwise is told where it stands.
+    # It is busy now: a caller that takes it for idle learns its arrival time.
     assert rate_buckets.take_token(name, idle=True, now=105, step=10, tolerance=20) == (False, 110)
     assert rate_buckets.take_token(name, idle=False, now=105, step=10, tolerance=20) == (True, 120)
     assert rate_buckets.take_token(name, idle=False, now=105, step=10, tolerance=20) == (True, 130)

@@ -20,7 +20,7 @@ def take_token(bucket: str, *, idle: bool, now: int, step: int, tolerance: int) 
     The bucket is one number, the theoretical arrival time of GCRA ("tat", in milliseconds): a
     request moves it `step` forward, and it may be at most `tolerance` ahead of `now`.
 
-    Returns whether the token was taken, and the time that now stands (0 when there is none).
+    Returns whether the token was taken, and the current arrival time (0 if there is none).
     """
     # The names of the attributes are short and none is reserved, so no placeholders for them.
     if idle:

@@ -47,7 +47,7 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
 
 
 def _hide_everything(project_id: str) -> None:
-    for before, counter in clear_project.standing(project_id):
+    for before, counter in clear_project.current_state(project_id):
         everything = Watermark(
             generation=before.generation + 1,
             through=floor_id(now_ms() + AHEAD_MS),

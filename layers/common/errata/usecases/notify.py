@@ -12,9 +12,9 @@ from errata.store import webhooks as store
 from errata.store.events import Stored
 from errata.usecases.ttl_cache import TTLCache
 
-type Listeners = tuple[Project, list[Webhook]]
+type Subscribers = tuple[Project, list[Webhook]]
 
-_subscribed = TTLCache[Listeners | None](max_entries=1_000)
+_subscribed = TTLCache[Subscribers | None](max_entries=1_000)
 
 
 def issues_created(pk: str, first_events: list[Stored]) -> None:
@@ -49,7 +49,7 @@ def _message_id(pk: str, event_id: str) -> str:
     return f"msg_{digest.hexdigest()}"
 
 
-def _look_up(project_id: str) -> Listeners | None:
+def _look_up(project_id: str) -> Subscribers | None:
     """Return the project and its webhooks for new issues, or None if there are none."""
     webhooks = [
         webhook for webhook in store.list_webhooks(project_id) if ISSUE_CREATED in webhook.events

@@ -26,7 +26,7 @@ from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
 from errata.store.watermarks import Watermark
 from errata.usecases import delete_cleared, loss_ledger
-from errata.usecases.digest import count_late, standing
+from errata.usecases.digest import count_late, current_rows
 
 QUEUES = ("digest", "cleanup", "webhooks", "ledger")
 AT_ONCE = 1_000
@@ -252,7 +252,7 @@ def _count_day(
     pk = issues.partition(project_id, watermark.generation)
     # Read the counts first, then the stored events. What is stored or counted in between is newer
     # than the issue's last event, and is recognized by that.
-    rows = standing(pk, [event for found in of_issues.values() for event in found], now_s)
+    rows = current_rows(pk, [event for found in of_issues.values() for event in found], now_s)
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
     for event_id, issue_id, legacy_id in event_queries.stored_between(project_id, low, high):
