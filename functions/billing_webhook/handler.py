@@ -37,7 +37,7 @@ def _receive(event: gateway.Event) -> gateway.Response:
     if len(body) > MAX_BODY_BYTES:
         raise BodyTooLargeError("The event is too large.")
     verify(body, gateway.headers(event).get("stripe-signature", ""), secret, at_ms // 1000)
-    notice = parse(body)
-    if notice:
-        billing.receive(notice, at_ms // 1000)
+    billing_event = parse(body)
+    if billing_event:
+        billing.receive(billing_event, at_ms // 1000)
     return gateway.response(200, '{"received": true}')

@@ -8,7 +8,7 @@ from functions.dashboard.text import fit, weight
 
 
 @dataclass(slots=True)
-class Room:
+class ByteBudget:
     """How many bytes may still be shown, first come, first served.
 
     `within` is the budget that this one is part of: bytes taken here are taken there, too.
@@ -16,16 +16,16 @@ class Room:
 
     left: int
     cut: bool = False
-    within: "Room | None" = None
+    within: "ByteBudget | None" = None
 
-    def part(self, most: int) -> "Room":
+    def part(self, most: int) -> "ByteBudget":
         """Return a budget within this one, so that no part of a page uses up all of it."""
-        return Room(most, within=self)
+        return ByteBudget(most, within=self)
 
     def take(self, value: Any, most: int = 4_000) -> str:
         """Return as much of a text as fits, at most `most` characters. A cut text is marked."""
         text = value if isinstance(value, str) else _text(value)
-        short = fit(text, most, self._room())
+        short = fit(text, most, self._available())
         self._spend(weight(short))
         if len(short) < len(text):
             self.note_cut()
@@ -34,14 +34,14 @@ class Room:
 
     def pays(self, size: int) -> bool:
         """Take this many bytes of markup if they fit; returns whether they did."""
-        if self._room() < size:
+        if self._available() < size:
             self.note_cut()
             return False
         self._spend(size)
         return True
 
-    def _room(self) -> int:
-        return min(self.left, self.within._room()) if self.within else self.left
+    def _available(self) -> int:
+        return min(self.left, self.within._available()) if self.within else self.left
 
     def _spend(self, size: int) -> None:
         self.left -= size

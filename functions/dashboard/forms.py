@@ -14,7 +14,7 @@ from errata.models.member import Team
 from errata.store.gateway_keys import Gateway
 from errata.usecases.usage_keys import Unmetered
 from functions.dashboard.render import page
-from functions.dashboard.routing import Visit
+from functions.dashboard.routing import RequestContext
 from functions.dashboard.set_up import Snippet, snippets
 from functions.dashboard.web import Request, Response
 
@@ -23,7 +23,7 @@ MOST_TEAMS = 50
 
 logger = logging.getLogger("errata")
 
-type Action = Callable[[Visit, str], Response]
+type Action = Callable[[RequestContext, str], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,19 @@ class Failed:
 
 
 def act(
-    visit: Visit, actions: Mapping[str, Action], again: Callable[[Visit, Failed], Response]
+    ctx: RequestContext,
+    actions: Mapping[str, Action],
+    again: Callable[[RequestContext, Failed], Response],
 ) -> Response:
     """Do what a form asks for; if that is refused, show the page `again`."""
     for name, action in actions.items():
-        if name in visit.request.form:
+        if name in ctx.request.form:
             try:
-                return action(visit, visit.request.form[name])
+                return action(ctx, ctx.request.form[name])
             except HTTPError as refused:
-                typed = visit.request.form
+                typed = ctx.request.form
                 text = _text(refused)
-                return again(visit, Failed(name, text, refused.status, typed, chosen_teams(visit)))
+                return again(ctx, Failed(name, text, refused.status, typed, chosen_teams(ctx)))
     raise BadRequestError("Unknown action. Reload the page.")
 
 
@@ -58,9 +60,9 @@ def _text(refused: HTTPError) -> str:
     return refused.message
 
 
-def chosen_teams(visit: Visit) -> frozenset[str]:
+def chosen_teams(ctx: RequestContext) -> frozenset[str]:
     """Return the teams that are checked in a form."""
-    return frozenset(filter(None, visit.request.form_lists.get("team", [])))
+    return frozenset(filter(None, ctx.request.form_lists.get("team", [])))
 
 
 def offered(teams: Sequence[Team], chosen: frozenset[str]) -> list[Team]:
@@ -68,13 +70,13 @@ def offered(teams: Sequence[Team], chosen: frozenset[str]) -> list[Team]:
     return sorted(teams, key=lambda team: team.id not in chosen)[:MOST_TEAMS]
 
 
-def whole_number(visit: Visit, name: str, what: str) -> int | None:
+def whole_number(ctx: RequestContext, name: str, what: str) -> int | None:
     """Return the number in a field, None if it is empty.
 
     Raises:
         InvalidInputError: the field holds something else.
     """
-    text = visit.request.form.get(name, "").strip()
+    text = ctx.request.form.get(name, "").strip()
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= 15):
@@ -95,7 +97,7 @@ def gateway_agreed(refusal: Unmetered) -> bool:
 
 
 def show_key(
-    visit: Visit,
+    ctx: RequestContext,
     title: str,
     key: str,
     unmetered: Unmetered,
@@ -107,20 +109,20 @@ def show_key(
     `back` is a path and its name. `dsn` is the DSN that was made with the key.
     """
     return _show_once(
-        *(visit, title, key, back),
+        *(ctx, title, key, back),
         metered=gateway_agreed(unmetered),
         dsn=dsn,
-        programs=snippets(visit.request.api_url, key, dsn),
+        programs=snippets(ctx.request.api_url, key, dsn),
     )
 
 
-def show_secret(visit: Visit, title: str, secret: str, back: tuple[str, str]) -> Response:
+def show_secret(ctx: RequestContext, title: str, secret: str, back: tuple[str, str]) -> Response:
     """Show a webhook's signing secret, this once."""
-    return _show_once(visit, title, secret, back, metered=True, dsn="", programs=[])
+    return _show_once(ctx, title, secret, back, metered=True, dsn="", programs=[])
 
 
 def _show_once(
-    visit: Visit,
+    ctx: RequestContext,
     title: str,
     secret: str,
     back: tuple[str, str],
@@ -130,7 +132,7 @@ def _show_once(
     programs: list[Snippet],
 ) -> Response:
     return page(
-        *(visit.request, "once.html", visit.now_ms, 200, visit),
+        *(ctx.request, "once.html", ctx.now_ms, 200, ctx),
         title=title,
         secret=secret,
         back=back,

@@ -33,7 +33,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
         response = _refusal(request, refused, at_ms)
     except StoreError as error:
         response = _refusal(request, gateway.unavailable(error), at_ms)
-    return web.answer(response, request.headers)
+    return web.to_gateway_response(response, request.headers)
 
 
 def _to_sign_in(request: web.Request) -> web.Response:

@@ -1,20 +1,20 @@
 """Shared by the pages of an organization: the roles one may give, and the way back."""
 
 from errata.models.member import ROLES, Role
-from functions.dashboard.routing import Visit
+from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import Response, redirect
 
 
-def offered_roles(visit: Visit) -> list[Role]:
+def offered_roles(ctx: RequestContext) -> list[Role]:
     """Return the roles that the signed-in user may give."""
-    return [role for role in reversed(ROLES) if role != "owner" or own_role(visit) == "owner"]
+    return [role for role in reversed(ROLES) if role != "owner" or own_role(ctx) == "owner"]
 
 
-def own_role(visit: Visit) -> Role:
+def own_role(ctx: RequestContext) -> Role:
     """Return the signed-in user's role in the organization."""
-    return visit.user.memberships[visit.organization.id].role
+    return ctx.user.memberships[ctx.organization.id].role
 
 
-def done(visit: Visit, said: str) -> Response:
+def done(ctx: RequestContext, said: str) -> Response:
     """Redirect to the organization's page, which says what was done."""
-    return redirect(f"{visit.request.root}orgs/{visit.organization.id}?said={said}")
+    return redirect(f"{ctx.request.root}orgs/{ctx.organization.id}?said={said}")

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from errata.models.event import received_ms
 from errata.models.ids import DAY_MS, minted_ms
 from errata.protocol.read import iso
-from functions.dashboard.routing import Visit, etag
+from functions.dashboard.routing import RequestContext, etag
 from functions.dashboard.text import exact, fit, visible
 from functions.dashboard.web import Request, Response
 
@@ -153,13 +153,13 @@ def page(
     template: str,
     now_ms: int,
     status: int = 200,
-    visit: Visit | None = None,
+    ctx: RequestContext | None = None,
     **values: Any,
 ) -> Response:
-    """Return a page; for htmx, only the part that changes. `visit` is None without a sign-in."""
+    """Return a page; for htmx, only the part that changes. `ctx` is None without a sign-in."""
     content = environment.get_template(template).render(
         root=request.root,
-        visit=visit,
+        ctx=ctx,
         path=request.path,
         partial=request.partial,
         moment=lambda then_ms: moment(then_ms, now_ms),

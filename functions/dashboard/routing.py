@@ -31,7 +31,7 @@ _OPENED = ("project_id", "organization_id", "event_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class RequestContext:
     """Request context: the request, its session and user, and what the page is about."""
 
     request: Request
@@ -97,7 +97,7 @@ class ForgedFormError(HTTPError):
 
 
 type Open = Callable[[Request, int], Response]
-type Page = Callable[[Visit], Response]
+type Page = Callable[[RequestContext], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +165,19 @@ def _signed_in(
     held = request.cookies.get(SESSION_COOKIE, "")
     wanted = {name: each for name, each in ids.items() if name in _OPENED}
     try:
-        session, user, opened = sessions.visit(held, now_ms, **wanted)
+        session, user, opened = sessions.authenticate(held, now_ms, **wanted)
     except sessions.StaleSessionError:
         if request.method == "GET":
             raise
         sessions.renew(held, verify, now_ms)
-        session, user, opened = sessions.visit(held, now_ms, **wanted)
-    visit = Visit(
+        session, user, opened = sessions.authenticate(held, now_ms, **wanted)
+    ctx = RequestContext(
         *(request, now_ms, session, user, opened.watermark),
         *(opened.project, opened.organization, opened.event, ids),
     )
     if request.method == "POST":
-        _check(request, visit.csrf)
-    return route.page(visit)  # type: ignore[call-arg, arg-type]
+        _check(request, ctx.csrf)
+    return route.page(ctx)  # type: ignore[call-arg, arg-type]
 
 
 def _check(request: Request, expected: str) -> None:

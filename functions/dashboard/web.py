@@ -128,7 +128,7 @@ def _cookies(header: str) -> dict[str, str]:
     return found
 
 
-def answer(response: Response, request_headers: dict[str, str]) -> gateway.Response:
+def to_gateway_response(response: Response, request_headers: dict[str, str]) -> gateway.Response:
     """Return API Gateway's form of a response, compressed if the browser accepts that."""
     body = response.body.encode() if isinstance(response.body, str) else response.body
     headers = {**_HEADERS, "Content-Type": response.content_type, **response.headers}

@@ -45,7 +45,7 @@ async def _in_thread(record: SQSRecord) -> None:
 
 def _attempt(record: SQSRecord) -> None:
     try:
-        pause = deliver(store.notice(record.body))
+        pause = deliver(store.parse_message(record.body))
         if pause is not None:
             store.postpone(record.receipt_handle, pause)
     except Exception:

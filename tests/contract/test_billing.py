@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from errata.config import settings
 from errata.errors import InvalidInputError
-from errata.models.billing import Billing, Ended, Invoice, Notice, merge, without_old
+from errata.models.billing import Billing, BillingEvent, Ended, Invoice, merge, without_old
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import clients, projects
 from errata.usecases import billing, organizations
@@ -308,8 +308,8 @@ def test_old_invoices_are_forgotten_unless_they_are_owed() -> None:
     assert without_old(old, 100 * 86_400) == Billing(invoices=(("in_2", old.invoices[1][1]),))
 
 
-notices = st.builds(
-    Notice,
+events = st.builds(
+    BillingEvent,
     st.just("evt"),
     st.just(CUSTOMER),
     st.sampled_from(["in_1", "in_2"]),
@@ -322,14 +322,14 @@ notices = st.builds(
 )
 
 
-@given(st.lists(notices, max_size=6), st.randoms(use_true_random=False))
-def test_any_order_of_events_ends_alike(sent: list[Notice], random: Any) -> None:
+@given(st.lists(events, max_size=6), st.randoms(use_true_random=False))
+def test_any_order_of_events_ends_alike(sent: list[BillingEvent], random: Any) -> None:
     shuffled = [*sent, *sent]
     random.shuffle(shuffled)
     ends = []
     for order in (sent, shuffled):
         known = Billing()
-        for notice in order:
-            known = merge(known, notice)
+        for event in order:
+            known = merge(known, event)
         ends.append(dict(known.invoices))
     assert ends[0] == ends[1]

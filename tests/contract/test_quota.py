@@ -17,8 +17,7 @@ from errata.errors import PaymentRequiredError, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, parse_allowlist
 from errata.models.project import Access
-from errata.store import clients
-from errata.store import idempotency as store
+from errata.store import clients, quota_leases
 from errata.usecases import organizations, projects, quota
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, failing, fault, recorded, throttled, watched
@@ -151,7 +150,7 @@ def test_a_return_is_sent_once() -> None:
     events_of.register_first("before-send.dynamodb.UpdateItem", lose)
     try:
         with over_http(clients.dynamodb_once()), pytest.raises(UnavailableError):
-            store.return_units(DEFAULT_ORGANIZATION, "2026-11", 1)
+            quota_leases.return_units(DEFAULT_ORGANIZATION, "2026-11", 1)
     finally:
         events_of.unregister("before-send.dynamodb.UpdateItem", lose)
     assert len(sent) == 1
@@ -331,7 +330,9 @@ def test_a_flood_of_what_is_refused_with_402_costs_next_to_nothing(clock: Clock)
     assert lease.next_size > 1
     # Others use the rest up.
     rest = 1_000_000 - used()
-    assert store.lease_units(DEFAULT_ORGANIZATION, lease.month, rest, 1_000_000 - rest) is None
+    assert (
+        quota_leases.lease_units(DEFAULT_ORGANIZATION, lease.month, rest, 1_000_000 - rest) is None
+    )
     while ingest(project).status == 202:
         pass
     with recorded() as seen:
@@ -353,7 +354,7 @@ def test_a_flood_of_what_is_refused_with_402_costs_next_to_nothing(clock: Clock)
 def test_a_unit_that_others_give_back_is_found(clock: Clock) -> None:
     project = limited(1)
     assert [ingest(project).status for _ in range(2)] == [202, 402]
-    store.return_units(DEFAULT_ORGANIZATION, quota.month_of(clock.ms), 1)
+    quota_leases.return_units(DEFAULT_ORGANIZATION, quota.month_of(clock.ms), 1)
     clock.advance(quota.REACHED_MS / 1_000)
     assert [ingest(project).status for _ in range(2)] == [202, 402]
 
@@ -445,7 +446,7 @@ def test_a_lease_is_a_thousandth_of_what_is_left_at_most(left: int, size: int) -
     # Other environments lease the rest but for this much.
     others = 1_000_000 - 127 - left
     month = quota.month_of(now_ms())
-    assert store.lease_units(DEFAULT_ORGANIZATION, month, others, 1_000_000 - others) is None
+    assert quota_leases.lease_units(DEFAULT_ORGANIZATION, month, others, 1_000_000 - others) is None
     with recorded() as seen:
         assert used_after(project, 1) == 1_000_000 - left + size
     leases = [each for each in seen if each.operation == "UpdateItem"]

@@ -93,7 +93,7 @@ def test_the_events_of_a_deleted_issue_are_deleted(stack: LocalStack, project: C
 
     eventually(read, lambda messages: messages == ["kept"], patience_s=20)
     # The worker looks once more when all that was on its way must have come.
-    eventually(lambda: issue_deletions.list_deletions(project_id), lambda standing: not standing)
+    eventually(lambda: issue_deletions.list_cleanup_tasks(project_id), lambda tasks: not tasks)
     requests.post(f"{stack.api_url}/api.php", json=error, timeout=30).raise_for_status()
     again = eventually(lambda: list(issues.list_issues(project_id)), lambda all_: len(all_) == 2)
     assert sorted(each.count for each in again) == [1, 1]

@@ -55,7 +55,7 @@ def test_a_new_issue_is_told_and_verified_by_other_people_s_code(
 ) -> None:
     project_id, key = project
     with receiver() as there:
-        endpoint, secret = webhooks.add(project_id, there.url)
+        webhook, secret = webhooks.add(project_id, there.url)
         requests.post(
             f"{stack.api_url}/api/ingest", json={"message": "boom", "api_key": key}, timeout=30
         ).raise_for_status()
@@ -64,16 +64,16 @@ def test_a_new_issue_is_told_and_verified_by_other_people_s_code(
     Webhook(secret).verify(request.body, dict(request.headers))
     assert messages(there) == ["boom"]
     found = eventually(
-        lambda: list(webhooks.list_attempts(project_id, endpoint.id)), lambda each: bool(each)
+        lambda: list(webhooks.list_attempts(project_id, webhook.id)), lambda each: bool(each)
     )
     assert [attempt.status for attempt in found] == [200]
 
 
-def test_a_failed_notice_comes_again_by_itself(stack: LocalStack, project: Created) -> None:
+def test_a_failed_message_comes_again_by_itself(stack: LocalStack, project: Created) -> None:
     project_id, _ = project
     with receiver(response(503), response(200)) as there:
-        endpoint, _ = webhooks.add(project_id, there.url)
-        webhooks.test(project_id, endpoint.id)
+        webhook, _ = webhooks.add(project_id, there.url)
+        webhooks.test(project_id, webhook.id)
         eventually(lambda: len(there.received), lambda count: count == 2)
     first, second = there.received
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -99,8 +99,8 @@ def test_every_failure_is_tried_again_after_its_pauses(stack: LocalStack, projec
             for name, (behaviour, _) in behaviours.items()
         }
         for there in found.values():
-            endpoint, _ = webhooks.add(project_id, there.url)
-            webhooks.test(project_id, endpoint.id)
+            webhook, _ = webhooks.add(project_id, there.url)
+            webhooks.test(project_id, webhook.id)
         eventually(
             lambda: [len(there.received) for there in found.values()],
             lambda counts: counts == [3] * len(counts),
@@ -113,7 +113,7 @@ def test_every_failure_is_tried_again_after_its_pauses(stack: LocalStack, projec
         assert pause - 1 <= at_s[2] - at_s[1] < pause + 30, name
 
 
-def test_a_slow_endpoint_holds_up_no_other(stack: LocalStack, project: Created) -> None:
+def test_a_slow_webhook_holds_up_no_other(stack: LocalStack, project: Created) -> None:
     project_id, _ = project
     with receiver(hang(10)) as slow, receiver() as quick:
         webhooks.add(project_id, slow.url)
@@ -122,7 +122,7 @@ def test_a_slow_endpoint_holds_up_no_other(stack: LocalStack, project: Created) 
         store_new_issues(project_id, "slow", 3)
         eventually(lambda: len(quick.received), lambda count: count == 3)
         assert time.monotonic() - started < 10
-        webhooks.remove(project_id, webhooks.list_endpoints(project_id)[0].id)
+        webhooks.remove(project_id, webhooks.list_webhooks(project_id)[0].id)
 
 
 def test_a_thousand_new_issues_are_a_thousand_messages_though_the_dispatcher_is_killed(

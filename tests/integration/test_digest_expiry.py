@@ -8,7 +8,7 @@ import pytest
 from errata.config import settings
 from errata.store import clients
 from errata.usecases import issues, webhooks
-from tests.integration.test_webhooks import notices
+from tests.integration.test_webhooks import messages
 from tests.support import stream
 from tests.support.account import Clock, Project, rows
 from tests.support.calls import Call, Killed, watched
@@ -251,7 +251,7 @@ def test_an_issue_that_comes_back_is_told_of_under_an_id_of_its_own(
     webhooks.add(shop.project_id, "https://example.com/hook", ())
     shop.send(**EVENT)
     shop.send(**EVENT)
-    (first,) = notices()
+    (first,) = messages()
     shop.clock.days(KEPT_DAYS + 2)
     if deleted == "before":
         expire(shop.clock)
@@ -261,6 +261,6 @@ def test_an_issue_that_comes_back_is_told_of_under_an_id_of_its_own(
     if deleted == "meanwhile":
         expire(shop.clock)
     stream.pump([back])
-    cut, again = notices()
+    cut, again = messages()
     assert cut == again
     assert cut.id != first.id

@@ -10,7 +10,7 @@ from errata.errors import NotFoundError
 from errata.models.issue import Issue
 from errata.store import clients, issue_deletions
 from errata.usecases import issues, redrive, webhooks
-from tests.integration.test_webhooks import notices
+from tests.integration.test_webhooks import messages
 from tests.support import clients as http
 from tests.support import scenarios, stream
 from tests.support.account import Clock, Project, new_project, rows
@@ -164,7 +164,7 @@ def test_an_event_that_comes_later_is_a_new_issue_and_told(shop: Shop) -> None:
     issue = shop.issues()["boom"]
     assert (issue.id, issue.count, issue.first_event) == (issue_id, 1, event_id)
     assert (issue.status, issues.list_activity(shop.id, issue_id)) == ("open", [])
-    assert len({notice.id for notice in notices()}) == 2
+    assert len({message.id for message in messages()}) == 2
     assert shop.stored() == [event_id]
 
 
@@ -418,8 +418,8 @@ def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
     with atomic():
         scenarios.at_once(work, range(6))
     stream.pump(batch)
-    (deletion,) = issue_deletions.list_deletions(busy.id)
-    left = [item["sk"]["S"] for item in items if item["sk"]["S"] > deletion.through]
+    (task,) = issue_deletions.list_cleanup_tasks(busy.id)
+    left = [item["sk"]["S"] for item in items if item["sk"]["S"] > task.through]
     counts = [(each.count, each.first_event) for each in issues.list_issues(busy.id)]
     assert counts == [(len(left), left[0])]
 

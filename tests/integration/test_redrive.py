@@ -17,7 +17,7 @@ from errata.store import clients, issues, queues
 from errata.usecases import issues as reading
 from errata.usecases import loss_ledger, redrive, webhooks
 from tests.integration.test_losses import batch
-from tests.integration.test_webhooks import notices
+from tests.integration.test_webhooks import messages
 from tests.support import account, stream, tally
 from tests.support.account import Clock, Project
 from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
@@ -35,7 +35,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues, "WAIT_S", 0)
 
 
-def message(queue_url: str, body: Any) -> None:
+def put_message(queue_url: str, body: Any) -> None:
     clients.sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(body))
 
 
@@ -134,8 +134,8 @@ def test_an_event_is_counted_once_however_often_it_is_redriven(busy: Project, cl
     stream.deliver(stream.numbered([*items[:4], *items[5:]]))
     for item in (items[4], items[4], items[0]):  # the last one was counted
         body = {"reason": "x", "project_id": busy.id, "event_id": item["sk"]["S"], "sequence": "1"}
-        message(settings().digest_dead_letter_url, body)
-        message(settings().digest_dead_letter_url, body)
+        put_message(settings().digest_dead_letter_url, body)
+        put_message(settings().digest_dead_letter_url, body)
         assert all(each.done for each in redrive.redrive("digest"))
         tally.assert_exact(items)
     more = traffic(busy.id, clock.ms + 60_000)
@@ -149,11 +149,11 @@ def test_an_issue_of_one_event_is_opened_and_told_of(busy: Project, clock: Clock
     (item,) = traffic(busy.id, clock.ms, 1)
     (event_id,) = stream.put([item])
     body = {"reason": "x", "project_id": busy.id, "event_id": event_id, "sequence": "1"}
-    message(settings().digest_dead_letter_url, body)
+    put_message(settings().digest_dead_letter_url, body)
     redrive.redrive("digest")
     tally.assert_exact([item])
-    (notice,) = notices()
-    assert event_id in notice.body
+    (message,) = messages()
+    assert event_id in message.body
 
 
 def test_a_cleared_or_expired_event_is_let_go(busy: Project, clock: Clock) -> None:
@@ -164,7 +164,7 @@ def test_a_cleared_or_expired_event_is_let_go(busy: Project, clock: Clock) -> No
     gone = traffic(busy.id, clock.ms, 1)[0]["sk"]["S"]
     for each in (event_id, gone):
         body = {"reason": "x", "project_id": busy.id, "event_id": each, "sequence": "1"}
-        message(settings().digest_dead_letter_url, body)
+        put_message(settings().digest_dead_letter_url, body)
     assert [each.done for each in redrive.redrive("digest")] == [True, True]
     assert list(reading.list_issues(busy.id)) == []
 
@@ -176,10 +176,10 @@ def test_an_event_that_has_expired_is_let_go_though_it_lies_there(
     (item,) = traffic(busy.id, clock.ms, 1)
     (event_id,) = stream.put([item])
     body = {"reason": "x", "project_id": busy.id, "event_id": event_id, "sequence": "1"}
-    message(settings().digest_dead_letter_url, body)
+    put_message(settings().digest_dead_letter_url, body)
     clock.days(30)
     assert [each.done for each in redrive.redrive("digest")] == [True]
-    assert (account.rows()["ISSUES_TABLE"], notices()) == ([], [])
+    assert (account.rows()["ISSUES_TABLE"], messages()) == ([], [])
 
 
 def test_a_late_event_of_an_issue_that_has_expired_opens_it_anew(
@@ -191,7 +191,7 @@ def test_a_late_event_of_an_issue_that_has_expired_opens_it_anew(
     clock.days(30)
     body = {"reason": "x", "project_id": busy.id, "event_id": late["sk"]["S"], "sequence": "1"}
     for _ in range(2):
-        message(settings().digest_dead_letter_url, body)
+        put_message(settings().digest_dead_letter_url, body)
         redrive.redrive("digest")
         tally.assert_exact([late])
 
@@ -205,12 +205,12 @@ def test_a_batch_given_up_is_counted_after_later_ones(busy: Project, clock: Cloc
     stream.put(items)
     lost = in_stream(arn)[3:6]
     stream.deliver(stream.numbered([*items[:3], *items[6:]]))
-    message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
+    put_message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
     clock.advance(3600)
     (letter,) = redrive.redrive("digest")
     assert (letter.done, letter.what[:16]) == (True, "counted 3 of 3 e")
     tally.assert_exact(items)
-    message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
+    put_message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
     assert redrive.redrive("digest")[0].what.startswith("counted 0 of 3")
     tally.assert_exact(items)
 
@@ -224,7 +224,7 @@ def test_what_a_batch_had_counted_before_it_was_given_up_stays_counted(
     # Of the six in the middle one issue had been counted, and the beginning of another.
     counted = [n for n in range(12) if n < 3 or n >= 9 or n % 3 == 0 or n == 4]
     stream.deliver(stream.numbered(items[n] for n in counted))
-    message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[3:9], clock.ms))
+    put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[3:9], clock.ms))
     (letter,) = redrive.redrive("digest")
     assert letter.what.startswith("counted 3 of 6")
     tally.assert_exact(items)
@@ -242,7 +242,7 @@ def test_a_day_later_a_batch_is_found_by_its_time(
     stream.deliver(stream.numbered(item for item in items if item not in lost))
     body = given_up(arn, in_stream(arn)[:1], start + 2_400)
     body["DDBStreamBatchInfo"]["shardId"] = "shardId-gone"
-    message(settings().digest_dead_letter_url, body)
+    put_message(settings().digest_dead_letter_url, body)
     clock.days(1.1)
     assert redrive.redrive("digest")[0].done
     # Which of an issue's events of these seconds were missing is not known, only how many.
@@ -261,7 +261,7 @@ def test_a_batch_over_midnight_is_counted_to_each_day(busy: Project, clock: Cloc
     items = traffic(busy.id, midnight - 4_500)
     stream.put(items)
     stream.deliver(stream.numbered([*items[:2], items[8]]))
-    message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[2:8], clock.ms))
+    put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[2:8], clock.ms))
     redrive.redrive("digest")
     tally.assert_exact(items)
     assert len(reading.list_days(busy.id, "")) == 2
@@ -272,7 +272,7 @@ def test_digest_meets_a_redrive_and_both_count(busy: Project, clock: Clock) -> N
     stream.put(items)
     stream.deliver(stream.numbered([*items[:4], *items[5:7]]))
     body = {"reason": "x", "project_id": busy.id, "event_id": items[4]["sk"]["S"], "sequence": "1"}
-    message(settings().digest_dead_letter_url, body)
+    put_message(settings().digest_dead_letter_url, body)
     met: list[str] = []
 
     def digest_first(call: Call) -> Any:
@@ -304,7 +304,7 @@ def test_cut_off_anywhere_a_redrive_that_runs_again_counts_once(
         stream.deliver(stream.numbered([*items[:3], *items[6:]]))
         for item in items[3:6]:
             body = {"project_id": project_id, "event_id": item["sk"]["S"], "reason": "x"}
-            message(settings().digest_dead_letter_url, body)
+            put_message(settings().digest_dead_letter_url, body)
         with fault(number, error, after=after) as outcome:
             try:
                 redrive.redrive("digest")
@@ -348,13 +348,13 @@ def expire(clock: Clock) -> None:
 @pytest.mark.usefixtures("deployed")
 def test_lost_events_are_counted_once_however_often_they_are_redriven(clock: Clock) -> None:
     event = not_counted([LINE % ("1", "invalid"), LINE % ("1", "quota")], clock.ms)
-    message(settings().ledger_dead_letter_url, event)
+    put_message(settings().ledger_dead_letter_url, event)
     assert "2 lost events" in done("redrive", "--dry-run").out
     assert lost("1") == 0
 
     assert "counted 2 lost events" in done("redrive", "ledger").out
     assert lying_in(settings().ledger_dead_letter_url) == 0
-    message(settings().ledger_dead_letter_url, event)
+    put_message(settings().ledger_dead_letter_url, event)
     handler("ledger")(event, None)
     assert all(each.done for each in redrive.redrive("ledger"))
     assert lost("1") == 2
@@ -368,13 +368,13 @@ def test_what_a_run_had_counted_stays_counted_as_long_as_its_letter_lies(clock: 
     # Six hours in Lambda's own queue, fourteen days in ours.
     clock.days(14.25)
     expire(clock)
-    message(settings().ledger_dead_letter_url, event)
+    put_message(settings().ledger_dead_letter_url, event)
     assert all(each.done for each in redrive.redrive("ledger"))
     assert {lost(str(each), 16) for each in range(1, 151)} == {1}
 
 
 def test_lost_events_that_cannot_be_counted_yet_stay(clock: Clock) -> None:
-    message(settings().ledger_dead_letter_url, not_counted([LINE % ("1", "ip")], clock.ms))
+    put_message(settings().ledger_dead_letter_url, not_counted([LINE % ("1", "ip")], clock.ms))
     with refusing("TransactWriteItems", "ProvisionedThroughputExceededException"):
         (letter,) = redrive.redrive("ledger")
     assert (letter.done, "not counted" in letter.what) == (False, True)
@@ -386,7 +386,7 @@ def test_lost_events_that_cannot_be_counted_yet_stay(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_notices_go_back_into_their_queue(busy: Project) -> None:
+def test_messages_go_back_into_their_queue(busy: Project) -> None:
     webhooks.add(busy.id, "https://example.com/hook", ())
     stream.put(traffic(busy.id, now_ms(), 3))
     stream.deliver(stream.records())
@@ -403,7 +403,7 @@ def test_notices_go_back_into_their_queue(busy: Project) -> None:
     assert lying_in(settings().webhook_dead_letter_url) == len(sent)
     assert "put back" in done("redrive", "webhooks").out
     assert lying_in(settings().webhook_dead_letter_url) == 0
-    assert len(notices()) == 3
+    assert len(messages()) == 3
 
 
 @pytest.mark.usefixtures("deployed")
@@ -412,9 +412,9 @@ def test_what_cannot_be_done_keeps_nothing_from_being_done(monkeypatch: pytest.M
     url = settings().ledger_dead_letter_url
     letters = [batch([LINE % ("1", "quota")], now_ms()) for _ in range(8)]
     for number, letter in enumerate(letters):
-        message(url, letter)
+        put_message(url, letter)
         if number % 3 == 0:
-            message(url, {"hello": number})
+            put_message(url, {"hello": number})
     assert len(done("redrive", "ledger", "--dry-run", "--json").json) == 11
     assert lying_in(url) == 11
     assert sorted(each.done for each in redrive.redrive("ledger")) == [False] * 3 + [True] * 8
@@ -427,7 +427,7 @@ def test_a_redrive_that_outlasts_its_hold_ends(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(redrive, "AT_ONCE", 3)
     monkeypatch.setattr(queues, "HELD_S", 0)
     for number in range(5):
-        message(settings().ledger_dead_letter_url, {"hello": number})
+        put_message(settings().ledger_dead_letter_url, {"hello": number})
     with refusing("ChangeMessageVisibility", "AWS.SimpleQueueService.MessageNotInflight"):
         assert not any(each.done for each in redrive.redrive("ledger"))
     assert lying_in(settings().ledger_dead_letter_url) == 5
@@ -441,7 +441,7 @@ def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
     assert stream.stored_events()
     arn = stream_of_events()
     record = {"shard": "s", "dynamodb": {"SequenceNumber": "1"}}
-    message(settings().cleanup_dead_letter_url, given_up(arn, [record], clock.ms))
+    put_message(settings().cleanup_dead_letter_url, given_up(arn, [record], clock.ms))
     (letter,) = redrive.redrive("cleanup")
     assert letter.done
     assert stream.stored_events() == []
@@ -449,9 +449,9 @@ def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
 
 
 def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:
-    message(settings().digest_dead_letter_url, {"hello": "there"})
-    message(settings().digest_dead_letter_url, ["no", "object"])
-    message(settings().webhook_dead_letter_url, {"no": "notice"})
+    put_message(settings().digest_dead_letter_url, {"hello": "there"})
+    put_message(settings().digest_dead_letter_url, ["no", "object"])
+    put_message(settings().webhook_dead_letter_url, {"no": "notice"})
     assert [each.done for each in redrive.redrive("webhooks")] == [False]
     assert lying_in(settings().webhook_dead_letter_url) == 1
     assert deployed
@@ -461,7 +461,7 @@ def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:
     assert done("redrive", "--dry-run").out.count("unknown kind") == 3
     assert "There is no queue x" in failed("redrive", "x")
     for data in ("", "no gzip", "H4sI", base64.b64encode(gzip.compress(b"{}")).decode()):
-        message(settings().ledger_dead_letter_url, {"awslogs": {"data": data}})
+        put_message(settings().ledger_dead_letter_url, {"awslogs": {"data": data}})
     left = done("redrive", "ledger", "--json").json
     assert {(each["done"], each["what"]) for each in left} == {
         (False, "an unknown kind of message")

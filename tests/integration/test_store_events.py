@@ -101,8 +101,8 @@ def test_events_are_found_by_id_in_the_order_asked_for(project_id: str) -> None:
 
 
 def once(project_id: str, event_id: str, at_ms: int = START_MS) -> Any:
-    answered = idempotency.Answered(event_id, b"hash of " + event_id.encode())
-    return idempotency.record_put(project_id, "key", answered, at_ms)
+    record = idempotency.Record(event_id, b"hash of " + event_id.encode())
+    return idempotency.record_put(project_id, "key", record, at_ms)
 
 
 def test_an_event_and_its_key_s_record_are_stored_together_or_not(project_id: str) -> None:
@@ -110,9 +110,9 @@ def test_an_event_and_its_key_s_record_are_stored_together_or_not(project_id: st
     first_id, second_id = first["sk"]["S"], second["sk"]["S"]
     assert events.put_once(first, once(project_id, first_id)) is None
     before = events.put_once(second, once(project_id, second_id, START_MS + 1))
-    assert before == idempotency.Answered(first_id, b"hash of " + first_id.encode())
+    assert before == idempotency.Record(first_id, b"hash of " + first_id.encode())
     assert ids(event_queries.by_ids(project_id, [first_id, second_id])) == [first_id]
-    found = idempotency.find_answered(project_id, "key", START_MS + 1)
+    found = idempotency.find_record(project_id, "key", START_MS + 1)
     assert found == before
 
 
@@ -120,8 +120,8 @@ def test_a_record_is_dead_after_a_day_though_its_row_is_there(project_id: str) -
     first, second = (stream.event(project_id, START_MS + n) for n in (0, 1))
     events.put_once(first, once(project_id, first["sk"]["S"]))
     last_ms = START_MS + idempotency.KEPT_MS - 1
-    assert idempotency.find_answered(project_id, "key", last_ms)
-    assert idempotency.find_answered(project_id, "key", last_ms + 1) is None
+    assert idempotency.find_record(project_id, "key", last_ms)
+    assert idempotency.find_record(project_id, "key", last_ms + 1) is None
     assert events.put_once(second, once(project_id, second["sk"]["S"], last_ms))
     assert events.put_once(second, once(project_id, second["sk"]["S"], last_ms + 1)) is None
 
@@ -129,8 +129,8 @@ def test_a_record_is_dead_after_a_day_though_its_row_is_there(project_id: str) -
 def test_records_are_the_project_s_own(project_id: str) -> None:
     item = stream.event(project_id, START_MS)
     events.put_once(item, once(project_id, item["sk"]["S"]))
-    assert idempotency.find_answered(f"{project_id}9", "key", START_MS) is None
-    assert idempotency.find_answered(project_id, "other key", START_MS) is None
+    assert idempotency.find_record(f"{project_id}9", "key", START_MS) is None
+    assert idempotency.find_record(project_id, "other key", START_MS) is None
 
 
 def test_numbers_are_given_in_order_alone(project_id: str) -> None:

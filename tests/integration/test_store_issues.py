@@ -51,8 +51,8 @@ def changes(issue: Issue, *, opened: bool = True, **more: object) -> Changes:
     return made
 
 
-def stand(pk: str, now_s: int = 0) -> Rows:
-    """How the rows stand that these tests write."""
+def current_rows(pk: str, now_s: int = 0) -> Rows:
+    """Return the current rows that these tests write."""
     ids = [ISSUE.id, "b" * 32]
     return digest.rows(pk, ids, [(each, "r1") for each in ids], [DAY, DAY + 1], now_s)
 
@@ -65,7 +65,7 @@ def listed(pk: str, now_s: int) -> list[Release]:
 def test_an_issue_comes_back_as_it_was_stored(pk: str) -> None:
     assert digest.apply(pk, Rows(), changes(ISSUE))
     assert issues.find_issue(pk, ISSUE.id, 0) == ISSUE
-    assert stand(pk).issues == {ISSUE.id: ISSUE}
+    assert current_rows(pk).issues == {ISSUE.id: ISSUE}
     assert issues.find_issue(pk, "b" * 32, 0) is None
     assert issues.find_issue(issues.partition("0", 0), ISSUE.id, 0) is None
 
@@ -84,12 +84,12 @@ def test_a_new_issue_is_refused_where_one_is(pk: str) -> None:
 
 def test_an_issue_changes_only_from_where_it_was_read(pk: str) -> None:
     digest.apply(pk, Rows(), changes(ISSUE))
-    early, late = stand(pk), stand(pk)
+    early, late = current_rows(pk), current_rows(pk)
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
     assert digest.apply(pk, early, changes(later, opened=False))
     assert not digest.apply(pk, late, changes(replace(ISSUE, count=9), opened=False))
     assert issues.find_issue(pk, ISSUE.id, 0) == later
-    # What was written is what stands now.
+    # The rows are as they were written.
     latest = replace(later, count=4, last_sequence="0" * 39 + "7")
     assert digest.apply(pk, early, changes(latest, opened=False))
     assert issues.find_issue(pk, ISSUE.id, 0) == latest
@@ -101,28 +101,28 @@ def test_an_issue_s_status_is_what_was_read_or_nothing_is_written(pk: str, at: i
     digest.apply(pk, Rows(), changes(ISSUE))
     if at == 2:
         assert issue_status.set_status(pk, ISSUE, replace(resolved, status_at=1), "resolved")
-    stands = stand(pk)
-    assert issue_status.set_status(pk, stands.issues[ISSUE.id], resolved, "resolved")
+    current = current_rows(pk)
+    assert issue_status.set_status(pk, current.issues[ISSUE.id], resolved, "resolved")
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
-    assert not digest.apply(pk, stands, changes(later, opened=False))
+    assert not digest.apply(pk, current, changes(later, opened=False))
     assert issues.find_issue(pk, ISSUE.id, 0) == resolved
 
 
 def test_an_expired_issue_is_replaced_by_a_new_one_altogether(pk: str) -> None:
     digest.apply(pk, Rows(), changes(replace(ISSUE, status="resolved")))
-    stands = stand(pk, EXPIRES)
-    assert (stands.issues, stands.last_sequence(ISSUE.id)) == ({}, ISSUE.last_sequence)
+    current = current_rows(pk, EXPIRES)
+    assert (current.issues, current.last_sequence(ISSUE.id)) == ({}, ISSUE.last_sequence)
     anew = replace(ISSUE, count=1, users=b"", expires_at=EXPIRES + 9, last_sequence="0" * 39 + "6")
-    assert digest.apply(pk, stands, changes(anew))
+    assert digest.apply(pk, current, changes(anew))
     assert issues.find_issue(pk, ISSUE.id, EXPIRES) == anew
 
 
 def test_everything_changes_or_nothing(pk: str) -> None:
     digest.apply(pk, Rows(), changes(ISSUE))
-    stale = stand(pk)
+    stale = current_rows(pk)
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
-    digest.apply(pk, stand(pk), changes(later, opened=False))
-    before, stands = stand(pk), stand(pk)
+    digest.apply(pk, current_rows(pk), changes(later, opened=False))
+    before, current = current_rows(pk), current_rows(pk)
     made = changes(
         replace(ISSUE, id="b" * 32),
         releases={"r1": RELEASE},
@@ -131,24 +131,24 @@ def test_everything_changes_or_nothing(pk: str) -> None:
     )
     made.issues[ISSUE.id] = ISSUE
     assert not digest.apply(pk, stale, made)
-    assert stand(pk) == before
+    assert current_rows(pk) == before
     assert issues.find_issue(pk, "b" * 32, 0) is None
     assert (listed(pk, 0), day_counts.list_days(pk, "", 0)) == ([], {})
-    assert digest.apply(pk, stands, made)
+    assert digest.apply(pk, current, made)
     assert issues.find_issue(pk, "b" * 32, 0)
     assert listed(pk, 0) == [replace(RELEASE, open_issues=1)]
-    assert stand(pk).release_links == {("b" * 32, "r1"): EXPIRES} == stands.release_links
+    assert current_rows(pk).release_links == {("b" * 32, "r1"): EXPIRES} == current.release_links
 
 
 def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> None:
     first = Changes(releases={"r1": RELEASE}, days={DAY: Day(2, EXPIRES)})
     assert digest.apply(pk, Rows(), first)
-    stands = stand(pk)
-    assert (stands.releases, stands.days) == (first.releases, first.days)
+    current = current_rows(pk)
+    assert (current.releases, current.days) == (first.releases, first.days)
     more = replace(RELEASE, events=5)
     for made in (Changes(releases={"r1": more}), Changes(days={DAY: Day(5, EXPIRES)})):
         assert not digest.apply(pk, Rows(), made)
-        early, late = stand(pk), stand(pk)
+        early, late = current_rows(pk), current_rows(pk)
         assert digest.apply(pk, early, made)
         assert not digest.apply(pk, late, made)
     assert listed(pk, 0) == [more]
@@ -157,11 +157,11 @@ def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> Non
 
 def test_a_row_that_began_anew_is_not_taken_for_the_one_before(pk: str) -> None:
     digest.apply(pk, Rows(), Changes(days={DAY: Day(2, EXPIRES)}))
-    slow, anew = stand(pk, EXPIRES - 1), stand(pk, EXPIRES)
+    slow, anew = current_rows(pk, EXPIRES - 1), current_rows(pk, EXPIRES)
     assert anew.days == {}
     assert digest.apply(pk, anew, Changes(days={DAY: Day(2, EXPIRES + 9)}))
     assert not digest.apply(pk, slow, Changes(days={DAY: Day(3, EXPIRES)}))
-    assert stand(pk).days == {DAY: Day(2, EXPIRES + 9)}
+    assert current_rows(pk).days == {DAY: Day(2, EXPIRES + 9)}
 
 
 def test_days_are_listed_from_one_on(pk: str) -> None:

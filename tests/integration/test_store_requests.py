@@ -9,7 +9,7 @@ import pytest
 
 from errata.config import settings
 from errata.errors import UnavailableError
-from errata.store import clients, idempotency, items
+from errata.store import clients, items, rate_buckets
 from errata.store.retry import attempts
 from tests.support import account, stream
 from tests.support.account import Clock, Project, new_project
@@ -117,21 +117,21 @@ def test_values_come_back_as_they_went() -> None:
 
 def test_a_full_bucket_gives_a_token_and_starts_its_time() -> None:
     name = f"a {next(_names)}"
-    assert idempotency.move_bucket(name, idle=True, now=100, step=10, room=20) == (True, 110)
-    # It is busy now: whoever thinks otherwise is told where it stands.
-    assert idempotency.move_bucket(name, idle=True, now=105, step=10, room=20) == (False, 110)
-    assert idempotency.move_bucket(name, idle=False, now=105, step=10, room=20) == (True, 120)
-    assert idempotency.move_bucket(name, idle=False, now=105, step=10, room=20) == (True, 130)
-    assert idempotency.move_bucket(name, idle=False, now=105, step=10, room=20) == (False, 130)
-    assert idempotency.move_bucket(name, idle=False, now=110, step=10, room=20) == (True, 140)
-    assert idempotency.move_bucket(name, idle=False, now=140, step=10, room=20) == (False, 140)
-    assert idempotency.move_bucket(name, idle=True, now=140, step=10, room=20) == (True, 150)
+    assert rate_buckets.take_token(name, idle=True, now=100, step=10, tolerance=20) == (True, 110)
+    # It is busy now: a caller that takes it for idle learns its arrival time.
+    assert rate_buckets.take_token(name, idle=True, now=105, step=10, tolerance=20) == (False, 110)
+    assert rate_buckets.take_token(name, idle=False, now=105, step=10, tolerance=20) == (True, 120)
+    assert rate_buckets.take_token(name, idle=False, now=105, step=10, tolerance=20) == (True, 130)
+    assert rate_buckets.take_token(name, idle=False, now=105, step=10, tolerance=20) == (False, 130)
+    assert rate_buckets.take_token(name, idle=False, now=110, step=10, tolerance=20) == (True, 140)
+    assert rate_buckets.take_token(name, idle=False, now=140, step=10, tolerance=20) == (False, 140)
+    assert rate_buckets.take_token(name, idle=True, now=140, step=10, tolerance=20) == (True, 150)
 
 
 def test_a_bucket_that_is_not_there_is_full() -> None:
     name = f"b {next(_names)}"
-    assert idempotency.move_bucket(name, idle=False, now=5, step=10, room=20) == (False, 0)
-    assert idempotency.move_bucket(name, idle=True, now=5, step=10, room=20) == (True, 15)
+    assert rate_buckets.take_token(name, idle=False, now=5, step=10, tolerance=20) == (False, 0)
+    assert rate_buckets.take_token(name, idle=True, now=5, step=10, tolerance=20) == (True, 15)
 
 
 # ------------------------------------------------------------------ what DynamoDB demands

@@ -1,4 +1,4 @@
-"""Outbound webhooks: what is sent, how often, and what becomes of an endpoint."""
+"""Outbound webhooks: what is sent, how often, and what becomes of a webhook."""
 
 import dataclasses
 import hashlib
@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import minted_ms
-from errata.models.webhook import MAX_FORMERS, Attempt, Notice
+from errata.models.webhook import MAX_FORMERS, Attempt, Message
 from errata.outbound import post, signing
 from errata.store import clients, projects
 from errata.store import webhooks as store
@@ -38,11 +38,11 @@ def queued() -> list[dict[str, Any]]:
     url = settings().webhook_queue_url
     records = []
     while (
-        messages := clients.sqs()
+        received := clients.sqs()
         .receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1)
         .get("Messages")
     ):
-        for message in messages:
+        for message in received:
             records.append(
                 {
                     "messageId": message["MessageId"],
@@ -54,8 +54,8 @@ def queued() -> list[dict[str, Any]]:
     return records
 
 
-def notices() -> list[Notice]:
-    return [store.notice(record["body"]) for record in queued()]
+def messages() -> list[Message]:
+    return [store.parse_message(record["body"]) for record in queued()]
 
 
 def attempts(project: Project) -> list[Attempt]:
@@ -63,24 +63,24 @@ def attempts(project: Project) -> list[Attempt]:
     return list(webhooks.list_attempts(project.id))[::-1]
 
 
-def one_notice(project: Project, url: str) -> tuple[Notice, str, str]:
-    """A test notice for a new endpoint: the notice, the endpoint's id and its secret."""
-    endpoint, secret = webhooks.add(project.id, url)
-    webhooks.test(project.id, endpoint.id)
-    (notice,) = notices()
-    return notice, endpoint.id, secret
+def one_message(project: Project, url: str) -> tuple[Message, str, str]:
+    """A test message for a new webhook: the message, the webhook's id and its secret."""
+    webhook, secret = webhooks.add(project.id, url)
+    webhooks.test(project.id, webhook.id)
+    (message,) = messages()
+    return message, webhook.id, secret
 
 
 def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None:
     with receiver() as there:
-        endpoint, secret = webhooks.add(busy.id, there.url + "?token=t")
+        webhook, secret = webhooks.add(busy.id, there.url + "?token=t")
         sent = {"message": "boom", "exception_class": "E", "release": "1", "environment": "prod"}
         first = call("POST", "/api/ingest", sent, {"X-Api-Key": busy.key}).json["id"]
         call("POST", "/api/ingest", sent, {"X-Api-Key": busy.key})
         assert stream.deliver(stream.records()) == []
         assert stream.deliver(stream.records()) == []
-        (notice,) = notices()
-        assert deliver(notice) is None
+        (message,) = messages()
+        assert deliver(message) is None
         (request,) = there.received
     assert request.path == "/hook?token=t"
     assert request.headers["content-type"] == "application/json"
@@ -101,30 +101,30 @@ def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None
     assert first in body["urls"]["event"]
     (attempt,) = attempts(busy)
     assert (attempt.status, attempt.number, attempt.error) == (200, 1, "")
-    assert attempt.notice.endpoint_id == endpoint.id
+    assert attempt.message.webhook_id == webhook.id
 
 
-def test_the_queue_serves_endpoints_in_turn(busy: Project) -> None:
-    endpoints = {webhooks.add(busy.id, f"https://example.com/{n}")[0].id for n in range(3)}
+def test_the_queue_serves_webhooks_in_turn(busy: Project) -> None:
+    ids = {webhooks.add(busy.id, f"https://example.com/{n}")[0].id for n in range(3)}
     call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
     with recorded() as seen:
         stream.deliver(stream.records())
     (sent,) = [each.parameters for each in seen if each.operation == "SendMessageBatch"]
     groups = {
-        entry["MessageGroupId"]: store.notice(entry["MessageBody"]).endpoint_id
+        entry["MessageGroupId"]: store.parse_message(entry["MessageBody"]).webhook_id
         for entry in sent["Entries"]
     }
-    assert groups == {endpoint: endpoint for endpoint in endpoints}
+    assert groups == {each: each for each in ids}
 
 
-def test_each_endpoint_gets_its_own_notice_under_one_id(busy: Project) -> None:
+def test_each_webhook_gets_its_own_message_under_one_id(busy: Project) -> None:
     with receiver() as one, receiver() as other:
         webhooks.add(busy.id, one.url)
         webhooks.add(busy.id, other.url)
         call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
         stream.deliver(stream.records())
-        for notice in notices():
-            deliver(notice)
+        for message in messages():
+            deliver(message)
         ids = [there.received[0].headers["webhook-id"] for there in (one, other)]
     assert ids[0] == ids[1]
 
@@ -132,7 +132,7 @@ def test_each_endpoint_gets_its_own_notice_under_one_id(busy: Project) -> None:
 @pytest.mark.parametrize(
     "character", ["x", "ж", "\U0001f600", "\x01", '"', "\\", "\ud800"], ids=ascii
 )
-def test_long_texts_of_any_alphabet_are_told_to_every_endpoint(
+def test_long_texts_of_any_alphabet_are_told_to_every_webhook(
     busy: Project, character: str
 ) -> None:
     for number in range(11):
@@ -145,7 +145,7 @@ def test_long_texts_of_any_alphabet_are_told_to_every_endpoint(
         assert stream.deliver(stream.records()) == []
     calls = [each.parameters["Entries"] for each in seen if each.operation == "SendMessageBatch"]
     assert max(sum(len(each["MessageBody"]) for each in entries) for entries in calls) <= 262_144
-    issues = [json.loads(notice.body)["issue"] for notice in notices()]
+    issues = [json.loads(message.body)["issue"] for message in messages()]
     assert sorted(issue["first_event_id"] for issue in issues) == sorted(ids * 11)
     for issue in issues:
         if issue["first_event_id"] == ids[0]:
@@ -153,14 +153,14 @@ def test_long_texts_of_any_alphabet_are_told_to_every_endpoint(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
-def test_a_failing_endpoint_is_tried_four_times(busy: Project, clock: Clock, status: int) -> None:
+def test_a_failing_webhook_is_tried_four_times(busy: Project, clock: Clock, status: int) -> None:
     with receiver(response(status)) as there:
-        notice, _, _ = one_notice(busy, there.url)
+        message, _, _ = one_message(busy, there.url)
         for pause in (10, 60, 300):
-            assert deliver(notice) == pause
+            assert deliver(message) == pause
             clock.advance(pause)
-        assert deliver(notice) is None
-        assert deliver(notice) is None, "the round is over"
+        assert deliver(message) is None
+        assert deliver(message) is None, "the delivery is over"
         ids = {request.headers["webhook-id"] for request in there.received}
     assert len(ids) == 1
     assert [(each.number, each.status) for each in attempts(busy)] == [
@@ -176,8 +176,8 @@ def test_the_queue_hears_of_each_pause(
 ) -> None:
     monkeypatch.setattr(post.post, "__kwdefaults__", {"allow_loopback": False, "timeout_s": 0.3})
     with receiver(behaviour, response(503, Retry_After="120"), behaviour) as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
-        webhooks.test(busy.id, endpoint.id)
+        webhook, _ = webhooks.add(busy.id, there.url)
+        webhooks.test(busy.id, webhook.id)
         url = settings().webhook_queue_url
         (message,) = clients.sqs().receive_message(QueueUrl=url)["Messages"]
         record = {
@@ -201,12 +201,12 @@ def test_the_queue_hears_of_each_pause(
 
 def test_copies_of_a_message_make_the_attempts_of_one(busy: Project, clock: Clock) -> None:
     with receiver(response(503)) as there:
-        notice, _, _ = one_notice(busy, there.url)
-        assert [deliver(notice), deliver(notice)] == [10, 10]
+        message, _, _ = one_message(busy, there.url)
+        assert [deliver(message), deliver(message)] == [10, 10]
         clock.advance(8.5)
-        assert deliver(notice) == 2
+        assert deliver(message) == 2
         clock.advance(1.5)
-        assert [deliver(notice), deliver(notice)] == [60, 60]
+        assert [deliver(message), deliver(message)] == [60, 60]
         assert len(there.received) == 2
     assert [each.number for each in attempts(busy)] == [1, 2]
 
@@ -214,9 +214,9 @@ def test_copies_of_a_message_make_the_attempts_of_one(busy: Project, clock: Cloc
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 422])
 def test_any_other_answer_is_final(busy: Project, status: int) -> None:
     with receiver(response(status, Location="http://127.0.0.1:1/elsewhere")) as there:
-        notice, _, _ = one_notice(busy, there.url)
-        assert deliver(notice) is None
-        assert deliver(notice) is None
+        message, _, _ = one_message(busy, there.url)
+        assert deliver(message) is None
+        assert deliver(message) is None
         assert len(there.received) == 1
     assert [each.status for each in attempts(busy)] == [status]
 
@@ -229,8 +229,8 @@ def test_retry_after_is_honoured_up_to_fifteen_minutes(
     busy: Project, asked: str, pause: int
 ) -> None:
     with receiver(response(429, Retry_After=asked)) as there:
-        notice, _, _ = one_notice(busy, there.url)
-        assert deliver(notice) == pause
+        message, _, _ = one_message(busy, there.url)
+        assert deliver(message) == pause
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,8 @@ def test_retry_after_is_honoured_up_to_fifteen_minutes(
 )
 def test_whatever_a_receiver_asks_for_its_attempt_is_recorded(busy: Project, asked: str) -> None:
     with receiver(response(503, Retry_After=asked.encode().decode("latin-1"))) as there:
-        notice, _, _ = one_notice(busy, there.url)
-        assert deliver(notice) in (10, 900)
+        message, _, _ = one_message(busy, there.url)
+        assert deliver(message) in (10, 900)
     assert [each.status for each in attempts(busy)] == [503]
 
 
@@ -259,8 +259,8 @@ def test_no_answer_is_tried_again(
     # The product waits 15 seconds; what is tested is that one deadline holds for everything.
     monkeypatch.setattr(post.post, "__kwdefaults__", {"allow_loopback": False, "timeout_s": 0.3})
     with receiver(behaviour) as there:
-        notice, _, _ = one_notice(busy, there.url)
-        assert deliver(notice) == 10
+        message, _, _ = one_message(busy, there.url)
+        assert deliver(message) == 10
     (attempt,) = attempts(busy)
     assert attempt.status is None
     assert attempt.error
@@ -269,14 +269,14 @@ def test_no_answer_is_tried_again(
 
 def test_a_huge_answer_is_not_read(busy: Project) -> None:
     with receiver(huge) as there:
-        notice, _, _ = one_notice(busy, there.url)
-        assert deliver(notice) is None
+        message, _, _ = one_message(busy, there.url)
+        assert deliver(message) is None
     assert [each.status for each in attempts(busy)] == [200]
 
 
 def test_a_certificate_that_does_not_hold_is_no_answer(busy: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as plain:
-        notice, _, _ = one_notice(busy, f"https://127.0.0.1:{plain.getsockname()[1]}/")
+        message, _, _ = one_message(busy, f"https://127.0.0.1:{plain.getsockname()[1]}/")
 
         def greet() -> None:
             peer, _ = plain.accept()
@@ -284,37 +284,37 @@ def test_a_certificate_that_does_not_hold_is_no_answer(busy: Project) -> None:
             peer.close()
 
         threading.Thread(target=greet, daemon=True).start()
-        assert deliver(notice) == 10
+        assert deliver(message) == 10
     assert "SSL" in attempts(busy)[0].error
 
 
 def test_gone_disables_at_once_and_what_was_missed_is_sent_later(busy: Project) -> None:
     with receiver(response(410), response(200)) as there:
-        notice, endpoint_id, _ = one_notice(busy, there.url)
-        assert deliver(notice) is None
-        endpoint = webhooks.find(busy.id, endpoint_id)
-        assert endpoint.disabled_at
-        assert "410" in endpoint.disabled_reason
+        message, webhook_id, _ = one_message(busy, there.url)
+        assert deliver(message) is None
+        webhook = webhooks.find(busy.id, webhook_id)
+        assert webhook.disabled_at
+        assert "410" in webhook.disabled_reason
         call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
         stream.deliver(stream.records())
-        (missed,) = notices()
+        (missed,) = messages()
         assert deliver(missed) is None
         assert deliver(missed) is None
-        assert len(there.received) == 1, "a disabled endpoint gets nothing"
+        assert len(there.received) == 1, "a disabled webhook gets nothing"
         found = attempts(busy)[1:]
         assert [(each.number, each.status, "disabled" in each.error) for each in found] == [
             (1, None, True)
         ]
-        webhooks.test(busy.id, endpoint_id)
-        (test,) = notices()
+        webhooks.test(busy.id, webhook_id)
+        (test,) = messages()
         assert deliver(test) is None
         assert there.received[-1].headers["webhook-id"] == test.id, "but what is to try it"
-        assert webhooks.find(busy.id, endpoint_id).disabled_at
+        assert webhooks.find(busy.id, webhook_id).disabled_at
 
-        webhooks.enable(busy.id, endpoint_id)
-        assert webhooks.find(busy.id, endpoint_id).disabled_at is None
+        webhooks.enable(busy.id, webhook_id)
+        assert webhooks.find(busy.id, webhook_id).disabled_at is None
         webhooks.redeliver_since(busy.id, minted_ms(found[0].id))
-        for again in notices():
+        for again in messages():
             deliver(again)
         assert missed.id in {request.headers["webhook-id"] for request in there.received}
 
@@ -323,13 +323,13 @@ def test_five_days_of_failure_disable_and_one_success_starts_anew(
     busy: Project, clock: Clock
 ) -> None:
     with receiver(response(500), response(500), response(200), response(500)) as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhook, _ = webhooks.add(busy.id, there.url)
 
         def once() -> bool:
-            webhooks.test(busy.id, endpoint.id)
-            (notice,) = notices()
-            deliver(notice)
-            return webhooks.find(busy.id, endpoint.id).disabled_at is not None
+            webhooks.test(busy.id, webhook.id)
+            (message,) = messages()
+            deliver(message)
+            return webhooks.find(busy.id, webhook.id).disabled_at is not None
 
         assert not once()
         clock.days(4.9)
@@ -357,14 +357,14 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
         assert 14 < timeout <= 15, "seconds for all of it"
         raise ConnectionRefusedError("as far as this test goes")
 
-    notice, _, _ = one_notice(busy, "https://rebound.example/")
+    message, _, _ = one_message(busy, "https://rebound.example/")
     with monkeypatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", resolve)
         patch.setattr(socket, "create_connection", connect)
         with pytest.raises(ConnectionRefusedError):
             post.post("https://rebound.example/", b"{}", {})
     assert called == [("8.8.8.8", 443)]
-    assert notice.event == "webhook.test"
+    assert message.event == "webhook.test"
 
 
 @pytest.mark.parametrize(
@@ -462,29 +462,29 @@ def test_http_is_for_names_that_lead_to_loopback_alone(addresses: list[str], rea
 
 def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None:
     # One that was added before such hosts were refused.
-    notice, endpoint_id, _ = one_notice(busy, "https://example.com/")
-    endpoint = webhooks.find(busy.id, endpoint_id)
-    store.save_endpoint(dataclasses.replace(endpoint, url="https://a..b/"))
-    assert deliver(notice) is None
+    message, webhook_id, _ = one_message(busy, "https://example.com/")
+    webhook = webhooks.find(busy.id, webhook_id)
+    store.save_webhook(dataclasses.replace(webhook, url="https://a..b/"))
+    assert deliver(message) is None
     assert "no name" in attempts(busy)[0].error
 
 
 def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, clock: Clock) -> None:
     with receiver() as there:
-        endpoint, first = webhooks.add(busy.id, there.url)
+        webhook, first = webhooks.add(busy.id, there.url)
 
         def verifying(*secrets: str) -> list[bool]:
             """Which of these secrets verify what is sent now."""
-            webhooks.test(busy.id, endpoint.id)
-            (notice,) = notices()
-            deliver(notice)
+            webhooks.test(busy.id, webhook.id)
+            (message,) = messages()
+            deliver(message)
             request = there.received[-1]
             return [verifies(secret, request) for secret in secrets]
 
-        second = webhooks.rotate(busy.id, endpoint.id)
+        second = webhooks.rotate(busy.id, webhook.id)
         assert verifying(first, second) == [True, True]
         clock.advance(3600)
-        third = webhooks.rotate(busy.id, endpoint.id)
+        third = webhooks.rotate(busy.id, webhook.id)
         assert len({first, second, third}) == 3
         assert verifying(first, second, third) == [True, True, True]
         clock.advance(23 * 3600)
@@ -494,11 +494,11 @@ def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, cl
 
 
 def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project) -> None:
-    endpoint, _ = webhooks.add(busy.id, "https://example.com/hook")
-    made = [webhooks.rotate(busy.id, endpoint.id) for _ in range(3 * MAX_FORMERS)]
-    kept = clients.ssm().get_parameter(Name=f"/errata/webhooks/{busy.id}/{endpoint.id}")
+    webhook, _ = webhooks.add(busy.id, "https://example.com/hook")
+    made = [webhooks.rotate(busy.id, webhook.id) for _ in range(3 * MAX_FORMERS)]
+    kept = clients.ssm().get_parameter(Name=f"/errata/webhooks/{busy.id}/{webhook.id}")
     assert len(kept["Parameter"]["Value"]) < 4_096, "the most that a standard parameter holds"
-    found = store.find_secrets(busy.id, endpoint.id)
+    found = store.find_secrets(busy.id, webhook.id)
     assert found.signing(0) == made[: -MAX_FORMERS - 2 : -1]
 
 
@@ -506,18 +506,18 @@ def test_secrets_are_asked_for_once_and_a_new_one_signs_at_once(
     busy: Project, clock: Clock
 ) -> None:
     with receiver() as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhook, _ = webhooks.add(busy.id, there.url)
 
         def send(number: int) -> int:
             """How often the secrets are asked for."""
             for _ in range(number):
-                webhooks.test(busy.id, endpoint.id)
+                webhooks.test(busy.id, webhook.id)
             with recorded() as seen:
                 handler("webhook_dispatcher")({"Records": queued()}, None)
             return [each.operation for each in seen].count("GetParameter")
 
         assert [send(10), send(10)] == [1, 0]
-        secret = webhooks.rotate(busy.id, endpoint.id)
+        secret = webhooks.rotate(busy.id, webhook.id)
         assert send(2) == 1
         assert all(verifies(secret, request) for request in there.received[-2:])
         clock.advance(30)
@@ -533,30 +533,30 @@ def verifies(secret: str, request: Received) -> bool:
 
 
 def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
-    endpoint, secret = webhooks.add(busy.id, "https://example.com/hook")
-    name = f"/errata/webhooks/{busy.id}/{endpoint.id}"
+    webhook, secret = webhooks.add(busy.id, "https://example.com/hook")
+    name = f"/errata/webhooks/{busy.id}/{webhook.id}"
     kept = clients.ssm().get_parameter(Name=name)["Parameter"]
     assert kept["Type"] == "SecureString"
     # moto encrypts nothing, but says what it would do it with.
     assert kept["Value"].startswith("kms:alias/aws/ssm:")
     scan = clients.dynamodb().scan(TableName="ProjectsTable")
     assert secret not in str(scan["Items"])
-    webhooks.remove(busy.id, endpoint.id)
+    webhooks.remove(busy.id, webhook.id)
     with pytest.raises(NotFoundError):
-        webhooks.find(busy.id, endpoint.id)
+        webhooks.find(busy.id, webhook.id)
 
 
 def test_a_redelivery_keeps_the_id_and_starts_a_round_of_its_own(busy: Project) -> None:
     with receiver(response(404), response(500), response(200)) as there:
-        notice, _, _ = one_notice(busy, there.url)
-        deliver(notice)
+        message, _, _ = one_message(busy, there.url)
+        deliver(message)
         webhooks.redeliver(busy.id, attempts(busy)[0].id)
-        (again,) = notices()
+        (again,) = messages()
         assert deliver(again) == 10
         webhooks.redeliver_since(busy.id, 0)
-        (once_more,) = notices()
+        (once_more,) = messages()
         assert deliver(once_more) is None
-        assert {request.headers["webhook-id"] for request in there.received} == {notice.id}
+        assert {request.headers["webhook-id"] for request in there.received} == {message.id}
     assert [(each.number, each.status) for each in attempts(busy)] == [(1, 404), (1, 500), (1, 200)]
 
 
@@ -569,14 +569,14 @@ def test_a_receiver_that_dedupes_sees_each_issue_once(busy: Project) -> None:
         with refusing("TransactWriteItems", "ProvisionedThroughputExceededException"):
             assert stream.deliver(stream.records()) != []
         assert stream.deliver(stream.records()) == []
-        waiting = notices()
+        waiting = messages()
         assert len(waiting) > 3
-        for notice in [*waiting, *waiting]:
-            deliver(notice)
+        for message in [*waiting, *waiting]:
+            deliver(message)
         webhooks.redeliver(busy.id, attempts(busy)[0].id)
         webhooks.redeliver_since(busy.id, 0)
-        for notice in notices():
-            deliver(notice)
+        for message in messages():
+            deliver(message)
         told = {
             request.headers["webhook-id"]: json.loads(request.body)["issue"]["message"]
             for request in there.received
@@ -615,8 +615,8 @@ def test_a_dispatcher_may_do_what_it_does_and_touch_no_key(busy: Project) -> Non
 
 def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
     with receiver() as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
-        webhooks.test(busy.id, endpoint.id)
+        webhook, _ = webhooks.add(busy.id, there.url)
+        webhooks.test(busy.id, webhook.id)
         records = queued()
         broken = {"messageId": "m2", "receiptHandle": "r", "body": "{}"}
         result = handler("webhook_dispatcher")({"Records": [broken, *records]}, None)
@@ -626,9 +626,9 @@ def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
 
 def test_a_queue_that_does_not_postpone_one_message_lets_the_batch_be(busy: Project) -> None:
     with receiver(response(503), response(200)) as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhook, _ = webhooks.add(busy.id, there.url)
         for _ in range(3):
-            webhooks.test(busy.id, endpoint.id)
+            webhooks.test(busy.id, webhook.id)
         records = queued()
         with refusing("ChangeMessageVisibility", "ThrottlingException"):
             result = handler("webhook_dispatcher")({"Records": records}, None)
@@ -648,9 +648,9 @@ def test_a_batch_is_attempted_in_parallel(busy: Project) -> None:
         response(503)(request)
 
     with receiver(wait_for_all) as there:
-        endpoint, _ = webhooks.add(busy.id, there.url)
+        webhook, _ = webhooks.add(busy.id, there.url)
         for _ in range(size):
-            webhooks.test(busy.id, endpoint.id)
+            webhooks.test(busy.id, webhook.id)
         records = queued()
         result = handler("webhook_dispatcher")({"Records": records}, None)
     assert [each.status for each in attempts(busy)] == [503] * size
@@ -659,7 +659,7 @@ def test_a_batch_is_attempted_in_parallel(busy: Project) -> None:
     assert again == sorted(record["messageId"] for record in records)
 
 
-def test_digest_cut_off_between_notice_and_commit_loses_no_notice(
+def test_digest_cut_off_between_message_and_commit_loses_no_message(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhooks.add(busy.id, "https://example.com/hook")
@@ -674,4 +674,4 @@ def test_digest_cut_off_between_notice_and_commit_loses_no_notice(
         with pytest.raises(KeyboardInterrupt):
             stream.deliver(stream.records())
     stream.deliver(stream.records())
-    assert len({notice.id for notice in notices()}) == 1
+    assert len({message.id for message in messages()}) == 1

@@ -1,4 +1,4 @@
-"""Webhooks over TLS: whom a notice is handed to, and whom it is not."""
+"""Webhooks over TLS: which receivers get a message, and which do not."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ from errata.outbound import post
 from errata.store import webhooks as store
 from errata.usecases import webhooks
 from errata.usecases.deliver import deliver
-from tests.integration.test_webhooks import attempts, notices
+from tests.integration.test_webhooks import attempts, messages
 from tests.support.account import Project
 from tests.support.certificates import Authority
 from tests.support.receiver import Receiver, receiver
@@ -52,13 +52,13 @@ def leading_to(there: Receiver) -> Iterator[list[Any]]:
         yield called
 
 
-def test_a_notice_is_delivered_over_tls(busy: Project, trusted: Authority) -> None:
+def test_a_message_is_delivered_over_tls(busy: Project, trusted: Authority) -> None:
     with receiver(tls=trusted.context("localhost")) as there:
         url = there.url.replace("127.0.0.1", "localhost")
-        endpoint, secret = webhooks.add(busy.id, url)
-        webhooks.test(busy.id, endpoint.id)
-        (notice,) = notices()
-        assert deliver(notice) is None
+        webhook, secret = webhooks.add(busy.id, url)
+        webhooks.test(busy.id, webhook.id)
+        (message,) = messages()
+        assert deliver(message) is None
         (request,) = there.received
         assert there.names == ["localhost"]
         assert request.headers["host"] == f"localhost:{there.port}"
@@ -102,17 +102,17 @@ def test_who_cannot_show_the_name_s_certificate_gets_nothing(
     unknown = Authority(tmp_path_factory.mktemp("unknown"))
     authority = unknown if "issuer" in problem else trusted
     with receiver(tls=authority.context(name, days)) as there:
-        endpoint, _ = webhooks.add(busy.id, f"https://{HOST}/hook")
-        webhooks.test(busy.id, endpoint.id)
-        (notice,) = notices()
+        webhook, _ = webhooks.add(busy.id, f"https://{HOST}/hook")
+        webhooks.test(busy.id, webhook.id)
+        (message,) = messages()
         with leading_to(there):
-            assert deliver(notice) == 10, "no answer: tried again"
+            assert deliver(message) == 10, "no answer: tried again"
         assert there.received == []
     (attempt,) = attempts(busy)
     assert attempt.status is None
     assert "CERTIFICATE_VERIFY_FAILED" in attempt.error
     assert problem in attempt.error
-    assert store.find_round(notice).attempts == 1
+    assert store.find_delivery(message).attempts == 1
 
 
 def test_a_handshake_that_is_drawn_out_ends_at_the_deadline() -> None:

@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Page
 
 from errata.models.ids import new_event_id, now_ms
-from errata.models.webhook import Attempt, Notice, Round
+from errata.models.webhook import Attempt, Delivery, Message
 from errata.store import webhooks as store
 from errata.usecases import members, projects, webhooks
 from tests.support.chromium import serious
@@ -56,15 +56,15 @@ def new_team(dashboard_url: str, api_url: str) -> Team:
 
 def busy_settings(team: Team) -> None:
     """Give the project webhooks, one of which failed until it was disabled, with its attempts."""
-    endpoint, _ = webhooks.add(team.project_id, f"https://hooks.example.com/services/{'abc' * 20}")
-    store.mark_endpoint(
-        endpoint, disabled_at=now_ms(), disabled_reason="it failed for five days without a break"
+    webhook, _ = webhooks.add(team.project_id, f"https://hooks.example.com/services/{'abc' * 20}")
+    store.update_webhook(
+        webhook, disabled_at=now_ms(), disabled_reason="it failed for five days without a break"
     )
-    notice = Notice("msg_1", team.project_id, endpoint.id, "issue.created", "{}")
+    message = Message("msg_1", team.project_id, webhook.id, "issue.created", "{}")
     error = "the connection was refused: [Errno 111] Connection refused by hooks.example.com"
     for number in range(1, 4):
-        attempt = Attempt(new_event_id(now_ms()), notice, number, None, 12_345, error)
-        store.record(attempt, Round(number, over=False), now_ms() // 1000)
+        attempt = Attempt(new_event_id(now_ms()), message, number, None, 12_345, error)
+        store.record(attempt, Delivery(number, over=False), now_ms() // 1000)
 
 
 def sign_in(page: Page, team: Team, path: str = "") -> None:

@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import Any
 
 from errata.protocol.stacktrace import ExceptionTrace, Frame, Thread
-from functions.dashboard.byte_budget import Room
-from functions.dashboard.event.facts import pairs
+from functions.dashboard.byte_budget import ByteBudget
+from functions.dashboard.event.metadata import pairs
 
 MAX_FRAMES = 60
 MAX_EXCEPTIONS = 12
@@ -108,69 +108,73 @@ class Traces:
     def __init__(self) -> None:
         self._frames: list[ShownFrame] = []
 
-    def exceptions(self, traces: Sequence[ExceptionTrace], room: Room) -> list[ShownException]:
+    def exceptions(
+        self, traces: Sequence[ExceptionTrace], budget: ByteBudget
+    ) -> list[ShownException]:
         """Return the exceptions that fit the byte budget."""
         shown: list[ShownException] = []
         for trace in traces[:MAX_EXCEPTIONS]:
-            if not room.pays(_MARKUP_OF_AN_EXCEPTION):
+            if not budget.pays(_MARKUP_OF_AN_EXCEPTION):
                 break
-            title = room.take(trace.title, 500)
-            mechanism = "" if trace.mechanism in _USUAL else room.take(trace.mechanism, 60)
+            title = budget.take(trace.title, 500)
+            mechanism = "" if trace.mechanism in _USUAL else budget.take(trace.mechanism, 60)
             handled = trace.handled
             if shown and (trace.mechanism, handled) == (traces[0].mechanism, traces[0].handled):
                 mechanism, handled = "", True
-            runs, more = self._runs(trace.frames, _OPEN_OF_A_CAUSE if shown else _OPEN, room)
+            runs, more = self._runs(trace.frames, _OPEN_OF_A_CAUSE if shown else _OPEN, budget)
             each = ShownException(title, trace.relation, mechanism, handled, runs, more)
             shown.append(each)
         if len(shown) < len(traces):
-            room.note_cut()
+            budget.note_cut()
         plain = [frame for frame in self._frames if frame.plain]
         for frame in plain:
-            _fill_code(frame, room)
+            _fill_code(frame, budget)
         for frame in plain:
-            _fill_variables(frame, room)
+            _fill_variables(frame, budget)
         return shown
 
-    def threads(self, threads: Sequence[Thread], room: Room) -> list[ShownThread]:
+    def threads(self, threads: Sequence[Thread], budget: ByteBudget) -> list[ShownThread]:
         """Return the threads that fit the byte budget."""
         shown = []
         for thread in threads[:MAX_THREADS]:
-            if not room.pays(_MARKUP_OF_AN_EXCEPTION):
+            if not budget.pays(_MARKUP_OF_AN_EXCEPTION):
                 break
-            name = room.take(thread.name, 100)
-            runs, more = self._runs(thread.frames, 1, room)
+            name = budget.take(thread.name, 100)
+            runs, more = self._runs(thread.frames, 1, budget)
             shown.append(ShownThread(name, thread.crashed, thread.current, runs, more))
         return shown
 
-    def fill_libraries(self, room: Room) -> None:
+    def fill_libraries(self, budget: ByteBudget) -> None:
         """Add the code to frames without any, if all of it fits."""
         for frame in self._frames:
-            if not frame.code and room.left > 1_500:
-                _fill_code(frame, room)
+            if not frame.code and budget.left > 1_500:
+                _fill_code(frame, budget)
 
-    def _runs(self, frames: Sequence[Frame], most: int, room: Room) -> tuple[list[Run], int]:
+    def _runs(
+        self, frames: Sequence[Frame], most: int, budget: ByteBudget
+    ) -> tuple[list[Run], int]:
         shown: list[ShownFrame] = []
         # Without a frame of the application, show the innermost one: the error happened there.
         plain = {n for n, each in enumerate(frames) if each.in_app} or {0}
         opened = set(sorted(plain)[:most])
         for n, frame in enumerate(frames[:MAX_FRAMES]):
-            if len(self._frames) >= 2 * MAX_FRAMES or not room.pays(_MARKUP_OF_A_FRAME):
+            if len(self._frames) >= 2 * MAX_FRAMES or not budget.pays(_MARKUP_OF_A_FRAME):
                 break
-            path = room.take(frame.path, 200) if frame.path else ""
-            function = room.take(frame.function, 200)
-            file = room.take(frame.file, 300)
+            path = budget.take(frame.path, 200) if frame.path else ""
+            function = budget.take(frame.function, 200)
+            file = budget.take(frame.file, 300)
             each = ShownFrame(frame, file, path, function, n in plain, n in opened)
             shown.append(each)
             self._frames.append(each)
-        return list(_joined(shown, room)), len(frames) - len(shown)
+        return list(_joined(shown, budget)), len(frames) - len(shown)
 
 
-def _joined(frames: Iterable[ShownFrame], room: Room) -> Iterator[Run]:
+def _joined(frames: Iterable[ShownFrame], budget: ByteBudget) -> Iterator[Run]:
     for plain, run in groupby(frames, key=lambda each: each.plain):
         of_run = list(run)
         folded = not plain and len(of_run) > 1
         names = dict.fromkeys(filter(None, map(_package, of_run))) if folded else ()
-        yield Run(of_run, folded, room.take(", ".join([*names][:4]), 120) if names else "")
+        yield Run(of_run, folded, budget.take(", ".join([*names][:4]), 120) if names else "")
 
 
 def _package(shown: ShownFrame) -> str:
@@ -188,7 +192,7 @@ def _package(shown: ShownFrame) -> str:
     return ".".join(parts[: 2 if parts[0] in _DOMAINS else 1])
 
 
-def _fill_code(shown: ShownFrame, room: Room) -> None:
+def _fill_code(shown: ShownFrame, budget: ByteBudget) -> None:
     """Add the code around a frame. In a text trace this is one statement."""
     frame = shown.frame
     if not frame.source and not frame.before:
@@ -196,14 +200,14 @@ def _fill_code(shown: ShownFrame, room: Room) -> None:
     own = frame.source.split("\n")
     before, after = frame.before[-_MAX_LINES:], frame.after[:_MAX_LINES]
     lines = textwrap.dedent("\n".join([*map(_one, before), *own, *map(_one, after)])).split("\n")
-    if not room.pays(_MARKUP_OF_CODE):
+    if not budget.pays(_MARKUP_OF_CODE):
         return
     around = bool(before or after)
     for n, text in enumerate(lines):
-        if not room.pays(_MARKUP_OF_A_LINE):
+        if not budget.pays(_MARKUP_OF_A_LINE):
             break
         here = around and len(before) <= n < len(before) + len(own)
-        shown.code.append(Line(room.take(text, 300), here))
+        shown.code.append(Line(budget.take(text, 300), here))
     if frame.line is not None and len(own) == 1:
         first = frame.line - len(before)
         shown.start = first if first >= 0 else None
@@ -213,9 +217,9 @@ def _one(line: str) -> str:
     return line.replace("\n", " ")
 
 
-def _fill_variables(shown: ShownFrame, room: Room) -> None:
+def _fill_variables(shown: ShownFrame, budget: ByteBudget) -> None:
     variables: Any = shown.frame.variables
     if variables is None:
         return
-    part = room.part(_VARIABLES_OF_A_FRAME)
+    part = budget.part(_VARIABLES_OF_A_FRAME)
     shown.variables = pairs(variables, part, most=300, number=_MAX_VARIABLES)

@@ -9,16 +9,16 @@ from errata.protocol.ingest import FIELDS
 from errata.protocol.read import to_event
 from errata.protocol.stacktrace import ExceptionTrace, parse, structured
 from errata.usecases import dashboard_views, projects
-from functions.dashboard.byte_budget import Room
-from functions.dashboard.event import facts
+from functions.dashboard.byte_budget import ByteBudget
+from functions.dashboard.event import metadata
 from functions.dashboard.event.trace import Traces
 from functions.dashboard.render import page
-from functions.dashboard.routing import Visit, get
+from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.web import Response
 
 # Bytes of HTML for the parts of an event. They keep the page below 60 KB, whatever the event
 # contains. The raw JSON has everything.
-ROOM = 50_000
+BYTE_BUDGET = 50_000
 # Guaranteed bytes of each part, in this order. Later parts get what an earlier one leaves.
 _SHARES = {
     "stack": 15_000,
@@ -31,7 +31,7 @@ _PLACED = {
     *("message", "exception_class", "level", "stack_trace", "breadcrumbs", "context", "user"),
     *("fingerprint", "trimmed", "legacy"),
 }
-_FACTS = (
+_METADATA = (
     *(name for name in FIELDS if name not in _PLACED and name not in STACK_TEXTS),
     *("transaction", "logger", "platform", "dist"),
 )
@@ -42,52 +42,54 @@ _LANGUAGES = {
 
 
 @get("projects/{project_id}/events/{event_id}")
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """Show an event; with `?raw`, its stack trace as it was sent."""
-    view = _view(visit)
+    view = _view(ctx)
     fields = view.event.fields
-    raw = "raw" in visit.request.query
-    room = Room(ROOM)
+    raw = "raw" in ctx.request.query
+    budget = ByteBudget(BYTE_BUDGET)
     return page(
-        visit.request,
+        ctx.request,
         "event.html",
-        visit.now_ms,
-        visit=visit,
+        ctx.now_ms,
+        ctx=ctx,
         view=view,
         fields=fields,
         raw=raw,
         trimmed=fields.get("trimmed", []),
-        message=room.take(fields.get("message") or "(no message)"),
-        exception_class=room.take(fields.get("exception_class") or "", 200),
-        problems=facts.problems(fields.get("problems"), room),
-        shown_facts=[
-            (name, room.take(fields[name], 500)) for name in _FACTS if fields.get(name) is not None
+        message=budget.take(fields.get("message") or "(no message)"),
+        exception_class=budget.take(fields.get("exception_class") or "", 200),
+        problems=metadata.problems(fields.get("problems"), budget),
+        shown_metadata=[
+            (name, budget.take(fields[name], 500))
+            for name in _METADATA
+            if fields.get(name) is not None
         ],
-        told_at=facts.told_ms(fields.get("timestamp")),
-        sdk=facts.sdk(fields.get("sdk"), room),
-        grouped_by=room.take(
+        reported_at=metadata.timestamp_ms(fields.get("timestamp")),
+        sdk=metadata.sdk(fields.get("sdk"), budget),
+        grouped_by=budget.take(
             why_grouped(fields.get("grouping", "client"), str(fields.get("grouped_by") or "")), 500
         ),
-        **_parts(fields, raw, room),
-        cut=room.cut,  # must be last: every part above may set it
+        **_parts(fields, raw, budget),
+        cut=budget.cut,  # must be last: every part above may set it
     )
 
 
 @get("projects/{project_id}/events/{event_id}/json")
-def raw_json(visit: Visit) -> Response:
+def raw_json(ctx: RequestContext) -> Response:
     """Return the event as the read API does."""
-    event = _view(visit).event
+    event = _view(ctx).event
     content = to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
     text = json.dumps(content, ensure_ascii=True, indent=2)
     return Response(body=text, content_type="application/json; charset=utf-8")
 
 
-def _view(visit: Visit) -> dashboard_views.EventView:
-    retention_days = projects.operator_access(visit.project).retention_days
-    return dashboard_views.event_view(visit.watermark, visit.event, retention_days, visit.now_ms)
+def _view(ctx: RequestContext) -> dashboard_views.EventView:
+    retention_days = projects.operator_access(ctx.project).retention_days
+    return dashboard_views.event_view(ctx.watermark, ctx.event, retention_days, ctx.now_ms)
 
 
-def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
+def _parts(fields: Fields, raw: bool, budget: ByteBudget) -> dict[str, Any]:
     """Return the parts of the page that can be large, each within its byte budget."""
     stack = fields.get("stack_trace") or fields.get("minified_stack") or ""
     found, language = _traces(fields, stack, raw)
@@ -101,17 +103,17 @@ def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
         "stack": found or stack,
         "texts": texts,
         "user": context.get("user"),
-        "request": facts.flat(context.get("request")),
+        "request": metadata.flat(context.get("request")),
         "logged": fields.get("logentry"),
         "context": {each: context[each] for each in context if each not in ("user", "request")},
         "threads": structured.threads(fields),
     }
 
-    def part(name: str) -> Room:
+    def part(name: str) -> ByteBudget:
         """Return all that is left, except the guaranteed bytes of the later parts."""
         names = list(_SHARES)
         behind = [each for each in names[names.index(name) + 1 :] if sent[each]]
-        return room.part(room.left - sum(_SHARES[each] for each in behind))
+        return budget.part(budget.left - sum(_SHARES[each] for each in behind))
 
     traces = Traces()
     parts = {
@@ -121,24 +123,24 @@ def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
         "has_text": bool(stack),
         "language": language,
         "unhandled": bool(found) and not found[0].handled,
-        "user": facts.pairs(sent["user"], part("user")),
-        "tags": facts.pairs(sent["tags"], part("tags"), most=300),
-        "logged": facts.pairs(sent["logged"], part("logged")),
-        "asked": facts.pairs(sent["request"], part("request")),
-        "breadcrumbs": facts.breadcrumbs(sent["breadcrumbs"] or [], part("breadcrumbs")),
-        "contexts": facts.contexts(sent["contexts"], part("contexts")),
-        "extra": facts.pairs(sent["extra"], part("extra")),
+        "user": metadata.pairs(sent["user"], part("user")),
+        "tags": metadata.pairs(sent["tags"], part("tags"), most=300),
+        "logged": metadata.pairs(sent["logged"], part("logged")),
+        "asked": metadata.pairs(sent["request"], part("request")),
+        "breadcrumbs": metadata.breadcrumbs(sent["breadcrumbs"] or [], part("breadcrumbs")),
+        "contexts": metadata.contexts(sent["contexts"], part("contexts")),
+        "extra": metadata.pairs(sent["extra"], part("extra")),
         "context": part("context").take(sent["context"], 8_000) if sent["context"] else "",
         "threads": traces.threads(sent["threads"], part("threads")),
-        "modules": facts.pairs(sent["modules"], part("modules"), most=60, number=100),
+        "modules": metadata.pairs(sent["modules"], part("modules"), most=60, number=100),
     }
-    traces.fill_libraries(room)
+    traces.fill_libraries(budget)
     return parts
 
 
-def _texts(texts: dict[str, Any], room: Room) -> list[tuple[str, str]]:
+def _texts(texts: dict[str, Any], budget: ByteBudget) -> list[tuple[str, str]]:
     """Return the other stack texts: the minified one and the source map."""
-    return [(name, room.take(each, 8_000)) for name, each in texts.items()]
+    return [(name, budget.take(each, 8_000)) for name, each in texts.items()]
 
 
 def _traces(fields: Fields, stack: Any, raw: bool) -> tuple[tuple[ExceptionTrace, ...], str]:

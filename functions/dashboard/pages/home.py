@@ -4,7 +4,7 @@ import re
 
 from errata.usecases import dashboard_views
 from functions.dashboard.render import page
-from functions.dashboard.routing import Visit, get, open_get
+from functions.dashboard.routing import RequestContext, get, open_get
 from functions.dashboard.web import Request, Response, redirect
 
 PROJECT_ID = re.compile(r"[0-9]{1,12}")
@@ -17,13 +17,13 @@ def start(request: Request, _now_ms: int) -> Response:
 
 
 @get("projects")
-def home(visit: Visit) -> Response:
+def home(ctx: RequestContext) -> Response:
     """Show the user's projects by organization. A single project opens at once."""
-    asked = PROJECT_ID.fullmatch(visit.request.query.get("after", ""))
+    asked = PROJECT_ID.fullmatch(ctx.request.query.get("after", ""))
     after = asked[0] if asked else ""
-    view = dashboard_views.home_view(visit.user, after)
+    view = dashboard_views.home_view(ctx.user, after)
     mine = [project for _, projects in view.organizations for project in projects]
-    only = len(mine) == 1 and len(visit.user.memberships) == 1
+    only = len(mine) == 1 and len(ctx.user.memberships) == 1
     if only and not (after or view.next_after):
-        return redirect(f"{visit.request.root}projects/{mine[0].id}/issues")
-    return page(*(visit.request, "home.html", visit.now_ms), visit=visit, view=view, after=after)
+        return redirect(f"{ctx.request.root}projects/{mine[0].id}/issues")
+    return page(*(ctx.request, "home.html", ctx.now_ms), ctx=ctx, view=view, after=after)

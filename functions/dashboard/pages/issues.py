@@ -11,17 +11,17 @@ from errata.protocol.issues import SORTS, IssueQuery
 from errata.store import projects as projects_store
 from errata.store.issues import partition
 from errata.usecases import dashboard_views, issues, projects
-from functions.dashboard.byte_budget import Room
+from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import day_name, last_days, page
-from functions.dashboard.routing import Visit, get, post
+from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.web import Response, redirect
 
 SPARK_DAYS = 14
 CHART_DAYS = 30
 # In bytes: about two lines of text, so that fifty rows stay below 60 KB, whatever they contain.
-ROOM_A_ROW = 420
-ROOM_OF_TITLE = 3_000
+ROW_BYTES = 420
+TITLE_BYTES = 3_000
 _FILTERS = ("status", "environment", "release", "level", "text", "sort")
 _STATUSES = (
     ("open", "Open"),
@@ -33,65 +33,65 @@ _STATUSES = (
 
 
 @get("projects/{project_id}")
-def project(visit: Visit) -> Response:
+def project(ctx: RequestContext) -> Response:
     """Redirect from a project's URL to its issues."""
-    return redirect(f"{visit.request.root}projects/{visit.project.id}/issues")
+    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues")
 
 
 @get("projects/{project_id}/issues")
-def list_(visit: Visit) -> Response:
+def list_(ctx: RequestContext) -> Response:
     """Show the list of issues. An empty project shows how to send the first error."""
-    query = visit.request.query
+    query = ctx.request.query
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
     cursor = query.get("cursor") or None
-    pk = partition(visit.project.id, visit.watermark.generation)
-    now_s, oldest_ms = visit.now_ms // 1000, projects.oldest_ms(visit.project, visit.now_ms)
+    pk = partition(ctx.project.id, ctx.watermark.generation)
+    now_s, oldest_ms = ctx.now_ms // 1000, projects.oldest_ms(ctx.project, ctx.now_ms)
     found = issues.search(pk, IssueQuery(**asked, cursor=cursor), now_s, oldest_ms)
     empty = found.none_at_all and not (set(asked) - {"sort"})
     return page(
-        visit.request,
+        ctx.request,
         "issues.html",
-        visit.now_ms,
-        visit=visit,
+        ctx.now_ms,
+        ctx=ctx,
         asked=asked,
         cursor=cursor,
         here=f"?{urlencode(asked)}",
         next_page=found.next_cursor and f"?{urlencode({**asked, 'cursor': found.next_cursor})}",
         exhaustive=found.exhaustive,
-        rows=[_row(issue, visit.now_ms) for issue in found.issues],
+        rows=[_row(issue, ctx.now_ms) for issue in found.issues],
         statuses=_STATUSES,
         sorts=SORTS,
         empty=empty,
-        **(_set_up(visit) if empty else {}),
+        **(_set_up(ctx) if empty else {}),
     )
 
 
 @get("projects/{project_id}/issues/{issue_id}")
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """Show one issue: its history, what its events have in common, and its events."""
     view = dashboard_views.issue_view(
-        visit.project.id,
-        visit.watermark,
-        visit.ids["issue_id"],
+        ctx.project.id,
+        ctx.watermark,
+        ctx.ids["issue_id"],
         dashboard_views.Place(
-            visit.request.query.get("before", ""), visit.request.query.get("after", "")
+            ctx.request.query.get("before", ""), ctx.request.query.get("after", "")
         ),
-        projects.operator_access(visit.project).retention_days,
-        visit.now_ms,
+        projects.operator_access(ctx.project).retention_days,
+        ctx.now_ms,
     )
-    issue, room = view.issue, Room(ROOM_OF_TITLE)
+    issue, budget = view.issue, ByteBudget(TITLE_BYTES)
     return page(
-        visit.request,
+        ctx.request,
         "issue.html",
-        visit.now_ms,
-        visit=visit,
+        ctx.now_ms,
+        ctx=ctx,
         view=view,
         issue=issue,
-        title=room.take(issue.title),
-        culprit=room.take(issue.culprit),
+        title=budget.take(issue.title),
+        culprit=budget.take(issue.culprit),
         users=estimate(issue.users),
         grouped_by=why_grouped(issue.grouping, issue.grouped_by),
-        days=_dated(last_days(issue.days, visit.now_ms, CHART_DAYS), visit.now_ms),
+        days=_dated(last_days(issue.days, ctx.now_ms, CHART_DAYS), ctx.now_ms),
         tags=[
             (name, _shares(counts, issue.count))
             for name, counts in (
@@ -104,38 +104,38 @@ def show(visit: Visit) -> Response:
 
 
 @post("projects/{project_id}/issues/{issue_id}")
-def act(visit: Visit) -> Response:
+def act(ctx: RequestContext) -> Response:
     """Resolve, ignore, reopen or delete an issue."""
-    project_id, issue_id = visit.project.id, visit.ids["issue_id"]
-    by = visit.user.email
-    below = f"{visit.request.root}projects/{project_id}/issues"
-    match visit.request.form.get("action"):
+    project_id, issue_id = ctx.project.id, ctx.ids["issue_id"]
+    by = ctx.user.email
+    below = f"{ctx.request.root}projects/{project_id}/issues"
+    match ctx.request.form.get("action"):
         case "resolve":
-            issues.resolve(project_id, issue_id, by, visit.now_ms)
+            issues.resolve(project_id, issue_id, by, ctx.now_ms)
         case "ignore":
-            issues.ignore(project_id, issue_id, by, visit.now_ms)
+            issues.ignore(project_id, issue_id, by, ctx.now_ms)
         case "reopen":
-            issues.reopen(project_id, issue_id, by, visit.now_ms)
+            issues.reopen(project_id, issue_id, by, ctx.now_ms)
         case "delete":
-            issues.delete(project_id, issue_id, by, visit.now_ms)
+            issues.delete(project_id, issue_id, by, ctx.now_ms)
             return redirect(below)
     return redirect(f"{below}/{issue_id}")
 
 
-def _set_up(visit: Visit) -> dict[str, Any]:
+def _set_up(ctx: RequestContext) -> dict[str, Any]:
     """Return what an empty project shows: how to send the first error, with its DSN."""
-    url = visit.request.api_url
-    dsns = live_dsns(url, projects_store.list_keys(visit.project.id))
+    url = ctx.request.api_url
+    dsns = live_dsns(url, projects_store.list_keys(ctx.project.id))
     newest = next(iter(dsns.values()), "")
     return {"dsn": newest, "snippets": snippets(url, NO_KEY, newest or NO_DSN)}
 
 
 def _row(issue: Issue, now_ms: int) -> dict[str, Any]:
-    room = Room(ROOM_A_ROW)
+    budget = ByteBudget(ROW_BYTES)
     return {
         "issue": issue,
-        "title": room.take(issue.title),
-        "culprit": room.take(issue.culprit),
+        "title": budget.take(issue.title),
+        "culprit": budget.take(issue.culprit),
         "users": estimate(issue.users),
         "days": last_days(issue.days, now_ms, SPARK_DAYS),
     }

@@ -9,27 +9,27 @@ from errata.usecases import members
 from functions.dashboard.forms import Failed, act, chosen_teams, offered
 from functions.dashboard.membership import done, offered_roles, own_role
 from functions.dashboard.render import page
-from functions.dashboard.routing import Visit, get, post
+from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import Response, redirect
 
 
 @get("orgs/{organization_id}/member")
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """Show a member's role and teams; `?email=` names the member."""
-    visit.must_administer(visit.organization.id)
-    return _page(visit, Failed())
+    ctx.must_administer(ctx.organization.id)
+    return _page(ctx, Failed())
 
 
 @post("orgs/{organization_id}/member")
-def change(visit: Visit) -> Response:
+def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
-    visit.must_administer(visit.organization.id)
-    return act(visit, _ACTIONS, _page)
+    ctx.must_administer(ctx.organization.id)
+    return act(ctx, _ACTIONS, _page)
 
 
-def _page(visit: Visit, failed: Failed) -> Response:
-    organization_id = visit.organization.id
-    user = members.find_user(visit.request.query.get("email", ""))
+def _page(ctx: RequestContext, failed: Failed) -> Response:
+    organization_id = ctx.organization.id
+    user = members.find_user(ctx.request.query.get("email", ""))
     membership = user.memberships.get(organization_id)
     if membership is None:
         raise NotFoundError("This member has been removed.")
@@ -37,46 +37,46 @@ def _page(visit: Visit, failed: Failed) -> Response:
     typed = failed.action == "save"
     shown = offered(teams, membership.teams)
     return page(
-        visit.request,
+        ctx.request,
         "member.html",
-        visit.now_ms,
+        ctx.now_ms,
         failed.status,
-        visit=visit,
+        ctx=ctx,
         failed=failed,
         email=user.email,
         role=failed.typed.get("role", "") if typed else membership.role,
-        may_change=membership.role in offered_roles(visit),
-        roles=offered_roles(visit),
+        may_change=membership.role in offered_roles(ctx),
+        roles=offered_roles(ctx),
         teams=shown,
         more_teams=len(teams) - len(shown),
         chosen=failed.teams if typed else membership.teams,
     )
 
 
-def _change(visit: Visit, _: str) -> Response:
-    role = cast("Role", visit.request.form.get("role", ""))
-    email, teams = visit.request.query.get("email", ""), chosen_teams(visit)
-    members.change(visit.organization.id, email, role, teams, by_role=own_role(visit))
-    return _done_by_member(visit, email, "changed")
+def _change(ctx: RequestContext, _: str) -> Response:
+    role = cast("Role", ctx.request.form.get("role", ""))
+    email, teams = ctx.request.query.get("email", ""), chosen_teams(ctx)
+    members.change(ctx.organization.id, email, role, teams, by_role=own_role(ctx))
+    return _done_by_member(ctx, email, "changed")
 
 
-def _invite_again(visit: Visit, _: str) -> Response:
-    email = visit.request.query.get("email", "")
-    members.invite_again(visit.organization.id, email, by_role=own_role(visit))
-    return done(visit, "again")
+def _invite_again(ctx: RequestContext, _: str) -> Response:
+    email = ctx.request.query.get("email", "")
+    members.invite_again(ctx.organization.id, email, by_role=own_role(ctx))
+    return done(ctx, "again")
 
 
-def _remove(visit: Visit, _: str) -> Response:
-    email = visit.request.query.get("email", "")
-    members.remove(visit.organization.id, email, by_role=own_role(visit))
-    return _done_by_member(visit, email, "left")
+def _remove(ctx: RequestContext, _: str) -> Response:
+    email = ctx.request.query.get("email", "")
+    members.remove(ctx.organization.id, email, by_role=own_role(ctx))
+    return _done_by_member(ctx, email, "left")
 
 
-def _done_by_member(visit: Visit, email: str, said: str) -> Response:
+def _done_by_member(ctx: RequestContext, email: str, said: str) -> Response:
     # Users who removed their own right to manage members can no longer see the page.
-    if email.strip().lower() == visit.user.email:
-        return redirect(f"{visit.request.root}projects")
-    return done(visit, said)
+    if email.strip().lower() == ctx.user.email:
+        return redirect(f"{ctx.request.root}projects")
+    return done(ctx, said)
 
 
 _ACTIONS = {

@@ -10,7 +10,7 @@ from errata.models.project import dsn
 from errata.store import members as store
 from errata.store import projects as projects_store
 from errata.usecases import billing, dashboard_views, members, organizations, quota, usage_keys
-from functions.dashboard.byte_budget import Room
+from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.forms import (
     Failed,
     act,
@@ -22,14 +22,14 @@ from functions.dashboard.forms import (
 from functions.dashboard.membership import done, offered_roles, own_role
 from functions.dashboard.pages.home import PROJECT_ID
 from functions.dashboard.render import page
-from functions.dashboard.routing import Visit, get, post
+from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.text import weight
 from functions.dashboard.web import Response
 
 MEMBERS_A_PAGE = 50
 MOST_LISTED = 50
 # In bytes of HTML. Keeps the page below 60 KB.
-ROOM_OF_MEMBERS = 20_000
+MEMBERS_BYTES = 20_000
 _MARKUP_OF_A_MEMBER = 300
 _SAID = {
     "invited": "Added. A new account gets an e-mail with a temporary password.",
@@ -43,64 +43,66 @@ _SAID = {
 
 
 @get("orgs/{organization_id}")
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """Show the page."""
-    visit.must_administer(visit.organization.id)
-    return _page(visit, Failed())
+    ctx.must_administer(ctx.organization.id)
+    return _page(ctx, Failed())
 
 
 @get("orgs/{organization_id}/use")
-def show_use(visit: Visit) -> Response:
+def show_use(ctx: RequestContext) -> Response:
     """Show how many events each project has received this month."""
-    visit.must_administer(visit.organization.id)
-    asked = PROJECT_ID.fullmatch(visit.request.query.get("after", ""))
+    ctx.must_administer(ctx.organization.id)
+    asked = PROJECT_ID.fullmatch(ctx.request.query.get("after", ""))
     after = asked[0] if asked else ""
-    view = dashboard_views.usage_view(visit.organization.id, after, visit.now_ms)
-    return page(*(visit.request, "use.html", visit.now_ms), visit=visit, view=view, after=after)
+    view = dashboard_views.usage_view(ctx.organization.id, after, ctx.now_ms)
+    return page(*(ctx.request, "use.html", ctx.now_ms), ctx=ctx, view=view, after=after)
 
 
 @post("orgs/{organization_id}")
-def change(visit: Visit) -> Response:
+def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
-    visit.must_administer(visit.organization.id)
-    return act(visit, _ACTIONS, _page)
+    ctx.must_administer(ctx.organization.id)
+    return act(ctx, _ACTIONS, _page)
 
 
-def _page(visit: Visit, failed: Failed) -> Response:
-    organization = visit.organization
-    after = visit.request.query.get("after", "")
+def _page(ctx: RequestContext, failed: Failed) -> Response:
+    organization = ctx.organization
+    after = ctx.request.query.get("after", "")
     roster = store.roster(organization.id, after, MEMBERS_A_PAGE)
     found, more = projects_store.some_projects("", pages=1)
     mine = [each for each in found if each.organization == organization.id]
     shown, next_after = _with_room(roster)
     return page(
-        visit.request,
+        ctx.request,
         "organization.html",
-        visit.now_ms,
+        ctx.now_ms,
         failed.status,
-        visit=visit,
-        said=_SAID.get(visit.request.query.get("said", "")),
+        ctx=ctx,
+        said=_SAID.get(ctx.request.query.get("said", "")),
         failed=failed,
         after=after,
         members=_with_names(shown, roster.teams),
         next_after=next_after,
-        roles=offered_roles(visit),
+        roles=offered_roles(ctx),
         teams=roster.teams[:MOST_LISTED],
         more_teams=len(roster.teams[MOST_LISTED:]),
         projects=mine[:MOST_LISTED],
         more_projects=more or mine[MOST_LISTED:],
-        used=quota.used(organization.id, visit.now_ms),
+        used=quota.used(organization.id, ctx.now_ms),
         unpaid_url=billing.unpaid_url(organization),
     )
 
 
 def _with_room(roster: store.Roster) -> tuple[list[Member], str]:
     """Return the members that fit the page, and after whom the next page starts."""
-    room = Room(ROOM_OF_MEMBERS)
+    budget = ByteBudget(MEMBERS_BYTES)
     # Each address appears twice: as text and in its link.
     found = [
         *takewhile(
-            lambda one: room.pays(_MARKUP_OF_A_MEMBER + weight(one.email) + len(quote(one.email))),
+            lambda one: budget.pays(
+                _MARKUP_OF_A_MEMBER + weight(one.email) + len(quote(one.email))
+            ),
             roster.members,
         )
     ]
@@ -119,42 +121,42 @@ def _with_names(found: list[Member], teams: list[Team]) -> list[tuple[Member, st
 # ------------------------------------------------------------------ actions
 
 
-def _invite(visit: Visit, _: str) -> Response:
-    form = visit.request.form
+def _invite(ctx: RequestContext, _: str) -> Response:
+    form = ctx.request.form
     role = cast("Role", form.get("role", ""))
     email = form.get("email", "")
-    members.add(visit.organization.id, email, role, chosen_teams(visit), by_role=own_role(visit))
-    return done(visit, "invited")
+    members.add(ctx.organization.id, email, role, chosen_teams(ctx), by_role=own_role(ctx))
+    return done(ctx, "invited")
 
 
-def _create_team(visit: Visit, _: str) -> Response:
-    members.create_team(visit.organization.id, visit.request.form.get("team_name", "").strip())
-    return done(visit, "team")
+def _create_team(ctx: RequestContext, _: str) -> Response:
+    members.create_team(ctx.organization.id, ctx.request.form.get("team_name", "").strip())
+    return done(ctx, "team")
 
 
-def _policy(visit: Visit, _: str) -> Response:
-    limit = whole_number(visit, "monthly_quota", "quota")
-    lines = visit.request.form.get("allowlist", "").replace(",", "\n").splitlines()
+def _policy(ctx: RequestContext, _: str) -> Response:
+    limit = whole_number(ctx, "monthly_quota", "quota")
+    lines = ctx.request.form.get("allowlist", "").replace(",", "\n").splitlines()
     entries = ",".join(line.strip() for line in lines if line.strip())
     organizations.change(
-        visit.organization.id,
+        ctx.organization.id,
         parse_allowlist(entries) if entries else (),
         "none" if limit is None else limit,
     )
-    return done(visit, "saved")
+    return done(ctx, "saved")
 
 
-def _create_project(visit: Visit, _: str) -> Response:
+def _create_project(ctx: RequestContext, _: str) -> Response:
     created, unmetered = usage_keys.create_project(
-        gateway(visit.request),
-        visit.request.form.get("project_name", "").strip(),
-        visit.organization.id,
-        chosen_teams(visit),
+        gateway(ctx.request),
+        ctx.request.form.get("project_name", "").strip(),
+        ctx.organization.id,
+        chosen_teams(ctx),
     )
     project, key, public = created
     back = (f"projects/{project.id}/issues", "To the project")
-    its_dsn = dsn(visit.request.api_url, public, project.id)
-    return show_key(visit, f"New project: {project.name}", key, unmetered, back, its_dsn)
+    its_dsn = dsn(ctx.request.api_url, public, project.id)
+    return show_key(ctx, f"New project: {project.name}", key, unmetered, back, its_dsn)
 
 
 _ACTIONS = {

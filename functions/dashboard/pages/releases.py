@@ -6,35 +6,35 @@ from errata.models.issue import MAX_NAME
 from errata.models.loss import REASONS, SDK_REASONS
 from errata.store.issues import partition
 from errata.usecases import issues, loss_ledger, projects
-from functions.dashboard.byte_budget import Room
+from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import page
-from functions.dashboard.routing import Visit, get
+from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.web import Response
 
 RELEASES_A_PAGE = 50
 # In bytes of HTML. Keeps the page below 60 KB, however long the names of releases are.
-ROOM = 52_000
+BYTE_BUDGET = 52_000
 _MARKUP_OF_A_ROW = 700
 STATS_DAYS = 30
 
 
 @get("projects/{project_id}/releases")
-def releases(visit: Visit) -> Response:
+def releases(ctx: RequestContext) -> Response:
     """Show when each release was seen and what it brought, as many as fit the page."""
-    pk = partition(visit.project.id, visit.watermark.generation)
-    cursor = visit.request.query.get("cursor") or None
-    oldest_ms = projects.oldest_ms(visit.project, visit.now_ms)
-    found = issues.search_releases(pk, cursor, visit.now_ms // 1000, oldest_ms)
-    rows, room = [], Room(ROOM)
+    pk = partition(ctx.project.id, ctx.watermark.generation)
+    cursor = ctx.request.query.get("cursor") or None
+    oldest_ms = projects.oldest_ms(ctx.project, ctx.now_ms)
+    found = issues.search_releases(pk, cursor, ctx.now_ms // 1000, oldest_ms)
+    rows, budget = [], ByteBudget(BYTE_BUDGET)
     for release in found.releases[:RELEASES_A_PAGE]:
         link = urlencode({"release": release.release[:MAX_NAME]})
-        if not room.pays(_MARKUP_OF_A_ROW + len(link)):
+        if not budget.pays(_MARKUP_OF_A_ROW + len(link)):
             break
-        rows.append((release, room.take(release.release, 120), link))
+        rows.append((release, budget.take(release.release, 120), link))
     following = found.behind(len(rows))
     return page(
-        *(visit.request, "releases.html", visit.now_ms),
-        visit=visit,
+        *(ctx.request, "releases.html", ctx.now_ms),
+        ctx=ctx,
         rows=rows,
         exact=found.exact,
         exhaustive=found.exhaustive,
@@ -44,20 +44,20 @@ def releases(visit: Visit) -> Response:
 
 
 @get("projects/{project_id}/stats")
-def stats(visit: Visit) -> Response:
+def stats(ctx: RequestContext) -> Response:
     """Show accepted and lost events side by side."""
-    visit.project  # noqa: B018 - raises NotFoundError if the user must not see it
-    by_day = loss_ledger.by_day(visit.project.id, STATS_DAYS)
+    ctx.project  # noqa: B018 - raises NotFoundError if the user must not see it
+    by_day = loss_ledger.by_day(ctx.project.id, STATS_DAYS)
     totals = {
         reason: total
         for reason in (*REASONS, *SDK_REASONS)
         if (total := sum(lost.get(reason, 0) for _, lost in by_day.values()))
     }
     return page(
-        visit.request,
+        ctx.request,
         "stats.html",
-        visit.now_ms,
-        visit=visit,
+        ctx.now_ms,
+        ctx=ctx,
         accepted=[(day, accepted) for day, (accepted, _) in by_day.items()],
         lost=[(day, sum(lost.values())) for day, (_, lost) in by_day.items()],
         reasons=list(totals),

@@ -4,7 +4,7 @@ from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID
 from errata.models.project import live_dsns
-from errata.models.webhook import Endpoint
+from errata.models.webhook import Webhook
 from errata.store import members as members_store
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
@@ -21,7 +21,7 @@ from functions.dashboard.forms import (
     whole_number,
 )
 from functions.dashboard.render import page
-from functions.dashboard.routing import Visit, get, post
+from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.web import Response, redirect
 
@@ -48,20 +48,20 @@ _SAID = {
 
 
 @get("projects/{project_id}/settings")
-def show(visit: Visit) -> Response:
+def show(ctx: RequestContext) -> Response:
     """Show the page."""
-    return _page(visit, Failed())
+    return _page(ctx, Failed())
 
 
 @post("projects/{project_id}/settings")
-def change(visit: Visit) -> Response:
+def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
-    visit.must_administer(visit.project.organization)
-    return act(visit, _ACTIONS, _page)
+    ctx.must_administer(ctx.project.organization)
+    return act(ctx, _ACTIONS, _page)
 
 
-def _page(visit: Visit, failed: Failed) -> Response:
-    project = visit.project
+def _page(ctx: RequestContext, failed: Failed) -> Response:
+    project = ctx.project
     # Valid keys first, then revoked ones; the newest of each first.
     keys = sorted(
         projects_store.list_keys(project.id),
@@ -69,18 +69,18 @@ def _page(visit: Visit, failed: Failed) -> Response:
     )
     teams = members_store.list_teams(project.organization)
     chosen = failed.teams if failed.action == "save" else project.teams
-    url = visit.request.api_url
+    url = ctx.request.api_url
     dsns = live_dsns(url, keys)
     newest = next(iter(dsns.values()), "")
-    may_change = visit.user.administers(project.organization)
+    may_change = ctx.user.administers(project.organization)
     return page(
-        visit.request,
+        ctx.request,
         "settings.html",
-        visit.now_ms,
+        ctx.now_ms,
         failed.status,
-        visit=visit,
+        ctx=ctx,
         may_change=may_change,
-        said=_SAID.get(visit.request.query.get("said", "")),
+        said=_SAID.get(ctx.request.query.get("said", "")),
         failed=failed,
         keys=keys[:MOST_KEYS],
         dsns=dsns,
@@ -88,11 +88,11 @@ def _page(visit: Visit, failed: Failed) -> Response:
         teams=offered(teams, project.teams),
         more_teams=max(0, len(teams) - len(offered(teams, project.teams))),
         chosen=chosen,
-        endpoints=[
+        webhooks=[
             (each, webhooks.shown_url(each, path=may_change), _state(each))
-            for each in webhooks_store.list_endpoints(project.id)
+            for each in webhooks_store.list_webhooks(project.id)
         ],
-        attempts=webhooks.recent_attempts(project.id, ATTEMPTS, visit.now_ms),
+        attempts=webhooks.recent_attempts(project.id, ATTEMPTS, ctx.now_ms),
         default_days=settings().retention_days,
         most_rate=projects.MAX_RATE_LIMIT,
         most_days=projects.MAX_RETENTION_DAYS,
@@ -101,104 +101,104 @@ def _page(visit: Visit, failed: Failed) -> Response:
     )
 
 
-def _state(endpoint: Endpoint) -> tuple[str, int | None]:
+def _state(webhook: Webhook) -> tuple[str, int | None]:
     """Return the state of a webhook, and since when it is in it."""
-    if endpoint.disabled_at:
-        return f"disabled: {endpoint.disabled_reason}", endpoint.disabled_at
-    return ("failing", endpoint.failing_since) if endpoint.failing_since else ("enabled", None)
+    if webhook.disabled_at:
+        return f"disabled: {webhook.disabled_reason}", webhook.disabled_at
+    return ("failing", webhook.failing_since) if webhook.failing_since else ("enabled", None)
 
 
 # ------------------------------------------------------------------ actions
 
 
-def _save(visit: Visit, _: str) -> Response:
-    project = visit.project
-    name = visit.request.form.get("name", "").strip()
-    days = whole_number(visit, "retention_days", "retention")
+def _save(ctx: RequestContext, _: str) -> Response:
+    project = ctx.project
+    name = ctx.request.form.get("name", "").strip()
+    days = whole_number(ctx, "retention_days", "retention")
     retention: int | projects.Default = "default" if days is None else days
     # Check everything before the first change. set_project_teams checks the teams itself.
     projects.check_texts(name=name)
     projects.check(None, retention)
-    if chosen_teams(visit) != project.teams:
-        members.set_project_teams(project.id, chosen_teams(visit))
+    if chosen_teams(ctx) != project.teams:
+        members.set_project_teams(project.id, chosen_teams(ctx))
     if name != project.name:
         projects.rename(project.id, name)
     if days != project.retention_days:
         projects.change(project.id, None, retention)
-    return _done(visit, "saved")
+    return _done(ctx, "saved")
 
 
-def _rate(visit: Visit, _: str) -> Response:
-    rate = whole_number(visit, "rate_limit", "rate limit")
+def _rate(ctx: RequestContext, _: str) -> Response:
+    rate = whole_number(ctx, "rate_limit", "rate limit")
     if rate is None:
         raise InvalidInputError({"rate_limit": ["Enter a number of requests per minute."]})
     _project, unmetered = usage_keys.change_project(
-        gateway(visit.request), visit.project.id, rate, None
+        gateway(ctx.request), ctx.project.id, rate, None
     )
-    return _done(visit, "saved" if gateway_agreed(unmetered) else "unmetered")
+    return _done(ctx, "saved" if gateway_agreed(unmetered) else "unmetered")
 
 
-def _create_key(visit: Visit, kind: str) -> Response:
-    label = visit.request.form.get("label", "").strip()
+def _create_key(ctx: RequestContext, kind: str) -> Response:
+    label = ctx.request.form.get("label", "").strip()
     record, key, unmetered = usage_keys.create_key(
-        gateway(visit.request), visit.project.id, label, public=kind == "dsn"
+        gateway(ctx.request), ctx.project.id, label, public=kind == "dsn"
     )
     if record.public:
-        return _done(visit, "dsn" if gateway_agreed(unmetered) else "dsn-unmetered")
-    return show_key(visit, f"New key: {record.label}", key, unmetered, _back(visit))
+        return _done(ctx, "dsn" if gateway_agreed(unmetered) else "dsn-unmetered")
+    return show_key(ctx, f"New key: {record.label}", key, unmetered, _back(ctx))
 
 
-def _revoke(visit: Visit, key_id: str) -> Response:
-    _, undeleted = usage_keys.revoke_key(visit.project.id, key_id)
+def _revoke(ctx: RequestContext, key_id: str) -> Response:
+    _, undeleted = usage_keys.revoke_key(ctx.project.id, key_id)
     gateway_agreed(undeleted)
-    return _done(visit, "revoked")
+    return _done(ctx, "revoked")
 
 
-def _add_webhook(visit: Visit, _: str) -> Response:
-    url = visit.request.form.get("url", "").strip()
-    endpoint, secret = webhooks.add(visit.project.id, url)
-    title = f"New webhook: {webhooks.shown_url(endpoint)}"
-    return show_secret(visit, title, secret, _back(visit))
+def _add_webhook(ctx: RequestContext, _: str) -> Response:
+    url = ctx.request.form.get("url", "").strip()
+    webhook, secret = webhooks.add(ctx.project.id, url)
+    title = f"New webhook: {webhooks.shown_url(webhook)}"
+    return show_secret(ctx, title, secret, _back(ctx))
 
 
-def _rotate(visit: Visit, endpoint_id: str) -> Response:
-    secret = webhooks.rotate(visit.project.id, endpoint_id)
+def _rotate(ctx: RequestContext, webhook_id: str) -> Response:
+    secret = webhooks.rotate(ctx.project.id, webhook_id)
     title = "New signing secret. The old one also signs for 24 hours."
-    return show_secret(visit, title, secret, _back(visit))
+    return show_secret(ctx, title, secret, _back(ctx))
 
 
-def _enable(visit: Visit, endpoint_id: str) -> Response:
-    webhooks.enable(visit.project.id, endpoint_id)
-    return _done(visit, "enabled")
+def _enable(ctx: RequestContext, webhook_id: str) -> Response:
+    webhooks.enable(ctx.project.id, webhook_id)
+    return _done(ctx, "enabled")
 
 
-def _remove(visit: Visit, endpoint_id: str) -> Response:
-    webhooks.remove(visit.project.id, endpoint_id)
-    return _done(visit, "removed")
+def _remove(ctx: RequestContext, webhook_id: str) -> Response:
+    webhooks.remove(ctx.project.id, webhook_id)
+    return _done(ctx, "removed")
 
 
-def _test(visit: Visit, endpoint_id: str) -> Response:
-    webhooks.test(visit.project.id, endpoint_id)
-    return _done(visit, "sent")
+def _test(ctx: RequestContext, webhook_id: str) -> Response:
+    webhooks.test(ctx.project.id, webhook_id)
+    return _done(ctx, "sent")
 
 
-def _redeliver(visit: Visit, attempt_id: str) -> Response:
+def _redeliver(ctx: RequestContext, attempt_id: str) -> Response:
     if not UUID.fullmatch(attempt_id):
         raise NotFoundError("This delivery does not exist.")
-    webhooks.redeliver(visit.project.id, attempt_id)
-    return _done(visit, "sent")
+    webhooks.redeliver(ctx.project.id, attempt_id)
+    return _done(ctx, "sent")
 
 
-def _clear(visit: Visit, _: str) -> Response:
-    _check_typed(visit, "name_to_clear")
-    clear_project.clear(visit.project.id)
-    return _done(visit, "cleared")
+def _clear(ctx: RequestContext, _: str) -> Response:
+    _check_typed(ctx, "name_to_clear")
+    clear_project.clear(ctx.project.id)
+    return _done(ctx, "cleared")
 
 
-def _delete(visit: Visit, _: str) -> Response:
-    _check_typed(visit, "name_to_delete")
-    gateway_agreed(delete_project.delete_project(visit.project.id, gateway(visit.request)))
-    return redirect(f"{visit.request.root}projects")
+def _delete(ctx: RequestContext, _: str) -> Response:
+    _check_typed(ctx, "name_to_delete")
+    gateway_agreed(delete_project.delete_project(ctx.project.id, gateway(ctx.request)))
+    return redirect(f"{ctx.request.root}projects")
 
 
 _ACTIONS = {
@@ -217,14 +217,14 @@ _ACTIONS = {
 }
 
 
-def _check_typed(visit: Visit, field: str) -> None:
-    if visit.request.form.get(field, "").strip() != visit.project.name.strip():
+def _check_typed(ctx: RequestContext, field: str) -> None:
+    if ctx.request.form.get(field, "").strip() != ctx.project.name.strip():
         raise InvalidInputError({field: ["That is not the project's name. Nothing was deleted."]})
 
 
-def _done(visit: Visit, said: str) -> Response:
-    return redirect(f"{visit.request.root}projects/{visit.project.id}/settings?said={said}")
+def _done(ctx: RequestContext, said: str) -> Response:
+    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/settings?said={said}")
 
 
-def _back(visit: Visit) -> tuple[str, str]:
-    return f"projects/{visit.project.id}/settings", "Back to the settings"
+def _back(ctx: RequestContext) -> tuple[str, str]:
+    return f"projects/{ctx.project.id}/settings", "Back to the settings"

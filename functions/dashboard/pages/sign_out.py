@@ -6,21 +6,21 @@ from urllib.parse import urlencode
 from errata.config import settings
 from errata.usecases import sessions
 from functions.dashboard.render import page
-from functions.dashboard.routing import SESSION_COOKIE, Visit, open_get, post
+from functions.dashboard.routing import SESSION_COOKIE, RequestContext, open_get, post
 from functions.dashboard.web import BASE, Request, Response, cookie, redirect
 
 
 @post("sign-out")
-def leave(visit: Visit) -> Response:
+def leave(ctx: RequestContext) -> Response:
     """End the session, here and in Cognito."""
-    sessions.end(visit.session)
+    sessions.end(ctx.session)
     ended = (cookie(SESSION_COOKIE, "", 0),)
-    if visit.session.client == settings().user_pool_client_id:
-        return redirect(f"{visit.request.root}sign-in?said=out", *ended)
+    if ctx.session.client == settings().user_pool_client_id:
+        return redirect(f"{ctx.request.root}sign-in?said=out", *ended)
     # The Content-Security-Policy lets forms, with their redirects, lead only to our own site. So
     # this page sends the browser on.
-    to = _end_of_provider(visit)
-    shown = page(visit.request, "signed_out.html", visit.now_ms, to=to)
+    to = _end_of_provider(ctx)
+    shown = page(ctx.request, "signed_out.html", ctx.now_ms, to=to)
     return replace(shown, headers={"Refresh": f"0; url={to}"}, cookies=ended)
 
 
@@ -30,12 +30,12 @@ def left(request: Request, _now_ms: int) -> Response:
     return redirect(f"{request.root}sign-in?said=out")
 
 
-def _end_of_provider(visit: Visit) -> str:
+def _end_of_provider(ctx: RequestContext) -> str:
     """Return the URL at which Cognito's domain ends its session.
 
     Until then, "Sign in with …" signs anybody at this browser in again without a password. Source:
     "Logout endpoint", Amazon Cognito.
     """
-    back = f"{visit.request.api_url}{BASE}/signed-out"
-    query = urlencode({"client_id": visit.session.client, "logout_uri": back})
+    back = f"{ctx.request.api_url}{BASE}/signed-out"
+    query = urlencode({"client_id": ctx.session.client, "logout_uri": back})
     return f"{settings().sign_in_domain}/logout?{query}"

@@ -3,7 +3,7 @@
 import pytest
 
 from errata.usecases.deliver import deliver
-from tests.integration.test_webhooks import notices
+from tests.integration.test_webhooks import messages
 from tests.support.account import Project
 from tests.support.cli import Deployed, done, failed
 from tests.support.receiver import receiver, response
@@ -17,23 +17,23 @@ def test_a_webhook_s_life(busy: Project, deployed: Deployed) -> None:
         assert set(added) >= {"id", "secret"}
         assert "geheim" not in str(added)
         sent = done("webhooks", "test", busy.id, added["id"], "--json").json
-        (notice,) = notices()
-        assert notice.id == sent["webhook_id"]
-        assert deliver(notice) == 10
+        (message,) = messages()
+        assert message.id == sent["webhook_id"]
+        assert deliver(message) == 10
         (attempt,) = done("webhooks", "attempts", busy.id, added["id"], "--json").json
         assert (attempt["status"], attempt["attempt"], attempt["event"]) == (500, 1, "webhook.test")
         assert "failing since" in done("webhooks", "list", busy.id).out
         done("webhooks", "redeliver", attempt["id"])
-        (again,) = notices()
+        (again,) = messages()
         assert deliver(again) is None
-        assert [r.headers["webhook-id"] for r in there.received] == [notice.id] * 2
+        assert [r.headers["webhook-id"] for r in there.received] == [message.id] * 2
     table = done("webhooks", "attempts", busy.id).out
     assert len(table.splitlines()) == 3
     assert added["secret"] not in table + done("webhooks", "list", busy.id, "--json").out
     rotated = done("webhooks", "rotate", busy.id, added["id"], "--json").json
     assert rotated["secret"] != added["secret"]
     since = done("webhooks", "redeliver", "--since", "2020-01-01", "--json").json
-    assert since == {"redelivered": [notice.id]}
+    assert since == {"redelivered": [message.id]}
     done("webhooks", "enable", busy.id, added["id"])
     done("webhooks", "remove", busy.id, added["id"])
     assert done("webhooks", "list", busy.id, "--json").json == []

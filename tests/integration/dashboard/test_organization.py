@@ -9,11 +9,11 @@ import boto3
 import pytest
 
 from errata.config import settings
-from errata.models.billing import Invoice, Notice
+from errata.models.billing import BillingEvent, Invoice
 from errata.models.ids import now_ms
 from errata.models.member import Member, Membership
 from errata.models.project import Project as Stored
-from errata.store import idempotency
+from errata.store import quota_leases
 from errata.usecases import access, billing, members, organizations, projects, quota
 from tests.support import stream
 from tests.support.account import Clock, Project, rows
@@ -205,7 +205,7 @@ def test_an_allowlist_binds_the_apis_and_not_the_dashboard(admin: Browser) -> No
 
 def test_a_quota_and_what_is_used_of_it(admin: Browser, clock: Clock) -> None:
     send(admin, policy="1", allowlist="", monthly_quota="5000")
-    idempotency.lease_units(ACME, quota.month_of(clock.ms), 1234, 5000)
+    quota_leases.lease_units(ACME, quota.month_of(clock.ms), 1234, 5000)
     assert "1,234 of 5,000 events used this month" in admin.get(f"orgs/{ACME}").text
     assert "used this month" not in send(admin, policy="1", monthly_quota="").text
     assert organizations.find(ACME).monthly_quota is None
@@ -256,7 +256,7 @@ def test_what_is_used_this_month_is_told_without_a_quota_too(admin: Browser, clo
 )
 def test_an_unpaid_invoice_is_shown_with_its_link(admin: Browser, url: str, linked: bool) -> None:
     billing.link(ACME, "cus_123")
-    failed = Notice("evt_1", "cus_123", "in_1", Invoice("failed", now_ms() // 1000, url))
+    failed = BillingEvent("evt_1", "cus_123", "in_1", Invoice("failed", now_ms() // 1000, url))
     billing.receive(failed, now_ms() // 1000)
     shown = admin.get(f"orgs/{ACME}")
     assert "cus_123" in shown.text

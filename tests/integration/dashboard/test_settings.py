@@ -9,7 +9,7 @@ import pytest
 from errata.config import settings
 from errata.errors import NotFoundError
 from errata.models.ids import new_event_id, now_ms
-from errata.models.webhook import Attempt, Notice, Round
+from errata.models.webhook import Attempt, Delivery, Message
 from errata.store import clients
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
@@ -219,37 +219,37 @@ def test_a_form_that_asks_for_nothing_is_refused(admin: Browser, shop: Project) 
 def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project) -> None:
     secret = kept(send(admin, shop, **{"add-webhook": "1", "url": HOOK}))
     assert secret.startswith("whsec_")
-    (endpoint,) = webhooks_store.list_endpoints(shop.id)
-    assert webhooks_store.find_secrets(shop.id, endpoint.id).current == secret
+    (webhook,) = webhooks_store.list_webhooks(shop.id)
+    assert webhooks_store.find_secrets(shop.id, webhook.id).current == secret
     page = admin.get(f"projects/{shop.id}/settings")
     assert "https://example.com/hook?… enabled" in page.text
     assert "xyzzy" not in page.html
     assert secret not in page.html
 
-    assert "Sent." in send(admin, shop, test=endpoint.id).text
+    assert "Sent." in send(admin, shop, test=webhook.id).text
     queue = settings().webhook_queue_url
     (message,) = clients.sqs().receive_message(QueueUrl=queue)["Messages"]
     assert json.loads(message["Body"])["event"] == "webhook.test"
 
-    webhooks_store.mark_endpoint(endpoint, disabled_at=now_ms(), disabled_reason="it is gone")
+    webhooks_store.update_webhook(webhook, disabled_at=now_ms(), disabled_reason="it is gone")
     assert "disabled: it is gone" in admin.get(f"projects/{shop.id}/settings").text
-    assert "enabled" in send(admin, shop, enable=endpoint.id).text
-    assert webhooks.find(shop.id, endpoint.id).disabled_at is None
+    assert "enabled" in send(admin, shop, enable=webhook.id).text
+    assert webhooks.find(shop.id, webhook.id).disabled_at is None
 
-    rotated = kept(send(admin, shop, rotate=endpoint.id))
-    found = webhooks_store.find_secrets(shop.id, endpoint.id)
+    rotated = kept(send(admin, shop, rotate=webhook.id))
+    found = webhooks_store.find_secrets(shop.id, webhook.id)
     assert (found.current, found.formers[0][0]) == (rotated, secret)
 
     admin.get(f"projects/{shop.id}/settings")
-    assert "No webhooks yet." in send(admin, shop, remove=endpoint.id).text
-    assert webhooks_store.list_endpoints(shop.id) == []
+    assert "No webhooks yet." in send(admin, shop, remove=webhook.id).text
+    assert webhooks_store.list_webhooks(shop.id) == []
 
 
 def attempted(project: Project, error: str = "") -> Attempt:
     """An attempt that was made just now."""
-    notice = Notice("msg_1", project.id, "0123456789ab", "issue.created", "{}")
-    attempt = Attempt(new_event_id(now_ms()), notice, 1, None if error else 500, 12, error)
-    webhooks_store.record(attempt, Round(1), now_ms() // 1000)
+    message = Message("msg_1", project.id, "0123456789ab", "issue.created", "{}")
+    attempt = Attempt(new_event_id(now_ms()), message, 1, None if error else 500, 12, error)
+    webhooks_store.record(attempt, Delivery(1), now_ms() // 1000)
     return attempt
 
 
@@ -269,11 +269,11 @@ def test_nothing_of_another_project_can_be_named(admin: Browser, shop: Project) 
     assert made
     other = Project(made.project.id, made.key)
     key, _ = projects_store.list_keys(other.id)
-    endpoint, _ = webhooks.add(other.id, HOOK)
+    webhook, _ = webhooks.add(other.id, HOOK)
     attempt = attempted(other)
     before = rows()
     fields = [("revoke", key.id), ("redeliver", attempt.id), ("redeliver", "")]
-    fields += [(name, endpoint.id) for name in ("test", "enable", "rotate", "remove")]
+    fields += [(name, webhook.id) for name in ("test", "enable", "rotate", "remove")]
     for name, value in fields:
         admin.get(f"projects/{shop.id}/settings")
         assert send(admin, shop, **{name: value}).status == 404
@@ -313,7 +313,7 @@ ACTIONS = [
     {"create-key": "dsn", "label": "web"},
     {"revoke": "key"},
     {"add-webhook": "1", "url": HOOK},
-    *({name: "endpoint"} for name in ("rotate", "enable", "remove", "test")),
+    *({name: "webhook"} for name in ("rotate", "enable", "remove", "test")),
     {"redeliver": "attempt"},
     {"clear": "1", "name_to_clear": "shop"},
     {"delete": "1", "name_to_delete": "shop"},
@@ -324,8 +324,8 @@ ACTIONS = [
 def ids(shop: Project) -> dict[str, str]:
     """What there is to name in a form, by what stands for it above."""
     key, _ = projects_store.list_keys(shop.id)
-    endpoint, _ = webhooks.add(shop.id, HOOK)
-    return {"key": key.id, "endpoint": endpoint.id, "attempt": attempted(shop).id}
+    webhook, _ = webhooks.add(shop.id, HOOK)
+    return {"key": key.id, "webhook": webhook.id, "attempt": attempted(shop).id}
 
 
 def test_a_member_reads_everything_and_changes_nothing(shop: Project, ids: dict[str, str]) -> None:

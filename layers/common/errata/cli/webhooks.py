@@ -11,13 +11,13 @@ from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.output import moment, print_fields, print_json, print_line, print_table
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID, minted_ms
-from errata.models.webhook import EVENT_TYPES, Attempt, Endpoint
+from errata.models.webhook import EVENT_TYPES, Attempt, Webhook
 from errata.protocol.read import iso, parse
 from errata.usecases import projects, webhooks
 
 app = group("Manage a project's webhooks and their deliveries.", example="webhooks list 1")
 
-EndpointId = Annotated[
+WebhookId = Annotated[
     str, typer.Argument(metavar="WEBHOOK", help="The webhook's id, from `webhooks list`.")
 ]
 _ATTEMPT = re.compile(rf"(\d{{1,12}})-({UUID.pattern})")
@@ -36,20 +36,20 @@ def add(
     ] = None,
 ) -> None:
     """Add a webhook. Its signing secret is shown only once."""
-    endpoint, secret = webhooks.add(project_id, url, event or ())
+    webhook, secret = webhooks.add(project_id, url, event or ())
     if session.json:
-        print_json(_endpoint(endpoint) | {"secret": secret})
+        print_json(_webhook(webhook) | {"secret": secret})
     else:
-        print_fields({"id": endpoint.id, "url": webhooks.shown_url(endpoint), "secret": secret})
+        print_fields({"id": webhook.id, "url": webhooks.shown_url(webhook), "secret": secret})
         print_line("Copy the secret now. It is not shown again.")
 
 
 @command(app, "list", example="webhooks list 1")
 def list_(session: Session, project_id: ProjectId) -> None:
     """List a project's webhooks and their state."""
-    found = webhooks.list_endpoints(project_id)
+    found = webhooks.list_webhooks(project_id)
     if session.json:
-        print_json([_endpoint(endpoint) for endpoint in found])
+        print_json([_webhook(webhook) for webhook in found])
         return
     print_table(
         ["id", "url", "events", "state"],
@@ -59,53 +59,51 @@ def list_(session: Session, project_id: ProjectId) -> None:
 
 
 @command(app, "remove", example="webhooks remove 1 4f6a0c1b2d3e")
-def remove(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
+def remove(session: Session, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Remove a webhook. Its pending messages are dropped."""
-    webhooks.remove(project_id, endpoint_id)
-    _said(session, {"id": endpoint_id}, f"Removed webhook {endpoint_id}.")
+    webhooks.remove(project_id, webhook_id)
+    _said(session, {"id": webhook_id}, f"Removed webhook {webhook_id}.")
 
 
 @command(app, "enable", example="webhooks enable 1 4f6a0c1b2d3e")
-def enable(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
+def enable(session: Session, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Enable a disabled webhook. A 410 response or five days of failures disable a webhook."""
-    endpoint = webhooks.enable(project_id, endpoint_id)
-    _said(session, _endpoint(endpoint), f"Webhook {endpoint_id} is enabled.")
+    webhook = webhooks.enable(project_id, webhook_id)
+    _said(session, _webhook(webhook), f"Webhook {webhook_id} is enabled.")
 
 
 @command(app, "rotate", example="webhooks rotate 1 4f6a0c1b2d3e")
-def rotate(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
+def rotate(session: Session, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Create a new signing secret, shown only once. The old one also signs for 24 hours."""
-    secret = webhooks.rotate(project_id, endpoint_id)
+    secret = webhooks.rotate(project_id, webhook_id)
     if session.json:
-        print_json({"id": endpoint_id, "secret": secret})
+        print_json({"id": webhook_id, "secret": secret})
     else:
-        print_fields({"id": endpoint_id, "secret": secret})
+        print_fields({"id": webhook_id, "secret": secret})
         print_line(
             "Copy the secret now. It is not shown again. The old secret also signs for 24 hours."
         )
 
 
 @command(app, "test", example="webhooks test 1 4f6a0c1b2d3e")
-def test(session: Session, project_id: ProjectId, endpoint_id: EndpointId) -> None:
+def test(session: Session, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Send a `webhook.test` message. The response is shown by `webhooks attempts`.
 
     This also works for a disabled webhook.
     """
-    notice_id = webhooks.test(project_id, endpoint_id)
-    _said(session, {"webhook_id": notice_id}, f"Sent {notice_id}.")
+    message_id = webhooks.test(project_id, webhook_id)
+    _said(session, {"webhook_id": message_id}, f"Sent {message_id}.")
 
 
 @command(app, "attempts", example="webhooks attempts 1")
 def attempts(
     session: Session,
     project_id: ProjectId,
-    endpoint_id: Annotated[
-        str, typer.Argument(metavar="[WEBHOOK]", help="Only this webhook.")
-    ] = "",
+    webhook_id: Annotated[str, typer.Argument(metavar="[WEBHOOK]", help="Only this webhook.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of attempts.")] = 50,
 ) -> None:
     """List the delivery attempts of the last 30 days, newest first."""
-    found = list(islice(webhooks.list_attempts(project_id, endpoint_id), limit))
+    found = list(islice(webhooks.list_attempts(project_id, webhook_id), limit))
     if session.json:
         print_json([_attempt(attempt) for attempt in found])
         return
@@ -115,8 +113,8 @@ def attempts(
             (
                 _attempt_id(each),
                 moment(minted_ms(each.id)),
-                each.notice.endpoint_id,
-                each.notice.event,
+                each.message.webhook_id,
+                each.message.event,
                 each.number,
                 each.status or "none",
                 each.duration_ms,
@@ -156,11 +154,11 @@ def redeliver(
     else:
         since_ms = parse({"since": since}).since or 0
         ids = [project] if project else [each.id for each in projects.list_projects()]
-        again = [notice for each in ids for notice in webhooks.redeliver_since(each, since_ms)]
-    counts = Counter(notice.project_id for notice in again)
+        again = [message for each in ids for message in webhooks.redeliver_since(each, since_ms)]
+    counts = Counter(message.project_id for message in again)
     _said(
         session,
-        {"redelivered": [notice.id for notice in again]},
+        {"redelivered": [message.id for message in again]},
         f"Sent {len(again)} again" + (f", in {len(counts)} projects." if len(counts) > 1 else "."),
     )
 
@@ -172,38 +170,37 @@ def _said(session: Session, value: Any, sentence: str) -> None:
         print_line(sentence)
 
 
-def _state(endpoint: Endpoint) -> str:
-    if endpoint.disabled_at:
-        return f"disabled {moment(endpoint.disabled_at)}: {endpoint.disabled_reason}"
-    return (
-        f"failing since {moment(endpoint.failing_since)}" if endpoint.failing_since else "enabled"
-    )
+def _state(webhook: Webhook) -> str:
+    if webhook.disabled_at:
+        return f"disabled {moment(webhook.disabled_at)}: {webhook.disabled_reason}"
+    return f"failing since {moment(webhook.failing_since)}" if webhook.failing_since else "enabled"
 
 
-def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+def _webhook(webhook: Webhook) -> dict[str, Any]:
     return {
-        "id": endpoint.id,
-        "project_id": endpoint.project_id,
-        "url": webhooks.shown_url(endpoint),
-        "events": list(endpoint.events),
-        "created_at": iso(endpoint.created_at),
-        "failing_since": endpoint.failing_since and iso(endpoint.failing_since),
-        "disabled_at": endpoint.disabled_at and iso(endpoint.disabled_at),
-        "disabled_reason": endpoint.disabled_reason or None,
+        "id": webhook.id,
+        "project_id": webhook.project_id,
+        "url": webhooks.shown_url(webhook),
+        "events": list(webhook.events),
+        "created_at": iso(webhook.created_at),
+        "failing_since": webhook.failing_since and iso(webhook.failing_since),
+        "disabled_at": webhook.disabled_at and iso(webhook.disabled_at),
+        "disabled_reason": webhook.disabled_reason or None,
     }
 
 
 def _attempt_id(attempt: Attempt) -> str:
-    return f"{attempt.notice.project_id}-{attempt.id}"
+    return f"{attempt.message.project_id}-{attempt.id}"
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "id": _attempt_id(attempt),
         "at": iso(minted_ms(attempt.id)),
-        "endpoint_id": attempt.notice.endpoint_id,
-        "webhook_id": attempt.notice.id,
-        "event": attempt.notice.event,
+        # Published names. Receivers get the id of a message as the header `webhook-id`.
+        "endpoint_id": attempt.message.webhook_id,
+        "webhook_id": attempt.message.id,
+        "event": attempt.message.event,
         "attempt": attempt.number,
         "status": attempt.status,
         "duration_ms": attempt.duration_ms,

@@ -31,7 +31,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class BillingEvent:
     """An event of the provider about an invoice or a subscription of a customer.
 
     `subject` is the id of the invoice or subscription.
@@ -60,17 +60,17 @@ class Billing:
         return min(failed, key=lambda each: each.at).url if failed else None
 
 
-def merge(billing: Billing, notice: Notice) -> Billing:
+def merge(billing: Billing, event: BillingEvent) -> Billing:
     """Return the billing state after an event. It is unchanged if the event has nothing new."""
-    if isinstance(notice.what, Ended):
+    if isinstance(event.what, Ended):
         # Keep the first end: a subscription ends only once.
         ended = dict(billing.ended)
-        ended.setdefault(notice.subject, notice.what)
+        ended.setdefault(event.subject, event.what)
         return replace(billing, ended=tuple(ended.items()))
     invoices = dict(billing.invoices)
-    before = invoices.get(notice.subject)
-    if before is None or _overrides(notice.what, before):
-        invoices[notice.subject] = notice.what
+    before = invoices.get(event.subject)
+    if before is None or _overrides(event.what, before):
+        invoices[event.subject] = event.what
     return replace(billing, invoices=tuple(invoices.items()))
 
 

@@ -1,10 +1,10 @@
-"""Outbound webhooks: endpoints, messages and delivery attempts."""
+"""Outbound webhooks, their messages and delivery attempts."""
 
 from dataclasses import dataclass
 
 ISSUE_CREATED = "issue.created"
 TEST = "webhook.test"
-# The event types that an endpoint can subscribe to. `webhook.test` is sent to any endpoint on
+# The event types that a webhook can subscribe to. `webhook.test` is sent to any webhook on
 # request.
 EVENT_TYPES = (ISSUE_CREATED,)
 
@@ -17,14 +17,14 @@ NOT_SENT = "Not sent, because the endpoint is disabled."
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Webhook:
     """A URL that receives a project's messages. Times are in milliseconds since the epoch.
 
     Attributes:
         rotated_at: when the secret was last replaced.
         failing_since: time of the first failed attempt since the last success. None if the
-            endpoint is not failing.
-        disabled_at: when the endpoint was disabled. A disabled endpoint receives no messages.
+            webhook is not failing.
+        disabled_at: when the webhook was disabled. A disabled webhook receives no messages.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The secrets that sign an endpoint's messages.
+    """The secrets that sign a webhook's messages.
 
     `formers` are the secrets before the last rotations, each with the time (milliseconds since the
     epoch) until which it still signs.
@@ -63,25 +63,25 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """A message to one endpoint.
+class Message:
+    """A message to one webhook.
 
     Attributes:
         id: the `webhook-id`, the same for every attempt.
-        round: "" for the first delivery. Each manual redelivery has its own value and counts its
-            own attempts.
+        delivery: "" for the first delivery. Each redelivery has its own value and counts its own
+            attempts.
     """
 
     id: str
     project_id: str
-    endpoint_id: str
+    webhook_id: str
     event: str
     body: str
-    round: str = ""
+    delivery: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Delivery:
     """The state of a delivery: the number of attempts, and when the next one is due.
 
     `over` means that there are no more attempts.
@@ -97,7 +97,7 @@ class Attempt:
     """A delivery attempt. `status` is None if there was no response; `error` says why."""
 
     id: str
-    notice: Notice
+    message: Message
     number: int
     status: int | None
     duration_ms: int

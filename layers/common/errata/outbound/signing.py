@@ -19,16 +19,16 @@ def new_secret() -> str:
 
 
 def headers(
-    webhook_id: str, at_s: int, body: bytes, signing_secrets: Sequence[str]
+    message_id: str, at_s: int, body: bytes, signing_secrets: Sequence[str]
 ) -> dict[str, str]:
     """Return the headers that sign `body`, for an attempt at `at_s` (seconds since the epoch).
 
     `signing_secrets` are as shown to the user, the current one first. After a rotation, former ones
     sign too. `X-Pulse-Signature` has one signature, made with the current secret.
     """
-    signed = b"%s.%d.%s" % (webhook_id.encode(), at_s, body)
+    signed = b"%s.%d.%s" % (message_id.encode(), at_s, body)
     return {
-        "webhook-id": webhook_id,
+        "webhook-id": message_id,
         "webhook-timestamp": str(at_s),
         "webhook-signature": " ".join(_standard(secret, signed) for secret in signing_secrets),
         "X-Pulse-Signature": "sha256=" + _hmac(signing_secrets[0].encode(), body).hexdigest(),

@@ -115,14 +115,14 @@ def _header_check(body: bytes) -> int:
 
 def _inflate(body: bytes, window: int, most: int) -> bytes:
     parts: list[bytes] = []
-    room = most
+    left = most
     try:
         # A gzip file may hold several members (RFC 1952, section 2.2).
         for _ in range(_MAX_MEMBERS):
             unpacker = zlib.decompressobj(window)
-            parts.append(unpacker.decompress(body, room + 1))
-            room -= len(parts[-1])
-            if room < 0:
+            parts.append(unpacker.decompress(body, left + 1))
+            left -= len(parts[-1])
+            if left < 0:
                 raise too_large(most)
             if not unpacker.eof:
                 raise zlib.error("cut short")

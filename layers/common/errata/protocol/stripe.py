@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from errata.errors import BadRequestError, HTTPError
-from errata.models.billing import Ended, Invoice, Notice, State
+from errata.models.billing import BillingEvent, Ended, Invoice, State
 from errata.protocol.body import parse_object
 
 _INVOICES: dict[str, State] = {
@@ -47,7 +47,7 @@ def verify(body: bytes, header: str, secret: str, now_s: int) -> None:
     raise BadRequestError("The signature is not one of this body, or too old.")
 
 
-def parse(body: bytes) -> Notice | None:
+def parse(body: bytes) -> BillingEvent | None:
     """Return the invoice or subscription in an event; None for all other types of events.
 
     Raises:
@@ -70,7 +70,7 @@ def parse(body: bytes) -> Notice | None:
         if kind == _ENDED
         else Invoice(_INVOICES[kind], created, _url(about.get("hosted_invoice_url")))
     )
-    return Notice(_text(event, "id"), _customer(about), _text(about, "id"), what)
+    return BillingEvent(_text(event, "id"), _customer(about), _text(about, "id"), what)
 
 
 def _text(values: dict[str, Any], name: str) -> str:

@@ -40,7 +40,7 @@ class Rows:
     """The current rows of one project that a batch changes.
 
     Those that have expired are left out, since they are to begin anew, though DynamoDB may not have
-    deleted them yet. `stood` holds the expired, too, as they lie in the table, by sort key.
+    deleted them yet. `stored` holds the expired, too, as they are in the table, by sort key.
     """
 
     issues: dict[str, Issue] = field(default_factory=dict)  # by id
@@ -48,17 +48,17 @@ class Rows:
     days: dict[int, Day] = field(default_factory=dict)  # by day since the epoch
     # (issue id, release_hash) → time to live
     release_links: dict[tuple[str, str], int] = field(default_factory=dict)
-    stood: dict[str, Item] = field(default_factory=dict)
+    stored: dict[str, Item] = field(default_factory=dict)
 
     def last_sequence(self, issue_id: str) -> str:
         """What an issue has counted last, even one that has expired; "" where there is none."""
-        stood = self.stood.get(f"issue#{issue_id}")
-        return stood["last_sequence"] if stood else ""
+        stored = self.stored.get(f"issue#{issue_id}")
+        return stored["last_sequence"] if stored else ""
 
     def deleted_through(self, issue_id: str) -> str:
         """Up to which event id an issue was deleted, be it there again or not; "" if never."""
-        stood = self.stood.get(f"issue#{issue_id}", {})
-        return str(stood.get("deleted_through", ""))
+        stored = self.stored.get(f"issue#{issue_id}", {})
+        return str(stored.get("deleted_through", ""))
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ def rows(
     keys = [write_all({"pk": pk, "sk": name}) for name in [*names, *days_of]]
     for typed in batch_get(settings().issues_table, keys):
         item = read_all(typed)
-        found.stood[item["sk"]] = item
+        found.stored[item["sk"]] = item
         if item["ttl"] <= now_s:
             continue
         kind, _, name = item["sk"].partition("#")
@@ -121,10 +121,10 @@ def rows(
     return found
 
 
-def apply(pk: str, standing: Rows, changes: Changes) -> bool:
-    """Apply the changes, all or none, and note them in `standing`. Access pattern I2.
+def apply(pk: str, current: Rows, changes: Changes) -> bool:
+    """Apply the changes, all or none, and note them in `current`. Access pattern I2.
 
-    False when a row is not as it stood, or another transaction is at one of them.
+    False when a row has changed since it was read, or another transaction is at one of them.
     """
     written = {f"issue#{issue.id}": issue_item(issue) for issue in changes.issues.values()}
     written |= {f"release#{name}": release_item(each) for name, each in changes.releases.items()}
@@ -133,7 +133,7 @@ def apply(pk: str, standing: Rows, changes: Changes) -> bool:
         for day, each in changes.days.items()
     }
     actions = [
-        _put(pk, sk, values, _unchanged(sk, standing.stood.get(sk)))
+        _put(pk, sk, values, _unchanged(sk, current.stored.get(sk)))
         for sk, values in written.items()
     ]
     for issue_id, note in changes.activity.items():
@@ -144,19 +144,19 @@ def apply(pk: str, standing: Rows, changes: Changes) -> bool:
         clients.dynamodb().transact_write_items(TransactItems=actions)
     except ConflictError:
         return False
-    standing.stood.update(written)
-    standing.issues.update(changes.issues)
-    standing.releases.update(changes.releases)
-    standing.days.update(changes.days)
-    standing.release_links.update(changes.release_links)
+    current.stored.update(written)
+    current.issues.update(changes.issues)
+    current.releases.update(changes.releases)
+    current.days.update(changes.days)
+    current.release_links.update(changes.release_links)
     return True
 
 
-def _unchanged(sk: str, stood: Item | None) -> Item:
+def _unchanged(sk: str, stored: Item | None) -> Item:
     """Return the condition that a row has not changed since it was read."""
-    if stood is None:
+    if stored is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
-    return unchanged({name: stood.get(name) for name in _MOVES[sk.partition("#")[0]]})
+    return unchanged({name: stored.get(name) for name in _MOVES[sk.partition("#")[0]]})
 
 
 def _put(pk: str, sk: str, values: Item, condition: Item) -> Any:

@@ -73,7 +73,7 @@ def put(event: Item) -> None:
     clients.dynamodb().put_item(TableName=settings().events_table, Item=event)
 
 
-def put_once(event: Item, record: Any) -> idempotency.Answered | None:
+def put_once(event: Item, record_put: Any) -> idempotency.Record | None:
     """Store an event and the record of its Idempotency-Key, or neither. Access pattern E2.
 
     Returns None when stored, else the record that was there before.
@@ -83,12 +83,15 @@ def put_once(event: Item, record: Any) -> idempotency.Answered | None:
     """
     try:
         clients.dynamodb().transact_write_items(
-            TransactItems=[record, {"Put": {"TableName": settings().events_table, "Item": event}}]
+            TransactItems=[
+                record_put,
+                {"Put": {"TableName": settings().events_table, "Item": event}},
+            ]
         )
     except StoreError as error:
         reasons = error.reasons
         if reasons and reasons[0]["Code"] == "ConditionalCheckFailed":
-            return idempotency.answered(reasons[0]["Item"])
+            return idempotency.to_record(reasons[0]["Item"])
         raise
     return None
 

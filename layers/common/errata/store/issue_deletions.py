@@ -1,8 +1,8 @@
-"""EventsTable: deleted issues, and the deletion of their events.
+"""EventsTable: cleanup tasks of deleted issues, and the deletion of their events.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| deletion of an issue | `12#state` | `delete#<issue id>` | through: up to that id |
+| cleanup task | `12#state` | `delete#<issue id>` | through: up to that id |
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ from errata.store.items import (
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
+class CleanupTask:
     """A deleted issue: its events with ids up to `through` are to be deleted."""
 
     project_id: str
@@ -33,13 +33,13 @@ class Deletion:
     through: str
 
 
-def deletion_item(deletion: Deletion) -> Item:
+def cleanup_task_item(task: CleanupTask) -> Item:
     """Return the item that makes `cleanup` delete an issue's events."""
-    return _key(deletion) | write_all({"through": deletion.through})
+    return _key(task) | write_all({"through": task.through})
 
 
-def list_deletions(project_id: str) -> list[Deletion]:
-    """Deletions that are not done yet, read consistently. Access pattern E17."""
+def list_cleanup_tasks(project_id: str) -> list[CleanupTask]:
+    """Return a project's cleanup tasks, read consistently. Access pattern E17."""
     found = query(
         TableName=settings().events_table,
         KeyConditionExpression="pk = :state AND begins_with(sk, :delete)",
@@ -49,7 +49,7 @@ def list_deletions(project_id: str) -> list[Deletion]:
         ConsistentRead=True,
     )
     return [
-        Deletion(project_id, each["sk"]["S"].removeprefix("delete#"), each["through"]["S"])
+        CleanupTask(project_id, each["sk"]["S"].removeprefix("delete#"), each["through"]["S"])
         for each in found
     ]
 
@@ -91,19 +91,19 @@ def delete_events(project_id: str, event_ids: Iterable[str]) -> None:
         batch_delete(table, keys)
 
 
-def forget_deletion(deletion: Deletion) -> None:
-    """Mark a deletion as done, unless the issue was deleted again. Access pattern E20."""
+def remove_cleanup_task(task: CleanupTask) -> None:
+    """Remove a task that is done, unless the issue was deleted again. Access pattern E20."""
     try:
         clients.dynamodb().delete_item(
             TableName=settings().events_table,
-            Key=_key(deletion),
+            Key=_key(task),
             ConditionExpression="through = :through",
-            ExpressionAttributeValues=write_all({":through": deletion.through}),
+            ExpressionAttributeValues=write_all({":through": task.through}),
         )
     except StoreError as error:
         if error.code != "ConditionalCheckFailedException":
             raise
 
 
-def _key(deletion: Deletion) -> Item:
-    return write_all({"pk": f"{deletion.project_id}#state", "sk": f"delete#{deletion.issue_id}"})
+def _key(task: CleanupTask) -> Item:
+    return write_all({"pk": f"{task.project_id}#state", "sk": f"delete#{task.issue_id}"})

@@ -17,7 +17,7 @@ from errata.config import settings
 from errata.errors import ConflictError
 from errata.models.issue import Activity, Issue
 from errata.store import clients
-from errata.store.issue_deletions import Deletion, deletion_item
+from errata.store.issue_deletions import CleanupTask, cleanup_task_item
 from errata.store.items import (
     Item,
     batch_delete,
@@ -82,7 +82,7 @@ def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
     return {"Put": {"TableName": settings().issues_table, "Item": item}}
 
 
-def delete(pk: str, issue: Issue, deletion: Deletion, by: str, at_ms: int) -> bool:
+def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> bool:
     """Delete an issue with its activity and links, and say which of its events are to go.
 
     All of it or nothing; only what is more than a transaction takes goes before. False when the
@@ -98,10 +98,10 @@ def delete(pk: str, issue: Issue, deletion: Deletion, by: str, at_ms: int) -> bo
     remains = {
         "pk": pk,
         "sk": f"issue#{issue.id}",
-        # Behind the sequence that stands and before the next one: a batch that has read the issue
+        # After the current sequence and before the next one: a batch that has read the issue
         # before fails and reads it again.
         "last_sequence": f"{issue.last_sequence}~",
-        "deleted_through": deletion.through,
+        "deleted_through": task.through,
         "deleted_by": by,
         "deleted_at": at_ms,
         "ttl": max(issue.expires_at, at_ms // 1000 + _DELETED_FOR_S),
@@ -114,7 +114,7 @@ def delete(pk: str, issue: Issue, deletion: Deletion, by: str, at_ms: int) -> bo
     return _transact(
         [
             {"Put": replaced},
-            {"Put": {"TableName": settings().events_table, "Item": deletion_item(deletion)}},
+            {"Put": {"TableName": settings().events_table, "Item": cleanup_task_item(task)}},
             *(
                 {"Delete": {"TableName": settings().issues_table, "Key": key}}
                 for key in keys[:_MAX_ROWS]

@@ -14,7 +14,7 @@ WAIT_S = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class QueueMessage:
     """A received message that is held; `receipt` is its receipt handle."""
 
     id: str
@@ -27,9 +27,9 @@ def send(queue_url: str, message: dict[str, Any]) -> None:
     clients.sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
 
 
-def hold(queue_url: str, most: int) -> list[Message]:
+def hold(queue_url: str, most: int) -> list[QueueMessage]:
     """Receive up to `most` messages of a queue; nobody else gets them for `HELD_S` seconds."""
-    held: dict[str, Message] = {}
+    held: dict[str, QueueMessage] = {}
     while len(held) < most:
         response = clients.sqs().receive_message(
             QueueUrl=queue_url,
@@ -41,13 +41,13 @@ def hold(queue_url: str, most: int) -> list[Message]:
         if all(each["MessageId"] in held for each in found):
             break
         for each in found:
-            held[each["MessageId"]] = Message(
+            held[each["MessageId"]] = QueueMessage(
                 each["MessageId"], each["ReceiptHandle"], each["Body"]
             )
     return list(held.values())
 
 
-def let_go(queue_url: str, message: Message) -> None:
+def let_go(queue_url: str, message: QueueMessage) -> None:
     """Return a message to its queue. No-op if it is there again already."""
     try:
         clients.sqs().change_message_visibility(
@@ -58,6 +58,6 @@ def let_go(queue_url: str, message: Message) -> None:
             raise
 
 
-def delete(queue_url: str, message: Message) -> None:
+def delete(queue_url: str, message: QueueMessage) -> None:
     """Delete a message that was received."""
     clients.sqs().delete_message(QueueUrl=queue_url, ReceiptHandle=message.receipt)

@@ -2,13 +2,15 @@
 
 | item | table | pk | sk |
 |---|---|---|---|
-| endpoint | ProjectsTable | `project#12` | `webhook#<endpoint id>` |
+| webhook | ProjectsTable | `project#12` | `webhook#<webhook id>` |
 | attempt | DeliveriesTable | `12` | attempt id (UUIDv7) |
-| round | DeliveriesTable | `12#rounds` | `<notice id>#<endpoint id>#<round>` |
+| delivery | DeliveriesTable | `12#rounds` | `<message id>#<webhook id>#<delivery>` |
 
-A round counts its attempts and tells when the next is due; both expire by `ttl`. An endpoint's
-secrets are an SSM parameter of their own, of type SecureString: encrypted with the account's key
-for SSM, which costs nothing, and never in a table.
+A delivery has the number of its attempts and when the next is due; both expire by `ttl`. In queued
+and stored messages, `delivery` is called "round", and `webhook_id` "endpoint_id". An attempt's
+message is called "notice".
+A webhook's secrets are an SSM parameter of their own, of type SecureString: encrypted with the
+account's key for SSM, which costs nothing, and never in a table.
 """
 
 import json
@@ -18,7 +20,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import StoreError
-from errata.models.webhook import Attempt, Endpoint, Notice, Round, Secrets
+from errata.models.webhook import Attempt, Delivery, Message, Secrets, Webhook
 from errata.store import clients
 from errata.store.items import Item, query, read_all, write_all
 
@@ -26,28 +28,31 @@ KEPT_S = 30 * 86_400
 # What one call may hold. SQS itself takes four times as much since 2025.
 _CALL_MESSAGES = 10
 _CALL_BYTES = 256 * 1024
+# Fields whose names differ in a stored message. Deployments have such messages.
+_STORED = {"delivery": "round", "webhook_id": "endpoint_id"}
+_READ = {stored: name for name, stored in _STORED.items()}
 
 
-# ------------------------------------------------------------------ endpoints
+# ------------------------------------------------------------------ webhooks
 
 
-def save_endpoint(endpoint: Endpoint) -> None:
-    """Store an endpoint, new or changed. Access pattern P11."""
+def save_webhook(webhook: Webhook) -> None:
+    """Store a webhook, new or changed. Access pattern P11."""
     values: Item = {
-        "pk": f"project#{endpoint.project_id}",
-        "sk": f"webhook#{endpoint.id}",
-        "url": endpoint.url,
-        "events": ",".join(endpoint.events),
-        "created_at": endpoint.created_at,
-        "rotated_at": endpoint.rotated_at,
-        "failing_since": endpoint.failing_since,
-        "disabled_at": endpoint.disabled_at,
-        "disabled_reason": endpoint.disabled_reason or None,
+        "pk": f"project#{webhook.project_id}",
+        "sk": f"webhook#{webhook.id}",
+        "url": webhook.url,
+        "events": ",".join(webhook.events),
+        "created_at": webhook.created_at,
+        "rotated_at": webhook.rotated_at,
+        "failing_since": webhook.failing_since,
+        "disabled_at": webhook.disabled_at,
+        "disabled_reason": webhook.disabled_reason or None,
     }
     clients.dynamodb().put_item(TableName=settings().projects_table, Item=write_all(values))
 
 
-def list_endpoints(project_id: str) -> list[Endpoint]:
+def list_webhooks(project_id: str) -> list[Webhook]:
     """Return a project's webhooks, oldest first, read consistently. Access pattern P12."""
     found = query(
         TableName=settings().projects_table,
@@ -57,34 +62,34 @@ def list_endpoints(project_id: str) -> list[Endpoint]:
         ),
         ConsistentRead=True,
     )
-    return sorted((_to_endpoint(read_all(item)) for item in found), key=lambda e: e.created_at)
+    return sorted((_to_webhook(read_all(item)) for item in found), key=lambda e: e.created_at)
 
 
-def find_endpoint(project_id: str, endpoint_id: str) -> Endpoint | None:
+def find_webhook(project_id: str, webhook_id: str) -> Webhook | None:
     """Return one webhook, read consistently. Access pattern P13."""
     response = clients.dynamodb().get_item(
         TableName=settings().projects_table,
-        Key=_endpoint_key(project_id, endpoint_id),
+        Key=_webhook_key(project_id, webhook_id),
         ConsistentRead=True,
     )
     item = response.get("Item")
-    return _to_endpoint(read_all(item)) if item else None
+    return _to_webhook(read_all(item)) if item else None
 
 
-def remove_endpoint(project_id: str, endpoint_id: str) -> None:
-    """Delete an endpoint and its secrets. Access pattern P14."""
-    # The secrets first: cut off behind them, the endpoint is still listed, to be removed again.
+def remove_webhook(project_id: str, webhook_id: str) -> None:
+    """Delete a webhook and its secrets. Access pattern P14."""
+    # The secrets first: cut off behind them, the webhook is still listed, to be removed again.
     try:
-        clients.ssm().delete_parameter(Name=_secrets_name(project_id, endpoint_id))
+        clients.ssm().delete_parameter(Name=_secrets_name(project_id, webhook_id))
     except StoreError as error:
         if error.code != "ParameterNotFound":
             raise
     clients.dynamodb().delete_item(
-        TableName=settings().projects_table, Key=_endpoint_key(project_id, endpoint_id)
+        TableName=settings().projects_table, Key=_webhook_key(project_id, webhook_id)
     )
 
 
-def mark_endpoint(endpoint: Endpoint, **changes: int | str | None) -> None:
+def update_webhook(webhook: Webhook, **changes: int | str | None) -> None:
     """Set attributes of a webhook that still exists; None removes one.
 
     Access pattern P15.
@@ -96,7 +101,7 @@ def mark_endpoint(endpoint: Endpoint, **changes: int | str | None) -> None:
     )
     request: dict[str, Any] = {
         "TableName": settings().projects_table,
-        "Key": _endpoint_key(endpoint.project_id, endpoint.id),
+        "Key": _webhook_key(webhook.project_id, webhook.id),
         "UpdateExpression": expression,
         "ConditionExpression": "attribute_exists(pk)",
     }
@@ -111,12 +116,12 @@ def mark_endpoint(endpoint: Endpoint, **changes: int | str | None) -> None:
             raise
 
 
-def _endpoint_key(project_id: str, endpoint_id: str) -> Item:
-    return write_all({"pk": f"project#{project_id}", "sk": f"webhook#{endpoint_id}"})
+def _webhook_key(project_id: str, webhook_id: str) -> Item:
+    return write_all({"pk": f"project#{project_id}", "sk": f"webhook#{webhook_id}"})
 
 
-def _to_endpoint(item: Item) -> Endpoint:
-    return Endpoint(
+def _to_webhook(item: Item) -> Webhook:
+    return Webhook(
         id=item["sk"].removeprefix("webhook#"),
         project_id=item["pk"].removeprefix("project#"),
         url=item["url"],
@@ -132,44 +137,44 @@ def _to_endpoint(item: Item) -> Endpoint:
 # ------------------------------------------------------------------ secrets
 
 
-def save_secrets(project_id: str, endpoint_id: str, secrets: Secrets) -> None:
-    """Store an endpoint's secrets, encrypted."""
+def save_secrets(project_id: str, webhook_id: str, secrets: Secrets) -> None:
+    """Store a webhook's secrets, encrypted."""
     clients.ssm().put_parameter(
-        Name=_secrets_name(project_id, endpoint_id),
+        Name=_secrets_name(project_id, webhook_id),
         Value=json.dumps(asdict(secrets)),
         Type="SecureString",
         Overwrite=True,
     )
 
 
-def find_secrets(project_id: str, endpoint_id: str) -> Secrets:
+def find_secrets(project_id: str, webhook_id: str) -> Secrets:
     """Return a webhook's signing secrets, decrypted.
 
     Raises:
-        StoreError: `ParameterNotFound` when the endpoint has been removed.
+        StoreError: `ParameterNotFound` when the webhook has been removed.
     """
     response = clients.ssm().get_parameter(
-        Name=_secrets_name(project_id, endpoint_id), WithDecryption=True
+        Name=_secrets_name(project_id, webhook_id), WithDecryption=True
     )
     stored = json.loads(response["Parameter"]["Value"])
     formers = tuple((secret, until) for secret, until in stored.get("formers", ()))
     return Secrets(stored["current"], formers)
 
 
-def _secrets_name(project_id: str, endpoint_id: str) -> str:
-    return f"{settings().webhook_secrets}/{project_id}/{endpoint_id}"
+def _secrets_name(project_id: str, webhook_id: str) -> str:
+    return f"{settings().webhook_secrets}/{project_id}/{webhook_id}"
 
 
-# ------------------------------------------------------------------ notices
+# ------------------------------------------------------------------ messages
 
 
-def enqueue(notices: Iterable[Notice]) -> None:
+def enqueue(messages: Iterable[Message]) -> None:
     """Send messages to WebhookQueue, as many per call as fit.
 
     Raises:
         OSError: SQS did not take all of them, after a second try.
     """
-    for batch in _batches(notices):
+    for batch in _batches(messages):
         for _ in range(2):
             response = clients.sqs().send_message_batch(
                 QueueUrl=settings().webhook_queue_url, Entries=batch
@@ -179,29 +184,38 @@ def enqueue(notices: Iterable[Notice]) -> None:
             if not batch:
                 break
         else:
-            raise OSError(f"{len(batch)} notices were not taken by the queue")
+            raise OSError(f"{len(batch)} messages were not taken by the queue")
 
 
-def _batches(notices: Iterable[Notice]) -> Iterator[list[Any]]:
+def _batches(messages: Iterable[Message]) -> Iterator[list[Any]]:
     batch: list[Any] = []
     size = 0
-    for number, each in enumerate(notices):
-        body = json.dumps(asdict(each))  # ASCII: as many bytes as characters
+    for number, each in enumerate(messages):
+        body = _to_text(each)  # ASCII: as many bytes as characters
         if batch and (len(batch) == _CALL_MESSAGES or size + len(body) > _CALL_BYTES):
             yield batch
             batch, size = [], 0
         # A group's share of a standard queue is fair ("Amazon SQS fair queues"): whoever has many
-        # notices waiting makes nobody else's wait.
-        group = each.endpoint_id
+        # messages waiting makes nobody else's wait.
+        group = each.webhook_id
         batch.append({"Id": str(number), "MessageBody": body, "MessageGroupId": group})
         size += len(body)
     if batch:
         yield batch
 
 
-def notice(message: str) -> Notice:
-    """Return the message in the body of a queue message."""
-    return Notice(**json.loads(message))
+def parse_message(text: str) -> Message:
+    """Return the message in the body of a queue message.
+
+    Raises:
+        ValueError, TypeError: the text is not such a body.
+    """
+    values = {**json.loads(text)}
+    return Message(**{_READ.get(name, name): value for name, value in values.items()})
+
+
+def _to_text(message: Message) -> str:
+    return json.dumps({_STORED.get(name, name): value for name, value in asdict(message).items()})
 
 
 def postpone(receipt_handle: str, seconds: int) -> None:
@@ -216,41 +230,46 @@ def postpone(receipt_handle: str, seconds: int) -> None:
 # ------------------------------------------------------------------ attempts
 
 
-def find_round(of: Notice) -> Round:
+def find_delivery(of: Message) -> Delivery:
     """Return the state of a message's delivery. Access pattern D1."""
     response = clients.dynamodb().get_item(
-        TableName=settings().deliveries_table, Key=_round_key(of), ConsistentRead=True
+        TableName=settings().deliveries_table, Key=_delivery_key(of), ConsistentRead=True
     )
     if "Item" not in response:
-        return Round()
+        return Delivery()
     item = read_all(response["Item"])
-    return Round(item["attempts"], item.get("due_at", 0), item["over"] == 1)
+    return Delivery(item["attempts"], item.get("due_at", 0), item["over"] == 1)
 
 
-def record(attempt: Attempt, stands: Round, now_s: int) -> None:
+def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
     """Store an attempt and the delivery's new state, or neither. Access pattern D2."""
-    of = attempt.notice
+    of = attempt.message
     values: Item = {
         "pk": of.project_id,
         "sk": attempt.id,
-        "notice": json.dumps(asdict(of)),
+        "notice": _to_text(of),
         "number": attempt.number,
         "status": attempt.status,
         "duration_ms": attempt.duration_ms,
         "error": attempt.error or None,
         "ttl": now_s + KEPT_S,
     }
-    round_values: Item = {
-        "attempts": stands.attempts,
-        "due_at": stands.due_at,
-        "over": int(stands.over),
+    delivery_values: Item = {
+        "attempts": delivery.attempts,
+        "due_at": delivery.due_at,
+        "over": int(delivery.over),
         "ttl": now_s + KEPT_S,
     }
     table = settings().deliveries_table
     clients.dynamodb().transact_write_items(
         TransactItems=[
             {"Put": {"TableName": table, "Item": write_all(values)}},
-            {"Put": {"TableName": table, "Item": {**_round_key(of), **write_all(round_values)}}},
+            {
+                "Put": {
+                    "TableName": table,
+                    "Item": {**_delivery_key(of), **write_all(delivery_values)},
+                }
+            },
         ]
     )
 
@@ -282,16 +301,16 @@ def find_attempt(project_id: str, attempt_id: str) -> Attempt | None:
     return _to_attempt(read_all(response["Item"])) if "Item" in response else None
 
 
-def _round_key(of: Notice) -> Item:
+def _delivery_key(of: Message) -> Item:
     return write_all(
-        {"pk": f"{of.project_id}#rounds", "sk": f"{of.id}#{of.endpoint_id}#{of.round}"}
+        {"pk": f"{of.project_id}#rounds", "sk": f"{of.id}#{of.webhook_id}#{of.delivery}"}
     )
 
 
 def _to_attempt(item: Item) -> Attempt:
     return Attempt(
         id=item["sk"],
-        notice=notice(item["notice"]),
+        message=parse_message(item["notice"]),
         number=item["number"],
         status=item.get("status"),
         duration_ms=item["duration_ms"],

@@ -5,7 +5,7 @@ import re
 
 from errata.config import settings
 from errata.errors import InvalidInputError, UnavailableError
-from errata.models.billing import Ended, Notice, merge, without_old
+from errata.models.billing import BillingEvent, Ended, merge, without_old
 from errata.models.organization import Organization
 from errata.store import billing as store
 from errata.store import organizations as organizations_store
@@ -34,7 +34,7 @@ def secret(now_ms: int) -> str | None:
     return found
 
 
-def receive(notice: Notice, now_s: int) -> bool:
+def receive(event: BillingEvent, now_s: int) -> bool:
     """Apply a billing event. Returns False if its customer is unknown.
 
     Applying an event twice changes nothing. The order of events does not matter.
@@ -42,17 +42,17 @@ def receive(notice: Notice, now_s: int) -> bool:
     Raises:
         UnavailableError: there was a conflict on every try; the provider sends the event again.
     """
-    organization_id = store.find_customer(notice.customer)
+    organization_id = store.find_customer(event.customer)
     if organization_id is None:
-        logger.warning("billing of an unknown customer", extra={"event": notice.event_id})
+        logger.warning("billing of an unknown customer", extra={"event": event.event_id})
         return False
     for _ in attempts(_TRIES):
         organization = organizations.find(organization_id)
         before = store.from_text(organization.billing)
-        after = merge(before, notice)
+        after = merge(before, event)
         if after == before:
             return True
-        ended = isinstance(notice.what, Ended)
+        ended = isinstance(event.what, Ended)
         quota = settings().free_monthly_quota if ended else None
         kept = without_old(after, now_s)
         if store.save_billing(organization_id, organization.billing, kept, quota):

@@ -31,7 +31,7 @@ def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
     Raises:
         UnavailableError: events arrived too fast to move the watermark; try again.
     """
-    for before, counter in standing(project_id):
+    for before, counter in current_state(project_id):
         # Count first: moving the watermark starts cleanup, which deletes.
         found = count(before, counter)
         after = _next_watermark(project_id, before, counter.last_id)
@@ -40,7 +40,7 @@ def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
     raise UnavailableError
 
 
-def standing(project_id: str) -> Iterator[tuple[Watermark, LegacyCounter]]:
+def current_state(project_id: str) -> Iterator[tuple[Watermark, LegacyCounter]]:
     """Yield the current watermark and legacy counter, once per try to move the watermark."""
     for _ in attempts(_TRIES, most_s=0.1):
         yield watermarks.find_watermark(project_id), legacy.legacy_counter(project_id)

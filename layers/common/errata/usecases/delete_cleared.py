@@ -5,7 +5,7 @@ import time
 from errata.models.ids import floor_id, minted_ms, now_ms
 from errata.store import event_queries, issue_deletions, issues, watermarks
 from errata.store.events import CLEAR_MARGIN_MS
-from errata.store.issue_deletions import Deletion
+from errata.store.issue_deletions import CleanupTask
 from errata.store.watermarks import Watermark
 from errata.usecases.read_events import INDEX_LAG_MS
 
@@ -44,7 +44,7 @@ def finish_deletions(project_id: str) -> None:
     event whose id was minted before the deletion may be stored shortly after it. So the last read
     waits until no such event can arrive any more.
     """
-    pending = issue_deletions.list_deletions(project_id)
+    pending = issue_deletions.list_cleanup_tasks(project_id)
     if not pending:
         return
     began_ms = now_ms()
@@ -56,10 +56,10 @@ def finish_deletions(project_id: str) -> None:
     time.sleep(min(max(newest_ms + CLEAR_MARGIN_MS - now_ms(), 0) / 1000, _LONGEST_WAIT_S))
     _delete_since(began_ms - CLEAR_MARGIN_MS, pending)
     for each in pending:
-        issue_deletions.forget_deletion(each)
+        issue_deletions.remove_cleanup_task(each)
 
 
-def _delete_since(since_ms: int, pending: list[Deletion]) -> None:
+def _delete_since(since_ms: int, pending: list[CleanupTask]) -> None:
     through = {each.issue_id: each.through for each in pending}
     low, high = floor_id(since_ms), max(through.values())
     if low < high:

@@ -39,15 +39,15 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
         undeleted = undeleted or failed
     if gateway:
         undeleted = usage_keys.delete_gateway_keys(gateway, project_id)
-    for endpoint in webhooks.list_endpoints(project_id):
-        webhooks.remove_endpoint(project_id, endpoint.id)
+    for webhook in webhooks.list_webhooks(project_id):
+        webhooks.remove_webhook(project_id, webhook.id)
     _hide_everything(project_id)
     store.delete_project(project_id, now_ms())
     return undeleted
 
 
 def _hide_everything(project_id: str) -> None:
-    for before, counter in clear_project.standing(project_id):
+    for before, counter in clear_project.current_state(project_id):
         everything = Watermark(
             generation=before.generation + 1,
             through=floor_id(now_ms() + AHEAD_MS),

@@ -20,10 +20,10 @@ from errata.models.webhook import (
     NOT_SENT,
     TEST,
     Attempt,
-    Endpoint,
-    Notice,
-    Round,
+    Delivery,
+    Message,
     Secrets,
+    Webhook,
 )
 from errata.outbound import signing
 from errata.outbound.post import ForbiddenUrlError, Response, post
@@ -40,42 +40,42 @@ _lock = Lock()
 _secrets = TTLCache[Secrets](max_entries=1_000)
 
 
-def deliver(notice: Notice) -> int | None:
+def deliver(message: Message) -> int | None:
     """Make one attempt. Return the seconds until the next one, None if the delivery is over."""
-    endpoint = store.find_endpoint(notice.project_id, notice.endpoint_id)
-    if endpoint is None:
+    webhook = store.find_webhook(message.project_id, message.webhook_id)
+    if webhook is None:
         return None
-    stands = store.find_round(notice)
-    if stands.over:
+    delivery = store.find_delivery(message)
+    if delivery.over:
         return None
-    early_ms = stands.due_at - now_ms()
+    early_ms = delivery.due_at - now_ms()
     if early_ms > 0:
         # The queue delivers at least once: this is a second copy of the queue message.
         return -(-early_ms // 1000)
-    number = stands.attempts + 1
+    number = delivery.attempts + 1
     # A test message is always sent: it shows whether a disabled webhook works again.
-    if endpoint.disabled_at and notice.event != TEST:
+    if webhook.disabled_at and message.event != TEST:
         # Record it, so that `redeliver_since` sends it once the webhook is enabled.
         at_ms = now_ms()
-        missed = Attempt(new_event_id(at_ms), notice, number, None, 0, NOT_SENT)
-        store.record(missed, Round(number, over=True), at_ms // 1000)
+        missed = Attempt(new_event_id(at_ms), message, number, None, 0, NOT_SENT)
+        store.record(missed, Delivery(number, over=True), at_ms // 1000)
         return None
-    attempt, pause = _attempt(notice, endpoint, number)
+    attempt, pause = _attempt(message, webhook, number)
     at_ms = now_ms()
     due_at = at_ms + (pause or 0) * 1000
-    store.record(attempt, Round(number, due_at, over=pause is None), at_ms // 1000)
-    _judge(endpoint, attempt, at_ms)
+    store.record(attempt, Delivery(number, due_at, over=pause is None), at_ms // 1000)
+    _judge(webhook, attempt, at_ms)
     return pause
 
 
-def _attempt(notice: Notice, endpoint: Endpoint, number: int) -> tuple[Attempt, int | None]:
+def _attempt(message: Message, webhook: Webhook, number: int) -> tuple[Attempt, int | None]:
     at_ms = now_ms()
     started = time.monotonic()
     response: Response | None = None
     error = ""
     permanent = False
     try:
-        response = _send(notice, endpoint, at_ms)
+        response = _send(message, webhook, at_ms)
     except ForbiddenUrlError as forbidden:
         error, permanent = str(forbidden), True
     except (OSError, http.client.HTTPException) as failure:
@@ -86,7 +86,7 @@ def _attempt(notice: Notice, endpoint: Endpoint, number: int) -> tuple[Attempt, 
         error, permanent = "The endpoint has no secret: it was removed.", True
     duration_ms = round((time.monotonic() - started) * 1000)
     status = response.status if response else None
-    attempt = Attempt(new_event_id(at_ms), notice, number, status, duration_ms, error)
+    attempt = Attempt(new_event_id(at_ms), message, number, status, duration_ms, error)
     retried = not permanent and (status is None or status == 429 or status >= 500)
     if not retried or number > len(PAUSES):
         return attempt, None
@@ -94,26 +94,24 @@ def _attempt(notice: Notice, endpoint: Endpoint, number: int) -> tuple[Attempt, 
     return attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S))
 
 
-def _send(notice: Notice, endpoint: Endpoint, at_ms: int) -> Response:
-    secrets = _secrets_of(endpoint, at_ms)
-    body = notice.body.encode()
+def _send(message: Message, webhook: Webhook, at_ms: int) -> Response:
+    secrets = _secrets_of(webhook, at_ms)
+    body = message.body.encode()
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "Errata",
-        "X-Pulse-Event": notice.event,
-        **signing.headers(notice.id, at_ms // 1000, body, secrets.signing(at_ms)),
+        "X-Pulse-Event": message.event,
+        **signing.headers(message.id, at_ms // 1000, body, secrets.signing(at_ms)),
     }
-    return post(endpoint.url, body, headers, allow_loopback=settings().webhooks_to_loopback)
+    return post(webhook.url, body, headers, allow_loopback=settings().webhooks_to_loopback)
 
 
-def _secrets_of(endpoint: Endpoint, at_ms: int) -> Secrets:
+def _secrets_of(webhook: Webhook, at_ms: int) -> Secrets:
     # SSM allows forty requests per second for the whole account, so cache the secrets. The time of
     # the last rotation is part of the cache key, so that a new secret signs at once.
-    name = f"{endpoint.id} {endpoint.rotated_at}"
+    name = f"{webhook.id} {webhook.rotated_at}"
     with _lock:
-        return _secrets.get(
-            name, at_ms, lambda: store.find_secrets(endpoint.project_id, endpoint.id)
-        )
+        return _secrets.get(name, at_ms, lambda: store.find_secrets(webhook.project_id, webhook.id))
 
 
 def _seconds(retry_after: str, at_ms: int) -> int:
@@ -126,24 +124,24 @@ def _seconds(retry_after: str, at_ms: int) -> int:
         return 0
 
 
-def _judge(endpoint: Endpoint, attempt: Attempt, at_ms: int) -> None:
+def _judge(webhook: Webhook, attempt: Attempt, at_ms: int) -> None:
     """Track failures of a webhook. Disable it after a 410, or after days of failures."""
     if attempt.status is not None and 200 <= attempt.status < 300:
-        if endpoint.failing_since is not None:
-            store.mark_endpoint(endpoint, failing_since=None)
+        if webhook.failing_since is not None:
+            store.update_webhook(webhook, failing_since=None)
         return
     reason = ""
-    since = endpoint.failing_since
+    since = webhook.failing_since
     if attempt.status == 410:
         reason = DISABLED_GONE
     elif since is not None and at_ms - since >= FAILING_TOO_LONG_MS:
         reason = DISABLED_FAILING
-    if reason and not endpoint.disabled_at:
+    if reason and not webhook.disabled_at:
         # The metric filter behind the alarm looks for these words (template.yaml).
-        logger.error("webhook disabled", extra={"endpoint_id": endpoint.id, "reason": reason})
-        store.mark_endpoint(endpoint, disabled_at=at_ms, disabled_reason=reason)
+        logger.error("webhook disabled", extra={"endpoint_id": webhook.id, "reason": reason})
+        store.update_webhook(webhook, disabled_at=at_ms, disabled_reason=reason)
     elif since is None:
-        store.mark_endpoint(endpoint, failing_since=at_ms)
+        store.update_webhook(webhook, failing_since=at_ms)
 
 
 def clear_cache() -> None:

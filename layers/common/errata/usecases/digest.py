@@ -97,7 +97,7 @@ def digest(records: Iterable[Record]) -> Outcome:
     return outcome
 
 
-def standing(pk: str, found: list[Stored], now_s: int) -> Rows:
+def current_rows(pk: str, found: list[Stored], now_s: int) -> Rows:
     """Return the current rows that these events of one project change, without expired ones."""
     seen = {(event.issue_id, name) for event in found if (name := _release(event))}
     issue_ids = {event.issue_id for event in found}
@@ -176,7 +176,7 @@ def _apply(pk: str, slices: list[Slice], now_s: int) -> list[Slice]:
     Returns the slices from the first conflict on. Later ones of the same issue must not be applied
     before it.
     """
-    rows = standing(pk, [record.event for piece in slices for record in piece], now_s)
+    rows = current_rows(pk, [record.event for piece in slices for record in piece], now_s)
     changes, applied = Changes(), 0
     for n, piece in enumerate(slices):
         if not _plan(piece, rows, changes):
@@ -190,7 +190,7 @@ def _apply(pk: str, slices: list[Slice], now_s: int) -> list[Slice]:
 def _commit(pk: str, rows: Rows, changes: Changes) -> bool:
     # Send the messages first. If the function is interrupted in between, the batch is delivered
     # again and sends them again under the same ids. In the other order they would be lost
-    # (docs/decisions/0009-notices.md).
+    # (docs/decisions/0009-webhook-messages.md).
     if changes.opened:
         notify.issues_created(pk, list(changes.opened.values()))
     return store.apply(pk, rows, changes)
@@ -212,13 +212,13 @@ def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
     fresh = [each for each in piece if each.sequence > counted and each.event.id > deleted]
     if not fresh:
         return True
-    room = store.MAX_ACTIONS - len(changes)
-    if issue_id in changes.issues or (room < 2 * len(fresh) + 4 and room < 2 * _MAX_RELEASES + 6):
+    left = store.MAX_ACTIONS - len(changes)
+    if issue_id in changes.issues or (left < 2 * len(fresh) + 4 and left < 2 * _MAX_RELEASES + 6):
         return False
-    stands = rows.issues.get(issue_id)
-    if stands is None:
+    current = rows.issues.get(issue_id)
+    if current is None:
         changes.opened[issue_id] = fresh[0].event
-    issue = changes.issues[issue_id] = _copy(stands) if stands else _new_issue(fresh[0], deleted)
+    issue = changes.issues[issue_id] = _copy(current) if current else _new_issue(fresh[0], deleted)
     _regress(issue, fresh, changes)
     for record in fresh:
         seen_ms = minted_ms(record.event.id)
@@ -314,9 +314,9 @@ def _count_release(issue: Issue, event: Stored, seen_ms: int, rows: Rows, change
         return
     release = changes.releases.get(name)
     if release is None:
-        stands = rows.releases.get(name)
+        current = rows.releases.get(name)
         release = changes.releases[name] = (
-            replace(stands) if stands else Release(event.fields["release"], seen_ms, seen_ms)
+            replace(current) if current else Release(event.fields["release"], seen_ms, seen_ms)
         )
     release.events += 1
     release.first_seen = min(release.first_seen, seen_ms)
@@ -333,7 +333,7 @@ def _count_release(issue: Issue, event: Stored, seen_ms: int, rows: Rows, change
 def _count_day(event: Stored, number: int, rows: Rows, changes: Changes) -> None:
     day = changes.days.get(number)
     if day is None:
-        stands = rows.days.get(number)
-        day = changes.days[number] = replace(stands) if stands else Day()
+        current = rows.days.get(number)
+        day = changes.days[number] = replace(current) if current else Day()
     day.count += 1
     day.expires_at = max(day.expires_at, event.expires_at)

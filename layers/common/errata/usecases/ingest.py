@@ -11,7 +11,7 @@ from errata.models.project import Access
 from errata.protocol.body import JsonBody
 from errata.protocol.ingest import idempotency_key, parse
 from errata.store import events, idempotency
-from errata.store.idempotency import Answered
+from errata.store.idempotency import Record
 from errata.store.retry import attempts
 from errata.usecases import report_losses
 from errata.usecases.admission import Admitted
@@ -40,7 +40,7 @@ class IngestSubmission:
             key = idempotency_key(self.key_header)
         except InvalidInputError:
             return None
-        earlier = idempotency.find_answered(access.project_id, key, now_ms) if key else None
+        earlier = idempotency.find_record(access.project_id, key, now_ms) if key else None
         return self._replay(earlier, access) if earlier else None
 
     def store(self, fields: Fields, access: Access) -> Admitted:
@@ -59,15 +59,15 @@ class IngestSubmission:
             at_ms = now_ms()
             event_id = new_event_id(at_ms)
             item, trimmed = prepare(fields, access, event_id, at_ms)
-            answered = Answered(event_id, body_hash)
-            record = idempotency.record_put(access.project_id, key, answered, at_ms)
+            record = Record(event_id, body_hash)
+            record_put = idempotency.record_put(access.project_id, key, record, at_ms)
             try:
-                earlier = events.put_once(item, record)
+                earlier = events.put_once(item, record_put)
             except StoreError as error:
                 if not error.reasons:
                     raise
                 # Another request with the same key is in its transaction, or has just finished it.
-                earlier = idempotency.find_answered(access.project_id, key, at_ms)
+                earlier = idempotency.find_record(access.project_id, key, at_ms)
                 if earlier is None:
                     continue
             if earlier:
@@ -78,7 +78,7 @@ class IngestSubmission:
     def _body_hash(self) -> bytes:
         return hashlib.sha256(self.body.content()).digest()
 
-    def _replay(self, earlier: Answered, access: Access) -> Admitted:
+    def _replay(self, earlier: Record, access: Access) -> Admitted:
         mismatch = earlier.body_hash != self._body_hash()
         if mismatch:
             # The operator can see this in the log, and count it with a metric filter.

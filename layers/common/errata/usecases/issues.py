@@ -30,7 +30,7 @@ from errata.store import issue_status, watermarks
 from errata.store import issues as store
 from errata.store import projects as projects_store
 from errata.store import releases as releases_store
-from errata.store.issue_deletions import Deletion
+from errata.store.issue_deletions import CleanupTask
 from errata.store.items import BATCH_GET
 from errata.store.retry import attempts
 from errata.usecases import projects
@@ -170,8 +170,8 @@ def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
     for _ in attempts(_TRIES):
         issue = _find(pk, issue_id, now_ms)
         # Delete all counted events in any case: the clock that minted an id may be ahead of ours.
-        deletion = Deletion(project_id, issue_id, max(floor_id(now_ms), issue.last_event))
-        if issue_status.delete(pk, issue, deletion, by[:_MAX_BY], now_ms):
+        task = CleanupTask(project_id, issue_id, max(floor_id(now_ms), issue.last_event))
+        if issue_status.delete(pk, issue, task, by[:_MAX_BY], now_ms):
             return
     raise UnavailableError
 

@@ -5,16 +5,16 @@ import hashlib
 from errata.config import settings
 from errata.models.ids import now_ms
 from errata.models.project import Project
-from errata.models.webhook import ISSUE_CREATED, Endpoint, Notice
+from errata.models.webhook import ISSUE_CREATED, Message, Webhook
 from errata.protocol.webhooks import issue_created_body
 from errata.store import projects
 from errata.store import webhooks as store
 from errata.store.events import Stored
 from errata.usecases.ttl_cache import TTLCache
 
-type Listeners = tuple[Project, list[Endpoint]]
+type Subscribers = tuple[Project, list[Webhook]]
 
-_subscribed = TTLCache[Listeners | None](max_entries=1_000)
+_subscribed = TTLCache[Subscribers | None](max_entries=1_000)
 
 
 def issues_created(pk: str, first_events: list[Stored]) -> None:
@@ -28,19 +28,19 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
     subscribed = _subscribed.get(project_id, now_ms(), lambda: _look_up(project_id))
     if subscribed is None:
         return
-    project, endpoints = subscribed
+    project, webhooks = subscribed
     store.enqueue(
-        Notice(
+        Message(
             id=_message_id(pk, event.id),
             project_id=project.id,
-            endpoint_id=endpoint.id,
+            webhook_id=webhook.id,
             event=ISSUE_CREATED,
             body=issue_created_body(
                 project, event.issue_id, event.id, event.fields, settings().dashboard_url
             ),
         )
         for event in first_events
-        for endpoint in endpoints
+        for webhook in webhooks
     )
 
 
@@ -49,15 +49,13 @@ def _message_id(pk: str, event_id: str) -> str:
     return f"msg_{digest.hexdigest()}"
 
 
-def _look_up(project_id: str) -> Listeners | None:
+def _look_up(project_id: str) -> Subscribers | None:
     """Return the project and its webhooks for new issues, or None if there are none."""
-    endpoints = [
-        endpoint
-        for endpoint in store.list_endpoints(project_id)
-        if ISSUE_CREATED in endpoint.events
+    webhooks = [
+        webhook for webhook in store.list_webhooks(project_id) if ISSUE_CREATED in webhook.events
     ]
-    project = projects.find_project(project_id) if endpoints else None
-    return (project, endpoints) if project else None
+    project = projects.find_project(project_id) if webhooks else None
+    return (project, webhooks) if project else None
 
 
 def clear_cache() -> None:

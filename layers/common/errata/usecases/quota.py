@@ -15,7 +15,7 @@ from threading import Lock
 
 from errata.errors import ErrataError, PaymentRequiredError, StoreError
 from errata.models.project import Access
-from errata.store import idempotency as store
+from errata.store import quota_leases
 
 MAX_LEASE = 100
 # How many units must be left for each unit of a lease of more than one.
@@ -109,7 +109,7 @@ def check(access: Access, at_ms: int) -> None:
     with _lock:
         lease = _leases[access.organization]
         _check_known(lease, at_ms)
-        if store.leased_units(lease.organization, lease.month) >= lease.quota:
+        if quota_leases.leased_units(lease.organization, lease.month) >= lease.quota:
             raise _reached(lease, at_ms)
 
 
@@ -137,7 +137,7 @@ def give_back(lease: Lease | None, why: ErrataError | None = None) -> None:
             return
         # Return it to the table: other processes may need it.
         try:
-            store.return_units(lease.organization, lease.month, 1)
+            quota_leases.return_units(lease.organization, lease.month, 1)
             lease.reached_until = 0
         except StoreError as error:
             # A unit that may have been returned counts as used: another process may have it.
@@ -146,7 +146,7 @@ def give_back(lease: Lease | None, why: ErrataError | None = None) -> None:
 
 def used(organization: str, at_ms: int) -> int:
     """Return how many units of the current month are leased, which counts as used."""
-    return store.leased_units(organization, month_of(at_ms))
+    return quota_leases.leased_units(organization, month_of(at_ms))
 
 
 def clear_cache() -> None:
@@ -162,7 +162,7 @@ def _current(organization: str, quota: int, at_ms: int) -> Lease:
     _leases[organization] = fresh = Lease(organization, quota, month)
     if lease and lease.left and lease.month == month:
         # The units were leased under another quota. They may be more than the new one allows.
-        store.return_units(organization, month, lease.left)
+        quota_leases.return_units(organization, month, lease.left)
     return fresh
 
 
@@ -174,7 +174,9 @@ def _renew(lease: Lease, at_ms: int) -> None:
     size = max(1, min(lease.next_size, MAX_LEASE, quota // LEFT_PER_UNIT))
     while quota:
         left_before = size * LEFT_PER_UNIT if size > 1 else 1
-        leased = store.lease_units(lease.organization, lease.month, size, quota - left_before)
+        leased = quota_leases.lease_units(
+            lease.organization, lease.month, size, quota - left_before
+        )
         if leased is None:
             lease.left = lease.size = size
             lease.next_size = size * 2

@@ -8,7 +8,7 @@ bucket is empty, and then makes no call.
 
 from errata.errors import RateLimitedError
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
-from errata.store import idempotency
+from errata.store import rate_buckets
 
 _MINUTE_MS = 60_000
 _MAX_KNOWN = 10_000
@@ -25,19 +25,19 @@ def take(bucket: str, limit: int, now_ms: int) -> None:
         RateLimitedError: the bucket is empty; `retry_after` is the seconds until its next token.
     """
     step = _MINUTE_MS // limit
-    room = step * (limit - 1)
+    tolerance = step * (limit - 1)
     tat = _known.get(bucket, 0)
-    if tat > now_ms + room:
-        raise RateLimitedError(_seconds(tat - room - now_ms))
+    if tat > now_ms + tolerance:
+        raise RateLimitedError(_seconds(tat - tolerance - now_ms))
     for _ in range(_TRIES):
-        taken, tat = idempotency.move_bucket(
-            bucket, idle=tat <= now_ms, now=now_ms, step=step, room=room
+        taken, tat = rate_buckets.take_token(
+            bucket, idle=tat <= now_ms, now=now_ms, step=step, tolerance=tolerance
         )
         _cache(bucket, tat)
         if taken:
             return
-        if tat > now_ms + room:
-            raise RateLimitedError(_seconds(tat - room - now_ms))
+        if tat > now_ms + tolerance:
+            raise RateLimitedError(_seconds(tat - tolerance - now_ms))
     # There was a conflict on every try: other requests took the tokens.
     raise RateLimitedError(1)
 

@@ -22,11 +22,11 @@ from errata.models.issue import MAX_DAYS, Issue
 from errata.protocol import losses
 from errata.store import event_queries, issues, projects, queues, stream, watermarks, webhooks
 from errata.store.events import CLEAR_MARGIN_MS, Stored
-from errata.store.queues import Message
+from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
 from errata.store.watermarks import Watermark
 from errata.usecases import delete_cleared, loss_ledger
-from errata.usecases.digest import count_late, standing
+from errata.usecases.digest import count_late, current_rows
 
 QUEUES = ("digest", "cleanup", "webhooks", "ledger")
 AT_ONCE = 1_000
@@ -56,7 +56,7 @@ def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
     redriven: dict[str, Redriven] = {}
     # Hold failed messages until the end. Released earlier, they would be received again before the
     # rest of the queue.
-    held: dict[str, Message] = {}
+    held: dict[str, QueueMessage] = {}
     try:
         while messages := queues.hold(url, AT_ONCE):
             new = [each for each in messages if each.id not in redriven]
@@ -77,7 +77,7 @@ def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
     return list(redriven.values())
 
 
-def _describe(message: Message) -> str:
+def _describe(message: QueueMessage) -> str:
     try:
         body = json.loads(message.body)
         if "DDBStreamBatchInfo" in body:
@@ -97,11 +97,11 @@ def _describe(message: Message) -> str:
 # ------------------------------------------------------------------ webhooks, cleanup, losses
 
 
-def _redrive_webhooks(messages: list[Message]) -> list[Redriven]:
+def _redrive_webhooks(messages: list[QueueMessage]) -> list[Redriven]:
     redriven = []
     for message in messages:
         try:
-            queued = webhooks.notice(message.body)
+            queued = webhooks.parse_message(message.body)
         except (ValueError, TypeError):
             redriven.append(Redriven("webhooks", message.id, False, "an unknown kind of message"))
             continue
@@ -112,7 +112,7 @@ def _redrive_webhooks(messages: list[Message]) -> list[Redriven]:
     return redriven
 
 
-def _redrive_cleanup(messages: list[Message]) -> list[Redriven]:
+def _redrive_cleanup(messages: list[QueueMessage]) -> list[Redriven]:
     # The queue message names a position in the stream, which keeps records for one day only. The
     # watermarks and cleanup tasks say everything that is needed. Cleaning a project that is already
     # clean costs a few reads.
@@ -126,7 +126,7 @@ def _redrive_cleanup(messages: list[Message]) -> list[Redriven]:
     return [Redriven("cleanup", message.id, True, what) for message in messages]
 
 
-def _redrive_losses(messages: list[Message]) -> list[Redriven]:
+def _redrive_losses(messages: list[QueueMessage]) -> list[Redriven]:
     redriven = []
     for message in messages:
         try:
@@ -147,7 +147,7 @@ def _redrive_losses(messages: list[Message]) -> list[Redriven]:
 type Ids = list[tuple[str, str]]  # project and event
 
 
-def _redrive_events(messages: list[Message]) -> list[Redriven]:
+def _redrive_events(messages: list[QueueMessage]) -> list[Redriven]:
     named: dict[str, Ids] = {}
     problems: dict[str, str] = {}
     for message in messages:
@@ -182,7 +182,7 @@ def _count_text(ids: Ids, counted: set[tuple[str, str]]) -> str:
     return f"counted {new} of {len(ids)} events; the others were counted before, or are deleted"
 
 
-def _events_of(message: Message) -> Ids:
+def _events_of(message: QueueMessage) -> Ids:
     """Return the events that a queue message is about, in the order of the stream."""
     body = json.loads(message.body)
     if "DDBStreamBatchInfo" not in body:
@@ -252,7 +252,7 @@ def _count_day(
     pk = issues.partition(project_id, watermark.generation)
     # Read the counts first, then the stored events. What is stored or counted in between is newer
     # than the issue's last event, and is recognized by that.
-    rows = standing(pk, [event for found in of_issues.values() for event in found], now_s)
+    rows = current_rows(pk, [event for found in of_issues.values() for event in found], now_s)
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
     for event_id, issue_id, legacy_id in event_queries.stored_between(project_id, low, high):

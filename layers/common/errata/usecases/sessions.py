@@ -66,14 +66,14 @@ def start(tokens: Tokens, verify: Verify, now_ms: int) -> tuple[Session, str]:
     return session, user_hash(session.email) + _SEPARATOR + session.secret
 
 
-def visit(
+def authenticate(
     cookie: str,
     now_ms: int,
     project_id: str = "",
     organization_id: str = "",
     event_id: str = "",
 ) -> tuple[Session, User, OpenedPage]:
-    """Return the session and the user of a cookie, and what their page needs.
+    """Return the session and the user of a cookie, and the rows that their page needs.
 
     Leaves out a project, event or organization that the user may not see.
 

@@ -14,9 +14,9 @@ from errata.models.webhook import (
     ISSUE_CREATED,
     TEST,
     Attempt,
-    Endpoint,
-    Notice,
+    Message,
     Secrets,
+    Webhook,
 )
 from errata.outbound import signing
 from errata.outbound.post import ForbiddenUrlError, check_url
@@ -25,10 +25,10 @@ from errata.store import webhooks as store
 from errata.usecases import projects
 
 OVERLAP_MS = 24 * 3600 * 1000
-MAX_ENDPOINTS = 20
+MAX_WEBHOOKS = 20
 
 
-def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[Endpoint, str]:
+def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[Webhook, str]:
     """Create a webhook. Return it and its signing secret, which is shown only once.
 
     The default of `event_types` is `issue.created`.
@@ -40,16 +40,16 @@ def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[End
     projects.find(project_id)
     chosen = tuple(dict.fromkeys(event_types)) or (ISSUE_CREATED,)
     _check(url, chosen)
-    if len(store.list_endpoints(project_id)) >= MAX_ENDPOINTS:
+    if len(store.list_webhooks(project_id)) >= MAX_WEBHOOKS:
         raise InvalidInputError(
-            {"url": [f"A project has at most {MAX_ENDPOINTS} webhooks. Remove one first."]}
+            {"url": [f"A project has at most {MAX_WEBHOOKS} webhooks. Remove one first."]}
         )
-    endpoint = Endpoint(secrets.token_hex(6), project_id, url, chosen, created_at=now_ms())
+    webhook = Webhook(secrets.token_hex(6), project_id, url, chosen, created_at=now_ms())
     secret = signing.new_secret()
     # Store the secret first, so that every listed webhook has one.
-    store.save_secrets(project_id, endpoint.id, Secrets(secret))
-    store.save_endpoint(endpoint)
-    return endpoint, secret
+    store.save_secrets(project_id, webhook.id, Secrets(secret))
+    store.save_webhook(webhook)
+    return webhook, secret
 
 
 def _check(url: str, event_types: tuple[str, ...]) -> None:
@@ -66,83 +66,83 @@ def _check(url: str, event_types: tuple[str, ...]) -> None:
         raise InvalidInputError(errors)
 
 
-def list_endpoints(project_id: str) -> list[Endpoint]:
+def list_webhooks(project_id: str) -> list[Webhook]:
     """Return a project's webhooks, oldest first.
 
     Raises:
         NotFoundError: there is no such project.
     """
     projects.find(project_id)
-    return store.list_endpoints(project_id)
+    return store.list_webhooks(project_id)
 
 
-def find(project_id: str, endpoint_id: str) -> Endpoint:
+def find(project_id: str, webhook_id: str) -> Webhook:
     """Return a webhook.
 
     Raises:
         NotFoundError: the project has no such webhook.
     """
-    endpoint = store.find_endpoint(project_id, endpoint_id)
-    if endpoint is None:
+    webhook = store.find_webhook(project_id, webhook_id)
+    if webhook is None:
         raise NotFoundError(
-            f"Project {project_id} has no webhook {endpoint_id}."
+            f"Project {project_id} has no webhook {webhook_id}."
             f" See `errata webhooks list {project_id}`."
         )
-    return endpoint
+    return webhook
 
 
-def remove(project_id: str, endpoint_id: str) -> None:
+def remove(project_id: str, webhook_id: str) -> None:
     """Delete a webhook. Messages that are queued for it are dropped.
 
     Raises:
         NotFoundError: the project has no such webhook.
     """
-    find(project_id, endpoint_id)
-    store.remove_endpoint(project_id, endpoint_id)
+    find(project_id, webhook_id)
+    store.remove_webhook(project_id, webhook_id)
 
 
-def enable(project_id: str, endpoint_id: str) -> Endpoint:
+def enable(project_id: str, webhook_id: str) -> Webhook:
     """Enable a disabled webhook. Takes effect at once.
 
     Raises:
         NotFoundError: the project has no such webhook.
     """
-    endpoint = find(project_id, endpoint_id)
-    store.mark_endpoint(endpoint, disabled_at=None, disabled_reason=None, failing_since=None)
-    return replace(endpoint, disabled_at=None, disabled_reason="", failing_since=None)
+    webhook = find(project_id, webhook_id)
+    store.update_webhook(webhook, disabled_at=None, disabled_reason=None, failing_since=None)
+    return replace(webhook, disabled_at=None, disabled_reason="", failing_since=None)
 
 
-def rotate(project_id: str, endpoint_id: str) -> str:
+def rotate(project_id: str, webhook_id: str) -> str:
     """Return a new signing secret, shown only once. Former ones also sign for 24 hours.
 
     Raises:
         NotFoundError: the project has no such webhook.
     """
-    endpoint = find(project_id, endpoint_id)
-    before = store.find_secrets(project_id, endpoint_id)
+    webhook = find(project_id, webhook_id)
+    before = store.find_secrets(project_id, webhook_id)
     secret = signing.new_secret()
     at_ms = now_ms()
     rotated = before.rotated(secret, at_ms, until_ms=at_ms + OVERLAP_MS)
-    store.save_secrets(project_id, endpoint_id, rotated)
+    store.save_secrets(project_id, webhook_id, rotated)
     # Dispatchers cache secrets under this timestamp (usecases/deliver.py).
-    store.mark_endpoint(endpoint, rotated_at=at_ms)
+    store.update_webhook(webhook, rotated_at=at_ms)
     return secret
 
 
-def test(project_id: str, endpoint_id: str) -> str:
+def test(project_id: str, webhook_id: str) -> str:
     """Send a `webhook.test` to a webhook. Return its `webhook-id`.
 
     Raises:
         NotFoundError: the project has no such webhook.
     """
-    endpoint = find(project_id, endpoint_id)
+    webhook = find(project_id, webhook_id)
     message_id = f"msg_{secrets.token_hex(16)}"
     body = test_body(projects.find(project_id), now_ms())
-    store.enqueue([Notice(message_id, project_id, endpoint.id, TEST, body)])
+    store.enqueue([Message(message_id, project_id, webhook.id, TEST, body)])
     return message_id
 
 
-def list_attempts(project_id: str, endpoint_id: str = "", since_ms: int = 0) -> Iterator[Attempt]:
+def list_attempts(project_id: str, webhook_id: str = "", since_ms: int = 0) -> Iterator[Attempt]:
     """Yield the attempts of a project or of one webhook, newest first, at most 30 days back.
 
     Raises:
@@ -150,7 +150,7 @@ def list_attempts(project_id: str, endpoint_id: str = "", since_ms: int = 0) -> 
     """
     projects.find(project_id)
     for attempt in store.list_attempts(project_id, floor_id(since_ms), now_ms() // 1000):
-        if not endpoint_id or attempt.notice.endpoint_id == endpoint_id:
+        if not webhook_id or attempt.message.webhook_id == webhook_id:
             yield attempt
 
 
@@ -161,7 +161,7 @@ def recent_attempts(project_id: str, most: int, at_ms: int) -> list[Attempt]:
     return list(islice(store.list_attempts(project_id, since, at_ms // 1000, page=most), most))
 
 
-def redeliver(project_id: str, attempt_id: str) -> Notice:
+def redeliver(project_id: str, attempt_id: str) -> Message:
     """Send the message of an attempt again, whatever its result. Keeps the `webhook-id`.
 
     Raises:
@@ -173,37 +173,37 @@ def redeliver(project_id: str, attempt_id: str) -> Notice:
             f"Project {project_id} has no attempt {attempt_id}."
             f" See `errata webhooks attempts {project_id}`."
         )
-    again = _again(attempt.notice)
+    again = _again(attempt.message)
     store.enqueue([again])
     return again
 
 
-def redeliver_since(project_id: str, since_ms: int) -> list[Notice]:
+def redeliver_since(project_id: str, since_ms: int) -> list[Message]:
     """Send every message attempted since `since_ms` again, each once.
 
     Raises:
         NotFoundError: there is no such project.
     """
-    notices = {
-        (each.notice.id, each.notice.endpoint_id): _again(each.notice)
+    messages = {
+        (each.message.id, each.message.webhook_id): _again(each.message)
         for each in list_attempts(project_id, since_ms=since_ms)
     }
-    again = list(reversed(notices.values()))
+    again = list(reversed(messages.values()))
     store.enqueue(again)
     return again
 
 
-def _again(notice: Notice) -> Notice:
-    return replace(notice, round=new_event_id(now_ms()))
+def _again(message: Message) -> Message:
+    return replace(message, delivery=new_event_id(now_ms()))
 
 
-def shown_url(endpoint: Endpoint, *, path: bool = True) -> str:
+def shown_url(webhook: Webhook, *, path: bool = True) -> str:
     """Return a webhook's URL as it may be shown: without the query, which may hold a token.
 
     The path may hold a token too (it does for chat services). Show it only to those who may change
     the webhook.
     """
-    parts = urlsplit(endpoint.url)
+    parts = urlsplit(webhook.url)
     if not path:
         hidden = bool(parts.path.strip("/") or parts.query)
         return parts._replace(path="/…" if hidden else "", query="", fragment="").geturl()

@@ -34,11 +34,11 @@ def parse(text: str) -> Trace | None:
     lines = to_lines(text)
     found = [(language, read(lines)) for language, read in _READERS.items()]
     language, drafts = max(found, key=lambda each: sum(len(draft.frames) for draft in each[1]))
-    room = MAX_FRAMES
+    left = MAX_FRAMES
     exceptions: list[ExceptionTrace] = []
     for draft in drafts[:MAX_EXCEPTIONS]:
-        frames = tuple(draft.frames[:room])
-        room -= len(frames)
+        frames = tuple(draft.frames[:left])
+        left -= len(frames)
         relation = draft.relation if exceptions else ""
         exceptions.append(ExceptionTrace(draft.title, frames, relation))
-    return Trace(language, tuple(exceptions)) if room < MAX_FRAMES else None
+    return Trace(language, tuple(exceptions)) if left < MAX_FRAMES else None

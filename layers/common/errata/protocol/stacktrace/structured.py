@@ -40,11 +40,11 @@ def exceptions(event: Fields) -> tuple[ExceptionTrace, ...]:
     sent = _objects(event.get("exceptions"), "value")[-MAX_EXCEPTIONS:]
     if not sent and event.get("frames"):
         return (ExceptionTrace("", _frames(event["frames"], platform, MAX_FRAMES)),)
-    room = MAX_FRAMES
+    left = MAX_FRAMES
     found = []
     for exception, relation in _in_order(sent):
-        frames = _frames(exception.get("frames"), platform, room)
-        room -= len(frames)
+        frames = _frames(exception.get("frames"), platform, left)
+        left -= len(frames)
         mechanism = _object(exception.get("mechanism"))
         found.append(
             ExceptionTrace(
@@ -65,10 +65,10 @@ def threads(event: Fields) -> tuple[Thread, ...]:
     """
     platform = _text(event.get("platform"))
     found = []
-    room = MAX_FRAMES
+    left = MAX_FRAMES
     for thread in _objects(event.get("threads"), "name")[:MAX_THREADS]:
-        frames = _frames(thread.get("frames"), platform, room)
-        room -= len(frames)
+        frames = _frames(thread.get("frames"), platform, left)
+        left -= len(frames)
         name = _text(thread.get("name")) or f"Thread {_text(thread.get('id'))}".strip()
         crashed, current = thread.get("crashed") is True, thread.get("current") is True
         found.append(Thread(name, frames, crashed, current))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.dashboard.byte_budget import Room
+from functions.dashboard.byte_budget import ByteBudget
 
 MAX_BREADCRUMBS = 60
 MAX_CONTEXTS = 20
@@ -22,44 +22,44 @@ _CONTEXTS = {
 type Pairs = list[tuple[str, str]]
 
 
-def pairs(value: Any, room: Room, most: int = 1_000, number: int = 40) -> Pairs:
+def pairs(value: Any, budget: ByteBudget, most: int = 1_000, number: int = 40) -> Pairs:
     """Return up to `number` entries of an object, each cut to `most` characters."""
     if value is None:
         return []
     if not isinstance(value, dict):
-        return [("", room.take(value, 500))]
+        return [("", budget.take(value, 500))]
     shown = []
     for name, each in list(value.items())[:number]:
-        if not room.pays(_MARKUP_OF_A_PAIR):
+        if not budget.pays(_MARKUP_OF_A_PAIR):
             break
-        shown.append((room.take(name, 100), room.take(each, most)))
+        shown.append((budget.take(name, 100), budget.take(each, most)))
     if len(shown) < len(value):
         shown.append(("…", f"{len(value) - len(shown)} more"))
     return shown
 
 
-def breadcrumbs(sent: Any, room: Room) -> list[dict[str, Any]]:
+def breadcrumbs(sent: Any, budget: ByteBudget) -> list[dict[str, Any]]:
     """Return the latest breadcrumbs, oldest first. One that is not an object is shown as it is."""
     shown: list[dict[str, Any]] = []
     for crumb in reversed(sent[-MAX_BREADCRUMBS:] if isinstance(sent, list) else [sent]):
-        if not room.pays(_MARKUP_OF_A_CRUMB):
+        if not budget.pays(_MARKUP_OF_A_CRUMB):
             break
         if not isinstance(crumb, dict):
             crumb = {"message": crumb}
         shown.append(
             {
-                "at": told_ms(crumb.get("timestamp")),
-                "time": room.take(crumb.get("timestamp"), 40),
-                "kind": room.take(crumb.get("category") or crumb.get("type"), 60),
-                "level": room.take(crumb.get("level"), 20),
-                "message": room.take(crumb.get("message"), 300),
-                "data": room.take(crumb.get("data") or None, 300),
+                "at": timestamp_ms(crumb.get("timestamp")),
+                "time": budget.take(crumb.get("timestamp"), 40),
+                "kind": budget.take(crumb.get("category") or crumb.get("type"), 60),
+                "level": budget.take(crumb.get("level"), 20),
+                "message": budget.take(crumb.get("message"), 300),
+                "data": budget.take(crumb.get("data") or None, 300),
             }
         )
     return shown[::-1]
 
 
-def told_ms(timestamp: Any) -> int | None:
+def timestamp_ms(timestamp: Any) -> int | None:
     """Return a timestamp in milliseconds since the epoch, None if it cannot be parsed.
 
     Timestamps are ISO 8601 or, from some SDKs, seconds since the epoch. Without a time zone they
@@ -85,27 +85,27 @@ def flat(request: Any) -> Any:
     return request if headers.keys() & others.keys() else others | headers
 
 
-def contexts(sent: Any, room: Room) -> list[tuple[str, Pairs]]:
+def contexts(sent: Any, budget: ByteBudget) -> list[tuple[str, Pairs]]:
     """Return what an SDK reports of the runtime, the device and so on, by name."""
     named = sent if isinstance(sent, dict) else {"": sent} if sent else {}
     shown = []
     for name, each in list(named.items())[:MAX_CONTEXTS]:
-        if not room.pays(_MARKUP_OF_A_CARD):
+        if not budget.pays(_MARKUP_OF_A_CARD):
             break
         if isinstance(each, dict):
             # Leave out `type` if it only repeats the name of the context.
             known = {key: value for key, value in each.items() if value is not None}
             each = {key: value for key, value in known.items() if (key, value) != ("type", name)}
-        if found := pairs(each, room, most=500):
-            shown.append((_CONTEXTS.get(name) or room.take(name, 100) or "Contexts", found))
+        if found := pairs(each, budget, most=500):
+            shown.append((_CONTEXTS.get(name) or budget.take(name, 100) or "Contexts", found))
     return shown
 
 
-def problems(sent: Any, room: Room) -> Pairs:
+def problems(sent: Any, budget: ByteBudget) -> Pairs:
     """Return the invalid parts that were removed when the event arrived."""
     found = [each for each in sent if isinstance(each, dict)] if isinstance(sent, list) else []
     shown = [
-        (room.take(each.get("field"), 200), room.take(each.get("problem"), 200))
+        (budget.take(each.get("field"), 200), budget.take(each.get("problem"), 200))
         for each in found[:10]
     ]
     if len(found) > len(shown):
@@ -113,9 +113,9 @@ def problems(sent: Any, room: Room) -> Pairs:
     return shown
 
 
-def sdk(sent: Any, room: Room) -> str:
+def sdk(sent: Any, budget: ByteBudget) -> str:
     """Return the name and version of the SDK."""
     if isinstance(sent, dict):
         named = (sent.get("name"), sent.get("version"))
         sent = " ".join(each for each in named if isinstance(each, str)) or sent
-    return room.take(sent, 200)
+    return budget.take(sent, 200)

@@ -1,0 +1,49 @@
+"""Token buckets in IdempotencyTable: the requests of one key, or of one address without a key.
+
+| pk | attributes |
+|---|---|
+| `bucket#key#<key id>` or `bucket#ip#<address>` | tat, ttl |
+
+`tat` (milliseconds) is compared with the current time, so it does not matter that DynamoDB deletes
+a row hours after `ttl` (seconds).
+"""
+
+from errata.config import settings
+from errata.errors import StoreError
+from errata.store import clients
+from errata.store.items import read, write_all
+
+
+def take_token(bucket: str, *, idle: bool, now: int, step: int, tolerance: int) -> tuple[bool, int]:
+    """Take a token from a bucket that is idle (full) or busy. Access pattern K2.
+
+    The bucket is one number, the theoretical arrival time of GCRA ("tat", in milliseconds): a
+    request moves it `step` forward, and it may be at most `tolerance` ahead of `now`.
+
+    Returns whether the token was taken, and the current arrival time (0 if there is none).
+    """
+    # The names of the attributes are short and none is reserved, so no placeholders for them.
+    if idle:
+        change, condition = "tat = :next", "attribute_not_exists(pk) OR tat <= :now"
+        values = {":now": now, ":next": now + step}
+    else:
+        change, condition = "tat = tat + :step", "tat > :now AND tat <= :most"
+        values = {":now": now, ":step": step, ":most": now + tolerance}
+    # A bucket refills within tolerance + step; until then its row must not go.
+    values[":ttl"] = (now + tolerance + step) // 1000 + 3600
+    try:
+        response = clients.dynamodb().update_item(
+            TableName=settings().idempotency_table,
+            Key={"pk": {"S": f"bucket#{bucket}"}},
+            UpdateExpression=f"SET {change}, #ttl = :ttl",
+            ConditionExpression=condition,
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues=write_all(values),
+            ReturnValues="UPDATED_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except StoreError as error:
+        if error.code != "ConditionalCheckFailedException":
+            raise
+        return False, read(error.item["tat"]) if error.item else 0
+    return True, int(response["Attributes"]["tat"]["N"])
