@@ -8,7 +8,7 @@ from errata.models.issue import why_grouped
 from errata.protocol.ingest import FIELDS
 from errata.protocol.read import to_event
 from errata.protocol.stacktrace import ExceptionTrace, parse, structured
-from errata.usecases import dashboard_views, projects
+from errata.usecases import dashboard_views
 from functions.dashboard.byte_budget import Room
 from functions.dashboard.event import facts
 from functions.dashboard.event.trace import Traces
@@ -83,8 +83,7 @@ def raw_json(visit: Visit) -> Response:
 
 
 def _view(visit: Visit) -> dashboard_views.EventView:
-    retention_days = projects.operator_access(visit.project).retention_days
-    return dashboard_views.event_view(visit.watermark, visit.event, retention_days, visit.now_ms)
+    return dashboard_views.event_view(visit.visible, visit.event)
 
 
 def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from errata.models.project import live_dsns
 from errata.models.sketch import estimate
 from errata.protocol.issues import SORTS, IssueQuery
 from errata.store import projects as projects_store
-from errata.store.issues import partition
-from errata.usecases import dashboard_views, issues, projects
+from errata.usecases import dashboard_views, issues
 from functions.dashboard.byte_budget import Room
 from functions.dashboard.render import day_name, last_days, page
 from functions.dashboard.routing import Visit, get, post
@@ -44,9 +43,7 @@ def list_(visit: Visit) -> Response:
     query = visit.request.query
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
     cursor = query.get("cursor") or None
-    pk = partition(visit.project.id, visit.watermark.generation)
-    now_s, oldest_ms = visit.now_ms // 1000, projects.oldest_ms(visit.project, visit.now_ms)
-    found = issues.search(pk, IssueQuery(**asked, cursor=cursor), now_s, oldest_ms)
+    found = issues.search(visit.visible, IssueQuery(**asked, cursor=cursor))
     empty = found.none_at_all and not (set(asked) - {"sort"})
     return page(
         visit.request,
@@ -70,14 +67,11 @@ def list_(visit: Visit) -> Response:
 def show(visit: Visit) -> Response:
     """Show one issue: its history, what its events have in common, and its events."""
     view = dashboard_views.issue_view(
-        visit.project.id,
-        visit.watermark,
+        visit.visible,
         visit.ids["issue_id"],
         dashboard_views.Place(
             visit.request.query.get("before", ""), visit.request.query.get("after", "")
         ),
-        projects.operator_access(visit.project).retention_days,
-        visit.now_ms,
     )
     issue, room = view.issue, Room(ROOM_OF_TITLE)
     return page(
@@ -106,18 +100,18 @@ def show(visit: Visit) -> Response:
 @post("projects/{project_id}/issues/{issue_id}")
 def act(visit: Visit) -> Response:
     """Resolve, ignore, reopen or delete an issue."""
-    project_id, issue_id = visit.project.id, visit.ids["issue_id"]
+    visible, issue_id = visit.visible, visit.ids["issue_id"]
     by = visit.user.email
-    below = f"{visit.request.root}projects/{project_id}/issues"
+    below = f"{visit.request.root}projects/{visible.project_id}/issues"
     match visit.request.form.get("action"):
         case "resolve":
-            issues.resolve(project_id, issue_id, by, visit.now_ms)
+            issues.resolve(visible, issue_id, by)
         case "ignore":
-            issues.ignore(project_id, issue_id, by, visit.now_ms)
+            issues.ignore(visible, issue_id, by)
         case "reopen":
-            issues.reopen(project_id, issue_id, by, visit.now_ms)
+            issues.reopen(visible, issue_id, by)
         case "delete":
-            issues.delete(project_id, issue_id, by, visit.now_ms)
+            issues.delete(visible, issue_id, by)
             return redirect(below)
     return redirect(f"{below}/{issue_id}")
 

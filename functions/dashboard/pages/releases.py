@@ -4,8 +4,7 @@ from urllib.parse import urlencode
 
 from errata.models.issue import MAX_NAME
 from errata.models.loss import REASONS, SDK_REASONS
-from errata.store.issues import partition
-from errata.usecases import issues, loss_ledger, projects
+from errata.usecases import issues, loss_ledger
 from functions.dashboard.byte_budget import Room
 from functions.dashboard.render import page
 from functions.dashboard.routing import Visit, get
@@ -21,10 +20,8 @@ STATS_DAYS = 30
 @get("projects/{project_id}/releases")
 def releases(visit: Visit) -> Response:
     """Show when each release was seen and what it brought, as many as fit the page."""
-    pk = partition(visit.project.id, visit.watermark.generation)
     cursor = visit.request.query.get("cursor") or None
-    oldest_ms = projects.oldest_ms(visit.project, visit.now_ms)
-    found = issues.search_releases(pk, cursor, visit.now_ms // 1000, oldest_ms)
+    found = issues.search_releases(visit.visible, cursor)
     rows, room = [], Room(ROOM)
     for release in found.releases[:RELEASES_A_PAGE]:
         link = urlencode({"release": release.release[:MAX_NAME]})
@@ -46,8 +43,7 @@ def releases(visit: Visit) -> Response:
 @get("projects/{project_id}/stats")
 def stats(visit: Visit) -> Response:
     """Show accepted and lost events side by side."""
-    visit.project  # noqa: B018 - raises NotFoundError if the user must not see it
-    by_day = loss_ledger.by_day(visit.project.id, STATS_DAYS)
+    by_day = loss_ledger.by_day(visit.visible, STATS_DAYS)
     totals = {
         reason: total
         for reason in (*REASONS, *SDK_REASONS)
