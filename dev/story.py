@@ -22,6 +22,7 @@ from errata.protocol.sentry import envelope
 from errata.store.items import Item, batch_put
 from errata.usecases import issues, projects, read_events, sentry
 from errata.usecases.prepare import prepare
+from errata.usecases.visible import find_visible
 
 DAYS = 30
 PATIENCE_S = 120
@@ -138,16 +139,16 @@ def live_through(project: Project, now_ms: int) -> str:
     month = a_month(now_ms)
     resolved_ms = now_ms - RESOLVED_AGE_DAYS * DAY_MS
     _receive(project, [event for event in month if event.at_ms < resolved_ms], 0)
-    for issue in issues.list_issues(project.id):
+    access = projects.operator_access(project)
+    for issue in issues.list_issues(projects.visible_to_operator(project.id)):
         if REGRESSES in issue.title:
-            issues.resolve(project.id, issue.id, BY, resolved_ms)
+            issues.resolve(find_visible(access, resolved_ms), issue.id, BY)
     before = sum(event.at_ms < resolved_ms for event in month)
     _receive(project, [e for e in month if e.at_ms >= resolved_ms], before)
-    access = projects.operator_access(project)
     told = envelope.parse(next(body for body in envelopes() if TOLD in body))
     sentry.accept(told, access, "203.0.113.9", now_ms)
     _wait_for(project.id, len(month) + 1)
-    (newest,) = read_events.read(access, Filters(limit=1), now_ms + DAY_MS).events
+    (newest,) = read_events.read(find_visible(access, now_ms + DAY_MS), Filters(limit=1)).events
     event_id: str = json.loads(newest)["id"]
     return event_id
 
@@ -167,7 +168,8 @@ def _item(event: Event, access: Access) -> Item:
 
 def _wait_for(project_id: str, total: int) -> None:
     until = time.monotonic() + PATIENCE_S
-    while (counted := sum(issue.count for issue in issues.list_issues(project_id))) < total:
+    visible = projects.visible_to_operator(project_id)
+    while (counted := sum(issue.count for issue in issues.list_issues(visible))) < total:
         if time.monotonic() > until:
             raise TimeoutError(f"{counted} of {total} events were counted in {PATIENCE_S} s")
         time.sleep(0.5)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from errata.errors import ForbiddenError, HTTPError, NotFoundError
+from errata.models.event import Stored
 from errata.models.member import User
 from errata.models.organization import Organization
 from errata.models.project import Project
-from errata.store.events import Stored
+from errata.models.visible import Visible, Watermark
 from errata.store.sessions import Session
-from errata.store.watermarks import Watermark
-from errata.usecases import sessions
+from errata.usecases import projects, sessions
+from errata.usecases.visible import make_visible
 from functions.dashboard.web import Request, Response, cookie
 
 SESSION_COOKIE = "__Host-errata"
@@ -59,6 +60,16 @@ class RequestContext:
         if self.project_or_none is None:
             raise NotFoundError("This project does not exist, or none of your teams sees it.")
         return self.project_or_none
+
+    @property
+    def visible(self) -> Visible:
+        """Return what the user may see of the project.
+
+        Raises:
+            NotFoundError: as `project`.
+        """
+        access = projects.operator_access(self.project)
+        return make_visible(access, self.watermark, self.now_ms)
 
     @property
     def organization(self) -> Organization:

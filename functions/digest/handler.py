@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 from errata.config import settings
+from errata.models.event import Stored
 from errata.store import clients, events, queues
 from errata.usecases.digest import Record, digest, pad
 
@@ -34,7 +35,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
-def _stored(image: dict[str, Any]) -> events.Stored:
+def _stored(image: dict[str, Any]) -> Stored:
     # Streams encode bytes as Base64. Responses of the table do not.
     payload = {"B": base64.b64decode(image["payload"]["B"])}
     return events.stored({**image, "payload": payload})

@@ -8,6 +8,7 @@ from errata.models.ids import now_ms
 from errata.protocol.read import parse
 from errata.store import clients
 from errata.usecases import admission, read_events
+from errata.usecases.visible import find_visible
 
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
@@ -20,7 +21,8 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
         caller = gateway.caller(event)
         request = admission.Request(caller, project_id=project_id, has_event=lambda: False)
         access = admission.identify(request, at_ms)
-        page = read_events.read(access, parse(gateway.query(event)), at_ms)
+        filters = parse(gateway.query(event))
+        page = read_events.read(find_visible(access, at_ms), filters)
         return gateway.response(200, page.to_json())
     except HTTPError as refused:
         return gateway.error_response(refused)

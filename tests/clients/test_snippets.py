@@ -16,6 +16,7 @@ from errata.models.ids import now_ms
 from errata.models.project import Access
 from errata.protocol.read import Filters
 from errata.usecases import read_events
+from errata.usecases.visible import find_visible
 from tests.support.deployed import eventually
 from tests.support.template import ROOT
 
@@ -97,7 +98,8 @@ def only_event(project_id: str) -> dict[str, Any]:
     """The one event of a project, as soon as it is there."""
     access = Access(project_id, "", 30, 60)
     (event,) = eventually(
-        lambda: read_events.read(access, Filters(), now_ms()).events, lambda found: bool(found)
+        lambda: read_events.read(find_visible(access, now_ms()), Filters()).events,
+        lambda found: bool(found),
     )
     decoded: dict[str, Any] = json.loads(event)
     return decoded

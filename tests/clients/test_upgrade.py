@@ -21,6 +21,7 @@ from dev.stack import LocalStack
 from errata.usecases import issues, loss_ledger, projects
 from tests.support import sdk
 from tests.support.deployed import eventually
+from tests.support.visible import visible_in
 from tests.upgrades.release import HERE, newest
 
 # What one sender sends at most, however long the deployment takes.
@@ -130,10 +131,13 @@ def test_events_in_flight_are_counted_exactly(stack: LocalStack) -> None:
 
     def counted() -> Counter[str]:
         found: Counter[str] = Counter()
-        for issue in issues.list_issues(project.id):
+        for issue in issues.list_issues(visible_in(project.id)):
             # Each issue's events name it as their environment; those of scripts have none.
             found["".join(issue.environments) or "legacy"] += issue.count
         return found
 
     assert eventually(counted, lambda found: found == sent) == sent
-    assert sum(each for each, _ in loss_ledger.by_day(project.id, 2).values()) == sent.total()
+    assert (
+        sum(each for each, _ in loss_ledger.by_day(visible_in(project.id), 2).values())
+        == sent.total()
+    )

@@ -397,9 +397,8 @@ def test_leases_shrink_to_one_and_the_end_is_exact() -> None:
         return [lease.size for _ in range(events) if (lease := quota.spend(access, now_ms()))]
 
     def leased_elsewhere(units: int) -> None:
-        assert (
-            store.lease_units(DEFAULT_ORGANIZATION, quota.month_of(now_ms()), units, limit) is None
-        )
+        month = quota.month_of(now_ms())
+        assert quota_leases.lease_units(DEFAULT_ORGANIZATION, month, units, limit) is None
 
     assert sizes(5) == [1, 2, 2, 2, 2]
     leased_elsewhere(285)

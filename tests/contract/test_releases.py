@@ -7,6 +7,7 @@ from errata.usecases import issues
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.clients import capture, events, ingest
+from tests.support.visible import visible_in
 
 
 def send(project: Project, **fields: Any) -> int:
@@ -18,7 +19,7 @@ def send(project: Project, **fields: Any) -> int:
 def releases(project: Project) -> dict[str, Release]:
     """The project's releases once digest has caught up."""
     stream.pump(stream.records())
-    return {release.release: release for release in issues.list_releases(project.id)}
+    return {release.release: release for release in issues.list_releases(visible_in(project.id))}
 
 
 def test_a_release_knows_when_it_was_first_and_last_seen(busy: Project, clock: Clock) -> None:
@@ -51,8 +52,8 @@ def test_when_a_release_was_seen_is_told_by_its_events_not_by_their_order(
     of_first, of_middle, of_last = stream.stored_events()
     for sequence, item in enumerate([of_middle, of_last, of_first], 1):
         stream.pump([stream.record(item, sequence)])
-    (release,) = issues.list_releases(busy.id)
-    (issue,) = issues.list_issues(busy.id)
+    (release,) = issues.list_releases(visible_in(busy.id))
+    (issue,) = issues.list_issues(visible_in(busy.id))
     assert middle not in (first, last)
     assert (release.first_seen, release.last_seen) == (first, last)
     assert (issue.first_seen, issue.last_seen) == (first, last)

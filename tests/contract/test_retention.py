@@ -6,13 +6,13 @@ from errata.config import settings
 from errata.errors import NotFoundError
 from errata.protocol.issues import IssueQuery
 from errata.store import clients
-from errata.store import issues as issue_rows
-from errata.usecases import issues, projects
+from errata.usecases import issues, projects, read_events
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.calls import recorded
 from tests.support.clients import capture, errors, events, ingest, php, read
 from tests.support.fresh import clear_cache
+from tests.support.visible import visible_in
 
 
 def digest_all() -> None:
@@ -27,13 +27,13 @@ def set_retention(project: Project, days: int | None) -> None:
 
 def shown(project: Project) -> dict[str, int]:
     """How much of everything a reader sees."""
-    releases = issues.list_releases(project.id)
+    releases = issues.list_releases(visible_in(project.id))
     return {
         "events": len(events(project)),
         "by release": len(events(project, release="1.0")),
         "by fingerprint": len(events(project, fingerprint="f")),
         "errors": len(errors(project)),
-        "issues": len(list(issues.list_issues(project.id))),
+        "issues": len(list(issues.list_issues(visible_in(project.id)))),
         "releases": len(releases),
     }
 
@@ -53,12 +53,12 @@ def test_after_thirty_days_nothing_is_shown_though_the_rows_are_there(
     clock.days(30)
     clock.advance(-1)
     assert shown(busy) == before
-    assert issues.find(busy.id, issue_id).count == 1
+    assert issues.find(visible_in(busy.id), issue_id).count == 1
     clock.advance(1)
     stored = rows()
     assert shown(busy) == dict.fromkeys(before, 0)
     with pytest.raises(NotFoundError):
-        issues.find(busy.id, issue_id)
+        issues.find(visible_in(busy.id), issue_id)
     assert php(action="clear", hash=busy.key).json["deleted"] == 0
     assert accepted in str(stored["EVENTS_TABLE"])
     assert issue_id in str(stored["ISSUES_TABLE"])
@@ -74,7 +74,7 @@ def test_the_deployment_s_retention_is_a_setting(
     clock.days(1.9)
     assert len(events(busy)) == 1
     clock.days(0.1)
-    assert (events(busy), list(issues.list_issues(busy.id))) == ([], [])
+    assert (events(busy), list(issues.list_issues(visible_in(busy.id)))) == ([], [])
 
 
 def test_a_project_may_keep_its_events_longer_or_shorter(clock: Clock) -> None:
@@ -109,32 +109,51 @@ def test_a_shorter_retention_hides_issues_and_releases_whose_events_it_hides(clo
     clock.days(10)
     ingest(project, {**EVENT, "release": "2.0"})
     digest_all()
-    pk = issue_rows.partition(project.id, 0)
-    old = {issue.fingerprint: issue.id for issue in issues.list_issues(project.id)}["other"]
+    listed = issues.list_issues(visible_in(project.id))
+    old = {issue.fingerprint: issue.id for issue in listed}["other"]
 
     def seen() -> list[set[str]]:
-        record = projects.find(project.id)
-        oldest_ms = projects.oldest_ms(record, clock.ms)
+        visible = visible_in(project.id)
         by_count = IssueQuery(sort="count")
         return [
-            {issue.fingerprint for issue in issues.list_issues(project.id)},
-            {issue.fingerprint for issue in issues.matching(project.id, by_count)},
+            {issue.fingerprint for issue in issues.list_issues(visible)},
+            {issue.fingerprint for issue in issues.matching(visible, by_count)},
             *(
-                {i.fingerprint for i in issues.search(pk, q, clock.ms // 1000, oldest_ms).issues}
-                for q in (IssueQuery(), by_count)
+                {issue.fingerprint for issue in issues.search(visible, query).issues}
+                for query in (IssueQuery(), by_count)
             ),
-            {release.release for release in issues.list_releases(project.id)},
+            {release.release for release in issues.list_releases(visible)},
         ]
 
     assert seen() == [{"f", "other"}] * 4 + [{"1.0", "2.0"}]
     set_retention(project, 5)
     assert seen() == [{"f"}] * 4 + [{"2.0"}]
     with pytest.raises(NotFoundError):
-        issues.find(project.id, old)
-    (release,) = issues.list_releases(project.id)
+        issues.find(visible_in(project.id), old)
+    (release,) = issues.list_releases(visible_in(project.id))
     assert release.open_issues == 1
     set_retention(project, None)
     assert seen() == [{"f", "other"}] * 4 + [{"1.0", "2.0"}]
+
+
+def test_a_shorter_retention_hides_an_event_and_an_issue_from_whoever_knows_their_ids(
+    clock: Clock,
+) -> None:
+    project = new_project()
+    event_id = ingest(project, EVENT).json["id"]
+    digest_all()
+    (issue,) = issues.list_issues(visible_in(project.id))
+    clock.days(10)
+    set_retention(project, 5)
+    visible = visible_in(project.id)
+    assert read_events.by_ids(visible, [event_id]) == []
+    for change in (issues.resolve, issues.ignore, issues.reopen, issues.delete):
+        with pytest.raises(NotFoundError):
+            change(visible, issue.id, "anna@example.com")
+    set_retention(project, None)
+    visible = visible_in(project.id)
+    assert [event.id for event in read_events.by_ids(visible, [event_id])] == [event_id]
+    assert issues.resolve(visible, issue.id, "anna@example.com").status == "resolved"
 
 
 def test_a_longer_retention_brings_nothing_back(clock: Clock) -> None:
@@ -153,11 +172,14 @@ def test_an_issue_lives_as_long_as_its_newest_event(busy: Project, clock: Clock)
     digest_all()
     clock.days(20)
     assert len(events(busy)) == 1
-    (issue,) = issues.list_issues(busy.id)
-    (release,) = issues.list_releases(busy.id)
+    (issue,) = issues.list_issues(visible_in(busy.id))
+    (release,) = issues.list_releases(visible_in(busy.id))
     assert (issue.count, release.events) == (2, 2)
     clock.days(10)
-    assert (list(issues.list_issues(busy.id)), issues.list_releases(busy.id)) == ([], [])
+    assert (
+        list(issues.list_issues(visible_in(busy.id))),
+        issues.list_releases(visible_in(busy.id)),
+    ) == ([], [])
 
 
 def test_pages_end_where_retention_does(busy: Project, clock: Clock) -> None:

@@ -15,6 +15,7 @@ from dev.stack import LocalStack
 from errata.usecases import issues, projects
 from tests.support import template
 from tests.support.deployed import eventually
+from tests.support.visible import visible_in
 
 type Created = tuple[str, str]
 
@@ -42,9 +43,9 @@ def test_an_error_is_accepted_grouped_and_read(
     assert [event["id"] for event in page["data"]] == [accepted.json()["id"]]
     assert page["data"][0]["context"] == {"user": {"id": 7}}
 
-    (issue,) = eventually(lambda: list(issues.list_issues(project_id)), bool)
+    (issue,) = eventually(lambda: list(issues.list_issues(visible_in(project_id))), bool)
     assert (issue.title, issue.count, issue.environments) == ("boom", 1, {"staging": 1})
-    (release,) = issues.list_releases(project_id)
+    (release,) = issues.list_releases(visible_in(project_id))
     assert (release.release, release.open_issues) == ("1.0", 1)
 
 

@@ -16,6 +16,7 @@ from errata.store import events, issue_deletions
 from errata.usecases import issues, projects
 from tests.support import template
 from tests.support.deployed import eventually
+from tests.support.visible import visible_in
 
 type Created = tuple[str, str]
 
@@ -39,7 +40,7 @@ def test_an_unreadable_event_is_set_aside_and_holds_up_nobody(
     good = pack({"message": "fine", "fingerprint": "fine"})
     events.put(events.item(project_id, new_event_id(now_ms()), "a" * 32, None, good, later))
 
-    (issue,) = eventually(lambda: list(issues.list_issues(project_id)), bool)
+    (issue,) = eventually(lambda: list(issues.list_issues(visible_in(project_id))), bool)
     assert (issue.title, issue.count) == ("fine", 1)
     sqs, url = stack.client("sqs"), queue_url(stack, "DigestDeadLetterQueue")
     response = eventually(lambda: sqs.receive_message(QueueUrl=url), lambda a: "Messages" in a)
@@ -57,10 +58,12 @@ def test_what_was_cleared_is_deleted(stack: LocalStack, project: Created) -> Non
     requests.post(
         f"{stack.api_url}/api/ingest", json={"message": "old too", "api_key": key}, timeout=30
     ).raise_for_status()
-    eventually(lambda: len(list(issues.list_issues(project_id))), lambda count: count == 2)
+    eventually(
+        lambda: len(list(issues.list_issues(visible_in(project_id)))), lambda count: count == 2
+    )
 
     requests.get(f"{stack.api_url}/api.php?action=clear&hash={key}", timeout=30).raise_for_status()
-    assert list(issues.list_issues(project_id)) == []
+    assert list(issues.list_issues(visible_in(project_id))) == []
     dynamodb = stack.client("dynamodb")
 
     def remains() -> list[Any]:
@@ -81,10 +84,12 @@ def test_the_events_of_a_deleted_issue_are_deleted(stack: LocalStack, project: C
         requests.post(f"{stack.api_url}/api.php", json=error, timeout=30).raise_for_status()
     kept = {"message": "kept", "api_key": key}
     requests.post(f"{stack.api_url}/api/ingest", json=kept, timeout=30).raise_for_status()
-    found = eventually(lambda: list(issues.list_issues(project_id)), lambda all_: len(all_) == 2)
+    found = eventually(
+        lambda: list(issues.list_issues(visible_in(project_id))), lambda all_: len(all_) == 2
+    )
     (issue,) = (each for each in found if each.count == 2)
-    issues.resolve(project_id, issue.id, "anna@example.com", now_ms())
-    issues.delete(project_id, issue.id, "anna@example.com", now_ms())
+    issues.resolve(visible_in(project_id, now_ms()), issue.id, "anna@example.com")
+    issues.delete(visible_in(project_id, now_ms()), issue.id, "anna@example.com")
 
     def read() -> list[str]:
         url = f"{stack.api_url}/api/projects/{project_id}/events"
@@ -95,7 +100,9 @@ def test_the_events_of_a_deleted_issue_are_deleted(stack: LocalStack, project: C
     # The worker looks once more when all that was on its way must have come.
     eventually(lambda: issue_deletions.list_cleanup_tasks(project_id), lambda tasks: not tasks)
     requests.post(f"{stack.api_url}/api.php", json=error, timeout=30).raise_for_status()
-    again = eventually(lambda: list(issues.list_issues(project_id)), lambda all_: len(all_) == 2)
+    again = eventually(
+        lambda: list(issues.list_issues(visible_in(project_id))), lambda all_: len(all_) == 2
+    )
     assert sorted(each.count for each in again) == [1, 1]
 
 

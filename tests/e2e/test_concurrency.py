@@ -11,6 +11,7 @@ from errata.usecases import issues, projects
 from tests.support import scenarios
 from tests.support.deployed import eventually
 from tests.support.scenarios import Replied
+from tests.support.visible import visible_in
 
 PATIENT = 120
 
@@ -46,7 +47,7 @@ def test_two_hundred_posts_with_one_key_store_one_event(
         f"{stack.api_url}/api/projects/{project_id}/events", headers=header, timeout=PATIENT
     )
     assert [event["id"] in text for event in read.json()["data"]] == [True]
-    (issue,) = eventually(lambda: list(issues.list_issues(project_id)), bool)
+    (issue,) = eventually(lambda: list(issues.list_issues(visible_in(project_id))), bool)
     assert issue.count == 1
 
 
@@ -78,7 +79,7 @@ def test_clearing_while_others_write_loses_nothing(
         clears=3,
     )
     counted = eventually(
-        lambda: sum(issue.count for issue in issues.list_issues(project_id)),
+        lambda: sum(issue.count for issue in issues.list_issues(visible_in(project_id))),
         lambda count: count == len(outcome.remaining),
     )
     assert counted == len(outcome.remaining)

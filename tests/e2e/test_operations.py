@@ -15,6 +15,7 @@ from tests.integration.test_losses import batch
 from tests.support import template
 from tests.support.cli import done
 from tests.support.deployed import eventually
+from tests.support.visible import visible_in
 
 type Created = tuple[str, str]
 
@@ -41,7 +42,7 @@ def test_an_event_set_aside_is_counted_once_it_is_mended(
     events.put(events.item(project_id, event_id, "a" * 32, None, b"not zlib", later))
     fine = pack({"message": "fine", "fingerprint": "fine"})
     events.put(events.item(project_id, new_event_id(now_ms()), "a" * 32, None, fine, later))
-    eventually(lambda: list(issues.list_issues(project_id)), bool)
+    eventually(lambda: list(issues.list_issues(visible_in(project_id))), bool)
     shown = ("redrive", "digest", "--stack", errata, "--json")
     lying = eventually(
         lambda: done(*shown, "--dry-run").json,
@@ -52,7 +53,7 @@ def test_an_event_set_aside_is_counted_once_it_is_mended(
     mended = pack({"message": "mended", "fingerprint": "fine"})
     events.put(events.item(project_id, event_id, "a" * 32, None, mended, later))
     assert any(each["done"] for each in done(*shown).json)
-    (issue,) = issues.list_issues(project_id)
+    (issue,) = issues.list_issues(visible_in(project_id))
     assert issue.count == 2
     assert not any(event_id in each["what"] for each in done(*shown, "--dry-run").json)
 
@@ -70,7 +71,7 @@ def test_what_is_lost_is_counted_beside_what_is_accepted(
         )
     requests.post(f"{stack.api_url}/api.php", json={"hash": key}, timeout=30)
     eventually(
-        lambda: list(loss_ledger.by_day(project_id, 1).values()),
+        lambda: list(loss_ledger.by_day(visible_in(project_id), 1).values()),
         lambda found: found == [(1, {"invalid": 3})],
     )
     assert "accepted" in done("stats", project_id, "--stack", errata, "--json").out
@@ -89,4 +90,4 @@ def test_lost_events_that_were_not_counted_are_counted_by_a_redrive(
         )
         redriven = done("redrive", "ledger", "--stack", errata, "--json").json
         assert [each["done"] for each in redriven] == [True]
-    assert list(loss_ledger.by_day(project_id, 1).values()) == [(0, {"quota": 2})]
+    assert list(loss_ledger.by_day(visible_in(project_id), 1).values()) == [(0, {"quota": 2})]

@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.errors import NotFoundError, StoreError
-from errata.models.ids import now_ms
 from errata.store import clients as aws
 from errata.store import issues, watermarks
 from errata.store import projects as store
@@ -16,6 +15,7 @@ from errata.usecases import access, delete_project, legacy, projects, redrive, w
 from tests.support import calls, stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.clients import capture, errors, ingest, read
+from tests.support.visible import visible_in
 
 
 def clean_up(project: Project) -> None:
@@ -29,7 +29,7 @@ def filled(project: Project) -> Project:
     assert ingest(project).status == 202
     assert capture(project).status == 200
     stream.pump(stream.records())
-    assert list(issues.by_last_seen(issues.partition(project.id, 0), now_ms() // 1000))
+    assert list(issues.by_last_seen(visible_in(project.id)))
     return project
 
 

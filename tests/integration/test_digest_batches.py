@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from errata.models.ids import now_ms
 from errata.models.issue import Issue
+from errata.models.visible import issues_partition
 from errata.store import issues
 from tests.support import fuzz, stream, tally
 from tests.support.calls import Call, recorded, watched
+from tests.support.visible import visible_at
 
 type Item = dict[str, Any]
 
@@ -108,7 +110,7 @@ def test_any_overlapping_pieces_in_the_order_of_the_stream_are_counted_once(
     tally.assert_exact(items)
     for project_id in projects:
         # moto copies the whole table with each transaction.
-        issues.delete_generation(issues.partition(project_id, 0))
+        issues.delete_generation(issues_partition(project_id, 0))
 
 
 def test_events_whose_ids_are_out_of_order_are_counted_once() -> None:
@@ -127,7 +129,7 @@ def test_batches_of_several_shards_that_meet_are_counted_once() -> None:
         for each in ((1, 2), (8, 9))
     )
     for first, second in ((early, late), (late, early)):
-        issues.delete_generation(issues.partition(project_id, 0))
+        issues.delete_generation(issues_partition(project_id, 0))
         met: list[str] = []
 
         def other_first(call: Call, second: list[Item] = second, met: list[str] = met) -> Any:
@@ -209,7 +211,7 @@ def test_days_are_counted_by_utc_and_an_issue_knows_its_last_thirty() -> None:
 
 
 def only_issue(project_id: str) -> Issue:
-    (issue,) = issues.by_last_seen(issues.partition(project_id, 0), 0)
+    (issue,) = issues.by_last_seen(visible_at(project_id))
     return issue
 
 

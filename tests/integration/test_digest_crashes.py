@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from errata.errors import UnavailableError
 from errata.models.ids import now_ms
+from errata.models.visible import issues_partition
 from errata.store import issues
 from tests.support import account, stream, tally
 from tests.support.account import Clock
@@ -65,7 +66,7 @@ def two_transactions(project_id: str) -> list[Item]:
 def forget_counts(*project_ids: str) -> None:
     """Empty the table: moto copies all of it with each transaction."""
     for project_id in project_ids:
-        issues.delete_generation(issues.partition(project_id, 0))
+        issues.delete_generation(issues_partition(project_id, 0))
 
 
 def counts(project_id: str) -> tally.Counts:

@@ -12,6 +12,7 @@ from tests.integration.test_webhooks import messages
 from tests.support import stream
 from tests.support.account import Clock, Project, rows
 from tests.support.calls import Call, Killed, watched
+from tests.support.visible import visible_in
 
 KEPT_DAYS = 3
 EVENT = {"fingerprint": "f", "release": "1.0"}
@@ -39,7 +40,7 @@ class Shop:
         stream.pump([stream.record(item, self.sequence)])
 
     def release(self) -> tuple[int, int, int]:
-        (release,) = issues.list_releases(self.project_id)
+        (release,) = issues.list_releases(visible_in(self.project_id))
         return release.events, release.issues_opened, release.open_issues
 
 
@@ -93,7 +94,7 @@ def test_an_issue_that_comes_back_after_its_rows_are_gone_is_new(shop: Shop) -> 
     expire(shop.clock)
     shop.send(**EVENT)
     assert shop.release() == (1, 1, 1)
-    (issue,) = issues.list_issues(shop.project_id)
+    (issue,) = issues.list_issues(visible_in(shop.project_id))
     assert (issue.count, issue.first_seen) == (1, shop.clock.ms)
 
 
@@ -104,9 +105,9 @@ def test_an_issue_that_comes_back_before_its_rows_are_gone_is_new(shop: Shop) ->
     shop.send(fingerprint="f", environment="prod", release="1.0", context={"user": {"id": 1}})
     shop.send(fingerprint="f", release="1.0")
     shop.clock.days(KEPT_DAYS)
-    assert list(issues.list_issues(shop.project_id)) == []
+    assert list(issues.list_issues(visible_in(shop.project_id))) == []
     shop.send(fingerprint="f", environment="dev", release="2.0")
-    (issue,) = issues.list_issues(shop.project_id)
+    (issue,) = issues.list_issues(visible_in(shop.project_id))
     assert (issue.count, issue.environments, issue.releases) == (1, {"dev": 1}, {"2.0": 1})
     assert issue.first_seen == issue.last_seen == shop.clock.ms
     assert (issue.users, list(issue.days.values())) == (b"", [1])
@@ -116,10 +117,10 @@ def test_a_release_that_comes_back_before_its_row_is_gone_is_new(shop: Shop) -> 
     shop.send(**EVENT)
     shop.send(**EVENT)
     shop.clock.days(KEPT_DAYS)
-    assert issues.list_releases(shop.project_id) == []
+    assert issues.list_releases(visible_in(shop.project_id)) == []
     shop.send(**EVENT)
     assert shop.release() == (1, 1, 1)
-    (release,) = issues.list_releases(shop.project_id)
+    (release,) = issues.list_releases(visible_in(shop.project_id))
     assert release.first_seen == shop.clock.ms
 
 
@@ -145,7 +146,7 @@ def test_a_release_that_began_anew_is_not_taken_for_the_one_before(shop: Shop) -
         shop.send(fingerprint="slow", release="1.0")
     assert met
     assert shop.release() == (2, 2, 2)
-    (release,) = issues.list_releases(shop.project_id)
+    (release,) = issues.list_releases(visible_in(shop.project_id))
     assert release.first_seen == slow
 
 
@@ -155,7 +156,7 @@ def test_an_issue_that_comes_back_is_opened_by_the_release_that_lives(shop: Shop
     shop.send(**{**EVENT, "fingerprint": "g"})
     shop.clock.days(1)
     shop.send(**EVENT)
-    (release,) = issues.list_releases(shop.project_id)
+    (release,) = issues.list_releases(visible_in(shop.project_id))
     assert (release.events, release.issues_opened) == (3, 3)
 
 
@@ -166,7 +167,7 @@ def test_an_issue_that_has_expired_is_no_open_issue_of_its_release(
     def open_issues() -> dict[str, int]:
         if deleted:
             expire(shop.clock)
-        found = issues.list_releases(shop.project_id)
+        found = issues.list_releases(visible_in(shop.project_id))
         return {release.release: release.open_issues for release in found}
 
     shop.send(fingerprint="f", release="1.0")
@@ -188,7 +189,7 @@ def test_a_release_that_comes_back_has_the_open_issues_that_are_seen_since(shop:
     shop.send(fingerprint="f", release="2.0")
     shop.clock.days(KEPT_DAYS - 0.5)
     shop.send(fingerprint="g", release="1.0")
-    found = issues.list_releases(shop.project_id)
+    found = issues.list_releases(visible_in(shop.project_id))
     assert {each.release: each.open_issues for each in found} == {"1.0": 1, "2.0": 1}
 
 
@@ -200,16 +201,16 @@ def test_an_issue_that_somebody_resolved_and_that_expired_comes_back_open(shop: 
     )
     shop.clock.days(KEPT_DAYS)
     shop.send(**EVENT)
-    (issue,) = issues.list_issues(shop.project_id)
+    (issue,) = issues.list_issues(visible_in(shop.project_id))
     assert issue.status == "open"
 
 
 def test_a_day_is_shown_until_its_newest_event_expires(shop: Shop) -> None:
     shop.send(**EVENT)
     day = f"{datetime.fromtimestamp(shop.clock.ms / 1000, UTC):%Y-%m-%d}"
-    assert issues.list_days(shop.project_id, "") == {day: 1}
+    assert issues.list_days(visible_in(shop.project_id), "") == {day: 1}
     shop.clock.days(KEPT_DAYS)
-    assert issues.list_days(shop.project_id, "") == {}
+    assert issues.list_days(visible_in(shop.project_id), "") == {}
 
 
 def test_a_day_that_is_counted_again_after_it_expired_begins_anew(shop: Shop) -> None:
@@ -219,7 +220,7 @@ def test_a_day_that_is_counted_again_after_it_expired_begins_anew(shop: Shop) ->
     late = stream.event(shop.project_id, shop.clock.ms + 3_600_000, KEPT_DAYS, **EVENT)
     shop.clock.days(KEPT_DAYS)
     stream.pump([stream.record(late, 3)])
-    assert list(issues.list_days(shop.project_id, "").values()) == [1]
+    assert list(issues.list_days(visible_in(shop.project_id), "").values()) == [1]
 
 
 def test_a_batch_that_comes_again_when_its_issue_has_expired_counts_nothing(shop: Shop) -> None:
@@ -229,7 +230,7 @@ def test_a_batch_that_comes_again_when_its_issue_has_expired_counts_nothing(shop
     new = stream.record(stream.event(shop.project_id, shop.clock.ms, KEPT_DAYS, **EVENT), 2)
     for batch in ([old], [old, new], [old, new], [new]):
         stream.pump(batch)
-        for issue in issues.list_issues(shop.project_id):
+        for issue in issues.list_issues(visible_in(shop.project_id)):
             assert issue.count == 1
     assert shop.release() == (1, 1, 1)
     # Not when DynamoDB has deleted what remembers it, either.

@@ -15,6 +15,7 @@ from tests.support import account, stream, template
 from tests.support.account import Clock, Project
 from tests.support.clients import capture, events, ingest
 from tests.support.gateway import handler
+from tests.support.visible import visible_in
 
 FOLDER = template.ROOT / "events"
 # The key that the samples carry; it belongs to the first project.
@@ -144,12 +145,12 @@ def test_the_authorizer_allows_every_request(name: str, key: str) -> None:
 
 def test_digest_groups_a_batch() -> None:
     assert run("digest/batch") == {"batchItemFailures": []}
-    counts = {issue.title: issue.count for issue in issues.list_issues("1")}
+    counts = {issue.title: issue.count for issue in issues.list_issues(visible_in("1"))}
     assert counts == {
         "ValueError: invalid literal for int() with base 10: 'x'": 2,
         "Undefined variable $x": 1,
     }
-    (release,) = issues.list_releases("1")
+    (release,) = issues.list_releases(visible_in("1"))
     assert (release.release, release.events, release.open_issues) == ("2026.11.1", 2, 1)
 
 
@@ -170,8 +171,8 @@ def test_cleanup_deletes_the_events_of_a_deleted_issue(clock: Clock) -> None:
     run("digest/batch")
     capture(SHOP)
     stream.pump(stream.records())
-    (issue,) = (each for each in issues.list_issues("1") if each.title == "careful")
-    issues.delete("1", issue.id, "anna@example.com", clock.ms)
+    (issue,) = (each for each in issues.list_issues(visible_in("1")) if each.title == "careful")
+    issues.delete(visible_in("1", clock.ms), issue.id, "anna@example.com")
     assert run("cleanup/deleted") is None
     assert stream.stored_events() == []
 
@@ -213,7 +214,7 @@ def test_every_sample_is_answered(case: str) -> None:
 
 def test_ledger_counts_a_lost_event() -> None:
     run("ledger/lost")
-    assert loss_ledger.by_day("1", 1) == {"2026-11-22": (0, {"invalid": 1})}
+    assert loss_ledger.by_day(visible_in("1"), 1) == {"2026-11-22": (0, {"invalid": 1})}
 
 
 @pytest.mark.parametrize("case", by_kind("Api"))

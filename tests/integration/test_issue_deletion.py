@@ -17,6 +17,7 @@ from tests.support.account import Clock, Project, new_project, rows
 from tests.support.calls import Call, Killed, atomic, fault, killed, watched
 from tests.support.fresh import clear_cache
 from tests.support.gateway import handler
+from tests.support.visible import visible_in
 
 type Item = dict[str, Any]
 
@@ -57,12 +58,12 @@ class Shop:
         stream.pump(stream.numbered(self.log))
 
     def issues(self) -> dict[str, Issue]:
-        return {issue.title: issue for issue in issues.list_issues(self.id)}
+        return {issue.title: issue for issue in issues.list_issues(visible_in(self.id))}
 
     def delete(self, title: str = "boom") -> str:
         self.clock.advance(1)
         issue_id = self.issues()[title].id
-        issues.delete(self.id, issue_id, BY, self.clock.ms)
+        issues.delete(visible_in(self.id, self.clock.ms), issue_id, BY)
         return issue_id
 
     def clean_up(self) -> None:
@@ -93,15 +94,15 @@ def test_the_issue_and_its_activity_are_gone_at_once(shop: Shop) -> None:
     shop.send(OTHER)
     issue_id = shop.issues()["boom"].id
     for change in (issues.resolve, issues.reopen):
-        change(shop.id, issue_id, BY, shop.clock.ms)
+        change(visible_in(shop.id, shop.clock.ms), issue_id, BY)
     shop.delete()
     assert list(shop.issues()) == ["bang"]
-    assert issues.list_activity(shop.id, issue_id) == []
+    assert issues.list_activity(visible_in(shop.id), issue_id) == []
     with pytest.raises(NotFoundError):
-        issues.find(shop.id, issue_id)
+        issues.find(visible_in(shop.id), issue_id)
     with pytest.raises(NotFoundError):
-        issues.delete(shop.id, issue_id, BY, shop.clock.ms)
-    (release,) = issues.list_releases(shop.id)
+        issues.delete(visible_in(shop.id, shop.clock.ms), issue_id, BY)
+    (release,) = issues.list_releases(visible_in(shop.id))
     assert (release.open_issues, release.events) == (1, 2)
 
 
@@ -157,13 +158,13 @@ def test_an_event_that_comes_later_is_a_new_issue_and_told(shop: Shop) -> None:
     shop.send()
     shop.send()
     issue_id = shop.issues()["boom"].id
-    issues.resolve(shop.id, issue_id, BY, shop.clock.ms)
+    issues.resolve(visible_in(shop.id, shop.clock.ms), issue_id, BY)
     shop.delete()
     event_id = shop.send()
     shop.clean_up()
     issue = shop.issues()["boom"]
     assert (issue.id, issue.count, issue.first_event) == (issue_id, 1, event_id)
-    assert (issue.status, issues.list_activity(shop.id, issue_id)) == ("open", [])
+    assert (issue.status, issues.list_activity(visible_in(shop.id), issue_id)) == ("open", [])
     assert len({message.id for message in messages()}) == 2
     assert shop.stored() == [event_id]
 
@@ -173,7 +174,9 @@ def test_it_is_seen_in_the_releases_of_its_new_life_alone(shop: Shop) -> None:
     shop.send(EVENT | {"release": "2.0"})
     shop.delete()
     shop.send(EVENT | {"release": "2.0"})
-    open_issues = {each.release: each.open_issues for each in issues.list_releases(shop.id)}
+    open_issues = {
+        each.release: each.open_issues for each in issues.list_releases(visible_in(shop.id))
+    }
     assert open_issues == {"1.0": 0, "2.0": 1}
 
 
@@ -302,7 +305,7 @@ def test_an_issue_with_more_rows_than_a_transaction_takes_is_deleted(shop: Shop)
     issue_id = shop.issues()["boom"].id
     for n in range(50):
         change = (issues.resolve, issues.reopen)[n % 2]
-        change(shop.id, issue_id, BY, shop.clock.ms + n)
+        change(visible_in(shop.id, shop.clock.ms + n), issue_id, BY)
     shop.delete()
     kinds = {row["sk"]["S"].partition("#")[0] for row in rows()["ISSUES_TABLE"]}
     assert kinds == {"issue", "release", "day"}
@@ -315,10 +318,12 @@ def test_an_issue_with_more_rows_than_a_transaction_takes_is_deleted(shop: Shop)
 def test_a_deletion_that_is_cut_off_leaves_all_or_nothing(shop: Shop) -> None:
     for number in itertools.count(1):
         shop.send()
-        issues.resolve(shop.id, shop.issues()["boom"].id, BY, shop.clock.ms)
+        issues.resolve(visible_in(shop.id, shop.clock.ms), shop.issues()["boom"].id, BY)
         with fault(number, killed, after=True) as outcome:
             try:
-                issues.delete(shop.id, shop.log[-1]["issue"]["S"].split("#")[1], BY, shop.clock.ms)
+                issues.delete(
+                    visible_in(shop.id, shop.clock.ms), shop.log[-1]["issue"]["S"].split("#")[1], BY
+                )
             except Killed:
                 clear_cache()
         assert bool(shop.issues()) != bool(shop.remains())
@@ -366,7 +371,7 @@ def test_a_digest_amid_a_deletion_counts_nothing_that_is_deleted(shop: Shop, at:
         return call.send()
 
     with watched(digest):
-        issues.delete(shop.id, issue_id, BY, shop.clock.ms)
+        issues.delete(visible_in(shop.id, shop.clock.ms), issue_id, BY)
     assert done
     shop.digest()
     assert shop.issues() == {}
@@ -385,7 +390,7 @@ def test_a_deletion_amid_a_digest_is_seen(shop: Shop) -> None:
         nonlocal done
         if not done and call.operation == "TransactWriteItems":
             done = True
-            issues.delete(shop.id, issue_id, BY, shop.clock.ms - 500)
+            issues.delete(visible_in(shop.id, shop.clock.ms - 500), issue_id, BY)
         return call.send()
 
     with watched(delete):
@@ -404,14 +409,14 @@ def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
     stream.put(items)
     batch = stream.numbered(items)
     stream.pump(batch[:3])
-    (issue,) = issues.list_issues(busy.id)
+    (issue,) = issues.list_issues(visible_in(busy.id))
 
     def work(number: int) -> None:
         if number % 2:
             stream.pump(batch[: 5 * number])
         else:
             try:
-                issues.delete(busy.id, issue.id, BY, start_ms + 30 * number + 5)
+                issues.delete(visible_in(busy.id, start_ms + 30 * number + 5), issue.id, BY)
             except NotFoundError:
                 return
 
@@ -420,7 +425,7 @@ def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
     stream.pump(batch)
     (task,) = issue_deletions.list_cleanup_tasks(busy.id)
     left = [item["sk"]["S"] for item in items if item["sk"]["S"] > task.through]
-    counts = [(each.count, each.first_event) for each in issues.list_issues(busy.id)]
+    counts = [(each.count, each.first_event) for each in issues.list_issues(visible_in(busy.id))]
     assert counts == [(len(left), left[0])]
 
 

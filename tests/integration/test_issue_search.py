@@ -12,13 +12,14 @@ import pytest
 
 from errata.errors import InvalidInputError
 from errata.models.issue import Issue
+from errata.models.visible import issues_partition
 from errata.protocol.issues import IssueQuery
-from errata.store import issues as store
 from errata.usecases import issues
 from errata.usecases.issues import IssuePage, search
 from tests.support import shelf
 from tests.support.calls import Call, recorded, watched
 from tests.support.shelf import EXPIRES, issue
+from tests.support.visible import visible_at
 
 NOW_S = EXPIRES - 1
 MOST_CALLS = 4
@@ -27,12 +28,12 @@ _projects = count(100)
 
 @pytest.fixture
 def pk() -> str:
-    return store.partition(str(next(_projects)), 0)
+    return issues_partition(str(next(_projects)), 0)
 
 
 def page(pk: str, **asked: Any) -> IssuePage:
     with recorded() as seen:
-        found = search(pk, IssueQuery(**asked), NOW_S)
+        found = search(visible_at(pk, NOW_S), IssueQuery(**asked))
     assert len(seen) <= MOST_CALLS
     assert {call.operation for call in seen} <= {"Query", "BatchGetItem"}
     return found
@@ -169,7 +170,7 @@ def test_an_index_that_lags_shows_no_issue_of_another_status(pk: str) -> None:
         return response
 
     with watched(lag):
-        found = search(pk, IssueQuery(limit=4), NOW_S)
+        found = search(visible_at(pk, NOW_S), IssueQuery(limit=4))
     assert [int(each.id, 16) for each in found.issues] == [30, 29]
     assert numbers(pk, limit=4, cursor=found.next_cursor) == [4, 3, 2, 1]
 
@@ -177,7 +178,7 @@ def test_an_index_that_lags_shows_no_issue_of_another_status(pk: str) -> None:
 def test_a_page_of_the_newest_looks_no_further(pk: str) -> None:
     shelf.put(pk, (issue(n, last_seen=n + 1) for n in range(150)))
     with recorded() as seen:
-        found = search(pk, IssueQuery(), NOW_S)
+        found = search(visible_at(pk, NOW_S), IssueQuery())
     assert (len(found.issues), len(seen)) == (50, 2)
 
 
@@ -232,7 +233,7 @@ def test_issues_that_come_or_go_between_the_pages_of_a_part_hide_no_others(
 def test_a_page_of_one_megabyte_is_not_the_end(pk: str) -> None:
     shelf.put(pk, (issue(n) for n in range(12)), padding="x" * 300_000)
     with recorded() as seen:
-        found = search(pk, IssueQuery(sort="count"), NOW_S)
+        found = search(visible_at(pk, NOW_S), IssueQuery(sort="count"))
     assert (len(found.issues), found.exhaustive, len(seen)) == (12, True, 4)
 
 
@@ -267,7 +268,7 @@ ID = "a" * 32
 def test_a_cursor_that_nobody_gave_is_refused(pk: str, cursor: str) -> None:
     for text in ("", "boom"):
         with pytest.raises(InvalidInputError) as refused:
-            search(pk, IssueQuery(cursor=cursor, text=text), NOW_S)
+            search(visible_at(pk, NOW_S), IssueQuery(cursor=cursor, text=text))
         assert set(refused.value.errors) == {"cursor"}
 
 
@@ -283,7 +284,7 @@ def test_a_cursor_of_the_right_form_does_no_harm(pk: str, text: str, place: list
 def test_everything_wrong_is_named(pk: str) -> None:
     asked = IssueQuery(status="closed", level="fatal", sort="title", cursor="?", limit=0)
     with pytest.raises(InvalidInputError) as refused:
-        search(pk, asked, NOW_S)
+        search(visible_at(pk, NOW_S), asked)
     assert set(refused.value.errors) == {"status", "level", "sort", "limit", "cursor"}
 
 

@@ -20,6 +20,7 @@ from tests.support.cli import Deployed, deployed, done
 from tests.support.clients import ingest
 from tests.support.gateway import call, handler
 from tests.support.template import of_type
+from tests.support.visible import visible_in
 
 __all__ = ["deployed"]
 
@@ -90,7 +91,7 @@ def test_a_key_s_limit_counts_and_an_address_s_does_not(
         call("POST", "/api.php", {"hash": project.key, "message": "m", "level": "Error"})
     assert statuses.count(429) == 2
     handler("ledger")(batch(lost(caplog), clock.ms), None)
-    ((accepted, counts),) = loss_ledger.by_day(project.id, 1).values()
+    ((accepted, counts),) = loss_ledger.by_day(visible_in(project.id), 1).values()
     assert (accepted, counts) == (0, {"rate_limited": 3})
 
 
@@ -111,7 +112,7 @@ def test_what_the_gateway_refuses_is_counted_from_the_access_log(
         {**access, "project": busy.id, "error": "-", "status": "413"},
     ]
     handler("ledger")(batch([*map(json.dumps, written), "THROTTLED", "[]"], clock.ms), None)
-    assert list(loss_ledger.by_day(busy.id, 1).values()) == [
+    assert list(loss_ledger.by_day(visible_in(busy.id), 1).values()) == [
         (0, {"rate_limited": 1, "too_large": 2})
     ]
 
@@ -132,7 +133,7 @@ def test_each_reason_is_counted_to_its_project_and_day(
     ours = LINE % (busy.id, reason)
     handler("ledger")(batch([ours, ours, LINE % ("99", reason), "a lost event"], clock.ms), None)
     handler("ledger")(batch([ours], clock.ms - 86_400_000), None)
-    counted = [counts for _, counts in loss_ledger.by_day(busy.id, 2).values()]
+    counted = [counts for _, counts in loss_ledger.by_day(visible_in(busy.id), 2).values()]
     assert counted == [{reason: 1}, {reason: 2}]
 
 
@@ -189,7 +190,9 @@ def test_a_batch_that_fails_and_comes_again_is_counted_once(
                 assert outcome.struck
         handler("ledger")(event, None)
         for project in ("1", "77", "150"):
-            assert list(loss_ledger.by_day(project, 1).values()) == [(0, {"invalid": number})]
+            assert list(loss_ledger.by_day(visible_in(project), 1).values()) == [
+                (0, {"invalid": number})
+            ]
         if not outcome.struck:
             break
     assert number == 3
@@ -200,7 +203,7 @@ def test_batches_of_a_project_that_meet_are_counted_all_the_same(clock: Clock) -
     with fault(1, conflicting) as outcome:
         handler("ledger")(event, None)
     assert outcome.struck
-    assert list(loss_ledger.by_day("1", 1).values()) == [(0, {"invalid": 1})]
+    assert list(loss_ledger.by_day(visible_in("1"), 1).values()) == [(0, {"invalid": 1})]
 
 
 def test_a_refusal_costs_no_call(busy: Project, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,6 +23,7 @@ from tests.support.account import Clock, Project
 from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
 from tests.support.cli import Deployed, deployed, done, failed, refusing
 from tests.support.gateway import call, handler
+from tests.support.visible import visible_at, visible_in
 
 __all__ = ["deployed"]
 
@@ -166,7 +167,7 @@ def test_a_cleared_or_expired_event_is_let_go(busy: Project, clock: Clock) -> No
         body = {"reason": "x", "project_id": busy.id, "event_id": each, "sequence": "1"}
         put_message(settings().digest_dead_letter_url, body)
     assert [each.done for each in redrive.redrive("digest")] == [True, True]
-    assert list(reading.list_issues(busy.id)) == []
+    assert list(reading.list_issues(visible_in(busy.id))) == []
 
 
 def test_an_event_that_has_expired_is_let_go_though_it_lies_there(
@@ -264,7 +265,7 @@ def test_a_batch_over_midnight_is_counted_to_each_day(busy: Project, clock: Cloc
     put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[2:8], clock.ms))
     redrive.redrive("digest")
     tally.assert_exact(items)
-    assert len(reading.list_days(busy.id, "")) == 2
+    assert len(reading.list_days(visible_in(busy.id), "")) == 2
 
 
 def test_digest_meets_a_redrive_and_both_count(busy: Project, clock: Clock) -> None:
@@ -333,7 +334,7 @@ def not_counted(lines: list[str], at_ms: int, number: int = 1) -> Item:
 
 
 def lost(project_id: str, days: int = 1) -> int:
-    counted = loss_ledger.by_day(project_id, days).values()
+    counted = loss_ledger.by_day(visible_in(project_id), days).values()
     return sum(number for _, reasons in counted for number in reasons.values())
 
 
@@ -445,7 +446,7 @@ def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
     (letter,) = redrive.redrive("cleanup")
     assert letter.done
     assert stream.stored_events() == []
-    assert list(issues.by_last_seen(issues.partition(busy.id, 0), 0)) == []
+    assert list(issues.by_last_seen(visible_at(busy.id))) == []
 
 
 def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from errata.errors import CounterMovedError
-from errata.models.ids import floor_id, new_event_id
+from errata.models.ids import floor_id, minted_ms, new_event_id
+from errata.models.visible import Watermark
 from errata.store import event_queries, events, idempotency, legacy, watermarks
-from errata.store.watermarks import Watermark
 from tests.support import stream
+from tests.support.visible import visible_at
 
 START_MS = 1_795_341_600_000
 NOW_S = START_MS // 1000
@@ -154,14 +155,16 @@ def test_numbers_are_given_in_order_alone(project_id: str) -> None:
 
 def test_numbers_above_n_are_listed_ascending_while_they_live(project_id: str) -> None:
     sent = [numbered(project_id, n, START_MS + n) for n in range(1, 13)]
-    listed = list(legacy.legacy_after(project_id, 0, NOW_S, ""))
+    listed = list(legacy.legacy_after(visible_at(project_id, NOW_S)))
     assert listed == list(enumerate(sent, start=1))
-    assert list(legacy.legacy_after(project_id, 10, NOW_S, "")) == listed[10:]
-    assert list(legacy.legacy_after(project_id, 12, NOW_S, "")) == []
-    assert list(legacy.legacy_after(project_id, 0, NOW_S, sent[4])) == listed[4:]
+    assert list(legacy.legacy_after(visible_at(project_id, NOW_S), 10)) == listed[10:]
+    assert list(legacy.legacy_after(visible_at(project_id, NOW_S), 12)) == []
+    assert (
+        list(legacy.legacy_after(visible_at(project_id, NOW_S, minted_ms(sent[4])))) == listed[4:]
+    )
     expiry = NOW_S + 30 * 86_400
-    assert list(legacy.legacy_after(project_id, 0, expiry - 1, "")) == listed
-    assert list(legacy.legacy_after(project_id, 0, expiry, "")) == []
+    assert list(legacy.legacy_after(visible_at(project_id, expiry - 1))) == listed
+    assert list(legacy.legacy_after(visible_at(project_id, expiry))) == []
 
 
 # ------------------------------------------------------------------ clear
@@ -212,7 +215,7 @@ def test_what_a_boundary_hides_is_deleted_and_nothing_else(project_id: str) -> N
             *(set(sent[30:]) - also),
             *errors[20:],
         }
-        numbers = [number for number, _ in legacy.legacy_after(project_id, 0, NOW_S, "")]
+        numbers = [number for number, _ in legacy.legacy_after(visible_at(project_id, NOW_S))]
         assert numbers == list(range(21, 31))
     assert len(event_queries.by_ids(f"{project_id}9", other)) == 3
     assert watermarks.find_watermark(project_id) == limit

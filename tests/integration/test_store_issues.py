@@ -6,10 +6,12 @@ from itertools import count
 
 import pytest
 
+from errata.models.event import Stored
 from errata.models.issue import Day, Issue, Release
+from errata.models.visible import issues_partition
 from errata.store import day_counts, digest, issue_status, issues, releases
 from errata.store.digest import Changes, Rows
-from errata.store.events import Stored
+from tests.support.visible import visible_at
 
 EXPIRES = 2_000_000_000
 _projects = count(100)
@@ -41,7 +43,7 @@ DAY = 20_779  # 2026-11-22
 
 @pytest.fixture
 def pk() -> str:
-    return issues.partition(str(next(_projects)), 0)
+    return issues_partition(str(next(_projects)), 0)
 
 
 def changes(issue: Issue, *, opened: bool = True, **more: object) -> Changes:
@@ -59,27 +61,27 @@ def current_rows(pk: str, now_s: int = 0) -> Rows:
 
 def listed(pk: str, now_s: int) -> list[Release]:
     """All of a project's releases."""
-    return list(releases.list_releases(pk, now_s).by_hash.values())
+    return list(releases.list_releases(visible_at(pk, now_s)).by_hash.values())
 
 
 def test_an_issue_comes_back_as_it_was_stored(pk: str) -> None:
     assert digest.apply(pk, Rows(), changes(ISSUE))
-    assert issues.find_issue(pk, ISSUE.id, 0) == ISSUE
+    assert issues.find_issue(visible_at(pk), ISSUE.id) == ISSUE
     assert current_rows(pk).issues == {ISSUE.id: ISSUE}
-    assert issues.find_issue(pk, "b" * 32, 0) is None
-    assert issues.find_issue(issues.partition("0", 0), ISSUE.id, 0) is None
+    assert issues.find_issue(visible_at(pk), "b" * 32) is None
+    assert issues.find_issue(visible_at(issues_partition("0", 0)), ISSUE.id) is None
 
 
 def test_an_issue_of_one_user_less_event_has_no_sketch(pk: str) -> None:
     bare = replace(ISSUE, users=b"", environments={}, releases={})
     assert digest.apply(pk, Rows(), changes(bare))
-    assert issues.find_issue(pk, ISSUE.id, 0) == bare
+    assert issues.find_issue(visible_at(pk), ISSUE.id) == bare
 
 
 def test_a_new_issue_is_refused_where_one_is(pk: str) -> None:
     assert digest.apply(pk, Rows(), changes(ISSUE))
     assert not digest.apply(pk, Rows(), changes(replace(ISSUE, count=9)))
-    assert issues.find_issue(pk, ISSUE.id, 0) == ISSUE
+    assert issues.find_issue(visible_at(pk), ISSUE.id) == ISSUE
 
 
 def test_an_issue_changes_only_from_where_it_was_read(pk: str) -> None:
@@ -88,11 +90,11 @@ def test_an_issue_changes_only_from_where_it_was_read(pk: str) -> None:
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
     assert digest.apply(pk, early, changes(later, opened=False))
     assert not digest.apply(pk, late, changes(replace(ISSUE, count=9), opened=False))
-    assert issues.find_issue(pk, ISSUE.id, 0) == later
+    assert issues.find_issue(visible_at(pk), ISSUE.id) == later
     # The rows are as they were written.
     latest = replace(later, count=4, last_sequence="0" * 39 + "7")
     assert digest.apply(pk, early, changes(latest, opened=False))
-    assert issues.find_issue(pk, ISSUE.id, 0) == latest
+    assert issues.find_issue(visible_at(pk), ISSUE.id) == latest
 
 
 @pytest.mark.parametrize("at", [1, 2])
@@ -105,7 +107,7 @@ def test_an_issue_s_status_is_what_was_read_or_nothing_is_written(pk: str, at: i
     assert issue_status.set_status(pk, current.issues[ISSUE.id], resolved, "resolved")
     later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
     assert not digest.apply(pk, current, changes(later, opened=False))
-    assert issues.find_issue(pk, ISSUE.id, 0) == resolved
+    assert issues.find_issue(visible_at(pk), ISSUE.id) == resolved
 
 
 def test_an_expired_issue_is_replaced_by_a_new_one_altogether(pk: str) -> None:
@@ -114,7 +116,7 @@ def test_an_expired_issue_is_replaced_by_a_new_one_altogether(pk: str) -> None:
     assert (current.issues, current.last_sequence(ISSUE.id)) == ({}, ISSUE.last_sequence)
     anew = replace(ISSUE, count=1, users=b"", expires_at=EXPIRES + 9, last_sequence="0" * 39 + "6")
     assert digest.apply(pk, current, changes(anew))
-    assert issues.find_issue(pk, ISSUE.id, EXPIRES) == anew
+    assert issues.find_issue(visible_at(pk, EXPIRES), ISSUE.id) == anew
 
 
 def test_everything_changes_or_nothing(pk: str) -> None:
@@ -132,10 +134,10 @@ def test_everything_changes_or_nothing(pk: str) -> None:
     made.issues[ISSUE.id] = ISSUE
     assert not digest.apply(pk, stale, made)
     assert current_rows(pk) == before
-    assert issues.find_issue(pk, "b" * 32, 0) is None
-    assert (listed(pk, 0), day_counts.list_days(pk, "", 0)) == ([], {})
+    assert issues.find_issue(visible_at(pk), "b" * 32) is None
+    assert (listed(pk, 0), day_counts.list_days(visible_at(pk), "")) == ([], {})
     assert digest.apply(pk, current, made)
-    assert issues.find_issue(pk, "b" * 32, 0)
+    assert issues.find_issue(visible_at(pk), "b" * 32)
     assert listed(pk, 0) == [replace(RELEASE, open_issues=1)]
     assert current_rows(pk).release_links == {("b" * 32, "r1"): EXPIRES} == current.release_links
 
@@ -152,7 +154,7 @@ def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> Non
         assert digest.apply(pk, early, made)
         assert not digest.apply(pk, late, made)
     assert listed(pk, 0) == [more]
-    assert day_counts.list_days(pk, "", 0) == {"2026-11-22": 5}
+    assert day_counts.list_days(visible_at(pk), "") == {"2026-11-22": 5}
 
 
 def test_a_row_that_began_anew_is_not_taken_for_the_one_before(pk: str) -> None:
@@ -166,15 +168,15 @@ def test_a_row_that_began_anew_is_not_taken_for_the_one_before(pk: str) -> None:
 
 def test_days_are_listed_from_one_on(pk: str) -> None:
     digest.apply(pk, Rows(), Changes(days={DAY: Day(5, EXPIRES), DAY + 1: Day(2, EXPIRES)}))
-    assert day_counts.list_days(pk, "", 0) == {"2026-11-22": 5, "2026-11-23": 2}
-    assert day_counts.list_days(pk, "2026-11-23", 0) == {"2026-11-23": 2}
+    assert day_counts.list_days(visible_at(pk), "") == {"2026-11-22": 5, "2026-11-23": 2}
+    assert day_counts.list_days(visible_at(pk), "2026-11-23") == {"2026-11-23": 2}
 
 
 def test_issues_are_listed_the_last_seen_first(pk: str) -> None:
     order = [(n * 7) % 120 for n in range(120)]
     for start in (0, 60):
         digest.apply(pk, Rows(), many(order[start : start + 60]))
-    found = [issue.last_seen for issue in issues.by_last_seen(pk, 0)]
+    found = [issue.last_seen for issue in issues.by_last_seen(visible_at(pk))]
     assert found == list(range(119, -1, -1))
 
 
@@ -203,25 +205,28 @@ def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
     made = changes(ISSUE, releases={"r1": RELEASE}, days={DAY: Day(2, EXPIRES)})
     digest.apply(pk, Rows(), made)
     for now_s, there in ((EXPIRES - 1, True), (EXPIRES, False)):
-        assert bool(issues.find_issue(pk, ISSUE.id, now_s)) is there
-        assert bool(list(issues.by_last_seen(pk, now_s))) is there
+        assert bool(issues.find_issue(visible_at(pk, now_s), ISSUE.id)) is there
+        assert bool(list(issues.by_last_seen(visible_at(pk, now_s)))) is there
         assert bool(listed(pk, now_s)) is there
-        assert bool(day_counts.list_days(pk, "", now_s)) is there
+        assert bool(day_counts.list_days(visible_at(pk, now_s), "")) is there
 
 
 def test_a_generation_goes_as_a_whole(pk: str) -> None:
-    other = f"{pk}9"
+    other = f"{pk[:-1]}10"
     for partition in (pk, other):
         made = many(range(30))
         made.days = {n: Day(1, EXPIRES) for n in range(30)}
         assert digest.apply(partition, Rows(), made)
     issues.delete_generation(pk)
     issues.delete_generation(pk)
-    assert (list(issues.by_last_seen(pk, 0)), day_counts.list_days(pk, "", 0)) == ([], {})
-    assert len(day_counts.list_days(other, "", 0)) == 30
+    assert (
+        list(issues.by_last_seen(visible_at(pk))),
+        day_counts.list_days(visible_at(pk), ""),
+    ) == ([], {})
+    assert len(day_counts.list_days(visible_at(other), "")) == 30
 
 
 def test_a_transaction_takes_a_hundred_rows(pk: str) -> None:
     each_day = {n: Day(1, EXPIRES) for n in range(digest.MAX_ACTIONS)}
     assert digest.apply(pk, Rows(), Changes(days=each_day))
-    assert len(day_counts.list_days(pk, "", 0)) == 100
+    assert len(day_counts.list_days(visible_at(pk), "")) == 100

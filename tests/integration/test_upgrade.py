@@ -34,6 +34,7 @@ from tests.support.fresh import TABLES, clear_cache
 from tests.support.gateway import admit, authorize, call, handler, respond
 from tests.support.receiver import Receiver, receiver
 from tests.support.template import ROOT
+from tests.support.visible import visible_in
 from tests.upgrades.release import HERE, Restored, newest, releases, restore
 
 __all__ = ["deployed"]
@@ -74,7 +75,7 @@ def project(left: Restored, name: str) -> Project:
 
 def counts(of: Project) -> dict[str, int]:
     """Return the events of each issue, by the end of its title."""
-    found = issues.list_issues(of.id)
+    found = issues.list_issues(visible_in(of.id))
     return {each.title.removeprefix("ShopError: "): each.count for each in found}
 
 
@@ -160,7 +161,9 @@ def test_a_resolved_issue_regresses_and_an_ignored_one_stays(left: Restored) -> 
         assert ingest(shop, {"message": title, "fingerprint": title}).status == 202
     new = [item for item in stream.stored_events() if item["sk"]["S"] not in known]
     assert stream.deliver(stream.numbered(new, first=900_001)) == []
-    found = {each.title: (each.status, each.count) for each in issues.list_issues(shop.id)}
+    found = {
+        each.title: (each.status, each.count) for each in issues.list_issues(visible_in(shop.id))
+    }
     assert found["resolved"] == ("regressed", 4)
     assert found["ignored"] == ("ignored", 4)
     assert found["deleted"] == ("open", 1)

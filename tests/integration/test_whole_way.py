@@ -4,6 +4,7 @@ from errata.usecases import issues
 from tests.support import stream
 from tests.support.account import Project
 from tests.support.gateway import call
+from tests.support.visible import visible_in
 
 
 def test_an_error_is_stored_grouped_and_read_back(project: Project) -> None:
@@ -18,9 +19,9 @@ def test_an_error_is_stored_grouped_and_read_back(project: Project) -> None:
     read = call("GET", f"/api/projects/{project_id}/events?api_key={key}").json
     assert read["data"][1]["id"] == accepted.json["id"]
     assert read["data"][1]["context"] == {"user": {"id": 3}}
-    (issue,) = issues.list_issues(project_id)
+    (issue,) = issues.list_issues(visible_in(project_id))
     assert (issue.title, issue.count, issue.releases) == ("boom", 2, {"1.0": 1})
-    (release,) = issues.list_releases(project_id)
+    (release,) = issues.list_releases(visible_in(project_id))
     assert (release.release, release.open_issues) == ("1.0", 1)
 
 

@@ -20,11 +20,10 @@ import botocore.session
 import pytest
 from botocore import handlers
 from botocore.awsrequest import AWSResponse, HeadersDict
-from botocore.model import OperationModel
 from botocore.parsers import ResponseParserFactory
 from joserfc.jwk import RSAKey
-from moto.core import DEFAULT_ACCOUNT_ID, models, responses
-from moto.core.models import botocore_stubber
+from moto.core import models, responses
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.core.parse import JSONParser
 from moto.core.serialize import (
     AttributePicker,
@@ -89,7 +88,7 @@ def possible_keys(picker: AttributePicker, context: AttributePickerContext) -> I
 
 
 def call_dynamodb(
-    model: OperationModel, params: dict[str, Any], **_: Any
+    model: Any, params: dict[str, Any], **_: Any
 ) -> tuple[AWSResponse, dict[str, Any]] | None:
     """Pass a call to moto's DynamoDB, and return its response and what botocore reads in it.
 
@@ -102,11 +101,11 @@ def call_dynamodb(
     handler.current_account = DEFAULT_ACCOUNT_ID
     handler.headers, handler.querystring, handler.region = params["headers"], {}, _REGION
     handler.response_headers = {}
-    request = {**_REQUEST, "headers": handler.headers, "body": params["body"]}
+    request: Any = {**_REQUEST, "headers": handler.headers, "body": params["body"]}
     handler.params = JSONParser(model, map_type=dict).parse(request)
     status, headers, body = _call_action(handler)
     content = body.encode()
-    response = AWSResponse(params["url"], status, HeadersDict(headers), None)
+    response: Any = AWSResponse(params["url"], status, HeadersDict(headers), None)  # type: ignore[arg-type]  # as botocore makes it
     response._content = content
     parser = ResponseParserFactory().create_parser("json")
     received = {"headers": response.headers, "body": content, "status_code": status}
@@ -179,7 +178,7 @@ def query(table: Table, hash_key: DynamoType, *args: Any, **options: Any) -> Any
     """Query a view of the table that has this partition only, unless an index is named."""
     if _query_signature.bind(table, hash_key, *args, **options).arguments.get("index_name"):
         return _query(table, hash_key, *args, **options)
-    view = object.__new__(Table)
+    view: Any = object.__new__(Table)  # type: ignore[type-abstract]
     partition = {hash_key: table.items[hash_key]} if hash_key in table.items else {}
     view.__dict__ = {**table.__dict__, "items": partition}
     return _query(view, hash_key, *args, **options)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from errata.models import sketch
-from errata.models.event import user_identity
+from errata.models.event import Stored, user_identity
 from errata.models.ids import DAY_MS, minted_ms
+from errata.models.visible import Visible
 from errata.store import day_counts, events, issues, releases, watermarks
-from errata.store.events import Stored
 
 type Counts = dict[str, Any]
 type Item = dict[str, Any]
@@ -70,7 +70,7 @@ def _day(event: Stored) -> str:
 
 def counted(project_id: str) -> Counts:
     """Return what readers see of a project."""
-    pk = issues.partition(project_id, watermarks.find_watermark(project_id).generation)
+    visible = Visible(project_id, watermarks.find_watermark(project_id), 0, 0)
     return {
         "issues": {
             issue.id: {
@@ -86,7 +86,7 @@ def counted(project_id: str) -> Counts:
                 "days": issue.days,
                 "users": issue.users,
             }
-            for issue in issues.by_last_seen(pk, 0)
+            for issue in issues.by_last_seen(visible)
         },
         "releases": {
             release.release: {
@@ -97,9 +97,9 @@ def counted(project_id: str) -> Counts:
                 "last_seen": release.last_seen,
                 "expires_at": release.expires_at,
             }
-            for release in releases.list_releases(pk, 0).by_hash.values()
+            for release in releases.list_releases(visible).by_hash.values()
         },
-        "days": day_counts.list_days(pk, "", 0),
+        "days": day_counts.list_days(visible, ""),
     }
 
 

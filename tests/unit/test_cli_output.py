@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.cli.output import moment, print_fields, print_json, print_table, visible
+from errata.cli.output import moment, print_fields, print_json, print_table, printable
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ from errata.cli.output import moment, print_fields, print_json, print_table, vis
     ],
 )
 def test_what_is_no_printable_character_is_shown_escaped(text: object, shown: str) -> None:
-    assert visible(text) == shown
+    assert printable(text) == shown
 
 
 @given(st.text())
 def test_every_text_is_one_printable_line(text: str) -> None:
-    assert visible(text).isprintable()
+    assert printable(text).isprintable()
 
 
 def test_times_are_utc_to_the_second() -> None:

@@ -8,7 +8,7 @@ from errata.models.issue import why_grouped
 from errata.protocol.ingest import FIELDS
 from errata.protocol.read import to_event
 from errata.protocol.stacktrace import ExceptionTrace, parse, structured
-from errata.usecases import dashboard_views, projects
+from errata.usecases import dashboard_views
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.event import metadata
 from functions.dashboard.event.trace import Traces
@@ -85,8 +85,7 @@ def raw_json(ctx: RequestContext) -> Response:
 
 
 def _view(ctx: RequestContext) -> dashboard_views.EventView:
-    retention_days = projects.operator_access(ctx.project).retention_days
-    return dashboard_views.event_view(ctx.watermark, ctx.event, retention_days, ctx.now_ms)
+    return dashboard_views.event_view(ctx.visible, ctx.event)
 
 
 def _parts(fields: Fields, raw: bool, budget: ByteBudget) -> dict[str, Any]:

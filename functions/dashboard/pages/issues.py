@@ -9,8 +9,7 @@ from errata.models.project import live_dsns
 from errata.models.sketch import estimate
 from errata.protocol.issues import SORTS, IssueQuery
 from errata.store import projects as projects_store
-from errata.store.issues import partition
-from errata.usecases import dashboard_views, issues, projects
+from errata.usecases import dashboard_views, issues
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import day_name, last_days, page
 from functions.dashboard.routing import RequestContext, get, post
@@ -44,9 +43,7 @@ def list_(ctx: RequestContext) -> Response:
     query = ctx.request.query
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
     cursor = query.get("cursor") or None
-    pk = partition(ctx.project.id, ctx.watermark.generation)
-    now_s, oldest_ms = ctx.now_ms // 1000, projects.oldest_ms(ctx.project, ctx.now_ms)
-    found = issues.search(pk, IssueQuery(**asked, cursor=cursor), now_s, oldest_ms)
+    found = issues.search(ctx.visible, IssueQuery(**asked, cursor=cursor))
     empty = found.none_at_all and not (set(asked) - {"sort"})
     return page(
         ctx.request,
@@ -70,14 +67,11 @@ def list_(ctx: RequestContext) -> Response:
 def show(ctx: RequestContext) -> Response:
     """Show one issue: its history, what its events have in common, and its events."""
     view = dashboard_views.issue_view(
-        ctx.project.id,
-        ctx.watermark,
+        ctx.visible,
         ctx.ids["issue_id"],
         dashboard_views.Place(
             ctx.request.query.get("before", ""), ctx.request.query.get("after", "")
         ),
-        projects.operator_access(ctx.project).retention_days,
-        ctx.now_ms,
     )
     issue, budget = view.issue, ByteBudget(TITLE_BYTES)
     return page(
@@ -106,18 +100,18 @@ def show(ctx: RequestContext) -> Response:
 @post("projects/{project_id}/issues/{issue_id}")
 def act(ctx: RequestContext) -> Response:
     """Resolve, ignore, reopen or delete an issue."""
-    project_id, issue_id = ctx.project.id, ctx.ids["issue_id"]
+    visible, issue_id = ctx.visible, ctx.ids["issue_id"]
     by = ctx.user.email
-    below = f"{ctx.request.root}projects/{project_id}/issues"
+    below = f"{ctx.request.root}projects/{visible.project_id}/issues"
     match ctx.request.form.get("action"):
         case "resolve":
-            issues.resolve(project_id, issue_id, by, ctx.now_ms)
+            issues.resolve(visible, issue_id, by)
         case "ignore":
-            issues.ignore(project_id, issue_id, by, ctx.now_ms)
+            issues.ignore(visible, issue_id, by)
         case "reopen":
-            issues.reopen(project_id, issue_id, by, ctx.now_ms)
+            issues.reopen(visible, issue_id, by)
         case "delete":
-            issues.delete(project_id, issue_id, by, ctx.now_ms)
+            issues.delete(visible, issue_id, by)
             return redirect(below)
     return redirect(f"{below}/{issue_id}")
 

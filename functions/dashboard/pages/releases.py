@@ -4,8 +4,7 @@ from urllib.parse import urlencode
 
 from errata.models.issue import MAX_NAME
 from errata.models.loss import REASONS, SDK_REASONS
-from errata.store.issues import partition
-from errata.usecases import issues, loss_ledger, projects
+from errata.usecases import issues, loss_ledger
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
@@ -21,10 +20,8 @@ STATS_DAYS = 30
 @get("projects/{project_id}/releases")
 def releases(ctx: RequestContext) -> Response:
     """Show when each release was seen and what it brought, as many as fit the page."""
-    pk = partition(ctx.project.id, ctx.watermark.generation)
     cursor = ctx.request.query.get("cursor") or None
-    oldest_ms = projects.oldest_ms(ctx.project, ctx.now_ms)
-    found = issues.search_releases(pk, cursor, ctx.now_ms // 1000, oldest_ms)
+    found = issues.search_releases(ctx.visible, cursor)
     rows, budget = [], ByteBudget(BYTE_BUDGET)
     for release in found.releases[:RELEASES_A_PAGE]:
         link = urlencode({"release": release.release[:MAX_NAME]})
@@ -46,8 +43,7 @@ def releases(ctx: RequestContext) -> Response:
 @get("projects/{project_id}/stats")
 def stats(ctx: RequestContext) -> Response:
     """Show accepted and lost events side by side."""
-    ctx.project  # noqa: B018 - raises NotFoundError if the user must not see it
-    by_day = loss_ledger.by_day(ctx.project.id, STATS_DAYS)
+    by_day = loss_ledger.by_day(ctx.visible, STATS_DAYS)
     totals = {
         reason: total
         for reason in (*REASONS, *SDK_REASONS)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from errata.cli import app
+from errata.models.event import Stored
 from errata.models.ids import now_ms
-from errata.store.events import Stored
-from errata.usecases import legacy
+from errata.usecases import legacy, projects
 from errata.usecases.tail import Tail
 from tests.support import clients, stream
 from tests.support.account import Clock, Project
@@ -26,6 +26,10 @@ def store(project: Project, message: str, ago_ms: int = 0) -> str:
     return event_id
 
 
+def following(project_id: str) -> Tail:
+    return Tail(projects.operator_access(projects.find(project_id)))
+
+
 def messages(found: list[Stored]) -> list[str]:
     return [event.fields["message"] for event in found]
 
@@ -37,14 +41,14 @@ def test_it_begins_with_the_last_events(busy: Project, clock: Clock) -> None:
     for number in range(5):
         store(busy, str(number))
         clock.advance(60)
-    assert messages(Tail(busy.id).start(3)) == ["2", "3", "4"]
-    assert messages(Tail(busy.id).start(100)) == ["0", "1", "2", "3", "4"]
-    assert messages(Tail(busy.id).start(0)) == []
+    assert messages(following(busy.id).start(3)) == ["2", "3", "4"]
+    assert messages(following(busy.id).start(100)) == ["0", "1", "2", "3", "4"]
+    assert messages(following(busy.id).start(0)) == []
 
 
 def test_then_it_returns_each_new_event_once(busy: Project, clock: Clock) -> None:
     store(busy, "before")
-    tail = Tail(busy.id)
+    tail = following(busy.id)
     tail.start(0)
     assert tail.look() == []
     for round_ in range(3):
@@ -58,7 +62,7 @@ def test_then_it_returns_each_new_event_once(busy: Project, clock: Clock) -> Non
 
 def test_an_event_that_was_stored_late_is_not_missed(busy: Project, clock: Clock) -> None:
     store(busy, "before", ago_ms=20_000)
-    tail = Tail(busy.id)
+    tail = following(busy.id)
     assert messages(tail.start(10)) == ["before"]
     store(busy, "new")
     assert messages(tail.look()) == ["new"]
@@ -72,7 +76,7 @@ def test_an_event_that_was_stored_late_is_not_missed(busy: Project, clock: Clock
 
 
 def test_a_project_without_events_gets_its_first(project: Project) -> None:
-    tail = Tail(project.id)
+    tail = following(project.id)
     assert tail.start(10) == []
     assert tail.look() == []
     store(project, "first")
@@ -85,7 +89,7 @@ def test_this_machine_s_clock_has_no_say(busy: Project, clock: Clock) -> None:
     real = clock.ns
     for ahead_s in (-3600, 3600):
         clock.ns = real
-        tail = Tail(busy.id)
+        tail = following(busy.id)
         clock.advance(ahead_s)
         tail.start(0)
         clock.ns = real
@@ -95,24 +99,24 @@ def test_this_machine_s_clock_has_no_say(busy: Project, clock: Clock) -> None:
 
 
 def test_what_was_cleared_is_not_shown(busy: Project, clock: Clock) -> None:
-    tail = Tail(busy.id)
+    tail = following(busy.id)
     tail.start(0)
     clients.capture(busy, message="cleared")
     clients.php(action="clear", hash=busy.key)
     clients.capture(busy, message="kept")
     assert messages(tail.look()) == ["kept"]
-    assert messages(Tail(busy.id).start(10)) == ["kept"]
+    assert messages(following(busy.id).start(10)) == ["kept"]
     assert legacy.errors(busy.key, 0, "").count('"id":') == 1
 
 
 def test_what_has_expired_is_not_shown(busy: Project, clock: Clock) -> None:
     store(busy, "old")
     clock.days(31)
-    assert Tail(busy.id).start(10) == []
+    assert following(busy.id).start(10) == []
 
 
 def test_more_events_than_a_request_to_the_store_takes(busy: Project) -> None:
-    tail = Tail(busy.id)
+    tail = following(busy.id)
     tail.start(0)
     ids = sorted(store(busy, "boom") for _ in range(120))
     assert [event.id for event in tail.look()] == ids

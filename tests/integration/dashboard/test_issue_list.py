@@ -9,6 +9,7 @@ from tests.support.account import Clock, Project
 from tests.support.browser import Browser
 from tests.support.calls import recorded
 from tests.support.pages import MAX_BYTES, MAX_CALLS, OWNER, send
+from tests.support.visible import visible_in
 
 
 def test_the_list_tells_what_there_is(browser: Browser, busy: Project) -> None:
@@ -56,8 +57,8 @@ def test_a_quiet_list_of_many_settled_issues_costs_no_more(
     browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(busy, *[{"message": f"{n}", "fingerprint": f"{n}"} for n in range(60)])
-    for each in list(issues.list_issues(busy.id)):
-        issues.resolve(busy.id, each.id, OWNER, each.last_seen)
+    for each in list(issues.list_issues(visible_in(busy.id))):
+        issues.resolve(visible_in(busy.id, each.last_seen), each.id, OWNER)
     # A page of DynamoDB's holds 1 MB; this many issues are more than four of these.
     monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 8_000)
     for query in ("", "?sort=count", "?sort=first_seen"):

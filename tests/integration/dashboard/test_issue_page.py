@@ -10,6 +10,7 @@ from tests.support.account import Clock, Project
 from tests.support.browser import Browser, Shown
 from tests.support.calls import recorded
 from tests.support.pages import MAX_BYTES, MAX_CALLS, OWNER, send
+from tests.support.visible import visible_in
 
 
 def test_an_issue_is_settled_and_the_page_says_who_did_it(
@@ -38,7 +39,8 @@ def test_what_was_done_with_an_issue_is_told_in_part_where_it_is_much(
     issue = issue_id(busy.id, "f")
     for n in range(30):
         clock.advance(1)
-        (issues.ignore if n % 2 else issues.resolve)(busy.id, issue, f"{n}@example.com", clock.ms)
+        act = issues.ignore if n % 2 else issues.resolve
+        act(visible_in(busy.id), issue, f"{n}@example.com")
     with recorded() as calls:
         shown = browser.get(f"projects/{busy.id}/issues/{issue}")
     assert len(calls) <= MAX_CALLS
@@ -64,7 +66,7 @@ def test_an_issue_that_was_everywhere_is_no_long_page(
     for n in range(25):
         clock.advance(1)
         act = issues.ignore if n % 2 else issues.resolve
-        act(busy.id, issue, f"{n}{text * 300}", clock.ms)
+        act(visible_in(busy.id), issue, f"{n}{text * 300}")
     assert browser.get(f"projects/{busy.id}/issues/{issue}").size <= MAX_BYTES
 
 

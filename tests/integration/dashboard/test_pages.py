@@ -15,11 +15,12 @@ from tests.support.browser import Browser, signed_in
 from tests.support.calls import recorded
 from tests.support.clients import ingest
 from tests.support.pages import CORPUS, HOSTILE, MAX_BYTES, MAX_CALLS, OWNER, only_our_markup, send
+from tests.support.visible import visible_in
 
 
 def test_every_other_page_costs_no_more(browser: Browser, busy: Project) -> None:
     ids = send(busy, *[json.loads(line) for line in CORPUS[:8]] * 4)
-    event = next(iter(issues.list_issues(busy.id)))
+    event = next(iter(issues.list_issues(visible_in(busy.id))))
     for path in (
         f"issues/{event.id}",
         f"events/{ids[0]}",
@@ -88,7 +89,7 @@ def test_whatever_an_event_carries_is_shown_as_text(
     assert accepted.status == 202, accepted.text
     assert stream.deliver(stream.records()) == []
     event = accepted.json["id"]
-    (issue,) = issues.list_issues(busy.id)
+    (issue,) = issues.list_issues(visible_in(busy.id))
     below = f"projects/{busy.id}"
     for path in (f"{below}/issues", f"{below}/issues/{issue.id}", f"{below}/events/{event}"):
         for query in ("", "?raw=1"):

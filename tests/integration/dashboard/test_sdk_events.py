@@ -14,6 +14,7 @@ from tests.support.account import Clock, Project
 from tests.support.browser import Browser, Shown
 from tests.support.calls import recorded
 from tests.support.pages import HOSTILE, MAX_BYTES, MAX_CALLS, OWNER, only_our_markup
+from tests.support.visible import visible_in
 
 
 def show(browser: Browser, project: Project, fields: dict[str, Any]) -> Shown:
@@ -151,17 +152,17 @@ def test_an_issue_says_what_grouped_it(browser: Browser, busy: Project) -> None:
         ),
     ):
         sdk_events.put(busy, dict(fields))
-        (issue,) = (each for each in issues.list_issues(busy.id) if each.count == 1)
+        (issue,) = (each for each in issues.list_issues(visible_in(busy.id)) if each.count == 1)
         assert (
             f"Grouped by {told} Fingerprint"
             in browser.get(f"projects/{busy.id}/issues/{issue.id}").text
         )
-        issues.delete(busy.id, issue.id, OWNER, 1)
+        issues.delete(visible_in(busy.id, 1), issue.id, OWNER)
 
 
 def test_what_a_grouping_says_is_kept_to_500_characters(busy: Project) -> None:
     sdk_events.put(busy, {**sdk_events.PYTHON, "grouped_by": "x" * 2_000})
-    issue = issues.find(busy.id, issue_id(busy.id, sdk_events.PYTHON["fingerprint"]))
+    issue = issues.find(visible_in(busy.id), issue_id(busy.id, sdk_events.PYTHON["fingerprint"]))
     assert issue.grouped_by == "x" * 500
 
 

@@ -20,12 +20,11 @@ from errata.cli.output import (
     print_table,
 )
 from errata.errors import NotFoundError
-from errata.models.event import culprit, title
-from errata.models.ids import UUID, now_ms
+from errata.models.event import Stored, culprit, title
+from errata.models.ids import UUID
 from errata.protocol import read
 from errata.protocol.body import decompress, parse_object
 from errata.protocol.stacktrace import ExceptionTrace, structured
-from errata.store.events import Stored
 from errata.usecases import projects, read_events
 from errata.usecases.send import send as send_event
 from errata.usecases.tail import Tail
@@ -70,8 +69,8 @@ def list_(
         "cursor": cursor,
     }
     filters = read.parse({name: value for name, value in given.items() if value is not None})
-    access = projects.operator_access(projects.find(project_id))
-    page: dict[str, Any] = json.loads(read_events.read(access, filters, now_ms()).to_json())
+    visible = projects.visible_to_operator(project_id)
+    page: dict[str, Any] = json.loads(read_events.read(visible, filters).to_json())
     if session.json:
         print_json(page)
         return
@@ -101,12 +100,12 @@ def show(
     event_id: Annotated[str, typer.Argument(metavar="EVENT", help="The event's id.")],
 ) -> None:
     """Show an event with all its fields."""
-    project = projects.find(project_id)
+    visible = projects.visible_to_operator(project_id)
     known = event_id.lower()
-    stored = read_events.one(project.id, known, now_ms()) if UUID.fullmatch(known) else None
-    if stored is None:
+    found = read_events.by_ids(visible, [known]) if UUID.fullmatch(known) else []
+    if not found:
         raise NotFoundError(f"Project {project_id} has no event {event_id}. It may have expired.")
-    event = _to_json(stored)
+    event = _to_json(found[0])
     if session.json:
         print_json(event)
         return
@@ -148,7 +147,7 @@ def tail(
     ] = 10,
 ) -> None:
     """Print a project's new events as they arrive, one per line. Press Ctrl-C to stop."""
-    following = Tail(project_id)
+    following = Tail(projects.operator_access(projects.find(project_id)))
     try:
         events = following.start(last)
         while True:

@@ -15,9 +15,8 @@ from errata.cli.output import (
     print_line,
     print_section,
     print_table,
-    visible,
+    printable,
 )
-from errata.models.ids import now_ms
 from errata.models.issue import Activity, Issue, why_grouped
 from errata.models.sketch import STANDARD_ERROR, estimate
 from errata.protocol.issues import IssueQuery
@@ -63,7 +62,7 @@ def list_(
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are exact.
     """
     query = IssueQuery(status, environment, release, level, search, sort)
-    found = list(islice(issues.matching(projects.find(project_id).id, query), limit))
+    found = list(islice(issues.matching(projects.visible_to_operator(project_id), query), limit))
     if session.json:
         print_json([to_json(issue) for issue in found])
         return
@@ -90,9 +89,9 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
 
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are exact.
     """
-    project_id = projects.find(project_id).id
-    issue = issues.find(project_id, issue_id)
-    activity = issues.list_activity(project_id, issue_id)
+    visible = projects.visible_to_operator(project_id)
+    issue = issues.find(visible, issue_id)
+    activity = issues.list_activity(visible, issue_id)
     if session.json:
         print_json(to_json(issue) | {"activity": [_activity_to_json(each) for each in activity]})
         return
@@ -123,19 +122,19 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
 @command(app, "resolve", example="issues resolve 1 0f343b0931126a20f133d67c2b018a3b")
 def resolve(session: Session, project_id: ProjectId, issue_id: Id) -> None:
     """Mark an issue as resolved. A later event makes it regressed, which counts as open."""
-    _changed(session, issues.resolve(projects.find(project_id).id, issue_id, BY, now_ms()))
+    _changed(session, issues.resolve(projects.visible_to_operator(project_id), issue_id, BY))
 
 
 @command(app, "ignore", example="issues ignore 1 0f343b0931126a20f133d67c2b018a3b")
 def ignore(session: Session, project_id: ProjectId, issue_id: Id) -> None:
     """Mark an issue as ignored. New events are counted, but the issue stays ignored."""
-    _changed(session, issues.ignore(projects.find(project_id).id, issue_id, BY, now_ms()))
+    _changed(session, issues.ignore(projects.visible_to_operator(project_id), issue_id, BY))
 
 
 @command(app, "reopen", example="issues reopen 1 0f343b0931126a20f133d67c2b018a3b")
 def reopen(session: Session, project_id: ProjectId, issue_id: Id) -> None:
     """Reopen a resolved or ignored issue."""
-    _changed(session, issues.reopen(projects.find(project_id).id, issue_id, BY, now_ms()))
+    _changed(session, issues.reopen(projects.visible_to_operator(project_id), issue_id, BY))
 
 
 @command(app, "delete", example="issues delete 1 0f343b0931126a20f133d67c2b018a3b --yes")
@@ -146,13 +145,13 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
     """Permanently delete an issue and its events. A later event creates a new issue."""
-    issue = issues.find(projects.find(project_id).id, issue_id)
+    issue = issues.find(projects.visible_to_operator(project_id), issue_id)
     if not yes:
         question = (
-            f"Delete issue {issue_id} ({visible(issue.title)}) and its events ({issue.count})?"
+            f"Delete issue {issue_id} ({printable(issue.title)}) and its events ({issue.count})?"
         )
         typer.confirm(question, abort=True, err=True)
-    issues.delete(project_id, issue_id, BY, now_ms())
+    issues.delete(projects.visible_to_operator(project_id), issue_id, BY)
     if session.json:
         print_json({"id": issue_id, "deleted": True})
     else:

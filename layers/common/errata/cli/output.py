@@ -16,7 +16,7 @@ from rich.text import Text
 from errata.protocol.read import iso
 
 
-def visible(value: object) -> str:
+def printable(value: object) -> str:
     r"""Return a value as one line of text. Unprintable characters are escaped, such as `\x1b`."""
     text = "" if value is None else str(value)
     if text.isprintable():
@@ -48,7 +48,7 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 def line(*parts: object) -> str:
     """Join values into one line, separated by two spaces. Empty values are left out."""
-    return "  ".join(text for part in parts if (text := visible(part)))
+    return "  ".join(text for part in parts if (text := printable(part)))
 
 
 def print_line(*parts: object) -> None:
@@ -67,7 +67,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
         right = isinstance(example, int)
         table.add_column(name.upper(), justify="right" if right else "left", overflow="fold")
     for row in cells:
-        table.add_row(*(Text(visible(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     _print(table)
 
 
@@ -78,7 +78,7 @@ def print_fields(fields: dict[str, object]) -> None:
     table.add_column(overflow="fold")
     for name, value in fields.items():
         if value not in (None, ""):
-            table.add_row(Text(name), Text(visible(value)))
+            table.add_row(Text(name), Text(printable(value)))
     _print(table)
 
 
@@ -86,12 +86,12 @@ def print_section(title: str, lines: Iterable[str]) -> None:
     """Print a title and its lines, indented."""
     sys.stdout.write(f"\n{title}\n")
     for each in lines:
-        sys.stdout.write(f"  {visible(each.expandtabs(4))}\n")
+        sys.stdout.write(f"  {printable(each.expandtabs(4))}\n")
 
 
 def print_error(kind: str, text: str) -> None:
     """Print "kind: text" on stderr."""
-    sys.stderr.write(f"{kind}: {visible(text)}\n")
+    sys.stderr.write(f"{kind}: {printable(text)}\n")
 
 
 def _print(table: Table) -> None:

@@ -11,7 +11,7 @@ app = group("List a project's releases.", example="releases list 1")
 @command(app, "list", example="releases list 1")
 def list_(session: Session, project_id: ProjectId) -> None:
     """List the releases seen in a project's events, most recently seen first."""
-    found = issues.list_releases(projects.find(project_id).id)
+    found = issues.list_releases(projects.visible_to_operator(project_id))
     if session.json:
         print_json(
             [

@@ -23,7 +23,7 @@ def stats(
     Idempotency-Key with another body. `by SDKs` counts events that SDKs report as discarded before
     sending; --json shows each of their reasons.
     """
-    found = loss_ledger.by_day(projects.find(project_id).id, days)
+    found = loss_ledger.by_day(projects.visible_to_operator(project_id), days)
     if session.json:
         print_json(
             [

@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -33,6 +34,18 @@ _MAX_PLACE_CHARACTERS = 512
 _MOST_MS = 253_370_000_000_000
 
 type Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event as stored. `fields` is what was sent, unpacked."""
+
+    project_id: str
+    id: str
+    issue_id: str
+    expires_at: int  # seconds since the epoch
+    fields: Fields
+    legacy_id: int | None = None
 
 
 def pack(event: Fields) -> bytes:

@@ -10,24 +10,27 @@ from collections.abc import Iterable
 from datetime import date
 
 from errata.config import settings
+from errata.models.visible import Visible
 from errata.store.items import batch_get, query, read_all, write_all
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-def list_days(pk: str, first: str, now_s: int) -> dict[str, int]:
-    """The events of each day from `first` (`2026-11-22`) on; days without any are left out.
+def list_days(visible: Visible, first: str) -> dict[str, int]:
+    """Return the number of events of each day from `first` (`2026-11-22`) on.
 
-    So are days that have expired. Access pattern I6.
+    Leaves out days without events, and expired days. Access pattern I6.
     """
     found = query(
         TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
-        ExpressionAttributeValues=write_all({":pk": pk, ":start": f"day#{first}", ":end": "day#~"}),
+        ExpressionAttributeValues=write_all(
+            {":pk": visible.partition, ":start": f"day#{first}", ":end": "day#~"}
+        ),
         ConsistentRead=True,
     )
-    days = map(read_all, found)
-    return {item["sk"].removeprefix("day#"): item["count"] for item in days if item["ttl"] > now_s}
+    days = [item for item in map(read_all, found) if item["ttl"] > visible.now_s]
+    return {item["sk"].removeprefix("day#"): item["count"] for item in days}
 
 
 def count_days(pks: Iterable[str], days: Iterable[str], now_s: int) -> dict[str, int]:

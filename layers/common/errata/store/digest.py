@@ -9,10 +9,10 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import ConflictError
+from errata.models.event import Stored
 from errata.models.issue import Activity, Day, Issue, Release
 from errata.store import clients
 from errata.store.day_counts import day_key
-from errata.store.events import Stored
 from errata.store.issue_status import activity_action
 from errata.store.issues import issue_item, to_issue
 from errata.store.items import (

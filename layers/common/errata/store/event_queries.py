@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from errata.config import settings
+from errata.models.event import Stored
 from errata.store import clients
-from errata.store.events import Stored, legacy_number, stored
+from errata.store.events import legacy_number, stored
 from errata.store.items import batch_get, query, write_all
 
 _NO_MARK = "attribute_exists(payload)"

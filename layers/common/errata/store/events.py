@@ -15,12 +15,11 @@ A dedup marker has the key that the event of an SDK would have, had it come at o
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 from errata.config import settings
 from errata.errors import ConflictError, StoreError
-from errata.models.event import Fields, unpack
+from errata.models.event import Stored, unpack
 from errata.store import clients, idempotency
 from errata.store.items import Item
 
@@ -28,18 +27,6 @@ from errata.store.items import Item
 # stores events runs longer (template.yaml), and their clocks agree within milliseconds. Of an event
 # that an SDK has named: for how long one counts as prompt (usecases.sentry), and the function's.
 CLEAR_MARGIN_MS = 30_000
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An event as stored; `fields` is what was sent, unpacked."""
-
-    project_id: str
-    id: str
-    issue_id: str
-    expires_at: int  # seconds since the epoch
-    fields: Fields
-    legacy_id: int | None = None
 
 
 def item(

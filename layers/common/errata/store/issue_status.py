@@ -16,6 +16,7 @@ from typing import Any
 from errata.config import settings
 from errata.errors import ConflictError
 from errata.models.issue import Activity, Issue
+from errata.models.visible import Visible
 from errata.store import clients
 from errata.store.issue_deletions import CleanupTask, cleanup_task_item
 from errata.store.items import (
@@ -34,10 +35,10 @@ _DELETED_FOR_S = 15 * 86_400
 _MAX_ROWS = 98
 
 
-def list_activity(pk: str, issue_id: str, now_s: int, most: int | None = None) -> list[Activity]:
+def list_activity(visible: Visible, issue_id: str, most: int | None = None) -> list[Activity]:
     """Return an issue's activity, latest first, at most `most`. Access pattern I10."""
-    found = map(read_all, islice(_of_issue(pk, "act", issue_id, most), most))
-    return [_to_activity(item) for item in found if item["ttl"] > now_s]
+    found = map(read_all, islice(_of_issue(visible.partition, "act", issue_id, most), most))
+    return [_to_activity(item) for item in found if item["ttl"] > visible.now_s]
 
 
 def set_status(pk: str, before: Issue, after: Issue, what: str) -> bool:

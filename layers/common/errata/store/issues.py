@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from errata.config import settings
 from errata.models.issue import Issue
+from errata.models.visible import Visible
 from errata.store import clients
 from errata.store.items import (
     Item,
@@ -28,16 +29,8 @@ from errata.store.items import (
 )
 
 
-def partition(project_id: str, generation: int) -> str:
-    """Return the partition of one generation of a project's rows."""
-    return f"{project_id}#{generation}"
-
-
-def by_last_seen(pk: str, now_s: int, oldest_ms: int = 0) -> Iterator[Issue]:
-    """A project's issues, the most recently seen first; the index lags by moments.
-
-    Here as in what follows: not those that were last seen before `oldest_ms`, since a project may
-    keep events for a shorter time than when their `ttl` was written.
+def by_last_seen(visible: Visible) -> Iterator[Issue]:
+    """Return the visible issues, most recently seen first. The index lags a little.
 
     Access pattern I3.
     """
@@ -46,49 +39,50 @@ def by_last_seen(pk: str, now_s: int, oldest_ms: int = 0) -> Iterator[Issue]:
         TableName=settings().issues_table,
         IndexName="by_last_seen",
         KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues=write_all({":pk": pk}),
+        ExpressionAttributeValues=write_all({":pk": visible.partition}),
         ScanIndexForward=False,
         Limit=100,
     ):
         keys.append({"pk": found["pk"], "sk": found["sk"]})
         if len(keys) == 100:
-            yield from _issues(keys, now_s, oldest_ms)
+            yield from _issues(visible, keys)
             keys = []
-    yield from _issues(keys, now_s, oldest_ms)
+    yield from _issues(visible, keys)
 
 
-def _issues(keys: list[Item], now_s: int, oldest_ms: int) -> Iterator[Issue]:
+def _issues(visible: Visible, keys: list[Item]) -> Iterator[Issue]:
     found = {item["sk"]["S"]: item for item in batch_get(settings().issues_table, keys)}
     for key in keys:
         item = found.get(key["sk"]["S"])
-        if item and _is_there(item, now_s, oldest_ms):
+        if item and _shows(visible, item):
             yield to_issue(read_all(item))
 
 
-def _is_there(item: Item, now_s: int, oldest_ms: int) -> bool:
-    """Whether an item is a live issue: not expired, and not a tombstone."""
+def _shows(visible: Visible, item: Item) -> bool:
+    """Whether readers see what an item has: an issue that is visible, and no tombstone."""
     if "last_seen" not in item:
         return False
-    return int(item["ttl"]["N"]) > now_s and int(item["last_seen"]["N"]) >= oldest_ms
+    return visible.covers(int(item["ttl"]["N"]), int(item["last_seen"]["N"]))
 
 
-def find_issue(pk: str, issue_id: str, now_s: int, oldest_ms: int = 0) -> Issue | None:
-    """One issue that has not expired."""
-    found = find_issues(pk, [issue_id], now_s, oldest_ms)
+def find_issue(visible: Visible, issue_id: str) -> Issue | None:
+    """Return an issue, or None if it does not exist or is not visible."""
+    found = find_issues(visible, [issue_id])
     return found[0] if found else None
 
 
-def find_issues(pk: str, issue_ids: Iterable[str], now_s: int, oldest_ms: int = 0) -> list[Issue]:
-    """Return those of these issues that exist and have not expired, in this order.
+def find_issues(visible: Visible, issue_ids: Iterable[str]) -> list[Issue]:
+    """Return those of these issues that exist and are visible, in this order.
 
     Access pattern I4.
     """
+    pk = visible.partition
     keys = [write_all({"pk": pk, "sk": f"issue#{issue_id}"}) for issue_id in issue_ids]
-    return list(_issues(keys, now_s, oldest_ms))
+    return list(_issues(visible, keys))
 
 
 def newest_ids(
-    pk: str, statuses: Iterable[str], after: tuple[int, str] | None, most: int, now_s: int
+    visible: Visible, statuses: Iterable[str], after: tuple[int, str] | None, most: int
 ) -> tuple[list[tuple[int, str]], tuple[int, str] | None]:
     """When the issues of these statuses were last seen, with their ids, the last seen first.
 
@@ -97,6 +91,7 @@ def newest_ids(
     pattern I8.
     """
     wanted = {f":status{n}": status for n, status in enumerate(statuses)}
+    pk = visible.partition
     request: Item = {}
     if after:
         last_seen, issue_id = after
@@ -109,7 +104,7 @@ def newest_ids(
         KeyConditionExpression="pk = :pk",
         FilterExpression=f"#status IN ({', '.join(wanted)}) AND #ttl > :now",
         ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
-        ExpressionAttributeValues=write_all({":pk": pk, ":now": now_s, **wanted}),
+        ExpressionAttributeValues=write_all({":pk": pk, ":now": visible.now_s, **wanted}),
         ScanIndexForward=False,
         Limit=most,
         **request,
@@ -122,10 +117,8 @@ def _place(item: Item) -> tuple[int, str]:
     return int(item["last_seen"]["N"]), item["sk"]["S"].removeprefix("issue#")
 
 
-def by_id(
-    pk: str, start: str, end: str, now_s: int, pages: int | None, oldest_ms: int = 0
-) -> tuple[list[Issue], str]:
-    """The issues with ids above `start`, up to `end` ("": to the last), that have not expired.
+def by_id(visible: Visible, start: str, end: str, pages: int | None) -> tuple[list[Issue], str]:
+    """Return the visible issues with ids above `start`, up to `end` ("": to the last).
 
     Reads so many `pages` of 1 MB at most; returns also the id up to which that was, "" for the
     last there is. Read consistently. Access pattern I9.
@@ -137,14 +130,14 @@ def by_id(
         # `~` sorts behind every id, and what begins with an id behind that id.
         ExpressionAttributeValues=write_all(
             {
-                ":pk": pk,
+                ":pk": visible.partition,
                 ":start": f"issue#{start}~" if start else "issue#",
                 ":end": f"issue#{end or '~'}",
             }
         ),
         ConsistentRead=True,
     )
-    found = [to_issue(read_all(item)) for item in items if _is_there(item, now_s, oldest_ms)]
+    found = [to_issue(read_all(item)) for item in items if _shows(visible, item)]
     return found, stopped["sk"]["S"].removeprefix("issue#") if stopped else end
 
 

@@ -16,6 +16,7 @@ from itertools import batched
 from errata.config import settings
 from errata.errors import CounterMovedError, StoreError, UnavailableError
 from errata.models.ids import minted_ms
+from errata.models.visible import Visible
 from errata.store import clients
 from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.items import (
@@ -108,22 +109,23 @@ def legacy_counter(project_id: str) -> LegacyCounter:
     return LegacyCounter(found["last_id"], frozenset(map(int, found.get("retentions", []))))
 
 
-def legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Iterator[tuple[int, str]]:
-    """Legacy numbers above `since` and their event ids, ascending, consistently, none left out.
+def legacy_after(visible: Visible, since: int = 0) -> Iterator[tuple[int, str]]:
+    """Return the visible legacy numbers above `since` with their event ids, ascending.
 
-    Only those that have not expired, with ids from `oldest` on. Access pattern E8.
+    Read consistently: no number is left out. Access pattern E8.
 
     Raises:
         UnavailableError: a number is being written, and those behind it must not overtake it.
     """
-    last = since
-    for found in query(**_legacy_after(project_id, since, now_s, oldest)):
+    last = since = max(since, visible.watermark.legacy_through)
+    numbers, now_s = f"{visible.project_id}#legacy", visible.now_s
+    for found in query(**_legacy_after(visible, since)):
         number, event_id = int(found["sk"]["S"]), found["event"]["S"]
         if last + 1 < number and minted_ms(event_id) > now_s * 1000 - CLEAR_MARGIN_MS:
             # A gap that is new: a query may see the later one of two transactions alone.
             missing = range(max(last + 1, number - _UNSETTLED), number)
-            for each in settled(f"{project_id}#legacy", map(sort_key, missing)):
-                if int(each["ttl"]["N"]) > now_s and each["event"]["S"] >= oldest:
+            for each in settled(numbers, map(sort_key, missing)):
+                if int(each["ttl"]["N"]) > now_s and each["event"]["S"] >= visible.oldest:
                     yield int(each["sk"]["S"]), each["event"]["S"]
         yield number, event_id
         last = number
@@ -159,21 +161,21 @@ def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
     return found
 
 
-def count_legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> int:
+def count_legacy_after(visible: Visible) -> int:
     """Count what `legacy_after` yields, one by one. Access pattern E15."""
-    return query_count(**_legacy_after(project_id, since, now_s, oldest))
+    return query_count(**_legacy_after(visible, visible.watermark.legacy_through))
 
 
-def _legacy_after(project_id: str, since: int, now_s: int, oldest: str) -> Item:
+def _legacy_after(visible: Visible, since: int) -> Item:
     return {
         "TableName": settings().events_table,
         "KeyConditionExpression": "pk = :legacy AND sk > :since",
         "ExpressionAttributeValues": write_all(
             {
-                ":legacy": f"{project_id}#legacy",
+                ":legacy": f"{visible.project_id}#legacy",
                 ":since": sort_key(since),
-                ":now": now_s,
-                ":oldest": oldest,
+                ":now": visible.now_s,
+                ":oldest": visible.oldest,
             }
         ),
         "FilterExpression": "#ttl > :now AND #event >= :oldest",

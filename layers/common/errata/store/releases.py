@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from errata.config import settings
 from errata.models.issue import OPEN, REGRESSED, Release
+from errata.models.visible import Visible
 from errata.store.items import Item, query_some, read_all, write_all
 
 # How much longer than its event a sighting lives, so that it is written but once a day.
@@ -31,33 +32,28 @@ class Releases:
 
 
 def list_releases(
-    pk: str,
-    now_s: int,
-    oldest_ms: int = 0,
-    start: str = "",
-    end: str = "",
-    pages: int | None = None,
+    visible: Visible, start: str = "", end: str = "", pages: int | None = None
 ) -> Releases:
-    """A project's releases that have not expired, in no order; the index lags by moments.
+    """Return the visible releases, in no order. The index lags a little.
 
     Open issues of a release are those that were seen in it. Reads the releases with hashes above
     `start`, up to `end` ("": to the last); of these, of open issues and of sightings so many
     `pages` of 1 MB each at most. Access pattern I5.
     """
-    items, stopped = _under(pk, f"release#{start}~" if start else "release#", end, pages)
+    items, stopped = _under(
+        visible.partition, f"release#{start}~" if start else "release#", end, pages
+    )
     releases = {
         item["sk"].removeprefix("release#"): to_release(item)
         for item in items
-        if item["ttl"] > now_s and item["release_last_seen"] >= oldest_ms
+        if visible.covers(item["ttl"], item["release_last_seen"])
     }
-    exact = not releases or _count_open(pk, releases, now_s, oldest_ms, pages)
+    exact = not releases or _count_open(visible, releases, pages)
     end = stopped["sk"]["S"].removeprefix("release#") if stopped else end
     return Releases(releases, end, exact)
 
 
-def _count_open(
-    pk: str, releases: dict[str, Release], now_s: int, oldest_ms: int, pages: int | None
-) -> bool:
+def _count_open(visible: Visible, releases: dict[str, Release], pages: int | None) -> bool:
     """Count the open issues of each of these releases; whether that was all of them."""
     open_issues, more_issues = query_some(
         pages,
@@ -68,11 +64,11 @@ def _count_open(
         ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
         ExpressionAttributeValues=write_all(
             {
-                ":pk": pk,
-                ":oldest": oldest_ms,
+                ":pk": visible.partition,
+                ":oldest": visible.oldest_ms,
                 ":open": OPEN,
                 ":regressed": REGRESSED,
-                ":now": now_s,
+                ":now": visible.now_s,
             }
         ),
         ScanIndexForward=False,
@@ -80,10 +76,10 @@ def _count_open(
     open_since = {
         item["sk"].removeprefix("issue#"): item["first_seen"] for item in map(read_all, open_issues)
     }
-    release_links, more_sightings = _under(pk, "seen#", "", pages)
+    release_links, more_sightings = _under(visible.partition, "seen#", "", pages)
     for item in release_links:
         _, issue_id, name = item["sk"].split("#")
-        if item["ttl"] > now_s and issue_id in open_since and name in releases:
+        if item["ttl"] > visible.now_s and issue_id in open_since and name in releases:
             # Not where the issue or the release has expired since, and begun anew.
             begun = max(open_since[issue_id], releases[name].first_seen)
             releases[name].open_issues += (item["ttl"] - LINGER_S) * 1000 > begun

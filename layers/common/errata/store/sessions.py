@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from errata.config import settings
 from errata.errors import StoreError, UnavailableError
+from errata.models.event import Stored
 from errata.models.member import User
 from errata.models.organization import Organization
 from errata.models.project import Project
+from errata.models.visible import Watermark
 from errata.store import clients, events, members, organizations, projects, watermarks
-from errata.store.events import Stored
 from errata.store.items import Item, read_all, write_all
 from errata.store.retry import attempts
-from errata.store.watermarks import Watermark
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef

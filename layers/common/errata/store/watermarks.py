@@ -9,14 +9,14 @@
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from errata.config import settings
 from errata.errors import StoreError
 from errata.models.ids import floor_id, minted_ms
+from errata.models.visible import Watermark
 from errata.store import clients, legacy
-from errata.store.events import CLEAR_MARGIN_MS, Stored, legacy_number
+from errata.store.events import CLEAR_MARGIN_MS, legacy_number
 from errata.store.items import (
     Item,
     batch_delete,
@@ -25,31 +25,6 @@ from errata.store.items import (
     read_all,
     write_all,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Watermark:
-    """What `clear` has hidden. The default hides nothing.
-
-    Gone is every legacy error up to `legacy_through`, every other event with an id below `through`,
-    and those in `also`, which were stored within the seconds before the clear, when ids and the
-    order of storing may disagree. `generation` counts the clears; issues belong to one.
-    """
-
-    generation: int = 0
-    through: str = ""
-    legacy_through: int = 0
-    also: frozenset[str] = frozenset()
-
-    def hides(self, event_id: str, legacy_id: int | None) -> bool:
-        """Whether an event was cleared."""
-        if legacy_id is not None:
-            return legacy_id <= self.legacy_through
-        return event_id < self.through or event_id in self.also
-
-    def shows(self, event: Stored, now_s: int) -> bool:
-        """Whether readers see an event: it is neither cleared nor expired."""
-        return event.expires_at > now_s and not self.hides(event.id, event.legacy_id)
 
 
 def find_watermark(project_id: str) -> Watermark:

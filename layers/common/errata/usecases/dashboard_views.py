@@ -1,25 +1,25 @@
 """Read what the dashboard pages show, each with few calls to DynamoDB.
 
-The arguments come from a page's first call (errata.store.sessions.open_page): the project's
-watermark, and from it `pk`, the partition of its issues.
+What a reader may see (`Visible`) comes from a page's first call
+(errata.store.sessions.open_page).
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from errata.errors import NotFoundError
-from errata.models.ids import DAY_MS, UUID, floor_id
+from errata.models.event import Stored
+from errata.models.ids import UUID
 from errata.models.issue import Activity, Issue
 from errata.models.member import User
 from errata.models.organization import DEFAULT_ORGANIZATION, Organization
 from errata.models.project import Project
+from errata.models.visible import Visible, issues_partition
 from errata.store import day_counts, event_queries, issue_status, issues, watermarks
 from errata.store import organizations as organizations_store
 from errata.store import projects as projects_store
-from errata.store.events import Stored
 from errata.store.items import BATCH_GET
-from errata.store.watermarks import Watermark
-from errata.usecases import organizations
+from errata.usecases import organizations, read_events
 
 PROJECTS_A_PAGE = 100
 ORGANIZATIONS_A_PAGE = 50
@@ -133,7 +133,7 @@ def usage_view(organization_id: str, after: str, now_ms: int) -> UsageView:
         next_after = shown[-1].id
     limits = watermarks.find_watermarks(each.id for each in shown)
     pks = {
-        project_id: issues.partition(project_id, watermark.generation)
+        project_id: issues_partition(project_id, watermark.generation)
         for project_id, watermark in limits.items()
     }
     counts = day_counts.count_days(pks.values(), days, now_ms // 1000)
@@ -141,14 +141,7 @@ def usage_view(organization_id: str, after: str, now_ms: int) -> UsageView:
     return UsageView(f"{today:%B %Y}", rows, next_after)
 
 
-def issue_view(
-    project_id: str,
-    watermark: Watermark,
-    issue_id: str,
-    place: Place,
-    retention_days: int,
-    now_ms: int,
-) -> IssueView:
+def issue_view(visible: Visible, issue_id: str, place: Place) -> IssueView:
     """Return an issue and a page of its events.
 
     Makes four calls. Events come from an index, which lags a little.
@@ -156,21 +149,18 @@ def issue_view(
     Raises:
         NotFoundError: there is no such issue, or it has expired, was cleared or deleted.
     """
-    pk, now_s = issues.partition(project_id, watermark.generation), now_ms // 1000
-    oldest_ms = now_ms - retention_days * DAY_MS
-    issue = issues.find_issue(pk, issue_id, now_s, oldest_ms)
+    issue = issues.find_issue(visible, issue_id)
     if issue is None:
         raise NotFoundError(
             "There is no such issue. It may have expired, or somebody has deleted it."
         )
-    low = floor_id(oldest_ms)
-    ids, newer, older = _page(f"{project_id}#{issue_id}", low, place)
-    activity = issue_status.list_activity(pk, issue_id, now_s, ACTIVITY_SHOWN + 1)
+    ids, newer, older = _page(f"{visible.project_id}#{issue_id}", visible.low, place)
+    activity = issue_status.list_activity(visible, issue_id, ACTIVITY_SHOWN + 1)
     return IssueView(
         issue,
         activity[:ACTIVITY_SHOWN],
         len(activity) > ACTIVITY_SHOWN,
-        [each for each in event_queries.by_ids(project_id, ids) if watermark.shows(each, now_s)],
+        read_events.by_ids(visible, ids),
         newer,
         older,
     )
@@ -193,27 +183,22 @@ def _page(partition: str, low: str, place: Place) -> tuple[list[str], str | None
     return ids, newer, ids[-1] if len(found) > EVENTS_A_PAGE else None
 
 
-def event_view(
-    watermark: Watermark, event: Stored | None, retention_days: int, now_ms: int
-) -> EventView:
+def event_view(visible: Visible, event: Stored | None) -> EventView:
     """Return an event, its issue and its neighbours in the issue. Makes three calls.
 
     Raises:
         NotFoundError: there is no such event, or it has expired, was cleared or deleted.
     """
-    oldest = floor_id(now_ms - retention_days * DAY_MS)
-    if event is None or event.id < oldest or not watermark.shows(event, now_ms // 1000):
+    if event is None or not visible.shows(event):
         raise NotFoundError(
             "There is no such event. It may have expired, or somebody has deleted it."
         )
-    pk = issues.partition(event.project_id, watermark.generation)
     partition = f"{event.project_id}#{event.issue_id}"
-    oldest = max(oldest, watermark.through)
     return EventView(
         event,
-        issues.find_issue(pk, event.issue_id, now_ms // 1000),
+        issues.find_issue(visible, event.issue_id),
         newer=_first(event_queries.neighbours(partition, event.id, _HIGHEST, 1, newest=False)),
-        older=_first(event_queries.neighbours(partition, oldest, event.id, 1, newest=True)),
+        older=_first(event_queries.neighbours(partition, visible.low, event.id, 1, newest=True)),
     )
 
 

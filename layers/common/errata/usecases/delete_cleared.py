@@ -3,10 +3,10 @@
 import time
 
 from errata.models.ids import floor_id, minted_ms, now_ms
+from errata.models.visible import Watermark, issues_partition
 from errata.store import event_queries, issue_deletions, issues, watermarks
 from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.issue_deletions import CleanupTask
-from errata.store.watermarks import Watermark
 from errata.usecases.read_events import INDEX_LAG_MS
 
 # The clock of an operator's computer may be ahead, but by five minutes at most: otherwise AWS
@@ -32,7 +32,7 @@ def clean(project_id: str, closed: int = 0) -> None:
 
 def _delete(project_id: str, watermark: Watermark, closed: int) -> None:
     for generation in range(closed, watermark.generation):
-        issues.delete_generation(issues.partition(project_id, generation))
+        issues.delete_generation(issues_partition(project_id, generation))
     watermarks.delete_cleared(project_id, watermark)
 
 

@@ -7,12 +7,12 @@ future, so it also hides events that arrive until then. Cleanup deletes once mor
 
 from errata.errors import UnavailableError
 from errata.models.ids import floor_id, now_ms
+from errata.models.visible import Watermark
 from errata.store import projects as store
 from errata.store import watermarks, webhooks
 from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.gateway_keys import Gateway
 from errata.store.legacy import LAST_LEGACY_ID
-from errata.store.watermarks import Watermark
 from errata.usecases import clear_project, projects, usage_keys
 from errata.usecases.ttl_cache import CACHE_TTL_MS
 from errata.usecases.usage_keys import Unmetered

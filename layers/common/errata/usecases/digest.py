@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from errata.errors import PermanentError, StoreError
 from errata.models import sketch
-from errata.models.event import culprit, title, user_identity
+from errata.models.event import Stored, culprit, title, user_identity
 from errata.models.ids import DAY_MS, minted_ms, now_ms
 from errata.models.issue import (
     MAX_DAYS,
@@ -32,10 +32,11 @@ from errata.models.issue import (
     Issue,
     Release,
 )
+from errata.models.visible import issues_partition
 from errata.store import digest as store
-from errata.store import issues, watermarks
+from errata.store import watermarks
 from errata.store.digest import Changes, Rows
-from errata.store.events import Stored, release_hash
+from errata.store.events import release_hash
 from errata.store.releases import LINGER_S
 from errata.store.retry import attempts
 from errata.usecases import notify
@@ -92,7 +93,7 @@ def digest(records: Iterable[Record]) -> Outcome:
     for project_id, of_project in by_project.items():
         watermark = limits[project_id]
         visible = (r for r in of_project if watermark.shows(r.event, now_s))
-        pk = issues.partition(project_id, watermark.generation)
+        pk = issues_partition(project_id, watermark.generation)
         _digest_project(pk, list(_slices(visible)), now_s, outcome)
     return outcome
 

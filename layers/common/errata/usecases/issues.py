@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import batched
 
 from errata.errors import NotFoundError, UnavailableError
-from errata.models.ids import floor_id, now_ms
+from errata.models.ids import floor_id
 from errata.models.issue import (
     IGNORED,
     MAX_NAME,
@@ -17,6 +17,7 @@ from errata.models.issue import (
     Issue,
     Release,
 )
+from errata.models.visible import Visible
 from errata.protocol.issues import (
     IssueQuery,
     Position,
@@ -26,14 +27,12 @@ from errata.protocol.issues import (
     to_release_cursor,
 )
 from errata.store import day_counts as days_store
-from errata.store import issue_status, watermarks
+from errata.store import issue_status
 from errata.store import issues as store
-from errata.store import projects as projects_store
 from errata.store import releases as releases_store
 from errata.store.issue_deletions import CleanupTask
 from errata.store.items import BATCH_GET
 from errata.store.retry import attempts
-from errata.usecases import projects
 
 # Cost limits of one search: a query and three batches of issues, or four queries.
 _MAX_LOOKED_AT = 1_000
@@ -86,56 +85,57 @@ class ReleasePage:
         return to_release_cursor(Position(start=self.end)) if self.end else None
 
 
-def list_issues(project_id: str) -> Iterator[Issue]:
-    """Return a project's issues, most recently seen first."""
-    return store.by_last_seen(_partition(project_id), _now_s(), _oldest_ms(project_id))
+def list_issues(visible: Visible) -> Iterator[Issue]:
+    """Return the visible issues, most recently seen first."""
+    return store.by_last_seen(visible)
 
 
-def find(project_id: str, issue_id: str) -> Issue:
+def find(visible: Visible, issue_id: str) -> Issue:
     """Return an issue.
 
     Raises:
         NotFoundError: the project has no such issue, or it has expired, was cleared or deleted.
     """
-    return _find(_partition(project_id), issue_id, now_ms(), _oldest_ms(project_id))
+    issue = store.find_issue(visible, issue_id)
+    if issue is None:
+        raise NotFoundError(f"Project {visible.project_id} has no issue {issue_id}.")
+    return issue
 
 
-def search(pk: str, query: IssueQuery, now_s: int, oldest_ms: int = 0) -> IssuePage:
-    """Return a page of the issues in partition `pk` that match `query`.
+def search(visible: Visible, query: IssueQuery) -> IssuePage:
+    """Return a page of the visible issues that match `query`.
 
-    `pk` is from `errata.store.issues.partition`. Leaves out issues last seen before `oldest_ms`
-    (`projects.oldest_ms`). Makes at most four calls to DynamoDB.
+    Makes at most four calls to DynamoDB.
 
     Raises:
         InvalidInputError: the query is invalid; it names every problem.
     """
     at = position(query)
     if query.sort == "last_seen" and not query.narrow:
-        return _by_last_seen(pk, query, at, now_s, oldest_ms)
-    return _among_all(pk, query, at or Position(), now_s, oldest_ms)
+        return _by_last_seen(visible, query, at)
+    return _among_all(visible, query, at or Position())
 
 
-def matching(project_id: str, query: IssueQuery) -> Iterator[Issue]:
-    """Return every issue that matches, in the requested order, with any number of calls.
+def matching(visible: Visible, query: IssueQuery) -> Iterator[Issue]:
+    """Return every visible issue that matches, in the requested order, with any number of calls.
 
     Raises:
         InvalidInputError: as `search`.
     """
     position(query)
-    pk, now_s, oldest_ms = _partition(project_id), _now_s(), _oldest_ms(project_id)
     if query.sort == "last_seen" and not query.narrow:
-        found = store.by_last_seen(pk, now_s, oldest_ms)
+        found = store.by_last_seen(visible)
         return (each for each in found if _matches(each, query))
-    looked_at, _ = store.by_id(pk, "", "", now_s, None, oldest_ms)
+    looked_at, _ = store.by_id(visible, "", "", None)
     return iter(_sorted((each for each in looked_at if _matches(each, query)), query.sort))
 
 
-def list_activity(project_id: str, issue_id: str) -> list[Activity]:
+def list_activity(visible: Visible, issue_id: str) -> list[Activity]:
     """Return the activity of an issue, latest first, without expired entries."""
-    return issue_status.list_activity(_partition(project_id), issue_id, _now_s())
+    return issue_status.list_activity(visible, issue_id)
 
 
-def resolve(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
+def resolve(visible: Visible, issue_id: str, by: str) -> Issue:
     """Mark an issue as resolved. No-op if it already is. A later event makes it regress.
 
     `by` is an e-mail address or `errata CLI`. Returns the current issue.
@@ -144,55 +144,54 @@ def resolve(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
         NotFoundError: as `find`.
         UnavailableError: there was a conflict on every try.
     """
-    return _set_status(project_id, issue_id, RESOLVED, by, now_ms)
+    return _set_status(visible, issue_id, RESOLVED, by)
 
 
-def ignore(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
+def ignore(visible: Visible, issue_id: str, by: str) -> Issue:
     """Mark an issue as ignored. Its events are still counted. Otherwise like `resolve`."""
-    return _set_status(project_id, issue_id, IGNORED, by, now_ms)
+    return _set_status(visible, issue_id, IGNORED, by)
 
 
-def reopen(project_id: str, issue_id: str, by: str, now_ms: int) -> Issue:
+def reopen(visible: Visible, issue_id: str, by: str) -> Issue:
     """Open a resolved or ignored issue. No-op if it is open or regressed. Like `resolve`."""
-    return _set_status(project_id, issue_id, OPEN, by, now_ms)
+    return _set_status(visible, issue_id, OPEN, by)
 
 
-def delete(project_id: str, issue_id: str, by: str, now_ms: int) -> None:
+def delete(visible: Visible, issue_id: str, by: str) -> None:
     """Delete an issue and its activity at once. Cleanup deletes its events within seconds.
 
-    Covers events received up to `now_ms`. A later event makes a new issue. See
+    Covers events received up to `visible.now_ms`. A later event makes a new issue. See
     docs/decisions/0016-deletion.md.
 
     Raises:
         NotFoundError, UnavailableError: as `resolve`.
     """
-    pk = _partition(project_id)
     for _ in attempts(_TRIES):
-        issue = _find(pk, issue_id, now_ms)
+        issue = find(visible, issue_id)
         # Delete all counted events in any case: the clock that minted an id may be ahead of ours.
-        task = CleanupTask(project_id, issue_id, max(floor_id(now_ms), issue.last_event))
-        if issue_status.delete(pk, issue, task, by[:_MAX_BY], now_ms):
+        through = max(floor_id(visible.now_ms), issue.last_event)
+        task = CleanupTask(visible.project_id, issue_id, through)
+        if issue_status.delete(visible.partition, issue, task, by[:_MAX_BY], visible.now_ms):
             return
     raise UnavailableError
 
 
-def list_releases(project_id: str) -> list[Release]:
-    """Return a project's releases, most recently seen first."""
-    found = releases_store.list_releases(_partition(project_id), _now_s(), _oldest_ms(project_id))
+def list_releases(visible: Visible) -> list[Release]:
+    """Return the visible releases, most recently seen first."""
+    found = releases_store.list_releases(visible)
     return sorted(found.by_hash.values(), key=lambda release: release.last_seen, reverse=True)
 
 
-def search_releases(pk: str, cursor: str | None, now_s: int, oldest_ms: int = 0) -> ReleasePage:
-    """Return the releases in partition `pk` after `cursor`, most recently seen first.
+def search_releases(visible: Visible, cursor: str | None) -> ReleasePage:
+    """Return the visible releases after `cursor`, most recently seen first.
 
-    Leaves out releases last seen before `oldest_ms` (`projects.oldest_ms`). Makes at most three
-    calls to DynamoDB.
+    Makes at most three calls to DynamoDB.
 
     Raises:
         InvalidInputError: the cursor is not from this list.
     """
     at = release_position(cursor)
-    found = releases_store.list_releases(pk, now_s, oldest_ms, at.start, at.end, pages=1)
+    found = releases_store.list_releases(visible, at.start, at.end, pages=1)
     ranked = sorted(
         ((each.last_seen, name) for name, each in found.by_hash.items()),
         reverse=True,
@@ -204,51 +203,42 @@ def search_releases(pk: str, cursor: str | None, now_s: int, oldest_ms: int = 0)
     )
 
 
-def list_days(project_id: str, first: str) -> dict[str, int]:
+def list_days(visible: Visible, first: str) -> dict[str, int]:
     """Return the project's number of events per day, from `first` (`2026-11-22`) on."""
-    return days_store.list_days(_partition(project_id), first, now_ms() // 1000)
+    return days_store.list_days(visible, first)
 
 
 # ------------------------------------------------------------------ status
 
 
-def _set_status(project_id: str, issue_id: str, status: str, by: str, now_ms: int) -> Issue:
-    pk = _partition(project_id)
+def _set_status(visible: Visible, issue_id: str, status: str, by: str) -> Issue:
+    what = "reopened" if status == OPEN else status
     for _ in attempts(_TRIES):
-        issue = _find(pk, issue_id, now_ms)
+        issue = find(visible, issue_id)
         if issue.status == status or (status == OPEN and issue.status == REGRESSED):
             return issue
         # Give each change its own timestamp. The next change detects a conflict by it.
-        at_ms = max(now_ms, issue.status_at + 1)
+        at_ms = max(visible.now_ms, issue.status_at + 1)
         changed = replace(issue, status=status, status_at=at_ms, status_by=by[:_MAX_BY])
-        if issue_status.set_status(pk, issue, changed, "reopened" if status == OPEN else status):
+        if issue_status.set_status(visible.partition, issue, changed, what):
             return changed
     raise UnavailableError
-
-
-def _find(pk: str, issue_id: str, now_ms: int, oldest_ms: int = 0) -> Issue:
-    issue = store.find_issue(pk, issue_id, now_ms // 1000, oldest_ms)
-    if issue is None:
-        raise NotFoundError(f"Project {pk.partition('#')[0]} has no issue {issue_id}.")
-    return issue
 
 
 # ------------------------------------------------------------------ search
 
 
-def _by_last_seen(
-    pk: str, query: IssueQuery, at: Position | None, now_s: int, oldest_ms: int
-) -> IssuePage:
+def _by_last_seen(visible: Visible, query: IssueQuery, at: Position | None) -> IssuePage:
     """Return a page in the order of the index, which can filter by status only."""
     after = (at.value, at.issue_id) if at else None
     statuses = _statuses(query)
-    places, stopped = store.newest_ids(pk, statuses, after, _MAX_LOOKED_AT, now_s)
+    places, stopped = store.newest_ids(visible, statuses, after, _MAX_LOOKED_AT)
     size = min(query.limit, BATCH_GET)
     found: list[Issue] = []
     last = None
     # The index lags: an issue may have another status now.
     for some in batched(places[: size * _MAX_BATCHES], size, strict=False):
-        issues = store.find_issues(pk, (issue_id for _, issue_id in some), now_s, oldest_ms)
+        issues = store.find_issues(visible, (issue_id for _, issue_id in some))
         found += [each for each in issues if each.status in statuses]
         last = some[-1]
         if len(found) >= query.limit:
@@ -257,19 +247,19 @@ def _by_last_seen(
             break
     following = stopped if not places or last == places[-1] else last
     cursor = to_cursor(query.sort, Position(*following)) if following else None
-    none = not (at or places or following) and not _has_issues(pk, now_s)
+    none = not (at or places or following) and not _has_issues(visible)
     return IssuePage(found, cursor, exhaustive=True, none_at_all=none)
 
 
-def _has_issues(pk: str, now_s: int) -> bool:
+def _has_issues(visible: Visible) -> bool:
     """Whether there is an issue of any status. Reads the last seen, which expire last."""
-    places, _ = store.newest_ids(pk, STATUSES, None, BATCH_GET, now_s)
+    places, _ = store.newest_ids(visible, STATUSES, None, BATCH_GET)
     return bool(places)
 
 
-def _among_all(pk: str, query: IssueQuery, at: Position, now_s: int, oldest_ms: int) -> IssuePage:
+def _among_all(visible: Visible, query: IssueQuery, at: Position) -> IssuePage:
     """Return a page of all issues, or of one part of them if they are too many to read at once."""
-    looked_at, end = store.by_id(pk, at.start, at.end, now_s, _MAX_PAGES, oldest_ms)
+    looked_at, end = store.by_id(visible, at.start, at.end, _MAX_PAGES)
     found = _sorted((each for each in looked_at if _matches(each, query)), query.sort)
     if at.issue_id:
         found = [each for each in found if _key(each, query.sort) < (at.value, at.issue_id)]
@@ -310,16 +300,3 @@ def _matches(issue: Issue, query: IssueQuery) -> bool:
             not query.text or query.text.casefold() in f"{issue.title}\n{issue.culprit}".casefold()
         )
     )
-
-
-def _partition(project_id: str) -> str:
-    return store.partition(project_id, watermarks.find_watermark(project_id).generation)
-
-
-def _now_s() -> int:
-    return now_ms() // 1000
-
-
-def _oldest_ms(project_id: str) -> int:
-    project = projects_store.find_project(project_id)
-    return projects.oldest_ms(project, now_ms()) if project else 0

@@ -1,26 +1,26 @@
 """The actions of `api.php`: submit, generate, errors, clear (spec/legacy-api)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from pydantic_core import to_json
 
 from errata.errors import CounterMovedError, ForbiddenError, HTTPError, UnavailableError
-from errata.models.event import Fields
-from errata.models.ids import DAY_MS, floor_id, new_event_id, now_ms
+from errata.models.event import Fields, Stored
+from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
+from errata.models.visible import Visible
 from errata.protocol import legacy as protocol
 from errata.protocol import response_size
 from errata.protocol.body import JsonBody
-from errata.store import event_queries, events, watermarks
+from errata.store import event_queries, events
 from errata.store import legacy as store
-from errata.store.events import Stored
 from errata.store.legacy import LegacyCounter
 from errata.store.retry import attempts
 from errata.usecases import access, admission, clear_project, projects, rate_limit, report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
+from errata.usecases.visible import find_visible, make_visible
 
 MAX_ERRORS = 1_000
 _PAGE = 100
@@ -115,8 +115,7 @@ def errors(key: str, since: int, address: str) -> str:
     found = _known(key, address, at_ms)
     if found is None:
         return '{"errors":[]}'
-    watermark = watermarks.find_watermark(found.project_id)
-    numbers = _live(found, max(since, watermark.legacy_through), at_ms)
+    numbers = store.legacy_after(find_visible(found, at_ms), since)
     texts: list[bytes] = []
     size = 0
     while len(texts) < MAX_ERRORS and (page := list(islice(numbers, _PAGE))):
@@ -161,30 +160,20 @@ def clear(key: str, address: str) -> int:
         return 0
     return clear_project.clear(
         found.project_id,
-        lambda before, counter: _count(found, before.legacy_through, counter, at_ms),
+        lambda before, counter: _count(make_visible(found, before, at_ms), counter),
     )
 
 
-def _count(found: Access, since: int, counter: LegacyCounter, at_ms: int) -> int:
+def _count(visible: Visible, counter: LegacyCounter) -> int:
     if len(counter.retentions) > 1:
         # Errors with a shorter retention may have expired between others that have not.
-        return store.count_legacy_after(
-            found.project_id, since, at_ms // 1000, _oldest(found, at_ms)
-        )
-    oldest = next(_live(found, since, at_ms), None)
+        return store.count_legacy_after(visible)
+    oldest = next(store.legacy_after(visible), None)
     if oldest is None or oldest[0] > counter.last_id:
         return 0
     # All gaps between numbers are known, so the oldest number is enough to count the errors.
     first, last = oldest[0], counter.last_id
-    return last - first + 1 - store.gaps(found.project_id, first, last)
-
-
-def _live(found: Access, since: int, at_ms: int) -> Iterator[tuple[int, str]]:
-    return store.legacy_after(found.project_id, since, at_ms // 1000, _oldest(found, at_ms))
-
-
-def _oldest(found: Access, at_ms: int) -> str:
-    return floor_id(at_ms - found.retention_days * DAY_MS)
+    return last - first + 1 - store.gaps(visible.project_id, first, last)
 
 
 def _look_up(key: str, at_ms: int) -> Access | None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from errata.models.ids import now_ms
+from errata.models.visible import Visible
 from errata.protocol import losses as protocol
 from errata.store import loss_counts as store
 from errata.usecases import issues
@@ -15,10 +16,10 @@ def count(data: str) -> None:
         store.add(name, lost, now_ms() // 1000)
 
 
-def by_day(project_id: str, days: int) -> dict[str, tuple[int, dict[str, int]]]:
+def by_day(visible: Visible, days: int) -> dict[str, tuple[int, dict[str, int]]]:
     """Return per day (UTC) the accepted events and the losses by reason, for the last days."""
-    today = datetime.fromtimestamp(now_ms() / 1000, UTC)
+    today = datetime.fromtimestamp(visible.now_ms / 1000, UTC)
     wanted = [f"{today - timedelta(days=n):%Y-%m-%d}" for n in reversed(range(days))]
-    accepted = issues.list_days(project_id, wanted[0])
-    lost = store.of_days(project_id, wanted)
+    accepted = issues.list_days(visible, wanted[0])
+    lost = store.of_days(visible.project_id, wanted)
     return {day: (accepted.get(day, 0), lost.get(day, {})) for day in wanted}

@@ -3,13 +3,13 @@
 import hashlib
 
 from errata.config import settings
+from errata.models.event import Stored
 from errata.models.ids import now_ms
 from errata.models.project import Project
 from errata.models.webhook import ISSUE_CREATED, Message, Webhook
 from errata.protocol.webhooks import issue_created_body
 from errata.store import projects
 from errata.store import webhooks as store
-from errata.store.events import Stored
 from errata.usecases.ttl_cache import TTLCache
 
 type Subscribers = tuple[Project, list[Webhook]]

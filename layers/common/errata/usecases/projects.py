@@ -6,11 +6,13 @@ from typing import Literal, NamedTuple
 
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
-from errata.models.ids import DAY_MS, now_ms
+from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Access, ApiKey, Project
+from errata.models.visible import Visible
 from errata.store import projects as store
 from errata.usecases.access import hash_key
+from errata.usecases.visible import find_visible
 
 MAX_NAME_LENGTH = 200
 MAX_RATE_LIMIT = 60_000
@@ -90,11 +92,6 @@ def find(project_id: str) -> Project:
     return project
 
 
-def oldest_ms(project: Project, now_ms: int) -> int:
-    """Return the timestamp before which a project's events have expired."""
-    return now_ms - (project.retention_days or settings().retention_days) * DAY_MS
-
-
 def operator_access(project: Project) -> Access:
     """Return the access of an operator to a project: like that of a key, but without a key."""
     return Access(
@@ -104,6 +101,15 @@ def operator_access(project: Project) -> Access:
         rate_limit=project.rate_limit,
         organization=project.organization,
     )
+
+
+def visible_to_operator(project_id: str) -> Visible:
+    """Return what an operator may see of a project now. Makes two calls to DynamoDB.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    return find_visible(operator_access(find(project_id)), now_ms())
 
 
 def change(

@@ -1,19 +1,18 @@
 """Read a project's events, newest first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 from pydantic_core import to_json
 
 from errata.models import ids
+from errata.models.event import Stored
 from errata.models.ids import DAY_MS, floor_id, issue_id
-from errata.models.project import Access
+from errata.models.visible import Visible
 from errata.protocol import response_size
 from errata.protocol.read import Filters, to_cursor, to_event
-from errata.store import event_queries, events, watermarks
-from errata.store.events import Stored
-from errata.store.watermarks import Watermark
+from errata.store import event_queries, events
 
 # An index lags behind its table, usually briefly, but without a guaranteed limit. So events younger
 # than this are read from the table itself, with strong consistency.
@@ -38,18 +37,17 @@ class Page:
         return (b'{"data":[%s],"next_cursor":%s}' % (b",".join(self.events), cursor)).decode()
 
 
-def read(access: Access, filters: Filters, now_ms: int) -> Page:
-    """Return a page of the events that match the filters and are neither cleared nor expired.
+def read(visible: Visible, filters: Filters) -> Page:
+    """Return a page of the visible events that match the filters.
 
     Never misses an event that was stored before the read began.
     """
     deadline_ms = ids.now_ms() + MAX_SCAN_MS
-    watermark = watermarks.find_watermark(access.project_id)
     found: list[bytes] = []
     last = None
     size = 0
-    for scanned, event in enumerate(_candidates(access, filters, watermark, now_ms), start=1):
-        if _matches(event, filters, watermark, now_ms):
+    for scanned, event in enumerate(_candidates(visible, filters), start=1):
+        if visible.shows(event) and _matches(event, filters):
             content = to_json(
                 to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
             )
@@ -65,23 +63,15 @@ def read(access: Access, filters: Filters, now_ms: int) -> Page:
     return Page(found, to_cursor(last) if last else None)
 
 
-def one(project_id: str, event_id: str, now_ms: int) -> Stored | None:
-    """Return an event, or None if it does not exist, was cleared or has expired."""
-    found = event_queries.by_ids(project_id, [event_id])
-    watermark = watermarks.find_watermark(project_id)
-    visible = [event for event in found if watermark.shows(event, now_ms // 1000)]
-    return visible[0] if visible else None
+def by_ids(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
+    """Return those of these events that exist and are visible, in this order."""
+    found = event_queries.by_ids(visible.project_id, event_ids)
+    return [event for event in found if visible.shows(event)]
 
 
-def _candidates(
-    access: Access, filters: Filters, watermark: Watermark, now_ms: int
-) -> Iterator[Stored]:
-    project_id = access.project_id
-    low = max(
-        floor_id(now_ms - access.retention_days * DAY_MS),
-        floor_id(filters.since) if filters.since is not None else "",
-        watermark.through,
-    )
+def _candidates(visible: Visible, filters: Filters) -> Iterator[Stored]:
+    project_id, now_ms = visible.project_id, visible.now_ms
+    low = max(visible.low, floor_id(filters.since) if filters.since is not None else "")
     # Ids come from many clocks. Include events from a clock that is ahead.
     high = floor_id(filters.until + 1 if filters.until is not None else now_ms + DAY_MS)
     high = min(high, filters.before or high)
@@ -108,11 +98,10 @@ def _between(project_id: str, low: str, high: str, page: int) -> Iterator[Stored
     return event_queries.newest_first(project_id, low, high, page) if low < high else iter(())
 
 
-def _matches(event: Stored, filters: Filters, watermark: Watermark, now_ms: int) -> bool:
+def _matches(event: Stored, filters: Filters) -> bool:
     fields = event.fields
     return (
-        watermark.shows(event, now_ms // 1000)
-        and (filters.environment is None or fields.get("environment") == filters.environment)
+        (filters.environment is None or fields.get("environment") == filters.environment)
         and (filters.release is None or fields.get("release") == filters.release)
         and (filters.level is None or fields.get("level") == filters.level)
         and (

@@ -17,14 +17,15 @@ from datetime import timedelta
 
 from errata.config import settings
 from errata.errors import StoreError, UnavailableError
+from errata.models.event import Stored
 from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
+from errata.models.visible import Watermark, issues_partition
 from errata.protocol import losses
-from errata.store import event_queries, issues, projects, queues, stream, watermarks, webhooks
-from errata.store.events import CLEAR_MARGIN_MS, Stored
+from errata.store import event_queries, projects, queues, stream, watermarks, webhooks
+from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
-from errata.store.watermarks import Watermark
 from errata.usecases import delete_cleared, loss_ledger
 from errata.usecases.digest import count_late, current_rows
 
@@ -249,7 +250,7 @@ def _count_day(
     wrong: dict[tuple[str, str], str],
 ) -> dict[str, list[Stored]]:
     """Count the missing events of a day. Return those to try again, by issue."""
-    pk = issues.partition(project_id, watermark.generation)
+    pk = issues_partition(project_id, watermark.generation)
     # Read the counts first, then the stored events. What is stored or counted in between is newer
     # than the issue's last event, and is recognized by that.
     rows = current_rows(pk, [event for found in of_issues.values() for event in found], now_s)

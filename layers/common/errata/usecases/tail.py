@@ -8,30 +8,29 @@ the clock of this machine does not matter.
 
 from pydantic_core import from_json
 
+from errata.models.event import Stored
 from errata.models.ids import floor_id, minted_ms, now_ms
+from errata.models.project import Access
 from errata.protocol.read import Filters
-from errata.store import event_queries, watermarks
-from errata.store.events import CLEAR_MARGIN_MS, Stored
-from errata.usecases import projects, read_events
+from errata.store import event_queries
+from errata.store.events import CLEAR_MARGIN_MS
+from errata.usecases import read_events
+from errata.usecases.visible import find_visible
 
 
 class Tail:
-    """The new events of one project since `start`."""
+    """The new events of a project since `start`."""
 
-    def __init__(self, project_id: str) -> None:
-        self._project_id = project_id
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._low = floor_id(0)
         self._seen: set[str] = set()
 
     def start(self, last: int) -> list[Stored]:
-        """Return the `last` (0 to 100) existing events, oldest first. Later events are new.
-
-        Raises:
-            NotFoundError: there is no such project.
-        """
-        access = projects.operator_access(projects.find(self._project_id))
-        self._low = watermarks.find_watermark(self._project_id).through or floor_id(0)
-        page = read_events.read(access, Filters(limit=max(last, 1)), now_ms())
+        """Return the `last` (0 to 100) existing events, oldest first. Later events are new."""
+        visible = find_visible(self._access, now_ms())
+        self._low = visible.low
+        page = read_events.read(visible, Filters(limit=max(last, 1)))
         known: list[str] = [from_json(event)["id"] for event in page.events]
         if known:
             self._move(known[0])
@@ -45,7 +44,8 @@ class Tail:
         return self._visible(self._fresh())
 
     def _fresh(self) -> list[str]:
-        found = [event_id for event_id, _ in event_queries.ids_since(self._project_id, self._low)]
+        ids = event_queries.ids_since(self._access.project_id, self._low)
+        found = [event_id for event_id, _ in ids]
         fresh = [event_id for event_id in found if event_id not in self._seen]
         self._seen.update(fresh)
         if found:
@@ -59,10 +59,4 @@ class Tail:
     def _visible(self, event_ids: list[str]) -> list[Stored]:
         if not event_ids:
             return []
-        watermark = watermarks.find_watermark(self._project_id)
-        now_s = now_ms() // 1000
-        return [
-            event
-            for event in event_queries.by_ids(self._project_id, event_ids)
-            if watermark.shows(event, now_s)
-        ]
+        return read_events.by_ids(find_visible(self._access, now_ms()), event_ids)

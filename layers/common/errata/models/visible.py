@@ -1,0 +1,86 @@
+"""What a reader may see of a project: what is neither cleared nor expired."""
+
+from dataclasses import dataclass
+
+from errata.models.event import Stored
+from errata.models.ids import floor_id
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """What `clear` has hidden. The default hides nothing.
+
+    Hidden is every legacy error up to `legacy_through`, every other event with an id below
+    `through`, and the events in `also`. These were stored within the seconds before the clear, when
+    ids and the order of storing may disagree. `generation` counts the clears; issues belong to one.
+    """
+
+    generation: int = 0
+    through: str = ""
+    legacy_through: int = 0
+    also: frozenset[str] = frozenset()
+
+    def hides(self, event_id: str, legacy_id: int | None) -> bool:
+        """Whether an event was cleared."""
+        if legacy_id is not None:
+            return legacy_id <= self.legacy_through
+        return event_id < self.through or event_id in self.also
+
+    def shows(self, event: Stored, now_s: int) -> bool:
+        """Whether an event counts: it is neither cleared nor expired."""
+        return event.expires_at > now_s and not self.hides(event.id, event.legacy_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """What a reader may see of a project at one time. `errata.usecases.visible` makes it.
+
+    A project's retention may be shorter now than when the `ttl` of an item was written. So a reader
+    sees an item only if its `ttl` and the current retention both allow it.
+
+    Attributes:
+        watermark: what `clear` has hidden.
+        oldest_ms: where the retention begins, in milliseconds since the epoch.
+        now_ms: the time of the read, in milliseconds since the epoch.
+    """
+
+    project_id: str
+    watermark: Watermark
+    oldest_ms: int
+    now_ms: int
+
+    @property
+    def now_s(self) -> int:
+        """The time of the read in seconds, as in a `ttl`."""
+        return self.now_ms // 1000
+
+    @property
+    def partition(self) -> str:
+        """The partition of the project's issues, releases and day counters."""
+        return issues_partition(self.project_id, self.watermark.generation)
+
+    @property
+    def oldest(self) -> str:
+        """The lowest event id within the retention."""
+        return floor_id(self.oldest_ms)
+
+    @property
+    def low(self) -> str:
+        """An id that no visible event is below."""
+        return max(self.oldest, self.watermark.through)
+
+    def shows(self, event: Stored) -> bool:
+        """Whether readers see an event."""
+        return event.id >= self.oldest and self.watermark.shows(event, self.now_s)
+
+    def covers(self, expires_at: int, last_seen: int) -> bool:
+        """Whether readers see an issue or a release of this partition.
+
+        Its `ttl` is `expires_at`, in seconds. `last_seen`, in milliseconds, is of its newest event.
+        """
+        return expires_at > self.now_s and last_seen >= self.oldest_ms
+
+
+def issues_partition(project_id: str, generation: int) -> str:
+    """Return the partition of one generation of a project's issues."""
+    return f"{project_id}#{generation}"

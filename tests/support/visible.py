@@ -1,0 +1,24 @@
+"""What a reader sees, for tests that read."""
+
+from errata.models.ids import now_ms
+from errata.models.visible import Visible, Watermark
+from errata.store import projects as projects_store
+from errata.store import watermarks
+from errata.usecases import projects
+from errata.usecases.visible import make_visible
+
+
+def visible_in(project_id: str, at_ms: int | None = None) -> Visible:
+    """Return what an operator sees of a project. If it is not registered, events never expire."""
+    watermark = watermarks.find_watermark(project_id)
+    at_ms = now_ms() if at_ms is None else at_ms
+    project = projects_store.find_project(project_id)
+    if project is None:
+        return Visible(project_id, watermark, 0, at_ms)
+    return make_visible(projects.operator_access(project), watermark, at_ms)
+
+
+def visible_at(partition: str, now_s: int = 0, oldest_ms: int = 0) -> Visible:
+    """Return what a reader sees at a time in seconds, of a project or a partition of its issues."""
+    project_id, _, generation = partition.partition("#")
+    return Visible(project_id, Watermark(int(generation or 0)), oldest_ms, now_s * 1000)
