@@ -11,7 +11,7 @@ from errata.errors import NotFoundError, StoreError
 from errata.store import clients as aws
 from errata.store import issues, watermarks
 from errata.store import projects as store
-from errata.usecases import access, delete_project, legacy, projects, redrive, webhooks
+from errata.usecases import access, delete_project, projects, redrive, webhooks
 from tests.support import calls, stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.clients import capture, errors, ingest, read
@@ -69,32 +69,41 @@ def test_nothing_is_left_but_keys_that_open_nothing(busy: Project, clock: Clock)
 def test_what_a_remembered_key_still_sends_goes_too(busy: Project, clock: Clock) -> None:
     filled(busy)
     delete_project.delete_project(busy.id)
-    began = clock.ms
-    waits: list[int] = []
-    late = [stream.event(busy.id, clock.ms + 29_000), stream.event(busy.id, clock.ms + 31_000)]
-    advance = clock.advance
-
-    def meanwhile(seconds: float) -> None:
-        waits.append(round(seconds))
-        stream.put(late)
-        assert stream.deliver(stream.numbered(late)) == []
-        assert errors(busy) == []
-        advance(seconds)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.sleep", meanwhile)
-        clean_up(busy)
-    assert waits == [delete_project.AHEAD_MS // 1000]
-    assert clock.ms - began == delete_project.AHEAD_MS
+    clean_up(busy)
+    late = [stream.event(busy.id, clock.ms + after) for after in (1, 29_000, 31_000)]
+    stream.put(late)
+    assert errors(busy) == []
+    assert stream.deliver(stream.numbered(late)) == []
     assert remains(busy) == []
 
 
-def test_a_clear_of_a_project_does_not_wait(busy: Project, clock: Clock) -> None:
+def test_an_error_with_a_number_goes_too(busy: Project) -> None:
     filled(busy)
-    began = clock.ms
-    legacy.clear(busy.key, "192.0.2.1")
+    capture(busy)
+    late = stream.stored_events()
+    numbers = [row for row in rows()["EVENTS_TABLE"] if row["pk"]["S"] == f"{busy.id}#legacy"]
+    delete_project.delete_project(busy.id)
     clean_up(busy)
-    assert clock.ms == began
+    stream.put([*late, *numbers])
+    assert stream.deliver(stream.numbered(late)) == []
+    assert remains(busy) == []
+
+
+@pytest.mark.parametrize(("error", "after"), [(calls.throttled, False), (calls.failing, True)])
+def test_what_comes_late_is_delivered_again_if_it_could_not_be_deleted(
+    busy: Project, clock: Clock, error: Any, after: bool
+) -> None:
+    filled(busy)
+    delete_project.delete_project(busy.id)
+    clean_up(busy)
+    late = [stream.event(busy.id, clock.ms + 1)]
+    stream.put(late)
+    # The first call reads the watermark.
+    with calls.fault(2, error, after=after) as outcome:
+        assert stream.deliver(stream.numbered(late)) == ["1001"]
+    assert outcome.struck
+    assert stream.deliver(stream.numbered(late)) == []
+    assert remains(busy) == []
 
 
 def test_a_deletion_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clock) -> None:

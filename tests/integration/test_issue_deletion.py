@@ -210,7 +210,7 @@ def test_an_event_that_was_received_before_is_not_counted_by_the_new_issue_eithe
     assert shop.issues() == {}
 
 
-def test_an_event_that_is_stored_as_the_worker_is_there_is_found(shop: Shop) -> None:
+def test_an_event_that_is_stored_while_the_worker_is_there_is_deleted(shop: Shop) -> None:
     shop.send()
     shop.delete()
     late = stream.event(shop.id, shop.clock.ms - 10, **EVENT)
@@ -227,7 +227,27 @@ def test_an_event_that_is_stored_as_the_worker_is_there_is_found(shop: Shop) -> 
     with watched(store_late):
         shop.clean_up()
     assert done
+    assert stream.deliver(stream.numbered([late])) == []
     assert stream.stored_events() == []
+
+
+def test_a_legacy_error_that_is_stored_late_is_deleted_with_its_number(shop: Shop) -> None:
+    shop.capture()
+    shop.capture()
+    error = shop.log[-1]
+    number = next(reversed(numbers_of(shop)))
+    shop.delete("careful")
+    shop.clean_up()
+    assert (stream.stored_events(), numbers_of(shop)) == ([], [])
+    stream.put([error, number])
+    assert stream.deliver(stream.numbered([error])) == []
+    assert (stream.stored_events(), numbers_of(shop)) == ([], [])
+
+
+def numbers_of(shop: Shop) -> list[Item]:
+    """The rows of the legacy numbers, ascending."""
+    found = [row for row in rows()["EVENTS_TABLE"] if row["pk"]["S"] == f"{shop.id}#legacy"]
+    return sorted(found, key=lambda row: row["sk"]["S"])
 
 
 def test_an_index_that_lags_by_minutes_hides_no_event_from_the_worker(shop: Shop) -> None:

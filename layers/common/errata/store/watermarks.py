@@ -13,6 +13,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import StoreError
+from errata.models.event import Stored
 from errata.models.ids import floor_id, minted_ms
 from errata.models.visible import Watermark
 from errata.store import clients, legacy
@@ -85,6 +86,17 @@ def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
             return False
         raise
     return True
+
+
+def delete_hidden(events: Iterable[Stored]) -> None:
+    """Delete these cleared events and their legacy numbers. Access pattern E25."""
+    keys: list[Item] = []
+    for event in events:
+        keys.append(write_all({"pk": event.project_id, "sk": event.id}))
+        if event.legacy_id is not None:
+            number = legacy.sort_key(event.legacy_id)
+            keys.append(write_all({"pk": f"{event.project_id}#legacy", "sk": number}))
+    batch_delete(settings().events_table, keys)
 
 
 def delete_cleared(project_id: str, limit: Watermark) -> None:

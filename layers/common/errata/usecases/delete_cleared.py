@@ -1,17 +1,13 @@
-"""Delete what a clear, or the deletion of a project or an issue, has hidden."""
+"""Delete what a clear, or the deletion of a project or an issue, has hidden.
 
-import time
+One pass is enough: `digest` deletes hidden events that are stored later.
+"""
 
 from errata.models.ids import floor_id, minted_ms, now_ms
-from errata.models.visible import Watermark, issues_partition
+from errata.models.visible import issues_partition
 from errata.store import event_queries, issue_deletions, issues, watermarks
-from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.issue_deletions import CleanupTask
 from errata.usecases.read_events import INDEX_LAG_MS
-
-# The clock of an operator's computer may be ahead, but by five minutes at most: otherwise AWS
-# refuses its requests.
-_LONGEST_WAIT_S = 360
 
 
 def clean(project_id: str, closed: int = 0) -> None:
@@ -21,16 +17,6 @@ def clean(project_id: str, closed: int = 0) -> None:
     later clears.
     """
     watermark = watermarks.find_watermark(project_id)
-    _delete(project_id, watermark, closed)
-    # The watermark of a deleted project is in the future, because its keys are cached a little
-    # longer.
-    ahead_ms = minted_ms(watermark.through) - now_ms()
-    if ahead_ms > 0:
-        time.sleep(ahead_ms / 1000)
-        _delete(project_id, watermark, closed)
-
-
-def _delete(project_id: str, watermark: Watermark, closed: int) -> None:
     for generation in range(closed, watermark.generation):
         issues.delete_generation(issues_partition(project_id, generation))
     watermarks.delete_cleared(project_id, watermark)
@@ -40,9 +26,7 @@ def finish_deletions(project_id: str) -> None:
     """Delete the events of a project's deleted issues.
 
     Can be interrupted and run again. Does all pending deletions, so one run also does the work of
-    others. Reads the events of the last five minutes from the table, because an index lags. An
-    event whose id was minted before the deletion may be stored shortly after it. So the last read
-    waits until no such event can arrive any more.
+    others. Reads the events of the last five minutes from the table, because an index lags.
     """
     pending = issue_deletions.list_cleanup_tasks(project_id)
     if not pending:
@@ -52,9 +36,6 @@ def finish_deletions(project_id: str) -> None:
         old = issue_deletions.ids_of_issue(project_id, each.issue_id, each.through)
         issue_deletions.delete_events(project_id, old)
     _delete_since(began_ms - INDEX_LAG_MS, pending)
-    newest_ms = max(minted_ms(each.through) for each in pending)
-    time.sleep(min(max(newest_ms + CLEAR_MARGIN_MS - now_ms(), 0) / 1000, _LONGEST_WAIT_S))
-    _delete_since(began_ms - CLEAR_MARGIN_MS, pending)
     for each in pending:
         issue_deletions.remove_cleanup_task(each)
 

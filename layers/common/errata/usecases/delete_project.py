@@ -2,7 +2,7 @@
 
 The project's row is deleted last, so that an interrupted deletion can be repeated. Each step may
 run twice. A key works for as long as authorizers cache it. The watermark is set that far into the
-future, so it also hides events that arrive until then. Cleanup deletes once more after that time.
+future, so it also hides events that arrive until then. `digest` deletes these.
 """
 
 from errata.errors import UnavailableError

@@ -9,6 +9,9 @@ a project come from one shard: their ids rise, so they share the newest partitio
 An expired row counts as deleted, whether or not DynamoDB has deleted it yet, and starts at zero. No
 event counts twice because of that: a row outlives every event that it has counted, and an expired
 event is not counted.
+
+An event may be stored after the clear or the deletion that covers it: its id was created before.
+It is not counted, and deleted here, because cleanup may have finished.
 """
 
 import logging
@@ -32,9 +35,9 @@ from errata.models.issue import (
     Issue,
     Release,
 )
-from errata.models.visible import issues_partition
+from errata.models.visible import Watermark, issues_partition
 from errata.store import digest as store
-from errata.store import watermarks
+from errata.store import issue_deletions, watermarks
 from errata.store.digest import Changes, Rows
 from errata.store.events import release_hash
 from errata.store.releases import LINGER_S
@@ -92,10 +95,23 @@ def digest(records: Iterable[Record]) -> Outcome:
     outcome = Outcome([], [])
     for project_id, of_project in by_project.items():
         watermark = limits[project_id]
+        _delete_hidden(watermark, of_project, outcome)
         visible = (r for r in of_project if watermark.shows(r.event, now_s))
         pk = issues_partition(project_id, watermark.generation)
         _digest_project(pk, list(_slices(visible)), now_s, outcome)
     return outcome
+
+
+def _delete_hidden(watermark: Watermark, records: list[Record], outcome: Outcome) -> None:
+    """Delete the events among these that were cleared."""
+    hidden = [r for r in records if watermark.hides(r.event.id, r.event.legacy_id)]
+    if not hidden:
+        return
+    try:
+        watermarks.delete_hidden(record.event for record in hidden)
+    except StoreError as error:
+        logger.warning("cleared events stay, they will be delivered again", exc_info=error)
+        outcome.retry.extend(hidden)
 
 
 def current_rows(pk: str, found: list[Stored], now_s: int) -> Rows:
@@ -177,7 +193,11 @@ def _apply(pk: str, slices: list[Slice], now_s: int) -> list[Slice]:
     Returns the slices from the first conflict on. Later ones of the same issue must not be applied
     before it.
     """
-    rows = current_rows(pk, [record.event for piece in slices for record in piece], now_s)
+    events = [record.event for piece in slices for record in piece]
+    rows = current_rows(pk, events, now_s)
+    late = [event for event in events if event.id <= rows.deleted_through(event.issue_id)]
+    if late:
+        issue_deletions.delete_events(late[0].project_id, [event.id for event in late])
     changes, applied = Changes(), 0
     for n, piece in enumerate(slices):
         if not _plan(piece, rows, changes):
