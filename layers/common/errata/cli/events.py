@@ -27,7 +27,7 @@ from errata.protocol.body import decompress, parse_object
 from errata.protocol.stacktrace import ExceptionTrace, structured
 from errata.store.events import Stored
 from errata.usecases import projects, read_events
-from errata.usecases.send import send as send_event
+from errata.usecases.send import send_event
 from errata.usecases.tail import Tail
 
 POLL_SECONDS = 2

@@ -7,11 +7,11 @@ future, so it also hides events that arrive until then. Cleanup deletes once mor
 
 from errata.errors import UnavailableError
 from errata.models.ids import floor_id, now_ms
-from errata.store import projects as store
 from errata.store import watermarks, webhooks
 from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.gateway_keys import Gateway
 from errata.store.legacy import LAST_LEGACY_ID
+from errata.store.projects import remove_project
 from errata.store.watermarks import Watermark
 from errata.usecases import clear_project, projects, usage_keys
 from errata.usecases.ttl_cache import CACHE_TTL_MS
@@ -42,7 +42,7 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
     for webhook in webhooks.list_webhooks(project_id):
         webhooks.remove_webhook(project_id, webhook.id)
     _hide_everything(project_id)
-    store.delete_project(project_id, now_ms())
+    remove_project(project_id, now_ms())
     return undeleted
 
 

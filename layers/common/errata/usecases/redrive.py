@@ -44,7 +44,7 @@ class Redriven:
     what: str
 
 
-def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
+def redrive_queue(queue: str, dry_run: bool = False) -> list[Redriven]:
     """Process the messages of a queue of `QUEUES` again, or only list them with `dry_run`."""
     urls = {
         "digest": settings().digest_dead_letter_url,

@@ -22,8 +22,8 @@ from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import ApiKey, Project
 from errata.store import gateway_keys
-from errata.store import projects as store
 from errata.store.gateway_keys import Gateway, GatewayKey
+from errata.store.projects import list_keys, save_usage_key
 from errata.usecases import members, organizations, projects
 from errata.usecases.projects import Created
 
@@ -63,7 +63,7 @@ def create_key(
         NotFoundError: there is no such project.
     """
     record, key = projects.create_key(project_id, label, public)
-    known = store.list_keys(project_id)
+    known = list_keys(project_id)
     return record, key, _meter(gateway, projects.find(project_id), [record], known)
 
 
@@ -99,7 +99,7 @@ def change_project(
     """
     projects.check(rate_limit, retention_days)
     before = projects.find(project_id)
-    known = store.list_keys(project_id)
+    known = list_keys(project_id)
     keys = [key for key in known if key.revoked_at is None]
     if rate_limit not in (None, before.rate_limit):
         keys = [_count_in_handlers(key) for key in keys]
@@ -125,7 +125,7 @@ def _count_in_handlers(key: ApiKey) -> ApiKey:
     # The record still names the gateway key, so that `_sweep` keeps it while authorizers cache it.
     counted = replace(key, usage_key="")
     if key.usage_key_id:
-        store.save_usage_key(counted)
+        save_usage_key(counted)
     return counted
 
 
@@ -140,7 +140,7 @@ def _meter(
         for key in keys:
             usage_key, usage_key_id = gateway_keys.create(prefix + key.id, plan)
             metered = replace(key, usage_key=usage_key, usage_key_id=usage_key_id)
-            if not store.save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked meanwhile
+            if not save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked meanwhile
                 gateway_keys.delete(usage_key_id)
     except StoreError as error:
         return error
