@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from errata.config import settings
 from errata.errors import NotFoundError, StoreError
 from errata.models.ids import now_ms
+from errata.models.times import DELETED_AHEAD_MS
 from errata.store import clients as aws
 from errata.store import issues, watermarks
 from errata.store import projects as store
@@ -84,8 +85,8 @@ def test_what_a_remembered_key_still_sends_goes_too(busy: Project, clock: Clock)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.sleep", meanwhile)
         clean_up(busy)
-    assert waits == [delete_project.AHEAD_MS // 1000]
-    assert clock.ms - began == delete_project.AHEAD_MS
+    assert waits == [DELETED_AHEAD_MS // 1000]
+    assert clock.ms - began == DELETED_AHEAD_MS
     assert remains(busy) == []
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from errata.config import settings
 from errata.errors import StoreError
 from errata.models.ids import floor_id, minted_ms
+from errata.models.times import CLEAR_MARGIN_MS
 from errata.store import clients, legacy
-from errata.store.events import CLEAR_MARGIN_MS, Stored, legacy_number
+from errata.store.events import Stored, legacy_number
 from errata.store.items import (
     Item,
     batch_delete,

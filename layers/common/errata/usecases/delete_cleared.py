@@ -3,15 +3,10 @@
 import time
 
 from errata.models.ids import floor_id, minted_ms, now_ms
+from errata.models.times import CLEAR_MARGIN_MS, INDEX_LAG_MS, MAX_CLEANUP_WAIT_S
 from errata.store import event_queries, issue_deletions, issues, watermarks
-from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.issue_deletions import CleanupTask
 from errata.store.watermarks import Watermark
-from errata.usecases.read_events import INDEX_LAG_MS
-
-# The clock of an operator's computer may be ahead, but by five minutes at most: otherwise AWS
-# refuses its requests.
-_LONGEST_WAIT_S = 360
 
 
 def clean(project_id: str, closed: int = 0) -> None:
@@ -53,7 +48,7 @@ def finish_deletions(project_id: str) -> None:
         issue_deletions.delete_events(project_id, old)
     _delete_since(began_ms - INDEX_LAG_MS, pending)
     newest_ms = max(minted_ms(each.through) for each in pending)
-    time.sleep(min(max(newest_ms + CLEAR_MARGIN_MS - now_ms(), 0) / 1000, _LONGEST_WAIT_S))
+    time.sleep(min(max(newest_ms + CLEAR_MARGIN_MS - now_ms(), 0) / 1000, MAX_CLEANUP_WAIT_S))
     _delete_since(began_ms - CLEAR_MARGIN_MS, pending)
     for each in pending:
         issue_deletions.remove_cleanup_task(each)

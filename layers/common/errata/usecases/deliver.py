@@ -14,6 +14,7 @@ from threading import Lock
 from errata.config import settings
 from errata.errors import StoreError
 from errata.models.ids import new_event_id, now_ms
+from errata.models.times import FAILING_TOO_LONG_MS
 from errata.models.webhook import (
     DISABLED_FAILING,
     DISABLED_GONE,
@@ -33,7 +34,6 @@ from errata.usecases.ttl_cache import TTLCache
 # Seconds to wait after each attempt except the last.
 PAUSES = (10, 60, 300)
 MAX_RETRY_AFTER_S = 15 * 60
-FAILING_TOO_LONG_MS = 5 * 24 * 3600 * 1000
 
 logger = logging.getLogger("errata")
 _lock = Lock()

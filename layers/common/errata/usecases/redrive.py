@@ -19,9 +19,10 @@ from errata.config import settings
 from errata.errors import StoreError, UnavailableError
 from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
+from errata.models.times import CLEAR_MARGIN_MS, STREAM_KEPT_MS
 from errata.protocol import losses
 from errata.store import event_queries, issues, projects, queues, stream, watermarks, webhooks
-from errata.store.events import CLEAR_MARGIN_MS, Stored
+from errata.store.events import Stored
 from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
 from errata.store.watermarks import Watermark
@@ -190,7 +191,7 @@ def _events_of(message: QueueMessage) -> Ids:
             raise ValueError(body["event_id"])
         return [(body["project_id"], body["event_id"])]
     batch = stream.batch(body)
-    if now_ms() - batch.first_ms < stream.KEPT_MS:
+    if now_ms() - batch.first_ms < STREAM_KEPT_MS:
         return stream.new_events(batch)
     # The stream no longer has the records. So take every event stored at that time. The others are
     # already counted, or in this queue too: no event is in transit for that long.

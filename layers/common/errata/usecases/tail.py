@@ -9,9 +9,10 @@ the clock of this machine does not matter.
 from pydantic_core import from_json
 
 from errata.models.ids import floor_id, minted_ms, now_ms
+from errata.models.times import CLEAR_MARGIN_MS
 from errata.protocol.read import Filters
 from errata.store import event_queries, watermarks
-from errata.store.events import CLEAR_MARGIN_MS, Stored
+from errata.store.events import Stored
 from errata.usecases import projects, read_events
 
 

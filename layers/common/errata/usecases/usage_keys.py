@@ -10,7 +10,7 @@ current rate limit of the project:
   change, and each key gets a new gateway key in the usage plan of the new rate. The old gateway key
   is not moved: while it is in no plan, API Gateway would respond with 403.
 - A new gateway key is used after `SETTLING_MS`, because API Gateway needs time to learn it. An old
-  one is kept as long, because authorizers cache it for `ttl_cache.CACHE_TTL_MS`.
+  one is kept as long, because authorizers cache it for `CACHE_TTL_MS`.
 - The project's next change deletes gateway keys that this or an interrupted run left over.
 """
 
@@ -21,13 +21,12 @@ from errata.errors import StoreError, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import ApiKey, Project
+from errata.models.times import SETTLING_MS
 from errata.store import gateway_keys
 from errata.store.gateway_keys import Gateway, GatewayKey
 from errata.store.projects import list_keys, save_usage_key
 from errata.usecases import members, organizations, projects
 from errata.usecases.projects import Created
-
-SETTLING_MS = 5 * 60 * 1000
 
 # The error because of which API Gateway does not count the requests; None if it does.
 type Unmetered = StoreError | None
