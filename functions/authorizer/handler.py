@@ -10,7 +10,7 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.ids import now_ms
 from errata.protocol import api_key
-from errata.protocol.sentry import key as dsn_key
+from errata.protocol.sentry import public_key
 from errata.store import clients
 from errata.usecases import access
 
@@ -25,7 +25,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     headers, query = gateway.headers(event), gateway.query(event)
     if event["resource"].startswith(_SDK_ROUTES):
         look_up: access.LookUp = access.find_dsn
-        key = dsn_key.presented(headers, query)
+        key = public_key.presented(headers, query)
     else:
         look_up = access.find
         key = api_key.presented(event["httpMethod"], headers, query)

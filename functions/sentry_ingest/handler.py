@@ -17,7 +17,7 @@ from errata.errors import (
 )
 from errata.models.ids import now_ms
 from errata.protocol.body import ReadOnce, decompress
-from errata.protocol.sentry import key
+from errata.protocol.sentry import public_key
 from errata.protocol.sentry.envelope import Envelope, Item, parse
 from errata.store import clients
 from errata.usecases import access, admission, report_losses, sentry
@@ -97,7 +97,7 @@ class _Body:
     def key(self) -> str | None:
         """Return the key in the envelope's `dsn` header, None if there is none."""
         try:
-            return key.of_dsn(self.envelope().headers.get("dsn"))
+            return public_key.of_dsn(self.envelope().headers.get("dsn"))
         except HTTPError:
             return None
 

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from errata.store import webhooks as store
+from errata.store import webhooks
 from errata.usecases.deliver import deliver
 
 # One thread for each message of a batch (BatchSize in template.yaml), so that a slow receiver does
@@ -45,9 +45,9 @@ async def _in_thread(record: SQSRecord) -> None:
 
 def _attempt(record: SQSRecord) -> None:
     try:
-        pause = deliver(store.parse_message(record.body))
+        pause = deliver(webhooks.parse_message(record.body))
         if pause is not None:
-            store.postpone(record.receipt_handle, pause)
+            webhooks.postpone(record.receipt_handle, pause)
     except Exception:
         logger.exception("delivery failed", message_id=record.message_id)
         raise

@@ -17,7 +17,7 @@ with atheris.instrument_imports(include=["errata"]):
     from errata.protocol.read import to_event
     from errata.protocol.sentry.envelope import Envelope, Item, parse
     from errata.protocol.sentry.event import event_id, milliseconds, to_fields
-    from errata.protocol.sentry.key import of_dsn
+    from errata.protocol.sentry.public_key import of_dsn
     from errata.protocol.sentry.reports import discarded
 
 ROOT = Path(__file__).parents[2]

@@ -138,7 +138,7 @@ def test_a_cleanup_that_was_given_up_is_redriven(busy: Project, clock: Clock) ->
     filled(busy)
     delete_project.delete_project(busy.id)
     aws.sqs().send_message(QueueUrl=settings().cleanup_dead_letter_url, MessageBody="{}")
-    (letter,) = redrive.redrive("cleanup")
+    (letter,) = redrive.redrive_queue("cleanup")
     assert letter.done
     assert remains(busy) == []
 

@@ -457,7 +457,7 @@ def test_what_the_worker_was_given_up_for_is_put_back(
     shop.delete()
     url = settings().cleanup_dead_letter_url
     clients.sqs().send_message(QueueUrl=url, MessageBody='{"DDBStreamBatchInfo": {}}')
-    (letter,) = redrive.redrive("cleanup")
+    (letter,) = redrive.redrive_queue("cleanup")
     assert letter.done
     assert (shop.stored(), shop.remains()) == ([], set())
 
@@ -474,7 +474,7 @@ def test_a_redrive_counts_no_event_of_a_deleted_issue(
     for event_id in (early, later):
         body = f'{{"project_id":"{shop.id}","event_id":"{event_id}","reason":"x"}}'
         clients.sqs().send_message(QueueUrl=url, MessageBody=body)
-    assert [each.done for each in redrive.redrive("digest")] == [True, True]
+    assert [each.done for each in redrive.redrive_queue("digest")] == [True, True]
     issue = shop.issues()["boom"]
     assert (issue.count, issue.first_event) == (1, later)
 

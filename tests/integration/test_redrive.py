@@ -137,7 +137,7 @@ def test_an_event_is_counted_once_however_often_it_is_redriven(busy: Project, cl
         body = {"reason": "x", "project_id": busy.id, "event_id": item["sk"]["S"], "sequence": "1"}
         put_message(settings().digest_dead_letter_url, body)
         put_message(settings().digest_dead_letter_url, body)
-        assert all(each.done for each in redrive.redrive("digest"))
+        assert all(each.done for each in redrive.redrive_queue("digest"))
         tally.assert_exact(items)
     more = traffic(busy.id, clock.ms + 60_000)
     stream.put(more)
@@ -151,7 +151,7 @@ def test_an_issue_of_one_event_is_opened_and_told_of(busy: Project, clock: Clock
     (event_id,) = stream.put([item])
     body = {"reason": "x", "project_id": busy.id, "event_id": event_id, "sequence": "1"}
     put_message(settings().digest_dead_letter_url, body)
-    redrive.redrive("digest")
+    redrive.redrive_queue("digest")
     tally.assert_exact([item])
     (message,) = messages()
     assert event_id in message.body
@@ -166,7 +166,7 @@ def test_a_cleared_or_expired_event_is_let_go(busy: Project, clock: Clock) -> No
     for each in (event_id, gone):
         body = {"reason": "x", "project_id": busy.id, "event_id": each, "sequence": "1"}
         put_message(settings().digest_dead_letter_url, body)
-    assert [each.done for each in redrive.redrive("digest")] == [True, True]
+    assert [each.done for each in redrive.redrive_queue("digest")] == [True, True]
     assert list(reading.list_issues(visible_in(busy.id))) == []
 
 
@@ -179,7 +179,7 @@ def test_an_event_that_has_expired_is_let_go_though_it_lies_there(
     body = {"reason": "x", "project_id": busy.id, "event_id": event_id, "sequence": "1"}
     put_message(settings().digest_dead_letter_url, body)
     clock.days(30)
-    assert [each.done for each in redrive.redrive("digest")] == [True]
+    assert [each.done for each in redrive.redrive_queue("digest")] == [True]
     assert (account.rows()["ISSUES_TABLE"], messages()) == ([], [])
 
 
@@ -193,7 +193,7 @@ def test_a_late_event_of_an_issue_that_has_expired_opens_it_anew(
     body = {"reason": "x", "project_id": busy.id, "event_id": late["sk"]["S"], "sequence": "1"}
     for _ in range(2):
         put_message(settings().digest_dead_letter_url, body)
-        redrive.redrive("digest")
+        redrive.redrive_queue("digest")
         tally.assert_exact([late])
 
 
@@ -208,11 +208,11 @@ def test_a_batch_given_up_is_counted_after_later_ones(busy: Project, clock: Cloc
     stream.deliver(stream.numbered([*items[:3], *items[6:]]))
     put_message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
     clock.advance(3600)
-    (letter,) = redrive.redrive("digest")
+    (letter,) = redrive.redrive_queue("digest")
     assert (letter.done, letter.what[:16]) == (True, "counted 3 of 3 e")
     tally.assert_exact(items)
     put_message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
-    assert redrive.redrive("digest")[0].what.startswith("counted 0 of 3")
+    assert redrive.redrive_queue("digest")[0].what.startswith("counted 0 of 3")
     tally.assert_exact(items)
 
 
@@ -226,7 +226,7 @@ def test_what_a_batch_had_counted_before_it_was_given_up_stays_counted(
     counted = [n for n in range(12) if n < 3 or n >= 9 or n % 3 == 0 or n == 4]
     stream.deliver(stream.numbered(items[n] for n in counted))
     put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[3:9], clock.ms))
-    (letter,) = redrive.redrive("digest")
+    (letter,) = redrive.redrive_queue("digest")
     assert letter.what.startswith("counted 3 of 6")
     tally.assert_exact(items)
 
@@ -245,7 +245,7 @@ def test_a_day_later_a_batch_is_found_by_its_time(
     body["DDBStreamBatchInfo"]["shardId"] = "shardId-gone"
     put_message(settings().digest_dead_letter_url, body)
     clock.days(1.1)
-    assert redrive.redrive("digest")[0].done
+    assert redrive.redrive_queue("digest")[0].done
     # Which of an issue's events of these seconds were missing is not known, only how many.
     for found in (items[:9], items[9:]):
         project_id = found[0]["pk"]["S"]
@@ -263,7 +263,7 @@ def test_a_batch_over_midnight_is_counted_to_each_day(busy: Project, clock: Cloc
     stream.put(items)
     stream.deliver(stream.numbered([*items[:2], items[8]]))
     put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[2:8], clock.ms))
-    redrive.redrive("digest")
+    redrive.redrive_queue("digest")
     tally.assert_exact(items)
     assert len(reading.list_days(visible_in(busy.id), "")) == 2
 
@@ -283,7 +283,7 @@ def test_digest_meets_a_redrive_and_both_count(busy: Project, clock: Clock) -> N
         return call.send()
 
     with watched(digest_first):
-        assert redrive.redrive("digest")[0].done
+        assert redrive.redrive_queue("digest")[0].done
     assert met
     tally.assert_exact(items)
 
@@ -308,10 +308,10 @@ def test_cut_off_anywhere_a_redrive_that_runs_again_counts_once(
             put_message(settings().digest_dead_letter_url, body)
         with fault(number, error, after=after) as outcome:
             try:
-                redrive.redrive("digest")
+                redrive.redrive_queue("digest")
             except (Killed, Exception):
                 assert outcome.struck
-        assert all(each.done for each in redrive.redrive("digest"))
+        assert all(each.done for each in redrive.redrive_queue("digest"))
         tally.assert_exact(items)
         assert lying_in(settings().digest_dead_letter_url) == 0
         if not outcome.struck:
@@ -357,7 +357,7 @@ def test_lost_events_are_counted_once_however_often_they_are_redriven(clock: Clo
     assert lying_in(settings().ledger_dead_letter_url) == 0
     put_message(settings().ledger_dead_letter_url, event)
     handler("ledger")(event, None)
-    assert all(each.done for each in redrive.redrive("ledger"))
+    assert all(each.done for each in redrive.redrive_queue("ledger"))
     assert lost("1") == 2
 
 
@@ -370,16 +370,16 @@ def test_what_a_run_had_counted_stays_counted_as_long_as_its_letter_lies(clock: 
     clock.days(14.25)
     expire(clock)
     put_message(settings().ledger_dead_letter_url, event)
-    assert all(each.done for each in redrive.redrive("ledger"))
+    assert all(each.done for each in redrive.redrive_queue("ledger"))
     assert {lost(str(each), 16) for each in range(1, 151)} == {1}
 
 
 def test_lost_events_that_cannot_be_counted_yet_stay(clock: Clock) -> None:
     put_message(settings().ledger_dead_letter_url, not_counted([LINE % ("1", "ip")], clock.ms))
     with refusing("TransactWriteItems", "ProvisionedThroughputExceededException"):
-        (letter,) = redrive.redrive("ledger")
+        (letter,) = redrive.redrive_queue("ledger")
     assert (letter.done, "not counted" in letter.what) == (False, True)
-    assert redrive.redrive("ledger")[0].done
+    assert redrive.redrive_queue("ledger")[0].done
     assert lost("1") == 1
 
 
@@ -418,10 +418,10 @@ def test_what_cannot_be_done_keeps_nothing_from_being_done(monkeypatch: pytest.M
             put_message(url, {"hello": number})
     assert len(done("redrive", "ledger", "--dry-run", "--json").json) == 11
     assert lying_in(url) == 11
-    assert sorted(each.done for each in redrive.redrive("ledger")) == [False] * 3 + [True] * 8
+    assert sorted(each.done for each in redrive.redrive_queue("ledger")) == [False] * 3 + [True] * 8
     assert lost("1") == 8
     assert lying_in(url) == 3
-    assert len(redrive.redrive("ledger")) == 3, "they are not held any more"
+    assert len(redrive.redrive_queue("ledger")) == 3, "they are not held any more"
 
 
 def test_a_redrive_that_outlasts_its_hold_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,7 +430,7 @@ def test_a_redrive_that_outlasts_its_hold_ends(monkeypatch: pytest.MonkeyPatch) 
     for number in range(5):
         put_message(settings().ledger_dead_letter_url, {"hello": number})
     with refusing("ChangeMessageVisibility", "AWS.SimpleQueueService.MessageNotInflight"):
-        assert not any(each.done for each in redrive.redrive("ledger"))
+        assert not any(each.done for each in redrive.redrive_queue("ledger"))
     assert lying_in(settings().ledger_dead_letter_url) == 5
 
 
@@ -443,7 +443,7 @@ def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
     arn = stream_of_events()
     record = {"shard": "s", "dynamodb": {"SequenceNumber": "1"}}
     put_message(settings().cleanup_dead_letter_url, given_up(arn, [record], clock.ms))
-    (letter,) = redrive.redrive("cleanup")
+    (letter,) = redrive.redrive_queue("cleanup")
     assert letter.done
     assert stream.stored_events() == []
     assert list(issues.by_last_seen(visible_at(busy.id))) == []
@@ -453,7 +453,7 @@ def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:
     put_message(settings().digest_dead_letter_url, {"hello": "there"})
     put_message(settings().digest_dead_letter_url, ["no", "object"])
     put_message(settings().webhook_dead_letter_url, {"no": "notice"})
-    assert [each.done for each in redrive.redrive("webhooks")] == [False]
+    assert [each.done for each in redrive.redrive_queue("webhooks")] == [False]
     assert lying_in(settings().webhook_dead_letter_url) == 1
     assert deployed
     found = done("redrive", "digest", "--json").json

@@ -8,7 +8,7 @@ from errata.models.issue import Issue, why_grouped
 from errata.models.project import live_dsns
 from errata.models.sketch import estimate
 from errata.protocol.issues import SORTS, IssueQuery
-from errata.store import projects as projects_store
+from errata.store.projects import list_keys
 from errata.usecases import dashboard_views, issues
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import day_name, last_days, page
@@ -119,7 +119,7 @@ def act(ctx: RequestContext) -> Response:
 def _set_up(ctx: RequestContext) -> dict[str, Any]:
     """Return what an empty project shows: how to send the first error, with its DSN."""
     url = ctx.request.api_url
-    dsns = live_dsns(url, projects_store.list_keys(ctx.project.id))
+    dsns = live_dsns(url, list_keys(ctx.project.id))
     newest = next(iter(dsns.values()), "")
     return {"dsn": newest, "snippets": snippets(url, NO_KEY, newest or NO_DSN)}
 

@@ -4,7 +4,7 @@ from typing import cast
 
 from errata.errors import NotFoundError
 from errata.models.member import Role
-from errata.store import members as store
+from errata.store.members import list_teams
 from errata.usecases import members
 from functions.dashboard.forms import Failed, act, chosen_teams, offered
 from functions.dashboard.membership import done, offered_roles, own_role
@@ -33,7 +33,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     membership = user.memberships.get(organization_id)
     if membership is None:
         raise NotFoundError("This member has been removed.")
-    teams = store.list_teams(organization_id)
+    teams = list_teams(organization_id)
     typed = failed.action == "save"
     shown = offered(teams, membership.teams)
     return page(

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from errata.models.member import Member, Role, Team
 from errata.models.organization import parse_allowlist
 from errata.models.project import dsn
-from errata.store import members as store
-from errata.store import projects as projects_store
+from errata.store.members import Roster, find_roster
+from errata.store.projects import some_projects
 from errata.usecases import billing, dashboard_views, members, organizations, quota, usage_keys
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.forms import (
@@ -69,10 +69,10 @@ def change(ctx: RequestContext) -> Response:
 def _page(ctx: RequestContext, failed: Failed) -> Response:
     organization = ctx.organization
     after = ctx.request.query.get("after", "")
-    roster = store.roster(organization.id, after, MEMBERS_A_PAGE)
-    found, more = projects_store.some_projects("", pages=1)
+    roster = find_roster(organization.id, after, MEMBERS_A_PAGE)
+    found, more = some_projects("", pages=1)
     mine = [each for each in found if each.organization == organization.id]
-    shown, next_after = _with_room(roster)
+    shown, next_after = _within_budget(roster)
     return page(
         ctx.request,
         "organization.html",
@@ -94,7 +94,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     )
 
 
-def _with_room(roster: store.Roster) -> tuple[list[Member], str]:
+def _within_budget(roster: Roster) -> tuple[list[Member], str]:
     """Return the members that fit the page, and after whom the next page starts."""
     budget = ByteBudget(MEMBERS_BYTES)
     # Each address appears twice: as text and in its link.

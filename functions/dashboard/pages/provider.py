@@ -15,6 +15,7 @@ import urllib3
 
 from errata.config import settings
 from errata.errors import NotFoundError, UnauthorizedError
+from errata.models.times import SESSION_LIFETIME_MS
 from errata.store.sign_in import Tokens, provider_client
 from errata.usecases import sessions
 from functions.dashboard import tokens
@@ -78,7 +79,7 @@ def come_back(request: Request, now_ms: int) -> Response:
     _, value = sessions.start(given, verify, now_ms)
     return redirect(
         request.root + next_page(base64.urlsafe_b64decode(f"{going}==").decode()),
-        cookie(SESSION_COOKIE, value, sessions.LIFETIME_MS // 1000),
+        cookie(SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000),
         cookie(COOKIE, "", 0),
     )
 

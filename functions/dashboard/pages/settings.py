@@ -5,9 +5,9 @@ from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID
 from errata.models.project import live_dsns
 from errata.models.webhook import Webhook
-from errata.store import members as members_store
-from errata.store import projects as projects_store
-from errata.store import webhooks as webhooks_store
+from errata.store.members import list_teams
+from errata.store.projects import list_keys
+from errata.store.webhooks import list_webhooks
 from errata.usecases import clear_project, delete_project, members, projects, usage_keys, webhooks
 from functions.dashboard.forms import (
     Failed,
@@ -64,10 +64,10 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     project = ctx.project
     # Valid keys first, then revoked ones; the newest of each first.
     keys = sorted(
-        projects_store.list_keys(project.id),
+        list_keys(project.id),
         key=lambda key: (key.revoked_at is not None, -key.created_at),
     )
-    teams = members_store.list_teams(project.organization)
+    teams = list_teams(project.organization)
     chosen = failed.teams if failed.action == "save" else project.teams
     url = ctx.request.api_url
     dsns = live_dsns(url, keys)
@@ -90,7 +90,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
         chosen=chosen,
         webhooks=[
             (each, webhooks.shown_url(each, path=may_change), _state(each))
-            for each in webhooks_store.list_webhooks(project.id)
+            for each in list_webhooks(project.id)
         ],
         attempts=webhooks.recent_attempts(project.id, ATTEMPTS, ctx.now_ms),
         default_days=settings().retention_days,

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 from errata.config import settings
 from errata.errors import HTTPError, InvalidInputError, RateLimitedError, UnauthorizedError
+from errata.models.times import SESSION_LIFETIME_MS
 from errata.store import sign_in
 from errata.usecases import sessions
 from functions.dashboard import tokens
@@ -91,7 +92,7 @@ def _go_on(
     if isinstance(outcome, sign_in.NewPassword):
         return _choose(request, now_ms, outcome)
     _, value = sessions.start(outcome, tokens.verify, now_ms)
-    kept = cookie(SESSION_COOKIE, value, sessions.LIFETIME_MS // 1000)
+    kept = cookie(SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000)
     return redirect(request.root + next_page(request.form.get("next")), kept)
 
 

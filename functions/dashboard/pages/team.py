@@ -1,7 +1,7 @@
 """The page of one team of an organization."""
 
 from errata.errors import NotFoundError
-from errata.store import members as store
+from errata.store.members import list_teams
 from errata.usecases import members
 from functions.dashboard.forms import Failed, act
 from functions.dashboard.membership import done
@@ -25,7 +25,7 @@ def change(ctx: RequestContext) -> Response:
 
 
 def _page(ctx: RequestContext, failed: Failed) -> Response:
-    teams = {team.id: team for team in store.list_teams(ctx.organization.id)}
+    teams = {team.id: team for team in list_teams(ctx.organization.id)}
     team = teams.get(ctx.ids["team_id"])
     if team is None:
         raise NotFoundError("This team has been deleted.")

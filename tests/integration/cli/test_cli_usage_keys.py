@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from errata.models.ids import now_ms
+from errata.models.times import SETTLING_MS
 from errata.store import projects as store
 from errata.store.gateway_keys import Gateway
 from errata.usecases import access, projects, usage_keys
@@ -16,7 +17,7 @@ from tests.support.account import Clock, Project
 from tests.support.cli import STACK, Deployed, aws, done, refusing, run
 from tests.support.gateway import handler
 
-SETTLED_S = usage_keys.SETTLING_MS / 1000 + 1
+SETTLED_S = SETTLING_MS / 1000 + 1
 LATER_S = 2 * SETTLED_S
 
 

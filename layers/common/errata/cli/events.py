@@ -26,7 +26,7 @@ from errata.protocol import read
 from errata.protocol.body import decompress, parse_object
 from errata.protocol.stacktrace import ExceptionTrace, structured
 from errata.usecases import projects, read_events
-from errata.usecases.send import send as send_event
+from errata.usecases.send import send_event
 from errata.usecases.tail import Tail
 
 POLL_SECONDS = 2

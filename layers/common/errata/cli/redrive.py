@@ -7,16 +7,14 @@ import typer
 from errata.cli.command import Session
 from errata.cli.output import print_json, print_table
 from errata.errors import NotFoundError
-from errata.usecases import redrive as usecase
+from errata.usecases.redrive import QUEUES, redrive_queue
 
 
 def redrive(
     session: Session,
     queue: Annotated[
         str,
-        typer.Argument(
-            metavar="[QUEUE]", help=f"One of {', '.join(usecase.QUEUES)}. Default: all."
-        ),
+        typer.Argument(metavar="[QUEUE]", help=f"One of {', '.join(QUEUES)}. Default: all."),
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the messages.")] = False,
 ) -> None:
@@ -25,12 +23,10 @@ def redrive(
     This counts the events and losses, sends the webhook messages and finishes the clears. You can
     run it again at any time.
     """
-    if queue and queue not in usecase.QUEUES:
-        raise NotFoundError(f"There is no queue {queue}. Use one of {', '.join(usecase.QUEUES)}.")
+    if queue and queue not in QUEUES:
+        raise NotFoundError(f"There is no queue {queue}. Use one of {', '.join(QUEUES)}.")
     found = [
-        each
-        for name in ([queue] if queue else usecase.QUEUES)
-        for each in usecase.redrive(name, dry_run)
+        each for name in ([queue] if queue else QUEUES) for each in redrive_queue(name, dry_run)
     ]
     if session.json:
         print_json(

@@ -102,8 +102,8 @@ def why_grouped(grouping: str, grouped_by: str) -> str:
     "fingerprint: payment-timeout".
     """
     if grouping == "client":
-        told = grouped_by if grouped_by.startswith("fingerprint: ") else "fingerprint"
-        return f"the sender's {told}"
+        fingerprint = grouped_by if grouped_by.startswith("fingerprint: ") else "fingerprint"
+        return f"the sender's {fingerprint}"
     if grouping == "v1":
         return "the same message, exception class, file and line"
     return grouped_by or f"grouping {grouping}"

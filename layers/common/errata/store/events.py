@@ -23,11 +23,6 @@ from errata.models.event import Stored, unpack
 from errata.store import clients, idempotency
 from errata.store.items import Item
 
-# An event's id tells of a moment at most this long before the event is stored: no function that
-# stores events runs longer (template.yaml), and their clocks agree within milliseconds. Of an event
-# that an SDK has named: for how long one counts as prompt (usecases.sentry), and the function's.
-CLEAR_MARGIN_MS = 30_000
-
 
 def item(
     project_id: str, event_id: str, issue_id: str, release: str | None, payload: bytes, ttl: int

@@ -16,6 +16,7 @@ from typing import Any
 from errata.config import settings
 from errata.errors import ConflictError
 from errata.models.issue import Activity, Issue
+from errata.models.times import TOMBSTONE_KEPT_S
 from errata.models.visible import Visible
 from errata.store import clients
 from errata.store.issue_deletions import CleanupTask, cleanup_task_item
@@ -28,9 +29,6 @@ from errata.store.items import (
     write_all,
 )
 
-# What a deletion leaves must outlive every event that could still reach digest: a day in the
-# stream, and 14 days in the dead-letter queue.
-_DELETED_FOR_S = 15 * 86_400
 # A transaction takes 100 actions; a deletion needs two for the issue itself.
 _MAX_ROWS = 98
 
@@ -105,7 +103,7 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
         "deleted_through": task.through,
         "deleted_by": by,
         "deleted_at": at_ms,
-        "ttl": max(issue.expires_at, at_ms // 1000 + _DELETED_FOR_S),
+        "ttl": max(issue.expires_at, at_ms // 1000 + TOMBSTONE_KEPT_S),
     }
     replaced = {
         "TableName": settings().issues_table,

@@ -16,9 +16,9 @@ from itertools import batched
 from errata.config import settings
 from errata.errors import CounterMovedError, StoreError, UnavailableError
 from errata.models.ids import minted_ms
+from errata.models.times import CLEAR_MARGIN_MS
 from errata.models.visible import Visible
 from errata.store import clients
-from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.items import (
     Item,
     query,

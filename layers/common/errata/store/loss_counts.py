@@ -15,12 +15,12 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import StoreError, UnavailableError
+from errata.models.times import LOSS_BATCH_KEPT_S
 from errata.store import clients
 from errata.store.items import batch_get, read_all, write_all
 from errata.store.retry import attempts
 
 KEPT_S = 90 * 86_400
-_BATCH_KEPT_S = 15 * 86_400
 # A transaction takes 100 actions.
 _ROWS = 99
 _TRIES = 6
@@ -42,7 +42,7 @@ def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> Non
     for start in range(0, len(names), _ROWS):
         marker: Any = {
             "TableName": table,
-            "Item": write_all({"pk": f"batch#{batch}#{start}", "ttl": now_s + _BATCH_KEPT_S}),
+            "Item": write_all({"pk": f"batch#{batch}#{start}", "ttl": now_s + LOSS_BATCH_KEPT_S}),
             "ConditionExpression": "attribute_not_exists(pk)",
         }
         counts = [_count(table, pk, rows[pk], now_s) for pk in names[start : start + _ROWS]]

@@ -186,7 +186,7 @@ def list_members(organization_id: str) -> list[Member]:
     return _members(organization_id, (row["sk"]["S"] for row in rows))
 
 
-def roster(organization_id: str, after: str, most: int) -> Roster:
+def find_roster(organization_id: str, after: str, most: int) -> Roster:
     """An organization's teams, and `most` of its members by their e-mails, those behind `after`.
 
     In two calls, read consistently; an organization has a row for each. Access pattern P33.

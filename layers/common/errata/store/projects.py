@@ -166,7 +166,7 @@ def save_teams(project_id: str, teams: frozenset[str]) -> None:
     clients.dynamodb().update_item(**request)
 
 
-def delete_project(project_id: str, at_ms: int) -> None:
+def remove_project(project_id: str, at_ms: int) -> None:
     """Delete a project, and keep its id and its keys' records. Access pattern P31."""
     table = settings().projects_table
     note = {

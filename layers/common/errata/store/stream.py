@@ -9,9 +9,6 @@ from typing import Any
 
 from errata.store import clients
 
-# How long a stream keeps its records.
-KEPT_MS = 86_400_000
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:

@@ -15,9 +15,10 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.event import Stored
 from errata.models.ids import floor_id, minted_ms
+from errata.models.times import CLEAR_MARGIN_MS
 from errata.models.visible import Watermark
 from errata.store import clients, legacy
-from errata.store.events import CLEAR_MARGIN_MS, legacy_number
+from errata.store.events import legacy_number
 from errata.store.items import (
     Item,
     batch_delete,

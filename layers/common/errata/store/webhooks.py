@@ -20,11 +20,11 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import StoreError
+from errata.models.times import DELIVERY_KEPT_S
 from errata.models.webhook import Attempt, Delivery, Message, Secrets, Webhook
 from errata.store import clients
 from errata.store.items import Item, query, read_all, write_all
 
-KEPT_S = 30 * 86_400
 # What one call may hold. SQS itself takes four times as much since 2025.
 _CALL_MESSAGES = 10
 _CALL_BYTES = 256 * 1024
@@ -252,13 +252,13 @@ def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
         "status": attempt.status,
         "duration_ms": attempt.duration_ms,
         "error": attempt.error or None,
-        "ttl": now_s + KEPT_S,
+        "ttl": now_s + DELIVERY_KEPT_S,
     }
     delivery_values: Item = {
         "attempts": delivery.attempts,
         "due_at": delivery.due_at,
         "over": int(delivery.over),
-        "ttl": now_s + KEPT_S,
+        "ttl": now_s + DELIVERY_KEPT_S,
     }
     table = settings().deliveries_table
     clients.dynamodb().transact_write_items(

@@ -179,7 +179,7 @@ def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
     }
 
 
-def of_context(context: dict[str, str]) -> Access:
+def from_context(context: dict[str, str]) -> Access:
     """Return the access of a key that the authorizer has resolved.
 
     Ignores fields that this release does not know. Fields that an older authorizer does not send

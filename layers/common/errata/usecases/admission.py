@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from errata.errors import AddressForbiddenError, HTTPError, UnauthorizedError, UnavailableError
 from errata.models.event import Fields
 from errata.models.project import Access, Caller
-from errata.usecases import access as keys
 from errata.usecases import quota, rate_limit, report_losses
+from errata.usecases.access import LookUp, check_address, find, from_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Request:
     caller: Caller
     body_key: Callable[[], Any] = lambda: None
     project_id: str = ""
-    find_key: keys.LookUp = keys.find
+    find_key: LookUp = find
     has_event: Callable[[], bool] = lambda: True
 
 
@@ -128,7 +128,7 @@ def _resolve(request: Request, now_ms: int) -> Access:
     caller = request.caller
     state = caller.authorizer_context["key"]
     if state == "known":
-        return keys.of_context(caller.authorizer_context)
+        return from_context(caller.authorizer_context)
     if state == "unavailable":
         raise UnavailableError
     missing = state in ("absent", "empty")
@@ -145,7 +145,7 @@ def _resolve(request: Request, now_ms: int) -> Access:
 
 def _check_address(access: Access, caller: Caller) -> None:
     if caller.authorizer_context["key"] != "known":
-        keys.check_address(access, caller.address)
+        check_address(access, caller.address)
     # The authorizer has checked the address. It does not pass the allowlist on.
     elif caller.authorizer_context.get("address") == "forbidden":
         raise AddressForbiddenError

@@ -8,7 +8,7 @@ from errata.errors import InvalidInputError, UnavailableError
 from errata.models.billing import BillingEvent, Ended, merge, without_old
 from errata.models.organization import Organization
 from errata.store import billing as store
-from errata.store import organizations as organizations_store
+from errata.store.organizations import save_organization
 from errata.store.retry import attempts
 from errata.usecases import organizations
 from errata.usecases.ttl_cache import TTLCache
@@ -74,7 +74,7 @@ def link(organization_id: str, customer: str) -> Organization:
             {"stripe_customer": ["A customer's id begins with cus_; or give `none`."]}
         )
     organization = organizations.find(organization_id)
-    organizations_store.save_organization(organization)  # the default one may have no item yet
+    save_organization(organization)  # the default one may have no item yet
     if not store.link_customer(organization_id, customer, organization.stripe_customer):
         raise InvalidInputError({"stripe_customer": [f"{customer} is another organization's."]})
     return organizations.find(organization_id)

@@ -7,18 +7,14 @@ future, so it also hides events that arrive until then. `digest` deletes these.
 
 from errata.errors import UnavailableError
 from errata.models.ids import floor_id, now_ms
+from errata.models.times import DELETED_AHEAD_MS
 from errata.models.visible import Watermark
-from errata.store import projects as store
 from errata.store import watermarks, webhooks
-from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.gateway_keys import Gateway
 from errata.store.legacy import LAST_LEGACY_ID
+from errata.store.projects import remove_project
 from errata.usecases import clear_project, projects, usage_keys
-from errata.usecases.ttl_cache import CACHE_TTL_MS
 from errata.usecases.usage_keys import Unmetered
-
-# Half of this is the time a key stays cached, plus the time its last function may run.
-AHEAD_MS = 2 * (CACHE_TTL_MS + CLEAR_MARGIN_MS)
 
 
 def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered:
@@ -42,7 +38,7 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
     for webhook in webhooks.list_webhooks(project_id):
         webhooks.remove_webhook(project_id, webhook.id)
     _hide_everything(project_id)
-    store.delete_project(project_id, now_ms())
+    remove_project(project_id, now_ms())
     return undeleted
 
 
@@ -50,7 +46,7 @@ def _hide_everything(project_id: str) -> None:
     for before, counter in clear_project.current_state(project_id):
         everything = Watermark(
             generation=before.generation + 1,
-            through=floor_id(now_ms() + AHEAD_MS),
+            through=floor_id(now_ms() + DELETED_AHEAD_MS),
             legacy_through=LAST_LEGACY_ID,
         )
         if watermarks.move_watermark(project_id, everything, counter.last_id):

@@ -14,6 +14,7 @@ from threading import Lock
 from errata.config import settings
 from errata.errors import StoreError
 from errata.models.ids import new_event_id, now_ms
+from errata.models.times import FAILING_TOO_LONG_MS
 from errata.models.webhook import (
     DISABLED_FAILING,
     DISABLED_GONE,
@@ -27,13 +28,12 @@ from errata.models.webhook import (
 )
 from errata.outbound import signing
 from errata.outbound.post import ForbiddenUrlError, Response, post
-from errata.store import webhooks as store
+from errata.store import webhooks
 from errata.usecases.ttl_cache import TTLCache
 
 # Seconds to wait after each attempt except the last.
 PAUSES = (10, 60, 300)
 MAX_RETRY_AFTER_S = 15 * 60
-FAILING_TOO_LONG_MS = 5 * 24 * 3600 * 1000
 
 logger = logging.getLogger("errata")
 _lock = Lock()
@@ -42,10 +42,10 @@ _secrets = TTLCache[Secrets](max_entries=1_000)
 
 def deliver(message: Message) -> int | None:
     """Make one attempt. Return the seconds until the next one, None if the delivery is over."""
-    webhook = store.find_webhook(message.project_id, message.webhook_id)
+    webhook = webhooks.find_webhook(message.project_id, message.webhook_id)
     if webhook is None:
         return None
-    delivery = store.find_delivery(message)
+    delivery = webhooks.find_delivery(message)
     if delivery.over:
         return None
     early_ms = delivery.due_at - now_ms()
@@ -58,12 +58,12 @@ def deliver(message: Message) -> int | None:
         # Record it, so that `redeliver_since` sends it once the webhook is enabled.
         at_ms = now_ms()
         missed = Attempt(new_event_id(at_ms), message, number, None, 0, NOT_SENT)
-        store.record(missed, Delivery(number, over=True), at_ms // 1000)
+        webhooks.record(missed, Delivery(number, over=True), at_ms // 1000)
         return None
     attempt, pause = _attempt(message, webhook, number)
     at_ms = now_ms()
     due_at = at_ms + (pause or 0) * 1000
-    store.record(attempt, Delivery(number, due_at, over=pause is None), at_ms // 1000)
+    webhooks.record(attempt, Delivery(number, due_at, over=pause is None), at_ms // 1000)
     _judge(webhook, attempt, at_ms)
     return pause
 
@@ -111,7 +111,9 @@ def _secrets_of(webhook: Webhook, at_ms: int) -> Secrets:
     # the last rotation is part of the cache key, so that a new secret signs at once.
     name = f"{webhook.id} {webhook.rotated_at}"
     with _lock:
-        return _secrets.get(name, at_ms, lambda: store.find_secrets(webhook.project_id, webhook.id))
+        return _secrets.get(
+            name, at_ms, lambda: webhooks.find_secrets(webhook.project_id, webhook.id)
+        )
 
 
 def _seconds(retry_after: str, at_ms: int) -> int:
@@ -128,7 +130,7 @@ def _judge(webhook: Webhook, attempt: Attempt, at_ms: int) -> None:
     """Track failures of a webhook. Disable it after a 410, or after days of failures."""
     if attempt.status is not None and 200 <= attempt.status < 300:
         if webhook.failing_since is not None:
-            store.update_webhook(webhook, failing_since=None)
+            webhooks.update_webhook(webhook, failing_since=None)
         return
     reason = ""
     since = webhook.failing_since
@@ -139,9 +141,9 @@ def _judge(webhook: Webhook, attempt: Attempt, at_ms: int) -> None:
     if reason and not webhook.disabled_at:
         # The metric filter behind the alarm looks for these words (template.yaml).
         logger.error("webhook disabled", extra={"endpoint_id": webhook.id, "reason": reason})
-        store.update_webhook(webhook, disabled_at=at_ms, disabled_reason=reason)
+        webhooks.update_webhook(webhook, disabled_at=at_ms, disabled_reason=reason)
     elif since is None:
-        store.update_webhook(webhook, failing_since=at_ms)
+        webhooks.update_webhook(webhook, failing_since=at_ms)
 
 
 def clear_cache() -> None:

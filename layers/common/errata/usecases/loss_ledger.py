@@ -4,16 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 from errata.models.ids import now_ms
 from errata.models.visible import Visible
-from errata.protocol import losses as protocol
-from errata.store import loss_counts as store
+from errata.protocol import losses
+from errata.store import loss_counts
 from errata.usecases import issues
 
 
 def count(data: str) -> None:
     """Count a batch of log lines from CloudWatch Logs, once even if it is delivered again."""
-    name, lost = protocol.batch(data)
+    name, lost = losses.batch(data)
     if lost:
-        store.add(name, lost, now_ms() // 1000)
+        loss_counts.add(name, lost, now_ms() // 1000)
 
 
 def by_day(visible: Visible, days: int) -> dict[str, tuple[int, dict[str, int]]]:
@@ -21,5 +21,5 @@ def by_day(visible: Visible, days: int) -> dict[str, tuple[int, dict[str, int]]]
     today = datetime.fromtimestamp(visible.now_ms / 1000, UTC)
     wanted = [f"{today - timedelta(days=n):%Y-%m-%d}" for n in reversed(range(days))]
     accepted = issues.list_days(visible, wanted[0])
-    lost = store.of_days(visible.project_id, wanted)
+    lost = loss_counts.of_days(visible.project_id, wanted)
     return {day: (accepted.get(day, 0), lost.get(day, {})) for day in wanted}

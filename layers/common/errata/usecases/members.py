@@ -13,7 +13,7 @@ from errata.models.member import ROLES, Member, Membership, Role, Team, User
 from errata.models.project import Project
 from errata.store import accounts
 from errata.store import members as store
-from errata.store import projects as projects_store
+from errata.store.projects import list_projects, save_teams
 from errata.store.retry import attempts
 from errata.usecases import organizations, projects
 
@@ -280,10 +280,10 @@ def delete_team(organization_id: str, team_id: str) -> None:
         if team_id in member.teams:
             found = True
             _leave_team(organization_id, member.email, team_id)
-    for project in projects_store.list_projects():
+    for project in list_projects():
         if project.organization == organization_id and team_id in project.teams:
             found = True
-            projects_store.save_teams(project.id, project.teams - {team_id})
+            save_teams(project.id, project.teams - {team_id})
     if not found:
         raise _no_team(organization_id, team_id)
 
@@ -311,7 +311,7 @@ def set_project_teams(project_id: str, teams: Iterable[str]) -> Project:
     project = projects.find(project_id)
     chosen = frozenset(teams)
     check_teams(project.organization, chosen)
-    projects_store.save_teams(project_id, chosen)
+    save_teams(project_id, chosen)
     return replace(project, teams=chosen)
 
 

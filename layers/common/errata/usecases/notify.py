@@ -8,8 +8,7 @@ from errata.models.ids import now_ms
 from errata.models.project import Project
 from errata.models.webhook import ISSUE_CREATED, Message, Webhook
 from errata.protocol.webhooks import issue_created_body
-from errata.store import projects
-from errata.store import webhooks as store
+from errata.store import projects, webhooks
 from errata.usecases.ttl_cache import TTLCache
 
 type Subscribers = tuple[Project, list[Webhook]]
@@ -28,8 +27,8 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
     subscribed = _subscribed.get(project_id, now_ms(), lambda: _look_up(project_id))
     if subscribed is None:
         return
-    project, webhooks = subscribed
-    store.enqueue(
+    project, receiving = subscribed
+    webhooks.enqueue(
         Message(
             id=_message_id(pk, event.id),
             project_id=project.id,
@@ -40,7 +39,7 @@ def issues_created(pk: str, first_events: list[Stored]) -> None:
             ),
         )
         for event in first_events
-        for webhook in webhooks
+        for webhook in receiving
     )
 
 
@@ -51,11 +50,11 @@ def _message_id(pk: str, event_id: str) -> str:
 
 def _look_up(project_id: str) -> Subscribers | None:
     """Return the project and its webhooks for new issues, or None if there are none."""
-    webhooks = [
-        webhook for webhook in store.list_webhooks(project_id) if ISSUE_CREATED in webhook.events
+    receiving = [
+        webhook for webhook in webhooks.list_webhooks(project_id) if ISSUE_CREATED in webhook.events
     ]
-    project = projects.find_project(project_id) if webhooks else None
-    return (project, webhooks) if project else None
+    project = projects.find_project(project_id) if receiving else None
+    return (project, receiving) if project else None
 
 
 def clear_cache() -> None:

@@ -9,18 +9,14 @@ from pydantic_core import to_json
 from errata.models import ids
 from errata.models.event import Stored
 from errata.models.ids import DAY_MS, floor_id, issue_id
+from errata.models.times import INDEX_LAG_MS, MAX_SCAN_MS
 from errata.models.visible import Visible
 from errata.protocol import response_size
 from errata.protocol.read import Filters, to_cursor, to_event
 from errata.store import event_queries, events
 
-# An index lags behind its table, usually briefly, but without a guaranteed limit. So events younger
-# than this are read from the table itself, with strong consistency.
-INDEX_LAG_MS = 5 * 60 * 1000
 # How many events one request reads. A filter with few matches may give a short page with a cursor.
 MAX_SCANNED = 5_000
-# How long one request reads. The function has 25 seconds; 5,000 of the largest events take 40.
-MAX_SCAN_MS = 10_000
 _PAGE = 200
 
 

@@ -20,10 +20,10 @@ from errata.errors import StoreError, UnavailableError
 from errata.models.event import Stored
 from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
+from errata.models.times import CLEAR_MARGIN_MS, STREAM_KEPT_MS
 from errata.models.visible import Watermark, issues_partition
 from errata.protocol import losses
 from errata.store import event_queries, projects, queues, stream, watermarks, webhooks
-from errata.store.events import CLEAR_MARGIN_MS
 from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
 from errata.usecases import delete_cleared, loss_ledger
@@ -45,7 +45,7 @@ class Redriven:
     what: str
 
 
-def redrive(queue: str, dry_run: bool = False) -> list[Redriven]:
+def redrive_queue(queue: str, dry_run: bool = False) -> list[Redriven]:
     """Process the messages of a queue of `QUEUES` again, or only list them with `dry_run`."""
     urls = {
         "digest": settings().digest_dead_letter_url,
@@ -191,7 +191,7 @@ def _events_of(message: QueueMessage) -> Ids:
             raise ValueError(body["event_id"])
         return [(body["project_id"], body["event_id"])]
     batch = stream.batch(body)
-    if now_ms() - batch.first_ms < stream.KEPT_MS:
+    if now_ms() - batch.first_ms < STREAM_KEPT_MS:
         return stream.new_events(batch)
     # The stream no longer has the records. So take every event stored at that time. The others are
     # already counted, or in this queue too: no event is in transit for that long.

@@ -8,7 +8,7 @@ from errata.usecases import projects, report_losses
 from errata.usecases.prepare import prepare
 
 
-def send(project_id: str, sent: Fields) -> str:
+def send_event(project_id: str, sent: Fields) -> str:
     """Store one event, durably, and return its id.
 
     Raises:

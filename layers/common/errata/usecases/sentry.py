@@ -8,6 +8,7 @@ from errata.grouping import v2
 from errata.models.event import Fields
 from errata.models.ids import named_event_id, new_event_id, now_ms
 from errata.models.project import Access
+from errata.models.times import PROMPT_MS
 from errata.protocol.body import MAX_JSON_BYTES, parse_object, too_large
 from errata.protocol.sentry import event as protocol
 from errata.protocol.sentry.envelope import Envelope
@@ -18,10 +19,6 @@ from errata.usecases import admission, report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
 
-# An event that arrives this soon after it happened, by its sender's clock, gets an id minted at the
-# time it happened. With the timeout of the function (template.yaml), that is within
-# events.CLEAR_MARGIN_MS.
-PROMPT_MS = 10_000
 # Correct clocks differ by less than this.
 _AHEAD_MS = 1_000
 _TRIES = 6

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from errata.errors import ErrataError, UnauthorizedError
 from errata.models.member import User
 from errata.models.organization import DEFAULT_ORGANIZATION
+from errata.models.times import SESSION_LIFETIME_MS
 from errata.store import members, sign_in
 from errata.store import sessions as store
 from errata.store.members import user_hash
@@ -18,7 +19,6 @@ from errata.store.sessions import OpenedPage, Session
 from errata.store.sign_in import Tokens
 from errata.usecases import organizations
 
-LIFETIME_MS = 7 * 24 * 3600 * 1000  # the lifetime of a refresh token in the template
 _SEPARATOR = "."
 
 
@@ -60,7 +60,7 @@ def start(tokens: Tokens, verify: Verify, now_ms: int) -> tuple[Session, str]:
         client=claims.client,
         refresh_token=tokens.refresh,
         fresh_until=claims.expires_at,
-        expires_at=now_ms + LIFETIME_MS,
+        expires_at=now_ms + SESSION_LIFETIME_MS,
     )
     store.save(session)
     return session, user_hash(session.email) + _SEPARATOR + session.secret
@@ -102,7 +102,7 @@ def _open(cookie: str, now_ms: int, *about: str) -> tuple[Session, OpenedPage]:
     session = opened.session
     if session is None or session.expires_at <= now_ms or user_hash(session.email) != user:
         raise SignedOutError
-    begun = session.expires_at - LIFETIME_MS
+    begun = session.expires_at - SESSION_LIFETIME_MS
     if opened.user and begun < opened.user.signed_out_at:
         raise SignedOutError
     return session, opened

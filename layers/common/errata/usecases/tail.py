@@ -11,9 +11,9 @@ from pydantic_core import from_json
 from errata.models.event import Stored
 from errata.models.ids import floor_id, minted_ms, now_ms
 from errata.models.project import Access
+from errata.models.times import CLEAR_MARGIN_MS
 from errata.protocol.read import Filters
 from errata.store import event_queries
-from errata.store.events import CLEAR_MARGIN_MS
 from errata.usecases import read_events
 from errata.usecases.visible import find_visible
 

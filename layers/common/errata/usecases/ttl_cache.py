@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-CACHE_TTL_MS = 30_000
+from errata.models.times import CACHE_TTL_MS
 
 
 class TTLCache[T]:

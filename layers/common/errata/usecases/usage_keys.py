@@ -10,7 +10,7 @@ current rate limit of the project:
   change, and each key gets a new gateway key in the usage plan of the new rate. The old gateway key
   is not moved: while it is in no plan, API Gateway would respond with 403.
 - A new gateway key is used after `SETTLING_MS`, because API Gateway needs time to learn it. An old
-  one is kept as long, because authorizers cache it for `ttl_cache.CACHE_TTL_MS`.
+  one is kept as long, because authorizers cache it for `CACHE_TTL_MS`.
 - The project's next change deletes gateway keys that this or an interrupted run left over.
 """
 
@@ -21,13 +21,12 @@ from errata.errors import StoreError, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import ApiKey, Project
+from errata.models.times import SETTLING_MS
 from errata.store import gateway_keys
-from errata.store import projects as store
 from errata.store.gateway_keys import Gateway, GatewayKey
+from errata.store.projects import list_keys, save_usage_key
 from errata.usecases import members, organizations, projects
 from errata.usecases.projects import Created
-
-SETTLING_MS = 5 * 60 * 1000
 
 # The error because of which API Gateway does not count the requests; None if it does.
 type Unmetered = StoreError | None
@@ -63,7 +62,7 @@ def create_key(
         NotFoundError: there is no such project.
     """
     record, key = projects.create_key(project_id, label, public)
-    known = store.list_keys(project_id)
+    known = list_keys(project_id)
     return record, key, _meter(gateway, projects.find(project_id), [record], known)
 
 
@@ -99,7 +98,7 @@ def change_project(
     """
     projects.check(rate_limit, retention_days)
     before = projects.find(project_id)
-    known = store.list_keys(project_id)
+    known = list_keys(project_id)
     keys = [key for key in known if key.revoked_at is None]
     if rate_limit not in (None, before.rate_limit):
         keys = [_count_in_handlers(key) for key in keys]
@@ -125,7 +124,7 @@ def _count_in_handlers(key: ApiKey) -> ApiKey:
     # The record still names the gateway key, so that `_sweep` keeps it while authorizers cache it.
     counted = replace(key, usage_key="")
     if key.usage_key_id:
-        store.save_usage_key(counted)
+        save_usage_key(counted)
     return counted
 
 
@@ -140,7 +139,7 @@ def _meter(
         for key in keys:
             usage_key, usage_key_id = gateway_keys.create(prefix + key.id, plan)
             metered = replace(key, usage_key=usage_key, usage_key_id=usage_key_id)
-            if not store.save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked meanwhile
+            if not save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked meanwhile
                 gateway_keys.delete(usage_key_id)
     except StoreError as error:
         return error

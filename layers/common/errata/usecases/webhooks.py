@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import floor_id, new_event_id, now_ms
+from errata.models.times import DELIVERY_KEPT_S
 from errata.models.webhook import (
     EVENT_TYPES,
     ISSUE_CREATED,
@@ -24,7 +25,8 @@ from errata.protocol.webhooks import test_body
 from errata.store import webhooks as store
 from errata.usecases import projects
 
-OVERLAP_MS = 24 * 3600 * 1000
+# How long a former signing secret also signs.
+_OVERLAP_MS = 24 * 3600 * 1000
 MAX_WEBHOOKS = 20
 
 
@@ -122,7 +124,7 @@ def rotate(project_id: str, webhook_id: str) -> str:
     before = store.find_secrets(project_id, webhook_id)
     secret = signing.new_secret()
     at_ms = now_ms()
-    rotated = before.rotated(secret, at_ms, until_ms=at_ms + OVERLAP_MS)
+    rotated = before.rotated(secret, at_ms, until_ms=at_ms + _OVERLAP_MS)
     store.save_secrets(project_id, webhook_id, rotated)
     # Dispatchers cache secrets under this timestamp (usecases/deliver.py).
     store.update_webhook(webhook, rotated_at=at_ms)
@@ -157,7 +159,7 @@ def list_attempts(project_id: str, webhook_id: str = "", since_ms: int = 0) -> I
 def recent_attempts(project_id: str, most: int, at_ms: int) -> list[Attempt]:
     """Return a project's latest attempts, newest first, with one call."""
     # Older attempts have expired but may not be deleted yet. Do not pay to read them.
-    since = floor_id(at_ms - store.KEPT_S * 1000)
+    since = floor_id(at_ms - DELIVERY_KEPT_S * 1000)
     return list(islice(store.list_attempts(project_id, since, at_ms // 1000, page=most), most))
 
 

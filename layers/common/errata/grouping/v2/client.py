@@ -106,5 +106,5 @@ def reason(parts: list[str], filled: list[str], default: str) -> str:
         for before, after in zip(_first(parts), _first(filled), strict=True)
         if not _is_default(before)
     ]
-    told = ", ".join(own)
-    return f"fingerprint: {', and '.join(filter(None, (told, default)))}"
+    texts = ", ".join(own)
+    return f"fingerprint: {', and '.join(filter(None, (texts, default)))}"

@@ -69,11 +69,11 @@ def _add(drafts: list[Draft], before: list[str], calls: list[_Call], outermost: 
     if drafts and marked and marked[0].startswith(_NEXT):
         drafts[-1].relation = "caused by"
     # The message can have several lines. Its last line ends with `in /app/Client.php:8`.
-    _, told, place = (before[-1] if before else "").rpartition(" in ")
+    _, message, place = (before[-1] if before else "").rpartition(" in ")
     file, _, line = place.rpartition(":")
     functions = [call[2] for call in calls] + [outermost]
     frames: list[Frame] = []
-    if told and file and number(line) is not None:
+    if message and file and number(line) is not None:
         frames.append(_frame(file, number(line), functions[0]))
         title = title.removesuffix(f" in {place}")
     elif calls:

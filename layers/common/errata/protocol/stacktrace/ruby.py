@@ -33,13 +33,13 @@ def read(lines: list[str]) -> list[Draft]:
         text = line.strip()
         match = _FRAME.match(text)
         if match:
-            told = match[4]
+            report = match[4]
             starts = reverse and drafts and drafts[-1].title
-            if not drafts or starts or (told and not reverse):
+            if not drafts or starts or (report and not reverse):
                 title = before if not reverse and _TITLE.match(before) else ""
                 drafts.append(Draft(title, "caused by"))
-            if told:
-                drafts[-1].title = _title(told)
+            if report:
+                drafts[-1].title = _title(report)
             drafts[-1].frames.append(_frame(match))
         elif text == _HEADER:
             reverse = True
@@ -51,11 +51,11 @@ def read(lines: list[str]) -> list[Draft]:
     return drafts
 
 
-def _title(told: str) -> str:
+def _title(report: str) -> str:
     """Return `divided by 0 (ZeroDivisionError)` as `ZeroDivisionError: divided by 0`."""
-    message, opened, name = told.removesuffix(")").rpartition(" (")
-    if not opened or not told.endswith(")"):
-        return told
+    message, opened, name = report.removesuffix(")").rpartition(" (")
+    if not opened or not report.endswith(")"):
+        return report
     return f"{name}: {message}" if message != name else name
 
 
