@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from bench.corpus import SIZES, envelopes, load
 from errata.config import settings
@@ -162,8 +161,7 @@ def _receive(project: Project, events: Sequence[Event], before: int) -> None:
 
 
 def _item(event: Event, access: Access) -> Item:
-    fields: dict[str, Any] = parse(event.fields)
-    return prepare(fields, access, new_event_id(event.at_ms), event.at_ms).item
+    return prepare(parse(event.fields), access, new_event_id(event.at_ms), event.at_ms).item
 
 
 def _wait_for(project_id: str, total: int) -> None:

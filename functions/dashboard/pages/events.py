@@ -1,9 +1,10 @@
 """The page of one event, with everything that was sent."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from errata.models.event import STACK_TEXTS, Fields
+from errata.models.event import STACK_TEXTS, StoredEvent
 from errata.models.issue import why_grouped
 from errata.protocol.ingest import FIELDS
 from errata.protocol.read import to_event
@@ -46,6 +47,7 @@ def show(visit: Visit) -> Response:
     """Show an event; with `?raw`, its stack trace as it was sent."""
     view = _view(visit)
     fields = view.event.fields
+    by_name: Mapping[str, Any] = fields
     raw = "raw" in visit.request.query
     room = Room(ROOM)
     return page(
@@ -61,7 +63,9 @@ def show(visit: Visit) -> Response:
         exception_class=room.take(fields.get("exception_class") or "", 200),
         problems=facts.problems(fields.get("problems"), room),
         shown_facts=[
-            (name, room.take(fields[name], 500)) for name in _FACTS if fields.get(name) is not None
+            (name, room.take(by_name[name], 500))
+            for name in _FACTS
+            if by_name.get(name) is not None
         ],
         told_at=facts.told_ms(fields.get("timestamp")),
         sdk=facts.sdk(fields.get("sdk"), room),
@@ -86,7 +90,7 @@ def _view(visit: Visit) -> dashboard_views.EventView:
     return dashboard_views.event_view(visit.visible, visit.event)
 
 
-def _parts(fields: Fields, raw: bool, room: Room) -> dict[str, Any]:
+def _parts(fields: StoredEvent, raw: bool, room: Room) -> dict[str, Any]:
     """Return the parts of the page that can be large, each within its byte budget."""
     stack = fields.get("stack_trace") or fields.get("minified_stack") or ""
     found, language = _traces(fields, stack, raw)
@@ -140,7 +144,7 @@ def _texts(texts: dict[str, Any], room: Room) -> list[tuple[str, str]]:
     return [(name, room.take(each, 8_000)) for name, each in texts.items()]
 
 
-def _traces(fields: Fields, stack: Any, raw: bool) -> tuple[tuple[ExceptionTrace, ...], str]:
+def _traces(fields: StoredEvent, stack: Any, raw: bool) -> tuple[tuple[ExceptionTrace, ...], str]:
     """Return the exceptions, sent as data or parsed from a text, and the name of their language.
 
     No exceptions if `raw` asks for the text. The language is "" if it is not known.
