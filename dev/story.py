@@ -18,7 +18,7 @@ from errata.models.project import Access, Project
 from errata.protocol.ingest import parse
 from errata.protocol.read import Filters
 from errata.protocol.sentry import envelope
-from errata.store.items import Item, batch_put
+from errata.store.items import TypedItem, batch_put
 from errata.usecases import issues, projects, read_events, sentry
 from errata.usecases.prepare import prepare
 from errata.usecases.visible import find_visible
@@ -160,7 +160,7 @@ def _receive(project: Project, events: Sequence[Event], before: int) -> None:
     _wait_for(project.id, before + len(items))
 
 
-def _item(event: Event, access: Access) -> Item:
+def _item(event: Event, access: Access) -> TypedItem:
     return prepare(parse(event.fields), access, new_event_id(event.at_ms), event.at_ms).item
 
 

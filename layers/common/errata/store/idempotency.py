@@ -30,7 +30,7 @@ from typing import Any
 from errata.config import settings
 from errata.errors import StoreError
 from errata.store import clients
-from errata.store.items import Item, read, read_all, write_all
+from errata.store.items import TypedItem, read, read_all, write_all
 
 KEPT_MS = 24 * 3600 * 1000
 _QUOTA_KEPT_S = 400 * 86_400
@@ -66,7 +66,7 @@ def record_put(project_id: str, key: str, answered: Answered, at_ms: int) -> Any
     }
 
 
-def answered(item: Item) -> Answered:
+def answered(item: TypedItem) -> Answered:
     """Return the record in an item, typed as DynamoDB responds."""
     values = read_all(item)
     return Answered(values["event_id"], values["body_hash"])
@@ -80,7 +80,7 @@ def find_answered(project_id: str, key: str, at_ms: int) -> Answered | None:
         ConsistentRead=True,
     )
     item = response.get("Item")
-    if not item or read(item["expires_at"]) <= at_ms:  # type: ignore[arg-type]
+    if not item or read(item["expires_at"]) <= at_ms:
         return None
     return answered(item)
 
@@ -172,7 +172,7 @@ def leased_units(organization: str, month: str) -> int:
     return int(read_all(response["Item"])["leased"]) if "Item" in response else 0
 
 
-def _quota_key(organization: str, month: str) -> Item:
+def _quota_key(organization: str, month: str) -> TypedItem:
     return {"pk": {"S": f"quota#{organization}#{month}"}}
 
 

@@ -15,7 +15,7 @@ from errata.store import clients, legacy
 from errata.store.events import legacy_number
 from errata.store.items import (
     BATCH_GET,
-    Item,
+    TypedItem,
     batch_delete,
     batch_get,
     batch_put,
@@ -33,7 +33,7 @@ class Deletion:
     through: str
 
 
-def deletion_item(deletion: Deletion) -> Item:
+def deletion_item(deletion: Deletion) -> TypedItem:
     """Return the item that makes `cleanup` delete an issue's events."""
     return _key(deletion) | write_all({"through": deletion.through})
 
@@ -105,5 +105,5 @@ def forget_deletion(deletion: Deletion) -> None:
             raise
 
 
-def _key(deletion: Deletion) -> Item:
+def _key(deletion: Deletion) -> TypedItem:
     return write_all({"pk": f"{deletion.project_id}#state", "sk": f"delete#{deletion.issue_id}"})

@@ -20,7 +20,7 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.webhook import Attempt, Endpoint, Notice, Round, Secrets
 from errata.store import clients
-from errata.store.items import Item, query, read_all, write_all
+from errata.store.items import PlainItem, TypedItem, Values, query, read_all, write_all
 
 KEPT_S = 30 * 86_400
 # What one call may hold. SQS itself takes four times as much since 2025.
@@ -33,7 +33,7 @@ _CALL_BYTES = 256 * 1024
 
 def save_endpoint(endpoint: Endpoint) -> None:
     """Store an endpoint, new or changed. Access pattern P11."""
-    values: Item = {
+    values: Values = {
         "pk": f"project#{endpoint.project_id}",
         "sk": f"webhook#{endpoint.id}",
         "url": endpoint.url,
@@ -111,11 +111,11 @@ def mark_endpoint(endpoint: Endpoint, **changes: int | str | None) -> None:
             raise
 
 
-def _endpoint_key(project_id: str, endpoint_id: str) -> Item:
+def _endpoint_key(project_id: str, endpoint_id: str) -> TypedItem:
     return write_all({"pk": f"project#{project_id}", "sk": f"webhook#{endpoint_id}"})
 
 
-def _to_endpoint(item: Item) -> Endpoint:
+def _to_endpoint(item: PlainItem) -> Endpoint:
     return Endpoint(
         id=item["sk"].removeprefix("webhook#"),
         project_id=item["pk"].removeprefix("project#"),
@@ -230,7 +230,7 @@ def find_round(of: Notice) -> Round:
 def record(attempt: Attempt, stands: Round, now_s: int) -> None:
     """Store an attempt and the delivery's new state, or neither. Access pattern D2."""
     of = attempt.notice
-    values: Item = {
+    values: Values = {
         "pk": of.project_id,
         "sk": attempt.id,
         "notice": json.dumps(asdict(of)),
@@ -240,7 +240,7 @@ def record(attempt: Attempt, stands: Round, now_s: int) -> None:
         "error": attempt.error or None,
         "ttl": now_s + KEPT_S,
     }
-    round_values: Item = {
+    round_values: Values = {
         "attempts": stands.attempts,
         "due_at": stands.due_at,
         "over": int(stands.over),
@@ -282,13 +282,13 @@ def find_attempt(project_id: str, attempt_id: str) -> Attempt | None:
     return _to_attempt(read_all(response["Item"])) if "Item" in response else None
 
 
-def _round_key(of: Notice) -> Item:
+def _round_key(of: Notice) -> TypedItem:
     return write_all(
         {"pk": f"{of.project_id}#rounds", "sk": f"{of.id}#{of.endpoint_id}#{of.round}"}
     )
 
 
-def _to_attempt(item: Item) -> Attempt:
+def _to_attempt(item: PlainItem) -> Attempt:
     return Attempt(
         id=item["sk"],
         notice=notice(item["notice"]),

@@ -7,7 +7,7 @@ from errata.models.event import Event, StoredEvent, pack_or_trim
 from errata.models.ids import issue_id
 from errata.models.project import Access
 from errata.store import events
-from errata.store.items import Item
+from errata.store.items import TypedItem
 
 _DAY_S = 86_400
 
@@ -15,7 +15,7 @@ _DAY_S = 86_400
 class Prepared(NamedTuple):
     """An event's item, typed for DynamoDB, and whether it had to be trimmed to fit."""
 
-    item: Item
+    item: TypedItem
     trimmed: bool
 
 
