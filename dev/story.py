@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from bench.corpus import SIZES, envelopes, load
 from errata.config import settings
@@ -19,7 +18,7 @@ from errata.models.project import Access, Project
 from errata.protocol.ingest import parse
 from errata.protocol.read import Filters
 from errata.protocol.sentry import envelope
-from errata.store.items import Item, batch_put
+from errata.store.items import TypedItem, batch_put
 from errata.usecases import issues, projects, read_events, sentry
 from errata.usecases.prepare import prepare
 from errata.usecases.visible import find_visible
@@ -161,9 +160,8 @@ def _receive(project: Project, events: Sequence[Event], before: int) -> None:
     _wait_for(project.id, before + len(items))
 
 
-def _item(event: Event, access: Access) -> Item:
-    fields: dict[str, Any] = parse(event.fields)
-    return prepare(fields, access, new_event_id(event.at_ms), event.at_ms).item
+def _item(event: Event, access: Access) -> TypedItem:
+    return prepare(parse(event.fields), access, new_event_id(event.at_ms), event.at_ms).item
 
 
 def _wait_for(project_id: str, total: int) -> None:

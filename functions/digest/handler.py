@@ -8,6 +8,7 @@ from typing import Any
 from errata.config import settings
 from errata.models.event import Stored
 from errata.store import clients, events, queues
+from errata.store.items import TypedItem
 from errata.usecases.digest import Record, digest, pad
 
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
@@ -35,10 +36,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
-def _stored(image: dict[str, Any]) -> Stored:
+def _stored(image: TypedItem) -> Stored:
     # Streams encode bytes as Base64. Responses of the table do not.
-    payload = {"B": base64.b64decode(image["payload"]["B"])}
-    return events.stored({**image, "payload": payload})
+    payload = base64.b64decode(image["payload"]["B"])
+    return events.stored({**image, "payload": {"B": payload}})
 
 
 def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:

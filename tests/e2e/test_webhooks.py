@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from dev.stack import LocalStack
 from errata.grouping import v1
-from errata.models.event import pack
+from errata.models.event import StoredEvent, pack
 from errata.models.ids import issue_id, new_event_id, now_ms
 from errata.store import events
 from errata.usecases import webhooks
@@ -27,7 +27,7 @@ MANY = 1_000
 def store_new_issues(project_id: str, prefix: str, number: int) -> None:
     """Store events of as many new issues, as ingest would."""
     for n in range(number):
-        fields = {"message": f"{prefix} {n}", "level": "error"}
+        fields: StoredEvent = {"message": f"{prefix} {n}", "level": "error"}
         fields["fingerprint"] = v1.fingerprint(fields)
         at_ms = now_ms()
         issue = issue_id(project_id, fields["fingerprint"])

@@ -6,6 +6,7 @@ inputs that are worth keeping lie in build/fuzz, and the next run begins with th
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import atheris
 
@@ -52,7 +53,8 @@ def try_one(data: bytes) -> None:
     grouping = v2.group(fields, fingerprint)
     fields["fingerprint"], fields["grouped_by"] = grouping.fingerprint, grouping.grouped_by
     assert fields["fingerprint"]
-    packed = pack(fields)
+    stored: Any = fields
+    packed = pack(stored)
     assert len(packed) <= MAX_PACKED_BYTES
     to_event("1", "01900000-0000-7000-8000-000000000000", "i", unpack(packed))
 

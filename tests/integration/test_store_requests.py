@@ -10,6 +10,7 @@ import pytest
 from errata.config import settings
 from errata.errors import UnavailableError
 from errata.store import clients, items, rate_buckets
+from errata.store.items import TypedItem, Values
 from errata.store.retry import attempts
 from tests.support import account, stream
 from tests.support.account import Clock, Project, new_project
@@ -31,7 +32,7 @@ def keys(number: int) -> list[dict[str, Any]]:
 def test_any_number_of_rows_is_read_and_deleted(number: int) -> None:
     table, mine = settings().idempotency_table, keys(number)
     (other,) = keys(1)
-    absent = {"pk": {"S": "absent"}}
+    absent: TypedItem = {"pk": {"S": "absent"}}
     found = items.batch_get(table, [*mine, absent])
     assert sorted(map(str, found)) == sorted(map(str, mine))
     items.batch_delete(table, [*mine, absent])
@@ -102,14 +103,19 @@ def test_waits_grow_but_not_beyond_their_bound(clock: Clock) -> None:
 
 
 def test_values_come_back_as_they_went() -> None:
-    plain = {"s": "é\x00", "n": -(10**20), "b": b"\x00\xff", "m": {"a b.c": 1, "x": {"y": ""}}}
+    plain: Values = {
+        "s": "é\x00",
+        "n": -(10**20),
+        "b": b"\x00\xff",
+        "m": {"a b.c": 1, "x": {"y": ""}},
+    }
     item = {"pk": {"S": "values"}, **items.write_all({**plain, "none": None})}
     table = settings().idempotency_table
     clients.dynamodb().put_item(TableName=table, Item=item)
     (found,) = items.batch_get(table, [{"pk": {"S": "values"}}])
-    assert items.read_all(found) == {"pk": "values", **plain}
+    assert dict(items.read_all(found).items()) == {"pk": "values", **plain}
     with pytest.raises(TypeError):
-        items.write([])
+        items.write([])  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------ token buckets

@@ -68,7 +68,7 @@ def cleaned(project_id: str, clears: int = 1) -> None:
 def event(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> dict[str, Any]:
     """Return an event's item, as ingest would store it at that time."""
     access = Access(project_id, "key", retention_days=kept_days, rate_limit=60)
-    sent = {"message": "boom", "level": "error", **fields}
+    sent: Any = {"message": "boom", "level": "error", **fields}
     return prepare(sent, access, new_event_id(at_ms), at_ms).item
 
 

@@ -1,7 +1,7 @@
 """Compute what digest should have counted, in a simple way, and read what it has counted."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,7 +61,8 @@ def _issue(found: list[Stored]) -> Counts:
 
 
 def _names(found: list[Stored], field: str) -> dict[str, int]:
-    return dict(Counter(event.fields[field] for event in found if event.fields.get(field)))
+    fields: list[Mapping[str, Any]] = [event.fields for event in found]
+    return dict(Counter(each[field] for each in fields if each.get(field)))
 
 
 def _day(event: Stored) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from errata.grouping.v1 import fingerprint
+from errata.models.event import Event
 
 FROZEN: list[tuple[dict[str, Any], str]] = [
     ({"message": "boom"}, "b9a09b6d133a2829b3e1f5c695e1b0e1"),
@@ -21,17 +22,18 @@ FROZEN: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("event", "expected"), FROZEN)
-def test_a_fingerprint_is_what_it_always_was(event: dict[str, Any], expected: str) -> None:
+def test_a_fingerprint_is_what_it_always_was(event: Event, expected: str) -> None:
     assert fingerprint(event) == expected
 
 
 def test_nothing_else_counts() -> None:
-    rest = {"level": "info", "stack_trace": "s", "url": "u", "release": "r", "user": {"id": 1}}
-    assert fingerprint({"message": "m", **rest}) == fingerprint({"message": "m"})
+    rest: Any = {"level": "info", "stack_trace": "s", "url": "u", "release": "r", "user": {"id": 1}}
+    rest["message"] = "m"
+    assert fingerprint(rest) == fingerprint({"message": "m"})
 
 
 def test_the_four_fields_are_kept_apart() -> None:
-    events: list[dict[str, Any]] = [
+    events: list[Event] = [
         {"message": "ab", "exception_class": "c"},
         {"message": "a", "exception_class": "bc"},
         {"message": "abc"},

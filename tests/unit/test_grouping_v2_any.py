@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from errata.grouping.v2 import Grouping, group, places
 from errata.grouping.v2.message import constant
+from errata.models.event import Event
 from tests.support import fuzz
 
 ODD = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | fuzz.texts
@@ -62,7 +63,7 @@ VARIABLES = st.sampled_from(
 
 @fuzz.bounded(300)
 @given(event=EVENTS, fingerprint=ANYTHING | st.lists(VARIABLES | ANYTHING, max_size=3))
-def test_every_event_has_a_group(event: dict[str, Any], fingerprint: object) -> None:
+def test_every_event_has_a_group(event: Any, fingerprint: object) -> None:
     before = deepcopy((event, fingerprint))
     found = group(event, fingerprint)
     assert (event, fingerprint) == before
@@ -160,7 +161,7 @@ def test_a_hostile_megabyte_is_soon_read(unit: str) -> None:
     many = [
         {"type": short, "value": short * 8, "mechanism": {"exception_id": n}} for n in range(300)
     ]
-    events: list[dict[str, Any]] = [
+    events: list[Event] = [
         {"message": text},
         {"platform": "javascript", "exceptions": [{"type": text, "value": text, "frames": frames}]},
         {"exceptions": many},

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from errata.grouping.v2 import group
+from errata.models.event import Event
 
 
 def frame(function: str, module: str = "shop.cart", **rest: Any) -> dict[str, Any]:
@@ -12,12 +13,12 @@ def frame(function: str, module: str = "shop.cart", **rest: Any) -> dict[str, An
 
 
 KEY_ERROR = {"type": "KeyError", "value": "1", "frames": [frame("get")]}
-TOTAL: dict[str, Any] = {
+TOTAL: Event = {
     "exceptions": [{"type": "ValueError", "value": "bad price 12", "frames": [frame("total")]}]
 }
 
 
-def reason(event: dict[str, Any], fingerprint: object) -> str:
+def reason(event: Event, fingerprint: object) -> str:
     return group(event, fingerprint).grouped_by
 
 
@@ -72,7 +73,7 @@ def test_variables_are_filled(variable: str, value: str) -> None:
     mine = frame("total", filename="cart.py", abs_path="/app/cart.py", package="shop.so")
     foreign = frame("parse", "json", in_app=False)
     main = {"type": "ValueError", "value": "bad price 12", "frames": [mine, foreign]}
-    told = {
+    told: Event = {
         "exceptions": [KEY_ERROR, main],
         **{"transaction": "/pay", "logger": "shop", "level": "error", "sentry_level": "fatal"},
         **{"message": "no 12", "tags": {"tenant": "acme"}},
@@ -89,7 +90,8 @@ def test_a_level_may_be_ours_or_the_sdk_s() -> None:
 
 
 def test_variables_of_tags_need_tags() -> None:
-    assert group({"tags": ["tenant"]}, "{{ tags.tenant }}").fingerprint == "{{ tags.tenant }}"
+    no_tags: Any = {"tags": ["tenant"]}
+    assert group(no_tags, "{{ tags.tenant }}").fingerprint == "{{ tags.tenant }}"
     assert group({"tags": {"user": "ann"}}, "{{ user }}").fingerprint == "{{ user }}"
 
 
@@ -111,10 +113,10 @@ def test_ten_variables_of_a_part_are_filled() -> None:
 
 
 def test_the_first_fifty_parts_are_filled() -> None:
-    event = {"tags": {"tenant": "a"}}
+    event: Event = {"tags": {"tenant": "a"}}
     parts = ["{{ tags.tenant }}"] * 51
     filled = ["a"] * 50 + ["{{ tags.tenant }}"]
-    literal = {"tags": {"tenant": "{{ tags.tenant }}"}}
+    literal: Event = {"tags": {"tenant": "{{ tags.tenant }}"}}
     assert group(event, parts).fingerprint == group(literal, filled).fingerprint
     # A default that comes later is not filled either.
     assert group(TOTAL, ["a"] * 49 + ["{{ default }}"]) != group({}, ["a"] * 49 + ["{{ default }}"])
@@ -127,7 +129,7 @@ def test_a_thousand_characters_of_a_value_are_filled_in() -> None:
 
 
 def test_a_megabyte_of_variables_is_no_gigabyte() -> None:
-    event = {"message": "m" * 100_000}
+    event: Event = {"message": "m" * 100_000}
     assert len(group(event, "{{ message }}" * 80_000).fingerprint) < 1_100_000
     assert len(group(event, ["{{ message }}"] * 80_000).fingerprint) == 32
 

@@ -10,6 +10,7 @@ import pytest
 from errata.grouping.v2 import group
 from errata.grouping.v2.message import constant
 from errata.grouping.v2.names import bundle, file, name
+from errata.models.event import Event
 
 FROZEN = json.loads((Path(__file__).parent / "grouping_texts.json").read_text())
 
@@ -17,7 +18,7 @@ FROZEN = json.loads((Path(__file__).parent / "grouping_texts.json").read_text())
 def called(function: str, platform: str = "javascript") -> str:
     """The function in the reason, of a frame in `cart.js`."""
     frame = {"filename": "cart.js", "function": function, "in_app": True}
-    event: dict[str, Any] = {"platform": platform, "exceptions": [{"type": "E", "frames": [frame]}]}
+    event: Event = {"platform": platform, "exceptions": [{"type": "E", "frames": [frame]}]}
     return group(event).grouped_by.removeprefix("E in ").removesuffix("cart.js)").rstrip(" (")
 
 
@@ -84,7 +85,8 @@ def test_other_languages_have_qualified_names() -> None:
     assert called("Cart.total", "ruby") == "Cart.total"
     frames = [{"filename": "cart.rb", "function": "Cart.total", "in_app": True}]
     for platform in ({}, {"platform": None}, {"platform": ["javascript"]}):
-        assert group({**platform, "frames": frames}).grouped_by == "frames in Cart.total (cart.rb)"
+        event: Any = {**platform, "frames": frames}
+        assert group(event).grouped_by == "frames in Cart.total (cart.rb)"
     assert group({"platform": "node", "frames": frames}).grouped_by == "frames in total (cart.rb)"
 
 
@@ -147,7 +149,7 @@ def test_a_frame_without_a_file_name_is_told_by_its_path_or_its_package() -> Non
 def test_modules_of_bundles_lose_their_hashes() -> None:
     def module(name: str) -> str:
         frame = {"module": name, "filename": "cart.js", "function": "f", "in_app": True}
-        event = {"platform": "node", "exceptions": [{"type": "E", "frames": [frame]}]}
+        event: Event = {"platform": "node", "exceptions": [{"type": "E", "frames": [frame]}]}
         return group(event).grouped_by
 
     assert module("routes:cart") == "E in routes:cart.f"

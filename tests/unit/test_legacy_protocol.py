@@ -80,7 +80,8 @@ def test_an_error_reads_back_as_it_was_sent(
 ) -> None:
     request = {"method": "GET", "url": url, "get": get, "post": post}
     sent = {**ERROR, "message": message, "file": file, "line": line, "request": request}
-    error = to_error(7, new_event_id(1_776_168_000_999), parse(sent))
+    stored: Any = parse(sent)
+    error = to_error(7, new_event_id(1_776_168_000_999), stored)
     assert error == {
         "id": 7,
         "level": "Warning",

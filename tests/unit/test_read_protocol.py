@@ -70,9 +70,10 @@ def test_an_event_shows_every_field_of_the_contract_and_null_for_what_was_not_se
 
 def test_what_an_sdk_has_sent_is_beside_it() -> None:
     event_id = new_event_id(1_795_341_600_000)
-    sent = {"message": "m", "level": "error", "fingerprint": "f", "grouping": "v2"}
-    told = {"tags": {"a": "b"}, "exceptions": [{"type": "E"}], "grouped_by": "E"}
-    event = to_event("12", event_id, "i", {**sent, **told, "received_at": 1_795_341_605_250})
+    sent: Any = {"message": "m", "level": "error", "fingerprint": "f", "grouping": "v2"}
+    told: Any = {"tags": {"a": "b"}, "exceptions": [{"type": "E"}], "grouped_by": "E"}
+    stored: Any = {**sent, **told, "received_at": 1_795_341_605_250}
+    event: Any = to_event("12", event_id, "i", stored)
     assert {name: event[name] for name in told} == told
     assert set(event) == set(to_event("12", event_id, "i", sent)) | set(told)
     assert event["received_at"] == event["timestamp"] == "2026-11-22T10:00:05.250Z"

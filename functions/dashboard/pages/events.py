@@ -1,9 +1,10 @@
 """The page of one event, with everything that was sent."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from errata.models.event import STACK_TEXTS, Fields
+from errata.models.event import STACK_TEXTS, StoredEvent
 from errata.models.issue import why_grouped
 from errata.protocol.ingest import FIELDS
 from errata.protocol.read import to_event
@@ -46,6 +47,7 @@ def show(ctx: RequestContext) -> Response:
     """Show an event; with `?raw`, its stack trace as it was sent."""
     view = _view(ctx)
     fields = view.event.fields
+    by_name: Mapping[str, Any] = fields
     raw = "raw" in ctx.request.query
     budget = ByteBudget(BYTE_BUDGET)
     return page(
@@ -61,9 +63,9 @@ def show(ctx: RequestContext) -> Response:
         exception_class=budget.take(fields.get("exception_class") or "", 200),
         problems=metadata.problems(fields.get("problems"), budget),
         shown_metadata=[
-            (name, budget.take(fields[name], 500))
+            (name, budget.take(by_name[name], 500))
             for name in _METADATA
-            if fields.get(name) is not None
+            if by_name.get(name) is not None
         ],
         reported_at=metadata.timestamp_ms(fields.get("timestamp")),
         sdk=metadata.sdk(fields.get("sdk"), budget),
@@ -88,7 +90,7 @@ def _view(ctx: RequestContext) -> dashboard_views.EventView:
     return dashboard_views.event_view(ctx.visible, ctx.event)
 
 
-def _parts(fields: Fields, raw: bool, budget: ByteBudget) -> dict[str, Any]:
+def _parts(fields: StoredEvent, raw: bool, budget: ByteBudget) -> dict[str, Any]:
     """Return the parts of the page that can be large, each within its byte budget."""
     stack = fields.get("stack_trace") or fields.get("minified_stack") or ""
     found, language = _traces(fields, stack, raw)
@@ -142,7 +144,7 @@ def _texts(texts: dict[str, Any], budget: ByteBudget) -> list[tuple[str, str]]:
     return [(name, budget.take(each, 8_000)) for name, each in texts.items()]
 
 
-def _traces(fields: Fields, stack: Any, raw: bool) -> tuple[tuple[ExceptionTrace, ...], str]:
+def _traces(fields: StoredEvent, stack: Any, raw: bool) -> tuple[tuple[ExceptionTrace, ...], str]:
     """Return the exceptions, sent as data or parsed from a text, and the name of their language.
 
     No exceptions if `raw` asks for the text. The language is "" if it is not known.

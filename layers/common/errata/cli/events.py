@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +20,7 @@ from errata.cli.output import (
     print_table,
 )
 from errata.errors import NotFoundError
-from errata.models.event import Stored, culprit, title
+from errata.models.event import ApiEvent, Stored, culprit, title
 from errata.models.ids import UUID
 from errata.protocol import read
 from errata.protocol.body import decompress, parse_object
@@ -109,6 +109,7 @@ def show(
     if session.json:
         print_json(event)
         return
+    by_name: Mapping[str, Any] = event
     long = ("stack_trace", "minified_stack", "source_map", "breadcrumbs", "user", *_OBJECTS, *_CODE)
     short = {name: value for name, value in event.items() if name not in long}
     short["trimmed"] = ", ".join(event["trimmed"])
@@ -120,14 +121,14 @@ def show(
         crumbs = event["breadcrumbs"]
         print_section("breadcrumbs", (line(*map(crumb.get, names)) for crumb in crumbs))
     for name in _OBJECTS:
-        if event.get(name):
-            text = json.dumps(event[name], indent=2, ensure_ascii=False)
+        if by_name.get(name):
+            text = json.dumps(by_name[name], indent=2, ensure_ascii=False)
             print_section(name, text.split("\n"))
     for name in ("stack_trace", "minified_stack"):
-        if event[name]:
-            print_section(name.replace("_", " "), event[name].splitlines())
-    if event["source_map"]:
-        print_section("source map", [f"{len(event['source_map'])} characters, shown with --json"])
+        if by_name[name]:
+            print_section(name.replace("_", " "), by_name[name].splitlines())
+    if source_map := event["source_map"]:
+        print_section("source map", [f"{len(source_map)} characters, shown with --json"])
 
 
 def _frames(trace: ExceptionTrace) -> Iterator[str]:
@@ -207,12 +208,12 @@ def _bytes(file: Path) -> bytes:
         raise NotFoundError(f"Cannot read {file}: {error.strerror}.") from error
 
 
-def _to_json(event: Stored) -> dict[str, Any]:
+def _to_json(event: Stored) -> ApiEvent:
     return read.to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
 
 
-def _received(event: dict[str, Any]) -> str:
-    return str(event["received_at"])[:19].replace("T", " ")
+def _received(event: ApiEvent) -> str:
+    return event["received_at"][:19].replace("T", " ")
 
 
 def _print_event(session: Session, stored: Stored) -> None:

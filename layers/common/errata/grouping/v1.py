@@ -7,10 +7,11 @@ instead.
 
 import hashlib
 import json
-from typing import Any
+
+from errata.models.event import Event
 
 
-def fingerprint(event: dict[str, Any]) -> str:
+def fingerprint(event: Event) -> str:
     """Return the fingerprint of an event that the client sent without one: 32 hex digits.
 
     Args:

@@ -1,10 +1,14 @@
-"""The stored form of an event: its fields as compressed JSON, trimmed if it is too large."""
+"""An event: its fields as they are normalised, stored and returned, and their packed form.
+
+Every endpoint normalises what it receives to an `Event`. `usecases.prepare` makes a `StoredEvent`
+of it, which `pack_or_trim` compresses. `protocol.read.to_event` makes the `ApiEvent` of a response.
+"""
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Required, TypedDict
 
 from pydantic_core import from_json, to_json
 
@@ -33,7 +37,122 @@ _MAX_PLACE_CHARACTERS = 512
 # The year 9999, the last one that `datetime` supports.
 _MOST_MS = 253_370_000_000_000
 
+# Any JSON object: a request's body, or a part of an event such as a frame.
 type Fields = dict[str, Any]
+type Level = Literal["error", "warning", "info", "debug"]
+
+
+class LegacyLevel(TypedDict):
+    """The level of an error as a script sent it to `api.php`."""
+
+    level: str
+
+
+class LegacyEvent(TypedDict):
+    """What only the legacy API knows of an event: its number, and its level as sent."""
+
+    id: int
+    level: str | None
+
+
+class Problem(TypedDict):
+    """A part of an SDK's event that was left out, as a path with dots, and why."""
+
+    field: str
+    problem: str
+
+
+class _FromSdk(TypedDict, total=False):
+    """Fields from SDKs that the ingest API does not have (`SDK_FIELDS`). They are returned as sent.
+
+    Parts have the structure of the SDK development documentation, "Event Payloads".
+    """
+
+    event_id: str  # 32 hex digits, as SDKs write it
+    platform: str
+    logger: str
+    transaction: str
+    dist: str
+    sentry_level: str  # the level as sent, if it is not one of `Level`
+    sdk: Fields
+    tags: dict[str, str]
+    contexts: Fields
+    extra: Fields
+    modules: Fields
+    logentry: Fields
+    exceptions: list[Fields]  # each with its `frames`; the main one comes last
+    threads: list[Fields]
+    frames: list[Fields]  # of an event without exceptions, outermost first
+    debug_meta: Fields
+    grouped_by: str  # why the fingerprint is what it is
+    problems: list[Problem]
+
+
+class Event(_FromSdk, total=False):
+    """An event as an endpoint normalises it. Fields that were not sent are missing.
+
+    Source: spec/ingest-api, "Body of an ingest".
+    """
+
+    message: str
+    exception_class: str
+    level: Level
+    file: str
+    line: int
+    stack_trace: str
+    context: Fields  # with the affected user in `user`
+    url: str
+    environment: str
+    release: str
+    server_name: str
+    breadcrumbs: list[Fields]  # oldest first
+    timestamp: str  # ISO 8601, by the client's clock
+    source_map_url: str
+    source_map: str
+    minified_stack: str
+    legacy: LegacyLevel  # only from the legacy API
+    fingerprint: str  # missing until the event is grouped
+    grouping: str  # `v1`, `v2` or `client`. Missing if the client of the ingest API grouped it.
+
+
+class StoredEvent(Event, total=False):
+    """An event as it is stored. It is grouped."""
+
+    received_at: int  # in milliseconds, if the event's id does not tell it
+    trimmed: list[str]  # the fields that were trimmed to fit the store
+
+
+class ApiEvent(_FromSdk, total=False):
+    """An event as the API returns it. Fields that were not sent are null, except for those of SDKs.
+
+    Source: spec/ingest-api, "Reading".
+    """
+
+    id: Required[str]
+    project_id: Required[str]
+    issue_id: Required[str]
+    received_at: Required[str]  # ISO 8601
+    message: Required[str | None]
+    exception_class: Required[str | None]
+    level: Required[Level]
+    file: Required[str | None]
+    line: Required[int | None]
+    stack_trace: Required[str | None]
+    context: Required[Fields | None]
+    url: Required[str | None]
+    environment: Required[str | None]
+    release: Required[str | None]
+    server_name: Required[str | None]
+    user: Required[Fields | None]  # a copy of the one in `context`
+    breadcrumbs: Required[list[Fields] | None]
+    timestamp: Required[str]
+    fingerprint: Required[str]
+    source_map_url: Required[str | None]
+    source_map: Required[str | None]
+    minified_stack: Required[str | None]
+    grouping: Required[str]
+    trimmed: Required[list[str]]
+    legacy: LegacyEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +163,16 @@ class Stored:
     id: str
     issue_id: str
     expires_at: int  # seconds since the epoch
-    fields: Fields
+    fields: StoredEvent
     legacy_id: int | None = None
 
 
-def pack(event: Fields) -> bytes:
+def pack(event: StoredEvent) -> bytes:
     """Return the fields of an event as bytes to store. See `pack_or_trim`."""
     return pack_or_trim(event)[0]
 
 
-def pack_or_trim(event: Fields) -> tuple[bytes, bool]:
+def pack_or_trim(event: StoredEvent) -> tuple[bytes, bool]:
     """Return the fields as zlib-compressed JSON, and whether some were trimmed.
 
     The result has at most `MAX_PACKED_BYTES`. An event that is too large is trimmed in these steps
@@ -71,23 +190,23 @@ def pack_or_trim(event: Fields) -> tuple[bytes, bool]:
     packed = _compress(event)
     if len(packed) <= MAX_PACKED_BYTES:
         return packed, False
-    event = {**event, "trimmed": []}
+    smaller: Fields = {**event, "trimmed": []}
     for trim in TRIMMING:
-        trim(event)
-        packed = _compress(event)
+        trim(smaller)
+        packed = _compress(smaller)
         if len(packed) <= MAX_PACKED_BYTES:
             break
     return packed, True
 
 
-def unpack(packed: bytes) -> Fields:
+def unpack(packed: bytes) -> StoredEvent:
     """Return the fields that `pack` received, except for those that it trimmed."""
     unpacker = zlib.decompressobj(zdict=OF_SDKS)
     text = unpacker.decompress(packed)
     if not unpacker.eof:
         raise zlib.error("cut short")
     try:
-        event: Fields = from_json(text)
+        event: StoredEvent = from_json(text)
     except ValueError:
         # The stored JSON can be one level deeper than the received JSON, and then exceeds the
         # depth limit of `from_json`.
@@ -95,7 +214,7 @@ def unpack(packed: bytes) -> Fields:
     return event
 
 
-def _compress(event: Fields) -> bytes:
+def _compress(event: Mapping[str, Any]) -> bytes:
     text = to_json(event, inf_nan_mode="null")
     if "event_id" not in event:
         return zlib.compress(text, 6)
@@ -190,7 +309,7 @@ TRIMMING: tuple[Callable[[Fields], None], ...] = (
 )
 
 
-def received_ms(event_id: str, event: Fields) -> int:
+def received_ms(event_id: str, event: StoredEvent) -> int:
     """Return when an event was received, in milliseconds since the epoch.
 
     This is `received_at` if it is set, otherwise the time in the event's id. The id of an event
@@ -200,7 +319,7 @@ def received_ms(event_id: str, event: Fields) -> int:
     return known if type(known) is int and 0 <= known < _MOST_MS else minted_ms(event_id)
 
 
-def title(event: Fields) -> str:
+def title(event: StoredEvent | ApiEvent) -> str:
     """Return the error in one line, such as `ValueError: bad input`, at most 200 characters."""
     message = (event.get("message") or "").strip()
     exception_class = event.get("exception_class") or ""
@@ -209,7 +328,7 @@ def title(event: Fields) -> str:
     return lines[0].strip()[:200] or "(no message)"
 
 
-def culprit(event: Fields) -> str:
+def culprit(event: StoredEvent | ApiEvent) -> str:
     """Return where the error happened, at most 200 characters.
 
     This is the file and line, such as `app/views.py:42`, otherwise the URL, otherwise "".
@@ -222,7 +341,7 @@ def culprit(event: Fields) -> str:
     return str(event.get("url") or "")[:200]
 
 
-def user_identity(event: Fields) -> str | None:
+def user_identity(event: StoredEvent) -> str | None:
     """Return a text that identifies the affected user, or None.
 
     It uses the first of these that is set: id, e-mail, user name, IP address.

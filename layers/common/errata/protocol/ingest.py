@@ -12,6 +12,7 @@ from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from errata.errors import InvalidInputError
+from errata.models.event import Event, Fields
 
 MAX_BREADCRUMBS = 50
 MAX_KEY_LENGTH = 255
@@ -89,7 +90,7 @@ _NOT_A_SCALAR = "must be a string or a number"
 _SCALAR_MEMBERS = {"str", "int", "float"}
 
 
-def parse(sent: dict[str, Any]) -> dict[str, Any]:
+def parse(sent: Fields) -> Event:
     """Validate an event and return its fields.
 
     Absent and null fields are left out. `user` is merged into `context`.
@@ -98,20 +99,21 @@ def parse(sent: dict[str, Any]) -> dict[str, Any]:
         InvalidInputError: a field is invalid. Names every invalid field.
     """
     try:
-        event: dict[str, Any] = _validate(sent)
+        valid: Fields = _validate(sent)
     except ValidationError as error:
         raise InvalidInputError(_complaints(error) | _beyond_types(sent)) from None
     errors = _beyond_types(sent)
     if errors:
         raise InvalidInputError(errors)
-    event = {name: value for name, value in event.items() if value is not None}
+    given: Any = {name: value for name, value in valid.items() if value is not None}
+    user = given.pop("user", None)
+    event: Event = given
     event.setdefault("level", "error")
-    user = event.pop("user", None)
     if user:
         context = event.setdefault("context", {})
         known = context.get("user")
-        given = {name: value for name, value in user.items() if value is not None}
-        context["user"] = {**known, **given} if isinstance(known, dict) else given
+        user = {name: value for name, value in user.items() if value is not None}
+        context["user"] = {**known, **user} if isinstance(known, dict) else user
     return event
 
 
@@ -127,7 +129,7 @@ def _complaints(error: ValidationError) -> dict[str, list[str]]:
     return errors
 
 
-def _beyond_types(sent: dict[str, Any]) -> dict[str, list[str]]:
+def _beyond_types(sent: Fields) -> dict[str, list[str]]:
     """Return the errors that the schema cannot find. Fields of a wrong type are skipped."""
     get = sent.get
     errors = {}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from errata.errors import InvalidInputError
-from errata.models.event import Fields
+from errata.models.event import Event, Fields, Level, StoredEvent
 from errata.models.ids import minted_ms
 
 MAX_HASH_LENGTH = 256
@@ -28,7 +28,7 @@ _SEVERITIES: tuple[tuple[Literal["debug", "info", "warning"], frozenset[str]], .
 )
 
 
-def project_key(sent: dict[str, Any]) -> str:
+def project_key(sent: Fields) -> str:
     """Return the project key in a submitted error.
 
     Raises:
@@ -46,7 +46,7 @@ def project_key(sent: dict[str, Any]) -> str:
     return value
 
 
-def parse(sent: dict[str, Any]) -> Fields:
+def parse(sent: Fields) -> Event:
     """Validate a submitted error and return its event fields.
 
     The level is also kept as it was sent, in the field `legacy`.
@@ -78,7 +78,7 @@ def parse(sent: dict[str, Any]) -> Fields:
     return _to_event(sent, sent["level"], request or {})
 
 
-def _to_event(sent: dict[str, Any], level: str, request: dict[str, Any]) -> Fields:
+def _to_event(sent: Fields, level: str, request: Fields) -> Event:
     fields: Fields = {
         "message": sent["message"],
         "exception_class": exception_class(level),
@@ -92,10 +92,12 @@ def _to_event(sent: dict[str, Any], level: str, request: dict[str, Any]) -> Fiel
     kept = {name: request.get(name) for name in ("method", "url", "get", "post")}
     if any(value is not None for value in kept.values()):
         fields["context"] = {"request": kept}
-    return {name: value for name, value in fields.items() if value is not None}
+    given: Any = {name: value for name, value in fields.items() if value is not None}
+    event: Event = given
+    return event
 
 
-def severity(level: str) -> Literal["error", "warning", "info", "debug"]:
+def severity(level: str) -> Level:
     """Return the severity for a free-text level. An unknown level is an error."""
     words = [word.lower() for word in _WORD.findall(level)]
     if words and words[-1] not in ("error", "exception"):
@@ -116,7 +118,7 @@ def exception_class(level: str) -> str | None:
     return None
 
 
-def to_error(legacy_id: int, event_id: str, fields: Fields) -> dict[str, Any]:
+def to_error(legacy_id: int, event_id: str, fields: StoredEvent) -> dict[str, Any]:
     """Return an error as `action=errors` returns it. Fields that were not sent are null."""
     request = (fields.get("context") or {}).get("request") or {}
     received = datetime.fromtimestamp(minted_ms(event_id) / 1000, UTC)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from errata.errors import InvalidInputError
-from errata.models.event import SDK_FIELDS, Fields, received_ms
+from errata.models.event import SDK_FIELDS, ApiEvent, StoredEvent, received_ms
 from errata.models.ids import UUID
 from errata.protocol.ingest import FIELDS
 
@@ -104,8 +104,8 @@ def iso(at_ms: int) -> str:
 
 
 def to_event(
-    project_id: str, event_id: str, issue_id: str, fields: Fields, legacy_id: int | None = None
-) -> dict[str, Any]:
+    project_id: str, event_id: str, issue_id: str, fields: StoredEvent, legacy_id: int | None = None
+) -> ApiEvent:
     """Return an event as the API returns it.
 
     It has every field of the ingest API; fields that were not sent are null. `SDK_FIELDS` are only
@@ -113,7 +113,7 @@ def to_event(
     level of the legacy API.
     """
     received_at = iso(received_ms(event_id, fields))
-    event: dict[str, Any] = {
+    given: Any = {
         "id": event_id,
         "project_id": project_id,
         "issue_id": issue_id,
@@ -121,11 +121,13 @@ def to_event(
         **{name: fields.get(name) for name in FIELDS},
         "grouping": fields.get("grouping", "client"),
         "trimmed": fields.get("trimmed", []),
-        **{name: fields[name] for name in SDK_FIELDS if name in fields},
+        **{name: fields.get(name) for name in SDK_FIELDS if name in fields},
     }
+    event: ApiEvent = given
     event["timestamp"] = event["timestamp"] or received_at
     context = fields.get("context") or {}
     event["user"] = context.get("user") if isinstance(context.get("user"), dict) else None
     if legacy_id is not None:
-        event["legacy"] = {"id": legacy_id, "level": fields.get("legacy", {}).get("level")}
+        legacy = fields.get("legacy")
+        event["legacy"] = {"id": legacy_id, "level": legacy and legacy.get("level")}
     return event

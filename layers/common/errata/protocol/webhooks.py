@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from errata.models.event import Fields
+from errata.models.event import StoredEvent
 from errata.models.ids import minted_ms
 from errata.models.project import Project
 from errata.models.webhook import ISSUE_CREATED, TEST
@@ -14,7 +14,7 @@ MAX_TEXT_BYTES = 4_096
 
 
 def issue_created_body(
-    project: Project, issue_id: str, event_id: str, fields: Fields, dashboard_url: str
+    project: Project, issue_id: str, event_id: str, fields: StoredEvent, dashboard_url: str
 ) -> str:
     """Return the body of the message for a new issue, from its first event.
 

@@ -14,7 +14,7 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.billing import Billing, Ended, Invoice
 from errata.store import clients
-from errata.store.items import Item, read_all, write_all
+from errata.store.items import TypedItem, read_all, write_all
 
 
 def link_customer(organization_id: str, customer: str, before: str) -> bool:
@@ -120,5 +120,5 @@ def find_secret() -> str | None:
     return response["Parameter"]["Value"]
 
 
-def _key(customer: str) -> Item:
+def _key(customer: str) -> TypedItem:
     return write_all({"pk": f"stripe#{customer}", "sk": "customer"})

@@ -16,7 +16,9 @@ from errata.store.day_counts import day_key
 from errata.store.issue_status import activity_action
 from errata.store.issues import issue_item, to_issue
 from errata.store.items import (
-    Item,
+    PlainItem,
+    Request,
+    Values,
     batch_get,
     read_all,
     unchanged,
@@ -48,12 +50,12 @@ class Rows:
     days: dict[int, Day] = field(default_factory=dict)  # by day since the epoch
     # (issue id, release_hash) → time to live
     release_links: dict[tuple[str, str], int] = field(default_factory=dict)
-    stored: dict[str, Item] = field(default_factory=dict)
+    stored: dict[str, PlainItem | Values] = field(default_factory=dict)
 
     def last_sequence(self, issue_id: str) -> str:
         """What an issue has counted last, even one that has expired; "" where there is none."""
         stored = self.stored.get(f"issue#{issue_id}")
-        return stored["last_sequence"] if stored else ""
+        return str(stored["last_sequence"]) if stored else ""
 
     def deleted_through(self, issue_id: str) -> str:
         """Up to which event id an issue was deleted, be it there again or not; "" if never."""
@@ -152,13 +154,13 @@ def apply(pk: str, current: Rows, changes: Changes) -> bool:
     return True
 
 
-def _unchanged(sk: str, stored: Item | None) -> Item:
+def _unchanged(sk: str, stored: PlainItem | Values | None) -> Request:
     """Return the condition that a row has not changed since it was read."""
     if stored is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
     return unchanged({name: stored.get(name) for name in _MOVES[sk.partition("#")[0]]})
 
 
-def _put(pk: str, sk: str, values: Item, condition: Item) -> Any:
+def _put(pk: str, sk: str, values: Values, condition: Request) -> Any:
     item = write_all({"pk": pk, "sk": sk, **values})
     return {"Put": {"TableName": settings().issues_table, "Item": item, **condition}}

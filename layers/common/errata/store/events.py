@@ -21,14 +21,14 @@ from errata.config import settings
 from errata.errors import ConflictError, StoreError
 from errata.models.event import Stored, unpack
 from errata.store import clients, idempotency
-from errata.store.items import Item
+from errata.store.items import TypedItem
 
 
 def item(
     project_id: str, event_id: str, issue_id: str, release: str | None, payload: bytes, ttl: int
-) -> Item:
+) -> TypedItem:
     """Return an event's item. `ttl` is in seconds since the epoch."""
-    typed: Item = {
+    typed: TypedItem = {
         "pk": {"S": project_id},
         "sk": {"S": event_id},
         "issue": {"S": f"{project_id}#{issue_id}"},
@@ -50,12 +50,12 @@ def release_hash(release: str) -> str:
     return hashlib.blake2s(release.encode(), digest_size=12).hexdigest()
 
 
-def put(event: Item) -> None:
+def put(event: TypedItem) -> None:
     """Store an event. Access pattern E1."""
     clients.dynamodb().put_item(TableName=settings().events_table, Item=event)
 
 
-def put_once(event: Item, record_put: Any) -> idempotency.Record | None:
+def put_once(event: TypedItem, record_put: Any) -> idempotency.Record | None:
     """Store an event and the record of its Idempotency-Key, or neither. Access pattern E2.
 
     Returns None when stored, else the record that was there before.
@@ -78,7 +78,7 @@ def put_once(event: Item, record_put: Any) -> idempotency.Record | None:
     return None
 
 
-def put_new(event: Item) -> bool:
+def put_new(event: TypedItem) -> bool:
     """Store an event, unless its id is taken. False when it is. Access pattern E23."""
     try:
         clients.dynamodb().put_item(
@@ -93,7 +93,7 @@ def put_new(event: Item) -> bool:
     return True
 
 
-def put_with_marker(event: Item, marker: str) -> bool:
+def put_with_marker(event: TypedItem, marker: str) -> bool:
     """Store an event and a dedup marker. False when the marker exists already.
 
     Access pattern E24.
@@ -121,7 +121,7 @@ def put_with_marker(event: Item, marker: str) -> bool:
     return True
 
 
-def stored(found: Item) -> Stored:
+def stored(found: TypedItem) -> Stored:
     """The event in an item, typed as DynamoDB answers. A stream's image needs its payload decoded.
 
     Raises:
@@ -137,6 +137,6 @@ def stored(found: Item) -> Stored:
     )
 
 
-def legacy_number(found: Item) -> int | None:
+def legacy_number(found: TypedItem) -> int | None:
     """Return an event's legacy number; None if it came by another endpoint."""
     return int(found["legacy_id"]["N"]) if "legacy_id" in found else None

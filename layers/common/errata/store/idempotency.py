@@ -14,7 +14,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.store import clients
-from errata.store.items import Item, read, read_all, write_all
+from errata.store.items import TypedItem, read, read_all, write_all
 
 KEPT_MS = 24 * 3600 * 1000
 
@@ -49,7 +49,7 @@ def record_put(project_id: str, key: str, record: Record, at_ms: int) -> Any:
     }
 
 
-def to_record(item: Item) -> Record:
+def to_record(item: TypedItem) -> Record:
     """Return the record in an item, typed as DynamoDB responds."""
     values = read_all(item)
     return Record(values["event_id"], values["body_hash"])
@@ -63,7 +63,7 @@ def find_record(project_id: str, key: str, at_ms: int) -> Record | None:
         ConsistentRead=True,
     )
     item = response.get("Item")
-    if not item or read(item["expires_at"]) <= at_ms:  # type: ignore[arg-type]
+    if not item or read(item["expires_at"]) <= at_ms:
         return None
     return to_record(item)
 

@@ -15,7 +15,7 @@ from errata.store import clients, legacy
 from errata.store.events import legacy_number
 from errata.store.items import (
     BATCH_GET,
-    Item,
+    TypedItem,
     batch_delete,
     batch_get,
     batch_put,
@@ -33,7 +33,7 @@ class CleanupTask:
     through: str
 
 
-def cleanup_task_item(task: CleanupTask) -> Item:
+def cleanup_task_item(task: CleanupTask) -> TypedItem:
     """Return the item that makes `cleanup` delete an issue's events."""
     return _key(task) | write_all({"through": task.through})
 
@@ -105,5 +105,5 @@ def remove_cleanup_task(task: CleanupTask) -> None:
             raise
 
 
-def _key(task: CleanupTask) -> Item:
+def _key(task: CleanupTask) -> TypedItem:
     return write_all({"pk": f"{task.project_id}#state", "sk": f"delete#{task.issue_id}"})

@@ -21,7 +21,9 @@ from errata.models.visible import Visible
 from errata.store import clients
 from errata.store.issue_deletions import CleanupTask, cleanup_task_item
 from errata.store.items import (
-    Item,
+    PlainItem,
+    TypedItem,
+    Values,
     batch_delete,
     query,
     read_all,
@@ -45,7 +47,7 @@ def set_status(pk: str, before: Issue, after: Issue, what: str) -> bool:
     False when the status is not the one that was read, or another transaction is at the issue.
     Access pattern I11.
     """
-    changed = {
+    changed: Values = {
         "status": after.status,
         "status_at": after.status_at,
         "status_by": after.status_by,
@@ -94,7 +96,7 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
     ]
     # Nearly never so many that some must go before.
     batch_delete(settings().issues_table, keys[_MAX_ROWS:])
-    remains = {
+    remains: Values = {
         "pk": pk,
         "sk": f"issue#{issue.id}",
         # After the current sequence and before the next one: a batch that has read the issue
@@ -122,7 +124,7 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
     )
 
 
-def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Iterator[Item]:
+def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Iterator[TypedItem]:
     """The rows of a kind that an issue has, the latest first, `most` at a time."""
     return query(
         **({"Limit": most} if most else {}),
@@ -134,7 +136,7 @@ def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Ite
     )
 
 
-def _status(issue: Issue) -> Item:
+def _status(issue: Issue) -> Values:
     """Return the attributes of a status. No two changes have the same timestamp."""
     return {"status": issue.status, "status_at": issue.status_at or None}
 
@@ -147,7 +149,7 @@ def _transact(actions: list[Any]) -> bool:
     return True
 
 
-def _to_activity(item: Item) -> Activity:
+def _to_activity(item: PlainItem) -> Activity:
     return Activity(
         at=int(item["sk"].rpartition("#")[2]),
         what=item["what"],

@@ -19,7 +19,10 @@ from errata.models.issue import Issue
 from errata.models.visible import Visible
 from errata.store import clients
 from errata.store.items import (
-    Item,
+    PlainItem,
+    Request,
+    TypedItem,
+    Values,
     batch_delete,
     batch_get,
     query,
@@ -34,7 +37,7 @@ def by_last_seen(visible: Visible) -> Iterator[Issue]:
 
     Access pattern I3.
     """
-    keys: list[Item] = []
+    keys: list[TypedItem] = []
     for found in query(
         TableName=settings().issues_table,
         IndexName="by_last_seen",
@@ -50,7 +53,7 @@ def by_last_seen(visible: Visible) -> Iterator[Issue]:
     yield from _issues(visible, keys)
 
 
-def _issues(visible: Visible, keys: list[Item]) -> Iterator[Issue]:
+def _issues(visible: Visible, keys: list[TypedItem]) -> Iterator[Issue]:
     found = {item["sk"]["S"]: item for item in batch_get(settings().issues_table, keys)}
     for key in keys:
         item = found.get(key["sk"]["S"])
@@ -58,7 +61,7 @@ def _issues(visible: Visible, keys: list[Item]) -> Iterator[Issue]:
             yield to_issue(read_all(item))
 
 
-def _shows(visible: Visible, item: Item) -> bool:
+def _shows(visible: Visible, item: TypedItem) -> bool:
     """Whether readers see what an item has: an issue that is visible, and no tombstone."""
     if "last_seen" not in item:
         return False
@@ -92,7 +95,7 @@ def newest_ids(
     """
     wanted = {f":status{n}": status for n, status in enumerate(statuses)}
     pk = visible.partition
-    request: Item = {}
+    request: Request = {}
     if after:
         last_seen, issue_id = after
         request["ExclusiveStartKey"] = write_all(
@@ -113,7 +116,7 @@ def newest_ids(
     return [_place(item) for item in page["Items"]], _place(stopped) if stopped else None
 
 
-def _place(item: Item) -> tuple[int, str]:
+def _place(item: TypedItem) -> tuple[int, str]:
     return int(item["last_seen"]["N"]), item["sk"]["S"].removeprefix("issue#")
 
 
@@ -152,9 +155,9 @@ def delete_generation(pk: str) -> None:
     batch_delete(settings().issues_table, list(found))
 
 
-def issue_item(issue: Issue) -> Item:
+def issue_item(issue: Issue) -> Values:
     """Return an issue's item without its key."""
-    values: Item = {
+    values: Values = {
         "fingerprint": issue.fingerprint[:1024],
         "grouping": issue.grouping,
         "title": issue.title,
@@ -185,7 +188,7 @@ def issue_item(issue: Issue) -> Item:
     return values
 
 
-def to_issue(item: Item) -> Issue:
+def to_issue(item: PlainItem) -> Issue:
     """The issue in an item of plain values."""
     return Issue(
         id=item["sk"].removeprefix("issue#"),

@@ -1,6 +1,6 @@
 """Convert values to and from DynamoDB's typed form; loops for queries and batch calls."""
 
-from collections.abc import Iterator
+from collections.abc import ItemsView, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -9,15 +9,42 @@ from errata.store import clients
 from errata.store.retry import attempts
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, QueryOutputTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        QueryInputTypeDef,
+        QueryOutputTypeDef,
+    )
 
-type Item = dict[str, Any]
+    class PlainItem:
+        """An item as `read_all` returns it: a dict of plain values. Only `read_all` makes one.
+
+        It is a type of its own, so that mypy does not take it for a `TypedItem`.
+        """
+
+        def __getitem__(self, name: str) -> Any: ...
+        def __contains__(self, name: object) -> bool: ...
+        def get(self, name: str, default: Any = None) -> Any:
+            """Return the value of an attribute, or `default`."""
+
+        def items(self) -> ItemsView[str, Any]:
+            """Return the names and values of the attributes."""
+
+else:
+    PlainItem = dict
+
+# An item or a part of one as DynamoDB has it: `{"sk": {"S": "clear"}}`.
+type TypedItem = dict[str, AttributeValueTypeDef]
+# Plain values to write: `{"sk": "clear"}`. None means no attribute.
+type Value = str | bytes | int | float | Mapping[str, Value] | None
+type Values = dict[str, Value]
+# A request to DynamoDB, or a part of one.
+type Request = dict[str, Any]
 
 BATCH_GET = 100
 BATCH_WRITE = 25
 
 
-def write(value: Any) -> dict[str, Any]:
+def write(value: Value) -> "AttributeValueTypeDef":
     """One attribute value; a mapping becomes a map of its values. Source: DynamoDB API."""
     match value:
         case str():
@@ -31,13 +58,15 @@ def write(value: Any) -> dict[str, Any]:
     raise TypeError(f"no attribute type for {type(value).__name__}")
 
 
-def write_all(values: Item) -> Item:
+def write_all(values: Mapping[str, Value]) -> TypedItem:
     """An item of plain values, typed; None is left out."""
     return {name: write(value) for name, value in values.items() if value is not None}
 
 
-def read(value: dict[str, Any]) -> Any:
+def read(value: "AttributeValueTypeDef") -> Any:
     """The plain value of an attribute: str, bytes, int, or a dict of them."""
+    kind: str
+    inner: Any
     ((kind, inner),) = value.items()
     match kind:
         case "N":
@@ -47,21 +76,23 @@ def read(value: dict[str, Any]) -> Any:
     return inner
 
 
-def read_all(item: Item) -> Item:
+def read_all(item: TypedItem) -> PlainItem:
     """An item's plain values."""
-    return {name: read(value) for name, value in item.items()}
+    plain: Any = {name: read(value) for name, value in item.items()}
+    found: PlainItem = plain
+    return found
 
 
-def query(**request: Any) -> Iterator[Item]:
+def query(**request: Any) -> Iterator[TypedItem]:
     """Every item of a query, page after page, typed as DynamoDB answers."""
     for page in _pages(**request):
         yield from page["Items"]
 
 
-def query_some(pages: int | None, **request: Any) -> tuple[list[Item], Item | None]:
+def query_some(pages: int | None, **request: Any) -> tuple[list[TypedItem], TypedItem | None]:
     """Return up to `pages` pages of 1 MB of a query, and the key where it stopped, if it did."""
-    found: list[Item] = []
-    stopped: Item | None = None
+    found: list[TypedItem] = []
+    stopped: TypedItem | None = None
     for page in islice(_pages(**request), pages):
         found += page["Items"]
         stopped = page.get("LastEvaluatedKey")
@@ -83,13 +114,13 @@ def _pages(**request: Any) -> "Iterator[QueryOutputTypeDef]":
         typed["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-def batch_get(table: str, keys: list[Item]) -> list[Item]:
+def batch_get(table: str, keys: list[TypedItem]) -> list[TypedItem]:
     """The items that exist under these keys, read consistently, in no order.
 
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.
     """
-    found: list[Item] = []
+    found: list[TypedItem] = []
     for start in range(0, len(keys), BATCH_GET):
         pending = keys[start : start + BATCH_GET]
         for _ in attempts():
@@ -97,7 +128,7 @@ def batch_get(table: str, keys: list[Item]) -> list[Item]:
                 RequestItems={table: {"Keys": pending, "ConsistentRead": True}}
             )
             found += response["Responses"].get(table, [])
-            unread: Item = response.get("UnprocessedKeys", {})
+            unread: Any = response.get("UnprocessedKeys", {})
             if table not in unread:
                 break
             pending = unread[table]["Keys"]
@@ -106,7 +137,7 @@ def batch_get(table: str, keys: list[Item]) -> list[Item]:
     return found
 
 
-def batch_delete(table: str, keys: list[Item]) -> None:
+def batch_delete(table: str, keys: list[TypedItem]) -> None:
     """Delete these keys, existing or not.
 
     Raises:
@@ -115,7 +146,7 @@ def batch_delete(table: str, keys: list[Item]) -> None:
     _batch_write(table, [{"DeleteRequest": {"Key": key}} for key in keys])
 
 
-def batch_put(table: str, items: list[Item]) -> None:
+def batch_put(table: str, items: list[TypedItem]) -> None:
     """Put these items, in place of what is there.
 
     Raises:
@@ -124,7 +155,7 @@ def batch_put(table: str, items: list[Item]) -> None:
     _batch_write(table, [{"PutRequest": {"Item": item}} for item in items])
 
 
-def _batch_write(table: str, requests: list[Item]) -> None:
+def _batch_write(table: str, requests: list[Request]) -> None:
     for start in range(0, len(requests), BATCH_WRITE):
         pending: Any = requests[start : start + BATCH_WRITE]
         for _ in attempts():
@@ -136,10 +167,10 @@ def _batch_write(table: str, requests: list[Item]) -> None:
             raise UnavailableError
 
 
-def unchanged(values: Item) -> Item:
+def unchanged(values: Mapping[str, Value]) -> Request:
     """Return the condition that attributes are unchanged; None stands for a missing one."""
     there = write_all(values)
-    condition = {
+    condition: Request = {
         "ConditionExpression": " AND ".join(
             f"#{name} = :was_{name}" if name in there else f"attribute_not_exists(#{name})"
             for name in values

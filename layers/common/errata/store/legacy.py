@@ -20,7 +20,8 @@ from errata.models.times import CLEAR_MARGIN_MS
 from errata.models.visible import Visible
 from errata.store import clients
 from errata.store.items import (
-    Item,
+    Request,
+    TypedItem,
     query,
     query_count,
     read,
@@ -45,7 +46,7 @@ class LegacyCounter:
     retentions: frozenset[int] = frozenset()
 
 
-def put_legacy(event: Item, legacy_id: int, retention_days: int) -> None:
+def put_legacy(event: TypedItem, legacy_id: int, retention_days: int) -> None:
     """Move the counter to `legacy_id` and store that event under it, or neither.
 
     `retention_days` is what the event's `ttl` was made of. Access pattern E3.
@@ -131,7 +132,7 @@ def legacy_after(visible: Visible, since: int = 0) -> Iterator[tuple[int, str]]:
         last = number
 
 
-def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
+def settled(pk: str, sort_keys: Iterable[str]) -> list[TypedItem]:
     """Return the items under these keys, in order, once no transaction is under way on them.
 
     A query or a batch may see a transaction in part ("Isolation levels for transactions" in the
@@ -141,7 +142,7 @@ def settled(pk: str, sort_keys: Iterable[str]) -> list[Item]:
     Raises:
         UnavailableError: transactions kept coming.
     """
-    found: list[Item] = []
+    found: list[TypedItem] = []
     for some in batched(sort_keys, _UNSETTLED, strict=False):
         gets = [
             {"Get": {"TableName": settings().events_table, "Key": write_all({"pk": pk, "sk": sk})}}
@@ -166,7 +167,7 @@ def count_legacy_after(visible: Visible) -> int:
     return query_count(**_legacy_after(visible, visible.watermark.legacy_through))
 
 
-def _legacy_after(visible: Visible, since: int) -> Item:
+def _legacy_after(visible: Visible, since: int) -> Request:
     return {
         "TableName": settings().events_table,
         "KeyConditionExpression": "pk = :legacy AND sk > :since",
@@ -199,7 +200,7 @@ def gaps(project_id: str, first: int, last: int) -> int:
     )
 
 
-def counter_key(project_id: str) -> Item:
+def counter_key(project_id: str) -> TypedItem:
     """The key of a project's legacy counter."""
     return write_all({"pk": f"{project_id}#state", "sk": "counter"})
 

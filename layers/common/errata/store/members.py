@@ -23,7 +23,9 @@ from errata.errors import StoreError
 from errata.models.member import Member, Membership, Team, User
 from errata.store import clients
 from errata.store.items import (
-    Item,
+    PlainItem,
+    TypedItem,
+    Values,
     batch_get,
     query,
     read_all,
@@ -158,7 +160,7 @@ def _change_of_owners(
     return [{"Update": change}]
 
 
-def _row(row: Item, *, kept: bool) -> Any:
+def _row(row: TypedItem, *, kept: bool) -> Any:
     return {"TableName": settings().projects_table, "Item" if kept else "Key": row}
 
 
@@ -218,7 +220,7 @@ def _members(organization_id: str, names: Iterable[str]) -> list[Member]:
     ]
 
 
-def to_user(item: Item) -> User:
+def to_user(item: PlainItem) -> User:
     """The user in an item of plain values."""
     memberships = {
         organization: Membership(
@@ -238,7 +240,7 @@ def _from_memberships(memberships: dict[str, Membership]) -> Any:
     )
 
 
-def _user_key(email: str) -> Item:
+def _user_key(email: str) -> TypedItem:
     return write_all({"pk": f"user#{user_hash(email)}", "sk": "user"})
 
 
@@ -247,7 +249,7 @@ def _user_key(email: str) -> Item:
 
 def add_team(team: Team) -> None:
     """Store a new team. Access pattern P26."""
-    values = {"name": team.name, "created_at": team.created_at}
+    values: Values = {"name": team.name, "created_at": team.created_at}
     clients.dynamodb().put_item(
         TableName=settings().projects_table,
         Item=_team_key(team.organization, team.id) | write_all(values),
@@ -283,7 +285,7 @@ def list_teams(organization_id: str) -> list[Team]:
     return _teams(organization_id, found)
 
 
-def _teams(organization_id: str, found: Iterable[Item]) -> list[Team]:
+def _teams(organization_id: str, found: Iterable[TypedItem]) -> list[Team]:
     teams = (
         Team(item["sk"].removeprefix("team#"), organization_id, item["name"], item["created_at"])
         for item in map(read_all, found)
@@ -301,5 +303,5 @@ def remove_team(organization_id: str, team_id: str) -> bool:
     return "Attributes" in response
 
 
-def _team_key(organization_id: str, team_id: str) -> Item:
+def _team_key(organization_id: str, team_id: str) -> TypedItem:
     return write_all({"pk": f"org#{organization_id}", "sk": f"team#{team_id}"})

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from errata.config import settings
 from errata.models.organization import Organization
 from errata.store import clients
-from errata.store.items import Item, batch_get, query, read_all, write_all
+from errata.store.items import PlainItem, TypedItem, Values, batch_get, query, read_all, write_all
 
 
 def find_organization(organization_id: str) -> Organization | None:
@@ -63,7 +63,7 @@ def save_organization(organization: Organization, **changes: int | str | None) -
 
     Returns it as it then is: others set other attributes of the same item. Access pattern P19.
     """
-    unchanging: Item = {
+    unchanging: Values = {
         "listed_under": "orgs",
         "listed_as": organization.id.zfill(12),
         "name": organization.name,
@@ -72,7 +72,7 @@ def save_organization(organization: Organization, **changes: int | str | None) -
     sets = [f"#{name} = if_not_exists(#{name}, :{name})" for name in unchanging]
     sets += [f"#{name} = :{name}" for name, value in changes.items() if value is not None]
     removed = [f"#{name}" for name, value in changes.items() if value is None]
-    values = unchanging | changes
+    values: Values = {**unchanging, **changes}
     response = clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=_key(organization.id),
@@ -85,11 +85,11 @@ def save_organization(organization: Organization, **changes: int | str | None) -
     return to_organization(read_all(response["Attributes"]))
 
 
-def _key(organization_id: str) -> Item:
+def _key(organization_id: str) -> TypedItem:
     return write_all({"pk": f"org#{organization_id}", "sk": "org"})
 
 
-def to_organization(item: Item) -> Organization:
+def to_organization(item: PlainItem) -> Organization:
     """The organization in an item of plain values."""
     allowlist: str = item.get("allowlist", "")
     return Organization(

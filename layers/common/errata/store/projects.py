@@ -20,7 +20,9 @@ from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
 from errata.store import clients
 from errata.store.items import (
-    Item,
+    PlainItem,
+    TypedItem,
+    Values,
     query,
     query_some,
     read_all,
@@ -135,7 +137,7 @@ def revoke_key(key_hash: str, at_ms: int) -> None:
 
 def save_settings(project: Project) -> None:
     """Save a project's settings. Access pattern P9."""
-    values: Item = {":name": {"S": project.name}, ":rate": {"N": str(project.rate_limit)}}
+    values: TypedItem = {":name": {"S": project.name}, ":rate": {"N": str(project.rate_limit)}}
     expression = "SET #name = :name, rate_limit = :rate"
     if project.retention_days is None:
         expression += " REMOVE retention_days"
@@ -169,7 +171,7 @@ def save_teams(project_id: str, teams: frozenset[str]) -> None:
 def remove_project(project_id: str, at_ms: int) -> None:
     """Delete a project, and keep its id and its keys' records. Access pattern P31."""
     table = settings().projects_table
-    note = {
+    note: Values = {
         "pk": f"project#{project_id}",
         "sk": "deleted",
         "listed_under": "deleted",
@@ -195,7 +197,7 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
     It is in force from `from_ms` on; until then the key is found with `usage_key_id` alone. False
     when the key was revoked or is not there.
     """
-    values = {":key": key.usage_key, ":id": key.usage_key_id, ":from": from_ms}
+    values: Values = {":key": key.usage_key, ":id": key.usage_key_id, ":from": from_ms}
     try:
         clients.dynamodb().update_item(
             TableName=settings().projects_table,
@@ -211,11 +213,11 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
     return True
 
 
-def _project_key(project_id: str) -> Item:
+def _project_key(project_id: str) -> TypedItem:
     return write_all({"pk": f"project#{project_id}", "sk": "project"})
 
 
-def _get(pk: str, sk: str) -> Item | None:
+def _get(pk: str, sk: str) -> PlainItem | None:
     # Consistently: what is found, or not found, is remembered, and a key must work once it is made.
     response = clients.dynamodb().get_item(
         TableName=settings().projects_table,
@@ -226,7 +228,7 @@ def _get(pk: str, sk: str) -> Item | None:
     return read_all(item) if item else None
 
 
-def _listing(under: str) -> list[Item]:
+def _listing(under: str) -> list[PlainItem]:
     return [
         read_all(item)
         for item in query(
@@ -238,7 +240,7 @@ def _listing(under: str) -> list[Item]:
     ]
 
 
-def _put_new(values: Item) -> Any:
+def _put_new(values: Values) -> Any:
     return {
         "TableName": settings().projects_table,
         "Item": write_all(values),
@@ -263,7 +265,7 @@ def _put_key(key: ApiKey) -> Any:
     )
 
 
-def _from_project(project: Project) -> Item:
+def _from_project(project: Project) -> Values:
     return {
         "pk": f"project#{project.id}",
         "sk": "project",
@@ -278,7 +280,7 @@ def _from_project(project: Project) -> Item:
     }
 
 
-def to_project(item: Item) -> Project:
+def to_project(item: PlainItem) -> Project:
     """The project in an item of plain values."""
     return Project(
         id=item["pk"].removeprefix("project#"),
@@ -291,7 +293,7 @@ def to_project(item: Item) -> Project:
     )
 
 
-def _to_key(item: Item) -> ApiKey:
+def _to_key(item: PlainItem) -> ApiKey:
     in_force = item.get("usage_from", 0) <= now_ms()
     return ApiKey(
         hash=item["pk"].removeprefix("key#"),

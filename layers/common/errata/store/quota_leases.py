@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from errata.config import settings
 from errata.errors import StoreError
 from errata.store import clients
-from errata.store.items import Item, read, read_all, write_all
+from errata.store.items import TypedItem, read, read_all, write_all
 
 _KEPT_S = 400 * 86_400
 
@@ -61,10 +61,10 @@ def leased_units(organization: str, month: str) -> int:
         Key=_quota_key(organization, month),
         ConsistentRead=True,
     )
-    return int(read_all(response["Item"])["leased"]) if "Item" in response else 0
+    return int(read_all(response["TypedItem"])["leased"]) if "TypedItem" in response else 0
 
 
-def _quota_key(organization: str, month: str) -> Item:
+def _quota_key(organization: str, month: str) -> TypedItem:
     return {"pk": {"S": f"quota#{organization}#{month}"}}
 
 

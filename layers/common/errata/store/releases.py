@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from errata.config import settings
 from errata.models.issue import OPEN, REGRESSED, Release
 from errata.models.visible import Visible
-from errata.store.items import Item, query_some, read_all, write_all
+from errata.store.items import PlainItem, TypedItem, Values, query_some, read_all, write_all
 
 # How much longer than its event a sighting lives, so that it is written but once a day.
 LINGER_S = 86_400
@@ -86,7 +86,9 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
     return not (more_issues or more_sightings)
 
 
-def _under(pk: str, start: str, end: str, pages: int | None) -> tuple[list[Item], Item | None]:
+def _under(
+    pk: str, start: str, end: str, pages: int | None
+) -> tuple[list[PlainItem], TypedItem | None]:
     """The rows of a kind from the sort key `start` up to the name `end`, read consistently."""
     kind = start.partition("#")[0]
     found, stopped = query_some(
@@ -101,7 +103,7 @@ def _under(pk: str, start: str, end: str, pages: int | None) -> tuple[list[Item]
     return list(map(read_all, found)), stopped
 
 
-def release_item(release: Release) -> Item:
+def release_item(release: Release) -> Values:
     """Return a release's item without its key."""
     return {
         "release": release.release[:1024],
@@ -114,7 +116,7 @@ def release_item(release: Release) -> Item:
     }
 
 
-def to_release(item: Item) -> Release:
+def to_release(item: PlainItem) -> Release:
     """The release in an item of plain values; its open issues are not in there."""
     return Release(
         release=item["release"],

@@ -20,7 +20,7 @@ from errata.models.organization import Organization
 from errata.models.project import Project
 from errata.models.visible import Watermark
 from errata.store import clients, events, members, organizations, projects, watermarks
-from errata.store.items import Item, read_all, write_all
+from errata.store.items import PlainItem, TypedItem, read_all, write_all
 from errata.store.retry import attempts
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def open_page(
         UnavailableError: DynamoDB left keys unread after several tries.
     """
     table = settings()
-    wanted: dict[str, list[Item]] = {
+    wanted: dict[str, list[TypedItem]] = {
         table.idempotency_table: [_key(secret)],
         table.projects_table: [write_all({"pk": f"user#{user_hash}", "sk": "user"})],
         table.events_table: [],
@@ -130,8 +130,8 @@ def open_page(
     )
 
 
-def _read(wanted: dict[str, list[Item]]) -> dict[str, list[Item]]:
-    found: dict[str, list[Item]] = {table: [] for table in wanted}
+def _read(wanted: dict[str, list[TypedItem]]) -> dict[str, list[TypedItem]]:
+    found: dict[str, list[TypedItem]] = {table: [] for table in wanted}
     pending: dict[str, KeysAndAttributesTypeDef] = {
         table: {"Keys": keys, "ConsistentRead": True} for table, keys in wanted.items() if keys
     }
@@ -145,11 +145,11 @@ def _read(wanted: dict[str, list[Item]]) -> dict[str, list[Item]]:
     raise UnavailableError
 
 
-def _key(secret: str) -> Item:
+def _key(secret: str) -> TypedItem:
     return write_all({"pk": f"session#{hashlib.sha256(secret.encode()).hexdigest()}"})
 
 
-def _item(session: Session) -> Item:
+def _item(session: Session) -> TypedItem:
     return _key(session.secret) | write_all(
         {
             "email": session.email,
@@ -162,7 +162,7 @@ def _item(session: Session) -> Item:
     )
 
 
-def _to_session(secret: str, item: Item) -> Session:
+def _to_session(secret: str, item: PlainItem) -> Session:
     return Session(
         secret=secret,
         email=item["email"],

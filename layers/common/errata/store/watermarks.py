@@ -20,7 +20,7 @@ from errata.models.visible import Watermark
 from errata.store import clients, legacy
 from errata.store.events import legacy_number
 from errata.store.items import (
-    Item,
+    TypedItem,
     batch_delete,
     batch_get,
     query,
@@ -91,7 +91,7 @@ def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
 
 def delete_hidden(events: Iterable[Stored]) -> None:
     """Delete these cleared events and their legacy numbers. Access pattern E25."""
-    keys: list[Item] = []
+    keys: list[TypedItem] = []
     for event in events:
         keys.append(write_all({"pk": event.project_id, "sk": event.id}))
         if event.legacy_id is not None:
@@ -136,8 +136,8 @@ def _newest_hidden(limit: Watermark) -> str:
     return floor_id(minted_ms(newest) + CLEAR_MARGIN_MS + 1000)
 
 
-def _delete_in_batches(table: str, keys: Iterator[Item]) -> None:
-    batch: list[Item] = []
+def _delete_in_batches(table: str, keys: Iterator[TypedItem]) -> None:
+    batch: list[TypedItem] = []
     for key in keys:
         batch.append(key)
         if len(batch) == 500:
@@ -146,12 +146,12 @@ def _delete_in_batches(table: str, keys: Iterator[Item]) -> None:
     batch_delete(table, batch)
 
 
-def watermark_key(project_id: str) -> Item:
+def watermark_key(project_id: str) -> TypedItem:
     """The key of a project's watermark."""
     return write_all({"pk": f"{project_id}#state", "sk": "clear"})
 
 
-def to_watermark(found: Item) -> Watermark:
+def to_watermark(found: TypedItem) -> Watermark:
     """The watermark in an item, typed as DynamoDB answers."""
     values = read_all(found)
     return Watermark(

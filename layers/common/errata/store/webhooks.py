@@ -23,7 +23,7 @@ from errata.errors import StoreError
 from errata.models.times import DELIVERY_KEPT_S
 from errata.models.webhook import Attempt, Delivery, Message, Secrets, Webhook
 from errata.store import clients
-from errata.store.items import Item, query, read_all, write_all
+from errata.store.items import PlainItem, TypedItem, Values, query, read_all, write_all
 
 # What one call may hold. SQS itself takes four times as much since 2025.
 _CALL_MESSAGES = 10
@@ -38,7 +38,7 @@ _READ = {stored: name for name, stored in _STORED.items()}
 
 def save_webhook(webhook: Webhook) -> None:
     """Store a webhook, new or changed. Access pattern P11."""
-    values: Item = {
+    values: Values = {
         "pk": f"project#{webhook.project_id}",
         "sk": f"webhook#{webhook.id}",
         "url": webhook.url,
@@ -116,11 +116,11 @@ def update_webhook(webhook: Webhook, **changes: int | str | None) -> None:
             raise
 
 
-def _webhook_key(project_id: str, webhook_id: str) -> Item:
+def _webhook_key(project_id: str, webhook_id: str) -> TypedItem:
     return write_all({"pk": f"project#{project_id}", "sk": f"webhook#{webhook_id}"})
 
 
-def _to_webhook(item: Item) -> Webhook:
+def _to_webhook(item: PlainItem) -> Webhook:
     return Webhook(
         id=item["sk"].removeprefix("webhook#"),
         project_id=item["pk"].removeprefix("project#"),
@@ -244,7 +244,7 @@ def find_delivery(of: Message) -> Delivery:
 def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
     """Store an attempt and the delivery's new state, or neither. Access pattern D2."""
     of = attempt.message
-    values: Item = {
+    values: Values = {
         "pk": of.project_id,
         "sk": attempt.id,
         "notice": _to_text(of),
@@ -254,7 +254,7 @@ def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
         "error": attempt.error or None,
         "ttl": now_s + DELIVERY_KEPT_S,
     }
-    delivery_values: Item = {
+    delivery_values: Values = {
         "attempts": delivery.attempts,
         "due_at": delivery.due_at,
         "over": int(delivery.over),
@@ -301,13 +301,13 @@ def find_attempt(project_id: str, attempt_id: str) -> Attempt | None:
     return _to_attempt(read_all(response["Item"])) if "Item" in response else None
 
 
-def _delivery_key(of: Message) -> Item:
+def _delivery_key(of: Message) -> TypedItem:
     return write_all(
         {"pk": f"{of.project_id}#rounds", "sk": f"{of.id}#{of.webhook_id}#{of.delivery}"}
     )
 
 
-def _to_attempt(item: Item) -> Attempt:
+def _to_attempt(item: PlainItem) -> Attempt:
     return Attempt(
         id=item["sk"],
         message=parse_message(item["notice"]),

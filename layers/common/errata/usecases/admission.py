@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from errata.errors import AddressForbiddenError, HTTPError, UnauthorizedError, UnavailableError
-from errata.models.event import Fields
+from errata.models.event import Event
 from errata.models.project import Access, Caller
 from errata.usecases import quota, rate_limit, report_losses
 from errata.usecases.access import LookUp, check_address, find, from_context
@@ -54,7 +54,7 @@ class Admitted:
 class Submission(Protocol):
     """How an endpoint reads and stores an event."""
 
-    def read(self, now_ms: int) -> Fields:
+    def read(self, now_ms: int) -> Event:
         """Return the event's fields, parsed and validated. Raise HTTPError if they are invalid."""
         ...
 
@@ -62,7 +62,7 @@ class Submission(Protocol):
         """Return the event that an earlier request with the same idempotency key stored."""
         ...
 
-    def store(self, fields: Fields, access: Access) -> Admitted:
+    def store(self, fields: Event, access: Access) -> Admitted:
         """Store the event durably, once."""
         ...
 

@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 
 from errata.errors import InvalidInputError, StoreError, UnavailableError
-from errata.models.event import Fields
+from errata.models.event import Event
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
 from errata.protocol.body import JsonBody
@@ -29,7 +29,7 @@ class IngestSubmission:
     body: JsonBody
     key_header: str | None = None
 
-    def read(self, now_ms: int) -> Fields:
+    def read(self, now_ms: int) -> Event:
         """Return the event's fields. A bad Idempotency-Key is refused before a bad body."""
         idempotency_key(self.key_header)
         return parse(self.body.parsed())
@@ -43,7 +43,7 @@ class IngestSubmission:
         earlier = idempotency.find_record(access.project_id, key, now_ms) if key else None
         return self._replay(earlier, access) if earlier else None
 
-    def store(self, fields: Fields, access: Access) -> Admitted:
+    def store(self, fields: Event, access: Access) -> Admitted:
         """Store the event, unless one was stored under the same Idempotency-Key."""
         if self.key_header is not None:
             return self._store_once(fields, access, self.key_header)
@@ -53,7 +53,7 @@ class IngestSubmission:
         events.put(item)
         return Admitted(event_id, access.project_id, trimmed=trimmed)
 
-    def _store_once(self, fields: Fields, access: Access, key: str) -> Admitted:
+    def _store_once(self, fields: Event, access: Access, key: str) -> Admitted:
         body_hash = self._body_hash()
         for _ in attempts(_TRIES):
             at_ms = now_ms()

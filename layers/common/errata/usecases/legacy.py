@@ -6,7 +6,7 @@ from itertools import islice
 from pydantic_core import to_json
 
 from errata.errors import CounterMovedError, ForbiddenError, HTTPError, UnavailableError
-from errata.models.event import Fields, Stored
+from errata.models.event import Event, Stored
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
 from errata.models.visible import Visible
@@ -66,7 +66,7 @@ class LegacySubmission:
     key: str
     access: Access | None
 
-    def read(self, _now_ms: int) -> Fields:
+    def read(self, _now_ms: int) -> Event:
         """Return the error as the fields of an event."""
         return protocol.parse(self.body.parsed())
 
@@ -74,7 +74,7 @@ class LegacySubmission:
         """Return None: this API has no idempotency keys."""
         return None
 
-    def store(self, fields: Fields, _access: Access) -> Admitted:
+    def store(self, fields: Event, _access: Access) -> Admitted:
         """Store the error under the project's next number. Create the project if needed."""
         opened = self.access or _create(self.key, now_ms())
         project_id = opened.project_id

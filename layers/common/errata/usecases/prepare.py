@@ -1,13 +1,13 @@
 """Turn the fields of an event into the item that is stored."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from errata.grouping import v1
-from errata.models.event import Fields, pack_or_trim
+from errata.models.event import Event, StoredEvent, pack_or_trim
 from errata.models.ids import issue_id
 from errata.models.project import Access
 from errata.store import events
-from errata.store.items import Item
+from errata.store.items import TypedItem
 
 _DAY_S = 86_400
 
@@ -15,20 +15,26 @@ _DAY_S = 86_400
 class Prepared(NamedTuple):
     """An event's item, typed for DynamoDB, and whether it had to be trimmed to fit."""
 
-    item: Item
+    item: TypedItem
     trimmed: bool
 
 
-def prepare(fields: Fields, access: Access, event_id: str, at_ms: int) -> Prepared:
-    """Group an event, pack it and set its expiry. Return its item.
+def prepare(
+    fields: Event, access: Access, event_id: str, at_ms: int, received_ms: int | None = None
+) -> Prepared:
+    """Group an event if it is not grouped, pack it and set its expiry. Return its item.
 
-    Adds `fingerprint` and `grouping` to `fields` if they are missing.
+    `received_ms` is when it was received, if that is not the time in `event_id`.
     """
     fingerprint = fields.get("fingerprint")
+    copy: Any = {**fields}
+    stored: StoredEvent = copy
     if fingerprint is None:
-        fields["fingerprint"] = fingerprint = v1.fingerprint(fields)
-        fields["grouping"] = "v1"
-    payload, trimmed = pack_or_trim(fields)
+        stored["fingerprint"] = fingerprint = v1.fingerprint(fields)
+        stored["grouping"] = "v1"
+    if received_ms is not None:
+        stored["received_at"] = received_ms
+    payload, trimmed = pack_or_trim(stored)
     project_id = access.project_id
     item = events.item(
         project_id,

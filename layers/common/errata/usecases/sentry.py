@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from errata.errors import ConflictError, InvalidInputError, UnavailableError
 from errata.grouping import v2
-from errata.models.event import Fields
+from errata.models.event import Event, Problem
 from errata.models.ids import named_event_id, new_event_id, now_ms
 from errata.models.project import Access
 from errata.models.times import PROMPT_MS
@@ -62,7 +62,7 @@ class SdkSubmission:
     named: str | None = None
     happened_ms: int | None = None
 
-    def read(self, now_ms: int) -> Fields:
+    def read(self, now_ms: int) -> Event:
         """Return the event's fields, grouped. An event without an id gets one."""
         if len(self.payload) > MAX_JSON_BYTES:
             raise too_large(MAX_JSON_BYTES)
@@ -76,7 +76,7 @@ class SdkSubmission:
         fields, fingerprint = protocol.to_fields(sent, now_ms, sent_at_ms, self.address)
         fields["event_id"] = self.named or os.urandom(16).hex()
         if self.envelope.problem:
-            problem = {"field": "envelope", "problem": self.envelope.problem}
+            problem: Problem = {"field": "envelope", "problem": self.envelope.problem}
             fields["problems"] = [*fields.get("problems", ()), problem]
         grouping = v2.group(fields, fingerprint)
         fields["fingerprint"] = grouping.fingerprint
@@ -90,7 +90,7 @@ class SdkSubmission:
             return Admitted(self.named, access.project_id, stored=False)
         return None
 
-    def store(self, fields: Fields, access: Access) -> Admitted:
+    def store(self, fields: Event, access: Access) -> Admitted:
         """Store the event with one call, unless it was stored before.
 
         See docs/decisions/0020-event-ids-of-sdks.md.
@@ -103,7 +103,7 @@ class SdkSubmission:
             _cache(access.project_id, self.named)
         return admitted
 
-    def _put(self, fields: Fields, access: Access) -> Admitted:
+    def _put(self, fields: Event, access: Access) -> Admitted:
         at_ms = now_ms()
         shown_id: str = fields["event_id"]
         if self.named is None:
@@ -112,8 +112,7 @@ class SdkSubmission:
             return Admitted(shown_id, access.project_id, trimmed=trimmed)
         own_id = named_event_id(self.happened_ms or 0, self.named)
         if self.happened_ms is not None and -_AHEAD_MS <= at_ms - self.happened_ms <= PROMPT_MS:
-            fields["received_at"] = at_ms
-            item, trimmed = prepare(fields, access, own_id, at_ms)
+            item, trimmed = prepare(fields, access, own_id, at_ms, received_ms=at_ms)
             stored = events.put_new(item)
             return Admitted(shown_id, access.project_id, stored, trimmed=stored and trimmed)
         item, trimmed = prepare(fields, access, new_event_id(at_ms), at_ms)

@@ -7,7 +7,7 @@ import json
 import re
 
 from errata.grouping.v2 import stack
-from errata.models.event import Fields
+from errata.models.event import Event
 
 _VARIABLE = re.compile(r"\{\{\s*+([\w.:-]++)\s*+\}\}")
 # More than anybody needs. Without limits, a megabyte of `{{ message }}` could become a gigabyte.
@@ -63,7 +63,7 @@ def _first(parts: list[str]) -> list[str]:
     return parts[:_MAX_FILLED_PARTS]
 
 
-def filled(parts: list[str], event: Fields, default: str) -> list[str]:
+def filled(parts: list[str], event: Event, default: str) -> list[str]:
     """Return the parts with the values of their variables.
 
     A variable without a value is left as it is.
@@ -84,7 +84,7 @@ def filled(parts: list[str], event: Fields, default: str) -> list[str]:
     return first + parts[_MAX_FILLED_PARTS:]
 
 
-def _value(name: str, event: Fields) -> str:
+def _value(name: str, event: Event) -> str:
     value: object = None
     if name in _OF_EVENT:
         value = event.get(_OF_EVENT[name])

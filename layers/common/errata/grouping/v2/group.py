@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 
 from errata.grouping.v2 import client, message, names, stack
-from errata.models.event import Fields
+from errata.models.event import Event
 
 MAX_REASON = 500
 
@@ -22,7 +22,7 @@ class Grouping:
     grouped_by: str
 
 
-def group(event: Fields, fingerprint: object = None) -> Grouping:
+def group(event: Event, fingerprint: object = None) -> Grouping:
     """Return the grouping of an event from an SDK. Every event has one.
 
     A fingerprint has 32 hex digits, except for a client's fingerprint with one part. That is used
@@ -45,7 +45,7 @@ def group(event: Fields, fingerprint: object = None) -> Grouping:
     return Grouping(own, "client", _short(client.reason(parts, filled, reason)))
 
 
-def _default(event: Fields) -> stack.Why:
+def _default(event: Event) -> stack.Why:
     """Return what groups an event without a fingerprint of the client, as JSON and in words."""
     if found := stack.by_exceptions(event):
         return found

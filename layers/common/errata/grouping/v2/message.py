@@ -7,7 +7,7 @@ pattern then replaces all of them in one pass.
 import re
 from functools import cache
 
-from errata.models.event import Fields
+from errata.models.event import Event
 
 _MAX_TEXT = 1_000
 # The text is cut to this length before its parts are replaced, because placeholders are shorter.
@@ -57,7 +57,7 @@ _INSTEAD = {"space": " ", "span": "<number>"}
 _DIGITS = re.compile(r"\d+")
 
 
-def of(event: Fields) -> str:
+def of(event: Event) -> str:
     """Return the message of an event without its variable parts; the template, if it has one."""
     message, entry = event.get("message"), event.get("logentry")
     said = message if isinstance(message, str) else ""

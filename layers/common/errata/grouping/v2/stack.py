@@ -5,7 +5,7 @@ import json
 from errata.grouping.v2 import names
 from errata.grouping.v2.message import constant
 from errata.grouping.v2.places import Places, listed, places
-from errata.models.event import Fields
+from errata.models.event import Event, Fields
 
 # Only the exceptions nearest to the main one are used.
 _MAX_EXCEPTIONS = 50
@@ -13,18 +13,18 @@ _MAX_EXCEPTIONS = 50
 type Why = tuple[str, str]  # what groups an event, as JSON and in words
 
 
-def main(event: Fields) -> Fields:
+def main(event: Event) -> Fields:
     """Return the main exception, or an empty one."""
     return next(iter(_exceptions(event)), {})
 
 
-def innermost(event: Fields) -> Fields:
+def innermost(event: Event) -> Fields:
     """Return the innermost in-app frame, otherwise the innermost frame, otherwise an empty one."""
     frames = _main_frames(event)[::-1]
     return next((each for each in frames if each.get("in_app")), frames[0] if frames else {})
 
 
-def by_exceptions(event: Fields) -> Why | None:
+def by_exceptions(event: Event) -> Why | None:
     """Return the types of all exceptions and the places of their in-app frames, or None.
 
     If no frame is in-app, all frames count. If no frame names a function, the values of the
@@ -58,7 +58,7 @@ def by_exceptions(event: Fields) -> Why | None:
     return keys, reason
 
 
-def by_frames(event: Fields) -> Why | None:
+def by_frames(event: Event) -> Why | None:
     """Return the places of the frames of an event without exceptions, or None."""
     frames, platform = _main_frames(event), event.get("platform")
     found = places(frames, True, platform) or places(frames, False, platform)
@@ -73,7 +73,7 @@ def _objects(value: object) -> list[Fields]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _exceptions(event: Fields) -> list[Fields]:
+def _exceptions(event: Event) -> list[Fields]:
     """Return the exceptions that are not empty, the main one first, then its causes."""
     sent = _objects(event.get("exceptions"))
     said = [each for each in sent if each.get("type") or each.get("value") or each.get("frames")]
@@ -82,11 +82,11 @@ def _exceptions(event: Fields) -> list[Fields]:
     return said[: -_MAX_EXCEPTIONS - 1 : -1]
 
 
-def _main_frames(event: Fields) -> list[Fields]:
+def _main_frames(event: Event) -> list[Fields]:
     return _objects(main(event).get("frames")) or _frames_around(event)
 
 
-def _frames_around(event: Fields) -> list[Fields]:
+def _frames_around(event: Event) -> list[Fields]:
     """Return the frames of the event, otherwise those of the crashed or current thread."""
     if frames := _objects(event.get("frames")):
         return frames

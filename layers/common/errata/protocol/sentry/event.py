@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from errata.models.event import Fields
+from errata.models.event import Event, Fields, Level
 from errata.protocol.read import iso
 from errata.protocol.sentry.schema import checked
 
-_LEVELS = {
-    **dict.fromkeys(("error", "warning", "info", "debug")),
+_LEVELS: dict[str, Level] = {
+    **{"error": "error", "warning": "warning", "info": "info", "debug": "debug"},
     **{"fatal": "error", "critical": "error", "warn": "warning", "log": "info"},
 }
 # Fields that are copied unchanged.
@@ -60,8 +60,8 @@ def milliseconds(value: Any) -> int | None:
 
 
 def to_fields(
-    sent: dict[str, Any], received_ms: int, sent_at_ms: int | None, address: str
-) -> tuple[Fields, Any]:
+    sent: Fields, received_ms: int, sent_at_ms: int | None, address: str
+) -> tuple[Event, Any]:
     """Return the fields of an event, and the fingerprint that the SDK sent.
 
     Invalid parts of the event are left out and listed in the field `problems`.
@@ -73,8 +73,9 @@ def to_fields(
         address: the client's IP address.
     """
     event, problems = checked(sent)
-    fields: Fields = {name: event[name] for name in _TEXTS if event.get(name)}
-    fields.update({name: event[name] for name in _PARTS if event.get(name)})
+    copied: Any = {name: event[name] for name in _TEXTS if event.get(name)}
+    copied.update({name: event[name] for name in _PARTS if event.get(name)})
+    fields: Event = copied
     if "tags" in fields:
         fields["tags"] = _tags(fields["tags"])
     _set_level(fields, event.get("level"))
@@ -109,14 +110,13 @@ def _tags(tags: Fields) -> dict[str, str]:
     }
 
 
-def _set_level(fields: Fields, level: str | None) -> None:
-    known = level is None or level in _LEVELS
-    fields["level"] = (_LEVELS.get(level) or level) if level and known else "error"
+def _set_level(fields: Event, level: str | None) -> None:
+    fields["level"] = _LEVELS.get(level or "", "error")
     if level and level != fields["level"]:
         fields["sentry_level"] = level
 
 
-def _set_timestamp(fields: Fields, sent: Any, received_ms: int, sent_at_ms: int | None) -> None:
+def _set_timestamp(fields: Event, sent: Any, received_ms: int, sent_at_ms: int | None) -> None:
     at_ms = milliseconds(sent)
     if at_ms is None:
         return
@@ -124,7 +124,7 @@ def _set_timestamp(fields: Fields, sent: Any, received_ms: int, sent_at_ms: int 
     fields["timestamp"] = iso(at_ms + drift_ms if abs(drift_ms) > _DRIFT_MS else at_ms)
 
 
-def _set_exceptions(fields: Fields, event: Fields) -> None:
+def _set_exceptions(fields: Event, event: Fields) -> None:
     exceptions = [_with_frames(each) for each in event.get("exception") or () if each]
     frames = _frames(event.get("stacktrace"))
     if exceptions and _stands_for_a_message(exceptions[-1]):
@@ -180,7 +180,7 @@ def _is_foreign(path: str) -> bool:
     return _FOREIGN.search(path.replace("\\", "/")) is not None
 
 
-def _set_message(fields: Fields, event: Fields) -> None:
+def _set_message(fields: Event, event: Fields) -> None:
     """Set the message: that of the main exception, otherwise the logged or captured one."""
     entry = event.get("logentry") or {}
     message = event.get("message")
@@ -219,7 +219,7 @@ def _interpolated(template: str, params: Any) -> str:
     return _PLACEHOLDER.sub(value, template) if params else template
 
 
-def _set_context(fields: Fields, event: Fields, address: str) -> None:
+def _set_context(fields: Event, event: Fields, address: str) -> None:
     context: Fields = {}
     if user := event.get("user"):
         user = _present(user)

@@ -10,7 +10,9 @@ from typing import Any
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
-type Problems = list[dict[str, str]]  # `field` is a path with dots, `problem` says what is wrong
+from errata.models.event import Problem
+
+type Problems = list[Problem]
 
 # The maximum number of problems that are noted. All invalid parts are removed.
 MAX_PROBLEMS = 50

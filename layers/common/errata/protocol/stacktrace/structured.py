@@ -6,7 +6,7 @@ exception is last. Clients can send any value in any place, so no value raises a
 Source: the SDK development documentation, "Exception Interface" and "Stack Trace Interface".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from errata.models.event import Fields
@@ -29,7 +29,7 @@ _SOURCES = {
 }
 
 
-def exceptions(event: Fields) -> tuple[ExceptionTrace, ...]:
+def exceptions(event: Mapping[str, Any]) -> tuple[ExceptionTrace, ...]:
     """Return the exceptions of an event, the main one first.
 
     Each exception is followed by its causes. An event with frames but without exceptions gives one
@@ -58,7 +58,7 @@ def exceptions(event: Fields) -> tuple[ExceptionTrace, ...]:
     return tuple(found)
 
 
-def threads(event: Fields) -> tuple[Thread, ...]:
+def threads(event: Mapping[str, Any]) -> tuple[Thread, ...]:
     """Return the threads of an event: crashed threads first, then current ones, then the others.
 
     The thread that raised the exception usually has no frames, because the exception has them.
