@@ -61,7 +61,7 @@ def leased_units(organization: str, month: str) -> int:
         Key=_quota_key(organization, month),
         ConsistentRead=True,
     )
-    return int(read_all(response["TypedItem"])["leased"]) if "TypedItem" in response else 0
+    return int(read_all(response["Item"])["leased"]) if "Item" in response else 0
 
 
 def _quota_key(organization: str, month: str) -> TypedItem:
