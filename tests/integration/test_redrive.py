@@ -216,6 +216,26 @@ def test_a_batch_given_up_is_counted_after_later_ones(busy: Project, clock: Cloc
     tally.assert_exact(items)
 
 
+def test_more_releases_of_one_issue_than_a_transaction_takes_are_all_counted(
+    busy: Project, clock: Clock
+) -> None:
+    arn = stream_of_events()
+    items = [
+        stream.event(busy.id, clock.ms + n, fingerprint="f", release=f"r{n}", message="boom")
+        for n in range(70)
+    ]
+    stream.put(items)
+    put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn), clock.ms))
+    (letter,) = redrive.redrive_queue("digest")
+    assert letter.what.startswith("counted 70 of 70")
+    (issue,) = reading.list_issues(visible_in(busy.id))
+    assert (issue.count, issue.last_event) == (70, items[-1]["sk"]["S"])
+    releases = tally.counted(busy.id)["releases"]
+    assert {name: each["events"] for name, each in releases.items()} == {
+        f"r{n}": 1 for n in range(70)
+    }
+
+
 def test_what_a_batch_had_counted_before_it_was_given_up_stays_counted(
     busy: Project, clock: Clock
 ) -> None:

@@ -122,12 +122,12 @@ def current_rows(pk: str, found: list[Stored], now_s: int) -> Rows:
     return store.rows(pk, issue_ids, seen, days, now_s)
 
 
-def count_late(pk: str, late: list[Stored], rows: Rows) -> bool:
+def count_late(pk: str, late: list[Stored], rows: Rows) -> int:
     """Count events of one issue that are no longer in the stream. `rows` is its current state.
 
     Returns:
-        True if all are counted. False if there was a conflict, or if the events did not fit into
-        one transaction: then read the rows again, and count what is left.
+        How many are counted, from the first on: fewer than all if they do not fit into one
+        transaction, 0 after a conflict. Then read the rows again, and count what is left.
 
     Raises:
         StoreError: the store refuses the events.
@@ -138,7 +138,7 @@ def count_late(pk: str, late: list[Stored], rows: Rows) -> bool:
     piece = next(_slices(Record(sequence, event) for event in late))
     changes = Changes()
     _plan(piece, rows, changes)
-    return _commit(pk, rows, changes) and len(piece) == len(late)
+    return len(piece) if _commit(pk, rows, changes) else 0
 
 
 def _slices(records: Iterable[Record]) -> Iterator[Slice]:

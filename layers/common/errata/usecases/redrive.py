@@ -266,9 +266,9 @@ def _count_day(
         if not missing:
             continue
         try:
-            if count_late(pk, missing, rows):
-                counted.update((project_id, event.id) for event in missing)
-            else:
+            done = count_late(pk, missing, rows)
+            counted.update((project_id, event.id) for event in missing[:done])
+            if done < len(missing):
                 again[issue_id] = found
         except StoreError as error:
             wrong.update({(project_id, event.id): str(error) for event in missing})
