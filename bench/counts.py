@@ -16,8 +16,13 @@ from bench.template import logging, properties, value
 UNITS = {"4 KB": 4, "8 KB": 5}
 # Slow imports that ingest does not need.
 UNWANTED = (
-    *("boto3.resources", "jinja2", "jwt", "cryptography", "aws_xray_sdk"),
-    *("aws_lambda_powertools", "pydantic"),
+    "boto3.resources",
+    "jinja2",
+    "jwt",
+    "cryptography",
+    "aws_xray_sdk",
+    "aws_lambda_powertools",
+    "pydantic",
 )
 
 

@@ -109,7 +109,10 @@ def show_key(
     `back` is a path and its name. `dsn` is the DSN that was made with the key.
     """
     return _show_once(
-        *(ctx, title, key, back),
+        ctx,
+        title,
+        key,
+        back,
         metered=gateway_agreed(unmetered),
         dsn=dsn,
         programs=snippets(ctx.request.api_url, key, dsn),
@@ -132,7 +135,11 @@ def _show_once(
     programs: list[Snippet],
 ) -> Response:
     return page(
-        *(ctx.request, "once.html", ctx.now_ms, 200, ctx),
+        ctx.request,
+        "once.html",
+        ctx.now_ms,
+        200,
+        ctx,
         title=title,
         secret=secret,
         back=back,

@@ -183,8 +183,15 @@ def _signed_in(
         sessions.renew(held, verify, now_ms)
         session, user, opened = sessions.authenticate(held, now_ms, **wanted)
     ctx = RequestContext(
-        *(request, now_ms, session, user, opened.watermark),
-        *(opened.project, opened.organization, opened.event, ids),
+        request,
+        now_ms,
+        session,
+        user,
+        opened.watermark,
+        opened.project,
+        opened.organization,
+        opened.event,
+        ids,
     )
     if request.method == "POST":
         _check(request, ctx.csrf)

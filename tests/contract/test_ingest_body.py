@@ -43,8 +43,19 @@ EVERYTHING: dict[str, Any] = {
 USER = {"id": 7, "email": "a@b.example", "username": "ada", "name": "Ada", "ip_address": "::1"}
 
 STRINGS = [
-    *("message", "exception_class", "file", "stack_trace", "url", "environment", "release"),
-    *("server_name", "timestamp", "fingerprint", "source_map_url", "source_map", "minified_stack"),
+    "message",
+    "exception_class",
+    "file",
+    "stack_trace",
+    "url",
+    "environment",
+    "release",
+    "server_name",
+    "timestamp",
+    "fingerprint",
+    "source_map_url",
+    "source_map",
+    "minified_stack",
 ]
 
 NO_TEXT: list[Any] = [5, 1.5, True, [], {}]

@@ -53,7 +53,13 @@ def test_what_was_not_sent_is_null(project: Project) -> None:
     given = {"id", "level", "message", "received_at"}
     assert {name for name, value in error.items() if value is not None} == given
     assert set(error) - given == {
-        *("file", "line", "url", "method", "get_params", "post_params", "hostname")
+        "file",
+        "line",
+        "url",
+        "method",
+        "get_params",
+        "post_params",
+        "hostname",
     }
     assert error["message"] == ""
 

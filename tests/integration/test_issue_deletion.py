@@ -312,7 +312,13 @@ def test_what_a_deletion_leaves_expires(shop: Shop) -> None:
     shop.delete()
     (row,) = (row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("issue#"))
     assert set(row) == {
-        *("pk", "sk", "last_sequence", "deleted_through", "deleted_by", "deleted_at", "ttl")
+        "pk",
+        "sk",
+        "last_sequence",
+        "deleted_through",
+        "deleted_by",
+        "deleted_at",
+        "ttl",
     }
     assert (row["deleted_by"]["S"], row["deleted_at"]["N"]) == (BY, str(shop.clock.ms))
     assert int(row["ttl"]["N"]) >= shop.clock.ms // 1000 + 15 * 86_400

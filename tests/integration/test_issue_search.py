@@ -250,7 +250,13 @@ ID = "a" * 32
 @pytest.mark.parametrize(
     "cursor",
     [
-        *("x", "===", "bm90IEpTT04=", "é", encoded(1), encoded({}), encoded([])),
+        "x",
+        "===",
+        "bm90IEpTT04=",
+        "é",
+        encoded(1),
+        encoded({}),
+        encoded([]),
         encoded(["count", 1, ID, "", ""]),
         encoded(["last_seen", True, ID, "", ""]),
         encoded(["last_seen", 1.5, ID, "", ""]),

@@ -370,8 +370,19 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
 @pytest.mark.parametrize(
     "host",
     [
-        *("2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "127.0.1", "0", "[::1]"),
-        *("167772161", "0xA9FEA9FE", "169.254.43518", "[::ffff:127.0.0.1]", "[::ffff:a00:1]"),
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.1",
+        "127.0.1",
+        "0",
+        "[::1]",
+        "167772161",
+        "0xA9FEA9FE",
+        "169.254.43518",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:a00:1]",
     ],
 )
 def test_however_an_address_is_spelled_it_is_seen_through(host: str) -> None:

@@ -38,8 +38,11 @@ QUEUES = {
 }
 # Properties of the user pool that have the same names in Cognito's API.
 _OF_THE_POOL = (
-    *("UsernameAttributes", "UsernameConfiguration", "AutoVerifiedAttributes"),
-    *("AccountRecoverySetting", "Policies"),
+    "UsernameAttributes",
+    "UsernameConfiguration",
+    "AutoVerifiedAttributes",
+    "AccountRecoverySetting",
+    "Policies",
 )
 # Enough for any test that is not about rate limits: one token per millisecond.
 UNLIMITED = 60_000

@@ -17,8 +17,13 @@ from playwright.sync_api import (
 PATIENCE_MS = 60_000
 # Disable the browser's own requests to the internet. As root it starts only without a sandbox.
 _ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 expect.set_options(timeout=PATIENCE_MS)
 # axe's own categories. "minor" and "moderate" are matters of taste.

@@ -16,8 +16,12 @@ from tests.support.envelopes import FOLDER
 from tests.support.programs import PAGE, SDKS, browse, run
 
 PROGRAMS = (
-    *("python/script.py", "python/flask_app.py", "node/script.mjs", "node/express.mjs"),
-    *("ruby/app/shop.rb", PAGE),
+    "python/script.py",
+    "python/flask_app.py",
+    "node/script.mjs",
+    "node/express.mjs",
+    "ruby/app/shop.rb",
+    PAGE,
 )
 # After this reply, the SDK reports what it has not sent.
 _LIMITED = Reply(429, {"Retry-After": "60", "X-Sentry-Rate-Limits": "60:error:project:quota"})

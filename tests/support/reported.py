@@ -65,8 +65,15 @@ def handled(event: Event) -> Any:
 def on_its_page(text: str, event: Event) -> None:
     """Check what the dashboard shows of an event of any SDK. `text` is the page without markup."""
     shown = [
-        *(event["message"], event["release"], event["environment"], event["event_id"]),
-        *("42", "kim@example.org", "cohort", "cart opened", event["sdk"]["name"]),
+        event["message"],
+        event["release"],
+        event["environment"],
+        event["event_id"],
+        "42",
+        "kim@example.org",
+        "cohort",
+        "cart opened",
+        event["sdk"]["name"],
     ]
     for exception in event.get("exceptions", []):
         shown += [exception["type"], exception["value"]]
@@ -94,7 +101,9 @@ def of_a_python_job(events: list[Event]) -> None:
     assert frame["vars"] == {"sku": "'RUG-7720'", "prices": {"LMP-0417": "12900"}}
     assert [each["type"] for each in crash["exceptions"]] == ["KeyError", "NoPriceError"]
     assert [each["function"] for each in crash["exceptions"][-1]["frames"]] == [
-        *("<module>", "total", "price_of")
+        "<module>",
+        "total",
+        "price_of",
     ]
     assert (handled(crash), crash["level"]) == (False, "error")
     assert crash["message"] == "no price for RUG-7720"

@@ -19,7 +19,7 @@ ARROWS = {
     "protocol": {"models", "errors"},
     "outbound": {"models", "errors", "config"},
     "store": {"models", "errors", "config"},
-    "usecases": {*("models", "protocol", "grouping", "store", "outbound"), "errors", "config"},
+    "usecases": {"models", "protocol", "grouping", "store", "outbound", "errors", "config"},
     "gateway": {"models", "errors"},
     "cli": {"usecases", "models", "protocol", "store", "errors", "config"},
 }
@@ -27,9 +27,27 @@ ARROWS = {
 FROM_FUNCTIONS = set(ARROWS) - {"cli"}
 NO_IO = ("models", "protocol", "grouping")
 IO = {
-    *("asyncio", "boto3", "botocore", "ftplib", "http.client", "http.server", "httpx", "logging"),
-    *("multiprocessing", "pathlib", "requests", "shutil", "smtplib", "socket", "sqlite3", "ssl"),
-    *("subprocess", "tempfile", "threading", "urllib.request", "urllib3"),
+    "asyncio",
+    "boto3",
+    "botocore",
+    "ftplib",
+    "http.client",
+    "http.server",
+    "httpx",
+    "logging",
+    "multiprocessing",
+    "pathlib",
+    "requests",
+    "shutil",
+    "smtplib",
+    "socket",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "urllib.request",
+    "urllib3",
 }
 OPERATORS_ALONE = {"boto3", "rich", "typer"}
 # What costs too much at the start of a hot function: docs/decisions/0023-powertools-and-pydantic.md

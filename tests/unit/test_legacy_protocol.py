@@ -21,9 +21,18 @@ def test_every_level_has_a_severity(level: str) -> None:
 @pytest.mark.parametrize(
     "level",
     [
-        *("Error", "Fatal Error", "Parse error", "Whatever", "", "致命的"),
+        "Error",
+        "Fatal Error",
+        "Parse error",
+        "Whatever",
+        "",
+        "致命的",
         # Parts of words mean nothing.
-        *("Login failed", "Catalog missing", "Restricted", "NoticeboardDown", "UnwarrantedUse"),
+        "Login failed",
+        "Catalog missing",
+        "Restricted",
+        "NoticeboardDown",
+        "UnwarrantedUse",
     ],
 )
 def test_in_doubt_it_is_an_error(level: str) -> None:
@@ -99,7 +108,12 @@ def test_an_error_reads_back_as_it_was_sent(
 
 def test_since_is_a_whole_number_from_zero_on() -> None:
     assert [since(text) for text in (None, "", "0", "7", "007", "9" * 12)] == [
-        *(0, 0, 0, 7, 7, 999_999_999_999)
+        0,
+        0,
+        0,
+        7,
+        7,
+        999_999_999_999,
     ]
     for text in ("-1", "+1", "1.0", " 1", "1 ", "x", "²", "٣", "9" * 13):
         with pytest.raises(InvalidInputError):

@@ -11,21 +11,29 @@ type Resources = dict[str, dict[str, Any]]
 # change replaces the resource. Of a user pool, those too whose change CloudFormation refuses.
 REPLACING = {
     "AWS::DynamoDB::Table": (
-        *("TableName", "KeySchema", "LocalSecondaryIndexes", "ImportSourceSpecification"),
+        "TableName",
+        "KeySchema",
+        "LocalSecondaryIndexes",
+        "ImportSourceSpecification",
         # Another view type makes another stream, and the records of the old one are lost.
         "StreamSpecification",
     ),
     "AWS::SQS::Queue": ("QueueName", "FifoQueue"),
     "AWS::SSM::Parameter": ("Name",),
     "AWS::Cognito::UserPool": (
-        *("UserPoolName", "UsernameAttributes", "UsernameConfiguration", "AliasAttributes"),
+        "UserPoolName",
+        "UsernameAttributes",
+        "UsernameConfiguration",
+        "AliasAttributes",
         "Schema",
     ),
     "AWS::Cognito::UserPoolClient": ("UserPoolId", "GenerateSecret"),
     "AWS::Cognito::UserPoolDomain": ("UserPoolId", "Domain"),
     # Another source, or a mapping that is made anew, starts at another place of the stream.
     "AWS::Lambda::EventSourceMapping": (
-        *("EventSourceArn", "StartingPosition", "StartingPositionTimestamp"),
+        "EventSourceArn",
+        "StartingPosition",
+        "StartingPositionTimestamp",
         "SelfManagedEventSource",
     ),
     # The API's URL stands in every client.

@@ -29,12 +29,23 @@ _SHARES = {
 }
 # Fields that the page shows elsewhere.
 _PLACED = {
-    *("message", "exception_class", "level", "stack_trace", "breadcrumbs", "context", "user"),
-    *("fingerprint", "trimmed", "legacy"),
+    "message",
+    "exception_class",
+    "level",
+    "stack_trace",
+    "breadcrumbs",
+    "context",
+    "user",
+    "fingerprint",
+    "trimmed",
+    "legacy",
 }
 _METADATA = (
     *(name for name in FIELDS if name not in _PLACED and name not in STACK_TEXTS),
-    *("transaction", "logger", "platform", "dist"),
+    "transaction",
+    "logger",
+    "platform",
+    "dist",
 )
 _LANGUAGES = {
     **{"javascript": "JavaScript", "node": "Node.js", "php": "PHP", "csharp": "C#", "c": "C"},

@@ -26,4 +26,4 @@ def home(ctx: RequestContext) -> Response:
     only = len(mine) == 1 and len(ctx.user.memberships) == 1
     if only and not (after or view.next_after):
         return redirect(f"{ctx.request.root}projects/{mine[0].id}/issues")
-    return page(*(ctx.request, "home.html", ctx.now_ms), ctx=ctx, view=view, after=after)
+    return page(ctx.request, "home.html", ctx.now_ms, ctx=ctx, view=view, after=after)

@@ -56,7 +56,7 @@ def show_use(ctx: RequestContext) -> Response:
     asked = PROJECT_ID.fullmatch(ctx.request.query.get("after", ""))
     after = asked[0] if asked else ""
     view = dashboard_views.usage_view(ctx.organization.id, after, ctx.now_ms)
-    return page(*(ctx.request, "use.html", ctx.now_ms), ctx=ctx, view=view, after=after)
+    return page(ctx.request, "use.html", ctx.now_ms, ctx=ctx, view=view, after=after)
 
 
 @post("orgs/{organization_id}")

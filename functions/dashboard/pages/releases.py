@@ -30,7 +30,9 @@ def releases(ctx: RequestContext) -> Response:
         rows.append((release, budget.take(release.release, 120), link))
     following = found.behind(len(rows))
     return page(
-        *(ctx.request, "releases.html", ctx.now_ms),
+        ctx.request,
+        "releases.html",
+        ctx.now_ms,
         ctx=ctx,
         rows=rows,
         exact=found.exact,

@@ -104,7 +104,10 @@ def _choose(
     error: str = "",
 ) -> Response:
     return _form(
-        *(request, now_ms, "new_password.html", status),
+        request,
+        now_ms,
+        "new_password.html",
+        status,
         username=challenge.username,
         session=challenge.session,
         error=error,

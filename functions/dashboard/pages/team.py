@@ -29,9 +29,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     team = teams.get(ctx.ids["team_id"])
     if team is None:
         raise NotFoundError("This team has been deleted.")
-    return page(
-        *(ctx.request, "team.html", ctx.now_ms, failed.status, ctx), failed=failed, team=team
-    )
+    return page(ctx.request, "team.html", ctx.now_ms, failed.status, ctx, failed=failed, team=team)
 
 
 def _rename(ctx: RequestContext, _: str) -> Response:

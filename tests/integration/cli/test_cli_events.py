@@ -83,8 +83,19 @@ def test_an_event_of_an_sdk_is_shown_whole(busy: Project) -> None:
 
 def test_each_bad_filter_is_named(project: Project) -> None:
     said = failed(
-        *("events", "list", project.id, "--level", "fatal", "--since", "yesterday"),
-        *("--limit", "500", "--cursor", "x", "--release", ""),
+        "events",
+        "list",
+        project.id,
+        "--level",
+        "fatal",
+        "--since",
+        "yesterday",
+        "--limit",
+        "500",
+        "--cursor",
+        "x",
+        "--release",
+        "",
     )
     assert said == (
         "error: release: The release filter must not be empty.\n"
@@ -165,9 +176,24 @@ def test_what_was_sent_cannot_steer_the_terminal(busy: Project) -> None:
 
 def test_an_event_is_sent_as_over_the_api(project: Project) -> None:
     said = done(
-        *("send", project.id, "--message", "boom", "--level", "warning", "--release", "1.0"),
-        *("--environment", "prod", "--exception-class", "E", "--server-name", "web-1"),
-        *("--url", "https://shop.example/cart", "--fingerprint", "mine"),
+        "send",
+        project.id,
+        "--message",
+        "boom",
+        "--level",
+        "warning",
+        "--release",
+        "1.0",
+        "--environment",
+        "prod",
+        "--exception-class",
+        "E",
+        "--server-name",
+        "web-1",
+        "--url",
+        "https://shop.example/cart",
+        "--fingerprint",
+        "mine",
     ).out
     (event,) = clients.read(project).json["data"]
     assert said == event["id"] + "\n"

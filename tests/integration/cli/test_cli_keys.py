@@ -83,7 +83,7 @@ def test_keys_are_listed_without_themselves(project: Project) -> None:
     done("keys", "revoke", project.id, other["id"])
     listed = done("keys", "list", project.id, "--json")
     first, _, second = listed.json
-    assert set(first) == {*("id", "project_id", "kind", "label", "created_at", "revoked_at", "dsn")}
+    assert set(first) == {"id", "project_id", "kind", "label", "created_at", "revoked_at", "dsn"}
     assert (first["id"], first["label"]) == (hash_key(project.key)[:12], "first key")
     assert first["revoked_at"] is None
     assert second["id"] == other["id"]

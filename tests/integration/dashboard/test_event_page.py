@@ -44,7 +44,11 @@ def test_times_that_were_sent_are_times(browser: Browser, busy: Project) -> None
         "2026-11-21T23:59:59+02:00",
         "2026-11-21 10:00:00.1234",
         1795334940.25,
-        *("99:99", "2026-13-45T00:00:00Z", 12, 10**12, None),
+        "99:99",
+        "2026-13-45T00:00:00Z",
+        12,
+        10**12,
+        None,
     ]
     (event,) = send(
         busy,

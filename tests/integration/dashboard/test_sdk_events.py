@@ -228,9 +228,16 @@ def carrying(value: str, number: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("value", "number"),
     [
-        *((HOSTILE, 1), (HOSTILE, 30), ("javascript:alert(1)", 2), ("\u202e\x00\x1b", 5)),
+        (HOSTILE, 1),
+        (HOSTILE, 30),
+        ("javascript:alert(1)", 2),
+        ("\u202e\x00\x1b", 5),
         # As much markup as there can be for what is shown, and as little.
-        *(("x", 100), ("&", 100), ("", 100), ("\n", 60), ("\U0001f4a5" * 300, 20)),
+        ("x", 100),
+        ("&", 100),
+        ("", 100),
+        ("\n", 60),
+        ("\U0001f4a5" * 300, 20),
         ("&" * 30_000, 3),
     ],
     ids=["hostile", "often", "link", "unseen", "tiny", "escaped", "empty", "lines", "wide", "long"],

@@ -127,8 +127,16 @@ def test_a_cookie_that_is_made_up_opens_nothing() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        *('prefs={"a":"b"}', "x=foo bar", "flag", "version=1", "name=Zürich", "=", "", "a=b=c"),
-        *(f"{SESSION_COOKIE}-form=1", "x=;;"),
+        'prefs={"a":"b"}',
+        "x=foo bar",
+        "flag",
+        "version=1",
+        "name=Zürich",
+        "=",
+        "",
+        "a=b=c",
+        f"{SESSION_COOKIE}-form=1",
+        "x=;;",
     ],
 )
 def test_cookies_of_others_on_the_domain_do_no_harm(other: str) -> None:

@@ -30,8 +30,12 @@ def list_(session: Session, project_id: ProjectId) -> None:
         ["id", "kind", "label", "created (UTC)", "revoked (UTC)", "DSN"],
         [
             (
-                *(key.id, "DSN" if key.public else "API key", key.label),
-                *(moment(key.created_at), moment(key.revoked_at), _dsn(key, url)),
+                key.id,
+                "DSN" if key.public else "API key",
+                key.label,
+                moment(key.created_at),
+                moment(key.revoked_at),
+                _dsn(key, url),
             )
             for key in found
         ],

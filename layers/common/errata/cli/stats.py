@@ -36,7 +36,9 @@ def stats(
         ["day", "accepted", *(reason.replace("_", " ") for reason in REASONS), "by SDKs"],
         [
             (
-                *(day, accepted, *(lost.get(reason, 0) for reason in REASONS)),
+                day,
+                accepted,
+                *(lost.get(reason, 0) for reason in REASONS),
                 sum(lost.get(reason, 0) for reason in SDK_REASONS),
             )
             for day, (accepted, lost) in found.items()

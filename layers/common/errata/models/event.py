@@ -26,9 +26,24 @@ STACK_TEXTS = ("source_map", "minified_stack", "stack_trace")
 SURROUNDINGS = ("extra", "contexts", "modules", "threads", "debug_meta")
 # Fields from SDKs that the ingest API does not have. They keep the SDKs' names.
 SDK_FIELDS = (
-    *("event_id", "platform", "logger", "transaction", "dist", "sentry_level", "sdk", "tags"),
-    *("contexts", "extra", "modules", "logentry", "exceptions", "threads", "frames", "debug_meta"),
-    *("grouped_by", "problems"),
+    "event_id",
+    "platform",
+    "logger",
+    "transaction",
+    "dist",
+    "sentry_level",
+    "sdk",
+    "tags",
+    "contexts",
+    "extra",
+    "modules",
+    "logentry",
+    "exceptions",
+    "threads",
+    "frames",
+    "debug_meta",
+    "grouped_by",
+    "problems",
 )
 # A trimmed exception keeps its innermost frames, which come last.
 MAX_TRIMMED_FRAMES = 50

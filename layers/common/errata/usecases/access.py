@@ -39,8 +39,13 @@ type LookUp = Callable[[str, int], Found]
 
 # The fields of `Access` that the authorizer sends, in the order that functions of 0.1.0 read.
 _GRANTED = (
-    *("project_id", "key_id", "retention_days", "rate_limit"),
-    *("organization", "monthly_quota", "unpaid_url"),
+    "project_id",
+    "key_id",
+    "retention_days",
+    "rate_limit",
+    "organization",
+    "monthly_quota",
+    "unpaid_url",
 )
 # Increment it when a field changes its meaning. A new field with a default needs no new version.
 GRANT_VERSION = 1
