@@ -92,9 +92,13 @@ def test_lines_values_and_folders_never_matter(
     def happened(number: int) -> Grouping:
         frames = [
             {
-                **{"filename": f"/srv/{number}/shop/{file}.js", "function": function},
-                **{"in_app": in_app, "lineno": number, "colno": number},
-                **{"context_line": f"x = {number}", "vars": {"x": number}},
+                "filename": f"/srv/{number}/shop/{file}.js",
+                "function": function,
+                "in_app": in_app,
+                "lineno": number,
+                "colno": number,
+                "context_line": f"x = {number}",
+                "vars": {"x": number},
             }
             for file, function, in_app in names
         ]

@@ -88,8 +88,12 @@ def test_variables_are_filled(variable: str, value: str) -> None:
     main = {"type": "ValueError", "value": "bad price 12", "frames": [mine, foreign]}
     told: Event = {
         "exceptions": [KEY_ERROR, main],
-        **{"transaction": "/pay", "logger": "shop", "level": "error", "sentry_level": "fatal"},
-        **{"message": "no 12", "tags": {"tenant": "acme"}},
+        "transaction": "/pay",
+        "logger": "shop",
+        "level": "error",
+        "sentry_level": "fatal",
+        "message": "no 12",
+        "tags": {"tenant": "acme"},
     }
     assert group(told, [f"{{{{{variable}}}}}"]).fingerprint == value
     assert group(told, f"a-{{{{ {variable} }}}}").fingerprint == f"a-{value}"

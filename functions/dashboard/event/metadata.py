@@ -14,7 +14,10 @@ _MARKUP_OF_A_CARD = 100
 _EPOCH = (10**9, 4 * 10**9)
 # Display names of the protocol's contexts.
 _CONTEXTS = {
-    **{"os": "Operating system", "gpu": "GPU", "app": "App", "cloud_resource": "Cloud resource"},
+    "os": "Operating system",
+    "gpu": "GPU",
+    "app": "App",
+    "cloud_resource": "Cloud resource",
     **{name: name.capitalize() for name in ("browser", "runtime", "device", "trace", "culture")},
     **{name: name.capitalize() for name in ("response", "state", "profile", "flags", "feedback")},
 }

@@ -24,8 +24,16 @@ BYTE_BUDGET = 50_000
 _SHARES = {
     "stack": 15_000,
     "texts": 2_000,
-    **{"user": 2_000, "tags": 3_000, "logged": 2_000, "request": 4_000, "breadcrumbs": 6_000},
-    **{"contexts": 4_000, "extra": 3_000, "context": 3_000, "threads": 3_000, "modules": 2_000},
+    "user": 2_000,
+    "tags": 3_000,
+    "logged": 2_000,
+    "request": 4_000,
+    "breadcrumbs": 6_000,
+    "contexts": 4_000,
+    "extra": 3_000,
+    "context": 3_000,
+    "threads": 3_000,
+    "modules": 2_000,
 }
 # Fields that the page shows elsewhere.
 _PLACED = {
@@ -48,7 +56,11 @@ _METADATA = (
     "dist",
 )
 _LANGUAGES = {
-    **{"javascript": "JavaScript", "node": "Node.js", "php": "PHP", "csharp": "C#", "c": "C"},
+    "javascript": "JavaScript",
+    "node": "Node.js",
+    "php": "PHP",
+    "csharp": "C#",
+    "c": "C",
     **{name: name.capitalize() for name in ("python", "java", "ruby", "go", "rust", "elixir")},
 }
 

@@ -14,8 +14,14 @@ from errata.protocol.read import iso
 from errata.protocol.sentry.schema import checked
 
 _LEVELS: dict[str, Level] = {
-    **{"error": "error", "warning": "warning", "info": "info", "debug": "debug"},
-    **{"fatal": "error", "critical": "error", "warn": "warning", "log": "info"},
+    "error": "error",
+    "warning": "warning",
+    "info": "info",
+    "debug": "debug",
+    "fatal": "error",
+    "critical": "error",
+    "warn": "warning",
+    "log": "info",
 }
 # Fields that are copied unchanged.
 _TEXTS = ("environment", "release", "server_name", "platform", "logger", "dist")
