@@ -2,7 +2,7 @@
 
 | item | sk | what |
 |---|---|---|
-| day | `day#2026-11-22` | the project's events of one day, UTC |
+| day counter | `day#2026-11-22` | the project's events of one day, UTC |
 """
 
 from collections import defaultdict

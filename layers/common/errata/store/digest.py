@@ -49,7 +49,7 @@ class Rows:
     issues: dict[str, Issue] = field(default_factory=dict)  # by id
     releases: dict[str, Release] = field(default_factory=dict)  # by release_hash
     days: dict[int, Day] = field(default_factory=dict)  # by day since the epoch
-    # (issue id, release_hash) → time to live
+    # (issue id, release_hash) → TTL in seconds
     release_links: dict[tuple[str, str], int] = field(default_factory=dict)
     stored: dict[str, PlainItem | Values] = field(default_factory=dict)
 

@@ -72,7 +72,8 @@ def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) 
     """
     if low >= high:
         return []
-    # BETWEEN includes both bounds, so both are moved inwards. `~` sorts after all letters of ids.
+    # BETWEEN includes both bounds, so both are moved inwards. `~` sorts after every character of an
+    # id.
     below = f"{high[:-1]}{chr(ord(high[-1]) - 1)}~"
     found = clients.dynamodb().query(
         TableName=settings().events_table,

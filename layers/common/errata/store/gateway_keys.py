@@ -21,7 +21,7 @@ _PAGE = 500  # the most that API Gateway returns in one page
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The API of a stack: values from the stack's outputs."""
+    """The API of a stack. The stack's outputs have these values, and each request has them."""
 
     stack: str
     api_id: str

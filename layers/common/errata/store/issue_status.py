@@ -95,7 +95,7 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
         for kind in ("act", "seen")
         for item in _of_issue(pk, kind, issue.id)
     ]
-    # Rows that do not fit into the transaction. There are almost never any.
+    # Delete the rows that do not fit into the transaction. There are almost never any.
     batch_delete(settings().issues_table, keys[_MAX_ROWS:])
     remains: Values = {
         "pk": pk,

@@ -9,7 +9,7 @@
 
 `orgs` maps an organization's id to `role` and `teams` (ids of teams, joined by commas). Only the
 user's item says what a person may do. The member items list an organization's members. The count of
-owners prevents that the last owner is removed. All three change in one transaction.
+owners keeps the last owner from being removed. All three change in one transaction.
 A member can only be added to a team that exists. So the id of a deleted team gives no access.
 """
 

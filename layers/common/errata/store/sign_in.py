@@ -167,7 +167,7 @@ def _outcome(response: Any, username: str) -> Tokens | NewPassword:
 
 
 def _sign_in_error(error: StoreError) -> HTTPError:
-    """Return the error to show to the user. Raise `error` itself if it is not the user's."""
+    """Return the error to show to the user. Raise `error` itself if Cognito is at fault."""
     name = error.code
     if name in _TOO_MANY:
         return RateLimitedError(RETRY_AFTER_S)

@@ -117,7 +117,7 @@ def delete_cleared(project_id: str, limit: Watermark) -> None:
         TableName=table,
         KeyConditionExpression="pk = :project AND sk <= :newest",
         ExpressionAttributeValues=write_all(
-            # A cleared legacy error may be newer than the watermark, by up to its margin.
+            # A cleared legacy error may be newer than the watermark, by up to CLEAR_MARGIN_MS.
             {":project": project_id, ":newest": _newest_hidden(limit)}
         ),
         ProjectionExpression="pk, sk, legacy_id",
