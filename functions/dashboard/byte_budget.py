@@ -1,4 +1,4 @@
-"""Byte budgets: they keep a page small, whatever an event holds."""
+"""Byte budgets. They keep a page small, whatever an event contains."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from functions.dashboard.text import fit, weight
 
 @dataclass(slots=True)
 class ByteBudget:
-    """How many bytes may still be shown, first come, first served.
+    """Number of bytes that may still be shown. The first parts that ask get them.
 
     `within` is the budget that this one is part of: bytes taken here are taken there, too.
     """
@@ -33,7 +33,7 @@ class ByteBudget:
         return short
 
     def pays(self, size: int) -> bool:
-        """Take this many bytes of markup if they fit; returns whether they did."""
+        """Take `size` bytes for markup if they fit. Return whether they did."""
         if self._available() < size:
             self.note_cut()
             return False

@@ -1,4 +1,4 @@
-"""What all forms that change something share.
+"""Functions that the forms of all pages share.
 
 A page has several forms and one URL. The name of the pressed button is the action, its value the
 object of the action.
@@ -74,7 +74,7 @@ def whole_number(ctx: RequestContext, name: str, what: str) -> int | None:
     """Return the number in a field, None if it is empty.
 
     Raises:
-        InvalidInputError: the field holds something else.
+        InvalidInputError: the field contains anything else.
     """
     text = ctx.request.form.get(name, "").strip()
     if not text:
@@ -90,7 +90,7 @@ def gateway(request: Request) -> Gateway:
 
 
 def gateway_agreed(refusal: Unmetered) -> bool:
-    """Return whether API Gateway did what it was asked; if not, log why."""
+    """Return whether the call to API Gateway succeeded. If not, log why."""
     if refusal is not None:
         logger.warning("the gateway did not do as asked", exc_info=refusal)
     return refusal is None

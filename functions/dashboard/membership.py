@@ -1,4 +1,4 @@
-"""Shared by the pages of an organization: the roles one may give, and the way back."""
+"""Functions that the pages of an organization share: roles to offer, and the redirect back."""
 
 from errata.models.member import ROLES, Role
 from functions.dashboard.routing import RequestContext
@@ -16,5 +16,5 @@ def own_role(ctx: RequestContext) -> Role:
 
 
 def done(ctx: RequestContext, said: str) -> Response:
-    """Redirect to the organization's page, which says what was done."""
+    """Redirect to the organization's page, which shows the message `said`."""
     return redirect(f"{ctx.request.root}orgs/{ctx.organization.id}?said={said}")

@@ -54,7 +54,7 @@ class Request:
 
     @property
     def partial(self) -> bool:
-        """Whether htmx asks for a part of a page."""
+        """Return whether htmx asks for a part of a page."""
         return self.headers.get("hx-request") == "true"
 
 

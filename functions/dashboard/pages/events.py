@@ -134,7 +134,7 @@ def _parts(fields: StoredEvent, raw: bool, budget: ByteBudget) -> dict[str, Any]
     }
 
     def part(name: str) -> ByteBudget:
-        """Return all that is left, except the guaranteed bytes of the later parts."""
+        """Return a budget of all bytes that are left, except those guaranteed to later parts."""
         names = list(_SHARES)
         behind = [each for each in names[names.index(name) + 1 :] if sent[each]]
         return budget.part(budget.left - sum(_SHARES[each] for each in behind))

@@ -1,4 +1,4 @@
-"""Accounts in Cognito's user pool, for operators and admins."""
+"""Create accounts in Cognito's user pool, for operators and admins."""
 
 from errata.config import settings
 from errata.errors import InvalidInputError, StoreError
@@ -6,12 +6,12 @@ from errata.store import clients
 
 
 def create(email: str, *, mailed: bool = True) -> bool:
-    """Create an account; Cognito mails its temporary password. False if it exists already.
+    """Create an account. Cognito mails its temporary password. Returns False if it exists already.
 
-    `mailed` False where no mail can be sent: somebody has to set a password then.
+    `mailed` is False if no mail can be sent. Then somebody has to set a password.
 
     Raises:
-        InvalidInputError: Cognito takes no such address.
+        InvalidInputError: Cognito does not accept the address.
     """
     try:
         clients.cognito_idp().admin_create_user(
@@ -19,7 +19,7 @@ def create(email: str, *, mailed: bool = True) -> bool:
             Username=email,
             UserAttributes=[
                 {"Name": "email", "Value": email},
-                # Whoever has the password got it there.
+                # Somebody who has the temporary password received it at this address.
                 {"Name": "email_verified", "Value": "true"},
             ],
             **({"DesiredDeliveryMediums": ["EMAIL"]} if mailed else {"MessageAction": "SUPPRESS"}),
@@ -36,9 +36,10 @@ def create(email: str, *, mailed: bool = True) -> bool:
 
 
 def invite_again(email: str) -> bool:
-    """Mail a new temporary password. False if the account has its own, or does not exist.
+    """Mail a new temporary password.
 
-    The one before holds for seven days (template.yaml).
+    Returns False if the account has a password of its own, or does not exist. A temporary password
+    is valid for seven days (template.yaml).
     """
     try:
         clients.cognito_idp().admin_create_user(
@@ -55,7 +56,7 @@ def invite_again(email: str) -> bool:
 
 
 def set_password(email: str, password: str) -> None:
-    """Set an account's permanent password; for operators of the local stack."""
+    """Set an account's permanent password. For operators of the local stack."""
     clients.cognito_idp().admin_set_user_password(
         UserPoolId=settings().user_pool_id, Username=email, Password=password, Permanent=True
     )

@@ -1,7 +1,7 @@
 """Translate botocore's errors into the three errors of the store.
 
 Every client raises the translated errors (`errata.store.clients`), so nothing outside this module
-needs to know botocore's.
+needs to know botocore's errors.
 """
 
 from typing import Any
@@ -11,10 +11,10 @@ from botocore.parsers import ResponseParserError
 
 from errata.errors import ConflictError, PermanentError, StoreError, UnavailableError
 
-# No retry changes these: an item that is too large, or not a valid one.
+# A retry cannot fix these: the item is too large or not valid.
 _PERMANENT = {"ItemCollectionSizeLimitExceeded", "ValidationError", "ValidationException"}
 _CONFLICT = {"ConditionalCheckFailedException", "TransactionConflictException"}
-# The reasons of a transaction that failed because of other writers alone.
+# Reasons of a transaction that failed only because of other writers.
 _CONFLICT_REASONS = {"None", "ConditionalCheckFailed", "TransactionConflict"}
 
 
@@ -32,9 +32,10 @@ class TranslatesErrors:
 
 
 def store_error(error: ClientError) -> StoreError:
-    """Return the store's error for what AWS responded.
+    """Return the store's error for an error response of AWS.
 
-    A transaction that lacked capacity is unavailable, even if it met another writer as well.
+    A transaction that lacked capacity is an `UnavailableError`, even if another writer also
+    conflicted with it.
     """
     details = error.response.get("Error", {})
     code = details.get("Code", "")

@@ -3,7 +3,7 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | customer | `stripe#cus_…` | `customer` | organization |
-| organization | `org#3` | `org` | billing: JSON, changed only by who has read it |
+| organization | `org#3` | `org` | billing: JSON, written only if it is as it was read |
 """
 
 import json
@@ -20,7 +20,8 @@ from errata.store.items import TypedItem, read_all, write_all
 def link_customer(organization_id: str, customer: str, before: str) -> bool:
     """Set the customer of an organization ("" for none), in one transaction.
 
-    False when the customer is another organization's. Access pattern P20.
+    `before` is the organization's customer until now. Returns False if the customer belongs to
+    another organization, or the organization has no item. Access pattern P20.
     """
     table = settings().projects_table
     organization: Any = {
@@ -61,9 +62,10 @@ def find_customer(customer: str) -> str | None:
 def save_billing(
     organization_id: str, before: str, after: Billing, monthly_quota: int | None = None
 ) -> bool:
-    """Save an organization's billing, and its quota unless None. False if `before` is outdated.
+    """Store an organization's billing, and its quota unless that is None.
 
-    `before` is the text that was read. Access pattern P22.
+    `before` is the stored text that was read. Returns False if it has changed since. Access pattern
+    P22.
     """
     values = {":before": before, ":after": to_text(after), ":quota": monthly_quota}
     try:
@@ -97,7 +99,7 @@ def to_text(billing: Billing) -> str:
 
 
 def from_text(text: str) -> Billing:
-    """Return a billing state from its stored form; an empty text has no invoices."""
+    """Return a billing state from its stored form. An empty text means no invoices."""
     if not text:
         return Billing()
     stored = json.loads(text)

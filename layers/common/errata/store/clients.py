@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_ssm.client import SSMClient
 
-# DynamoDB answers in milliseconds or is in trouble: fail while there is time left to try again.
+# DynamoDB responds within milliseconds unless it has a problem. Fail early, to have time to retry.
 _CONFIG = Config(
     connect_timeout=1,
     read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 3},
-    # Our own tests hold the shape of every request; checking it again costs each event.
+    # Our tests check the form of every request. Checking it here again would slow down each event.
     parameter_validation=False,
-    # botocore otherwise composes and cleans its own for every request: a third of all calls that a
-    # warm ingest makes.
+    # Without this, botocore builds and cleans its user agent for every request. That is a third of
+    # all function calls in a warm ingest.
     user_agent=f"errata botocore/{botocore.__version__}",
 )
 _ONCE = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-# API Gateway takes a few management calls a second, and whoever manages can wait.
+# API Gateway accepts only a few management calls per second, and their callers can wait.
 _PATIENT = Config(
     connect_timeout=3,
     read_timeout=20,
     retries={"mode": "standard", "total_max_attempts": 6},
-    # One host name of a service for all accounts, which whoever guards an operator's way out knows.
+    # Use one host name per service for all accounts: a firewall of an operator may allow only that.
     account_id_endpoint_mode="disabled",
 )
 
 
 @cache
 def _session() -> botocore.session.Session:
-    # One for all clients: each session reads the endpoints and the models of services again.
+    # One for all clients, because each session loads the endpoints and service models again.
     session = botocore.session.get_session()
     session.register("creating-client-class", _translate_errors)
     return session
@@ -56,43 +56,46 @@ def _client(service: str, config: Config = _CONFIG) -> Any:
 
 
 def dynamodb() -> "DynamoDBClient":
-    """The DynamoDB client."""
+    """Return the DynamoDB client."""
     client: DynamoDBClient = _client("dynamodb")
     return client
 
 
 def dynamodb_once() -> "DynamoDBClient":
-    """The DynamoDB client without retries, for requests that must not be sent twice."""
+    """Return the DynamoDB client without retries, for requests that must not be sent twice."""
     client: DynamoDBClient = _client("dynamodb", _ONCE)
     return client
 
 
 def sqs() -> "SQSClient":
-    """The SQS client."""
+    """Return the SQS client."""
     client: SQSClient = _client("sqs")
     return client
 
 
 def ssm() -> "SSMClient":
-    """The client of SSM, whose parameters hold secrets."""
+    """Return the SSM client. SSM parameters contain secrets."""
     client: SSMClient = _client("ssm")
     return client
 
 
 def cognito_idp() -> "CognitoIdentityProviderClient":
-    """The client of the Cognito user pool that knows who may sign in."""
+    """Return the client of Cognito, whose user pool has the accounts of members."""
     client: CognitoIdentityProviderClient = _client("cognito-idp", _PATIENT)
     return client
 
 
 def apigateway() -> "APIGatewayClient":
-    """The client of API Gateway's management: the keys that it meters by."""
+    """Return the client of API Gateway's management API, for gateway keys and usage plans."""
     client: APIGatewayClient = _client("apigateway", _PATIENT)
     return client
 
 
 def dynamodbstreams() -> Any:
-    """The client of DynamoDB's streams; for operators, the layer leaves its model out."""
+    """Return the client of DynamoDB's streams.
+
+    Only for operators: botocore's model of this service is not in the layer.
+    """
     return _client("dynamodbstreams", _PATIENT)
 
 

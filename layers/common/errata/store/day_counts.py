@@ -2,7 +2,7 @@
 
 | item | sk | what |
 |---|---|---|
-| day | `day#2026-11-22` | the project's events of one day, UTC |
+| day counter | `day#2026-11-22` | the project's events of one day, UTC |
 """
 
 from collections import defaultdict
@@ -34,9 +34,9 @@ def list_days(visible: Visible, first: str) -> dict[str, int]:
 
 
 def count_days(pks: Iterable[str], days: Iterable[str], now_s: int) -> dict[str, int]:
-    """The events of these days (`2026-11-22`), together, of each partition that has any.
+    """Return the sum of the events of these days (`2026-11-22`) for each partition.
 
-    Access pattern I13.
+    Leaves out partitions without events. Access pattern I13.
     """
     wanted = list(days)
     keys = [write_all({"pk": pk, "sk": f"day#{day}"}) for pk in pks for day in wanted]
@@ -48,5 +48,5 @@ def count_days(pks: Iterable[str], days: Iterable[str], now_s: int) -> dict[str,
 
 
 def day_key(day: int) -> str:
-    """The sort key of a day since the epoch."""
+    """Return the sort key of a day, which is given in days since the epoch."""
     return f"day#{date.fromordinal(_EPOCH + day)}"

@@ -1,6 +1,7 @@
-"""IssuesTable: the rows that a batch of events changes, before and after.
+"""IssuesTable: read the rows that a batch of events changes, and write the changed rows.
 
-Issues, releases, issue-release links and days, of which each has its own module.
+The rows are issues, releases, issue-release links and day counters. `errata.store.issues`,
+`releases` and `day_counts` describe them.
 """
 
 from collections.abc import Iterable
@@ -28,8 +29,8 @@ from errata.store.releases import release_item, to_release
 
 # A transaction takes 100 actions.
 MAX_ACTIONS = 100
-# Of these attributes each change of a row moves one. With the time to live, since a row that has
-# expired and begun anew may count as many again.
+# Each change of a row changes at least one of these attributes. `ttl` is among them because a row
+# that has expired and started again may reach the same count.
 _MOVES = {
     "issue": ("last_sequence", "status", "status_at", "ttl"),
     "release": ("events", "ttl"),
@@ -41,24 +42,30 @@ _MOVES = {
 class Rows:
     """The current rows of one project that a batch changes.
 
-    Those that have expired are left out, since they are to begin anew, though DynamoDB may not have
-    deleted them yet. `stored` holds the expired, too, as they are in the table, by sort key.
+    Expired rows are left out, because their counts start again. DynamoDB may not have deleted them
+    yet. `stored` holds all rows as they are in the table, by sort key. Expired rows are included.
     """
 
     issues: dict[str, Issue] = field(default_factory=dict)  # by id
     releases: dict[str, Release] = field(default_factory=dict)  # by release_hash
     days: dict[int, Day] = field(default_factory=dict)  # by day since the epoch
-    # (issue id, release_hash) → time to live
+    # (issue id, release_hash) → TTL in seconds
     release_links: dict[tuple[str, str], int] = field(default_factory=dict)
     stored: dict[str, PlainItem | Values] = field(default_factory=dict)
 
     def last_sequence(self, issue_id: str) -> str:
-        """What an issue has counted last, even one that has expired; "" where there is none."""
+        """Return the sequence number that an issue counted last; "" if it has no row.
+
+        An expired issue also has one.
+        """
         stored = self.stored.get(f"issue#{issue_id}")
         return str(stored["last_sequence"]) if stored else ""
 
     def deleted_through(self, issue_id: str) -> str:
-        """Up to which event id an issue was deleted, be it there again or not; "" if never."""
+        """Return the event id up to which an issue was deleted; "" if it never was.
+
+        The issue may exist again since then.
+        """
         stored = self.stored.get(f"issue#{issue_id}", {})
         return str(stored.get("deleted_through", ""))
 
@@ -67,8 +74,8 @@ class Rows:
 class Changes:
     """The new rows of one project for one transaction; attributes are named as in `Rows`.
 
-    `opened` holds the new ones among the issues, each with the event that opens it; `activity` what
-    is to be noted of issues, by their ids.
+    `opened` holds the event that opens each new issue, and `activity` the activity to record. Both
+    are by issue id.
     """
 
     issues: dict[str, Issue] = field(default_factory=dict)
@@ -90,9 +97,9 @@ def rows(
     days: Iterable[int],
     now_s: int,
 ) -> Rows:
-    """These issues, days, and links with their releases, consistently. Access pattern I1.
+    """Return these issues, days and issue-release links, and the releases of the links.
 
-    `seen` holds pairs of issue id and release_hash.
+    `seen` holds pairs of issue id and release_hash. Read consistently. Access pattern I1.
     """
     release_links = list(seen)
     names = [f"issue#{issue_id}" for issue_id in issue_ids]
@@ -108,7 +115,7 @@ def rows(
             continue
         kind, _, name = item["sk"].partition("#")
         if kind == "issue":
-            if "last_seen" in item:  # else it is what a deletion has left
+            if "last_seen" in item:  # else it is a tombstone
                 found.issues[name] = to_issue(item)
         elif kind == "release":
             found.releases[name] = to_release(item)
@@ -117,16 +124,16 @@ def rows(
         else:
             issue_id, _, release = name.partition("#")
             found.release_links[issue_id, release] = item["ttl"]
-    # A link outlives its issue by up to a day, and says nothing of one that starts again.
+    # A link expires up to a day after its issue. It does not belong to an issue that starts again.
     for release_link in [each for each in found.release_links if each[0] not in found.issues]:
         del found.release_links[release_link]
     return found
 
 
 def apply(pk: str, current: Rows, changes: Changes) -> bool:
-    """Apply the changes, all or none, and note them in `current`. Access pattern I2.
+    """Store the changes, all or none, and update `current` with them. Access pattern I2.
 
-    False when a row has changed since it was read, or another transaction is at one of them.
+    Returns False if a row has changed since it was read, or another transaction is changing one.
     """
     written = {f"issue#{issue.id}": issue_item(issue) for issue in changes.issues.values()}
     written |= {f"release#{name}": release_item(each) for name, each in changes.releases.items()}

@@ -12,7 +12,9 @@ _NO_MARK = "attribute_exists(payload)"
 
 
 def newest_first(project_id: str, low: str, high: str, page: int) -> Iterator[Stored]:
-    """A project's events with `low` <= id < `high`, read consistently, `page` at a time.
+    """Yield a project's events with `low` <= id < `high`, newest first.
+
+    Reads `page` events at a time, consistently.
 
     Access pattern E4.
     """
@@ -32,10 +34,14 @@ def newest_first(project_id: str, low: str, high: str, page: int) -> Iterator[St
 def newest_first_in_index(
     index: str, partition: str, low: str, high: str, page: int
 ) -> Iterator[Stored]:
-    """The events of an issue or a release with `low` <= id < `high`; the index lags by moments.
+    """Yield the events of an issue or a release with `low` <= id < `high`, newest first.
 
-    `index` is by_issue or by_release, `partition` its key, `page` how many events to fetch at a
-    time. Access patterns E5 and E6.
+    The index lags a little. Access patterns E5 and E6.
+
+    Args:
+        index: by_issue or by_release.
+        partition: the partition key in the index.
+        page: how many events to read at a time.
     """
     attribute = index.removeprefix("by_")
     keys = query(
@@ -59,13 +65,15 @@ def newest_first_in_index(
 
 
 def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) -> list[str]:
-    """Ids of an issue's events with `low` < id < `high`: the newest, newest first, or the oldest.
+    """Return the ids of up to `most` events of an issue with `low` < id < `high`.
 
-    `partition` is the key of the index by_issue, which lags by moments. Access pattern E16.
+    With `newest`, these are the newest ones, newest first; else the oldest ones, oldest first.
+    `partition` is the key of the index by_issue, which lags a little. Access pattern E16.
     """
     if low >= high:
         return []
-    # Both bounds belong to what BETWEEN finds; `~` sorts behind whatever an id holds.
+    # BETWEEN includes both bounds, so both are moved inwards. `~` sorts after every character of an
+    # id.
     below = f"{high[:-1]}{chr(ord(high[-1]) - 1)}~"
     found = clients.dynamodb().query(
         TableName=settings().events_table,
@@ -81,7 +89,7 @@ def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) 
 
 
 def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
-    """These events, those that exist, in the order asked for. Access pattern E7."""
+    """Return the events with these ids that exist, in the order of the ids. Access pattern E7."""
     wanted = list(event_ids)
     keys = [write_all({"pk": project_id, "sk": event_id}) for event_id in wanted]
     found = {item["sk"]["S"]: item for item in batch_get(settings().events_table, keys)}
@@ -89,7 +97,7 @@ def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
 
 
 def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
-    """Ids, with legacy numbers, of the events from `low` on, read consistently.
+    """Return the ids and legacy numbers of the events from the id `low` on. Read consistently.
 
     Access pattern E11.
     """
@@ -105,7 +113,7 @@ def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
 
 
 def stored_between(project_id: str, low: str, high: str) -> list[tuple[str, str, int | None]]:
-    """Ids, issue ids and legacy numbers of the events with `low` <= id < `high`, ascending.
+    """Return id, issue id and legacy number of the events with `low` <= id < `high`, ascending.
 
     Read consistently. Access pattern E14.
     """

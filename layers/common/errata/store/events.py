@@ -1,17 +1,22 @@
-"""EventsTable: the log. Everything else is a projection of it.
+"""EventsTable: the events. Everything else can be computed from them.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
 | event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
-| dedup marker | `12` | the id that its sender's clock gives it | event, ttl |
+| dedup marker | `12` | the id by the sender's clock | event, ttl |
 
-An event: `issue` is `12#<issue id>` and `release` is `12#<hash of the release>`, the partitions of
-the indexes by_issue and by_release; `payload` is `errata.models.event.pack`; `ttl` in seconds.
-A dedup marker has the key that the event of an SDK would have, had it come at once
+An event has these attributes:
+
+- `issue`, `12#<issue id>`: the partition of the index by_issue.
+- `release`, `12#<hash of the release>`: the partition of the index by_release.
+- `payload`: see `errata.models.event.pack`.
+- `ttl` in seconds.
+
+The key of a dedup marker is the key that an SDK's event would have if it had arrived at once
 (docs/decisions/0020-event-ids-of-sdks.md).
 
-`errata.store.event_queries` reads events; what else lies there is in `legacy`, `watermarks` and
-`deletions`.
+`errata.store.event_queries` reads events. `legacy`, `watermarks` and `issue_deletions` describe the
+other items of the table.
 """
 
 import hashlib
@@ -41,12 +46,15 @@ def item(
 
 
 def release_partition(project_id: str, release: str) -> str:
-    """Return a release's partition in by_release; hashed, as a key holds at most 2,048 bytes."""
+    """Return a release's partition in by_release.
+
+    The release is hashed, because a key has at most 2,048 bytes.
+    """
     return f"{project_id}#{release_hash(release)}"
 
 
 def release_hash(release: str) -> str:
-    """The name of a release in keys."""
+    """Return the hash that stands for a release in keys."""
     return hashlib.blake2s(release.encode(), digest_size=12).hexdigest()
 
 
@@ -58,10 +66,10 @@ def put(event: TypedItem) -> None:
 def put_once(event: TypedItem, record_put: Any) -> idempotency.Record | None:
     """Store an event and the record of its Idempotency-Key, or neither. Access pattern E2.
 
-    Returns None when stored, else the record that was there before.
+    Returns None if they were stored, else the record that already existed.
 
     Raises:
-        StoreError: `TransactionCanceledException` when another writer of the same key is at it.
+        StoreError: `TransactionCanceledException` if another request with the same key is writing.
     """
     try:
         clients.dynamodb().transact_write_items(
@@ -79,7 +87,7 @@ def put_once(event: TypedItem, record_put: Any) -> idempotency.Record | None:
 
 
 def put_new(event: TypedItem) -> bool:
-    """Store an event, unless its id is taken. False when it is. Access pattern E23."""
+    """Store an event. Returns False if its id exists already. Access pattern E23."""
     try:
         clients.dynamodb().put_item(
             TableName=settings().events_table,
@@ -94,12 +102,12 @@ def put_new(event: TypedItem) -> bool:
 
 
 def put_with_marker(event: TypedItem, marker: str) -> bool:
-    """Store an event and a dedup marker. False when the marker exists already.
+    """Store an event and a dedup marker. Returns False if the marker exists already.
 
     Access pattern E24.
 
     Raises:
-        ConflictError: another writer is at the marker.
+        ConflictError: another writer is writing the marker.
     """
     table = settings().events_table
     taken = {
@@ -122,10 +130,12 @@ def put_with_marker(event: TypedItem, marker: str) -> bool:
 
 
 def stored(found: TypedItem) -> Stored:
-    """The event in an item, typed as DynamoDB answers. A stream's image needs its payload decoded.
+    """Return the event in an item in DynamoDB's typed form.
+
+    The payload is bytes. In a stream record it is base64 text, which the caller must decode.
 
     Raises:
-        KeyError, ValueError, zlib.error: it is not an event that Errata stored.
+        KeyError, ValueError, zlib.error: the item is not an event that Errata stored.
     """
     return Stored(
         project_id=found["pk"]["S"],
@@ -138,5 +148,5 @@ def stored(found: TypedItem) -> Stored:
 
 
 def legacy_number(found: TypedItem) -> int | None:
-    """Return an event's legacy number; None if it came by another endpoint."""
+    """Return an event's legacy number; None if another endpoint received it."""
     return int(found["legacy_id"]["N"]) if "legacy_id" in found else None

@@ -1,10 +1,11 @@
-"""API Gateway's keys and usage plans: what counts the requests of a project's keys.
+"""API Gateway's keys and usage plans. They limit the requests of a project's keys.
 
-Made beside the stack's template, by its operators and its dashboard: a key named
-`errata-project-12-<key id>` for each key of a project, in the plan `errata-60` of the template, or
-in one like `errata-600` where a project has another rate. Nobody knows a gateway key's value but
-the record of the project's key, and the gateway takes values from the meter alone, so one that is
-left over does nothing.
+Each key of a project has a gateway key named `errata-project-12-<key id>`. It is in the usage plan
+`errata-60` of the template, or in one like `errata-600` if the project has another rate. The
+operators' command and the dashboard create these keys and plans. They are not in the template.
+
+Only the row of the project's key has the value of a gateway key, and API Gateway accepts values
+only from the authorizer. So a gateway key that is left over has no effect.
 """
 
 import secrets
@@ -15,12 +16,12 @@ from typing import Any
 from errata.errors import StoreError
 from errata.store import clients
 
-_PAGE = 500  # the most that a page holds
+_PAGE = 500  # the most that API Gateway returns in one page
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A stack's API, as the stack's outputs name it, and every request to it."""
+    """The API of a stack. The stack's outputs have these values, and each request has them."""
 
     stack: str
     api_id: str
@@ -65,7 +66,7 @@ def _plans() -> Iterator[Any]:
 
 
 def create(name: str, plan_id: str) -> tuple[str, str]:
-    """Create a gateway key in a plan; returns its value, random, and its id."""
+    """Create a gateway key with a random value in a plan. Return its value and its id."""
     value = secrets.token_hex(20)
     made = clients.apigateway().create_api_key(name=name, value=value, enabled=True)
     clients.apigateway().create_usage_plan_key(
@@ -75,7 +76,7 @@ def create(name: str, plan_id: str) -> tuple[str, str]:
 
 
 def named(prefix: str) -> Iterator[GatewayKey]:
-    """Return the gateway keys whose names start with a prefix."""
+    """Yield the gateway keys whose names start with a prefix."""
     request: Any = {"nameQuery": prefix, "limit": _PAGE}
     while True:
         page = clients.apigateway().get_api_keys(**request)
@@ -89,7 +90,7 @@ def named(prefix: str) -> Iterator[GatewayKey]:
 
 
 def delete(key_id: str) -> None:
-    """Delete a gateway key, if it is there; its plan lets go of it."""
+    """Delete a gateway key, which also removes it from its plan. No-op if it does not exist."""
     try:
         clients.apigateway().delete_api_key(apiKey=key_id)
     except StoreError as error:

@@ -28,7 +28,7 @@ class Record:
 
 
 def record_put(project_id: str, key: str, record: Record, at_ms: int) -> Any:
-    """Return the part of `events.put_once` that stores the record, unless a live one exists."""
+    """Return the action of `events.put_once` that stores the record unless a live one exists."""
     expires_at = at_ms + KEPT_MS
     return {
         "Put": {
@@ -50,13 +50,13 @@ def record_put(project_id: str, key: str, record: Record, at_ms: int) -> Any:
 
 
 def to_record(item: TypedItem) -> Record:
-    """Return the record in an item, typed as DynamoDB responds."""
+    """Return the record in an item in DynamoDB's typed form."""
     values = read_all(item)
     return Record(values["event_id"], values["body_hash"])
 
 
 def find_record(project_id: str, key: str, at_ms: int) -> Record | None:
-    """Return the live record of a key. Access pattern K1."""
+    """Return the record of a key; None if there is none or it has expired. Access pattern K1."""
     response = clients.dynamodb().get_item(
         TableName=settings().idempotency_table,
         Key={"pk": {"S": _record_key(project_id, key)}},

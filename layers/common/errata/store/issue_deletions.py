@@ -2,7 +2,7 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| cleanup task | `12#state` | `delete#<issue id>` | through: up to that id |
+| cleanup task | `12#state` | `delete#<issue id>` | through: id of the last event to delete |
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ from errata.store.items import (
 
 @dataclass(frozen=True, slots=True)
 class CleanupTask:
-    """A deleted issue: its events with ids up to `through` are to be deleted."""
+    """A deleted issue, and the id up to which its events must be deleted (`through`)."""
 
     project_id: str
     issue_id: str
@@ -55,7 +55,7 @@ def list_cleanup_tasks(project_id: str) -> list[CleanupTask]:
 
 
 def ids_of_issue(project_id: str, issue_id: str, high: str) -> Iterator[str]:
-    """Ids of an issue's events up to `high`, ascending; the index lags by moments.
+    """Return the ids of an issue's events up to `high`, ascending. The index lags a little.
 
     Access pattern E18.
     """
@@ -78,7 +78,7 @@ def delete_events(project_id: str, event_ids: Iterable[str]) -> None:
             for each in batch_get(table, keys)
             if (number := legacy_number(each))
         ]
-        # The events last: whoever comes again after this was cut off finds the numbers by them.
+        # Delete the events last. If this is interrupted, the next run finds the numbers by them.
         batch_put(
             table,
             [
@@ -92,7 +92,7 @@ def delete_events(project_id: str, event_ids: Iterable[str]) -> None:
 
 
 def remove_cleanup_task(task: CleanupTask) -> None:
-    """Remove a task that is done, unless the issue was deleted again. Access pattern E20."""
+    """Delete a finished task, unless the issue was deleted again. Access pattern E20."""
     try:
         clients.dynamodb().delete_item(
             TableName=settings().events_table,

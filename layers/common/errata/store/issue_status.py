@@ -2,11 +2,11 @@
 
 | item | sk | what |
 |---|---|---|
-| activity | `act#<issue id>#<milliseconds>` | that the status changed; expires with the issue |
-| deleted issue | `issue#<issue id>` | in the issue's place: what `digest` is not to count again |
+| activity | `act#<issue id>#<milliseconds>` | a change of the status; expires with the issue |
+| tombstone | `issue#<issue id>` | in the issue's place: events that `digest` must not count again |
 
-A status changes on the condition that it is the one that was read. `digest` writes an issue on the
-same condition, so that neither overlooks the other.
+A status is written only if it has not changed since it was read. `digest` writes an issue on the
+same condition. So neither overwrites a change by the other.
 """
 
 from collections.abc import Iterator
@@ -44,8 +44,8 @@ def list_activity(visible: Visible, issue_id: str, most: int | None = None) -> l
 def set_status(pk: str, before: Issue, after: Issue, what: str) -> bool:
     """Change an issue's status from `before` and record the activity, both or neither.
 
-    False when the status is not the one that was read, or another transaction is at the issue.
-    Access pattern I11.
+    Returns False if the status has changed since it was read, or another transaction is changing
+    the issue. Access pattern I11.
     """
     changed: Values = {
         "status": after.status,
@@ -84,23 +84,24 @@ def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
 
 
 def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> bool:
-    """Delete an issue with its activity and links, and say which of its events are to go.
+    """Delete an issue, its activity and its links, and store the cleanup task for its events.
 
-    All of it or nothing; only what is more than a transaction takes goes before. False when the
-    issue is not as it was read, or another transaction is at it. Access pattern I12.
+    All of it is done in one transaction, or none. Only the rows that do not fit into the
+    transaction are deleted before it. Returns False if the issue has changed since it was read, or
+    another transaction is changing it. Access pattern I12.
     """
     keys = [
         {"pk": item["pk"], "sk": item["sk"]}
         for kind in ("act", "seen")
         for item in _of_issue(pk, kind, issue.id)
     ]
-    # Nearly never so many that some must go before.
+    # Delete the rows that do not fit into the transaction. There are almost never any.
     batch_delete(settings().issues_table, keys[_MAX_ROWS:])
     remains: Values = {
         "pk": pk,
         "sk": f"issue#{issue.id}",
-        # After the current sequence and before the next one: a batch that has read the issue
-        # before fails and reads it again.
+        # Sorts after the current sequence number and before the next one. It differs from what a
+        # running batch has read, so the write of that batch fails and the batch reads again.
         "last_sequence": f"{issue.last_sequence}~",
         "deleted_through": task.through,
         "deleted_by": by,
@@ -125,7 +126,7 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
 
 
 def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Iterator[TypedItem]:
-    """The rows of a kind that an issue has, the latest first, `most` at a time."""
+    """Return an issue's rows of one kind, newest first. Fetch `most` at a time."""
     return query(
         **({"Limit": most} if most else {}),
         TableName=settings().issues_table,
@@ -137,7 +138,7 @@ def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Ite
 
 
 def _status(issue: Issue) -> Values:
-    """Return the attributes of a status. No two changes have the same timestamp."""
+    """Return the attributes that identify a status. No two changes have the same timestamp."""
     return {"status": issue.status, "status_at": issue.status_at or None}
 
 

@@ -1,15 +1,16 @@
 """IssuesTable: read issues.
 
-Everything of a project lies under `<project>#<generation>`; `clear` moves on to the next
-generation (see `errata.store.watermarks`), and with it all of this is out of sight at once.
+All rows of a project have the partition `<project>#<generation>`. `clear` opens the next generation
+(see `errata.store.watermarks`), which hides all these rows at once.
 
 | item | sk | what |
 |---|---|---|
 | issue | `issue#<issue id>` | all events of one fingerprint; in the index by_last_seen |
 
-`ttl` in seconds, on every item of the table: that of the newest event behind it.
-`errata.store.releases` and `days` have what else is counted, `digest` how it is written, and
-`lifecycle` what people do with issues.
+Every item of the table has a `ttl` in seconds: the `ttl` of its newest event. Issue-release links
+have a day more, and tombstones at least 15 days from the deletion.
+`errata.store.releases` and `day_counts` describe the other counters. `digest` writes them all.
+`issue_status` has the changes that people make to issues.
 """
 
 from collections.abc import Iterable, Iterator
@@ -62,7 +63,7 @@ def _issues(visible: Visible, keys: list[TypedItem]) -> Iterator[Issue]:
 
 
 def _shows(visible: Visible, item: TypedItem) -> bool:
-    """Whether readers see what an item has: an issue that is visible, and no tombstone."""
+    """Return whether an item is a visible issue. A tombstone is not."""
     if "last_seen" not in item:
         return False
     return visible.covers(int(item["ttl"]["N"]), int(item["last_seen"]["N"]))
@@ -75,7 +76,7 @@ def find_issue(visible: Visible, issue_id: str) -> Issue | None:
 
 
 def find_issues(visible: Visible, issue_ids: Iterable[str]) -> list[Issue]:
-    """Return those of these issues that exist and are visible, in this order.
+    """Return the issues with these ids, in this order. Leaves out missing and hidden ones.
 
     Access pattern I4.
     """
@@ -87,11 +88,14 @@ def find_issues(visible: Visible, issue_ids: Iterable[str]) -> list[Issue]:
 def newest_ids(
     visible: Visible, statuses: Iterable[str], after: tuple[int, str] | None, most: int
 ) -> tuple[list[tuple[int, str]], tuple[int, str] | None]:
-    """When the issues of these statuses were last seen, with their ids, the last seen first.
+    """Return when the issues with these statuses were last seen, and their ids, newest first.
 
-    Looks at so many issues at `most`, behind the one that `after` names, which need not be there
-    any more. Returns also where it stopped, None at the end. The index lags by moments. Access
+    Reads up to `most` issues of any status, starting after the issue `after`, which need not exist
+    any more. Also returns where it stopped; None at the end. The index lags a little. Access
     pattern I8.
+
+    Args:
+        after: when an issue was last seen (milliseconds since the epoch), and its id.
     """
     wanted = {f":status{n}": status for n, status in enumerate(statuses)}
     pk = visible.partition
@@ -121,16 +125,16 @@ def _place(item: TypedItem) -> tuple[int, str]:
 
 
 def by_id(visible: Visible, start: str, end: str, pages: int | None) -> tuple[list[Issue], str]:
-    """Return the visible issues with ids above `start`, up to `end` ("": to the last).
+    """Return the visible issues with ids after `start`, up to `end` ("": to the last).
 
-    Reads so many `pages` of 1 MB at most; returns also the id up to which that was, "" for the
-    last there is. Read consistently. Access pattern I9.
+    Reads at most `pages` pages of 1 MB (None: all). Also returns the id up to which it has read; ""
+    means up to the last issue. Read consistently. Access pattern I9.
     """
     items, stopped = query_some(
         pages,
         TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
-        # `~` sorts behind every id, and what begins with an id behind that id.
+        # `~` sorts after every id. An id followed by `~` sorts after that id.
         ExpressionAttributeValues=write_all(
             {
                 ":pk": visible.partition,
@@ -189,7 +193,7 @@ def issue_item(issue: Issue) -> Values:
 
 
 def to_issue(item: PlainItem) -> Issue:
-    """The issue in an item of plain values."""
+    """Return the issue in an item of plain values."""
     return Issue(
         id=item["sk"].removeprefix("issue#"),
         fingerprint=item["fingerprint"],

@@ -45,7 +45,7 @@ BATCH_WRITE = 25
 
 
 def write(value: Value) -> "AttributeValueTypeDef":
-    """One attribute value; a mapping becomes a map of its values. Source: DynamoDB API."""
+    """Return a plain value in DynamoDB's typed form. A dict becomes a map. Source: DynamoDB API."""
     match value:
         case str():
             return {"S": value}
@@ -59,12 +59,12 @@ def write(value: Value) -> "AttributeValueTypeDef":
 
 
 def write_all(values: Mapping[str, Value]) -> TypedItem:
-    """An item of plain values, typed; None is left out."""
+    """Return plain values in DynamoDB's typed form. None is left out."""
     return {name: write(value) for name, value in values.items() if value is not None}
 
 
 def read(value: "AttributeValueTypeDef") -> Any:
-    """The plain value of an attribute: str, bytes, int, or a dict of them."""
+    """Return the plain value of an attribute: str, bytes, int, or a dict of them."""
     kind: str
     inner: Any
     ((kind, inner),) = value.items()
@@ -77,20 +77,23 @@ def read(value: "AttributeValueTypeDef") -> Any:
 
 
 def read_all(item: TypedItem) -> PlainItem:
-    """An item's plain values."""
+    """Return an item's plain values."""
     plain: Any = {name: read(value) for name, value in item.items()}
     found: PlainItem = plain
     return found
 
 
 def query(**request: Any) -> Iterator[TypedItem]:
-    """Every item of a query, page after page, typed as DynamoDB answers."""
+    """Yield every item of a query, page by page, in DynamoDB's typed form."""
     for page in _pages(**request):
         yield from page["Items"]
 
 
 def query_some(pages: int | None, **request: Any) -> tuple[list[TypedItem], TypedItem | None]:
-    """Return up to `pages` pages of 1 MB of a query, and the key where it stopped, if it did."""
+    """Return the items of up to `pages` pages of a query (1 MB each; None: all pages).
+
+    Also returns the key where it stopped; None at the end.
+    """
     found: list[TypedItem] = []
     stopped: TypedItem | None = None
     for page in islice(_pages(**request), pages):
@@ -100,7 +103,7 @@ def query_some(pages: int | None, **request: Any) -> tuple[list[TypedItem], Type
 
 
 def query_count(**request: Any) -> int:
-    """How many items a query finds."""
+    """Return the number of items that a query finds."""
     return sum(page["Count"] for page in _pages(**request, Select="COUNT"))
 
 
@@ -115,7 +118,7 @@ def _pages(**request: Any) -> "Iterator[QueryOutputTypeDef]":
 
 
 def batch_get(table: str, keys: list[TypedItem]) -> list[TypedItem]:
-    """The items that exist under these keys, read consistently, in no order.
+    """Return the items that exist under these keys, in no order. Read consistently.
 
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.
@@ -138,7 +141,7 @@ def batch_get(table: str, keys: list[TypedItem]) -> list[TypedItem]:
 
 
 def batch_delete(table: str, keys: list[TypedItem]) -> None:
-    """Delete these keys, existing or not.
+    """Delete the items under these keys. Skips those that do not exist.
 
     Raises:
         UnavailableError: DynamoDB left keys undeleted after several tries.
@@ -147,7 +150,7 @@ def batch_delete(table: str, keys: list[TypedItem]) -> None:
 
 
 def batch_put(table: str, items: list[TypedItem]) -> None:
-    """Put these items, in place of what is there.
+    """Store these items. Replaces existing ones.
 
     Raises:
         UnavailableError: DynamoDB left items unwritten after several tries.
@@ -168,7 +171,7 @@ def _batch_write(table: str, requests: list[Request]) -> None:
 
 
 def unchanged(values: Mapping[str, Value]) -> Request:
-    """Return the condition that attributes are unchanged; None stands for a missing one."""
+    """Return the condition that these attributes are unchanged. None: the attribute is missing."""
     there = write_all(values)
     condition: Request = {
         "ConditionExpression": " AND ".join(

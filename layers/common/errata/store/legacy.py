@@ -1,12 +1,12 @@
-"""EventsTable: the legacy numbers, which rise by one with each error.
+"""EventsTable: the legacy numbers. Each error gets the next number.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
 | legacy number | `12#legacy` | `000000000001` | event, ttl |
 | legacy counter | `12#state` | `counter` | last_id, retentions |
-| gap in the numbers | `12#gaps` | `000000000001` | ttl |
+| gap | `12#gaps` | `000000000001` | ttl |
 
-`retentions`: of how many days those were under which errors were numbered since the last clear.
+`retentions`: the retentions, in days, that the errors since the last clear were stored with.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,29 +30,35 @@ from errata.store.items import (
 )
 from errata.store.retry import attempts
 
-# Of twelve digits, in which a number is stored.
+# The largest number of twelve digits. A sort key has twelve.
 LAST_LEGACY_ID = 10**12 - 1
-# How many numbers are looked for at once that a query has not seen: each is taken only after the
-# one before, so few can be on their way. Ten events fit into the 4 MB that a transaction reads.
+# How many numbers that a query did not find are read again at once. A number is taken only after
+# the one before it, so only few can be in the middle of a write. Ten events of 400 KB fit into the
+# 4 MB that a transaction reads.
 _UNSETTLED = 10
 _TRIES = 6
 
 
 @dataclass(frozen=True, slots=True)
 class LegacyCounter:
-    """The last legacy number, and the retentions in days of those numbered since the last clear."""
+    """The state of a project's legacy numbers.
+
+    Attributes:
+        last_id: the last number; 0 if there is none.
+        retentions: retentions in days that the errors since the last clear were stored with.
+    """
 
     last_id: int = 0
     retentions: frozenset[int] = frozenset()
 
 
 def put_legacy(event: TypedItem, legacy_id: int, retention_days: int) -> None:
-    """Move the counter to `legacy_id` and store that event under it, or neither.
+    """Store an event with the number `legacy_id` and set the counter to it, or neither.
 
-    `retention_days` is what the event's `ttl` was made of. Access pattern E3.
+    `retention_days` is the retention from which the event's `ttl` was computed. Access pattern E3.
 
     Raises:
-        CounterMovedError: the counter did not stand at `legacy_id - 1`, or another writer is at it.
+        CounterMovedError: the counter is not `legacy_id - 1`, or another writer is changing it.
     """
     table = settings().events_table
     project_id = event["pk"]["S"]
@@ -111,19 +117,21 @@ def legacy_counter(project_id: str) -> LegacyCounter:
 
 
 def legacy_after(visible: Visible, since: int = 0) -> Iterator[tuple[int, str]]:
-    """Return the visible legacy numbers above `since` with their event ids, ascending.
+    """Yield the visible legacy numbers above `since` with their event ids, ascending.
 
     Read consistently: no number is left out. Access pattern E8.
 
     Raises:
-        UnavailableError: a number is being written, and those behind it must not overtake it.
+        UnavailableError: a number is still being written. Later numbers must not be returned before
+            it.
     """
     last = since = max(since, visible.watermark.legacy_through)
     numbers, now_s = f"{visible.project_id}#legacy", visible.now_s
     for found in query(**_legacy_after(visible, since)):
         number, event_id = int(found["sk"]["S"]), found["event"]["S"]
         if last + 1 < number and minted_ms(event_id) > now_s * 1000 - CLEAR_MARGIN_MS:
-            # A gap that is new: a query may see the later one of two transactions alone.
+            # A new gap. The number may exist: a query can see the later of two transactions and
+            # miss the earlier one.
             missing = range(max(last + 1, number - _UNSETTLED), number)
             for each in settled(numbers, map(sort_key, missing)):
                 if int(each["ttl"]["N"]) > now_s and each["event"]["S"] >= visible.oldest:
@@ -133,14 +141,14 @@ def legacy_after(visible: Visible, since: int = 0) -> Iterator[tuple[int, str]]:
 
 
 def settled(pk: str, sort_keys: Iterable[str]) -> list[TypedItem]:
-    """Return the items under these keys, in order, once no transaction is under way on them.
+    """Return the items under these keys, in order, when no transaction is changing them.
 
-    A query or a batch may see a transaction in part ("Isolation levels for transactions" in the
-    DynamoDB developer guide: read-committed); this sees all of it, or none. For few items, of 400
-    KB at most. Access pattern E22.
+    A query or a batch may see a part of a transaction ("Isolation levels for transactions" in the
+    DynamoDB developer guide: read-committed). This function sees all of it, or nothing. Use it for
+    few items, of at most 400 KB each. Access pattern E22.
 
     Raises:
-        UnavailableError: transactions kept coming.
+        UnavailableError: transactions changed the items during every try.
     """
     found: list[TypedItem] = []
     for some in batched(sort_keys, _UNSETTLED, strict=False):
@@ -163,7 +171,7 @@ def settled(pk: str, sort_keys: Iterable[str]) -> list[TypedItem]:
 
 
 def count_legacy_after(visible: Visible) -> int:
-    """Count what `legacy_after` yields, one by one. Access pattern E15."""
+    """Return how many numbers `legacy_after` yields. Reads each one. Access pattern E15."""
     return query_count(**_legacy_after(visible, visible.watermark.legacy_through))
 
 
@@ -186,7 +194,7 @@ def _legacy_after(visible: Visible, since: int) -> Request:
 
 
 def gaps(project_id: str, first: int, last: int) -> int:
-    """Count the numbers from `first` to `last` that were deleted with their issues.
+    """Return how many numbers from `first` to `last` are gaps: deleted with their issues.
 
     Access pattern E21.
     """
@@ -201,10 +209,10 @@ def gaps(project_id: str, first: int, last: int) -> int:
 
 
 def counter_key(project_id: str) -> TypedItem:
-    """The key of a project's legacy counter."""
+    """Return the key of a project's legacy counter."""
     return write_all({"pk": f"{project_id}#state", "sk": "counter"})
 
 
 def sort_key(legacy_id: int) -> str:
-    """Return the sort key of a legacy number, and of its gap once it is deleted."""
+    """Return the sort key of a legacy number. If it is deleted, its gap has the same sort key."""
     return f"{legacy_id:012d}"

@@ -1,12 +1,13 @@
-"""IdempotencyTable: the loss ledger, lost events by project, day and reason.
+"""IdempotencyTable: the loss ledger. Number of losses by project, day and reason.
 
 | item | pk | attributes |
 |---|---|---|
 | day | `lost#12#2026-11-22` | a number for each reason, ttl |
 | batch | `batch#<its name>#<part>` | ttl |
 
-A batch's row is there once the batch is counted, for longer than the batch may come again: it waits
-for Lambda for six hours at most, and lies in the dead-letter queue for fourteen days.
+A batch's row is a dedup marker: it says that the batch was counted. It is kept for longer than the
+batch can be delivered again. Lambda retries a batch for at most six hours, and the dead-letter
+queue keeps it for fourteen days.
 """
 
 from collections import defaultdict
@@ -27,12 +28,12 @@ _TRIES = 6
 
 
 def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> None:
-    """Count a batch, unless it was counted. Access pattern K6.
+    """Count the losses of a batch, unless they were counted before. Access pattern K6.
 
     `lost` maps project, day and reason to a number.
 
     Raises:
-        StoreError: it was not counted, or in part; the same batch may be tried again.
+        StoreError: the batch was not counted, or only a part of it. The same batch can be retried.
     """
     rows: dict[str, dict[str, int]] = defaultdict(dict)
     for (project_id, day, reason), number in sorted(lost.items()):
@@ -50,7 +51,7 @@ def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> Non
 
 
 def _write_once(actions: list[Any]) -> None:
-    """Run a transaction whose first action fails if it has run before."""
+    """Run a transaction once. Its first action fails if it has run before."""
     for _ in attempts(_TRIES):
         try:
             clients.dynamodb().transact_write_items(TransactItems=actions)
@@ -58,7 +59,7 @@ def _write_once(actions: list[Any]) -> None:
             codes = error.reason_codes
             if codes and codes[0] == "ConditionalCheckFailed":
                 return
-            # Batches of one project meet in a burst.
+            # During a burst, several batches of one project are counted at the same time.
             if "TransactionConflict" not in codes:
                 raise
         else:
@@ -67,7 +68,7 @@ def _write_once(actions: list[Any]) -> None:
 
 
 def _count(table: str, pk: str, reasons: dict[str, int], now_s: int) -> Any:
-    # Names of reasons are not words of DynamoDB's, but may become such.
+    # Placeholders, because a loss reason may become a reserved word of DynamoDB.
     update = {
         "TableName": table,
         "Key": write_all({"pk": pk}),
@@ -81,7 +82,7 @@ def _count(table: str, pk: str, reasons: dict[str, int], now_s: int) -> Any:
 
 
 def of_days(project_id: str, days: Iterable[str]) -> dict[str, dict[str, int]]:
-    """What was lost of a project on these days, by reason. Access pattern K7."""
+    """Return the losses of a project for each of these days, by reason. Access pattern K7."""
     keys = [write_all({"pk": f"lost#{project_id}#{day}"}) for day in days]
     found = [read_all(item) for item in batch_get(settings().idempotency_table, keys)]
     return {

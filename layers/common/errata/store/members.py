@@ -3,14 +3,14 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | user | `user#<hash of the e-mail>` | `user` | email, orgs, signed_out_at |
-| member | `org#3` | `member#<e-mail>` | that the user's item names this organization |
+| member | `org#3` | `member#<e-mail>` | none; the user's item names this organization |
 | owners | `org#3` | `owners` | count: how many members are owners |
 | team | `org#3` | `team#<id>` | name, created_at |
 
-`orgs` maps an organization's id to `role` and `teams`, whose ids are joined by commas. The user's
-item alone says what somebody may do; the member lets an organization's members be listed, and the
-count keeps its last owner. All three change in one transaction. Nobody can be put into a team that
-is not there, so that one that is gone opens nothing.
+`orgs` maps an organization's id to `role` and `teams` (ids of teams, joined by commas). Only the
+user's item says what a person may do. The member items list an organization's members. The count of
+owners keeps the last owner from being removed. All three change in one transaction.
+A member can only be added to a team that exists. So the id of a deleted team gives no access.
 """
 
 import hashlib
@@ -36,7 +36,10 @@ from errata.store.items import (
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """An organization's teams and a page of its members; `next_after`: the last, if more follow."""
+    """An organization's teams and a page of its members.
+
+    `next_after` is the e-mail of the page's last member if more follow, else "".
+    """
 
     members: list[Member]
     teams: list[Team]
@@ -56,7 +59,7 @@ class UnknownTeamError(Exception):
 
 
 def user_hash(email: str) -> str:
-    """Return the hash that stands for a user in keys and cookies; `email` in lower case."""
+    """Return the hash that stands for a user in keys and cookies. `email` is in lower case."""
     return hashlib.sha256(email.encode()).hexdigest()[:32]
 
 
@@ -64,7 +67,7 @@ def user_hash(email: str) -> str:
 
 
 def find_user(email: str) -> User | None:
-    """A user by their e-mail in lower case, read consistently. Access pattern P23."""
+    """Return the user with this e-mail (lower case), read consistently. Access pattern P23."""
     response = clients.dynamodb().get_item(
         TableName=settings().projects_table, Key=_user_key(email), ConsistentRead=True
     )
@@ -84,20 +87,21 @@ def sign_out(email: str, at_ms: int) -> None:
 def save_membership(before: User, organization_id: str, membership: Membership | None) -> None:
     """Set a user's membership in an organization; None removes it.
 
-    `before` is the user as read, or without memberships where there was none. Access pattern P24.
+    `before` is the user as it was read; if there was none, a user without memberships. Access
+    pattern P24.
 
     Raises:
-        MembershipChangedError: the user is no longer as in `before`, or another transaction is
-            under way. Read it again.
-        LastOwnerError: nobody else owns the organization.
-        UnknownTeamError: one of the teams is not there.
+        MembershipChangedError: the user has changed since it was read, or another transaction is
+            changing it. Read it again.
+        LastOwnerError: the member is the only owner of the organization.
+        UnknownTeamError: one of the teams does not exist.
     """
     was = before.memberships.get(organization_id)
     after = {name: each for name, each in before.memberships.items() if name != organization_id}
     if membership:
         after[organization_id] = membership
     row = write_all({"pk": f"org#{organization_id}", "sk": f"member#{before.email}"})
-    # Each with what it means when its condition does not hold.
+    # Each action, with the error to raise if its condition fails.
     actions: list[tuple[type[Exception], Any]] = [
         (MembershipChangedError, {"Update": _change_of_user(before, after)}),
         *((LastOwnerError, each) for each in _change_of_owners(organization_id, was, membership)),
@@ -106,7 +110,7 @@ def save_membership(before: User, organization_id: str, membership: Membership |
             {"Put" if membership else "Delete": _row(row, kept=membership is not None)},
         ),
     ]
-    # Those of before need no look: whoever deletes a team takes its members out of it.
+    # Check only the new teams: deleting a team also removes its members from it.
     joined = (membership.teams if membership else frozenset()) - (was.teams if was else frozenset())
     actions += [(UnknownTeamError, _check_team(organization_id, team)) for team in sorted(joined)]
     try:
@@ -128,13 +132,13 @@ def _change_of_user(before: User, after: dict[str, Membership]) -> Any:
         condition = "orgs = :before"
         values[":before"] = _from_memberships(before.memberships)
     else:
-        # Somebody who was a member once has an empty map.
+        # A user whose last membership was removed has an empty map.
         condition += " OR size(orgs) = :none"
         values[":none"] = write(0)
     return {
         "TableName": settings().projects_table,
         "Key": _user_key(before.email),
-        # An update rather than a put: others may keep other attributes in the same item.
+        # Update, not put: the item may have other attributes, for example `signed_out_at`.
         "UpdateExpression": "SET email = :email, orgs = :after",
         "ConditionExpression": condition,
         "ExpressionAttributeValues": values,
@@ -175,7 +179,10 @@ def _check_team(organization_id: str, team_id: str) -> Any:
 
 
 def list_members(organization_id: str) -> list[Member]:
-    """An organization's members by their e-mails, read consistently. Access pattern P25."""
+    """Return an organization's members, sorted by e-mail. Read consistently.
+
+    Access pattern P25.
+    """
     rows = query(
         TableName=settings().projects_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :member)",
@@ -189,9 +196,10 @@ def list_members(organization_id: str) -> list[Member]:
 
 
 def find_roster(organization_id: str, after: str, most: int) -> Roster:
-    """An organization's teams, and `most` of its members by their e-mails, those behind `after`.
+    """Return an organization's teams and up to `most` members with e-mails after `after`.
 
-    In two calls, read consistently; an organization has a row for each. Access pattern P33.
+    Members are sorted by e-mail. Takes two calls, read consistently: one for the organization's
+    rows, one for the users. Access pattern P33.
     """
     rows = list(
         query(
@@ -221,7 +229,7 @@ def _members(organization_id: str, names: Iterable[str]) -> list[Member]:
 
 
 def to_user(item: PlainItem) -> User:
-    """The user in an item of plain values."""
+    """Return the user in an item of plain values."""
     memberships = {
         organization: Membership(
             found["role"], frozenset(filter(None, found.get("teams", "").split(",")))
@@ -257,7 +265,7 @@ def add_team(team: Team) -> None:
 
 
 def rename_team(organization_id: str, team_id: str, name: str) -> bool:
-    """Change a team's name. False when there is no such team. Access pattern P27."""
+    """Change a team's name. Returns False if the team does not exist. Access pattern P27."""
     try:
         clients.dynamodb().update_item(
             TableName=settings().projects_table,
@@ -275,7 +283,7 @@ def rename_team(organization_id: str, team_id: str, name: str) -> bool:
 
 
 def list_teams(organization_id: str) -> list[Team]:
-    """An organization's teams, oldest first, read consistently. Access pattern P28."""
+    """Return an organization's teams, oldest first. Read consistently. Access pattern P28."""
     found = query(
         TableName=settings().projects_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :team)",
@@ -294,7 +302,7 @@ def _teams(organization_id: str, found: Iterable[TypedItem]) -> list[Team]:
 
 
 def remove_team(organization_id: str, team_id: str) -> bool:
-    """Delete a team. False when there was none. Access pattern P29."""
+    """Delete a team. Returns False if it did not exist. Access pattern P29."""
     response = clients.dynamodb().delete_item(
         TableName=settings().projects_table,
         Key=_team_key(organization_id, team_id),

@@ -5,7 +5,7 @@
 | organization | `org#3` | `org` | `orgs` | `000000000003` |
 | counter | `counter` | `orgs` | | |
 
-The default organization has an item once something of it has been set.
+The default organization has no item until one of its attributes is set.
 """
 
 from collections.abc import Iterable
@@ -17,8 +17,9 @@ from errata.store.items import PlainItem, TypedItem, Values, batch_get, query, r
 
 
 def find_organization(organization_id: str) -> Organization | None:
-    """Return an organization, read consistently: a policy takes effect when the cache expires.
+    """Return an organization; None if it has no item.
 
+    Read consistently, so that a changed policy takes effect when the TTL cache expires.
     Access pattern P16.
     """
     response = clients.dynamodb().get_item(
@@ -29,14 +30,14 @@ def find_organization(organization_id: str) -> Organization | None:
 
 
 def find_organizations(organization_ids: Iterable[str]) -> list[Organization]:
-    """Those of these organizations that have an item, in no order. Access pattern P36."""
+    """Return those of these organizations that have an item, in no order. Access pattern P36."""
     keys = [_key(each) for each in organization_ids]
     found = batch_get(settings().projects_table, keys)
     return [to_organization(read_all(item)) for item in found]
 
 
 def list_organizations() -> list[Organization]:
-    """Every organization that has an item, oldest first. Access pattern P17."""
+    """Return every organization that has an item, oldest first. Access pattern P17."""
     found = query(
         TableName=settings().projects_table,
         IndexName="listing",
@@ -47,7 +48,7 @@ def list_organizations() -> list[Organization]:
 
 
 def next_organization_id() -> str:
-    """A number that no organization has had. Access pattern P18."""
+    """Return a number that no organization has had. Access pattern P18."""
     response = clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=write_all({"pk": "counter", "sk": "orgs"}),
@@ -59,9 +60,10 @@ def next_organization_id() -> str:
 
 
 def save_organization(organization: Organization, **changes: int | str | None) -> Organization:
-    """Store a new organization, or set what is given of one, or with None remove it.
+    """Store a new organization, or set attributes of an existing one. None removes an attribute.
 
-    Returns it as it then is: others set other attributes of the same item. Access pattern P19.
+    Returns the organization as it is now stored, because other writers set other attributes of the
+    same item. Access pattern P19.
     """
     unchanging: Values = {
         "listed_under": "orgs",
@@ -90,7 +92,7 @@ def _key(organization_id: str) -> TypedItem:
 
 
 def to_organization(item: PlainItem) -> Organization:
-    """The organization in an item of plain values."""
+    """Return the organization in an item of plain values."""
     allowlist: str = item.get("allowlist", "")
     return Organization(
         id=item["pk"].removeprefix("org#"),

@@ -4,10 +4,11 @@
 |---|---|---|---|---|
 | project | `project#12` | `project` | `projects` | `000000000012` |
 | key | `key#<sha256>` | `key` | `project#12` | `key#<created_at>#<sha256>` |
-| deleted | `project#12` | `deleted` | `deleted` | `000000000012` |
+| deleted project | `project#12` | `deleted` | `deleted` | `000000000012` |
 | counter | `counter` | `projects` | | |
 
-A key is an API key or, with `public`, the key of a DSN (docs/decisions/0018-dsn-keys.md).
+A key is an API key. With the attribute `public` it is a public key, for a DSN
+(docs/decisions/0018-dsn-keys.md).
 """
 
 from collections.abc import Iterable
@@ -34,26 +35,26 @@ _TRIES = 6
 
 
 def find_key(key_hash: str) -> ApiKey | None:
-    """The key with this SHA-256, revoked or not, read consistently. Access pattern P1."""
+    """Return the key with this SHA-256, even if revoked. Read consistently. Access pattern P1."""
     item = _get(f"key#{key_hash}", "key")
     return _to_key(item) if item else None
 
 
 def find_project(project_id: str) -> Project | None:
-    """A project by its id, read consistently. Access pattern P2."""
+    """Return the project with this id, read consistently. Access pattern P2."""
     item = _get(f"project#{project_id}", "project")
     return to_project(item) if item else None
 
 
 def list_projects() -> list[Project]:
-    """Every project, oldest first. Access pattern P3."""
+    """Return every project, oldest first. Access pattern P3."""
     return [to_project(item) for item in _listing("projects")]
 
 
 def some_projects(after: str, pages: int) -> tuple[list[Project], str]:
-    """Projects behind the id `after` ("": from the first), oldest first.
+    """Return the projects after the id `after` ("": from the first), oldest first.
 
-    Reads so many pages of 1 MB; returns also the id where that stopped, "" at the end. Access
+    Reads at most `pages` pages of 1 MB. Also returns the id where it stopped; "" at the end. Access
     pattern P35.
     """
     found, stopped = query_some(
@@ -68,14 +69,14 @@ def some_projects(after: str, pages: int) -> tuple[list[Project], str]:
 
 
 def list_keys(project_id: str) -> list[ApiKey]:
-    """A project's keys, oldest first, revoked ones included. Access pattern P4."""
+    """Return a project's keys, oldest first, revoked ones included. Access pattern P4."""
     keys = [_to_key(item) for item in _listing(f"project#{project_id}")]
-    # A project begins with two of one moment: the API key, then the DSN's.
+    # A project's first two keys have the same timestamp. The API key comes before the public key.
     return sorted(keys, key=lambda key: (key.created_at, key.public != ""))
 
 
 def next_project_id() -> str:
-    """A number that no project has had. Access pattern P5."""
+    """Return a number that no project has had. Access pattern P5."""
     response = clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=write_all({"pk": "counter", "sk": "projects"}),
@@ -87,9 +88,9 @@ def next_project_id() -> str:
 
 
 def add_project(project: Project, keys: Iterable[ApiKey]) -> bool:
-    """Store a new project with its first keys, or nothing. False when one of them exists already.
+    """Store a new project with its first keys, or nothing.
 
-    Access pattern P6.
+    Returns False if the project or one of the keys exists already. Access pattern P6.
     """
     puts = [*map(_put_key, keys), _put_new(_from_project(project))]
     for _ in attempts(_TRIES):
@@ -99,7 +100,7 @@ def add_project(project: Project, keys: Iterable[ApiKey]) -> bool:
             codes = set(error.reason_codes)
             if "ConditionalCheckFailed" in codes:
                 return False
-            # Somebody else brings the same key; whether it is there then, the next try tells.
+            # Another writer is storing the same key. The next try shows whether it succeeded.
             if "TransactionConflict" not in codes:
                 raise
         else:
@@ -108,7 +109,7 @@ def add_project(project: Project, keys: Iterable[ApiKey]) -> bool:
 
 
 def add_key(key: ApiKey) -> bool:
-    """Store another key of a project. False when the key exists already. Access pattern P7."""
+    """Store another key of a project. Returns False if it exists already. Access pattern P7."""
     try:
         clients.dynamodb().put_item(**_put_key(key))
     except StoreError as error:
@@ -169,7 +170,7 @@ def save_teams(project_id: str, teams: frozenset[str]) -> None:
 
 
 def remove_project(project_id: str, at_ms: int) -> None:
-    """Delete a project, and keep its id and its keys' records. Access pattern P31."""
+    """Delete a project. Its id and the rows of its keys stay. Access pattern P31."""
     table = settings().projects_table
     note: Values = {
         "pk": f"project#{project_id}",
@@ -187,15 +188,15 @@ def remove_project(project_id: str, at_ms: int) -> None:
 
 
 def list_deleted() -> list[str]:
-    """The ids of projects that were deleted, oldest first. Access pattern P32."""
+    """Return the ids of deleted projects, oldest first. Access pattern P32."""
     return [item["pk"].removeprefix("project#") for item in _listing("deleted")]
 
 
 def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
     """Set the gateway key that counts a key's requests ("" for none). Access pattern P10.
 
-    It is in force from `from_ms` on; until then the key is found with `usage_key_id` alone. False
-    when the key was revoked or is not there.
+    The gateway key is used from `from_ms` on. Until then, readers get only its id (`usage_key_id`).
+    Returns False if the key is revoked or does not exist.
     """
     values: Values = {":key": key.usage_key, ":id": key.usage_key_id, ":from": from_ms}
     try:
@@ -218,7 +219,7 @@ def _project_key(project_id: str) -> TypedItem:
 
 
 def _get(pk: str, sk: str) -> PlainItem | None:
-    # Consistently: what is found, or not found, is remembered, and a key must work once it is made.
+    # Read consistently: the result is cached, even "not found", and a new key must work at once.
     response = clients.dynamodb().get_item(
         TableName=settings().projects_table,
         Key={"pk": {"S": pk}, "sk": {"S": sk}},
@@ -281,7 +282,7 @@ def _from_project(project: Project) -> Values:
 
 
 def to_project(item: PlainItem) -> Project:
-    """The project in an item of plain values."""
+    """Return the project in an item of plain values."""
     return Project(
         id=item["pk"].removeprefix("project#"),
         name=item["name"],

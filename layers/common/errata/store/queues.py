@@ -1,4 +1,4 @@
-"""SQS: send messages; for operators, receive them from dead-letter queues."""
+"""SQS: send queue messages. For operators: receive them from dead-letter queues."""
 
 import json
 from dataclasses import dataclass
@@ -7,15 +7,16 @@ from typing import Any
 from errata.errors import StoreError
 from errata.store import clients
 
-# How long a message is nobody else's while a redrive is at it.
+# Visibility timeout in seconds: nobody else receives a message while a redrive processes it.
 HELD_S = 600
-# A wait asks all of SQS's servers, not some: an empty answer then means an empty queue.
+# Seconds to wait for messages. With a wait (long polling), SQS asks all of its servers, not only
+# some, so an empty response means an empty queue.
 WAIT_S = 1
 
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """A received message that is held; `receipt` is its receipt handle."""
+    """A received message that nobody else gets for now. `receipt` is its receipt handle."""
 
     id: str
     receipt: str
@@ -23,12 +24,12 @@ class QueueMessage:
 
 
 def send(queue_url: str, message: dict[str, Any]) -> None:
-    """Put a message, as JSON, into a queue."""
+    """Send a message to a queue, as JSON."""
     clients.sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
 
 
 def hold(queue_url: str, most: int) -> list[QueueMessage]:
-    """Receive up to `most` messages of a queue; nobody else gets them for `HELD_S` seconds."""
+    """Receive up to `most` messages of a queue. Nobody else gets them for `HELD_S` seconds."""
     held: dict[str, QueueMessage] = {}
     while len(held) < most:
         response = clients.sqs().receive_message(
@@ -48,7 +49,7 @@ def hold(queue_url: str, most: int) -> list[QueueMessage]:
 
 
 def let_go(queue_url: str, message: QueueMessage) -> None:
-    """Return a message to its queue. No-op if it is there again already."""
+    """Make a received message available in its queue again. No-op if it already is."""
     try:
         clients.sqs().change_message_visibility(
             QueueUrl=queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=0
@@ -59,5 +60,5 @@ def let_go(queue_url: str, message: QueueMessage) -> None:
 
 
 def delete(queue_url: str, message: QueueMessage) -> None:
-    """Delete a message that was received."""
+    """Delete a received message from its queue."""
     clients.sqs().delete_message(QueueUrl=queue_url, ReceiptHandle=message.receipt)

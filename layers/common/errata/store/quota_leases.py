@@ -18,9 +18,10 @@ _KEPT_S = 400 * 86_400
 
 
 def lease_units(organization: str, month: str, units: int, most_before: int) -> int | None:
-    """Lease units of a month's quota, if at most `most_before` (0 or more) are leased before.
+    """Lease units of a month's quota, if at most `most_before` (0 or more) are leased now.
 
-    None when that is done, else how many are leased. Access pattern K3.
+    Returns None if the units were leased, else the number of units that are leased already. Access
+    pattern K3.
     """
     values = {":units": units, ":most": most_before, ":ttl": _expiry(month)}
     try:
@@ -43,7 +44,7 @@ def lease_units(organization: str, month: str, units: int, most_before: int) -> 
 def return_units(organization: str, month: str, units: int) -> None:
     """Return units of a month's quota that were leased and not used. Access pattern K4.
 
-    If this fails, they may have been returned all the same: see `StoreError.maybe_applied`.
+    If this raises an error, the units may have been returned: see `StoreError.maybe_applied`.
     """
     # A retry after a lost response would return them twice.
     clients.dynamodb_once().update_item(
@@ -55,7 +56,7 @@ def return_units(organization: str, month: str, units: int) -> None:
 
 
 def leased_units(organization: str, month: str) -> int:
-    """How many units of a month's quota are leased. Access pattern K5."""
+    """Return how many units of a month's quota are leased. Access pattern K5."""
     response = clients.dynamodb().get_item(
         TableName=settings().idempotency_table,
         Key=_quota_key(organization, month),
@@ -69,6 +70,6 @@ def _quota_key(organization: str, month: str) -> TypedItem:
 
 
 def _expiry(month: str) -> int:
-    """Return when the row expires, in seconds: long after the month, so that it can be read."""
+    """Return the row's `ttl` in seconds, long after the month, so that it can be looked up."""
     first = datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
     return int(first.timestamp()) + _KEPT_S

@@ -22,14 +22,14 @@ def take_token(bucket: str, *, idle: bool, now: int, step: int, tolerance: int) 
 
     Returns whether the token was taken, and the current arrival time (0 if there is none).
     """
-    # The names of the attributes are short and none is reserved, so no placeholders for them.
+    # `tat` is not a reserved word of DynamoDB, so it needs no placeholder.
     if idle:
         change, condition = "tat = :next", "attribute_not_exists(pk) OR tat <= :now"
         values = {":now": now, ":next": now + step}
     else:
         change, condition = "tat = tat + :step", "tat > :now AND tat <= :most"
         values = {":now": now, ":step": step, ":most": now + tolerance}
-    # A bucket refills within tolerance + step; until then its row must not go.
+    # A bucket is full again within tolerance + step. Until then its row must not expire.
     values[":ttl"] = (now + tolerance + step) // 1000 + 3600
     try:
         response = clients.dynamodb().update_item(

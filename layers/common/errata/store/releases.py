@@ -3,9 +3,9 @@
 | item | sk | what |
 |---|---|---|
 | release | `release#<hash>` | one distinct release value |
-| sighting | `seen#<issue id>#<release hash>` | that an issue was seen in a release |
+| issue-release link | `seen#<issue id>#<release hash>` | an issue was seen in a release |
 
-`ttl` of a sighting: a day more than that of an event of the last day.
+The `ttl` of a link is a day (`LINGER_S`) more than the `ttl` of the event that wrote it.
 """
 
 from dataclasses import dataclass
@@ -15,15 +15,19 @@ from errata.models.issue import OPEN, REGRESSED, Release
 from errata.models.visible import Visible
 from errata.store.items import PlainItem, TypedItem, Values, query_some, read_all, write_all
 
-# How much longer than its event a sighting lives, so that it is written but once a day.
+# Seconds that an issue-release link expires after its event. A newer event writes the link again
+# only if the link would expire before the event. So a link is written at most once a day.
 LINGER_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """Releases by their hashes. `end` is the hash up to which was read, "" for the last there is.
+    """A list of releases, or a part of it.
 
-    `exact`: every open issue is counted; else there may be more of each release.
+    Attributes:
+        by_hash: the releases by their hashes.
+        end: the hash up to which was read; "" means up to the last release.
+        exact: whether all open issues are counted. If False, a release may have more of them.
     """
 
     by_hash: dict[str, Release]
@@ -36,9 +40,9 @@ def list_releases(
 ) -> Releases:
     """Return the visible releases, in no order. The index lags a little.
 
-    Open issues of a release are those that were seen in it. Reads the releases with hashes above
-    `start`, up to `end` ("": to the last); of these, of open issues and of sightings so many
-    `pages` of 1 MB each at most. Access pattern I5.
+    The open issues of a release are the open issues that were seen in it. Reads the releases with
+    hashes after `start`, up to `end` ("": to the last). Reads at most `pages` pages of 1 MB (None:
+    all) of each: releases, open issues, issue-release links. Access pattern I5.
     """
     items, stopped = _under(
         visible.partition, f"release#{start}~" if start else "release#", end, pages
@@ -54,7 +58,7 @@ def list_releases(
 
 
 def _count_open(visible: Visible, releases: dict[str, Release], pages: int | None) -> bool:
-    """Count the open issues of each of these releases; whether that was all of them."""
+    """Count the open issues of these releases. Return whether all were counted."""
     open_issues, more_issues = query_some(
         pages,
         TableName=settings().issues_table,
@@ -80,7 +84,7 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
     for item in release_links:
         _, issue_id, name = item["sk"].split("#")
         if item["ttl"] > visible.now_s and issue_id in open_since and name in releases:
-            # Not where the issue or the release has expired since, and begun anew.
+            # Skip a link from before the issue or the release expired and started again.
             begun = max(open_since[issue_id], releases[name].first_seen)
             releases[name].open_issues += (item["ttl"] - LINGER_S) * 1000 > begun
     return not (more_issues or more_sightings)
@@ -89,7 +93,10 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
 def _under(
     pk: str, start: str, end: str, pages: int | None
 ) -> tuple[list[PlainItem], TypedItem | None]:
-    """The rows of a kind from the sort key `start` up to the name `end`, read consistently."""
+    """Return the rows of one kind from the sort key `start` up to the name `end`.
+
+    Also returns the key where it stopped; None at the end. Read consistently.
+    """
     kind = start.partition("#")[0]
     found, stopped = query_some(
         pages,
@@ -108,7 +115,7 @@ def release_item(release: Release) -> Values:
     return {
         "release": release.release[:1024],
         "first_seen": release.first_seen,
-        # Not `last_seen`, which would put releases into the index of the issues.
+        # Not named `last_seen`: that would put releases into the index by_last_seen.
         "release_last_seen": release.last_seen,
         "events": release.events,
         "issues_opened": release.issues_opened,
@@ -117,7 +124,7 @@ def release_item(release: Release) -> Values:
 
 
 def to_release(item: PlainItem) -> Release:
-    """The release in an item of plain values; its open issues are not in there."""
+    """Return the release in an item of plain values. The item has no number of open issues."""
     return Release(
         release=item["release"],
         first_seen=item["first_seen"],

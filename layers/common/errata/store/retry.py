@@ -1,4 +1,4 @@
-"""The one retry loop: bounded attempts, with a random wait between them."""
+"""The only retry loop: a limited number of attempts, with a random wait between them."""
 
 import random
 import time
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 def attempts(tries: int = 6, *, base_s: float = 0.02, most_s: float = 1.0) -> Iterator[int]:
     """Yield the number of each attempt, from 0, and wait before every one but the first.
 
-    Leave the loop by `return` or `break` when an attempt succeeds; behind the loop, all have
-    failed. The wait grows exponentially with full jitter, and is at most `most_s` seconds.
+    Leave the loop with `return` or `break` when an attempt succeeds. If the loop ends, all attempts
+    have failed. The wait grows exponentially, with full jitter, up to `most_s` seconds.
     """
     for attempt in range(tries):
         if attempt:

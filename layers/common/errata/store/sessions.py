@@ -1,11 +1,11 @@
-"""IdempotencyTable: sessions of the dashboard, and the first read of every page.
+"""IdempotencyTable: sessions of the dashboard, and the first read of every dashboard page.
 
 | item | pk | attributes |
 |---|---|---|
 | session | `session#<SHA-256 of secret>` | email, client, refresh_token, fresh_until, expires_at |
 
-`ttl` in seconds. The secret is in the browser's cookie alone, so that nobody who reads the table
-is signed in by it.
+`ttl` is in seconds. Only the browser's cookie has the secret. So nobody can sign in with what is in
+the table.
 """
 
 import hashlib
@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody's sign-in. `secret` is what the cookie holds, `client` whom Cognito gave the token.
+    """One sign-in of a member.
 
-    Times are in milliseconds since the epoch: until `fresh_until` Cognito has vouched for the
-    account, at `expires_at` the session ends.
+    Attributes:
+        secret: what the cookie contains.
+        client: the app client of Cognito that got the refresh token.
+        fresh_until: until when Cognito's last check of the account counts, in milliseconds since
+            the epoch.
+        expires_at: when the session ends, in milliseconds since the epoch.
     """
 
     secret: str
@@ -45,7 +49,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPage:
-    """What a page asked for; None for what does not exist."""
+    """What `open_page` read for a dashboard page. None means that it does not exist."""
 
     session: Session | None
     user: User | None
@@ -61,7 +65,7 @@ def save(session: Session) -> None:
 
 
 def renew(session: Session) -> bool:
-    """Store what takes a session's place; False when it has ended meanwhile. Access pattern K11."""
+    """Replace a session. Returns False if it has ended meanwhile. Access pattern K11."""
     try:
         clients.dynamodb().put_item(
             TableName=settings().idempotency_table,
@@ -87,10 +91,10 @@ def open_page(
     organization_id: str = "",
     event_id: str = "",
 ) -> OpenedPage:
-    """A session with its user, and the project, event or organization that a page is about.
+    """Return a session, its user, and the project, event or organization that a page is about.
 
-    One call to three tables, read consistently: a session that has ended, or a member who was
-    removed, sees no page more. Access pattern K10.
+    One call reads three tables consistently. So a session that has ended, or a removed member,
+    cannot see another page. Access pattern K10.
 
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.

@@ -1,6 +1,6 @@
 """Sign-in with Cognito's user pool: passwords, challenges, tokens.
 
-Cognito's own words for what is wrong are not for callers: they tell whether an account exists.
+Callers must not see Cognito's own error messages, because these show whether an account exists.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ RETRY_AFTER_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens from Cognito; `refresh` is "" where the old one stays valid."""
+    """Tokens from Cognito. `refresh` is "" if the old refresh token stays valid."""
 
     id: str
     refresh: str
@@ -32,9 +32,9 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class NewPassword:
-    """A first sign-in with the temporary password: a new one must be set.
+    """A first sign-in with the temporary password. A new password must be set.
 
-    `username` and `session` go back with the new one.
+    Pass `username` and `session` to `with_new_password`.
     """
 
     username: str
@@ -42,10 +42,11 @@ class NewPassword:
 
 
 def with_password(email: str, password: str) -> Tokens | NewPassword:
-    """Check a password.
+    """Sign in with a password.
 
     Raises:
-        UnauthorizedError: wrong, or no such account, or one that may not sign in so.
+        UnauthorizedError: the password is wrong, the account does not exist, or it may not sign in
+            this way.
         RateLimitedError: Cognito has seen too many tries.
     """
     try:
@@ -61,13 +62,13 @@ def with_password(email: str, password: str) -> Tokens | NewPassword:
 
 
 def with_new_password(username: str, password: str, session: str) -> Tokens | NewPassword:
-    """Answer a first sign-in with a password of the user's own.
+    """Complete a first sign-in with a new password that the user has chosen.
 
-    `username` is the one that the challenge gave: an alias, such as the e-mail, begins a sign-in
-    but does not answer it (AdminRespondToAuthChallenge, `ChallengeResponses`).
+    `username` must be the one in the challenge. An alias, such as the e-mail, can start a sign-in
+    but cannot complete it (AdminRespondToAuthChallenge, `ChallengeResponses`).
 
     Raises:
-        InvalidInputError: the password is not one that the pool takes.
+        InvalidInputError: the user pool does not accept the password.
         UnauthorizedError: the session has ended; sign in again.
         RateLimitedError: Cognito has seen too many tries.
     """
@@ -85,10 +86,10 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
 
 
 def refresh(refresh_token: str, client_id: str) -> Tokens:
-    """Return new tokens; `client_id` is the client that got the refresh token.
+    """Return new tokens. `client_id` is the app client that got the refresh token.
 
     Raises:
-        UnauthorizedError: the account is gone or disabled, or the token was revoked.
+        UnauthorizedError: the account is deleted or disabled, or the token was revoked.
         RateLimitedError: Cognito has seen too many tries.
     """
     try:
@@ -113,7 +114,7 @@ def revoke(refresh_token: str, client_id: str) -> None:
 
 @cache
 def provider_client() -> str:
-    """Return the id of the client for sign-in with the team's own identity providers."""
+    """Return the id of the app client for sign-in with the team's own identity providers."""
     response = clients.ssm().get_parameter(Name=settings().sign_in_client)
     return response["Parameter"]["Value"]
 
@@ -122,7 +123,7 @@ def send_code(email: str) -> None:
     """Mail a code for a new password. The result is the same if the account does not exist.
 
     Raises:
-        RateLimitedError: Cognito has sent too many.
+        RateLimitedError: Cognito has sent too many codes.
     """
     try:
         clients.cognito_idp().forgot_password(
@@ -131,7 +132,7 @@ def send_code(email: str) -> None:
     except StoreError as error:
         if error.code in _TOO_MANY:
             raise RateLimitedError(RETRY_AFTER_S) from error
-        # An account without a password of its own yet, or without an address that was verified.
+        # The account has no password of its own yet, or no verified address. Do not show that.
         if error.code not in _WRONG | {"InvalidParameterException"}:
             raise
 
@@ -140,7 +141,7 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
     """Set a new password with the code that was mailed.
 
     Raises:
-        InvalidInputError: the password is not one that the pool takes.
+        InvalidInputError: the user pool does not accept the password.
         UnauthorizedError: the code is wrong or too old.
         RateLimitedError: Cognito has seen too many tries.
     """
@@ -166,7 +167,7 @@ def _outcome(response: Any, username: str) -> Tokens | NewPassword:
 
 
 def _sign_in_error(error: StoreError) -> HTTPError:
-    """Return what the user is told; raise `error` itself if Cognito is at fault."""
+    """Return the error to show to the user. Raise `error` itself if Cognito is at fault."""
     name = error.code
     if name in _TOO_MANY:
         return RateLimitedError(RETRY_AFTER_S)

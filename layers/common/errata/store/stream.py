@@ -1,4 +1,4 @@
-"""Stream of EventsTable, for operators: the records of a batch that Lambda gave up.
+"""Stream of EventsTable, for operators: read a batch that Lambda no longer retries.
 
 Source: "Using AWS Lambda with DynamoDB", destinations for discarded batches (`DDBStreamBatchInfo`).
 """
@@ -12,7 +12,11 @@ from errata.store import clients
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch that Lambda gave up: its place in the stream, and when its records arrived."""
+    """A batch that Lambda no longer retries.
+
+    `first` and `last` are the sequence numbers of its first and last record. `first_ms` and
+    `last_ms` are when these arrived, approximately, in milliseconds since the epoch.
+    """
 
     stream: str
     shard: str
@@ -26,7 +30,7 @@ def batch(message: dict[str, Any]) -> Batch:
     """Return the batch that a message of a dead-letter queue describes.
 
     Raises:
-        KeyError, ValueError: it tells of none.
+        KeyError, ValueError: it describes no batch.
     """
     info = message["DDBStreamBatchInfo"]
     return Batch(
@@ -44,10 +48,10 @@ def _ms(text: str) -> int:
 
 
 def new_events(of: Batch) -> list[tuple[str, str]]:
-    """Project and id of each event that was stored by a record of the batch, in its order.
+    """Return project id and event id of each new event in a batch, in the order of the batch.
 
     Raises:
-        StoreError: the stream does not have these records any more.
+        StoreError: the stream no longer has these records.
     """
     last = int(of.last)
     found: list[tuple[str, str]] = []
@@ -63,7 +67,7 @@ def new_events(of: Batch) -> list[tuple[str, str]]:
             image = record["dynamodb"]
             if int(image["SequenceNumber"]) > last:
                 return found
-            # As the trigger's filter has it (template.yaml).
+            # The same filter as the trigger's (template.yaml).
             if record["eventName"] == "INSERT" and "payload" in image["NewImage"]:
                 found.append((image["Keys"]["pk"]["S"], image["Keys"]["sk"]["S"]))
             if int(image["SequenceNumber"]) == last:

@@ -1,10 +1,11 @@
-"""EventsTable: the clear watermarks, and the deletion of what they hide.
+"""EventsTable: the watermarks, and the deletion of what they hide.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| watermark of `clear` | `12#state` | `clear` | generation, through, legacy_through, recent |
+| watermark | `12#state` | `clear` | generation, through, legacy_through, recent |
 
-`recent`: the ids in `Watermark.also`, 16 bytes each, so that an item holds those of a busy project.
+`recent`: the ids in `Watermark.also`. Each takes 16 bytes, so that the many ids of a busy project
+fit into one item.
 """
 
 import struct
@@ -35,7 +36,7 @@ def find_watermark(project_id: str) -> Watermark:
 
 
 def find_watermarks(project_ids: Iterable[str]) -> dict[str, Watermark]:
-    """The watermarks of several projects, read consistently. Access pattern E9."""
+    """Return the watermarks of several projects, read consistently. Access pattern E9."""
     wanted = dict.fromkeys(project_ids, Watermark())
     keys = [watermark_key(project_id) for project_id in wanted]
     for found in batch_get(settings().events_table, keys):
@@ -44,11 +45,9 @@ def find_watermarks(project_ids: Iterable[str]) -> dict[str, Watermark]:
 
 
 def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
-    """Store the watermark of the next generation, if nothing has changed meanwhile.
+    """Store the watermark of the next generation, unless something has changed. Access pattern E12.
 
-    Access pattern E12.
-
-    False when another clear was first, or when the legacy counter is not at `last_legacy`.
+    Returns False if another clear was faster, or if the legacy counter is not `last_legacy`.
     """
     table = settings().events_table
     counter = {"TableName": table, "Key": legacy.counter_key(project_id)}
@@ -101,7 +100,7 @@ def delete_hidden(events: Iterable[Stored]) -> None:
 
 
 def delete_cleared(project_id: str, limit: Watermark) -> None:
-    """Delete what a watermark hides, events and legacy numbers alike. Access pattern E13."""
+    """Delete all events and legacy numbers that a watermark hides. Access pattern E13."""
     table = settings().events_table
     last = legacy.sort_key(limit.legacy_through)
     for numbers in ("legacy", "gaps"):
@@ -118,7 +117,7 @@ def delete_cleared(project_id: str, limit: Watermark) -> None:
         TableName=table,
         KeyConditionExpression="pk = :project AND sk <= :newest",
         ExpressionAttributeValues=write_all(
-            # A legacy error that was cleared is older than the watermark plus its margin.
+            # A cleared legacy error may be newer than the watermark, by up to CLEAR_MARGIN_MS.
             {":project": project_id, ":newest": _newest_hidden(limit)}
         ),
         ProjectionExpression="pk, sk, legacy_id",
@@ -147,12 +146,12 @@ def _delete_in_batches(table: str, keys: Iterator[TypedItem]) -> None:
 
 
 def watermark_key(project_id: str) -> TypedItem:
-    """The key of a project's watermark."""
+    """Return the key of a project's watermark."""
     return write_all({"pk": f"{project_id}#state", "sk": "clear"})
 
 
 def to_watermark(found: TypedItem) -> Watermark:
-    """The watermark in an item, typed as DynamoDB answers."""
+    """Return the watermark in an item in DynamoDB's typed form."""
     values = read_all(found)
     return Watermark(
         generation=values["generation"],

@@ -6,11 +6,11 @@
 | attempt | DeliveriesTable | `12` | attempt id (UUIDv7) |
 | delivery | DeliveriesTable | `12#rounds` | `<message id>#<webhook id>#<delivery>` |
 
-A delivery has the number of its attempts and when the next is due; both expire by `ttl`. In queued
-and stored messages, `delivery` is called "round", and `webhook_id` "endpoint_id". An attempt's
-message is called "notice".
-A webhook's secrets are an SSM parameter of their own, of type SecureString: encrypted with the
-account's key for SSM, which costs nothing, and never in a table.
+A delivery's row has the number of its attempts and when the next one is due. Rows of deliveries and
+attempts expire by `ttl`. In queued and stored messages, `delivery` is named "round" and
+`webhook_id` is named "endpoint_id". In the row of an attempt, the message is named "notice".
+The secrets of a webhook are in one SSM parameter of type SecureString, and never in a table. It is
+encrypted with the account's key for SSM, which costs nothing.
 """
 
 import json
@@ -25,7 +25,7 @@ from errata.models.webhook import Attempt, Delivery, Message, Secrets, Webhook
 from errata.store import clients
 from errata.store.items import PlainItem, TypedItem, Values, query, read_all, write_all
 
-# What one call may hold. SQS itself takes four times as much since 2025.
+# The most messages and bytes in one call. SQS itself has accepted four times as much since 2025.
 _CALL_MESSAGES = 10
 _CALL_BYTES = 256 * 1024
 # Fields whose names differ in a stored message. Deployments have such messages.
@@ -78,7 +78,8 @@ def find_webhook(project_id: str, webhook_id: str) -> Webhook | None:
 
 def remove_webhook(project_id: str, webhook_id: str) -> None:
     """Delete a webhook and its secrets. Access pattern P14."""
-    # The secrets first: cut off behind them, the webhook is still listed, to be removed again.
+    # Delete the secrets first. If this is interrupted, the webhook is still listed, so somebody can
+    # remove it again.
     try:
         clients.ssm().delete_parameter(Name=_secrets_name(project_id, webhook_id))
     except StoreError as error:
@@ -90,7 +91,7 @@ def remove_webhook(project_id: str, webhook_id: str) -> None:
 
 
 def update_webhook(webhook: Webhook, **changes: int | str | None) -> None:
-    """Set attributes of a webhook that still exists; None removes one.
+    """Set attributes of a webhook; None removes one. No-op if the webhook does not exist any more.
 
     Access pattern P15.
     """
@@ -172,7 +173,7 @@ def enqueue(messages: Iterable[Message]) -> None:
     """Send messages to WebhookQueue, as many per call as fit.
 
     Raises:
-        OSError: SQS did not take all of them, after a second try.
+        OSError: SQS has not accepted all of them after two tries.
     """
     for batch in _batches(messages):
         for _ in range(2):
@@ -195,8 +196,8 @@ def _batches(messages: Iterable[Message]) -> Iterator[list[Any]]:
         if batch and (len(batch) == _CALL_MESSAGES or size + len(body) > _CALL_BYTES):
             yield batch
             batch, size = [], 0
-        # A group's share of a standard queue is fair ("Amazon SQS fair queues"): whoever has many
-        # messages waiting makes nobody else's wait.
+        # A standard queue serves its message groups fairly ("Amazon SQS fair queues"). So a webhook
+        # with many waiting messages does not delay those of other webhooks.
         group = each.webhook_id
         batch.append({"Id": str(number), "MessageBody": body, "MessageGroupId": group})
         size += len(body)
@@ -208,7 +209,7 @@ def parse_message(text: str) -> Message:
     """Return the message in the body of a queue message.
 
     Raises:
-        ValueError, TypeError: the text is not such a body.
+        ValueError, TypeError: the text is not the body of a queue message.
     """
     values = {**json.loads(text)}
     return Message(**{_READ.get(name, name): value for name, value in values.items()})
@@ -219,7 +220,7 @@ def _to_text(message: Message) -> str:
 
 
 def postpone(receipt_handle: str, seconds: int) -> None:
-    """Make a queue message visible again after so many seconds."""
+    """Make a queue message visible again after `seconds`."""
     clients.sqs().change_message_visibility(
         QueueUrl=settings().webhook_queue_url,
         ReceiptHandle=receipt_handle,
@@ -275,7 +276,9 @@ def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
 
 
 def list_attempts(project_id: str, since: str, now_s: int, page: int = 0) -> Iterator[Attempt]:
-    """A project's attempts from the id `since` on, newest first, `page` at a time (0: as they fit).
+    """Yield a project's attempts from the id `since` on, newest first.
+
+    Reads `page` attempts at a time (0: as many as fit into a response of DynamoDB).
 
     Access pattern D3.
     """
@@ -292,7 +295,7 @@ def list_attempts(project_id: str, since: str, now_s: int, page: int = 0) -> Ite
 
 
 def find_attempt(project_id: str, attempt_id: str) -> Attempt | None:
-    """One attempt. Access pattern D4."""
+    """Return one attempt; None if it does not exist. Access pattern D4."""
     response = clients.dynamodb().get_item(
         TableName=settings().deliveries_table,
         Key=write_all({"pk": project_id, "sk": attempt_id}),

@@ -183,7 +183,7 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
 
 
 def _must_wait(piece: Slice, outcome: Outcome) -> bool:
-    """Whether to retry this slice: earlier events of its issue are retried, and go first."""
+    """Return whether to retry this slice because earlier events of its issue are retried."""
     return any(record.event.issue_id == piece[0].event.issue_id for record in outcome.retry)
 
 

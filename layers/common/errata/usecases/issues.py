@@ -75,7 +75,7 @@ class ReleasePage:
 
     @property
     def exhaustive(self) -> bool:
-        """Whether the order holds across all pages, as with issues."""
+        """Return whether the order holds across all pages (see `IssuePage`)."""
         return not (self.start or self.end)
 
     def behind(self, shown: int) -> str | None:
@@ -252,7 +252,7 @@ def _by_last_seen(visible: Visible, query: IssueQuery, at: Position | None) -> I
 
 
 def _has_issues(visible: Visible) -> bool:
-    """Whether there is an issue of any status. Reads the last seen, which expire last."""
+    """Return whether there is an issue of any status. Reads the newest ones: they expire last."""
     places, _ = store.newest_ids(visible, STATUSES, None, BATCH_GET)
     return bool(places)
 

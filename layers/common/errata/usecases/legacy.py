@@ -130,7 +130,7 @@ def errors(key: str, since: int, address: str) -> str:
 
 
 def _present(project_id: str, event_ids: list[str]) -> list[Stored]:
-    """Return these events in this order. Leaves out deleted events, and never others.
+    """Return these events in this order. Leaves out only deleted events.
 
     Raises:
         UnavailableError: an event is being written.

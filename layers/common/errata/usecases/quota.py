@@ -83,7 +83,7 @@ class Unit:
 def unit(access: Access, at_ms: int) -> Iterator[Unit]:
     """Take a unit for the event that the block stores.
 
-    If the block raises, the unit is given back, unless the event may be stored all the same.
+    If the block raises, the unit is given back, unless the event may have been stored.
 
     Raises:
         PaymentRequiredError: the organization has none left this month, or has not paid an invoice.
@@ -97,7 +97,9 @@ def unit(access: Access, at_ms: int) -> Iterator[Unit]:
 
 
 def check(access: Access, at_ms: int) -> None:
-    """Raise what `spend` would, without taking a unit: a 402 precedes any other refusal.
+    """Raise the error that `spend` would raise, without taking a unit.
+
+    Call it before another refusal of an event, because a 402 comes first.
 
     Raises:
         PaymentRequiredError: as `spend`.
@@ -114,7 +116,7 @@ def check(access: Access, at_ms: int) -> None:
 
 
 def in_hand(access: Access, at_ms: int) -> bool:
-    """Whether `spend` takes a unit without a call to DynamoDB, so that nobody waits for it."""
+    """Return whether `spend` can take a unit at once, without a call to DynamoDB."""
     if access.unpaid_url is not None:
         return False
     if access.monthly_quota is None:
@@ -126,8 +128,8 @@ def in_hand(access: Access, at_ms: int) -> bool:
 def give_back(lease: Lease | None, why: ErrataError | None = None) -> None:
     """Give back a unit whose event was not stored.
 
-    `why` is the error that prevented it. If the event may be stored all the same, its unit counts
-    as used.
+    `why` is the error that prevented it. If the event may have been stored in spite of the error,
+    its unit counts as used.
     """
     if lease is None or (isinstance(why, StoreError) and why.maybe_applied):
         return
@@ -150,7 +152,7 @@ def used(organization: str, at_ms: int) -> int:
 
 
 def clear_cache() -> None:
-    """Drop every lease, as the end of a process does."""
+    """Drop every lease, as if the process had ended."""
     _leases.clear()
 
 

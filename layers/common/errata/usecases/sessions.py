@@ -1,4 +1,4 @@
-"""Start, renew and end sessions. A browser's cookie is opaque; it is no token of Cognito.
+"""Start, renew and end sessions. A browser's cookie is opaque. It is not a token of Cognito.
 
 Tokens come from Cognito through our own call, over TLS. The identity token is verified before a
 session starts, and again each time that a new one is fetched.

@@ -28,7 +28,7 @@ from errata.store.projects import list_keys, save_usage_key
 from errata.usecases import members, organizations, projects
 from errata.usecases.projects import Created
 
-# The error because of which API Gateway does not count the requests; None if it does.
+# Why API Gateway does not count the requests: an error. None if it counts them.
 type Unmetered = StoreError | None
 
 

@@ -1,4 +1,4 @@
-"""Make the one value that every read takes: what the reader may see."""
+"""Make the value that every read needs: what the reader may see."""
 
 from errata.models.ids import DAY_MS
 from errata.models.project import Access

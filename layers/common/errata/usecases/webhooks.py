@@ -200,10 +200,10 @@ def _again(message: Message) -> Message:
 
 
 def shown_url(webhook: Webhook, *, path: bool = True) -> str:
-    """Return a webhook's URL as it may be shown: without the query, which may hold a token.
+    """Return a webhook's URL as it may be shown: without the query, which may contain a token.
 
-    The path may hold a token too (it does for chat services). Show it only to those who may change
-    the webhook.
+    The path may contain a token too, for example for chat services. Show it only to members who may
+    change the webhook.
     """
     parts = urlsplit(webhook.url)
     if not path:
