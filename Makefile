@@ -24,7 +24,9 @@ test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run all tests except 
 
 clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with SDKs, snippets, a browser and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium
 	@dev/tools.sh
-	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/clients
+	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/clients --ignore tests/clients/test_upgrade.py
+	@# Alone: a debugger in a Node.js program loses local variables while two releases are built.
+	$(PYTEST) --numprocesses 0 tests/clients/test_upgrade.py
 
 coverage: .venv/ready ## print the lines that no unit, integration or contract test runs
 	$(PYTEST) --dist worksteal --cov --cov-report=term-missing:skip-covered tests/unit tests/integration tests/contract

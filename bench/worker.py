@@ -1,4 +1,4 @@
-"""A process of its own that measures one subject, with only that subject on its path.
+"""Measure one subject in a separate process that can import nothing else.
 
 `python -I -S worker.py <arguments as JSON>` runs a built handler, or stock boto3's `put_item`.
 Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,

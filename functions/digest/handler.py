@@ -43,7 +43,7 @@ def _stored(image: TypedItem) -> Stored:
 
 
 def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:
-    """Dead-letter a poison record, so that it does not block the others. Its event stays stored."""
+    """Send a record that no retry can process to the dead-letter queue. Its event stays."""
     logger.error("event set aside", extra={"event_keys": keys, "reason": reason})
     queues.send(
         settings().digest_dead_letter_url,

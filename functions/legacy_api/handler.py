@@ -1,4 +1,4 @@
-"""/api.php (spec/legacy-api)."""
+"""Handle requests to `/api.php`, the API of ErrorCapture."""
 
 import json
 from typing import Any

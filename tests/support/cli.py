@@ -118,7 +118,7 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
 
 @pytest.fixture
 def deployed() -> Iterator[Deployed]:
-    """Provide a stack in the account, and an environment that a command may change."""
+    """Deploy a stack to the test's moto account. Restore the environment variables afterwards."""
     before = dict(os.environ)
     yield deploy()
     if os.environ.get("AWS_ENDPOINT_URL") != before.get("AWS_ENDPOINT_URL"):

@@ -123,7 +123,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def team(stack: LocalStack) -> Team:
-    """Return a user with a project, and the password for its dashboard."""
+    """Return a user with a project, and the user's password for the dashboard."""
     return new_team(stack.dashboard_url, stack.api_url)
 
 

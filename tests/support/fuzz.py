@@ -19,7 +19,7 @@ _TIMES = int(os.environ.get("ERRATA_FUZZ", "1"))
 
 
 def bounded(examples: int) -> settings:
-    """Return the settings of a property test that uses an account."""
+    """Return settings that make so many examples. For property tests on a moto account."""
     return settings(
         max_examples=examples * _TIMES,
         derandomize=_TIMES == 1,

@@ -43,7 +43,7 @@ type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class ForbiddenUrlError(ValueError):
-    """The URL must not be called, whatever the response. The error message says why."""
+    """The URL must never be called. The error message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
             "The host is no name: its parts between dots have 1 to 63 characters."
         ) from error
     if parts.username is not None or parts.password is not None:
-        raise ForbiddenUrlError("The URL must not hold a user name or a password.")
+        raise ForbiddenUrlError("The URL must not contain a user name or a password.")
     if parts.scheme != "https" and not (parts.scheme == "http" and allow_loopback):
         raise ForbiddenUrlError("The URL must begin with https://.")
     return parts

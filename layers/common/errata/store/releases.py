@@ -80,14 +80,14 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
     open_since = {
         item["sk"].removeprefix("issue#"): item["first_seen"] for item in map(read_all, open_issues)
     }
-    release_links, more_sightings = _under(visible.partition, "seen#", "", pages)
+    release_links, more_links = _under(visible.partition, "seen#", "", pages)
     for item in release_links:
         _, issue_id, name = item["sk"].split("#")
         if item["ttl"] > visible.now_s and issue_id in open_since and name in releases:
             # Skip a link from before the issue or the release expired and started again.
             begun = max(open_since[issue_id], releases[name].first_seen)
             releases[name].open_issues += (item["ttl"] - LINGER_S) * 1000 > begun
-    return not (more_issues or more_sightings)
+    return not (more_issues or more_links)
 
 
 def _under(

@@ -91,7 +91,7 @@ def remove_webhook(project_id: str, webhook_id: str) -> None:
 
 
 def update_webhook(webhook: Webhook, **changes: int | str | None) -> None:
-    """Set attributes of a webhook; None removes one. No-op if the webhook does not exist any more.
+    """Set attributes of a webhook, if it still exists. The value None removes an attribute.
 
     Access pattern P15.
     """

@@ -46,7 +46,7 @@ class Redriven:
 
 
 def redrive_queue(queue: str, dry_run: bool = False) -> list[Redriven]:
-    """Process the messages of a queue of `QUEUES` again, or only list them with `dry_run`."""
+    """Process the messages of one of the `QUEUES` again. With `dry_run`, only list them."""
     urls = {
         "digest": settings().digest_dead_letter_url,
         "cleanup": settings().cleanup_dead_letter_url,

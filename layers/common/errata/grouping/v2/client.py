@@ -53,7 +53,7 @@ def _is_default(part: str) -> bool:
 
 
 def asks_for_default(parts: list[str]) -> bool:
-    """Return whether the fingerprint contains `{{ default }}`, so it refines the default one."""
+    """Return whether the fingerprint adds to the default one: it contains `{{ default }}`."""
     return any(
         found[1] == "default" for part in _first(parts) for found in _VARIABLE.finditer(part)
     )
