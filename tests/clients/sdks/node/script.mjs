@@ -43,5 +43,5 @@ Sentry.addBreadcrumb({ category: "cart", message: "cart opened", data: { number:
 console.warn("counted 2 articles");
 Sentry.captureMessage("Stock is being counted", "info");
 pack();
-// The debugger that reads local variables takes a moment to attach.
-setTimeout(() => total(["LMP-0417", "RUG-7720"]), 500);
+// The debugger that reads local variables attaches in another thread, later on a busy machine.
+setTimeout(() => total(["LMP-0417", "RUG-7720"]), 4_000);
