@@ -14,6 +14,7 @@ ErrataError
 ├── StoreError                    a call to AWS failed; `errata.store` raises these and no other
 │   ├── UnavailableError          not now: throttled, no response, not allowed
 │   ├── ConflictError             somebody else's write came first
+│   │   ├── ConditionFailedError  the condition of a single write did not hold
 │   │   └── CounterMovedError     another legacy error took the number; knows the last one
 │   └── PermanentError            the request itself is at fault: no retry changes that
 └── NotFoundError                 an operator named something that does not exist
@@ -190,6 +191,10 @@ class UnavailableError(StoreError):
 
 class ConflictError(StoreError):
     """Another write came first: a condition did not hold, or another transaction is under way."""
+
+
+class ConditionFailedError(ConflictError):
+    """The condition of a single write did not hold. A transaction raises `ConflictError`."""
 
 
 class CounterMovedError(ConflictError):

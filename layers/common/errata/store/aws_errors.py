@@ -9,11 +9,16 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from errata.errors import ConflictError, PermanentError, StoreError, UnavailableError
+from errata.errors import (
+    ConditionFailedError,
+    ConflictError,
+    PermanentError,
+    StoreError,
+    UnavailableError,
+)
 
 # A retry cannot fix these: the item is too large or not valid.
 _PERMANENT = {"ItemCollectionSizeLimitExceeded", "ValidationError", "ValidationException"}
-_CONFLICT = {"ConditionalCheckFailedException", "TransactionConflictException"}
 # Reasons of a transaction that failed only because of other writers.
 _CONFLICT_REASONS = {"None", "ConditionalCheckFailed", "TransactionConflict"}
 
@@ -46,7 +51,9 @@ def store_error(error: ClientError) -> StoreError:
     kind: type[StoreError] = UnavailableError
     if not _PERMANENT.isdisjoint({code, *codes}):
         kind = PermanentError
-    elif code in _CONFLICT or (codes and codes <= _CONFLICT_REASONS):
+    elif code == "ConditionalCheckFailedException":
+        kind = ConditionFailedError
+    elif code == "TransactionConflictException" or (codes and codes <= _CONFLICT_REASONS):
         kind = ConflictError
     status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
     return kind(

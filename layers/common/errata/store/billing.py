@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from errata.config import settings
-from errata.errors import StoreError
+from errata.errors import ConditionFailedError, StoreError
 from errata.models.billing import Billing, Ended, Invoice
 from errata.store import clients
 from errata.store.items import TypedItem, read_all, write_all
@@ -81,9 +81,7 @@ def save_billing(
                 {name: value for name, value in values.items() if name != ":before" or before}
             ),
         )
-    except StoreError as error:
-        if error.code != "ConditionalCheckFailedException":
-            raise
+    except ConditionFailedError:
         return False
     return True
 

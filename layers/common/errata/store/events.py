@@ -23,7 +23,7 @@ import hashlib
 from typing import Any
 
 from errata.config import settings
-from errata.errors import ConflictError, StoreError
+from errata.errors import ConditionFailedError, ConflictError, StoreError
 from errata.models.event import Stored, unpack
 from errata.store import clients, idempotency
 from errata.store.items import TypedItem
@@ -94,10 +94,8 @@ def put_new(event: TypedItem) -> bool:
             Item=event,
             ConditionExpression="attribute_not_exists(pk)",
         )
-    except StoreError as error:
-        if error.code == "ConditionalCheckFailedException":
-            return False
-        raise
+    except ConditionFailedError:
+        return False
     return True
 
 

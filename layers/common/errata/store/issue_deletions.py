@@ -5,12 +5,13 @@
 | cleanup task | `12#state` | `delete#<issue id>` | through: id of the last event to delete |
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 
 from errata.config import settings
-from errata.errors import StoreError
+from errata.errors import ConditionFailedError
 from errata.store import clients, legacy
 from errata.store.events import legacy_number
 from errata.store.items import (
@@ -93,16 +94,13 @@ def delete_events(project_id: str, event_ids: Iterable[str]) -> None:
 
 def remove_cleanup_task(task: CleanupTask) -> None:
     """Delete a finished task, unless the issue was deleted again. Access pattern E20."""
-    try:
+    with contextlib.suppress(ConditionFailedError):
         clients.dynamodb().delete_item(
             TableName=settings().events_table,
             Key=_key(task),
             ConditionExpression="through = :through",
             ExpressionAttributeValues=write_all({":through": task.through}),
         )
-    except StoreError as error:
-        if error.code != "ConditionalCheckFailedException":
-            raise
 
 
 def _key(task: CleanupTask) -> TypedItem:

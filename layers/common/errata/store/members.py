@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from errata.config import settings
-from errata.errors import StoreError
+from errata.errors import ConditionFailedError, StoreError
 from errata.models.member import Member, Membership, Team, User
 from errata.store import clients
 from errata.store.items import (
@@ -275,9 +275,7 @@ def rename_team(organization_id: str, team_id: str, name: str) -> bool:
             ExpressionAttributeNames={"#name": "name"},
             ExpressionAttributeValues=write_all({":name": name}),
         )
-    except StoreError as error:
-        if error.code != "ConditionalCheckFailedException":
-            raise
+    except ConditionFailedError:
         return False
     return True
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from errata.config import settings
-from errata.errors import StoreError, UnavailableError
+from errata.errors import ConditionFailedError, StoreError, UnavailableError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
@@ -112,10 +112,8 @@ def add_key(key: ApiKey) -> bool:
     """Store another key of a project. Returns False if it exists already. Access pattern P7."""
     try:
         clients.dynamodb().put_item(**_put_key(key))
-    except StoreError as error:
-        if error.code == "ConditionalCheckFailedException":
-            return False
-        raise
+    except ConditionFailedError:
+        return False
     return True
 
 
@@ -207,10 +205,8 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
             ConditionExpression="attribute_exists(pk) AND attribute_not_exists(revoked_at)",
             ExpressionAttributeValues=write_all(values),
         )
-    except StoreError as error:
-        if error.code == "ConditionalCheckFailedException":
-            return False
-        raise
+    except ConditionFailedError:
+        return False
     return True
 
 

@@ -10,7 +10,7 @@ DynamoDB deletes a row after `ttl` (seconds).
 from datetime import UTC, datetime
 
 from errata.config import settings
-from errata.errors import StoreError
+from errata.errors import ConditionFailedError
 from errata.store import clients
 from errata.store.items import TypedItem, read, read_all, write_all
 
@@ -34,9 +34,7 @@ def lease_units(organization: str, month: str, units: int, most_before: int) -> 
             ExpressionAttributeValues=write_all(values),
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except StoreError as error:
-        if error.code != "ConditionalCheckFailedException":
-            raise
+    except ConditionFailedError as error:
         return int(read(error.item["leased"]))
     return None
 

@@ -9,7 +9,7 @@ a row hours after `ttl` (seconds).
 """
 
 from errata.config import settings
-from errata.errors import StoreError
+from errata.errors import ConditionFailedError
 from errata.store import clients
 from errata.store.items import read, write_all
 
@@ -42,8 +42,6 @@ def take_token(bucket: str, *, idle: bool, now: int, step: int, tolerance: int) 
             ReturnValues="UPDATED_NEW",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
-    except StoreError as error:
-        if error.code != "ConditionalCheckFailedException":
-            raise
+    except ConditionFailedError as error:
         return False, read(error.item["tat"]) if error.item else 0
     return True, int(response["Attributes"]["tat"]["N"])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from errata.config import settings
-from errata.errors import StoreError, UnavailableError
+from errata.errors import ConditionFailedError, UnavailableError
 from errata.models.event import Stored
 from errata.models.member import User
 from errata.models.organization import Organization
@@ -72,10 +72,8 @@ def renew(session: Session) -> bool:
             Item=_item(session),
             ConditionExpression="attribute_exists(pk)",
         )
-    except StoreError as error:
-        if error.code == "ConditionalCheckFailedException":
-            return False
-        raise
+    except ConditionFailedError:
+        return False
     return True
 
 

@@ -10,6 +10,7 @@ fit into one item.
 
 import struct
 from collections.abc import Iterable, Iterator
+from itertools import batched
 from typing import Any
 
 from errata.config import settings
@@ -136,13 +137,9 @@ def _newest_hidden(limit: Watermark) -> str:
 
 
 def _delete_in_batches(table: str, keys: Iterator[TypedItem]) -> None:
-    batch: list[TypedItem] = []
-    for key in keys:
-        batch.append(key)
-        if len(batch) == 500:
-            batch_delete(table, batch)
-            batch = []
-    batch_delete(table, batch)
+    # Not all at once: a project may have millions.
+    for some in batched(keys, 500, strict=False):
+        batch_delete(table, list(some))
 
 
 def watermark_key(project_id: str) -> TypedItem:

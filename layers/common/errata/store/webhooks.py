@@ -13,13 +13,14 @@ The secrets of a webhook are in one SSM parameter of type SecureString, and neve
 encrypted with the account's key for SSM, which costs nothing.
 """
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from errata.config import settings
-from errata.errors import StoreError
+from errata.errors import ConditionFailedError, StoreError
 from errata.models.times import DELIVERY_KEPT_S
 from errata.models.webhook import Attempt, Delivery, Message, Secrets, Webhook
 from errata.store import clients
@@ -110,11 +111,8 @@ def update_webhook(webhook: Webhook, **changes: int | str | None) -> None:
         request["ExpressionAttributeValues"] = write_all(
             {f":{name}": value for name, value in changes.items()}
         )
-    try:
+    with contextlib.suppress(ConditionFailedError):
         clients.dynamodb().update_item(**request)
-    except StoreError as error:
-        if error.code != "ConditionalCheckFailedException":
-            raise
 
 
 def _webhook_key(project_id: str, webhook_id: str) -> TypedItem:
