@@ -1,10 +1,13 @@
 """Make moto faster without changing what it returns.
 
-Much of a call to moto's DynamoDB is spent on names: of methods, of node types, and of the members
-of a response. A query sorts its whole table, not one partition. Every new Cognito pool reads the
-same RSA key and computes its prime factors, which takes longer than the rest of a test's account.
-Every start of moto registers hundreds of URL patterns for the library `requests`, and nothing here
-calls AWS with that library. Every botocore session reads the same service models from disk again.
+Each of these took a large part of a test's time, and is avoided here:
+
+- HTTP between botocore and moto's DynamoDB: signatures, headers, the search for the service.
+- The names of methods, of node types, and of every member that a response may have.
+- A query sorts its whole table, not one partition.
+- Every new Cognito pool computes the prime factors of the same RSA key.
+- Every start of moto registers URL patterns for the library `requests`, which no test uses for AWS.
+- Every botocore session reads the same service models from disk again.
 """
 
 import inspect
@@ -25,12 +28,7 @@ from joserfc.jwk import RSAKey
 from moto.core import models, responses
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.core.parse import JSONParser
-from moto.core.serialize import (
-    AttributePicker,
-    AttributePickerContext,
-    BaseJSONSerializer,
-    XFormedAttributePicker,
-)
+from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
@@ -39,9 +37,7 @@ from moto.dynamodb.responses import DynamoHandler
 
 # moto has no type hints for these.
 _Traverser: Any = vars(ast_nodes)["DepthFirstTraverser"]
-_possible_keys: Any = XFormedAttributePicker.get_possible_keys
 _method_names = cache(method_names_from_class)
-_keys_of_dicts: dict[tuple[Any, ...], tuple[str, ...]] = {}
 _nodes_of_class: dict[type, tuple[type, ...]] = {}
 _import_key = RSAKey.import_key
 _rsa_keys: dict[str, RSAKey] = {}
@@ -51,7 +47,6 @@ _query: Any = Table.query
 _query_signature = inspect.signature(Table.query)
 _loader = cache(botocore.loaders.create_loader)
 _call_action: Any = vars(DynamoHandler)["call_action"].__wrapped__
-_REGION = "us-east-1"
 _REQUEST = {"method": "POST", "values": {}, "url_path": "/", "url_params": {}}
 
 
@@ -60,7 +55,6 @@ def remembering() -> Iterator[None]:
     """Cache during the block. Enter it before `mock_aws`, which registers the URL patterns."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(responses, "method_names_from_class", _method_names)
-        patch.setattr(XFormedAttributePicker, "get_possible_keys", possible_keys)
         patch.setattr(_Traverser, "nodes_to_be_processed", nodes_to_be_processed)
         patch.setattr(RSAKey, "import_key", import_rsa_key)
         patch.setattr(models, "RESPONSES_METHODS", [])
@@ -72,19 +66,6 @@ def remembering() -> Iterator[None]:
         patch.setattr(botocore.session, "create_loader", _loader)
         patch.setattr(handlers, "BUILTIN_HANDLERS", [*handlers.BUILTIN_HANDLERS, _DIRECTLY])
         yield
-
-
-def possible_keys(picker: AttributePicker, context: AttributePickerContext) -> Iterator[str]:
-    """Yield the names under which a member may be found."""
-    if type(context.obj) is not dict:
-        yield from _possible_keys(picker, context)
-        return
-    # For a plain dictionary, only its type matters.
-    known = (context.shape, context.key, *picker.alias_providers)
-    if known not in _keys_of_dicts:
-        # Without repetitions: the rules name most names several times.
-        _keys_of_dicts[known] = tuple(dict.fromkeys(_possible_keys(picker, context)))
-    yield from _keys_of_dicts[known]
 
 
 def call_dynamodb(
@@ -99,13 +80,14 @@ def call_dynamodb(
         return None
     handler = DynamoHandler()
     handler.current_account = DEFAULT_ACCOUNT_ID
-    handler.headers, handler.querystring, handler.region = params["headers"], {}, _REGION
-    handler.response_headers = {}
+    handler.region = handler.default_region
+    handler.headers, handler.querystring, handler.response_headers = params["headers"], {}, {}
     request: Any = {**_REQUEST, "headers": handler.headers, "body": params["body"]}
     handler.params = JSONParser(model, map_type=dict).parse(request)
     status, headers, body = _call_action(handler)
     content = body.encode()
-    response: Any = AWSResponse(params["url"], status, HeadersDict(headers), None)  # type: ignore[arg-type]  # as botocore makes it
+    # As botocore makes one: its stubs want the headers of another library.
+    response: Any = AWSResponse(params["url"], status, HeadersDict(headers), None)  # type: ignore[arg-type]
     response._content = content
     parser = ResponseParserFactory().create_parser("json")
     received = {"headers": response.headers, "body": content, "status_code": status}
@@ -124,17 +106,18 @@ _DIRECTLY = ("before-call.dynamodb", call_dynamodb)
 def over_http(client: Any) -> Iterator[None]:
     """Send what this client calls as requests, for tests of what botocore does with requests."""
     client.meta.events.unregister(*_DIRECTLY)
-    yield
-    client.meta.events.register(*_DIRECTLY)
+    try:
+        yield
+    finally:
+        client.meta.events.register(*_DIRECTLY)
 
 
 def serialize_structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
     """Serialize the members that `value` has. moto looks for each of the shape's members."""
-    if type(value) is not dict or shape.is_document_type:
-        _serialize_structure(serializer, serialized, value, shape, key)
-        return
     members = shape.members
-    if serializer._value_picker.response_transformers or not value.keys() <= members.keys():
+    plain = type(value) is dict and not shape.is_document_type
+    transformed = serializer._value_picker.response_transformers
+    if not plain or transformed or not value.keys() <= members.keys():
         _serialize_structure(serializer, serialized, value, shape, key)
         return
     wrapper: dict[str, Any] = {} if key else serialized
@@ -178,6 +161,7 @@ def query(table: Table, hash_key: DynamoType, *args: Any, **options: Any) -> Any
     """Query a view of the table that has this partition only, unless an index is named."""
     if _query_signature.bind(table, hash_key, *args, **options).arguments.get("index_name"):
         return _query(table, hash_key, *args, **options)
+    # `Table` is complete; only mypy takes it for abstract.
     view: Any = object.__new__(Table)  # type: ignore[type-abstract]
     partition = {hash_key: table.items[hash_key]} if hash_key in table.items else {}
     view.__dict__ = {**table.__dict__, "items": partition}
