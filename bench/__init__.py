@@ -1,1 +1,1 @@
-"""Measure speed and cost: `make bench`, or `python -m bench` after a build."""
+"""Measure speed and cost. Run it with `make bench`, or with `python -m bench` after a build."""

@@ -1,4 +1,4 @@
-"""Measure CPU time: each value beside its reference, in rounds that alternate.
+"""Measure CPU time as ratios: a value and its reference are measured in alternating rounds.
 
 Seconds on a shared machine mean little. The ratio of two things measured in the same second means
 more, and the median of many such ratios is reliable. Only the dashboard page has a limit in

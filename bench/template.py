@@ -1,4 +1,4 @@
-"""Read from template.yaml what the bench needs: tables, environments, logging."""
+"""Read the tables, environments and logging settings from template.yaml."""
 
 from functools import cache
 from typing import Any

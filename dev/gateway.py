@@ -1,4 +1,4 @@
-"""Add what MiniStack leaves out when it makes a REST API from the template's OpenAPI body."""
+"""Complete a REST API that MiniStack has made from the template's OpenAPI body."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Byte budgets. They keep a page small, whatever an event contains."""
+"""Limit the bytes of a page, whatever an event contains."""
 
 import json
 from dataclasses import dataclass

@@ -162,6 +162,7 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
             if route.open:
                 if request.method == "POST":
                     _check(request, request.cookies.get(FORM_COOKIE, ""))
+                # Registered as open, so the page is an `Open`. mypy cannot see that.
                 return route.page(request, now_ms)  # type: ignore[call-arg, arg-type]
             return _signed_in(route, request, found.groupdict(), now_ms, verify)
     others = [method for method, routes in _ROUTES.items() if _matches(routes, request.path)]
@@ -195,6 +196,7 @@ def _signed_in(
     )
     if request.method == "POST":
         _check(request, ctx.csrf)
+    # Not registered as open, so the page is a `Page`. mypy cannot see that.
     return route.page(ctx)  # type: ignore[call-arg, arg-type]
 
 

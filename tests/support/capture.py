@@ -1,4 +1,4 @@
-"""A server on loopback that records what SDKs send. It replies as told, or as an upstream does."""
+"""Run a server on loopback that records requests of SDKs, and responds or forwards them."""
 
 import gzip
 import http.client

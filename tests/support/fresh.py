@@ -1,4 +1,4 @@
-"""Make this process like a new one, and name the tables that it uses."""
+"""Reset this process to the state of a new one, and list the settings that name its tables."""
 
 from errata.config import settings
 from errata.store import clients

@@ -1,4 +1,4 @@
-"""Find the repository's own files."""
+"""List the files of the repository, without environments, builds and packages."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What many clients do at once, written with calls that work for any deployment."""
+"""Run what many clients do at once. The caller passes functions that send to its deployment."""
 
 import threading
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Tests of the operator's command, in the account of the integration tests."""
+"""Provide the fixtures for tests of the command `errata`."""
 
 from tests.support.cli import deployed, local
 

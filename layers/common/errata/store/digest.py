@@ -1,4 +1,4 @@
-"""IssuesTable: read the rows that a batch of events changes, and write the changed rows.
+"""Read the rows of IssuesTable that a batch of events changes, and write the changed rows.
 
 The rows are issues, releases, issue-release links and day counters. `errata.store.issues`,
 `releases` and `day_counts` describe them.

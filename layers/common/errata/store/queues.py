@@ -1,4 +1,4 @@
-"""SQS: send queue messages. For operators: receive them from dead-letter queues."""
+"""Send messages to SQS queues. For operators: receive messages from dead-letter queues."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ WAIT_S = 1
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """A received message that nobody else gets for now. `receipt` is its receipt handle."""
+    """A received message, hidden from others for HELD_S. `receipt` is its receipt handle."""
 
     id: str
     receipt: str

@@ -1,4 +1,4 @@
-"""Delete what a clear, or the deletion of a project or an issue, has hidden.
+"""Delete events and issues that were cleared, and those of deleted projects and issues.
 
 One pass is enough: `digest` deletes hidden events that are stored later.
 """
