@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import botocore.validate
@@ -24,6 +25,7 @@ from tests.support import calls, template
 from tests.support.fresh import TABLES, clear_cache
 from tests.support.moto_caches import remembering
 from tests.support.moto_transactions import quick_transactions
+from tests.support.snapshot import Snapshot
 
 EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
 EMULATORS = ["moto", "local"] if EMULATOR_URL else ["moto"]
@@ -53,19 +55,9 @@ def account(emulator: str) -> Iterator[None]:
     """Create the template's tables and queues, empty, and settings that name them."""
     with pytest.MonkeyPatch.context() as patch, _reached(emulator, patch) as suffix:
         clear_cache()
-        for definition in template.tables().values():
-            name = definition["TableName"] + suffix
-            # Without a stream: see `tests.support.moto_transactions`.
-            table = {key: each for key, each in definition.items() if key != "StreamSpecification"}
-            clients.dynamodb().create_table(**{**table, "TableName": name})
-        for setting, name in TABLES.items():
-            patch.setenv(setting, name + suffix)
-        for setting, name in QUEUES.items():
-            url = clients.sqs().create_queue(QueueName=name + suffix)["QueueUrl"]
-            patch.setenv(setting, url)
-        pool, client = _user_pool()
-        patch.setenv("USER_POOL_ID", pool)
-        patch.setenv("USER_POOL_CLIENT_ID", client)
+        made = _created(suffix) if suffix else _restored()
+        for setting, value in made.items():
+            patch.setenv(setting, value)
         patch.setenv("WEBHOOK_SECRETS", "/errata/webhooks")
         patch.setenv("WEBHOOKS_TO_LOOPBACK", "on")
         patch.setenv("DASHBOARD_URL", "https://errors.example.com/dashboard")
@@ -75,12 +67,41 @@ def account(emulator: str) -> Iterator[None]:
         with calls.watched(_valid):
             yield
         if suffix:
-            for name in TABLES.values():
-                clients.dynamodb().delete_table(TableName=name + suffix)
+            for setting in TABLES:
+                clients.dynamodb().delete_table(TableName=made[setting])
             for setting in QUEUES:
-                clients.sqs().delete_queue(QueueUrl=os.environ[setting])
-            clients.cognito_idp().delete_user_pool(UserPoolId=pool)
+                clients.sqs().delete_queue(QueueUrl=made[setting])
+            clients.cognito_idp().delete_user_pool(UserPoolId=made["USER_POOL_ID"])
     clear_cache()
+
+
+def _restored() -> dict[str, str]:
+    """Restore the account that was created first in moto. Return the settings that name it."""
+    snapshot, made = _first()
+    snapshot.restore()
+    return made
+
+
+@cache
+def _first() -> tuple[Snapshot, dict[str, str]]:
+    # A handler that a test module imports has made clients, maybe before moto was imported.
+    clients.clear_cache()
+    made = _created("")
+    return Snapshot(), made
+
+
+def _created(suffix: str) -> dict[str, str]:
+    """Create tables, queues and the user pool. Return the settings that name them."""
+    for definition in template.tables().values():
+        # Without a stream: see `tests.support.moto_transactions`.
+        table = {key: each for key, each in definition.items() if key != "StreamSpecification"}
+        name = definition["TableName"] + suffix
+        clients.dynamodb().create_table(**{**table, "TableName": name})
+    made = {setting: name + suffix for setting, name in TABLES.items()}
+    for setting, name in QUEUES.items():
+        made[setting] = clients.sqs().create_queue(QueueName=name + suffix)["QueueUrl"]
+    made["USER_POOL_ID"], made["USER_POOL_CLIENT_ID"] = _user_pool()
+    return made
 
 
 def _user_pool() -> tuple[str, str]:

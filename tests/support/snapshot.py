@@ -1,0 +1,63 @@
+"""Save what moto has stored, and restore it for a test. That is faster than to create it again."""
+
+import io
+import pickle
+import threading
+from typing import Any
+
+from joserfc.jwk import RSAKey
+from moto.cognitoidp.models import cognitoidp_backends
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.sqs.models import sqs_backends
+
+_REGION = "us-east-1"
+_LOCK = type(threading.RLock())
+
+
+class Snapshot:
+    """The tables, queues and user pools that moto has now, with all that is in them."""
+
+    def __init__(self) -> None:
+        self._shared: dict[int, RSAKey] = {}
+        file = io.BytesIO()
+        _Pickler(file, self._shared).dump([backend.__dict__ for backend in _backends()])
+        self._content = file.getvalue()
+
+    def restore(self) -> None:
+        """Replace what moto has now by a copy of the snapshot."""
+        kept = _Unpickler(io.BytesIO(self._content), self._shared).load()
+        for backend, attributes in zip(_backends(), kept, strict=True):
+            backend.__dict__.update(attributes)
+
+
+def _backends() -> list[Any]:
+    """Return the parts of moto that hold the state of this account."""
+    services: tuple[Any, ...] = (dynamodb_backends, sqs_backends, cognitoidp_backends)
+    return [service[DEFAULT_ACCOUNT_ID][_REGION] for service in services]
+
+
+class _Pickler(pickle.Pickler):
+    """Make a new lock for each lock, and share keys, which do not change and cannot be pickled."""
+
+    def __init__(self, file: io.BytesIO, shared: dict[int, RSAKey]) -> None:
+        super().__init__(file)
+        self._shared = shared
+
+    def persistent_id(self, value: Any) -> int | None:
+        if not isinstance(value, RSAKey):
+            return None
+        self._shared[id(value)] = value
+        return id(value)
+
+    def reducer_override(self, value: Any) -> Any:
+        return (threading.RLock, ()) if type(value) is _LOCK else NotImplemented
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, shared: dict[int, RSAKey]) -> None:
+        super().__init__(file)
+        self._shared = shared
+
+    def persistent_load(self, number: int) -> RSAKey:
+        return self._shared[number]
