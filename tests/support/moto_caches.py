@@ -64,7 +64,6 @@ def remembering() -> Iterator[None]:
         patch.setattr(Table, "all_items", all_items)
         patch.setattr(Table, "query", query)
         patch.setattr(botocore.session, "create_loader", _loader)
-        patch.setattr(handlers, "BUILTIN_HANDLERS", [*handlers.BUILTIN_HANDLERS, _DIRECTLY])
         yield
 
 
@@ -100,6 +99,8 @@ def call_dynamodb(
 
 
 _DIRECTLY = ("before-call.dynamodb", call_dynamodb)
+# As moto adds its own. Clients that exist already do not have it.
+handlers.BUILTIN_HANDLERS.append(_DIRECTLY)
 
 
 @contextmanager

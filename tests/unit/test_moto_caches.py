@@ -105,7 +105,9 @@ def responses(client: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("http", [False, True], ids=["directly", "over HTTP"])
 def test_every_call_returns_what_moto_alone_returns(http: bool) -> None:
     with mock_aws():
-        own = list(responses(botocore.session.get_session().create_client("dynamodb")))
+        client = botocore.session.get_session().create_client("dynamodb")
+        with over_http(client):
+            own = list(responses(client))
     assert len(own) > 15
     with remembering(), mock_aws():
         client = botocore.session.get_session().create_client("dynamodb")
