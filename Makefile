@@ -22,9 +22,9 @@ test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run all tests except 
 	# Four processes on two cores: those with tests of the deployed stack mostly wait.
 	$(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/unit tests/integration tests/contract tests/e2e
 
-clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with SDKs, snippets, a browser and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium
+clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with SDKs, snippets, a browser, requests made from the OpenAPI document, and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium
 	@dev/tools.sh
-	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/clients --ignore tests/clients/test_upgrade.py
+	$(PYTEST) --dist loadfile --no-loadscope-reorder -p schemathesis.pytest.plugin tests/clients tests/openapi --ignore tests/clients/test_upgrade.py
 	@# Alone: a debugger in a Node.js program loses local variables while two releases are built.
 	$(PYTEST) --numprocesses 0 tests/clients/test_upgrade.py
 

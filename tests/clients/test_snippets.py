@@ -68,7 +68,9 @@ def test_a_page_reports_its_error(stack: LocalStack, project: Created, tmp_path:
     (tmp_path / "index.html").write_text(page)
     serve = functools.partial(Quiet, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
         browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
         browser += ["--disable-background-networking", "--disable-component-update"]
         browser += ["--disable-sync", f"--user-data-dir={tmp_path / 'profile'}"]

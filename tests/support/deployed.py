@@ -10,18 +10,20 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser
 
 from dev.process import CREDENTIALS
 from dev.stack import LocalStack
 from errata.cli.target import SETTINGS
 from errata.config import settings
 from errata.usecases import projects
-from tests.support.chromium import chromium
 from tests.support.fresh import TABLES, clear_caches
 from tests.support.team import Team, new_team
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # How long asynchronous work may take in tests. It usually takes a second or two.
 PATIENCE_S = 60
@@ -115,8 +117,11 @@ def project(stack: LocalStack) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator["Browser"]:
     """Run a real browser, without a screen."""
+    # Tests without a browser need not have Playwright.
+    from tests.support.chromium import chromium
+
     with chromium() as running:
         yield running
 

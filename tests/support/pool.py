@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,7 +17,11 @@ from jwt.algorithms import RSAAlgorithm
 
 from errata.config import settings
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+@cache
+def pool_key() -> rsa.RSAPrivateKey:
+    """Return the key that signs the pool's tokens."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @dataclass
@@ -35,7 +40,8 @@ def pool() -> Iterator[Pool]:
 
     class Endpoint(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            key = {**json.loads(RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "1", "use": "sig"}
+            key = json.loads(RSAAlgorithm.to_jwk(pool_key().public_key()))
+            key |= {"kid": "1", "use": "sig"}
             found = self.path == f"/{settings().user_pool_id}/.well-known/jwks.json"
             self.response(200 if found else 404, {"keys": [key]})
 
@@ -54,7 +60,9 @@ def pool() -> Iterator[Pool]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    ).start()
     try:
         state.url = f"http://127.0.0.1:{server.server_address[1]}"
         yield state
@@ -63,8 +71,8 @@ def pool() -> Iterator[Pool]:
         server.server_close()
 
 
-def token(key: Any = KEY, **changed: Any) -> str:
-    """Return an identity token of the pool. A claim that is None is left out."""
+def token(key: Any = None, **changed: Any) -> str:
+    """Return an identity token, signed by the pool or `key`. Leave out claims that are None."""
     claims = {
         "iss": f"https://cognito-idp.us-east-1.amazonaws.com/{settings().user_pool_id}",
         "aud": settings().user_pool_client_id,
@@ -77,4 +85,4 @@ def token(key: Any = KEY, **changed: Any) -> str:
         **changed,
     }
     kept = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(kept, key, "RS256", headers={"kid": "1"})
+    return jwt.encode(kept, key or pool_key(), "RS256", headers={"kid": "1"})

@@ -5,17 +5,18 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
-from playwright.sync_api import Page
 
 from errata.models.ids import new_event_id, now_ms
 from errata.models.webhook import Attempt, Delivery, Message
 from errata.store import webhooks as store
 from errata.usecases import members, projects, webhooks
-from tests.support.chromium import serious
 from tests.support.template import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 # Ignored by git. For whoever wants to see what the tests saw.
 PICTURES = Path(os.environ.get("ERRATA_SCREENSHOTS", ROOT / ".errata" / "screenshots"))
@@ -67,7 +68,7 @@ def busy_settings(team: Team) -> None:
         store.record(attempt, Delivery(number, over=False), now_ms() // 1000)
 
 
-def sign_in(page: Page, team: Team, path: str = "") -> None:
+def sign_in(page: "Page", team: Team, path: str = "") -> None:
     """Sign in as a member of the team, and open a page."""
     page.goto(f"{team.url}/{path}" if path else team.url)
     page.get_by_label("E-mail").fill(team.email)
@@ -75,11 +76,13 @@ def sign_in(page: Page, team: Team, path: str = "") -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def look(page: Page, name: str, scheme: str, width: int) -> list[str]:
+def look(page: "Page", name: str, scheme: str, width: int) -> list[str]:
     """Take a screenshot of a page. Return what is wrong with it."""
     device = "phone" if width < 600 else "desk"
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}-{device}-{scheme}.png", full_page=True)
+    from tests.support.chromium import serious
+
     found = serious(page)
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append("the page is wider than the window")

@@ -6,8 +6,6 @@
 from functools import cache
 from typing import Any
 
-from samtranslator.translator.transform import transform
-
 from dev.process import ROOT as ROOT
 from dev.template import ROOT_STACK, load
 
@@ -37,6 +35,9 @@ def transformed(stack: str = ROOT_STACK) -> dict[str, dict[str, Any]]:
 
 def processed(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Transform a parsed template with SAM, in place. Return the resources by logical id."""
+    # Takes longer to import than most test modules.
+    from samtranslator.translator.transform import transform
+
     for resource in template["Resources"].values():
         if code := _CODE.get(resource["Type"]):
             # As `sam package` would set it.
