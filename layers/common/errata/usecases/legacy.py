@@ -5,6 +5,7 @@ from itertools import islice
 
 from pydantic_core import to_json
 
+from errata.caches import BoundedDict
 from errata.errors import CounterMovedError, ForbiddenError, HTTPError, UnavailableError
 from errata.models.event import Event, Stored
 from errata.models.ids import new_event_id, now_ms
@@ -28,7 +29,7 @@ _PAGE = 100
 _TRIES = 60
 
 # The last legacy number of each project that this process knows. The next try is one above it.
-_last_ids: dict[str, int] = {}
+_last_ids = BoundedDict[str, int](max_entries=10_000)
 
 
 def submit(body: JsonBody, address: str, auto_create: bool) -> int:
