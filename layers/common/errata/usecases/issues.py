@@ -14,6 +14,7 @@ from errata.models.issue import (
     RESOLVED,
     STATUSES,
     Activity,
+    CleanupTask,
     Issue,
     Release,
 )
@@ -30,7 +31,6 @@ from errata.store import day_counts as days_store
 from errata.store import issue_status
 from errata.store import issues as store
 from errata.store import releases as releases_store
-from errata.store.issue_deletions import CleanupTask
 from errata.store.items import BATCH_GET
 from errata.store.retry import attempts
 

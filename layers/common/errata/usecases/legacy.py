@@ -9,14 +9,13 @@ from errata.caches import BoundedDict
 from errata.errors import CounterMovedError, ForbiddenError, HTTPError, UnavailableError
 from errata.models.event import Event, Stored
 from errata.models.ids import new_event_id, now_ms
-from errata.models.project import Access
+from errata.models.project import Access, LegacyCounter
 from errata.models.visible import Visible
 from errata.protocol import legacy as protocol
 from errata.protocol import response_size
 from errata.protocol.body import JsonBody
 from errata.store import event_queries, events
 from errata.store import legacy as store
-from errata.store.legacy import LegacyCounter
 from errata.store.retry import attempts
 from errata.usecases import access, admission, clear_project, projects, rate_limit, report_losses
 from errata.usecases.admission import Admitted
