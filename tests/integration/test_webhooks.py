@@ -189,9 +189,9 @@ def test_the_queue_hears_of_each_pause(
         for pause in (10, 120, 300):
             with recorded() as seen:
                 assert handler("webhook_dispatcher")({"Records": [record]}, None) == again
-            (told,) = [each for each in seen if each.operation == "ChangeMessageVisibility"]
-            assert told.parameters["VisibilityTimeout"] == pause
-            assert told.parameters["ReceiptHandle"] == message["ReceiptHandle"]
+            (change,) = [each for each in seen if each.operation == "ChangeMessageVisibility"]
+            assert change.parameters["VisibilityTimeout"] == pause
+            assert change.parameters["ReceiptHandle"] == message["ReceiptHandle"]
             clock.advance(pause)
         over: dict[str, Any] = {"batchItemFailures": []}
         assert handler("webhook_dispatcher")({"Records": [record]}, None) == over
@@ -588,12 +588,12 @@ def test_a_receiver_that_dedupes_sees_each_issue_once(busy: Project) -> None:
         webhooks.redeliver_since(busy.id, 0)
         for message in messages():
             deliver(message)
-        told = {
+        sent = {
             request.headers["webhook-id"]: json.loads(request.body)["issue"]["message"]
             for request in there.received
         }
         assert len(there.received) > 6
-    assert sorted(told.values()) == ["boom 0", "boom 1", "boom 2"]
+    assert sorted(sent.values()) == ["boom 0", "boom 1", "boom 2"]
 
 
 def test_bad_urls_and_types_are_refused_with_the_reason(
