@@ -446,15 +446,15 @@ def test_where_one_address_does_not_answer_the_next_one_is_called() -> None:
         assert len(there.received) == 1
     with resolving_to("127.0.0.2", "127.0.0.1"), pytest.raises(ConnectionRefusedError):
         post.post(url, b"{}", {}, allow_loopback=True)
-    with resolving_to(), pytest.raises(OSError, match="no address"):
+    with resolving_to(), pytest.raises(OSError, match=r"no address$"):
         post.post(url, b"{}", {}, allow_loopback=True)
 
 
 @pytest.mark.parametrize(
     ("addresses", "reason"),
     [
-        (["127.0.0.1", "8.8.8.8"], "must begin with https"),
-        (["8.8.8.8", "127.0.0.1"], "must begin with https"),
+        (["127.0.0.1", "8.8.8.8"], r"must begin with https://\.$"),
+        (["8.8.8.8", "127.0.0.1"], r"must begin with https://\.$"),
         (["127.0.0.1", "10.0.0.1"], "not a public address"),
     ],
 )
@@ -469,6 +469,42 @@ def test_http_is_for_names_that_lead_to_loopback_alone(addresses: list[str], rea
                 timeout_s=1,
             )
         assert there.received == []
+
+
+def test_a_name_that_does_not_resolve_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(socket.gaierror, match="Name or service not known"):
+        post.post("https://nowhere.example/", b"{}", {}, timeout_s=1)
+
+
+def test_a_local_url_without_a_port_leads_to_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.create_connection
+    called: list[Any] = []
+
+    with receiver() as there:
+
+        def connected(address: Any, timeout: float) -> socket.socket:
+            called.append(address)
+            return connect(("127.0.0.1", there.port), timeout)
+
+        monkeypatch.setattr(socket, "create_connection", connected)
+        assert post.post("http://127.0.0.1/hook", b"{}", {}, allow_loopback=True).status == 200
+        (request,) = there.received
+    assert called == [("127.0.0.1", 80)]
+    assert request.headers["host"] == "127.0.0.1"
+
+
+def test_nobody_is_called_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    elapsed = iter([0.0, 0.0, 15.0])  # the deadline, the resolver, the connection
+    called: list[Any] = []
+    monkeypatch.setattr(time, "monotonic", lambda: next(elapsed, 99.0))
+    monkeypatch.setattr(socket, "create_connection", lambda *how, **_: called.append(how))
+    with pytest.raises(TimeoutError, match=r"^timed out$"):
+        post.post("https://8.8.8.8/", b"{}", {})
+    assert called == []
 
 
 def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None:
