@@ -8,7 +8,7 @@ from bench import pages, sdk
 from bench.artifact import BUILD, sources, uncompiled, without_twin
 from bench.corpus import SIZES
 from bench.per_event import calls_per_event, listed, units_per_event
-from bench.process import DOORS, initialise
+from bench.process import ENDPOINTS, initialise
 from bench.report import Yardstick, at_most
 from bench.stage import LIMITED, ONCE, Stage, accepted
 from bench.template import logging, properties, value
@@ -34,7 +34,7 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     yield _python_calls(stage)
     for size in SIZES:
         yield units_per_event(size, stage.stored(size), UNITS[size])
-    for function, folder in DOORS.items():
+    for function, folder in ENDPOINTS.items():
         yield _modules(function, folder)
     yield _bytecode()
     yield _logged(stage)

@@ -76,8 +76,8 @@ class Worker:
 
     def run(self, name: str, repeat: int = 1) -> tuple[float, list[Any]]:
         """Return the CPU seconds per call, over all inputs `repeat` times, and the last results."""
-        told = self._tell(do="run", name=name, repeat=repeat)
-        return told["cpu"], told["answers"]
+        response = self._tell(do="run", name=name, repeat=repeat)
+        return response["cpu"], response["answers"]
 
     def called(self, name: str) -> list[str]:
         """Return the Python functions that a call with the first input runs."""
@@ -122,7 +122,7 @@ def start_and_end(
 
 
 # The functions that take single events, and their folders. Senders wait for them to start.
-DOORS = {"IngestFunction": "ingest", "SentryIngestFunction": "sentry_ingest"}
+ENDPOINTS = {"IngestFunction": "ingest", "SentryIngestFunction": "sentry_ingest"}
 
 
 def initialise(function: str, folder: str, then: str = "") -> tuple[float, str]:

@@ -10,7 +10,7 @@ from statistics import median, quantiles
 
 from bench import sdk
 from bench.corpus import SDK
-from bench.process import DOORS, initialise, initialise_boto3, initialise_nothing
+from bench.process import ENDPOINTS, initialise, initialise_boto3, initialise_nothing
 from bench.report import Yardstick, at_most
 from bench.stage import BATCH, DIGESTED, PAGE, Stage
 
@@ -57,7 +57,7 @@ def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
     def boto3() -> float:
         return initialise_boto3() - nothing
 
-    for function, folder in DOORS.items():
+    for function, folder in ENDPOINTS.items():
 
         def initialisation(function: str = function, folder: str = folder) -> float:
             return initialise(function, folder)[0] - nothing

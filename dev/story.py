@@ -27,7 +27,7 @@ DAYS = 30
 PATIENCE_S = 120
 BY = "grace@example.com"
 # The SDK event with the most details: the error of the second screenshot.
-TOLD = b"CHECK constraint failed: count"
+DETAILED = b"CHECK constraint failed: count"
 
 # Errors from a browser, of another language and of other levels, beside the shop's own.
 MORE: tuple[Fields, ...] = (
@@ -144,8 +144,8 @@ def live_through(project: Project, now_ms: int) -> str:
             issues.resolve(find_visible(access, resolved_ms), issue.id, BY)
     before = sum(event.at_ms < resolved_ms for event in month)
     _receive(project, [e for e in month if e.at_ms >= resolved_ms], before)
-    told = envelope.parse(next(body for body in envelopes() if TOLD in body))
-    sentry.accept(told, access, "203.0.113.9", now_ms)
+    detailed = envelope.parse(next(body for body in envelopes() if DETAILED in body))
+    sentry.accept(detailed, access, "203.0.113.9", now_ms)
     _wait_for(project.id, len(month) + 1)
     (newest,) = read_events.read(find_visible(access, now_ms + DAY_MS), Filters(limit=1)).events
     event_id: str = json.loads(newest)["id"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from errata.config import settings
 from errata.errors import BadRequestError, HTTPError, InvalidInputError
+from errata.models.gateway_key import Gateway
 from errata.models.member import Team
-from errata.store.gateway_keys import Gateway
 from errata.usecases.usage_keys import Unmetered
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext

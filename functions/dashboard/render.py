@@ -45,7 +45,7 @@ def ago(then_ms: int, now_ms: int) -> str:
     return "just now"
 
 
-def moment(then_ms: int | None, now_ms: int) -> Markup:
+def timestamp(then_ms: int | None, now_ms: int) -> Markup:
     """Return a relative time. Hovering shows the absolute one, in the reader's time zone."""
     if then_ms is None:
         return Markup("")
@@ -162,7 +162,7 @@ def page(
         ctx=ctx,
         path=request.path,
         partial=request.partial,
-        moment=lambda then_ms: moment(then_ms, now_ms),
+        timestamp=lambda then_ms: timestamp(then_ms, now_ms),
         now_ms=now_ms,
         **values,
     )

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from errata.errors import ForbiddenError, HTTPError, NotFoundError
 from errata.models.event import Stored
-from errata.models.member import User
+from errata.models.member import Session, User
 from errata.models.organization import Organization
 from errata.models.project import Project
 from errata.models.visible import Visible, Watermark
-from errata.store.sessions import Session
 from errata.usecases import projects, sessions
 from errata.usecases.visible import make_visible
 from functions.dashboard.web import Request, Response, cookie

@@ -35,7 +35,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Running:
-    """A `python -m dev.run` that has told where it is."""
+    """A `python -m dev.run` that has printed its address."""
 
     def __init__(self, checkout: Path, port: int, *options: str) -> None:
         self.checkout = checkout

@@ -63,38 +63,38 @@ def clearing(project: Project, ip: str) -> Response:
     return call("GET", f"/api.php?action=clear&hash={project.key}", ip=ip)
 
 
-type Door = Callable[[Project, str], Response]
+type Endpoint = Callable[[Project, str], Response]
 
-PULSE: list[Door] = [by_header, by_body, reading, reading_by_query]
-LEGACY: list[Door] = [submitting, polling, clearing]
+PULSE: list[Endpoint] = [by_header, by_body, reading, reading_by_query]
+LEGACY: list[Endpoint] = [submitting, polling, clearing]
 
 
-def assert_refused(response: Response, door: Door) -> None:
+def assert_refused(response: Response, endpoint: Endpoint) -> None:
     assert response.status == 403
-    words = {"ok": False, "error": WORDS} if door in LEGACY else {"message": WORDS}
+    words = {"ok": False, "error": WORDS} if endpoint in LEGACY else {"message": WORDS}
     assert response.json == words
 
 
-@pytest.mark.parametrize("door", PULSE + LEGACY)
+@pytest.mark.parametrize("endpoint", PULSE + LEGACY)
 @pytest.mark.parametrize("ip", INSIDE)
-def test_an_address_of_the_list_is_let_in(guarded: Project, door: Door, ip: str) -> None:
-    assert door(guarded, ip).status in (200, 202)
+def test_an_address_of_the_list_is_let_in(guarded: Project, endpoint: Endpoint, ip: str) -> None:
+    assert endpoint(guarded, ip).status in (200, 202)
 
 
-@pytest.mark.parametrize("door", PULSE + LEGACY)
+@pytest.mark.parametrize("endpoint", PULSE + LEGACY)
 @pytest.mark.parametrize("ip", OUTSIDE)
 def test_any_other_address_is_refused_and_leaves_nothing(
-    guarded: Project, door: Door, ip: str
+    guarded: Project, endpoint: Endpoint, ip: str
 ) -> None:
     before = account.rows()
-    assert_refused(door(guarded, ip), door)
+    assert_refused(endpoint(guarded, ip), endpoint)
     assert account.rows() == before
 
 
 @pytest.mark.parametrize("ip", ["192.0.2.1", "2001:db8::1"])
 def test_without_a_list_everybody_may_call(project: Project, ip: str) -> None:
-    for door in PULSE + LEGACY:
-        assert door(project, ip).status in (200, 202)
+    for endpoint in PULSE + LEGACY:
+        assert endpoint(project, ip).status in (200, 202)
 
 
 def test_what_a_client_says_of_its_address_counts_for_nothing(guarded: Project) -> None:
@@ -106,8 +106,8 @@ def test_what_a_client_says_of_its_address_counts_for_nothing(guarded: Project) 
 
 def test_401_comes_before_403(guarded: Project, project: Project) -> None:
     outside = "198.51.100.1"
-    for door in (by_header, by_body, reading):
-        assert door(Project(guarded.id, "wrong"), outside).status == 401
+    for endpoint in (by_header, by_body, reading):
+        assert endpoint(Project(guarded.id, "wrong"), outside).status == 401
     other = Project(project.id, guarded.key)
     assert reading(other, outside).json == {"message": "Invalid API key."}
 
@@ -115,8 +115,8 @@ def test_401_comes_before_403(guarded: Project, project: Project) -> None:
 def test_403_comes_before_the_rate_limit_of_the_key_and_takes_nothing_of_it(
     guarded: Project, clock: Clock
 ) -> None:
-    for door in (by_header, by_body, reading, submitting, polling):
-        assert {door(guarded, "198.51.100.1").status for _ in range(61)} == {403}
+    for endpoint in (by_header, by_body, reading, submitting, polling):
+        assert {endpoint(guarded, "198.51.100.1").status for _ in range(61)} == {403}
     assert [by_header(guarded, "192.0.2.1").status for _ in range(61)] == [202] * 60 + [429]
     assert by_header(guarded, "198.51.100.1").status == 403
 
@@ -149,20 +149,20 @@ def test_403_comes_before_422(guarded: Project) -> None:
 def test_a_change_acts_within_30_seconds(guarded: Project, clock: Clock) -> None:
     organization = projects.find(guarded.id).organization
     outside = "198.51.100.1"
-    for door in PULSE + LEGACY:
-        assert door(guarded, outside).status == 403
+    for endpoint in PULSE + LEGACY:
+        assert endpoint(guarded, outside).status == 403
     organizations.change(organization, allowlist=parse_allowlist(outside))
     clock.advance(30)
-    for door in PULSE + LEGACY:
-        assert door(guarded, outside).status in (200, 202)
+    for endpoint in PULSE + LEGACY:
+        assert endpoint(guarded, outside).status in (200, 202)
     organizations.change(organization, allowlist=parse_allowlist("192.0.2.1"))
     clock.advance(30)
-    for door in PULSE + LEGACY:
-        assert_refused(door(guarded, outside), door)
+    for endpoint in PULSE + LEGACY:
+        assert_refused(endpoint(guarded, outside), endpoint)
     organizations.change(organization, allowlist=())
     clock.advance(30)
-    for door in PULSE + LEGACY:
-        assert door(guarded, outside).status in (200, 202)
+    for endpoint in PULSE + LEGACY:
+        assert endpoint(guarded, outside).status in (200, 202)
 
 
 def test_a_list_binds_the_projects_of_its_organization_alone(

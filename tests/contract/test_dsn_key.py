@@ -1,4 +1,4 @@
-"""A DSN's key is public: it opens no door of an API key, and an API key none of an SDK."""
+"""A DSN's key is public. It opens the SDK endpoint only, which an API key does not open."""
 
 import logging
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def events_of(project: Project) -> str:
     return f"/api/projects/{project.id}/events"
 
 
-API_DOORS: dict[str, Callable[[Project], Response]] = {
+API_ENDPOINTS: dict[str, Callable[[Project], Response]] = {
     "ingest, header": lambda p: call("POST", "/api/ingest", BOOM, {"X-Api-Key": p.public}),
     "ingest, bearer": lambda p: call(
         "POST", "/api/v1/ingest", BOOM, {"Authorization": f"Bearer {p.public}"}
@@ -35,10 +35,10 @@ API_DOORS: dict[str, Callable[[Project], Response]] = {
 }
 
 
-@pytest.mark.parametrize("door", API_DOORS)
-def test_the_apis_do_not_know_a_dsn_s_key(project: Project, door: str) -> None:
+@pytest.mark.parametrize("endpoint", API_ENDPOINTS)
+def test_the_apis_do_not_know_a_dsn_s_key(project: Project, endpoint: str) -> None:
     before = rows()
-    refused = API_DOORS[door](project)
+    refused = API_ENDPOINTS[endpoint](project)
     assert (refused.status, refused.json) == (401, UNKNOWN)
     assert rows() == before
 
@@ -109,14 +109,14 @@ def test_an_api_key_opens_nothing_to_an_sdk(project: Project, revoked: bool) -> 
     assert access.find_dsn(record.hash, now_ms()) == access.NOTHING
 
 
-def test_which_door_was_tried_first_is_no_matter(project: Project) -> None:
+def test_the_order_in_which_endpoints_are_tried_does_not_matter(project: Project) -> None:
     with recorded() as calls:
         for _ in range(2):
             assert access.find(project.public, now_ms()).access is None
             assert access.find_dsn(project.public, now_ms()).access
             assert access.find_dsn(project.key, now_ms()).access is None
             assert access.find(project.key, now_ms()).access
-    # Key, project and organization, once for each key: either door remembers for both.
+    # Key, project and organization, once for each key: either endpoint caches for both.
     assert len(calls) == 6
 
 

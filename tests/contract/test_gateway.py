@@ -70,7 +70,7 @@ def body() -> dict[str, Any]:
 
 
 def preflight(path: str) -> dict[str, Any]:
-    """What the gateway is told of OPTIONS at a path."""
+    """The definition of OPTIONS at a path."""
     found: dict[str, Any] = body()["paths"][path]["options"]
     return found
 

@@ -165,7 +165,7 @@ def test_received_at_is_utc_to_the_second(busy: Project, clock: Clock) -> None:
     assert errors(busy)[0]["received_at"] == "2026-04-14 12:00:00"
 
 
-def test_other_doors_events_are_not_among_the_errors(busy: Project) -> None:
+def test_other_endpoints_events_are_not_among_the_errors(busy: Project) -> None:
     capture(busy)
     ingest(busy)
     assert [error["id"] for error in errors(busy)] == [1]
@@ -189,7 +189,7 @@ def test_clear_counts_what_it_deletes_and_numbers_go_on(busy: Project) -> None:
     assert capture(busy).json["id"] == 6
 
 
-def test_clear_takes_all_doors_events_along_and_stays_so(busy: Project, clock: Clock) -> None:
+def test_clear_takes_all_endpoints_events_along_and_stays_so(busy: Project, clock: Clock) -> None:
     capture(busy)
     ingest(busy)
     clock.advance(1)

@@ -1,4 +1,4 @@
-"""The door for Sentry's SDKs: keys, bodies, answers, and one event for one id."""
+"""The SDK endpoint: keys, bodies, responses, and one event for one id."""
 
 import gzip
 import json
@@ -86,7 +86,7 @@ def test_a_public_key_writes_to_its_own_project_and_does_nothing_else(busy: Proj
     assert (events(busy), events(other)) == ([], [])
 
 
-def test_an_api_key_does_not_open_this_door(busy: Project) -> None:
+def test_an_api_key_does_not_open_the_sdk_endpoint(busy: Project) -> None:
     auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.key}"}
     assert post(busy, of_event(event()), headers=auth).status == 401
     dsn = f"https://{busy.key}@errors.example.com/v1/{busy.id}"

@@ -20,7 +20,7 @@ def a_project(organization: Organization) -> tuple[str, str]:
     return created.project.id, created.key
 
 
-def doors(stack: LocalStack, project: tuple[str, str], source: str) -> list[int]:
+def endpoints(stack: LocalStack, project: tuple[str, str], source: str) -> list[int]:
     """What ingest, read and the legacy API answer to this address."""
     project_id, key = project
     # The local gateway takes the caller's address from here; the real one sees it.
@@ -45,14 +45,14 @@ def ingest(stack: LocalStack, key: str) -> requests.Response:
     )
 
 
-def test_an_allowlist_holds_at_every_door(stack: LocalStack) -> None:
+def test_an_allowlist_holds_at_every_endpoint(stack: LocalStack) -> None:
     organization = organizations.create("acme")
     organizations.change(organization.id, parse_allowlist("192.0.2.0/24,2001:db8::/32"))
     project = a_project(organization)
     for inside in ("192.0.2.9", "2001:db8::9"):
-        assert doors(stack, project, inside) == [202, 200, 200]
+        assert endpoints(stack, project, inside) == [202, 200, 200]
     for outside in ("198.51.100.1", "2001:db9::9"):
-        assert doors(stack, project, outside) == [403, 403, 403]
+        assert endpoints(stack, project, outside) == [403, 403, 403]
 
 
 def test_exactly_a_quota_is_accepted(stack: LocalStack) -> None:

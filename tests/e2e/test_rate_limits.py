@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from dev.stack import LocalStack
+from errata.models.gateway_key import Gateway
 from errata.store import projects as store
-from errata.store.gateway_keys import Gateway
 from errata.usecases import usage_keys
 from tests.support.cli import done
 

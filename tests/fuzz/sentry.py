@@ -1,6 +1,6 @@
 """A coverage-guided fuzz of what reads SDKs' bodies: `make fuzz`.
 
-Whatever the bytes are, they are refused as a caller can be told, or become an event that fits. The
+Whatever the bytes are, they get a response that refuses them, or become an event that fits. The
 inputs that are worth keeping lie in build/fuzz, and the next run begins with them.
 """
 
@@ -32,7 +32,7 @@ SEEDS = (
 
 
 def try_one(data: bytes) -> None:
-    """Do with these bytes what the door does; those behind an `e` are an event on their own."""
+    """Do with these bytes what the endpoint does; those behind an `e` are an event on their own."""
     try:
         body = decompress(data, "", 1_000_000)
         alone = body.startswith(b"e")

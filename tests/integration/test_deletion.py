@@ -24,7 +24,7 @@ def clean_up(project: Project) -> None:
 
 
 def filled(project: Project) -> Project:
-    """With events of both doors, an issue and a webhook."""
+    """With events of both endpoints, an issue and a webhook."""
     webhooks.add(project.id, "https://example.com/hook")
     assert ingest(project).status == 202
     assert capture(project).status == 200

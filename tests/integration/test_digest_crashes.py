@@ -8,9 +8,10 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from errata.errors import UnavailableError
-from errata.models.ids import now_ms
-from errata.models.visible import issues_partition
-from errata.store import issues
+from errata.models.ids import floor_id, now_ms
+from errata.models.visible import Watermark, issues_partition
+from errata.store import issues, watermarks
+from errata.usecases import issues as usecases
 from tests.support import account, stream, tally
 from tests.support.account import Clock
 from tests.support.calls import (
@@ -25,6 +26,7 @@ from tests.support.calls import (
     watched,
 )
 from tests.support.fresh import clear_cache
+from tests.support.visible import visible_in
 
 type Item = dict[str, Any]
 
@@ -304,3 +306,74 @@ def test_a_record_that_is_no_event_is_set_aside_and_blocks_nobody() -> None:
     assert stream.deliver(batch) == []
     assert len(account.dead_letters()) == 3
     assert_exact(items[1:])
+
+
+def refusing_to_delete(event_id: str) -> Callable[[Call], Any]:
+    """Refuse every deletion that mentions this event, and let the first transaction conflict."""
+    conflicts = iter([True])
+
+    def watch(call: Call) -> Any:
+        if call.operation == "BatchWriteItem" and event_id in str(call.parameters):
+            raise invalid(call)
+        if call.operation == "TransactWriteItems" and next(conflicts, False):
+            raise conflicting(call)
+        return call.send()
+
+    return watch
+
+
+def hide_by_deletion(project_id: str) -> None:
+    """Count an event, and delete its issue with all events of the next ten milliseconds."""
+    first = stream.event(project_id, START_MS, fingerprint="f")
+    stream.pump(stream.numbered([first]))
+    visible = visible_in(project_id, START_MS + 10)
+    usecases.delete(visible, issue_of(first).removeprefix("issue#"), "anna@example.com")
+
+
+def hide_by_clear(project_id: str) -> None:
+    """Hide the events of the next ten milliseconds."""
+    assert watermarks.move_watermark(project_id, Watermark(1, floor_id(START_MS + 10)), 0)
+
+
+@pytest.mark.parametrize("hide", [hide_by_deletion, hide_by_clear])
+def test_an_event_that_can_never_be_deleted_is_set_aside_alone(
+    hide: Callable[[str], None], clock: Clock
+) -> None:
+    hide(project_id := fresh())
+    late = [stream.event(project_id, START_MS + n, fingerprint="f") for n in range(1, 4)]
+    new = stream.event(project_id, START_MS + 20, fingerprint="f")
+    _, stays, _, counted = stream.put([*late, new])
+    with watched(refusing_to_delete(stays)):
+        assert stream.deliver(stream.numbered([*late, new], 2001)) == []
+    (letter,) = account.dead_letters()
+    assert stays in letter
+    assert "Item size has exceeded the maximum" in letter
+    stored = [each["sk"]["S"] for each in stream.stored_events() if each["pk"]["S"] == project_id]
+    assert stored == [stays, counted]
+    (issue,) = usecases.list_issues(visible_in(project_id, START_MS + 20))
+    assert (issue.count, issue.first_event) == (1, counted)
+
+
+@pytest.mark.parametrize("hide", [hide_by_deletion, hide_by_clear])
+def test_an_event_that_cannot_be_deleted_now_comes_again(
+    hide: Callable[[str], None], clock: Clock
+) -> None:
+    hide(project_id := fresh())
+    late = stream.event(project_id, START_MS + 1, fingerprint="f")
+    other = stream.event(project_id, START_MS + 20, fingerprint="g")
+    stream.put([late, other])
+    batch = stream.numbered([late, other], 2001)
+
+    def refuse(call: Call) -> Any:
+        if call.operation == "BatchWriteItem":
+            raise throttled(call)
+        return call.send()
+
+    with watched(refuse):
+        assert stream.deliver(batch) == ["2001"]
+    assert account.dead_letters() == []
+    (issue,) = usecases.list_issues(visible_in(project_id, START_MS + 20))
+    assert issue.fingerprint == "g"
+    stream.pump(batch)
+    stored = [each["sk"]["S"] for each in stream.stored_events() if each["pk"]["S"] == project_id]
+    assert stored == [other["sk"]["S"]]

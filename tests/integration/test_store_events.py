@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from errata.errors import CounterMovedError
+from errata.models.event import IdempotencyRecord
 from errata.models.ids import floor_id, minted_ms, new_event_id
 from errata.models.visible import Watermark
 from errata.store import event_queries, events, idempotency, legacy, watermarks
@@ -102,7 +103,7 @@ def test_events_are_found_by_id_in_the_order_asked_for(project_id: str) -> None:
 
 
 def once(project_id: str, event_id: str, at_ms: int = START_MS) -> Any:
-    record = idempotency.Record(event_id, b"hash of " + event_id.encode())
+    record = IdempotencyRecord(event_id, b"hash of " + event_id.encode())
     return idempotency.record_put(project_id, "key", record, at_ms)
 
 
@@ -111,7 +112,7 @@ def test_an_event_and_its_key_s_record_are_stored_together_or_not(project_id: st
     first_id, second_id = first["sk"]["S"], second["sk"]["S"]
     assert events.put_once(first, once(project_id, first_id)) is None
     before = events.put_once(second, once(project_id, second_id, START_MS + 1))
-    assert before == idempotency.Record(first_id, b"hash of " + first_id.encode())
+    assert before == IdempotencyRecord(first_id, b"hash of " + first_id.encode())
     assert ids(event_queries.by_ids(project_id, [first_id, second_id])) == [first_id]
     found = idempotency.find_record(project_id, "key", START_MS + 1)
     assert found == before

@@ -189,9 +189,9 @@ def test_the_queue_hears_of_each_pause(
         for pause in (10, 120, 300):
             with recorded() as seen:
                 assert handler("webhook_dispatcher")({"Records": [record]}, None) == again
-            (told,) = [each for each in seen if each.operation == "ChangeMessageVisibility"]
-            assert told.parameters["VisibilityTimeout"] == pause
-            assert told.parameters["ReceiptHandle"] == message["ReceiptHandle"]
+            (change,) = [each for each in seen if each.operation == "ChangeMessageVisibility"]
+            assert change.parameters["VisibilityTimeout"] == pause
+            assert change.parameters["ReceiptHandle"] == message["ReceiptHandle"]
             clock.advance(pause)
         over: dict[str, Any] = {"batchItemFailures": []}
         assert handler("webhook_dispatcher")({"Records": [record]}, None) == over
@@ -446,15 +446,15 @@ def test_where_one_address_does_not_answer_the_next_one_is_called() -> None:
         assert len(there.received) == 1
     with resolving_to("127.0.0.2", "127.0.0.1"), pytest.raises(ConnectionRefusedError):
         post.post(url, b"{}", {}, allow_loopback=True)
-    with resolving_to(), pytest.raises(OSError, match="no address"):
+    with resolving_to(), pytest.raises(OSError, match=r"no address$"):
         post.post(url, b"{}", {}, allow_loopback=True)
 
 
 @pytest.mark.parametrize(
     ("addresses", "reason"),
     [
-        (["127.0.0.1", "8.8.8.8"], "must begin with https"),
-        (["8.8.8.8", "127.0.0.1"], "must begin with https"),
+        (["127.0.0.1", "8.8.8.8"], r"must begin with https://\.$"),
+        (["8.8.8.8", "127.0.0.1"], r"must begin with https://\.$"),
         (["127.0.0.1", "10.0.0.1"], "not a public address"),
     ],
 )
@@ -469,6 +469,42 @@ def test_http_is_for_names_that_lead_to_loopback_alone(addresses: list[str], rea
                 timeout_s=1,
             )
         assert there.received == []
+
+
+def test_a_name_that_does_not_resolve_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(socket.gaierror, match="Name or service not known"):
+        post.post("https://nowhere.example/", b"{}", {}, timeout_s=1)
+
+
+def test_a_local_url_without_a_port_leads_to_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.create_connection
+    called: list[Any] = []
+
+    with receiver() as there:
+
+        def connected(address: Any, timeout: float) -> socket.socket:
+            called.append(address)
+            return connect(("127.0.0.1", there.port), timeout)
+
+        monkeypatch.setattr(socket, "create_connection", connected)
+        assert post.post("http://127.0.0.1/hook", b"{}", {}, allow_loopback=True).status == 200
+        (request,) = there.received
+    assert called == [("127.0.0.1", 80)]
+    assert request.headers["host"] == "127.0.0.1"
+
+
+def test_nobody_is_called_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    elapsed = iter([0.0, 0.0, 15.0])  # the deadline, the resolver, the connection
+    called: list[Any] = []
+    monkeypatch.setattr(time, "monotonic", lambda: next(elapsed, 99.0))
+    monkeypatch.setattr(socket, "create_connection", lambda *how, **_: called.append(how))
+    with pytest.raises(TimeoutError, match=r"^timed out$"):
+        post.post("https://8.8.8.8/", b"{}", {})
+    assert called == []
 
 
 def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None:
@@ -588,12 +624,12 @@ def test_a_receiver_that_dedupes_sees_each_issue_once(busy: Project) -> None:
         webhooks.redeliver_since(busy.id, 0)
         for message in messages():
             deliver(message)
-        told = {
+        sent = {
             request.headers["webhook-id"]: json.loads(request.body)["issue"]["message"]
             for request in there.received
         }
         assert len(there.received) > 6
-    assert sorted(told.values()) == ["boom 0", "boom 1", "boom 2"]
+    assert sorted(sent.values()) == ["boom 0", "boom 1", "boom 2"]
 
 
 def test_bad_urls_and_types_are_refused_with_the_reason(

@@ -1,6 +1,7 @@
 """Webhooks over TLS: which receivers get a message, and which do not."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -136,6 +137,25 @@ def test_a_handshake_that_is_drawn_out_ends_at_the_deadline() -> None:
         assert time.monotonic() - started < 2
 
 
+def test_the_time_that_a_connection_takes_is_no_longer_there_for_the_handshake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    elapsed = iter([0.0, 0.0, 0.0, 9.0])  # the deadline, the resolver, the connection, TLS
+    timeouts: list[float | None] = []
+
+    def handshake(_context: ssl.SSLContext, sock: socket.socket, **_: Any) -> Any:
+        timeouts.append(sock.gettimeout())
+        raise ConnectionResetError("as far as this test goes")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        monkeypatch.setattr(time, "monotonic", lambda: next(elapsed, 99.0))
+        monkeypatch.setattr(ssl.SSLContext, "wrap_socket", handshake)
+        with pytest.raises(ConnectionResetError):
+            post.post(url, b"{}", {}, allow_loopback=True)
+    assert timeouts == [6.0]
+
+
 def test_a_resolver_that_hangs_is_left_behind_at_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -146,8 +166,11 @@ def test_a_resolver_that_hangs_is_left_behind_at_the_deadline(
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    before = set(threading.enumerate())
     started = time.monotonic()
     with pytest.raises(TimeoutError):
         post.post(f"https://{HOST}/", b"{}", {}, timeout_s=0.2)
     assert time.monotonic() - started < 2
+    # The end of the process does not wait for daemon threads.
+    assert [each.daemon for each in set(threading.enumerate()) - before] == [True]
     answered.set()

@@ -96,8 +96,9 @@ def split(envelope: bytes) -> tuple[dict[str, Any], list[Item]]:
 def join(header: dict[str, Any], items: list[Item]) -> bytes:
     """Return the envelope of these parts. Correct the `length` of items that have one."""
     lines = [_compact(header)]
-    for told, payload in items:
-        lines += [_compact(told | ({"length": len(payload)} if "length" in told else {})), payload]
+    for about, payload in items:
+        length = {"length": len(payload)} if "length" in about else {}
+        lines += [_compact(about | length), payload]
     return b"\n".join(lines) + b"\n"
 
 

@@ -73,7 +73,8 @@ def elsewhere(envelope: bytes, places: dict[str, str]) -> bytes:
     lines = text.encode().split(b"\n")
     pairs = zip(lines[1::2], lines[2::2], strict=False)
     # Written again because the lengths have changed. Ends with a newline if the original does.
-    written = join(json.loads(lines[0]), [(json.loads(told), payload) for told, payload in pairs])
+    items = [(json.loads(header), payload) for header, payload in pairs]
+    written = join(json.loads(lines[0]), items)
     return written if envelope.endswith(b"\n") else written[:-1]
 
 

@@ -1,4 +1,4 @@
-"""A webhook receiver on loopback. It responds as told, and records what it gets."""
+"""A webhook receiver on loopback. It responds as configured, and records what it gets."""
 
 import socket
 import ssl

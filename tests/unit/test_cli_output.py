@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.cli.output import moment, print_fields, print_json, print_table, printable
+from errata.cli.output import print_fields, print_json, print_table, printable, timestamp
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ def test_every_text_is_one_printable_line(text: str) -> None:
 
 
 def test_times_are_utc_to_the_second() -> None:
-    assert moment(1_795_000_000_999) == "2026-11-18 11:06:40"
-    assert moment(None) == ""
+    assert timestamp(1_795_000_000_999) == "2026-11-18 11:06:40"
+    assert timestamp(None) == ""
 
 
 def test_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -140,8 +140,8 @@ def test_hashes_of_bundles_never_matter(name: str, hashes: tuple[str, str], sepa
 def test_what_differs_in_a_message_never_matters(
     words: list[str], values: tuple[tuple[Any, ...], tuple[Any, ...]]
 ) -> None:
-    def said(number: int, uuid: object, address: object, moment: Any) -> str:
-        known = f"{number} {uuid} {address} '{moment}' {moment.isoformat()} 0x{number:x}"
+    def said(number: int, uuid: object, address: object, at: Any) -> str:
+        known = f"{number} {uuid} {address} '{at}' {at.isoformat()} 0x{number:x}"
         return " ".join(f"{word} {known}" for word in words)
 
     first, second = (said(*each) for each in values)

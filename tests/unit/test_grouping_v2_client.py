@@ -86,7 +86,7 @@ def test_variables_are_filled(variable: str, value: str) -> None:
     mine = frame("total", filename="cart.py", abs_path="/app/cart.py", package="shop.so")
     foreign = frame("parse", "json", in_app=False)
     main = {"type": "ValueError", "value": "bad price 12", "frames": [mine, foreign]}
-    told: Event = {
+    event: Event = {
         "exceptions": [KEY_ERROR, main],
         "transaction": "/pay",
         "logger": "shop",
@@ -95,9 +95,9 @@ def test_variables_are_filled(variable: str, value: str) -> None:
         "message": "no 12",
         "tags": {"tenant": "acme"},
     }
-    assert group(told, [f"{{{{{variable}}}}}"]).fingerprint == value
-    assert group(told, f"a-{{{{ {variable} }}}}").fingerprint == f"a-{value}"
-    assert reason(told, ["a", f"{{{{ {variable} }}}}"]) == f"fingerprint: a, {value}"
+    assert group(event, [f"{{{{{variable}}}}}"]).fingerprint == value
+    assert group(event, f"a-{{{{ {variable} }}}}").fingerprint == f"a-{value}"
+    assert reason(event, ["a", f"{{{{ {variable} }}}}"]) == f"fingerprint: a, {value}"
     unknown = group({"tags": {}}, f"{{{{ {variable} }}}}").fingerprint
     assert unknown == f"{{{{ {variable} }}}}"
 

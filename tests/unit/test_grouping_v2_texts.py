@@ -173,15 +173,15 @@ def test_a_script_is_told_from_another_by_its_file() -> None:
     assert script("jobs/hourly.py") != script("jobs/nightly.py")
 
 
-def test_a_frame_without_a_file_name_is_told_by_its_path_or_its_package() -> None:
-    def told(**where: str) -> str:
+def test_a_frame_without_a_file_name_is_named_by_its_path_or_its_package() -> None:
+    def reason(**where: str) -> str:
         frame = {"function": "f", "in_app": True, **where}
         return group({"exceptions": [{"type": "E", "frames": [frame]}]}).grouped_by
 
-    assert told(abs_path="/srv/shop/cart.c", package="/lib/shop.so") == "E in f (shop/cart.c)"
-    assert told(package="/usr/lib/shop.so") == "E in f (lib/shop.so)"
-    assert told(module="__main__") == "E in f (__main__)"
-    assert told() == "E in f"
+    assert reason(abs_path="/srv/shop/cart.c", package="/lib/shop.so") == "E in f (shop/cart.c)"
+    assert reason(package="/usr/lib/shop.so") == "E in f (lib/shop.so)"
+    assert reason(module="__main__") == "E in f (__main__)"
+    assert reason() == "E in f"
 
 
 def test_modules_of_bundles_lose_their_hashes() -> None:

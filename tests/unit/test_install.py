@@ -28,7 +28,7 @@ def wrong_python(folder: Path, script: str | None) -> str:
         None,
         # pyenv's, where a version is not installed.
         "echo 'pyenv: python3.13: command not found' >&2; exit 127",
-        # Another version: it runs what it is told, and finds that it is not 3.13.
+        # Another version: it runs the code that it gets, and finds that it is not 3.13.
         f'exec {sys.executable} -c "import sys; sys.version_info = (3, 12, 4); $2"',
     ],
     ids=["missing", "pyenv without it", "3.12"],

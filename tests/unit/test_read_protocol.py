@@ -29,8 +29,8 @@ usual_times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=
 
 
 @given(usual_times)
-def test_a_time_is_read_to_the_millisecond(moment: datetime) -> None:
-    assert parse({"since": moment.isoformat()}).since == round(moment.timestamp() * 1000)
+def test_a_time_is_read_to_the_millisecond(at: datetime) -> None:
+    assert parse({"since": at.isoformat()}).since == round(at.timestamp() * 1000)
 
 
 @given(st.dictionaries(st.sampled_from((*Filters.__slots__, "cursor")), st.text(max_size=20)))
@@ -71,11 +71,11 @@ def test_an_event_shows_every_field_of_the_contract_and_null_for_what_was_not_se
 def test_what_an_sdk_has_sent_is_beside_it() -> None:
     event_id = new_event_id(1_795_341_600_000)
     sent: Any = {"message": "m", "level": "error", "fingerprint": "f", "grouping": "v2"}
-    told: Any = {"tags": {"a": "b"}, "exceptions": [{"type": "E"}], "grouped_by": "E"}
-    stored: Any = {**sent, **told, "received_at": 1_795_341_605_250}
+    extra: Any = {"tags": {"a": "b"}, "exceptions": [{"type": "E"}], "grouped_by": "E"}
+    stored: Any = {**sent, **extra, "received_at": 1_795_341_605_250}
     event: Any = to_event("12", event_id, "i", stored)
-    assert {name: event[name] for name in told} == told
-    assert set(event) == set(to_event("12", event_id, "i", sent)) | set(told)
+    assert {name: event[name] for name in extra} == extra
+    assert set(event) == set(to_event("12", event_id, "i", sent)) | set(extra)
     assert event["received_at"] == event["timestamp"] == "2026-11-22T10:00:05.250Z"
 
 

@@ -218,7 +218,7 @@ def calls(text: str) -> int:
         nonlocal count
         count += event in ("call", "c_call")
 
-    gc.disable()  # hypothesis is told of each collection, by a call
+    gc.disable()  # each collection calls hypothesis
     sys.setprofile(profile)
     try:
         parse(text)

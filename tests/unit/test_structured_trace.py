@@ -10,8 +10,8 @@ from errata.protocol.stacktrace import structured
 from tests.support import sdk_events
 
 
-def told(*exceptions: dict[str, Any]) -> list[str]:
-    """How exceptions are told, in the order in which SDKs send them."""
+def parsed(*exceptions: dict[str, Any]) -> list[str]:
+    """The titles of parsed exceptions. They are passed in the order in which SDKs send them."""
     found = structured.exceptions({"exceptions": [*exceptions]})
     return [f"{each.relation} {each.title}".strip() for each in found]
 
@@ -23,7 +23,7 @@ def raised(kind: str, number: int | None = None, parent: int | None = None, **mo
 
 
 def test_the_exception_that_was_raised_last_comes_first_and_leads_to_its_causes() -> None:
-    assert told({"type": "A"}, {"type": "B", "value": "b"}, {"value": "c"}) == [
+    assert parsed({"type": "A"}, {"type": "B", "value": "b"}, {"value": "c"}) == [
         "c",
         "caused by B: b",
         "caused by A",
@@ -38,7 +38,7 @@ def test_the_numbers_of_a_tree_are_followed() -> None:
         raised("First", 1, 0, source="exceptions[0]"),
         raised("Group", 0, is_exception_group=True),
     ]
-    assert told(*tree) == [
+    assert parsed(*tree) == [
         "Group",
         "including First",
         "during handling of Deep",
@@ -49,12 +49,12 @@ def test_the_numbers_of_a_tree_are_followed() -> None:
 
 def test_causes_of_javascript() -> None:
     errors = [raised("A", 1, 0, source="cause"), raised("B", 0)]
-    assert told(*errors) == ["B", "caused by A"]
+    assert parsed(*errors) == ["B", "caused by A"]
 
 
-def test_a_tree_that_bites_its_tail_is_told_once() -> None:
+def test_a_tree_that_bites_its_tail_is_parsed_once() -> None:
     ring = [raised("A", 0, 1), raised("B", 1, 0), raised("Self", 2, 2), raised("Lost", 3, 9)]
-    assert sorted(each.rpartition(" ")[2] for each in told(*ring)) == ["A", "B", "Lost", "Self"]
+    assert sorted(each.rpartition(" ")[2] for each in parsed(*ring)) == ["A", "B", "Lost", "Self"]
 
 
 def test_frames_come_innermost_first_with_the_code_around_them() -> None:

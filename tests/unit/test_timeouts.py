@@ -1,4 +1,4 @@
-"""A store that does not answer is told of in time: no function is cut off while it waits."""
+"""A store that does not respond is an error in time: no function is cut off while it waits."""
 
 from typing import Any
 

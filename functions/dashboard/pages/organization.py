@@ -4,10 +4,10 @@ from itertools import takewhile
 from typing import cast
 from urllib.parse import quote
 
-from errata.models.member import Member, Role, Team
+from errata.models.member import Member, Role, Roster, Team
 from errata.models.organization import parse_allowlist
 from errata.models.project import dsn
-from errata.store.members import Roster, find_roster
+from errata.store.members import find_roster
 from errata.store.projects import some_projects
 from errata.usecases import billing, dashboard_views, members, organizations, quota, usage_keys
 from functions.dashboard.byte_budget import ByteBudget

@@ -10,7 +10,7 @@ ErrataError
 │   ├── BodyTooLargeError         413
 │   ├── InvalidInputError         422  names every bad field
 │   ├── RateLimitedError          429  knows when to try again
-│   └── ServiceUnavailableError   503  what a caller is told about a StoreError
+│   └── ServiceUnavailableError   503  the response for a StoreError
 ├── StoreError                    a call to AWS failed; `errata.store` raises these and no other
 │   ├── UnavailableError          not now: throttled, no response, not allowed
 │   ├── ConflictError             somebody else's write came first

@@ -87,9 +87,9 @@ def test_an_issue_for_people(busy: Project) -> None:
 def test_an_issue_says_what_grouped_it(busy: Project) -> None:
     sdk_events.put(busy, sdk_events.PYTHON)
     (issue,) = done("issues", "list", busy.id, "--json").json
-    told = "VoucherError in shop.cart.apply"
-    assert (issue["grouping"], issue["grouped_by"]) == ("v2", told)
-    assert f"grouped by    {told}\n" in done("issues", "show", busy.id, issue["id"]).out
+    reason = "VoucherError in shop.cart.apply"
+    assert (issue["grouping"], issue["grouped_by"]) == ("v2", reason)
+    assert f"grouped by    {reason}\n" in done("issues", "show", busy.id, issue["id"]).out
 
 
 def test_issues_are_listed_by_when_they_were_last_seen(busy: Project, clock: Clock) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from errata.models.gateway_key import Gateway
 from errata.models.ids import now_ms
 from errata.models.times import SETTLING_MS
 from errata.store import projects as store
-from errata.store.gateway_keys import Gateway
 from errata.usecases import access, projects, usage_keys
 from errata.usecases.access import hash_key
 from tests.support import calls

@@ -59,8 +59,8 @@ def test_times_that_were_sent_are_times(browser: Browser, busy: Project) -> None
         },
     )
     shown = browser.get(f"projects/{busy.id}/events/{event}")
-    told = re.findall(r'<time class="clock" datetime="([^"]+)"[^>]*>([^<]+)<', shown.html)
-    assert told == [
+    times = re.findall(r'<time class="clock" datetime="([^"]+)"[^>]*>([^<]+)<', shown.html)
+    assert times == [
         ("2026-11-21T21:59:59.000Z", "21:59:59.000"),
         ("2026-11-21T10:00:00.123Z", "10:00:00.123"),
         ("2026-11-22T08:09:00.250Z", "08:09:00.250"),

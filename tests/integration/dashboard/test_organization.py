@@ -227,22 +227,22 @@ def test_what_is_used_this_month_is_told_without_a_quota_too(admin: Browser, clo
             assert ingest(shop).status == 202
     assert stream.deliver(stream.records()) == []
     assert 'href="../orgs/1/use"' in browser.get(f"orgs/{ACME}").html
-    told: dict[str, str] = {}
+    usage: dict[str, str] = {}
     path = f"orgs/{ACME}/use"
     while True:
         with recorded() as calls:
             shown = browser.get(path)
         assert len(calls) <= 5
         assert "Usage in November 2026" in shown.text
-        told |= dict(
+        usage |= dict(
             re.findall(r"/stats\">(shop \d+)</a></td><td class=\"number\">([\d,]+)", shown.html)
         )
         following = re.search(r'rel="next" href="([^"]+)"', shown.html)
         if not following:
             break
         path = f"orgs/{ACME}/use{following[1]}"
-    assert len(told) == 20
-    assert {name: each for name, each in told.items() if each != "0"} == {
+    assert len(usage) == 20
+    assert {name: each for name, each in usage.items() if each != "0"} == {
         "shop 0": "4",
         "shop 1": "2",
         "shop 19": "1",

@@ -122,7 +122,7 @@ def test_a_forgotten_password_is_replaced_with_the_code_that_was_mailed(invited:
         shown = send(browser, "forgot-password", email=email)
         assert shown.status == 200
         responses.append(shown.text.replace(email, ""))
-    # Nobody is told whether there is such an account.
+    # The response does not say whether there is such an account.
     assert responses[0] == responses[1]
     browser = Browser()
     browser.get("forgot-password")

@@ -142,7 +142,7 @@ def test_an_event_says_when_it_was_received(browser: Browser, busy: Project, clo
 
 
 def test_an_issue_says_what_grouped_it(browser: Browser, busy: Project) -> None:
-    for fields, told in (
+    for fields, reason in (
         (sdk_events.PYTHON, "VoucherError in shop.cart.apply"),
         ({"message": "a"}, "the same message, exception class, file and line"),
         ({"message": "b", "fingerprint": "mine"}, "the sender's fingerprint"),
@@ -154,7 +154,7 @@ def test_an_issue_says_what_grouped_it(browser: Browser, busy: Project) -> None:
         sdk_events.put(busy, dict(fields))
         (issue,) = (each for each in issues.list_issues(visible_in(busy.id)) if each.count == 1)
         assert (
-            f"Grouped by {told} Fingerprint"
+            f"Grouped by {reason} Fingerprint"
             in browser.get(f"projects/{busy.id}/issues/{issue.id}").text
         )
         issues.delete(visible_in(busy.id, 1), issue.id, OWNER)

@@ -9,13 +9,13 @@ import typer
 from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.output import (
     line,
-    moment,
     print_fields,
     print_json,
     print_line,
     print_section,
     print_table,
     printable,
+    timestamp,
 )
 from errata.models.issue import Activity, Issue, why_grouped
 from errata.models.sketch import STANDARD_ERROR, estimate
@@ -75,7 +75,7 @@ def list_(
                 each.title,
                 each.count,
                 estimate(each.users),
-                moment(each.last_seen),
+                timestamp(each.last_seen),
             )
             for each in found
         ],
@@ -105,8 +105,8 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
             "status": issue.status,
             "events": issue.count,
             "users": _users(issue),
-            "first seen": f"{moment(issue.first_seen)} UTC in event {issue.first_event}",
-            "last seen": f"{moment(issue.last_seen)} UTC in event {issue.last_event}",
+            "first seen": f"{timestamp(issue.first_seen)} UTC in event {issue.first_event}",
+            "last seen": f"{timestamp(issue.last_seen)} UTC in event {issue.last_event}",
             "fingerprint": f"{issue.fingerprint} (grouping {issue.grouping})",
             "grouped by": why_grouped(issue.grouping, issue.grouped_by),
             "environments": _counts(issue.environments),
@@ -167,7 +167,7 @@ def _changed(session: Session, issue: Issue) -> None:
 
 def _told(each: Activity) -> str:
     return line(
-        moment(each.at),
+        timestamp(each.at),
         each.what,
         each.by and f"by {each.by}",
         each.event and f"by event {each.event}",

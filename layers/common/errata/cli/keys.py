@@ -6,7 +6,14 @@ import typer
 
 from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.failures import explain
-from errata.cli.output import moment, print_error, print_fields, print_json, print_line, print_table
+from errata.cli.output import (
+    print_error,
+    print_fields,
+    print_json,
+    print_line,
+    print_table,
+    timestamp,
+)
 from errata.cli.projects import warn
 from errata.models.project import ApiKey, dsn
 from errata.protocol.read import iso
@@ -33,8 +40,8 @@ def list_(session: Session, project_id: ProjectId) -> None:
                 key.id,
                 "DSN" if key.public else "API key",
                 key.label,
-                moment(key.created_at),
-                moment(key.revoked_at),
+                timestamp(key.created_at),
+                timestamp(key.revoked_at),
                 _dsn(key, url),
             )
             for key in found

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from errata.cli.command import Session, command, group
-from errata.cli.output import moment, print_fields, print_json, print_table
+from errata.cli.output import print_fields, print_json, print_table, timestamp
 from errata.errors import InvalidInputError
 from errata.models.ids import now_ms
 from errata.models.organization import Organization, parse_allowlist
@@ -131,7 +131,7 @@ def _show(session: Session, organization: Organization) -> None:
 
 def _created(organization: Organization) -> str | None:
     # The default organization always exists and has no creation time.
-    return moment(organization.created_at) if organization.created_at else None
+    return timestamp(organization.created_at) if organization.created_at else None
 
 
 def _allowlist(organization: Organization) -> str:

@@ -26,7 +26,7 @@ def printable(value: object) -> str:
     )
 
 
-def moment(at_ms: int | None) -> str:
+def timestamp(at_ms: int | None) -> str:
     """Return a timestamp (milliseconds) as UTC text to the second; None becomes ""."""
     return "" if at_ms is None else iso(at_ms)[:19].replace("T", " ")
 

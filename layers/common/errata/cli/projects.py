@@ -7,7 +7,14 @@ import typer
 
 from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.failures import explain
-from errata.cli.output import moment, print_error, print_fields, print_json, print_line, print_table
+from errata.cli.output import (
+    print_error,
+    print_fields,
+    print_json,
+    print_line,
+    print_table,
+    timestamp,
+)
 from errata.config import settings
 from errata.errors import InvalidInputError
 from errata.models.organization import DEFAULT_ORGANIZATION
@@ -62,7 +69,7 @@ def list_(session: Session) -> None:
     print_table(
         ["id", "name", "rate limit", "retention", "created (UTC)"],
         [
-            (each.id, each.name, each.rate_limit, _retention(each), moment(each.created_at))
+            (each.id, each.name, each.rate_limit, _retention(each), timestamp(each.created_at))
             for each in found
         ],
         empty="No projects yet. Create one with `errata projects create NAME`.",
@@ -198,7 +205,7 @@ def _show(session: Session, project: Project) -> None:
             "name": project.name,
             "org": project.organization,
             "teams": ", ".join(sorted(project.teams)),
-            "created": f"{moment(project.created_at)} UTC",
+            "created": f"{timestamp(project.created_at)} UTC",
             "rate limit": f"{project.rate_limit} requests per minute for each key",
             "retention": _retention(project),
             "DSN": newest or f"none. Create one with `errata keys create {project.id} --dsn`",

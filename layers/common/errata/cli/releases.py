@@ -1,7 +1,7 @@
 """`errata releases`: list."""
 
 from errata.cli.command import ProjectId, Session, command, group
-from errata.cli.output import moment, print_json, print_table
+from errata.cli.output import print_json, print_table, timestamp
 from errata.protocol.read import iso
 from errata.usecases import issues, projects
 
@@ -32,8 +32,8 @@ def list_(session: Session, project_id: ProjectId) -> None:
         [
             (
                 each.release,
-                moment(each.first_seen),
-                moment(each.last_seen),
+                timestamp(each.first_seen),
+                timestamp(each.last_seen),
                 each.open_issues,
                 each.issues_opened,
                 each.events,

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.errors import NotFoundError
+from errata.models.gateway_key import Gateway
 from errata.store import clients
-from errata.store.gateway_keys import Gateway
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient

@@ -6,7 +6,7 @@ import typer
 
 from errata.cli.command import Session, command, group
 from errata.cli.orgs import OrgId
-from errata.cli.output import moment, print_fields, print_json, print_line, print_table
+from errata.cli.output import print_fields, print_json, print_line, print_table, timestamp
 from errata.models.member import Team
 from errata.protocol.read import iso
 from errata.usecases import members
@@ -39,7 +39,7 @@ def list_(session: Session, org: OrgId) -> None:
         return
     print_table(
         ["id", "name", "created (UTC)"],
-        [(team.id, team.name, moment(team.created_at)) for team in found],
+        [(team.id, team.name, timestamp(team.created_at)) for team in found],
         empty=f"No teams yet. Create one with `errata teams create {org} NAME`.",
     )
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from errata.cli.command import ProjectId, Session, command, group
-from errata.cli.output import moment, print_fields, print_json, print_line, print_table
+from errata.cli.output import print_fields, print_json, print_line, print_table, timestamp
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID, minted_ms
 from errata.models.webhook import EVENT_TYPES, Attempt, Webhook
@@ -112,7 +112,7 @@ def attempts(
         [
             (
                 _attempt_id(each),
-                moment(minted_ms(each.id)),
+                timestamp(minted_ms(each.id)),
                 each.message.webhook_id,
                 each.message.event,
                 each.number,
@@ -172,8 +172,10 @@ def _said(session: Session, value: Any, sentence: str) -> None:
 
 def _state(webhook: Webhook) -> str:
     if webhook.disabled_at:
-        return f"disabled {moment(webhook.disabled_at)}: {webhook.disabled_reason}"
-    return f"failing since {moment(webhook.failing_since)}" if webhook.failing_since else "enabled"
+        return f"disabled {timestamp(webhook.disabled_at)}: {webhook.disabled_reason}"
+    if webhook.failing_since:
+        return f"failing since {timestamp(webhook.failing_since)}"
+    return "enabled"
 
 
 def _webhook(webhook: Webhook) -> dict[str, Any]:

@@ -368,3 +368,11 @@ def user_identity(event: StoredEvent) -> str | None:
             if user.get(name) not in (None, ""):
                 return f"{name}:{user[name]}"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyRecord:
+    """What an earlier request with the same key stored, and the SHA-256 of its body."""
+
+    event_id: str
+    body_hash: bytes

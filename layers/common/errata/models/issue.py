@@ -95,6 +95,15 @@ class Activity:
     release: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CleanupTask:
+    """A deleted issue, and the id up to which its events must be deleted (`through`)."""
+
+    project_id: str
+    issue_id: str
+    through: str
+
+
 def why_grouped(grouping: str, grouped_by: str) -> str:
     """Return what the events of an issue have in common, in words.
 

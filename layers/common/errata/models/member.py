@@ -61,3 +61,35 @@ class Member:
     email: str
     role: Role
     teams: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """An organization's teams and a page of its members.
+
+    `next_after` is the e-mail of the page's last member if more follow, else "".
+    """
+
+    members: list[Member]
+    teams: list[Team]
+    next_after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in of a member.
+
+    Attributes:
+        secret: what the cookie contains.
+        client: the app client of Cognito that got the refresh token.
+        fresh_until: until when Cognito's last check of the account counts, in milliseconds since
+            the epoch.
+        expires_at: when the session ends, in milliseconds since the epoch.
+    """
+
+    secret: str
+    email: str
+    client: str
+    refresh_token: str
+    fresh_until: int
+    expires_at: int

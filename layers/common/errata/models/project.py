@@ -72,6 +72,19 @@ def live_dsns(api_url: str, keys: Iterable[ApiKey]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class LegacyCounter:
+    """The state of a project's legacy numbers.
+
+    Attributes:
+        last_id: the last number; 0 if there is none.
+        retentions: retentions in days that the errors since the last clear were stored with.
+    """
+
+    last_id: int = 0
+    retentions: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """The project that a valid key gives access to, and the limits that apply to the caller.
 
@@ -97,7 +110,7 @@ class Caller:
     """What API Gateway says about a request.
 
     Attributes:
-        meter: the authorizer's context: its result for the key.
+        authorizer_context: the authorizer's result for the key.
         address: the IP address of the client.
         metered: whether API Gateway counts the request against the key's usage plan.
     """

@@ -79,7 +79,7 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
         raise ForbiddenUrlError(
             "The host is no name: its parts between dots have 1 to 63 characters."
         ) from error
-    if parts.username is not None or parts.password is not None:
+    if parts.username is not None:  # "" if there is only a password
         raise ForbiddenUrlError("The URL must not contain a user name or a password.")
     if parts.scheme != "https" and not (parts.scheme == "http" and allow_loopback):
         raise ForbiddenUrlError("The URL must begin with https://.")
@@ -90,14 +90,14 @@ def is_public(address: Address) -> bool:
     """Whether an address is global unicast, also if it is an IPv4 address written as IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
-            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+            return is_public(ipaddress.IPv4Address(address.packed[-4:]))
         if address.ipv4_mapped:
             return is_public(address.ipv4_mapped)
         if address not in _GLOBAL_UNICAST:
             return False
     if any(address in network for network in _SPECIAL):
         return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    return address.is_global and not address.is_multicast
 
 
 def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False) -> list[str]:
@@ -124,9 +124,7 @@ def _look_up(host: str, port: int, deadline: float) -> list[Any]:
 
     def look_up() -> None:
         try:
-            found.set_result(
-                socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-            )
+            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except Exception as error:
             found.set_exception(error)
 

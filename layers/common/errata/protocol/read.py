@@ -89,18 +89,18 @@ def _from_cursor(cursor: str) -> str | None:
 
 def _milliseconds(text: str) -> int | None:
     try:
-        moment = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text.strip()))
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return round(moment.timestamp() * 1000)
+        at = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text.strip()))
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        return round(at.timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
 
 
 def iso(at_ms: int) -> str:
     """Return a timestamp in ISO 8601, UTC, with milliseconds."""
-    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def to_event(

@@ -19,7 +19,9 @@ def create(email: str, *, mailed: bool = True) -> bool:
             Username=email,
             UserAttributes=[
                 {"Name": "email", "Value": email},
-                # Somebody who has the temporary password received it at this address.
+                # Cognito mails a code for a forgotten password only to a verified address. If the
+                # temporary password is mailed, it reaches nobody else. If not, the operator who
+                # sets the password vouches for the address.
                 {"Name": "email_verified", "Value": "true"},
             ],
             **({"DesiredDeliveryMediums": ["EMAIL"]} if mailed else {"MessageAction": "SUPPRESS"}),

@@ -24,7 +24,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import ConditionFailedError, ConflictError, StoreError
-from errata.models.event import Stored, unpack
+from errata.models.event import IdempotencyRecord, Stored, unpack
 from errata.store import clients, idempotency
 from errata.store.items import TypedItem
 
@@ -63,7 +63,7 @@ def put(event: TypedItem) -> None:
     clients.dynamodb().put_item(TableName=settings().events_table, Item=event)
 
 
-def put_once(event: TypedItem, record_put: Any) -> idempotency.Record | None:
+def put_once(event: TypedItem, record_put: Any) -> IdempotencyRecord | None:
     """Store an event and the record of its Idempotency-Key, or neither. Access pattern E2.
 
     Returns None if they were stored, else the record that already existed.

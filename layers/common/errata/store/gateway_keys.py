@@ -10,31 +10,13 @@ only from the authorizer. So a gateway key that is left over has no effect.
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from errata.errors import StoreError
+from errata.models.gateway_key import Gateway, GatewayKey
 from errata.store import clients
 
 _PAGE = 500  # the most that API Gateway returns in one page
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """The API of a stack. The stack's outputs have these values, and each request has them."""
-
-    stack: str
-    api_id: str
-    stage: str
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayKey:
-    """A key of API Gateway, without its value. `created_at` in milliseconds since the epoch."""
-
-    id: str
-    name: str
-    created_at: int
 
 
 def plan_of(gateway: Gateway, rate_limit: int) -> str:

@@ -9,25 +9,17 @@ DynamoDB deletes a row after `ttl` (seconds), but hours late. Readers therefore 
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 from errata.config import settings
+from errata.models.event import IdempotencyRecord
 from errata.store import clients
 from errata.store.items import TypedItem, read, read_all, write_all
 
 KEPT_MS = 24 * 3600 * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What an earlier request with the same key stored, and the SHA-256 of its body."""
-
-    event_id: str
-    body_hash: bytes
-
-
-def record_put(project_id: str, key: str, record: Record, at_ms: int) -> Any:
+def record_put(project_id: str, key: str, record: IdempotencyRecord, at_ms: int) -> Any:
     """Return the action of `events.put_once` that stores the record unless a live one exists."""
     expires_at = at_ms + KEPT_MS
     return {
@@ -49,13 +41,13 @@ def record_put(project_id: str, key: str, record: Record, at_ms: int) -> Any:
     }
 
 
-def to_record(item: TypedItem) -> Record:
+def to_record(item: TypedItem) -> IdempotencyRecord:
     """Return the record in an item in DynamoDB's typed form."""
     values = read_all(item)
-    return Record(values["event_id"], values["body_hash"])
+    return IdempotencyRecord(values["event_id"], values["body_hash"])
 
 
-def find_record(project_id: str, key: str, at_ms: int) -> Record | None:
+def find_record(project_id: str, key: str, at_ms: int) -> IdempotencyRecord | None:
     """Return the record of a key; None if there is none or it has expired. Access pattern K1."""
     response = clients.dynamodb().get_item(
         TableName=settings().idempotency_table,

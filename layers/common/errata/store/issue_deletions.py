@@ -7,11 +7,11 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import batched
 
 from errata.config import settings
 from errata.errors import ConditionFailedError
+from errata.models.issue import CleanupTask
 from errata.store import clients, legacy
 from errata.store.events import legacy_number
 from errata.store.items import (
@@ -23,15 +23,6 @@ from errata.store.items import (
     query,
     write_all,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CleanupTask:
-    """A deleted issue, and the id up to which its events must be deleted (`through`)."""
-
-    project_id: str
-    issue_id: str
-    through: str
 
 
 def cleanup_task_item(task: CleanupTask) -> TypedItem:

@@ -15,11 +15,11 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import ConflictError
-from errata.models.issue import Activity, Issue
+from errata.models.issue import Activity, CleanupTask, Issue
 from errata.models.times import TOMBSTONE_KEPT_S
 from errata.models.visible import Visible
 from errata.store import clients
-from errata.store.issue_deletions import CleanupTask, cleanup_task_item
+from errata.store.issue_deletions import cleanup_task_item
 from errata.store.items import (
     PlainItem,
     TypedItem,

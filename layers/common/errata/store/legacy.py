@@ -10,12 +10,12 @@
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import batched
 
 from errata.config import settings
 from errata.errors import CounterMovedError, StoreError, UnavailableError
 from errata.models.ids import minted_ms
+from errata.models.project import LegacyCounter
 from errata.models.times import CLEAR_MARGIN_MS
 from errata.models.visible import Visible
 from errata.store import clients
@@ -37,19 +37,6 @@ LAST_LEGACY_ID = 10**12 - 1
 # 4 MB that a transaction reads.
 _UNSETTLED = 10
 _TRIES = 6
-
-
-@dataclass(frozen=True, slots=True)
-class LegacyCounter:
-    """The state of a project's legacy numbers.
-
-    Attributes:
-        last_id: the last number; 0 if there is none.
-        retentions: retentions in days that the errors since the last clear were stored with.
-    """
-
-    last_id: int = 0
-    retentions: frozenset[int] = frozenset()
 
 
 def put_legacy(event: TypedItem, legacy_id: int, retention_days: int) -> None:

@@ -15,12 +15,11 @@ A member can only be added to a team that exists. So the id of a deleted team gi
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from errata.config import settings
 from errata.errors import ConditionFailedError, StoreError
-from errata.models.member import Member, Membership, Team, User
+from errata.models.member import Member, Membership, Roster, Team, User
 from errata.store import clients
 from errata.store.items import (
     PlainItem,
@@ -32,18 +31,6 @@ from errata.store.items import (
     write,
     write_all,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Roster:
-    """An organization's teams and a page of its members.
-
-    `next_after` is the e-mail of the page's last member if more follow, else "".
-    """
-
-    members: list[Member]
-    teams: list[Team]
-    next_after: str
 
 
 class MembershipChangedError(Exception):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from errata.config import settings
 from errata.errors import ConditionFailedError, UnavailableError
 from errata.models.event import Stored
-from errata.models.member import User
+from errata.models.member import Session, User
 from errata.models.organization import Organization
 from errata.models.project import Project
 from errata.models.visible import Watermark
@@ -25,26 +25,6 @@ from errata.store.retry import attempts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One sign-in of a member.
-
-    Attributes:
-        secret: what the cookie contains.
-        client: the app client of Cognito that got the refresh token.
-        fresh_until: until when Cognito's last check of the account counts, in milliseconds since
-            the epoch.
-        expires_at: when the session ends, in milliseconds since the epoch.
-    """
-
-    secret: str
-    email: str
-    client: str
-    refresh_token: str
-    fresh_until: int
-    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)

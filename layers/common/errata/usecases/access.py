@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from errata.caches import TTLCache
 from errata.config import settings
 from errata.errors import AddressForbiddenError
 from errata.models.organization import DEFAULT_ORGANIZATION, allows, networks
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.store import billing, organizations, projects
-from errata.usecases.ttl_cache import TTLCache
 
 MAX_KEY_LENGTH = 256
 

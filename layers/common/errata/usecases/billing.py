@@ -3,6 +3,7 @@
 import logging
 import re
 
+from errata.caches import TTLCache
 from errata.config import settings
 from errata.errors import InvalidInputError, UnavailableError
 from errata.models.billing import BillingEvent, Ended, merge, without_old
@@ -11,7 +12,6 @@ from errata.store import billing as store
 from errata.store.organizations import save_organization
 from errata.store.retry import attempts
 from errata.usecases import organizations
-from errata.usecases.ttl_cache import TTLCache
 
 _TRIES = 8
 _CUSTOMER = re.compile(r"cus_[A-Za-z0-9_]{1,250}")

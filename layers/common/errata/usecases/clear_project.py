@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 from errata.errors import UnavailableError
 from errata.models.ids import floor_id, now_ms
+from errata.models.project import LegacyCounter
 from errata.models.times import CLEAR_MARGIN_MS
 from errata.models.visible import Watermark
 from errata.store import event_queries, legacy, watermarks
-from errata.store.legacy import LegacyCounter
 from errata.store.retry import attempts
 
 # Each conflict means that another writer made progress.

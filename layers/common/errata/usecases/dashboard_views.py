@@ -15,10 +15,9 @@ from errata.models.member import User
 from errata.models.organization import DEFAULT_ORGANIZATION, Organization
 from errata.models.project import Project
 from errata.models.visible import Visible, issues_partition
-from errata.store import day_counts, event_queries, issue_status, issues, watermarks
-from errata.store import organizations as organizations_store
-from errata.store import projects as projects_store
+from errata.store import day_counts, event_queries, issue_status, issues, projects, watermarks
 from errata.store.items import BATCH_GET
+from errata.store.organizations import find_organizations
 from errata.usecases import organizations, read_events
 
 PROJECTS_A_PAGE = 100
@@ -80,7 +79,7 @@ def home_view(user: User, after: str) -> HomeView:
 
     Makes three calls. The first page also has organizations without a project on it.
     """
-    found, next_after = projects_store.some_projects(after, PAGES_OF_PROJECTS)
+    found, next_after = projects.some_projects(after, PAGES_OF_PROJECTS)
     of: dict[str, list[Project]] = {}
     shown, last = 0, after
     for project in filter(user.sees, found):
@@ -93,7 +92,7 @@ def home_view(user: User, after: str) -> HomeView:
     if not after:
         others = [name for name in user.memberships if name not in of]
         of |= {name: [] for name in others[: ORGANIZATIONS_A_PAGE - len(of)]}
-    listed = {each.id: each for each in organizations_store.find_organizations(of)}
+    listed = {each.id: each for each in find_organizations(of)}
     if DEFAULT_ORGANIZATION in of:
         listed.setdefault(DEFAULT_ORGANIZATION, organizations.DEFAULT)
     return HomeView(
@@ -126,7 +125,7 @@ def usage_view(organization_id: str, after: str, now_ms: int) -> UsageView:
     """
     today = datetime.fromtimestamp(now_ms / 1000, UTC)
     days = [f"{today:%Y-%m}-{day:02d}" for day in range(1, today.day + 1)]
-    found, next_after = projects_store.some_projects(after, pages=1)
+    found, next_after = projects.some_projects(after, pages=1)
     mine = [each for each in found if each.organization == organization_id]
     shown = mine[: min(BATCH_GET, 2 * BATCH_GET // len(days))]
     if len(shown) < len(mine):

@@ -4,10 +4,10 @@ One pass is enough: `digest` deletes hidden events that are stored later.
 """
 
 from errata.models.ids import floor_id, minted_ms, now_ms
+from errata.models.issue import CleanupTask
 from errata.models.times import INDEX_LAG_MS
 from errata.models.visible import issues_partition
 from errata.store import event_queries, issue_deletions, issues, watermarks
-from errata.store.issue_deletions import CleanupTask
 
 
 def clean(project_id: str, closed: int = 0) -> None:

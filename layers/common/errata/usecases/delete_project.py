@@ -6,11 +6,11 @@ future, so it also hides events that arrive until then. `digest` deletes these.
 """
 
 from errata.errors import UnavailableError
+from errata.models.gateway_key import Gateway
 from errata.models.ids import floor_id, now_ms
 from errata.models.times import DELETED_AHEAD_MS
 from errata.models.visible import Watermark
 from errata.store import watermarks, webhooks
-from errata.store.gateway_keys import Gateway
 from errata.store.legacy import LAST_LEGACY_ID
 from errata.store.projects import remove_project
 from errata.usecases import clear_project, projects, usage_keys

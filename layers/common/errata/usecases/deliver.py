@@ -11,6 +11,7 @@ import time
 from email.utils import parsedate_to_datetime
 from threading import Lock
 
+from errata.caches import TTLCache
 from errata.config import settings
 from errata.errors import StoreError
 from errata.models.ids import new_event_id, now_ms
@@ -29,7 +30,6 @@ from errata.models.webhook import (
 from errata.outbound import signing
 from errata.outbound.post import ForbiddenUrlError, Response, post
 from errata.store import webhooks
-from errata.usecases.ttl_cache import TTLCache
 
 # Seconds to wait after each attempt except the last.
 PAUSES = (10, 60, 300)

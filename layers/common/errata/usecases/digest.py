@@ -16,7 +16,7 @@ It is not counted, and deleted here, because cleanup may have finished.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from errata.errors import PermanentError, StoreError
@@ -61,19 +61,24 @@ class Record:
     event: Stored
 
 
+type Slice = list[Record]  # of one issue, in the order of the stream
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What failed in a batch.
 
-    `retry` has the records to deliver again. `permanent` has those that no retry can store, with
-    the reason.
+    `retry` has the records to deliver again. `permanent` has those that no retry can store or
+    delete, with the reason.
     """
 
     retry: list[Record]
     permanent: list[tuple[Record, str]]
 
-
-type Slice = list[Record]  # of one issue, in the order of the stream
+    def dead_letter(self, records: Slice, error: PermanentError) -> None:
+        """Add records to `permanent`. One that failed before is there already."""
+        known = {record.sequence for record, _ in self.permanent}
+        self.permanent.extend((each, str(error)) for each in records if each.sequence not in known)
 
 
 def pad(sequence: str) -> str:
@@ -108,10 +113,33 @@ def _delete_hidden(watermark: Watermark, records: list[Record], outcome: Outcome
     if not hidden:
         return
     try:
-        watermarks.delete_hidden(record.event for record in hidden)
+        _delete(hidden, watermarks.delete_hidden, outcome)
     except StoreError as error:
         logger.warning("cleared events stay, they will be delivered again", exc_info=error)
         outcome.retry.extend(hidden)
+
+
+def _delete_late(events: list[Stored]) -> None:
+    """Delete events of a project that were stored after the deletion of their issues."""
+    issue_deletions.delete_events(events[0].project_id, [event.id for event in events])
+
+
+def _delete(
+    records: list[Record], delete: Callable[[list[Stored]], None], outcome: Outcome
+) -> None:
+    """Delete the events of these records. One that can never be deleted does not keep the others.
+
+    Raises:
+        StoreError: they cannot be deleted now.
+    """
+    try:
+        delete([record.event for record in records])
+    except PermanentError as error:
+        if len(records) == 1:
+            outcome.dead_letter(records, error)
+        else:
+            for record in records:
+                _delete([record], delete, outcome)
 
 
 def current_rows(pk: str, found: list[Stored], now_s: int) -> Rows:
@@ -160,7 +188,7 @@ def _slices(records: Iterable[Record]) -> Iterator[Slice]:
 def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) -> None:
     for _ in attempts(_TRIES):
         try:
-            slices = _apply(pk, slices, now_s)
+            slices = _apply(pk, slices, now_s, outcome)
         except StoreError as error:
             if not error.code:
                 raise  # no response, so the others would wait for one, too
@@ -172,7 +200,7 @@ def _digest_project(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) 
                     else:
                         _digest_project(pk, [alone], now_s, outcome)
             elif isinstance(error, PermanentError):
-                outcome.permanent.extend((record, str(error)) for record in slices[0])
+                outcome.dead_letter(slices[0], error)
             else:
                 logger.warning("digest failed, its records will be delivered again", exc_info=error)
                 outcome.retry.extend(slices[0])
@@ -187,17 +215,17 @@ def _must_wait(piece: Slice, outcome: Outcome) -> bool:
     return any(record.event.issue_id == piece[0].event.issue_id for record in outcome.retry)
 
 
-def _apply(pk: str, slices: list[Slice], now_s: int) -> list[Slice]:
-    """Apply the slices, one transaction after the other.
+def _apply(pk: str, slices: list[Slice], now_s: int, outcome: Outcome) -> list[Slice]:
+    """Apply the slices, one transaction after the other. Delete late events of deleted issues.
 
     Returns the slices from the first conflict on. Later ones of the same issue must not be applied
     before it.
     """
-    events = [record.event for piece in slices for record in piece]
-    rows = current_rows(pk, events, now_s)
-    late = [event for event in events if event.id <= rows.deleted_through(event.issue_id)]
+    records = [record for piece in slices for record in piece]
+    rows = current_rows(pk, [record.event for record in records], now_s)
+    late = [r for r in records if r.event.id <= rows.deleted_through(r.event.issue_id)]
     if late:
-        issue_deletions.delete_events(late[0].project_id, [event.id for event in late])
+        _delete(late, _delete_late, outcome)
     changes, applied = Changes(), 0
     for n, piece in enumerate(slices):
         if not _plan(piece, rows, changes):

@@ -5,13 +5,12 @@ import logging
 from dataclasses import dataclass
 
 from errata.errors import InvalidInputError, StoreError, UnavailableError
-from errata.models.event import Event
+from errata.models.event import Event, IdempotencyRecord
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
 from errata.protocol.body import JsonBody
 from errata.protocol.ingest import idempotency_key, parse
 from errata.store import events, idempotency
-from errata.store.idempotency import Record
 from errata.store.retry import attempts
 from errata.usecases import report_losses
 from errata.usecases.admission import Admitted
@@ -59,7 +58,7 @@ class IngestSubmission:
             at_ms = now_ms()
             event_id = new_event_id(at_ms)
             item, trimmed = prepare(fields, access, event_id, at_ms)
-            record = Record(event_id, body_hash)
+            record = IdempotencyRecord(event_id, body_hash)
             record_put = idempotency.record_put(access.project_id, key, record, at_ms)
             try:
                 earlier = events.put_once(item, record_put)
@@ -78,7 +77,7 @@ class IngestSubmission:
     def _body_hash(self) -> bytes:
         return hashlib.sha256(self.body.content()).digest()
 
-    def _replay(self, earlier: Record, access: Access) -> Admitted:
+    def _replay(self, earlier: IdempotencyRecord, access: Access) -> Admitted:
         mismatch = earlier.body_hash != self._body_hash()
         if mismatch:
             # The operator can see this in the log, and count it with a metric filter.

@@ -14,6 +14,7 @@ from errata.models.issue import (
     RESOLVED,
     STATUSES,
     Activity,
+    CleanupTask,
     Issue,
     Release,
 )
@@ -26,11 +27,8 @@ from errata.protocol.issues import (
     to_cursor,
     to_release_cursor,
 )
-from errata.store import day_counts as days_store
-from errata.store import issue_status
+from errata.store import day_counts, issue_status, releases
 from errata.store import issues as store
-from errata.store import releases as releases_store
-from errata.store.issue_deletions import CleanupTask
 from errata.store.items import BATCH_GET
 from errata.store.retry import attempts
 
@@ -178,7 +176,7 @@ def delete(visible: Visible, issue_id: str, by: str) -> None:
 
 def list_releases(visible: Visible) -> list[Release]:
     """Return the visible releases, most recently seen first."""
-    found = releases_store.list_releases(visible)
+    found = releases.list_releases(visible)
     return sorted(found.by_hash.values(), key=lambda release: release.last_seen, reverse=True)
 
 
@@ -191,7 +189,7 @@ def search_releases(visible: Visible, cursor: str | None) -> ReleasePage:
         InvalidInputError: the cursor is not from this list.
     """
     at = release_position(cursor)
-    found = releases_store.list_releases(visible, at.start, at.end, pages=1)
+    found = releases.list_releases(visible, at.start, at.end, pages=1)
     ranked = sorted(
         ((each.last_seen, name) for name, each in found.by_hash.items()),
         reverse=True,
@@ -205,7 +203,7 @@ def search_releases(visible: Visible, cursor: str | None) -> ReleasePage:
 
 def list_days(visible: Visible, first: str) -> dict[str, int]:
     """Return the project's number of events per day, from `first` (`2026-11-22`) on."""
-    return days_store.list_days(visible, first)
+    return day_counts.list_days(visible, first)
 
 
 # ------------------------------------------------------------------ status

@@ -5,17 +5,17 @@ from itertools import islice
 
 from pydantic_core import to_json
 
+from errata.caches import BoundedDict
 from errata.errors import CounterMovedError, ForbiddenError, HTTPError, UnavailableError
 from errata.models.event import Event, Stored
 from errata.models.ids import new_event_id, now_ms
-from errata.models.project import Access
+from errata.models.project import Access, LegacyCounter
 from errata.models.visible import Visible
 from errata.protocol import legacy as protocol
 from errata.protocol import response_size
 from errata.protocol.body import JsonBody
 from errata.store import event_queries, events
 from errata.store import legacy as store
-from errata.store.legacy import LegacyCounter
 from errata.store.retry import attempts
 from errata.usecases import access, admission, clear_project, projects, rate_limit, report_losses
 from errata.usecases.admission import Admitted
@@ -28,7 +28,7 @@ _PAGE = 100
 _TRIES = 60
 
 # The last legacy number of each project that this process knows. The next try is one above it.
-_last_ids: dict[str, int] = {}
+_last_ids = BoundedDict[str, int](max_entries=10_000)
 
 
 def submit(body: JsonBody, address: str, auto_create: bool) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from errata.caches import TTLCache
 from errata.config import settings
 from errata.models.event import Stored
 from errata.models.ids import now_ms
@@ -9,7 +10,6 @@ from errata.models.project import Project
 from errata.models.webhook import ISSUE_CREATED, Message, Webhook
 from errata.protocol.webhooks import issue_created_body
 from errata.store import projects, webhooks
-from errata.usecases.ttl_cache import TTLCache
 
 type Subscribers = tuple[Project, list[Webhook]]
 

@@ -6,16 +6,16 @@ takes a token, and one refused write says when to retry. An execution environmen
 bucket is empty, and then makes no call.
 """
 
+from errata.caches import BoundedDict
 from errata.errors import RateLimitedError
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.store import rate_buckets
 
 _MINUTE_MS = 60_000
-_MAX_KNOWN = 10_000
 _TRIES = 8
 
 # The last known theoretical arrival time of each bucket.
-_known: dict[str, int] = {}
+_known = BoundedDict[str, int](max_entries=10_000)
 
 
 def take(bucket: str, limit: int, now_ms: int) -> None:
@@ -33,7 +33,7 @@ def take(bucket: str, limit: int, now_ms: int) -> None:
         taken, tat = rate_buckets.take_token(
             bucket, idle=tat <= now_ms, now=now_ms, step=step, tolerance=tolerance
         )
-        _cache(bucket, tat)
+        _known[bucket] = tat
         if taken:
             return
         if tat > now_ms + tolerance:
@@ -62,12 +62,6 @@ def take_for_address(address: str, now_ms: int) -> None:
 
 def _seconds(milliseconds: int) -> int:
     return max(1, -(-milliseconds // 1000))
-
-
-def _cache(bucket: str, tat: int) -> None:
-    if len(_known) >= _MAX_KNOWN:
-        _known.clear()
-    _known[bucket] = tat
 
 
 def clear_cache() -> None:

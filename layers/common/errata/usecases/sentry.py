@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 
+from errata.caches import BoundedDict
 from errata.errors import ConflictError, InvalidInputError, UnavailableError
 from errata.grouping import v2
 from errata.models.event import Event, Problem
@@ -22,11 +23,10 @@ from errata.usecases.prepare import prepare
 # Correct clocks differ by less than this.
 _AHEAD_MS = 1_000
 _TRIES = 6
-_MAX_KNOWN = 10_000
 
 # Project and event id of the events that this process has stored. If an SDK sends an event again at
 # once, no call to the store is needed.
-_stored: set[tuple[str, str]] = set()
+_stored = BoundedDict[tuple[str, str], None](max_entries=10_000)
 
 
 def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str:
@@ -100,7 +100,7 @@ class SdkSubmission:
             return earlier
         admitted = self._put(fields, access)
         if self.named:
-            _cache(access.project_id, self.named)
+            _stored[access.project_id, self.named] = None
         return admitted
 
     def _put(self, fields: Event, access: Access) -> Admitted:
@@ -123,12 +123,6 @@ class SdkSubmission:
                 continue
             return Admitted(shown_id, access.project_id, stored, trimmed=stored and trimmed)
         raise UnavailableError
-
-
-def _cache(project_id: str, named: str) -> None:
-    if len(_stored) >= _MAX_KNOWN:
-        _stored.clear()
-    _stored.add((project_id, named))
 
 
 def clear_cache() -> None:

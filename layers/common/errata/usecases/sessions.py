@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from errata.errors import ErrataError, UnauthorizedError
-from errata.models.member import User
+from errata.models.member import Session, User
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.times import SESSION_LIFETIME_MS
 from errata.store import members, sign_in
 from errata.store import sessions as store
 from errata.store.members import user_hash
-from errata.store.sessions import OpenedPage, Session
+from errata.store.sessions import OpenedPage
 from errata.store.sign_in import Tokens
 from errata.usecases import organizations
 

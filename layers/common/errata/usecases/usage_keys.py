@@ -18,12 +18,12 @@ import re
 from dataclasses import replace
 
 from errata.errors import StoreError, UnavailableError
+from errata.models.gateway_key import Gateway, GatewayKey
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import ApiKey, Project
 from errata.models.times import SETTLING_MS
 from errata.store import gateway_keys
-from errata.store.gateway_keys import Gateway, GatewayKey
 from errata.store.projects import list_keys, save_usage_key
 from errata.usecases import members, organizations, projects
 from errata.usecases.projects import Created

@@ -4,6 +4,7 @@ import json
 import re
 from typing import NamedTuple
 
+from errata.caches import BoundedDict
 from errata.grouping.v2 import names
 from errata.models.event import Fields
 
@@ -11,8 +12,7 @@ from errata.models.event import Fields
 _MAX_FRAMES = 1_000
 _MAX_PLACES = 50
 _MAX_SHOWN = 4
-# Limits of the cache: a process sees the same frames repeatedly. Longer texts are not cached.
-_MAX_KNOWN = 2_048
+# Longer texts are not cached.
 _MAX_KNOWN_TEXT = 200
 # V8 writes the receiver and the kind of a call, too (v8.dev/docs/stack-trace-api, "Stack trace
 # format"). Other engines only write the function. Firefox adds `/<` to a function inside another.
@@ -39,7 +39,8 @@ class Place(NamedTuple):
 # Places by key. A place counts once, so the depth of a recursion makes no difference.
 type Places = dict[str, Place]
 
-_known: dict[tuple[object, ...], Place] = {}
+# A process sees the same frames repeatedly.
+_known = BoundedDict[tuple[object, ...], Place](max_entries=2_048)
 
 
 def places(frames: list[Fields], in_app: bool, platform: object) -> Places:
@@ -79,8 +80,6 @@ def _place(*sent: object) -> Place:
         shown = f"{called} ({where})" if called and where else called or where
     place = Place(json.dumps([where, called]), called, shown)
     if all(each is None or _is_short(each) for each in sent[:3]):
-        if len(_known) >= _MAX_KNOWN:
-            _known.clear()
         _known[sent] = place
     return place
 

@@ -56,8 +56,8 @@ def milliseconds(value: Any) -> int | None:
     """
     try:
         if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            value = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+            at = datetime.fromisoformat(value)
+            value = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
         at_ms = round(value * 1000)
         datetime.fromtimestamp(value, UTC)
     except (ArithmeticError, OSError, TypeError, ValueError):

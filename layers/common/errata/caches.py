@@ -1,27 +1,40 @@
-"""Cache look-ups in the store for 30 seconds. A change takes effect within that time."""
+"""Caches that a process keeps in memory. None grows without bound."""
 
 from collections.abc import Callable
 
 from errata.models.times import CACHE_TTL_MS
 
 
-class TTLCache[T]:
-    """Results of a look-up, by key; at most `max_entries`."""
+class BoundedDict[K, V](dict[K, V]):
+    """A dict of at most `max_entries`. A new key evicts the one that was set longest ago."""
 
     def __init__(self, max_entries: int) -> None:
+        super().__init__()
         self._max_entries = max_entries
-        # Key → (expiry in milliseconds, result), oldest first.
-        self._entries: dict[str, tuple[int, T]] = {}
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self.pop(key, None)  # A key that is set again becomes the newest.
+        if len(self) >= self._max_entries:
+            del self[next(iter(self))]
+        super().__setitem__(key, value)
+
+
+class TTLCache[T]:
+    """Results of look-ups in the store, by key; at most `max_entries`.
+
+    A result is kept for 30 seconds. A change takes effect within that time.
+    """
+
+    def __init__(self, max_entries: int) -> None:
+        # Key → (expiry in milliseconds, result).
+        self._entries = BoundedDict[str, tuple[int, T]](max_entries)
 
     def get(self, key: str, now_ms: int, look_up: Callable[[], T]) -> T:
         """Return the cached result, or look it up and cache it."""
         cached = self._entries.get(key)
         if cached and cached[0] > now_ms:
             return cached[1]
-        self._entries.pop(key, None)
         result = look_up()
-        if len(self._entries) >= self._max_entries:
-            del self._entries[next(iter(self._entries))]
         self._entries[key] = (now_ms + CACHE_TTL_MS, result)
         return result
 
