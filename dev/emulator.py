@@ -3,15 +3,27 @@
 Each function below fixes one gap of the release that requirements-ministack.txt pins.
 """
 
+import asyncio
 import collections
 import contextvars
 import copy
+import hashlib
+import hmac
 import importlib
 import os
+import secrets
 import signal
 import sys
 import threading
+import time
+from pathlib import Path
 from typing import Any
+
+# -P leaves out the folder of this file, whose names would hide other packages.
+sys.path.append(str(Path(__file__).parent.parent))
+
+from dev.checkpoint import Checkpoint, Pacer, keep_saving
+from dev.guard import FindSecret, Guard
 
 STREAMS = "errata_streams"
 # The tag that sets the id of an API in MiniStack.
@@ -23,6 +35,8 @@ ENVIRONMENTS = 4
 def main() -> None:
     """Serve until SIGTERM, or until the parent process has ended."""
     end_with_parent()
+    # Taken out of the environment: MiniStack passes the environment to functions.
+    secret = os.environ.pop("AWS_SECRET_ACCESS_KEY")
     run_functions_without_our_packages()
     # Imported here: only .venv-ministack has it, and the app must be imported before its services.
     server: Any = importlib.import_module("ministack.app")
@@ -36,7 +50,95 @@ def main() -> None:
     tell_the_url(gateway)
     allow_batches_of_messages(importlib.import_module("ministack.core.iam_actions"))
     keep_api_ids(importlib.import_module("ministack.services.cloudformation.provisioners"), gateway)
+    give_secret_sessions(
+        [importlib.import_module("ministack.core.lambda_runtime"), functions],
+        importlib.import_module("ministack.services.sts"),
+    )
+    evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
+    actions: Any = importlib.import_module("ministack.core.iam_actions")
+    pacer = Pacer()
+    server.app = Guard(
+        server.app,
+        known_secrets(os.environ["AWS_ACCESS_KEY_ID"], secret, evaluator),
+        actions.unsigned_operations("cognito-idp"),
+        lambda: pacer.note(time.monotonic()),
+    )
+    if os.environ.get("PERSIST_STATE"):
+        save_while_running(server, importlib.import_module("ministack.core.persistence"), pacer)
     server.main()
+
+
+def known_secrets(root: str, secret: str, evaluator: Any) -> FindSecret:
+    """Return a function that finds an access key's secret: the root user's, or a role's session.
+
+    MiniStack's own root users are unknown here: no key, `test`, and every account number.
+    """
+
+    def find(key: str, token: str) -> str | None:
+        if key == root:
+            return None if token else secret
+        if evaluator.is_root_access_key(key):
+            return None
+        found: str | None = getattr(
+            evaluator.resolve_credential(key, None, token), "secret_access_key", None
+        )
+        return found
+
+    return find
+
+
+def give_secret_sessions(modules: list[Any], sts: Any) -> None:
+    """Give each function's role credentials that nobody can compute.
+
+    MiniStack derives them from the names of the function and of its role.
+    """
+    seed = secrets.token_bytes(32)
+
+    def derived(kind: str, function: str) -> str:
+        return hmac.new(seed, f"{kind}:{function}".encode(), hashlib.sha256).hexdigest()
+
+    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+        function, name = config["FunctionArn"], config["FunctionName"][:64]
+        role, account = config["Role"].rsplit("/", 1)[-1], function.split(":")[4]
+        of = f"{function}:{config['Role']}"
+        session = {
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{role}/{name}",
+            "UserId": f"{role}:{name}",
+            "SecretAccessKey": derived("secret", of),
+            "SessionToken": derived("token", of),
+        }
+        key = f"ASIA{derived('key', of)[:16].upper()}"
+        sts.register_session(key, session)
+        return {
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": session["SessionToken"],
+        }
+
+    for module in modules:
+        module.execution_credentials = execution_credentials
+
+
+def save_while_running(server: Any, persistence: Any, pacer: Pacer) -> None:
+    """Save the data after changes, in one file. MiniStack saves only when it ends."""
+    checkpoint = Checkpoint(Path(persistence.STATE_DIR), persistence)
+    server.load_state, server.save_all = checkpoint.load, checkpoint.save
+    app = server.app
+
+    async def app_that_saves(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        # Loads the data, serves, and saves it at the end.
+        saving = asyncio.create_task(
+            keep_saving(pacer, lambda: checkpoint.save(server._build_persistence_save_dict()))
+        )
+        try:
+            await app(scope, receive, send)
+        finally:
+            saving.cancel()
+
+    server.app = app_that_saves
 
 
 def end_with_parent() -> None:

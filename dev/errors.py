@@ -1,23 +1,42 @@
 """The errors of starting a local stack.
 
 LocalStackError
+├── PortError           the port is not a number that can be used
 ├── PortTakenError      another process listens on the port
+├── InUseError          another process runs the stack of this clone
 ├── EmulatorError       MiniStack did not start, or ended on its own
 └── ToolError           a command (sam, errata) failed; `output` is what it printed
 """
+
+MAX_PORT = 65535
 
 
 class LocalStackError(Exception):
     """The local stack did not start. The text is for the person at the terminal."""
 
 
+class PortError(LocalStackError):
+    """The port is not a number that this user can listen on."""
+
+
+class InUseError(LocalStackError):
+    """Another process runs the stack of this clone."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__(
+            f"`make run` already runs in this clone{f' (process {process})' if process else ''}. "
+            "Stop it with Ctrl-C first, or run another one in another clone."
+        )
+
+
 class PortTakenError(LocalStackError):
     """The port of the local stack is in use."""
 
     def __init__(self, port: int) -> None:
+        other = port + 1 if port < MAX_PORT else port - 1
         super().__init__(
-            f"Port {port} is in use. Choose another one: make run PORT={port + 1}, "
-            f"or python -m dev.run --port {port + 1}."
+            f"Port {port} is in use. Choose another one: make run PORT={other}, "
+            f"or python -m dev.run --port {other}."
         )
 
 

@@ -8,11 +8,18 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dev.errors import EmulatorError, PortTakenError
-from dev.process import NO_AWS_FILES, REGION, ROOT, end_group
+from dev.errors import EmulatorError, PortError, PortTakenError
+from dev.process import (
+    NO_AWS_FILES,
+    REGION,
+    ROOT,
+    AwsCredentials,
+    end_group,
+    new_credentials,
+)
 
 HOST = "127.0.0.1"
 PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
@@ -22,11 +29,20 @@ STOP_SECONDS = 60
 
 
 def choose_port(port: int) -> int:
-    """Return the port, or a free one for 0. Raise PortTakenError if the port is in use."""
+    """Return the port, or a free one for 0.
+
+    Raises:
+        PortTakenError: the port is in use.
+        PortError: this user may not listen on it.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
+        except PermissionError as error:
+            raise PortError(
+                f"You may not listen on port {port}. Choose one from 1024 on: make run PORT=4566."
+            ) from error
         except OSError as error:
             raise PortTakenError(port) from error
         chosen: int = probe.getsockname()[1]
@@ -35,11 +51,18 @@ def choose_port(port: int) -> int:
 
 @contextlib.contextmanager
 def emulator(
-    port: int, *, state_dir: Path | None = None, auth: bool = True, log: Path | None = None
+    port: int,
+    *,
+    state_dir: Path | None = None,
+    log: Path | None = None,
+    keeps: Sequence[int] = (),
 ) -> Iterator["Emulator"]:
-    """Run MiniStack during the block. It may not be ready yet when the block starts."""
+    """Run MiniStack during the block. It may not be ready yet when the block starts.
+
+    `keeps` are file descriptors that it keeps open until it ends: locks.
+    """
     with tempfile.TemporaryDirectory(prefix="errata-local-", ignore_cleanup_errors=True) as scratch:
-        running = Emulator(port, Path(scratch), state_dir, auth, log)
+        running = Emulator(port, Path(scratch), state_dir, log, keeps)
         try:
             yield running
         finally:
@@ -50,9 +73,15 @@ class Emulator:
     """A MiniStack process that listens only on loopback."""
 
     def __init__(
-        self, port: int, scratch: Path, state_dir: Path | None, auth: bool, log: Path | None
+        self,
+        port: int,
+        scratch: Path,
+        state_dir: Path | None,
+        log: Path | None,
+        keeps: Sequence[int],
     ) -> None:
         self.endpoint_url = f"http://{HOST}:{port}"
+        self.credentials = new_credentials()
         self._patience = STOP_SECONDS if state_dir else 0
         self.log = log or scratch / "ministack.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +90,8 @@ class Emulator:
                 # -P: do not import from the folder dev/.
                 [PYTHON, "-P", ROOT / "dev" / "emulator.py"],
                 cwd=scratch,
-                env=server_environment(port, scratch, state_dir, auth),
+                env=server_environment(port, scratch, state_dir, self.credentials),
+                pass_fds=keeps,
                 # Kept open and never written to. It closes when this process ends.
                 stdin=subprocess.PIPE,
                 stdout=log_file,
@@ -75,9 +105,13 @@ class Emulator:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             self.check()
-            with contextlib.suppress(urllib.error.URLError, TimeoutError, ConnectionError):
-                urllib.request.urlopen(f"{self.endpoint_url}/_ministack/health", timeout=5).close()
-                return
+            try:
+                urllib.request.urlopen(self.endpoint_url, timeout=5).close()
+            except urllib.error.HTTPError as refusal:
+                refusal.close()
+                return  # it refuses the request, because that is not signed
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                pass
             time.sleep(0.1)
         raise EmulatorError(f"MiniStack does not respond:\n{self.last_words()}")
 
@@ -98,11 +132,12 @@ class Emulator:
 
 
 def server_environment(
-    port: int, scratch: Path, state_dir: Path | None, auth: bool
+    port: int, scratch: Path, state_dir: Path | None, credentials: AwsCredentials
 ) -> dict[str, str]:
     """Return MiniStack's settings, without the caller's: it passes all of them to the functions."""
     environment = {
         **NO_AWS_FILES,
+        **credentials.variables(),
         "PATH": os.defpath,
         "HOME": str(scratch),
         # It unpacks every function and its layer there, and does not delete them.
@@ -113,7 +148,7 @@ def server_environment(
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": REGION,
-        "AUTH": "true" if auth else "false",
+        "AUTH": "true",
         # These two listen on their own ports, the first one on every interface.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",

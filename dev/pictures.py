@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from dev.errors import LocalStackError
-from dev.process import ROOT, local_aws
+from dev.process import ROOT
 from dev.run import explain, say
 from dev.stack import LocalStack
 from dev.story import live_through
@@ -49,7 +49,7 @@ def main() -> int:
 
 def work_on(stack: LocalStack) -> None:
     """Point this process at the stack, as the template does for a function."""
-    os.environ.update(local_aws(stack.endpoint_url))
+    os.environ.update(stack.environment)
     os.environ.update({setting: stack.outputs[output] for output, setting in SETTINGS.items()})
 
 

@@ -1,19 +1,20 @@
 """Run child processes: their environments, and how each ends with all processes it started."""
 
 import contextlib
+import fcntl
 import os
+import secrets
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from dev.errors import ToolError
+from dev.errors import InUseError, ToolError
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 REGION = "us-east-1"
-# MiniStack's root user.
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
@@ -29,10 +30,48 @@ def tool_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **NO_AWS_FILES, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
 
 
-def local_aws(endpoint_url: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class AwsCredentials:
+    """Credentials of the local AWS's root user. Each emulator has its own."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that AWS's tools read."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+        }
+
+
+def new_credentials() -> AwsCredentials:
+    """Return random credentials of the form that AWS's have."""
+    return AwsCredentials(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
+
+
+@contextlib.contextmanager
+def held(lock: Path) -> Iterator[int]:
+    """Hold a lock file during the block, and yield its descriptor. Raise InUseError if it is held.
+
+    The lock ends with this process and the processes that got its descriptor, however they end.
+    """
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise InUseError(file.read().strip()) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield file.fileno()
+
+
+def local_aws(endpoint_url: str, credentials: AwsCredentials) -> dict[str, str]:
     """Return the variables that send a command's AWS calls to the local stack."""
     return {
-        **CREDENTIALS,
+        **credentials.variables(),
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,

@@ -7,6 +7,7 @@ are printed as they are written. MiniStack's own go to `.errata/ministack.log`.
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -16,13 +17,15 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from dev.errors import LocalStackError, ToolError
+from dev.errors import MAX_PORT, LocalStackError, PortError, ToolError
 from dev.logs import StackLogs
+from dev.process import held
 from dev.seed import HOME, LOCAL, ensure_login, ensure_project
 from dev.stack import LocalStack
 
 DEFAULT_PORT = 4566
 STATE = HOME / "state"
+LOCK = HOME / "lock"
 LOG = HOME / "ministack.log"
 POLL_SECONDS = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -30,13 +33,17 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until a signal. Return exit code 0 then, or 1 if the stack does not start."""
-    options = parse(arguments)
     for number in SIGNALS:
         signal.signal(number, interrupt)
     try:
-        if options.fresh:
-            empty(STATE, LOCAL)
-        run(options.port)
+        options = parse(arguments)
+        port = port_number(options.port)
+        # What applications report may be private: only its owner may read it.
+        HOME.mkdir(mode=0o700, exist_ok=True)
+        with held(LOCK) as lock:
+            if options.fresh:
+                empty(STATE, LOCAL)
+            run(port, lock)
     except KeyboardInterrupt:
         say_goodbye("Stopped. Your data is kept for the next run.")
         return 0
@@ -45,13 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def run(port: int) -> NoReturn:
-    """Start the stack, print how to use it, and follow its logs until an exception is raised."""
+def run(port: int, lock: int) -> NoReturn:
+    """Start the stack, print how to use it, and follow its logs until an exception is raised.
+
+    `lock` is the descriptor of a lock on the data. The emulator keeps it until it has saved them.
+    """
     started_ms = int(time.time() * 1000)
-    # What applications report may be private: only its owner may read it.
-    HOME.mkdir(mode=0o700, exist_ok=True)
     with LocalStack(
-        port=port, state_dir=STATE, parameters={"LogLevel": "INFO"}, say=say, log=LOG
+        port=port,
+        state_dir=STATE,
+        parameters={"LogLevel": "INFO"},
+        say=say,
+        log=LOG,
+        keeps=(lock,),
     ) as stack:
         say("Looking up the demo project ...")
         project, known = ensure_project(stack)
@@ -99,8 +112,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="delete all data first")
     port = os.environ.get("PORT") or DEFAULT_PORT
-    parser.add_argument("--port", type=int, default=port, help=f"default {DEFAULT_PORT}, or PORT")
+    parser.add_argument("--port", default=port, help=f"default {DEFAULT_PORT}, or PORT; 0: any")
     return parser.parse_args(arguments)
+
+
+def port_number(text: object) -> int:
+    """Return a port as a number. Raise PortError if it is not one from 0 to 65535."""
+    digits = str(text).strip()
+    if not re.fullmatch("[0-9]{1,5}", digits) or int(digits) > MAX_PORT:
+        raise PortError(
+            f"The port must be a whole number from 0 to {MAX_PORT}, not {digits!r}. "
+            f"For example: make run PORT={DEFAULT_PORT}."
+        )
+    return int(digits)
 
 
 def empty(state: Path, local: Path) -> None:

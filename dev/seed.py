@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +87,13 @@ def known(local: Path, name: str, key: str, value: str | None) -> Known | None:
 def write_local(
     local: Path, stack: LocalStack, *, project: Known | None, login: Known | None
 ) -> None:
-    """Write where the stack is. Only the file's owner may read the key and the password."""
+    """Write where the stack is. Only the file's owner may read it, with all its secrets."""
     settings = {
         "api_url": stack.api_url,
         "dashboard_url": stack.dashboard_url,
         "region": stack.region,
         "aws_endpoint_url": stack.endpoint_url,
+        "aws_credentials": asdict(stack.credentials),
         "stack": stack.stack_name,
         **({"project": project} if project else {}),
         **({"login": login} if login else {}),

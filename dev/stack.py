@@ -3,7 +3,7 @@
 import contextlib
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +17,15 @@ from dev import gateway
 from dev.build import SAM, artifacts, build_folder, digest, output
 from dev.emulator import PINNED
 from dev.ministack import Emulator, choose_port, emulator
-from dev.process import CREDENTIALS, REGION, ROOT, local_aws, run_tool, tool_environment
+from dev.process import (
+    REGION,
+    ROOT,
+    AwsCredentials,
+    local_aws,
+    new_credentials,
+    run_tool,
+    tool_environment,
+)
 
 # The id of the API is set by a tag, because its URL is a parameter of the template and must be
 # known before. Eight hexadecimal digits, like MiniStack's own.
@@ -32,10 +40,10 @@ def say_nothing(line: str) -> None:
 class LocalStack:
     """The template, deployed on this machine during a `with` block.
 
-    `port` 0 takes a free one. With a `state_dir`, data is kept there between runs. `auth` enforces
-    the functions' IAM policies. `parameters` are the template's, by name. `say` is called with each
-    step. `log` is the file that MiniStack writes to. `source` is another folder to deploy; `update`
-    then deploys this checkout over it.
+    `port` 0 takes a free one. With a `state_dir`, data is kept there between runs. `parameters` are
+    the template's, by name. `say` is called with each step. `log` is the file that MiniStack writes
+    to. `source` is another folder to deploy; `update` then deploys this checkout over it. `keeps`
+    are file descriptors of locks to hold until every process of the stack has ended.
 
     Raises:
         LocalStackError: the stack did not start. Nothing is left running.
@@ -48,21 +56,22 @@ class LocalStack:
         *,
         port: int = 0,
         state_dir: Path | None = None,
-        auth: bool = True,
         parameters: Mapping[str, str] | None = None,
         stack_name: str = "errata-local",
         say: Callable[[str], object] = say_nothing,
         log: Path | None = None,
         source: Path = ROOT,
+        keeps: Sequence[int] = (),
     ) -> None:
         self._source = source
         self.stack_name = stack_name
-        # The address of every AWS service. CREDENTIALS are those of its root user.
+        # The address of every AWS service, and the credentials of its root user.
         self.endpoint_url = ""
+        self.credentials = new_credentials()
         self.outputs: dict[str, str] = {}
         self._port = port
         self._state_dir = state_dir
-        self._auth = auth
+        self._keeps = keeps
         self._parameters = {
             "Architecture": architecture(platform.machine()),
             # Receivers of webhooks run on this machine, too.
@@ -74,10 +83,11 @@ class LocalStack:
         self._cleanup = contextlib.ExitStack()
 
     @classmethod
-    def running(cls, endpoint_url: str, *, log: Path) -> Self:
+    def running(cls, endpoint_url: str, credentials: AwsCredentials, *, log: Path) -> Self:
         """Return the stack that another process has deployed at `endpoint_url` and will stop."""
         stack = cls(log=log)
         stack.endpoint_url = endpoint_url
+        stack.credentials = credentials
         stack.outputs = stack._read_outputs()
         return stack
 
@@ -85,6 +95,7 @@ class LocalStack:
         with contextlib.ExitStack() as cleanup:
             self.emulator = self._start(cleanup)
             self.endpoint_url = self.emulator.endpoint_url
+            self.credentials = self.emulator.credentials
             if self._source == ROOT:
                 self.update()
             else:
@@ -112,6 +123,11 @@ class LocalStack:
         return f"{self.endpoint_url}/_aws/execute-api/{API_ID}/{STAGE}"
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The variables that send AWS calls to this stack."""
+        return local_aws(self.endpoint_url, self.credentials)
+
+    @property
     def dashboard_url(self) -> str:
         """The URL of the sign-in page."""
         return f"{self.api_url}/dashboard"
@@ -119,8 +135,8 @@ class LocalStack:
     def client(self, service: str, *, config: Config | None = None) -> Any:
         """Return a boto3 client of the local AWS, independent of the caller's own AWS settings."""
         session = boto3.session.Session(
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=self.credentials.access_key_id,
+            aws_secret_access_key=self.credentials.secret_access_key,
             region_name=self.region,
             botocore_session=botocore.session.Session(session_vars=NO_OWN_SETTINGS),
         )
@@ -151,7 +167,7 @@ class LocalStack:
         port = choose_port(self._port)
         self._say(f"Starting local AWS on port {port} ...")
         return cleanup.enter_context(
-            emulator(port, state_dir=self._state_dir, auth=self._auth, log=self.log)
+            emulator(port, state_dir=self._state_dir, log=self.log, keeps=self._keeps)
         )
 
     def _deploy(self, source: Path, fingerprint: str) -> None:
@@ -161,7 +177,7 @@ class LocalStack:
         build = f"{fingerprint} {adjustments} {sorted(self._parameters.items())}"
         if self.recall("build") != build:
             self._say("Deploying ...")
-            environment = tool_environment(os.environ) | local_aws(self.endpoint_url)
+            environment = tool_environment(os.environ) | self.environment
             # SAM polls every five seconds by default, which would be most of the time of a
             # deployment.
             environment["SAM_CLI_POLL_DELAY"] = "0.5"

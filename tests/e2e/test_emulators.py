@@ -12,10 +12,15 @@ STORE_TESTS = [str(file) for file in sorted((ROOT / "tests/integration").glob("t
 
 
 def test_the_store_s_tests_pass_on_the_local_aws(stack: LocalStack) -> None:
+    key = stack.credentials
     response = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-k", "local", *STORE_TESTS],
         cwd=ROOT,
-        env={**os.environ, "ERRATA_EMULATOR_URL": stack.endpoint_url},
+        env={
+            **os.environ,
+            "ERRATA_EMULATOR_URL": stack.endpoint_url,
+            "ERRATA_EMULATOR_KEY": f"{key.access_key_id}:{key.secret_access_key}",
+        },
         capture_output=True,
         text=True,
         timeout=300,

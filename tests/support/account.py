@@ -1,7 +1,8 @@
 """An empty AWS account with the template's resources: in moto, or in an emulator that listens.
 
-`ERRATA_EMULATOR_URL` names an emulator, for example the local stack's. The store's tests then also
-run there, each in its own tables.
+`ERRATA_EMULATOR_URL` names an emulator, for example the local stack's, and `ERRATA_EMULATOR_KEY`
+its credentials, with a colon between id and secret. The store's tests then also run there, each in
+its own tables.
 """
 
 import dataclasses
@@ -125,6 +126,9 @@ def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
         with remembering(), mock_aws(), quick_transactions():
             yield ""
     else:
+        key, _, secret = os.environ["ERRATA_EMULATOR_KEY"].partition(":")
+        patch.setenv("AWS_ACCESS_KEY_ID", key)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", secret)
         patch.setenv("AWS_ENDPOINT_URL", EMULATOR_URL)
         clients.clear_cache()
         yield f"-{uuid.uuid4().hex[:8]}"

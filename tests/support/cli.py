@@ -142,6 +142,7 @@ def write_local(folder: Path, url: str) -> None:
         "api_url": f"{url}/_aws/execute-api/abc/v1",
         "region": "us-east-1",
         "aws_endpoint_url": url,
+        "aws_credentials": {"access_key_id": "AKIALOCAL", "secret_access_key": "hush"},
         "stack": STACK,
         "project": {"id": "1", "api_key": "0" * 32},
     }
@@ -157,7 +158,8 @@ def answering(url: str) -> Iterator[None]:
         if call.client.meta.endpoint_url != url:
             return call.send()
         credentials = call.client._request_signer._credentials
-        assert (credentials.access_key, credentials.token) == ("test", None)
+        found = (credentials.access_key, credentials.secret_key, credentials.token)
+        assert found == ("AKIALOCAL", "hush", None)
         service = call.client.meta.service_model.service_name
         real = boto3.client(service, endpoint_url=f"https://{service}.us-east-1.amazonaws.com")
         return real._make_api_call(call.operation, call.parameters)

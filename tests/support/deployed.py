@@ -6,15 +6,17 @@ stops it when the last one is done.
 
 import contextlib
 import fcntl
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dev.process import CREDENTIALS
+from dev.process import AwsCredentials
 from dev.stack import LocalStack
 from errata.cli.target import SETTINGS
 from errata.config import settings
@@ -47,14 +49,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def stack(shared: Path) -> Iterator[LocalStack]:
     """Provide the stack of this test run. Each test creates its own projects."""
-    address, log = shared / "stack-url", shared / "ministack.log"
+    address, log = shared / "stack.json", shared / "ministack.log"
     with (shared / "stack-users.lock").open("w") as users, contextlib.ExitStack() as cleanup:
         with locked(shared / "stack.lock"):
             if owner := not address.exists():
                 running = cleanup.enter_context(LocalStack(log=log, parameters=PARAMETERS))
-                address.write_text(running.endpoint_url)
+                address.touch(mode=0o600)
+                address.write_text(json.dumps([running.endpoint_url, asdict(running.credentials)]))
             else:
-                running = LocalStack.running(address.read_text(), log=log)
+                url, credentials = json.loads(address.read_text())
+                running = LocalStack.running(url, AwsCredentials(**credentials), log=log)
             fcntl.flock(users, fcntl.LOCK_SH)
         yield running
         if owner:
@@ -83,9 +87,7 @@ def settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) ->
     """Point this process at the stack."""
     # Repeated for each test, because other tests of the session use another AWS.
     environment = {
-        **CREDENTIALS,
-        "AWS_ENDPOINT_URL": stack.endpoint_url,
-        "AWS_DEFAULT_REGION": stack.region,
+        **stack.environment,
         "RETENTION_DAYS": stack.outputs["RetentionDays"],
         "WEBHOOK_QUEUE_URL": stack.outputs["WebhookQueueUrl"],
         "WEBHOOK_SECRETS": stack.outputs["WebhookSecrets"],

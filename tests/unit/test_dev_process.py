@@ -1,13 +1,24 @@
 """What commands and functions of the local stack get to see of the developer's environment."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from dev.errors import PortTakenError, ToolError
+from dev.errors import InUseError, PortTakenError, ToolError
 from dev.ministack import server_environment
-from dev.process import BIN, local_aws, run_tool, tool_environment
+from dev.process import (
+    BIN,
+    AwsCredentials,
+    held,
+    local_aws,
+    new_credentials,
+    run_tool,
+    tool_environment,
+)
 
+ROOT_USER = AwsCredentials("AKIALOCAL", "hush")
 DEVELOPERS = {
     "AWS_PROFILE": "production",
     "AWS_SECRET_ACCESS_KEY": "real",
@@ -20,7 +31,7 @@ DEVELOPERS = {
 
 
 def test_commands_see_no_trace_of_an_account() -> None:
-    environment = tool_environment(DEVELOPERS) | local_aws("http://127.0.0.1:4566")
+    environment = tool_environment(DEVELOPERS) | local_aws("http://127.0.0.1:4566", ROOT_USER)
 
     assert "production" not in environment.values()
     assert "real" not in environment.values()
@@ -41,23 +52,22 @@ def test_functions_inherit_nothing_of_the_developers(monkeypatch: pytest.MonkeyP
     for name, value in DEVELOPERS.items():
         monkeypatch.setenv(name, value)
 
-    environment = server_environment(4566, Path("/scratch"), None, auth=True)
+    environment = server_environment(4566, Path("/scratch"), None, ROOT_USER)
 
     assert not set(environment.values()) & set(DEVELOPERS.values())
 
 
 def test_the_emulator_listens_on_loopback_and_enforces_policies() -> None:
-    environment = server_environment(4700, Path("/scratch"), None, auth=True)
+    environment = server_environment(4700, Path("/scratch"), None, ROOT_USER)
 
     assert environment["BIND_HOST"] == "127.0.0.1"
     assert environment["GATEWAY_PORT"] == "4700"
     assert environment["AUTH"] == "true"
-    assert server_environment(4700, Path("/scratch"), None, auth=False)["AUTH"] == "false"
 
 
 def test_data_is_kept_only_where_asked_for() -> None:
-    passing = server_environment(4700, Path("/scratch"), None, auth=True)
-    kept = server_environment(4700, Path("/scratch"), Path("/state"), auth=True)
+    passing = server_environment(4700, Path("/scratch"), None, ROOT_USER)
+    kept = server_environment(4700, Path("/scratch"), Path("/state"), ROOT_USER)
 
     assert "PERSIST_STATE" not in passing
     assert passing["STATE_DIR"] == "/scratch"
@@ -81,3 +91,31 @@ def test_a_failed_command_is_reported_with_all_that_it_said() -> None:
 def test_a_taken_port_is_named_with_a_way_out() -> None:
     assert str(PortTakenError(4566)).startswith("Port 4566 is in use.")
     assert "make run PORT=4567" in str(PortTakenError(4566))
+    assert "make run PORT=65534" in str(PortTakenError(65535))
+
+
+def test_each_stack_has_credentials_of_its_own_that_are_not_printed() -> None:
+    first, second = new_credentials(), new_credentials()
+
+    assert first.access_key_id != second.access_key_id
+    assert first.secret_access_key != second.secret_access_key
+    assert len(first.secret_access_key) == 40
+    assert first.secret_access_key not in repr(first)
+    assert server_environment(1, Path("/s"), None, first) | first.variables() == (
+        server_environment(1, Path("/s"), None, first)
+    )
+
+
+def test_a_lock_is_held_once_and_ends_with_its_last_process(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with held(lock) as descriptor:
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=(descriptor,))
+        with pytest.raises(InUseError, match=f"process {os.getpid()}"), held(lock):
+            pass
+    # The emulator still saves the data of a run that was killed.
+    with pytest.raises(InUseError), held(lock):
+        pass
+    child.kill()
+    child.communicate()
+    with held(lock):
+        pass

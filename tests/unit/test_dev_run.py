@@ -1,13 +1,15 @@
 """What `make run` says, and what it takes."""
 
 import json
+import os
 import shlex
 from pathlib import Path
 
 import pytest
 
 from dev.errors import PortTakenError, ToolError
-from dev.run import empty, explain, parse, welcome
+from dev.process import held
+from dev.run import empty, explain, main, parse, port_number, welcome
 from dev.stack import STAGE, architecture
 from tests.support import template
 
@@ -45,10 +47,45 @@ def test_the_port_comes_from_the_option_the_environment_or_the_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("PORT", raising=False)
-    assert parse([]).port == 4566
+    assert port_number(parse([]).port) == 4566
     monkeypatch.setenv("PORT", "4700")
-    assert parse([]).port == 4700
-    assert parse(["--port", "4701"]).port == 4701
+    assert port_number(parse([]).port) == 4700
+    assert port_number(parse(["--port", "4701"]).port) == 4701
+
+
+@pytest.mark.parametrize("text", ["80000", "65536", "abc", "-1", "4.5", "1e3", "٤٥٦٦", "9" * 9])
+def test_a_port_that_is_none_is_one_sentence(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PORT", text)
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
+
+    assert main([]) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        f"The port must be a whole number from 0 to 65535, not {text!r}. "
+        "For example: make run PORT=4566.\n"
+    )
+
+
+def test_a_second_run_in_one_clone_is_refused_and_deletes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
+    for name in ("HOME", "STATE", "LOCK", "LOCAL"):
+        monkeypatch.setattr(f"dev.run.{name}", tmp_path / name.lower())
+    (tmp_path / "home").mkdir()
+    (tmp_path / "state").mkdir()
+
+    with held(tmp_path / "lock"):
+        assert main(["--fresh"]) == 1
+
+    assert (tmp_path / "state").exists()
+    said = capsys.readouterr().err
+    assert said.startswith(f"`make run` already runs in this clone (process {os.getpid()}).")
+    assert len(said.splitlines()) == 1
 
 
 def test_a_fresh_start_forgets_data_and_project(tmp_path: Path) -> None:

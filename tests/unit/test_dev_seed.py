@@ -73,6 +73,10 @@ def test_the_first_run_makes_project_and_login_and_writes_them_down(local: Path)
         "dashboard_url": f"{API_URL}/dashboard",
         "region": "us-east-1",
         "aws_endpoint_url": "http://127.0.0.1:4700",
+        "aws_credentials": {
+            "access_key_id": stack.credentials.access_key_id,
+            "secret_access_key": stack.credentials.secret_access_key,
+        },
         "stack": "errata-local",
         "project": PROJECT,
         "login": LOGIN,

@@ -44,6 +44,7 @@ SETTINGS = {
     "RetentionDays": "RETENTION_DAYS",
     "UserPoolId": "USER_POOL_ID",
 }
+CREDENTIALS = ("access_key_id", "secret_access_key")
 OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "StageName")
 
 
@@ -64,7 +65,7 @@ def find(local: bool, stack: str) -> Target:
     """
     here = _local() if local else {}
     if here:
-        _leave_aws(here["aws_endpoint_url"], here["region"])
+        _leave_aws(here)
     elif "AWS_DEFAULT_REGION" not in os.environ and "AWS_REGION" in os.environ:
         # botocore only reads AWS_DEFAULT_REGION. Other tools set AWS_REGION.
         os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
@@ -77,7 +78,7 @@ def find(local: bool, stack: str) -> Target:
 
 
 def _local() -> Mapping[str, str]:
-    """Return the file that `make run` wrote, from this folder or the nearest parent with one.
+    """Return what `make run` wrote, in this folder or the nearest parent with such a file.
 
     Raises:
         NotFoundError: there is no such file, or it is invalid.
@@ -87,9 +88,11 @@ def _local() -> Mapping[str, str]:
         if file.is_file():
             try:
                 found: dict[str, Any] = json.loads(file.read_text())
+                names = ("api_url", "region", "aws_endpoint_url", "stack")
+                credentials = found["aws_credentials"]
                 return {
-                    name: str(found[name])
-                    for name in ("api_url", "region", "aws_endpoint_url", "stack")
+                    **{name: str(found[name]) for name in names},
+                    **{name: str(credentials[name]) for name in CREDENTIALS},
                 }
             except (OSError, ValueError, KeyError, TypeError):
                 raise NotFoundError(
@@ -98,15 +101,15 @@ def _local() -> Mapping[str, str]:
     raise NotFoundError("No local stack found. Start one with `make run`.")
 
 
-def _leave_aws(endpoint_url: str, region: str) -> None:
+def _leave_aws(local: Mapping[str, str]) -> None:
     """Replace the caller's AWS settings, so that every call goes to the local stack."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
-        AWS_ENDPOINT_URL=endpoint_url,
-        AWS_DEFAULT_REGION=region,
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - the emulator's own
+        AWS_ENDPOINT_URL=local["aws_endpoint_url"],
+        AWS_DEFAULT_REGION=local["region"],
+        AWS_ACCESS_KEY_ID=local["access_key_id"],
+        AWS_SECRET_ACCESS_KEY=local["secret_access_key"],
         AWS_CONFIG_FILE=os.devnull,
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         no_proxy="*",

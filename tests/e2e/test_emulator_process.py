@@ -1,0 +1,50 @@
+"""The emulator's process, without a stack: it survives `kill -9` with its data."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from dev.ministack import Emulator, choose_port, emulator
+
+PATIENCE_S = 30
+
+
+def ssm(running: Emulator) -> Any:
+    """Return a client of the emulator."""
+    return boto3.client(
+        "ssm",
+        endpoint_url=running.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=running.credentials.access_key_id,
+        aws_secret_access_key=running.credentials.secret_access_key,
+    )
+
+
+def test_data_is_kept_over_kill_9_and_a_torn_file(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.json"
+    for torn in (False, True):
+        with emulator(choose_port(0), state_dir=tmp_path) as running:
+            running.wait_until_ready()
+            if torn:
+                assert parameter(running) == "kept"
+            ssm(running).put_parameter(Name="/x", Value="kept", Type="String", Overwrite=True)
+            before = checkpoint.stat().st_ino if torn else 0
+            until = time.monotonic() + PATIENCE_S
+            while not checkpoint.exists() or checkpoint.stat().st_ino == before:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            os.kill(running._process.pid, signal.SIGKILL)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:50])
+    with emulator(choose_port(0), state_dir=tmp_path) as running:
+        running.wait_until_ready()
+        assert parameter(running) == "kept"
+
+
+def parameter(running: Emulator) -> str:
+    """Return the value that was stored."""
+    value: str = ssm(running).get_parameter(Name="/x")["Parameter"]["Value"]
+    return value
