@@ -23,6 +23,7 @@ UNWANTED = (
     "aws_xray_sdk",
     "aws_lambda_powertools",
     "pydantic",
+    "werkzeug",
 )
 
 

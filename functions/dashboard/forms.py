@@ -62,7 +62,7 @@ def _text(refused: HTTPError) -> str:
 
 def chosen_teams(ctx: RequestContext) -> frozenset[str]:
     """Return the teams that are checked in a form."""
-    return frozenset(filter(None, ctx.request.form_lists.get("team", [])))
+    return frozenset(filter(None, ctx.request.form.getlist("team")))
 
 
 def offered(teams: Sequence[Team], chosen: frozenset[str]) -> list[Team]:

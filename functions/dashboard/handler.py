@@ -18,10 +18,8 @@ ROUTES = pages
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """Return a page, or an error page."""
-    request = web.request({**event, "body": ""})
-    at_ms = now_ms()
+    request, at_ms = web.Request(event), now_ms()
     try:
-        request = web.request(event)
         response = respond(request, at_ms, tokens.verify)
     except SignedOutError:
         response = _to_sign_in(request)
@@ -33,15 +31,16 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
         response = _refusal(request, refused, at_ms)
     except StoreError as error:
         response = _refusal(request, gateway.unavailable(error), at_ms)
-    return web.to_gateway_response(response, request.headers)
+    return web.to_gateway_response(response, request)
 
 
 def _to_sign_in(request: web.Request) -> web.Response:
-    ended = web.cookie(SESSION_COOKIE, "", 0)
     if request.partial:
         # htmx would insert the sign-in form into the page. This header makes it reload the page.
-        return web.Response(401, headers={"HX-Refresh": "true"}, cookies=(ended,))
-    return web.redirect(f"{request.root}sign-in{pages.sign_in.back_to(request)}", ended)
+        response = web.Response(status=401, headers={"HX-Refresh": "true"})
+    else:
+        response = web.redirect(f"{request.root}sign-in{pages.sign_in.back_to(request)}")
+    return response.with_cookie(SESSION_COOKIE, "", 0)
 
 
 def _refusal(request: web.Request, refused: HTTPError, at_ms: int) -> web.Response:

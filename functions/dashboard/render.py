@@ -160,10 +160,9 @@ def page(
     content = environment.get_template(template).render(
         root=request.root,
         ctx=ctx,
-        path=request.path,
         partial=request.partial,
         timestamp=lambda then_ms: timestamp(then_ms, now_ms),
         now_ms=now_ms,
         **values,
     )
-    return Response(status, content)
+    return Response(content, status)

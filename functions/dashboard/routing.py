@@ -2,10 +2,13 @@
 
 import hashlib
 import hmac
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import BaseConverter, Map, Rule
 
 from errata.errors import ForbiddenError, HTTPError, NotFoundError
 from errata.models.event import Stored
@@ -15,16 +18,17 @@ from errata.models.project import Project
 from errata.models.visible import Visible, Watermark
 from errata.usecases import projects, sessions
 from errata.usecases.visible import make_visible
-from functions.dashboard.web import Request, Response, cookie
+from functions.dashboard.web import Request, Response
 
 SESSION_COOKIE = "__Host-errata"
 FORM_COOKIE = "__Host-errata-form"
+# The form of an id in a path, by the name that paths use for it.
 _IDS = {
-    "project_id": r"[0-9]{1,18}",
-    "organization_id": r"[0-9]{1,18}|default",
-    "issue_id": r"[0-9a-f]{32}",
-    "event_id": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
-    "team_id": r"[0-9a-f]{8}",
+    "project": r"[0-9]{1,18}",
+    "organization": r"[0-9]{1,18}|default",
+    "issue": r"[0-9a-f]{32}",
+    "event": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    "team": r"[0-9a-f]{8}",
 }
 # Ids whose rows are read together with the session. Pages read the others themselves.
 _OPENED = ("project_id", "organization_id", "event_id")
@@ -42,7 +46,6 @@ class RequestContext:
     project_or_none: Project | None
     organization_or_none: Organization | None
     event: Stored | None
-    ids: dict[str, str]
 
     @property
     def csrf(self) -> str:
@@ -108,43 +111,39 @@ class ForgedFormError(HTTPError):
 
 type Open = Callable[[Request, int], Response]
 type Page = Callable[[RequestContext], Response]
+# What a route leads to: a page, with all that is checked before it is opened.
+type Endpoint = Callable[[Request, int, sessions.Verify], Response]
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A page. `open` pages need no sign-in."""
-
-    pattern: re.Pattern[str]
-    page: Page | Open
-    open: bool
-
-
-_ROUTES: dict[str, list[Route]] = {"GET": [], "POST": []}
+_ROUTES = Map(
+    merge_slashes=False,
+    converters={
+        name: type(name, (BaseConverter,), {"regex": regex}) for name, regex in _IDS.items()
+    },
+)
 
 
 def get(path: str) -> Callable[[Page], Page]:
-    """Register a page for GET at a path such as `projects/{project_id}/issues`."""
-    return lambda page: _add("GET", path, page, False)
+    """Register a page for GET at a path such as `projects/<project:project_id>/issues`."""
+    return lambda page: _add("GET", path, page, partial(_signed_in, page))
 
 
 def post(path: str) -> Callable[[Page], Page]:
     """Register a form's handler at a path. Its token is checked before."""
-    return lambda page: _add("POST", path, page, False)
+    return lambda page: _add("POST", path, page, partial(_signed_in, page))
 
 
 def open_get(path: str) -> Callable[[Open], Open]:
     """Register a page for GET that needs no sign-in."""
-    return lambda page: _add("GET", path, page, True)
+    return lambda page: _add("GET", path, page, partial(_open, page))
 
 
 def open_post(path: str) -> Callable[[Open], Open]:
     """Register a form's handler that needs no sign-in. Its token is checked before."""
-    return lambda page: _add("POST", path, page, True)
+    return lambda page: _add("POST", path, page, partial(_open, page))
 
 
-def _add[P: (Page, Open)](method: str, path: str, page: P, is_open: bool) -> P:
-    pattern = re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{_IDS.get(m[1], '[^/]+')})", path)
-    _ROUTES[method].append(Route(re.compile(pattern), page, is_open))
+def _add[P: (Page, Open)](method: str, path: str, page: P, endpoint: Endpoint) -> P:
+    _ROUTES.add(Rule(f"/{path}", methods=[method], endpoint=endpoint))
     return page
 
 
@@ -156,25 +155,28 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
         sessions.SignedOutError: the user must sign in first.
         sessions.StaleSessionError: Cognito must confirm the account first.
     """
-    for route in _ROUTES.get(request.method, []):
-        if found := route.pattern.fullmatch(request.path):
-            if route.open:
-                if request.method == "POST":
-                    _check(request, request.cookies.get(FORM_COOKIE, ""))
-                # Registered as open, so the page is an `Open`. mypy cannot see that.
-                return route.page(request, now_ms)  # type: ignore[call-arg, arg-type]
-            return _signed_in(route, request, found.groupdict(), now_ms, verify)
-    others = [method for method, routes in _ROUTES.items() if _matches(routes, request.path)]
-    if others:
-        raise MethodNotAllowedError(f"This page supports only {' and '.join(others)}.")
-    raise NotFoundError("This page does not exist.")
+    endpoint: Endpoint
+    try:
+        endpoint, ids = _ROUTES.bind("").match(request.path, request.method)
+    except MethodNotAllowed as error:
+        # werkzeug adds HEAD to GET. API Gateway passes neither it nor others on.
+        others = sorted({"GET", "POST"}.intersection(error.valid_methods or ()))
+        raise MethodNotAllowedError(f"This page supports only {' and '.join(others)}.") from None
+    except NotFound:
+        raise NotFoundError("This page does not exist.") from None
+    request.ids = dict(ids)
+    return endpoint(request, now_ms, verify)
 
 
-def _signed_in(
-    route: Route, request: Request, ids: dict[str, str], now_ms: int, verify: sessions.Verify
-) -> Response:
+def _open(page: Open, request: Request, now_ms: int, _verify: sessions.Verify) -> Response:
+    if request.method == "POST":
+        _check(request, request.cookies.get(FORM_COOKIE, ""))
+    return page(request, now_ms)
+
+
+def _signed_in(page: Page, request: Request, now_ms: int, verify: sessions.Verify) -> Response:
     held = request.cookies.get(SESSION_COOKIE, "")
-    wanted = {name: each for name, each in ids.items() if name in _OPENED}
+    wanted = {name: each for name, each in request.ids.items() if name in _OPENED}
     try:
         session, user, opened = sessions.authenticate(held, now_ms, **wanted)
     except sessions.StaleSessionError:
@@ -191,12 +193,10 @@ def _signed_in(
         opened.project,
         opened.organization,
         opened.event,
-        ids,
     )
     if request.method == "POST":
         _check(request, ctx.csrf)
-    # Not registered as open, so the page is a `Page`. mypy cannot see that.
-    return route.page(ctx)  # type: ignore[call-arg, arg-type]
+    return page(ctx)
 
 
 def _check(request: Request, expected: str) -> None:
@@ -213,17 +213,9 @@ def _check(request: Request, expected: str) -> None:
         raise ForgedFormError
 
 
-def _matches(routes: list[Route], path: str) -> bool:
-    return any(route.pattern.fullmatch(path) for route in routes)
-
-
-def form_token(request: Request) -> tuple[str, tuple[str, ...]]:
-    """Return the token for a form without a session, and the cookie that goes with it."""
-    known = request.cookies.get(FORM_COOKIE, "")
-    if known:
-        return known, ()
-    made = secrets.token_urlsafe(24)
-    return made, (cookie(FORM_COOKIE, made, 24 * 3600),)
+def form_token(request: Request) -> str:
+    """Return the token for a form without a session. The browser must keep it as a cookie."""
+    return request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
 
 
 def etag(content: bytes) -> str:

@@ -6,9 +6,15 @@ has its own domain.
 
 import base64
 import gzip
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import parse_qsl
+from io import BytesIO
+from typing import Self
+from urllib.parse import urlencode
+
+from werkzeug.datastructures import Headers, MultiDict
+from werkzeug.formparser import FormDataParser
+from werkzeug.sansio.request import Request as HttpRequest
+from werkzeug.utils import cached_property
+from werkzeug.wrappers import Response as HttpResponse
 
 from errata import gateway
 from errata.errors import InvalidInputError
@@ -32,116 +38,88 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request. `path` is the part after `/dashboard/`; `root` leads from the page back there.
+class Request(HttpRequest):
+    """The request of a proxy event. `path` is the part after `/dashboard`, such as `/projects`.
 
+    `ids` are the values in the path, by name. `root` leads from the page back to `/dashboard/`.
     `api_url` is the base URL of all routes, as the browser sees it. Applications send to it.
     `api_id` and `stage` are the API's id and stage in API Gateway.
     """
 
-    method: str
-    path: str
-    root: str
-    api_url: str
-    api_id: str
-    stage: str
-    query: dict[str, str]
-    form: dict[str, str]
-    form_lists: dict[str, list[str]]
-    cookies: dict[str, str]
-    headers: dict[str, str]
+    def __init__(self, event: gateway.Event) -> None:
+        context = event["requestContext"]
+        stage, _, below = context["path"].partition(BASE)
+        headers = Headers(event.get("headers") or {})
+        super().__init__(
+            method=event["httpMethod"],
+            scheme=headers.get("X-Forwarded-Proto", "https"),
+            server=(context["domainName"], None),
+            root_path=stage + BASE,
+            path=event["path"].partition(BASE)[2].strip("/"),
+            query_string=urlencode(gateway.query(event)).encode(),
+            headers=headers,
+            remote_addr=None,
+        )
+        depth = below.count("/")
+        self.root = "../" * (depth - 1) or "./" if depth else "dashboard/"
+        self.api_url = f"{self.scheme}://{context['domainName']}{stage}"
+        self.api_id: str = context["apiId"]
+        self.stage: str = context["stage"]
+        self.ids: dict[str, str] = {}
+        self._event = event
+
+    @cached_property
+    def form(self) -> MultiDict[str, str]:
+        """Return the fields of the form.
+
+        Raises:
+            InvalidInputError: the form is too large, or cannot be decoded.
+        """
+        body = gateway.body(self._event)
+        if len(body) > MAX_FORM_BYTES:
+            raise InvalidInputError({"form": ["This form is too large."]})
+        kind = "application/x-www-form-urlencoded"
+        try:
+            return FormDataParser(silent=False).parse(BytesIO(body), kind, len(body))[1]
+        except ValueError as error:
+            raise InvalidInputError({"form": ["This form cannot be read."]}) from error
 
     @property
     def partial(self) -> bool:
         """Return whether htmx asks for a part of a page."""
-        return self.headers.get("hx-request") == "true"
+        return self.headers.get("HX-Request") == "true"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A response; `cookies` are whole Set-Cookie values."""
+class Response(HttpResponse):
+    """A response: a page, unless a content type is given."""
 
-    status: int = 200
-    body: str | bytes = ""
-    content_type: str = "text/html; charset=utf-8"
-    headers: dict[str, str] = field(default_factory=dict)
-    cookies: tuple[str, ...] = ()
+    default_mimetype = "text/html"
+
+    def with_cookie(self, name: str, value: str, max_age_s: int) -> Self:
+        """Set a cookie that scripts, other sites and other hosts cannot read."""
+        self.set_cookie(name, value, max_age=max_age_s, secure=True, httponly=True, samesite="Lax")
+        return self
 
 
-def redirect(to: str, *cookies: str) -> Response:
+def redirect(to: str) -> Response:
     """Redirect to a URL relative to this one, by GET."""
-    return Response(303, headers={"Location": to}, cookies=cookies)
+    return Response(status=303, headers={"Location": to})
 
 
-def cookie(name: str, value: str, max_age_s: int) -> str:
-    """Return a Set-Cookie value that scripts, other sites and other hosts cannot read."""
-    return f"{name}={value}; Max-Age={max_age_s}; Path=/; Secure; HttpOnly; SameSite=Lax"
-
-
-def request(event: gateway.Event) -> Request:
-    """Return the request of a proxy event.
-
-    Raises:
-        InvalidInputError: the form is too large, or cannot be decoded.
-    """
-    context = event["requestContext"]
-    stage, _, below = context["path"].partition(BASE)
-    depth = below.count("/")
-    headers = gateway.headers(event)
-    pairs = _form(event)
-    lists: dict[str, list[str]] = {}
-    for name, value in pairs:
-        lists.setdefault(name, []).append(value)
-    return Request(
-        method=event["httpMethod"],
-        path=event["path"].partition(BASE)[2].strip("/"),
-        root="../" * (depth - 1) or "./" if depth else "dashboard/",
-        api_url=f"{headers.get('x-forwarded-proto', 'https')}://{context['domainName']}{stage}",
-        api_id=context["apiId"],
-        stage=context["stage"],
-        query=gateway.query(event),
-        form=dict(pairs),
-        form_lists=lists,
-        cookies=_cookies(headers.get("cookie", "")),
-        headers=headers,
-    )
-
-
-def _form(event: gateway.Event) -> list[tuple[str, str]]:
-    body = gateway.body(event)
-    if len(body) > MAX_FORM_BYTES:
-        raise InvalidInputError({"form": ["This form is too large."]})
-    try:
-        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200)
-    except ValueError as error:
-        raise InvalidInputError({"form": ["This form cannot be read."]}) from error
-
-
-def _cookies(header: str) -> dict[str, str]:
-    # RFC 6265, 4.2.1 and 5.4. Other sites on our domain may set invalid cookies, too: http.cookies
-    # would drop everything that follows one.
-    found: dict[str, str] = {}
-    for pair in header.split(";"):
-        name, _, value = pair.partition("=")
-        found.setdefault(name.strip(), value.strip())
-    return found
-
-
-def to_gateway_response(response: Response, request_headers: dict[str, str]) -> gateway.Response:
+def to_gateway_response(response: Response, request: Request) -> gateway.Response:
     """Return API Gateway's form of a response, compressed if the browser accepts that."""
-    body = response.body.encode() if isinstance(response.body, str) else response.body
-    headers = {**_HEADERS, "Content-Type": response.content_type, **response.headers}
-    accepts = request_headers.get("accept-encoding", "")
-    if len(body) > _SMALL and "gzip" in accepts:
+    body = response.get_data()
+    cookies = response.headers.getlist("Set-Cookie")
+    # A response may set several cookies. API Gateway writes the length itself.
+    del response.headers["Set-Cookie"], response.headers["Content-Length"]
+    headers = {**_HEADERS, **response.headers}
+    if len(body) > _SMALL and request.accept_encodings["gzip"]:
         body = gzip.compress(body, compresslevel=6, mtime=0)
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding, HX-Request"}
-    result: dict[str, Any] = {
-        "statusCode": response.status,
+    return {
+        "statusCode": response.status_code,
         "headers": headers,
+        "multiValueHeaders": {"Set-Cookie": cookies} if cookies else {},
         "body": base64.b64encode(body).decode(),
         "isBase64Encoded": True,
     }
-    if response.cookies:
-        result["multiValueHeaders"] = {"Set-Cookie": list(response.cookies)}
-    return result

@@ -65,13 +65,13 @@ _LANGUAGES = {
 }
 
 
-@get("projects/{project_id}/events/{event_id}")
+@get("projects/<project:project_id>/events/<event:event_id>")
 def show(ctx: RequestContext) -> Response:
     """Show an event; with `?raw`, its stack trace as it was sent."""
     view = _view(ctx)
     fields = view.event.fields
     by_name: Mapping[str, Any] = fields
-    raw = "raw" in ctx.request.query
+    raw = "raw" in ctx.request.args
     budget = ByteBudget(BYTE_BUDGET)
     return page(
         ctx.request,
@@ -100,13 +100,13 @@ def show(ctx: RequestContext) -> Response:
     )
 
 
-@get("projects/{project_id}/events/{event_id}/json")
+@get("projects/<project:project_id>/events/<event:event_id>/json")
 def raw_json(ctx: RequestContext) -> Response:
     """Return the event as the read API does."""
     event = _view(ctx).event
     content = to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
     text = json.dumps(content, ensure_ascii=True, indent=2)
-    return Response(body=text, content_type="application/json; charset=utf-8")
+    return Response(text, content_type="application/json; charset=utf-8")
 
 
 def _view(ctx: RequestContext) -> dashboard_views.EventView:

@@ -12,14 +12,14 @@ _TYPES = {
 }
 
 
-@open_get("static/[0-9a-f]+/[a-z.-]+")
+@open_get("static/<tag>/<name>")
 def file(request: Request, _now_ms: int) -> Response:
     """Return a file. Its URL changes with its content, so browsers may cache it for good."""
-    _, tag, name = request.path.split("/")
-    if STATIC_TAGS.get(name) != tag:
+    name = request.ids["name"]
+    if STATIC_TAGS.get(name) != request.ids["tag"]:
         raise NotFoundError("This file does not exist.")
     return Response(
-        body=STATIC[name],
+        STATIC[name],
         content_type=_TYPES[name.rpartition(".")[2]],
         headers={"Cache-Control": "public, max-age=31536000, immutable"},
     )

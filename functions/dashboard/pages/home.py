@@ -19,7 +19,7 @@ def start(request: Request, _now_ms: int) -> Response:
 @get("projects")
 def home(ctx: RequestContext) -> Response:
     """Show the user's projects by organization. A single project opens at once."""
-    asked = PROJECT_ID.fullmatch(ctx.request.query.get("after", ""))
+    asked = PROJECT_ID.fullmatch(ctx.request.args.get("after", ""))
     after = asked[0] if asked else ""
     view = dashboard_views.home_view(ctx.user, after)
     mine = [project for _, projects in view.organizations for project in projects]

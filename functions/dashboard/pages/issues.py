@@ -31,16 +31,16 @@ _STATUSES = (
 )
 
 
-@get("projects/{project_id}")
+@get("projects/<project:project_id>")
 def project(ctx: RequestContext) -> Response:
     """Redirect from a project's URL to its issues."""
     return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues")
 
 
-@get("projects/{project_id}/issues")
+@get("projects/<project:project_id>/issues")
 def list_(ctx: RequestContext) -> Response:
     """Show the list of issues. An empty project shows how to send the first error."""
-    query = ctx.request.query
+    query = ctx.request.args
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
     cursor = query.get("cursor") or None
     found = issues.search(ctx.visible, IssueQuery(**asked, cursor=cursor))
@@ -63,14 +63,14 @@ def list_(ctx: RequestContext) -> Response:
     )
 
 
-@get("projects/{project_id}/issues/{issue_id}")
+@get("projects/<project:project_id>/issues/<issue:issue_id>")
 def show(ctx: RequestContext) -> Response:
     """Show one issue: its history, what its events have in common, and its events."""
     view = dashboard_views.issue_view(
         ctx.visible,
-        ctx.ids["issue_id"],
+        ctx.request.ids["issue_id"],
         dashboard_views.Place(
-            ctx.request.query.get("before", ""), ctx.request.query.get("after", "")
+            ctx.request.args.get("before", ""), ctx.request.args.get("after", "")
         ),
     )
     issue, budget = view.issue, ByteBudget(TITLE_BYTES)
@@ -97,10 +97,10 @@ def show(ctx: RequestContext) -> Response:
     )
 
 
-@post("projects/{project_id}/issues/{issue_id}")
+@post("projects/<project:project_id>/issues/<issue:issue_id>")
 def act(ctx: RequestContext) -> Response:
     """Resolve, ignore, reopen or delete an issue."""
-    visible, issue_id = ctx.visible, ctx.ids["issue_id"]
+    visible, issue_id = ctx.visible, ctx.request.ids["issue_id"]
     by = ctx.user.email
     below = f"{ctx.request.root}projects/{visible.project_id}/issues"
     match ctx.request.form.get("action"):

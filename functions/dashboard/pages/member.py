@@ -13,14 +13,14 @@ from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import Response, redirect
 
 
-@get("orgs/{organization_id}/member")
+@get("orgs/<organization:organization_id>/member")
 def show(ctx: RequestContext) -> Response:
     """Show a member's role and teams; `?email=` names the member."""
     ctx.must_administer(ctx.organization.id)
     return _page(ctx, Failed())
 
 
-@post("orgs/{organization_id}/member")
+@post("orgs/<organization:organization_id>/member")
 def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
     ctx.must_administer(ctx.organization.id)
@@ -29,7 +29,7 @@ def change(ctx: RequestContext) -> Response:
 
 def _page(ctx: RequestContext, failed: Failed) -> Response:
     organization_id = ctx.organization.id
-    user = members.find_user(ctx.request.query.get("email", ""))
+    user = members.find_user(ctx.request.args.get("email", ""))
     membership = user.memberships.get(organization_id)
     if membership is None:
         raise NotFoundError("This member has been removed.")
@@ -55,19 +55,19 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
 
 def _change(ctx: RequestContext, _: str) -> Response:
     role = cast("Role", ctx.request.form.get("role", ""))
-    email, teams = ctx.request.query.get("email", ""), chosen_teams(ctx)
+    email, teams = ctx.request.args.get("email", ""), chosen_teams(ctx)
     members.change(ctx.organization.id, email, role, teams, by_role=own_role(ctx))
     return _done_by_member(ctx, email, "changed")
 
 
 def _invite_again(ctx: RequestContext, _: str) -> Response:
-    email = ctx.request.query.get("email", "")
+    email = ctx.request.args.get("email", "")
     members.invite_again(ctx.organization.id, email, by_role=own_role(ctx))
     return done(ctx, "again")
 
 
 def _remove(ctx: RequestContext, _: str) -> Response:
-    email = ctx.request.query.get("email", "")
+    email = ctx.request.args.get("email", "")
     members.remove(ctx.organization.id, email, by_role=own_role(ctx))
     return _done_by_member(ctx, email, "left")
 

@@ -42,24 +42,24 @@ _SAID = {
 }
 
 
-@get("orgs/{organization_id}")
+@get("orgs/<organization:organization_id>")
 def show(ctx: RequestContext) -> Response:
     """Show the page."""
     ctx.must_administer(ctx.organization.id)
     return _page(ctx, Failed())
 
 
-@get("orgs/{organization_id}/use")
+@get("orgs/<organization:organization_id>/use")
 def show_use(ctx: RequestContext) -> Response:
     """Show how many events each project has received this month."""
     ctx.must_administer(ctx.organization.id)
-    asked = PROJECT_ID.fullmatch(ctx.request.query.get("after", ""))
+    asked = PROJECT_ID.fullmatch(ctx.request.args.get("after", ""))
     after = asked[0] if asked else ""
     view = dashboard_views.usage_view(ctx.organization.id, after, ctx.now_ms)
     return page(ctx.request, "use.html", ctx.now_ms, ctx=ctx, view=view, after=after)
 
 
-@post("orgs/{organization_id}")
+@post("orgs/<organization:organization_id>")
 def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
     ctx.must_administer(ctx.organization.id)
@@ -68,7 +68,7 @@ def change(ctx: RequestContext) -> Response:
 
 def _page(ctx: RequestContext, failed: Failed) -> Response:
     organization = ctx.organization
-    after = ctx.request.query.get("after", "")
+    after = ctx.request.args.get("after", "")
     roster = find_roster(organization.id, after, MEMBERS_A_PAGE)
     found, more = some_projects("", pages=1)
     mine = [each for each in found if each.organization == organization.id]
@@ -79,7 +79,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
         ctx.now_ms,
         failed.status,
         ctx=ctx,
-        said=_SAID.get(ctx.request.query.get("said", "")),
+        said=_SAID.get(ctx.request.args.get("said", "")),
         failed=failed,
         after=after,
         members=_with_names(shown, roster.teams),

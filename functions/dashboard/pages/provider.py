@@ -21,7 +21,7 @@ from errata.usecases import sessions
 from functions.dashboard import tokens
 from functions.dashboard.pages.sign_in import next_page
 from functions.dashboard.routing import SESSION_COOKIE, open_get
-from functions.dashboard.web import BASE, Request, Response, cookie, redirect
+from functions.dashboard.web import BASE, Request, Response, redirect
 
 COOKIE = "__Host-errata-provider"
 _NOT_BEGUN = "This sign-in has expired, or was started in another browser. Start it again."
@@ -29,10 +29,10 @@ _MINUTES_10 = 600
 _http = urllib3.PoolManager(timeout=5, retries=False)
 
 
-@open_get("with/[^/]+")
+@open_get("with/<provider>")
 def leave(request: Request, _now_ms: int) -> Response:
     """Redirect to the provider. A cookie keeps what the provider's response must match."""
-    provider = request.path.partition("/")[2]
+    provider = request.ids["provider"]
     if provider not in settings().identity_providers or not settings().sign_in_domain:
         raise NotFoundError("This identity provider does not exist.")
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
@@ -47,11 +47,9 @@ def leave(request: Request, _now_ms: int) -> Response:
         "code_challenge": _encoded(hashlib.sha256(verifier.encode()).digest()),
         "code_challenge_method": "S256",
     }
-    going = _encoded(next_page(request.query.get("next")).encode())
-    return redirect(
-        f"{settings().sign_in_domain}/oauth2/authorize?{urlencode(query)}",
-        cookie(COOKIE, f"{state}.{verifier}.{going}", _MINUTES_10),
-    )
+    going = _encoded(next_page(request.args.get("next")).encode())
+    to = f"{settings().sign_in_domain}/oauth2/authorize?{urlencode(query)}"
+    return redirect(to).with_cookie(COOKIE, f"{state}.{verifier}.{going}", _MINUTES_10)
 
 
 @open_get("callback")
@@ -63,10 +61,10 @@ def come_back(request: Request, now_ms: int) -> Response:
     """
     state, _, rest = request.cookies.get(COOKIE, "").partition(".")
     verifier, _, going = rest.partition(".")
-    sent = request.query.get("state", "")
+    sent = request.args.get("state", "")
     if not (state and verifier and hmac.compare_digest(sent.encode(), state.encode())):
         raise UnauthorizedError(_NOT_BEGUN)
-    if "code" not in request.query:
+    if "code" not in request.args:
         raise UnauthorizedError("Your identity provider refused the sign-in.")
 
     def verify(token: str) -> sessions.Claims:
@@ -77,18 +75,17 @@ def come_back(request: Request, now_ms: int) -> Response:
 
     given = _exchange(request, verifier)
     _, value = sessions.start(given, verify, now_ms)
-    return redirect(
-        request.root + next_page(base64.urlsafe_b64decode(f"{going}==").decode()),
-        cookie(SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000),
-        cookie(COOKIE, "", 0),
-    )
+    signed_in = redirect(
+        request.root + next_page(base64.urlsafe_b64decode(f"{going}==").decode())
+    ).with_cookie(SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000)
+    return signed_in.with_cookie(COOKIE, "", 0)
 
 
 def _exchange(request: Request, verifier: str) -> Tokens:
     fields = {
         "grant_type": "authorization_code",
         "client_id": provider_client(),
-        "code": request.query["code"],
+        "code": request.args["code"],
         "redirect_uri": _callback(request),
         "code_verifier": verifier,
     }

@@ -17,10 +17,10 @@ _MARKUP_OF_A_ROW = 700
 STATS_DAYS = 30
 
 
-@get("projects/{project_id}/releases")
+@get("projects/<project:project_id>/releases")
 def releases(ctx: RequestContext) -> Response:
     """Show when each release was seen and what it brought, as many as fit the page."""
-    cursor = ctx.request.query.get("cursor") or None
+    cursor = ctx.request.args.get("cursor") or None
     found = issues.search_releases(ctx.visible, cursor)
     rows, budget = [], ByteBudget(BYTE_BUDGET)
     for release in found.releases[:RELEASES_A_PAGE]:
@@ -42,7 +42,7 @@ def releases(ctx: RequestContext) -> Response:
     )
 
 
-@get("projects/{project_id}/stats")
+@get("projects/<project:project_id>/stats")
 def stats(ctx: RequestContext) -> Response:
     """Show accepted and lost events side by side."""
     by_day = loss_ledger.by_day(ctx.visible, STATS_DAYS)

@@ -47,13 +47,13 @@ _SAID = {
 }
 
 
-@get("projects/{project_id}/settings")
+@get("projects/<project:project_id>/settings")
 def show(ctx: RequestContext) -> Response:
     """Show the page."""
     return _page(ctx, Failed())
 
 
-@post("projects/{project_id}/settings")
+@post("projects/<project:project_id>/settings")
 def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
     ctx.must_administer(ctx.project.organization)
@@ -80,7 +80,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
         failed.status,
         ctx=ctx,
         may_change=may_change,
-        said=_SAID.get(ctx.request.query.get("said", "")),
+        said=_SAID.get(ctx.request.args.get("said", "")),
         failed=failed,
         keys=keys[:MOST_KEYS],
         dsns=dsns,

@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from errata.config import settings
 from errata.errors import HTTPError, InvalidInputError, RateLimitedError, UnauthorizedError
@@ -11,8 +11,8 @@ from errata.store import sign_in
 from errata.usecases import sessions
 from functions.dashboard import tokens
 from functions.dashboard.render import page
-from functions.dashboard.routing import SESSION_COOKIE, form_token, open_get, open_post
-from functions.dashboard.web import Request, Response, cookie, redirect
+from functions.dashboard.routing import FORM_COOKIE, SESSION_COOKIE, form_token, open_get, open_post
+from functions.dashboard.web import Request, Response, redirect
 
 # Where a sign-in may lead: a path below the dashboard's root.
 _NEXT = re.compile(r"[a-z]+(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_.~%=&+-]*)?")
@@ -20,10 +20,9 @@ _NEXT = re.compile(r"[a-z]+(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_.~%=&+-]*)?")
 
 def back_to(request: Request) -> str:
     """Return the query that leads back to this page after sign-in; empty for a form."""
-    if request.method != "GET" or not request.path:
+    if request.method != "GET" or request.path == "/":
         return ""
-    query = f"?{urlencode(request.query)}" if request.query else ""
-    return f"?next={quote(request.path + query, safe='')}"
+    return f"?next={quote(request.full_path.strip('/?'), safe='')}"
 
 
 def next_page(value: str | None) -> str:
@@ -34,23 +33,25 @@ def next_page(value: str | None) -> str:
 def _form(
     request: Request, now_ms: int, template: str, status: int = 200, **values: str
 ) -> Response:
-    token, cookies = form_token(request)
+    token = form_token(request)
     shown: dict[str, Any] = {
         "csrf": token,
-        "next": next_page(request.form.get("next") or request.query.get("next")),
+        "next": next_page(request.form.get("next") or request.args.get("next")),
         "email": request.form.get("email", ""),
         "error": "",
         "providers": settings().identity_providers if settings().sign_in_domain else (),
         **values,
     }
-    content = page(request, template, now_ms, status, **shown)
-    return Response(content.status, content.body, cookies=cookies)
+    response = page(request, template, now_ms, status, **shown)
+    if token != request.cookies.get(FORM_COOKIE):
+        response.with_cookie(FORM_COOKIE, token, 24 * 3600)
+    return response
 
 
 @open_get("sign-in")
 def ask(request: Request, now_ms: int) -> Response:
     """Show the form."""
-    return _form(request, now_ms, "sign_in.html", said=request.query.get("said", ""))
+    return _form(request, now_ms, "sign_in.html", said=request.args.get("said", ""))
 
 
 @open_post("sign-in")
@@ -92,8 +93,9 @@ def _go_on(
     if isinstance(outcome, sign_in.NewPassword):
         return _choose(request, now_ms, outcome)
     _, value = sessions.start(outcome, tokens.verify, now_ms)
-    kept = cookie(SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000)
-    return redirect(request.root + next_page(request.form.get("next")), kept)
+    return redirect(request.root + next_page(request.form.get("next"))).with_cookie(
+        SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000
+    )
 
 
 def _choose(
@@ -147,7 +149,7 @@ def reset(request: Request, now_ms: int) -> Response:
 def renew(request: Request, now_ms: int) -> Response:
     """Ask Cognito whether the account is still valid, then return to the requested page."""
     sessions.renew(request.cookies.get(SESSION_COOKIE, ""), tokens.verify, now_ms)
-    return redirect(request.root + next_page(request.query.get("next")))
+    return redirect(request.root + next_page(request.args.get("next")))
 
 
 def _email(request: Request) -> str:

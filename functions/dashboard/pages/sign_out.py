@@ -1,27 +1,27 @@
 """Sign out, also from the session of an identity provider."""
 
-from dataclasses import replace
 from urllib.parse import urlencode
 
 from errata.config import settings
 from errata.usecases import sessions
 from functions.dashboard.render import page
 from functions.dashboard.routing import SESSION_COOKIE, RequestContext, open_get, post
-from functions.dashboard.web import BASE, Request, Response, cookie, redirect
+from functions.dashboard.web import BASE, Request, Response, redirect
 
 
 @post("sign-out")
 def leave(ctx: RequestContext) -> Response:
     """End the session, here and in Cognito."""
     sessions.end(ctx.session)
-    ended = (cookie(SESSION_COOKIE, "", 0),)
     if ctx.session.client == settings().user_pool_client_id:
-        return redirect(f"{ctx.request.root}sign-in?said=out", *ended)
+        to_sign_in = redirect(f"{ctx.request.root}sign-in?said=out")
+        return to_sign_in.with_cookie(SESSION_COOKIE, "", 0)
     # The Content-Security-Policy lets forms, with their redirects, lead only to our own site. So
     # this page sends the browser on.
     to = _end_of_provider(ctx)
     shown = page(ctx.request, "signed_out.html", ctx.now_ms, to=to)
-    return replace(shown, headers={"Refresh": f"0; url={to}"}, cookies=ended)
+    shown.headers["Refresh"] = f"0; url={to}"
+    return shown.with_cookie(SESSION_COOKIE, "", 0)
 
 
 @open_get("signed-out")

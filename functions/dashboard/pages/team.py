@@ -10,14 +10,14 @@ from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import Response
 
 
-@get("orgs/{organization_id}/teams/{team_id}")
+@get("orgs/<organization:organization_id>/teams/<team:team_id>")
 def show(ctx: RequestContext) -> Response:
     """Show the forms to rename or delete a team."""
     ctx.must_administer(ctx.organization.id)
     return _page(ctx, Failed())
 
 
-@post("orgs/{organization_id}/teams/{team_id}")
+@post("orgs/<organization:organization_id>/teams/<team:team_id>")
 def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
     ctx.must_administer(ctx.organization.id)
@@ -26,7 +26,7 @@ def change(ctx: RequestContext) -> Response:
 
 def _page(ctx: RequestContext, failed: Failed) -> Response:
     teams = {team.id: team for team in list_teams(ctx.organization.id)}
-    team = teams.get(ctx.ids["team_id"])
+    team = teams.get(ctx.request.ids["team_id"])
     if team is None:
         raise NotFoundError("This team has been deleted.")
     return page(ctx.request, "team.html", ctx.now_ms, failed.status, ctx, failed=failed, team=team)
@@ -34,12 +34,12 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
 
 def _rename(ctx: RequestContext, _: str) -> Response:
     name = ctx.request.form.get("name", "").strip()
-    members.rename_team(ctx.organization.id, ctx.ids["team_id"], name)
+    members.rename_team(ctx.organization.id, ctx.request.ids["team_id"], name)
     return done(ctx, "changed")
 
 
 def _delete(ctx: RequestContext, _: str) -> Response:
-    members.delete_team(ctx.organization.id, ctx.ids["team_id"])
+    members.delete_team(ctx.organization.id, ctx.request.ids["team_id"])
     return done(ctx, "team-deleted")
 
 
