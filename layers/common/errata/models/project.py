@@ -73,7 +73,7 @@ def live_dsns(api_url: str, keys: Iterable[ApiKey]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The project that a valid key gives access to, and the limits that apply to the caller.
+    """What a valid key opens: a project, and the limits of the caller.
 
     Attributes:
         unpaid_url: the payment page of a failed invoice, "" if its address is unknown. None if no
@@ -94,10 +94,10 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What API Gateway says about a request.
+    """The caller of a request, as API Gateway describes it.
 
     Attributes:
-        meter: the authorizer's context: its result for the key.
+        meter: the context from the authorizer: its result for the key.
         address: the IP address of the client.
         metered: whether API Gateway counts the request against the key's usage plan.
     """

@@ -50,7 +50,7 @@ def record_put(project_id: str, key: str, record: Record, at_ms: int) -> Any:
 
 
 def to_record(item: TypedItem) -> Record:
-    """Return the record in an item in DynamoDB's typed form."""
+    """Convert an item in DynamoDB's typed form to a record."""
     values = read_all(item)
     return Record(values["event_id"], values["body_hash"])
 

@@ -4,8 +4,8 @@
 |---|---|---|
 | session | `session#<SHA-256 of secret>` | email, client, refresh_token, fresh_until, expires_at |
 
-`ttl` is in seconds. Only the browser's cookie has the secret. So nobody can sign in with what is in
-the table.
+`ttl` is in seconds. Only the browser's cookie has the secret. So the rows of the table do not let
+anybody sign in.
 """
 
 import hashlib
@@ -34,8 +34,8 @@ class Session:
     Attributes:
         secret: what the cookie contains.
         client: the app client of Cognito that got the refresh token.
-        fresh_until: until when Cognito's last check of the account counts, in milliseconds since
-            the epoch.
+        fresh_until: when the account must be checked with Cognito again, in milliseconds since the
+            epoch.
         expires_at: when the session ends, in milliseconds since the epoch.
     """
 
@@ -89,7 +89,7 @@ def open_page(
     organization_id: str = "",
     event_id: str = "",
 ) -> OpenedPage:
-    """Return a session, its user, and the project, event or organization that a page is about.
+    """Read a session, its user, and the project, event or organization of a page.
 
     One call reads three tables consistently. So a session that has ended, or a removed member,
     cannot see another page. Access pattern K10.
