@@ -1,4 +1,4 @@
-"""Finds the deployment to work on: the local stack, or a stack in the caller's AWS account.
+"""Find the deployment that a command uses: the local stack, or a stack in the caller's account.
 
 `find` also sets the environment variables of this process from the stack's outputs, as the template
 does for a Lambda function.
@@ -56,7 +56,7 @@ class Target:
 
 
 def find(local: bool, stack: str) -> Target:
-    """Return the deployment to work on, and load its settings into this process.
+    """Find the deployment that a command uses, and load its settings into this process.
 
     Raises:
         NotFoundError: there is no such stack, it is not Errata, or no local stack is running.
@@ -77,7 +77,7 @@ def find(local: bool, stack: str) -> Target:
 
 
 def _local() -> Mapping[str, str]:
-    """Return the file that `make run` wrote, from this folder or the nearest parent with one.
+    """Return the content of `.errata/local.json` of this folder or its nearest parent with one.
 
     Raises:
         NotFoundError: there is no such file, or it is invalid.
@@ -99,7 +99,7 @@ def _local() -> Mapping[str, str]:
 
 
 def _leave_aws(endpoint_url: str, region: str) -> None:
-    """Replace the caller's AWS settings, so that every call goes to the local stack."""
+    """Replace the caller's AWS settings, so that all calls go to the local stack."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(

@@ -77,7 +77,7 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
         parts.hostname.encode("idna")  # as the name resolution does
     except UnicodeError as error:
         raise ForbiddenUrlError(
-            "The host is no name: its parts between dots have 1 to 63 characters."
+            "The host name is invalid: each part between dots must have 1 to 63 characters."
         ) from error
     if parts.username is not None or parts.password is not None:
         raise ForbiddenUrlError("The URL must not contain a user name or a password.")
