@@ -28,7 +28,7 @@ type Action = Callable[[RequestContext, str], Response]
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A refused form: which one, why, and what was typed into it."""
+    """A refused form: its name, the reason, and the values that the user entered."""
 
     action: str = ""
     text: str = ""

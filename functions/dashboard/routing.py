@@ -129,7 +129,7 @@ def get(path: str) -> Callable[[Page], Page]:
 
 
 def post(path: str) -> Callable[[Page], Page]:
-    """Register a form's handler at a path. Its token is checked before."""
+    """Register a form's handler at a path. The form's token is checked before the handler runs."""
     return lambda page: _add("POST", path, page, False)
 
 
@@ -139,7 +139,7 @@ def open_get(path: str) -> Callable[[Open], Open]:
 
 
 def open_post(path: str) -> Callable[[Open], Open]:
-    """Register a form's handler that needs no sign-in. Its token is checked before."""
+    """Register a form's handler that needs no sign-in. The form's token is checked first."""
     return lambda page: _add("POST", path, page, True)
 
 

@@ -20,7 +20,7 @@ from tests.support.gateway import Response, call
 
 @contextmanager
 def nothing_stored() -> Iterator[None]:
-    """What happens meanwhile leaves every table as it was."""
+    """Assert that the block leaves every table unchanged."""
     before = account.row_counts()
     yield
     assert account.row_counts() == before
@@ -34,7 +34,7 @@ def empty_again() -> None:
 
 
 def check_refusal(response: Response) -> None:
-    """A refusal in the words of the ingest contract."""
+    """Assert that an error response follows the ingest contract."""
     assert response.status in (413, 422), response.text
     assert isinstance(response.json["message"], str)
     if response.status == 422:

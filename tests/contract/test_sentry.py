@@ -1,4 +1,4 @@
-"""The door for Sentry's SDKs: keys, bodies, answers, and one event for one id."""
+"""The SDK endpoint: keys, bodies, responses, and one stored event per event id."""
 
 import gzip
 import json

@@ -1,7 +1,7 @@
-"""A coverage-guided fuzz of what reads SDKs' bodies: `make fuzz`.
+"""Fuzz the parsers of SDK requests, guided by coverage: `make fuzz`.
 
-Whatever the bytes are, they are refused as a caller can be told, or become an event that fits. The
-inputs that are worth keeping lie in build/fuzz, and the next run begins with them.
+Any bytes must be refused with an error for the caller, or become an event that fits the store.
+Useful inputs are kept in build/fuzz, and the next run starts with them.
 """
 
 import sys
@@ -32,7 +32,7 @@ SEEDS = (
 
 
 def try_one(data: bytes) -> None:
-    """Do with these bytes what the door does; those behind an `e` are an event on their own."""
+    """Process these bytes like the SDK endpoint. Bytes after a leading `e` are a single event."""
     try:
         body = decompress(data, "", 1_000_000)
         alone = body.startswith(b"e")
@@ -60,7 +60,7 @@ def try_one(data: bytes) -> None:
 
 
 def main() -> None:
-    """Fuzz until the time is over, or until something falls over."""
+    """Fuzz until the time is over or an input fails."""
     kept = ROOT / "build" / "fuzz"
     kept.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(SEEDS):
