@@ -1,4 +1,4 @@
-"""A DSN's key is public: it opens no door of an API key, and an API key none of an SDK."""
+"""A public key does not work where an API key is needed, and an API key not for an SDK."""
 
 import logging
 from collections.abc import Callable

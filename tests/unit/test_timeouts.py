@@ -1,4 +1,4 @@
-"""A store that does not answer is told of in time: no function is cut off while it waits."""
+"""A call to a store that does not respond fails before the function's own timeout."""
 
 from typing import Any
 

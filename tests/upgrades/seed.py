@@ -98,7 +98,7 @@ class Seed:
         assert stream.deliver(self.digested) == []
 
     def queued(self, logical_id: str) -> list[Item]:
-        """Take the messages out of a queue, as Lambda hands them to a function."""
+        """Receive the messages of a queue, in the form that Lambda passes to a function."""
         (url,) = (
             getattr(settings(), setting.lower())
             for setting, name in QUEUES.items()
