@@ -1,4 +1,4 @@
-"""Input is anybody's: whatever is sent, the answer is one of the contract's and nothing breaks."""
+"""Clients can send anything. The response always follows the contract, and nothing breaks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,7 +113,7 @@ def test_any_filter_is_answered(busy: Project, query: dict[str, str]) -> None:
 
 
 def check_capture(project: Project, body: bytes) -> None:
-    """As `check_ingest`; a refused error takes no number."""
+    """Check like `check_ingest`, and that a refused error takes no legacy number."""
     before = account.row_counts()
     last = legacy_counter(project.id).last_id
     sent = b'{"hash":"%s",%s' % (project.key.encode(), body[1:])

@@ -116,7 +116,7 @@ def test_which_door_was_tried_first_is_no_matter(project: Project) -> None:
             assert access.find_dsn(project.public, now_ms()).access
             assert access.find_dsn(project.key, now_ms()).access is None
             assert access.find(project.key, now_ms()).access
-    # Key, project and organization, once for each key: either door remembers for both.
+    # Key, project and organization, once for each key: both endpoints share one cache.
     assert len(calls) == 6
 
 

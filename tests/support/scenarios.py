@@ -100,7 +100,7 @@ def clear_while_writing(
     each: int = 6,
     clears: int = 5,
 ) -> Cleared:
-    """Clear while others write. What was accepted is either counted as deleted, or still there.
+    """Clear while others write. Each accepted error must be counted as deleted or still be there.
 
     `clear` returns how many errors it deleted, or None if the client must retry. `read` returns the
     numbers that are left.

@@ -348,7 +348,7 @@ def test_any_event_becomes_fields(sent: dict[str, Any]) -> None:
     fields = fields_of(sent)
     # What is kept comes out as it went in, but for numbers that JSON cannot write.
     assert unpack(pack(fields)) == json.loads(json.dumps(fields), parse_constant=lambda _: None)
-    # It is what the other doors keep.
+    # The other endpoints keep the same.
     assert isinstance(fields["message"], str)
     assert fields["level"] in ("error", "warning", "info", "debug")
     for name in ("environment", "release", "server_name", "timestamp", "file", "url"):

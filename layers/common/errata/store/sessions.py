@@ -65,7 +65,7 @@ def save(session: Session) -> None:
 
 
 def renew(session: Session) -> bool:
-    """Replace a session. Returns False if it has ended meanwhile. Access pattern K11."""
+    """Store new tokens of a session. Returns False if the session has ended. Access pattern K11."""
     try:
         clients.dynamodb().put_item(
             TableName=settings().idempotency_table,

@@ -23,7 +23,7 @@ MAX_KEY_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The result of looking up a key. `access` is None if the key is unknown or revoked.
+    """The result of a look-up. `access` is None for an unknown, revoked or unsuitable key.
 
     `usage_key` is the gateway key that counts its requests, "" if there is none. `dsn` is True for
     the public key of a DSN.

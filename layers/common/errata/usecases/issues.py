@@ -153,7 +153,9 @@ def ignore(visible: Visible, issue_id: str, by: str) -> Issue:
 
 
 def reopen(visible: Visible, issue_id: str, by: str) -> Issue:
-    """Open a resolved or ignored issue. No-op if it is open or regressed. Like `resolve`."""
+    """Reopen a resolved or ignored issue. No-op if it is open or regressed.
+
+    Arguments, result and errors as in `resolve`."""
     return _set_status(visible, issue_id, OPEN, by)
 
 
