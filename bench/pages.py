@@ -14,7 +14,7 @@ MAX_BYTES = 60_000
 
 
 def all_pages(stage: Stage) -> Iterator[Yardstick]:
-    """Yield the counts."""
+    """Yield the bytes and AWS calls of the page."""
     kinds = Counter(call.operation for call in stage.calls(stage.dashboard, PAGE))
     note = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     yield at_most("AWS calls of the issue list with 50 issues", kinds.total(), 5, note)

@@ -30,7 +30,7 @@ def listed(kinds: Counter[str]) -> str:
 
 
 def units_per_event(size: str, items: list[Item], most: int) -> Yardstick:
-    """Measure the write units of these items of EventsTable. Each of them is in both indexes."""
+    """Measure the write units of items of EventsTable. Each item must be in both indexes."""
     events = next(table for table in tables() if table["TableName"] == "EventsTable")
     assert items
     assert all("release" in item for item in items)

@@ -82,7 +82,7 @@ def _ratio(name: str, ours: Measure, reference: Measure, rounds: int, bound: flo
 def _milliseconds(
     name: str, ours: Measure, reference: Measure, rounds: int, bound: float
 ) -> Yardstick:
-    """Return the median over the rounds. The note says how many times the reference it is."""
+    """Return the median in milliseconds. The note has the ratio to the reference."""
     pairs = _in_turns(ours, reference, rounds)
     spent = [ours * 1000 for ours, _ in pairs]
     low, middle, high = quantiles(spent, n=4, method="inclusive")

@@ -42,7 +42,7 @@ def a_team(now_ms: int) -> Team:
 
 
 def _meet_errors(project_id: str, now_ms: int) -> None:
-    """Store and digest events: issues with real titles, and a bar for every day of a sparkline."""
+    """Store and digest events that make issues with real titles, seen on every day."""
     access = Access(project_id, "bench", retention_days=30, rate_limit=DEFAULT_RATE_LIMIT)
     errors = [error for size in SIZES for error in load(size)]
     records: list[Record] = []

@@ -27,7 +27,7 @@ def value(node: Any) -> str:
 
 
 def environment(function: str) -> dict[str, str]:
-    """Return a function's environment: the template's variables, and the needed ones of Lambda."""
+    """Return a function's environment: the template's variables, and some of Lambda's own."""
     common = template()["Globals"]["Function"]["Environment"]["Variables"]
     own = properties(function).get("Environment", {}).get("Variables", {})
     variables = {name: value(node) for name, node in {**common, **own}.items()}

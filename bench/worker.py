@@ -1,4 +1,4 @@
-"""Measure one subject in a separate process that can import nothing else.
+"""Measure one subject in a separate process, which can import only that subject.
 
 `python -I -S worker.py <arguments as JSON>` runs a built handler, or stock boto3's `put_item`.
 Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,

@@ -1,4 +1,4 @@
-"""MiniStack's server, corrected where Errata would not work as on AWS. Runs in .venv-ministack.
+"""Run MiniStack's server with fixes that make Errata work as on AWS. Runs in .venv-ministack.
 
 Each function below fixes one gap of the release that requirements-ministack.txt pins.
 """

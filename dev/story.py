@@ -114,7 +114,7 @@ def a_month(now_ms: int) -> list[Event]:
 
 
 def _reported(error: Fields, at_ms: int, rng: Random) -> Fields:
-    """Return an error as reported for another customer, with the release and server of that day."""
+    """Return a copy of an error with another customer, and the release and server at `at_ms`."""
     released = at_ms - at_ms % (3 * DAY_MS)
     customer = 80_000 + round(rng.paretovariate(0.6)) % 900
     user = {

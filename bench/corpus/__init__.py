@@ -1,8 +1,8 @@
 """Real events of about 4 KB, 8 KB and, from a Sentry SDK, 16 KB, recorded once and kept.
 
 They were recorded from a small Flask shop that fails in 35 ways, under Python 3.13, the last ones
-by sentry-sdk 2. What belonged to that machine is replaced. They are not made again: write units
-mean the same on every machine and in every release only if the events stay as they are.
+by sentry-sdk 2. Names and paths of that machine are replaced. Do not record them again: write units
+are comparable between machines and releases only if the events stay the same.
 """
 
 import json

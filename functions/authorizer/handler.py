@@ -1,6 +1,6 @@
-"""The authorizer: finds the project of a key and names what counts its requests.
+"""The authorizer: finds the project of a key, and the gateway key that counts its requests.
 
-It refuses nobody: the functions alone respond with 401 and 403, in the words of the contract.
+It refuses no request. The functions respond with 401 and 403, with the contract's texts.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ _SDK_ROUTES = "/api/{project_id}/"
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
-    """Allow the request, and pass on what is known of its key."""
+    """Allow the request, and pass the access of its key to the function."""
     headers, query = gateway.headers(event), gateway.query(event)
     if event["resource"].startswith(_SDK_ROUTES):
         look_up: access.LookUp = access.find_dsn

@@ -1,4 +1,4 @@
-"""POST /api/billing/stripe: Stripe events about what an organization owes."""
+"""POST /api/billing/stripe: Stripe events about invoices and subscriptions."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from errata.usecases.delete_cleared import clean, finish_deletions
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:
-    """Delete what clears and deletions have hidden. Lambda repeats a run that does not finish."""
+    """Delete cleared events and those of deleted issues. Lambda repeats an unfinished run."""
     for record in event["Records"]:
         keys = record["dynamodb"]["Keys"]
         project_id = keys["pk"]["S"].removesuffix("#state")

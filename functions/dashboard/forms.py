@@ -28,7 +28,7 @@ type Action = Callable[[RequestContext, str], Response]
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A refused form: which one, why, and what was typed into it."""
+    """A refused form: its name, the reason, and the values that the user entered."""
 
     action: str = ""
     text: str = ""
@@ -42,7 +42,7 @@ def act(
     actions: Mapping[str, Action],
     again: Callable[[RequestContext, Failed], Response],
 ) -> Response:
-    """Do what a form asks for; if that is refused, show the page `again`."""
+    """Run the action of a form. If it is refused, show the page `again` with the error."""
     for name, action in actions.items():
         if name in ctx.request.form:
             try:
@@ -104,7 +104,7 @@ def show_key(
     back: tuple[str, str],
     dsn: str = "",
 ) -> Response:
-    """Show a new key, this once, and how to send with it.
+    """Show a new key and how to send with it. The key is shown only once.
 
     `back` is a path and its name. `dsn` is the DSN that was made with the key.
     """
@@ -120,7 +120,7 @@ def show_key(
 
 
 def show_secret(ctx: RequestContext, title: str, secret: str, back: tuple[str, str]) -> Response:
-    """Show a webhook's signing secret, this once."""
+    """Show a webhook's signing secret. It is shown only once."""
     return _show_once(ctx, title, secret, back, metered=True, dsn="", programs=[])
 
 

@@ -1,4 +1,4 @@
-"""How text looks on a page, and how many bytes it takes. All text of an event may be hostile.
+"""Show text safely on a page, and count its bytes. Any text of an event may be hostile.
 
 Jinja escapes markup. Invisible characters are shown by their codes, so that no text can hide
 a part of itself or reverse the line.

@@ -6,5 +6,5 @@ from errata.usecases import loss_ledger
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:
-    """Count a batch. A batch that fails comes again and is counted once."""
+    """Count a batch of log lines. Lambda delivers a failed batch again; it still counts once."""
     loss_ledger.count(event["awslogs"]["data"])

@@ -1,4 +1,4 @@
-"""Input is anybody's: whatever is sent, the answer is one of the contract's and nothing breaks."""
+"""Clients can send anything. The response always follows the contract, and nothing breaks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from tests.support.gateway import Response, call
 
 @contextmanager
 def nothing_stored() -> Iterator[None]:
-    """What happens meanwhile leaves every table as it was."""
+    """Assert that the block leaves every table unchanged."""
     before = account.row_counts()
     yield
     assert account.row_counts() == before
@@ -34,7 +34,7 @@ def empty_again() -> None:
 
 
 def check_refusal(response: Response) -> None:
-    """A refusal in the words of the ingest contract."""
+    """Assert that an error response follows the ingest contract."""
     assert response.status in (413, 422), response.text
     assert isinstance(response.json["message"], str)
     if response.status == 422:
@@ -113,7 +113,7 @@ def test_any_filter_is_answered(busy: Project, query: dict[str, str]) -> None:
 
 
 def check_capture(project: Project, body: bytes) -> None:
-    """As `check_ingest`; a refused error takes no number."""
+    """Check like `check_ingest`, and that a refused error takes no legacy number."""
     before = account.row_counts()
     last = legacy_counter(project.id).last_id
     sent = b'{"hash":"%s",%s' % (project.key.encode(), body[1:])

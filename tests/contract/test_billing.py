@@ -1,4 +1,4 @@
-"""402 for a failed invoice, and the webhook by which Stripe tells of it.
+"""402 for a failed invoice, and Stripe's webhook that reports it.
 
 Payloads have Stripe's shape and its own signatures (docs.stripe.com/webhooks#verify-manually).
 """

@@ -1,4 +1,4 @@
-"""What the gateway answers by itself, and what the template tells it: JSON and CORS there, too."""
+"""Responses that the gateway makes itself, as the template configures them: JSON and CORS."""
 
 import json
 import re

@@ -39,7 +39,7 @@ def clear(project: Project) -> int:
 
 
 def clean_up(project: Project) -> None:
-    """What the stream sets going after a clear."""
+    """Run cleanup, as the stream does after a clear."""
     stream.cleaned(project.id)
 
 

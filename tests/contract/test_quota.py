@@ -424,7 +424,7 @@ def test_an_environment_that_is_slow_leases_little(clock: Clock) -> None:
 
 
 def used_after(project: Project, events: int) -> int:
-    """Send so many events; how many units are leased then."""
+    """Send `events` events. Return how many units are then leased."""
     assert {ingest(project).status for _ in range(events)} == {202}
     return used()
 

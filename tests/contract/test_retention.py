@@ -1,4 +1,4 @@
-"""Events and issues expire; what has is never shown, though DynamoDB deletes it days later."""
+"""Expired events and issues are never shown, even before DynamoDB deletes them days later."""
 
 import pytest
 

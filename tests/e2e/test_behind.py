@@ -1,4 +1,4 @@
-"""What happens behind the answer: digest, dead letters, cleanup, policies, logs."""
+"""Work after the response: digest, dead letters, cleanup, policies, logs."""
 
 import json
 from pathlib import Path

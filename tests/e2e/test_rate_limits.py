@@ -1,4 +1,4 @@
-"""60 requests a minute, whichever way a key is sent and whoever counts."""
+"""The limit of 60 requests a minute, with a key in any place, counted by gateway or handlers."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""A coverage-guided fuzz of what reads SDKs' bodies: `make fuzz`.
+"""Fuzz the parsers of SDK requests, guided by coverage: `make fuzz`.
 
 Whatever the bytes are, they get a response that refuses them, or become an event that fits. The
 inputs that are worth keeping lie in build/fuzz, and the next run begins with them.
@@ -60,7 +60,7 @@ def try_one(data: bytes) -> None:
 
 
 def main() -> None:
-    """Fuzz until the time is over, or until something falls over."""
+    """Fuzz until the time is over or an input fails."""
     kept = ROOT / "build" / "fuzz"
     kept.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(SEEDS):

@@ -1,4 +1,4 @@
-"""Many clients at once, over moto with DynamoDB's atomicity and its collisions put back in."""
+"""Many clients at once, on moto with DynamoDB's atomicity and conflicts added."""
 
 from collections.abc import Iterator
 

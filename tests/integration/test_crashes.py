@@ -1,4 +1,4 @@
-"""A function is cut off between its calls to AWS, and whoever comes again finds things whole."""
+"""A function is interrupted between its calls to AWS. A second run completes the work."""
 
 from collections.abc import Callable, Iterator
 from itertools import count

@@ -1,4 +1,4 @@
-"""A project's deletion: what is left of it, whenever it is cut off, and whoever still sends."""
+"""Deletion of a project: what remains, after an interruption or while clients still send."""
 
 from contextlib import suppress
 from typing import Any
@@ -19,7 +19,7 @@ from tests.support.visible import visible_in
 
 
 def clean_up(project: Project) -> None:
-    """The worker gets the watermark's record."""
+    """Pass the watermark's stream record to cleanup."""
     stream.cleaned(project.id)
 
 

@@ -1,4 +1,4 @@
-"""Digest is cut off or hindered at every call to AWS, and still counts each event exactly once."""
+"""Digest is interrupted or refused at every call to AWS, and counts each event exactly once."""
 
 from collections.abc import Callable
 from itertools import count
@@ -258,13 +258,13 @@ def test_rows_that_are_left_unread_are_read_again(clock: Clock) -> None:
 
 
 def invalid(call: Call) -> BaseException:
-    """An item that DynamoDB refuses for what it is."""
+    """An item that DynamoDB refuses because it is invalid."""
     error: Any = {"Code": "ValidationException", "Message": "Item size has exceeded the maximum"}
     return ClientError({"Error": error}, call.operation)
 
 
 def invalid_inside(call: Call) -> BaseException:
-    """A transaction that DynamoDB refuses for what one of its items would become."""
+    """A transaction that DynamoDB refuses because an updated item would be invalid."""
     return cancelled(call, "ValidationError")
 
 

@@ -27,7 +27,7 @@ OTHER: Item = {"message": "bang", "fingerprint": "g", "release": "1.0"}
 
 
 class Shop:
-    """A project, its stream, and the worker behind both."""
+    """A project, its stream, and the cleanup function."""
 
     def __init__(self, project: Project, clock: Clock) -> None:
         self.project, self.id, self.clock = project, project.id, clock
@@ -67,7 +67,7 @@ class Shop:
         return issue_id
 
     def clean_up(self) -> None:
-        """What the stream tells the worker."""
+        """Pass the stream records of deletions to cleanup."""
         for row in rows()["EVENTS_TABLE"]:
             if row["sk"]["S"].startswith("delete#"):
                 keys = {"pk": row["pk"], "sk": row["sk"]}

@@ -37,7 +37,7 @@ class Shop:
         return event_id
 
     def digest(self) -> None:
-        """Deliver what was stored since the last time."""
+        """Pass the events stored since the last call to digest."""
         batch = stream.numbered(self.items)[self.digested :]
         stream.pump(batch)
         self.digested = len(self.items)

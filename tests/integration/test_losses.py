@@ -1,4 +1,4 @@
-"""The loss ledger: what was sent and not stored is counted by project, day and reason."""
+"""The loss ledger counts lost events by project, day and reason."""
 
 import base64
 import gzip

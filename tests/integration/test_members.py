@@ -100,7 +100,7 @@ def test_an_address_that_cognito_refuses_is_no_e_mail() -> None:
 
     with calls.watched(response), pytest.raises(InvalidInputError) as error:
         members.add("default", ADA, "owner")
-    assert complaints(error) == "ada@example.com is not an address that Cognito takes."
+    assert complaints(error) == "Cognito does not accept ada@example.com as an e-mail address."
     assert members.list_members("default") == []
 
 

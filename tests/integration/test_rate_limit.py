@@ -1,4 +1,4 @@
-"""The handlers' token bucket behaves like a plain one, whoever remembers what."""
+"""The handlers' token bucket behaves like a simple one, with any state of the caches."""
 
 from fractions import Fraction
 from itertools import count

@@ -32,7 +32,7 @@ type Item = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is one server here, and it answers at once."""
+    """Receive without a wait: moto has one server and responds at once."""
     monkeypatch.setattr(queues, "WAIT_S", 0)
 
 

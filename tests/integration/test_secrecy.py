@@ -1,4 +1,4 @@
-"""Keys appear in no log, no output and no answer; and a key opens its own project alone."""
+"""Keys never appear in a log, an output or a response. A key opens only its own project."""
 
 import json
 import logging

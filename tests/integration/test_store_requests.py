@@ -77,7 +77,7 @@ def test_what_is_left_over_is_asked_for_again(clock: Clock) -> None:
 
 
 def never(call: Call) -> Any:
-    """Leave everything for later, for ever."""
+    """Leave every batch unprocessed each time."""
     wanted = call.parameters["RequestItems"]
     return {"Responses": {}, "UnprocessedKeys": wanted, "UnprocessedItems": wanted}
 

@@ -1,4 +1,4 @@
-"""Teams: who sees a project by them, and what deleting one leaves, whenever it is cut off."""
+"""Teams: who sees a project, and what remains after a deletion that was interrupted."""
 
 from contextlib import suppress
 

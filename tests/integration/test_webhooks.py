@@ -1,4 +1,4 @@
-"""Outbound webhooks: what is sent, how often, and what becomes of a webhook."""
+"""Outbound webhooks: messages, attempts, and when a webhook is disabled."""
 
 import dataclasses
 import hashlib

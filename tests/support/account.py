@@ -121,7 +121,7 @@ def _user_pool() -> tuple[str, str]:
 
 @contextmanager
 def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Yield a suffix for table names. It is empty if the account is gone afterwards."""
+    """Connect to moto or the emulator. Yield a suffix for table names, "" for moto."""
     if emulator == "moto":
         with remembering(), mock_aws(), quick_transactions():
             yield ""

@@ -94,7 +94,7 @@ def split(envelope: bytes) -> tuple[dict[str, Any], list[Item]]:
 
 
 def join(header: dict[str, Any], items: list[Item]) -> bytes:
-    """Return the envelope of these parts. Correct the `length` of items that have one."""
+    """Build an envelope from its parts. Update the `length` of items that have one."""
     lines = [_compact(header)]
     for about, payload in items:
         length = {"length": len(payload)} if "length" in about else {}

@@ -1,4 +1,4 @@
-"""Certificates for webhook receivers, from an authority that this process trusts or not."""
+"""Create certificates for webhook receivers. The test decides whether to trust their authority."""
 
 import datetime
 import ssl
@@ -41,7 +41,7 @@ class Authority:
 
     @property
     def file(self) -> Path:
-        """Return its certificate, for those who trust it."""
+        """Return the authority's certificate file, for clients that trust it."""
         path = self.folder / "authority.pem"
         if not path.exists():
             builder = self._signed("authority", self.key, days=30)
@@ -51,7 +51,7 @@ class Authority:
         return path
 
     def context(self, name: str, days: float = 30) -> ssl.SSLContext:
-        """Return the certificate and key of a server called `name`. It expires in `days` days."""
+        """Return a TLS context of a server called `name`, with a certificate for `days` days."""
         key = _new_key()
         names = x509.SubjectAlternativeName([x509.DNSName(name)])
         builder = self._signed(name, key, days).add_extension(names, critical=False)

@@ -92,7 +92,7 @@ def window(
 
 
 def serious(page: Page) -> list[str]:
-    """Return axe's findings that would exclude a user."""
+    """Return the accessibility problems that axe rates as serious or critical."""
     found = Axe().run(page).response["violations"]
     return [
         f"{each['id']}: {each['help']}: {[node['html'][:200] for node in each['nodes'][:3]]}"

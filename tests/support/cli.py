@@ -80,7 +80,7 @@ def aws(service: Any) -> Any:
 
 
 def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
-    """Create a stack with the template's outputs. `changed` replaces some; None removes one."""
+    """Create a stack with the template's outputs. `changed` replaces outputs; None removes one."""
     gateway = aws("apigateway")
     api = gateway.create_rest_api(name=stack)["id"]
     root = gateway.get_resources(restApiId=api)["items"][0]["id"]

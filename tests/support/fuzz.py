@@ -1,4 +1,4 @@
-"""What a client may send: JSON of every kind and size, broken JSON, and other bytes.
+"""Generate client input: JSON of every kind and size, broken JSON, and other bytes.
 
 Limited and always the same by default. `ERRATA_FUZZ=20` makes twenty times as many random tries.
 """

@@ -64,7 +64,7 @@ def keep(server: Capture, program: str, origin: str, only: str = "") -> None:
 
 
 def elsewhere(envelope: bytes, places: dict[str, str]) -> bytes:
-    """Return the envelope as another machine would send it."""
+    """Return the envelope without the paths, ports and names of this machine."""
     text = envelope.decode()
     for before, after in (places | _PLACES).items():
         text = text.replace(before, after)

@@ -37,7 +37,7 @@ def response(status: int, **headers: str) -> Behaviour:
 
 
 def hang(seconds: float) -> Behaviour:
-    """Wait so many seconds before the response."""
+    """Wait `seconds` before the response."""
 
     def behave(request: BaseHTTPRequestHandler) -> None:
         time.sleep(seconds)

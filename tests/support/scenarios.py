@@ -42,7 +42,7 @@ def follow_while_writing(
     writers: int = 20,
     each: int = 5,
 ) -> None:
-    """Let a poller follow `since` while others write. It must see each error exactly once.
+    """Poll with `since` while others write. The poller must see each error exactly once.
 
     `write` sends an error with this message. It returns the error's number, or None if the client
     must retry. `read` returns number and message of the errors above a number, as many as fit.
@@ -100,7 +100,7 @@ def clear_while_writing(
     each: int = 6,
     clears: int = 5,
 ) -> Cleared:
-    """Clear while others write. What was accepted is either counted as deleted, or still there.
+    """Clear while others write. Each accepted error must be counted as deleted or still be there.
 
     `clear` returns how many errors it deleted, or None if the client must retry. `read` returns the
     numbers that are left.

@@ -52,7 +52,7 @@ def deliver(batch: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def cleaned(project_id: str, clears: int = 1) -> None:
-    """Pass to cleanup the records that the last clears wrote to the stream, one per clear.
+    """Pass the stream records of the last `clears` clears to cleanup, one per clear.
 
     In reality, each has the watermark of its time. Here all have the last one, except for the
     generation.

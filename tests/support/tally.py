@@ -1,4 +1,4 @@
-"""Compute what digest should have counted, in a simple way, and read what it has counted."""
+"""Compute the expected counts of digest in a simple way, and read its real counts."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

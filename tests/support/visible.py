@@ -19,6 +19,6 @@ def visible_in(project_id: str, at_ms: int | None = None) -> Visible:
 
 
 def visible_at(partition: str, now_s: int = 0, oldest_ms: int = 0) -> Visible:
-    """Return what a reader sees at a time in seconds, of a project or a partition of its issues."""
+    """Return what a reader sees at `now_s` (seconds), for a project or an issues partition."""
     project_id, _, generation = partition.partition("#")
     return Visible(project_id, Watermark(int(generation or 0)), oldest_ms, now_s * 1000)

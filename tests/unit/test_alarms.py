@@ -1,4 +1,4 @@
-"""The template's alarms: each is explained, tells somebody, and is made for nobody else."""
+"""The template's alarms: each is documented and notifies the operator. None without a topic."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""From bytes to a JSON object: codings, broken data, and what is mended rather than refused."""
+"""Parse bytes to a JSON object: compression, broken data, and input that is repaired."""
 
 import gzip
 import zlib

@@ -1,4 +1,4 @@
-"""The template's dead-letter queues: what fails with no caller to hear of it lies in one."""
+"""The template's dead-letter queues: each asynchronous failure ends in one of them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""When the local stack builds, and when it knows that it need not."""
+"""When the local stack builds, and when it skips the build."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The layer's pruned botocore: for what is kept, it knows all that the original knows."""
+"""The layer's pruned botocore: kept operations have the same models as in the original."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""The functions' roles as SAM makes them: none reaches further than its own."""
+"""The functions' roles as SAM creates them: each allows only what its function needs."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The templates: short enough to read, and each nested stack gets what it asks for."""
+"""The templates are short enough to read, and each nested stack gets its parameters."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write the dump of this version of Errata: `make dump`, when it is released."""
+"""Write the dump of this version of Errata. Run `make dump` at a release."""
 
 import copy
 import os
@@ -24,12 +24,12 @@ _STATUSES = {HOOKS["working"]: 200, HOOKS["failing"]: 503, HOOKS["gone"]: 410}
 
 
 def by_path(request: BaseHTTPRequestHandler) -> None:
-    """Answer as the path says."""
+    """Respond with the behaviour that the path names."""
     response(_STATUSES[request.path])(request)
 
 
 def main() -> None:
-    """Fill an empty account and write what is in it; the same each time, but for durations."""
+    """Fill an empty account and write its content. Only durations differ between runs."""
     assert tests.conftest
     with (
         pytest.MonkeyPatch.context() as patch,

@@ -1,4 +1,4 @@
-"""Answer requests with a release's own functions, in a process of its own.
+"""Run a release's functions on requests, in a separate process.
 
 `PYTHONPATH` leads to the release's source (source.tar.gz), whose modules have the names of today's:
 none of those is imported. Input and output are JSON: see `tests.integration.test_upgrade`.
@@ -27,7 +27,7 @@ def item(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Fill the tables and hand each event to its handler."""
+    """Fill the tables and pass each event to its handler."""
     given = json.load(sys.stdin)
     os.environ.update(given["environment"])
     time.time_ns = lambda: given["at_ms"] * 10**6

@@ -1,4 +1,4 @@
-"""A release's dump: what a deployment held and answered, written and put back.
+"""Write and restore a release's dump: the stored data and the responses of a deployment.
 
 See README.md for what it holds. A dump names only what every release keeps: routes, commands, and
 the logical ids of tables and queues.
@@ -34,7 +34,7 @@ def releases() -> list[str]:
 
 
 def newest() -> str:
-    """Return the release before the one that is being worked on."""
+    """Return the newest release that has a dump."""
     return releases()[-1]
 
 
@@ -81,7 +81,7 @@ def parameters() -> dict[str, str]:
 
 
 def look(projects: dict[str, Item], browsers: dict[str, Browser]) -> Item:
-    """Read everything that can be read; returns each question with its answer."""
+    """Send every read request. Return each request with its response."""
     standing = {name: each for name, each in projects.items() if name != "removed"}
     shop, hooks = projects["shop"]["id"], projects["hooks"]["id"]
     at: list[list[str]] = [["projects", "list"], ["orgs", "list"], ["projects", "show", shop]]
@@ -168,7 +168,7 @@ def _pages(
 
 
 def write(release: str, dump: Item, there: Receiver, stack: Deployed) -> None:
-    """Write a release's dump: an item a line."""
+    """Write a release's dump, one item per line."""
     text = json.dumps(dump, indent=1)
     # Without line breaks within what a test never looks into.
     text = re.sub(r"\n {3,}\s*|\n {3}(?=[}\]])", " ", text)
@@ -180,7 +180,7 @@ def write(release: str, dump: Item, there: Receiver, stack: Deployed) -> None:
 
 @dataclass
 class Restored:
-    """A deployment as a release has left it, and the rest of its dump."""
+    """A restored deployment of a release, and the rest of its dump."""
 
     dump: Item
 
@@ -188,12 +188,12 @@ class Restored:
         return self.dump[name]
 
     def browser(self, email: str) -> Browser:
-        """Return the browser of somebody who signed in to the release's dashboard."""
+        """Return the browser of a user who was signed in to the release's dashboard."""
         return Browser(dict(self.dump["named"][f"cookies of {email}"]))
 
 
 def restore(release: str, there: Receiver, stack: Deployed) -> Restored:
-    """Put a release's dump into an empty account; its webhooks go to the receiver."""
+    """Restore a release's dump in an empty account. Its webhooks lead to the receiver."""
     text = (HERE / release / "dump.json").read_text()
     text = text.replace(_RECEIVER, f"127.0.0.1:{there.port}").replace(_API, stack.api_id)
     dump: Item = json.loads(text)

@@ -42,7 +42,7 @@ HOOKS = {"working": "/working", "failing": "/failing", "gone": "/gone"}
 
 
 class Seed:
-    """A deployment while it is being filled, and what a test has to know of it."""
+    """A deployment that is being filled, and the ids and keys that tests need."""
 
     def __init__(self, clock: Clock, there: Receiver, lines: list[str]) -> None:
         self.clock = clock
@@ -60,19 +60,19 @@ class Seed:
         self._sequence = 1000
 
     def at(self, before: timedelta) -> None:
-        """Go on to this long before the time of the dump, as a new process."""
+        """Set the clock to `before` the time of the dump, and act as a new process."""
         self.clock.ns = int((NOW - before).timestamp()) * 10**9
         clear_cache()
 
     def project(self, name: str, *options: str) -> Project:
-        """A project, whose API key and DSN the gateway meters."""
+        """Create a project. Its API key and DSN have gateway keys."""
         created = done("projects", "create", name, *options, "--json").json
         public = created["dsn"].split("//")[1].split("@")[0]
         self.projects[name] = Project(created["id"], created["api_key"], public)
         return self.projects[name]
 
     def send(self, project: Project, *events: Item, **headers: str) -> list[str]:
-        """Post events, a second apart, that are accepted; their ids."""
+        """Post events, one second apart, and return their ids. All must be accepted."""
         ids = []
         for event in events:
             accepted = ingest(project, event, **headers)
@@ -82,7 +82,7 @@ class Seed:
         return ids
 
     def new_records(self) -> list[Item]:
-        """The stream's records of the events stored since the last call."""
+        """Return the stream records of the events stored since the last call."""
         found = []
         for item in stream.stored_events():
             key = f"{item['pk']['S']} {item['sk']['S']}"
@@ -93,12 +93,12 @@ class Seed:
         return found
 
     def digest(self) -> None:
-        """Hand the new events to digest."""
+        """Pass the new events to digest."""
         self.digested = self.new_records()
         assert stream.deliver(self.digested) == []
 
     def queued(self, logical_id: str) -> list[Item]:
-        """Take the messages out of a queue, as Lambda hands them to a function."""
+        """Receive the messages of a queue, in the form that Lambda passes to a function."""
         (url,) = (
             getattr(settings(), setting.lower())
             for setting, name in QUEUES.items()
@@ -118,7 +118,7 @@ class Seed:
         return found
 
     def dispatch(self) -> None:
-        """Attempt every message that waits, one at a time."""
+        """Attempt every queued message, one at a time."""
         url = settings().webhook_queue_url
         while messages := clients.sqs().receive_message(QueueUrl=url).get("Messages"):
             (message,) = messages
@@ -147,14 +147,14 @@ class Seed:
         return stream.record(item, self._sequence)
 
     def issue(self, project: Project, title: str) -> str:
-        """The id of the issue with this title."""
+        """Return the id of the issue with this title."""
         listed = done("issues", "list", project.id, "--search", title, "--json").json
         (found,) = (each["id"] for each in listed if each["title"].endswith(title))
         return str(found)
 
 
 def boom(message: str, **fields: Any) -> Item:
-    """An event with most of what an event may have."""
+    """Return an event with most of the possible fields."""
     return {
         "message": message,
         "exception_class": "ShopError",
@@ -290,12 +290,12 @@ def issues(seed: Seed) -> None:
 
 
 def _noise(length: int) -> str:
-    """Text that does not compress."""
+    """Return text that does not compress."""
     return "".join(Random(7).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
 
 
 def given_up_batch(seed: Seed) -> None:
-    """A batch that Lambda has given up: its events are stored, and not counted."""
+    """Leave a batch that Lambda no longer retries: its events are stored and not counted."""
     backlog = seed.projects["backlog"]
     seed.at(timedelta(days=2))
     first_ms = seed.clock.ms
@@ -513,7 +513,7 @@ def in_flight(seed: Seed) -> None:
 
 
 def dead_letters(seed: Seed) -> None:
-    """What digest and Lambda leave in the other dead-letter queues."""
+    """Put messages of digest and Lambda into the other dead-letter queues."""
     shop = seed.projects["shop"]
     seed.send(shop, boom("dead-lettered", fingerprint="dead-lettered"))
     (record,) = seed.new_records()
@@ -529,7 +529,7 @@ def dead_letters(seed: Seed) -> None:
 
 
 def callers(seed: Seed) -> None:
-    """What the authorizer hands to the functions, for each kind of key."""
+    """Record what the authorizer passes to the functions, for each kind of key."""
     # New gateway keys meter once they are settled, so the first project's do.
     seed.at(timedelta(0))
     projects = seed.projects

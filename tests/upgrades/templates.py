@@ -1,4 +1,4 @@
-"""What an update of a stack from one template to another would lose.
+"""Find what a stack would lose by an update from one template to another.
 
 Source: the CloudFormation reference, "Update requires" of each property.
 """

@@ -178,7 +178,7 @@ def _joined(frames: Iterable[ShownFrame], budget: ByteBudget) -> Iterator[Run]:
 
 
 def _package(shown: ShownFrame) -> str:
-    """Return the package that a library frame belongs to, as far as it is known."""
+    """Return the package of a library frame, "" if it is unknown."""
     frame = shown.frame
     for path in (frame.path, frame.file):
         if path.startswith("node:"):

@@ -1,11 +1,11 @@
 """Every error that Errata raises on purpose.
 
 ErrataError
-├── HTTPError                     a refused request; knows its HTTP status
-│   ├── BadRequestError           400  not an event of the billing provider, or not signed
-│   ├── UnauthorizedError         401  no key, or one that opens nothing
+├── HTTPError                     a request is refused; has the HTTP status
+│   ├── BadRequestError           400  not a signed event of the billing provider
+│   ├── UnauthorizedError         401  the key is missing or not valid
 │   ├── PaymentRequiredError      402  the month's quota is used up, or an invoice is unpaid
-│   ├── ForbiddenError            403  a revoked key or a DSN's, or an endpoint that is off
+│   ├── ForbiddenError            403  the caller may not do this
 │   ├── AddressForbiddenError     403  the address is not on the organization's allowlist
 │   ├── BodyTooLargeError         413
 │   ├── InvalidInputError         422  names every bad field
@@ -15,9 +15,9 @@ ErrataError
 │   ├── UnavailableError          not now: throttled, no response, not allowed
 │   ├── ConflictError             somebody else's write came first
 │   │   ├── ConditionFailedError  the condition of a single write did not hold
-│   │   └── CounterMovedError     another legacy error took the number; knows the last one
-│   └── PermanentError            the request itself is at fault: no retry changes that
-└── NotFoundError                 an operator named something that does not exist
+│   │   └── CounterMovedError     another legacy error took the number; has the last one
+│   └── PermanentError            AWS refuses the request itself: do not retry
+└── NotFoundError                 the named object does not exist
 """
 
 from typing import Any
@@ -30,8 +30,8 @@ class ErrataError(Exception):
 class HTTPError(ErrataError):
     """A refused request.
 
-    `status` is the HTTP status. `message` is for the caller and holds no secret. `loss` is the
-    reason under which the loss ledger counts the lost event; empty where none is lost.
+    `status` is the HTTP status. `message` is sent to the caller and contains no secret. `loss` is
+    the loss reason of the refused event, "" if no event is lost.
     """
 
     status = 500
@@ -43,31 +43,31 @@ class HTTPError(ErrataError):
 
 
 class BadRequestError(HTTPError):
-    """A request that no sender of this route makes."""
+    """The request is not a valid, signed event of the billing provider."""
 
     status = 400
 
 
 class UnauthorizedError(HTTPError):
-    """No key, or one that opens no project."""
+    """The key is missing or not valid."""
 
     status = 401
 
     @classmethod
     def missing(cls) -> "UnauthorizedError":
-        """No key, an empty one, or one that is not a string."""
+        """Return the error for a key that is missing, empty or not a string."""
         return cls("Missing or invalid API key.")
 
     @classmethod
     def unknown(cls) -> "UnauthorizedError":
-        """A key of no project, or of another one, or a revoked key."""
+        """Return the error for a key that is unknown, revoked, or of another project."""
         return cls("Invalid API key.")
 
 
 class PaymentRequiredError(HTTPError):
-    """The organization can store nothing until it pays, or until the next month.
+    """The organization cannot store events until it pays, or until the next month.
 
-    `billing_url` is where it pays; empty where that is unknown, or does not help.
+    `billing_url` is the page to pay on, "" if it is unknown or paying does not help.
     """
 
     status = 402
@@ -79,7 +79,7 @@ class PaymentRequiredError(HTTPError):
 
     @classmethod
     def quota_reached(cls, quota: int) -> "PaymentRequiredError":
-        """The organization has used all events of the month."""
+        """Return the error for an organization that has used its monthly quota."""
         return cls(
             f"The monthly quota of {quota} events is reached. Upgrade the plan to send more now;"
             " the quota starts again with the next month (UTC).",
@@ -88,13 +88,13 @@ class PaymentRequiredError(HTTPError):
 
     @classmethod
     def invoice_unpaid(cls, billing_url: str) -> "PaymentRequiredError":
-        """A payment has failed, and the invoice is still unpaid."""
+        """Return the error for an organization with an unpaid invoice."""
         where = f" at {billing_url}" if billing_url else ""
         return cls(f"An invoice has failed. Pay it{where} to send again.", "billing", billing_url)
 
 
 class ForbiddenError(HTTPError):
-    """A known caller without the permission."""
+    """The caller is known and lacks the permission."""
 
     status = 403
 
@@ -110,7 +110,7 @@ class AddressForbiddenError(HTTPError):
 
 
 class BodyTooLargeError(HTTPError):
-    """A body that is larger than the limit."""
+    """The body is larger than the limit."""
 
     status = 413
     loss = "too_large"
@@ -155,11 +155,11 @@ class ServiceUnavailableError(HTTPError):
 class StoreError(ErrataError):
     """A call to AWS that failed.
 
-    `code` is AWS's name for the error, empty where AWS gave none. `operation` is the call.
-    `reasons` say, for each action of a cancelled transaction, why it failed: `Code`, and `Item`
-    where the request asked for it. `item` is the row that failed a condition, typed as DynamoDB
-    responds. `maybe_applied` is True where the call may have taken effect: there was no response,
-    or one with 5xx (source: "Error handling with DynamoDB", InternalServerError).
+    `code` is AWS's name for the error, "" if there is none. `operation` is the name of the call.
+    `reasons` has an entry for each action of a cancelled transaction: `Code`, and `Item` if the
+    request asked for it. `item` is the row that failed a condition, in DynamoDB's typed form.
+    `maybe_applied` is True if the call may have taken effect: there was no response, or a 5xx
+    response (source: "Error handling with DynamoDB", InternalServerError).
     """
 
     def __init__(
@@ -181,20 +181,20 @@ class StoreError(ErrataError):
 
     @property
     def reason_codes(self) -> list[str]:
-        """The code of each action of a cancelled transaction; empty for any other error."""
+        """Return the code of each action of a cancelled transaction. Empty for other errors."""
         return [reason["Code"] for reason in self.reasons]
 
 
 class UnavailableError(StoreError):
-    """AWS could not do it now, gave no response, or does not allow it. A retry may succeed."""
+    """AWS throttled the call, gave no response or denied it. A retry may succeed."""
 
 
 class ConflictError(StoreError):
-    """Another write came first: a condition did not hold, or another transaction is under way."""
+    """Another write came first: a condition failed, or another transaction is running."""
 
 
 class ConditionFailedError(ConflictError):
-    """The condition of a single write did not hold. A transaction raises `ConflictError`."""
+    """The condition of a single write failed. A transaction raises `ConflictError` instead."""
 
 
 class CounterMovedError(ConflictError):
@@ -206,8 +206,8 @@ class CounterMovedError(ConflictError):
 
 
 class PermanentError(StoreError):
-    """AWS refuses the request for what it is, such as an item that is too large."""
+    """AWS refuses the request itself, for example because an item is too large. Do not retry."""
 
 
 class NotFoundError(ErrataError):
-    """An operator named something that does not exist."""
+    """The named object does not exist."""

@@ -1,4 +1,4 @@
-"""Read API Gateway's proxy events and build its responses: only what every handler needs.
+"""Read API Gateway's proxy events and build the responses, for all handlers.
 
 Source: "Lambda proxy integrations in API Gateway", input and output format (payload 1.0).
 """
@@ -50,7 +50,7 @@ def body(event: Event) -> bytes:
 
 
 def caller(event: Event) -> Caller:
-    """Return the caller as the authorizer and API Gateway know it. Uses no claims of the client."""
+    """Return the caller, from data of the authorizer and API Gateway only, not of the client."""
     context = event["requestContext"]
     identity = context["identity"]
     authorizer_context = context["authorizer"]

@@ -68,7 +68,7 @@ def of(email: str) -> str:
 
 
 def role_of(email: str) -> Membership | None:
-    """What somebody is in the organization."""
+    """Return a user's membership in the organization, None without one."""
     return members.find_user(email).memberships.get(ACME)
 
 

@@ -1,7 +1,7 @@
-"""Code that all commands share: the common options, the deployment and the error handling.
+"""Shared by all commands: the common options, the deployment and the error handling.
 
 `command` adds --local, --stack and --json to a command and finds the deployment that they select.
-An expected error becomes lines on stderr and exit code 1.
+It prints an expected error on stderr and ends with exit code 1.
 """
 
 import inspect
@@ -54,7 +54,7 @@ class Session:
 
 
 def group(summary: str, *, example: str) -> typer.Typer:
-    """Return a Typer app for a group of commands. It takes the shared options, too."""
+    """Return a Typer app for a group of commands. The group accepts the shared options, too."""
     app = typer.Typer(
         help=summary,
         epilog=f"Example: errata {example}",
@@ -70,7 +70,7 @@ def group(summary: str, *, example: str) -> typer.Typer:
 def remember(
     context: typer.Context, local: Local = False, stack: Stack = "", json: Json = False
 ) -> None:
-    """Store the shared options of a group in the context. Options of the command add to them."""
+    """Store the shared options of a group in the context. The command can add to them."""
     _ask(context, Asked(local, _as_text(stack), json))
 
 

@@ -117,7 +117,7 @@ def remove(session: Session, org: OrgId, email: Email) -> None:
 
 
 def _password(session: Session) -> str:
-    """Return a new password for the local stack, which sends no e-mail, otherwise ""."""
+    """Return a new password on the local stack, "" elsewhere. The local stack sends no e-mail."""
     return secrets.token_urlsafe(15) if session.local else ""
 
 

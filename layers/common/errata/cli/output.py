@@ -47,7 +47,7 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 
 def line(*parts: object) -> str:
-    """Join values into one line, separated by two spaces. Empty values are left out."""
+    """Join values with two spaces into one line. Leaves out empty values."""
     return "  ".join(text for part in parts if (text := printable(part)))
 
 

@@ -1,4 +1,4 @@
-"""Finds the deployment to work on: the local stack, or a stack in the caller's AWS account.
+"""Find the deployment that a command uses: the local stack, or a stack in the caller's account.
 
 `find` also sets the environment variables of this process from the stack's outputs, as the template
 does for a Lambda function.
@@ -57,7 +57,7 @@ class Target:
 
 
 def find(local: bool, stack: str) -> Target:
-    """Return the deployment to work on, and load its settings into this process.
+    """Find the deployment that a command uses, and load its settings into this process.
 
     Raises:
         NotFoundError: there is no such stack, it is not Errata, or no local stack is running.

@@ -1,4 +1,4 @@
-"""Grouping v1: a hash over four fields, for events without a fingerprint of the client. Frozen.
+"""Grouping v1: hash four fields of an event. Used if the client sent no fingerprint. Frozen.
 
 Serves spec/ingest-api, `fingerprint`: "used for grouping as it is; else a hash over message +
 exception_class + file + line". A change here would split every open issue. Add a new version
@@ -15,8 +15,8 @@ def fingerprint(event: Event) -> str:
     """Return the fingerprint of an event that the client sent without one: 32 hex digits.
 
     Args:
-        event: its `message`, `exception_class`, `file` (strings) and `line` (an integer) are used.
-            Each of them may be missing.
+        event: the function uses `message`, `exception_class`, `file` (strings) and `line` (an
+            integer). Each may be missing.
     """
     get = event.get
     parts = [get("message"), get("exception_class"), get("file"), get("line")]

@@ -45,7 +45,7 @@ class BillingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Billing:
-    """The invoices of the last months and the ended subscriptions, as pairs of id and value."""
+    """An organization's recent invoices and ended subscriptions, as (id, value) pairs."""
 
     invoices: tuple[tuple[str, Invoice], ...] = ()
     ended: tuple[tuple[str, Ended], ...] = ()

@@ -1,4 +1,4 @@
-"""An event: its fields as they are normalised, stored and returned, and their packed form.
+"""Event types: normalised, stored and returned fields. Packs events for the store.
 
 Every endpoint normalises what it receives to an `Event`. `usecases.prepare` makes a `StoredEvent`
 of it, which `pack_or_trim` compresses. `protocol.read.to_event` makes the `ApiEvent` of a response.
@@ -64,14 +64,14 @@ class LegacyLevel(TypedDict):
 
 
 class LegacyEvent(TypedDict):
-    """What only the legacy API knows of an event: its number, and its level as sent."""
+    """Fields that only the legacy API has: the event's number, and its level as sent."""
 
     id: int
     level: str | None
 
 
 class Problem(TypedDict):
-    """A part of an SDK's event that was left out, as a path with dots, and why."""
+    """A part of an SDK's event that was removed: its path, such as `user.id`, and the reason."""
 
     field: str
     problem: str
@@ -172,7 +172,7 @@ class ApiEvent(_FromSdk, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as stored. `fields` is what was sent, unpacked."""
+    """An event as it is read from the store. `fields` are its unpacked fields."""
 
     project_id: str
     id: str

@@ -25,7 +25,7 @@ def named_event_id(at_ms: int, name: str) -> str:
 
 
 def _uuid7(at_ms: int, random: str) -> str:
-    """Return a UUIDv7. `random` has 20 hex digits; 74 of their bits are used."""
+    """Return a UUIDv7. `random` has 20 hex digits, of which 74 bits are used."""
     variant = "89ab"[int(random[3], 16) & 3]
     stamp = f"{at_ms:012x}"
     return f"{stamp[:8]}-{stamp[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:19]}"
@@ -43,5 +43,5 @@ def minted_ms(event_id: str) -> int:
 
 
 def issue_id(project_id: str, fingerprint: str) -> str:
-    """Return the id of a fingerprint's issue. It depends only on project and fingerprint."""
+    """Return the id of an issue. It depends only on the project and the fingerprint."""
     return hashlib.blake2s(f"{project_id}\0{fingerprint}".encode(), digest_size=16).hexdigest()

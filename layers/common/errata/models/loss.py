@@ -1,4 +1,4 @@
-"""The reasons why an event that was sent is not stored, or not stored in full."""
+"""Loss reasons: why an event was not stored, or not stored in full."""
 
 # In the order in which they are shown. `trimmed`: the event was stored, but not in full.
 # `mismatch`: the request repeated an Idempotency-Key with another body, which was not stored.

@@ -43,7 +43,8 @@ def parse_allowlist(text: str) -> tuple[str, ...]:
     """Return the entries of a comma-separated list of addresses and CIDRs, each as a CIDR.
 
     Raises:
-        InvalidInputError: names every entry that is not an address or CIDR; or there are too many.
+        InvalidInputError: an entry is not an address or CIDR (names each one), or there are too
+            many entries.
     """
     entries = [entry.strip() for entry in text.split(",")]
     complaints: list[str] = []

@@ -86,7 +86,7 @@ class LegacyCounter:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The project that a valid key gives access to, and the limits that apply to the caller.
+    """What a valid key opens: a project, and the limits of the caller.
 
     Attributes:
         unpaid_url: the payment page of a failed invoice, "" if its address is unknown. None if no
@@ -107,7 +107,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What API Gateway says about a request.
+    """The caller of a request, as API Gateway describes it.
 
     Attributes:
         authorizer_context: the authorizer's result for the key.

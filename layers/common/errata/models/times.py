@@ -1,15 +1,14 @@
-"""Times that depend on each other, or on times in template.yaml.
+"""Durations that depend on each other, or on durations in template.yaml.
 
-tests/unit/test_times.py asserts the relations. A time that depends on no other one stays where it
-is used.
+tests/unit/test_times.py checks these relations. Other durations are defined where they are used.
 """
 
 _DAY_S = 86_400
 
 # ------------------------------------------------------------------ events and their ids
 
-# An event is stored at most this long after the time that its id contains. So no function that
-# stores events runs longer. The clocks of functions agree within milliseconds.
+# An event is stored at most this long after the time in its id. So no function that stores events
+# may run longer. The clocks of functions agree within milliseconds.
 CLEAR_MARGIN_MS = 30_000
 # An SDK event that arrives this soon after it happened, by its sender's clock, gets an id with the
 # time when it happened. With the timeout of the function, that is within CLEAR_MARGIN_MS.

@@ -10,9 +10,10 @@ from errata.models.ids import floor_id
 class Watermark:
     """What `clear` has hidden. The default hides nothing.
 
-    Hidden is every legacy error up to `legacy_through`, every other event with an id below
-    `through`, and the events in `also`. These were stored within the seconds before the clear, when
-    ids and the order of storing may disagree. `generation` counts the clears; issues belong to one.
+    It hides every legacy error up to `legacy_through`, every other event with an id below
+    `through`, and the events in `also`. The events in `also` were stored in the seconds before the
+    clear, when the order of ids can differ from the order of storing. `generation` counts the
+    clears. Each issue belongs to one generation.
     """
 
     generation: int = 0
@@ -21,26 +22,26 @@ class Watermark:
     also: frozenset[str] = frozenset()
 
     def hides(self, event_id: str, legacy_id: int | None) -> bool:
-        """Whether an event was cleared."""
+        """Return whether an event was cleared."""
         if legacy_id is not None:
             return legacy_id <= self.legacy_through
         return event_id < self.through or event_id in self.also
 
     def shows(self, event: Stored, now_s: int) -> bool:
-        """Whether an event counts: it is neither cleared nor expired."""
+        """Return whether an event is visible: neither cleared nor expired."""
         return event.expires_at > now_s and not self.hides(event.id, event.legacy_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """What a reader may see of a project at one time. `errata.usecases.visible` makes it.
+    """What a reader may see of a project at one time. Created by `errata.usecases.visible`.
 
     A project's retention may be shorter now than when the `ttl` of an item was written. So a reader
     sees an item only if its `ttl` and the current retention both allow it.
 
     Attributes:
         watermark: what `clear` has hidden.
-        oldest_ms: where the retention begins, in milliseconds since the epoch.
+        oldest_ms: the oldest visible time, in milliseconds since the epoch.
         now_ms: the time of the read, in milliseconds since the epoch.
     """
 
@@ -66,17 +67,18 @@ class Visible:
 
     @property
     def low(self) -> str:
-        """An id that no visible event is below."""
+        """A lower bound for the ids of visible events."""
         return max(self.oldest, self.watermark.through)
 
     def shows(self, event: Stored) -> bool:
-        """Whether readers see an event."""
+        """Return whether readers see an event."""
         return event.id >= self.oldest and self.watermark.shows(event, self.now_s)
 
     def covers(self, expires_at: int, last_seen: int) -> bool:
-        """Whether readers see an issue or a release of this partition.
+        """Return whether readers see an issue or a release of this partition.
 
-        Its `ttl` is `expires_at`, in seconds. `last_seen`, in milliseconds, is of its newest event.
+        `expires_at` is its `ttl` in seconds. `last_seen` is when its newest event was received, in
+        milliseconds.
         """
         return expires_at > self.now_s and last_seen >= self.oldest_ms
 

@@ -42,19 +42,19 @@ class Webhook:
 class Secrets:
     """The secrets that sign a webhook's messages.
 
-    `formers` are the secrets before the last rotations, each with the time (milliseconds since the
-    epoch) until which it still signs.
+    `formers` are the replaced secrets. Each has an end time (milliseconds since the epoch) and
+    signs messages until then.
     """
 
     current: str
     formers: tuple[tuple[str, int], ...] = ()
 
     def signing(self, at_ms: int) -> list[str]:
-        """Return the secrets that sign at this time, newest first."""
+        """Return the secrets that are valid at `at_ms`, newest first."""
         return [self.current, *(secret for secret, until in self.formers if until > at_ms)]
 
     def rotated(self, secret: str, at_ms: int, until_ms: int) -> "Secrets":
-        """Return these secrets with a new current one. The old one signs until `until_ms`.
+        """Return the secrets after a rotation to `secret`. The old one signs until `until_ms`.
 
         Keeps only the newest `MAX_FORMERS` old secrets, because all must fit into an SSM parameter.
         """

@@ -1,10 +1,11 @@
 """The zlib dictionary for events from SDKs. Frozen: stored events cannot be read without it.
 
-It contains texts that many SDK events share, in the order in which fields are packed. The most
-frequent texts come last, where a reference costs least. It makes an event of 16 KB a sixth smaller.
+It contains texts that occur in many SDK events, in the order in which fields are packed. The most
+frequent texts come last, because references to them are shortest there. It makes an event of 16 KB
+a sixth smaller.
 
 To improve it, add a second dictionary and keep this one. zlib stores the checksum of the dictionary
-with the data (RFC 1950, section 2.2, DICTID), which tells which one an event needs.
+with the data (RFC 1950, section 2.2, DICTID). So a reader can tell which dictionary an event needs.
 """
 
 _PARTS = (

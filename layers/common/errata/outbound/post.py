@@ -2,8 +2,8 @@
 
 The rules (OWASP, "Server Side Request Forgery Prevention"): only https. Every address that the name
 resolves to must be global unicast. The connection goes to the checked address, with the original
-Host and SNI. No redirects and no proxies. One deadline for everything. Only the head of the
-response is read.
+Host and SNI. No redirects and no proxies. One deadline for everything. Only the status and the
+headers of the response are read.
 """
 
 import http.client
@@ -23,7 +23,7 @@ TIMEOUT_S = 15.0
 MAX_URL_LENGTH = 2000
 # The prefix of NAT64 (RFC 6052): an IPv4 address written as IPv6.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-# All that is global unicast (RFC 4291, and IANA's "IPv6 Address Space").
+# All global unicast addresses (RFC 4291, and IANA's "IPv6 Address Space").
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 # Networks inside global unicast, and inside IPv4, that are for protocols, lead to IPv4, or lead
 # nowhere: IANA's "Special-Purpose Address Registry". The module `ipaddress` calls some of them
@@ -55,7 +55,7 @@ class Response:
 
 
 def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
-    """Check that a webhook may have this URL. Return its parts.
+    """Check that a URL is allowed for a webhook. Return its parts.
 
     `allow_loopback` is for local runs: it also allows http to a loopback address.
 
@@ -77,7 +77,7 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
         parts.hostname.encode("idna")  # as the name resolution does
     except UnicodeError as error:
         raise ForbiddenUrlError(
-            "The host is no name: its parts between dots have 1 to 63 characters."
+            "The host name is invalid: each part between dots must have 1 to 63 characters."
         ) from error
     if parts.username is not None:  # "" if there is only a password
         raise ForbiddenUrlError("The URL must not contain a user name or a password.")
@@ -87,7 +87,7 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is global unicast, also if it is an IPv4 address written as IPv6."""
+    """Return whether an address is global unicast. An IPv4 address may be written as IPv6."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return is_public(ipaddress.IPv4Address(address.packed[-4:]))
@@ -101,11 +101,11 @@ def is_public(address: Address) -> bool:
 
 
 def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False) -> list[str]:
-    """Return the addresses of a host. Check each of them.
+    """Return the addresses of a host. Check that each one is allowed.
 
     Raises:
         ForbiddenUrlError: an address is not public.
-        OSError: the name does not resolve. TimeoutError: it did not by the deadline.
+        OSError: the name does not resolve. TimeoutError: it did not resolve by the deadline.
     """
     found = _look_up(host, port, deadline)
     texts = list(dict.fromkeys(str(each[4][0]) for each in found))

@@ -23,8 +23,8 @@ def headers(
 ) -> dict[str, str]:
     """Return the headers that sign `body`, for an attempt at `at_s` (seconds since the epoch).
 
-    `signing_secrets` are as shown to the user, the current one first. After a rotation, former ones
-    sign too. `X-Pulse-Signature` has one signature, made with the current secret.
+    `signing_secrets` are the secrets as shown to the user, the current one first. After a rotation,
+    former secrets also sign. `X-Pulse-Signature` has only the signature of the current secret.
     """
     signed = b"%s.%d.%s" % (message_id.encode(), at_s, body)
     return {

@@ -11,7 +11,7 @@ from errata.errors import BodyTooLargeError, HTTPError, InvalidInputError
 
 # The maximum size of an event, in bytes of JSON.
 MAX_JSON_BYTES = 1024 * 1024
-# For each member of a gzip file, the rest of the file is copied. This limits the number of copies.
+# Each member of a gzip file causes a copy of the rest. This limits the number of copies.
 _MAX_MEMBERS = 100
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -25,7 +25,7 @@ _ESCAPE = re.compile(
 
 
 class ReadOnce[T]:
-    """A value that is read when it is first asked for; an error of reading it is kept, too."""
+    """A value that is read at its first use. An error of reading is kept and raised again."""
 
     def __init__(self, read: Callable[[], T]) -> None:
         self._read = read
@@ -35,7 +35,7 @@ class ReadOnce[T]:
         """Return the value.
 
         Raises:
-            HTTPError: reading it failed, now or before.
+            HTTPError: reading failed, now or before.
         """
         if self._outcome is None:
             try:
@@ -48,7 +48,7 @@ class ReadOnce[T]:
 
 
 class JsonBody:
-    """A request body that should hold a JSON object; it is read once, when first asked for."""
+    """A request body that should contain a JSON object. It is parsed once, at its first use."""
 
     def __init__(self, sent: bytes, content_encoding: str = "") -> None:
         self._content = sent
@@ -64,19 +64,19 @@ class JsonBody:
 
         Raises:
             BodyTooLargeError: more than `MAX_JSON_BYTES`.
-            InvalidInputError: the coding is broken, or what it holds is not a JSON object.
+            InvalidInputError: the compressed data is broken, or the content is not a JSON object.
         """
         return self._object.get()
 
     def get(self, name: str) -> Any:
-        """Return a field of the object; None where it is missing or the body cannot be read."""
+        """Return a field of the object, None if it is missing or the body cannot be read."""
         try:
             return self.parsed().get(name)
         except HTTPError:
             return None
 
     def content(self) -> bytes:
-        """Return the bytes without their coding; as they were sent where that is broken."""
+        """Return the decompressed bytes, or the bytes as sent if they cannot be decompressed."""
         self.get("")
         return self._content
 

@@ -1,4 +1,4 @@
-"""Checks the signature of Stripe's events, and parses those that change what is owed.
+"""Check the signature of Stripe's events, and parse those about invoices and subscriptions.
 
 Source of the events: docs.stripe.com/api/events.
 

@@ -6,9 +6,9 @@ from errata.store import clients
 
 
 def create(email: str, *, mailed: bool = True) -> bool:
-    """Create an account. Cognito mails its temporary password. Returns False if it exists already.
+    """Create an account and mail its temporary password. Returns False if it already exists.
 
-    `mailed` is False if no mail can be sent. Then somebody has to set a password.
+    If `mailed` is False, no mail is sent. The caller must then set a password.
 
     Raises:
         InvalidInputError: Cognito does not accept the address.
@@ -31,14 +31,14 @@ def create(email: str, *, mailed: bool = True) -> bool:
             return False
         if error.code == "InvalidParameterException":
             raise InvalidInputError(
-                {"email": [f"{email} is not an address that Cognito takes."]}
+                {"email": [f"Cognito does not accept {email} as an e-mail address."]}
             ) from error
         raise
     return True
 
 
 def invite_again(email: str) -> bool:
-    """Mail a new temporary password.
+    """Mail a new temporary password, if the account has no password of its own yet.
 
     Returns False if the account has a password of its own, or does not exist. A temporary password
     is valid for seven days (template.yaml).

@@ -39,8 +39,7 @@ class TranslatesErrors:
 def store_error(error: ClientError) -> StoreError:
     """Return the store's error for an error response of AWS.
 
-    A transaction that lacked capacity is an `UnavailableError`, even if another writer also
-    conflicted with it.
+    If a transaction failed because of both capacity and a conflict, this is an `UnavailableError`.
     """
     details = error.response.get("Error", {})
     code = details.get("Code", "")

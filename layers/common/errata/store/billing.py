@@ -3,7 +3,7 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | customer | `stripe#cus_…` | `customer` | organization |
-| organization | `org#3` | `org` | billing: JSON, written only if it is as it was read |
+| organization | `org#3` | `org` | billing: JSON, written only if unchanged since the read |
 """
 
 import json
@@ -20,7 +20,7 @@ from errata.store.items import TypedItem, read_all, write_all
 def link_customer(organization_id: str, customer: str, before: str) -> bool:
     """Set the customer of an organization ("" for none), in one transaction.
 
-    `before` is the organization's customer until now. Returns False if the customer belongs to
+    `before` is the organization's current customer. Returns False if the customer belongs to
     another organization, or the organization has no item. Access pattern P20.
     """
     table = settings().projects_table
@@ -62,7 +62,7 @@ def find_customer(customer: str) -> str | None:
 def save_billing(
     organization_id: str, before: str, after: Billing, monthly_quota: int | None = None
 ) -> bool:
-    """Store an organization's billing, and its quota unless that is None.
+    """Store an organization's billing state, and its quota unless that is None.
 
     `before` is the stored text that was read. Returns False if it has changed since. Access pattern
     P22.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_ssm.client import SSMClient
 
-# DynamoDB responds within milliseconds unless it has a problem. Fail early, to have time to retry.
+# DynamoDB usually responds within milliseconds. Fail early, to have time for a retry.
 _CONFIG = Config(
     connect_timeout=1,
     read_timeout=2,
@@ -80,7 +80,7 @@ def ssm() -> "SSMClient":
 
 
 def cognito_idp() -> "CognitoIdentityProviderClient":
-    """Return the client of Cognito, whose user pool has the accounts of members."""
+    """Return the client of Cognito. Its user pool contains the accounts of members."""
     client: CognitoIdentityProviderClient = _client("cognito-idp", _PATIENT)
     return client
 

@@ -17,7 +17,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 def list_days(visible: Visible, first: str) -> dict[str, int]:
-    """Return the number of events of each day from `first` (`2026-11-22`) on.
+    """Return the number of events per day, starting with `first` (`2026-11-22`).
 
     Leaves out days without events, and expired days. Access pattern I6.
     """

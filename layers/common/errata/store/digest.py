@@ -54,17 +54,17 @@ class Rows:
     stored: dict[str, PlainItem | Values] = field(default_factory=dict)
 
     def last_sequence(self, issue_id: str) -> str:
-        """Return the sequence number that an issue counted last; "" if it has no row.
+        """Return the last sequence number that an issue has counted, "" if it has no row.
 
-        An expired issue also has one.
+        This includes expired issues.
         """
         stored = self.stored.get(f"issue#{issue_id}")
         return str(stored["last_sequence"]) if stored else ""
 
     def deleted_through(self, issue_id: str) -> str:
-        """Return the event id up to which an issue was deleted; "" if it never was.
+        """Return the event id up to which an issue was deleted, "" if it was never deleted.
 
-        The issue may exist again since then.
+        The issue may have been created again since then.
         """
         stored = self.stored.get(f"issue#{issue_id}", {})
         return str(stored.get("deleted_through", ""))
@@ -74,8 +74,8 @@ class Rows:
 class Changes:
     """The new rows of one project for one transaction; attributes are named as in `Rows`.
 
-    `opened` holds the event that opens each new issue, and `activity` the activity to record. Both
-    are by issue id.
+    `opened` maps the id of each new issue to its first event. `activity` maps an issue id to the
+    activity to record.
     """
 
     issues: dict[str, Issue] = field(default_factory=dict)
@@ -97,7 +97,7 @@ def rows(
     days: Iterable[int],
     now_s: int,
 ) -> Rows:
-    """Return these issues, days and issue-release links, and the releases of the links.
+    """Read these issues, days and issue-release links, and the releases of the links.
 
     `seen` holds pairs of issue id and release_hash. Read consistently. Access pattern I1.
     """
@@ -131,7 +131,7 @@ def rows(
 
 
 def apply(pk: str, current: Rows, changes: Changes) -> bool:
-    """Store the changes, all or none, and update `current` with them. Access pattern I2.
+    """Store all changes or none, and update `current` with them. Access pattern I2.
 
     Returns False if a row has changed since it was read, or another transaction is changing one.
     """

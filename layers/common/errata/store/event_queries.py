@@ -67,7 +67,7 @@ def newest_first_in_index(
 def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) -> list[str]:
     """Return the ids of up to `most` events of an issue with `low` < id < `high`.
 
-    With `newest`, these are the newest ones, newest first; else the oldest ones, oldest first.
+    With `newest`, returns the newest ones, newest first. Without, the oldest ones, oldest first.
     `partition` is the key of the index by_issue, which lags a little. Access pattern E16.
     """
     if low >= high:
@@ -97,7 +97,7 @@ def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
 
 
 def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
-    """Return the ids and legacy numbers of the events from the id `low` on. Read consistently.
+    """Return id and legacy number of the events with `low` <= id. Read consistently.
 
     Access pattern E11.
     """

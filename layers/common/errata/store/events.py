@@ -3,7 +3,7 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
-| dedup marker | `12` | the id by the sender's clock | event, ttl |
+| dedup marker | `12` | the id with the time of the sender's clock | event, ttl |
 
 An event has these attributes:
 
@@ -12,7 +12,7 @@ An event has these attributes:
 - `payload`: see `errata.models.event.pack`.
 - `ttl` in seconds.
 
-The key of a dedup marker is the key that an SDK's event would have if it had arrived at once
+The key of a dedup marker is the key that an SDK's event would have if it had arrived without delay
 (docs/decisions/0020-event-ids-of-sdks.md).
 
 `errata.store.event_queries` reads events. `legacy`, `watermarks` and `issue_deletions` describe the
@@ -128,7 +128,7 @@ def put_with_marker(event: TypedItem, marker: str) -> bool:
 
 
 def stored(found: TypedItem) -> Stored:
-    """Return the event in an item in DynamoDB's typed form.
+    """Convert an item in DynamoDB's typed form to an event.
 
     The payload is bytes. In a stream record it is base64 text, which the caller must decode.
 

@@ -4,8 +4,8 @@ Each key of a project has a gateway key named `errata-project-12-<key id>`. It i
 `errata-60` of the template, or in one like `errata-600` if the project has another rate. The
 operators' command and the dashboard create these keys and plans. They are not in the template.
 
-Only the row of the project's key has the value of a gateway key, and API Gateway accepts values
-only from the authorizer. So a gateway key that is left over has no effect.
+The value of a gateway key is stored only in the row of the project's key. API Gateway accepts
+values only from the authorizer. So a gateway key without a row has no effect.
 """
 
 import secrets

@@ -70,7 +70,8 @@ def delete_events(project_id: str, event_ids: Iterable[str]) -> None:
             for each in batch_get(table, keys)
             if (number := legacy_number(each))
         ]
-        # Delete the events last. If this is interrupted, the next run finds the numbers by them.
+        # Delete the events last. If this is interrupted, the next run needs the events to find the
+        # legacy numbers.
         batch_put(
             table,
             [

@@ -3,10 +3,10 @@
 | item | sk | what |
 |---|---|---|
 | activity | `act#<issue id>#<milliseconds>` | a change of the status; expires with the issue |
-| tombstone | `issue#<issue id>` | in the issue's place: events that `digest` must not count again |
+| tombstone | `issue#<issue id>` | replaces the issue; `digest` skips its events |
 
-A status is written only if it has not changed since it was read. `digest` writes an issue on the
-same condition. So neither overwrites a change by the other.
+A status is written only if it has not changed since it was read. `digest` uses the same condition
+to write an issue. So neither overwrites a change by the other.
 """
 
 from collections.abc import Iterator
@@ -68,7 +68,7 @@ def set_status(pk: str, before: Issue, after: Issue, what: str) -> bool:
 
 
 def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
-    """Return the part of a transaction that records an activity."""
+    """Return the transaction action that stores an activity."""
     item = write_all(
         {
             "pk": pk,
@@ -86,16 +86,16 @@ def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
 def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> bool:
     """Delete an issue, its activity and its links, and store the cleanup task for its events.
 
-    All of it is done in one transaction, or none. Only the rows that do not fit into the
-    transaction are deleted before it. Returns False if the issue has changed since it was read, or
-    another transaction is changing it. Access pattern I12.
+    This is one transaction. If an issue has too many rows for it, the other rows are deleted first.
+    Returns False if the issue has changed since it was read, or another transaction is changing it.
+    Access pattern I12.
     """
     keys = [
         {"pk": item["pk"], "sk": item["sk"]}
         for kind in ("act", "seen")
         for item in _of_issue(pk, kind, issue.id)
     ]
-    # Delete the rows that do not fit into the transaction. There are almost never any.
+    # Delete the rows that do not fit into the transaction. This is very rare.
     batch_delete(settings().issues_table, keys[_MAX_ROWS:])
     remains: Values = {
         "pk": pk,
@@ -126,7 +126,7 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
 
 
 def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Iterator[TypedItem]:
-    """Return an issue's rows of one kind, newest first. Fetch `most` at a time."""
+    """Yield an issue's rows of one kind, newest first. Fetch `most` at a time."""
     return query(
         **({"Limit": most} if most else {}),
         TableName=settings().issues_table,

@@ -34,7 +34,7 @@ from errata.store.items import (
 
 
 def by_last_seen(visible: Visible) -> Iterator[Issue]:
-    """Return the visible issues, most recently seen first. The index lags a little.
+    """Yield the visible issues, most recently seen first. The index lags a little.
 
     Access pattern I3.
     """
@@ -88,11 +88,11 @@ def find_issues(visible: Visible, issue_ids: Iterable[str]) -> list[Issue]:
 def newest_ids(
     visible: Visible, statuses: Iterable[str], after: tuple[int, str] | None, most: int
 ) -> tuple[list[tuple[int, str]], tuple[int, str] | None]:
-    """Return when the issues with these statuses were last seen, and their ids, newest first.
+    """Return (last seen, id) of the issues with these statuses, newest first.
 
-    Reads up to `most` issues of any status, starting after the issue `after`, which need not exist
-    any more. Also returns where it stopped; None at the end. The index lags a little. Access
-    pattern I8.
+    Reads up to `most` issues of any status, starting after the position `after`. That issue may be
+    deleted. Also returns the position where it stopped, None at the end. The index lags a little.
+    Access pattern I8.
 
     Args:
         after: when an issue was last seen (milliseconds since the epoch), and its id.
@@ -125,10 +125,10 @@ def _place(item: TypedItem) -> tuple[int, str]:
 
 
 def by_id(visible: Visible, start: str, end: str, pages: int | None) -> tuple[list[Issue], str]:
-    """Return the visible issues with ids after `start`, up to `end` ("": to the last).
+    """Return the visible issues with `start` < id <= `end`. `end` "" means no upper limit.
 
-    Reads at most `pages` pages of 1 MB (None: all). Also returns the id up to which it has read; ""
-    means up to the last issue. Read consistently. Access pattern I9.
+    Reads at most `pages` pages of 1 MB (None: all). Also returns the last id that it has read, ""
+    if it has read all issues up to the last one. Read consistently. Access pattern I9.
     """
     items, stopped = query_some(
         pages,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 else:
     PlainItem = dict
 
-# An item or a part of one as DynamoDB has it: `{"sk": {"S": "clear"}}`.
+# An item, or a part of one, in DynamoDB's typed form: `{"sk": {"S": "clear"}}`.
 type TypedItem = dict[str, AttributeValueTypeDef]
 # Plain values to write: `{"sk": "clear"}`. None means no attribute.
 type Value = str | bytes | int | float | Mapping[str, Value] | None
@@ -45,7 +45,7 @@ BATCH_WRITE = 25
 
 
 def write(value: Value) -> "AttributeValueTypeDef":
-    """Return a plain value in DynamoDB's typed form. A dict becomes a map. Source: DynamoDB API."""
+    """Convert a plain value to DynamoDB's typed form, a dict to a map. Source: DynamoDB API."""
     match value:
         case str():
             return {"S": value}
@@ -59,7 +59,7 @@ def write(value: Value) -> "AttributeValueTypeDef":
 
 
 def write_all(values: Mapping[str, Value]) -> TypedItem:
-    """Return plain values in DynamoDB's typed form. None is left out."""
+    """Convert plain values to DynamoDB's typed form. Leaves out None."""
     return {name: write(value) for name, value in values.items() if value is not None}
 
 
@@ -92,7 +92,7 @@ def query(**request: Any) -> Iterator[TypedItem]:
 def query_some(pages: int | None, **request: Any) -> tuple[list[TypedItem], TypedItem | None]:
     """Return the items of up to `pages` pages of a query (1 MB each; None: all pages).
 
-    Also returns the key where it stopped; None at the end.
+    Also returns the key where it stopped, None at the end.
     """
     found: list[TypedItem] = []
     stopped: TypedItem | None = None
@@ -118,7 +118,7 @@ def _pages(**request: Any) -> "Iterator[QueryOutputTypeDef]":
 
 
 def batch_get(table: str, keys: list[TypedItem]) -> list[TypedItem]:
-    """Return the items that exist under these keys, in no order. Read consistently.
+    """Return the existing items with these keys, unordered. Read consistently.
 
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.

@@ -6,7 +6,7 @@
 | legacy counter | `12#state` | `counter` | last_id, retentions |
 | gap | `12#gaps` | `000000000001` | ttl |
 
-`retentions`: the retentions, in days, that the errors since the last clear were stored with.
+`retentions`: the retentions in days with which the errors since the last clear were stored.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,15 +32,15 @@ from errata.store.retry import attempts
 
 # The largest number of twelve digits. A sort key has twelve.
 LAST_LEGACY_ID = 10**12 - 1
-# How many numbers that a query did not find are read again at once. A number is taken only after
-# the one before it, so only few can be in the middle of a write. Ten events of 400 KB fit into the
-# 4 MB that a transaction reads.
+# How many numbers that a query did not find are read again in one call. A number is taken only
+# after the one before it, so only a few can be in the middle of a write. Ten events of 400 KB fit
+# into the 4 MB that a transaction can read.
 _UNSETTLED = 10
 _TRIES = 6
 
 
 def put_legacy(event: TypedItem, legacy_id: int, retention_days: int) -> None:
-    """Store an event with the number `legacy_id` and set the counter to it, or neither.
+    """Store an event with the number `legacy_id` and set the counter to it, both or neither.
 
     `retention_days` is the retention from which the event's `ttl` was computed. Access pattern E3.
 
@@ -128,11 +128,11 @@ def legacy_after(visible: Visible, since: int = 0) -> Iterator[tuple[int, str]]:
 
 
 def settled(pk: str, sort_keys: Iterable[str]) -> list[TypedItem]:
-    """Return the items under these keys, in order, when no transaction is changing them.
+    """Return the items with these keys, in order, at a time when no transaction changes them.
 
     A query or a batch may see a part of a transaction ("Isolation levels for transactions" in the
-    DynamoDB developer guide: read-committed). This function sees all of it, or nothing. Use it for
-    few items, of at most 400 KB each. Access pattern E22.
+    DynamoDB developer guide: read-committed). This function sees all of a transaction, or nothing.
+    Use it for few items, of at most 400 KB each. Access pattern E22.
 
     Raises:
         UnavailableError: transactions changed the items during every try.
@@ -201,5 +201,5 @@ def counter_key(project_id: str) -> TypedItem:
 
 
 def sort_key(legacy_id: int) -> str:
-    """Return the sort key of a legacy number. If it is deleted, its gap has the same sort key."""
+    """Return the sort key of a legacy number, or of its gap."""
     return f"{legacy_id:012d}"

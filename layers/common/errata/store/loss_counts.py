@@ -33,7 +33,7 @@ def add(batch: str, lost: Mapping[tuple[str, str, str], int], now_s: int) -> Non
     `lost` maps project, day and reason to a number.
 
     Raises:
-        StoreError: the batch was not counted, or only a part of it. The same batch can be retried.
+        StoreError: not all of the batch was counted. The same batch can be retried.
     """
     rows: dict[str, dict[str, int]] = defaultdict(dict)
     for (project_id, day, reason), number in sorted(lost.items()):

@@ -30,7 +30,7 @@ def find_organization(organization_id: str) -> Organization | None:
 
 
 def find_organizations(organization_ids: Iterable[str]) -> list[Organization]:
-    """Return those of these organizations that have an item, in no order. Access pattern P36."""
+    """Return the organizations with these ids that have an item, unordered. Access pattern P36."""
     keys = [_key(each) for each in organization_ids]
     found = batch_get(settings().projects_table, keys)
     return [to_organization(read_all(item)) for item in found]

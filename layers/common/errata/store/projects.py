@@ -35,7 +35,7 @@ _TRIES = 6
 
 
 def find_key(key_hash: str) -> ApiKey | None:
-    """Return the key with this SHA-256, even if revoked. Read consistently. Access pattern P1."""
+    """Return the key with this hash, revoked or not. Read consistently. Access pattern P1."""
     item = _get(f"key#{key_hash}", "key")
     return _to_key(item) if item else None
 
@@ -52,9 +52,9 @@ def list_projects() -> list[Project]:
 
 
 def some_projects(after: str, pages: int) -> tuple[list[Project], str]:
-    """Return the projects after the id `after` ("": from the first), oldest first.
+    """Return projects with ids above `after`, oldest first. `after` "" starts with the first.
 
-    Reads at most `pages` pages of 1 MB. Also returns the id where it stopped; "" at the end. Access
+    Reads at most `pages` pages of 1 MB. Also returns the id where it stopped, "" at the end. Access
     pattern P35.
     """
     found, stopped = query_some(
@@ -88,7 +88,7 @@ def next_project_id() -> str:
 
 
 def add_project(project: Project, keys: Iterable[ApiKey]) -> bool:
-    """Store a new project with its first keys, or nothing.
+    """Store a new project and its first keys, all or none.
 
     Returns False if the project or one of the keys exists already. Access pattern P6.
     """

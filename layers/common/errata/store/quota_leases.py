@@ -18,7 +18,7 @@ _KEPT_S = 400 * 86_400
 
 
 def lease_units(organization: str, month: str, units: int, most_before: int) -> int | None:
-    """Lease units of a month's quota, if at most `most_before` (0 or more) are leased now.
+    """Lease units of a month's quota if at most `most_before` (0 or more) are already leased.
 
     Returns None if the units were leased, else the number of units that are leased already. Access
     pattern K3.
@@ -40,9 +40,9 @@ def lease_units(organization: str, month: str, units: int, most_before: int) -> 
 
 
 def return_units(organization: str, month: str, units: int) -> None:
-    """Return units of a month's quota that were leased and not used. Access pattern K4.
+    """Give back units of a month's quota that were leased and not used. Access pattern K4.
 
-    If this raises an error, the units may have been returned: see `StoreError.maybe_applied`.
+    If this raises an error, the units may already be returned: see `StoreError.maybe_applied`.
     """
     # A retry after a lost response would return them twice.
     clients.dynamodb_once().update_item(

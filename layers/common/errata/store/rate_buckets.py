@@ -15,7 +15,7 @@ from errata.store.items import read, write_all
 
 
 def take_token(bucket: str, *, idle: bool, now: int, step: int, tolerance: int) -> tuple[bool, int]:
-    """Take a token from a bucket that is idle (full) or busy. Access pattern K2.
+    """Take a token from a bucket that is full (`idle`) or in use. Access pattern K2.
 
     The bucket is one number, the theoretical arrival time of GCRA ("tat", in milliseconds): a
     request moves it `step` forward, and it may be at most `tolerance` ahead of `now`.

@@ -26,7 +26,7 @@ class Releases:
 
     Attributes:
         by_hash: the releases by their hashes.
-        end: the hash up to which was read; "" means up to the last release.
+        end: the last hash that was read, "" if all releases up to the last one were read.
         exact: whether all open issues are counted. If False, a release may have more of them.
     """
 
@@ -38,11 +38,11 @@ class Releases:
 def list_releases(
     visible: Visible, start: str = "", end: str = "", pages: int | None = None
 ) -> Releases:
-    """Return the visible releases, in no order. The index lags a little.
+    """Return the visible releases, unordered. The index lags a little.
 
     The open issues of a release are the open issues that were seen in it. Reads the releases with
-    hashes after `start`, up to `end` ("": to the last). Reads at most `pages` pages of 1 MB (None:
-    all) of each: releases, open issues, issue-release links. Access pattern I5.
+    `start` < hash <= `end`. `end` "" means no upper limit. Reads at most `pages` pages of 1 MB
+    (None: all) of each: releases, open issues, issue-release links. Access pattern I5.
     """
     items, stopped = _under(
         visible.partition, f"release#{start}~" if start else "release#", end, pages

@@ -4,8 +4,8 @@
 |---|---|---|
 | session | `session#<SHA-256 of secret>` | email, client, refresh_token, fresh_until, expires_at |
 
-`ttl` is in seconds. Only the browser's cookie has the secret. So nobody can sign in with what is in
-the table.
+`ttl` is in seconds. Only the browser's cookie has the secret. So the rows of the table do not let
+anybody sign in.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ def save(session: Session) -> None:
 
 
 def renew(session: Session) -> bool:
-    """Replace a session. Returns False if it has ended meanwhile. Access pattern K11."""
+    """Store new tokens of a session. Returns False if the session has ended. Access pattern K11."""
     try:
         clients.dynamodb().put_item(
             TableName=settings().idempotency_table,
@@ -69,7 +69,7 @@ def open_page(
     organization_id: str = "",
     event_id: str = "",
 ) -> OpenedPage:
-    """Return a session, its user, and the project, event or organization that a page is about.
+    """Read a session, its user, and the project, event or organization of a page.
 
     One call reads three tables consistently. So a session that has ended, or a removed member,
     cannot see another page. Access pattern K10.

@@ -163,11 +163,11 @@ def _outcome(response: Any, username: str) -> Tokens | NewPassword:
     if response.get("ChallengeName") == "NEW_PASSWORD_REQUIRED":
         given = response.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
         return NewPassword(given or username, response["Session"])
-    raise UnauthorizedError("This account needs a step to sign in that Errata does not offer.")
+    raise UnauthorizedError("Errata does not support the sign-in step that this account needs.")
 
 
 def _sign_in_error(error: StoreError) -> HTTPError:
-    """Return the error to show to the user. Raise `error` itself if Cognito is at fault."""
+    """Return the error to show to the user. Raise `error` again if the user did not cause it."""
     name = error.code
     if name in _TOO_MANY:
         return RateLimitedError(RETRY_AFTER_S)

@@ -1,4 +1,4 @@
-"""Stream of EventsTable, for operators: read a batch that Lambda no longer retries.
+"""Read batches from the stream of EventsTable that Lambda no longer retries. For operators.
 
 Source: "Using AWS Lambda with DynamoDB", destinations for discarded batches (`DDBStreamBatchInfo`).
 """
@@ -30,7 +30,7 @@ def batch(message: dict[str, Any]) -> Batch:
     """Return the batch that a message of a dead-letter queue describes.
 
     Raises:
-        KeyError, ValueError: it describes no batch.
+        KeyError, ValueError: the message does not describe a batch.
     """
     info = message["DDBStreamBatchInfo"]
     return Batch(

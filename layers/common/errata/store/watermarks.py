@@ -46,9 +46,9 @@ def find_watermarks(project_ids: Iterable[str]) -> dict[str, Watermark]:
 
 
 def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
-    """Store the watermark of the next generation, unless something has changed. Access pattern E12.
+    """Store the watermark of the next generation, if nothing has changed. Access pattern E12.
 
-    Returns False if another clear was faster, or if the legacy counter is not `last_legacy`.
+    Returns False if another clear came first, or the legacy counter is not `last_legacy`.
     """
     table = settings().events_table
     counter = {"TableName": table, "Key": legacy.counter_key(project_id)}
@@ -137,7 +137,7 @@ def _newest_hidden(limit: Watermark) -> str:
 
 
 def _delete_in_batches(table: str, keys: Iterator[TypedItem]) -> None:
-    # Not all at once: a project may have millions.
+    # Delete in batches: a project may have millions of events.
     for some in batched(keys, 500, strict=False):
         batch_delete(table, list(some))
 

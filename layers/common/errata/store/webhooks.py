@@ -9,8 +9,8 @@
 A delivery's row has the number of its attempts and when the next one is due. Rows of deliveries and
 attempts expire by `ttl`. In queued and stored messages, `delivery` is named "round" and
 `webhook_id` is named "endpoint_id". In the row of an attempt, the message is named "notice".
-The secrets of a webhook are in one SSM parameter of type SecureString, and never in a table. It is
-encrypted with the account's key for SSM, which costs nothing.
+The secrets of a webhook are in one SSM parameter of type SecureString, and never in a table. The
+parameter is encrypted with the account's key for SSM, which is free.
 """
 
 import contextlib
@@ -241,7 +241,7 @@ def find_delivery(of: Message) -> Delivery:
 
 
 def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
-    """Store an attempt and the delivery's new state, or neither. Access pattern D2."""
+    """Store an attempt and the delivery's new state, both or neither. Access pattern D2."""
     of = attempt.message
     values: Values = {
         "pk": of.project_id,

@@ -1,4 +1,4 @@
-"""Resolve a key to its access: the project, and the limits of the caller.
+"""Look up keys. A valid key gives access to a project, with the limits of the caller.
 
 The authorizer resolves keys in headers and queries and passes the access to the handlers,
 so that a key is looked up at most once per request. A handler looks up a key in the body. Results,
@@ -23,9 +23,10 @@ MAX_KEY_LENGTH = 256
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The result of looking up a key: its access, if any, and the gateway key that counts it.
+    """The result of a look-up. `access` is None for an unknown, revoked or unsuitable key.
 
-    `dsn`: the key is the public key of a DSN.
+    `usage_key` is the gateway key that counts its requests, "" if there is none. `dsn` is True for
+    the public key of a DSN.
     """
 
     access: Access | None
@@ -58,18 +59,18 @@ _anonymous = TTLCache[Access](max_entries=1)
 
 
 def hash_key(key: str) -> str:
-    """Return a key as it is stored: SHA-256, in hex."""
+    """Return the stored form of a key: its SHA-256 hash in hex."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def find(key: str, now_ms: int) -> Found:
-    """Return the access of an API key, cached. The key of a DSN has none."""
+    """Look up an API key, cached. The public key of a DSN has no access here."""
     found = _find(key, now_ms)
     return _OF_A_DSN if found.dsn else found
 
 
 def find_dsn(key: str, now_ms: int) -> Found:
-    """Return the access of the public key of a DSN, cached. An API key has none."""
+    """Look up the public key of a DSN, cached. An API key has no access here."""
     found = _find(key, now_ms)
     return found if found.dsn else NOTHING
 
@@ -149,7 +150,7 @@ def clear_cache(key: str = "") -> None:
 
 
 def drop_unknown(key: str) -> None:
-    """Drop the cached result for a key if it says that the key is unknown."""
+    """Drop a key from the cache if it is cached as unknown."""
     _keys.drop_if(hash_key(key), NOTHING)
 
 
@@ -177,9 +178,9 @@ def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
         "address": "allowed" if allowed else "forbidden",
         "grant": json.dumps({"version": GRANT_VERSION, **grant}),
         "access": json.dumps(list(grant.values())),
-        # A 403 precedes the rate limit of the key, and does not count against it.
+        # A request that gets 403 must not count against the rate limit of the key.
         "metered": "gateway" if found.usage_key and allowed else "handler",
-        # For the access log, where the loss ledger counts what a usage plan refuses.
+        # For the access log: the loss ledger counts the requests that a usage plan refuses.
         "project": access.project_id,
     }
 

@@ -1,4 +1,4 @@
-"""Admit a request: the contract's order of checks, written once for every endpoint.
+"""Check a request and store its event, in the contract's order, for every endpoint.
 
 spec/ingest-api, "Order of the checks": per-IP rate limit for callers whose key is not resolved →
 401 → 403 → per-key rate limit (429) → idempotent replay (202) → 402 → 422 → 202. A refused request
@@ -22,7 +22,7 @@ from errata.usecases.access import LookUp, check_address, find, from_context
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as an endpoint knows it before it reads the event.
+    """The parts of a request that are known before the event is read.
 
     `body_key` returns the key in the body, of any type. It is called only if the request has no key
     elsewhere. `project_id` is from the route, "" if the route has none. `find_key` looks up a key
@@ -38,7 +38,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """An event that is stored durably. `id` is the one in the response.
+    """An event that is stored durably. `id` is the event id in the response.
 
     `stored` is False if an earlier request stored the event; `mismatch` if that request had another
     body. `trimmed`: parts were removed to fit the store.
@@ -70,7 +70,7 @@ class Submission(Protocol):
 def identify(request: Request, now_ms: int) -> Access:
     """Return the access of the request's key: 429 by address → 401 → 403 → 429 by key.
 
-    A key of another project than the route's is refused like an unknown one.
+    A key of another project than the one in the route counts as unknown.
 
     Raises:
         RateLimitedError: the address or the key has reached its rate limit.
@@ -95,8 +95,8 @@ def identify(request: Request, now_ms: int) -> Access:
 def store_event(submission: Submission, access: Access, now_ms: int) -> Admitted:
     """Store the event of an identified request: replay (202) → 402 → 422 → 202.
 
-    A replay, or an event that is refused in any case, never takes a unit of the quota, not even
-    briefly: another event may need it.
+    A replay or an invalid event never takes a unit of the quota, not even for a moment, because
+    another event may need it.
 
     Raises:
         HTTPError: the request is refused; nothing is stored or recorded.
@@ -146,6 +146,6 @@ def _resolve(request: Request, now_ms: int) -> Access:
 def _check_address(access: Access, caller: Caller) -> None:
     if caller.authorizer_context["key"] != "known":
         check_address(access, caller.address)
-    # The authorizer has checked the address. It does not pass the allowlist on.
+    # The authorizer has checked the address. It does not pass the allowlist to the functions.
     elif caller.authorizer_context.get("address") == "forbidden":
         raise AddressForbiddenError

@@ -21,7 +21,7 @@ _secrets = TTLCache[str | None](max_entries=1)
 
 
 def secret(now_ms: int) -> str | None:
-    """Return the secret that signs the events, or None if billing is not set up."""
+    """Return the secret that signs billing events, or None if billing is not set up."""
     name = settings().stripe_webhook_secret
     if not name:
         return None
@@ -81,7 +81,7 @@ def link(organization_id: str, customer: str) -> Organization:
 
 
 def unpaid_url(organization: Organization) -> str | None:
-    """Return the URL to pay an unpaid invoice, "" if unknown, None if there is no such invoice."""
+    """Return the URL to pay an unpaid invoice on, "" if unknown, None if all are paid."""
     return store.from_text(organization.billing).unpaid_url
 
 

@@ -1,7 +1,7 @@
 """Hide all events and issues of a project by moving its watermark.
 
-This takes the same time for any number of events. Cleanup then deletes what is behind the
-watermark. See docs/decisions/0005-clear.md.
+This takes the same time for any number of events. Cleanup then deletes the hidden events and
+issues. See docs/decisions/0005-clear.md.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,8 @@ from errata.store.retry import attempts
 
 # Each conflict means that another writer made progress.
 _TRIES = 60
-# As many ids as fit into one item: 800 events a second, more than one partition can take.
+# The number of ids that fit into one item. This is 800 events a second, more than a partition
+# accepts.
 _MAX_ALSO = 24_000
 
 type Count = Callable[[Watermark, LegacyCounter], int]
@@ -25,8 +26,8 @@ type Count = Callable[[Watermark, LegacyCounter], int]
 def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
     """Hide every event and issue of a project. Events accepted later stay visible.
 
-    Returns the result of `count`, which gets the former watermark and runs before cleanup deletes
-    anything.
+    Calls `count` with the former watermark, before cleanup deletes anything, and returns its
+    result.
 
     Raises:
         UnavailableError: events arrived too fast to move the watermark; try again.
@@ -41,7 +42,7 @@ def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
 
 
 def current_state(project_id: str) -> Iterator[tuple[Watermark, LegacyCounter]]:
-    """Yield the current watermark and legacy counter, once per try to move the watermark."""
+    """Yield the current watermark and legacy counter, read again for each try, with pauses."""
     for _ in attempts(_TRIES, most_s=0.1):
         yield watermarks.find_watermark(project_id), legacy.legacy_counter(project_id)
 

@@ -1,4 +1,4 @@
-"""Read what the dashboard pages show, each with few calls to DynamoDB.
+"""Read the data of the dashboard pages, with few calls to DynamoDB for each page.
 
 What a reader may see (`Visible`) comes from a page's first call
 (errata.store.sessions.open_page).
@@ -41,8 +41,8 @@ class Place:
 class IssueView:
     """An issue, its activity and a page of its events, both newest first.
 
-    The next page of newer events is above the id `newer`, that of older ones below `older`. None if
-    there is no such page. `more_activity`: there is more activity than is shown.
+    The page of newer events has ids above `newer`, the page of older events has ids below `older`.
+    Each is None if there is no such page. `more_activity`: not all activity is included.
     """
 
     issue: Issue
@@ -65,7 +65,7 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class HomeView:
-    """A user's organizations, each with those projects of a page that the user may see.
+    """A page of the projects that a user may see, grouped by organization.
 
     `next_after`: the id after which the next page begins, "" on the last page.
     """
@@ -101,7 +101,7 @@ def home_view(user: User, after: str) -> HomeView:
 
 
 def _age(organization_id: str) -> int:
-    """Return the sort key: the default organization first, then the oldest."""
+    """Return a sort key for organizations: the default one first, then by age, oldest first."""
     return 0 if organization_id == DEFAULT_ORGANIZATION else int(organization_id)
 
 
@@ -120,8 +120,8 @@ class UsageView:
 def usage_view(organization_id: str, after: str, now_ms: int) -> UsageView:
     """Return how many events the projects after the id `after` accepted this month (UTC).
 
-    Makes four calls. Adds up the day counters, so that no event pays for another counter. Cleared
-    events are not included.
+    Makes four calls. Adds up the day counters. A counter per month would cost one more write for
+    each event. Cleared events are not included.
     """
     today = datetime.fromtimestamp(now_ms / 1000, UTC)
     days = [f"{today:%Y-%m}-{day:02d}" for day in range(1, today.day + 1)]
@@ -166,7 +166,7 @@ def issue_view(visible: Visible, issue_id: str, place: Place) -> IssueView:
 
 
 def _page(partition: str, low: str, place: Place) -> tuple[list[str], str | None, str | None]:
-    """Return the ids of a page, newest first, and its `newer` and `older` (see IssueView)."""
+    """Return the event ids of a page, newest first, and its `newer` and `older` (see IssueView)."""
     one_more = EVENTS_A_PAGE + 1
     if UUID.fullmatch(place.after):
         found = event_queries.neighbours(

@@ -1,6 +1,6 @@
 """Delete events and issues that were cleared, and those of deleted projects and issues.
 
-One pass is enough: `digest` deletes hidden events that are stored later.
+One run is enough, because `digest` deletes hidden events that are stored later.
 """
 
 from errata.models.ids import floor_id, minted_ms, now_ms
@@ -11,7 +11,7 @@ from errata.store import event_queries, issue_deletions, issues, watermarks
 
 
 def clean(project_id: str, closed: int = 0) -> None:
-    """Delete a project's cleared events, and its issues from the generation `closed` on.
+    """Delete a project's cleared events and its hidden generations of issues, from `closed` on.
 
     Can be interrupted and run again. Uses the current watermark, so one run also does the work of
     later clears.

@@ -22,8 +22,8 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
 
     Takes effect within 30 seconds. Keeps the records of keys, so that no project can use them
     again, and delivery attempts until they expire. With a `gateway`, also deletes gateway keys that
-    no record names. Returns the error if a gateway key could not be deleted; such a key opens
-    nothing.
+    no record names. Returns the error if a gateway key could not be deleted. Such a key has no
+    effect.
 
     Raises:
         NotFoundError: there is no such project.

@@ -117,7 +117,7 @@ def _secrets_of(webhook: Webhook, at_ms: int) -> Secrets:
 
 
 def _seconds(retry_after: str, at_ms: int) -> int:
-    """Return a `Retry-After` in seconds. It may be a date (RFC 9110, section 10.2.3)."""
+    """Return the seconds of a `Retry-After`, which may be a date (RFC 9110, section 10.2.3)."""
     if retry_after.strip().isdecimal():
         return min(int(retry_after.strip()[:6]), MAX_RETRY_AFTER_S)
     try:

@@ -108,7 +108,7 @@ def digest(records: Iterable[Record]) -> Outcome:
 
 
 def _delete_hidden(watermark: Watermark, records: list[Record], outcome: Outcome) -> None:
-    """Delete the events among these that were cleared."""
+    """Delete the cleared events among `records`."""
     hidden = [r for r in records if watermark.hides(r.event.id, r.event.legacy_id)]
     if not hidden:
         return

@@ -23,13 +23,13 @@ logger = logging.getLogger("errata")
 
 @dataclass(frozen=True, slots=True)
 class IngestSubmission:
-    """The event of a request; `key_header` is its Idempotency-Key as sent, None without one."""
+    """The event of a request. `key_header` is the Idempotency-Key as sent, or None."""
 
     body: JsonBody
     key_header: str | None = None
 
     def read(self, now_ms: int) -> Event:
-        """Return the event's fields. A bad Idempotency-Key is refused before a bad body."""
+        """Return the event's fields. Checks the Idempotency-Key before the body."""
         idempotency_key(self.key_header)
         return parse(self.body.parsed())
 
@@ -65,7 +65,7 @@ class IngestSubmission:
             except StoreError as error:
                 if not error.reasons:
                     raise
-                # Another request with the same key is in its transaction, or has just finished it.
+                # Another request with the same key is being stored, or was just stored.
                 earlier = idempotency.find_record(access.project_id, key, at_ms)
                 if earlier is None:
                     continue

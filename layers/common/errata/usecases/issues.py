@@ -45,9 +45,9 @@ _MAX_BY = 320
 class IssuePage:
     """Issues in the requested order, and the cursor of the next page or None.
 
-    A page may be short or even empty although there is a next one. `exhaustive`: the order holds
-    across all pages. With too many issues to read at once, it holds within parts only.
-    `none_at_all`: the project has no issue, whatever the query.
+    A page may be short or empty even if there is a next page. `exhaustive`: the order is correct
+    across all pages. If there are too many issues to read at once, the order is only correct within
+    each part. `none_at_all`: the project has no issues at all, with any query.
     """
 
     issues: list[Issue]
@@ -60,9 +60,9 @@ class IssuePage:
 class ReleasePage:
     """Releases, most recently seen first. A page shows as many as its byte budget allows.
 
-    `exact`: all of their open issues are counted; otherwise there may be more. `places` has the
-    last-seen timestamp and the hash of each release. All hashes are above `start`, and at most
-    `end` unless that is "".
+    `exact`: all open issues are counted. Otherwise a release may have more of them. `places` has
+    the last-seen timestamp and the hash of each release, with `start` < hash <= `end`. `end` ""
+    means no upper limit.
     """
 
     releases: list[Release]
@@ -106,7 +106,7 @@ def search(visible: Visible, query: IssueQuery) -> IssuePage:
     Makes at most four calls to DynamoDB.
 
     Raises:
-        InvalidInputError: the query is invalid; it names every problem.
+        InvalidInputError: the query is invalid; names every problem.
     """
     at = position(query)
     if query.sort == "last_seen" and not query.narrow:
@@ -151,7 +151,9 @@ def ignore(visible: Visible, issue_id: str, by: str) -> Issue:
 
 
 def reopen(visible: Visible, issue_id: str, by: str) -> Issue:
-    """Open a resolved or ignored issue. No-op if it is open or regressed. Like `resolve`."""
+    """Reopen a resolved or ignored issue. No-op if it is open or regressed.
+
+    Arguments, result and errors as in `resolve`."""
     return _set_status(visible, issue_id, OPEN, by)
 
 
@@ -166,7 +168,7 @@ def delete(visible: Visible, issue_id: str, by: str) -> None:
     """
     for _ in attempts(_TRIES):
         issue = find(visible, issue_id)
-        # Delete all counted events in any case: the clock that minted an id may be ahead of ours.
+        # Delete all counted events, even those with later ids: their clock may be ahead of ours.
         through = max(floor_id(visible.now_ms), issue.last_event)
         task = CleanupTask(visible.project_id, issue_id, through)
         if issue_status.delete(visible.partition, issue, task, by[:_MAX_BY], visible.now_ms):
@@ -227,7 +229,7 @@ def _set_status(visible: Visible, issue_id: str, status: str, by: str) -> Issue:
 
 
 def _by_last_seen(visible: Visible, query: IssueQuery, at: Position | None) -> IssuePage:
-    """Return a page in the order of the index, which can filter by status only."""
+    """Return a page from the index by_last_seen. Only for queries that filter by status only."""
     after = (at.value, at.issue_id) if at else None
     statuses = _statuses(query)
     places, stopped = store.newest_ids(visible, statuses, after, _MAX_LOOKED_AT)
@@ -250,13 +252,13 @@ def _by_last_seen(visible: Visible, query: IssueQuery, at: Position | None) -> I
 
 
 def _has_issues(visible: Visible) -> bool:
-    """Return whether there is an issue of any status. Reads the newest ones: they expire last."""
+    """Return whether the project has issues. Reads only the newest ones, which expire last."""
     places, _ = store.newest_ids(visible, STATUSES, None, BATCH_GET)
     return bool(places)
 
 
 def _among_all(visible: Visible, query: IssueQuery, at: Position) -> IssuePage:
-    """Return a page of all issues, or of one part of them if they are too many to read at once."""
+    """Return a page of sorted, filtered issues. Sorts one part at a time if there are many."""
     looked_at, end = store.by_id(visible, at.start, at.end, _MAX_PAGES)
     found = _sorted((each for each in looked_at if _matches(each, query)), query.sort)
     if at.issue_id:

@@ -10,14 +10,14 @@ from errata.usecases import issues
 
 
 def count(data: str) -> None:
-    """Count a batch of log lines from CloudWatch Logs, once even if it is delivered again."""
+    """Count the losses in a batch of log lines. A batch that is delivered again counts once."""
     name, lost = losses.batch(data)
     if lost:
         loss_counts.add(name, lost, now_ms() // 1000)
 
 
 def by_day(visible: Visible, days: int) -> dict[str, tuple[int, dict[str, int]]]:
-    """Return per day (UTC) the accepted events and the losses by reason, for the last days."""
+    """Return (accepted events, losses by reason) for each of the last `days` days (UTC)."""
     today = datetime.fromtimestamp(visible.now_ms / 1000, UTC)
     wanted = [f"{today - timedelta(days=n):%Y-%m-%d}" for n in reversed(range(days))]
     accepted = issues.list_days(visible, wanted[0])

@@ -52,13 +52,13 @@ def add(
 ) -> Member:
     """Add a member to an organization. Create their account and mail an invitation if needed.
 
-    With a `password`, nothing is mailed. It becomes the password of a person who is in no
-    organization yet. This is for stacks that cannot send mail.
+    With a `password`, no mail is sent. A person who is in no organization yet gets this password.
+    This is for stacks that cannot send mail.
 
     Raises:
         ForbiddenError: `by_role` may not do this.
-        InvalidInputError: the e-mail address, the role or a team is invalid, or they are already a
-            member.
+        InvalidInputError: the e-mail address, the role or a team is invalid, or the person is
+            already a member.
         NotFoundError: there is no such organization.
     """
     organizations.find(organization_id)
@@ -91,11 +91,11 @@ def invite_again(
 ) -> Member:
     """Mail a new invitation to a member whose first password expired or was lost.
 
-    With a `password`, set that one and mail nothing, as `add` does.
+    With a `password`, set this password and send no mail, as `add` does.
 
     Raises:
         ForbiddenError: `by_role` may not do this.
-        InvalidInputError: they have signed in before, and can reset the password by mail.
+        InvalidInputError: the member has signed in before and can reset the password by mail.
         NotFoundError: they are not a member.
     """
     member = _find(organization_id, email)

@@ -19,9 +19,9 @@ _subscribed = TTLCache[Subscribers | None](max_entries=1_000)
 def issues_created(pk: str, first_events: list[Stored]) -> None:
     """Enqueue a message about each new issue for each webhook that is subscribed to new issues.
 
-    Includes disabled webhooks: the dispatcher records what it did not send, for redelivery. `pk` is
-    the project's partition in IssuesTable. `first_events` are the first events of the issues, all
-    of this project. A second call with the same events enqueues the same message ids.
+    Includes disabled webhooks: the dispatcher records these messages for redelivery. `pk` is the
+    project's partition in IssuesTable. `first_events` are the first events of the issues, all of
+    this project. A second call with the same events enqueues the same message ids.
     """
     project_id = first_events[0].project_id
     subscribed = _subscribed.get(project_id, now_ms(), lambda: _look_up(project_id))

@@ -13,7 +13,7 @@ MAX_MONTHLY_QUOTA = 10**12
 # Value that removes a setting.
 type Nothing = Literal["none"]
 
-# The default organization until one of its settings is changed.
+# The default organization as long as none of its settings is changed.
 DEFAULT = Organization(DEFAULT_ORGANIZATION, "default", created_at=0)
 
 

@@ -1,4 +1,4 @@
-"""Turn the fields of an event into the item that is stored."""
+"""Convert the fields of an event to the item that is stored."""
 
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ def prepare(
 ) -> Prepared:
     """Group an event if it is not grouped, pack it and set its expiry. Return its item.
 
-    `received_ms` is when it was received, if that is not the time in `event_id`.
+    `received_ms` is when the event was received, if this is not the time in `event_id`.
     """
     fingerprint = fields.get("fingerprint")
     copy: Any = {**fields}

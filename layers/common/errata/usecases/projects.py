@@ -49,7 +49,8 @@ def create(
 ) -> Created | None:
     """Create a project with its first API key and its first DSN.
 
-    `key` is the API key if a script brings its own. Returns None if that key already exists.
+    `key` is the API key to use, for a script that has chosen one. Returns None if it already
+    exists.
 
     Raises:
         InvalidInputError: the name or the label is invalid.
@@ -93,7 +94,7 @@ def find(project_id: str) -> Project:
 
 
 def operator_access(project: Project) -> Access:
-    """Return the access of an operator to a project: like that of a key, but without a key."""
+    """Return the access of an operator to a project. It works like the access of a key."""
     return Access(
         project_id=project.id,
         key_id="",
@@ -210,7 +211,7 @@ def revoke_key(project_id: str, key_id: str) -> ApiKey:
 
 
 def check_texts(**texts: str) -> None:
-    """Check that these texts, by field, are valid names or labels.
+    """Check that texts are valid names or labels. The argument names are the fields in errors.
 
     Raises:
         InvalidInputError: names every text that is empty or too long.

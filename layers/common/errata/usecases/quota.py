@@ -20,7 +20,7 @@ from errata.store import quota_leases
 MAX_LEASE = 100
 # How many units must be left for each unit of a lease of more than one.
 LEFT_PER_UNIT = 1_000
-# A lease that lasts longer is too large: what is left of it is lost when the environment ends.
+# A lease that lasts longer is too large: its unused units are lost when the environment ends.
 SOON_MS = 5 * 60 * 1000
 # How long a reached quota is cached. Until then the table is not asked for returned units.
 REACHED_MS = 1_000
@@ -50,10 +50,10 @@ def month_of(at_ms: int) -> str:
 
 
 def spend(access: Access, at_ms: int) -> Lease | None:
-    """Take a unit for an event and return its lease, or None if there is no quota.
+    """Take a quota unit for an event. Return its lease, or None if there is no quota.
 
     Raises:
-        PaymentRequiredError: the organization has none left this month, or has not paid an invoice.
+        PaymentRequiredError: the organization has no units left this month, or an unpaid invoice.
     """
     if access.unpaid_url is not None:
         raise PaymentRequiredError.invoice_unpaid(access.unpaid_url)
@@ -75,18 +75,18 @@ class Unit:
         self._lease = lease
 
     def give_back(self) -> None:
-        """Return the unit: its event was stored by an earlier request."""
+        """Give the unit back, because an earlier request stored the event."""
         give_back(self._lease)
 
 
 @contextmanager
 def unit(access: Access, at_ms: int) -> Iterator[Unit]:
-    """Take a unit for the event that the block stores.
+    """Take a quota unit for the event that the block stores.
 
     If the block raises, the unit is given back, unless the event may have been stored.
 
     Raises:
-        PaymentRequiredError: the organization has none left this month, or has not paid an invoice.
+        PaymentRequiredError: the organization has no units left this month, or an unpaid invoice.
     """
     lease = spend(access, at_ms)
     try:
@@ -99,7 +99,7 @@ def unit(access: Access, at_ms: int) -> Iterator[Unit]:
 def check(access: Access, at_ms: int) -> None:
     """Raise the error that `spend` would raise, without taking a unit.
 
-    Call it before another refusal of an event, because a 402 comes first.
+    Call this before you refuse an event for another reason, because 402 has priority.
 
     Raises:
         PaymentRequiredError: as `spend`.
@@ -116,7 +116,7 @@ def check(access: Access, at_ms: int) -> None:
 
 
 def in_hand(access: Access, at_ms: int) -> bool:
-    """Return whether `spend` can take a unit at once, without a call to DynamoDB."""
+    """Return whether `spend` can take a unit from memory, or needs none: there is no quota."""
     if access.unpaid_url is not None:
         return False
     if access.monthly_quota is None:
@@ -128,8 +128,8 @@ def in_hand(access: Access, at_ms: int) -> bool:
 def give_back(lease: Lease | None, why: ErrataError | None = None) -> None:
     """Give back a unit whose event was not stored.
 
-    `why` is the error that prevented it. If the event may have been stored in spite of the error,
-    its unit counts as used.
+    `why` is the error of storing it. If the event may be stored despite the error, its unit counts
+    as used.
     """
     if lease is None or (isinstance(why, StoreError) and why.maybe_applied):
         return
@@ -196,7 +196,7 @@ def _check_known(lease: Lease, at_ms: int) -> None:
 
 
 def _reached(lease: Lease, at_ms: int) -> PaymentRequiredError:
-    """Return the error for a reached quota, and cache for `REACHED_MS` that it is reached."""
+    """Return the error for a reached quota. Cache that it is reached, for `REACHED_MS`."""
     lease.next_size = 1
     lease.reached_until = at_ms + REACHED_MS
     return PaymentRequiredError.quota_reached(lease.quota)

@@ -60,7 +60,7 @@ def read(visible: Visible, filters: Filters) -> Page:
 
 
 def by_ids(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
-    """Return those of these events that exist and are visible, in this order."""
+    """Return the existing, visible events with these ids, in the order of the ids."""
     found = event_queries.by_ids(visible.project_id, event_ids)
     return [event for event in found if visible.shows(event)]
 

@@ -1,8 +1,8 @@
 """Process the contents of the dead-letter queues again; see docs/decisions/0013-redrive.md.
 
 - Webhook messages go back into their queue.
-- What clears have hidden, and the events of deleted issues, are deleted now.
-- Losses are counted in the loss ledger, which recognizes a batch that it has counted.
+- Cleared events and the events of deleted issues are deleted now.
+- Losses are counted in the loss ledger. It skips a batch that it has already counted.
 - Events that were not counted are counted now, even if later events of the same issue were counted
   in the meantime. The number missing on a day is the difference between the stored events and the
   issue's count of that day. So a second redrive, or one of a counted event, changes nothing.
@@ -37,7 +37,7 @@ _ARRIVAL_MS = int(timedelta(seconds=2) / timedelta(milliseconds=1))
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """The result for one queue message. It stays in its queue unless `done`; `what` says why."""
+    """The result for one queue message. If not `done`, it stays in the queue. `what` says why."""
 
     queue: str
     message_id: str
@@ -251,8 +251,8 @@ def _count_day(
 ) -> dict[str, list[Stored]]:
     """Count the missing events of a day. Return those to try again, by issue."""
     pk = issues_partition(project_id, watermark.generation)
-    # Read the counts first, then the stored events. What is stored or counted in between is newer
-    # than the issue's last event, and is recognized by that.
+    # Read the counts first, then the stored events. An event that is stored or counted in between
+    # is newer than the issue's last event, so it can be told apart.
     rows = current_rows(pk, [event for found in of_issues.values() for event in found], now_s)
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
@@ -276,7 +276,7 @@ def _count_day(
 
 
 def _missing(issue: Issue | None, day: int, in_log: list[str], found: list[Stored]) -> list[Stored]:
-    """Return which of these events of an issue and a day, oldest first, are not counted."""
+    """Return the events that are not counted, of an issue's events of a day, oldest first."""
     if issue is None:
         return found
     if (

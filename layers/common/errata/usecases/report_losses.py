@@ -1,4 +1,4 @@
-"""Log a line for each loss: an event that was sent and not stored, or not stored whole.
+"""Log a line for each loss: an event that was sent and not stored, or not stored in full.
 
 The line is the only cost for a request. `errata.usecases.loss_ledger` counts the lines later. See
 docs/decisions/0014-loss-ledger.md.
@@ -24,7 +24,7 @@ def note(project_id: str, reason: str, number: int = 1) -> None:
 
 @contextmanager
 def counted(project_id: str, has_event: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Log a loss if the block refuses a request that has an event.
+    """Log a loss if the block raises an HTTPError for a request that has an event.
 
     `project_id` is "" if the request belongs to no project yet: then nothing is logged.
     """

@@ -1,4 +1,4 @@
-"""Send an event as an operator: without key and limits, otherwise as through the API."""
+"""Send an event as an operator: like the ingest API, but without a key or limits."""
 
 from errata.models.event import Fields
 from errata.models.ids import new_event_id, now_ms

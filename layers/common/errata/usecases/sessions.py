@@ -26,8 +26,8 @@ _SEPARATOR = "."
 class Claims:
     """The claims of a verified identity token. `expires_at` is in milliseconds since the epoch.
 
-    `client` is the app client that the token was issued for. `nonce` is the one that the sign-in
-    was started with, if it used a provider.
+    `client` is the app client that the token was issued for. `nonce` is the value with which the
+    sign-in was started, if it used a provider.
     """
 
     email: str
@@ -73,7 +73,7 @@ def authenticate(
     organization_id: str = "",
     event_id: str = "",
 ) -> tuple[Session, User, OpenedPage]:
-    """Return the session and the user of a cookie, and the rows that their page needs.
+    """Return the session and the user of a cookie, and the rows that the page needs.
 
     Leaves out a project, event or organization that the user may not see.
 
@@ -140,7 +140,7 @@ def end(session: Session) -> None:
 def reset_password(email: str, password: str, mailed_code: str, now_ms: int) -> None:
     """Set a new password with a mailed code, and end every session of the account.
 
-    A person who resets the password may have lost control of a session too.
+    Sessions end because somebody else may be using one of them.
 
     Raises:
         HTTPError: as `errata.store.sign_in.set_password`.

@@ -1,9 +1,9 @@
-"""Follow a project's new events: return each once, and miss none.
+"""Follow a project's new events. Returns each event exactly once.
 
 An event's id says when it was minted. The event may be stored up to `CLEAR_MARGIN_MS` later, so new
-events can appear below newer ones. So each look reads all ids in a window of that length again, and
-keeps the ids that it has seen. The window ends at the newest event. An AWS clock minted its id, so
-the clock of this machine does not matter.
+events can appear below newer ones. So each `look` reads all ids of a window of that length again
+and remembers the ids that it has returned. The window ends at the newest event. An AWS clock minted
+its id, so the clock of this machine does not matter.
 """
 
 from pydantic_core import from_json

@@ -6,9 +6,9 @@ Gateway counts them for free. Every step here leaves a key counted in one of the
 current rate limit of the project:
 
 - A key is stored before it gets a gateway key. Its record names the gateway key last.
-- When a rate limit changes, the handlers first count the project's keys again. Then the settings
-  change, and each key gets a new gateway key in the usage plan of the new rate. The old gateway key
-  is not moved: while it is in no plan, API Gateway would respond with 403.
+- When a rate limit changes, counting first moves back to the handlers. Then the settings change,
+  and each key gets a new gateway key in the usage plan of the new rate. The old gateway key is not
+  moved: while it is in no plan, API Gateway would respond with 403.
 - A new gateway key is used after `SETTLING_MS`, because API Gateway needs time to learn it. An old
   one is kept as long, because authorizers cache it for `CACHE_TTL_MS`.
 - The project's next change deletes gateway keys that this or an interrupted run left over.
@@ -109,7 +109,7 @@ def change_project(
 
 
 def delete_gateway_keys(gateway: Gateway, project_id: str) -> Unmetered:
-    """Delete every gateway key of a project, whether a record names it or not."""
+    """Delete all gateway keys of a project, with or without a record that names them."""
     prefix = _prefix(gateway, project_id)
     try:
         for found in gateway_keys.named(prefix):

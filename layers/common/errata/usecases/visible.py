@@ -1,4 +1,4 @@
-"""Make the value that every read needs: what the reader may see."""
+"""Create the `Visible` that every read needs: what the reader may see."""
 
 from errata.models.ids import DAY_MS
 from errata.models.project import Access
@@ -12,6 +12,6 @@ def find_visible(access: Access, now_ms: int) -> Visible:
 
 
 def make_visible(access: Access, watermark: Watermark, now_ms: int) -> Visible:
-    """Return what a reader with this access may see, with a watermark that was read before."""
+    """Return what a reader with this access may see. The caller has read the watermark."""
     oldest_ms = now_ms - access.retention_days * DAY_MS
     return Visible(access.project_id, watermark, oldest_ms, now_ms)

@@ -164,7 +164,7 @@ def recent_attempts(project_id: str, most: int, at_ms: int) -> list[Attempt]:
 
 
 def redeliver(project_id: str, attempt_id: str) -> Message:
-    """Send the message of an attempt again, whatever its result. Keeps the `webhook-id`.
+    """Send the message of an attempt again, with the same `webhook-id`. Its result does not matter.
 
     Raises:
         NotFoundError: the project has no such attempt.
@@ -181,7 +181,7 @@ def redeliver(project_id: str, attempt_id: str) -> Message:
 
 
 def redeliver_since(project_id: str, since_ms: int) -> list[Message]:
-    """Send every message attempted since `since_ms` again, each once.
+    """Send all messages again that had an attempt since `since_ms`, each message once.
 
     Raises:
         NotFoundError: there is no such project.
@@ -200,10 +200,10 @@ def _again(message: Message) -> Message:
 
 
 def shown_url(webhook: Webhook, *, path: bool = True) -> str:
-    """Return a webhook's URL as it may be shown: without the query, which may contain a token.
+    """Return a webhook's URL without its query, which may contain a token.
 
-    The path may contain a token too, for example for chat services. Show it only to members who may
-    change the webhook.
+    `path` says whether to include the path. It may contain a token too, for example for chat
+    services. So show it only to members who may change the webhook.
     """
     parts = urlsplit(webhook.url)
     if not path:

@@ -10,7 +10,7 @@ from errata.grouping.v2 import stack
 from errata.models.event import Event
 
 _VARIABLE = re.compile(r"\{\{\s*+([\w.:-]++)\s*+\}\}")
-# More than anybody needs. Without limits, a megabyte of `{{ message }}` could become a gigabyte.
+# More than any client needs. Without limits, a megabyte of `{{ message }}` could become a gigabyte.
 _MAX_FILLED_PARTS = 50
 _MAX_VARIABLES = 10
 _MAX_VALUE = 1_000
@@ -53,7 +53,7 @@ def _is_default(part: str) -> bool:
 
 
 def asks_for_default(parts: list[str]) -> bool:
-    """Return whether the fingerprint adds to the default one: it contains `{{ default }}`."""
+    """Return whether a part is `{{ default }}`: the fingerprint then extends the default one."""
     return any(
         found[1] == "default" for part in _first(parts) for found in _VARIABLE.finditer(part)
     )
@@ -64,7 +64,7 @@ def _first(parts: list[str]) -> list[str]:
 
 
 def filled(parts: list[str], event: Event, default: str) -> list[str]:
-    """Return the parts with the values of their variables.
+    """Replace the variables in the parts by their values.
 
     A variable without a value is left as it is.
     """

@@ -46,7 +46,7 @@ def group(event: Event, fingerprint: object = None) -> Grouping:
 
 
 def _default(event: Event) -> stack.Why:
-    """Return what groups an event without a fingerprint of the client, as JSON and in words."""
+    """Return the default grouping of an event, as JSON and in words."""
     if found := stack.by_exceptions(event):
         return found
     if text := message.of(event):

@@ -58,7 +58,7 @@ _DIGITS = re.compile(r"\d+")
 
 
 def of(event: Event) -> str:
-    """Return the message of an event without its variable parts; the template, if it has one."""
+    """Return an event's message template, otherwise its message with placeholders."""
     message, entry = event.get("message"), event.get("logentry")
     said = message if isinstance(message, str) else ""
     if isinstance(entry, dict) and isinstance(entry.get("message"), str):

@@ -65,7 +65,7 @@ def places(frames: list[Fields], in_app: bool, platform: object) -> Places:
 
 
 def _place(*sent: object) -> Place:
-    """Return the place for a module, path, function and whether the platform is JavaScript."""
+    """Return the place for (module, path, function, whether the platform is JavaScript)."""
     module, path, called = (each if isinstance(each, str) else "" for each in sent[:3])
     called = called[: names.MAX_NAME]
     if sent[3] and (found := _CALL.fullmatch(called)):

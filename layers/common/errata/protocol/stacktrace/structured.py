@@ -116,7 +116,7 @@ def _title(exception: Fields) -> str:
 
 
 def _frames(value: Any, platform: str, most: int) -> tuple[Frame, ...]:
-    """Return at most `most` innermost frames, innermost first."""
+    """Return the `most` innermost frames or fewer, innermost first."""
     sent = _objects(value, "filename")
     return tuple(_frame(each, platform) for each in reversed(sent[max(0, len(sent) - most) :]))
 
