@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from errata.models.event import Event, Fields, Level
+from errata.models.ids import LAST_MS
 from errata.protocol.read import iso
 from errata.protocol.sentry.schema import checked
 
@@ -62,7 +63,8 @@ def milliseconds(value: Any) -> int | None:
         datetime.fromtimestamp(value, UTC)
     except (ArithmeticError, OSError, TypeError, ValueError):
         return None
-    return at_ms if at_ms >= 0 else None
+    # The last fraction of a millisecond is rounded up to the year 10000.
+    return min(at_ms, LAST_MS) if at_ms >= 0 else None
 
 
 def to_fields(
@@ -127,7 +129,7 @@ def _set_timestamp(fields: Event, sent: Any, received_ms: int, sent_at_ms: int |
     if at_ms is None:
         return
     drift_ms = received_ms - sent_at_ms if sent_at_ms is not None else 0
-    fields["timestamp"] = iso(at_ms + drift_ms if abs(drift_ms) > _DRIFT_MS else at_ms)
+    fields["timestamp"] = iso(max(0, at_ms + drift_ms) if abs(drift_ms) > _DRIFT_MS else at_ms)
 
 
 def _set_exceptions(fields: Event, event: Fields) -> None:
