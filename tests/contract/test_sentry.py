@@ -3,6 +3,8 @@
 import gzip
 import json
 import logging
+import time
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -51,6 +53,22 @@ def test_where_a_key_may_stand(busy: Project) -> None:
     in_envelope = of_event(sent, dsn=f"https://{key}@errors.example.com/v1/{busy.id}")
     assert post(busy, in_envelope, headers={}).status == 200
     assert len(events(busy)) == 4
+
+
+@pytest.mark.parametrize("allowed", ["0.0.0.0/0", "198.51.100.0/24"])
+def test_a_refused_caller_costs_little(busy: Project, allowed: str) -> None:
+    organizations.change("default", allowlist=(allowed,))
+    clear_cache()
+    bomb = gzip.compress(b'{"dsn":"https://0@a/1"}\n' + b"\n" * 19_000_000)
+    headers: dict[str, str] | None = {} if allowed == "0.0.0.0/0" else None
+    before = time.process_time()
+    tracemalloc.start()
+    response = post(busy, bomb, headers=headers)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert response.status == (403 if headers is None else 401)
+    assert peak < 4_000_000
+    assert time.process_time() - before < 0.5
 
 
 @pytest.mark.parametrize(
