@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from errata.models.ids import DAY_MS, floor_id, minted_ms, now_ms
+from errata.models.times import CLEAR_MARGIN_MS
 from errata.protocol.body import MAX_JSON_BYTES
 from errata.store.events import put_new
 from errata.usecases import organizations, projects
+from errata.usecases.clear_project import clear
 from tests.support import sdk, stream
-from tests.support.account import Clock, Project, new_project, row_counts
+from tests.support.account import Clock, Project, new_project, row_counts, rows
 from tests.support.calls import Call, recorded, throttled, watched
 from tests.support.clients import events, ingest, read
 from tests.support.fresh import clear_cache
@@ -298,6 +301,25 @@ def test_prompt_and_late_ones_of_one_event_exclude_each_other(
     assert len(events(busy)) == 1
     counted = stream.deliver(stream.records())
     assert counted == []
+
+
+@pytest.mark.parametrize("ahead_s", [3_600, 2 * 86_400, 100 * 365 * 86_400])
+def test_events_from_the_future_are_stored_once_and_hinder_no_clear(
+    busy: Project, ahead_s: int
+) -> None:
+    sent = event(timestamp=now_ms() / 1000 + ahead_s)
+    for _ in range(2):
+        clear_cache()
+        assert post(busy, of_event(sent)).status == 200
+    assert len(events(busy)) == 1
+    with recorded() as seen:
+        assert clear(busy.id) == 0
+    asked = next(each.parameters for each in seen if each.operation == "Query")
+    low, high = (asked["ExpressionAttributeValues"][name]["S"] for name in (":low", ":high"))
+    assert minted_ms(low) <= now_ms() <= minted_ms(high) <= now_ms() + CLEAR_MARGIN_MS
+    setting, far = "EVENTS_TABLE", floor_id(now_ms() + DAY_MS)
+    keys = [each["sk"]["S"] for each in rows()[setting] if each["pk"]["S"] == busy.id]
+    assert all(key <= far for key in keys)
 
 
 def test_a_process_knows_an_event_that_it_has_just_stored(busy: Project) -> None:
