@@ -459,9 +459,22 @@ def test_client_reports_go_into_the_ledger(busy: Project, caplog: pytest.LogCapt
         assert post(busy, envelope(item("client_report", report))).status == 200
         assert post(busy, envelope(item("client_report", b"[]"))).status == 200
     assert caplog.messages == [
-        f"event lost: project {busy.id}, sdk_ratelimit_backoff, 7",
-        f"event lost: project {busy.id}, sdk_before_send",
-        f"event lost: project {busy.id}, sdk_other, 2",
+        f"event lost: project {busy.id}, sdk_ratelimit_backoff, 7; sdk_before_send; sdk_other, 2",
+    ]
+
+
+def test_an_envelope_full_of_client_reports_is_one_line(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    reported = [
+        {"reason": reason, "category": "error", "quantity": 1_000_000}
+        for reason in ("before_send", "network_error")
+    ]
+    report = item("client_report", {"discarded_events": reported * 30})
+    with caplog.at_level(logging.WARNING, logger="errata"):
+        assert post(busy, gzip.compress(envelope(*[report] * 90))).status == 200
+    assert caplog.messages == [
+        f"event lost: project {busy.id}, sdk_before_send, 1000; sdk_network_error, 1000"
     ]
 
 

@@ -40,10 +40,8 @@ def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str
     Raises:
         HTTPError: the event is refused; nothing is stored.
     """
-    for item in envelope.items:
-        if item.type == "client_report":
-            for reason, number in discarded(item.payload).items():
-                report_losses.note(access.project_id, reason, number)
+    reports = [item.payload for item in envelope.items if item.type == "client_report"]
+    report_losses.note_all(access.project_id, discarded(reports))
     if envelope.event is None:
         if envelope.problem:
             raise InvalidInputError({"body": [f"The envelope cannot be read: {envelope.problem}."]})
