@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from bench import pages, sdk
 from bench.artifact import BUILD, sources, uncompiled, without_twin
@@ -12,6 +13,10 @@ from bench.process import ENDPOINTS, initialise
 from bench.report import Yardstick, at_most
 from bench.stage import LIMITED, ONCE, Stage, accepted
 from bench.template import logging, properties, value
+from bench.write_units import item_size, units
+from errata.models.issue import Issue, count_names
+from errata.store.issues import issue_item
+from errata.store.items import write_all
 
 UNITS = {"4 KB": 4, "8 KB": 5}
 # Slow imports that ingest does not need.
@@ -35,12 +40,25 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     yield _python_calls(stage)
     for size in SIZES:
         yield units_per_event(size, stage.stored(size), UNITS[size])
+    yield _row_of_long_names()
     for function, folder in ENDPOINTS.items():
         yield _modules(function, folder)
     yield _bytecode()
     yield _logged(stage)
     yield from sdk.all_counts(stage)
     yield from pages.all_pages(stage)
+
+
+def _row_of_long_names() -> Yardstick:
+    """Measure the row of an issue after events with the largest names that count."""
+    issue = Issue("a" * 32, "f", "client", "", "", "error", "", 0, "0" * 36)
+    for n in range(45):
+        name = f"{n:02}" + "\U0001f600" * 200
+        count_names(issue, [{"environment": name, "release": name, "server_name": name}])
+    item: Any = write_all(issue_item(issue))
+    size = item_size(item)
+    what = "write units of an issue's row after 45 events with long names"
+    return at_most(what, units(size), 6, f"{size:,} bytes")
 
 
 def _calls(stage: Stage, name: str, case: str, operation: str) -> Yardstick:

@@ -1,10 +1,9 @@
 """Limit the bytes of a page, whatever an event contains."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from functions.dashboard.text import fit, weight
+from functions.dashboard.text import fit, indented, weight
 
 
 @dataclass(slots=True)
@@ -24,7 +23,7 @@ class ByteBudget:
 
     def take(self, value: Any, most: int = 4_000) -> str:
         """Return as much of a text as fits, at most `most` characters. A cut text is marked."""
-        text = value if isinstance(value, str) else _text(value)
+        text = value if isinstance(value, str) else _text(value, most)
         short = fit(text, most, self._available())
         self._spend(weight(short))
         if len(short) < len(text):
@@ -55,7 +54,5 @@ class ByteBudget:
             self.within.note_cut()
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+def _text(value: Any, most: int) -> str:
+    return "" if value is None else indented(value, most)

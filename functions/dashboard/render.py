@@ -49,9 +49,9 @@ def timestamp(then_ms: int | None, now_ms: int) -> Markup:
     """Return a relative time. Hovering shows the absolute one, in the reader's time zone."""
     if then_ms is None:
         return Markup("")
-    at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(then_ms / 1000))
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        iso(then_ms), at, ago(then_ms, now_ms)
+    at = iso(then_ms)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        at, at[:19].replace("T", " "), ago(then_ms, now_ms)
     )
 
 

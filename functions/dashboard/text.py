@@ -4,6 +4,7 @@ Jinja escapes markup. Invisible characters are shown by their codes, so that no 
 a part of itself or reverse the line.
 """
 
+import json
 import re
 from typing import Any
 
@@ -33,6 +34,22 @@ def exact(value: Any) -> Markup:
 def weight(text: str) -> int:
     """Return how many bytes a text takes on a page."""
     return len(str(escape(visible(text))).encode("utf-8", "replace"))
+
+
+def indented(value: Any, most: int, *, ascii_only: bool = False) -> str:
+    """Return a value as indented JSON. Stop at the first part that makes it longer than `most`.
+
+    The spaces may need far more memory than the value: each line of a value that is 200 levels
+    deep starts with 400.
+    """
+    encoder = json.JSONEncoder(ensure_ascii=ascii_only, indent=2, default=str)
+    parts, size = [], 0
+    for part in encoder.iterencode(value):
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            break
+    return "".join(parts)
 
 
 def fit(text: str, most: int, size: int) -> str:

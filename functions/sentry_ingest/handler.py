@@ -16,9 +16,16 @@ from errata.errors import (
     UnauthorizedError,
 )
 from errata.models.ids import now_ms
-from errata.protocol.body import ReadOnce, decompress
+from errata.protocol.body import decompress, decompress_start
 from errata.protocol.sentry import public_key
-from errata.protocol.sentry.envelope import Envelope, Item, parse
+from errata.protocol.sentry.envelope import (
+    START_BYTES,
+    Envelope,
+    Item,
+    Start,
+    parse,
+    parse_start,
+)
 from errata.store import clients
 from errata.usecases import access, admission, report_losses, sentry
 
@@ -71,11 +78,10 @@ def _accept(event: gateway.Event) -> str:
 
 
 class _Body:
-    """Body of a request to the SDK endpoint. It is read once, at the first use."""
+    """Body of a request to the SDK endpoint. Only its start is read before the key is known."""
 
     def __init__(self, event: gateway.Event) -> None:
         self._event = event
-        self._envelope = ReadOnce(self._read)
 
     def envelope(self) -> Envelope:
         """Return the envelope. An event sent to `/store` is put into a new envelope.
@@ -83,30 +89,33 @@ class _Body:
         Raises:
             HTTPError: the encoding is not supported, or the body is too large or not an envelope.
         """
-        return self._envelope.get()
-
-    def _read(self) -> Envelope:
-        encoding = gateway.headers(self._event).get("content-encoding", "").strip().lower()
+        encoding = self._encoding()
         if encoding not in _CODINGS:
             raise UnsupportedEncodingError
         body = decompress(gateway.body(self._event), encoding, MAX_ENVELOPE_BYTES)
-        if self._event["resource"].endswith("/store"):
+        if self._is_event():
             return Envelope({}, (Item("event", body),))
         return parse(body)
 
+    def _encoding(self) -> str:
+        return gateway.headers(self._event).get("content-encoding", "").strip().lower()
+
+    def _is_event(self) -> bool:
+        """Return whether the body is an event and not an envelope."""
+        return bool(self._event["resource"].endswith("/store"))
+
+    def _start(self) -> Start:
+        # The caller may be anybody, and the rest may be large.
+        body = gateway.body(self._event)
+        return parse_start(decompress_start(body, self._encoding(), START_BYTES))
+
     def key(self) -> str | None:
         """Return the key in the envelope's `dsn` header, None if there is none."""
-        try:
-            return public_key.of_dsn(self.envelope().headers.get("dsn"))
-        except HTTPError:
-            return None
+        return None if self._is_event() else public_key.of_dsn(self._start().headers.get("dsn"))
 
     def has_event(self) -> bool:
         """Return whether a refusal loses an event. For an unreadable body, assume that it does."""
-        try:
-            return self.envelope().event is not None
-        except HTTPError:
-            return True
+        return self._is_event() or self._start().has_event
 
 
 def _error_response(refused: HTTPError) -> gateway.Response:

@@ -3,16 +3,21 @@
 import gzip
 import json
 import logging
+import time
+import tracemalloc
 import zlib
 from typing import Any
 
 import pytest
 
+from errata.models.ids import DAY_MS, floor_id, minted_ms, now_ms
+from errata.models.times import CLEAR_MARGIN_MS
 from errata.protocol.body import MAX_JSON_BYTES
 from errata.store.events import put_new
 from errata.usecases import organizations, projects
+from errata.usecases.clear_project import clear
 from tests.support import sdk, stream
-from tests.support.account import Clock, Project, new_project, row_counts
+from tests.support.account import Clock, Project, new_project, row_counts, rows
 from tests.support.calls import Call, recorded, throttled, watched
 from tests.support.clients import events, ingest, read
 from tests.support.fresh import clear_cache
@@ -51,6 +56,22 @@ def test_where_a_key_may_stand(busy: Project) -> None:
     in_envelope = of_event(sent, dsn=f"https://{key}@errors.example.com/v1/{busy.id}")
     assert post(busy, in_envelope, headers={}).status == 200
     assert len(events(busy)) == 4
+
+
+@pytest.mark.parametrize("allowed", ["0.0.0.0/0", "198.51.100.0/24"])
+def test_a_refused_caller_costs_little(busy: Project, allowed: str) -> None:
+    organizations.change("default", allowlist=(allowed,))
+    clear_cache()
+    bomb = gzip.compress(b'{"dsn":"https://0@a/1"}\n' + b"\n" * 19_000_000)
+    headers: dict[str, str] | None = {} if allowed == "0.0.0.0/0" else None
+    before = time.process_time()
+    tracemalloc.start()
+    response = post(busy, bomb, headers=headers)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert response.status == (403 if headers is None else 401)
+    assert peak < 4_000_000
+    assert time.process_time() - before < 0.5
 
 
 @pytest.mark.parametrize(
@@ -282,6 +303,25 @@ def test_prompt_and_late_ones_of_one_event_exclude_each_other(
     assert counted == []
 
 
+@pytest.mark.parametrize("ahead_s", [3_600, 2 * 86_400, 100 * 365 * 86_400])
+def test_events_from_the_future_are_stored_once_and_hinder_no_clear(
+    busy: Project, ahead_s: int
+) -> None:
+    sent = event(timestamp=now_ms() / 1000 + ahead_s)
+    for _ in range(2):
+        clear_cache()
+        assert post(busy, of_event(sent)).status == 200
+    assert len(events(busy)) == 1
+    with recorded() as seen:
+        assert clear(busy.id) == 0
+    asked = next(each.parameters for each in seen if each.operation == "Query")
+    low, high = (asked["ExpressionAttributeValues"][name]["S"] for name in (":low", ":high"))
+    assert minted_ms(low) <= now_ms() <= minted_ms(high) <= now_ms() + CLEAR_MARGIN_MS
+    setting, far = "EVENTS_TABLE", floor_id(now_ms() + DAY_MS)
+    keys = [each["sk"]["S"] for each in rows()[setting] if each["pk"]["S"] == busy.id]
+    assert all(key <= far for key in keys)
+
+
 def test_a_process_knows_an_event_that_it_has_just_stored(busy: Project) -> None:
     sent = event()
     post(busy, of_event(sent))
@@ -419,9 +459,22 @@ def test_client_reports_go_into_the_ledger(busy: Project, caplog: pytest.LogCapt
         assert post(busy, envelope(item("client_report", report))).status == 200
         assert post(busy, envelope(item("client_report", b"[]"))).status == 200
     assert caplog.messages == [
-        f"event lost: project {busy.id}, sdk_ratelimit_backoff, 7",
-        f"event lost: project {busy.id}, sdk_before_send",
-        f"event lost: project {busy.id}, sdk_other, 2",
+        f"event lost: project {busy.id}, sdk_ratelimit_backoff, 7; sdk_before_send; sdk_other, 2",
+    ]
+
+
+def test_an_envelope_full_of_client_reports_is_one_line(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    reported = [
+        {"reason": reason, "category": "error", "quantity": 1_000_000}
+        for reason in ("before_send", "network_error")
+    ]
+    report = item("client_report", {"discarded_events": reported * 30})
+    with caplog.at_level(logging.WARNING, logger="errata"):
+        assert post(busy, gzip.compress(envelope(*[report] * 90))).status == 200
+    assert caplog.messages == [
+        f"event lost: project {busy.id}, sdk_before_send, 1000; sdk_network_error, 1000"
     ]
 
 

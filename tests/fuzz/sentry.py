@@ -42,7 +42,7 @@ def try_one(data: bytes) -> None:
     event_id(sent.headers.get("event_id"))
     of_dsn(sent.headers.get("dsn"))
     for item in sent.items:
-        discarded(item.payload)
+        discarded([item.payload])
     if sent.event is None:
         return
     try:

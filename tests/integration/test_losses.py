@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from errata.errors import HTTPError, StoreError
-from errata.models.loss import LINE, MANY, REASONS, SDK_REASONS
+from errata.models.loss import LINE, REASONS, SDK_REASONS
 from errata.usecases import loss_ledger, report_losses
 from tests.support import stream
 from tests.support.account import Clock, Project
@@ -144,15 +144,17 @@ def test_several_are_told_in_a_line(
     with caplog.at_level(logging.WARNING, logger="errata"):
         report_losses.note(busy.id, "sdk_network_error", 35)
         report_losses.note(busy.id, "sdk_network_error", 1)
-        report_losses.note(busy.id, "sdk_before_send", 2)
-    assert caplog.messages[0] == MANY % (busy.id, "sdk_network_error", 35)
+        report_losses.note_all(busy.id, {"sdk_before_send": 2, "sdk_other": 1, "quota": 5})
+    assert caplog.messages[0] == LINE % (busy.id, "sdk_network_error, 35")
     handler("ledger")(batch(lost(caplog), clock.ms), None)
     today = done("stats", busy.id, "--json").json[-1]
     assert today["lost"] == dict.fromkeys(REASONS, 0) | {
         "sdk_network_error": 36,
         "sdk_before_send": 2,
+        "sdk_other": 1,
+        "quota": 5,
     }
-    assert done("stats", busy.id).out.splitlines()[-1].split()[-1] == "38"
+    assert done("stats", busy.id).out.splitlines()[-1].split()[-1] == "39"
 
 
 def test_a_refusal_that_knows_its_reason_needs_no_more(

@@ -194,12 +194,13 @@ def test_a_boundary_moves_only_if_nothing_moved_meanwhile(project_id: str) -> No
 def test_recent_events_are_listed_with_their_numbers(project_id: str) -> None:
     first, second, third = stored(project_id, 3)
     error = numbered(project_id, 1, START_MS + 1_500)
-    assert event_queries.ids_since(project_id, second) == [
+    assert event_queries.ids_between(project_id, second, third) == [
         (second, None),
         (error, 1),
         (third, None),
     ]
-    assert (first, None) in event_queries.ids_since(project_id, floor_id(0))
+    assert event_queries.ids_between(project_id, third, second) == []
+    assert (first, None) in event_queries.ids_between(project_id, floor_id(0), "~")
 
 
 def test_what_a_boundary_hides_is_deleted_and_nothing_else(project_id: str) -> None:
@@ -211,7 +212,7 @@ def test_what_a_boundary_hides_is_deleted_and_nothing_else(project_id: str) -> N
     assert watermarks.move_watermark(project_id, limit, 30)
     for _ in range(2):
         watermarks.delete_cleared(project_id, limit)
-        left = event_queries.ids_since(project_id, floor_id(0))
+        left = event_queries.ids_between(project_id, floor_id(0), "~")
         assert {event_id for event_id, _ in left} == {
             *(set(sent[30:]) - also),
             *errors[20:],

@@ -1,6 +1,9 @@
 """Parse bytes to a JSON object: compression, broken data, and input that is repaired."""
 
 import gzip
+import json
+import re
+import time
 import zlib
 from contextlib import suppress
 
@@ -9,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.errors import BodyTooLargeError, InvalidInputError
-from errata.protocol.body import MAX_JSON_BYTES, JsonBody, ReadOnce, decompress, parse_object
+from errata.protocol.body import (
+    MAX_JSON_BYTES,
+    JsonBody,
+    ReadOnce,
+    decompress,
+    decompress_start,
+    parse_object,
+)
 
 
 def raw_deflate(body: bytes) -> bytes:
@@ -37,6 +47,23 @@ def test_any_bytes_come_out_or_are_refused(body: bytes, coding: str) -> None:
     for start in (b"", b"\x1f\x8b\x08", b"x\x9c"):
         with suppress(InvalidInputError):
             assert len(decompress(start + body, coding)) <= MAX_JSON_BYTES
+
+
+@given(st.binary(min_size=3, max_size=2_000), st.integers(1, 3_000))
+def test_the_start_of_a_body_comes_out(body: bytes, most: int) -> None:
+    for sent, coding in (
+        (gzip.compress(body), "gzip"),
+        (zlib.compress(body), ""),
+        (raw_deflate(b"\0" + body), "deflate"),
+        (b"{" + body, "deflate"),
+    ):
+        assert decompress_start(sent, coding, most) == decompress(sent, coding)[:most]
+
+
+@given(st.binary(max_size=400), st.sampled_from(["", "gzip", "deflate"]))
+def test_any_bytes_have_a_start(body: bytes, coding: str) -> None:
+    for start in (b"", b"\x1f\x8b\x08", b"x\x9c"):
+        assert len(decompress_start(start + body, coding, 10)) <= 10
 
 
 @given(st.binary(min_size=1, max_size=300), st.data())
@@ -154,3 +181,26 @@ def test_the_content_of_a_broken_body_is_what_was_sent() -> None:
     assert JsonBody(b"\x1f\x8bbroken").content() == b"\x1f\x8bbroken"
     assert JsonBody(gzip.compress(b"[1]")).content() == b"[1]"
     assert JsonBody(gzip.compress(b"[1]")).get("message") is None
+
+
+def escapes() -> list[bytes]:
+    pair, lone = rb"\ud83d\ude00", rb"\ud800"
+    return [rb"\n", rb"\\", rb"\"", rb"\u0041", pair, lone, rb"\udc00", b"a", b"ud800"]
+
+
+@given(st.lists(st.sampled_from(escapes()), max_size=12))
+def test_only_lone_surrogates_are_replaced(parts: list[bytes]) -> None:
+    sent = b'{"a":"' + b"".join(parts) + b'"}'
+    expected = json.loads(sent)["a"]  # keeps lone surrogates
+    pairs = re.sub("[\ud800-\udbff][\udc00-\udfff]", "\U0001f600", expected)
+    mended = re.sub("[\ud800-\udfff]", "\ufffd", pairs)
+    assert parse_object(sent) == {"a": mended}
+
+
+def test_a_body_full_of_escapes_takes_no_longer_than_another() -> None:
+    for end in (rb'\ud800"}', b'"} x'):
+        sent = b'\xef\xbb\xbf{"a":"' + rb"\n" * 520_000 + end
+        before = time.process_time()
+        with suppress(InvalidInputError):
+            parse_object(sent)
+        assert time.process_time() - before < 0.25

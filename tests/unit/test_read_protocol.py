@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from errata.errors import InvalidInputError
 from errata.models.event import SDK_FIELDS
-from errata.models.ids import new_event_id
+from errata.models.ids import FIRST_MS, LAST_MS, new_event_id
 from errata.protocol.api_key import presented
 from errata.protocol.ingest import FIELDS
 from errata.protocol.read import Filters, iso, parse, to_cursor, to_event
@@ -105,3 +105,14 @@ def test_the_first_place_that_holds_a_key_wins(
     method: str, headers: dict[str, str], query: dict[str, str], key: str | None
 ) -> None:
     assert presented(method, headers, query) == key
+
+
+@given(st.integers())
+def test_any_number_of_milliseconds_is_a_time(at_ms: int) -> None:
+    shown = datetime.fromisoformat(iso(at_ms))
+    if FIRST_MS <= at_ms <= LAST_MS:
+        assert round(shown.timestamp() * 1000) == at_ms
+    else:
+        assert iso(at_ms) == (
+            "9999-12-31T23:59:59.999Z" if at_ms > 0 else "0001-01-01T00:00:00.000Z"
+        )

@@ -15,11 +15,14 @@ from functions.dashboard.event import metadata
 from functions.dashboard.event.trace import Traces
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
+from functions.dashboard.text import indented
 from functions.dashboard.web import Response
 
 # Bytes of HTML for the parts of an event. They keep the page below 60 KB, whatever the event
 # contains. The raw JSON has everything.
 BYTE_BUDGET = 50_000
+# Characters of an event's JSON. A longer one is shown without indentation.
+_MAX_INDENTED = 2_000_000
 # Guaranteed bytes of each part, in this order. Later parts get what an earlier one leaves.
 _SHARES = {
     "stack": 15_000,
@@ -105,7 +108,9 @@ def raw_json(ctx: RequestContext) -> Response:
     """Return the event as the read API does."""
     event = _view(ctx).event
     content = to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
-    text = json.dumps(content, ensure_ascii=True, indent=2)
+    text = indented(content, _MAX_INDENTED, ascii_only=True)
+    if len(text) > _MAX_INDENTED:
+        text = json.dumps(content)
     return Response(text, content_type="application/json; charset=utf-8")
 
 

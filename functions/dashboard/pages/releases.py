@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from errata.models.issue import MAX_NAME
+from errata.models.issue import short_name
 from errata.models.loss import REASONS, SDK_REASONS
 from errata.usecases import issues, loss_ledger
 from functions.dashboard.byte_budget import ByteBudget
@@ -24,7 +24,7 @@ def releases(ctx: RequestContext) -> Response:
     found = issues.search_releases(ctx.visible, cursor)
     rows, budget = [], ByteBudget(BYTE_BUDGET)
     for release in found.releases[:RELEASES_A_PAGE]:
-        link = urlencode({"release": release.release[:MAX_NAME]})
+        link = urlencode({"release": short_name(release.release)})
         if not budget.pays(_MARKUP_OF_A_ROW + len(link)):
             break
         rows.append((release, budget.take(release.release, 120), link))

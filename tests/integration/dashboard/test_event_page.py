@@ -112,3 +112,19 @@ def test_events_of_an_issue_lead_to_each_other(
     assert 'rel="prev"' not in browser.get(f"{below}/{ids[-1]}").html
     page = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}")
     assert re.findall(r"events/([0-9a-f-]{36})", page.html) == ids[:4:-1]
+
+
+def test_times_at_the_ends_of_the_calendar_are_shown(browser: Browser, busy: Project) -> None:
+    ends = [
+        "0001-01-01T00:00:00+23:59",
+        "0001-01-01T00:00:00",
+        "9999-12-31T23:59:59.999999",
+        "9999-12-31T23:59:59-23:59",
+    ]
+    sent = [
+        {"message": "m", "timestamp": end, "breadcrumbs": [{"timestamp": end, "message": "c"}]}
+        for end in ends
+    ]
+    for event in send(busy, *sent):
+        for page in ("", "?raw=1", "/json"):
+            assert browser.get(f"projects/{busy.id}/events/{event}{page}").status == 200

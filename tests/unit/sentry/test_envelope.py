@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from errata.errors import InvalidInputError
 from errata.protocol.sentry import envelope
-from errata.protocol.sentry.envelope import MAX_HEADER_BYTES, MAX_ITEMS, Item, parse
+from errata.protocol.sentry.envelope import (
+    MAX_HEADER_BYTES,
+    MAX_ITEMS,
+    START_BYTES,
+    Item,
+    Start,
+    parse,
+    parse_start,
+)
 
 NO_FEED = st.binary(max_size=50).filter(lambda each: b"\n" not in each)
 KINDS = st.sampled_from(["event", "session", "client_report", "attachment", "of tomorrow"])
@@ -116,3 +124,35 @@ def test_the_event_of_an_envelope() -> None:
     assert parse(b"{}").event is None
     both = written({}, with_length("session", b"s"), with_length("event", b"{}"))
     assert envelope.parse(both).event == b"{}"
+
+
+LONG = b"x" * START_BYTES
+
+
+@pytest.mark.parametrize(
+    ("body", "has_event"),
+    [
+        (written({"dsn": "a"}, with_length("event", b"{}")), True),
+        (written({"dsn": "a"}, with_length("event", LONG)), True),
+        (written({"dsn": "a"}, without_length("event", LONG)), True),
+        (written({"dsn": "a"}, with_length("session", b"{}"), with_length("event", b"{}")), True),
+        (written({"dsn": "a"}, with_length("session", b"{}")), False),
+        (written({"dsn": "a"}, with_length("attachment", LONG)), False),
+        (written({"dsn": "a"}), True),
+        (written({"dsn": "a"}, b"not JSON"), True),
+    ],
+)
+def test_the_start_tells_the_headers_and_whether_there_is_an_event(
+    body: bytes, has_event: bool
+) -> None:
+    assert parse_start(body[:START_BYTES]) == Start({"dsn": "a"}, has_event)
+
+
+def test_the_start_of_something_else_tells_nothing() -> None:
+    assert parse_start(b"") == parse_start(b"[1]\n") == parse_start(LONG) == Start({}, True)
+
+
+@given(st.binary(max_size=300))
+def test_any_start_is_read(body: bytes) -> None:
+    parse_start(body)
+    parse_start(b"{}\n" + body)

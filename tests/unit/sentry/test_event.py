@@ -354,3 +354,29 @@ def test_any_event_becomes_fields(sent: dict[str, Any]) -> None:
     for name in ("environment", "release", "server_name", "timestamp", "file", "url"):
         assert isinstance(fields.get(name, ""), str)
     assert isinstance(fields.get("line", 0), int)
+
+
+ENDS: list[Any] = [
+    253402300799.9999,
+    1e300,
+    float("inf"),
+    float("nan"),
+    10**400,
+    -1,
+    -62135596800,
+    "0001-01-01T00:00:00+23:59",
+    "0001-01-01T00:00:00",
+    "9999-12-31T23:59:59.999999",
+    "9999-12-31T23:59:59.999999-23:59",
+    NOW,
+]
+
+
+@pytest.mark.parametrize("timestamp", ENDS)
+@pytest.mark.parametrize("sent_at", ENDS)
+def test_no_timestamp_loses_an_event(timestamp: Any, sent_at: Any) -> None:
+    sent_at_ms = milliseconds(sent_at)
+    fields, _ = to_fields({**EVENT, "timestamp": timestamp}, RECEIVED_MS, sent_at_ms, ADDRESS)
+    shown = fields.get("timestamp")
+    assert fields["exception_class"] == "KeyError"
+    assert shown is None or "1970-01-01T00:00:00.000Z" <= shown <= "9999-12-31T23:59:59.999Z"

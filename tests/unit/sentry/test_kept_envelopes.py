@@ -40,4 +40,4 @@ def test_a_report_tells_of_the_events_that_were_not_sent(name: str) -> None:
     reason, number = (
         ("event_processor", 1) if "flask" in name else ("ratelimit_backoff", 2)
     )  # Flask logs what it raises, and the SDK sends it once
-    assert discarded(item.payload) == {f"sdk_{reason}": number}
+    assert discarded([item.payload]) == {f"sdk_{reason}": number}

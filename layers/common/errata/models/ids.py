@@ -7,6 +7,8 @@ import time
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 DAY_MS = 86_400_000
+# The first and the last millisecond of the years 1 to 9999, which `datetime` supports.
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 
 
 def now_ms() -> int:

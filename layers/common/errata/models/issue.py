@@ -1,6 +1,8 @@
 """Issues, releases, daily counters and activity. The digest function writes them."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 OPEN = "open"
 RESOLVED = "resolved"
@@ -21,8 +23,7 @@ class Issue:
             this event id are never counted again.
         grouping: what made the fingerprint: `client`, or a grouping version such as `v1`.
         grouped_by: what the events have in common, in words. "" if the grouping does not say.
-        environments, releases, servers: number of events by name. Only the `MAX_NAMES` most
-            frequent names are kept.
+        environments, releases, servers: number of events by name (see `count_names`).
         days: number of events by day (days since the epoch), for the last `MAX_DAYS` days.
         users: a HyperLogLog sketch of the affected users (see `errata.models.sketch`).
     """
@@ -104,6 +105,43 @@ class CleanupTask:
     through: str
 
 
+def count_names(issue: Issue, seen: Iterable[Mapping[str, Any]]) -> None:
+    """Count the environments, releases and servers of events. `seen` holds their fields.
+
+    If there are too many names, the least frequent ones are dropped, the names of these events
+    last: the most recent names of a long list matter most.
+    """
+    parts = {
+        "environment": issue.environments,
+        "release": issue.releases,
+        "server_name": issue.servers,
+    }
+    recent = set()
+    for fields in seen:
+        for part, counts in parts.items():
+            if name := short_name(fields.get(part) or ""):
+                recent.add(name)
+                counts[name] = counts.get(name, 0) + 1
+                if len(counts) > MAX_NAMES:
+                    _drop_rarest(counts, {name})
+    sizes = [sum(len(name.encode()) for name in counts) for counts in parts.values()]
+    while sum(sizes) > MAX_NAMES_BYTES:
+        largest = sizes.index(max(sizes))
+        dropped = _drop_rarest(list(parts.values())[largest], recent)
+        sizes[largest] -= len(dropped.encode())
+
+
+def _drop_rarest(counts: dict[str, int], recent: set[str]) -> str:
+    rarest = min(counts, key=lambda each: (each in recent, counts[each]))
+    del counts[rarest]
+    return rarest
+
+
+def short_name(name: str) -> str:
+    """Return the start of an environment, release or server under which an issue counts it."""
+    return name.encode("utf-8", "replace")[:MAX_NAME].decode("utf-8", "ignore")
+
+
 def why_grouped(grouping: str, grouped_by: str) -> str:
     """Return what the events of an issue have in common, in words.
 
@@ -118,8 +156,11 @@ def why_grouped(grouping: str, grouped_by: str) -> str:
     return grouped_by or f"grouping {grouping}"
 
 
+# Each of the environments, releases and servers has at most this many names.
 MAX_NAMES = 30
+# UTF-8 bytes of all names of an issue. Every event writes the whole row, so they cost write units.
+MAX_NAMES_BYTES = 4_096
 MAX_DAYS = 30
-# Characters of an environment or release. A longer name is counted under its first characters.
+# UTF-8 bytes of an environment, release or server. A longer name is counted under its start.
 MAX_NAME = 200
 MAX_GROUPED_BY = 500

@@ -31,7 +31,7 @@ SDK_REASONS = (
     "sdk_invalid",
     "sdk_other",
 )
-# The log line of a lost event: project, reason and, in MANY, the number of events. The subscription
-# filters in template.yaml match its first words.
+# The log line of lost events: the project, and one or more reasons, each with the number of events
+# unless that is one: `quota` or `sdk_before_send, 7; sdk_other`. The subscription filters in
+# template.yaml match its first words.
 LINE = "event lost: project %s, %s"
-MANY = f"{LINE}, %d"

@@ -15,11 +15,13 @@ MAX_JSON_BYTES = 1024 * 1024
 _MAX_MEMBERS = 100
 
 _GZIP_MAGIC = b"\x1f\x8b"
-# Matches one escape of a JSON string at a time. So an escaped backslash does not start another
-# escape. Group 1 is a surrogate pair, group 2 a lone surrogate.
-_ESCAPE = re.compile(
-    rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Matches a lone surrogate and, as group 1, everything before it. It goes from escape to escape, so
+# that an escaped backslash does not start one. A surrogate pair is one step. One match skips all
+# other escapes: with a match for each, a body full of escapes would take much longer.
+_UP_TO_LONE_SURROGATE = re.compile(
+    rb"((?:[^\\]|\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?!u[dD][89a-fA-F][0-9a-fA-F]{2}).))*+)\\u[dD][89a-fA-F][0-9a-fA-F]{2}",
     re.DOTALL,
 )
 
@@ -92,15 +94,34 @@ def decompress(body: bytes, content_encoding: str = "", most: int = MAX_JSON_BYT
         BodyTooLargeError: the result has more than `most` bytes. Decompression stops there.
         InvalidInputError: the compressed data is broken or incomplete.
     """
-    if body.startswith(_GZIP_MAGIC):
-        return _inflate(body, 16 + zlib.MAX_WBITS, most)
-    if len(body) > 1 and body[0] & 0x0F == 8 and body[0] != 0x20 and not _header_check(body):
-        return _inflate(body, zlib.MAX_WBITS, most)
-    if content_encoding.strip().lower() == "deflate" and not body.lstrip().startswith((b"{", b"[")):
-        return _inflate(body, -zlib.MAX_WBITS, most)
+    window = _window(body, content_encoding)
+    if window is not None:
+        return _inflate(body, window, most)
     if len(body) > most:
         raise too_large(most)
     return body
+
+
+def decompress_start(body: bytes, content_encoding: str, most: int) -> bytes:
+    """Return the first `most` bytes of what `decompress` returns. Broken data ends earlier."""
+    window = _window(body, content_encoding)
+    if window is None:
+        return body[:most]
+    try:
+        return zlib.decompressobj(window).decompress(body, most)
+    except zlib.error:
+        return b""
+
+
+def _window(body: bytes, content_encoding: str) -> int | None:
+    """Return the `wbits` with which zlib decompresses the body, None if it is not compressed."""
+    if body.startswith(_GZIP_MAGIC):
+        return 16 + zlib.MAX_WBITS
+    if len(body) > 1 and body[0] & 0x0F == 8 and body[0] != 0x20 and not _header_check(body):
+        return zlib.MAX_WBITS
+    if content_encoding.strip().lower() == "deflate" and not body.lstrip().startswith((b"{", b"[")):
+        return -zlib.MAX_WBITS
+    return None
 
 
 def too_large(most: int) -> BodyTooLargeError:
@@ -157,8 +178,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def _parse_mended(body: bytes, error: ValueError) -> Any:
-    mended = _ESCAPE.sub(_mend, body.removeprefix(b"\xef\xbb\xbf"))
-    if mended != body:
+    mended = body.removeprefix(_BYTE_ORDER_MARK)
+    if mended != body or "hex escape" in str(error):
+        mended = _replace_lone_surrogates(mended)
         try:
             return from_json(mended, allow_inf_nan=False)
         except ValueError as still:
@@ -166,5 +188,9 @@ def _parse_mended(body: bytes, error: ValueError) -> Any:
     raise InvalidInputError({"body": [f"The body is not valid JSON: {error}."]}) from error
 
 
-def _mend(escape: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if escape[2] else escape[0]
+def _replace_lone_surrogates(text: bytes) -> bytes:
+    parts, at = [], 0
+    while found := _UP_TO_LONE_SURROGATE.match(text, at):
+        parts += [found[1], rb"\ufffd"]
+        at = found.end()
+    return b"".join([*parts, text[at:]])

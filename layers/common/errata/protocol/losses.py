@@ -16,8 +16,10 @@ from typing import Any
 from errata.models.loss import LINE, REASONS, SDK_REASONS
 
 _REASON = "|".join((*REASONS, *SDK_REASONS))
-_LINE = re.compile(LINE % (r"(\d{1,12})", rf"({_REASON})\b(?:, (\d{{1,9}}))?"))
+_LOSS = rf"({_REASON})\b(?:, (\d{{1,9}}))?"
+_LINE = re.compile(LINE % (r"(\d{1,12})", rf"(?P<losses>{_LOSS}(?:; {_LOSS})*)"))
 
+type Loss = tuple[str, str, int]  # project, reason, number of events
 type Lost = Counter[tuple[str, str, str]]  # project, day (2026-11-22), reason
 
 
@@ -37,21 +39,25 @@ def batch(data: str) -> tuple[str, Lost]:
     lost: Lost = Counter()
     for each in content["logEvents"]:
         name.update(each["id"].encode() + b"\0")
-        found = _of_function(each["message"]) or _of_gateway(each["message"])
-        if found:
+        for loss in _of_function(each["message"]) or _of_gateway(each["message"]):
             day = f"{datetime.fromtimestamp(each['timestamp'] / 1000, UTC):%Y-%m-%d}"
-            project_id, reason, number = found
+            project_id, reason, number = loss
             lost[project_id, day, reason] += number
     return name.hexdigest()[:32], lost
 
 
-def _of_function(line: str) -> tuple[str, str, int] | None:
+def _of_function(line: str) -> list[Loss]:
     match = _LINE.search(line)
-    return (match[1], match[2], int(match[3] or 1)) if match else None
+    if match is None:
+        return []
+    return [
+        (match[1], reason, int(number or 1))
+        for reason, number in re.findall(_LOSS, match["losses"])
+    ]
 
 
-def _of_gateway(line: str) -> tuple[str, str, int] | None:
-    """Return the loss in an access log line of API Gateway (template.yaml), or None.
+def _of_gateway(line: str) -> list[Loss]:
+    """Return the loss in an access log line of API Gateway (template.yaml).
 
     Only requests that API Gateway itself refused have an `error`. The functions log their own
     refusals.
@@ -59,14 +65,14 @@ def _of_gateway(line: str) -> tuple[str, str, int] | None:
     try:
         access: Any = json.loads(line)
     except ValueError:
-        return None
+        return []
     if not isinstance(access, dict) or access.get("method") != "POST":
-        return None
+        return []
     project_id, error = str(access.get("project")), access.get("error")
     if not (project_id.isascii() and project_id.isdecimal()):
-        return None
+        return []
     if error == "THROTTLED":
-        return project_id, "rate_limited", 1
+        return [(project_id, "rate_limited", 1)]
     # Bodies between the limits of Lambda (6 MB) and API Gateway (10 MB). Any error type counts.
     too_large = access.get("status") == "413" and error not in (None, "", "-")
-    return (project_id, "too_large", 1) if too_large else None
+    return [(project_id, "too_large", 1)] if too_large else []

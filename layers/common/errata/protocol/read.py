@@ -5,18 +5,19 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from errata.errors import InvalidInputError
 from errata.models.event import SDK_FIELDS, ApiEvent, StoredEvent, received_ms
-from errata.models.ids import UUID
+from errata.models.ids import FIRST_MS, LAST_MS, UUID
 from errata.protocol.ingest import FIELDS
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 LEVELS = ("error", "warning", "info", "debug")
 _TEXT_FILTERS = ("environment", "release", "fingerprint")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A plus that was not percent-encoded arrives as a space.
 _SPACE_FOR_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 
@@ -98,8 +99,12 @@ def _milliseconds(text: str) -> int | None:
 
 
 def iso(at_ms: int) -> str:
-    """Return a timestamp in ISO 8601, UTC, with milliseconds."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    """Return a timestamp in ISO 8601, UTC, with milliseconds.
+
+    Times outside of the years 1 to 9999 become the nearest time within. Clients can send them: a
+    time zone moves the last hours of 9999 into the next year.
+    """
+    at = _EPOCH + timedelta(milliseconds=min(max(at_ms, FIRST_MS), LAST_MS))
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -96,15 +96,17 @@ def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
     return [stored(found[event_id]) for event_id in wanted if "payload" in found.get(event_id, ())]
 
 
-def ids_since(project_id: str, low: str) -> list[tuple[str, int | None]]:
-    """Return id and legacy number of the events with `low` <= id. Read consistently.
+def ids_between(project_id: str, low: str, high: str) -> list[tuple[str, int | None]]:
+    """Return the ids and legacy numbers of the events from the id `low` to `high`, ascending.
 
-    Access pattern E11.
+    Read consistently. Access pattern E11.
     """
+    if low > high:
+        return []
     found = query(
         TableName=settings().events_table,
-        KeyConditionExpression="pk = :project AND sk >= :low",
-        ExpressionAttributeValues=write_all({":project": project_id, ":low": low}),
+        KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
         FilterExpression=_NO_MARK,
         ProjectionExpression="sk, legacy_id",
         ConsistentRead=True,

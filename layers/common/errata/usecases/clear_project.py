@@ -48,11 +48,14 @@ def current_state(project_id: str) -> Iterator[tuple[Watermark, LegacyCounter]]:
 
 
 def _next_watermark(project_id: str, before: Watermark, last: int) -> Watermark:
-    through = max(before.through, floor_id(now_ms() - CLEAR_MARGIN_MS))
+    at_ms = now_ms()
+    through = max(before.through, floor_id(at_ms - CLEAR_MARGIN_MS))
+    # No event has a later id. Dedup markers may have one, and there may be very many.
+    newest = floor_id(at_ms + CLEAR_MARGIN_MS)
     # This includes ids of the former watermark, whose events may not be deleted yet.
     recent = [
         event_id
-        for event_id, number in event_queries.ids_since(project_id, through)
+        for event_id, number in event_queries.ids_between(project_id, through, newest)
         if number is None
     ]
     if len(recent) > _MAX_ALSO:

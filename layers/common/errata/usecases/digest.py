@@ -26,14 +26,14 @@ from errata.models.ids import DAY_MS, minted_ms, now_ms
 from errata.models.issue import (
     MAX_DAYS,
     MAX_GROUPED_BY,
-    MAX_NAME,
-    MAX_NAMES,
     REGRESSED,
     RESOLVED,
     Activity,
     Day,
     Issue,
     Release,
+    count_names,
+    short_name,
 )
 from errata.models.visible import Watermark, issues_partition
 from errata.store import digest as store
@@ -287,7 +287,7 @@ def _regress(issue: Issue, fresh: Slice, changes: Changes) -> None:
             issue.status, issue.status_at, issue.status_by = REGRESSED, received_ms, ""
             release = event.fields.get("release") or ""
             changes.activity[issue.id] = Activity(
-                received_ms, REGRESSED, event=event.id, release=release[:MAX_NAME]
+                received_ms, REGRESSED, event=event.id, release=short_name(release)
             )
             return
 
@@ -297,6 +297,7 @@ def _copy(issue: Issue) -> Issue:
         issue,
         environments=dict(issue.environments),
         releases=dict(issue.releases),
+        servers=dict(issue.servers),
         days=dict(issue.days),
     )
 
@@ -329,11 +330,9 @@ def _count(issue: Issue, fresh: Slice) -> None:
             issue.last_event, issue.last_seen = event.id, seen_ms
             newest = fields
         issue.expires_at = max(issue.expires_at, event.expires_at)
-        _tally(issue.environments, fields.get("environment"))
-        _tally(issue.releases, fields.get("release"))
-        _tally(issue.servers, fields.get("server_name"))
         day = str(seen_ms // DAY_MS)
         issue.days[day] = issue.days.get(day, 0) + 1
+    count_names(issue, (record.event.fields for record in fresh))
     issue.count += len(fresh)
     issue.last_sequence = fresh[-1].sequence
     if newest:
@@ -345,16 +344,6 @@ def _count(issue: Issue, fresh: Slice) -> None:
     )
     for day in sorted(issue.days, key=int)[:-MAX_DAYS]:
         del issue.days[day]
-
-
-def _tally(counts: dict[str, int], name: str | None) -> None:
-    if not name:
-        return
-    name = name[:MAX_NAME]
-    counts[name] = counts.get(name, 0) + 1
-    if len(counts) > MAX_NAMES:
-        # Keep the new name: the most recent names of a long list matter most.
-        del counts[min((each for each in counts if each != name), key=lambda each: counts[each])]
 
 
 def _count_release(issue: Issue, event: Stored, seen_ms: int, rows: Rows, changes: Changes) -> None:

@@ -8,7 +8,6 @@ from errata.errors import NotFoundError, UnavailableError
 from errata.models.ids import floor_id
 from errata.models.issue import (
     IGNORED,
-    MAX_NAME,
     OPEN,
     REGRESSED,
     RESOLVED,
@@ -17,6 +16,7 @@ from errata.models.issue import (
     CleanupTask,
     Issue,
     Release,
+    short_name,
 )
 from errata.models.visible import Visible
 from errata.protocol.issues import (
@@ -293,8 +293,8 @@ def _statuses(query: IssueQuery) -> tuple[str, ...]:
 def _matches(issue: Issue, query: IssueQuery) -> bool:
     return (
         issue.status in _statuses(query)
-        and (not query.environment or query.environment[:MAX_NAME] in issue.environments)
-        and (not query.release or query.release[:MAX_NAME] in issue.releases)
+        and (not query.environment or short_name(query.environment) in issue.environments)
+        and (not query.release or short_name(query.release) in issue.releases)
         and (not query.level or query.level == issue.level)
         and (
             not query.text or query.text.casefold() in f"{issue.title}\n{issue.culprit}".casefold()

@@ -5,21 +5,25 @@ docs/decisions/0014-loss-ledger.md.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from errata.errors import HTTPError
-from errata.models.loss import LINE, MANY
+from errata.models.loss import LINE
 
 logger = logging.getLogger("errata")
 
 
 def note(project_id: str, reason: str, number: int = 1) -> None:
-    """Log one loss of a project, or several at once."""
-    if number == 1:
-        logger.warning(LINE, project_id, reason)
-    else:
-        logger.warning(MANY, project_id, reason, number)
+    """Log one loss of a project, or several with the same reason."""
+    note_all(project_id, {reason: number})
+
+
+def note_all(project_id: str, lost: Mapping[str, int]) -> None:
+    """Log the losses of a project by reason, in one line."""
+    if lost:
+        each = (reason if n == 1 else f"{reason}, {n}" for reason, n in lost.items())
+        logger.warning(LINE, project_id, "; ".join(each))
 
 
 @contextmanager

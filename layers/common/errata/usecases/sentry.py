@@ -7,7 +7,7 @@ from errata.caches import BoundedDict
 from errata.errors import ConflictError, InvalidInputError, UnavailableError
 from errata.grouping import v2
 from errata.models.event import Event, Problem
-from errata.models.ids import named_event_id, new_event_id, now_ms
+from errata.models.ids import DAY_MS, named_event_id, new_event_id, now_ms
 from errata.models.project import Access
 from errata.models.times import PROMPT_MS
 from errata.protocol.body import MAX_JSON_BYTES, parse_object, too_large
@@ -22,6 +22,8 @@ from errata.usecases.prepare import prepare
 
 # Correct clocks differ by less than this.
 _AHEAD_MS = 1_000
+# A clock that is off by an hour is common, by a time zone or a missing summer time.
+_FAR_AHEAD_MS = DAY_MS
 _TRIES = 6
 
 # Project and event id of the events that this process has stored. If an SDK sends an event again at
@@ -38,10 +40,8 @@ def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str
     Raises:
         HTTPError: the event is refused; nothing is stored.
     """
-    for item in envelope.items:
-        if item.type == "client_report":
-            for reason, number in discarded(item.payload).items():
-                report_losses.note(access.project_id, reason, number)
+    reports = [item.payload for item in envelope.items if item.type == "client_report"]
+    report_losses.note_all(access.project_id, discarded(reports))
     if envelope.event is None:
         if envelope.problem:
             raise InvalidInputError({"body": [f"The envelope cannot be read: {envelope.problem}."]})
@@ -103,6 +103,15 @@ class SdkSubmission:
             _stored[access.project_id, self.named] = None
         return admitted
 
+    def _marker_ms(self, at_ms: int) -> int:
+        """Return the time in the id that excludes a second copy of the event.
+
+        0 if the SDK sent no time, or one that is far ahead: markers in the future would stay above
+        all events, and everybody who reads the newest events would read them first.
+        """
+        happened_ms = self.happened_ms or 0
+        return happened_ms if happened_ms <= at_ms + _FAR_AHEAD_MS else 0
+
     def _put(self, fields: Event, access: Access) -> Admitted:
         at_ms = now_ms()
         shown_id: str = fields["event_id"]
@@ -110,7 +119,7 @@ class SdkSubmission:
             item, trimmed = prepare(fields, access, new_event_id(at_ms), at_ms)
             events.put(item)
             return Admitted(shown_id, access.project_id, trimmed=trimmed)
-        own_id = named_event_id(self.happened_ms or 0, self.named)
+        own_id = named_event_id(self._marker_ms(at_ms), self.named)
         if self.happened_ms is not None and -_AHEAD_MS <= at_ms - self.happened_ms <= PROMPT_MS:
             item, trimmed = prepare(fields, access, own_id, at_ms, received_ms=at_ms)
             stored = events.put_new(item)

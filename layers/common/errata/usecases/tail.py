@@ -44,7 +44,8 @@ class Tail:
         return self._visible(self._fresh())
 
     def _fresh(self) -> list[str]:
-        ids = event_queries.ids_since(self._access.project_id, self._low)
+        # No upper bound: this machine's clock may be wrong. `~` sorts after every id.
+        ids = event_queries.ids_between(self._access.project_id, self._low, "~")
         found = [event_id for event_id, _ in ids]
         fresh = [event_id for event_id in found if event_id not in self._seen]
         self._seen.update(fresh)

@@ -10,6 +10,7 @@ bytes, and a line feed or the end of the envelope follows. Otherwise the payload
 line feed.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -21,8 +22,11 @@ from errata.protocol.body import parse_object
 # other items.
 MAX_ITEMS = 100
 MAX_HEADER_BYTES = 64 * 1024
+# The longest headers of an envelope, their line feed, and the usual headers of an item.
+START_BYTES = MAX_HEADER_BYTES + 1024
 
 _END_OF_LINE = b"\n"
+_EMPTY_LINES = re.compile(rb"\n*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,17 @@ class Envelope:
     def event(self) -> bytes | None:
         """The payload of the event, or None. An envelope has at most one event."""
         return next((item.payload for item in self.items if item.type == "event"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The start of an envelope. The headers are {} if they are invalid.
+
+    `has_event` is also True if no item begins there. SDKs put an event before all other items.
+    """
+
+    headers: dict[str, Any]
+    has_event: bool
 
 
 class _State(Enum):
@@ -81,6 +96,20 @@ def parse(body: bytes) -> Envelope:
     return Envelope(reader.headers, tuple(reader.items), problem)
 
 
+def parse_start(start: bytes) -> Start:
+    """Return what is known from the first `START_BYTES` bytes of an envelope, or from all bytes."""
+    reader = _Reader(start)
+    try:
+        while reader.state is not _State.END:
+            reader.step()
+    except _BrokenItemError:
+        # Usually the end of the start. The headers of an item may be known without its payload.
+        if reader.state is _State.PAYLOAD:
+            reader.items.append(reader.item(b""))
+    has_event = not reader.items or any(item.type == "event" for item in reader.items)
+    return Start(reader.headers, has_event)
+
+
 class _Reader:
     """A state machine over the bytes of an envelope. Each step advances or raises."""
 
@@ -96,7 +125,7 @@ class _Reader:
         """Read the next part.
 
         Raises:
-            _Broken: it does not follow the grammar.
+            _BrokenItemError: it does not follow the grammar.
         """
         match self.state:
             case _State.HEADERS:
@@ -113,14 +142,18 @@ class _Reader:
                     self.state = _State.PAYLOAD
             case _State.PAYLOAD:
                 payload = self._payload()
-                kind = self._item.get("type")
-                self.items.append(Item(kind if isinstance(kind, str) else "", payload))
+                self.items.append(self.item(payload))
                 self.state = _State.ITEM_HEADERS
+
+    def item(self, payload: bytes) -> Item:
+        """Return the item whose headers were read last, with this payload."""
+        kind = self._item.get("type")
+        return Item(kind if isinstance(kind, str) else "", payload)
 
     def _skip_empty_lines(self) -> None:
         # The grammar allows one line feed at the end, but some SDKs write several.
-        while self._body.startswith(_END_OF_LINE, self._at):
-            self._at += 1
+        found = _EMPTY_LINES.match(self._body, self._at)
+        self._at = found.end() if found else self._at
 
     def _header_line(self, name: str) -> dict[str, Any]:
         end = self._line_end()

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from errata.models.event import Event, Fields, Level
+from errata.models.ids import LAST_MS
 from errata.protocol.read import iso
 from errata.protocol.sentry.schema import checked
 
@@ -23,6 +24,9 @@ _LEVELS: dict[str, Level] = {
     "warn": "warning",
     "log": "info",
 }
+_MAX_CACHED_PATH = 256
+# Characters of a message that is made from a template and its parameters.
+_MAX_MESSAGE = 64 * 1024
 # Fields that are copied unchanged.
 _TEXTS = ("environment", "release", "server_name", "platform", "logger", "dist")
 _PARTS = ("tags", "contexts", "extra", "modules", "sdk", "debug_meta")
@@ -62,7 +66,8 @@ def milliseconds(value: Any) -> int | None:
         datetime.fromtimestamp(value, UTC)
     except (ArithmeticError, OSError, TypeError, ValueError):
         return None
-    return at_ms if at_ms >= 0 else None
+    # The last fraction of a millisecond is rounded up to the year 10000.
+    return min(at_ms, LAST_MS) if at_ms >= 0 else None
 
 
 def to_fields(
@@ -127,7 +132,7 @@ def _set_timestamp(fields: Event, sent: Any, received_ms: int, sent_at_ms: int |
     if at_ms is None:
         return
     drift_ms = received_ms - sent_at_ms if sent_at_ms is not None else 0
-    fields["timestamp"] = iso(at_ms + drift_ms if abs(drift_ms) > _DRIFT_MS else at_ms)
+    fields["timestamp"] = iso(max(0, at_ms + drift_ms) if abs(drift_ms) > _DRIFT_MS else at_ms)
 
 
 def _set_exceptions(fields: Event, event: Fields) -> None:
@@ -181,8 +186,17 @@ def _frames(stacktrace: Fields | None) -> list[Fields]:
     return frames
 
 
-@lru_cache(4_096)
 def _is_foreign(path: str) -> bool:
+    # A cache of whole paths would keep whatever clients send.
+    return _is_foreign_path(path) if len(path) <= _MAX_CACHED_PATH else _matches(path)
+
+
+@lru_cache(4_096)
+def _is_foreign_path(path: str) -> bool:
+    return _matches(path)
+
+
+def _matches(path: str) -> bool:
     return _FOREIGN.search(path.replace("\\", "/")) is not None
 
 
@@ -212,17 +226,25 @@ def _set_message(fields: Event, event: Fields) -> None:
 def _interpolated(template: str, params: Any) -> str:
     """Return a template with its parameters in place of `%s` and `%(name)s`, as Python logs it.
 
-    Ignores field widths: they come from the client, and a huge one would make a huge text.
+    Ignores field widths: they come from the client, and a huge one would make a huge text. For the
+    same reason, ends at `_MAX_MESSAGE` characters: a long parameter may be named very often.
     """
+    if not params:
+        return template
     named = params if isinstance(params, dict) else {}
     rest = iter(params if isinstance(params, list) else ())
-
-    def value(found: re.Match[str]) -> str:
+    parts, size, end = [], 0, 0
+    for found in _PLACEHOLDER.finditer(template):
         if found[0] == "%%":
-            return "%"
-        return str(named.get(found[1], found[0]) if found[1] else next(rest, found[0]))
-
-    return _PLACEHOLDER.sub(value, template) if params else template
+            value = "%"
+        else:
+            value = str(named.get(found[1], found[0]) if found[1] else next(rest, found[0]))
+        parts += [template[end : found.start()], value]
+        size += len(parts[-2]) + len(value)
+        end = found.end()
+        if size > _MAX_MESSAGE:
+            break
+    return "".join([*parts, template[end:]])[:_MAX_MESSAGE]
 
 
 def _set_context(fields: Event, event: Fields, address: str) -> None:

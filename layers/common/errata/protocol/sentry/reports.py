@@ -4,32 +4,45 @@ Source: the SDK development documentation, "Client Reports".
 """
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 from errata.errors import InvalidInputError
 from errata.models.loss import SDK_REASONS
-from errata.protocol.body import parse_object
+from errata.protocol.body import MAX_JSON_BYTES, parse_object
 
 # Errata does not store the other categories (transactions, sessions, …), so it does not count them.
 _CATEGORIES = {"error", "default", "security"}
-_MAX_QUANTITY = 1_000_000
+# For each reason and envelope. SDKs report once a minute. Anybody who has the public key can send a
+# report, so one request must not make up millions of losses.
+MAX_QUANTITY = 1_000
+# In each report. There are not as many pairs of a category and a reason.
+_MAX_ENTRIES = 100
 
 
-def discarded(payload: bytes) -> Counter[str]:
-    """Return the number of discarded events by reason (`SDK_REASONS`).
+def discarded(payloads: Iterable[bytes]) -> dict[str, int]:
+    """Return the number of discarded events in the reports of one envelope, by reason.
 
-    An invalid report counts as empty.
+    The reasons are `SDK_REASONS`. An invalid report counts as empty. Of each reason, at most
+    `MAX_QUANTITY` events count.
     """
     lost: Counter[str] = Counter()
+    for payload in payloads:
+        for entry in _entries(payload):
+            if not isinstance(entry, dict) or entry.get("category") not in _CATEGORIES:
+                continue
+            quantity = entry.get("quantity")
+            if type(quantity) is int and quantity > 0:
+                reason = f"sdk_{entry.get('reason')}"
+                lost[reason if reason in SDK_REASONS else "sdk_other"] += quantity
+    return {reason: min(number, MAX_QUANTITY) for reason, number in lost.items()}
+
+
+def _entries(payload: bytes) -> list[Any]:
+    if len(payload) > MAX_JSON_BYTES:
+        return []
     try:
-        report = parse_object(payload)
+        entries = parse_object(payload).get("discarded_events")
     except InvalidInputError:
-        return lost
-    entries = report.get("discarded_events")
-    for entry in entries if isinstance(entries, list) else ():
-        if not isinstance(entry, dict) or entry.get("category") not in _CATEGORIES:
-            continue
-        quantity = entry.get("quantity")
-        if type(quantity) is int and 0 < quantity <= _MAX_QUANTITY:
-            reason = f"sdk_{entry.get('reason')}"
-            lost[reason if reason in SDK_REASONS else "sdk_other"] += quantity
-    return lost
+        return []
+    return entries[:_MAX_ENTRIES] if isinstance(entries, list) else []

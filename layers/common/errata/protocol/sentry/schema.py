@@ -3,8 +3,14 @@
 An invalid part is removed and noted as a problem. The rest is kept, because an event with one
 invalid breadcrumb is still useful. This uses pydantic_core, for the same reason as
 `errata.protocol.ingest` (docs/decisions/0003-validation.md).
+
+Lists are shortened before they are validated, and an event with very many invalid parts is read
+without naming them. Otherwise a small request could take seconds and all memory: anybody who has
+the public key can send one.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError
@@ -16,9 +22,23 @@ type Problems = list[Problem]
 
 # The maximum number of problems that are noted. All invalid parts are removed.
 MAX_PROBLEMS = 50
-_ROUNDS = 5
 _MAX_PATH = 200
+# If more parts are invalid, they are removed without being named.
+_MAX_NAMED = 500
+# A removed part may make an outer one invalid. Far fewer rounds are needed.
+_ROUNDS = 5
 _MAX_BREADCRUMBS = 100
+_MAX_EXCEPTIONS = 50
+_MAX_THREADS = 500
+_MAX_TAGS = 200
+# Parts of a fingerprint. SDKs send one or two.
+_MAX_FINGERPRINT = 1_000
+# Frames of one stack trace, as Sentry keeps them: of the outermost and of the innermost calls.
+_MAX_OUTER, _MAX_INNER = 50, 200
+# Frames of all stack traces. The exceptions come first, then the threads.
+_MAX_FRAMES = 5_000
+# Lines before or after the line of a frame. SDKs send five.
+_MAX_LINES = 100
 # pydantic adds this to the path of an error if the key of an object is not a text.
 _NOT_OF_THE_PATH = "[key]"
 
@@ -118,7 +138,20 @@ EVENT = _fields(
     debug_meta=_OBJECT,
     fingerprint=_ANY,
 )
+
+
+def _lenient(schema: Any) -> Any:
+    """Return a schema that reads null where `schema` refuses a part that may be null."""
+    copied = {
+        name: _lenient(part) if isinstance(part, dict) else part for name, part in schema.items()
+    }
+    if copied.get("type") != "nullable":
+        return copied
+    return cs.with_default_schema(copied, default=None, on_error="default")
+
+
 _validate = SchemaValidator(EVENT).validate_python
+_validate_leniently = SchemaValidator(_lenient(EVENT)).validate_python
 
 # Messages for pydantic's error types, in terms of JSON and not of Python.
 _COMPLAINTS = {
@@ -141,17 +174,69 @@ def checked(sent: dict[str, Any]) -> tuple[dict[str, Any], Problems]:
     Exceptions, threads and breadcrumbs become lists; SDKs also send `{"values": […]}` or a single
     object. Tags and headers become objects; SDKs also send lists of pairs.
     """
-    event = _unwrapped(sent)
     problems: Problems = []
+    event = _unwrapped(sent)
+    _shorten(event, problems)
     for _ in range(_ROUNDS):
         try:
             valid: dict[str, Any] = _validate(event)
         except ValidationError as error:
+            if error.error_count() > _MAX_NAMED:
+                break
             event = _without(event, error, problems)
         else:
             return valid, problems
-    # This should not happen, because each round removes all invalid parts that were found.
-    return {}, problems
+    problems.append({"field": "event", "problem": "has too many invalid parts to name all"})
+    valid = _validate_leniently(event)
+    return valid, problems
+
+
+def _shorten(event: dict[str, Any], problems: Problems) -> None:
+    """Shorten the lists of an event in place, and add those of more than usual size to `problems`.
+
+    Whatever has an unexpected type stays for the validation.
+    """
+
+    def cut(owner: Any, name: str, path: str, first: int, last: int) -> None:
+        found = owner.get(name)
+        if isinstance(found, list) and len(found) > first + last:
+            owner[name] = found[:first] + found[len(found) - last :]
+            if len(problems) < MAX_PROBLEMS:
+                kept = f"{first + last} of {len(found)} entries are kept"
+                problems.append({"field": path[:_MAX_PATH], "problem": kept})
+
+    # The last exception is the main one.
+    cut(event, "exception", "exception", 0, _MAX_EXCEPTIONS)
+    cut(event, "threads", "threads", _MAX_THREADS, 0)
+    cut(event, "fingerprint", "fingerprint", _MAX_FINGERPRINT, 0)
+    tags = event.get("tags")
+    if isinstance(tags, dict) and len(tags) > _MAX_TAGS:
+        event["tags"] = dict(islice(tags.items(), _MAX_TAGS))
+        kept = f"{_MAX_TAGS} of {len(tags)} entries are kept"
+        problems.append({"field": "tags", "problem": kept})
+    left = _MAX_FRAMES
+    for path, stacktrace in _stacktraces(event):
+        outer = min(_MAX_OUTER, left)
+        cut(stacktrace, "frames", f"{path}.frames", outer, min(_MAX_INNER, left - outer))
+        frames = stacktrace.get("frames")
+        for frame in frames if isinstance(frames, list) else ():
+            left -= 1
+            if isinstance(frame, dict):
+                cut(frame, "pre_context", f"{path}.frames", 0, _MAX_LINES)
+                cut(frame, "post_context", f"{path}.frames", _MAX_LINES, 0)
+
+
+def _stacktraces(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the path and the object of each stack trace."""
+    owners = [("stacktrace", event)]
+    for name in ("exception", "threads"):
+        found = event.get(name)
+        for number, each in enumerate(found if isinstance(found, list) else ()):
+            owners.append((f"{name}.{number}.stacktrace", each))
+    for path, owner in owners:
+        stacktrace = owner.get("stacktrace") if isinstance(owner, dict) else None
+        if isinstance(stacktrace, dict):
+            yield path, stacktrace
 
 
 def _unwrapped(sent: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""Whatever a holder of a public key sends costs little memory and few steps.
+
+The steps are function calls: they are the same on every machine. `make bench` measures CPU time.
+"""
+
+import cProfile
+import gzip
+import json
+import pstats
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from errata.models.event import Fields
+from errata.usecases import members
+from tests.support import stream
+from tests.support.account import Project
+from tests.support.browser import signed_in
+from tests.support.clients import events
+from tests.support.pages import OWNER
+from tests.support.sdk import capture, envelope, event, item, post
+
+MIB = 1024 * 1024
+# 250 ms of CPU are about twice as many.
+MOST_CALLS = 400_000
+MOST_BYTES = 128 * MIB
+
+
+def of_frames(frames: Any) -> Fields:
+    return {"exception": [{"type": "E", "value": "v", "stacktrace": {"frames": frames}}]}
+
+
+def message(text: str) -> Fields:
+    return {"exception": None, "message": text}
+
+
+HOSTILE: dict[str, Fields] = {
+    "frames that are none": of_frames([1] * 300_000),
+    "small frames": of_frames([{"lineno": 1}] * 69_000),
+    "frames of wrong fields": of_frames([{"lineno": "x", "colno": "x", "vars": 1}] * 20_000),
+    "lines of a frame": of_frames([{"lineno": 1, "pre_context": [{}] * 250_000}]),
+    "exceptions that are none": {"exception": {"values": [1] * 300_000}},
+    "small exceptions": {"exception": {"values": [{"type": "a"}] * 60_000}},
+    "threads": {"threads": [{"id": 1}] * 80_000},
+    "frames of threads": {
+        "threads": [{"id": 1, "stacktrace": {"frames": [{"lineno": "x"}] * 250}}] * 240
+    },
+    "breadcrumbs": {"breadcrumbs": [{"type": []}] * 70_000},
+    "tags": {"tags": {f"{n}": n for n in range(60_000)}},
+    "pairs of tags": {"tags": [[f"{n}", n] for n in range(50_000)]},
+    "a parameter named often": {
+        "exception": None,
+        "logentry": {"message": "%(a)s" * 100_000, "params": {"a": "x" * 400_000}},
+    },
+    "parameters": {
+        "exception": None,
+        "logentry": {"message": "%s" * 100_000, "params": ["x"] * 100_000},
+    },
+    "parts of a fingerprint": {"fingerprint": [{"a": 1}] * 100_000},
+    "half characters": message("HALF" * 160_000),
+    "escapes": message("\n" * 490_000 + "HALF"),
+    "deep values": {"extra": {"a": json.loads("[" * 180 + "1," * 150_000 + "1" + "]" * 180)}},
+}
+
+
+@pytest.fixture(scope="module", params=HOSTILE)
+def body(request: pytest.FixtureRequest) -> bytes:
+    # JSON can contain half a character, UTF-8 cannot.
+    sent = json.dumps(event(**HOSTILE[request.param])).encode().replace(b"HALF", b"\\ud800")
+    assert len(sent) <= MIB
+    return gzip.compress(envelope(item("event", sent)))
+
+
+def test_an_event_is_stored_with_little_memory_and_few_steps(busy: Project, body: bytes) -> None:
+    capture(busy)
+    calls = cProfile.Profile()
+    calls.enable()
+    assert post(busy, body).status == 200
+    calls.disable()
+    assert pstats.Stats(calls).total_calls < MOST_CALLS  # type: ignore[attr-defined]
+
+
+def test_an_event_is_shown_with_little_memory(busy: Project, body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        assert post(busy, body).status == 200
+        assert stream.deliver(stream.records()) == []
+        (found,) = events(busy)
+        members.add("default", OWNER, "owner")
+        browser = signed_in(OWNER)
+        for page in ("", "/json"):
+            assert browser.get(f"projects/{busy.id}/events/{found['id']}{page}").status == 200
+        assert tracemalloc.get_traced_memory()[1] < MOST_BYTES
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,70 @@
+"""Whatever 1 MiB of JSON is sent to an API with a key in the body costs little memory and time."""
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from errata.errors import InvalidInputError
+from errata.models.event import Event, Fields, pack
+from errata.protocol import ingest, legacy, read
+from errata.protocol.body import MAX_JSON_BYTES, parse_object
+
+# The budget is 250 ms. This is more, because a test machine may be slow.
+MOST_S = 1.0
+MOST_BYTES = 128 * 1024 * 1024
+
+
+def filled(start: bytes, unit: bytes, end: bytes) -> bytes:
+    """Return a body of the maximum size, with as many units as fit."""
+    return start + unit * ((MAX_JSON_BYTES - len(start) - len(end)) // len(unit)) + end
+
+
+BODIES = {
+    "empty objects": filled(b'{"message":"m","context":{"a":[0', b",{}", b"]}}"),
+    "small objects": filled(b'{"message":"m","context":{"a":[0', b',{"":0}', b"]}}"),
+    "depth": filled(
+        b'{"message":"m","context":{"a":' + b"[" * 190 + b"1", b",1", b"]" * 190 + b"}}"
+    ),
+    "digits": filled(b'{"message":"m","line":', b"9", b"}"),
+    "breadcrumbs": filled(b'{"message":"m","breadcrumbs":[1', b",1", b"]}"),
+    "escapes": filled(b'\xef\xbb\xbf{"message":"', rb"\n", rb'\ud800"}'),
+    "half characters": filled(b'{"message":"', rb"\ud800", b'"}'),
+}
+
+
+def take(parse: Callable[[Fields], Event], name: str) -> None:
+    with suppress(InvalidInputError):
+        stored: Any = parse({"level": "error", **parse_object(BODIES[name])})
+        pack(stored)
+
+
+@pytest.mark.parametrize("parse", [ingest.parse, legacy.parse])
+@pytest.mark.parametrize("name", BODIES)
+def test_a_hostile_body_takes_little_time(parse: Callable[[Fields], Event], name: str) -> None:
+    before = time.process_time()
+    take(parse, name)
+    assert time.process_time() - before < MOST_S
+
+
+@pytest.mark.parametrize("name", ["empty objects", "small objects"])
+def test_a_hostile_body_takes_little_memory(name: str) -> None:
+    tracemalloc.start()
+    try:
+        take(ingest.parse, name)
+        assert tracemalloc.get_traced_memory()[1] < MOST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["since", "until", "cursor", "environment", "limit"])
+@pytest.mark.parametrize("unit", ["9", " ", "1 ", "=", "\u0661", "2026-01-01T00:00:00."])
+def test_a_hostile_query_costs_little(name: str, unit: str) -> None:
+    value = unit * (8_000 // len(unit))
+    before = time.process_time()
+    with suppress(InvalidInputError):
+        read.parse({name: value})
+    assert time.process_time() - before < MOST_S / 10
