@@ -513,7 +513,7 @@ def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None
     webhook = webhooks.find(busy.id, webhook_id)
     store.save_webhook(dataclasses.replace(webhook, url="https://a..b/"))
     assert deliver(message) is None
-    assert "no name" in attempts(busy)[0].error
+    assert "host name is invalid" in attempts(busy)[0].error
 
 
 def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, clock: Clock) -> None:
