@@ -10,6 +10,7 @@ import copy
 import hashlib
 import hmac
 import importlib
+import json
 import os
 import secrets
 import signal
@@ -49,6 +50,10 @@ def main() -> None:
     take_keys_from_the_authorizer(gateway)
     tell_the_url(gateway)
     allow_batches_of_messages(importlib.import_module("ministack.core.iam_actions"))
+    tell_partition_keys(
+        importlib.import_module("ministack.core.iam_actions"),
+        importlib.import_module("ministack.core.iam_evaluator"),
+    )
     keep_api_ids(importlib.import_module("ministack.services.cloudformation.provisioners"), gateway)
     give_secret_sessions(
         [importlib.import_module("ministack.core.lambda_runtime"), functions],
@@ -295,6 +300,62 @@ def allow_batches_of_messages(iam: Any) -> None:
         return action.removesuffix("Batch") if service == "sqs" and action else action
 
     iam.extract_iam_action = name_without_batch
+
+
+class _Action(str):
+    """An action on one row of a transaction, with the row's partition key."""
+
+    keys: list[str]
+
+
+def tell_partition_keys(actions: Any, evaluator: Any) -> None:
+    """Supply `dynamodb:LeadingKeys`, the partition keys that a request names, to policies.
+
+    MiniStack does not, and a condition with `ForAllValues` is true for a key that is not there.
+    Every table of the template has the partition key `pk`. Queries are not covered.
+
+    Source: Amazon DynamoDB developer guide, "Using IAM policy conditions for fine-grained access
+    control".
+    """
+    describe, check_rows = actions.dynamodb_service_context, actions.dynamodb_transaction_checks
+    enforce = evaluator.enforce
+
+    def with_keys(body: bytes) -> Any:
+        found = describe(body)
+        keys = partition_keys(json.loads(body or b"{}"))
+        return {**found, "dynamodb:LeadingKeys": keys} if keys else found
+
+    def of_each_row(action: str, body: bytes, *more: Any) -> Any:
+        checks = check_rows(action, body, *more)
+        items = json.loads(body or b"{}").get("TransactItems", []) if checks else []
+        for number, ((name, arn), item) in enumerate(zip(checks, items, strict=True)):
+            row = _Action(name)
+            row.keys = partition_keys(item)
+            checks[number] = row, arn
+        return checks
+
+    def enforce_rows(access_key: str, action: str, *more: Any, **options: Any) -> Any:
+        if isinstance(action, _Action):
+            context = {**options["service_context"], "dynamodb:LeadingKeys": action.keys}
+            options["service_context"] = context
+        return enforce(access_key, action, *more, **options)
+
+    actions.dynamodb_service_context = with_keys
+    actions.dynamodb_transaction_checks = of_each_row
+    evaluator.enforce = enforce_rows
+
+
+def partition_keys(value: Any) -> list[str]:
+    """Return the partition keys of all rows that a request's body names."""
+    if isinstance(value, list):
+        return [key for each in value for key in partition_keys(each)]
+    if not isinstance(value, dict):
+        return []
+    rows = [value.get("Key"), value.get("Item"), *(value.get("Keys") or ())]
+    own = [row["pk"]["S"] for row in rows if isinstance(row, dict)]
+    read = {"Key", "Item", "Keys", "ExpressionAttributeValues"}
+    inner = [each for name, each in value.items() if name not in read]
+    return own + [key for each in inner for key in partition_keys(each)]
 
 
 def keep_api_ids(provisioners: Any, gateway: Any) -> None:

@@ -20,10 +20,10 @@ from errata.store import clients, projects
 from errata.usecases import billing, organizations
 from tests.support import account
 from tests.support.account import Clock, Project
+from tests.support.calls import calling_as
 from tests.support.clients import BOOM, capture, ingest, read
 from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
-from tests.support.permissions import permitted
 from tests.support.stripe import stripe_signature
 
 SECRET = "whsec_test"
@@ -193,7 +193,7 @@ def test_its_function_may_do_what_it_does(
     # The template's own name for the secret is one of the deployment's.
     monkeypatch.setattr(billing, "secret", lambda _: SECRET)
     settings.cache_clear()
-    with permitted("BillingWebhookFunction"):
+    with calling_as("BillingWebhookFunction"):
         noted("invoice.payment_failed")
         noted("customer.subscription.deleted", subject="sub_1")
         noted("invoice.paid", customer="cus_somebody_else")

@@ -421,6 +421,19 @@ def test_a_reached_quota_is_429(caplog: pytest.LogCaptureFixture) -> None:
     assert post(project, envelope(item("session", {}))).status == 200
 
 
+def test_a_bad_event_is_checked_against_the_quota_too() -> None:
+    org = organizations.create("acme")
+    organizations.change(org.id, monthly_quota=1)
+    created = projects.create("shop", organization=org.id)
+    assert created
+    project = Project(created.project.id, created.key, created.public)
+    bad = envelope(item("event", b"no JSON"))
+    assert post(project, bad).status == 400
+    capture(project)
+    clear_cache()
+    assert post(project, bad).status == 429
+
+
 def test_an_event_that_was_stored_before_uses_no_quota() -> None:
     org = organizations.create("acme")
     organizations.change(org.id, monthly_quota=2)

@@ -106,15 +106,15 @@ def test_the_events_of_a_deleted_issue_are_deleted(stack: LocalStack, project: C
     assert sorted(each.count for each in again) == [1, 1]
 
 
-@pytest.mark.parametrize("function", sorted(template.of_type("AWS::Serverless::Function")))
-def test_a_function_may_do_no_more_than_it_must(stack: LocalStack, function: str) -> None:
+def dynamodb_of(stack: LocalStack, function: str) -> Any:
+    """Return a client of DynamoDB with the role of a function."""
     role = stack.client("cloudformation").describe_stack_resource(
         StackName=stack.stack_name, LogicalResourceId=f"{function}Role"
     )["StackResourceDetail"]["PhysicalResourceId"]
     assumed = stack.client("sts").assume_role(
         RoleArn=f"arn:aws:iam::000000000000:role/{role}", RoleSessionName="test"
     )["Credentials"]
-    dynamodb = boto3.client(
+    return boto3.client(
         "dynamodb",
         endpoint_url=stack.endpoint_url,
         region_name=stack.region,
@@ -122,12 +122,45 @@ def test_a_function_may_do_no_more_than_it_must(stack: LocalStack, function: str
         aws_secret_access_key=assumed["SecretAccessKey"],
         aws_session_token=assumed["SessionToken"],
     )
+
+
+@pytest.mark.parametrize("function", sorted(template.of_type("AWS::Serverless::Function")))
+def test_a_function_may_do_no_more_than_it_must(stack: LocalStack, function: str) -> None:
+    dynamodb = dynamodb_of(stack, function)
     tables = [value for name, value in stack.outputs.items() if name.endswith("TableName")]
     for table in tables:
         with pytest.raises(ClientError, match="AccessDenied"):
             dynamodb.scan(TableName=table)
         with pytest.raises(ClientError, match="AccessDenied"):
             dynamodb.delete_table(TableName=table)
+
+
+@pytest.mark.parametrize(
+    ("function", "table", "own", "of_others"),
+    [
+        ("IngestFunction", "IdempotencyTableName", "once#e2e", "session#e2e"),
+        ("LedgerFunction", "IdempotencyTableName", "lost#e2e", "session#e2e"),
+        ("IngestFunction", "EventsTableName", "e2e", "e2e#state"),
+        ("SentryIngestFunction", "EventsTableName", "e2e", "e2e#legacy"),
+        ("LegacyApiFunction", "ProjectsTableName", "key#e2e", "user#e2e"),
+    ],
+)
+def test_a_function_writes_no_rows_of_others(
+    stack: LocalStack, function: str, table: str, own: str, of_others: str
+) -> None:
+    dynamodb = dynamodb_of(stack, function)
+
+    def row(pk: str) -> dict[str, Any]:
+        # Expired, so that nobody counts it.
+        item = {"pk": {"S": pk}, "sk": {"S": "e2e"}, "ttl": {"N": "1"}}
+        return {"TableName": stack.outputs[table], "Item": item}
+
+    dynamodb.put_item(**row(own))
+    dynamodb.transact_write_items(TransactItems=[{"Put": row(own)}])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        dynamodb.put_item(**row(of_others))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        dynamodb.transact_write_items(TransactItems=[{"Put": row(own)}, {"Put": row(of_others)}])
 
 
 def test_keys_appear_in_no_log(stack: LocalStack, log: Path) -> None:

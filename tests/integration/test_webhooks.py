@@ -26,10 +26,9 @@ from errata.usecases import webhooks
 from errata.usecases.deliver import deliver
 from tests.support import stream, template
 from tests.support.account import Clock, Project
-from tests.support.calls import recorded
+from tests.support.calls import calling_as, recorded
 from tests.support.cli import refusing
 from tests.support.gateway import call, handler
-from tests.support.permissions import permitted
 from tests.support.receiver import Received, drip, hang, huge, receiver, reset, response
 
 
@@ -652,7 +651,7 @@ def test_a_dispatcher_may_do_what_it_does_and_touch_no_key(busy: Project) -> Non
         call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
         stream.deliver(stream.records())
         records = queued()
-        with permitted("WebhookDispatcherFunction"):
+        with calling_as("WebhookDispatcherFunction"):
             for record in records:
                 handler("webhook_dispatcher")({"Records": [record]}, None)
             with pytest.raises(AssertionError, match="may not dynamodb:GetItem"):

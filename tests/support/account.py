@@ -22,7 +22,7 @@ from errata.config import settings
 from errata.store import clients
 from errata.store import projects as projects_store
 from errata.usecases import projects
-from tests.support import calls, template
+from tests.support import calls, permissions, template
 from tests.support.fresh import TABLES, clear_cache
 from tests.support.moto_caches import remembering
 from tests.support.moto_transactions import quick_transactions
@@ -136,7 +136,8 @@ def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def _valid(call: calls.Call) -> Any:
-    """Check the shape of a call's parameters: the product's clients do not."""
+    """Check a call's permission, and the shape of its parameters: the clients do not."""
+    permissions.check(call)
     model = call.client.meta.service_model.operation_model(call.operation)
     report = botocore.validate.ParamValidator().validate(call.parameters, model.input_shape)
     assert not report.has_errors(), f"{call.operation}: {report.generate_report()}"

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,25 +19,48 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class Call:
-    """A call that is about to be sent. `send` sends it."""
+    """A call that is about to be sent. `send` sends it.
+
+    `function` is the logical id of the function that calls, None for the test itself.
+    """
 
     client: Any
     operation: str
     parameters: dict[str, Any]
     send: Callable[[], Any]
+    function: str | None = None
 
 
 type Watch = Callable[[Call], Any]
 
+# The function that runs in this thread.
+_function: ContextVar[str | None] = ContextVar("function", default=None)
+
+
+@contextmanager
+def calling_as(function: str | None) -> Iterator[None]:
+    """Make the calls in the block those of a function, None for those of the test."""
+    token = _function.set(function)
+    try:
+        yield
+    finally:
+        _function.reset(token)
+
 
 @contextmanager
 def watched(watch: Watch) -> Iterator[None]:
-    """Pass every call to `watch`, and return its result to the caller."""
+    """Pass every call to `watch`, and return its result. What `watch` calls, the test calls."""
     original: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        send = lambda: original(client, operation, parameters)  # noqa: E731
-        return watch(Call(client, operation, parameters, send))
+        function = _function.get()
+
+        def send() -> Any:
+            with calling_as(function):
+                return original(client, operation, parameters)
+
+        with calling_as(None):
+            return watch(Call(client, operation, parameters, send, function))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseClient, "_make_api_call", make_api_call)

@@ -1,4 +1,7 @@
-"""A small API Gateway: routes a request by the template, through the authorizer, to a handler."""
+"""A small API Gateway: routes a request by the template, through the authorizer, to a handler.
+
+Each function makes only the calls that its policy in the template allows.
+"""
 
 import base64
 import importlib
@@ -9,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.support import template
+from tests.support.calls import calling_as
 
 # A function's response has at most 6 MB, with its body escaped as a JSON string.
 MAX_ANSWER = 6 * 1024 * 1024
@@ -78,9 +82,10 @@ def request(
 
 def authorize(event: dict[str, Any]) -> dict[str, Any]:
     """Return the authorizer's result for a request. The authorizer does not get the body."""
-    verdict: dict[str, Any] = handler("authorizer")(
-        {k: event[k] for k in event if k != "body"}, None
-    )
+    with calling_as("AuthorizerFunction"):
+        verdict: dict[str, Any] = handler("authorizer")(
+            {k: event[k] for k in event if k != "body"}, None
+        )
     return verdict
 
 
@@ -97,7 +102,9 @@ def admit(event: dict[str, Any], verdict: dict[str, Any], counts: bool = True) -
 def respond(event: dict[str, Any]) -> Response:
     """Return the response of the function that serves the event's route."""
     _, _, function = _route(event["httpMethod"], event["path"])
-    payload = json.dumps(handler(template.folder(function))(event, None), ensure_ascii=False)
+    with calling_as(function):
+        result = handler(template.folder(function))(event, None)
+    payload = json.dumps(result, ensure_ascii=False)
     assert len(payload.encode()) < MAX_ANSWER
     found = json.loads(payload)
     # Without this header, browsers cannot read a response, not even an error.

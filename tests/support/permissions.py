@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
 from errata.config import settings
 from tests.support import template
-from tests.support.calls import Call, watched
+from tests.support.calls import Call
 
 # Cognito accepts these from anybody, without credentials.
 _OPEN = {"ConfirmForgotPassword", "ForgotPassword", "RevokeToken"}
@@ -17,28 +17,38 @@ _OPEN = {"ConfirmForgotPassword", "ForgotPassword", "RevokeToken"}
 _ACTIONS = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
 
 
-@contextmanager
-def permitted(function: str) -> Iterator[None]:
-    """Fail at every call that the function's policy does not allow."""
+def check(call: Call) -> None:
+    """Fail at a call that the policy of the calling function does not allow."""
+    if call.function is None:
+        return
+    for action, resource, keys in _wanted(call):
+        assert any(
+            fnmatchcase(action, allowed)
+            and fnmatchcase(resource, pattern)
+            and (condition is None or condition.holds(keys))
+            for allowed, pattern, condition in policy(call.function)
+        ), f"{call.function} may not {action} on {resource} {keys}"
 
-    def watch(call: Call) -> Any:
-        row = call.parameters.get("Key", {}).get("pk", {}).get("S", "")
-        for action, resource in _wanted(call):
-            assert any(
-                fnmatchcase(action, allowed)
-                and fnmatchcase(resource, pattern)
-                and (keys is None or any(fnmatchcase(row, key) for key in keys))
-                for allowed, pattern, keys in policy(function)
-            ), f"{function} may not {action} on {resource} {row}"
-        return call.send()
 
-    with watched(watch):
-        yield
+@dataclass(frozen=True)
+class LeadingKeys:
+    """A condition on the partition keys of a call to DynamoDB."""
+
+    operator: str
+    patterns: tuple[str, ...]
+
+    def holds(self, keys: list[str]) -> bool:
+        """Return whether the condition is true. It is false if the keys are unknown here."""
+        assert self.operator in ("ForAllValues:StringLike", "ForAllValues:StringNotLike")
+        wanted = self.operator.endswith(":StringLike")
+        return bool(keys) and all(
+            any(fnmatchcase(key, pattern) for pattern in self.patterns) is wanted for key in keys
+        )
 
 
 @cache
-def policy(function: str) -> set[tuple[str, str, tuple[str, ...] | None]]:
-    """Return the allowed actions, each with a resource and patterns of partition keys.
+def policy(function: str) -> set[tuple[str, str, LeadingKeys | None]]:
+    """Return the allowed actions, each with a resource and a condition on partition keys.
 
     A resource is a logical id, or the end of an ARN.
     """
@@ -54,11 +64,11 @@ def policy(function: str) -> set[tuple[str, str, tuple[str, ...] | None]]:
     }
 
 
-def _leading_keys(statement: dict[str, Any]) -> tuple[str, ...] | None:
+def _leading_keys(statement: dict[str, Any]) -> LeadingKeys | None:
     if "Condition" not in statement:
         return None
-    ((_, condition),) = statement["Condition"].items()
-    return tuple(condition["dynamodb:LeadingKeys"])
+    ((operator, condition),) = statement["Condition"].items()
+    return LeadingKeys(operator, tuple(condition["dynamodb:LeadingKeys"]))
 
 
 def _list(value: Any) -> list[Any]:
@@ -70,30 +80,32 @@ def _resource(resource: dict[str, Any]) -> str:
         logical_id: str = resource["Fn::GetAtt"][0]
         return logical_id
     text: str = resource["Fn::Sub"]
-    # The stack in the tests' account is named errata.
+    # The stack in the tests' account is named errata, and its secrets have names below that.
     text = text.replace("${AWS::StackName}", "errata").replace(".Arn}", "}")
+    text = text.replace("${StripeWebhookSecretParameter}", "/errata/*")
     return re.sub(r"^arn:.*(::|:parameter)(?=/)", "", text).replace("${", "").replace("}", "")
 
 
-def _wanted(call: Call) -> Iterator[tuple[str, str]]:
+def _wanted(call: Call) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each action of a call, its resource, and the partition keys that it names."""
     service = call.client.meta.service_model.service_name
     name = f"{service}:{_ACTIONS.get(call.operation, call.operation)}"
     match service:
         case "dynamodb":
             yield from _of_dynamodb(call, name)
         case "sqs":
-            yield name, call.parameters["QueueUrl"].rpartition("/")[2]
+            yield name, call.parameters["QueueUrl"].rpartition("/")[2], []
         case "ssm":
-            yield name, call.parameters["Name"]
+            yield name, call.parameters["Name"], []
         case "cognito-idp":
             if call.operation not in _OPEN:
                 assert call.parameters["UserPoolId"] == settings().user_pool_id
-                yield name, "UserPool"
+                yield name, "UserPool", []
         case "apigateway":
             http = call.client.meta.service_model.operation_model(call.operation).http
             given = {key.lower(): str(value) for key, value in call.parameters.items()}
             path = re.sub(r"\{(\w+)\}", lambda m: _argument(given, m[1]), http["requestUri"])
-            yield f"apigateway:{http['method']}", path
+            yield f"apigateway:{http['method']}", path, []
         case _:
             raise AssertionError(f"a call to {service}")
 
@@ -103,15 +115,29 @@ def _argument(given: dict[str, str], name: str) -> str:
     return given[name.replace("_", "").lower()]
 
 
-def _of_dynamodb(call: Call, name: str) -> Iterator[tuple[str, str]]:
-    if call.operation == "TransactWriteItems":
+def _of_dynamodb(call: Call, name: str) -> Iterator[tuple[str, str, list[str]]]:
+    if "TransactItems" in call.parameters:
         for each in call.parameters["TransactItems"]:
             ((action, details),) = each.items()
-            yield f"dynamodb:{action}Item", details["TableName"]
+            yield f"dynamodb:{action}Item", details["TableName"], [_key(details)]
     elif "RequestItems" in call.parameters:
-        for table in call.parameters["RequestItems"]:
-            yield name, table
+        for table, asked in call.parameters["RequestItems"].items():
+            rows = asked["Keys"] if isinstance(asked, dict) else map(_written, asked)
+            yield name, table, [row["pk"]["S"] for row in rows]
     else:
         index = call.parameters.get("IndexName")
         table = call.parameters["TableName"]
-        yield name, f"{table}/index/{index}" if index else table
+        keys = [_key(call.parameters)] if {"Key", "Item"} & call.parameters.keys() else []
+        yield name, f"{table}/index/{index}" if index else table, keys
+
+
+def _written(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the item or the key of a request in a BatchWriteItem."""
+    ((_, details),) = request.items()
+    row: dict[str, Any] = details.get("Item") or details["Key"]
+    return row
+
+
+def _key(details: dict[str, Any]) -> str:
+    key: str = (details.get("Item") or details["Key"])["pk"]["S"]
+    return key

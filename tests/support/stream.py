@@ -11,6 +11,7 @@ from errata.models.ids import new_event_id
 from errata.models.project import Access
 from errata.store import clients
 from errata.usecases.prepare import prepare
+from tests.support.calls import calling_as
 from tests.support.gateway import handler
 
 
@@ -47,7 +48,8 @@ def records() -> list[dict[str, Any]]:
 
 def deliver(batch: Iterable[dict[str, Any]]) -> list[str]:
     """Pass a batch to digest. Return the sequence numbers that it wants again."""
-    response = handler("digest")(json.loads(json.dumps({"Records": list(batch)})), None)
+    with calling_as("DigestFunction"):
+        response = handler("digest")(json.loads(json.dumps({"Records": list(batch)})), None)
     return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
 
@@ -62,7 +64,8 @@ def cleaned(project_id: str, clears: int = 1) -> None:
     last = int(item["generation"]["N"])
     for generation in range(max(1, last - clears + 1), last + 1):
         then = {**item, "generation": {"N": str(generation)}}
-        handler("cleanup")({"Records": [record(then, generation)]}, None)
+        with calling_as("CleanupFunction"):
+            handler("cleanup")({"Records": [record(then, generation)]}, None)
 
 
 def event(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> dict[str, Any]:

@@ -63,7 +63,17 @@ def test_the_stack_gets_the_name_of_everything_that_it_watches() -> None:
 
 
 def test_the_filter_looks_for_the_words_that_the_dispatcher_logs() -> None:
-    (filter_,) = of_type("AWS::Logs::MetricFilter", STACK).values()
+    filter_ = of_type("AWS::Logs::MetricFilter", STACK)["WebhookDisabledFilter"]
     words = filter_["FilterPattern"].strip('"')
     source = ROOT / "layers" / "common" / "errata" / "usecases" / "deliver.py"
     assert f'logger.error("{words}"' in source.read_text()
+
+
+def test_the_filter_looks_for_the_error_that_the_access_log_has() -> None:
+    filter_ = of_type("AWS::Logs::MetricFilter", STACK)["InvalidKeysFilter"]
+    assert filter_["FilterPattern"] == '{ $.error = "INVALID_API_KEY" }'
+    assert filter_["LogGroupName"] == {"Ref": "ApiLogs"}
+    (api,) = of_type("AWS::Serverless::Api").values()
+    line = json.loads(api["AccessLogSetting"]["Format"])
+    assert line["error"] == "$context.error.responseType"
+    assert "INVALID_API_KEY" in api["GatewayResponses"]

@@ -2,6 +2,7 @@
 
 import contextvars
 import copy
+import json
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,11 @@ from dev.emulator import (
     allow_batches_of_messages,
     keep_api_ids,
     keep_streams,
+    partition_keys,
     queue_invocations,
     retry_partial_failures,
     take_keys_from_the_authorizer,
+    tell_partition_keys,
 )
 
 
@@ -220,3 +223,59 @@ def test_an_api_gets_the_id_that_is_pinned_later() -> None:
 
     assert (api_id, changed) == ("made0", "pinned")
     assert list(gateway._rest_apis) == ["pinned"]
+
+
+def row(pk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": "event"}, "Item": {"S": "a name"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [
+        ({"TableName": "t", "Key": row("a")}, ["a"]),
+        ({"TableName": "t", "Item": row("a")}, ["a"]),
+        ({"RequestItems": {"t": {"Keys": [row("a"), row("b")]}}}, ["a", "b"]),
+        ({"RequestItems": {"t": [{"PutRequest": {"Item": row("a")}}]}}, ["a"]),
+        ({"RequestItems": {"t": [{"DeleteRequest": {"Key": row("b")}}]}}, ["b"]),
+        (
+            {"TransactItems": [{"Put": {"Item": row("a")}}, {"Update": {"Key": row("b")}}]},
+            ["a", "b"],
+        ),
+        ({"ExpressionAttributeValues": {":a": {"M": {"Key": {"S": "x"}}}}}, []),
+        ({}, []),
+    ],
+)
+def test_the_partition_keys_of_a_request(body: dict[str, Any], keys: list[str]) -> None:
+    assert partition_keys(body) == keys
+
+
+def test_each_row_of_a_transaction_is_checked_with_its_own_partition_key() -> None:
+    asked: list[tuple[str, Any]] = []
+    actions: Any = SimpleNamespace(
+        dynamodb_service_context=lambda body: {"dynamodb:Select": "ALL_ATTRIBUTES"},
+        dynamodb_transaction_checks=lambda action, body, region, account: [
+            ("dynamodb:PutItem", "one"),
+            ("dynamodb:UpdateItem", "other"),
+        ],
+    )
+
+    def enforce(key: str, action: str, *more: Any, service_context: Any) -> None:
+        asked.append((action, service_context["dynamodb:LeadingKeys"]))
+
+    evaluator: Any = SimpleNamespace(enforce=enforce)
+    tell_partition_keys(actions, evaluator)
+    body = json.dumps(
+        {"TransactItems": [{"Put": {"Item": row("a")}}, {"Update": {"Key": row("b")}}]}
+    ).encode()
+    context = actions.dynamodb_service_context(body)
+    assert context == {"dynamodb:Select": "ALL_ATTRIBUTES", "dynamodb:LeadingKeys": ["a", "b"]}
+    for action, _ in actions.dynamodb_transaction_checks(
+        "dynamodb:TransactWriteItems", body, "", ""
+    ):
+        evaluator.enforce("key", action, service_context=context)
+    evaluator.enforce("key", "dynamodb:PutItem", service_context=context)
+    assert asked == [
+        ("dynamodb:PutItem", ["a"]),
+        ("dynamodb:UpdateItem", ["b"]),
+        ("dynamodb:PutItem", ["a", "b"]),
+    ]

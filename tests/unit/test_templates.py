@@ -45,3 +45,22 @@ def test_the_root_stack_has_each_nested_stack_as_one_resource() -> None:
     made = transformed()
     for stack in nested():
         assert made[stack]["Type"] == "AWS::CloudFormation::Stack"
+
+
+def test_the_body_of_the_api_has_what_an_import_of_it_would_reset() -> None:
+    """API Gateway resets these when an update imports a body without them.
+
+    Source: API Gateway, PutRestApi with mode=overwrite; aws/serverless-application-model #1849.
+    """
+    (api,) = (
+        each["Properties"]
+        for each in transformed().values()
+        if each["Type"] == "AWS::ApiGateway::RestApi"
+    )
+    body = api["Body"]
+    assert body["x-amazon-apigateway-api-key-source"] == api["ApiKeySourceType"] == "AUTHORIZER"
+    assert body["x-amazon-apigateway-binary-media-types"] == ["*/*"]
+    assert api["BinaryMediaTypes"] == ["*~1*"]
+    # The import keeps these: they are no part of an OpenAPI document.
+    beside = {"Body", "Name", "Parameters", "EndpointConfiguration"}
+    assert set(api) == beside | {"ApiKeySourceType", "BinaryMediaTypes"}

@@ -8,9 +8,9 @@ from errata.usecases import members
 from functions.dashboard.handler import handler
 from tests.support.account import Project
 from tests.support.browser import Browser, signed_in
+from tests.support.calls import calling_as
 from tests.support.fixtures import aws, busy, clock, project
 from tests.support.pages import OWNER
-from tests.support.permissions import permitted
 
 __all__ = ["aws", "busy", "clock", "project"]
 
@@ -18,7 +18,7 @@ __all__ = ["aws", "busy", "clock", "project"]
 @pytest.fixture(autouse=True)
 def _no_more_than_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
     def response(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        with permitted("DashboardFunction"):
+        with calling_as("DashboardFunction"):
             return handler(event, context)
 
     monkeypatch.setattr("tests.support.browser.handler", response)
