@@ -385,11 +385,27 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
     ],
 )
 def test_however_an_address_is_spelled_it_is_seen_through(host: str) -> None:
-    parts = post.check_url(f"https://{host}/latest/meta-data")
     with pytest.raises(post.ForbiddenUrlError, match="not a public address"):
-        post.resolve(parts.hostname or "", 443, time.monotonic() + 5)
-    with pytest.raises(post.ForbiddenUrlError):
         post.post(f"https://{host}/latest/meta-data", b"{}", {})
+    # A name could resolve to it, too.
+    with pytest.raises(post.ForbiddenUrlError, match="not a public address"):
+        post.resolve(host.strip("[]"), 443, time.monotonic() + 5)
+
+
+def test_a_webhook_to_a_private_host_is_refused_at_once(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOKS_TO_LOOPBACK", "off")
+    settings.cache_clear()
+    for url in (
+        "https://10.0.0.1/hook",
+        "https://localhost/",
+        "https://127.1/",
+        "https://[::1]:8000/",
+    ):
+        with pytest.raises(InvalidInputError, match="not a public address"):
+            webhooks.add(busy.id, url)
+    assert webhooks.list_webhooks(busy.id) == []
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fd00::1"])

@@ -121,7 +121,7 @@ def test_a_url_has_two_thousand_characters_at_most() -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["example.com", "example.com.", "a" * 63 + ".com", "192.0.2.1", "[2001:db8::1]", "a_b.c"],
+    ["example.com", "example.com.", "a" * 63 + ".com", "8.8.8.8", "[2606:4700::1111]", "a_b.c"],
 )
 def test_any_name_that_can_be_looked_up_may_be_a_host(host: str) -> None:
     assert check_url(f"https://{host}:8443/hook").port == 8443
@@ -152,3 +152,38 @@ def test_a_secret_is_long_and_never_the_same() -> None:
     for secret in secrets:
         assert secret.startswith("whsec_")
         assert 24 <= len(base64.b64decode(secret.removeprefix("whsec_"))) <= 64
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "10.0.0.1",
+        "169.254.169.254",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "[::1]",
+        "[fe80::1]",
+        "[::ffff:10.0.0.1]",
+        "localhost",
+        "LOCALHOST.",
+        "errata.localhost",
+    ],
+)
+def test_a_url_of_a_private_host_is_refused_before_it_is_called(host: str) -> None:
+    with pytest.raises(ForbiddenUrlError, match="is not a public address"):
+        check_url(f"https://{host}/hook")
+
+
+@pytest.mark.parametrize(
+    "host", ["8.8.8.8", "[2606:4700::1111]", "localhost.example.com", "1.example"]
+)
+def test_a_url_of_a_public_host_is_not(host: str) -> None:
+    assert check_url(f"https://{host}/hook").path == "/hook"
+
+
+def test_a_loopback_host_is_allowed_where_loopback_is() -> None:
+    for host in ("localhost", "127.0.0.1", "[::1]"):
+        assert check_url(f"http://{host}:8000/", allow_loopback=True).port == 8000
+    with pytest.raises(ForbiddenUrlError, match="is not a public address"):
+        check_url("https://10.0.0.1/", allow_loopback=True)

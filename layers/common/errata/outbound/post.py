@@ -79,11 +79,34 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
         raise ForbiddenUrlError(
             "The host name is invalid: each part between dots must have 1 to 63 characters."
         ) from error
+    literal = _literal(parts.hostname)
+    if literal and not _is_allowed(literal, allow_loopback):
+        raise ForbiddenUrlError(f"The host {parts.hostname} is not a public address.")
+    name = parts.hostname.rstrip(".")
+    if (name == "localhost" or name.endswith(".localhost")) and not allow_loopback:
+        raise ForbiddenUrlError(f"The host {parts.hostname} is not a public address.")
     if parts.username is not None:  # "" if there is only a password
         raise ForbiddenUrlError("The URL must not contain a user name or a password.")
     if parts.scheme != "https" and not (parts.scheme == "http" and allow_loopback):
         raise ForbiddenUrlError("The URL must begin with https://.")
     return parts
+
+
+def _literal(host: str) -> Address | None:
+    """Return the address that a host name is, in any spelling that name resolution knows."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        # Also 127.1, 2130706433 and 0x7f000001.
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def _is_allowed(address: Address, allow_loopback: bool) -> bool:
+    return is_public(address) or (allow_loopback and address.is_loopback)
 
 
 def is_public(address: Address) -> bool:
@@ -112,7 +135,7 @@ def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False)
     for text in texts:
         address = ipaddress.ip_address(text)
         # A scope ("fe80::1%eth0") belongs to no global address.
-        if not is_public(address) and not (allow_loopback and address.is_loopback):
+        if not _is_allowed(address, allow_loopback):
             raise ForbiddenUrlError(f"The host resolves to {text}, which is not a public address.")
     return texts
 
