@@ -131,6 +131,9 @@ def _error_response(refused: HTTPError) -> gateway.Response:
             extra["X-Sentry-Rate-Limits"] = f"{refused.retry_after}::key:rate_limited"
         case PaymentRequiredError():
             status = 429
+            if refused.billing_url:
+                # The public key is known to everybody, the invoice is not.
+                detail = PaymentRequiredError.invoice_unpaid("").message
             extra["Retry-After"] = str(_PAYMENT_S)
             limit = f"{_PAYMENT_S}:error;default;security:project:{refused.loss}"
             extra["X-Sentry-Rate-Limits"] = limit

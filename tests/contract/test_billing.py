@@ -18,7 +18,7 @@ from errata.models.billing import Billing, BillingEvent, Ended, Invoice, merge, 
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import clients, projects
 from errata.usecases import billing, organizations
-from tests.support import account
+from tests.support import account, sdk
 from tests.support.account import Clock, Project
 from tests.support.calls import calling_as
 from tests.support.clients import BOOM, capture, ingest, read
@@ -89,6 +89,11 @@ def assert_unpaid(project: Project, url: str = URL) -> None:
     assert response.status == 402
     assert response.json.get("billing_url") == (url or None)
     assert url in response.json["message"]
+    # Whoever has the public key may send, and no more.
+    refused = sdk.post(project, sdk.of_event(sdk.event()))
+    assert refused.status == 429
+    assert refused.json["detail"] == "An invoice has failed. Pay it to send again."
+    assert "https://" not in str(refused)
     response = capture(project)
     assert response.status == 402
     assert set(response.json) == {"ok", "error"}
