@@ -52,6 +52,16 @@ def test_a_gateway_key_is_kept_for_as_long_as_authorizers_cache_it() -> None:
     assert SETTLING_MS > CACHE_TTL_MS
 
 
+@pytest.mark.parametrize("function", ["DigestFunction", "CleanupFunction"])
+def test_a_record_is_dead_lettered_before_the_stream_drops_it(function: str) -> None:
+    events = template.of_type("AWS::Serverless::Function")[function]["Events"]
+    (mapping,) = (each["Properties"] for each in events.values() if each["Type"] == "DynamoDB")
+    assert mapping["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+    # The last run may begin at that age.
+    oldest_s = mapping["MaximumRecordAgeInSeconds"] + timeout_s(function)
+    assert oldest_s * 1000 < STREAM_KEPT_MS
+
+
 def test_dead_letters_are_kept_as_long_as_markers_expect() -> None:
     for name, queue in template.of_type("AWS::SQS::Queue").items():
         if name.endswith("DeadLetterQueue"):
