@@ -1,5 +1,7 @@
 """The dashboard: pages for a signed-in team."""
 
+import logging
+import secrets
 from typing import Any
 
 from errata import gateway
@@ -14,6 +16,7 @@ from functions.dashboard.routing import SESSION_COOKIE, respond
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
 ROUTES = pages
+logger = logging.getLogger("errata")
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
@@ -30,7 +33,13 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     except HTTPError as refused:
         response = _refusal(request, refused, at_ms)
     except StoreError as error:
-        response = _refusal(request, gateway.unavailable(error), at_ms)
+        failure = secrets.token_hex(4)
+        busy = gateway.unavailable(error, failure)
+        response = _failure(request, busy.status, busy.message, failure, at_ms)
+    except Exception:
+        failure = secrets.token_hex(4)
+        logger.exception("the dashboard failed: %s", failure)
+        response = _failure(request, 500, "This is an error in Errata.", failure, at_ms)
     return web.to_gateway_response(response, request)
 
 
@@ -41,6 +50,13 @@ def _to_sign_in(request: web.Request) -> web.Response:
     else:
         response = web.redirect(f"{request.root}sign-in{pages.sign_in.back_to(request)}")
     return response.with_cookie(SESSION_COOKIE, "", 0)
+
+
+def _failure(
+    request: web.Request, status: int, text: str, failure: str, at_ms: int
+) -> web.Response:
+    text = f"{text} If it happens again, look for {failure} in the log of the dashboard's function."
+    return page(request, "error.html", at_ms, status, title="Something went wrong", text=text)
 
 
 def _refusal(request: web.Request, refused: HTTPError, at_ms: int) -> web.Response:

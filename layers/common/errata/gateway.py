@@ -84,7 +84,10 @@ def retry_after(refused: HTTPError) -> dict[str, str]:
     return {"Retry-After": "1"} if isinstance(refused, ServiceUnavailableError) else {}
 
 
-def unavailable(error: StoreError) -> ServiceUnavailableError:
-    """Log why the store failed, and return the error for the caller: try again."""
-    logger.error("the store failed", exc_info=error)
+def unavailable(error: StoreError, failure: str = "") -> ServiceUnavailableError:
+    """Log why the store failed, and return the error for the caller: try again.
+
+    `failure` is an id for the log line, if the caller gets to see it.
+    """
+    logger.error("the store failed%s", f": {failure}" if failure else "", exc_info=error)
     return ServiceUnavailableError()

@@ -12,7 +12,7 @@ from errata.usecases import issues, members
 from tests.support import stream
 from tests.support.account import Project, new_project
 from tests.support.browser import Browser, signed_in
-from tests.support.calls import recorded
+from tests.support.calls import Call, recorded, throttled, watched
 from tests.support.clients import ingest
 from tests.support.pages import CORPUS, HOSTILE, MAX_BYTES, MAX_CALLS, OWNER, only_our_markup, send
 from tests.support.visible import visible_in
@@ -33,6 +33,27 @@ def test_every_other_page_costs_no_more(browser: Browser, busy: Project) -> None
         assert shown.status == 200
         assert len(calls) <= MAX_CALLS, path
         assert shown.size <= MAX_BYTES, path
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(lambda call: RuntimeError("of the inside"), 500), (throttled, 503)],
+    ids=["an error in Errata", "a busy store"],
+)
+def test_a_failure_is_a_page_with_an_id_that_is_in_the_log(
+    browser: Browser, caplog: pytest.LogCaptureFixture, error: Any, status: int
+) -> None:
+    def fail(call: Call) -> Any:
+        raise error(call)
+
+    with watched(fail):
+        shown = browser.get("projects")
+    assert (shown.status, "Something went wrong" in shown.text) == (status, True)
+    found = re.search(r"look for ([0-9a-f]{8}) in the log", shown.text)
+    assert found
+    assert [found[1] in record.getMessage() for record in caplog.records] == [True]
+    assert "inside" not in shown.html
+    assert "Traceback" not in shown.html
 
 
 def test_a_forged_form_changes_nothing(browser: Browser, busy: Project) -> None:
