@@ -8,11 +8,12 @@ from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.errors import NotFoundError, StoreError
+from errata.models.visible import issues_partition
 from errata.store import clients as aws
 from errata.store import issues, watermarks
 from errata.store import projects as store
 from errata.usecases import access, delete_project, projects, redrive, webhooks
-from tests.support import calls, stream
+from tests.support import calls, shelf, stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.clients import capture, errors, ingest, read
 from tests.support.visible import visible_in
@@ -147,3 +148,16 @@ def test_the_boundary_hides_whatever_number_comes(busy: Project) -> None:
     filled(busy)
     delete_project.delete_project(busy.id)
     assert watermarks.find_watermark(busy.id).hides("0", 10**11)
+
+
+def test_a_generation_is_deleted_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    pk = issues_partition("12", 0)
+    shelf.put(pk, [shelf.issue(number) for number in range(60)])
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
+    with calls.recorded() as made:
+        issues.delete_generation(pk)
+    operations = [call.operation for call in made]
+    # Deletes the rows of a page before it reads on. A generation may have millions of rows.
+    last_query = max(n for n, operation in enumerate(operations) if operation == "Query")
+    assert 0 < operations.index("BatchWriteItem") < last_query
+    assert list(issues.by_last_seen(visible_in("12"))) == []

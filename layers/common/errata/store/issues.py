@@ -156,7 +156,7 @@ def delete_generation(pk: str) -> None:
         ExpressionAttributeValues=write_all({":pk": pk}),
         ProjectionExpression="pk, sk",
     )
-    batch_delete(settings().issues_table, list(found))
+    batch_delete(settings().issues_table, found)
 
 
 def issue_item(issue: Issue) -> Values:

@@ -1,7 +1,7 @@
 """Convert values to and from DynamoDB's typed form; loops for queries and batch calls."""
 
-from collections.abc import ItemsView, Iterator, Mapping
-from itertools import islice
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from itertools import batched, islice
 from typing import TYPE_CHECKING, Any
 
 from errata.errors import UnavailableError
@@ -140,13 +140,15 @@ def batch_get(table: str, keys: list[TypedItem]) -> list[TypedItem]:
     return found
 
 
-def batch_delete(table: str, keys: list[TypedItem]) -> None:
+def batch_delete(table: str, keys: Iterable[TypedItem]) -> None:
     """Delete the items under these keys. Skips those that do not exist.
+
+    Takes the keys one batch after the other: there may be millions.
 
     Raises:
         UnavailableError: DynamoDB left keys undeleted after several tries.
     """
-    _batch_write(table, [{"DeleteRequest": {"Key": key}} for key in keys])
+    _batch_write(table, ({"DeleteRequest": {"Key": key}} for key in keys))
 
 
 def batch_put(table: str, items: list[TypedItem]) -> None:
@@ -155,12 +157,12 @@ def batch_put(table: str, items: list[TypedItem]) -> None:
     Raises:
         UnavailableError: DynamoDB left items unwritten after several tries.
     """
-    _batch_write(table, [{"PutRequest": {"Item": item}} for item in items])
+    _batch_write(table, ({"PutRequest": {"Item": item}} for item in items))
 
 
-def _batch_write(table: str, requests: list[Request]) -> None:
-    for start in range(0, len(requests), BATCH_WRITE):
-        pending: Any = requests[start : start + BATCH_WRITE]
+def _batch_write(table: str, requests: Iterable[Request]) -> None:
+    for some in batched(requests, BATCH_WRITE, strict=False):
+        pending: Any = list(some)
         for _ in attempts():
             response = clients.dynamodb().batch_write_item(RequestItems={table: pending})
             pending = response.get("UnprocessedItems", {}).get(table, [])

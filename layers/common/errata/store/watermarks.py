@@ -10,7 +10,6 @@ fit into one item.
 
 import struct
 from collections.abc import Iterable, Iterator
-from itertools import batched
 from typing import Any
 
 from errata.config import settings
@@ -113,7 +112,7 @@ def delete_cleared(project_id: str, limit: Watermark) -> None:
             ),
             ProjectionExpression="pk, sk",
         )
-        _delete_in_batches(table, found)
+        batch_delete(table, found)
     events = query(
         TableName=table,
         KeyConditionExpression="pk = :project AND sk <= :newest",
@@ -128,18 +127,12 @@ def delete_cleared(project_id: str, limit: Watermark) -> None:
         for each in events
         if limit.hides(each["sk"]["S"], legacy_number(each))
     )
-    _delete_in_batches(table, hidden)
+    batch_delete(table, hidden)
 
 
 def _newest_hidden(limit: Watermark) -> str:
     newest = max([limit.through, *limit.also])
     return floor_id(minted_ms(newest) + CLEAR_MARGIN_MS + 1000)
-
-
-def _delete_in_batches(table: str, keys: Iterator[TypedItem]) -> None:
-    # Delete in batches: a project may have millions of events.
-    for some in batched(keys, 500, strict=False):
-        batch_delete(table, list(some))
 
 
 def watermark_key(project_id: str) -> TypedItem:
