@@ -75,16 +75,30 @@ def test_a_revoked_key_stays_revoked_and_on_the_list() -> None:
 
 def test_settings_change_and_go_back_to_the_default() -> None:
     projects.add_project(PROJECT, [KEY])
+    before = PROJECT
     for changed in (
         replace(PROJECT, rate_limit=600, retention_days=7),
         replace(PROJECT, rate_limit=61),
         PROJECT,
+        PROJECT,
+        replace(PROJECT, name="another", retention_days=3),
     ):
-        projects.save_settings(changed)
+        projects.save_settings(before, changed)
+        before = changed
         assert projects.find_project("12") == changed
     with pytest.raises(StoreError):
-        projects.save_settings(replace(PROJECT, id="13"))
+        projects.save_settings(PROJECT, replace(PROJECT, id="13", name="another"))
     assert projects.find_project("13") is None
+
+
+def test_two_changes_of_different_settings_at_once_both_hold() -> None:
+    projects.add_project(PROJECT, [KEY])
+    # Both have read the project before either saves.
+    projects.save_settings(PROJECT, replace(PROJECT, name="another"))
+    projects.save_settings(PROJECT, replace(PROJECT, rate_limit=600))
+    projects.save_settings(PROJECT, replace(PROJECT, retention_days=7))
+    both = replace(PROJECT, name="another", rate_limit=600, retention_days=7)
+    assert projects.find_project("12") == both
 
 
 def test_a_gateway_key_is_saved_with_a_key() -> None:

@@ -199,8 +199,7 @@ def new_project(
     assert created
     project = created.project
     changed = dataclasses.replace(project, rate_limit=rate_limit, retention_days=retention_days)
-    if changed != project:
-        projects_store.save_settings(changed)
+    projects_store.save_settings(project, changed)
     if metered:
         for record in projects_store.list_keys(project.id):
             named = dataclasses.replace(record, usage_key="gateway-key", usage_key_id="gk1")

@@ -134,22 +134,31 @@ def revoke_key(key_hash: str, at_ms: int) -> None:
     )
 
 
-def save_settings(project: Project) -> None:
-    """Save a project's settings. Access pattern P9."""
-    values: TypedItem = {":name": {"S": project.name}, ":rate": {"N": str(project.rate_limit)}}
-    expression = "SET #name = :name, rate_limit = :rate"
-    if project.retention_days is None:
-        expression += " REMOVE retention_days"
-    else:
-        expression += ", retention_days = :days"
-        values[":days"] = {"N": str(project.retention_days)}
+def save_settings(before: Project, after: Project) -> None:
+    """Save the settings of a project that differ, and leave the others as they are.
+
+    So two changes of different settings at once both hold. Access pattern P9.
+    """
+    names = [
+        name
+        for name in ("name", "rate_limit", "retention_days")
+        if getattr(after, name) != getattr(before, name)
+    ]
+    if not names:
+        return
+    values: Values = {f":{name}": getattr(after, name) for name in names}
+    kept = [f"#{name} = :{name}" for name in names if values[f":{name}"] is not None]
+    gone = [f"#{name}" for name in names if values[f":{name}"] is None]
+    expression = f"SET {', '.join(kept)}" if kept else ""
+    request: Any = {
+        "UpdateExpression": f"{expression} REMOVE {', '.join(gone)}" if gone else expression,
+        "ConditionExpression": "attribute_exists(pk)",
+        "ExpressionAttributeNames": {f"#{name}": name for name in names},
+    }
+    if kept:
+        request["ExpressionAttributeValues"] = write_all(values)
     clients.dynamodb().update_item(
-        TableName=settings().projects_table,
-        Key=_project_key(project.id),
-        UpdateExpression=expression,
-        ConditionExpression="attribute_exists(pk)",
-        ExpressionAttributeNames={"#name": "name"},
-        ExpressionAttributeValues=values,
+        TableName=settings().projects_table, Key=_project_key(after.id), **request
     )
 
 

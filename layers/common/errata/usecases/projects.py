@@ -123,13 +123,13 @@ def change(
         NotFoundError: there is no such project.
     """
     check(rate_limit, retention_days)
-    project = find(project_id)
+    before = project = find(project_id)
     if rate_limit is not None:
         project = replace(project, rate_limit=rate_limit)
     if retention_days is not None:
         days = None if retention_days == "default" else retention_days
         project = replace(project, retention_days=days)
-    store.save_settings(project)
+    store.save_settings(before, project)
     return project
 
 
@@ -141,8 +141,9 @@ def rename(project_id: str, name: str) -> Project:
         NotFoundError: there is no such project.
     """
     check_texts(name=name)
-    project = replace(find(project_id), name=name)
-    store.save_settings(project)
+    before = find(project_id)
+    project = replace(before, name=name)
+    store.save_settings(before, project)
     return project
 
 
