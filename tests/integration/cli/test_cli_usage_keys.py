@@ -1,10 +1,13 @@
 """What counts a key's requests: the gateway, or the handlers; at every moment one of the two."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from moto.apigateway.models import APIGatewayBackend
+from moto.core.exceptions import JsonRESTError
 
 from errata.models.gateway_key import Gateway
 from errata.models.ids import now_ms
@@ -352,3 +355,30 @@ def assert_counted_by_one(project_id: str) -> list[str]:
         if value:
             assert known[value].burst == rate
     return named
+
+
+class TooManyKeys(JsonRESTError):
+    """What API Gateway responds if the account has as many keys as it may."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("LimitExceededException", "Maximum number of API keys reached.")
+
+
+def test_a_reached_limit_of_gateway_keys_is_reported_with_the_new_key(
+    deployed: Deployed, project: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deployed
+    tried = []
+
+    def create_api_key(*_: Any, **__: Any) -> None:
+        tried.append(now_ms())
+        raise TooManyKeys
+
+    monkeypatch.setattr(APIGatewayBackend, "create_api_key", create_api_key)
+    shown = run("keys", "create", project.id, "--label", "ci")
+    assert shown.code == 0
+    assert re.search("[0-9a-f]{32}", shown.out)
+    assert "Maximum number of API keys reached." in shown.err
+    assert len(tried) == 1, "retried, it would take longer than a caller of the dashboard waits"

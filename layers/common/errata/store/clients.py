@@ -36,6 +36,7 @@ _PATIENT = Config(
     # Use one host name per service for all accounts: a firewall of an operator may allow only that.
     account_id_endpoint_mode="disabled",
 )
+_PATIENT_ONCE = _PATIENT.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 
 
 @cache
@@ -88,6 +89,12 @@ def cognito_idp() -> "CognitoIdentityProviderClient":
 def apigateway() -> "APIGatewayClient":
     """Return the client of API Gateway's management API, for gateway keys and usage plans."""
     client: APIGatewayClient = _client("apigateway", _PATIENT)
+    return client
+
+
+def apigateway_once() -> "APIGatewayClient":
+    """Return the client of API Gateway's management API without retries."""
+    client: APIGatewayClient = _client("apigateway", _PATIENT_ONCE)
     return client
 
 

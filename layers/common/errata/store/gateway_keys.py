@@ -15,7 +15,9 @@ from typing import Any
 from errata.errors import StoreError
 from errata.models.gateway_key import Gateway, GatewayKey
 from errata.store import clients
+from errata.store.retry import attempts
 
+_TRIES = 5
 _PAGE = 500  # the most that API Gateway returns in one page
 
 
@@ -48,13 +50,29 @@ def _plans() -> Iterator[Any]:
 
 
 def create(name: str, plan_id: str) -> tuple[str, str]:
-    """Create a gateway key with a random value in a plan. Return its value and its id."""
+    """Create a gateway key with a random value in a plan. Return its value and its id.
+
+    Raises:
+        StoreError: it failed. `LimitExceededException`: the account has as many keys as it may.
+    """
     value = secrets.token_hex(20)
-    made = clients.apigateway().create_api_key(name=name, value=value, enabled=True)
+    made = _create(name, value)
     clients.apigateway().create_usage_plan_key(
         usagePlanId=plan_id, keyId=made["id"], keyType="API_KEY"
     )
     return value, made["id"]
+
+
+def _create(name: str, value: str) -> Any:
+    # botocore would retry the limit of keys, too, for longer than the caller of the dashboard can
+    # wait. The project's key, which is shown once, would be lost.
+    for attempt in attempts(_TRIES, base_s=0.5, most_s=4):
+        try:
+            return clients.apigateway_once().create_api_key(name=name, value=value, enabled=True)
+        except StoreError as error:
+            if error.code != "TooManyRequestsException" or attempt == _TRIES - 1:
+                raise
+    raise AssertionError("the loop ends with a return or an error")
 
 
 def named(prefix: str) -> Iterator[GatewayKey]:
