@@ -2,7 +2,7 @@
 
 | pk | attributes |
 |---|---|
-| `bucket#key#<key id>` or `bucket#ip#<address>` | tat, ttl |
+| `bucket#key#<key id>` or `bucket#ip#<address or /64>` | tat, ttl |
 
 `tat` (milliseconds) is compared with the current time, so it does not matter that DynamoDB deletes
 a row hours after `ttl` (seconds).
