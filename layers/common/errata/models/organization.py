@@ -105,6 +105,12 @@ def address_block(address: str) -> str:
     return str(source or address)
 
 
+def is_loopback(address: str) -> bool:
+    """Return whether a caller is on this machine. Only callers of a local stack are."""
+    source = _source(address)
+    return source is not None and source.is_loopback
+
+
 def _source(address: str) -> IPv4Address | IPv6Address | None:
     """Return a caller's address, or None. An IPv4-mapped one becomes IPv4."""
     try:
