@@ -19,13 +19,13 @@ _TRIES = 8
 _known = BoundedDict[str, int](max_entries=10_000)
 
 
-def take(bucket: str, limit: int, now_ms: int) -> None:
-    """Take one token from a bucket of `limit` requests a minute.
+def take(bucket: str, limit: int, now_ms: int, window_ms: int = _MINUTE_MS) -> None:
+    """Take one token from a bucket of `limit` requests a minute, or per `window_ms`.
 
     Raises:
         RateLimitedError: the bucket is empty; `retry_after` is the seconds until its next token.
     """
-    step = _MINUTE_MS // limit
+    step = window_ms // limit
     tolerance = step * (limit - 1)
     tat = _known.get(bucket, 0)
     if tat > now_ms + tolerance:
