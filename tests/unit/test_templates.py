@@ -45,3 +45,19 @@ def test_the_root_stack_has_each_nested_stack_as_one_resource() -> None:
     made = transformed()
     for stack in nested():
         assert made[stack]["Type"] == "AWS::CloudFormation::Stack"
+
+
+def test_the_dashboard_reserves_concurrency_only_if_the_deployment_says_how_much() -> None:
+    template = load(ROOT_STACK)
+    assert template["Parameters"]["DashboardConcurrency"]["Default"] == ""
+    assert template["Conditions"]["HasDashboardConcurrency"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "DashboardConcurrency"}, ""]}]
+    }
+    reserved = {
+        name: each["Properties"]["ReservedConcurrentExecutions"]
+        for name, each in transformed().items()
+        if "ReservedConcurrentExecutions" in each["Properties"]
+        and "Dashboard" in str(each["Properties"]["ReservedConcurrentExecutions"])
+    }
+    choice = ["HasDashboardConcurrency", {"Ref": "DashboardConcurrency"}, {"Ref": "AWS::NoValue"}]
+    assert reserved == {"DashboardFunction": {"Fn::If": choice}}
