@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 
 from errata import gateway
-from errata.errors import HTTPError, NotFoundError, RateLimitedError, StoreError
+from errata.errors import HTTPError, NotFoundError, StoreError
 from errata.models.ids import now_ms
 from errata.store import clients
 from errata.usecases.sessions import SignedOutError, StaleSessionError
@@ -60,7 +60,11 @@ def _failure(
 
 
 def _refusal(request: web.Request, refused: HTTPError, at_ms: int) -> web.Response:
-    text = refused.message
-    if isinstance(refused, RateLimitedError):
-        text = "Too many attempts. Wait a minute, then try again."
-    return page(request, "error.html", at_ms, refused.status, title="That did not work", text=text)
+    return page(
+        request,
+        "error.html",
+        at_ms,
+        refused.status,
+        title="That did not work",
+        text=refused.message,
+    )

@@ -43,7 +43,7 @@ class Request(HttpRequest):
 
     `ids` are the values in the path, by name. `root` leads from the page back to `/dashboard/`.
     `api_url` is the base URL of all routes, as the browser sees it. Applications send to it.
-    `api_id` and `stage` are the API's id and stage in API Gateway.
+    `address` is the caller's. `api_id` and `stage` are the API's id and stage in API Gateway.
     """
 
     def __init__(self, event: gateway.Event) -> None:
@@ -65,6 +65,7 @@ class Request(HttpRequest):
         self.api_url = f"{self.scheme}://{context['domainName']}{stage}"
         self.api_id: str = context["apiId"]
         self.stage: str = context["stage"]
+        self.address: str = context["identity"]["sourceIp"]
         self.ids: dict[str, str] = {}
         self._event = event
 

@@ -361,3 +361,52 @@ def test_reading_and_clearing_can_be_switched_off(
     assert_refused(php(action=off, hash="unknown"), 403, off)
     others = {"errors", "clear", "generate"} - {off}
     assert {php(action=each, hash=busy.key).status for each in others} == {200}
+
+
+# ------------------------------------------------------------------ a limit on new projects
+
+
+def generate_from(ip: str) -> Response:
+    return call("GET", "/api.php?action=generate", ip=ip)
+
+
+def submit_from(ip: str, key: str) -> Response:
+    error = {"hash": key, "level": "Warning", "message": "careful"}
+    return call("POST", "/api.php", error, ip=ip)
+
+
+def hundred_created(clock: Clock, ip: str) -> None:
+    """Create 100 projects from this address, slower than the rate limit, at noon UTC."""
+    now = now_ms()
+    clock.advance((43_200_000 - now % 86_400_000) % 86_400_000 / 1000)
+    for n in range(50):
+        assert submit_from(ip, f"script {n}").status == 200
+        assert generate_from(ip).status == 200
+        clock.advance(2)
+
+
+def test_an_address_block_creates_at_most_100_projects_a_day(clock: Clock) -> None:
+    hundred_created(clock, "2001:db8::1")
+    for response in (generate_from("2001:db8::2"), submit_from("2001:db8::3", "one more")):
+        assert_refused(response, 429, "2001:db8::/64 has created 100 projects today", "tomorrow")
+        assert 43_000 < int(response.headers["Retry-After"]) <= 43_200
+    assert len(projects.list_projects()) == 100
+    assert submit_from("2001:db8::1", "script 1").json["id"] == 2
+    assert generate_from("2001:db8:0:1::1").status == 200
+    clock.advance(43_200)
+    assert generate_from("2001:db8::1").status == 200
+
+
+def test_only_created_projects_count(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("errata.usecases.legacy.MAX_CREATIONS", 2)
+    error = {"hash": "new", "level": 1}
+    assert call("POST", "/api.php", error, ip="192.0.2.1").status == 400
+    assert [submit_from("192.0.2.1", "a").status for _ in range(3)] == [200] * 3
+    assert [submit_from("192.0.2.1", key).status for key in "bcd"] == [200, 429, 429]
+
+
+def test_a_local_stack_creates_any_number_for_its_own_machine(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("errata.usecases.legacy.MAX_CREATIONS", 2)
+    assert [generate_from(ip).status for ip in ("127.0.0.1", "::1") * 3] == [200] * 6

@@ -101,6 +101,28 @@ def test_callers_without_a_resolved_key_are_counted_by_address(
     assert [post().status for _ in range(2)] == [401, 429]
 
 
+def test_ipv6_addresses_of_one_64_block_share_a_bucket(clock: Clock) -> None:
+    statuses = [keyless(f"2001:db8::{n:x}").status for n in range(61)]
+    assert statuses == [401] * 60 + [429]
+    assert keyless("2001:db8:0:0:ffff:ffff:ffff:ffff").status == 429
+    assert keyless("2001:db8:0:1::").status == 401
+    assert keyless("2001:db9::1").status == 401
+
+
+def test_an_ipv4_address_has_a_bucket_of_its_own_in_any_form(clock: Clock) -> None:
+    assert [keyless("192.0.2.1").status for _ in range(61)][-1] == 429
+    assert keyless("::ffff:192.0.2.1").status == 429
+    assert keyless("192.0.2.2").status == keyless("::ffff:192.0.2.3").status == 401
+
+
+def test_ipv6_addresses_of_one_64_block_create_projects_from_one_bucket(clock: Clock) -> None:
+    def generate(n: int) -> int:
+        return call("GET", "/api.php?action=generate", ip=f"2001:db8::{n:x}").status
+
+    assert [generate(n) for n in range(75)] == [200] * 60 + [429] * 15
+    assert len(projects.list_projects()) == 60
+
+
 def test_missing_and_unknown_keys_share_the_bucket_of_their_address(clock: Clock) -> None:
     assert [(keyless().status, unknown().status) for _ in range(30)] == [(401, 401)] * 30
     assert_limited(keyless(), 1)

@@ -56,6 +56,7 @@ class Browser:
     cookies: dict[str, str] = field(default_factory=dict)
     page: Shown | None = None
     stage: str = STAGE
+    ip: str = "203.0.113.9"
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Shown:
         """Open a URL, relative to the dashboard's root, and follow redirects on this host."""
@@ -102,7 +103,7 @@ class Browser:
                     "domainName": parts.netloc,
                     "apiId": "api",
                     "stage": "v1",
-                    "identity": {"sourceIp": "203.0.113.9"},
+                    "identity": {"sourceIp": self.ip},
                 },
                 "body": base64.b64encode(body).decode() if body else None,
                 "isBase64Encoded": bool(body),

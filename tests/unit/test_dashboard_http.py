@@ -25,6 +25,7 @@ def request(
                 "domainName": "errors.example.com",
                 "apiId": "api",
                 "stage": "v1",
+                "identity": {"sourceIp": "203.0.113.9"},
             },
             "body": base64.b64encode(body).decode(),
             "isBase64Encoded": True,

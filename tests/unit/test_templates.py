@@ -64,3 +64,19 @@ def test_the_body_of_the_api_has_what_an_import_of_it_would_reset() -> None:
     # The import keeps these: they are no part of an OpenAPI document.
     beside = {"Body", "Name", "Parameters", "EndpointConfiguration"}
     assert set(api) == beside | {"ApiKeySourceType", "BinaryMediaTypes"}
+
+
+def test_the_dashboard_reserves_concurrency_only_if_the_deployment_says_how_much() -> None:
+    template = load(ROOT_STACK)
+    assert template["Parameters"]["DashboardConcurrency"]["Default"] == ""
+    assert template["Conditions"]["HasDashboardConcurrency"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "DashboardConcurrency"}, ""]}]
+    }
+    reserved = {
+        name: each["Properties"]["ReservedConcurrentExecutions"]
+        for name, each in transformed().items()
+        if "ReservedConcurrentExecutions" in each["Properties"]
+        and "Dashboard" in str(each["Properties"]["ReservedConcurrentExecutions"])
+    }
+    choice = ["HasDashboardConcurrency", {"Ref": "DashboardConcurrency"}, {"Ref": "AWS::NoValue"}]
+    assert reserved == {"DashboardFunction": {"Fn::If": choice}}

@@ -8,7 +8,7 @@ from errata.config import settings
 from errata.errors import HTTPError, InvalidInputError, RateLimitedError, UnauthorizedError
 from errata.models.times import SESSION_LIFETIME_MS
 from errata.store import sign_in
-from errata.usecases import sessions
+from errata.usecases import sessions, sign_in_limits
 from functions.dashboard import tokens
 from functions.dashboard.render import page
 from functions.dashboard.routing import FORM_COOKIE, SESSION_COOKIE, form_token, open_get, open_post
@@ -61,6 +61,7 @@ def enter(request: Request, now_ms: int) -> Response:
     try:
         if not email or not password:
             raise InvalidInputError({"email": ["Enter your e-mail address and your password."]})
+        sign_in_limits.take_sign_in(request.address, email, now_ms)
         outcome = sign_in.with_password(email, password)
         return _go_on(request, now_ms, outcome)
     except HTTPError as refused:
@@ -76,6 +77,7 @@ def choose(request: Request, now_ms: int) -> Response:
         request.form.get("username", ""), request.form.get("session", "")
     )
     try:
+        sign_in_limits.take_sign_in(request.address, challenge.username, now_ms)
         outcome = sign_in.with_new_password(
             challenge.username, request.form.get("password", ""), challenge.session
         )
@@ -128,7 +130,11 @@ def mail_code(request: Request, now_ms: int) -> Response:
     if not _email(request):
         error = "Enter your e-mail address."
         return _form(request, now_ms, "forgot_password.html", 422, error=error)
-    sign_in.send_code(_email(request))
+    try:
+        sign_in_limits.take_mail(request.address, _email(request), now_ms)
+        sign_in.send_code(_email(request))
+    except RateLimitedError as limited:
+        return _form(request, now_ms, "forgot_password.html", 429, error=limited.message)
     return _form(request, now_ms, "reset_password.html")
 
 
@@ -137,6 +143,7 @@ def reset(request: Request, now_ms: int) -> Response:
     """Set a new password with the code. All sessions of the account end."""
     form = request.form
     try:
+        sign_in_limits.take_code(request.address, _email(request), now_ms)
         sessions.reset_password(
             _email(request), form.get("password", ""), form.get("code", "").strip(), now_ms
         )

@@ -138,8 +138,8 @@ class RateLimitedError(HTTPError):
     status = 429
     loss = "rate_limited"
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__("Too many requests.")
+    def __init__(self, retry_after: int, message: str = "Too many requests.") -> None:
+        super().__init__(message)
         self.retry_after = retry_after
 
 

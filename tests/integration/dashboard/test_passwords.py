@@ -96,7 +96,7 @@ def test_a_first_password_is_exchanged_for_one_s_own(invited: Browser) -> None:
     ("error_response", "status", "said"),
     [
         ("NotAuthorizedException", 401, "That took too long."),
-        ("TooManyRequestsException", 429, "Too many requests."),
+        ("TooManyRequestsException", 429, "Wait a minute, then try again."),
         ("InternalErrorException", 503, "That did not work"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from ipaddress import (
+    IPv4Address,
     IPv4Network,
     IPv6Address,
     IPv6Network,
@@ -88,10 +89,32 @@ def allows(allowed: tuple[Network, ...], address: str) -> bool:
     """
     if not allowed:
         return True
+    source = _source(address)
+    return source is not None and any(source in network for network in allowed)
+
+
+def address_block(address: str) -> str:
+    """Return what rate limits count as one caller: an IPv4 address, or the /64 of an IPv6 address.
+
+    One customer gets at least a /64 (RFC 6177), and can use each of its addresses. A text that is
+    not an address is its own block.
+    """
+    source = _source(address)
+    if isinstance(source, IPv6Address):
+        return str(IPv6Network((source, 64), strict=False))
+    return str(source or address)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether a caller is on this machine. Only callers of a local stack are."""
+    source = _source(address)
+    return source is not None and source.is_loopback
+
+
+def _source(address: str) -> IPv4Address | IPv6Address | None:
+    """Return a caller's address, or None. An IPv4-mapped one becomes IPv4."""
     try:
         source = ip_address(address)
     except ValueError:
-        return False
-    if isinstance(source, IPv6Address) and source.ipv4_mapped:
-        source = source.ipv4_mapped
-    return any(source in network for network in allowed)
+        return None
+    return (isinstance(source, IPv6Address) and source.ipv4_mapped) or source

@@ -36,6 +36,8 @@ _PATIENT = Config(
     # Use one host name per service for all accounts: a firewall of an operator may allow only that.
     account_id_endpoint_mode="disabled",
 )
+# A user waits for the response, and Cognito's limits are shared by all users: each retry of a
+# throttled call would use up more of them.
 _PATIENT_ONCE = _PATIENT.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 
 
@@ -83,6 +85,12 @@ def ssm() -> "SSMClient":
 def cognito_idp() -> "CognitoIdentityProviderClient":
     """Return the client of Cognito. Its user pool contains the accounts of members."""
     client: CognitoIdentityProviderClient = _client("cognito-idp", _PATIENT)
+    return client
+
+
+def cognito_idp_once() -> "CognitoIdentityProviderClient":
+    """Return the client of Cognito without retries, for sign-in."""
+    client: CognitoIdentityProviderClient = _client("cognito-idp", _PATIENT_ONCE)
     return client
 
 

@@ -87,19 +87,26 @@ def next_project_id() -> str:
     return response["Attributes"]["last_id"]["N"]
 
 
-def add_project(project: Project, keys: Iterable[ApiKey]) -> bool:
+def add_project(project: Project, keys: Iterable[ApiKey], count: Any = None) -> bool:
     """Store a new project and its first keys, all or none.
 
-    Returns False if the project or one of the keys exists already. Access pattern P6.
+    `count` is the Update of a counter in the same transaction, for a project that counts against a
+    limit. Returns False if the project or one of the keys exists already. Access pattern P6.
+
+    Raises:
+        ConditionFailedError: the counter has reached its limit. Nothing is stored.
     """
     puts = [*map(_put_key, keys), _put_new(_from_project(project))]
+    actions: Any = [{"Put": put} for put in puts] + ([{"Update": count}] if count else [])
     for _ in attempts(_TRIES):
         try:
-            clients.dynamodb().transact_write_items(TransactItems=[{"Put": put} for put in puts])
+            clients.dynamodb().transact_write_items(TransactItems=actions)
         except StoreError as error:
-            codes = set(error.reason_codes)
-            if "ConditionalCheckFailed" in codes:
+            codes = error.reason_codes
+            if "ConditionalCheckFailed" in codes[: len(puts)]:
                 return False
+            if "ConditionalCheckFailed" in codes:
+                raise ConditionFailedError(error.code, str(error)) from error
             # Another writer is storing the same key. The next try shows whether it succeeded.
             if "TransactionConflict" not in codes:
                 raise

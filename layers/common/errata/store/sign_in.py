@@ -20,6 +20,7 @@ from errata.store import clients
 _WRONG = {"NotAuthorizedException", "UserNotFoundException", "PasswordResetRequiredException"}
 _TOO_MANY = {"TooManyRequestsException", "LimitExceededException", "TooManyFailedAttemptsException"}
 RETRY_AFTER_S = 60
+_WAIT = "Too many attempts. Wait a minute, then try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def with_password(email: str, password: str) -> Tokens | NewPassword:
         RateLimitedError: Cognito has seen too many tries.
     """
     try:
-        response = clients.cognito_idp().admin_initiate_auth(
+        response = clients.cognito_idp_once().admin_initiate_auth(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
@@ -73,7 +74,7 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
         RateLimitedError: Cognito has seen too many tries.
     """
     try:
-        response = clients.cognito_idp().admin_respond_to_auth_challenge(
+        response = clients.cognito_idp_once().admin_respond_to_auth_challenge(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
             ChallengeName="NEW_PASSWORD_REQUIRED",
@@ -93,7 +94,7 @@ def refresh(refresh_token: str, client_id: str) -> Tokens:
         RateLimitedError: Cognito has seen too many tries.
     """
     try:
-        response = clients.cognito_idp().admin_initiate_auth(
+        response = clients.cognito_idp_once().admin_initiate_auth(
             UserPoolId=settings().user_pool_id,
             ClientId=client_id,
             AuthFlow="REFRESH_TOKEN_AUTH",
@@ -109,7 +110,7 @@ def refresh(refresh_token: str, client_id: str) -> Tokens:
 
 def revoke(refresh_token: str, client_id: str) -> None:
     """Revoke a refresh token and all tokens that were made with it."""
-    clients.cognito_idp().revoke_token(Token=refresh_token, ClientId=client_id)
+    clients.cognito_idp_once().revoke_token(Token=refresh_token, ClientId=client_id)
 
 
 @cache
@@ -126,12 +127,12 @@ def send_code(email: str) -> None:
         RateLimitedError: Cognito has sent too many codes.
     """
     try:
-        clients.cognito_idp().forgot_password(
+        clients.cognito_idp_once().forgot_password(
             ClientId=settings().user_pool_client_id, Username=email
         )
     except StoreError as error:
         if error.code in _TOO_MANY:
-            raise RateLimitedError(RETRY_AFTER_S) from error
+            raise RateLimitedError(RETRY_AFTER_S, _WAIT) from error
         # The account has no password of its own yet, or no verified address. Do not show that.
         if error.code not in _WRONG | {"InvalidParameterException"}:
             raise
@@ -146,7 +147,7 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
         RateLimitedError: Cognito has seen too many tries.
     """
     try:
-        clients.cognito_idp().confirm_forgot_password(
+        clients.cognito_idp_once().confirm_forgot_password(
             ClientId=settings().user_pool_client_id,
             Username=email,
             Password=password,
@@ -170,7 +171,7 @@ def _sign_in_error(error: StoreError) -> HTTPError:
     """Return the error to show to the user. Raise `error` again if the user did not cause it."""
     name = error.code
     if name in _TOO_MANY:
-        return RateLimitedError(RETRY_AFTER_S)
+        return RateLimitedError(RETRY_AFTER_S, _WAIT)
     if name == "InvalidPasswordException":
         return InvalidInputError({"password": ["A password must have at least 12 characters."]})
     if name in ("CodeMismatchException", "ExpiredCodeException"):

@@ -6,15 +6,23 @@ from itertools import islice
 from pydantic_core import to_json
 
 from errata.caches import BoundedDict
-from errata.errors import CounterMovedError, ForbiddenError, HTTPError, UnavailableError
+from errata.errors import (
+    ConditionFailedError,
+    CounterMovedError,
+    ForbiddenError,
+    HTTPError,
+    RateLimitedError,
+    UnavailableError,
+)
 from errata.models.event import Event, Stored
 from errata.models.ids import new_event_id, now_ms
+from errata.models.organization import address_block, is_loopback
 from errata.models.project import Access, LegacyCounter
 from errata.models.visible import Visible
 from errata.protocol import legacy as protocol
 from errata.protocol import response_size
 from errata.protocol.body import JsonBody
-from errata.store import event_queries, events
+from errata.store import creation_counts, event_queries, events
 from errata.store import legacy as store
 from errata.store.retry import attempts
 from errata.usecases import access, admission, clear_project, projects, rate_limit, report_losses
@@ -23,6 +31,8 @@ from errata.usecases.prepare import prepare
 from errata.usecases.visible import find_visible, make_visible
 
 MAX_ERRORS = 1_000
+# Projects that one address block may create on one day, UTC.
+MAX_CREATIONS = 100
 _PAGE = 100
 # Each conflict means that another request made progress. The first retries hardly wait.
 _TRIES = 60
@@ -55,7 +65,7 @@ def submit(body: JsonBody, address: str, auto_create: bool) -> int:
             raise ForbiddenError("hash: no project has this key, and this deployment creates none")
         access.check_address(access.of_anonymous_caller(at_ms), address)
     payer = found or access.of_anonymous_caller(at_ms)
-    return int(admission.store_event(LegacySubmission(body, key, found), payer, at_ms).id)
+    return int(admission.store_event(LegacySubmission(body, key, found, address), payer, at_ms).id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,7 @@ class LegacySubmission:
     body: JsonBody
     key: str
     access: Access | None
+    address: str
 
     def read(self, _now_ms: int) -> Event:
         """Return the error as the fields of an event."""
@@ -76,7 +87,7 @@ class LegacySubmission:
 
     def store(self, fields: Event, _access: Access) -> Admitted:
         """Store the error under the project's next number. Create the project if needed."""
-        opened = self.access or _create(self.key, now_ms())
+        opened = self.access or _create(self.key, self.address, now_ms())
         project_id = opened.project_id
         last = _last_ids.get(project_id, 0)
         for _ in attempts(_TRIES, most_s=0.16):
@@ -97,13 +108,13 @@ def generate(name: str, address: str) -> str:
     """Create a project and return its key, 32 hex digits.
 
     Raises:
-        RateLimitedError: too many new projects from this address.
+        RateLimitedError: too many new projects from this address block.
         AddressForbiddenError: the address is not on the default organization's allowlist.
     """
     at_ms = now_ms()
     rate_limit.take_for_address(address, at_ms)
     access.check_address(access.of_anonymous_caller(at_ms), address)
-    created = projects.create(name[:200] or "unnamed")
+    created = _create_counted(address, at_ms, name[:200] or "unnamed")
     if created is None:
         raise UnavailableError
     return created.key
@@ -221,14 +232,36 @@ def _known(key: str, address: str, at_ms: int) -> Access | None:
     return found
 
 
-def _create(key: str, at_ms: int) -> Access:
+def _create(key: str, address: str, at_ms: int) -> Access:
     # Another request may create the project first. In both cases the key exists afterwards.
-    projects.create("unnamed", key, label="sent by a script")
+    _create_counted(address, at_ms, "unnamed", key, label="sent by a script")
     access.clear_cache(key)
     created = access.find(key, at_ms).access
     if created is None:
         raise UnavailableError
     return created
+
+
+def _create_counted(
+    address: str, at_ms: int, name: str, key: str = "", label: str = projects.FIRST_LABEL
+) -> projects.Created | None:
+    """Create a project that counts against the address block. Callers on this machine do not count.
+
+    Raises:
+        RateLimitedError: the block has created as many projects as it may on one day.
+    """
+    block = address_block(address)
+    count = None
+    if not is_loopback(address):
+        count = creation_counts.counted(block, MAX_CREATIONS, at_ms)
+    try:
+        return projects.create(name, key, label=label, count=count)
+    except ConditionFailedError as error:
+        raise RateLimitedError(
+            creation_counts.seconds_left(at_ms),
+            f"{block} has created {MAX_CREATIONS} projects today. It may create more"
+            " tomorrow (UTC). Use the key of an existing project.",
+        ) from error
 
 
 def clear_cache() -> None:

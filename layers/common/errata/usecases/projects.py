@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
@@ -46,13 +46,15 @@ def create(
     label: str = FIRST_LABEL,
     organization: str = DEFAULT_ORGANIZATION,
     teams: frozenset[str] = frozenset(),
+    count: Any = None,
 ) -> Created | None:
     """Create a project with its first API key and its first DSN.
 
     `key` is the API key to use, for a script that has chosen one. Returns None if it already
-    exists.
+    exists. `count` is as for `store.projects.add_project`.
 
     Raises:
+        ConditionFailedError: the counter has reached its limit.
         InvalidInputError: the name or the label is invalid.
     """
     check_texts(name=name, label=label)
@@ -64,7 +66,7 @@ def create(
         teams=teams,
     )
     created = Created(project, key or new_key(), new_key())
-    return created if store.add_project(project, first_keys(created, label)) else None
+    return created if store.add_project(project, first_keys(created, label), count) else None
 
 
 def first_keys(created: Created, label: str = FIRST_LABEL) -> list[ApiKey]:

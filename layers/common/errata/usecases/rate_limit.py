@@ -8,6 +8,7 @@ bucket is empty, and then makes no call.
 
 from errata.caches import BoundedDict
 from errata.errors import RateLimitedError
+from errata.models.organization import address_block
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
 from errata.store import rate_buckets
 
@@ -18,13 +19,13 @@ _TRIES = 8
 _known = BoundedDict[str, int](max_entries=10_000)
 
 
-def take(bucket: str, limit: int, now_ms: int) -> None:
-    """Take one token from a bucket of `limit` requests a minute.
+def take(bucket: str, limit: int, now_ms: int, window_ms: int = _MINUTE_MS) -> None:
+    """Take one token from a bucket of `limit` requests a minute, or per `window_ms`.
 
     Raises:
         RateLimitedError: the bucket is empty; `retry_after` is the seconds until its next token.
     """
-    step = _MINUTE_MS // limit
+    step = window_ms // limit
     tolerance = step * (limit - 1)
     tat = _known.get(bucket, 0)
     if tat > now_ms + tolerance:
@@ -52,12 +53,12 @@ def take_for_key(access: Access, now_ms: int) -> None:
 
 
 def take_for_address(address: str, now_ms: int) -> None:
-    """Count one request without a resolved key against its address.
+    """Count one request without a resolved key against its address, or its /64 if it is IPv6.
 
     Raises:
-        RateLimitedError: the address has reached its rate limit.
+        RateLimitedError: the address or its block has reached its rate limit.
     """
-    take(f"ip#{address}", DEFAULT_RATE_LIMIT, now_ms)
+    take(f"ip#{address_block(address)}", DEFAULT_RATE_LIMIT, now_ms)
 
 
 def _seconds(milliseconds: int) -> int:
