@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
+import botocore.session
 import botocore.validate
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from errata.config import settings
@@ -69,10 +71,10 @@ def account(emulator: str) -> Iterator[None]:
             yield
         if suffix:
             for setting in TABLES:
-                clients.dynamodb().delete_table(TableName=made[setting])
+                _admin("dynamodb").delete_table(TableName=made[setting])
             for setting in QUEUES:
-                clients.sqs().delete_queue(QueueUrl=made[setting])
-            clients.cognito_idp().delete_user_pool(UserPoolId=made["USER_POOL_ID"])
+                _admin("sqs").delete_queue(QueueUrl=made[setting])
+            _admin("cognito-idp").delete_user_pool(UserPoolId=made["USER_POOL_ID"])
     clear_cache()
 
 
@@ -97,23 +99,29 @@ def _created(suffix: str) -> dict[str, str]:
         # Without a stream: see `tests.support.moto_transactions`.
         table = {key: each for key, each in definition.items() if key != "StreamSpecification"}
         name = definition["TableName"] + suffix
-        clients.dynamodb().create_table(**{**table, "TableName": name})
+        _admin("dynamodb").create_table(**{**table, "TableName": name})
     made = {setting: name + suffix for setting, name in TABLES.items()}
     for setting, name in QUEUES.items():
-        made[setting] = clients.sqs().create_queue(QueueName=name + suffix)["QueueUrl"]
+        made[setting] = _admin("sqs").create_queue(QueueName=name + suffix)["QueueUrl"]
     made["USER_POOL_ID"], made["USER_POOL_CLIENT_ID"] = _user_pool()
     return made
+
+
+def _admin(service: str) -> Any:
+    """Return a client that waits. On a busy machine, the product's clients would send it again."""
+    config = Config(read_timeout=60, retries={"mode": "standard", "total_max_attempts": 1})
+    return botocore.session.get_session().create_client(service, config=config)
 
 
 def _user_pool() -> tuple[str, str]:
     """Create the template's user pool, without invitation texts, and its client. Return the ids."""
     (properties,) = template.of_type("AWS::Cognito::UserPool").values()
     kept = {name: properties[name] for name in _OF_THE_POOL}
-    pool = clients.cognito_idp().create_user_pool(
+    pool = _admin("cognito-idp").create_user_pool(
         PoolName="errata", AdminCreateUserConfig={"AllowAdminCreateUserOnly": True}, **kept
     )["UserPool"]["Id"]
     properties = template.of_type("AWS::Cognito::UserPoolClient")["UserPoolClient"]
-    client = clients.cognito_idp().create_user_pool_client(
+    client = _admin("cognito-idp").create_user_pool_client(
         **{**properties, "UserPoolId": pool, "ClientName": "errata"}
     )["UserPoolClient"]["ClientId"]
     return pool, client
@@ -131,7 +139,7 @@ def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", secret)
         patch.setenv("AWS_ENDPOINT_URL", EMULATOR_URL)
         clients.clear_cache()
-        yield f"-{uuid.uuid4().hex[:8]}"
+        yield f"{permissions.SUFFIX}{uuid.uuid4().hex[:8]}"
         clients.clear_cache()
 
 

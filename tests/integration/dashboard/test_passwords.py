@@ -97,7 +97,7 @@ def test_a_first_password_is_exchanged_for_one_s_own(invited: Browser) -> None:
     [
         ("NotAuthorizedException", 401, "That took too long."),
         ("TooManyRequestsException", 429, "Wait a minute, then try again."),
-        ("InternalErrorException", 503, "That did not work"),
+        ("InternalErrorException", 503, "Something went wrong"),
     ],
 )
 def test_why_a_new_password_is_not_taken_is_told(

@@ -79,10 +79,10 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
         raise ForbiddenUrlError(
             "The host name is invalid: each part between dots must have 1 to 63 characters."
         ) from error
-    literal = _literal(parts.hostname)
+    name = parts.hostname.rstrip(".")
+    literal = _literal(name)
     if literal and not _is_allowed(literal, allow_loopback):
         raise ForbiddenUrlError(f"The host {parts.hostname} is not a public address.")
-    name = parts.hostname.rstrip(".")
     if (name == "localhost" or name.endswith(".localhost")) and not allow_loopback:
         raise ForbiddenUrlError(f"The host {parts.hostname} is not a public address.")
     if parts.username is not None:  # "" if there is only a password
