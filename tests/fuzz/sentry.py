@@ -66,7 +66,13 @@ def main() -> None:
     for number, seed in enumerate(SEEDS):
         (kept / f"seed-{number}").write_bytes(seed)
     words = Path(__file__).with_suffix(".dict")
-    bounds = ["-max_total_time=60", "-timeout=10", "-max_len=4096", f"-dict={words}"]
+    bounds = [
+        "-max_total_time=60",
+        "-timeout=2",
+        "-rss_limit_mb=1024",
+        "-max_len=4096",
+        f"-dict={words}",
+    ]
     found = f"-artifact_prefix={kept}/"
     atheris.Setup([sys.argv[0], *bounds, found, *sys.argv[1:], str(kept)], try_one)
     atheris.Fuzz()

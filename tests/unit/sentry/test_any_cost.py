@@ -1,0 +1,94 @@
+"""Any event of an SDK costs few steps and little memory, wherever its bulk is."""
+
+import json
+import tracemalloc
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from errata.grouping import v2
+from errata.models.event import pack
+from errata.protocol.body import MAX_JSON_BYTES, parse_object
+from errata.protocol.sentry.event import to_fields
+from tests.support.steps import MOST_STEPS, steps
+
+MOST_BYTES = 128 * 1024 * 1024
+SMALL = st.sampled_from(
+    [None, 1, "x", "%s", "%(a)s", "/a", "{{ message }}", [], [1], {}, {"a": 1}, [["a", "b"]], 1.5]
+)
+# Where an event has lists, objects and texts.
+PLACES = st.sampled_from(
+    [
+        ("message",),
+        ("fingerprint",),
+        ("tags",),
+        ("extra",),
+        ("contexts", "a"),
+        ("modules",),
+        ("breadcrumbs",),
+        ("breadcrumbs", "values"),
+        ("threads", "values"),
+        ("threads", 0, "stacktrace", "frames"),
+        ("exception", "values"),
+        ("exception", 0, "value"),
+        ("exception", 0, "type"),
+        ("exception", 0, "mechanism", "data"),
+        ("exception", 0, "stacktrace", "frames"),
+        ("exception", 0, "stacktrace", "frames", 0, "vars"),
+        ("exception", 0, "stacktrace", "frames", 0, "pre_context"),
+        ("exception", 0, "stacktrace", "frames", 0, "function"),
+        ("exception", 0, "stacktrace", "frames", 0, "filename"),
+        ("logentry", "message"),
+        ("logentry", "params"),
+        ("request", "headers"),
+        ("request", "data"),
+        ("user",),
+        ("stacktrace", "frames"),
+    ]
+)
+KINDS = st.sampled_from(["array", "object", "text"])
+
+
+def bulk(kind: str, unit: Any, size: int) -> Any:
+    """Return a value of about `size` bytes that repeats a unit."""
+    number = size // (len(json.dumps(unit)) + (10 if kind == "object" else 1))
+    if kind == "array":
+        return [unit] * number
+    return {f"{n:06}": unit for n in range(number)} if kind == "object" else str(unit) * number
+
+
+def put(event: Any, place: tuple[str | int, ...], value: Any) -> Any:
+    """Return the event with a value at a place. Lists of one are made where a number is."""
+    if not place:
+        return value
+    first, *rest = place
+    if first == 0:
+        inner = event[0] if isinstance(event, list) and event else {}
+        return [put(inner, tuple(rest), value)]
+    known = event if isinstance(event, dict) else {}
+    return {**known, first: put(known.get(first), tuple(rest), value)}
+
+
+def process(sent: bytes) -> None:
+    fields, fingerprint = to_fields(parse_object(sent), 0, None, "192.0.2.1")
+    grouping = v2.group(fields, fingerprint)
+    stored: Any = {**fields, "fingerprint": grouping.fingerprint}
+    pack(stored)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(PLACES, KINDS, SMALL), min_size=1, max_size=3))
+def test_an_event_of_a_mebibyte_costs_little(parts: list[tuple[Any, str, Any]]) -> None:
+    event: Any = {}
+    for place, kind, unit in parts:
+        event = put(event, place, bulk(kind, unit, MAX_JSON_BYTES // len(parts) - 1_000))
+    sent = json.dumps(event, separators=(",", ":")).encode()
+    assert len(sent) <= MAX_JSON_BYTES
+    assert steps(lambda: process(sent)) < MOST_STEPS
+    tracemalloc.start()
+    try:
+        process(sent)
+        assert tracemalloc.get_traced_memory()[1] < MOST_BYTES
+    finally:
+        tracemalloc.stop()
