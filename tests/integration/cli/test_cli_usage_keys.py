@@ -16,7 +16,7 @@ from errata.store import projects as store
 from errata.usecases import access, projects, usage_keys
 from errata.usecases.access import hash_key
 from tests.support import calls
-from tests.support.account import Clock, Project
+from tests.support.account import Clock, Project, new_project
 from tests.support.cli import STACK, Deployed, aws, done, refusing, run
 from tests.support.gateway import handler
 
@@ -366,17 +366,20 @@ class TooManyKeys(JsonRESTError):
         super().__init__("LimitExceededException", "Maximum number of API keys reached.")
 
 
-def test_a_reached_limit_of_gateway_keys_is_reported_with_the_new_key(
-    deployed: Deployed, project: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("method", ["create_api_key", "create_usage_plan", "create_usage_plan_key"])
+def test_a_reached_limit_of_the_gateway_is_reported_with_the_new_key(
+    deployed: Deployed, clock: Clock, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     assert deployed
+    # Of a rate that has no usage plan yet.
+    project = new_project(rate_limit=77)
     tried = []
 
-    def create_api_key(*_: Any, **__: Any) -> None:
+    def create(*_: Any, **__: Any) -> None:
         tried.append(now_ms())
         raise TooManyKeys
 
-    monkeypatch.setattr(APIGatewayBackend, "create_api_key", create_api_key)
+    monkeypatch.setattr(APIGatewayBackend, method, create)
     shown = run("keys", "create", project.id, "--label", "ci")
     assert shown.code == 0
     assert re.search("[0-9a-f]{32}", shown.out)

@@ -9,7 +9,7 @@ values only from the authorizer. So a gateway key without a row has no effect.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from errata.errors import StoreError
@@ -30,13 +30,15 @@ def plan_of(gateway: Gateway, rate_limit: int) -> str:
         if plan.get("name") == name and stage in stages:
             plan_id: str = plan["id"]
             return plan_id
-    made = clients.apigateway().create_usage_plan(
+    made = _create(
+        clients.apigateway_once().create_usage_plan,
         name=name,
         description=f"{rate_limit} requests a minute for each project key.",
         apiStages=[{"apiId": gateway.api_id, "stage": gateway.stage}],
         throttle={"rateLimit": rate_limit / 60, "burstLimit": rate_limit},
     )
-    return made["id"]
+    plan_id = made["id"]
+    return plan_id
 
 
 def _plans() -> Iterator[Any]:
@@ -56,19 +58,21 @@ def create(name: str, plan_id: str) -> tuple[str, str]:
         StoreError: it failed. `LimitExceededException`: the account has as many keys as it may.
     """
     value = secrets.token_hex(20)
-    made = _create(name, value)
-    clients.apigateway().create_usage_plan_key(
-        usagePlanId=plan_id, keyId=made["id"], keyType="API_KEY"
-    )
+    gateway = clients.apigateway_once()
+    made = _create(gateway.create_api_key, name=name, value=value, enabled=True)
+    _create(gateway.create_usage_plan_key, usagePlanId=plan_id, keyId=made["id"], keyType="API_KEY")
     return value, made["id"]
 
 
-def _create(name: str, value: str) -> Any:
-    # botocore would retry the limit of keys, too, for longer than the caller of the dashboard can
-    # wait. The project's key, which is shown once, would be lost.
+def _create(call: Callable[..., Any], **parameters: Any) -> Any:
+    """Make a call that creates something. Repeat it only while API Gateway throttles calls.
+
+    botocore would repeat it for a reached limit, too: for longer than a caller of the dashboard
+    waits. The project's key, which is shown once, would be lost.
+    """
     for attempt in attempts(_TRIES, base_s=0.5, most_s=4):
         try:
-            return clients.apigateway_once().create_api_key(name=name, value=value, enabled=True)
+            return call(**parameters)
         except StoreError as error:
             if error.code != "TooManyRequestsException" or attempt == _TRIES - 1:
                 raise
