@@ -109,6 +109,11 @@ def _created(suffix: str) -> dict[str, str]:
 
 def _admin(service: str) -> Any:
     """Return a client that waits. On a busy machine, the product's clients would send it again."""
+    return _patient_client(service, os.environ.get("AWS_ENDPOINT_URL"))
+
+
+@cache
+def _patient_client(service: str, _endpoint_url: str | None) -> Any:
     config = Config(read_timeout=60, retries={"mode": "standard", "total_max_attempts": 1})
     return botocore.session.get_session().create_client(service, config=config)
 

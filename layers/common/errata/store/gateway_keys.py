@@ -58,9 +58,13 @@ def create(name: str, plan_id: str) -> tuple[str, str]:
         StoreError: it failed. `LimitExceededException`: the account has as many keys as it may.
     """
     value = secrets.token_hex(20)
-    gateway = clients.apigateway_once()
-    made = _create(gateway.create_api_key, name=name, value=value, enabled=True)
-    _create(gateway.create_usage_plan_key, usagePlanId=plan_id, keyId=made["id"], keyType="API_KEY")
+    made = _create(clients.apigateway_once().create_api_key, name=name, value=value, enabled=True)
+    _create(
+        clients.apigateway_once().create_usage_plan_key,
+        usagePlanId=plan_id,
+        keyId=made["id"],
+        keyType="API_KEY",
+    )
     return value, made["id"]
 
 
