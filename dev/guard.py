@@ -24,6 +24,8 @@ type FindSecret = Callable[[str, str], str | None]
 LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 # With both an API's id and a stage. MiniStack reads a shorter path as a call of an AWS service.
 API = re.compile(r"/_aws/execute-api/[^/]+/[^/]+(/.*)?", re.DOTALL)
+# The public keys of a user pool, with which the dashboard verifies tokens. AWS shows them to all.
+POOL_KEYS = re.compile(r"/[\w-]+_[0-9A-Za-z]+/\.well-known/jwks\.json")
 OWN_ENDPOINTS = ("/_ministack", "/_localstack")
 # Only browsers send these.
 BROWSER_HEADERS = ("origin", "sec-fetch-site")
@@ -99,6 +101,8 @@ class Guard:
 
     def _needs_no_signature(self, scope: Any, headers: Mapping[str, str]) -> bool:
         """Whether AWS takes this call without one. A page cannot set the header that names it."""
+        if scope["method"] == "GET" and not scope["query_string"]:
+            return POOL_KEYS.fullmatch(scope["path"]) is not None
         target = headers.get("x-amz-target", "")
         return (
             (scope["method"], scope["path"], scope["query_string"]) == ("POST", "/", b"")

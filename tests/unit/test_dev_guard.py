@@ -280,3 +280,18 @@ def test_calls_that_change_data_are_noted_before_and_after(emulator: Emulator) -
 )
 def test_calls_that_only_read_change_nothing(method: str, operation: str, expected: bool) -> None:
     assert changes(method, {"x-amz-target": operation}) is expected
+
+
+def test_the_public_keys_of_a_user_pool_need_no_signature() -> None:
+    emulator = Emulator()
+    path = "/us-east-1_AbC123/.well-known/jwks.json"
+    assert emulator.send("GET", path, {"host": HOST})[0] == 200
+    for method, other, headers in (
+        ("GET", path, {"host": "evil.example"}),
+        ("GET", path, {"host": HOST, "origin": "https://evil.example"}),
+        ("POST", path, {"host": HOST}),
+        ("GET", f"{path}/../x", {"host": HOST}),
+        ("GET", "/us-east-1_AbC123/.well-known/other", {"host": HOST}),
+    ):
+        assert emulator.send(method, other, headers)[0] == 403
+    assert len(emulator.reached) == 1
