@@ -39,6 +39,9 @@ _SPECIAL = [
     )
 ]
 
+# What the name localhost and those below it mean (RFC 6761).
+_LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -80,10 +83,8 @@ def check_url(url: str, allow_loopback: bool = False) -> SplitResult:
             "The host name is invalid: each part between dots must have 1 to 63 characters."
         ) from error
     name = parts.hostname.rstrip(".")
-    literal = _literal(name)
+    literal = _LOOPBACK if name == "localhost" or name.endswith(".localhost") else _literal(name)
     if literal and not _is_allowed(literal, allow_loopback):
-        raise ForbiddenUrlError(f"The host {parts.hostname} is not a public address.")
-    if (name == "localhost" or name.endswith(".localhost")) and not allow_loopback:
         raise ForbiddenUrlError(f"The host {parts.hostname} is not a public address.")
     if parts.username is not None:  # "" if there is only a password
         raise ForbiddenUrlError("The URL must not contain a user name or a password.")

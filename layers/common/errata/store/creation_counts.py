@@ -8,9 +8,8 @@
 from typing import Any
 
 from errata.config import settings
+from errata.models.ids import DAY_MS
 from errata.store.items import write_all
-
-_DAY_MS = 86_400_000
 
 
 def counted(block: str, most: int, at_ms: int) -> Any:
@@ -18,7 +17,7 @@ def counted(block: str, most: int, at_ms: int) -> Any:
 
     It fails if the block has created `most` projects on this day.
     """
-    day = at_ms // _DAY_MS
+    day = at_ms // DAY_MS
     return {
         "TableName": settings().idempotency_table,
         "Key": write_all({"pk": f"created#{block}#{day}"}),
@@ -26,11 +25,11 @@ def counted(block: str, most: int, at_ms: int) -> Any:
         "ConditionExpression": "attribute_not_exists(created) OR created < :most",
         "ExpressionAttributeNames": {"#ttl": "ttl"},
         "ExpressionAttributeValues": write_all(
-            {":one": 1, ":most": most, ":ttl": (day + 2) * _DAY_MS // 1000}
+            {":one": 1, ":most": most, ":ttl": (day + 2) * DAY_MS // 1000}
         ),
     }
 
 
 def seconds_left(at_ms: int) -> int:
     """Return the seconds until the next day starts, at least 1."""
-    return -(-(_DAY_MS - at_ms % _DAY_MS) // 1000)
+    return -(-(DAY_MS - at_ms % DAY_MS) // 1000)

@@ -5,11 +5,11 @@ mails per day (50). Without limits here, one stranger could use them up.
 """
 
 from errata.errors import RateLimitedError
+from errata.models.ids import DAY_MS
 from errata.models.organization import address_block
 from errata.store.members import user_hash
 from errata.usecases import rate_limit
 
-_DAY_MS = 86_400_000
 _UNITS = ((3600, "hour"), (60, "minute"), (1, "second"))
 
 # Attempts per minute to sign in or choose a first password, and as many to use a mailed code.
@@ -39,7 +39,7 @@ def take_code(address: str, email: str, now_ms: int) -> None:
 
 def take_mail(address: str, email: str, now_ms: int) -> None:
     """Count one mail with a code. Arguments and errors are as for `take_sign_in`."""
-    _take("mail", address, email, (MAILS_PER_BLOCK, MAILS_PER_EMAIL), now_ms, _DAY_MS)
+    _take("mail", address, email, (MAILS_PER_BLOCK, MAILS_PER_EMAIL), now_ms, DAY_MS)
 
 
 def _take(
