@@ -12,6 +12,7 @@ import hmac
 import importlib
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -48,6 +49,7 @@ def main() -> None:
     retry_partial_failures(functions)
     queue_invocations(functions, ENVIRONMENTS)
     take_keys_from_the_authorizer(gateway)
+    render_denials(gateway)
     tell_the_url(gateway)
     allow_batches_of_messages(importlib.import_module("ministack.core.iam_actions"))
     tell_partition_keys(
@@ -267,6 +269,36 @@ def take_keys_from_the_authorizer(gateway: Any) -> None:
     gateway._invoke_authorizer_lambda = invoke_and_note
     gateway._build_lambda_event_v1 = build_event_with_key
     gateway._api_key_from_request = lambda headers: named.get()
+
+
+def render_denials(gateway: Any) -> None:
+    """Insert the authorizer's context into gateway responses, such as that of a denial.
+
+    MiniStack leaves `$context.authorizer.*` as it is. API Gateway substitutes it in the templates
+    of gateway responses (developer guide, "Variables for data transformations": "$context").
+    """
+    invoke, respond = gateway._invoke_authorizer_lambda, gateway._gateway_error_response
+    # Each request is a task with its own context.
+    returned = contextvars.ContextVar[dict[str, Any]]("returned")
+
+    async def invoke_and_note(*arguments: Any) -> Any:
+        result = await invoke(*arguments)
+        response = (result or {}).get("body")
+        returned.set(response.get("context", {}) if isinstance(response, dict) else {})
+        return result
+
+    def respond_with_context(*arguments: Any) -> Any:
+        status, headers, body = respond(*arguments)
+        context = returned.get({})
+        text = re.sub(
+            r"\$context\.authorizer\.(\w+)",
+            lambda name: str(context.get(name[1], "")),
+            body.decode(),
+        )
+        return status, headers, text.encode()
+
+    gateway._invoke_authorizer_lambda = invoke_and_note
+    gateway._gateway_error_response = respond_with_context
 
 
 def tell_the_url(gateway: Any) -> None:

@@ -1,54 +1,86 @@
 """The authorizer: finds the project of a key, and the gateway key that counts its requests.
 
-It refuses no request. The functions respond with 401 and 403, with the contract's texts.
+It denies what has no valid key, because AWS does not charge for a denied request
+(docs/decisions/0026-denied-by-the-authorizer.md). The body of the response is in the context:
+the gateway response ACCESS_DENIED (template.yaml) sends it. A key may also be in the body, which
+only the functions see. They refuse the rest.
 """
 
+import json
 from typing import Any
 
 from errata import gateway
 from errata.config import settings
-from errata.errors import StoreError
+from errata.errors import RateLimitedError, StoreError, UnauthorizedError
 from errata.models.ids import now_ms
 from errata.protocol import api_key
-from errata.protocol.sentry import public_key
+from errata.protocol.sentry import errors, public_key
 from errata.store import clients
-from errata.usecases import access
+from errata.usecases import access, rate_limit
 
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
 
 # Routes of the SDK endpoint (template.yaml). They accept only the public key of a DSN.
 _SDK_ROUTES = "/api/{project_id}/"
+# Its keys are in its query and its body (`hash`), and anybody may bring a new one.
+_LEGACY_ROUTE = "/api.php"
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
-    """Allow the request, and pass the access of its key to the function."""
+    """Allow the request and pass the access of its key to the function, or deny it."""
+    if event["resource"] == _LEGACY_ROUTE:
+        return _allow(event, access.to_context(None, access.NOTHING, ""), settings().unmetered_key)
     headers, query = gateway.headers(event), gateway.query(event)
-    if event["resource"].startswith(_SDK_ROUTES):
+    if _of_sdk(event):
         look_up: access.LookUp = access.find_dsn
         key = public_key.presented(headers, query)
     else:
         look_up = access.find
         key = api_key.presented(event["httpMethod"], headers, query)
+    address, at_ms = event["requestContext"]["identity"]["sourceIp"], now_ms()
     try:
-        found = look_up(key, now_ms()) if key else access.NOTHING
+        found = look_up(key, at_ms) if key else access.NOTHING
+        context = access.to_context(key, found, address)
+        if found.access or (key is None and _body_may_have_key(event)):
+            metered = context.get("metered") == "gateway"
+            return _allow(event, context, found.usage_key if metered else settings().unmetered_key)
+        rate_limit.take_for_address(address, at_ms)
+    except RateLimitedError:
+        # A denial has one status, 401. With this gateway key, API Gateway refuses all but one
+        # request a second, free of charge. The function refuses that one.
+        return _allow(event, context, settings().limited_key)
     except StoreError as error:
         # API Gateway would respond with 500 and a text of its own. The handler responds instead.
         gateway.unavailable(error)
-        return _allow(event, {"key": "unavailable"}, "")
-    address = event["requestContext"]["identity"]["sourceIp"]
-    context = access.to_context(key, found, address)
-    return _allow(event, context, found.usage_key if context.get("metered") == "gateway" else "")
+        return _allow(event, {"key": "unavailable"}, settings().unmetered_key)
+    return _verdict(event, "Deny", {"body": _refusal(event, key)})
+
+
+def _of_sdk(event: gateway.Event) -> bool:
+    return bool(event["resource"].startswith(_SDK_ROUTES))
+
+
+def _body_may_have_key(event: gateway.Event) -> bool:
+    """Return whether the endpoint looks for a key in the body. An event at `/store` has none."""
+    return event["httpMethod"] == "POST" and not event["resource"].endswith("/store")
+
+
+def _refusal(event: gateway.Event, key: str | None) -> str:
+    """Return the body of the 401 response, as the function of the route sends it."""
+    if _of_sdk(event):
+        return errors.error_body(errors.UNKNOWN_KEY)
+    refused = UnauthorizedError.unknown() if key else UnauthorizedError.missing()
+    return json.dumps({"message": refused.message})
 
 
 def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gateway.Response:
-    statement = {
-        "Effect": "Allow",
-        "Action": "execute-api:Invoke",
-        "Resource": event["methodArn"],
-    }
+    return {**_verdict(event, "Allow", context), "usageIdentifierKey": usage_key}
+
+
+def _verdict(event: gateway.Event, effect: str, context: dict[str, str]) -> gateway.Response:
+    statement = {"Effect": effect, "Action": "execute-api:Invoke", "Resource": event["methodArn"]}
     return {
         "principalId": "caller",
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
         "context": context,
-        "usageIdentifierKey": usage_key or settings().unmetered_key,
     }

@@ -3,7 +3,6 @@
 Source: the SDK development documentation, "Transport" and "Rate Limiting".
 """
 
-import json
 from typing import Any
 
 from errata import gateway
@@ -26,6 +25,7 @@ from errata.protocol.sentry.envelope import (
     parse,
     parse_start,
 )
+from errata.protocol.sentry.errors import UNKNOWN_KEY, error_body
 from errata.store import clients
 from errata.usecases import access, admission, report_losses, sentry
 
@@ -126,7 +126,7 @@ def _error_response(refused: HTTPError) -> gateway.Response:
         case InvalidInputError():
             status = 400
         case UnauthorizedError():
-            detail = "No public key of this project: check the DSN (sentry_key, project id)."
+            detail = UNKNOWN_KEY
         case RateLimitedError():
             extra["X-Sentry-Rate-Limits"] = f"{refused.retry_after}::key:rate_limited"
         case PaymentRequiredError():
@@ -139,4 +139,4 @@ def _error_response(refused: HTTPError) -> gateway.Response:
             extra["X-Sentry-Rate-Limits"] = limit
     # A header is one line of ASCII.
     extra["X-Sentry-Error"] = " ".join(detail.encode("ascii", "replace").decode().split())[:200]
-    return gateway.response(status, json.dumps({"detail": detail, "causes": []}), extra)
+    return gateway.response(status, error_body(detail), extra)

@@ -1,5 +1,6 @@
 """A DSN's key is public. It opens the SDK endpoint only, which an API key does not open."""
 
+import json
 import logging
 from collections.abc import Callable
 
@@ -68,7 +69,7 @@ def test_a_revoked_dsn_s_key_is_still_one_of_a_dsn(project: Project) -> None:
     assert rows() == before
 
 
-def test_the_meter_names_neither_project_nor_gateway_key() -> None:
+def test_the_authorizer_names_neither_project_nor_gateway_key() -> None:
     metered = new_project(metered=True)
     event = {
         "resource": "/api/ingest",
@@ -78,8 +79,8 @@ def test_the_meter_names_neither_project_nor_gateway_key() -> None:
         "methodArn": "arn",
     }
     response = handler("authorizer")(event, None)
-    assert response["context"] == {"key": "unknown"}
-    assert response["usageIdentifierKey"] == "unmetered-gateway-key"
+    assert response["context"] == {"body": json.dumps(UNKNOWN)}
+    assert "usageIdentifierKey" not in response
 
 
 def test_a_dsn_opens_its_own_project_alone(project: Project) -> None:

@@ -31,7 +31,7 @@ from tests.support.calls import fault, throttled
 from tests.support.cli import Deployed, deployed, done
 from tests.support.clients import events, ingest, php
 from tests.support.fresh import TABLES, clear_cache
-from tests.support.gateway import admit, authorize, call, handler, respond
+from tests.support.gateway import admit, authorize, call, decide, denied, effect, handler
 from tests.support.receiver import Receiver, receiver
 from tests.support.template import ROOT
 from tests.support.visible import visible_in
@@ -315,8 +315,7 @@ def test_functions_take_what_the_release_s_authorizer_hands_over(left: Restored)
     for caller in left.callers:
         clear_cache()
         event = copy.deepcopy(caller["event"])
-        admit(event, caller["verdict"])
-        seen = respond(event)
+        seen = decide(event, caller["verdict"])
         assert [seen.status, sorted(seen.json)] == caller["answer"], caller["kind"]
 
 
@@ -324,7 +323,9 @@ def test_functions_take_what_the_release_s_authorizer_hands_over(left: Restored)
 def test_the_release_s_functions_take_what_today_s_authorizer_hands_over(
     left: Restored, tmp_path: Path
 ) -> None:
-    calls = []
+    # What the authorizer denies, no function sees.
+    denials = {}
+    calls = {}
     for caller in left.callers:
         clear_cache()
         event = copy.deepcopy(caller["event"])
@@ -333,10 +334,13 @@ def test_the_release_s_functions_take_what_today_s_authorizer_hands_over(
                 verdict = authorize(event)
         else:
             verdict = authorize(event)
-        admit(event, verdict)
-        calls.append(
-            {"handler": handlers()[event["resource"], event["httpMethod"]], "event": event}
-        )
+        if effect(verdict) == "Deny":
+            response = denied(verdict)
+            denials[caller["kind"]] = [response.status, sorted(response.json)]
+        else:
+            admit(event, verdict)
+            name = handlers()[event["resource"], event["httpMethod"]]
+            calls[caller["kind"]] = {"handler": name, "event": event}
     with tarfile.open(HERE / newest() / "source.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     given = {
@@ -350,7 +354,7 @@ def test_the_release_s_functions_take_what_today_s_authorizer_hands_over(
             for name, table in old_resources().items()
             if table["Type"] == "AWS::DynamoDB::Table"
         ],
-        "calls": calls,
+        "calls": list(calls.values()),
     }
     ran = subprocess.run(
         [sys.executable, "-P", OLD],
@@ -362,10 +366,9 @@ def test_the_release_s_functions_take_what_today_s_authorizer_hands_over(
         timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
-    kinds = [caller["kind"] for caller in left.callers]
-    recorded = [caller["answer"] for caller in left.callers]
-    responses = json.loads(ran.stdout)
-    assert dict(zip(kinds, responses, strict=True)) == dict(zip(kinds, recorded, strict=True))
+    assert set(denials) == {"API key as DSN", "unknown", "revoked", "empty"}
+    responses = dict(zip(calls, json.loads(ran.stdout), strict=True))
+    assert {**denials, **responses} == {each["kind"]: each["answer"] for each in left.callers}
 
 
 def _definition(name: str, table: Item) -> Item:

@@ -66,6 +66,7 @@ def account(emulator: str) -> Iterator[None]:
         patch.setenv("DASHBOARD_URL", "https://errors.example.com/dashboard")
         patch.setenv("STACK_NAME", "errata")
         patch.setenv("UNMETERED_KEY", "unmetered-gateway-key")
+        patch.setenv("LIMITED_KEY", "limited-gateway-key")
         settings.cache_clear()
         with calls.watched(_valid):
             yield

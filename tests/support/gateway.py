@@ -50,9 +50,9 @@ def call(
     `counts`: whether the gateway applies usage plans, which not every emulator does.
     """
     event = request(method, url, body, headers, ip)
-    if not template.is_open(method, event["resource"]):
-        admit(event, authorize(event), counts)
-    return respond(event)
+    if template.is_open(method, event["resource"]):
+        return respond(event)
+    return decide(event, authorize(event), counts)
 
 
 def request(
@@ -86,13 +86,41 @@ def authorize(event: dict[str, Any]) -> dict[str, Any]:
         verdict: dict[str, Any] = handler("authorizer")(
             {k: event[k] for k in event if k != "body"}, None
         )
+    assert all(isinstance(value, str) for value in verdict["context"].values())
     return verdict
+
+
+def decide(event: dict[str, Any], verdict: dict[str, Any], counts: bool = True) -> Response:
+    """Return the response to a request that the authorizer has allowed or denied."""
+    if effect(verdict) == "Deny":
+        return denied(verdict)
+    admit(event, verdict, counts)
+    return respond(event)
+
+
+def effect(verdict: dict[str, Any]) -> str:
+    """Return "Allow" or "Deny"."""
+    (statement,) = verdict["policyDocument"]["Statement"]
+    return str(statement["Effect"])
+
+
+def denied(verdict: dict[str, Any]) -> Response:
+    """Return the gateway response ACCESS_DENIED. It inserts the authorizer's values as they are."""
+    (api,) = template.of_type("AWS::Serverless::Api").values()
+    response = api["GatewayResponses"]["ACCESS_DENIED"]
+    headers = {
+        name: value.strip("'") for name, value in response["ResponseParameters"]["Headers"].items()
+    }
+    ((content_type, content),) = response["ResponseTemplates"].items()
+    text = re.sub(
+        r"\$context\.authorizer\.(\w+)", lambda match: verdict["context"].get(match[1], ""), content
+    )
+    return Response(response["StatusCode"], {**headers, "Content-Type": content_type}, text)
 
 
 def admit(event: dict[str, Any], verdict: dict[str, Any], counts: bool = True) -> None:
     """Add the authorizer's result to the event, as the gateway does."""
-    assert verdict["policyDocument"]["Statement"][0]["Effect"] == "Allow"
-    assert all(isinstance(value, str) for value in verdict["context"].values())
+    assert effect(verdict) == "Allow"
     event["requestContext"]["authorizer"] = verdict["context"]
     if counts:
         metered_by = f"id-of-{verdict['usageIdentifierKey']}"

@@ -16,6 +16,7 @@ from dev.emulator import (
     keep_streams,
     partition_keys,
     queue_invocations,
+    render_denials,
     retry_partial_failures,
     take_keys_from_the_authorizer,
     tell_partition_keys,
@@ -154,6 +155,34 @@ def test_the_authorizer_names_the_key_that_meters() -> None:
 def test_an_authorizer_that_names_no_key_leaves_none() -> None:
     assert key_that_meters({"policyDocument": {}}) == ""
     assert key_that_meters(None) == ""
+
+
+def body_of_an_error(result: Any) -> str:
+    """What MiniStack sends instead of `$context.authorizer.body` after an authorizer's result."""
+
+    async def invoke(*_: Any) -> Any:
+        return result
+
+    gateway: Any = SimpleNamespace(
+        _invoke_authorizer_lambda=invoke,
+        _gateway_error_response=lambda *_: (401, {}, b"<$context.authorizer.body>"),
+    )
+    render_denials(gateway)
+
+    def request() -> str:
+        with pytest.raises(StopIteration):
+            gateway._invoke_authorizer_lambda({}, {}, "account", "region").send(None)
+        status, headers, body = gateway._gateway_error_response()
+        assert (status, headers) == (401, {})
+        return str(body.decode())
+
+    return contextvars.copy_context().run(request)
+
+
+def test_a_gateway_response_has_what_the_authorizer_returned() -> None:
+    assert body_of_an_error({"body": {"context": {"body": '{"a": "b"}'}}}) == '<{"a": "b"}>'
+    assert body_of_an_error({"body": {"context": {}}}) == "<>"
+    assert body_of_an_error(None) == "<>"
 
 
 @pytest.mark.parametrize(

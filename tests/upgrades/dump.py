@@ -15,7 +15,6 @@ from tests.support.account import Clock, account
 from tests.support.browser import Browser
 from tests.support.cli import deploy
 from tests.support.fresh import clear_cache
-from tests.support.gateway import admit
 from tests.support.receiver import receiver, response
 from tests.upgrades.release import look, parameters, rows, write
 from tests.upgrades.seed import HOOKS, MEMBER, OWNER, STRIPE_SECRET_NAME, Seed, fill, log_lines
@@ -70,8 +69,7 @@ def main() -> None:
         for caller in seed.callers:
             clear_cache()
             event = copy.deepcopy(caller["event"])
-            admit(event, caller["verdict"])
-            found = gateway.respond(event)
+            found = gateway.decide(event, caller["verdict"])
             caller["answer"] = [found.status, sorted(found.json)]
         write(version("errata"), dump, there, stack)
 

@@ -18,6 +18,7 @@ class Settings:
     idempotency_table: str
     retention_days: int
     unmetered_key: str
+    limited_key: str
     digest_dead_letter_url: str
     cleanup_dead_letter_url: str
     webhook_dead_letter_url: str
@@ -58,6 +59,7 @@ def settings() -> Settings:
         idempotency_table=env("IDEMPOTENCY_TABLE", ""),
         retention_days=int(env("RETENTION_DAYS", "30")),
         unmetered_key=env("UNMETERED_KEY", ""),
+        limited_key=env("LIMITED_KEY", ""),
         digest_dead_letter_url=env("DIGEST_DEAD_LETTER_URL", ""),
         cleanup_dead_letter_url=env("CLEANUP_DEAD_LETTER_URL", ""),
         webhook_dead_letter_url=env("WEBHOOK_DEAD_LETTER_URL", ""),
