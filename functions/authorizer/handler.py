@@ -78,7 +78,11 @@ def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gat
 
 
 def _verdict(event: gateway.Event, effect: str, context: dict[str, str]) -> gateway.Response:
-    statement = {"Effect": effect, "Action": "execute-api:Invoke", "Resource": event["methodArn"]}
+    # All routes of the stage. Nothing is cached, and AWS does not say how `methodArn` ends for a
+    # path with a slash at its end.
+    api, stage, _ = event["methodArn"].split("/", 2)
+    resource = f"{api}/{stage}/*"
+    statement = {"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource}
     return {
         "principalId": "caller",
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},

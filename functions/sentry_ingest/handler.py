@@ -11,6 +11,7 @@ from errata.errors import (
     InvalidInputError,
     PaymentRequiredError,
     RateLimitedError,
+    ServiceUnavailableError,
     StoreError,
     UnauthorizedError,
 )
@@ -129,6 +130,8 @@ def _error_response(refused: HTTPError) -> gateway.Response:
             detail = UNKNOWN_KEY
         case RateLimitedError():
             extra["X-Sentry-Rate-Limits"] = f"{refused.retry_after}::key:rate_limited"
+        case ServiceUnavailableError():
+            extra["X-Sentry-Rate-Limits"] = f"{extra['Retry-After']}::key:unavailable"
         case PaymentRequiredError():
             status = 429
             if refused.billing_url:

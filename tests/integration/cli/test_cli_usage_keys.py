@@ -55,7 +55,7 @@ def used(key: str) -> str:
         "httpMethod": "POST",
         "headers": {"x-api-key": key},
         "requestContext": {"identity": {"sourceIp": "203.0.113.9"}},
-        "methodArn": "arn",
+        "methodArn": "arn:aws:execute-api:us-east-1:000000000000:api/v1/POST/api/ingest",
     }
     response = handler("authorizer")(event, None)
     found: str = response["usageIdentifierKey"]
