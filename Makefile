@@ -47,8 +47,8 @@ format: .venv/ready ## format the code and fix what the linter can fix
 build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
 	$(SAM) build --cached
 
-deploy: build ## deploy to the AWS account of your credentials (asks the first time)
-	$(SAM) deploy $(if $(GUIDED),--guided,$(if $(shell grep -s "^region" samconfig.toml),,--guided))
+deploy: .venv/ready .venv-sam/ready ## build, and deploy to the AWS account of your credentials (SET="Name=value …" changes settings, STACK=NAME names the stack, YES=1 does not ask)
+	@$(BIN)/python -m dev.deploy --stack "$(or $(STACK),errata)" --set '$(SET)' $(if $(YES),--yes)
 
 bench: build ## measure speed and cost, and check them against their limits (ARGS=--deterministic: only what is counted)
 	$(BIN)/python -m bench $(ARGS)
