@@ -18,7 +18,7 @@ from errata.protocol.sentry import errors, public_key
 from errata.store import clients
 from errata.usecases import access, rate_limit
 
-clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 # Routes of the SDK endpoint (template.yaml). They accept only the public key of a DSN.
 _SDK_ROUTES = "/api/{project_id}/"

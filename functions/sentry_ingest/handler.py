@@ -30,7 +30,7 @@ from errata.protocol.sentry.errors import UNKNOWN_KEY, error_body
 from errata.store import clients
 from errata.usecases import access, admission, report_losses, sentry
 
-clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 # For an event with its attachments. The event itself may have 1 MiB (errata.protocol.body).
 MAX_ENVELOPE_BYTES = 20 * 1024 * 1024
