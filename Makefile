@@ -6,6 +6,8 @@ SAM := .venv-sam/bin/sam
 # `sam build` calls python3.13 by name. No tool sends telemetry.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
+# Where this is set, such as in container images, each process of a test run would compile all files again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run unit test clients coverage check format build deploy bench fuzz pictures dump lock clean help
 
@@ -86,7 +88,7 @@ clean: ## remove environments, builds and local data
 .venv/ready: requirements-dev.txt pyproject.toml dev/requirements-uv.txt
 	@$(call venv,.venv)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dev/requirements-uv.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --allow-empty-requirements dev/requirements-uv.txt requirements-dev.txt
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --allow-empty-requirements dev/requirements-uv.txt requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
