@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -169,6 +170,70 @@ def test_plans_and_keys_are_found_on_whatever_page(shop: Project, clock: Clock) 
     clock.advance(SETTLED_S)
     # The first one's key is gone, with the plan that it was in.
     assert set(gateway_keys()) == {used(shop.key), used(other)}
+
+
+def lose_keys(deployed: Deployed) -> None:
+    """Delete all gateway keys, as somebody may in the console."""
+    lose_plan(deployed)  # AWS takes a key that is deleted out of its plan, moto does not
+    gateway = aws("apigateway")
+    for key in gateway.get_api_keys()["items"]:
+        gateway.delete_api_key(apiKey=key["id"])
+
+
+def lose_plan(deployed: Deployed) -> None:
+    gateway = aws("apigateway")
+    for key in gateway.get_usage_plan_keys(usagePlanId=deployed.default_plan)["items"]:
+        gateway.delete_usage_plan_key(usagePlanId=deployed.default_plan, keyId=key["id"])
+
+
+@pytest.mark.parametrize("lose", [lose_keys, lose_plan])
+@pytest.mark.parametrize("named", [True, False])
+def test_lost_gateway_keys_are_repaired_for_the_same_project_keys(
+    shop: Project,
+    clock: Clock,
+    deployed: Deployed,
+    lose: Callable[[Deployed], None],
+    named: bool,
+) -> None:
+    lost = used(shop.key)
+    lose(deployed)
+    assert used(shop.key) == lost  # API Gateway refuses it
+    repaired = done("keys", "repair", *([shop.id] if named else []), "--json").json
+    assert [key["id"] for key in repaired] == [hash_key(shop.key)[:12]]
+    assert used(shop.key) == ""  # the handlers count
+    clock.advance(SETTLED_S)
+    assert used(shop.key) not in ("", lost)
+    assert gateway_keys()[used(shop.key)].burst == 60
+    assert done("keys", "repair", "--json").json == []
+
+
+def test_a_repair_says_what_it_did(shop: Project, deployed: Deployed) -> None:
+    assert done("keys", "repair").out == "No gateway key is missing.\n"
+    lose_keys(deployed)
+    key_id = hash_key(shop.key)[:12]
+    assert done("keys", "repair").out.splitlines() == [
+        f"Repaired key {key_id} (first key) of project {shop.id}.",
+        "They work within 30 seconds.",
+    ]
+
+
+def test_an_interrupted_repair_is_done_again(
+    shop: Project, clock: Clock, deployed: Deployed
+) -> None:
+    gateway = Gateway(STACK, deployed.api_id, "v1")
+    struck = True
+    number = 0
+    while struck:
+        lose_keys(deployed)
+        number += 1
+        with calls.fault(number, calls.killed, after=True) as outcome, suppress(calls.Killed):
+            usage_keys.repair(gateway, shop.id)
+        struck = outcome.struck
+        clock.advance(LATER_S)
+        done("keys", "repair")
+        clock.advance(SETTLED_S)
+        assert used(shop.key) in ("", *gateway_keys())
+    assert number > 5
 
 
 def test_what_is_left_over_goes_with_the_next_change(shop: Project, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""`errata keys`: list, create and revoke API keys and DSNs."""
+"""`errata keys`: list, create, revoke and repair API keys and DSNs."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from errata.models.project import ApiKey, dsn
 from errata.protocol.read import iso
 from errata.usecases import projects, usage_keys
 
-app = group("List, create and revoke a project's API keys and DSNs.", example="keys list 1")
+app = group("List, create, revoke and repair API keys and DSNs.", example="keys list 1")
 
 
 @command(app, "list", example="keys list 1")
@@ -97,6 +97,36 @@ def revoke(
             "The key is revoked, but its API Gateway key could not be deleted. It gives no access."
             f" The next key that you create for the project deletes it. ({reason})",
         )
+
+
+@command(app, "repair", example="keys repair")
+def repair(
+    session: Session,
+    project_id: Annotated[
+        str, typer.Argument(metavar="[PROJECT]", help="The project's id. Default: all projects.")
+    ] = "",
+) -> None:
+    """Replace the API Gateway keys that are missing, so that requests are accepted again.
+
+    API Gateway counts the requests of most keys with a key of its own. If that is deleted, or its
+    usage plan, API Gateway refuses all requests with 401. API keys and DSNs stay the same.
+    """
+    found = [projects.find(project_id)] if project_id else projects.list_projects()
+    repaired: list[ApiKey] = []
+    for project in found:
+        keys, unmetered = usage_keys.repair(session.target.gateway, project.id)
+        repaired += keys
+        if unmetered:
+            warn(unmetered, project)
+    if session.json:
+        print_json([_to_json(key, session.target.api_url) for key in repaired])
+        return
+    for key in repaired:
+        print_line(f"Repaired key {key.id} ({key.label}) of project {key.project_id}.")
+    if repaired:
+        print_line("They work within 30 seconds.")
+    else:
+        print_line("No gateway key is missing.")
 
 
 def _dsn(key: ApiKey, api_url: str) -> str | None:

@@ -101,6 +101,18 @@ def named(prefix: str) -> Iterator[GatewayKey]:
         request["position"] = page["position"]
 
 
+def in_plan(plan_id: str) -> set[str]:
+    """Return the ids of the gateway keys in a usage plan."""
+    found: set[str] = set()
+    request: Any = {"usagePlanId": plan_id, "limit": _PAGE}
+    while True:
+        page = clients.apigateway().get_usage_plan_keys(**request)
+        found.update(key["id"] for key in page["items"])
+        if not page.get("position"):
+            return found
+        request["position"] = page["position"]
+
+
 def delete(key_id: str) -> None:
     """Delete a gateway key, which also removes it from its plan. No-op if it does not exist."""
     try:

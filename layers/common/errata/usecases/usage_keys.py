@@ -118,6 +118,28 @@ def change_project(
     return project, _meter(gateway, project, [key for key in keys if not key.usage_key], known)
 
 
+def repair(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], Unmetered]:
+    """Replace a project's gateway keys that are gone, or not in the usage plan of its rate.
+
+    API Gateway refuses all requests that such a key would count. Until a new one is in use, the
+    handlers count. Returns the project keys that got, or should have got, a new gateway key.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    project, known = projects.find(project_id), list_keys(project_id)
+    try:
+        counting = gateway_keys.in_plan(gateway_keys.plan_of(gateway, project.rate_limit))
+    except StoreError as error:
+        return [], error
+    lost = [
+        key
+        for key in known
+        if key.revoked_at is None and key.usage_key_id and key.usage_key_id not in counting
+    ]
+    return lost, _meter(gateway, project, [_count_in_handlers(key) for key in lost], known)
+
+
 def delete_gateway_keys(gateway: Gateway, project_id: str) -> Unmetered:
     """Delete all gateway keys of a project, whether or not a project key names them."""
     try:
