@@ -60,6 +60,18 @@ def test_projects_and_keys_are_listed_oldest_first() -> None:
     assert projects.list_keys("3") == []
 
 
+def test_an_organization_s_projects_are_read_alone_and_in_parts() -> None:
+    for number in range(1, 13):
+        owner = "3" if number % 2 else "default"
+        project = replace(PROJECT, id=str(number), organization=owner)
+        projects.add_project(project, [replace(KEY, hash=f"{number:064}", project_id=str(number))])
+    found, stopped = projects.some_projects("3", "", pages=None)
+    assert ([each.id for each in found], stopped) == (["1", "3", "5", "7", "9", "11"], "")
+    found, _ = projects.some_projects("3", "7", pages=1)
+    assert [each.id for each in found] == ["9", "11"]
+    assert projects.some_projects("4", "", pages=1) == ([], "")
+
+
 def test_a_revoked_key_stays_revoked_and_on_the_list() -> None:
     projects.add_project(PROJECT, [KEY])
     projects.save_usage_key(replace(KEY, usage_key="u", usage_key_id="i"))

@@ -62,3 +62,22 @@ def test_projects_are_paged_within_the_bounds(
     assert browser.get("projects?after=x").text == browser.get("projects").text
     monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
     assert sorted(followed(browser, "projects", link), key=int) == mine
+
+
+def test_projects_of_others_do_not_hide_mine(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = organizations.create("others").id
+    for n in range(24):
+        projects.create(f"of others {n}", organization=others)
+    acme = organizations.create("Acme").id
+    members.add(acme, OWNER, "owner")
+    created = projects.create("mine", organization=acme)
+    assert created
+    # One read gives few rows, as one read of 1 MB does of 18,000 projects.
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 2_000)
+    for path in ("projects", f"orgs/{acme}", f"orgs/{acme}/use"):
+        shown = browser.get(path).html
+        assert f"projects/{created.project.id}/" in shown, path
+        assert "of others" not in shown
+        assert "?after=" not in shown

@@ -20,7 +20,7 @@ from errata.errors import InvalidInputError
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Project, dsn, live_dsns
 from errata.protocol.read import iso
-from errata.usecases import delete_project, members, projects, usage_keys
+from errata.usecases import delete_project, members, organizations, projects, usage_keys
 
 app = group(
     "Create, list, change and delete projects.",
@@ -60,9 +60,14 @@ def create(
 
 
 @command(app, "list", example="projects list --json")
-def list_(session: Session) -> None:
-    """List all projects."""
-    found = projects.list_projects()
+def list_(
+    session: Session,
+    org: Annotated[
+        str, typer.Option(metavar="ORG", help="Only the projects of this organization.")
+    ] = "",
+) -> None:
+    """List the projects of all organizations."""
+    found = projects.list_of(organizations.find(org).id) if org else projects.list_projects()
     if session.json:
         print_json([_to_json(project) for project in found])
         return

@@ -7,6 +7,9 @@
 | deleted project | `project#12` | `deleted` | `deleted` | `000000000012` |
 | counter | `counter` | `projects` | | |
 
+The index `listing` has the items by `listed_under`. The index `by_organization` has the projects by
+the attribute `organization`; only projects have it.
+
 A key is an API key. With the attribute `public` it is a public key, for a DSN
 (docs/decisions/0018-dsn-keys.md).
 """
@@ -51,18 +54,20 @@ def list_projects() -> list[Project]:
     return [to_project(item) for item in _listing("projects")]
 
 
-def some_projects(after: str, pages: int) -> tuple[list[Project], str]:
-    """Return projects with ids above `after`, oldest first. `after` "" starts with the first.
+def some_projects(organization_id: str, after: str, pages: int | None) -> tuple[list[Project], str]:
+    """Return an organization's projects with ids above `after`, oldest first. "" starts at the top.
 
-    Reads at most `pages` pages of 1 MB. Also returns the id where it stopped, "" at the end. Access
-    pattern P35.
+    Reads at most `pages` pages of 1 MB; None: all pages. Also returns the id where it stopped, ""
+    at the end. Access pattern P35.
     """
     found, stopped = query_some(
         pages,
         TableName=settings().projects_table,
-        IndexName="listing",
-        KeyConditionExpression="listed_under = :under AND listed_as > :after",
-        ExpressionAttributeValues=write_all({":under": "projects", ":after": after.zfill(12)}),
+        IndexName="by_organization",
+        KeyConditionExpression="organization = :organization AND listed_as > :after",
+        ExpressionAttributeValues=write_all(
+            {":organization": organization_id, ":after": after.zfill(12)}
+        ),
     )
     projects = [to_project(read_all(item)) for item in found]
     return projects, projects[-1].id if stopped else ""

@@ -83,6 +83,12 @@ def list_projects() -> list[Project]:
     return store.list_projects()
 
 
+def list_of(organization_id: str) -> list[Project]:
+    """Return the projects of an organization, oldest first."""
+    found, _ = store.some_projects(organization_id, "", pages=None)
+    return found
+
+
 def find(project_id: str) -> Project:
     """Return a project.
 
