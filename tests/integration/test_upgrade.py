@@ -113,6 +113,7 @@ def test_every_project_stays_in_its_organization(left: Restored) -> None:
     for org in set(before.values()):
         found = done("projects", "list", "--org", org, "--json").json
         assert [each["id"] for each in found] == [id for id in before if before[id] == org]
+    assert done("projects", "list", "--unclaimed", "--json").json == []
 
 
 def test_every_read_answers_what_it_answered_old_cursors_too(left: Restored) -> None:
