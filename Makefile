@@ -6,6 +6,8 @@ SAM := .venv-sam/bin/sam
 # `sam build` calls python3.13 by name. No tool sends telemetry.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
+# Where this is set, such as in container images, each process of a test run would compile all files again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run unit test clients coverage check format build deploy bench fuzz pictures dump lock clean help
 
@@ -47,8 +49,8 @@ format: .venv/ready ## format the code and fix what the linter can fix
 build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
 	$(SAM) build --cached
 
-deploy: build ## deploy to the AWS account of your credentials (asks the first time)
-	$(SAM) deploy $(if $(GUIDED),--guided,$(if $(shell grep -s "^region" samconfig.toml),,--guided))
+deploy: .venv/ready .venv-sam/ready ## build, and deploy to the AWS account of your credentials (SET="Name=value …" changes settings, STACK=NAME names the stack, YES=1 does not ask)
+	@$(BIN)/python -m dev.deploy --stack "$(or $(STACK),errata)" --set '$(SET)' $(if $(YES),--yes)
 
 bench: build ## measure speed and cost, and check them against their limits (ARGS=--deterministic: only what is counted)
 	$(BIN)/python -m bench $(ARGS)
@@ -86,7 +88,7 @@ clean: ## remove environments, builds and local data
 .venv/ready: requirements-dev.txt pyproject.toml dev/requirements-uv.txt
 	@$(call venv,.venv)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dev/requirements-uv.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --allow-empty-requirements dev/requirements-uv.txt requirements-dev.txt
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --allow-empty-requirements dev/requirements-uv.txt requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -56,7 +56,9 @@ def main() -> None:
         importlib.import_module("ministack.core.iam_actions"),
         importlib.import_module("ministack.core.iam_evaluator"),
     )
-    keep_api_ids(importlib.import_module("ministack.services.cloudformation.provisioners"), gateway)
+    provisioners: Any = importlib.import_module("ministack.services.cloudformation.provisioners")
+    keep_api_ids(provisioners, gateway)
+    take_concurrency_from_parameters(provisioners)
     give_secret_sessions(
         [importlib.import_module("ministack.core.lambda_runtime"), functions],
         importlib.import_module("ministack.services.sts"),
@@ -416,6 +418,28 @@ def keep_api_ids(provisioners: Any, gateway: Any) -> None:
         return api_id, provisioners._apigw_rest_api_attrs(api_id)
 
     handlers["update"] = update_in_place
+
+
+def take_concurrency_from_parameters(provisioners: Any) -> None:
+    """Take a mapping's `MaximumConcurrency` as a number. The value of a parameter is a text.
+
+    MiniStack keeps the text, and its poller then fails on it.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
+    create, update = handlers["create"], handlers["update"]
+
+    def with_numbers(properties: dict[str, Any]) -> dict[str, Any]:
+        scaling = properties.get("ScalingConfig")
+        if not scaling:
+            return properties
+        return {**properties, "ScalingConfig": {key: int(scaling[key]) for key in scaling}}
+
+    handlers["create"] = lambda name, properties, stack: create(
+        name, with_numbers(properties), stack
+    )
+    handlers["update"] = lambda name, before, after, *stack: update(
+        name, before, with_numbers(after), *stack
+    )
 
 
 def reports_failures(response: Any) -> bool:

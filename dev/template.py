@@ -7,13 +7,21 @@ template is in `templates/`.
 from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
+import yaml
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from dev.process import ROOT
 
 TEMPLATE = ROOT / "template.yaml"
 # Stands for the root stack. A nested stack is named by its logical id.
 ROOT_STACK = ""
+
+
+class _Loader(yaml.CSafeLoader):
+    """Reads `!Ref` and the like as SAM does. In C: SAM's own loader takes ten times as long."""
+
+
+_Loader.add_multi_constructor("!", intrinsics_multi_constructor)
 
 
 def load(stack: str = ROOT_STACK) -> dict[str, Any]:
@@ -35,5 +43,5 @@ def nested() -> dict[str, Path]:
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    template: dict[str, Any] = yaml_parse(path.read_text())
+    template: dict[str, Any] = yaml.load(path.read_text(), _Loader)
     return template

@@ -18,7 +18,7 @@ from errata.protocol.sentry import errors, public_key
 from errata.store import clients
 from errata.usecases import access, rate_limit
 
-clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 # Routes of the SDK endpoint (template.yaml). They accept only the public key of a DSN.
 _SDK_ROUTES = "/api/{project_id}/"
@@ -78,7 +78,11 @@ def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gat
 
 
 def _verdict(event: gateway.Event, effect: str, context: dict[str, str]) -> gateway.Response:
-    statement = {"Effect": effect, "Action": "execute-api:Invoke", "Resource": event["methodArn"]}
+    # All routes of the stage. Nothing is cached, and AWS does not say how `methodArn` ends for a
+    # path with a slash at its end.
+    api, stage, _ = event["methodArn"].split("/", 2)
+    resource = f"{api}/{stage}/*"
+    statement = {"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource}
     return {
         "principalId": "caller",
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},

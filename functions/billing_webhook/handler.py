@@ -9,7 +9,7 @@ from errata.protocol.stripe import parse, verify
 from errata.store import clients
 from errata.usecases import billing
 
-clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 MAX_BODY_BYTES = 256 * 1024
 # Same text as API Gateway's response to an unknown route.

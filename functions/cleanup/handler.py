@@ -1,8 +1,8 @@
-"""Stream of EventsTable: watermarks that `clear` has moved, and deleted issues."""
+"""Stream of EventsTable: watermarks that `clear` has moved, their timers, and deleted issues."""
 
 from typing import Any
 
-from errata.usecases.delete_cleared import clean, finish_deletions
+from errata.usecases.delete_cleared import clean, drop_recent, finish_deletions
 
 
 def handler(event: dict[str, Any], _context: Any) -> None:
@@ -10,9 +10,12 @@ def handler(event: dict[str, Any], _context: Any) -> None:
     for record in event["Records"]:
         keys = record["dynamodb"]["Keys"]
         project_id = keys["pk"]["S"].removesuffix("#state")
-        if keys["sk"]["S"] == "clear":
-            generation = int(record["dynamodb"]["NewImage"]["generation"]["N"])
-            # Each clear has its own record. This one ended the previous generation.
-            clean(project_id, generation - 1)
-        else:
-            finish_deletions(project_id)
+        match keys["sk"]["S"]:
+            case "clear":
+                generation = int(record["dynamodb"]["NewImage"]["generation"]["N"])
+                # Each clear has its own record. This one ended the previous generation.
+                clean(project_id, generation - 1)
+            case "recent":
+                drop_recent(project_id)
+            case _:
+                finish_deletions(project_id)

@@ -13,7 +13,7 @@ from functions.dashboard import pages, tokens, web
 from functions.dashboard.render import page
 from functions.dashboard.routing import SESSION_COOKIE, respond
 
-clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 ROUTES = pages
 logger = logging.getLogger("errata")

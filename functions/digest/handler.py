@@ -11,7 +11,7 @@ from errata.store import clients, events, queues
 from errata.store.items import TypedItem
 from errata.usecases.digest import Record, digest, pad
 
-clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 logger = logging.getLogger("errata")
 

@@ -10,7 +10,7 @@ from errata.store import clients
 from errata.usecases import admission
 from errata.usecases.ingest import IngestSubmission
 
-clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:

@@ -11,7 +11,7 @@ from errata.protocol.legacy import since
 from errata.store import clients
 from errata.usecases import legacy
 
-clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 _ACTIONS = "generate, errors or clear"
 

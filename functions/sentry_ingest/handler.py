@@ -11,6 +11,7 @@ from errata.errors import (
     InvalidInputError,
     PaymentRequiredError,
     RateLimitedError,
+    ServiceUnavailableError,
     StoreError,
     UnauthorizedError,
 )
@@ -29,7 +30,7 @@ from errata.protocol.sentry.errors import UNKNOWN_KEY, error_body
 from errata.store import clients
 from errata.usecases import access, admission, report_losses, sentry
 
-clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful and free
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 # For an event with its attachments. The event itself may have 1 MiB (errata.protocol.body).
 MAX_ENVELOPE_BYTES = 20 * 1024 * 1024
@@ -129,6 +130,8 @@ def _error_response(refused: HTTPError) -> gateway.Response:
             detail = UNKNOWN_KEY
         case RateLimitedError():
             extra["X-Sentry-Rate-Limits"] = f"{refused.retry_after}::key:rate_limited"
+        case ServiceUnavailableError():
+            extra["X-Sentry-Rate-Limits"] = f"{extra['Retry-After']}::key:unavailable"
         case PaymentRequiredError():
             status = 429
             if refused.billing_url:

@@ -131,7 +131,7 @@ def test_who_is_refused_takes_nothing_of_the_limit_that_the_gateway_counts(clock
             "httpMethod": "POST",
             "headers": {"X-Api-Key": project.key},
             "requestContext": {"identity": {"sourceIp": ip}},
-            "methodArn": "arn",
+            "methodArn": "arn:aws:execute-api:us-east-1:000000000000:api/v1/POST/api/ingest",
         }
         key: str = handler("authorizer")(request, None)["usageIdentifierKey"]
         return key

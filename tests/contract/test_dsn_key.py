@@ -76,7 +76,7 @@ def test_the_authorizer_names_neither_project_nor_gateway_key() -> None:
         "httpMethod": "POST",
         "headers": {"x-api-key": metered.public},
         "requestContext": {"identity": {"sourceIp": "203.0.113.9"}},
-        "methodArn": "arn",
+        "methodArn": "arn:aws:execute-api:us-east-1:000000000000:api/v1/POST/api/ingest",
     }
     response = handler("authorizer")(event, None)
     assert response["context"] == {"body": json.dumps(UNKNOWN)}

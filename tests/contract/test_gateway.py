@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from errata.errors import ServiceUnavailableError
+from errata.gateway import retry_after
 from errata.models.project import DEFAULT_RATE_LIMIT
 from tests.support import template
 
@@ -50,6 +52,18 @@ def test_every_status_of_the_contract_has_its_answer() -> None:
     statuses = {int(response.get("StatusCode", 0)) for response in responses.values()}
     assert {404, 413, 415, 429} <= statuses
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(responses)
+
+
+def test_a_function_that_failed_or_was_not_started_makes_clients_try_again() -> None:
+    # Its status is that of every 5xx that has no response of its own (Gateway response types).
+    response = api()["GatewayResponses"]["DEFAULT_5XX"]
+    refused = ServiceUnavailableError()
+    assert (response["StatusCode"], refused.status) == (503, 503)
+    assert refused.message in response["ResponseTemplates"]["application/json"]
+    seconds = header(response, "Retry-After")
+    assert retry_after(refused) == {"Retry-After": seconds}
+    assert header(response, "X-Sentry-Rate-Limits") == f"{seconds}::key:unavailable"
+    assert {kind for kind in api()["GatewayResponses"] if "5" in kind} == {"DEFAULT_5XX"}
 
 
 @pytest.mark.parametrize("kind", ["THROTTLED", "QUOTA_EXCEEDED"])

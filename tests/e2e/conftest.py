@@ -26,13 +26,30 @@ __all__ = [
     "team",
 ]
 HERE = Path(__file__).parent
-# These spend most of their time waiting: they start first, and other tests run meanwhile.
-SLOWEST = ("test_webhooks", "test_orgs", "test_behind", "test_emulators")
+# It deploys the stack, and spends most of its time waiting: other tests run meanwhile.
+FIRST = "test_webhooks"
+# Long files that need no stack, for the other processes until it is deployed.
+MEANWHILE = (
+    "test_sdk_events",
+    "test_legacy_actions",
+    "test_organization",
+    "test_cli_usage_keys",
+    "test_bounds",
+    "test_settings",
+)
+# Then this folder, first the files that take longest.
+SLOWEST = ("test_orgs", "test_behind", "test_emulators")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with this folder, and in it with the files that take longest."""
-    mine = [item for item in items if item.path.parent == HERE]
-    rank = {name: number for number, name in enumerate(SLOWEST)}
-    mine.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
-    items[:] = mine + [item for item in items if item.path.parent != HERE]
+    """Sort the files so that no process waits for the stack, or runs alone at the end."""
+    order = {name: number for number, name in enumerate((FIRST, *MEANWHILE, *SLOWEST))}
+    last = len(order)
+
+    def rank(item: pytest.Item) -> int:
+        name, mine = item.path.stem, item.path.parent == HERE
+        if name in order and mine == (name not in MEANWHILE):
+            return order[name]
+        return last if mine else last + 1
+
+    items.sort(key=rank)

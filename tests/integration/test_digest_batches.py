@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -9,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.models.ids import now_ms
+from errata.models.ids import DAY_MS, now_ms
 from errata.models.issue import Issue
 from errata.models.visible import issues_partition
-from errata.store import issues
+from errata.store import issue_status, issues
 from tests.support import fuzz, stream, tally
 from tests.support.calls import Call, recorded, watched
 from tests.support.visible import visible_at
@@ -20,6 +21,7 @@ from tests.support.visible import visible_at
 type Item = dict[str, Any]
 
 START_MS = now_ms()
+NOON_MS = START_MS // DAY_MS * DAY_MS - DAY_MS // 2
 _projects = count(100)
 
 
@@ -161,6 +163,94 @@ def test_sixty_new_issues_in_a_batch_are_counted_once() -> None:
     assert max(sizes) <= 100
     tally.assert_exact(items)
     stream.pump(batch)
+    tally.assert_exact(items)
+
+
+def transactions(batch: list[Item]) -> list[int]:
+    """Deliver a batch. Return the number of rows that each transaction writes."""
+    with recorded() as seen:
+        assert stream.deliver(batch) == []
+    return [len(c.parameters["TransactItems"]) for c in seen if c.operation == "TransactWriteItems"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sizes"),
+    [
+        # 94 issues and a day, then six and the day: room is kept for an issue that regresses.
+        ({}, [95, 7]),
+        # For each issue also its link to the release.
+        ({"release": "1"}, [96, 96, 14]),
+    ],
+)
+def test_a_transaction_takes_as_many_issues_as_are_sure_to_fit(
+    fields: Item, sizes: list[int]
+) -> None:
+    project_id = fresh()
+    items = [
+        stream.event(project_id, NOON_MS + n, fingerprint=f"f{n}", **fields) for n in range(100)
+    ]
+    assert transactions(stream.numbered(items)) == sizes
+    tally.assert_exact(items)
+
+
+@pytest.mark.parametrize(("others", "sizes"), [(33, [35]), (34, [35, 2])])
+def test_an_issue_of_many_events_needs_no_more_room_than_its_releases(
+    others: int, sizes: list[int]
+) -> None:
+    project_id = fresh()
+    items = [
+        stream.event(project_id, NOON_MS + n, fingerprint=f"f{min(n, others)}")
+        for n in range(others + 60)
+    ]
+    assert transactions(stream.numbered(items)) == sizes
+    tally.assert_exact(items)
+
+
+@pytest.mark.parametrize(
+    ("releases", "sizes"), [(30, [62]), (31, [62, 4]), (60, [62, 62]), (61, [62, 62, 4])]
+)
+def test_an_issue_in_thirty_releases_is_one_transaction(releases: int, sizes: list[int]) -> None:
+    project_id = fresh()
+    items = [
+        # Each release twice in a row.
+        stream.event(project_id, NOON_MS + n, fingerprint="f", release=f"r{n // 2}")
+        for n in range(2 * releases)
+    ]
+    assert transactions(stream.numbered(items)) == sizes
+
+
+def test_sixty_resolved_issues_regress_in_a_batch() -> None:
+    project_id = fresh()
+    items = [
+        stream.event(project_id, NOON_MS + n, fingerprint=f"f{n % 60}", release="1")
+        for n in range(120)
+    ]
+    batch = stream.numbered(items)
+    stream.pump(batch[:60])
+    visible = visible_at(project_id)
+    for issue in list(issues.by_last_seen(visible)):
+        resolved = replace(issue, status="resolved", status_at=NOON_MS + 59)
+        assert issue_status.set_status(visible.partition, issue, resolved, "resolved")
+    sizes = transactions(batch[60:])
+    assert max(sizes) <= 100
+    # Each of them writes the release and the day again.
+    assert sum(sizes) == 60 * len(["issue", "activity"]) + 2 * len(sizes)
+    found = list(issues.by_last_seen(visible))
+    assert {(each.status, each.count) for each in found} == {("regressed", 2)}
+
+
+def test_known_issues_cost_three_calls() -> None:
+    items = traffic(fresh(), 100)
+    batch = stream.numbered(items)
+    stream.pump(batch[:50])
+    with recorded() as seen:
+        stream.pump(batch[50:])
+    # What has been cleared, the current rows, and their change.
+    assert [each.operation for each in seen] == [
+        "BatchGetItem",
+        "BatchGetItem",
+        "TransactWriteItems",
+    ]
     tally.assert_exact(items)
 
 

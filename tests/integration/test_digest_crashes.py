@@ -21,6 +21,7 @@ from tests.support.calls import (
     conflicting,
     fault,
     killed,
+    recorded,
     starved,
     throttled,
     watched,
@@ -210,8 +211,10 @@ def test_without_a_response_the_batch_fails_at_once_and_comes_again() -> None:
 def test_a_project_whose_rows_others_keep_busy_comes_again_as_a_whole(clock: Clock) -> None:
     items = traffic(one := fresh(), other := fresh())
     batch = stream.numbered(items)
-    with watched(refusing(conflicting, f"'{other}#0'")):
+    with recorded() as seen, watched(refusing(conflicting, f"'{other}#0'")):
         assert stream.deliver(batch) == ["1002"]
+    reads = [each for each in seen if f"'{other}#0'" in str(each.parameters)]
+    assert [each.operation for each in reads] == ["BatchGetItem"] * 6, "read again for each try"
     assert_exact([item for item in items if item["pk"]["S"] == one])
     stream.pump(batch[1:])
     for project_id in (one, other):

@@ -106,6 +106,22 @@ def test_the_issue_and_its_activity_are_gone_at_once(shop: Shop) -> None:
     assert (release.open_issues, release.events) == (1, 2)
 
 
+def test_the_last_event_of_an_issue_that_is_deleted_at_once_is_not_counted_again(
+    shop: Shop,
+) -> None:
+    shop.send()
+    (issue,) = shop.issues().values()
+    # In the millisecond of the event: its id is the last one that is deleted.
+    issues.delete(visible_in(shop.id, shop.clock.ms), issue.id, BY)
+    shop.clean_up()
+    assert shop.stored() == []
+    # A retry of the call that stored it.
+    stream.put(shop.log)
+    shop.log *= 2
+    shop.digest()
+    assert (shop.issues(), shop.stored()) == ({}, [])
+
+
 def test_its_events_are_gone_when_the_worker_was_there_and_no_others(
     shop: Shop, clock: Clock
 ) -> None:

@@ -15,7 +15,7 @@ from errata.models.loss import LINE, REASONS, SDK_REASONS
 from errata.usecases import loss_ledger, report_losses
 from tests.support import stream
 from tests.support.account import Clock, Project
-from tests.support.calls import Killed, conflicting, fault, killed, recorded, throttled
+from tests.support.calls import Killed, conflicting, failing, fault, killed, recorded, throttled
 from tests.support.cli import Deployed, deployed, done
 from tests.support.clients import ingest
 from tests.support.gateway import call, handler
@@ -78,7 +78,7 @@ def test_what_is_lost_is_shown_beside_what_was_accepted(
     shown = done("stats", busy.id, "--days", "3").out.splitlines()
     assert len(shown) == 4
     assert shown[0].split()[:3] == ["DAY", "ACCEPTED", "INVALID"]
-    assert shown[-1].split() == [today["day"], "2", "4", *"000", "0", "1", "1", "1", "0"]
+    assert shown[-1].split() == [today["day"], "2", "4", *"000", "0", "1", "1", "1", "0", "0"]
 
 
 def test_a_key_s_limit_counts_and_an_address_s_does_not(
@@ -110,11 +110,26 @@ def test_what_the_gateway_refuses_is_counted_from_the_access_log(
         {**access, "project": "-", "error": "REQUEST_TOO_LARGE", "status": "413"},
         # A function's own 413 has a line in that function's log.
         {**access, "project": busy.id, "error": "-", "status": "413"},
+        # Lambda did not start the function, or the function failed.
+        {**access, "project": busy.id, "error": "INTEGRATION_FAILURE", "status": "503"},
+        {**access, "project": busy.id, "error": "INTEGRATION_TIMEOUT", "status": "504"},
+        {**access, "project": busy.id, "error": "-", "status": "503"},
+        {**access, "project": busy.id, "error": "BAD_REQUEST_BODY", "status": "400"},
     ]
     handler("ledger")(batch([*map(json.dumps, written), "THROTTLED", "[]"], clock.ms), None)
     assert list(loss_ledger.by_day(visible_in(busy.id), 1).values()) == [
-        (0, {"rate_limited": 1, "too_large": 2})
+        (0, {"rate_limited": 1, "too_large": 2, "unavailable": 2})
     ]
+
+
+def test_an_event_that_the_store_refused_is_counted(
+    busy: Project, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ingest(busy).status == 202
+    with caplog.at_level(logging.WARNING, logger="errata"), fault(1, failing):
+        assert ingest(busy).status == 503
+    handler("ledger")(batch(lost(caplog), clock.ms), None)
+    assert list(loss_ledger.by_day(visible_in(busy.id), 1).values()) == [(0, {"unavailable": 1})]
 
 
 def test_the_access_log_names_what_the_ledger_reads() -> None:

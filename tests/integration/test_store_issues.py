@@ -209,6 +209,10 @@ def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
         assert bool(list(issues.by_last_seen(visible_at(pk, now_s)))) is there
         assert bool(listed(pk, now_s)) is there
         assert bool(day_counts.list_days(visible_at(pk, now_s), "")) is there
+        found = current_rows(pk, now_s)
+        for rows in (found.issues, found.releases, found.days):
+            assert bool(rows) is there
+        assert len(found.stored) == 3
 
 
 def test_a_generation_goes_as_a_whole(pk: str) -> None:

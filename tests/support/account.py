@@ -1,10 +1,11 @@
 """An empty AWS account with the template's resources: in moto, or in an emulator that listens.
 
 `ERRATA_EMULATOR_URL` names an emulator, for example the local stack's, and `ERRATA_EMULATOR_KEY`
-its credentials, with a colon between id and secret. The store's tests then also run there, each in
-its own tables.
+its credentials, with a colon between id and secret. The store's tests then also run there. Each
+process has its own tables, which are empty when a test starts.
 """
 
+import atexit
 import dataclasses
 import os
 import time
@@ -49,6 +50,8 @@ _OF_THE_POOL = (
     "AccountRecoverySetting",
     "Policies",
 )
+# Where the product's clients lead.
+_emulator = "moto"
 # Enough for any test that is not about rate limits: one token per millisecond.
 UNLIMITED = 60_000
 
@@ -56,9 +59,9 @@ UNLIMITED = 60_000
 @contextmanager
 def account(emulator: str) -> Iterator[None]:
     """Create the template's tables and queues, empty, and settings that name them."""
-    with pytest.MonkeyPatch.context() as patch, _reached(emulator, patch) as suffix:
+    with pytest.MonkeyPatch.context() as patch, _reached(emulator, patch):
         clear_cache()
-        made = _created(suffix) if suffix else _restored()
+        made = _restored() if emulator == "moto" else _emptied()
         for setting, value in made.items():
             patch.setenv(setting, value)
         patch.setenv("WEBHOOK_SECRETS", "/errata/webhooks")
@@ -70,12 +73,6 @@ def account(emulator: str) -> Iterator[None]:
         settings.cache_clear()
         with calls.watched(_valid):
             yield
-        if suffix:
-            for setting in TABLES:
-                _admin("dynamodb").delete_table(TableName=made[setting])
-            for setting in QUEUES:
-                _admin("sqs").delete_queue(QueueUrl=made[setting])
-            _admin("cognito-idp").delete_user_pool(UserPoolId=made["USER_POOL_ID"])
     clear_cache()
 
 
@@ -92,6 +89,40 @@ def _first() -> tuple[Snapshot, dict[str, str]]:
     clients.clear_cache()
     made = _created("")
     return Snapshot(), made
+
+
+def _emptied() -> dict[str, str]:
+    """Delete the rows of this process's tables in the emulator. Return the settings that name them.
+
+    Messages and users stay: no test that runs there makes any.
+    """
+    made = _of_this_process()
+    for setting, table in TABLES.items():
+        names = [key["AttributeName"] for key in template.tables()[table]["KeySchema"]]
+        pages = _admin("dynamodb").get_paginator("scan").paginate(TableName=made[setting])
+        for row in [row for page in pages for row in page["Items"]]:
+            key = {name: row[name] for name in names}
+            _admin("dynamodb").delete_item(TableName=made[setting], Key=key)
+    return made
+
+
+@cache
+def _of_this_process() -> dict[str, str]:
+    """Create tables, queues and a user pool in the emulator. They are deleted when Python ends."""
+    made = _created(f"{permissions.SUFFIX}{uuid.uuid4().hex[:8]}")
+    atexit.register(_delete, made)
+    return made
+
+
+def _delete(made: dict[str, str]) -> None:
+    dynamodb, sqs, cognito = (
+        _patient_client(service, EMULATOR_URL) for service in ("dynamodb", "sqs", "cognito-idp")
+    )
+    for setting in TABLES:
+        dynamodb.delete_table(TableName=made[setting])
+    for setting in QUEUES:
+        sqs.delete_queue(QueueUrl=made[setting])
+    cognito.delete_user_pool(UserPoolId=made["USER_POOL_ID"])
 
 
 def _created(suffix: str) -> dict[str, str]:
@@ -134,19 +165,27 @@ def _user_pool() -> tuple[str, str]:
 
 
 @contextmanager
-def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Connect to moto or the emulator. Yield a suffix for table names, "" for moto."""
+def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Connect to moto or the emulator."""
     if emulator == "moto":
         with remembering(), mock_aws(), quick_transactions():
-            yield ""
+            _use_clients_of(emulator)
+            yield
     else:
         key, _, secret = os.environ["ERRATA_EMULATOR_KEY"].partition(":")
         patch.setenv("AWS_ACCESS_KEY_ID", key)
         patch.setenv("AWS_SECRET_ACCESS_KEY", secret)
         patch.setenv("AWS_ENDPOINT_URL", EMULATOR_URL)
+        _use_clients_of(emulator)
+        yield
+
+
+def _use_clients_of(emulator: str) -> None:
+    """Drop the product's clients if they lead to another emulator. They take long to create."""
+    global _emulator
+    if _emulator != emulator:
         clients.clear_cache()
-        yield f"{permissions.SUFFIX}{uuid.uuid4().hex[:8]}"
-        clients.clear_cache()
+    _emulator = emulator
 
 
 def _valid(call: calls.Call) -> Any:

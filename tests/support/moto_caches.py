@@ -2,9 +2,12 @@
 
 Each of these took a large part of a test's time, and is avoided here:
 
-- HTTP between botocore and moto's DynamoDB: signatures, headers, the search for the service.
-- The names of methods, of node types, and of every member that a response may have.
-- A query sorts its whole table, not one partition.
+- HTTP between botocore and moto's DynamoDB or SQS: signatures, headers, the search for a service.
+- A random id for each response, character by character.
+- The names of methods, of node types, and of every member that a request or response may have.
+- The same expressions are parsed again, and copied object by object.
+- A new item computes its size again for each of its attributes.
+- A query sorts its whole table, not one partition, and each further page starts at the first row.
 - Every new Cognito pool computes the prime factors of the same RSA key.
 - Every start of moto registers URL patterns for the library `requests`, which no test uses for AWS.
 - Every botocore session reads the same service models from disk again.
@@ -12,41 +15,59 @@ Each of these took a large part of a test's time, and is avoided here:
 
 import inspect
 import json
+import pickle
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.loaders
 import botocore.session
 import pytest
 from botocore import handlers
 from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.parsers import BaseJSONParser as ResponseParser
 from botocore.parsers import ResponseParserFactory
 from joserfc.jwk import RSAKey
 from moto.core import models, responses
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
-from moto.core.parse import JSONParser
+from moto.core.parse import BaseJSONParser, JSONParser
 from moto.core.serialize import BaseJSONSerializer
-from moto.core.utils import method_names_from_class
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.core.utils import camelcase_to_underscores, method_names_from_class
+from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.exceptions import ItemSizeTooLarge
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing import ast_nodes
+from moto.dynamodb.models.utilities import bytesize
+from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.responses import DynamoHandler
+from moto.sqs.responses import SQSResponse
 
 # moto has no type hints for these.
 _Traverser: Any = vars(ast_nodes)["DepthFirstTraverser"]
+_UpdateParser: Any = vars(expressions)["UpdateExpressionParser"]
 _method_names = cache(method_names_from_class)
+_underscored = cache(camelcase_to_underscores)
 _nodes_of_class: dict[type, tuple[type, ...]] = {}
 _import_key = RSAKey.import_key
 _rsa_keys: dict[str, RSAKey] = {}
 _cast_value: Any = vars(DynamoType)["cast_value"].fget
 _serialize_structure: Any = BaseJSONSerializer._serialize_type_structure
+_parse_request: Any = BaseJSONParser._parse_structure
+_parse_response: Any = vars(ResponseParser)["_handle_structure"]
+_members: dict[int, tuple[Any, dict[str, tuple[str, Any]]]] = {}
+_parsed_update = cache(_UpdateParser.make)
+_lex: Any = ConditionExpressionParser._lex_condition_expression
 _query: Any = Table.query
 _query_signature = inspect.signature(Table.query)
 _loader = cache(botocore.loaders.create_loader)
-_call_action: Any = vars(DynamoHandler)["call_action"].__wrapped__
+_call_dynamodb: Any = vars(DynamoHandler)["call_action"].__wrapped__
+_REQUEST_ID = "0" * 52
+# In bytes. The same limit as in LimitedSizeDict.
+_MAX_ITEM = 405_000
 _REQUEST = {"method": "POST", "values": {}, "url_path": "/", "url_params": {}}
 
 
@@ -55,35 +76,45 @@ def remembering() -> Iterator[None]:
     """Cache during the block. Enter it before `mock_aws`, which registers the URL patterns."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(responses, "method_names_from_class", _method_names)
+        patch.setattr(responses, "camelcase_to_underscores", _underscored)
+        patch.setattr(responses, "gen_amzn_requestid_long", set_request_id)
         patch.setattr(_Traverser, "nodes_to_be_processed", nodes_to_be_processed)
         patch.setattr(RSAKey, "import_key", import_rsa_key)
         patch.setattr(models, "RESPONSES_METHODS", [])
         patch.setattr(BaseJSONSerializer, "_serialize_type_structure", serialize_structure)
+        patch.setattr(BaseJSONParser, "_parse_structure", parse_request_structure)
+        patch.setattr(ResponseParser, "_handle_structure", parse_response_structure)
+        patch.setattr(_UpdateParser, "make", _parsed_update)
+        patch.setattr(ConditionExpressionParser, "_lex_condition_expression", lex)
+        # Of parsed expressions, which are trees of small objects.
+        patch.setattr(validators, "deepcopy", lambda value: pickle.loads(pickle.dumps(value)))
         patch.setattr(DynamoType, "cast_value", property(cast_value))
         patch.setattr(DynamoType, "__eq__", equal)
         patch.setattr(Table, "all_items", all_items)
         patch.setattr(Table, "query", query)
+        patch.setattr(Item, "__init__", set_attributes)
         patch.setattr(botocore.session, "create_loader", _loader)
         yield
 
 
-def call_dynamodb(
-    model: Any, params: dict[str, Any], **_: Any
-) -> tuple[AWSResponse, dict[str, Any]] | None:
-    """Pass a call to moto's DynamoDB, and return its response and what botocore reads in it.
+def call(model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+    """Pass a call to moto, and return its response and what botocore reads in it.
 
     Takes the place of HTTP between the two: the signature, the search for the service by its URL
     and the parsing of headers. The bodies are those that would be sent. None outside moto.
     """
     if not botocore_stubber.enabled:
         return None
-    handler = DynamoHandler()
+    dynamodb = model.service_model.service_name == "dynamodb"
+    handler: Any = DynamoHandler() if dynamodb else SQSResponse()
     handler.current_account = DEFAULT_ACCOUNT_ID
     handler.region = handler.default_region
+    handler.uri, handler.path = params["url"], urlsplit(params["url"]).path
     handler.headers, handler.querystring, handler.response_headers = params["headers"], {}, {}
+    handler.uri_match = {}
     request: Any = {**_REQUEST, "headers": handler.headers, "body": params["body"]}
-    handler.params = JSONParser(model, map_type=dict).parse(request)
-    status, headers, body = _call_action(handler)
+    handler.params = JSONParser(model, map_type=handler.PROTOCOL_PARSER_MAP_TYPE).parse(request)
+    status, headers, body = _call_dynamodb(handler) if dynamodb else handler.call_action()
     content = body.encode()
     # As botocore makes one: its stubs want the headers of another library.
     response: Any = AWSResponse(params["url"], status, HeadersDict(headers), None)  # type: ignore[arg-type]
@@ -98,19 +129,27 @@ def call_dynamodb(
     return response, parsed
 
 
-_DIRECTLY = ("before-call.dynamodb", call_dynamodb)
-# As moto adds its own. Clients that exist already do not have it.
-handlers.BUILTIN_HANDLERS.append(_DIRECTLY)
+# As moto adds its own. Clients that exist already do not have these.
+_DIRECTLY = [(f"before-call.{service}", call) for service in ("dynamodb", "sqs")]
+handlers.BUILTIN_HANDLERS.extend(_DIRECTLY)
 
 
 @contextmanager
 def over_http(client: Any) -> Iterator[None]:
     """Send what this client calls as requests, for tests of what botocore does with requests."""
-    client.meta.events.unregister(*_DIRECTLY)
+    for directly in _DIRECTLY:
+        client.meta.events.unregister(*directly)
     try:
         yield
     finally:
-        client.meta.events.register(*_DIRECTLY)
+        for directly in _DIRECTLY:
+            client.meta.events.register(*directly)
+
+
+def set_request_id(headers: dict[str, Any]) -> str:
+    """Give a response an id. It is always the same one."""
+    headers["x-amzn-requestid"] = _REQUEST_ID
+    return _REQUEST_ID
 
 
 def serialize_structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
@@ -128,6 +167,37 @@ def serialize_structure(serializer: Any, serialized: Any, value: Any, shape: Any
             serializer._serialize(wrapper, found, members[name], name)
     if key:
         serializer._default_serialize(serialized, wrapper, shape, key)
+
+
+def parse_request_structure(parser: Any, shape: Any, value: Any) -> Any:
+    """Parse the members that a request has. moto looks for each of the shape's members."""
+    if value is None or shape.is_document_type:
+        return _parse_request(parser, shape, value)
+    return _parse_members(parser._parse_shape, shape, value)
+
+
+def parse_response_structure(parser: Any, shape: Any, value: Any) -> Any:
+    """Parse the members that a response has. botocore looks for each of the shape's members."""
+    if value is None or shape.is_document_type or shape.is_tagged_union:
+        return _parse_response(parser, shape, value)
+    return _parse_members(parser._parse_shape, shape, value)
+
+
+def _parse_members(parse: Any, shape: Any, value: dict[str, Any]) -> dict[str, Any]:
+    if id(shape) not in _members:
+        named = {
+            member.serialization.get("name", name): (name, member)
+            for name, member in shape.members.items()
+        }
+        # With the shape, so that no other one gets its id.
+        _members[id(shape)] = shape, named
+    known = _members[id(shape)][1]
+    parsed = {}
+    for key, found in value.items():
+        if found is not None and key in known:
+            name, member = known[key]
+            parsed[name] = parse(member, found)
+    return parsed
 
 
 def cast_value(found: DynamoType) -> Any:
@@ -159,14 +229,60 @@ def all_items(table: Table) -> list[Item]:
 
 
 def query(table: Table, hash_key: DynamoType, *args: Any, **options: Any) -> Any:
-    """Query a view of the table that has this partition only, unless an index is named."""
-    if _query_signature.bind(table, hash_key, *args, **options).arguments.get("index_name"):
-        return _query(table, hash_key, *args, **options)
+    """Query a view of the table that has only the rows that the answer may have."""
+    bound = _query_signature.bind(table, hash_key, *args, **options)
+    asked = bound.arguments
+    if asked.get("index_name"):
+        # moto sorts them by the index.
+        rows = [row for rows in table.items.values() for row in _rows(table, rows)]
+    else:
+        rows = _rows(table, table.items.get(hash_key, {}))
+        if table.range_key_attr:
+            rows.sort(key=lambda row: row.range_key.cast_value)
+        if start := (asked["exclusive_start_key"] or {}).get(table.range_key_attr):
+            after, forward = DynamoType(start).cast_value, asked["scan_index_forward"]
+            keys = [(row, row.range_key.cast_value) for row in rows]
+            rows = [row for row, key in keys if (key > after if forward else key < after)]
+            asked["exclusive_start_key"] = None
     # `Table` is complete; only mypy takes it for abstract.
     view: Any = object.__new__(Table)  # type: ignore[type-abstract]
-    partition = {hash_key: table.items[hash_key]} if hash_key in table.items else {}
-    view.__dict__ = {**table.__dict__, "items": partition}
-    return _query(view, hash_key, *args, **options)
+    view.__dict__ = {**table.__dict__, "all_items": lambda: rows}
+    return _query(view, *bound.args[1:], **bound.kwargs)
+
+
+def _rows(table: Table, partition: Any) -> list[Any]:
+    """Return the rows of a partition. It is one row in a table without sort keys."""
+    if table.range_key_attr or not partition:
+        return list(partition.values())
+    return [partition]
+
+
+def set_attributes(
+    item: Item, hash_key: DynamoType, range_key: DynamoType | None, attrs: dict[str, Any]
+) -> None:
+    """Set the attributes of a new item, and add up their sizes once.
+
+    Raises:
+        ItemSizeTooLarge: the item is larger than DynamoDB stores.
+    """
+    item.hash_key, item.range_key, item.attrs = hash_key, range_key, LimitedSizeDict()
+    size = 0
+    for name, value in attrs.items():
+        attribute = DynamoType(value)
+        size += bytesize(name) + attribute.size()
+        if size > _MAX_ITEM:
+            raise ItemSizeTooLarge
+        dict.__setitem__(item.attrs, name, attribute)
+
+
+def lex(parser: ConditionExpressionParser) -> deque[Any]:
+    """Return the nodes of a condition, before they are parsed."""
+    return deque(_nodes_of(parser.condition_expression))
+
+
+@cache
+def _nodes_of(condition: str | None) -> tuple[Any, ...]:
+    return tuple(_lex(ConditionExpressionParser(condition, None, None)))
 
 
 def nodes_to_be_processed(traverser: Any) -> tuple[type, ...]:

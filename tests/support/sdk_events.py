@@ -118,8 +118,8 @@ JAVASCRIPT: dict[str, Any] = {
 }
 
 
-def put(project: Project, fields: dict[str, Any]) -> str:
-    """Store an event like the SDK endpoint does, and digest it. Return its id."""
-    (event_id,) = stream.put([stream.event(project.id, now_ms(), **fields)])
+def put(project: Project, *events: dict[str, Any]) -> list[str]:
+    """Store events like the SDK endpoint does, and digest them in one batch. Return their ids."""
+    ids = stream.put(stream.event(project.id, now_ms(), **fields) for fields in events)
     assert stream.deliver(stream.records()) == []
-    return event_id
+    return ids

@@ -68,6 +68,15 @@ def cleaned(project_id: str, clears: int = 1) -> None:
             handler("cleanup")({"Records": [record(then, generation)]}, None)
 
 
+def timed_out(project_id: str) -> None:
+    """Delete the timer of a watermark's ids, as DynamoDB does with an expired item, for cleanup."""
+    key = {"pk": {"S": f"{project_id}#state"}, "sk": {"S": "recent"}}
+    clients.dynamodb().delete_item(TableName=settings().events_table, Key=key)
+    removed = {"eventName": "REMOVE", "eventSource": "aws:dynamodb", "dynamodb": {"Keys": key}}
+    with calling_as("CleanupFunction"):
+        handler("cleanup")({"Records": [removed]}, None)
+
+
 def event(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> dict[str, Any]:
     """Return an event's item, as ingest would store it at that time."""
     access = Access(project_id, "key", retention_days=kept_days, rate_limit=60)

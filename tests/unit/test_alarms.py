@@ -25,10 +25,29 @@ def test_every_alarm_says_when_it_begins_and_ends() -> None:
 
 
 def test_without_a_topic_nothing_is_made_that_costs() -> None:
-    kinds = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::MetricFilter"}
+    kinds = {
+        "AWS::Budgets::Budget",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::Logs::MetricFilter",
+    }
     assert kinds == {each["Type"] for each in resources(STACK).values()}
     assert resources()[STACK]["Condition"] == "HasAlarms"
     assert not [name for name, each in resources().items() if each["Type"] in kinds]
+
+
+def test_a_budget_tells_the_topic_before_it_is_spent() -> None:
+    (budget,) = of_type("AWS::Budgets::Budget", STACK).values()
+    told = [
+        (each["Notification"]["NotificationType"], each["Notification"]["Threshold"])
+        for each in budget["NotificationsWithSubscribers"]
+    ]
+    assert told == [("ACTUAL", 80), ("FORECASTED", 100)]
+    for each in budget["NotificationsWithSubscribers"]:
+        assert each["Subscribers"] == [
+            {"SubscriptionType": "SNS", "Address": {"Ref": "AlarmTopicArn"}}
+        ]
+    assert resources(STACK)["Budget"]["Condition"] == "HasBudget"
 
 
 def test_every_dead_letter_queue_is_watched() -> None:
@@ -54,7 +73,7 @@ def test_the_dashboard_leaves_out_no_function_and_no_dead_letter_queue() -> None
 
 
 def test_the_stack_gets_the_name_of_everything_that_it_watches() -> None:
-    of_all = {"AlarmTopicArn", "StackName", "Stage"}
+    of_all = {"AlarmTopicArn", "MonthlyBudget", "StackName", "Stage"}
     for parameter, value in resources()[STACK]["Properties"]["Parameters"].items():
         # A queue is watched by its name, which is not what `Ref` returns.
         name = {"Fn::GetAtt": [parameter, "QueueName"]}

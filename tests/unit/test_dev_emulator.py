@@ -18,6 +18,7 @@ from dev.emulator import (
     queue_invocations,
     render_denials,
     retry_partial_failures,
+    take_concurrency_from_parameters,
     take_keys_from_the_authorizer,
     tell_partition_keys,
 )
@@ -200,6 +201,22 @@ def test_a_batch_of_messages_needs_the_permission_for_one(
     iam: Any = SimpleNamespace(extract_iam_action=lambda service, *request: asked)
     allow_batches_of_messages(iam)
     assert iam.extract_iam_action(service, "POST", "/") == wanted
+
+
+def test_a_mapping_s_concurrency_is_a_number() -> None:
+    made: list[Any] = []
+    handlers: dict[str, Any] = {
+        "create": lambda name, properties, stack: made.append(properties),
+        "update": lambda name, before, after, stack: made.append(after),
+    }
+    kind = "AWS::Lambda::EventSourceMapping"
+    take_concurrency_from_parameters(SimpleNamespace(_RESOURCE_HANDLERS={kind: handlers}))
+    scaled = {"BatchSize": 10, "ScalingConfig": {"MaximumConcurrency": "2"}}
+    handlers["create"]("name", scaled, "stack")
+    handlers["update"]("name", {}, scaled, "stack")
+    handlers["create"]("name", {"BatchSize": 1}, "stack")
+    number = {"BatchSize": 10, "ScalingConfig": {"MaximumConcurrency": 2}}
+    assert made == [number, number, {"BatchSize": 1}]
 
 
 def api_gateway() -> tuple[Any, Any]:

@@ -73,6 +73,30 @@ def responses(client: Any) -> Iterator[Any]:
         TableName=TABLE, PaginationConfig={"PageSize": 4}
     ):
         yield page["Items"], page.get("LastEvaluatedKey")
+    for forward in (True, False):
+        yield client.query(
+            TableName=TABLE,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "a"}},
+            # No row has this key.
+            ExclusiveStartKey={"pk": {"S": "a"}, "sk": {"N": "9.5"}},
+            ScanIndexForward=forward,
+        )["Items"]
+    for _ in range(2):
+        yield client.update_item(
+            TableName=TABLE,
+            Key={"pk": {"S": "a"}, "sk": {"N": "9"}},
+            UpdateExpression="SET #m.#i = :list, o = if_not_exists(o, :o) ADD n :one",
+            ConditionExpression="attribute_exists(pk) AND (sk < :ten OR size(#m) > :one)",
+            ExpressionAttributeNames={"#m": "map", "#i": "inner"},
+            ExpressionAttributeValues={
+                ":list": {"L": [{"M": {}}, {"S": "x"}]},
+                ":o": {"S": "o"},
+                ":one": {"N": "1"},
+                ":ten": {"N": "10"},
+            },
+            ReturnValues="ALL_NEW",
+        )["Attributes"]
     nobody: dict[str, Any] = {"pk": {"S": "nobody"}, "sk": {"N": "1"}}
     yield client.get_item(TableName=TABLE, Key=nobody).get("Item")
     yield client.query(
@@ -81,6 +105,9 @@ def responses(client: Any) -> Iterator[Any]:
         ExpressionAttributeValues={":pk": {"S": "nobody"}},
     )["Items"]
     known = item("a", 9)
+    large = {**nobody, "a": {"S": "x" * 200_000}, "b": {"L": [{"S": "x" * 202_000}]}}
+    client.put_item(TableName=TABLE, Item=large)
+    yield client.get_item(TableName=TABLE, Key=nobody)["Item"] == large
     put = {
         "TableName": TABLE,
         "Item": known,
@@ -90,6 +117,7 @@ def responses(client: Any) -> Iterator[Any]:
     refused: list[tuple[Any, dict[str, Any]]] = [
         (client.put_item, put),
         (client.transact_write_items, {"TransactItems": [{"Put": put}]}),
+        (client.put_item, {"TableName": TABLE, "Item": {**large, "c": {"S": "x" * 4_000}}}),
         (client.get_item, {"TableName": "missing", "Key": nobody}),
         (client.get_item, {"TableName": TABLE, "Key": {"pk": {"S": "a"}}}),
     ]
@@ -113,6 +141,54 @@ def test_every_call_returns_what_moto_alone_returns(http: bool) -> None:
         client = botocore.session.get_session().create_client("dynamodb")
         with over_http(client) if http else nullcontext():
             assert list(responses(client)) == own
+
+
+def messages(client: Any) -> Iterator[Any]:
+    """Send and receive messages, and yield what comes back without what is random."""
+    url = client.create_queue(QueueName=TABLE, Attributes={"VisibilityTimeout": "30"})["QueueUrl"]
+    yield url, client.get_queue_url(QueueName=TABLE)["QueueUrl"]
+    attribute = {"kind": {"DataType": "String", "StringValue": "a"}}
+    yield client.send_message(QueueUrl=url, MessageBody="one", MessageAttributes=attribute)[
+        "MD5OfMessageBody"
+    ]
+    entries = [{"Id": name, "MessageBody": name * number} for number, name in enumerate("abc")]
+    sent = client.send_message_batch(QueueUrl=url, Entries=entries)
+    yield [each["Id"] for each in sent["Successful"]], sent.get("Failed")
+    received = client.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["ApproximateReceiveCount"],
+    )["Messages"]
+    yield [(each["Body"], each["Attributes"], each.get("MessageAttributes")) for each in received]
+    handle = received[0]["ReceiptHandle"]
+    client.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+    client.delete_message(QueueUrl=url, ReceiptHandle=handle)
+    yield client.receive_message(QueueUrl=url).get("Messages")
+    yield client.get_queue_attributes(
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+    )["Attributes"]
+    refused: list[tuple[Any, dict[str, Any]]] = [
+        (client.send_message, {"QueueUrl": f"{url}-missing", "MessageBody": "x"}),
+        (client.delete_message, {"QueueUrl": url, "ReceiptHandle": "none"}),
+    ]
+    for call, parameters in refused:
+        with pytest.raises(ClientError) as raised:
+            call(**parameters)
+        response: Any = raised.value.response
+        yield str(raised.value), response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]
+
+
+@pytest.mark.parametrize("http", [False, True], ids=["directly", "over HTTP"])
+def test_every_queue_returns_what_moto_alone_returns(http: bool) -> None:
+    with mock_aws():
+        client = botocore.session.get_session().create_client("sqs")
+        with over_http(client):
+            own = list(messages(client))
+    with remembering(), mock_aws():
+        client = botocore.session.get_session().create_client("sqs")
+        with over_http(client) if http else nullcontext():
+            assert list(messages(client)) == own
 
 
 def test_an_rsa_key_is_the_one_that_was_asked_for() -> None:

@@ -55,3 +55,11 @@ def test_an_issue_s_newest_event_is_not_expired(
     expires_at: int, last_seen: int, shown: bool
 ) -> None:
     assert VISIBLE.covers(expires_at, last_seen) is shown
+
+
+def test_the_ids_of_a_watermark_are_needed_while_the_stream_has_their_events() -> None:
+    assert Watermark(3, floor_id(NOW_MS), 7).also_until_ms == 0
+    older = floor_id(NOW_MS - DAY_MS)
+    both = Watermark(3, older, 7, frozenset({ALSO, older}))
+    # The newest one was stored within half a minute.
+    assert both.also_until_ms == NOW_MS + 5 + 30_000

@@ -44,6 +44,8 @@ REPLACING = {
     "AWS::ApiGateway::UsagePlan": (),
     "AWS::ApiGateway::ApiKey": ("Name", "Value", "GenerateDistinctId"),
 }
+# RetainExceptOnCreate deletes a resource only if the deployment that made it is rolled back.
+RETAINED = ("Retain", "RetainExceptOnCreate")
 # Those with data: a copy in another stack would begin empty.
 WITH_DATA = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Cognito::UserPool")
 
@@ -52,7 +54,7 @@ def losses(before: Resources, after: Resources) -> list[str]:
     """Return what is lost by an update between two templates that SAM has processed."""
     found: list[str] = []
     for name, old in before.items():
-        kind, retained = old["Type"], old.get("DeletionPolicy") == "Retain"
+        kind, retained = old["Type"], old.get("DeletionPolicy") in RETAINED
         if kind not in REPLACING and not retained:
             continue
         new = after.get(name)
@@ -61,7 +63,7 @@ def losses(before: Resources, after: Resources) -> list[str]:
             continue
         if new.get("Condition") != old.get("Condition"):
             found.append(f"{name}: Condition")
-        if retained and new.get("DeletionPolicy") != "Retain":
+        if retained and new.get("DeletionPolicy") not in RETAINED:
             found.append(f"{name}: DeletionPolicy")
         one, other = old.get("Properties", {}), new.get("Properties", {})
         changed = (each for each in REPLACING.get(kind, ()) if one.get(each) != other.get(each))

@@ -67,7 +67,7 @@ def test_page_after_page(busy: Project, clock: Clock) -> None:
 
 
 def test_an_event_of_an_sdk_is_shown_whole(busy: Project) -> None:
-    event_id = sdk_events.put(busy, sdk_events.PYTHON)
+    (event_id,) = sdk_events.put(busy, sdk_events.PYTHON)
     event = done("events", "show", busy.id, event_id, "--json").json
     assert event == clients.read(busy).json["data"][0]
     assert (

@@ -73,7 +73,7 @@ def find(local: bool, stack: str) -> Target:
     stack_name, outputs = _outputs(name, local)
     os.environ.update({setting: outputs[output] for output, setting in SETTINGS.items()})
     settings.cache_clear()
-    gateway = Gateway(stack_name, outputs["ApiId"], outputs["StageName"])
+    gateway = Gateway(stack_name, outputs["ApiId"], outputs["StageName"], may_list=True)
     return Target(here.get("api_url") or outputs["ApiUrl"], gateway)
 
 

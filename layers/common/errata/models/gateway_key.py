@@ -5,11 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The API of a stack. The stack's outputs have these values, and each request has them."""
+    """The API of a stack. The stack's outputs have these values, and each request has them.
+
+    `may_list`: whether the caller may list the account's gateway keys. An operator may. The
+    dashboard's function may not, because IAM cannot hide the values of the keys from it.
+    """
 
     stack: str
     api_id: str
     stage: str
+    may_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)

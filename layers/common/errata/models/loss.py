@@ -2,6 +2,7 @@
 
 # In the order in which they are shown. `trimmed`: the event was stored, but not in full.
 # `mismatch`: the request repeated an Idempotency-Key with another body, which was not stored.
+# `unavailable`: a function or the store failed. A client that sent the event again lost nothing.
 REASONS = (
     "invalid",
     "rate_limited",
@@ -11,6 +12,7 @@ REASONS = (
     "too_large",
     "trimmed",
     "mismatch",
+    "unavailable",
 )
 # The reasons that SDKs report for events that they did not send (SDK development documentation,
 # "Client Reports"). Any other reason counts as `sdk_other`.

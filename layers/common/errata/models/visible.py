@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from errata.models.event import Stored
-from errata.models.ids import floor_id
+from errata.models.ids import floor_id, minted_ms
+from errata.models.times import CLEAR_MARGIN_MS, STREAM_KEPT_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,17 @@ class Watermark:
     through: str = ""
     legacy_through: int = 0
     also: frozenset[str] = frozenset()
+
+    @property
+    def also_until_ms(self) -> int:
+        """How long `also` is needed, in milliseconds since the epoch. 0 if it is empty.
+
+        Cleanup deletes its events at once. But until then the stream may still pass one of them to
+        digest, which must not count it.
+        """
+        if not self.also:
+            return 0
+        return minted_ms(max(self.also)) + CLEAR_MARGIN_MS + STREAM_KEPT_MS
 
     def hides(self, event_id: str, legacy_id: int | None) -> bool:
         """Return whether an event was cleared."""

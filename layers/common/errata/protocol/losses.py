@@ -73,6 +73,11 @@ def _of_gateway(line: str) -> list[Loss]:
         return []
     if error == "THROTTLED":
         return [(project_id, "rate_limited", 1)]
+    if error in (None, "", "-"):
+        return []
+    status = str(access.get("status"))
     # Bodies between the limits of Lambda (6 MB) and API Gateway (10 MB). Any error type counts.
-    too_large = access.get("status") == "413" and error not in (None, "", "-")
-    return [(project_id, "too_large", 1)] if too_large else []
+    if status == "413":
+        return [(project_id, "too_large", 1)]
+    # Lambda did not start the function, or the function failed or took too long.
+    return [(project_id, "unavailable", 1)] if status.startswith("5") else []

@@ -1,5 +1,6 @@
 """The AWS clients, made once per process, on first use. Making them does not contact AWS."""
 
+import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_ssm.client import SSMClient
+
+# At DEBUG, these log whole requests and responses, with passwords, tokens and secrets in them.
+for _name in ("botocore", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.INFO)
 
 # DynamoDB usually responds within milliseconds. Fail early, to have time for a retry.
 _CONFIG = Config(

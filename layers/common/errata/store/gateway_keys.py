@@ -51,21 +51,25 @@ def _plans() -> Iterator[Any]:
         request["position"] = page["position"]
 
 
-def create(name: str, plan_id: str) -> tuple[str, str]:
-    """Create a gateway key with a random value in a plan. Return its value and its id.
+def create(name: str) -> tuple[str, str]:
+    """Create a gateway key with a random value. Return its value and its id.
 
     Raises:
         StoreError: it failed. `LimitExceededException`: the account has as many keys as it may.
     """
     value = secrets.token_hex(20)
     made = _create(clients.apigateway_once().create_api_key, name=name, value=value, enabled=True)
+    return value, made["id"]
+
+
+def add_to_plan(key_id: str, plan_id: str) -> None:
+    """Put a gateway key into a usage plan."""
     _create(
         clients.apigateway_once().create_usage_plan_key,
         usagePlanId=plan_id,
-        keyId=made["id"],
+        keyId=key_id,
         keyType="API_KEY",
     )
-    return value, made["id"]
 
 
 def _create(call: Callable[..., Any], **parameters: Any) -> Any:
@@ -84,7 +88,7 @@ def _create(call: Callable[..., Any], **parameters: Any) -> Any:
 
 
 def named(prefix: str) -> Iterator[GatewayKey]:
-    """Yield the gateway keys whose names start with a prefix."""
+    """Yield the gateway keys whose names start with a prefix. Only operators may list keys."""
     request: Any = {"nameQuery": prefix, "limit": _PAGE}
     while True:
         page = clients.apigateway().get_api_keys(**request)

@@ -26,7 +26,7 @@ _ALIVE = "(attribute_not_exists(expires_at) OR expires_at > :now)"
 
 
 def keep(project_id: str, at_ms: int) -> bool:
-    """Let a generated project never expire. Access pattern P38.
+    """Let a generated project never expire. Access pattern P41.
 
     Returns False if it has expired or was deleted. A project that is kept already stays as it is.
     """
@@ -45,7 +45,7 @@ def keep(project_id: str, at_ms: int) -> bool:
 
 
 def adopt(project: Project, organization_id: str, at_ms: int) -> bool:
-    """Move an unclaimed project into an organization, and count it out. Access pattern P39.
+    """Move an unclaimed project into an organization, and count it out. Access pattern P42.
 
     Returns False if it is not unclaimed any more, has expired or was deleted.
     """
@@ -71,7 +71,7 @@ def adopt(project: Project, organization_id: str, at_ms: int) -> bool:
 
 
 def some_expired(most: int, at_ms: int) -> list[str]:
-    """Return the ids of up to `most` expired projects that are still stored. Access pattern P40."""
+    """Return the ids of up to `most` expired projects that are still stored. Access pattern P43."""
     values: Values = {
         ":under": "unclaimed",
         ":from": "generated#",
@@ -88,7 +88,7 @@ def some_expired(most: int, at_ms: int) -> list[str]:
 
 
 def remove_expired(project_id: str, at_ms: int) -> bool:
-    """Delete an expired project with its keys, and count it out. Access pattern P41.
+    """Delete an expired project with its keys, and count it out. Access pattern P44.
 
     Nothing remains but keys that were revoked: no project may ever have these. Returns False if it
     was kept or deleted meanwhile.

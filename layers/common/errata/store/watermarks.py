@@ -3,17 +3,20 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | watermark | `12#state` | `clear` | generation, through, legacy_through, recent |
+| timer | `12#state` | `recent` | ttl |
 
 `recent`: the ids in `Watermark.also`. Each takes 16 bytes, so that the many ids of a busy project
-fit into one item.
+fit into one item. The timer has nothing but its `ttl`: when DynamoDB has deleted it, the stream
+tells `cleanup` that the ids are no longer needed.
 """
 
+import contextlib
 import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from errata.config import settings
-from errata.errors import StoreError
+from errata.errors import ConditionFailedError, StoreError
 from errata.models.event import Stored
 from errata.models.ids import floor_id, minted_ms
 from errata.models.times import CLEAR_MARGIN_MS
@@ -22,6 +25,7 @@ from errata.store import clients, legacy
 from errata.store.events import legacy_number
 from errata.store.items import (
     TypedItem,
+    Values,
     batch_delete,
     batch_get,
     query,
@@ -77,15 +81,31 @@ def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
         "ConditionExpression": "attribute_not_exists(pk) OR generation = :before",
         "ExpressionAttributeValues": write_all({":before": new.generation - 1}),
     }
+    actions: list[Any] = [unmoved, {"Put": replaced}]
+    if new.also:
+        # This replaces the timer of an earlier clear, as the watermark replaces its ids.
+        timer: Values = {"pk": f"{project_id}#state", "sk": "recent"}
+        timer["ttl"] = new.also_until_ms // 1000 + 1
+        actions.append({"Put": {"TableName": table, "Item": write_all(timer)}})
     try:
-        clients.dynamodb().transact_write_items(
-            TransactItems=[unmoved, {"Put": replaced}]  # type: ignore[typeddict-item]
-        )
+        clients.dynamodb().transact_write_items(TransactItems=actions)
     except StoreError as error:
         if error.reasons:
             return False
         raise
     return True
+
+
+def drop_recent(project_id: str, generation: int) -> None:
+    """Remove the ids of `Watermark.also`, unless there was another clear. Access pattern E26."""
+    with contextlib.suppress(ConditionFailedError):
+        clients.dynamodb().update_item(
+            TableName=settings().events_table,
+            Key=watermark_key(project_id),
+            UpdateExpression="REMOVE recent",
+            ConditionExpression="generation = :generation",
+            ExpressionAttributeValues=write_all({":generation": generation}),
+        )
 
 
 def delete_hidden(events: Iterable[Stored]) -> None:

@@ -22,6 +22,21 @@ def clean(project_id: str, closed: int = 0) -> None:
     watermarks.delete_cleared(project_id, watermark)
 
 
+def drop_recent(project_id: str) -> None:
+    """Drop the ids that the watermark lists, if they are no longer needed.
+
+    Every batch and every dashboard page reads them with the watermark. Can be interrupted and run
+    again. If another clear has listed ids since, it has its own timer.
+    """
+    watermark = watermarks.find_watermark(project_id)
+    if not watermark.also or now_ms() <= watermark.also_until_ms:
+        return
+    # Without the ids, nothing hides these events. One may be left: cleanup may have failed, or
+    # digest may have dead-lettered one that was stored late.
+    watermarks.delete_cleared(project_id, watermark)
+    watermarks.drop_recent(project_id, watermark.generation)
+
+
 def finish_deletions(project_id: str) -> None:
     """Delete the events of a project's deleted issues.
 

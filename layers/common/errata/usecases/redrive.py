@@ -122,6 +122,7 @@ def _redrive_cleanup(messages: list[QueueMessage]) -> list[Redriven]:
     for project_id in [each.id for each in projects.list_projects()] + list_deleted():
         if watermarks.find_watermark(project_id).generation:
             delete_cleared.clean(project_id)
+            delete_cleared.drop_recent(project_id)
             cleaned += 1
         delete_cleared.finish_deletions(project_id)
     what = f"deleted what clears left behind in {cleaned} projects, and events of deleted issues"

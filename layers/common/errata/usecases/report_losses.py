@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from errata.errors import HTTPError
+from errata.errors import HTTPError, StoreError
 from errata.models.loss import LINE
 
 logger = logging.getLogger("errata")
@@ -28,7 +28,7 @@ def note_all(project_id: str, lost: Mapping[str, int]) -> None:
 
 @contextmanager
 def counted(project_id: str, has_event: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Log a loss if the block raises an HTTPError for a request that has an event.
+    """Log a loss if the block raises an HTTPError or StoreError for a request that has an event.
 
     `project_id` is "" if the request belongs to no project yet: then nothing is logged.
     """
@@ -37,4 +37,8 @@ def counted(project_id: str, has_event: Callable[[], bool] = lambda: True) -> It
     except HTTPError as refused:
         if refused.loss and project_id and has_event():
             note(project_id, refused.loss)
+        raise
+    except StoreError:
+        if project_id and has_event():
+            note(project_id, "unavailable")
         raise

@@ -11,20 +11,29 @@ current rate limit of the project:
   moved: while it is in no plan, API Gateway would respond with 403.
 - A new gateway key is used after `SETTLING_MS`, because API Gateway needs time to learn it. An old
   one is kept as long, because authorizers cache it for `CACHE_TTL_MS`.
-- The project's next change deletes gateway keys that this or an interrupted run left over.
+- The project's next change deletes gateway keys that this or an interrupted run left over. It finds
+  them by the rows that record them. A run that is interrupted between the creation of a key and of
+  its row leaves a key that only the operator's command finds, by its name. That key has no effect,
+  because its value is stored nowhere.
 """
 
 import re
 from dataclasses import replace
 
 from errata.errors import StoreError, UnavailableError
-from errata.models.gateway_key import Gateway, GatewayKey
+from errata.models.gateway_key import Gateway
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import ApiKey, Project
 from errata.models.times import SETTLING_MS
 from errata.store import gateway_keys
-from errata.store.projects import list_keys, save_usage_key
+from errata.store.projects import (
+    add_gateway_key,
+    list_gateway_keys,
+    list_keys,
+    remove_gateway_key,
+    save_usage_key,
+)
 from errata.usecases import members, organizations, projects
 from errata.usecases.projects import Created
 
@@ -75,7 +84,8 @@ def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
     key = projects.revoke_key(project_id, key_id)
     try:
         if key.usage_key_id:
-            gateway_keys.delete(key.usage_key_id)
+            add_gateway_key(project_id, key.usage_key_id, now_ms())  # releases before did not
+            _delete(project_id, key.usage_key_id)
     except StoreError as error:
         return key, error
     return key, None
@@ -109,12 +119,10 @@ def change_project(
 
 
 def delete_gateway_keys(gateway: Gateway, project_id: str) -> Unmetered:
-    """Delete all gateway keys of a project, with or without a record that names them."""
-    prefix = _prefix(gateway, project_id)
+    """Delete all gateway keys of a project, whether or not a project key names them."""
     try:
-        for found in gateway_keys.named(prefix):
-            if _is_ours(found, prefix):
-                gateway_keys.delete(found.id)
+        for gateway_key_id in _created(gateway, project_id):
+            _delete(project_id, gateway_key_id)
     except StoreError as error:
         return error
     return None
@@ -132,34 +140,49 @@ def _meter(
     gateway: Gateway, project: Project, keys: list[ApiKey], known: list[ApiKey]
 ) -> Unmetered:
     """Give each key a gateway key. Return the error, if any. `known`: keys before the change."""
-    prefix = _prefix(gateway, project.id)
     try:
-        _sweep(known, prefix)
+        _sweep(gateway, project.id, known)
         plan = gateway_keys.plan_of(gateway, project.rate_limit)
         for key in keys:
-            usage_key, usage_key_id = gateway_keys.create(prefix + key.id, plan)
+            if key.usage_key_id:
+                # Its record will no longer name it. Releases before did not store a row for it.
+                add_gateway_key(project.id, key.usage_key_id, now_ms())
+            usage_key, usage_key_id = gateway_keys.create(_prefix(gateway, project.id) + key.id)
+            add_gateway_key(project.id, usage_key_id, now_ms())
+            gateway_keys.add_to_plan(usage_key_id, plan)
             metered = replace(key, usage_key=usage_key, usage_key_id=usage_key_id)
             if not save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked meanwhile
-                gateway_keys.delete(usage_key_id)
+                _delete(project.id, usage_key_id)
     except StoreError as error:
         return error
     return None
 
 
-def _sweep(known: list[ApiKey], prefix: str) -> None:
+def _sweep(gateway: Gateway, project_id: str, known: list[ApiKey]) -> None:
     """Delete the project's gateway keys that no record names and no authorizer caches."""
     if any(key.usage_key_id and not key.usage_key for key in known):
         return  # another change is in progress, or has just ended
     named = {key.usage_key_id for key in known}
-    for found in gateway_keys.named(prefix):
-        old = found.created_at < now_ms() - SETTLING_MS
-        if old and found.id not in named and _is_ours(found, prefix):
-            gateway_keys.delete(found.id)
+    for gateway_key_id, created_at in _created(gateway, project_id).items():
+        if created_at < now_ms() - SETTLING_MS and gateway_key_id not in named:
+            _delete(project_id, gateway_key_id)
+
+
+def _created(gateway: Gateway, project_id: str) -> dict[str, int]:
+    """Return the ids of a project's gateway keys, with the times of their creation."""
+    found = list_gateway_keys(project_id)
+    if gateway.may_list:
+        prefix = _prefix(gateway, project_id)
+        for each in gateway_keys.named(prefix):
+            if re.fullmatch("[0-9a-f]{12}", each.name.removeprefix(prefix)):
+                found[each.id] = each.created_at
+    return found
+
+
+def _delete(project_id: str, gateway_key_id: str) -> None:
+    gateway_keys.delete(gateway_key_id)
+    remove_gateway_key(project_id, gateway_key_id)
 
 
 def _prefix(gateway: Gateway, project_id: str) -> str:
     return f"{gateway.stack}-project-{project_id}-"
-
-
-def _is_ours(found: GatewayKey, prefix: str) -> bool:
-    return re.fullmatch("[0-9a-f]{12}", found.name.removeprefix(prefix)) is not None

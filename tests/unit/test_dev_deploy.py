@@ -1,0 +1,238 @@
+"""`make deploy`: which settings a deployment keeps, and what it refuses before it starts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from dev.deploy import (
+    DeployError,
+    Record,
+    command,
+    default,
+    describe,
+    main,
+    plan,
+    read_records,
+    read_settings,
+    stack_parameters,
+    where,
+    write_records,
+)
+from dev.template import load
+
+PARAMETERS: dict[str, Any] = {
+    "RetentionDays": {"Type": "Number", "Default": 30, "MinValue": 1, "MaxValue": 3650},
+    "DomainName": {"Type": "String", "Default": ""},
+    "LegacyApi": {"Type": "String", "Default": "on", "AllowedValues": ["on", "off"]},
+    "Secret": {"Type": "String", "Default": "", "AllowedPattern": "^(/[a-z]+)*$"},
+}
+DEFAULTS = {name: default(each) for name, each in PARAMETERS.items()}
+PLACE = ("123456789012", "eu-central-1", "errata")
+
+
+# ------------------------------------------------------------------ settings
+
+
+def test_settings_are_words_with_an_equals_sign() -> None:
+    text = "RetentionDays=90 DomainName='errors.example.com' LegacyApi="
+    assert read_settings(text, PARAMETERS) == {
+        "RetentionDays": "90",
+        "DomainName": "errors.example.com",
+        "LegacyApi": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("RetentionDay=90", "no such parameter. Did you mean RetentionDays?"),
+        ("retentiondays=90", "Did you mean RetentionDays?"),
+        ("Colour=blue", "no such parameter."),
+        ("RetentionDays", "write RetentionDays=value"),
+        ("RetentionDays=0", "a number from 1 to 3650"),
+        ("RetentionDays=3651", "a number from 1 to 3650"),
+        ("RetentionDays=many", "must be a number"),
+        ("LegacyApi=yes", "must be one of on, off"),
+        ("Secret=stripe", "must match ^(/[a-z]+)*$"),
+        ("RetentionDays=1 RetentionDays=2", "given twice"),
+    ],
+)
+def test_a_setting_that_the_template_would_refuse_is_named(text: str, complaint: str) -> None:
+    with pytest.raises(DeployError, match=r"^\w+: ") as refused:
+        read_settings(text, PARAMETERS)
+    assert complaint in str(refused.value)
+
+
+def test_every_wrong_setting_is_named_at_once() -> None:
+    with pytest.raises(DeployError) as refused:
+        read_settings("RetentionDays=0 LegacyApi=yes", PARAMETERS)
+    assert len(str(refused.value).splitlines()) == 2
+
+
+def test_every_parameter_of_the_template_has_a_default() -> None:
+    assert all("Default" in each for each in load()["Parameters"].values())
+
+
+# ------------------------------------------------------------------ plan
+
+
+def test_a_new_stack_gets_the_defaults_and_the_settings() -> None:
+    found = plan(PARAMETERS, None, None, {"RetentionDays": "90"})
+    assert found.values == {**DEFAULTS, "RetentionDays": "90"}
+    assert found.settings == {"RetentionDays": "90"}
+    assert "RetentionDays = 90" in describe(found, first=True)
+
+
+def test_the_next_deployment_keeps_the_settings() -> None:
+    first = plan(PARAMETERS, None, None, {"DomainName": "errors.example.com"})
+    record = Record(first.settings, first.values)
+    again = plan(PARAMETERS, first.values, record, {"RetentionDays": "90"})
+    assert again.settings == {"DomainName": "errors.example.com", "RetentionDays": "90"}
+    assert again.changes == [("RetentionDays", "30", "90")]
+    assert describe(again, first=False).splitlines()[1:] == ["  RetentionDays: 30 → 90"]
+
+
+def test_a_new_default_takes_effect_where_nobody_has_chosen_a_value() -> None:
+    first = plan(PARAMETERS, None, None, {"DomainName": "errors.example.com"})
+    today = {**PARAMETERS, "RetentionDays": {**PARAMETERS["RetentionDays"], "Default": 60}}
+    again = plan(today, first.values, Record(first.settings, first.values), {})
+    assert again.values["RetentionDays"] == "60"
+    assert again.settings == {"DomainName": "errors.example.com"}
+
+
+@pytest.mark.parametrize("record", [None, Record({}, DEFAULTS)])
+def test_what_somebody_else_has_set_is_kept(record: Record | None) -> None:
+    # From another checkout, or in the console.
+    current = {**DEFAULTS, "DomainName": "errors.example.com"}
+    found = plan(PARAMETERS, current, record, {})
+    assert found.adopted == {"DomainName": "errors.example.com"}
+    assert found.values == current
+    assert found.changes == []
+    assert "DomainName = errors.example.com" in describe(found, first=False)
+
+
+def test_what_somebody_else_has_set_back_stays_so() -> None:
+    record = Record({"RetentionDays": "90"}, {**DEFAULTS, "RetentionDays": "90"})
+    found = plan(PARAMETERS, DEFAULTS, record, {})
+    assert (found.settings, found.values) == ({}, DEFAULTS)
+
+
+def test_an_empty_value_sets_the_default_again() -> None:
+    record = Record({"RetentionDays": "90"}, {**DEFAULTS, "RetentionDays": "90"})
+    found = plan(PARAMETERS, record.deployed, record, {"RetentionDays": ""})
+    assert (found.settings, found.values) == ({}, DEFAULTS)
+    assert found.changes == [("RetentionDays", "90", "30")]
+
+
+def test_a_parameter_that_the_template_has_lost_is_dropped() -> None:
+    record = Record({"Old": "1"}, {**DEFAULTS, "Old": "1"})
+    found = plan(PARAMETERS, {**DEFAULTS, "Old": "1"}, record, {})
+    assert (found.settings, found.values, found.changes) == ({}, DEFAULTS, [])
+
+
+def test_a_parameter_that_the_template_has_gained_is_told_as_new() -> None:
+    current = {name: value for name, value in DEFAULTS.items() if name != "LegacyApi"}
+    found = plan(PARAMETERS, current, Record({}, current), {})
+    assert found.changes == [("LegacyApi", None, "on")]
+    assert "LegacyApi: (new) → on" in describe(found, first=False)
+
+
+# ------------------------------------------------------------------ records
+
+
+def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "deployments.json"
+    assert read_records(path) == {}
+    records = {" ".join(PLACE): Record({"DomainName": "a.example"}, DEFAULTS)}
+    write_records(path, records)
+    assert read_records(path) == records
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": {"b": 1}}', '{"a": 1}'])
+def test_a_damaged_file_is_named_with_its_remedy(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "deployments.json"
+    path.write_text(text)
+    with pytest.raises(DeployError, match=r"deployments\.json is damaged .* Delete it"):
+        read_records(path)
+
+
+# ------------------------------------------------------------------ the account
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    with mock_aws():
+        yield boto3.session.Session()
+
+
+def test_the_stack_s_own_parameters_are_read(account: Any) -> None:
+    assert where(account, "errata") == PLACE
+    assert stack_parameters(account, "errata") is None
+    template = {
+        "Parameters": PARAMETERS,
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+    }
+    account.client("cloudformation").create_stack(
+        StackName="errata",
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": "RetentionDays", "ParameterValue": "7"}],
+    )
+    assert stack_parameters(account, "errata") == {**DEFAULTS, "RetentionDays": "7"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "remedy"),
+    [
+        ("AWS_REGION", "AWS_REGION=eu-central-1 make deploy"),
+        ("AWS_ACCESS_KEY_ID", "Put credentials for the AWS account into the environment"),
+    ],
+)
+def test_what_the_environment_lacks_is_said_before_anything_is_built(
+    missing: str,
+    remedy: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    nowhere = str(tmp_path / "none")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, nowhere)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    given = {
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "x",
+    }
+    for name in (*given, "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        if name != missing:
+            monkeypatch.setenv(name, value)
+    assert main([]) == 1
+    assert remedy in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_said_before_the_account_is_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--set", "RetentionDay=90"]) == 1
+    assert "Did you mean RetentionDays?" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------ the command
+
+
+def test_the_command_names_every_parameter_and_a_prefix_of_its_own() -> None:
+    words = command(PLACE, {"RetentionDays": "90", "Secret": 'a "b"', "DomainName": ""}, ask=True)
+    overrides = words[words.index("--parameter-overrides") + 1 :]
+    assert overrides == ['RetentionDays="90"', r'Secret="a \"b\""', 'DomainName=""']
+    assert words[words.index("--s3-prefix") + 1] == "errata"
+    assert "--confirm-changeset" in words
+    assert "--no-confirm-changeset" in command(PLACE, {}, ask=False)
