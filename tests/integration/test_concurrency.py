@@ -1,18 +1,24 @@
 """Many clients at once, on moto with DynamoDB's atomicity and conflicts added."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
+from errata.errors import ErrataError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.usecases import organizations, projects, quota
+from errata.store import projects as projects_store
+from errata.store import unclaimed as unclaimed_store
+from errata.usecases import organizations, projects, quota, unclaimed
 from errata.usecases import sentry as usecase
 from tests.support import account, scenarios, sdk, stream, tally
-from tests.support.account import Project, new_project
+from tests.support.account import Clock, Project, new_project
 from tests.support.calls import atomic
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
+from tests.support.gateway import call
 from tests.support.scenarios import Replied
+from tests.support.unclaimed import counted, generated, stored
 
 
 @pytest.fixture(autouse=True)
@@ -149,3 +155,38 @@ def test_an_address_block_creates_no_more_projects_at_once_than_one_by_one(
         statuses += [generate(0)]
     assert set(statuses) <= {200, 429, 503}
     assert len(projects.list_projects()) == statuses.count(200) == 5
+
+
+def test_no_more_unclaimed_projects_are_created_at_once_than_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("errata.usecases.unclaimed.MAX_UNCLAIMED", 5)
+
+    def generate(number: int) -> int:
+        return call("GET", "/api.php?action=generate", ip=f"192.0.2.{number}").status
+
+    statuses = scenarios.at_once(generate, range(20))
+    while statuses.count(200) < 5:  # a conflict that outlasts the tries is answered with 503
+        statuses += [generate(20)]
+    assert set(statuses) <= {200, 429, 503}
+    assert stored() == counted() == statuses.count(200) == 5
+
+
+def test_a_project_that_is_adopted_deleted_and_swept_at_once_is_counted_out_once(
+    clock: Clock,
+) -> None:
+    for project in [generated() for _ in range(4)]:
+
+        def leave(number: int, project: Project = project) -> None:
+            with suppress(ErrataError):
+                match number % 3:
+                    case 0:
+                        unclaimed.adopt(project.id, DEFAULT_ORGANIZATION)
+                    case 1:
+                        projects_store.remove_project(projects.find(project.id), clock.ms)
+                    case 2:
+                        unclaimed_store.remove_expired(project.id, clock.ms + 7 * 86_400_000)
+
+        scenarios.at_once(leave, range(9))
+        assert stored() == counted()
+    assert counted() == 0

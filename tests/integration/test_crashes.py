@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from errata.errors import InvalidInputError
 from errata.models.ids import now_ms
+from errata.usecases import delete_project, projects, unclaimed
 from tests.support import account, sdk, stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, Killed, fault, killed, throttled, watched
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
 from tests.support.fresh import clear_cache
 from tests.support.gateway import Response
+from tests.support.unclaimed import counted, generated, stored
 
 
 def cut_everywhere(do: Callable[[], object]) -> Iterator[int]:
@@ -220,3 +223,75 @@ def test_a_store_that_takes_an_error_without_an_answer_is_not_said_to_have_nothi
     assert (response.status, response.headers["Retry-After"]) == (503, "1")
     assert [error["id"] for error in stored] == [1]
     assert response.json == {"ok": False, "error": "The service is busy; try again."}
+
+
+# ------------------------------------------------------------------ unclaimed projects
+
+
+def assert_counted() -> None:
+    """The counter of unclaimed projects says what is stored, also of those that have expired."""
+    assert counted() == stored()
+
+
+def test_a_project_is_generated_and_counted_or_neither() -> None:
+    before = 0
+    for _ in cut_everywhere(lambda: php(action="generate")):
+        assert stored() - before in (0, 1)
+        assert_counted()
+        assert php(action="generate").status == 200
+        assert_counted()
+        before = stored()
+
+
+@pytest.mark.parametrize("send", [ingest, capture])
+def test_a_first_event_that_was_cut_off_comes_again_and_is_kept(
+    clock: Clock, send: Callable[[Project], Response]
+) -> None:
+    strangers = [generated()]
+    for _ in cut_everywhere(lambda: send(strangers[-1])):
+        assert send(strangers[-1]).status in (200, 202)
+        strangers.append(generated())
+    clock.days(7)
+    clear_cache()
+    # No event is ever in a project that expires, and each project that got one is still there.
+    assert all(events(project) for project in strangers)
+    assert_counted()
+
+
+def test_an_expired_key_opens_one_project_wherever_its_creation_is_cut_off(clock: Clock) -> None:
+    expired = [generated()]
+    clock.days(7)
+    for _ in cut_everywhere(lambda: capture(expired[-1])):
+        assert_counted()
+        assert capture(expired[-1]).status == 200
+        assert_counted()
+        expired.append(generated())
+        clock.days(7)
+    assert stored() == len(expired)
+
+
+def test_an_adoption_that_was_cut_off_is_whole_or_has_not_begun() -> None:
+    strangers = [generated()]
+    for _ in cut_everywhere(lambda: unclaimed.adopt(strangers[-1].id, "default")):
+        found = projects.find(strangers[-1].id)
+        assert [each.id for each in projects.list_owned()].count(found.id) == (
+            0 if found.unclaimed else 1
+        )
+        assert_counted()
+        if not found.unclaimed:
+            with pytest.raises(InvalidInputError, match="already belongs to organization default"):
+                unclaimed.adopt(found.id, "default")
+            strangers.append(generated())
+
+
+def test_a_deletion_of_unclaimed_projects_that_was_cut_off_is_repeated() -> None:
+    def delete() -> list[str]:
+        return delete_project.delete_unclaimed(projects.list_unclaimed())
+
+    kept = new_project()
+    for number in cut_everywhere(delete):
+        assert_counted()
+        for _ in range(number % 2):
+            assert ingest(generated()).status == 202
+    assert (stored(), counted()) == (0, 0)
+    assert [each.id for each in projects.list_projects()] == [kept.id]

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from errata.errors import StoreError
+from errata.errors import LimitReachedError, StoreError
+from errata.models.organization import UNCLAIMED
 from errata.models.project import ApiKey, Project
-from errata.store import projects
+from errata.store import creation_counts, projects, unclaimed
+from tests.support.unclaimed import counted
 
 PROJECT = Project("12", "shop", created_at=7, rate_limit=60, retention_days=None)
 KEY = ApiKey("a" * 64, "12", "first key", created_at=7)
@@ -52,7 +54,7 @@ def test_projects_and_keys_are_listed_oldest_first() -> None:
     for number in (2, 10, 1):
         project = replace(PROJECT, id=str(number))
         projects.add_project(project, [replace(KEY, hash=f"{number:064}", project_id=str(number))])
-    assert [project.id for project in projects.list_projects()] == ["1", "2", "10"]
+    assert [project.id for project in projects.list_owned()] == ["1", "2", "10"]
     for at_ms in (30, 9, 1_795_341_600_000):
         projects.add_key(replace(KEY, hash=f"{at_ms:064}", project_id="2", created_at=at_ms))
     found = projects.list_keys("2")
@@ -106,3 +108,77 @@ def test_a_gateway_key_is_saved_with_a_key() -> None:
     metered = replace(KEY, usage_key="u", usage_key_id="i")
     projects.save_usage_key(metered)
     assert projects.find_key(KEY.hash) == metered
+
+
+def test_an_organization_s_projects_are_read_alone_and_in_parts() -> None:
+    for number in range(1, 13):
+        owner = "3" if number % 2 else "default"
+        project = replace(PROJECT, id=str(number), organization=owner)
+        projects.add_project(project, [replace(KEY, hash=f"{number:064}", project_id=str(number))])
+    found, stopped = projects.some_projects("3", "", pages=None)
+    assert ([each.id for each in found], stopped) == (["1", "3", "5", "7", "9", "11"], "")
+    found, _ = projects.some_projects("3", "7", pages=1)
+    assert [each.id for each in found] == ["9", "11"]
+    assert projects.some_projects("4", "", pages=1) == ([], "")
+
+
+def test_an_unclaimed_project_is_on_the_list_of_unclaimed_ones_alone() -> None:
+    kept = replace(PROJECT, id="13", organization=UNCLAIMED)
+    generated = replace(kept, id="12", expires_at=1_000)
+    for each in (generated, kept):
+        number = [creation_counts.one_more_unclaimed(2)]
+        assert projects.add_project(each, [replace(KEY, hash=each.id, project_id=each.id)], number)
+    with pytest.raises(LimitReachedError) as limit:
+        projects.add_project(replace(kept, id="14"), [], [creation_counts.one_more_unclaimed(2)])
+    assert limit.value.position == 0
+    assert projects.list_owned() == []
+    assert projects.list_unclaimed() == [generated, kept]
+
+
+def test_a_project_expires_unless_it_is_kept_in_time() -> None:
+    generated = replace(PROJECT, organization=UNCLAIMED, expires_at=1_000)
+    projects.add_project(generated, [KEY, DSN], [creation_counts.one_more_unclaimed(1)])
+    assert unclaimed.some_expired(5, 999) == []
+    assert not unclaimed.remove_expired("12", 999)
+    assert not unclaimed.keep("12", 1_000)
+    assert not unclaimed.adopt(generated, "3", 1_000)
+    assert projects.find_project("12") == generated
+    assert unclaimed.keep("12", 999)
+    assert unclaimed.keep("12", 2_000)
+    assert projects.find_project("12") == replace(generated, expires_at=None)
+    assert unclaimed.some_expired(5, 2_000) == []
+    assert not unclaimed.remove_expired("12", 2_000)
+    assert not unclaimed.keep("13", 1)
+
+
+def test_an_unclaimed_project_leaves_once_and_is_counted_out_once() -> None:
+    stranger = replace(PROJECT, organization=UNCLAIMED)
+    other = replace(stranger, id="13")
+    for each in (stranger, other):
+        projects.add_project(each, [], [creation_counts.one_more_unclaimed(2)])
+    assert counted() == 2
+    assert unclaimed.adopt(stranger, "3", 1)
+    assert not unclaimed.adopt(stranger, "4", 1)
+    with pytest.raises(StoreError):
+        projects.remove_project(stranger, 1)  # as it was read before the adoption
+    assert projects.find_project("12") == replace(stranger, organization="3")
+    assert counted() == 1
+    projects.remove_project(other, 1)
+    with pytest.raises(StoreError):
+        projects.remove_project(other, 1)
+    assert not unclaimed.adopt(other, "3", 1)
+    projects.remove_project(replace(stranger, organization="3"), 1)
+    assert counted() == 0
+    assert projects.list_unclaimed() == projects.list_owned() == []
+
+
+def test_an_expired_project_goes_with_its_keys_and_out_of_the_count() -> None:
+    generated = replace(PROJECT, organization=UNCLAIMED, expires_at=1_000)
+    count = [creation_counts.one_more_unclaimed(1)]
+    projects.add_project(generated, [KEY, DSN], count)
+    assert unclaimed.some_expired(5, 1_000) == ["12"]
+    assert unclaimed.remove_expired("12", 1_000)
+    assert not unclaimed.remove_expired("12", 1_000)
+    assert projects.find_project("12") is None
+    assert (projects.find_key(KEY.hash), projects.find_key(DSN.hash)) == (None, None)
+    assert projects.add_project(replace(generated, id="13"), [KEY], count)

@@ -9,13 +9,18 @@ import pytest
 
 from errata.config import settings
 from errata.errors import UnavailableError
+from errata.models.ids import now_ms
+from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import clients, items, rate_buckets
+from errata.store import unclaimed as store
 from errata.store.items import TypedItem, Values
 from errata.store.retry import attempts
+from errata.usecases import unclaimed
 from tests.support import account, stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import Call, recorded, watched
 from tests.support.clients import BOOM, capture, errors, events, ingest, php
+from tests.support.unclaimed import generated
 
 _names = count()
 
@@ -155,7 +160,10 @@ def everything(project: Project) -> None:
     for query in ({}, {"release": "1.0"}, {"fingerprint": "f"}, {"level": "info"}):
         events(project, **query)
     errors(project)
-    php(action="generate")
+    unused, used = generated(), generated()
+    ingest(used)
+    unclaimed.adopt(used.id, DEFAULT_ORGANIZATION)
+    assert store.remove_expired(unused.id, now_ms() + unclaimed.GENERATED_KEPT_MS)
     php(action="clear", hash=project.key)
     stream.cleaned(project.id)
 

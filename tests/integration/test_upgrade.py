@@ -102,6 +102,20 @@ def test_every_command_prints_what_it_printed(left: Restored) -> None:
         assert_holds(seen, each["json"], each["arguments"])
 
 
+def test_every_project_stays_in_its_organization(left: Restored) -> None:
+    before = {
+        each["id"]: each["organization"]
+        for answer in left.answers["commands"]
+        if answer["arguments"] == ["projects", "list"]
+        for each in answer["json"]
+    }
+    assert len(set(before.values())) > 1
+    for org in set(before.values()):
+        found = done("projects", "list", "--org", org, "--json").json
+        assert [each["id"] for each in found] == [id for id in before if before[id] == org]
+    assert done("projects", "list", "--unclaimed", "--json").json == []
+
+
 def test_every_read_answers_what_it_answered_old_cursors_too(left: Restored) -> None:
     assert any("cursor=" in each["url"] for each in left.answers["requests"])
     for each in left.answers["requests"]:

@@ -8,6 +8,7 @@ from functions.dashboard.routing import RequestContext, get, open_get
 from functions.dashboard.web import Request, Response, redirect
 
 PROJECT_ID = re.compile(r"[0-9]{1,12}")
+_PLACE = re.compile(r"(default|[0-9]{1,12})\.[0-9]{0,12}")
 
 
 @open_get("")
@@ -19,7 +20,7 @@ def start(request: Request, _now_ms: int) -> Response:
 @get("projects")
 def home(ctx: RequestContext) -> Response:
     """Show the user's projects by organization. A single project opens at once."""
-    asked = PROJECT_ID.fullmatch(ctx.request.args.get("after", ""))
+    asked = _PLACE.fullmatch(ctx.request.args.get("after", ""))
     after = asked[0] if asked else ""
     view = dashboard_views.home_view(ctx.user, after)
     mine = [project for _, projects in view.organizations for project in projects]

@@ -70,8 +70,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     organization = ctx.organization
     after = ctx.request.args.get("after", "")
     roster = find_roster(organization.id, after, MEMBERS_A_PAGE)
-    found, more = some_projects("", pages=1)
-    mine = [each for each in found if each.organization == organization.id]
+    mine, more = some_projects(organization.id, "", pages=1)
     shown, next_after = _within_budget(roster)
     return page(
         ctx.request,

@@ -15,7 +15,8 @@ ErrataError
 │   ├── UnavailableError          not now: throttled, no response, not allowed
 │   ├── ConflictError             somebody else's write came first
 │   │   ├── ConditionFailedError  the condition of a single write did not hold
-│   │   └── CounterMovedError     another legacy error took the number; has the last one
+│   │   ├── CounterMovedError     another legacy error took the number; has the last one
+│   │   └── LimitReachedError     a counter is at its limit; says which one
 │   └── PermanentError            AWS refuses the request itself: do not retry
 └── NotFoundError                 the named object does not exist
 """
@@ -203,6 +204,14 @@ class CounterMovedError(ConflictError):
     def __init__(self, last_id: int | None) -> None:
         super().__init__(f"The counter is at {last_id}.")
         self.last_id = last_id
+
+
+class LimitReachedError(ConflictError):
+    """A counter is at its limit. `position` is its position among the counters of the call."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__("A counter has reached its limit.")
+        self.position = position
 
 
 class PermanentError(StoreError):

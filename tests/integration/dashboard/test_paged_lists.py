@@ -2,12 +2,14 @@
 
 import pytest
 
-from errata.usecases import members, organizations, projects
+from errata.models.organization import DEFAULT_ORGANIZATION
+from errata.usecases import members, organizations, projects, unclaimed
 from tests.support import stream
 from tests.support.account import Clock, Project
 from tests.support.browser import Browser
 from tests.support.clients import ingest
 from tests.support.pages import OWNER, followed, send
+from tests.support.unclaimed import generated
 
 RELEASE = r'href="issues\?release=([^"]+)"'
 
@@ -62,3 +64,32 @@ def test_projects_are_paged_within_the_bounds(
     assert browser.get("projects?after=x").text == browser.get("projects").text
     monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)
     assert sorted(followed(browser, "projects", link), key=int) == mine
+
+
+def test_projects_of_strangers_and_others_do_not_hide_mine(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = organizations.create("others").id
+    for n in range(12):
+        projects.create(f"of others {n}", organization=others)
+        generated(f"of strangers {n}")
+    acme = organizations.create("Acme").id
+    members.add(acme, OWNER, "owner")
+    created = projects.create("mine", organization=acme)
+    assert created
+    # One read gives few rows, as one read of 1 MB does of 18,000 projects.
+    monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 2_000)
+    for path in ("projects", f"orgs/{acme}", f"orgs/{acme}/use"):
+        shown = browser.get(path).html
+        assert f"projects/{created.project.id}/" in shown, path
+        assert "of others" not in shown
+        assert "of strangers" not in shown
+        assert "?after=" not in shown
+
+
+def test_nobody_sees_an_unclaimed_project_until_it_is_adopted(browser: Browser) -> None:
+    stranger = generated("of a stranger")
+    assert browser.get(f"projects/{stranger.id}/issues").status == 404
+    assert browser.get(f"projects/{stranger.id}/settings").status == 404
+    unclaimed.adopt(stranger.id, DEFAULT_ORGANIZATION)
+    assert browser.get(f"projects/{stranger.id}/issues").status == 200

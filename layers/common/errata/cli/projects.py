@@ -1,4 +1,4 @@
-"""`errata projects`: create, list, show, set, delete."""
+"""`errata projects`: create, list, show, set, adopt, delete."""
 
 import sys
 from typing import Annotated, Any
@@ -20,10 +20,10 @@ from errata.errors import InvalidInputError
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Project, dsn, live_dsns
 from errata.protocol.read import iso
-from errata.usecases import delete_project, members, projects, usage_keys
+from errata.usecases import delete_project, members, organizations, projects, unclaimed, usage_keys
 
 app = group(
-    "Create, list, change and delete projects.",
+    "Create, list, change, adopt and delete projects.",
     example="projects create shop",
 )
 
@@ -60,9 +60,22 @@ def create(
 
 
 @command(app, "list", example="projects list --json")
-def list_(session: Session) -> None:
-    """List all projects."""
-    found = projects.list_projects()
+def list_(
+    session: Session,
+    org: Annotated[
+        str, typer.Option(metavar="ORG", help="Only the projects of this organization.")
+    ] = "",
+    only_unclaimed: Annotated[
+        bool, typer.Option("--unclaimed", help="The projects that belong to no organization.")
+    ] = False,
+) -> None:
+    """List the projects of all organizations."""
+    if org and only_unclaimed:
+        raise typer.BadParameter("Use --org or --unclaimed, not both.")
+    if only_unclaimed:
+        _list_unclaimed(session)
+        return
+    found = projects.list_of(organizations.find(org).id) if org else projects.list_owned()
     if session.json:
         print_json([_to_json(project) for project in found])
         return
@@ -73,6 +86,21 @@ def list_(session: Session) -> None:
             for each in found
         ],
         empty="No projects yet. Create one with `errata projects create NAME`.",
+    )
+
+
+def _list_unclaimed(session: Session) -> None:
+    found = projects.list_unclaimed()
+    if session.json:
+        print_json([_to_json(project) for project in found])
+        return
+    print_table(
+        ["id", "name", "created (UTC)", "expires (UTC)"],
+        [
+            (each.id, each.name, timestamp(each.created_at), timestamp(each.expires_at) or "never")
+            for each in found
+        ],
+        empty="No unclaimed projects.",
     )
 
 
@@ -126,16 +154,45 @@ def set_(
     warn(unmetered, project)
 
 
+@command(app, "adopt", example="projects adopt 12 --org default")
+def adopt(
+    session: Session,
+    project_id: ProjectId,
+    org: Annotated[
+        str, typer.Option(metavar="ORG", help="Id of the organization that it will belong to.")
+    ],
+) -> None:
+    """Move an unclaimed project into an organization. Its keys and events stay as they are.
+
+    Takes effect within 30 seconds. Owners and admins of the organization then see the project.
+    """
+    project = unclaimed.adopt(project_id, org)
+    if session.json:
+        print_json(_to_json(project))
+    else:
+        print_line(f"Project {project.id} ({project.name}) now belongs to organization {org}.")
+
+
 @command(app, "delete", example="projects delete 1")
 def delete(
     session: Session,
-    project_id: ProjectId,
+    project_id: Annotated[
+        str, typer.Argument(metavar="[PROJECT]", help="The project's id.", show_default=False)
+    ] = "",
+    all_unclaimed: Annotated[
+        bool, typer.Option("--unclaimed", help="All projects that belong to no organization.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
     """Permanently delete a project with its keys, webhooks, issues and events.
 
-    Asks for the project's name first.
+    Asks for the project's name first, or for the number of projects with --unclaimed.
     """
+    if bool(project_id) == all_unclaimed:
+        raise typer.BadParameter("Give a project's id, or --unclaimed, but not both.")
+    if all_unclaimed:
+        _delete_unclaimed(session, yes)
+        return
     project = projects.find(project_id)
     if not yes:
         _ask_for_name(project)
@@ -156,15 +213,41 @@ def delete(
         )
 
 
+def _delete_unclaimed(session: Session, yes: bool) -> None:
+    found = projects.list_unclaimed()
+    if found and not yes:
+        _ask(
+            f"This deletes {len(found)} unclaimed projects and all their data. Type {len(found)} to"
+            " confirm: ",
+            str(len(found)),
+            "That is not the number of projects.",
+        )
+    deleted = delete_project.delete_unclaimed(found)
+    if session.json:
+        print_json({"deleted": deleted})
+    else:
+        print_line(
+            f"Deleted {len(deleted)} unclaimed project{'' if len(deleted) == 1 else 's'}."
+            " Their keys stop working within 30 seconds. Their data is deleted within minutes."
+        )
+
+
 def _ask_for_name(project: Project) -> None:
-    # The prompt goes to stderr, because a program may read stdout.
-    sys.stderr.write(
-        f"This deletes project {project.id} and all its data. Type the project's name to confirm: "
+    _ask(
+        f"This deletes project {project.id} and all its data. Type the project's name to confirm: ",
+        project.name.strip(),
+        "That is not the project's name.",
     )
+
+
+def _ask(prompt: str, expected: str, complaint: str) -> None:
+    # The prompt goes to stderr, because a program may read stdout.
+    sys.stderr.write(prompt)
     sys.stderr.flush()
-    if sys.stdin.readline().strip() != project.name.strip():
-        complaint = "That is not the project's name. Nothing was deleted. Use --yes to skip this."
-        raise InvalidInputError({"name": [complaint]})
+    if sys.stdin.readline().strip() != expected:
+        raise InvalidInputError(
+            {"name": [f"{complaint} Nothing was deleted. Use --yes to skip this."]}
+        )
 
 
 def warn(unmetered: usage_keys.Unmetered, project: Project) -> None:
@@ -203,15 +286,23 @@ def _show(session: Session, project: Project) -> None:
         {
             "project": project.id,
             "name": project.name,
-            "org": project.organization,
+            "org": _owner(project),
             "teams": ", ".join(sorted(project.teams)),
             "created": f"{timestamp(project.created_at)} UTC",
+            "expires": project.expires_at
+            and f"{timestamp(project.expires_at)} UTC, unless it gets an event",
             "rate limit": f"{project.rate_limit} requests per minute for each key",
             "retention": _retention(project),
             "DSN": newest or f"none. Create one with `errata keys create {project.id} --dsn`",
             "API": url,
         }
     )
+
+
+def _owner(project: Project) -> str:
+    if project.unclaimed:
+        return f"none. Adopt it with `errata projects adopt {project.id} --org ORG`"
+    return project.organization
 
 
 def _retention(project: Project) -> str:
@@ -222,14 +313,18 @@ def _retention(project: Project) -> str:
 def _to_json(project: Project) -> dict[str, Any]:
     """Return a project as `--json` prints it.
 
-    `retention_days` is null if the deployment's default applies.
+    `retention_days` is null if the deployment's default applies, `organization` if the project is
+    unclaimed. Only unclaimed projects have `expires_at`, which is null if they do not expire.
     """
-    return {
+    shown = {
         "id": project.id,
         "name": project.name,
         "created_at": iso(project.created_at),
         "rate_limit": project.rate_limit,
         "retention_days": project.retention_days,
-        "organization": project.organization,
+        "organization": None if project.unclaimed else project.organization,
         "teams": sorted(project.teams),
     }
+    if project.unclaimed:
+        shown["expires_at"] = project.expires_at and iso(project.expires_at)
+    return shown

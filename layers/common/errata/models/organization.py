@@ -14,6 +14,9 @@ from errata.errors import InvalidInputError
 
 # Owns every project without another organization. It always exists.
 DEFAULT_ORGANIZATION = "default"
+# Stands in a project's row in place of an organization: the project belongs to none. No
+# organization can have this id.
+UNCLAIMED = "unclaimed"
 MAX_NETWORKS = 100
 _MAPPED = IPv6Network("::ffff:0:0/96")
 

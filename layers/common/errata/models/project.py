@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from errata.models.organization import DEFAULT_ORGANIZATION, Network
+from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED, Network
 
 DEFAULT_RATE_LIMIT = 60  # requests per minute, and also the size of a burst
 
@@ -17,6 +17,8 @@ class Project:
         rate_limit: requests per minute for each key.
         retention_days: days to keep events. None means the deployment's default.
         teams: ids of the teams with access.
+        expires_at: when a project that was only generated expires, in milliseconds since the epoch.
+            None means never: it has got an event, or somebody has created it on purpose.
     """
 
     id: str
@@ -26,6 +28,16 @@ class Project:
     retention_days: int | None = None
     organization: str = DEFAULT_ORGANIZATION
     teams: frozenset[str] = frozenset()
+    expires_at: int | None = None
+
+    @property
+    def unclaimed(self) -> bool:
+        """Whether the project belongs to no organization."""
+        return self.organization == UNCLAIMED
+
+    def expired(self, now_ms: int) -> bool:
+        """Return whether the project has expired. It may still be stored."""
+        return self.expires_at is not None and self.expires_at <= now_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,7 @@ class Access:
             invoice has failed.
         networks: the organization's allowlist. The authorizer does not pass it to the other
             functions. It only passes the result of the check.
+        expires_at: as for a project. The project must be kept before it gets an event.
     """
 
     project_id: str
@@ -103,6 +116,7 @@ class Access:
     monthly_quota: int | None = None
     unpaid_url: str | None = None
     networks: tuple[Network, ...] = ()
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

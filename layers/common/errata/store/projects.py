@@ -3,10 +3,14 @@
 | item | pk | sk | listed_under | listed_as |
 |---|---|---|---|---|
 | project | `project#12` | `project` | `projects` | `000000000012` |
+| unclaimed project | `project#12` | `project` | `unclaimed` | see `store.unclaimed` |
 | key | `key#<sha256>` | `key` | `project#12` | `key#<created_at>#<sha256>` |
 | gateway key | `project#12` | `gateway#<id>` | | |
 | deleted project | `project#12` | `deleted` | `deleted` | `000000000012` |
 | counter | `counter` | `projects` | | |
+
+The index `listing` has the items by `listed_under`. The index `by_organization` has the projects by
+the attribute `organization`; only projects have it.
 
 A key is an API key. With the attribute `public` it is a public key, for a DSN
 (docs/decisions/0018-dsn-keys.md).
@@ -15,17 +19,23 @@ A row of a gateway key (created_at) is stored when API Gateway has created the k
 the key is deleted. So one that no project key names any more can be deleted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from errata.config import settings
-from errata.errors import ConditionFailedError, StoreError, UnavailableError
+from errata.errors import (
+    ConditionFailedError,
+    LimitReachedError,
+    StoreError,
+    UnavailableError,
+)
 from errata.models.ids import now_ms
-from errata.models.organization import DEFAULT_ORGANIZATION
+from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED
 from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
-from errata.store import clients
+from errata.store import clients, creation_counts
 from errata.store.items import (
     PlainItem,
+    Request,
     TypedItem,
     Values,
     query,
@@ -50,23 +60,34 @@ def find_project(project_id: str) -> Project | None:
     return to_project(item) if item else None
 
 
-def list_projects() -> list[Project]:
-    """Return every project, oldest first. Access pattern P3."""
+def list_owned() -> list[Project]:
+    """Return the projects of all organizations, oldest first. Access pattern P3."""
     return [to_project(item) for item in _listing("projects")]
 
 
-def some_projects(after: str, pages: int) -> tuple[list[Project], str]:
-    """Return projects with ids above `after`, oldest first. `after` "" starts with the first.
+def list_unclaimed() -> list[Project]:
+    """Return the projects that belong to no organization, oldest first. Access pattern P40.
 
-    Reads at most `pages` pages of 1 MB. Also returns the id where it stopped, "" at the end. Access
-    pattern P35.
+    Some may have expired.
+    """
+    found = [to_project(item) for item in _listing("unclaimed")]
+    return sorted(found, key=lambda project: int(project.id))
+
+
+def some_projects(organization_id: str, after: str, pages: int | None) -> tuple[list[Project], str]:
+    """Return an organization's projects with ids above `after`, oldest first. "" starts at the top.
+
+    Reads at most `pages` pages of 1 MB; None: all pages. Also returns the id where it stopped, ""
+    at the end. Access pattern P35.
     """
     found, stopped = query_some(
         pages,
         TableName=settings().projects_table,
-        IndexName="listing",
-        KeyConditionExpression="listed_under = :under AND listed_as > :after",
-        ExpressionAttributeValues=write_all({":under": "projects", ":after": after.zfill(12)}),
+        IndexName="by_organization",
+        KeyConditionExpression="organization = :organization AND listed_as > :after",
+        ExpressionAttributeValues=write_all(
+            {":organization": organization_id, ":after": after.zfill(12)}
+        ),
     )
     projects = [to_project(read_all(item)) for item in found]
     return projects, projects[-1].id if stopped else ""
@@ -91,17 +112,17 @@ def next_project_id() -> str:
     return response["Attributes"]["last_id"]["N"]
 
 
-def add_project(project: Project, keys: Iterable[ApiKey], count: Any = None) -> bool:
+def add_project(project: Project, keys: Iterable[ApiKey], counts: Sequence[Any] = ()) -> bool:
     """Store a new project and its first keys, all or none.
 
-    `count` is the Update of a counter in the same transaction, for a project that counts against a
-    limit. Returns False if the project or one of the keys exists already. Access pattern P6.
+    `counts` are Updates of counters in the same transaction, for a project that counts against
+    limits. Returns False if the project or one of the keys exists already. Access pattern P6.
 
     Raises:
-        ConditionFailedError: the counter has reached its limit. Nothing is stored.
+        LimitReachedError: a counter has reached its limit. Nothing is stored.
     """
     puts = [*map(_put_key, keys), _put_new(_from_project(project))]
-    actions: Any = [{"Put": put} for put in puts] + ([{"Update": count}] if count else [])
+    actions: Any = [{"Put": put} for put in puts] + [{"Update": count} for count in counts]
     for _ in attempts(_TRIES):
         try:
             clients.dynamodb().transact_write_items(TransactItems=actions)
@@ -110,7 +131,8 @@ def add_project(project: Project, keys: Iterable[ApiKey], count: Any = None) -> 
             if "ConditionalCheckFailed" in codes[: len(puts)]:
                 return False
             if "ConditionalCheckFailed" in codes:
-                raise ConditionFailedError(error.code, str(error)) from error
+                position = codes.index("ConditionalCheckFailed") - len(puts)
+                raise LimitReachedError(position) from error
             # Another writer is storing the same key. The next try shows whether it succeeded.
             if "TransactionConflict" not in codes:
                 raise
@@ -169,7 +191,7 @@ def save_settings(before: Project, after: Project) -> None:
     if kept:
         request["ExpressionAttributeValues"] = write_all(values)
     clients.dynamodb().update_item(
-        TableName=settings().projects_table, Key=_project_key(after.id), **request
+        TableName=settings().projects_table, Key=project_key(after.id), **request
     )
 
 
@@ -177,7 +199,7 @@ def save_teams(project_id: str, teams: frozenset[str]) -> None:
     """Set the teams that see a project. Access pattern P30."""
     request: Any = {
         "TableName": settings().projects_table,
-        "Key": _project_key(project_id),
+        "Key": project_key(project_id),
         "UpdateExpression": "REMOVE teams",
         "ConditionExpression": "attribute_exists(pk)",
     }
@@ -187,22 +209,36 @@ def save_teams(project_id: str, teams: frozenset[str]) -> None:
     clients.dynamodb().update_item(**request)
 
 
-def remove_project(project_id: str, at_ms: int) -> None:
-    """Delete a project. Its id and the rows of its keys stay. Access pattern P31."""
+def remove_project(project: Project, at_ms: int) -> None:
+    """Delete a project. Its id and the rows of its keys stay. Access pattern P31.
+
+    Raises:
+        ConflictError: the project was unclaimed, and somebody has adopted or deleted it meanwhile.
+    """
     table = settings().projects_table
     note: Values = {
-        "pk": f"project#{project_id}",
+        "pk": f"project#{project.id}",
         "sk": "deleted",
         "listed_under": "deleted",
-        "listed_as": project_id.zfill(12),
+        "listed_as": project.id.zfill(12),
         "deleted_at": at_ms,
     }
-    clients.dynamodb().transact_write_items(
-        TransactItems=[
-            {"Delete": {"TableName": table, "Key": _project_key(project_id)}},
-            {"Put": {"TableName": table, "Item": write_all(note)}},
-        ]
-    )
+    delete: Request = {"TableName": table, "Key": project_key(project.id)}
+    actions: Any = [{"Delete": delete}, {"Put": {"TableName": table, "Item": write_all(note)}}]
+    if project.unclaimed:
+        # The counter must go down once, also if two commands delete the project at once.
+        delete["ConditionExpression"] = "organization = :unclaimed"
+        delete["ExpressionAttributeValues"] = write_all({":unclaimed": UNCLAIMED})
+        actions.append({"Update": creation_counts.one_less_unclaimed()})
+    for _ in attempts(_TRIES):
+        try:
+            clients.dynamodb().transact_write_items(TransactItems=actions)
+        except StoreError as error:
+            if "TransactionConflict" not in error.reason_codes:
+                raise
+        else:
+            return
+    raise UnavailableError
 
 
 def list_deleted() -> list[str]:
@@ -265,7 +301,8 @@ def _gateway_key(project_id: str, gateway_key_id: str) -> Values:
     return {"pk": f"project#{project_id}", "sk": f"gateway#{gateway_key_id}"}
 
 
-def _project_key(project_id: str) -> TypedItem:
+def project_key(project_id: str) -> TypedItem:
+    """Return the key of a project's row."""
     return write_all({"pk": f"project#{project_id}", "sk": "project"})
 
 
@@ -321,15 +358,23 @@ def _from_project(project: Project) -> Values:
     return {
         "pk": f"project#{project.id}",
         "sk": "project",
-        "listed_under": "projects",
-        "listed_as": project.id.zfill(12),
+        "listed_under": "unclaimed" if project.unclaimed else "projects",
+        "listed_as": listed_as(project),
         "name": project.name,
         "created_at": project.created_at,
         "rate_limit": project.rate_limit,
         "retention_days": project.retention_days,
         "organization": project.organization,
         "teams": ",".join(sorted(project.teams)) or None,
+        "expires_at": project.expires_at,
     }
+
+
+def listed_as(project: Project) -> str:
+    """Return the sort key of a project in the indexes. Projects that expire come last."""
+    if project.expires_at is None:
+        return project.id.zfill(12)
+    return f"generated#{project.expires_at:013d}#{project.id}"
 
 
 def to_project(item: PlainItem) -> Project:
@@ -342,6 +387,7 @@ def to_project(item: PlainItem) -> Project:
         retention_days=item.get("retention_days"),
         organization=item.get("organization", DEFAULT_ORGANIZATION),
         teams=frozenset(filter(None, item.get("teams", "").split(","))),
+        expires_at=item.get("expires_at"),
     )
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from errata.caches import TTLCache
 from errata.config import settings
-from errata.errors import AddressForbiddenError
-from errata.models.organization import DEFAULT_ORGANIZATION, allows, networks
+from errata.errors import AddressForbiddenError, UnauthorizedError
+from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED, allows, networks
 from errata.models.project import DEFAULT_RATE_LIMIT, Access
-from errata.store import billing, organizations, projects
+from errata.store import billing, organizations, projects, unclaimed
 
 MAX_KEY_LENGTH = 256
 
@@ -38,7 +38,8 @@ class Found:
 # Looks up a key at a timestamp.
 type LookUp = Callable[[str, int], Found]
 
-# The fields of `Access` that the authorizer sends, in the order that functions of 0.1.0 read.
+# The fields of `Access` that the authorizer sends. Functions of 0.1.0 read the first seven, in this
+# order.
 _GRANTED = (
     "project_id",
     "key_id",
@@ -47,7 +48,9 @@ _GRANTED = (
     "organization",
     "monthly_quota",
     "unpaid_url",
+    "expires_at",
 )
+_BY_POSITION = _GRANTED[:7]
 # Increment it when a field changes its meaning. A new field with a default needs no new version.
 GRANT_VERSION = 1
 
@@ -79,10 +82,15 @@ def _find(key: str, now_ms: int) -> Found:
     if len(key) > MAX_KEY_LENGTH:
         return NOTHING
     key_hash = hash_key(key)
-    return _keys.get(key_hash, now_ms, lambda: _look_up(key_hash))
+    found = _keys.get(key_hash, now_ms, lambda: _look_up(key_hash, now_ms))
+    if found.access and found.access.expires_at is not None and found.access.expires_at <= now_ms:
+        # Another process may have kept the project, or created another one with this key.
+        _keys.drop(key_hash)
+        return _keys.get(key_hash, now_ms, lambda: _look_up(key_hash, now_ms))
+    return found
 
 
-def _look_up(key_hash: str) -> Found:
+def _look_up(key_hash: str, now_ms: int) -> Found:
     key = projects.find_key(key_hash)
     if key is None:
         return NOTHING
@@ -90,7 +98,7 @@ def _look_up(key_hash: str) -> Found:
     if key.revoked_at is not None:
         return Found(None, revoked=True, dsn=dsn)
     project = projects.find_project(key.project_id)
-    if project is None:
+    if project is None or project.expired(now_ms):
         return NOTHING
     access = Access(
         project_id=project.id,
@@ -98,14 +106,19 @@ def _look_up(key_hash: str) -> Found:
         retention_days=project.retention_days or settings().retention_days,
         rate_limit=project.rate_limit,
         organization=project.organization,
+        expires_at=project.expires_at,
         **_policy(project.organization),
     )
     return Found(access, key.usage_key, dsn=dsn)
 
 
 def _policy(organization_id: str) -> dict[str, Any]:
-    """Return the fields of an access that come from the organization."""
-    found = organizations.find_organization(organization_id)
+    """Return the fields of an access that come from the organization.
+
+    Unclaimed projects have the policy of the default organization.
+    """
+    owner = DEFAULT_ORGANIZATION if organization_id == UNCLAIMED else organization_id
+    found = organizations.find_organization(owner)
     if found is None:
         return {}
     return {
@@ -116,16 +129,17 @@ def _policy(organization_id: str) -> dict[str, Any]:
 
 
 def of_anonymous_caller(now_ms: int) -> Access:
-    """Return the limits of an anonymous caller: the policy of the default organization."""
+    """Return the limits of an anonymous caller: those of an unclaimed project."""
     return _anonymous.get(
-        DEFAULT_ORGANIZATION,
+        UNCLAIMED,
         now_ms,
         lambda: Access(
             project_id="",
             key_id="",
             retention_days=settings().retention_days,
             rate_limit=DEFAULT_RATE_LIMIT,
-            **_policy(DEFAULT_ORGANIZATION),
+            organization=UNCLAIMED,
+            **_policy(UNCLAIMED),
         ),
     )
 
@@ -138,6 +152,16 @@ def check_address(access: Access, address: str) -> None:
     """
     if not allows(access.networks, address):
         raise AddressForbiddenError
+
+
+def keep(access: Access, at_ms: int) -> None:
+    """Let the project of an access never expire. Call it before its first event is stored.
+
+    Raises:
+        UnauthorizedError: the project was deleted, or has expired just now.
+    """
+    if access.expires_at is not None and not unclaimed.keep(access.project_id, at_ms):
+        raise UnauthorizedError.unknown()
 
 
 def clear_cache(key: str = "") -> None:
@@ -177,7 +201,7 @@ def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
         "key": "known",
         "address": "allowed" if allowed else "forbidden",
         "grant": json.dumps({"version": GRANT_VERSION, **grant}),
-        "access": json.dumps(list(grant.values())),
+        "access": json.dumps([grant[name] for name in _BY_POSITION]),
         # A request that gets 403 must not count against the rate limit of the key.
         "metered": "gateway" if found.usage_key and allowed else "handler",
         # For the access log: the loss ledger counts the requests that a usage plan refuses.

@@ -17,7 +17,7 @@ from errata.errors import AddressForbiddenError, HTTPError, UnauthorizedError, U
 from errata.models.event import Event
 from errata.models.project import Access, Caller
 from errata.usecases import quota, rate_limit, report_losses
-from errata.usecases.access import LookUp, check_address, find, from_context
+from errata.usecases.access import LookUp, check_address, find, from_context, keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,7 @@ def store_event(submission: Submission, access: Access, now_ms: int) -> Admitted
             if earlier:  # 202
                 return earlier
         with quota.unit(access, now_ms) as unit:  # 402
+            keep(access, now_ms)
             admitted = submission.store(fields, access)  # 202
             if not admitted.stored:
                 unit.give_back()

@@ -21,8 +21,8 @@ from errata.store.organizations import find_organizations
 from errata.usecases import organizations, read_events
 
 PROJECTS_A_PAGE = 100
-ORGANIZATIONS_A_PAGE = 50
-PAGES_OF_PROJECTS = 2
+# Each organization takes a query, and a dashboard page makes at most five calls.
+ORGANIZATIONS_A_PAGE = 3
 EVENTS_A_PAGE = 20
 ACTIVITY_SHOWN = 20
 # Sorts above every id.
@@ -67,7 +67,7 @@ class EventView:
 class HomeView:
     """A page of the projects that a user may see, grouped by organization.
 
-    `next_after`: the id after which the next page begins, "" on the last page.
+    `next_after`: where the next page begins, "" on the last page (see `home_view`).
     """
 
     organizations: list[tuple[Organization, list[Project]]]
@@ -75,29 +75,34 @@ class HomeView:
 
 
 def home_view(user: User, after: str) -> HomeView:
-    """Return the projects after the id `after` that a user may see, oldest first.
+    """Return the projects that a user may see: three organizations a page, oldest first.
 
-    Makes three calls. The first page also has organizations without a project on it.
+    `after` says where the page begins: an organization and a project, `3.12`. The page begins after
+    the project, or with the organization's first project if there is none: `3.`. "" is the first
+    page. Makes one call for each organization, and another one.
     """
-    found, next_after = projects.some_projects(after, PAGES_OF_PROJECTS)
+    first, _, after = after.partition(".")
+    begin = _age(first) if first else 0
+    names = [each for each in sorted(user.memberships, key=_age) if _age(each) >= begin]
     of: dict[str, list[Project]] = {}
-    shown, last = 0, after
-    for project in filter(user.sees, found):
-        new = project.organization not in of
-        if shown == PROJECTS_A_PAGE or (new and len(of) == ORGANIZATIONS_A_PAGE):
-            next_after = last
+    left, next_after = PROJECTS_A_PAGE, ""
+    for name in names:
+        if len(of) == ORGANIZATIONS_A_PAGE or not left:
+            next_after = f"{name}."
             break
-        of.setdefault(project.organization, []).append(project)
-        shown, last = shown + 1, project.id
-    if not after:
-        others = [name for name in user.memberships if name not in of]
-        of |= {name: [] for name in others[: ORGANIZATIONS_A_PAGE - len(of)]}
+        found, stopped = projects.some_projects(name, after if name == first else "", pages=1)
+        seen = [each for each in found if user.sees(each)]
+        of[name] = seen[:left]
+        if len(seen) > left:
+            stopped = seen[left - 1].id
+        if stopped:
+            next_after = f"{name}.{stopped}"
+            break
+        left -= len(seen)
     listed = {each.id: each for each in find_organizations(of)}
     if DEFAULT_ORGANIZATION in of:
         listed.setdefault(DEFAULT_ORGANIZATION, organizations.DEFAULT)
-    return HomeView(
-        [(listed[name], of[name]) for name in sorted(of, key=_age) if name in listed], next_after
-    )
+    return HomeView([(listed[name], of[name]) for name in of if name in listed], next_after)
 
 
 def _age(organization_id: str) -> int:
@@ -125,10 +130,9 @@ def usage_view(organization_id: str, after: str, now_ms: int) -> UsageView:
     """
     today = datetime.fromtimestamp(now_ms / 1000, UTC)
     days = [f"{today:%Y-%m}-{day:02d}" for day in range(1, today.day + 1)]
-    found, next_after = projects.some_projects(after, pages=1)
-    mine = [each for each in found if each.organization == organization_id]
-    shown = mine[: min(BATCH_GET, 2 * BATCH_GET // len(days))]
-    if len(shown) < len(mine):
+    found, next_after = projects.some_projects(organization_id, after, pages=1)
+    shown = found[: min(BATCH_GET, 2 * BATCH_GET // len(days))]
+    if len(shown) < len(found):
         next_after = shown[-1].id
     limits = watermarks.find_watermarks(each.id for each in shown)
     pks = {

@@ -5,9 +5,12 @@ run twice. A key works for as long as authorizers cache it. The watermark is set
 future, so it also hides events that arrive until then. `digest` deletes these.
 """
 
-from errata.errors import UnavailableError
+from collections.abc import Iterable
+
+from errata.errors import NotFoundError, UnavailableError
 from errata.models.gateway_key import Gateway
 from errata.models.ids import floor_id, now_ms
+from errata.models.project import Project
 from errata.models.times import DELETED_AHEAD_MS
 from errata.models.visible import Watermark
 from errata.store import watermarks, webhooks
@@ -29,6 +32,7 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
         NotFoundError: there is no such project.
         UnavailableError: events arrived too fast to move the watermark; try again.
     """
+    project = projects.find(project_id)
     undeleted: Unmetered = None
     for key in projects.list_keys(project_id):
         _, failed = usage_keys.revoke_key(project_id, key.id)
@@ -38,8 +42,27 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
     for webhook in webhooks.list_webhooks(project_id):
         webhooks.remove_webhook(project_id, webhook.id)
     _hide_everything(project_id)
-    remove_project(project_id, now_ms())
+    remove_project(project, now_ms())
     return undeleted
+
+
+def delete_unclaimed(found: Iterable[Project]) -> list[str]:
+    """Delete the projects of this list that are still unclaimed, for good. Return their ids.
+
+    If this is interrupted, call it again with a new list.
+
+    Raises:
+        UnavailableError: events arrived too fast to move the watermark; try again.
+    """
+    deleted = []
+    for each in found:
+        try:
+            if projects.find(each.id).unclaimed:
+                delete_project(each.id)
+                deleted.append(each.id)
+        except NotFoundError:
+            continue  # it has expired, or somebody else has deleted it
+    return deleted
 
 
 def _hide_everything(project_id: str) -> None:

@@ -7,11 +7,12 @@ from pydantic_core import to_json
 
 from errata.caches import BoundedDict
 from errata.errors import (
-    ConditionFailedError,
     CounterMovedError,
     ForbiddenError,
     HTTPError,
+    LimitReachedError,
     RateLimitedError,
+    UnauthorizedError,
     UnavailableError,
 )
 from errata.models.event import Event, Stored
@@ -25,7 +26,15 @@ from errata.protocol.body import JsonBody
 from errata.store import creation_counts, event_queries, events
 from errata.store import legacy as store
 from errata.store.retry import attempts
-from errata.usecases import access, admission, clear_project, projects, rate_limit, report_losses
+from errata.usecases import (
+    access,
+    admission,
+    clear_project,
+    projects,
+    rate_limit,
+    report_losses,
+    unclaimed,
+)
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
 from errata.usecases.visible import find_visible, make_visible
@@ -33,6 +42,9 @@ from errata.usecases.visible import find_visible, make_visible
 MAX_ERRORS = 1_000
 # Projects that one address block may create on one day, UTC.
 MAX_CREATIONS = 100
+# Seconds after which a caller may try again if there are too many unclaimed projects: some may have
+# expired, or somebody has adopted or deleted some.
+_FULL_RETRY_S = 3_600
 _PAGE = 100
 # Each conflict means that another request made progress. The first retries hardly wait.
 _TRIES = 60
@@ -65,7 +77,14 @@ def submit(body: JsonBody, address: str, auto_create: bool) -> int:
             raise ForbiddenError("hash: no project has this key, and this deployment creates none")
         access.check_address(access.of_anonymous_caller(at_ms), address)
     payer = found or access.of_anonymous_caller(at_ms)
-    return int(admission.store_event(LegacySubmission(body, key, found, address), payer, at_ms).id)
+    submission = LegacySubmission(body, key, found, address)
+    try:
+        return int(admission.store_event(submission, payer, at_ms).id)
+    except UnauthorizedError as gone:
+        # Deleted or expired since it was looked up. The next request finds no project, or creates
+        # one.
+        access.clear_cache(key)
+        raise UnavailableError from gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +124,10 @@ class LegacySubmission:
 
 
 def generate(name: str, address: str) -> str:
-    """Create a project and return its key, 32 hex digits.
+    """Create a project and return its key, 32 hex digits. It expires after a week without an event.
 
     Raises:
-        RateLimitedError: too many new projects from this address block.
+        RateLimitedError: too many new projects from this address block, or too many unclaimed ones.
         AddressForbiddenError: the address is not on the default organization's allowlist.
     """
     at_ms = now_ms()
@@ -239,24 +258,35 @@ def _create(key: str, address: str, at_ms: int) -> Access:
     created = access.find(key, at_ms).access
     if created is None:
         raise UnavailableError
+    access.keep(created, at_ms)
     return created
 
 
 def _create_counted(
     address: str, at_ms: int, name: str, key: str = "", label: str = projects.FIRST_LABEL
 ) -> projects.Created | None:
-    """Create a project that counts against the address block. Callers on this machine do not count.
+    """Create an unclaimed project, unless there are too many or the address block has had enough.
+
+    Callers on this machine have no limit of their own.
 
     Raises:
-        RateLimitedError: the block has created as many projects as it may on one day.
+        RateLimitedError: there are too many unclaimed projects, or the block has created as many as
+            it may on one day.
     """
     block = address_block(address)
     count = None
     if not is_loopback(address):
-        count = creation_counts.counted(block, MAX_CREATIONS, at_ms)
+        count = creation_counts.of_block(block, MAX_CREATIONS, at_ms)
     try:
-        return projects.create(name, key, label=label, count=count)
-    except ConditionFailedError as error:
+        return unclaimed.create(name, key, label, count, at_ms)
+    except LimitReachedError as error:
+        if error.position == 0:
+            raise RateLimitedError(
+                _FULL_RETRY_S,
+                f"There are {unclaimed.MAX_UNCLAIMED} projects that belong to nobody. No more can"
+                " be created until an operator adopts or deletes some. Use the key of an existing"
+                " project.",
+            ) from error
         raise RateLimitedError(
             creation_counts.seconds_left(at_ms),
             f"{block} has created {MAX_CREATIONS} projects today. It may create more"

@@ -13,7 +13,7 @@ from errata.models.member import ROLES, Member, Membership, Role, Team, User
 from errata.models.project import Project
 from errata.store import accounts
 from errata.store import members as store
-from errata.store.projects import list_projects, save_teams
+from errata.store.projects import save_teams
 from errata.store.retry import attempts
 from errata.usecases import organizations, projects
 
@@ -280,8 +280,8 @@ def delete_team(organization_id: str, team_id: str) -> None:
         if team_id in member.teams:
             found = True
             _leave_team(organization_id, member.email, team_id)
-    for project in list_projects():
-        if project.organization == organization_id and team_id in project.teams:
+    for project in projects.list_of(organization_id):
+        if team_id in project.teams:
             found = True
             save_teams(project.id, project.teams - {team_id})
     if not found:

@@ -1,6 +1,7 @@
 """Create, list and change projects and keys."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +12,7 @@ from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import Access, ApiKey, Project
 from errata.models.visible import Visible
 from errata.store import projects as store
+from errata.store import unclaimed
 from errata.usecases.access import hash_key
 from errata.usecases.visible import find_visible
 
@@ -46,15 +48,16 @@ def create(
     label: str = FIRST_LABEL,
     organization: str = DEFAULT_ORGANIZATION,
     teams: frozenset[str] = frozenset(),
-    count: Any = None,
+    counts: Sequence[Any] = (),
+    expires_at: int | None = None,
 ) -> Created | None:
     """Create a project with its first API key and its first DSN.
 
     `key` is the API key to use, for a script that has chosen one. Returns None if it already
-    exists. `count` is as for `store.projects.add_project`.
+    exists. `counts` are as for `store.projects.add_project`.
 
     Raises:
-        ConditionFailedError: the counter has reached its limit.
+        LimitReachedError: one of the counters has reached its limit.
         InvalidInputError: the name or the label is invalid.
     """
     check_texts(name=name, label=label)
@@ -64,9 +67,10 @@ def create(
         created_at=now_ms(),
         organization=organization,
         teams=teams,
+        expires_at=expires_at,
     )
     created = Created(project, key or new_key(), new_key())
-    return created if store.add_project(project, first_keys(created, label), count) else None
+    return created if store.add_project(project, first_keys(created, label), counts) else None
 
 
 def first_keys(created: Created, label: str = FIRST_LABEL) -> list[ApiKey]:
@@ -78,9 +82,26 @@ def first_keys(created: Created, label: str = FIRST_LABEL) -> list[ApiKey]:
     ]
 
 
+def list_owned() -> list[Project]:
+    """Return the projects of all organizations, oldest first."""
+    return store.list_owned()
+
+
+def list_of(organization_id: str) -> list[Project]:
+    """Return the projects of an organization, oldest first."""
+    found, _ = store.some_projects(organization_id, "", pages=None)
+    return found
+
+
+def list_unclaimed() -> list[Project]:
+    """Return the projects that belong to no organization, oldest first."""
+    at_ms = now_ms()
+    return [each for each in store.list_unclaimed() if not each.expired(at_ms)]
+
+
 def list_projects() -> list[Project]:
-    """Return every project, oldest first."""
-    return store.list_projects()
+    """Return every project: first those of organizations, then those that belong to none."""
+    return list_owned() + list_unclaimed()
 
 
 def find(project_id: str) -> Project:
@@ -90,9 +111,29 @@ def find(project_id: str) -> Project:
         NotFoundError: there is no such project.
     """
     project = store.find_project(project_id)
-    if project is None:
-        raise NotFoundError(f"There is no project {project_id}. See `errata projects list`.")
+    if project is None or project.expired(now_ms()):
+        raise _no_project(project_id)
     return project
+
+
+def find_to_change(project_id: str) -> Project:
+    """Return a project that an operator is about to change. It never expires from now on.
+
+    So what the change adds, such as a webhook, has an owner until somebody deletes the project.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    project = find(project_id)
+    if project.expires_at is None:
+        return project
+    if not unclaimed.keep(project_id, now_ms()):
+        raise _no_project(project_id)
+    return replace(project, expires_at=None)
+
+
+def _no_project(project_id: str) -> NotFoundError:
+    return NotFoundError(f"There is no project {project_id}. See `errata projects list`.")
 
 
 def operator_access(project: Project) -> Access:
@@ -125,7 +166,7 @@ def change(
         NotFoundError: there is no such project.
     """
     check(rate_limit, retention_days)
-    before = project = find(project_id)
+    before = project = find_to_change(project_id)
     if rate_limit is not None:
         project = replace(project, rate_limit=rate_limit)
     if retention_days is not None:
@@ -143,7 +184,7 @@ def rename(project_id: str, name: str) -> Project:
         NotFoundError: there is no such project.
     """
     check_texts(name=name)
-    before = find(project_id)
+    before = find_to_change(project_id)
     project = replace(before, name=name)
     store.save_settings(before, project)
     return project
@@ -186,7 +227,7 @@ def create_key(project_id: str, label: str, public: bool = False) -> tuple[ApiKe
         NotFoundError: there is no such project.
     """
     check_texts(label=label)
-    find(project_id)
+    find_to_change(project_id)
     key = new_key()
     record = _record(project_id, key, label, now_ms(), public)
     store.add_key(record)

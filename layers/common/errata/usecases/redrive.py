@@ -23,10 +23,11 @@ from errata.models.issue import MAX_DAYS, Issue
 from errata.models.times import CLEAR_MARGIN_MS, STREAM_KEPT_MS
 from errata.models.visible import Watermark, issues_partition
 from errata.protocol import losses
-from errata.store import event_queries, projects, queues, stream, watermarks, webhooks
+from errata.store import event_queries, queues, stream, watermarks, webhooks
+from errata.store.projects import list_deleted
 from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
-from errata.usecases import delete_cleared, loss_ledger
+from errata.usecases import delete_cleared, loss_ledger, projects
 from errata.usecases.digest import count_late, current_rows
 
 QUEUES = ("digest", "cleanup", "webhooks", "ledger")
@@ -118,7 +119,7 @@ def _redrive_cleanup(messages: list[QueueMessage]) -> list[Redriven]:
     # watermarks and cleanup tasks say everything that is needed. Cleaning a project that is already
     # clean costs a few reads.
     cleaned = 0
-    for project_id in [each.id for each in projects.list_projects()] + projects.list_deleted():
+    for project_id in [each.id for each in projects.list_projects()] + list_deleted():
         if watermarks.find_watermark(project_id).generation:
             delete_cleared.clean(project_id)
             delete_cleared.drop_recent(project_id)

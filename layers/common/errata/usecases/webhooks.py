@@ -39,7 +39,7 @@ def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[Web
         InvalidInputError: the URL or an event type is not allowed, or there are already 20.
         NotFoundError: there is no such project.
     """
-    projects.find(project_id)
+    projects.find_to_change(project_id)
     chosen = tuple(dict.fromkeys(event_types)) or (ISSUE_CREATED,)
     _check(url, chosen)
     if len(store.list_webhooks(project_id)) >= MAX_WEBHOOKS:

@@ -1,0 +1,129 @@
+"""ProjectsTable: what happens only to unclaimed projects, which belong to no organization.
+
+| project | listed_under | listed_as | organization | expires_at |
+|---|---|---|---|---|
+| only generated | `unclaimed` | `generated#<expires_at>#12` | `unclaimed` | in milliseconds |
+| with an event | `unclaimed` | `000000000012` | `unclaimed` | |
+| adopted | `projects` | `000000000012` | `3` | |
+
+No row has a TTL: readers check `expires_at`, and the next project that somebody creates deletes
+what has expired (docs/decisions/0027-unclaimed-projects.md).
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from errata.config import settings
+from errata.errors import ConditionFailedError, StoreError, UnavailableError
+from errata.models.organization import UNCLAIMED
+from errata.models.project import Project
+from errata.store import clients, creation_counts, projects
+from errata.store.items import Request, Values, write_all
+from errata.store.retry import attempts
+
+_TRIES = 6
+_ALIVE = "(attribute_not_exists(expires_at) OR expires_at > :now)"
+
+
+def keep(project_id: str, at_ms: int) -> bool:
+    """Let a generated project never expire. Access pattern P41.
+
+    Returns False if it has expired or was deleted. A project that is kept already stays as it is.
+    """
+    values: Values = {":as": project_id.zfill(12), ":now": at_ms}
+    try:
+        clients.dynamodb().update_item(
+            TableName=settings().projects_table,
+            Key=projects.project_key(project_id),
+            UpdateExpression="SET listed_as = :as REMOVE expires_at",
+            ConditionExpression=f"attribute_exists(pk) AND {_ALIVE}",
+            ExpressionAttributeValues=write_all(values),
+        )
+    except ConditionFailedError:
+        return False
+    return True
+
+
+def adopt(project: Project, organization_id: str, at_ms: int) -> bool:
+    """Move an unclaimed project into an organization, and count it out. Access pattern P42.
+
+    Returns False if it is not unclaimed any more, has expired or was deleted.
+    """
+    adopted = replace(project, organization=organization_id, expires_at=None)
+    values: Values = {
+        ":organization": organization_id,
+        ":under": "projects",
+        ":as": projects.listed_as(adopted),
+        ":unclaimed": UNCLAIMED,
+        ":now": at_ms,
+    }
+    update: Request = {
+        "TableName": settings().projects_table,
+        "Key": projects.project_key(project.id),
+        "UpdateExpression": (
+            "SET organization = :organization, listed_under = :under, listed_as = :as"
+            " REMOVE expires_at"
+        ),
+        "ConditionExpression": f"organization = :unclaimed AND {_ALIVE}",
+        "ExpressionAttributeValues": write_all(values),
+    }
+    return _counted_out([{"Update": update}])
+
+
+def some_expired(most: int, at_ms: int) -> list[str]:
+    """Return the ids of up to `most` expired projects that are still stored. Access pattern P43."""
+    values: Values = {
+        ":under": "unclaimed",
+        ":from": "generated#",
+        ":to": f"generated#{at_ms:013d}~",
+    }
+    found = clients.dynamodb().query(
+        TableName=settings().projects_table,
+        IndexName="listing",
+        KeyConditionExpression="listed_under = :under AND listed_as BETWEEN :from AND :to",
+        ExpressionAttributeValues=write_all(values),
+        Limit=most,
+    )
+    return [item["pk"]["S"].removeprefix("project#") for item in found["Items"]]
+
+
+def remove_expired(project_id: str, at_ms: int) -> bool:
+    """Delete an expired project with its keys, and count it out. Access pattern P44.
+
+    Nothing remains but keys that were revoked: no project may ever have these. Returns False if it
+    was kept or deleted meanwhile.
+    """
+    table = settings().projects_table
+    project: Request = {
+        "TableName": table,
+        "Key": projects.project_key(project_id),
+        "ConditionExpression": "expires_at <= :now",
+        "ExpressionAttributeValues": write_all({":now": at_ms}),
+    }
+    keys: list[Request] = [
+        {
+            "TableName": table,
+            "Key": write_all({"pk": f"key#{key.hash}", "sk": "key"}),
+            "ConditionExpression": "project_id = :id AND attribute_not_exists(revoked_at)",
+            "ExpressionAttributeValues": write_all({":id": project_id}),
+        }
+        for key in projects.list_keys(project_id)
+        if key.revoked_at is None
+    ]
+    return _counted_out([{"Delete": each} for each in (project, *keys)])
+
+
+def _counted_out(actions: list[Request]) -> bool:
+    counted: Any = [*actions, {"Update": creation_counts.one_less_unclaimed()}]
+    for _ in attempts(_TRIES):
+        try:
+            clients.dynamodb().transact_write_items(TransactItems=counted)
+        except StoreError as error:
+            if "ConditionalCheckFailed" in error.reason_codes:
+                return False
+            # The counter is shared by all that create, adopt or delete unclaimed projects.
+            if "TransactionConflict" not in error.reason_codes:
+                raise
+        else:
+            return True
+    raise UnavailableError

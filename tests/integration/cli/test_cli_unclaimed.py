@@ -1,0 +1,124 @@
+"""`errata projects` on what strangers have created through api.php."""
+
+import pytest
+
+from errata.usecases import organizations, projects, webhooks
+from tests.support import clients
+from tests.support.account import Clock, new_project
+from tests.support.cli import done, failed, run
+from tests.support.unclaimed import counted, generated
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+
+def listed(*options: str) -> list[str]:
+    """The ids that `projects list` prints."""
+    return [each["id"] for each in done("projects", "list", *options, "--json").json]
+
+
+def test_unclaimed_projects_have_a_list_of_their_own(clock: Clock) -> None:
+    acme = organizations.create("Acme").id
+    own, stranger = new_project().id, generated("a script's").id
+    theirs = done("projects", "create", "theirs", "--org", acme, "--json").json["id"]
+    assert listed() == [own, theirs]
+    assert (listed("--org", acme), listed("--org", "default")) == ([theirs], [own])
+    assert listed("--unclaimed") == [stranger]
+    row = done("projects", "list", "--unclaimed").out.splitlines()[1].split("  ")
+    assert [each.strip() for each in row if each][:2] == [stranger, "a script's"]
+    clock.days(7)
+    assert listed("--unclaimed") == []
+    assert done("projects", "list", "--unclaimed").out == "No unclaimed projects.\n"
+
+
+def test_a_list_of_one_kind_alone() -> None:
+    assert failed("projects", "list", "--org", "7") == (
+        "error: There is no organization 7. See `errata orgs list`.\n"
+    )
+    ran = run("projects", "list", "--org", "default", "--unclaimed")
+    assert (ran.code, "Use --org or --unclaimed, not both." in ran.err) == (2, True)
+
+
+def test_an_unclaimed_project_says_what_it_is(clock: Clock) -> None:
+    clock.ns = 1_795_341_600_000_000_000
+    project = generated()
+    shown = done("projects", "show", project.id, "--json").json
+    assert (shown["organization"], shown["expires_at"]) == (None, "2026-11-29T10:00:00.000Z")
+    said = done("projects", "show", project.id).out
+    assert f"none. Adopt it with `errata projects adopt {project.id} --org ORG`" in said
+    assert "2026-11-29 10:00:00 UTC, unless it gets an event" in said
+    assert clients.ingest(project).status == 202
+    assert "expires" not in done("projects", "show", project.id).out
+    assert done("projects", "list", "--unclaimed").out.splitlines()[1].endswith("never")
+
+
+def test_a_project_is_adopted() -> None:
+    acme, project = organizations.create("Acme").id, generated("shop")
+    ran = done("projects", "adopt", project.id, "--org", acme)
+    assert ran.out == f"Project {project.id} (shop) now belongs to organization {acme}.\n"
+    assert (listed("--unclaimed"), listed("--org", acme)) == ([], [project.id])
+    other = generated()
+    adopted = done("projects", "adopt", other.id, "--org", "default", "--json").json
+    assert (adopted["id"], adopted["organization"]) == (other.id, "default")
+    assert done("projects", "set", other.id, "--rate-limit", "600", "--json").json["rate_limit"]
+
+
+def test_what_cannot_be_adopted_is_told() -> None:
+    own, stranger = new_project(), generated()
+    for org in ("default", "7"):
+        assert failed("projects", "adopt", "9", "--org", org) == (
+            "error: There is no project 9. See `errata projects list`.\n"
+        )
+    assert failed("projects", "adopt", stranger.id, "--org", "7") == (
+        "error: There is no organization 7. See `errata orgs list`.\n"
+    )
+    assert failed("projects", "adopt", stranger.id, "--org", "unclaimed") == (
+        "error: There is no organization unclaimed. See `errata orgs list`.\n"
+    )
+    taken = f"error: project: Project {own.id} already belongs to organization default.\n"
+    assert failed("projects", "adopt", own.id, "--org", "default") == taken
+    done("projects", "adopt", stranger.id, "--org", "default")
+    assert "already belongs to organization default" in failed(
+        "projects", "adopt", stranger.id, "--org", organizations.create("Acme").id
+    )
+
+
+def test_all_unclaimed_projects_are_deleted_by_whoever_types_their_number() -> None:
+    own = new_project()
+    strangers = [generated() for _ in range(2)]
+    assert clients.ingest(strangers[0]).status == 202
+    for typed in (b"", b"3\n", b"yes\n"):
+        ran = run("projects", "delete", "--unclaimed", stdin=typed)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith("This deletes 2 unclaimed projects and all their data. Type 2 to")
+        assert "error: name: That is not the number of projects. Nothing was deleted." in ran.err
+    assert listed("--unclaimed") == [each.id for each in strangers]
+    ran = run("projects", "delete", "--unclaimed", stdin=b"2\n")
+    assert (ran.code, ran.out.startswith("Deleted 2 unclaimed projects. Their keys")) == (0, True)
+    assert (listed("--unclaimed"), listed(), counted()) == ([], [own.id], 0)
+    assert clients.ingest(strangers[1]).status == 401
+
+
+def test_all_unclaimed_projects_are_deleted_without_a_question() -> None:
+    stranger = generated()
+    run_ = ("projects", "delete", "--unclaimed", "--yes", "--json")
+    assert done(*run_).json == {"deleted": [stranger.id]}
+    assert done(*run_).json == {"deleted": []}
+    assert done("projects", "delete", "--unclaimed").out.startswith("Deleted 0 unclaimed projects.")
+
+
+@pytest.mark.parametrize("options", [(), ("1", "--unclaimed")])
+def test_either_one_project_is_deleted_or_all_unclaimed_ones(options: tuple[str, ...]) -> None:
+    ran = run("projects", "delete", *options)
+    assert ran.code == 2
+    assert "Give a project's id, or --unclaimed, but not both." in ran.err
+
+
+def test_work_on_all_projects_includes_unclaimed_ones_that_have_not_expired(clock: Clock) -> None:
+    generated()
+    clock.days(7)
+    own, stranger = new_project(), generated()
+    webhooks.add(stranger.id, "https://example.com/hook")
+    assert [each.id for each in projects.list_projects()] == [own.id, stranger.id]
+    clock.days(7)
+    since = ("webhooks", "redeliver", "--since", "2020-01-01T00:00:00Z")
+    assert done(*since).out.startswith("Sent 0 again")
