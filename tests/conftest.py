@@ -1,5 +1,6 @@
 """Settings for all tests: no network, and an environment that names no real account."""
 
+import gc
 import os
 
 import hypothesis
@@ -16,3 +17,8 @@ os.environ.update(
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
     AWS_EC2_METADATA_DISABLED="true",
 )
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking at modules and tests again and again."""
+    gc.freeze()

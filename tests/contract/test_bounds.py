@@ -5,6 +5,7 @@ The steps are function calls: they are the same on every machine.
 
 import gzip
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,39 +31,44 @@ def message(text: str) -> Fields:
     return {"exception": None, "message": text}
 
 
-HOSTILE: dict[str, Fields] = {
-    "frames that are none": of_frames([1] * 300_000),
-    "small frames": of_frames([{"lineno": 1}] * 69_000),
-    "frames of wrong fields": of_frames([{"lineno": "x", "colno": "x", "vars": 1}] * 20_000),
-    "lines of a frame": of_frames([{"lineno": 1, "pre_context": [{}] * 250_000}]),
-    "exceptions that are none": {"exception": {"values": [1] * 300_000}},
-    "small exceptions": {"exception": {"values": [{"type": "a"}] * 60_000}},
-    "threads": {"threads": [{"id": 1}] * 80_000},
-    "frames of threads": {
+# Made when a test needs it: each is large.
+HOSTILE: dict[str, Callable[[], Fields]] = {
+    "frames that are none": lambda: of_frames([1] * 300_000),
+    "small frames": lambda: of_frames([{"lineno": 1}] * 69_000),
+    "frames of wrong fields": lambda: of_frames(
+        [{"lineno": "x", "colno": "x", "vars": 1}] * 20_000
+    ),
+    "lines of a frame": lambda: of_frames([{"lineno": 1, "pre_context": [{}] * 250_000}]),
+    "exceptions that are none": lambda: {"exception": {"values": [1] * 300_000}},
+    "small exceptions": lambda: {"exception": {"values": [{"type": "a"}] * 60_000}},
+    "threads": lambda: {"threads": [{"id": 1}] * 80_000},
+    "frames of threads": lambda: {
         "threads": [{"id": 1, "stacktrace": {"frames": [{"lineno": "x"}] * 250}}] * 240
     },
-    "breadcrumbs": {"breadcrumbs": [{"type": []}] * 70_000},
-    "tags": {"tags": {f"{n}": n for n in range(60_000)}},
-    "pairs of tags": {"tags": [[f"{n}", n] for n in range(50_000)]},
-    "a parameter named often": {
+    "breadcrumbs": lambda: {"breadcrumbs": [{"type": []}] * 70_000},
+    "tags": lambda: {"tags": {f"{n}": n for n in range(60_000)}},
+    "pairs of tags": lambda: {"tags": [[f"{n}", n] for n in range(50_000)]},
+    "a parameter named often": lambda: {
         "exception": None,
         "logentry": {"message": "%(a)s" * 100_000, "params": {"a": "x" * 400_000}},
     },
-    "parameters": {
+    "parameters": lambda: {
         "exception": None,
         "logentry": {"message": "%s" * 100_000, "params": ["x"] * 100_000},
     },
-    "parts of a fingerprint": {"fingerprint": [{"a": 1}] * 100_000},
-    "half characters": message("HALF" * 160_000),
-    "escapes": message("\n" * 490_000 + "HALF"),
-    "deep values": {"extra": {"a": json.loads("[" * 180 + "1," * 150_000 + "1" + "]" * 180)}},
+    "parts of a fingerprint": lambda: {"fingerprint": [{"a": 1}] * 100_000},
+    "half characters": lambda: message("HALF" * 160_000),
+    "escapes": lambda: message("\n" * 490_000 + "HALF"),
+    "deep values": lambda: {
+        "extra": {"a": json.loads("[" * 180 + "1," * 150_000 + "1" + "]" * 180)}
+    },
 }
 
 
 @pytest.fixture(scope="module", params=HOSTILE)
 def body(request: pytest.FixtureRequest) -> bytes:
     # JSON can contain half a character, UTF-8 cannot.
-    sent = json.dumps(event(**HOSTILE[request.param])).encode().replace(b"HALF", b"\\ud800")
+    sent = json.dumps(event(**HOSTILE[request.param]())).encode().replace(b"HALF", b"\\ud800")
     assert len(sent) <= MIB
     return gzip.compress(envelope(item("event", sent)))
 

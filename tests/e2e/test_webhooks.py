@@ -21,7 +21,8 @@ from tests.support.receiver import Receiver, hang, receiver, reset, response
 
 type Created = tuple[str, str]
 
-MANY = 1_000
+# Some thirty batches of the queue. More find no other fault, and each costs 50 ms of CPU.
+MANY = 300
 
 
 def store_new_issues(project_id: str, prefix: str, number: int) -> None:
@@ -125,7 +126,7 @@ def test_a_slow_webhook_holds_up_no_other(stack: LocalStack, project: Created) -
         webhooks.remove(project_id, webhooks.list_webhooks(project_id)[0].id)
 
 
-def test_a_thousand_new_issues_are_a_thousand_messages_though_the_dispatcher_is_killed(
+def test_each_of_many_new_issues_is_a_message_though_the_dispatcher_is_killed(
     stack: LocalStack, project: Created
 ) -> None:
     project_id, _ = project

@@ -6,11 +6,13 @@ Each of these took a large part of a test's time, and is avoided here:
 - A random id for each response, character by character.
 - The names of methods, of node types, and of every member that a request or response may have.
 - The same expressions are parsed again, and copied object by object.
+- An update expression is traversed ten times, with a slow check of each node's type.
 - A new item computes its size again for each of its attributes.
 - A query sorts its whole table, not one partition, and each further page starts at the first row.
 - Every new Cognito pool computes the prime factors of the same RSA key.
 - Every start of moto registers URL patterns for the library `requests`, which no test uses for AWS.
-- Every botocore session reads the same service models from disk again.
+- Every botocore session reads the same service models from disk again, and looks for the other
+  names of the same events.
 """
 
 import inspect
@@ -29,6 +31,7 @@ import botocore.session
 import pytest
 from botocore import handlers
 from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.hooks import EventAliaser
 from botocore.parsers import BaseJSONParser as ResponseParser
 from botocore.parsers import ResponseParserFactory
 from joserfc.jwk import RSAKey
@@ -51,7 +54,11 @@ _Traverser: Any = vars(ast_nodes)["DepthFirstTraverser"]
 _UpdateParser: Any = vars(expressions)["UpdateExpressionParser"]
 _method_names = cache(method_names_from_class)
 _underscored = cache(camelcase_to_underscores)
+_Node: Any = vars(ast_nodes)["Node"]
+_with_clauses = (vars(ast_nodes)["Expression"], vars(ast_nodes)["UpdateExpressionFunction"])
 _nodes_of_class: dict[type, tuple[type, ...]] = {}
+# `issubclass` is slow for abstract classes.
+_is_a: Any = cache(issubclass)
 _import_key = RSAKey.import_key
 _rsa_keys: dict[str, RSAKey] = {}
 _cast_value: Any = vars(DynamoType)["cast_value"].fget
@@ -64,6 +71,8 @@ _lex: Any = ConditionExpressionParser._lex_condition_expression
 _query: Any = Table.query
 _query_signature = inspect.signature(Table.query)
 _loader = cache(botocore.loaders.create_loader)
+_alias_event_name: Any = vars(EventAliaser)["_alias_event_name"]
+_event_names: dict[str, str] = {}
 _call_dynamodb: Any = vars(DynamoHandler)["call_action"].__wrapped__
 _REQUEST_ID = "0" * 52
 # In bytes. The same limit as in LimitedSizeDict.
@@ -79,6 +88,8 @@ def remembering() -> Iterator[None]:
         patch.setattr(responses, "camelcase_to_underscores", _underscored)
         patch.setattr(responses, "gen_amzn_requestid_long", set_request_id)
         patch.setattr(_Traverser, "nodes_to_be_processed", nodes_to_be_processed)
+        patch.setattr(_Traverser, "traverse_node_recursively", traverse)
+        patch.setattr(_Node, "find_clauses", find_clauses)
         patch.setattr(RSAKey, "import_key", import_rsa_key)
         patch.setattr(models, "RESPONSES_METHODS", [])
         patch.setattr(BaseJSONSerializer, "_serialize_type_structure", serialize_structure)
@@ -94,6 +105,7 @@ def remembering() -> Iterator[None]:
         patch.setattr(Table, "query", query)
         patch.setattr(Item, "__init__", set_attributes)
         patch.setattr(botocore.session, "create_loader", _loader)
+        patch.setattr(EventAliaser, "_alias_event_name", alias_event_name)
         yield
 
 
@@ -291,6 +303,40 @@ def nodes_to_be_processed(traverser: Any) -> tuple[type, ...]:
     if kind not in _nodes_of_class:
         _nodes_of_class[kind] = tuple(traverser._processing_map())
     return _nodes_of_class[kind]
+
+
+def traverse(traverser: Any, node: Any, number: int = -1) -> Any:
+    """Process a node's children, then the node itself. Return what takes its place."""
+    if not _is_a(type(node), _Node):
+        return node
+    parent = node.parent
+    for index, child in enumerate(node.children or ()):
+        traverser.pre_processing_of_child(node, index)
+        traverser.traverse_node_recursively(child, index)
+    if _is_a(type(node), traverser.nodes_to_be_processed()):
+        node = traverser.process(node)
+        node.parent = parent
+        if parent:
+            parent.children[number] = node
+    return node
+
+
+def find_clauses(node: Any, kinds: list[type]) -> list[Any]:
+    """Return the nodes of these kinds in an expression, also those in its clauses."""
+    found = []
+    for child in node.children or ():
+        if type(child) in kinds:
+            found.append(child)
+        elif _is_a(type(child), _with_clauses):
+            found += child.find_clauses(kinds)
+    return found
+
+
+def alias_event_name(aliaser: EventAliaser, name: str) -> str:
+    """Return the name under which botocore keeps an event's handlers. All sessions use the same."""
+    if name not in _event_names:
+        _event_names[name] = _alias_event_name(aliaser, name)
+    return _event_names[name]
 
 
 def import_rsa_key(value: dict[str, Any]) -> RSAKey:

@@ -3,7 +3,10 @@
 import contextvars
 import copy
 import json
+import tempfile
 import threading
+import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +24,7 @@ from dev.emulator import (
     take_concurrency_from_parameters,
     take_keys_from_the_authorizer,
     tell_partition_keys,
+    unpack_once,
 )
 
 
@@ -122,6 +126,34 @@ def test_invocations_wait_for_an_environment_of_their_function() -> None:
     slow.join(5)
     queued.join(5)
     assert sorted(responses) == ["other", "queued", "slow"]
+
+
+def test_environments_share_the_files_of_one_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("layer", "later"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr("python/errata/a.py", name)
+    runtime: Any = SimpleNamespace(zipfile=zipfile)
+    unpack_once(runtime)
+
+    def environment(folder: str, layer: str) -> Path:
+        target = tmp_path / folder
+        target.mkdir()
+        with runtime.zipfile.ZipFile(tmp_path / f"{layer}.zip") as archive:
+            archive.extractall(target)
+        return target / "python" / "errata" / "a.py"
+
+    one, two, updated = (
+        environment("1", "layer"),
+        environment("2", "layer"),
+        environment("3", "later"),
+    )
+    assert [file.read_text() for file in (one, two, updated)] == ["layer", "layer", "later"]
+    assert one.samefile(two)
+    one.unlink()
+    assert two.read_text() == "layer"
 
 
 def key_that_meters(response: object) -> str:
