@@ -371,3 +371,14 @@ def test_an_issue_knows_what_made_its_fingerprint(fields: dict[str, Any], groupi
     assert issue.fingerprint == fields.get("fingerprint", issue.fingerprint) != ""
     # Compared as a text with those that are stored: its length is what it always was.
     assert issue.last_sequence == "1001".zfill(40)
+
+
+def test_an_issue_is_grouped_as_its_first_event_was() -> None:
+    project_id = fresh()
+    first = stream.event(project_id, START_MS)
+    (issue,) = tally.expected([first])["issues"].values()
+    # A client may send the same text.
+    second = stream.event(project_id, START_MS + 1, fingerprint=issue["fingerprint"])
+    stream.pump(stream.numbered([first, second]))
+    found = only_issue(project_id)
+    assert (found.grouping, found.count, found.first_seen) == ("v1", 2, START_MS)

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from errata.errors import UnavailableError
 from errata.models.ids import floor_id, now_ms
 from errata.models.visible import Watermark, issues_partition
-from errata.store import issues, watermarks
+from errata.store import events, issues, watermarks
 from errata.usecases import issues as usecases
+from errata.usecases.digest import Record, count_late, current_rows, digest, pad
 from tests.support import account, stream, tally
 from tests.support.account import Clock
 from tests.support.calls import (
@@ -232,6 +233,25 @@ def test_later_events_of_an_issue_never_overtake_earlier_ones(
         assert stream.deliver(batch) == ["1001"]
     assert issue_of(items[0]).removeprefix("issue#") not in counts(project_id)["issues"]
     stream.pump(batch)
+    assert_exact(items)
+
+
+def test_events_that_wait_for_earlier_ones_are_retried_with_them(clock: Clock) -> None:
+    items = two_transactions(fresh())
+    records = [Record(pad(str(1001 + n)), events.stored(item)) for n, item in enumerate(items)]
+    with watched(refusing(throttled, f"{1030:040d}")):
+        outcome = digest(records)
+    assert (outcome.retry, outcome.permanent) == (records[:32], [])
+
+
+def test_late_events_are_not_counted_if_another_writer_counts_at_the_same_time() -> None:
+    items = two_transactions(project_id := fresh())[:3]
+    late, pk = [events.stored(item) for item in items], issues_partition(project_id, 0)
+    rows = current_rows(pk, late, START_MS // 1000)
+    with watched(refusing(conflicting, pk)):
+        assert count_late(pk, late, rows) == 0
+    assert counts(project_id)["issues"] == {}
+    assert count_late(pk, late, rows) == 3
     assert_exact(items)
 
 
