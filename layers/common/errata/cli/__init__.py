@@ -18,6 +18,7 @@ from errata.cli import (
     releases,
     stats,
     teams,
+    teardown,
     webhooks,
 )
 from errata.cli.command import Json, Local, Stack, command, group, remember
@@ -41,6 +42,8 @@ command(app, "tail", example="tail 1 --local")(events.tail)
 command(app, "send", example='send 1 --message "Hello, Errata" --level info')(events.send)
 
 command(app, "redrive", example="redrive digest --dry-run")(redrive.redrive)
+
+command(app, "teardown", example="teardown --stack errata")(teardown.teardown)
 
 command(app, "stats", example="stats 1 --days 7")(stats.stats)
 

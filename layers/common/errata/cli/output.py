@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from errata.errors import InvalidInputError
 from errata.protocol.read import iso
 
 
@@ -29,6 +30,18 @@ def printable(value: object) -> str:
 def timestamp(at_ms: int | None) -> str:
     """Return a timestamp (milliseconds) as UTC text to the second; None becomes ""."""
     return "" if at_ms is None else iso(at_ms)[:19].replace("T", " ")
+
+
+def ask(prompt: str, expected: str, complaint: str) -> None:
+    """Ask for a text that confirms a step. The prompt goes to stderr: a program may read stdout.
+
+    Raises:
+        InvalidInputError: the answer is another one.
+    """
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != expected:
+        raise InvalidInputError({"name": [f"{complaint} Use --yes to skip this."]})
 
 
 def print_json(value: Any) -> None:

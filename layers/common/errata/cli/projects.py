@@ -1,6 +1,5 @@
 """`errata projects`: create, list, show, set, adopt, delete."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.failures import explain
 from errata.cli.output import (
+    ask,
     print_error,
     print_fields,
     print_json,
@@ -216,11 +216,11 @@ def delete(
 def _delete_unclaimed(session: Session, yes: bool) -> None:
     found = projects.list_unclaimed()
     if found and not yes:
-        _ask(
+        ask(
             f"This deletes {len(found)} unclaimed projects and all their data. Type {len(found)} to"
             " confirm: ",
             str(len(found)),
-            "That is not the number of projects.",
+            "That is not the number of projects. Nothing was deleted.",
         )
     deleted = delete_project.delete_unclaimed(found)
     if session.json:
@@ -233,21 +233,11 @@ def _delete_unclaimed(session: Session, yes: bool) -> None:
 
 
 def _ask_for_name(project: Project) -> None:
-    _ask(
+    ask(
         f"This deletes project {project.id} and all its data. Type the project's name to confirm: ",
         project.name.strip(),
-        "That is not the project's name.",
+        "That is not the project's name. Nothing was deleted.",
     )
-
-
-def _ask(prompt: str, expected: str, complaint: str) -> None:
-    # The prompt goes to stderr, because a program may read stdout.
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
-    if sys.stdin.readline().strip() != expected:
-        raise InvalidInputError(
-            {"name": [f"{complaint} Nothing was deleted. Use --yes to skip this."]}
-        )
 
 
 def warn(unmetered: usage_keys.Unmetered, project: Project) -> None:

@@ -8,12 +8,14 @@ The value of a gateway key is stored only in the row of the project's key. API G
 values only from the authorizer. So a gateway key without a row has no effect.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from errata.errors import StoreError
 from errata.models.gateway_key import Gateway, GatewayKey
+from errata.models.project import DEFAULT_RATE_LIMIT
 from errata.store import clients
 from errata.store.retry import attempts
 
@@ -111,6 +113,37 @@ def in_plan(plan_id: str) -> set[str]:
         if not page.get("position"):
             return found
         request["position"] = page["position"]
+
+
+def made_plans(gateway: Gateway) -> dict[str, str]:
+    """Return the usage plans that the command and the dashboard made for an API: ids and names.
+
+    The plan of the default rate is the template's.
+    """
+    own = f"{gateway.stack}-{DEFAULT_RATE_LIMIT}"
+    pattern = re.compile(rf"{re.escape(gateway.stack)}-\d+")
+    return {
+        plan["id"]: plan["name"]
+        for plan in _plans()
+        if pattern.fullmatch(plan.get("name", ""))
+        and plan["name"] != own
+        and {each["apiId"] for each in plan.get("apiStages", [])} <= {gateway.api_id}
+    }
+
+
+def delete_plan(gateway: Gateway, plan_id: str) -> None:
+    """Delete a usage plan. AWS deletes no plan, and no stage, while one is in the other."""
+    client = clients.apigateway()
+    stage = f"{gateway.api_id}:{gateway.stage}"
+    try:
+        stages = client.get_usage_plan(usagePlanId=plan_id).get("apiStages", [])
+        if stages:
+            removal: Any = {"op": "remove", "path": "/apiStages", "value": stage}
+            client.update_usage_plan(usagePlanId=plan_id, patchOperations=[removal])
+        client.delete_usage_plan(usagePlanId=plan_id)
+    except StoreError as error:
+        if error.code != "NotFoundException":
+            raise
 
 
 def delete(key_id: str) -> None:

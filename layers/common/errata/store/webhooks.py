@@ -167,6 +167,27 @@ def _secrets_name(project_id: str, webhook_id: str) -> str:
 # ------------------------------------------------------------------ messages
 
 
+def list_secret_names() -> list[str]:
+    """Return the names of all SSM parameters with signing secrets of this deployment."""
+    request: Any = {"Path": settings().webhook_secrets, "Recursive": True}
+    found: list[str] = []
+    while True:
+        page = clients.ssm().get_parameters_by_path(**request)
+        found += [each["Name"] for each in page["Parameters"]]
+        if not page.get("NextToken"):
+            return found
+        request["NextToken"] = page["NextToken"]
+
+
+def delete_secret(name: str) -> None:
+    """Delete an SSM parameter. No-op if it does not exist."""
+    try:
+        clients.ssm().delete_parameter(Name=name)
+    except StoreError as error:
+        if error.code != "ParameterNotFound":
+            raise
+
+
 def enqueue(messages: Iterable[Message]) -> None:
     """Send messages to WebhookQueue, as many per call as fit.
 
