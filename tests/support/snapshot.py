@@ -6,25 +6,23 @@ import threading
 from typing import Any
 
 from joserfc.jwk import RSAKey
-from moto.apigateway.models import apigateway_backends
-from moto.cloudformation.models import cloudformation_backends
-from moto.cognitoidp.models import cognitoidp_backends
+from moto import backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
-from moto.sqs.models import sqs_backends
 
 _REGION = "us-east-1"
 _LOCK = type(threading.RLock())
 # The tables, queues and user pools, with all that is in them.
-DATA: tuple[Any, ...] = (dynamodb_backends, sqs_backends, cognitoidp_backends)
+DATA = ("dynamodb", "sqs", "cognito-idp")
 # The stacks and their APIs.
-STACKS: tuple[Any, ...] = (cloudformation_backends, apigateway_backends)
+STACKS = ("cloudformation", "apigateway")
+# Imports a service when it is asked for: CloudFormation's import takes long.
+_get_backend: Any = backends.get_backend
 
 
 class Snapshot:
     """What moto has now of some services."""
 
-    def __init__(self, services: tuple[Any, ...]) -> None:
+    def __init__(self, services: tuple[str, ...]) -> None:
         self._services = services
         self._shared: dict[int, RSAKey] = {}
         file = io.BytesIO()
@@ -39,7 +37,7 @@ class Snapshot:
 
     def _backends(self) -> list[Any]:
         """Return the parts of moto that hold the state of this account."""
-        return [service[DEFAULT_ACCOUNT_ID][_REGION] for service in self._services]
+        return [_get_backend(name)[DEFAULT_ACCOUNT_ID][_REGION] for name in self._services]
 
 
 class _Pickler(pickle.Pickler):
