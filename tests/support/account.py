@@ -29,7 +29,7 @@ from tests.support import calls, permissions, template
 from tests.support.fresh import TABLES, clear_cache
 from tests.support.moto_caches import remembering
 from tests.support.moto_transactions import quick_transactions
-from tests.support.snapshot import Snapshot
+from tests.support.snapshot import DATA, Snapshot
 
 EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
 EMULATORS = ["moto", "local"] if EMULATOR_URL else ["moto"]
@@ -88,7 +88,7 @@ def _first() -> tuple[Snapshot, dict[str, str]]:
     # A handler that a test module imports has made clients, maybe before moto was imported.
     clients.clear_cache()
     made = _created("")
-    return Snapshot(), made
+    return Snapshot(DATA), made
 
 
 def _emptied() -> dict[str, str]:

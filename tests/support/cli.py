@@ -19,6 +19,7 @@ from errata.cli import app
 from errata.store import clients
 from tests.support import calls
 from tests.support.fresh import TABLES
+from tests.support.snapshot import STACKS, Snapshot
 
 STACK = "errata"
 RETENTION_DAYS = "30"
@@ -116,11 +117,20 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
     return Deployed(api, plan)
 
 
+@cache
+def _first_deployed() -> tuple[Snapshot, Deployed]:
+    # The names of its tables, queues and user pool are the same in each test.
+    made = deploy()
+    return Snapshot(STACKS), made
+
+
 @pytest.fixture
 def deployed() -> Iterator[Deployed]:
     """Deploy a stack to the test's moto account. Restore the environment variables afterwards."""
     before = dict(os.environ)
-    yield deploy()
+    snapshot, made = _first_deployed()
+    snapshot.restore()
+    yield made
     if os.environ.get("AWS_ENDPOINT_URL") != before.get("AWS_ENDPOINT_URL"):
         clients.clear_cache()
     os.environ.clear()

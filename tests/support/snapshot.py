@@ -6,35 +6,38 @@ import threading
 from typing import Any
 
 from joserfc.jwk import RSAKey
-from moto.cognitoidp.models import cognitoidp_backends
+from moto import backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
-from moto.sqs.models import sqs_backends
 
 _REGION = "us-east-1"
 _LOCK = type(threading.RLock())
+# The tables, queues and user pools, with all that is in them.
+DATA = ("dynamodb", "sqs", "cognito-idp")
+# The stacks and their APIs.
+STACKS = ("cloudformation", "apigateway")
+# Imports a service when it is asked for: CloudFormation's import takes long.
+_get_backend: Any = backends.get_backend
 
 
 class Snapshot:
-    """The tables, queues and user pools that moto has now, with all that is in them."""
+    """What moto has now of some services."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: tuple[str, ...]) -> None:
+        self._services = services
         self._shared: dict[int, RSAKey] = {}
         file = io.BytesIO()
-        _Pickler(file, self._shared).dump([backend.__dict__ for backend in _backends()])
+        _Pickler(file, self._shared).dump([backend.__dict__ for backend in self._backends()])
         self._content = file.getvalue()
 
     def restore(self) -> None:
         """Replace what moto has now by a copy of the snapshot."""
         kept = _Unpickler(io.BytesIO(self._content), self._shared).load()
-        for backend, attributes in zip(_backends(), kept, strict=True):
+        for backend, attributes in zip(self._backends(), kept, strict=True):
             backend.__dict__.update(attributes)
 
-
-def _backends() -> list[Any]:
-    """Return the parts of moto that hold the state of this account."""
-    services: tuple[Any, ...] = (dynamodb_backends, sqs_backends, cognitoidp_backends)
-    return [service[DEFAULT_ACCOUNT_ID][_REGION] for service in services]
+    def _backends(self) -> list[Any]:
+        """Return the parts of moto that hold the state of this account."""
+        return [_get_backend(name)[DEFAULT_ACCOUNT_ID][_REGION] for name in self._services]
 
 
 class _Pickler(pickle.Pickler):
