@@ -32,7 +32,6 @@ OPERATIONS = {
         "CreateUsagePlan",
         "CreateUsagePlanKey",
         "DeleteApiKey",
-        "GetApiKeys",
         "GetUsagePlans",
     ],
     "cognito-idp": [

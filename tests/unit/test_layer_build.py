@@ -35,7 +35,17 @@ build = build_module()
 OPERATIONS: dict[str, list[str]] = build.OPERATIONS
 SERVICES = sorted(OPERATIONS)
 # What the operator's command alone calls, with botocore as it comes.
-OPERATORS_ALONE = {"cognito-idp": {"admin_set_user_password"}}
+OPERATORS_ALONE = {
+    "apigateway": {
+        "delete_usage_plan",
+        "get_api_keys",
+        "get_usage_plan",
+        "get_usage_plan_keys",
+        "update_usage_plan",
+    },
+    "cognito-idp": {"admin_set_user_password"},
+    "ssm": {"get_parameters_by_path"},
+}
 
 
 @pytest.fixture(scope="module")

@@ -332,8 +332,9 @@ def legacy(seed: Seed) -> None:
             submitted = call("POST", "/api.php", _error(each, f"before the clear {n}"))
             assert submitted.json == {"ok": True, "id": n + 1}
             seed.clock.advance(1)
-        listed = done("projects", "list", "--json").json
-        seed.projects[name] = Project(listed[-1]["id"], each)
+        listed = done("projects", "list", "--unclaimed", "--json").json
+        newest = max(listed, key=lambda project: int(project["id"]))
+        seed.projects[name] = Project(newest["id"], each)
     seed.digest()
     seed.at(timedelta(hours=20))
     assert php(action="clear", hash=key).json == {"ok": True, "deleted": 4}

@@ -143,10 +143,11 @@ def test_signing_out_goes_by_cognito_s_domain_which_forgets_the_provider_s_too(
 
 
 def urls(properties: dict[str, Any]) -> list[dict[str, str]]:
-    """With a domain of one's own, and without."""
-    (choice,) = properties["LogoutURLs"]
-    found: list[dict[str, str]] = choice["Fn::If"][1:]
-    return found
+    """The API's own, and that of a domain of one's own if there is one."""
+    own, choice = properties["LogoutURLs"]
+    condition, of_domain, none = choice["Fn::If"]
+    assert (condition, none) == ("HasDomain", {"Ref": "AWS::NoValue"})
+    return [own, of_domain]
 
 
 @pytest.mark.usefixtures("domain")

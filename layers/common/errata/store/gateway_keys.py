@@ -133,14 +133,12 @@ def made_plans(gateway: Gateway) -> dict[str, str]:
 
 def delete_plan(gateway: Gateway, plan_id: str) -> None:
     """Delete a usage plan. AWS deletes no plan, and no stage, while one is in the other."""
-    client = clients.apigateway()
     stage = f"{gateway.api_id}:{gateway.stage}"
+    removal: Any = {"op": "remove", "path": "/apiStages", "value": stage}
     try:
-        stages = client.get_usage_plan(usagePlanId=plan_id).get("apiStages", [])
-        if stages:
-            removal: Any = {"op": "remove", "path": "/apiStages", "value": stage}
-            client.update_usage_plan(usagePlanId=plan_id, patchOperations=[removal])
-        client.delete_usage_plan(usagePlanId=plan_id)
+        if clients.apigateway().get_usage_plan(usagePlanId=plan_id).get("apiStages"):
+            clients.apigateway().update_usage_plan(usagePlanId=plan_id, patchOperations=[removal])
+        clients.apigateway().delete_usage_plan(usagePlanId=plan_id)
     except StoreError as error:
         if error.code != "NotFoundException":
             raise
