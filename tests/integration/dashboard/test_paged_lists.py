@@ -51,12 +51,14 @@ def test_releases_beyond_one_look_come_in_parts_with_open_issues_at_least(
 def test_projects_are_paged_within_the_bounds(
     browser: Browser, project: Project, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    for n in range(60):
+    others = organizations.create("others").id
+    for n in range(20):
         organization = organizations.create(f"{n}{name}"[:200]).id
         members.add(organization, OWNER, "admin")
         projects.create(f"{n}{name}"[:200], organization=organization)
+        projects.create("of others", organization=others)
+    for n in range(60):
         projects.create(f"{n}{name}"[:200])
-        projects.create("of others", organization=organizations.create("others").id)
     mine = [each.id for each in projects.list_projects() if each.name != "of others"]
     link = r'projects/(\d+)/issues"'
     assert sorted(followed(browser, "projects", link), key=int) == mine
