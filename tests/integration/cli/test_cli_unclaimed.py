@@ -89,7 +89,9 @@ def test_all_unclaimed_projects_are_deleted_by_whoever_types_their_number() -> N
     for typed in (b"", b"3\n", b"yes\n"):
         ran = run("projects", "delete", "--unclaimed", stdin=typed)
         assert (ran.code, ran.out) == (1, "")
-        assert ran.err.startswith("This deletes 2 unclaimed projects and all their data. Type 2 to")
+        assert ran.err.startswith(
+            "This deletes every unclaimed project (2) with its data. Type 2 to"
+        )
         assert "error: name: That is not the number of projects. Nothing was deleted." in ran.err
     assert listed("--unclaimed") == [each.id for each in strangers]
     ran = run("projects", "delete", "--unclaimed", stdin=b"2\n")

@@ -217,8 +217,8 @@ def _delete_unclaimed(session: Session, yes: bool) -> None:
     found = projects.list_unclaimed()
     if found and not yes:
         ask(
-            f"This deletes {len(found)} unclaimed projects and all their data. Type {len(found)} to"
-            " confirm: ",
+            f"This deletes every unclaimed project ({len(found)}) with its data. Type"
+            f" {len(found)} to confirm: ",
             str(len(found)),
             "That is not the number of projects. Nothing was deleted.",
         )
