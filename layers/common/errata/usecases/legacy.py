@@ -42,6 +42,9 @@ from errata.usecases.visible import find_visible, make_visible
 MAX_ERRORS = 1_000
 # Projects that one address block may create on one day, UTC.
 MAX_CREATIONS = 100
+# An IPv6 block for that limit. The limit of all unclaimed projects is ten times as high, so ten /64
+# blocks, which anybody with a /56 has, could reach it for everybody.
+_CREATIONS_PREFIX = 48
 # Seconds after which a caller may try again if there are too many unclaimed projects: some may have
 # expired, or somebody has adopted or deleted some.
 _FULL_RETRY_S = 3_600
@@ -273,7 +276,7 @@ def _create_counted(
         RateLimitedError: there are too many unclaimed projects, or the block has created as many as
             it may on one day.
     """
-    block = address_block(address)
+    block = address_block(address, _CREATIONS_PREFIX)
     count = None
     if not is_loopback(address):
         count = creation_counts.of_block(block, MAX_CREATIONS, at_ms)
