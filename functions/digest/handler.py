@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from errata.config import settings
-from errata.models.event import Stored, counted_fields
+from errata.models.event import Stored, summary
 from errata.store import clients, events, queues
 from errata.store.items import TypedItem
 from errata.usecases.digest import Record, digest, pad
@@ -41,7 +41,7 @@ def _stored(image: TypedItem) -> Stored:
     # Streams encode bytes as Base64. Responses of the table do not.
     payload = base64.b64decode(image["payload"]["B"])
     event = events.stored({**image, "payload": {"B": payload}})
-    return replace(event, fields=counted_fields(event.fields))
+    return replace(event, fields=summary(event.fields))
 
 
 def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:

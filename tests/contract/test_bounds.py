@@ -91,7 +91,7 @@ LISTS: list[list[Any]] = [[]] * 50_000
 FEW_BYTES = 24 * MIB
 
 
-def test_events_are_digested_with_the_memory_of_one(busy: Project) -> None:
+def test_events_are_digested_and_listed_with_the_memory_of_one(busy: Project) -> None:
     for _ in range(EVENTS):
         capture(busy, extra={"lists": LISTS}, user={"id": 7, "data": LISTS})
     records = stream.records()
@@ -100,6 +100,11 @@ def test_events_are_digested_with_the_memory_of_one(busy: Project) -> None:
     assert left == []
     (issue,) = list_issues(visible_in(busy.id))
     assert (issue.count, sketch.estimate(issue.users)) == (EVENTS, 1)
+    members.add("default", OWNER, "owner")
+    browser, shown = signed_in(OWNER), []
+    page = f"projects/{busy.id}/issues/{issue.id}"
+    assert peak_bytes(lambda: shown.append(browser.get(page).html)) < FEW_BYTES
+    assert shown[0].count(f"projects/{busy.id}/events/") >= EVENTS
 
 
 @pytest.mark.usefixtures("aws")

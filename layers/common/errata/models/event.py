@@ -370,20 +370,20 @@ def user_identity(event: StoredEvent) -> str | None:
     return None
 
 
-# What digest reads of an event, besides its user.
-_COUNTED = (
-    *("message", "exception_class", "level", "file", "line", "url"),
+# What digest and lists read of an event, besides its user.
+_SUMMARY = (
+    *("message", "exception_class", "level", "file", "line", "url", "received_at"),
     *("environment", "release", "server_name", "fingerprint", "grouping", "grouped_by"),
 )
 
 
-def counted_fields(event: StoredEvent) -> StoredEvent:
-    """Return the fields that digest reads.
+def summary(event: StoredEvent) -> StoredEvent:
+    """Return the fields that digest and lists of events read.
 
     The others are as large as the sender likes: 1 MB of JSON such as `[[],[],…]` takes 20 MB as
     Python objects, and a batch has 100 events.
     """
-    kept: Any = {name: event.get(name) for name in _COUNTED if name in event}
+    kept: Any = {name: event.get(name) for name in _SUMMARY if name in event}
     if identity := user_identity(event):
         name, _, value = identity.partition(":")
         kept["context"] = {"user": {name: value}}
