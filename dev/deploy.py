@@ -28,6 +28,10 @@ from dev.process import BIN, ROOT
 from dev.template import load
 
 RECORDS = ROOT / "deployments.json"
+DESCRIPTION = "Errata, "  # every release's template starts its description with it
+# SAM does not undo the escape of a backslash. In any value, it reads
+# `ParameterKey=A,ParameterValue=B` as another parameter (samcli.cli.types).
+_GARBLED = re.compile(r"\\|ParameterKey=")
 CREDENTIALS = (
     "Put credentials for the AWS account into the environment: AWS_PROFILE, or AWS_ACCESS_KEY_ID"
     " and AWS_SECRET_ACCESS_KEY"
@@ -151,14 +155,14 @@ def _refused(value: str, parameter: Mapping[str, Any]) -> str:
         return "" if value in texts else f"must be one of {', '.join(texts)}."
     if parameter["Type"] == "Number":
         least, most = parameter.get("MinValue"), parameter.get("MaxValue")
-        try:
-            number = float(value)
-        except ValueError:
+        if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):  # `float` accepts more, such as 1_000
             return "must be a number."
+        number = float(value)
         if not (least is None or number >= least) or not (most is None or number <= most):
             return f"must be a number from {least} to {most}."
     pattern = parameter.get("AllowedPattern", "")
-    return "" if re.search(pattern, value) else f"must match {pattern}"
+    # Not `search`: there, a `$` also matches before a newline at the end.
+    return "" if not pattern or re.fullmatch(pattern, value) else f"must match {pattern}"
 
 
 def default(parameter: Mapping[str, Any]) -> str:
@@ -182,6 +186,9 @@ def plan(
         current: the values of the stack that exists; None if there is none.
         record: what was last deployed from this checkout; None if nothing was.
         new: the settings to change. "" means the default.
+
+    Raises:
+        DeployError: SAM would change a value, or read another parameter from it.
     """
     defaults = {name: default(parameter) for name, parameter in parameters.items()}
     # What this checkout expects to find in the stack: what it deployed, or else the defaults.
@@ -198,6 +205,11 @@ def plan(
         if name in defaults and value not in ("", defaults[name])
     }
     values = {**defaults, **settings}
+    if garbled := [name for name, value in values.items() if _GARBLED.search(value)]:
+        raise DeployError(
+            f"{', '.join(garbled)}: SAM cannot pass a value with a backslash or with ParameterKey=."
+            f' Choose another one: SET="{garbled[0]}=value".'
+        )
     before = current or {}
     changes = [
         (name, before.get(name), value)
@@ -250,7 +262,8 @@ def stack_parameters(session: boto3.session.Session, stack: str) -> dict[str, st
     """Return the values of a stack's parameters, None if there is no such stack.
 
     Raises:
-        DeployError: an operation is under way, or the stack was never created completely.
+        DeployError: it is not a stack of Errata, an operation is under way, or the stack was never
+            created completely.
     """
     try:
         (found,) = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
@@ -259,6 +272,12 @@ def stack_parameters(session: boto3.session.Session, stack: str) -> dict[str, st
             return None
         raise DeployError(f"AWS refuses to describe the stack: {error}") from None
     status = found["StackStatus"]
+    # REVIEW_IN_PROGRESS: it has no template yet.
+    if status != "REVIEW_IN_PROGRESS" and not found.get("Description", "").startswith(DESCRIPTION):
+        raise DeployError(
+            f"Stack {stack} is not a stack of Errata. A deployment would delete all that it has."
+            " Choose another name: make deploy STACK=NAME"
+        )
     if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
         raise DeployError(f"The stack is {status}. Wait until that has ended.")
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
@@ -290,7 +309,7 @@ def command(place: tuple[str, str, str], values: Mapping[str, str], *, ask: bool
 
 
 def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = value.replace('"', '\\"')
     return f'"{escaped}"'
 
 
@@ -306,7 +325,12 @@ def read_records(path: Path) -> dict[str, Record]:
     if not path.exists():
         return {}
     try:
-        return {name: Record(**each) for name, each in json.loads(path.read_text()).items()}
+        records = {name: Record(**each) for name, each in json.loads(path.read_text()).items()}
+        for record in records.values():
+            for values in (record.settings, record.deployed):
+                if not all(isinstance(value, str) for value in values.values()):
+                    raise TypeError("a value is not a text")
+        return records
     except (ValueError, TypeError, AttributeError) as error:
         raise DeployError(
             f"{path.name} is damaged ({error}). Delete it: the settings are read from the stack."

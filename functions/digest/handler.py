@@ -3,10 +3,11 @@
 import base64
 import logging
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from errata.config import settings
-from errata.models.event import Stored
+from errata.models.event import Stored, summary
 from errata.store import clients, events, queues
 from errata.store.items import TypedItem
 from errata.usecases.digest import Record, digest, pad
@@ -39,7 +40,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _stored(image: TypedItem) -> Stored:
     # Streams encode bytes as Base64. Responses of the table do not.
     payload = base64.b64decode(image["payload"]["B"])
-    return events.stored({**image, "payload": {"B": payload}})
+    event = events.stored({**image, "payload": {"B": payload}})
+    return replace(event, fields=summary(event.fields))
 
 
 def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:

@@ -6,19 +6,24 @@ The steps are function calls: they are the same on every machine.
 import gzip
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
+from errata.models import sketch
 from errata.models.event import Fields
 from errata.usecases import members
+from errata.usecases.issues import list_issues
 from tests.support import stream
-from tests.support.account import Project
+from tests.support.account import Clock, Project
 from tests.support.browser import signed_in
 from tests.support.clients import events
+from tests.support.gateway import call
 from tests.support.pages import OWNER
 from tests.support.sdk import capture, envelope, event, item, post
 from tests.support.steps import MOST_BYTES, MOST_STEPS, peak_bytes, steps
+from tests.support.visible import visible_in
 
 MIB = 1024 * 1024
 
@@ -78,6 +83,48 @@ def test_an_event_is_stored_with_little_memory_and_few_steps(busy: Project, body
     statuses = []
     assert steps(lambda: statuses.append(post(busy, body).status)) < MOST_STEPS
     assert statuses == [200]
+
+
+# Each takes 3 MB as Python objects, and a few kilobytes compressed.
+EVENTS = 20
+LISTS: list[list[Any]] = [[]] * 50_000
+FEW_BYTES = 24 * MIB
+
+
+def test_events_are_digested_and_listed_with_the_memory_of_one(busy: Project) -> None:
+    for _ in range(EVENTS):
+        capture(busy, extra={"lists": LISTS}, user={"id": 7, "data": LISTS})
+    records = stream.records()
+    left: list[Any] = []
+    assert peak_bytes(lambda: left.extend(stream.deliver(records))) < FEW_BYTES
+    assert left == []
+    (issue,) = list_issues(visible_in(busy.id))
+    assert (issue.count, sketch.estimate(issue.users)) == (EVENTS, 1)
+    members.add("default", OWNER, "owner")
+    browser, shown = signed_in(OWNER), []
+    page = f"projects/{busy.id}/issues/{issue.id}"
+    assert peak_bytes(lambda: shown.append(browser.get(page).html)) < FEW_BYTES
+    assert shown[0].count(f"projects/{busy.id}/events/") >= EVENTS
+
+
+@pytest.mark.usefixtures("aws")
+def test_events_are_read_with_the_memory_of_one(clock: Clock) -> None:
+    error = {"hash": "k", "level": "E", "message": "m", "request": {"post": LISTS}}
+    for _ in range(EVENTS):
+        assert call("POST", "/api.php", error).status == 200
+        clock.advance(60)
+    newest = events(Project("1", "k"))[0]
+    urls = (
+        "/api.php?action=errors&hash=k",
+        f"/api/projects/1/events?limit=100&fingerprint={newest['fingerprint']}",
+    )
+    sizes: list[int] = []
+
+    def read(url: str) -> None:
+        sizes.append(len(call("GET", url, headers={"X-Api-Key": "k"}).text))
+
+    assert all(peak_bytes(partial(read, url)) < FEW_BYTES for url in urls)
+    assert min(sizes) > EVENTS * 100_000
 
 
 def test_an_event_is_shown_with_little_memory(busy: Project, body: bytes) -> None:

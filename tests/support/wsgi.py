@@ -26,9 +26,9 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     url = f"{path.removeprefix(STAGE)}?{query}"
-    # Each request has its own /64 block, so that the rate limit per address is never reached.
+    # Few requests share a /48 block, so that no limit per address is ever reached.
     number = next(_addresses)
-    address = f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1"
+    address = f"2001:db8:{number & 0xFFFF:x}:{number >> 16:x}::1"
     try:
         response = gateway.call(environ["REQUEST_METHOD"], url, body, headers, ip=address)
     except LookupError:

@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from dev.deploy import (
+    DESCRIPTION,
     DeployError,
     Record,
     command,
@@ -22,6 +23,7 @@ from dev.deploy import (
     where,
     write_records,
 )
+from dev.process import ROOT
 from dev.template import load
 
 PARAMETERS: dict[str, Any] = {
@@ -56,8 +58,10 @@ def test_settings_are_words_with_an_equals_sign() -> None:
         ("RetentionDays=0", "a number from 1 to 3650"),
         ("RetentionDays=3651", "a number from 1 to 3650"),
         ("RetentionDays=many", "must be a number"),
+        ("RetentionDays=1_000", "must be a number"),
         ("LegacyApi=yes", "must be one of on, off"),
         ("Secret=stripe", "must match ^(/[a-z]+)*$"),
+        ("Secret='/stripe\n'", "must match ^(/[a-z]+)*$"),
         ("RetentionDays=1 RetentionDays=2", "given twice"),
     ],
 )
@@ -128,6 +132,13 @@ def test_an_empty_value_sets_the_default_again() -> None:
     assert found.changes == [("RetentionDays", "90", "30")]
 
 
+@pytest.mark.parametrize("value", ["a\\b", "ParameterKey=LegacyApi,ParameterValue=off"])
+def test_a_value_that_sam_would_change_is_named(value: str) -> None:
+    for current, new in (({**DEFAULTS, "DomainName": value}, {}), (None, {"DomainName": value})):
+        with pytest.raises(DeployError, match=r'^DomainName: SAM .* SET="DomainName=value"'):
+            plan(PARAMETERS, current, None, new)
+
+
 def test_a_parameter_that_the_template_has_lost_is_dropped() -> None:
     record = Record({"Old": "1"}, {**DEFAULTS, "Old": "1"})
     found = plan(PARAMETERS, {**DEFAULTS, "Old": "1"}, record, {})
@@ -153,7 +164,18 @@ def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"a": {"b": 1}}', '{"a": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"a": {"b": 1}}',
+        '{"a": 1}',
+        '{"a": {"settings": [], "deployed": {}}}',
+        '{"a": {"settings": {}, "deployed": null}}',
+        '{"a": {"settings": {"RetentionDays": 90}, "deployed": {}}}',
+    ],
+)
 def test_a_damaged_file_is_named_with_its_remedy(tmp_path: Path, text: str) -> None:
     path = tmp_path / "deployments.json"
     path.write_text(text)
@@ -176,6 +198,7 @@ def test_the_stack_s_own_parameters_are_read(account: Any) -> None:
     assert where(account, "errata") == PLACE
     assert stack_parameters(account, "errata") is None
     template = {
+        "Description": load()["Description"],
         "Parameters": PARAMETERS,
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
     }
@@ -185,6 +208,23 @@ def test_the_stack_s_own_parameters_are_read(account: Any) -> None:
         Parameters=[{"ParameterKey": "RetentionDays", "ParameterValue": "7"}],
     )
     assert stack_parameters(account, "errata") == {**DEFAULTS, "RetentionDays": "7"}
+
+
+@pytest.mark.parametrize("described", [{}, {"Description": "The payroll."}])
+def test_a_stack_of_something_else_is_left_alone(account: Any, described: dict[str, str]) -> None:
+    template = {**described, "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    account.client("cloudformation").create_stack(
+        StackName="errata", TemplateBody=json.dumps(template)
+    )
+    with pytest.raises(DeployError, match=r"errata is not a stack of Errata.* STACK=NAME"):
+        stack_parameters(account, "errata")
+
+
+def test_stacks_of_every_release_are_known_as_errata_s() -> None:
+    releases = (ROOT / "tests/upgrades").glob("*/template.yaml")
+    texts = [path.read_text() for path in (ROOT / "template.yaml", *releases)]
+    assert len(texts) > 1
+    assert all(f"\nDescription: {DESCRIPTION}" in text for text in texts)
 
 
 @pytest.mark.parametrize(

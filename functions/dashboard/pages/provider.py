@@ -17,7 +17,7 @@ from errata.config import settings
 from errata.errors import NotFoundError, UnauthorizedError
 from errata.models.times import SESSION_LIFETIME_MS
 from errata.store.sign_in import Tokens, provider_client
-from errata.usecases import sessions
+from errata.usecases import sessions, sign_in_limits
 from functions.dashboard import tokens
 from functions.dashboard.pages.sign_in import next_page
 from functions.dashboard.routing import SESSION_COOKIE, open_get
@@ -58,7 +58,11 @@ def come_back(request: Request, now_ms: int) -> Response:
 
     Raises:
         UnauthorizedError: the sign-in was not started in this browser, or the provider refused it.
+        RateLimitedError: the address block has reached its limit. Anybody can make up the cookie.
+        NotFoundError: this deployment has no identity providers.
     """
+    if not settings().sign_in_domain:
+        raise NotFoundError("This deployment has no identity providers.")
     state, _, rest = request.cookies.get(COOKIE, "").partition(".")
     verifier, _, going = rest.partition(".")
     sent = request.args.get("state", "")
@@ -73,6 +77,7 @@ def come_back(request: Request, now_ms: int) -> Response:
             raise UnauthorizedError(_NOT_BEGUN)
         return claims
 
+    sign_in_limits.take_provider_code(request.address, now_ms)
     given = _exchange(request, verifier)
     _, value = sessions.start(given, verify, now_ms)
     signed_in = redirect(

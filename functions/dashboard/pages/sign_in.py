@@ -141,12 +141,12 @@ def mail_code(request: Request, now_ms: int) -> Response:
 @open_post("reset-password")
 def reset(request: Request, now_ms: int) -> Response:
     """Set a new password with the code. All sessions of the account end."""
-    form = request.form
+    form, code = request.form, request.form.get("code", "").strip()
     try:
+        if not _email(request) or not code:
+            raise InvalidInputError({"code": ["Enter the code from the e-mail."]})
         sign_in_limits.take_code(request.address, _email(request), now_ms)
-        sessions.reset_password(
-            _email(request), form.get("password", ""), form.get("code", "").strip(), now_ms
-        )
+        sessions.reset_password(_email(request), form.get("password", ""), code, now_ms)
     except HTTPError as refused:
         return _form(request, now_ms, "reset_password.html", refused.status, error=refused.message)
     return redirect(f"{request.root}sign-in?said=changed")

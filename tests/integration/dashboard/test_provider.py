@@ -10,10 +10,12 @@ from markupsafe import escape
 from errata.config import settings
 from errata.store import clients, sign_in
 from errata.usecases import members
+from functions.dashboard.pages.provider import COOKIE
 from functions.dashboard.routing import SESSION_COOKIE
 from tests.support import template
+from tests.support.account import Clock
 from tests.support.browser import Browser
-from tests.support.calls import Call, watched
+from tests.support.calls import Call, recorded, watched
 from tests.support.pool import Pool, pool, token
 
 EMAIL = "ada@example.com"
@@ -108,10 +110,25 @@ def test_a_code_counts_once_and_a_refusal_is_told(domain: Pool) -> None:
     assert browser.get(f"callback?code=used&state={asked['state']}").status == 401
 
 
+def test_an_address_block_has_twenty_codes_a_minute_exchanged(domain: Pool, clock: Clock) -> None:
+    shown = []
+    for n in range(21):  # each with a cookie that its sender has made up
+        browser = Browser({COOKIE: "state.verifier.x"}, ip=f"2001:db8::{n:x}")
+        shown.append(browser.get("callback?code=made-up&state=state"))
+    assert [each.status for each in shown] == [401] * 20 + [429]
+    assert "Too many attempts. Try again in 3 seconds." in shown[-1].text
+    assert len(domain.asked) == 20
+    browser = Browser(ip="192.0.2.1")
+    assert browser.get(given(domain, begun(browser))).url.endswith("/dashboard/projects")
+
+
 @pytest.mark.usefixtures("aws")
 def test_without_providers_there_is_no_such_page() -> None:
     assert "Sign in with" not in Browser().get("sign-in").text
     assert Browser().get("with/Okta").status == 404
+    with recorded() as calls:
+        shown = Browser({COOKIE: "state.verifier.x"}).get("callback?code=made-up&state=state")
+    assert (shown.status, calls) == (404, [])
 
 
 def test_signing_out_goes_by_cognito_s_domain_which_forgets_the_provider_s_too(

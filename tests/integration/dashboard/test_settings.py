@@ -8,12 +8,13 @@ import pytest
 
 from errata.config import settings
 from errata.errors import NotFoundError
+from errata.models.gateway_key import Gateway
 from errata.models.ids import new_event_id, now_ms
 from errata.models.webhook import Attempt, Delivery, Message
 from errata.store import clients
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
-from errata.usecases import access, members, organizations, projects, webhooks
+from errata.usecases import access, members, organizations, projects, usage_keys, webhooks
 from tests.support.account import Clock, Project, rows
 from tests.support.browser import Browser, Shown, signed_in, unsent
 from tests.support.calls import recorded
@@ -160,6 +161,20 @@ def test_without_the_gateway_keys_work_and_the_page_says_so(admin: Browser, shop
         assert "DSN created" in shown.text
         assert "does not count its requests yet" in shown.text
         assert "Press “Save rate limit”" in send(admin, shop, rate="1", rate_limit="600").text
+
+
+def test_changes_of_the_rate_never_use_up_the_account_s_usage_plans(
+    admin: Browser, shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("errata.store.gateway_keys.MAX_PLANS", 3)
+    gateway = boto3.client("apigateway")
+    gateway.create_usage_plan(name="errata-shop-60")  # of another stack
+    shown = [send(admin, shop, rate="1", rate_limit=str(rate)) for rate in (1, 2, 3, 4, 2)]
+    refused = ["Press “Save rate limit”" in each.text for each in shown]
+    assert refused == [False, False, False, True, False]
+    assert len(gateway.get_usage_plans()["items"]) == 4
+    operator = Gateway("errata", "api", "v1", may_list=True)
+    assert usage_keys.change_project(operator, shop.id, 4, None)[1] is None
 
 
 # ------------------------------------------------------------------ settings

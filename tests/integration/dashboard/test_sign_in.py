@@ -104,6 +104,27 @@ def test_a_wrong_password_and_an_unknown_account_are_answered_alike() -> None:
 
 
 @pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    ("path", "fields", "status", "said"),
+    [
+        ("reset-password", {"email": EMAIL, "code": " "}, 422, "Enter the code from the e-mail."),
+        ("reset-password", {"code": "123456"}, 422, "Enter the code from the e-mail."),
+        ("new-password", {"username": EMAIL}, 401, "That took too long."),
+        ("new-password", {"username": EMAIL, "session": "x" * 19}, 401, "That took too long."),
+    ],
+)
+def test_a_form_that_lacks_a_field_is_refused_without_asking_cognito(
+    path: str, fields: dict[str, str], status: int, said: str
+) -> None:
+    browser = Browser()
+    browser.get("forgot-password")
+    with recorded() as calls:
+        shown = browser.post(path, password="a new password", **fields)
+    assert (shown.status, said in shown.text) == (status, True)
+    assert {call.operation for call in calls} <= {"UpdateItem"}  # the limits
+
+
+@pytest.mark.usefixtures("aws")
 def test_a_form_from_elsewhere_is_refused() -> None:
     assert Browser().post("sign-in", email=EMAIL, password=PASSWORD, csrf="").status == 403
     browser = Browser()

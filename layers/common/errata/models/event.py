@@ -370,6 +370,27 @@ def user_identity(event: StoredEvent) -> str | None:
     return None
 
 
+# What digest and lists read of an event, besides its user.
+_SUMMARY = (
+    *("message", "exception_class", "level", "file", "line", "url", "received_at"),
+    *("environment", "release", "server_name", "fingerprint", "grouping", "grouped_by"),
+)
+
+
+def summary(event: StoredEvent) -> StoredEvent:
+    """Return the fields that digest and lists of events read.
+
+    The others are as large as the sender likes: 1 MB of JSON such as `[[],[],…]` takes 20 MB as
+    Python objects, and a batch has 100 events.
+    """
+    kept: Any = {name: event.get(name) for name in _SUMMARY if name in event}
+    if identity := user_identity(event):
+        name, _, value = identity.partition(":")
+        kept["context"] = {"user": {name: value}}
+    fields: StoredEvent = kept
+    return fields
+
+
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
     """What an earlier request with the same key stored, and the SHA-256 of its body."""

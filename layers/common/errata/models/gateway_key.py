@@ -8,7 +8,8 @@ class Gateway:
     """The API of a stack. The stack's outputs have these values, and each request has them.
 
     `may_list`: whether the caller may list the account's gateway keys. An operator may. The
-    dashboard's function may not, because IAM cannot hide the values of the keys from it.
+    dashboard's function may not, because IAM cannot hide the values of the keys from it. It also
+    creates only some of the account's usage plans.
     """
 
     stack: str

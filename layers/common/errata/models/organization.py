@@ -96,15 +96,16 @@ def allows(allowed: tuple[Network, ...], address: str) -> bool:
     return source is not None and any(source in network for network in allowed)
 
 
-def address_block(address: str) -> str:
-    """Return what rate limits count as one caller: an IPv4 address, or the /64 of an IPv6 address.
+def address_block(address: str, prefix: int = 64) -> str:
+    """Return what limits count as one caller: an IPv4 address, or the /64 of an IPv6 address.
 
-    One customer gets at least a /64 (RFC 6177), and can use each of its addresses. A text that is
-    not an address is its own block.
+    One customer gets at least a /64, and often a /56 or a /48 (RFC 6177), and can use each of its
+    addresses. `prefix` is the length to count instead of 64. A text that is not an address is its
+    own block.
     """
     source = _source(address)
     if isinstance(source, IPv6Address):
-        return str(IPv6Network((source, 64), strict=False))
+        return str(IPv6Network((source, prefix), strict=False))
     return str(source or address)
 
 

@@ -2,7 +2,7 @@
 
 | counts | table | pk | sk | attributes |
 |---|---|---|---|---|
-| one block on a day, UTC | Idempotency | `created#<address or /64>#<day>` | | created, ttl |
+| one block on a day, UTC | Idempotency | `created#<address or /48>#<day>` | | created, ttl |
 | projects unclaimed now | Projects | `counter` | `unclaimed` | created |
 
 A counter changes in the transaction that creates, adopts or deletes the project, so it is exact.

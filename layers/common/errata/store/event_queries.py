@@ -6,7 +6,7 @@ from errata.config import settings
 from errata.models.event import Stored
 from errata.store import clients
 from errata.store.events import legacy_number, stored
-from errata.store.items import batch_get, query, write_all
+from errata.store.items import TypedItem, batch_get, query, write_all
 
 _NO_MARK = "attribute_exists(payload)"
 
@@ -59,9 +59,9 @@ def newest_first_in_index(
         if found["sk"]["S"] != high:
             pending.append(found["sk"]["S"])
         if len(pending) == page:
-            yield from by_ids(project_id, pending)
+            yield from map(stored, items_by_ids(project_id, pending))
             pending = []
-    yield from by_ids(project_id, pending)
+    yield from map(stored, items_by_ids(project_id, pending))
 
 
 def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) -> list[str]:
@@ -89,11 +89,19 @@ def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) 
 
 
 def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
-    """Return the events with these ids that exist, in the order of the ids. Access pattern E7."""
+    """Return the events with these ids that exist, in the order of the ids."""
+    return list(map(stored, items_by_ids(project_id, event_ids)))
+
+
+def items_by_ids(project_id: str, event_ids: Iterable[str]) -> list[TypedItem]:
+    """Return the items of these events, for `stored`, in the order of the ids.
+
+    A hundred items have at most 40 MB, but a hundred events may have 2 GB. Access pattern E7.
+    """
     wanted = list(event_ids)
     keys = [write_all({"pk": project_id, "sk": event_id}) for event_id in wanted]
     found = {item["sk"]["S"]: item for item in batch_get(settings().events_table, keys)}
-    return [stored(found[event_id]) for event_id in wanted if "payload" in found.get(event_id, ())]
+    return [found[event_id] for event_id in wanted if "payload" in found.get(event_id, ())]
 
 
 def ids_between(project_id: str, low: str, high: str) -> list[tuple[str, int | None]]:

@@ -19,19 +19,30 @@ from errata.models.project import DEFAULT_RATE_LIMIT
 from errata.store import clients
 from errata.store.retry import attempts
 
+# How many usage plans the dashboard creates for one stack. An account may have 300, and its other
+# applications need some.
+MAX_PLANS = 100
 _TRIES = 5
 _PAGE = 500  # the most that API Gateway returns in one page
 
 
 def plan_of(gateway: Gateway, rate_limit: int) -> str:
-    """Return the id of the usage plan with this rate per minute; create it if needed."""
+    """Return the id of the usage plan with this rate per minute; create it if needed.
+
+    Raises:
+        StoreError: it failed, or the dashboard has created `MAX_PLANS` plans.
+    """
     name = f"{gateway.stack}-{rate_limit}"
     stage = (gateway.api_id, gateway.stage)
+    ours = 0
     for plan in _plans():
+        ours += bool(re.fullmatch(re.escape(gateway.stack) + r"-\d+", plan.get("name", "")))
         stages = [(each["apiId"], each["stage"]) for each in plan.get("apiStages", [])]
         if plan.get("name") == name and stage in stages:
             plan_id: str = plan["id"]
             return plan_id
+    if ours >= MAX_PLANS and not gateway.may_list:
+        raise StoreError(f"There are {ours} usage plans.", "LimitExceededException")
     made = _create(
         clients.apigateway_once().create_usage_plan,
         name=name,

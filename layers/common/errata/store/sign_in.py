@@ -20,6 +20,9 @@ from errata.store import clients
 _WRONG = {"NotAuthorizedException", "UserNotFoundException", "PasswordResetRequiredException"}
 _TOO_MANY = {"TooManyRequestsException", "LimitExceededException", "TooManyFailedAttemptsException"}
 RETRY_AFTER_S = 60
+# AdminRespondToAuthChallenge, `Session`. botocore refuses a shorter one, which only a form that
+# somebody has changed can have.
+_MIN_SESSION = 20
 _WAIT = "Too many attempts. Wait a minute, then try again."
 
 
@@ -73,6 +76,8 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
         UnauthorizedError: the session has ended; sign in again.
         RateLimitedError: Cognito has seen too many tries.
     """
+    if len(session) < _MIN_SESSION:
+        raise UnauthorizedError("The session has ended.")
     try:
         response = clients.cognito_idp_once().admin_respond_to_auth_challenge(
             UserPoolId=settings().user_pool_id,

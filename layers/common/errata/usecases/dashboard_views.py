@@ -41,6 +41,8 @@ class Place:
 class IssueView:
     """An issue, its activity and a page of its events, both newest first.
 
+    The events have only the fields of a summary.
+
     The page of newer events has ids above `newer`, the page of older events has ids below `older`.
     Each is None if there is no such page. `more_activity`: not all activity is included.
     """
@@ -163,7 +165,7 @@ def issue_view(visible: Visible, issue_id: str, place: Place) -> IssueView:
         issue,
         activity[:ACTIVITY_SHOWN],
         len(activity) > ACTIVITY_SHOWN,
-        read_events.by_ids(visible, ids),
+        read_events.summaries(visible, ids),
         newer,
         older,
     )

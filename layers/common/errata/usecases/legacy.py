@@ -15,7 +15,7 @@ from errata.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from errata.models.event import Event, Stored
+from errata.models.event import Event
 from errata.models.ids import new_event_id, now_ms
 from errata.models.organization import address_block, is_loopback
 from errata.models.project import Access, LegacyCounter
@@ -25,6 +25,7 @@ from errata.protocol import response_size
 from errata.protocol.body import JsonBody
 from errata.store import creation_counts, event_queries, events
 from errata.store import legacy as store
+from errata.store.items import TypedItem
 from errata.store.retry import attempts
 from errata.usecases import (
     access,
@@ -42,6 +43,9 @@ from errata.usecases.visible import find_visible, make_visible
 MAX_ERRORS = 1_000
 # Projects that one address block may create on one day, UTC.
 MAX_CREATIONS = 100
+# An IPv6 block for that limit. The limit of all unclaimed projects is ten times as high, so ten /64
+# blocks, which anybody with a /56 has, could reach it for everybody.
+_CREATIONS_PREFIX = 48
 # Seconds after which a caller may try again if there are too many unclaimed projects: some may have
 # expired, or somebody has adopted or deleted some.
 _FULL_RETRY_S = 3_600
@@ -150,7 +154,8 @@ def errors(key: str, since: int, address: str) -> str:
     size = 0
     while len(texts) < MAX_ERRORS and (page := list(islice(numbers, _PAGE))):
         by_id = {event_id: number for number, event_id in page}
-        for event in _present(found.project_id, list(by_id)):
+        # One event at a time: all of them could take more memory than the function has.
+        for event in map(events.stored, _present(found.project_id, list(by_id))):
             text = to_json(protocol.to_error(by_id[event.id], event.id, event.fields))
             size += response_size.weight(text)
             if texts and size > response_size.MAX_BYTES:
@@ -159,17 +164,16 @@ def errors(key: str, since: int, address: str) -> str:
     return _errors(texts)
 
 
-def _present(project_id: str, event_ids: list[str]) -> list[Stored]:
-    """Return these events in this order. Leaves out only deleted events.
+def _present(project_id: str, event_ids: list[str]) -> list[TypedItem]:
+    """Return the items of these events in this order. Leaves out only deleted events.
 
     Raises:
         UnavailableError: an event is being written.
     """
-    found = {event.id: event for event in event_queries.by_ids(project_id, event_ids)}
+    found = {item["sk"]["S"]: item for item in event_queries.items_by_ids(project_id, event_ids)}
     missing = [event_id for event_id in event_ids if event_id not in found]
     for item in store.settled(project_id, missing):
-        event = events.stored(item)
-        found[event.id] = event
+        found[item["sk"]["S"]] = item
     return [found[event_id] for event_id in event_ids if event_id in found]
 
 
@@ -273,7 +277,7 @@ def _create_counted(
         RateLimitedError: there are too many unclaimed projects, or the block has created as many as
             it may on one day.
     """
-    block = address_block(address)
+    block = address_block(address, _CREATIONS_PREFIX)
     count = None
     if not is_loopback(address):
         count = creation_counts.of_block(block, MAX_CREATIONS, at_ms)

@@ -1,13 +1,13 @@
 """Read a project's events, newest first."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from pydantic_core import to_json
 
 from errata.models import ids
-from errata.models.event import Stored
+from errata.models.event import Stored, summary
 from errata.models.ids import DAY_MS, floor_id, issue_id
 from errata.models.times import INDEX_LAG_MS, MAX_SCAN_MS
 from errata.models.visible import Visible
@@ -63,6 +63,13 @@ def by_ids(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
     """Return the existing, visible events with these ids, in the order of the ids."""
     found = event_queries.by_ids(visible.project_id, event_ids)
     return [event for event in found if visible.shows(event)]
+
+
+def summaries(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
+    """Return what lists show of the events of `by_ids`. Holds one whole event at a time."""
+    items = event_queries.items_by_ids(visible.project_id, event_ids)
+    found = map(events.stored, items)
+    return [replace(event, fields=summary(event.fields)) for event in found if visible.shows(event)]
 
 
 def _candidates(visible: Visible, filters: Filters) -> Iterator[Stored]:

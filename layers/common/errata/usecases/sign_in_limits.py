@@ -12,7 +12,8 @@ from errata.usecases import rate_limit
 
 _UNITS = ((3600, "hour"), (60, "minute"), (1, "second"))
 
-# Attempts per minute to sign in or choose a first password, and as many to use a mailed code.
+# Attempts per minute to sign in or choose a first password, as many to use a mailed code, and as
+# many to come back from an identity provider.
 ATTEMPTS_PER_BLOCK = 20
 ATTEMPTS_PER_EMAIL = 5
 # Mails per day with a code for a forgotten password.
@@ -42,11 +43,27 @@ def take_mail(address: str, email: str, now_ms: int) -> None:
     _take("mail", address, email, (MAILS_PER_BLOCK, MAILS_PER_EMAIL), now_ms, DAY_MS)
 
 
+def take_provider_code(address: str, now_ms: int) -> None:
+    """Count one code of an identity provider that Cognito is asked to exchange.
+
+    Only the address block has a limit: the e-mail address is not known yet. Errors are as for
+    `take_sign_in`.
+    """
+    _take("provider", address, None, (ATTEMPTS_PER_BLOCK,), now_ms, 60_000)
+
+
 def _take(
-    kind: str, address: str, email: str, limits: tuple[int, int], now_ms: int, window_ms: int
+    kind: str,
+    address: str,
+    email: str | None,
+    limits: tuple[int, ...],
+    now_ms: int,
+    window_ms: int,
 ) -> None:
     # The block comes first: its refused requests must not use up the limit of an e-mail address.
-    buckets = (f"{kind}#ip#{address_block(address)}", f"{kind}#user#{user_hash(email)}")
+    buckets = [f"{kind}#ip#{address_block(address)}"]
+    if email is not None:
+        buckets.append(f"{kind}#user#{user_hash(email)}")
     for bucket, limit in zip(buckets, limits, strict=True):
         try:
             rate_limit.take(bucket, limit, now_ms, window_ms)
