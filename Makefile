@@ -50,7 +50,8 @@ build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
 	$(SAM) build --cached
 
 deploy: .venv/ready .venv-sam/ready ## build, and deploy to the AWS account of your credentials (SET="Name=value …" changes settings, STACK=NAME names the stack, YES=1 does not ask)
-	@$(BIN)/python -m dev.deploy --stack "$(or $(STACK),errata)" --set '$(SET)' $(if $(YES),--yes)
+	@# Through the environment: a setting may contain quotation marks.
+	@$(BIN)/python -m dev.deploy --stack "$${STACK:-errata}" --set "$$SET" $(if $(YES),--yes)
 
 bench: build ## measure speed and cost, and check them against their limits (ARGS=--deterministic: only what is counted)
 	$(BIN)/python -m bench $(ARGS)

@@ -107,7 +107,9 @@ def _deploy(options: argparse.Namespace) -> None:
             check=False,
         )
     if deployed.returncode:
-        raise DeployError("sam deploy failed. The stack is as it was; nothing was recorded.")
+        raise DeployError(
+            "sam deploy failed; it says above why. The settings were not recorded: give them again."
+        )
     # Declining the change set ends SAM without an error.
     if stack_parameters(session, options.stack) == found.values:
         records[name] = Record(found.settings, found.values)
@@ -123,9 +125,13 @@ def read_settings(text: str, parameters: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         DeployError: names every setting that the template would refuse.
     """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise DeployError(f"{text}: a quotation mark is not closed ({error}).") from None
     wrong: list[str] = []
     settings: dict[str, str] = {}
-    for word in shlex.split(text):
+    for word in words:
         name, equals, value = word.partition("=")
         if name not in parameters:
             wrong.append(f"{name}: the template has no such parameter.{_similar(name, parameters)}")

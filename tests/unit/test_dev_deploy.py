@@ -71,6 +71,11 @@ def test_a_setting_that_the_template_would_refuse_is_named(text: str, complaint:
     assert complaint in str(refused.value)
 
 
+def test_a_quotation_mark_that_is_not_closed_is_named() -> None:
+    with pytest.raises(DeployError, match="quotation mark is not closed"):
+        read_settings("DomainName='errors.example.com", PARAMETERS)
+
+
 def test_every_wrong_setting_is_named_at_once() -> None:
     with pytest.raises(DeployError) as refused:
         read_settings("RetentionDays=0 LegacyApi=yes", PARAMETERS)
