@@ -28,7 +28,9 @@ from dev.process import BIN, ROOT
 from dev.template import load
 
 RECORDS = ROOT / "deployments.json"
-DESCRIPTION = "Errata, "  # every release's template starts its description with it
+# Every release's template starts its description with it, and has these outputs.
+DESCRIPTION = "Errata, "
+OUTPUTS = {"ApiId", "EventsTableName", "IssuesTableName", "ProjectsTableName"}
 # SAM does not undo the escape of a backslash. In any value, it reads
 # `ParameterKey=A,ParameterValue=B` as another parameter (samcli.cli.types).
 _GARBLED = re.compile(r"\\|ParameterKey=")
@@ -279,7 +281,7 @@ def stack_parameters(session: boto3.session.Session, stack: str) -> dict[str, st
         raise DeployError(f"AWS refuses to describe the stack: {error}") from None
     status = found["StackStatus"]
     # REVIEW_IN_PROGRESS: it has no template yet.
-    if status != "REVIEW_IN_PROGRESS" and not found.get("Description", "").startswith(DESCRIPTION):
+    if status != "REVIEW_IN_PROGRESS" and not _is_errata(found):
         raise DeployError(
             f"Stack {stack} is not a stack of Errata. A deployment would delete all that it has."
             " Choose another name: make deploy STACK=NAME"
@@ -294,6 +296,15 @@ def stack_parameters(session: boto3.session.Session, stack: str) -> dict[str, st
     if status in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE"):
         return None
     return {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
+
+
+def _is_errata(stack: Mapping[str, Any]) -> bool:
+    """Return whether a stack was deployed from a template of Errata, of any release.
+
+    A stack that was never created completely has no outputs. MiniStack returns no description.
+    """
+    outputs = {each["OutputKey"] for each in stack.get("Outputs", [])}
+    return stack.get("Description", "").startswith(DESCRIPTION) or outputs >= OUTPUTS
 
 
 def command(place: tuple[str, str, str], values: Mapping[str, str], *, ask: bool) -> list[str]:

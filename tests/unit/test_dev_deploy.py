@@ -10,6 +10,7 @@ from moto import mock_aws
 
 from dev.deploy import (
     DESCRIPTION,
+    OUTPUTS,
     DeployError,
     Record,
     command,
@@ -213,6 +214,20 @@ def test_the_stack_s_own_parameters_are_read(account: Any) -> None:
         Parameters=[{"ParameterKey": "RetentionDays", "ParameterValue": "7"}],
     )
     assert stack_parameters(account, "errata") == {**DEFAULTS, "RetentionDays": "7"}
+
+
+def test_a_stack_without_a_description_is_known_by_its_outputs(account: Any) -> None:
+    outputs = {name: {"Value": "x"} for name in OUTPUTS}
+    template = {
+        "Parameters": PARAMETERS,
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": outputs,
+    }
+    account.client("cloudformation").create_stack(
+        StackName="errata", TemplateBody=json.dumps(template)
+    )
+    assert stack_parameters(account, "errata") == DEFAULTS
+    assert set(load()["Outputs"]) >= OUTPUTS
 
 
 @pytest.mark.parametrize("described", [{}, {"Description": "The payroll."}])
