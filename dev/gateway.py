@@ -22,9 +22,11 @@ def complete(gateway: Any, api_id: str, stage: str, body: Mapping[str, Any]) -> 
 
 def completions(resources: list[dict[str, Any]], body: Mapping[str, Any]) -> Iterator[Call]:
     """Yield the missing calls, as names of operations with arguments."""
-    # MiniStack ignores the body's media types, and does not unescape the property's `*~1*`.
+    # MiniStack ignores the body's media types and source of keys, and does not unescape `*~1*`.
     if media_types := body.get("x-amazon-apigateway-binary-media-types"):
         yield "update_rest_api", {"patchOperations": [replace("binaryMediaTypes", media_types)]}
+    if source := body.get("x-amazon-apigateway-api-key-source"):
+        yield "update_rest_api", {"patchOperations": [replace("apiKeySource", source)]}
     # MiniStack ignores the body's gateway responses.
     for response_type, response in body.get("x-amazon-apigateway-gateway-responses", {}).items():
         yield "put_gateway_response", {"responseType": response_type, **fields(response)}

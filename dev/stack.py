@@ -183,7 +183,7 @@ class LocalStack:
             environment["SAM_CLI_POLL_DELAY"] = "0.5"
             run_tool("sam deploy", self._deploy_command(source), environment)
             self.outputs = self._read_outputs()
-            self._complete_api()
+            self._complete()
             self.remember("build", build)
         self.outputs = self._read_outputs()
 
@@ -202,7 +202,8 @@ class LocalStack:
         stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
 
-    def _complete_api(self) -> None:
+    def _complete(self) -> None:
+        """Bring into the state of the template what MiniStack has left out of it."""
         template = self.client("cloudformation").get_template(
             StackName=self.stack_name, TemplateStage="Processed"
         )["TemplateBody"]
@@ -212,6 +213,25 @@ class LocalStack:
             STAGE,
             template["Resources"]["Api"]["Properties"]["Body"],
         )
+        dynamodb = self.client("dynamodb")
+        for name, resource in template["Resources"].items():
+            if resource["Type"] != "AWS::DynamoDB::Table":
+                continue
+            table, properties = self._physical(name), resource["Properties"]
+            if expiry := properties.get("TimeToLiveSpecification"):
+                dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
+            if recovery := properties.get("PointInTimeRecoverySpecification"):
+                dynamodb.update_continuous_backups(
+                    TableName=table, PointInTimeRecoverySpecification=recovery
+                )
+
+    def _physical(self, name: str) -> str:
+        """Return the name that AWS gave a resource of the stack."""
+        found = self.client("cloudformation").describe_stack_resource(
+            StackName=self.stack_name, LogicalResourceId=name
+        )
+        physical: str = found["StackResourceDetail"]["PhysicalResourceId"]
+        return physical
 
 
 # In each, the first two name no setting and no variable, and the third is the value.

@@ -18,6 +18,7 @@ BODY: dict[str, Any] = {
         }
     },
     "x-amazon-apigateway-binary-media-types": ["*/*"],
+    "x-amazon-apigateway-api-key-source": "AUTHORIZER",
     "x-amazon-apigateway-gateway-responses": {
         "THROTTLED": {"statusCode": "429", "responseTemplates": {"application/json": "{}"}}
     },
@@ -43,9 +44,10 @@ def test_preflights_get_their_headers() -> None:
     ]
 
 
-def test_every_body_is_binary() -> None:
+def test_every_body_is_binary_and_keys_come_from_the_authorizer() -> None:
     assert calls("update_rest_api") == [
-        {"patchOperations": [{"op": "replace", "path": "/binaryMediaTypes", "value": ["*/*"]}]}
+        {"patchOperations": [{"op": "replace", "path": "/binaryMediaTypes", "value": ["*/*"]}]},
+        {"patchOperations": [{"op": "replace", "path": "/apiKeySource", "value": "AUTHORIZER"}]},
     ]
 
 

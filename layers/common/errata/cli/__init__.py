@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from errata.cli import (
+    doctor,
     events,
     issues,
     keys,
@@ -42,6 +43,8 @@ command(app, "tail", example="tail 1 --local")(events.tail)
 command(app, "send", example='send 1 --message "Hello, Errata" --level info')(events.send)
 
 command(app, "redrive", example="redrive digest --dry-run")(redrive.redrive)
+
+command(app, "doctor", example="doctor")(doctor.doctor)
 
 command(app, "teardown", example="teardown --stack errata")(teardown.teardown)
 

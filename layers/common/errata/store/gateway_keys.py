@@ -10,7 +10,7 @@ values only from the authorizer. So a gateway key without a row has no effect.
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from errata.errors import StoreError
@@ -33,14 +33,10 @@ def plan_of(gateway: Gateway, rate_limit: int) -> str:
         StoreError: it failed, or the dashboard has created `MAX_PLANS` plans.
     """
     name = f"{gateway.stack}-{rate_limit}"
-    stage = (gateway.api_id, gateway.stage)
-    ours = 0
-    for plan in _plans():
-        ours += bool(re.fullmatch(re.escape(gateway.stack) + r"-\d+", plan.get("name", "")))
-        stages = [(each["apiId"], each["stage"]) for each in plan.get("apiStages", [])]
-        if plan.get("name") == name and stage in stages:
-            plan_id: str = plan["id"]
-            return plan_id
+    plans = list(_plans())
+    if found := _named(plans, gateway, name):
+        return found
+    ours = sum(_is_ours(gateway, plan) for plan in plans)
     if ours >= MAX_PLANS and not gateway.may_list:
         raise StoreError(f"There are {ours} usage plans.", "LimitExceededException")
     made = _create(
@@ -50,8 +46,27 @@ def plan_of(gateway: Gateway, rate_limit: int) -> str:
         apiStages=[{"apiId": gateway.api_id, "stage": gateway.stage}],
         throttle={"rateLimit": rate_limit / 60, "burstLimit": rate_limit},
     )
-    plan_id = made["id"]
+    plan_id: str = made["id"]
     return plan_id
+
+
+def _is_ours(gateway: Gateway, plan: Any) -> bool:
+    return bool(re.fullmatch(re.escape(gateway.stack) + r"-\d+", plan.get("name", "")))
+
+
+def find_plan(gateway: Gateway, rate_limit: int) -> str:
+    """Return the id of the usage plan with this rate per minute, "" if there is none."""
+    return _named(_plans(), gateway, f"{gateway.stack}-{rate_limit}")
+
+
+def _named(plans: Iterable[Any], gateway: Gateway, name: str) -> str:
+    stage = (gateway.api_id, gateway.stage)
+    for plan in plans:
+        stages = [(each["apiId"], each["stage"]) for each in plan.get("apiStages", [])]
+        if plan.get("name") == name and stage in stages:
+            plan_id: str = plan["id"]
+            return plan_id
+    return ""
 
 
 def _plans() -> Iterator[Any]:
@@ -132,11 +147,10 @@ def made_plans(gateway: Gateway) -> dict[str, str]:
     The plan of the default rate is the template's.
     """
     own = f"{gateway.stack}-{DEFAULT_RATE_LIMIT}"
-    pattern = re.compile(rf"{re.escape(gateway.stack)}-\d+")
     return {
         plan["id"]: plan["name"]
         for plan in _plans()
-        if pattern.fullmatch(plan.get("name", ""))
+        if _is_ours(gateway, plan)
         and plan["name"] != own
         and {each["apiId"] for each in plan.get("apiStages", [])} <= {gateway.api_id}
     }

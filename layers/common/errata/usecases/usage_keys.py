@@ -118,6 +118,28 @@ def change_project(
     return project, _meter(gateway, project, [key for key in keys if not key.usage_key], known)
 
 
+def find_lost(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], int]:
+    """Return a project's keys whose gateway key is gone, and how many have a gateway key.
+
+    Raises:
+        NotFoundError: there is no such project.
+        StoreError: API Gateway could not be asked.
+    """
+    plan_id = gateway_keys.find_plan(gateway, projects.find(project_id).rate_limit)
+    known = list_keys(project_id)
+    counting = gateway_keys.in_plan(plan_id) if plan_id else set()
+    return _lost(known, counting), sum(bool(key.usage_key_id) for key in known)
+
+
+def _lost(keys: list[ApiKey], counting: set[str]) -> list[ApiKey]:
+    """Return the keys in use whose gateway key is not among those that count."""
+    return [
+        key
+        for key in keys
+        if key.revoked_at is None and key.usage_key_id and key.usage_key_id not in counting
+    ]
+
+
 def repair(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], Unmetered]:
     """Replace a project's gateway keys that are gone, or not in the usage plan of its rate.
 
@@ -129,14 +151,10 @@ def repair(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], Unmetered]:
     """
     project, known = projects.find(project_id), list_keys(project_id)
     try:
-        counting = gateway_keys.in_plan(gateway_keys.plan_of(gateway, project.rate_limit))
+        plan_id = gateway_keys.plan_of(gateway, project.rate_limit)
+        lost = _lost(known, gateway_keys.in_plan(plan_id))
     except StoreError as error:
         return [], error
-    lost = [
-        key
-        for key in known
-        if key.revoked_at is None and key.usage_key_id and key.usage_key_id not in counting
-    ]
     return lost, _meter(gateway, project, [_count_in_handlers(key) for key in lost], known)
 
 
