@@ -14,7 +14,7 @@ import botocore.session
 from errata.cli import failures
 from errata.config import settings
 from errata.models.gateway_key import Gateway
-from errata.usecases import projects, usage_keys
+from errata.usecases import projects, unclaimed, usage_keys
 
 # AWS gives new accounts less, and a burst of events needs more.
 LEAST_CONCURRENCY = 100
@@ -163,6 +163,16 @@ def _gateway_keys(deployment: Deployment) -> Iterator[Finding]:
     )
 
 
+def _unclaimed(_deployment: Deployment) -> Iterator[Finding]:
+    number, most = len(projects.list_unclaimed()), unclaimed.MAX_UNCLAIMED
+    yield _finding(
+        number < most * 0.9,
+        f"{number} of at most {most}",
+        f"{number} of at most {most} projects belong to nobody. Soon api.php creates no more.",
+        "errata projects list --unclaimed, then errata projects adopt, or delete --unclaimed",
+    )
+
+
 def _dead_letters(deployment: Deployment) -> Iterator[Finding]:
     client = deployment.client("sqs")
     for name, url in (
@@ -222,6 +232,7 @@ CHECKS: dict[str, Callable[[Deployment], Iterator[Finding]]] = {
     "API": _api,
     "triggers": _triggers,
     "gateway keys": _gateway_keys,
+    "unclaimed projects": _unclaimed,
     "dead letters": _dead_letters,
     "expiry": _expiry,
     "recovery": _recovery,
