@@ -6,7 +6,6 @@ the gateway response ACCESS_DENIED (template.yaml) sends it. A key may also be i
 only the functions see. They refuse the rest.
 """
 
-import json
 from typing import Any
 
 from errata import gateway
@@ -70,7 +69,7 @@ def _refusal(event: gateway.Event, key: str | None) -> str:
     if _of_sdk(event):
         return errors.error_body(errors.UNKNOWN_KEY)
     refused = UnauthorizedError.unknown() if key else UnauthorizedError.missing()
-    return json.dumps({"message": refused.message})
+    return str(gateway.error_response(refused)["body"])
 
 
 def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gateway.Response:

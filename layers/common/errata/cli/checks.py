@@ -15,6 +15,7 @@ from errata.cli import failures
 from errata.config import settings
 from errata.models.gateway_key import Gateway
 from errata.usecases import projects, unclaimed, usage_keys
+from errata.usecases.redrive import queue_urls
 
 # AWS gives new accounts less, and a burst of events needs more.
 LEAST_CONCURRENCY = 100
@@ -42,7 +43,12 @@ class Deployment:
 
     def client(self, service: str) -> Any:
         """Return a client of AWS with the caller's credentials."""
-        return botocore.session.get_session().create_client(service)
+        return self._session.create_client(service)
+
+    @cached_property
+    def _session(self) -> botocore.session.Session:
+        # One for all clients: each session loads the endpoints and service models again.
+        return botocore.session.get_session()
 
     @cached_property
     def resources(self) -> dict[str, list[tuple[str, str]]]:
@@ -175,12 +181,7 @@ def _unclaimed(_deployment: Deployment) -> Iterator[Finding]:
 
 def _dead_letters(deployment: Deployment) -> Iterator[Finding]:
     client = deployment.client("sqs")
-    for name, url in (
-        ("digest", settings().digest_dead_letter_url),
-        ("cleanup", settings().cleanup_dead_letter_url),
-        ("webhooks", settings().webhook_dead_letter_url),
-        ("ledger", settings().ledger_dead_letter_url),
-    ):
+    for name, url in queue_urls().items():
         attribute = "ApproximateNumberOfMessages"
         found = client.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])
         number = int(found["Attributes"][attribute])

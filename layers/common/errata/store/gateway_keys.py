@@ -70,13 +70,18 @@ def _named(plans: Iterable[Any], gateway: Gateway, name: str) -> str:
 
 
 def _plans() -> Iterator[Any]:
-    request: Any = {"limit": _PAGE}
+    return _all(clients.apigateway().get_usage_plans)
+
+
+def _all(call: Callable[..., Any], **request: Any) -> Iterator[Any]:
+    """Yield the items of all pages of a list."""
+    position: dict[str, str] = {}
     while True:
-        page = clients.apigateway().get_usage_plans(**request)
+        page = call(limit=_PAGE, **request, **position)
         yield from page["items"]
         if not page.get("position"):
             return
-        request["position"] = page["position"]
+        position = {"position": page["position"]}
 
 
 def create(name: str) -> tuple[str, str]:
@@ -117,28 +122,17 @@ def _create(call: Callable[..., Any], **parameters: Any) -> Any:
 
 def named(prefix: str) -> Iterator[GatewayKey]:
     """Yield the gateway keys whose names start with a prefix. Only operators may list keys."""
-    request: Any = {"nameQuery": prefix, "limit": _PAGE}
-    while True:
-        page = clients.apigateway().get_api_keys(**request)
-        for key in page["items"]:
-            if key["name"].startswith(prefix):
-                created_at = round(key["createdDate"].timestamp() * 1000)
-                yield GatewayKey(key["id"], key["name"], created_at)
-        if not page.get("position"):
-            return
-        request["position"] = page["position"]
+    for key in _all(clients.apigateway().get_api_keys, nameQuery=prefix):
+        if key["name"].startswith(prefix):
+            created_at = round(key["createdDate"].timestamp() * 1000)
+            yield GatewayKey(key["id"], key["name"], created_at)
 
 
 def in_plan(plan_id: str) -> set[str]:
     """Return the ids of the gateway keys in a usage plan."""
-    found: set[str] = set()
-    request: Any = {"usagePlanId": plan_id, "limit": _PAGE}
-    while True:
-        page = clients.apigateway().get_usage_plan_keys(**request)
-        found.update(key["id"] for key in page["items"])
-        if not page.get("position"):
-            return found
-        request["position"] = page["position"]
+    return {
+        key["id"] for key in _all(clients.apigateway().get_usage_plan_keys, usagePlanId=plan_id)
+    }
 
 
 def made_plans(gateway: Gateway) -> dict[str, str]:

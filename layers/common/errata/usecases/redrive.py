@@ -46,15 +46,19 @@ class Redriven:
     what: str
 
 
-def redrive_queue(queue: str, dry_run: bool = False) -> list[Redriven]:
-    """Process the messages of one of the `QUEUES` again. With `dry_run`, only list them."""
-    urls = {
+def queue_urls() -> dict[str, str]:
+    """Return the URL of each dead-letter queue, by the names in `QUEUES`."""
+    return {
         "digest": settings().digest_dead_letter_url,
         "cleanup": settings().cleanup_dead_letter_url,
         "webhooks": settings().webhook_dead_letter_url,
         "ledger": settings().ledger_dead_letter_url,
     }
-    url = urls[queue]
+
+
+def redrive_queue(queue: str, dry_run: bool = False) -> list[Redriven]:
+    """Process the messages of one of the `QUEUES` again. With `dry_run`, only list them."""
+    url = queue_urls()[queue]
     redriven: dict[str, Redriven] = {}
     # Hold failed messages until the end. Released earlier, they would be received again before the
     # rest of the queue.

@@ -24,7 +24,7 @@ class Leftovers:
 
 
 def find(gateway: Gateway) -> Leftovers:
-    """Return what is there to remove."""
+    """Return the gateway keys, usage plans and secrets that a deployment has now."""
     prefix = f"{gateway.stack}-project-"
     keys = {
         each.id: each.name
@@ -35,7 +35,7 @@ def find(gateway: Gateway) -> Leftovers:
 
 
 def remove(gateway: Gateway, leftovers: Leftovers) -> Iterator[str]:
-    """Remove it, and yield the name of each when it is removed. Can be repeated."""
+    """Remove the leftovers, and yield the name of each one afterwards. Can be run again."""
     for key_id, name in leftovers.keys.items():
         gateway_keys.delete(key_id)
         yield name
