@@ -18,7 +18,7 @@ ROOT_STACK = ""
 
 
 class _Loader(yaml.CSafeLoader):
-    """Reads `!Ref` and the like as SAM does. In C: SAM's own loader takes ten times as long."""
+    """Read tags such as `!Ref` as SAM does, in a tenth of the time: this loader is written in C."""
 
 
 _Loader.add_multi_constructor("!", intrinsics_multi_constructor)

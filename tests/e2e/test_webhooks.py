@@ -21,7 +21,7 @@ from tests.support.receiver import Receiver, hang, receiver, reset, response
 
 type Created = tuple[str, str]
 
-# Some thirty batches of the queue. More find no other fault, and each costs 50 ms of CPU.
+# Thirty batches of the queue. More batches find no other fault and cost 50 ms of CPU each.
 MANY = 300
 
 

@@ -14,7 +14,7 @@ from errata.errors import InvalidInputError
 
 # Owns every project without another organization. It always exists.
 DEFAULT_ORGANIZATION = "default"
-# Stands in a project's row in place of an organization: the project belongs to none. No
+# In a project's row, this replaces the id of an organization: the project belongs to none. No
 # organization can have this id.
 UNCLAIMED = "unclaimed"
 MAX_NETWORKS = 100

@@ -1,8 +1,8 @@
 """Projects that anybody creates through the legacy endpoint. They belong to no organization.
 
-Their number is limited, until an operator adopts or deletes some. One that was only generated
-expires after a week, and never once it gets an event. An expired project does not exist for any
-reader. Its rows stay until the next project is created, which deletes some of them
+At most `MAX_UNCLAIMED` exist; an operator makes room by adopting or deleting some. A project that
+gets no event expires a week after it was generated. Its first event keeps it for good. No reader
+finds an expired project. Its rows are deleted when somebody creates the next project
 (docs/decisions/0027-unclaimed-projects.md).
 """
 
