@@ -2,7 +2,7 @@
 
 At most `MAX_UNCLAIMED` exist; an operator makes room by adopting or deleting some. A project that
 gets no event expires a week after it was generated. Its first event keeps it for good. No reader
-finds an expired project. Its rows are deleted when somebody creates the next project
+finds an expired project. Each creation of a project deletes the rows of a few expired ones
 (docs/decisions/0027-unclaimed-projects.md).
 """
 
