@@ -4,10 +4,13 @@ import base64
 import gzip
 import json
 from datetime import UTC, datetime
+from io import BytesIO
 from itertools import count
 from typing import Any
 
 import pytest
+import urllib3
+from botocore.awsrequest import AWSResponse, HeadersDict
 
 from errata.config import settings
 from errata.errors import StoreError
@@ -179,7 +182,8 @@ def test_an_event_that_has_expired_is_let_go_though_it_lies_there(
     body = {"reason": "x", "project_id": busy.id, "event_id": event_id, "sequence": "1"}
     put_message(settings().digest_dead_letter_url, body)
     clock.days(30)
-    assert [each.done for each in redrive.redrive_queue("digest")] == [True]
+    (letter,) = redrive.redrive_queue("digest")
+    assert letter.done, letter.what
     assert (account.rows()["ISSUES_TABLE"], messages()) == ([], [])
 
 
@@ -213,6 +217,34 @@ def test_a_batch_given_up_is_counted_after_later_ones(busy: Project, clock: Cloc
     tally.assert_exact(items)
     put_message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
     assert redrive.redrive_queue("digest")[0].what.startswith("counted 0 of 3")
+    tally.assert_exact(items)
+
+
+def test_a_shard_with_too_many_readers_is_read_slowly_and_again(
+    busy: Project, clock: Clock
+) -> None:
+    arn = stream_of_events()
+    items = traffic(busy.id, clock.ms)
+    stream.put(items)
+    put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn), clock.ms))
+    started, reads = clock.ms, list[int]()
+    headers: Any = HeadersDict()
+
+    def refuse_first(request: Any, **_: Any) -> AWSResponse | None:
+        reads.append(clock.ms - started)
+        code = b"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
+        body = BytesIO(b'{"__type": "' + code + b'"}')
+        refusal = urllib3.HTTPResponse(body, preload_content=False)
+        if len(reads) > 1:
+            return None
+        return AWSResponse(request.url, 400, headers, refusal)
+
+    events = clients.dynamodbstreams().meta.events
+    events.register_first("before-send.dynamodb-streams.GetRecords", refuse_first)
+    (letter,) = redrive.redrive_queue("digest")
+    assert letter.done, letter.what
+    assert (reads[0], len(reads)) == (250, 2)
+    assert reads[1] > reads[0]
     tally.assert_exact(items)
 
 

@@ -558,7 +558,7 @@ def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, cl
 def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project) -> None:
     webhook, _ = webhooks.add(busy.id, "https://example.com/hook")
     made = [webhooks.rotate(busy.id, webhook.id) for _ in range(3 * MAX_FORMERS)]
-    kept = clients.ssm().get_parameter(Name=f"/errata/webhooks/{busy.id}/{webhook.id}")
+    kept = clients.ssm().get_parameter(Name=f"/errata/errata/webhooks/{busy.id}/{webhook.id}")
     assert len(kept["Parameter"]["Value"]) < 4_096, "the most that a standard parameter holds"
     found = store.find_secrets(busy.id, webhook.id)
     assert found.signing(0) == made[: -MAX_FORMERS - 2 : -1]
@@ -596,7 +596,7 @@ def verifies(secret: str, request: Received) -> bool:
 
 def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
     webhook, secret = webhooks.add(busy.id, "https://example.com/hook")
-    name = f"/errata/webhooks/{busy.id}/{webhook.id}"
+    name = f"/errata/errata/webhooks/{busy.id}/{webhook.id}"
     kept = clients.ssm().get_parameter(Name=name)["Parameter"]
     assert kept["Type"] == "SecureString"
     # moto encrypts nothing, but says what it would do it with.
@@ -606,6 +606,27 @@ def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
     webhooks.remove(busy.id, webhook.id)
     with pytest.raises(NotFoundError):
         webhooks.find(busy.id, webhook.id)
+
+
+def test_a_secret_that_the_release_before_saved_signs_until_it_is_rotated(busy: Project) -> None:
+    with receiver() as there:
+        webhook, secret = webhooks.add(busy.id, there.url)
+        now, before = (
+            f"{path}/{busy.id}/{webhook.id}"
+            for path in ("/errata/errata/webhooks", "/errata/webhooks")
+        )
+        kept = clients.ssm().get_parameter(Name=now, WithDecryption=True)["Parameter"]["Value"]
+        clients.ssm().put_parameter(Name=before, Value=kept, Type="SecureString")
+        clients.ssm().delete_parameter(Name=now)
+        webhooks.test(busy.id, webhook.id)
+        handler("webhook_dispatcher")({"Records": queued()}, None)
+        rotated = webhooks.rotate(busy.id, webhook.id)
+        webhooks.test(busy.id, webhook.id)
+        handler("webhook_dispatcher")({"Records": queued()}, None)
+    assert verifies(secret, there.received[0])
+    assert verifies(rotated, there.received[1])
+    webhooks.remove(busy.id, webhook.id)
+    assert clients.ssm().describe_parameters()["Parameters"] == []
 
 
 def test_a_redelivery_keeps_the_id_and_starts_a_round_of_its_own(busy: Project) -> None:

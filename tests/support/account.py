@@ -64,7 +64,7 @@ def account(emulator: str) -> Iterator[None]:
         made = _restored() if emulator == "moto" else _emptied()
         for setting, value in made.items():
             patch.setenv(setting, value)
-        patch.setenv("WEBHOOK_SECRETS", "/errata/webhooks")
+        patch.setenv("WEBHOOK_SECRETS", "/errata/errata/webhooks")
         patch.setenv("WEBHOOKS_TO_LOOPBACK", "on")
         patch.setenv("DASHBOARD_URL", "https://errors.example.com/dashboard")
         patch.setenv("STACK_NAME", "errata")

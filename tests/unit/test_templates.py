@@ -66,6 +66,26 @@ def test_the_body_of_the_api_has_what_an_import_of_it_would_reset() -> None:
     assert set(api) == beside | {"ApiKeySourceType", "BinaryMediaTypes"}
 
 
+def test_ssm_takes_the_parameters_of_any_stack() -> None:
+    """SSM refuses names that begin with /aws or /ssm, and names of stacks may begin so.
+
+    Source: SSM, PutParameter, Name.
+    """
+    functions = [
+        each["Properties"].get("Environment", {}).get("Variables", {})
+        for each in resources().values()
+    ]
+    names = [
+        each[name]["Fn::Sub"]
+        for each in functions
+        for name in ("WEBHOOK_SECRETS", "SIGN_IN_CLIENT")
+        if name in each
+    ]
+    names.append(resources()["ProviderClientId"]["Properties"]["Name"]["Fn::Sub"])
+    assert len(names) == 4
+    assert {name.split("${AWS::StackName}")[0] for name in names} == {"/errata/"}
+
+
 def test_the_dashboard_reserves_concurrency_only_if_the_deployment_says_how_much() -> None:
     template = load(ROOT_STACK)
     assert template["Parameters"]["DashboardConcurrency"]["Default"] == ""

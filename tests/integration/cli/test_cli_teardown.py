@@ -8,7 +8,11 @@ from tests.support import calls
 from tests.support.cli import STACK, Deployed, aws, done, run
 from tests.support.receiver import receiver
 
-OTHERS = "/errata-staging/webhooks/1/abc"
+OTHERS = {
+    "/errata/errata-staging/webhooks/1/abc",
+    "/errata-staging/webhooks/1/abc",  # saved by 0.1.0
+    "/errata/webhooks/webhooks/1/abc",  # of a stack named "webhooks"
+}
 
 
 def fill(deployed: Deployed) -> str:
@@ -25,7 +29,8 @@ def fill(deployed: Deployed) -> str:
     throttle: Any = {"rateLimit": 9, "burstLimit": 9}
     gateway.create_usage_plan(name=f"{STACK}-75", apiStages=stages, throttle=throttle)
     gateway.create_usage_plan(name=f"{STACK}-staging-90", throttle=throttle)
-    clients.ssm().put_parameter(Name=OTHERS, Value="x", Type="SecureString")
+    for name in (*OTHERS, f"/{STACK}/webhooks/1/saved-by-the-release-before"):
+        clients.ssm().put_parameter(Name=name, Value="x", Type="SecureString")
     return str(shop)
 
 
@@ -43,7 +48,7 @@ LEFT = {
     "keys": {f"{STACK}-staging-project-1-0123456789ab", "mine"},
     # The one of the default rate is the template's.
     "plans": {f"{STACK}-{DEFAULT_RATE_LIMIT}", f"{STACK}-75", f"{STACK}-staging-90"},
-    "secrets": {OTHERS},
+    "secrets": OTHERS,
 }
 
 

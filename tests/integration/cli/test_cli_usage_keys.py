@@ -19,7 +19,7 @@ from errata.usecases.access import hash_key
 from tests.support import calls
 from tests.support.account import Clock, Project, new_project
 from tests.support.cli import STACK, Deployed, aws, done, refusing, run
-from tests.support.gateway import handler
+from tests.support.gateway import call, handler
 
 SETTLED_S = SETTLING_MS / 1000 + 1
 LATER_S = 2 * SETTLED_S
@@ -109,6 +109,31 @@ def test_another_rate_is_another_plan(shop: Project, clock: Clock) -> None:
     metered = gateway_keys()[used(shop.key)]
     assert (metered.rate, metered.burst) == (10, 600)
     assert used(shop.key) != before
+
+
+@pytest.mark.parametrize("rate", [1, 60_000])
+def test_the_lowest_and_the_highest_rate_have_a_plan(
+    shop: Project, clock: Clock, rate: int
+) -> None:
+    """API Gateway takes fractions of a request per second: aws/aws-cdk #18994 uses 0.033."""
+    done("projects", "set", shop.id, "--rate-limit", str(rate))
+    clock.advance(SETTLED_S)
+    metered = gateway_keys()[used(shop.key)]
+    assert (metered.rate, metered.burst) == (rate / 60, rate)
+
+
+@pytest.mark.parametrize("rate", [1, 60_000])
+def test_the_handlers_count_if_the_gateway_refuses_a_plan_of_that_rate(
+    shop: Project, clock: Clock, rate: int
+) -> None:
+    with refusing("CreateUsagePlan", "BadRequestException", "Invalid throttle settings."):
+        shown = run("projects", "set", shop.id, "--rate-limit", str(rate))
+    assert shown.code == 0
+    assert "Invalid throttle settings." in shown.err
+    clock.advance(LATER_S)
+    assert used(shop.key) == ""
+    sent = [call("POST", "/api/ingest", {"message": "x"}, {"x-api-key": shop.key}) for _ in "123"]
+    assert [each.status for each in sent] == ([202, 429, 429] if rate == 1 else [202, 202, 202])
 
 
 def test_a_key_made_later_has_the_project_s_rate(shop: Project, clock: Clock) -> None:

@@ -20,7 +20,7 @@ from tests.support.pool import Pool, pool, token
 
 EMAIL = "ada@example.com"
 CLIENT = "client of providers"
-PARAMETER = "/errata/sign-in/client"
+PARAMETER = "/errata/errata/sign-in/client"
 
 
 @pytest.fixture

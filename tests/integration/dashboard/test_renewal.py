@@ -90,9 +90,11 @@ def test_a_form_is_not_lost_to_the_renewal(clock: Clock) -> None:
 def test_a_provider_s_session_is_renewed_with_the_provider_s_client(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clients.ssm().put_parameter(Name="/errata/sign-in/client", Value="of providers", Type="String")
+    clients.ssm().put_parameter(
+        Name="/errata/errata/sign-in/client", Value="of providers", Type="String"
+    )
     monkeypatch.setenv("SIGN_IN_DOMAIN", "https://sign-in.example.com")
-    monkeypatch.setenv("SIGN_IN_CLIENT", "/errata/sign-in/client")
+    monkeypatch.setenv("SIGN_IN_CLIENT", "/errata/errata/sign-in/client")
     monkeypatch.setenv("IDENTITY_PROVIDERS", "Okta")
     settings.cache_clear()
     sign_in.provider_client.cache_clear()

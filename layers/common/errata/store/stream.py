@@ -3,11 +3,16 @@
 Source: "Using AWS Lambda with DynamoDB", destinations for discarded batches (`DDBStreamBatchInfo`).
 """
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from errata.store import clients
+
+# DynamoDB serves two readers of a shard at full speed: digest and cleanup. So read slowly, or they
+# are throttled. If this is throttled, the client waits up to 20 seconds.
+_PAUSE_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ def new_events(of: Batch) -> list[tuple[str, str]]:
         SequenceNumber=of.first,
     )["ShardIterator"]
     while iterator:
+        time.sleep(_PAUSE_S)
         response = clients.dynamodbstreams().get_records(ShardIterator=iterator)
         for record in response["Records"]:
             image = record["dynamodb"]

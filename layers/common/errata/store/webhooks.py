@@ -81,11 +81,8 @@ def remove_webhook(project_id: str, webhook_id: str) -> None:
     """Delete a webhook and its secrets. Access pattern P14."""
     # Delete the secrets first. If this is interrupted, the webhook is still listed, so somebody can
     # remove it again.
-    try:
-        clients.ssm().delete_parameter(Name=_secrets_name(project_id, webhook_id))
-    except StoreError as error:
-        if error.code != "ParameterNotFound":
-            raise
+    for path in _secrets_paths():
+        delete_secret(f"{path}/{project_id}/{webhook_id}")
     clients.dynamodb().delete_item(
         TableName=settings().projects_table, Key=_webhook_key(project_id, webhook_id)
     )
@@ -139,7 +136,7 @@ def _to_webhook(item: PlainItem) -> Webhook:
 def save_secrets(project_id: str, webhook_id: str, secrets: Secrets) -> None:
     """Store a webhook's secrets, encrypted."""
     clients.ssm().put_parameter(
-        Name=_secrets_name(project_id, webhook_id),
+        Name=f"{settings().webhook_secrets}/{project_id}/{webhook_id}",
         Value=json.dumps(asdict(secrets)),
         Type="SecureString",
         Overwrite=True,
@@ -152,30 +149,33 @@ def find_secrets(project_id: str, webhook_id: str) -> Secrets:
     Raises:
         StoreError: `ParameterNotFound` when the webhook has been removed.
     """
-    response = clients.ssm().get_parameter(
-        Name=_secrets_name(project_id, webhook_id), WithDecryption=True
-    )
+    current, former = (f"{path}/{project_id}/{webhook_id}" for path in _secrets_paths())
+    try:
+        response = clients.ssm().get_parameter(Name=current, WithDecryption=True)
+    except StoreError as error:
+        if error.code != "ParameterNotFound":
+            raise
+        response = clients.ssm().get_parameter(Name=former, WithDecryption=True)
     stored = json.loads(response["Parameter"]["Value"])
     formers = tuple((secret, until) for secret, until in stored.get("formers", ()))
     return Secrets(stored["current"], formers)
 
 
-def _secrets_name(project_id: str, webhook_id: str) -> str:
-    return f"{settings().webhook_secrets}/{project_id}/{webhook_id}"
-
-
-# ------------------------------------------------------------------ messages
-
-
 def list_secret_names() -> list[str]:
     """Return the names of all SSM parameters with signing secrets of this deployment."""
-    request: Any = {"Path": settings().webhook_secrets, "Recursive": True}
-    found: list[str] = []
+    return [name for path in _secrets_paths() for name in _list_below(path)]
+
+
+def _list_below(path: str) -> Iterator[str]:
+    request: Any = {"Path": path, "Recursive": True}
     while True:
         page = clients.ssm().get_parameters_by_path(**request)
-        found += [each["Name"] for each in page["Parameters"]]
+        for each in page["Parameters"]:
+            # Others are of a stack named "webhooks": it saves below /errata/webhooks/webhooks.
+            if each["Name"].removeprefix(path).count("/") == len(("project", "webhook")):
+                yield each["Name"]
         if not page.get("NextToken"):
-            return found
+            return
         request["NextToken"] = page["NextToken"]
 
 
@@ -186,6 +186,18 @@ def delete_secret(name: str) -> None:
     except StoreError as error:
         if error.code != "ParameterNotFound":
             raise
+
+
+def _secrets_paths() -> tuple[str, str]:
+    """Return the path of the secrets, and the path below which 0.1.0 saved them.
+
+    Without the prefix, SSM refuses the parameters of a stack whose name begins with aws or ssm.
+    """
+    current = settings().webhook_secrets
+    return current, current.removeprefix("/errata")
+
+
+# ------------------------------------------------------------------ messages
 
 
 def enqueue(messages: Iterable[Message]) -> None:
