@@ -6,7 +6,7 @@ from bench.corpus import SIZES, load
 from errata.models.ids import DAY_MS, new_event_id
 from errata.models.member import Membership, User
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.models.project import DEFAULT_RATE_LIMIT, Access
+from errata.models.project import DEFAULT_LIMIT, Access
 from errata.protocol.ingest import parse
 from errata.store import events, members
 from errata.store.sign_in import Tokens
@@ -43,7 +43,7 @@ def a_team(now_ms: int) -> Team:
 
 def _meet_errors(project_id: str, now_ms: int) -> None:
     """Store and digest events that make issues with real titles, seen on every day."""
-    access = Access(project_id, "bench", retention_days=30, rate_limit=DEFAULT_RATE_LIMIT)
+    access = Access(project_id, "bench", retention_days=30, rate_limit=DEFAULT_LIMIT.per_minute)
     errors = [error for size in SIZES for error in load(size)]
     records: list[Record] = []
     for day in reversed(range(SPARK_DAYS)):

@@ -8,7 +8,9 @@ import pytest
 
 from errata.errors import ServiceUnavailableError
 from errata.gateway import retry_after
-from errata.models.project import DEFAULT_RATE_LIMIT
+from errata.models.gateway_key import Gateway
+from errata.models.project import DEFAULT_LIMIT, DSN_LIMIT, RateLimit
+from errata.store import gateway_keys
 from tests.support import template
 
 EXPOSED = {
@@ -153,13 +155,16 @@ def test_both_spellings_of_a_route_reach_the_same_function() -> None:
     assert routes["GET", f"/api/{read}"] == routes["GET", f"/api/v1/{read}"]
 
 
-def test_the_default_plan_is_sixty_at_once_and_one_more_each_second() -> None:
+@pytest.mark.parametrize(
+    ("plan", "limit"), [("DefaultPlan", DEFAULT_LIMIT), ("DsnPlan", DSN_LIMIT)]
+)
+def test_the_template_has_the_plans_of_the_default_limits(plan: str, limit: RateLimit) -> None:
     plans = template.of_type("AWS::ApiGateway::UsagePlan")
-    assert plans["DefaultPlan"]["Throttle"] == {"RateLimit": 1, "BurstLimit": 60}
-    # By this name it is found for a project with that rate.
-    assert plans["DefaultPlan"]["UsagePlanName"] == {
-        "Fn::Sub": f"${{AWS::StackName}}-{DEFAULT_RATE_LIMIT}"
-    }
+    throttle = {"RateLimit": limit.per_minute / 60, "BurstLimit": limit.burst}
+    assert plans[plan]["Throttle"] == throttle
+    # By this name it is found for a key with that limit.
+    name = gateway_keys.plan_name(Gateway("${AWS::StackName}", "api", "v1"), limit)
+    assert plans[plan]["UsagePlanName"] == {"Fn::Sub": name}
     assert "Throttle" not in plans["UnmeteredPlan"]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from errata.usecases import projects
-from tests.support import account
+from tests.support import account, sdk
 from tests.support.account import Clock, Project, new_project
 from tests.support.calls import recorded
 from tests.support.clients import BOOM, events, ingest, read
@@ -81,6 +81,27 @@ def test_each_key_of_a_project_has_a_bucket_of_its_own(clock: Clock) -> None:
     _, second = projects.create_key(project.id, "another")
     assert [ingest(project).status for _ in range(7)][-1] == 429
     assert ingest(Project(project.id, second)).status == 202
+
+
+def test_a_dsn_takes_a_loop_of_exceptions_where_an_api_key_has_the_contract_s_limit(
+    clock: Clock,
+) -> None:
+    created = projects.create("shop")
+    assert created
+    project = Project(created.project.id, created.key, created.public)
+
+    def send(number: int) -> list[int]:
+        return [sdk.post(project, sdk.of_event(sdk.event())).status for _ in range(number)]
+
+    assert send(301) == [200] * 300 + [429]
+    clock.advance(1)  # ten more each second
+    assert send(11) == [200] * 10 + [429]
+    assert [ingest(project).status for _ in range(61)] == [202] * 60 + [429]
+    projects.change(created.project.id, 20, None)
+    clear_cache()
+    clock.advance(60)
+    assert send(21) == [200] * 20 + [429]
+    assert [ingest(project).status for _ in range(21)] == [202] * 20 + [429]
 
 
 def test_an_operator_can_raise_the_limit_of_a_project(clock: Clock) -> None:

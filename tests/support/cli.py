@@ -93,6 +93,11 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
         apiStages=[{"apiId": api, "stage": "v1"}],
         throttle={"rateLimit": 1, "burstLimit": 60},
     )["id"]
+    gateway.create_usage_plan(
+        name=f"{stack}-600-300",
+        apiStages=[{"apiId": api, "stage": "v1"}],
+        throttle={"rateLimit": 10, "burstLimit": 300},
+    )
     outputs: dict[str, str | None] = {
         **{f"{table}Name": os.environ[setting] for setting, table in TABLES.items()},
         "RetentionDays": RETENTION_DAYS,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from errata.models.project import DEFAULT_RATE_LIMIT
+from errata.models.project import DEFAULT_LIMIT
 from tests.support.account import Clock, Project, account, new_project
 
 
@@ -18,7 +18,7 @@ def aws(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def project() -> Project:
     """Create a project with the default limit of 60 requests per minute."""
-    return new_project(DEFAULT_RATE_LIMIT)
+    return new_project(DEFAULT_LIMIT.per_minute)
 
 
 @pytest.fixture

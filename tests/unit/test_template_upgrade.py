@@ -28,8 +28,13 @@ def before() -> Resources:
     return template.processed(parsed())
 
 
+# SSM refuses its former name in stacks whose name begins with aws or ssm. CloudFormation writes its
+# value. Until it has, for some seconds, nobody can sign in with an identity provider.
+REPLACED = ["ProviderClientId: Name"]
+
+
 def test_nothing_is_removed_or_replaced() -> None:
-    assert losses(before(), transformed()) == []
+    assert losses(before(), transformed()) == REPLACED
 
 
 def test_parameters_and_outputs_stay() -> None:

@@ -3,7 +3,7 @@
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID
-from errata.models.project import live_dsns
+from errata.models.project import DEFAULT_LIMIT, DSN_LIMIT, live_dsns
 from errata.models.webhook import Webhook
 from errata.store.members import list_teams
 from errata.store.projects import list_keys
@@ -94,6 +94,8 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
         ],
         attempts=webhooks.recent_attempts(project.id, ATTEMPTS, ctx.now_ms),
         default_days=settings().retention_days,
+        default_rate=DEFAULT_LIMIT.per_minute,
+        dsn_rate=DSN_LIMIT.per_minute,
         most_rate=projects.MAX_RATE_LIMIT,
         most_days=projects.MAX_RETENTION_DAYS,
         dsn=newest,
@@ -130,10 +132,8 @@ def _save(ctx: RequestContext, _: str) -> Response:
 
 def _rate(ctx: RequestContext, _: str) -> Response:
     rate = whole_number(ctx, "rate_limit", "rate limit")
-    if rate is None:
-        raise InvalidInputError({"rate_limit": ["Enter a number of requests per minute."]})
     _project, unmetered = usage_keys.change_project(
-        gateway(ctx.request), ctx.project.id, rate, None
+        gateway(ctx.request), ctx.project.id, "default" if rate is None else rate, None
     )
     return _done(ctx, "saved" if gateway_agreed(unmetered) else "unmetered")
 

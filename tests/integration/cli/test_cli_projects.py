@@ -120,7 +120,7 @@ def test_projects_are_listed_oldest_first() -> None:
             "id": id,
             "name": name,
             "created_at": found[number]["created_at"],
-            "rate_limit": 60,
+            "rate_limit": None,
             "retention_days": None,
             "organization": "default",
             "teams": [],
@@ -130,7 +130,7 @@ def test_projects_are_listed_oldest_first() -> None:
     assert found[0]["created_at"].endswith("Z")
     heading, shop, blog = done("projects", "list").out.splitlines()
     assert heading.split()[:2] == ["ID", "NAME"]
-    assert shop.split()[:6] == ["1", "shop", "60", "30", "days", "(default)"]
+    assert shop.split()[:6] == ["1", "shop", "default", "30", "days", "(default)"]
     assert blog.split()[:2] == ["2", "blog"]
 
 
@@ -147,7 +147,7 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
         "id": "1",
         "name": "shop",
         "created_at": shown["created_at"],
-        "rate_limit": 60,
+        "rate_limit": None,
         "retention_days": None,
         "organization": "default",
         "teams": [],
@@ -156,7 +156,10 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
         "dsns": [shown["dsn"]],
     }
     said = done("projects", "show", project.id).out
-    assert "rate limit  60 requests per minute for each key\n" in said
+    assert (
+        "rate limit  60 requests per minute for each API key, 600 for each DSN (300 at once)"
+        " (default)\n" in said
+    )
     assert "retention   30 days (default)\n" in said
 
 
@@ -200,6 +203,8 @@ def test_settings_are_changed_one_by_one() -> None:
     assert "90 days\n" in done("projects", "show", project.id).out
     changed = done(*set_, "--retention-days", "default", "--rate-limit", "60").json
     assert (changed["rate_limit"], changed["retention_days"]) == (60, None)
+    assert "60 requests per minute for each key\n" in done("projects", "show", project.id).out
+    assert done(*set_, "--rate-limit", "default").json["rate_limit"] is None
 
 
 def test_a_project_gets_another_name_and_keeps_the_rest() -> None:
@@ -285,7 +290,9 @@ def test_each_setting_that_is_out_of_range_is_named() -> None:
     assert failed("projects", "set", "1", "--retention-days", "month") == (
         "error: retention_days: The retention must be a whole number of days, or `default`.\n"
     )
-    assert run("projects", "set", "1", "--rate-limit", "many").code == 2
+    assert failed("projects", "set", "1", "--rate-limit", "many") == (
+        "error: rate_limit: The rate limit must be a whole number, or `default`.\n"
+    )
     assert usecase.find(project.id) == before
 
 

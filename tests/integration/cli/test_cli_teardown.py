@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from errata.models.project import DEFAULT_RATE_LIMIT
 from errata.store import clients
 from tests.support import calls
 from tests.support.cli import STACK, Deployed, aws, done, run
@@ -46,8 +45,8 @@ def names() -> dict[str, set[str]]:
 
 LEFT = {
     "keys": {f"{STACK}-staging-project-1-0123456789ab", "mine"},
-    # The one of the default rate is the template's.
-    "plans": {f"{STACK}-{DEFAULT_RATE_LIMIT}", f"{STACK}-75", f"{STACK}-staging-90"},
+    # Those of the default rates are the template's.
+    "plans": {f"{STACK}-60", f"{STACK}-600-300", f"{STACK}-75", f"{STACK}-staging-90"},
     "secrets": OTHERS,
 }
 

@@ -81,8 +81,9 @@ def test_the_gateway_meters_a_new_project_s_key_once_it_knows_it(
     made = done("projects", "create", "shop", "--json").json
     name = f"{STACK}-project-{made['id']}-{hash_key(made['api_key'])[:12]}"
     found = gateway_keys()
-    # One more meters the DSN.
     assert len(found) == 2
+    (dsn,) = (each for each in found.values() if each.name != name)
+    assert (dsn.rate, dsn.burst) == (10, 300)
     ((value, metered),) = ((value, each) for value, each in found.items() if each.name == name)
     assert metered == Metered(name, rate=1, burst=60)
     assert len(value) == 40
@@ -394,6 +395,9 @@ def test_a_gateway_key_that_somebody_deleted_is_no_trouble(shop: Project) -> Non
 
 CHANGES: dict[str, Callable[[Gateway, str], object]] = {
     "rate": lambda gateway, project: usage_keys.change_project(gateway, project, 600, None),
+    "default rate": lambda gateway, project: [
+        usage_keys.change_project(gateway, project, rate, None) for rate in (60, "default")
+    ],
     "key": lambda gateway, project: usage_keys.create_key(gateway, project, "other"),
     "revoke": lambda gateway, project: usage_keys.revoke_key(
         project, store.list_keys(project)[0].id
@@ -446,7 +450,7 @@ def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
         if not outcome.struck:
             break
     assert number > 2
-    assert unknown <= {"rate": 2, "key": 1, "revoke": 0}[change]
+    assert unknown <= {"rate": 2, "default rate": 2, "key": 1, "revoke": 0}[change]
 
 
 def gateway_keys_of(project_id: str) -> set[str]:
@@ -513,14 +517,16 @@ def test_a_deleted_project_leaves_no_gateway_key(deployed: Deployed, clock: Cloc
 
 
 def assert_counted_by_one(project_id: str) -> list[str]:
-    """Each live key is counted by the handlers, or in a plan of the project's rate."""
-    rate = projects.find(project_id).rate_limit
-    named = [key.usage_key for key in store.list_keys(project_id) if not key.revoked_at]
+    """Each live key is counted by the handlers, or in the plan of its rate limit."""
+    project = projects.find(project_id)
+    live = [key for key in store.list_keys(project_id) if not key.revoked_at]
     known = gateway_keys()
-    for value in named:
-        if value:
-            assert known[value].burst == rate
-    return named
+    for key in live:
+        if key.usage_key:
+            limit = project.limit_of(key)
+            metered = known[key.usage_key]
+            assert (metered.rate, metered.burst) == (limit.per_minute / 60, limit.burst)
+    return [key.usage_key for key in live]
 
 
 class TooManyKeys(JsonRESTError):

@@ -18,13 +18,18 @@ from errata.cli.output import (
 from errata.config import settings
 from errata.errors import InvalidInputError
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.models.project import Project, dsn, live_dsns
+from errata.models.project import DEFAULT_LIMIT, DSN_LIMIT, Project, dsn, live_dsns
 from errata.protocol.read import iso
 from errata.usecases import delete_project, members, organizations, projects, unclaimed, usage_keys
 
 app = group(
     "Create, list, change, adopt and delete projects.",
     example="projects create shop",
+)
+
+_DEFAULT_RATES = (
+    f"{DEFAULT_LIMIT.per_minute} requests per minute for each API key, {DSN_LIMIT.per_minute} for"
+    f" each DSN ({DSN_LIMIT.burst} at once)"
 )
 
 Teams = Annotated[
@@ -82,7 +87,13 @@ def list_(
     print_table(
         ["id", "name", "rate limit", "retention", "created (UTC)"],
         [
-            (each.id, each.name, each.rate_limit, _retention(each), timestamp(each.created_at))
+            (
+                each.id,
+                each.name,
+                each.rate_limit or "default",
+                _retention(each),
+                timestamp(each.created_at),
+            )
             for each in found
         ],
         empty="No projects yet. Create one with `errata projects create NAME`.",
@@ -122,8 +133,11 @@ def set_(
         ),
     ] = None,
     rate_limit: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Requests per minute for each key, 1 to 60000."),
+        str | None,
+        typer.Option(
+            metavar="N",
+            help=(f"Requests per minute for each key, 1 to 60000, or `default`: {_DEFAULT_RATES}."),
+        ),
     ] = None,
     retention_days: Annotated[
         str | None,
@@ -139,17 +153,16 @@ def set_(
             "Nothing to set. Use --name, --team, --rate-limit or --retention-days."
         )
     # Check all values before the first change. `set_project_teams` checks the teams itself.
-    days = _days(retention_days)
-    projects.check(rate_limit, days)
+    rate = _number("rate_limit", rate_limit, "The rate limit must be a whole number")
+    days = _number("retention_days", retention_days, "The retention must be a whole number of days")
+    projects.check(rate, days)
     if name is not None:
         projects.check_texts(name=name.strip())
     if team:
         members.set_project_teams(project_id, [] if team == ["none"] else team)
     if name is not None:
         projects.rename(project_id, name.strip())
-    project, unmetered = usage_keys.change_project(
-        session.target.gateway, project_id, rate_limit, days
-    )
+    project, unmetered = usage_keys.change_project(session.target.gateway, project_id, rate, days)
     _show(session, project)
     warn(unmetered, project)
 
@@ -248,12 +261,13 @@ def warn(unmetered: usage_keys.Unmetered, project: Project) -> None:
             "warning",
             f"API Gateway does not enforce the rate limit of some keys of project {project.id}. The"
             " keys work. Their requests are counted in DynamoDB, which costs a little more. To try"
-            f" again, run `errata projects set {project.id} --rate-limit {project.rate_limit}`."
+            f" again, run `errata projects set {project.id} --rate-limit"
+            f" {project.rate_limit or 'default'}`."
             f" ({reason})",
         )
 
 
-def _days(text: str | None) -> int | projects.Default | None:
+def _number(name: str, text: str | None, rule: str) -> int | projects.Default | None:
     if text is None:
         return None
     if text == "default":
@@ -261,8 +275,7 @@ def _days(text: str | None) -> int | projects.Default | None:
     try:
         return int(text)
     except ValueError:
-        complaint = "The retention must be a whole number of days, or `default`."
-        raise InvalidInputError({"retention_days": [complaint]}) from None
+        raise InvalidInputError({name: [f"{rule}, or `default`."]}) from None
 
 
 def _show(session: Session, project: Project) -> None:
@@ -281,12 +294,18 @@ def _show(session: Session, project: Project) -> None:
             "created": f"{timestamp(project.created_at)} UTC",
             "expires": project.expires_at
             and f"{timestamp(project.expires_at)} UTC, unless it gets an event",
-            "rate limit": f"{project.rate_limit} requests per minute for each key",
+            "rate limit": _rate(project),
             "retention": _retention(project),
             "DSN": newest or f"none. Create one with `errata keys create {project.id} --dsn`",
             "API": url,
         }
     )
+
+
+def _rate(project: Project) -> str:
+    if project.rate_limit is None:
+        return f"{_DEFAULT_RATES} (default)"
+    return f"{project.rate_limit} requests per minute for each key"
 
 
 def _owner(project: Project) -> str:
@@ -303,7 +322,8 @@ def _retention(project: Project) -> str:
 def _to_json(project: Project) -> dict[str, Any]:
     """Return a project as `--json` prints it.
 
-    `retention_days` is null if the deployment's default applies, `organization` if the project is
+    `rate_limit` is null if the default rates apply, `retention_days` if the deployment's default
+    applies, `organization` if the project is
     unclaimed. Only unclaimed projects have `expires_at`, which is null if they do not expire.
     """
     shown = {

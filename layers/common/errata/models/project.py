@@ -5,7 +5,18 @@ from dataclasses import dataclass
 
 from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED, Network
 
-DEFAULT_RATE_LIMIT = 60  # requests per minute, and also the size of a burst
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Requests that a key or an address may send: `per_minute` on average, `burst` at once."""
+
+    per_minute: int
+    burst: int
+
+
+DEFAULT_LIMIT = RateLimit(60, burst=60)  # that of the ingest contract
+# An SDK sends each exception by itself, and a loop has hundreds of them within seconds.
+DSN_LIMIT = RateLimit(600, burst=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +25,8 @@ class Project:
 
     Attributes:
         created_at: milliseconds since the epoch.
-        rate_limit: requests per minute for each key.
+        rate_limit: requests per minute, and at once, for each key. None means `DEFAULT_LIMIT` for
+            API keys and `DSN_LIMIT` for DSNs.
         retention_days: days to keep events. None means the deployment's default.
         teams: ids of the teams with access.
         expires_at: when a project that was only generated expires, in milliseconds since the epoch.
@@ -24,7 +36,7 @@ class Project:
     id: str
     name: str
     created_at: int
-    rate_limit: int = DEFAULT_RATE_LIMIT
+    rate_limit: int | None = None
     retention_days: int | None = None
     organization: str = DEFAULT_ORGANIZATION
     teams: frozenset[str] = frozenset()
@@ -34,6 +46,12 @@ class Project:
     def unclaimed(self) -> bool:
         """Whether the project belongs to no organization."""
         return self.organization == UNCLAIMED
+
+    def limit_of(self, key: "ApiKey") -> RateLimit:
+        """Return the rate limit of one of the project's keys."""
+        if self.rate_limit is not None:
+            return RateLimit(self.rate_limit, self.rate_limit)
+        return DSN_LIMIT if key.public else DEFAULT_LIMIT
 
     def expired(self, now_ms: int) -> bool:
         """Return whether the project has expired. It may still be stored."""
@@ -101,6 +119,7 @@ class Access:
     """What a valid key opens: a project, and the limits of the caller.
 
     Attributes:
+        burst: requests at once. None means as many as per minute, which is `rate_limit`.
         unpaid_url: the payment page of a failed invoice, "" if its address is unknown. None if no
             invoice has failed.
         networks: the organization's allowlist. The authorizer does not pass it to the other
@@ -117,6 +136,7 @@ class Access:
     unpaid_url: str | None = None
     networks: tuple[Network, ...] = ()
     expires_at: int | None = None
+    burst: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """API Gateway's keys and usage plans. They limit the requests of a project's keys.
 
-Each key of a project has a gateway key named `errata-project-12-<key id>`. It is in the usage plan
-`errata-60` of the template, or in one like `errata-600` if the project has another rate. The
-operators' command and the dashboard create these keys and plans. They are not in the template.
+Each key of a project has a gateway key named `errata-project-12-<key id>`. It is in the template's
+usage plan `errata-60` or, for a DSN, `errata-600-300` (requests per minute, and at once), or in one
+like `errata-90` if the project has a rate of its own. The operators' command and the dashboard
+create these keys, and the plans that are not in the template.
 
 The value of a gateway key is stored only in the row of the project's key. API Gateway accepts
 values only from the authorizer. So a gateway key without a row has no effect.
@@ -15,7 +16,7 @@ from typing import Any
 
 from errata.errors import StoreError
 from errata.models.gateway_key import Gateway, GatewayKey
-from errata.models.project import DEFAULT_RATE_LIMIT
+from errata.models.project import DEFAULT_LIMIT, DSN_LIMIT, RateLimit
 from errata.store import clients
 from errata.store.retry import attempts
 
@@ -26,13 +27,19 @@ _TRIES = 5
 _PAGE = 500  # the most that API Gateway returns in one page
 
 
-def plan_of(gateway: Gateway, rate_limit: int) -> str:
-    """Return the id of the usage plan with this rate per minute; create it if needed.
+def plan_name(gateway: Gateway, limit: RateLimit) -> str:
+    """Return the name of the usage plan with this rate limit. The template has the default ones."""
+    name = f"{gateway.stack}-{limit.per_minute}"
+    return name if limit.burst == limit.per_minute else f"{name}-{limit.burst}"
+
+
+def plan_of(gateway: Gateway, limit: RateLimit) -> str:
+    """Return the id of the usage plan with this rate limit; create it if needed.
 
     Raises:
         StoreError: it failed, or the dashboard has created `MAX_PLANS` plans.
     """
-    name = f"{gateway.stack}-{rate_limit}"
+    name = plan_name(gateway, limit)
     plans = list(_plans())
     if found := _named(plans, gateway, name):
         return found
@@ -42,21 +49,21 @@ def plan_of(gateway: Gateway, rate_limit: int) -> str:
     made = _create(
         clients.apigateway_once().create_usage_plan,
         name=name,
-        description=f"{rate_limit} requests a minute for each project key.",
+        description=f"{limit.per_minute} requests a minute for each project key.",
         apiStages=[{"apiId": gateway.api_id, "stage": gateway.stage}],
-        throttle={"rateLimit": rate_limit / 60, "burstLimit": rate_limit},
+        throttle={"rateLimit": limit.per_minute / 60, "burstLimit": limit.burst},
     )
     plan_id: str = made["id"]
     return plan_id
 
 
 def _is_ours(gateway: Gateway, plan: Any) -> bool:
-    return bool(re.fullmatch(re.escape(gateway.stack) + r"-\d+", plan.get("name", "")))
+    return bool(re.fullmatch(re.escape(gateway.stack) + r"-\d+(-\d+)?", plan.get("name", "")))
 
 
-def find_plan(gateway: Gateway, rate_limit: int) -> str:
-    """Return the id of the usage plan with this rate per minute, "" if there is none."""
-    return _named(_plans(), gateway, f"{gateway.stack}-{rate_limit}")
+def find_plan(gateway: Gateway, limit: RateLimit) -> str:
+    """Return the id of the usage plan with this rate limit, "" if there is none."""
+    return _named(_plans(), gateway, plan_name(gateway, limit))
 
 
 def _named(plans: Iterable[Any], gateway: Gateway, name: str) -> str:
@@ -138,14 +145,14 @@ def in_plan(plan_id: str) -> set[str]:
 def made_plans(gateway: Gateway) -> dict[str, str]:
     """Return the usage plans that the command and the dashboard made for an API: ids and names.
 
-    The plan of the default rate is the template's.
+    The plans of the default limits are the template's.
     """
-    own = f"{gateway.stack}-{DEFAULT_RATE_LIMIT}"
+    own = {plan_name(gateway, limit) for limit in (DEFAULT_LIMIT, DSN_LIMIT)}
     return {
         plan["id"]: plan["name"]
         for plan in _plans()
         if _is_ours(gateway, plan)
-        and plan["name"] != own
+        and plan["name"] not in own
         and {each["apiId"] for each in plan.get("apiStages", [])} <= {gateway.api_id}
     }
 

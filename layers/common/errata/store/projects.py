@@ -31,7 +31,7 @@ from errata.errors import (
 )
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED
-from errata.models.project import DEFAULT_RATE_LIMIT, ApiKey, Project
+from errata.models.project import ApiKey, Project
 from errata.store import clients, creation_counts
 from errata.store.items import (
     PlainItem,
@@ -383,7 +383,7 @@ def to_project(item: PlainItem) -> Project:
         id=item["pk"].removeprefix("project#"),
         name=item["name"],
         created_at=item["created_at"],
-        rate_limit=item.get("rate_limit", DEFAULT_RATE_LIMIT),
+        rate_limit=item.get("rate_limit"),
         retention_days=item.get("retention_days"),
         organization=item.get("organization", DEFAULT_ORGANIZATION),
         teams=frozenset(filter(None, item.get("teams", "").split(","))),

@@ -15,7 +15,7 @@ from errata.caches import TTLCache
 from errata.config import settings
 from errata.errors import AddressForbiddenError, UnauthorizedError
 from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED, allows, networks
-from errata.models.project import DEFAULT_RATE_LIMIT, Access
+from errata.models.project import DEFAULT_LIMIT, Access
 from errata.store import billing, organizations, projects, unclaimed
 
 MAX_KEY_LENGTH = 256
@@ -49,6 +49,7 @@ _GRANTED = (
     "monthly_quota",
     "unpaid_url",
     "expires_at",
+    "burst",
 )
 _BY_POSITION = _GRANTED[:7]
 # Increment it when a field changes its meaning. A new field with a default needs no new version.
@@ -100,11 +101,13 @@ def _look_up(key_hash: str, now_ms: int) -> Found:
     project = projects.find_project(key.project_id)
     if project is None or project.expired(now_ms):
         return NOTHING
+    limit = project.limit_of(key)
     access = Access(
         project_id=project.id,
         key_id=key.id,
         retention_days=project.retention_days or settings().retention_days,
-        rate_limit=project.rate_limit,
+        rate_limit=limit.per_minute,
+        burst=limit.burst,
         organization=project.organization,
         expires_at=project.expires_at,
         **_policy(project.organization),
@@ -137,7 +140,7 @@ def of_anonymous_caller(now_ms: int) -> Access:
             project_id="",
             key_id="",
             retention_days=settings().retention_days,
-            rate_limit=DEFAULT_RATE_LIMIT,
+            rate_limit=DEFAULT_LIMIT.per_minute,
             organization=UNCLAIMED,
             **_policy(UNCLAIMED),
         ),

@@ -9,7 +9,7 @@ from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.models.project import Access, ApiKey, Project
+from errata.models.project import DEFAULT_LIMIT, Access, ApiKey, Project
 from errata.models.visible import Visible
 from errata.store import projects as store
 from errata.store import unclaimed
@@ -142,7 +142,7 @@ def operator_access(project: Project) -> Access:
         project_id=project.id,
         key_id="",
         retention_days=project.retention_days or settings().retention_days,
-        rate_limit=project.rate_limit,
+        rate_limit=project.rate_limit or DEFAULT_LIMIT.per_minute,
         organization=project.organization,
     )
 
@@ -157,7 +157,7 @@ def visible_to_operator(project_id: str) -> Visible:
 
 
 def change(
-    project_id: str, rate_limit: int | None, retention_days: int | Default | None
+    project_id: str, rate_limit: int | Default | None, retention_days: int | Default | None
 ) -> Project:
     """Change a project's settings. None keeps a setting. Takes effect within 30 seconds.
 
@@ -168,7 +168,8 @@ def change(
     check(rate_limit, retention_days)
     before = project = find_to_change(project_id)
     if rate_limit is not None:
-        project = replace(project, rate_limit=rate_limit)
+        rate = None if rate_limit == "default" else rate_limit
+        project = replace(project, rate_limit=rate)
     if retention_days is not None:
         days = None if retention_days == "default" else retention_days
         project = replace(project, retention_days=days)
@@ -190,14 +191,14 @@ def rename(project_id: str, name: str) -> Project:
     return project
 
 
-def check(rate_limit: int | None, retention_days: int | Default | None) -> None:
+def check(rate_limit: int | Default | None, retention_days: int | Default | None) -> None:
     """Check that a project may have these settings.
 
     Raises:
         InvalidInputError: names every setting that is out of range.
     """
     errors: dict[str, list[str]] = {}
-    if rate_limit is not None and not 1 <= rate_limit <= MAX_RATE_LIMIT:
+    if isinstance(rate_limit, int) and not 1 <= rate_limit <= MAX_RATE_LIMIT:
         errors["rate_limit"] = [
             f"The rate limit must be from 1 to {MAX_RATE_LIMIT} requests a minute."
         ]

@@ -1,6 +1,6 @@
 """The handlers' own rate limit, for requests that API Gateway cannot count by key.
 
-These have the key in the body, or no key. A token bucket allows `limit` requests at once, and
+These have the key in the body, or no key. A token bucket allows `burst` requests at once, and
 `limit` more each minute. It is stored as one number by GCRA (ITU-T I.371), so one conditional write
 takes a token, and one refused write says when to retry. An execution environment caches that a
 bucket is empty, and then makes no call.
@@ -9,7 +9,7 @@ bucket is empty, and then makes no call.
 from errata.caches import BoundedDict
 from errata.errors import RateLimitedError
 from errata.models.organization import address_block
-from errata.models.project import DEFAULT_RATE_LIMIT, Access
+from errata.models.project import DEFAULT_LIMIT, Access
 from errata.store import rate_buckets
 
 _MINUTE_MS = 60_000
@@ -19,14 +19,23 @@ _TRIES = 8
 _known = BoundedDict[str, int](max_entries=10_000)
 
 
-def take(bucket: str, limit: int, now_ms: int, window_ms: int = _MINUTE_MS) -> None:
+def take(
+    bucket: str,
+    limit: int,
+    now_ms: int,
+    window_ms: int = _MINUTE_MS,
+    *,
+    burst: int | None = None,
+) -> None:
     """Take one token from a bucket of `limit` requests a minute, or per `window_ms`.
+
+    `burst`: requests at once; None means `limit`.
 
     Raises:
         RateLimitedError: the bucket is empty; `retry_after` is the seconds until its next token.
     """
     step = window_ms // limit
-    tolerance = step * (limit - 1)
+    tolerance = step * ((burst or limit) - 1)
     tat = _known.get(bucket, 0)
     if tat > now_ms + tolerance:
         raise RateLimitedError(_seconds(tat - tolerance - now_ms))
@@ -49,7 +58,7 @@ def take_for_key(access: Access, now_ms: int) -> None:
     Raises:
         RateLimitedError: the key has reached its rate limit.
     """
-    take(f"key#{access.key_id}", access.rate_limit, now_ms)
+    take(f"key#{access.key_id}", access.rate_limit, now_ms, burst=access.burst)
 
 
 def take_for_address(address: str, now_ms: int) -> None:
@@ -58,7 +67,7 @@ def take_for_address(address: str, now_ms: int) -> None:
     Raises:
         RateLimitedError: the address or its block has reached its rate limit.
     """
-    take(f"ip#{address_block(address)}", DEFAULT_RATE_LIMIT, now_ms)
+    take(f"ip#{address_block(address)}", DEFAULT_LIMIT.per_minute, now_ms)
 
 
 def _seconds(milliseconds: int) -> int:

@@ -24,7 +24,7 @@ from errata.errors import StoreError, UnavailableError
 from errata.models.gateway_key import Gateway
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.models.project import ApiKey, Project
+from errata.models.project import ApiKey, Project, RateLimit
 from errata.models.times import SETTLING_MS
 from errata.store import gateway_keys
 from errata.store.projects import (
@@ -94,7 +94,7 @@ def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
 def change_project(
     gateway: Gateway,
     project_id: str,
-    rate_limit: int | None,
+    rate_limit: int | projects.Default | None,
     retention_days: int | projects.Default | None,
 ) -> tuple[Project, Unmetered]:
     """Change a project's settings. None keeps a setting. Takes effect within 30 seconds.
@@ -110,8 +110,12 @@ def change_project(
     before = projects.find(project_id)
     known = list_keys(project_id)
     keys = [key for key in known if key.revoked_at is None]
-    if rate_limit not in (None, before.rate_limit):
-        keys = [_count_in_handlers(key) for key in keys]
+    if rate_limit is not None:
+        after = replace(before, rate_limit=None if rate_limit == "default" else rate_limit)
+        keys = [
+            key if after.limit_of(key) == before.limit_of(key) else _count_in_handlers(key)
+            for key in keys
+        ]
     project = projects.change(project_id, rate_limit, retention_days)
     if rate_limit is None:
         return project, None
@@ -125,19 +129,18 @@ def find_lost(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], int]:
         NotFoundError: there is no such project.
         StoreError: API Gateway could not be asked.
     """
-    plan_id = gateway_keys.find_plan(gateway, projects.find(project_id).rate_limit)
-    known = list_keys(project_id)
-    counting = gateway_keys.in_plan(plan_id) if plan_id else set()
-    return _lost(known, counting), sum(bool(key.usage_key_id) for key in known)
+    project, known = projects.find(project_id), list_keys(project_id)
+    return _lost(gateway, project, known), sum(bool(key.usage_key_id) for key in known)
 
 
-def _lost(keys: list[ApiKey], counting: set[str]) -> list[ApiKey]:
-    """Return the keys in use whose gateway key is not among those that count."""
-    return [
-        key
-        for key in keys
-        if key.revoked_at is None and key.usage_key_id and key.usage_key_id not in counting
-    ]
+def _lost(gateway: Gateway, project: Project, keys: list[ApiKey]) -> list[ApiKey]:
+    """Return the keys in use whose gateway key is not in the usage plan of their rate limit."""
+    metered = [key for key in keys if key.revoked_at is None and key.usage_key_id]
+    counting: dict[RateLimit, set[str]] = {}
+    for limit in {project.limit_of(key) for key in metered}:
+        plan_id = gateway_keys.find_plan(gateway, limit)
+        counting[limit] = gateway_keys.in_plan(plan_id) if plan_id else set()
+    return [key for key in metered if key.usage_key_id not in counting[project.limit_of(key)]]
 
 
 def repair(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], Unmetered]:
@@ -151,8 +154,7 @@ def repair(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], Unmetered]:
     """
     project, known = projects.find(project_id), list_keys(project_id)
     try:
-        plan_id = gateway_keys.plan_of(gateway, project.rate_limit)
-        lost = _lost(known, gateway_keys.in_plan(plan_id))
+        lost = _lost(gateway, project, known)
     except StoreError as error:
         return [], error
     return lost, _meter(gateway, project, [_count_in_handlers(key) for key in lost], known)
@@ -182,14 +184,15 @@ def _meter(
     """Give each key a gateway key. Return the error, if any. `known`: keys before the change."""
     try:
         _sweep(gateway, project.id, known)
-        plan = gateway_keys.plan_of(gateway, project.rate_limit)
+        limits = {project.limit_of(key) for key in keys}
+        plans = {limit: gateway_keys.plan_of(gateway, limit) for limit in limits}
         for key in keys:
             if key.usage_key_id:
                 # Its record will no longer name it. Releases before did not store a row for it.
                 add_gateway_key(project.id, key.usage_key_id, now_ms())
             usage_key, usage_key_id = gateway_keys.create(_prefix(gateway, project.id) + key.id)
             add_gateway_key(project.id, usage_key_id, now_ms())
-            gateway_keys.add_to_plan(usage_key_id, plan)
+            gateway_keys.add_to_plan(usage_key_id, plans[project.limit_of(key)])
             metered = replace(key, usage_key=usage_key, usage_key_id=usage_key_id)
             if not save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked meanwhile
                 _delete(project.id, usage_key_id)
