@@ -24,7 +24,7 @@ test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run all tests except 
 	# Four processes on two cores: those with tests of the deployed stack mostly wait.
 	$(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/unit tests/integration tests/contract tests/e2e
 
-clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with SDKs, snippets, a browser, requests made from the OpenAPI document, and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium
+clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with SDKs, snippets, a browser, requests made from the OpenAPI document, and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium (SYSTEM=1 installs them on Debian and Ubuntu)
 	@dev/tools.sh
 	$(PYTEST) --dist loadfile --no-loadscope-reorder -p schemathesis.pytest.plugin tests/clients tests/openapi --ignore tests/clients/test_upgrade.py
 	@# Alone: a debugger in a Node.js program loses local variables while two releases are built.
@@ -100,6 +100,6 @@ clean: ## remove environments, builds and local data
 
 define venv
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
-	{ echo "Errata needs Python 3.13. '$(PYTHON)' is not on the PATH, or is another version. Install Python 3.13, or name it: make PYTHON=/path/to/python3.13"; exit 1; }; \
-echo "Making the environment $(1) ..."; $(PYTHON) -m venv $(1)
+	{ dev/python.sh "$(PYTHON)"; exit 1; }; \
+echo "Installing packages into $(1) ..."; $(PYTHON) -m venv $(1)
 endef

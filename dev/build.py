@@ -52,10 +52,12 @@ def built() -> str | None:
 
 def build(say: Callable[[str], object]) -> str:
     """Run `sam build` and return the artifacts' fingerprint."""
-    say("Building ...")
+    say(
+        "Building the functions and their layer: about half a minute, and longer the first time ..."
+    )
     # Computed first, so that a file that is saved during the build is built the next time.
     sources = digest(SOURCES)
-    run_tool("sam build", BUILD_COMMAND, tool_environment(os.environ))
+    run_tool("sam build", BUILD_COMMAND, tool_environment(os.environ), say=say)
     artifacts = digest([OUTPUT])
     STAMP.write_text(stamp(sources, artifacts))
     return artifacts

@@ -6,7 +6,8 @@ import os
 import secrets
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dev.errors import InUseError, ToolError
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 REGION = "us-east-1"
+STILL_S = 10
 NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
@@ -78,12 +80,23 @@ def local_aws(endpoint_url: str, credentials: AwsCredentials) -> dict[str, str]:
     }
 
 
-def run_tool(name: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run a command and return its standard output. Raise ToolError if it fails."""
+def run_tool(
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    folder: Path = ROOT,
+    say: Callable[[str], object] = lambda line: None,
+) -> str:
+    """Run a command in a folder and return its standard output. Raise ToolError if it fails.
+
+    `say` is told every `STILL_S` seconds that the command is running.
+    """
+    started = time.monotonic()
     # In its own session: Ctrl-C reaches only us, and ending the group also ends its children.
     with subprocess.Popen(
         command,
-        cwd=ROOT,
+        cwd=folder,
         env=environment,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -92,7 +105,12 @@ def run_tool(name: str, command: Sequence[str], environment: Mapping[str, str]) 
         start_new_session=True,
     ) as process:
         try:
-            output, errors = process.communicate()
+            while True:
+                try:
+                    output, errors = process.communicate(timeout=STILL_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    say(f"  {name} is still running ({round(time.monotonic() - started)} s)")
         except BaseException:
             end_group(process, patience=5)
             raise

@@ -20,7 +20,7 @@ from typing import NoReturn
 from dev.errors import MAX_PORT, LocalStackError, PortError, ToolError
 from dev.logs import StackLogs
 from dev.process import held
-from dev.seed import HOME, LOCAL, ensure_login, ensure_project
+from dev.seed import HOME, LOCAL, STARTING, ensure_login, ensure_project, publish, withdraw
 from dev.stack import LocalStack
 
 DEFAULT_PORT = 4566
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         HOME.mkdir(mode=0o700, exist_ok=True)
         with held(LOCK) as lock:
             if options.fresh:
-                empty(STATE, LOCAL)
+                empty(STATE, STARTING, LOCAL)
             run(port, lock)
     except KeyboardInterrupt:
         say_goodbye("Stopped. Your data is kept for the next run.")
@@ -58,6 +58,7 @@ def run(port: int, lock: int) -> NoReturn:
     `lock` is the descriptor of a lock on the data. The emulator keeps it until it has saved them.
     """
     started_ms = int(time.time() * 1000)
+    withdraw()
     with LocalStack(
         port=port,
         state_dir=STATE,
@@ -70,6 +71,7 @@ def run(port: int, lock: int) -> NoReturn:
         project, known = ensure_project(stack)
         say("Using the demo project of the last run." if known else "Created the demo project.")
         login = ensure_login(stack)
+        publish()
         say(welcome(stack.api_url, project, login))
         try:
             follow(stack, started_ms)
@@ -127,10 +129,13 @@ def port_number(text: object) -> int:
     return int(digits)
 
 
-def empty(state: Path, local: Path) -> None:
-    """Delete the kept data, and with it the demo project."""
-    shutil.rmtree(state, ignore_errors=True)
-    local.unlink(missing_ok=True)
+def empty(*kept: Path) -> None:
+    """Delete kept data, files or folders."""
+    for path in kept:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def interrupt(number: int, frame: FrameType | None) -> NoReturn:

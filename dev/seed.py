@@ -1,4 +1,8 @@
-"""Create the demo project and login, and `.errata/local.json`, where the CLI finds the stack."""
+"""Create the demo project and login, and `.errata/local.json`, where the CLI finds the stack.
+
+`local.json` appears once, whole, when everything that it names works: other programs may wait for
+it. Until then, the same file is in `.errata/starting`, for our own calls of the CLI.
+"""
 
 import json
 import os
@@ -11,6 +15,9 @@ from dev.stack import LocalStack
 
 HOME = ROOT / ".errata"
 LOCAL = HOME / "local.json"
+# The CLI looks for `.errata/local.json` in the folder from which it is called.
+STARTING = HOME / "starting"
+_DRAFT = Path(".errata") / "local.json"
 # The emulator stores the project id and the login e-mail under these names, with its data.
 DEMO = "demo-project"
 DEMO_LOGIN = "demo-login"
@@ -20,15 +27,29 @@ ORGANIZATION = "default"
 type Known = dict[str, str]
 
 
+def withdraw() -> None:
+    """Take `local.json` away: the stack that it names has ended. Its keys stay known."""
+    if LOCAL.exists():
+        _draft().parent.mkdir(parents=True, exist_ok=True)
+        LOCAL.replace(_draft())
+
+
+def publish() -> None:
+    """Let `local.json` appear."""
+    _draft().replace(LOCAL)
+
+
+def _draft() -> Path:
+    return STARTING / _DRAFT
+
+
 def ensure_project(stack: LocalStack) -> tuple[Known, bool]:
     """Return the demo project's `id`, `api_key` and `dsn`, and whether it existed before.
 
-    Writes `local.json`. Asks for the DSN of an existing project again, because another port makes
-    another DSN.
+    Asks for the DSN of an existing project again, because another port makes another DSN.
     """
-    project = known(LOCAL, "project", "id", stack.recall(DEMO))
-    login = known(LOCAL, "login", "email", stack.recall(DEMO_LOGIN))
-    write_local(LOCAL, stack, project=project, login=login)
+    project, login = _known(stack)
+    _write(stack, project, login)
     kept = project is not None
     if project:
         project = {**project, "dsn": live_dsn(project["id"])}
@@ -36,7 +57,7 @@ def ensure_project(stack: LocalStack) -> tuple[Known, bool]:
         created = errata("projects", "create", "demo")
         project = {name: created[name] for name in ("id", "api_key", "dsn")}
         stack.remember(DEMO, project["id"])
-    write_local(LOCAL, stack, project=project, login=login)
+    _write(stack, project, login)
     return project, kept
 
 
@@ -48,14 +69,13 @@ def live_dsn(project_id: str) -> str:
 
 
 def ensure_login(stack: LocalStack) -> Known:
-    """Return `email` and `password` of an owner of the default organization. Write `local.json`."""
-    project = known(LOCAL, "project", "id", stack.recall(DEMO))
-    login = known(LOCAL, "login", "email", stack.recall(DEMO_LOGIN))
+    """Return `email` and `password` of an owner of the default organization."""
+    project, login = _known(stack)
     if login:
         return login
     login = {"email": EMAIL, "password": new_password()}
     stack.remember(DEMO_LOGIN, EMAIL)
-    write_local(LOCAL, stack, project=project, login=login)
+    _write(stack, project, login)
     return login
 
 
@@ -70,23 +90,23 @@ def new_password() -> str:
 
 
 def errata(*arguments: str) -> Any:
-    """Return the output of the CLI, which reads `local.json`. Raise ToolError if it fails."""
+    """Return the output of the CLI. Raise ToolError if it fails."""
     command = [str(BIN / "errata"), "--local", *arguments, "--json"]
     name = f"errata {' '.join(arguments[:2])}"
-    return json.loads(run_tool(name, command, tool_environment(os.environ)))
+    return json.loads(run_tool(name, command, tool_environment(os.environ), folder=STARTING))
 
 
-def known(local: Path, name: str, key: str, value: str | None) -> Known | None:
-    """Return an entry of `local.json`, if it belongs to the kept data: its `key` has this value."""
-    if value is None or not local.exists():
-        return None
-    found: Known = json.loads(local.read_text()).get(name) or {}
-    return found if found.get(key) == value else None
+def _known(stack: LocalStack) -> tuple[Known | None, Known | None]:
+    """Return the project and the login of the kept data, None for one that is not known."""
+    written = json.loads(_draft().read_text()) if _draft().exists() else {}
+    project, login = (written.get(name) or {} for name in ("project", "login"))
+    return (
+        project if project and project.get("id") == stack.recall(DEMO) else None,
+        login if login and login.get("email") == stack.recall(DEMO_LOGIN) else None,
+    )
 
 
-def write_local(
-    local: Path, stack: LocalStack, *, project: Known | None, login: Known | None
-) -> None:
+def _write(stack: LocalStack, project: Known | None, login: Known | None) -> None:
     """Write where the stack is. Only the file's owner may read it, with all its secrets."""
     settings = {
         "api_url": stack.api_url,
@@ -98,9 +118,9 @@ def write_local(
         **({"project": project} if project else {}),
         **({"login": login} if login else {}),
     }
-    local.parent.mkdir(exist_ok=True)
-    draft = local.with_suffix(".draft")
-    draft.touch(mode=0o600)
-    draft.chmod(0o600)
-    draft.write_text(json.dumps(settings, indent=2) + "\n")
-    draft.replace(local)
+    _draft().parent.mkdir(parents=True, exist_ok=True)
+    file = _draft().with_suffix(".new")
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(json.dumps(settings, indent=2) + "\n")
+    file.replace(_draft())

@@ -176,12 +176,12 @@ class LocalStack:
         adjustments = digest([Path(gateway.__file__)])
         build = f"{fingerprint} {adjustments} {sorted(self._parameters.items())}"
         if self.recall("build") != build:
-            self._say("Deploying ...")
+            self._say("Deploying the template to the local AWS ...")
             environment = tool_environment(os.environ) | self.environment
             # SAM polls every five seconds by default, which would be most of the time of a
             # deployment.
             environment["SAM_CLI_POLL_DELAY"] = "0.5"
-            run_tool("sam deploy", self._deploy_command(source), environment)
+            run_tool("sam deploy", self._deploy_command(source), environment, say=self._say)
             self.outputs = self._read_outputs()
             self._complete()
             self.remember("build", build)

@@ -1,15 +1,21 @@
 #!/bin/sh
 # The programs beside Python that the tests run: the languages of the snippets and of Sentry's SDKs,
-# a browser, and those SDKs. Installed where Debian's packages can be, named where they cannot.
+# a browser, and those SDKs. With SYSTEM=1, installs the missing ones from Debian's packages. Without
+# it, or where that is not possible, names them and ends.
 set -eu
 
 install() {
   [ $# -gt 0 ] || return 0
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  if [ "${SYSTEM:-}" = 1 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing for the tests: $* ..."
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends "$@" >/dev/null
   else
-    echo "The tests run the README's snippets and Sentry's SDKs, and need, by Debian's names: $*. Install them and run make clients again." >&2
+    cat >&2 <<END
+These tests need programs that are not installed. Debian's and Ubuntu's packages of them are:
+  $*
+Install them and try again. As root on Debian or Ubuntu, SYSTEM=1 does it: make clients SYSTEM=1
+The tests of \`make test\` do not need them.
+END
     exit 1
   fi
 }
@@ -21,6 +27,9 @@ done
 for pair in rack:ruby-rack sentry-ruby:ruby-sentry-ruby; do
   ruby -e "require '${pair%%:*}'" 2>/dev/null || packages="$packages ${pair#*:}"
 done
+if [ "${SYSTEM:-}" != 1 ]; then
+  command -v npm >/dev/null || packages="$packages npm"
+fi
 install $packages
 # Afterwards, since some packages of Node.js bring it, and refuse another beside it.
 command -v npm >/dev/null || install npm

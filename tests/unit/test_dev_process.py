@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,15 @@ def test_a_lock_is_held_once_and_ends_with_its_last_process(tmp_path: Path) -> N
     child.communicate()
     with held(lock):
         pass
+
+
+def test_a_tool_that_takes_long_says_that_it_is_still_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dev.process.STILL_S", 0.1)
+    said: list[str] = []
+    command = [sys.executable, "-c", "import time; time.sleep(0.35); print('built')"]
+
+    assert run_tool("sam build", command, {}, say=said.append) == "built\n"
+    assert said
+    assert set(said) == {"  sam build is still running (0 s)"}

@@ -32,12 +32,13 @@ class Stack(LocalStack):
 
 @pytest.fixture
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where local.json goes; the CLI answers as it should, once it can find the stack."""
-    local = tmp_path / ".errata" / "local.json"
+    """Where local.json is until it appears. The CLI answers, if it finds the stack there."""
+    local = tmp_path / "starting" / ".errata" / "local.json"
     members: list[dict[str, str]] = []
     dsns: list[str] = []
 
-    def errata(name: str, command: list[str], environment: object) -> str:
+    def errata(name: str, command: list[str], environment: object, folder: Path) -> str:
+        assert folder == tmp_path / "starting"
         assert json.loads(local.read_text())["stack"] == "errata-local"
         assert (command[1], command[-1]) == ("--local", "--json")
         match command[2:-1]:
@@ -58,7 +59,8 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 return json.dumps({"email": email, "password": "another"})
         raise AssertionError(command)
 
-    monkeypatch.setattr(seed, "LOCAL", local)
+    monkeypatch.setattr(seed, "LOCAL", tmp_path / "local.json")
+    monkeypatch.setattr(seed, "STARTING", tmp_path / "starting")
     monkeypatch.setattr(seed, "run_tool", errata)
     return local
 
@@ -83,6 +85,36 @@ def test_the_first_run_makes_project_and_login_and_writes_them_down(local: Path)
     }
 
 
+def test_local_json_appears_whole_and_goes_while_the_next_run_starts(
+    local: Path, tmp_path: Path
+) -> None:
+    stack, found = Stack(), tmp_path / "local.json"
+    seed.withdraw()
+    seed.ensure_project(stack)
+    seed.ensure_login(stack)
+    assert not found.exists()
+    seed.publish()
+    first = json.loads(found.read_text())
+    assert (first["project"], first["login"]) == (PROJECT, LOGIN)
+    assert not local.exists()
+
+    seed.withdraw()
+    assert not found.exists()
+    assert seed.ensure_project(stack) == (PROJECT, True)
+    assert seed.ensure_login(stack) == LOGIN
+    seed.publish()
+    assert json.loads(found.read_text()) == first
+
+
+def test_a_start_that_is_cut_off_keeps_what_it_made(local: Path, tmp_path: Path) -> None:
+    stack = Stack()
+    seed.withdraw()
+    seed.ensure_project(stack)
+    seed.withdraw()
+    assert seed.ensure_project(stack) == (PROJECT, True)
+    assert not (tmp_path / "local.json").exists()
+
+
 def test_the_key_is_for_its_owners_eyes(local: Path) -> None:
     seed.ensure_project(Stack())
 
@@ -103,7 +135,7 @@ def test_a_project_from_before_there_were_dsns_gets_one(local: Path) -> None:
     stack = Stack()
     stack.remember(seed.DEMO, "1001")
     old = {"id": "1001", "api_key": "secret"}
-    local.parent.mkdir()
+    local.parent.mkdir(parents=True)
     local.write_text(json.dumps({"project": old}))
 
     assert seed.ensure_project(stack) == (PROJECT, True)
