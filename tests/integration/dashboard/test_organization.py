@@ -281,7 +281,7 @@ def test_a_new_project_s_key_is_shown_once_and_its_team_sees_it(admin: Browser, 
     assert "shop project 1" in page.text
     assert key not in page.html
     names = [plan["name"] for plan in boto3.client("apigateway").get_usage_plans()["items"]]
-    assert names == ["errata-60"]
+    assert names == ["errata-60", "errata-600-300"]
 
 
 # ------------------------------------------------------------------ what is wrong
