@@ -11,12 +11,13 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, Map, Rule
 
 from errata.errors import ForbiddenError, HTTPError, NotFoundError
+from errata.models.audit import Actor
 from errata.models.event import Stored
 from errata.models.member import Session, User
 from errata.models.organization import Organization
 from errata.models.project import Project
 from errata.models.visible import Visible, Watermark
-from errata.usecases import projects, sessions
+from errata.usecases import audit, projects, sessions
 from errata.usecases.visible import make_visible
 from functions.dashboard.web import Request, Response
 
@@ -194,9 +195,11 @@ def _signed_in(page: Page, request: Request, now_ms: int, verify: sessions.Verif
         opened.organization,
         opened.event,
     )
-    if request.method == "POST":
-        _check(request, ctx.csrf)
-    return page(ctx)
+    if request.method == "GET":
+        return page(ctx)
+    _check(request, ctx.csrf)
+    with audit.acting(lambda: Actor(user.email, request.address)):
+        return page(ctx)
 
 
 def _check(request: Request, expected: str) -> None:

@@ -45,6 +45,7 @@ OPERATORS_ALONE = {
     },
     "cognito-idp": {"admin_set_user_password"},
     "ssm": {"get_parameters_by_path"},
+    "sts": {"get_caller_identity"},
 }
 
 

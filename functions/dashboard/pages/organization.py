@@ -4,12 +4,21 @@ from itertools import takewhile
 from typing import cast
 from urllib.parse import quote
 
+from errata.models.audit import AUDIT_ID
 from errata.models.member import Member, Role, Roster, Team
 from errata.models.organization import parse_allowlist
 from errata.models.project import dsn
 from errata.store.members import find_roster
 from errata.store.projects import some_projects
-from errata.usecases import billing, dashboard_views, members, organizations, quota, usage_keys
+from errata.usecases import (
+    audit,
+    billing,
+    dashboard_views,
+    members,
+    organizations,
+    quota,
+    usage_keys,
+)
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.forms import (
     Failed,
@@ -28,6 +37,7 @@ from functions.dashboard.web import Response
 
 MEMBERS_A_PAGE = 50
 MOST_LISTED = 50
+ENTRIES_A_PAGE = 50
 # In bytes of HTML. Keeps the page below 60 KB.
 MEMBERS_BYTES = 20_000
 _MARKUP_OF_A_MEMBER = 300
@@ -57,6 +67,24 @@ def show_use(ctx: RequestContext) -> Response:
     after = asked[0] if asked else ""
     view = dashboard_views.usage_view(ctx.organization.id, after, ctx.now_ms)
     return page(ctx.request, "use.html", ctx.now_ms, ctx=ctx, view=view, after=after)
+
+
+@get("orgs/<organization:organization_id>/audit")
+def show_audit(ctx: RequestContext) -> Response:
+    """Show who has changed what."""
+    ctx.must_administer(ctx.organization.id)
+    asked = AUDIT_ID.fullmatch(ctx.request.args.get("before", ""))
+    before = asked[0] if asked else ""
+    entries, older = audit.list_entries(ctx.organization.id, before, ENTRIES_A_PAGE)
+    return page(
+        ctx.request,
+        "audit.html",
+        ctx.now_ms,
+        ctx=ctx,
+        entries=entries,
+        before=before,
+        older=older,
+    )
 
 
 @post("orgs/<organization:organization_id>")

@@ -1,5 +1,7 @@
 """`errata orgs`."""
 
+import socket
+
 import pytest
 
 from tests.support import clients
@@ -148,3 +150,27 @@ def test_a_customer_is_linked_shown_and_unlinked() -> None:
     assert said == "error: stripe_customer: A customer's id begins with cus_; or give `none`.\n"
     response = done("orgs", "set", "1", "--stripe-customer", "none", "--json").json
     assert response["stripe_customer"] is None
+
+
+def test_the_audit_log_says_what_an_operator_has_changed() -> None:
+    assert done("orgs", "audit", "default").out == "No changes yet.\n"
+    done("projects", "create", "shop")
+    done("orgs", "set", "default", "--monthly-quota", "10")
+    failed("orgs", "set", "default", "--monthly-quota", "-1")
+    quota, project = done("orgs", "audit", "default", "--json").json
+    assert quota | {"id": "", "at": ""} == {
+        "id": "",
+        "at": "",
+        "actor": "arn:aws:sts::123456789012:user/moto",
+        "address": socket.gethostname(),
+        "action": "organization changed",
+        "project_id": None,
+        "project_name": None,
+        "details": "monthly quota 10",
+        "finished": True,
+    }
+    assert (project["action"], project["details"]) == ("project created", "name shop, teams none")
+    heading, first = done("orgs", "audit", "default", "--limit", "1").out.splitlines()
+    assert heading.split() == ["TIME", "(UTC)", "WHO", "FROM", "PROJECT", "CHANGE"]
+    assert first.endswith("organization changed: monthly quota 10")
+    assert "There is no organization 7." in failed("orgs", "audit", "7")

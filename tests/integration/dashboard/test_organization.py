@@ -9,12 +9,13 @@ import boto3
 import pytest
 
 from errata.config import settings
+from errata.models.audit import Actor
 from errata.models.billing import BillingEvent, Invoice
 from errata.models.ids import now_ms
 from errata.models.member import Member, Membership
 from errata.models.project import Project as Stored
 from errata.store import quota_leases
-from errata.usecases import access, billing, members, organizations, projects, quota
+from errata.usecases import access, audit, billing, members, organizations, projects, quota
 from tests.support import stream
 from tests.support.account import Clock, Project, rows
 from tests.support.browser import Browser, Shown, signed_in, unsent
@@ -443,3 +444,37 @@ def test_long_names_make_no_long_page(admin: Browser, team: str, text: str) -> N
             break
         path = f"orgs/{ACME}?{html.unescape(following[1]).partition('?')[2]}"
     assert seen == [email[:2] for email in added]
+
+
+# ------------------------------------------------------------------ audit log
+
+
+def test_the_audit_log_shows_what_members_have_changed(owner: Browser) -> None:
+    send(owner, **{"create-team": "1", "team_name": HOSTILE})
+    send(owner, policy="1", allowlist="192.0.2.0/24", monthly_quota="")
+    shown = owner.get(f"orgs/{ACME}/audit")
+    changed, created = re.findall(r"<tr>\s*<td>(.*?)</tr>", shown.html, re.DOTALL)
+    assert "organization changed: allowlist 192.0.2.0/24" in changed
+    assert "team created: name &lt;script&gt;alert(1)&lt;/script&gt;" in created
+    assert OWNER in changed
+    assert "203.0.113.9" in changed
+    assert "(not finished)" not in shown.text
+    assert "Audit log" in owner.get(f"orgs/{ACME}").text
+
+
+def test_the_audit_log_has_pages(owner: Browser) -> None:
+    with audit.acting(lambda: Actor(OWNER, "203.0.113.9")):
+        for number in range(60):
+            members.create_team(ACME, f"team {number}")
+    shown = owner.get(f"orgs/{ACME}/audit")
+    assert shown.text.count("team created") == 50
+    (older,) = re.findall(r'href="(\?before=[^"]+)"', shown.html)
+    rest = owner.get(f"orgs/{ACME}/audit{html.unescape(older)}")
+    assert rest.text.count("team created") == 10
+    assert "team 0 " in rest.text + " "
+    assert owner.get(f"orgs/{ACME}/audit?before=x").status == 200
+
+
+def test_only_owners_and_admins_see_the_audit_log(admin: Browser) -> None:
+    assert admin.get(f"orgs/{ACME}/audit").status == 200
+    assert signed_in(MEMBER).get(f"orgs/{ACME}/audit").status == 403

@@ -16,8 +16,10 @@ from typing import Annotated, Any, Concatenate
 import typer
 
 from errata.cli import failures
+from errata.cli.operator import operator
 from errata.cli.output import print_error
 from errata.cli.target import Target, find
+from errata.usecases import audit
 
 Local = Annotated[
     bool, typer.Option("--local", help="Use the local stack that `make run` started.")
@@ -91,7 +93,9 @@ def command[**P](
             arguments = {name: _as_text(value) for name, value in arguments.items()}
             asked = _ask(context, Asked(*(arguments.pop(each.name) for each in _SHARED)))
             with _ended_well(asked.local):
-                work(Session(find(asked.local, asked.stack), asked.json, asked.local), **arguments)
+                target = find(asked.local, asked.stack)
+                with audit.acting(operator):
+                    work(Session(target, asked.json, asked.local), **arguments)
                 sys.stdout.flush()
 
         # Typer reads this signature instead of the function's own.

@@ -1,4 +1,4 @@
-"""`errata orgs`: create, list, show, set."""
+"""`errata orgs`: create, list, show, set, audit."""
 
 from typing import Annotated, Any
 
@@ -7,10 +7,11 @@ import typer
 from errata.cli.command import Session, command, group
 from errata.cli.output import print_fields, print_json, print_table, timestamp
 from errata.errors import InvalidInputError
+from errata.models.audit import Entry
 from errata.models.ids import now_ms
 from errata.models.organization import Organization, parse_allowlist
 from errata.protocol.read import iso
-from errata.usecases import billing, organizations, quota
+from errata.usecases import audit, billing, organizations, quota
 
 app = group("Create, list and change organizations.", example="orgs list")
 
@@ -86,6 +87,54 @@ def set_(
     if stripe_customer is not None:
         changed = billing.link(org, "" if stripe_customer == "none" else stripe_customer)
     _show(session, changed)
+
+
+@command(app, "audit", example="orgs audit default --limit 20")
+def audit_(
+    session: Session,
+    org: OrgId,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Most entries to print.")
+    ] = 50,
+) -> None:
+    """Print who has changed what, and from where, newest first.
+
+    An entry that is not finished was cut off, and may have taken effect.
+    """
+    entries, _ = audit.list_entries(organizations.find(org).id, "", limit)
+    if session.json:
+        print_json([_entry_to_json(each) for each in entries])
+        return
+    print_table(
+        ["time (UTC)", "who", "from", "project", "change"],
+        [
+            (
+                timestamp(each.at_ms),
+                each.actor.name,
+                each.actor.address,
+                each.project_id and f"{each.project_id} {each.project_name}",
+                each.action
+                + (each.details and f": {each.details}")
+                + ("" if each.finished else " (not finished)"),
+            )
+            for each in entries
+        ],
+        empty="No changes yet.",
+    )
+
+
+def _entry_to_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "at": iso(entry.at_ms),
+        "actor": entry.actor.name,
+        "address": entry.actor.address,
+        "action": entry.action,
+        "project_id": entry.project_id or None,
+        "project_name": entry.project_name or None,
+        "details": entry.details,
+        "finished": entry.finished,
+    }
 
 
 def _networks(text: str | None) -> tuple[str, ...] | None:

@@ -119,6 +119,11 @@ def dynamodbstreams() -> Any:
     return _client("dynamodbstreams", _PATIENT)
 
 
+def sts() -> Any:
+    """Return the client of AWS's security tokens, for operators: it tells who they are."""
+    return _client("sts", _PATIENT)
+
+
 def clear_cache() -> None:
     """Drop the clients, for a process that changes its account, region or endpoint."""
     _client.cache_clear()

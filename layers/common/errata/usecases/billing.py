@@ -11,7 +11,7 @@ from errata.models.organization import Organization
 from errata.store import billing as store
 from errata.store.organizations import save_organization
 from errata.store.retry import attempts
-from errata.usecases import organizations
+from errata.usecases import audit, organizations
 
 _TRIES = 8
 _CUSTOMER = re.compile(r"cus_[A-Za-z0-9_]{1,250}")
@@ -62,6 +62,7 @@ def receive(event: BillingEvent, now_s: int) -> bool:
     raise UnavailableError
 
 
+@audit.recorded("Stripe customer linked", "customer")
 def link(organization_id: str, customer: str) -> Organization:
     """Link an organization to a customer of the payment provider; "" removes the link.
 

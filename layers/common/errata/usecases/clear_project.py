@@ -13,6 +13,7 @@ from errata.models.times import CLEAR_MARGIN_MS
 from errata.models.visible import Watermark
 from errata.store import event_queries, legacy, watermarks
 from errata.store.retry import attempts
+from errata.usecases import audit
 
 # Each conflict means that another writer made progress.
 _TRIES = 60
@@ -23,6 +24,7 @@ _MAX_ALSO = 24_000
 type Count = Callable[[Watermark, LegacyCounter], int]
 
 
+@audit.recorded("project cleared")
 def clear(project_id: str, count: Count = lambda _before, _counter: 0) -> int:
     """Hide every event and issue of a project. Events accepted later stay visible.
 

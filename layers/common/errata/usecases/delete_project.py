@@ -16,10 +16,11 @@ from errata.models.visible import Watermark
 from errata.store import watermarks, webhooks
 from errata.store.legacy import LAST_LEGACY_ID
 from errata.store.projects import remove_project
-from errata.usecases import clear_project, projects, usage_keys
+from errata.usecases import audit, clear_project, projects, usage_keys
 from errata.usecases.usage_keys import Unmetered
 
 
+@audit.recorded("project deleted")
 def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered:
     """Delete a project: its keys, webhooks, events, issues and settings.
 

@@ -31,6 +31,7 @@ from errata.store import day_counts, issue_status, releases
 from errata.store import issues as store
 from errata.store.items import BATCH_GET
 from errata.store.retry import attempts
+from errata.usecases import audit
 
 # Cost limits of one search: a query and three batches of issues, or four queries.
 _MAX_LOOKED_AT = 1_000
@@ -157,6 +158,7 @@ def reopen(visible: Visible, issue_id: str, by: str) -> Issue:
     return _set_status(visible, issue_id, OPEN, by)
 
 
+@audit.recorded("issue deleted", "issue_id")
 def delete(visible: Visible, issue_id: str, by: str) -> None:
     """Delete an issue and its activity at once. Cleanup deletes its events within seconds.
 

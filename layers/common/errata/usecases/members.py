@@ -15,7 +15,7 @@ from errata.store import accounts
 from errata.store import members as store
 from errata.store.projects import save_teams
 from errata.store.retry import attempts
-from errata.usecases import organizations, projects
+from errata.usecases import audit, organizations, projects
 
 MAX_EMAIL_LENGTH = 254  # RFC 5321, section 4.5.3.1.3, without the brackets
 # A transaction takes 100 actions, one of them for each team.
@@ -42,6 +42,7 @@ def list_members(organization_id: str) -> list[Member]:
     return store.list_members(organization_id)
 
 
+@audit.recorded("member added", "email", "role", "teams")
 def add(
     organization_id: str,
     email: str,
@@ -86,6 +87,7 @@ def add(
     raise UnavailableError
 
 
+@audit.recorded("member invited again", "email")
 def invite_again(
     organization_id: str, email: str, by_role: Role | None = None, password: str = ""
 ) -> Member:
@@ -114,6 +116,7 @@ def invite_again(
     return member
 
 
+@audit.recorded("member changed", "email", "role", "teams")
 def change(
     organization_id: str,
     email: str,
@@ -142,6 +145,7 @@ def change(
     raise UnavailableError
 
 
+@audit.recorded("member removed", "email")
 def remove(organization_id: str, email: str, by_role: Role | None = None) -> Member:
     """Remove a member from an organization and return them. Their account is kept.
 
@@ -228,6 +232,7 @@ def _refuse_member(organization_id: str, user: User) -> None:
 # ------------------------------------------------------------------ teams
 
 
+@audit.recorded("team created", "name")
 def create_team(organization_id: str, name: str) -> Team:
     """Create a team without members and projects.
 
@@ -251,6 +256,7 @@ def list_teams(organization_id: str) -> list[Team]:
     return store.list_teams(organization_id)
 
 
+@audit.recorded("team renamed", "team_id", "name")
 def rename_team(organization_id: str, team_id: str, name: str) -> None:
     """Rename a team.
 
@@ -263,6 +269,7 @@ def rename_team(organization_id: str, team_id: str, name: str) -> None:
         raise _no_team(organization_id, team_id)
 
 
+@audit.recorded("team deleted", "team_id")
 def delete_team(organization_id: str, team_id: str) -> None:
     """Delete a team. Its members no longer see its projects, except through another team.
 
@@ -301,6 +308,7 @@ def _leave_team(organization_id: str, email: str, team_id: str) -> None:
     raise UnavailableError
 
 
+@audit.recorded("project's teams changed", "teams")
 def set_project_teams(project_id: str, teams: Iterable[str]) -> Project:
     """Set the teams that see a project. This replaces the former teams.
 

@@ -6,6 +6,7 @@ from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, Organization
 from errata.store import organizations as store
+from errata.usecases import audit
 from errata.usecases.projects import check_texts
 
 MAX_MONTHLY_QUOTA = 10**12
@@ -24,9 +25,11 @@ def create(name: str) -> Organization:
         InvalidInputError: the name is invalid.
     """
     check_texts(name=name)
-    return store.save_organization(
+    organization = store.save_organization(
         Organization(store.next_organization_id(), name, created_at=now_ms())
     )
+    audit.record(organization.id, "organization created", f"name {name}")
+    return organization
 
 
 def list_organizations() -> list[Organization]:
@@ -50,6 +53,7 @@ def find(organization_id: str) -> Organization:
     return organization
 
 
+@audit.recorded("organization changed", "allowlist", "monthly_quota")
 def change(
     organization_id: str,
     allowlist: tuple[str, ...] | None = None,

@@ -13,6 +13,7 @@ from errata.models.project import DEFAULT_LIMIT, Access, ApiKey, Project
 from errata.models.visible import Visible
 from errata.store import projects as store
 from errata.store import unclaimed
+from errata.usecases import audit
 from errata.usecases.access import hash_key
 from errata.usecases.visible import find_visible
 
@@ -156,6 +157,7 @@ def visible_to_operator(project_id: str) -> Visible:
     return find_visible(operator_access(find(project_id)), now_ms())
 
 
+@audit.recorded("project changed", "rate_limit", "retention_days")
 def change(
     project_id: str, rate_limit: int | Default | None, retention_days: int | Default | None
 ) -> Project:
@@ -177,6 +179,7 @@ def change(
     return project
 
 
+@audit.recorded("project renamed", "name")
 def rename(project_id: str, name: str) -> Project:
     """Rename a project.
 

@@ -15,7 +15,7 @@ from errata.models.project import Project
 from errata.store import creation_counts
 from errata.store import projects as projects_store
 from errata.store import unclaimed as store
-from errata.usecases import organizations, projects
+from errata.usecases import audit, organizations, projects
 from errata.usecases.access import hash_key
 
 MAX_UNCLAIMED = 1_000
@@ -60,6 +60,7 @@ def _free(key: str, at_ms: int) -> None:
         store.remove_expired(project.id, at_ms)
 
 
+@audit.recorded("project adopted")
 def adopt(project_id: str, organization_id: str) -> Project:
     """Move an unclaimed project into an organization, and return it. It never expires then.
 

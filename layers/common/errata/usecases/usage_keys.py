@@ -34,13 +34,18 @@ from errata.store.projects import (
     remove_gateway_key,
     save_usage_key,
 )
-from errata.usecases import members, organizations, projects
+from errata.usecases import audit, members, organizations, projects
 from errata.usecases.projects import Created
 
 # Why API Gateway does not count the requests: an error. None if it counts them.
 type Unmetered = StoreError | None
 
 
+def _kind(public: bool) -> str:
+    return "for a DSN" if public else "as an API key"
+
+
+@audit.recorded("project created", "name", "teams")
 def create_project(
     gateway: Gateway,
     name: str,
@@ -61,6 +66,7 @@ def create_project(
     return created, _meter(gateway, created.project, projects.first_keys(created), [])
 
 
+@audit.recorded("key created", "label", public=_kind)
 def create_key(
     gateway: Gateway, project_id: str, label: str, public: bool = False
 ) -> tuple[ApiKey, str, Unmetered]:
@@ -75,6 +81,7 @@ def create_key(
     return record, key, _meter(gateway, projects.find(project_id), [record], known)
 
 
+@audit.recorded("key revoked", "key_id")
 def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
     """Revoke a key for good and delete its gateway key. Takes effect within 30 seconds.
 
@@ -91,6 +98,7 @@ def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
     return key, None
 
 
+@audit.recorded("project changed", "rate_limit", "retention_days")
 def change_project(
     gateway: Gateway,
     project_id: str,
@@ -184,7 +192,7 @@ def _meter(
     """Give each key a gateway key. Return the error, if any. `known`: keys before the change."""
     try:
         _sweep(gateway, project.id, known)
-        limits = {project.limit_of(key) for key in keys}
+        limits = dict.fromkeys(project.limit_of(key) for key in keys)
         plans = {limit: gateway_keys.plan_of(gateway, limit) for limit in limits}
         for key in keys:
             if key.usage_key_id:

@@ -23,13 +23,19 @@ from errata.outbound import signing
 from errata.outbound.post import ForbiddenUrlError, check_url
 from errata.protocol.webhooks import test_body
 from errata.store import webhooks as store
-from errata.usecases import projects
+from errata.usecases import audit, projects
 
 # How long a former signing secret also signs.
 _OVERLAP_MS = 24 * 3600 * 1000
 MAX_WEBHOOKS = 20
 
 
+def _host(url: str) -> str:
+    # The path and the query may contain a token.
+    return urlsplit(url).hostname or "?"
+
+
+@audit.recorded("webhook added", "event_types", url=_host)
 def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[Webhook, str]:
     """Create a webhook. Return it and its signing secret, which is shown only once.
 
@@ -93,6 +99,7 @@ def find(project_id: str, webhook_id: str) -> Webhook:
     return webhook
 
 
+@audit.recorded("webhook removed", "webhook_id")
 def remove(project_id: str, webhook_id: str) -> None:
     """Delete a webhook. Messages that are queued for it are dropped.
 
@@ -103,6 +110,7 @@ def remove(project_id: str, webhook_id: str) -> None:
     store.remove_webhook(project_id, webhook_id)
 
 
+@audit.recorded("webhook enabled", "webhook_id")
 def enable(project_id: str, webhook_id: str) -> Webhook:
     """Enable a disabled webhook. Takes effect at once.
 
@@ -114,6 +122,7 @@ def enable(project_id: str, webhook_id: str) -> Webhook:
     return replace(webhook, disabled_at=None, disabled_reason="", failing_since=None)
 
 
+@audit.recorded("webhook secret rotated", "webhook_id")
 def rotate(project_id: str, webhook_id: str) -> str:
     """Return a new signing secret, shown only once. Former ones also sign for 24 hours.
 

@@ -1,0 +1,146 @@
+"""The audit log: record who changes what, from where.
+
+An entry is stored before the change and marked as finished after it. So no change is missing from
+the log, also if it is cut off. The entry of a change that was refused is removed.
+
+The dashboard and the operator's command say who acts (`acting`), use cases say what is done
+(`recorded`). Changes without an actor are Errata's own, and not recorded.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+from errata.errors import ErrataError, StoreError
+from errata.models.audit import Actor, Entry
+from errata.store import audit as store
+from errata.store import projects
+
+_MAX_DETAILS = 500
+_MAX_NAME = 320
+
+# Returns who acts. Called only if there is a change.
+type Who = Callable[[], Actor]
+_who: ContextVar[Who | None] = ContextVar("who", default=None)
+
+
+@contextmanager
+def acting(who: Who) -> Iterator[None]:
+    """Record the changes in this block as those of `who()`."""
+    before = _who.set(who)
+    try:
+        yield
+    finally:
+        _who.reset(before)
+
+
+def recorded[**P, R](
+    action: str, *noted: str, **shown: Callable[[Any], str]
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that records each call as a change of an organization.
+
+    `noted` are names of arguments. Their values become the details of the entry, so none may be a
+    secret. `shown` are names of arguments, each with a function that returns what may be noted. An
+    argument `organization_id` or `organization` names the organization; or else `project_id`, or
+    the project of `visible`, leads to it.
+    """
+    texts = dict.fromkeys(noted, _text) | shown
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def call(*positional: P.args, **named: P.kwargs) -> R:
+            if _who.get() is None:
+                return function(*positional, **named)
+            import inspect  # only where people act: it takes long to import
+
+            bound = inspect.signature(function).bind(*positional, **named)
+            details = ", ".join(
+                f"{name.replace('_', ' ')} {text(bound.arguments[name])}"
+                for name, text in texts.items()
+                if bound.arguments.get(name) is not None
+            )
+            bound.apply_defaults()
+            with _entry(action, details, **_object(bound.arguments)):
+                return function(*positional, **named)
+
+        return call
+
+    return decorate
+
+
+def record(organization_id: str, action: str, details: str) -> None:
+    """Record a change that has just been made, because it had no organization before."""
+    with _entry(action, details, organization_id):
+        pass
+
+
+def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[Entry], str]:
+    """Return the changes in an organization, newest first, and the id to continue before.
+
+    `before` is "" for the newest changes. The returned id is "" at the end.
+    """
+    return store.list_entries(organization_id, before, limit)
+
+
+@contextmanager
+def _entry(
+    action: str,
+    details: str,
+    organization_id: str | None,
+    project_id: str = "",
+    project_name: str = "",
+) -> Iterator[None]:
+    who = _who.get()
+    if who is None or organization_id is None:
+        yield
+        return
+    at_ns, actor = time.time_ns(), who()
+    entry = Entry(
+        id=store.new_id(at_ns),
+        organization_id=organization_id,
+        at_ms=at_ns // 1_000_000,
+        actor=Actor(actor.name[:_MAX_NAME], actor.address[:_MAX_NAME]),
+        action=action,
+        project_id=project_id,
+        project_name=project_name,
+        details=details[:_MAX_DETAILS],
+    )
+    store.save_entry(entry)
+    # A use case may call another one. Both are one change.
+    before = _who.set(None)
+    try:
+        yield
+    except StoreError:
+        raise  # the change may have taken effect
+    except ErrataError:
+        with suppress(StoreError):
+            store.remove_entry(entry)
+        raise
+    finally:
+        _who.reset(before)
+    with suppress(StoreError):
+        store.save_entry(replace(entry, finished=True))
+
+
+def _object(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what a change is about. The organization is None if the project does not exist."""
+    organization_id = arguments.get("organization_id") or arguments.get("organization")
+    project_id = arguments.get("project_id", "")
+    if "visible" in arguments:
+        project_id = arguments["visible"].project_id
+    project = projects.find_project(project_id) if project_id else None
+    return {
+        "organization_id": organization_id or (project.organization if project else None),
+        "project_id": project_id,
+        "project_name": project.name if project else "",
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple | frozenset):
+        return " ".join(sorted(map(str, value))) or "none"
+    return str(value) or "none"
