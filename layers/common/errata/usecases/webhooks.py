@@ -35,7 +35,7 @@ def _host(url: str) -> str:
     return urlsplit(url).hostname or "?"
 
 
-@audit.recorded("webhook added", "event_types", url=_host)
+@audit.recorded("webhook added", url=_host)
 def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[Webhook, str]:
     """Create a webhook. Return it and its signing secret, which is shown only once.
 
