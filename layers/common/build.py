@@ -53,6 +53,8 @@ OPERATIONS = {
         "TransactWriteItems",
         "UpdateItem",
     ],
+    "sesv2": ["SendEmail"],
+    "sns": ["Publish"],
     "sqs": [
         "ChangeMessageVisibility",
         "DeleteMessage",

@@ -330,9 +330,7 @@ def test_a_flood_of_what_is_refused_with_402_costs_next_to_nothing(clock: Clock)
     assert lease.next_size > 1
     # Others use the rest up.
     rest = 1_000_000 - used()
-    assert (
-        quota_leases.lease_units(DEFAULT_ORGANIZATION, lease.month, rest, 1_000_000 - rest) is None
-    )
+    assert quota_leases.lease_units(DEFAULT_ORGANIZATION, lease.month, rest, 1_000_000 - rest)[0]
     while ingest(project).status == 202:
         pass
     with recorded() as seen:
@@ -398,7 +396,7 @@ def test_leases_shrink_to_one_and_the_end_is_exact() -> None:
 
     def leased_elsewhere(units: int) -> None:
         month = quota.month_of(now_ms())
-        assert quota_leases.lease_units(DEFAULT_ORGANIZATION, month, units, limit) is None
+        assert quota_leases.lease_units(DEFAULT_ORGANIZATION, month, units, limit)[0]
 
     assert sizes(5) == [1, 2, 2, 2, 2]
     leased_elsewhere(285)
@@ -445,7 +443,7 @@ def test_a_lease_is_a_thousandth_of_what_is_left_at_most(left: int, size: int) -
     # Other environments lease the rest but for this much.
     others = 1_000_000 - 127 - left
     month = quota.month_of(now_ms())
-    assert quota_leases.lease_units(DEFAULT_ORGANIZATION, month, others, 1_000_000 - others) is None
+    assert quota_leases.lease_units(DEFAULT_ORGANIZATION, month, others, 1_000_000 - others)[0]
     with recorded() as seen:
         assert used_after(project, 1) == 1_000_000 - left + size
     leases = [each for each in seen if each.operation == "UpdateItem"]

@@ -9,12 +9,14 @@ from errata.models.member import Member, Membership
 from errata.store import members as store
 from errata.usecases import members, organizations, projects
 from tests.support import calls
+from tests.support.account import Clock
 
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
 
 
-def test_teams_are_made_listed_renamed_and_deleted() -> None:
+def test_teams_are_made_listed_renamed_and_deleted(clock: Clock) -> None:
     web = members.create_team("default", "web")
+    clock.advance(1)
     ops = members.create_team("default", "ops")
     members.rename_team("default", web.id, "front")
     assert [team.name for team in members.list_teams("default")] == ["front", "ops"]

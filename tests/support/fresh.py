@@ -2,7 +2,17 @@
 
 from errata.config import settings
 from errata.store import clients
-from errata.usecases import access, billing, deliver, legacy, notify, quota, rate_limit, sentry
+from errata.usecases import (
+    access,
+    billing,
+    deliver,
+    legacy,
+    notify,
+    owner_notices,
+    quota,
+    rate_limit,
+    sentry,
+)
 
 # Setting → the table's logical id in the template.
 TABLES = {
@@ -23,6 +33,7 @@ def clear_cache() -> None:
     quota.clear_cache()
     billing.clear_cache()
     notify.clear_cache()
+    owner_notices.clear_cache()
     deliver.clear_cache()
     sentry.clear_cache()
 

@@ -82,6 +82,9 @@ def _resource(resource: dict[str, Any]) -> str:
     if "Fn::GetAtt" in resource:
         logical_id: str = resource["Fn::GetAtt"][0]
         return logical_id
+    if "Ref" in resource:
+        parameter: str = resource["Ref"]
+        return parameter
     text: str = resource["Fn::Sub"]
     # The stack in the tests' account is named errata, and its secrets have names below that.
     text = text.replace("${AWS::StackName}", "errata").replace(".Arn}", "}")
@@ -100,6 +103,10 @@ def _wanted(call: Call) -> Iterator[tuple[str, str, list[str]]]:
             yield name, call.parameters["QueueUrl"].rpartition("/")[2], []
         case "ssm":
             yield name, call.parameters["Name"], []
+        case "sesv2":
+            yield "ses:SendEmail", "MailIdentityArn", []
+        case "sns":
+            yield name, "AlarmTopicArn", []
         case "cognito-idp":
             if call.operation not in _OPEN:
                 assert call.parameters["UserPoolId"] == settings().user_pool_id
@@ -131,6 +138,8 @@ def _of_dynamodb(call: Call, name: str) -> Iterator[tuple[str, str, list[str]]]:
         index = call.parameters.get("IndexName")
         table = call.parameters["TableName"]
         keys = [_key(call.parameters)] if {"Key", "Item"} & call.parameters.keys() else []
+        if partition := re.match(r"pk = (:\w+)", call.parameters.get("KeyConditionExpression", "")):
+            keys = [call.parameters["ExpressionAttributeValues"][partition[1]]["S"]]
         yield name, f"{table}/index/{index}" if index else table, keys
 
 

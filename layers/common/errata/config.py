@@ -36,6 +36,9 @@ class Settings:
     stripe_webhook_secret: str
     free_monthly_quota: int | None
     stack_name: str
+    mail_identity: str
+    mail_from: str
+    notice_topic: str
     legacy_api: bool
     legacy_auto_create: bool
     legacy_read: bool
@@ -77,6 +80,9 @@ def settings() -> Settings:
         stripe_webhook_secret=env("STRIPE_WEBHOOK_SECRET", ""),
         free_monthly_quota=int(free) if free else None,
         stack_name=env("STACK_NAME", ""),
+        mail_identity=env("MAIL_IDENTITY", ""),
+        mail_from=env("MAIL_FROM", ""),
+        notice_topic=env("NOTICE_TOPIC", ""),
         legacy_api=env("LEGACY_API", "on") == "on",
         legacy_auto_create=env("LEGACY_AUTO_CREATE", "on") == "on",
         legacy_read=env("LEGACY_READ", "on") == "on",

@@ -37,3 +37,5 @@ SDK_REASONS = (
 # unless that is one: `quota` or `sdk_before_send, 7; sdk_other`. The subscription filters in
 # template.yaml match its first words.
 LINE = "event lost: project %s, %s"
+# The log line of an organization that has used most of its quota. The same filters match it.
+LOW_QUOTA = "no event lost yet: organization %s has used 80 %% of its quota of %s"

@@ -10,21 +10,40 @@ import json
 import re
 import zlib
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from errata.models.loss import LINE, REASONS, SDK_REASONS
+from errata.models.loss import LINE, LOW_QUOTA, REASONS, SDK_REASONS
 
 _REASON = "|".join((*REASONS, *SDK_REASONS))
 _LOSS = rf"({_REASON})\b(?:, (\d{{1,9}}))?"
 _LINE = re.compile(LINE % (r"(\d{1,12})", rf"(?P<losses>{_LOSS}(?:; {_LOSS})*)"))
+_LOW_QUOTA = re.compile(LOW_QUOTA % (r"([0-9]{1,18}|default)", r"(\d{4}-\d\d)"))
 
 type Loss = tuple[str, str, int]  # project, reason, number of events
 type Lost = Counter[tuple[str, str, str]]  # project, day (2026-11-22), reason
 
 
-def batch(data: str) -> tuple[str, Lost]:
-    """Return the id of a batch of log lines and the lost events in it.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of log lines.
+
+    Attributes:
+        name: its id.
+        lost: how many events were lost, by project, day and reason.
+        low_quotas: organizations that have used 80 % of a month's quota, with the month.
+        last_day: the day of its last line, "" if it has none.
+    """
+
+    name: str
+    lost: Lost
+    low_quotas: frozenset[tuple[str, str]] = frozenset()
+    last_day: str = ""
+
+
+def batch(data: str) -> Batch:
+    """Return what a batch of log lines says of lost events.
 
     The id only depends on the content, so a batch that is delivered twice has the same id.
 
@@ -37,13 +56,16 @@ def batch(data: str) -> tuple[str, Lost]:
         raise ValueError("not gzip") from error
     name = hashlib.sha256()
     lost: Lost = Counter()
+    low: set[tuple[str, str]] = set()
+    day = ""
     for each in content["logEvents"]:
         name.update(each["id"].encode() + b"\0")
+        day = f"{datetime.fromtimestamp(each['timestamp'] / 1000, UTC):%Y-%m-%d}"
+        low.update(_LOW_QUOTA.findall(each["message"]))
         for loss in _of_function(each["message"]) or _of_gateway(each["message"]):
-            day = f"{datetime.fromtimestamp(each['timestamp'] / 1000, UTC):%Y-%m-%d}"
             project_id, reason, number = loss
             lost[project_id, day, reason] += number
-    return name.hexdigest()[:32], lost
+    return Batch(name.hexdigest()[:32], lost, frozenset(low), day)
 
 
 def _of_function(line: str) -> list[Loss]:

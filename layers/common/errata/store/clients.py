@@ -111,6 +111,16 @@ def apigateway_once() -> "APIGatewayClient":
     return client
 
 
+def sesv2() -> Any:
+    """Return the client of SES, for mails to members."""
+    return _client("sesv2", _PATIENT)
+
+
+def sns() -> Any:
+    """Return the client of SNS, for the topic of the alarms."""
+    return _client("sns", _PATIENT)
+
+
 def dynamodbstreams() -> Any:
     """Return the client of DynamoDB's streams.
 

@@ -17,26 +17,27 @@ from errata.store.items import TypedItem, read, read_all, write_all
 _KEPT_S = 400 * 86_400
 
 
-def lease_units(organization: str, month: str, units: int, most_before: int) -> int | None:
+def lease_units(organization: str, month: str, units: int, most_before: int) -> tuple[bool, int]:
     """Lease units of a month's quota if at most `most_before` (0 or more) are already leased.
 
-    Returns None if the units were leased, else the number of units that are leased already. Access
+    Returns whether the units were leased, and the number of units that are leased now. Access
     pattern K3.
     """
     values = {":units": units, ":most": most_before, ":ttl": _expiry(month)}
     try:
-        clients.dynamodb().update_item(
+        response = clients.dynamodb().update_item(
             TableName=settings().idempotency_table,
             Key=_quota_key(organization, month),
             UpdateExpression="ADD leased :units SET #ttl = :ttl",
             ConditionExpression="attribute_not_exists(leased) OR leased <= :most",
             ExpressionAttributeNames={"#ttl": "ttl"},
             ExpressionAttributeValues=write_all(values),
+            ReturnValues="UPDATED_NEW",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ConditionFailedError as error:
-        return int(read(error.item["leased"]))
-    return None
+        return False, int(read(error.item["leased"]))
+    return True, int(read(response["Attributes"]["leased"]))
 
 
 def return_units(organization: str, month: str, units: int) -> None:

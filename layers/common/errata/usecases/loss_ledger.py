@@ -6,14 +6,18 @@ from errata.models.ids import now_ms
 from errata.models.visible import Visible
 from errata.protocol import losses
 from errata.store import loss_counts
-from errata.usecases import issues
+from errata.usecases import issues, owner_notices
 
 
 def count(data: str) -> None:
-    """Count the losses in a batch of log lines. A batch that is delivered again counts once."""
-    name, lost = losses.batch(data)
-    if lost:
-        loss_counts.add(name, lost, now_ms() // 1000)
+    """Count the losses in a batch of log lines, and tell owners of the first ones.
+
+    A batch that is delivered again counts once.
+    """
+    batch, at_ms = losses.batch(data), now_ms()
+    if batch.lost:
+        loss_counts.add(batch.name, batch.lost, at_ms // 1000)
+    owner_notices.tell(batch, at_ms)
 
 
 def by_day(visible: Visible, days: int) -> dict[str, tuple[int, dict[str, int]]]:

@@ -7,6 +7,7 @@ next one, up to `MAX_LEASE`. A lease never has more than a thousandth of what is
 the last two thousand units is leased alone. See docs/decisions/0011-quota-by-lease.md.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from errata.errors import ErrataError, PaymentRequiredError, StoreError
+from errata.models.loss import LOW_QUOTA
 from errata.models.project import Access
 from errata.store import quota_leases
 
@@ -24,6 +26,10 @@ LEFT_PER_UNIT = 1_000
 SOON_MS = 5 * 60 * 1000
 # How long a reached quota is cached. Until then the table is not asked for returned units.
 REACHED_MS = 1_000
+# At how many percent of the quota the ledger is told to warn the owners.
+LOW = 80
+
+logger = logging.getLogger("errata")
 
 
 @dataclass(slots=True)
@@ -176,10 +182,12 @@ def _renew(lease: Lease, at_ms: int) -> None:
     size = max(1, min(lease.next_size, MAX_LEASE, quota // LEFT_PER_UNIT))
     while quota:
         left_before = size * LEFT_PER_UNIT if size > 1 else 1
-        leased = quota_leases.lease_units(
+        taken, leased = quota_leases.lease_units(
             lease.organization, lease.month, size, quota - left_before
         )
-        if leased is None:
+        if taken:
+            if leased - size < quota * LOW // 100 <= leased:
+                logger.warning(LOW_QUOTA, lease.organization, lease.month)
             lease.left = lease.size = size
             lease.next_size = size * 2
             lease.taken_at = at_ms

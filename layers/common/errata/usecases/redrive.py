@@ -91,7 +91,7 @@ def _describe(message: QueueMessage) -> str:
             came = info["approximateArrivalOfFirstRecord"]
             return f"a batch of {info['batchSize']} records from {came}"
         if "awslogs" in body:
-            _, lost = losses.batch(body["awslogs"]["data"])
+            lost = losses.batch(body["awslogs"]["data"]).lost
             return f"{lost.total()} lost events"
         if "event_id" in body:
             return f"event {body['project_id']}-{body['event_id']}: {body['reason']}"

@@ -1,0 +1,113 @@
+"""Tell the owners of an organization what it loses, or soon will: by mail, once each.
+
+- The first loss of a project in a day. What SDKs themselves have dropped is no such loss.
+- 80 % and 100 % of the monthly quota.
+
+A notice that was cut off is sent again with the next loss, so it may come twice.
+"""
+
+import logging
+
+from errata.caches import BoundedDict
+from errata.config import settings
+from errata.errors import StoreError
+from errata.models.loss import REASONS
+from errata.models.organization import UNCLAIMED
+from errata.protocol.losses import Batch
+from errata.store import mail, notices
+from errata.store.members import list_members
+from errata.store.projects import find_project
+from errata.usecases.quota import month_of
+
+logger = logging.getLogger("errata")
+
+# A trimmed event is stored.
+_TOLD = frozenset(REASONS) - {"trimmed"}
+# Notices that are not to be sent any more.
+_done = BoundedDict[str, bool](max_entries=10_000)
+
+
+def tell(batch: Batch, at_ms: int) -> None:
+    """Send the notices that a batch of losses calls for. No notice is worth a failed batch."""
+    if not mail.configured():
+        return
+    lost: dict[str, dict[str, int]] = {}
+    for (project_id, day, reason), number in sorted(batch.lost.items()):
+        # Not for the losses of a batch that comes a day late.
+        if reason in _TOLD and day == batch.last_day:
+            lost.setdefault(project_id, {})[reason] = number
+    for project_id, reasons in lost.items():
+        _tell_of_losses(project_id, batch.last_day, reasons, at_ms)
+    for organization_id, month in sorted(batch.low_quotas):
+        if month == month_of(at_ms):
+            _send(
+                f"quota80#{organization_id}#{month}", organization_id, *_low(organization_id), at_ms
+            )
+
+
+def clear_cache() -> None:
+    """Forget which notices were sent, as if the process had ended."""
+    _done.clear()
+
+
+def _tell_of_losses(project_id: str, day: str, reasons: dict[str, int], at_ms: int) -> None:
+    name = f"loss#{project_id}#{day}"
+    if name in _done and "quota" not in reasons:
+        return
+    project = find_project(project_id)
+    if project is None or project.organization == UNCLAIMED:
+        _done[name] = True
+        return
+    organization_id = project.organization
+    numbers = ", ".join(
+        f"{number} {reason.replace('_', ' ')}" for reason, number in reasons.items()
+    )
+    text = (
+        f"Project {project.name} ({project_id}) began to lose events on {day} (UTC): {numbers}.\n"
+        f"How many, and why: {settings().dashboard_url}/projects/{project_id}/stats\n"
+        "What to do about each reason: docs/operations.md, “What was lost”.\n"
+    )
+    _send(name, organization_id, f"Errata: project {project_id} loses events", text, at_ms)
+    if "quota" in reasons:
+        month = month_of(at_ms)
+        text = (
+            f"Organization {organization_id} has used its quota of {month}. Its projects get no"
+            f" more events until the month ends.\n{_where(organization_id)}"
+        )
+        subject = f"Errata: the quota of organization {organization_id} is used up"
+        _send(f"quota100#{organization_id}#{month}", organization_id, subject, text, at_ms)
+
+
+def _low(organization_id: str) -> tuple[str, str]:
+    return (
+        f"Errata: organization {organization_id} has used 80 % of its quota",
+        f"Organization {organization_id} has used 80 % of this month's quota. No event was lost"
+        f" yet. Beyond the quota, events are refused.\n{_where(organization_id)}",
+    )
+
+
+def _where(organization_id: str) -> str:
+    return (
+        f"Change the quota, or see who uses it: {settings().dashboard_url}/orgs/{organization_id}\n"
+    )
+
+
+def _send(name: str, organization_id: str, subject: str, text: str, at_ms: int) -> None:
+    if name in _done:
+        return
+    try:
+        owners = [each.email for each in list_members(organization_id) if each.role == "owner"]
+        if not owners:
+            return
+        begun = notices.begin(name, at_ms // 1000)
+        if begun:
+            mail.send(owners, subject, text + _FOOTER)
+            notices.finish(name)
+        if begun is not None:
+            _done[name] = True
+    except StoreError:
+        # It is tried again with the next loss, a minute later.
+        logger.warning("notice not sent: %s", name, exc_info=True)
+
+
+_FOOTER = "\nYou get this because you own the organization: at most once a day for each project.\n"

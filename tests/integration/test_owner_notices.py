@@ -1,0 +1,177 @@
+"""Owners get a mail when a project begins to lose events, and when a quota runs out."""
+
+import logging
+from contextlib import suppress
+from typing import Any
+
+import boto3
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ses.models import ses_backends
+
+from errata.config import settings
+from errata.usecases import loss_ledger, members, organizations, owner_notices, projects
+from tests.integration.test_losses import batch, lost
+from tests.support.account import Clock, Project
+from tests.support.calls import Killed, calling_as, fault, killed
+from tests.support.cli import refusing
+from tests.support.clients import ingest
+from tests.support.gateway import handler
+from tests.support.visible import visible_in
+
+IDENTITY = "arn:aws:ses:us-east-1:123456789012:identity/errata@example.com"
+ACME = "1"
+LOSS = "event lost: project 1, invalid"
+
+
+@pytest.fixture
+def owned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An organization with two owners, an admin and a project, in a deployment with SES."""
+    monkeypatch.setenv("MAIL_IDENTITY", IDENTITY)
+    settings.cache_clear()
+    boto3.client("ses").verify_email_identity(EmailAddress="errata@example.com")
+    assert organizations.create("acme").id == ACME
+    members.add(ACME, "ada@example.com", "owner")
+    members.add(ACME, "bob@example.com", "owner")
+    members.add(ACME, "eve@example.com", "admin")
+    assert projects.create("shop", organization=ACME)
+
+
+def mails() -> list[Any]:
+    return list(ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages)
+
+
+def deliver(clock: Clock, *lines: str) -> None:
+    with calling_as("LedgerFunction"):
+        handler("ledger")(batch(list(lines), clock.ms), None)
+
+
+@pytest.mark.usefixtures("owned")
+def test_the_first_loss_of_a_day_is_one_mail_to_the_owners(clock: Clock) -> None:
+    for _ in range(3):
+        deliver(clock, LOSS, LOSS, "event lost: project 1, too_large")
+        owner_notices.clear_cache()
+    (mail,) = mails()
+    assert mail.destinations["ToAddresses"] == ["ada@example.com", "bob@example.com"]
+    assert mail.source == "errata@example.com"
+    assert mail.subject == "Errata: project 1 loses events"
+    assert "Project shop (1) began to lose events" in mail.body
+    assert "2 invalid, 1 too large" in mail.body
+    assert "https://errors.example.com/dashboard/projects/1/stats" in mail.body
+    clock.days(1)
+    deliver(clock, LOSS)
+    assert len(mails()) == 2
+
+
+@pytest.mark.usefixtures("owned")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "event lost: project 1, sdk_before_send, 7",  # the application wanted it so
+        "event lost: project 1, trimmed",  # it is stored
+        "event lost: project 77, invalid",  # deleted meanwhile
+        "something else",
+    ],
+)
+def test_what_is_no_loss_for_the_owners_is_no_mail(clock: Clock, line: str) -> None:
+    deliver(clock, line)
+    assert mails() == []
+
+
+@pytest.mark.usefixtures("owned")
+def test_a_project_without_owners_is_no_mail(clock: Clock) -> None:
+    created = projects.create("mine")
+    assert created
+    deliver(clock, f"event lost: project {created.project.id}, invalid")
+    assert mails() == []
+
+
+@pytest.mark.usefixtures("owned")
+def test_a_quota_warns_at_80_percent_and_tells_when_it_is_used_up(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    organizations.change(ACME, monthly_quota=10)
+    created = projects.create("blog", organization=ACME)
+    assert created
+    blog = Project(created.project.id, created.key)
+    with caplog.at_level(logging.WARNING, logger="errata"):
+        for _ in range(7):
+            assert ingest(blog).status == 202
+        assert lost(caplog) == []
+        for _ in range(3):
+            assert ingest(blog).status == 202
+        assert len(lost(caplog)) == 1
+        deliver(clock, *lost(caplog))
+        (warning,) = mails()
+        assert warning.subject == "Errata: organization 1 has used 80 % of its quota"
+        assert "orgs/1" in warning.body
+        assert ingest(blog).status == 402
+        assert ingest(blog).status == 402
+    deliver(clock, *lost(caplog))
+    _, _, used_up = mails()
+    assert used_up.subject == "Errata: the quota of organization 1 is used up"
+    deliver(clock, *lost(caplog))
+    assert len(mails()) == 3
+
+
+@pytest.mark.usefixtures("aws")
+def test_without_ses_the_topic_of_the_alarms_gets_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = boto3.client("sns").create_topic(Name="alarms")["TopicArn"]
+    queue = boto3.client("sqs").create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = "arn:aws:sqs:us-east-1:123456789012:subscriber"
+    boto3.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    monkeypatch.setenv("NOTICE_TOPIC", topic)
+    settings.cache_clear()
+    members.add("default", "ada@example.com", "owner")
+    assert projects.create("shop")
+    deliver(clock, LOSS)
+    (message,) = boto3.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    assert "Errata: project 1 loses events" in message["Body"]
+    assert "Project shop (1) began to lose events" in message["Body"]
+
+
+@pytest.mark.usefixtures("aws")
+def test_without_either_there_is_no_notice(clock: Clock) -> None:
+    assert projects.create("shop")
+    deliver(clock, LOSS)
+    assert mails() == []
+
+
+@pytest.mark.usefixtures("owned")
+def test_a_refused_mail_fails_no_batch_and_is_tried_again(clock: Clock) -> None:
+    with refusing("SendEmail", "MessageRejected"):
+        deliver(clock, LOSS)
+    assert counted() == 1
+    deliver(clock, LOSS)
+    assert mails() == []  # it may still be on its way
+    clock.advance(61)
+    deliver(clock, LOSS)
+    assert (counted(), len(mails())) == (3, 1)
+
+
+@pytest.mark.usefixtures("owned")
+def test_cut_off_anywhere_a_loss_is_counted_once_and_told(clock: Clock) -> None:
+    number = 0
+    while True:
+        number += 1
+        clock.days(1)
+        before = len(mails())
+        event = batch([LOSS], clock.ms)
+        with fault(number, killed, after=True) as outcome, suppress(Killed):
+            handler("ledger")(event, None)
+        owner_notices.clear_cache()
+        clock.advance(61)
+        handler("ledger")(event, None)
+        assert counted() == 1
+        assert 1 <= len(mails()) - before <= 2
+        if not outcome.struck:
+            break
+    assert number > 5
+
+
+def counted() -> int:
+    """How many invalid events the ledger has today."""
+    ((_, reasons),) = loss_ledger.by_day(visible_in("1"), 1).values()
+    return reasons["invalid"]
