@@ -22,6 +22,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     records: list[Record] = []
     for record in event["Records"]:
         image = record["dynamodb"]
+        if "restored" in image["NewImage"]:
+            continue  # counted already: errata.usecases.restore
         try:
             records.append(Record(pad(image["SequenceNumber"]), _stored(image["NewImage"])))
         except (KeyError, ValueError, zlib.error) as error:

@@ -87,7 +87,7 @@ def _restored() -> dict[str, str]:
 def _first() -> tuple[Snapshot, dict[str, str]]:
     # A handler that a test module imports has made clients, maybe before moto was imported.
     clients.clear_cache()
-    made = _created("")
+    made = created("")
     return Snapshot(DATA), made
 
 
@@ -109,7 +109,7 @@ def _emptied() -> dict[str, str]:
 @cache
 def _of_this_process() -> dict[str, str]:
     """Create tables, queues and a user pool in the emulator. They are deleted when Python ends."""
-    made = _created(f"{permissions.SUFFIX}{uuid.uuid4().hex[:8]}")
+    made = created(f"{permissions.SUFFIX}{uuid.uuid4().hex[:8]}")
     atexit.register(_delete, made)
     return made
 
@@ -125,7 +125,7 @@ def _delete(made: dict[str, str]) -> None:
     cognito.delete_user_pool(UserPoolId=made["USER_POOL_ID"])
 
 
-def _created(suffix: str) -> dict[str, str]:
+def created(suffix: str) -> dict[str, str]:
     """Create tables, queues and the user pool. Return the settings that name them."""
     for definition in template.tables().values():
         # Without a stream: see `tests.support.moto_transactions`.

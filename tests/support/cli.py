@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from typer.main import get_command
 from errata.cli import app
 from errata.store import clients
 from tests.support import calls
+from tests.support.account import created
 from tests.support.fresh import TABLES
+from tests.support.permissions import SUFFIX
 from tests.support.snapshot import STACKS, Snapshot
 
 STACK = "errata"
@@ -140,6 +143,18 @@ def deployed() -> Iterator[Deployed]:
         clients.clear_cache()
     os.environ.clear()
     os.environ.update(before)
+
+
+def deploy_another(stack: str, **changed: str | None) -> Deployed:
+    """Create a second stack, with tables, queues and a user pool of its own, all empty.
+
+    The process uses it as soon as a command has named it with --stack.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for setting, value in created(SUFFIX + sha256(stack.encode()).hexdigest()[:8]).items():
+            patch.setenv(setting, value)
+        patch.setenv("WEBHOOK_SECRETS", f"/errata/{stack}/webhooks")
+        return deploy(stack, **changed)
 
 
 @pytest.fixture

@@ -47,6 +47,8 @@ COMMANDS = [
     "tail",
     "send",
     "redrive",
+    "backup",
+    "restore",
     "stats",
 ]
 
@@ -54,7 +56,7 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_short_and_ends_with_an_example(command: str) -> None:
     said = done(*command.split(), "--help").out.splitlines()
-    assert len(said) < 35
+    assert len(said) < 40
     assert said[-1].startswith("  Example: errata ")
     # The shared options take part in every command.
     assert {"--local", "--stack", "--json"} <= {line.split()[0] for line in said if line.split()}

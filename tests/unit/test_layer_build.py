@@ -43,7 +43,7 @@ OPERATORS_ALONE = {
         "get_usage_plan_keys",
         "update_usage_plan",
     },
-    "cognito-idp": {"admin_set_user_password"},
+    "cognito-idp": {"admin_set_user_password", "list_users"},
     "ssm": {"get_parameters_by_path"},
     "sts": {"get_caller_identity"},
 }

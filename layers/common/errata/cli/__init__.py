@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from errata.cli import (
+    backup,
     doctor,
     events,
     issues,
@@ -45,6 +46,9 @@ command(app, "send", example='send 1 --message "Hello, Errata" --level info')(ev
 command(app, "redrive", example="redrive digest --dry-run")(redrive.redrive)
 
 command(app, "doctor", example="doctor")(doctor.doctor)
+
+command(app, "backup", example="backup s3://my-bucket/errata")(backup.backup)
+command(app, "restore", example="restore ./errata-backup --stack errata-2")(backup.restore)
 
 command(app, "teardown", example="teardown --stack errata")(teardown.teardown)
 

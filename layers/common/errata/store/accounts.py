@@ -1,5 +1,8 @@
 """Create accounts in Cognito's user pool, for operators and admins."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from errata.config import settings
 from errata.errors import InvalidInputError, StoreError
 from errata.store import clients
@@ -55,6 +58,23 @@ def invite_again(email: str) -> bool:
             return False
         raise
     return True
+
+
+def list_accounts() -> Iterator[tuple[str, bool]]:
+    """Yield the e-mail of each account, and whether it is enabled.
+
+    Leaves out accounts of identity providers: Cognito makes them at the next sign-in.
+    """
+    request: Any = {"UserPoolId": settings().user_pool_id}
+    while True:
+        page = clients.cognito_idp().list_users(**request)
+        for user in page["Users"]:
+            attributes = {each["Name"]: each.get("Value", "") for each in user["Attributes"]}
+            if user["UserStatus"] != "EXTERNAL_PROVIDER" and attributes.get("email"):
+                yield attributes["email"], user["Enabled"]
+        if not page.get("PaginationToken"):
+            return
+        request["PaginationToken"] = page["PaginationToken"]
 
 
 def set_password(email: str, password: str) -> None:

@@ -75,6 +75,12 @@ def dynamodb_once() -> "DynamoDBClient":
     return client
 
 
+def dynamodb_patient() -> "DynamoDBClient":
+    """Return the DynamoDB client for large pages, which take long. Only for operators."""
+    client: DynamoDBClient = _client("dynamodb", _PATIENT)
+    return client
+
+
 def sqs() -> "SQSClient":
     """Return the SQS client."""
     client: SQSClient = _client("sqs")
@@ -119,6 +125,14 @@ def sesv2() -> Any:
 def sns() -> Any:
     """Return the client of SNS, for the topic of the alarms."""
     return _client("sns", _PATIENT)
+
+
+def s3() -> Any:
+    """Return the client for buckets, where backups may be.
+
+    Only for operators: botocore's model of this service is not in the layer.
+    """
+    return _client("s3", _PATIENT)
 
 
 def dynamodbstreams() -> Any:

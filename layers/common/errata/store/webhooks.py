@@ -161,6 +161,23 @@ def find_secrets(project_id: str, webhook_id: str) -> Secrets:
     return Secrets(stored["current"], formers)
 
 
+def find_stored_secrets() -> dict[str, str]:
+    """Return all secrets as they are stored, decrypted, by `<project>/<webhook id>`."""
+    found: dict[str, str] = {}
+    for name in list_secret_names():
+        response = clients.ssm().get_parameter(Name=name, WithDecryption=True)
+        # The current path comes first, and what it has is newer.
+        found.setdefault("/".join(name.split("/")[-2:]), response["Parameter"]["Value"])
+    return found
+
+
+def save_stored_secrets(of: str, value: str) -> None:
+    """Store a webhook's secrets as `find_stored_secrets` returned them."""
+    clients.ssm().put_parameter(
+        Name=f"{settings().webhook_secrets}/{of}", Value=value, Type="SecureString", Overwrite=True
+    )
+
+
 def list_secret_names() -> list[str]:
     """Return the names of all SSM parameters with signing secrets of this deployment."""
     return [name for path in _secrets_paths() for name in _list_below(path)]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from errata.config import settings
-from errata.errors import StoreError, UnavailableError
+from errata.errors import PermanentError, StoreError, UnavailableError
 from errata.models.event import Stored
 from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import MAX_DAYS, Issue
@@ -210,11 +210,27 @@ def _events_of(message: QueueMessage) -> Ids:
     ]
 
 
+def count_events(project_id: str, event_ids: set[str]) -> tuple[int, list[str]]:
+    """Count those of a project's events that are not counted.
+
+    Returns how many these are, and what is wrong with the events that can never be counted.
+
+    Raises:
+        StoreError: not all could be counted now. Those that were do not count again.
+    """
+    counted: set[tuple[str, str]] = set()
+    wrong: dict[tuple[str, str], str] = {}
+    _count_project(project_id, event_ids, counted, wrong, strict=True)
+    return len(counted), [f"event {a}-{b}: {reason}" for (a, b), reason in wrong.items()]
+
+
 def _count_project(
     project_id: str,
     event_ids: set[str],
     counted: set[tuple[str, str]],
     wrong: dict[tuple[str, str], str],
+    *,
+    strict: bool = False,
 ) -> None:
     watermark = watermarks.find_watermark(project_id)
     now_s = now_ms() // 1000
@@ -227,9 +243,13 @@ def _count_project(
         for event in by_day[day]:
             pending[event.issue_id].append(event)
         for _ in attempts(_TRIES):
-            pending = _count_day(project_id, watermark, day, pending, now_s, counted, wrong)
+            pending = _count_day(
+                project_id, watermark, day, pending, now_s, counted, wrong, strict=strict
+            )
             if not pending:
                 break
+        if pending and strict:
+            raise UnavailableError
         for left in pending.values():
             wrong.update({(project_id, event.id): str(UnavailableError()) for event in left})
 
@@ -254,6 +274,8 @@ def _count_day(
     now_s: int,
     counted: set[tuple[str, str]],
     wrong: dict[tuple[str, str], str],
+    *,
+    strict: bool,
 ) -> dict[str, list[Stored]]:
     """Count the missing events of a day. Return those to try again, by issue."""
     pk = issues_partition(project_id, watermark.generation)
@@ -277,6 +299,8 @@ def _count_day(
             if done < len(missing):
                 again[issue_id] = found
         except StoreError as error:
+            if strict and not isinstance(error, PermanentError):
+                raise
             wrong.update({(project_id, event.id): str(error) for event in missing})
     return again
 

@@ -1,0 +1,251 @@
+"""Copy a deployment to a folder or a bucket.
+
+A kind of rows is read page by page and written as parts of bounded size. The manifest is written
+after each part, with the position where the next one begins. So an interrupted backup goes on where
+it stopped, and writes a part whose manifest it did not reach again, under the same name.
+
+The order of kinds matters, because events arrive meanwhile:
+
+- Issues come before events, so that every event that an issue has counted is in the backup.
+  `restore` counts those that it has not.
+- The state of projects comes after their events, so that the legacy counter is not behind them.
+- Projects come before secrets, so that each webhook has its secrets.
+
+These rows are left out: sessions, because the accounts of a restored user pool are new; token
+buckets and the counts of created projects, because they mean nothing after a day; gateway keys,
+because API Gateway has others after a restore; and whatever has expired.
+"""
+
+import hashlib
+import json
+import uuid
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from errata.config import settings
+from errata.errors import InvalidInputError, NotFoundError
+from errata.models.backup import KINDS, InvalidManifestError, Manifest, Part, parse_manifest
+from errata.models.ids import now_ms
+from errata.store import accounts, archives, tables, webhooks
+from errata.store.items import TypedItem
+from errata.store.projects import list_deleted
+from errata.usecases import projects
+
+MANIFEST = "manifest.json"
+# A part ends when its text has this size, before compression. It must fit into memory.
+PART_BYTES = 16 * 1024 * 1024
+GZIP = 16 + zlib.MAX_WBITS  # zlib's name of gzip's format
+# Rows of IdempotencyTable that are left out.
+_FLEETING = ("session#", "bucket#", "created#")
+
+type Position = dict[str, Any] | None
+# Lines of text, and the position after them.
+type Page = tuple[list[str], Position]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The deployment that is backed up, and the version of the command."""
+
+    errata: str
+    stack: str
+    region: str
+    api_url: str
+
+
+def find(place: str) -> Manifest:
+    """Return the manifest of a backup, finished or not.
+
+    Raises:
+        NotFoundError: there is no backup.
+        InvalidInputError: its manifest is damaged, or of a newer format.
+        StoreError: the place cannot be read.
+    """
+    text = archives.read(place, MANIFEST)
+    if text is None:
+        raise NotFoundError(f"There is no backup in {place}.")
+    try:
+        return parse_manifest(text)
+    except InvalidManifestError as error:
+        raise InvalidInputError({"backup": [f"{place} {error}."]}) from error
+
+
+def back_up(place: str, origin: Origin) -> Iterator[Part]:
+    """Back up a deployment, or go on with an interrupted backup. Yield each part that is written.
+
+    Raises:
+        InvalidInputError: the place has a finished backup, or one of another stack.
+        StoreError: AWS or the place failed. Run it again to go on.
+    """
+    manifest = _begin(place, origin)
+    for kind in KINDS:
+        if kind not in manifest.done:
+            yield from _back_up_kind(place, manifest, kind)
+    manifest.finished_at = now_ms()
+    _save(place, manifest)
+
+
+def _begin(place: str, origin: Origin) -> Manifest:
+    if tables.find_restore():
+        raise InvalidInputError(
+            {"stack": ["A restore into this stack is not finished. Finish it first."]}
+        )
+    try:
+        manifest = find(place)
+    except NotFoundError:
+        manifest = Manifest(
+            id=str(uuid.uuid4()),
+            errata=origin.errata,
+            stack=origin.stack,
+            region=origin.region,
+            api_url=origin.api_url,
+            retention_days=settings().retention_days,
+            started_at=now_ms(),
+        )
+        _save(place, manifest)
+        return manifest
+    if manifest.finished_at:
+        raise InvalidInputError(
+            {"place": [f"{place} has a finished backup. Choose another place."]}
+        )
+    if (manifest.stack, manifest.region) != (origin.stack, origin.region):
+        raise InvalidInputError(
+            {
+                "place": [
+                    f"{place} has an unfinished backup of the stack {manifest.stack} in"
+                    f" {manifest.region}. Choose another place."
+                ]
+            }
+        )
+    return manifest
+
+
+def _save(place: str, manifest: Manifest) -> None:
+    archives.write(place, MANIFEST, manifest.to_json().encode())
+
+
+@dataclass(slots=True)
+class _Lines:
+    """The lines of a part, compressed as they come."""
+
+    rows: int = 0
+    size: int = 0
+    _compressed: list[bytes] = field(default_factory=list)
+    _compressor: Any = field(default_factory=partial(zlib.compressobj, wbits=GZIP))
+
+    def add(self, line: str) -> None:
+        self._compressed.append(self._compressor.compress(f"{line}\n".encode()))
+        self.rows += 1
+        self.size += len(line)
+
+    def content(self) -> bytes:
+        return b"".join([*self._compressed, self._compressor.flush()])
+
+
+def _back_up_kind(place: str, manifest: Manifest, kind: str) -> Iterator[Part]:
+    lines, newest = _Lines(), manifest.newest
+    for page, position in _SOURCES[kind](manifest.position):
+        for line in page:
+            lines.add(line)
+            if kind == "events":
+                newest = max(newest, _event_id(line))
+        if position and lines.size < PART_BYTES:
+            continue
+        manifest.position, manifest.newest = position, newest
+        if not position:
+            manifest.done.append(kind)
+        if not lines.rows:
+            _save(place, manifest)
+            continue
+        content = lines.content()
+        number = len(manifest.of_kind(kind)) + 1
+        name = f"{kind}-{number:06d}.jsonl.gz"
+        part = Part(name, kind, lines.rows, hashlib.sha256(content).hexdigest())
+        archives.write(place, name, content)
+        manifest.parts.append(part)
+        _save(place, manifest)
+        yield part
+        lines = _Lines()
+
+
+def _event_id(line: str) -> str:
+    row = json.loads(line)
+    return str(row["sk"]["S"]) if "payload" in row else ""
+
+
+# ------------------------------------------------------------------ where rows come from
+
+
+def expired(row: TypedItem, now_s: int) -> bool:
+    """Return whether a row has expired, though DynamoDB may not have deleted it yet."""
+    return "ttl" in row and int(row["ttl"]["N"]) <= now_s
+
+
+def _scan(table: str, position: Position, keep: Callable[[TypedItem], bool]) -> Iterator[Page]:
+    now_s = now_ms() // 1000
+    for rows, after in tables.pages(table, position):
+        kept = [row for row in rows if keep(row) and not expired(row, now_s)]
+        yield [tables.to_json(row) for row in kept], after
+
+
+def _issues(position: Position) -> Iterator[Page]:
+    return _scan(settings().issues_table, position, lambda _: True)
+
+
+def _events(position: Position) -> Iterator[Page]:
+    table = settings().events_table
+    return _scan(table, position, lambda row: not row["pk"]["S"].endswith("#state"))
+
+
+def _state(position: Position) -> Iterator[Page]:
+    """Yield the state of each project. The position is the last project's id."""
+    last = int(position["id"]) if position else 0
+    ids = sorted(
+        {int(each.id) for each in projects.list_projects()} | set(map(int, list_deleted()))
+    )
+    now_s = now_ms() // 1000
+    for project_id in (each for each in ids if each > last):
+        rows = [row for row in tables.state_rows(str(project_id)) if not expired(row, now_s)]
+        yield [tables.to_json(row) for row in rows], {"id": project_id}
+    yield [], None
+
+
+def _deliveries(position: Position) -> Iterator[Page]:
+    return _scan(settings().deliveries_table, position, lambda _: True)
+
+
+def _idempotency(position: Position) -> Iterator[Page]:
+    table = settings().idempotency_table
+    return _scan(table, position, lambda row: not row["pk"]["S"].startswith(_FLEETING))
+
+
+def _projects(position: Position) -> Iterator[Page]:
+    def keep(row: TypedItem) -> bool:
+        return not row["sk"]["S"].startswith("gateway#")
+
+    return _scan(settings().projects_table, position, keep)
+
+
+def _secrets(_position: Position) -> Iterator[Page]:
+    found = sorted(webhooks.find_stored_secrets().items())
+    yield [json.dumps({"of": of, "value": value}) for of, value in found], None
+
+
+def _accounts(_position: Position) -> Iterator[Page]:
+    found = sorted(accounts.list_accounts())
+    yield [json.dumps({"email": email, "enabled": enabled}) for email, enabled in found], None
+
+
+_SOURCES: dict[str, Callable[[Position], Iterator[Page]]] = {
+    "issues": _issues,
+    "events": _events,
+    "state": _state,
+    "deliveries": _deliveries,
+    "idempotency": _idempotency,
+    "projects": _projects,
+    "secrets": _secrets,
+    "accounts": _accounts,
+}

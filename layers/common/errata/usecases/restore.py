@@ -1,0 +1,282 @@
+"""Copy a backup into a deployment that has nothing yet.
+
+It is a list of steps, each of which can be repeated. A row in the deployment has the id of the
+backup and the number of steps done. So an interrupted restore goes on where it stopped.
+
+Projects and their keys come last but for the accounts. Until then no client can send anything, so
+nothing changes what is restored. Only their counters come first, so that a project that somebody
+creates meanwhile gets a number that is free.
+
+Nothing is counted twice, and no webhook hears of a restored issue:
+
+- Restored events have the attribute `restored`, and digest skips them.
+- Restored issues have counted nothing of the new table's stream: `last_sequence` is empty.
+- What the backup has stored but not counted, as digest was about to, is counted here, in the way of
+  a redrive (docs/decisions/0013-redrive.md). Webhooks are not there yet, so none hears of it.
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import batched
+from typing import Any
+
+from errata.config import settings
+from errata.errors import InvalidInputError, NotFoundError
+from errata.models.backup import Manifest, Part
+from errata.models.gateway_key import Gateway
+from errata.models.ids import floor_id, minted_ms, now_ms
+from errata.store import accounts, archives, event_queries, tables, webhooks
+from errata.store.items import TypedItem, write
+from errata.usecases import projects, redrive, usage_keys
+from errata.usecases.backup import expired
+
+# An event that is older than this, when the backup began, is counted, or is a dead letter.
+COUNTED_AFTER_MS = 60 * 60 * 1000
+_AT_ONCE = 5_000
+
+
+@dataclass(slots=True)
+class Restored:
+    """What a run has done. `problems` are errors that leave the deployment usable."""
+
+    rows: int = 0
+    expired: int = 0
+    counted: int = 0
+    invited: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of the work. `name` says which."""
+
+    name: str
+    take: Callable[[Restored], None]
+
+
+def verify(place: str, manifest: Manifest) -> Iterator[Part]:
+    """Check that a backup is complete and undamaged. Yield each part that is.
+
+    Raises:
+        InvalidInputError: it is not.
+        StoreError: the place cannot be read.
+    """
+    if not manifest.finished_at:
+        raise InvalidInputError(
+            {"backup": [f"The backup in {place} is not finished. Run `errata backup` again."]}
+        )
+    for part in manifest.parts:
+        content = archives.read(place, part.name)
+        if content is None or hashlib.sha256(content).hexdigest() != part.sha256:
+            raise InvalidInputError({"backup": [f"{part.name} is missing or damaged."]})
+        yield part
+
+
+def begin(manifest: Manifest) -> int:
+    """Reserve the deployment for this restore. Return how many steps were done before.
+
+    Raises:
+        InvalidInputError: it has rows, or another backup is being restored into it.
+    """
+    under_way = tables.find_restore()
+    if under_way is None:
+        full = [name for name, table in _tables().items() if not tables.is_empty(table)]
+        if full:
+            raise InvalidInputError(
+                {
+                    "stack": [
+                        f"The stack has {', '.join(full)} already. Restore into one that was just"
+                        " deployed."
+                    ]
+                }
+            )
+        tables.begin_restore(manifest.id)
+        under_way = tables.find_restore()
+    if under_way is None or under_way[0] != manifest.id:
+        raise InvalidInputError({"stack": ["Another backup is being restored into this stack."]})
+    return under_way[1]
+
+
+def _tables() -> dict[str, str]:
+    """Return the tables that must be empty, by what they contain."""
+    return {
+        "projects": settings().projects_table,
+        "events": settings().events_table,
+        "issues": settings().issues_table,
+        "webhook attempts": settings().deliveries_table,
+    }
+
+
+def restore(
+    place: str, manifest: Manifest, gateway: Gateway, outcome: Restored, *, done: int, mailed: bool
+) -> Iterator[Step]:
+    """Take the steps after the first `done`. Yield each one afterwards, and add to `outcome`.
+
+    If not `mailed`, accounts are created without a mail to their owners.
+
+    Raises:
+        StoreError: AWS or the place failed. Run it again to go on.
+    """
+    steps = list(_steps(place, manifest, gateway, mailed=mailed))
+    for number, step in enumerate(steps[done:], done + 1):
+        step.take(outcome)
+        tables.continue_restore(number)
+        yield step
+    tables.end_restore()
+
+
+def _steps(place: str, manifest: Manifest, gateway: Gateway, *, mailed: bool) -> Iterator[Step]:
+    config = settings()
+    yield Step("counters", partial(_counters, place, manifest))
+    for kind, table, change in (
+        ("issues", config.issues_table, _issue),
+        ("events", config.events_table, _event),
+        ("state", config.events_table, _same),
+        ("deliveries", config.deliveries_table, _same),
+        ("idempotency", config.idempotency_table, _same),
+    ):
+        for part in manifest.of_kind(kind):
+            yield Step(part.name, partial(_put, place, part, table, change))
+    yield Step("uncounted events", partial(_count, place, manifest))
+    for part in manifest.of_kind("secrets"):
+        yield Step(part.name, partial(_save_secrets, place, part))
+    for part in manifest.of_kind("projects"):
+        yield Step(part.name, partial(_put, place, part, config.projects_table, _project))
+    for part in manifest.of_kind("accounts"):
+        yield Step(part.name, partial(_invite, place, part, mailed))
+    yield Step("gateway keys", partial(_meter, place, manifest, gateway))
+
+
+# ------------------------------------------------------------------ rows
+
+
+def _lines(place: str, part: Part) -> Iterator[bytes]:
+    content = archives.read(place, part.name)
+    try:
+        if content is None or hashlib.sha256(content).hexdigest() != part.sha256:
+            raise InvalidInputError({"backup": [f"{part.name} is missing or damaged."]})
+        yield from gzip.decompress(content).splitlines()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InvalidInputError({"backup": [f"{part.name} is damaged."]}) from error
+
+
+def _rows(place: str, part: Part) -> Iterator[TypedItem]:
+    return map(tables.from_json, _lines(place, part))
+
+
+def _put(
+    place: str,
+    part: Part,
+    table: str,
+    change: Callable[[TypedItem], TypedItem | None],
+    outcome: Restored,
+) -> None:
+    now_s = now_ms() // 1000
+
+    def rows() -> Iterator[TypedItem]:
+        for row in _rows(place, part):
+            if expired(row, now_s):
+                outcome.expired += 1
+            elif changed := change(row):
+                outcome.rows += 1
+                yield changed
+
+    tables.put_rows(table, rows())
+
+
+def _same(row: TypedItem) -> TypedItem:
+    return row
+
+
+def _issue(row: TypedItem) -> TypedItem:
+    if "last_sequence" in row:
+        row["last_sequence"] = write("")
+    return row
+
+
+def _event(row: TypedItem) -> TypedItem:
+    if "payload" in row:
+        row["restored"] = write(1)
+    return row
+
+
+def _project(row: TypedItem) -> TypedItem | None:
+    if row["pk"]["S"] == "counter":
+        return None  # it came first, and may have been counted on since
+    for name in ("usage_key", "usage_key_id", "usage_from"):
+        row.pop(name, None)
+    return row
+
+
+def _counters(place: str, manifest: Manifest, _outcome: Restored) -> None:
+    for part in manifest.of_kind("projects"):
+        counters = (row for row in _rows(place, part) if row["pk"]["S"] == "counter")
+        tables.put_rows(settings().projects_table, counters)
+
+
+# ------------------------------------------------------------------ events that were not counted
+
+
+def _count(place: str, manifest: Manifest, outcome: Restored) -> None:
+    if not manifest.newest:
+        return
+    since = min(manifest.started_at, minted_ms(manifest.newest)) - COUNTED_AFTER_MS
+    for part in manifest.of_kind("projects"):
+        for row in _rows(place, part):
+            if row["pk"]["S"].startswith("project#") and row["sk"]["S"] == "project":
+                _count_project(row["pk"]["S"].removeprefix("project#"), since, outcome)
+
+
+def _count_project(project_id: str, since_ms: int, outcome: Restored) -> None:
+    recent = event_queries.stored_between(project_id, floor_id(since_ms), floor_id(now_ms()))
+    # The newest first: of an issue's events, those that are not counted are the last ones.
+    for some in batched(reversed(recent), _AT_ONCE, strict=False):
+        ids = {event_id for event_id, _, _ in some}
+        counted, wrong = redrive.count_events(project_id, ids)
+        outcome.counted += counted
+        outcome.problems += wrong
+
+
+# ------------------------------------------------------------------ secrets, accounts, gateway keys
+
+
+def _save_secrets(place: str, part: Part, outcome: Restored) -> None:
+    for line in _lines(place, part):
+        found = json.loads(line)
+        webhooks.save_stored_secrets(found["of"], found["value"])
+        outcome.rows += 1
+
+
+def _invite(place: str, part: Part, mailed: bool, outcome: Restored) -> None:
+    for line in _lines(place, part):
+        found: dict[str, Any] = json.loads(line)
+        if not found["enabled"]:
+            outcome.problems.append(f"{found['email']} was disabled, and gets no account.")
+        elif accounts.create(found["email"], mailed=mailed):
+            outcome.invited += 1
+
+
+def _meter(place: str, manifest: Manifest, gateway: Gateway, outcome: Restored) -> None:
+    """Give a gateway key to the keys of each project that had some."""
+    metered: set[str] = set()
+    for part in manifest.of_kind("projects"):
+        metered.update(
+            row["project_id"]["S"] for row in _rows(place, part) if "usage_key_id" in row
+        )
+    for project_id in sorted(metered, key=int):
+        try:
+            project = projects.find(project_id)
+        except NotFoundError:  # deleted
+            continue
+        _, error = usage_keys.change_project(gateway, project_id, project.rate_limit, None)
+        if error:
+            again = f"errata projects set {project_id} --rate-limit {project.rate_limit}"
+            outcome.problems.append(
+                f"API Gateway does not count the requests of project {project_id}: {error}"
+                f" Try again with: {again}"
+            )
