@@ -25,7 +25,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         if "restored" in image["NewImage"]:
             continue  # counted already: errata.usecases.restore
         try:
-            records.append(Record(pad(image["SequenceNumber"]), _stored(image["NewImage"])))
+            sequence, stored = pad(image["SequenceNumber"]), _stored(image["NewImage"])
+            records.append(Record(sequence, stored, _label(record)))
         except (KeyError, ValueError, zlib.error) as error:
             _dead_letter(image["Keys"], image["SequenceNumber"], f"unreadable: {error!r}")
     outcome = digest(records)
@@ -37,6 +38,12 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     # Lambda delivers this record and all later ones again. Those applied before change nothing.
     first = min(record.sequence for record in outcome.retry).lstrip("0")
     return {"batchItemFailures": [{"itemIdentifier": first}]}
+
+
+def _label(record: dict[str, Any]) -> str:
+    """Return the label of the stream, at the end of its ARN: `…/stream/2026-11-29T09:00:00.000`."""
+    _, _, label = str(record.get("eventSourceARN", "")).rpartition("/stream/")
+    return label
 
 
 def _stored(image: TypedItem) -> Stored:

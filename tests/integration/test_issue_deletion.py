@@ -331,6 +331,7 @@ def test_what_a_deletion_leaves_expires(shop: Shop) -> None:
         "pk",
         "sk",
         "last_sequence",
+        "stream",
         "deleted_through",
         "deleted_by",
         "deleted_at",

@@ -14,9 +14,15 @@ from errata.usecases.prepare import prepare
 from tests.support.calls import calling_as
 from tests.support.gateway import handler
 
+# When the tables of the tests' account were made.
+LABEL = "2026-01-01T00:00:00.000"
 
-def record(item: dict[str, Any], sequence: int) -> dict[str, Any]:
-    """Return an INSERT record, with bytes in Base64 as in a Lambda event."""
+
+def record(item: dict[str, Any], sequence: int, label: str = LABEL) -> dict[str, Any]:
+    """Return an INSERT record, with bytes in Base64 as in a Lambda event.
+
+    `label` names the stream: a new stream of the table, or of another table, has another one.
+    """
     encoded = {
         name: {kind: base64.b64encode(value).decode() if kind == "B" else value}
         for name, attribute in item.items()
@@ -25,6 +31,7 @@ def record(item: dict[str, Any], sequence: int) -> dict[str, Any]:
     return {
         "eventName": "INSERT",
         "eventSource": "aws:dynamodb",
+        "eventSourceARN": f"arn:aws:dynamodb:us-east-1:123456789012:table/Events/stream/{label}",
         "dynamodb": {
             "Keys": {"pk": item["pk"], "sk": item["sk"]},
             "NewImage": encoded,

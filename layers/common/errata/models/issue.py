@@ -26,6 +26,8 @@ class Issue:
         environments, releases, servers: number of events by name (see `count_names`).
         days: number of events by day (days since the epoch), for the last `MAX_DAYS` days.
         users: a HyperLogLog sketch of the affected users (see `errata.models.sketch`).
+        last_sequence, stream: the last sequence number that was counted, and the label of its
+            stream. "" if the issue was restored, or counted before labels were stored.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Issue:
     users: bytes = b""
     deleted_through: str = ""
     grouped_by: str = ""
+    stream: str = ""
 
 
 @dataclass(slots=True)

@@ -53,13 +53,13 @@ class Rows:
     release_links: dict[tuple[str, str], int] = field(default_factory=dict)
     stored: dict[str, PlainItem | Values] = field(default_factory=dict)
 
-    def last_sequence(self, issue_id: str) -> str:
-        """Return the last sequence number that an issue has counted, "" if it has no row.
+    def last_counted(self, issue_id: str) -> tuple[str, str]:
+        """Return the last sequence number that an issue has counted, after its stream's label.
 
-        This includes expired issues.
+        Both are "" if the issue has no row. This includes expired issues.
         """
-        stored = self.stored.get(f"issue#{issue_id}")
-        return str(stored["last_sequence"]) if stored else ""
+        stored = self.stored.get(f"issue#{issue_id}", {})
+        return str(stored.get("stream", "")), str(stored.get("last_sequence", ""))
 
     def deleted_through(self, issue_id: str) -> str:
         """Return the event id up to which an issue was deleted, "" if it was never deleted.

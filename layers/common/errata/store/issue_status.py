@@ -103,6 +103,7 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
         # Sorts after the current sequence number and before the next one. It differs from what a
         # running batch has read, so the write of that batch fails and the batch reads again.
         "last_sequence": f"{issue.last_sequence}~",
+        "stream": issue.stream or None,
         "deleted_through": task.through,
         "deleted_by": by,
         "deleted_at": at_ms,

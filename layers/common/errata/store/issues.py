@@ -183,6 +183,8 @@ def issue_item(issue: Issue) -> Values:
         "servers": issue.servers,
         "days": issue.days,
     }
+    if issue.stream:
+        values["stream"] = issue.stream
     if issue.users:
         values["users"] = issue.users
     if issue.deleted_through:
@@ -219,4 +221,5 @@ def to_issue(item: PlainItem) -> Issue:
         users=item.get("users", b""),
         deleted_through=item.get("deleted_through", ""),
         grouped_by=item.get("grouped_by", ""),
+        stream=item.get("stream", ""),
     )

@@ -4,7 +4,9 @@ One transaction writes everything that an event changes, and moves `last_sequenc
 forward. A batch may be delivered again, in part or divided differently: its events are then not
 above `last_sequence`, and are skipped. A batch that is interrupted has changed all of an issue's
 rows or none. Within a shard of the stream the events of an issue arrive in order. All new events of
-a project come from one shard: their ids rise, so they share the newest partition.
+a project come from one shard: their ids rise, so they share the newest partition. The issue also
+stores the stream's label, because another stream may have lower numbers
+(docs/decisions/0031-stream-label.md).
 
 An expired row counts as deleted, whether or not DynamoDB has deleted it yet, and starts at zero. No
 event counts twice because of that: a row outlives every event that it has counted, and an expired
@@ -55,10 +57,24 @@ _MAX_RELEASES = 30
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An event and its sequence number, zero-padded so that it sorts as text."""
+    """An event and its sequence number, zero-padded so that it sorts as text.
+
+    `stream` is the label of the stream, which is the time of its creation.
+    """
 
     sequence: str
     event: Stored
+    stream: str = ""
+
+    def is_after(self, stream: str, sequence: str) -> bool:
+        """Return whether the record comes after the last one that was counted.
+
+        A table that was replaced or recovered has a new stream, whose sequence numbers may be
+        lower. What an older release has counted has no label, and is of the same stream.
+        """
+        if stream and self.stream and stream != self.stream:
+            return self.stream > stream
+        return self.sequence > sequence
 
 
 type Slice = list[Record]  # of one issue, in the order of the stream
@@ -162,8 +178,9 @@ def count_late(pk: str, late: list[Stored], rows: Rows) -> int:
     """
     # Sorts after the current sequence number and before the next one. So no event in the stream
     # looks counted, and a batch that read the issue earlier gets a conflict and reads it again.
-    sequence = (rows.last_sequence(late[0].issue_id) or "0" * SEQUENCE_DIGITS) + "~"
-    piece = next(_slices(Record(sequence, event) for event in late))
+    stream, last = rows.last_counted(late[0].issue_id)
+    sequence = (last or "0" * SEQUENCE_DIGITS) + "~"
+    piece = next(_slices(Record(sequence, event, stream) for event in late))
     changes = Changes()
     _plan(piece, rows, changes)
     return len(piece) if _commit(pk, rows, changes) else 0
@@ -256,9 +273,9 @@ def _plan(piece: Slice, rows: Rows, changes: Changes) -> bool:
     Returns False if they do not fit into the same transaction.
     """
     issue_id = piece[0].event.issue_id
-    counted = rows.last_sequence(issue_id)
+    counted = rows.last_counted(issue_id)
     deleted = rows.deleted_through(issue_id)
-    fresh = [each for each in piece if each.sequence > counted and each.event.id > deleted]
+    fresh = [each for each in piece if each.is_after(*counted) and each.event.id > deleted]
     if not fresh:
         return True
     left = store.MAX_ACTIONS - len(changes)
@@ -334,7 +351,7 @@ def _count(issue: Issue, fresh: Slice) -> None:
         issue.days[day] = issue.days.get(day, 0) + 1
     count_names(issue, (record.event.fields for record in fresh))
     issue.count += len(fresh)
-    issue.last_sequence = fresh[-1].sequence
+    issue.last_sequence, issue.stream = fresh[-1].sequence, fresh[-1].stream
     if newest:
         issue.title, issue.culprit = title(newest), culprit(newest)
         issue.level = newest.get("level", "error")

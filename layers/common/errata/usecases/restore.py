@@ -196,6 +196,7 @@ def _same(row: TypedItem) -> TypedItem:
 def _issue(row: TypedItem) -> TypedItem:
     if "last_sequence" in row:
         row["last_sequence"] = write("")
+        row.pop("stream", None)
     return row
 
 
@@ -273,7 +274,7 @@ def _meter(place: str, manifest: Manifest, gateway: Gateway, outcome: Restored) 
             project = projects.find(project_id)
         except NotFoundError:  # deleted
             continue
-        _, error = usage_keys.change_project(gateway, project_id, project.rate_limit, None)
+        error = usage_keys.meter(gateway, project_id)
         if error:
             again = f"errata projects set {project_id} --rate-limit {project.rate_limit}"
             outcome.problems.append(

@@ -168,6 +168,17 @@ def repair(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], Unmetered]:
     return lost, _meter(gateway, project, [_count_in_handlers(key) for key in lost], known)
 
 
+def meter(gateway: Gateway, project_id: str) -> Unmetered:
+    """Give a gateway key to each key of a project that the handlers count.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    project, known = projects.find(project_id), list_keys(project_id)
+    keys = [key for key in known if key.revoked_at is None and not key.usage_key]
+    return _meter(gateway, project, keys, known)
+
+
 def delete_gateway_keys(gateway: Gateway, project_id: str) -> Unmetered:
     """Delete all gateway keys of a project, whether or not a project key names them."""
     try:
