@@ -221,8 +221,12 @@ class LocalStack:
             if expiry := properties.get("TimeToLiveSpecification"):
                 dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
             if recovery := properties.get("PointInTimeRecoverySpecification"):
+                enabled = recovery["PointInTimeRecoveryEnabled"]
+                if not isinstance(enabled, bool):  # a condition on the parameter
+                    enabled = self._parameters.get("PointInTimeRecovery") == "all"
                 dynamodb.update_continuous_backups(
-                    TableName=table, PointInTimeRecoverySpecification=recovery
+                    TableName=table,
+                    PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": enabled},
                 )
 
     def _physical(self, name: str) -> str:

@@ -100,3 +100,46 @@ def test_the_dashboard_reserves_concurrency_only_if_the_deployment_says_how_much
     }
     choice = ["HasDashboardConcurrency", {"Ref": "DashboardConcurrency"}, {"Ref": "AWS::NoValue"}]
     assert reserved == {"DashboardFunction": {"Fn::If": choice}}
+
+
+def test_point_in_time_recovery_is_for_projects_or_for_events_and_issues_too() -> None:
+    tables = {
+        name: each["Properties"].get("PointInTimeRecoverySpecification")
+        for name, each in resources().items()
+        if each["Type"] == "AWS::DynamoDB::Table"
+    }
+    chosen = {"PointInTimeRecoveryEnabled": {"Fn::If": ["RecoversAll", True, False]}}
+    assert tables == {
+        "ProjectsTable": {"PointInTimeRecoveryEnabled": True},
+        "EventsTable": chosen,
+        "IssuesTable": chosen,
+        "IdempotencyTable": None,
+        "DeliveriesTable": None,
+    }
+    conditions = load(ROOT_STACK)["Conditions"]
+    assert conditions["RecoversAll"] == {"Fn::Equals": [{"Ref": "PointInTimeRecovery"}, "all"]}
+
+
+def test_two_stacks_of_one_account_share_no_name() -> None:
+    """A fixed name would keep a second stack from being created, or let both use one resource."""
+    for stack in (ROOT_STACK, *nested()):
+        for name, each in resources(stack).items():
+            properties = each.get("Properties", {})
+            fixed = [
+                f"{key}: {value}"
+                for key, value in properties.items()
+                if (key.endswith("Name") and key not in _NO_OWN_NAME)
+                if isinstance(value, str)
+            ]
+            assert not fixed, name
+
+
+# Properties that end with "Name" and name something else, or only within the stack's own things.
+_NO_OWN_NAME = {
+    "AttributeName",
+    "EventName",
+    "MetricName",
+    "StageName",
+    "IndexName",
+    "FunctionName",
+}

@@ -51,6 +51,22 @@ class Deployment:
         return botocore.session.get_session()
 
     @cached_property
+    def stack(self) -> Any:
+        """What CloudFormation says about the stack: its status and parameters."""
+        (found,) = self.client("cloudformation").describe_stacks(StackName=self.gateway.stack)[
+            "Stacks"
+        ]
+        return found
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The values of the template's parameters."""
+        return {
+            each["ParameterKey"]: each.get("ParameterValue", "")
+            for each in self.stack.get("Parameters", [])
+        }
+
+    @cached_property
     def resources(self) -> dict[str, list[tuple[str, str]]]:
         """The stack's resources by type: (logical id, physical id)."""
         found: dict[str, list[tuple[str, str]]] = {}
@@ -90,10 +106,7 @@ def _finding(ok: bool, good: str, bad: str, remedy: str) -> Finding:
 
 
 def _stack(deployment: Deployment) -> Iterator[Finding]:
-    (found,) = deployment.client("cloudformation").describe_stacks(
-        StackName=deployment.gateway.stack
-    )["Stacks"]
-    status = found["StackStatus"]
+    status = deployment.stack["StackStatus"]
     yield _finding(
         status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"),
         status,
@@ -214,16 +227,19 @@ def _expiry(deployment: Deployment) -> Iterator[Finding]:
 
 
 def _recovery(deployment: Deployment) -> Iterator[Finding]:
-    table = settings().projects_table
-    found = deployment.client("dynamodb").describe_continuous_backups(TableName=table)
-    state = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
-    yield _finding(
-        state.get("PointInTimeRecoveryStatus") == "ENABLED",
-        "projects and keys can be restored to any second of the last 35 days",
-        "The table of projects and keys has no point-in-time recovery.",
-        f"aws dynamodb update-continuous-backups --table-name {table}"
-        " --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
-    )
+    wanted = {"projects and keys": settings().projects_table}
+    if deployment.parameters.get("PointInTimeRecovery") == "all":
+        wanted |= {"events": settings().events_table, "issues": settings().issues_table}
+    for name, table in wanted.items():
+        found = deployment.client("dynamodb").describe_continuous_backups(TableName=table)
+        state = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+        yield _finding(
+            state.get("PointInTimeRecoveryStatus") == "ENABLED",
+            f"{name} can be recovered to any second of the last 35 days",
+            f"The table of {name} has no point-in-time recovery.",
+            f"aws dynamodb update-continuous-backups --table-name {table}"
+            " --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
+        )
 
 
 # By the names that people and programs read.
