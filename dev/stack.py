@@ -43,7 +43,8 @@ class LocalStack:
     `port` 0 takes a free one. With a `state_dir`, data is kept there between runs. `parameters` are
     the template's, by name. `say` is called with each step. `log` is the file that MiniStack writes
     to. `source` is another folder to deploy; `update` then deploys this checkout over it. `keeps`
-    are file descriptors of locks to hold until every process of the stack has ended.
+    are file descriptors of locks to hold until every process of the stack has ended. `api_id` has
+    eight hexadecimal digits.
 
     Raises:
         LocalStackError: the stack did not start. Nothing is left running.
@@ -62,7 +63,9 @@ class LocalStack:
         log: Path | None = None,
         source: Path = ROOT,
         keeps: Sequence[int] = (),
+        api_id: str = API_ID,
     ) -> None:
+        self._api_id = api_id
         self._source = source
         self.stack_name = stack_name
         # The address of every AWS service, and the credentials of its root user.
@@ -111,6 +114,15 @@ class LocalStack:
     ) -> None:
         self._cleanup.close()
 
+    def beside(self, stack_name: str, api_id: str) -> "LocalStack":
+        """Deploy another stack into the account of this one. It ends with this one."""
+        other = LocalStack(stack_name=stack_name, api_id=api_id, log=self.log)
+        other.emulator = self.emulator
+        other.endpoint_url = self.endpoint_url
+        other.credentials = self.credentials
+        other.update()
+        return other
+
     def update(self) -> None:
         """Deploy this checkout over the deployed stack. Stored data stays."""
         with artifacts(self._say) as fingerprint:
@@ -120,7 +132,7 @@ class LocalStack:
     def api_url(self) -> str:
         """The base of every route, before `/api/ingest` and `/api.php`."""
         # The form of the URL that needs no name resolution.
-        return f"{self.endpoint_url}/_aws/execute-api/{API_ID}/{STAGE}"
+        return f"{self.endpoint_url}/_aws/execute-api/{self._api_id}/{STAGE}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -192,7 +204,7 @@ class LocalStack:
         command = [SAM, "deploy", "--config-env", "local", "--template"]
         command += [f"{output(source)}/template.yaml"]
         command += ["--stack-name", self.stack_name, "--resolve-s3", "--no-confirm-changeset"]
-        command += ["--tags", f"{PINNED}={API_ID}"]
+        command += ["--tags", f"{PINNED}={self._api_id}"]
         command += ["--no-fail-on-empty-changeset"]
         command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
         overrides = [f"{name}={value}" for name, value in self._parameters.items()]
