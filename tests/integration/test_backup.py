@@ -3,22 +3,26 @@
 import gzip
 import json
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from errata.config import settings
+from errata.models.ids import now_ms
 from errata.models.times import SETTLING_MS
 from errata.store import clients, queues, tables
 from errata.usecases import backup, issues
 from tests.integration.test_webhooks import queued
 from tests.support import stream
 from tests.support.account import Clock, Project, rows
-from tests.support.calls import Killed, fault, killed, recorded, throttled
+from tests.support.calls import Call, Killed, fault, killed, recorded, throttled, watched
 from tests.support.cli import (
     STACK,
     Deployed,
@@ -33,6 +37,8 @@ from tests.support.clients import ingest, php
 from tests.support.fresh import clear_cache
 from tests.support.gateway import authorize, call, request
 from tests.support.receiver import Receiver, receiver
+from tests.support.steps import peak_bytes
+from tests.support.template import ROOT
 from tests.support.visible import visible_in
 from tests.upgrades.release import newest
 from tests.upgrades.release import restore as load
@@ -370,6 +376,73 @@ def test_a_folder_that_cannot_be_written_is_named(deployed: Deployed, tmp_path: 
 def test_a_file_in_place_of_the_folder_is_named(deployed: Deployed, tmp_path: Path) -> None:
     (tmp_path / "here").write_text("")
     assert "here" in failed("backup", str(tmp_path / "here"))
+
+
+def test_it_needs_little_memory_for_large_tables(
+    deployed: Deployed, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "PAGE", 100)
+    monkeypatch.setattr(backup, "PART_BYTES", 200_000)
+    noise, peaks = Random(1), []
+    for number in (100, 300, 2_700):  # the first run also imports modules
+        stream.put(
+            stream.event("1", now_ms() + n, context={"noise": noise.randbytes(2_000).hex()})
+            for n in range(number)
+        )
+        here = f"{place}-{number}"
+        with watched(quick_pages(settings().events_table)):
+            peaks.append(peak_bytes(partial(done, "backup", here)))
+    assert sum(file.stat().st_size for file in parts_of(here)) > 6_000_000
+    assert peaks[2] - peaks[1] < 1_000_000
+
+
+def quick_pages(table: str) -> Callable[[Call], Any]:
+    """Serve pages of this table from a list: moto copies the whole table for each page."""
+    items = stream.stored_events()
+
+    def response(call: Call) -> Any:
+        if call.operation != "Scan" or call.parameters["TableName"] != table:
+            return call.send()
+        start = call.parameters.get("ExclusiveStartKey")
+        first = 1 + [each["sk"] for each in items].index(start["sk"]) if start else 0
+        some = items[first : first + call.parameters["Limit"]]
+        last = {"pk": some[-1]["pk"], "sk": some[-1]["sk"]}
+        more = first + len(some) < len(items)
+        return {"Items": [dict(each) for each in some]} | (
+            {"LastEvaluatedKey": last} if more else {}
+        )
+
+    return response
+
+
+def test_the_permissions_that_it_needs_are_in_the_document(
+    deployed: Deployed, there: Receiver
+) -> None:
+    aws("s3").create_bucket(Bucket="safe")
+    shop = shop_with_events(3)
+    done("webhooks", "add", shop.id, there.url, "--json")
+    done("members", "add", "default", "ada@example.com", "--role", "owner")
+    send(shop, "not counted yet")
+    with recorded() as backing_up:
+        done("backup", "s3://safe/today")
+    deploy_another(OTHER)
+    with recorded() as restoring:
+        done("restore", "s3://safe/today", "--stack", OTHER)
+    text = (ROOT / "docs" / "backup.md").read_text()
+    paragraphs = [each for each in text.split("\n\n") if each.startswith("Your credentials need")]
+    # Of a transaction, IAM checks the actions. The rest of API Gateway's is in operations.md.
+    parts = {"TransactWriteItems": "PutItem"}
+    for seen, paragraph in zip((backing_up, restoring), paragraphs, strict=True):
+        named = {name.partition(":")[2] or name for name in re.findall(r"`([\w:-]+)`", paragraph)}
+        made = {
+            parts.get(call.operation, call.operation)
+            for call in seen
+            if call.client.meta.service_model.service_name not in ("apigateway", "sts")
+        }
+        assert made - named == set()
+        # Without ListBucket, S3 says "access denied" of a file that does not exist. DynamoDB's
+        # actions on single rows depend on what there is to count.
+        assert named - made <= {"ListBucket", "BatchGetItem", "UpdateItem", "DeleteItem"}
 
 
 # ------------------------------------------------------------------ interrupted

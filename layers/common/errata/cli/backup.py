@@ -10,6 +10,7 @@ from errata.cli.command import Session
 from errata.cli.output import print_error, print_fields, print_json, print_line
 from errata.config import settings
 from errata.models.backup import Manifest
+from errata.store import clients
 from errata.usecases import restore as usecase
 from errata.usecases.backup import Origin, back_up, find
 
@@ -49,7 +50,7 @@ def backup(
     origin = Origin(
         version("errata"),
         session.target.gateway.stack,
-        os.environ.get("AWS_DEFAULT_REGION", ""),
+        clients.region(),
         session.target.api_url,
     )
     for part in back_up(place, origin):

@@ -81,6 +81,11 @@ def dynamodb_patient() -> "DynamoDBClient":
     return client
 
 
+def region() -> str:
+    """Return the region of the clients."""
+    return dynamodb_patient().meta.region_name
+
+
 def sqs() -> "SQSClient":
     """Return the SQS client."""
     client: SQSClient = _client("sqs")

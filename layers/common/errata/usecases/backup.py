@@ -111,12 +111,13 @@ def _begin(place: str, origin: Origin) -> Manifest:
         raise InvalidInputError(
             {"place": [f"{place} has a finished backup. Choose another place."]}
         )
-    if (manifest.stack, manifest.region) != (origin.stack, origin.region):
+    begun = (manifest.stack, manifest.region, manifest.api_url)
+    if begun != (origin.stack, origin.region, origin.api_url):
         raise InvalidInputError(
             {
                 "place": [
                     f"{place} has an unfinished backup of the stack {manifest.stack} in"
-                    f" {manifest.region}. Choose another place."
+                    f" {manifest.region} ({manifest.api_url}). Choose another place."
                 ]
             }
         )
