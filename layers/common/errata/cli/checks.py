@@ -14,6 +14,7 @@ import botocore.session
 from errata.cli import failures
 from errata.config import settings
 from errata.models.gateway_key import Gateway
+from errata.store import tables
 from errata.usecases import projects, unclaimed, usage_keys
 from errata.usecases.redrive import queue_urls
 
@@ -242,6 +243,15 @@ def _recovery(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
+def _restore(_deployment: Deployment) -> Iterator[Finding]:
+    yield _finding(
+        tables.find_restore() is None,
+        "none has begun that is not finished",
+        "A restore into this stack has begun and is not finished.",
+        "Run the same `errata restore` again.",
+    )
+
+
 # By the names that people and programs read.
 CHECKS: dict[str, Callable[[Deployment], Iterator[Finding]]] = {
     "stack": _stack,
@@ -253,4 +263,5 @@ CHECKS: dict[str, Callable[[Deployment], Iterator[Finding]]] = {
     "dead letters": _dead_letters,
     "expiry": _expiry,
     "recovery": _recovery,
+    "restore": _restore,
 }

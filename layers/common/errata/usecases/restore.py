@@ -26,7 +26,7 @@ from itertools import batched
 from typing import Any
 
 from errata.config import settings
-from errata.errors import InvalidInputError, NotFoundError
+from errata.errors import InvalidInputError, NotFoundError, StoreError
 from errata.models.backup import Manifest, Part
 from errata.models.gateway_key import Gateway
 from errata.models.ids import floor_id, minted_ms, now_ms
@@ -38,6 +38,8 @@ from errata.usecases.backup import expired
 # An event that is older than this, when the backup began, is counted, or is a dead letter.
 COUNTED_AFTER_MS = 60 * 60 * 1000
 _AT_ONCE = 5_000
+# Cognito sends no more mails today, or could not send this one.
+_NOT_MAILED = ("LimitExceededException", "CodeDeliveryFailureException")
 
 
 @dataclass(slots=True)
@@ -147,9 +149,9 @@ def _steps(place: str, manifest: Manifest, gateway: Gateway, *, mailed: bool) ->
         yield Step(part.name, partial(_save_secrets, place, part))
     for part in manifest.of_kind("projects"):
         yield Step(part.name, partial(_put, place, part, config.projects_table, _project))
+    yield Step("gateway keys", partial(_meter, place, manifest, gateway))
     for part in manifest.of_kind("accounts"):
         yield Step(part.name, partial(_invite, place, part, mailed))
-    yield Step("gateway keys", partial(_meter, place, manifest, gateway))
 
 
 # ------------------------------------------------------------------ rows
@@ -258,8 +260,20 @@ def _invite(place: str, part: Part, mailed: bool, outcome: Restored) -> None:
         found: dict[str, Any] = json.loads(line)
         if not found["enabled"]:
             outcome.problems.append(f"{found['email']} was disabled, and gets no account.")
-        elif accounts.create(found["email"], mailed=mailed):
+        elif _create_account(found["email"], mailed, outcome):
             outcome.invited += 1
+
+
+def _create_account(email: str, mailed: bool, outcome: Restored) -> bool:
+    try:
+        return accounts.create(email, mailed=mailed)
+    except StoreError as error:
+        if not mailed or error.code not in _NOT_MAILED:
+            raise
+        outcome.problems.append(
+            f"{email} got no mail: {error} Try again with: errata members invite ORG {email}"
+        )
+    return accounts.create(email, mailed=False)
 
 
 def _meter(place: str, manifest: Manifest, gateway: Gateway, outcome: Restored) -> None:
