@@ -85,12 +85,13 @@ def restore(
     for _ in usecase.verify(place, manifest):
         pass
     done = usecase.begin(manifest)
-    outcome, gateway = usecase.Restored(), session.target.gateway
+    outcome, gateway, shown = usecase.Restored(), session.target.gateway, 0
     for step in usecase.restore(place, manifest, gateway, outcome, done=done, mailed=not no_mail):
         if not session.json:
             print_line(step.name)
-    for problem in outcome.problems:
-        print_error("warning", problem)
+        for problem in outcome.problems[shown:]:
+            print_error("warning", problem)
+        shown = len(outcome.problems)
     if session.json:
         print_json(
             {
