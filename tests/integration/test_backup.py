@@ -129,13 +129,20 @@ def test_the_other_stack_answers_what_the_first_one_did(
 
     before = look(STACK)
     move(place)
-    text = json.dumps(look(OTHER))
-    new_api = aws("cloudformation").describe_stacks(StackName=OTHER)["Stacks"][0]["Outputs"]
-    (api_id,) = (each["OutputValue"] for each in new_api if each["OutputKey"] == "ApiId")
-    after = json.loads(text.replace(api_id, deployed.api_id))
-    for seen, was in zip(after, json.loads(json.dumps(before)), strict=True):
-        for one, other in zip(seen, was, strict=True):
-            assert one == other
+    described = aws("cloudformation").describe_stacks(StackName=OTHER)["Stacks"][0]
+    (api_id,) = (e["OutputValue"] for e in described["Outputs"] if e["OutputKey"] == "ApiId")
+
+    def assert_same() -> None:
+        after = json.loads(json.dumps(look(OTHER)).replace(api_id, deployed.api_id))
+        for seen, was in zip(after, json.loads(json.dumps(before)), strict=True):
+            for one, other in zip(seen, was, strict=True):
+                assert one == other
+
+    assert_same()
+    # The new stream also tells cleanup and digest of what was restored.
+    stream.cleaned(left.projects["cleared"]["id"])
+    stream.pump(stream.records())
+    assert_same()
 
 
 def test_restored_events_are_not_counted_again_and_new_ones_are(
