@@ -148,6 +148,14 @@ def test_the_api_has_the_one_stage_that_is_throttled_and_logged() -> None:
     assert [deployment.get("StageName") for deployment in deployments] == [None]
 
 
+def test_api_gateway_knows_the_method_of_every_route() -> None:
+    # It ignores others without a word (OpenAPI 2.0, "Path Item Object").
+    paths = template.transformed()["Api"]["Properties"]["Body"]["paths"]
+    known = {"get", "head", "post", "put", "patch", "delete", "options"}
+    assert {method for path in paths.values() for method in path} <= known
+    assert {*paths["/api.php"]} == known
+
+
 def test_both_spellings_of_a_route_reach_the_same_function() -> None:
     routes = template.routes()
     assert routes["POST", "/api/ingest"] == routes["POST", "/api/v1/ingest"]
