@@ -49,9 +49,9 @@ format: .venv/ready ## format the code and fix what the linter can fix
 build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
 	$(SAM) build --cached
 
-deploy: .venv/ready .venv-sam/ready ## build, and deploy to the AWS account of your credentials (SET="Name=value …" changes settings, STACK=NAME names the stack, YES=1 does not ask)
+deploy: .venv/ready .venv-sam/ready ## build, and deploy to the AWS account of your credentials (SET="Name=value …" changes settings, STACK=NAME names the stack, YES=1 does not ask), then check it (READ_ONLY=1: without requests)
 	@# Through the environment: a setting may contain quotation marks.
-	@$(BIN)/python -m dev.deploy --stack "$${STACK:-errata}" --set "$$SET" $(if $(YES),--yes)
+	@$(BIN)/python -m dev.deploy --stack "$${STACK:-errata}" --set "$$SET" $(if $(YES),--yes) $(if $(READ_ONLY),--read-only)
 
 bench: build ## measure speed and cost, and check them against their limits (ARGS=--deterministic: only what is counted)
 	$(BIN)/python -m bench $(ARGS)

@@ -42,7 +42,7 @@ CREDENTIALS = (
 
 
 class DeployError(LocalStackError):
-    """Nothing was deployed. The text is for the person at the terminal."""
+    """Nothing was deployed, or it is not well. The text is for the person at the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", default="", help='settings: "Name=value Name=value"')
     parser.add_argument("--stack", default="errata", help="name of the stack")
     parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--read-only", action="store_true", help="check it without requests")
     parser.add_argument("--records", type=Path, default=RECORDS, help="file of the settings")
     return parser
 
@@ -113,9 +114,28 @@ def _deploy(options: argparse.Namespace) -> None:
             "sam deploy failed; it says above why. The settings were not recorded: give them again."
         )
     # Declining the change set ends SAM without an error.
-    if stack_parameters(session, options.stack) == found.values:
-        records[name] = Record(found.settings, found.values)
-        write_records(options.records, records)
+    if stack_parameters(session, options.stack) != found.values:
+        return
+    records[name] = Record(found.settings, found.values)
+    write_records(options.records, records)
+    _check(options)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Check the deployment.
+
+    Raises:
+        DeployError: something is wrong.
+    """
+    print("Checking the deployment: errata doctor", flush=True)
+    command = [BIN / "errata", "doctor", "--stack", options.stack]
+    command += ["--read-only"] if options.read_only else []
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        raise DeployError(
+            "The stack is deployed and its settings are recorded, but errata doctor found something"
+            " wrong. It says above what to do. Then run it again:"
+            f" errata doctor --stack {options.stack}"
+        )
 
 
 # ------------------------------------------------------------------ settings

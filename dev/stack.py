@@ -123,8 +123,12 @@ class LocalStack:
         other.update()
         return other
 
-    def update(self) -> None:
-        """Deploy this checkout over the deployed stack. Stored data stays."""
+    def update(self, parameters: Mapping[str, str] | None = None) -> None:
+        """Deploy this checkout over the deployed stack. Stored data stays.
+
+        `parameters` are those to change.
+        """
+        self._parameters |= parameters or {}
         with artifacts(self._say) as fingerprint:
             self._deploy(ROOT, fingerprint)
 

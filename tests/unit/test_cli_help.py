@@ -49,6 +49,7 @@ COMMANDS = [
     "redrive",
     "backup",
     "restore",
+    "doctor",
     "stats",
 ]
 

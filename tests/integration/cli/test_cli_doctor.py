@@ -1,27 +1,53 @@
 """What `errata doctor` says of things that a deployed stack would need long to reach."""
 
-from typing import Any
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 
 from errata.cli import checks
+from errata.cli.checks.base import Deployment
+from errata.cli.checks.client import Client, NoResponseError
+from errata.cli.checks.requests import REQUESTS, send_all
+from errata.cli.checks.trial import has_account, trial
 from errata.config import settings
+from errata.models.audit import Actor
 from errata.models.gateway_key import Gateway
+from errata.models.ids import now_ms
+from errata.store import accounts, tables
+from errata.usecases import audit, projects
+from tests.support import calls
+from tests.support.certificates import Authority
 from tests.support.cli import STACK, Deployed, aws
 from tests.support.unclaimed import generated
+
+URL = "https://errors.example.com"
+READING = {"Describe", "Get", "List", "Query"}
+
+
+def deployment(deployed: Deployed) -> Deployment:
+    return Deployment(Gateway(STACK, deployed.api_id, "v1"), local=False)
 
 
 def test_it_warns_before_strangers_have_filled_the_limit(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("errata.usecases.unclaimed.MAX_UNCLAIMED", 10)
-    deployment = checks.Deployment(Gateway(STACK, deployed.api_id, "v1"), local=False)
     for _ in range(8):
         generated()
-    (found,) = checks.CHECKS["unclaimed projects"](deployment)
+    (found,) = checks.READ_ONLY["unclaimed projects"](deployment(deployed))
     assert (found.detail, found.remedy) == ("8 of at most 10", "")
     generated()
-    (found,) = checks.CHECKS["unclaimed projects"](deployment)
+    (found,) = checks.READ_ONLY["unclaimed projects"](deployment(deployed))
     assert found.detail.startswith("9 of at most 10 projects belong to nobody.")
     assert "delete --unclaimed" in found.remedy
 
@@ -30,11 +56,11 @@ def test_it_warns_before_strangers_have_filled_the_limit(
 def test_the_tables_that_the_parameter_names_can_be_recovered(
     deployed: Deployed, setting: str, tables: int
 ) -> None:
-    deployment = checks.Deployment(Gateway(STACK, deployed.api_id, "v1"), local=False)
-    deployment.__dict__["stack"] = {
+    looked_at = deployment(deployed)
+    looked_at.__dict__["stack"] = {
         "Parameters": [{"ParameterKey": "PointInTimeRecovery", "ParameterValue": setting}]
     }
-    found = list(checks.CHECKS["recovery"](deployment))
+    found = list(checks.READ_ONLY["recovery"](looked_at))
     assert len([each for each in found if each.remedy]) == tables
     enabled: Any = {"PointInTimeRecoveryEnabled": True}
     names = (settings().projects_table, settings().events_table, settings().issues_table)
@@ -42,5 +68,310 @@ def test_the_tables_that_the_parameter_names_can_be_recovered(
         aws("dynamodb").update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification=enabled
         )
-    found = list(checks.CHECKS["recovery"](deployment))
+    found = list(checks.READ_ONLY["recovery"](looked_at))
     assert [each.remedy for each in found] == [""] * tables
+
+
+def test_the_temporary_project_is_deleted_whatever_happens(deployed: Deployed) -> None:
+    with suppress(KeyboardInterrupt), trial(deployment(deployed), URL, 0, "") as running:
+        assert [each.name for each in projects.list_owned()] == [running.created.project.name]
+        raise KeyboardInterrupt
+    assert projects.list_owned() == []
+
+
+def test_what_a_killed_run_has_left_is_deleted_by_the_next(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour_ago = now_ms() - 3_600_000
+    assert projects.create("errata-doctor-0123456789abcdef")  # of a run that is under way
+    monkeypatch.setattr("errata.usecases.projects.now_ms", lambda: hour_ago)
+    assert projects.create("errata-doctor-fedcba9876543210")
+    assert projects.create("errata-doctor-of-ours")
+    monkeypatch.undo()
+    with trial(deployment(deployed), URL, 0, ""):
+        pass
+    left = {each.name for each in projects.list_owned()}
+    assert left == {"errata-doctor-0123456789abcdef", "errata-doctor-of-ours"}
+
+
+def test_a_check_leaves_a_deployment_in_which_a_backup_can_be_restored(deployed: Deployed) -> None:
+    names = (settings().projects_table, settings().events_table, settings().issues_table)
+    with trial(deployment(deployed), URL, 0, ""):
+        pass
+    assert all(tables.is_empty(name) for name in names)
+    created = projects.create("shop")
+    assert created
+    assert created.project.id == "1"
+    assert not tables.is_empty(settings().projects_table)
+
+
+def test_no_request_is_sent_while_a_backup_is_being_restored(deployed: Deployed) -> None:
+    tables.begin_restore("backup")
+    assert list(send_all(deployment(deployed), URL, 0, "")) == []
+    (found,) = checks.READ_ONLY["restore"](deployment(deployed))
+    assert not found.ok
+
+
+def test_the_audit_log_has_only_what_others_would_miss(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("errata.usecases.projects.now_ms", lambda: now_ms() - 3_600_000)
+    assert projects.create("errata-doctor-fedcba9876543210")
+    monkeypatch.undo()
+    with audit.acting(lambda: Actor("ada", "here")), trial(deployment(deployed), URL, 0, ""):
+        pass
+    (entry,), _ = audit.list_entries("default", "", 10)
+    assert (entry.action, entry.project_name) == (
+        "project deleted",
+        "errata-doctor-fedcba9876543210",
+    )
+
+
+def test_accounts_of_killed_runs_are_deleted_and_no_others(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # moto dates all accounts now.
+    monkeypatch.setattr("errata.cli.checks.trial._LEFT_AFTER_MS", -1_000)
+    accounts.create("errata-doctor-0123@example.com", mailed=False)
+    accounts.create("ada@example.com", mailed=False)
+    with trial(deployment(deployed), URL, 0, ""):
+        pass
+    assert not has_account(deployment(deployed), "errata-doctor-0123@example.com")
+    assert has_account(deployment(deployed), "ada@example.com")
+
+
+def test_an_invitation_is_sent_and_its_account_deleted(deployed: Deployed) -> None:
+    accounts.create("ada@example.com", mailed=False)
+    with trial(deployment(deployed), URL, 0, "bob@example.com") as running:
+        (found,) = REQUESTS["mail"](running)
+        assert found.detail.startswith("Cognito took an invitation to bob@example.com.")
+        assert not has_account(running.deployment, "bob@example.com")
+        running.mail = "ada@example.com"
+        (found,) = REQUESTS["mail"](running)
+        assert found.detail == "ada@example.com has an account, so it cannot be invited."
+        assert has_account(running.deployment, "ada@example.com")
+
+
+def test_read_only_checks_only_read(deployed: Deployed) -> None:
+    operations = set()
+
+    def note(call: calls.Call) -> Any:
+        operations.add(call.operation)
+        return call.send()
+
+    with calls.watched(note):
+        for check in checks.READ_ONLY.values():
+            # moto does not know all that they ask for.
+            with suppress(Exception):
+                list(check(deployment(deployed)))
+    assert len(operations) > 10
+    assert {re.split("(?<=[a-z])(?=[A-Z])", each)[0] for each in operations} <= READING
+
+
+def test_limits_of_the_account_are_named_before_they_are_reached(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = checks.READ_ONLY["limits"]
+    made = len(aws("apigateway").get_usage_plans()["items"])
+    keys, plans = look(deployment(deployed))
+    assert (keys.detail, plans.detail) == ("0 of 10000 gateway keys", f"{made} of 300 usage plans")
+    monkeypatch.setattr("errata.cli.checks.gateway.MOST_PLANS", made)
+    _, plans = look(deployment(deployed))
+    assert not plans.ok
+    assert plans.detail.startswith(f"The account has {made} usage plans.")
+
+
+def test_parameters_are_compared_with_what_this_checkout_has_deployed(
+    deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = {
+        "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/errata/1",
+        "Parameters": [{"ParameterKey": "RetentionDays", "ParameterValue": "90"}],
+    }
+    monkeypatch.setattr(Deployment, "stack", described)
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    look = checks.READ_ONLY["parameters"]
+    (found,) = look(deployment(deployed))
+    assert found.detail == "1; nothing here says what make deploy has set"
+
+    records = {"123456789012 eu-central-1 errata": {"deployed": {"RetentionDays": "90"}}}
+    (tmp_path / "deployments.json").write_text(json.dumps(records))
+    (found,) = look(deployment(deployed))
+    assert (found.detail, found.remedy) == ("1, as make deploy has set them", "")
+
+    records["123456789012 eu-central-1 errata"]["deployed"]["RetentionDays"] = "30"
+    (tmp_path / "deployments.json").write_text(json.dumps(records))
+    found, _ = look(deployment(deployed))
+    assert found.ok
+    assert found.detail == "RetentionDays is 90; make deploy had set it to 30."
+    assert found.remedy.endswith('make deploy SET="RetentionDays=30"')
+
+
+def test_what_deleted_stacks_have_left_is_noted_with_the_command_that_deletes_it(
+    deployed: Deployed,
+) -> None:
+    look = checks.READ_ONLY["orphans"]
+    assert [each.detail for each in look(deployment(deployed))] == ["none"]
+
+    table("gone-ProjectsTable-1ABC", index="listing")
+    table("errata-ProjectsTable-0OLD", index="listing")  # of an earlier stack of this name
+    table("others-ProjectsTable-1ABC", index="theirs")
+    aws("ssm").put_parameter(Name="/errata/gone/webhooks/1/ab", Value="x", Type="String")
+    aws("ssm").put_parameter(Name=f"/errata/{STACK}/webhooks/1/ab", Value="x", Type="String")
+    aws("ssm").put_parameter(Name="/errata/stripe", Value="x", Type="String")
+    for name in ("gone", "others"):
+        aws("cognito-idp").create_user_pool(PoolName=name)
+    aws("apigateway").create_api_key(name="gone-project-1-0123456789ab")
+    aws("apigateway").create_api_key(name=f"{STACK}-project-1-0123456789ab")
+    aws("apigateway").create_usage_plan(
+        name="gone-600", description="600 requests a minute for each project key."
+    )
+
+    notes = [each for each in look(deployment(deployed)) if each.remedy]
+    assert all(each.ok for each in notes)
+    commands = [re.split(r" --| for |: ", each.remedy.rpartition("aws ")[2])[0] for each in notes]
+    assert commands == [
+        "dynamodb delete-table",
+        "dynamodb delete-table",
+        "ssm delete-parameter",
+        "apigateway delete-api-key",
+        "apigateway delete-usage-plan",
+        "cognito-idp delete-user-pool",
+    ]
+    named = " ".join(each.detail for each in notes)
+    assert "others" not in named
+    assert "stripe" not in named
+
+
+def table(name: str, index: str) -> None:
+    keys = [{"AttributeName": "pk", "KeyType": "HASH"}]
+    aws("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=keys,
+        GlobalSecondaryIndexes=[
+            {"IndexName": index, "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
+        ],
+    )
+
+
+class Server(BaseHTTPRequestHandler):
+    """Responds with the statuses in `statuses`, one after the other."""
+
+    statuses: ClassVar[list[int]] = []
+    retry_after: ClassVar[str] = "0"
+    body: ClassVar[bytes] = b""
+
+    def do_GET(self) -> None:
+        self.send_response(self.statuses.pop(0))
+        self.send_header("Retry-After", self.retry_after)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
+        Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("patience_s", "statuses", "seen"),
+    [
+        (60, [403, 401, 503, 200], 200),
+        (0, [403, 200], 403),
+        (60, [404, 200], 404),
+        (0, [429, 429, 200], 200),
+    ],
+)
+def test_what_a_new_deployment_may_answer_is_tried_again(
+    server: str,
+    patience_s: int,
+    statuses: list[int],
+    seen: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("errata.cli.checks.client._PAUSE_S", 0.01)
+    monkeypatch.setattr(Server, "statuses", list(statuses))
+    client = Client(server, time.monotonic() + patience_s, time.monotonic() + 60)
+    assert client.get("/").status == seen
+
+
+@pytest.mark.parametrize(("hours", "left_s"), [(0, 300), (1, -3_300)])
+def test_requests_are_tried_again_until_five_minutes_after_the_deployment(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, hours: int, left_s: int
+) -> None:
+    at = datetime.now(UTC) - timedelta(hours=hours)
+    monkeypatch.setattr(Deployment, "deployed_at", at)
+    with trial(deployment(deployed), URL, 300, "") as running:
+        left = running.client.patient_until - time.monotonic()
+        assert left == pytest.approx(left_s, abs=30)
+
+
+def test_an_allowlist_is_not_waited_for(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Server, "statuses", [403])
+    refusal = {"message": "API access is not allowed from this IP address."}
+    monkeypatch.setattr(Server, "body", json.dumps(refusal).encode())
+    soon = time.monotonic() + 60
+    assert Client(server, soon, soon).get("/").status == 403
+
+
+def test_a_quota_that_is_used_up_is_not_waited_for(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "statuses", [429])
+    monkeypatch.setattr(Server, "retry_after", "60")
+    assert Client(server, 0, time.monotonic() + 60).get("/").status == 429
+
+
+class ServerOfIPv6(ThreadingHTTPServer):
+    """Listens on IPv6."""
+
+    address_family = socket.AF_INET6
+
+
+def test_ipv6_is_tried_at_each_address_with_the_name_of_the_api(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    monkeypatch.setattr(Server, "statuses", [404])
+    look_up = REQUESTS["IPv6"]
+    with ServerOfIPv6(("::1", 0), Server) as server:
+        context = authority.context("errors.example.com")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        answer = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0))
+        with trial(deployment(deployed), f"{URL}:{server.server_port}", 0, "") as running:
+            monkeypatch.setattr(socket, "getaddrinfo", resolving("errors.example.com", answer))
+            (found,) = look_up(running)
+            assert (found.ok, found.detail) == (True, "::1")
+            server.shutdown()
+            server.server_close()
+            (found,) = look_up(running)
+            assert not found.ok
+            assert found.detail.startswith("No response at ::1: ")
+
+
+def resolving(name: str, answer: Any) -> Any:
+    """Return a resolver that knows an address of one name, and what the real one knows."""
+    real = socket.getaddrinfo
+    return lambda host, *how, **named: [answer] if host == name else real(host, *how, **named)
+
+
+def test_a_request_without_a_response_is_named_without_its_key() -> None:
+    soon = time.monotonic() + 60
+    with pytest.raises(NoResponseError) as refused:
+        Client("http://127.0.0.1:9", 0, soon).get("/x?hash=secret")
+    assert str(refused.value).startswith("No response from http://127.0.0.1:9/x: ")
+    assert "secret" not in str(refused.value)
+    with pytest.raises(NoResponseError, match="No time is left"):
+        Client("http://127.0.0.1:9", 0, time.monotonic() - 1).get("/")

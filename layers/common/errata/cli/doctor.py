@@ -1,26 +1,55 @@
 """`errata doctor`."""
 
+import sys
+from collections.abc import Generator
+from contextlib import closing
+from typing import Annotated
+
 import typer
 
 from errata.cli import checks
+from errata.cli.checks.base import Check, Deployment, run
+from errata.cli.checks.requests import send_all
 from errata.cli.command import Session
 from errata.cli.output import print_json, print_line
 
 
-def doctor(session: Session) -> None:
-    """Check a deployment and say how to mend what is wrong. Changes nothing.
+def doctor(
+    session: Session,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Send no requests and change nothing.")
+    ] = False,
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="Base URL for the requests. Default: the stack's.")
+    ] = "",
+    patience: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="Time after a deployment in which 401, 403 and 5xx are tried again.",
+        ),
+    ] = 300,
+    mail: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Also send an invitation to this address.")
+    ] = "",
+) -> None:
+    """Check a deployment and say how to mend what is wrong, with exit code 1.
 
-    Ends with exit code 1 if something is wrong. It needs the permission to read the stack, its
-    functions, its API, its queues and its tables.
+    It first looks at the stack, and changes nothing. Then it sends requests to a project, and signs
+    in with an account. It creates both, and deletes them.
     """
-    deployment = checks.Deployment(session.target.gateway, session.local)
+    if mail and read_only:
+        raise typer.BadParameter("Use --read-only or --mail, not both.")
+    deployment = Deployment(session.target.gateway, session.local)
     found = []
-    for each in checks.run(deployment):
-        found.append(each)
-        if not session.json:
-            print_line("ok   " if each.ok else "WRONG", f"{each.name}: {each.detail}")
-            if each.remedy:
-                print_line("     ", f"→ {each.remedy}")
+    with closing(
+        _made(deployment, read_only, url or session.target.api_url, patience, mail)
+    ) as made:  # closed after Ctrl-C, too: then it deletes the project
+        for each in made:
+            found.append(each)
+            if not session.json:
+                _print(each)
     ok = all(each.ok for each in found)
     if session.json:
         rows = [
@@ -28,9 +57,23 @@ def doctor(session: Session) -> None:
             for each in found
         ]
         print_json({"ok": ok, "checks": rows})
-    elif not ok:
-        print_line("Something is wrong.")
     else:
-        print_line("All is well.")
+        print_line("All is well." if ok else "Something is wrong.")
     if not ok:
         raise typer.Exit(1)
+
+
+def _made(
+    deployment: Deployment, read_only: bool, url: str, patience_s: int, mail: str
+) -> Generator[Check]:
+    yield from run(checks.READ_ONLY, deployment, local=deployment.local)
+    if not read_only:
+        yield from send_all(deployment, url, patience_s, mail)
+
+
+def _print(check: Check) -> None:
+    word = "WRONG" if not check.ok else "note " if check.remedy else "ok   "
+    print_line(word, f"{check.name}: {check.detail}")
+    if check.remedy:
+        print_line("     ", f"→ {check.remedy}")
+    sys.stdout.flush()

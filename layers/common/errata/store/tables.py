@@ -15,6 +15,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import ConditionFailedError, StoreError, UnavailableError
+from errata.models import temporary
 from errata.store import clients
 from errata.store.items import BATCH_WRITE, TypedItem, batch_put, query, read_all, write_all
 from errata.store.retry import attempts
@@ -43,9 +44,24 @@ def pages(table: str, start: TypedItem | None) -> Iterator[tuple[list[TypedItem]
 
 
 def is_empty(table: str) -> bool:
-    """Return whether a table has no rows, read consistently. Access pattern B2."""
-    found = clients.dynamodb_patient().scan(TableName=table, Limit=1, ConsistentRead=True)
-    return not found["Items"]
+    """Return whether a table has no rows, read consistently. Access pattern B2.
+
+    What the temporary projects of `errata doctor` have left does not count.
+    """
+    request: Any = {"TableName": table, "Limit": 100, "ConsistentRead": True}
+    while True:
+        found = clients.dynamodb_patient().scan(**request)
+        if not all(_is_temporary(item) for item in found["Items"]):
+            return False
+        if "LastEvaluatedKey" not in found:
+            return True
+        request["ExclusiveStartKey"] = found["LastEvaluatedKey"]
+
+
+def _is_temporary(item: TypedItem) -> bool:
+    # The row of a key names its project. The keys of all other rows have its id.
+    named = [item["project_id"]["S"]] if "project_id" in item else []
+    return any(temporary.is_id(part) for part in (*named, *item["pk"]["S"].split("#")))
 
 
 def put_rows(table: str, rows: Iterable[TypedItem]) -> None:

@@ -29,8 +29,8 @@ _who: ContextVar[Who | None] = ContextVar("who", default=None)
 
 
 @contextmanager
-def acting(who: Who) -> Iterator[None]:
-    """Record the changes in this block as those of `who()`."""
+def acting(who: Who | None) -> Iterator[None]:
+    """Record the changes in this block as those of `who()`. None: they are Errata's own."""
     before = _who.set(who)
     try:
         yield

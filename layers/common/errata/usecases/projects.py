@@ -51,11 +51,13 @@ def create(
     teams: frozenset[str] = frozenset(),
     counts: Sequence[Any] = (),
     expires_at: int | None = None,
+    project_id: str = "",
 ) -> Created | None:
     """Create a project with its first API key and its first DSN.
 
     `key` is the API key to use, for a script that has chosen one. Returns None if it already
-    exists. `counts` are as for `store.projects.add_project`.
+    exists. `counts` are as for `store.projects.add_project`. `project_id` is the id, if it is not
+    the next number.
 
     Raises:
         LimitReachedError: one of the counters has reached its limit.
@@ -63,7 +65,7 @@ def create(
     """
     check_texts(name=name, label=label)
     project = Project(
-        id=store.next_project_id(),
+        id=project_id or store.next_project_id(),
         name=name,
         created_at=now_ms(),
         organization=organization,

@@ -18,6 +18,7 @@ current rate limit of the project:
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from errata.errors import StoreError, UnavailableError
@@ -130,22 +131,29 @@ def change_project(
     return project, _meter(gateway, project, [key for key in keys if not key.usage_key], known)
 
 
-def find_lost(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], int]:
-    """Return a project's keys whose gateway key is gone, and how many have a gateway key.
+def find_lost(gateway: Gateway) -> Iterator[tuple[Project, list[ApiKey], int]]:
+    """Yield each project, its keys whose gateway key is gone, and how many have a gateway key.
 
     Raises:
-        NotFoundError: there is no such project.
         StoreError: API Gateway could not be asked.
     """
-    project, known = projects.find(project_id), list_keys(project_id)
-    return _lost(gateway, project, known), sum(bool(key.usage_key_id) for key in known)
-
-
-def _lost(gateway: Gateway, project: Project, keys: list[ApiKey]) -> list[ApiKey]:
-    """Return the keys in use whose gateway key is not in the usage plan of their rate limit."""
-    metered = [key for key in keys if key.revoked_at is None and key.usage_key_id]
     counting: dict[RateLimit, set[str]] = {}
-    for limit in {project.limit_of(key) for key in metered}:
+    for project in projects.list_projects():
+        known = list_keys(project.id)
+        # A key that seems lost may be newer than what was read of its plan, so that is read again.
+        lost = _lost(gateway, project, known, counting) and _lost(gateway, project, known, {})
+        yield project, lost, sum(bool(key.usage_key_id) for key in known)
+
+
+def _lost(
+    gateway: Gateway, project: Project, keys: list[ApiKey], counting: dict[RateLimit, set[str]]
+) -> list[ApiKey]:
+    """Return the keys in use whose gateway key is not in the usage plan of their rate limit.
+
+    `counting` has the gateway keys in the usage plans that were read. Others are added to it.
+    """
+    metered = [key for key in keys if key.revoked_at is None and key.usage_key_id]
+    for limit in {project.limit_of(key) for key in metered} - counting.keys():
         plan_id = gateway_keys.find_plan(gateway, limit)
         counting[limit] = gateway_keys.in_plan(plan_id) if plan_id else set()
     return [key for key in metered if key.usage_key_id not in counting[project.limit_of(key)]]
@@ -162,7 +170,7 @@ def repair(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], Unmetered]:
     """
     project, known = projects.find(project_id), list_keys(project_id)
     try:
-        lost = _lost(gateway, project, known)
+        lost = _lost(gateway, project, known, {})
     except StoreError as error:
         return [], error
     return lost, _meter(gateway, project, [_count_in_handlers(key) for key in lost], known)

@@ -1,0 +1,122 @@
+"""What all checks share: what they find, the stack that they look at, and how they are run."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import botocore.session
+
+from errata.cli import failures
+from errata.models.gateway_key import Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a check has found. `remedy` says what to do. One that is `ok` may have a remedy, too."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check looked at.
+
+    `remedy` is "" if it is as it should be. `ok` with a remedy is a note: it costs money, or will
+    be a problem, but nothing is broken.
+    """
+
+    detail: str
+    remedy: str = ""
+    ok: bool = True
+
+
+def finding(ok: bool, good: str, bad: str, remedy: str) -> Finding:
+    """Return `good`, or else `bad` with its remedy."""
+    return Finding(good) if ok else Finding(bad, remedy, ok=False)
+
+
+def note(detail: str, remedy: str) -> Finding:
+    """Return a finding that somebody should know and that is not wrong."""
+    return Finding(detail, remedy)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A stack that is checked."""
+
+    gateway: Gateway
+    local: bool
+
+    def client(self, service: str) -> Any:
+        """Return a client of AWS with the caller's credentials."""
+        return self._session.create_client(service)
+
+    @cached_property
+    def _session(self) -> botocore.session.Session:
+        # One for all clients: each session loads the endpoints and service models again.
+        return botocore.session.get_session()
+
+    @cached_property
+    def stack(self) -> dict[str, Any]:
+        """The stack as CloudFormation describes it."""
+        (found,) = self.client("cloudformation").describe_stacks(StackName=self.gateway.stack)[
+            "Stacks"
+        ]
+        described: dict[str, Any] = found
+        return described
+
+    @cached_property
+    def resources(self) -> dict[str, list[tuple[str, str]]]:
+        """The stack's resources by type: (logical id, physical id)."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        for page in pages.paginate(StackName=self.gateway.stack):
+            for each in page["StackResourceSummaries"]:
+                ids = (each["LogicalResourceId"], each.get("PhysicalResourceId", ""))
+                found.setdefault(each["ResourceType"], []).append(ids)
+        return found
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The values of the stack's parameters."""
+        return {
+            each["ParameterKey"]: each.get("ParameterValue", "")
+            for each in self.stack.get("Parameters", [])
+        }
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """The partition, the region and the account of the stack."""
+        _, partition, _, region, account, _ = self.stack["StackId"].split(":", 5)
+        return partition, region, account
+
+    @property
+    def deployed_at(self) -> datetime:
+        """When the last deployment began."""
+        at: datetime = self.stack.get("LastUpdatedTime") or self.stack["CreationTime"]
+        return at
+
+
+def run[T](
+    checks: Mapping[str, Callable[[T], Iterator[Finding]]], subject: T, *, local: bool
+) -> Iterator[Check]:
+    """Make every check, and yield what each has found. A check that AWS refuses is not ok.
+
+    A check that finds nothing was not made, because something before it is wrong.
+    """
+    for name, check in checks.items():
+        try:
+            found = list(check(subject))
+        except failures.Failure as error:
+            reason = " ".join(failures.explain(error, local))
+            yield Check(name, False, f"Could not look: {reason}", "Mend that and run it again.")
+            continue
+        told = [each for each in found if each.remedy]
+        yield from (Check(name, each.ok, each.detail, each.remedy) for each in told)
+        if found and not told:
+            yield Check(name, True, "; ".join(each.detail for each in found if each.detail))

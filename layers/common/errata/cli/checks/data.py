@@ -1,0 +1,84 @@
+"""Queues and tables: what waits in them, whether rows expire, and whether they can be restored."""
+
+from collections.abc import Iterator
+
+from errata.cli.checks.base import Deployment, Finding, finding
+from errata.config import settings
+from errata.store import tables
+from errata.usecases import projects
+from errata.usecases import unclaimed as limits
+from errata.usecases.redrive import queue_urls
+
+
+def unclaimed(_deployment: Deployment) -> Iterator[Finding]:
+    """Whether api.php may still create projects."""
+    number, most = len(projects.list_unclaimed()), limits.MAX_UNCLAIMED
+    yield finding(
+        number < most * 0.9,
+        f"{number} of at most {most}",
+        f"{number} of at most {most} projects belong to nobody. Soon api.php creates no more.",
+        "errata projects list --unclaimed, then errata projects adopt, or delete --unclaimed",
+    )
+
+
+def dead_letters(deployment: Deployment) -> Iterator[Finding]:
+    """Whether the dead-letter queues are empty."""
+    client = deployment.client("sqs")
+    for name, url in queue_urls().items():
+        attribute = "ApproximateNumberOfMessages"
+        found = client.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])
+        number = int(found["Attributes"][attribute])
+        yield finding(
+            number == 0,
+            "",
+            f"The dead-letter queue of {name} has {number} messages.",
+            f"Mend the cause (docs/operations.md), then run: errata redrive {name}",
+        )
+    yield Finding("no dead letters")
+
+
+def expiry(deployment: Deployment) -> Iterator[Finding]:
+    """Whether DynamoDB deletes rows that have expired."""
+    client = deployment.client("dynamodb")
+    for name, table in (
+        ("events", settings().events_table),
+        ("issues", settings().issues_table),
+        ("idempotency records", settings().idempotency_table),
+        ("deliveries", settings().deliveries_table),
+    ):
+        found = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        yield finding(
+            found["TimeToLiveStatus"] in ("ENABLED", "ENABLING"),
+            "",
+            f"The table of {name} does not expire its rows: they stay and cost.",
+            f"aws dynamodb update-time-to-live --table-name {table}"
+            " --time-to-live-specification Enabled=true,AttributeName=ttl",
+        )
+    yield Finding("rows expire")
+
+
+def recovery(deployment: Deployment) -> Iterator[Finding]:
+    """Whether the tables can be recovered that the parameter names."""
+    wanted = {"projects and keys": settings().projects_table}
+    if deployment.parameters.get("PointInTimeRecovery") == "all":
+        wanted |= {"events": settings().events_table, "issues": settings().issues_table}
+    for name, table in wanted.items():
+        found = deployment.client("dynamodb").describe_continuous_backups(TableName=table)
+        state = found["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
+        yield finding(
+            state.get("PointInTimeRecoveryStatus") == "ENABLED",
+            f"{name} can be recovered to any second of the last 35 days",
+            f"The table of {name} has no point-in-time recovery.",
+            f"aws dynamodb update-continuous-backups --table-name {table}"
+            " --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
+        )
+
+
+def restore(_deployment: Deployment) -> Iterator[Finding]:
+    """Whether a restore into the stack has ended."""
+    yield finding(
+        tables.find_restore() is None,
+        "none has begun that is not finished",
+        "A restore into this stack has begun and is not finished.",
+        "Run the same `errata restore` again.",
+    )
