@@ -1,10 +1,9 @@
 """A project, and an account of the dashboard, that exist only while `errata doctor` runs."""
 
-import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,7 +18,6 @@ from errata.usecases.projects import Created
 
 # Few, so that a small burst exceeds them.
 RATE_LIMIT = 20
-_NAME = re.compile(r"errata-doctor-[0-9a-f]{16}")
 _ADDRESS = "errata-doctor-"
 # No run takes so long. Until then, what is found may belong to one that is under way.
 _LEFT_AFTER_MS = 20 * 60 * 1000
@@ -101,11 +99,9 @@ def trial(deployment: Deployment, url: str, patience_s: float, mail: str) -> Ite
 def _sweep(deployment: Deployment) -> None:
     before = now_ms() - _LEFT_AFTER_MS
     for each in projects.list_owned():
-        if _NAME.fullmatch(each.name) and each.created_at < before:
-            try:
+        if temporary.is_id(each.id) and each.created_at < before:
+            with suppress(NotFoundError), audit.acting(None):  # another run may be faster
                 delete_project.delete_project(each.id)
-            except NotFoundError:
-                continue  # another run was faster
     client = deployment.client("cognito-idp")
     pages = client.get_paginator("list_users").paginate(
         UserPoolId=settings().user_pool_id, Filter=f'email ^= "{_ADDRESS}"'
