@@ -16,7 +16,7 @@ from errata.errors import (
     UnauthorizedError,
 )
 from errata.models.ids import now_ms
-from errata.protocol.body import decompress, decompress_start
+from errata.protocol.body import decode_base64, decompress, decompress_start
 from errata.protocol.sentry import public_key
 from errata.protocol.sentry.envelope import (
     START_BYTES,
@@ -93,10 +93,12 @@ class _Body:
         encoding = self._encoding()
         if encoding not in _CODINGS:
             raise UnsupportedEncodingError
-        body = decompress(gateway.body(self._event), encoding, MAX_ENVELOPE_BYTES)
+        sent = gateway.body(self._event)
         if self._is_event():
-            return Envelope({}, (Item("event", body),))
-        return parse(body)
+            # SDKs that do not know envelopes send Base64 of zlib data, without a header for it.
+            event = decompress(decode_base64(sent), encoding, MAX_ENVELOPE_BYTES)
+            return Envelope({}, (Item("event", event),))
+        return parse(decompress(sent, encoding, MAX_ENVELOPE_BYTES))
 
     def _encoding(self) -> str:
         return gateway.headers(self._event).get("content-encoding", "").strip().lower()

@@ -105,6 +105,33 @@ def test_what_a_program_reports_stands_in_its_place(
 
 
 @pytest.mark.parametrize(
+    ("program", "function", "code"),
+    [
+        ("python/raven_job.py", "price_of", 'raise NoPriceError(f"no price'),
+        ("node/raven_job.mjs", "priceOf", "return prices[sku].cents"),
+        ("ruby/app/raven_job.rb", "price_of", "raise NoPriceError,"),
+        ("browser/raven.html", "share", "return `${payer.name}"),
+    ],
+)
+def test_what_an_sdk_without_envelopes_reports_stands_in_its_place(
+    shop: Reporting,
+    page: Callable[[Reporting, Event], str],
+    program: str,
+    function: str,
+    code: str,
+) -> None:
+    if program.endswith(".html"):
+        browse(shop.dsn, program)
+    else:
+        run(program, shop.dsn)
+    events = eventually(shop.events, lambda found: len(found) == 2)
+    events.sort(key=lambda event: event["exception_class"] is None)
+    reported.of_an_old_sdk(events, program, function, code)
+    for event in events:
+        assert event["message"] in page(shop, event)
+
+
+@pytest.mark.parametrize(
     ("command", "file", "exception_class"),
     [
         (sys.executable, "sentry_app.py", "ValueError"),

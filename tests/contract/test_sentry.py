@@ -1,5 +1,6 @@
 """The SDK endpoint: keys, bodies, responses, and one event for one id."""
 
+import base64
 import gzip
 import json
 import logging
@@ -147,6 +148,30 @@ def test_codings(busy: Project, coded: Any, headers: dict[str, str]) -> None:
     response = post(busy, coded(of_event(sent)), headers={**auth, **headers})
     assert response.status == 200, response.text
     assert only(busy)["event_id"] == sent["event_id"]
+
+
+@pytest.mark.parametrize(
+    "coded", [zlib.compress, lambda body: zlib.compress(body, 1), gzip.compress, bytes]
+)
+@pytest.mark.parametrize("to_text", [base64.b64encode, base64.encodebytes])
+def test_old_sdks_send_base64(busy: Project, coded: Any, to_text: Any) -> None:
+    sent = event()
+    response = post(busy, to_text(coded(json.dumps(sent).encode())), "store")
+    assert (response.status, response.json) == (200, {"id": sent["event_id"]})
+    assert only(busy)["exception_class"] == "KeyError"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"eJw" + b"!" * 6, 400),
+        (base64.b64encode(zlib.compress(b'{"message":"a"}'))[:-4], 400),
+        (base64.b64encode(zlib.compress(b'{"a":"' + b"x" * 30_000_000)), 413),
+    ],
+)
+def test_broken_base64_is_refused(busy: Project, body: bytes, status: int) -> None:
+    assert post(busy, body, "store").status == status
+    assert events(busy) == []
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br"])

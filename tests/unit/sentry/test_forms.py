@@ -183,6 +183,14 @@ def test_parts_without_a_place_are_kept() -> None:
     }
 
 
+def test_a_mechanism_beside_the_exceptions_belongs_to_the_main_one() -> None:
+    mechanism = {"type": "instrument", "handled": True}
+    values = [{"type": "A"}, {"type": "B"}]
+    fields = fields_of({"exception": {"values": values, "mechanism": mechanism}})
+    assert fields["exceptions"] == [{"type": "A"}, {"type": "B", "mechanism": mechanism}]
+    assert "problems" not in fields
+
+
 def test_what_javascript_makes_of_a_message_is_kept_if_it_says_more() -> None:
     made = {"value": "thrown", "mechanism": {"synthetic": True}, "stacktrace": FRAMES}
     fields = fields_of({"message": "here", "exception": {"values": [made]}})

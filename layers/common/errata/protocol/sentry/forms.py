@@ -42,11 +42,7 @@ def current(sent: Fields, problems: Problems) -> Fields:
     for name in ("exception", "threads", "breadcrumbs"):
         value = event.get(name)
         if isinstance(value, dict):
-            values = value.get("values", [value])
-            event[name] = [values] if isinstance(values, dict) else values
-            if "values" in value and len(value) > 1:
-                rest = {other: value[other] for other in value if other != "values"}
-                problems.append({"field": name, "problem": f"has more than values: {shown(rest)}"})
+            event[name] = _values(value, name, problems)
     if isinstance(event.get("exception"), str):
         event["exception"] = [{"value": event["exception"]}]
     crumbs = event.get("breadcrumbs")
@@ -84,6 +80,22 @@ def _renamed(sent: Fields) -> Fields:
         if name and event.get(name) in (None, {}, []):
             event[name] = event.pop(old)
     return event
+
+
+def _values(value: Fields, name: str, problems: Problems) -> Any:
+    """Return the list in `{"values": […]}`, and an object without `values` as the only entry."""
+    if "values" not in value:
+        return [value]
+    values, rest = value["values"], {each: value[each] for each in value if each != "values"}
+    if isinstance(values, dict):
+        values = [values]
+    main = values[-1] if isinstance(values, list) and values else None
+    if "mechanism" in rest and isinstance(main, dict) and not main.get("mechanism"):
+        # raven-js sends the mechanism of the main exception here.
+        values = [*values[:-1], {**main, "mechanism": rest.pop("mechanism")}]
+    if rest:
+        problems.append({"field": name, "problem": f"has more than values: {shown(rest)}"})
+    return values
 
 
 def _level(value: Any) -> Any:
