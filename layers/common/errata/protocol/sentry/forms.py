@@ -72,6 +72,14 @@ def note_cut(problems: Problems, field: str, kept: int, number: int) -> None:
     problems.append({"field": field, "problem": f"{kept} of {number} entries are kept"})
 
 
+def note_attachments(names: list[str], problems: Problems) -> None:
+    """Add a problem if an event was sent with attachments."""
+    if names:
+        first = ", ".join(shown(name) for name in names[:5])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        problems.append({"field": "attachments", "problem": f"are not stored: {first}{more}"})
+
+
 def _renamed(sent: Fields) -> Fields:
     """Return a copy of an event with the current names. A part with both names keeps both."""
     event = dict(sent)
