@@ -28,8 +28,9 @@ MAX_HEADER_BYTES = 64 * 1024
 # The longest headers of an envelope, their line feed, and the usual headers of an item.
 START_BYTES = MAX_HEADER_BYTES + 1024
 
-# Errors in forms that Errata cannot read: an item, and attachments of an item of any type.
-_UNREADABLE_ITEM = "unreal_report"
+# Errors in forms that Errata cannot read: items, and attachments of an item of any type. The
+# readable ones of the former become events before this matters (`errata.protocol.sentry.security`).
+_UNREADABLE_ITEMS = ("raw_security", "unreal_report")
 _UNREADABLE_ATTACHMENTS = ("event.minidump", "event.applecrashreport")
 
 _END_OF_LINE = b"\n"
@@ -48,7 +49,7 @@ class Item:
     def unreadable(self) -> bool:
         """Whether this is an error in a form that Errata cannot read."""
         return (
-            self.type == _UNREADABLE_ITEM
+            self.type in _UNREADABLE_ITEMS
             or self.headers.get("attachment_type") in _UNREADABLE_ATTACHMENTS
         )
 

@@ -14,6 +14,7 @@ from errata.models.ids import LAST_MS
 from errata.protocol.read import iso
 from errata.protocol.sentry.forms import Problems, shown
 from errata.protocol.sentry.schema import checked
+from errata.protocol.sentry.security import title
 
 _LEVELS: dict[str, Level] = {
     "error": "error",
@@ -257,7 +258,7 @@ def _set_message(fields: Event, event: Fields) -> None:
     if kept:
         fields["logentry"] = kept
     if "exceptions" not in fields:
-        fields["message"] = logged or ""
+        fields["message"] = logged or title(fields.get("other", {}))
         return
     fields["message"] = fields["exceptions"][-1].get("value", "")
     if logged:
