@@ -29,6 +29,7 @@ from errata.protocol.sentry.envelope import (
     parse_start,
 )
 from errata.protocol.sentry.errors import UNKNOWN_KEY, error_body
+from errata.protocol.sentry.limits import not_stored
 from errata.protocol.sentry.security import to_envelope, with_reports
 from errata.store import clients
 from errata.usecases import access, admission, report_losses, sentry
@@ -68,15 +69,16 @@ class CrashReportError(HTTPError):
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """Accept an envelope or an event, or return an error response."""
     try:
-        named = _accept(event)
+        named, limits = _accept(event)
     except HTTPError as refused:
         return _error_response(refused)
     except StoreError as error:
         return _error_response(gateway.unavailable(error))
-    return gateway.response(200, f'{{"id":"{named}"}}', _EXPOSED)
+    return gateway.response(200, f'{{"id":"{named}"}}', {**_EXPOSED, **limits})
 
 
-def _accept(event: gateway.Event) -> str:
+def _accept(event: gateway.Event) -> tuple[str, dict[str, str]]:
+    """Return the id for the response, and the header that stops what Errata does not store."""
     at_ms = now_ms()
     caller = gateway.caller(event)
     read = _Body(event)
@@ -90,7 +92,8 @@ def _accept(event: gateway.Event) -> str:
     opened = admission.identify(request, at_ms)
     with report_losses.counted(opened.project_id):
         envelope = read.envelope()
-    return sentry.accept(envelope, opened, caller.address, at_ms)
+    named = sentry.accept(envelope, opened, caller.address, at_ms)
+    return named, not_stored(envelope.items)
 
 
 class _Body:

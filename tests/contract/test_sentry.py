@@ -261,6 +261,29 @@ def test_other_items_are_let_go(busy: Project) -> None:
     assert row_counts() == before
 
 
+@pytest.mark.parametrize(
+    ("kinds", "categories"),
+    [
+        (["session"], "session"),
+        (["sessions", "session"], "session"),
+        (["transaction", "profile"], "profile;transaction"),
+        (["profile_chunk"], "profile;profile_chunk"),
+        (["replay_event", "replay_recording"], "replay"),
+        (["event", "span"], "span"),
+        (["event"], None),
+        (["client_report"], None),
+        (["event", "attachment"], None),
+        (["of tomorrow"], None),
+    ],
+)
+def test_sdks_are_told_what_they_need_not_send(
+    busy: Project, kinds: list[str], categories: str | None
+) -> None:
+    response = post(busy, envelope(*(item(kind, {"message": "a"}) for kind in kinds)))
+    limits = f"3600:{categories}:key:not_stored" if categories else None
+    assert (response.status, response.headers.get("X-Sentry-Rate-Limits")) == (200, limits)
+
+
 def test_what_is_wrong_in_an_event_costs_that_alone(busy: Project) -> None:
     capture(busy, user="nobody", release=["1"], breadcrumbs=[{"message": "a"}, 7])
     kept = only(busy)
