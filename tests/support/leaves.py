@@ -50,7 +50,7 @@ def lost(sent: Fields, stored: Event) -> list[Leaf]:
     """Return the values of an event that are neither stored nor named by a problem."""
     kept = {text for _, text in leaves({**stored, "problems": None})} | set(names(stored))
     long = "\n".join(text for text in kept if len(text) > _TELLING)
-    noted = tuple(problem["field"] for problem in stored.get("problems", ()))
+    noted = tuple(problem["field"] for problem in stored.get("problems") or ())
     return [
         (path, text)
         for path, text in leaves(sent)
@@ -88,7 +88,7 @@ def main(folder: str) -> None:
         stored, _ = to_fields(json.loads(json.dumps(sent)), 0, None, "192.0.2.1")
         for path, text in lost(sent, stored):
             print(f"{file}: {path}: {text[:60]}")
-        for problem in stored.get("problems", ()):
+        for problem in stored.get("problems") or ():
             print(f"{file}: noted: {problem['field']} {problem['problem'][:80]}")
     print(f"{events} events")
 
