@@ -72,17 +72,11 @@ def tables() -> dict[str, dict[str, Any]]:
 def routes() -> dict[tuple[str, str], str]:
     """Return the function's logical id for each (method, path)."""
     return {
-        (method, event["Properties"]["Path"]): name
+        (event["Properties"]["Method"], event["Properties"]["Path"]): name
         for name, function in of_type("AWS::Serverless::Function").items()
         for event in function.get("Events", {}).values()
         if event["Type"] == "Api"
-        for method in _methods(event["Properties"]["Method"])
     }
-
-
-def _methods(method: str) -> list[str]:
-    # API Gateway responds to OPTIONS itself.
-    return ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] if method == "ANY" else [method]
 
 
 def is_open(method: str, path: str) -> bool:
