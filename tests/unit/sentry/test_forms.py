@@ -163,7 +163,7 @@ def test_parts_without_a_place_are_kept() -> None:
     fields = fields_of(
         {
             "exception": [{"type": "E", "stacktrace": stacktrace}],
-            "stacktrace": {"frames": [{"function": "outer"}]},
+            "stacktrace": {"frames": [{"function": "outer"}], "lang": "c"},
             "threads": [{**thread, "stacktrace": {"registers": {"pc": "0x20"}}}],
             "template": template,
             "transaction": "checkout",
@@ -179,7 +179,7 @@ def test_parts_without_a_place_are_kept() -> None:
         "culprit": "shop.cart",
         "time_spent": 12,
         "other": 1,
-        "stacktrace": {"frames": [{"function": "outer", "in_app": True}]},
+        "stacktrace": {"frames": [{"function": "outer", "in_app": True}], "lang": "c"},
     }
 
 

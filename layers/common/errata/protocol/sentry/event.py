@@ -85,7 +85,7 @@ def to_fields(
 ) -> tuple[Event, Any]:
     """Return the fields of an event, and the fingerprint that the SDK sent.
 
-    Invalid parts of the event are left out and listed in the field `problems`.
+    What cannot be kept as it was sent is listed in the field `problems`.
 
     Args:
         sent: the event as the SDK sent it.
@@ -112,8 +112,8 @@ def to_fields(
     if threads := event.get("threads"):
         fields["threads"] = [_with_frames(each) for each in threads if each]
     if crumbs := event.get("breadcrumbs"):
-        shown = [_present(each) for each in crumbs if each]
-        fields["breadcrumbs"] = [each for each in shown if each]
+        present = [_present(each) for each in crumbs if each]
+        fields["breadcrumbs"] = [each for each in present if each]
     if problems:
         fields["problems"] = problems
     return fields, event.get("fingerprint")
@@ -124,8 +124,8 @@ def _add_problem(problems: Problems, field: str, problem: str, value: Any) -> No
 
 
 def _keep_other(fields: Event, name: str, value: Any) -> None:
-    """Keep a part that has no other place. One of the same name stays."""
-    fields["other"] = {name: value, **fields.get("other", {})}
+    """Keep a part that has no other place. Its name is one that `other` does not have itself."""
+    fields["other"] = {**fields.get("other", {}), name: value}
 
 
 def _present(value: Fields) -> Fields:
