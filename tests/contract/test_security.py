@@ -156,6 +156,8 @@ def test_older_reports_are_events_too(busy: Project, body: Any, message: str, na
         (b"", "invalid", 400),
         (b"[", "invalid", 400),
         (b"7", "invalid", 400),
+        (b'[],"reports":7', "invalid", 400),
+        (b'[],"other":[]', "invalid", 400),
         ({"csp-report": 7}, "invalid", 400),
         ({"message": "no report"}, "invalid", 400),
         (b"[" + b"1," * 600_000 + b"1]", "too_large", 413),
