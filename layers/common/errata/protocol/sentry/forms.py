@@ -177,7 +177,7 @@ def _headers(headers: list[Any], problems: Problems) -> Fields:
 
 def _pair(entry: Any) -> tuple[Any, Any] | None:
     """Return the name and the value of an entry, None if it is not a pair."""
-    if isinstance(entry, list) and len(entry) == 2 and entry[0] is not None:
+    if isinstance(entry, list) and len(entry) == 2 and None not in entry:
         return entry[0], entry[1]
     if isinstance(entry, dict):
         known = {name: each for name, each in entry.items() if each is not None}
