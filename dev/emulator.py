@@ -28,6 +28,7 @@ from typing import Any
 # -P leaves out the folder of this file, whose names would hide other packages.
 sys.path.append(str(Path(__file__).parent.parent))
 
+from dev.access_log import log_refusals
 from dev.checkpoint import Checkpoint, Pacer, keep_saving
 from dev.guard import FindSecret, Guard
 
@@ -64,6 +65,9 @@ def main() -> None:
     provisioners: Any = importlib.import_module("ministack.services.cloudformation.provisioners")
     keep_api_ids(provisioners, gateway)
     take_concurrency_from_parameters(provisioners)
+    log_refusals(
+        gateway, provisioners, importlib.import_module("ministack.services.cloudwatch_logs")
+    )
     give_secret_sessions(
         [importlib.import_module("ministack.core.lambda_runtime"), functions],
         importlib.import_module("ministack.services.sts"),

@@ -24,7 +24,7 @@ packages=
 for pair in node:nodejs php:php-cli ruby:ruby chromium:chromium curl:curl; do
   command -v "${pair%%:*}" >/dev/null || packages="$packages ${pair#*:}"
 done
-for pair in rack:ruby-rack sentry-ruby:ruby-sentry-ruby; do
+for pair in rack:ruby-rack sentry-ruby:ruby-sentry-ruby sentry-raven:ruby-sentry-raven; do
   ruby -e "require '${pair%%:*}'" 2>/dev/null || packages="$packages ${pair#*:}"
 done
 if [ "${SYSTEM:-}" != 1 ]; then

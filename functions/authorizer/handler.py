@@ -32,7 +32,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     headers, query = gateway.headers(event), gateway.query(event)
     if _of_sdk(event):
         look_up: access.LookUp = access.find_dsn
-        key = public_key.presented(headers, query)
+        key = public_key.presented(headers, query, event["pathParameters"])
     else:
         look_up = access.find
         key = api_key.presented(event["httpMethod"], headers, query)
@@ -60,8 +60,9 @@ def _of_sdk(event: gateway.Event) -> bool:
 
 
 def _body_may_have_key(event: gateway.Event) -> bool:
-    """Return whether the endpoint looks for a key in the body. An event at `/store` has none."""
-    return event["httpMethod"] == "POST" and not event["resource"].endswith("/store")
+    """Return whether the endpoint looks for a key in the body: of the SDK routes, one does."""
+    envelope = event["resource"].endswith("/envelope")
+    return event["httpMethod"] == "POST" and (envelope or not _of_sdk(event))
 
 
 def _refusal(event: gateway.Event, key: str | None) -> str:

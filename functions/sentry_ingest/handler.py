@@ -1,4 +1,6 @@
-"""POST /api/{project_id}/envelope and /store: the SDK endpoint.
+"""POST /api/{project_id}/envelope, /store and /security: the SDK endpoint.
+
+/minidump and /unreal are refused, and counted.
 
 Source: the SDK development documentation, "Transport" and "Rate Limiting".
 """
@@ -16,7 +18,7 @@ from errata.errors import (
     UnauthorizedError,
 )
 from errata.models.ids import now_ms
-from errata.protocol.body import decompress, decompress_start
+from errata.protocol.body import MAX_JSON_BYTES, decode_base64, decompress, decompress_start
 from errata.protocol.sentry import public_key
 from errata.protocol.sentry.envelope import (
     START_BYTES,
@@ -27,6 +29,8 @@ from errata.protocol.sentry.envelope import (
     parse_start,
 )
 from errata.protocol.sentry.errors import UNKNOWN_KEY, error_body
+from errata.protocol.sentry.limits import not_stored
+from errata.protocol.sentry.security import to_envelope, with_reports
 from errata.store import clients
 from errata.usecases import access, admission, report_losses, sentry
 
@@ -50,18 +54,31 @@ class UnsupportedEncodingError(HTTPError):
         super().__init__("Unsupported Content-Encoding: set the SDK to gzip, or to no compression.")
 
 
+class CrashReportError(HTTPError):
+    """415: a crash report of native code. Errata cannot read its memory dump."""
+
+    status = 415
+    loss = "unsupported"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Errata cannot read crash reports of native code (minidumps, Unreal). Turn them off."
+        )
+
+
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """Accept an envelope or an event, or return an error response."""
     try:
-        named = _accept(event)
+        named, limits = _accept(event)
     except HTTPError as refused:
         return _error_response(refused)
     except StoreError as error:
         return _error_response(gateway.unavailable(error))
-    return gateway.response(200, f'{{"id":"{named}"}}', _EXPOSED)
+    return gateway.response(200, f'{{"id":"{named}"}}', {**_EXPOSED, **limits})
 
 
-def _accept(event: gateway.Event) -> str:
+def _accept(event: gateway.Event) -> tuple[str, dict[str, str]]:
+    """Return the id for the response, and the header that stops what Errata does not store."""
     at_ms = now_ms()
     caller = gateway.caller(event)
     read = _Body(event)
@@ -75,7 +92,8 @@ def _accept(event: gateway.Event) -> str:
     opened = admission.identify(request, at_ms)
     with report_losses.counted(opened.project_id):
         envelope = read.envelope()
-    return sentry.accept(envelope, opened, caller.address, at_ms)
+    named = sentry.accept(envelope, opened, caller.address, at_ms)
+    return named, not_stored(envelope.items)
 
 
 class _Body:
@@ -83,27 +101,33 @@ class _Body:
 
     def __init__(self, event: gateway.Event) -> None:
         self._event = event
+        # `envelope`, `store`, `security`, `minidump` or `unreal`.
+        self._route = event["resource"].split("/")[3]
 
     def envelope(self) -> Envelope:
-        """Return the envelope. An event sent to `/store` is put into a new envelope.
+        """Return the envelope. What is sent to the other routes is put into a new envelope.
 
         Raises:
-            HTTPError: the encoding is not supported, or the body is too large or not an envelope.
+            HTTPError: the body cannot be read, is too large, or not what the route accepts.
         """
+        if self._route in ("minidump", "unreal"):
+            raise CrashReportError
         encoding = self._encoding()
         if encoding not in _CODINGS:
             raise UnsupportedEncodingError
-        body = decompress(gateway.body(self._event), encoding, MAX_ENVELOPE_BYTES)
-        if self._is_event():
-            return Envelope({}, (Item("event", body),))
-        return parse(body)
+        sent = gateway.body(self._event)
+        if self._route == "security":
+            body = decompress(sent, encoding, MAX_JSON_BYTES)
+            agent = gateway.headers(self._event).get("user-agent", "")
+            return to_envelope(body, gateway.query(self._event), agent)
+        if self._route == "store":
+            # SDKs that do not know envelopes send Base64 of zlib data, without a header for it.
+            event = decompress(decode_base64(sent), encoding, MAX_ENVELOPE_BYTES)
+            return Envelope({}, (Item("event", event),))
+        return with_reports(parse(decompress(sent, encoding, MAX_ENVELOPE_BYTES)))
 
     def _encoding(self) -> str:
         return gateway.headers(self._event).get("content-encoding", "").strip().lower()
-
-    def _is_event(self) -> bool:
-        """Return whether the body is an event and not an envelope."""
-        return bool(self._event["resource"].endswith("/store"))
 
     def _start(self) -> Start:
         # The caller may be anybody, and the rest may be large.
@@ -112,11 +136,13 @@ class _Body:
 
     def key(self) -> str | None:
         """Return the key in the envelope's `dsn` header, None if there is none."""
-        return None if self._is_event() else public_key.of_dsn(self._start().headers.get("dsn"))
+        if self._route != "envelope":
+            return None
+        return public_key.of_dsn(self._start().headers.get("dsn"))
 
     def has_event(self) -> bool:
         """Return whether a refusal loses an event. For an unreadable body, assume that it does."""
-        return self._is_event() or self._start().has_event
+        return self._route != "envelope" or self._start().has_event
 
 
 def _error_response(refused: HTTPError) -> gateway.Response:

@@ -13,6 +13,7 @@ import pytest
 
 from errata.models import sketch
 from errata.models.event import Fields
+from errata.protocol.sentry.envelope import MAX_EVENTS
 from errata.usecases import members
 from errata.usecases.issues import list_issues
 from tests.support import stream
@@ -83,6 +84,18 @@ def test_an_event_is_stored_with_little_memory_and_few_steps(busy: Project, body
     statuses = []
     assert steps(lambda: statuses.append(post(busy, body).status)) < MOST_STEPS
     assert statuses == [200]
+
+
+def test_many_hostile_events_of_an_envelope_cost_little(busy: Project) -> None:
+    # What takes the most steps for its size. Each event takes a token of the rate limit.
+    thread = {"id": 1, "stacktrace": {"frames": [{"lineno": "x"}] * 250}}
+    events_of_it = [item("event", event(threads=[thread] * 24)) for _ in range(MAX_EVENTS)]
+    body = gzip.compress(envelope(*events_of_it))
+    capture(busy)
+    statuses = []
+    assert steps(lambda: statuses.append(post(busy, body).status)) < 3 * MOST_STEPS
+    assert peak_bytes(lambda: statuses.append(post(busy, body).status)) < MOST_BYTES
+    assert statuses == [200, 200]
 
 
 # Each takes 3 MB as Python objects, and a few kilobytes compressed. Together they take too much.

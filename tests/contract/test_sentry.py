@@ -1,11 +1,13 @@
 """The SDK endpoint: keys, bodies, responses, and one event for one id."""
 
+import base64
 import gzip
 import json
 import logging
 import time
 import tracemalloc
 import zlib
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,12 +15,13 @@ import pytest
 from errata.models.ids import DAY_MS, floor_id, minted_ms, now_ms
 from errata.models.times import CLEAR_MARGIN_MS
 from errata.protocol.body import MAX_JSON_BYTES
+from errata.protocol.sentry.envelope import MAX_EVENTS
 from errata.store.events import put_new
 from errata.usecases import organizations, projects
 from errata.usecases.clear_project import clear
 from tests.support import sdk, stream
 from tests.support.account import Clock, Project, new_project, row_counts, rows
-from tests.support.calls import Call, recorded, throttled, watched
+from tests.support.calls import Call, failing, fault, recorded, throttled, watched
 from tests.support.clients import events, ingest, read
 from tests.support.fresh import clear_cache
 from tests.support.gateway import call
@@ -149,6 +152,30 @@ def test_codings(busy: Project, coded: Any, headers: dict[str, str]) -> None:
     assert only(busy)["event_id"] == sent["event_id"]
 
 
+@pytest.mark.parametrize(
+    "coded", [zlib.compress, lambda body: zlib.compress(body, 1), gzip.compress, bytes]
+)
+@pytest.mark.parametrize("to_text", [base64.b64encode, base64.encodebytes])
+def test_old_sdks_send_base64(busy: Project, coded: Any, to_text: Any) -> None:
+    sent = event()
+    response = post(busy, to_text(coded(json.dumps(sent).encode())), "store")
+    assert (response.status, response.json) == (200, {"id": sent["event_id"]})
+    assert only(busy)["exception_class"] == "KeyError"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"eJw" + b"!" * 6, 400),
+        (base64.b64encode(zlib.compress(b'{"message":"a"}'))[:-4], 400),
+        (base64.b64encode(zlib.compress(b'{"a":"' + b"x" * 30_000_000)), 413),
+    ],
+)
+def test_broken_base64_is_refused(busy: Project, body: bytes, status: int) -> None:
+    assert post(busy, body, "store").status == status
+    assert events(busy) == []
+
+
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br"])
 def test_other_codings_are_refused_with_a_way_out(busy: Project, coding: str) -> None:
     auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}", "Content-Encoding": coding}
@@ -232,6 +259,29 @@ def test_other_items_are_let_go(busy: Project) -> None:
     named = post(busy, envelope(item("transaction", {}), event_id="f" * 32))
     assert named.json == {"id": "f" * 32}
     assert row_counts() == before
+
+
+@pytest.mark.parametrize(
+    ("kinds", "categories"),
+    [
+        (["session"], "session"),
+        (["sessions", "session"], "session"),
+        (["transaction", "profile"], "profile;transaction"),
+        (["profile_chunk"], "profile;profile_chunk"),
+        (["replay_event", "replay_recording"], "replay"),
+        (["event", "span"], "span"),
+        (["event"], None),
+        (["client_report"], None),
+        (["event", "attachment"], None),
+        (["of tomorrow"], None),
+    ],
+)
+def test_sdks_are_told_what_they_need_not_send(
+    busy: Project, kinds: list[str], categories: str | None
+) -> None:
+    response = post(busy, envelope(*(item(kind, {"message": "a"}) for kind in kinds)))
+    limits = f"3600:{categories}:key:not_stored" if categories else None
+    assert (response.status, response.headers.get("X-Sentry-Rate-Limits")) == (200, limits)
 
 
 def test_what_is_wrong_in_an_event_costs_that_alone(busy: Project) -> None:
@@ -491,6 +541,108 @@ def test_an_envelope_full_of_client_reports_is_one_line(
     ]
 
 
+def test_all_events_of_an_envelope_are_stored(busy: Project) -> None:
+    sent = [event() for _ in range(3)]
+    body = envelope(*(item("event", each) for each in sent), event_id=sent[0]["event_id"])
+    response = post(busy, body)
+    assert (response.status, response.json) == (200, {"id": sent[0]["event_id"]})
+    assert {each["event_id"] for each in events(busy)} == {each["event_id"] for each in sent}
+
+
+def test_an_event_that_is_refused_does_not_cost_the_others(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, last = event(), event()
+    body = envelope(item("event", first), item("event", b"[1]"), item("event", last))
+    response = post(busy, body)
+    assert (response.status, response.json["detail"]) == (400, "The body must be a JSON object.")
+    assert {each["event_id"] for each in events(busy)} == {first["event_id"], last["event_id"]}
+    assert caplog.messages == [f"event lost: project {busy.id}, invalid"]
+
+
+def test_more_events_than_an_envelope_may_have_are_counted(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = envelope(*(item("event", event()) for _ in range(MAX_EVENTS + 3)))
+    response = post(busy, body)
+    assert response.status == 413
+    assert response.json["detail"].startswith(f"An envelope may have {MAX_EVENTS} events")
+    assert len(events(busy)) == MAX_EVENTS
+    assert caplog.messages == [f"event lost: project {busy.id}, too_large, 3"]
+
+
+@pytest.mark.usefixtures("aws", "clock")
+def test_each_further_event_of_an_envelope_counts_against_the_rate_limit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    project = new_project(60, metered=True)
+    body = envelope(*(item("event", {"message": "a"}) for _ in range(MAX_EVENTS)))
+    statuses = [post(project, body).status for _ in range(7)]
+    assert statuses == [200] * 6 + [429]
+    # The first event of each envelope counts with its request, which the gateway counts here.
+    stored = 7 + 60
+    assert len(events(project)) == stored
+    assert caplog.messages == [f"event lost: project {project.id}, rate_limited"] * (70 - stored)
+
+
+def test_a_quota_counts_each_event(caplog: pytest.LogCaptureFixture) -> None:
+    org = organizations.create("acme")
+    organizations.change(org.id, monthly_quota=2)
+    created = projects.create("shop", organization=org.id)
+    assert created
+    project = Project(created.project.id, created.key, created.public)
+    response = post(project, envelope(*(item("event", event()) for _ in range(4))))
+    assert response.status == 429
+    assert len(events(project)) == 2
+    lost = [each for each in caplog.messages if each.startswith("event lost")]
+    assert lost == [f"event lost: project {project.id}, quota"] * 2
+
+
+def test_the_store_fails_within_an_envelope(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    capture(busy)
+    body = envelope(*(item("event", event()) for _ in range(3)))
+    with caplog.at_level(logging.WARNING, logger="errata"), fault(3, failing):
+        assert post(busy, body).status == 503
+    lines = [each for each in caplog.messages if each.startswith("event lost")]
+    assert lines == [f"event lost: project {busy.id}, unavailable"] * 2
+    assert post(busy, body).status == 200
+    assert len(events(busy)) == 1 + 3
+
+
+def test_an_event_says_that_its_attachments_are_not_stored(busy: Project) -> None:
+    sent = event()
+    names = [f"log-{number}.txt" for number in range(7)]
+    parts = [
+        json.dumps({"type": "attachment", "filename": name, "length": 1}).encode() + b"\nx"
+        for name in names
+    ]
+    assert post(busy, envelope(item("event", sent), *parts)).status == 200
+    assert only(busy)["problems"] == [
+        {
+            "field": "attachments",
+            "problem": f"are not stored: {', '.join(names[:5])} and 2 more",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        (b'{}\n{"type":"attachment","attachment_type":"event.minidump"}\nMDMP', 200, "unsupported"),
+        (b'{}\n{"type":"unreal_report"}\nCR1', 200, "unsupported"),
+        (b'{}\n{"type":"event","length":9}\n{}', 400, "invalid"),
+        (b'{}\n{"type":"session","length":9}\n{}', 400, "invalid"),
+    ],
+)
+def test_what_is_dropped_and_may_be_an_error_is_counted(
+    busy: Project, caplog: pytest.LogCaptureFixture, body: bytes, status: int, reason: str
+) -> None:
+    assert post(busy, body).status == status
+    assert caplog.messages == [f"event lost: project {busy.id}, {reason}"]
+
+
 def test_what_is_refused_is_counted(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
     post(busy, b"not an envelope")
     post(busy, gzip.compress(of_event(event(extra={"a": "x" * MAX_JSON_BYTES}))))
@@ -529,5 +681,5 @@ def test_the_default_may_be_a_part_of_a_fingerprint(busy: Project) -> None:
     capture(busy, fingerprint=["{{ default }}"])
     capture(busy)
     capture(busy, fingerprint=["{{ default }}", "shop"])
-    shop, plain, default = events(busy)
-    assert plain["issue_id"] == default["issue_id"] != shop["issue_id"]
+    issues = Counter(each["issue_id"] for each in events(busy))
+    assert sorted(issues.values()) == [1, 2]

@@ -10,7 +10,7 @@ from errata.models.event import pack
 from errata.models.ids import new_event_id, now_ms
 from errata.models.loss import LINE
 from errata.store import events
-from errata.usecases import issues, loss_ledger
+from errata.usecases import issues, loss_ledger, projects
 from tests.integration.test_losses import batch
 from tests.support import template
 from tests.support.cli import done
@@ -75,6 +75,25 @@ def test_what_is_lost_is_counted_beside_what_is_accepted(
         lambda found: found == [(1, {"invalid": 3})],
     )
     assert "accepted" in done("stats", project_id, "--stack", errata, "--json").out
+
+
+def test_browsers_reports_are_events_and_crash_reports_are_losses(stack: LocalStack) -> None:
+    created = projects.create("shop")
+    assert created
+    url, key = f"{stack.api_url}/api/{created.project.id}", created.public
+    report = {"csp-report": {"effective-directive": "img-src", "blocked-uri": "data"}}
+    kept = requests.post(f"{url}/security/?sentry_key={key}", json=report, timeout=30)
+    assert kept.status_code == 200, kept.text
+    for path in (f"minidump/?sentry_key={key}", f"unreal/{key}/"):
+        refused = requests.post(f"{url}/{path}", data=b"MDMP", timeout=30)
+        assert refused.status_code == 415
+        assert refused.json()["detail"].startswith("Errata cannot read crash reports")
+    eventually(
+        lambda: list(loss_ledger.by_day(visible_in(created.project.id), 1).values()),
+        lambda found: found == [(1, {"unsupported": 2})],
+    )
+    (issue,) = issues.list_issues(visible_in(created.project.id))
+    assert issue.title == "Blocked image from data"
 
 
 def test_lost_events_that_were_not_counted_are_counted_by_a_redrive(

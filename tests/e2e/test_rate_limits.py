@@ -12,8 +12,10 @@ import requests
 from dev.stack import LocalStack
 from errata.models.gateway_key import Gateway
 from errata.store import projects as store
-from errata.usecases import usage_keys
+from errata.usecases import loss_ledger, usage_keys
 from tests.support.cli import done
+from tests.support.deployed import eventually
+from tests.support.visible import visible_in
 
 BURST = 75
 
@@ -124,7 +126,15 @@ def test_the_gateway_s_plan_holds_sixty(stack: LocalStack, send: Send) -> None:
     value = stack.client("apigateway").get_api_key(apiKey=record.usage_key_id, includeValue=True)
     # As five minutes later, when the gateway is sure to know the key.
     assert store.save_usage_key(dataclasses.replace(record, usage_key=value["value"]))
-    burst(lambda: send(stack.api_url, project.id, key), 200 if send is by_query else 202)
+    refused, _ = burst(
+        lambda: send(stack.api_url, project.id, key), 200 if send is by_query else 202
+    )
+    # A reader loses nothing.
+    lost = {"rate_limited": len(refused)} if send is not by_query else {}
+    eventually(
+        lambda: loss_ledger.by_day(visible_in(project.id), 1).values(),
+        lambda found: [each for _, each in found] == [lost],
+    )
     table = outputs["IdempotencyTableName"]
     bucket = {"pk": {"S": f"bucket#key#{record.id}"}}
     counted = stack.client("dynamodb").get_item(TableName=table, Key=bucket)

@@ -43,10 +43,10 @@ def try_one(data: bytes) -> None:
     of_dsn(sent.headers.get("dsn"))
     for item in sent.items:
         discarded([item.payload])
-    if sent.event is None:
+    if not sent.events:
         return
     try:
-        event = parse_object(sent.event)
+        event = parse_object(sent.events[0])
     except HTTPError:
         return
     fields, fingerprint = to_fields(event, 0, milliseconds(sent.headers.get("sent_at")), "::1")

@@ -1,6 +1,7 @@
 """A function is interrupted between its calls to AWS. A second run completes the work."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -50,6 +51,28 @@ def test_an_event_of_an_sdk_that_was_cut_off_comes_again_and_is_one(
         found = [event["event_id"] for event in events(busy)]
         assert sorted(found) == sorted(each["event_id"] for each in sent)
         sent.append(sdk.event(timestamp=now_ms() / 1000 - late_s))
+
+
+def test_events_of_an_envelope_that_was_cut_off_come_again_and_are_one_each(
+    busy: Project,
+) -> None:
+    for number in count(1):
+        # The third event has no id of its own.
+        sent = [sdk.event(), sdk.event(), {"message": "m", "timestamp": now_ms() / 1000}]
+        body = sdk.envelope(
+            *(sdk.item("event", each) for each in sent), event_id=sent[0]["event_id"]
+        )
+        clear_cache()
+        with fault(number, killed, after=True) as outcome, suppress(Killed):
+            sdk.post(busy, body)
+        clear_cache()
+        assert sdk.post(busy, body).status == 200
+        assert sdk.post(busy, body).status == 200
+        found = [event["event_id"] for event in events(busy)]
+        assert len(found) == len(set(found)) == number * 3
+        if not outcome.struck:
+            assert number > 3
+            return
 
 
 def clean_up(project: Project) -> None:

@@ -113,6 +113,11 @@ def test_sentry_ingest_stores_the_event(name: str) -> None:
     assert len(events(SHOP)) == 1
 
 
+def test_sentry_ingest_stores_a_report_of_a_browser() -> None:
+    status, content = answered("sentry_ingest/security")
+    assert (status, len(content["id"])) == (200, 32)
+
+
 def test_sentry_ingest_refuses_an_unknown_key() -> None:
     assert answered("sentry_ingest/unknown_key")[0] == 401
     assert events(SHOP) == []

@@ -1,5 +1,6 @@
 """docs/openapi.yaml and the handlers agree on every request that Schemathesis makes."""
 
+import json
 from itertools import count
 from typing import Any, ClassVar
 
@@ -19,6 +20,11 @@ DOCUMENT = yaml.safe_load((template.ROOT / "docs" / "openapi.yaml").read_text())
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 schema.app = application
+
+
+@schemathesis.serializer("application/csp-report", "application/reports+json")
+def _as_json(_: Any, value: Any) -> bytes:
+    return json.dumps(value).encode()
 
 
 @schemathesis.serializer("application/x-sentry-envelope")

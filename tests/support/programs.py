@@ -43,12 +43,12 @@ def run(program: str, dsn: str, *arguments: str, **environment: str) -> str:
     return ended.stdout
 
 
-def browse(dsn: str) -> str:
-    """Open the page in a browser and check out, which fails. Return the page's origin."""
+def browse(dsn: str, program: str = PAGE) -> str:
+    """Open a page in a browser and check out, which fails. Return the page's origin."""
     with served() as origin, chromium() as browser:
         page = browser.new_page()
         page.add_init_script(f"window.SENTRY_DSN = {json.dumps(dsn)}")
-        page.goto(f"{origin}/{PAGE}")
+        page.goto(f"{origin}/{program}")
         expect(page).to_have_title("Ready")
         page.get_by_role("button").click()
         expect(page).to_have_title("Sent")

@@ -62,6 +62,28 @@ def handled(event: Event) -> Any:
     return event["exceptions"][-1]["mechanism"]["handled"]
 
 
+def of_an_old_sdk(events: list[Event], program: str, function: str, code: str) -> None:
+    """Check a message and an exception of an SDK that does not know envelopes."""
+    error, message = events
+    for event in events:
+        assert event["context"]["user"]["id"] == "42"
+        assert event["context"]["user"]["email"] == "kim@example.org"
+        assert event["tags"]["cohort"] == "b"
+        assert (event["release"], event["environment"]) == ("shop@1.2.3", "staging")
+        assert event["breadcrumbs"][0]["message"] == "cart opened"
+        assert event.get("problems") is None
+    assert message["level"] in ("info", "warning")
+    assert message["exception_class"] is None
+    assert message["message"]
+    assert error["level"] == "error"
+    main = error["exceptions"][-1]
+    assert (main["type"], main["value"]) == (error["exception_class"], error["message"])
+    frame = main["frames"][-1]
+    assert frame["function"].endswith(function)
+    assert frame["lineno"] == error["line"] == line_of(program, code)
+    assert error["file"].endswith(program.rpartition("/")[2])
+
+
 def on_its_page(text: str, event: Event) -> None:
     """Check what the dashboard shows of an event of any SDK. `text` is the page without markup."""
     shown = [

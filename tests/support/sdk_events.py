@@ -77,9 +77,16 @@ PYTHON: dict[str, Any] = {
     ],
     "threads": [
         {"id": 1, "name": "MainThread", "current": True},
-        {"id": 2, "name": "worker-2", "crashed": True, "frames": [FLASK, TOTAL]},
+        {
+            "id": 2,
+            "name": "worker-2",
+            "state": "BLOCKED",
+            "crashed": True,
+            "frames": [FLASK, TOTAL],
+        },
     ],
     "debug_meta": {"images": [{"type": "elf"}]},
+    "other": {"template": {"filename": "cart.html", "lineno": 3}, "time_spent": 12},
     "problems": [{"field": "user.id", "problem": "must be a string"}],
 }
 JAVASCRIPT: dict[str, Any] = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dev.template import ROOT_STACK, TEMPLATE, load, nested
-from tests.support.template import ROOT, resources, transformed
+from tests.support.template import ROOT, resources, routes, transformed
 
 NESTED = sorted((ROOT / "templates").iterdir())
 
@@ -143,3 +143,8 @@ _NO_OWN_NAME = {
     "IndexName",
     "FunctionName",
 }
+
+
+def test_no_route_is_for_any_method() -> None:
+    # SAM merges it into the API's body under the name `any`, which API Gateway does not know.
+    assert "ANY" not in {method.upper() for method, _ in routes()}

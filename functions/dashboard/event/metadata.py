@@ -18,6 +18,8 @@ _CONTEXTS = {
     "gpu": "GPU",
     "app": "App",
     "cloud_resource": "Cloud resource",
+    "csp": "CSP report",
+    "template": "Template",
     **{name: name.capitalize() for name in ("browser", "runtime", "device", "trace", "culture")},
     **{name: name.capitalize() for name in ("response", "state", "profile", "flags", "feedback")},
 }
@@ -104,8 +106,18 @@ def contexts(sent: Any, budget: ByteBudget) -> list[tuple[str, Pairs]]:
     return shown
 
 
+def with_other(contexts: Any, other: Any) -> Any:
+    """Return the contexts, and before them the fields that have no other place on the page."""
+    if not isinstance(other, dict) or not other:
+        return contexts
+    named = contexts if isinstance(contexts, dict) else {"": contexts} if contexts else {}
+    objects = {name: each for name, each in other.items() if isinstance(each, dict)}
+    plain = {name: each for name, each in other.items() if name not in objects}
+    return {**objects, **({"Other fields": plain} if plain else {}), **named}
+
+
 def problems(sent: Any, budget: ByteBudget) -> Pairs:
-    """Return the invalid parts that were removed when the event arrived."""
+    """Return the parts that were removed or shortened when the event arrived."""
     found = [each for each in sent if isinstance(each, dict)] if isinstance(sent, list) else []
     shown = [
         (budget.take(each.get("field"), 200), budget.take(each.get("problem"), 200))

@@ -134,6 +134,7 @@ def _parts(fields: StoredEvent, raw: bool, budget: ByteBudget) -> dict[str, Any]
         "user": context.get("user"),
         "request": metadata.flat(context.get("request")),
         "logged": fields.get("logentry"),
+        "contexts": metadata.with_other(fields.get("contexts"), fields.get("other")),
         "context": {each: context[each] for each in context if each not in ("user", "request")},
         "threads": structured.threads(fields),
     }

@@ -67,6 +67,8 @@ def test_what_an_sdk_tells_has_its_place(browser: Browser, busy: Project) -> Non
     assert "payment.provider twint" in card(shown, "Tags")
     assert card(shown, "Runtime") == "Runtime name CPython version 3.13.0"
     assert card(shown, "order") == "order number 7781 gift false"
+    assert card(shown, "Template") == "Template filename cart.html lineno 3"
+    assert card(shown, "Other fields") == "Other fields time_spent 12"
     assert "message checkout of %s failed" in card(shown, "Log entry")
     assert "cart_age_seconds 1812" in card(shown, "Extra")
     assert "method POST Host a.b" in card(shown, "Request")
@@ -77,12 +79,15 @@ def test_what_an_sdk_tells_has_its_place(browser: Browser, busy: Project) -> Non
     assert "SDK event id fd2e5cf6b5ac4f2ebb3fcb7ea0c0b0c5" in about
     assert "Grouped by VoucherError in shop.cart.apply" in about
     threads = card(shown, "Threads")
-    assert threads.startswith("Threads worker-2 crashed")
+    assert threads.startswith("Threads worker-2, BLOCKED crashed")
     assert threads.endswith("MainThread current")
     assert "<summary>Modules</summary>" in shown.html
     assert "flask 3.1.0" in shown.text
     assert "08:09:00.500 query SELECT 1" in shown.text
-    wrong = "Some fields of this event were invalid and were not stored: user.id must be a string."
+    wrong = (
+        "Errata could not store all parts of this event as they were sent: "
+        "user.id must be a string."
+    )
     assert wrong in shown.text
 
 

@@ -43,6 +43,11 @@ PLACES = st.sampled_from(
         ("request", "data"),
         ("user",),
         ("stacktrace", "frames"),
+        ("template",),
+        ("logentry",),
+        ("sentry.interfaces.Http", "headers"),
+        ("exception", 0, "stacktrace", "registers"),
+        ("threads", 0, "held_locks"),
     ]
 )
 KINDS = st.sampled_from(["array", "object", "text"])

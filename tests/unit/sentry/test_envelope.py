@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.errors import InvalidInputError
-from errata.protocol.sentry import envelope
+from errata.protocol.body import MAX_JSON_BYTES
 from errata.protocol.sentry.envelope import (
+    MAX_EVENTS,
     MAX_HEADER_BYTES,
     MAX_ITEMS,
     START_BYTES,
@@ -17,6 +18,7 @@ from errata.protocol.sentry.envelope import (
     Start,
     parse,
     parse_start,
+    within_limits,
 )
 
 NO_FEED = st.binary(max_size=50).filter(lambda each: b"\n" not in each)
@@ -120,10 +122,33 @@ def test_items_without_end() -> None:
     assert read.problem == f"it has more than {MAX_ITEMS} items"
 
 
-def test_the_event_of_an_envelope() -> None:
-    assert parse(b"{}").event is None
+def test_the_events_of_an_envelope() -> None:
+    assert parse(b"{}").events == []
     both = written({}, with_length("session", b"s"), with_length("event", b"{}"))
-    assert envelope.parse(both).event == b"{}"
+    assert parse(both).events == [b"{}"]
+
+
+def test_the_events_of_an_envelope_are_limited_together() -> None:
+    small, large = b"e", b"e" * (MAX_JSON_BYTES - 5)
+    assert len(within_limits([small] * (MAX_EVENTS + 1))) == MAX_EVENTS
+    assert within_limits([large, *[small] * 6]) == [large, *[small] * 5]
+    assert within_limits([large * 2, small]) == [large * 2]
+    assert within_limits([]) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "unreadable"),
+    [
+        (b'{"type":"unreal_report"}', True),
+        (b'{"type":"attachment","attachment_type":"event.minidump"}', True),
+        (b'{"type":"attachment","attachment_type":["event.minidump"]}', False),
+        (b'{"type":"attachment","filename":"log.txt"}', False),
+    ],
+)
+def test_errors_that_cannot_be_read_are_known(header: bytes, unreadable: bool) -> None:
+    (item,) = parse(b"{}\n" + header + b"\nMDMP").items
+    assert item.unreadable is unreadable
+    assert parse_start(b"{}\n" + header + b"\nMDMP").has_event is unreadable
 
 
 LONG = b"x" * START_BYTES

@@ -23,9 +23,9 @@ def test_an_envelope_is_read_to_its_end(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in names() if name.endswith("-event")])
 def test_an_event_keeps_what_every_program_has_set(name: str) -> None:
     envelope = parse(kept(name))
-    assert envelope.event
+    (event,) = envelope.events
     assert event_id(envelope.headers["event_id"])
-    fields, _ = to_fields(parse_object(envelope.event), NOW_MS, NOW_MS, "192.0.2.1")
+    fields, _ = to_fields(parse_object(event), NOW_MS, NOW_MS, "192.0.2.1")
     assert "problems" not in fields
     assert fields["context"]["user"]["id"] == "42"
     assert fields["tags"] == {"cohort": "b"}

@@ -45,8 +45,8 @@ def test_tags_lines_and_fingerprints_are_shortened() -> None:
     assert kept["post_context"] == ["c", *["d"] * 99]
     assert valid["fingerprint"] == ["f"] * 1_000
     assert [each["field"] for each in problems] == [
-        "fingerprint",
         "tags",
+        "fingerprint",
         "stacktrace.frames",
         "stacktrace.frames",
     ]

@@ -34,7 +34,9 @@ POLL_SECONDS = 2
 app = group("List and show a project's events.", example="events list 1")
 
 # _OBJECTS are shown as JSON. _CODE is shown as a stack trace, or only with --json.
-_OBJECTS = ("problems", "tags", "contexts", "context", "extra", "logentry", "sdk", "modules")
+_OBJECTS = (
+    *("problems", "tags", "contexts", "context", "extra", "logentry", "sdk", "modules", "other"),
+)
 _CODE = ("exceptions", "frames", "threads", "debug_meta")
 
 type Text = str | None

@@ -19,9 +19,9 @@ def stats(
 ) -> None:
     """Show the events accepted and lost per day, by reason.
 
-    `trimmed` events were stored, but not in full. `mismatch` counts requests that repeat an
-    Idempotency-Key with another body. `by SDKs` counts events that SDKs report as discarded before
-    sending; --json shows each of their reasons.
+    `trimmed` events were stored, but not in full. `unsupported` counts crash reports of native
+    code. `mismatch` counts requests that repeat an Idempotency-Key with another body. `by SDKs`
+    counts events that SDKs report as discarded before sending; --json shows each of their reasons.
     """
     found = loss_ledger.by_day(projects.visible_to_operator(project_id), days)
     if session.json:

@@ -23,7 +23,7 @@ MAX_NOISE_CHARACTERS = 4_096
 
 STACK_TEXTS = ("source_map", "minified_stack", "stack_trace")
 # Fields from SDKs that describe the environment of an error, in addition to `context`.
-SURROUNDINGS = ("extra", "contexts", "modules", "threads", "debug_meta")
+SURROUNDINGS = ("extra", "contexts", "modules", "threads", "debug_meta", "other")
 # Fields from SDKs that the ingest API does not have. They keep the SDKs' names.
 SDK_FIELDS = (
     "event_id",
@@ -42,6 +42,7 @@ SDK_FIELDS = (
     "threads",
     "frames",
     "debug_meta",
+    "other",
     "grouped_by",
     "problems",
 )
@@ -71,7 +72,7 @@ class LegacyEvent(TypedDict):
 
 
 class Problem(TypedDict):
-    """A part of an SDK's event that was removed: its path, such as `user.id`, and the reason."""
+    """A part of an SDK's event that is not stored as sent: its path, such as `user.id`, and why."""
 
     field: str
     problem: str
@@ -99,6 +100,7 @@ class _FromSdk(TypedDict, total=False):
     threads: list[Fields]
     frames: list[Fields]  # of an event without exceptions, outermost first
     debug_meta: Fields
+    other: Fields  # fields without a place here, such as `template` or `csp`, by name
     grouped_by: str  # why the fingerprint is what it is
     problems: list[Problem]
 

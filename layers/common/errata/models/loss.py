@@ -1,6 +1,7 @@
 """Loss reasons: why an event was not stored, or not stored in full."""
 
 # In the order in which they are shown. `trimmed`: the event was stored, but not in full.
+# `unsupported`: an error in a form that Errata cannot read, such as a minidump.
 # `mismatch`: the request repeated an Idempotency-Key with another body, which was not stored.
 # `unavailable`: a function or the store failed. A client that sent the event again lost nothing.
 REASONS = (
@@ -10,6 +11,7 @@ REASONS = (
     "billing",
     "ip",
     "too_large",
+    "unsupported",
     "trimmed",
     "mismatch",
     "unavailable",

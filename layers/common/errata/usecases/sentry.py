@@ -1,10 +1,18 @@
-"""Accept envelopes of Sentry SDKs: store the event once, and count the client reports."""
+"""Accept envelopes of Sentry SDKs: store each event once, and count what is lost."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 
 from errata.caches import BoundedDict
-from errata.errors import ConflictError, InvalidInputError, UnavailableError
+from errata.errors import (
+    BodyTooLargeError,
+    ConflictError,
+    HTTPError,
+    InvalidInputError,
+    StoreError,
+    UnavailableError,
+)
 from errata.grouping import v2
 from errata.models.event import Event, Problem
 from errata.models.ids import DAY_MS, named_event_id, new_event_id, now_ms
@@ -12,11 +20,12 @@ from errata.models.project import Access
 from errata.models.times import PROMPT_MS
 from errata.protocol.body import MAX_JSON_BYTES, parse_object, too_large
 from errata.protocol.sentry import event as protocol
-from errata.protocol.sentry.envelope import Envelope
+from errata.protocol.sentry.envelope import MAX_EVENTS, Envelope, within_limits
+from errata.protocol.sentry.forms import note_attachments
 from errata.protocol.sentry.reports import discarded
 from errata.store import events
 from errata.store.retry import attempts
-from errata.usecases import admission, report_losses
+from errata.usecases import admission, rate_limit, report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
 
@@ -32,32 +41,69 @@ _stored = BoundedDict[tuple[str, str], None](max_entries=10_000)
 
 
 def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str:
-    """Store the event of an envelope, unless it was stored before, and count its client reports.
+    """Store each event of an envelope, unless it was stored before, and count what is lost.
 
-    Items of other kinds (sessions, transactions, …) are dropped. `address` is the client's. Returns
-    the id of the event as SDKs write it, or the id of the envelope if it has no event.
+    Items of other kinds (sessions, transactions, …) are dropped. Errors among them, such as
+    minidumps, and the losses in client reports are counted. `address` is the client's. Returns the
+    id of the first event as SDKs write it, or the id of the envelope if it has no event.
 
     Raises:
-        HTTPError: the event is refused; nothing is stored.
+        HTTPError: an event is refused. The other events are stored.
+        StoreError: the store failed. The events before are stored; the client may send the same
+            envelope again.
     """
     reports = [item.payload for item in envelope.items if item.type == "client_report"]
-    report_losses.note_all(access.project_id, discarded(reports))
-    if envelope.event is None:
+    lost = discarded(reports)
+    if unreadable := sum(item.unreadable for item in envelope.items):
+        lost["unsupported"] = unreadable
+    report_losses.note_all(access.project_id, lost)
+    if not envelope.events:
         if envelope.problem:
-            raise InvalidInputError({"body": [f"The envelope cannot be read: {envelope.problem}."]})
+            with report_losses.counted(access.project_id):
+                problem = f"The envelope cannot be read: {envelope.problem}."
+                raise InvalidInputError({"body": [problem]})
         return protocol.event_id(envelope.headers.get("event_id")) or os.urandom(16).hex()
-    return admission.store_event(
-        SdkSubmission(envelope, envelope.event, address), access, now_ms
-    ).id
+    return _store_all(envelope, access, address, now_ms)
+
+
+def _store_all(envelope: Envelope, access: Access, address: str, now_ms: int) -> str:
+    """Store the events. Raise the first refusal after all have been tried."""
+    sent = envelope.events
+    events = within_limits(sent)
+    refused: HTTPError | None = None
+    if over := len(sent) - len(events):
+        report_losses.note(access.project_id, "too_large", over)
+        refused = BodyTooLargeError(
+            f"An envelope may have {MAX_EVENTS} events, of {MAX_JSON_BYTES} bytes together."
+        )
+    ids = []
+    for number, payload in enumerate(events):
+        submission = SdkSubmission(envelope, payload, address, number)
+        try:
+            if number:
+                # The request has counted as one event.
+                with report_losses.counted(access.project_id):
+                    rate_limit.take_for_key(access, now_ms)
+            ids.append(admission.store_event(submission, access, now_ms).id)
+        except HTTPError as error:
+            refused = refused or error
+        except StoreError:
+            if left := len(events) - number - 1:
+                report_losses.note(access.project_id, "unavailable", left)
+            raise
+    if refused:
+        raise refused
+    return ids[0]
 
 
 @dataclass(slots=True)
 class SdkSubmission:
-    """The event item of an envelope; `address` is the client's."""
+    """An event of an envelope, with its number among the events; `address` is the client's."""
 
     envelope: Envelope
     payload: bytes
     address: str
+    number: int = 0
     # Set by `read`: the id and the timestamp that the SDK gave the event, or None.
     named: str | None = None
     happened_ms: int | None = None
@@ -68,21 +114,35 @@ class SdkSubmission:
             raise too_large(MAX_JSON_BYTES)
         sent = parse_object(self.payload)
         headers = self.envelope.headers
-        self.named = protocol.event_id(headers.get("event_id")) or protocol.event_id(
-            sent.get("event_id")
-        )
+        self.named = self._named(sent.get("event_id"))
         self.happened_ms = protocol.milliseconds(sent.get("timestamp"))
         sent_at_ms = protocol.milliseconds(headers.get("sent_at"))
         fields, fingerprint = protocol.to_fields(sent, now_ms, sent_at_ms, self.address)
         fields["event_id"] = self.named or os.urandom(16).hex()
+        problems: list[Problem] = []
         if self.envelope.problem:
-            problem: Problem = {"field": "envelope", "problem": self.envelope.problem}
-            fields["problems"] = [*fields.get("problems", ()), problem]
+            problems.append({"field": "envelope", "problem": self.envelope.problem})
+        note_attachments(self.envelope.attachments, problems)
+        if problems:
+            fields["problems"] = [*problems, *fields.get("problems", ())]
         grouping = v2.group(fields, fingerprint)
         fields["fingerprint"] = grouping.fingerprint
         fields["grouping"] = grouping.made_by
         fields["grouped_by"] = grouping.grouped_by
         return fields
+
+    def _named(self, own: object) -> str | None:
+        """Return the id that the SDK gave the event, None if it gave none.
+
+        An envelope's id is that of its first event. The id of another event without its own is
+        derived from it, so that it is the same if the SDK sends the envelope again.
+        """
+        of_envelope = protocol.event_id(self.envelope.headers.get("event_id"))
+        if self.number == 0:
+            return of_envelope or protocol.event_id(own)
+        if of_envelope and protocol.event_id(own) is None:
+            return hashlib.sha256(f"{of_envelope}#{self.number}".encode()).hexdigest()[:32]
+        return protocol.event_id(own)
 
     def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
         """Return the event if this process has already stored it."""

@@ -11,19 +11,27 @@ line feed.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
 from errata.errors import InvalidInputError
-from errata.protocol.body import parse_object
+from errata.protocol.body import MAX_JSON_BYTES, parse_object
 
 # Far more than an SDK sends: an envelope contains one event with its attachments, or a batch of
 # other items.
 MAX_ITEMS = 100
+# The documentation allows one. Their sizes together are limited like that of one event.
+MAX_EVENTS = 10
 MAX_HEADER_BYTES = 64 * 1024
 # The longest headers of an envelope, their line feed, and the usual headers of an item.
 START_BYTES = MAX_HEADER_BYTES + 1024
+
+# Errors in forms that Errata cannot read: items, and attachments of an item of any type. The
+# readable ones of the former become events before this matters (`errata.protocol.sentry.security`).
+_UNREADABLE_ITEMS = ("raw_security", "unreal_report")
+_UNREADABLE_ATTACHMENTS = ("event.minidump", "event.applecrashreport")
 
 _END_OF_LINE = b"\n"
 _EMPTY_LINES = re.compile(rb"\n*")
@@ -35,6 +43,15 @@ class Item:
 
     type: str
     payload: bytes
+    headers: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether this is an error in a form that Errata cannot read."""
+        return (
+            self.type in _UNREADABLE_ITEMS
+            or self.headers.get("attachment_type") in _UNREADABLE_ATTACHMENTS
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +63,26 @@ class Envelope:
     problem: str = ""
 
     @property
-    def event(self) -> bytes | None:
-        """The payload of the event, or None. An envelope has at most one event."""
-        return next((item.payload for item in self.items if item.type == "event"), None)
+    def events(self) -> list[bytes]:
+        """The payloads of the events. SDKs send at most one."""
+        return [item.payload for item in self.items if item.type == "event"]
+
+    @property
+    def attachments(self) -> list[str]:
+        """The names of the attachments."""
+        return [
+            str(item.headers.get("filename")) for item in self.items if item.type == "attachment"
+        ]
+
+
+def within_limits(events: Sequence[bytes]) -> Sequence[bytes]:
+    """Return as many of the first events as one envelope may have. Always includes the first."""
+    size = 0
+    for number, event in enumerate(events):
+        size += len(event)
+        if number and (number == MAX_EVENTS or size > MAX_JSON_BYTES):
+            return events[:number]
+    return events
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +140,9 @@ def parse_start(start: bytes) -> Start:
         # Usually the end of the start. The headers of an item may be known without its payload.
         if reader.state is _State.PAYLOAD:
             reader.items.append(reader.item(b""))
-    has_event = not reader.items or any(item.type == "event" for item in reader.items)
+    has_event = not reader.items or any(
+        item.type == "event" or item.unreadable for item in reader.items
+    )
     return Start(reader.headers, has_event)
 
 
@@ -148,7 +184,7 @@ class _Reader:
     def item(self, payload: bytes) -> Item:
         """Return the item whose headers were read last, with this payload."""
         kind = self._item.get("type")
-        return Item(kind if isinstance(kind, str) else "", payload)
+        return Item(kind if isinstance(kind, str) else "", payload, self._item)
 
     def _skip_empty_lines(self) -> None:
         # The grammar allows one line feed at the end, but some SDKs write several.

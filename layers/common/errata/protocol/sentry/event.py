@@ -12,7 +12,9 @@ from typing import Any
 from errata.models.event import Event, Fields, Level
 from errata.models.ids import LAST_MS
 from errata.protocol.read import iso
+from errata.protocol.sentry.forms import Problems, shown
 from errata.protocol.sentry.schema import checked
+from errata.protocol.sentry.security import title
 
 _LEVELS: dict[str, Level] = {
     "error": "error",
@@ -29,9 +31,13 @@ _MAX_CACHED_PATH = 256
 _MAX_MESSAGE = 64 * 1024
 # Fields that are copied unchanged.
 _TEXTS = ("environment", "release", "server_name", "platform", "logger", "dist")
-_PARTS = ("tags", "contexts", "extra", "modules", "sdk", "debug_meta")
+_PARTS = ("tags", "contexts", "extra", "modules", "sdk", "debug_meta", "other")
 # If a client's clock differs from ours by more than this, the event's timestamp is corrected.
 _DRIFT_MS = 60_000
+# Seconds since the epoch as a text.
+_SECONDS = re.compile(r"\d{9,11}(?:\.\d{1,9})?")
+# Timestamps from here on are milliseconds: in seconds, this is the year 5138.
+_LEAST_MS = 100_000_000_000
 _EVENT_ID = re.compile(r"[0-9a-f]{32}")
 # Matches the paths of frames in a language's standard library or in installed dependencies.
 _FOREIGN = re.compile(
@@ -56,12 +62,16 @@ def event_id(value: Any) -> str | None:
 def milliseconds(value: Any) -> int | None:
     """Return a timestamp in milliseconds since the epoch, or None if it is invalid.
 
-    SDKs send seconds since the epoch, or ISO 8601.
+    SDKs send seconds since the epoch, or ISO 8601. Old ones also send milliseconds.
     """
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) and _SECONDS.fullmatch(value):
+            value = float(value)
+        elif isinstance(value, str):
             at = datetime.fromisoformat(value)
             value = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        if not isinstance(value, bool) and value >= _LEAST_MS:
+            value = value / 1000
         at_ms = round(value * 1000)
         datetime.fromtimestamp(value, UTC)
     except (ArithmeticError, OSError, TypeError, ValueError):
@@ -75,7 +85,7 @@ def to_fields(
 ) -> tuple[Event, Any]:
     """Return the fields of an event, and the fingerprint that the SDK sent.
 
-    Invalid parts of the event are left out and listed in the field `problems`.
+    What cannot be kept as it was sent is listed in the field `problems`.
 
     Args:
         sent: the event as the SDK sent it.
@@ -87,23 +97,35 @@ def to_fields(
     copied: Any = {name: event[name] for name in _TEXTS if event.get(name)}
     copied.update({name: event[name] for name in _PARTS if event.get(name)})
     fields: Event = copied
-    if "tags" in fields:
-        fields["tags"] = _tags(fields["tags"])
     _set_level(fields, event.get("level"))
-    if transaction := event.get("transaction") or event.get("culprit"):
-        fields["transaction"] = transaction
-    _set_timestamp(fields, event.get("timestamp"), received_ms, sent_at_ms)
+    transaction, culprit = event.get("transaction"), event.get("culprit")
+    if does := transaction or culprit:
+        fields["transaction"] = does
+    if transaction and culprit and culprit != transaction:
+        _keep_other(fields, "culprit", culprit)
+    if event.get("event_id") is not None and event_id(event["event_id"]) is None:
+        _add_problem(problems, "event_id", "is not 32 hex digits", event["event_id"])
+    _set_timestamp(fields, event.get("timestamp"), received_ms, sent_at_ms, problems)
     _set_exceptions(fields, event)
     _set_message(fields, event)
     _set_context(fields, event, address)
     if threads := event.get("threads"):
         fields["threads"] = [_with_frames(each) for each in threads if each]
     if crumbs := event.get("breadcrumbs"):
-        shown = [_present(each) for each in crumbs if each]
-        fields["breadcrumbs"] = [each for each in shown if each]
+        present = [_present(each) for each in crumbs if each]
+        fields["breadcrumbs"] = [each for each in present if each]
     if problems:
         fields["problems"] = problems
     return fields, event.get("fingerprint")
+
+
+def _add_problem(problems: Problems, field: str, problem: str, value: Any) -> None:
+    problems.append({"field": field, "problem": f"{problem}: {shown(value)}"})
+
+
+def _keep_other(fields: Event, name: str, value: Any) -> None:
+    """Keep a part that has no other place. Its name is one that `other` does not have itself."""
+    fields["other"] = {**fields.get("other", {}), name: value}
 
 
 def _present(value: Fields) -> Fields:
@@ -113,23 +135,19 @@ def _present(value: Fields) -> Fields:
     return {name: each for name, each in value.items() if each is not None}
 
 
-def _tags(tags: Fields) -> dict[str, str]:
-    return {
-        name: value if isinstance(value, str) else str(value)
-        for name, value in tags.items()
-        if isinstance(value, str | int | float)
-    }
-
-
 def _set_level(fields: Event, level: str | None) -> None:
     fields["level"] = _LEVELS.get(level or "", "error")
     if level and level != fields["level"]:
         fields["sentry_level"] = level
 
 
-def _set_timestamp(fields: Event, sent: Any, received_ms: int, sent_at_ms: int | None) -> None:
+def _set_timestamp(
+    fields: Event, sent: Any, received_ms: int, sent_at_ms: int | None, problems: Problems
+) -> None:
     at_ms = milliseconds(sent)
     if at_ms is None:
+        if sent is not None:
+            _add_problem(problems, "timestamp", "is not a time", sent)
         return
     drift_ms = received_ms - sent_at_ms if sent_at_ms is not None else 0
     fields["timestamp"] = iso(max(0, at_ms + drift_ms) if abs(drift_ms) > _DRIFT_MS else at_ms)
@@ -138,13 +156,20 @@ def _set_timestamp(fields: Event, sent: Any, received_ms: int, sent_at_ms: int |
 def _set_exceptions(fields: Event, event: Fields) -> None:
     exceptions = [_with_frames(each) for each in event.get("exception") or () if each]
     frames = _frames(event.get("stacktrace"))
+    if rest := _without_frames(event.get("stacktrace")):
+        _keep_other(fields, "stacktrace", rest)
     if exceptions and _stands_for_a_message(exceptions[-1]):
-        frames = exceptions.pop().get("frames") or frames
+        made = exceptions.pop()
+        frames = made.pop("frames", None) or frames
+        if made.get("value") not in (None, event.get("message")):
+            _keep_other(fields, "exception", made)
     if exceptions:
         # The main exception comes last. Old SDKs send its stack trace outside of it.
         main = exceptions[-1]
         if frames and "frames" not in main:
             main["frames"] = frames
+        elif frames:
+            _keep_other(fields, "stacktrace", {"frames": frames, **(rest or {})})
         fields["exceptions"] = exceptions
         fields["exception_class"] = main.get("type") or "Error"
         frames = main.get("frames", [])
@@ -164,12 +189,25 @@ def _stands_for_a_message(exception: Fields) -> bool:
 
 
 def _with_frames(value: Fields) -> Fields:
-    """Return an exception or thread with its stack trace in the field `frames`."""
+    """Return an exception or thread with the frames of its stack trace in the field `frames`.
+
+    The rest of the stack trace, such as the registers, stays in `stacktrace`.
+    """
     kept = _present(value)
-    frames = _frames(kept.pop("stacktrace", None))
-    if frames:
+    stacktrace = kept.pop("stacktrace", None)
+    if frames := _frames(stacktrace):
         kept["frames"] = frames
+    if rest := _without_frames(stacktrace):
+        kept["stacktrace"] = rest
     return kept
+
+
+def _without_frames(stacktrace: Fields | None) -> Fields:
+    return {
+        name: each
+        for name, each in (stacktrace or {}).items()
+        if name != "frames" and each is not None
+    }
 
 
 def _frames(stacktrace: Fields | None) -> list[Fields]:
@@ -202,20 +240,25 @@ def _matches(path: str) -> bool:
 
 def _set_message(fields: Event, event: Fields) -> None:
     """Set the message: that of the main exception, otherwise the logged or captured one."""
-    entry = event.get("logentry") or {}
+    entry = _present(event.get("logentry") or {})
     message = event.get("message")
-    if isinstance(message, dict):  # some SDKs send the log entry here
-        entry, message = message or entry, None
     template, formatted, params = (entry.get(name) for name in ("message", "formatted", "params"))
-    logged = formatted if isinstance(formatted, str) and formatted else None
-    if logged is None and isinstance(template, str):
+    logged = formatted or None
+    if logged is None and template is not None:
         logged = _interpolated(template, params)
-    if logged is None and isinstance(message, str):
+    if logged is None:
         logged = message
-    if isinstance(template, str) and (params or logged != template):
-        fields["logentry"] = {"message": template, **({"params": params} if params else {})}
+    elif message and message not in (logged, template):
+        _keep_other(fields, "message", message)
+    kept = {name: each for name, each in entry.items() if name not in ("message", "formatted")}
+    if not params:
+        kept.pop("params", None)
+    if template is not None and (params or logged != template):
+        kept["message"] = template
+    if kept:
+        fields["logentry"] = kept
     if "exceptions" not in fields:
-        fields["message"] = logged or ""
+        fields["message"] = logged or title(fields.get("other", {}))
         return
     fields["message"] = fields["exceptions"][-1].get("value", "")
     if logged:
@@ -249,10 +292,7 @@ def _interpolated(template: str, params: Any) -> str:
 
 def _set_context(fields: Event, event: Fields, address: str) -> None:
     context: Fields = {}
-    if user := event.get("user"):
-        user = _present(user)
-        if user.get("ip_address") == _AUTO:
-            user["ip_address"] = address
+    if user := _user(event, address):
         context["user"] = user
     if request := event.get("request"):
         context["request"] = request = _present(request)
@@ -260,3 +300,19 @@ def _set_context(fields: Event, event: Fields, address: str) -> None:
             fields["url"] = request["url"]
     if context:
         fields["context"] = context
+
+
+def _user(event: Fields, address: str) -> Fields:
+    """Return the user, with the client's address if the SDK asks for it.
+
+    SDKs ask with a placeholder, or with a setting: `auto`, `never` or, like no setting, `legacy`.
+    """
+    user = {name: each for name, each in (event.get("user") or {}).items() if each is not None}
+    settings = (event.get("sdk") or {}).get("settings")
+    infer = settings.get("infer_ip") if isinstance(settings, dict) else None
+    asks = user.get("ip_address") == _AUTO
+    if asks and infer == "never":
+        del user["ip_address"]
+    elif asks or (infer == "auto" and not user.get("ip_address")):
+        user["ip_address"] = address
+    return user

@@ -12,15 +12,20 @@ _SENTRY_KEY = re.compile(r"(?:^|[\s,])sentry_key\s*=\s*([^\s,]*)")
 _SCHEME = "sentry "
 
 
-def presented(headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
-    """Return the key in the query or headers of a request.
+def presented(
+    headers: Mapping[str, str], query: Mapping[str, str], path: Mapping[str, str]
+) -> str | None:
+    """Return the key in the path, the query or the headers of a request.
 
     Returns None if there is no key. The body may still contain one.
 
     Args:
         headers: the headers by lower-case name.
         query: the query parameters.
+        path: the path parameters.
     """
+    if "sentry_key" in path:
+        return path["sentry_key"]
     if "sentry_key" in query:
         return query["sentry_key"].strip()
     for name in ("x-sentry-auth", "authorization"):

@@ -1,7 +1,8 @@
 """Validates an SDK's event, and removes its invalid parts.
 
 An invalid part is removed and noted as a problem. The rest is kept, because an event with one
-invalid breadcrumb is still useful. This uses pydantic_core, for the same reason as
+invalid breadcrumb is still useful. Fields that the schema does not name are kept as they are, those
+of the event itself in the field `other`. This uses pydantic_core, for the same reason as
 `errata.protocol.ingest` (docs/decisions/0003-validation.md).
 
 Lists are shortened before they are validated, and an event with very many invalid parts is read
@@ -10,15 +11,13 @@ the public key can send one.
 """
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
-from errata.models.event import Problem
-
-type Problems = list[Problem]
+from errata.protocol.sentry import forms
+from errata.protocol.sentry.forms import Problems
 
 # The maximum number of problems that are noted. All invalid parts are removed.
 MAX_PROBLEMS = 50
@@ -27,10 +26,8 @@ _MAX_PATH = 200
 _MAX_NAMED = 500
 # A removed part may make an outer one invalid. Far fewer rounds are needed.
 _ROUNDS = 5
-_MAX_BREADCRUMBS = 100
 _MAX_EXCEPTIONS = 50
 _MAX_THREADS = 500
-_MAX_TAGS = 200
 # Parts of a fingerprint. SDKs send one or two.
 _MAX_FINGERPRINT = 1_000
 # Frames of one stack trace, as Sentry keeps them: of the outermost and of the innermost calls.
@@ -46,13 +43,13 @@ _NOT_OF_THE_PATH = "[key]"
 def _fields(**schemas: cs.CoreSchema) -> cs.CoreSchema:
     """Return the schema of an object with optional fields.
 
-    Null means the same as absent. Unknown fields are left out.
+    Null means the same as absent. Unknown fields are kept as they are.
     """
     optional = {
         name: cs.typed_dict_field(cs.nullable_schema(schema), required=False)
         for name, schema in schemas.items()
     }
-    return cs.typed_dict_schema(optional, extra_behavior="ignore")
+    return cs.typed_dict_schema(optional, extra_behavior="allow")
 
 
 _ANY = cs.any_schema()
@@ -61,6 +58,8 @@ _TEXT = cs.str_schema(coerce_numbers_to_str=True)
 _OBJECT = cs.dict_schema(keys_schema=cs.str_schema())
 _LINES = cs.list_schema(cs.nullable_schema(_TEXT))
 _NUMBER = cs.int_schema()
+# A field that Errata makes itself from the stack trace.
+_RESERVED = cs.none_schema()
 
 _FRAME = _fields(
     filename=_TEXT,
@@ -91,6 +90,7 @@ _EXCEPTION = _fields(
     mechanism=_OBJECT,
     thread_id=_ANY,
     stacktrace=_STACKTRACE,
+    frames=_RESERVED,
 )
 _THREAD = _fields(
     id=_ANY,
@@ -99,6 +99,7 @@ _THREAD = _fields(
     current=cs.bool_schema(),
     main=cs.bool_schema(),
     stacktrace=_STACKTRACE,
+    frames=_RESERVED,
 )
 _BREADCRUMB = _fields(
     type=_TEXT, category=_TEXT, message=_TEXT, level=_TEXT, timestamp=_ANY, data=_ANY
@@ -106,38 +107,40 @@ _BREADCRUMB = _fields(
 
 
 def _values(schema: cs.CoreSchema) -> cs.CoreSchema:
-    """Return the schema of a list. `_unwrapped` has converted the other forms to a list."""
+    """Return the schema of a list. `forms.current` has converted the other forms to a list."""
     return cs.list_schema(cs.nullable_schema(schema))
 
 
-EVENT = _fields(
-    event_id=_TEXT,
-    timestamp=_ANY,
-    level=_TEXT,
-    logger=_TEXT,
-    transaction=_TEXT,
-    culprit=_TEXT,
-    server_name=_TEXT,
-    release=_TEXT,
-    dist=_TEXT,
-    environment=_TEXT,
-    platform=_TEXT,
-    message=_ANY,
-    logentry=_fields(message=_TEXT, formatted=_TEXT, params=_ANY),
-    exception=_values(_EXCEPTION),
-    stacktrace=_STACKTRACE,
-    threads=_values(_THREAD),
-    breadcrumbs=_values(_BREADCRUMB),
-    request=_OBJECT,
-    user=_OBJECT,
-    tags=_OBJECT,
-    contexts=_OBJECT,
-    extra=_OBJECT,
-    modules=_OBJECT,
-    sdk=_OBJECT,
-    debug_meta=_OBJECT,
-    fingerprint=_ANY,
-)
+_PARTS: dict[str, cs.CoreSchema] = {
+    "event_id": _ANY,
+    "timestamp": _ANY,
+    "level": _TEXT,
+    "logger": _TEXT,
+    "transaction": _TEXT,
+    "culprit": _TEXT,
+    "server_name": _TEXT,
+    "release": _TEXT,
+    "dist": _TEXT,
+    "environment": _TEXT,
+    "platform": _TEXT,
+    "message": _ANY,
+    "logentry": _fields(message=_TEXT, formatted=_TEXT, params=_ANY),
+    "exception": _values(_EXCEPTION),
+    "stacktrace": _STACKTRACE,
+    "threads": _values(_THREAD),
+    "breadcrumbs": _values(_BREADCRUMB),
+    "request": _OBJECT,
+    "user": _OBJECT,
+    "tags": _OBJECT,
+    "contexts": _OBJECT,
+    "extra": _OBJECT,
+    "modules": _OBJECT,
+    "sdk": _OBJECT,
+    "debug_meta": _OBJECT,
+    "fingerprint": _ANY,
+    "other": _OBJECT,
+}
+EVENT = _fields(**_PARTS)
 
 
 def _lenient(schema: Any) -> Any:
@@ -165,18 +168,22 @@ _COMPLAINTS = {
     "finite_number": "must be an integer",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
+    "none_required": "must be in a stack trace",
 }
 
 
 def checked(sent: dict[str, Any]) -> tuple[dict[str, Any], Problems]:
     """Return the event without its invalid parts, and a list of these parts.
 
-    Exceptions, threads and breadcrumbs become lists; SDKs also send `{"values": […]}` or a single
-    object. Tags and headers become objects; SDKs also send lists of pairs.
+    The event has the current names and forms (`forms.current`), and in `other` the fields that the
+    protocol does not have.
     """
     problems: Problems = []
-    event = _unwrapped(sent)
+    event = forms.current(sent, problems)
+    other = {name: event.pop(name) for name in [*event] if name not in _PARTS or name == "other"}
+    event["other"] = {name: value for name, value in other.items() if value is not None}
     _shorten(event, problems)
+    del problems[MAX_PROBLEMS:]
     for _ in range(_ROUNDS):
         try:
             valid: dict[str, Any] = _validate(event)
@@ -202,18 +209,15 @@ def _shorten(event: dict[str, Any], problems: Problems) -> None:
         if isinstance(found, list) and len(found) > first + last:
             owner[name] = found[:first] + found[len(found) - last :]
             if len(problems) < MAX_PROBLEMS:
-                kept = f"{first + last} of {len(found)} entries are kept"
-                problems.append({"field": path[:_MAX_PATH], "problem": kept})
+                forms.note_cut(problems, path[:_MAX_PATH], first + last, len(found))
 
     # The last exception is the main one.
     cut(event, "exception", "exception", 0, _MAX_EXCEPTIONS)
     cut(event, "threads", "threads", _MAX_THREADS, 0)
     cut(event, "fingerprint", "fingerprint", _MAX_FINGERPRINT, 0)
-    tags = event.get("tags")
-    if isinstance(tags, dict) and len(tags) > _MAX_TAGS:
-        event["tags"] = dict(islice(tags.items(), _MAX_TAGS))
-        kept = f"{_MAX_TAGS} of {len(tags)} entries are kept"
-        problems.append({"field": "tags", "problem": kept})
+    for exception in event["exception"] if isinstance(event.get("exception"), list) else ():
+        if isinstance(exception, dict) and not isinstance(exception.get("value", ""), str):
+            exception["value"] = forms.as_text(exception["value"])
     left = _MAX_FRAMES
     for path, stacktrace in _stacktraces(event):
         outer = min(_MAX_OUTER, left)
@@ -237,33 +241,6 @@ def _stacktraces(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         stacktrace = owner.get("stacktrace") if isinstance(owner, dict) else None
         if isinstance(stacktrace, dict):
             yield path, stacktrace
-
-
-def _unwrapped(sent: dict[str, Any]) -> dict[str, Any]:
-    event = dict(sent)
-    for name in ("exception", "threads", "breadcrumbs"):
-        value = event.get(name)
-        if isinstance(value, dict):
-            event[name] = value.get("values", [value])
-    crumbs = event.get("breadcrumbs")
-    if isinstance(crumbs, list):
-        event["breadcrumbs"] = crumbs[-_MAX_BREADCRUMBS:]
-    event["tags"] = _pairs(event.get("tags"))
-    request = event.get("request")
-    if isinstance(request, dict) and isinstance(request.get("headers"), list):
-        event["request"] = {**request, "headers": _pairs(request["headers"])}
-    return event
-
-
-def _pairs(value: Any) -> Any:
-    """Return `[["a", "b"]]` as `{"a": "b"}`, and any other value unchanged."""
-    if not isinstance(value, list):
-        return value
-    return {
-        each[0]: each[1]
-        for each in value
-        if isinstance(each, list) and len(each) == 2 and isinstance(each[0], str)
-    }
 
 
 def _without(event: Any, error: ValidationError, problems: Problems) -> Any:

@@ -70,6 +70,8 @@ def threads(event: Mapping[str, Any]) -> tuple[Thread, ...]:
         frames = _frames(thread.get("frames"), platform, left)
         left -= len(frames)
         name = _text(thread.get("name")) or f"Thread {_text(thread.get('id'))}".strip()
+        if state := _text(thread.get("state")):
+            name = f"{name}, {state}"
         crashed, current = thread.get("crashed") is True, thread.get("current") is True
         found.append(Thread(name, frames, crashed, current))
     return tuple(sorted(found, key=lambda each: (not each.crashed, not each.current)))
