@@ -227,11 +227,12 @@ def test_a_template_counts_for_what_was_made_of_it() -> None:
         assert logged("hello jo", template) == f"message: {template}"
     assert logged("hello jo", "hello", params=["jo"]) == "message: hello"
     assert logged("", "hello") == "message: hello"
-    for template in ("%.f", "%(name)#0 +-12345.12345d", "{" + "n" * 50 + "}"):
-        assert logged("hello jo", template) != logged("hello jo", "hello jo")
+    for hole in ("%.f", "%(name)#0 +-12345.12345d", "{" + "n" * 50 + "}"):
+        assert logged("hello jo", f"hi {hole}") != logged("hello jo", "hello jo")
     for text in ("%#0 +-#d", "%123456d", "%.123456d", "{" + "n" * 51 + "}"):
         assert logged("hello jo", text) == "message: hello jo"
-    assert logged("hello jo", " ", params=["jo"]) == "message: hello jo"
+    for empty in (" ", "%s", "%s: %s", "{Message}", "Error: %s"):
+        assert logged("hello jo", empty, params=["jo"]) == "message: hello jo"
     for none in ("", "hello", None, 5):
         assert logged("hello jo", none) == "message: hello jo"
     assert logged("hello 100%", "hello 100%") == "message: hello <number>"

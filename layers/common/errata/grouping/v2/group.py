@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from errata.grouping.v2 import client, message, names, stack
+from errata.grouping.v2 import client, engines, message, names, stack
 from errata.models.event import Event
 
 MAX_REASON = 500
@@ -47,10 +47,12 @@ def group(event: Event, fingerprint: object = None) -> Grouping:
 
 def _default(event: Event) -> stack.Why:
     """Return the default grouping of an event, as JSON and in words."""
+    if event.get("platform") in engines.PLATFORMS and engines.fails_to_load(_said(event)):
+        return '["loading"]', "a part of the application that cannot be loaded"
     if found := stack.by_exceptions(event):
         return found
     if text := message.of(event):
-        return _alone("message", text)
+        return _logged(text, event.get("logger"))
     if found := stack.by_frames(event):
         return found
     transaction, path = event.get("transaction"), event.get("file")
@@ -59,6 +61,18 @@ def _default(event: Event) -> stack.Why:
     if isinstance(path, str) and (text := names.file(path)):
         return _alone("file", text)
     return '["nothing"]', "nothing that tells it from others"
+
+
+def _said(event: Event) -> object:
+    return stack.main(event).get("value") or event.get("message")
+
+
+def _logged(text: str, logger: object) -> stack.Why:
+    """Return the grouping of a message. The same text of two loggers is two issues."""
+    by = names.name(logger) if isinstance(logger, str) else ""
+    if not by:
+        return _alone("message", text)
+    return json.dumps(["message", text, by]), f"message: {text} (logger {by})"
 
 
 def _alone(what: str, text: str) -> stack.Why:

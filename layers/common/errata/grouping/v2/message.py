@@ -4,6 +4,7 @@ Variable parts are numbers, ids, addresses, times and quoted values. The text is
 pattern then replaces all of them in one pass.
 """
 
+import json
 import re
 from functools import cache
 
@@ -23,16 +24,40 @@ _NUMBER = rf"(?:(?<!\w)[-+\u2212])?\d++(?:[.,'_\u00a0\u202f]\d++)*+(?:[eE][-+]?\
 _CLOCK = r"\d\d?:\d\d:\d\d(?:[.,]\d++)?+"
 _ZONE = r"(?:\ ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d)\b)?+"
 
+# Numbers that say what happened: `status code 404`, `exit code 137`, `[Errno 2]`, `SQLSTATE 23505`.
+_CODE = r"""(?:
+    (?<![A-Za-z])(?i:status(?:[ _]?code)? | (?:exit|error|response)[ _](?:code|status) | errno
+        | http | sqlstate | signal | code(?=[:=]) | error(?=\ \#|\ \d{3,4}\b))
+    ["']?\ ?[:=\#(\[]?\ ?["']?-?(?:\d{1,5}|[0-9A-Z]{5})(?![0-9A-Za-z.:])
+  | (?<![\w.-])[45]\d\d(?=:?\ [A-Z])
+)"""
+# Names in quotes that say what happened: `relation "users"`, `No module named 'yaml'`. And the text
+# of a log line: `msg="payment refused"`.
+_NAMED = r"""(?<![A-Za-z])(?:
+    (?i:relation|table|column|constraint|index|module(?:\ named)?|property|attribute|reading|setting
+        |field|function|method|class|template|view|route|package|argument|parameter|variable
+        |extension|schema|database|command)\ (?P<quote>["'`])[A-Za-z_$][A-Za-z_$.]*+(?P=quote)
+  | (?:msg|message|event|error|err)="(?:[^"\\]|\\.)*+"
+)"""
+_HOME = r"(?<![\w.-])(?:/home/|/Users/|[A-Za-z]:\\{1,2}Users\\{1,2})[^/\\\s\"'<>:]++"
+_JWT = r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]{5,}+(?:\.[\w-]*+)?+"
+_BASE64 = r"""(?<![\w+/=-])(?!/)(?:[A-Za-z0-9+/_-]{14,}+={1,2}(?![\w=])
+  | (?=[a-z0-9+/_-]*+[A-Z])(?=[A-Z0-9+/_-]*+[a-z])(?=(?:[A-Za-z+/_-]*+\d){3})
+    [A-Za-z0-9+/_-]{40,}+)"""
+
 # Compiled on first use, because that takes some milliseconds and most events do not need it: they
 # have exceptions. An alternative that can start with a letter looks back first. So the inside of a
 # word is skipped in one step, and every text takes linear time.
 _PATTERN = rf"""
     (?P<space>\s\s++|[^\S\ ])
+  | (?P<code>{_CODE})
+  | (?P<named>{_NAMED})
   | (?P<quoted>{_QUOTED}(?:,\ ?{_QUOTED})*+)
   | (?P<uuid>(?<![0-9A-Za-z])[0-9A-Fa-f]{{8}}-(?:[0-9A-Fa-f]{{4}}-){{3}}[0-9A-Fa-f]{{12}}
       (?![0-9A-Za-z]))
   | (?P<url>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{1,19}}+://[^\s"'`<>]+(?<![.,;:!?)\]}}]))
   | (?P<email>(?<![\w.+-])[\w.+-]{{1,64}}+@(?:[A-Za-z0-9-]++\.)+[A-Za-z]{{2,}}+)
+  | (?P<home>{_HOME}) | (?P<token>{_JWT}) | (?P<base64>{_BASE64})
   | (?P<mac>(?<![0-9A-Za-z:-])[0-9A-Fa-f]{{2}}(?:[:-][0-9A-Fa-f]{{2}}){{5}}(?![0-9A-Za-z:-]))
   | (?P<time>(?<!\d)(?:
         \d{{4}}-\d\d-\d\d(?:[T_\ ]\d\d:\d\d(?::\d\d(?:[.,]\d++)?+)?+{_ZONE})?+
@@ -47,7 +72,7 @@ _PATTERN = rf"""
   | (?P<hex>(?<![0-9A-Za-z])0[xX][0-9A-Fa-f]++)
   | (?P<span>(?<![0-9A-Za-z.])(?:\d++(?:\.\d++)?+(?:[nuµμm]s|[smhd]))++(?![0-9A-Za-z]))
   | (?P<id>(?<![0-9A-Za-z])(?=[0-9A-Za-z]{{8}})(?:
-        (?=\d*+[A-Fa-f])(?=[A-Fa-f]*+\d)[0-9A-Fa-f]++(?![0-9A-Za-z])
+        (?=[A-Fa-f]*+\d++[A-Fa-f]++\d|\d++[A-Fa-f]|[A-Fa-f]{{1,3}}\d{{5}})[0-9A-Fa-f]++(?![0-9A-Za-z])
       | [A-Za-z]*+\d++[A-Za-z]++\d[0-9A-Za-z]*+))
   | (?P<number>{_NUMBER}(?:,\ ?{_NUMBER})*+)
 """
@@ -55,6 +80,20 @@ _PATTERN = rf"""
 _HOLE = re.compile(r"%(?:\(\w+\))?[#0 +-]{0,5}\d{0,5}(?:\.\d{0,5})?[a-zA-Z]|\{[^{}]{0,50}\}")
 _INSTEAD = {"space": " ", "span": "<number>"}
 _DIGITS = re.compile(r"\d+")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_PLACEHOLDER = re.compile(r"<[a-z0-9]+>")
+_QUOTES = str.maketrans("", "", "\"'`“”„«»\u2018\u2019")
+# Words that every error has. A template of them alone says nothing.
+_EMPTY_WORDS = frozenset(
+    (
+        *("an", "error", "errors", "exception", "warning", "failure", "fatal", "critical"),
+        *("info", "message", "uncaught", "unhandled"),
+    )
+)
+# JSON that is not longer is parsed. Its first of these members is its message.
+_MAX_JSON = 8_192
+_MESSAGES = ("msg", "message", "event", "error", "err", "text")
+_MAX_KEYS = 20
 
 
 def of(event: Event) -> str:
@@ -64,9 +103,15 @@ def of(event: Event) -> str:
     if isinstance(entry, dict) and isinstance(entry.get("message"), str):
         template = entry["message"]
         holes = template != said and _HOLE.search(template[:_MAX_READ])
-        if template.strip() and (holes or entry.get("params") or not said.strip()):
+        if not said.strip() or ((holes or entry.get("params")) and _says_something(template)):
             said = template
     return constant(said)
+
+
+def _says_something(template: str) -> bool:
+    """Return whether a template has words of its own. `%s: %s` and `{Message}` have none."""
+    words = _WORD.findall(_HOLE.sub(" ", template[:_MAX_READ]))
+    return any(word.lower() not in _EMPTY_WORDS for word in words)
 
 
 def constant(text: str) -> str:
@@ -75,11 +120,43 @@ def constant(text: str) -> str:
     `payment 4711 of jo@example.org failed after 12ms` becomes
     `payment <number> of <email> failed after <number>`.
     """
+    if text.startswith("{") and len(text) <= _MAX_JSON:
+        text = _of_json(text) or text
     if len(text) > _MAX_READ:
         text = text[:_MAX_READ]
         # Close a quoted value that was cut, so that it still matches.
         text += '"' if text.count('"') % 2 else ""
-    return _compiled().sub(_placeholder, text)[:_MAX_TEXT].strip()
+    said = _compiled().sub(_placeholder, text)
+    if "<quoted>" in said and not _WORD.search(_PLACEHOLDER.sub("", said)):
+        # The quoted texts are all there is.
+        said = _compiled().sub(_placeholder, text.translate(_QUOTES))
+    return said[:_MAX_TEXT].strip()
+
+
+def _of_json(text: str) -> str:
+    """Return the message in a log line in JSON, otherwise the names of its members."""
+    try:
+        found = json.loads(text)
+    except (RecursionError, ValueError):
+        return ""
+    for name in _MESSAGES:
+        if isinstance(found.get(name), str) and found[name].strip():
+            return str(found[name])
+    return "{" + ", ".join(sorted(found)[:_MAX_KEYS]) + "}"
+
+
+def fixed(said: str, code: str) -> str:
+    """Return the words of a message that are in the line of code that raised it, and its codes.
+
+    If less than half of the words are in the line, the text comes from elsewhere and all of it is
+    returned.
+    """
+    known = set(_WORD.findall(code))
+    words = _WORD.findall(said)
+    kept = [word for word in words if word in known]
+    if len(kept) * 2 < len(words):
+        return said
+    return " ".join([*kept, *_DIGITS.findall(said)])
 
 
 @cache
@@ -89,7 +166,17 @@ def _compiled() -> re.Pattern[str]:
 
 def _placeholder(found: re.Match[str]) -> str:
     kind = found.lastgroup or ""
+    if kind == "code":
+        return found[0]
+    if kind == "named":
+        return _named(found[0])
     return _url(found[0]) if kind == "url" else _INSTEAD.get(kind) or f"<{kind}>"
+
+
+def _named(text: str) -> str:
+    """Return a keyword and what follows it in quotes, with placeholders inside the quotes."""
+    keyword, equals, value = text.partition('="')
+    return f'{keyword}="{constant(value[:-1])}"' if equals else text
 
 
 def _url(url: str) -> str:

@@ -11,23 +11,44 @@ import re
 MAX_NAME = 256
 _MAX_PATH = 512
 
-_NOBODY = frozenset(("?", "<anonymous>", "<unknown>", "anonymous", "(anonymous)", "async"))
+_NOBODY = frozenset(
+    (
+        *("?", "<anonymous>", "<unknown>", "anonymous", "(anonymous)", "async", "<module>"),
+        *("<lambda>", "<main>", "{main}", "{closure}", "<top (required)>"),
+    )
+)
 # Every match of `_GENERATED` contains one of these. This check is faster.
-_SUSPECT = re.compile(r"[\d@{$]")
+_SUSPECT = re.compile(r"[\d@{$\[\\]|\.cold")
+# A hash has digits on both sides of letters, or starts with a digit. `facade1a` is a word.
+_HASH = r"(?=[a-f]*+\d++[a-f]++\d|\d++[a-f]|[a-f]{1,3}\d{5})[0-9a-f]{8,}+(?![0-9A-Za-z])"
 # Text in a group is kept.
 _GENERATED = re.compile(
-    r"""
+    rf"""
     (@anonymous)(?:(?!::|->).)+                        # PHP: class@anonymous<NUL>/cart.php:12$0
-  | (?<=\{closure):[^}]*+                              # PHP 8.4: {closure:Cart::total():42}
+  | (?<=\{{closure):[^}}]*+                            # PHP 8.4: {{closure:Cart::total():42}}
   | /?0x[0-9A-Fa-f]++                                  # Java: $$Lambda$14/0x00007f01
-  | (?<=CGLIB)\$\$[0-9a-f]++                           # Spring: $$EnhancerBySpringCGLIB$$3f2ab1c9
-  | \ ?[$@\#]\d++                                      # lambda$total$0, closure@3, {closure#0}
-  | (\.func|gowrap|deferwrap|-range|lambda|closure|block_invoke|-fun-|Accessor|Proxy|DisplayClass
-    |>[bd]__)_?\d++(?:[._]\d++)*+                      # Go: .func1.2; .NET: <F>b__3_0; <lambda_3>
-  | (?<=\w)\|\d++_\d++                                # .NET: <F>g__Inner|3_0
-  | (?<!_)_*+(?<![0-9A-Za-z])h?(?=[a-f]*+\d)[0-9a-f]{8,}+(?![0-9A-Za-z])  # Rust: ::h3f2a1bc9d8e7
   | __[_-]?\d++_\d++$                                  # Ruby: _index_html_erb___3847928374_4729
-  | (?<!_)_*+-?\d{5,}+
+  | (?<=CGLIB|Guice)\$\$[0-9a-f]++                     # Spring: $$EnhancerBySpringCGLIB$$3f2ab1c9
+  | \$(?:HibernateProxy|ByteBuddy|MockitoMock)\$\w++   # Java: Cart$HibernateProxy$aB3dE9fG
+  | (?:\$Proxy\$)?_\$\$_(?:jvst|javassist|Weld)\w*+    # Java: Cart_$$_jvst3a2_1
+  | (?:jdk|com\.sun)\.proxy\d*+\.(?=\$Proxy)           # Java: jdk.proxy2.$Proxy45
+  | ((?:lambda|anonfun)\$\w++)\$\d++                   # Java: lambda$total$0; Scala
+  | (?<=\$Lambda)\$\d++ | (?<=access)\$\d++
+  | (?<=^Script)\d++$                                  # Groovy
+  | \ ?[@\#]\d++(?!\w)                                 # {{closure#0}}; Swift: closure #1 in f
+  | (?<=<lambda)_[0-9a-f]++(?=>)                       # MSVC: <lambda_3f2a1bc9d8e7f6a5>
+  | (\.func|gowrap|deferwrap|-range|_closure|block_invoke|-fun-|Accessor|\$Proxy|DisplayClass
+    |>[bd]__|lambda_method)_?\d++(?:[._]\d++)*+        # Go: .func1.2; .NET: <F>b__3_0
+  | (?<=\w)\|\d++_\d++                                 # .NET: <F>g__Inner|3_0
+  | \[\.\.\.\] | \[go\.shape\.(?:[^\[\]]|\[[^\[\]]*+\])*+\]    # Go: Sum[...], Sum[go.shape.int]
+  | (?:\.(?:cold|isra|constprop|part|lto_priv|llvm)(?:\.\d++)?+)++(?!\w)    # GCC: total.isra.0
+  | (?<=C)s[0-9A-Za-z]{{6,12}}_(?=\d++\w)              # Rust: _RNvCs6xxl1lAjzDf_1a5total
+  | \[[0-9a-f]{{8,16}}\]                               # Rust: shop[3f2a1bc9d8e7f6a5]::total
+  | (?<![0-9A-Za-z_])(Container)(?![A-Z][a-z]{{6}})\w{{7}}(?=[\\])     # Symfony: ContainerAbCdEf1
+  | Proxies\\__CG__\\                                  # Doctrine: Proxies\__CG__\App
+  | (?<=Ghost|Proxy)(?=[a-f]*+\d)[0-9a-f]{{7}}(?![0-9A-Za-z])          # Symfony: CartGhost3f2a1bc
+  | (?<!_)_*+(?<![0-9A-Za-z])h?{_HASH}                 # Rust: ::h3f2a1bc9d8e7
+  | (?:(?<!_)_++-?|-|(?<![0-9A-Za-z_]))\d{{5,}}+
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -47,9 +68,17 @@ _VOLATILE = re.compile(
     )
   | [-_.]?\d{5,}+ | ^\d++$                                          # 20260101120000, orders/17
   | :\d++                                                           # a line
+  | ^\d++(?=[\w.-]*+(?<=js)$)                                        # 117-9d8e7f6a.js (Next)
+  | [-.~](?=[a-z0-9]{8}\.(?:chunk\.)?[cm]?js$)(?=[a-z]*+\d)(?![a-z]++\d\d?\.)[a-z0-9]{8}
+  | ^(?=[\w-]{0,20}\d)(?=[\w-]{0,20}[A-Z])(?=[\w-]{0,20}[a-z])[\w-]{21}$   # a build of Next
+  | (?<=^Container)(?![A-Z][a-z]{6})\w{7}$                          # ContainerAbCdEf1 (Symfony)
+  | ^_MEI\w++ | (?<=ipykernel)_\d++ | (?<=ipython-input)-\d++        # PyInstaller, notebooks
     """,
     re.VERBOSE,
 )
+
+# A cache puts a file into a folder of the first digits of its hash: 3f/3f2a1bc9.php.
+_FAN = re.compile(r"[0-9a-f]{2}")
 
 
 def name(text: str) -> str:
@@ -62,11 +91,13 @@ def name(text: str) -> str:
         return ""
     if _SUSPECT.search(text):
         text = _GENERATED.sub(_kept, text)
+        if text in _NOBODY:
+            return ""
     return text.strip()
 
 
 def _kept(found: re.Match[str]) -> str:
-    return (found[1] or found[2] or "") if found.lastindex else ""
+    return found[found.lastindex] if found.lastindex else ""
 
 
 def file(path: str) -> str:
@@ -82,7 +113,11 @@ def file(path: str) -> str:
         path = path[scheme.end() :].partition("#")[0]
     path = path[-_MAX_PATH:]
     *folders, last = path.split("/")
-    last = _VOLATILE.sub("", last)
+    # Blade names a compiled view by the hash of the view's path.
+    if not (folders and folders[-1] == "views" and last.endswith(".php")):
+        last = _VOLATILE.sub("", last)
+    if last.startswith(".") and folders and _FAN.fullmatch(folders[-1]):
+        folders.pop()
     for folder in reversed(folders):
         if not folder.endswith(":") and (kept := _VOLATILE.sub("", folder).strip(".")):
             return f"{kept}/{last}"

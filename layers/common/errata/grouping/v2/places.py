@@ -1,25 +1,20 @@
 """Converts frames to places in the code: the module (or file) and the function, without a line."""
 
 import json
-import re
 from typing import NamedTuple
 
 from errata.caches import BoundedDict
-from errata.grouping.v2 import names
+from errata.grouping.v2 import engines, names
 from errata.models.event import Fields
 
 # The number of innermost frames that are read, and of innermost places that count.
 _MAX_FRAMES = 1_000
 _MAX_PLACES = 50
 _MAX_SHOWN = 4
+# A line of a minified file is longer. It is another one in each build.
+_MAX_LINE = 300
 # Longer texts are not cached.
 _MAX_KNOWN_TEXT = 200
-# V8 writes the receiver and the kind of a call, too (v8.dev/docs/stack-trace-api, "Stack trace
-# format"). Other engines only write the function. Firefox adds `/<` to a function inside another.
-_CALL = re.compile(
-    r"(?:async |new )*+(?:.*[./])?((?:[gs]et )?[^./ ]*+)(?: \[as [^\]]*+\]| \(index \d++\))?"
-)
-_ENGINES = ("javascript", "node")
 # These do not identify a module. Every Python script is called `__main__`.
 _NO_MODULE = ("", "__main__", "<anonymous>", "<unknown>", "?")
 
@@ -39,49 +34,87 @@ class Place(NamedTuple):
 # Places by key. A place counts once, so the depth of a recursion makes no difference.
 type Places = dict[str, Place]
 
+_NONE = Place("", "", "")
+
 # A process sees the same frames repeatedly.
 _known = BoundedDict[tuple[object, ...], Place](max_entries=2_048)
 
 
-def places(frames: list[Fields], in_app: bool, platform: object) -> Places:
-    """Return the places of frames, innermost first. With `in_app`, only those of in-app frames."""
-    javascript = platform in _ENGINES if isinstance(platform, str) else False
+class Stack(NamedTuple):
+    """The places of frames, innermost first, and the frame of the innermost place."""
+
+    places: Places
+    innermost: Fields
+
+
+def stack(frames: list[Fields], in_app: bool, platform: object) -> Stack:
+    """Return the places of frames. With `in_app`, only those of in-app frames."""
     found: Places = {}
+    innermost: Fields = {}
     for frame in frames[: -_MAX_FRAMES - 1 : -1]:
         get = frame.get
         if in_app and not get("in_app"):
             continue
         path = get("filename") or get("abs_path") or get("package")
-        sent = (get("module"), path, get("function"), javascript)
+        sent = (get("module"), path, get("function"), platform)
         try:
             place = _known[sent]
         except (KeyError, TypeError):  # TypeError: a value that cannot be a key, such as a list
             place = _place(*sent)
         if place.shown:
+            innermost = innermost or frame
             found[place.key] = place
             if len(found) == _MAX_PLACES:
                 break
-    return found
+    return Stack(found, innermost)
 
 
 def _place(*sent: object) -> Place:
-    """Return the place for (module, path, function, whether the platform is JavaScript)."""
-    module, path, called = (each if isinstance(each, str) else "" for each in sent[:3])
+    """Return the place for (module, path, function, platform). One that says nothing is empty."""
+    module, path, called, platform = (each if isinstance(each, str) else "" for each in sent)
     called = called[: names.MAX_NAME]
-    if sent[3] and (found := _CALL.fullmatch(called)):
-        called = found[1].rstrip("<")
-    called = names.name(called)
-    where = shown = ""
-    if module not in _NO_MODULE:
-        where = names.bundle(module) if sent[3] else names.name(module)
-        shown = f"{where}.{called}" if called else where
-    if not where:
-        where = names.file(path) or module
-        shown = f"{called} ({where})" if called and where else called or where
-    place = Place(json.dumps([where, called]), called, shown)
-    if all(each is None or _is_short(each) for each in sent[:3]):
+    if platform in engines.PLATFORMS:
+        place = _of_javascript(module, path, called, platform)
+    else:
+        called = _of_ruby(called) if platform == "ruby" else names.name(called)
+        place = _made(_module(module), names.file(path) or module, called)
+    if all(each is None or _is_short(each) for each in sent):
         _known[sent] = place
     return place
+
+
+def _of_javascript(module: str, path: str, called: str, platform: str) -> Place:
+    if not engines.is_of_the_application(called, path):
+        return _NONE
+    called = names.name(engines.function(called, platform))
+    where = names.bundle(module) if module not in _NO_MODULE else ""
+    return _made(where, names.file(engines.file(path)) or module, called)
+
+
+def _of_ruby(called: str) -> str:
+    """Return a method without its class, which Ruby writes since 3.4: `block in Cart#total`."""
+    block, inside, method = called.rpartition(" in ")
+    method = names.name(method.rpartition("#")[2].rpartition(".")[2])
+    return f"{block}{inside}{method}" if method else ""
+
+
+def _module(module: str) -> str:
+    return names.name(module) if module not in _NO_MODULE else ""
+
+
+def _made(module: str, path: str, called: str) -> Place:
+    where = module or path
+    if module:
+        shown = f"{where}.{called}" if called else where
+    else:
+        shown = f"{called} ({where})" if called and where else called or where
+    return Place(json.dumps([where, called]), called, shown)
+
+
+def line(frame: Fields) -> str:
+    """Return the line of code of a frame, "" if it is unknown or minified."""
+    code = frame.get("context_line")
+    return code if isinstance(code, str) and len(code) <= _MAX_LINE else ""
 
 
 def _is_short(value: object) -> bool:

@@ -1,14 +1,30 @@
 """Groups an event by the types of its exceptions and the places of its frames."""
 
 import json
+import re
 
-from errata.grouping.v2 import names
-from errata.grouping.v2.message import constant
-from errata.grouping.v2.places import Places, listed, places
+from errata.grouping.v2 import engines, message, names
+from errata.grouping.v2.places import Places, Stack, line, listed, stack
 from errata.models.event import Event, Fields
 
 # Only the exceptions nearest to the main one are used.
 _MAX_EXCEPTIONS = 50
+_JAVASCRIPT = engines.PLATFORMS
+_QUALIFIED = re.compile(r"[.\\:*]")
+# Types that are raised for any reason, by their last part. A text or a code says which one it is.
+_GENERIC = frozenset(
+    (
+        *("Error", "Exception", "RuntimeError", "RuntimeException", "StandardError", "Throwable"),
+        *("UnhandledRejection", "panic", "NSError", "NSException", "ErrorException", "OSError"),
+        *("errorString", "wrapError", "wrapErrors", "joinError", "fundamental", "withStack"),
+        *("withMessage", "PgError", "PostgresError", "SQLException", "PSQLException"),
+        *("PDOException", "QueryException", "OperationalError", "ProgrammingError"),
+        *("DatabaseError", "IntegrityError", "HTTPError", "HttpError", "HttpErrorResponse"),
+        *("AxiosError", "FetchError", "HttpRequestException", "APIError", "ApiError"),
+    )
+)
+# Functions inside others, without a name of their own.
+_NAMELESS = ("<lambda>", "{closure}", "::doDisplay")
 
 type Why = tuple[str, str]  # what groups an event, as JSON and in words
 
@@ -27,9 +43,9 @@ def innermost(event: Event) -> Fields:
 def by_exceptions(event: Event) -> Why | None:
     """Return the types of all exceptions and the places of their in-app frames, or None.
 
-    If no frame is in-app, all frames count. If no frame names a function, the values of the
-    exceptions count, too, without their variable parts. Equal exceptions count once, also in a
-    group.
+    If no frame is in-app, all frames and the values of the exceptions count. If the innermost place
+    has no name, its line of code counts, too, or else the value. If a type is one that anybody
+    raises, the fixed words of the value count. Equal exceptions count once, also in a group.
     """
     exceptions = _exceptions(event)
     # JavaScript SDKs send a message as an exception without a type, to send its frames.
@@ -39,18 +55,22 @@ def by_exceptions(event: Event) -> Why | None:
     if not any(stacks):
         stacks[0] = _frames_around(event)
     platform = event.get("platform")
-    found = [places(frames, True, platform) for frames in stacks]
-    if not any(found):
-        found = [places(frames, False, platform) for frames in stacks]
-    named = any(place.function for each in found for place in each.values())
+    found = [stack(frames, True, platform) for frames in stacks]
+    in_app = any(each.places for each in found)
+    if not in_app:
+        found = [stack(frames, False, platform) for frames in stacks]
     inside = _inside_groups(exceptions)
     chain: dict[str, str] = {}
     members: dict[str, str] = {}
     for number, (each, where) in enumerate(zip(exceptions, found, strict=True)):
         kind = names.name(_text(each.get("type")))
-        value = "" if named else constant(_text(each.get("value")))
-        key = f"[{json.dumps(kind)},[{','.join(where)}],{json.dumps(value)}]"
-        (members if number in inside else chain)[key] = _shown(kind or "Error", where, value)
+        value = _text(each.get("value"))
+        if platform in _JAVASCRIPT and engines.is_recursion(value):
+            kind, value = "RangeError", ""
+        details = _details(kind, value, where, in_app, platform in _JAVASCRIPT)
+        key = f"[{json.dumps(kind)},[{','.join(where.places)}],{json.dumps(details)}]"
+        shown = _shown(kind or "Error", where.places, details)
+        (members if number in inside else chain)[key] = shown
     keys = f'["exceptions",[{",".join(chain)}],[{",".join(sorted(members))}]]'
     reason = "; caused by ".join(chain.values())
     if members:
@@ -58,10 +78,39 @@ def by_exceptions(event: Event) -> Why | None:
     return keys, reason
 
 
+def _details(kind: str, value: str, where: Stack, in_app: bool, javascript: bool) -> str:
+    """Return what else tells an exception from others, if its type and places say too little."""
+    innermost = next(iter(where.places.values()), None)
+    nameless = innermost is None or not innermost.function
+    nameless = nameless or (innermost is not None and innermost.function.endswith(_NAMELESS))
+    generic = _is_generic(kind)
+    if in_app and innermost is None:
+        # The places of the other exceptions say enough.
+        nameless = False
+    elif in_app and not nameless and not generic:
+        return ""
+    code = line(where.innermost) if in_app else ""
+    if nameless and code and not generic:
+        return "".join(code.split())
+    if not (nameless or generic or not in_app):
+        return ""
+    said = message.constant(engines.message(value) if javascript else value)
+    if not code:
+        return said
+    said = message.fixed(said, code)
+    return f"{said} {''.join(code.split())}" if nameless else said
+
+
+def _is_generic(kind: str) -> bool:
+    """Return whether a type says nothing about the error: anybody raises it for any reason."""
+    last = _QUALIFIED.split(kind)[-1]
+    return last in _GENERIC or last.endswith("Domain")
+
+
 def by_frames(event: Event) -> Why | None:
     """Return the places of the frames of an event without exceptions, or None."""
     frames, platform = _main_frames(event), event.get("platform")
-    found = places(frames, True, platform) or places(frames, False, platform)
+    found = stack(frames, True, platform).places or stack(frames, False, platform).places
     return (f'["frames",[{",".join(found)}]]', f"frames in {listed(found)}") if found else None
 
 
