@@ -188,6 +188,29 @@ def test_values_count_where_no_frame_names_a_function() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("Error", "Exception", "RuntimeError", "RuntimeException", "StandardError", "Throwable"),
+        *("UnhandledRejection", "panic", "NSError", "NSException", "ErrorException", "OSError"),
+        *("*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "*errors.joinError"),
+        *("*errors.fundamental", "*errors.withStack", "*errors.withMessage", "*pgconn.PgError"),
+        *("PostgresError", "java.sql.SQLException", "org.postgresql.util.PSQLException"),
+        *("PDOException", "Illuminate\\Database\\QueryException", "OperationalError"),
+        *("ProgrammingError", "DatabaseError", "IntegrityError", "HTTPError", "HttpError"),
+        *("HttpErrorResponse", "AxiosError", "FetchError", "HttpRequestException", "APIError"),
+        *("ApiError", "System.Exception", "NSCocoaErrorDomain", "std::exception::Exception"),
+    ],
+)
+def test_a_type_of_any_error_is_told_by_its_text(kind: str) -> None:
+    def failed(value: str) -> Any:
+        return event(raised(kind, frame("total"), value=value))
+
+    assert one(failed("no price of 12"), failed("no price of 99"))
+    assert not one(failed("no price of 12"), failed("no stock of 12"))
+    assert one(*(event(raised(f"{kind}Odd", frame("total"), value=text)) for text in "ab"))
+
+
 def test_frames_may_stand_beside_the_exception() -> None:
     threads = [
         {"id": 1, "current": True, "frames": [frame("main")]},

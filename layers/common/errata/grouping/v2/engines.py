@@ -9,8 +9,8 @@ import re
 PLATFORMS = ("javascript", "node")
 # These are written in place of a file for functions of the engine. Firefox leaves them out.
 _NATIVE = ("[native code]", "native code", "native", "<anonymous>", "InternalBytecode.js")
-# The wrapper of an SDK around a callback.
-_WRAPPERS = ("sentryWrapped", "HTMLDocument.sentryWrapped")
+# The wrapper of an SDK around a callback. V8 writes the receiver before it.
+_WRAPPER = "sentryWrapped"
 _NOBODY = ("Anonymous function", "global code", "module code", "eval code")
 # V8 writes the receiver and the kind of a call, too ("Stack trace format"). Other engines only
 # write the function. Firefox adds `/<` to a function inside another, and writes what called a
@@ -62,7 +62,7 @@ def function(called: str, platform: str) -> str:
 
 def is_of_the_application(called: str, path: str) -> bool:
     """Return whether a frame is not one of the engine or of an SDK's wrapper."""
-    return path not in _NATIVE and called not in _WRAPPERS
+    return path not in _NATIVE and not called.endswith(_WRAPPER)
 
 
 def file(path: str) -> str:

@@ -35,8 +35,8 @@ _CODE = r"""(?:
 # of a log line: `msg="payment refused"`.
 _NAMED = r"""(?<![A-Za-z])(?:
     (?i:relation|table|column|constraint|index|module(?:\ named)?|property|attribute|reading|setting
-        |field|function|method|class|template|view|route|package|argument|parameter|variable
-        |extension|schema|database|command)\ (?P<quote>["'`])[A-Za-z_$][A-Za-z_$.]*+(?P=quote)
+        |field|function|method|class|template|view|package|argument|parameter|variable|command)
+    \ (?P<quote>["'`])[A-Za-z_$][A-Za-z_$.]*+(?P=quote)
   | (?:msg|message|event|error|err)="(?:[^"\\]|\\.)*+"
 )"""
 _HOME = r"(?<![\w.-])(?:/home/|/Users/|[A-Za-z]:\\{1,2}Users\\{1,2})[^/\\\s\"'<>:]++"

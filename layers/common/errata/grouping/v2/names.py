@@ -14,7 +14,7 @@ _MAX_PATH = 512
 _NOBODY = frozenset(
     (
         *("?", "<anonymous>", "<unknown>", "anonymous", "(anonymous)", "async", "<module>"),
-        *("<lambda>", "<main>", "{main}", "{closure}", "<top (required)>"),
+        *("<main>", "{main}", "<top (required)>"),
     )
 )
 # Every match of `_GENERATED` contains one of these. This check is faster.
@@ -43,7 +43,6 @@ _GENERATED = re.compile(
   | \[\.\.\.\] | \[go\.shape\.(?:[^\[\]]|\[[^\[\]]*+\])*+\]    # Go: Sum[...], Sum[go.shape.int]
   | (?:\.(?:cold|isra|constprop|part|lto_priv|llvm)(?:\.\d++)?+)++(?!\w)    # GCC: total.isra.0
   | (?<=C)s[0-9A-Za-z]{{6,12}}_(?=\d++\w)              # Rust: _RNvCs6xxl1lAjzDf_1a5total
-  | \[[0-9a-f]{{8,16}}\]                               # Rust: shop[3f2a1bc9d8e7f6a5]::total
   | (?<![0-9A-Za-z_])(Container)(?![A-Z][a-z]{{6}})\w{{7}}(?=[\\])     # Symfony: ContainerAbCdEf1
   | Proxies\\__CG__\\                                  # Doctrine: Proxies\__CG__\App
   | (?<=Ghost|Proxy)(?=[a-f]*+\d)[0-9a-f]{{7}}(?![0-9A-Za-z])          # Symfony: CartGhost3f2a1bc
@@ -91,8 +90,6 @@ def name(text: str) -> str:
         return ""
     if _SUSPECT.search(text):
         text = _GENERATED.sub(_kept, text)
-        if text in _NOBODY:
-            return ""
     return text.strip()
 
 
