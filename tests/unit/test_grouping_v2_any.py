@@ -3,6 +3,7 @@
 What an event holds is anybody's: the types of its fields are not to be relied upon here.
 """
 
+import re
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.grouping.v2 import Grouping, group, places
+from errata.grouping.v2 import Grouping, client, engines, group, message, names, places, stack
 from errata.grouping.v2.message import constant
 from errata.models.event import Event
 from tests.support import fuzz
@@ -178,6 +179,124 @@ def test_a_hostile_megabyte_is_soon_read(unit: str) -> None:
         group(event)
     group(events[0], [text, "{{ default }}", text])
     assert time.process_time() - started < 3
+
+
+# For each rule, a text that nearly matches it again and again.
+NEAR = [
+    *(
+        "status ",
+        "exit code ",
+        "code=",
+        "Errno [",
+        "error #",
+        "response_code: x",
+        "HTTP x",
+        "404:x",
+    ),
+    *(
+        'table "',
+        "module named '",
+        'msg="\\"',
+        'msg="',
+        "event=",
+        "/home/",
+        "C:\\Users\\",
+        "/Users/",
+    ),
+    *("eyJ", "eyJhbGci.", "eyJhbGci", "aA1+/", "aA1", "A1=", "a1b", "abcdef1", "word ", "Mon "),
+    *("a://", "a@b.", "12:12", "1.2.3.4.", "0x", "1h30", "x@x.x@", "class@anonymous", "{closure:"),
+    *(
+        "__1_1",
+        "_1",
+        "CGLIB$$a",
+        "$HibernateProxy$",
+        "_$$_jvst",
+        "jdk.proxy",
+        "lambda$a",
+        "lambda$",
+    ),
+    *(
+        "access$",
+        "Script1",
+        "@1#",
+        "<lambda_1",
+        ".func1.",
+        "_closure",
+        "|1_1",
+        "[...",
+        "[go.shape.",
+    ),
+    *("[go.shape.[]", ".cold.1", ".isra", "Cs123456_", "Container", "Proxies\\__CG__", "Ghost1a"),
+    *("h1a2b3c4d", "-12345", "1.2.3-beta.", "@v18", "a1b2c3d4-", "-a1b2c3d4.js", "_MEI", "views/"),
+    *(
+        "ipython-input-1",
+        "twig/3f/",
+        "Cannot read property 'a",
+        "can't access property \"",
+        "a is ",
+    ),
+    *("undefined is not an object (evaluating '", "a.a is not a function", "Unexpected ", "async*"),
+    *(
+        "Loading chunk ",
+        "Failed to fetch ",
+        "async ",
+        "a/",
+        "a [as ",
+        "a (index ",
+        " in #.",
+        "%(a",
+        "{a",
+    ),
+    *('{"a":', '{"msg":"a', "[{", "http://a/", "http://a.js?", "https://a#"),
+]
+
+
+def rules(near: str) -> list[Event]:
+    """Return events that have a text at each place that the rules read."""
+    frame = dict.fromkeys(("function", "filename", "module", "context_line"), near)
+    frames: list[dict[str, Any]] = [{**frame, "in_app": True}, {"filename": near, "in_app": True}]
+    events: list[Event] = [
+        {"platform": platform, "exceptions": [{"type": "Error", "value": near, "frames": [each]}]}
+        for platform in ("javascript", "ruby", "php")
+        for each in frames
+    ]
+    logged: Event = {"message": near, "logger": near, "logentry": {"message": near, "params": [1]}}
+    typed: Event = {"exceptions": [{"type": near, "value": near}], "transaction": near}
+    return [*events, logged, typed, {"file": near}]
+
+
+@pytest.mark.parametrize("near", NEAR)
+def test_a_megabyte_that_nearly_matches_a_rule_is_soon_read(near: str) -> None:
+    text = near * (1_000_000 // len(near))
+    events = rules(text)
+    started = time.process_time()
+    for event in events:
+        group(event)
+    assert time.process_time() - started < 1
+
+
+def test_no_rule_takes_more_than_linear_time() -> None:
+    """Texts are cut before most rules read them. None would be slow without that, either."""
+    patterns = {
+        value
+        for module in (names, engines, message, stack, client)
+        for value in vars(module).values()
+        if isinstance(value, re.Pattern)
+    }
+    # These only read the start of a text.
+    anchored = {written for written, _ in engines._SAME}
+    anchored |= {names._SCHEME, engines._CALL, engines._CHUNK, engines._RECURSION, engines._HOST}
+    searching = (patterns | {message._compiled()}) - anchored
+    assert len(searching) > 10
+    started = time.process_time()
+    for near in NEAR:
+        text = near * (20_000 // len(near))
+        # A quadratic rule takes seconds for one text.
+        for pattern in searching:
+            pattern.sub("", text)
+        for pattern in anchored:
+            pattern.match(text)
+    assert time.process_time() - started < 10
 
 
 def test_no_more_than_so_many_places_are_remembered() -> None:

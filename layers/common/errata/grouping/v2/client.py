@@ -30,6 +30,8 @@ _OF_FRAME = {
 
 def parts(sent: object) -> list[str]:
     """Return the parts of a fingerprint as texts; none if it is empty or only `{{ default }}`."""
+    if sent is None:  # which is usual
+        return []
     members = sent if isinstance(sent, list | tuple) else (sent,)
     texts = [_text(each) for each in members]
     if len(texts) == 1 and (members[0] is None or not texts[0].strip() or _is_default(texts[0])):

@@ -26,30 +26,37 @@ _ZONE = r"(?:\ ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d)\b)?+"
 
 # Numbers that say what happened: `status code 404`, `exit code 137`, `[Errno 2]`, `SQLSTATE 23505`.
 _CODE = r"""(?:
-    (?<![A-Za-z])(?i:status(?:[ _]?code)? | (?:exit|error|response)[ _](?:code|status) | errno
-        | http | sqlstate | signal | code(?=[:=]) | error(?=\ \#|\ \d{3,4}\b))
+    (?<![A-Za-z])(?i:(?:status(?:_?code)?|code(?=[:=]))
+        | (?:(?<=status\ )|(?<=exit\ )|(?<=error\ )|(?<=response\ ))code
+        | errno | http | sqlstate | signal | error(?=\ \#|\ \d{3,4}\b))
     ["']?\ ?[:=\#(\[]?\ ?["']?-?(?:\d{1,5}|[0-9A-Z]{5})(?![0-9A-Za-z.:])
   | (?<![\w.-])[45]\d\d(?=:?\ [A-Z])
 )"""
 # Names in quotes that say what happened: `relation "users"`, `No module named 'yaml'`. And the text
 # of a log line: `msg="payment refused"`.
 _NAMED = r"""(?<![A-Za-z])(?:
-    (?i:relation|table|column|constraint|index|module(?:\ named)?|property|attribute|reading|setting
+    (?i:relation|table|column|constraint|index|module|named|property|attribute|reading|setting
         |field|function|method|class|template|view|package|argument|parameter|variable|command)
     \ (?P<quote>["'`])[A-Za-z_$][A-Za-z_$.]*+(?P=quote)
   | (?:msg|message|event|error|err)="(?:[^"\\]|\\.)*+"
 )"""
 _HOME = r"(?<![\w.-])(?:/home/|/Users/|[A-Za-z]:\\{1,2}Users\\{1,2})[^/\\\s\"'<>:]++"
 _JWT = r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]{5,}+(?:\.[\w-]*+)?+"
-_BASE64 = r"""(?<![\w+/=-])(?!/)(?:[A-Za-z0-9+/_-]{14,}+={1,2}(?![\w=])
-  | (?=[a-z0-9+/_-]*+[A-Z])(?=[A-Z0-9+/_-]*+[a-z])(?=(?:[A-Za-z+/_-]*+\d){3})
-    [A-Za-z0-9+/_-]{40,}+)"""
+_BASE64 = r"""(?<![\w+/=-])(?!/)(?=[A-Za-z0-9+/_-]{14})(?:[A-Za-z0-9+/_-]++={1,2}(?![\w=])
+  | (?=[A-Za-z0-9+/_-]{40})(?=[a-z0-9+/_-]*+[A-Z])(?=[A-Z0-9+/_-]*+[a-z])(?=(?:[A-Za-z+/_-]*+\d){3})
+    [A-Za-z0-9+/_-]++)"""
+
+# Words before a letter, except of a date, and words before a number, except of a code. Nothing in
+# them is variable, and most of a text is such words: to read them at once saves most of the time.
+_WORDS = r"""(?<![^\ ])(?:(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)[A-Za-z]++[,:;.]?\ (?=[A-Za-z])
+  | [abdfgi-rt-z][a-z]*+\ (?=\d))++"""
 
 # Compiled on first use, because that takes some milliseconds and most events do not need it: they
 # have exceptions. An alternative that can start with a letter looks back first. So the inside of a
 # word is skipped in one step, and every text takes linear time.
 _PATTERN = rf"""
-    (?P<space>\s\s++|[^\S\ ])
+    (?P<words>{_WORDS})
+  | (?P<space>\s\s++|[^\S\ ])
   | (?P<code>{_CODE})
   | (?P<named>{_NAMED})
   | (?P<quoted>{_QUOTED}(?:,\ ?{_QUOTED})*+)
@@ -151,9 +158,8 @@ def fixed(said: str, code: str) -> str:
     If less than half of the words are in the line, the text comes from elsewhere and all of it is
     returned.
     """
-    known = set(_WORD.findall(code))
     words = _WORD.findall(said)
-    kept = [word for word in words if word in known]
+    kept = [word for word in words if word in code]
     if len(kept) * 2 < len(words):
         return said
     return " ".join([*kept, *_DIGITS.findall(said)])
@@ -166,7 +172,7 @@ def _compiled() -> re.Pattern[str]:
 
 def _placeholder(found: re.Match[str]) -> str:
     kind = found.lastgroup or ""
-    if kind == "code":
+    if kind in ("words", "code"):
         return found[0]
     if kind == "named":
         return _named(found[0])

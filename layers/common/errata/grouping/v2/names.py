@@ -18,12 +18,12 @@ _NOBODY = frozenset(
     )
 )
 # Every match of `_GENERATED` contains one of these. This check is faster.
-_SUSPECT = re.compile(r"[\d@{$\[\\]|\.cold")
+_SUSPECT = re.compile(r"[\d@{$\[]|\.cold|\\__CG__|Container\w{7}\\")
 # A hash has digits on both sides of letters, or starts with a digit. `facade1a` is a word.
 _HASH = r"(?=[a-f]*+\d++[a-f]++\d|\d++[a-f]|[a-f]{1,3}\d{5})[0-9a-f]{8,}+(?![0-9A-Za-z])"
-# Text in a group is kept.
+# Text in a group is kept. The lookahead skips letters that no alternative starts with.
 _GENERATED = re.compile(
-    rf"""
+    rf"""(?![ikm-rt-zBE-OQ-Z])(?:
     (@anonymous)(?:(?!::|->).)+                        # PHP: class@anonymous<NUL>/cart.php:12$0
   | (?<=\{{closure):[^}}]*+                            # PHP 8.4: {{closure:Cart::total():42}}
   | /?0x[0-9A-Fa-f]++                                  # Java: $$Lambda$14/0x00007f01
@@ -48,13 +48,13 @@ _GENERATED = re.compile(
   | (?<=Ghost|Proxy)(?=[a-f]*+\d)[0-9a-f]{{7}}(?![0-9A-Za-z])          # Symfony: CartGhost3f2a1bc
   | (?<!_)_*+(?<![0-9A-Za-z])h?{_HASH}                 # Rust: ::h3f2a1bc9d8e7
   | (?:(?<!_)_++-?|-|(?<![0-9A-Za-z_]))\d{{5,}}+
-    """,
+    )""",
     re.VERBOSE | re.DOTALL,
 )
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+-]+:)++(?://[^/]*+)?")
 _VOLATILE = re.compile(
-    r"""
+    r"""(?:^|(?![g-zG-Z]))(?:
     [-_.@~]?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}    # a UUID
   | (?:^|[-_.@~])v?\d++(?:\.\d++)++(?:-(?:alpha|beta|rc|next|canary|dev|pre)(?:[.-]?\d++)*+)?+
   | @v?\d++(?=$|[/_+-])                                             # lodash@4.17.21, react@18
@@ -70,9 +70,9 @@ _VOLATILE = re.compile(
   | ^\d++(?=[\w.-]*+(?<=js)$)                                        # 117-9d8e7f6a.js (Next)
   | [-.~](?=[a-z0-9]{8}\.(?:chunk\.)?[cm]?js$)(?=[a-z]*+\d)(?![a-z]++\d\d?\.)[a-z0-9]{8}
   | ^(?=[\w-]{0,20}\d)(?=[\w-]{0,20}[A-Z])(?=[\w-]{0,20}[a-z])[\w-]{21}$   # a build of Next
-  | (?<=^Container)(?![A-Z][a-z]{6})\w{7}$                          # ContainerAbCdEf1 (Symfony)
+  | ^Container(?![A-Z][a-z]{6})\w{7}$                          # ContainerAbCdEf1 (Symfony)
   | ^_MEI\w++ | (?<=ipykernel)_\d++ | (?<=ipython-input)-\d++        # PyInstaller, notebooks
-    """,
+    )""",
     re.VERBOSE,
 )
 

@@ -61,8 +61,9 @@ def stack(frames: list[Fields], in_app: bool, platform: object) -> Stack:
             place = _known[sent]
         except (KeyError, TypeError):  # TypeError: a value that cannot be a key, such as a list
             place = _place(*sent)
-        if place.shown:
-            innermost = innermost or frame
+        if place is not _NONE:
+            if not found:
+                innermost = frame
             found[place.key] = place
             if len(found) == _MAX_PLACES:
                 break
@@ -108,6 +109,8 @@ def _made(module: str, path: str, called: str) -> Place:
         shown = f"{where}.{called}" if called else where
     else:
         shown = f"{called} ({where})" if called and where else called or where
+    if not shown:
+        return _NONE
     return Place(json.dumps([where, called]), called, shown)
 
 

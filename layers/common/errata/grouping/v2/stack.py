@@ -1,7 +1,8 @@
 """Groups an event by the types of its exceptions and the places of its frames."""
 
-import json
 import re
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _json
 
 from errata.grouping.v2 import engines, message, names
 from errata.grouping.v2.places import Places, Stack, line, listed, stack
@@ -63,12 +64,12 @@ def by_exceptions(event: Event) -> Why | None:
     chain: dict[str, str] = {}
     members: dict[str, str] = {}
     for number, (each, where) in enumerate(zip(exceptions, found, strict=True)):
-        kind = names.name(_text(each.get("type")))
+        kind, generic = _kind(_text(each.get("type"))[: names.MAX_NAME])
         value = _text(each.get("value"))
         if platform in _JAVASCRIPT and engines.is_recursion(value):
             kind, value = "RangeError", ""
-        details = _details(kind, value, where, in_app, platform in _JAVASCRIPT)
-        key = f"[{json.dumps(kind)},[{','.join(where.places)}],{json.dumps(details)}]"
+        details = _details(generic, value, where, in_app, platform in _JAVASCRIPT)
+        key = f"[{_json(kind)},[{','.join(where.places)}],{_json(details)}]"
         shown = _shown(kind or "Error", where.places, details)
         (members if number in inside else chain)[key] = shown
     keys = f'["exceptions",[{",".join(chain)}],[{",".join(sorted(members))}]]'
@@ -78,12 +79,11 @@ def by_exceptions(event: Event) -> Why | None:
     return keys, reason
 
 
-def _details(kind: str, value: str, where: Stack, in_app: bool, javascript: bool) -> str:
+def _details(generic: bool, value: str, where: Stack, in_app: bool, javascript: bool) -> str:
     """Return what else tells an exception from others, if its type and places say too little."""
     innermost = next(iter(where.places.values()), None)
     nameless = innermost is None or not innermost.function
     nameless = nameless or (innermost is not None and innermost.function.endswith(_NAMELESS))
-    generic = _is_generic(kind)
     if in_app and innermost is None:
         # The places of the other exceptions say enough.
         nameless = False
@@ -101,10 +101,15 @@ def _details(kind: str, value: str, where: Stack, in_app: bool, javascript: bool
     return f"{said} {''.join(code.split())}" if nameless else said
 
 
-def _is_generic(kind: str) -> bool:
-    """Return whether a type says nothing about the error: anybody raises it for any reason."""
+@lru_cache(1_024)
+def _kind(sent: str) -> tuple[str, bool]:
+    """Return a type without generated parts, and whether it says nothing about the error.
+
+    Anybody raises such a type for any reason.
+    """
+    kind = names.name(sent)
     last = _QUALIFIED.split(kind)[-1]
-    return last in _GENERIC or last.endswith("Domain")
+    return kind, last in _GENERIC or last.endswith("Domain")
 
 
 def by_frames(event: Event) -> Why | None:
