@@ -13,12 +13,11 @@ from errata.models.event import (
     MAX_PACKED_BYTES,
     STACK_TEXTS,
     StoredEvent,
-    culprit,
     pack,
-    title,
     unpack,
     user_identity,
 )
+from errata.models.titles import culprit, title
 from tests.support.noise import noise
 
 TEXTS = ("message", "exception_class", "file", "url", "environment", "release", "server_name")

@@ -20,8 +20,9 @@ from errata.cli.output import (
     print_table,
 )
 from errata.errors import NotFoundError
-from errata.models.event import ApiEvent, Stored, culprit, title
+from errata.models.event import ApiEvent, Stored
 from errata.models.ids import UUID
+from errata.models.titles import culprit, title
 from errata.protocol import read
 from errata.protocol.body import decompress, parse_object
 from errata.protocol.stacktrace import ExceptionTrace, structured

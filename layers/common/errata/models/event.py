@@ -13,6 +13,7 @@ from typing import Any, Literal, Required, TypedDict
 from pydantic_core import from_json, to_json
 
 from errata.models.ids import minted_ms
+from errata.models.titles import culprit, title
 from errata.models.zlib_dictionary import OF_SDKS
 
 # DynamoDB's limit is 400 KB (409,600 bytes) per item, including keys and attribute names.
@@ -336,28 +337,6 @@ def received_ms(event_id: str, event: StoredEvent) -> int:
     return known if type(known) is int and 0 <= known < _MOST_MS else minted_ms(event_id)
 
 
-def title(event: StoredEvent | ApiEvent) -> str:
-    """Return the error in one line, such as `ValueError: bad input`, at most 200 characters."""
-    message = (event.get("message") or "").strip()
-    exception_class = event.get("exception_class") or ""
-    joined = f"{exception_class}: {message}" if exception_class and message else exception_class
-    lines = (joined or message).split("\n", 1)
-    return lines[0].strip()[:200] or "(no message)"
-
-
-def culprit(event: StoredEvent | ApiEvent) -> str:
-    """Return where the error happened, at most 200 characters.
-
-    This is the file and line, such as `app/views.py:42`, otherwise the URL, otherwise "".
-    """
-    file = event.get("file") or ""
-    if file:
-        line = event.get("line")
-        # Keep the end of a long path: it is more specific than the beginning.
-        return (f"{file}:{line}" if line is not None else file)[-200:]
-    return str(event.get("url") or "")[:200]
-
-
 def user_identity(event: StoredEvent) -> str | None:
     """Return a text that identifies the affected user, or None.
 
@@ -386,6 +365,8 @@ def summary(event: StoredEvent) -> StoredEvent:
     Python objects, and a batch has 100 events.
     """
     kept: Any = {name: event.get(name) for name in _SUMMARY if name in event}
+    # These need the exceptions, which are not kept.
+    kept["title"], kept["culprit"] = title(event), culprit(event)
     if identity := user_identity(event):
         name, _, value = identity.partition(":")
         kept["context"] = {"user": {name: value}}

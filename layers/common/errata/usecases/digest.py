@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 
 from errata.errors import PermanentError, StoreError
 from errata.models import sketch
-from errata.models.event import Stored, culprit, title, user_identity
+from errata.models.event import Stored, user_identity
 from errata.models.ids import DAY_MS, minted_ms, now_ms
 from errata.models.issue import (
     MAX_DAYS,
@@ -37,6 +37,7 @@ from errata.models.issue import (
     count_names,
     short_name,
 )
+from errata.models.titles import culprit, title
 from errata.models.visible import Watermark, issues_partition
 from errata.store import digest as store
 from errata.store import issue_deletions, watermarks
