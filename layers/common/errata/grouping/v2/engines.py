@@ -11,12 +11,13 @@ PLATFORMS = ("javascript", "node")
 _NATIVE = ("[native code]", "native code", "native", "<anonymous>", "InternalBytecode.js")
 # The wrapper of an SDK around a callback. V8 writes the receiver before it.
 _WRAPPER = "sentryWrapped"
+_BUILT_IN = re.compile(r"(?:async |new )?(?:Array|Map|Set|Promise|String|Object|JSON)\b")
 _NOBODY = ("Anonymous function", "global code", "module code", "eval code")
 # V8 writes the receiver and the kind of a call, too ("Stack trace format"). Other engines only
 # write the function. Firefox adds `/<` to a function inside another, and writes what called a
 # function later: `async*load`, `setTimeout handler*load`.
 _CALL = re.compile(
-    r"(?:[\w. ]++\*)?(?:async |new )*+(?:.*[./])?((?:[gs]et )?[^./ ]*+)"
+    r"(?:[\w. ]++\*)?(?:async |new )*+(?:.*[./])?(?:[gs]et )?([^./ ]*+)"
     r"(?: \[as [^\]]*+\]| \(index \d++\))?"
 )
 # Bundlers add `$1` to a name that is taken.
@@ -30,6 +31,7 @@ _MAX_MESSAGE = 500
 _CHUNK = re.compile(
     r"Loading (?:CSS )?chunk \S++ failed|Failed to fetch dynamically imported module"
     r"|error loading dynamically imported module|Importing a module script failed"
+    r"|Unable to preload CSS"
 )
 _RECURSION = re.compile(r"Maximum call stack size exceeded|too much recursion")
 _SAME = tuple(
@@ -62,6 +64,8 @@ def function(called: str, platform: str) -> str:
 
 def is_of_the_application(called: str, path: str) -> bool:
     """Return whether a frame is not one of the engine or of an SDK's wrapper."""
+    if not path and _BUILT_IN.match(called):
+        return False
     return path not in _NATIVE and not called.endswith(_WRAPPER)
 
 
@@ -79,7 +83,7 @@ def fails_to_load(message: object) -> bool:
 
     A deploy that removes the files of the build before causes this, whichever file it is.
     """
-    return isinstance(message, str) and _CHUNK.match(message) is not None
+    return isinstance(message, str) and _CHUNK.search(message, 0, _MAX_MESSAGE) is not None
 
 
 def is_recursion(message: str) -> bool:

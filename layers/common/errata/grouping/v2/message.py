@@ -36,7 +36,8 @@ _CODE = r"""(?:
 # of a log line: `msg="payment refused"`.
 _NAMED = r"""(?<![A-Za-z])(?:
     (?i:relation|table|column|constraint|index|module|named|property|attribute|reading|setting
-        |field|function|method|class|template|view|package|argument|parameter|variable|command)
+        |field|function|method|class|template|view|package|argument|parameter|variable|command
+        |(?<=for\ )key)
     \ (?P<quote>["'`])[A-Za-z_$][A-Za-z_$.]*+(?P=quote)
   | (?:msg|message|event|error|err)="(?:[^"\\]|\\.)*+"
 )"""
@@ -89,7 +90,6 @@ _INSTEAD = {"space": " ", "span": "<number>"}
 _DIGITS = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _PLACEHOLDER = re.compile(r"<[a-z0-9]+>")
-_QUOTES = str.maketrans("", "", "\"'`“”„«»\u2018\u2019")
 # Words that every error has. A template of them alone says nothing.
 _EMPTY_WORDS = frozenset(
     (
@@ -136,7 +136,7 @@ def constant(text: str) -> str:
     said = _compiled().sub(_placeholder, text)
     if "<quoted>" in said and not _WORD.search(_PLACEHOLDER.sub("", said)):
         # The quoted texts are all there is.
-        said = _compiled().sub(_placeholder, text.translate(_QUOTES))
+        said = _compiled().sub(_unquoted, text)
     return said[:_MAX_TEXT].strip()
 
 
@@ -179,6 +179,14 @@ def _placeholder(found: re.Match[str]) -> str:
     return _url(found[0]) if kind == "url" else _INSTEAD.get(kind) or f"<{kind}>"
 
 
+def _unquoted(found: re.Match[str]) -> str:
+    """Return a quoted text with placeholders, and anything else as usual."""
+    if found.lastgroup != "quoted":
+        return _placeholder(found)
+    text = found[0].lstrip("bu\\")
+    return _compiled().sub(_placeholder, text[1:-1])
+
+
 def _named(text: str) -> str:
     """Return a keyword and what follows it in quotes, with placeholders inside the quotes."""
     keyword, equals, value = text.partition('="')
@@ -191,5 +199,15 @@ def _url(url: str) -> str:
     rest = rest.partition("?")[0].partition("#")[0]
     host, *segments = rest.split("/")
     host = _DIGITS.sub("<number>", host.rpartition("@")[2])
+    if scheme == "file":
+        segments = _without_home(segments)
     path = ("<id>" if _DIGITS.search(each) else each for each in segments)
     return "/".join((f"{scheme}://{host}", *path))
+
+
+def _without_home(segments: list[str]) -> list[str]:
+    """Return the parts of a path without the name of a user: `/C:/Users/<home>/cart.js`."""
+    for number, each in enumerate(segments[:2]):
+        if each in ("home", "Users") and number + 1 < len(segments):
+            return [*segments[: number + 1], "<home>", *segments[number + 2 :]]
+    return segments

@@ -23,7 +23,7 @@ _SUSPECT = re.compile(r"[\d@{$\[]|\.cold|\\__CG__|Container\w{7}\\")
 _HASH = r"(?=[a-f]*+\d++[a-f]++\d|\d++[a-f]|[a-f]{1,3}\d{5})[0-9a-f]{8,}+(?![0-9A-Za-z])"
 # Text in a group is kept. The lookahead skips letters that no alternative starts with.
 _GENERATED = re.compile(
-    rf"""(?![ikm-rt-zBE-OQ-Z])(?:
+    rf"""(?![ikm-rt-zBE-FH-OQ-Z])(?:
     (@anonymous)(?:(?!::|->).)+                        # PHP: class@anonymous<NUL>/cart.php:12$0
   | (?<=\{{closure):[^}}]*+                            # PHP 8.4: {{closure:Cart::total():42}}
   | /?0x[0-9A-Fa-f]++                                  # Java: $$Lambda$14/0x00007f01
@@ -34,7 +34,10 @@ _GENERATED = re.compile(
   | (?:jdk|com\.sun)\.proxy\d*+\.(?=\$Proxy)           # Java: jdk.proxy2.$Proxy45
   | ((?:lambda|anonfun)\$\w++)\$\d++                   # Java: lambda$total$0; Scala
   | (?<=\$Lambda)\$\d++ | (?<=access)\$\d++
-  | (?<=^Script)\d++$                                  # Groovy
+  | (?<=^Script)\d++(?!\w)                             # Groovy
+  | (\$r8\$lambda)\$[\w-]++ | (?<=SyntheticLambda)\d++    # Android
+  | \ \[clone\ [^\]]*+\]                               # GCC: total(int) [clone .isra.0]
+  | (?<=Proxy)_\d++(?!\w)                              # .NET: Castle.Proxies.CartProxy_1
   | \ ?[@\#]\d++(?!\w)                                 # {{closure#0}}; Swift: closure #1 in f
   | (?<=<lambda)_[0-9a-f]++(?=>)                       # MSVC: <lambda_3f2a1bc9d8e7f6a5>
   | (\.func|gowrap|deferwrap|-range|_closure|block_invoke|-fun-|Accessor|\$Proxy|DisplayClass
@@ -45,7 +48,7 @@ _GENERATED = re.compile(
   | (?<=C)s[0-9A-Za-z]{{6,12}}_(?=\d++\w)              # Rust: _RNvCs6xxl1lAjzDf_1a5total
   | (?<![0-9A-Za-z_])(Container)(?![A-Z][a-z]{{6}})\w{{7}}(?=[\\])     # Symfony: ContainerAbCdEf1
   | Proxies\\__CG__\\                                  # Doctrine: Proxies\__CG__\App
-  | (?<=Ghost|Proxy)(?=[a-f]*+\d)[0-9a-f]{{7}}(?![0-9A-Za-z])          # Symfony: CartGhost3f2a1bc
+  | (Ghost|Proxy)(?=\w{{0,6}}\d)[0-9A-F]?+[0-9a-f]{{6,7}}(?![0-9A-Za-z])   # CartGhostEbeb667
   | (?<!_)_*+(?<![0-9A-Za-z])h?{_HASH}                 # Rust: ::h3f2a1bc9d8e7
   | (?:(?<!_)_++-?|-|(?<![0-9A-Za-z_]))\d{{5,}}+
     )""",
@@ -78,6 +81,8 @@ _VOLATILE = re.compile(
 
 # A cache puts a file into a folder of the first digits of its hash: 3f/3f2a1bc9.php.
 _FAN = re.compile(r"[0-9a-f]{2}")
+# Folders of the users' homes.
+_HOMES = ("home", "Users")
 
 
 def name(text: str) -> str:
@@ -113,6 +118,8 @@ def file(path: str) -> str:
     # Blade names a compiled view by the hash of the view's path.
     if not (folders and folders[-1] == "views" and last.endswith(".php")):
         last = _VOLATILE.sub("", last)
+    if len(folders) > 1 and folders[-2] in _HOMES:
+        folders.pop()
     if last.startswith(".") and folders and _FAN.fullmatch(folders[-1]):
         folders.pop()
     for folder in reversed(folders):

@@ -25,7 +25,7 @@ _GENERIC = frozenset(
     )
 )
 # Functions inside others, without a name of their own.
-_NAMELESS = ("<lambda>", "{closure}", "::doDisplay")
+_NAMELESS = ("<lambda>", "{closure}", "{closure}}", "::doDisplay", ".func")
 
 type Why = tuple[str, str]  # what groups an event, as JSON and in words
 
@@ -68,6 +68,9 @@ def by_exceptions(event: Event) -> Why | None:
         value = _text(each.get("value"))
         if platform in _JAVASCRIPT and engines.is_recursion(value):
             kind, value = "RangeError", ""
+        if platform == "cocoa" and not generic:
+            # The type is the domain, or an enumeration. The code says which error it is.
+            generic = "Code: " in value or "Code=" in value
         details = _details(generic, value, where, in_app, platform in _JAVASCRIPT)
         key = f"[{_json(kind)},[{','.join(where.places)}],{_json(details)}]"
         shown = _shown(kind or "Error", where.places, details)
@@ -82,18 +85,14 @@ def by_exceptions(event: Event) -> Why | None:
 def _details(generic: bool, value: str, where: Stack, in_app: bool, javascript: bool) -> str:
     """Return what else tells an exception from others, if its type and places say too little."""
     innermost = next(iter(where.places.values()), None)
-    nameless = innermost is None or not innermost.function
-    nameless = nameless or (innermost is not None and innermost.function.endswith(_NAMELESS))
-    if in_app and innermost is None:
-        # The places of the other exceptions say enough.
-        nameless = False
-    elif in_app and not nameless and not generic:
-        return ""
     code = line(where.innermost) if in_app else ""
+    nameless = innermost is not None and (
+        not innermost.function or (code != "" and innermost.function.endswith(_NAMELESS))
+    )
+    if in_app and not nameless and not generic:
+        return ""
     if nameless and code and not generic:
         return "".join(code.split())
-    if not (nameless or generic or not in_app):
-        return ""
     said = message.constant(engines.message(value) if javascript else value)
     if not code:
         return said
