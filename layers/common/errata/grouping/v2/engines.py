@@ -8,7 +8,14 @@ import re
 
 PLATFORMS = ("javascript", "node")
 # These are written in place of a file for functions of the engine. Firefox leaves them out.
-_NATIVE = ("[native code]", "native code", "native", "<anonymous>", "InternalBytecode.js")
+_NATIVE = (
+    "[native code]",
+    "native code",
+    "native",
+    "self-hosted",
+    "<anonymous>",
+    "InternalBytecode.js",
+)
 # The wrapper of an SDK around a callback. V8 writes the receiver before it.
 _WRAPPER = "sentryWrapped"
 _BUILT_IN = re.compile(r"(?:async |new )?(?:Array|Map|Set|Promise|String|Object|JSON)\b")

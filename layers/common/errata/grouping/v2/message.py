@@ -31,17 +31,21 @@ _CODE = r"""(?:
         | errno | http | sqlstate | signal | error(?=\ \#|\ \d{3,4}\b))
     ["']?\ ?[:=\#(\[]?\ ?["']?-?(?:\d{1,5}|[0-9A-Z]{5})(?![0-9A-Za-z.:])
   | (?<![\w.-])[45]\d\d(?=:?\ [A-Z])
+  | (?:(?<=\bgot\ )|(?<=\breturned\ )|(?<=\breceived\ )|(?<=\bwith\ ))[45]\d\d(?!\ ?[\w.,:%-])
 )"""
 # Names in quotes that say what happened: `relation "users"`, `No module named 'yaml'`. And the text
 # of a log line: `msg="payment refused"`.
 _NAMED = r"""(?<![A-Za-z])(?:
     (?i:relation|table|column|constraint|index|module|named|property|attribute|reading|setting
         |field|function|method|class|template|view|package|argument|parameter|variable|command
-        |(?<=for\ )key)
-    \ (?P<quote>["'`])[A-Za-z_$][A-Za-z_$.]*+(?P=quote)
+        |(?:(?<=for\ )|(?<=array\ ))key)
+    \ (?P<quote>["'`])[A-Za-z_$.@][A-Za-z_$.@\\:/-]*+(?P=quote)
   | (?:msg|message|event|error|err)="(?:[^"\\]|\\.)*+"
 )"""
-_HOME = r"(?<![\w.-])(?:/home/|/Users/|[A-Za-z]:\\{1,2}Users\\{1,2})[^/\\\s\"'<>:]++"
+_HOME = r"""(?<![\w.-])(?:
+    [A-Za-z]:\\{1,2}Users\\{1,2}[^/\\\n"'<>:]{1,60}+(?=\\)
+  | (?:(?:/mnt/[a-z]|/var|/export)?(?:/home/|/Users/)|[A-Za-z]:\\{1,2}Users\\{1,2})[^/\\\s"'<>:]++
+)"""
 _JWT = r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]{5,}+(?:\.[\w-]*+)?+"
 _BASE64 = r"""(?<![\w+/=-])(?!/)(?=[A-Za-z0-9+/_-]{14})(?:[A-Za-z0-9+/_-]++={1,2}(?![\w=])
   | (?=[A-Za-z0-9+/_-]{40})(?=[a-z0-9+/_-]*+[A-Z])(?=[A-Z0-9+/_-]*+[a-z])(?=(?:[A-Za-z+/_-]*+\d){3})

@@ -72,6 +72,7 @@ _VOLATILE = re.compile(
   | :\d++                                                           # a line
   | ^\d++(?=[\w.-]*+(?<=js)$)                                        # 117-9d8e7f6a.js (Next)
   | [-.~](?=[a-z0-9]{8}\.(?:chunk\.)?[cm]?js$)(?=[a-z]*+\d)(?![a-z]++\d\d?\.)[a-z0-9]{8}
+  | _(?=[a-f]*+\d)[0-9a-f]{6,8}(?=(?:\._)?\.js$)                     # src_cart_3f2a1b._.js
   | ^(?=[\w-]{0,20}\d)(?=[\w-]{0,20}[A-Z])(?=[\w-]{0,20}[a-z])[\w-]{21}$   # a build of Next
   | ^Container(?![A-Z][a-z]{6})\w{7}$                          # ContainerAbCdEf1 (Symfony)
   | ^_MEI\w++ | (?<=ipykernel)_\d++ | (?<=ipython-input)-\d++        # PyInstaller, notebooks
