@@ -29,7 +29,7 @@ _CALL = re.compile(
 )
 # Bundlers add `$1` to a name that is taken.
 _TAKEN = re.compile(r"(?<=\w)\$\d++$")
-_HOST = re.compile(r"https?://")
+_HOST = ("http://", "https://")
 _SCRIPT = re.compile(r"\.(?:[cm]?[jt]sx?|vue|svelte|wasm|bundle)$")
 # A minifier gives functions names of one or two letters, and others in each build.
 _SHORTEST_NAME = 3
@@ -65,7 +65,8 @@ def function(called: str, platform: str) -> str:
         return ""
     if found := _CALL.fullmatch(called):
         called = found[1].rstrip("<")
-    called = _TAKEN.sub("", called)
+    if "$" in called:
+        called = _TAKEN.sub("", called)
     return "" if platform == "javascript" and len(called) < _SHORTEST_NAME else called
 
 
@@ -80,7 +81,7 @@ def file(path: str) -> str:
     """Return the path of a script, "" for the page of an inline script."""
     # Hermes writes `address at index.android.bundle`.
     path = path.removeprefix("address at ")
-    if _HOST.match(path) and not _SCRIPT.search(path.partition("?")[0].partition("#")[0]):
+    if path.startswith(_HOST) and not _SCRIPT.search(path.partition("?")[0].partition("#")[0]):
         return ""
     return path
 

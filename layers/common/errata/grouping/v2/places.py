@@ -1,6 +1,6 @@
 """Converts frames to places in the code: the module (or file) and the function, without a line."""
 
-import json
+from json.encoder import encode_basestring_ascii as _json
 from typing import NamedTuple
 
 from errata.caches import BoundedDict
@@ -72,14 +72,17 @@ def stack(frames: list[Fields], in_app: bool, platform: object) -> Stack:
 
 def _place(*sent: object) -> Place:
     """Return the place for (module, path, function, platform). One that says nothing is empty."""
-    module, path, called, platform = (each if isinstance(each, str) else "" for each in sent)
+    module, path, called, platform = map(_text, sent)
+    short = max(len(module), len(path), len(called), len(platform)) <= _MAX_KNOWN_TEXT
     called = called[: names.MAX_NAME]
     if platform in engines.PLATFORMS:
         place = _of_javascript(module, path, called, platform)
     else:
         called = _of_ruby(called) if platform == "ruby" else names.name(called)
-        place = _made(_module(module), names.file(path) or module, called)
-    if all(each is None or _is_short(each) for each in sent):
+        where = names.name(module) if module not in _NO_MODULE else ""
+        place = _made(where, "" if where else names.file(path) or module, called)
+    # A value of another type may be one that cannot be a key.
+    if short and all(each is None or isinstance(each, str) for each in sent):
         _known[sent] = place
     return place
 
@@ -89,7 +92,7 @@ def _of_javascript(module: str, path: str, called: str, platform: str) -> Place:
         return _NONE
     called = names.name(engines.function(called, platform))
     where = names.bundle(module) if module not in _NO_MODULE else ""
-    return _made(where, names.file(engines.file(path)) or module, called)
+    return _made(where, "" if where else names.file(engines.file(path)) or module, called)
 
 
 def _of_ruby(called: str) -> str:
@@ -97,10 +100,6 @@ def _of_ruby(called: str) -> str:
     block, inside, method = called.rpartition(" in ")
     method = names.name(method.rpartition("#")[2].rpartition(".")[2])
     return f"{block}{inside}{method}" if method else ""
-
-
-def _module(module: str) -> str:
-    return names.name(module) if module not in _NO_MODULE else ""
 
 
 def _made(module: str, path: str, called: str) -> Place:
@@ -111,7 +110,7 @@ def _made(module: str, path: str, called: str) -> Place:
         shown = f"{called} ({where})" if called and where else called or where
     if not shown:
         return _NONE
-    return Place(json.dumps([where, called]), called, shown)
+    return Place(f"[{_json(where)}, {_json(called)}]", called, shown)
 
 
 def line(frame: Fields) -> str:
@@ -120,8 +119,8 @@ def line(frame: Fields) -> str:
     return code if isinstance(code, str) and len(code) <= _MAX_LINE else ""
 
 
-def _is_short(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _MAX_KNOWN_TEXT
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def listed(places: Places) -> str:

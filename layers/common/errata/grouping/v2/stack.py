@@ -10,6 +10,7 @@ from errata.models.event import Event, Fields
 
 # Only the exceptions nearest to the main one are used.
 _MAX_EXCEPTIONS = 50
+_MAX_KNOWN_TEXT = 200
 _JAVASCRIPT = engines.PLATFORMS
 _QUALIFIED = re.compile(r"[.\\:*]")
 # Types that are raised for any reason, by their last part. A text or a code says which one it is.
@@ -93,11 +94,19 @@ def _details(generic: bool, value: str, where: Stack, in_app: bool, javascript: 
         return ""
     if nameless and code and not generic:
         return "".join(code.split())
+    # A cache of whole texts would keep whatever clients send.
+    read = _known_words if len(value) <= _MAX_KNOWN_TEXT else _words
+    said = read(value, code, javascript)
+    return f"{said} {''.join(code.split())}" if nameless and code else said
+
+
+def _words(value: str, code: str, javascript: bool) -> str:
+    """Return the words of a value that do not vary: with a line of code, those that are in it."""
     said = message.constant(engines.message(value) if javascript else value)
-    if not code:
-        return said
-    said = message.fixed(said, code)
-    return f"{said} {''.join(code.split())}" if nameless else said
+    return message.fixed(said, code) if code else said
+
+
+_known_words = lru_cache(1_024)(_words)
 
 
 @lru_cache(1_024)
