@@ -63,7 +63,7 @@ def test_a_report_is_an_event(busy: Project) -> None:
     kept = only(busy)
     assert kept["event_id"] == response.json["id"]
     assert kept["message"] == "Blocked script from cdn.example.net"
-    assert kept["grouped_by"] == "message: Blocked script from cdn.example.net"
+    assert kept["grouped_by"] == "message: Blocked script from cdn.example.net (logger csp)"
     assert (kept["environment"], kept["release"]) == ("production", "shop@1")
     assert (kept["logger"], kept["transaction"]) == ("csp", "script-src-elem")
     assert kept["url"] == CSP["document-uri"]
