@@ -350,6 +350,8 @@ def test_an_issue_is_titled_by_its_newest_event_whatever_comes_last() -> None:
             message=f"m{n}",
             exception_class=f"E{n}",
             level=level,
+            transaction=f"t{n}" * 200,
+            logger=f"l{n}",
         )
         for n, level in enumerate(("error", "fatal", "warning"))
     ]
@@ -358,6 +360,7 @@ def test_an_issue_is_titled_by_its_newest_event_whatever_comes_last() -> None:
     stream.pump(batch[2:])
     issue = only_issue(project_id)
     assert (issue.title, issue.exception_class, issue.level) == ("E2: m2", "E2", "warning")
+    assert (issue.transaction, issue.logger) == ("t2" * 100, "l2")
     assert (issue.count, issue.first_seen, issue.last_seen) == (3, START_MS, START_MS + 2)
     assert issue.first_event == items[0]["sk"]["S"]
 

@@ -110,6 +110,14 @@ def test_a_text_is_found_in_title_and_culprit_in_any_case(
     assert numbers(pk, text=text) == found
 
 
+@pytest.mark.parametrize(("text", "found"), [("get /cart", [1]), ("shop.mail", [2]), ("p", [2])])
+def test_a_text_is_found_in_transaction_and_logger(pk: str, text: str, found: list[int]) -> None:
+    plain = {"title": "boom", "culprit": "a"}
+    logged = issue(2, **plain, logger="Shop.Mail")
+    shelf.put(pk, [issue(1, **plain, transaction="GET /cart"), logged, issue(3, **plain)])
+    assert numbers(pk, text=text) == found
+
+
 @pytest.mark.parametrize("sort", ["last_seen", "first_seen", "count"])
 @pytest.mark.parametrize("text", ["", "boom"])
 def test_issues_come_in_the_order_asked_for_page_after_page(pk: str, sort: str, text: str) -> None:

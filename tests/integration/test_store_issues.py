@@ -35,6 +35,8 @@ ISSUE = Issue(
     releases={"1.0": 2},
     days={"20779": 2},
     users=b"\x00\xff",
+    transaction="GET /cart",
+    logger="shop",
 )
 FIRST = Stored("1", "e1", ISSUE.id, EXPIRES, {})
 RELEASE = Release("1.0", 5, 7, events=2, issues_opened=1, expires_at=EXPIRES)

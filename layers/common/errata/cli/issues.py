@@ -51,7 +51,10 @@ def list_(
     ] = "",
     level: Annotated[str, typer.Option(metavar="LEVEL", help="error, warning, info, debug")] = "",
     search: Annotated[
-        str, typer.Option(metavar="TEXT", help="Text in the title or culprit. Ignores case.")
+        str,
+        typer.Option(
+            metavar="TEXT", help="Text in the title, culprit, transaction or logger. Ignores case."
+        ),
     ] = "",
     sort: Annotated[
         str, typer.Option(metavar="ORDER", help="last_seen, first_seen, count")

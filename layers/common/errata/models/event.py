@@ -355,6 +355,7 @@ def user_identity(event: StoredEvent) -> str | None:
 _SUMMARY = (
     *("message", "exception_class", "level", "file", "line", "url", "received_at"),
     *("environment", "release", "server_name", "fingerprint", "grouping", "grouped_by"),
+    *("transaction", "logger"),
 )
 
 

@@ -23,6 +23,7 @@ class Issue:
             this event id are never counted again.
         grouping: what made the fingerprint: `client`, or a grouping version such as `v1`.
         grouped_by: what the events have in common, in words. "" if the grouping does not say.
+        transaction, logger: of the newest event from an SDK, to be searched. "" if it has none.
         environments, releases, servers: number of events by name (see `count_names`).
         days: number of events by day (days since the epoch), for the last `MAX_DAYS` days.
         users: a HyperLogLog sketch of the affected users (see `errata.models.sketch`).
@@ -54,6 +55,8 @@ class Issue:
     users: bytes = b""
     deleted_through: str = ""
     grouped_by: str = ""
+    transaction: str = ""
+    logger: str = ""
     stream: str = ""
 
 

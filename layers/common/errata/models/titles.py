@@ -45,6 +45,11 @@ def title(event: _Fields) -> str:
     return said[: MAX_LINE - len(rest)] + rest
 
 
+def short_text(value: object) -> str:
+    """Return the first 200 characters of a text, "" for a value of another type."""
+    return _text(value)[:MAX_LINE]
+
+
 def _one_line(kind: str, message: str) -> str:
     message = message.strip()
     joined = f"{kind}: {message}" if kind and message else kind

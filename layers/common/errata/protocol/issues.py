@@ -24,7 +24,8 @@ _MOST = 10**15
 class IssueQuery:
     """Which issues to show, and in which order. None and "" mean no filter.
 
-    `text` is searched in title and culprit, ignoring case. All sort orders are descending.
+    `text` is searched in title, culprit, transaction and logger, ignoring case. All sort orders
+    are descending.
     """
 
     status: str = "open"

@@ -191,6 +191,10 @@ def issue_item(issue: Issue) -> Values:
         values["deleted_through"] = issue.deleted_through
     if issue.grouped_by:
         values["grouped_by"] = issue.grouped_by
+    if issue.transaction:
+        values["transaction"] = issue.transaction
+    if issue.logger:
+        values["logger"] = issue.logger
     return values
 
 
@@ -221,5 +225,7 @@ def to_issue(item: PlainItem) -> Issue:
         users=item.get("users", b""),
         deleted_through=item.get("deleted_through", ""),
         grouped_by=item.get("grouped_by", ""),
+        transaction=item.get("transaction", ""),
+        logger=item.get("logger", ""),
         stream=item.get("stream", ""),
     )

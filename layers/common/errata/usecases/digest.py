@@ -37,7 +37,7 @@ from errata.models.issue import (
     count_names,
     short_name,
 )
-from errata.models.titles import culprit, title
+from errata.models.titles import culprit, short_text, title
 from errata.models.visible import Watermark, issues_partition
 from errata.store import digest as store
 from errata.store import issue_deletions, watermarks
@@ -356,6 +356,8 @@ def _count(issue: Issue, fresh: Slice) -> None:
     if newest:
         issue.title, issue.culprit = title(newest), culprit(newest)
         issue.level = newest.get("level", "error")
+        issue.transaction = short_text(newest.get("transaction"))
+        issue.logger = short_text(newest.get("logger"))
         issue.exception_class = newest.get("exception_class") or ""
     issue.users = sketch.add(
         issue.users, filter(None, (user_identity(record.event.fields) for record in fresh))

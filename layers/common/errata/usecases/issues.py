@@ -298,7 +298,9 @@ def _matches(issue: Issue, query: IssueQuery) -> bool:
         and (not query.environment or short_name(query.environment) in issue.environments)
         and (not query.release or short_name(query.release) in issue.releases)
         and (not query.level or query.level == issue.level)
-        and (
-            not query.text or query.text.casefold() in f"{issue.title}\n{issue.culprit}".casefold()
-        )
+        and (not query.text or query.text.casefold() in _searched(issue).casefold())
     )
+
+
+def _searched(issue: Issue) -> str:
+    return "\n".join((issue.title, issue.culprit, issue.transaction, issue.logger))
