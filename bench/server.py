@@ -5,6 +5,7 @@ runs in threads of the bench's own process, so it costs the measured processes n
 """
 
 import json
+import re
 import zlib
 from collections.abc import Iterable
 from email.utils import formatdate
@@ -62,6 +63,11 @@ class Server(ThreadingHTTPServer):
         """Return the status and body for a call."""
         self.calls.append(call)
         match call.operation:
+            case "UpdateItem" if call.request.get("ReturnValues") == "UPDATED_NEW":
+                # As if the row were new.
+                added = re.findall(r"ADD (\w+) (:\w+)", call.request["UpdateExpression"])
+                values = call.request["ExpressionAttributeValues"]
+                return 200, {"Attributes": {name: values[value] for name, value in added}}
             case "PutItem" | "UpdateItem" | "TransactWriteItems":
                 return 200, {}
             case "GetItem":
