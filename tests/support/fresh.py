@@ -6,6 +6,7 @@ from errata.usecases import (
     access,
     billing,
     deliver,
+    fingerprint_rules,
     legacy,
     notify,
     owner_notices,
@@ -35,6 +36,7 @@ def clear_cache() -> None:
     notify.clear_cache()
     owner_notices.clear_cache()
     deliver.clear_cache()
+    fingerprint_rules.clear_cache()
     sentry.clear_cache()
 
 

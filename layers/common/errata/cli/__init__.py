@@ -18,6 +18,7 @@ from errata.cli import (
     projects,
     redrive,
     releases,
+    rules,
     stats,
     teams,
     teardown,
@@ -39,6 +40,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(issues.app, name="issues")
 app.add_typer(events.app, name="events")
 app.add_typer(releases.app, name="releases")
+app.add_typer(rules.app, name="rules")
 app.add_typer(webhooks.app, name="webhooks")
 command(app, "tail", example="tail 1 --local")(events.tail)
 command(app, "send", example='send 1 --message "Hello, Errata" --level info')(events.send)

@@ -31,6 +31,7 @@ class Project:
         teams: ids of the teams with access.
         expires_at: when a project that was only generated expires, in milliseconds since the epoch.
             None means never: it has got an event, or somebody has created it on purpose.
+        rules: the version of its fingerprint rules, "" if it has none.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Project:
     organization: str = DEFAULT_ORGANIZATION
     teams: frozenset[str] = frozenset()
     expires_at: int | None = None
+    rules: str = ""
 
     @property
     def unclaimed(self) -> bool:
@@ -124,7 +126,7 @@ class Access:
             invoice has failed.
         networks: the organization's allowlist. The authorizer does not pass it to the other
             functions. It only passes the result of the check.
-        expires_at: as for a project. The project must be kept before it gets an event.
+        expires_at, rules: as for a project. The project must be kept before it gets an event.
     """
 
     project_id: str
@@ -137,6 +139,7 @@ class Access:
     networks: tuple[Network, ...] = ()
     expires_at: int | None = None
     burst: int | None = None
+    rules: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,7 +224,15 @@ def remove_project(project: Project, at_ms: int) -> None:
         "deleted_at": at_ms,
     }
     delete: Request = {"TableName": table, "Key": project_key(project.id)}
-    actions: Any = [{"Delete": delete}, {"Put": {"TableName": table, "Item": write_all(note)}}]
+    rules: Request = {
+        "TableName": table,
+        "Key": write_all({"pk": f"project#{project.id}", "sk": "rules"}),
+    }
+    actions: Any = [
+        {"Delete": delete},
+        {"Delete": rules},
+        {"Put": {"TableName": table, "Item": write_all(note)}},
+    ]
     if project.unclaimed:
         # The counter must go down once, also if two commands delete the project at once.
         delete["ConditionExpression"] = "organization = :unclaimed"
@@ -388,6 +396,7 @@ def to_project(item: PlainItem) -> Project:
         organization=item.get("organization", DEFAULT_ORGANIZATION),
         teams=frozenset(filter(None, item.get("teams", "").split(","))),
         expires_at=item.get("expires_at"),
+        rules=item.get("rules_version", ""),
     )
 
 

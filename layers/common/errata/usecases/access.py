@@ -50,6 +50,7 @@ _GRANTED = (
     "unpaid_url",
     "expires_at",
     "burst",
+    "rules",
 )
 _BY_POSITION = _GRANTED[:7]
 # Increment it when a field changes its meaning. A new field with a default needs no new version.
@@ -110,6 +111,7 @@ def _look_up(key_hash: str, now_ms: int) -> Found:
         burst=limit.burst,
         organization=project.organization,
         expires_at=project.expires_at,
+        rules=project.rules,
         **_policy(project.organization),
     )
     return Found(access, key.usage_key, dsn=dsn)

@@ -1,0 +1,68 @@
+"""Fingerprint rules of a project. Members read them, admins preview and change them."""
+
+from collections import Counter
+
+from errata.usecases import fingerprint_rules
+from errata.usecases.fingerprint_rules import MAX_BYTES, Previewed
+from functions.dashboard.forms import Failed, act
+from functions.dashboard.render import page
+from functions.dashboard.routing import RequestContext, get, post
+from functions.dashboard.web import Response, redirect
+
+_SAID = {"saved": "Saved. The rules apply to new events within 30 seconds."}
+_MOST_SHOWN = 30
+
+# How many events match a rule, its line ("" for none), and the title of one of them.
+type Counted = tuple[int, str, str]
+
+
+@get("projects/<project:project_id>/rules")
+def show(ctx: RequestContext) -> Response:
+    """Show the page."""
+    return _page(ctx, Failed())
+
+
+@post("projects/<project:project_id>/rules")
+def change(ctx: RequestContext) -> Response:
+    """Handle the form of the page."""
+    ctx.must_administer(ctx.project.organization)
+    return act(ctx, {"preview": _preview, "save": _save}, _page)
+
+
+def _page(ctx: RequestContext, failed: Failed, found: list[Previewed] | None = None) -> Response:
+    counted = _counted(found or [])
+    return page(
+        ctx.request,
+        "rules.html",
+        ctx.now_ms,
+        failed.status,
+        ctx=ctx,
+        may_change=ctx.user.administers(ctx.project.organization),
+        failed=failed,
+        said=_SAID.get(ctx.request.args.get("said", "")),
+        text=_typed(ctx) if failed.action else fingerprint_rules.find_text(ctx.project.id),
+        previewed=None if found is None else len(found),
+        differ=sum(each.differs for each in found or ()),
+        counted=counted[:_MOST_SHOWN],
+        more=len(counted[_MOST_SHOWN:]),
+        most_bytes=MAX_BYTES,
+    )
+
+
+def _counted(found: list[Previewed]) -> list[Counted]:
+    titles = {each.rule.line if each.rule else "": each.title for each in reversed(found)}
+    counts = Counter(each.rule.line if each.rule else "" for each in found)
+    return [(number, line, titles[line]) for line, number in counts.most_common()]
+
+
+def _typed(ctx: RequestContext) -> str:
+    return ctx.request.form.get("rules", "").replace("\r\n", "\n")
+
+
+def _preview(ctx: RequestContext, _: str) -> Response:
+    return _page(ctx, Failed("preview"), fingerprint_rules.preview(ctx.visible, _typed(ctx)))
+
+
+def _save(ctx: RequestContext, _: str) -> Response:
+    fingerprint_rules.set_text(ctx.project.id, _typed(ctx))
+    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/rules?said=saved")

@@ -1,0 +1,138 @@
+"""Fingerprint rules: set and preview them, and group the events of SDKs by them.
+
+Events of the ingest and the legacy endpoint keep the grouping of their contracts.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from errata.caches import BoundedDict
+from errata.errors import InvalidInputError
+from errata.grouping import rules, v2
+from errata.grouping.rules import MAX_BYTES, Rule
+from errata.models.event import Event, StoredEvent
+from errata.models.ids import DAY_MS, floor_id
+from errata.models.project import Access
+from errata.models.titles import title
+from errata.models.visible import Visible
+from errata.store import event_queries
+from errata.store import fingerprint_rules as store
+from errata.usecases import audit, projects
+
+__all__ = ["MAX_BYTES", "Previewed", "apply", "clear_cache", "find_text", "preview", "set_text"]
+
+PREVIEWED = 100
+_MAX_READ = 1_000
+_MAX_SHOWN = 300
+
+# Parsed rules by project and version.
+_parsed = BoundedDict[tuple[str, str], tuple[Rule, ...]](max_entries=1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """A recent event under new rules. `rule` is None if no rule matches it.
+
+    `fingerprint` is the one that it would get, `differs` whether that is another than it has.
+    """
+
+    event_id: str
+    title: str
+    rule: Rule | None
+    fingerprint: str
+    differs: bool
+
+
+def find_text(project_id: str) -> str:
+    """Return the text of a project's rules, "" if it has none.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    projects.find(project_id)
+    _, text = store.find_rules(project_id)
+    return text
+
+
+@audit.recorded("fingerprint rules changed")
+def set_text(project_id: str, text: str) -> int:
+    """Replace the rules of a project; "" removes them. Return how many there are now.
+
+    Takes effect within 30 seconds, for new events.
+
+    Raises:
+        InvalidInputError: names what is wrong with the rules.
+        NotFoundError: there is no such project.
+    """
+    number = len(_parse(text))
+    projects.find_to_change(project_id)
+    text = text.strip() if number else ""
+    version = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:12]
+    store.save_rules(project_id, version, text)
+    return number
+
+
+def preview(visible: Visible, text: str) -> list[Previewed]:
+    """Return how the newest events of SDKs would be grouped by these rules. Changes nothing.
+
+    Raises:
+        InvalidInputError: names what is wrong with the rules.
+    """
+    parsed = _parse(text)
+    found: list[Previewed] = []
+    for event_id, fields in islice(_newest(visible), PREVIEWED):
+        rule = rules.find(parsed, fields)
+        was = fields["fingerprint"]
+        now = v2.group(fields, list(rule.fingerprint)).fingerprint if rule else was
+        found.append(Previewed(event_id, title(fields), rule, now, now != was))
+    return found
+
+
+def _parse(text: str) -> tuple[Rule, ...]:
+    try:
+        return rules.parse(text)
+    except rules.WrongRulesError as error:
+        raise InvalidInputError({"rules": error.complaints}) from None
+
+
+def _newest(visible: Visible) -> Iterator[tuple[str, StoredEvent]]:
+    high = floor_id(visible.now_ms + DAY_MS)  # some clocks are ahead
+    found = event_queries.newest_first(visible.project_id, visible.low, high, PREVIEWED)
+    for event in islice(found, _MAX_READ):
+        # The ingest API's events have no platform.
+        if visible.shows(event) and "platform" in event.fields:
+            yield event.id, event.fields
+
+
+def apply(access: Access, fields: Event) -> None:
+    """Group an event by the rules of its project, if one of them matches.
+
+    Raises:
+        StoreError: the rules cannot be read now.
+    """
+    if not access.rules:
+        return
+    rule = rules.find(_current(access), fields)
+    if rule is None:
+        return
+    grouping = v2.group(fields, list(rule.fingerprint))
+    fields["fingerprint"] = grouping.fingerprint
+    fields["grouping"] = "rule"
+    fields["grouped_by"] = f"the project's rule: {rule.line[:_MAX_SHOWN]}"
+
+
+def _current(access: Access) -> tuple[Rule, ...]:
+    known = _parsed.get((access.project_id, access.rules))
+    if known is not None:
+        return known
+    version, text = store.find_rules(access.project_id)
+    parsed = rules.parse(text)
+    _parsed[access.project_id, version] = parsed
+    return parsed
+
+
+def clear_cache() -> None:
+    """Drop the parsed rules."""
+    _parsed.clear()
