@@ -218,3 +218,23 @@ def test_crash_reports_are_refused_and_counted(
     assert caplog.messages == [f"event lost: project {busy.id}, unsupported"]
     assert post(busy, b"MDMP", route.format(key="0" * 32), {}).status == 401
     assert len(caplog.messages) == 1
+
+
+def test_a_large_report_in_an_envelope_is_refused_before_it_is_read(busy: Project) -> None:
+    report = b'{"csp-report":' + b"[" + b"[]," * 1_000_000 + b"0]}"
+    body = envelope(item("raw_security", report))
+    statuses: list[int] = []
+    assert peak_bytes(lambda: statuses.append(post(busy, body).status)) < 5 * len(body)
+    assert statuses == [413]
+
+
+def test_more_reports_than_an_envelope_may_have_are_not_read(busy: Project) -> None:
+    body = envelope(*[item("raw_security", {"csp-report": CSP})] * 90)
+    assert steps(lambda: post(busy, body)) < MOST_STEPS
+    assert len(events(busy)) == MAX_EVENTS
+
+
+def test_a_user_s_name_and_password_are_in_no_title(busy: Project) -> None:
+    report = {**CSP, "blocked-uri": "https://user:hush@cdn.example.com/x.js"}
+    assert post(busy, envelope(item("raw_security", {"csp-report": report}))).status == 200
+    assert events(busy)[0]["message"] == "Blocked script from cdn.example.com"

@@ -7,6 +7,7 @@ import pytest
 from errata.models.event import summary
 from errata.models.titles import culprit, title
 from errata.protocol.sentry.event import to_fields
+from tests.support.steps import peak_bytes
 
 
 def sent(*exceptions: dict[str, Any], **rest: Any) -> Any:
@@ -125,3 +126,13 @@ def test_what_digest_reads_has_title_and_culprit() -> None:
             "m in f",
         )
     )
+
+
+def test_a_parameter_that_is_no_text_stays_a_hole_and_costs_nothing() -> None:
+    event = {
+        "message": "{a} of {n} {b}" + "{a}" * 600,
+        "logentry": {"params": {"a": [0] * 400_000, "n": 3, "b": True}},
+    }
+    titles: list[str] = []
+    assert peak_bytes(lambda: titles.append(title(event))) < 100_000
+    assert titles[0].startswith("{a} of 3 True{a}")

@@ -141,7 +141,14 @@ def _filled(message: str, entry: object) -> str:
     params = entry.get("params") if isinstance(entry, dict) else None
     if not isinstance(params, dict) or "{" not in message:
         return message
-    return _HOLE.sub(lambda hole: str(params.get(hole[1], hole[0]))[:MAX_LINE], message[:_MAX_READ])
+
+    def value(hole: re.Match[str]) -> str:
+        found = params.get(hole[1])
+        # A list or an object may be large, and take long to print in each of many holes.
+        return str(found)[:MAX_LINE] if isinstance(found, str | int | float) else hole[0]
+
+    # The title has no more characters, and each hole at least three.
+    return _HOLE.sub(value, message[:_MAX_READ], count=MAX_LINE)
 
 
 def _mechanism(exception: _Fields) -> _Fields:

@@ -41,6 +41,10 @@ _PATIENT = Config(
     # Use one host name per service for all accounts: a firewall of an operator may allow only that.
     account_id_endpoint_mode="disabled",
 )
+# The function that sends mails counts losses, which must not wait for them.
+_BRIEF = Config(
+    connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1}
+)
 # A user waits for the response, and Cognito's limits are shared by all users: each retry of a
 # throttled call would use up more of them.
 _PATIENT_ONCE = _PATIENT.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
@@ -122,14 +126,14 @@ def apigateway_once() -> "APIGatewayClient":
     return client
 
 
-def sesv2() -> Any:
-    """Return the client of SES, for mails to members."""
-    return _client("sesv2", _PATIENT)
+def sesv2(region: str) -> Any:
+    """Return a client of SES in a region, for mails to members. They are few."""
+    return _session().create_client("sesv2", config=_BRIEF, region_name=region)
 
 
 def sns() -> Any:
     """Return the client of SNS, for the topic of the alarms."""
-    return _client("sns", _PATIENT)
+    return _client("sns", _BRIEF)
 
 
 def s3() -> Any:

@@ -1,12 +1,14 @@
 """Mails to people: through SES, or else to the SNS topic of the alarms."""
 
-from collections.abc import Sequence
-from itertools import batched
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from errata.config import settings
+from errata.errors import StoreError
 from errata.store import clients
 
-_RECIPIENTS = 50  # of one mail, at SES
+logger = logging.getLogger("errata")
 
 
 def configured() -> bool:
@@ -14,29 +16,45 @@ def configured() -> bool:
     return bool(settings().mail_identity or settings().notice_topic)
 
 
-def send(recipients: Sequence[str], subject: str, text: str) -> None:
-    """Send a mail to these addresses.
+def send(recipients: Sequence[str], subject: str, text: str) -> bool:
+    """Send a mail to each of these addresses. Return whether at least one was accepted.
 
     `subject` is ASCII, at most 100 characters. Without SES, all subscribers of the topic get the
     message.
-
-    Raises:
-        StoreError: SES or SNS has refused it.
     """
     if not settings().mail_identity:
-        clients.sns().publish(TopicArn=settings().notice_topic, Subject=subject, Message=text)
-        return
-    for some in batched(recipients, _RECIPIENTS, strict=False):
-        clients.sesv2().send_email(
-            FromEmailAddress=_sender(),
-            Destination={"ToAddresses": list(some)},
-            Content={
-                "Simple": {
-                    "Subject": {"Data": subject, "Charset": "UTF-8"},
-                    "Body": {"Text": {"Data": text, "Charset": "UTF-8"}},
-                }
-            },
-        )
+        return _accepted(partial(_publish, subject, text))
+    # One mail each: SES refuses a mail as a whole if it does not accept one of its addresses.
+    accepted = [_accepted(partial(_send, each, subject, text)) for each in recipients]
+    return any(accepted)
+
+
+def _accepted(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except StoreError:
+        logger.warning("notice not sent", exc_info=True)
+        return False
+    return True
+
+
+def _publish(subject: str, text: str) -> None:
+    clients.sns().publish(TopicArn=settings().notice_topic, Subject=subject, Message=text)
+
+
+def _send(recipient: str, subject: str, text: str) -> None:
+    # The identity may be in another region: arn:aws:ses:<region>:<account>:identity/<name>.
+    region = settings().mail_identity.split(":")[3]
+    clients.sesv2(region).send_email(
+        FromEmailAddress=_sender(),
+        Destination={"ToAddresses": [recipient]},
+        Content={
+            "Simple": {
+                "Subject": {"Data": subject, "Charset": "UTF-8"},
+                "Body": {"Text": {"Data": text, "Charset": "UTF-8"}},
+            }
+        },
+    )
 
 
 def _sender() -> str:

@@ -149,13 +149,13 @@ def find_secrets(project_id: str, webhook_id: str) -> Secrets:
     Raises:
         StoreError: `ParameterNotFound` when the webhook has been removed.
     """
-    current, former = (f"{path}/{project_id}/{webhook_id}" for path in _secrets_paths())
+    current, *former = (f"{path}/{project_id}/{webhook_id}" for path in _secrets_paths())
     try:
         response = clients.ssm().get_parameter(Name=current, WithDecryption=True)
     except StoreError as error:
-        if error.code != "ParameterNotFound":
+        if error.code != "ParameterNotFound" or not former:
             raise
-        response = clients.ssm().get_parameter(Name=former, WithDecryption=True)
+        response = clients.ssm().get_parameter(Name=former[0], WithDecryption=True)
     stored = json.loads(response["Parameter"]["Value"])
     formers = tuple((secret, until) for secret, until in stored.get("formers", ()))
     return Secrets(stored["current"], formers)
@@ -205,13 +205,15 @@ def delete_secret(name: str) -> None:
             raise
 
 
-def _secrets_paths() -> tuple[str, str]:
+def _secrets_paths() -> list[str]:
     """Return the path of the secrets, and the path below which 0.1.0 saved them.
 
-    Without the prefix, SSM refuses the parameters of a stack whose name begins with aws or ssm.
+    Without the prefix, SSM refuses the parameters of a stack whose name begins with aws or ssm. So
+    0.1.0 has saved none of these.
     """
     current = settings().webhook_secrets
-    return current, current.removeprefix("/errata")
+    former = current.removeprefix("/errata")
+    return [current] if former.lower().startswith(("/aws", "/ssm")) else [current, former]
 
 
 # ------------------------------------------------------------------ messages

@@ -7,10 +7,12 @@ A notice that was cut off is sent again with the next loss, so it may come twice
 """
 
 import logging
+from datetime import UTC, datetime
 
 from errata.caches import BoundedDict
 from errata.config import settings
 from errata.errors import StoreError
+from errata.models.ids import DAY_MS
 from errata.models.loss import REASONS
 from errata.models.organization import UNCLAIMED
 from errata.protocol.losses import Batch
@@ -31,18 +33,29 @@ def tell(batch: Batch, at_ms: int) -> None:
     """Send the notices that a batch of losses calls for. No notice is worth a failed batch."""
     if not mail.configured():
         return
+    today = day_of(at_ms)
+    # A batch that is redriven days later is no news.
+    if batch.last_day not in (today, day_of(at_ms - DAY_MS)):
+        return
     lost: dict[str, dict[str, int]] = {}
     for (project_id, day, reason), number in sorted(batch.lost.items()):
-        # Not for the losses of a batch that comes a day late.
         if reason in _TOLD and day == batch.last_day:
             lost.setdefault(project_id, {})[reason] = number
     for project_id, reasons in lost.items():
-        _tell_of_losses(project_id, batch.last_day, reasons, at_ms)
+        try:
+            _tell_of_losses(project_id, batch.last_day, reasons, at_ms)
+        except StoreError:
+            logger.warning("notice not sent: project %s", project_id, exc_info=True)
     for organization_id, month in sorted(batch.low_quotas):
         if month == month_of(at_ms):
             _send(
                 f"quota80#{organization_id}#{month}", organization_id, *_low(organization_id), at_ms
             )
+
+
+def day_of(at_ms: int) -> str:
+    """Return the day of a timestamp, in UTC: `2026-11-29`."""
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d}"
 
 
 def clear_cache() -> None:
@@ -68,8 +81,8 @@ def _tell_of_losses(project_id: str, day: str, reasons: dict[str, int], at_ms: i
         "What to do about each reason: docs/operations.md, “What was lost”.\n"
     )
     _send(name, organization_id, f"Errata: project {project_id} loses events", text, at_ms)
-    if "quota" in reasons:
-        month = month_of(at_ms)
+    month = day[:7]
+    if "quota" in reasons and month == month_of(at_ms):
         text = (
             f"Organization {organization_id} has used its quota of {month}. Its projects get no"
             f" more events until the month ends.\n{_where(organization_id)}"
@@ -100,13 +113,13 @@ def _send(name: str, organization_id: str, subject: str, text: str, at_ms: int) 
         if not owners:
             return
         begun = notices.begin(name, at_ms // 1000)
+        if begun and not mail.send(owners, subject, text + _FOOTER):
+            return  # it is tried again with the next loss, a minute later
         if begun:
-            mail.send(owners, subject, text + _FOOTER)
             notices.finish(name)
         if begun is not None:
             _done[name] = True
     except StoreError:
-        # It is tried again with the next loss, a minute later.
         logger.warning("notice not sent: %s", name, exc_info=True)
 
 

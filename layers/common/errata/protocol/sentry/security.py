@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from errata.errors import InvalidInputError
 from errata.models.event import Fields
-from errata.protocol.body import parse_object
+from errata.protocol.body import MAX_JSON_BYTES, parse_object
 from errata.protocol.sentry.envelope import MAX_EVENTS, Envelope, Item
 from errata.protocol.sentry.reports import MAX_QUANTITY
 
@@ -94,8 +94,14 @@ def with_reports(envelope: Envelope) -> Envelope:
     """Return an envelope with its `raw_security` items as events, if they can be read."""
     if not any(item.type == "raw_security" for item in envelope.items):
         return envelope
-    items = tuple(_readable(item) for item in envelope.items)
-    return Envelope(envelope.headers, items, envelope.problem)
+    items: list[Item] = []
+    read = 0
+    for item in envelope.items:
+        if item.type == "raw_security" and read < MAX_EVENTS:
+            read += 1
+            item = _readable(item)
+        items.append(item)
+    return Envelope(envelope.headers, tuple(items), envelope.problem)
 
 
 def title(parts: Mapping[str, Any]) -> str:
@@ -121,8 +127,8 @@ def _list(body: bytes) -> list[Any]:
 
 
 def _readable(item: Item) -> Item:
-    if item.type != "raw_security":
-        return item
+    if len(item.payload) > MAX_JSON_BYTES:
+        return Item("event", item.payload)  # refused later, and counted as too large
     try:
         event = _of_object(parse_object(item.payload), {})
     except InvalidInputError:
@@ -199,6 +205,7 @@ def _source(blocked: str, document: Any) -> str:
 
 def _host(url: str) -> str:
     try:
-        return urlsplit(url).netloc.lower()
+        # Without a user's name and password.
+        return urlsplit(url).netloc.lower().rpartition("@")[2]
     except ValueError:
         return ""
