@@ -4,9 +4,9 @@ from errata.config import settings
 from errata.store import clients
 from errata.usecases import (
     access,
+    apply_rules,
     billing,
     deliver,
-    fingerprint_rules,
     legacy,
     notify,
     owner_notices,
@@ -36,7 +36,7 @@ def clear_cache() -> None:
     notify.clear_cache()
     owner_notices.clear_cache()
     deliver.clear_cache()
-    fingerprint_rules.clear_cache()
+    apply_rules.clear_cache()
     sentry.clear_cache()
 
 

@@ -1,34 +1,25 @@
-"""Fingerprint rules: set and preview them, and group the events of SDKs by them.
-
-Events of the ingest and the legacy endpoint keep the grouping of their contracts.
-"""
+"""Set and preview the fingerprint rules of a project. `apply_rules` applies them."""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from errata.caches import BoundedDict
 from errata.errors import InvalidInputError
 from errata.grouping import rules, v2
 from errata.grouping.rules import MAX_BYTES, Rule
-from errata.models.event import Event, StoredEvent
+from errata.models.event import StoredEvent
 from errata.models.ids import DAY_MS, floor_id
-from errata.models.project import Access
 from errata.models.titles import title
 from errata.models.visible import Visible
 from errata.store import event_queries
 from errata.store import fingerprint_rules as store
 from errata.usecases import audit, projects
 
-__all__ = ["MAX_BYTES", "Previewed", "apply", "clear_cache", "find_text", "preview", "set_text"]
+__all__ = ["MAX_BYTES", "Previewed", "find_text", "preview", "set_text"]
 
 PREVIEWED = 100
 _MAX_READ = 1_000
-_MAX_SHOWN = 300
-
-# Parsed rules by project and version.
-_parsed = BoundedDict[tuple[str, str], tuple[Rule, ...]](max_entries=1_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,35 +95,3 @@ def _newest(visible: Visible) -> Iterator[tuple[str, StoredEvent]]:
         # The ingest API's events have no platform.
         if visible.shows(event) and "platform" in event.fields:
             yield event.id, event.fields
-
-
-def apply(access: Access, fields: Event) -> None:
-    """Group an event by the rules of its project, if one of them matches.
-
-    Raises:
-        StoreError: the rules cannot be read now.
-    """
-    if not access.rules:
-        return
-    rule = rules.find(_current(access), fields)
-    if rule is None:
-        return
-    grouping = v2.group(fields, list(rule.fingerprint))
-    fields["fingerprint"] = grouping.fingerprint
-    fields["grouping"] = "rule"
-    fields["grouped_by"] = f"the project's rule: {rule.line[:_MAX_SHOWN]}"
-
-
-def _current(access: Access) -> tuple[Rule, ...]:
-    known = _parsed.get((access.project_id, access.rules))
-    if known is not None:
-        return known
-    version, text = store.find_rules(access.project_id)
-    parsed = rules.parse(text)
-    _parsed[access.project_id, version] = parsed
-    return parsed
-
-
-def clear_cache() -> None:
-    """Drop the parsed rules."""
-    _parsed.clear()
