@@ -31,6 +31,7 @@ from tests.support.cli import (
     deployed,
     done,
     failed,
+    refusing,
     run,
 )
 from tests.support.clients import ingest, php
@@ -224,6 +225,21 @@ def test_keys_get_gateway_keys_of_the_new_api(deployed: Deployed, clock: Clock, 
     assert ingest(shop).status == 202
     found = done("keys", "repair", "--stack", OTHER, "--json").json
     assert found == []
+
+
+@pytest.mark.parametrize("rate", ["600", "default"])
+def test_a_refused_gateway_key_is_named_with_the_command_that_tries_again(
+    deployed: Deployed, clock: Clock, place: str, rate: str
+) -> None:
+    shop = shop_with_events()
+    done("projects", "set", shop.id, "--rate-limit", rate)
+    clock.advance(SETTLING_MS / 1000 + 1)
+    done("backup", place)
+    deploy_another(OTHER)
+    with refusing("CreateApiKey", "LimitExceededException"):
+        ran = run("restore", place, "--stack", OTHER, "--json")
+    assert ran.code == 0
+    assert f"errata projects set {shop.id} --rate-limit {rate}" in ran.err
 
 
 def counted_by(shop: Project) -> str:

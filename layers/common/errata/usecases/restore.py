@@ -290,7 +290,8 @@ def _meter(place: str, manifest: Manifest, gateway: Gateway, outcome: Restored) 
             continue
         error = usage_keys.meter(gateway, project_id)
         if error:
-            again = f"errata projects set {project_id} --rate-limit {project.rate_limit}"
+            rate = project.rate_limit or "default"
+            again = f"errata projects set {project_id} --rate-limit {rate}"
             outcome.problems.append(
                 f"API Gateway does not count the requests of project {project_id}: {error}"
                 f" Try again with: {again}"
