@@ -12,6 +12,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from errata.config import settings
+from errata.models import temporary
 from errata.usecases import loss_ledger, members, organizations, owner_notices, projects
 from tests.integration.test_losses import batch, lost
 from tests.support.account import Clock, Project
@@ -78,6 +79,14 @@ def test_the_first_loss_of_a_day_is_one_mail_to_the_owners(clock: Clock) -> None
 )
 def test_what_is_no_loss_for_the_owners_is_no_mail(clock: Clock, line: str) -> None:
     deliver(clock, line)
+    assert mails() == []
+
+
+@pytest.mark.usefixtures("owned")
+def test_what_doctor_loses_on_purpose_is_no_mail(clock: Clock) -> None:
+    made = projects.create("errata-doctor-1", organization=ACME, project_id=temporary.new_id())
+    assert made
+    deliver(clock, f"event lost: project {made.project.id}, invalid")
     assert mails() == []
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from errata.caches import BoundedDict
 from errata.config import settings
 from errata.errors import StoreError
+from errata.models import temporary
 from errata.models.ids import DAY_MS
 from errata.models.loss import REASONS
 from errata.models.organization import UNCLAIMED
@@ -39,7 +40,8 @@ def tell(batch: Batch, at_ms: int) -> None:
         return
     lost: dict[str, dict[str, int]] = {}
     for (project_id, day, reason), number in sorted(batch.lost.items()):
-        if reason in _TOLD and day == batch.last_day:
+        # `errata doctor` loses events of its own project on purpose.
+        if reason in _TOLD and day == batch.last_day and not temporary.is_id(project_id):
             lost.setdefault(project_id, {})[reason] = number
     for project_id, reasons in lost.items():
         try:
