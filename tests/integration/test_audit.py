@@ -147,7 +147,7 @@ REFUSED: dict[str, Callable[[Project], object]] = {
     "rate": lambda it: usage_keys.change_project(GATEWAY, it.id, 0, None),
     "project": lambda _: projects.rename("77", "x"),
     "key": lambda it: usage_keys.revoke_key(it.id, "0" * 12),
-    "role": lambda _: members.add("default", "x@example.com", "king"),  # type: ignore[arg-type]
+    "role": lambda _: members.add("default", "x@example.com", "king"),  # type: ignore[arg-type]  # no role
     "url": lambda it: webhooks.add(it.id, "ftp://example.com"),
 }
 

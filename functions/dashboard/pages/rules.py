@@ -1,7 +1,5 @@
 """Fingerprint rules of a project. Members read them, admins preview and change them."""
 
-from collections import Counter
-
 from errata.usecases import fingerprint_rules
 from errata.usecases.fingerprint_rules import MAX_BYTES, Previewed
 from functions.dashboard.forms import Failed, act
@@ -11,9 +9,6 @@ from functions.dashboard.web import Response, redirect
 
 _SAID = {"saved": "Saved. The rules apply to new events within 30 seconds."}
 _MOST_SHOWN = 30
-
-# How many events match a rule, its line ("" for none), and the title of one of them.
-type Counted = tuple[int, str, str]
 
 
 @get("projects/<project:project_id>/rules")
@@ -30,7 +25,7 @@ def change(ctx: RequestContext) -> Response:
 
 
 def _page(ctx: RequestContext, failed: Failed, found: list[Previewed] | None = None) -> Response:
-    counted = _counted(found or [])
+    counted = fingerprint_rules.by_rule(found or [])
     return page(
         ctx.request,
         "rules.html",
@@ -47,12 +42,6 @@ def _page(ctx: RequestContext, failed: Failed, found: list[Previewed] | None = N
         more=len(counted[_MOST_SHOWN:]),
         most_bytes=MAX_BYTES,
     )
-
-
-def _counted(found: list[Previewed]) -> list[Counted]:
-    titles = {each.rule.line if each.rule else "": each.title for each in reversed(found)}
-    counts = Counter(each.rule.line if each.rule else "" for each in found)
-    return [(number, line, titles[line]) for line, number in counts.most_common()]
 
 
 def _typed(ctx: RequestContext) -> str:

@@ -1,7 +1,6 @@
 """`errata rules`: show, preview and set the fingerprint rules of a project."""
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -24,10 +23,11 @@ def show(session: Session, project_id: ProjectId) -> None:
     text = fingerprint_rules.find_text(project_id)
     if session.json:
         print_json({"project": project_id, "rules": text})
-    for line in [] if session.json else text.splitlines():
-        print_line(line)
-    if not (session.json or text):
+        return
+    if not text:
         print_line(f"No rules. Set some with `errata rules set {project_id} FILE`.")
+    for line in text.splitlines():
+        print_line(line)
 
 
 @command(app, "preview", example="rules preview 1 rules.txt")
@@ -75,17 +75,12 @@ def _read(file: str) -> str:
 
 
 def _print_preview(found: list[Previewed]) -> None:
-    counts = Counter(each.rule.line if each.rule else "" for each in found)
     differ = sum(each.differs for each in found)
     print_table(
         ["events", "rule", "for example"],
         [
-            (
-                number,
-                line or "none: the default grouping",
-                next(e.title for e in found if (e.rule.line if e.rule else "") == line),
-            )
-            for line, number in counts.most_common()
+            (number, line or "none: the default grouping", title)
+            for number, line, title in fingerprint_rules.by_rule(found)
         ],
         empty="No events from SDKs yet.",
     )

@@ -1,4 +1,4 @@
-"""Says in one line what broke, and where: the title and the culprit of an event."""
+"""Compute the title of an event, which says what broke, and its culprit, which says where."""
 
 import re
 from collections.abc import Mapping

@@ -42,6 +42,11 @@ class Batch:
     last_day: str = ""
 
 
+def day_of(at_ms: int) -> str:
+    """Return the day of a timestamp, in UTC: `2026-11-29`."""
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d}"
+
+
 def batch(data: str) -> Batch:
     """Return what a batch of log lines says of lost events.
 
@@ -60,7 +65,7 @@ def batch(data: str) -> Batch:
     day = ""
     for each in content["logEvents"]:
         name.update(each["id"].encode() + b"\0")
-        day = f"{datetime.fromtimestamp(each['timestamp'] / 1000, UTC):%Y-%m-%d}"
+        day = day_of(each["timestamp"])
         low.update(_LOW_QUOTA.findall(each["message"]))
         for loss in _of_function(each["message"]) or _of_gateway(each["message"]):
             project_id, reason, number = loss

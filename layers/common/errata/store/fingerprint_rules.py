@@ -13,7 +13,7 @@ from typing import Any
 from errata.config import settings
 from errata.store import clients
 from errata.store.items import read_all, write_all
-from errata.store.projects import project_key
+from errata.store.projects import project_key, rules_key
 
 
 def find_rules(project_id: str) -> tuple[str, str]:
@@ -47,11 +47,6 @@ def save_rules(project_id: str, version: str, text: str) -> None:
     if text:
         project["UpdateExpression"] = "SET rules_version = :version"
         project["ExpressionAttributeValues"] = write_all({":version": version})
-        row = {"pk": f"project#{project_id}", "sk": "rules", "text": text, "version": version}
-        action = {"Put": {"TableName": table, "Item": write_all(row)}}
+        row = {**rules_key(project_id), **write_all({"text": text, "version": version})}
+        action = {"Put": {"TableName": table, "Item": row}}
     clients.dynamodb().transact_write_items(TransactItems=[{"Update": project}, action])
-
-
-def rules_key(project_id: str) -> Any:
-    """Return the key of the row with a project's rules."""
-    return write_all({"pk": f"project#{project_id}", "sk": "rules"})

@@ -1,4 +1,4 @@
-"""Mails to people: through SES, or else to the SNS topic of the alarms."""
+"""Send mails through SES, or else messages to the SNS topic of the alarms."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ logger = logging.getLogger("errata")
 
 
 def configured() -> bool:
-    """Return whether mails reach anybody in this deployment."""
+    """Return whether this deployment can send mails or messages."""
     return bool(settings().mail_identity or settings().notice_topic)
 
 

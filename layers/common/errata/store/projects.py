@@ -224,10 +224,7 @@ def remove_project(project: Project, at_ms: int) -> None:
         "deleted_at": at_ms,
     }
     delete: Request = {"TableName": table, "Key": project_key(project.id)}
-    rules: Request = {
-        "TableName": table,
-        "Key": write_all({"pk": f"project#{project.id}", "sk": "rules"}),
-    }
+    rules: Request = {"TableName": table, "Key": rules_key(project.id)}
     actions: Any = [
         {"Delete": delete},
         {"Delete": rules},
@@ -307,6 +304,11 @@ def remove_gateway_key(project_id: str, gateway_key_id: str) -> None:
 
 def _gateway_key(project_id: str, gateway_key_id: str) -> Values:
     return {"pk": f"project#{project_id}", "sk": f"gateway#{gateway_key_id}"}
+
+
+def rules_key(project_id: str) -> TypedItem:
+    """Return the key of the row with a project's fingerprint rules."""
+    return write_all({"pk": f"project#{project_id}", "sk": "rules"})
 
 
 def project_key(project_id: str) -> TypedItem:

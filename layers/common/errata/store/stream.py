@@ -10,8 +10,8 @@ from typing import Any
 
 from errata.store import clients
 
-# DynamoDB serves two readers of a shard at full speed: digest and cleanup. So read slowly, or they
-# are throttled. If this is throttled, the client waits up to 20 seconds.
+# Read slowly. DynamoDB serves two readers of a shard at full speed, and digest and cleanup are two.
+# If a read is throttled, the client waits up to 20 seconds and tries again.
 _PAUSE_S = 0.25
 
 

@@ -17,13 +17,11 @@ _parsed = BoundedDict[tuple[str, str], tuple[Rule, ...]](max_entries=1_000)
 
 
 def apply(access: Access, fields: Event) -> None:
-    """Group an event by the rules of its project, if one of them matches.
+    """Group an event by the rules of its project, which has some, if one of them matches.
 
     Raises:
         StoreError: the rules cannot be read now.
     """
-    if not access.rules:
-        return
     rule = rules.find(_current(access), fields)
     if rule is None:
         return

@@ -1,6 +1,7 @@
 """Set and preview the fingerprint rules of a project. `apply_rules` applies them."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +17,7 @@ from errata.store import event_queries
 from errata.store import fingerprint_rules as store
 from errata.usecases import audit, projects
 
-__all__ = ["MAX_BYTES", "Previewed", "find_text", "preview", "set_text"]
+__all__ = ["MAX_BYTES", "Previewed", "by_rule", "find_text", "preview", "set_text"]
 
 PREVIEWED = 100
 _MAX_READ = 1_000
@@ -79,6 +80,16 @@ def preview(visible: Visible, text: str) -> list[Previewed]:
         now = v2.group(fields, list(rule.fingerprint)).fingerprint if rule else was
         found.append(Previewed(event_id, title(fields), rule, now, now != was))
     return found
+
+
+def by_rule(found: list[Previewed]) -> list[tuple[int, str, str]]:
+    """Return how many events each rule matches, its line, and the title of the newest of them.
+
+    The most frequent come first. The line is "" for events that no rule matches.
+    """
+    lines = [each.rule.line if each.rule else "" for each in found]
+    titles = {line: each.title for line, each in zip(reversed(lines), reversed(found), strict=True)}
+    return [(number, line, titles[line]) for line, number in Counter(lines).most_common()]
 
 
 def _parse(text: str) -> tuple[Rule, ...]:

@@ -1,4 +1,4 @@
-"""Tell the owners of an organization what it loses, or soon will: by mail, once each.
+"""Mail the owners of an organization about lost events and its quota.
 
 - The first loss of a project in a day. What SDKs themselves have dropped is no such loss.
 - 80 % and 100 % of the monthly quota.
@@ -7,7 +7,6 @@ A notice that was cut off is sent again with the next loss, so it may come twice
 """
 
 import logging
-from datetime import UTC, datetime
 
 from errata.caches import BoundedDict
 from errata.config import settings
@@ -16,7 +15,7 @@ from errata.models import temporary
 from errata.models.ids import DAY_MS
 from errata.models.loss import REASONS
 from errata.models.organization import UNCLAIMED
-from errata.protocol.losses import Batch
+from errata.protocol.losses import Batch, day_of
 from errata.store import mail, notices
 from errata.store.members import list_members
 from errata.store.projects import find_project
@@ -26,6 +25,7 @@ logger = logging.getLogger("errata")
 
 # A trimmed event is stored.
 _TOLD = frozenset(REASONS) - {"trimmed"}
+_FOOTER = "\nYou get this because you own the organization: at most once a day for each project.\n"
 # Notices that are not to be sent any more.
 _done = BoundedDict[str, bool](max_entries=10_000)
 
@@ -53,11 +53,6 @@ def tell(batch: Batch, at_ms: int) -> None:
             _send(
                 f"quota80#{organization_id}#{month}", organization_id, *_low(organization_id), at_ms
             )
-
-
-def day_of(at_ms: int) -> str:
-    """Return the day of a timestamp, in UTC: `2026-11-29`."""
-    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d}"
 
 
 def clear_cache() -> None:
@@ -123,6 +118,3 @@ def _send(name: str, organization_id: str, subject: str, text: str, at_ms: int) 
             _done[name] = True
     except StoreError:
         logger.warning("notice not sent: %s", name, exc_info=True)
-
-
-_FOOTER = "\nYou get this because you own the organization: at most once a day for each project.\n"

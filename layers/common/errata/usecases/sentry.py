@@ -25,7 +25,7 @@ from errata.protocol.sentry.forms import note_attachments
 from errata.protocol.sentry.reports import discarded
 from errata.store import events
 from errata.store.retry import attempts
-from errata.usecases import admission, apply_rules, rate_limit, report_losses
+from errata.usecases import admission, rate_limit, report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
 
@@ -158,7 +158,10 @@ class SdkSubmission:
         earlier = self.find_earlier(access, 0)
         if earlier:
             return earlier
-        apply_rules.apply(access, fields)
+        if access.rules:
+            from errata.usecases import apply_rules  # most deployments never need it
+
+            apply_rules.apply(access, fields)
         admitted = self._put(fields, access)
         if self.named:
             _stored[access.project_id, self.named] = None

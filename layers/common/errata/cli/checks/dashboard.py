@@ -1,4 +1,4 @@
-"""The dashboard: its pages, sign-in with a temporary account, and the mails of sign-in."""
+"""Check the dashboard: its pages, sign-in with a temporary account, and the mails of sign-in."""
 
 import re
 from collections.abc import Iterator

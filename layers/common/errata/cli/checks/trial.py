@@ -1,4 +1,4 @@
-"""A project, and an account of the dashboard, that exist only while `errata doctor` runs."""
+"""Create the temporary project and account of `errata doctor`, and delete them."""
 
 import secrets
 import time
