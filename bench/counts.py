@@ -15,7 +15,7 @@ from bench.stage import LIMITED, ONCE, Stage, accepted
 from bench.template import logging, properties, value
 from bench.write_units import item_size, units
 from errata.models.issue import Issue, count_names
-from errata.store.issues import issue_item
+from errata.store.issue_items import issue_item
 from errata.store.items import write_all
 
 UNITS = {"4 KB": 4, "8 KB": 5}

@@ -55,7 +55,7 @@ def _issue(found: list[Stored]) -> Counts:
         "expires_at": max(event.expires_at for event in found),
         "environments": _names(found, "environment"),
         "releases": _names(found, "release"),
-        "days": dict(Counter(str(minted_ms(event_id) // DAY_MS) for event_id in ids)),
+        "days": dict(Counter(minted_ms(event_id) // DAY_MS for event_id in ids)),
         "users": sketch.add(b"", filter(None, (user_identity(event.fields) for event in found))),
     }
 
@@ -84,7 +84,7 @@ def counted(project_id: str) -> Counts:
                 "expires_at": issue.expires_at,
                 "environments": issue.environments,
                 "releases": issue.releases,
-                "days": issue.days,
+                "days": issue.buckets.days,
                 "users": issue.users,
             }
             for issue in issues.by_last_seen(visible)

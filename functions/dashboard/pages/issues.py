@@ -85,7 +85,7 @@ def show(ctx: RequestContext) -> Response:
         culprit=budget.take(issue.culprit),
         users=estimate(issue.users),
         grouped_by=why_grouped(issue.grouping, issue.grouped_by),
-        days=_dated(last_days(issue.days, ctx.now_ms, CHART_DAYS), ctx.now_ms),
+        days=_dated(last_days(issue.buckets.days, ctx.now_ms, CHART_DAYS), ctx.now_ms),
         tags=[
             (name, _shares(counts, issue.count))
             for name, counts in (
@@ -131,7 +131,7 @@ def _row(issue: Issue, now_ms: int) -> dict[str, Any]:
         "title": budget.take(issue.title),
         "culprit": budget.take(issue.culprit),
         "users": estimate(issue.users),
-        "days": last_days(issue.days, now_ms, SPARK_DAYS),
+        "days": last_days(issue.buckets.days, now_ms, SPARK_DAYS),
     }
 
 

@@ -224,5 +224,5 @@ def _counts(counts: dict[str, int]) -> str:
 
 def _days(issue: Issue) -> dict[str, int]:
     """Return the number of events by date (ISO 8601), oldest first."""
-    numbers = sorted((int(number), count) for number, count in issue.days.items())
+    numbers = sorted(issue.buckets.days.items())
     return {str(date(1970, 1, 1) + timedelta(days=number)): count for number, count in numbers}

@@ -27,7 +27,7 @@ from errata.protocol.issues import (
     to_cursor,
     to_release_cursor,
 )
-from errata.store import day_counts, issue_status, releases
+from errata.store import day_counts, issue_status, numbers, releases
 from errata.store import issues as store
 from errata.store.items import BATCH_GET
 from errata.store.retry import attempts
@@ -222,7 +222,8 @@ def _set_status(visible: Visible, issue_id: str, status: str, by: str) -> Issue:
         # Give each change its own timestamp. The next change detects a conflict by it.
         at_ms = max(visible.now_ms, issue.status_at + 1)
         changed = replace(issue, status=status, status_at=at_ms, status_by=by[:_MAX_BY])
-        if issue_status.set_status(visible.partition, issue, changed, what):
+        last = 0 if issue.number else numbers.last_number(visible.project_id)
+        if issue_status.set_status(visible.partition, issue, changed, what, last):
             return changed
     raise UnavailableError
 
