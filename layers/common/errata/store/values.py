@@ -5,8 +5,8 @@
 | value row | `value#<key>=<value>#<issue id>` | at; opened; issues: more ids, packed |
 
 `errata.models.seen_values` has the keys, and decides which values are new. A batch writes one row
-for all issues in which a value is new. Their ids are hashed into the key after the first one, so that
-a batch of other issues does not replace the row. `at` is when the newest of their events was received, in
+for all issues in which a value is new. The key then also has a hash of their ids, so that a batch
+of other issues does not replace the row. `at` is when the newest of their events was received, in
 milliseconds. `opened` is set for a release in which these issues were opened.
 
 Reading a row says that an issue had the value at some time. The issue may have expired or have been

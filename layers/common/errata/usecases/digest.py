@@ -132,14 +132,10 @@ def _digest_project(rows: Rows, records: list[Record], now_s: int, outcome: Outc
     """
     mark = rows.watermark
     shown = [record for record in records if mark.shows(record.event, now_s)]
+    hidden = [r for r in records if mark.hides(r.event.id, r.event.legacy_id)]
+    late = [r for r in shown if r.event.id <= rows.deleted_through(r.event.issue_id)]
     failed: StoreError | None = None
-    for covered, delete in (
-        (
-            [r for r in records if mark.hides(r.event.id, r.event.legacy_id)],
-            watermarks.delete_hidden,
-        ),
-        ([r for r in shown if r.event.id <= rows.deleted_through(r.event.issue_id)], _delete_late),
-    ):
+    for covered, delete in ((hidden, watermarks.delete_hidden), (late, _delete_late)):
         try:
             _delete(covered, delete, outcome)
         except StoreError as error:
