@@ -11,7 +11,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.store import clients
-from errata.store.items import TypedItem, write_all
+from errata.store.items import TypedItem, batch_delete, write_all
 
 COUNTER = "numbers"
 
@@ -47,4 +47,4 @@ def take_action(project_id: str, last: int, count: int) -> Any:
 
 def remove_counter(project_id: str) -> None:
     """Delete the counter of a deleted project. Access pattern I16."""
-    clients.dynamodb().delete_item(TableName=settings().issues_table, Key=counter_key(project_id))
+    batch_delete(settings().issues_table, [counter_key(project_id)])
