@@ -273,7 +273,7 @@ def test_days_are_counted_by_utc_and_an_issue_knows_its_last_thirty() -> None:
     stream.pump(stream.numbered(items))
     (issue,) = tally.counted(project_id)["issues"].values()
     last = (midnight // 86_400_000) + 34
-    assert sorted(issue["days"]) == list(range(last - 29, last + 1))
+    assert sorted(issue["buckets"].days) == list(range(last - 29, last + 1))
     assert sum(tally.counted(project_id)["days"].values()) == issue["count"] == 70
 
 
