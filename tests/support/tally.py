@@ -9,7 +9,8 @@ from errata.models import sketch
 from errata.models.event import Stored, user_identity
 from errata.models.ids import DAY_MS, minted_ms
 from errata.models.visible import Visible
-from errata.store import day_counts, events, issues, releases, watermarks
+from errata.store import day_counts, events, releases, watermarks
+from errata.usecases.issues import list_issues
 
 type Counts = dict[str, Any]
 type Item = dict[str, Any]
@@ -87,7 +88,7 @@ def counted(project_id: str) -> Counts:
                 "days": issue.buckets.days,
                 "users": issue.users,
             }
-            for issue in issues.by_last_seen(visible)
+            for issue in list_issues(visible)
         },
         "releases": {
             release.release: {
