@@ -16,6 +16,9 @@ SEQUENCE_DIGITS = 40
 # Every change of the time under which lists have an issue costs two write units. So it is changed
 # only if it is older than this.
 RANK_LAG_MS = 60_000
+# The `ttl` of an issue's row is changed with it, and must not be before the issue's expiry: so it
+# is later by this many seconds.
+TTL_LAG_S = 2 * RANK_LAG_MS // 1000
 # The other rows of an issue expire this long after it, in seconds. They are written again when
 # fewer than that is left: then the issue would outlive them.
 ROWS_LINGER_S = 7 * 86_400

@@ -18,7 +18,7 @@ from errata.config import settings
 from errata.errors import ConditionFailedError
 from errata.models.visible import Visible
 from errata.store import clients
-from errata.store.items import PlainItem, TypedItem, write_all
+from errata.store.items import PlainItem, TypedItem, batch_delete, write_all
 
 COUNTER = "numbers"
 # In milliseconds. While a stack is updated, functions of the release before may still run.
@@ -98,4 +98,4 @@ def take_action(project_id: str, last: int, count: int) -> Any:
 
 def remove_counter(project_id: str) -> None:
     """Delete the counter of a deleted project. Access pattern I16."""
-    clients.dynamodb().delete_item(TableName=settings().issues_table, Key=counter_key(project_id))
+    batch_delete(settings().issues_table, [counter_key(project_id)])

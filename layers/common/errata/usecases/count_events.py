@@ -13,6 +13,7 @@ from errata.models.issue import (
     REGRESSED,
     RESOLVED,
     ROWS_LINGER_S,
+    TTL_LAG_S,
     Activity,
     Closed,
     Day,
@@ -32,8 +33,6 @@ from errata.store.events import release_hash
 from errata.store.values import NewValue
 
 _HOUR_MS = 3_600_000
-# DynamoDB may delete a row this long after the event that set its `ttl` has expired, in seconds.
-_TTL_LAG_S = 2 * RANK_LAG_MS // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ def _count(issue: Issue, fresh: list[Record]) -> None:
 def _rank(issue: Issue) -> None:
     """Bring the time under which lists have an issue up to date, if it is too old."""
     if issue.last_seen - issue.ranked_at >= RANK_LAG_MS or issue.expires_at > issue.ttl:
-        issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + _TTL_LAG_S
+        issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + TTL_LAG_S
 
 
 def _new_values(issue: Issue, fresh: list[Record], rows: Rows) -> list[NewValue]:
