@@ -1,6 +1,7 @@
 """spec/ingest-api, "Reading events"."""
 
 import base64
+import random
 import uuid
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 from errata.models.ids import floor_id, now_ms
 from tests.support import stream
 from tests.support.account import Clock, Project
-from tests.support.calls import Call, watched
+from tests.support.calls import Call, recorded, watched
 from tests.support.clients import events, ingest, read
-from tests.support.gateway import call
+from tests.support.gateway import Response, call
 
 
 def send(project: Project, clock: Clock, **fields: Any) -> str:
@@ -113,7 +114,7 @@ def test_a_search_that_takes_long_answers_in_time_with_a_cursor(
 
     def slow(call: Call) -> Any:
         if call.operation == "Query":
-            clock.advance(4)
+            clock.advance(11)
         return call.send()
 
     with watched(slow):
@@ -122,6 +123,65 @@ def test_a_search_that_takes_long_answers_in_time_with_a_cursor(
     assert clock.ms - started < 25_000
     (found,) = events(busy, environment="rare", cursor=page["next_cursor"])
     assert found["id"] == wanted
+
+
+def queries(project: Project, **query: Any) -> tuple[Response, int]:
+    """Read a page; its response, and how many queries it took."""
+    with recorded() as calls:
+        response = read(project, **query)
+    return response, sum(call.operation == "Query" for call in calls)
+
+
+@pytest.mark.parametrize(
+    ("filters", "age_ms", "expected"),
+    [
+        ({}, 0, [1, 1, 1]),
+        # An issue's events are looked for in the table, and then in its index.
+        ({"fingerprint": "f"}, 0, [1, 1, 2]),
+        ({"fingerprint": "f"}, 3_600_000, [2, 1, 1]),
+    ],
+)
+def test_a_page_takes_one_query(
+    busy: Project, clock: Clock, filters: dict[str, str], age_ms: int, expected: list[int]
+) -> None:
+    sent = stream.put(
+        stream.event(busy.id, clock.ms - age_ms - n, fingerprint="f") for n in range(11)
+    )
+    found: list[str] = []
+    made: list[int] = []
+    query: dict[str, Any] = {"limit": 4}
+    while len(made) < 3:
+        page, number = queries(busy, **filters, **query)
+        made.append(number)
+        found += [event["id"] for event in page.json["data"]]
+        query["cursor"] = page.json["next_cursor"]
+    assert (found, query["cursor"]) == (sent, None)
+    assert made == expected
+
+
+@pytest.mark.parametrize("name", ["environment", "release"])
+def test_a_search_reads_ten_pages_of_a_query_and_goes_on_with_a_cursor(
+    busy: Project, clock: Clock, name: str
+) -> None:
+    # Three to a megabyte, which is a page of a query.
+    noise = base64.b64encode(random.Random(1).randbytes(300_000)).decode()
+    stream.put(stream.event(busy.id, clock.ms - n, stack_trace=noise) for n in range(36))
+    rare: Any = {name: "rare"}
+    (wanted,) = stream.put([stream.event(busy.id, clock.ms - 100, **rare)])
+    page, made = queries(busy, **rare)
+    assert (page.json["data"], made) == ([], 10)
+    page, made = queries(busy, **rare, cursor=page.json["next_cursor"])
+    assert ([event["id"] for event in page.json["data"]], made) == ([wanted], 2)
+    assert page.json["next_cursor"] is None
+
+
+def test_a_full_page_reads_no_further(busy: Project, clock: Clock) -> None:
+    stream.put(stream.event(busy.id, clock.ms - n, release=f"{n}") for n in range(1_200))
+    page, made = queries(busy, release="3", limit=1)
+    assert (len(page.json["data"]), made) == (1, 1)
+    assert page.json["next_cursor"]
+    page, made = queries(busy, release="3", limit=1, cursor=page.json["next_cursor"])
+    assert (page.json, made) == ({"data": [], "next_cursor": None}, 2)
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "x", "", "1e2", "9" * 40])

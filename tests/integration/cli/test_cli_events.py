@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from errata.models.event import SDK_FIELDS
 from errata.protocol.body import MAX_JSON_BYTES
-from tests.support import clients, sdk_events, stream
+from tests.support import clients, sdk, sdk_events, stream
 from tests.support.account import Clock, Project
 from tests.support.cli import done, failed, run
 
@@ -79,6 +80,16 @@ def test_an_event_of_an_sdk_is_shown_whole(busy: Project) -> None:
     assert "\ncaused by  KeyError: 'chair'\n" in said
     assert 'payment.provider": "twint"' in said
     assert "transaction      checkout\n" in said
+
+
+def test_the_command_shows_an_event_by_either_id(busy: Project) -> None:
+    sdk_id = sdk.capture(busy)
+    (event,) = clients.events(busy)
+    for form in (sdk_id, str(uuid.UUID(sdk_id)), event["id"]):
+        assert done("events", "show", busy.id, form, "--json").json == event
+    assert failed("events", "show", busy.id, "0" * 32) == (
+        f"error: Project {busy.id} has no event {'0' * 32}. It may have expired.\n"
+    )
 
 
 def test_each_bad_filter_is_named(project: Project) -> None:

@@ -1,23 +1,31 @@
-"""Read a project's events, newest first."""
+"""Read a project's events, newest first, or one event by its id."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import islice
 
 from pydantic_core import to_json
 
 from errata.models import ids
 from errata.models.event import Stored, summary
-from errata.models.ids import DAY_MS, floor_id, issue_id
+from errata.models.ids import DAY_MS, UUID, floor_id, issue_id, sdk_event_id
 from errata.models.times import INDEX_LAG_MS, MAX_SCAN_MS
 from errata.models.visible import Visible
 from errata.protocol import response_size
 from errata.protocol.read import Filters, to_cursor, to_event
 from errata.store import event_queries, events
+from errata.store.event_queries import EventPage
+from errata.store.items import BATCH_GET
 
-# How many events one request reads. A filter with few matches may give a short page with a cursor.
-MAX_SCANNED = 5_000
-_PAGE = 200
+# What one request reads at most. A filter with few matches may then give a short page with a
+# cursor. A page of the table has at most 1 MB.
+MAX_PAGES = 10
+MAX_PAGES_OF_INDEX = 50
+# DynamoDB filters these: each costs the function some milliseconds.
+MAX_PAGES_FILTERED = 100
+_PAGE = 500
+# How many events with one SDK event id are looked at.
+_MOST_OF_SDK_ID = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +44,53 @@ class Page:
 def read(visible: Visible, filters: Filters) -> Page:
     """Return a page of the visible events that match the filters.
 
-    Never misses an event that was stored before the read began.
+    Never misses an event that was stored before the read began. Stops when the page is full, or at
+    the limits above.
     """
     deadline_ms = ids.now_ms() + MAX_SCAN_MS
     found: list[bytes] = []
-    last = None
+    last = ""
     size = 0
-    for scanned, event in enumerate(_candidates(visible, filters), start=1):
-        if visible.shows(event) and _matches(event, filters):
-            content = to_json(
-                to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
-            )
-            size += response_size.weight(content)
-            if len(found) == filters.limit or (found and size > response_size.MAX_BYTES):
-                break
-            found.append(content)
-        last = event.id
-        if scanned == MAX_SCANNED or ids.now_ms() > deadline_ms:
+    for page in _pages(visible, filters):
+        for event in page.events:
+            if visible.shows(event) and _matches(event, filters):
+                content = to_json(
+                    to_event(
+                        event.project_id, event.id, event.issue_id, event.fields, event.legacy_id
+                    )
+                )
+                size += response_size.weight(content)
+                if len(found) == filters.limit or (found and size > response_size.MAX_BYTES):
+                    return Page(found, to_cursor(last))
+                found.append(content)
+            last = event.id
+        if page.stopped is None:
+            return Page(found, None)
+        last = page.stopped
+        if len(found) == filters.limit or ids.now_ms() > deadline_ms:
             break
-    else:
-        last = None
     return Page(found, to_cursor(last) if last else None)
+
+
+def find(visible: Visible, given: str) -> Stored | None:
+    """Return the visible event with this id: Errata's, or the one that its SDK created.
+
+    Each in both forms, 32 hex digits or a UUID. If several events have the SDK event id, returns
+    the newest one. An event of the last moments is found if it is among the newest 1 MB of the
+    project's events, also if the index lags.
+    """
+    sdk_id = sdk_event_id(given)
+    if sdk_id is None:
+        return None
+    own_id = f"{sdk_id[:8]}-{sdk_id[8:12]}-{sdk_id[12:16]}-{sdk_id[16:20]}-{sdk_id[20:]}"
+    if UUID.fullmatch(own_id) and (found := by_ids(visible, [own_id])):
+        return found[0]
+    known = event_queries.ids_of_sdk_event(visible.project_id, sdk_id, visible.low, _MOST_OF_SDK_ID)
+    if found := by_ids(visible, known):
+        return found[0]
+    low = max(visible.low, floor_id(visible.now_ms - INDEX_LAG_MS))
+    recent = event_queries.recent_of_sdk_event(visible.project_id, sdk_id, low)
+    return next(filter(visible.shows, recent), None)
 
 
 def by_ids(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
@@ -72,33 +106,47 @@ def summaries(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
     return [replace(event, fields=summary(event.fields)) for event in found if visible.shows(event)]
 
 
-def _candidates(visible: Visible, filters: Filters) -> Iterator[Stored]:
+def _pages(visible: Visible, filters: Filters) -> Iterator[EventPage]:
     project_id, now_ms = visible.project_id, visible.now_ms
     low = max(visible.low, floor_id(filters.since) if filters.since is not None else "")
     # Ids come from many clocks. Include events from a clock that is ahead.
     high = floor_id(filters.until + 1 if filters.until is not None else now_ms + DAY_MS)
     high = min(high, filters.before or high)
+    if low >= high:
+        return
     if filters.fingerprint is not None:
-        partition = f"{project_id}#{issue_id(project_id, filters.fingerprint)}"
-        index = "by_issue"
-    elif filters.release is not None:
-        partition = events.release_partition(project_id, filters.release)
-        index = "by_release"
+        yield from _of_issue(visible, filters, low, high)
+    elif _selects(filters):
+        pages = event_queries.newest_first(project_id, low, high, _PAGE)
+        yield from islice(pages, MAX_PAGES)
     else:
-        narrow = filters.environment is None and filters.level is None
-        page = filters.limit + 1 if narrow else _PAGE
-        return _between(project_id, low, high, page)
-    split = min(max(low, floor_id(now_ms - INDEX_LAG_MS)), high)
-    return chain(
-        _between(project_id, split, high, _PAGE),
-        event_queries.newest_first_in_index(index, partition, low, split, filters.limit + 1)
-        if low < split
-        else (),
-    )
+        # With one event more than is returned, the last page is known to be the last.
+        yield from event_queries.newest_first(project_id, low, high, filters.limit + 1)
 
 
-def _between(project_id: str, low: str, high: str, page: int) -> Iterator[Stored]:
-    return event_queries.newest_first(project_id, low, high, page) if low < high else iter(())
+def _of_issue(visible: Visible, filters: Filters, low: str, high: str) -> Iterator[EventPage]:
+    """Yield the newest events of an issue from the table and the others from the index.
+
+    The index may lack what was stored in the last `INDEX_LAG_MS`.
+    """
+    project_id = visible.project_id
+    wanted = issue_id(project_id, filters.fingerprint or "")
+    split = min(max(low, floor_id(visible.now_ms - INDEX_LAG_MS)), high)
+    stopped: str | None = split
+    if split < high:
+        pages = event_queries.newest_first(project_id, split, high, None, wanted)
+        for page in islice(pages, MAX_PAGES_FILTERED):
+            stopped = page.stopped or (split if low < split else None)
+            yield page._replace(stopped=stopped)
+    if low < split == stopped:
+        size = BATCH_GET if _selects(filters) else filters.limit + 1
+        pages = event_queries.newest_first_of_issue(project_id, wanted, low, split, size)
+        yield from islice(pages, MAX_PAGES_OF_INDEX)
+
+
+def _selects(filters: Filters) -> bool:
+    """Return whether there are filters that the store does not know."""
+    return any(each is not None for each in (filters.environment, filters.release, filters.level))
 
 
 def _matches(event: Stored, filters: Filters) -> bool:
