@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from errata.models.ids import floor_id, now_ms
+from errata.usecases import read_events
 from tests.support import stream
 from tests.support.account import Clock, Project
-from tests.support.calls import Call, recorded, watched
+from tests.support.calls import Call, fault, recorded, throttled, watched
 from tests.support.clients import events, ingest, read
 from tests.support.gateway import Response, call
 
@@ -182,6 +183,62 @@ def test_a_full_page_reads_no_further(busy: Project, clock: Clock) -> None:
     assert page.json["next_cursor"]
     page, made = queries(busy, release="3", limit=1, cursor=page.json["next_cursor"])
     assert (page.json, made) == ({"data": [], "next_cursor": None}, 2)
+
+
+def test_a_rare_fingerprint_takes_three_requests_at_500_events_a_second(
+    busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Scaled down: a tenth of the 300 MB that five minutes have at that rate, and a tenth of what
+    # one request reads. Before, it read 5,000 of these 150,000 events: 30 requests.
+    monkeypatch.setattr(read_events, "MAX_PAGES_FILTERED", read_events.MAX_PAGES_FILTERED // 10)
+    noise = random.Random(1).randbytes(330_000)
+    stream.put(
+        stream.event(busy.id, clock.ms - 3_300 * n) | {"noise": {"B": noise}} for n in range(90)
+    )
+    old, new = stream.put(
+        stream.event(busy.id, clock.ms - age_ms, fingerprint="rare") for age_ms in (10**7, 295_000)
+    )
+    scanned: list[int] = []
+    returned: list[int] = []
+
+    def watch(call: Call) -> Any:
+        response = call.send()
+        if call.operation == "Query":
+            scanned.append(response["ScannedCount"])
+            returned.append(response["Count"])
+        return response
+
+    requests = 0
+    found: list[str] = []
+    query: dict[str, Any] = {"fingerprint": "rare"}
+    with watched(watch):
+        while requests == 0 or query["cursor"]:
+            page = read(busy, **query).json
+            requests += 1
+            found += [event["id"] for event in page["data"]]
+            query["cursor"] = page["next_cursor"]
+    assert (found, requests) == ([new, old], 3)
+    # Thirty pages of the table, each read once, and one of the index.
+    assert (len(scanned), sum(scanned), sum(returned)) == (31, 92, 2)
+
+
+@pytest.mark.parametrize("filters", [{"environment": "rare"}, {"fingerprint": "rare"}])
+def test_a_search_that_dynamodb_throttles_goes_on_with_a_cursor(
+    busy: Project, clock: Clock, filters: dict[str, str]
+) -> None:
+    noise = base64.b64encode(random.Random(1).randbytes(300_000)).decode()
+    stream.put(stream.event(busy.id, clock.ms - n, stack_trace=noise) for n in range(12))
+    rare: Any = filters
+    (wanted,) = stream.put([stream.event(busy.id, clock.ms - 100, **rare)])
+    read(busy)  # the project and its key are cached
+    with fault(3, throttled) as first:  # after the watermark and a page
+        page = read(busy, **filters)
+    assert (first.struck, page.status, page.json["data"]) == (True, 200, [])
+    query = {**filters, "cursor": page.json["next_cursor"]}
+    with fault(2, throttled) as first:
+        assert read(busy, **query).status == 503
+    assert first.struck
+    assert ids(busy, **query) == [wanted]
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "x", "", "1e2", "9" * 40])

@@ -6,6 +6,7 @@ from itertools import islice
 
 from pydantic_core import to_json
 
+from errata.errors import UnavailableError
 from errata.models import ids
 from errata.models.event import Stored, summary
 from errata.models.ids import DAY_MS, UUID, floor_id, issue_id, sdk_event_id
@@ -17,13 +18,14 @@ from errata.store import event_queries, events
 from errata.store.event_queries import EventPage
 from errata.store.items import BATCH_GET
 
-# What one request reads at most. A filter with few matches may then give a short page with a
-# cursor. A page of the table has at most 1 MB.
+# How many pages of a query one request reads at most, each of 1 MB at most. A filter with few
+# matches may then give a short page with a cursor. Here, the function unpacks all events:
 MAX_PAGES = 10
-MAX_PAGES_OF_INDEX = 50
-# DynamoDB filters these: each costs the function some milliseconds.
-MAX_PAGES_FILTERED = 100
 _PAGE = 500
+# Here, DynamoDB leaves out other issues. A partition gives 12 MB a second.
+MAX_PAGES_FILTERED = 100
+# Here, a page has at most a hundred events.
+MAX_PAGES_OF_INDEX = 50
 # How many events with one SDK event id are looked at.
 _MOST_OF_SDK_ID = 10
 
@@ -46,30 +48,39 @@ def read(visible: Visible, filters: Filters) -> Page:
 
     Never misses an event that was stored before the read began. Stops when the page is full, or at
     the limits above.
+
+    Raises:
+        StoreError: nothing could be read.
     """
     deadline_ms = ids.now_ms() + MAX_SCAN_MS
     found: list[bytes] = []
     last = ""
     size = 0
-    for page in _pages(visible, filters):
-        for event in page.events:
-            if visible.shows(event) and _matches(event, filters):
-                content = to_json(
-                    to_event(
-                        event.project_id, event.id, event.issue_id, event.fields, event.legacy_id
-                    )
-                )
-                size += response_size.weight(content)
-                if len(found) == filters.limit or (found and size > response_size.MAX_BYTES):
-                    return Page(found, to_cursor(last))
-                found.append(content)
-            last = event.id
-        if page.stopped is None:
-            return Page(found, None)
-        last = page.stopped
-        if len(found) == filters.limit or ids.now_ms() > deadline_ms:
-            break
+    try:
+        for page in _pages(visible, filters):
+            for event in page.events:
+                if visible.shows(event) and _matches(event, filters):
+                    content = _json(event)
+                    size += response_size.weight(content)
+                    if len(found) == filters.limit or (found and size > response_size.MAX_BYTES):
+                        return Page(found, to_cursor(last))
+                    found.append(content)
+                last = event.id
+            if page.stopped is None:
+                return Page(found, None)
+            last = page.stopped
+            if len(found) == filters.limit or ids.now_ms() > deadline_ms:
+                break
+    except UnavailableError:
+        # A long search may read faster than DynamoDB allows. What was read is not read again.
+        if not last:
+            raise
     return Page(found, to_cursor(last) if last else None)
+
+
+def _json(event: Stored) -> bytes:
+    content = to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
+    return to_json(content)
 
 
 def find(visible: Visible, given: str) -> Stored | None:
