@@ -1,7 +1,9 @@
 """`errata events` and `errata send`."""
 
+import base64
 import gzip
 import json
+import random
 import uuid
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,16 @@ def test_a_table_of_events(busy: Project) -> None:
     assert heading.split()[:4] == ["RECEIVED", "(UTC)", "LEVEL", "ENVIRONMENT"]
     assert row.split()[2:] == ["error", "prod", "E:", "boom", event_id]
     assert done("events", "list", busy.id, "--level", "info").out == "No events.\n"
+
+
+def test_a_page_without_a_match_leads_on(busy: Project, clock: Clock) -> None:
+    noise = base64.b64encode(random.Random(1).randbytes(300_000)).decode()
+    stream.put(stream.event(busy.id, clock.ms - n, stack_trace=noise) for n in range(36))
+    said = done("events", "list", busy.id, "--release", "1.0").out.splitlines()
+    assert said[0] == "No events on this page."
+    cursor = said[1].split()[-1]
+    rest = done("events", "list", busy.id, "--release", "1.0", "--cursor", cursor).out
+    assert rest == "No events.\n"
 
 
 def test_an_event_is_shown_whole(busy: Project) -> None:

@@ -89,7 +89,7 @@ def list_(
             )
             for event in page["data"]
         ],
-        empty="No events.",
+        empty="No events on this page." if page["next_cursor"] else "No events.",
     )
     if page["next_cursor"]:
         print_line(f"For the next page, add --cursor {page['next_cursor']}")
