@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from errata.models import ids as models_ids
 from errata.models.ids import floor_id, now_ms
 from errata.usecases import read_events
 from tests.support import stream
@@ -220,6 +221,23 @@ def test_a_rare_fingerprint_takes_three_requests_at_500_events_a_second(
     assert (found, requests) == ([new, old], 3)
     # Thirty pages of the table, each read once, and one of the index.
     assert (len(scanned), sum(scanned), sum(returned)) == (31, 92, 2)
+
+
+def test_events_that_take_long_to_read_make_a_short_page(
+    busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = stream.put(stream.event(busy.id, clock.ms - n) for n in range(20))
+
+    def slow() -> int:
+        clock.advance(1)
+        return clock.ms
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models_ids, "now_ms", slow)
+        page = read(busy, level="error").json
+    assert 5 < len(page["data"]) < 15
+    rest = ids(busy, level="error", cursor=page["next_cursor"])
+    assert [event["id"] for event in page["data"]] + rest == sent
 
 
 @pytest.mark.parametrize("filters", [{"environment": "rare"}, {"fingerprint": "rare"}])

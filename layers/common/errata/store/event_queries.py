@@ -107,7 +107,7 @@ def ids_of_sdk_event(project_id: str, sdk_id: str, low: str, most: int) -> list[
     return [each["sk"]["S"] for each in found["Items"]]
 
 
-def recent_of_sdk_event(project_id: str, sdk_id: str, low: str) -> list[Stored]:
+def recent_of_sdk_event(project_id: str, sdk_id: str, low: str) -> Iterator[Stored]:
     """Return the events with an SDK event id among the newest of a project, newest first.
 
     Reads the newest 1 MB of the events from `low` on, consistently. Access pattern E27.
@@ -123,7 +123,7 @@ def recent_of_sdk_event(project_id: str, sdk_id: str, low: str) -> list[Stored]:
         ScanIndexForward=False,
         ConsistentRead=True,
     )
-    return list(map(stored, found["Items"]))
+    return map(stored, found["Items"])
 
 
 def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) -> list[str]:

@@ -66,6 +66,8 @@ def read(visible: Visible, filters: Filters) -> Page:
                         return Page(found, to_cursor(last))
                     found.append(content)
                 last = event.id
+                if ids.now_ms() > deadline_ms:
+                    return Page(found, to_cursor(last))
             if page.stopped is None:
                 return Page(found, None)
             last = page.stopped
@@ -96,11 +98,13 @@ def find(visible: Visible, given: str) -> Stored | None:
     own_id = f"{sdk_id[:8]}-{sdk_id[8:12]}-{sdk_id[12:16]}-{sdk_id[16:20]}-{sdk_id[20:]}"
     if UUID.fullmatch(own_id) and (found := by_ids(visible, [own_id])):
         return found[0]
-    known = event_queries.ids_of_sdk_event(visible.project_id, sdk_id, visible.low, _MOST_OF_SDK_ID)
-    if found := by_ids(visible, known):
-        return found[0]
-    low = max(visible.low, floor_id(visible.now_ms - INDEX_LAG_MS))
-    recent = event_queries.recent_of_sdk_event(visible.project_id, sdk_id, low)
+    project_id, low = visible.project_id, visible.low
+    known = event_queries.ids_of_sdk_event(project_id, sdk_id, low, _MOST_OF_SDK_ID)
+    indexed = map(events.stored, event_queries.items_by_ids(project_id, known))
+    if event := next(filter(visible.shows, indexed), None):
+        return event
+    low = max(low, floor_id(visible.now_ms - INDEX_LAG_MS))
+    recent = event_queries.recent_of_sdk_event(project_id, sdk_id, low)
     return next(filter(visible.shows, recent), None)
 
 
