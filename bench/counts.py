@@ -18,7 +18,7 @@ from errata.models.issue import Issue, count_names
 from errata.store.issues import issue_item
 from errata.store.items import write_all
 
-UNITS = {"4 KB": 4, "8 KB": 5}
+UNITS = {"4 KB": 3, "8 KB": 4}
 # Slow imports that ingest does not need.
 UNWANTED = (
     "boto3.resources",
