@@ -26,7 +26,7 @@ KEYS = (
     "transaction",
     "url",
 )
-# An issue has at most this many values of a key.
+# An issue has at most this many values of a key, and of all tags together.
 MAX_VALUES = 200
 MAX_TAGS = 50
 # UTF-8 bytes of a value, and of a tag's name.
@@ -43,7 +43,7 @@ type KeyValue = tuple[str, str]
 
 @dataclass(slots=True)
 class SeenValues:
-    """The values of an issue that were written, and how many of each key.
+    """The values of an issue that were written, and how many of each key and of all tags (`tag`).
 
     A key that is not in `counts` has at most one value, to save bytes.
     """
@@ -66,12 +66,13 @@ class SeenValues:
                 new.append((key, value))
             if all(self.bits[bit >> 3] >> (bit & 7) & 1 for bit in bits):
                 continue
-            if place_left <= 0 or counts[key] >= MAX_VALUES:
+            counted_as = key.partition(":")[0]
+            if place_left <= 0 or counts[counted_as] >= MAX_VALUES:
                 continue
             for bit in bits:
                 self.bits[bit >> 3] |= 1 << (bit & 7)
             place_left -= _BITS
-            counts[key] += 1
+            counts[counted_as] += 1
             if not is_new:
                 new.append((key, value))
         self.counts = {key: count for key, count in counts.items() if count > 1}

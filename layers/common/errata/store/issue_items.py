@@ -26,12 +26,12 @@ _MAPS = ("environments", "releases", "servers", "value_counts")
 def issue_item(issue: Issue) -> Values:
     """Return an issue's item without its key."""
     values: Values = {
-        "fingerprint": issue.fingerprint[:1024],
+        "fingerprint": issue.fingerprint,
         "grouping": issue.grouping,
         "title": issue.title,
         "culprit": issue.culprit,
         "level": issue.level,
-        "exception_class": issue.exception_class[:200],
+        "exception_class": issue.exception_class,
         "first_seen": issue.first_seen,
         "first_event": issue.first_event,
         "seen_at": issue.last_seen,

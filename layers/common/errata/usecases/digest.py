@@ -25,7 +25,7 @@ from errata.models.event import Stored
 from errata.models.ids import DAY_MS, minted_ms, now_ms
 from errata.models.issue import SEQUENCE_DIGITS, Closed, Position
 from errata.store import digest as store
-from errata.store import digest_rows, issue_deletions, watermarks
+from errata.store import digest_rows, issue_deletions, numbers, watermarks
 from errata.store.digest_rows import Rows, Wanted
 from errata.store.events import release_hash
 from errata.store.retry import attempts
@@ -170,6 +170,8 @@ def _before_opening(rows: Rows, fresh: Events, now_s: int) -> tuple[int, dict[st
     if not unnumbered:
         return 0, {}
     last, closed = digest_rows.closed_before(rows, unnumbered, now_s)
+    if not last:
+        numbers.begin(rows.pk, now_ms())
     # Send the messages first. If the function is interrupted in between, the batch is delivered
     # again and sends them again under the same ids. In the other order they would be lost
     # (docs/decisions/0009-webhook-messages.md).
