@@ -85,7 +85,12 @@ class ManyIssues(Server):
         else:
             rows, more = self._from_rows(request, values)
         self._units += math.ceil(sum(map(item_size, rows)) / 4096) / 2
-        response: dict[str, Any] = {"Items": rows, "Count": len(rows), "ScannedCount": len(rows)}
+        asked = request["ProjectionExpression"].replace("#", "").split(", ")
+        response: dict[str, Any] = {
+            "Items": [{name: row[name] for name in asked if name in row} for row in rows],
+            "Count": len(rows),
+            "ScannedCount": len(rows),
+        }
         if more:
             names = ("pk", "sk", "last_seen") if "IndexName" in request else ("pk", "sk")
             response["LastEvaluatedKey"] = {name: rows[-1][name] for name in names}

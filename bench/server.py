@@ -114,8 +114,10 @@ class Server(ThreadingHTTPServer):
         if "ExclusiveStartKey" in request:
             rows = [row for row in rows if place(row) < place(request["ExclusiveStartKey"])]
         found = sorted(rows, key=place, reverse=True)[: request["Limit"]]
+        asked = request["ProjectionExpression"].split(", ")
+        entries = [projected(row, keys, index["Projection"]) for row in found]
         response = {
-            "Items": [projected(row, keys, index["Projection"]) for row in found],
+            "Items": [{name: entry[name] for name in asked} for entry in entries],
             "Count": len(found),
             "ScannedCount": len(found),
         }
