@@ -122,6 +122,11 @@ def test_an_organization_s_projects_are_read_alone_and_in_parts() -> None:
     assert projects.some_projects("4", "", pages=1) == ([], "")
 
 
+def adopted(project: Project) -> Project:
+    """The project in organization 3, where its slug is free."""
+    return replace(project, organization="3", slugs=("shop",), expires_at=None)
+
+
 def test_an_unclaimed_project_is_on_the_list_of_unclaimed_ones_alone() -> None:
     kept = replace(PROJECT, id="13", organization=UNCLAIMED)
     generated = replace(kept, id="12", expires_at=1_000)
@@ -141,7 +146,7 @@ def test_a_project_expires_unless_it_is_kept_in_time() -> None:
     assert unclaimed.some_expired(5, 999) == []
     assert not unclaimed.remove_expired("12", 999)
     assert not unclaimed.keep("12", 1_000)
-    assert not unclaimed.adopt(generated, "3", 1_000)
+    assert not unclaimed.adopt(adopted(generated), 1_000)
     assert projects.find_project("12") == generated
     assert unclaimed.keep("12", 999)
     assert unclaimed.keep("12", 2_000)
@@ -157,17 +162,17 @@ def test_an_unclaimed_project_leaves_once_and_is_counted_out_once() -> None:
     for each in (stranger, other):
         projects.add_project(each, [], [creation_counts.one_more_unclaimed(2)])
     assert counted() == 2
-    assert unclaimed.adopt(stranger, "3", 1)
-    assert not unclaimed.adopt(stranger, "4", 1)
+    assert unclaimed.adopt(adopted(stranger), 1)
+    assert not unclaimed.adopt(replace(adopted(stranger), organization="4"), 1)
     with pytest.raises(StoreError):
         projects.remove_project(stranger, 1)  # as it was read before the adoption
-    assert projects.find_project("12") == replace(stranger, organization="3")
+    assert projects.find_project("12") == adopted(stranger)
     assert counted() == 1
     projects.remove_project(other, 1)
     with pytest.raises(StoreError):
         projects.remove_project(other, 1)
-    assert not unclaimed.adopt(other, "3", 1)
-    projects.remove_project(replace(stranger, organization="3"), 1)
+    assert not unclaimed.adopt(adopted(other), 1)
+    assert projects.remove_project(adopted(stranger), 1)
     assert counted() == 0
     assert projects.list_unclaimed() == projects.list_owned() == []
 

@@ -10,8 +10,9 @@ The counter is in no generation, so the numbers go on after a clear. It has no `
 from typing import Any
 
 from errata.config import settings
-from errata.store import clients
-from errata.store.items import TypedItem, write_all
+from errata.models.visible import Visible
+from errata.store import clients, ranks
+from errata.store.items import TypedItem, batch_get, write_all
 
 COUNTER = "numbers"
 
@@ -27,6 +28,19 @@ def last_number(project_id: str) -> int:
         TableName=settings().issues_table, Key=counter_key(project_id), ConsistentRead=True
     )
     return int(found["Item"]["last"]["N"]) if "Item" in found else 0
+
+
+def ids_of_number(visible: Visible, number: int) -> list[str]:
+    """Return the ids of the issues in the rows of a number. Rows may be left over.
+
+    Access pattern I18.
+    """
+    keys = [
+        write_all({"pk": visible.partition, "sk": ranks.number_key(status, number)})
+        for status in ranks.LISTED
+    ]
+    found = batch_get(settings().issues_table, keys)
+    return list(dict.fromkeys(item["issue"]["S"] for item in found))
 
 
 def take_action(project_id: str, last: int, count: int) -> Any:

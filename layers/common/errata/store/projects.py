@@ -7,6 +7,7 @@
 | key | `key#<sha256>` | `key` | `project#12` | `key#<created_at>#<sha256>` |
 | gateway key | `project#12` | `gateway#<id>` | | |
 | deleted project | `project#12` | `deleted` | `deleted` | `000000000012` |
+| slug | `org#3#slugs` | `shop` | see `store.slugs` | |
 | counter | `counter` | `projects` | | |
 
 The index `listing` has the items by `listed_under`. The index `by_organization` has the projects by
@@ -26,13 +27,14 @@ from errata.config import settings
 from errata.errors import (
     ConditionFailedError,
     LimitReachedError,
+    SlugTakenError,
     StoreError,
     UnavailableError,
 )
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED
 from errata.models.project import ApiKey, Project
-from errata.store import clients, creation_counts
+from errata.store import clients, creation_counts, slugs
 from errata.store.items import (
     PlainItem,
     Request,
@@ -120,9 +122,12 @@ def add_project(project: Project, keys: Iterable[ApiKey], counts: Sequence[Any] 
 
     Raises:
         LimitReachedError: a counter has reached its limit. Nothing is stored.
+        SlugTakenError: another project has or had the slug. Nothing is stored.
     """
     puts = [*map(_put_key, keys), _put_new(_from_project(project))]
     actions: Any = [{"Put": put} for put in puts] + [{"Update": count} for count in counts]
+    if project.slug:
+        actions.append(slugs.claim(project))
     for _ in attempts(_TRIES):
         try:
             clients.dynamodb().transact_write_items(TransactItems=actions)
@@ -132,6 +137,8 @@ def add_project(project: Project, keys: Iterable[ApiKey], counts: Sequence[Any] 
                 return False
             if "ConditionalCheckFailed" in codes:
                 position = codes.index("ConditionalCheckFailed") - len(puts)
+                if position == len(counts):
+                    raise SlugTakenError from error
                 raise LimitReachedError(position) from error
             # Another writer is storing the same key. The next try shows whether it succeeded.
             if "TransactionConflict" not in codes:
@@ -209,8 +216,10 @@ def save_teams(project_id: str, teams: frozenset[str]) -> None:
     clients.dynamodb().update_item(**request)
 
 
-def remove_project(project: Project, at_ms: int) -> None:
+def remove_project(project: Project, at_ms: int) -> bool:
     """Delete a project. Its id and the rows of its keys stay. Access pattern P31.
+
+    Returns False if its slugs have changed since it was read, or it is deleted.
 
     Raises:
         ConflictError: the project was unclaimed, and somebody has adopted or deleted it meanwhile.
@@ -229,7 +238,11 @@ def remove_project(project: Project, at_ms: int) -> None:
         {"Delete": delete},
         {"Delete": rules},
         {"Put": {"TableName": table, "Item": write_all(note)}},
+        *slugs.release(project),
     ]
+    delete["ConditionExpression"], values = slugs.unchanged(project)
+    if values:
+        delete["ExpressionAttributeValues"] = values
     if project.unclaimed:
         # The counter must go down once, also if two commands delete the project at once.
         delete["ConditionExpression"] = "organization = :unclaimed"
@@ -239,10 +252,12 @@ def remove_project(project: Project, at_ms: int) -> None:
         try:
             clients.dynamodb().transact_write_items(TransactItems=actions)
         except StoreError as error:
+            if "ConditionalCheckFailed" in error.reason_codes and not project.unclaimed:
+                return False
             if "TransactionConflict" not in error.reason_codes:
                 raise
         else:
-            return
+            return True
     raise UnavailableError
 
 
@@ -377,6 +392,7 @@ def _from_project(project: Project) -> Values:
         "organization": project.organization,
         "teams": ",".join(sorted(project.teams)) or None,
         "expires_at": project.expires_at,
+        "slugs": slugs.joined(project),
     }
 
 
@@ -399,6 +415,7 @@ def to_project(item: PlainItem) -> Project:
         teams=frozenset(filter(None, item.get("teams", "").split(","))),
         expires_at=item.get("expires_at"),
         rules=item.get("rules_version", ""),
+        slugs=tuple(filter(None, item.get("slugs", "").split(","))),
     )
 
 
