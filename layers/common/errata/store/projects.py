@@ -5,7 +5,7 @@
 | project | `project#12` | `project` | `projects` | `000000000012` |
 | unclaimed project | `project#12` | `project` | `unclaimed` | see `store.unclaimed` |
 | key | `key#<sha256>` | `key` | `project#12` | `key#<created_at>#<sha256>` |
-| gateway key | `project#12` | `gateway#<id>` | | |
+| gateway key | `project#12` | `gateway#<id>` | see `store.gateway_key_rows` | |
 | deleted project | `project#12` | `deleted` | `deleted` | `000000000012` |
 | slug | `org#3#slugs` | `shop` | see `store.slugs` | |
 | counter | `counter` | `projects` | | |
@@ -15,9 +15,6 @@ the attribute `organization`; only projects have it.
 
 A key is an API key. With the attribute `public` it is a public key, for a DSN
 (docs/decisions/0018-dsn-keys.md).
-
-A row of a gateway key (created_at) is stored when API Gateway has created the key, and removed when
-the key is deleted. So one that no project key names any more can be deleted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -284,41 +281,6 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
     except ConditionFailedError:
         return False
     return True
-
-
-def add_gateway_key(project_id: str, gateway_key_id: str, at_ms: int) -> None:
-    """Record a gateway key of a project, created at `at_ms`. Access pattern P37."""
-    row: Values = {**_gateway_key(project_id, gateway_key_id), "created_at": at_ms}
-    clients.dynamodb().put_item(TableName=settings().projects_table, Item=write_all(row))
-
-
-def list_gateway_keys(project_id: str) -> dict[str, int]:
-    """Return the ids of a project's recorded gateway keys, with the times of their creation.
-
-    The times are in milliseconds since the epoch. Read consistently. Access pattern P38.
-    """
-    found = query(
-        TableName=settings().projects_table,
-        KeyConditionExpression="pk = :pk AND begins_with(sk, :gateway)",
-        ExpressionAttributeValues=write_all(
-            {":pk": f"project#{project_id}", ":gateway": "gateway#"}
-        ),
-        ConsistentRead=True,
-    )
-    rows = map(read_all, found)
-    return {row["sk"].removeprefix("gateway#"): row["created_at"] for row in rows}
-
-
-def remove_gateway_key(project_id: str, gateway_key_id: str) -> None:
-    """Remove the record of a gateway key that is deleted. Access pattern P39."""
-    clients.dynamodb().delete_item(
-        TableName=settings().projects_table,
-        Key=write_all(_gateway_key(project_id, gateway_key_id)),
-    )
-
-
-def _gateway_key(project_id: str, gateway_key_id: str) -> Values:
-    return {"pk": f"project#{project_id}", "sk": f"gateway#{gateway_key_id}"}
 
 
 def rules_key(project_id: str) -> TypedItem:
