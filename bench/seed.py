@@ -44,17 +44,17 @@ def _rows() -> Rows:
     names = [table["TableName"] for table in tables()]
     scan = clients.dynamodb().get_paginator("scan")
     return {
-        name: [_as_json(item) for page in scan.paginate(TableName=name) for item in page["Items"]]
+        name: [as_json(item) for page in scan.paginate(TableName=name) for item in page["Items"]]
         for name in names
     }
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Return attributes as they are sent: bytes in Base64."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, dict):
-        return {name: _as_json(inner) for name, inner in value.items()}
+        return {name: as_json(inner) for name, inner in value.items()}
     return value
 
 

@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterable
+from itertools import batched
 from typing import Any
 
 from errata.config import settings
 from errata.models.issue import Issue, Position
-from errata.store import clients, ranks
+from errata.store import clients, numbers, ranks
 from errata.store.issue_items import issue_item
 from errata.store.items import Values, write_all
 
@@ -47,7 +48,11 @@ def put(pk: str, found: Iterable[Issue], **more: Any) -> None:
 
     `more` has additional attributes that nobody reads.
     """
-    items = [
+    found = list(found)
+    project_id, _, generation = pk.partition("#")
+    last = max((each.number for each in found), default=0)
+    _store([_item(project_id, numbers.COUNTER, {"last": last, "generation": int(generation)})])
+    _store(
         item
         for each in found
         for item in (
@@ -57,11 +62,34 @@ def put(pk: str, found: Iterable[Issue], **more: Any) -> None:
                 for sk, content in ranks.rows(each, each.title).items()
             ),
         )
-    ]
-    requests: Any = [{"PutRequest": {"Item": item}} for item in items]
-    for start in range(0, len(requests), 25):
+    )
+
+
+def put_rows(pk: str, found: Iterable[Issue]) -> None:
+    """Store the rows of these issues alone, as if they were left over."""
+    _store(
+        _item(pk, sk, {**content, "ttl": each.rows_until})
+        for each in found
+        for sk, content in ranks.rows(each, each.title).items()
+    )
+
+
+def put_old(pk: str, found: Iterable[Issue]) -> None:
+    """Store these issues as release 0.1.0 did: without number and without rows."""
+    for each in found:
+        item = issue_item(each)
+        for name in ("number", "seen_at", "ranked_at", "expires_at", "rows_until", "buckets"):
+            item.pop(name, None)
+        content = {**item, "last_seen": each.last_seen, "days": {}}
+        _store([_item(pk, f"issue#{each.id}", content)])
+
+
+def _store(items: Iterable[dict[str, Any]]) -> None:
+    for some in batched(items, 25, strict=False):
         clients.dynamodb().batch_write_item(
-            RequestItems={settings().issues_table: requests[start : start + 25]}
+            RequestItems={
+                settings().issues_table: [{"PutRequest": {"Item": item}} for item in some]
+            }
         )
 
 

@@ -61,7 +61,7 @@ def list_(
         ),
     ] = "",
     sort: Annotated[
-        str, typer.Option(metavar="ORDER", help="last_seen, first_seen, count")
+        str, typer.Option(metavar="ORDER", help="last_seen, first_seen, count, users")
     ] = "last_seen",
 ) -> None:
     """List a project's issues, most recently seen first.

@@ -66,7 +66,7 @@ class Buckets:
         return sum(n for minute, n in self.minutes.items() if newest - 60 < minute <= newest)
 
     def last_day(self, now_ms: int) -> int:
-        """Return the number of events of the last 24 hours, the current one included."""
+        """Return the number of events of this hour (UTC) and the 23 hours before."""
         newest = now_ms // HOUR_MS
         return sum(n for hour, n in self.hours.items() if newest - 24 < hour <= newest)
 

@@ -16,6 +16,9 @@ SEQUENCE_DIGITS = 40
 # Every change of the time under which lists have an issue costs two write units. So it is changed
 # only if it is older than this.
 RANK_LAG_MS = 60_000
+# The `ttl` of an issue's row is changed with it, and must not be before the issue's expiry: so it
+# is later by this many seconds.
+TTL_LAG_S = 2 * RANK_LAG_MS // 1000
 # The other rows of an issue expire this long after it, in seconds. They are written again when
 # fewer than that is left: then the issue would outlive them.
 ROWS_LINGER_S = 7 * 86_400
@@ -213,7 +216,12 @@ def _drop_rarest(counts: dict[str, int], recent: set[str]) -> str:
 
 def short_name(name: str) -> str:
     """Return the start of an environment, release or server under which an issue counts it."""
-    return name.encode("utf-8", "replace")[:MAX_NAME].decode("utf-8", "ignore")
+    return cut(name, MAX_NAME)
+
+
+def cut(text: str, most: int) -> str:
+    """Return the start of a text, at most `most` bytes of UTF-8."""
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
 def why_grouped(grouping: str, grouped_by: str) -> str:
@@ -233,7 +241,11 @@ def why_grouped(grouping: str, grouped_by: str) -> str:
 # Each of the environments, releases and servers has at most this many names.
 MAX_NAMES = 30
 # UTF-8 bytes of all names of an issue. Every event writes the whole row, so they cost write units.
-MAX_NAMES_BYTES = 4_096
+MAX_NAMES_BYTES = 3_000
 # UTF-8 bytes of an environment, release or server. A longer name is counted under its start.
 MAX_NAME = 200
-MAX_GROUPED_BY = 500
+# UTF-8 bytes of an issue's texts. With all that it has, its row stays below 8 KB.
+MAX_FINGERPRINT = 600
+MAX_TITLE = MAX_CULPRIT = 400
+MAX_GROUPED_BY = 400
+MAX_TEXT = 200

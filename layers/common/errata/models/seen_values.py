@@ -1,12 +1,13 @@
 """The values that an issue's events have had: which of them are new is decided without a read.
 
-An issue has a Bloom filter of 4,096 bits. A filter that is more than half full takes no more: with
-seven bits per value, at most one new value in 128 looks known, and about 400 fit. Source: Bloom,
+An issue has a Bloom filter of 4,096 bits, four for each value. If it is a quarter full, it takes
+no more: about 290 values fit, and at most one new value in 256 looks known. Source: Bloom,
 "Space/time trade-offs in hash coding with allowable errors" (1970).
 """
 
 import hashlib
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,7 +26,7 @@ KEYS = (
     "transaction",
     "url",
 )
-# An issue has at most this many values of a key.
+# An issue has at most this many values of a key, and of all tags together.
 MAX_VALUES = 200
 MAX_TAGS = 50
 # UTF-8 bytes of a value, and of a tag's name.
@@ -34,7 +35,7 @@ MAX_VALUE = 200
 MAX_RELEASE = 1024
 MAX_KEY = 64
 _FILTER_BYTES = 512
-_BITS = 7
+_BITS = 4
 _INDEX = _FILTER_BYTES * 8 - 1
 
 type KeyValue = tuple[str, str]
@@ -42,7 +43,10 @@ type KeyValue = tuple[str, str]
 
 @dataclass(slots=True)
 class SeenValues:
-    """The values of an issue that were written, and how many of each key."""
+    """The values of an issue that were written, and how many of each key and of all tags (`tag`).
+
+    A key that is not in `counts` has at most one value, to save bytes.
+    """
 
     bits: bytearray = field(default_factory=lambda: bytearray(_FILTER_BYTES))
     counts: dict[str, int] = field(default_factory=dict)
@@ -53,21 +57,25 @@ class SeenValues:
         Also returns the values that are True in `found`, known or not.
         """
         new: list[KeyValue] = []
-        place_left = _FILTER_BYTES * 4 - int.from_bytes(self.bits).bit_count()
+        place_left = _FILTER_BYTES * 8 // 4 - int.from_bytes(self.bits).bit_count()
+        at_least = 1 if any(self.bits) else 0
+        counts = defaultdict[str, int](lambda: at_least, self.counts)
         for (key, value), is_new in found.items():
             bits = _bits(key, value)
             if is_new:
                 new.append((key, value))
             if all(self.bits[bit >> 3] >> (bit & 7) & 1 for bit in bits):
                 continue
-            if place_left <= 0 or self.counts.get(key, 0) >= MAX_VALUES:
+            counted_as = key.partition(":")[0]
+            if place_left <= 0 or counts[counted_as] >= MAX_VALUES:
                 continue
             for bit in bits:
                 self.bits[bit >> 3] |= 1 << (bit & 7)
             place_left -= _BITS
-            self.counts[key] = self.counts.get(key, 0) + 1
+            counts[counted_as] += 1
             if not is_new:
                 new.append((key, value))
+        self.counts = {key: count for key, count in counts.items() if count > 1}
         return new
 
     def pack(self) -> bytes:

@@ -13,10 +13,12 @@ from errata.models.issue import OPEN_STATUSES, Day, Issue, Position, Release
 from errata.models.seen_values import MAX_RELEASE
 from errata.store.items import PlainItem, Values
 
+# The value of an attribute that is left out if it equals another one, if it has none.
+_NONE = "-"
 # Left out if they are empty.
 _RARE = (
-    *("status_at", "status_by", "first_release", "last_release", "users", "values"),
-    *("opened_by", "deleted_through", "grouped_by", "transaction", "logger"),
+    *("status_at", "status_by", "first_release", "users", "values"),
+    *("deleted_through", "grouped_by", "transaction", "logger"),
 )
 _MAPS = ("environments", "releases", "servers", "value_counts")
 
@@ -24,12 +26,12 @@ _MAPS = ("environments", "releases", "servers", "value_counts")
 def issue_item(issue: Issue) -> Values:
     """Return an issue's item without its key."""
     values: Values = {
-        "fingerprint": issue.fingerprint[:1024],
+        "fingerprint": issue.fingerprint,
         "grouping": issue.grouping,
         "title": issue.title,
         "culprit": issue.culprit,
         "level": issue.level,
-        "exception_class": issue.exception_class[:200],
+        "exception_class": issue.exception_class,
         "first_seen": issue.first_seen,
         "first_event": issue.first_event,
         "seen_at": issue.last_seen,
@@ -45,6 +47,10 @@ def issue_item(issue: Issue) -> Values:
         **_of_position(issue.position),
     }
     values |= {name: value for name in _RARE + _MAPS if (value := getattr(issue, name))}
+    if issue.opened_by != issue.first_event:
+        values["opened_by"] = issue.opened_by or _NONE
+    if issue.last_release != issue.first_release:
+        values["last_release"] = issue.last_release or _NONE
     return values
 
 
@@ -64,6 +70,9 @@ def to_issue(item: PlainItem) -> Issue:
         name: item[name] for name in _RARE + _MAPS if item.get(name) is not None
     }
     last_seen = item.get("seen_at") or item["last_seen"]
+    first_event, first_release = item["first_event"], item.get("first_release", "")
+    # Release 0.1.0 did not say what opened an issue.
+    opened_by = item.get("opened_by", first_event if "number" in item else "")
     return Issue(
         id=item["sk"].removeprefix("issue#"),
         fingerprint=item["fingerprint"],
@@ -73,7 +82,9 @@ def to_issue(item: PlainItem) -> Issue:
         level=item["level"],
         exception_class=item["exception_class"],
         first_seen=item["first_seen"],
-        first_event=item["first_event"],
+        first_event=first_event,
+        opened_by="" if opened_by == _NONE else opened_by,
+        last_release=item.get("last_release", first_release),
         last_seen=last_seen,
         last_event=item["last_event"],
         position=to_position(item),

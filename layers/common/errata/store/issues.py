@@ -18,10 +18,8 @@ from collections.abc import Iterable, Iterator
 from errata.config import settings
 from errata.models.issue import Issue
 from errata.models.visible import Visible
-from errata.store import clients
 from errata.store.issue_items import is_issue, to_issue
 from errata.store.items import (
-    Request,
     TypedItem,
     batch_delete,
     batch_get,
@@ -30,27 +28,6 @@ from errata.store.items import (
     read_all,
     write_all,
 )
-
-
-def by_last_seen(visible: Visible) -> Iterator[Issue]:
-    """Yield the visible issues, most recently seen first. The index lags a little.
-
-    Access pattern I3.
-    """
-    keys: list[TypedItem] = []
-    for found in query(
-        TableName=settings().issues_table,
-        IndexName="by_last_seen",
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues=write_all({":pk": visible.partition}),
-        ScanIndexForward=False,
-        Limit=100,
-    ):
-        keys.append({"pk": found["pk"], "sk": found["sk"]})
-        if len(keys) == 100:
-            yield from _issues(visible, keys)
-            keys = []
-    yield from _issues(visible, keys)
 
 
 def _issues(visible: Visible, keys: list[TypedItem]) -> Iterator[Issue]:
@@ -82,45 +59,6 @@ def find_issues(visible: Visible, issue_ids: Iterable[str]) -> list[Issue]:
     pk = visible.partition
     keys = [write_all({"pk": pk, "sk": f"issue#{issue_id}"}) for issue_id in issue_ids]
     return list(_issues(visible, keys))
-
-
-def newest_ids(
-    visible: Visible, statuses: Iterable[str], after: tuple[int, str] | None, most: int
-) -> tuple[list[tuple[int, str]], tuple[int, str] | None]:
-    """Return (last seen, id) of the issues with these statuses, newest first.
-
-    Reads up to `most` issues of any status, starting after the position `after`. That issue may be
-    deleted. Also returns the position where it stopped, None at the end. The index lags a little.
-    Access pattern I8.
-
-    Args:
-        after: when an issue was last seen (milliseconds since the epoch), and its id.
-    """
-    wanted = {f":status{n}": status for n, status in enumerate(statuses)}
-    pk = visible.partition
-    request: Request = {}
-    if after:
-        last_seen, issue_id = after
-        request["ExclusiveStartKey"] = write_all(
-            {"pk": pk, "sk": f"issue#{issue_id}", "last_seen": last_seen}
-        )
-    page = clients.dynamodb().query(
-        TableName=settings().issues_table,
-        IndexName="by_last_seen",
-        KeyConditionExpression="pk = :pk",
-        FilterExpression=f"#status IN ({', '.join(wanted)}) AND #ttl > :now",
-        ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
-        ExpressionAttributeValues=write_all({":pk": pk, ":now": visible.now_s, **wanted}),
-        ScanIndexForward=False,
-        Limit=most,
-        **request,
-    )
-    stopped = page.get("LastEvaluatedKey")
-    return [_place(item) for item in page["Items"]], _place(stopped) if stopped else None
-
-
-def _place(item: TypedItem) -> tuple[int, str]:
-    return int(item["last_seen"]["N"]), item["sk"]["S"].removeprefix("issue#")
 
 
 def by_id(visible: Visible, start: str, end: str, pages: int | None) -> tuple[list[Issue], str]:

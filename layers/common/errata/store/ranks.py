@@ -17,14 +17,7 @@ is open, too: it has the rows of both statuses.
 
 import math
 
-from errata.models.issue import (
-    IGNORED,
-    OPEN,
-    OPEN_STATUSES,
-    REGRESSED,
-    RESOLVED,
-    Issue,
-)
+from errata.models.issue import IGNORED, OPEN, OPEN_STATUSES, REGRESSED, RESOLVED, Issue
 from errata.models.sketch import estimate
 from errata.store.items import Values
 
@@ -39,15 +32,43 @@ def rank(number: int) -> int:
     return 1 + int(math.log(number) / _BASE) if number > 0 else 0
 
 
+def key(order: str, status: str, issue: Issue) -> str:
+    """Return the sort key of the row by which a list of this status, in this order, finds an issue.
+
+    The issue must have the status, or be regressed for `OPEN`.
+    """
+    match order:
+        case "first_seen":
+            return number_key(status, issue.number)
+        case "last_seen":
+            place = f"{issue.ranked_at:015d}"
+        case "count":
+            place = f"{rank(issue.count):04d}"
+        case _:
+            place = f"{rank(estimate(issue.users)):04d}"
+    return f"{prefix(order, status)}{place}#{issue.id}"
+
+
+def prefix(order: str, status: str) -> str:
+    """Return how the sort keys of the rows of an order and a status begin."""
+    return f"number#{status}#" if order == FIRST_SEEN else f"rank#{order}#{status}#"
+
+
+def is_current(sk: str, order: str, status: str, issue: Issue) -> bool:
+    """Return whether the row with the sort key `sk` belongs to an issue as it is now.
+
+    Otherwise it is left over.
+    """
+    listed = issue.number > 0 and status in statuses(issue.status)
+    return listed and key(order, status, issue) == sk
+
+
 def rows(issue: Issue, text: str | None = None) -> dict[str, Values]:
     """Return the rank rows and number rows of an issue by sort key, without `ttl`."""
-    events, users = rank(issue.count), rank(estimate(issue.users))
     found = number_rows(issue, text)
     for status in statuses(issue.status):
-        found[f"rank#{EVENTS}#{status}#{events:04d}#{issue.id}"] = {}
-        found[f"rank#{USERS}#{status}#{users:04d}#{issue.id}"] = {}
-        if status != OPEN:
-            found[f"rank#{LAST_SEEN}#{status}#{issue.ranked_at:015d}#{issue.id}"] = {}
+        orders = (EVENTS, USERS) if status == OPEN else (EVENTS, USERS, LAST_SEEN)
+        found |= {key(order, status, issue): {} for order in orders}
     return found
 
 
@@ -68,4 +89,4 @@ def statuses(status: str) -> tuple[str, ...]:
 
 def number_key(status: str, number: int) -> str:
     """Return the sort key of a number row."""
-    return f"number#{status}#{number:010d}"
+    return f"{prefix(FIRST_SEEN, status)}{number:010d}"

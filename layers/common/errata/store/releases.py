@@ -12,7 +12,7 @@ instead. The `ttl` of a link is a day (`LINGER_S`) more than the `ttl` of the ev
 from dataclasses import dataclass
 
 from errata.config import settings
-from errata.models.issue import OPEN, REGRESSED, Release
+from errata.models.issue import OPEN, REGRESSED, TTL_LAG_S, Release
 from errata.models.seen_values import RELEASE, short_value
 from errata.models.visible import Visible
 from errata.store.issue_items import to_release
@@ -75,7 +75,8 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
                 ":oldest": visible.oldest_ms,
                 ":open": OPEN,
                 ":regressed": REGRESSED,
-                ":now": visible.now_s,
+                # Without the lag of the index, so that an issue does not count after its expiry.
+                ":now": visible.now_s + TTL_LAG_S,
             }
         ),
         ScanIndexForward=False,

@@ -2,16 +2,18 @@
 
 | item | sk | attributes |
 |---|---|---|
-| value row | `value#<key>=<value>#<issue id>` | at; opened; issues: the ids of others, packed |
+| value row | `value#<key>=<value>#<issue id>` | at; opened; issues: more ids, packed |
 
 `errata.models.seen_values` has the keys, and decides which values are new. A batch writes one row
-for all issues in which a value is new. `at` is when the newest of their events was received, in
+for all issues in which a value is new. The key then also has a hash of their ids, so that a batch
+of other issues does not replace the row. `at` is when the newest of their events was received, in
 milliseconds. `opened` is set for a release in which these issues were opened.
 
 Reading a row says that an issue had the value at some time. The issue may have expired or have been
 deleted since, and opened again: then `at` is before it was first seen.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -46,7 +48,7 @@ def rows(found: Iterable[NewValue]) -> dict[str, Values]:
     for each in found:
         together[each.value, each.opened].append(each)
     return {
-        f"{prefix(*value)}{some[0].issue_id}": {
+        f"{prefix(*value)}{_name([each.issue_id for each in some])}": {
             "at": max(each.at for each in some),
             "opened": 1 if opened else None,
             "issues": _packed(each.issue_id for each in some[1:]) or None,
@@ -64,9 +66,15 @@ def prefix(key: str, value: str = "") -> str:
 
 def to_value(item: PlainItem) -> tuple[str, str, list[str]]:
     """Return key, value, and the ids of the issues of a value row."""
-    name, _, issue_id = item["sk"].removeprefix("value#").rpartition("#")
+    name, _, issues = item["sk"].removeprefix("value#").rpartition("#")
     key, _, value = name.partition("=")
-    return key, value, [issue_id, *_unpacked(item.get("issues", b""))]
+    return key, value, [issues.partition("+")[0], *_unpacked(item.get("issues", b""))]
+
+
+def _name(ids: list[str]) -> str:
+    if len(ids) == 1:
+        return ids[0]
+    return f"{ids[0]}+{hashlib.blake2s(_packed(ids), digest_size=8).hexdigest()}"
 
 
 def _packed(ids: Iterable[str]) -> bytes:

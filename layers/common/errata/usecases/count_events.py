@@ -8,11 +8,16 @@ from errata.models import sketch
 from errata.models.event import Stored, unpack, user_identity
 from errata.models.ids import DAY_MS, minted_ms
 from errata.models.issue import (
+    MAX_CULPRIT,
+    MAX_FINGERPRINT,
     MAX_GROUPED_BY,
+    MAX_TEXT,
+    MAX_TITLE,
     RANK_LAG_MS,
     REGRESSED,
     RESOLVED,
     ROWS_LINGER_S,
+    TTL_LAG_S,
     Activity,
     Closed,
     Day,
@@ -20,6 +25,7 @@ from errata.models.issue import (
     Position,
     Release,
     count_names,
+    cut,
     short_name,
 )
 from errata.models.search_text import same_words, search_text
@@ -32,8 +38,6 @@ from errata.store.events import release_hash
 from errata.store.values import NewValue
 
 _HOUR_MS = 3_600_000
-# DynamoDB may delete a row this long after the event that set its `ttl` has expired, in seconds.
-_TTL_LAG_S = 2 * RANK_LAG_MS // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def _new_issue(record: Record, deleted_through: str) -> Issue:
     event = record.event
     return Issue(
         id=event.issue_id,
-        fingerprint=event.fields.get("fingerprint", ""),
+        fingerprint=cut(event.fields.get("fingerprint", ""), MAX_FINGERPRINT),
         grouping=event.fields.get("grouping", "client"),
         title="",
         culprit="",
@@ -123,7 +127,7 @@ def _new_issue(record: Record, deleted_through: str) -> Issue:
         first_seen=minted_ms(event.id),
         first_event=event.id,
         deleted_through=deleted_through,
-        grouped_by=str(event.fields.get("grouped_by") or "")[:MAX_GROUPED_BY],
+        grouped_by=cut(str(event.fields.get("grouped_by") or ""), MAX_GROUPED_BY),
     )
 
 
@@ -163,11 +167,12 @@ def _count(issue: Issue, fresh: list[Record]) -> None:
     issue.count += len(fresh)
     issue.position = fresh[-1].position
     if newest:
-        issue.title, issue.culprit = title(newest), culprit(newest)
+        issue.title = cut(title(newest), MAX_TITLE)
+        issue.culprit = cut(culprit(newest), MAX_CULPRIT)
         issue.level = newest.get("level", "error")
-        issue.transaction = short_text(newest.get("transaction"))
-        issue.logger = short_text(newest.get("logger"))
-        issue.exception_class = newest.get("exception_class") or ""
+        issue.transaction = cut(short_text(newest.get("transaction")), MAX_TEXT)
+        issue.logger = cut(short_text(newest.get("logger")), MAX_TEXT)
+        issue.exception_class = cut(newest.get("exception_class") or "", MAX_TEXT)
     issue.users = sketch.add(
         issue.users, filter(None, (user_identity(record.event.fields) for record in fresh))
     )
@@ -176,7 +181,7 @@ def _count(issue: Issue, fresh: list[Record]) -> None:
 def _rank(issue: Issue) -> None:
     """Bring the time under which lists have an issue up to date, if it is too old."""
     if issue.last_seen - issue.ranked_at >= RANK_LAG_MS or issue.expires_at > issue.ttl:
-        issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + _TTL_LAG_S
+        issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + TTL_LAG_S
 
 
 def _new_values(issue: Issue, fresh: list[Record], rows: Rows) -> list[NewValue]:

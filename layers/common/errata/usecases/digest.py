@@ -25,7 +25,7 @@ from errata.models.event import Stored
 from errata.models.ids import DAY_MS, minted_ms, now_ms
 from errata.models.issue import SEQUENCE_DIGITS, Closed, Position
 from errata.store import digest as store
-from errata.store import digest_rows, issue_deletions, watermarks
+from errata.store import digest_rows, issue_deletions, numbers, watermarks
 from errata.store.digest_rows import Rows, Wanted
 from errata.store.events import release_hash
 from errata.store.retry import attempts
@@ -125,20 +125,28 @@ def wanted_by(events: Iterable[Stored]) -> Wanted:
 
 
 def _digest_project(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> None:
-    """Count the events of one project.
+    """Count the events of one project, and delete those that a clear or a deletion covers.
 
     Raises:
-        StoreError: not everything is written. Call it again, with the current rows.
+        StoreError: not everything is done. Call it again, with the current rows.
     """
     mark = rows.watermark
-    hidden = [r for r in records if mark.hides(r.event.id, r.event.legacy_id)]
-    if hidden:
-        _delete(hidden, watermarks.delete_hidden, outcome)
     shown = [record for record in records if mark.shows(record.event, now_s)]
+    hidden = [r for r in records if mark.hides(r.event.id, r.event.legacy_id)]
     late = [r for r in shown if r.event.id <= rows.deleted_through(r.event.issue_id)]
-    if late:
-        _delete(late, _delete_late, outcome)
-    fresh = not_counted(shown, rows)
+    failed: StoreError | None = None
+    for covered, delete in ((hidden, watermarks.delete_hidden), (late, _delete_late)):
+        try:
+            _delete(covered, delete, outcome)
+        except StoreError as error:
+            failed = error
+    _count(rows, shown, now_s, outcome)
+    if failed:
+        raise failed
+
+
+def _count(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> None:
+    fresh = not_counted(records, rows)
     opened_by = {each.opened_by for each in rows.issues.values()}
     if fresh:
         last, closed = _before_opening(rows, fresh, now_s)
@@ -149,11 +157,11 @@ def _digest_project(rows: Rows, records: list[Record], now_s: int, outcome: Outc
         opened_by |= {each.issue.opened_by for each in changes}
         for issue_id, error in store.write_issues(rows, changes, last).items():
             outcome.dead_letter(fresh.pop(issue_id), error)
-            shown = [each for each in shown if each.event.issue_id != issue_id]
+            records = [each for each in records if each.event.issue_id != issue_id]
     try:
-        store.write_totals(rows, totals(shown, fresh, opened_by, rows))
+        store.write_totals(rows, totals(records, fresh, opened_by, rows))
     except PermanentError as error:
-        outcome.dead_letter(shown, error)
+        outcome.dead_letter(records, error)
 
 
 def _before_opening(rows: Rows, fresh: Events, now_s: int) -> tuple[int, dict[str, Closed]]:
@@ -162,6 +170,8 @@ def _before_opening(rows: Rows, fresh: Events, now_s: int) -> tuple[int, dict[st
     if not unnumbered:
         return 0, {}
     last, closed = digest_rows.closed_before(rows, unnumbered, now_s)
+    if not last:
+        numbers.begin(rows.pk, now_ms())
     # Send the messages first. If the function is interrupted in between, the batch is delivered
     # again and sends them again under the same ids. In the other order they would be lost
     # (docs/decisions/0009-webhook-messages.md).
@@ -215,6 +225,8 @@ def _delete(
     Raises:
         StoreError: they cannot be deleted now.
     """
+    if not records:
+        return
     try:
         delete([record.event for record in records])
     except PermanentError as error:
