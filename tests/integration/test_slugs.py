@@ -187,9 +187,12 @@ def test_two_projects_that_want_a_slug_at_once_do_not_share_it() -> None:
 def test_an_unclaimed_project_gets_a_slug_when_it_is_adopted() -> None:
     create("from a script")
     project = generated()
-    assert projects.find(project.id).slugs == slugs.shown(projects.find(project.id)).slugs == ()
+    before = projects.find(project.id)
+    assert before.slugs == ()
+    assert slugs.shown(before) == before
     with pytest.raises(InvalidInputError, match="Adopt the project first"):
         projects.change_slug(project.id, "mine")
+    assert projects.find(project.id) == before
     assert len(stored()) == 1
     adopted = unclaimed.adopt(project.id, "default")
     assert adopted == projects.find(project.id)

@@ -22,7 +22,7 @@ def is_slug(text: str) -> bool:
 def slugify(name: str) -> str:
     """Return the slug for a name, such as `grosse-fische` for "Große Fische!"."""
     # NFKD separates letters from their accents, which are then removed. What casefold returns may
-    # have accents again, so it comes first.
+    # have accents again, and NFKD may return upper case, so NFKD comes before and after it.
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
     plain = "".join(each for each in folded if not unicodedata.combining(each))
     slug = _cut(re.sub(r"[^a-z0-9]+", "-", plain).strip("-"), MAX_SLUG)

@@ -225,7 +225,7 @@ def change_slug(project_id: str, slug: str) -> Project:
         NotFoundError: there is no such project.
     """
     check_slug(slug)
-    before = find_to_change(project_id)
+    before = find(project_id)
     for _ in attempts(_TRIES):
         if before.unclaimed:
             raise _bad_slug("An unclaimed project has no slug. Adopt the project first.")
