@@ -7,9 +7,10 @@ from errata.models.ids import DAY_MS
 from errata.models.issue import Issue, why_grouped
 from errata.models.project import live_dsns
 from errata.models.sketch import estimate
+from errata.models.slug import short_id
 from errata.protocol.issues import SORTS, IssueQuery
 from errata.store.projects import list_keys
-from errata.usecases import dashboard_views, issues, read_events
+from errata.usecases import dashboard_views, issues, read_events, short_ids, slugs
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import day_name, last_days, page
 from functions.dashboard.routing import RequestContext, get, post
@@ -53,6 +54,7 @@ def list_(ctx: RequestContext) -> Response:
         return redirect(f"{ctx.request.root}projects/{event.project_id}/events/{event.id}")
     found = issues.search(ctx.visible, IssueQuery(**asked, cursor=cursor))
     empty = found.none_at_all and not (set(asked) - {"sort"})
+    slug = slugs.shown(ctx.project).slug
     return page(
         ctx.request,
         "issues.html",
@@ -63,7 +65,7 @@ def list_(ctx: RequestContext) -> Response:
         here=f"?{urlencode(asked)}",
         next_page=found.next_cursor and f"?{urlencode({**asked, 'cursor': found.next_cursor})}",
         exhaustive=found.exhaustive,
-        rows=[_row(issue, ctx.now_ms) for issue in found.issues],
+        rows=[_row(issue, slug, ctx.now_ms) for issue in found.issues],
         statuses=_STATUSES,
         sorts=SORTS,
         empty=empty,
@@ -89,6 +91,7 @@ def show(ctx: RequestContext) -> Response:
         ctx=ctx,
         view=view,
         issue=issue,
+        short_id=short_id(slugs.shown(ctx.project).slug, issue.number),
         title=budget.take(issue.title),
         culprit=budget.take(issue.culprit),
         users=estimate(issue.users),
@@ -103,6 +106,13 @@ def show(ctx: RequestContext) -> Response:
             )
         ],
     )
+
+
+@get("projects/<project:project_id>/issues/<short_id:name>")
+def show_by_short_id(ctx: RequestContext) -> Response:
+    """Redirect from an issue's short id or number to its page."""
+    issue = short_ids.find(ctx.project, ctx.visible, ctx.request.ids["name"])
+    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues/{issue.id}")
 
 
 @post("projects/<project:project_id>/issues/<issue:issue_id>")
@@ -132,10 +142,11 @@ def _set_up(ctx: RequestContext) -> dict[str, Any]:
     return {"dsn": newest, "snippets": snippets(url, NO_KEY, newest or NO_DSN)}
 
 
-def _row(issue: Issue, now_ms: int) -> dict[str, Any]:
+def _row(issue: Issue, slug: str, now_ms: int) -> dict[str, Any]:
     budget = ByteBudget(ROW_BYTES)
     return {
         "issue": issue,
+        "short_id": budget.take(short_id(slug, issue.number) or ""),
         "title": budget.take(issue.title),
         "culprit": budget.take(issue.culprit),
         "users": estimate(issue.users),

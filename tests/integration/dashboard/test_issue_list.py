@@ -17,7 +17,7 @@ def test_the_list_tells_what_there_is(browser: Browser, busy: Project) -> None:
     boom = {"message": "boom", "exception_class": "ValueError", "file": "/app/x.py", "line": 3}
     send(busy, *[{**boom, "user": {"id": n}} for n in range(3)], {"message": "careful"})
     shown = browser.get(f"projects/{busy.id}/issues").text
-    assert "ValueError: boom error /app/x.py:3 3 3 just now just now" in shown
+    assert "ValueError: boom SHOP-2-1 error /app/x.py:3 3 3 just now just now" in shown
     assert "careful" in shown
 
 
@@ -58,6 +58,7 @@ def test_issues_are_sorted_by_users(browser: Browser, busy: Project) -> None:
 def test_a_page_of_issues_costs_five_calls_and_sixty_kilobytes_at_most(
     browser: Browser, busy: Project
 ) -> None:
+    projects.change_slug(busy.id, "s" * 40)
     worst = {"file": "\U0001f4a5" * 250, "message": "", "user": {"id": 1}}
     send(busy, *[{**worst, "message": f"{n}{'&' * 250}"} for n in range(60)])
     filtered = ("?text=%26", "?status=all&environment=x")

@@ -17,8 +17,8 @@ from typing import Any
 from errata.config import settings
 from errata.errors import ConditionFailedError
 from errata.models.visible import Visible
-from errata.store import clients
-from errata.store.items import PlainItem, TypedItem, batch_delete, write_all
+from errata.store import clients, ranks
+from errata.store.items import PlainItem, TypedItem, batch_delete, batch_get, write_all
 
 COUNTER = "numbers"
 # In milliseconds. While a stack is updated, functions of the release before may still run.
@@ -99,3 +99,16 @@ def take_action(project_id: str, last: int, count: int) -> Any:
 def remove_counter(project_id: str) -> None:
     """Delete the counter of a deleted project. Access pattern I16."""
     batch_delete(settings().issues_table, [counter_key(project_id)])
+
+
+def ids_of_number(visible: Visible, number: int) -> list[str]:
+    """Return the ids of the issues in the rows of a number. Rows may be left over.
+
+    Access pattern I18.
+    """
+    keys = [
+        write_all({"pk": visible.partition, "sk": ranks.number_key(status, number)})
+        for status in ranks.LISTED
+    ]
+    found = batch_get(settings().issues_table, keys)
+    return list(dict.fromkeys(item["issue"]["S"] for item in found))
