@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.support.backups import (
     small,
     there,
 )
-from tests.support.calls import Killed, fault, killed, throttled
+from tests.support.calls import Call, Killed, fault, killed, throttled, watched
 from tests.support.cli import (
     Deployed,
     aws,
@@ -69,6 +70,30 @@ def test_an_interrupted_restore_goes_on(
     stream.pump(stream.records())
     assert counts(shop.id) == {"boom 0": 5, "boom 1": 4}
     assert queued() == []
+
+
+def test_no_stranger_gets_a_key_of_a_project_that_is_restored(
+    deployed: Deployed, place: str
+) -> None:
+    shop = shop_with_events()
+    done("backup", place)
+    deploy_another(OTHER)
+
+    def killed_at_the_first_row(call: Call) -> Any:
+        if call.operation == "BatchWriteItem":
+            raise Killed
+        return call.send()
+
+    with watched(killed_at_the_first_row), suppress(Killed):
+        run("restore", place, "--stack", OTHER)
+    clear_cache()
+    # The counter is not restored yet, so this is project 1, too.
+    strangers = php(action="generate").json["hash"]
+    refused = failed("restore", place, "--stack", OTHER)
+    assert "The stack has projects already." in refused
+    assert "LegacyAutoCreate=off" in refused
+    clear_cache()
+    assert (ingest(Project("1", strangers)).status, ingest(shop).status) == (202, 401)
 
 
 def test_a_project_that_a_stranger_creates_meanwhile_gets_a_free_number(

@@ -5,7 +5,7 @@ backup and the number of steps done. So an interrupted restore goes on where it 
 
 Projects and their keys come last but for the accounts. Until then no client can send anything, so
 nothing changes what is restored. Only their counters come first, so that a project that somebody
-creates meanwhile gets a number that is free.
+creates meanwhile gets a free number. If somebody created one before, the restore is refused.
 
 Nothing is counted twice, and no webhook hears of a restored issue:
 
@@ -87,21 +87,25 @@ def begin(manifest: Manifest) -> int:
     """
     under_way = tables.find_restore()
     if under_way is None:
-        full = [name for name, table in _tables().items() if not tables.is_empty(table)]
-        if full:
-            raise InvalidInputError(
-                {
-                    "stack": [
-                        f"The stack has {', '.join(full)} already. Restore into one that was just"
-                        " deployed."
-                    ]
-                }
-            )
+        _check_empty()
         tables.begin_restore(manifest.id)
         under_way = tables.find_restore()
     if under_way is None or under_way[0] != manifest.id:
         raise InvalidInputError({"stack": ["Another backup is being restored into this stack."]})
     return under_way[1]
+
+
+def _check_empty() -> None:
+    full = [name for name, table in _tables().items() if not tables.is_empty(table)]
+    if full:
+        raise InvalidInputError(
+            {
+                "stack": [
+                    f"The stack has {', '.join(full)} already. Restore into one that was just"
+                    " deployed, with LegacyAutoCreate=off: then nobody else creates projects in it."
+                ]
+            }
+        )
 
 
 def _tables() -> dict[str, str]:
@@ -220,6 +224,9 @@ def _counters(place: str, manifest: Manifest, _outcome: Restored) -> None:
     for part in manifest.of_kind("projects"):
         counters = (row for row in _rows(place, part) if row["pk"]["S"] == "counter")
         tables.put_rows(settings().projects_table, counters)
+    # A project that somebody created before may have the number of one that is restored. Then its
+    # key would open that project, too.
+    _check_empty()
 
 
 # ------------------------------------------------------------------ events that were not counted
