@@ -16,7 +16,16 @@ from errata.models.ids import now_ms
 from errata.store import clients, tables
 from errata.usecases import backup
 from tests.support import stream
-from tests.support.backups import OTHER, counts, move, parts_of, place, shop_with_events, small
+from tests.support.backups import (
+    ORIGIN,
+    OTHER,
+    counts,
+    move,
+    parts_of,
+    place,
+    shop_with_events,
+    small,
+)
 from tests.support.calls import Call, fault, throttled, watched
 from tests.support.cli import STACK, Deployed, aws, deploy_another, deployed, done, failed, run
 from tests.support.clients import ingest
@@ -41,6 +50,8 @@ def test_nothing_fleeting_or_secret_is_in_a_backup(deployed: Deployed, place: st
     assert shop.key not in text
     for word in ("session#", "bucket#", "created#", "gateway#"):
         assert f'"{word}' not in text
+    for key in aws("apigateway").get_api_keys(includeValues=True)["items"]:
+        assert key["value"] not in text
 
 
 def test_recovered_tables_can_be_backed_up(deployed: Deployed, place: str) -> None:
@@ -57,12 +68,25 @@ def test_recovered_tables_can_be_backed_up(deployed: Deployed, place: str) -> No
     recovered = [
         f"--{name}-table={name.capitalize()}Table-then" for name in ("projects", "events", "issues")
     ]
+    with fault(12, throttled):
+        assert run("backup", place, *recovered).code == 1
+    other_tables = failed("backup", place)
+    assert "--events-table EventsTable-then" in other_tables
     done("backup", place, *recovered)
     deploy_another(OTHER)
     done("restore", place, "--stack", OTHER, "--json")
     clear_cache()
     assert counts(shop.id) == {"boom 0": 2, "boom 1": 1}
     assert ingest(shop).status == 202
+
+
+@pytest.mark.parametrize("kind", ["projects", "events", "issues"])
+def test_a_recovered_table_that_is_not_there_is_named(
+    deployed: Deployed, place: str, kind: str
+) -> None:
+    refused = failed("backup", place, f"--{kind}-table", "then")
+    assert "There is no table then, or it is not ready yet." in refused
+    assert not Path(place).exists()
 
 
 def test_it_needs_little_memory_for_large_tables(
@@ -128,6 +152,17 @@ def test_a_bucket_that_does_not_exist_is_named(deployed: Deployed) -> None:
     assert "NoSuchBucket" in failed("backup", "s3://nowhere/errata")
 
 
+@pytest.mark.parametrize("there", ["S3://safe/x", "s3:/safe/x", "s3://", "gs://safe/x", "", " "])
+def test_what_is_neither_a_folder_nor_a_bucket_is_refused(
+    deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in ("backup", "restore"):
+        refused = failed(command, there)
+        assert "is neither a folder nor s3://bucket/prefix." in refused
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_in_place_of_the_folder_is_named(deployed: Deployed, tmp_path: Path) -> None:
     (tmp_path / "here").write_text("")
     assert "here" in failed("backup", str(tmp_path / "here"))
@@ -190,6 +225,23 @@ def test_a_backup_that_is_killed_while_it_writes_goes_on(
         else:
             break
     assert 10 < number < 99
+
+
+def test_two_runs_at_once_leave_a_backup_that_can_be_restored(
+    deployed: Deployed, place: str
+) -> None:
+    shop = shop_with_events(4)
+    one, other = backup.back_up(place, ORIGIN), backup.back_up(place, ORIGIN)
+    for run_of, kind in ((one, "issues"), (other, "events"), (one, "projects")):
+        assert any(part.kind == kind for part in run_of)
+    # The other one reads another row, and writes a part of the same number.
+    done("projects", "set", shop.id, "--retention-days", "31")
+    assert "projects" in [part.kind for part in other]
+    assert list(one) == []
+    deploy_another(OTHER)
+    done("restore", place, "--stack", OTHER, "--json")
+    clear_cache()
+    assert counts(shop.id) == {"boom 0": 2, "boom 1": 2}
 
 
 def content(place: str) -> dict[str, list[str]]:

@@ -270,7 +270,7 @@ def test_legacy_numbers_go_on_where_they_were(deployed: Deployed, place: str) ->
 
     assert [submit(), submit()] == [1, 2]
     for part in backup.back_up(place, ORIGIN):
-        if part.name == "events-000001.jsonl.gz":
+        if part.name.startswith("events-000001-"):
             assert submit() == 3
     deploy_another(OTHER)
     done("restore", place, "--stack", OTHER, "--json")

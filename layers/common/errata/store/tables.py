@@ -45,6 +45,17 @@ def pages(table: str, start: TypedItem | None) -> Iterator[tuple[list[TypedItem]
             return
 
 
+def exists(table: str) -> bool:
+    """Return whether a table exists and can be read. Access pattern B9."""
+    try:
+        clients.dynamodb().get_item(TableName=table, Key=_restore_key())
+    except StoreError as error:
+        if error.code == "ResourceNotFoundException":
+            return False
+        raise
+    return True
+
+
 def is_empty(table: str) -> bool:
     """Return whether a table has no rows, read consistently. Access pattern B2.
 

@@ -215,8 +215,7 @@ def _event(row: TypedItem) -> TypedItem:
 def _project(row: TypedItem) -> TypedItem | None:
     if row["pk"]["S"] == "counter":
         return None  # it came first, and may have been counted on since
-    for name in ("usage_key", "usage_key_id", "usage_from"):
-        row.pop(name, None)
+    row.pop("usage_key_id", None)
     return row
 
 
