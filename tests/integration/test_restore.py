@@ -183,7 +183,7 @@ def test_a_refused_gateway_key_is_named_with_the_command_that_tries_again(
     with refusing("CreateApiKey", "LimitExceededException"):
         ran = run("restore", place, "--stack", OTHER, "--json")
     assert ran.code == 0
-    assert f"errata projects set {shop.id} --rate-limit {rate}" in ran.err
+    assert f"errata projects set {shop.id} --rate-limit {rate} --stack {OTHER}" in ran.err
 
 
 def counted_by(shop: Project) -> str:
@@ -243,7 +243,7 @@ def test_members_who_get_no_mail_are_named_and_have_an_account(
     with watched(no_more_mail):
         ran = run("restore", place, "--stack", OTHER, "--json")
     assert (ran.code, ran.json["invited"]) == (0, 2)
-    assert "errata members invite ORG grace@example.com" in ran.err
+    assert f"errata members invite ORG grace@example.com --stack {OTHER}" in ran.err
     users = aws("cognito-idp").list_users(UserPoolId=settings().user_pool_id)["Users"]
     assert len(users) == 2
     with recorded() as seen:
@@ -337,6 +337,7 @@ def test_it_says_what_changes_for_clients(deployed: Deployed, place: str) -> Non
     said = done("restore", place, "--stack", OTHER).out
     assert f"The URL of the API was https://{deployed.api_id}." in said
     assert "each DSN changes" in said
+    assert f"`errata projects show ID --stack {OTHER}` prints the DSN." in said
     assert "This stack keeps events for 7 days, the other one for 30." in said
 
 

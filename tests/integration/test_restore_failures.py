@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.store import tables
@@ -70,6 +71,29 @@ def test_an_interrupted_restore_goes_on(
     stream.pump(stream.records())
     assert counts(shop.id) == {"boom 0": 5, "boom 1": 4}
     assert queued() == []
+
+
+def test_who_got_no_mail_is_named_if_the_restore_fails_after_them(
+    deployed: Deployed, place: str
+) -> None:
+    for name in ("ada", "grace"):
+        done("members", "add", "default", f"{name}@example.com", "--role", "owner")
+    done("backup", place)
+    deploy_another(OTHER)
+
+    def refused(call: Call) -> Any:
+        if call.operation == "AdminCreateUser" and "MessageAction" not in call.parameters:
+            adas = call.parameters["Username"] == "ada@example.com"
+            code = "LimitExceededException" if adas else "NotAuthorizedException"
+            raise ClientError({"Error": {"Code": code, "Message": "no."}}, call.operation)
+        return call.send()
+
+    with watched(refused):
+        ran = run("restore", place, "--stack", OTHER)
+    assert ran.code == 1
+    assert "ada@example.com got no mail" in ran.err
+    # The next run finds her account, and does not name her again.
+    assert "ada" not in done("restore", place, "--stack", OTHER).out
 
 
 def test_no_stranger_gets_a_key_of_a_project_that_is_restored(

@@ -28,7 +28,7 @@ from errata.store import accounts, tables
 from errata.usecases import audit, projects
 from tests.support import calls
 from tests.support.certificates import Authority
-from tests.support.cli import STACK, Deployed, aws
+from tests.support.cli import STACK, Deployed, aws, deploy_another, done, run
 from tests.support.unclaimed import generated
 
 URL = "https://errors.example.com"
@@ -51,6 +51,45 @@ def test_it_warns_before_strangers_have_filled_the_limit(
     (found,) = checks.READ_ONLY["unclaimed projects"](deployment(deployed))
     assert found.detail.startswith("9 of at most 10 projects belong to nobody.")
     assert "delete --unclaimed" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--read-only", "--mail", "ada@example.com"], "--read-only or --mail, not both."),
+        (["--read-only", "--url", URL], "--read-only or --url, not both."),
+        (["--url", "errors.example.com"], "must begin with https:// or http://."),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    deployed: Deployed, options: list[str], said: str
+) -> None:
+    ran = run("doctor", *options)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+@pytest.mark.parametrize("default", [STACK, "errata-2"])
+def test_a_remedy_acts_on_the_stack_that_was_checked(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, default: str
+) -> None:
+    deploy_another("errata-2")
+    project = done("projects", "create", "shop", "--json", "--stack", "errata-2").json["id"]
+    monkeypatch.setenv("ERRATA_STACK", default)
+    monkeypatch.setattr("errata.usecases.unclaimed.MAX_UNCLAIMED", 0)
+    gateway = aws("apigateway")
+    for plan in gateway.get_usage_plans()["items"]:
+        for key in gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]:
+            gateway.delete_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"])
+    queue = settings().ledger_dead_letter_url
+    aws("sqs").send_message(QueueUrl=queue, MessageBody="letter")
+    found = run("doctor", "--read-only", "--json", "--stack", "errata-2").json["checks"]
+    remedies = {each["name"]: each["remedy"] for each in found}
+    option = "" if default == "errata-2" else " --stack errata-2"
+    assert remedies["gateway keys"] == f"errata keys repair {project}{option}"
+    assert remedies["dead letters"].endswith(f"errata redrive ledger{option}")
+    assert remedies["unclaimed projects"].endswith(f"errata projects delete --unclaimed{option}")
+    assert remedies["log role"].startswith("make deploy STACK=errata-2 SET=")
 
 
 @pytest.mark.parametrize(("setting", "tables"), [("projects", 1), ("all", 3)])

@@ -155,7 +155,7 @@ def _steps(place: str, manifest: Manifest, gateway: Gateway, *, mailed: bool) ->
         yield Step(part.name, partial(_put, place, part, config.projects_table, _project))
     yield Step("gateway keys", partial(_meter, place, manifest, gateway))
     for part in manifest.of_kind("accounts"):
-        yield Step(part.name, partial(_invite, place, part, mailed))
+        yield Step(part.name, partial(_invite, place, part, gateway, mailed))
 
 
 # ------------------------------------------------------------------ rows
@@ -261,16 +261,16 @@ def _save_secrets(place: str, part: Part, outcome: Restored) -> None:
         outcome.rows += 1
 
 
-def _invite(place: str, part: Part, mailed: bool, outcome: Restored) -> None:
+def _invite(place: str, part: Part, gateway: Gateway, mailed: bool, outcome: Restored) -> None:
     for line in _lines(place, part):
         found: dict[str, Any] = json.loads(line)
         if not found["enabled"]:
             outcome.problems.append(f"{found['email']} was disabled, and gets no account.")
-        elif _create_account(found["email"], mailed, outcome):
+        elif _create_account(found["email"], gateway, mailed, outcome):
             outcome.invited += 1
 
 
-def _create_account(email: str, mailed: bool, outcome: Restored) -> bool:
+def _create_account(email: str, gateway: Gateway, mailed: bool, outcome: Restored) -> bool:
     try:
         return accounts.create(email, mailed=mailed)
     except StoreError as error:
@@ -278,6 +278,7 @@ def _create_account(email: str, mailed: bool, outcome: Restored) -> bool:
             raise
         outcome.problems.append(
             f"{email} got no mail: {error} Try again with: errata members invite ORG {email}"
+            f" --stack {gateway.stack}"
         )
     return accounts.create(email, mailed=False)
 
@@ -297,7 +298,7 @@ def _meter(place: str, manifest: Manifest, gateway: Gateway, outcome: Restored) 
         error = usage_keys.meter(gateway, project_id)
         if error:
             rate = project.rate_limit or "default"
-            again = f"errata projects set {project_id} --rate-limit {rate}"
+            again = f"errata projects set {project_id} --rate-limit {rate} --stack {gateway.stack}"
             outcome.problems.append(
                 f"API Gateway does not count the requests of project {project_id}: {error}"
                 f" Try again with: {again}"

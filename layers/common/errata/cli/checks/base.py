@@ -9,6 +9,7 @@ from typing import Any
 import botocore.session
 
 from errata.cli import failures
+from errata.cli.target import DEFAULT_STACK
 from errata.models.gateway_key import Gateway
 
 
@@ -47,10 +48,21 @@ def note(detail: str, remedy: str) -> Finding:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack that is checked."""
+    """A stack that is checked. `options` select it in a command."""
 
     gateway: Gateway
     local: bool
+    options: str = ""
+
+    def errata(self, command: str) -> str:
+        """Return a command that acts on this stack."""
+        return f"errata {command} {self.options}".rstrip()
+
+    def make_deploy(self, settings: str = "") -> str:
+        """Return the command that deploys this stack."""
+        other = not self.local and self.gateway.stack != DEFAULT_STACK
+        stack = f" STACK={self.gateway.stack}" if other else ""
+        return f"make deploy{stack}" + (f' SET="{settings}"' if settings else "")
 
     def client(self, service: str) -> Any:
         """Return a client of AWS with the caller's credentials."""
