@@ -1,5 +1,6 @@
 """Owners get a mail when a project begins to lose events, and when a quota runs out."""
 
+import json
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -7,13 +8,14 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from errata.config import settings
 from errata.models import temporary
-from errata.usecases import loss_ledger, members, organizations, owner_notices, projects
+from errata.models.loss import LOW_QUOTA
+from errata.usecases import loss_ledger, members, organizations, owner_notices, projects, quota
 from tests.integration.test_losses import batch, lost
 from tests.support.account import Clock, Project
 from tests.support.calls import Killed, calling_as, fault, killed, watched
@@ -181,6 +183,51 @@ def test_an_address_that_ses_does_not_accept_costs_no_other_owner_the_mail(clock
         ["ada@example.com"],
         ["bob@example.com"],
     ]
+
+
+@pytest.mark.usefixtures("owned")
+def test_if_ses_does_not_respond_the_ledger_waits_for_one_mail_only(clock: Clock) -> None:
+    organizations.change(ACME, monthly_quota=10)
+    assert projects.create("blog", organization=ACME)
+    asked = []
+
+    def response(call: Any) -> Any:
+        if call.operation == "SendEmail":
+            asked.append(call.parameters["Destination"])
+            raise ReadTimeoutError(endpoint_url="https://email.us-east-1.amazonaws.com")
+        return call.send()
+
+    lines = [LOSS, "event lost: project 2, quota", LOW_QUOTA % (ACME, quota.month_of(clock.ms))]
+    with watched(response):
+        deliver(clock, *lines)
+    assert len(asked) == 1
+    clock.advance(61)
+    deliver(clock, *lines)
+    assert len(mails()) == 2 * len(["80 %", "loss", "loss", "100 %"])
+
+
+@pytest.mark.usefixtures("owned")
+@pytest.mark.parametrize("ses", [True, False])
+def test_a_notice_says_why_one_gets_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, ses: bool
+) -> None:
+    sent = []
+
+    def response(call: Any) -> Any:
+        if call.operation in ("SendEmail", "Publish"):
+            sent.append(json.dumps(call.parameters))
+            return {}
+        return call.send()
+
+    if not ses:
+        monkeypatch.setenv("MAIL_IDENTITY", "")
+        monkeypatch.setenv("NOTICE_TOPIC", "arn:aws:sns:us-east-1:123456789012:alarms")
+        settings.cache_clear()
+    with watched(response):
+        deliver(clock, "event lost: project 1, quota")
+    assert len(sent) == (4 if ses else 2)
+    why = "because you own the organization" if ses else "because you subscribe to the alarms"
+    assert all(why in each for each in sent)
 
 
 @pytest.mark.usefixtures("owned")
