@@ -82,7 +82,8 @@ def _tell_of_losses(project_id: str, day: str, reasons: dict[str, int], at_ms: i
         f"{number} {reason.replace('_', ' ')}" for reason, number in reasons.items()
     )
     text = (
-        f"Project {project.name} ({project_id}) began to lose events on {day} (UTC): {numbers}.\n"
+        f"Project {project.name} ({project_id}) loses events."
+        f" The first of {day} (UTC): {numbers}.\n"
         f"How many, and why: {settings().dashboard_url}/projects/{project_id}/stats\n"
         "What to do about each reason: docs/operations.md, “What was lost”.\n"
     )
