@@ -19,6 +19,7 @@ from errata.cli.checks.base import Deployment
 from errata.cli.checks.client import Client, NoResponseError
 from errata.cli.checks.requests import REQUESTS, send_all
 from errata.cli.checks.trial import has_account, trial
+from errata.cli.target import Target
 from errata.config import settings
 from errata.models import temporary
 from errata.models.audit import Actor
@@ -36,7 +37,7 @@ READING = {"Describe", "Get", "List", "Query"}
 
 
 def deployment(deployed: Deployed) -> Deployment:
-    return Deployment(Gateway(STACK, deployed.api_id, "v1"), local=False)
+    return Deployment(Target(URL, Gateway(STACK, deployed.api_id, "v1")), local=False)
 
 
 def test_it_warns_before_strangers_have_filled_the_limit(

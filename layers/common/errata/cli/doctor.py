@@ -44,7 +44,7 @@ def doctor(
             raise typer.BadParameter(f"Use --read-only or {option}, not both.")
     if url and not url.startswith(("https://", "http://")):
         raise typer.BadParameter("The value of --url must begin with https:// or http://.")
-    deployment = Deployment(session.target.gateway, session.local, session.target.options)
+    deployment = Deployment(session.target, session.local)
     found = []
     with closing(
         _made(deployment, read_only, url or session.target.api_url, patience, mail)

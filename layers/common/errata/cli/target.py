@@ -57,7 +57,11 @@ class Target:
 
     api_url: str
     gateway: Gateway
-    options: str
+    options: str = ""
+
+    def command(self, words: str) -> str:
+        """Return a command that acts on this deployment."""
+        return f"errata {words} {self.options}".rstrip()
 
 
 def find(local: bool, stack: str) -> Target:

@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 
 from errata.cli import failures
-from errata.cli.target import DEFAULT_STACK
+from errata.cli.target import DEFAULT_STACK, Target
 from errata.models.gateway_key import Gateway
 
 
@@ -48,15 +48,15 @@ def note(detail: str, remedy: str) -> Finding:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack that is checked. `options` select it in a command."""
+    """A stack that is checked."""
 
-    gateway: Gateway
+    target: Target
     local: bool
-    options: str = ""
 
-    def errata(self, command: str) -> str:
-        """Return a command that acts on this stack."""
-        return f"errata {command} {self.options}".rstrip()
+    @property
+    def gateway(self) -> Gateway:
+        """The stack's name and its API."""
+        return self.target.gateway
 
     def make_deploy(self, settings: str = "") -> str:
         """Return the command that deploys this stack."""

@@ -13,7 +13,7 @@ from errata.usecases.redrive import queue_urls
 def unclaimed(deployment: Deployment) -> Iterator[Finding]:
     """Whether api.php may still create projects."""
     number, most = len(projects.list_unclaimed()), limits.MAX_UNCLAIMED
-    errata = deployment.errata
+    errata = deployment.target.command
     yield finding(
         number < most * 0.9,
         f"{number} of at most {most}",
@@ -35,7 +35,7 @@ def dead_letters(deployment: Deployment) -> Iterator[Finding]:
             "",
             f"The dead-letter queue of {name} has {number} messages.",
             "Mend the cause (docs/operations.md), then run: "
-            + deployment.errata(f"redrive {name}"),
+            + deployment.target.command(f"redrive {name}"),
         )
     yield Finding("no dead letters")
 

@@ -330,7 +330,7 @@ def _accepted(running: Trial, sent: Response, name: str, good: str, log: str) ->
 
 def _remedy(running: Trial, response: Response, log: str) -> str:
     """Return what to do about a response that should be another one."""
-    show = running.deployment.errata("orgs show default")
+    show = running.deployment.target.command("orgs show default")
     match response.status:
         case 401:
             return f"Look at the API above, and at the log: {running.log('AuthorizerLogs')}"
