@@ -9,7 +9,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from errata.config import settings
+from errata.errors import InvalidInputError
+from errata.models.gateway_key import Gateway
 from errata.store import tables
+from errata.usecases.backup import find
+from errata.usecases.restore import Restored, begin, restore
 from tests.integration.test_webhooks import queued
 from tests.support import stream
 from tests.support.account import Project, rows
@@ -139,6 +143,25 @@ def test_a_project_that_a_stranger_creates_meanwhile_gets_a_free_number(
     clear_cache()
     assert ingest(shop).status == 202
     assert ingest(Project("2", strangers)).status == 202
+
+
+def test_of_two_runs_at_once_the_slower_one_ends(deployed: Deployed, place: str) -> None:
+    shop = shop_with_events()
+    done("backup", place)
+    other = deploy_another(OTHER)
+    done("orgs", "list", "--stack", OTHER)
+    manifest, gateway = find(place), Gateway(OTHER, other.api_id, "v1", may_list=True)
+    begun = begin(manifest)
+    slower = restore(place, manifest, gateway, Restored(), done=begun, mailed=False)
+    next(slower)
+    done("restore", place, "--stack", OTHER)
+    done("projects", "set", shop.id, "--retention-days", "7", "--stack", OTHER)
+    with pytest.raises(InvalidInputError, match="Another run"):
+        list(slower)
+    # It has restored no project over what was changed since.
+    assert done("projects", "show", shop.id, "--json", "--stack", OTHER).json["retention_days"] == 7
+    assert tables.find_restore() is None
+    assert counts(shop.id) == {"boom 0": 2, "boom 1": 1}
 
 
 # ------------------------------------------------------------------ refused

@@ -107,7 +107,8 @@ def restore(
         )
         return
     print_line(
-        f"Restored {outcome.rows} rows. {outcome.expired} had expired meanwhile."
+        f"Restored {outcome.rows} rows{' in this run' if done else ''}."
+        f" {outcome.expired} had expired meanwhile."
         f" {outcome.counted} events were counted. {outcome.invited} accounts were created."
     )
     for line in _advice(manifest, session):
@@ -121,7 +122,7 @@ def _advice(manifest: Manifest, session: Session) -> list[str]:
         advice = [
             f"The URL of the API was {before} and is {now}. API keys stay, but clients need the new"
             " URL, and each DSN changes, unless you move the domain to this stack."
-            f" `errata projects show ID {session.target.options}` prints the DSN."
+            f" `{session.target.command('projects show ID')}` prints the DSN."
         ]
     if settings().retention_days < manifest.retention_days:
         advice.append(

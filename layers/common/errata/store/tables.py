@@ -168,14 +168,24 @@ def begin_restore(backup: str) -> bool:
     return True
 
 
-def continue_restore(steps: int) -> None:
-    """Record that this many steps are done. Access pattern B7."""
-    clients.dynamodb().update_item(
-        TableName=settings().projects_table,
-        Key=_restore_key(),
-        UpdateExpression="SET steps = :steps",
-        ExpressionAttributeValues=write_all({":steps": steps}),
-    )
+def continue_restore(backup: str, steps: int) -> bool:
+    """Record that this many steps are done. Access pattern B7.
+
+    Returns False if another run has done more, or has ended the restore.
+    """
+    try:
+        clients.dynamodb().update_item(
+            TableName=settings().projects_table,
+            Key=_restore_key(),
+            UpdateExpression="SET steps = :steps",
+            # Not "less": the call may be a retry of one that took effect.
+            ConditionExpression="#backup = :backup AND steps <= :steps",
+            ExpressionAttributeNames={"#backup": "backup"},  # a reserved word
+            ExpressionAttributeValues=write_all({":backup": backup, ":steps": steps}),
+        )
+    except ConditionFailedError:
+        return False
+    return True
 
 
 def end_restore() -> None:

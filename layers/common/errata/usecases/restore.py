@@ -126,12 +126,16 @@ def restore(
     If not `mailed`, accounts are created without a mail to their owners.
 
     Raises:
+        InvalidInputError: a part is damaged, the stack is not empty, or another run is faster.
         StoreError: AWS or the place failed. Run it again to go on.
     """
     steps = list(_steps(place, manifest, gateway, mailed=mailed))
     for number, step in enumerate(steps[done:], done + 1):
         step.take(outcome)
-        tables.continue_restore(number)
+        if not tables.continue_restore(manifest.id, number):
+            raise InvalidInputError(
+                {"stack": ["Another run of this restore has done more. This one stops."]}
+            )
         yield step
     tables.end_restore()
 
