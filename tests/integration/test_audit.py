@@ -229,6 +229,15 @@ def state(project_id: str) -> str:
     return f"{found} {sorted(keys)}"
 
 
+def test_a_long_entry_is_cut() -> None:
+    arn = "arn:aws:sts::123456789012:assumed-role/" + "r" * 2_000
+    with audit.acting(lambda: Actor(arn, "host")):
+        organizations.change("default", tuple(f"192.0.2.{n}/32" for n in range(250)))
+    (entry,) = entries()
+    assert (len(entry.actor.name), len(entry.details)) == (320, 500)
+    assert entry.details.startswith("allowlist 192.0.2.0/32 192.0.2.1/32 ")
+
+
 def test_the_log_has_pages() -> None:
     for number in range(7):
         members.create_team("default", f"team {number}")

@@ -159,9 +159,10 @@ def test_a_refused_mail_fails_no_batch_and_is_tried_again(clock: Clock) -> None:
     with refusing("SendEmail", "MessageRejected"):
         deliver(clock, LOSS)
     assert counted() == 1
+    clock.advance(59)
     deliver(clock, LOSS)
     assert mails() == []  # it may still be on its way
-    clock.advance(61)
+    clock.advance(2)
     deliver(clock, LOSS)
     assert (counted(), len(mails())) == (3, 2)
 
@@ -247,6 +248,16 @@ def test_a_quota_that_was_used_up_last_month_is_not_this_month_s(clock: Clock) -
     assert {each.subject for each in mails()} == {"Errata: project 1 loses events"}
     deliver(clock, "event lost: project 1, quota")
     assert "Errata: the quota of organization 1 is used up" in {each.subject for each in mails()}
+
+
+@pytest.mark.usefixtures("owned")
+def test_a_quota_is_told_of_after_another_loss_of_the_day(clock: Clock) -> None:
+    deliver(clock, LOSS)
+    deliver(clock, "event lost: project 1, quota")
+    assert [each.subject for each in mails()[::2]] == [
+        "Errata: project 1 loses events",
+        "Errata: the quota of organization 1 is used up",
+    ]
 
 
 @pytest.mark.usefixtures("owned")
