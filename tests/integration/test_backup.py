@@ -44,8 +44,14 @@ def test_nothing_fleeting_or_secret_is_in_a_backup(deployed: Deployed, place: st
         clients.dynamodb().put_item(
             TableName=settings().idempotency_table, Item={"pk": {"S": f"{name}#1"}}
         )
+    expired: Any = {"sk": {"S": "expired"}, "ttl": {"N": "1"}}
+    for table in (settings().issues_table, settings().events_table):
+        clients.dynamodb().put_item(
+            TableName=table, Item={"pk": {"S": f"{shop.id}#state"}, **expired}
+        )
     done("backup", place)
-    text = "".join(gzip.decompress(each.read_bytes()).decode() for each in parts_of(place))
+    text = text_of(place)
+    assert '"expired"' not in text
     assert f'"project#{shop.id}"' in text
     assert shop.key not in text
     for word in ("session#", "bucket#", "created#", "gateway#"):
@@ -78,6 +84,44 @@ def test_recovered_tables_can_be_backed_up(deployed: Deployed, place: str) -> No
     clear_cache()
     assert counts(shop.id) == {"boom 0": 2, "boom 1": 1}
     assert ingest(shop).status == 202
+
+
+def text_of(place: str) -> str:
+    return "".join(gzip.decompress(each.read_bytes()).decode() for each in parts_of(place))
+
+
+def test_what_hides_the_events_of_a_deleted_project_is_in_a_backup(
+    deployed: Deployed, place: str
+) -> None:
+    shop = shop_with_events()
+    done("projects", "delete", shop.id, "--yes")
+    done("backup", place)
+    assert f'{{"pk":{{"S":"{shop.id}#state"}}' in text_of(place)
+
+
+def test_all_accounts_are_in_a_backup_but_those_of_identity_providers(
+    deployed: Deployed, place: str
+) -> None:
+    def users(call: Call) -> Any:
+        if call.operation != "ListUsers":
+            return call.send()
+        more = "PaginationToken" not in call.parameters
+        confirmed, external = "CONFIRMED", "EXTERNAL_PROVIDER"
+        listed = [("ada", confirmed)] if more else [("okta", external), ("bob", confirmed)]
+        found = [
+            {
+                "UserStatus": status,
+                "Enabled": True,
+                "Attributes": [{"Name": "email", "Value": f"{name}@example.com"}],
+            }
+            for name, status in listed
+        ]
+        return {"Users": found} | ({"PaginationToken": "more"} if more else {})
+
+    with watched(users):
+        done("backup", place)
+    emails = [json.loads(line)["email"] for line in content(place)["accounts"]]
+    assert emails == ["ada@example.com", "bob@example.com"]
 
 
 @pytest.mark.parametrize("kind", ["projects", "events", "issues"])

@@ -184,6 +184,8 @@ def test_a_refused_gateway_key_is_named_with_the_command_that_tries_again(
         ran = run("restore", place, "--stack", OTHER, "--json")
     assert ran.code == 0
     assert f"errata projects set {shop.id} --rate-limit {rate} --stack {OTHER}" in ran.err
+    # The functions count: no key names a gateway key of the old stack, as if it was lost.
+    assert done("keys", "repair", "--stack", OTHER, "--json").json == []
 
 
 def counted_by(shop: Project) -> str:
