@@ -63,7 +63,7 @@ def function(called: str, platform: str) -> str:
     """
     if called in _NOBODY:
         return ""
-    if found := _CALL.fullmatch(called):
+    if not called.isidentifier() and (found := _CALL.fullmatch(called)):
         called = found[1].rstrip("<")
     if "$" in called:
         called = _TAKEN.sub("", called)

@@ -51,15 +51,22 @@ _BASE64 = r"""(?<![\w+/=-])(?!/)(?=[A-Za-z0-9+/_-]{14})(?:[A-Za-z0-9+/_-]++={1,2
   | (?=[A-Za-z0-9+/_-]{40})(?=[a-z0-9+/_-]*+[A-Z])(?=[A-Z0-9+/_-]*+[a-z])(?=(?:[A-Za-z+/_-]*+\d){3})
     [A-Za-z0-9+/_-]++)"""
 
-# Words before a letter, except of a date, and words before a number, except of a code. Nothing in
-# them is variable, and most of a text is such words: to read them at once saves most of the time.
-_WORDS = r"""(?<![^\ ])(?:(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)[A-Za-z]++[,:;.]?\ (?=[A-Za-z])
-  | [abdfgi-rt-z][a-z]*+\ (?=\d))++"""
+# Words, except keywords of the alternatives below and days of a date. Nothing in them is variable,
+# and most of a text is such words: to read them at once saves most of the time.
+_WORDS = r"""(?<![^\ ])(?:
+    (?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)[A-Za-z]++[,:;.]?(?:\ (?=[A-Za-z])|\Z)
+  | (?!(?:code|errno|error|http|signal|sqlstate|status(?:code)?)\ )[a-z]++\ (?=[^\s"'`])
+)++"""
+# No alternative starts here: at a single space, inside a word, or at other punctuation.
+_NOWHERE = r"""(?!
+    \ (?!\s) | (?<=[A-Za-z])[A-Za-z] | (?<=\w)(?:['/.:+\u2212-]|[^\W\dA-Za-z])
+  | [^\w\s"'`“„«\u2018\\/:.+\u2212-]
+)"""
 
 # Compiled on first use, because that takes some milliseconds and most events do not need it: they
 # have exceptions. An alternative that can start with a letter looks back first. So the inside of a
 # word is skipped in one step, and every text takes linear time.
-_PATTERN = rf"""
+_PATTERN = rf"""{_NOWHERE}(?:
     (?P<words>{_WORDS})
   | (?P<space>\s\s++|[^\S\ ])
   | (?P<code>{_CODE})
@@ -87,7 +94,7 @@ _PATTERN = rf"""
         (?=[A-Fa-f]*+\d++[A-Fa-f]++\d|\d++[A-Fa-f]|[A-Fa-f]{{1,3}}\d{{5}})[0-9A-Fa-f]++(?![0-9A-Za-z])
       | [A-Za-z]*+\d++[A-Za-z]++\d[0-9A-Za-z]*+))
   | (?P<number>{_NUMBER}(?:,\ ?{_NUMBER})*+)
-"""
+)"""
 # Matches the placeholders in a template: `%s`, `%(name)-5d`, `{}`, `{name}`.
 _HOLE = re.compile(r"%(?:\(\w+\))?[#0 +-]{0,5}\d{0,5}(?:\.\d{0,5})?[a-zA-Z]|\{[^{}]{0,50}\}")
 _INSTEAD = {"space": " ", "span": "<number>"}

@@ -17,8 +17,9 @@ _NOBODY = frozenset(
         *("<main>", "{main}", "<top (required)>"),
     )
 )
-# Every match of `_GENERATED` contains one of these. This check is faster.
-_SUSPECT = re.compile(r"[\d@{$\[]|\.cold|\\__CG__|Container\w{7}\\")
+# Every match of `_GENERATED` contains one of these. These checks are faster.
+_SUSPECT = re.compile(r"[\d@{$\[]")
+_SUSPECT_PHP = re.compile(r"\\__CG__|Container\w{7}\\")
 # A hash has digits on both sides of letters, or starts with a digit. `facade1a` is a word.
 _HASH = r"(?=[a-f]*+\d++[a-f]++\d|\d++[a-f]|[a-f]{1,3}\d{5})[0-9a-f]{8,}+(?![0-9A-Za-z])"
 # Text in a group is kept. The lookahead skips letters that no alternative starts with.
@@ -57,7 +58,7 @@ _GENERATED = re.compile(
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+-]+:)++(?://[^/]*+)?")
 _VOLATILE = re.compile(
-    r"""(?:^|(?![g-zG-Z]))(?:
+    r"""(?:^|(?![g-zG-Z]|[A-Fa-f][^0-9A-Fa-f]))(?:
     [-_.@~]?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}    # a UUID
   | (?:^|[-_.@~])v?\d++(?:\.\d++)++(?:-(?:alpha|beta|rc|next|canary|dev|pre)(?:[.-]?\d++)*+)?+
   | @v?\d++(?=$|[/_+-])                                             # lodash@4.17.21, react@18
@@ -80,6 +81,10 @@ _VOLATILE = re.compile(
     re.VERBOSE,
 )
 
+# Nothing in such a part of a path is volatile: words, each with at most one capital, and no digit.
+# Most are such words, and this check is faster.
+_PLAIN = re.compile(r"(?!Container)(?:[A-Z-]?+(?![A-Fa-f]{4}-)[a-z_.:]++)*+")
+
 # A cache puts a file into a folder of the first digits of its hash: 3f/3f2a1bc9.php.
 _FAN = re.compile(r"[0-9a-f]{2}")
 # Folders of the users' homes.
@@ -94,7 +99,11 @@ def name(text: str) -> str:
     text = text[:MAX_NAME]
     if text in _NOBODY:
         return ""
-    if _SUSPECT.search(text):
+    if (
+        _SUSPECT.search(text)
+        or ".cold" in text
+        or ("\\" in text and _SUSPECT_PHP.search(text))
+    ):
         text = _GENERATED.sub(_kept, text)
     return text.strip()
 
@@ -118,13 +127,13 @@ def file(path: str) -> str:
     *folders, last = path.split("/")
     # Blade names a compiled view by the hash of the view's path.
     if not (folders and folders[-1] == "views" and last.endswith(".php")):
-        last = _VOLATILE.sub("", last)
+        last = _stable(last)
     if len(folders) > 1 and folders[-2] in _HOMES:
         folders.pop()
     if last.startswith(".") and folders and _FAN.fullmatch(folders[-1]):
         folders.pop()
     for folder in reversed(folders):
-        if not folder.endswith(":") and (kept := _VOLATILE.sub("", folder).strip(".")):
+        if not folder.endswith(":") and (kept := _stable(folder).strip(".")):
             return f"{kept}/{last}"
     return last
 
@@ -134,4 +143,9 @@ def bundle(module: str) -> str:
 
     SDKs name these modules by their file: `routes:cart`, `index-BxKT9a_q`.
     """
-    return _VOLATILE.sub("", f"{module[:MAX_NAME]}.js")[:-3]
+    return _stable(f"{module[:MAX_NAME]}.js")[:-3]
+
+
+def _stable(part: str) -> str:
+    """Return a part of a path without hashes, versions and line numbers."""
+    return part if _PLAIN.fullmatch(part) else _VOLATILE.sub("", part)
