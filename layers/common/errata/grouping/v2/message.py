@@ -35,10 +35,10 @@ _CODE = r"""(?:
 )"""
 # Names in quotes that say what happened: `relation "users"`, `No module named 'yaml'`. And the text
 # of a log line: `msg="payment refused"`.
-_NAMED = r"""(?<![A-Za-z])(?:
-    (?i:relation|table|column|constraint|index|module|named|property|attribute|reading|setting
-        |field|function|method|class|template|view|package|argument|parameter|variable|command
-        |(?:(?<=for\ )|(?<=array\ ))key)
+_KINDS = r"""relation|table|column|constraint|index|module|named|property|attribute|reading|setting
+  |field|function|method|class|template|view|package|argument|parameter|variable|command"""
+_NAMED = rf"""(?<![A-Za-z])(?:
+    (?i:{_KINDS}|(?:(?<=for\ )|(?<=array\ ))key)
     \ (?P<quote>["'`])[A-Za-z_$.@][A-Za-z_$.@\\:/-]*+(?P=quote)
   | (?:msg|message|event|error|err)="(?:[^"\\]|\\.)*+"
 )"""
@@ -51,11 +51,11 @@ _BASE64 = r"""(?<![\w+/=-])(?!/)(?=[A-Za-z0-9+/_-]{14})(?:[A-Za-z0-9+/_-]++={1,2
   | (?=[A-Za-z0-9+/_-]{40})(?=[a-z0-9+/_-]*+[A-Z])(?=[A-Z0-9+/_-]*+[a-z])(?=(?:[A-Za-z+/_-]*+\d){3})
     [A-Za-z0-9+/_-]++)"""
 
-# Words, except keywords of the alternatives below and days of a date. Nothing in them is variable,
-# and most of a text is such words: to read them at once saves most of the time.
-_WORDS = r"""(?<![^\ ])(?:
+# Words before others, except of a date, and words before anything else, except those above. Nothing
+# in them is variable, and most of a text is such words: to read them at once saves most of the time.
+_WORDS = rf"""(?<![^\ ])(?:
     (?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)[A-Za-z]++[,:;.]?(?:\ (?=[A-Za-z])|\Z)
-  | (?!(?:code|errno|error|http|signal|sqlstate|status(?:code)?)\ )[a-z]++\ (?=[^\s"'`])
+  | (?!(?:code|errno|error|http|signal|sqlstate|status(?:code)?|key|{_KINDS})\ )[a-z]++\ (?!\s)
 )++"""
 # No alternative starts here: at a single space, inside a word, or at other punctuation.
 _NOWHERE = r"""(?!
