@@ -8,18 +8,16 @@ import re
 
 PLATFORMS = ("javascript", "node")
 # These are written in place of a file for functions of the engine. Firefox leaves them out.
-_NATIVE = (
-    "[native code]",
-    "native code",
-    "native",
-    "self-hosted",
-    "<anonymous>",
-    "InternalBytecode.js",
+_NATIVE = frozenset(
+    (
+        *("[native code]", "native code", "native", "self-hosted", "<anonymous>"),
+        "InternalBytecode.js",
+    )
 )
 # The wrapper of an SDK around a callback. V8 writes the receiver before it.
 _WRAPPER = "sentryWrapped"
 _BUILT_IN = re.compile(r"(?:async |new )?(?:Array|Map|Set|Promise|String|Object|JSON)\b")
-_NOBODY = ("Anonymous function", "global code", "module code", "eval code")
+_NOBODY = frozenset(("Anonymous function", "global code", "module code", "eval code"))
 # V8 writes the receiver and the kind of a call, too ("Stack trace format"). Other engines only
 # write the function. Firefox adds `/<` to a function inside another, and writes what called a
 # function later: `async*load`, `setTimeout handler*load`.

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from errata.grouping.v2 import client, engines, message, names, stack
 from errata.models.event import Event
@@ -10,8 +10,7 @@ from errata.models.event import Event
 MAX_REASON = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Grouping(NamedTuple):
     """The grouping of an event.
 
     `made_by` is `v2` or `client`. `grouped_by` is the reason for the fingerprint, in words.

@@ -54,12 +54,13 @@ _BASE64 = r"""(?<![\w+/=-])(?!/)(?=[A-Za-z0-9+/_-]{14})(?:[A-Za-z0-9+/_-]++={1,2
 # Words before others, except of a date, and words before anything else, except those above. Nothing
 # in them is variable, and most of a text is such words: to read them at once saves most of the time.
 _WORDS = rf"""(?<![^\ ])(?:
-    (?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)[A-Za-z]++[,:;.]?(?:\ (?=[A-Za-z])|\Z)
+    (?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)[A-Za-z]++[,:;.]?\ (?=[A-Za-z])
   | (?!(?:code|errno|error|http|signal|sqlstate|status(?:code)?|key|{_KINDS})\ )[a-z]++\ (?!\s)
+  | [A-Za-z_]++[.!?]?\Z
 )++"""
 # No alternative starts here: at a single space, inside a word, or at other punctuation.
 _NOWHERE = r"""(?!
-    \ (?!\s) | (?<=[A-Za-z])[A-Za-z] | (?<=\w)(?:['/.:+\u2212-]|[^\W\dA-Za-z])
+    \ (?!\s) | (?<=[A-Za-z])[A-Za-z] | (?<=\w)(?:['/.:+\u2212-]|[^\W\dA-Za-zİıſ\u212a])
   | [^\w\s"'`“„«\u2018\\/:.+\u2212-]
 )"""
 
@@ -68,10 +69,11 @@ _NOWHERE = r"""(?!
 # word is skipped in one step, and every text takes linear time.
 _PATTERN = rf"""{_NOWHERE}(?:
     (?P<words>{_WORDS})
+  | (?P<integer>(?<![^\ ])(?![45]\d\d\b)\d++(?=\ |\Z))
   | (?P<space>\s\s++|[^\S\ ])
+  | (?P<quoted>{_QUOTED}(?:,\ ?{_QUOTED})*+)
   | (?P<code>{_CODE})
   | (?P<named>{_NAMED})
-  | (?P<quoted>{_QUOTED}(?:,\ ?{_QUOTED})*+)
   | (?P<uuid>(?<![0-9A-Za-z])[0-9A-Fa-f]{{8}}-(?:[0-9A-Fa-f]{{4}}-){{3}}[0-9A-Fa-f]{{12}}
       (?![0-9A-Za-z]))
   | (?P<url>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{1,19}}+://[^\s"'`<>]+(?<![.,;:!?)\]}}]))
@@ -97,7 +99,9 @@ _PATTERN = rf"""{_NOWHERE}(?:
 )"""
 # Matches the placeholders in a template: `%s`, `%(name)-5d`, `{}`, `{name}`.
 _HOLE = re.compile(r"%(?:\(\w+\))?[#0 +-]{0,5}\d{0,5}(?:\.\d{0,5})?[a-zA-Z]|\{[^{}]{0,50}\}")
-_INSTEAD = {"space": " ", "span": "<number>"}
+_INSTEAD = {"space": " ", "span": "<number>", "integer": "<number>"}
+# A text of words alone has no variable part.
+_PLAIN = re.compile(r"[A-Za-z_]++(?:[,:;.]?\ [A-Za-z_]++)*+[.!?]?+")
 _DIGITS = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _PLACEHOLDER = re.compile(r"<[a-z0-9]+>")
@@ -144,9 +148,12 @@ def constant(text: str) -> str:
         text = text[:_MAX_READ]
         # Close a quoted value that was cut, so that it still matches.
         text += '"' if text.count('"') % 2 else ""
+    if _PLAIN.fullmatch(text):
+        return text[:_MAX_TEXT].strip()
     said = _compiled().sub(_placeholder, text)
-    if "<quoted>" in said and not _WORD.search(_PLACEHOLDER.sub("", said)):
-        # The quoted texts are all there is.
+    if "<quoted>" in said and not (
+        _WORD.match(said) or _WORD.search(_PLACEHOLDER.sub("", said))
+    ):  # The quoted texts are all there is.
         said = _compiled().sub(_unquoted, text)
     return said[:_MAX_TEXT].strip()
 

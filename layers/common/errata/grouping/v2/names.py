@@ -26,6 +26,7 @@ _HASH = r"(?=[a-f]*+\d++[a-f]++\d|\d++[a-f]|[a-f]{1,3}\d{5})[0-9a-f]{8,}+(?![0-9
 _GENERATED = re.compile(
     rf"""(?!
     [ikm-rt-zBE-FH-OQ-Z] | \.(?!func|cold|isra|constprop|part|lto_priv|llvm)
+  | _(?![\W\d_]|closure|h?[0-9a-f]{{8}}|[0-9a-f]++>)
   | (?<=[0-9A-Za-z])(?!anonfun|block_invoke|com\.|deferwrap|gowrap|jdk|lambda)[a-rt-z]
     )(?:
     (@anonymous)(?:(?!::|->).)+                        # PHP: class@anonymous<NUL>/cart.php:12$0

@@ -16,7 +16,7 @@ _MAX_LINE = 300
 # Longer texts are not cached.
 _MAX_KNOWN_TEXT = 200
 # These do not identify a module. Every Python script is called `__main__`.
-_NO_MODULE = ("", "__main__", "<anonymous>", "<unknown>", "?")
+_NO_MODULE = frozenset(("", "__main__", "<anonymous>", "<unknown>", "?"))
 
 
 class Place(NamedTuple):

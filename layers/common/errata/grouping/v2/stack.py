@@ -165,6 +165,8 @@ def _inside_groups(exceptions: list[Fields]) -> set[int]:
 
     Source: Sentry's RFC 79, "Exception Groups": a member has its group's id in `parent_id`.
     """
+    if len(exceptions) == 1:  # which is usual
+        return set()
     parents: dict[int, int] = {}
     groups: set[int] = set()
     ids: dict[int, int] = {}
