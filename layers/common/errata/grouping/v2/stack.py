@@ -31,9 +31,18 @@ _NAMELESS = ("<lambda>", "{closure}", "{closure}}", "::doDisplay", ".func")
 type Why = tuple[str, str]  # what groups an event, as JSON and in words
 
 
+def exceptions(event: Event) -> list[Fields]:
+    """Return the exceptions that are not empty, the main one first, then its causes."""
+    sent = _objects(event.get("exceptions"))
+    said = [each for each in sent if each.get("type") or each.get("value") or each.get("frames")]
+    if not sent and event.get("exception_class"):
+        said = [{"type": event["exception_class"], "value": event.get("message")}]
+    return said[: -_MAX_EXCEPTIONS - 1 : -1]
+
+
 def main(event: Event) -> Fields:
     """Return the main exception, or an empty one."""
-    return next(iter(_exceptions(event)), {})
+    return next(iter(exceptions(event)), {})
 
 
 def innermost(event: Event) -> Fields:
@@ -42,14 +51,13 @@ def innermost(event: Event) -> Fields:
     return next((each for each in frames if each.get("in_app")), frames[0] if frames else {})
 
 
-def by_exceptions(event: Event) -> Why | None:
+def by_exceptions(event: Event, exceptions: list[Fields]) -> Why | None:
     """Return the types of all exceptions and the places of their in-app frames, or None.
 
     If no frame is in-app, all frames and the values of the exceptions count. If the innermost place
     has no name, its line of code counts, too, or else the value. If a type is one that anybody
     raises, the fixed words of the value count. Equal exceptions count once, also in a group.
     """
-    exceptions = _exceptions(event)
     # JavaScript SDKs send a message as an exception without a type, to send its frames.
     if not any(each.get("type") for each in exceptions):
         return None
@@ -133,15 +141,6 @@ def _text(value: object) -> str:
 
 def _objects(value: object) -> list[Fields]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def _exceptions(event: Event) -> list[Fields]:
-    """Return the exceptions that are not empty, the main one first, then its causes."""
-    sent = _objects(event.get("exceptions"))
-    said = [each for each in sent if each.get("type") or each.get("value") or each.get("frames")]
-    if not sent and event.get("exception_class"):
-        said = [{"type": event["exception_class"], "value": event.get("message")}]
-    return said[: -_MAX_EXCEPTIONS - 1 : -1]
 
 
 def _main_frames(event: Event) -> list[Fields]:
