@@ -6,6 +6,7 @@ too much, different errors share an issue. If it matches too little, every build
 """
 
 import re
+from functools import lru_cache
 
 # Only the start of a name and the end of a path are used. The rest does not help.
 MAX_NAME = 256
@@ -153,4 +154,9 @@ def bundle(module: str) -> str:
 
 def _stable(part: str) -> str:
     """Return a part of a path without hashes, versions and line numbers."""
-    return part if _PLAIN.fullmatch(part) else _VOLATILE.sub("", part)
+    return part if _PLAIN.fullmatch(part) else _without_volatile(part)
+
+
+@lru_cache(512)
+def _without_volatile(part: str) -> str:
+    return _VOLATILE.sub("", part)
