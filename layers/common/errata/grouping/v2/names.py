@@ -23,13 +23,15 @@ _SUSPECT = re.compile(r"[\d@{$\[]")
 _SUSPECT_PHP = re.compile(r"\\__CG__|Container\w{7}\\")
 # A hash has digits on both sides of letters, or starts with a digit. `facade1a` is a word.
 _HASH = r"(?=[a-f]*+\d++[a-f]++\d|\d++[a-f]|[a-f]{1,3}\d{5})[0-9a-f]{8,}+(?![0-9A-Za-z])"
-# Text in a group is kept. The lookahead skips what no alternative starts with.
-_GENERATED = re.compile(
-    rf"""(?!
+# Skips what no alternative of `_GENERATED` starts with.
+_SKIP = r"""(?!
     [ikm-rt-zBE-FH-OQ-Z] | \.(?!func|cold|isra|constprop|part|lto_priv|llvm)
-  | _(?![\W\d_]|closure|h?[0-9a-f]{{8}}|[0-9a-f]++>)
+  | _(?![\W\d_]|closure|h?[0-9a-f]{8}|[0-9a-f]++>)
   | (?<=[0-9A-Za-z])(?!anonfun|block_invoke|com\.|deferwrap|gowrap|jdk|lambda)[a-rt-z]
-    )(?:
+)"""
+# Text in a group is kept.
+_GENERATED = re.compile(
+    rf"""{_SKIP}(?:
     (@anonymous)(?:(?!::|->).)+                        # PHP: class@anonymous<NUL>/cart.php:12$0
   | (?<=\{{closure):[^}}]*+                            # PHP 8.4: {{closure:Cart::total():42}}
   | /?0x[0-9A-Fa-f]++                                  # Java: $$Lambda$14/0x00007f01
@@ -62,9 +64,11 @@ _GENERATED = re.compile(
 )
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+-]+:)++(?://[^/]*+)?")
-# The lookahead finds what the alternatives without `^` start with.
+# Skips what no alternative of `_VOLATILE` starts with.
+_START = r"(?:^|(?=[-_.@~](?:v?\d|[\w-]{6})|[A-Fa-f][0-9A-Fa-f]{7}|:?\d))"
 _VOLATILE = re.compile(
-    r"""(?:^|(?=[-_.@~](?:v?\d|[\w-]{6})|[A-Fa-f][0-9A-Fa-f]{7}|:?\d))(?:
+    _START
+    + r"""(?:
     [-_.@~]?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}    # a UUID
   | (?:^|[-_.@~])v?\d++(?:\.\d++)++(?:-(?:alpha|beta|rc|next|canary|dev|pre)(?:[.-]?\d++)*+)?+
   | @v?\d++(?=$|[/_+-])                                             # lodash@4.17.21, react@18
@@ -105,11 +109,7 @@ def name(text: str) -> str:
     text = text[:MAX_NAME]
     if text in _NOBODY:
         return ""
-    if (
-        _SUSPECT.search(text)
-        or ".cold" in text
-        or ("\\" in text and _SUSPECT_PHP.search(text))
-    ):
+    if _SUSPECT.search(text) or ".cold" in text or ("\\" in text and _SUSPECT_PHP.search(text)):
         text = _GENERATED.sub(_kept, text)
     return text.strip()
 

@@ -10,8 +10,7 @@ from errata.models.event import Event, Fields
 
 # Only the exceptions nearest to the main one are used.
 _MAX_EXCEPTIONS = 50
-_MAX_KNOWN_TEXT = 200
-_JAVASCRIPT = engines.PLATFORMS
+_MAX_KNOWN_TEXT = 500
 _QUALIFIED = re.compile(r"[.\\:*]")
 # Types that are raised for any reason, by their last part. A text or a code says which one it is.
 _GENERIC = frozenset(
@@ -65,6 +64,7 @@ def by_exceptions(event: Event, exceptions: list[Fields]) -> Why | None:
     if not any(stacks):
         stacks[0] = _frames_around(event)
     platform = event.get("platform")
+    javascript = platform in engines.PLATFORMS
     found = [stack(frames, True, platform) for frames in stacks]
     in_app = any(each.places for each in found)
     if not in_app:
@@ -75,12 +75,12 @@ def by_exceptions(event: Event, exceptions: list[Fields]) -> Why | None:
     for number, (each, where) in enumerate(zip(exceptions, found, strict=True)):
         kind, generic = _kind(_text(each.get("type"))[: names.MAX_NAME])
         value = _text(each.get("value"))
-        if platform in _JAVASCRIPT and engines.is_recursion(value):
+        if javascript and engines.is_recursion(value):
             kind, value = "RangeError", ""
         if platform == "cocoa" and not generic:
             # The type is the domain, or an enumeration. The code says which error it is.
             generic = "Code: " in value or "Code=" in value
-        details = _details(generic, value, where, in_app, platform in _JAVASCRIPT)
+        details = _details(generic, value, where, in_app, javascript)
         key = f"[{_json(kind)},[{','.join(where.places)}],{_json(details)}]"
         shown = _shown(kind or "Error", where.places, details)
         (members if number in inside else chain)[key] = shown
