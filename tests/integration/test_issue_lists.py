@@ -17,7 +17,7 @@ from errata.usecases import issues
 from errata.usecases.issue_lists import sort_key
 from errata.usecases.issues import IssuePage, search
 from tests.support import shelf
-from tests.support.calls import recorded
+from tests.support.calls import Call, recorded, watched
 from tests.support.shelf import issue
 
 DAY_S = 86_400
@@ -137,7 +137,7 @@ def assert_in_order(found: list[IssuePage], sort: str) -> None:
 def test_every_list_shows_each_of_its_issues_once_and_in_order(sort: str) -> None:
     for seed, limit in ((1, 20), (2, 50)):
         model = Model(f"{next(_projects)}#0")
-        fill(model, seed, 200)
+        fill(model, seed, 150)
         for status in ASKED_STATUSES:
             expected = sorted(each.id for each in model.asked(status))
             found = list(pages(model, sort=sort, status=status, limit=limit))
@@ -200,6 +200,39 @@ def test_rows_that_are_left_over_in_great_number_make_no_page_empty(model: Model
         found = list(pages(model, sort=sort, status="resolved", limit=20))
         assert sum(len(one.issues) for one in found) == len(alive)
         assert_full(found, 20)
+
+
+def test_an_issue_that_is_resolved_while_the_list_is_read_is_shown_once(model: Model) -> None:
+    shelf.put(model.pk, [replace(random_issue(random.Random(6), 1, 60), status="open")])
+    (stored,) = issues.list_issues(model.visible)
+    resolved: list[Issue] = []
+
+    def resolve(call: Call) -> Any:
+        response = call.send()
+        if "IndexName" in call.parameters and not resolved:
+            resolved.append(stored)
+            issues.resolve(model.visible, stored.id, "ada@example.com")
+        return response
+
+    with watched(resolve):
+        page = search(model.visible, IssueQuery(status="all"))
+    assert [(each.id, each.status) for each in page.issues] == [(stored.id, "resolved")]
+
+
+def test_what_the_index_hides_does_not_bring_others_forward(model: Model) -> None:
+    chosen = random.Random(8)
+    # Seen a minute ago, but their events expire soon: the retention was shorter then.
+    hidden = [
+        replace(random_issue(chosen, n, 60), status="open", expires_at=NOW_S, ttl=NOW_S)
+        for n in range(1, 111)
+    ]
+    shown = [
+        replace(random_issue(chosen, n, n * 1_000), status="open" if n < 116 else "resolved")
+        for n in range(111, 121)
+    ]
+    shelf.put(model.pk, hidden + shown)
+    found = [each.id for one in pages(model, status="all", limit=3) for each in one.issues]
+    assert found == [each.id for each in shown]
 
 
 # ------------------------------------------------------------------ issues of release 0.1.0
