@@ -42,6 +42,7 @@ class Stage:
     dashboard: Worker
     sentry: Worker
     put_item: Worker
+    lean_put_item: Worker
     public_key: str
 
     @property
@@ -81,6 +82,7 @@ def prepared() -> Iterator[Stage]:
             dashboard=function("DashboardFunction", "dashboard"),
             sentry=function("SentryIngestFunction", "sentry_ingest"),
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
+            lean_put_item=stack.enter_context(Worker.of_lean_put_item(server.url)),
             public_key=rest.public_key,
         )
         stage.authorizer.load("key", [authorizer_event(rest.key)])
@@ -169,5 +171,6 @@ def _load_put_item(stage: Stage) -> None:
             }
             for n, payload in enumerate(payloads)
         ]
-        stage.put_item.load(size, items)
-        stage.put_item.run(size, 3)
+        for worker in (stage.put_item, stage.lean_put_item):
+            worker.load(size, items)
+            worker.run(size, 3)

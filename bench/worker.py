@@ -1,6 +1,6 @@
 """Measure one subject in a separate process, which can import only that subject.
 
-`python -I -S worker.py <arguments as JSON>` runs a built handler, or stock boto3's `put_item`.
+`python -I -S worker.py <arguments as JSON>` runs a built handler, or `put_item` of a client.
 Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,
 so that the output of the measured code can be counted.
 """
@@ -33,6 +33,21 @@ def put_item(table: str) -> Subject:
 
     client = boto3.client("dynamodb")
     return lambda item: client.put_item(TableName=table, Item=item)
+
+
+def lean_put_item(table: str) -> Subject:
+    """Return a plain `put_item` of Errata's own client."""
+    from errata.store.lean import LeanClient
+
+    client = LeanClient.of_environment()
+    return lambda item: client.put_item(TableName=table, Item=item)
+
+
+SUBJECTS: dict[str, Callable[[str], Subject]] = {
+    "handler": handler,
+    "put_item": put_item,
+    "lean_put_item": lean_put_item,
+}
 
 
 def with_bytes(item: dict[str, Any]) -> dict[str, Any]:
@@ -74,8 +89,8 @@ def main() -> None:
     """Set up the subject, then run commands until standard input ends."""
     arguments = json.loads(sys.argv[1])
     sys.path[:0] = arguments["path"]
-    is_handler = "handler" in arguments
-    subject = handler(arguments["handler"]) if is_handler else put_item(arguments["put_item"])
+    ((name, make),) = ((each, SUBJECTS[each]) for each in arguments if each in SUBJECTS)
+    subject = make(arguments[name])
     loaded: dict[str, list[Any]] = {}
     with os.fdopen(arguments["answers"], "w") as responses:
         for line in sys.stdin:
@@ -84,7 +99,7 @@ def main() -> None:
             match command["do"]:
                 case "load":
                     inputs = command["inputs"]
-                    kept = inputs if is_handler else [with_bytes(item) for item in inputs]
+                    kept = inputs if name == "handler" else [with_bytes(item) for item in inputs]
                     loaded[command["name"]] = kept
                 case "run":
                     result = run(subject, loaded[command["name"]], command["repeat"])
