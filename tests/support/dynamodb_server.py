@@ -106,6 +106,11 @@ def send(
     request.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
 
 
+def reset() -> None:
+    """Delete all tables."""
+    dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
+
+
 @contextmanager
 def serving(tls: Any = None) -> Iterator[Server]:
     """Run a server. The environment's endpoint and region are its own during the block."""
@@ -154,4 +159,4 @@ def serving(tls: Any = None) -> Iterator[Server]:
         finally:
             listener.shutdown()
             thread.join()
-            dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
+            reset()
