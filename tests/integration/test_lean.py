@@ -261,6 +261,21 @@ def test_other_errors_are_raised_at_once(case: str, client: LeanClient, server: 
     assert ours[1] == 1
 
 
+@pytest.mark.parametrize("behaviour", [fail("ThrottlingException"), respond(500, "")])
+def test_lasting_failures_use_up_the_retries_as_with_botocore(
+    behaviour: Behaviour, client: LeanClient, server: Server, waits: list[float]
+) -> None:
+    def counts(each: Any) -> list[int]:
+        failing = [requests_of(each, server, [behaviour] * 3)[1] for _ in range(60)]
+        succeeding = [requests_of(each, server, [OK])[1] for _ in range(20)]
+        passing = [requests_of(each, server, [behaviour, OK])[1] for _ in range(3)]
+        return failing + succeeding + passing
+
+    ours = counts(client)
+    assert ours == counts(botocore_clients.create("dynamodb", "quick"))
+    assert set(ours[:60]) >= {1, 3}
+
+
 def test_a_wrong_checksum_is_an_error_in_the_end(
     client: LeanClient, server: Server, waits: list[float]
 ) -> None:
@@ -332,6 +347,7 @@ def test_waits_are_random_and_longer_if_throttled(
     for behaviour, most_s in ((fail("ThrottlingException"), 1), (respond(500, ""), 0.025)):
         waits.clear()
         for _ in range(40):
+            client._quota.give(100)
             requests_of(client, server, [behaviour] * 3)
         first, second = waits[::2], waits[1::2]
         assert most_s * 0.6 < max(first) <= most_s

@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 from errata.errors import PermanentError, StoreError, UnavailableError
 from errata.store import botocore_clients, lean
 from errata.store.connections import Response
-from errata.store.lean import LeanClient, Signer, endpoint
+from errata.store.lean import LeanClient, RetryQuota, endpoint
+from errata.store.signer import Signer
 from tests.support.template import ROOT
 from tests.unit.test_layer_build import OPERATIONS
 
@@ -253,7 +254,7 @@ class Wire:
 def test_requests_are_those_of_botocore(operation: str, data: st.DataObject) -> None:
     request = data.draw(REQUESTS[operation])
     wire: Any = Wire()
-    client = LeanClient(Signer("us-east-1", "localhost"), wire, 1)
+    client = LeanClient(Signer("us-east-1", "localhost"), wire, RetryQuota(), 1)
     assert getattr(client, xform_name(operation))(**request) == {}
     model = SERVICE.operation_model(operation)
     expected: Any = create_serializer("json", False).serialize_to_request(request, model)

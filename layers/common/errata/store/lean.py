@@ -9,23 +9,31 @@ request".
 """
 
 import base64
-import hashlib
-import hmac
 import json
 import os
 import random
 import time
 import zlib
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from errata.errors import StoreError, UnavailableError
+from errata.errors import StoreError
 from errata.store.aws_errors import error_of_response, no_response
 from errata.store.connections import BrokenResponseError, Connections, Response
+from errata.store.signer import Signer
 
 ATTEMPTS = 3
-# The longest wait before the second attempt, in seconds. It doubles with each attempt.
-_PAUSE_S = 0.025
-_PAUSE_IF_THROTTLED_S = 1.0
+
+
+class _Wait(NamedTuple):
+    """Before another attempt. `most_s` doubles with each attempt. `tokens` are of the quota."""
+
+    most_s: float
+    tokens: int
+
+
+_SHORT_WAIT = _Wait(0.025, 14)
+_WAIT_IF_THROTTLED = _Wait(1.0, 5)
+_MOST_TOKENS = 500
 _THROTTLED = {
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
@@ -44,7 +52,7 @@ _THROTTLED = {
 }
 _TRANSIENT = {"ReplicatedWriteConflictException", "RequestTimeout", "RequestTimeoutException"}
 _TRANSIENT_STATUS = {500, 502, 503, 504}
-# Errors of a signature with the wrong time. AWS accepts 5 minutes (DynamoDB) to 15.
+# Errors of a signature with the wrong time.
 _SKEWED = {
     "InvalidSignatureException",
     "RequestExpired",
@@ -52,7 +60,6 @@ _SKEWED = {
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 }
-_MAX_SKEW_S = 240
 # Beginnings of the regions whose endpoints are in another domain than amazonaws.com.
 _DOMAINS = {
     "cn-": "amazonaws.com.cn",
@@ -62,14 +69,16 @@ _DOMAINS = {
     "eu-isoe-": "cloud.adc-e.uk",
     "us-isof-": "csp.hci.ic.gov",
 }
-_TYPE = "application/x-amz-json-1.0"
 
 
 class LeanClient:
     """A DynamoDB client. Its methods take the keyword arguments of botocore's methods."""
 
-    def __init__(self, signer: "Signer", connections: Connections, attempts: int) -> None:
-        self._signer, self._connections, self._attempts = signer, connections, attempts
+    def __init__(
+        self, signer: Signer, connections: Connections, quota: "RetryQuota", attempts: int
+    ) -> None:
+        self._signer, self._connections = signer, connections
+        self._quota, self._attempts = quota, attempts
 
     @classmethod
     def of_environment(cls) -> Self:
@@ -78,11 +87,11 @@ class LeanClient:
         region = env("AWS_REGION") or env("AWS_DEFAULT_REGION") or ""
         url = env("AWS_ENDPOINT_URL_DYNAMODB") or env("AWS_ENDPOINT_URL") or endpoint(region)
         connections = Connections(url)
-        return cls(Signer(region, connections.host), connections, ATTEMPTS)
+        return cls(Signer(region, connections.host), connections, RetryQuota(), ATTEMPTS)
 
     def once(self) -> Self:
         """Return a client that sends each request once, over the same connections."""
-        return type(self)(self._signer, self._connections, 1)
+        return type(self)(self._signer, self._connections, self._quota, 1)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -128,23 +137,26 @@ class LeanClient:
 
     def _call(self, operation: str, request: dict[str, Any]) -> Any:
         body = _ENCODER.encode(request).encode()
-        attempt = 1
+        attempt = tokens = 1
         while True:
             signed_s = time.time() + self._signer.skew_s
             try:
                 response = self._exchange(operation, body, signed_s)
                 if response.status == 200:
-                    return _decoded(response.body)
+                    found = _decoded(response.body)
+                    self._quota.give(tokens)
+                    return found
             except (OSError, BrokenResponseError, ValueError) as error:
-                if attempt == self._attempts:
-                    raise no_response(operation, error) from error
-                most_s: float | None = _PAUSE_S
+                failure: StoreError = no_response(operation, error)
+                failure.__cause__ = error
+                wait: _Wait | None = _SHORT_WAIT
             else:
                 failure = _error(operation, response)
-                most_s = self._pause_s(failure.code, response, signed_s)
-                if most_s is None or attempt == self._attempts:
-                    raise failure
-            time.sleep(random.uniform(0, most_s * 2 ** (attempt - 1)))  # noqa: S311 - not a secret
+                wait = self._wait(failure.code, response, signed_s)
+            if wait is None or attempt == self._attempts or not self._quota.take(wait.tokens):
+                raise failure
+            most_s, tokens = wait.most_s * 2 ** (attempt - 1), wait.tokens
+            time.sleep(random.uniform(0, most_s))  # noqa: S311 - not a secret
             attempt += 1
 
     def _exchange(self, operation: str, body: bytes, signed_s: float) -> Response:
@@ -155,79 +167,36 @@ class LeanClient:
             raise BrokenResponseError("the checksum of the response does not match")
         return response
 
-    def _pause_s(self, code: str, response: Response, signed_s: float) -> float | None:
-        """Return the longest pause before the next attempt. None: another attempt is useless."""
+    def _wait(self, code: str, response: Response, signed_s: float) -> _Wait | None:
+        """Return the wait before another attempt, None if that would be useless."""
         if code in _THROTTLED or response.status == 429:
-            return _PAUSE_IF_THROTTLED_S
+            return _WAIT_IF_THROTTLED
         if code in _TRANSIENT or response.status in _TRANSIENT_STATUS:
-            return _PAUSE_S
+            return _SHORT_WAIT
         if code in _SKEWED and self._signer.adjust(response.headers.get("date", ""), signed_s):
-            return _PAUSE_S
+            return _SHORT_WAIT
         return None
 
 
-class Signer:
-    """Makes signed requests (Signature Version 4) with the credentials in the environment.
+class RetryQuota:
+    """Tokens for retries. A process whose calls keep failing soon stops repeating them.
 
-    `skew_s` is by how much AWS's clock is ahead of ours.
+    If threads change it at the same moment, a few tokens may be lost, which does no harm.
     """
 
-    def __init__(self, region: str, host: str) -> None:
-        self._region, self._host = region, host
-        self.skew_s = 0.0
-        self._cached = ("", "", b"")
+    def __init__(self) -> None:
+        self._tokens = _MOST_TOKENS
 
-    def signed(self, target: str, body: bytes, at_s: float) -> bytes:
-        """Return a request, ready to be sent. `target` names the operation."""
-        # Lambda may replace them in the environment.
-        key_id = os.environ.get("AWS_ACCESS_KEY_ID", "")
-        secret = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
-        token = os.environ.get("AWS_SESSION_TOKEN", "")
-        if not (key_id and secret):
-            raise UnavailableError("AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set.")
-        timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at_s))
-        headers = {"content-type": _TYPE, "host": self._host, "x-amz-date": timestamp}
-        if token:
-            headers["x-amz-security-token"] = token
-        headers["x-amz-target"] = target
-        lines = "".join([f"{name}:{value}\n" for name, value in headers.items()])
-        names = ";".join(headers)
-        canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-        scope = f"{timestamp[:8]}/{self._region}/dynamodb/aws4_request"
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-        text = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}"
-        signature = hmac.digest(self._key(secret, timestamp[:8]), text.encode(), "sha256").hex()
-        head = (
-            f"POST / HTTP/1.1\n{lines}authorization:AWS4-HMAC-SHA256 Credential={key_id}/{scope},"
-            f" SignedHeaders={names}, Signature={signature}\n"
-            f"content-length:{len(body)}\nuser-agent:errata\n\n"
-        )
-        return head.replace("\n", "\r\n").encode() + body
-
-    def _key(self, secret: str, day: str) -> bytes:
-        if self._cached[:2] != (secret, day):
-            key = f"AWS4{secret}".encode()
-            for part in (day, self._region, "dynamodb", "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
-            self._cached = (secret, day, key)
-        return self._cached[2]
-
-    def adjust(self, date: str, signed_s: float) -> bool:
-        """Use AWS's clock from now on if a signature was minutes away from it. Return whether.
-
-        `date` is the header of AWS's response. Our clock may be wrong. Or Lambda has suspended the
-        process between the signature and the response.
-        """
-        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
-
-        try:
-            date_s = parsedate_to_datetime(date).timestamp()
-        except ValueError:
+    def take(self, tokens: int) -> bool:
+        """Take tokens for an attempt. Return whether there are enough."""
+        if tokens > self._tokens:
             return False
-        if abs(date_s - signed_s) <= _MAX_SKEW_S:
-            return False
-        self.skew_s = date_s - time.time()
+        self._tokens -= tokens
         return True
+
+    def give(self, tokens: int) -> None:
+        """Give tokens back after a success."""
+        self._tokens = min(_MOST_TOKENS, self._tokens + tokens)
 
 
 def endpoint(region: str) -> str:
