@@ -380,13 +380,13 @@ def same(one: StoreError, other: StoreError) -> bool:
 def test_errors_are_those_of_botocore(status: int, message: str) -> None:
     item = {"pk": {"S": "1"}, "content": {"B": b"\x00\xff"}}
     for operation, code in CODES:
-        for prefix in ("", "com.amazonaws.dynamodb.v20120810#"):
+        for form in ("{}", "com.amazonaws.dynamodb.v20120810#{}", "{}:http://amazon.com/"):
             reasons = [
                 {"Code": each, "Message": "why", "Item": item}
                 for each in REASONS[: status // 100]
                 if code == "TransactionCanceledException"
             ]
-            body: dict[str, Any] = {"__type": prefix + code, message: "Sorry."}
+            body: dict[str, Any] = {"__type": form.format(code), message: "Sorry."}
             if reasons:
                 body["CancellationReasons"] = reasons
             if code == "ConditionalCheckFailedException":
