@@ -382,8 +382,8 @@ def test_a_connection_is_used_again(client: LeanClient, server: Server) -> None:
     [
         then_close(dynamodb),
         respond(200, "{}", connection="close"),
-        raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n"),
-        raw(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+        raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n", close=False),
+        raw(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", close=False),
     ],
 )
 def test_a_closed_connection_costs_no_attempt(

@@ -62,12 +62,12 @@ def fail(code: str, status: int = 400, **headers: str) -> Behaviour:
     return respond(status, content, **headers)
 
 
-def raw(content: bytes) -> Behaviour:
+def raw(content: bytes, close: bool = True) -> Behaviour:
     """Send these bytes, and close the connection."""
 
     def behave(request: BaseHTTPRequestHandler, _: bytes) -> None:
         request.wfile.write(content)
-        request.close_connection = True
+        request.close_connection = close
 
     return behave
 

@@ -321,6 +321,10 @@ def test_responses_are_read_as_botocore_reads_them(operation: str, data: st.Data
     assert lean._decoded(body) == expected == content
 
 
+def test_null_means_that_a_member_is_missing() -> None:
+    assert lean._decoded(b'{"Items": [], "LastEvaluatedKey": null}') == {"Items": []}
+
+
 # Every error that an operation may have, those of all operations, and some that no model has.
 CODES = sorted(
     {
