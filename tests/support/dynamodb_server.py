@@ -72,6 +72,17 @@ def raw(content: bytes, close: bool = True) -> Behaviour:
     return behave
 
 
+def in_parts(*parts: bytes) -> Behaviour:
+    """Send these bytes with pauses, and keep the connection open."""
+
+    def behave(request: BaseHTTPRequestHandler, _: bytes) -> None:
+        for part in parts:
+            request.wfile.write(part)
+            threading.Event().wait(0.02)
+
+    return behave
+
+
 def then_close(behaviour: Behaviour) -> Behaviour:
     """Close the connection after the response, without saying so in it."""
 

@@ -18,8 +18,8 @@ READ_S = 2
 _LIFETIME_S = 300
 # DynamoDB returns at most 16 MB of items (BatchGetItem), as JSON.
 _MAX_BODY_BYTES = 64 * 1024 * 1024
-_MAX_LINE_BYTES = 8 * 1024
-_MAX_HEADERS = 100
+_MAX_HEAD_BYTES = 64 * 1024
+_CHUNK_BYTES = 128 * 1024
 
 
 class BrokenResponseError(Exception):
@@ -106,7 +106,6 @@ class _Connection:
             if tls:
                 self._socket = tls.wrap_socket(self._socket, server_hostname=name)
             self._socket.settimeout(READ_S)
-            self._reader = self._socket.makefile("rb")
         except BaseException:
             self._socket.close()
             raise
@@ -118,44 +117,48 @@ class _Connection:
         return not self._readable.poll(0)
 
     def close(self) -> None:
-        self._reader.close()
         self._socket.close()
 
     def exchange(self, request: bytes) -> Response:
         self.reusable = False
         self._socket.sendall(request)
-        version, _, rest = self._line().partition(" ")
-        status = rest[:3]
-        if not version.startswith("HTTP/1.") or not status.isdecimal():
-            raise BrokenResponseError("no HTTP status")
-        headers = self._headers()
-        body = self._body(headers.get("content-length", ""))
-        kept = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
-        self.reusable = kept
-        return Response(int(status), headers, body)
+        received = bytearray()
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            if len(received) > _MAX_HEAD_BYTES:
+                raise BrokenResponseError("headers without an end")
+            self._receive(received)
+        first, *lines = received[:end].decode("latin-1").split("\r\n")
+        pairs = [line.partition(":") for line in lines]
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        status, length = _status(first), _length(headers)
+        del received[: end + 4]
+        while len(received) < length:
+            self._receive(received)
+        # More than was asked for is no response to anything.
+        complete = len(received) == length
+        kept = first.startswith("HTTP/1.1") and headers.get("connection", "").lower() != "close"
+        self.reusable = complete and kept
+        return Response(status, headers, bytes(received[:length]))
 
-    def _line(self) -> str:
-        line = self._reader.readline(_MAX_LINE_BYTES)
-        if not line.endswith(b"\n"):
-            raise BrokenResponseError("the response ends early" if line else "connection closed")
-        return line.decode("latin-1").rstrip("\r\n")
+    def _receive(self, received: bytearray) -> None:
+        chunk = self._socket.recv(_CHUNK_BYTES)
+        if not chunk:
+            raise BrokenResponseError("the connection was closed before the end of the response")
+        received += chunk
 
-    def _headers(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        for _ in range(_MAX_HEADERS):
-            line = self._line()
-            if not line:
-                return headers
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        raise BrokenResponseError("too many headers")
 
-    def _body(self, length: str) -> bytes:
-        if not (length.isascii() and length.isdecimal()):
-            raise BrokenResponseError("a response without Content-Length")
-        if int(length) > _MAX_BODY_BYTES:
-            raise BrokenResponseError(f"a response of {length} bytes")
-        body = self._reader.read(int(length))
-        if len(body) < int(length):
-            raise BrokenResponseError("the response ends early")
-        return body
+def _status(first: str) -> int:
+    """Return the status of a response's first line: `HTTP/1.1 200 OK`."""
+    version, _, rest = first.partition(" ")
+    if not (version.startswith("HTTP/1.") and rest[:3].isascii() and rest[:3].isdecimal()):
+        raise BrokenResponseError("no HTTP status")
+    return int(rest[:3])
+
+
+def _length(headers: dict[str, str]) -> int:
+    length = headers.get("content-length", "")
+    if not (length.isascii() and length.isdecimal()):
+        raise BrokenResponseError("a response without Content-Length")
+    if int(length) > _MAX_BODY_BYTES:
+        raise BrokenResponseError(f"a response of {length} bytes")
+    return int(length)
