@@ -53,6 +53,7 @@ class Stage:
     sentry: Worker
     grouping: Worker
     put_item: Worker
+    lean_put_item: Worker
     public_key: str
     team: Team
 
@@ -97,6 +98,7 @@ def prepared() -> Iterator[Stage]:
             sentry=function("SentryIngestFunction", "sentry_ingest"),
             grouping=stack.enter_context(Worker.of_grouping()),
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
+            lean_put_item=stack.enter_context(Worker.of_lean_put_item(server.url)),
             public_key=rest.public_key,
             team=rest.team,
         )
@@ -195,5 +197,6 @@ def _load_put_item(stage: Stage) -> None:
             }
             for n, payload in enumerate(payloads)
         ]
-        stage.put_item.load(size, items)
-        stage.put_item.run(size, 3)
+        for worker in (stage.put_item, stage.lean_put_item):
+            worker.load(size, items)
+            worker.run(size, 3)

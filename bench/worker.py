@@ -1,7 +1,7 @@
 """Measure one subject in a separate process, which can import only that subject.
 
 `python -I -S worker.py <arguments as JSON>` runs a built handler, another function of the layer, or
-stock boto3's `put_item`.
+`put_item` of a client.
 Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,
 so that the output of the measured code can be counted.
 """
@@ -41,6 +41,22 @@ def put_item(table: str) -> Subject:
 
     client = boto3.client("dynamodb")
     return lambda item: client.put_item(TableName=table, Item=item)
+
+
+def lean_put_item(table: str) -> Subject:
+    """Return a plain `put_item` of Errata's own client."""
+    from errata.store.lean import LeanClient
+
+    client = LeanClient.of_environment()
+    return lambda item: client.put_item(TableName=table, Item=item)
+
+
+SUBJECTS: dict[str, Callable[[str], Subject]] = {
+    "handler": handler,
+    "function": function,
+    "put_item": put_item,
+    "lean_put_item": lean_put_item,
+}
 
 
 def with_bytes(item: dict[str, Any]) -> dict[str, Any]:
@@ -87,20 +103,12 @@ def profile(subject: Subject, one: Any) -> dict[str, Any]:
     return {"called": ours, "built_in": built_in}
 
 
-def measured(arguments: dict[str, Any]) -> Subject:
-    """Return what the arguments name."""
-    if "handler" in arguments:
-        return handler(arguments["handler"])
-    if "function" in arguments:
-        return function(arguments["function"])
-    return put_item(arguments["put_item"])
-
-
 def main() -> None:
     """Set up the subject, then run commands until standard input ends."""
     arguments = json.loads(sys.argv[1])
     sys.path[:0] = arguments["path"]
-    subject = measured(arguments)
+    ((name, make),) = ((each, SUBJECTS[each]) for each in arguments if each in SUBJECTS)
+    subject = make(arguments[name])
     loaded: dict[str, list[Any]] = {}
     with os.fdopen(arguments["answers"], "w") as responses:
         for line in sys.stdin:
@@ -109,7 +117,7 @@ def main() -> None:
             match command["do"]:
                 case "load":
                     inputs = command["inputs"]
-                    if "put_item" in arguments:
+                    if name.endswith("put_item"):
                         inputs = [with_bytes(item) for item in inputs]
                     loaded[command["name"]] = inputs
                 case "run":
