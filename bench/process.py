@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from bench.artifact import ROOT, STOCK, search_path
+from bench.artifact import LAYER, ROOT, STOCK, search_path
 from bench.template import environment
 
 # Only the interpreter: it ignores environment variables, site-packages and .pth files.
@@ -50,9 +50,21 @@ class Worker:
         return cls(arguments, {**AWS, **environment(function), "AWS_ENDPOINT_URL": endpoint})
 
     @classmethod
+    def of_grouping(cls) -> Self:
+        """Start a worker for the grouping of SDK events alone."""
+        path = search_path("SentryIngestFunction")
+        return cls({"function": "errata.grouping.v2:group", "path": path}, AWS)
+
+    @classmethod
     def of_put_item(cls, endpoint: str) -> Self:
         """Start a worker for stock boto3's `put_item`."""
         arguments = {"put_item": "EventsTable", "path": [str(STOCK)]}
+        return cls(arguments, {**AWS, "AWS_ENDPOINT_URL": endpoint})
+
+    @classmethod
+    def of_lean_put_item(cls, endpoint: str) -> Self:
+        """Start a worker for `put_item` of Errata's own client."""
+        arguments = {"lean_put_item": "EventsTable", "path": [str(LAYER)]}
         return cls(arguments, {**AWS, "AWS_ENDPOINT_URL": endpoint})
 
     def __enter__(self) -> Self:
@@ -83,6 +95,11 @@ class Worker:
         """Return the Python functions that a call with the first input runs."""
         called: list[str] = self._tell(do="profile", name=name)["called"]
         return called
+
+    def counted(self, name: str) -> int:
+        """Return how many functions, Python's and built-in ones, a call with that input runs."""
+        profile = self._tell(do="profile", name=name)
+        return len(profile["called"]) + int(profile["built_in"])
 
     def printed(self) -> int:
         """Return how many bytes it has written to standard output and standard error so far."""
@@ -121,8 +138,13 @@ def start_and_end(
     return usage.ru_utime + usage.ru_stime, text
 
 
-# The functions that take single events, and their folders. Senders wait for them to start.
-ENDPOINTS = {"IngestFunction": "ingest", "SentryIngestFunction": "sentry_ingest"}
+# The functions of an event's way, and their folders. Senders or issues wait for them to start.
+HOT = {
+    "AuthorizerFunction": "authorizer",
+    "IngestFunction": "ingest",
+    "SentryIngestFunction": "sentry_ingest",
+    "DigestFunction": "digest",
+}
 
 
 def initialise(function: str, folder: str, then: str = "") -> tuple[float, str]:

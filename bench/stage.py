@@ -51,7 +51,9 @@ class Stage:
     many_issues: ManyIssues
     many: Worker  # the dashboard on them
     sentry: Worker
+    grouping: Worker
     put_item: Worker
+    lean_put_item: Worker
     public_key: str
     team: Team
 
@@ -94,7 +96,9 @@ def prepared() -> Iterator[Stage]:
             many_issues=many_issues,
             many=function("DashboardFunction", "dashboard", many_issues),
             sentry=function("SentryIngestFunction", "sentry_ingest"),
+            grouping=stack.enter_context(Worker.of_grouping()),
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
+            lean_put_item=stack.enter_context(Worker.of_lean_put_item(server.url)),
             public_key=rest.public_key,
             team=rest.team,
         )
@@ -193,5 +197,6 @@ def _load_put_item(stage: Stage) -> None:
             }
             for n, payload in enumerate(payloads)
         ]
-        stage.put_item.load(size, items)
-        stage.put_item.run(size, 3)
+        for worker in (stage.put_item, stage.lean_put_item):
+            worker.load(size, items)
+            worker.run(size, 3)
