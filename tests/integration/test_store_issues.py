@@ -294,7 +294,7 @@ def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
 def test_a_generation_goes_as_a_whole(pk: str) -> None:
     other = f"{pk[:-1]}10"
     for partition in (pk, other):
-        shelf.put(partition, many(range(30), number=5))
+        shelf.put(partition, (replace(each, number=n) for n, each in enumerate(many(range(30)), 1)))
     issues.delete_generation(pk)
     issues.delete_generation(pk)
     assert not issue_lists.has_issues(visible_at(pk))
