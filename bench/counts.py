@@ -24,7 +24,7 @@ from errata.store.issue_items import issue_item
 from errata.store.items import write_all
 from errata.usecases.count_events import Record, change_issue
 
-UNITS = {"4 KB": 4, "8 KB": 5}
+UNITS = {"4 KB": 3, "8 KB": 4}
 # Slow imports that ingest does not need.
 UNWANTED = (
     "boto3.resources",

@@ -10,6 +10,7 @@ from statistics import median, quantiles
 
 from bench import sdk
 from bench.corpus import SDK
+from bench.lists import MANY
 from bench.process import ENDPOINTS, initialise, initialise_boto3, initialise_nothing
 from bench.report import Yardstick, at_most
 from bench.stage import BATCH, DIGESTED, PAGE, Stage
@@ -17,6 +18,8 @@ from bench.stage import BATCH, DIGESTED, PAGE, Stage
 ROUNDS = 21
 # A warm round takes each event of the corpus once. It is short, so there can be more rounds.
 WARM_ROUNDS_EACH = 3
+# It reads rows of three statuses, and estimates the users of each issue.
+SLOWEST = "all by users"
 
 type Measure = Callable[[], float]  # CPU seconds
 
@@ -50,6 +53,12 @@ def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
         return stage.dashboard.run(PAGE)[0]
 
     yield _milliseconds("ms of CPU of a warm issue list with 50", issue_list, put_item, warm, 40)
+
+    def long_list() -> float:
+        return stage.many.run(SLOWEST)[0]
+
+    name = f"ms of CPU of a warm list with {MANY:,}, {SLOWEST}"
+    yield _milliseconds(name, long_list, put_item, warm, 40)
 
     # The start of the interpreter is part of both, and is subtracted from both.
     nothing = median(initialise_nothing() for _ in range(rounds))

@@ -58,7 +58,8 @@ def as_json(value: Any) -> Any:
     return value
 
 
-def _as_bytes(item: Item) -> Item:
+def as_bytes(item: Item) -> Item:
+    """Return an item that was sent with its bytes."""
     return {
         name: {"B": base64.b64decode(value["B"])} if "B" in value else value
         for name, value in item.items()
@@ -103,7 +104,7 @@ def a_digested_batch(batch: dict[str, Any]) -> Rows:
         from functions.digest.handler import handler  # it creates a client when it is imported
 
         for record in batch["Records"]:
-            item = _as_bytes(record["dynamodb"]["NewImage"])
+            item = as_bytes(record["dynamodb"]["NewImage"])
             clients.dynamodb().put_item(TableName=settings().events_table, Item=item)
         assert handler(batch, None) == {"batchItemFailures": []}
         return {name: rows for name, rows in _rows().items() if name == settings().issues_table}

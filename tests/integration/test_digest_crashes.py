@@ -259,7 +259,7 @@ def test_late_events_are_not_counted_if_another_writer_counts_at_the_same_time()
 
     def rows() -> Rows:
         wanted = wanted_by(late)
-        return digest_rows.read({project_id: wanted}, START_MS // 1000)[project_id]
+        return digest_rows.read({project_id: wanted}, START_MS // 1000, {})[project_id]
 
     with watched(refusing(conflicting, issues_partition(project_id, 0))):
         assert count_late(rows(), late) == 0

@@ -10,7 +10,7 @@ from errata.models.sketch import estimate
 from errata.models.slug import short_id
 from errata.protocol.issues import SORTS, IssueQuery
 from errata.store.projects import list_keys
-from errata.usecases import dashboard_views, issues, short_ids, slugs
+from errata.usecases import dashboard_views, issues, read_events, short_ids, slugs
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import day_name, last_days, page
 from functions.dashboard.routing import RequestContext, get, post
@@ -40,13 +40,24 @@ def project(ctx: RequestContext) -> Response:
 
 @get("projects/<project:project_id>/issues")
 def list_(ctx: RequestContext) -> Response:
-    """Show the list of issues. An empty project shows how to send the first error."""
+    """Show the list of issues. An empty project shows how to send the first error.
+
+    A search for an event's id leads to the event, one for a short id to the issue.
+    """
     query = ctx.request.args
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
     cursor = query.get("cursor") or None
+    event = (
+        read_events.find(ctx.visible, asked.get("text", "")) if not ctx.request.partial else None
+    )
+    if event:
+        return redirect(f"{ctx.request.root}projects/{event.project_id}/events/{event.id}")
+    project = slugs.shown(ctx.project)
+    name = asked.get("text", "").strip()
+    if not ctx.request.partial and short_ids.is_short_id(project, name):
+        return redirect(f"{ctx.request.root}projects/{project.id}/issues/{name}")
     found = issues.search(ctx.visible, IssueQuery(**asked, cursor=cursor))
     empty = found.none_at_all and not (set(asked) - {"sort"})
-    slug = slugs.shown(ctx.project).slug
     return page(
         ctx.request,
         "issues.html",
@@ -57,7 +68,7 @@ def list_(ctx: RequestContext) -> Response:
         here=f"?{urlencode(asked)}",
         next_page=found.next_cursor and f"?{urlencode({**asked, 'cursor': found.next_cursor})}",
         exhaustive=found.exhaustive,
-        rows=[_row(issue, slug, ctx.now_ms) for issue in found.issues],
+        rows=[_row(issue, project.slug, ctx.now_ms) for issue in found.issues],
         statuses=_STATUSES,
         sorts=SORTS,
         empty=empty,

@@ -247,5 +247,5 @@ MAX_NAME = 200
 # UTF-8 bytes of an issue's texts. With all that it has, its row stays below 8 KB.
 MAX_FINGERPRINT = 600
 MAX_TITLE = MAX_CULPRIT = 400
-MAX_GROUPED_BY = 400
+MAX_GROUPED_BY = 500
 MAX_TEXT = 200

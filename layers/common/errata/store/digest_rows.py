@@ -1,9 +1,8 @@
 """Read the rows of IssuesTable that a batch of events changes: issues, releases and days."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
-from errata.caches import BoundedDict
 from errata.config import settings
 from errata.models.issue import Closed, Day, Issue, Position, Release
 from errata.models.visible import Watermark, issues_partition
@@ -19,9 +18,6 @@ from errata.store.items import (
     read_all,
     write_all,
 )
-
-# By project. A guess, so that the watermark and the rows can be read in one call.
-_generations = BoundedDict[str, int](max_entries=10_000)
 
 
 @dataclass(slots=True)
@@ -67,12 +63,15 @@ class Rows:
         return str(stored.get("deleted_through", "")) if stored is not None else ""
 
 
-def read(wanted: Mapping[str, Wanted], now_s: int) -> dict[str, Rows]:
+def read(
+    wanted: Mapping[str, Wanted], now_s: int, generations: MutableMapping[str, int]
+) -> dict[str, Rows]:
     """Return these rows and the watermarks of their projects. Read consistently.
 
-    Access pattern I1.
+    `generations` are those of an earlier call, so that one call to DynamoDB reads everything. It is
+    brought up to date. Access pattern I1.
     """
-    guessed = {project_id: _generations.get(project_id, 0) for project_id in wanted}
+    guessed = {project_id: generations.get(project_id, 0) for project_id in wanted}
     found = _read(wanted, guessed, watermarks_of=wanted)
     rows = {project_id: Rows(project_id, Watermark()) for project_id in wanted}
     for item in found.get(settings().events_table, []):
@@ -82,7 +81,7 @@ def read(wanted: Mapping[str, Wanted], now_s: int) -> dict[str, Rows]:
     moved = {each: wanted[each] for each in wanted if actual[each] != guessed[each]}
     if moved:
         for project_id in moved:
-            _generations[project_id] = actual[project_id]
+            generations[project_id] = actual[project_id]
         items += _read(moved, actual).get(settings().issues_table, [])
     by_partition = {each.pk: each for each in rows.values()}
     for plain in map(read_all, items):

@@ -138,6 +138,7 @@ def from_index(visible: Visible, statuses: Iterable[str], after: Place | None, m
         FilterExpression=f"#status IN ({', '.join(wanted)}) AND #ttl > :now",
         ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
         ExpressionAttributeValues=write_all(values | wanted),
+        ProjectionExpression="sk, last_seen",
         ScanIndexForward=False,
         Limit=most,
         **request,

@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from errata.caches import BoundedDict
 from errata.errors import ConflictError, PermanentError, StoreError
 from errata.models.event import Stored
 from errata.models.ids import DAY_MS, minted_ms, now_ms
@@ -34,6 +35,8 @@ from errata.usecases.count_events import Events, Record, change_issue, not_count
 
 logger = logging.getLogger("errata")
 
+# How often each project was cleared, when it was last read.
+_generations = BoundedDict[str, int](max_entries=10_000)
 _TRIES = 6
 # Events of one issue and one day that fit into one transaction, even if each has its own release.
 _MAX_LATE = 90
@@ -98,7 +101,7 @@ def _digest(pending: dict[str, list[Record]], outcome: Outcome) -> dict[str, lis
         project_id: wanted_by(r.event for r in found) for project_id, found in pending.items()
     }
     again: dict[str, list[Record]] = {}
-    for project_id, rows in digest_rows.read(wanted, now_s).items():
+    for project_id, rows in digest_rows.read(wanted, now_s, _generations).items():
         try:
             _digest_project(rows, pending[project_id], now_s, outcome)
         except StoreError as error:

@@ -282,7 +282,7 @@ def _count_day(
     # Read the counts first, then the stored events. An event that is stored or counted in between
     # is newer than the issue's last event, so it can be told apart.
     wanted = wanted_by(event for found in of_issues.values() for event in found)
-    rows = digest_rows.read({project_id: wanted}, now_s)[project_id]
+    rows = digest_rows.read({project_id: wanted}, now_s, {})[project_id]
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
     for event_id, issue_id, legacy_id in event_queries.stored_between(project_id, low, high):
