@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from bench import digest, pages, sdk
+from bench import digest, grouping, pages, sdk
 from bench.artifact import BUILD, sources, uncompiled, without_twin
 from bench.corpus import SIZES
 from bench.per_event import calls_per_event, listed, units_per_event
@@ -52,6 +52,7 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     yield _bytecode()
     yield _logged(stage)
     yield from sdk.all_counts(stage)
+    yield from grouping.all_counts(stage)
     yield from pages.all_pages(stage)
     yield from digest.all_counts()
 

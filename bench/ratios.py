@@ -8,7 +8,7 @@ milliseconds, because somebody waits for it. On a slow machine it may exceed its
 from collections.abc import Callable, Iterator
 from statistics import median, quantiles
 
-from bench import sdk
+from bench import grouping, sdk
 from bench.corpus import SDK
 from bench.lists import MANY
 from bench.process import ENDPOINTS, initialise, initialise_boto3, initialise_nothing
@@ -48,6 +48,14 @@ def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
 
     name = f"CPU of a warm {SDK} event ÷ bare put_item of it"
     yield _ratio(name, of_sdk, put_item_of_sdk, warm, 1.60)
+
+    for platform, (_, limit) in grouping.LIMITS.items():
+
+        def grouped(platform: str = platform) -> float:
+            return grouping.spend(stage, platform)
+
+        name = f"CPU to group a new {SDK} event, {platform} ÷ bare put_item"
+        yield _ratio(name, grouped, put_item_of_sdk, warm, limit)
 
     def issue_list() -> float:
         return stage.dashboard.run(PAGE)[0]

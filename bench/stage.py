@@ -51,6 +51,7 @@ class Stage:
     many_issues: ManyIssues
     many: Worker  # the dashboard on them
     sentry: Worker
+    grouping: Worker
     put_item: Worker
     public_key: str
     team: Team
@@ -94,6 +95,7 @@ def prepared() -> Iterator[Stage]:
             many_issues=many_issues,
             many=function("DashboardFunction", "dashboard", many_issues),
             sentry=function("SentryIngestFunction", "sentry_ingest"),
+            grouping=stack.enter_context(Worker.of_grouping()),
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
             public_key=rest.public_key,
             team=rest.team,

@@ -1,6 +1,7 @@
 """Measure one subject in a separate process, which can import only that subject.
 
-`python -I -S worker.py <arguments as JSON>` runs a built handler, or stock boto3's `put_item`.
+`python -I -S worker.py <arguments as JSON>` runs a built handler, another function of the layer, or
+stock boto3's `put_item`.
 Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,
 so that the output of the measured code can be counted.
 """
@@ -25,6 +26,13 @@ def handler(module: str) -> Subject:
     logging.basicConfig(level=os.environ["AWS_LAMBDA_LOG_LEVEL"], format=form)
     handle = importlib.import_module(module).handler
     return lambda event: handle(event, None)
+
+
+def function(named: str) -> Subject:
+    """Return a function of one argument, from `module:name`."""
+    module, _, name = named.partition(":")
+    subject: Subject = getattr(importlib.import_module(module), name)
+    return subject
 
 
 def put_item(table: str) -> Subject:
@@ -54,12 +62,20 @@ def run(subject: Subject, inputs: list[Any], repeat: int) -> dict[str, Any]:
 
 
 def profile(subject: Subject, one: Any) -> dict[str, Any]:
-    """Return the Python functions that one call of the subject runs, in order."""
+    """Return the Python functions that one call of the subject runs, in order.
+
+    `built_in` is how many functions written in C these call.
+    """
     called: list[str] = []
+    built_in = 0
 
     def note(frame: FrameType, event: str, _: object) -> None:
+        nonlocal built_in
+        module = frame.f_globals.get("__name__")
         if event == "call":
-            called.append(f"{frame.f_globals.get('__name__')}:{frame.f_code.co_qualname}")
+            called.append(f"{module}:{frame.f_code.co_qualname}")
+        elif event == "c_call" and module != __name__:
+            built_in += 1
 
     sys.setprofile(note)
     try:
@@ -67,15 +83,24 @@ def profile(subject: Subject, one: Any) -> dict[str, Any]:
     finally:
         sys.setprofile(None)
     # Without our own wrapper around the measured code.
-    return {"called": [name for name in called if not name.startswith(f"{__name__}:")]}
+    ours = [name for name in called if not name.startswith(f"{__name__}:")]
+    return {"called": ours, "built_in": built_in}
+
+
+def measured(arguments: dict[str, Any]) -> Subject:
+    """Return what the arguments name."""
+    if "handler" in arguments:
+        return handler(arguments["handler"])
+    if "function" in arguments:
+        return function(arguments["function"])
+    return put_item(arguments["put_item"])
 
 
 def main() -> None:
     """Set up the subject, then run commands until standard input ends."""
     arguments = json.loads(sys.argv[1])
     sys.path[:0] = arguments["path"]
-    is_handler = "handler" in arguments
-    subject = handler(arguments["handler"]) if is_handler else put_item(arguments["put_item"])
+    subject = measured(arguments)
     loaded: dict[str, list[Any]] = {}
     with os.fdopen(arguments["answers"], "w") as responses:
         for line in sys.stdin:
@@ -84,8 +109,9 @@ def main() -> None:
             match command["do"]:
                 case "load":
                     inputs = command["inputs"]
-                    kept = inputs if is_handler else [with_bytes(item) for item in inputs]
-                    loaded[command["name"]] = kept
+                    if "put_item" in arguments:
+                        inputs = [with_bytes(item) for item in inputs]
+                    loaded[command["name"]] = inputs
                 case "run":
                     result = run(subject, loaded[command["name"]], command["repeat"])
                 case "profile":

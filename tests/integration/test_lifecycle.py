@@ -162,7 +162,8 @@ def test_a_change_that_is_cut_off_leaves_both_or_neither(shop: Shop) -> None:
     issue_id = shop.issue().id
     visible = visible_in(shop.id, shop.clock.ms)
     for after in (False, True):
-        for number in (1, 2):
+        # The issue, the words by which people find it, and the change.
+        for number in (1, 2, 3):
             with fault(number, killed, after=after), pytest.raises(Killed):
                 issues.resolve(visible, issue_id, ANNA)
             status, noted = shop.issue().status, len(shop.activity())

@@ -58,7 +58,7 @@ def current_rows(pk: str, now_s: int = 0) -> Rows:
     """Return the current rows that these tests write."""
     project_id = pk.partition("#")[0]
     wanted = Wanted({ISSUE.id, OTHER}, {"r1"}, {DAY, DAY + 1})
-    return digest_rows.read({project_id: wanted}, now_s)[project_id]
+    return digest_rows.read({project_id: wanted}, now_s, {})[project_id]
 
 
 def write(pk: str, *found: Issue, rows: Rows | None = None) -> list[Issue]:

@@ -81,4 +81,5 @@ def test_whoever_calls_dynamodb_serves_a_pattern() -> None:
         "items.py:query_count",
         "items.py:query_pages",
         "items.py:batch_get",
+        "items.py:batch_get_tables",
     ]

@@ -101,7 +101,7 @@ def write_issues(rows: Rows, changes: list[IssueChange], last: int) -> dict[str,
 
 
 def write_totals(rows: Rows, totals: Totals) -> None:
-    """Store these releases and days. Access pattern I2.
+    """Store these releases and days. Access pattern I19.
 
     Raises:
         ConflictError: a row has changed since it was read. Others are stored.
