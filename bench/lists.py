@@ -16,6 +16,7 @@ from bench.write_units import item_size
 from errata.models import sketch
 from errata.models.ids import DAY_MS
 from errata.models.issue import OPEN, OPEN_STATUSES, STATUSES, Issue
+from errata.models.search_text import MAX_TEXT
 from errata.protocol.issues import SORTS
 from errata.store import numbers, ranks
 from errata.store.issue_items import is_issue, issue_item, to_issue
@@ -23,6 +24,7 @@ from errata.store.items import read_all, write_all
 
 MANY = 50_000
 _TABLE = "IssuesTable"
+_TEXT = "x" * MAX_TEXT  # in the number rows, as long as can be
 _APART_MS = 37_000  # three weeks for all of them
 _SKETCHES = [sketch.add(b"", map(str, range(n))) for n in (0, 1, 3, 10, 50, 200, 1_000)]
 _KINDS = (OPEN, OPEN, OPEN, *STATUSES)
@@ -44,7 +46,6 @@ class ManyIssues(Server):
         few = [row for row in rows[_TABLE] if row["sk"]["S"].startswith("issue#")]
         self._partition = few[0]["pk"]["S"]
         self._issues = {each.id: each for each in _many(few)}
-        self._text = next(row["text"]["S"] for row in rows[_TABLE] if "text" in row)
         self._keys = _keys(self._issues.values())
         self._index = sorted(
             (each.ranked_at, each.id)
@@ -125,7 +126,7 @@ class ManyIssues(Server):
         rows = []
         for sk, issue_id in reversed(found[first:end]):
             issue = self._issues[issue_id]
-            text = self._text if sk.startswith("number#") else None
+            text = _TEXT if sk.startswith("number#") else None
             content = {"ttl": issue.rows_until, "text": text, "issue": text and issue_id}
             rows.append(write_all({"pk": self._partition, "sk": sk, **content}))
         return rows, first > start

@@ -125,7 +125,7 @@ def test_issues_are_filtered_and_sorted(busy: Project, clock: Clock) -> None:
         busy,
         {"message": "one Small thing", "release": "1.0", "environment": "prod"},
         {"message": "two", "release": "2.0", "level": "warning"},
-        {"message": "two", "release": "2.0", "level": "warning"},
+        {"message": "two", "release": "2.0", "level": "warning", "user": {"id": 1}},
         {"message": "three", "release": "2.0", "environment": "prod", "file": "small.py"},
     )
     titles = {"one": "one Small thing"}
@@ -136,6 +136,7 @@ def test_issues_are_filtered_and_sorted(busy: Project, clock: Clock) -> None:
 
     by_count = found("--sort", "count")
     assert (by_count[0], set(by_count)) == ("two", {titles["one"], "two", "three"})
+    assert found("--sort", "users", "--limit", "1") == ["two"]
     assert found("--release", "1.0") == [titles["one"]]
     assert set(found("--environment", "prod")) == {titles["one"], "three"}
     assert found("--environment", "prod", "--release", "2.0") == ["three"]

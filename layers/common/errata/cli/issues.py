@@ -66,6 +66,8 @@ def list_(
 ) -> None:
     """List a project's issues, most recently seen first.
 
+    With --limit, an issue may be left out for one whose number is less than 5 % lower.
+
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are exact.
     """
     query = IssueQuery(status, environment, release, level, search, sort)

@@ -25,9 +25,11 @@ MAX_PAGE = BATCH_GET - 1
 # Cost limits of a page, but for the rest: a query and three batches of issues, or three queries and
 # one batch.
 _MAX_BATCHES = 3
-# How many rows a query reads for each issue of a page, and at least: most of them may be left over.
-# Number rows are larger than others, because they have a text.
-_ROWS, _NUMBER_ROWS, _ROWS_OF_EACH_STATUS, _MIN_ROWS = 6, 3, 2, 100
+# How many rows a list of one status reads for each issue of a page, and a list of all issues reads
+# of each status. Most of them may be left over. Number rows have a text, so fewer are read.
+_ROWS, _NUMBER_ROWS, _ROWS_OF_EACH = 6, 3, 2
+# How many issues a page counts as, at least.
+_MIN_PAGE = 50
 # Every batch but the first of several looks at so many issues more than are needed.
 _SPARE = 10
 
@@ -104,13 +106,9 @@ def _sorted_part(
 
 
 def _parts(visible: Visible, query: IssueQuery, after: Place | None, size: int) -> list[Part]:
-    listed: tuple[str, ...]
-    if query.status == "all":
-        listed, most = ranks.LISTED, _ROWS_OF_EACH_STATUS * size
-    else:
-        listed = (query.status,)
-        most = (_NUMBER_ROWS if query.sort == ranks.FIRST_SEEN else _ROWS) * size
-    most = max(most, _MIN_ROWS)
+    listed = ranks.LISTED if query.status == "all" else (query.status,)
+    one = _NUMBER_ROWS if query.sort == ranks.FIRST_SEEN else _ROWS
+    most = max(size, _MIN_PAGE) * (one if len(listed) == 1 else _ROWS_OF_EACH)
     return [
         store.from_index(visible, statuses(query), after, most)
         if status == OPEN and query.sort == ranks.LAST_SEEN
@@ -143,7 +141,7 @@ def _rest(
     def belongs(_: Found, issue: Issue) -> bool:
         return not issue.number and issue.status in asked
 
-    part = store.from_index(visible, asked, after, _ROWS * size)
+    part = store.from_index(visible, asked, after, _ROWS * max(size, _MIN_PAGE))
     page, _ = _checked(visible, part.found, part.stopped, size, belongs, batches, REST)
     return page
 
