@@ -114,15 +114,20 @@ class Digest:
 
     def count(self, events: list[Item]) -> list[Call]:
         """Pass a batch to digest. Return its calls."""
+        self.tables.taken()
+        self.spend(events)
+        return self.tables.taken()
+
+    def spend(self, events: list[Item]) -> float:
+        """Pass a batch to digest. Return its CPU seconds per event."""
         batch = stream_event(events)
         for record in batch["Records"]:
             self.sequence += 1
             record["dynamodb"]["SequenceNumber"] = str(10**23 + self.sequence)
         self.worker.load("batch", [batch])
-        self.tables.taken()
-        (response,) = self.worker.run("batch")[1]
+        seconds, (response,) = self.worker.run("batch")
         assert response == {"batchItemFailures": []}, response
-        return self.tables.taken()
+        return seconds / len(events)
 
     def spent(self, work: Callable[[], Any]) -> int:
         """Return the write units of IssuesTable that a piece of work takes."""
@@ -155,19 +160,20 @@ def all_counts() -> Iterator[Yardstick]:
         yield _steady(digest)
 
 
-def _burst(digest: Digest, at_ms: int) -> list[Item]:
+def burst(digest: Digest, at_ms: int) -> list[Item]:
+    """Return a burst of known issues' events."""
     return [digest.event(n % ISSUES, n % USERS, at_ms + n) for n in range(BATCH)]
 
 
 def _bursts(digest: Digest, start_ms: int) -> Iterator[Yardstick]:
     """Measure bursts of known issues, two minutes apart, from their eleventh event on."""
     rounds = 12
-    digest.count(_burst(digest, start_ms))
+    digest.count(burst(digest, start_ms))
     calls: list[list[Call]] = []
 
     def work() -> None:
         calls.extend(
-            digest.count(_burst(digest, start_ms + n * 120_000)) for n in range(1, 1 + rounds)
+            digest.count(burst(digest, start_ms + n * 120_000)) for n in range(1, 1 + rounds)
         )
 
     units = digest.spent(work) / rounds / BATCH
@@ -175,15 +181,15 @@ def _bursts(digest: Digest, start_ms: int) -> Iterator[Yardstick]:
     growing = ", ".join(f"{times} times {number}" for number, times in sorted(each.items()))
     note = f"{rounds} bursts of {BATCH} events, two minutes apart; calls: {growing}"
     yield at_most("write units of IssuesTable per event, bursts over 10 issues", units, 0.65, note)
-    _grow(digest)
-    made = digest.count(_burst(digest, start_ms + 3_000_000))
+    grow(digest)
+    made = digest.count(burst(digest, start_ms + 3_000_000))
     kinds = Counter(call.operation for call in made)
     note = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     name = "AWS calls of digest, a burst of 100 events over 10 issues"
     yield at_most(name, len(made), 13, f"{note}; no rank changes")
 
 
-def _grow(digest: Digest) -> None:
+def grow(digest: Digest) -> None:
     """Let the issues have so many events that a few more do not change their rank."""
     for (_, key), row in digest.tables.rows.items():
         if " issue#" in key:
@@ -236,7 +242,7 @@ def _steady(digest: Digest) -> Yardstick:
     for user in range(USERS):
         events = [digest.event(n, user, round(at_ms)) for n in range(STEADY_ISSUES)]
         digest.count(events)
-    _grow(digest)
+    grow(digest)
     arrivals: list[tuple[float, Item]] = []
     for _ in range(STEADY_EVENTS):
         at_ms += chance.expovariate(1 / mean_ms)

@@ -30,7 +30,9 @@ from errata.usecases.projects import Created
 @contextmanager
 def _account(function: str) -> Iterator[None]:
     """Provide an empty account with the template's tables, and the environment of a function."""
-    with patch.dict(os.environ, {**AWS, **environment(function)}), mock_aws():
+    # moto answers botocore only.
+    variables = {**AWS, **environment(function), "DYNAMODB_CLIENT": "botocore"}
+    with patch.dict(os.environ, variables), mock_aws():
         settings.cache_clear()
         clients.clear_cache()
         for table in tables():

@@ -42,7 +42,7 @@ def project(ctx: RequestContext) -> Response:
 def list_(ctx: RequestContext) -> Response:
     """Show the list of issues. An empty project shows how to send the first error.
 
-    A search for an event's id leads to the event.
+    A search for an event's id leads to the event, one for a short id to the issue.
     """
     query = ctx.request.args
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
@@ -52,9 +52,12 @@ def list_(ctx: RequestContext) -> Response:
     )
     if event:
         return redirect(f"{ctx.request.root}projects/{event.project_id}/events/{event.id}")
+    project = slugs.shown(ctx.project)
+    name = asked.get("text", "").strip()
+    if not ctx.request.partial and short_ids.is_short_id(project, name):
+        return redirect(f"{ctx.request.root}projects/{project.id}/issues/{name}")
     found = issues.search(ctx.visible, IssueQuery(**asked, cursor=cursor))
     empty = found.none_at_all and not (set(asked) - {"sort"})
-    slug = slugs.shown(ctx.project).slug
     return page(
         ctx.request,
         "issues.html",
@@ -65,7 +68,7 @@ def list_(ctx: RequestContext) -> Response:
         here=f"?{urlencode(asked)}",
         next_page=found.next_cursor and f"?{urlencode({**asked, 'cursor': found.next_cursor})}",
         exhaustive=found.exhaustive,
-        rows=[_row(issue, slug, ctx.now_ms) for issue in found.issues],
+        rows=[_row(issue, project.slug, ctx.now_ms) for issue in found.issues],
         statuses=_STATUSES,
         sorts=SORTS,
         empty=empty,

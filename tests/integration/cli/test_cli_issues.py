@@ -279,7 +279,8 @@ def test_what_was_sent_cannot_steer_the_terminal(busy: Project) -> None:
 
 
 def test_an_issue_is_named_by_its_short_id_or_number(busy: Project) -> None:
-    digested(busy, {"message": "one"}, {"message": "two"})
+    digested(busy, {"message": "one"})
+    digested(busy, {"message": "two"})
     done("projects", "set", busy.id, "--slug", "store")
     (two,) = (
         each

@@ -88,14 +88,15 @@ def write_issues(rows: Rows, changes: list[IssueChange], last: int) -> dict[str,
         ConflictError: a row has changed since it was read. Other issues are stored.
         StoreError: not all were stored.
     """
-    _find_by(rows, changes)
+    obsolete = _find_by(rows, changes)
     numbered = [each for each in changes if each.issue.number]
     opened = [each for each in changes if not each.issue.number]
     work = [partial(_write, rows, each) for each in numbered]
     errors = dict(zip((each.issue.id for each in numbered), _all(work), strict=True))
     for some in _fitting(opened):
         last = _open(rows, some, last, errors)
-    _delete_old(rows, [each for each in changes if errors.get(each.issue.id) is None])
+    stored = [issue_id for issue_id, error in errors.items() if error is None]
+    _delete(rows, [sk for issue_id in stored for sk in obsolete[issue_id]])
     _raise_first(errors.values())
     return {name: each for name, each in errors.items() if isinstance(each, PermanentError)}
 
@@ -123,7 +124,7 @@ def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> No
         ConflictError: a row has changed since it was read.
         StoreError: nothing was stored.
     """
-    _find_by(rows, [change])
+    obsolete = _find_by(rows, [change])
     actions = [
         _put_action(rows.pk, sk, values, _unchanged(rows, sk))
         for sk, values in _items(totals).items()
@@ -132,7 +133,7 @@ def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> No
         _transact([*actions, *_with_activity(rows, change)])
     else:
         _transact([*actions, *_opening(rows, [change], last)])
-    _delete_old(rows, [change])
+    _delete(rows, obsolete[change.issue.id])
 
 
 def _items(totals: Totals) -> dict[str, Values]:
@@ -150,14 +151,18 @@ def _raise_first(errors: Iterable[StoreError | None]) -> None:
 # ------------------------------------------------------------------ rows by which it is found
 
 
-def _find_by(rows: Rows, changes: list[IssueChange]) -> None:
-    """Store the rows by which these issues are found. Number rows of new issues come later."""
+def _find_by(rows: Rows, changes: list[IssueChange]) -> dict[str, set[str]]:
+    """Store the rows by which these issues are found. Number rows of new issues come later.
+
+    Returns by issue which rows no longer belong to it when it is stored.
+    """
     found = values.rows(value for each in changes for value in each.values)
+    obsolete: dict[str, set[str]] = {}
     for each in changes:
-        before = _before(rows, each.issue.id)
-        for sk, content in ranks.rows(each.issue, each.text).items():
-            is_number = "issue" in content
-            if is_number and not each.issue.number:
+        before, after = _before(rows, each.issue.id), ranks.rows(each.issue, each.text)
+        obsolete[each.issue.id] = before - after.keys()
+        for sk, content in after.items():
+            if "issue" in content and not each.issue.number:
                 continue
             if each.renewed or sk not in before or content.get("text"):
                 found[sk] = {**content, "ttl": each.issue.rows_until}
@@ -167,23 +172,19 @@ def _find_by(rows: Rows, changes: list[IssueChange]) -> None:
     for error in _all([partial(batch_put, table, part) for part in parts]):
         if error:
             raise error
+    return obsolete
 
 
-def _before(rows: Rows, issue_id: str) -> dict[str, Values]:
+def _before(rows: Rows, issue_id: str) -> set[str]:
     """Return the rows by which an issue was found before, even if it has expired."""
     stored = rows.stored.get(f"issue#{issue_id}")
     if stored is None or not is_issue(stored) or not stored.get("number"):
-        return {}
-    return ranks.rows(to_issue(stored))
+        return set()
+    return set(ranks.rows(to_issue(stored)))
 
 
-def _delete_old(rows: Rows, changes: list[IssueChange]) -> None:
-    """Delete the rows that no longer belong to these issues, which are stored."""
-    keys = [
-        write_all({"pk": rows.pk, "sk": sk})
-        for each in changes
-        for sk in _before(rows, each.issue.id).keys() - ranks.rows(each.issue).keys()
-    ]
+def _delete(rows: Rows, sort_keys: Iterable[str]) -> None:
+    keys = [write_all({"pk": rows.pk, "sk": sk}) for sk in sort_keys]
     batch_delete(settings().issues_table, keys)
 
 

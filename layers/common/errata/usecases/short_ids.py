@@ -31,6 +31,12 @@ def find(project: Project, visible: Visible, name: str) -> Issue:
     raise NotFoundError(f"Project {project.id} has no issue {name}.")
 
 
+def is_short_id(project: Project, text: str) -> bool:
+    """Return whether a text is a short id of the project. There may be no such issue."""
+    slug, _ = parse_short_id(text) or ("", 0)
+    return slug in project.slugs
+
+
 def _check_slug(project: Project, slug: str, number: int) -> None:
     """Check that the project has or had a slug.
 
