@@ -163,11 +163,11 @@ def test_all_issues_are_listed_the_last_seen_first(model: Model) -> None:
 def test_a_status_that_changes_between_pages_hides_no_other_issue(
     model: Model, sort: str, status: str
 ) -> None:
-    chosen = fill(model, 7, 120)
+    chosen = fill(model, 7, 60)
     expected = {each.id for each in model.asked(status)}
     changed: set[str] = set()
     seen: list[str] = []
-    for one in pages(model, sort=sort, status=status, limit=10):
+    for one in pages(model, sort=sort, status=status, limit=6):
         seen += [each.id for each in one.issues]
         for each in chosen.sample(sorted(model.shown), 3):
             change = chosen.choice((issues.resolve, issues.ignore, issues.reopen))
