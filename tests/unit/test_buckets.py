@@ -1,6 +1,7 @@
 """Numbers of events by minute, hour and day, and the words that follow from them."""
 
 import random
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -12,8 +13,9 @@ from errata.models.buckets import (
     HOUR_MS,
     MINUTE_MS,
     Buckets,
-    trend,
 )
+from errata.models.issue import trend
+from tests.support import shelf
 
 NOW_MS = 1_795_341_600_000  # on the hour
 times = st.lists(st.integers(NOW_MS - 40 * DAY_MS, NOW_MS), max_size=60)
@@ -96,8 +98,13 @@ def test_a_trend_names_everything_that_holds() -> None:
     rising = Buckets()
     rising.add(NOW_MS - MINUTE_MS, 10)
     day_ago = NOW_MS - DAY_MS
-    assert trend(rising, NOW_MS - 1, NOW_MS - 1, NOW_MS) == ("rising", "new")
-    assert trend(rising, day_ago, NOW_MS - 1, NOW_MS) == ("rising",)
-    assert trend(Buckets(), day_ago + 1, day_ago + 1, NOW_MS) == ("new",)
-    assert trend(Buckets(), day_ago - 1, day_ago, NOW_MS) == ("quiet",)
-    assert trend(Buckets(), day_ago - 1, day_ago + 1, NOW_MS) == ()
+
+    def words(buckets: Buckets, first_seen: int, last_seen: int) -> tuple[str, ...]:
+        issue = replace(shelf.ISSUE, first_seen=first_seen, last_seen=last_seen, buckets=buckets)
+        return trend(issue, NOW_MS)
+
+    assert words(rising, NOW_MS - 1, NOW_MS - 1) == ("rising", "new")
+    assert words(rising, day_ago, NOW_MS - 1) == ("rising",)
+    assert words(Buckets(), day_ago + 1, day_ago + 1) == ("new",)
+    assert words(Buckets(), day_ago - 1, day_ago) == ("quiet",)
+    assert words(Buckets(), day_ago - 1, day_ago + 1) == ()

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from errata.models.ids import DAY_MS
-from errata.models.issue import Issue, why_grouped
+from errata.models.issue import Issue, trend, why_grouped
 from errata.models.project import live_dsns
 from errata.models.sketch import estimate
 from errata.models.slug import short_id
@@ -98,6 +98,9 @@ def show(ctx: RequestContext) -> Response:
         title=budget.take(issue.title),
         culprit=budget.take(issue.culprit),
         users=estimate(issue.users),
+        last_hour=issue.buckets.last_hour(ctx.now_ms),
+        last_day=issue.buckets.last_day(ctx.now_ms),
+        trend=", ".join(trend(issue, ctx.now_ms)),
         grouped_by=why_grouped(issue.grouping, issue.grouped_by),
         days=_dated(last_days(issue.buckets.days, ctx.now_ms, CHART_DAYS), ctx.now_ms),
         tags=[

@@ -18,7 +18,8 @@ from errata.cli.output import (
     printable,
     timestamp,
 )
-from errata.models.issue import Activity, Issue, why_grouped
+from errata.models.ids import now_ms
+from errata.models.issue import Activity, Issue, trend, why_grouped
 from errata.models.project import Project
 from errata.models.sketch import STANDARD_ERROR, estimate
 from errata.models.slug import short_id
@@ -118,6 +119,9 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
             "class": issue.exception_class,
             "status": issue.status,
             "events": issue.count,
+            "last hour": issue.buckets.last_hour(visible.now_ms),
+            "last 24 hours": issue.buckets.last_day(visible.now_ms),
+            "trend": ", ".join(trend(issue, visible.now_ms)),
             "users": _users(issue),
             "first seen": f"{timestamp(issue.first_seen)} UTC in event {issue.first_event}",
             "last seen": f"{timestamp(issue.last_seen)} UTC in event {issue.last_event}",
@@ -217,6 +221,7 @@ def to_json(issue: Issue, project: Project) -> dict[str, Any]:
 
     `short_id` is null if the issue has no number yet, or the project no slug.
     """
+    now = now_ms()
     return {
         "id": issue.id,
         "short_id": short_id(project.slug, issue.number),
@@ -236,6 +241,11 @@ def to_json(issue: Issue, project: Project) -> dict[str, Any]:
         "users": estimate(issue.users),
         "first_event": issue.first_event,
         "last_event": issue.last_event,
+        "first_release": issue.first_release or None,
+        "last_release": issue.last_release or None,
+        "last_hour": issue.buckets.last_hour(now),
+        "last_day": issue.buckets.last_day(now),
+        "trend": list(trend(issue, now)),
         "days": _days(issue),
     }
 

@@ -86,20 +86,6 @@ class Buckets:
         return last_hour >= RISING_EVENTS and last_hour >= RISING_FACTOR * mean
 
 
-def trend(buckets: Buckets, first_seen: int, last_seen: int, now_ms: int) -> tuple[str, ...]:
-    """Return which of `rising`, `new` and `quiet` an issue is. Times are in milliseconds.
-
-    rising: the last hour has at least ten events, and at least four times the mean of the 24 hours
-    before. new: first seen less than 24 hours ago. quiet: no event for 24 hours.
-    """
-    found = {
-        "rising": buckets.is_rising(now_ms),
-        "new": now_ms - first_seen < DAY_MS,
-        "quiet": now_ms - last_seen >= DAY_MS,
-    }
-    return tuple(name for name, holds in found.items() if holds)
-
-
 # ------------------------------------------------------------------ packed form
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from errata.models.buckets import Buckets
+from errata.models.buckets import DAY_MS, Buckets
 
 OPEN = "open"
 RESOLVED = "resolved"
@@ -180,6 +180,20 @@ class CleanupTask:
     project_id: str
     issue_id: str
     through: str
+
+
+def trend(issue: Issue, now_ms: int) -> tuple[str, ...]:
+    """Return which of `rising`, `new` and `quiet` an issue is at a time in milliseconds.
+
+    rising: the last hour has at least ten events, and at least four times the mean of the 24 hours
+    before. new: first seen less than 24 hours ago. quiet: no event for 24 hours.
+    """
+    found = {
+        "rising": issue.buckets.is_rising(now_ms),
+        "new": now_ms - issue.first_seen < DAY_MS,
+        "quiet": now_ms - issue.last_seen >= DAY_MS,
+    }
+    return tuple(name for name, holds in found.items() if holds)
 
 
 def count_names(issue: Issue, seen: Iterable[Mapping[str, Any]]) -> None:
