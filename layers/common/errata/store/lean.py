@@ -2,7 +2,7 @@
 
 It has the operations that the functions use, with botocore's arguments and responses (without
 `ResponseMetadata`), and raises the errors of the store. Its time-outs, attempts and retried errors
-are those of botocore's standard mode (docs/decisions/0036-lean-dynamodb-client.md).
+are those of botocore's standard mode (docs/decisions/0038-lean-dynamodb-client.md).
 
 Sources: "DynamoDB low-level API", "Error handling with DynamoDB", "Create a signed AWS API
 request".
