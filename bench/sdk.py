@@ -59,4 +59,5 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     calls = stage.calls(stage.sentry, SDK)
     name = "AWS calls per event of an SDK"
     yield calls_per_event(name, len(events), of_authorizer, calls, "PutItem")
-    yield units_per_event(SDK, [call.request["Item"] for call in calls], MAX_UNITS)
+    items = [call.request["Item"] for call in calls]
+    yield units_per_event(SDK, items, MAX_UNITS, of_sdk=True)

@@ -41,6 +41,7 @@ class Stage:
     digest: Worker
     dashboard: Worker
     sentry: Worker
+    grouping: Worker
     put_item: Worker
     lean_put_item: Worker
     public_key: str
@@ -81,6 +82,7 @@ def prepared() -> Iterator[Stage]:
             digest=function("DigestFunction", "digest"),
             dashboard=function("DashboardFunction", "dashboard"),
             sentry=function("SentryIngestFunction", "sentry_ingest"),
+            grouping=stack.enter_context(Worker.of_grouping()),
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
             lean_put_item=stack.enter_context(Worker.of_lean_put_item(server.url)),
             public_key=rest.public_key,

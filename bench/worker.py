@@ -1,6 +1,7 @@
 """Measure one subject in a separate process, which can import only that subject.
 
-`python -I -S worker.py <arguments as JSON>` runs a built handler, or `put_item` of a client.
+`python -I -S worker.py <arguments as JSON>` runs a built handler, another function of the layer, or
+`put_item` of a client: stock boto3's or Errata's own.
 Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,
 so that the output of the measured code can be counted.
 """
@@ -27,6 +28,13 @@ def handler(module: str) -> Subject:
     return lambda event: handle(event, None)
 
 
+def function(named: str) -> Subject:
+    """Return a function of one argument, from `module:name`."""
+    module, _, name = named.partition(":")
+    subject: Subject = getattr(importlib.import_module(module), name)
+    return subject
+
+
 def put_item(table: str) -> Subject:
     """Return the reference: a plain `put_item` of stock boto3."""
     import boto3
@@ -41,13 +49,6 @@ def lean_put_item(table: str) -> Subject:
 
     client = LeanClient.of_environment()
     return lambda item: client.put_item(TableName=table, Item=item)
-
-
-SUBJECTS: dict[str, Callable[[str], Subject]] = {
-    "handler": handler,
-    "put_item": put_item,
-    "lean_put_item": lean_put_item,
-}
 
 
 def with_bytes(item: dict[str, Any]) -> dict[str, Any]:
@@ -69,12 +70,20 @@ def run(subject: Subject, inputs: list[Any], repeat: int) -> dict[str, Any]:
 
 
 def profile(subject: Subject, one: Any) -> dict[str, Any]:
-    """Return the Python functions that one call of the subject runs, in order."""
+    """Return the Python functions that one call of the subject runs, in order.
+
+    `built_in` is how many functions written in C these call.
+    """
     called: list[str] = []
+    built_in = 0
 
     def note(frame: FrameType, event: str, _: object) -> None:
+        nonlocal built_in
+        module = frame.f_globals.get("__name__")
         if event == "call":
-            called.append(f"{frame.f_globals.get('__name__')}:{frame.f_code.co_qualname}")
+            called.append(f"{module}:{frame.f_code.co_qualname}")
+        elif event == "c_call" and module != __name__:
+            built_in += 1
 
     sys.setprofile(note)
     try:
@@ -82,15 +91,25 @@ def profile(subject: Subject, one: Any) -> dict[str, Any]:
     finally:
         sys.setprofile(None)
     # Without our own wrapper around the measured code.
-    return {"called": [name for name in called if not name.startswith(f"{__name__}:")]}
+    ours = [name for name in called if not name.startswith(f"{__name__}:")]
+    return {"called": ours, "built_in": built_in}
+
+
+def measured(arguments: dict[str, Any]) -> Subject:
+    """Return what the arguments name."""
+    if "handler" in arguments:
+        return handler(arguments["handler"])
+    if "function" in arguments:
+        return function(arguments["function"])
+    make = lean_put_item if arguments["client"] == "lean" else put_item
+    return make(arguments["put_item"])
 
 
 def main() -> None:
     """Set up the subject, then run commands until standard input ends."""
     arguments = json.loads(sys.argv[1])
     sys.path[:0] = arguments["path"]
-    ((name, make),) = ((each, SUBJECTS[each]) for each in arguments if each in SUBJECTS)
-    subject = make(arguments[name])
+    subject = measured(arguments)
     loaded: dict[str, list[Any]] = {}
     with os.fdopen(arguments["answers"], "w") as responses:
         for line in sys.stdin:
@@ -99,8 +118,9 @@ def main() -> None:
             match command["do"]:
                 case "load":
                     inputs = command["inputs"]
-                    kept = inputs if name == "handler" else [with_bytes(item) for item in inputs]
-                    loaded[command["name"]] = kept
+                    if "put_item" in arguments:
+                        inputs = [with_bytes(item) for item in inputs]
+                    loaded[command["name"]] = inputs
                 case "run":
                     result = run(subject, loaded[command["name"]], command["repeat"])
                 case "profile":

@@ -28,7 +28,8 @@ _IDS = {
     "project": r"[0-9]{1,18}",
     "organization": r"[0-9]{1,18}|default",
     "issue": r"[0-9a-f]{32}",
-    "event": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    # Also one that an SDK has created.
+    "event": r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
     "team": r"[0-9a-f]{8}",
 }
 # Ids whose rows are read together with the session. Pages read the others themselves.

@@ -1,17 +1,20 @@
 """spec/ingest-api, "Reading events"."""
 
 import base64
+import random
 import uuid
 from typing import Any
 
 import pytest
 
+from errata.models import ids as models_ids
 from errata.models.ids import floor_id, now_ms
+from errata.usecases import read_events
 from tests.support import stream
 from tests.support.account import Clock, Project
-from tests.support.calls import Call, watched
+from tests.support.calls import Call, fault, recorded, throttled, watched
 from tests.support.clients import events, ingest, read
-from tests.support.gateway import call
+from tests.support.gateway import Response, call
 
 
 def send(project: Project, clock: Clock, **fields: Any) -> str:
@@ -113,7 +116,7 @@ def test_a_search_that_takes_long_answers_in_time_with_a_cursor(
 
     def slow(call: Call) -> Any:
         if call.operation == "Query":
-            clock.advance(4)
+            clock.advance(11)
         return call.send()
 
     with watched(slow):
@@ -122,6 +125,138 @@ def test_a_search_that_takes_long_answers_in_time_with_a_cursor(
     assert clock.ms - started < 25_000
     (found,) = events(busy, environment="rare", cursor=page["next_cursor"])
     assert found["id"] == wanted
+
+
+def queries(project: Project, **query: Any) -> tuple[Response, int]:
+    """Read a page; its response, and how many queries it took."""
+    with recorded() as calls:
+        response = read(project, **query)
+    return response, sum(call.operation == "Query" for call in calls)
+
+
+@pytest.mark.parametrize(
+    ("filters", "age_ms", "expected"),
+    [
+        ({}, 0, [1, 1, 1]),
+        # An issue's events are looked for in the table, and then in its index.
+        ({"fingerprint": "f"}, 0, [1, 1, 2]),
+        ({"fingerprint": "f"}, 3_600_000, [2, 1, 1]),
+    ],
+)
+def test_a_page_takes_one_query(
+    busy: Project, clock: Clock, filters: dict[str, str], age_ms: int, expected: list[int]
+) -> None:
+    sent = stream.put(
+        stream.event(busy.id, clock.ms - age_ms - n, fingerprint="f") for n in range(11)
+    )
+    found: list[str] = []
+    made: list[int] = []
+    query: dict[str, Any] = {"limit": 4}
+    while len(made) < 3:
+        page, number = queries(busy, **filters, **query)
+        made.append(number)
+        found += [event["id"] for event in page.json["data"]]
+        query["cursor"] = page.json["next_cursor"]
+    assert (found, query["cursor"]) == (sent, None)
+    assert made == expected
+
+
+@pytest.mark.parametrize("name", ["environment", "release"])
+def test_a_search_reads_ten_pages_of_a_query_and_goes_on_with_a_cursor(
+    busy: Project, clock: Clock, name: str
+) -> None:
+    # Three to a megabyte, which is a page of a query.
+    noise = base64.b64encode(random.Random(1).randbytes(300_000)).decode()
+    stream.put(stream.event(busy.id, clock.ms - n, stack_trace=noise) for n in range(36))
+    rare: Any = {name: "rare"}
+    (wanted,) = stream.put([stream.event(busy.id, clock.ms - 100, **rare)])
+    page, made = queries(busy, **rare)
+    assert (page.json["data"], made) == ([], 10)
+    page, made = queries(busy, **rare, cursor=page.json["next_cursor"])
+    assert ([event["id"] for event in page.json["data"]], made) == ([wanted], 2)
+    assert page.json["next_cursor"] is None
+
+
+def test_a_full_page_reads_no_further(busy: Project, clock: Clock) -> None:
+    stream.put(stream.event(busy.id, clock.ms - n, release=f"{n}") for n in range(1_200))
+    page, made = queries(busy, release="3", limit=1)
+    assert (len(page.json["data"]), made) == (1, 1)
+    assert page.json["next_cursor"]
+    page, made = queries(busy, release="3", limit=1, cursor=page.json["next_cursor"])
+    assert (page.json, made) == ({"data": [], "next_cursor": None}, 2)
+
+
+def test_a_rare_fingerprint_takes_three_requests_at_500_events_a_second(
+    busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Scaled down: a tenth of the 300 MB that five minutes have at that rate, and a tenth of what
+    # one request reads. Before, it read 5,000 of these 150,000 events: 30 requests.
+    monkeypatch.setattr(read_events, "MAX_PAGES_FILTERED", read_events.MAX_PAGES_FILTERED // 10)
+    noise = random.Random(1).randbytes(330_000)
+    stream.put(
+        stream.event(busy.id, clock.ms - 3_300 * n) | {"noise": {"B": noise}} for n in range(90)
+    )
+    old, new = stream.put(
+        stream.event(busy.id, clock.ms - age_ms, fingerprint="rare") for age_ms in (10**7, 295_000)
+    )
+    scanned: list[int] = []
+    returned: list[int] = []
+
+    def watch(call: Call) -> Any:
+        response = call.send()
+        if call.operation == "Query":
+            scanned.append(response["ScannedCount"])
+            returned.append(response["Count"])
+        return response
+
+    requests = 0
+    found: list[str] = []
+    query: dict[str, Any] = {"fingerprint": "rare"}
+    with watched(watch):
+        while requests == 0 or query["cursor"]:
+            page = read(busy, **query).json
+            requests += 1
+            found += [event["id"] for event in page["data"]]
+            query["cursor"] = page["next_cursor"]
+    assert (found, requests) == ([new, old], 3)
+    # Thirty pages of the table, each read once, and one of the index.
+    assert (len(scanned), sum(scanned), sum(returned)) == (31, 92, 2)
+
+
+def test_events_that_take_long_to_read_make_a_short_page(
+    busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = stream.put(stream.event(busy.id, clock.ms - n) for n in range(20))
+
+    def slow() -> int:
+        clock.advance(1)
+        return clock.ms
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models_ids, "now_ms", slow)
+        page = read(busy, level="error").json
+    assert 5 < len(page["data"]) < 15
+    rest = ids(busy, level="error", cursor=page["next_cursor"])
+    assert [event["id"] for event in page["data"]] + rest == sent
+
+
+@pytest.mark.parametrize("filters", [{"environment": "rare"}, {"fingerprint": "rare"}])
+def test_a_search_that_dynamodb_throttles_goes_on_with_a_cursor(
+    busy: Project, clock: Clock, filters: dict[str, str]
+) -> None:
+    noise = base64.b64encode(random.Random(1).randbytes(300_000)).decode()
+    stream.put(stream.event(busy.id, clock.ms - n, stack_trace=noise) for n in range(12))
+    rare: Any = filters
+    (wanted,) = stream.put([stream.event(busy.id, clock.ms - 100, **rare)])
+    read(busy)  # the project and its key are cached
+    with fault(3, throttled) as first:  # after the watermark and a page
+        page = read(busy, **filters)
+    assert (first.struck, page.status, page.json["data"]) == (True, 200, [])
+    query = {**filters, "cursor": page.json["next_cursor"]}
+    with fault(2, throttled) as first:
+        assert read(busy, **query).status == 503
+    assert first.struck
+    assert ids(busy, **query) == [wanted]
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "x", "", "1e2", "9" * 40])

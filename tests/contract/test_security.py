@@ -25,7 +25,7 @@ CSP = {
     "line-number": 12,
     "status-code": 200,
 }
-VIOLATION = {
+VIOLATION: dict[str, Any] = {
     "age": 10,
     "type": "csp-violation",
     "url": "https://shop.example.com/cart?id=7",
@@ -81,7 +81,7 @@ def test_both_formats_are_one_issue(busy: Project) -> None:
 
 
 def test_a_list_has_several_reports(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
-    other: dict[str, Any] = {**VIOLATION, "body": {**VIOLATION["body"], "blockedURL": "inline"}}  # type: ignore[dict-item]
+    other = {**VIOLATION, "body": {**VIOLATION["body"], "blockedURL": "inline"}}
     sent = [VIOLATION, other, {"type": "deprecation", "body": {}}, 7]
     assert send(busy, sent, kind="reports+json").status == 200
     assert {each["message"] for each in events(busy)} == {

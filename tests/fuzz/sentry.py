@@ -14,10 +14,11 @@ with atheris.instrument_imports(include=["errata"]):
     from errata.errors import HTTPError
     from errata.grouping import v2
     from errata.models.event import MAX_PACKED_BYTES, pack, unpack
+    from errata.models.ids import sdk_event_id
     from errata.protocol.body import decompress, parse_object
     from errata.protocol.read import to_event
     from errata.protocol.sentry.envelope import Envelope, Item, parse
-    from errata.protocol.sentry.event import event_id, milliseconds, to_fields
+    from errata.protocol.sentry.event import milliseconds, to_fields
     from errata.protocol.sentry.public_key import of_dsn
     from errata.protocol.sentry.reports import discarded
 
@@ -39,7 +40,7 @@ def try_one(data: bytes) -> None:
         sent = Envelope({}, (Item("event", body[1:]),)) if alone else parse(body)
     except HTTPError:
         return
-    event_id(sent.headers.get("event_id"))
+    sdk_event_id(sent.headers.get("event_id"))
     of_dsn(sent.headers.get("dsn"))
     for item in sent.items:
         discarded([item.payload])

@@ -135,11 +135,21 @@ def test_a_deleted_issue_and_an_adopted_project(busy: Project) -> None:
 
 
 def test_what_errata_does_by_itself_is_no_change_of_a_person(busy: Project) -> None:
-    with audit.acting(lambda: ADA):
-        pass
-    ingest(busy)
-    assert stream.deliver(stream.records()) == []
+    with audit.acting(None):
+        clear_project.clear(busy.id)
+        members.create_team("default", "web")
     assert entries() == []
+    clear_project.clear(busy.id)
+    assert said() == ["project cleared"]
+
+
+def test_changes_of_unclaimed_projects_are_in_no_log() -> None:
+    created = unclaimed.create("script", "", "key", None, now_ms())
+    assert created
+    projects.rename(created.project.id, "job")
+    delete_project.delete_project(created.project.id)
+    stored = account.rows()["PROJECTS_TABLE"]
+    assert not [row for row in stored if "audit#" in str(row)]
 
 
 REFUSED: dict[str, Callable[[Project], object]] = {
@@ -199,10 +209,33 @@ def test_a_change_that_is_cut_off_is_in_the_log(change: str) -> None:
     assert number > 4
 
 
+def test_an_organization_whose_creation_is_cut_off_has_an_entry() -> None:
+    number = 0
+    while True:
+        number += 1
+        with calls.fault(number, calls.killed, after=True) as outcome, suppress(calls.Killed):
+            organizations.create("acme")
+        made = [each.id for each in organizations.list_organizations() if each.id != "default"]
+        assert all(said(each) == ["organization created: name acme"] for each in made)
+        if not outcome.struck:
+            break
+    assert number > 3
+    assert entries(made[-1])[0].finished
+
+
 def state(project_id: str) -> str:
     found = projects_store.find_project(project_id)
     keys = [(each.id, each.usage_key_id) for each in projects_store.list_keys(project_id)]
     return f"{found} {sorted(keys)}"
+
+
+def test_a_long_entry_is_cut() -> None:
+    arn = "arn:aws:sts::123456789012:assumed-role/" + "r" * 2_000
+    with audit.acting(lambda: Actor(arn, "host")):
+        organizations.change("default", tuple(f"192.0.2.{n}/32" for n in range(250)))
+    (entry,) = entries()
+    assert (len(entry.actor.name), len(entry.details)) == (320, 500)
+    assert entry.details.startswith("allowlist 192.0.2.0/32 192.0.2.1/32 ")
 
 
 def test_the_log_has_pages() -> None:

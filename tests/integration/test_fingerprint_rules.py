@@ -44,7 +44,8 @@ def send(project: Project, *events: dict[str, Any]) -> list[str]:
 
 
 def stored(project: Project) -> list[Any]:
-    return [each.fields for each in event_queries.newest_first(project.id, "0", "g", 100)]
+    pages = event_queries.newest_first(project.id, "0", "g", 100)
+    return [each.fields for page in pages for each in page.events]
 
 
 def test_rules_group_new_events_of_sdks(busy: Project, clock: Clock) -> None:

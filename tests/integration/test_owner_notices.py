@@ -1,5 +1,6 @@
 """Owners get a mail when a project begins to lose events, and when a quota runs out."""
 
+import json
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -7,13 +8,14 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from errata.config import settings
 from errata.models import temporary
-from errata.usecases import loss_ledger, members, organizations, owner_notices, projects
+from errata.models.loss import LOW_QUOTA
+from errata.usecases import loss_ledger, members, organizations, owner_notices, projects, quota
 from tests.integration.test_losses import batch, lost
 from tests.support.account import Clock, Project
 from tests.support.calls import Killed, calling_as, fault, killed, watched
@@ -59,7 +61,7 @@ def test_the_first_loss_of_a_day_is_one_mail_to_the_owners(clock: Clock) -> None
     assert other.destinations["ToAddresses"] == ["bob@example.com"]
     assert mail.source == "errata@example.com"
     assert mail.subject == "Errata: project 1 loses events"
-    assert "Project shop (1) began to lose events" in mail.body
+    assert "Project shop (1) loses events. The first of " in mail.body
     assert "2 invalid, 1 too large" in mail.body
     assert "https://errors.example.com/dashboard/projects/1/stats" in mail.body
     clock.days(1)
@@ -142,7 +144,7 @@ def test_without_ses_the_topic_of_the_alarms_gets_it(
     deliver(clock, LOSS)
     (message,) = boto3.client("sqs").receive_message(QueueUrl=queue)["Messages"]
     assert "Errata: project 1 loses events" in message["Body"]
-    assert "Project shop (1) began to lose events" in message["Body"]
+    assert "Project shop (1) loses events. The first of " in message["Body"]
 
 
 @pytest.mark.usefixtures("aws")
@@ -157,9 +159,10 @@ def test_a_refused_mail_fails_no_batch_and_is_tried_again(clock: Clock) -> None:
     with refusing("SendEmail", "MessageRejected"):
         deliver(clock, LOSS)
     assert counted() == 1
+    clock.advance(59)
     deliver(clock, LOSS)
     assert mails() == []  # it may still be on its way
-    clock.advance(61)
+    clock.advance(2)
     deliver(clock, LOSS)
     assert (counted(), len(mails())) == (3, 2)
 
@@ -184,6 +187,51 @@ def test_an_address_that_ses_does_not_accept_costs_no_other_owner_the_mail(clock
 
 
 @pytest.mark.usefixtures("owned")
+def test_if_ses_does_not_respond_the_ledger_waits_for_one_mail_only(clock: Clock) -> None:
+    organizations.change(ACME, monthly_quota=10)
+    assert projects.create("blog", organization=ACME)
+    asked = []
+
+    def response(call: Any) -> Any:
+        if call.operation == "SendEmail":
+            asked.append(call.parameters["Destination"])
+            raise ReadTimeoutError(endpoint_url="https://email.us-east-1.amazonaws.com")
+        return call.send()
+
+    lines = [LOSS, "event lost: project 2, quota", LOW_QUOTA % (ACME, quota.month_of(clock.ms))]
+    with watched(response):
+        deliver(clock, *lines)
+    assert len(asked) == 1
+    clock.advance(61)
+    deliver(clock, *lines)
+    assert len(mails()) == 2 * len(["80 %", "loss", "loss", "100 %"])
+
+
+@pytest.mark.usefixtures("owned")
+@pytest.mark.parametrize("ses", [True, False])
+def test_a_notice_says_why_one_gets_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, ses: bool
+) -> None:
+    sent = []
+
+    def response(call: Any) -> Any:
+        if call.operation in ("SendEmail", "Publish"):
+            sent.append(json.dumps(call.parameters))
+            return {}
+        return call.send()
+
+    if not ses:
+        monkeypatch.setenv("MAIL_IDENTITY", "")
+        monkeypatch.setenv("NOTICE_TOPIC", "arn:aws:sns:us-east-1:123456789012:alarms")
+        settings.cache_clear()
+    with watched(response):
+        deliver(clock, "event lost: project 1, quota")
+    assert len(sent) == (4 if ses else 2)
+    why = "because you own the organization" if ses else "because you subscribe to the alarms"
+    assert all(why in each for each in sent)
+
+
+@pytest.mark.usefixtures("owned")
 def test_losses_that_are_counted_late_are_no_news(clock: Clock) -> None:
     old = batch([LOSS, "event lost: project 1, quota"], clock.ms)
     clock.days(3)
@@ -200,6 +248,16 @@ def test_a_quota_that_was_used_up_last_month_is_not_this_month_s(clock: Clock) -
     assert {each.subject for each in mails()} == {"Errata: project 1 loses events"}
     deliver(clock, "event lost: project 1, quota")
     assert "Errata: the quota of organization 1 is used up" in {each.subject for each in mails()}
+
+
+@pytest.mark.usefixtures("owned")
+def test_a_quota_is_told_of_after_another_loss_of_the_day(clock: Clock) -> None:
+    deliver(clock, LOSS)
+    deliver(clock, "event lost: project 1, quota")
+    assert [each.subject for each in mails()[::2]] == [
+        "Errata: project 1 loses events",
+        "Errata: the quota of organization 1 is used up",
+    ]
 
 
 @pytest.mark.usefixtures("owned")

@@ -1,5 +1,6 @@
 """EventsTable, pattern by pattern; runs on every emulator (see tests/support/account.py)."""
 
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -58,37 +59,64 @@ def test_events_are_read_newest_first_between_two_ids(project_id: str) -> None:
     stored(f"{project_id}9", 3)
     everything = (floor_id(0), floor_id(2**47))
     for page in (1, 2, 100):
-        assert ids(event_queries.newest_first(project_id, *everything, page)) == sent[::-1]
+        assert flat(event_queries.newest_first(project_id, *everything, page)) == sent[::-1]
         # The lower bound is in, the upper one is not.
-        assert ids(event_queries.newest_first(project_id, sent[2], sent[5], page)) == sent[4:1:-1]
+        assert flat(event_queries.newest_first(project_id, sent[2], sent[5], page)) == sent[4:1:-1]
     assert (
-        ids(event_queries.newest_first(project_id, floor_id(START_MS + 6_001), everything[1], 9))
+        flat(event_queries.newest_first(project_id, floor_id(START_MS + 6_001), everything[1], 9))
         == []
     )
 
 
-def test_events_of_an_issue_and_of_a_release_are_found_in_their_indexes(project_id: str) -> None:
-    mine = stored(project_id, 5, fingerprint="f", release="1.0")
-    stored(project_id, 3, fingerprint="g", release="2.0")
-    stored(f"{project_id}9", 2, fingerprint="f", release="1.0")
+def flat(pages: Iterator[event_queries.EventPage]) -> list[str]:
+    return [event.id for page in pages for event in page.events]
+
+
+def test_events_of_an_issue_are_found_in_the_table_and_in_its_index(project_id: str) -> None:
+    mine = stored(project_id, 5, fingerprint="f")
+    stored(project_id, 3, fingerprint="g")
+    stored(f"{project_id}9", 2, fingerprint="f")
     (event,) = event_queries.by_ids(project_id, mine[:1])
-    for index, partition in {
-        "by_issue": f"{project_id}#{event.issue_id}",
-        "by_release": events.release_partition(project_id, "1.0"),
-    }.items():
+    for low, high, expected in [
+        (floor_id(0), "g", mine[::-1]),
+        (mine[1], mine[3], mine[2:0:-1]),
+    ]:
+        issue_id = event.issue_id
+        found = event_queries.newest_first(project_id, low, high, None, issue_id)
+        assert flat(found) == expected
         for page in (1, 2, 5, 9):
-            found = event_queries.newest_first_in_index(index, partition, floor_id(0), "g", page)
-            assert ids(found) == mine[::-1]
-        found = event_queries.newest_first_in_index(index, partition, mine[1], mine[3], 9)
-        assert ids(found) == mine[2:0:-1]
+            of_issue = event_queries.newest_first_of_issue(project_id, issue_id, low, high, page)
+            assert flat(of_issue) == expected
 
 
-def test_an_event_without_a_release_is_in_no_release(project_id: str) -> None:
-    stored(project_id, 1)
-    partition = events.release_partition(project_id, "")
-    assert (
-        ids(event_queries.newest_first_in_index("by_release", partition, floor_id(0), "g", 9)) == []
-    )
+def test_a_page_tells_where_to_go_on(project_id: str) -> None:
+    sent = stored(project_id, 5)
+    pages = list(event_queries.newest_first(project_id, floor_id(0), sent[4], 3))
+    assert [page.stopped for page in pages] == [sent[1], None]
+    assert flat(event_queries.newest_first(project_id, floor_id(0), sent[1], 3)) == sent[:1]
+
+
+# ------------------------------------------------------------------ SDK event ids
+
+SDK_ID = "fc6d8c0c43fc4630ad850ee518f1b9d0"
+
+
+def test_events_are_found_by_sdk_event_id_in_the_table_and_in_an_index(project_id: str) -> None:
+    stored(project_id, 2)
+    mine = stored(project_id, 3, event_id=SDK_ID)
+    stored(f"{project_id}9", 1, event_id=SDK_ID)
+    stored(project_id, 2, event_id=SDK_ID[::-1])
+    for low, expected in [(floor_id(0), mine[::-1]), (mine[1], mine[:0:-1])]:
+        assert event_queries.ids_of_sdk_event(project_id, SDK_ID, low, 9) == expected
+        assert ids(event_queries.recent_of_sdk_event(project_id, SDK_ID, low)) == expected
+    assert event_queries.ids_of_sdk_event(project_id, SDK_ID, floor_id(0), 1) == mine[2:]
+
+
+def test_only_events_of_sdks_are_in_the_second_index(project_id: str) -> None:
+    plain = stream.event(project_id, START_MS, release="1.0")
+    assert "release" not in plain
+    of_sdk = stream.event(project_id, START_MS, release="1.0", event_id=SDK_ID)
+    assert of_sdk["release"] == {"S": f"{project_id}#sdk#{SDK_ID}"}
 
 
 def test_events_are_found_by_id_in_the_order_asked_for(project_id: str) -> None:
@@ -147,7 +175,7 @@ def test_numbers_are_given_in_order_alone(project_id: str) -> None:
         assert conflict.value.last_id == 1
     second = numbered(project_id, 2, START_MS + 9)
     assert legacy.legacy_counter(project_id).last_id == 2
-    assert ids(event_queries.newest_first(project_id, floor_id(0), "g", 9)) == [second, first]
+    assert flat(event_queries.newest_first(project_id, floor_id(0), "g", 9)) == [second, first]
     assert [event.legacy_id for event in event_queries.by_ids(project_id, [first, second])] == [
         1,
         2,

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import product
 from typing import Any
 
 import pytest
@@ -297,6 +298,91 @@ def test_no_rule_takes_more_than_linear_time() -> None:
         for pattern in anchored:
             pattern.match(text)
     assert time.process_time() - started < 10
+
+
+# With `NEAR`, one for each thing that an alternative starts with.
+STARTS = [
+    *("gowrap1", "deferwrap1", "-range1", "block_invoke1", "-fun-1", "Accessor1", "$Proxy1"),
+    *("DisplayClass1", ">b__1", "lambda_method1", "anonfun$a$1", "lambda$a$1", "$r8$lambda$a"),
+    *(
+        "SyntheticLambda1",
+        "[clone .isra.0]",
+        "Proxy_1",
+        "com.sun.proxy.$Proxy",
+        "jdk.proxy1.$Proxy",
+    ),
+    *(
+        ".constprop.0",
+        ".part.1",
+        ".lto_priv.2",
+        ".llvm.3",
+        "Container1234567\\",
+        "GhostEbeb667",
+        "ContainerAbcDefg",
+    ),
+    *("_closure1", "<lambda_ab>", "h3f2a1bc9d8", "0x1f", "CGLIB$$3f2a", "__1_2", "Cs123456_1a"),
+    *("3f2a1bc9", "3f2a1bc", "abcdefab-abcd-abcd-abcd-abcdefabcdef", "v1.2", "@18", ":12", "12345"),
+    *("BxKT9a_q.js", "AB12CD34.js", "a1b2c3d4.mjs", "f32a1b._.js", "ipykernel_1", "_MEIx"),
+    *(
+        "status 404",
+        "Errno 2",
+        "error 404",
+        "got 404",
+        "404 N",
+        "key 'a'",
+        'table "a"',
+        "\u017ftatus 5",
+    ),
+    *(
+        "\u212aey 'a'",
+        "\u0131ndex 'a'",
+        "'a'",
+        '"a"',
+        "`a`",
+        "b'a'",
+        '\\"a\\"',
+        "\u2018a\u2019",
+        "“a”",
+    ),
+    *("jo@b.org", ".a@b.org", "/home/a", "C:\\Users\\a", "aa:bb:cc:dd:ee:ff", "::1", "10:00:00"),
+    *(
+        "Mon, 5 Jan",
+        "1,2",
+        "-5",
+        "\u22125",
+        "12ms",
+        "a1b2",
+        "é",
+        "Ж",
+        " ",
+        "  ",
+        "\n",
+        "(",
+        "x",
+        "_",
+    ),
+]
+
+
+def test_what_is_skipped_makes_no_difference() -> None:
+    """A rule is as fast as that, and does not change what it matches."""
+    ours = (names._SKIP, names._GENERATED), (names._START, names._VOLATILE)
+    pairs = [(each, re.compile(each.pattern.removeprefix(skip), each.flags)) for skip, each in ours]
+    placeholders = message._compiled()
+    without = message._PATTERN.removeprefix(message._SKIP)
+    assert all(some.pattern != all_.pattern for some, all_ in pairs)
+    assert without != message._PATTERN
+    everywhere = re.compile(without, placeholders.flags)
+    for before, start, after in product(
+        ("", "a_", "a.", *"a1_éC .-/:'"), NEAR + STARTS, ("", "a1", " x")
+    ):
+        text = f"{before}{start}{after}"
+        for some, all_ in pairs:
+            assert some.sub("|", text) == all_.sub("|", text), text
+        read = placeholders.sub(message._placeholder, text)
+        assert read == everywhere.sub(message._placeholder, text), text
+        assert not message._PLAIN.fullmatch(text) or read == text, text
+        assert not names._PLAIN.fullmatch(text) or names._VOLATILE.sub("", text) == text, text
 
 
 def test_no_more_than_so_many_places_are_remembered() -> None:

@@ -94,6 +94,8 @@ def look(projects: dict[str, Item], browsers: dict[str, Browser]) -> Item:
     listed = done("issues", "list", shop, "--json").json
     by_status = {issue["status"]: issue["id"] for issue in listed}
     at += [["issues", "show", shop, issue] for issue in by_status.values()]
+    sdks = projects["sdks"]["id"]
+    at += [["events", "show", sdks, letter * 32] for letter in "abc"]  # by SDK event ids
     commands = [_command(each) for each in at]
     return {
         "commands": commands,

@@ -9,14 +9,14 @@ from errata.models.issue import why_grouped
 from errata.protocol.ingest import FIELDS
 from errata.protocol.read import to_event
 from errata.protocol.stacktrace import ExceptionTrace, parse, structured
-from errata.usecases import dashboard_views
+from errata.usecases import dashboard_views, read_events
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.event import metadata
 from functions.dashboard.event.trace import Traces
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.text import indented
-from functions.dashboard.web import Response
+from functions.dashboard.web import Response, redirect
 
 # Bytes of HTML for the parts of an event. They keep the page below 60 KB, whatever the event
 # contains. The raw JSON has everything.
@@ -71,6 +71,8 @@ _LANGUAGES = {
 @get("projects/<project:project_id>/events/<event:event_id>")
 def show(ctx: RequestContext) -> Response:
     """Show an event; with `?raw`, its stack trace as it was sent."""
+    if own := _own_url(ctx):
+        return redirect(own)
     view = _view(ctx)
     fields = view.event.fields
     by_name: Mapping[str, Any] = fields
@@ -106,12 +108,22 @@ def show(ctx: RequestContext) -> Response:
 @get("projects/<project:project_id>/events/<event:event_id>/json")
 def raw_json(ctx: RequestContext) -> Response:
     """Return the event as the read API does."""
+    if own := _own_url(ctx):
+        return redirect(f"{own}/json")
     event = _view(ctx).event
     content = to_event(event.project_id, event.id, event.issue_id, event.fields, event.legacy_id)
     text = indented(content, _MAX_INDENTED, ascii_only=True)
     if len(text) > _MAX_INDENTED:
         text = json.dumps(content)
     return Response(text, content_type="application/json; charset=utf-8")
+
+
+def _own_url(ctx: RequestContext) -> str | None:
+    """Return the URL of the event whose SDK event id is in the path, None if there is none."""
+    if ctx.event:
+        return None
+    found = read_events.find(ctx.visible, ctx.request.ids["event_id"])
+    return f"{ctx.request.root}projects/{found.project_id}/events/{found.id}" if found else None
 
 
 def _view(ctx: RequestContext) -> dashboard_views.EventView:

@@ -9,7 +9,7 @@ from errata.models.project import live_dsns
 from errata.models.sketch import estimate
 from errata.protocol.issues import SORTS, IssueQuery
 from errata.store.projects import list_keys
-from errata.usecases import dashboard_views, issues
+from errata.usecases import dashboard_views, issues, read_events
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import day_name, last_days, page
 from functions.dashboard.routing import RequestContext, get, post
@@ -39,10 +39,18 @@ def project(ctx: RequestContext) -> Response:
 
 @get("projects/<project:project_id>/issues")
 def list_(ctx: RequestContext) -> Response:
-    """Show the list of issues. An empty project shows how to send the first error."""
+    """Show the list of issues. An empty project shows how to send the first error.
+
+    A search for an event's id leads to the event.
+    """
     query = ctx.request.args
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
     cursor = query.get("cursor") or None
+    event = (
+        read_events.find(ctx.visible, asked.get("text", "")) if not ctx.request.partial else None
+    )
+    if event:
+        return redirect(f"{ctx.request.root}projects/{event.project_id}/events/{event.id}")
     found = issues.search(ctx.visible, IssueQuery(**asked, cursor=cursor))
     empty = found.none_at_all and not (set(asked) - {"sort"})
     return page(

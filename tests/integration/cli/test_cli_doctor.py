@@ -19,6 +19,7 @@ from errata.cli.checks.base import Deployment
 from errata.cli.checks.client import Client, NoResponseError
 from errata.cli.checks.requests import REQUESTS, send_all
 from errata.cli.checks.trial import has_account, trial
+from errata.cli.target import Target
 from errata.config import settings
 from errata.models import temporary
 from errata.models.audit import Actor
@@ -28,7 +29,7 @@ from errata.store import accounts, tables
 from errata.usecases import audit, projects
 from tests.support import calls
 from tests.support.certificates import Authority
-from tests.support.cli import STACK, Deployed, aws
+from tests.support.cli import STACK, Deployed, aws, deploy_another, done, run
 from tests.support.unclaimed import generated
 
 URL = "https://errors.example.com"
@@ -36,7 +37,7 @@ READING = {"Describe", "Get", "List", "Query"}
 
 
 def deployment(deployed: Deployed) -> Deployment:
-    return Deployment(Gateway(STACK, deployed.api_id, "v1"), local=False)
+    return Deployment(Target(URL, Gateway(STACK, deployed.api_id, "v1")), local=False)
 
 
 def test_it_warns_before_strangers_have_filled_the_limit(
@@ -51,6 +52,45 @@ def test_it_warns_before_strangers_have_filled_the_limit(
     (found,) = checks.READ_ONLY["unclaimed projects"](deployment(deployed))
     assert found.detail.startswith("9 of at most 10 projects belong to nobody.")
     assert "delete --unclaimed" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--read-only", "--mail", "ada@example.com"], "--read-only or --mail, not both."),
+        (["--read-only", "--url", URL], "--read-only or --url, not both."),
+        (["--url", "errors.example.com"], "must begin with https:// or http://."),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    deployed: Deployed, options: list[str], said: str
+) -> None:
+    ran = run("doctor", *options)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+@pytest.mark.parametrize("default", [STACK, "errata-2"])
+def test_a_remedy_acts_on_the_stack_that_was_checked(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, default: str
+) -> None:
+    deploy_another("errata-2")
+    project = done("projects", "create", "shop", "--json", "--stack", "errata-2").json["id"]
+    monkeypatch.setenv("ERRATA_STACK", default)
+    monkeypatch.setattr("errata.usecases.unclaimed.MAX_UNCLAIMED", 0)
+    gateway = aws("apigateway")
+    for plan in gateway.get_usage_plans()["items"]:
+        for key in gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]:
+            gateway.delete_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"])
+    queue = settings().ledger_dead_letter_url
+    aws("sqs").send_message(QueueUrl=queue, MessageBody="letter")
+    found = run("doctor", "--read-only", "--json", "--stack", "errata-2").json["checks"]
+    remedies = {each["name"]: each["remedy"] for each in found}
+    option = "" if default == "errata-2" else " --stack errata-2"
+    assert remedies["gateway keys"] == f"errata keys repair {project}{option}"
+    assert remedies["dead letters"].endswith(f"errata redrive ledger{option}")
+    assert remedies["unclaimed projects"].endswith(f"errata projects delete --unclaimed{option}")
+    assert remedies["log role"].startswith("make deploy STACK=errata-2 SET=")
 
 
 @pytest.mark.parametrize(("setting", "tables"), [("projects", 1), ("all", 3)])
@@ -103,6 +143,15 @@ def test_a_check_leaves_a_deployment_in_which_a_backup_can_be_restored(deployed:
     assert created
     assert created.project.id == "1"
     assert not tables.is_empty(settings().projects_table)
+
+
+def test_what_many_checks_have_left_hides_no_other_row(deployed: Deployed) -> None:
+    left: Any = [{"pk": {"S": f"{temporary.new_id()}#state"}, "sk": {"S": "x"}} for _ in range(250)]
+    tables.put_rows(settings().events_table, left)
+    assert tables.is_empty(settings().events_table)
+    # The scan of moto sorts: this row is on the last page.
+    tables.put_rows(settings().events_table, [{"pk": {"S": "~"}, "sk": {"S": "x"}}])
+    assert not tables.is_empty(settings().events_table)
 
 
 def test_no_request_is_sent_while_a_backup_is_being_restored(deployed: Deployed) -> None:

@@ -1,7 +1,10 @@
 """`errata events` and `errata send`."""
 
+import base64
 import gzip
 import json
+import random
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ import pytest
 
 from errata.models.event import SDK_FIELDS
 from errata.protocol.body import MAX_JSON_BYTES
-from tests.support import clients, sdk_events, stream
+from tests.support import clients, sdk, sdk_events, stream
 from tests.support.account import Clock, Project
 from tests.support.cli import done, failed, run
 
@@ -81,6 +84,16 @@ def test_an_event_of_an_sdk_is_shown_whole(busy: Project) -> None:
     assert "transaction      checkout\n" in said
 
 
+def test_the_command_shows_an_event_by_either_id(busy: Project) -> None:
+    sdk_id = sdk.capture(busy)
+    (event,) = clients.events(busy)
+    for form in (sdk_id, str(uuid.UUID(sdk_id)), event["id"]):
+        assert done("events", "show", busy.id, form, "--json").json == event
+    assert failed("events", "show", busy.id, "0" * 32) == (
+        f"error: Project {busy.id} has no event {'0' * 32}. It may have expired.\n"
+    )
+
+
 def test_each_bad_filter_is_named(project: Project) -> None:
     said = failed(
         "events",
@@ -113,6 +126,16 @@ def test_a_table_of_events(busy: Project) -> None:
     assert heading.split()[:4] == ["RECEIVED", "(UTC)", "LEVEL", "ENVIRONMENT"]
     assert row.split()[2:] == ["error", "prod", "E:", "boom", event_id]
     assert done("events", "list", busy.id, "--level", "info").out == "No events.\n"
+
+
+def test_a_page_without_a_match_leads_on(busy: Project, clock: Clock) -> None:
+    noise = base64.b64encode(random.Random(1).randbytes(300_000)).decode()
+    stream.put(stream.event(busy.id, clock.ms - n, stack_trace=noise) for n in range(36))
+    said = done("events", "list", busy.id, "--release", "1.0").out.splitlines()
+    assert said[0] == "No events on this page."
+    cursor = said[1].split()[-1]
+    rest = done("events", "list", busy.id, "--release", "1.0", "--cursor", cursor).out
+    assert rest == "No events.\n"
 
 
 def test_an_event_is_shown_whole(busy: Project) -> None:

@@ -343,11 +343,15 @@ DENIED = ("CreateApiKey", "CreateUsagePlanKey", "CreateUsagePlan", "GetUsagePlan
 
 
 @pytest.mark.parametrize("operation", ["CreateApiKey", "CreateUsagePlanKey", "GetApiKeys"])
-def test_a_project_works_without_the_gateway(deployed: Deployed, operation: str) -> None:
+def test_a_project_works_without_the_gateway(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    monkeypatch.setenv("ERRATA_STACK", "another")
     with refusing(operation, "AccessDeniedException", "not yours."):
-        ran = run("projects", "create", "shop", "--json")
+        ran = run("projects", "create", "shop", "--json", "--stack", STACK)
     assert ran.code == 0
     assert ran.err.startswith("warning: API Gateway does not enforce the rate limit of some keys")
+    assert f"run `errata projects set 1 --rate-limit default --stack {STACK}`." in ran.err
     assert f"You are not allowed to call {operation}: not yours." in ran.err
     assert used(ran.json["api_key"]) == ""
     access_found = access.find(ran.json["api_key"], now_ms()).access

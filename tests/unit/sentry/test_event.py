@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errata.models.event import pack, unpack
-from errata.protocol.sentry.event import event_id, milliseconds, to_fields
+from errata.models.ids import sdk_event_id
+from errata.protocol.sentry.event import milliseconds, to_fields
 
 RECEIVED_MS = 1_795_334_940_123
 NOW = "2026-11-22T08:09:00.123Z"
@@ -271,7 +272,7 @@ def test_times(value: Any, at_ms: int | None) -> None:
     ],
 )
 def test_event_ids(value: Any, normal: str | None) -> None:
-    assert event_id(value) == normal
+    assert sdk_event_id(value) == normal
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

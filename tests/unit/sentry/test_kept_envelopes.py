@@ -2,9 +2,10 @@
 
 import pytest
 
+from errata.models.ids import sdk_event_id
 from errata.protocol.body import parse_object
 from errata.protocol.sentry.envelope import parse
-from errata.protocol.sentry.event import event_id, to_fields
+from errata.protocol.sentry.event import to_fields
 from errata.protocol.sentry.reports import discarded
 from tests.support.envelopes import kept, names
 
@@ -24,7 +25,7 @@ def test_an_envelope_is_read_to_its_end(name: str) -> None:
 def test_an_event_keeps_what_every_program_has_set(name: str) -> None:
     envelope = parse(kept(name))
     (event,) = envelope.events
-    assert event_id(envelope.headers["event_id"])
+    assert sdk_event_id(envelope.headers["event_id"])
     fields, _ = to_fields(parse_object(event), NOW_MS, NOW_MS, "192.0.2.1")
     assert "problems" not in fields
     assert fields["context"]["user"]["id"] == "42"

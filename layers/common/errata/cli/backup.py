@@ -85,13 +85,16 @@ def restore(
     for _ in usecase.verify(place, manifest):
         pass
     done = usecase.begin(manifest)
-    outcome, gateway, shown = usecase.Restored(), session.target.gateway, 0
-    for step in usecase.restore(place, manifest, gateway, outcome, done=done, mailed=not no_mail):
-        if not session.json:
-            print_line(step.name)
-        for problem in outcome.problems[shown:]:
+    outcome, gateway = usecase.Restored(), session.target.gateway
+    steps = usecase.restore(place, manifest, gateway, outcome, done=done, mailed=not no_mail)
+    try:
+        for step in steps:
+            if not session.json:
+                print_line(step.name)
+    finally:
+        # Also if a later step fails: the next run does not find them again.
+        for problem in outcome.problems:
             print_error("warning", problem)
-        shown = len(outcome.problems)
     if session.json:
         print_json(
             {
@@ -104,7 +107,8 @@ def restore(
         )
         return
     print_line(
-        f"Restored {outcome.rows} rows. {outcome.expired} had expired meanwhile."
+        f"Restored {outcome.rows} rows{' in this run' if done else ''}."
+        f" {outcome.expired} had expired meanwhile."
         f" {outcome.counted} events were counted. {outcome.invited} accounts were created."
     )
     for line in _advice(manifest, session):
@@ -118,7 +122,7 @@ def _advice(manifest: Manifest, session: Session) -> list[str]:
         advice = [
             f"The URL of the API was {before} and is {now}. API keys stay, but clients need the new"
             " URL, and each DSN changes, unless you move the domain to this stack."
-            " `errata projects show ID` prints the DSN."
+            f" `{session.target.command('projects show ID')}` prints the DSN."
         ]
     if settings().retention_days < manifest.retention_days:
         advice.append(

@@ -39,9 +39,12 @@ def doctor(
     It first looks at the stack, and changes nothing. Then it sends requests to a project, and signs
     in with an account. It creates both, and deletes them.
     """
-    if mail and read_only:
-        raise typer.BadParameter("Use --read-only or --mail, not both.")
-    deployment = Deployment(session.target.gateway, session.local)
+    for option, value in (("--mail", mail), ("--url", url)):
+        if value and read_only:
+            raise typer.BadParameter(f"Use --read-only or {option}, not both.")
+    if url and not url.startswith(("https://", "http://")):
+        raise typer.BadParameter("The value of --url must begin with https:// or http://.")
+    deployment = Deployment(session.target, session.local)
     found = []
     with closing(
         _made(deployment, read_only, url or session.target.api_url, patience, mail)

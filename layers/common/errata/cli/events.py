@@ -21,7 +21,6 @@ from errata.cli.output import (
 )
 from errata.errors import NotFoundError
 from errata.models.event import ApiEvent, Stored
-from errata.models.ids import UUID
 from errata.models.titles import culprit, title
 from errata.protocol import read
 from errata.protocol.body import decompress, parse_object
@@ -90,7 +89,7 @@ def list_(
             )
             for event in page["data"]
         ],
-        empty="No events.",
+        empty="No events on this page." if page["next_cursor"] else "No events.",
     )
     if page["next_cursor"]:
         print_line(f"For the next page, add --cursor {page['next_cursor']}")
@@ -100,15 +99,17 @@ def list_(
 def show(
     session: Session,
     project_id: ProjectId,
-    event_id: Annotated[str, typer.Argument(metavar="EVENT", help="The event's id.")],
+    event_id: Annotated[
+        str,
+        typer.Argument(metavar="EVENT", help="The event's id, or the one that its SDK created."),
+    ],
 ) -> None:
     """Show an event with all its fields."""
     visible = projects.visible_to_operator(project_id)
-    known = event_id.lower()
-    found = read_events.by_ids(visible, [known]) if UUID.fullmatch(known) else []
-    if not found:
+    found = read_events.find(visible, event_id)
+    if found is None:
         raise NotFoundError(f"Project {project_id} has no event {event_id}. It may have expired.")
-    event = _to_json(found[0])
+    event = _to_json(found)
     if session.json:
         print_json(event)
         return

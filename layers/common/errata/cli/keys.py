@@ -75,7 +75,7 @@ def create(
         print_fields({"id": record.id, "label": record.label, "key": key})
         print_line("Copy the key now. It is not shown again.")
     if unmetered:
-        warn(unmetered, projects.find(project_id))
+        warn(session, unmetered, projects.find(project_id))
 
 
 @command(app, "revoke", example="keys revoke 1 3f2a90c1d4e5")
@@ -117,7 +117,7 @@ def repair(
         keys, unmetered = usage_keys.repair(session.target.gateway, project.id)
         repaired += keys
         if unmetered:
-            warn(unmetered, project)
+            warn(session, unmetered, project)
     if session.json:
         print_json([_to_json(key, session.target.api_url) for key in repaired])
         return

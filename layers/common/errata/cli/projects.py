@@ -61,7 +61,7 @@ def create(
             {"project": project.id, "name": project.name, "key": key, "DSN": its_dsn, "API": url}
         )
         print_line("Copy the key now. It is not shown again. The DSN is not secret.")
-    warn(unmetered, project)
+    warn(session, unmetered, project)
 
 
 @command(app, "list", example="projects list --json")
@@ -164,7 +164,7 @@ def set_(
         projects.rename(project_id, name.strip())
     project, unmetered = usage_keys.change_project(session.target.gateway, project_id, rate, days)
     _show(session, project)
-    warn(unmetered, project)
+    warn(session, unmetered, project)
 
 
 @command(app, "adopt", example="projects adopt 12 --org default")
@@ -253,17 +253,17 @@ def _ask_for_name(project: Project) -> None:
     )
 
 
-def warn(unmetered: usage_keys.Unmetered, project: Project) -> None:
+def warn(session: Session, unmetered: usage_keys.Unmetered, project: Project) -> None:
     """Print a warning if API Gateway does not enforce the rate limit of a key."""
     if unmetered:
         (reason,) = explain(unmetered, local=False)
+        rate = project.rate_limit or "default"
+        command = session.target.command(f"projects set {project.id} --rate-limit {rate}")
         print_error(
             "warning",
             f"API Gateway does not enforce the rate limit of some keys of project {project.id}. The"
             " keys work. Their requests are counted in DynamoDB, which costs a little more. To try"
-            f" again, run `errata projects set {project.id} --rate-limit"
-            f" {project.rate_limit or 'default'}`."
-            f" ({reason})",
+            f" again, run `{command}`. ({reason})",
         )
 
 

@@ -50,10 +50,18 @@ OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "StageName")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A deployment: the base URL of its API, and the API Gateway that enforces rate limits."""
+    """A deployment: the base URL of its API, and the API Gateway that enforces rate limits.
+
+    `options` select it in another command: "--local", "--stack NAME", or "" if it is the default.
+    """
 
     api_url: str
     gateway: Gateway
+    options: str = ""
+
+    def command(self, words: str) -> str:
+        """Return a command that acts on this deployment."""
+        return f"errata {words} {self.options}".rstrip()
 
 
 def find(local: bool, stack: str) -> Target:
@@ -69,12 +77,14 @@ def find(local: bool, stack: str) -> Target:
     elif "AWS_DEFAULT_REGION" not in os.environ and "AWS_REGION" in os.environ:
         # botocore only reads AWS_DEFAULT_REGION. Other tools set AWS_REGION.
         os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
-    name = here.get("stack") or stack or os.environ.get("ERRATA_STACK") or DEFAULT_STACK
+    default = os.environ.get("ERRATA_STACK") or DEFAULT_STACK
+    name = here.get("stack") or stack or default
     stack_name, outputs = _outputs(name, local)
     os.environ.update({setting: outputs[output] for output, setting in SETTINGS.items()})
     settings.cache_clear()
     gateway = Gateway(stack_name, outputs["ApiId"], outputs["StageName"], may_list=True)
-    return Target(here.get("api_url") or outputs["ApiUrl"], gateway)
+    options = "--local" if local else "" if stack_name == default else f"--stack {stack_name}"
+    return Target(here.get("api_url") or outputs["ApiUrl"], gateway, options)
 
 
 def _local() -> Mapping[str, str]:

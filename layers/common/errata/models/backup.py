@@ -44,6 +44,7 @@ class Manifest:
         id: a random UUID.
         errata: the version of the command that began it.
         region, api_url, retention_days: those of the stack.
+        tables: the names of the tables of projects, events and issues that are read.
         finished_at: 0 until the backup is complete.
         newest: the highest id of an event in it, "" if it has none.
         done: the kinds that are complete.
@@ -56,6 +57,7 @@ class Manifest:
     region: str
     api_url: str
     retention_days: int
+    tables: dict[str, str]
     started_at: int
     finished_at: int = 0
     newest: str = ""
@@ -93,7 +95,7 @@ def parse_manifest(text: bytes) -> Manifest:
         parts = [Part(**part) for part in found.pop("parts")]
         manifest = Manifest(parts=parts, **found)
         known = all(
-            part.kind in KINDS and re.fullmatch(r"[a-z]+-\d+\.jsonl\.gz", part.name)
+            part.kind in KINDS and re.fullmatch(r"[a-z]+-\d+-[0-9a-f]+\.jsonl\.gz", part.name)
             for part in parts
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

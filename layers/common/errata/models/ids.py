@@ -6,6 +6,7 @@ import re
 import time
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_SDK_ID = re.compile(r"[0-9a-f]{32}")
 DAY_MS = 86_400_000
 # The first and the last millisecond of the years 1 to 9999, which `datetime` supports.
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
@@ -24,6 +25,17 @@ def new_event_id(at_ms: int) -> str:
 def named_event_id(at_ms: int, name: str) -> str:
     """Return a UUIDv7 that depends only on `at_ms` and `name`."""
     return _uuid7(at_ms, hashlib.blake2s(name.encode(), digest_size=10).hexdigest())
+
+
+def sdk_event_id(value: object) -> str | None:
+    """Return an SDK event id as 32 lower-case hex digits, or None if it is invalid.
+
+    SDKs write it like this or as a UUID.
+    """
+    if not isinstance(value, str):
+        return None
+    compact = value.strip().replace("-", "").lower()
+    return compact if _SDK_ID.fullmatch(compact) else None
 
 
 def _uuid7(at_ms: int, random: str) -> str:

@@ -1,67 +1,129 @@
 """EventsTable: read events by range, by index and by id. Dedup markers are skipped."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from errata.config import settings
 from errata.models.event import Stored
 from errata.store import clients
-from errata.store.events import legacy_number, stored
-from errata.store.items import TypedItem, batch_get, query, write_all
+from errata.store.events import legacy_number, sdk_partition, stored
+from errata.store.items import Request, TypedItem, batch_get, query, query_pages, write_all
 
 _NO_MARK = "attribute_exists(payload)"
 
 
-def newest_first(project_id: str, low: str, high: str, page: int) -> Iterator[Stored]:
-    """Yield a project's events with `low` <= id < `high`, newest first.
+class EventPage(NamedTuple):
+    """Events of one page of a query, newest first.
 
-    Reads `page` events at a time, consistently.
-
-    Access pattern E4.
+    `events` are unpacked one by one, because one may be large. `stopped` is the id of the last row
+    that was read: go on below it. None if there are no more rows.
     """
-    for found in query(
-        TableName=settings().events_table,
-        KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
-        ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
-        FilterExpression=_NO_MARK,
-        ScanIndexForward=False,
-        ConsistentRead=True,
-        Limit=page,
-    ):
-        if found["sk"]["S"] != high:
-            yield stored(found)
+
+    events: Iterator[Stored]
+    stopped: str | None
 
 
-def newest_first_in_index(
-    index: str, partition: str, low: str, high: str, page: int
-) -> Iterator[Stored]:
-    """Yield the events of an issue or a release with `low` <= id < `high`, newest first.
+def newest_first(
+    project_id: str, low: str, high: str, page: int | None, issue_id: str = ""
+) -> Iterator[EventPage]:
+    """Yield the pages of a project's events with `low` <= id < `high`, newest first.
 
-    The index lags a little. Access patterns E5 and E6.
+    Read consistently. Access pattern E4.
 
     Args:
-        index: by_issue or by_release.
-        partition: the partition key in the index.
-        page: how many events to read at a time.
+        project_id: the project.
+        low: must be below `high`.
+        high: see above.
+        page: how many rows a page has at most. A page has at most 1 MB of rows.
+        issue_id: DynamoDB leaves out the events of other issues, but reads them.
     """
-    attribute = index.removeprefix("by_")
-    keys = query(
+    request: Request = {"Limit": page} if page else {}
+    values = {":project": project_id, ":low": low, ":high": _below(high)}
+    condition = _NO_MARK
+    if issue_id:
+        values[":issue"] = f"{project_id}#{issue_id}"
+        condition += " AND issue = :issue"
+    for found in query_pages(
         TableName=settings().events_table,
-        IndexName=index,
-        KeyConditionExpression="#partition = :partition AND sk BETWEEN :low AND :high",
-        ExpressionAttributeNames={"#partition": attribute},
-        ExpressionAttributeValues=write_all({":partition": partition, ":low": low, ":high": high}),
+        KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all(values),
+        FilterExpression=condition,
+        ScanIndexForward=False,
+        ConsistentRead=True,
+        **request,
+    ):
+        yield EventPage(map(stored, found["Items"]), _stopped(found.get("LastEvaluatedKey")))
+
+
+def newest_first_of_issue(
+    project_id: str, issue_id: str, low: str, high: str, page: int
+) -> Iterator[EventPage]:
+    """Yield the pages of an issue's events with `low` <= id < `high`, newest first.
+
+    The index by_issue lags a little. Access pattern E5.
+    """
+    for found in query_pages(
+        TableName=settings().events_table,
+        IndexName="by_issue",
+        KeyConditionExpression="issue = :issue AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all(
+            {":issue": f"{project_id}#{issue_id}", ":low": low, ":high": _below(high)}
+        ),
         ScanIndexForward=False,
         Limit=page,
+    ):
+        items = items_by_ids(project_id, [each["sk"]["S"] for each in found["Items"]])
+        yield EventPage(map(stored, items), _stopped(found.get("LastEvaluatedKey")))
+
+
+def _stopped(key: TypedItem | None) -> str | None:
+    return key["sk"]["S"] if key else None
+
+
+def _below(event_id: str) -> str:
+    """Return a text that sorts below an event id, and above all lower ones.
+
+    BETWEEN includes both bounds. `~` sorts after every character of an id.
+    """
+    return f"{event_id[:-1]}{chr(ord(event_id[-1]) - 1)}~"
+
+
+def ids_of_sdk_event(project_id: str, sdk_id: str, low: str, most: int) -> list[str]:
+    """Return the ids from `low` on of events with an SDK event id: the newest `most`.
+
+    Newest first. The index by_release lags a little. Access pattern E6.
+    """
+    found = clients.dynamodb().query(
+        TableName=settings().events_table,
+        IndexName="by_release",
+        KeyConditionExpression="#release = :partition AND sk >= :low",
+        ExpressionAttributeNames={"#release": "release"},
+        ExpressionAttributeValues=write_all(
+            {":partition": sdk_partition(project_id, sdk_id), ":low": low}
+        ),
+        ScanIndexForward=False,
+        Limit=most,
     )
-    pending: list[str] = []
-    project_id = partition.split("#")[0]
-    for found in keys:
-        if found["sk"]["S"] != high:
-            pending.append(found["sk"]["S"])
-        if len(pending) == page:
-            yield from map(stored, items_by_ids(project_id, pending))
-            pending = []
-    yield from map(stored, items_by_ids(project_id, pending))
+    return [each["sk"]["S"] for each in found["Items"]]
+
+
+def recent_of_sdk_event(project_id: str, sdk_id: str, low: str) -> Iterator[Stored]:
+    """Return the events with an SDK event id among the newest of a project, newest first.
+
+    Reads the newest 1 MB of the events from `low` on, consistently. Access pattern E27.
+    """
+    found = clients.dynamodb().query(
+        TableName=settings().events_table,
+        KeyConditionExpression="pk = :project AND sk >= :low",
+        FilterExpression="#release = :partition",
+        ExpressionAttributeNames={"#release": "release"},
+        ExpressionAttributeValues=write_all(
+            {":project": project_id, ":low": low, ":partition": sdk_partition(project_id, sdk_id)}
+        ),
+        ScanIndexForward=False,
+        ConsistentRead=True,
+    )
+    return map(stored, found["Items"])
 
 
 def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) -> list[str]:
@@ -72,15 +134,12 @@ def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) 
     """
     if low >= high:
         return []
-    # BETWEEN includes both bounds, so both are moved inwards. `~` sorts after every character of an
-    # id.
-    below = f"{high[:-1]}{chr(ord(high[-1]) - 1)}~"
     found = clients.dynamodb().query(
         TableName=settings().events_table,
         IndexName="by_issue",
         KeyConditionExpression="issue = :partition AND sk BETWEEN :low AND :high",
         ExpressionAttributeValues=write_all(
-            {":partition": partition, ":low": f"{low}~", ":high": below}
+            {":partition": partition, ":low": f"{low}~", ":high": _below(high)}
         ),
         ScanIndexForward=not newest,
         Limit=most,

@@ -8,7 +8,9 @@
 An event has these attributes:
 
 - `issue`, `12#<issue id>`: the partition of the index by_issue.
-- `release`, `12#<hash of the release>`: the partition of the index by_release.
+- `release`, `12#sdk#<SDK event id>`: the partition of the index by_release. Only events from SDKs
+  have it. The events of 0.1.0 have `12#<hash of the release>` instead, if they have a release. An
+  index cannot be renamed (docs/decisions/0036-sdk-event-ids-in-by-release.md).
 - `payload`: see `errata.models.event.pack`.
 - `ttl` in seconds.
 
@@ -30,9 +32,12 @@ from errata.store.items import TypedItem
 
 
 def item(
-    project_id: str, event_id: str, issue_id: str, release: str | None, payload: bytes, ttl: int
+    project_id: str, event_id: str, issue_id: str, sdk_id: str | None, payload: bytes, ttl: int
 ) -> TypedItem:
-    """Return an event's item. `ttl` is in seconds since the epoch."""
+    """Return an event's item. `ttl` is in seconds since the epoch.
+
+    `sdk_id` is the SDK event id, None if the event does not come from an SDK.
+    """
     typed: TypedItem = {
         "pk": {"S": project_id},
         "sk": {"S": event_id},
@@ -40,21 +45,21 @@ def item(
         "payload": {"B": payload},
         "ttl": {"N": str(ttl)},
     }
-    if release:
-        typed["release"] = {"S": release_partition(project_id, release)}
+    if sdk_id:
+        typed["release"] = {"S": sdk_partition(project_id, sdk_id)}
     return typed
 
 
-def release_partition(project_id: str, release: str) -> str:
-    """Return a release's partition in by_release.
-
-    The release is hashed, because a key has at most 2,048 bytes.
-    """
-    return f"{project_id}#{release_hash(release)}"
+def sdk_partition(project_id: str, sdk_id: str) -> str:
+    """Return the partition of an SDK event id in by_release."""
+    return f"{project_id}#sdk#{sdk_id}"
 
 
 def release_hash(release: str) -> str:
-    """Return the hash that stands for a release in keys."""
+    """Return the hash that stands for a release in the keys of IssuesTable.
+
+    A key has at most 1,024 bytes, and a release may be longer.
+    """
     return hashlib.blake2s(release.encode(), digest_size=12).hexdigest()
 
 

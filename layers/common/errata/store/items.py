@@ -85,7 +85,7 @@ def read_all(item: TypedItem) -> PlainItem:
 
 def query(**request: Any) -> Iterator[TypedItem]:
     """Yield every item of a query, page by page, in DynamoDB's typed form."""
-    for page in _pages(**request):
+    for page in query_pages(**request):
         yield from page["Items"]
 
 
@@ -96,7 +96,7 @@ def query_some(pages: int | None, **request: Any) -> tuple[list[TypedItem], Type
     """
     found: list[TypedItem] = []
     stopped: TypedItem | None = None
-    for page in islice(_pages(**request), pages):
+    for page in islice(query_pages(**request), pages):
         found += page["Items"]
         stopped = page.get("LastEvaluatedKey")
     return found, stopped
@@ -104,10 +104,11 @@ def query_some(pages: int | None, **request: Any) -> tuple[list[TypedItem], Type
 
 def query_count(**request: Any) -> int:
     """Return the number of items that a query finds."""
-    return sum(page["Count"] for page in _pages(**request, Select="COUNT"))
+    return sum(page["Count"] for page in query_pages(**request, Select="COUNT"))
 
 
-def _pages(**request: Any) -> "Iterator[QueryOutputTypeDef]":
+def query_pages(**request: Any) -> "Iterator[QueryOutputTypeDef]":
+    """Yield the responses of a query, one for each page."""
     typed: QueryInputTypeDef = request  # type: ignore[assignment]  # the callers are typed by use
     while True:
         page = clients.dynamodb().query(**typed)

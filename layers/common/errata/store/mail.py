@@ -1,7 +1,7 @@
 """Send mails through SES, or else messages to the SNS topic of the alarms."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from errata.config import settings
@@ -21,21 +21,27 @@ def send(recipients: Sequence[str], subject: str, text: str) -> bool:
 
     `subject` is ASCII, at most 100 characters. Without SES, all subscribers of the topic get the
     message.
+
+    Raises:
+        StoreError: there was no response, and nothing was accepted before.
     """
     if not settings().mail_identity:
-        return _accepted(partial(_publish, subject, text))
-    # One mail each: SES refuses a mail as a whole if it does not accept one of its addresses.
-    accepted = [_accepted(partial(_send, each, subject, text)) for each in recipients]
-    return any(accepted)
-
-
-def _accepted(call: Callable[[], object]) -> bool:
-    try:
-        call()
-    except StoreError:
-        logger.warning("notice not sent", exc_info=True)
-        return False
-    return True
+        calls = [partial(_publish, subject, text)]
+    else:
+        # One mail each: SES refuses a mail as a whole if it does not accept one of its addresses.
+        calls = [partial(_send, each, subject, text) for each in recipients]
+    accepted = False
+    for call in calls:
+        try:
+            call()
+            accepted = True
+        except StoreError as error:
+            logger.warning("notice not sent", exc_info=True)
+            if not error.code:  # no response: each further call would wait for seconds, too
+                if not accepted:
+                    raise
+                break
+    return accepted
 
 
 def _publish(subject: str, text: str) -> None:

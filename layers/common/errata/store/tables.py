@@ -24,6 +24,8 @@ RESTORE = "restore"
 # The most rows of a page. DynamoDB also ends a page at 1 MB.
 PAGE = 2_000
 _TRIES = 12
+# Partition keys of rows that say nothing of what a table has.
+_ALONE = (RESTORE, "counter")
 
 
 def pages(table: str, start: TypedItem | None) -> Iterator[tuple[list[TypedItem], Any]]:
@@ -43,15 +45,27 @@ def pages(table: str, start: TypedItem | None) -> Iterator[tuple[list[TypedItem]
             return
 
 
+def exists(table: str) -> bool:
+    """Return whether a table exists and can be read. Access pattern B9."""
+    try:
+        clients.dynamodb().get_item(TableName=table, Key=_restore_key())
+    except StoreError as error:
+        if error.code == "ResourceNotFoundException":
+            return False
+        raise
+    return True
+
+
 def is_empty(table: str) -> bool:
     """Return whether a table has no rows, read consistently. Access pattern B2.
 
-    What the temporary projects of `errata doctor` have left does not count.
+    What the temporary projects of `errata doctor` have left does not count, nor do counters and the
+    row `restore`.
     """
     request: Any = {"TableName": table, "Limit": 100, "ConsistentRead": True}
     while True:
         found = clients.dynamodb_patient().scan(**request)
-        if not all(_is_temporary(item) for item in found["Items"]):
+        if not all(item["pk"]["S"] in _ALONE or _is_temporary(item) for item in found["Items"]):
             return False
         if "LastEvaluatedKey" not in found:
             return True
@@ -154,14 +168,24 @@ def begin_restore(backup: str) -> bool:
     return True
 
 
-def continue_restore(steps: int) -> None:
-    """Record that this many steps are done. Access pattern B7."""
-    clients.dynamodb().update_item(
-        TableName=settings().projects_table,
-        Key=_restore_key(),
-        UpdateExpression="SET steps = :steps",
-        ExpressionAttributeValues=write_all({":steps": steps}),
-    )
+def continue_restore(backup: str, steps: int) -> bool:
+    """Record that this many steps are done. Access pattern B7.
+
+    Returns False if another run has done more, or has ended the restore.
+    """
+    try:
+        clients.dynamodb().update_item(
+            TableName=settings().projects_table,
+            Key=_restore_key(),
+            UpdateExpression="SET steps = :steps",
+            # Not "less": the call may be a retry of one that took effect.
+            ConditionExpression="#backup = :backup AND steps <= :steps",
+            ExpressionAttributeNames={"#backup": "backup"},  # a reserved word
+            ExpressionAttributeValues=write_all({":backup": backup, ":steps": steps}),
+        )
+    except ConditionFailedError:
+        return False
+    return True
 
 
 def end_restore() -> None:

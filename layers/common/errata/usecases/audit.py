@@ -64,18 +64,12 @@ def recorded[**P, R](
                 if bound.arguments.get(name) is not None
             )
             bound.apply_defaults()
-            with _entry(action, details, **_object(bound.arguments)):
+            with recording(action, details, **_object(bound.arguments)):
                 return function(*positional, **named)
 
         return call
 
     return decorate
-
-
-def record(organization_id: str, action: str, details: str) -> None:
-    """Record a change that has just been made, because it had no organization before."""
-    with _entry(action, details, organization_id):
-        pass
 
 
 def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[Entry], str]:
@@ -87,13 +81,14 @@ def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[En
 
 
 @contextmanager
-def _entry(
+def recording(
     action: str,
     details: str,
     organization_id: str | None,
     project_id: str = "",
     project_name: str = "",
 ) -> Iterator[None]:
+    """Record what happens in this block as a change of an organization. None: it is in no log."""
     who = _who.get()
     if who is None or organization_id is None:
         yield
@@ -127,14 +122,18 @@ def _entry(
 
 
 def _object(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return what a change is about. The organization is None if the project does not exist."""
+    """Return what a change is about.
+
+    The organization is None if the project does not exist, or belongs to none.
+    """
     organization_id = arguments.get("organization_id") or arguments.get("organization")
     project_id = arguments.get("project_id", "")
     if "visible" in arguments:
         project_id = arguments["visible"].project_id
     project = projects.find_project(project_id) if project_id else None
+    owner = project.organization if project and not project.unclaimed else None
     return {
-        "organization_id": organization_id or (project.organization if project else None),
+        "organization_id": organization_id or owner,
         "project_id": project_id,
         "project_name": project.name if project else "",
     }

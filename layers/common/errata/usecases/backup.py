@@ -2,7 +2,8 @@
 
 A kind of rows is read page by page and written as parts of bounded size. The manifest is written
 after each part, with the position where the next one begins. So an interrupted backup goes on where
-it stopped, and writes a part whose manifest it did not reach again, under the same name.
+it stopped, and writes a part that its manifest did not reach again. The name of a part has a hash
+of its content: of two runs at once, none replaces a part that the manifest of the other one lists.
 
 The order of kinds matters, because events arrive meanwhile:
 
@@ -13,11 +14,13 @@ The order of kinds matters, because events arrive meanwhile:
 
 These rows are left out: sessions, because the accounts of a restored user pool are new; token
 buckets and the counts of created projects, because they mean nothing after a day; gateway keys,
-because API Gateway has others after a restore; and whatever has expired.
+because API Gateway has others after a restore; and whatever has expired. Of a gateway key, only the
+id is kept: `restore` gives a new one to the same project key.
 """
 
 import hashlib
 import json
+import re
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
@@ -38,8 +41,12 @@ MANIFEST = "manifest.json"
 # A part ends when its text has this size, before compression. It must fit into memory.
 PART_BYTES = 16 * 1024 * 1024
 GZIP = 16 + zlib.MAX_WBITS  # zlib's name of gzip's format
+# `s3:/x` and `gs://x`: a folder of this name would be a surprise. `C:/x` is a folder.
+_SCHEME = re.compile(r"\w{2,}:/")
 # Rows of IdempotencyTable that are left out.
 _FLEETING = ("session#", "bucket#", "created#")
+# Attributes of a project key that are left out: its gateway key, which is a secret.
+_GATEWAY_KEY = ("usage_key", "usage_from")
 
 type Position = dict[str, Any] | None
 # Lines of text, and the position after them.
@@ -61,9 +68,13 @@ def find(place: str) -> Manifest:
 
     Raises:
         NotFoundError: there is no backup.
-        InvalidInputError: its manifest is damaged, or of a newer format.
+        InvalidInputError: this is no place, or the manifest is damaged, or of a newer format.
         StoreError: the place cannot be read.
     """
+    if not _is_place(place):
+        raise InvalidInputError(
+            {"place": [f"{place!r} is neither a folder nor s3://bucket/prefix."]}
+        )
     text = archives.read(place, MANIFEST)
     if text is None:
         raise NotFoundError(f"There is no backup in {place}.")
@@ -73,11 +84,18 @@ def find(place: str) -> Manifest:
         raise InvalidInputError({"backup": [f"{place} {error}."]}) from error
 
 
+def _is_place(place: str) -> bool:
+    if place.startswith(archives.S3):
+        return bool(place.removeprefix(archives.S3).strip("/ "))
+    return bool(place.strip()) and not _SCHEME.match(place)
+
+
 def back_up(place: str, origin: Origin) -> Iterator[Part]:
     """Back up a deployment, or go on with an interrupted backup. Yield each part that is written.
 
     Raises:
-        InvalidInputError: the place has a finished backup, or one of another stack.
+        InvalidInputError: the place has a finished backup, or one of another stack or other tables.
+        NotFoundError: one of the tables does not exist.
         StoreError: AWS or the place failed. Run it again to go on.
     """
     manifest = _begin(place, origin)
@@ -89,6 +107,15 @@ def back_up(place: str, origin: Origin) -> Iterator[Part]:
 
 
 def _begin(place: str, origin: Origin) -> Manifest:
+    config = settings()
+    read = {
+        "projects": config.projects_table,
+        "events": config.events_table,
+        "issues": config.issues_table,
+    }
+    for table in read.values():
+        if not tables.exists(table):
+            raise NotFoundError(f"There is no table {table}, or it is not ready yet.")
     if tables.find_restore():
         raise InvalidInputError(
             {"stack": ["A restore into this stack is not finished. Finish it first."]}
@@ -102,7 +129,8 @@ def _begin(place: str, origin: Origin) -> Manifest:
             stack=origin.stack,
             region=origin.region,
             api_url=origin.api_url,
-            retention_days=settings().retention_days,
+            retention_days=config.retention_days,
+            tables=read,
             started_at=now_ms(),
         )
         _save(place, manifest)
@@ -118,6 +146,17 @@ def _begin(place: str, origin: Origin) -> Manifest:
                 "place": [
                     f"{place} has an unfinished backup of the stack {manifest.stack} in"
                     f" {manifest.region} ({manifest.api_url}). Choose another place."
+                ]
+            }
+        )
+    others = [(kind, table) for kind, table in manifest.tables.items() if table != read[kind]]
+    if others:
+        options = " ".join(f"--{kind}-table {table}" for kind, table in others)
+        raise InvalidInputError(
+            {
+                "place": [
+                    f"{place} has an unfinished backup of other tables. Go on with {options}, or"
+                    " choose another place."
                 ]
             }
         )
@@ -163,8 +202,9 @@ def _back_up_kind(place: str, manifest: Manifest, kind: str) -> Iterator[Part]:
             continue
         content = lines.content()
         number = len(manifest.of_kind(kind)) + 1
-        name = f"{kind}-{number:06d}.jsonl.gz"
-        part = Part(name, kind, lines.rows, hashlib.sha256(content).hexdigest())
+        digest = hashlib.sha256(content).hexdigest()
+        name = f"{kind}-{number:06d}-{digest[:16]}.jsonl.gz"
+        part = Part(name, kind, lines.rows, digest)
         archives.write(place, name, content)
         manifest.parts.append(part)
         _save(place, manifest)
@@ -185,10 +225,18 @@ def expired(row: TypedItem, now_s: int) -> bool:
     return "ttl" in row and int(row["ttl"]["N"]) <= now_s
 
 
-def _scan(table: str, position: Position, keep: Callable[[TypedItem], bool]) -> Iterator[Page]:
+def _scan(
+    table: str,
+    position: Position,
+    keep: Callable[[TypedItem], bool],
+    without: tuple[str, ...] = (),
+) -> Iterator[Page]:
     now_s = now_ms() // 1000
     for rows, after in tables.pages(table, position):
         kept = [row for row in rows if keep(row) and not expired(row, now_s)]
+        for row in kept:
+            for name in without:
+                row.pop(name, None)
         yield [tables.to_json(row) for row in kept], after
 
 
@@ -227,7 +275,7 @@ def _projects(position: Position) -> Iterator[Page]:
     def keep(row: TypedItem) -> bool:
         return not row["sk"]["S"].startswith("gateway#")
 
-    return _scan(settings().projects_table, position, keep)
+    return _scan(settings().projects_table, position, keep, _GATEWAY_KEY)
 
 
 def _secrets(_position: Position) -> Iterator[Page]:

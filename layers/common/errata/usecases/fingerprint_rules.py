@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from errata.errors import InvalidInputError
 from errata.grouping import rules, v2
@@ -101,7 +101,8 @@ def _parse(text: str) -> tuple[Rule, ...]:
 
 def _newest(visible: Visible) -> Iterator[tuple[str, StoredEvent]]:
     high = floor_id(visible.now_ms + DAY_MS)  # some clocks are ahead
-    found = event_queries.newest_first(visible.project_id, visible.low, high, PREVIEWED)
+    pages = event_queries.newest_first(visible.project_id, visible.low, high, PREVIEWED)
+    found = chain.from_iterable(page.events for page in pages)
     for event in islice(found, _MAX_READ):
         # The ingest API's events have no platform.
         if visible.shows(event) and "platform" in event.fields:

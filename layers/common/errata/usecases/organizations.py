@@ -25,11 +25,9 @@ def create(name: str) -> Organization:
         InvalidInputError: the name is invalid.
     """
     check_texts(name=name)
-    organization = store.save_organization(
-        Organization(store.next_organization_id(), name, created_at=now_ms())
-    )
-    audit.record(organization.id, "organization created", f"name {name}")
-    return organization
+    organization = Organization(store.next_organization_id(), name, created_at=now_ms())
+    with audit.recording("organization created", f"name {name}", organization.id):
+        return store.save_organization(organization)
 
 
 def list_organizations() -> list[Organization]:

@@ -3,7 +3,8 @@
 - The first loss of a project in a day. What SDKs themselves have dropped is no such loss.
 - 80 % and 100 % of the monthly quota.
 
-A notice that was cut off is sent again with the next loss, so it may come twice.
+A notice that was cut off is sent again with the next loss, so it may come twice. If AWS does not
+respond, the notices of a batch that are left wait for the next loss, too: the batch has seconds.
 """
 
 import logging
@@ -25,7 +26,10 @@ logger = logging.getLogger("errata")
 
 # A trimmed event is stored.
 _TOLD = frozenset(REASONS) - {"trimmed"}
-_FOOTER = "\nYou get this because you own the organization: at most once a day for each project.\n"
+_FOOTER = (
+    "\nYou get this because you {why}: at most one a day for each project, and two a month about"
+    " the quota.\n"
+)
 # Notices that are not to be sent any more.
 _done = BoundedDict[str, bool](max_entries=10_000)
 
@@ -34,6 +38,13 @@ def tell(batch: Batch, at_ms: int) -> None:
     """Send the notices that a batch of losses calls for. No notice is worth a failed batch."""
     if not mail.configured():
         return
+    try:
+        _tell(batch, at_ms)
+    except StoreError:
+        logger.warning("notices not sent", exc_info=True)
+
+
+def _tell(batch: Batch, at_ms: int) -> None:
     today = day_of(at_ms)
     # A batch that is redriven days later is no news.
     if batch.last_day not in (today, day_of(at_ms - DAY_MS)):
@@ -43,16 +54,14 @@ def tell(batch: Batch, at_ms: int) -> None:
         # `errata doctor` loses events of its own project on purpose.
         if reason in _TOLD and day == batch.last_day and not temporary.is_id(project_id):
             lost.setdefault(project_id, {})[reason] = number
-    for project_id, reasons in lost.items():
-        try:
-            _tell_of_losses(project_id, batch.last_day, reasons, at_ms)
-        except StoreError:
-            logger.warning("notice not sent: project %s", project_id, exc_info=True)
+    # First what is logged only once a month.
     for organization_id, month in sorted(batch.low_quotas):
         if month == month_of(at_ms):
             _send(
                 f"quota80#{organization_id}#{month}", organization_id, *_low(organization_id), at_ms
             )
+    for project_id, reasons in lost.items():
+        _tell_of_losses(project_id, batch.last_day, reasons, at_ms)
 
 
 def clear_cache() -> None:
@@ -73,7 +82,8 @@ def _tell_of_losses(project_id: str, day: str, reasons: dict[str, int], at_ms: i
         f"{number} {reason.replace('_', ' ')}" for reason, number in reasons.items()
     )
     text = (
-        f"Project {project.name} ({project_id}) began to lose events on {day} (UTC): {numbers}.\n"
+        f"Project {project.name} ({project_id}) loses events."
+        f" The first of {day} (UTC): {numbers}.\n"
         f"How many, and why: {settings().dashboard_url}/projects/{project_id}/stats\n"
         "What to do about each reason: docs/operations.md, “What was lost”.\n"
     )
@@ -105,16 +115,14 @@ def _where(organization_id: str) -> str:
 def _send(name: str, organization_id: str, subject: str, text: str, at_ms: int) -> None:
     if name in _done:
         return
-    try:
-        owners = [each.email for each in list_members(organization_id) if each.role == "owner"]
-        if not owners:
-            return
-        begun = notices.begin(name, at_ms // 1000)
-        if begun and not mail.send(owners, subject, text + _FOOTER):
-            return  # it is tried again with the next loss, a minute later
-        if begun:
-            notices.finish(name)
-        if begun is not None:
-            _done[name] = True
-    except StoreError:
-        logger.warning("notice not sent: %s", name, exc_info=True)
+    owners = [each.email for each in list_members(organization_id) if each.role == "owner"]
+    if not owners:
+        return
+    begun = notices.begin(name, at_ms // 1000)
+    why = "own the organization" if settings().mail_identity else "subscribe to the alarms"
+    if begun and not mail.send(owners, subject, text + _FOOTER.format(why=why)):
+        return  # it is tried again with the next loss, a minute later
+    if begun:
+        notices.finish(name)
+    if begun is not None:
+        _done[name] = True

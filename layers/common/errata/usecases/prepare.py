@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from errata.grouping import v1
 from errata.models.event import Event, StoredEvent, pack_or_trim
-from errata.models.ids import issue_id
+from errata.models.ids import issue_id, sdk_event_id
 from errata.models.project import Access
 from errata.store import events
 from errata.store.items import TypedItem
@@ -40,7 +40,7 @@ def prepare(
         project_id,
         event_id,
         issue_id(project_id, fingerprint),
-        fields.get("release"),
+        sdk_event_id(fields.get("event_id")),
         payload,
         at_ms // 1000 + access.retention_days * _DAY_S,
     )

@@ -170,15 +170,23 @@ def change(
         NotFoundError: there is no such project.
     """
     check(rate_limit, retention_days)
-    before = project = find_to_change(project_id)
-    if rate_limit is not None:
-        rate = None if rate_limit == "default" else rate_limit
-        project = replace(project, rate_limit=rate)
-    if retention_days is not None:
-        days = None if retention_days == "default" else retention_days
-        project = replace(project, retention_days=days)
+    before = find_to_change(project_id)
+    project = with_settings(before, rate_limit, retention_days)
     store.save_settings(before, project)
     return project
+
+
+def with_settings(
+    project: Project, rate_limit: int | Default | None, retention_days: int | Default | None
+) -> Project:
+    """Return a project with other settings. None keeps a setting."""
+    given = {"rate_limit": rate_limit, "retention_days": retention_days}
+    changes: dict[str, Any] = {
+        name: None if value == "default" else value
+        for name, value in given.items()
+        if value is not None
+    }
+    return replace(project, **changes)
 
 
 @audit.recorded("project renamed", "name")

@@ -5,7 +5,7 @@ backup and the number of steps done. So an interrupted restore goes on where it 
 
 Projects and their keys come last but for the accounts. Until then no client can send anything, so
 nothing changes what is restored. Only their counters come first, so that a project that somebody
-creates meanwhile gets a number that is free.
+creates meanwhile gets a free number. If somebody created one before, the restore is refused.
 
 Nothing is counted twice, and no webhook hears of a restored issue:
 
@@ -87,21 +87,25 @@ def begin(manifest: Manifest) -> int:
     """
     under_way = tables.find_restore()
     if under_way is None:
-        full = [name for name, table in _tables().items() if not tables.is_empty(table)]
-        if full:
-            raise InvalidInputError(
-                {
-                    "stack": [
-                        f"The stack has {', '.join(full)} already. Restore into one that was just"
-                        " deployed."
-                    ]
-                }
-            )
+        _check_empty()
         tables.begin_restore(manifest.id)
         under_way = tables.find_restore()
     if under_way is None or under_way[0] != manifest.id:
         raise InvalidInputError({"stack": ["Another backup is being restored into this stack."]})
     return under_way[1]
+
+
+def _check_empty() -> None:
+    full = [name for name, table in _tables().items() if not tables.is_empty(table)]
+    if full:
+        raise InvalidInputError(
+            {
+                "stack": [
+                    f"The stack has {', '.join(full)} already. Restore into one that was just"
+                    " deployed, with LegacyAutoCreate=off: then nobody else creates projects in it."
+                ]
+            }
+        )
 
 
 def _tables() -> dict[str, str]:
@@ -122,12 +126,16 @@ def restore(
     If not `mailed`, accounts are created without a mail to their owners.
 
     Raises:
+        InvalidInputError: a part is damaged, the stack is not empty, or another run is faster.
         StoreError: AWS or the place failed. Run it again to go on.
     """
     steps = list(_steps(place, manifest, gateway, mailed=mailed))
     for number, step in enumerate(steps[done:], done + 1):
         step.take(outcome)
-        tables.continue_restore(number)
+        if not tables.continue_restore(manifest.id, number):
+            raise InvalidInputError(
+                {"stack": ["Another run of this restore has done more. This one stops."]}
+            )
         yield step
     tables.end_restore()
 
@@ -151,7 +159,7 @@ def _steps(place: str, manifest: Manifest, gateway: Gateway, *, mailed: bool) ->
         yield Step(part.name, partial(_put, place, part, config.projects_table, _project))
     yield Step("gateway keys", partial(_meter, place, manifest, gateway))
     for part in manifest.of_kind("accounts"):
-        yield Step(part.name, partial(_invite, place, part, mailed))
+        yield Step(part.name, partial(_invite, place, part, gateway, mailed))
 
 
 # ------------------------------------------------------------------ rows
@@ -211,8 +219,7 @@ def _event(row: TypedItem) -> TypedItem:
 def _project(row: TypedItem) -> TypedItem | None:
     if row["pk"]["S"] == "counter":
         return None  # it came first, and may have been counted on since
-    for name in ("usage_key", "usage_key_id", "usage_from"):
-        row.pop(name, None)
+    row.pop("usage_key_id", None)
     return row
 
 
@@ -220,6 +227,9 @@ def _counters(place: str, manifest: Manifest, _outcome: Restored) -> None:
     for part in manifest.of_kind("projects"):
         counters = (row for row in _rows(place, part) if row["pk"]["S"] == "counter")
         tables.put_rows(settings().projects_table, counters)
+    # A project that somebody created before may have the number of one that is restored. Then its
+    # key would open that project, too.
+    _check_empty()
 
 
 # ------------------------------------------------------------------ events that were not counted
@@ -255,16 +265,16 @@ def _save_secrets(place: str, part: Part, outcome: Restored) -> None:
         outcome.rows += 1
 
 
-def _invite(place: str, part: Part, mailed: bool, outcome: Restored) -> None:
+def _invite(place: str, part: Part, gateway: Gateway, mailed: bool, outcome: Restored) -> None:
     for line in _lines(place, part):
         found: dict[str, Any] = json.loads(line)
         if not found["enabled"]:
             outcome.problems.append(f"{found['email']} was disabled, and gets no account.")
-        elif _create_account(found["email"], mailed, outcome):
+        elif _create_account(found["email"], gateway, mailed, outcome):
             outcome.invited += 1
 
 
-def _create_account(email: str, mailed: bool, outcome: Restored) -> bool:
+def _create_account(email: str, gateway: Gateway, mailed: bool, outcome: Restored) -> bool:
     try:
         return accounts.create(email, mailed=mailed)
     except StoreError as error:
@@ -272,6 +282,7 @@ def _create_account(email: str, mailed: bool, outcome: Restored) -> bool:
             raise
         outcome.problems.append(
             f"{email} got no mail: {error} Try again with: errata members invite ORG {email}"
+            f" --stack {gateway.stack}"
         )
     return accounts.create(email, mailed=False)
 
@@ -291,7 +302,7 @@ def _meter(place: str, manifest: Manifest, gateway: Gateway, outcome: Restored) 
         error = usage_keys.meter(gateway, project_id)
         if error:
             rate = project.rate_limit or "default"
-            again = f"errata projects set {project_id} --rate-limit {rate}"
+            again = f"errata projects set {project_id} --rate-limit {rate} --stack {gateway.stack}"
             outcome.problems.append(
                 f"API Gateway does not count the requests of project {project_id}: {error}"
                 f" Try again with: {again}"

@@ -15,7 +15,7 @@ from errata.errors import (
 )
 from errata.grouping import v2
 from errata.models.event import Event, Problem
-from errata.models.ids import DAY_MS, named_event_id, new_event_id, now_ms
+from errata.models.ids import DAY_MS, named_event_id, new_event_id, now_ms, sdk_event_id
 from errata.models.project import Access
 from errata.models.times import PROMPT_MS
 from errata.protocol.body import MAX_JSON_BYTES, parse_object, too_large
@@ -62,7 +62,7 @@ def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str
             with report_losses.counted(access.project_id):
                 problem = f"The envelope cannot be read: {envelope.problem}."
                 raise InvalidInputError({"body": [problem]})
-        return protocol.event_id(envelope.headers.get("event_id")) or os.urandom(16).hex()
+        return sdk_event_id(envelope.headers.get("event_id")) or os.urandom(16).hex()
     return _store_all(envelope, access, address, now_ms)
 
 
@@ -137,12 +137,12 @@ class SdkSubmission:
         An envelope's id is that of its first event. The id of another event without its own is
         derived from it, so that it is the same if the SDK sends the envelope again.
         """
-        of_envelope = protocol.event_id(self.envelope.headers.get("event_id"))
+        of_envelope = sdk_event_id(self.envelope.headers.get("event_id"))
         if self.number == 0:
-            return of_envelope or protocol.event_id(own)
-        if of_envelope and protocol.event_id(own) is None:
+            return of_envelope or sdk_event_id(own)
+        if of_envelope and sdk_event_id(own) is None:
             return hashlib.sha256(f"{of_envelope}#{self.number}".encode()).hexdigest()[:32]
-        return protocol.event_id(own)
+        return sdk_event_id(own)
 
     def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
         """Return the event if this process has already stored it."""

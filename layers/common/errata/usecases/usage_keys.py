@@ -120,7 +120,7 @@ def change_project(
     known = list_keys(project_id)
     keys = [key for key in known if key.revoked_at is None]
     if rate_limit is not None:
-        after = replace(before, rate_limit=None if rate_limit == "default" else rate_limit)
+        after = projects.with_settings(before, rate_limit, None)
         keys = [
             key if after.limit_of(key) == before.limit_of(key) else _count_in_handlers(key)
             for key in keys

@@ -9,6 +9,7 @@ from typing import Any
 import botocore.session
 
 from errata.cli import failures
+from errata.cli.target import DEFAULT_STACK, Target
 from errata.models.gateway_key import Gateway
 
 
@@ -49,8 +50,19 @@ def note(detail: str, remedy: str) -> Finding:
 class Deployment:
     """A stack that is checked."""
 
-    gateway: Gateway
+    target: Target
     local: bool
+
+    @property
+    def gateway(self) -> Gateway:
+        """The stack's name and its API."""
+        return self.target.gateway
+
+    def make_deploy(self, settings: str = "") -> str:
+        """Return the command that deploys this stack."""
+        other = not self.local and self.gateway.stack != DEFAULT_STACK
+        stack = f" STACK={self.gateway.stack}" if other else ""
+        return f"make deploy{stack}" + (f' SET="{settings}"' if settings else "")
 
     def client(self, service: str) -> Any:
         """Return a client of AWS with the caller's credentials."""

@@ -92,7 +92,8 @@ def _secure(response: Response, cookie: re.Pattern[str]) -> bool:
 
 def _remedy(running: Trial, response: Response) -> str:
     if response.status in (404, 429):
-        return "Deploy this release: make deploy" if response.status == 404 else "Try again later."
+        deploy = f"Deploy this release: {running.deployment.make_deploy()}"
+        return deploy if response.status == 404 else "Try again later."
     return f"Read the log: {running.log('DashboardLogs')}"
 
 

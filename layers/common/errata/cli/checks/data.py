@@ -10,14 +10,16 @@ from errata.usecases import unclaimed as limits
 from errata.usecases.redrive import queue_urls
 
 
-def unclaimed(_deployment: Deployment) -> Iterator[Finding]:
+def unclaimed(deployment: Deployment) -> Iterator[Finding]:
     """Whether api.php may still create projects."""
     number, most = len(projects.list_unclaimed()), limits.MAX_UNCLAIMED
+    errata = deployment.target.command
     yield finding(
         number < most * 0.9,
         f"{number} of at most {most}",
         f"{number} of at most {most} projects belong to nobody. Soon api.php creates no more.",
-        "errata projects list --unclaimed, then errata projects adopt, or delete --unclaimed",
+        f"{errata('projects list --unclaimed')}, then {errata('projects adopt ID --org ORG')}, or"
+        f" {errata('projects delete --unclaimed')}",
     )
 
 
@@ -32,7 +34,8 @@ def dead_letters(deployment: Deployment) -> Iterator[Finding]:
             number == 0,
             "",
             f"The dead-letter queue of {name} has {number} messages.",
-            f"Mend the cause (docs/operations.md), then run: errata redrive {name}",
+            "Mend the cause (docs/operations.md), then run: "
+            + deployment.target.command(f"redrive {name}"),
         )
     yield Finding("no dead letters")
 

@@ -63,7 +63,9 @@ def _change(deployment: Deployment, op: str, path: str, value: str = "") -> str:
 def log_role(deployment: Deployment) -> Iterator[Finding]:
     """Whether API Gateway may write the access log, from which losses are counted."""
     arn = deployment.client("apigateway").get_account().get("cloudwatchRoleArn", "")
-    remedy = 'make deploy SET="ApiGatewayLogRole=existing", then SET="ApiGatewayLogRole=create"'
+    remedy = " then ".join(
+        deployment.make_deploy(f"ApiGatewayLogRole={each}") for each in ("existing", "create")
+    )
     if not arn:
         yield Finding("API Gateway has no role to write logs with in this region.", remedy, False)
         return
@@ -86,7 +88,7 @@ def gateway_keys(deployment: Deployment) -> Iterator[Finding]:
             not lost,
             "",
             f"Gateway keys of project {project.id} are gone: all its requests get 401.",
-            f"errata keys repair {project.id}",
+            deployment.target.command(f"keys repair {project.id}"),
         )
     yield Finding(f"{number} in use")
 

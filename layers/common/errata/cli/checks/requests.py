@@ -112,7 +112,7 @@ def _ingest(running: Trial) -> Iterator[Finding]:
         first.headers.get("access-control-allow-origin") == "*",
         "CORS",
         "Browsers may not read the response: it has no CORS header.",
-        "Deploy this release: make deploy",
+        f"Deploy this release: {running.deployment.make_deploy()}",
     )
     again = running.client.post("/api/ingest", _event(), wanted=(202,), **once)
     yield finding(
@@ -330,13 +330,14 @@ def _accepted(running: Trial, sent: Response, name: str, good: str, log: str) ->
 
 def _remedy(running: Trial, response: Response, log: str) -> str:
     """Return what to do about a response that should be another one."""
+    show = running.deployment.target.command("orgs show default")
     match response.status:
         case 401:
             return f"Look at the API above, and at the log: {running.log('AuthorizerLogs')}"
         case 402:
-            return "The quota is used up, or an invoice is not paid: errata orgs show default"
+            return f"The quota is used up, or an invoice is not paid: {show}"
         case 403:
-            return "The allowlist may not have your address: errata orgs show default"
+            return f"The allowlist may not have your address: {show}"
         case 404 | 415:
             return _deploy_api(running)
     return f"Read the log: {running.log(log)}"
@@ -345,6 +346,6 @@ def _remedy(running: Trial, response: Response, log: str) -> str:
 def _deploy_api(running: Trial) -> str:
     gateway = running.deployment.gateway
     return (
-        "Deploy this release: make deploy. If that does not help: aws apigateway"
-        f" create-deployment --rest-api-id {gateway.api_id} --stage-name {gateway.stage}"
+        f"Deploy this release: {running.deployment.make_deploy()}. If that does not help: aws"
+        f" apigateway create-deployment --rest-api-id {gateway.api_id} --stage-name {gateway.stage}"
     )

@@ -37,8 +37,8 @@ def parameters(deployment: Deployment) -> Iterator[Finding]:
     for name, value in changed.items():
         yield note(
             f"{name} is {value or 'empty'}; make deploy had set it to {saved[name] or 'empty'}.",
-            "Somebody has changed it. make deploy keeps that. To undo it:"
-            f' make deploy SET="{name}={saved[name]}"',
+            "Somebody has changed it. make deploy keeps that. To undo it: "
+            + deployment.make_deploy(f"{name}={saved[name]}"),
         )
     yield Finding(f"{len(now)}, as make deploy has set them")
 
@@ -142,7 +142,8 @@ def _subscribe(deployment: Deployment, name: str, physical: str, function: str) 
 
 def _restore(deployment: Deployment, name: str) -> str:
     # CloudFormation does not notice what others delete: a deployment alone changes nothing.
+    deploy = deployment.make_deploy()
     return (
-        f"Take {name} out of template.yaml, make deploy, put it back, make deploy. What else is"
+        f"Take {name} out of template.yaml, {deploy}, put it back, {deploy}. What else is"
         " gone: aws cloudformation detect-stack-drift --stack-name " + deployment.gateway.stack
     )

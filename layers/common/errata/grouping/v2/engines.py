@@ -63,7 +63,7 @@ def function(called: str, platform: str) -> str:
     """
     if called in _NOBODY:
         return ""
-    if found := _CALL.fullmatch(called):
+    if not called.isidentifier() and (found := _CALL.fullmatch(called)):
         called = found[1].rstrip("<")
     if "$" in called:
         called = _TAKEN.sub("", called)
@@ -91,7 +91,12 @@ def fails_to_load(message: object) -> bool:
 
     A deploy that removes the files of the build before causes this, whichever file it is.
     """
-    return isinstance(message, str) and _CHUNK.search(message, 0, _MAX_MESSAGE) is not None
+    if not isinstance(message, str):
+        return False
+    start = message[:_MAX_MESSAGE]
+    # Each of these messages has one of the words. To look for them first is faster.
+    suspect = "chunk" in start or "module" in start or "CSS" in start
+    return suspect and _CHUNK.search(start) is not None
 
 
 def is_recursion(message: str) -> bool:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from errata.grouping.v2 import client, engines, message, names, stack
 from errata.models.event import Event
@@ -10,8 +10,7 @@ from errata.models.event import Event
 MAX_REASON = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Grouping(NamedTuple):
     """The grouping of an event.
 
     `made_by` is `v2` or `client`. `grouped_by` is the reason for the fingerprint, in words.
@@ -47,9 +46,12 @@ def group(event: Event, fingerprint: object = None) -> Grouping:
 
 def _default(event: Event) -> stack.Why:
     """Return the default grouping of an event, as JSON and in words."""
-    if event.get("platform") in engines.PLATFORMS and engines.fails_to_load(_said(event)):
-        return '["loading"]', "a part of the application that cannot be loaded"
-    if found := stack.by_exceptions(event):
+    exceptions = stack.exceptions(event)
+    if event.get("platform") in engines.PLATFORMS:
+        said = exceptions[0].get("value") if exceptions else None
+        if engines.fails_to_load(said or event.get("message")):
+            return '["loading"]', "a part of the application that cannot be loaded"
+    if found := stack.by_exceptions(event, exceptions):
         return found
     if text := message.of(event):
         return _logged(text, event.get("logger"))
@@ -61,10 +63,6 @@ def _default(event: Event) -> stack.Why:
     if isinstance(path, str) and (text := names.file(path)):
         return _alone("file", text)
     return '["nothing"]', "nothing that tells it from others"
-
-
-def _said(event: Event) -> object:
-    return stack.main(event).get("value") or event.get("message")
 
 
 def _logged(text: str, logger: object) -> stack.Why:

@@ -15,9 +15,10 @@ _MAX_TEXT = 1_000
 _MAX_READ = 2 * _MAX_TEXT
 
 _QUOTED = r"""(?:
-    (?:(?<!\w)[bu])?(?<!\\)"(?:[^"\\]|\\.)*+" | `[^`]*+` | “[^“”]*+” | „[^„“”]*+[“”] | «[^«»]*+»
-  | \\"[^"\\]*+\\" | \u2018[^\u2018\u2019]*+\u2019
-  | (?<![\w\\])[bu]?'(?:[^'\\]|\\.|(?<=\w)(?<!\b[bu])'(?=\w))*+'(?!\w)  # 'it's so', no apostrophe
+    (?:(?<!\w)[bu])?(?<!\\)"[^"\\]*+(?:\\.[^"\\]*+)*+" | \\"[^"\\]*+\\" | `[^`]*+`
+  | “[^“”]*+” | „[^„“”]*+[“”] | «[^«»]*+» | \u2018[^\u2018\u2019]*+\u2019
+    # 'it's so': an apostrophe ends nothing
+  | (?<![\w\\])[bu]?'[^'\\]*+(?:(?:\\.|(?<=\w)(?<!\b[bu])'(?=\w))[^'\\]*+)*+'(?!\w)
 )"""
 _UNIT = r"(?i:[kmgt]i?b|[kmgtbhd]|[nuµμm]?s|secs?|mins?|hrs?|px|st|nd|rd|th|%)(?![A-Za-z])"
 _NUMBER = rf"(?:(?<!\w)[-+\u2212])?\d++(?:[.,'_\u00a0\u202f]\d++)*+(?:[eE][-+]?\d++)?+(?:{_UNIT})?+"
@@ -33,12 +34,12 @@ _CODE = r"""(?:
   | (?<![\w.-])[45]\d\d(?=:?\ [A-Z])
   | (?:(?<=\bgot\ )|(?<=\breturned\ )|(?<=\breceived\ )|(?<=\bwith\ ))[45]\d\d(?!\ ?[\w.,:%-])
 )"""
+_KINDS = r"""relation|table|column|constraint|index|module|named|property|attribute|reading|setting
+  |field|function|method|class|template|view|package|argument|parameter|variable|command"""
 # Names in quotes that say what happened: `relation "users"`, `No module named 'yaml'`. And the text
 # of a log line: `msg="payment refused"`.
-_NAMED = r"""(?<![A-Za-z])(?:
-    (?i:relation|table|column|constraint|index|module|named|property|attribute|reading|setting
-        |field|function|method|class|template|view|package|argument|parameter|variable|command
-        |(?:(?<=for\ )|(?<=array\ ))key)
+_NAMED = rf"""(?<![A-Za-z])(?:
+    (?i:{_KINDS}|(?:(?<=for\ )|(?<=array\ ))key)
     \ (?P<quote>["'`])[A-Za-z_$.@][A-Za-z_$.@\\:/-]*+(?P=quote)
   | (?:msg|message|event|error|err)="(?:[^"\\]|\\.)*+"
 )"""
@@ -51,20 +52,33 @@ _BASE64 = r"""(?<![\w+/=-])(?!/)(?=[A-Za-z0-9+/_-]{14})(?:[A-Za-z0-9+/_-]++={1,2
   | (?=[A-Za-z0-9+/_-]{40})(?=[a-z0-9+/_-]*+[A-Z])(?=[A-Z0-9+/_-]*+[a-z])(?=(?:[A-Za-z+/_-]*+\d){3})
     [A-Za-z0-9+/_-]++)"""
 
-# Words before a letter, except of a date, and words before a number, except of a code. Nothing in
-# them is variable, and most of a text is such words: to read them at once saves most of the time.
-_WORDS = r"""(?<![^\ ])(?:(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)[A-Za-z]++[,:;.]?\ (?=[A-Za-z])
-  | [abdfgi-rt-z][a-z]*+\ (?=\d))++"""
+# Words before a letter, except of a date, and words before anything else, except those of codes and
+# names. Nothing in them is variable, and most of a text is such words: to read them at once saves
+# most of the time.
+_WORDS = rf"""(?<![^\ ])(?:
+    (?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b)[A-Za-z]++[,:;.]?\ (?=[A-Za-z])
+  | (?!(?:code|errno|error|http|signal|sqlstate|status(?:code)?)[ :]|(?:key|{_KINDS})\ ["'`])
+    [a-z]++[,:;.]?\ (?!\s)
+  | [A-Za-z_]++[.!?]?\Z
+)++"""
+# Skips what no alternative starts with: a single space, the inside of a word, other punctuation.
+# The four letters are those that `(?i:...)` takes for an i, s or k.
+_SKIP = r"""(?!
+    \ (?!\s) | (?<=[A-Za-z])[A-Za-z]
+  | (?<=\w)(?:['/.:+\u2212-]|[^\W\dA-Za-z\u0130\u0131\u017f\u212a])
+  | [^\w\s"'`“„«\u2018\\/:.+\u2212-]
+)"""
 
 # Compiled on first use, because that takes some milliseconds and most events do not need it: they
-# have exceptions. An alternative that can start with a letter looks back first. So the inside of a
-# word is skipped in one step, and every text takes linear time.
-_PATTERN = rf"""
+# have exceptions. The usual alternatives come first. One that can start with a letter looks back
+# first, so every text takes linear time.
+_PATTERN = rf"""{_SKIP}(?:
     (?P<words>{_WORDS})
+  | (?P<integer>(?<![^\ ])(?![45]\d\d\b)\d++(?=\ |\Z))
   | (?P<space>\s\s++|[^\S\ ])
+  | (?P<quoted>{_QUOTED}(?:,\ ?{_QUOTED})*+)
   | (?P<code>{_CODE})
   | (?P<named>{_NAMED})
-  | (?P<quoted>{_QUOTED}(?:,\ ?{_QUOTED})*+)
   | (?P<uuid>(?<![0-9A-Za-z])[0-9A-Fa-f]{{8}}-(?:[0-9A-Fa-f]{{4}}-){{3}}[0-9A-Fa-f]{{12}}
       (?![0-9A-Za-z]))
   | (?P<url>(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{{1,19}}+://[^\s"'`<>]+(?<![.,;:!?)\]}}]))
@@ -87,10 +101,12 @@ _PATTERN = rf"""
         (?=[A-Fa-f]*+\d++[A-Fa-f]++\d|\d++[A-Fa-f]|[A-Fa-f]{{1,3}}\d{{5}})[0-9A-Fa-f]++(?![0-9A-Za-z])
       | [A-Za-z]*+\d++[A-Za-z]++\d[0-9A-Za-z]*+))
   | (?P<number>{_NUMBER}(?:,\ ?{_NUMBER})*+)
-"""
+)"""
 # Matches the placeholders in a template: `%s`, `%(name)-5d`, `{}`, `{name}`.
 _HOLE = re.compile(r"%(?:\(\w+\))?[#0 +-]{0,5}\d{0,5}(?:\.\d{0,5})?[a-zA-Z]|\{[^{}]{0,50}\}")
-_INSTEAD = {"space": " ", "span": "<number>"}
+_INSTEAD = {"space": " ", "span": "<number>", "integer": "<number>"}
+# A text of words alone has no variable part.
+_PLAIN = re.compile(r"[A-Za-z_]++(?:[,:;.]?\ [A-Za-z_]++)*+[.!?]?+")
 _DIGITS = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _PLACEHOLDER = re.compile(r"<[a-z0-9]+>")
@@ -137,11 +153,18 @@ def constant(text: str) -> str:
         text = text[:_MAX_READ]
         # Close a quoted value that was cut, so that it still matches.
         text += '"' if text.count('"') % 2 else ""
+    if _PLAIN.fullmatch(text):
+        return text[:_MAX_TEXT].strip()
     said = _compiled().sub(_placeholder, text)
-    if "<quoted>" in said and not _WORD.search(_PLACEHOLDER.sub("", said)):
+    if "<quoted>" in said and not _has_words(said):
         # The quoted texts are all there is.
         said = _compiled().sub(_unquoted, text)
     return said[:_MAX_TEXT].strip()
+
+
+def _has_words(said: str) -> bool:
+    """Return whether placeholders are not all there is. Most texts start with a word."""
+    return bool(_WORD.match(said) or _WORD.search(_PLACEHOLDER.sub("", said)))
 
 
 def _of_json(text: str) -> str:

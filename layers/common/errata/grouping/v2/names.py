@@ -6,6 +6,7 @@ too much, different errors share an issue. If it matches too little, every build
 """
 
 import re
+from functools import lru_cache
 
 # Only the start of a name and the end of a path are used. The rest does not help.
 MAX_NAME = 256
@@ -17,13 +18,20 @@ _NOBODY = frozenset(
         *("<main>", "{main}", "<top (required)>"),
     )
 )
-# Every match of `_GENERATED` contains one of these. This check is faster.
-_SUSPECT = re.compile(r"[\d@{$\[]|\.cold|\\__CG__|Container\w{7}\\")
+# Every match of `_GENERATED` contains one of these. These checks are faster.
+_SUSPECT = re.compile(r"[\d@{$\[]")
+_SUSPECT_PHP = re.compile(r"\\__CG__|Container\w{7}\\")
 # A hash has digits on both sides of letters, or starts with a digit. `facade1a` is a word.
 _HASH = r"(?=[a-f]*+\d++[a-f]++\d|\d++[a-f]|[a-f]{1,3}\d{5})[0-9a-f]{8,}+(?![0-9A-Za-z])"
-# Text in a group is kept. The lookahead skips letters that no alternative starts with.
+# Skips what no alternative of `_GENERATED` starts with.
+_SKIP = r"""(?!
+    [ikm-rt-zBE-FH-OQ-Z] | \.(?!func|cold|isra|constprop|part|lto_priv|llvm)
+  | _(?![\W\d_]|closure|h?[0-9a-f]{8}|[0-9a-f]++>)
+  | (?<=[0-9A-Za-z])(?!anonfun|block_invoke|com\.|deferwrap|gowrap|jdk|lambda)[a-rt-z]
+)"""
+# Text in a group is kept.
 _GENERATED = re.compile(
-    rf"""(?![ikm-rt-zBE-FH-OQ-Z])(?:
+    rf"""{_SKIP}(?:
     (@anonymous)(?:(?!::|->).)+                        # PHP: class@anonymous<NUL>/cart.php:12$0
   | (?<=\{{closure):[^}}]*+                            # PHP 8.4: {{closure:Cart::total():42}}
   | /?0x[0-9A-Fa-f]++                                  # Java: $$Lambda$14/0x00007f01
@@ -56,8 +64,11 @@ _GENERATED = re.compile(
 )
 
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+-]+:)++(?://[^/]*+)?")
+# Skips what no alternative of `_VOLATILE` starts with.
+_START = r"(?:^|(?=[-_.@~](?:v?\d|[\w-]{6})|[A-Fa-f][0-9A-Fa-f]{7}|:?\d))"
 _VOLATILE = re.compile(
-    r"""(?:^|(?![g-zG-Z]))(?:
+    _START
+    + r"""(?:
     [-_.@~]?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}    # a UUID
   | (?:^|[-_.@~])v?\d++(?:\.\d++)++(?:-(?:alpha|beta|rc|next|canary|dev|pre)(?:[.-]?\d++)*+)?+
   | @v?\d++(?=$|[/_+-])                                             # lodash@4.17.21, react@18
@@ -80,6 +91,10 @@ _VOLATILE = re.compile(
     re.VERBOSE,
 )
 
+# Nothing in such a part of a path is volatile: words, each with at most one capital, and no digit.
+# Most are such words, and this check is faster.
+_PLAIN = re.compile(r"(?!Container)(?:[A-Z-]?+(?![A-Fa-f]{4}-)[a-z_.:]++)*+")
+
 # A cache puts a file into a folder of the first digits of its hash: 3f/3f2a1bc9.php.
 _FAN = re.compile(r"[0-9a-f]{2}")
 # Folders of the users' homes.
@@ -94,7 +109,7 @@ def name(text: str) -> str:
     text = text[:MAX_NAME]
     if text in _NOBODY:
         return ""
-    if _SUSPECT.search(text):
+    if _SUSPECT.search(text) or ".cold" in text or ("\\" in text and _SUSPECT_PHP.search(text)):
         text = _GENERATED.sub(_kept, text)
     return text.strip()
 
@@ -118,13 +133,13 @@ def file(path: str) -> str:
     *folders, last = path.split("/")
     # Blade names a compiled view by the hash of the view's path.
     if not (folders and folders[-1] == "views" and last.endswith(".php")):
-        last = _VOLATILE.sub("", last)
+        last = _stable(last)
     if len(folders) > 1 and folders[-2] in _HOMES:
         folders.pop()
     if last.startswith(".") and folders and _FAN.fullmatch(folders[-1]):
         folders.pop()
     for folder in reversed(folders):
-        if not folder.endswith(":") and (kept := _VOLATILE.sub("", folder).strip(".")):
+        if not folder.endswith(":") and (kept := _stable(folder).strip(".")):
             return f"{kept}/{last}"
     return last
 
@@ -134,4 +149,14 @@ def bundle(module: str) -> str:
 
     SDKs name these modules by their file: `routes:cart`, `index-BxKT9a_q`.
     """
-    return _VOLATILE.sub("", f"{module[:MAX_NAME]}.js")[:-3]
+    return _stable(f"{module[:MAX_NAME]}.js")[:-3]
+
+
+def _stable(part: str) -> str:
+    """Return a part of a path without hashes, versions and line numbers."""
+    return part if _PLAIN.fullmatch(part) else _without_volatile(part)
+
+
+@lru_cache(512)
+def _without_volatile(part: str) -> str:
+    return _VOLATILE.sub("", part)

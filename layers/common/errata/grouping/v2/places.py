@@ -16,7 +16,7 @@ _MAX_LINE = 300
 # Longer texts are not cached.
 _MAX_KNOWN_TEXT = 200
 # These do not identify a module. Every Python script is called `__main__`.
-_NO_MODULE = ("", "__main__", "<anonymous>", "<unknown>", "?")
+_NO_MODULE = frozenset(("", "__main__", "<anonymous>", "<unknown>", "?"))
 
 
 class Place(NamedTuple):
@@ -51,6 +51,7 @@ def stack(frames: list[Fields], in_app: bool, platform: object) -> Stack:
     """Return the places of frames. With `in_app`, only those of in-app frames."""
     found: Places = {}
     innermost: Fields = {}
+    known = _known.get
     for frame in frames[: -_MAX_FRAMES - 1 : -1]:
         get = frame.get
         if in_app and not get("in_app"):
@@ -58,9 +59,9 @@ def stack(frames: list[Fields], in_app: bool, platform: object) -> Stack:
         path = get("filename") or get("abs_path") or get("package")
         sent = (get("module"), path, get("function"), platform)
         try:
-            place = _known[sent]
-        except (KeyError, TypeError):  # TypeError: a value that cannot be a key, such as a list
-            place = _place(*sent)
+            place = known(sent) or _place(*sent)
+        except TypeError:  # a value that cannot be a key, such as a list
+            place = _place(*map(_text, sent))
         if place is not _NONE:
             if not found:
                 innermost = frame
@@ -72,8 +73,8 @@ def stack(frames: list[Fields], in_app: bool, platform: object) -> Stack:
 
 def _place(*sent: object) -> Place:
     """Return the place for (module, path, function, platform). One that says nothing is empty."""
-    module, path, called, platform = map(_text, sent)
-    short = max(len(module), len(path), len(called), len(platform)) <= _MAX_KNOWN_TEXT
+    texts = [each if isinstance(each, str) else "" for each in sent]
+    module, path, called, platform = texts
     called = called[: names.MAX_NAME]
     if platform in engines.PLATFORMS:
         place = _of_javascript(module, path, called, platform)
@@ -81,8 +82,7 @@ def _place(*sent: object) -> Place:
         called = _of_ruby(called) if platform == "ruby" else names.name(called)
         where = names.name(module) if module not in _NO_MODULE else ""
         place = _made(where, "" if where else names.file(path) or module, called)
-    # A value of another type may be one that cannot be a key.
-    if short and all(each is None or isinstance(each, str) for each in sent):
+    if max(map(len, texts)) <= _MAX_KNOWN_TEXT:
         _known[sent] = place
     return place
 

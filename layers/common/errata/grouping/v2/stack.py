@@ -10,8 +10,7 @@ from errata.models.event import Event, Fields
 
 # Only the exceptions nearest to the main one are used.
 _MAX_EXCEPTIONS = 50
-_MAX_KNOWN_TEXT = 200
-_JAVASCRIPT = engines.PLATFORMS
+_MAX_KNOWN_TEXT = 500
 _QUALIFIED = re.compile(r"[.\\:*]")
 # Types that are raised for any reason, by their last part. A text or a code says which one it is.
 _GENERIC = frozenset(
@@ -31,9 +30,18 @@ _NAMELESS = ("<lambda>", "{closure}", "{closure}}", "::doDisplay", ".func")
 type Why = tuple[str, str]  # what groups an event, as JSON and in words
 
 
+def exceptions(event: Event) -> list[Fields]:
+    """Return the exceptions that are not empty, the main one first, then its causes."""
+    sent = _objects(event.get("exceptions"))
+    said = [each for each in sent if each.get("type") or each.get("value") or each.get("frames")]
+    if not sent and event.get("exception_class"):
+        said = [{"type": event["exception_class"], "value": event.get("message")}]
+    return said[: -_MAX_EXCEPTIONS - 1 : -1]
+
+
 def main(event: Event) -> Fields:
     """Return the main exception, or an empty one."""
-    return next(iter(_exceptions(event)), {})
+    return next(iter(exceptions(event)), {})
 
 
 def innermost(event: Event) -> Fields:
@@ -42,14 +50,13 @@ def innermost(event: Event) -> Fields:
     return next((each for each in frames if each.get("in_app")), frames[0] if frames else {})
 
 
-def by_exceptions(event: Event) -> Why | None:
+def by_exceptions(event: Event, exceptions: list[Fields]) -> Why | None:
     """Return the types of all exceptions and the places of their in-app frames, or None.
 
     If no frame is in-app, all frames and the values of the exceptions count. If the innermost place
     has no name, its line of code counts, too, or else the value. If a type is one that anybody
     raises, the fixed words of the value count. Equal exceptions count once, also in a group.
     """
-    exceptions = _exceptions(event)
     # JavaScript SDKs send a message as an exception without a type, to send its frames.
     if not any(each.get("type") for each in exceptions):
         return None
@@ -57,6 +64,7 @@ def by_exceptions(event: Event) -> Why | None:
     if not any(stacks):
         stacks[0] = _frames_around(event)
     platform = event.get("platform")
+    javascript = platform in engines.PLATFORMS
     found = [stack(frames, True, platform) for frames in stacks]
     in_app = any(each.places for each in found)
     if not in_app:
@@ -67,12 +75,12 @@ def by_exceptions(event: Event) -> Why | None:
     for number, (each, where) in enumerate(zip(exceptions, found, strict=True)):
         kind, generic = _kind(_text(each.get("type"))[: names.MAX_NAME])
         value = _text(each.get("value"))
-        if platform in _JAVASCRIPT and engines.is_recursion(value):
+        if javascript and engines.is_recursion(value):
             kind, value = "RangeError", ""
         if platform == "cocoa" and not generic:
             # The type is the domain, or an enumeration. The code says which error it is.
             generic = "Code: " in value or "Code=" in value
-        details = _details(generic, value, where, in_app, platform in _JAVASCRIPT)
+        details = _details(generic, value, where, in_app, javascript)
         key = f"[{_json(kind)},[{','.join(where.places)}],{_json(details)}]"
         shown = _shown(kind or "Error", where.places, details)
         (members if number in inside else chain)[key] = shown
@@ -135,15 +143,6 @@ def _objects(value: object) -> list[Fields]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _exceptions(event: Event) -> list[Fields]:
-    """Return the exceptions that are not empty, the main one first, then its causes."""
-    sent = _objects(event.get("exceptions"))
-    said = [each for each in sent if each.get("type") or each.get("value") or each.get("frames")]
-    if not sent and event.get("exception_class"):
-        said = [{"type": event["exception_class"], "value": event.get("message")}]
-    return said[: -_MAX_EXCEPTIONS - 1 : -1]
-
-
 def _main_frames(event: Event) -> list[Fields]:
     return _objects(main(event).get("frames")) or _frames_around(event)
 
@@ -165,6 +164,8 @@ def _inside_groups(exceptions: list[Fields]) -> set[int]:
 
     Source: Sentry's RFC 79, "Exception Groups": a member has its group's id in `parent_id`.
     """
+    if len(exceptions) == 1:  # which is usual
+        return set()
     parents: dict[int, int] = {}
     groups: set[int] = set()
     ids: dict[int, int] = {}

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from errata.models.event import Event, Fields, Level
-from errata.models.ids import LAST_MS
+from errata.models.ids import LAST_MS, sdk_event_id
 from errata.protocol.read import iso
 from errata.protocol.sentry.forms import Problems, shown
 from errata.protocol.sentry.schema import checked
@@ -38,7 +38,6 @@ _DRIFT_MS = 60_000
 _SECONDS = re.compile(r"\d{9,11}(?:\.\d{1,9})?")
 # Timestamps from here on are milliseconds: in seconds, this is the year 5138.
 _LEAST_MS = 100_000_000_000
-_EVENT_ID = re.compile(r"[0-9a-f]{32}")
 # Matches the paths of frames in a language's standard library or in installed dependencies.
 _FOREIGN = re.compile(
     r"(?:site|dist)-packages/|/lib/python\d|^<frozen |node_modules/|^node:|^internal/|/vendor/"
@@ -49,14 +48,6 @@ _FOREIGN = re.compile(
 _PLACEHOLDER = re.compile(r"%%|%(?:\((\w+)\))?[#0 +-]{0,5}\d*(?:\.\d*)?[a-zA-Z]")
 # SDKs send this in place of the user's IP address. It means the address of the request.
 _AUTO = "{{auto}}"
-
-
-def event_id(value: Any) -> str | None:
-    """Return an event id as 32 lower-case hex digits, or None if it is invalid."""
-    if not isinstance(value, str):
-        return None
-    compact = value.strip().replace("-", "").lower()
-    return compact if _EVENT_ID.fullmatch(compact) else None
 
 
 def milliseconds(value: Any) -> int | None:
@@ -103,7 +94,7 @@ def to_fields(
         fields["transaction"] = does
     if transaction and culprit and culprit != transaction:
         _keep_other(fields, "culprit", culprit)
-    if event.get("event_id") is not None and event_id(event["event_id"]) is None:
+    if event.get("event_id") is not None and sdk_event_id(event["event_id"]) is None:
         _add_problem(problems, "event_id", "is not 32 hex digits", event["event_id"])
     _set_timestamp(fields, event.get("timestamp"), received_ms, sent_at_ms, problems)
     _set_exceptions(fields, event)
