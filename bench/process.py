@@ -58,13 +58,13 @@ class Worker:
     @classmethod
     def of_put_item(cls, endpoint: str) -> Self:
         """Start a worker for stock boto3's `put_item`."""
-        arguments = {"put_item": "EventsTable", "path": [str(STOCK)]}
+        arguments = {"put_item": "EventsTable", "client": "boto3", "path": [str(STOCK)]}
         return cls(arguments, {**AWS, "AWS_ENDPOINT_URL": endpoint})
 
     @classmethod
     def of_lean_put_item(cls, endpoint: str) -> Self:
         """Start a worker for `put_item` of Errata's own client."""
-        arguments = {"lean_put_item": "EventsTable", "path": [str(LAYER)]}
+        arguments = {"put_item": "EventsTable", "client": "lean", "path": [str(LAYER)]}
         return cls(arguments, {**AWS, "AWS_ENDPOINT_URL": endpoint})
 
     def __enter__(self) -> Self:

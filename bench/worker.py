@@ -1,7 +1,7 @@
 """Measure one subject in a separate process, which can import only that subject.
 
 `python -I -S worker.py <arguments as JSON>` runs a built handler, another function of the layer, or
-`put_item` of a client.
+`put_item` of a client: stock boto3's or Errata's own.
 Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,
 so that the output of the measured code can be counted.
 """
@@ -51,14 +51,6 @@ def lean_put_item(table: str) -> Subject:
     return lambda item: client.put_item(TableName=table, Item=item)
 
 
-SUBJECTS: dict[str, Callable[[str], Subject]] = {
-    "handler": handler,
-    "function": function,
-    "put_item": put_item,
-    "lean_put_item": lean_put_item,
-}
-
-
 def with_bytes(item: dict[str, Any]) -> dict[str, Any]:
     """Return an item with its bytes decoded: JSON carries them as Base64."""
     return {
@@ -103,12 +95,21 @@ def profile(subject: Subject, one: Any) -> dict[str, Any]:
     return {"called": ours, "built_in": built_in}
 
 
+def measured(arguments: dict[str, Any]) -> Subject:
+    """Return what the arguments name."""
+    if "handler" in arguments:
+        return handler(arguments["handler"])
+    if "function" in arguments:
+        return function(arguments["function"])
+    make = lean_put_item if arguments["client"] == "lean" else put_item
+    return make(arguments["put_item"])
+
+
 def main() -> None:
     """Set up the subject, then run commands until standard input ends."""
     arguments = json.loads(sys.argv[1])
     sys.path[:0] = arguments["path"]
-    ((name, make),) = ((each, SUBJECTS[each]) for each in arguments if each in SUBJECTS)
-    subject = make(arguments[name])
+    subject = measured(arguments)
     loaded: dict[str, list[Any]] = {}
     with os.fdopen(arguments["answers"], "w") as responses:
         for line in sys.stdin:
@@ -117,7 +118,7 @@ def main() -> None:
             match command["do"]:
                 case "load":
                     inputs = command["inputs"]
-                    if name.endswith("put_item"):
+                    if "put_item" in arguments:
                         inputs = [with_bytes(item) for item in inputs]
                     loaded[command["name"]] = inputs
                 case "run":
