@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from bench.artifact import ROOT, STOCK, search_path
+from bench.artifact import LAYER, ROOT, STOCK, search_path
 from bench.template import environment
 
 # Only the interpreter: it ignores environment variables, site-packages and .pth files.
@@ -58,7 +58,13 @@ class Worker:
     @classmethod
     def of_put_item(cls, endpoint: str) -> Self:
         """Start a worker for stock boto3's `put_item`."""
-        arguments = {"put_item": "EventsTable", "path": [str(STOCK)]}
+        arguments = {"put_item": "EventsTable", "client": "boto3", "path": [str(STOCK)]}
+        return cls(arguments, {**AWS, "AWS_ENDPOINT_URL": endpoint})
+
+    @classmethod
+    def of_lean_put_item(cls, endpoint: str) -> Self:
+        """Start a worker for `put_item` of Errata's own client."""
+        arguments = {"put_item": "EventsTable", "client": "lean", "path": [str(LAYER)]}
         return cls(arguments, {**AWS, "AWS_ENDPOINT_URL": endpoint})
 
     def __enter__(self) -> Self:
@@ -132,8 +138,13 @@ def start_and_end(
     return usage.ru_utime + usage.ru_stime, text
 
 
-# The functions that take single events, and their folders. Senders wait for them to start.
-ENDPOINTS = {"IngestFunction": "ingest", "SentryIngestFunction": "sentry_ingest"}
+# The functions of an event's way, and their folders. Senders or issues wait for them to start.
+HOT = {
+    "AuthorizerFunction": "authorizer",
+    "IngestFunction": "ingest",
+    "SentryIngestFunction": "sentry_ingest",
+    "DigestFunction": "digest",
+}
 
 
 def initialise(function: str, folder: str, then: str = "") -> tuple[float, str]:

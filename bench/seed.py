@@ -30,7 +30,9 @@ from errata.usecases.projects import Created
 @contextmanager
 def _account(function: str) -> Iterator[None]:
     """Provide an empty account with the template's tables, and the environment of a function."""
-    with patch.dict(os.environ, {**AWS, **environment(function)}), mock_aws():
+    # moto answers botocore only.
+    variables = {**AWS, **environment(function), "DYNAMODB_CLIENT": "botocore"}
+    with patch.dict(os.environ, variables), mock_aws():
         settings.cache_clear()
         clients.clear_cache()
         for table in tables():
@@ -44,21 +46,22 @@ def _rows() -> Rows:
     names = [table["TableName"] for table in tables()]
     scan = clients.dynamodb().get_paginator("scan")
     return {
-        name: [_as_json(item) for page in scan.paginate(TableName=name) for item in page["Items"]]
+        name: [as_json(item) for page in scan.paginate(TableName=name) for item in page["Items"]]
         for name in names
     }
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Return attributes as they are sent: bytes in Base64."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, dict):
-        return {name: _as_json(inner) for name, inner in value.items()}
+        return {name: as_json(inner) for name, inner in value.items()}
     return value
 
 
-def _as_bytes(item: Item) -> Item:
+def as_bytes(item: Item) -> Item:
+    """Return an item that was sent with its bytes."""
     return {
         name: {"B": base64.b64decode(value["B"])} if "B" in value else value
         for name, value in item.items()
@@ -103,7 +106,7 @@ def a_digested_batch(batch: dict[str, Any]) -> Rows:
         from functions.digest.handler import handler  # it creates a client when it is imported
 
         for record in batch["Records"]:
-            item = _as_bytes(record["dynamodb"]["NewImage"])
+            item = as_bytes(record["dynamodb"]["NewImage"])
             clients.dynamodb().put_item(TableName=settings().events_table, Item=item)
         assert handler(batch, None) == {"batchItemFailures": []}
         return {name: rows for name, rows in _rows().items() if name == settings().issues_table}

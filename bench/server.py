@@ -70,6 +70,8 @@ class Server(ThreadingHTTPServer):
                 return 200, {"Attributes": {name: values[value] for name, value in added}}
             case "PutItem" | "UpdateItem" | "TransactWriteItems":
                 return 200, {}
+            case "BatchWriteItem":
+                return 200, {"UnprocessedItems": {}}
             case "GetItem":
                 found = self._find(call.request["TableName"], [call.request["Key"]])
                 return 200, {"Item": found[0]} if found else {}
@@ -92,9 +94,12 @@ class Server(ThreadingHTTPServer):
         index = next(each for each in indexes if each["IndexName"] == request["IndexName"])
         hash_name, sort_name = (each["AttributeName"] for each in index["KeySchema"])
         keys = key_names(table) | {hash_name, sort_name}
-        assert request["KeyConditionExpression"] == f"{hash_name} = :{hash_name}"
+        condition = f"{hash_name} = :{hash_name} AND {sort_name} BETWEEN :low AND :high"
+        assert request["KeyConditionExpression"] == condition
         assert request["ScanIndexForward"] is False
-        partition = request["ExpressionAttributeValues"][f":{hash_name}"]
+        values = request["ExpressionAttributeValues"]
+        partition = values[f":{hash_name}"]
+        low, high = (int(values[name]["N"]) for name in (":low", ":high"))
 
         def place(row: Item) -> tuple[int, str]:
             return int(row[sort_name]["N"]), row["sk"]["S"]
@@ -102,13 +107,17 @@ class Server(ThreadingHTTPServer):
         rows = [
             row
             for row in self._rows.get(request["TableName"], [])
-            if row.get(hash_name) == partition and sort_name in row
+            if row.get(hash_name) == partition
+            and sort_name in row
+            and low <= int(row[sort_name]["N"]) <= high
         ]
         if "ExclusiveStartKey" in request:
             rows = [row for row in rows if place(row) < place(request["ExclusiveStartKey"])]
         found = sorted(rows, key=place, reverse=True)[: request["Limit"]]
+        asked = request["ProjectionExpression"].split(", ")
+        entries = [projected(row, keys, index["Projection"]) for row in found]
         response = {
-            "Items": [projected(row, keys, index["Projection"]) for row in found],
+            "Items": [{name: entry[name] for name in asked} for entry in entries],
             "Count": len(found),
             "ScannedCount": len(found),
         }

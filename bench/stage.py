@@ -14,11 +14,13 @@ from typing import Any
 
 from bench import seed
 from bench.corpus import SDK, SIZES, encode, envelopes, load
+from bench.lists import ManyIssues
 from bench.process import Worker
 from bench.server import Call, Item, Rows, Server
 from bench.team import ISSUES as LISTED
 from bench.team import Team
 from bench.traffic import authorizer_event, dsn_event, ingest_event, page_event, stream_event
+from errata.protocol.issues import ASKED_STATUSES, SORTS
 
 BATCH = 100
 ISSUES = 10
@@ -29,6 +31,12 @@ LIMITED = "with a quota of a million"
 LIMITED_EVENTS = 1_000
 PAGE = "the issue list"
 FILES = "its style and scripts"
+# The lists that are filtered by status only, by name.
+LISTS = {
+    f"{status} by {sort}": {"status": status, "sort": sort}
+    for status in ASKED_STATUSES
+    for sort in SORTS
+}
 
 
 @dataclass(frozen=True)
@@ -40,10 +48,14 @@ class Stage:
     ingest: Worker
     digest: Worker
     dashboard: Worker
+    many_issues: ManyIssues
+    many: Worker  # the dashboard on them
     sentry: Worker
     grouping: Worker
     put_item: Worker
+    lean_put_item: Worker
     public_key: str
+    team: Team
 
     @property
     def dsn_verdict(self) -> dict[str, Any]:
@@ -70,9 +82,10 @@ def prepared() -> Iterator[Stage]:
         server = stack.enter_context(Server())
         rest = seed.at_rest(MONTHLY_QUOTA)
         server.keep(rest.rows)
+        many_issues = stack.enter_context(ManyIssues(rest.rows))
 
-        def function(name: str, folder: str) -> Worker:
-            return stack.enter_context(Worker.of_function(name, folder, server.url))
+        def function(name: str, folder: str, on: Server = server) -> Worker:
+            return stack.enter_context(Worker.of_function(name, folder, on.url))
 
         stage = Stage(
             server,
@@ -80,10 +93,14 @@ def prepared() -> Iterator[Stage]:
             ingest=function("IngestFunction", "ingest"),
             digest=function("DigestFunction", "digest"),
             dashboard=function("DashboardFunction", "dashboard"),
+            many_issues=many_issues,
+            many=function("DashboardFunction", "dashboard", many_issues),
             sentry=function("SentryIngestFunction", "sentry_ingest"),
             grouping=stack.enter_context(Worker.of_grouping()),
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
+            lean_put_item=stack.enter_context(Worker.of_lean_put_item(server.url)),
             public_key=rest.public_key,
+            team=rest.team,
         )
         stage.authorizer.load("key", [authorizer_event(rest.key)])
         stage.authorizer.load(SDK, [dsn_event(rest.public_key)])
@@ -93,7 +110,7 @@ def prepared() -> Iterator[Stage]:
         _load_ingest(stage, rest.key, verdict)
         _load_limited(stage, rest.limited_key)
         _load_digest(stage, rest.key, verdict, rest.rows)
-        _load_dashboard(stage, rest.team)
+        _load_dashboard(stage)
         _load_put_item(stage)
         server.taken()
         yield stage
@@ -148,15 +165,24 @@ def _stored(stage: Stage, key: str, verdict: dict[str, Any]) -> list[Item]:
     return stage.stored("batch")
 
 
-def _load_dashboard(stage: Stage, team: Team) -> None:
-    asked = page_event(f"projects/{team.project_id}/issues", team.cookie)
-    stage.dashboard.load(PAGE, [asked])
-    (response,) = stage.dashboard.run(PAGE, 3)[1]
-    assert response["statusCode"] == 200, response
-    page = gzip.decompress(base64.b64decode(response["body"])).decode()
+def _load_dashboard(stage: Stage) -> None:
+    stage.dashboard.load(PAGE, [_list_event(stage, {})])
+    page = page_text(stage.dashboard.run(PAGE, 3)[1][0])
     assert page.count('class="issue-title"') == LISTED
     files = re.findall(r"static/[0-9a-f]+/[a-z.]+[.](?:css|js)", page)
-    stage.dashboard.load(FILES, [page_event(file, team.cookie) for file in files])
+    stage.dashboard.load(FILES, [page_event(file, stage.team.cookie) for file in files])
+    for name, query in LISTS.items():
+        stage.many.load(name, [_list_event(stage, query)])
+
+
+def _list_event(stage: Stage, query: dict[str, str]) -> dict[str, Any]:
+    return page_event(f"projects/{stage.team.project_id}/issues", stage.team.cookie, query)
+
+
+def page_text(response: dict[str, Any]) -> str:
+    """Return the HTML of a page of the dashboard."""
+    assert response["statusCode"] == 200, response
+    return gzip.decompress(base64.b64decode(response["body"])).decode()
 
 
 def _load_put_item(stage: Stage) -> None:
@@ -171,5 +197,6 @@ def _load_put_item(stage: Stage) -> None:
             }
             for n, payload in enumerate(payloads)
         ]
-        stage.put_item.load(size, items)
-        stage.put_item.run(size, 3)
+        for worker in (stage.put_item, stage.lean_put_item):
+            worker.load(size, items)
+            worker.run(size, 3)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bench.corpus import SIZES, load
 from errata.models.ids import DAY_MS, new_event_id
+from errata.models.issue import Position
 from errata.models.member import Membership, User
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_LIMIT, Access
@@ -11,7 +12,8 @@ from errata.protocol.ingest import parse
 from errata.store import events, members
 from errata.store.sign_in import Tokens
 from errata.usecases import projects, sessions
-from errata.usecases.digest import Record, digest, pad
+from errata.usecases.count_events import Record
+from errata.usecases.digest import digest, pad
 from errata.usecases.prepare import prepare
 from functions.dashboard.pages.issues import SPARK_DAYS
 from functions.dashboard.routing import SESSION_COOKIE
@@ -51,7 +53,7 @@ def _meet_errors(project_id: str, now_ms: int) -> None:
             at_ms = now_ms - day * DAY_MS - ISSUES + n
             error = {**errors[n % len(errors)], "fingerprint": f"{n}", "user": {"id": f"{day}"}}
             item = prepare(parse(error), access, new_event_id(at_ms), at_ms).item
-            records.append(Record(pad(f"{len(records)}"), events.stored(item)))
+            records.append(Record(Position("", pad(f"{len(records)}")), events.stored(item)))
     outcome = digest(records)
     assert not outcome.retry
     assert not outcome.permanent

@@ -139,7 +139,7 @@ def envelope_event(body: bytes, key: str, verdict: dict[str, Any]) -> dict[str, 
     return _judged(_envelope_request(key, body), body, verdict)
 
 
-def page_event(path: str, cookie: str) -> dict[str, Any]:
+def page_event(path: str, cookie: str, query: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the dashboard's event for a request of a page or of a static file."""
     headers = {
         "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
@@ -157,6 +157,8 @@ def page_event(path: str, cookie: str) -> dict[str, Any]:
         "X-Forwarded-Proto": "https",
     }
     event = _request(headers, "GET", f"/dashboard/{path}", "/dashboard/{proxy+}")
+    asked = {name: [value] for name, value in query.items()} if query else None
+    event |= {"queryStringParameters": query, "multiValueQueryStringParameters": asked}
     return {**event, "pathParameters": {"proxy": path}, "body": None, "isBase64Encoded": False}
 
 

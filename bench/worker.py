@@ -1,7 +1,7 @@
 """Measure one subject in a separate process, which can import only that subject.
 
 `python -I -S worker.py <arguments as JSON>` runs a built handler, another function of the layer, or
-stock boto3's `put_item`.
+`put_item` of a client: stock boto3's or Errata's own.
 Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,
 so that the output of the measured code can be counted.
 """
@@ -40,6 +40,14 @@ def put_item(table: str) -> Subject:
     import boto3
 
     client = boto3.client("dynamodb")
+    return lambda item: client.put_item(TableName=table, Item=item)
+
+
+def lean_put_item(table: str) -> Subject:
+    """Return a plain `put_item` of Errata's own client."""
+    from errata.store.lean import LeanClient
+
+    client = LeanClient.of_environment()
     return lambda item: client.put_item(TableName=table, Item=item)
 
 
@@ -93,7 +101,8 @@ def measured(arguments: dict[str, Any]) -> Subject:
         return handler(arguments["handler"])
     if "function" in arguments:
         return function(arguments["function"])
-    return put_item(arguments["put_item"])
+    make = lean_put_item if arguments["client"] == "lean" else put_item
+    return make(arguments["put_item"])
 
 
 def main() -> None:

@@ -79,6 +79,7 @@ class LocalStack:
             "Architecture": architecture(platform.machine()),
             # Receivers of webhooks run on this machine, too.
             "WebhooksToLoopback": "on",
+            "DigestWindow": "1",
             **(parameters or {}),
         }
         self._say = say

@@ -117,10 +117,10 @@ def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
     ).format(height, total, len(days), most if total else 0, bars)
 
 
-def last_days(days: dict[str, int], now_ms: int, length: int) -> list[int]:
+def last_days(days: dict[int, int], now_ms: int, length: int) -> list[int]:
     """Return counts by day since the epoch as a list that ends today."""
     today = now_ms // DAY_MS
-    return [days.get(str(day), 0) for day in range(today - length + 1, today + 1)]
+    return [days.get(day, 0) for day in range(today - length + 1, today + 1)]
 
 
 def day_name(day: int) -> str:

@@ -30,6 +30,7 @@ _IDS = {
     "issue": r"[0-9a-f]{32}",
     # Also one that an SDK has created.
     "event": r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
+    "short_id": r"(?:[A-Za-z0-9-]{1,40}-)?[0-9]{1,10}",
     "team": r"[0-9a-f]{8}",
 }
 # Ids whose rows are read together with the session. Pages read the others themselves.

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from errata.config import settings
-from errata.models.event import Stored, summary
+from errata.models.event import summary
+from errata.models.issue import Position
 from errata.store import clients, events, queues
 from errata.store.items import TypedItem
-from errata.usecases.digest import Record, digest, pad
+from errata.usecases.count_events import Record
+from errata.usecases.digest import digest, pad
 
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
@@ -25,18 +27,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         if "restored" in image["NewImage"]:
             continue  # counted already: errata.usecases.restore
         try:
-            sequence, stored = pad(image["SequenceNumber"]), _stored(image["NewImage"])
-            records.append(Record(sequence, stored, _label(record)))
+            position = Position(_label(record), pad(image["SequenceNumber"]))
+            records.append(_record(position, image["NewImage"]))
         except (KeyError, ValueError, zlib.error) as error:
             _dead_letter(image["Keys"], image["SequenceNumber"], f"unreadable: {error!r}")
     outcome = digest(records)
     for permanent, reason in outcome.permanent:
         keys = {"pk": {"S": permanent.event.project_id}, "sk": {"S": permanent.event.id}}
-        _dead_letter(keys, permanent.sequence.lstrip("0"), reason)
+        _dead_letter(keys, permanent.position.sequence.lstrip("0"), reason)
     if not outcome.retry:
         return {"batchItemFailures": []}
     # Lambda delivers this record and all later ones again. Those applied before change nothing.
-    first = min(record.sequence for record in outcome.retry).lstrip("0")
+    first = min(record.position.sequence for record in outcome.retry).lstrip("0")
     return {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
@@ -46,11 +48,11 @@ def _label(record: dict[str, Any]) -> str:
     return label
 
 
-def _stored(image: TypedItem) -> Stored:
+def _record(position: Position, image: TypedItem) -> Record:
     # Streams encode bytes as Base64. Responses of the table do not.
     payload = base64.b64decode(image["payload"]["B"])
     event = events.stored({**image, "payload": {"B": payload}})
-    return replace(event, fields=summary(event.fields))
+    return Record(position, replace(event, fields=summary(event.fields)), payload)
 
 
 def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:

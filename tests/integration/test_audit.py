@@ -59,6 +59,7 @@ def test_changes_of_a_project(busy: Project) -> None:
     usage_keys.revoke_key(busy.id, record.id)
     usage_keys.change_project(GATEWAY, busy.id, 600, "default")
     projects.rename(busy.id, "blog")
+    projects.change_slug(busy.id, "store")
     hook, secret = webhooks.add(busy.id, HOOK)
     webhooks.rotate(busy.id, hook.id)
     webhooks.enable(busy.id, hook.id)
@@ -71,6 +72,7 @@ def test_changes_of_a_project(busy: Project) -> None:
         f"key revoked: key id {record.id}",
         "project changed: rate limit 600, retention days default",
         "project renamed: name blog",
+        "slug changed: slug store",
         "webhook added: url hooks.example.com",
         f"webhook secret rotated: webhook id {hook.id}",
         f"webhook enabled: webhook id {hook.id}",

@@ -16,7 +16,7 @@ from errata.models.visible import issues_partition
 from errata.store import issue_status, issues
 from tests.support import fuzz, stream, tally
 from tests.support.calls import Call, recorded, watched
-from tests.support.visible import visible_at
+from tests.support.visible import all_issues, visible_at
 
 type Item = dict[str, Any]
 
@@ -52,13 +52,23 @@ def traffic(project_id: str, size: int, seed: int = 1) -> list[Item]:
     return [one(n) for n in range(size)]
 
 
-def test_a_batch_of_several_issues_is_one_read_and_one_transaction() -> None:
-    items = traffic(fresh(), 20)
+def operations(batch: list[Item]) -> list[str]:
+    """Deliver a batch. Return the operations that it takes, those at the same time sorted."""
     with recorded() as seen:
-        assert stream.deliver(stream.numbered(items)) == []
+        assert stream.deliver(batch) == []
+    return [call.operation for call in seen]
+
+
+def test_new_issues_are_one_transaction_and_each_other_row_is_written_by_itself() -> None:
+    items = traffic(fresh(), 20)
+    found = operations(stream.numbered(items))
     tally.assert_exact(items)
-    about_issues = [call for call in seen if "IssuesTable" in str(call.parameters)]
-    assert [call.operation for call in about_issues] == ["BatchGetItem", "TransactWriteItems"]
+    # The rows; the numbers and closed issues; once, whether there are issues without numbers; the
+    # webhooks; the rows that find the issues; the issues with their numbers; three releases and a
+    # day.
+    assert found[:5] == ["BatchGetItem", "BatchGetItem", "Query", "PutItem", "Query"]
+    assert set(found[5:-5]) == {"BatchWriteItem"}
+    assert found[-5:] == ["TransactWriteItems", *["PutItem"] * 4]
 
 
 def test_a_batch_that_comes_again_whole_changes_nothing() -> None:
@@ -124,26 +134,23 @@ def test_events_whose_ids_are_out_of_order_are_counted_once() -> None:
     tally.assert_exact(items)
 
 
-def test_batches_of_several_shards_that_meet_are_counted_once() -> None:
-    project_id = fresh()
-    early, late = (
-        [stream.event(project_id, START_MS + n, fingerprint=f"f{n}", release="1") for n in each]
-        for each in ((1, 2), (8, 9))
-    )
-    for first, second in ((early, late), (late, early)):
-        issues.delete_generation(issues_partition(project_id, 0))
-        met: list[str] = []
+@pytest.mark.parametrize("operation", ["BatchWriteItem", "TransactWriteItems", "PutItem"])
+def test_a_batch_that_is_delivered_twice_at_the_same_time_is_counted_once(operation: str) -> None:
+    items = traffic(fresh(), 12)
+    batch = stream.numbered(items)
+    met: list[str] = []
 
-        def other_first(call: Call, second: list[Item] = second, met: list[str] = met) -> Any:
-            if call.operation == "TransactWriteItems" and not met:
-                met.append(call.operation)
-                stream.pump(stream.numbered(second, first=1))
-            return call.send()
+    def other_first(call: Call) -> Any:
+        if call.operation == operation and not met:
+            met.append(call.operation)
+            stream.pump(batch)
+        return call.send()
 
-        with watched(other_first):
-            stream.pump(stream.numbered(first))
-        # The other one had been first, and opened its issues first.
-        tally.assert_exact([*second, *first])
+    stream.pump(batch[:2])
+    with watched(other_first):
+        stream.pump(batch)
+    assert met
+    tally.assert_exact(items)
 
 
 # ------------------------------------------------------------------ more than a transaction takes
@@ -173,50 +180,14 @@ def transactions(batch: list[Item]) -> list[int]:
     return [len(c.parameters["TransactItems"]) for c in seen if c.operation == "TransactWriteItems"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "sizes"),
-    [
-        # 94 issues and a day, then six and the day: room is kept for an issue that regresses.
-        ({}, [95, 7]),
-        # For each issue also its link to the release.
-        ({"release": "1"}, [96, 96, 14]),
-    ],
-)
-def test_a_transaction_takes_as_many_issues_as_are_sure_to_fit(
-    fields: Item, sizes: list[int]
-) -> None:
+def test_a_transaction_takes_as_many_new_issues_as_fit() -> None:
     project_id = fresh()
-    items = [
-        stream.event(project_id, NOON_MS + n, fingerprint=f"f{n}", **fields) for n in range(100)
-    ]
-    assert transactions(stream.numbered(items)) == sizes
+    items = [stream.event(project_id, NOON_MS + n, fingerprint=f"f{n}") for n in range(100)]
+    # The counter, and each issue with its number.
+    assert transactions(stream.numbered(items)) == [1 + 2 * 49, 1 + 2 * 49, 1 + 2 * 2]
     tally.assert_exact(items)
-
-
-@pytest.mark.parametrize(("others", "sizes"), [(33, [35]), (34, [35, 2])])
-def test_an_issue_of_many_events_needs_no_more_room_than_its_releases(
-    others: int, sizes: list[int]
-) -> None:
-    project_id = fresh()
-    items = [
-        stream.event(project_id, NOON_MS + n, fingerprint=f"f{min(n, others)}")
-        for n in range(others + 60)
-    ]
-    assert transactions(stream.numbered(items)) == sizes
-    tally.assert_exact(items)
-
-
-@pytest.mark.parametrize(
-    ("releases", "sizes"), [(30, [62]), (31, [62, 4]), (60, [62, 62]), (61, [62, 62, 4])]
-)
-def test_an_issue_in_thirty_releases_is_one_transaction(releases: int, sizes: list[int]) -> None:
-    project_id = fresh()
-    items = [
-        # Each release twice in a row.
-        stream.event(project_id, NOON_MS + n, fingerprint="f", release=f"r{n // 2}")
-        for n in range(2 * releases)
-    ]
-    assert transactions(stream.numbered(items)) == sizes
+    numbers = {each.number for each in all_issues(visible_at(project_id))}
+    assert numbers == set(range(1, 101))
 
 
 def test_sixty_resolved_issues_regress_in_a_batch() -> None:
@@ -228,29 +199,39 @@ def test_sixty_resolved_issues_regress_in_a_batch() -> None:
     batch = stream.numbered(items)
     stream.pump(batch[:60])
     visible = visible_at(project_id)
-    for issue in list(issues.by_last_seen(visible)):
+    for issue in all_issues(visible):
         resolved = replace(issue, status="resolved", status_at=NOON_MS + 59)
-        assert issue_status.set_status(visible.partition, issue, resolved, "resolved")
+        assert issue_status.set_status(visible.partition, issue, resolved, "resolved", 60)
     sizes = transactions(batch[60:])
-    assert max(sizes) <= 100
-    # Each of them writes the release and the day again.
-    assert sum(sizes) == 60 * len(["issue", "activity"]) + 2 * len(sizes)
-    found = list(issues.by_last_seen(visible))
+    # Each with its activity, and no longer closed.
+    assert sizes == [3] * 60
+    found = all_issues(visible)
     assert {(each.status, each.count) for each in found} == {("regressed", 2)}
+    tally.assert_exact(items)
 
 
-def test_known_issues_cost_three_calls() -> None:
+def test_known_issues_cost_one_read_and_one_write_for_each_row() -> None:
     items = traffic(fresh(), 100)
     batch = stream.numbered(items)
-    stream.pump(batch[:50])
-    with recorded() as seen:
-        stream.pump(batch[50:])
-    # What has been cleared, the current rows, and their change.
-    assert [each.operation for each in seen] == [
-        "BatchGetItem",
-        "BatchGetItem",
-        "TransactWriteItems",
+    stream.pump(batch[:90])
+    found = operations(batch[90:])
+    tally.assert_exact(items)
+    rows = {issue for item in items[90:] for issue in [item["issue"]["S"]]}
+    assert found[0] == "BatchGetItem"
+    assert found.count("PutItem") == len(rows) + 3 + 1  # issues, releases, the day
+    # The rows that find issues whose rank has changed are written and deleted.
+    assert set(found[1:]) == {"PutItem", "BatchWriteItem"}
+    assert found.count("BatchWriteItem") <= 2
+
+
+def test_a_known_issue_with_nothing_new_costs_four_calls() -> None:
+    project_id = fresh()
+    items = [
+        stream.event(project_id, NOON_MS + n, fingerprint="f", release="1") for n in range(102)
     ]
+    batch = stream.numbered(items)
+    stream.pump(batch[:101])
+    assert operations(batch[101:]) == ["BatchGetItem", "PutItem", "PutItem", "PutItem"]
     tally.assert_exact(items)
 
 
@@ -293,7 +274,7 @@ def test_days_are_counted_by_utc_and_an_issue_knows_its_last_thirty() -> None:
     stream.pump(stream.numbered(items))
     (issue,) = tally.counted(project_id)["issues"].values()
     last = (midnight // 86_400_000) + 34
-    assert sorted(issue["days"]) == [str(day) for day in range(last - 29, last + 1)]
+    assert sorted(issue["buckets"].days) == list(range(last - 29, last + 1))
     assert sum(tally.counted(project_id)["days"].values()) == issue["count"] == 70
 
 
@@ -301,7 +282,7 @@ def test_days_are_counted_by_utc_and_an_issue_knows_its_last_thirty() -> None:
 
 
 def only_issue(project_id: str) -> Issue:
-    (issue,) = issues.by_last_seen(visible_at(project_id))
+    (issue,) = all_issues(visible_at(project_id))
     return issue
 
 
@@ -373,7 +354,7 @@ def test_an_issue_knows_what_made_its_fingerprint(fields: dict[str, Any], groupi
     assert issue.grouping == grouping
     assert issue.fingerprint == fields.get("fingerprint", issue.fingerprint) != ""
     # Compared as a text with those that are stored: its length is what it always was.
-    assert issue.last_sequence == "1001".zfill(40)
+    assert issue.position.sequence == "1001".zfill(40)
 
 
 def test_an_issue_is_grouped_as_its_first_event_was() -> None:

@@ -21,7 +21,8 @@ DAY_NS = 86_400 * 10**9
 
 def expire(clock: Clock) -> int:
     """Delete what DynamoDB would by now have deleted of IssuesTable; how many rows that were."""
-    gone = [row for row in rows()["ISSUES_TABLE"] if int(row["ttl"]["N"]) <= clock.ms // 1000]
+    found = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"] != "numbers"]
+    gone = [row for row in found if int(row["ttl"]["N"]) <= clock.ms // 1000]
     for row in gone:
         key = {"pk": row["pk"], "sk": row["sk"]}
         clients.dynamodb().delete_item(TableName=settings().issues_table, Key=key)
@@ -67,29 +68,33 @@ def test_an_issue_seen_seldom_is_one_open_issue_of_its_release(shop: Shop) -> No
         expire(shop.clock)
 
 
-def test_remembering_where_an_issue_was_seen_costs_one_write_a_day(shop: Shop) -> None:
-    def release_links() -> list[dict[str, Any]]:
-        return [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("seen#")]
+def test_the_rows_that_find_an_issue_are_written_once_a_week(shop: Shop) -> None:
+    def finding() -> dict[str, str]:
+        kinds = ("value#release", "number#open", "rank#users")
+        found = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith(kinds)]
+        return {row["sk"]["S"]: row["ttl"]["N"] for row in found}
 
     shop.send(**EVENT)
-    (first,) = release_links()
-    shop.clock.days(0.9)
-    shop.send(**EVENT)
-    assert release_links() == [first]
-    # The event expires together with the link.
-    shop.clock.days(0.1)
-    shop.send(**EVENT)
-    assert release_links() == [first]
+    first = finding()
+    assert len(first) == 3
+    for _ in range(7):
+        shop.clock.days(1)
+        shop.send(**EVENT)
+        assert finding() == first
+    # The event expires after these rows.
     shop.clock.advance(1)
     shop.send(**EVENT)
-    assert release_links() != [first]
+    assert finding().keys() == first.keys()
+    assert all(int(ttl) - int(first[sk]) == 7 * 86_400 + 1 for sk, ttl in finding().items())
 
 
 def test_what_nobody_sees_any_more_is_gone(shop: Shop) -> None:
     shop.send(**EVENT)
-    shop.clock.days(KEPT_DAYS + 2)
-    assert expire(shop.clock) == len(["issue", "release", "sighting", "day"])
-    assert rows()["ISSUES_TABLE"] == []
+    shop.clock.days(KEPT_DAYS + 8)
+    ranks = ["events", "users"]
+    values = ["level", "release"]
+    assert expire(shop.clock) == len(["issue", "release", "day", "number", *ranks, *values])
+    assert [row["sk"]["S"] for row in rows()["ISSUES_TABLE"]] == ["numbers"]
 
 
 def test_an_issue_that_comes_back_after_its_rows_are_gone_is_new(shop: Shop) -> None:
@@ -114,7 +119,7 @@ def test_an_issue_that_comes_back_before_its_rows_are_gone_is_new(shop: Shop) ->
     (issue,) = issues.list_issues(visible_in(shop.project_id))
     assert (issue.count, issue.environments, issue.releases) == (1, {"dev": 1}, {"2.0": 1})
     assert issue.first_seen == issue.last_seen == shop.clock.ms
-    assert (issue.users, list(issue.days.values())) == (b"", [1])
+    assert (issue.users, list(issue.buckets.days.values())) == (b"", [1])
 
 
 def test_a_release_that_comes_back_before_its_row_is_gone_is_new(shop: Shop) -> None:
@@ -142,6 +147,7 @@ def test_a_release_that_began_anew_is_not_taken_for_the_one_before(shop: Shop) -
         if call.operation == "TransactWriteItems" and not met:
             met.append(slow)
             shop.clock.advance(2)
+            shop.sequence = 5
             shop.send(fingerprint="other", release="1.0")
         return call.send()
 
@@ -238,10 +244,10 @@ def test_a_batch_that_comes_again_when_its_issue_has_expired_counts_nothing(shop
             assert issue.count == 1
     assert shop.release() == (1, 1, 1)
     # Not when DynamoDB has deleted what remembers it, either.
-    shop.clock.days(KEPT_DAYS + 2)
+    shop.clock.days(KEPT_DAYS + 8)
     expire(shop.clock)
     stream.pump([old, new])
-    assert rows()["ISSUES_TABLE"] == []
+    assert [row["sk"]["S"] for row in rows()["ISSUES_TABLE"]] == ["numbers"]
 
 
 @pytest.mark.parametrize("deleted", ["before", "meanwhile", "never"])

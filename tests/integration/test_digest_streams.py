@@ -7,10 +7,10 @@ import pytest
 from errata.config import settings
 from errata.models.ids import now_ms
 from errata.models.visible import issues_partition
-from errata.store import clients, issues
+from errata.store import clients
 from errata.usecases import issues as usecase
 from tests.support import stream, tally
-from tests.support.visible import visible_in
+from tests.support.visible import all_issues, visible_in
 
 OLD, NEW = "2026-11-01T00:00:00.000", "2026-11-29T05:00:00.000"
 
@@ -58,7 +58,7 @@ def test_a_row_of_an_earlier_release_has_no_label_and_is_of_the_same_stream() ->
 
 def forget_labels(project_id: str) -> None:
     """Remove the labels, as an earlier release would when it writes an issue."""
-    for issue in issues.by_last_seen(visible_in(project_id)):
+    for issue in all_issues(visible_in(project_id)):
         clients.dynamodb().update_item(
             TableName=settings().issues_table,
             Key={
@@ -73,9 +73,9 @@ def forget_labels(project_id: str) -> None:
 def test_a_deleted_issue_comes_back_with_the_events_of_a_new_stream() -> None:
     items = some("1", 0, 3)
     stream.pump(records(items, 900, OLD))
-    (issue,) = issues.by_last_seen(visible_in("1"))
+    (issue,) = all_issues(visible_in("1"))
     usecase.delete(visible_in("1"), issue.id, "operator")
     later = stream.event("1", now_ms() + 1, fingerprint="f")
     stream.pump(records([later], 1, NEW))
-    (found,) = issues.by_last_seen(visible_in("1"))
+    (found,) = all_issues(visible_in("1"))
     assert (found.count, found.first_event) == (1, later["sk"]["S"])

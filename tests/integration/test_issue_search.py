@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from errata.errors import InvalidInputError
+from errata.models import sketch
 from errata.models.issue import Issue
 from errata.models.visible import issues_partition
-from errata.protocol.issues import IssueQuery
-from errata.usecases import issues
+from errata.protocol.issues import ASKED_STATUSES, SORTS, IssueQuery
 from errata.usecases.issues import IssuePage, search
 from tests.support import shelf
 from tests.support.calls import Call, recorded, watched
@@ -118,18 +118,28 @@ def test_a_text_is_found_in_transaction_and_logger(pk: str, text: str, found: li
     assert numbers(pk, text=text) == found
 
 
-@pytest.mark.parametrize("sort", ["last_seen", "first_seen", "count"])
+def sorted_by(n: int, sort: str, value: int) -> Issue:
+    """Return an issue that has a value in one of the orders."""
+    match sort:
+        case "first_seen":
+            return replace(issue(n), first_seen=value, number=value)
+        case "users":
+            return issue(n, users=sketch.add(b"", map(str, range(value))))
+    return issue(n, **{sort: value})
+
+
+@pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("text", ["", "boom"])
 def test_issues_come_in_the_order_asked_for_page_after_page(pk: str, sort: str, text: str) -> None:
-    shelf.put(pk, (issue(n, **{sort: n * 7 % 31 + 1}) for n in range(31)))
+    shelf.put(pk, (sorted_by(n, sort, n * 7 % 19 + 1) for n in range(19)))
     found = list(pages(pk, sort=sort, text=text, limit=4))
-    values = [getattr(each, sort) for one in found for each in one.issues]
-    assert values == list(range(31, 0, -1))
-    assert [len(one.issues) for one in found] == [4] * 7 + [3]
+    ids = [int(each.id, 16) for one in found for each in one.issues]
+    assert [n * 7 % 19 for n in ids] == list(range(18, -1, -1))
+    assert [len(one.issues) for one in found] == [4] * 4 + [3]
     assert all(one.exhaustive for one in found)
 
 
-@pytest.mark.parametrize("sort", ["last_seen", "first_seen", "count"])
+@pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("text", ["", "boom"])
 def test_issues_that_sort_alike_are_each_shown_once(pk: str, sort: str, text: str) -> None:
     shelf.put(pk, (issue(n) for n in range(20)))
@@ -143,29 +153,39 @@ def test_what_has_expired_or_lies_elsewhere_is_not_shown(pk: str) -> None:
         assert numbers(pk, **asked) == [1]
 
 
-def test_no_issues(pk: str) -> None:
-    for asked in ({}, {"text": "boom"}):
-        assert page(pk, **asked) == IssuePage([], None, True, True)
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("status", ASKED_STATUSES)
+@pytest.mark.parametrize("cleared", [False, True])
+def test_no_issues(pk: str, sort: str, status: str, cleared: bool) -> None:
+    if cleared:
+        shelf.put(f"{pk.partition('#')[0]}#1", [issue(1)])
+    for text in ("", "boom"):
+        found = page(pk, text=text, status=status, sort=sort)
+        assert found == IssuePage([], None, True, True)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_issues_of_other_statuses_are_issues(pk: str, sort: str) -> None:
+    shelf.put(pk, [issue(1, status="resolved")])
+    for status in ("open", "regressed", "ignored"):
+        assert page(pk, status=status, sort=sort) == IssuePage([], None, True, False)
 
 
 # ------------------------------------------------------------------ many
 
 
-def test_a_status_that_few_have_is_found_in_the_exact_order(
-    pk: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(issues, "_MAX_LOOKED_AT", 100)
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_status_that_few_have_is_found_without_empty_pages(pk: str, sort: str) -> None:
     shelf.put(
         pk,
-        (issue(n, last_seen=n, status="open" if n % 50 else "ignored") for n in range(1, 231)),
+        (
+            issue(n, last_seen=n, status="open" if n % 50 else "ignored", expires_at=EXPIRES + n)
+            for n in range(1, 501)
+        ),
     )
-    found = list(pages(pk, status="ignored"))
-    assert [[int(each.id, 16) for each in one.issues] for one in found] == [
-        [200, 150],
-        [100, 50],
-        [],
-    ]
-    assert numbers(pk, limit=1_000) == [n for n in range(230, 0, -1) if n % 50]
+    found = list(pages(pk, status="ignored", sort=sort, limit=3))
+    assert [len(one.issues) for one in found] == [3, 3, 3, 1]
+    assert [int(each.id, 16) for one in found for each in one.issues] == list(range(500, 0, -50))
 
 
 def test_an_index_that_lags_shows_no_issue_of_another_status(pk: str) -> None:
@@ -179,8 +199,8 @@ def test_an_index_that_lags_shows_no_issue_of_another_status(pk: str) -> None:
 
     with watched(lag):
         found = search(visible_at(pk, NOW_S), IssueQuery(limit=4))
-    assert [int(each.id, 16) for each in found.issues] == [30, 29]
-    assert numbers(pk, limit=4, cursor=found.next_cursor) == [4, 3, 2, 1]
+    assert [int(each.id, 16) for each in found.issues] == [30, 29, 4, 3]
+    assert numbers(pk, limit=4, cursor=found.next_cursor) == [2, 1]
 
 
 def test_a_page_of_the_newest_looks_no_further(pk: str) -> None:
@@ -199,20 +219,20 @@ def test_an_issue_seen_again_between_pages_is_no_reason_to_miss_others(pk: str) 
 
 
 def test_what_is_too_much_to_look_through_at_once_comes_in_parts(pk: str) -> None:
-    shelf.put(pk, (issue(n, count=n * 7 % 60 + 1) for n in range(60)))
+    shelf.put(pk, (issue(n, count=n * 7 % 59 + 1) for n in range(59)))
     with small_pages(5):
-        found = list(pages(pk, sort="count", limit=8))
+        found = list(pages(pk, sort="count", limit=8, text="boom"))
     assert not any(one.exhaustive for one in found)
-    assert sorted(int(each.id, 16) for one in found for each in one.issues) == list(range(60))
+    assert sorted(int(each.id, 16) for one in found for each in one.issues) == list(range(59))
     # Each part, of twenty, in its order.
-    assert [len(one.issues) for one in found if one.issues] == [8, 8, 4] * 3
+    assert [len(one.issues) for one in found if one.issues] == [8, 8, 4] * 2 + [8, 8, 3]
     for part in (found[0:3], found[3:6], found[6:9]):
         counts = [each.count for one in part for each in one.issues]
         assert counts == sorted(counts, reverse=True)
 
 
 def test_parts_without_anything_lead_on(pk: str) -> None:
-    shelf.put(pk, (issue(n, title="needle" if n in (3, 57) else "hay") for n in range(60)))
+    shelf.put(pk, (issue(n, title="needle" if n in (3, 57) else "hay") for n in range(59)))
     with small_pages(5):
         found = list(pages(pk, text="needle"))
     assert [[int(each.id, 16) for each in one.issues] for one in found] == [[3], [], [57]]
@@ -226,7 +246,7 @@ def test_issues_that_come_or_go_between_the_pages_of_a_part_hide_no_others(
     shelf.put(pk, (issue(2 * n, count=n % 7 + 1) for n in range(40)))
     seen: list[int] = []
     with small_pages(5):
-        for number, one in enumerate(pages(pk, sort="count", limit=3)):
+        for number, one in enumerate(pages(pk, sort="count", limit=3, text="boom")):
             seen += [int(each.id, 16) for each in one.issues]
             if change == "gone":
                 shelf.put(pk, [issue(2 * number, expires_at=1)])
@@ -241,7 +261,7 @@ def test_issues_that_come_or_go_between_the_pages_of_a_part_hide_no_others(
 def test_a_page_of_one_megabyte_is_not_the_end(pk: str) -> None:
     shelf.put(pk, (issue(n) for n in range(12)), padding="x" * 300_000)
     with recorded() as seen:
-        found = search(visible_at(pk, NOW_S), IssueQuery(sort="count"))
+        found = search(visible_at(pk, NOW_S), IssueQuery(sort="count", text="boom"))
     assert (len(found.issues), found.exhaustive, len(seen)) == (12, True, 4)
 
 
@@ -276,6 +296,10 @@ ID = "a" * 32
         encoded(["last_seen", 1, "", ID, ID]),
         encoded(["last_seen", 1, "", "f" * 32, ID]),
         encoded(["last_seen", 1, ID, ""]),
+        encoded(["last_seen", 1, ID, "", "", ""]),
+        encoded(["last_seen", 1, ID, "", "", "index"]),
+        encoded(["last_seen", 1, ID, "", "", ["rows"]]),
+        encoded(["last_seen", 1, ID, "", "", "rows", "rest"]),
         base64.urlsafe_b64encode(b"[" * 100_000).decode(),
     ],
 )
@@ -288,11 +312,17 @@ def test_a_cursor_that_nobody_gave_is_refused(pk: str, cursor: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "boom"])
 @pytest.mark.parametrize("place", [["", "", ""], [ID, "", ""], ["", ID, ""], ["", "", ID]])
-def test_a_cursor_of_the_right_form_does_no_harm(pk: str, text: str, place: list[str]) -> None:
+@pytest.mark.parametrize("part", [[], ["rows"], ["rest"]])
+@pytest.mark.parametrize("value", [0, 5, 10**15 - 1])
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_cursor_of_the_right_form_does_no_harm(
+    pk: str, text: str, place: list[str], part: list[str], value: int, sort: str
+) -> None:
     shelf.put(pk, [issue(1)])
-    cursor = encoded(["last_seen", 5, *place])
-    assert len(list(pages(pk, text=text))) <= 2
-    assert page(pk, cursor=cursor, text=text).issues in ([], [issue(1)])
+    cursor = encoded([sort, value, *place, *part])
+    for status in ("open", "all", "resolved"):
+        found = page(pk, cursor=cursor, text=text, sort=sort, status=status)
+        assert found.issues in ([], [issue(1)])
 
 
 def test_everything_wrong_is_named(pk: str) -> None:

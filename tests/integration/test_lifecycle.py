@@ -10,7 +10,9 @@ from errata.models.ids import minted_ms
 from errata.models.issue import Activity, Issue
 from errata.models.visible import Visible
 from errata.protocol.issues import IssueQuery
-from errata.usecases import issues
+from errata.usecases import issues, webhooks
+from tests.integration.test_digest_expiry import expire
+from tests.integration.test_webhooks import messages
 from tests.support import scenarios, stream, tally
 from tests.support.account import Clock, Project, rows
 from tests.support.calls import Call, Killed, atomic, fault, killed, recorded, watched
@@ -118,7 +120,8 @@ def test_a_change_is_one_read_and_one_transaction(shop: Shop) -> None:
     visible = visible_in(shop.id, shop.clock.ms)
     with recorded() as seen:
         issues.resolve(visible, issue_id, ANNA)
-    assert [call.operation for call in seen] == ["BatchGetItem", "TransactWriteItems"]
+    # The words by which people find the issue move with it to another row.
+    assert [call.operation for call in seen] == ["BatchGetItem", "GetItem", "TransactWriteItems"]
 
 
 @pytest.mark.parametrize("change", [*(change for change, _, _ in CHANGES), issues.delete])
@@ -159,7 +162,8 @@ def test_a_change_that_is_cut_off_leaves_both_or_neither(shop: Shop) -> None:
     issue_id = shop.issue().id
     visible = visible_in(shop.id, shop.clock.ms)
     for after in (False, True):
-        for number in (1, 2):
+        # The issue, the words by which people find it, and the change.
+        for number in (1, 2, 3):
             with fault(number, killed, after=after), pytest.raises(Killed):
                 issues.resolve(visible, issue_id, ANNA)
             status, noted = shop.issue().status, len(shop.activity())
@@ -243,28 +247,65 @@ def test_ignored_and_open_issues_stay_so(shop: Shop, change: Callable[..., Issue
     assert (shop.issue().status, shop.issue().count) == (status, 2)
 
 
-def test_a_resolved_issue_that_expired_begins_anew(shop: Shop) -> None:
+@pytest.mark.parametrize("deleted", [True, False])
+def test_a_resolved_issue_that_expired_regresses_when_it_returns(shop: Shop, deleted: bool) -> None:
+    webhooks.add(shop.id, "https://example.com/hook", ())
     shop.send()
+    first = shop.issue()
     shop.resolve()
-    shop.clock.days(KEPT_DAYS)
+    shop.clock.days(KEPT_DAYS + 300)
+    if deleted:
+        expire(shop.clock)
     shop.send()
     issue = shop.issue()
-    assert (issue.status, issue.status_at, issue.count, shop.activity()) == ("open", 0, 1, [])
+    assert (issue.status, issue.status_at, issue.count) == ("regressed", shop.clock.ms, 1)
+    assert issue.number == first.number + 1, "it has a new number"
+    assert [each.what for each in shop.activity()] == ["regressed"]
+    assert len(messages()) == 1, "it is no news"
+    # Once: it is no longer closed.
+    shop.clock.days(KEPT_DAYS)
+    shop.send()
+    assert (shop.issue().status, shop.issue().count) == ("open", 1)
+    assert len(messages()) == 1
 
 
-def test_only_a_regression_costs_digest_more(shop: Shop) -> None:
+def test_an_ignored_issue_that_expired_stays_ignored_for_a_year(shop: Shop) -> None:
+    shop.send()
+    issues.ignore(visible_in(shop.id, shop.clock.ms), shop.issue().id, ANNA)
+    shop.clock.days(360)
+    expire(shop.clock)
+    shop.send()
+    assert (shop.issue().status, shop.issue().count) == ("ignored", 1)
+    shop.clock.days(6)
+    expire(shop.clock)
+    shop.send()
+    assert shop.issue().status == "open"
+
+
+def test_an_issue_that_was_reopened_and_expired_is_news(shop: Shop) -> None:
+    shop.send()
+    issue = shop.resolve()
+    shop.clock.advance(1)
+    issues.reopen(visible_in(shop.id, shop.clock.ms), issue.id, ANNA)
+    shop.clock.days(KEPT_DAYS)
+    shop.send()
+    assert (shop.issue().status, shop.issue().count) == ("open", 1)
+
+
+def test_only_a_regression_is_a_transaction(shop: Shop) -> None:
     shop.send()
 
-    def cost() -> tuple[int, int]:
+    def transactions() -> list[int]:
         with recorded() as seen:
             shop.send()
-        (transaction,) = [call for call in seen if call.operation == "TransactWriteItems"]
-        return len(seen), len(transaction.parameters["TransactItems"])
+        made = [call for call in seen if call.operation == "TransactWriteItems"]
+        return [len(call.parameters["TransactItems"]) for call in made]
 
-    calls, actions = cost()
+    assert transactions() == []
     shop.resolve()
-    assert cost() == (calls, actions + 1)
-    assert cost() == (calls, actions)
+    # The issue, its activity, and that it is no longer closed.
+    assert transactions() == [3]
+    assert transactions() == []
 
 
 def test_a_batch_that_comes_again_regresses_once(shop: Shop) -> None:
@@ -306,7 +347,7 @@ def test_a_resolve_between_digest_s_read_and_its_write_is_seen(
     def resolve() -> None:
         issues.resolve(visible_in(shop.id, resolved_at), issue_id, ANNA)
 
-    with watched(between("TransactWriteItems", resolve)):
+    with watched(between("PutItem", resolve)):
         shop.digest()
     assert rows() != before
     issue = shop.issue()

@@ -16,7 +16,7 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.ids import DAY_MS, now_ms
 from errata.models.loss import LINE
-from errata.store import clients, issues, queues
+from errata.store import clients, queues
 from errata.usecases import issues as reading
 from errata.usecases import loss_ledger, redrive, webhooks
 from tests.integration.test_losses import batch
@@ -26,7 +26,7 @@ from tests.support.account import Clock, Project
 from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
 from tests.support.cli import Deployed, deployed, done, failed, refusing
 from tests.support.gateway import call, handler
-from tests.support.visible import visible_at, visible_in
+from tests.support.visible import all_issues, visible_at, visible_in
 
 __all__ = ["deployed"]
 
@@ -304,7 +304,7 @@ def test_a_day_later_a_batch_is_found_by_its_time(
         counted, wanted = tally.counted(project_id), tally.expected(found)
         assert counted["days"] == wanted["days"]
         for issue_id, issue in wanted["issues"].items():
-            for name in ("count", "days", "first", "last", "title", "environments"):
+            for name in ("count", "buckets", "first", "last", "title", "environments"):
                 assert counted["issues"][issue_id][name] == issue[name]
 
 
@@ -498,7 +498,7 @@ def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
     (letter,) = redrive.redrive_queue("cleanup")
     assert letter.done
     assert stream.stored_events() == []
-    assert list(issues.by_last_seen(visible_at(busy.id))) == []
+    assert all_issues(visible_at(busy.id)) == []
 
 
 def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:

@@ -72,6 +72,7 @@ def test_the_other_stack_answers_what_the_first_one_did(
         ]
         return found, [(each.status, each.json) for each in answers]
 
+    look(STACK)  # gives the projects of 0.1.0 their slugs
     before = look(STACK)
     move(place)
     described = aws("cloudformation").describe_stacks(StackName=OTHER)["Stacks"][0]
@@ -261,6 +262,20 @@ def test_a_webhook_keeps_its_secret(deployed: Deployed, there: Receiver, place: 
     stored = clients.ssm().get_parameter(Name=name, WithDecryption=True)["Parameter"]
     assert json.loads(stored["Value"])["current"] == made["secret"]
     assert stored["Type"] == "SecureString"
+
+
+def test_slugs_stay_with_their_projects(deployed: Deployed, place: str) -> None:
+    shop = shop_with_events()
+    done("projects", "set", shop.id, "--slug", "store")
+    move(place)
+    there = ("--stack", OTHER, "--json")
+    assert done("projects", "list", *there).json[0]["slug"] == "store"
+    found = {done("issues", "show", shop.id, name, *there).json["id"] for name in ("SHOP-2", "2")}
+    assert len(found) == 1
+    done("projects", "create", "shop", *there)
+    done("projects", "create", "store", *there)
+    listed = done("projects", "list", *there).json
+    assert [each["slug"] for each in listed] == ["store", "shop-2", "store-2"]
 
 
 def test_legacy_numbers_go_on_where_they_were(deployed: Deployed, place: str) -> None:

@@ -6,40 +6,46 @@ from itertools import count
 
 import pytest
 
-from errata.models.event import Stored
-from errata.models.issue import Day, Issue, Release
+from errata.errors import ConflictError
+from errata.models import sketch
+from errata.models.issue import TTL_LAG_S, Day, Issue, Position, Release
+from errata.models.seen_values import RELEASE
 from errata.models.visible import issues_partition
-from errata.store import day_counts, digest, issue_status, issues, releases
-from errata.store.digest import Changes, Rows
+from errata.protocol.issues import SORTS
+from errata.store import (
+    day_counts,
+    digest,
+    digest_rows,
+    issue_lists,
+    issue_status,
+    issues,
+    numbers,
+    ranks,
+    releases,
+)
+from errata.store.digest import IssueChange, Totals
+from errata.store.digest_rows import Rows, Wanted
+from errata.store.issue_lists import Place
+from errata.store.values import NewValue
+from tests.support import shelf
+from tests.support.shelf import EXPIRES
 from tests.support.visible import visible_at
 
-EXPIRES = 2_000_000_000
 _projects = count(100)
 
-ISSUE = Issue(
-    id="a" * 32,
-    fingerprint="f",
-    grouping="client",
-    title="boom",
-    culprit="app.py:1",
-    level="error",
-    exception_class="ValueError",
-    first_seen=1,
-    first_event="e1",
-    last_seen=2,
-    last_event="e2",
-    last_sequence="0" * 39 + "5",
-    count=2,
-    expires_at=EXPIRES,
+ISSUE = replace(
+    shelf.ISSUE,
+    number=0,
+    ttl=EXPIRES + TTL_LAG_S,
+    position=Position("", "0" * 39 + "5"),
     environments={"prod": 2, "a.b #c": 1},
     releases={"1.0": 2},
-    days={"20779": 2},
-    users=b"\x00\xff",
+    users=sketch.add(b"", ["1", "2"]),
     transaction="GET /cart",
     logger="shop",
 )
-FIRST = Stored("1", "e1", ISSUE.id, EXPIRES, {})
-RELEASE = Release("1.0", 5, 7, events=2, issues_opened=1, expires_at=EXPIRES)
+OTHER = "b" * 32
+MADE_RELEASE = Release("1.0", 5, 7, events=2, issues_opened=1, expires_at=EXPIRES)
 DAY = 20_779  # 2026-11-22
 
 
@@ -48,17 +54,26 @@ def pk() -> str:
     return issues_partition(str(next(_projects)), 0)
 
 
-def changes(issue: Issue, *, opened: bool = True, **more: object) -> Changes:
-    made = Changes(issues={issue.id: issue}, opened={issue.id: FIRST} if opened else {})
-    for name, value in more.items():
-        setattr(made, name, value)
-    return made
-
-
 def current_rows(pk: str, now_s: int = 0) -> Rows:
     """Return the current rows that these tests write."""
-    ids = [ISSUE.id, "b" * 32]
-    return digest.rows(pk, ids, [(each, "r1") for each in ids], [DAY, DAY + 1], now_s)
+    project_id = pk.partition("#")[0]
+    wanted = Wanted({ISSUE.id, OTHER}, {"r1"}, {DAY, DAY + 1})
+    return digest_rows.read({project_id: wanted}, now_s, {})[project_id]
+
+
+def write(pk: str, *found: Issue, rows: Rows | None = None) -> list[Issue]:
+    """Store issues as digest does. Return them with their numbers."""
+    rows = rows or current_rows(pk)
+    changes = [IssueChange(replace(each), each.title, renewed=True) for each in found]
+    last = numbers.last_number(pk.partition("#")[0])
+    assert digest.write_issues(rows, changes, last) == {}
+    return [each.issue for each in changes]
+
+
+def later(stored: Issue, **changed: object) -> Issue:
+    """Return an issue after another event."""
+    sequence = f"{int(stored.position.sequence) + 1:040d}"
+    return replace(stored, position=Position("", sequence), **changed)  # type: ignore[arg-type]
 
 
 def listed(pk: str, now_s: int) -> list[Release]:
@@ -67,150 +82,209 @@ def listed(pk: str, now_s: int) -> list[Release]:
 
 
 def test_an_issue_comes_back_as_it_was_stored(pk: str) -> None:
-    assert digest.apply(pk, Rows(), changes(ISSUE))
-    assert issues.find_issue(visible_at(pk), ISSUE.id) == ISSUE
-    assert current_rows(pk).issues == {ISSUE.id: ISSUE}
-    assert issues.find_issue(visible_at(pk), "b" * 32) is None
+    (stored,) = write(pk, ISSUE)
+    assert stored == replace(ISSUE, number=1)
+    assert issues.find_issue(visible_at(pk), ISSUE.id) == stored
+    assert current_rows(pk).issues == {ISSUE.id: stored}
+    assert issues.find_issue(visible_at(pk), OTHER) is None
     assert issues.find_issue(visible_at(issues_partition("0", 0)), ISSUE.id) is None
 
 
 def test_an_issue_of_one_user_less_event_has_no_sketch(pk: str) -> None:
     bare = replace(ISSUE, users=b"", environments={}, releases={})
-    assert digest.apply(pk, Rows(), changes(bare))
-    assert issues.find_issue(visible_at(pk), ISSUE.id) == bare
+    assert issues.find_issue(visible_at(pk), ISSUE.id) is None
+    assert write(pk, bare) == [issues.find_issue(visible_at(pk), ISSUE.id)]
 
 
 def test_a_new_issue_is_refused_where_one_is(pk: str) -> None:
-    assert digest.apply(pk, Rows(), changes(ISSUE))
-    assert not digest.apply(pk, Rows(), changes(replace(ISSUE, count=9)))
-    assert issues.find_issue(visible_at(pk), ISSUE.id) == ISSUE
+    before = current_rows(pk)
+    (stored,) = write(pk, ISSUE)
+    with pytest.raises(ConflictError):
+        write(pk, replace(ISSUE, count=9), rows=before)
+    assert issues.find_issue(visible_at(pk), ISSUE.id) == stored
+    assert numbers.last_number(pk.partition("#")[0]) == 1
 
 
 def test_an_issue_changes_only_from_where_it_was_read(pk: str) -> None:
-    digest.apply(pk, Rows(), changes(ISSUE))
+    (stored,) = write(pk, ISSUE)
     early, late = current_rows(pk), current_rows(pk)
-    later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
-    assert digest.apply(pk, early, changes(later, opened=False))
-    assert not digest.apply(pk, late, changes(replace(ISSUE, count=9), opened=False))
-    assert issues.find_issue(visible_at(pk), ISSUE.id) == later
-    # The rows are as they were written.
-    latest = replace(later, count=4, last_sequence="0" * 39 + "7")
-    assert digest.apply(pk, early, changes(latest, opened=False))
-    assert issues.find_issue(visible_at(pk), ISSUE.id) == latest
+    changed = later(stored, count=3)
+    assert write(pk, changed, rows=early) == [changed]
+    with pytest.raises(ConflictError):
+        write(pk, later(stored, count=9), rows=late)
+    assert issues.find_issue(visible_at(pk), ISSUE.id) == changed
 
 
 @pytest.mark.parametrize("at", [1, 2])
 def test_an_issue_s_status_is_what_was_read_or_nothing_is_written(pk: str, at: int) -> None:
-    resolved = replace(ISSUE, status="resolved", status_at=at, status_by="me")
-    digest.apply(pk, Rows(), changes(ISSUE))
+    (stored,) = write(pk, ISSUE)
+    resolved = replace(stored, status="resolved", status_at=at, status_by="me")
     if at == 2:
-        assert issue_status.set_status(pk, ISSUE, replace(resolved, status_at=1), "resolved")
+        first = replace(resolved, status_at=1)
+        assert issue_status.set_status(pk, stored, first, "resolved", 0)
     current = current_rows(pk)
-    assert issue_status.set_status(pk, current.issues[ISSUE.id], resolved, "resolved")
-    later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
-    assert not digest.apply(pk, current, changes(later, opened=False))
+    assert issue_status.set_status(pk, current.issues[ISSUE.id], resolved, "resolved", 0)
+    with pytest.raises(ConflictError):
+        write(pk, later(stored, count=3), rows=current)
     assert issues.find_issue(visible_at(pk), ISSUE.id) == resolved
 
 
 def test_an_expired_issue_is_replaced_by_a_new_one_altogether(pk: str) -> None:
-    digest.apply(pk, Rows(), changes(replace(ISSUE, status="resolved")))
+    (stored,) = write(pk, replace(ISSUE, status="resolved"))
     current = current_rows(pk, EXPIRES)
-    assert (current.issues, current.last_counted(ISSUE.id)[1]) == ({}, ISSUE.last_sequence)
-    anew = replace(ISSUE, count=1, users=b"", expires_at=EXPIRES + 9, last_sequence="0" * 39 + "6")
-    assert digest.apply(pk, current, changes(anew))
-    assert issues.find_issue(visible_at(pk, EXPIRES), ISSUE.id) == anew
-
-
-def test_everything_changes_or_nothing(pk: str) -> None:
-    digest.apply(pk, Rows(), changes(ISSUE))
-    stale = current_rows(pk)
-    later = replace(ISSUE, count=3, last_sequence="0" * 39 + "6")
-    digest.apply(pk, current_rows(pk), changes(later, opened=False))
-    before, current = current_rows(pk), current_rows(pk)
-    made = changes(
-        replace(ISSUE, id="b" * 32),
-        releases={"r1": RELEASE},
-        release_links={("b" * 32, "r1"): EXPIRES},
-        days={DAY: Day(1, EXPIRES)},
-    )
-    made.issues[ISSUE.id] = ISSUE
-    assert not digest.apply(pk, stale, made)
-    assert current_rows(pk) == before
-    assert issues.find_issue(visible_at(pk), "b" * 32) is None
-    assert (listed(pk, 0), day_counts.list_days(visible_at(pk), "")) == ([], {})
-    assert digest.apply(pk, current, made)
-    assert issues.find_issue(visible_at(pk), "b" * 32)
-    assert listed(pk, 0) == [replace(RELEASE, open_issues=1)]
-    assert current_rows(pk).release_links == {("b" * 32, "r1"): EXPIRES} == current.release_links
+    assert current.issues == {}
+    assert current.position(f"issue#{ISSUE.id}") == ISSUE.position
+    expires = EXPIRES + 9
+    again = later(ISSUE, count=1, users=b"", expires_at=expires, ttl=expires, rows_until=expires)
+    (made,) = write(pk, again, rows=current)
+    assert made.number == stored.number + 1
+    visible = visible_at(pk, EXPIRES)
+    assert issues.find_issue(visible, ISSUE.id) == made
+    for order in SORTS:
+        assert issue_lists.from_rows(visible, order, "resolved", None, 9).found == []
 
 
 def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> None:
-    first = Changes(releases={"r1": RELEASE}, days={DAY: Day(2, EXPIRES)})
-    assert digest.apply(pk, Rows(), first)
+    position = Position("", "1")
+    first = Totals(
+        {"r1": replace(MADE_RELEASE, position=position)},
+        {DAY: Day(2, {7: 2}, EXPIRES, position)},
+    )
+    digest.write_totals(current_rows(pk), first)
     current = current_rows(pk)
     assert (current.releases, current.days) == (first.releases, first.days)
-    more = replace(RELEASE, events=5)
-    for made in (Changes(releases={"r1": more}), Changes(days={DAY: Day(5, EXPIRES)})):
-        assert not digest.apply(pk, Rows(), made)
+    more = replace(first.releases["r1"], events=5, position=Position("", "2"))
+    more_days = {DAY: Day(5, {7: 5}, EXPIRES, Position("", "2"))}
+    nothing = Rows(current.project_id, current.watermark)
+    for made in (Totals({"r1": more}), Totals(days=more_days)):
+        with pytest.raises(ConflictError):
+            digest.write_totals(nothing, made)
         early, late = current_rows(pk), current_rows(pk)
-        assert digest.apply(pk, early, made)
-        assert not digest.apply(pk, late, made)
+        digest.write_totals(early, made)
+        with pytest.raises(ConflictError):
+            digest.write_totals(late, made)
     assert listed(pk, 0) == [more]
     assert day_counts.list_days(visible_at(pk), "") == {"2026-11-22": 5}
 
 
-def test_a_row_that_began_anew_is_not_taken_for_the_one_before(pk: str) -> None:
-    digest.apply(pk, Rows(), Changes(days={DAY: Day(2, EXPIRES)}))
-    slow, anew = current_rows(pk, EXPIRES - 1), current_rows(pk, EXPIRES)
-    assert anew.days == {}
-    assert digest.apply(pk, anew, Changes(days={DAY: Day(2, EXPIRES + 9)}))
-    assert not digest.apply(pk, slow, Changes(days={DAY: Day(3, EXPIRES)}))
-    assert current_rows(pk).days == {DAY: Day(2, EXPIRES + 9)}
+def test_a_row_that_began_again_is_not_taken_for_the_one_before(pk: str) -> None:
+    digest.write_totals(current_rows(pk), Totals(days={DAY: Day(2, {}, EXPIRES)}))
+    slow, again = current_rows(pk, EXPIRES - 1), current_rows(pk, EXPIRES)
+    assert again.days == {}
+    digest.write_totals(again, Totals(days={DAY: Day(2, {}, EXPIRES + 9)}))
+    with pytest.raises(ConflictError):
+        digest.write_totals(slow, Totals(days={DAY: Day(3, {}, EXPIRES)}))
+    assert current_rows(pk).days == {DAY: Day(2, {}, EXPIRES + 9)}
 
 
 def test_days_are_listed_from_one_on(pk: str) -> None:
-    digest.apply(pk, Rows(), Changes(days={DAY: Day(5, EXPIRES), DAY + 1: Day(2, EXPIRES)}))
+    days = {DAY: Day(5, {}, EXPIRES), DAY + 1: Day(2, {}, EXPIRES)}
+    digest.write_totals(current_rows(pk), Totals(days=days))
     assert day_counts.list_days(visible_at(pk), "") == {"2026-11-22": 5, "2026-11-23": 2}
     assert day_counts.list_days(visible_at(pk), "2026-11-23") == {"2026-11-23": 2}
 
 
-def test_issues_are_listed_the_last_seen_first(pk: str) -> None:
-    order = [(n * 7) % 120 for n in range(120)]
-    for start in (0, 60):
-        digest.apply(pk, Rows(), many(order[start : start + 60]))
-    found = [issue.last_seen for issue in issues.by_last_seen(visible_at(pk))]
-    assert found == list(range(119, -1, -1))
+# ------------------------------------------------------------------ lists
 
 
-def many(numbers: Iterable[int]) -> Changes:
-    """New issues, last seen at these times."""
-    made = Changes()
-    for n in numbers:
-        issue = replace(ISSUE, id=f"{n:032x}", last_seen=n)
-        made.issues[issue.id] = issue
-        made.opened[issue.id] = FIRST
-    return made
+def many(found: Iterable[int], **changed: object) -> list[Issue]:
+    """New issues, each last seen a millisecond after its number here."""
+    return [
+        replace(ISSUE, id=f"{n:032x}", last_seen=n + 1, ranked_at=n + 1, **changed)  # type: ignore[arg-type]
+        for n in found
+    ]
+
+
+def test_more_new_issues_than_a_transaction_takes_get_their_numbers(pk: str) -> None:
+    stored = write(pk, *many(range(120)))
+    assert sorted(each.number for each in stored) == list(range(1, 121))
+
+
+@pytest.mark.parametrize("order", SORTS)
+def test_rows_and_index_descend_and_go_on_after_any_place(pk: str, order: str) -> None:
+    status = "ignored" if order == ranks.LAST_SEEN else "open"
+    visible = visible_at(pk)
+    write(pk, *many([(n * 7) % 30 for n in range(30)], status=status))
+    whole = issue_lists.from_rows(visible, order, status, None, 99)
+    assert len(whole.found) == 30
+    assert whole.stopped is None
+    places = [each.place for each in whole.found]
+    assert places == sorted(places, key=lambda each: each.sorts_by, reverse=True)
+    assert all(each.shows(issue, [status]) for each, issue in shown(pk, whole))
+    for n in (0, 10, 29):
+        rest = issue_lists.from_rows(visible, order, status, places[n], 99)
+        assert [each.place for each in rest.found] == places[n + 1 :]
+    assert issue_lists.from_rows(visible, order, status, None, 10).stopped == places[9]
+
+
+def shown(pk: str, part: issue_lists.Part) -> list[tuple[issue_lists.Found, Issue]]:
+    """Return what a list found, with the issues."""
+    ids = [each.place.issue_id for each in part.found]
+    found, _ = issue_lists.read(visible_at(pk), ids, until=False)
+    return [(each, found[each.place.issue_id]) for each in part.found]
+
+
+def test_the_index_goes_on_after_any_place(pk: str) -> None:
+    visible = visible_at(pk)
+    write(pk, *many((n * 7) % 120 for n in range(120)))
+
+    def found(after: Place | None) -> list[int]:
+        part = issue_lists.from_index(visible, ["open"], after, 200)
+        return [each.place.value for each in part.found]
+
+    assert found(None) == list(range(120, 0, -1))
+    # After an issue that is not there, and before all rows of the same time.
+    assert found(Place(100, index=True, issue_id="f" * 32)) in (
+        list(range(100, 0, -1)),
+        list(range(99, 0, -1)),
+    )
+    assert found(Place(100, index=True, issue_id=f"{99:032x}")) == list(range(99, 0, -1))
+    assert found(Place(100, issue_id="0" * 32)) == list(range(99, 0, -1))
+    part = issue_lists.from_index(visible, ["resolved"], None, 50)
+    assert (part.found, part.stopped) == ([], Place(71, True, f"{70:032x}"))
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_counter_tells_whether_there_were_issues_before(pk: str, old: bool) -> None:
+    if old:
+        shelf.put_old(pk, [replace(ISSUE, last_seen=5)])
+    _, until = issue_lists.read(visible_at(pk), [], until=True)
+    assert until == issue_lists.TOP
+    numbers.begin(pk, 1_000)
+    numbers.begin(pk, 9_000_000)
+    _, until = issue_lists.read(visible_at(pk), [], until=True)
+    assert until == (1_000 + 15 * 60_000 if old else 0)
+    write(pk, replace(ISSUE, id=OTHER))
+    assert issue_lists.read(visible_at(pk), [], until=True)[1] == until
+    assert issue_lists.read(visible_at(f"{pk[:-1]}1"), [], until=True)[1] == 0
+
+
+# ------------------------------------------------------------------ releases, expiry, deletion
 
 
 @pytest.mark.parametrize(("status", "open_"), [("open", 1), ("resolved", 0), ("ignored", 0)])
 def test_a_release_s_open_issues_are_those_that_are_open_now(
     pk: str, status: str, open_: int
 ) -> None:
-    seen = {(each, "r1"): EXPIRES + releases.LINGER_S for each in (ISSUE.id, "b" * 32)}
-    issue = replace(ISSUE, status=status)
-    digest.apply(pk, Rows(), changes(issue, releases={"r1": RELEASE}, release_links=seen))
+    rows = current_rows(pk)
+    value = NewValue(ISSUE.id, (RELEASE, "1.0"), 9, EXPIRES)
+    change = IssueChange(replace(ISSUE, status=status), "boom", renewed=True, values=[value])
+    digest.write_issues(rows, [change], 0)
+    digest.write_totals(rows, Totals({"r1": MADE_RELEASE}))
     (release,) = listed(pk, EXPIRES - 1)
     assert release.open_issues == open_
 
 
 def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
-    made = changes(ISSUE, releases={"r1": RELEASE}, days={DAY: Day(2, EXPIRES)})
-    digest.apply(pk, Rows(), made)
+    write(pk, ISSUE)
+    made = Totals({"r1": MADE_RELEASE}, {DAY: Day(2, {}, EXPIRES)})
+    digest.write_totals(current_rows(pk), made)
     for now_s, there in ((EXPIRES - 1, True), (EXPIRES, False)):
-        assert bool(issues.find_issue(visible_at(pk, now_s), ISSUE.id)) is there
-        assert bool(list(issues.by_last_seen(visible_at(pk, now_s)))) is there
+        visible = visible_at(pk, now_s)
+        assert bool(issues.find_issue(visible, ISSUE.id)) is there
+        assert issue_lists.has_issues(visible) is there
         assert bool(listed(pk, now_s)) is there
-        assert bool(day_counts.list_days(visible_at(pk, now_s), "")) is there
+        assert bool(day_counts.list_days(visible, "")) is there
         found = current_rows(pk, now_s)
         for rows in (found.issues, found.releases, found.days):
             assert bool(rows) is there
@@ -220,19 +294,10 @@ def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
 def test_a_generation_goes_as_a_whole(pk: str) -> None:
     other = f"{pk[:-1]}10"
     for partition in (pk, other):
-        made = many(range(30))
-        made.days = {n: Day(1, EXPIRES) for n in range(30)}
-        assert digest.apply(partition, Rows(), made)
+        shelf.put(partition, (replace(each, number=n) for n, each in enumerate(many(range(30)), 1)))
     issues.delete_generation(pk)
     issues.delete_generation(pk)
-    assert (
-        list(issues.by_last_seen(visible_at(pk))),
-        day_counts.list_days(visible_at(pk), ""),
-    ) == ([], {})
-    assert len(day_counts.list_days(visible_at(other), "")) == 30
-
-
-def test_a_transaction_takes_a_hundred_rows(pk: str) -> None:
-    each_day = {n: Day(1, EXPIRES) for n in range(digest.MAX_ACTIONS)}
-    assert digest.apply(pk, Rows(), Changes(days=each_day))
-    assert len(day_counts.list_days(visible_at(pk), "")) == 100
+    assert not issue_lists.has_issues(visible_at(pk))
+    for order in SORTS:
+        assert issue_lists.from_rows(visible_at(pk), order, "open", None, 9).found == []
+    assert issue_lists.has_issues(visible_at(other))

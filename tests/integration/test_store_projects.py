@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from errata.errors import LimitReachedError, StoreError
+from errata.errors import LimitReachedError, SlugTakenError, StoreError
 from errata.models.organization import UNCLAIMED
 from errata.models.project import ApiKey, Project
-from errata.store import creation_counts, projects, unclaimed
+from errata.store import creation_counts, projects, slugs, unclaimed
 from tests.support.unclaimed import counted
 
 PROJECT = Project("12", "shop", created_at=7, rate_limit=60, retention_days=None)
@@ -122,6 +122,11 @@ def test_an_organization_s_projects_are_read_alone_and_in_parts() -> None:
     assert projects.some_projects("4", "", pages=1) == ([], "")
 
 
+def adopted(project: Project) -> Project:
+    """The project in organization 3, where its slug is free."""
+    return replace(project, organization="3", slugs=("shop",), expires_at=None)
+
+
 def test_an_unclaimed_project_is_on_the_list_of_unclaimed_ones_alone() -> None:
     kept = replace(PROJECT, id="13", organization=UNCLAIMED)
     generated = replace(kept, id="12", expires_at=1_000)
@@ -141,7 +146,7 @@ def test_a_project_expires_unless_it_is_kept_in_time() -> None:
     assert unclaimed.some_expired(5, 999) == []
     assert not unclaimed.remove_expired("12", 999)
     assert not unclaimed.keep("12", 1_000)
-    assert not unclaimed.adopt(generated, "3", 1_000)
+    assert not unclaimed.adopt(adopted(generated), 1_000)
     assert projects.find_project("12") == generated
     assert unclaimed.keep("12", 999)
     assert unclaimed.keep("12", 2_000)
@@ -157,19 +162,59 @@ def test_an_unclaimed_project_leaves_once_and_is_counted_out_once() -> None:
     for each in (stranger, other):
         projects.add_project(each, [], [creation_counts.one_more_unclaimed(2)])
     assert counted() == 2
-    assert unclaimed.adopt(stranger, "3", 1)
-    assert not unclaimed.adopt(stranger, "4", 1)
+    projects.add_project(replace(PROJECT, id="14", organization="4", slugs=("shop",)), [])
+    with pytest.raises(SlugTakenError):
+        unclaimed.adopt(replace(adopted(stranger), organization="4"), 1)
+    assert projects.find_project("12") == stranger
+    assert counted() == 2
+    assert unclaimed.adopt(adopted(stranger), 1)
+    assert not unclaimed.adopt(replace(adopted(stranger), organization="4"), 1)
     with pytest.raises(StoreError):
         projects.remove_project(stranger, 1)  # as it was read before the adoption
-    assert projects.find_project("12") == replace(stranger, organization="3")
+    assert projects.find_project("12") == adopted(stranger)
     assert counted() == 1
     projects.remove_project(other, 1)
     with pytest.raises(StoreError):
         projects.remove_project(other, 1)
-    assert not unclaimed.adopt(other, "3", 1)
-    projects.remove_project(replace(stranger, organization="3"), 1)
+    assert not unclaimed.adopt(adopted(other), 1)
+    assert projects.remove_project(adopted(stranger), 1)
     assert counted() == 0
-    assert projects.list_unclaimed() == projects.list_owned() == []
+    assert projects.list_unclaimed() == []
+    assert [each.id for each in projects.list_owned()] == ["14"]
+
+
+def test_a_slug_is_taken_in_its_organization_until_its_project_is_deleted() -> None:
+    shop = replace(PROJECT, slugs=("shop",))
+    other = replace(shop, id="13")
+    assert projects.add_project(shop, [KEY])
+    assert projects.find_project("12") == shop
+    with pytest.raises(SlugTakenError):
+        projects.add_project(other, [DSN])
+    assert projects.find_project("13") is None
+    assert projects.add_project(replace(other, organization="3"), [])
+    assert slugs.taken("3", ["shop", "blog"]) == {"shop"}
+    assert slugs.taken("4", ["shop"]) == set()
+    assert projects.remove_project(shop, 1)
+    assert not projects.remove_project(shop, 1)
+    assert projects.add_project(replace(other, id="14"), [])
+
+
+def test_slugs_are_saved_unless_they_changed_or_another_project_has_the_first() -> None:
+    shop, blog = replace(PROJECT, slugs=("shop",)), replace(PROJECT, id="13")
+    projects.add_project(shop, [])
+    projects.add_project(blog, [])
+    with pytest.raises(SlugTakenError):
+        slugs.save_slugs(blog, replace(blog, slugs=("shop",)))
+    store = replace(shop, slugs=("store", "shop"))
+    assert slugs.save_slugs(shop, store)
+    assert not slugs.save_slugs(shop, replace(shop, slugs=("other", "shop")))
+    assert slugs.save_slugs(store, replace(shop, slugs=("shop", "store")))
+    assert slugs.taken("default", ["shop", "store", "other"]) == {"shop", "store"}
+    assert not projects.remove_project(store, 1)  # as it was read before the change
+    assert slugs.save_slugs(blog, replace(blog, slugs=("blog",)))
+    assert not slugs.save_slugs(blog, replace(blog, slugs=("mine",)))
+    assert not slugs.save_slugs(replace(blog, id="14"), replace(blog, id="14", slugs=("gone",)))
+    assert slugs.taken("default", ["gone", "mine"]) == set()
 
 
 def test_an_expired_project_goes_with_its_keys_and_out_of_the_count() -> None:

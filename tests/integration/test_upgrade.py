@@ -21,7 +21,10 @@ from samtranslator.yaml_helper import yaml_parse
 from standardwebhooks import Webhook
 
 from errata.config import settings
+from errata.models.issue import OPEN_STATUSES, STATUSES
+from errata.protocol.issues import ASKED_STATUSES, SORTS, IssueQuery
 from errata.store import queues
+from errata.store.issues import by_id
 from errata.usecases import issues
 from tests.integration.test_webhooks import queued
 from tests.support import sdk, stream
@@ -165,6 +168,28 @@ def test_events_in_flight_are_counted_once(left: Restored) -> None:
     assert counts(cleared) == before["cleared"]
     assert counts(script) == {**before["script"], "in flight": 1}
     assert sum(counts(project(left, "sdks")).values()) == sum(before["sdks"].values()) + 1
+
+
+def test_every_list_shows_the_issues_that_the_release_left(left: Restored) -> None:
+    def assert_listed() -> None:
+        for name in left.projects:
+            visible = visible_in(project(left, name).id)
+            stored, _ = by_id(visible, "", "", None)
+            for status in ASKED_STATUSES:
+                wanted = {"all": STATUSES, "open": OPEN_STATUSES}.get(status, (status,))
+                expected = sorted(each.id for each in stored if each.status in wanted)
+                for sort in SORTS:
+                    query = IssueQuery(status=status, sort=sort)
+                    found = [each.id for each in issues.matching(visible, query)]
+                    assert sorted(found) == expected, (name, status, sort)
+
+    assert_listed()
+    stream.deliver(copy.deepcopy(left.stream["in_flight"]))
+    assert_listed()
+    shop = project(left, "shop")
+    for each in list(issues.list_issues(visible_in(shop.id)))[:2]:
+        issues.resolve(visible_in(shop.id), each.id, "ada@example.com")
+    assert_listed()
 
 
 def test_a_resolved_issue_regresses_and_an_ignored_one_stays(left: Restored) -> None:

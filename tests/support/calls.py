@@ -3,8 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +65,16 @@ def watched(watch: Watch) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseClient, "_make_api_call", make_api_call)
+        patch.setattr(ThreadPoolExecutor, "submit", _submit)
         yield
+
+
+_original_submit: Any = ThreadPoolExecutor.submit
+
+
+def _submit(pool: ThreadPoolExecutor, call: Any, *arguments: Any) -> Any:
+    """Run a call in a thread of the function that submits it."""
+    return _original_submit(pool, copy_context().run, call, *arguments)
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterable
+from itertools import batched
 from typing import Any
 
 from errata.config import settings
-from errata.models.issue import Issue
-from errata.store import clients
-from errata.store.items import write_all
+from errata.models.issue import Issue, Position
+from errata.store import clients, numbers, ranks
+from errata.store.issue_items import issue_item
+from errata.store.items import Values, write_all
 
 EXPIRES = 2_000_000_000
 
@@ -23,28 +25,73 @@ ISSUE = Issue(
     first_event="e1",
     last_seen=2,
     last_event="e2",
-    last_sequence="0" * 39 + "5",
+    position=Position("", "0" * 39 + "5"),
+    number=1,
     count=2,
     expires_at=EXPIRES,
+    ranked_at=2,
+    ttl=EXPIRES,
+    rows_until=EXPIRES,
 )
 
 
 def issue(number: int, **changed: Any) -> Issue:
-    """Return an issue that differs from others only in its id."""
-    return dataclasses.replace(ISSUE, id=f"{number:032x}", **changed)
+    """Return an issue that differs from others only in its id and number."""
+    changed = {"ranked_at": changed.get("last_seen", 2), **changed}
+    expires = changed.get("expires_at", EXPIRES)
+    changed = {"ttl": expires, "rows_until": expires, **changed}
+    return dataclasses.replace(ISSUE, id=f"{number:032x}", number=number + 1, **changed)
 
 
 def put(pk: str, found: Iterable[Issue], **more: Any) -> None:
-    """Store these issues under `pk`. `more` has additional attributes that nobody reads."""
-    requests: Any = [{"PutRequest": {"Item": _item(pk, each) | write_all(more)}} for each in found]
-    for start in range(0, len(requests), 25):
+    """Store these issues under `pk`, with the rows by which lists find them.
+
+    `more` has additional attributes that nobody reads.
+    """
+    found = list(found)
+    project_id, _, generation = pk.partition("#")
+    last = max((each.number for each in found), default=0)
+    _store([_item(project_id, numbers.COUNTER, {"last": last, "generation": int(generation)})])
+    _store(
+        item
+        for each in found
+        for item in (
+            _item(pk, f"issue#{each.id}", issue_item(each)) | write_all(more),
+            *(
+                _item(pk, sk, {**content, "ttl": each.rows_until})
+                for sk, content in ranks.rows(each, each.title).items()
+            ),
+        )
+    )
+
+
+def put_rows(pk: str, found: Iterable[Issue]) -> None:
+    """Store the rows of these issues alone, as if they were left over."""
+    _store(
+        _item(pk, sk, {**content, "ttl": each.rows_until})
+        for each in found
+        for sk, content in ranks.rows(each, each.title).items()
+    )
+
+
+def put_old(pk: str, found: Iterable[Issue]) -> None:
+    """Store these issues as release 0.1.0 did: without number and without rows."""
+    for each in found:
+        item = issue_item(each)
+        for name in ("number", "seen_at", "ranked_at", "expires_at", "rows_until", "buckets"):
+            item.pop(name, None)
+        content = {**item, "last_seen": each.last_seen, "days": {}}
+        _store([_item(pk, f"issue#{each.id}", content)])
+
+
+def _store(items: Iterable[dict[str, Any]]) -> None:
+    for some in batched(items, 25, strict=False):
         clients.dynamodb().batch_write_item(
-            RequestItems={settings().issues_table: requests[start : start + 25]}
+            RequestItems={
+                settings().issues_table: [{"PutRequest": {"Item": item}} for item in some]
+            }
         )
 
 
-def _item(pk: str, issue: Issue) -> dict[str, Any]:
-    values = dataclasses.asdict(issue)
-    for name in ("id", "expires_at", "users", "status_at", "status_by", "deleted_through"):
-        values.pop(name, None)
-    return write_all({"pk": pk, "sk": f"issue#{issue.id}", "ttl": issue.expires_at, **values})
+def _item(pk: str, sk: str, content: Values) -> dict[str, Any]:
+    return write_all({"pk": pk, "sk": sk, **content})

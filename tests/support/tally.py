@@ -5,11 +5,16 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from errata.config import settings
 from errata.models import sketch
+from errata.models.buckets import Buckets
 from errata.models.event import Stored, user_identity
-from errata.models.ids import DAY_MS, minted_ms
+from errata.models.ids import minted_ms
+from errata.models.seen_values import searchable
 from errata.models.visible import Visible
-from errata.store import day_counts, events, issues, releases, watermarks
+from errata.store import day_counts, events, issues, ranks, releases, values, watermarks
+from errata.store.issue_items import to_day
+from errata.store.items import query, read_all, write_all
 
 type Counts = dict[str, Any]
 type Item = dict[str, Any]
@@ -39,6 +44,7 @@ def expected(items: Iterable[Item]) -> Counts:
             for name, each in of_release.items()
         },
         "days": dict(Counter(_day(event) for event in stored)),
+        "hours": dict(Counter(_hour(event) for event in stored)),
     }
 
 
@@ -55,7 +61,8 @@ def _issue(found: list[Stored]) -> Counts:
         "expires_at": max(event.expires_at for event in found),
         "environments": _names(found, "environment"),
         "releases": _names(found, "release"),
-        "days": dict(Counter(str(minted_ms(event_id) // DAY_MS) for event_id in ids)),
+        "buckets": _buckets(ids),
+        "values": {value for event in found for value in searchable(event.fields)},
         "users": sketch.add(b"", filter(None, (user_identity(event.fields) for event in found))),
     }
 
@@ -69,9 +76,29 @@ def _day(event: Stored) -> str:
     return f"{datetime.fromtimestamp(minted_ms(event.id) / 1000, UTC):%Y-%m-%d}"
 
 
+def _hour(event: Stored) -> str:
+    return f"{datetime.fromtimestamp(minted_ms(event.id) / 1000, UTC):%Y-%m-%d %-H}"
+
+
+def _buckets(ids: list[str]) -> Buckets:
+    """Count in the simplest way: add up, then drop what is too old for the newest."""
+    kept = []
+    for unit_ms, most in ((60_000, 60), (3_600_000, 25), (86_400_000, 30)):
+        times = [minted_ms(event_id) // unit_ms for event_id in ids]
+        kept.append(dict(Counter(each for each in times if each > max(times) - most)))
+    return Buckets(*kept)
+
+
 def counted(project_id: str) -> Counts:
-    """Return what readers see of a project."""
+    """Return what readers see of a project. Each issue must have the rows by which it is found."""
     visible = Visible(project_id, watermarks.find_watermark(project_id), 0, 0)
+    rows = {row["sk"]: row for row in map(read_all, _rows(visible))}
+    of_issues = _values(rows)
+    found, _ = issues.by_id(visible, "", "", None)
+    for issue in found:
+        assert ranks.rows(issue).keys() <= rows.keys()
+        (number, *_) = ranks.number_rows(issue)
+        assert rows[number]["issue"] == issue.id
     return {
         "issues": {
             issue.id: {
@@ -84,10 +111,11 @@ def counted(project_id: str) -> Counts:
                 "expires_at": issue.expires_at,
                 "environments": issue.environments,
                 "releases": issue.releases,
-                "days": issue.days,
+                "buckets": issue.buckets,
+                "values": of_issues.get(issue.id, set()),
                 "users": issue.users,
             }
-            for issue in issues.by_last_seen(visible)
+            for issue in found
         },
         "releases": {
             release.release: {
@@ -101,7 +129,34 @@ def counted(project_id: str) -> Counts:
             for release in releases.list_releases(visible).by_hash.values()
         },
         "days": day_counts.list_days(visible, ""),
+        "hours": {
+            f"{sk.removeprefix('day#')} {hour}": count
+            for sk, row in rows.items()
+            if sk.startswith("day#")
+            for hour, count in to_day(row).hours.items()
+        },
     }
+
+
+def _rows(visible: Visible) -> Iterable[Any]:
+    """Return all rows of a project's issues."""
+    return query(
+        TableName=settings().issues_table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues=write_all({":pk": visible.partition}),
+        ConsistentRead=True,
+    )
+
+
+def _values(rows: Mapping[str, Any]) -> dict[str, set[tuple[str, str]]]:
+    """Return the values with which each issue can be found."""
+    of_issues: dict[str, set[tuple[str, str]]] = {}
+    for sk, row in rows.items():
+        if sk.startswith("value#"):
+            key, value, issue_ids = values.to_value(row)
+            for each in issue_ids:
+                of_issues.setdefault(each, set()).add((key, value))
+    return of_issues
 
 
 def assert_exact(items: Iterable[Item]) -> None:

@@ -1,9 +1,10 @@
 """What a reader sees, for tests that read."""
 
 from errata.models.ids import now_ms
+from errata.models.issue import Issue
 from errata.models.visible import Visible, Watermark
+from errata.store import issues, watermarks
 from errata.store import projects as projects_store
-from errata.store import watermarks
 from errata.usecases import projects
 from errata.usecases.visible import make_visible
 
@@ -22,3 +23,9 @@ def visible_at(partition: str, now_s: int = 0, oldest_ms: int = 0) -> Visible:
     """Return what a reader sees at `now_s` (seconds), for a project or an issues partition."""
     project_id, _, generation = partition.partition("#")
     return Visible(project_id, Watermark(int(generation or 0)), oldest_ms, now_s * 1000)
+
+
+def all_issues(visible: Visible) -> list[Issue]:
+    """Return the issues that a reader sees, by their ids."""
+    found, _ = issues.by_id(visible, "", "", None)
+    return found

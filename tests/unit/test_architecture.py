@@ -154,18 +154,13 @@ def test_nothing_imports_the_command() -> None:
             assert not named(file, {"errata.cli"}), file
 
 
-def test_only_the_store_and_the_command_know_aws() -> None:
-    for file in [*files(ERRATA), *files(FUNCTIONS)]:
-        if not file.is_relative_to(ERRATA / "cli"):
-            knows = named(file, {"boto3", "botocore"})
-            assert not knows or file.is_relative_to(ERRATA / "store"), file
-
-
-def test_only_one_module_makes_clients() -> None:
-    for file in [*files(ERRATA), *files(FUNCTIONS)]:
-        if not file.is_relative_to(ERRATA / "cli"):
-            makes = named(file, {"botocore.session", "botocore.config"})
-            assert not makes or file == ERRATA / "store" / "clients.py", file
+def test_only_one_module_makes_clients_of_botocore() -> None:
+    importers = {
+        file
+        for file in [*files(ERRATA), *files(FUNCTIONS)]
+        if not file.is_relative_to(ERRATA / "cli") and named(file, {"botocore"})
+    }
+    assert importers == {ERRATA / "store" / "botocore_clients.py"}
 
 
 def test_what_a_process_caches_is_bounded() -> None:

@@ -113,7 +113,7 @@ def test_kept_operations_and_all_their_shapes_are_the_original_ones(
     before = original.load_service_model(service, "service-2")
     after = pruned.load_service_model(service, "service-2")
     assert sorted(after["operations"]) == sorted(OPERATIONS[service])
-    reached = set()
+    reached = set[str]()
     for operation in OPERATIONS[service]:
         assert after["operations"][operation] == undocumented(before["operations"][operation])
         shapes = shapes_of(ServiceModel(before, service), operation)

@@ -5,16 +5,23 @@ from typing import Any
 import pytest
 
 from errata.store import clients
+from errata.store.connections import CONNECT_S, READ_S
+from errata.store.lean import ATTEMPTS
 from tests.support import template
 
 
 def patience_s() -> float:
     """How long a call to DynamoDB takes at most until it fails."""
-    config: Any = clients.dynamodb().meta.config
-    attempts = config.retries["total_max_attempts"]
-    # botocore's standard mode waits up to 2^n seconds before the next try, n from 0.
-    waits = sum(2**n for n in range(attempts - 1))
-    return float(attempts * (config.connect_timeout + config.read_timeout) + waits)
+    # A throttled call waits up to 2^n seconds before the next try, n from 0.
+    waits = sum(2**n for n in range(ATTEMPTS - 1))
+    return float(ATTEMPTS * (CONNECT_S + READ_S) + waits)
+
+
+def test_both_clients_have_the_same_patience() -> None:
+    for client, attempts in ((clients.dynamodb(), ATTEMPTS), (clients.dynamodb_once(), 1)):
+        config: Any = client.meta.config
+        assert config.retries["total_max_attempts"] == attempts
+        assert (config.connect_timeout, config.read_timeout) == (CONNECT_S, READ_S)
 
 
 def timeout_s(function: str) -> int:

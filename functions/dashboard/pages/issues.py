@@ -4,12 +4,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from errata.models.ids import DAY_MS
-from errata.models.issue import Issue, why_grouped
+from errata.models.issue import Issue, trend, why_grouped
 from errata.models.project import live_dsns
 from errata.models.sketch import estimate
+from errata.models.slug import short_id
 from errata.protocol.issues import SORTS, IssueQuery
 from errata.store.projects import list_keys
-from errata.usecases import dashboard_views, issues, read_events
+from errata.usecases import dashboard_views, issues, read_events, short_ids, slugs
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import day_name, last_days, page
 from functions.dashboard.routing import RequestContext, get, post
@@ -41,7 +42,7 @@ def project(ctx: RequestContext) -> Response:
 def list_(ctx: RequestContext) -> Response:
     """Show the list of issues. An empty project shows how to send the first error.
 
-    A search for an event's id leads to the event.
+    A search for an event's id leads to the event, one for a short id to the issue.
     """
     query = ctx.request.args
     asked: dict[str, Any] = {name: query[name] for name in _FILTERS if query.get(name)}
@@ -51,6 +52,10 @@ def list_(ctx: RequestContext) -> Response:
     )
     if event:
         return redirect(f"{ctx.request.root}projects/{event.project_id}/events/{event.id}")
+    project = slugs.shown(ctx.project)
+    name = asked.get("text", "").strip()
+    if not ctx.request.partial and short_ids.is_short_id(project, name):
+        return redirect(f"{ctx.request.root}projects/{project.id}/issues/{name}")
     found = issues.search(ctx.visible, IssueQuery(**asked, cursor=cursor))
     empty = found.none_at_all and not (set(asked) - {"sort"})
     return page(
@@ -63,7 +68,7 @@ def list_(ctx: RequestContext) -> Response:
         here=f"?{urlencode(asked)}",
         next_page=found.next_cursor and f"?{urlencode({**asked, 'cursor': found.next_cursor})}",
         exhaustive=found.exhaustive,
-        rows=[_row(issue, ctx.now_ms) for issue in found.issues],
+        rows=[_row(issue, project.slug, ctx.now_ms) for issue in found.issues],
         statuses=_STATUSES,
         sorts=SORTS,
         empty=empty,
@@ -89,11 +94,15 @@ def show(ctx: RequestContext) -> Response:
         ctx=ctx,
         view=view,
         issue=issue,
+        short_id=short_id(slugs.shown(ctx.project).slug, issue.number),
         title=budget.take(issue.title),
         culprit=budget.take(issue.culprit),
         users=estimate(issue.users),
+        last_hour=issue.buckets.last_hour(ctx.now_ms),
+        last_day=issue.buckets.last_day(ctx.now_ms),
+        trend=", ".join(trend(issue, ctx.now_ms)),
         grouped_by=why_grouped(issue.grouping, issue.grouped_by),
-        days=_dated(last_days(issue.days, ctx.now_ms, CHART_DAYS), ctx.now_ms),
+        days=_dated(last_days(issue.buckets.days, ctx.now_ms, CHART_DAYS), ctx.now_ms),
         tags=[
             (name, _shares(counts, issue.count))
             for name, counts in (
@@ -103,6 +112,13 @@ def show(ctx: RequestContext) -> Response:
             )
         ],
     )
+
+
+@get("projects/<project:project_id>/issues/<short_id:name>")
+def show_by_short_id(ctx: RequestContext) -> Response:
+    """Redirect from an issue's short id or number to its page."""
+    issue = short_ids.find(ctx.project, ctx.visible, ctx.request.ids["name"])
+    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues/{issue.id}")
 
 
 @post("projects/<project:project_id>/issues/<issue:issue_id>")
@@ -132,14 +148,15 @@ def _set_up(ctx: RequestContext) -> dict[str, Any]:
     return {"dsn": newest, "snippets": snippets(url, NO_KEY, newest or NO_DSN)}
 
 
-def _row(issue: Issue, now_ms: int) -> dict[str, Any]:
+def _row(issue: Issue, slug: str, now_ms: int) -> dict[str, Any]:
     budget = ByteBudget(ROW_BYTES)
     return {
         "issue": issue,
+        "short_id": budget.take(short_id(slug, issue.number) or ""),
         "title": budget.take(issue.title),
         "culprit": budget.take(issue.culprit),
         "users": estimate(issue.users),
-        "days": last_days(issue.days, now_ms, SPARK_DAYS),
+        "days": last_days(issue.buckets.days, now_ms, SPARK_DAYS),
     }
 
 

@@ -8,7 +8,15 @@ from errata.models.webhook import Webhook
 from errata.store.members import list_teams
 from errata.store.projects import list_keys
 from errata.store.webhooks import list_webhooks
-from errata.usecases import clear_project, delete_project, members, projects, usage_keys, webhooks
+from errata.usecases import (
+    clear_project,
+    delete_project,
+    members,
+    projects,
+    slugs,
+    usage_keys,
+    webhooks,
+)
 from functions.dashboard.forms import (
     Failed,
     act,
@@ -26,7 +34,7 @@ from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.web import Response, redirect
 
 ATTEMPTS = 10
-MOST_KEYS = 25
+MOST_KEYS = 24
 _SAID = {
     "saved": "Saved. The change takes effect within 30 seconds.",
     "unmetered": (
@@ -98,6 +106,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
         dsn_rate=DSN_LIMIT.per_minute,
         most_rate=projects.MAX_RATE_LIMIT,
         most_days=projects.MAX_RETENTION_DAYS,
+        slug=slugs.shown(project).slug,
         dsn=newest,
         snippets=snippets(url, NO_KEY, newest or NO_DSN),
     )
@@ -118,9 +127,13 @@ def _save(ctx: RequestContext, _: str) -> Response:
     name = ctx.request.form.get("name", "").strip()
     days = whole_number(ctx, "retention_days", "retention")
     retention: int | projects.Default = "default" if days is None else days
-    # Check everything before the first change. set_project_teams checks the teams itself.
+    slug = ctx.request.form.get("slug", "").strip()
+    # Check everything before the first change. Whether a slug is free and the teams exist is found
+    # out by setting them.
     projects.check_texts(name=name)
     projects.check(None, retention)
+    if slug and slug != project.slug:
+        projects.change_slug(project.id, slug)
     if chosen_teams(ctx) != project.teams:
         members.set_project_teams(project.id, chosen_teams(ctx))
     if name != project.name:

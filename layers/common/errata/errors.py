@@ -16,7 +16,8 @@ ErrataError
 │   ├── ConflictError             somebody else's write came first
 │   │   ├── ConditionFailedError  the condition of a single write did not hold
 │   │   ├── CounterMovedError     another legacy error took the number; has the last one
-│   │   └── LimitReachedError     a counter is at its limit; says which one
+│   │   ├── LimitReachedError     a counter is at its limit; says which one
+│   └── SlugTakenError        another project of the organization has or had the slug
 │   └── PermanentError            AWS refuses the request itself: do not retry
 └── NotFoundError                 the named object does not exist
 """
@@ -212,6 +213,10 @@ class LimitReachedError(ConflictError):
     def __init__(self, position: int) -> None:
         super().__init__("A counter has reached its limit.")
         self.position = position
+
+
+class SlugTakenError(ConflictError):
+    """Another project of the organization has or had the slug."""
 
 
 class PermanentError(StoreError):

@@ -44,6 +44,7 @@ def test_an_issue_as_json(busy: Project, clock: Clock) -> None:
     (issue,) = done("issues", "list", busy.id, "--json").json
     assert issue == {
         "id": issue["id"],
+        "short_id": "SHOP-1",
         "fingerprint": issue["fingerprint"],
         "title": "ValueError: boom",
         "level": "error",
@@ -100,11 +101,13 @@ def test_issues_are_listed_by_when_they_were_last_seen(busy: Project, clock: Clo
     titles = [issue["title"] for issue in done("issues", "list", busy.id, "--json").json]
     assert titles == ["one", "three", "two"]
     heading, *rows = done("issues", "list", busy.id).out.splitlines()
-    assert heading.split() == ["ID", "LEVEL", "TITLE", "EVENTS", "USERS", "LAST", "SEEN", "(UTC)"]
-    assert [row.split()[2:5] for row in rows] == [
-        ["one", "2", "0"],
-        ["three", "1", "0"],
-        ["two", "1", "0"],
+    assert heading.split() == [
+        *("ID", "SHORT", "ID", "LEVEL", "TITLE", "EVENTS", "USERS", "LAST", "SEEN", "(UTC)")
+    ]
+    assert [row.split()[1:6] for row in rows] == [
+        ["SHOP-1", "error", "one", "2", "0"],
+        ["SHOP-3", "error", "three", "1", "0"],
+        ["SHOP-2", "error", "two", "1", "0"],
     ]
 
 
@@ -122,7 +125,7 @@ def test_issues_are_filtered_and_sorted(busy: Project, clock: Clock) -> None:
         busy,
         {"message": "one Small thing", "release": "1.0", "environment": "prod"},
         {"message": "two", "release": "2.0", "level": "warning"},
-        {"message": "two", "release": "2.0", "level": "warning"},
+        {"message": "two", "release": "2.0", "level": "warning", "user": {"id": 1}},
         {"message": "three", "release": "2.0", "environment": "prod", "file": "small.py"},
     )
     titles = {"one": "one Small thing"}
@@ -133,6 +136,7 @@ def test_issues_are_filtered_and_sorted(busy: Project, clock: Clock) -> None:
 
     by_count = found("--sort", "count")
     assert (by_count[0], set(by_count)) == ("two", {titles["one"], "two", "three"})
+    assert found("--sort", "users", "--limit", "1") == ["two"]
     assert found("--release", "1.0") == [titles["one"]]
     assert set(found("--environment", "prod")) == {titles["one"], "three"}
     assert found("--environment", "prod", "--release", "2.0") == ["three"]
@@ -272,3 +276,29 @@ def test_what_was_sent_cannot_steer_the_terminal(busy: Project) -> None:
         assert not set("\x1b\x9b\u202e\r") & set(said)
     for said in shown[:3]:
         assert r"\x1b[2J[bold]a\x9b\u202e" in said
+
+
+def test_an_issue_is_named_by_its_short_id_or_number(busy: Project) -> None:
+    digested(busy, {"message": "one"})
+    digested(busy, {"message": "two"})
+    done("projects", "set", busy.id, "--slug", "store")
+    (two,) = (
+        each
+        for each in done("issues", "list", busy.id, "--json").json
+        if each["short_id"] == "STORE-2"
+    )
+    assert two["title"] == "two"
+    for name in ("STORE-2", "store-2", "SHOP-2", "2"):
+        assert done("issues", "show", busy.id, name, "--json").json == two | {"activity": []}
+    assert "short id     STORE-2\n" in done("issues", "show", busy.id, "2").out
+    for action, status in (("resolve", "resolved"), ("reopen", "open"), ("ignore", "ignored")):
+        changed = done("issues", action, busy.id, "STORE-2", "--json").json
+        assert (changed["id"], changed["short_id"]) == (two["id"], "STORE-2")
+        assert changed["status"] == status
+    assert failed("issues", "show", busy.id, "BLOG-2") == (
+        "error: The short ids of project 1 begin with STORE, not with BLOG. Did you mean STORE-2?\n"
+    )
+    assert failed("issues", "resolve", busy.id, "3") == "error: Project 1 has no issue 3.\n"
+    deleted = done("issues", "delete", busy.id, "store-2", "--yes", "--json").json
+    assert deleted == {"id": two["id"], "deleted": True}
+    assert failed("issues", "show", busy.id, "2") == "error: Project 1 has no issue 2.\n"

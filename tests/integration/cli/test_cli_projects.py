@@ -119,6 +119,7 @@ def test_projects_are_listed_oldest_first() -> None:
         {
             "id": id,
             "name": name,
+            "slug": name,
             "created_at": found[number]["created_at"],
             "rate_limit": None,
             "retention_days": None,
@@ -129,9 +130,9 @@ def test_projects_are_listed_oldest_first() -> None:
     ]
     assert found[0]["created_at"].endswith("Z")
     heading, shop, blog = done("projects", "list").out.splitlines()
-    assert heading.split()[:2] == ["ID", "NAME"]
-    assert shop.split()[:6] == ["1", "shop", "default", "30", "days", "(default)"]
-    assert blog.split()[:2] == ["2", "blog"]
+    assert heading.split()[:3] == ["ID", "SLUG", "NAME"]
+    assert shop.split()[:7] == ["1", "shop", "shop", "default", "30", "days", "(default)"]
+    assert blog.split()[:3] == ["2", "blog", "blog"]
 
 
 def test_no_projects_yet() -> None:
@@ -146,6 +147,7 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
     assert shown == {
         "id": "1",
         "name": "shop",
+        "slug": "shop",
         "created_at": shown["created_at"],
         "rate_limit": None,
         "retention_days": None,
@@ -317,3 +319,19 @@ def test_names_cannot_steer_the_terminal() -> None:
         said = done(*line.split()).out
         assert r"\x1b]0;owned\x07[red]sale[/red]\u202e" in said
         assert not set("\x1b\x07\u202e") & set(said)
+
+
+def test_a_project_has_a_slug_that_can_be_changed() -> None:
+    created()
+    created()
+    assert [each["slug"] for each in done("projects", "list", "--json").json] == ["shop", "shop-2"]
+    assert "slug        shop-2\n" in done("projects", "show", "2").out
+    assert done("projects", "set", "2", "--slug", "store", "--json").json["slug"] == "store"
+    assert failed("projects", "set", "2", "--slug", "shop") == (
+        "error: slug: Another project of the organization has or had the slug shop.\n"
+    )
+    assert failed("projects", "set", "2", "--slug", "7", "--name", "other") == (
+        "error: slug: The slug must have 1 to 40 lower-case letters (a to z), digits and dashes."
+        " It must not begin or end with a dash, and must not be a number.\n"
+    )
+    assert done("projects", "set", "2", "--name", "other", "--json").json["slug"] == "store"

@@ -13,6 +13,7 @@ from moto.core.exceptions import JsonRESTError
 from errata.models.gateway_key import Gateway
 from errata.models.ids import now_ms
 from errata.models.times import SETTLING_MS
+from errata.store import gateway_key_rows
 from errata.store import projects as store
 from errata.usecases import access, delete_project, projects, usage_keys
 from errata.usecases.access import hash_key
@@ -450,7 +451,7 @@ def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
             assert len(left) == 1
             usage_keys.change_project(operator, project.id, 600, None)
         assert gateway_keys_of(project.id) == ids(project.id)
-        assert set(store.list_gateway_keys(project.id)) == ids(project.id)
+        assert set(gateway_key_rows.list_gateway_keys(project.id)) == ids(project.id)
         if not outcome.struck:
             break
         delete_project.delete_project(project.id, operator)  # so that lists of keys stay short
@@ -477,8 +478,8 @@ def as_before(deployed: Deployed, clock: Clock) -> Project:
     gateway = Gateway(STACK, deployed.api_id, "v1")
     created, _ = usage_keys.create_project(gateway, "shop")
     project_id = created.project.id
-    for gateway_key_id in store.list_gateway_keys(project_id):
-        store.remove_gateway_key(project_id, gateway_key_id)
+    for gateway_key_id in gateway_key_rows.list_gateway_keys(project_id):
+        gateway_key_rows.remove_gateway_key(project_id, gateway_key_id)
     clock.advance(LATER_S)
     assert len(gateway_keys_of(project_id)) == 2
     return Project(project_id, created.key)
@@ -518,7 +519,7 @@ def test_a_deleted_project_leaves_no_gateway_key(deployed: Deployed, clock: Cloc
         assert len(gateway_keys_of(project_id)) == 4
         assert delete_project.delete_project(project_id, gateway) is None
     assert gateway_keys_of(project_id) == set()
-    assert store.list_gateway_keys(project_id) == {}
+    assert gateway_key_rows.list_gateway_keys(project_id) == {}
 
 
 def assert_counted_by_one(project_id: str) -> list[str]:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from errata.protocol.issues import ASKED_STATUSES, SORTS
 from errata.usecases import issues, projects
 from tests.support.account import Clock, Project
 from tests.support.browser import Browser
@@ -16,7 +17,7 @@ def test_the_list_tells_what_there_is(browser: Browser, busy: Project) -> None:
     boom = {"message": "boom", "exception_class": "ValueError", "file": "/app/x.py", "line": 3}
     send(busy, *[{**boom, "user": {"id": n}} for n in range(3)], {"message": "careful"})
     shown = browser.get(f"projects/{busy.id}/issues").text
-    assert "ValueError: boom error /app/x.py:3 3 3 just now just now" in shown
+    assert "ValueError: boom SHOP-2-1 error /app/x.py:3 3 3 just now just now" in shown
     assert "careful" in shown
 
 
@@ -40,12 +41,28 @@ def test_it_is_filtered_sorted_and_paged(browser: Browser, busy: Project, clock:
     assert browser.get(f"projects/{busy.id}/issues?sort=x").status == 422
 
 
+def every_list() -> list[str]:
+    """Return the queries of the lists that are filtered by status only."""
+    return [f"?status={status}&sort={sort}" for status in ASKED_STATUSES for sort in SORTS]
+
+
+def test_issues_are_sorted_by_users(browser: Browser, busy: Project) -> None:
+    for n in range(1, 4):
+        send(busy, *[{"message": f"met by {n}", "user": {"id": user}} for user in range(n)])
+    send(busy, *[{"message": "met by 0"}] * 9)
+    shown = browser.get(f"projects/{busy.id}/issues?sort=users")
+    assert re.findall(r"met by (\d)", shown.text) == ["3", "2", "1", "0"]
+    assert '<option value="users" selected>Users</option>' in shown.html
+
+
 def test_a_page_of_issues_costs_five_calls_and_sixty_kilobytes_at_most(
     browser: Browser, busy: Project
 ) -> None:
+    projects.change_slug(busy.id, "s" * 40)
     worst = {"file": "\U0001f4a5" * 250, "message": "", "user": {"id": 1}}
     send(busy, *[{**worst, "message": f"{n}{'&' * 250}"} for n in range(60)])
-    for query in ("", "?text=%26", "?sort=count", "?status=all&environment=x"):
+    filtered = ("?text=%26", "?status=all&environment=x")
+    for query in (*every_list(), *filtered):
         with recorded() as calls:
             shown = browser.get(f"projects/{busy.id}/issues{query}")
         assert shown.status == 200
@@ -61,7 +78,7 @@ def test_a_quiet_list_of_many_settled_issues_costs_no_more(
         issues.resolve(visible_in(busy.id, each.last_seen), each.id, OWNER)
     # A page of DynamoDB's holds 1 MB; this many issues are more than four of these.
     monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 8_000)
-    for query in ("", "?sort=count", "?sort=first_seen"):
+    for query in ("", "?text=x", *every_list()):
         with recorded() as calls:
             shown = browser.get(f"projects/{busy.id}/issues{query}")
         assert len(calls) <= MAX_CALLS
@@ -86,7 +103,7 @@ def test_an_empty_project_shows_how_to_send_the_first_error(
 def test_an_empty_project_s_page_costs_no_more_and_needs_no_dsn(
     browser: Browser, project: Project
 ) -> None:
-    for query in ("", "?sort=count", "?status="):
+    for query in ("", *(f"?sort={sort}" for sort in SORTS), "?status="):
         with recorded() as calls:
             shown = browser.get(f"projects/{project.id}/issues{query}")
         assert "No errors yet" in shown.text

@@ -5,10 +5,12 @@ import re
 import pytest
 
 from errata.models.ids import issue_id
-from errata.usecases import issues
+from errata.usecases import issues, projects
+from tests.integration.test_slugs import without_slug
 from tests.support.account import Clock, Project
 from tests.support.browser import Browser, Shown
 from tests.support.calls import recorded
+from tests.support.cli import refusing
 from tests.support.pages import MAX_BYTES, MAX_CALLS, OWNER, send
 from tests.support.visible import visible_in
 
@@ -30,6 +32,42 @@ def test_an_issue_is_settled_and_the_page_says_who_did_it(
     browser.post(path, action="delete")
     assert browser.page.url.endswith("/issues")  # type: ignore[union-attr]
     assert browser.get(path).status == 404
+
+
+def test_the_page_shows_the_short_id_and_is_found_by_it(browser: Browser, busy: Project) -> None:
+    send(busy, {"message": "boom", "fingerprint": "f"})
+    issues_path = f"projects/{busy.id}/issues"
+    path = f"{issues_path}/{issue_id(busy.id, 'f')}"
+    slug = projects.find(busy.id).slug
+    name = f"{slug.upper()}-1"
+    assert f"{name} error open" in browser.get(path).text
+    for each in (name, name.lower(), "1"):
+        with recorded() as calls:
+            shown = browser.get(f"{issues_path}/{each}")
+        assert shown.url.endswith(path)
+        assert len(calls) <= 3 + MAX_CALLS
+    projects.change_slug(busy.id, "store")
+    assert browser.get(f"{issues_path}/{name}").url.endswith(path)
+    assert "STORE-1 error open" in browser.page.text  # type: ignore[union-attr]
+    assert browser.get(f"{issues_path}?text=%20{name.lower()}").url.endswith(path)
+    for text in ("1", "BLOG-1", "STORE"):
+        assert "No issues match" in browser.get(f"{issues_path}?text={text}").text
+    wrong = browser.get(f"{issues_path}/BLOG-1")
+    assert wrong.status == 404
+    assert "Did you mean STORE-1?" in wrong.text
+    assert browser.get(f"{issues_path}/STORE-2").status == 404
+    assert browser.get(f"{issues_path}/STORE-2-").status == 404
+
+
+def test_a_project_of_the_release_before_gets_its_slug_when_somebody_looks(
+    browser: Browser, busy: Project
+) -> None:
+    send(busy, {"message": "boom", "fingerprint": "f"})
+    without_slug(busy.id)
+    with refusing("TransactWriteItems", "ProvisionedThroughputExceededException"):
+        assert "boom error" in browser.get(f"projects/{busy.id}/issues").text
+    assert "boom SHOP-2-1 error" in browser.get(f"projects/{busy.id}/issues").text
+    assert projects.find(busy.id).slug == "shop-2"
 
 
 def test_what_was_done_with_an_issue_is_told_in_part_where_it_is_much(

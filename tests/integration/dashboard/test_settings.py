@@ -192,12 +192,24 @@ def test_name_retention_and_teams_are_saved(admin: Browser, shop: Project, team:
     assert (changed.retention_days, changed.teams) == (None, frozenset())
 
 
+def test_the_slug_is_changed(admin: Browser, shop: Project) -> None:
+    assert admin.get(f"projects/{shop.id}/settings").value("slug") == "shop"
+    shown = send(admin, shop, save="1", name="shop", slug=" store ")
+    assert "Saved." in shown.text
+    assert shown.value("slug") == "store"
+    assert projects.find(shop.id).slugs == ("store", "shop")
+    send(admin, shop, save="1", name="shop", slug="")
+    assert projects.find(shop.id).slug == "store"
+
+
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
         ({"save": "1", "name": "", "retention_days": "7"}, "1 to 200 characters"),
         ({"save": "1", "name": "typed", "retention_days": "0"}, "from 1 to 3650 days"),
         ({"save": "1", "name": "typed", "retention_days": "soon"}, "must be a whole number"),
+        ({"save": "1", "name": "typed", "slug": "Typed"}, "lower-case letters"),
+        ({"save": "1", "name": "typed", "slug": "blog"}, "Another project of the organization"),
         ({"save": "1", "name": "typed", "team": "0123abcd"}, "no team 0123abcd"),
         ({"rate": "1", "rate_limit": "60001"}, "from 1 to 60000"),
         ({"rate": "1", "rate_limit": "٣"}, "must be a whole number"),
@@ -212,12 +224,13 @@ def test_name_retention_and_teams_are_saved(admin: Browser, shop: Project, team:
 def test_what_is_wrong_is_said_above_its_form_and_changes_nothing(
     admin: Browser, shop: Project, fields: dict[str, str], complaint: str
 ) -> None:
+    projects.create("blog", organization="1")
     before = rows()
     shown = send(admin, shop, **fields)
     assert shown.status == 422
     assert complaint in shown.text
     assert shown.html.count('role="alert"') == 1
-    for name in ("name", "retention_days", "rate_limit", "label", "url"):
+    for name in ("name", "slug", "retention_days", "rate_limit", "label", "url"):
         if name in fields:
             assert shown.value(name) == fields[name]
     assert rows() == before
@@ -322,6 +335,7 @@ def test_a_deleted_project_is_gone(admin: Browser, shop: Project) -> None:
 
 ACTIONS = [
     {"save": "1", "name": "mine", "retention_days": "1"},
+    {"save": "1", "name": "shop", "slug": "mine"},
     {"rate": "1", "rate_limit": "600"},
     {"create-key": "1", "label": "web"},
     {"create-key": "dsn", "label": "web"},
@@ -435,8 +449,8 @@ def test_a_full_project_is_five_calls_and_no_long_page(admin: Browser, shop: Pro
     assert shown.status == 200
     assert [call.operation for call in calls] == ["BatchGetItem", *["Query"] * 4]
     assert shown.size < 60_000
-    assert shown.html.count("data-copy") == 25
-    assert "37 more keys are not shown" in shown.text
+    assert shown.html.count("data-copy") == 24
+    assert "38 more keys are not shown" in shown.text
 
 
 @pytest.mark.parametrize("text", ["a", "&", "\u202e", "\U0001f4a5"])
@@ -448,6 +462,7 @@ def test_long_names_make_no_long_page(admin: Browser, shop: Project, text: str) 
         webhooks.add(shop.id, f"https://hooks-{number}.example.com/{'a' * 300}?{'&' * 300}")
         attempted(shop, error=text * 300)
     projects.rename(shop.id, text * 200)
+    projects.change_slug(shop.id, "s" * 40)
     assert admin.get(f"projects/{shop.id}/settings").size < 60_000
 
 

@@ -1,5 +1,6 @@
 """`errata issues`: list, show, resolve, ignore, reopen, delete."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import islice
 from typing import Annotated, Any
@@ -17,16 +18,20 @@ from errata.cli.output import (
     printable,
     timestamp,
 )
-from errata.models.issue import Activity, Issue, why_grouped
+from errata.models.ids import now_ms
+from errata.models.issue import Activity, Issue, trend, why_grouped
+from errata.models.project import Project
 from errata.models.sketch import STANDARD_ERROR, estimate
+from errata.models.slug import short_id
+from errata.models.visible import Visible
 from errata.protocol.issues import IssueQuery
 from errata.protocol.read import iso
-from errata.usecases import issues, projects
+from errata.usecases import issues, projects, short_ids, slugs
 
 app = group("List, show and change a project's issues.", example="issues list 1")
 
 
-Id = Annotated[str, typer.Argument(metavar="ISSUE", help="The issue's id.")]
+Id = Annotated[str, typer.Argument(metavar="ISSUE", help="The issue's id, short id or number.")]
 BY = "errata CLI"
 
 
@@ -57,23 +62,27 @@ def list_(
         ),
     ] = "",
     sort: Annotated[
-        str, typer.Option(metavar="ORDER", help="last_seen, first_seen, count")
+        str, typer.Option(metavar="ORDER", help="last_seen, first_seen, count, users")
     ] = "last_seen",
 ) -> None:
     """List a project's issues, most recently seen first.
 
+    With --limit, an issue may be left out for one whose number is less than 5 % lower.
+
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are exact.
     """
     query = IssueQuery(status, environment, release, level, search, sort)
-    found = list(islice(issues.matching(projects.visible_to_operator(project_id), query), limit))
+    project, visible = _opened(project_id)
+    found = list(islice(issues.matching(visible, query), limit))
     if session.json:
-        print_json([to_json(issue) for issue in found])
+        print_json([to_json(issue, project) for issue in found])
         return
     print_table(
-        ["id", "level", "title", "events", "users", "last seen (UTC)"],
+        ["id", "short id", "level", "title", "events", "users", "last seen (UTC)"],
         [
             (
                 each.id,
+                short_id(project.slug, each.number),
                 each.level,
                 each.title,
                 each.count,
@@ -86,27 +95,33 @@ def list_(
     )
 
 
-@command(app, "show", example="issues show 1 0f343b0931126a20f133d67c2b018a3b")
+@command(app, "show", example="issues show 1 SHOP-42")
 def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
     """Show an issue: its error, counts, environments, releases and activity.
 
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are exact.
     """
-    visible = projects.visible_to_operator(project_id)
-    issue = issues.find(visible, issue_id)
-    activity = issues.list_activity(visible, issue_id)
+    project, visible = _opened(project_id)
+    issue = short_ids.find(project, visible, issue_id)
+    activity = issues.list_activity(visible, issue.id)
     if session.json:
-        print_json(to_json(issue) | {"activity": [_activity_to_json(each) for each in activity]})
+        print_json(
+            to_json(issue, project) | {"activity": [_activity_to_json(each) for each in activity]}
+        )
         return
     print_fields(
         {
             "issue": issue.id,
+            "short id": short_id(project.slug, issue.number),
             "title": issue.title,
             "culprit": issue.culprit,
             "level": issue.level,
             "class": issue.exception_class,
             "status": issue.status,
             "events": issue.count,
+            "last hour": issue.buckets.last_hour(visible.now_ms),
+            "last 24 hours": issue.buckets.last_day(visible.now_ms),
+            "trend": ", ".join(trend(issue, visible.now_ms)),
             "users": _users(issue),
             "first seen": f"{timestamp(issue.first_seen)} UTC in event {issue.first_event}",
             "last seen": f"{timestamp(issue.last_seen)} UTC in event {issue.last_event}",
@@ -122,25 +137,25 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
         print_section("activity", map(_told, activity))
 
 
-@command(app, "resolve", example="issues resolve 1 0f343b0931126a20f133d67c2b018a3b")
+@command(app, "resolve", example="issues resolve 1 SHOP-42")
 def resolve(session: Session, project_id: ProjectId, issue_id: Id) -> None:
     """Mark an issue as resolved. A later event makes it regressed, which counts as open."""
-    _changed(session, issues.resolve(projects.visible_to_operator(project_id), issue_id, BY))
+    _change(session, project_id, issue_id, issues.resolve)
 
 
-@command(app, "ignore", example="issues ignore 1 0f343b0931126a20f133d67c2b018a3b")
+@command(app, "ignore", example="issues ignore 1 SHOP-42")
 def ignore(session: Session, project_id: ProjectId, issue_id: Id) -> None:
     """Mark an issue as ignored. New events are counted, but the issue stays ignored."""
-    _changed(session, issues.ignore(projects.visible_to_operator(project_id), issue_id, BY))
+    _change(session, project_id, issue_id, issues.ignore)
 
 
-@command(app, "reopen", example="issues reopen 1 0f343b0931126a20f133d67c2b018a3b")
+@command(app, "reopen", example="issues reopen 1 SHOP-42")
 def reopen(session: Session, project_id: ProjectId, issue_id: Id) -> None:
     """Reopen a resolved or ignored issue."""
-    _changed(session, issues.reopen(projects.visible_to_operator(project_id), issue_id, BY))
+    _change(session, project_id, issue_id, issues.reopen)
 
 
-@command(app, "delete", example="issues delete 1 0f343b0931126a20f133d67c2b018a3b --yes")
+@command(app, "delete", example="issues delete 1 SHOP-42 --yes")
 def delete(
     session: Session,
     project_id: ProjectId,
@@ -148,22 +163,35 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
     """Permanently delete an issue and its events. A later event creates a new issue."""
-    issue = issues.find(projects.visible_to_operator(project_id), issue_id)
+    issue = short_ids.find(*_opened(project_id), issue_id)
     if not yes:
         question = (
             f"Delete issue {issue_id} ({printable(issue.title)}) and its events ({issue.count})?"
         )
         typer.confirm(question, abort=True, err=True)
-    issues.delete(projects.visible_to_operator(project_id), issue_id, BY)
+    issues.delete(projects.visible_to_operator(project_id), issue.id, BY)
     if session.json:
-        print_json({"id": issue_id, "deleted": True})
+        print_json({"id": issue.id, "deleted": True})
     else:
         print_line(f"Deleted issue {issue_id}. Its events are deleted within a minute.")
 
 
-def _changed(session: Session, issue: Issue) -> None:
+def _opened(project_id: str) -> tuple[Project, Visible]:
+    """Return a project with its slug, and what an operator may see of it."""
+    project = slugs.shown(projects.find(project_id))
+    return project, projects.visible_of(project)
+
+
+def _change(
+    session: Session,
+    project_id: str,
+    issue_id: str,
+    change: Callable[[Visible, str, str], Issue],
+) -> None:
+    project, visible = _opened(project_id)
+    issue = change(visible, short_ids.find(project, visible, issue_id).id, BY)
     if session.json:
-        print_json(to_json(issue))
+        print_json(to_json(issue, project))
     else:
         print_line(f"Issue {issue.id} is {issue.status}.")
 
@@ -188,10 +216,15 @@ def _activity_to_json(each: Activity) -> dict[str, Any]:
     }
 
 
-def to_json(issue: Issue) -> dict[str, Any]:
-    """Return an issue as `--json` prints it."""
+def to_json(issue: Issue, project: Project) -> dict[str, Any]:
+    """Return an issue as `--json` prints it.
+
+    `short_id` is null if the issue has no number yet, or the project no slug.
+    """
+    now = now_ms()
     return {
         "id": issue.id,
+        "short_id": short_id(project.slug, issue.number),
         "fingerprint": issue.fingerprint,
         "title": issue.title,
         "level": issue.level,
@@ -208,6 +241,11 @@ def to_json(issue: Issue) -> dict[str, Any]:
         "users": estimate(issue.users),
         "first_event": issue.first_event,
         "last_event": issue.last_event,
+        "first_release": issue.first_release or None,
+        "last_release": issue.last_release or None,
+        "last_hour": issue.buckets.last_hour(now),
+        "last_day": issue.buckets.last_day(now),
+        "trend": list(trend(issue, now)),
         "days": _days(issue),
     }
 
@@ -224,5 +262,5 @@ def _counts(counts: dict[str, int]) -> str:
 
 def _days(issue: Issue) -> dict[str, int]:
     """Return the number of events by date (ISO 8601), oldest first."""
-    numbers = sorted((int(number), count) for number, count in issue.days.items())
+    numbers = sorted(issue.buckets.days.items())
     return {str(date(1970, 1, 1) + timedelta(days=number)): count for number, count in numbers}

@@ -20,7 +20,15 @@ from errata.errors import InvalidInputError
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_LIMIT, DSN_LIMIT, Project, dsn, live_dsns
 from errata.protocol.read import iso
-from errata.usecases import delete_project, members, organizations, projects, unclaimed, usage_keys
+from errata.usecases import (
+    delete_project,
+    members,
+    organizations,
+    projects,
+    slugs,
+    unclaimed,
+    usage_keys,
+)
 
 app = group(
     "Create, list, change, adopt and delete projects.",
@@ -85,10 +93,11 @@ def list_(
         print_json([_to_json(project) for project in found])
         return
     print_table(
-        ["id", "name", "rate limit", "retention", "created (UTC)"],
+        ["id", "slug", "name", "rate limit", "retention", "created (UTC)"],
         [
             (
                 each.id,
+                each.slug,
                 each.name,
                 each.rate_limit or "default",
                 _retention(each),
@@ -118,7 +127,7 @@ def _list_unclaimed(session: Session) -> None:
 @command(app, "show", example="projects show 1")
 def show(session: Session, project_id: ProjectId) -> None:
     """Show a project's settings and its newest DSN."""
-    _show(session, projects.find(project_id))
+    _show(session, slugs.shown(projects.find(project_id)))
 
 
 @command(app, "set", example="projects set 1 --rate-limit 600 --retention-days 90")
@@ -126,6 +135,13 @@ def set_(
     session: Session,
     project_id: ProjectId,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="1 to 200 characters.")] = None,
+    slug: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SLUG",
+            help="What its issues are called: `shop` for SHOP-1, SHOP-2. Old ones go on working.",
+        ),
+    ] = None,
     team: Annotated[
         list[str] | None,
         typer.Option(
@@ -148,22 +164,25 @@ def set_(
     ] = None,
 ) -> None:
     """Change a project's settings. Takes effect within 30 seconds."""
-    if name is None and not team and rate_limit is None and retention_days is None:
+    if name is None and slug is None and not team and rate_limit is None and retention_days is None:
         raise typer.BadParameter(
-            "Nothing to set. Use --name, --team, --rate-limit or --retention-days."
+            "Nothing to set. Use --name, --slug, --team, --rate-limit or --retention-days."
         )
-    # Check all values before the first change. `set_project_teams` checks the teams itself.
+    # Check all values before the first change. Whether a slug is free and the teams exist is found
+    # out by setting them.
     rate = _number("rate_limit", rate_limit, "The rate limit must be a whole number")
     days = _number("retention_days", retention_days, "The retention must be a whole number of days")
     projects.check(rate, days)
     if name is not None:
         projects.check_texts(name=name.strip())
+    if slug is not None:
+        projects.change_slug(project_id, slug)
     if team:
         members.set_project_teams(project_id, [] if team == ["none"] else team)
     if name is not None:
         projects.rename(project_id, name.strip())
     project, unmetered = usage_keys.change_project(session.target.gateway, project_id, rate, days)
-    _show(session, project)
+    _show(session, slugs.shown(project))
     warn(session, unmetered, project)
 
 
@@ -289,6 +308,7 @@ def _show(session: Session, project: Project) -> None:
         {
             "project": project.id,
             "name": project.name,
+            "slug": project.slug,
             "org": _owner(project),
             "teams": ", ".join(sorted(project.teams)),
             "created": f"{timestamp(project.created_at)} UTC",
@@ -322,6 +342,7 @@ def _retention(project: Project) -> str:
 def _to_json(project: Project) -> dict[str, Any]:
     """Return a project as `--json` prints it.
 
+    `slug` is null if the project is unclaimed, or of release 0.1.0 and not shown or changed since.
     `rate_limit` is null if the default rates apply, `retention_days` if the deployment's default
     applies, `organization` if the project is
     unclaimed. Only unclaimed projects have `expires_at`, which is null if they do not expire.
@@ -329,6 +350,7 @@ def _to_json(project: Project) -> dict[str, Any]:
     shown = {
         "id": project.id,
         "name": project.name,
+        "slug": project.slug or None,
         "created_at": iso(project.created_at),
         "rate_limit": project.rate_limit,
         "retention_days": project.retention_days,

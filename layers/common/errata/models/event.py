@@ -13,6 +13,7 @@ from typing import Any, Literal, Required, TypedDict
 from pydantic_core import from_json, to_json
 
 from errata.models.ids import minted_ms
+from errata.models.seen_values import searchable_tags, short_value
 from errata.models.titles import culprit, title
 from errata.models.zlib_dictionary import OF_SDKS
 
@@ -370,7 +371,10 @@ def summary(event: StoredEvent) -> StoredEvent:
     kept["title"], kept["culprit"] = title(event), culprit(event)
     if identity := user_identity(event):
         name, _, value = identity.partition(":")
-        kept["context"] = {"user": {name: value}}
+        email: Any = event["context"]["user"].get("email")
+        of_email = {"email": short_value(email)} if isinstance(email, str) and email else {}
+        kept["context"] = {"user": {**of_email, name: value}}
+    kept["tags"] = dict(searchable_tags(event.get("tags")))
     fields: StoredEvent = kept
     return fields
 

@@ -4,11 +4,52 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from errata.models.buckets import DAY_MS, Buckets
+
 OPEN = "open"
 RESOLVED = "resolved"
 IGNORED = "ignored"
 REGRESSED = "regressed"  # was resolved, then seen again; counts as open
 STATUSES = (OPEN, RESOLVED, IGNORED, REGRESSED)
+OPEN_STATUSES = (OPEN, REGRESSED)
+SEQUENCE_DIGITS = 40
+# Every change of the time under which lists have an issue costs two write units. So it is changed
+# only if it is older than this.
+RANK_LAG_MS = 60_000
+# The `ttl` of an issue's row is changed with it, and must not be before the issue's expiry: so it
+# is later by this many seconds.
+TTL_LAG_S = 2 * RANK_LAG_MS // 1000
+# The other rows of an issue expire this long after it, in seconds. They are written again when
+# fewer than that is left: then the issue would outlive them.
+ROWS_LINGER_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a stream: a row has counted all of its events up to there.
+
+    Attributes:
+        stream: the label of the stream, which is the time of its creation. "" if the row was
+            restored, or counted before labels were stored.
+        sequence: a sequence number, zero-padded so that it sorts as text. "" before all.
+    """
+
+    stream: str = ""
+    sequence: str = ""
+
+    def is_after(self, other: "Position") -> bool:
+        """Return whether this place comes after another one.
+
+        A table that was replaced or recovered has a new stream, whose sequence numbers may be
+        lower. What an older release has counted has no label, and is of the same stream.
+        """
+        if other.stream and self.stream and other.stream != self.stream:
+            return self.stream > other.stream
+        return self.sequence > other.sequence
+
+    def next(self) -> "Position":
+        """Return a place between this one and the next event of the stream."""
+        return Position(self.stream, (self.sequence or "0" * SEQUENCE_DIGITS) + "~")
 
 
 @dataclass(slots=True)
@@ -16,19 +57,28 @@ class Issue:
     """All events with one fingerprint. Times are in milliseconds since the epoch.
 
     Attributes:
+        number: counts the issues of a project. 0 if the issue was last changed by release 0.1.0.
         status: one of `STATUSES`.
         status_at: when a person last set the status. 0 if nobody did, or if an event set it.
         status_by: who last set the status. "" if nobody did, or if an event set it.
+        opened_by: the event that opened the issue. "" if release 0.1.0 counted it, or if the issue
+            was resolved or ignored before, and has expired since.
         deleted_through: set if an issue with the same fingerprint was deleted. Its events up to
             this event id are never counted again.
         grouping: what made the fingerprint: `client`, or a grouping version such as `v1`.
         grouped_by: what the events have in common, in words. "" if the grouping does not say.
         transaction, logger: of the newest event from an SDK, to be searched. "" if it has none.
+        expires_at: when the issue expires, in seconds since the epoch.
+        ranked_at: the time under which lists have the issue, at most `RANK_LAG_MS` before
+            `last_seen`.
+        ttl: when DynamoDB may delete the row, in seconds since the epoch. Soon after `expires_at`.
+        rows_until: when the issue's other rows expire, in seconds since the epoch.
         environments, releases, servers: number of events by name (see `count_names`).
-        days: number of events by day (days since the epoch), for the last `MAX_DAYS` days.
+        first_release, last_release: of the first and the newest event that have one. "" if none.
+        buckets: number of events by minute, hour and day.
         users: a HyperLogLog sketch of the affected users (see `errata.models.sketch`).
-        last_sequence, stream: the last sequence number that was counted, and the label of its
-            stream. "" if the issue was restored, or counted before labels were stored.
+        values, value_counts: the values for which there are rows (`errata.models.seen_values`).
+        position: what was counted.
     """
 
     id: str
@@ -40,24 +90,32 @@ class Issue:
     exception_class: str
     first_seen: int
     first_event: str
+    opened_by: str = ""
     last_seen: int = 0
     last_event: str = ""
-    last_sequence: str = ""
+    position: Position = Position()
+    number: int = 0
     count: int = 0
     status: str = OPEN
     status_at: int = 0
     status_by: str = ""
     expires_at: int = 0
+    ranked_at: int = 0
+    ttl: int = 0
+    rows_until: int = 0
     environments: dict[str, int] = field(default_factory=dict)
     releases: dict[str, int] = field(default_factory=dict)
     servers: dict[str, int] = field(default_factory=dict)
-    days: dict[str, int] = field(default_factory=dict)
+    first_release: str = ""
+    last_release: str = ""
+    buckets: Buckets = field(default_factory=Buckets)
     users: bytes = b""
+    values: bytes = b""
+    value_counts: dict[str, int] = field(default_factory=dict)
     deleted_through: str = ""
     grouped_by: str = ""
     transaction: str = ""
     logger: str = ""
-    stream: str = ""
 
 
 @dataclass(slots=True)
@@ -74,14 +132,27 @@ class Release:
     issues_opened: int = 0
     open_issues: int = 0
     expires_at: int = 0
+    position: Position = Position()
 
 
 @dataclass(slots=True)
 class Day:
-    """The number of events of a project on one day (UTC)."""
+    """The number of events of a project on one day (UTC), and in each hour of it."""
 
     count: int = 0
+    hours: dict[int, int] = field(default_factory=dict)
     expires_at: int = 0
+    position: Position = Position()
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What is kept for a year of an issue that was resolved or ignored."""
+
+    status: str
+    at: int  # in milliseconds since the epoch
+    number: int
+    release: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +180,20 @@ class CleanupTask:
     project_id: str
     issue_id: str
     through: str
+
+
+def trend(issue: Issue, now_ms: int) -> tuple[str, ...]:
+    """Return which of `rising`, `new` and `quiet` an issue is at a time in milliseconds.
+
+    rising: the last hour has at least ten events, and at least four times the mean of the 24 hours
+    before. new: first seen less than 24 hours ago. quiet: no event for 24 hours.
+    """
+    found = {
+        "rising": issue.buckets.is_rising(now_ms),
+        "new": now_ms - issue.first_seen < DAY_MS,
+        "quiet": now_ms - issue.last_seen >= DAY_MS,
+    }
+    return tuple(name for name, holds in found.items() if holds)
 
 
 def count_names(issue: Issue, seen: Iterable[Mapping[str, Any]]) -> None:
@@ -145,7 +230,12 @@ def _drop_rarest(counts: dict[str, int], recent: set[str]) -> str:
 
 def short_name(name: str) -> str:
     """Return the start of an environment, release or server under which an issue counts it."""
-    return name.encode("utf-8", "replace")[:MAX_NAME].decode("utf-8", "ignore")
+    return cut(name, MAX_NAME)
+
+
+def cut(text: str, most: int) -> str:
+    """Return the start of a text, at most `most` bytes of UTF-8."""
+    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 
 def why_grouped(grouping: str, grouped_by: str) -> str:
@@ -165,8 +255,11 @@ def why_grouped(grouping: str, grouped_by: str) -> str:
 # Each of the environments, releases and servers has at most this many names.
 MAX_NAMES = 30
 # UTF-8 bytes of all names of an issue. Every event writes the whole row, so they cost write units.
-MAX_NAMES_BYTES = 4_096
-MAX_DAYS = 30
+MAX_NAMES_BYTES = 3_000
 # UTF-8 bytes of an environment, release or server. A longer name is counted under its start.
 MAX_NAME = 200
+# UTF-8 bytes of an issue's texts. With all that it has, its row stays below 8 KB.
+MAX_FINGERPRINT = 600
+MAX_TITLE = MAX_CULPRIT = 400
 MAX_GROUPED_BY = 500
+MAX_TEXT = 200

@@ -32,6 +32,8 @@ class Project:
         expires_at: when a project that was only generated expires, in milliseconds since the epoch.
             None means never: it has got an event, or somebody has created it on purpose.
         rules: the version of its fingerprint rules, "" if it has none.
+        slugs: what its issues are and were called, the current slug first. () if it is unclaimed,
+            or release 0.1.0 created it and nobody has looked at it since.
     """
 
     id: str
@@ -43,6 +45,12 @@ class Project:
     teams: frozenset[str] = frozenset()
     expires_at: int | None = None
     rules: str = ""
+    slugs: tuple[str, ...] = ()
+
+    @property
+    def slug(self) -> str:
+        """The slug that is shown, "" if the project has none."""
+        return self.slugs[0] if self.slugs else ""
 
     @property
     def unclaimed(self) -> bool:

@@ -9,6 +9,7 @@ import hashlib
 import math
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 REGISTERS = 512
 STANDARD_ERROR = 1.04 / math.sqrt(REGISTERS)
@@ -32,13 +33,16 @@ def add(sketch: bytes, identities: Iterable[str]) -> bytes:
     return zlib.compress(registers) if changed else sketch
 
 
+@lru_cache(maxsize=1_000)  # digest asks several times for the same ones
 def estimate(sketch: bytes) -> int:
     """Return the estimated number of distinct identities in a sketch."""
     if not sketch:
         return 0
     registers = zlib.decompress(sketch)
     empty = registers.count(0)
-    raw = _ALPHA * REGISTERS**2 / math.fsum(2.0**-rank for rank in registers)
+    # The sum over all registers, rank by rank.
+    total = math.fsum(registers.count(rank) * 2.0**-rank for rank in range(max(registers) + 1))
+    raw = _ALPHA * REGISTERS**2 / total
     if raw <= 2.5 * REGISTERS and empty:
         return round(REGISTERS * math.log(REGISTERS / empty))
     return round(raw)

@@ -45,6 +45,8 @@ LOSS_BATCH_KEPT_S = 15 * _DAY_S
 # How long the tombstone of a deleted issue is kept. It outlives every event that can still reach
 # digest: in the stream (STREAM_KEPT_MS), then in the dead-letter queue (DEAD_LETTER_KEPT_S).
 TOMBSTONE_KEPT_S = 15 * _DAY_S
+# How long it is kept that an issue was resolved or ignored, so that its return is a regression.
+CLOSED_KEPT_S = 365 * _DAY_S
 
 # ------------------------------------------------------------------ webhooks
 

@@ -10,7 +10,7 @@ from errata.errors import InvalidInputError
 from errata.models.issue import STATUSES
 from errata.protocol.read import LEVELS
 
-SORTS = ("last_seen", "first_seen", "count")
+SORTS = ("last_seen", "first_seen", "count", "users")
 DEFAULT_LIMIT = 50
 # "open" includes regressed issues.
 ASKED_STATUSES = (*STATUSES, "all")
@@ -18,6 +18,9 @@ ASKED_STATUSES = (*STATUSES, "all")
 _ID = re.compile(r"[0-9a-f]{24}|[0-9a-f]{32}")
 _RELEASES = "releases"
 _MOST = 10**15
+# Where a page of a list by status ended: in the index by_last_seen, in rows, or among the issues
+# that have no rows.
+INDEX, ROWS, REST = "", "rows", "rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class IssueQuery:
 class Position:
     """The end of a page: its last issue, which sorts by `value` and `issue_id`.
 
+    `part` is one of `INDEX`, `ROWS` and `REST` in a list that is filtered by status only.
+
     If there are too many issues to search at once, the search covers one range of ids at a time:
     from `start` (exclusive) to `end` (inclusive). `issue_id` is "" at the beginning of a range.
     """
@@ -55,6 +60,7 @@ class Position:
     issue_id: str = ""
     start: str = ""
     end: str = ""
+    part: str = INDEX
 
 
 def position(query: IssueQuery) -> Position | None:
@@ -82,7 +88,8 @@ def position(query: IssueQuery) -> Position | None:
 
 def to_cursor(sort: str, at: Position) -> str:
     """Return the cursor of the page that starts after a position."""
-    text = json.dumps([sort, at.value, at.issue_id, at.start, at.end], separators=(",", ":"))
+    place = [sort, at.value, at.issue_id, at.start, at.end]
+    text = json.dumps([*place, at.part] if at.part else place, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
@@ -111,12 +118,13 @@ def _from_cursor(cursor: str, sort: str) -> Position | None:
     except (binascii.Error, ValueError, RecursionError):
         return None
     match content:
-        case [str() as sorted_by, int() as value, str(), str() as start, str() as end] if (
+        case [str() as sorted_by, int() as value, str(), str() as start, str() as end, *part] if (
             sorted_by == sort
             and (not end or start < end)
             and type(value) is int
             and 0 <= value < _MOST
-            and all(not each or _ID.fullmatch(each) for each in content[2:])
+            and all(not each or _ID.fullmatch(each) for each in content[2:5])
+            and part in ([], [ROWS], [REST])
         ):
             return Position(*content[1:])
     return None

@@ -1,13 +1,7 @@
-"""Translate botocore's errors into the three errors of the store.
+"""Translate AWS's error responses into the errors of the store, whichever client got them."""
 
-Every client raises the translated errors (`errata.store.clients`), so nothing outside this module
-needs to know botocore's errors.
-"""
-
+from collections.abc import Mapping
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from errata.errors import (
     ConditionFailedError,
@@ -23,27 +17,15 @@ _PERMANENT = {"ItemCollectionSizeLimitExceeded", "ValidationError", "ValidationE
 _CONFLICT_REASONS = {"None", "ConditionalCheckFailed", "TransactionConflict"}
 
 
-class TranslatesErrors:
-    """Mixin for botocore clients: each call raises a `StoreError` in place of botocore's errors."""
-
-    def _make_api_call(self, operation_name: str, api_params: dict[str, Any]) -> Any:
-        try:
-            return super()._make_api_call(operation_name, api_params)  # type: ignore[misc]
-        except ClientError as error:
-            raise store_error(error) from error
-        except (BotoCoreError, ResponseParserError) as error:
-            message = f"AWS gave no usable response to {operation_name}: {error}"
-            raise UnavailableError(message, operation=operation_name, maybe_applied=True) from error
-
-
-def store_error(error: ClientError) -> StoreError:
+def error_of_response(
+    operation: str, status: int, code: str, message: str, details: Mapping[str, Any]
+) -> StoreError:
     """Return the store's error for an error response of AWS.
 
-    If a transaction failed because of both capacity and a conflict, this is an `UnavailableError`.
+    `details` may have an error's own fields: `Item`, `CancellationReasons`. If a transaction failed
+    because of both capacity and a conflict, this is an `UnavailableError`.
     """
-    details = error.response.get("Error", {})
-    code = details.get("Code", "")
-    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    reasons: list[dict[str, Any]] = details.get("CancellationReasons", [])
     if code != "TransactionCanceledException":
         reasons = []
     codes = {reason["Code"] for reason in reasons}
@@ -54,12 +36,17 @@ def store_error(error: ClientError) -> StoreError:
         kind = ConditionFailedError
     elif code == "TransactionConflictException" or (codes and codes <= _CONFLICT_REASONS):
         kind = ConflictError
-    status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
     return kind(
-        str(error),
+        message,
         code,
-        error.operation_name,
+        operation,
         reasons=tuple(reasons),
-        item=error.response.get("Item"),  # type: ignore[arg-type]
+        item=details.get("Item"),
         maybe_applied=status >= 500,
     )
+
+
+def no_response(operation: str, error: Exception) -> UnavailableError:
+    """Return the store's error for a call without a usable response. It may have taken effect."""
+    message = f"AWS gave no usable response to {operation}: {error}"
+    return UnavailableError(message, operation=operation, maybe_applied=True)

@@ -1,14 +1,18 @@
-"""The AWS clients, made once per process, on first use. Making them does not contact AWS."""
+"""The AWS clients, made once per process, on first use. Making them does not contact AWS.
+
+DynamoDB has two clients with the same methods. `DYNAMODB_CLIENT=lean`, which the template sets for
+all functions, selects the small one (`errata.store.lean`). Otherwise, as in the operator's command,
+it is botocore's, which also knows profiles and single sign-on. botocore takes long to import, so
+this module imports it only when one of its clients is needed.
+"""
 
 import logging
+import os
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import botocore
-import botocore.session
-from botocore.config import Config
-
-from errata.store.aws_errors import TranslatesErrors
+from errata.store.lean import LeanClient
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway.client import APIGatewayClient
@@ -21,67 +25,42 @@ if TYPE_CHECKING:
 for _name in ("botocore", "urllib3"):
     logging.getLogger(_name).setLevel(logging.INFO)
 
-# DynamoDB usually responds within milliseconds. Fail early, to have time for a retry.
-_CONFIG = Config(
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    # Our tests check the form of every request. Checking it here again would slow down each event.
-    parameter_validation=False,
-    # Without this, botocore builds and cleans its user agent for every request. That is a third of
-    # all function calls in a warm ingest.
-    user_agent=f"errata botocore/{botocore.__version__}",
-)
-_ONCE = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-# API Gateway accepts only a few management calls per second, and their callers can wait.
-_PATIENT = Config(
-    connect_timeout=3,
-    read_timeout=20,
-    retries={"mode": "standard", "total_max_attempts": 6},
-    # Use one host name per service for all accounts: a firewall of an operator may allow only that.
-    account_id_endpoint_mode="disabled",
-)
-# The function that sends mails counts losses, which must not wait for them.
-_BRIEF = Config(
-    connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1}
-)
-# A user waits for the response, and Cognito's limits are shared by all users: each retry of a
-# throttled call would use up more of them.
-_PATIENT_ONCE = _PATIENT.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+
+def _client(service: str, patience: str = "quick") -> Any:
+    from errata.store import botocore_clients
+
+    return botocore_clients.client(service, patience)
 
 
 @cache
-def _session() -> botocore.session.Session:
-    # One for all clients, because each session loads the endpoints and service models again.
-    session = botocore.session.get_session()
-    session.register("creating-client-class", _translate_errors)
-    return session
-
-
-def _translate_errors(**event: Any) -> None:
-    event["base_classes"].insert(0, TranslatesErrors)
+def _lean() -> LeanClient | None:
+    """Return the small client of DynamoDB, None if botocore's is selected."""
+    if os.environ.get("DYNAMODB_CLIENT") == "lean":
+        return LeanClient.of_environment()
+    return None
 
 
 @cache
-def _client(service: str, config: Config = _CONFIG) -> Any:
-    return _session().create_client(service, config=config)
+def _lean_once() -> LeanClient | None:
+    client = _lean()
+    return client and client.once()
 
 
 def dynamodb() -> "DynamoDBClient":
     """Return the DynamoDB client."""
-    client: DynamoDBClient = _client("dynamodb")
-    return client
+    client: Any = _lean() or _client("dynamodb")
+    return client  # type: ignore[no-any-return]
 
 
 def dynamodb_once() -> "DynamoDBClient":
     """Return the DynamoDB client without retries, for requests that must not be sent twice."""
-    client: DynamoDBClient = _client("dynamodb", _ONCE)
-    return client
+    client: Any = _lean_once() or _client("dynamodb", "once")
+    return client  # type: ignore[no-any-return]
 
 
 def dynamodb_patient() -> "DynamoDBClient":
     """Return the DynamoDB client for large pages, which take long. Only for operators."""
-    client: DynamoDBClient = _client("dynamodb", _PATIENT)
+    client: DynamoDBClient = _client("dynamodb", "patient")
     return client
 
 
@@ -104,36 +83,38 @@ def ssm() -> "SSMClient":
 
 def cognito_idp() -> "CognitoIdentityProviderClient":
     """Return the client of Cognito. Its user pool contains the accounts of members."""
-    client: CognitoIdentityProviderClient = _client("cognito-idp", _PATIENT)
+    client: CognitoIdentityProviderClient = _client("cognito-idp", "patient")
     return client
 
 
 def cognito_idp_once() -> "CognitoIdentityProviderClient":
     """Return the client of Cognito without retries, for sign-in."""
-    client: CognitoIdentityProviderClient = _client("cognito-idp", _PATIENT_ONCE)
+    client: CognitoIdentityProviderClient = _client("cognito-idp", "patient_once")
     return client
 
 
 def apigateway() -> "APIGatewayClient":
     """Return the client of API Gateway's management API, for gateway keys and usage plans."""
-    client: APIGatewayClient = _client("apigateway", _PATIENT)
+    client: APIGatewayClient = _client("apigateway", "patient")
     return client
 
 
 def apigateway_once() -> "APIGatewayClient":
     """Return the client of API Gateway's management API without retries."""
-    client: APIGatewayClient = _client("apigateway", _PATIENT_ONCE)
+    client: APIGatewayClient = _client("apigateway", "patient_once")
     return client
 
 
 def sesv2(region: str) -> Any:
     """Return a client of SES in a region, for mails to members. They are few."""
-    return _session().create_client("sesv2", config=_BRIEF, region_name=region)
+    from errata.store import botocore_clients
+
+    return botocore_clients.create("sesv2", "brief", region)
 
 
 def sns() -> Any:
     """Return the client of SNS, for the topic of the alarms."""
-    return _client("sns", _BRIEF)
+    return _client("sns", "brief")
 
 
 def s3() -> Any:
@@ -141,7 +122,7 @@ def s3() -> Any:
 
     Only for operators: botocore's model of this service is not in the layer.
     """
-    return _client("s3", _PATIENT)
+    return _client("s3", "patient")
 
 
 def dynamodbstreams() -> Any:
@@ -149,15 +130,19 @@ def dynamodbstreams() -> Any:
 
     Only for operators: botocore's model of this service is not in the layer.
     """
-    return _client("dynamodbstreams", _PATIENT)
+    return _client("dynamodbstreams", "patient")
 
 
 def sts() -> Any:
     """Return the client of AWS's security tokens, for operators: it tells who they are."""
-    return _client("sts", _PATIENT)
+    return _client("sts", "patient")
 
 
 def clear_cache() -> None:
     """Drop the clients, for a process that changes its account, region or endpoint."""
-    _client.cache_clear()
-    _session.cache_clear()
+    if _lean.cache_info().currsize and (client := _lean()):
+        client.close()
+    _lean.cache_clear()
+    _lean_once.cache_clear()
+    if module := sys.modules.get("errata.store.botocore_clients"):
+        module.clear_cache()

@@ -50,3 +50,8 @@ def count_days(pks: Iterable[str], days: Iterable[str], now_s: int) -> dict[str,
 def day_key(day: int) -> str:
     """Return the sort key of a day, which is given in days since the epoch."""
     return f"day#{date.fromordinal(_EPOCH + day)}"
+
+
+def day_number(date_: str) -> int:
+    """Return the day of a date such as `2026-11-22`, in days since the epoch."""
+    return date.fromisoformat(date_).toordinal() - _EPOCH

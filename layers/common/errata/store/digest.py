@@ -1,173 +1,310 @@
-"""Read the rows of IssuesTable that a batch of events changes, and write the changed rows.
+"""Write the rows of IssuesTable that a batch of events changes.
 
-The rows are issues, releases, issue-release links and day counters. `errata.store.issues`,
-`releases` and `day_counts` describe them.
+Every row has the position in the stream up to which it has counted. It is written by itself, on the
+condition that it has not changed since it was read. Only what belongs together is one transaction:
+a new issue with its number, and a status with its activity.
+
+Each step can be repeated after an interruption at any point:
+
+1. The rows by which an issue is found (`errata.store.ranks`, `values`) come before it.
+2. The issues.
+3. Rows that no longer belong to an issue are deleted. Readers skip those that stay.
+4. The releases and the days come last: they count only what the issues have not refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 from errata.config import settings
-from errata.errors import ConflictError
-from errata.models.event import Stored
+from errata.errors import PermanentError, StoreError
 from errata.models.issue import Activity, Day, Issue, Release
-from errata.store import clients
+from errata.store import clients, closed_issues, numbers, ranks, values
 from errata.store.day_counts import day_key
+from errata.store.digest_rows import Rows
+from errata.store.issue_items import day_item, is_issue, issue_item, release_item, to_issue
 from errata.store.issue_status import activity_action
-from errata.store.issues import issue_item, to_issue
 from errata.store.items import (
-    PlainItem,
+    BATCH_WRITE,
     Request,
+    TypedItem,
     Values,
-    batch_get,
-    read_all,
+    batch_delete,
+    batch_put,
     unchanged,
     write_all,
 )
-from errata.store.releases import release_item, to_release
+from errata.store.values import NewValue
 
-# A transaction takes 100 actions.
-MAX_ACTIONS = 100
+# A transaction takes 100 actions. One of them is the counter of the numbers.
+_MAX_ACTIONS = 99
+# A new issue and its number row. One that was resolved before also has a second number row and its
+# activity, and is no longer kept as closed.
+_ACTIONS, _ACTIONS_IF_CLOSED = 2, 5
 # Each change of a row changes at least one of these attributes. `ttl` is among them because a row
 # that has expired and started again may reach the same count.
 _MOVES = {
-    "issue": ("last_sequence", "status", "status_at", "ttl"),
-    "release": ("events", "ttl"),
-    "day": ("count", "ttl"),
+    "issue": ("last_sequence", "stream", "status", "status_at", "ttl"),
+    "release": ("last_sequence", "stream", "events", "ttl"),
+    "day": ("last_sequence", "stream", "count", "ttl"),
 }
+_MAX_THREADS = 10
 
 
 @dataclass(slots=True)
-class Rows:
-    """The current rows of one project that a batch changes.
+class IssueChange:
+    """The new state of an issue, and what comes with it.
 
-    Expired rows are left out, because their counts start again. DynamoDB may not have deleted them
-    yet. `stored` holds all rows as they are in the table, by sort key. Expired rows are included.
+    Attributes:
+        text: the words by which people find it; None if they have not changed.
+        renewed: whether all rows by which it is found are written again.
+        values: values that it has for the first time.
+        activity: a change of its status by an event.
     """
 
-    issues: dict[str, Issue] = field(default_factory=dict)  # by id
-    releases: dict[str, Release] = field(default_factory=dict)  # by release_hash
-    days: dict[int, Day] = field(default_factory=dict)  # by day since the epoch
-    # (issue id, release_hash) → TTL in seconds
-    release_links: dict[tuple[str, str], int] = field(default_factory=dict)
-    stored: dict[str, PlainItem | Values] = field(default_factory=dict)
-
-    def last_counted(self, issue_id: str) -> tuple[str, str]:
-        """Return the last sequence number that an issue has counted, after its stream's label.
-
-        Both are "" if the issue has no row. This includes expired issues.
-        """
-        stored = self.stored.get(f"issue#{issue_id}", {})
-        return str(stored.get("stream", "")), str(stored.get("last_sequence", ""))
-
-    def deleted_through(self, issue_id: str) -> str:
-        """Return the event id up to which an issue was deleted, "" if it was never deleted.
-
-        The issue may have been created again since then.
-        """
-        stored = self.stored.get(f"issue#{issue_id}", {})
-        return str(stored.get("deleted_through", ""))
+    issue: Issue
+    text: str | None = None
+    renewed: bool = False
+    values: list[NewValue] = field(default_factory=list)
+    activity: Activity | None = None
 
 
 @dataclass(slots=True)
-class Changes:
-    """The new rows of one project for one transaction; attributes are named as in `Rows`.
+class Totals:
+    """New rows of releases and days, as in `Rows`."""
 
-    `opened` maps the id of each new issue to its first event. `activity` maps an issue id to the
-    activity to record.
-    """
-
-    issues: dict[str, Issue] = field(default_factory=dict)
-    opened: dict[str, Stored] = field(default_factory=dict)
-    activity: dict[str, Activity] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
     days: dict[int, Day] = field(default_factory=dict)
-    release_links: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        of_issues = len(self.issues) + len(self.activity) + len(self.release_links)
-        return of_issues + len(self.releases) + len(self.days)
 
 
-def rows(
-    pk: str,
-    issue_ids: Iterable[str],
-    seen: Iterable[tuple[str, str]],
-    days: Iterable[int],
-    now_s: int,
-) -> Rows:
-    """Read these issues, days and issue-release links, and the releases of the links.
+def write_issues(rows: Rows, changes: list[IssueChange], last: int) -> dict[str, PermanentError]:
+    """Store these issues. `last` is the number of the project's newest issue.
 
-    `seen` holds pairs of issue id and release_hash. Read consistently. Access pattern I1.
+    Returns the errors of the issues that DynamoDB will never accept. Access pattern I2.
+
+    Raises:
+        ConflictError: a row has changed since it was read. Other issues are stored.
+        StoreError: not all were stored.
     """
-    release_links = list(seen)
-    names = [f"issue#{issue_id}" for issue_id in issue_ids]
-    names += [f"seen#{issue_id}#{release}" for issue_id, release in release_links]
-    names += {f"release#{release}" for _, release in release_links}
-    days_of = {day_key(day): day for day in days}
-    found = Rows()
-    keys = [write_all({"pk": pk, "sk": name}) for name in [*names, *days_of]]
-    for typed in batch_get(settings().issues_table, keys):
-        item = read_all(typed)
-        found.stored[item["sk"]] = item
-        if item["ttl"] <= now_s:
-            continue
-        kind, _, name = item["sk"].partition("#")
-        if kind == "issue":
-            if "last_seen" in item:  # else it is a tombstone
-                found.issues[name] = to_issue(item)
-        elif kind == "release":
-            found.releases[name] = to_release(item)
-        elif kind == "day":
-            found.days[days_of[item["sk"]]] = Day(item["count"], item["ttl"])
-        else:
-            issue_id, _, release = name.partition("#")
-            found.release_links[issue_id, release] = item["ttl"]
-    # A link expires up to a day after its issue. It does not belong to an issue that starts again.
-    for release_link in [each for each in found.release_links if each[0] not in found.issues]:
-        del found.release_links[release_link]
-    return found
+    obsolete = _find_by(rows, changes)
+    numbered = [each for each in changes if each.issue.number]
+    opened = [each for each in changes if not each.issue.number]
+    work = [partial(_write, rows, each) for each in numbered]
+    errors = dict(zip((each.issue.id for each in numbered), _all(work), strict=True))
+    for some in _fitting(opened):
+        last = _open(rows, some, last, errors)
+    stored = [issue_id for issue_id, error in errors.items() if error is None]
+    _delete(rows, [sk for issue_id in stored for sk in obsolete[issue_id]])
+    _raise_first(errors.values())
+    return {name: each for name, each in errors.items() if isinstance(each, PermanentError)}
 
 
-def apply(pk: str, current: Rows, changes: Changes) -> bool:
-    """Store all changes or none, and update `current` with them. Access pattern I2.
+def write_totals(rows: Rows, totals: Totals) -> None:
+    """Store these releases and days. Access pattern I19.
 
-    Returns False if a row has changed since it was read, or another transaction is changing one.
+    Raises:
+        ConflictError: a row has changed since it was read. Others are stored.
+        StoreError: not all were stored.
     """
-    written = {f"issue#{issue.id}": issue_item(issue) for issue in changes.issues.values()}
-    written |= {f"release#{name}": release_item(each) for name, each in changes.releases.items()}
-    written |= {
-        day_key(day): {"count": each.count, "ttl": each.expires_at}
-        for day, each in changes.days.items()
-    }
+    errors = _all([partial(_put, rows, sk, values) for sk, values in _items(totals).items()])
+    _raise_first(errors)
+    for error in errors:
+        if error:
+            raise error
+
+
+def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> None:
+    """Store an issue, its releases and days, all or none: no batch of the stream comes again.
+
+    `last` is the number of the project's newest issue. Access pattern I17.
+
+    Raises:
+        ConflictError: a row has changed since it was read.
+        StoreError: nothing was stored.
+    """
+    obsolete = _find_by(rows, [change])
     actions = [
-        _put(pk, sk, values, _unchanged(sk, current.stored.get(sk)))
-        for sk, values in written.items()
+        _put_action(rows.pk, sk, values, _unchanged(rows, sk))
+        for sk, values in _items(totals).items()
     ]
-    for issue_id, note in changes.activity.items():
-        actions.append(activity_action(pk, changes.issues[issue_id], note))
-    for (issue_id, name), expires_at in changes.release_links.items():
-        actions.append(_put(pk, f"seen#{issue_id}#{name}", {"ttl": expires_at}, {}))
+    if change.issue.number:
+        _transact([*actions, *_with_activity(rows, change)])
+    else:
+        _transact([*actions, *_opening(rows, [change], last)])
+    _delete(rows, obsolete[change.issue.id])
+
+
+def _items(totals: Totals) -> dict[str, Values]:
+    items = {f"release#{name}": release_item(each) for name, each in totals.releases.items()}
+    return items | {day_key(day): day_item(each) for day, each in totals.days.items()}
+
+
+def _raise_first(errors: Iterable[StoreError | None]) -> None:
+    """Raise the first error after which the batch must be tried again."""
+    for error in errors:
+        if error and not isinstance(error, PermanentError):
+            raise error
+
+
+# ------------------------------------------------------------------ rows by which it is found
+
+
+def _find_by(rows: Rows, changes: list[IssueChange]) -> dict[str, set[str]]:
+    """Store the rows by which these issues are found. Number rows of new issues come later.
+
+    Returns by issue which rows no longer belong to it when it is stored.
+    """
+    found = values.rows(value for each in changes for value in each.values)
+    obsolete: dict[str, set[str]] = {}
+    for each in changes:
+        before, after = _before(rows, each.issue.id), ranks.rows(each.issue, each.text)
+        obsolete[each.issue.id] = before - after.keys()
+        for sk, content in after.items():
+            if "issue" in content and not each.issue.number:
+                continue
+            if each.renewed or sk not in before or content.get("text"):
+                found[sk] = {**content, "ttl": each.issue.rows_until}
+    items = [write_all({"pk": rows.pk, "sk": sk, **content}) for sk, content in found.items()]
+    table = settings().issues_table
+    parts = [items[start : start + BATCH_WRITE] for start in range(0, len(items), BATCH_WRITE)]
+    for error in _all([partial(batch_put, table, part) for part in parts]):
+        if error:
+            raise error
+    return obsolete
+
+
+def _before(rows: Rows, issue_id: str) -> set[str]:
+    """Return the rows by which an issue was found before, even if it has expired."""
+    stored = rows.stored.get(f"issue#{issue_id}")
+    if stored is None or not is_issue(stored) or not stored.get("number"):
+        return set()
+    return set(ranks.rows(to_issue(stored)))
+
+
+def _delete(rows: Rows, sort_keys: Iterable[str]) -> None:
+    keys = [write_all({"pk": rows.pk, "sk": sk}) for sk in sort_keys]
+    batch_delete(settings().issues_table, keys)
+
+
+# ------------------------------------------------------------------ issues
+
+
+def _write(rows: Rows, change: IssueChange) -> None:
+    sk = f"issue#{change.issue.id}"
+    if change.activity:
+        _transact(_with_activity(rows, change))
+    else:
+        _put(rows, sk, issue_item(change.issue))
+
+
+def _fitting(opened: list[IssueChange]) -> Iterator[list[IssueChange]]:
+    """Yield new issues in parts that each fit into a transaction."""
+    part: list[IssueChange] = []
+    left = _MAX_ACTIONS
+    for each in opened:
+        cost = _ACTIONS_IF_CLOSED if each.activity else _ACTIONS
+        if cost > left:
+            yield part
+            part, left = [], _MAX_ACTIONS
+        part.append(each)
+        left -= cost
+    if part:
+        yield part
+
+
+def _open(
+    rows: Rows, opened: list[IssueChange], last: int, errors: dict[str, StoreError | None]
+) -> int:
+    """Store issues with their numbers. Return the last number. Add to `errors` what failed."""
+    actions = _opening(rows, opened, last)
     try:
-        clients.dynamodb().transact_write_items(TransactItems=actions)
-    except ConflictError:
-        return False
-    current.stored.update(written)
-    current.issues.update(changes.issues)
-    current.releases.update(changes.releases)
-    current.days.update(changes.days)
-    current.release_links.update(changes.release_links)
-    return True
+        _transact(actions)
+    except PermanentError as error:
+        # One of them is at fault, and must not keep the others.
+        if len(opened) > 1:
+            for each in opened:
+                last = _open(rows, [each], last, errors)
+            return last
+        errors[opened[0].issue.id] = error
+        return last
+    except StoreError as error:
+        errors |= {each.issue.id: error for each in opened}
+        return last
+    errors |= {each.issue.id: None for each in opened}
+    return last + len(opened)
 
 
-def _unchanged(sk: str, stored: PlainItem | Values | None) -> Request:
+def _opening(rows: Rows, opened: list[IssueChange], last: int) -> list[Any]:
+    """Return the actions that store issues with the numbers after `last`."""
+    actions = [numbers.take_action(rows.project_id, last, len(opened))]
+    for number, each in enumerate(opened, last + 1):
+        each.issue.number = number
+        actions += _with_activity(rows, each)
+        for sk, content in ranks.number_rows(each.issue, each.text).items():
+            actions.append(_put_action(rows.pk, sk, {**content, "ttl": each.issue.rows_until}))
+    return actions
+
+
+def _with_activity(rows: Rows, change: IssueChange) -> list[Any]:
+    issue = change.issue
+    sk = f"issue#{issue.id}"
+    actions = [_put_action(rows.pk, sk, issue_item(issue), _unchanged(rows, sk))]
+    if change.activity:
+        actions.append(activity_action(rows.pk, issue, change.activity))
+        actions.append(closed_issues.delete_action(rows.pk, issue.id))
+    return actions
+
+
+# ------------------------------------------------------------------ single writes
+
+
+def _put(rows: Rows, sk: str, content: Values) -> None:
+    clients.dynamodb().put_item(**_put_request(rows.pk, sk, content, _unchanged(rows, sk)))
+
+
+def _put_action(pk: str, sk: str, content: Values, condition: Request | None = None) -> Any:
+    return {"Put": _put_request(pk, sk, content, condition or {})}
+
+
+def _put_request(pk: str, sk: str, content: Values, condition: Request) -> Request:
+    item: TypedItem = write_all({"pk": pk, "sk": sk, **content})
+    return {"TableName": settings().issues_table, "Item": item, **condition}
+
+
+def _transact(actions: list[Any]) -> None:
+    clients.dynamodb().transact_write_items(TransactItems=actions)
+
+
+def _unchanged(rows: Rows, sk: str) -> Request:
     """Return the condition that a row has not changed since it was read."""
+    stored = rows.stored.get(sk)
     if stored is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
     return unchanged({name: stored.get(name) for name in _MOVES[sk.partition("#")[0]]})
 
 
-def _put(pk: str, sk: str, values: Values, condition: Request) -> Any:
-    item = write_all({"pk": pk, "sk": sk, **values})
-    return {"Put": {"TableName": settings().issues_table, "Item": item, **condition}}
+# ------------------------------------------------------------------ at the same time
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_MAX_THREADS)
+
+
+def _all(work: Sequence[Callable[[], None]]) -> list[StoreError | None]:
+    """Do pieces of work at the same time. Return the error of each, None if it succeeded."""
+
+    def attempt(piece: Callable[[], None]) -> StoreError | None:
+        try:
+            piece()
+        except StoreError as error:
+            return error
+        return None
+
+    if len(work) < 2:
+        return [attempt(piece) for piece in work]
+    doing = [_threads().submit(attempt, piece) for piece in work]
+    wait(doing)  # even if one of them fails: none may go on when the function has ended
+    return [each.result() for each in doing]

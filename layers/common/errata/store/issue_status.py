@@ -5,21 +5,23 @@
 | activity | `act#<issue id>#<milliseconds>` | a change of the status; expires with the issue |
 | tombstone | `issue#<issue id>` | replaces the issue; `digest` skips its events |
 
-A status is written only if it has not changed since it was read. `digest` uses the same condition
-to write an issue. So neither overwrites a change by the other.
+A status is written only if the issue has not changed since it was read. `digest` uses the same
+condition to write an issue. So neither overwrites a change by the other.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from errata.config import settings
 from errata.errors import ConflictError
-from errata.models.issue import Activity, CleanupTask, Issue
+from errata.models.issue import OPEN, ROWS_LINGER_S, Activity, CleanupTask, Issue
 from errata.models.times import TOMBSTONE_KEPT_S
 from errata.models.visible import Visible
-from errata.store import clients
+from errata.store import clients, closed_issues, numbers, ranks
 from errata.store.issue_deletions import cleanup_task_item
+from errata.store.issue_items import issue_item
 from errata.store.items import (
     PlainItem,
     TypedItem,
@@ -41,30 +43,73 @@ def list_activity(visible: Visible, issue_id: str, most: int | None = None) -> l
     return [_to_activity(item) for item in found if item["ttl"] > visible.now_s]
 
 
-def set_status(pk: str, before: Issue, after: Issue, what: str) -> bool:
+def set_status(pk: str, before: Issue, after: Issue, what: str, last: int) -> bool:
     """Change an issue's status from `before` and record the activity, both or neither.
 
-    Returns False if the status has changed since it was read, or another transaction is changing
-    the issue. Access pattern I11.
+    Also moves the rows by which lists find the issue. An issue of release 0.1.0 gets its number:
+    the one after `last`.
+
+    Returns False if the issue has changed since it was read, or another transaction is changing it.
+    Access pattern I11.
     """
-    changed: Values = {
-        "status": after.status,
-        "status_at": after.status_at,
-        "status_by": after.status_by,
-    }
-    condition = unchanged(_status(before))
-    update = {
-        "TableName": settings().issues_table,
-        "Key": write_all({"pk": pk, "sk": f"issue#{after.id}"}),
-        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in changed),
-        "ConditionExpression": condition["ConditionExpression"],
-        "ExpressionAttributeNames": condition["ExpressionAttributeNames"]
-        | {f"#{name}": name for name in changed},
-        "ExpressionAttributeValues": condition["ExpressionAttributeValues"]
-        | {f":{name}": value for name, value in write_all(changed).items()},
-    }
+    actions: list[Any] = []
+    if not after.number:
+        project_id = pk.partition("#")[0]
+        actions.append(numbers.take_action(project_id, last, 1))
+        after = replace(after, number=last + 1, rows_until=after.expires_at + ROWS_LINGER_S)
     note = Activity(after.status_at, what, after.status_by)
-    return _transact([{"Update": update}, activity_action(pk, after, note)])
+    actions.append(_replace(pk, before, issue_item(after)))
+    actions.append(activity_action(pk, after, note))
+    actions += _moved_rows(pk, before, after)
+    if after.status == OPEN:
+        actions.append(closed_issues.delete_action(pk, after.id))
+    else:
+        actions.append(closed_issues.put_action(pk, after))
+    return _transact(actions)
+
+
+def _moved_rows(pk: str, before: Issue, after: Issue) -> list[Any]:
+    old = ranks.rows(before) if before.number else {}
+    new = ranks.rows(after, _text(pk, before) if before.number else after.title)
+    table = settings().issues_table
+    return [
+        *(
+            {
+                "Put": {
+                    "TableName": table,
+                    "Item": _row(pk, sk, {**new[sk], "ttl": after.rows_until}),
+                }
+            }
+            for sk in new
+            if sk not in old
+        ),
+        *({"Delete": {"TableName": table, "Key": _row(pk, sk, {})}} for sk in old if sk not in new),
+    ]
+
+
+def _text(pk: str, issue: Issue) -> str | None:
+    """Return the words by which people find an issue, from its number row."""
+    key = _row(pk, next(iter(ranks.number_rows(issue))), {})
+    found = clients.dynamodb().get_item(TableName=settings().issues_table, Key=key)
+    return found.get("Item", {}).get("text", {}).get("S")
+
+
+def _row(pk: str, sk: str, content: Values) -> TypedItem:
+    return write_all({"pk": pk, "sk": sk, **content})
+
+
+def _replace(pk: str, before: Issue, content: Values) -> Any:
+    """Return the transaction action that replaces an issue's row, if it has not changed."""
+    unmoved = unchanged(
+        {
+            "last_sequence": before.position.sequence or None,
+            "stream": before.position.stream or None,
+            "status": before.status,
+            "status_at": before.status_at or None,
+        }
+    )
+    item = _row(pk, f"issue#{before.id}", content)
+    return {"Put": {"TableName": settings().issues_table, "Item": item, **unmoved}}
 
 
 def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
@@ -95,28 +140,23 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
         for kind in ("act", "seen")
         for item in _of_issue(pk, kind, issue.id)
     ]
+    keys += [_row(pk, sk, {}) for sk in (ranks.rows(issue) if issue.number else {})]
+    keys.append(_row(pk, closed_issues.closed_key(issue.id), {}))
     # Delete the rows that do not fit into the transaction. This is very rare.
     batch_delete(settings().issues_table, keys[_MAX_ROWS:])
     remains: Values = {
-        "pk": pk,
-        "sk": f"issue#{issue.id}",
         # Sorts after the current sequence number and before the next one. It differs from what a
         # running batch has read, so the write of that batch fails and the batch reads again.
-        "last_sequence": f"{issue.last_sequence}~",
-        "stream": issue.stream or None,
+        "last_sequence": f"{issue.position.sequence}~",
+        "stream": issue.position.stream or None,
         "deleted_through": task.through,
         "deleted_by": by,
         "deleted_at": at_ms,
         "ttl": max(issue.expires_at, at_ms // 1000 + TOMBSTONE_KEPT_S),
     }
-    replaced = {
-        "TableName": settings().issues_table,
-        "Item": write_all(remains),
-        **unchanged({"last_sequence": issue.last_sequence, **_status(issue)}),
-    }
     return _transact(
         [
-            {"Put": replaced},
+            _replace(pk, issue, remains),
             {"Put": {"TableName": settings().events_table, "Item": cleanup_task_item(task)}},
             *(
                 {"Delete": {"TableName": settings().issues_table, "Key": key}}
@@ -136,11 +176,6 @@ def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Ite
         ScanIndexForward=False,
         ConsistentRead=True,
     )
-
-
-def _status(issue: Issue) -> Values:
-    """Return the attributes that identify a status. No two changes have the same timestamp."""
-    return {"status": issue.status, "status_at": issue.status_at or None}
 
 
 def _transact(actions: list[Any]) -> bool:

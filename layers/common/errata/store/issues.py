@@ -18,12 +18,9 @@ from collections.abc import Iterable, Iterator
 from errata.config import settings
 from errata.models.issue import Issue
 from errata.models.visible import Visible
-from errata.store import clients
+from errata.store.issue_items import is_issue, to_issue
 from errata.store.items import (
-    PlainItem,
-    Request,
     TypedItem,
-    Values,
     batch_delete,
     batch_get,
     query,
@@ -33,40 +30,19 @@ from errata.store.items import (
 )
 
 
-def by_last_seen(visible: Visible) -> Iterator[Issue]:
-    """Yield the visible issues, most recently seen first. The index lags a little.
-
-    Access pattern I3.
-    """
-    keys: list[TypedItem] = []
-    for found in query(
-        TableName=settings().issues_table,
-        IndexName="by_last_seen",
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues=write_all({":pk": visible.partition}),
-        ScanIndexForward=False,
-        Limit=100,
-    ):
-        keys.append({"pk": found["pk"], "sk": found["sk"]})
-        if len(keys) == 100:
-            yield from _issues(visible, keys)
-            keys = []
-    yield from _issues(visible, keys)
-
-
 def _issues(visible: Visible, keys: list[TypedItem]) -> Iterator[Issue]:
     found = {item["sk"]["S"]: item for item in batch_get(settings().issues_table, keys)}
     for key in keys:
-        item = found.get(key["sk"]["S"])
-        if item and _shows(visible, item):
-            yield to_issue(read_all(item))
+        if (item := found.get(key["sk"]["S"])) and (issue := _shown(visible, item)):
+            yield issue
 
 
-def _shows(visible: Visible, item: TypedItem) -> bool:
-    """Return whether an item is a visible issue. A tombstone is not."""
-    if "last_seen" not in item:
-        return False
-    return visible.covers(int(item["ttl"]["N"]), int(item["last_seen"]["N"]))
+def _shown(visible: Visible, item: TypedItem) -> Issue | None:
+    """Return the issue in an item. None if it is not visible, or a tombstone."""
+    if not is_issue(item):
+        return None
+    issue = to_issue(read_all(item))
+    return issue if visible.covers(issue.expires_at, issue.last_seen) else None
 
 
 def find_issue(visible: Visible, issue_id: str) -> Issue | None:
@@ -83,45 +59,6 @@ def find_issues(visible: Visible, issue_ids: Iterable[str]) -> list[Issue]:
     pk = visible.partition
     keys = [write_all({"pk": pk, "sk": f"issue#{issue_id}"}) for issue_id in issue_ids]
     return list(_issues(visible, keys))
-
-
-def newest_ids(
-    visible: Visible, statuses: Iterable[str], after: tuple[int, str] | None, most: int
-) -> tuple[list[tuple[int, str]], tuple[int, str] | None]:
-    """Return (last seen, id) of the issues with these statuses, newest first.
-
-    Reads up to `most` issues of any status, starting after the position `after`. That issue may be
-    deleted. Also returns the position where it stopped, None at the end. The index lags a little.
-    Access pattern I8.
-
-    Args:
-        after: when an issue was last seen (milliseconds since the epoch), and its id.
-    """
-    wanted = {f":status{n}": status for n, status in enumerate(statuses)}
-    pk = visible.partition
-    request: Request = {}
-    if after:
-        last_seen, issue_id = after
-        request["ExclusiveStartKey"] = write_all(
-            {"pk": pk, "sk": f"issue#{issue_id}", "last_seen": last_seen}
-        )
-    page = clients.dynamodb().query(
-        TableName=settings().issues_table,
-        IndexName="by_last_seen",
-        KeyConditionExpression="pk = :pk",
-        FilterExpression=f"#status IN ({', '.join(wanted)}) AND #ttl > :now",
-        ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
-        ExpressionAttributeValues=write_all({":pk": pk, ":now": visible.now_s, **wanted}),
-        ScanIndexForward=False,
-        Limit=most,
-        **request,
-    )
-    stopped = page.get("LastEvaluatedKey")
-    return [_place(item) for item in page["Items"]], _place(stopped) if stopped else None
-
-
-def _place(item: TypedItem) -> tuple[int, str]:
-    return int(item["last_seen"]["N"]), item["sk"]["S"].removeprefix("issue#")
 
 
 def by_id(visible: Visible, start: str, end: str, pages: int | None) -> tuple[list[Issue], str]:
@@ -144,7 +81,7 @@ def by_id(visible: Visible, start: str, end: str, pages: int | None) -> tuple[li
         ),
         ConsistentRead=True,
     )
-    found = [to_issue(read_all(item)) for item in items if _shows(visible, item)]
+    found = [issue for item in items if (issue := _shown(visible, item))]
     return found, stopped["sk"]["S"].removeprefix("issue#") if stopped else end
 
 
@@ -157,75 +94,3 @@ def delete_generation(pk: str) -> None:
         ProjectionExpression="pk, sk",
     )
     batch_delete(settings().issues_table, found)
-
-
-def issue_item(issue: Issue) -> Values:
-    """Return an issue's item without its key."""
-    values: Values = {
-        "fingerprint": issue.fingerprint[:1024],
-        "grouping": issue.grouping,
-        "title": issue.title,
-        "culprit": issue.culprit,
-        "level": issue.level,
-        "exception_class": issue.exception_class[:200],
-        "first_seen": issue.first_seen,
-        "first_event": issue.first_event,
-        "last_seen": issue.last_seen,
-        "last_event": issue.last_event,
-        "last_sequence": issue.last_sequence,
-        "count": issue.count,
-        "status": issue.status,
-        "status_at": issue.status_at or None,
-        "status_by": issue.status_by or None,
-        "ttl": issue.expires_at,
-        "environments": issue.environments,
-        "releases": issue.releases,
-        "servers": issue.servers,
-        "days": issue.days,
-    }
-    if issue.stream:
-        values["stream"] = issue.stream
-    if issue.users:
-        values["users"] = issue.users
-    if issue.deleted_through:
-        values["deleted_through"] = issue.deleted_through
-    if issue.grouped_by:
-        values["grouped_by"] = issue.grouped_by
-    if issue.transaction:
-        values["transaction"] = issue.transaction
-    if issue.logger:
-        values["logger"] = issue.logger
-    return values
-
-
-def to_issue(item: PlainItem) -> Issue:
-    """Return the issue in an item of plain values."""
-    return Issue(
-        id=item["sk"].removeprefix("issue#"),
-        fingerprint=item["fingerprint"],
-        grouping=item["grouping"],
-        title=item["title"],
-        culprit=item["culprit"],
-        level=item["level"],
-        exception_class=item["exception_class"],
-        first_seen=item["first_seen"],
-        first_event=item["first_event"],
-        last_seen=item["last_seen"],
-        last_event=item["last_event"],
-        last_sequence=item["last_sequence"],
-        count=item["count"],
-        status=item["status"],
-        status_at=item.get("status_at", 0),
-        status_by=item.get("status_by", ""),
-        expires_at=item["ttl"],
-        environments=item["environments"],
-        releases=item["releases"],
-        servers=item["servers"],
-        days=item["days"],
-        users=item.get("users", b""),
-        deleted_through=item.get("deleted_through", ""),
-        grouped_by=item.get("grouped_by", ""),
-        transaction=item.get("transaction", ""),
-        logger=item.get("logger", ""),
-        stream=item.get("stream", ""),
-    )

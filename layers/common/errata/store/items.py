@@ -124,18 +124,34 @@ def batch_get(table: str, keys: list[TypedItem]) -> list[TypedItem]:
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.
     """
-    found: list[TypedItem] = []
-    for start in range(0, len(keys), BATCH_GET):
-        pending = keys[start : start + BATCH_GET]
+    return batch_get_tables({table: keys})[table]
+
+
+def batch_get_tables(keys: Mapping[str, list[TypedItem]]) -> dict[str, list[TypedItem]]:
+    """Return the existing items with these keys by table, unordered. Read consistently.
+
+    Raises:
+        UnavailableError: DynamoDB left keys unread after several tries.
+    """
+    found: dict[str, list[TypedItem]] = {table: [] for table in keys}
+    every = [(table, key) for table, of_table in keys.items() for key in of_table]
+    for some in batched(every, BATCH_GET, strict=False):
+        pending: dict[str, Any] = {}
+        for table, key in some:
+            pending.setdefault(table, []).append(key)
         for _ in attempts():
             response = clients.dynamodb().batch_get_item(
-                RequestItems={table: {"Keys": pending, "ConsistentRead": True}}
+                RequestItems={
+                    table: {"Keys": unread, "ConsistentRead": True}
+                    for table, unread in pending.items()
+                }
             )
-            found += response["Responses"].get(table, [])
-            unread: Any = response.get("UnprocessedKeys", {})
-            if table not in unread:
+            for table, items in response["Responses"].items():
+                found[table] += items
+            left: Any = response.get("UnprocessedKeys", {})
+            pending = {table: each["Keys"] for table, each in left.items()}
+            if not pending:
                 break
-            pending = unread[table]["Keys"]
         else:
             raise UnavailableError
     return found

@@ -5,8 +5,9 @@
 | project | `project#12` | `project` | `projects` | `000000000012` |
 | unclaimed project | `project#12` | `project` | `unclaimed` | see `store.unclaimed` |
 | key | `key#<sha256>` | `key` | `project#12` | `key#<created_at>#<sha256>` |
-| gateway key | `project#12` | `gateway#<id>` | | |
+| gateway key | `project#12` | `gateway#<id>` | see `store.gateway_key_rows` | |
 | deleted project | `project#12` | `deleted` | `deleted` | `000000000012` |
+| slug | `org#3#slugs` | `shop` | see `store.slugs` | |
 | counter | `counter` | `projects` | | |
 
 The index `listing` has the items by `listed_under`. The index `by_organization` has the projects by
@@ -14,9 +15,6 @@ the attribute `organization`; only projects have it.
 
 A key is an API key. With the attribute `public` it is a public key, for a DSN
 (docs/decisions/0018-dsn-keys.md).
-
-A row of a gateway key (created_at) is stored when API Gateway has created the key, and removed when
-the key is deleted. So one that no project key names any more can be deleted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,13 +24,14 @@ from errata.config import settings
 from errata.errors import (
     ConditionFailedError,
     LimitReachedError,
+    SlugTakenError,
     StoreError,
     UnavailableError,
 )
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED
 from errata.models.project import ApiKey, Project
-from errata.store import clients, creation_counts
+from errata.store import clients, creation_counts, slugs
 from errata.store.items import (
     PlainItem,
     Request,
@@ -120,9 +119,12 @@ def add_project(project: Project, keys: Iterable[ApiKey], counts: Sequence[Any] 
 
     Raises:
         LimitReachedError: a counter has reached its limit. Nothing is stored.
+        SlugTakenError: another project has or had the slug. Nothing is stored.
     """
     puts = [*map(_put_key, keys), _put_new(_from_project(project))]
     actions: Any = [{"Put": put} for put in puts] + [{"Update": count} for count in counts]
+    if project.slug:
+        actions.append(slugs.claim(project))
     for _ in attempts(_TRIES):
         try:
             clients.dynamodb().transact_write_items(TransactItems=actions)
@@ -132,6 +134,8 @@ def add_project(project: Project, keys: Iterable[ApiKey], counts: Sequence[Any] 
                 return False
             if "ConditionalCheckFailed" in codes:
                 position = codes.index("ConditionalCheckFailed") - len(puts)
+                if position == len(counts):
+                    raise SlugTakenError from error
                 raise LimitReachedError(position) from error
             # Another writer is storing the same key. The next try shows whether it succeeded.
             if "TransactionConflict" not in codes:
@@ -209,8 +213,10 @@ def save_teams(project_id: str, teams: frozenset[str]) -> None:
     clients.dynamodb().update_item(**request)
 
 
-def remove_project(project: Project, at_ms: int) -> None:
+def remove_project(project: Project, at_ms: int) -> bool:
     """Delete a project. Its id and the rows of its keys stay. Access pattern P31.
+
+    Returns False if its slugs have changed since it was read, or it is deleted.
 
     Raises:
         ConflictError: the project was unclaimed, and somebody has adopted or deleted it meanwhile.
@@ -229,7 +235,11 @@ def remove_project(project: Project, at_ms: int) -> None:
         {"Delete": delete},
         {"Delete": rules},
         {"Put": {"TableName": table, "Item": write_all(note)}},
+        *slugs.release(project),
     ]
+    delete["ConditionExpression"], values = slugs.unchanged(project)
+    if values:
+        delete["ExpressionAttributeValues"] = values
     if project.unclaimed:
         # The counter must go down once, also if two commands delete the project at once.
         delete["ConditionExpression"] = "organization = :unclaimed"
@@ -239,10 +249,12 @@ def remove_project(project: Project, at_ms: int) -> None:
         try:
             clients.dynamodb().transact_write_items(TransactItems=actions)
         except StoreError as error:
+            if "ConditionalCheckFailed" in error.reason_codes and not project.unclaimed:
+                return False
             if "TransactionConflict" not in error.reason_codes:
                 raise
         else:
-            return
+            return True
     raise UnavailableError
 
 
@@ -269,41 +281,6 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
     except ConditionFailedError:
         return False
     return True
-
-
-def add_gateway_key(project_id: str, gateway_key_id: str, at_ms: int) -> None:
-    """Record a gateway key of a project, created at `at_ms`. Access pattern P37."""
-    row: Values = {**_gateway_key(project_id, gateway_key_id), "created_at": at_ms}
-    clients.dynamodb().put_item(TableName=settings().projects_table, Item=write_all(row))
-
-
-def list_gateway_keys(project_id: str) -> dict[str, int]:
-    """Return the ids of a project's recorded gateway keys, with the times of their creation.
-
-    The times are in milliseconds since the epoch. Read consistently. Access pattern P38.
-    """
-    found = query(
-        TableName=settings().projects_table,
-        KeyConditionExpression="pk = :pk AND begins_with(sk, :gateway)",
-        ExpressionAttributeValues=write_all(
-            {":pk": f"project#{project_id}", ":gateway": "gateway#"}
-        ),
-        ConsistentRead=True,
-    )
-    rows = map(read_all, found)
-    return {row["sk"].removeprefix("gateway#"): row["created_at"] for row in rows}
-
-
-def remove_gateway_key(project_id: str, gateway_key_id: str) -> None:
-    """Remove the record of a gateway key that is deleted. Access pattern P39."""
-    clients.dynamodb().delete_item(
-        TableName=settings().projects_table,
-        Key=write_all(_gateway_key(project_id, gateway_key_id)),
-    )
-
-
-def _gateway_key(project_id: str, gateway_key_id: str) -> Values:
-    return {"pk": f"project#{project_id}", "sk": f"gateway#{gateway_key_id}"}
 
 
 def rules_key(project_id: str) -> TypedItem:
@@ -377,6 +354,7 @@ def _from_project(project: Project) -> Values:
         "organization": project.organization,
         "teams": ",".join(sorted(project.teams)) or None,
         "expires_at": project.expires_at,
+        "slugs": slugs.joined(project),
     }
 
 
@@ -399,6 +377,7 @@ def to_project(item: PlainItem) -> Project:
         teams=frozenset(filter(None, item.get("teams", "").split(","))),
         expires_at=item.get("expires_at"),
         rules=item.get("rules_version", ""),
+        slugs=tuple(filter(None, item.get("slugs", "").split(","))),
     )
 
 

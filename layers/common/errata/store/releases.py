@@ -1,23 +1,28 @@
-"""IssuesTable: releases, and which issues were seen in them.
+"""IssuesTable: releases, and how many open issues were seen in them.
 
 | item | sk | what |
 |---|---|---|
 | release | `release#<hash>` | one distinct release value |
-| issue-release link | `seen#<issue id>#<release hash>` | an issue was seen in a release |
+| issue-release link | `seen#<issue id>#<hash>` | an issue was seen in a release (0.1.0) |
 
-The `ttl` of a link is a day (`LINGER_S`) more than the `ttl` of the event that wrote it.
+The rows of `errata.store.values` say which issues were seen in a release. Release 0.1.0 wrote links
+instead. The `ttl` of a link is a day (`LINGER_S`) more than the `ttl` of the event that wrote it.
 """
 
 from dataclasses import dataclass
 
 from errata.config import settings
-from errata.models.issue import OPEN, REGRESSED, Release
+from errata.models.issue import OPEN, REGRESSED, TTL_LAG_S, Release
+from errata.models.seen_values import RELEASE, short_value
 from errata.models.visible import Visible
-from errata.store.items import PlainItem, TypedItem, Values, query_some, read_all, write_all
+from errata.store.issue_items import to_release
+from errata.store.items import PlainItem, TypedItem, query_some, read_all, write_all
+from errata.store.values import prefix, to_value
 
-# Seconds that an issue-release link expires after its event. A newer event writes the link again
-# only if the link would expire before the event. So a link is written at most once a day.
+# Seconds that an issue-release link expires after its event.
 LINGER_S = 86_400
+# Sorts after every other text.
+LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,7 @@ def list_releases(
     `start` < hash <= `end`. `end` "" means no upper limit. Reads at most `pages` pages of 1 MB
     (None: all) of each: releases, open issues, issue-release links. Access pattern I5.
     """
-    items, stopped = _under(
-        visible.partition, f"release#{start}~" if start else "release#", end, pages
-    )
+    items, stopped = _under(visible.partition, "release#", end, pages, f"{start}~" if start else "")
     releases = {
         item["sk"].removeprefix("release#"): to_release(item)
         for item in items
@@ -72,7 +75,8 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
                 ":oldest": visible.oldest_ms,
                 ":open": OPEN,
                 ":regressed": REGRESSED,
-                ":now": visible.now_s,
+                # Without the lag of the index, so that an issue does not count after its expiry.
+                ":now": visible.now_s + TTL_LAG_S,
             }
         ),
         ScanIndexForward=False,
@@ -80,56 +84,55 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
     open_since = {
         item["sk"].removeprefix("issue#"): item["first_seen"] for item in map(read_all, open_issues)
     }
-    release_links, more_links = _under(visible.partition, "seen#", "", pages)
-    for item in release_links:
-        _, issue_id, name = item["sk"].split("#")
-        if item["ttl"] > visible.now_s and issue_id in open_since and name in releases:
-            # Skip a link from before the issue or the release expired and started again.
-            begun = max(open_since[issue_id], releases[name].first_seen)
-            releases[name].open_issues += (item["ttl"] - LINGER_S) * 1000 > begun
-    return not (more_issues or more_links)
+    seen_in, more_rows = _seen_in(visible, releases, open_since, pages)
+    for _, name in seen_in:
+        releases[name].open_issues += 1
+    return not (more_issues or more_rows)
+
+
+def _seen_in(
+    visible: Visible, releases: dict[str, Release], since: dict[str, int], pages: int | None
+) -> tuple[set[tuple[str, str]], bool]:
+    """Return which issues were seen in which of these releases, by id and hash.
+
+    `since` has the issues, and when each was first seen. Skips rows from before an issue or a
+    release has expired and started again. Also returns whether there are more.
+    """
+    seen_in: set[tuple[str, str]] = set()
+    by_value = {short_value(each.release): name for name, each in releases.items()}
+    rows, more = _under(visible.partition, prefix(RELEASE), "", pages)
+    for item in rows:
+        _, value, issue_ids = to_value(item)
+        if item["ttl"] <= visible.now_s or value not in by_value:
+            continue
+        name = by_value[value]
+        for each in issue_ids:
+            if each in since and item["at"] >= max(since[each], releases[name].first_seen):
+                seen_in.add((each, name))
+    links, more_links = _under(visible.partition, "seen#", "", pages)
+    for item in links:
+        _, each, name = item["sk"].split("#")
+        if item["ttl"] > visible.now_s and each in since and name in releases:
+            begun = max(since[each], releases[name].first_seen)
+            if (item["ttl"] - LINGER_S) * 1000 > begun:
+                seen_in.add((each, name))
+    return seen_in, bool(more or more_links)
 
 
 def _under(
-    pk: str, start: str, end: str, pages: int | None
+    pk: str, kind: str, end: str, pages: int | None, start: str = ""
 ) -> tuple[list[PlainItem], TypedItem | None]:
-    """Return the rows of one kind from the sort key `start` up to the name `end`.
+    """Return the rows whose sort key begins with `kind`, from the name `start` up to `end`.
 
     Also returns the key where it stopped; None at the end. Read consistently.
     """
-    kind = start.partition("#")[0]
     found, stopped = query_some(
         pages,
         TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
         ExpressionAttributeValues=write_all(
-            {":pk": pk, ":start": start, ":end": f"{kind}#{end or '~'}"}
+            {":pk": pk, ":start": f"{kind}{start}", ":end": f"{kind}{end or LAST}"}
         ),
         ConsistentRead=True,
     )
     return list(map(read_all, found)), stopped
-
-
-def release_item(release: Release) -> Values:
-    """Return a release's item without its key."""
-    return {
-        "release": release.release[:1024],
-        "first_seen": release.first_seen,
-        # Not named `last_seen`: that would put releases into the index by_last_seen.
-        "release_last_seen": release.last_seen,
-        "events": release.events,
-        "issues_opened": release.issues_opened,
-        "ttl": release.expires_at,
-    }
-
-
-def to_release(item: PlainItem) -> Release:
-    """Return the release in an item of plain values. The item has no number of open issues."""
-    return Release(
-        release=item["release"],
-        first_seen=item["first_seen"],
-        last_seen=item["release_last_seen"],
-        events=item["events"],
-        issues_opened=item["issues_opened"],
-        expires_at=item["ttl"],
-    )

@@ -10,14 +10,18 @@ No row has a TTL: readers check `expires_at`, and the next project that somebody
 what has expired (docs/decisions/0027-unclaimed-projects.md).
 """
 
-from dataclasses import replace
 from typing import Any
 
 from errata.config import settings
-from errata.errors import ConditionFailedError, StoreError, UnavailableError
+from errata.errors import (
+    ConditionFailedError,
+    SlugTakenError,
+    StoreError,
+    UnavailableError,
+)
 from errata.models.organization import UNCLAIMED
 from errata.models.project import Project
-from errata.store import clients, creation_counts, projects
+from errata.store import clients, creation_counts, projects, slugs
 from errata.store.items import Request, Values, write_all
 from errata.store.retry import attempts
 
@@ -44,14 +48,17 @@ def keep(project_id: str, at_ms: int) -> bool:
     return True
 
 
-def adopt(project: Project, organization_id: str, at_ms: int) -> bool:
-    """Move an unclaimed project into an organization, and count it out. Access pattern P42.
+def adopt(adopted: Project, at_ms: int) -> bool:
+    """Store the organization and the slug of a project that was unclaimed, and count it out.
 
-    Returns False if it is not unclaimed any more, has expired or was deleted.
+    Returns False if it is not unclaimed any more, has expired or was deleted. Access pattern P42.
+
+    Raises:
+        SlugTakenError: another project of the organization has or had the slug.
     """
-    adopted = replace(project, organization=organization_id, expires_at=None)
     values: Values = {
-        ":organization": organization_id,
+        ":organization": adopted.organization,
+        ":slugs": slugs.joined(adopted),
         ":under": "projects",
         ":as": projects.listed_as(adopted),
         ":unclaimed": UNCLAIMED,
@@ -59,15 +66,15 @@ def adopt(project: Project, organization_id: str, at_ms: int) -> bool:
     }
     update: Request = {
         "TableName": settings().projects_table,
-        "Key": projects.project_key(project.id),
+        "Key": projects.project_key(adopted.id),
         "UpdateExpression": (
-            "SET organization = :organization, listed_under = :under, listed_as = :as"
-            " REMOVE expires_at"
+            "SET organization = :organization, slugs = :slugs, listed_under = :under,"
+            " listed_as = :as REMOVE expires_at"
         ),
         "ConditionExpression": f"organization = :unclaimed AND {_ALIVE}",
         "ExpressionAttributeValues": write_all(values),
     }
-    return _counted_out([{"Update": update}])
+    return _counted_out([{"Update": update}, slugs.claim(adopted)])
 
 
 def some_expired(most: int, at_ms: int) -> list[str]:
@@ -119,10 +126,13 @@ def _counted_out(actions: list[Request]) -> bool:
         try:
             clients.dynamodb().transact_write_items(TransactItems=counted)
         except StoreError as error:
-            if "ConditionalCheckFailed" in error.reason_codes:
+            codes = error.reason_codes
+            if "ConditionalCheckFailed" in codes:
+                if "Put" in actions[codes.index("ConditionalCheckFailed")]:
+                    raise SlugTakenError from error
                 return False
             # The counter is shared by all that create, adopt or delete unclaimed projects.
-            if "TransactionConflict" not in error.reason_codes:
+            if "TransactionConflict" not in codes:
                 raise
         else:
             return True

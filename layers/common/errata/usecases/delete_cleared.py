@@ -7,7 +7,8 @@ from errata.models.ids import floor_id, minted_ms, now_ms
 from errata.models.issue import CleanupTask
 from errata.models.times import INDEX_LAG_MS
 from errata.models.visible import issues_partition
-from errata.store import event_queries, issue_deletions, issues, watermarks
+from errata.store import event_queries, issue_deletions, issues, numbers, watermarks
+from errata.store.legacy import LAST_LEGACY_ID
 
 
 def clean(project_id: str, closed: int = 0) -> None:
@@ -19,6 +20,8 @@ def clean(project_id: str, closed: int = 0) -> None:
     watermark = watermarks.find_watermark(project_id)
     for generation in range(closed, watermark.generation):
         issues.delete_generation(issues_partition(project_id, generation))
+    if watermark.legacy_through == LAST_LEGACY_ID:  # the project is deleted
+        numbers.remove_counter(project_id)
     watermarks.delete_cleared(project_id, watermark)
 
 

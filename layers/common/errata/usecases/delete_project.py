@@ -13,11 +13,14 @@ from errata.models.ids import floor_id, now_ms
 from errata.models.project import Project
 from errata.models.times import DELETED_AHEAD_MS
 from errata.models.visible import Watermark
+from errata.store import projects as store
 from errata.store import watermarks, webhooks
 from errata.store.legacy import LAST_LEGACY_ID
-from errata.store.projects import remove_project
+from errata.store.retry import attempts
 from errata.usecases import audit, clear_project, projects, usage_keys
 from errata.usecases.usage_keys import Unmetered
+
+_TRIES = 6
 
 
 @audit.recorded("project deleted")
@@ -43,8 +46,15 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
     for webhook in webhooks.list_webhooks(project_id):
         webhooks.remove_webhook(project_id, webhook.id)
     _hide_everything(project_id)
-    remove_project(project, now_ms())
-    return undeleted
+    for _ in attempts(_TRIES):
+        if store.remove_project(project, now_ms()):
+            return undeleted
+        # Its slug has changed, or somebody else has deleted it.
+        found = store.find_project(project_id)
+        if found is None:
+            return undeleted
+        project = found
+    raise UnavailableError
 
 
 def delete_unclaimed(found: Iterable[Project]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import batched
 
 from errata.errors import NotFoundError, UnavailableError
 from errata.models.ids import floor_id
@@ -11,7 +10,6 @@ from errata.models.issue import (
     OPEN,
     REGRESSED,
     RESOLVED,
-    STATUSES,
     Activity,
     CleanupTask,
     Issue,
@@ -27,15 +25,14 @@ from errata.protocol.issues import (
     to_cursor,
     to_release_cursor,
 )
-from errata.store import day_counts, issue_status, releases
+from errata.store import day_counts, issue_status, numbers, releases
 from errata.store import issues as store
-from errata.store.items import BATCH_GET
+from errata.store.issue_lists import has_issues
 from errata.store.retry import attempts
-from errata.usecases import audit
+from errata.usecases import audit, issue_lists
+from errata.usecases.issue_lists import sort_key, statuses
 
-# Cost limits of one search: a query and three batches of issues, or four queries.
-_MAX_LOOKED_AT = 1_000
-_MAX_BATCHES = 3
+# Cost limit of a search with filters: four queries.
 _MAX_PAGES = 4
 # Each conflict means that another writer, such as digest, made progress.
 _TRIES = 8
@@ -46,8 +43,8 @@ _MAX_BY = 320
 class IssuePage:
     """Issues in the requested order, and the cursor of the next page or None.
 
-    A page may be short or empty even if there is a next page. `exhaustive`: the order is correct
-    across all pages. If there are too many issues to read at once, the order is only correct within
+    A page may be short or empty even if there is a next page. `exhaustive`: the order holds across
+    all pages. If there are too many issues to read at once, the order is only correct within
     each part. `none_at_all`: the project has no issues at all, with any query.
     """
 
@@ -85,8 +82,8 @@ class ReleasePage:
 
 
 def list_issues(visible: Visible) -> Iterator[Issue]:
-    """Return the visible issues, most recently seen first."""
-    return store.by_last_seen(visible)
+    """Return all visible issues, most recently seen first."""
+    return matching(visible, IssueQuery(status="all"))
 
 
 def find(visible: Visible, issue_id: str) -> Issue:
@@ -104,29 +101,40 @@ def find(visible: Visible, issue_id: str) -> Issue:
 def search(visible: Visible, query: IssueQuery) -> IssuePage:
     """Return a page of the visible issues that match `query`.
 
-    Makes at most four calls to DynamoDB.
+    Makes at most four calls to DynamoDB (but see `issue_lists.read_page`).
 
     Raises:
         InvalidInputError: the query is invalid; names every problem.
     """
     at = position(query)
-    if query.sort == "last_seen" and not query.narrow:
-        return _by_last_seen(visible, query, at)
+    if not query.narrow:
+        return _of_status(visible, query, at)
     return _among_all(visible, query, at or Position())
 
 
 def matching(visible: Visible, query: IssueQuery) -> Iterator[Issue]:
     """Return every visible issue that matches, in the requested order, with any number of calls.
 
+    The order is that of the pages of `search`.
+
     Raises:
         InvalidInputError: as `search`.
     """
-    position(query)
-    if query.sort == "last_seen" and not query.narrow:
-        found = store.by_last_seen(visible)
-        return (each for each in found if _matches(each, query))
+    at = position(query)
+    if not query.narrow:
+        return _all_pages(visible, query, at)
     looked_at, _ = store.by_id(visible, "", "", None)
     return iter(_sorted((each for each in looked_at if _matches(each, query)), query.sort))
+
+
+def _all_pages(visible: Visible, query: IssueQuery, at: Position | None) -> Iterator[Issue]:
+    asked = replace(query, limit=issue_lists.MAX_PAGE)
+    while True:
+        page = issue_lists.read_page(visible, asked, at)
+        yield from page.issues
+        at = page.following
+        if at is None:
+            return
 
 
 def list_activity(visible: Visible, issue_id: str) -> list[Activity]:
@@ -222,41 +230,30 @@ def _set_status(visible: Visible, issue_id: str, status: str, by: str) -> Issue:
         # Give each change its own timestamp. The next change detects a conflict by it.
         at_ms = max(visible.now_ms, issue.status_at + 1)
         changed = replace(issue, status=status, status_at=at_ms, status_by=by[:_MAX_BY])
-        if issue_status.set_status(visible.partition, issue, changed, what):
+        last = 0 if issue.number else _last_number(visible)
+        if issue_status.set_status(visible.partition, issue, changed, what, last):
             return changed
     raise UnavailableError
+
+
+def _last_number(visible: Visible) -> int:
+    last = numbers.last_number(visible.project_id)
+    if not last:
+        numbers.begin(visible.partition, visible.now_ms)
+    return last
 
 
 # ------------------------------------------------------------------ search
 
 
-def _by_last_seen(visible: Visible, query: IssueQuery, at: Position | None) -> IssuePage:
-    """Return a page from the index by_last_seen. Only for queries that filter by status only."""
-    after = (at.value, at.issue_id) if at else None
-    statuses = _statuses(query)
-    places, stopped = store.newest_ids(visible, statuses, after, _MAX_LOOKED_AT)
-    size = min(query.limit, BATCH_GET)
-    found: list[Issue] = []
-    last = None
-    # The index lags: an issue may have another status now.
-    for some in batched(places[: size * _MAX_BATCHES], size, strict=False):
-        issues = store.find_issues(visible, (issue_id for _, issue_id in some))
-        found += [each for each in issues if each.status in statuses]
-        last = some[-1]
-        if len(found) >= query.limit:
-            found = found[: query.limit]
-            last = next(place for place in some if place[1] == found[-1].id)
-            break
-    following = stopped if not places or last == places[-1] else last
-    cursor = to_cursor(query.sort, Position(*following)) if following else None
-    none = not (at or places or following) and not _has_issues(visible)
-    return IssuePage(found, cursor, exhaustive=True, none_at_all=none)
-
-
-def _has_issues(visible: Visible) -> bool:
-    """Return whether the project has issues. Reads only the newest ones, which expire last."""
-    places, _ = store.newest_ids(visible, STATUSES, None, BATCH_GET)
-    return bool(places)
+def _of_status(visible: Visible, query: IssueQuery, at: Position | None) -> IssuePage:
+    """Return a page of a list that is filtered by status only."""
+    page = issue_lists.read_page(visible, query, at)
+    cursor = to_cursor(query.sort, page.following) if page.following else None
+    none = not (at or page.issues or page.following)
+    if none and query.status != "all":
+        none = not has_issues(visible)
+    return IssuePage(page.issues, cursor, exhaustive=True, none_at_all=none)
 
 
 def _among_all(visible: Visible, query: IssueQuery, at: Position) -> IssuePage:
@@ -264,11 +261,11 @@ def _among_all(visible: Visible, query: IssueQuery, at: Position) -> IssuePage:
     looked_at, end = store.by_id(visible, at.start, at.end, _MAX_PAGES)
     found = _sorted((each for each in looked_at if _matches(each, query)), query.sort)
     if at.issue_id:
-        found = [each for each in found if _key(each, query.sort) < (at.value, at.issue_id)]
+        found = [each for each in found if sort_key(each, query.sort) < (at.value, at.issue_id)]
     page = found[: query.limit]
     following = None
     if len(found) > len(page):
-        following = Position(*_key(page[-1], query.sort), at.start, end)
+        following = Position(*sort_key(page[-1], query.sort), at.start, end)
     elif end:
         following = Position(start=end)
     return IssuePage(
@@ -280,21 +277,12 @@ def _among_all(visible: Visible, query: IssueQuery, at: Position) -> IssuePage:
 
 
 def _sorted(found: Iterable[Issue], sort: str) -> list[Issue]:
-    return sorted(found, key=lambda each: _key(each, sort), reverse=True)
-
-
-def _key(issue: Issue, sort: str) -> tuple[int, str]:
-    values = {"last_seen": issue.last_seen, "first_seen": issue.first_seen, "count": issue.count}
-    return values[sort], issue.id
-
-
-def _statuses(query: IssueQuery) -> tuple[str, ...]:
-    return {"all": STATUSES, OPEN: (OPEN, REGRESSED)}.get(query.status, (query.status,))
+    return sorted(found, key=lambda each: sort_key(each, sort), reverse=True)
 
 
 def _matches(issue: Issue, query: IssueQuery) -> bool:
     return (
-        issue.status in _statuses(query)
+        issue.status in statuses(query)
         and (not query.environment or short_name(query.environment) in issue.environments)
         and (not query.release or short_name(query.release) in issue.releases)
         and (not query.level or query.level == issue.level)

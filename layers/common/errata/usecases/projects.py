@@ -6,14 +6,22 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from errata.config import settings
-from errata.errors import InvalidInputError, NotFoundError
+from errata.errors import (
+    InvalidInputError,
+    NotFoundError,
+    SlugTakenError,
+    UnavailableError,
+)
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_LIMIT, Access, ApiKey, Project
+from errata.models.slug import MAX_SLUG, is_slug
 from errata.models.visible import Visible
 from errata.store import projects as store
 from errata.store import unclaimed
-from errata.usecases import audit
+from errata.store.retry import attempts
+from errata.store.slugs import save_slugs
+from errata.usecases import audit, slugs
 from errata.usecases.access import hash_key
 from errata.usecases.visible import find_visible
 
@@ -22,6 +30,7 @@ MAX_RATE_LIMIT = 60_000
 MAX_RETENTION_DAYS = 3650
 FIRST_LABEL = "first key"
 FIRST_DSN_LABEL = "first DSN"
+_TRIES = 6
 
 # Value that resets a setting to the deployment's default.
 type Default = Literal["default"]
@@ -55,9 +64,9 @@ def create(
 ) -> Created | None:
     """Create a project with its first API key and its first DSN.
 
-    `key` is the API key to use, for a script that has chosen one. Returns None if it already
-    exists. `counts` are as for `store.projects.add_project`. `project_id` is the id, if it is not
-    the next number.
+    It gets a slug from its name, unless it is unclaimed. `key` is the API key to use, for a script
+    that has chosen one. Returns None if it already exists. `counts` are as for
+    `store.projects.add_project`. `project_id` is the id, if it is not the next number.
 
     Raises:
         LimitReachedError: one of the counters has reached its limit.
@@ -73,7 +82,12 @@ def create(
         expires_at=expires_at,
     )
     created = Created(project, key or new_key(), new_key())
-    return created if store.add_project(project, first_keys(created, label), counts) else None
+    keys = first_keys(created, label)
+
+    def save(each: Project) -> Created | None:
+        return created._replace(project=each) if store.add_project(each, keys, counts) else None
+
+    return save(project) if project.unclaimed else slugs.with_free_slug(project, save)
 
 
 def first_keys(created: Created, label: str = FIRST_LABEL) -> list[ApiKey]:
@@ -156,7 +170,12 @@ def visible_to_operator(project_id: str) -> Visible:
     Raises:
         NotFoundError: there is no such project.
     """
-    return find_visible(operator_access(find(project_id)), now_ms())
+    return visible_of(find(project_id))
+
+
+def visible_of(project: Project) -> Visible:
+    """Return what an operator may see of a project now. Makes one call to DynamoDB."""
+    return find_visible(operator_access(project), now_ms())
 
 
 @audit.recorded("project changed", "rate_limit", "retention_days")
@@ -202,6 +221,54 @@ def rename(project_id: str, name: str) -> Project:
     project = replace(before, name=name)
     store.save_settings(before, project)
     return project
+
+
+@audit.recorded("slug changed", "slug")
+def change_slug(project_id: str, slug: str) -> Project:
+    """Change the slug of a project. The short ids of its issues with its old slugs go on working.
+
+    Raises:
+        InvalidInputError: the slug is invalid, belongs or belonged to another project of the
+            organization, or the project is unclaimed or has had too many slugs.
+        NotFoundError: there is no such project.
+    """
+    check_slug(slug)
+    before = find(project_id)
+    for _ in attempts(_TRIES):
+        if before.unclaimed:
+            raise _bad_slug("An unclaimed project has no slug. Adopt the project first.")
+        project = replace(before, slugs=(slug, *(each for each in before.slugs if each != slug)))
+        if len(project.slugs) > slugs.MAX_SLUGS:
+            raise _bad_slug(
+                f"The project has had {slugs.MAX_SLUGS} slugs. It keeps them. Use one of these:"
+                f" {', '.join(sorted(before.slugs))}."
+            )
+        try:
+            if project == before or save_slugs(before, project):
+                return project
+        except SlugTakenError:
+            raise _bad_slug(
+                f"Another project of the organization has or had the slug {slug}."
+            ) from None
+        before = find(project_id)
+    raise UnavailableError
+
+
+def check_slug(slug: str) -> None:
+    """Check that a text may be a slug.
+
+    Raises:
+        InvalidInputError: it may not.
+    """
+    if not is_slug(slug):
+        raise _bad_slug(
+            f"The slug must have 1 to {MAX_SLUG} lower-case letters (a to z), digits and dashes. It"
+            " must not begin or end with a dash, and must not be a number."
+        )
+
+
+def _bad_slug(complaint: str) -> InvalidInputError:
+    return InvalidInputError({"slug": [complaint]})
 
 
 def check(rate_limit: int | Default | None, retention_days: int | Default | None) -> None:

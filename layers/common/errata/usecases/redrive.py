@@ -17,18 +17,19 @@ from datetime import timedelta
 
 from errata.config import settings
 from errata.errors import PermanentError, StoreError, UnavailableError
+from errata.models.buckets import MAX_DAYS
 from errata.models.event import Stored
 from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
-from errata.models.issue import MAX_DAYS, Issue
+from errata.models.issue import Issue
 from errata.models.times import CLEAR_MARGIN_MS, STREAM_KEPT_MS
-from errata.models.visible import Watermark, issues_partition
+from errata.models.visible import Watermark
 from errata.protocol import losses
-from errata.store import event_queries, queues, stream, watermarks, webhooks
+from errata.store import digest_rows, event_queries, queues, stream, watermarks, webhooks
 from errata.store.projects import list_deleted
 from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
 from errata.usecases import delete_cleared, loss_ledger, projects
-from errata.usecases.digest import count_late, current_rows
+from errata.usecases.digest import count_late, wanted_by
 
 QUEUES = ("digest", "cleanup", "webhooks", "ledger")
 AT_ONCE = 1_000
@@ -278,10 +279,10 @@ def _count_day(
     strict: bool,
 ) -> dict[str, list[Stored]]:
     """Count the missing events of a day. Return those to try again, by issue."""
-    pk = issues_partition(project_id, watermark.generation)
     # Read the counts first, then the stored events. An event that is stored or counted in between
     # is newer than the issue's last event, so it can be told apart.
-    rows = current_rows(pk, [event for found in of_issues.values() for event in found], now_s)
+    wanted = wanted_by(event for found in of_issues.values() for event in found)
+    rows = digest_rows.read({project_id: wanted}, now_s, {})[project_id]
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
     for event_id, issue_id, legacy_id in event_queries.stored_between(project_id, low, high):
@@ -294,7 +295,7 @@ def _count_day(
         if not missing:
             continue
         try:
-            done = count_late(pk, missing, rows)
+            done = count_late(rows, missing)
             counted.update((project_id, event.id) for event in missing[:done])
             if done < len(missing):
                 again[issue_id] = found
@@ -309,16 +310,12 @@ def _missing(issue: Issue | None, day: int, in_log: list[str], found: list[Store
     """Return the events that are not counted, of an issue's events of a day, oldest first."""
     if issue is None:
         return found
-    if (
-        str(day) not in issue.days
-        and len(issue.days) >= MAX_DAYS
-        and day < min(map(int, issue.days))
-    ):
+    if day <= issue.last_seen // DAY_MS - MAX_DAYS:
         return []  # the issue no longer has a count for that day
     # An issue has counted nothing before its first event or after its last one.
     within = [event for event in found if issue.first_event <= event.id <= issue.last_event]
     stored = sum(issue.first_event <= event_id <= issue.last_event for event_id in in_log)
-    short = min(max(0, stored - issue.days.get(str(day), 0)), len(within))
+    short = min(max(0, stored - issue.buckets.days.get(day, 0)), len(within))
     # A batch counts an issue's events in order. So the missing ones are the last ones.
     counted = {event.id for event in within[: len(within) - short]}
     return [event for event in found if event.id not in counted]

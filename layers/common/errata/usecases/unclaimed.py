@@ -6,6 +6,7 @@ finds an expired project. Each creation of a project deletes the rows of a few e
 (docs/decisions/0027-unclaimed-projects.md).
 """
 
+from dataclasses import replace
 from typing import Any
 
 from errata.errors import InvalidInputError, NotFoundError
@@ -15,7 +16,7 @@ from errata.models.project import Project
 from errata.store import creation_counts
 from errata.store import projects as projects_store
 from errata.store import unclaimed as store
-from errata.usecases import audit, organizations, projects
+from errata.usecases import audit, organizations, projects, slugs
 from errata.usecases.access import hash_key
 
 MAX_UNCLAIMED = 1_000
@@ -64,7 +65,7 @@ def _free(key: str, at_ms: int) -> None:
 def adopt(project_id: str, organization_id: str) -> Project:
     """Move an unclaimed project into an organization, and return it. It never expires then.
 
-    Takes effect within 30 seconds.
+    It gets a slug of the organization. Takes effect within 30 seconds.
 
     Raises:
         InvalidInputError: the project belongs to an organization already.
@@ -72,7 +73,10 @@ def adopt(project_id: str, organization_id: str) -> Project:
     """
     project = projects.find(project_id)
     organization = organizations.find(organization_id)
-    if not (project.unclaimed and store.adopt(project, organization.id, now_ms())):
+    adopting = replace(project, organization=organization.id, expires_at=None)
+    if not project.unclaimed or not slugs.with_free_slug(
+        adopting, lambda each: store.adopt(each, now_ms())
+    ):
         owner = projects.find(project_id).organization  # somebody may have been faster
         complaint = f"Project {project_id} already belongs to organization {owner}."
         raise InvalidInputError({"project": [complaint]})

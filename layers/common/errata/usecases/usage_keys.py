@@ -28,13 +28,8 @@ from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import ApiKey, Project, RateLimit
 from errata.models.times import SETTLING_MS
 from errata.store import gateway_keys
-from errata.store.projects import (
-    add_gateway_key,
-    list_gateway_keys,
-    list_keys,
-    remove_gateway_key,
-    save_usage_key,
-)
+from errata.store.gateway_key_rows import add_gateway_key, list_gateway_keys, remove_gateway_key
+from errata.store.projects import list_keys, save_usage_key
 from errata.usecases import audit, members, organizations, projects
 from errata.usecases.projects import Created
 

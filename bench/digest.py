@@ -1,0 +1,278 @@
+"""Measure what digest writes, reads and calls, on tables that keep what it writes.
+
+The prices are list prices of us-east-1. Lambda's time is not measured: each call to DynamoDB counts
+as five milliseconds, as if no two were made at the same time, and an invocation as five more.
+"""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bench import seed, write_units
+from bench.corpus import load
+from bench.process import Worker
+from bench.report import Yardstick, at_most
+from bench.server import Call, Item, Server
+from bench.template import properties, tables, value
+from bench.traffic import stream_event
+from errata.models.ids import new_event_id, now_ms
+from errata.models.project import Access
+from errata.protocol.ingest import parse
+from errata.usecases.prepare import prepare
+
+ISSUES, BATCH = 10, 100
+# A million a month over thirty issues: the rank-th has a share of 1 / rank.
+A_MONTH = 1_000_000
+SECONDS_A_MONTH = 30 * 86_400
+STEADY_ISSUES = 30
+STEADY_EVENTS = 900
+USERS = 20
+RELEASE = "shop@2026.11.22"
+_PER_UNIT, _PER_READ, _PER_REQUEST = 0.625e-6, 0.125e-6, 0.20e-6
+_PER_GB_SECOND = 13.3334e-6
+_CALL_S = 0.005
+
+
+class Tables(Server):
+    """A server whose tables keep what is written. Conditions always hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: dict[tuple[str, str], Item] = {}
+        self.written: Counter[str] = Counter()  # write units by table
+        self.read = 0.0  # read units
+        self.tables = {table["TableName"]: table for table in tables()}
+
+    def response(self, call: Call) -> tuple[int, dict[str, Any]]:
+        """Return the status and body for a call."""
+        self.calls.append(call)
+        match call.operation:
+            case "PutItem":
+                self._write({"Put": call.request})
+            case "TransactWriteItems":
+                for action in call.request["TransactItems"]:
+                    self._write(action, times=2)
+            case "BatchWriteItem":
+                for table, requests in call.request["RequestItems"].items():
+                    for request in requests:
+                        ((kind, details),) = request.items()
+                        name = kind.removesuffix("Request")
+                        self._write({name: {"TableName": table, **details}})
+                return 200, {"UnprocessedItems": {}}
+            case "BatchGetItem":
+                wanted = call.request["RequestItems"].items()
+                found = {table: self._found(table, each["Keys"]) for table, each in wanted}
+                return 200, {"Responses": found, "UnprocessedKeys": {}}
+            case "Query":
+                self.read += 1
+                return 200, {"Items": [], "Count": 0, "ScannedCount": 0}
+        return 200, {}
+
+    def _found(self, table: str, keys: list[Item]) -> list[Item]:
+        found = [row for key in keys if (row := self.rows.get(_place(table, key)))]
+        self.read += sum(math.ceil(write_units.item_size(row) / 4096) for row in found)
+        self.read += len(keys) - len(found)
+        return found
+
+    def _write(self, action: dict[str, Any], times: int = 1) -> None:
+        ((kind, details),) = action.items()
+        table = details["TableName"]
+        new: Item = details.get("Item", {})
+        place = _place(table, new or details["Key"])
+        old = self.rows.get(place, {})
+        if kind == "Update":  # the only one is the counter of the numbers
+            new = {**details["Key"], "last": details["ExpressionAttributeValues"][":new"]}
+        self.written[table] += write_units.change_units(old, new, self.tables[table], times)
+        if kind == "Delete":
+            self.rows.pop(place, None)
+        else:
+            self.rows[place] = new
+
+
+def _place(table: str, key: Item) -> tuple[str, str]:
+    return table, f"{key['pk']['S']} {key.get('sk', {}).get('S', '')}"
+
+
+class Digest:
+    """The built function on such tables."""
+
+    def __init__(self, worker: Worker, tables: Tables) -> None:
+        self.worker, self.tables, self.sequence = worker, tables, 0
+        self._errors = load("4 KB")
+        self._access = Access("1", "bench", retention_days=30, rate_limit=60)
+
+    def event(self, issue: int, user: int, at_ms: int) -> Item:
+        """Return a new event of an issue."""
+        error = {**self._errors[issue % ISSUES], "fingerprint": f"f{issue}", "release": RELEASE}
+        error["user"] = {"id": f"{user}"}
+        typed: Any = prepare(parse(error), self._access, new_event_id(at_ms), at_ms).item
+        item: Item = seed.as_json(typed)
+        return item
+
+    def count(self, events: list[Item]) -> list[Call]:
+        """Pass a batch to digest. Return its calls."""
+        self.tables.taken()
+        self.spend(events)
+        return self.tables.taken()
+
+    def spend(self, events: list[Item]) -> float:
+        """Pass a batch to digest. Return its CPU seconds per event."""
+        batch = stream_event(events)
+        for record in batch["Records"]:
+            self.sequence += 1
+            record["dynamodb"]["SequenceNumber"] = str(10**23 + self.sequence)
+        self.worker.load("batch", [batch])
+        seconds, (response,) = self.worker.run("batch")
+        assert response == {"batchItemFailures": []}, response
+        return seconds / len(events)
+
+    def spent(self, work: Callable[[], Any]) -> int:
+        """Return the write units of IssuesTable that a piece of work takes."""
+        before = self.tables.written["IssuesTable"]
+        work()
+        return self.tables.written["IssuesTable"] - before
+
+
+@contextmanager
+def prepared() -> Iterator[Digest]:
+    """Yield digest on empty tables."""
+    with (
+        Tables() as server,
+        Worker.of_function("DigestFunction", "digest", server.url) as worker,
+    ):
+        yield Digest(worker, server)
+
+
+# ------------------------------------------------------------------ yardsticks
+
+
+def all_counts() -> Iterator[Yardstick]:
+    """Yield the counts."""
+    with prepared() as digest:
+        start_ms = now_ms() - 12 * 3_600_000
+        yield from _bursts(digest, start_ms)
+        yield from _single(digest, start_ms + 3_600_000)
+        yield _new_issues(digest, start_ms + 2 * 3_600_000)
+    with prepared() as digest:
+        yield _steady(digest)
+
+
+def burst(digest: Digest, at_ms: int) -> list[Item]:
+    """Return a burst of known issues' events."""
+    return [digest.event(n % ISSUES, n % USERS, at_ms + n) for n in range(BATCH)]
+
+
+def _bursts(digest: Digest, start_ms: int) -> Iterator[Yardstick]:
+    """Measure bursts of known issues, two minutes apart, from their eleventh event on."""
+    rounds = 12
+    digest.count(burst(digest, start_ms))
+    calls: list[list[Call]] = []
+
+    def work() -> None:
+        calls.extend(
+            digest.count(burst(digest, start_ms + n * 120_000)) for n in range(1, 1 + rounds)
+        )
+
+    units = digest.spent(work) / rounds / BATCH
+    each = Counter(len(made) for made in calls)
+    growing = ", ".join(f"{times} times {number}" for number, times in sorted(each.items()))
+    note = f"{rounds} bursts of {BATCH} events, two minutes apart; calls: {growing}"
+    yield at_most("write units of IssuesTable per event, bursts over 10 issues", units, 0.65, note)
+    grow(digest)
+    made = digest.count(burst(digest, start_ms + 3_000_000))
+    kinds = Counter(call.operation for call in made)
+    note = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    name = "AWS calls of digest, a burst of 100 events over 10 issues"
+    yield at_most(name, len(made), 13, f"{note}; no rank changes")
+
+
+def grow(digest: Digest) -> None:
+    """Let the issues have so many events that a few more do not change their rank."""
+    for (_, key), row in digest.tables.rows.items():
+        if " issue#" in key:
+            row["count"] = {"N": "100000"}
+
+
+def _single(digest: Digest, start_ms: int) -> Iterator[Yardstick]:
+    """Measure single events of a known issue, with nothing new in them."""
+    digest.count([digest.event(0, 0, start_ms)])
+    calls: list[Call] = []
+
+    def one(after_ms: int) -> int:
+        return digest.spent(
+            lambda: calls.extend(digest.count([digest.event(0, 0, start_ms + after_ms)]))
+        )
+
+    units = one(30_000)
+    kinds = Counter(call.operation for call in calls)
+    note = f"{one(120_000)} if the issue was last seen more than a minute before"
+    yield at_most("write units of IssuesTable, one event with nothing new", units, 4, note)
+    note = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    yield at_most("AWS calls of digest, one event", kinds.total(), 4, note)
+
+
+def _new_issues(digest: Digest, start_ms: int) -> Yardstick:
+    events = [digest.event(1_000 + n, n % USERS, start_ms + n) for n in range(BATCH)]
+    units = digest.spent(lambda: digest.count(events)) / BATCH
+    one = digest.spent(lambda: digest.count([digest.event(5_000, 0, start_ms + 1_000)]))
+    note = f"a batch of {BATCH}; {one} for one alone, {len(_values(digest))} of them for its values"
+    return at_most("write units of IssuesTable per event, each a new issue", units, 8, note)
+
+
+def _values(digest: Digest) -> list[str]:
+    issue = max(
+        (row for (_, key), row in digest.tables.rows.items() if " issue#" in key),
+        key=lambda row: int(row["number"]["N"]),
+    )
+    name = issue["sk"]["S"].removeprefix("issue#")
+    return [key for _, key in digest.tables.rows if " value#" in key and key.endswith(name)]
+
+
+def _steady(digest: Digest) -> Yardstick:
+    """Simulate arrivals over time, and price what digest does with them."""
+    chance = random.Random(1)
+    weights = [1 / rank for rank in range(1, 1 + STEADY_ISSUES)]
+    window_ms = 1000 * _window()
+    at_ms = float(now_ms() - 20 * 3_600_000)
+    mean_ms = 1000 * SECONDS_A_MONTH / A_MONTH
+    # Every issue has had every user and many events: an issue that exists for a while.
+    for user in range(USERS):
+        events = [digest.event(n, user, round(at_ms)) for n in range(STEADY_ISSUES)]
+        digest.count(events)
+    grow(digest)
+    arrivals: list[tuple[float, Item]] = []
+    for _ in range(STEADY_EVENTS):
+        at_ms += chance.expovariate(1 / mean_ms)
+        (issue,) = chance.choices(range(STEADY_ISSUES), weights)
+        arrivals.append((at_ms, digest.event(issue, chance.randrange(USERS), round(at_ms))))
+    batches: list[list[Item]] = []
+    opened = -math.inf
+    for at_ms, event in arrivals:
+        if at_ms - opened > window_ms or len(batches[-1]) == BATCH:
+            batches.append([])
+            opened = at_ms
+        batches[-1].append(event)
+    before, read = digest.tables.written["IssuesTable"], digest.tables.read
+    calls = sum(len(digest.count(batch)) for batch in batches)
+    units = (digest.tables.written["IssuesTable"] - before) / STEADY_EVENTS
+    reads = (digest.tables.read - read) / STEADY_EVENTS
+    seconds = _CALL_S * (calls + len(batches)) / STEADY_EVENTS
+    gigabytes = int(properties("DigestFunction")["MemorySize"]) / 1024
+    parts = {
+        f"{units:.2f} write units": units * _PER_UNIT,
+        f"{reads:.2f} read units": reads * _PER_READ,
+        f"{len(batches) / STEADY_EVENTS:.2f} requests": len(batches) / STEADY_EVENTS * _PER_REQUEST,
+        f"{1000 * seconds:.1f} ms": seconds * gigabytes * _PER_GB_SECOND,
+    }
+    note = ", ".join(f"{part} ${1e6 * price:.2f}" for part, price in parts.items())
+    dollars = 1e6 * sum(parts.values())
+    what = f"$ per million events in digest, a steady million a month, {_window()} s window"
+    return at_most(what, dollars, 2.60, f"{STEADY_EVENTS} arrivals; per event: {note}")
+
+
+def _window() -> int:
+    trigger = properties("DigestFunction")["Events"]["NewEvents"]["Properties"]
+    return int(value(trigger["MaximumBatchingWindowInSeconds"]))

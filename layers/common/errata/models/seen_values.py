@@ -1,0 +1,141 @@
+"""The values that an issue's events have had: which of them are new is decided without a read.
+
+An issue has a Bloom filter of 4,096 bits, four for each value. If it is a quarter full, it takes
+no more: about 290 values fit, and at most one new value in 256 looks known. Source: Bloom,
+"Space/time trade-offs in hash coding with allowable errors" (1970).
+"""
+
+import hashlib
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+# The keys that people search for, besides tags. A tag is `tag:<name>`.
+RELEASE = "release"
+KEYS = (
+    "environment",
+    RELEASE,
+    "level",
+    "logger",
+    "user.id",
+    "user.email",
+    "server",
+    "transaction",
+    "url",
+)
+# An issue has at most this many values of a key, and of all tags together.
+MAX_VALUES = 200
+MAX_TAGS = 50
+# UTF-8 bytes of a value, and of a tag's name.
+MAX_VALUE = 200
+# The characters of a release in its row. The row of the value must match it.
+MAX_RELEASE = 1024
+MAX_KEY = 64
+_FILTER_BYTES = 512
+_BITS = 4
+_INDEX = _FILTER_BYTES * 8 - 1
+
+type KeyValue = tuple[str, str]
+
+
+@dataclass(slots=True)
+class SeenValues:
+    """The values of an issue that were written, and how many of each key and of all tags (`tag`).
+
+    A key that is not in `counts` has at most one value, to save bytes.
+    """
+
+    bits: bytearray = field(default_factory=lambda: bytearray(_FILTER_BYTES))
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add_new(self, found: Mapping[KeyValue, bool]) -> list[KeyValue]:
+        """Add values. Return those that were not known, if there is place for them.
+
+        Also returns the values that are True in `found`, known or not.
+        """
+        new: list[KeyValue] = []
+        place_left = _FILTER_BYTES * 8 // 4 - int.from_bytes(self.bits).bit_count()
+        at_least = 1 if any(self.bits) else 0
+        counts = defaultdict[str, int](lambda: at_least, self.counts)
+        for (key, value), is_new in found.items():
+            bits = _bits(key, value)
+            if is_new:
+                new.append((key, value))
+            if all(self.bits[bit >> 3] >> (bit & 7) & 1 for bit in bits):
+                continue
+            counted_as = key.partition(":")[0]
+            if place_left <= 0 or counts[counted_as] >= MAX_VALUES:
+                continue
+            for bit in bits:
+                self.bits[bit >> 3] |= 1 << (bit & 7)
+            place_left -= _BITS
+            counts[counted_as] += 1
+            if not is_new:
+                new.append((key, value))
+        self.counts = {key: count for key, count in counts.items() if count > 1}
+        return new
+
+    def pack(self) -> bytes:
+        """Return the filter, compressed: small as long as there are few values."""
+        return zlib.compress(self.bits) if any(self.bits) else b""
+
+    @classmethod
+    def unpack(cls, packed: bytes, counts: Mapping[str, int]) -> "SeenValues":
+        """Return what `pack` has packed. `b""` is the empty filter."""
+        bits = bytearray(zlib.decompress(packed)) if packed else bytearray(_FILTER_BYTES)
+        return cls(bits, dict(counts))
+
+
+def _bits(key: str, value: str) -> list[int]:
+    text = f"{key}={value}".encode()
+    number = int.from_bytes(hashlib.blake2b(text, digest_size=_BITS * 2).digest())
+    return [number >> 16 * n & _INDEX for n in range(_BITS)]
+
+
+def searchable(event: Mapping[str, Any]) -> list[KeyValue]:
+    """Return the values of an event that people search for, as stored in keys."""
+    context = event.get("context")
+    user = context.get("user") if isinstance(context, dict) else None
+    of_user = user if isinstance(user, dict) else {}
+    named = {
+        **{key: event.get(key) for key in ("environment", "level", "logger")},
+        RELEASE: str(event.get("release") or "")[:MAX_RELEASE],
+        "user.id": of_user.get("id"),
+        "user.email": of_user.get("email"),
+        "server": event.get("server_name"),
+        "transaction": event.get("transaction"),
+        "url": event.get("url"),
+    }
+    found = [(key, short_value(str(value))) for key, value in named.items() if _is_value(value)]
+    found += [(tag_key(name), value) for name, value in searchable_tags(event.get("tags"))]
+    return found
+
+
+def searchable_tags(tags: object) -> Iterator[KeyValue]:
+    """Yield names and shortened values of the tags that people can search for."""
+    if isinstance(tags, dict):
+        for name, value in islice(tags.items(), MAX_TAGS):
+            if _is_value(value) and len(name.encode("utf-8", "replace")) <= MAX_KEY:
+                yield name, short_value(str(value))
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, str | int | float) and value != ""
+
+
+def tag_key(name: str) -> str:
+    """Return the key of a tag by its name."""
+    # `=` ends a key.
+    return f"tag:{name.replace('=', '_')}".encode("utf-8", "replace").decode()
+
+
+def short_value(value: str) -> str:
+    """Return a value as it stands in keys. A long one is its beginning and a hash of all of it."""
+    text = value.encode("utf-8", "replace")
+    if len(text) <= MAX_VALUE:
+        return text.decode()
+    end = hashlib.blake2s(text, digest_size=8).hexdigest()
+    return f"{text[: MAX_VALUE - 17].decode('utf-8', 'ignore')}~{end}"

@@ -1,0 +1,47 @@
+"""IssuesTable: what is kept of an issue that was resolved or ignored, after it has expired.
+
+| item | sk | attributes |
+|---|---|---|
+| closed issue | `closed#<issue id>` | status, at, number, release; expires a year after `at` |
+
+If the same error occurs within that year, it is a regression, or it stays ignored.
+"""
+
+from typing import Any
+
+from errata.config import settings
+from errata.models.issue import Closed, Issue
+from errata.models.times import CLOSED_KEPT_S
+from errata.store.items import PlainItem, write_all
+
+
+def closed_key(issue_id: str) -> str:
+    """Return the sort key of a closed issue."""
+    return f"closed#{issue_id}"
+
+
+def put_action(pk: str, issue: Issue) -> Any:
+    """Return the transaction action that keeps how an issue was closed."""
+    item = write_all(
+        {
+            "pk": pk,
+            "sk": closed_key(issue.id),
+            "status": issue.status,
+            "at": issue.status_at,
+            "number": issue.number,
+            "release": issue.last_release or None,
+            "ttl": max(issue.expires_at, issue.status_at // 1000 + CLOSED_KEPT_S),
+        }
+    )
+    return {"Put": {"TableName": settings().issues_table, "Item": item}}
+
+
+def delete_action(pk: str, issue_id: str) -> Any:
+    """Return the transaction action that removes it, for an issue that is open again."""
+    key = write_all({"pk": pk, "sk": closed_key(issue_id)})
+    return {"Delete": {"TableName": settings().issues_table, "Key": key}}
+
+
+def to_closed(item: PlainItem) -> Closed:
+    """Return how the issue in an item of plain values was closed."""
+    return Closed(item["status"], item["at"], item["number"], item.get("release", ""))

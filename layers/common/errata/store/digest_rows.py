@@ -1,0 +1,137 @@
+"""Read the rows of IssuesTable that a batch of events changes: issues, releases and days."""
+
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+
+from errata.config import settings
+from errata.models.issue import Closed, Day, Issue, Position, Release
+from errata.models.visible import Watermark, issues_partition
+from errata.store import numbers, watermarks
+from errata.store.closed_issues import closed_key, to_closed
+from errata.store.day_counts import day_key, day_number
+from errata.store.issue_items import is_issue, to_day, to_issue, to_position, to_release
+from errata.store.items import (
+    PlainItem,
+    TypedItem,
+    batch_get,
+    batch_get_tables,
+    read_all,
+    write_all,
+)
+
+
+@dataclass(slots=True)
+class Wanted:
+    """The rows of one project to read: issues by id, releases by hash, days since the epoch."""
+
+    issues: set[str] = field(default_factory=set)
+    releases: set[str] = field(default_factory=set)
+    days: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Rows:
+    """The current rows of one project that a batch changes.
+
+    Expired rows are left out, because their counts start again. DynamoDB may not have deleted them
+    yet. `stored` has all rows as they are in the table, by sort key. Expired rows are included.
+    """
+
+    project_id: str
+    watermark: Watermark
+    issues: dict[str, Issue] = field(default_factory=dict)
+    releases: dict[str, Release] = field(default_factory=dict)
+    days: dict[int, Day] = field(default_factory=dict)
+    stored: dict[str, PlainItem] = field(default_factory=dict)
+
+    @property
+    def pk(self) -> str:
+        """The partition of these rows."""
+        return issues_partition(self.project_id, self.watermark.generation)
+
+    def position(self, sk: str) -> Position | None:
+        """Return up to where a row has counted, even if it has expired. None if it is not there."""
+        stored = self.stored.get(sk)
+        return to_position(stored) if stored is not None else None
+
+    def deleted_through(self, issue_id: str) -> str:
+        """Return the event id up to which an issue was deleted, "" if it was never deleted.
+
+        The issue may have been created again since then.
+        """
+        stored = self.stored.get(f"issue#{issue_id}")
+        return str(stored.get("deleted_through", "")) if stored is not None else ""
+
+
+def read(
+    wanted: Mapping[str, Wanted], now_s: int, generations: MutableMapping[str, int]
+) -> dict[str, Rows]:
+    """Return these rows and the watermarks of their projects. Read consistently.
+
+    `generations` are those of an earlier call, so that one call to DynamoDB reads everything. It is
+    brought up to date. Access pattern I1.
+    """
+    guessed = {project_id: generations.get(project_id, 0) for project_id in wanted}
+    found = _read(wanted, guessed, watermarks_of=wanted)
+    rows = {project_id: Rows(project_id, Watermark()) for project_id in wanted}
+    for item in found.get(settings().events_table, []):
+        rows[item["pk"]["S"].removesuffix("#state")].watermark = watermarks.to_watermark(item)
+    items = found.get(settings().issues_table, [])
+    actual = {project_id: each.watermark.generation for project_id, each in rows.items()}
+    moved = {each: wanted[each] for each in wanted if actual[each] != guessed[each]}
+    if moved:
+        for project_id in moved:
+            generations[project_id] = actual[project_id]
+        items += _read(moved, actual).get(settings().issues_table, [])
+    by_partition = {each.pk: each for each in rows.values()}
+    for plain in map(read_all, items):
+        if plain["pk"] in by_partition:
+            _add(by_partition[plain["pk"]], plain, now_s)
+    return rows
+
+
+def _read(
+    wanted: Mapping[str, Wanted],
+    generations: Mapping[str, int],
+    watermarks_of: Iterable[str] = (),
+) -> dict[str, list[TypedItem]]:
+    keys = []
+    for project_id, each in wanted.items():
+        pk = issues_partition(project_id, generations[project_id])
+        names = [f"issue#{issue_id}" for issue_id in each.issues]
+        names += [f"release#{release}" for release in each.releases]
+        names += [day_key(day) for day in each.days]
+        keys += [write_all({"pk": pk, "sk": name}) for name in names]
+    marks = [watermarks.watermark_key(project_id) for project_id in watermarks_of]
+    return batch_get_tables({settings().events_table: marks, settings().issues_table: keys})
+
+
+def _add(rows: Rows, item: PlainItem, now_s: int) -> None:
+    rows.stored[item["sk"]] = item
+    kind, _, name = item["sk"].partition("#")
+    if kind == "issue":
+        if is_issue(item) and (issue := to_issue(item)).expires_at > now_s:
+            rows.issues[name] = issue
+    elif item["ttl"] > now_s:
+        if kind == "release":
+            rows.releases[name] = to_release(item)
+        else:
+            rows.days[day_number(name)] = to_day(item)
+
+
+def closed_before(
+    rows: Rows, issue_ids: Iterable[str], now_s: int
+) -> tuple[int, dict[str, Closed]]:
+    """Return the last number of a project's issues, and which of these issues were closed.
+
+    An issue that was resolved or ignored may have expired since. Access pattern I14.
+    """
+    keys = [write_all({"pk": rows.pk, "sk": closed_key(issue_id)}) for issue_id in issue_ids]
+    last, found = 0, {}
+    for typed in batch_get(settings().issues_table, [numbers.counter_key(rows.project_id), *keys]):
+        item = read_all(typed)
+        if item["sk"] == numbers.COUNTER:
+            last = item["last"]
+        elif item["ttl"] > now_s:
+            found[item["sk"].partition("#")[2]] = to_closed(item)
+    return last, found

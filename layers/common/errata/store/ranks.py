@@ -1,0 +1,92 @@
+"""IssuesTable: the rows by which lists find the issues of a status, in an order.
+
+| item | sk | what |
+|---|---|---|
+| number row | `number#<status>#<number>` | issue: its id; text: the words by which people find it |
+| rank row | `rank#<order>#<status>#<rank>#<issue id>` | nothing but its key |
+| counter | `numbers` in the partition `<project>` | last: the number of the newest issue |
+
+Their keys follow from the issue's row. They are stored before it and deleted after it. So an issue
+always has its rows, and a row may be left over: a reader compares its key with the issue's row
+(`is_current`). Rank rows are rewritten only if the rank changes, which is a coarse logarithm:
+issues whose numbers differ by less than 5 % have the same.
+
+An open issue is in the index by_last_seen, so it has no rank row for that order. A regressed issue
+is open, too: it has the rows of both statuses.
+"""
+
+import math
+
+from errata.models.issue import IGNORED, OPEN, OPEN_STATUSES, REGRESSED, RESOLVED, Issue
+from errata.models.sketch import estimate
+from errata.store.items import Values
+
+FIRST_SEEN, LAST_SEEN, EVENTS, USERS = "first_seen", "last_seen", "count", "users"
+# The statuses in keys, in the order in which a list of all issues reads them.
+LISTED = (OPEN, RESOLVED, IGNORED)
+_BASE = math.log(1.05)
+
+
+def rank(number: int) -> int:
+    """Return the rank of a number of events or users: 0 for 0, else a logarithm to base 1.05."""
+    return 1 + int(math.log(number) / _BASE) if number > 0 else 0
+
+
+def key(order: str, status: str, issue: Issue) -> str:
+    """Return the sort key of the row by which a list of this status, in this order, finds an issue.
+
+    The issue must have the status, or be regressed for `OPEN`.
+    """
+    match order:
+        case "first_seen":
+            return number_key(status, issue.number)
+        case "last_seen":
+            place = f"{issue.ranked_at:015d}"
+        case "count":
+            place = f"{rank(issue.count):04d}"
+        case _:
+            place = f"{rank(estimate(issue.users)):04d}"
+    return f"{prefix(order, status)}{place}#{issue.id}"
+
+
+def prefix(order: str, status: str) -> str:
+    """Return how the sort keys of the rows of an order and a status begin."""
+    return f"number#{status}#" if order == FIRST_SEEN else f"rank#{order}#{status}#"
+
+
+def is_current(sk: str, order: str, status: str, issue: Issue) -> bool:
+    """Return whether the row with the sort key `sk` belongs to an issue as it is now.
+
+    Otherwise it is left over.
+    """
+    listed = issue.number > 0 and status in statuses(issue.status)
+    return listed and key(order, status, issue) == sk
+
+
+def rows(issue: Issue, text: str | None = None) -> dict[str, Values]:
+    """Return the rank rows and number rows of an issue by sort key, without `ttl`."""
+    found = number_rows(issue, text)
+    for status in statuses(issue.status):
+        orders = (EVENTS, USERS) if status == OPEN else (EVENTS, USERS, LAST_SEEN)
+        found |= {key(order, status, issue): {} for order in orders}
+    return found
+
+
+def number_rows(issue: Issue, text: str | None = None) -> dict[str, Values]:
+    """Return the number rows of an issue by sort key, without `ttl`.
+
+    The first has the `text`, the words by which people find the issue.
+    """
+    first, *others = (number_key(status, issue.number) for status in statuses(issue.status))
+    found: dict[str, Values] = {first: {"issue": issue.id, "text": text}}
+    return found | {key: {"issue": issue.id} for key in others}
+
+
+def statuses(status: str) -> tuple[str, ...]:
+    """Return the statuses in the keys of an issue of this status. The first has the text."""
+    return OPEN_STATUSES if status == REGRESSED else (status,)
+
+
+def number_key(status: str, number: int) -> str:
+    """Return the sort key of a number row."""
+    return f"{prefix(FIRST_SEEN, status)}{number:010d}"

@@ -1,0 +1,79 @@
+"""Sign requests to DynamoDB with Signature Version 4.
+
+Source: IAM user guide, "Create a signed AWS API request".
+"""
+
+import hashlib
+import hmac
+import os
+import time
+
+from errata.errors import UnavailableError
+
+_TYPE = "application/x-amz-json-1.0"
+# DynamoDB accepts a signature for 5 minutes.
+_MAX_SKEW_S = 240
+
+
+class Signer:
+    """Makes signed requests (Signature Version 4) with the credentials in the environment.
+
+    `skew_s` is by how much AWS's clock is ahead of ours.
+    """
+
+    def __init__(self, region: str, host: str) -> None:
+        self._region, self._host = region, host
+        self.skew_s = 0.0
+        self._cached = ("", "", b"")
+
+    def signed(self, target: str, body: bytes, at_s: float) -> bytes:
+        """Return a request, ready to be sent. `target` names the operation."""
+        # Lambda may replace them in the environment.
+        key_id = os.environ.get("AWS_ACCESS_KEY_ID", "")
+        secret = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
+        token = os.environ.get("AWS_SESSION_TOKEN", "")
+        if not (key_id and secret):
+            raise UnavailableError("AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set.")
+        timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at_s))
+        headers = {"content-type": _TYPE, "host": self._host, "x-amz-date": timestamp}
+        if token:
+            headers["x-amz-security-token"] = token
+        headers["x-amz-target"] = target
+        lines = "".join([f"{name}:{value}\n" for name, value in headers.items()])
+        names = ";".join(headers)
+        canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        scope = f"{timestamp[:8]}/{self._region}/dynamodb/aws4_request"
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        text = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}"
+        signature = hmac.digest(self._key(secret, timestamp[:8]), text.encode(), "sha256").hex()
+        head = (
+            f"POST / HTTP/1.1\n{lines}authorization:AWS4-HMAC-SHA256 Credential={key_id}/{scope},"
+            f" SignedHeaders={names}, Signature={signature}\n"
+            f"content-length:{len(body)}\nuser-agent:errata\n\n"
+        )
+        return head.replace("\n", "\r\n").encode() + body
+
+    def _key(self, secret: str, day: str) -> bytes:
+        if self._cached[:2] != (secret, day):
+            key = f"AWS4{secret}".encode()
+            for part in (day, self._region, "dynamodb", "aws4_request"):
+                key = hmac.digest(key, part.encode(), "sha256")
+            self._cached = (secret, day, key)
+        return self._cached[2]
+
+    def adjust(self, date: str, signed_s: float) -> bool:
+        """Use AWS's clock from now on if a signature was minutes away from it. Return whether.
+
+        `date` is the header of AWS's response. Our clock may be wrong. Or Lambda has suspended the
+        process between the signature and the response.
+        """
+        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
+
+        try:
+            date_s = parsedate_to_datetime(date).timestamp()
+        except ValueError:
+            return False
+        if abs(date_s - signed_s) <= _MAX_SKEW_S:
+            return False
+        self.skew_s = date_s - time.time()
+        return True

@@ -1,0 +1,86 @@
+"""IssuesTable: which issues have had a value of a tag, a release, a user and so on.
+
+| item | sk | attributes |
+|---|---|---|
+| value row | `value#<key>=<value>#<issue id>` | at; opened; issues: more ids, packed |
+
+`errata.models.seen_values` has the keys, and decides which values are new. A batch writes one row
+for all issues in which a value is new. The key then also has a hash of their ids, so that a batch
+of other issues does not replace the row. `at` is when the newest of their events was received, in
+milliseconds. `opened` is set for a release in which these issues were opened.
+
+Reading a row says that an issue had the value at some time. The issue may have expired or have been
+deleted since, and opened again: then `at` is before it was first seen.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+from errata.models.seen_values import KeyValue
+from errata.store.items import PlainItem, Values
+
+# The ids in one row, which then stays below 1 KB, but for the longest values.
+_MAX_IDS = 50
+_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class NewValue:
+    """A value that is new in an issue. `opened`: it is the release that opened the issue.
+
+    `at` is in milliseconds since the epoch, `expires_at` in seconds.
+    """
+
+    issue_id: str
+    value: KeyValue
+    at: int
+    expires_at: int
+    opened: bool = False
+
+
+def rows(found: Iterable[NewValue]) -> dict[str, Values]:
+    """Return value rows by sort key."""
+    together: dict[tuple[KeyValue, bool], list[NewValue]] = defaultdict(list)
+    for each in found:
+        together[each.value, each.opened].append(each)
+    return {
+        f"{prefix(*value)}{_name([each.issue_id for each in some])}": {
+            "at": max(each.at for each in some),
+            "opened": 1 if opened else None,
+            "issues": _packed(each.issue_id for each in some[1:]) or None,
+            "ttl": max(each.expires_at for each in some),
+        }
+        for (value, opened), all_ in together.items()
+        for some in batched(all_, _MAX_IDS, strict=False)
+    }
+
+
+def prefix(key: str, value: str = "") -> str:
+    """Return how the sort keys of a value's rows begin, or those of all values of a key."""
+    return f"value#{key}={value}#" if value else f"value#{key}="
+
+
+def to_value(item: PlainItem) -> tuple[str, str, list[str]]:
+    """Return key, value, and the ids of the issues of a value row."""
+    name, _, issues = item["sk"].removeprefix("value#").rpartition("#")
+    key, _, value = name.partition("=")
+    return key, value, [issues.partition("+")[0], *_unpacked(item.get("issues", b""))]
+
+
+def _name(ids: list[str]) -> str:
+    if len(ids) == 1:
+        return ids[0]
+    return f"{ids[0]}+{hashlib.blake2s(_packed(ids), digest_size=8).hexdigest()}"
+
+
+def _packed(ids: Iterable[str]) -> bytes:
+    return bytes.fromhex("".join(ids))
+
+
+def _unpacked(packed: Any) -> Iterator[str]:
+    for start in range(0, len(packed), _ID_BYTES):
+        yield packed[start : start + _ID_BYTES].hex()

@@ -1,0 +1,287 @@
+"""Compute what events change in issues, releases and days. Calls nothing."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from errata.models import sketch
+from errata.models.event import Stored, unpack, user_identity
+from errata.models.ids import DAY_MS, minted_ms
+from errata.models.issue import (
+    MAX_CULPRIT,
+    MAX_FINGERPRINT,
+    MAX_GROUPED_BY,
+    MAX_TEXT,
+    MAX_TITLE,
+    RANK_LAG_MS,
+    REGRESSED,
+    RESOLVED,
+    ROWS_LINGER_S,
+    TTL_LAG_S,
+    Activity,
+    Closed,
+    Day,
+    Issue,
+    Position,
+    Release,
+    count_names,
+    cut,
+    short_name,
+)
+from errata.models.search_text import same_words, search_text
+from errata.models.seen_values import RELEASE, KeyValue, SeenValues, searchable
+from errata.models.titles import culprit, short_text, title
+from errata.store.day_counts import day_key
+from errata.store.digest import IssueChange, Totals
+from errata.store.digest_rows import Rows
+from errata.store.events import release_hash
+from errata.store.values import NewValue
+
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event and its position in the stream.
+
+    `packed` has all of its fields, if those in `event` are a summary.
+    """
+
+    position: Position
+    event: Stored
+    packed: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """Return the words by which people find the event's issue."""
+        return search_text(unpack(self.packed) if self.packed else self.event.fields)
+
+
+type Events = dict[str, list[Record]]  # by issue id, in the order of the stream
+
+
+def not_counted(records: Iterable[Record], rows: Rows) -> Events:
+    """Return the events that their issues have not counted. Leaves out those of deleted issues."""
+    fresh: Events = defaultdict(list)
+    for record in records:
+        event = record.event
+        counted = rows.position(f"issue#{event.issue_id}")
+        if counted and not record.position.is_after(counted):
+            continue
+        if event.id > rows.deleted_through(event.issue_id):
+            fresh[event.issue_id].append(record)
+    return fresh
+
+
+def change_issue(
+    issue_id: str, fresh: list[Record], rows: Rows, closed: Closed | None
+) -> IssueChange:
+    """Return an issue after these events. `closed` is how it was closed before it expired."""
+    current = rows.issues.get(issue_id)
+    issue = _copy(current) if current else _new_issue(fresh[0], rows.deleted_through(issue_id))
+    if current is None and closed:
+        issue.status, issue.status_at = closed.status, closed.at
+    if current is None and not closed:
+        issue.opened_by = fresh[0].event.id
+    change = IssueChange(issue)
+    _regress(change, fresh)
+    before = (issue.title, issue.culprit, issue.status if current is None else current.status)
+    _count(issue, fresh)
+    _rank(issue)
+    newest = max(fresh, key=lambda record: record.event.id)
+    if issue.expires_at > issue.rows_until:
+        # Later events write the values again, for these rows expire, too.
+        change.renewed = True
+        issue.rows_until = issue.expires_at + ROWS_LINGER_S
+        issue.values, issue.value_counts = b"", {}
+    if (
+        change.renewed
+        or issue.status != before[2]
+        or not (same_words(issue.title, before[0]) and same_words(issue.culprit, before[1]))
+    ):
+        change.text = newest.text
+    change.values = _new_values(issue, fresh, rows)
+    return change
+
+
+def _copy(issue: Issue) -> Issue:
+    return replace(
+        issue,
+        environments=dict(issue.environments),
+        releases=dict(issue.releases),
+        servers=dict(issue.servers),
+        buckets=issue.buckets.copy(),
+    )
+
+
+def _new_issue(record: Record, deleted_through: str) -> Issue:
+    event = record.event
+    return Issue(
+        id=event.issue_id,
+        fingerprint=cut(event.fields.get("fingerprint", ""), MAX_FINGERPRINT),
+        grouping=event.fields.get("grouping", "client"),
+        title="",
+        culprit="",
+        level="",
+        exception_class="",
+        first_seen=minted_ms(event.id),
+        first_event=event.id,
+        deleted_through=deleted_through,
+        grouped_by=cut(str(event.fields.get("grouped_by") or ""), MAX_GROUPED_BY),
+    )
+
+
+def _regress(change: IssueChange, fresh: list[Record]) -> None:
+    """Open a resolved issue again if one of these events was received after it was resolved."""
+    issue = change.issue
+    if issue.status != RESOLVED:
+        return
+    for event in (record.event for record in fresh):
+        received_ms = minted_ms(event.id)
+        if received_ms > issue.status_at:
+            issue.status, issue.status_at, issue.status_by = REGRESSED, received_ms, ""
+            release = event.fields.get("release") or ""
+            change.activity = Activity(
+                received_ms, REGRESSED, event=event.id, release=short_name(release)
+            )
+            return
+
+
+def _count(issue: Issue, fresh: list[Record]) -> None:
+    newest = None
+    for record in fresh:
+        event, fields = record.event, record.event.fields
+        seen_ms = minted_ms(event.id)
+        release = short_name(fields.get("release") or "")
+        if event.id <= issue.first_event:
+            issue.first_event, issue.first_seen = event.id, seen_ms
+            issue.first_release = release or issue.first_release
+        if event.id > issue.last_event:
+            issue.last_event, issue.last_seen = event.id, seen_ms
+            issue.last_release = release or issue.last_release
+            newest = fields
+        issue.first_release = issue.first_release or release
+        issue.expires_at = max(issue.expires_at, event.expires_at)
+        issue.buckets.add(seen_ms)
+    count_names(issue, (record.event.fields for record in fresh))
+    issue.count += len(fresh)
+    issue.position = fresh[-1].position
+    if newest:
+        issue.title = cut(title(newest), MAX_TITLE)
+        issue.culprit = cut(culprit(newest), MAX_CULPRIT)
+        issue.level = newest.get("level", "error")
+        issue.transaction = cut(short_text(newest.get("transaction")), MAX_TEXT)
+        issue.logger = cut(short_text(newest.get("logger")), MAX_TEXT)
+        issue.exception_class = cut(newest.get("exception_class") or "", MAX_TEXT)
+    issue.users = sketch.add(
+        issue.users, filter(None, (user_identity(record.event.fields) for record in fresh))
+    )
+
+
+def _rank(issue: Issue) -> None:
+    """Bring the time under which lists have an issue up to date, if it is too old."""
+    if issue.last_seen - issue.ranked_at >= RANK_LAG_MS or issue.expires_at > issue.ttl:
+        issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + TTL_LAG_S
+
+
+def _new_values(issue: Issue, fresh: list[Record], rows: Rows) -> list[NewValue]:
+    """Return the values that an issue has for the first time, and note them in the issue."""
+    found: dict[KeyValue, bool] = {}
+    opened_in: set[KeyValue] = set()
+    for record in fresh:
+        fields = record.event.fields
+        # A release that starts again is new in all of its issues.
+        name = release_hash(fields.get("release") or "")
+        for value in searchable(fields):
+            is_release = value[0] == RELEASE
+            found[value] = is_release and name not in rows.releases
+            if is_release and record.event.id == issue.opened_by:
+                opened_in.add(value)
+    seen = SeenValues.unpack(issue.values, issue.value_counts)
+    new = seen.add_new(found)
+    if not new:
+        return []
+    issue.values, issue.value_counts = seen.pack(), seen.counts
+    at, expires_at = issue.last_seen, issue.rows_until
+    return [NewValue(issue.id, each, at, expires_at, opened=each in opened_in) for each in new]
+
+
+# ------------------------------------------------------------------ releases and days
+
+
+def totals(
+    records: Iterable[Record],
+    fresh: Events,
+    opened_by: Collection[str],
+    rows: Rows,
+    *,
+    late: bool = False,
+) -> Totals:
+    """Return the releases and days after these events.
+
+    Args:
+        fresh: the events that the issues have not counted before.
+        opened_by: the events that opened their issues, now or before.
+        late: the events are no longer in the stream: count all of them.
+    """
+    changed = Totals()
+    of_issues = {record.event.id for some in fresh.values() for record in some}
+
+    def is_counted(sk: str, record: Record) -> bool:
+        counted = rows.position(sk)
+        if late or counted is None:
+            return False
+        if not counted.sequence:
+            # The row is restored, or from release 0.1.0, which wrote it together with the issue.
+            return record.event.id not in of_issues
+        return not record.position.is_after(counted)
+
+    for record in records:
+        day = minted_ms(record.event.id) // DAY_MS
+        name = release_hash(record.event.fields.get("release") or "")
+        if record.event.fields.get("release") and not is_counted(f"release#{name}", record):
+            release = _release(changed, rows, name, record)
+            release.issues_opened += record.event.id in opened_by
+            release.position = _moved(rows, f"release#{name}", record, late=late)
+        if not is_counted(day_key(day), record):
+            _day(changed, rows, day, record).position = _moved(
+                rows, day_key(day), record, late=late
+            )
+    return changed
+
+
+def _release(changed: Totals, rows: Rows, name: str, record: Record) -> Release:
+    event = record.event
+    seen_ms = minted_ms(event.id)
+    release = changed.releases.get(name)
+    if release is None:
+        current = rows.releases.get(name)
+        release = (
+            replace(current) if current else Release(event.fields["release"], seen_ms, seen_ms)
+        )
+        changed.releases[name] = release
+    release.events += 1
+    release.first_seen = min(release.first_seen, seen_ms)
+    release.last_seen = max(release.last_seen, seen_ms)
+    release.expires_at = max(release.expires_at, event.expires_at)
+    return release
+
+
+def _day(changed: Totals, rows: Rows, number: int, record: Record) -> Day:
+    event = record.event
+    hour = minted_ms(event.id) % DAY_MS // _HOUR_MS
+    day = changed.days.get(number)
+    if day is None:
+        current = rows.days.get(number)
+        day = replace(current, hours=dict(current.hours)) if current else Day()
+        changed.days[number] = day
+    day.count += 1
+    day.hours[hour] = day.hours.get(hour, 0) + 1
+    day.expires_at = max(day.expires_at, event.expires_at)
+    return day
+
+
+def _moved(rows: Rows, sk: str, record: Record, *, late: bool) -> Position:
+    if late:
+        return (rows.position(sk) or Position()).next()
+    return record.position

@@ -1,0 +1,61 @@
+"""Choose the slug of a project (docs/decisions/0040-slugs.md)."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from errata.errors import SlugTakenError, StoreError, UnavailableError
+from errata.models.project import Project
+from errata.models.slug import numbered, slugify
+from errata.store import slugs as store
+from errata.store.projects import find_project
+
+# A project keeps its old slugs, so that its old short ids work.
+MAX_SLUGS = 20
+# `shop-2` to `shop-9`.
+_NUMBERS = range(2, 10)
+_TRIES = 3
+
+
+def with_free_slug[T](project: Project, save: Callable[[Project], T]) -> T:
+    """Call `save` with the project and a slug from its name, until it finds one that is free.
+
+    Raises:
+        UnavailableError: other projects were always faster.
+    """
+    for slug in _candidates(project):
+        try:
+            return save(replace(project, slugs=(slug,)))
+        except SlugTakenError:
+            continue
+    raise UnavailableError
+
+
+def _candidates(project: Project) -> Iterator[str]:
+    """Yield `shop`, then the first free one of `shop-2` to `shop-9`, then `shop-<project id>`."""
+    slug = slugify(project.name)
+    yield slug
+    for _ in range(_TRIES):  # another project may take it first
+        others = [numbered(slug, str(number)) for number in _NUMBERS]
+        taken = store.taken(project.organization, others)
+        yield from [each for each in others if each not in taken][:1]
+    yield numbered(slug, project.id)
+    yield numbered(slug, secrets.token_hex(4))
+
+
+def shown(project: Project) -> Project:
+    """Return a project with its slug. One of release 0.1.0 gets its slug now.
+
+    Leaves the project without one if it is unclaimed, or if the store refuses: readers may have no
+    permission to write.
+    """
+    if project.slugs or project.unclaimed:
+        return project
+
+    def save(each: Project) -> Project:
+        return each if store.save_slugs(project, each) else find_project(project.id) or project
+
+    try:
+        return with_free_slug(project, save)
+    except StoreError:
+        return project

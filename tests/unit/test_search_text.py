@@ -1,0 +1,58 @@
+"""The words by which people find an issue."""
+
+from errata.models.search_text import MAX_TEXT, same_words, search_text
+
+EVENT = {
+    "message": "bad price",
+    "exception_class": "ValueError",
+    "exceptions": [
+        {"type": "KeyError", "value": "'sku'", "frames": []},
+        {
+            "type": "ValueError",
+            "value": "bad price",
+            "frames": [
+                {"function": "handle", "filename": "django/core.py", "in_app": False},
+                {"function": "checkout", "filename": "shop/views.py", "in_app": True},
+                {"function": "total", "module": "shop.cart", "in_app": True},
+            ],
+        },
+    ],
+}
+
+
+def test_it_has_what_broke_and_where_the_most_telling_first() -> None:
+    assert search_text(EVENT).split("\n") == [
+        "ValueError: bad price",
+        "shop.cart in total",
+        "ValueError bad price",
+        "KeyError 'sku'",
+        "total",
+        "shop.cart",
+        "checkout",
+        "shop/views.py",
+        "bad price",
+    ]
+
+
+def test_it_is_bounded_in_bytes_and_ends_with_a_whole_line() -> None:
+    frames = [
+        {"function": f"é{n}" * 40, "filename": f"f{n}.py", "in_app": True} for n in range(200)
+    ]
+    text = search_text(
+        {**EVENT, "exceptions": [{"type": "E", "value": "v" * 5_000, "frames": frames}]}
+    )
+    assert 600 < len(text.encode()) <= MAX_TEXT
+    assert text.split("\n")[-1] in {frame["function"] for frame in frames} | {
+        frame["filename"] for frame in frames
+    }
+
+
+def test_any_form_is_taken() -> None:
+    hostile = {"exceptions": [1, {"frames": 3, "value": {}}], "frames": "x", "message": None}
+    assert search_text(hostile).split("\n")[0] == "(no message)"
+    assert search_text({"message": "a\n b\t c", "file": "cart.py"}) == "a\ncart.py\na b c"
+
+
+def test_numbers_are_no_words() -> None:
+    assert same_words("user 1 not found", "user 4711 not found")
+    assert not same_words("user 1 not found", "order 1 not found")

@@ -1,0 +1,104 @@
+"""Which values of an event can be searched for, and which of them are new to an issue."""
+
+from typing import Any
+
+import pytest
+
+from errata.models.seen_values import MAX_VALUES, KeyValue, SeenValues, searchable, short_value
+
+
+def known(values: list[KeyValue]) -> dict[KeyValue, bool]:
+    return dict.fromkeys(values, False)
+
+
+def reread(seen: SeenValues) -> SeenValues:
+    return SeenValues.unpack(seen.pack(), seen.counts)
+
+
+def test_the_values_of_an_event_are_those_that_people_search_for() -> None:
+    event = {
+        "environment": "prod",
+        "release": "shop@1.0",
+        "level": "error",
+        "logger": "cart",
+        "server_name": "web-1",
+        "transaction": "/cart",
+        "url": "https://shop.example/cart",
+        "context": {"user": {"id": 7, "email": "ada@example.com", "username": "ada"}},
+        "tags": {"browser": "Firefox", "a=b": "c", "empty": "", "n" * 65: "long", "none": None},
+    }
+    assert searchable(event) == [
+        ("environment", "prod"),
+        ("level", "error"),
+        ("logger", "cart"),
+        ("release", "shop@1.0"),
+        ("user.id", "7"),
+        ("user.email", "ada@example.com"),
+        ("server", "web-1"),
+        ("transaction", "/cart"),
+        ("url", "https://shop.example/cart"),
+        ("tag:browser", "Firefox"),
+        ("tag:a_b", "c"),
+    ]
+
+
+@pytest.mark.parametrize("context", [None, [], {"user": None}, {"user": []}, {"user": {"id": ""}}])
+def test_what_is_missing_or_of_another_form_is_left_out(context: Any) -> None:
+    assert searchable({"context": context, "tags": ["a"], "url": None, "logger": ["x"]}) == []
+
+
+def test_a_long_value_is_its_beginning_and_a_hash() -> None:
+    long, other = "é" * 150, "é" * 149 + "è"
+    assert short_value("é" * 100) == "é" * 100
+    assert len(short_value(long).encode()) <= 200
+    assert short_value(long) != short_value(other)
+    assert short_value(long)[:90] == short_value(other)[:90] == "é" * 90
+    assert short_value(short_value(long)) == short_value(long)
+    assert short_value("\ud800") == "?"
+
+
+def test_a_value_is_new_once() -> None:
+    seen = SeenValues()
+    values = [("environment", "prod"), ("user.id", "1")]
+    assert seen.add_new(known(values)) == values
+    assert reread(seen).add_new(known(values)) == []
+    assert reread(seen).add_new(known([("environment", "1")])) == [("environment", "1")]
+    # One that starts again is new however often it was seen.
+    assert reread(seen).add_new({values[0]: True}) == values[:1]
+
+
+def test_few_values_take_few_bytes() -> None:
+    seen = SeenValues()
+    assert seen.pack() == b""
+    seen.add_new(known([(f"key{n}", "value") for n in range(6)]))
+    assert len(seen.pack()) < 110
+    assert seen.counts == {}
+    seen.add_new(known([("user.id", f"{n}") for n in range(1_000)]))
+    assert len(seen.pack()) <= 530
+
+
+def test_a_key_has_at_most_two_hundred_values_and_all_tags_together_as_many() -> None:
+    seen, found = SeenValues(), 0
+    for n in range(500):
+        seen = reread(seen)
+        found += len(seen.add_new(known([("user.id", f"{n}")])))
+    assert MAX_VALUES - 3 <= found <= MAX_VALUES
+    assert seen.add_new(known([("environment", "prod")])) == [("environment", "prod")]
+    tags = SeenValues()
+    tags.add_new(known([(f"tag:{n}", "x") for n in range(500)]))
+    assert tags.counts == {"tag": MAX_VALUES}
+
+
+def test_a_full_filter_takes_no_more_and_seldom_takes_a_value_for_a_known_one() -> None:
+    seen = SeenValues()
+    found = sum(len(seen.add_new(known([(f"k{n % 40}", f"{n}")]))) for n in range(2_000))
+    assert 250 < found < 300
+    assert seen.add_new(known([("other", f"{n}") for n in range(1_000)])) == []
+    # As full as a filter becomes that still takes values.
+    missed = 0
+    for n in range(500):
+        almost = SeenValues()
+        almost.add_new(known([(f"k{n % 3}", f"{n} {each}") for each in range(170)]))
+        almost.add_new(known([(f"j{n % 3}", f"{n} {each}") for each in range(85)]))
+        missed += almost.add_new(known([("new", f"{n}")])) == []
+    assert missed <= 500 / 64
