@@ -292,6 +292,24 @@ def test_an_issue_that_was_reopened_and_expired_is_news(shop: Shop) -> None:
     assert (shop.issue().status, shop.issue().count) == ("open", 1)
 
 
+def test_a_release_names_the_issues_that_it_opened_and_made_regress(shop: Shop) -> None:
+    def changes() -> set[tuple[str, str]]:
+        found = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("value#rel")]
+        return {
+            (row["sk"]["S"].split("#")[1], row["change"]["S"]) for row in found if "change" in row
+        }
+
+    shop.send(release="1.0")
+    shop.send(release="2.0")
+    assert changes() == {("release=1.0", "opened")}
+    shop.resolve()
+    shop.send(release="1.0")
+    assert changes() == {("release=1.0", "opened"), ("release=1.0", "regressed")}
+    shop.resolve()
+    shop.send(release="3.0")
+    assert changes() >= {("release=3.0", "regressed")}
+
+
 def test_only_a_regression_is_a_transaction(shop: Shop) -> None:
     shop.send()
 

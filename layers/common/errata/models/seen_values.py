@@ -134,6 +134,8 @@ def tag_key(name: str) -> str:
 
 def short_value(value: str) -> str:
     """Return a value as it stands in keys. A long one is its beginning and a hash of all of it."""
+    if len(value) <= MAX_VALUE and value.isascii():
+        return value
     text = value.encode("utf-8", "replace")
     if len(text) <= MAX_VALUE:
         return text.decode()

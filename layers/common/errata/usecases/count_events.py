@@ -100,7 +100,7 @@ def change_issue(
         or not (same_words(issue.title, before[0]) and same_words(issue.culprit, before[1]))
     ):
         change.text = newest.text
-    change.values = _new_values(issue, fresh, rows)
+    change.values = _new_values(change, fresh, rows)
     return change
 
 
@@ -184,26 +184,30 @@ def _rank(issue: Issue) -> None:
         issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + TTL_LAG_S
 
 
-def _new_values(issue: Issue, fresh: list[Record], rows: Rows) -> list[NewValue]:
+def _new_values(change: IssueChange, fresh: list[Record], rows: Rows) -> list[NewValue]:
     """Return the values that an issue has for the first time, and note them in the issue."""
+    issue = change.issue
+    regressed_by = change.activity.event if change.activity else ""
     found: dict[KeyValue, bool] = {}
-    opened_in: set[KeyValue] = set()
+    changed_in: dict[KeyValue, str] = {}
     for record in fresh:
-        fields = record.event.fields
-        # A release that starts again is new in all of its issues.
-        name = release_hash(fields.get("release") or "")
-        for value in searchable(fields):
-            is_release = value[0] == RELEASE
-            found[value] = is_release and name not in rows.releases
-            if is_release and record.event.id == issue.opened_by:
-                opened_in.add(value)
+        event = record.event
+        release = event.fields.get("release") or ""
+        # A release that starts again is new in all of its issues, and one that changes an issue is
+        # written with that.
+        is_new = release_hash(release) not in rows.releases
+        changes = {issue.opened_by: "opened", regressed_by: REGRESSED}.get(event.id)
+        for value in searchable(event.fields):
+            if value[0] == RELEASE and changes:
+                changed_in.setdefault(value, changes)
+            found[value] = value[0] == RELEASE and (is_new or value in changed_in)
     seen = SeenValues.unpack(issue.values, issue.value_counts)
     new = seen.add_new(found)
     if not new:
         return []
     issue.values, issue.value_counts = seen.pack(), seen.counts
     at, expires_at = issue.last_seen, issue.rows_until
-    return [NewValue(issue.id, each, at, expires_at, opened=each in opened_in) for each in new]
+    return [NewValue(issue.id, each, at, expires_at, changed_in.get(each, "")) for each in new]
 
 
 # ------------------------------------------------------------------ releases and days
