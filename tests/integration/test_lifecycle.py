@@ -9,7 +9,7 @@ from errata.errors import NotFoundError
 from errata.models.ids import minted_ms
 from errata.models.issue import Activity, Issue
 from errata.models.visible import Visible
-from errata.protocol.issues import IssueQuery
+from errata.protocol.issues import SORTS, IssueQuery
 from errata.usecases import issues, webhooks
 from tests.integration.test_digest_expiry import expire
 from tests.integration.test_webhooks import messages
@@ -321,8 +321,8 @@ def test_only_a_regression_is_a_transaction(shop: Shop) -> None:
 
     assert transactions() == []
     shop.resolve()
-    # The issue, its activity, and that it is no longer closed.
-    assert transactions() == [3]
+    # The issue, its activity, that it is no longer closed, and four rows by which lists found it.
+    assert transactions() == [7]
     assert transactions() == []
 
 
@@ -395,6 +395,37 @@ def test_a_resolve_that_meets_a_regression_is_the_last_word(shop: Shop) -> None:
         issues.ignore(visible_in(shop.id, shop.clock.ms), issue_id, BEN)
     assert (shop.issue().status, shop.issue().count) == ("ignored", 2)
     assert [each.what for each in shop.activity()] == ["ignored", "regressed", "resolved"]
+
+
+@pytest.mark.parametrize("expired", [True, False])
+def test_a_resolve_just_after_a_regression_leaves_the_issue_in_the_lists(
+    shop: Shop, expired: bool
+) -> None:
+    shop.send()
+    shop.resolve()
+    if expired:
+        shop.clock.days(KEPT_DAYS + 1)
+    shop.store()
+    resolved = False
+
+    def resolve(call: Call) -> Any:
+        nonlocal resolved
+        response = call.send()
+        if call.function == "DigestFunction" and call.operation == "TransactWriteItems":
+            assert not resolved
+            resolved = True
+            issues.resolve(visible_in(shop.id, shop.clock.ms + 1), shop.issue().id, BEN)
+        return response
+
+    with watched(resolve):
+        shop.digest()
+    assert resolved
+    issue = shop.issue()
+    assert (issue.status, issue.count) == ("resolved", 1 if expired else 2)
+    for sort in SORTS:
+        query = IssueQuery(status="resolved", sort=sort)
+        found = issues.search(visible_in(shop.id, shop.clock.ms), query).issues
+        assert [each.id for each in found] == [issue.id], sort
 
 
 def test_resolving_and_digesting_at_once_loses_neither(busy: Project) -> None:

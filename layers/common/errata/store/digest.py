@@ -8,7 +8,9 @@ Each step can be repeated after an interruption at any point:
 
 1. The rows by which an issue is found (`errata.store.ranks`, `values`) come before it.
 2. The issues.
-3. Rows that no longer belong to an issue are deleted. Readers skip those that stay.
+3. Rows that no longer belong to an issue are deleted. Readers skip those that stay. If the status
+   changes, they are deleted together with it: a person may change it back at once, and then the
+   issue has these rows again.
 4. The releases and the days come last: they count only what the issues have not refused.
 """
 
@@ -41,7 +43,7 @@ from errata.store.values import NewValue
 # A transaction takes 100 actions. One of them is the counter of the numbers.
 _MAX_ACTIONS = 99
 # A new issue and its number row. One that was resolved before also has a second number row and its
-# activity, and is no longer kept as closed.
+# activity, is no longer kept as closed, and may have obsolete rows.
 _ACTIONS, _ACTIONS_IF_CLOSED = 2, 5
 # Each change of a row changes at least one of these attributes. `ttl` is among them because a row
 # that has expired and started again may reach the same count.
@@ -62,6 +64,7 @@ class IssueChange:
         renewed: whether all rows by which it is found are written again.
         values: values that it has for the first time.
         activity: a change of its status by an event.
+        obsolete: the rows that no longer belong to it, set when it is stored.
     """
 
     issue: Issue
@@ -69,6 +72,7 @@ class IssueChange:
     renewed: bool = False
     values: list[NewValue] = field(default_factory=list)
     activity: Activity | None = None
+    obsolete: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -88,15 +92,14 @@ def write_issues(rows: Rows, changes: list[IssueChange], last: int) -> dict[str,
         ConflictError: a row has changed since it was read. Other issues are stored.
         StoreError: not all were stored.
     """
-    obsolete = _find_by(rows, changes)
+    _find_by(rows, changes)
     numbered = [each for each in changes if each.issue.number]
     opened = [each for each in changes if not each.issue.number]
     work = [partial(_write, rows, each) for each in numbered]
     errors = dict(zip((each.issue.id for each in numbered), _all(work), strict=True))
     for some in _fitting(opened):
         last = _open(rows, some, last, errors)
-    stored = [issue_id for issue_id, error in errors.items() if error is None]
-    _delete(rows, [sk for issue_id in stored for sk in obsolete[issue_id]])
+    _delete_obsolete(rows, [each for each in changes if errors[each.issue.id] is None])
     _raise_first(errors.values())
     return {name: each for name, each in errors.items() if isinstance(each, PermanentError)}
 
@@ -124,7 +127,7 @@ def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> No
         ConflictError: a row has changed since it was read.
         StoreError: nothing was stored.
     """
-    obsolete = _find_by(rows, [change])
+    _find_by(rows, [change])
     actions = [
         _put_action(rows.pk, sk, values, _unchanged(rows, sk))
         for sk, values in _items(totals).items()
@@ -133,7 +136,7 @@ def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> No
         _transact([*actions, *_with_activity(rows, change)])
     else:
         _transact([*actions, *_opening(rows, [change], last)])
-    _delete(rows, obsolete[change.issue.id])
+    _delete_obsolete(rows, [change])
 
 
 def _items(totals: Totals) -> dict[str, Values]:
@@ -151,16 +154,15 @@ def _raise_first(errors: Iterable[StoreError | None]) -> None:
 # ------------------------------------------------------------------ rows by which it is found
 
 
-def _find_by(rows: Rows, changes: list[IssueChange]) -> dict[str, set[str]]:
+def _find_by(rows: Rows, changes: list[IssueChange]) -> None:
     """Store the rows by which these issues are found. Number rows of new issues come later.
 
-    Returns by issue which rows no longer belong to it when it is stored.
+    Notes in each change which rows no longer belong to the issue.
     """
     found = values.rows(value for each in changes for value in each.values)
-    obsolete: dict[str, set[str]] = {}
     for each in changes:
         before, after = _before(rows, each.issue.id), ranks.rows(each.issue, each.text)
-        obsolete[each.issue.id] = before - after.keys()
+        each.obsolete = before - after.keys()
         for sk, content in after.items():
             if "issue" in content and not each.issue.number:
                 continue
@@ -172,7 +174,6 @@ def _find_by(rows: Rows, changes: list[IssueChange]) -> dict[str, set[str]]:
     for error in _all([partial(batch_put, table, part) for part in parts]):
         if error:
             raise error
-    return obsolete
 
 
 def _before(rows: Rows, issue_id: str) -> set[str]:
@@ -183,9 +184,10 @@ def _before(rows: Rows, issue_id: str) -> set[str]:
     return set(ranks.rows(to_issue(stored)))
 
 
-def _delete(rows: Rows, sort_keys: Iterable[str]) -> None:
-    keys = [write_all({"pk": rows.pk, "sk": sk}) for sk in sort_keys]
-    batch_delete(settings().issues_table, keys)
+def _delete_obsolete(rows: Rows, stored: list[IssueChange]) -> None:
+    """Delete the obsolete rows of stored issues. Those with an activity have none left."""
+    sort_keys = [sk for each in stored if not each.activity for sk in each.obsolete]
+    batch_delete(settings().issues_table, [_key(rows.pk, sk) for sk in sort_keys])
 
 
 # ------------------------------------------------------------------ issues
@@ -204,7 +206,7 @@ def _fitting(opened: list[IssueChange]) -> Iterator[list[IssueChange]]:
     part: list[IssueChange] = []
     left = _MAX_ACTIONS
     for each in opened:
-        cost = _ACTIONS_IF_CLOSED if each.activity else _ACTIONS
+        cost = _ACTIONS_IF_CLOSED + len(each.obsolete) if each.activity else _ACTIONS
         if cost > left:
             yield part
             part, left = [], _MAX_ACTIONS
@@ -254,6 +256,7 @@ def _with_activity(rows: Rows, change: IssueChange) -> list[Any]:
     if change.activity:
         actions.append(activity_action(rows.pk, issue, change.activity))
         actions.append(closed_issues.delete_action(rows.pk, issue.id))
+        actions += [_delete_action(rows.pk, sk) for sk in change.obsolete]
     return actions
 
 
@@ -266,6 +269,14 @@ def _put(rows: Rows, sk: str, content: Values) -> None:
 
 def _put_action(pk: str, sk: str, content: Values, condition: Request | None = None) -> Any:
     return {"Put": _put_request(pk, sk, content, condition or {})}
+
+
+def _delete_action(pk: str, sk: str) -> Any:
+    return {"Delete": {"TableName": settings().issues_table, "Key": _key(pk, sk)}}
+
+
+def _key(pk: str, sk: str) -> TypedItem:
+    return write_all({"pk": pk, "sk": sk})
 
 
 def _put_request(pk: str, sk: str, content: Values, condition: Request) -> Request:

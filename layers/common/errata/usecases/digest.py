@@ -39,7 +39,7 @@ logger = logging.getLogger("errata")
 _generations = BoundedDict[str, int](max_entries=10_000)
 _TRIES = 6
 # Events of one issue and one day that fit into one transaction, even if each has its own release.
-_MAX_LATE = 90
+_MAX_LATE = 80
 
 
 @dataclass(slots=True)
