@@ -346,6 +346,30 @@ def test_an_issue_is_titled_by_its_newest_event_whatever_comes_last() -> None:
     assert issue.first_event == items[0]["sk"]["S"]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])
+def test_an_issue_has_the_culprit_of_its_newest_event_wherever_it_is_in_the_batch(
+    order: tuple[int, ...],
+) -> None:
+    project_id = fresh()
+    items = [
+        stream.event(
+            project_id,
+            START_MS + n,
+            fingerprint="f",
+            exceptions=[
+                {
+                    "type": "E",
+                    "value": "v",
+                    "frames": [{"function": f"total{n}", "module": "shop.cart", "in_app": True}],
+                }
+            ],
+        )
+        for n in range(3)
+    ]
+    stream.pump(stream.numbered(items[n] for n in order))
+    assert only_issue(project_id).culprit == "shop.cart in total2"
+
+
 @pytest.mark.parametrize(("fields", "grouping"), [({"fingerprint": "f"}, "client"), ({}, "v1")])
 def test_an_issue_knows_what_made_its_fingerprint(fields: dict[str, Any], grouping: str) -> None:
     project_id = fresh()

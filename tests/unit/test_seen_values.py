@@ -29,14 +29,14 @@ def test_the_values_of_an_event_are_those_that_people_search_for() -> None:
     }
     assert searchable(event) == [
         ("environment", "prod"),
+        ("release", "shop@1.0"),
         ("level", "error"),
         ("logger", "cart"),
-        ("release", "shop@1.0"),
-        ("user.id", "7"),
-        ("user.email", "ada@example.com"),
         ("server", "web-1"),
         ("transaction", "/cart"),
         ("url", "https://shop.example/cart"),
+        ("user.id", "7"),
+        ("user.email", "ada@example.com"),
         ("tag:browser", "Firefox"),
         ("tag:a_b", "c"),
     ]

@@ -13,19 +13,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-# The keys that people search for, besides tags. A tag is `tag:<name>`.
 RELEASE = "release"
-KEYS = (
-    "environment",
-    RELEASE,
-    "level",
-    "logger",
-    "user.id",
-    "user.email",
-    "server",
-    "transaction",
-    "url",
+# The keys that people search for, by the names of the fields. A tag is `tag:<name>`.
+_OF_EVENT = (
+    ("environment", "environment"),
+    ("release", RELEASE),
+    ("level", "level"),
+    ("logger", "logger"),
+    ("server_name", "server"),
+    ("transaction", "transaction"),
+    ("url", "url"),
 )
+_OF_USER = (("id", "user.id"), ("email", "user.email"))
 # An issue has at most this many values of a key, and of all tags together.
 MAX_VALUES = 200
 MAX_TAGS = 50
@@ -99,17 +98,16 @@ def searchable(event: Mapping[str, Any]) -> list[KeyValue]:
     """Return the values of an event that people search for, as stored in keys."""
     context = event.get("context")
     user = context.get("user") if isinstance(context, dict) else None
-    of_user = user if isinstance(user, dict) else {}
-    named = {
-        **{key: event.get(key) for key in ("environment", "level", "logger")},
-        RELEASE: str(event.get("release") or "")[:MAX_RELEASE],
-        "user.id": of_user.get("id"),
-        "user.email": of_user.get("email"),
-        "server": event.get("server_name"),
-        "transaction": event.get("transaction"),
-        "url": event.get("url"),
-    }
-    found = [(key, short_value(str(value))) for key, value in named.items() if _is_value(value)]
+    found: list[KeyValue] = []
+    for fields, keys in ((event, _OF_EVENT), (user, _OF_USER)):
+        if not isinstance(fields, dict):
+            continue
+        for name, key in keys:
+            value = fields.get(name)
+            if value and isinstance(value, str):
+                found.append((key, short_value(value[:MAX_RELEASE] if key == RELEASE else value)))
+            elif _is_value(value):
+                found.append((key, str(value)))
     found += [(tag_key(name), value) for name, value in searchable_tags(event.get("tags"))]
     return found
 

@@ -52,7 +52,7 @@ _MOVES = {
     "release": ("last_sequence", "stream", "events", "ttl"),
     "day": ("last_sequence", "stream", "count", "ttl"),
 }
-_MAX_THREADS = 10
+_MAX_THREADS = 5
 
 
 @dataclass(slots=True)

@@ -1,11 +1,12 @@
 """Compute what events change in issues, releases and days. Calls nothing."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from errata.models import sketch
-from errata.models.event import Stored, unpack, user_identity
+from errata.models.buckets import MINUTE_MS
+from errata.models.event import Stored, StoredEvent, summary, unpack, user_identity
 from errata.models.ids import DAY_MS, minted_ms
 from errata.models.issue import (
     MAX_CULPRIT,
@@ -44,12 +45,18 @@ _HOUR_MS = 3_600_000
 class Record:
     """An event and its position in the stream.
 
-    `packed` has all of its fields, if those in `event` are a summary.
+    `packed` has all of its fields, if those in `event` are a summary. A summary may have no title.
     """
 
     position: Position
     event: Stored
     packed: bytes = b""
+
+    @property
+    def titled(self) -> StoredEvent:
+        """The event's fields, or a summary with its title."""
+        fields = self.event.fields
+        return summary(unpack(self.packed)) if self.packed and "title" not in fields else fields
 
     @property
     def text(self) -> str:
@@ -148,7 +155,8 @@ def _regress(change: IssueChange, fresh: list[Record]) -> None:
 
 
 def _count(issue: Issue, fresh: list[Record]) -> None:
-    newest = None
+    newest: Record | None = None
+    minutes = Counter[int]()
     for record in fresh:
         event, fields = record.event, record.event.fields
         seen_ms = minted_ms(event.id)
@@ -159,20 +167,23 @@ def _count(issue: Issue, fresh: list[Record]) -> None:
         if event.id > issue.last_event:
             issue.last_event, issue.last_seen = event.id, seen_ms
             issue.last_release = release or issue.last_release
-            newest = fields
+            newest = record
         issue.first_release = issue.first_release or release
         issue.expires_at = max(issue.expires_at, event.expires_at)
-        issue.buckets.add(seen_ms)
+        minutes[seen_ms // MINUTE_MS] += 1
+    for minute, number in minutes.items():
+        issue.buckets.add(minute * MINUTE_MS, number)
     count_names(issue, (record.event.fields for record in fresh))
     issue.count += len(fresh)
     issue.position = fresh[-1].position
     if newest:
-        issue.title = cut(title(newest), MAX_TITLE)
-        issue.culprit = cut(culprit(newest), MAX_CULPRIT)
-        issue.level = newest.get("level", "error")
-        issue.transaction = cut(short_text(newest.get("transaction")), MAX_TEXT)
-        issue.logger = cut(short_text(newest.get("logger")), MAX_TEXT)
-        issue.exception_class = cut(newest.get("exception_class") or "", MAX_TEXT)
+        shown = newest.titled
+        issue.title = cut(title(shown), MAX_TITLE)
+        issue.culprit = cut(culprit(shown), MAX_CULPRIT)
+        issue.level = shown.get("level", "error")
+        issue.transaction = cut(short_text(shown.get("transaction")), MAX_TEXT)
+        issue.logger = cut(short_text(shown.get("logger")), MAX_TEXT)
+        issue.exception_class = cut(shown.get("exception_class") or "", MAX_TEXT)
     issue.users = sketch.add(
         issue.users, filter(None, (user_identity(record.event.fields) for record in fresh))
     )
