@@ -269,6 +269,26 @@ def test_a_resolved_issue_that_expired_regresses_when_it_returns(shop: Shop, del
     assert len(messages()) == 1
 
 
+def test_many_resolved_issues_that_expired_return_in_one_batch(shop: Shop) -> None:
+    names = [f"f{n}" for n in range(24)]
+    for name in names:
+        shop.store(fingerprint=name)
+    shop.digest()
+    shop.clock.advance(1)
+    for issue in issues.list_issues(visible_in(shop.id)):
+        issues.resolve(visible_in(shop.id, shop.clock.ms), issue.id, ANNA)
+    shop.clock.days(KEPT_DAYS + 1)
+    for name in names:
+        shop.store(fingerprint=name)
+    with recorded() as calls:
+        shop.digest()
+    made = [call.parameters for call in calls if call.operation == "TransactWriteItems"]
+    assert max(len(each["TransactItems"]) for each in made) <= 100
+    found = list(issues.list_issues(visible_in(shop.id, shop.clock.ms)))
+    assert [issue.status for issue in found] == ["regressed"] * len(names)
+    assert {issue.number for issue in found} == set(range(25, 49))
+
+
 def test_an_ignored_issue_that_expired_stays_ignored_for_a_year(shop: Shop) -> None:
     shop.send()
     issues.ignore(visible_in(shop.id, shop.clock.ms), shop.issue().id, ANNA)
