@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from errata.errors import NotFoundError
+from errata.models.event import Stored
 from errata.models.ids import minted_ms
 from errata.models.issue import Activity, Issue
 from errata.models.visible import Visible
 from errata.protocol.issues import SORTS, IssueQuery
+from errata.store import digest_rows, events
 from errata.usecases import issues, webhooks
+from errata.usecases.digest import count_late, wanted_by
 from tests.integration.test_digest_expiry import expire
 from tests.integration.test_webhooks import messages
 from tests.support import scenarios, stream, tally
@@ -267,6 +270,46 @@ def test_a_resolved_issue_that_expired_regresses_when_it_returns(shop: Shop, del
     shop.send()
     assert (shop.issue().status, shop.issue().count) == ("open", 1)
     assert len(messages()) == 1
+
+
+def test_many_resolved_issues_that_expired_return_in_one_batch(shop: Shop) -> None:
+    names = [f"f{n}" for n in range(24)]
+    for name in names:
+        shop.store(fingerprint=name)
+    shop.digest()
+    shop.clock.advance(1)
+    for issue in issues.list_issues(visible_in(shop.id)):
+        issues.resolve(visible_in(shop.id, shop.clock.ms), issue.id, ANNA)
+    shop.clock.days(KEPT_DAYS + 1)
+    for name in names:
+        shop.store(fingerprint=name)
+    with recorded() as calls:
+        shop.digest()
+    made = [call.parameters for call in calls if call.operation == "TransactWriteItems"]
+    assert max(len(each["TransactItems"]) for each in made) <= 100
+    found = list(issues.list_issues(visible_in(shop.id, shop.clock.ms)))
+    assert [issue.status for issue in found] == ["regressed"] * len(names)
+    assert {issue.number for issue in found} == set(range(25, 49))
+
+
+def test_late_events_of_many_releases_bring_back_a_resolved_issue_that_expired(
+    shop: Shop,
+) -> None:
+    shop.send()
+    shop.resolve()
+    shop.clock.days(KEPT_DAYS + 1)
+    for n in range(100):
+        shop.store(release=f"r{n}")
+    late = [events.stored(item) for item in shop.items[1:]]
+
+    def count(some: list[Stored]) -> int:
+        wanted = {shop.id: wanted_by(some)}
+        return count_late(digest_rows.read(wanted, shop.clock.ms // 1000, {})[shop.id], some)
+
+    done = count(late)
+    assert 0 < done < 100
+    assert count(late[done:]) == 100 - done
+    assert (shop.issue().status, shop.issue().count) == ("regressed", 100)
 
 
 def test_an_ignored_issue_that_expired_stays_ignored_for_a_year(shop: Shop) -> None:
