@@ -118,21 +118,24 @@ def write_totals(rows: Rows, totals: Totals) -> None:
 def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> None:
     """Store an issue, its releases and days, all or none: no batch of the stream comes again.
 
-    `last` is the number of the project's newest issue. Access pattern I17.
+    `last` is the number of the project's newest issue. Brings the releases and days in `rows` up to
+    date. Access pattern I17.
 
     Raises:
         ConflictError: a row has changed since it was read.
         StoreError: nothing was stored.
     """
     obsolete = _find_by(rows, [change])
+    items = _items(totals)
     actions = [
-        _put_action(rows.pk, sk, values, _unchanged(rows, sk))
-        for sk, values in _items(totals).items()
+        _put_action(rows.pk, sk, values, _unchanged(rows, sk)) for sk, values in items.items()
     ]
     if change.issue.number:
         _transact([*actions, *_with_activity(rows, change)])
     else:
         _transact([*actions, *_opening(rows, [change], last)])
+    for sk, content in items.items():
+        rows.replace(sk, content)
     _delete(rows, obsolete[change.issue.id])
 
 

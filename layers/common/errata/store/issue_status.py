@@ -99,11 +99,14 @@ def _row(pk: str, sk: str, content: Values) -> TypedItem:
 
 
 def _replace(pk: str, before: Issue, content: Values) -> Any:
-    """Return the transaction action that replaces an issue's row, if it has not changed."""
+    """Return the transaction action that replaces an issue's row, if it has not changed.
+
+    Each event that is counted changes `count` or `last_event`.
+    """
     unmoved = unchanged(
         {
-            "last_sequence": before.position.sequence or None,
-            "stream": before.position.stream or None,
+            "count": before.count,
+            "last_event": before.last_event,
             "status": before.status,
             "status_at": before.status_at or None,
         }
@@ -144,11 +147,12 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
     keys.append(_row(pk, closed_issues.closed_key(issue.id), {}))
     # Delete the rows that do not fit into the transaction. This is very rare.
     batch_delete(settings().issues_table, keys[_MAX_ROWS:])
+    # It differs from what a running batch has read, so the write of that batch fails and the batch
+    # reads again.
+    position = issue.position.next()
     remains: Values = {
-        # Sorts after the current sequence number and before the next one. It differs from what a
-        # running batch has read, so the write of that batch fails and the batch reads again.
-        "last_sequence": f"{issue.position.sequence}~",
-        "stream": issue.position.stream or None,
+        "last_sequence": position.sequence,
+        "stream": position.stream or None,
         "deleted_through": task.through,
         "deleted_by": by,
         "deleted_at": at_ms,

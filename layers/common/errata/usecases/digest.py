@@ -38,8 +38,8 @@ logger = logging.getLogger("errata")
 # How often each project was cleared, when it was last read.
 _generations = BoundedDict[str, int](max_entries=10_000)
 _TRIES = 6
-# Events of one issue and one day that fit into one transaction, even if each has its own release.
-_MAX_LATE = 90
+# Releases of the late events of one issue and one day. So they fit into one transaction.
+_MAX_LATE = 85
 
 
 @dataclass(slots=True)
@@ -189,10 +189,12 @@ def _before_opening(rows: Rows, fresh: Events, now_s: int) -> tuple[int, dict[st
 
 
 def count_late(rows: Rows, late: list[Stored]) -> int:
-    """Count events of one issue that are no longer in the stream. `rows` is its current state.
+    """Count events of one issue and day that are no longer in the stream.
+
+    `rows` is the current state, and is brought up to date. So it can be used for the next issue.
 
     Returns:
-        How many are counted, from the first on: fewer than all if they may not fit into one
+        How many are counted, from the first on: fewer than all if they do not fit into one
         transaction, 0 after a conflict. Then read the rows again, and count what is left.
 
     Raises:
@@ -202,7 +204,7 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     # a batch that read the issue earlier gets a conflict and reads it again.
     issue_id = late[0].issue_id
     position = (rows.position(f"issue#{issue_id}") or Position()).next()
-    records = [Record(position, event) for event in late[:_MAX_LATE]]
+    records = [Record(position, event) for event in _fitting(late)]
     fresh = {issue_id: records}
     last, closed = _before_opening(rows, fresh, now_ms() // 1000)
     change = change_issue(issue_id, records, rows, closed.get(issue_id))
@@ -213,6 +215,16 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     except ConflictError:
         return 0
     return len(records)
+
+
+def _fitting(late: list[Stored]) -> list[Stored]:
+    """Return the first of these events: as many as fit into one transaction."""
+    releases: set[str] = set()
+    for n, event in enumerate(late):
+        releases.add(event.fields.get("release") or "")
+        if len(releases) > _MAX_LATE:
+            return late[:n]
+    return late
 
 
 def _delete_late(events: list[Stored]) -> None:
