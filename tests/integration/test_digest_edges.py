@@ -3,6 +3,8 @@
 from itertools import count
 from typing import Any
 
+import pytest
+
 from errata.config import settings
 from errata.models.ids import floor_id, now_ms
 from errata.models.visible import Watermark, issues_partition
@@ -10,7 +12,8 @@ from errata.store import clients, watermarks
 from errata.usecases import issues, redrive
 from tests.support import stream, tally
 from tests.support.account import Clock, rows
-from tests.support.calls import Call, watched
+from tests.support.calls import Call, Killed, fault, killed, throttled, watched
+from tests.support.fresh import clear_cache
 from tests.support.visible import visible_in
 
 type Item = dict[str, Any]
@@ -49,6 +52,27 @@ def restored(project_id: str, *kinds: str) -> None:
 
 
 # ------------------------------------------------------------------ restored rows
+
+
+@pytest.mark.parametrize(("ends", "after"), [(killed, True), (throttled, True), (throttled, False)])
+def test_rows_without_a_position_miss_nothing_if_digest_is_interrupted(
+    clock: Clock, ends: Any, after: bool
+) -> None:
+    for number in count(1):
+        items = traffic(project_id := fresh(), 6)
+        items += [stream.event(project_id, now_ms(), fingerprint="new", release="r")]
+        stream.pump(stream.numbered(items[:3]))
+        restored(project_id, "issue#", "release#", "day#")
+        clear_cache()
+        with fault(number, ends, after=after) as outcome:
+            try:
+                stream.pump(stream.numbered(items[3:]))
+            except Killed:
+                clear_cache()
+                stream.pump(stream.numbered(items[3:]))
+        tally.assert_exact(items)
+        if not outcome.struck:
+            break
 
 
 def test_the_status_of_a_restored_issue_can_be_changed(clock: Clock) -> None:

@@ -9,7 +9,9 @@ Each step can be repeated after an interruption at any point:
 1. The rows by which an issue is found (`errata.store.ranks`, `values`) come before it.
 2. The issues.
 3. Rows that no longer belong to an issue are deleted. Readers skip those that stay.
-4. The releases and the days come last: they count only what the issues have not refused.
+4. The releases and the days come last: they count only what the issues have not refused. Rows of
+   these without a position come first: restored ones, and those of release 0.1.0, count what is new
+   to its issue.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -102,17 +104,20 @@ def write_issues(rows: Rows, changes: list[IssueChange], last: int) -> dict[str,
 
 
 def write_totals(rows: Rows, totals: Totals) -> None:
-    """Store these releases and days. Access pattern I19.
+    """Store these releases and days, and bring those in `rows` up to date. Access pattern I19.
 
     Raises:
         ConflictError: a row has changed since it was read. Others are stored.
         StoreError: not all were stored.
     """
-    errors = _all([partial(_put, rows, sk, values) for sk, values in _items(totals).items()])
+    items = _items(totals)
+    errors = _all([partial(_put, rows, sk, content) for sk, content in items.items()])
     _raise_first(errors)
     for error in errors:
         if error:
             raise error
+    for sk, content in items.items():
+        rows.replace(sk, content)
 
 
 def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> None:

@@ -250,6 +250,19 @@ def totals(
     return changed
 
 
+def without_position(changed: Totals, rows: Rows) -> Totals:
+    """Return those of these releases and days whose stored rows have no position."""
+
+    def has_none(sk: str) -> bool:
+        counted = rows.position(sk)
+        return counted is not None and not counted.sequence
+
+    return Totals(
+        {name: each for name, each in changed.releases.items() if has_none(f"release#{name}")},
+        {day: each for day, each in changed.days.items() if has_none(day_key(day))},
+    )
+
+
 def _release(changed: Totals, rows: Rows, name: str, record: Record) -> Release:
     event = record.event
     seen_ms = minted_ms(event.id)
@@ -282,6 +295,9 @@ def _day(changed: Totals, rows: Rows, number: int, record: Record) -> Day:
 
 
 def _moved(rows: Rows, sk: str, record: Record, *, late: bool) -> Position:
-    if late:
-        return (rows.position(sk) or Position()).next()
-    return record.position
+    if not late:
+        return record.position
+    counted = rows.position(sk)
+    if counted and not counted.sequence:
+        return counted  # the issues still tell what is new to it
+    return (counted or Position()).next()

@@ -27,11 +27,19 @@ from errata.models.ids import DAY_MS, minted_ms, now_ms
 from errata.models.issue import SEQUENCE_DIGITS, Closed, Position
 from errata.store import digest as store
 from errata.store import digest_rows, issue_deletions, numbers, watermarks
+from errata.store.digest import Totals
 from errata.store.digest_rows import Rows, Wanted
 from errata.store.events import release_hash
 from errata.store.retry import attempts
 from errata.usecases import notify
-from errata.usecases.count_events import Events, Record, change_issue, not_counted, totals
+from errata.usecases.count_events import (
+    Events,
+    Record,
+    change_issue,
+    not_counted,
+    totals,
+    without_position,
+)
 
 logger = logging.getLogger("errata")
 
@@ -158,11 +166,18 @@ def _count(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> N
             for issue_id, found in fresh.items()
         ]
         opened_by |= {each.issue.opened_by for each in changes}
+        # These come before the issues, which tell what is new to them. Then they have a position.
+        unplaced = without_position(totals(records, fresh, opened_by, rows), rows)
+        _write_totals(rows, unplaced, records, outcome)
         for issue_id, error in store.write_issues(rows, changes, last).items():
             outcome.dead_letter(fresh.pop(issue_id), error)
             records = [each for each in records if each.event.issue_id != issue_id]
+    _write_totals(rows, totals(records, fresh, opened_by, rows), records, outcome)
+
+
+def _write_totals(rows: Rows, changed: Totals, records: list[Record], outcome: Outcome) -> None:
     try:
-        store.write_totals(rows, totals(records, fresh, opened_by, rows))
+        store.write_totals(rows, changed)
     except PermanentError as error:
         outcome.dead_letter(records, error)
 
