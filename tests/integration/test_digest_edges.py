@@ -7,9 +7,12 @@ import pytest
 
 from errata.config import settings
 from errata.models.ids import floor_id, now_ms
+from errata.models.issue import Issue
 from errata.models.visible import Watermark, issues_partition
+from errata.protocol.issues import IssueQuery
 from errata.store import clients, watermarks
 from errata.usecases import issues, redrive
+from tests.integration.test_digest_expiry import expire
 from tests.support import stream, tally
 from tests.support.account import Clock, rows
 from tests.support.calls import Call, Killed, fault, killed, throttled, watched
@@ -126,3 +129,50 @@ def test_what_is_cleared_while_it_is_counted_late_does_not_count(clock: Clock) -
         assert redrive.count_events(project_id, ids) == (0, [])
     assert met
     assert list(issues.list_issues(visible_in(project_id))) == []
+
+
+# ------------------------------------------------------------------ people at the same moment
+
+
+def test_an_issue_that_is_resolved_right_after_it_regressed_is_in_the_list(clock: Clock) -> None:
+    project_id = fresh()
+    first, second = traffic(project_id, 1), traffic(project_id, 1)
+    stream.pump(stream.numbered(first))
+    (issue,) = issues.list_issues(visible_in(project_id))
+    issues.resolve(visible_in(project_id), issue.id, ANNA)
+    clock.advance(120)
+    second = [stream.event(project_id, clock.ms, fingerprint="f0", release="r")]
+    met: list[Call] = []
+
+    def meanwhile(call: Call) -> Any:
+        done = call.send()
+        if call.operation == "TransactWriteItems" and not met:
+            met.append(call)
+            issues.resolve(visible_in(project_id, clock.ms + 1), issue.id, ANNA)
+        return done
+
+    with watched(meanwhile):
+        stream.pump(stream.numbered(second, 1002))
+    assert met
+    for sort in ("last_seen", "first_seen", "count", "users"):
+        page = issues.search(visible_in(project_id), IssueQuery(status="resolved", sort=sort))
+        assert [each.id for each in page.issues] == [issue.id], sort
+
+
+def test_an_issue_that_is_ignored_for_years_is_no_news_when_it_comes_back(clock: Clock) -> None:
+    project_id, numbers = fresh(), count(1001)
+
+    def send(**fields: Any) -> Issue:
+        item = stream.event(project_id, clock.ms, fingerprint="f", **fields)
+        stream.pump([stream.record(item, next(numbers))])
+        (found,) = issues.list_issues(visible_in(project_id))
+        return found
+
+    issues.ignore(visible_in(project_id), send().id, ANNA)
+    for _ in range(20):
+        clock.days(20)
+        send()
+    clock.days(60)
+    expire(clock)
+    assert stored(project_id, "issue#") == []
+    assert send().status == "ignored"
