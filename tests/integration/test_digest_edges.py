@@ -176,3 +176,16 @@ def test_an_issue_that_is_ignored_for_years_is_no_news_when_it_comes_back(clock:
     expire(clock)
     assert stored(project_id, "issue#") == []
     assert send().status == "ignored"
+
+
+# ------------------------------------------------------------------ values
+
+
+def test_an_issue_has_at_most_two_hundred_releases_in_value_rows(clock: Clock) -> None:
+    project_id = fresh()
+    items = [
+        stream.event(project_id, now_ms() + n, fingerprint="f", release=f"r{n}") for n in range(300)
+    ]
+    for start in range(0, 300, 100):
+        stream.pump(stream.numbered(items[start : start + 100], 1001 + start))
+    assert len(stored(project_id, "value#release=")) <= 200
