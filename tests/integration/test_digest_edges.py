@@ -15,7 +15,7 @@ from errata.usecases import issues, redrive
 from tests.integration.test_digest_expiry import expire
 from tests.support import stream, tally
 from tests.support.account import Clock, rows
-from tests.support.calls import Call, Killed, fault, killed, throttled, watched
+from tests.support.calls import Call, Killed, fault, killed, lagging, throttled, watched
 from tests.support.fresh import clear_cache
 from tests.support.visible import visible_in
 
@@ -157,6 +157,16 @@ def test_an_issue_that_is_resolved_right_after_it_regressed_is_in_the_list(clock
     for sort in ("last_seen", "first_seen", "count", "users"):
         page = issues.search(visible_in(project_id), IssueQuery(status="resolved", sort=sort))
         assert [each.id for each in page.issues] == [issue.id], sort
+
+
+def test_an_issue_that_is_resolved_at_once_keeps_its_words(clock: Clock) -> None:
+    stream.pump(stream.numbered(traffic(project_id := fresh(), 1)))
+    (issue,) = issues.list_issues(visible_in(project_id))
+    (row,) = stored(project_id, "number#open#")
+    with lagging():
+        issues.resolve(visible_in(project_id), issue.id, ANNA)
+    (moved,) = stored(project_id, "number#")
+    assert moved["text"] == row["text"]
 
 
 def test_an_issue_that_is_ignored_for_years_is_no_news_when_it_comes_back(clock: Clock) -> None:

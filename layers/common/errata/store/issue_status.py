@@ -90,7 +90,9 @@ def _moved_rows(pk: str, before: Issue, after: Issue) -> list[Any]:
 def _text(pk: str, issue: Issue) -> str | None:
     """Return the words by which people find an issue, from its number row."""
     key = _row(pk, next(iter(ranks.number_rows(issue))), {})
-    found = clients.dynamodb().get_item(TableName=settings().issues_table, Key=key)
+    found = clients.dynamodb().get_item(
+        TableName=settings().issues_table, Key=key, ConsistentRead=True
+    )
     return found.get("Item", {}).get("text", {}).get("S")
 
 
@@ -138,13 +140,13 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
     Returns False if the issue has changed since it was read, or another transaction is changing it.
     Access pattern I12.
     """
-    keys = [
+    keys = [_row(pk, closed_issues.closed_key(issue.id), {})]
+    keys += [_row(pk, sk, {}) for sk in (ranks.rows(issue) if issue.number else {})]
+    keys += [
         {"pk": item["pk"], "sk": item["sk"]}
         for kind in ("act", "seen")
         for item in _of_issue(pk, kind, issue.id)
     ]
-    keys += [_row(pk, sk, {}) for sk in (ranks.rows(issue) if issue.number else {})]
-    keys.append(_row(pk, closed_issues.closed_key(issue.id), {}))
     # Delete the rows that do not fit into the transaction. This is very rare.
     batch_delete(settings().issues_table, keys[_MAX_ROWS:])
     # It differs from what a running batch has read, so the write of that batch fails and the batch

@@ -112,6 +112,9 @@ def _digest(pending: dict[str, list[Record]], outcome: Outcome) -> dict[str, lis
     for project_id, rows in digest_rows.read(wanted, now_s, _generations).items():
         try:
             _digest_project(rows, pending[project_id], now_s, outcome)
+        except PermanentError as error:
+            # None of them is known to be at fault. They must not block other projects.
+            outcome.dead_letter(pending[project_id], error)
         except StoreError as error:
             _log(error)
             if not error.code:
