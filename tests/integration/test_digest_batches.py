@@ -203,7 +203,7 @@ def test_sixty_resolved_issues_regress_in_a_batch() -> None:
         resolved = replace(issue, status="resolved", status_at=NOON_MS + 59)
         assert issue_status.set_status(visible.partition, issue, resolved, "resolved", 60)
     sizes = transactions(batch[60:])
-    # Each with its activity, no longer closed, and without four rows of lists of resolved issues.
+    # Each with its activity, no longer closed, and without the four rows of a resolved one.
     assert sizes == [7] * 60
     found = all_issues(visible)
     assert {(each.status, each.count) for each in found} == {("regressed", 2)}

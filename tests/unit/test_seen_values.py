@@ -102,3 +102,13 @@ def test_a_full_filter_takes_no_more_and_seldom_takes_a_value_for_a_known_one() 
         almost.add_new(known([(f"j{n % 3}", f"{n} {each}") for each in range(85)]))
         missed += almost.add_new(known([("new", f"{n}")])) == []
     assert missed <= 500 / 64
+
+
+def test_a_full_filter_takes_releases_up_to_their_own_limit() -> None:
+    seen = SeenValues()
+    seen.add_new(known([(f"k{n % 40}", f"{n}") for n in range(2_000)]))
+    found = seen.add_new({("release", f"{n}"): True for n in range(1_000)})
+    # Some look known, and are returned nevertheless.
+    assert MAX_VALUES <= len(found) < 1.1 * MAX_VALUES
+    assert seen.add_new(known(found)) == []
+    assert seen.counts["release"] == MAX_VALUES

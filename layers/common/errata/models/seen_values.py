@@ -1,8 +1,9 @@
 """The values that an issue's events have had: which of them are new is decided without a read.
 
 An issue has a Bloom filter of 4,096 bits, four for each value. If it is a quarter full, it takes
-no more: about 290 values fit, and at most one new value in 256 looks known. Source: Bloom,
-"Space/time trade-offs in hash coding with allowable errors" (1970).
+nothing but releases: about 290 values fit, and at most one new value in 256 looks known. With 200
+releases more, it is one in 25. Source: Bloom, "Space/time trade-offs in hash coding with allowable
+errors" (1970).
 """
 
 import hashlib
@@ -53,7 +54,8 @@ class SeenValues:
     def add_new(self, found: Mapping[KeyValue, bool]) -> list[KeyValue]:
         """Add values. Return those that were not known, if there is place for them.
 
-        Also returns the values that are True in `found`, known or not.
+        Also returns known values that are True in `found`. Releases always have place, up to their
+        own limit: the number of open issues of a release depends on it.
         """
         new: list[KeyValue] = []
         place_left = _FILTER_BYTES * 8 // 4 - int.from_bytes(self.bits).bit_count()
@@ -61,19 +63,20 @@ class SeenValues:
         counts = defaultdict[str, int](lambda: at_least, self.counts)
         for (key, value), is_new in found.items():
             bits = _bits(key, value)
-            if is_new:
-                new.append((key, value))
-            if all(self.bits[bit >> 3] >> (bit & 7) & 1 for bit in bits):
-                continue
             counted_as = key.partition(":")[0]
-            if place_left <= 0 or counts[counted_as] >= MAX_VALUES:
+            if counts[counted_as] >= MAX_VALUES:
+                continue
+            if all(self.bits[bit >> 3] >> (bit & 7) & 1 for bit in bits):
+                if is_new:
+                    new.append((key, value))
+                continue
+            if place_left <= 0 and key != RELEASE:
                 continue
             for bit in bits:
                 self.bits[bit >> 3] |= 1 << (bit & 7)
             place_left -= _BITS
             counts[counted_as] += 1
-            if not is_new:
-                new.append((key, value))
+            new.append((key, value))
         self.counts = {key: count for key, count in counts.items() if count > 1}
         return new
 

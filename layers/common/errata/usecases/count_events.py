@@ -265,6 +265,15 @@ def totals(
     return changed
 
 
+def without_position(changed: Totals, rows: Rows) -> Totals:
+    """Return those of these releases and days whose stored rows have no position."""
+    unplaced = rows.without_position
+    return Totals(
+        {name: each for name, each in changed.releases.items() if f"release#{name}" in unplaced},
+        {day: each for day, each in changed.days.items() if day_key(day) in unplaced},
+    )
+
+
 def _release(changed: Totals, rows: Rows, name: str, record: Record) -> Release:
     event = record.event
     seen_ms = minted_ms(event.id)
@@ -297,6 +306,9 @@ def _day(changed: Totals, rows: Rows, number: int, record: Record) -> Day:
 
 
 def _moved(rows: Rows, sk: str, record: Record, *, late: bool) -> Position:
-    if late:
-        return (rows.position(sk) or Position()).next()
-    return record.position
+    if not late:
+        return record.position
+    counted = rows.position(sk)
+    if counted and not counted.sequence:
+        return counted  # the issues still tell what is new to it
+    return (counted or Position()).next()
