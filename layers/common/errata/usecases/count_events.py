@@ -74,9 +74,17 @@ def not_counted(records: Iterable[Record], rows: Rows) -> Events:
 
 
 def change_issue(
-    issue_id: str, fresh: list[Record], rows: Rows, closed: Closed | None
+    issue_id: str,
+    fresh: list[Record],
+    rows: Rows,
+    closed: Closed | None,
+    new_values: set[KeyValue],
 ) -> IssueChange:
-    """Return an issue after these events. `closed` is how it was closed before it expired."""
+    """Return an issue after these events.
+
+    `closed` is how it was closed before it expired. `new_values` are new in other issues of the
+    batch; those of this issue are added.
+    """
     current = rows.issues.get(issue_id)
     issue = _copy(current) if current else _new_issue(fresh[0], rows.deleted_through(issue_id))
     if current is None and closed:
@@ -100,7 +108,7 @@ def change_issue(
         or not (same_words(issue.title, before[0]) and same_words(issue.culprit, before[1]))
     ):
         change.text = newest.text
-    change.values = _new_values(issue, fresh, rows)
+    change.values = _new_values(issue, fresh, rows, new_values)
     return change
 
 
@@ -184,7 +192,9 @@ def _rank(issue: Issue) -> None:
         issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + TTL_LAG_S
 
 
-def _new_values(issue: Issue, fresh: list[Record], rows: Rows) -> list[NewValue]:
+def _new_values(
+    issue: Issue, fresh: list[Record], rows: Rows, batch: set[KeyValue]
+) -> list[NewValue]:
     """Return the values that an issue has for the first time, and note them in the issue."""
     found: dict[KeyValue, bool] = {}
     opened_in: set[KeyValue] = set()
@@ -198,7 +208,7 @@ def _new_values(issue: Issue, fresh: list[Record], rows: Rows) -> list[NewValue]
             if is_release and record.event.id == issue.opened_by:
                 opened_in.add(value)
     seen = SeenValues.unpack(issue.values, issue.value_counts)
-    new = seen.add_new(found)
+    new = seen.add_new(found, batch)
     if not new:
         return []
     issue.values, issue.value_counts = seen.pack(), seen.counts
