@@ -199,3 +199,25 @@ def test_an_issue_has_at_most_two_hundred_releases_in_value_rows(clock: Clock) -
     for start in range(0, 300, 100):
         stream.pump(stream.numbered(items[start : start + 100], 1001 + start))
     assert len(stored(project_id, "value#release=")) <= 200
+
+
+def test_new_issues_with_tags_of_their_own_write_a_bounded_number_of_values(clock: Clock) -> None:
+    project_id = fresh()
+    items = [
+        stream.event(
+            project_id,
+            now_ms() + n,
+            fingerprint=f"f{n}",
+            release=f"r{n}",
+            tags={f"tag{each}": f"{n} {each}" for each in range(50)},
+        )
+        for n in range(100)
+    ]
+    stream.pump(stream.numbered(items))
+    assert len(stored(project_id, "value#release=")) == 100
+    assert 1_000 <= len(stored(project_id, "value#")) <= 1_100
+    # What was left out is new when it comes again.
+    again = stream.event(project_id, now_ms(), fingerprint="f99", tags={"tag49": "99 49"})
+    assert stored(project_id, "value#tag:tag49=99 49#") == []
+    stream.pump(stream.numbered([again], 2001))
+    assert len(stored(project_id, "value#tag:tag49=99 49#")) == 1

@@ -29,6 +29,9 @@ _OF_USER = (("id", "user.id"), ("email", "user.email"))
 # An issue has at most this many values of a key, and of all tags together.
 MAX_VALUES = 200
 MAX_TAGS = 50
+# A batch of events writes at most so many values that are new in its issues, and all releases.
+# Otherwise, new issues with tags of their own would cost fifty rows for each event.
+MAX_NEW = 1_000
 # UTF-8 bytes of a value, and of a tag's name.
 MAX_VALUE = 200
 # The characters of a release in its row. The row of the value must match it.
@@ -51,8 +54,11 @@ class SeenValues:
     bits: bytearray = field(default_factory=lambda: bytearray(_FILTER_BYTES))
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add_new(self, found: Mapping[KeyValue, bool]) -> list[KeyValue]:
+    def add_new(self, found: Mapping[KeyValue, bool], batch: set[KeyValue]) -> list[KeyValue]:
         """Add values. Return those that were not known, if there is place for them.
+
+        `batch` has what is new in other issues of the batch of events. These values are added to
+        it. If it is full, others are left out, and are new when they come again.
 
         Also returns known values that are True in `found`. Releases always have place, up to their
         own limit: the number of open issues of a release depends on it.
@@ -70,13 +76,15 @@ class SeenValues:
                 if is_new:
                     new.append((key, value))
                 continue
-            if place_left <= 0 and key != RELEASE:
+            full = place_left <= 0 or (len(batch) >= MAX_NEW and (key, value) not in batch)
+            if full and key != RELEASE:
                 continue
             for bit in bits:
                 self.bits[bit >> 3] |= 1 << (bit & 7)
             place_left -= _BITS
             counts[counted_as] += 1
             new.append((key, value))
+            batch.add((key, value))
         self.counts = {key: count for key, count in counts.items() if count > 1}
         return new
 

@@ -81,9 +81,17 @@ def not_counted(records: Iterable[Record], rows: Rows) -> Events:
 
 
 def change_issue(
-    issue_id: str, fresh: list[Record], rows: Rows, closed: Closed | None
+    issue_id: str,
+    fresh: list[Record],
+    rows: Rows,
+    closed: Closed | None,
+    new_values: set[KeyValue],
 ) -> IssueChange:
-    """Return an issue after these events. `closed` is how it was closed before it expired."""
+    """Return an issue after these events.
+
+    `closed` is how it was closed before it expired. `new_values` are new in other issues of the
+    batch; those of this issue are added.
+    """
     current = rows.issues.get(issue_id)
     issue = _copy(current) if current else _new_issue(fresh[0], rows.deleted_through(issue_id))
     if current is None and closed:
@@ -107,7 +115,7 @@ def change_issue(
         or not (same_words(issue.title, before[0]) and same_words(issue.culprit, before[1]))
     ):
         change.text = newest.text
-    change.values = _new_values(change, fresh, rows)
+    change.values = _new_values(change, fresh, rows, new_values)
     return change
 
 
@@ -195,7 +203,9 @@ def _rank(issue: Issue) -> None:
         issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + TTL_LAG_S
 
 
-def _new_values(change: IssueChange, fresh: list[Record], rows: Rows) -> list[NewValue]:
+def _new_values(
+    change: IssueChange, fresh: list[Record], rows: Rows, batch: set[KeyValue]
+) -> list[NewValue]:
     """Return the values that an issue has for the first time, and note them in the issue."""
     issue = change.issue
     regressed_by = change.activity.event if change.activity else ""
@@ -213,7 +223,7 @@ def _new_values(change: IssueChange, fresh: list[Record], rows: Rows) -> list[Ne
                 changed_in.setdefault(value, changes)
             found[value] = value[0] == RELEASE and (is_new or value in changed_in)
     seen = SeenValues.unpack(issue.values, issue.value_counts)
-    new = seen.add_new(found)
+    new = seen.add_new(found, batch)
     if not new:
         return []
     issue.values, issue.value_counts = seen.pack(), seen.counts

@@ -25,6 +25,7 @@ from errata.errors import ConflictError, PermanentError, StoreError
 from errata.models.event import Stored
 from errata.models.ids import DAY_MS, minted_ms, now_ms
 from errata.models.issue import SEQUENCE_DIGITS, Closed, Position
+from errata.models.seen_values import KeyValue
 from errata.store import digest as store
 from errata.store import digest_rows, issue_deletions, numbers, watermarks
 from errata.store.digest import Totals
@@ -164,8 +165,9 @@ def _count(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> N
     opened_by = {each.opened_by for each in rows.issues.values()}
     if fresh:
         last, closed = _before_opening(rows, fresh, now_s)
+        new_values: set[KeyValue] = set()
         changes = [
-            change_issue(issue_id, found, rows, closed.get(issue_id))
+            change_issue(issue_id, found, rows, closed.get(issue_id), new_values)
             for issue_id, found in fresh.items()
         ]
         opened_by |= {each.issue.opened_by for each in changes}
@@ -226,7 +228,7 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     records = [Record(position, event) for event in _fitting(late)]
     fresh = {issue_id: records}
     last, closed = _before_opening(rows, fresh, now_ms() // 1000)
-    change = change_issue(issue_id, records, rows, closed.get(issue_id))
+    change = change_issue(issue_id, records, rows, closed.get(issue_id), set())
     try:
         store.write_late(
             rows, change, last, totals(records, fresh, {change.issue.opened_by}, rows, late=True)
