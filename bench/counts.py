@@ -82,7 +82,7 @@ def _largest_row() -> Yardstick:
         at_ms = now - 29 * DAY_MS * (3_000 - n) // 3_000
         stored = Stored("1", new_event_id(at_ms), "a" * 32, 2 * 10**9, fields)
         records.append(Record(Position("2026-11-22T09:00:00.000", f"{n:040d}"), stored))
-    issue = change_issue("a" * 32, records, Rows("1", Watermark()), None).issue
+    issue = change_issue("a" * 32, records, Rows("1", Watermark()), None, set()).issue
     issue.number, issue.status, issue.status_at = 10**6, "resolved", now
     issue.status_by, issue.deleted_through = "a" * 320, issue.first_event
     item: Any = as_json(write_all(issue_item(issue)))

@@ -22,13 +22,16 @@ logger = logging.getLogger("errata")
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Digest a batch. The response names the first record to deliver again."""
     records: list[Record] = []
-    for record in event["Records"]:
+    # Titles take time, and an issue usually gets that of its last event.
+    last = {_issue(record): number for number, record in enumerate(event["Records"])}
+    for number, record in enumerate(event["Records"]):
         image = record["dynamodb"]
         if "restored" in image["NewImage"]:
             continue  # counted already: errata.usecases.restore
         try:
             position = Position(_label(record), pad(image["SequenceNumber"]))
-            records.append(_record(position, image["NewImage"]))
+            titled = last[_issue(record)] == number
+            records.append(_record(position, image["NewImage"], titled=titled))
         except (KeyError, ValueError, zlib.error) as error:
             _dead_letter(image["Keys"], image["SequenceNumber"], f"unreadable: {error!r}")
     outcome = digest(records)
@@ -48,11 +51,16 @@ def _label(record: dict[str, Any]) -> str:
     return label
 
 
-def _record(position: Position, image: TypedItem) -> Record:
+def _issue(record: dict[str, Any]) -> str:
+    issue: str = record["dynamodb"]["NewImage"].get("issue", {}).get("S", "")
+    return issue
+
+
+def _record(position: Position, image: TypedItem, *, titled: bool) -> Record:
     # Streams encode bytes as Base64. Responses of the table do not.
     payload = base64.b64decode(image["payload"]["B"])
     event = events.stored({**image, "payload": {"B": payload}})
-    return Record(position, replace(event, fields=summary(event.fields)), payload)
+    return Record(position, replace(event, fields=summary(event.fields, titled=titled)), payload)
 
 
 def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:

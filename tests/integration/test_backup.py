@@ -14,7 +14,8 @@ import pytest
 from errata.config import settings
 from errata.models.ids import now_ms
 from errata.store import clients, tables
-from errata.usecases import backup
+from errata.store.items import query
+from errata.usecases import backup, issues
 from tests.support import stream
 from tests.support.backups import (
     ORIGIN,
@@ -23,6 +24,7 @@ from tests.support.backups import (
     move,
     parts_of,
     place,
+    send,
     shop_with_events,
     small,
 )
@@ -31,6 +33,7 @@ from tests.support.cli import STACK, Deployed, aws, deploy_another, deployed, do
 from tests.support.clients import ingest
 from tests.support.fresh import clear_cache
 from tests.support.steps import peak_bytes
+from tests.support.visible import visible_in
 
 __all__ = ["deployed", "place", "small"]
 
@@ -269,6 +272,47 @@ def test_a_backup_that_is_killed_while_it_writes_goes_on(
         else:
             break
     assert 10 < number < 99
+
+
+def test_no_number_is_given_twice_if_issues_are_opened_during_the_backup(
+    deployed: Deployed, place: str
+) -> None:
+    shop = shop_with_events(3)
+    table, met = settings().issues_table, list[Call]()
+
+    def counter_first(call: Call) -> Any:
+        """Open an issue between the scan of the counter and that of the issues."""
+        if call.operation != "Scan" or call.parameters["TableName"] != table or len(met) == 2:
+            return call.send()
+        met.append(call)
+        first = len(met) == 1
+        if not first:
+            send(shop, "boom 3")
+            stream.pump(stream.records())
+        pks = (shop.id, f"{shop.id}#0")
+        found = [
+            row
+            for pk in pks
+            for row in query(
+                TableName=table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": pk}},
+            )
+        ]
+        items = [row for row in found if (row["sk"]["S"] == "numbers") == first]
+        assert items
+        after = {"pk": items[0]["pk"], "sk": items[0]["sk"]}
+        return {"Items": items, **({"LastEvaluatedKey": after} if first else {})}
+
+    with watched(counter_first):
+        done("backup", place)
+    deploy_another(OTHER)
+    done("restore", place, "--stack", OTHER)
+    clear_cache()
+    send(shop, "boom 4")
+    stream.pump(stream.records())
+    found = [each.number for each in issues.list_issues(visible_in(shop.id))]
+    assert len(set(found)) == len(found) == 4
 
 
 def test_two_runs_at_once_leave_a_backup_that_can_be_restored(

@@ -101,6 +101,23 @@ def test_events_that_were_stored_after_the_clear_stay(busy: Project, clock: Cloc
     assert not state(busy.id)["clear"].keys() & {"recent"}
 
 
+def test_an_event_that_was_cleared_twice_before_digest_got_it_is_not_counted(
+    busy: Project, clock: Clock
+) -> None:
+    ingest(busy)
+    batch = stream.records()
+    for _ in range(2):
+        clock.advance(1)
+        clear(busy)
+        stream.cleaned(busy.id)
+        assert stream.stored_events() == []
+    stream.pump(batch)
+    assert list(issues.list_issues(visible_in(busy.id))) == []
+    clock.advance(CLEAR_MARGIN_MS / 1000)
+    clear(busy)
+    assert watermarks.find_watermark(busy.id).also == frozenset()
+
+
 def test_the_ids_are_kept_while_the_stream_can_pass_their_events_to_digest(
     busy: Project, clock: Clock
 ) -> None:

@@ -203,8 +203,8 @@ def test_sixty_resolved_issues_regress_in_a_batch() -> None:
         resolved = replace(issue, status="resolved", status_at=NOON_MS + 59)
         assert issue_status.set_status(visible.partition, issue, resolved, "resolved", 60)
     sizes = transactions(batch[60:])
-    # Each with its activity, and no longer closed.
-    assert sizes == [3] * 60
+    # Each with its activity, no longer closed, and without the four rows of a resolved one.
+    assert sizes == [7] * 60
     found = all_issues(visible)
     assert {(each.status, each.count) for each in found} == {("regressed", 2)}
     tally.assert_exact(items)
@@ -344,6 +344,30 @@ def test_an_issue_is_titled_by_its_newest_event_whatever_comes_last() -> None:
     assert (issue.transaction, issue.logger) == ("t2" * 100, "l2")
     assert (issue.count, issue.first_seen, issue.last_seen) == (3, START_MS, START_MS + 2)
     assert issue.first_event == items[0]["sk"]["S"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])
+def test_an_issue_has_the_culprit_of_its_newest_event_wherever_it_is_in_the_batch(
+    order: tuple[int, ...],
+) -> None:
+    project_id = fresh()
+    items = [
+        stream.event(
+            project_id,
+            START_MS + n,
+            fingerprint="f",
+            exceptions=[
+                {
+                    "type": "E",
+                    "value": "v",
+                    "frames": [{"function": f"total{n}", "module": "shop.cart", "in_app": True}],
+                }
+            ],
+        )
+        for n in range(3)
+    ]
+    stream.pump(stream.numbered(items[n] for n in order))
+    assert only_issue(project_id).culprit == "shop.cart in total2"
 
 
 @pytest.mark.parametrize(("fields", "grouping"), [({"fingerprint": "f"}, "client"), ({}, "v1")])

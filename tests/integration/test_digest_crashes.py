@@ -321,6 +321,20 @@ def test_an_issue_that_can_never_be_counted_is_set_aside_and_blocks_nobody(
     assert_exact([item for item in items if issue_of(item) != second])
 
 
+def test_rows_that_can_never_be_stored_block_no_other_project() -> None:
+    items = traffic(bad := fresh(), good := fresh())
+
+    def watch(call: Call) -> Any:
+        if call.operation == "BatchWriteItem" and f"'{bad}#0'" in str(call.parameters):
+            raise invalid(call)
+        return call.send()
+
+    with watched(watch):
+        assert stream.deliver(stream.numbered(items)) == []
+    assert len(account.dead_letters()) == 6
+    assert_exact([item for item in items if item["pk"]["S"] == good])
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_of_two_issues_the_one_that_can_be_counted_is(first: bool) -> None:
     items = [item for n, item in enumerate(traffic(fresh())) if n % 3 < 2]

@@ -70,7 +70,7 @@ def test_an_issue_seen_seldom_is_one_open_issue_of_its_release(shop: Shop) -> No
 
 def test_the_rows_that_find_an_issue_are_written_once_a_week(shop: Shop) -> None:
     def finding() -> dict[str, str]:
-        kinds = ("value#release", "number#open", "rank#users")
+        kinds = ("value#level", "number#open", "rank#users")
         found = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith(kinds)]
         return {row["sk"]["S"]: row["ttl"]["N"] for row in found}
 

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from errata.errors import NotFoundError
+from errata.models.event import Stored
 from errata.models.ids import minted_ms
 from errata.models.issue import Activity, Issue
 from errata.models.visible import Visible
-from errata.protocol.issues import IssueQuery
+from errata.protocol.issues import SORTS, IssueQuery
+from errata.store import digest_rows, events
 from errata.usecases import issues, webhooks
+from errata.usecases.digest import count_late, wanted_by
 from tests.integration.test_digest_expiry import expire
 from tests.integration.test_webhooks import messages
 from tests.support import scenarios, stream, tally
@@ -269,6 +272,46 @@ def test_a_resolved_issue_that_expired_regresses_when_it_returns(shop: Shop, del
     assert len(messages()) == 1
 
 
+def test_many_resolved_issues_that_expired_return_in_one_batch(shop: Shop) -> None:
+    names = [f"f{n}" for n in range(24)]
+    for name in names:
+        shop.store(fingerprint=name)
+    shop.digest()
+    shop.clock.advance(1)
+    for issue in issues.list_issues(visible_in(shop.id)):
+        issues.resolve(visible_in(shop.id, shop.clock.ms), issue.id, ANNA)
+    shop.clock.days(KEPT_DAYS + 1)
+    for name in names:
+        shop.store(fingerprint=name)
+    with recorded() as calls:
+        shop.digest()
+    made = [call.parameters for call in calls if call.operation == "TransactWriteItems"]
+    assert max(len(each["TransactItems"]) for each in made) <= 100
+    found = list(issues.list_issues(visible_in(shop.id, shop.clock.ms)))
+    assert [issue.status for issue in found] == ["regressed"] * len(names)
+    assert {issue.number for issue in found} == set(range(25, 49))
+
+
+def test_late_events_of_many_releases_bring_back_a_resolved_issue_that_expired(
+    shop: Shop,
+) -> None:
+    shop.send()
+    shop.resolve()
+    shop.clock.days(KEPT_DAYS + 1)
+    for n in range(100):
+        shop.store(release=f"r{n}")
+    late = [events.stored(item) for item in shop.items[1:]]
+
+    def count(some: list[Stored]) -> int:
+        wanted = {shop.id: wanted_by(some)}
+        return count_late(digest_rows.read(wanted, shop.clock.ms // 1000, {})[shop.id], some)
+
+    done = count(late)
+    assert 0 < done < 100
+    assert count(late[done:]) == 100 - done
+    assert (shop.issue().status, shop.issue().count) == ("regressed", 100)
+
+
 def test_an_ignored_issue_that_expired_stays_ignored_for_a_year(shop: Shop) -> None:
     shop.send()
     issues.ignore(visible_in(shop.id, shop.clock.ms), shop.issue().id, ANNA)
@@ -276,10 +319,12 @@ def test_an_ignored_issue_that_expired_stays_ignored_for_a_year(shop: Shop) -> N
     expire(shop.clock)
     shop.send()
     assert (shop.issue().status, shop.issue().count) == ("ignored", 1)
-    shop.clock.days(6)
-    expire(shop.clock)
-    shop.send()
-    assert shop.issue().status == "open"
+    # A year after it was last seen, that is forgotten.
+    for days, status in ((360, "ignored"), (366, "open")):
+        shop.clock.days(days)
+        expire(shop.clock)
+        shop.send()
+        assert shop.issue().status == status
 
 
 def test_an_issue_that_was_reopened_and_expired_is_news(shop: Shop) -> None:
@@ -290,6 +335,24 @@ def test_an_issue_that_was_reopened_and_expired_is_news(shop: Shop) -> None:
     shop.clock.days(KEPT_DAYS)
     shop.send()
     assert (shop.issue().status, shop.issue().count) == ("open", 1)
+
+
+def test_a_release_names_the_issues_that_it_opened_and_made_regress(shop: Shop) -> None:
+    def changes() -> set[tuple[str, str]]:
+        found = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("value#rel")]
+        return {
+            (row["sk"]["S"].split("#")[1], row["change"]["S"]) for row in found if "change" in row
+        }
+
+    shop.send(release="1.0")
+    shop.send(release="2.0")
+    assert changes() == {("release=1.0", "opened")}
+    shop.resolve()
+    shop.send(release="1.0")
+    assert changes() == {("release=1.0", "opened"), ("release=1.0", "regressed")}
+    shop.resolve()
+    shop.send(release="3.0")
+    assert changes() >= {("release=3.0", "regressed")}
 
 
 def test_only_a_regression_is_a_transaction(shop: Shop) -> None:
@@ -303,8 +366,8 @@ def test_only_a_regression_is_a_transaction(shop: Shop) -> None:
 
     assert transactions() == []
     shop.resolve()
-    # The issue, its activity, and that it is no longer closed.
-    assert transactions() == [3]
+    # The issue, its activity, that it is no longer closed, and the four rows of a resolved one.
+    assert transactions() == [7]
     assert transactions() == []
 
 
@@ -377,6 +440,37 @@ def test_a_resolve_that_meets_a_regression_is_the_last_word(shop: Shop) -> None:
         issues.ignore(visible_in(shop.id, shop.clock.ms), issue_id, BEN)
     assert (shop.issue().status, shop.issue().count) == ("ignored", 2)
     assert [each.what for each in shop.activity()] == ["ignored", "regressed", "resolved"]
+
+
+@pytest.mark.parametrize("expired", [True, False])
+def test_a_resolve_just_after_a_regression_leaves_the_issue_in_the_lists(
+    shop: Shop, expired: bool
+) -> None:
+    shop.send()
+    shop.resolve()
+    if expired:
+        shop.clock.days(KEPT_DAYS + 1)
+    shop.store()
+    resolved = False
+
+    def resolve(call: Call) -> Any:
+        nonlocal resolved
+        response = call.send()
+        if call.function == "DigestFunction" and call.operation == "TransactWriteItems":
+            assert not resolved
+            resolved = True
+            issues.resolve(visible_in(shop.id, shop.clock.ms + 1), shop.issue().id, BEN)
+        return response
+
+    with watched(resolve):
+        shop.digest()
+    assert resolved
+    issue = shop.issue()
+    assert (issue.status, issue.count) == ("resolved", 1 if expired else 2)
+    for sort in SORTS:
+        query = IssueQuery(status="resolved", sort=sort)
+        found = issues.search(visible_in(shop.id, shop.clock.ms), query).issues
+        assert [each.id for each in found] == [issue.id], sort
 
 
 def test_resolving_and_digesting_at_once_loses_neither(busy: Project) -> None:

@@ -399,6 +399,19 @@ def test_errors_are_those_of_botocore(status: int, message: str) -> None:
             assert same(lean._error(operation, response), of_botocore(operation, response)), code
 
 
+def test_an_error_does_not_repeat_the_session_token() -> None:
+    message = (
+        "The request signature we calculated does not match the signature you provided.\n\n"
+        "The Canonical String for this request should have been\n'POST\n/\n\n"
+        "x-amz-security-token:SECRET\n'"
+    )
+    body = json.dumps({"__type": "x#InvalidSignatureException", "message": message}).encode()
+    response = Response(400, {}, body)
+    ours = lean._error("PutItem", response)
+    assert same(ours, of_botocore("PutItem", response))
+    assert str(ours).endswith("the signature you provided.")
+
+
 @pytest.mark.parametrize("reason", REASONS)
 def test_reasons_of_a_transaction_decide_the_error_as_with_botocore(reason: str) -> None:
     body = {

@@ -17,7 +17,7 @@ ErrataError
 │   │   ├── ConditionFailedError  the condition of a single write did not hold
 │   │   ├── CounterMovedError     another legacy error took the number; has the last one
 │   │   ├── LimitReachedError     a counter is at its limit; says which one
-│   └── SlugTakenError        another project of the organization has or had the slug
+│   │   └── SlugTakenError        another project of the organization has or had the slug
 │   └── PermanentError            AWS refuses the request itself: do not retry
 └── NotFoundError                 the named object does not exist
 """

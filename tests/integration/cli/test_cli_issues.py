@@ -61,6 +61,11 @@ def test_an_issue_as_json(busy: Project, clock: Clock) -> None:
         "users": 2,
         "first_event": first,
         "last_event": last,
+        "first_release": "1.0",
+        "last_release": "1.0",
+        "last_hour": 2,
+        "last_day": 2,
+        "trend": [],
         "days": {"2026-11-22": 1, "2026-11-23": 2},
     }
     assert len(issue["id"]) == len(issue["fingerprint"]) == 32

@@ -120,7 +120,7 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
             "status": issue.status,
             "events": issue.count,
             "last hour": issue.buckets.last_hour(visible.now_ms),
-            "last 24 hours": issue.buckets.last_day(visible.now_ms),
+            "last day": issue.buckets.last_day(visible.now_ms),
             "trend": ", ".join(trend(issue, visible.now_ms)),
             "users": _users(issue),
             "first seen": f"{timestamp(issue.first_seen)} UTC in event {issue.first_event}",

@@ -360,15 +360,15 @@ _SUMMARY = (
 )
 
 
-def summary(event: StoredEvent) -> StoredEvent:
-    """Return the fields that digest and lists of events read.
+def summary(event: StoredEvent, *, titled: bool = True) -> StoredEvent:
+    """Return the fields that digest and lists of events read. `titled`: with title and culprit.
 
     The others are as large as the sender likes: 1 MB of JSON such as `[[],[],…]` takes 20 MB as
     Python objects, and a batch has 100 events.
     """
     kept: Any = {name: event.get(name) for name in _SUMMARY if name in event}
-    # These need the exceptions, which are not kept.
-    kept["title"], kept["culprit"] = title(event), culprit(event)
+    if titled:  # these need the exceptions, which are not kept
+        kept["title"], kept["culprit"] = title(event), culprit(event)
     if identity := user_identity(event):
         name, _, value = identity.partition(":")
         email: Any = event["context"]["user"].get("email")

@@ -1,8 +1,9 @@
 """The values that an issue's events have had: which of them are new is decided without a read.
 
 An issue has a Bloom filter of 4,096 bits, four for each value. If it is a quarter full, it takes
-no more: about 290 values fit, and at most one new value in 256 looks known. Source: Bloom,
-"Space/time trade-offs in hash coding with allowable errors" (1970).
+nothing but releases: about 290 values fit, and at most one new value in 256 looks known. With 200
+releases more, it is one in 25. Source: Bloom, "Space/time trade-offs in hash coding with allowable
+errors" (1970).
 """
 
 import hashlib
@@ -13,22 +14,24 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-# The keys that people search for, besides tags. A tag is `tag:<name>`.
 RELEASE = "release"
-KEYS = (
-    "environment",
-    RELEASE,
-    "level",
-    "logger",
-    "user.id",
-    "user.email",
-    "server",
-    "transaction",
-    "url",
+# The keys that people search for, by the names of the fields. A tag is `tag:<name>`.
+_OF_EVENT = (
+    ("environment", "environment"),
+    ("release", RELEASE),
+    ("level", "level"),
+    ("logger", "logger"),
+    ("server_name", "server"),
+    ("transaction", "transaction"),
+    ("url", "url"),
 )
+_OF_USER = (("id", "user.id"), ("email", "user.email"))
 # An issue has at most this many values of a key, and of all tags together.
 MAX_VALUES = 200
 MAX_TAGS = 50
+# A batch of events writes at most so many values that are new in its issues, and all releases.
+# Otherwise, new issues with tags of their own would cost fifty rows for each event.
+MAX_NEW = 1_000
 # UTF-8 bytes of a value, and of a tag's name.
 MAX_VALUE = 200
 # The characters of a release in its row. The row of the value must match it.
@@ -51,10 +54,14 @@ class SeenValues:
     bits: bytearray = field(default_factory=lambda: bytearray(_FILTER_BYTES))
     counts: dict[str, int] = field(default_factory=dict)
 
-    def add_new(self, found: Mapping[KeyValue, bool]) -> list[KeyValue]:
+    def add_new(self, found: Mapping[KeyValue, bool], batch: set[KeyValue]) -> list[KeyValue]:
         """Add values. Return those that were not known, if there is place for them.
 
-        Also returns the values that are True in `found`, known or not.
+        `batch` has what is new in other issues of the batch of events. These values are added to
+        it. If it is full, others are left out, and are new when they come again.
+
+        Also returns known values that are True in `found`. Releases always have place, up to their
+        own limit: the number of open issues of a release depends on it.
         """
         new: list[KeyValue] = []
         place_left = _FILTER_BYTES * 8 // 4 - int.from_bytes(self.bits).bit_count()
@@ -62,19 +69,22 @@ class SeenValues:
         counts = defaultdict[str, int](lambda: at_least, self.counts)
         for (key, value), is_new in found.items():
             bits = _bits(key, value)
-            if is_new:
-                new.append((key, value))
-            if all(self.bits[bit >> 3] >> (bit & 7) & 1 for bit in bits):
-                continue
             counted_as = key.partition(":")[0]
-            if place_left <= 0 or counts[counted_as] >= MAX_VALUES:
+            if counts[counted_as] >= MAX_VALUES:
+                continue
+            if all(self.bits[bit >> 3] >> (bit & 7) & 1 for bit in bits):
+                if is_new:
+                    new.append((key, value))
+                continue
+            full = place_left <= 0 or (len(batch) >= MAX_NEW and (key, value) not in batch)
+            if full and key != RELEASE:
                 continue
             for bit in bits:
                 self.bits[bit >> 3] |= 1 << (bit & 7)
             place_left -= _BITS
             counts[counted_as] += 1
-            if not is_new:
-                new.append((key, value))
+            new.append((key, value))
+            batch.add((key, value))
         self.counts = {key: count for key, count in counts.items() if count > 1}
         return new
 
@@ -99,17 +109,16 @@ def searchable(event: Mapping[str, Any]) -> list[KeyValue]:
     """Return the values of an event that people search for, as stored in keys."""
     context = event.get("context")
     user = context.get("user") if isinstance(context, dict) else None
-    of_user = user if isinstance(user, dict) else {}
-    named = {
-        **{key: event.get(key) for key in ("environment", "level", "logger")},
-        RELEASE: str(event.get("release") or "")[:MAX_RELEASE],
-        "user.id": of_user.get("id"),
-        "user.email": of_user.get("email"),
-        "server": event.get("server_name"),
-        "transaction": event.get("transaction"),
-        "url": event.get("url"),
-    }
-    found = [(key, short_value(str(value))) for key, value in named.items() if _is_value(value)]
+    found: list[KeyValue] = []
+    for fields, keys in ((event, _OF_EVENT), (user, _OF_USER)):
+        if not isinstance(fields, dict):
+            continue
+        for name, key in keys:
+            value = fields.get(name)
+            if value and isinstance(value, str):
+                found.append((key, short_value(value[:MAX_RELEASE] if key == RELEASE else value)))
+            elif _is_value(value):
+                found.append((key, str(value)))
     found += [(tag_key(name), value) for name, value in searchable_tags(event.get("tags"))]
     return found
 
@@ -134,6 +143,8 @@ def tag_key(name: str) -> str:
 
 def short_value(value: str) -> str:
     """Return a value as it stands in keys. A long one is its beginning and a hash of all of it."""
+    if len(value) <= MAX_VALUE and value.isascii():
+        return value
     text = value.encode("utf-8", "replace")
     if len(text) <= MAX_VALUE:
         return text.decode()

@@ -23,7 +23,8 @@ def error_of_response(
     """Return the store's error for an error response of AWS.
 
     `details` may have an error's own fields: `Item`, `CancellationReasons`. If a transaction failed
-    because of both capacity and a conflict, this is an `UnavailableError`.
+    because of both capacity and a conflict, this is an `UnavailableError`. Only the first paragraph
+    of the message is kept: if a signature is wrong, others repeat the request's session token.
     """
     reasons: list[dict[str, Any]] = details.get("CancellationReasons", [])
     if code != "TransactionCanceledException":
@@ -37,7 +38,7 @@ def error_of_response(
     elif code == "TransactionConflictException" or (codes and codes <= _CONFLICT_REASONS):
         kind = ConflictError
     return kind(
-        message,
+        message.partition("\n\n")[0],
         code,
         operation,
         reasons=tuple(reasons),

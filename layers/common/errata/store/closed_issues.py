@@ -2,9 +2,11 @@
 
 | item | sk | attributes |
 |---|---|---|
-| closed issue | `closed#<issue id>` | status, at, number, release; expires a year after `at` |
+| closed issue | `closed#<issue id>` | status, at, number, release |
 
-If the same error occurs within that year, it is a regression, or it stays ignored.
+It expires a year after `at` or after the last event, whichever is later. If the same error occurs
+until then, it is a regression, or it stays ignored. `digest` writes the row of an ignored issue
+again with its other rows, because the issue may have events for years.
 """
 
 from typing import Any
@@ -30,7 +32,9 @@ def put_action(pk: str, issue: Issue) -> Any:
             "at": issue.status_at,
             "number": issue.number,
             "release": issue.last_release or None,
-            "ttl": max(issue.expires_at, issue.status_at // 1000 + CLOSED_KEPT_S),
+            "ttl": max(
+                issue.expires_at, max(issue.status_at, issue.last_seen) // 1000 + CLOSED_KEPT_S
+            ),
         }
     )
     return {"Put": {"TableName": settings().issues_table, "Item": item}}

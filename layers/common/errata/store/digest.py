@@ -9,7 +9,9 @@ Each step can be repeated after an interruption at any point:
 1. The rows by which an issue is found (`errata.store.ranks`, `values`) come before it.
 2. The issues.
 3. Rows that no longer belong to an issue are deleted. Readers skip those that stay.
-4. The releases and the days come last: they count only what the issues have not refused.
+4. The releases and the days come last: they count only what the issues have not refused. Rows of
+   these without a position come first: restored ones, and those of release 0.1.0, count what is new
+   to its issue.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +22,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import PermanentError, StoreError
-from errata.models.issue import Activity, Day, Issue, Release
+from errata.models.issue import IGNORED, RESOLVED, Activity, Day, Issue, Release
 from errata.store import clients, closed_issues, numbers, ranks, values
 from errata.store.day_counts import day_key
 from errata.store.digest_rows import Rows
@@ -41,8 +43,8 @@ from errata.store.values import NewValue
 # A transaction takes 100 actions. One of them is the counter of the numbers.
 _MAX_ACTIONS = 99
 # A new issue and its number row. One that was resolved before also has a second number row and its
-# activity, and is no longer kept as closed.
-_ACTIONS, _ACTIONS_IF_CLOSED = 2, 5
+# activity, is no longer kept as closed, and has up to four rows that no longer belong to it.
+_ACTIONS, _ACTIONS_IF_REGRESSED = 2, 9
 # Each change of a row changes at least one of these attributes. `ttl` is among them because a row
 # that has expired and started again may reach the same count.
 _MOVES = {
@@ -50,7 +52,7 @@ _MOVES = {
     "release": ("last_sequence", "stream", "events", "ttl"),
     "day": ("last_sequence", "stream", "count", "ttl"),
 }
-_MAX_THREADS = 10
+_MAX_THREADS = 5
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class IssueChange:
         renewed: whether all rows by which it is found are written again.
         values: values that it has for the first time.
         activity: a change of its status by an event.
+        obsolete: rows that no longer belong to it when it is stored. Found when it is written.
     """
 
     issue: Issue
@@ -69,6 +72,12 @@ class IssueChange:
     renewed: bool = False
     values: list[NewValue] = field(default_factory=list)
     activity: Activity | None = None
+    obsolete: set[str] = field(default_factory=set)
+
+    @property
+    def closes(self) -> bool:
+        """Return whether the issue's closed row is written: again with its other rows."""
+        return self.renewed and self.issue.status in (RESOLVED, IGNORED)
 
 
 @dataclass(slots=True)
@@ -88,52 +97,57 @@ def write_issues(rows: Rows, changes: list[IssueChange], last: int) -> dict[str,
         ConflictError: a row has changed since it was read. Other issues are stored.
         StoreError: not all were stored.
     """
-    obsolete = _find_by(rows, changes)
+    _find_by(rows, changes)
     numbered = [each for each in changes if each.issue.number]
     opened = [each for each in changes if not each.issue.number]
     work = [partial(_write, rows, each) for each in numbered]
     errors = dict(zip((each.issue.id for each in numbered), _all(work), strict=True))
     for some in _fitting(opened):
         last = _open(rows, some, last, errors)
-    stored = [issue_id for issue_id, error in errors.items() if error is None]
-    _delete(rows, [sk for issue_id in stored for sk in obsolete[issue_id]])
+    _delete(rows, [each for each in changes if errors[each.issue.id] is None])
     _raise_first(errors.values())
     return {name: each for name, each in errors.items() if isinstance(each, PermanentError)}
 
 
 def write_totals(rows: Rows, totals: Totals) -> None:
-    """Store these releases and days. Access pattern I19.
+    """Store these releases and days, and bring those in `rows` up to date. Access pattern I19.
 
     Raises:
         ConflictError: a row has changed since it was read. Others are stored.
         StoreError: not all were stored.
     """
-    errors = _all([partial(_put, rows, sk, values) for sk, values in _items(totals).items()])
+    items = _items(totals)
+    errors = _all([partial(_put, rows, sk, content) for sk, content in items.items()])
     _raise_first(errors)
     for error in errors:
         if error:
             raise error
+    for sk, content in items.items():
+        rows.replace(sk, content)
 
 
 def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> None:
     """Store an issue, its releases and days, all or none: no batch of the stream comes again.
 
-    `last` is the number of the project's newest issue. Access pattern I17.
+    `last` is the number of the project's newest issue. Brings the releases and days in `rows` up to
+    date. Access pattern I17.
 
     Raises:
         ConflictError: a row has changed since it was read.
         StoreError: nothing was stored.
     """
-    obsolete = _find_by(rows, [change])
+    _find_by(rows, [change])
+    items = _items(totals)
     actions = [
-        _put_action(rows.pk, sk, values, _unchanged(rows, sk))
-        for sk, values in _items(totals).items()
+        _put_action(rows.pk, sk, values, _unchanged(rows, sk)) for sk, values in items.items()
     ]
     if change.issue.number:
-        _transact([*actions, *_with_activity(rows, change)])
+        _transact([*actions, *_together(rows, change)])
     else:
         _transact([*actions, *_opening(rows, [change], last)])
-    _delete(rows, obsolete[change.issue.id])
+    for sk, content in items.items():
+        rows.replace(sk, content)
+    _delete(rows, [change])
 
 
 def _items(totals: Totals) -> dict[str, Values]:
@@ -151,16 +165,12 @@ def _raise_first(errors: Iterable[StoreError | None]) -> None:
 # ------------------------------------------------------------------ rows by which it is found
 
 
-def _find_by(rows: Rows, changes: list[IssueChange]) -> dict[str, set[str]]:
-    """Store the rows by which these issues are found. Number rows of new issues come later.
-
-    Returns by issue which rows no longer belong to it when it is stored.
-    """
+def _find_by(rows: Rows, changes: list[IssueChange]) -> None:
+    """Store the rows by which these issues are found. Number rows of new issues come later."""
     found = values.rows(value for each in changes for value in each.values)
-    obsolete: dict[str, set[str]] = {}
     for each in changes:
         before, after = _before(rows, each.issue.id), ranks.rows(each.issue, each.text)
-        obsolete[each.issue.id] = before - after.keys()
+        each.obsolete = before - after.keys()
         for sk, content in after.items():
             if "issue" in content and not each.issue.number:
                 continue
@@ -172,7 +182,6 @@ def _find_by(rows: Rows, changes: list[IssueChange]) -> dict[str, set[str]]:
     for error in _all([partial(batch_put, table, part) for part in parts]):
         if error:
             raise error
-    return obsolete
 
 
 def _before(rows: Rows, issue_id: str) -> set[str]:
@@ -183,9 +192,14 @@ def _before(rows: Rows, issue_id: str) -> set[str]:
     return set(ranks.rows(to_issue(stored)))
 
 
-def _delete(rows: Rows, sort_keys: Iterable[str]) -> None:
-    keys = [write_all({"pk": rows.pk, "sk": sk}) for sk in sort_keys]
-    batch_delete(settings().issues_table, keys)
+def _delete(rows: Rows, stored: Iterable[IssueChange]) -> None:
+    """Delete what no longer belongs to these issues, unless that was done together with them."""
+    obsolete = [sk for each in stored if not each.activity for sk in each.obsolete]
+    batch_delete(settings().issues_table, [_key(rows, sk) for sk in obsolete])
+
+
+def _key(rows: Rows, sk: str) -> TypedItem:
+    return write_all({"pk": rows.pk, "sk": sk})
 
 
 # ------------------------------------------------------------------ issues
@@ -193,8 +207,8 @@ def _delete(rows: Rows, sort_keys: Iterable[str]) -> None:
 
 def _write(rows: Rows, change: IssueChange) -> None:
     sk = f"issue#{change.issue.id}"
-    if change.activity:
-        _transact(_with_activity(rows, change))
+    if change.activity or change.closes:
+        _transact(_together(rows, change))
     else:
         _put(rows, sk, issue_item(change.issue))
 
@@ -204,7 +218,7 @@ def _fitting(opened: list[IssueChange]) -> Iterator[list[IssueChange]]:
     part: list[IssueChange] = []
     left = _MAX_ACTIONS
     for each in opened:
-        cost = _ACTIONS_IF_CLOSED if each.activity else _ACTIONS
+        cost = _ACTIONS_IF_REGRESSED if each.activity else _ACTIONS + each.closes
         if cost > left:
             yield part
             part, left = [], _MAX_ACTIONS
@@ -241,19 +255,30 @@ def _opening(rows: Rows, opened: list[IssueChange], last: int) -> list[Any]:
     actions = [numbers.take_action(rows.project_id, last, len(opened))]
     for number, each in enumerate(opened, last + 1):
         each.issue.number = number
-        actions += _with_activity(rows, each)
+        actions += _together(rows, each)
         for sk, content in ranks.number_rows(each.issue, each.text).items():
             actions.append(_put_action(rows.pk, sk, {**content, "ttl": each.issue.rows_until}))
     return actions
 
 
-def _with_activity(rows: Rows, change: IssueChange) -> list[Any]:
+def _together(rows: Rows, change: IssueChange) -> list[Any]:
+    """Return the actions that store an issue, and what changes with its status.
+
+    If it regressed, its rows as a resolved issue are deleted at the same time: a moment later,
+    somebody may resolve it again.
+    """
     issue = change.issue
     sk = f"issue#{issue.id}"
     actions = [_put_action(rows.pk, sk, issue_item(issue), _unchanged(rows, sk))]
     if change.activity:
         actions.append(activity_action(rows.pk, issue, change.activity))
         actions.append(closed_issues.delete_action(rows.pk, issue.id))
+        table = settings().issues_table
+        actions += [
+            {"Delete": {"TableName": table, "Key": _key(rows, sk)}} for sk in change.obsolete
+        ]
+    elif change.closes:
+        actions.append(closed_issues.put_action(rows.pk, issue))
     return actions
 
 

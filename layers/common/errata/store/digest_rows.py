@@ -13,6 +13,7 @@ from errata.store.issue_items import is_issue, to_day, to_issue, to_position, to
 from errata.store.items import (
     PlainItem,
     TypedItem,
+    Values,
     batch_get,
     batch_get_tables,
     read_all,
@@ -53,6 +54,16 @@ class Rows:
         """Return up to where a row has counted, even if it has expired. None if it is not there."""
         stored = self.stored.get(sk)
         return to_position(stored) if stored is not None else None
+
+    def replace(self, sk: str, values: Values) -> None:
+        """Note that a release or a day was stored with these values, without its key."""
+        _add(self, read_all(write_all({"sk": sk, **values})), 0)
+
+    @property
+    def without_position(self) -> set[str]:
+        """The sort keys of stored releases and days without a position."""
+        totals = {sk: row for sk, row in self.stored.items() if not sk.startswith("issue#")}
+        return {sk for sk, row in totals.items() if not to_position(row).sequence}
 
     def deleted_through(self, issue_id: str) -> str:
         """Return the event id up to which an issue was deleted, "" if it was never deleted.

@@ -22,6 +22,7 @@ other items of the table.
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from errata.config import settings
@@ -55,6 +56,7 @@ def sdk_partition(project_id: str, sdk_id: str) -> str:
     return f"{project_id}#sdk#{sdk_id}"
 
 
+@lru_cache(maxsize=1_000)
 def release_hash(release: str) -> str:
     """Return the hash that stands for a release in the keys of IssuesTable.
 

@@ -90,7 +90,9 @@ def _moved_rows(pk: str, before: Issue, after: Issue) -> list[Any]:
 def _text(pk: str, issue: Issue) -> str | None:
     """Return the words by which people find an issue, from its number row."""
     key = _row(pk, next(iter(ranks.number_rows(issue))), {})
-    found = clients.dynamodb().get_item(TableName=settings().issues_table, Key=key)
+    found = clients.dynamodb().get_item(
+        TableName=settings().issues_table, Key=key, ConsistentRead=True
+    )
     return found.get("Item", {}).get("text", {}).get("S")
 
 
@@ -99,11 +101,14 @@ def _row(pk: str, sk: str, content: Values) -> TypedItem:
 
 
 def _replace(pk: str, before: Issue, content: Values) -> Any:
-    """Return the transaction action that replaces an issue's row, if it has not changed."""
+    """Return the transaction action that replaces an issue's row, if it has not changed.
+
+    Each event that is counted changes `count` or `last_event`.
+    """
     unmoved = unchanged(
         {
-            "last_sequence": before.position.sequence or None,
-            "stream": before.position.stream or None,
+            "count": before.count,
+            "last_event": before.last_event,
             "status": before.status,
             "status_at": before.status_at or None,
         }
@@ -135,20 +140,21 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
     Returns False if the issue has changed since it was read, or another transaction is changing it.
     Access pattern I12.
     """
-    keys = [
+    keys = [_row(pk, closed_issues.closed_key(issue.id), {})]
+    keys += [_row(pk, sk, {}) for sk in (ranks.rows(issue) if issue.number else {})]
+    keys += [
         {"pk": item["pk"], "sk": item["sk"]}
         for kind in ("act", "seen")
         for item in _of_issue(pk, kind, issue.id)
     ]
-    keys += [_row(pk, sk, {}) for sk in (ranks.rows(issue) if issue.number else {})]
-    keys.append(_row(pk, closed_issues.closed_key(issue.id), {}))
     # Delete the rows that do not fit into the transaction. This is very rare.
     batch_delete(settings().issues_table, keys[_MAX_ROWS:])
+    # It differs from what a running batch has read, so the write of that batch fails and the batch
+    # reads again.
+    position = issue.position.next()
     remains: Values = {
-        # Sorts after the current sequence number and before the next one. It differs from what a
-        # running batch has read, so the write of that batch fails and the batch reads again.
-        "last_sequence": f"{issue.position.sequence}~",
-        "stream": issue.position.stream or None,
+        "last_sequence": position.sequence,
+        "stream": position.stream or None,
         "deleted_through": task.through,
         "deleted_by": by,
         "deleted_at": at_ms,

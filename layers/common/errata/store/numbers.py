@@ -12,6 +12,7 @@ an issue gets them when it next changes. Until then, it was last seen before `wi
 and is in the generation in which the counter was created. Without this attribute there are none.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from errata.config import settings
@@ -37,6 +38,11 @@ def last_number(project_id: str) -> int:
         TableName=settings().issues_table, Key=counter_key(project_id), ConsistentRead=True
     )
     return int(found["Item"]["last"]["N"]) if "Item" in found else 0
+
+
+def counters(project_ids: Iterable[str]) -> list[TypedItem]:
+    """Return the counters of these projects, unordered. Access pattern B10."""
+    return batch_get(settings().issues_table, [counter_key(each) for each in project_ids])
 
 
 def begin(pk: str, now_ms: int) -> None:

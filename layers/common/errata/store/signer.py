@@ -54,12 +54,13 @@ class Signer:
         return head.replace("\n", "\r\n").encode() + body
 
     def _key(self, secret: str, day: str) -> bytes:
-        if self._cached[:2] != (secret, day):
+        cached = self._cached  # read once: another thread may replace it
+        if cached[:2] != (secret, day):
             key = f"AWS4{secret}".encode()
             for part in (day, self._region, "dynamodb", "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            self._cached = (secret, day, key)
-        return self._cached[2]
+            cached = self._cached = (secret, day, key)
+        return cached[2]
 
     def adjust(self, date: str, signed_s: float) -> bool:
         """Use AWS's clock from now on if a signature was minutes away from it. Return whether.

@@ -2,12 +2,13 @@
 
 | item | sk | attributes |
 |---|---|---|
-| value row | `value#<key>=<value>#<issue id>` | at; opened; issues: more ids, packed |
+| value row | `value#<key>=<value>#<issue id>` | at; change; issues: more ids, packed |
 
 `errata.models.seen_values` has the keys, and decides which values are new. A batch writes one row
 for all issues in which a value is new. The key then also has a hash of their ids, so that a batch
 of other issues does not replace the row. `at` is when the newest of their events was received, in
-milliseconds. `opened` is set for a release in which these issues were opened.
+milliseconds. `change` is `opened` or `regressed` for a release in which that happened to these
+issues. It is in the key, too.
 
 Reading a row says that an issue had the value at some time. The issue may have expired or have been
 deleted since, and opened again: then `at` is before it was first seen.
@@ -30,31 +31,32 @@ _ID_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class NewValue:
-    """A value that is new in an issue. `opened`: it is the release that opened the issue.
+    """A value that is new in an issue.
 
-    `at` is in milliseconds since the epoch, `expires_at` in seconds.
+    `at` is in milliseconds since the epoch, `expires_at` in seconds. `change` is what happened to
+    the issue in a release: `opened`, `regressed` or "".
     """
 
     issue_id: str
     value: KeyValue
     at: int
     expires_at: int
-    opened: bool = False
+    change: str = ""
 
 
 def rows(found: Iterable[NewValue]) -> dict[str, Values]:
     """Return value rows by sort key."""
-    together: dict[tuple[KeyValue, bool], list[NewValue]] = defaultdict(list)
+    together: dict[tuple[KeyValue, str], list[NewValue]] = defaultdict(list)
     for each in found:
-        together[each.value, each.opened].append(each)
+        together[each.value, each.change].append(each)
     return {
-        f"{prefix(*value)}{_name([each.issue_id for each in some])}": {
+        f"{prefix(*value)}{_name([each.issue_id for each in some], change)}": {
             "at": max(each.at for each in some),
-            "opened": 1 if opened else None,
+            "change": change or None,
             "issues": _packed(each.issue_id for each in some[1:]) or None,
             "ttl": max(each.expires_at for each in some),
         }
-        for (value, opened), all_ in together.items()
+        for (value, change), all_ in together.items()
         for some in batched(all_, _MAX_IDS, strict=False)
     }
 
@@ -71,10 +73,9 @@ def to_value(item: PlainItem) -> tuple[str, str, list[str]]:
     return key, value, [issues.partition("+")[0], *_unpacked(item.get("issues", b""))]
 
 
-def _name(ids: list[str]) -> str:
-    if len(ids) == 1:
-        return ids[0]
-    return f"{ids[0]}+{hashlib.blake2s(_packed(ids), digest_size=8).hexdigest()}"
+def _name(ids: list[str], change: str) -> str:
+    others = hashlib.blake2s(_packed(ids), digest_size=8).hexdigest() if len(ids) > 1 else ""
+    return "+".join(filter(None, (ids[0], others, change)))
 
 
 def _packed(ids: Iterable[str]) -> bytes:

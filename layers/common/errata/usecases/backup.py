@@ -7,6 +7,7 @@ of its content: of two runs at once, none replaces a part that the manifest of t
 
 The order of kinds matters, because events arrive meanwhile:
 
+- The counters of numbers come after the issues, so that no number is given twice after a restore.
 - Issues come before events, so that every event that an issue has counted is in the backup.
   `restore` counts those that it has not.
 - The state of projects comes after their events, so that the legacy counter is not behind them.
@@ -32,7 +33,7 @@ from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.backup import KINDS, InvalidManifestError, Manifest, Part, parse_manifest
 from errata.models.ids import now_ms
-from errata.store import accounts, archives, tables, webhooks
+from errata.store import accounts, archives, numbers, tables, webhooks
 from errata.store.items import TypedItem
 from errata.store.projects import list_deleted
 from errata.usecases import projects
@@ -47,6 +48,9 @@ _SCHEME = re.compile(r"\w{2,}:/")
 _FLEETING = ("session#", "bucket#", "created#")
 # Attributes of a project key that are left out: its gateway key, which is a secret.
 _GATEWAY_KEY = ("usage_key", "usage_from")
+
+# The position after the rows of issues.
+_COUNTERS = {"counters": "next"}
 
 type Position = dict[str, Any] | None
 # Lines of text, and the position after them.
@@ -241,7 +245,19 @@ def _scan(
 
 
 def _issues(position: Position) -> Iterator[Page]:
-    return _scan(settings().issues_table, position, lambda _: True)
+    """Yield the rows of issues, then the counters: none is behind the number of an issue."""
+    if position != _COUNTERS:
+        table = settings().issues_table
+        for page, after in _scan(table, position, lambda row: row["sk"]["S"] != numbers.COUNTER):
+            yield page, after or _COUNTERS
+    yield [tables.to_json(row) for row in numbers.counters(map(str, _project_ids()))], None
+
+
+def _project_ids() -> list[int]:
+    """Return the ids of all projects, deleted ones too."""
+    return sorted(
+        {int(each.id) for each in projects.list_projects()} | set(map(int, list_deleted()))
+    )
 
 
 def _events(position: Position) -> Iterator[Page]:
@@ -252,11 +268,8 @@ def _events(position: Position) -> Iterator[Page]:
 def _state(position: Position) -> Iterator[Page]:
     """Yield the state of each project. The position is the last project's id."""
     last = int(position["id"]) if position else 0
-    ids = sorted(
-        {int(each.id) for each in projects.list_projects()} | set(map(int, list_deleted()))
-    )
     now_s = now_ms() // 1000
-    for project_id in (each for each in ids if each > last):
+    for project_id in (each for each in _project_ids() if each > last):
         rows = [row for row in tables.state_rows(str(project_id)) if not expired(row, now_s)]
         yield [tables.to_json(row) for row in rows], {"id": project_id}
     yield [], None

@@ -54,12 +54,14 @@ def _next_watermark(project_id: str, before: Watermark, last: int) -> Watermark:
     through = max(before.through, floor_id(at_ms - CLEAR_MARGIN_MS))
     # No event has a later id. Dedup markers may have one, and there may be very many.
     newest = floor_id(at_ms + CLEAR_MARGIN_MS)
-    # This includes ids of the former watermark, whose events may not be deleted yet.
-    recent = [
+    # The events of the former watermark may be deleted by now, or not yet. Digest may get them from
+    # the stream after this clear.
+    recent = {event_id for event_id in before.also if event_id >= through}
+    recent |= {
         event_id
         for event_id, number in event_queries.ids_between(project_id, through, newest)
         if number is None
-    ]
+    }
     if len(recent) > _MAX_ALSO:
         # A watermark within the margin would hide events that are stored after this clear.
         raise UnavailableError

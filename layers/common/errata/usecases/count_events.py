@@ -1,11 +1,12 @@
 """Compute what events change in issues, releases and days. Calls nothing."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from errata.models import sketch
-from errata.models.event import Stored, unpack, user_identity
+from errata.models.buckets import MINUTE_MS
+from errata.models.event import Stored, StoredEvent, summary, unpack, user_identity
 from errata.models.ids import DAY_MS, minted_ms
 from errata.models.issue import (
     MAX_CULPRIT,
@@ -44,12 +45,18 @@ _HOUR_MS = 3_600_000
 class Record:
     """An event and its position in the stream.
 
-    `packed` has all of its fields, if those in `event` are a summary.
+    `packed` has all of its fields, if those in `event` are a summary. A summary may have no title.
     """
 
     position: Position
     event: Stored
     packed: bytes = b""
+
+    @property
+    def titled(self) -> StoredEvent:
+        """The event's fields, or a summary with its title."""
+        fields = self.event.fields
+        return summary(unpack(self.packed)) if self.packed and "title" not in fields else fields
 
     @property
     def text(self) -> str:
@@ -74,9 +81,17 @@ def not_counted(records: Iterable[Record], rows: Rows) -> Events:
 
 
 def change_issue(
-    issue_id: str, fresh: list[Record], rows: Rows, closed: Closed | None
+    issue_id: str,
+    fresh: list[Record],
+    rows: Rows,
+    closed: Closed | None,
+    new_values: set[KeyValue],
 ) -> IssueChange:
-    """Return an issue after these events. `closed` is how it was closed before it expired."""
+    """Return an issue after these events.
+
+    `closed` is how it was closed before it expired. `new_values` are new in other issues of the
+    batch; those of this issue are added.
+    """
     current = rows.issues.get(issue_id)
     issue = _copy(current) if current else _new_issue(fresh[0], rows.deleted_through(issue_id))
     if current is None and closed:
@@ -100,7 +115,7 @@ def change_issue(
         or not (same_words(issue.title, before[0]) and same_words(issue.culprit, before[1]))
     ):
         change.text = newest.text
-    change.values = _new_values(issue, fresh, rows)
+    change.values = _new_values(change, fresh, rows, new_values)
     return change
 
 
@@ -148,7 +163,8 @@ def _regress(change: IssueChange, fresh: list[Record]) -> None:
 
 
 def _count(issue: Issue, fresh: list[Record]) -> None:
-    newest = None
+    newest: Record | None = None
+    minutes = Counter[int]()
     for record in fresh:
         event, fields = record.event, record.event.fields
         seen_ms = minted_ms(event.id)
@@ -159,20 +175,23 @@ def _count(issue: Issue, fresh: list[Record]) -> None:
         if event.id > issue.last_event:
             issue.last_event, issue.last_seen = event.id, seen_ms
             issue.last_release = release or issue.last_release
-            newest = fields
+            newest = record
         issue.first_release = issue.first_release or release
         issue.expires_at = max(issue.expires_at, event.expires_at)
-        issue.buckets.add(seen_ms)
+        minutes[seen_ms // MINUTE_MS] += 1
+    for minute, number in minutes.items():
+        issue.buckets.add(minute * MINUTE_MS, number)
     count_names(issue, (record.event.fields for record in fresh))
     issue.count += len(fresh)
     issue.position = fresh[-1].position
     if newest:
-        issue.title = cut(title(newest), MAX_TITLE)
-        issue.culprit = cut(culprit(newest), MAX_CULPRIT)
-        issue.level = newest.get("level", "error")
-        issue.transaction = cut(short_text(newest.get("transaction")), MAX_TEXT)
-        issue.logger = cut(short_text(newest.get("logger")), MAX_TEXT)
-        issue.exception_class = cut(newest.get("exception_class") or "", MAX_TEXT)
+        shown = newest.titled
+        issue.title = cut(title(shown), MAX_TITLE)
+        issue.culprit = cut(culprit(shown), MAX_CULPRIT)
+        issue.level = shown.get("level", "error")
+        issue.transaction = cut(short_text(shown.get("transaction")), MAX_TEXT)
+        issue.logger = cut(short_text(shown.get("logger")), MAX_TEXT)
+        issue.exception_class = cut(shown.get("exception_class") or "", MAX_TEXT)
     issue.users = sketch.add(
         issue.users, filter(None, (user_identity(record.event.fields) for record in fresh))
     )
@@ -184,26 +203,32 @@ def _rank(issue: Issue) -> None:
         issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + TTL_LAG_S
 
 
-def _new_values(issue: Issue, fresh: list[Record], rows: Rows) -> list[NewValue]:
+def _new_values(
+    change: IssueChange, fresh: list[Record], rows: Rows, batch: set[KeyValue]
+) -> list[NewValue]:
     """Return the values that an issue has for the first time, and note them in the issue."""
+    issue = change.issue
+    regressed_by = change.activity.event if change.activity else ""
     found: dict[KeyValue, bool] = {}
-    opened_in: set[KeyValue] = set()
+    changed_in: dict[KeyValue, str] = {}
     for record in fresh:
-        fields = record.event.fields
-        # A release that starts again is new in all of its issues.
-        name = release_hash(fields.get("release") or "")
-        for value in searchable(fields):
-            is_release = value[0] == RELEASE
-            found[value] = is_release and name not in rows.releases
-            if is_release and record.event.id == issue.opened_by:
-                opened_in.add(value)
+        event = record.event
+        release = event.fields.get("release") or ""
+        # A release that starts again is new in all of its issues, and one that changes an issue is
+        # written with that.
+        is_new = release_hash(release) not in rows.releases
+        changes = {issue.opened_by: "opened", regressed_by: REGRESSED}.get(event.id)
+        for value in searchable(event.fields):
+            if value[0] == RELEASE and changes:
+                changed_in.setdefault(value, changes)
+            found[value] = value[0] == RELEASE and (is_new or value in changed_in)
     seen = SeenValues.unpack(issue.values, issue.value_counts)
-    new = seen.add_new(found)
+    new = seen.add_new(found, batch)
     if not new:
         return []
     issue.values, issue.value_counts = seen.pack(), seen.counts
     at, expires_at = issue.last_seen, issue.rows_until
-    return [NewValue(issue.id, each, at, expires_at, opened=each in opened_in) for each in new]
+    return [NewValue(issue.id, each, at, expires_at, changed_in.get(each, "")) for each in new]
 
 
 # ------------------------------------------------------------------ releases and days
@@ -250,6 +275,15 @@ def totals(
     return changed
 
 
+def without_position(changed: Totals, rows: Rows) -> Totals:
+    """Return those of these releases and days whose stored rows have no position."""
+    unplaced = rows.without_position
+    return Totals(
+        {name: each for name, each in changed.releases.items() if f"release#{name}" in unplaced},
+        {day: each for day, each in changed.days.items() if day_key(day) in unplaced},
+    )
+
+
 def _release(changed: Totals, rows: Rows, name: str, record: Record) -> Release:
     event = record.event
     seen_ms = minted_ms(event.id)
@@ -282,6 +316,9 @@ def _day(changed: Totals, rows: Rows, number: int, record: Record) -> Day:
 
 
 def _moved(rows: Rows, sk: str, record: Record, *, late: bool) -> Position:
-    if late:
-        return (rows.position(sk) or Position()).next()
-    return record.position
+    if not late:
+        return record.position
+    counted = rows.position(sk)
+    if counted and not counted.sequence:
+        return counted  # the issues still tell what is new to it
+    return (counted or Position()).next()

@@ -25,21 +25,30 @@ from errata.errors import ConflictError, PermanentError, StoreError
 from errata.models.event import Stored
 from errata.models.ids import DAY_MS, minted_ms, now_ms
 from errata.models.issue import SEQUENCE_DIGITS, Closed, Position
+from errata.models.seen_values import KeyValue
 from errata.store import digest as store
 from errata.store import digest_rows, issue_deletions, numbers, watermarks
+from errata.store.digest import Totals
 from errata.store.digest_rows import Rows, Wanted
 from errata.store.events import release_hash
 from errata.store.retry import attempts
 from errata.usecases import notify
-from errata.usecases.count_events import Events, Record, change_issue, not_counted, totals
+from errata.usecases.count_events import (
+    Events,
+    Record,
+    change_issue,
+    not_counted,
+    totals,
+    without_position,
+)
 
 logger = logging.getLogger("errata")
 
 # How often each project was cleared, when it was last read.
 _generations = BoundedDict[str, int](max_entries=10_000)
 _TRIES = 6
-# Events of one issue and one day that fit into one transaction, even if each has its own release.
-_MAX_LATE = 90
+# Releases of the late events of one issue and one day. So they fit into one transaction.
+_MAX_LATE = 85
 
 
 @dataclass(slots=True)
@@ -104,6 +113,9 @@ def _digest(pending: dict[str, list[Record]], outcome: Outcome) -> dict[str, lis
     for project_id, rows in digest_rows.read(wanted, now_s, _generations).items():
         try:
             _digest_project(rows, pending[project_id], now_s, outcome)
+        except PermanentError as error:
+            # None of them is known to be at fault. They must not block other projects.
+            outcome.dead_letter(pending[project_id], error)
         except StoreError as error:
             _log(error)
             if not error.code:
@@ -153,16 +165,25 @@ def _count(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> N
     opened_by = {each.opened_by for each in rows.issues.values()}
     if fresh:
         last, closed = _before_opening(rows, fresh, now_s)
+        new_values: set[KeyValue] = set()
         changes = [
-            change_issue(issue_id, found, rows, closed.get(issue_id))
+            change_issue(issue_id, found, rows, closed.get(issue_id), new_values)
             for issue_id, found in fresh.items()
         ]
         opened_by |= {each.issue.opened_by for each in changes}
+        if rows.without_position:
+            # These come before the issues, which tell what is new to them.
+            unplaced = without_position(totals(records, fresh, opened_by, rows), rows)
+            _write_totals(rows, unplaced, records, outcome)
         for issue_id, error in store.write_issues(rows, changes, last).items():
             outcome.dead_letter(fresh.pop(issue_id), error)
             records = [each for each in records if each.event.issue_id != issue_id]
+    _write_totals(rows, totals(records, fresh, opened_by, rows), records, outcome)
+
+
+def _write_totals(rows: Rows, changed: Totals, records: list[Record], outcome: Outcome) -> None:
     try:
-        store.write_totals(rows, totals(records, fresh, opened_by, rows))
+        store.write_totals(rows, changed)
     except PermanentError as error:
         outcome.dead_letter(records, error)
 
@@ -189,10 +210,12 @@ def _before_opening(rows: Rows, fresh: Events, now_s: int) -> tuple[int, dict[st
 
 
 def count_late(rows: Rows, late: list[Stored]) -> int:
-    """Count events of one issue that are no longer in the stream. `rows` is its current state.
+    """Count events of one issue and day that are no longer in the stream.
+
+    `rows` is the current state, and is brought up to date. So it can be used for the next issue.
 
     Returns:
-        How many are counted, from the first on: fewer than all if they may not fit into one
+        How many are counted, from the first on: fewer than all if they do not fit into one
         transaction, 0 after a conflict. Then read the rows again, and count what is left.
 
     Raises:
@@ -202,10 +225,10 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     # a batch that read the issue earlier gets a conflict and reads it again.
     issue_id = late[0].issue_id
     position = (rows.position(f"issue#{issue_id}") or Position()).next()
-    records = [Record(position, event) for event in late[:_MAX_LATE]]
+    records = [Record(position, event) for event in _fitting(late)]
     fresh = {issue_id: records}
     last, closed = _before_opening(rows, fresh, now_ms() // 1000)
-    change = change_issue(issue_id, records, rows, closed.get(issue_id))
+    change = change_issue(issue_id, records, rows, closed.get(issue_id), set())
     try:
         store.write_late(
             rows, change, last, totals(records, fresh, {change.issue.opened_by}, rows, late=True)
@@ -213,6 +236,16 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     except ConflictError:
         return 0
     return len(records)
+
+
+def _fitting(late: list[Stored]) -> list[Stored]:
+    """Return the first of these events: as many as fit into one transaction."""
+    releases: set[str] = set()
+    for n, event in enumerate(late):
+        releases.add(event.fields.get("release") or "")
+        if len(releases) > _MAX_LATE:
+            return late[:n]
+    return late
 
 
 def _delete_late(events: list[Stored]) -> None:

@@ -22,7 +22,6 @@ from errata.models.event import Stored
 from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import Issue
 from errata.models.times import CLEAR_MARGIN_MS, STREAM_KEPT_MS
-from errata.models.visible import Watermark
 from errata.protocol import losses
 from errata.store import digest_rows, event_queries, queues, stream, watermarks, webhooks
 from errata.store.projects import list_deleted
@@ -233,20 +232,16 @@ def _count_project(
     *,
     strict: bool = False,
 ) -> None:
-    watermark = watermarks.find_watermark(project_id)
     now_s = now_ms() // 1000
     by_day: dict[int, list[Stored]] = defaultdict(list)
     for event in _read(project_id, sorted(event_ids), wrong):
-        if watermark.shows(event, now_s):
-            by_day[minted_ms(event.id) // DAY_MS].append(event)
+        by_day[minted_ms(event.id) // DAY_MS].append(event)
     for day in sorted(by_day):
         pending: dict[str, list[Stored]] = defaultdict(list)
         for event in by_day[day]:
             pending[event.issue_id].append(event)
         for _ in attempts(_TRIES):
-            pending = _count_day(
-                project_id, watermark, day, pending, now_s, counted, wrong, strict=strict
-            )
+            pending = _count_day(project_id, day, pending, now_s, counted, wrong, strict=strict)
             if not pending:
                 break
         if pending and strict:
@@ -269,7 +264,6 @@ def _read(
 
 def _count_day(
     project_id: str,
-    watermark: Watermark,
     day: int,
     of_issues: dict[str, list[Stored]],
     now_s: int,
@@ -278,7 +272,10 @@ def _count_day(
     *,
     strict: bool,
 ) -> dict[str, list[Stored]]:
-    """Count the missing events of a day. Return those to try again, by issue."""
+    """Count the missing events of a day. Return those to try again, by issue.
+
+    Skips what is cleared or has expired.
+    """
     # Read the counts first, then the stored events. An event that is stored or counted in between
     # is newer than the issue's last event, so it can be told apart.
     wanted = wanted_by(event for found in of_issues.values() for event in found)
@@ -286,11 +283,15 @@ def _count_day(
     in_log: dict[str, list[str]] = defaultdict(list)
     low, high = floor_id(day * DAY_MS), floor_id((day + 1) * DAY_MS)
     for event_id, issue_id, legacy_id in event_queries.stored_between(project_id, low, high):
-        if issue_id in of_issues and not watermark.hides(event_id, legacy_id):
+        if issue_id in of_issues and not rows.watermark.hides(event_id, legacy_id):
             in_log[issue_id].append(event_id)
     again: dict[str, list[Stored]] = {}
     for issue_id, named in of_issues.items():
-        found = [event for event in named if event.id > rows.deleted_through(issue_id)]
+        found = [
+            event
+            for event in named
+            if rows.watermark.shows(event, now_s) and event.id > rows.deleted_through(issue_id)
+        ]
         missing = _missing(rows.issues.get(issue_id), day, in_log[issue_id], found)
         if not missing:
             continue
