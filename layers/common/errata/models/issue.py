@@ -15,7 +15,7 @@ OPEN_STATUSES = (OPEN, REGRESSED)
 SEQUENCE_DIGITS = 40
 # Every change of the time under which lists have an issue costs two write units. So it is changed
 # only if it is older than this.
-RANK_LAG_MS = 60_000
+RANK_LAG_MS = 120_000
 # The `ttl` of an issue's row is changed with it, and must not be before the issue's expiry: so it
 # is later by this many seconds.
 TTL_LAG_S = 2 * RANK_LAG_MS // 1000

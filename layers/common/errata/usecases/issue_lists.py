@@ -2,7 +2,7 @@
 
 Rows and an index have the order (`errata.store.issue_lists`), and a page reads only its own part of
 them. The rows sort by a rank, so issues are exactly sorted within a page. Two issues may be on each
-other's page only if their numbers differ by less than 5 %, or their times by less than a minute.
+other's page only if their numbers differ by less than 5 %, or their times by less than two minutes.
 
 Issues that release 0.1.0 was the last to change have no rows. They follow at the end, most recently
 seen first.
