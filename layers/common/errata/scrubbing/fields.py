@@ -1,5 +1,6 @@
 """Replaces the secrets in an event's fields, and notes where they were."""
 
+import re
 from typing import Any
 
 from pydantic_core import to_json
@@ -21,6 +22,9 @@ _EXEMPT_OF_FRAMES = frozenset(("filename", "abs_path"))
 _SOURCE = frozenset(("context_line", "pre_context", "post_context"))
 # Values that hide nothing, whatever they are called.
 _HARMLESS = (None, "", True, False, FILTERED)
+_PLAIN = Kind.PLAIN
+# A colon behind a name, which those of URLs and times are not.
+_PAIR = re.compile(r""":(?:(?<=["' ]:)|(?= ))""")
 # No number below has as many digits as a payment card.
 _LEAST_CARD = 10**12
 # A shorter name has no secret in it.
@@ -33,16 +37,15 @@ type _Path = tuple[Any, ...]
 def scrub(fields: Fields) -> list[Scrubbed]:
     """Replace the secrets in the fields of an event, in place. Return where they were, and why."""
     scrubber = _Scrubber(to_json(fields, inf_nan_mode="null"))
-    for name in [*fields]:
-        if name not in _EXEMPT:
-            # Names of packages, such as `oauth-client`, have their versions as values.
-            plain = name == "modules" and type(fields[name]) is dict
-            part = {name: fields.pop(name)}
-            if plain:
-                scrubber.named_plainly(part[name], ((), name))
-            else:
-                part = scrubber.fields(part, ())
-            fields.update(part)
+    exempt = {name: fields.pop(name) for name in _EXEMPT if name in fields}
+    # Names of packages, such as `oauth-client`, have their versions as values.
+    modules = fields.pop("modules", None)
+    clean = scrubber.fields(fields, ())
+    if modules is not None:
+        (exempt["modules"],) = scrubber.plain([modules], ((), "modules"))
+    if clean is not fields:
+        fields.clear()
+    fields.update(clean if clean is not fields else {}, **exempt)
     return scrubber.noted
 
 
@@ -72,10 +75,10 @@ class _Scrubber:
             if "=" in name or not quiet:
                 renamed = renamed or self._in_name(name) != name
             called = title if name == "value" and type(title) is str else name
-            if kind(called[:MAX_NAME]) is not Kind.PLAIN:
+            if kind(called[:MAX_NAME]) is not _PLAIN:
                 fields[name] = self._named(called, value, (path, name))
             elif type(value) is str:
-                if not quiet or "=" in value or ":" in value:
+                if not quiet or "=" in value or (":" in value and _PAIR.search(value)):
                     fields[name] = self._text(value, (path, name))
             elif type(value) is dict:
                 fields[name] = self.fields(value, (path, name))
@@ -85,12 +88,17 @@ class _Scrubber:
                 fields[name] = self._number(value, (path, name))
         return {self._in_name(name): fields[name] for name in fields} if renamed else fields
 
-    def named_plainly(self, fields: Fields, path: _Path) -> None:
-        """Replace the secrets in an object in place, whatever its names say."""
-        for name in fields:
-            values = [fields[name]]
-            self._entries(values, (path, name))
-            (fields[name],) = values
+    def plain(self, values: list[Any], path: _Path) -> list[Any]:
+        """Return values without secrets, whatever the names of the objects among them say."""
+        (value,) = values
+        if type(value) is not dict:
+            self._entries(values, path)
+            return values
+        for name in value:
+            each = [value[name]]
+            self._entries(each, (path, name))
+            (value[name],) = each
+        return values
 
     def _entries(
         self, entries: list[Any], path: _Path, frames: bool = False, pair: bool = False
@@ -99,10 +107,10 @@ class _Scrubber:
         quiet = not self.rules
         for number, value in enumerate(entries):
             name = entries[0] if pair and number else ""
-            if type(name) is str and kind(name[:MAX_NAME]) is not Kind.PLAIN:
+            if type(name) is str and kind(name[:MAX_NAME]) is not _PLAIN:
                 entries[number] = self._named(name, value, (path, number))
             elif type(value) is str:
-                if not quiet or "=" in value or ":" in value:
+                if not quiet or "=" in value or (":" in value and _PAIR.search(value)):
                     entries[number] = self._text(value, (path, number))
             elif type(value) is dict:
                 entries[number] = self.fields(value, (path, number), frames)
@@ -136,7 +144,7 @@ class _Scrubber:
         clean = without_pairs(text)
         if clean != text:
             self._filtered(path, "name")
-        return self._form(clean, path)
+        return self._form(clean, path) if self.rules else clean
 
     def _form(self, text: str, path: _Path) -> str:
         """Return a text without the secrets that are recognised by their form."""

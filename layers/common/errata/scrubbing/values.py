@@ -36,10 +36,28 @@ _MIN_CARD = b"0" * 13
 _IBAN = re.compile(rb"AA00[A0]{11}")
 
 
+# The end of a token's mark, searched by its last character. One search takes less time than one for
+# each of the marks. A new mark needs its place here.
+_MARKS = (
+    re.compile(
+        rb"_(?:(?<=gh[pousr]_)|(?<=_pat_)|(?<=k_live_|k_test_)|(?<=whsec_|shpat_)|(?<=npm_)|(?<=dop_v1_))"
+    ),
+    re.compile(
+        rb"-(?:(?<=glpat-)|(?<=xox[a-z]-)|(?<=xapp-)|(?<=GOCSPX-)|(?<=pypi-)|(?<=sk-proj-)|(?<=sk-ant-))"
+    ),
+    re.compile(rb"\.(?:(?<=SG\.)|(?<=ya29\.)|(?<=hvs\.)|(?<=slack\.)com)"),
+    re.compile(rb"J(?<=eyJ)"),
+    re.compile(rb"I(?:(?<=AI)za|(?<=A[KS]I)A)"),
+)
+
+
 def active(content: bytes) -> list[Rule]:
     """Return the rules that may match something in an event's JSON."""
     shape = content.translate(_SHAPES, b" -")
-    return [rule for rule in _RULES if rule.may_match(content, shape)]
+    rules = [rule for rule in _RULES if rule.may_match(content, shape)]
+    if any(marks.search(content) for marks in _MARKS):
+        rules += [rule for rule in _TOKENS if rule.may_match(content, shape)]
+    return rules
 
 
 def _marked(*marks: str) -> Callable[[bytes, bytes], bool]:
@@ -133,6 +151,8 @@ _RULES = (
         _url_passwords,
     ),
     Rule("authorization", _may_have_authorization, _authorization),
+)
+_TOKENS = (
     _token("jwt", "eyJ", rf"{_ID_}{{6,}}+\.{_ID_}{{8,}}+(?:\.{_ID_}++){{0,3}}"),
     Rule(
         "aws-key",
