@@ -20,6 +20,8 @@ _EXEMPT = frozenset(("debug_meta", "source_map"))
 _EXEMPT_OF_FRAMES = frozenset(("filename", "abs_path"))
 # Source code has names of secrets everywhere, and hardly any secret. Only values are recognised.
 _SOURCE = frozenset(("context_line", "pre_context", "post_context"))
+_QUIET_OF_FRAMES = _EXEMPT_OF_FRAMES | _SOURCE
+_NOTHING = frozenset[str]()
 # Values that hide nothing, whatever they are called.
 _HARMLESS = (None, "", True, False, FILTERED)
 _PLAIN = Kind.PLAIN
@@ -64,13 +66,15 @@ class _Scrubber:
         quiet = not self.rules
         title = fields.get("key", fields.get("name")) if "value" in fields else None
         renamed = False
+        skipped = _NOTHING
+        if of_frame:
+            skipped = _QUIET_OF_FRAMES if quiet else _EXEMPT_OF_FRAMES
         for name in fields:
+            if name in skipped:
+                continue
             value = fields[name]
             if of_frame and name in _SOURCE:
-                if not quiet:
-                    fields[name] = self._source(value, (path, name))
-                continue
-            if of_frame and name in _EXEMPT_OF_FRAMES:
+                fields[name] = self._source(value, (path, name))
                 continue
             if "=" in name or not quiet:
                 renamed = renamed or self._in_name(name) != name

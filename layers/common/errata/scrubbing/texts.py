@@ -52,10 +52,8 @@ def _without(text: str, names: re.Pattern[str], group: int, value: Value) -> str
     """Filter the values of secret names, which are in a group of each match of `names`."""
     parts, end = [], 0
     for found in names.finditer(text):
-        if found.start() < end:
-            continue
         its_kind = kind(found[group])
-        if its_kind not in _SECRET:
+        if its_kind not in _SECRET or found.start() < end:
             continue
         start, stop = value(text, found)
         sent = text[start:stop]
