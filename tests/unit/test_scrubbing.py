@@ -22,7 +22,7 @@ from tests.support.steps import MOST_STEPS, steps
 
 ROOT = Path(__file__).parents[2]
 MB = 1_000_000
-MAX_STEPS = 1_000
+MAX_STEPS = 800
 
 
 def scrubbed(value: Any) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from errata.scrubbing import FILTERED
-from errata.scrubbing.numbers import without_cards, without_ibans
+from errata.scrubbing.numbers import is_card, without_cards, without_ibans
 
 # What a value is cleaned with: a text in, the same text without secrets out.
 type Clean = Callable[[str], str]
@@ -134,6 +134,26 @@ _PEM = (
 _AWS = r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])"
 
 
+# Beyond these, an event is searched for cards in any case.
+_MAX_RUNS, _MAX_RUN = 50, 40
+
+
+def _may_have_card(content: bytes, shape: bytes) -> bool:
+    """Return whether digits in a row, whatever separates them, have a card among them."""
+    if _MIN_CARD not in shape:
+        return False
+    runs = re.findall(rb"[0-9]{13,}", content.translate(None, b" -"))
+    return len(runs) > _MAX_RUNS or any(_has_card(run.decode()) for run in runs)
+
+
+def _has_card(run: str) -> bool:
+    return len(run) > _MAX_RUN or any(
+        is_card(run[start : start + length])
+        for start in range(len(run) - 12)
+        for length in range(13, 20)
+    )
+
+
 def _may_have_authorization(content: bytes, _shape: bytes) -> bool:
     lower = content.lower()
     return b"bearer " in lower or b"basic " in lower
@@ -142,7 +162,7 @@ def _may_have_authorization(content: bytes, _shape: bytes) -> bool:
 _ID = "[A-Za-z0-9]"
 _ID_ = "[A-Za-z0-9_-]"
 _RULES = (
-    Rule("payment-card", lambda _content, shape: _MIN_CARD in shape, without_cards),
+    Rule("payment-card", _may_have_card, without_cards),
     Rule("iban", lambda _content, shape: _IBAN.search(shape) is not None, without_ibans),
     Rule("private-key", _marked("-----BEGIN "), lambda text: re.sub(_PEM, FILTERED, text)),
     Rule(
