@@ -118,9 +118,18 @@ def with_other(contexts: Any, other: Any) -> Any:
 
 def problems(sent: Any, budget: ByteBudget) -> Pairs:
     """Return the parts that were removed or shortened when the event arrived."""
+    return _noted(sent, "problem", budget)
+
+
+def scrubbed(sent: Any, budget: ByteBudget) -> Pairs:
+    """Return where secrets were replaced when the event arrived, each with the rule."""
+    return _noted(sent, "rule", budget)
+
+
+def _noted(sent: Any, what: str, budget: ByteBudget) -> Pairs:
     found = [each for each in sent if isinstance(each, dict)] if isinstance(sent, list) else []
     shown = [
-        (budget.take(each.get("field"), 200), budget.take(each.get("problem"), 200))
+        (budget.take(each.get("field"), 200), budget.take(each.get(what), 200))
         for each in found[:10]
     ]
     if len(found) > len(shown):

@@ -90,6 +90,7 @@ def show(ctx: RequestContext) -> Response:
         message=budget.take(fields.get("message") or "(no message)"),
         exception_class=budget.take(fields.get("exception_class") or "", 200),
         problems=metadata.problems(fields.get("problems"), budget),
+        scrubbed=metadata.scrubbed(fields.get("scrubbed"), budget),
         shown_metadata=[
             (name, budget.take(by_name[name], 500))
             for name in _METADATA

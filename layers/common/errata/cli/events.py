@@ -35,7 +35,18 @@ app = group("List and show a project's events.", example="events list 1")
 
 # _OBJECTS are shown as JSON. _CODE is shown as a stack trace, or only with --json.
 _OBJECTS = (
-    *("problems", "tags", "contexts", "context", "extra", "logentry", "sdk", "modules", "other"),
+    *(
+        "problems",
+        "scrubbed",
+        "tags",
+        "contexts",
+        "context",
+        "extra",
+        "logentry",
+        "sdk",
+        "modules",
+        "other",
+    ),
 )
 _CODE = ("exceptions", "frames", "threads", "debug_meta")
 

@@ -162,16 +162,35 @@ def set_(
             help="Days to keep events, 1 to 3650, or `default` for the deployment's default.",
         ),
     ] = None,
+    scrub: Annotated[
+        str | None,
+        typer.Option(
+            metavar="on|off", help="Whether to replace secrets in events before they are stored."
+        ),
+    ] = None,
+    scrub_contract_apis: Annotated[
+        str | None,
+        typer.Option(
+            metavar="on|off",
+            help="Whether to do so in events of the ingest API and of api.php. Needs --scrub on.",
+        ),
+    ] = None,
 ) -> None:
     """Change a project's settings. Takes effect within 30 seconds."""
-    if name is None and slug is None and not team and rate_limit is None and retention_days is None:
+    given = (name, slug, team or None, rate_limit, retention_days, scrub, scrub_contract_apis)
+    if all(each is None for each in given):
         raise typer.BadParameter(
-            "Nothing to set. Use --name, --slug, --team, --rate-limit or --retention-days."
+            "Nothing to set. Use --name, --slug, --team, --rate-limit, --retention-days, --scrub or"
+            " --scrub-contract-apis."
         )
     # Check all values before the first change. Whether a slug is free and the teams exist is found
     # out by setting them.
     rate = _number("rate_limit", rate_limit, "The rate limit must be a whole number")
     days = _number("retention_days", retention_days, "The retention must be a whole number of days")
+    switches = (
+        _switch("scrub", scrub),
+        _switch("scrub_contract_apis", scrub_contract_apis),
+    )
     projects.check(rate, days)
     if name is not None:
         projects.check_texts(name=name.strip())
@@ -179,6 +198,8 @@ def set_(
         projects.change_slug(project_id, slug)
     if team:
         members.set_project_teams(project_id, [] if team == ["none"] else team)
+    if switches != (None, None):
+        projects.change_scrubbing(project_id, *switches)
     if name is not None:
         projects.rename(project_id, name.strip())
     project, unmetered = usage_keys.change_project(session.target.gateway, project_id, rate, days)
@@ -272,6 +293,14 @@ def _ask_for_name(project: Project) -> None:
     )
 
 
+def _switch(name: str, text: str | None) -> bool | None:
+    if text is None:
+        return None
+    if text not in ("on", "off"):
+        raise InvalidInputError({name: [f"--{name.replace('_', '-')} must be on or off."]})
+    return text == "on"
+
+
 def warn(session: Session, unmetered: usage_keys.Unmetered, project: Project) -> None:
     """Print a warning if API Gateway does not enforce the rate limit of a key."""
     if unmetered:
@@ -316,6 +345,7 @@ def _show(session: Session, project: Project) -> None:
             and f"{timestamp(project.expires_at)} UTC, unless it gets an event",
             "rate limit": _rate(project),
             "retention": _retention(project),
+            "scrubbing": _scrubbing(project),
             "DSN": newest or f"none. Create one with `errata keys create {project.id} --dsn`",
             "API": url,
         }
@@ -339,6 +369,12 @@ def _retention(project: Project) -> str:
     return f"{own} days" if own else f"{settings().retention_days} days (default)"
 
 
+def _scrubbing(project: Project) -> str:
+    if not project.scrub:
+        return "off"
+    return "on" if project.scrub_contract_apis else "on, but off for the ingest API and api.php"
+
+
 def _to_json(project: Project) -> dict[str, Any]:
     """Return a project as `--json` prints it.
 
@@ -356,6 +392,8 @@ def _to_json(project: Project) -> dict[str, Any]:
         "retention_days": project.retention_days,
         "organization": None if project.unclaimed else project.organization,
         "teams": sorted(project.teams),
+        "scrub": project.scrub,
+        "scrub_contract_apis": project.scrub_contract_apis,
     }
     if project.unclaimed:
         shown["expires_at"] = project.expires_at and iso(project.expires_at)

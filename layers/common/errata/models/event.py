@@ -47,6 +47,7 @@ SDK_FIELDS = (
     "other",
     "grouped_by",
     "problems",
+    "scrubbed",
 )
 # A trimmed exception keeps its innermost frames, which come last.
 MAX_TRIMMED_FRAMES = 50
@@ -80,6 +81,13 @@ class Problem(TypedDict):
     problem: str
 
 
+class Scrubbed(TypedDict):
+    """A place in an event where a secret was replaced: its path as sent, and the rule."""
+
+    field: str
+    rule: str
+
+
 class _FromSdk(TypedDict, total=False):
     """Fields from SDKs that the ingest API does not have (`SDK_FIELDS`). They are returned as sent.
 
@@ -105,6 +113,7 @@ class _FromSdk(TypedDict, total=False):
     other: Fields  # fields without a place here, such as `template` or `csp`, by name
     grouped_by: str  # why the fingerprint is what it is
     problems: list[Problem]
+    scrubbed: list[Scrubbed]  # also of events of the other endpoints
 
 
 class Event(_FromSdk, total=False):

@@ -34,6 +34,8 @@ class Project:
         rules: the version of its fingerprint rules, "" if it has none.
         slugs: what its issues are and were called, the current slug first. () if it is unclaimed,
             or release 0.1.0 created it and nobody has looked at it since.
+        scrub: whether secrets in its events are replaced before they are stored.
+        scrub_contract_apis: whether this holds for the ingest and the legacy API too.
     """
 
     id: str
@@ -46,6 +48,8 @@ class Project:
     expires_at: int | None = None
     rules: str = ""
     slugs: tuple[str, ...] = ()
+    scrub: bool = True
+    scrub_contract_apis: bool = True
 
     @property
     def slug(self) -> str:
@@ -134,7 +138,8 @@ class Access:
             invoice has failed.
         networks: the organization's allowlist. The authorizer does not pass it to the other
             functions. It only passes the result of the check.
-        expires_at, rules: as for a project. The project must be kept before it gets an event.
+        expires_at, rules, scrub, scrub_contract_apis: as for a project. The project must be kept
+            before it gets an event.
     """
 
     project_id: str
@@ -148,6 +153,8 @@ class Access:
     expires_at: int | None = None
     burst: int | None = None
     rules: str = ""
+    scrub: bool = True
+    scrub_contract_apis: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ _BREADCRUMB = _object(
         "data": _ANY_OBJECT,
     }
 )
-_BODY: dict[str, cs.CoreSchema] = {
+_FIELDS: dict[str, cs.CoreSchema] = {
     "message": _TEXT,
     "exception_class": _TEXT,
     "level": cs.literal_schema(["error", "warning", "info", "debug"]),
@@ -72,8 +72,9 @@ _BODY: dict[str, cs.CoreSchema] = {
     "minified_stack": _TEXT,
 }
 
-FIELDS = tuple(_BODY)
-_validate = SchemaValidator(_object(_BODY)).validate_python
+FIELDS = tuple(_FIELDS)
+BODY = _object(_FIELDS)
+_validate = SchemaValidator(BODY).validate_python
 
 # Messages for pydantic's error types, in terms of JSON and not of Python.
 _COMPLAINTS = {

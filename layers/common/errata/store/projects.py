@@ -45,6 +45,8 @@ from errata.store.items import (
 from errata.store.retry import attempts
 
 _TRIES = 6
+# Stored only if they are off, as 0.
+_SCRUBBING = ("scrub", "scrub_contract_apis")
 
 
 def find_key(key_hash: str) -> ApiKey | None:
@@ -178,12 +180,13 @@ def save_settings(before: Project, after: Project) -> None:
     """
     names = [
         name
-        for name in ("name", "rate_limit", "retention_days")
+        for name in ("name", "rate_limit", "retention_days", *_SCRUBBING)
         if getattr(after, name) != getattr(before, name)
     ]
     if not names:
         return
-    values: Values = {f":{name}": getattr(after, name) for name in names}
+    stored = _from_project(after)
+    values: Values = {f":{name}": stored[name] for name in names}
     kept = [f"#{name} = :{name}" for name in names if values[f":{name}"] is not None]
     gone = [f"#{name}" for name in names if values[f":{name}"] is None]
     expression = f"SET {', '.join(kept)}" if kept else ""
@@ -355,6 +358,7 @@ def _from_project(project: Project) -> Values:
         "teams": ",".join(sorted(project.teams)) or None,
         "expires_at": project.expires_at,
         "slugs": slugs.joined(project),
+        **{name: None if getattr(project, name) else 0 for name in _SCRUBBING},
     }
 
 
@@ -378,6 +382,7 @@ def to_project(item: PlainItem) -> Project:
         expires_at=item.get("expires_at"),
         rules=item.get("rules_version", ""),
         slugs=tuple(filter(None, item.get("slugs", "").split(","))),
+        **{name: bool(item.get(name, True)) for name in _SCRUBBING},
     )
 
 

@@ -51,6 +51,8 @@ _GRANTED = (
     "expires_at",
     "burst",
     "rules",
+    "scrub",
+    "scrub_contract_apis",
 )
 _BY_POSITION = _GRANTED[:7]
 # Increment it when a field changes its meaning. A new field with a default needs no new version.
@@ -112,6 +114,8 @@ def _look_up(key_hash: str, now_ms: int) -> Found:
         organization=project.organization,
         expires_at=project.expires_at,
         rules=project.rules,
+        scrub=project.scrub,
+        scrub_contract_apis=project.scrub_contract_apis,
         **_policy(project.organization),
     )
     return Found(access, key.usage_key, dsn=dsn)

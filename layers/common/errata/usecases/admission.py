@@ -54,8 +54,12 @@ class Admitted:
 class Submission(Protocol):
     """How an endpoint reads and stores an event."""
 
-    def read(self, now_ms: int) -> Event:
-        """Return the event's fields, parsed and validated. Raise HTTPError if they are invalid."""
+    def read(self, access: Access, now_ms: int) -> Event:
+        """Return the event's fields, parsed, validated and scrubbed.
+
+        Raises:
+            HTTPError: they are invalid.
+        """
         ...
 
     def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
@@ -104,7 +108,7 @@ def store_event(submission: Submission, access: Access, now_ms: int) -> Admitted
     """
     with report_losses.counted(access.project_id):
         try:
-            fields = submission.read(now_ms)
+            fields = submission.read(access, now_ms)
         except HTTPError:
             earlier = submission.find_earlier(access, now_ms)
             if earlier:  # 202

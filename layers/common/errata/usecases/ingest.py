@@ -15,6 +15,7 @@ from errata.store.retry import attempts
 from errata.usecases import report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
+from errata.usecases.scrub import scrub_contract_event
 
 _TRIES = 10
 
@@ -28,10 +29,10 @@ class IngestSubmission:
     body: JsonBody
     key_header: str | None = None
 
-    def read(self, now_ms: int) -> Event:
+    def read(self, access: Access, now_ms: int) -> Event:
         """Return the event's fields. Checks the Idempotency-Key before the body."""
         idempotency_key(self.key_header)
-        return parse(self.body.parsed())
+        return scrub_contract_event(parse(self.body.parsed()), access)
 
     def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
         """Return the event stored under the Idempotency-Key within the last 24 hours."""

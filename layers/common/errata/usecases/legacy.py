@@ -38,6 +38,7 @@ from errata.usecases import (
 )
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
+from errata.usecases.scrub import scrub_contract_event
 from errata.usecases.visible import find_visible, make_visible
 
 MAX_ERRORS = 1_000
@@ -100,9 +101,9 @@ class LegacySubmission:
     access: Access | None
     address: str
 
-    def read(self, _now_ms: int) -> Event:
+    def read(self, access: Access, _now_ms: int) -> Event:
         """Return the error as the fields of an event."""
-        return protocol.parse(self.body.parsed())
+        return scrub_contract_event(protocol.parse(self.body.parsed()), access)
 
     def find_earlier(self, _access: Access, _now_ms: int) -> Admitted | None:
         """Return None: this API has no idempotency keys."""

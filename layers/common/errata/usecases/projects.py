@@ -161,6 +161,8 @@ def operator_access(project: Project) -> Access:
         retention_days=project.retention_days or settings().retention_days,
         rate_limit=project.rate_limit or DEFAULT_LIMIT.per_minute,
         organization=project.organization,
+        scrub=project.scrub,
+        scrub_contract_apis=project.scrub_contract_apis,
     )
 
 
@@ -219,6 +221,27 @@ def rename(project_id: str, name: str) -> Project:
     check_texts(name=name)
     before = find_to_change(project_id)
     project = replace(before, name=name)
+    store.save_settings(before, project)
+    return project
+
+
+def _on_off(setting: bool) -> str:
+    return "on" if setting else "off"
+
+
+@audit.recorded("scrubbing changed", scrub=_on_off, scrub_contract_apis=_on_off)
+def change_scrubbing(
+    project_id: str, scrub: bool | None, scrub_contract_apis: bool | None
+) -> Project:
+    """Turn the scrubbing of secrets on or off. None keeps a setting. Effective within 30 seconds.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    before = find_to_change(project_id)
+    given = {"scrub": scrub, "scrub_contract_apis": scrub_contract_apis}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    project = replace(before, **changes)
     store.save_settings(before, project)
     return project
 

@@ -6,6 +6,7 @@ from errata.protocol.ingest import parse
 from errata.store import events
 from errata.usecases import projects, report_losses
 from errata.usecases.prepare import prepare
+from errata.usecases.scrub import scrub_contract_event
 
 
 def send_event(project_id: str, sent: Fields) -> str:
@@ -18,7 +19,8 @@ def send_event(project_id: str, sent: Fields) -> str:
     access = projects.operator_access(projects.find(project_id))
     at_ms = now_ms()
     event_id = new_event_id(at_ms)
-    item, trimmed = prepare(parse(sent), access, event_id, at_ms)
+    fields = scrub_contract_event(parse(sent), access)
+    item, trimmed = prepare(fields, access, event_id, at_ms)
     events.put(item)
     if trimmed:
         report_losses.note(project_id, "trimmed")

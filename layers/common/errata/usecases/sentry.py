@@ -14,7 +14,7 @@ from errata.errors import (
     UnavailableError,
 )
 from errata.grouping import v2
-from errata.models.event import Event, Problem
+from errata.models.event import Event, Fields, Problem
 from errata.models.ids import DAY_MS, named_event_id, new_event_id, now_ms, sdk_event_id
 from errata.models.project import Access
 from errata.models.times import PROMPT_MS
@@ -28,6 +28,7 @@ from errata.store.retry import attempts
 from errata.usecases import admission, rate_limit, report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
+from errata.usecases.scrub import scrub_sdk_event
 
 # Correct clocks differ by less than this.
 _AHEAD_MS = 1_000
@@ -108,11 +109,12 @@ class SdkSubmission:
     named: str | None = None
     happened_ms: int | None = None
 
-    def read(self, now_ms: int) -> Event:
+    def read(self, access: Access, now_ms: int) -> Event:
         """Return the event's fields, grouped. An event without an id gets one."""
         if len(self.payload) > MAX_JSON_BYTES:
             raise too_large(MAX_JSON_BYTES)
         sent = parse_object(self.payload)
+        scrubbed = scrub_sdk_event(sent, access)
         headers = self.envelope.headers
         self.named = self._named(sent.get("event_id"))
         self.happened_ms = protocol.milliseconds(sent.get("timestamp"))
@@ -122,14 +124,23 @@ class SdkSubmission:
         problems: list[Problem] = []
         if self.envelope.problem:
             problems.append({"field": "envelope", "problem": self.envelope.problem})
-        note_attachments(self.envelope.attachments, problems)
+        note_attachments(self._attachments(access), problems)
         if problems:
             fields["problems"] = [*problems, *fields.get("problems", ())]
+        if scrubbed:
+            fields["scrubbed"] = scrubbed
         grouping = v2.group(fields, fingerprint)
         fields["fingerprint"] = grouping.fingerprint
         fields["grouping"] = grouping.made_by
         fields["grouped_by"] = grouping.grouped_by
         return fields
+
+    def _attachments(self, access: Access) -> list[str]:
+        """Return the names of the attachments without secrets."""
+        named: Fields = {"attachments": [*self.envelope.attachments]}
+        scrub_sdk_event(named, access)
+        names: list[str] = named["attachments"]
+        return names
 
     def _named(self, own: object) -> str | None:
         """Return the id that the SDK gave the event, None if it gave none.

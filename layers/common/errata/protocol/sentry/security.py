@@ -31,6 +31,8 @@ _OTHER_NAMES = {
     "blockedURL": "blocked_uri",
     "sample": "script_sample",
 }
+# A user's name and password in a URL.
+_USER = re.compile(r"//[^/?#]*@")
 _CAPITAL = re.compile(r"[A-Z]")
 # What a directive is about, if its name does not say it.
 _KINDS = {
@@ -205,7 +207,6 @@ def _source(blocked: str, document: Any) -> str:
 
 def _host(url: str) -> str:
     try:
-        # Without a user's name and password.
-        return urlsplit(url).netloc.lower().rpartition("@")[2]
+        return urlsplit(_USER.sub("//", url, count=1)).netloc.lower()
     except ValueError:
         return ""

@@ -1,0 +1,11 @@
+"""Replaces secrets in an event by `[Filtered]`, before the event is grouped and stored.
+
+- `names`: which names of fields, parameters and variables say that their value is a secret.
+- `values`: which values are secrets by their form, such as a payment card.
+- `texts`: names with values within a text, such as a query string.
+- `fields`: walks through the fields of an event.
+
+Source of the first rules: Sentry Relay's default rules for data scrubbing.
+"""
+
+FILTERED = "[Filtered]"

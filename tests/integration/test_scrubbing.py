@@ -1,0 +1,191 @@
+"""A secret that is sent to any endpoint, in any place, is nowhere afterwards."""
+
+import base64
+import json
+import logging
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from errata.config import settings
+from errata.grouping import v1
+from errata.models.event import unpack
+from errata.store import clients
+from errata.usecases import access, members, projects, webhooks
+from tests.support import sdk, stream
+from tests.support.account import Project, new_project, rows
+from tests.support.browser import signed_in, words
+from tests.support.clients import capture, errors, events, ingest, kept
+from tests.support.pages import OWNER
+from tests.support.planted import (
+    ALL,
+    BY_FORM,
+    MODULES,
+    NAMES,
+    SDK_EXEMPT,
+    SOURCE,
+    anything,
+    ingest_body,
+    legacy_body,
+    places,
+    sdk_event,
+)
+
+HIDDEN = "hush-Zq7Vx2Lm9Kp4"
+# Places in the schemas of all endpoints. They grow with the schemas.
+LEAST_PLACES = 150
+
+type Send = Callable[[Project, Any, Callable[[], dict[str, Any]]], None]
+
+
+def _to_sdk(project: Project, plant: Any, of_object: Callable[[], dict[str, Any]]) -> None:
+    exempt = SDK_EXEMPT
+    if plant not in [planted for planted, _ in BY_FORM.values()]:
+        exempt = SDK_EXEMPT | SOURCE | MODULES
+    sent = sdk.event(**sdk_event(plant, of_object, exempt))
+    for changed in ({}, {"exception": None, "threads": None}):
+        each = {**sent, **changed, "event_id": sdk.event()["event_id"]}
+        assert sdk.post(project, sdk.of_event(each)).status == 200
+    bad = {**sent, "event_id": plant, "timestamp": plant}
+    assert sdk.post(project, json.dumps(bad).encode(), "store/").status == 200
+    attached = json.dumps({"type": "attachment", "length": 1, "filename": plant}).encode()
+    body = sdk.envelope(sdk.item("event", sdk.event()), attached + b"\nx")
+    assert sdk.post(project, body).status == 200
+
+
+def _to_security(project: Project, plant: Any, of_object: Callable[[], dict[str, Any]]) -> None:
+    names = ("document-uri", "blocked-uri", "referrer", "script-sample", "source-file")
+    report = {"csp-report": {**dict.fromkeys(names, plant), "violated-directive": "img-src"}}
+    assert sdk.post(project, json.dumps(report).encode(), "security/").status == 200
+
+
+def _to_ingest(project: Project, plant: Any, of_object: Callable[[], dict[str, Any]]) -> None:
+    response = ingest(project, ingest_body(plant, of_object))
+    assert response.status == 202, response.text
+
+
+def _to_legacy(project: Project, plant: Any, of_object: Callable[[], dict[str, Any]]) -> None:
+    body = legacy_body(plant, of_object)
+    response = capture(project, **{**body, "level": body["level"][:200]})
+    assert response.status == 200, response.text
+
+
+ENDPOINTS: dict[str, Send] = {
+    "sdk": _to_sdk,
+    "security": _to_security,
+    "ingest": _to_ingest,
+    "legacy": _to_legacy,
+}
+
+
+def everything(project: Project) -> str:
+    """Return all that anybody can see of a project's events: tables, queues, responses, pages."""
+    assert stream.deliver(stream.records()) == []
+    stored = rows()
+    unpacked = [
+        unpack(item["payload"]["B"]) for item in stream.stored_events() if "payload" in item
+    ]
+    queue = settings().webhook_queue_url
+    found = clients.sqs().receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+    parts = [repr(stored), json.dumps(unpacked, ensure_ascii=False), repr(found)]
+    listed = events(project)
+    parts += [json.dumps(each, ensure_ascii=False) for each in (listed, errors(project))]
+    members.add("default", OWNER, "owner")
+    browser = signed_in(OWNER)
+    pages = [f"projects/{project.id}/issues"]
+    for event in listed:
+        pages.append(f"projects/{project.id}/events/{event['id']}")
+        pages.append(f"projects/{project.id}/issues/{event['issue_id']}")
+    return "\n".join([*parts, *(browser.get(page).html for page in pages)])
+
+
+def assert_nowhere(secret: str, text: str) -> None:
+    """Fail if a secret is in a text, as it is or as formats write it."""
+    forms = {secret, urllib.parse.quote(secret), base64.b64encode(secret.encode()).decode()}
+    for each in forms:
+        at = text.find(each)
+        assert at < 0, text[max(0, at - 300) : at + 100]
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_secret_is_nowhere(
+    project: Project, endpoint: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    planted, secret = ALL[kind]
+    webhooks.add(project.id, "https://example.com/hook")
+    ENDPOINTS[endpoint](project, planted, lambda: anything(planted))
+    assert_nowhere(secret, everything(project) + caplog.text)
+    assert all(event["scrubbed"] for event in events(project) if "attachments" not in str(event))
+
+
+@pytest.mark.parametrize("endpoint", ["sdk", "ingest", "legacy"])
+def test_what_a_secret_s_name_holds_is_nowhere(project: Project, endpoint: str) -> None:
+    named = dict.fromkeys(NAMES, HIDDEN)
+    pairs = [[name, HIDDEN] for name in NAMES]
+    objects = {**named, "deep": [{"deeper": named}], "pairs": pairs}
+    ENDPOINTS[endpoint](project, "nothing", lambda: json.loads(json.dumps(objects)))
+    text = everything(project)
+    assert_nowhere(HIDDEN, text)
+    assert "[Filtered]" in text
+
+
+def test_how_many_places_there_are() -> None:
+    bodies = [make("x", lambda: anything("x")) for make in (sdk_event, ingest_body, legacy_body)]
+    found = [path for body in bodies for path in places(body, "x")]
+    assert len(found) >= LEAST_PLACES
+
+
+def test_the_page_of_an_event_says_what_was_scrubbed(project: Project) -> None:
+    event = kept(project, {"message": "m", "context": {"password": "hush"}})
+    assert event["scrubbed"] == [{"field": "context.password", "rule": "name"}]
+    members.add("default", OWNER, "owner")
+    page = signed_in(OWNER).get(f"projects/{project.id}/events/{event['id']}")
+    said = (
+        "Secrets in this event were replaced by [Filtered] before it was stored: context.password"
+    )
+    assert said in words(page.html)
+
+
+def test_the_settings_turn_scrubbing_off(project: Project) -> None:
+    planted, secret = BY_FORM["github"]
+    assert kept(project, {"message": planted})["message"] == "uses [Filtered]"
+    projects.change_scrubbing(project.id, None, False)
+    access.clear_cache()
+    event = kept(project, {"message": planted, "context": {"password": "hush"}})
+    assert (event["message"], event["context"]) == (planted, {"password": "hush"})
+    assert "scrubbed" not in event
+    sdk.capture(project, message=planted)
+    assert secret not in json.dumps(events(project)[0])
+    projects.change_scrubbing(project.id, False, True)
+    access.clear_cache()
+    sdk.capture(project, exception=None, message=planted)
+    assert events(project)[0]["message"] == planted
+    assert kept(project, {"message": planted})["message"] == planted
+
+
+def test_contract_apis_group_and_compare_what_was_sent(project: Project) -> None:
+    sent = [{"message": f"token=secret{n}"} for n in (1, 2)]
+    found = [kept(project, each) for each in sent]
+    assert [each["message"] for each in found] == ["token=[Filtered]"] * 2
+    assert [each["fingerprint"] for each in found] == [
+        v1.fingerprint({"message": each["message"], "level": "error"}) for each in sent
+    ]
+    assert {each["grouping"] for each in found} == {"v1"}
+    own = kept(project, {"message": "m", "fingerprint": "token=secret1"})
+    assert (own["fingerprint"], own["grouping"]) == ("token=secret1", "client")
+    assert ingest(project, sent[0], idempotency_key="k").status == 202
+    assert "Idempotency-Mismatch" not in ingest(project, sent[0], idempotency_key="k").headers
+    again = ingest(project, sent[1], idempotency_key="k")
+    assert again.headers["Idempotency-Mismatch"] == "true"
+
+
+def test_events_of_sdks_are_grouped_without_secrets() -> None:
+    project = new_project()
+    for n in (1, 2):
+        sdk.capture(project, exception=None, message=f"cannot log in with password=hunter{n}x")
+    first, second = events(project)
+    assert first["issue_id"] == second["issue_id"]
