@@ -73,7 +73,7 @@ NAMES = (
     *("secret", "client-secret", "SECRET_KEY", "apikey", "api_key", "X-Api-Key", "apiKey"),
     *("auth", "http_auth", "Authorization", "Proxy-Authorization", "credentials"),
     *("token", "auth_token", "accessToken", "csrfmiddlewaretoken", "X-CSRFToken", "otp"),
-    *("privatekey", "private_key", "mysql_pwd", "Cookie", "Set-Cookie", "session", "sessionId"),
+    *("privatekey", "private_key", "mysql_pwd", "Cookie", "Set-Cookie", "session_id", "sessionId"),
     *("PHPSESSID", "JSESSIONID", "connect.sid", "two_factor", "jwt", "AWS_SECRET_ACCESS_KEY"),
 )
 

@@ -61,7 +61,19 @@ def test_the_value_of_a_secret_s_name_is_replaced(name: str) -> None:
         *("author", "authors", "co_author", "Authority", "tokenizer", "secretary", "passenger"),
         *("compass", "bypass_cache", "key", "keys", "primary_key", "monkey", "access", "public"),
         *("token_type", "session_count", "password_length", "auth_method", "oauth_version"),
-        *("sidebar", "obsession", "position", "options", "user", "id", "trace_id", "span_id"),
+        *(
+            "session",
+            "sessions",
+            "symfony",
+            "sidebar",
+            "obsession",
+            "position",
+            "options",
+            "user",
+            "id",
+            "trace_id",
+            "span_id",
+        ),
     ],
 )
 def test_other_names_are_plain(name: str) -> None:

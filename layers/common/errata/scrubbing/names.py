@@ -16,18 +16,17 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _WORDS = (
     "password passwd pwd passphrase passcode secret token auth authorization oauth credential"
-    " credentials apikey otp totp privatekey session sessionid sessid csrf xsrf jwt cvv cvc ssn"
-    " symfony"
+    " credentials apikey otp totp privatekey sessionid sessid csrf xsrf jwt cvv cvc ssn"
 )
 _SECRETS = frozenset(_WORDS.split())
 # Every name that is not plain matches this. Most names do not.
 _HINT = re.compile(
-    r"pass|pwd|secret|token|auth|credential|key|otp|sess|srf|jwt|cv[vc]|ssn|symfony|factor|sid"
+    r"pass|pwd|secret|token|auth|credential|key|otp|sess|srf|jwt|cv[vc]|ssn|factor|sid"
     r"|cookie|agent|number",
     re.IGNORECASE,
 )
 # With a number as their value, they count something.
-_COUNTABLE = frozenset(("pass", "passwords", "secrets", "sessions", "tokens"))
+_COUNTABLE = frozenset(("pass", "passwords", "secrets", "tokens"))
 _COOKIES = frozenset(("cookie", "cookies"))
 # Words that people write together with another one: `dbpassword`, `csrfmiddlewaretoken`.
 _BEGINNINGS = ("password", "passwd")
@@ -37,7 +36,7 @@ _COUPLES = frozenset(
         *(("api", "key"), ("private", "key"), ("access", "key"), ("account", "key")),
         *(("encryption", "key"), ("signing", "key"), ("master", "key"), ("shared", "key")),
         *(("two", "factor"), ("connect", "sid"), ("pass", "word"), ("pass", "phrase")),
-        *(("pass", "code"), ("card", "number")),
+        *(("pass", "code"), ("card", "number"), ("session", "id")),
     ]
 )
 # A name that ends like this says something about a secret: `token_type`, `session_count`.
