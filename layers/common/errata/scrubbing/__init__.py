@@ -8,4 +8,16 @@
 Source of the first rules: Sentry Relay's default rules for data scrubbing.
 """
 
+import re
+from functools import lru_cache
+
 FILTERED = "[Filtered]"
+
+
+@lru_cache(maxsize=100)
+def compiled(expression: str) -> re.Pattern[str]:
+    """Return an expression, compiled when it is first needed: few events need one.
+
+    The rules are fewer than the cache holds.
+    """
+    return re.compile(expression)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from errata.scrubbing import FILTERED
+from errata.scrubbing import FILTERED, compiled
 from errata.scrubbing.numbers import is_card, without_cards, without_ibans
 
 # What a value is cleaned with: a text in, the same text without secrets out.
@@ -33,6 +33,7 @@ _SHAPES = bytes(
     for code in range(256)
 )
 _MIN_CARD = b"0" * 13
+_RUNS = re.compile(rb"[0-9]{13,}")
 _IBAN = re.compile(rb"AA00[A0]{11}")
 
 
@@ -79,7 +80,7 @@ def _all_of(expression: str, mark: str) -> Clean:
 
     An expression is compiled on first use: most processes need none, and must start quickly.
     """
-    return lambda text: re.sub(expression, FILTERED, text) if mark in text else text
+    return lambda text: compiled(expression).sub(FILTERED, text) if mark in text else text
 
 
 def _token(name: str, mark: str, rest: str, before: str = "") -> Rule:
@@ -98,7 +99,7 @@ _URL_IN_JSON = re.compile(rb"""://[^\s/?#:@"'<>\\]{0,1024}:[^\s/?#"'<>\\]+@""")
 def _url_passwords(text: str) -> str:
     if "://" not in text or "@" not in text:
         return text
-    return re.sub(_URL, lambda found: f"://{found[1]}:{FILTERED}@", text)
+    return compiled(_URL).sub(lambda found: f"://{found[1]}:{FILTERED}@", text)
 
 
 _BEARER = r"(?i)(?<![a-z0-9])(bearer[ \t]{1,4})([A-Z0-9._~+/=-]{8,}+)"
@@ -108,7 +109,7 @@ _LONG = 24
 
 
 def _authorization(text: str) -> str:
-    return re.sub(_BASIC, _basic, re.sub(_BEARER, _bearer, text))
+    return compiled(_BASIC).sub(_basic, compiled(_BEARER).sub(_bearer, text))
 
 
 def _bearer(found: re.Match[str]) -> str:
@@ -142,7 +143,7 @@ def _may_have_card(content: bytes, shape: bytes) -> bool:
     """Return whether digits in a row, whatever separates them, have a card among them."""
     if _MIN_CARD not in shape:
         return False
-    runs = re.findall(rb"[0-9]{13,}", content.translate(None, b" -"))
+    runs = _RUNS.findall(content.translate(None, b" -"))
     return len(runs) > _MAX_RUNS or any(_has_card(run.decode()) for run in runs)
 
 
@@ -164,7 +165,7 @@ _ID_ = "[A-Za-z0-9_-]"
 _RULES = (
     Rule("payment-card", _may_have_card, without_cards),
     Rule("iban", lambda _content, shape: _IBAN.search(shape) is not None, without_ibans),
-    Rule("private-key", _marked("-----BEGIN "), lambda text: re.sub(_PEM, FILTERED, text)),
+    Rule("private-key", _marked("-----BEGIN "), lambda text: compiled(_PEM).sub(FILTERED, text)),
     Rule(
         "url-password",
         lambda content, _shape: _URL_IN_JSON.search(content) is not None,
@@ -177,7 +178,7 @@ _TOKENS = (
     Rule(
         "aws-key",
         _found(rb"A[KS]IA[A-Z0-9]{16}"),
-        lambda text: re.sub(_AWS, FILTERED, text),
+        lambda text: compiled(_AWS).sub(FILTERED, text),
     ),
     Rule(
         "github-token",
