@@ -235,6 +235,8 @@ def short_name(name: str) -> str:
 
 def cut(text: str, most: int) -> str:
     """Return the start of a text, at most `most` bytes of UTF-8."""
+    if len(text) <= most and text.isascii():
+        return text
     return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
 
 

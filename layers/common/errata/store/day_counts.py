@@ -8,6 +8,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from errata.config import settings
 from errata.models.visible import Visible
@@ -47,6 +48,7 @@ def count_days(pks: Iterable[str], days: Iterable[str], now_s: int) -> dict[str,
     return counts
 
 
+@lru_cache(maxsize=100)
 def day_key(day: int) -> str:
     """Return the sort key of a day, which is given in days since the epoch."""
     return f"day#{date.fromordinal(_EPOCH + day)}"

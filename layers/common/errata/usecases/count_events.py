@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 
 from errata.models import sketch
 from errata.models.buckets import MINUTE_MS
@@ -70,9 +71,10 @@ type Events = dict[str, list[Record]]  # by issue id, in the order of the stream
 def not_counted(records: Iterable[Record], rows: Rows) -> Events:
     """Return the events that their issues have not counted. Leaves out those of deleted issues."""
     fresh: Events = defaultdict(list)
+    position = cache(rows.position)
     for record in records:
         event = record.event
-        counted = rows.position(f"issue#{event.issue_id}")
+        counted = position(f"issue#{event.issue_id}")
         if counted and not record.position.is_after(counted):
             continue
         if event.id > rows.deleted_through(event.issue_id):
@@ -252,8 +254,10 @@ def totals(
     changed = Totals()
     of_issues = {record.event.id for some in fresh.values() for record in some}
 
+    position = cache(rows.position)
+
     def is_counted(sk: str, record: Record) -> bool:
-        counted = rows.position(sk)
+        counted = position(sk)
         if late or counted is None:
             return False
         if not counted.sequence:
