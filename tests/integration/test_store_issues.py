@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -70,10 +71,10 @@ def write(pk: str, *found: Issue, rows: Rows | None = None) -> list[Issue]:
     return [each.issue for each in changes]
 
 
-def later(stored: Issue, **changed: object) -> Issue:
+def later(stored: Issue, **changed: Any) -> Issue:
     """Return an issue after another event."""
     sequence = f"{int(stored.position.sequence) + 1:040d}"
-    return replace(stored, position=Position("", sequence), **changed)  # type: ignore[arg-type]
+    return replace(stored, position=Position("", sequence), **changed)
 
 
 def listed(pk: str, now_s: int) -> list[Release]:

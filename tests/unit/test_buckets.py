@@ -1,4 +1,4 @@
-"""Numbers of events by minute, hour and day, and the words that follow from them."""
+"""Events are counted by minute, hour and day, and the counts say whether an issue is rising."""
 
 import random
 from dataclasses import replace

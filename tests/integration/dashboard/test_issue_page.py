@@ -48,7 +48,8 @@ def test_the_page_shows_the_short_id_and_is_found_by_it(browser: Browser, busy: 
         assert len(calls) <= 3 + MAX_CALLS
     projects.change_slug(busy.id, "store")
     assert browser.get(f"{issues_path}/{name}").url.endswith(path)
-    assert "STORE-1 error open" in browser.page.text  # type: ignore[union-attr]
+    assert browser.page
+    assert "STORE-1 error open" in browser.page.text
     assert browser.get(f"{issues_path}?text=%20{name.lower()}").url.endswith(path)
     for text in ("1", "BLOG-1", "STORE"):
         assert "No issues match" in browser.get(f"{issues_path}?text={text}").text

@@ -48,14 +48,16 @@ def _lean_once() -> LeanClient | None:
 
 def dynamodb() -> "DynamoDBClient":
     """Return the DynamoDB client."""
-    client: Any = _lean() or _client("dynamodb")
-    return client  # type: ignore[no-any-return]
+    either: Any = _lean() or _client("dynamodb")
+    client: DynamoDBClient = either
+    return client
 
 
 def dynamodb_once() -> "DynamoDBClient":
     """Return the DynamoDB client without retries, for requests that must not be sent twice."""
-    client: Any = _lean_once() or _client("dynamodb", "once")
-    return client  # type: ignore[no-any-return]
+    either: Any = _lean_once() or _client("dynamodb", "once")
+    client: DynamoDBClient = either
+    return client
 
 
 def dynamodb_patient() -> "DynamoDBClient":
