@@ -9,7 +9,7 @@ from bench import counts, ratios, write_units
 from bench.artifact import BUILD, STOCK
 from bench.corpus import SIZES, encode, load
 from bench.report import Yardstick, line
-from bench.stage import DIGESTED, Stage, prepared
+from bench.stage import Stage, prepared
 
 # What `import boto3` and a client need. pip compiles them when it installs; uv does not.
 STOCK_PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "urllib3")
@@ -25,9 +25,7 @@ def main() -> int:
         lengths = [len(encode(event)) for event in load(size)]
         print(f"{size}: {len(lengths)} real events of {min(lengths)} to {max(lengths)} bytes")
     with prepared() as stage:
-        calls = stage.calls(stage.digest, DIGESTED)
-        operations = ", ".join(call.operation for call in calls)
-        print(f"digest makes {len(calls)} AWS calls for a batch: {operations}\n")
+        print()
         if options.verbose:
             _print_own_calls(stage)
         passed = [_print(yardstick) for yardstick in _measure(stage, options)]

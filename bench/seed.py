@@ -98,15 +98,3 @@ def _a_project(organization: str) -> Created:
     for record in store.list_keys(created.project.id):
         store.save_usage_key(replace(record, usage_key="gateway-key-value", usage_key_id="k3y1d5"))
     return created
-
-
-def a_digested_batch(batch: dict[str, Any]) -> Rows:
-    """Return the rows that a batch of the stream leaves in empty tables."""
-    with _account("DigestFunction"):
-        from functions.digest.handler import handler  # it creates a client when it is imported
-
-        for record in batch["Records"]:
-            item = as_bytes(record["dynamodb"]["NewImage"])
-            clients.dynamodb().put_item(TableName=settings().events_table, Item=item)
-        assert handler(batch, None) == {"batchItemFailures": []}
-        return {name: rows for name, rows in _rows().items() if name == settings().issues_table}

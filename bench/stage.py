@@ -1,7 +1,7 @@
 """The setting of all measurements: the server, the built functions, and the reference.
 
-A request goes the whole way: ingest gets what the authorizer returned for the key, and digest gets
-a batch of what ingest stored.
+A request goes the whole way: ingest gets what the authorizer returned for the key. `bench.digest`
+has a setting of its own.
 """
 
 import base64
@@ -16,15 +16,12 @@ from bench import seed
 from bench.corpus import SDK, SIZES, encode, envelopes, load
 from bench.lists import ManyIssues
 from bench.process import Worker
-from bench.server import Call, Item, Rows, Server
+from bench.server import Call, Item, Server
 from bench.team import ISSUES as LISTED
 from bench.team import Team
-from bench.traffic import authorizer_event, dsn_event, ingest_event, page_event, stream_event
+from bench.traffic import authorizer_event, dsn_event, ingest_event, page_event
 from errata.protocol.issues import ASKED_STATUSES, SORTS
 
-BATCH = 100
-ISSUES = 10
-DIGESTED = "4 KB"
 ONCE = "with an Idempotency-Key"
 MONTHLY_QUOTA = 1_000_000
 LIMITED = "with a quota of a million"
@@ -46,7 +43,6 @@ class Stage:
     server: Server
     authorizer: Worker
     ingest: Worker
-    digest: Worker
     dashboard: Worker
     many_issues: ManyIssues
     many: Worker  # the dashboard on them
@@ -91,7 +87,6 @@ def prepared() -> Iterator[Stage]:
             server,
             authorizer=function("AuthorizerFunction", "authorizer"),
             ingest=function("IngestFunction", "ingest"),
-            digest=function("DigestFunction", "digest"),
             dashboard=function("DashboardFunction", "dashboard"),
             many_issues=many_issues,
             many=function("DashboardFunction", "dashboard", many_issues),
@@ -109,7 +104,6 @@ def prepared() -> Iterator[Stage]:
         assert verdict["context"]["metered"] == "gateway", verdict
         _load_ingest(stage, rest.key, verdict)
         _load_limited(stage, rest.limited_key)
-        _load_digest(stage, rest.key, verdict, rest.rows)
         _load_dashboard(stage)
         _load_put_item(stage)
         server.taken()
@@ -139,30 +133,6 @@ def accepted(responses: list[dict[str, Any]]) -> None:
     """Check that every request was accepted."""
     for response in responses:
         assert response["statusCode"] == 202, response
-
-
-def _load_digest(stage: Stage, key: str, verdict: dict[str, Any], rows: Rows) -> None:
-    """Return a batch of new events for ten existing issues: the same errors, of other users."""
-    items = [item for _ in range(2) for item in _stored(stage, key, verdict)]
-    first, second = stream_event(items[:BATCH]), stream_event(items)
-    second["Records"] = second["Records"][BATCH:]
-    known = seed.a_digested_batch(first)
-    assert sum(row["sk"]["S"].startswith("issue#") for row in known["IssuesTable"]) == ISSUES
-    issues = [*rows["IssuesTable"], *known["IssuesTable"]]
-    stage.server.keep({**rows, "IssuesTable": issues})
-    stage.digest.load(DIGESTED, [second])
-    for response in stage.digest.run(DIGESTED, 3)[1]:
-        assert response == {"batchItemFailures": []}, response
-
-
-def _stored(stage: Stage, key: str, verdict: dict[str, Any]) -> list[Item]:
-    errors = load(DIGESTED)[:ISSUES]
-    bodies = [
-        encode({**errors[n % ISSUES], "user": {"id": f"{n * 7919}", "ip_address": "203.0.113.4"}})
-        for n in range(BATCH)
-    ]
-    stage.ingest.load("batch", [ingest_event(body, key, verdict) for body in bodies])
-    return stage.stored("batch")
 
 
 def _load_dashboard(stage: Stage) -> None:
