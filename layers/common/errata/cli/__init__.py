@@ -19,6 +19,7 @@ from errata.cli import (
     redrive,
     releases,
     rules,
+    scrubbing,
     stats,
     teams,
     teardown,
@@ -41,6 +42,7 @@ app.add_typer(issues.app, name="issues")
 app.add_typer(events.app, name="events")
 app.add_typer(releases.app, name="releases")
 app.add_typer(rules.app, name="rules")
+app.add_typer(scrubbing.app, name="scrubbing")
 app.add_typer(webhooks.app, name="webhooks")
 command(app, "tail", example="tail 1 --local")(events.tail)
 command(app, "send", example='send 1 --message "Hello, Errata" --level info')(events.send)

@@ -1,6 +1,7 @@
 """Replaces the secrets in an event's fields, and notes where they were."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from pydantic_core import to_json
@@ -36,9 +37,12 @@ _MIN_LENGTH = 16
 type _Path = tuple[Any, ...]
 
 
-def scrub(fields: Fields) -> list[Scrubbed]:
-    """Replace the secrets in the fields of an event, in place. Return where they were, and why."""
-    scrubber = _Scrubber(to_json(fields, inf_nan_mode="null"))
+def scrub(fields: Fields, clean_name: Callable[[str], str] = str) -> list[Scrubbed]:
+    """Replace the secrets in the fields of an event, in place. Return where they were, and why.
+
+    `clean_name` removes from the names in these paths what the rules here do not know.
+    """
+    scrubber = _Scrubber(to_json(fields, inf_nan_mode="null"), clean_name)
     exempt = {name: fields.pop(name) for name in _EXEMPT if name in fields}
     # Names of packages, such as `oauth-client`, have their versions as values.
     modules = fields.pop("modules", None)
@@ -57,8 +61,9 @@ class _Scrubber:
     Most values are looked at without a function call: a client may send very many.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, clean_name: Callable[[str], str]) -> None:
         self.rules = active(content)
+        self.clean_name = clean_name
         self.noted: list[Scrubbed] = []
 
     def fields(self, fields: Fields, path: _Path, of_frame: bool = False) -> Fields:
@@ -185,6 +190,6 @@ class _Scrubber:
             names: list[str] = []
             while path:
                 path, name = path
-                names.append(self._in_name(str(name))[:_MAX_PATH])
+                names.append(self.clean_name(self._in_name(str(name)))[:_MAX_PATH])
             self.noted.append({"field": ".".join(reversed(names))[:_MAX_PATH], "rule": rule})
         return FILTERED
