@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from errata.errors import NotFoundError, StoreError
+from errata.models import sketch
 from errata.store import scrubbing_rules as store
 from errata.usecases import (
     access,
     delete_project,
+    issues,
     organizations,
     projects,
     scrubbing_rules,
@@ -113,6 +115,9 @@ def test_the_address_of_the_client_is_not_added_where_addresses_are_replaced(bus
         sdk.capture(busy, **{**asking, "user": user})
         assert events(busy)[0]["context"]["user"]["ip_address"] == "[Filtered]"
     assert stream.deliver(stream.records()) == []
+    # What was replaced is nobody's address.
+    (issue,) = issues.list_issues(visible_in(busy.id))
+    assert sketch.estimate(issue.users) == 1
 
 
 # ------------------------------------------------------------------ how rules are read

@@ -3,6 +3,9 @@
 Members read the page of a project, admins change both.
 """
 
+from dataclasses import replace
+from typing import Any
+
 from errata.errors import InvalidInputError
 from errata.models.organization import Organization
 from errata.models.project import Project
@@ -51,17 +54,21 @@ def change_organization(ctx: RequestContext) -> Response:
 
 def _of_project(ctx: RequestContext, failed: Failed, found: Preview | None = None) -> Response:
     project = ctx.project
-    organization = None if project.unclaimed else organizations.find(project.organization)
-    inherited = access.scrubbing(None, organization)
     return _page(
         ctx,
         failed,
         project,
         found,
         may_change=ctx.user.administers(project.organization),
-        inherited=inherited,
+        inherited=_inherited(project),
         choices=[],
     )
+
+
+def _inherited(project: Project) -> dict[str, Any]:
+    """Return what holds for a project that does not differ from its organization."""
+    same = replace(project, scrub=None, scrub_contract_apis=None, scrub_rules="")
+    return access.operator_scrubbing(same)
 
 
 def _of_organization(ctx: RequestContext, failed: Failed, found: Preview | None = None) -> Response:
@@ -132,8 +139,16 @@ def _switches(ctx: RequestContext) -> list[bool | Default]:
 
 
 def _preview(ctx: RequestContext, _: str) -> Response:
-    project = ctx.project
-    found = scrubbing_rules.preview(project, ctx.visible, _typed(ctx), of_organization=False)
+    project, (_scrub, contract_apis) = ctx.project, _switches(ctx)
+    found = scrubbing_rules.preview(
+        project,
+        ctx.visible,
+        _typed(ctx),
+        of_organization=False,
+        contract_apis=_inherited(project)["scrub_contract_apis"]
+        if contract_apis == "default"
+        else contract_apis,
+    )
     return _of_project(ctx, Failed("preview"), found)
 
 
@@ -153,7 +168,14 @@ def _preview_organization(ctx: RequestContext, _: str) -> Response:
     if project is None:
         raise InvalidInputError({"project": ["Choose a project to preview with."]})
     visible = projects.visible_of(project)
-    found = scrubbing_rules.preview(project, visible, _typed(ctx), of_organization=True)
+    own, (_scrub, contract_apis) = project.scrub_contract_apis, _switches(ctx)
+    found = scrubbing_rules.preview(
+        project,
+        visible,
+        _typed(ctx),
+        of_organization=True,
+        contract_apis=bool(contract_apis) if own is None else own,
+    )
     return _of_organization(ctx, Failed("preview"), found)
 
 

@@ -44,6 +44,9 @@ def test_settings_of_a_project_are_previewed_and_saved(
     assert "hush" not in shown.html
     assert "name: badge\nexempt: extra.*</textarea>" in shown.html
     assert '<option value="off" selected>' in shown.html
+    switches = {"scrub": "on", "scrub_contract_apis": "off"}
+    shown = owner.post(page, preview="1", rules=rules, **switches)
+    assert "1 message own-name replaced" in words(shown.html)
     assert (projects.find(busy.id).scrub, scrubbing_rules.find_text(busy.id)) == (None, "")
     saved = owner.post(page, save="1", rules=rules, scrub="off", scrub_contract_apis="on")
     assert "Saved." in saved.text

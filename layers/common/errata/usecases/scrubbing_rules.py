@@ -98,11 +98,19 @@ def set_of_organization(organization_id: str, text: str) -> int:
     return number
 
 
-def preview(project: Project, visible: Visible, text: str, *, of_organization: bool) -> Preview:
-    """Return what would be replaced in the newest events of a project. Changes nothing.
+def preview(
+    project: Project,
+    visible: Visible,
+    text: str,
+    *,
+    of_organization: bool,
+    contract_apis: bool | None = None,
+) -> Preview:
+    """Return what would be replaced in the newest events of a project, if scrubbing is on.
 
     `text` has the new rules of the project or of its organization. Those of the other one stay as
-    they are. Never returns a value of an event.
+    they are. `contract_apis` says whether events of the ingest and the legacy API are scrubbed;
+    None: as the settings say. Changes nothing, and never returns a value of an event.
 
     Raises:
         InvalidInputError: names what is wrong with the rules.
@@ -111,7 +119,8 @@ def preview(project: Project, visible: Visible, text: str, *, of_organization: b
     owner = DEFAULT_ORGANIZATION if project.unclaimed else project.organization
     other = store.of_project(project.id) if of_organization else store.of_organization(owner)
     rules += parse(store.find_rules(other)[1])[0]
-    contract_apis = access.operator_scrubbing(project)["scrub_contract_apis"]
+    if contract_apis is None:
+        contract_apis = access.operator_scrubbing(project)["scrub_contract_apis"]
     counts: Counter[tuple[str, str, bool]] = Counter()
     ends = time.monotonic() + _MOST_S
     events = 0
