@@ -186,15 +186,6 @@ def test_the_layer_needs_no_package_that_is_slow_to_import() -> None:
         assert f"\n{package}==" not in f"\n{locked}"
 
 
-def test_the_functions_that_apply_patterns_have_re2_and_the_layer_has_not() -> None:
-    having = {
-        file.parent.name
-        for file in [*FUNCTIONS.glob("*/requirements.txt"), ERRATA.parent / "requirements.txt"]
-        if "google-re2==" in file.read_text()
-    }
-    assert having == {"dashboard", "ingest", "legacy_api", "sentry_ingest"}
-
-
 def test_who_uses_a_slow_package_requires_it_and_is_not_hot() -> None:
     users = set()
     for file in files(FUNCTIONS):

@@ -49,15 +49,16 @@ class _Exempt(str):
     value: Any
 
 
-def scrub_with(own: OwnRules, fields: Fields) -> list[Scrubbed]:
+def scrub_with(own: OwnRules, fields: Fields, content: bytes | None = None) -> list[Scrubbed]:
     """Replace the secrets in the fields of an event, in place. Return where they were, and why.
 
-    Raises nothing, and takes time that is linear in the size of the event.
+    `content` is the JSON that the fields are read from, if it is at hand. Takes time that is linear
+    in the size of the event.
     """
     walk = _Walk(own)
     if own.exempt:
         _wrap(fields, paths.start(own.exempt))
-    walk.noted = scrub(fields, walk.clean_name)
+    walk.noted = scrub(fields, content, walk.clean_name)
     clean = walk.event(fields)
     fields.clear()
     fields.update(clean)

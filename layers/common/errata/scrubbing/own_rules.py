@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+import re2
+
 from errata.scrubbing.names import words_of
 
 MAX_BYTES = 8_000
@@ -150,8 +152,6 @@ def _pattern(text: str) -> tuple[str, int]:
         raise _WrongRuleError("there is no pattern.")
     if len(text) > MAX_PATTERN:
         raise _WrongRuleError(f"the pattern has more than {MAX_PATTERN} characters.")
-    import re2  # only where there are patterns: it takes long to import
-
     try:
         pattern = _compiled(text)
     except re2.error as error:
@@ -164,8 +164,6 @@ def _pattern(text: str) -> tuple[str, int]:
 
 
 def _compiled(pattern: str) -> Any:
-    import re2
-
     options = re2.Options()
     options.max_mem = _MAX_MEMORY
     options.never_capture = True

@@ -18,14 +18,16 @@ logger = logging.getLogger("errata")
 _parsed = BoundedDict[tuple[str, str], OwnRules](max_entries=100)
 
 
-def scrub(fields: Fields, access: Access) -> list[Scrubbed]:
+def scrub(fields: Fields, access: Access, content: bytes | None) -> list[Scrubbed]:
     """Replace the secrets in an event of a project with rules, in place. Return where they were.
+
+    `content` is the JSON that the fields are read from, if it is at hand.
 
     Raises:
         StoreError: the rules cannot be read now.
         UnavailableError: this release does not understand them.
     """
-    return scrub_with(_current(access), fields)
+    return scrub_with(_current(access), fields, content)
 
 
 def _current(access: Access) -> OwnRules:

@@ -8,16 +8,17 @@ from errata.models.project import Access
 from errata.scrubbing import fields as built_in
 
 
-def scrub_sdk_event(sent: Fields, access: Access) -> list[Scrubbed]:
+def scrub_sdk_event(sent: Fields, content: bytes | None, access: Access) -> list[Scrubbed]:
     """Replace the secrets in an SDK's event, in place. Return where they were.
 
+    `content` is the JSON that it was read from, if it is at hand.
     This comes before the event is read: so nothing that is made from it has a secret, such as its
     message, its grouping or its problems.
 
     Raises:
         StoreError: the rules of the project or the organization cannot be read now.
     """
-    return _scrub(sent, access) if access.scrub else []
+    return _scrub(sent, access, content) if access.scrub else []
 
 
 def client_address(address: str, access: Access) -> str:
@@ -52,9 +53,9 @@ def scrub_contract_event(fields: Event, access: Access) -> Event:
     return scrubbed
 
 
-def _scrub(fields: Fields, access: Access) -> list[Scrubbed]:
+def _scrub(fields: Fields, access: Access, content: bytes | None = None) -> list[Scrubbed]:
     if not access.scrub_rules:
-        return built_in.scrub(fields)
+        return built_in.scrub(fields, content)
     from errata.usecases import apply_scrubbing  # most deployments never need it
 
-    return apply_scrubbing.scrub(fields, access)
+    return apply_scrubbing.scrub(fields, access, content)
