@@ -2,9 +2,12 @@
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from errata.scrubbing import FILTERED
 from errata.scrubbing.addresses import without_email_addresses, without_ip_addresses
@@ -254,6 +257,48 @@ def test_what_was_replaced_is_noted_without_secrets_in_names() -> None:
         {"field": f"tags.{FILTERED}.badge", "rule": "own-name"},
         {"field": "message", "rule": "email-address"},
     ]
+
+
+# ------------------------------------------------------------------ any event
+
+_NAMES = st.one_of(
+    st.sampled_from(["a", "b", "x", "badge", "value", "key", "frames", "filename", "modules"]),
+    st.sampled_from(["debug_meta", "token", "event_id", "timestamp", "", "a.b", "aab", "1.2.3.4"]),
+)
+_LEAVES = st.one_of(
+    st.sampled_from([None, True, 1.5, 123, 12345, "aab", "1.2.3.4", "a@b.cd", "badge=1", "::1"]),
+    st.text(st.characters(categories=["L", "P"]), max_size=4),
+)
+_TREES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(_NAMES, _TREES, max_size=5))
+def test_any_event_stays_json_is_scrubbed_once_and_changes_only_with_a_note(
+    event: dict[str, Any],
+) -> None:
+    own, _ = parse(
+        f"name: badge\nexempt: **.x.*\nexempt: a.b\npattern: a+b|^\\d{{3}}$\n{ADDRESSES}"
+    )
+    clean = json.loads(json.dumps(event))
+    noted = scrub_with(own, clean)
+    assert noted or clean == event
+    assert "_Exempt" not in {type(each).__name__ for each in leaves(clean)}
+    again = json.loads(json.dumps(clean))
+    scrub_with(own, again)
+    assert again == clean
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from leaves(each)
+    else:
+        yield value
 
 
 # ------------------------------------------------------------------ hostile
