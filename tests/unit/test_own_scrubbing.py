@@ -117,6 +117,22 @@ def test_patterns_match_texts_names_and_numbers() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("pattern", "clean"),
+    [
+        ("^EMP$", f"a EMP|{FILTERED}|EMP b|EMP\nEMP"),
+        ("(?m)^EMP$", f"a EMP|{FILTERED}|EMP b|{FILTERED}\n{FILTERED}"),
+        ("\\AEMP", f"a EMP|{FILTERED}|{FILTERED} b|{FILTERED}\nEMP"),
+        ("EMP\\z", f"a {FILTERED}|{FILTERED}|EMP b|EMP\n{FILTERED}"),
+        ("(?-m:^)EMP(?-m:$)|\\Aa", f"{FILTERED} EMP|{FILTERED}|EMP b|EMP\nEMP"),
+        ("\\bEMP\\B", "a EMP|EMP|EMP b|EMP\nEMP"),
+    ],
+)
+def test_a_text_begins_and_ends_where_it_does(pattern: str, clean: str) -> None:
+    texts = ["a EMP", "EMP", "EMP b", "EMP\nEMP"]
+    assert "|".join(scrubbed(f"pattern: {pattern}", extra=texts)["extra"]) == clean
+
+
 def test_a_text_with_very_many_matches_is_replaced_as_a_whole() -> None:
     assert scrubbed("pattern: x", message="ax" * 100)["message"] == f"a{FILTERED}" * 100
     assert scrubbed("pattern: x", message="ax" * 101)["message"] == FILTERED
@@ -206,6 +222,8 @@ def test_an_exempt_part_of_a_secret_goes_with_it() -> None:
 )
 def test_ip_addresses_in_texts(text: str, clean: str) -> None:
     assert without_ip_addresses(text).replace(FILTERED, "_") == clean
+    found = scrubbed("ip-addresses: on", message=text)["message"]
+    assert found.replace(FILTERED, "_") == clean
 
 
 @pytest.mark.parametrize(
@@ -218,6 +236,8 @@ def test_ip_addresses_in_texts(text: str, clean: str) -> None:
 )
 def test_email_addresses_in_texts(text: str, clean: str) -> None:
     assert without_email_addresses(text).replace(FILTERED, "_") == clean
+    found = scrubbed("email-addresses: on", message=text)["message"]
+    assert found.replace(FILTERED, "_") == clean
 
 
 def test_names_of_addresses_and_what_looks_like_one() -> None:

@@ -5,16 +5,21 @@ through the event unwraps them and applies the rules of the project.
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from errata.models.event import Fields, Scrubbed
 from errata.models.ids import sdk_event_id
 from errata.scrubbing import FILTERED, paths
-from errata.scrubbing.addresses import without_email_addresses, without_ip_addresses
+from errata.scrubbing.addresses import (
+    may_have_ip_address,
+    without_email_addresses,
+    without_ip_addresses,
+)
 from errata.scrubbing.fields import MAX_NOTED, scrub
 from errata.scrubbing.names import MAX_NAME, Kind, kind, words_of
-from errata.scrubbing.own_rules import OwnRules, Words
+from errata.scrubbing.own_rules import OwnRules, Pattern, Words
 from errata.scrubbing.paths import Places
 from errata.scrubbing.texts import without_pairs
 
@@ -59,6 +64,7 @@ def scrub_with(own: OwnRules, fields: Fields, content: bytes | None = None) -> l
     if own.exempt:
         _wrap(fields, paths.start(own.exempt))
     walk.noted = scrub(fields, content, walk.clean_name)
+    walk.prepare("\n".join(_texts(fields)).encode(errors="surrogatepass"))
     clean = walk.event(fields)
     fields.clear()
     fields.update(clean)
@@ -86,6 +92,15 @@ class _Walk:
         self.own = own
         self.noted: list[Scrubbed] = []
 
+    def prepare(self, lines: bytes) -> None:
+        """Leave out what matches nothing in the event, which has these texts and names."""
+        own = self.own
+        self.patterns = tuple(
+            each for each in own.patterns if not each.in_lines or each.in_lines.search(lines)
+        )
+        self.emails = own.email_addresses and (b"@" in lines or b"%40" in lines)
+        self.ips = own.ip_addresses and may_have_ip_address(lines)
+
     def event(self, fields: Fields) -> Fields:
         """Return the fields of an event without secrets."""
         symbols = {name: fields.pop(name) for name in _SYMBOLS if name in fields}
@@ -99,9 +114,8 @@ class _Walk:
 
     def clean_name(self, name: str) -> str:
         """Return a name without secrets in it."""
-        for pattern in self.own.patterns:
-            name = _without(pattern, name)
-        return self._without_addresses(name)
+        own = self.own
+        return _clean_name(name, own.patterns, own.ip_addresses, own.email_addresses)
 
     def _value(self, name: str, value: Any, path: _Path, names: bool) -> Any:
         if type(value) is _Exempt:
@@ -127,7 +141,7 @@ class _Walk:
         clean: Fields = {}
         for name, value in fields.items():
             called = title if name == "value" and type(title) is str else name
-            shown = self.clean_name(name)
+            shown = _clean_name(name, self.patterns, self.ips, self.emails)
             if shown != name:
                 self._filtered((path, shown), "in-name")
             clean[shown] = self._value(called, value, (path, shown), names)
@@ -147,28 +161,23 @@ class _Walk:
 
     def _text(self, name: str, text: str, path: _Path, names: bool) -> str:
         own = self.own
-        if names and own.names and name not in _SOURCE:
+        if names and own.names and name not in _SOURCE and ("=" in text or ":" in text):
             text = self._noted(text, without_pairs(text, self._kind), path, "own-name")
-        for pattern in own.patterns:
+        for pattern in self.patterns:
             text = self._noted(text, _without(pattern, text), path, "own-pattern")
-        if not names or _is_version(name[:MAX_NAME]):
+        if not (names and (self.emails or self.ips)) or _is_version(name[:MAX_NAME]):
             return text
-        if own.email_addresses:
+        if self.emails:
             text = self._noted(text, without_email_addresses(text), path, "email-address")
-        if own.ip_addresses and kind(name[:MAX_NAME]) is not Kind.USER_AGENT:
+        if self.ips and kind(name[:MAX_NAME]) is not Kind.USER_AGENT:
             text = self._noted(text, without_ip_addresses(text), path, "ip-address")
         return text
 
     def _number(self, value: int, path: _Path) -> Any:
         text = str(value)
-        if any(_without(pattern, text) != text for pattern in self.own.patterns):
+        if any(_without(pattern, text) != text for pattern in self.patterns):
             return self._filtered(path, "own-pattern")
         return value
-
-    def _without_addresses(self, text: str) -> str:
-        if self.own.email_addresses:
-            text = without_email_addresses(text)
-        return without_ip_addresses(text) if self.own.ip_addresses else text
 
     def _rule(self, name: str) -> str:
         own = self.own
@@ -234,12 +243,38 @@ def _is_version(name: str) -> bool:
     return bool(words) and words[-1] in _VERSIONS
 
 
-def _without(pattern: Any, text: str) -> str:
+def _texts(fields: Fields) -> Iterator[str]:
+    """Yield all texts, names and numbers of an event."""
+    left: list[Any] = [fields]
+    while left:
+        value = left.pop()
+        if type(value) is dict:
+            yield from value
+            left += value.values()
+        elif type(value) is list:
+            left += value
+        elif type(value) is _Exempt:
+            left.append(value.value)
+        elif type(value) is str or type(value) is int:
+            yield str(value)
+
+
+def _clean_name(
+    name: str, patterns: tuple[Pattern, ...], ip_addresses: bool, email_addresses: bool
+) -> str:
+    for pattern in patterns:
+        name = _without(pattern, name)
+    if email_addresses:
+        name = without_email_addresses(name)
+    return without_ip_addresses(name) if ip_addresses else name
+
+
+def _without(pattern: Pattern, text: str) -> str:
     """Return a text without the matches of a pattern."""
     sent = text.encode(errors="surrogatepass")
     parts: list[bytes] = []
     end = 0
-    for found in pattern.finditer(sent):
+    for found in pattern.expression.finditer(sent):
         start, stop = found.span()
         if len(parts) >= 2 * _MAX_MATCHES:
             return FILTERED

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import re2
 
@@ -57,6 +57,16 @@ class _WrongRuleError(Exception):
     """What is wrong with a line."""
 
 
+class Pattern(NamedTuple):
+    """All patterns of a project or an organization, as one.
+
+    `in_lines` matches many lines if `expression` matches one of them. None: nobody knows.
+    """
+
+    expression: Any
+    in_lines: Any
+
+
 @dataclass(frozen=True, slots=True)
 class OwnRules:
     """Rules of a project, of an organization, or of both.
@@ -64,13 +74,13 @@ class OwnRules:
     Attributes:
         names: words of names whose values are secrets.
         exempt: paths of parts that the other rules leave as they are, see `paths`.
-        patterns: compiled by RE2, one for all patterns of a text.
+        patterns: compiled by RE2, one for all patterns of the rules of an owner.
         ip_addresses, email_addresses: whether these are replaced, too.
     """
 
     names: frozenset[Words] = frozenset()
     exempt: tuple[Words, ...] = ()
-    patterns: tuple[Any, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
     ip_addresses: bool = False
     email_addresses: bool = False
 
@@ -119,7 +129,7 @@ def parse(text: str) -> tuple[OwnRules, int]:
     rules = OwnRules(
         frozenset(found["name"]),
         tuple(found["exempt"]),
-        (_compiled("|".join(patterns)),) if patterns else (),
+        (_joined("|".join(patterns)),) if patterns else (),
         any(found["ip-addresses"]),
         any(found["email-addresses"]),
     )
@@ -163,14 +173,24 @@ def _pattern(text: str) -> tuple[str, int]:
     return text, pattern.programsize
 
 
+def _joined(patterns: str) -> Pattern:
+    # Where ^ and $ are those of lines, only these still ask for the first or the last place.
+    whole = re.search(r"\\[Az]|\(\?[a-zA-Z]*-", patterns)
+    return Pattern(_compiled(patterns), None if whole else _compiled(f"(?m){patterns}"))
+
+
 def _compiled(pattern: str) -> Any:
+    compiled = re2.compile(pattern, _options())
+    re2.purge()  # its cache is not bounded by what its entries take
+    return compiled
+
+
+def _options() -> Any:
     options = re2.Options()
     options.max_mem = _MAX_MEMORY
     options.never_capture = True
     options.log_errors = False
-    compiled = re2.compile(pattern, options)
-    re2.purge()  # its cache is not bounded by what its entries take
-    return compiled
+    return options
 
 
 def _on(text: str) -> bool:

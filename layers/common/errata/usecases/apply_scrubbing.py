@@ -14,7 +14,7 @@ from errata.store import scrubbing_rules as store
 
 logger = logging.getLogger("errata")
 
-# Rules of one owner by version. Their patterns may take half a megabyte each.
+# Rules of one owner by version. Their patterns may take a megabyte each.
 _parsed = BoundedDict[tuple[str, str], OwnRules](max_entries=100)
 
 
