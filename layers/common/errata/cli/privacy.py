@@ -21,7 +21,7 @@ app = group(
     "Erase a person from a project.", example="privacy erase 1 --user ada@example.com --dry-run"
 )
 
-_EVERY_S = 5
+_EVERY_S = 15
 _SHORT = (
     "This id is too short to be looked for in texts. Only events whose user it is were deleted,"
     " and the rows by which their issues are found."
