@@ -1,6 +1,5 @@
 """Templates, and how they show values."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,11 +120,6 @@ def last_days(days: dict[int, int], now_ms: int, length: int) -> list[int]:
     """Return counts by day since the epoch as a list that ends today."""
     today = now_ms // DAY_MS
     return [days.get(day, 0) for day in range(today - length + 1, today + 1)]
-
-
-def day_name(day: int) -> str:
-    """Return a day since the epoch as `2026-11-22`."""
-    return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_MS // 1000))
 
 
 def clip(value: Any, most: int) -> str:
