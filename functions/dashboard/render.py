@@ -94,7 +94,7 @@ def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
     bars = Markup("").join(
         Markup(
             '<g><title>{}: {}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>'
-            '<rect x="{}" y="{}" width="{}" height="{}"/></g>'
+            '<rect class="b" x="{}" y="{}" width="{}" height="{}"/></g>'
         ).format(
             day,
             f"{count:,}",
@@ -111,7 +111,7 @@ def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
     )
     total = sum(count for _, count in days)
     return Markup(
-        '<svg class="chart" viewBox="0 0 720 {}" preserveAspectRatio="none" role="img"'
+        '<svg class="chart of-days" viewBox="0 0 720 {}" preserveAspectRatio="none" role="img"'
         ' aria-label="{} events in {} days, at most {} a day">{}</svg>'
     ).format(height, total, len(days), most if total else 0, bars)
 

@@ -19,7 +19,7 @@ from functions.dashboard.web import Response, redirect
 
 SPARK_DAYS = 14
 CHART_DAYS = 30
-# In bytes: about two lines of text, so that fifty rows stay below 60 KB, whatever they contain.
+# In bytes: about two lines of text, so that fifty rows stay below 80 KB, whatever they contain.
 ROW_BYTES = 420
 TITLE_BYTES = 3_000
 _FILTERS = ("status", "environment", "release", "level", "text", "sort")

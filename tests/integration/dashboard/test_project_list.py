@@ -51,7 +51,7 @@ def test_what_needs_attention_comes_first(clock: Clock, busy: Project) -> None:
     assert "2 of 4 projects need attention: " in shown.text
     assert "is rising, " in shown.text
     assert "lost 312 events since yesterday." in shown.text
-    assert "312 events lost since yesterday : rate limited, quota" in shown.text
+    assert "312 events lost since yesterday rate limited, quota" in shown.text
     assert re.search(r"12 in the last \d+ min, [0-9]+ \S usual", shown.text)
 
 
@@ -93,14 +93,14 @@ def test_a_cleared_project_shows_nothing_of_before(busy: Project) -> None:
     assert "secret" not in look().text
 
 
-def test_fifty_busy_projects_cost_two_pages_of_few_calls(browser: Browser, clock: Clock) -> None:
-    for n in range(49):
+def test_fifty_busy_projects_cost_one_page_of_few_calls(browser: Browser, clock: Clock) -> None:
+    for n in range(50):
         each = new_project(metered=True)
         event = {**json.loads(CORPUS[n % len(CORPUS)]), "message": "&" * 300}
         assert ingest(each, event).status == 202
         lose(each, clock.ms + n, rate_limited=10)
     assert stream.deliver(stream.records()) == []
-    for path, count in (("projects", 40), ("projects?after=default.40", 10)):
+    for path, count in (("projects", 50), ("projects?after=default.50", 1)):
         with recorded() as calls:
             shown = browser.get(path)
         assert len(order(shown)) == count
