@@ -2,15 +2,17 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, Map, Rule
 
-from errata.errors import ForbiddenError, HTTPError, NotFoundError
+from errata.errors import ForbiddenError, HTTPError, NotFoundError, StoreError
 from errata.models.audit import Actor
 from errata.models.event import Stored
 from errata.models.member import Session, User
@@ -33,6 +35,7 @@ _IDS = {
     "short_id": r"(?:[A-Za-z0-9-]{1,40}-)?[0-9]{1,10}",
     "team": r"[0-9a-f]{8}",
 }
+_OF_PROJECT = re.compile(f"/projects/({_IDS['project']})/")
 # Ids whose rows are read together with the session. Pages read the others themselves.
 _OPENED = ("project_id", "organization_id", "event_id")
 
@@ -162,10 +165,12 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
     try:
         endpoint, ids = _ROUTES.bind("").match(request.path, request.method)
     except MethodNotAllowed as error:
+        _read_context(request, now_ms, verify)
         # werkzeug adds HEAD to GET. API Gateway passes neither it nor others on.
         others = sorted({"GET", "POST"}.intersection(error.valid_methods or ()))
         raise MethodNotAllowedError(f"This page supports only {' and '.join(others)}.") from None
     except NotFound:
+        _read_context(request, now_ms, verify)
         raise NotFoundError("This page does not exist.") from None
     request.ids = dict(ids)
     return endpoint(request, now_ms, verify)
@@ -178,16 +183,34 @@ def _open(page: Open, request: Request, now_ms: int, _verify: sessions.Verify) -
 
 
 def _signed_in(page: Page, request: Request, now_ms: int, verify: sessions.Verify) -> Response:
-    held = request.cookies.get(SESSION_COOKIE, "")
     wanted = {name: each for name, each in request.ids.items() if name in _OPENED}
+    renewed = verify if request.method == "POST" else None
+    ctx = request.context = _context(request, now_ms, wanted, renewed)
+    if request.method == "GET":
+        return page(ctx)
+    _check(request, ctx.csrf)
+    with audit.acting(lambda: Actor(ctx.user.email, request.address)):
+        return page(ctx)
+
+
+def _context(
+    request: Request, now_ms: int, wanted: dict[str, str], verify: sessions.Verify | None
+) -> RequestContext:
+    """Return the request context. With `verify`, an old session is renewed at once.
+
+    Raises:
+        sessions.SignedOutError: nobody is signed in.
+        sessions.StaleSessionError: the session must be renewed first.
+    """
+    held = request.cookies.get(SESSION_COOKIE, "")
     try:
         session, user, opened = sessions.authenticate(held, now_ms, **wanted)
     except sessions.StaleSessionError:
-        if request.method == "GET":
+        if verify is None:
             raise
         sessions.renew(held, verify, now_ms)
         session, user, opened = sessions.authenticate(held, now_ms, **wanted)
-    ctx = RequestContext(
+    return RequestContext(
         request,
         now_ms,
         session,
@@ -197,11 +220,17 @@ def _signed_in(page: Page, request: Request, now_ms: int, verify: sessions.Verif
         opened.organization,
         opened.event,
     )
-    if request.method == "GET":
-        return page(ctx)
-    _check(request, ctx.csrf)
-    with audit.acting(lambda: Actor(user.email, request.address)):
-        return page(ctx)
+
+
+def _read_context(request: Request, now_ms: int, verify: sessions.Verify) -> None:
+    """Read the context of a page that does not exist, with the project that its path names.
+
+    So the error page has the navigation. Does nothing if nobody is signed in.
+    """
+    named = _OF_PROJECT.match(request.path)
+    wanted = {"project_id": named[1]} if named else {}
+    with suppress(sessions.SignedOutError, HTTPError, StoreError):
+        request.context = _context(request, now_ms, wanted, verify)
 
 
 def _check(request: Request, expected: str) -> None:
