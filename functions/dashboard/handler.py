@@ -25,7 +25,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     try:
         response = respond(request, at_ms, tokens.verify)
     except SignedOutError:
-        response = _to_sign_in(request)
+        response = _to_sign_in(request, at_ms)
     except StaleSessionError:
         response = web.redirect(f"{request.root}renew{pages.sign_in.back_to(request)}")
     except NotFoundError as error:
@@ -43,10 +43,12 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     return web.to_gateway_response(response, request)
 
 
-def _to_sign_in(request: web.Request) -> web.Response:
+def _to_sign_in(request: web.Request, at_ms: int) -> web.Response:
     if request.partial:
         # htmx would insert the sign-in form into the page. This header makes it reload the page.
         response = web.Response(status=401, headers={"HX-Refresh": "true"})
+    elif request.kept or request.too_long_to_keep:
+        response = pages.sign_in.ask_again(request, at_ms)
     else:
         response = web.redirect(f"{request.root}sign-in{pages.sign_in.back_to(request)}")
     return response.with_cookie(SESSION_COOKIE, "", 0)

@@ -21,7 +21,8 @@ from errata.models.project import Project
 from errata.models.visible import Visible, Watermark
 from errata.usecases import audit, projects, sessions
 from errata.usecases.visible import make_visible
-from functions.dashboard.web import Request, Response
+from functions.dashboard import kept
+from functions.dashboard.web import Request, Response, redirect
 
 SESSION_COOKIE = "__Host-errata"
 FORM_COOKIE = "__Host-errata-form"
@@ -56,7 +57,7 @@ class RequestContext:
     @property
     def csrf(self) -> str:
         """Return the token for the forms of this session."""
-        return hmac.digest(self.session.secret.encode(), b"csrf", "sha256").hex()
+        return _form_token_of(self.session.secret)
 
     @property
     def project(self) -> Project:
@@ -133,9 +134,13 @@ def get(path: str) -> Callable[[Page], Page]:
     return lambda page: _add("GET", path, page, partial(_signed_in, page))
 
 
-def post(path: str) -> Callable[[Page], Page]:
-    """Register a form's handler at a path. Its token is checked before."""
-    return lambda page: _add("POST", path, page, partial(_signed_in, page))
+def post(path: str, *, keeps: bool = False) -> Callable[[Page], Page]:
+    """Register a form's handler at a path. Its token is checked before.
+
+    `keeps`: if the session has ended, the sign-in page keeps what was typed, and the form is shown
+    with it. Such a handler calls `forms.act`. Its forms must not have passwords.
+    """
+    return lambda page: _add("POST", path, page, partial(_signed_in, page, keeps=keeps))
 
 
 def open_get(path: str) -> Callable[[Open], Open]:
@@ -182,12 +187,24 @@ def _open(page: Open, request: Request, now_ms: int, _verify: sessions.Verify) -
     return page(request, now_ms)
 
 
-def _signed_in(page: Page, request: Request, now_ms: int, verify: sessions.Verify) -> Response:
+def _signed_in(
+    page: Page, request: Request, now_ms: int, verify: sessions.Verify, *, keeps: bool = False
+) -> Response:
     wanted = {name: each for name, each in request.ids.items() if name in _OPENED}
     renewed = verify if request.method == "POST" else None
-    ctx = request.context = _context(request, now_ms, wanted, renewed)
+    try:
+        ctx = request.context = _context(request, now_ms, wanted, renewed)
+    except sessions.SignedOutError:
+        if keeps and _is_our_form(request):
+            kept.keep(request)
+        raise
     if request.method == "GET":
         return page(ctx)
+    if kept.carried(request.form.items(multi=True)):
+        # It comes from the sign-in page, and asks for the form, not for an action.
+        _check(request, request.cookies.get(FORM_COOKIE, ""))
+        kept.restore(request)
+        return page(ctx) if keeps else redirect(f"{request.root}{request.full_path.strip('/?')}")
     _check(request, ctx.csrf)
     with audit.acting(lambda: Actor(ctx.user.email, request.address)):
         return page(ctx)
@@ -245,6 +262,30 @@ def _check(request: Request, expected: str) -> None:
     sent = request.form.get("csrf", "")
     if not expected or not hmac.compare_digest(sent.encode(), expected.encode()):
         raise ForgedFormError
+
+
+def _is_our_form(request: Request) -> bool:
+    """Return whether a form comes from one of our pages, although its session has ended.
+
+    Old browsers do not send where it comes from. There, the cookie must still be there.
+    """
+    if "sec-fetch-site" in request.headers:
+        return request.headers["sec-fetch-site"] == "same-origin"
+    secret = request.cookies.get(SESSION_COOKIE, "").partition(".")[2]
+    try:
+        _check(request, _form_token_of(secret) if secret else "")
+    except HTTPError:
+        return False
+    return True
+
+
+def has_page(request: Request) -> bool:
+    """Return whether there is a page for GET at the path of a request."""
+    return _ROUTES.bind("").test(request.path, "GET")
+
+
+def _form_token_of(secret: str) -> str:
+    return hmac.digest(secret.encode(), b"csrf", "sha256").hex()
 
 
 def form_token(request: Request) -> str:

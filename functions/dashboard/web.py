@@ -46,6 +46,8 @@ class Request(HttpRequest):
 
     `ids` are the values in the path, by name. `root` leads from the page back to `/dashboard/`.
     `api_url` is the base URL of all routes, as the browser sees it. Applications send to it.
+    `kept` are the fields that the sign-in page carries, `restored` says that the form has them from
+    there (see `functions.dashboard.kept`).
     `context` is the request context, once the member is known: error pages have it, too.
     `address` is the caller's. `api_id` and `stage` are the API's id and stage in API Gateway.
     """
@@ -72,6 +74,9 @@ class Request(HttpRequest):
         self.address: str = context["identity"]["sourceIp"]
         self.ids: dict[str, str] = {}
         self.context: RequestContext | None = None
+        self.kept: list[tuple[str, str]] = []
+        self.too_long_to_keep = False
+        self.restored = False
         self._event = event
 
     @cached_property
@@ -107,9 +112,12 @@ class Response(HttpResponse):
         return self
 
 
-def redirect(to: str) -> Response:
-    """Redirect to a URL relative to this one, by GET."""
-    return Response(status=303, headers={"Location": to})
+def redirect(to: str, status: int = 303) -> Response:
+    """Redirect to a URL relative to this one: by GET, with status 307 by the same method and body.
+
+    Source: RFC 9110, 15.4.4 and 15.4.8.
+    """
+    return Response(status=status, headers={"Location": to})
 
 
 def to_gateway_response(response: Response, request: Request) -> gateway.Response:
