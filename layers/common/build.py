@@ -38,6 +38,7 @@ OPERATIONS = {
         "AdminCreateUser",
         "AdminInitiateAuth",
         "AdminRespondToAuthChallenge",
+        "ChangePassword",
         "ConfirmForgotPassword",
         "ForgotPassword",
         "RevokeToken",

@@ -187,6 +187,7 @@ def test_every_page_can_be_read_by_everybody(
         "no-errors": f"projects/{empty[0].id}/issues",
         "member": f"orgs/default/member?email={team.email}",
         "team": f"orgs/default/teams/{there}",
+        "account": "account",
         "projects": "projects",
         "issues": f"{below}/issues",
         "event": f"{below}/events/{ids[0]}",

@@ -1,12 +1,14 @@
 """The pages. Importing them registers their routes."""
 
 from functions.dashboard.pages import (
+    account,
     events,
     files,
     home,
     issues,
     member,
     organization,
+    password,
     provider,
     releases,
     rules,
@@ -17,12 +19,14 @@ from functions.dashboard.pages import (
 )
 
 __all__ = [
+    "account",
     "events",
     "files",
     "home",
     "issues",
     "member",
     "organization",
+    "password",
     "provider",
     "releases",
     "rules",

@@ -3,7 +3,7 @@
 Callers must not see Cognito's own error messages, because these show whether an account exists.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -28,10 +28,14 @@ _WAIT = "Too many attempts. Wait a minute, then try again."
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens from Cognito. `refresh` is "" if the old refresh token stays valid."""
+    """Tokens from Cognito. `refresh` is "" if the old refresh token stays valid.
+
+    `access` lets its owner change their own account. It is never stored.
+    """
 
     id: str
     refresh: str
+    access: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,22 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
     except StoreError as error:
         raise _sign_in_error(error) from error
     return _outcome(response, username)
+
+
+def change_password(access_token: str, password: str, new_password: str) -> None:
+    """Replace the password of the account that the access token belongs to.
+
+    Raises:
+        InvalidInputError: the user pool does not accept the new password.
+        UnauthorizedError: the password is wrong.
+        RateLimitedError: Cognito has seen too many tries.
+    """
+    try:
+        clients.cognito_idp_once().change_password(
+            AccessToken=access_token, PreviousPassword=password, ProposedPassword=new_password
+        )
+    except StoreError as error:
+        raise _sign_in_error(error) from error
 
 
 def refresh(refresh_token: str, client_id: str) -> Tokens:
@@ -165,7 +185,9 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
 def _outcome(response: Any, username: str) -> Tokens | NewPassword:
     if "AuthenticationResult" in response:
         result = response["AuthenticationResult"]
-        return Tokens(result["IdToken"], result.get("RefreshToken", ""))
+        return Tokens(
+            result["IdToken"], result.get("RefreshToken", ""), result.get("AccessToken", "")
+        )
     if response.get("ChallengeName") == "NEW_PASSWORD_REQUIRED":
         given = response.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
         return NewPassword(given or username, response["Session"])
