@@ -67,12 +67,13 @@ def act(
                 return action(ctx, ctx.request.form[name])
             except HTTPError as refused:
                 typed = ctx.request.form
-                text = _text(refused)
+                text = text_of(refused)
                 return again(ctx, Failed(name, text, refused.status, typed, chosen_teams(ctx)))
     raise BadRequestError("Unknown action. Reload the page.")
 
 
-def _text(refused: HTTPError) -> str:
+def text_of(refused: HTTPError) -> str:
+    """Return what an error says, with all that is wrong with the fields."""
     if isinstance(refused, InvalidInputError):
         return " ".join(text for texts in refused.errors.values() for text in texts)
     return refused.message

@@ -116,11 +116,34 @@ def choose(request: Request, now_ms: int) -> Response:
         return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
 
 
-def _go_on(
-    request: Request, now_ms: int, outcome: sign_in.Tokens | sign_in.NewPassword
-) -> Response:
+@open_post("sign-in-code")
+def enter_code(request: Request, now_ms: int) -> Response:
+    """Check the code of the second factor."""
+    form = request.form
+    challenge = sign_in.CodeNeeded(form.get("username", ""), form.get("session", ""))
+    try:
+        sign_in_limits.take_sign_in(request.address, challenge.username, now_ms)
+        outcome = sign_in.with_code(challenge.username, typed_code(request), challenge.session)
+        return _go_on(request, now_ms, outcome)
+    except InvalidInputError as refused:
+        return _ask_code(request, now_ms, challenge, 422, refused.errors["code"][0])
+    except RateLimitedError as limited:
+        return _ask_code(request, now_ms, challenge, 429, limited.message)
+    except UnauthorizedError:
+        error = "That took too long. Sign in again."
+        return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
+
+
+def typed_code(request: Request) -> str:
+    """Return the code in a form, without the spaces with which apps show it."""
+    return "".join(request.form.get("code", "").split())
+
+
+def _go_on(request: Request, now_ms: int, outcome: sign_in.Outcome) -> Response:
     if isinstance(outcome, sign_in.NewPassword):
         return _choose(request, now_ms, outcome)
+    if isinstance(outcome, sign_in.CodeNeeded):
+        return _ask_code(request, now_ms, outcome)
     _, value = sessions.start(outcome, tokens.verify, now_ms)
     # The page shows its form with what was typed.
     status = 307 if carried(request.form.items(multi=True)) else 303
@@ -139,6 +162,24 @@ def _choose(
         request,
         now_ms,
         "new_password.html",
+        status,
+        username=challenge.username,
+        session=challenge.session,
+        error=error,
+    )
+
+
+def _ask_code(
+    request: Request,
+    now_ms: int,
+    challenge: sign_in.CodeNeeded,
+    status: int = 200,
+    error: str = "",
+) -> Response:
+    return _form(
+        request,
+        now_ms,
+        "sign_in_code.html",
         status,
         username=challenge.username,
         session=challenge.session,

@@ -7,6 +7,7 @@ from errata.errors import UnauthorizedError
 from errata.store import sign_in
 from errata.usecases import members, sessions
 from functions.dashboard import tokens
+from tests.support.account import Clock
 from tests.support.browser import Browser, signed_in
 from tests.support.calls import recorded
 from tests.support.cli import refusing
@@ -33,8 +34,9 @@ def opens(password: str) -> bool:
         return False
 
 
-def test_the_password_is_changed_and_other_sessions_end(owner: Browser) -> None:
+def test_the_password_is_changed_and_other_sessions_end(owner: Browser, clock: Clock) -> None:
     other = signed_in(OWNER)
+    clock.advance(1)
     shown = owner.post("account/password", password=OLD, new_password=NEW)
     assert "Your password was changed. All your other sessions have ended." in shown.text
     assert (opens(OLD), opens(NEW)) == (False, True)

@@ -138,18 +138,16 @@ def end(session: Session) -> None:
 
 
 def change_password(
-    session: Session, password: str, new_password: str, verify: Verify, now_ms: int
+    session: Session, password: str, code: str, new_password: str, verify: Verify, now_ms: int
 ) -> str:
     """Replace the password of a user, and end every session but a new one. Return its cookie.
 
     Sessions end because somebody else may be using one of them.
 
     Raises:
-        HTTPError: the password is wrong, or Cognito does not accept the new one.
+        HTTPError: the password or the code is wrong, or Cognito does not accept the new password.
     """
-    tokens = sign_in.with_password(session.email, password)
-    if not isinstance(tokens, Tokens):
-        raise UnauthorizedError("Sign in again and choose a password there.")
+    tokens = sign_in.again(session.email, password, code)
     sign_in.change_password(tokens.access, password, new_password)
     members.sign_out(session.email, now_ms)
     store.remove(session.secret)
