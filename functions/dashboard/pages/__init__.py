@@ -1,15 +1,18 @@
 """The pages. Importing them registers their routes."""
 
 from functions.dashboard.pages import (
+    account,
     events,
     files,
     home,
     issues,
     member,
     organization,
+    password,
     provider,
     releases,
     rules,
+    second_factor,
     settings,
     sign_in,
     sign_out,
@@ -17,15 +20,18 @@ from functions.dashboard.pages import (
 )
 
 __all__ = [
+    "account",
     "events",
     "files",
     "home",
     "issues",
     "member",
     "organization",
+    "password",
     "provider",
     "releases",
     "rules",
+    "second_factor",
     "settings",
     "sign_in",
     "sign_out",
