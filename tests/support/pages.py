@@ -13,7 +13,7 @@ from tests.support.template import ROOT
 
 OWNER = "ada@example.com"
 MAX_CALLS = 5
-MAX_BYTES = 60_000
+MAX_BYTES = 80_000
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>"
     " javascript:alert(4) {{7*7}} {% raw %} \x1b[31m\x00\u202eevil\u2066\u200b\ufeff &amp;"
@@ -28,14 +28,14 @@ def send(project: Project, *events: dict[str, Any]) -> list[str]:
     return ids
 
 
-def followed(browser: Browser, path: str, found: str) -> list[str]:
+def followed(browser: Browser, path: str, found: str, most_calls: int = MAX_CALLS) -> list[str]:
     """Return what all pages of a list contain. Each page must be within the limits."""
     seen: list[str] = []
     to = path
     while True:
         with recorded() as calls:
             shown = browser.get(to)
-        assert (shown.status, len(calls) <= MAX_CALLS) == (200, True)
+        assert (shown.status, len(calls) <= most_calls) == (200, True)
         assert shown.size <= MAX_BYTES
         seen += re.findall(found, shown.html)
         following = re.search(r'rel="next" href="([^"]+)"', shown.html)
@@ -48,7 +48,7 @@ def only_our_markup(html: str) -> None:
     """Assert that a page has only the elements, handlers and links of the templates."""
     assert re.findall(r"<script(?![^>]* src=\"[./]*static/)", html) == []
     assert re.findall(r"<(?:img|iframe|object|embed|base)\b", html) == []
-    assert re.findall(r"<svg(?! class=\"(?:spark|chart)\")", html) == []
+    assert re.findall(r"<svg(?! class=\"(?:spark|chart|i)\b)", html) == []
     assert re.findall(r"<[a-z]+(?:\s+[a-z-]+=\"[^\"]*\")*\s+on\w+=", html) == []
     assert all(not each.startswith("javascript") for each in re.findall(r'href="([^"]*)"', html))
     assert re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b]", html) == []

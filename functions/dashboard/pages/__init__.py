@@ -1,16 +1,19 @@
 """The pages. Importing them registers their routes."""
 
 from functions.dashboard.pages import (
+    account,
     events,
     files,
     home,
     issues,
     member,
     organization,
+    password,
     provider,
     releases,
     rules,
     scrubbing,
+    second_factor,
     settings,
     sign_in,
     sign_out,
@@ -18,16 +21,19 @@ from functions.dashboard.pages import (
 )
 
 __all__ = [
+    "account",
     "events",
     "files",
     "home",
     "issues",
     "member",
     "organization",
+    "password",
     "provider",
     "releases",
     "rules",
     "scrubbing",
+    "second_factor",
     "settings",
     "sign_in",
     "sign_out",

@@ -18,7 +18,7 @@ from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.text import indented
 from functions.dashboard.web import Response, redirect
 
-# Bytes of HTML for the parts of an event. They keep the page below 60 KB, whatever the event
+# Bytes of HTML for the parts of an event. They keep the page below 80 KB, whatever the event
 # contains. The raw JSON has everything.
 BYTE_BUDGET = 50_000
 # Characters of an event's JSON. A longer one is shown without indentation.

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from errata.models.ids import DAY_MS
+from errata.models.ids import DAY_MS, day_name
 from errata.models.issue import Issue, trend, why_grouped
 from errata.models.project import live_dsns
 from errata.models.sketch import estimate
@@ -12,14 +12,14 @@ from errata.protocol.issues import SORTS, IssueQuery
 from errata.store.projects import list_keys
 from errata.usecases import dashboard_views, issues, read_events, short_ids, slugs
 from functions.dashboard.byte_budget import ByteBudget
-from functions.dashboard.render import day_name, last_days, page
+from functions.dashboard.render import last_days, page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.web import Response, redirect
 
 SPARK_DAYS = 14
 CHART_DAYS = 30
-# In bytes: about two lines of text, so that fifty rows stay below 60 KB, whatever they contain.
+# In bytes: about two lines of text, so that fifty rows stay below 80 KB, whatever they contain.
 ROW_BYTES = 420
 TITLE_BYTES = 3_000
 _FILTERS = ("status", "environment", "release", "level", "text", "sort")

@@ -30,7 +30,7 @@ def show(ctx: RequestContext) -> Response:
     return _of_project(ctx, Failed())
 
 
-@post("projects/<project:project_id>/scrubbing")
+@post("projects/<project:project_id>/scrubbing", keeps=True)
 def change(ctx: RequestContext) -> Response:
     """Handle the form of a project."""
     ctx.must_administer(ctx.project.organization)
@@ -44,7 +44,7 @@ def show_organization(ctx: RequestContext) -> Response:
     return _of_organization(ctx, Failed())
 
 
-@post("orgs/<organization:organization_id>/scrubbing")
+@post("orgs/<organization:organization_id>/scrubbing", keeps=True)
 def change_organization(ctx: RequestContext) -> Response:
     """Handle the form of an organization."""
     ctx.must_administer(ctx.organization.id)

@@ -7,6 +7,8 @@ const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractiona
 function localize(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
+    // The server has used the time zone that the reader has chosen.
+    if (document.documentElement.dataset.zone) break;
     if (!Number.isNaN(at.valueOf())) {
       time.title = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
       if (time.className === "clock") time.textContent = at.toLocaleTimeString(undefined, CLOCK);

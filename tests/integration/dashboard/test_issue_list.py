@@ -55,7 +55,7 @@ def test_issues_are_sorted_by_users(browser: Browser, busy: Project) -> None:
     assert '<option value="users" selected>Users</option>' in shown.html
 
 
-def test_a_page_of_issues_costs_five_calls_and_sixty_kilobytes_at_most(
+def test_a_page_of_issues_costs_five_calls_and_eighty_kilobytes_at_most(
     browser: Browser, busy: Project
 ) -> None:
     projects.change_slug(busy.id, "s" * 40)

@@ -31,7 +31,7 @@ def of_organization(organization_id: str) -> str:
 def find_rules(owner: str) -> tuple[str, str]:
     """Return the version and the text of the rules of an owner, both "" if it has none.
 
-    Read consistently. Access pattern P52.
+    Read consistently. Access pattern P53.
     """
     response = clients.dynamodb().get_item(
         TableName=settings().projects_table, Key=scrubbing_key(owner), ConsistentRead=True
@@ -43,7 +43,7 @@ def find_rules(owner: str) -> tuple[str, str]:
 
 
 def save_of_project(project_id: str, version: str, text: str) -> None:
-    """Store the rules of a project, or remove them if the text is "". Access pattern P53.
+    """Store the rules of a project, or remove them if the text is "". Access pattern P54.
 
     Raises:
         StoreError: the project does not exist any more, or the store failed.
@@ -61,7 +61,7 @@ def save_of_project(project_id: str, version: str, text: str) -> None:
 
 
 def save_of_organization(organization: Organization, version: str, text: str) -> None:
-    """Store the rules of an organization, or remove them if the text is "". Access pattern P54."""
+    """Store the rules of an organization, or remove them if the text is "". Access pattern P55."""
     update = organizations.update(organization, scrub_rules_version=version if text else None)
     _save(of_organization(organization.id), version, text, update)
 
