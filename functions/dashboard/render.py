@@ -1,7 +1,6 @@
 """Templates, and how they show values."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,9 @@ from markupsafe import Markup
 
 from errata.models.event import received_ms
 from errata.models.ids import DAY_MS, minted_ms
+from errata.models.verdict import age
 from errata.protocol.read import iso
+from functions.dashboard import charts
 from functions.dashboard.routing import RequestContext, etag
 from functions.dashboard.text import exact, fit, visible
 from functions.dashboard.web import Request, Response
@@ -37,12 +38,8 @@ STATIC_TAGS = {name: etag(content) for name, content in STATIC.items()}
 
 
 def ago(then_ms: int, now_ms: int) -> str:
-    """Return an age in its largest unit: `5 min`, `3 h`, `12 d`."""
-    seconds = max(0, now_ms - then_ms) // 1000
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit} ago"
-    return "just now"
+    """Return an age in its largest unit: `5 min ago`, `3 h ago`, `12 d ago`, or `just now`."""
+    return f"{age(then_ms, now_ms)} ago" if now_ms - then_ms >= 60_000 else "just now"
 
 
 def timestamp(then_ms: int | None, now_ms: int) -> Markup:
@@ -63,6 +60,14 @@ def clock(then_ms: int) -> Markup:
     )
 
 
+def moment(then_ms: int) -> Markup:
+    """Return a date and time in UTC; dashboard.js converts it to the reader's time zone."""
+    at = iso(then_ms)
+    return Markup('<time class="moment" datetime="{}">{} UTC</time>').format(
+        at, at[:19].replace("T", " ")
+    )
+
+
 def number(value: int) -> str:
     """Return a count, shortened where it is long: `1,234`, `56.7k`, `1.2M`."""
     if value < 10_000:
@@ -70,51 +75,6 @@ def number(value: int) -> str:
     if value < 1_000_000:
         return f"{value / 1000:.1f}k"
     return f"{value / 1_000_000:.1f}M"
-
-
-def sparkline(counts: Sequence[int]) -> Markup:
-    """Draw bars, one per day, the last one today: 84 by 20, as one path."""
-    most = max(counts, default=0) or 1
-    step = 84 // max(1, len(counts))
-    path = "".join(
-        f"M{x * step} 20v-{max(2, round(18 * count / most))}h{step - 2}V20"
-        for x, count in enumerate(counts)
-        if count
-    )
-    label = f"{sum(counts)} events in {len(counts)} days"
-    return Markup(
-        '<svg class="spark" viewBox="0 0 84 20" width="84" height="20" role="img"'
-        ' aria-label="{}"><path d="{}"/></svg>'
-    ).format(label, path)
-
-
-def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
-    """Draw bars, one per day, with date and count on hover; 720 wide."""
-    most = max((count for _, count in days), default=0) or 1
-    step = 720 / max(1, len(days))
-    bars = Markup("").join(
-        Markup(
-            '<g><title>{}: {}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>'
-            '<rect class="b" x="{}" y="{}" width="{}" height="{}"/></g>'
-        ).format(
-            day,
-            f"{count:,}",
-            f"{n * step:.1f}",
-            f"{step:.1f}",
-            height,
-            f"{n * step + 1:.1f}",
-            height - bar,
-            f"{step - 2:.1f}",
-            bar,
-        )
-        for n, (day, count) in enumerate(days)
-        for bar in [max(2, round((height - 8) * count / most)) if count else 0]
-    )
-    total = sum(count for _, count in days)
-    return Markup(
-        '<svg class="chart of-days" viewBox="0 0 720 {}" preserveAspectRatio="none" role="img"'
-        ' aria-label="{} events in {} days, at most {} a day">{}</svg>'
-    ).format(height, total, len(days), most if total else 0, bars)
 
 
 def last_days(days: dict[int, int], now_ms: int, length: int) -> list[int]:
@@ -126,6 +86,11 @@ def last_days(days: dict[int, int], now_ms: int, length: int) -> list[int]:
 def day_name(day: int) -> str:
     """Return a day since the epoch as `2026-11-22`."""
     return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_MS // 1000))
+
+
+def hour_name(hour: int) -> str:
+    """Return an hour since the epoch as a time of day: `14:00`."""
+    return f"{hour % 24:02d}:00"
 
 
 def clip(value: Any, most: int) -> str:
@@ -142,8 +107,10 @@ environment.globals.update(
     received_ms=received_ms,
     static=static,
     number=number,
-    sparkline=sparkline,
-    chart=chart,
+    sparkline=charts.sparkline,
+    chart=charts.chart,
+    issue_chart=charts.issue_chart,
+    moment=moment,
 )
 environment.filters["exact"] = exact
 
