@@ -116,7 +116,7 @@ def issue_chart(shown: Bars) -> Markup:
         at = len(shown.bars) * n // 4
         anchor, x = ("middle", (at + 0.5) * step) if n else ("start", 0.0)
         parts.append(_TEXT.format(f"{x:.1f}", _BELOW, anchor, shown.bars[at][0]))
-    parts.append(_TEXT.format(100, _BELOW, "end", "now"))
+    parts.append(_TEXT.format(100, _BELOW, "end", "now, UTC"))
     return Markup('<svg class="chart {}" role="img" aria-label="{}">{}</svg>').format(
         shown.kind, shown.label, Markup("").join(parts)
     )

@@ -107,13 +107,15 @@ def _by_hour(issue: Issue, judged: Verdict, releases: dict[str, int], now_ms: in
     usual = issue.buckets.usual_hour(now_ms)
     marks = _marks(releases, hours[0] * HOUR_MS, (newest + 1) * HOUR_MS)
     total, hour = issue.buckets.last_day(now_ms), issue.buckets.last_hour(now_ms)
-    label = f"Events by hour in the last 24 hours: {total:,}, of which {hour:,} in the last hour."
+    label = (
+        f"Events by hour (UTC) in the last 24 hours: {total:,}, of which {hour:,} in the last hour."
+    )
     if usual >= 1:
         label += f" Usual are {usual:,.0f} an hour."
     return Bars(
         "by-hour",
         label + _said(marks),
-        [(f"{hour_name(each)} UTC", counts.get(each, 0)) for each in hours],
+        [(hour_name(each), counts.get(each, 0)) for each in hours],
         "hour",
         usual,
         max(RISING_EVENTS, RISING_FACTOR * usual) if judged.kind == RISING else None,

@@ -240,6 +240,7 @@ def _fill_variables(shown: ShownFrame, budget: ByteBudget) -> None:
     part = budget.part(_VARIABLES_OF_A_FRAME)
     named = set(_NAME.findall(shown.frame.source[:_MAX_NAMED]))
     if isinstance(variables, dict):
+        variables = {name: "null" if each is None else each for name, each in variables.items()}
         # Those that the failing line names matter most.
         variables = dict(sorted(variables.items(), key=lambda each: each[0] not in named))
     found = pairs(variables, part, most=300, number=_MAX_VARIABLES)

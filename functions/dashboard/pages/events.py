@@ -50,7 +50,8 @@ def markdown(ctx: RequestContext) -> Response:
     facts = {"received": iso(received_ms(event.id, event.fields))}
     if issue:
         name = short_id(slugs.shown(ctx.project).slug, issue.number) or issue.id
-        seen = f"{issue.count:,} events since {iso(issue.first_seen)}"
+        events = "1 event" if issue.count == 1 else f"{issue.count:,} events"
+        seen = f"{events} since {iso(issue.first_seen)}"
         facts = {"issue": f"{name}, {issue.status}", "seen": seen, **facts}
     url = f"{ctx.request.root_url}projects/{event.project_id}/events/{event.id}"
     text = to_markdown(event.fields, facts, url)

@@ -291,3 +291,54 @@ def test_every_part_of_a_large_event_has_room(browser: Browser, busy: Project) -
     for part in ('class="crumbs"', "<summary>Modules</summary>"):
         assert "www" in shown.html[shown.html.index(part) :]
     assert "Long values are shortened here" in shown.text
+
+
+def test_all_frames_can_be_opened_and_every_trace_is_there_as_a_text(
+    browser: Browser, busy: Project
+) -> None:
+    shown = show(browser, busy, sdk_events.PYTHON)
+    path = shown.url.rpartition("/")[2]
+    assert f'{path}?frames=all#trace">Open all frames' in shown.html
+    opened = browser.get(f"{shown.url}?frames=all")
+    for each, closed in ((shown, True), (opened, False)):
+        _, _, found = each.html.partition('id="trace"')
+        assert ('<li class="library"><details>' in found.partition("</section>")[0]) == closed
+    assert "Fold libraries" in opened.text
+    # The SDK sent data, not a text.
+    raw = browser.get(f"{shown.url}?raw=1")
+    assert (
+        "VoucherError: no voucher applies shop/cart.py:28 in apply raise VoucherError" in raw.text
+    )
+    assert "caused by: KeyError: &#39;chair&#39;\n  shop/cart.py:20 in total\n" in raw.html
+    assert ">Frames</a>" in raw.html
+
+
+def test_an_event_as_markdown_links_to_its_page(browser: Browser, busy: Project) -> None:
+    shown = show(browser, busy, sdk_events.PYTHON)
+    copied = re.search(r'href="([^"]*)" data-copy-from="([^"]*)"', shown.html)
+    assert copied
+    assert copied[1] == copied[2]
+    event = shown.url.rpartition("/")[2]
+    with recorded() as calls:
+        found = browser.get(f"projects/{busy.id}/events/{event}/markdown")
+    assert len(calls) <= MAX_CALLS
+    assert found.headers["Content-Type"] == "text/markdown; charset=utf-8"
+    assert found.html.startswith("## `VoucherError: no voucher applies`\nin `shop.cart in apply`\n")
+    assert "- issue: `SHOP-2-1, open`\n- seen: `1 event since 2026-" in found.html
+    assert f"- event: <{shown.url}>\n" in found.html
+
+
+def test_breadcrumbs_come_newest_first_by_kind_and_older_ones_are_folded(
+    browser: Browser, busy: Project
+) -> None:
+    kinds = ({"category": "ui.click"}, {"category": "httplib"}, {"type": "log", "level": "error"})
+    crumbs = [{"message": f"crumb {n:02d}", **kinds[n % 3]} for n in range(30)]
+    shown = show(browser, busy, {"message": "m", "breadcrumbs": crumbs})
+    assert re.findall(r"crumb (\d\d)", shown.text) == [f"{n:02d}" for n in range(29, -1, -1)]
+    newest, _, older = shown.html.partition("<summary>10 older</summary>")
+    assert (newest.count("crumb "), older.count("crumb ")) == (20, 10)
+    assert re.findall(r'id="k-(\w+)" checked>\w+ <span class="faint">(\d+)<', shown.html) == [
+        ("http", "10"),
+        ("log", "10"),
+        ("ui", "10"),
+    ]

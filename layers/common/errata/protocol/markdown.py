@@ -4,12 +4,15 @@ Everything that a sender may choose stands in code blocks or code spans, so that
 headings, links or mentions to the ticket.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from errata.models.event import StoredEvent
 from errata.models.titles import culprit, title
+from errata.protocol.read import iso
 from errata.protocol.stacktrace import ExceptionTrace, Frame, parse, structured
 
 _MAX_LINE = 300
@@ -20,6 +23,9 @@ _MAX_CRUMBS = 20
 _MAX_TAGS = 30
 _MAX_STACK = 8_000
 _TICKS = re.compile("`+")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
+# The year 2100.
+_MAX_SECONDS = 4_102_444_800
 
 
 def to_markdown(event: StoredEvent, facts: Mapping[str, str], url: str = "") -> str:
@@ -100,7 +106,8 @@ def _named(frame: Frame) -> Iterator[str]:
     if isinstance(frame.variables, dict):
         named = [name for name in frame.variables if _names(frame.source, name)]
         for name in named[:_MAX_VARIABLES]:
-            yield f"{name} = {_cut(str(frame.variables[name]), _MAX_VALUE)}"
+            value = _cut(_text(frame.variables[name]), _MAX_VALUE)
+            yield f"{name} = {value}"
 
 
 def _names(source: str, name: str) -> bool:
@@ -113,12 +120,12 @@ def _request(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(request, dict):
         for name in ("method", "url", "query_string", "data"):
             if value := request.get(name):
-                yield name.replace("_", " "), str(value)
+                yield name.replace("_", " "), _text(value)
 
 
 def _pairs(sent: Any, most: int) -> Iterator[tuple[str, str]]:
     if isinstance(sent, dict):
-        yield from ((str(name), str(value)) for name, value in list(sent.items())[:most])
+        yield from ((str(name), _text(value)) for name, value in list(sent.items())[:most])
 
 
 def _crumbs(sent: Any) -> Iterator[tuple[str, str]]:
@@ -126,8 +133,11 @@ def _crumbs(sent: Any) -> Iterator[tuple[str, str]]:
     for crumb in crumbs[: -_MAX_CRUMBS - 1 : -1]:
         if isinstance(crumb, dict):
             names = ("timestamp", "category", "level", "message")
-            said = [str(crumb[name]) for name in names if crumb.get(name)]
-            yield "", " ".join(said) or str(crumb)
+            said = [_text(crumb[name]) for name in names if crumb.get(name)]
+            at = crumb.get("timestamp")
+            if isinstance(at, int | float) and 0 < at < _MAX_SECONDS:
+                said[0] = iso(round(at * 1000))
+            yield "", " ".join(said) or _text(crumb)
 
 
 def _listed(heading: str, found: Iterator[tuple[str, str]]) -> list[str]:
@@ -136,6 +146,11 @@ def _listed(heading: str, found: Iterator[tuple[str, str]]) -> list[str]:
         return []
     text = "\n".join(_cut(line.replace("\n", " ")) for line in lines)
     return ["", f"### {heading}", "", _block(text)]
+
+
+def _text(value: Any) -> str:
+    """Return a value as JSON if it is no text: the start of a large one."""
+    return value if isinstance(value, str) else "".join(islice(_ENCODER.iterencode(value), 500))
 
 
 def _cut(text: str, most: int = _MAX_LINE) -> str:
