@@ -95,6 +95,8 @@ def tags(ctx: RequestContext) -> Response:
     newest, tally = Newest(ctx.visible, issue.id), Tally()
     tally.add_all(newest.events, ctx.now_ms)
     budget = ByteBudget(_TAG_BYTES)
+    # The part stands in the page of an issue or of an event, so its links start from there.
+    within = ".." if ctx.request.partial else f"{ctx.request.root}projects/{ctx.project.id}"
     response = page(
         ctx.request,
         "tags.html",
@@ -103,7 +105,7 @@ def tags(ctx: RequestContext) -> Response:
         issue=issue,
         short_id=short_id(slugs.shown(ctx.project).slug, issue.number),
         title=budget.take(issue.title, 200),
-        issue_path=f"{ctx.request.root}projects/{ctx.project.id}/issues/{issue.id}",
+        issue_path=f"{within}/issues/{issue.id}",
         total=tally.events,
         more=newest.more,
         users=_values(USER, tally, budget, 20),

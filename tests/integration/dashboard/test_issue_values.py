@@ -2,6 +2,7 @@
 
 import html
 import re
+from urllib.parse import urljoin
 
 import pytest
 
@@ -84,6 +85,9 @@ def test_the_issue_s_page_loads_them_by_itself_and_the_browser_keeps_them_a_minu
     part = browser.get(f"{issue_of(busy)}/tags", HTMX)
     assert part.html.strip().startswith('<div id="tags">')
     assert '<span id="users-hour" hx-swap-oob="innerHTML">1</span>' in part.html
+    for where in (page.url, f"{page.url.partition('/issues/')[0]}/events/x"):
+        (value,) = {urljoin(where, each) for each in links(part).values() if "key=user" in each}
+        assert browser.get(value).text.count("1 of 1 that were looked at") == 1
     assert part.headers["Cache-Control"] == "private, max-age=60"
     assert browser.get(f"{issue_of(busy)}/tags").headers["Cache-Control"] == "no-store"
 
