@@ -118,7 +118,7 @@ def _python_calls(stage: Stage) -> Yardstick:
     ours = min(len(stage.ingest.called("4 KB")) for _ in range(3))
     bare = min(len(stage.put_item.called("4 KB")) for _ in range(3))
     note = f"{ours} in ingest, {bare} in a bare put_item of stock boto3"
-    return at_most("Python calls of a warm ingest ÷ bare put_item", ours / bare, 0.09, note)
+    return at_most("Python calls of a warm ingest ÷ bare put_item", ours / bare, 0.08, note)
 
 
 def _modules(function: str, folder: str) -> Yardstick:

@@ -56,6 +56,11 @@ class Worker:
         return cls({"function": "errata.grouping.v2:group", "path": path}, AWS)
 
     @classmethod
+    def of_scrubbing(cls) -> Self:
+        """Start a worker for the scrubbing of SDK events alone."""
+        return cls({"scrubbing": True, "path": search_path("SentryIngestFunction")}, AWS)
+
+    @classmethod
     def of_put_item(cls, endpoint: str) -> Self:
         """Start a worker for stock boto3's `put_item`."""
         arguments = {"put_item": "EventsTable", "client": "boto3", "path": [str(STOCK)]}

@@ -48,6 +48,7 @@ class Stage:
     many: Worker  # the dashboard on them
     sentry: Worker
     grouping: Worker
+    scrubbing: Worker
     put_item: Worker
     lean_put_item: Worker
     public_key: str
@@ -92,6 +93,7 @@ def prepared() -> Iterator[Stage]:
             many=function("DashboardFunction", "dashboard", many_issues),
             sentry=function("SentryIngestFunction", "sentry_ingest"),
             grouping=stack.enter_context(Worker.of_grouping()),
+            scrubbing=stack.enter_context(Worker.of_scrubbing()),
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
             lean_put_item=stack.enter_context(Worker.of_lean_put_item(server.url)),
             public_key=rest.public_key,

@@ -1,7 +1,7 @@
 """Measure one subject in a separate process, which can import only that subject.
 
-`python -I -S worker.py <arguments as JSON>` runs a built handler, another function of the layer, or
-`put_item` of a client: stock boto3's or Errata's own.
+`python -I -S worker.py <arguments as JSON>` runs a built handler, another function of the layer,
+scrubbing, or `put_item` of a client: stock boto3's or Errata's own.
 Commands come on standard input, one JSON object per line. Results go to a separate file descriptor,
 so that the output of the measured code can be counted.
 """
@@ -33,6 +33,13 @@ def function(named: str) -> Subject:
     module, _, name = named.partition(":")
     subject: Subject = getattr(importlib.import_module(module), name)
     return subject
+
+
+def scrubbing() -> Subject:
+    """Return the scrubbing of an event's fields, with the JSON that they are read from."""
+    from errata.scrubbing.fields import scrub
+
+    return lambda sent: scrub(sent["fields"], sent["content"].encode())
 
 
 def put_item(table: str) -> Subject:
@@ -101,6 +108,8 @@ def measured(arguments: dict[str, Any]) -> Subject:
         return handler(arguments["handler"])
     if "function" in arguments:
         return function(arguments["function"])
+    if "scrubbing" in arguments:
+        return scrubbing()
     make = lean_put_item if arguments["client"] == "lean" else put_item
     return make(arguments["put_item"])
 

@@ -3,11 +3,10 @@
 import base64
 import logging
 import zlib
-from dataclasses import replace
 from typing import Any
 
 from errata.config import settings
-from errata.models.event import summary
+from errata.models.event import summary, unpack
 from errata.models.issue import Position
 from errata.store import clients, events, queues
 from errata.store.items import TypedItem
@@ -58,9 +57,9 @@ def _issue(record: dict[str, Any]) -> str:
 
 def _record(position: Position, image: TypedItem, *, titled: bool) -> Record:
     # Streams encode bytes as Base64. Responses of the table do not.
-    payload = base64.b64decode(image["payload"]["B"])
-    event = events.stored({**image, "payload": {"B": payload}})
-    return Record(position, replace(event, fields=summary(event.fields, titled=titled)), payload)
+    packed = base64.b64decode(image["payload"]["B"])
+    event = events.stored(image, summary(unpack(packed), titled=titled))
+    return Record(position, event, packed)
 
 
 def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:

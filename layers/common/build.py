@@ -2,8 +2,8 @@
 
 It does three things that `sam build`'s Python workflow does not do:
 
-- It installs the wheels of both architectures, so that one layer works on arm64 and x86_64. Only
-  pydantic-core has compiled code, and its two libraries have different names. So the template's
+- It installs the wheels of both architectures, so that one layer works on arm64 and x86_64. The
+  two libraries of a package with compiled code have different names. So the template's
   Architecture parameter needs no flag at build time.
 - It removes the botocore models that Errata does not use. Creating a client otherwise scans 440
   folders and parses every region of every service.

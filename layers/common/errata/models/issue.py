@@ -1,5 +1,6 @@
 """Issues, releases, daily counters and activity. The digest function writes them."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -208,11 +209,12 @@ def count_names(issue: Issue, seen: Iterable[Mapping[str, Any]]) -> None:
         "server_name": issue.servers,
     }
     recent = set()
-    for fields in seen:
-        for part, counts in parts.items():
-            if name := short_name(fields.get(part) or ""):
+    events = list(seen)
+    for part, counts in parts.items():
+        for sent, number in Counter(fields.get(part) or "" for fields in events).items():
+            if name := short_name(sent):
                 recent.add(name)
-                counts[name] = counts.get(name, 0) + 1
+                counts[name] = counts.get(name, 0) + number
                 if len(counts) > MAX_NAMES:
                     _drop_rarest(counts, {name})
     sizes = [sum(len(name.encode()) for name in counts) for counts in parts.values()]

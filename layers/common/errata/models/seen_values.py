@@ -105,8 +105,13 @@ def _bits(key: str, value: str) -> list[int]:
     return [number >> 16 * n & _INDEX for n in range(_BITS)]
 
 
-def searchable(event: Mapping[str, Any]) -> list[KeyValue]:
-    """Return the values of an event that people search for, as stored in keys."""
+def searchable(event: Mapping[str, Any], known: set[KeyValue] | None = None) -> list[KeyValue]:
+    """Return the values of an event that people search for, as stored in keys.
+
+    Leaves out the texts that are in `known`, and adds the others to it: most events of an issue
+    have the same ones.
+    """
+    known = set() if known is None else known
     context = event.get("context")
     user = context.get("user") if isinstance(context, dict) else None
     found: list[KeyValue] = []
@@ -115,8 +120,11 @@ def searchable(event: Mapping[str, Any]) -> list[KeyValue]:
             continue
         for name, key in keys:
             value = fields.get(name)
-            if value and isinstance(value, str):
-                found.append((key, short_value(value[:MAX_RELEASE] if key == RELEASE else value)))
+            if isinstance(value, str):
+                if value and (sent := (key, value)) not in known:
+                    known.add(sent)
+                    shown = value[:MAX_RELEASE] if key == RELEASE else value
+                    found.append((key, short_value(shown)))
             elif _is_value(value):
                 found.append((key, str(value)))
     found += [(tag_key(name), value) for name, value in searchable_tags(event.get("tags"))]

@@ -3,14 +3,12 @@
 import re
 from typing import Any
 
-from pydantic_core import to_json
-
 from errata.models.event import Fields, Scrubbed
 from errata.scrubbing import FILTERED
 from errata.scrubbing.names import MAX_NAME, Kind, is_cookie_secret, kind
 from errata.scrubbing.numbers import is_card
+from errata.scrubbing.search import Found, find
 from errata.scrubbing.texts import without_pairs
-from errata.scrubbing.values import active
 
 # The maximum number of places that are noted. All secrets are replaced.
 MAX_NOTED = 50
@@ -36,53 +34,64 @@ _MIN_LENGTH = 16
 type _Path = tuple[Any, ...]
 
 
-def scrub(fields: Fields) -> list[Scrubbed]:
-    """Replace the secrets in the fields of an event, in place. Return where they were, and why."""
-    scrubber = _Scrubber(to_json(fields, inf_nan_mode="null"))
+def scrub(fields: Fields, content: bytes | None = None) -> list[Scrubbed]:
+    """Replace the secrets in the fields of an event, in place. Return where they were, and why.
+
+    `content` is the JSON that the fields are read from, if it is at hand.
+    """
+    found = find(fields, content)
+    return scrub_found(fields, found) if found else []
+
+
+def scrub_found(fields: Fields, found: Found) -> list[Scrubbed]:
+    """Replace those of the secrets in an event's fields that a search has found."""
+    scrubber = _Scrubber(found)
     exempt = {name: fields.pop(name) for name in _EXEMPT if name in fields}
-    # Names of packages, such as `oauth-client`, have their versions as values.
-    modules = fields.pop("modules", None)
+    if "modules" in fields:
+        # Names of packages, such as `oauth-client`, have their versions as values.
+        (exempt["modules"],) = scrubber.plain([fields.pop("modules")], ((), "modules"))
     clean = scrubber.fields(fields, ())
-    if modules is not None:
-        (exempt["modules"],) = scrubber.plain([modules], ((), "modules"))
     if clean is not fields:
         fields.clear()
     fields.update(clean if clean is not fields else {}, **exempt)
     return scrubber.noted
 
 
+def _may_have_pairs(text: str) -> bool:
+    return "=" in text or (":" in text and _PAIR.search(text) is not None)
+
+
 class _Scrubber:
-    """A walk through an event, with the rules that may match something in its JSON.
+    """A walk through an event, for what a search has found in its JSON.
 
     Most values are looked at without a function call: a client may send very many.
     """
 
-    def __init__(self, content: bytes) -> None:
-        self.rules = active(content)
+    def __init__(self, found: Found) -> None:
+        self.rules, self.texts = found.rules, found.texts
         self.noted: list[Scrubbed] = []
 
     def fields(self, fields: Fields, path: _Path, of_frame: bool = False) -> Fields:
         """Return an object without secrets. It is changed in place."""
-        quiet = not self.rules
+        quiet, texts = not self.rules, self.texts
         title = fields.get("key", fields.get("name")) if "value" in fields else None
         renamed = False
         skipped = _NOTHING
         if of_frame:
             skipped = _QUIET_OF_FRAMES if quiet else _EXEMPT_OF_FRAMES
-        for name in fields:
+        for name, value in fields.items():
             if name in skipped:
                 continue
-            value = fields[name]
             if of_frame and name in _SOURCE:
                 fields[name] = self._source(value, (path, name))
                 continue
-            if "=" in name or not quiet:
+            if "=" in name or (not quiet and len(name) >= _MIN_LENGTH):
                 renamed = renamed or self._in_name(name) != name
             called = title if name == "value" and type(title) is str else name
             if kind(called[:MAX_NAME]) is not _PLAIN:
                 fields[name] = self._named(called, value, (path, name))
             elif type(value) is str:
-                if not quiet or "=" in value or (":" in value and _PAIR.search(value)):
+                if not quiet or (texts and _may_have_pairs(value)):
                     fields[name] = self._text(value, (path, name))
             elif type(value) is dict:
                 fields[name] = self.fields(value, (path, name))
@@ -108,13 +117,13 @@ class _Scrubber:
         self, entries: list[Any], path: _Path, frames: bool = False, pair: bool = False
     ) -> None:
         """Replace the secrets in an array in place. A pair is a name with a value."""
-        quiet = not self.rules
+        quiet, texts = not self.rules, self.texts
         for number, value in enumerate(entries):
             name = entries[0] if pair and number else ""
             if type(name) is str and kind(name[:MAX_NAME]) is not _PLAIN:
                 entries[number] = self._named(name, value, (path, number))
             elif type(value) is str:
-                if not quiet or "=" in value or (":" in value and _PAIR.search(value)):
+                if not quiet or (texts and _may_have_pairs(value)):
                     entries[number] = self._text(value, (path, number))
             elif type(value) is dict:
                 entries[number] = self.fields(value, (path, number), frames)
@@ -145,10 +154,12 @@ class _Scrubber:
         return self.fields(cookies, path)
 
     def _text(self, text: str, path: _Path) -> str:
-        clean = without_pairs(text)
-        if clean != text:
-            self._filtered(path, "name")
-        return self._form(clean, path) if self.rules else clean
+        if self.texts and _may_have_pairs(text):
+            clean = without_pairs(text)
+            if clean != text:
+                self._filtered(path, "name")
+                text = clean
+        return self._form(text, path) if self.rules else text
 
     def _form(self, text: str, path: _Path) -> str:
         """Return a text without the secrets that are recognised by their form."""

@@ -85,4 +85,5 @@ def kind(name: str) -> Kind:
 
 def is_cookie_secret(name: str) -> bool:
     """Return whether the value of a cookie with this name is a secret."""
-    return kind(name[:MAX_NAME]) is not Kind.PLAIN or name.lower().startswith(_COOKIE_BEGINNINGS)
+    is_secret = kind(name[:MAX_NAME]) in (Kind.SECRET, Kind.COUNTABLE)
+    return is_secret or name.lower().startswith(_COOKIE_BEGINNINGS)

@@ -2,7 +2,7 @@
 
 import re
 
-from errata.scrubbing import FILTERED, compiled
+from errata.scrubbing import EDGE_IN_JSON, FILTERED, compiled
 
 # Patterns are compiled when an event first has something like a number of these: few have.
 # Digits without separators, or in groups with the same separator: 4-4-4-4, also with three more
@@ -11,6 +11,11 @@ _CARD = (
     r"(?<![A-Za-z0-9.])(?:[2-6][0-9]{12,18}"
     r"|[2-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{1,4}(?:\1[0-9]{3})?"
     r"|3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![A-Za-z0-9])"
+)
+# How each of these begins in an event's JSON.
+CARD_IN_JSON = (
+    rf"{EDGE_IN_JSON}(?:[2-6][0-9]{{12}}|[2-6][0-9]{{3}}[ -][0-9]{{4}}[ -][0-9]{{4}}[ -][0-9]"
+    r"|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4})"
 )
 _SEPARATORS = str.maketrans("", "", " -")
 # Beginnings of card numbers with the lengths that they have, by network (ISO/IEC 7812-1 ranges as
@@ -29,6 +34,7 @@ _NETWORKS = (
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 _IBAN = r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}"
+IBAN_IN_JSON = rf"{EDGE_IN_JSON}[A-Z]{{2}}[0-9]{{2}}(?: ?[A-Z0-9]){{11}}"
 # Characters of an IBAN by country (SWIFT, "IBAN Registry").
 _REGISTRY = (
     "15:NO 16:BE 18:DK,FO,FI,GL,NL,SD,FK 19:MK,SI 20:AT,BA,EE,KZ,XK,LT,LU,MN 21:HR,LV,LI,CH"

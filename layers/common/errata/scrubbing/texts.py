@@ -23,7 +23,7 @@ _QUOTED = re.compile(
     r"""(\\{0,3})(["'])([\w.\[\]$-]{1,100}+)\1\2\s{0,10}(?::|=>)\s{0,10}(?=[^\s:])"""
 )
 _HEADER = re.compile(
-    r"(?im)^[ \t>*]{0,8}([a-z][a-z0-9]*+(?:-[a-z0-9]++){1,8}|authorization|cookie)"
+    r"(?ima)^[ \t>*]{0,8}([a-z][a-z0-9]*+(?:-[a-z0-9]++){1,8}|authorization|cookie)"
     r":[ \t]{1,8}(?=\S)"
 )
 # The end of a value without quotes: in a query, a form or a connection string, and in an object.

@@ -1,8 +1,9 @@
 """Secrets that are recognised by their form.
 
-Each rule has marks: texts of which every match has one. Searching for a mark is far cheaper than
-the regular expression. No expression takes more than linear time, whatever a client sends: each can
-begin only where a word begins, or reads a bounded number of characters.
+Each rule has a pattern that is searched in the whole event (`errata.scrubbing.search`). Few events
+have a match. Only then the values are read, with a regular expression. No expression takes more
+than linear time, whatever a client sends: each can begin only where a word begins, or reads a
+bounded number of characters.
 """
 
 import base64
@@ -12,67 +13,37 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from errata.scrubbing import FILTERED, compiled
-from errata.scrubbing.numbers import is_card, without_cards, without_ibans
+from errata.scrubbing.numbers import (
+    CARD_IN_JSON,
+    IBAN_IN_JSON,
+    is_card,
+    without_cards,
+    without_ibans,
+)
 
 # What a value is cleaned with: a text in, the same text without secrets out.
 type Clean = Callable[[str], str]
 
+_START = "(?<![A-Za-z0-9])"
+
+
+def _always(_content: bytes) -> bool:
+    return True
+
 
 class Rule(NamedTuple):
-    """A rule for values. `may_match` gets the event's JSON, and the same with `shape` applied."""
+    """A rule for values.
+
+    Attributes:
+        pattern: what the rule may replace, in an event's JSON, for RE2. It may match more.
+        clean: replaces it.
+        may_match: looks at the JSON once more, if the pattern also matches much else.
+    """
 
     name: str
-    may_match: Callable[[bytes, bytes], bool]
+    pattern: str
     clean: Clean
-
-
-# Capital letters → A, digits → 0, everything else → x. Spaces and dashes are removed, because cards
-# and IBANs are written with and without them.
-_SHAPES = bytes(
-    ord("0") if 48 <= code <= 57 else ord("A") if 65 <= code <= 90 else ord("x")
-    for code in range(256)
-)
-_MIN_CARD = b"0" * 13
-_RUNS = re.compile(rb"[0-9]{13,}")
-_IBAN = re.compile(rb"AA00[A0]{11}")
-
-
-# The end of a token's mark, searched by its last character. One search takes less time than one for
-# each of the marks. A new mark needs its place here.
-_MARKS = (
-    re.compile(
-        rb"_(?:(?<=gh[pousr]_)|(?<=_pat_)|(?<=k_live_|k_test_)|(?<=whsec_|shpat_)|(?<=npm_)|(?<=dop_v1_))"
-    ),
-    re.compile(
-        rb"-(?:(?<=glpat-)|(?<=xox[a-z]-)|(?<=xapp-)|(?<=GOCSPX-)|(?<=pypi-)|(?<=sk-proj-)|(?<=sk-ant-))"
-    ),
-    re.compile(rb"\.(?:(?<=SG\.)|(?<=ya29\.)|(?<=hvs\.)|(?<=slack\.)com)"),
-    re.compile(rb"J(?<=eyJ)"),
-    re.compile(rb"I(?:(?<=AI)za|(?<=A[KS]I)A)"),
-)
-
-
-def active(content: bytes) -> list[Rule]:
-    """Return the rules that may match something in an event's JSON."""
-    shape = content.translate(_SHAPES, b" -")
-    rules = [rule for rule in _RULES if rule.may_match(content, shape)]
-    if any(marks.search(content) for marks in _MARKS):
-        rules += [rule for rule in _TOKENS if rule.may_match(content, shape)]
-    return rules
-
-
-def _marked(*marks: str) -> Callable[[bytes, bytes], bool]:
-    encoded = [mark.encode() for mark in marks]
-    if len(encoded) == 1:
-        (mark,) = encoded
-        return lambda content, _shape: mark in content
-    return lambda content, _shape: any(mark in content for mark in encoded)
-
-
-def _found(expression: bytes) -> Callable[[bytes, bytes], bool]:
-    """Return a test by an expression that begins with a fixed text, which is searched quickly."""
-    search = re.compile(expression).search
-    return lambda content, _shape: search(content) is not None
+    may_match: Callable[[bytes], bool] = _always
 
 
 def _all_of(expression: str, mark: str) -> Clean:
@@ -85,15 +56,18 @@ def _all_of(expression: str, mark: str) -> Clean:
 
 def _token(name: str, mark: str, rest: str, before: str = "") -> Rule:
     """Return the rule of a token with the fixed beginning `mark`, as one service issues them."""
-    expression = rf"(?<![A-Za-z0-9]){before}{re.escape(mark)}{rest}"
-    return Rule(name, _marked(mark), _all_of(expression, mark))
+    token = f"{before}{re.escape(mark)}{rest}"
+    # RE2 has no possessive quantifiers, and needs none.
+    pattern = token.replace("++", "+").replace("}+", "}")
+    return Rule(name, pattern, _all_of(f"{_START}{token}", mark))
 
 
 # ------------------------------------------------------------------ rules with code of their own
 
 # User names and passwords end at a slash, so that no character is read twice.
 _URL = r"""://([^\s/?#:@"'<>\\]{0,256}):([^\s/?#"'<>\\]+)@"""
-_URL_IN_JSON = re.compile(rb"""://[^\s/?#:@"'<>\\]{0,1024}:[^\s/?#"'<>\\]+@""")
+# JSON may escape slashes, and all characters that are not ASCII.
+_URL_IN_JSON = r""":(?:\\?/){2}(?:[^\s/?#:@"'<>\\]|\\[bfnrtu])*:(?:[^\s/?#"'<>\\]|\\[bfnrtu])+@"""
 
 
 def _url_passwords(text: str) -> str:
@@ -102,13 +76,17 @@ def _url_passwords(text: str) -> str:
     return compiled(_URL).sub(lambda found: f"://{found[1]}:{FILTERED}@", text)
 
 
-_BEARER = r"(?i)(?<![a-z0-9])(bearer[ \t]{1,4})([A-Z0-9._~+/=-]{8,}+)"
-_BASIC = r"(?i)(?<![a-z0-9])(basic[ \t]{1,4})([A-Z0-9+/_-]{6,}+=*)"
+_BEARER = r"(?ia)(?<![a-z0-9])(bearer[ \t]{1,4})([A-Z0-9._~+/=-]{8,}+)"
+_BASIC = r"(?ia)(?<![a-z0-9])(basic[ \t]{1,4})([A-Z0-9+/_-]{6,}+=*)"
+_AUTHORIZATION = r"(?i)(?:bearer|basic)(?: |\\t)+[A-Z0-9._~+/=\\-]{6}"
 # English words, as in "Bearer authentication", have no digits, and are shorter than this.
 _LONG = 24
 
 
 def _authorization(text: str) -> str:
+    lower = text.lower()
+    if "bearer" not in lower and "basic" not in lower:
+        return text
     return compiled(_BASIC).sub(_basic, compiled(_BEARER).sub(_bearer, text))
 
 
@@ -132,17 +110,16 @@ _PEM = (
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----"
     r"[\s\S]*?(?:-----END [A-Z0-9 ]{0,60}-----|\Z)"
 )
-_AWS = r"(?<![A-Za-z0-9])A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])"
+_AWS = rf"{_START}A[KS]IA[A-Z0-9]{{16}}(?![A-Za-z0-9])"
 
 
+_RUNS = re.compile(rb"[0-9]{13,}")
 # Beyond these, an event is searched for cards in any case.
 _MAX_RUNS, _MAX_RUN = 50, 40
 
 
-def _may_have_card(content: bytes, shape: bytes) -> bool:
+def _may_have_card(content: bytes) -> bool:
     """Return whether digits in a row, whatever separates them, have a card among them."""
-    if _MIN_CARD not in shape:
-        return False
     runs = _RUNS.findall(content.translate(None, b" -"))
     return len(runs) > _MAX_RUNS or any(_has_card(run.decode()) for run in runs)
 
@@ -155,35 +132,28 @@ def _has_card(run: str) -> bool:
     )
 
 
-def _may_have_authorization(content: bytes, _shape: bytes) -> bool:
-    lower = content.lower()
-    return b"bearer " in lower or b"basic " in lower
-
-
 _ID = "[A-Za-z0-9]"
 _ID_ = "[A-Za-z0-9_-]"
-_RULES = (
-    Rule("payment-card", _may_have_card, without_cards),
-    Rule("iban", lambda _content, shape: _IBAN.search(shape) is not None, without_ibans),
-    Rule("private-key", _marked("-----BEGIN "), lambda text: compiled(_PEM).sub(FILTERED, text)),
+RULES = (
+    Rule("payment-card", CARD_IN_JSON, without_cards, _may_have_card),
+    Rule("iban", IBAN_IN_JSON, without_ibans),
     Rule(
-        "url-password",
-        lambda content, _shape: _URL_IN_JSON.search(content) is not None,
-        _url_passwords,
+        "private-key",
+        "-----BEGIN [A-Z0-9 ]*PRIVATE KEY",
+        lambda text: compiled(_PEM).sub(FILTERED, text),
     ),
-    Rule("authorization", _may_have_authorization, _authorization),
-)
-_TOKENS = (
+    Rule("url-password", _URL_IN_JSON, _url_passwords),
+    Rule("authorization", _AUTHORIZATION, _authorization),
     _token("jwt", "eyJ", rf"{_ID_}{{6,}}+\.{_ID_}{{8,}}+(?:\.{_ID_}++){{0,3}}"),
     Rule(
         "aws-key",
-        _found(rb"A[KS]IA[A-Z0-9]{16}"),
+        "A[KS]IA[A-Z0-9]{16}",
         lambda text: compiled(_AWS).sub(FILTERED, text),
     ),
     Rule(
         "github-token",
-        _found(rb"gh[pousr]_[A-Za-z0-9]{20}"),
-        _all_of(rf"(?<![A-Za-z0-9])gh[pousr]_{_ID}{{20,}}+", "gh"),
+        f"gh[pousr]_{_ID}{{20}}",
+        _all_of(rf"{_START}gh[pousr]_{_ID}{{20,}}+", "gh"),
     ),
     _token("github-token", "github_pat_", r"[A-Za-z0-9_]{20,}+"),
     _token("gitlab-token", "glpat-", rf"{_ID_}{{20,}}+(?:\.{_ID_}++){{0,3}}"),
@@ -191,7 +161,7 @@ _TOKENS = (
     _token("slack-token", "xapp-", r"[A-Za-z0-9-]{10,}+"),
     Rule(
         "slack-webhook",
-        _marked("hooks.slack.com/"),
+        r"hooks\.slack\.com\\?/[a-z]",
         _all_of(r"(?<=hooks\.slack\.com/)[a-z]{1,20}/[A-Za-z0-9/_]{20,}+", "hooks.slack.com/"),
     ),
     _token("stripe-key", "k_live_", rf"{_ID}{{16,}}+", before="[sr]"),

@@ -27,7 +27,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import ConditionFailedError, ConflictError, StoreError
-from errata.models.event import IdempotencyRecord, Stored, unpack
+from errata.models.event import IdempotencyRecord, Stored, StoredEvent, unpack
 from errata.store import clients, idempotency
 from errata.store.items import TypedItem
 
@@ -134,10 +134,11 @@ def put_with_marker(event: TypedItem, marker: str) -> bool:
     return True
 
 
-def stored(found: TypedItem) -> Stored:
+def stored(found: TypedItem, fields: StoredEvent | None = None) -> Stored:
     """Convert an item in DynamoDB's typed form to an event.
 
-    The payload is bytes. In a stream record it is base64 text, which the caller must decode.
+    The event gets these `fields`, by default those of the payload, which is bytes. In a stream
+    record the payload is base64 text, which the caller must decode.
 
     Raises:
         KeyError, ValueError, zlib.error: the item is not an event that Errata stored.
@@ -147,7 +148,7 @@ def stored(found: TypedItem) -> Stored:
         id=found["sk"]["S"],
         issue_id=found["issue"]["S"].rpartition("#")[2],
         expires_at=int(found["ttl"]["N"]),
-        fields=unpack(found["payload"]["B"]),
+        fields=unpack(found["payload"]["B"]) if fields is None else fields,
         legacy_id=legacy_number(found),
     )
 

@@ -194,9 +194,8 @@ def _count(issue: Issue, fresh: list[Record]) -> None:
         issue.transaction = cut(short_text(shown.get("transaction")), MAX_TEXT)
         issue.logger = cut(short_text(shown.get("logger")), MAX_TEXT)
         issue.exception_class = cut(shown.get("exception_class") or "", MAX_TEXT)
-    issue.users = sketch.add(
-        issue.users, filter(None, (user_identity(record.event.fields) for record in fresh))
-    )
+    users = {user_identity(record.event.fields) for record in fresh}
+    issue.users = sketch.add(issue.users, filter(None, users))
 
 
 def _rank(issue: Issue) -> None:
@@ -212,6 +211,7 @@ def _new_values(
     issue = change.issue
     regressed_by = change.activity.event if change.activity else ""
     found: dict[KeyValue, bool] = {}
+    known: set[KeyValue] = set()
     changed_in: dict[KeyValue, str] = {}
     for record in fresh:
         event = record.event
@@ -220,7 +220,7 @@ def _new_values(
         # written with that.
         is_new = release_hash(release) not in rows.releases
         changes = {issue.opened_by: "opened", regressed_by: REGRESSED}.get(event.id)
-        for value in searchable(event.fields):
+        for value in searchable(event.fields, None if changes else known):
             if value[0] == RELEASE and changes:
                 changed_in.setdefault(value, changes)
             found[value] = value[0] == RELEASE and (is_new or value in changed_in)

@@ -8,13 +8,14 @@ from errata.models.project import Access
 from errata.scrubbing.fields import scrub
 
 
-def scrub_sdk_event(sent: Fields, access: Access) -> list[Scrubbed]:
+def scrub_sdk_event(sent: Fields, content: bytes | None, access: Access) -> list[Scrubbed]:
     """Replace the secrets in an SDK's event, in place. Return where they were.
 
+    `content` is the JSON that it was read from, if it is at hand.
     This comes before the event is read: so nothing that is made from it has a secret, such as its
     message, its grouping or its problems.
     """
-    return scrub(sent) if access.scrub else []
+    return scrub(sent, content) if access.scrub else []
 
 
 def scrub_contract_event(fields: Event, access: Access) -> Event:

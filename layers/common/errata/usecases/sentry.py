@@ -114,7 +114,7 @@ class SdkSubmission:
         if len(self.payload) > MAX_JSON_BYTES:
             raise too_large(MAX_JSON_BYTES)
         sent = parse_object(self.payload)
-        scrubbed = scrub_sdk_event(sent, access)
+        scrubbed = scrub_sdk_event(sent, self.payload, access)
         headers = self.envelope.headers
         self.named = self._named(sent.get("event_id"))
         self.happened_ms = protocol.milliseconds(sent.get("timestamp"))
@@ -138,7 +138,8 @@ class SdkSubmission:
     def _attachments(self, access: Access) -> list[str]:
         """Return the names of the attachments without secrets."""
         named: Fields = {"attachments": [*self.envelope.attachments]}
-        scrub_sdk_event(named, access)
+        if self.envelope.attachments:
+            scrub_sdk_event(named, None, access)
         names: list[str] = named["attachments"]
         return names
 
