@@ -14,7 +14,7 @@ from errata.usecases.issue_events import MOST_COUNTED, IssueView, Place
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.charts import Bars
 from functions.dashboard.event.parts import shown_event
-from functions.dashboard.render import clip, day_name, hour_name, last_days, page
+from functions.dashboard.render import clip, hour_name, last_days, page, short_day
 from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import Response
 
@@ -131,7 +131,7 @@ def _by_day(issue: Issue, releases: dict[str, int], now_ms: int) -> Bars:
         "by-day",
         f"Events by day in the last 30 days: {sum(counts):,}, at most {max(counts):,} a day."
         + _said(marks),
-        [(day_name(today - CHART_DAYS + 1 + n), count) for n, count in enumerate(counts)],
+        [(short_day(today - CHART_DAYS + 1 + n), count) for n, count in enumerate(counts)],
         "day",
         marks=marks,
     )

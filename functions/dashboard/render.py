@@ -88,6 +88,12 @@ def day_name(day: int) -> str:
     return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_MS // 1000))
 
 
+def short_day(day: int) -> str:
+    """Return a day since the epoch without its year: `22 Nov`."""
+    at = time.gmtime(day * DAY_MS // 1000)
+    return f"{at.tm_mday} {time.strftime('%b', at)}"
+
+
 def hour_name(hour: int) -> str:
     """Return an hour since the epoch as a time of day: `14:00`."""
     return f"{hour % 24:02d}:00"

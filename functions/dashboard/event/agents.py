@@ -11,6 +11,8 @@ from typing import Any
 
 # A longer one takes more than a millisecond, and no browser has one.
 _MAX_CHARACTERS = 400
+# Chrome on Android says "K" for every device.
+_UNKNOWN = ("Other", "K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def _read(text: str) -> Agent:
     found = parse(text)
     device = found.device.family if found.device else ""
     return Agent(
-        _version(found.user_agent), _version(found.os), device if device != "Other" else ""
+        _version(found.user_agent), _version(found.os), "" if device in _UNKNOWN else device
     )
 
 

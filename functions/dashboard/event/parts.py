@@ -12,7 +12,7 @@ from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.event import metadata
 from functions.dashboard.event.agents import agent
 from functions.dashboard.event.trace import Traces
-from functions.dashboard.event.values import user_name
+from functions.dashboard.event.values import USER, link, user_name
 
 # Bytes of HTML for the parts of an event. They keep the page below 80 KB, whatever the event
 # contains. The raw JSON has everything.
@@ -79,13 +79,13 @@ def shown_event(event: Stored, *, raw: bool, opened: bool) -> dict[str, Any]:
         "problems": metadata.problems(fields.get("problems"), budget),
         "scrubbed": metadata.scrubbed(fields.get("scrubbed"), budget),
         "gist": [
-            (name, budget.take(each, 150))
-            for name, each in (
-                ("User", user_name(fields)),
-                ("Release", by_name.get("release")),
-                ("Environment", by_name.get("environment")),
-                ("Server", by_name.get("server_name")),
-                ("Browser", str(agent(fields))),
+            (name, budget.take(each, 150), link(key, each) if key else "")
+            for name, key, each in (
+                ("User", USER, user_name(fields)),
+                ("Release", "release", by_name.get("release")),
+                ("Environment", "environment", by_name.get("environment")),
+                ("Server", "server", by_name.get("server_name")),
+                ("Browser", "", str(agent(fields))),
             )
             if each
         ],

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from errata.models.event import Stored, received_ms
 from errata.models.ids import DAY_MS
@@ -46,6 +47,11 @@ def values_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if value:
             yield key, short_value(value)
     yield from ((tag_key(name), value) for name, value in searchable_tags(fields.get("tags")))
+
+
+def link(key: str, value: object) -> str:
+    """Return the query of the list of events with a value."""
+    return urlencode({"key": key, "value": short_value(str(value))})
 
 
 def user_name(fields: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from errata.models.titles import title
 from errata.usecases import issue_events, slugs
 from errata.usecases.issue_events import EVENTS_A_PAGE, Newest
 from functions.dashboard.byte_budget import ByteBudget
-from functions.dashboard.event.values import USER, Tally, user_name, values_of
+from functions.dashboard.event.values import USER, Tally, link, user_name, values_of
 from functions.dashboard.issue_view import shares
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
@@ -145,11 +145,11 @@ def _values(key: str, tally: Tally, budget: ByteBudget, most: int) -> list[dict[
     counts = dict(tally.counts.get(key, {}))
     shown = []
     for value, count, percent in shares(counts, tally.events, most):
-        link = urlencode({"key": key, "value": value})
-        if not budget.pays(_MARKUP_OF_A_VALUE + 2 * len(link)):
+        query = link(key, value)
+        if not budget.pays(_MARKUP_OF_A_VALUE + 2 * len(query)):
             break
         text = budget.take(value, 100)
-        shown.append({"text": text, "count": count, "percent": percent, "link": link})
+        shown.append({"text": text, "count": count, "percent": percent, "link": query})
     return shown
 
 

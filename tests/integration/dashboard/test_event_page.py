@@ -159,6 +159,18 @@ def test_numbers_that_are_not_known_are_said_in_words(
     assert "This event is not counted yet." in browser.get(f"projects/{busy.id}/events/{late}").text
 
 
+def test_an_event_of_a_new_issue_is_shown_before_it_is_counted(
+    browser: Browser, busy: Project
+) -> None:
+    sent = {"message": "boom", "exception_class": "E", "user": {"id": 7}, "release": "1"}
+    event = ingest(busy, sent).json["id"]
+    shown = browser.get(f"projects/{busy.id}/events/{event}")
+    assert "E: boom" in shown.text
+    assert "The issue was deleted, or this event is not counted yet." in shown.text
+    for path in ("json", "markdown"):
+        assert browser.get(f"projects/{busy.id}/events/{event}/{path}").status == 200
+
+
 def test_an_event_whose_older_ones_have_expired_says_so(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
