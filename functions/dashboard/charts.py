@@ -64,7 +64,7 @@ class Bars:
         kind: the name of the chart, for the style sheet.
         label: all of it in a sentence, for those who do not see it.
         bars: a name and a count for each bar, the oldest first.
-        unit: what a bar is, such as `hour`.
+        unit: what a bar stands for, such as `an hour`.
         usual: the usual count of a bar, 0 if it is not known.
         hot: counts from here on are far above the usual ones. None if none is.
         marks: releases, each with its place from 0 to 1.
@@ -104,7 +104,7 @@ def issue_chart(shown: Bars) -> Markup:
                     x, side, 11 if mark == shown.marks[-1] else 25, name
                 )
             )
-    said = f"peak {peak:,} a {shown.unit}" if peak else ""
+    said = f"peak {peak:,} {shown.unit}" if peak else ""
     if shown.usual >= 1 and peak:
         y = round(_AXIS - (_AXIS - _TOP) * min(1, shown.usual / peak)) + 0.5
         parts.append(Markup('<line class="usual" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(y))

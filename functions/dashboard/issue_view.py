@@ -116,7 +116,7 @@ def _by_hour(issue: Issue, judged: Verdict, releases: dict[str, int], now_ms: in
         "by-hour",
         label + _said(marks),
         [(hour_name(each), counts.get(each, 0)) for each in hours],
-        "hour",
+        "an hour",
         usual,
         max(RISING_EVENTS, RISING_FACTOR * usual) if judged.kind == RISING else None,
         marks,
@@ -132,7 +132,7 @@ def _by_day(issue: Issue, releases: dict[str, int], now_ms: int) -> Bars:
         f"Events by day in the last 30 days: {sum(counts):,}, at most {max(counts):,} a day."
         + _said(marks),
         [(short_day(today - CHART_DAYS + 1 + n), count) for n, count in enumerate(counts)],
-        "day",
+        "a day",
         marks=marks,
     )
 

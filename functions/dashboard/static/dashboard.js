@@ -1,5 +1,5 @@
-// Shows times in the reader's time zone, pauses list updates while the reader points at a row, and
-// runs the copy buttons.
+// Shows times in the reader's time zone, pauses list updates while the reader points at a row, runs
+// the copy buttons, closes menus, and steps from event to event with [ and ].
 "use strict";
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
@@ -51,4 +51,10 @@ function closeMenus(except) {
   }
 }
 document.addEventListener("click", (event) => closeMenus(event.target));
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenus(null); });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") closeMenus(null);
+  const step = { "[": "prev", "]": "next" }[event.key];
+  if (step && !event.target.closest("input, select, textarea")) {
+    document.querySelector(`.steps [rel=${step}]`)?.click();
+  }
+});
