@@ -21,6 +21,19 @@ from functions.dashboard.web import Request, Response
 # As many as a project or a member may have, so that chosen teams are always in the list.
 MOST_TEAMS = 50
 
+
+class SignedOutMeanwhileError(HTTPError):
+    """The session ended before the form arrived. The member has signed in since."""
+
+    status = 200
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You were signed out before this arrived. Check what you have entered, then send it"
+            " again."
+        )
+
+
 logger = logging.getLogger("errata")
 
 type Action = Callable[[RequestContext, str], Response]
@@ -42,19 +55,25 @@ def act(
     actions: Mapping[str, Action],
     again: Callable[[RequestContext, Failed], Response],
 ) -> Response:
-    """Run the action of a form. If it is refused, show the page `again` with the error."""
+    """Run the action of a form. If it is refused, show the page `again` with the error.
+
+    A restored form is only shown again.
+    """
     for name, action in actions.items():
         if name in ctx.request.form:
             try:
+                if ctx.request.restored:
+                    raise SignedOutMeanwhileError
                 return action(ctx, ctx.request.form[name])
             except HTTPError as refused:
                 typed = ctx.request.form
-                text = _text(refused)
+                text = text_of(refused)
                 return again(ctx, Failed(name, text, refused.status, typed, chosen_teams(ctx)))
     raise BadRequestError("Unknown action. Reload the page.")
 
 
-def _text(refused: HTTPError) -> str:
+def text_of(refused: HTTPError) -> str:
+    """Return what an error says, with all that is wrong with the fields."""
     if isinstance(refused, InvalidInputError):
         return " ".join(text for texts in refused.errors.values() for text in texts)
     return refused.message

@@ -25,13 +25,13 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     try:
         response = respond(request, at_ms, tokens.verify)
     except SignedOutError:
-        response = _to_sign_in(request)
+        response = _to_sign_in(request, at_ms)
     except StaleSessionError:
         response = web.redirect(f"{request.root}renew{pages.sign_in.back_to(request)}")
     except NotFoundError as error:
-        response = page(request, "error.html", at_ms, 404, title="Not found", text=str(error))
+        response = _error(request, at_ms, 404, "Not found", str(error))
     except HTTPError as refused:
-        response = _refusal(request, refused, at_ms)
+        response = _error(request, at_ms, refused.status, "That did not work", refused.message)
     except StoreError as error:
         failure = secrets.token_hex(4)
         busy = gateway.unavailable(error, failure)
@@ -43,10 +43,12 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     return web.to_gateway_response(response, request)
 
 
-def _to_sign_in(request: web.Request) -> web.Response:
+def _to_sign_in(request: web.Request, at_ms: int) -> web.Response:
     if request.partial:
         # htmx would insert the sign-in form into the page. This header makes it reload the page.
         response = web.Response(status=401, headers={"HX-Refresh": "true"})
+    elif request.kept or request.too_long_to_keep:
+        response = pages.sign_in.ask_again(request, at_ms)
     else:
         response = web.redirect(f"{request.root}sign-in{pages.sign_in.back_to(request)}")
     return response.with_cookie(SESSION_COOKIE, "", 0)
@@ -56,15 +58,8 @@ def _failure(
     request: web.Request, status: int, text: str, failure: str, at_ms: int
 ) -> web.Response:
     text = f"{text} If it happens again, look for {failure} in the log of the dashboard's function."
-    return page(request, "error.html", at_ms, status, title="Something went wrong", text=text)
+    return _error(request, at_ms, status, "Something went wrong", text)
 
 
-def _refusal(request: web.Request, refused: HTTPError, at_ms: int) -> web.Response:
-    return page(
-        request,
-        "error.html",
-        at_ms,
-        refused.status,
-        title="That did not work",
-        text=refused.message,
-    )
+def _error(request: web.Request, at_ms: int, status: int, title: str, text: str) -> web.Response:
+    return page(request, "error.html", at_ms, status, request.context, title=title, text=text)

@@ -1,8 +1,10 @@
 """Templates, and how they show values."""
 
-import time
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -16,6 +18,7 @@ from functions.dashboard.routing import RequestContext, etag
 from functions.dashboard.text import exact, fit, visible
 from functions.dashboard.web import Request, Response
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HERE = Path(__file__).parent
 environment = Environment(
     loader=FileSystemLoader(HERE / "templates"),
@@ -42,29 +45,57 @@ def ago(then_ms: int, now_ms: int) -> str:
     return f"{age(then_ms, now_ms)} ago" if now_ms - then_ms >= 60_000 else "just now"
 
 
-def timestamp(then_ms: int | None, now_ms: int) -> Markup:
-    """Return a relative time. Hovering shows the absolute one, in the reader's time zone."""
+@lru_cache(maxsize=32)
+def _zone(name: str) -> tzinfo:
+    """Return a time zone; UTC for "", and if the zone does not exist any more."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def _local(at_ms: int, zone: str) -> datetime | None:
+    """Return a time in a time zone, None if it is not within the years 1 to 9999."""
+    try:
+        return (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(_zone(zone))
+    except OverflowError:
+        return None
+
+
+def _absolute(at_ms: int, zone: str) -> str:
+    """Return a time as `2026-11-22 14:05:09 CET`."""
+    local = _local(at_ms, zone)
+    if local is None:
+        return f"{iso(at_ms)[:19].replace('T', ' ')} UTC"
+    return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
+
+
+def timestamp(then_ms: int | None, now_ms: int, zone: str = "") -> Markup:
+    """Return a relative time. Hovering shows the absolute one, in the reader's time zone.
+
+    If the reader has not chosen a zone, it is UTC, and dashboard.js shows that of the browser.
+    """
     if then_ms is None:
         return Markup("")
-    at = iso(then_ms)
-    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
-        at, at[:19].replace("T", " "), ago(then_ms, now_ms)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        iso(then_ms), _absolute(then_ms, zone), ago(then_ms, now_ms)
     )
 
 
-def clock(then_ms: int) -> Markup:
-    """Return a time of day in UTC; dashboard.js converts it to the reader's time zone."""
+def clock(then_ms: int, zone: str = "") -> Markup:
+    """Return a time of day in the reader's time zone, as `timestamp` does."""
     at = iso(then_ms)
-    return Markup('<time class="clock" datetime="{}" title="{} UTC">{}</time>').format(
-        at, at[:19].replace("T", " "), at[11:23]
+    local = _local(then_ms, zone)
+    shown = f"{local:%H:%M:%S}.{then_ms % 1000:03d}" if local else at[11:23]
+    return Markup('<time class="clock" datetime="{}" title="{}">{}</time>').format(
+        at, _absolute(then_ms, zone), shown
     )
 
 
-def moment(then_ms: int) -> Markup:
-    """Return a date and time in UTC; dashboard.js converts it to the reader's time zone."""
-    at = iso(then_ms)
-    return Markup('<time class="moment" datetime="{}">{} UTC</time>').format(
-        at, at[:19].replace("T", " ")
+def moment(then_ms: int, zone: str = "") -> Markup:
+    """Return a date and time in the reader's time zone, as `timestamp` does."""
+    return Markup('<time class="moment" datetime="{}">{}</time>').format(
+        iso(then_ms), _absolute(then_ms, zone)
     )
 
 
@@ -83,15 +114,10 @@ def last_days(days: dict[int, int], now_ms: int, length: int) -> list[int]:
     return [days.get(day, 0) for day in range(today - length + 1, today + 1)]
 
 
-def day_name(day: int) -> str:
-    """Return a day since the epoch as `2026-11-22`."""
-    return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_MS // 1000))
-
-
 def short_day(day: int) -> str:
     """Return a day since the epoch without its year: `22 Nov`."""
-    at = time.gmtime(day * DAY_MS // 1000)
-    return f"{at.tm_mday} {time.strftime('%b', at)}"
+    at = datetime.fromtimestamp(day * DAY_MS // 1000, UTC)
+    return f"{at.day} {at:%b}"
 
 
 def hour_name(hour: int) -> str:
@@ -108,7 +134,6 @@ def clip(value: Any, most: int) -> str:
 
 environment.globals.update(
     clip=clip,
-    clock=clock,
     minted_ms=minted_ms,
     received_ms=received_ms,
     static=static,
@@ -116,7 +141,6 @@ environment.globals.update(
     sparkline=charts.sparkline,
     chart=charts.chart,
     issue_chart=charts.issue_chart,
-    moment=moment,
 )
 environment.filters["exact"] = exact
 
@@ -130,11 +154,14 @@ def page(
     **values: Any,
 ) -> Response:
     """Return a page; for htmx, only the part that changes. `ctx` is None without a sign-in."""
+    zone = ctx.user.preferences.zone if ctx else ""
     content = environment.get_template(template).render(
         root=request.root,
         ctx=ctx,
         partial=request.partial,
-        timestamp=lambda then_ms: timestamp(then_ms, now_ms),
+        timestamp=lambda then_ms: timestamp(then_ms, now_ms, zone),
+        clock=lambda then_ms: clock(then_ms, zone),
+        moment=lambda then_ms: moment(then_ms, zone),
         now_ms=now_ms,
         **values,
     )

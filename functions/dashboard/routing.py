@@ -2,15 +2,17 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, Map, Rule
 
-from errata.errors import ForbiddenError, HTTPError, NotFoundError
+from errata.errors import ForbiddenError, HTTPError, NotFoundError, StoreError
 from errata.models.audit import Actor
 from errata.models.event import Stored
 from errata.models.member import Session, User
@@ -19,7 +21,8 @@ from errata.models.project import Project
 from errata.models.visible import Visible, Watermark
 from errata.usecases import audit, projects, sessions
 from errata.usecases.visible import make_visible
-from functions.dashboard.web import Request, Response
+from functions.dashboard import kept
+from functions.dashboard.web import Request, Response, redirect
 
 SESSION_COOKIE = "__Host-errata"
 FORM_COOKIE = "__Host-errata-form"
@@ -33,6 +36,7 @@ _IDS = {
     "short_id": r"(?:[A-Za-z0-9-]{1,40}-)?[0-9]{1,10}",
     "team": r"[0-9a-f]{8}",
 }
+_OF_PROJECT = re.compile(f"/projects/({_IDS['project']})/")
 # Ids whose rows are read together with the session. Pages read the others themselves.
 _OPENED = ("project_id", "organization_id", "event_id")
 
@@ -53,7 +57,7 @@ class RequestContext:
     @property
     def csrf(self) -> str:
         """Return the token for the forms of this session."""
-        return hmac.digest(self.session.secret.encode(), b"csrf", "sha256").hex()
+        return _form_token_of(self.session.secret)
 
     @property
     def project(self) -> Project:
@@ -130,9 +134,13 @@ def get(path: str) -> Callable[[Page], Page]:
     return lambda page: _add("GET", path, page, partial(_signed_in, page))
 
 
-def post(path: str) -> Callable[[Page], Page]:
-    """Register a form's handler at a path. Its token is checked before."""
-    return lambda page: _add("POST", path, page, partial(_signed_in, page))
+def post(path: str, *, keeps: bool = False) -> Callable[[Page], Page]:
+    """Register a form's handler at a path. Its token is checked before.
+
+    `keeps`: if the session has ended, the sign-in page keeps what was typed, and the form is shown
+    with it. Such a handler calls `forms.act`. Its forms must not have passwords.
+    """
+    return lambda page: _add("POST", path, page, partial(_signed_in, page, keeps=keeps))
 
 
 def open_get(path: str) -> Callable[[Open], Open]:
@@ -162,10 +170,12 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
     try:
         endpoint, ids = _ROUTES.bind("").match(request.path, request.method)
     except MethodNotAllowed as error:
+        _read_context(request, now_ms, verify)
         # werkzeug adds HEAD to GET. API Gateway passes neither it nor others on.
         others = sorted({"GET", "POST"}.intersection(error.valid_methods or ()))
         raise MethodNotAllowedError(f"This page supports only {' and '.join(others)}.") from None
     except NotFound:
+        _read_context(request, now_ms, verify)
         raise NotFoundError("This page does not exist.") from None
     request.ids = dict(ids)
     return endpoint(request, now_ms, verify)
@@ -177,17 +187,47 @@ def _open(page: Open, request: Request, now_ms: int, _verify: sessions.Verify) -
     return page(request, now_ms)
 
 
-def _signed_in(page: Page, request: Request, now_ms: int, verify: sessions.Verify) -> Response:
-    held = request.cookies.get(SESSION_COOKIE, "")
+def _signed_in(
+    page: Page, request: Request, now_ms: int, verify: sessions.Verify, *, keeps: bool = False
+) -> Response:
     wanted = {name: each for name, each in request.ids.items() if name in _OPENED}
+    renewed = verify if request.method == "POST" else None
+    try:
+        ctx = request.context = _context(request, now_ms, wanted, renewed)
+    except sessions.SignedOutError:
+        if keeps and _is_our_form(request):
+            kept.keep(request)
+        raise
+    if request.method == "GET":
+        return page(ctx)
+    if kept.carried(request.form.items(multi=True)):
+        # It comes from the sign-in page, and asks for the form, not for an action.
+        _check(request, request.cookies.get(FORM_COOKIE, ""))
+        kept.restore(request)
+        return page(ctx) if keeps else redirect(f"{request.root}{request.full_path.strip('/?')}")
+    _check(request, ctx.csrf)
+    with audit.acting(lambda: Actor(ctx.user.email, request.address)):
+        return page(ctx)
+
+
+def _context(
+    request: Request, now_ms: int, wanted: dict[str, str], verify: sessions.Verify | None
+) -> RequestContext:
+    """Return the request context. With `verify`, an old session is renewed at once.
+
+    Raises:
+        sessions.SignedOutError: nobody is signed in.
+        sessions.StaleSessionError: the session must be renewed first.
+    """
+    held = request.cookies.get(SESSION_COOKIE, "")
     try:
         session, user, opened = sessions.authenticate(held, now_ms, **wanted)
     except sessions.StaleSessionError:
-        if request.method == "GET":
+        if verify is None:
             raise
         sessions.renew(held, verify, now_ms)
         session, user, opened = sessions.authenticate(held, now_ms, **wanted)
-    ctx = RequestContext(
+    return RequestContext(
         request,
         now_ms,
         session,
@@ -197,11 +237,17 @@ def _signed_in(page: Page, request: Request, now_ms: int, verify: sessions.Verif
         opened.organization,
         opened.event,
     )
-    if request.method == "GET":
-        return page(ctx)
-    _check(request, ctx.csrf)
-    with audit.acting(lambda: Actor(user.email, request.address)):
-        return page(ctx)
+
+
+def _read_context(request: Request, now_ms: int, verify: sessions.Verify) -> None:
+    """Read the context of a page that does not exist, with the project that its path names.
+
+    So the error page has the navigation. Does nothing if nobody is signed in.
+    """
+    named = _OF_PROJECT.match(request.path)
+    wanted = {"project_id": named[1]} if named else {}
+    with suppress(sessions.SignedOutError, HTTPError, StoreError):
+        request.context = _context(request, now_ms, wanted, verify)
 
 
 def _check(request: Request, expected: str) -> None:
@@ -216,6 +262,30 @@ def _check(request: Request, expected: str) -> None:
     sent = request.form.get("csrf", "")
     if not expected or not hmac.compare_digest(sent.encode(), expected.encode()):
         raise ForgedFormError
+
+
+def _is_our_form(request: Request) -> bool:
+    """Return whether a form comes from one of our pages, although its session has ended.
+
+    Old browsers do not send where it comes from. There, the cookie must still be there.
+    """
+    if "sec-fetch-site" in request.headers:
+        return request.headers["sec-fetch-site"] == "same-origin"
+    secret = request.cookies.get(SESSION_COOKIE, "").partition(".")[2]
+    try:
+        _check(request, _form_token_of(secret) if secret else "")
+    except HTTPError:
+        return False
+    return True
+
+
+def has_page(request: Request) -> bool:
+    """Return whether there is a page for GET at the path of a request."""
+    return _ROUTES.bind("").test(request.path, "GET")
+
+
+def _form_token_of(secret: str) -> str:
+    return hmac.digest(secret.encode(), b"csrf", "sha256").hex()
 
 
 def form_token(request: Request) -> str:

@@ -7,7 +7,7 @@ has its own domain.
 import base64
 import gzip
 from io import BytesIO
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlencode
 
 from werkzeug.datastructures import Headers, MultiDict
@@ -18,6 +18,9 @@ from werkzeug.wrappers import Response as HttpResponse
 
 from errata import gateway
 from errata.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from functions.dashboard.routing import RequestContext
 
 BASE = "/dashboard"
 MAX_FORM_BYTES = 64 * 1024
@@ -43,6 +46,9 @@ class Request(HttpRequest):
 
     `ids` are the values in the path, by name. `root` leads from the page back to `/dashboard/`.
     `api_url` is the base URL of all routes, as the browser sees it. Applications send to it.
+    `kept` are the fields that the sign-in page carries, `restored` says that the form has them from
+    there (see `functions.dashboard.kept`).
+    `context` is the request context, once the member is known: error pages have it, too.
     `address` is the caller's. `api_id` and `stage` are the API's id and stage in API Gateway.
     """
 
@@ -67,6 +73,10 @@ class Request(HttpRequest):
         self.stage: str = context["stage"]
         self.address: str = context["identity"]["sourceIp"]
         self.ids: dict[str, str] = {}
+        self.context: RequestContext | None = None
+        self.kept: list[tuple[str, str]] = []
+        self.too_long_to_keep = False
+        self.restored = False
         self._event = event
 
     @cached_property
@@ -102,9 +112,12 @@ class Response(HttpResponse):
         return self
 
 
-def redirect(to: str) -> Response:
-    """Redirect to a URL relative to this one, by GET."""
-    return Response(status=303, headers={"Location": to})
+def redirect(to: str, status: int = 303) -> Response:
+    """Redirect to a URL relative to this one: by GET, with status 307 by the same method and body.
+
+    Source: RFC 9110, 15.4.4 and 15.4.8.
+    """
+    return Response(status=status, headers={"Location": to})
 
 
 def to_gateway_response(response: Response, request: Request) -> gateway.Response:

@@ -36,11 +36,16 @@ OPERATIONS = {
     ],
     "cognito-idp": [
         "AdminCreateUser",
+        "AdminGetUser",
         "AdminInitiateAuth",
         "AdminRespondToAuthChallenge",
+        "AssociateSoftwareToken",
+        "ChangePassword",
         "ConfirmForgotPassword",
         "ForgotPassword",
         "RevokeToken",
+        "SetUserMFAPreference",
+        "VerifySoftwareToken",
     ],
     "dynamodb": [
         "BatchGetItem",

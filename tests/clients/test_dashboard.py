@@ -1,9 +1,12 @@
 """The dashboard in a real browser, on the deployed stack."""
 
+import base64
 import dataclasses
+import hmac
 import json
 import re
 import secrets
+import time
 
 import pytest
 import requests
@@ -205,6 +208,9 @@ def test_every_page_can_be_read_by_everybody(
         "no-errors": f"projects/{empty[0].id}/issues",
         "member": f"orgs/default/member?email={team.email}",
         "team": f"orgs/default/teams/{there}",
+        "account": "account",
+        "password": "account/password",
+        "second-factor": "account/second-factor",
         "projects": "projects",
         "issues": f"{below}/issues",
         "event": f"{below}/events/{ids[0]}",
@@ -313,3 +319,47 @@ def test_an_owner_manages_the_organization(browser: Browser, team: Team) -> None
         assert dataclasses.replace(team, key=page.locator("code.key").inner_text()).send(
             message="x"
         )
+
+
+def totp(secret: str, step: int) -> str:
+    """Return the code of an authenticator app (RFC 6238). Cognito takes each only once."""
+    count = int(time.time()) // 30 + step
+    digest = hmac.digest(base64.b32decode(secret), count.to_bytes(8, "big"), "sha1")
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at : at + 4], 'big') & 0x7FFFFFFF) % 10**6:06d}"
+
+
+def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, team: Team) -> None:
+    with window(browser) as page:
+        sign_in(page, team, "account/second-factor")
+        page.get_by_label("Password").fill(team.password)
+        page.get_by_role("button", name="Set it up").click()
+        secret = page.locator("code.key").inner_text()
+        page.get_by_label("Password").fill(team.password)
+        page.get_by_label("Code, six digits").fill(totp(secret, -1))
+        page.get_by_role("button", name="Turn it on").click()
+        expect(page.get_by_text("Your second factor is on.")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        sign_in(page, team, f"projects/{team.project_id}/stats")
+        expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
+        assert serious(page) == []
+        page.get_by_label("Code, six digits").fill(totp(secret, 0))
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Accepted")).to_be_visible()
+
+
+def test_what_was_typed_survives_the_end_of_the_session(browser: Browser, team: Team) -> None:
+    with window(browser, script=False) as page:
+        sign_in(page, team, f"projects/{team.project_id}/settings")
+        page.get_by_label("Name", exact=True).fill("Typed with care")
+        page.context.clear_cookies(name=SESSION_COOKIE)
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("Nothing was changed.")).to_be_visible()
+        page.get_by_label("E-mail").fill(team.email)
+        page.get_by_label("Password").fill(team.password)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("You were signed out before this arrived.")).to_be_visible()
+        expect(page).to_have_url(f"{team.url}/projects/{team.project_id}/settings")
+        expect(page.get_by_label("Name", exact=True)).to_have_value("Typed with care")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("Saved.")).to_be_visible()

@@ -235,7 +235,10 @@ def test_an_event_that_is_stored_while_the_worker_is_there_is_deleted(shop: Shop
     def store_late(call: Call) -> Any:
         nonlocal done
         response = call.send()
-        if not done and call.parameters.get("ProjectionExpression") == "sk, issue, legacy_id":
+        if (
+            not done
+            and call.parameters.get("ProjectionExpression") == "sk, issue, erased, legacy_id"
+        ):
             done = True
             stream.put([late])
         return response

@@ -57,6 +57,8 @@ class Browser:
     page: Shown | None = None
     stage: str = STAGE
     ip: str = "203.0.113.9"
+    # What this browser sends with each request.
+    headers: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Shown:
         """Open a URL, relative to the dashboard's root, and follow redirects on this host."""
@@ -75,17 +77,19 @@ class Browser:
         for _ in range(6):
             shown = self._send(method, url, body, headers)
             led_to = urljoin(url, shown.headers.get("Location", ""))
-            if shown.status != 303 or not led_to.startswith(HOST):
+            if shown.status not in (303, 307) or not led_to.startswith(HOST):
                 self.page = shown
                 return shown
-            method, url, body = "GET", led_to, b""
+            url = led_to
+            if shown.status == 303:
+                method, body = "GET", b""
         raise AssertionError(f"{url} leads nowhere")
 
     def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Shown:
         parts = urlsplit(url)
         path = parts.path.removeprefix(self.stage)
         assert path == "/dashboard" or path.startswith("/dashboard/"), f"{url} is outside"
-        sent = {"Accept-Encoding": "gzip", "Host": parts.netloc, **headers}
+        sent = {"Accept-Encoding": "gzip", "Host": parts.netloc, **self.headers, **headers}
         if body:
             sent |= {"Content-Type": "application/x-www-form-urlencoded"}
         if self.cookies:

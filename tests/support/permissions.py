@@ -12,7 +12,10 @@ from tests.support import template
 from tests.support.calls import Call
 
 # Cognito accepts these from anybody, without credentials.
-_OPEN = {"ConfirmForgotPassword", "ForgotPassword", "RevokeToken"}
+_OPEN = {
+    *("AssociateSoftwareToken", "ChangePassword", "ConfirmForgotPassword", "ForgotPassword"),
+    *("RevokeToken", "SetUserMFAPreference", "VerifySoftwareToken"),
+}
 # An emulator that listens has tables and queues of several tests (tests/support/account.py).
 SUFFIX = "--"
 _SUFFIXED = re.compile(f"{SUFFIX}[0-9a-f]{{8}}")

@@ -44,6 +44,8 @@ COMMANDS = [
     "events show",
     "releases",
     "releases list",
+    "privacy",
+    "privacy erase",
     "tail",
     "send",
     "redrive",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dev.template import load
 from errata.models.times import (
     ASYNC_RETRIED_S,
     CACHE_TTL_MS,
@@ -9,6 +10,7 @@ from errata.models.times import (
     DEAD_LETTER_KEPT_S,
     DELETED_AHEAD_MS,
     DELIVERY_KEPT_S,
+    DIGESTED_MS,
     FAILING_TOO_LONG_MS,
     INDEX_LAG_MS,
     LOSS_BATCH_KEPT_S,
@@ -50,6 +52,11 @@ def test_a_deleted_project_hides_events_for_as_long_as_its_keys_work() -> None:
 
 def test_a_gateway_key_is_kept_for_as_long_as_authorizers_cache_it() -> None:
     assert SETTLING_MS > CACHE_TTL_MS
+
+
+def test_an_erasure_waits_for_the_longest_window_of_digest() -> None:
+    longest_s = load()["Parameters"]["DigestWindow"]["MaxValue"]
+    assert (longest_s + timeout_s("DigestFunction")) * 1000 <= DIGESTED_MS
 
 
 @pytest.mark.parametrize("function", ["DigestFunction", "CleanupFunction"])

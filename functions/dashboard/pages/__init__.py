@@ -1,6 +1,7 @@
 """The pages. Importing them registers their routes."""
 
 from functions.dashboard.pages import (
+    account,
     events,
     files,
     home,
@@ -9,9 +10,11 @@ from functions.dashboard.pages import (
     issues,
     member,
     organization,
+    password,
     provider,
     releases,
     rules,
+    second_factor,
     settings,
     sign_in,
     sign_out,
@@ -19,6 +22,7 @@ from functions.dashboard.pages import (
 )
 
 __all__ = [
+    "account",
     "events",
     "files",
     "home",
@@ -27,9 +31,11 @@ __all__ = [
     "issues",
     "member",
     "organization",
+    "password",
     "provider",
     "releases",
     "rules",
+    "second_factor",
     "settings",
     "sign_in",
     "sign_out",

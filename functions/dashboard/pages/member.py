@@ -20,7 +20,7 @@ def show(ctx: RequestContext) -> Response:
     return _page(ctx, Failed())
 
 
-@post("orgs/<organization:organization_id>/member")
+@post("orgs/<organization:organization_id>/member", keeps=True)
 def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
     ctx.must_administer(ctx.organization.id)

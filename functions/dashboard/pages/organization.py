@@ -87,7 +87,7 @@ def show_audit(ctx: RequestContext) -> Response:
     )
 
 
-@post("orgs/<organization:organization_id>")
+@post("orgs/<organization:organization_id>", keeps=True)
 def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
     ctx.must_administer(ctx.organization.id)

@@ -17,7 +17,7 @@ def show(ctx: RequestContext) -> Response:
     return _page(ctx, Failed())
 
 
-@post("projects/<project:project_id>/rules")
+@post("projects/<project:project_id>/rules", keeps=True)
 def change(ctx: RequestContext) -> Response:
     """Handle the form of the page."""
     ctx.must_administer(ctx.project.organization)

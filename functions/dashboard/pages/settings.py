@@ -61,7 +61,7 @@ def show(ctx: RequestContext) -> Response:
     return _page(ctx, Failed())
 
 
-@post("projects/<project:project_id>/settings")
+@post("projects/<project:project_id>/settings", keeps=True)
 def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
     ctx.must_administer(ctx.project.organization)

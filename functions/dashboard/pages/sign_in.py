@@ -10,8 +10,16 @@ from errata.models.times import SESSION_LIFETIME_MS
 from errata.store import sign_in
 from errata.usecases import sessions, sign_in_limits
 from functions.dashboard import tokens
+from functions.dashboard.kept import carried
 from functions.dashboard.render import page
-from functions.dashboard.routing import FORM_COOKIE, SESSION_COOKIE, form_token, open_get, open_post
+from functions.dashboard.routing import (
+    FORM_COOKIE,
+    SESSION_COOKIE,
+    form_token,
+    has_page,
+    open_get,
+    open_post,
+)
 from functions.dashboard.web import Request, Response, redirect
 
 # Where a sign-in may lead: a path below the dashboard's root.
@@ -19,10 +27,14 @@ _NEXT = re.compile(r"[a-z]+(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_.~%=&+-]*)?")
 
 
 def back_to(request: Request) -> str:
-    """Return the query that leads back to this page after sign-in; empty for a form."""
-    if request.method != "GET" or request.path == "/":
+    """Return the query that leads back to this page after sign-in; empty if it has no page."""
+    if request.path == "/" or not has_page(request):
         return ""
-    return f"?next={quote(request.full_path.strip('/?'), safe='')}"
+    return f"?next={quote(_place(request), safe='')}"
+
+
+def _place(request: Request) -> str:
+    return request.full_path.strip("/?")
 
 
 def next_page(value: str | None) -> str:
@@ -31,13 +43,14 @@ def next_page(value: str | None) -> str:
 
 
 def _form(
-    request: Request, now_ms: int, template: str, status: int = 200, **values: str
+    request: Request, now_ms: int, template: str, status: int = 200, **values: Any
 ) -> Response:
     token = form_token(request)
     shown: dict[str, Any] = {
         "csrf": token,
         "next": next_page(request.form.get("next") or request.args.get("next")),
         "email": request.form.get("email", ""),
+        "kept": carried(request.form.items(multi=True)),
         "error": "",
         "providers": settings().identity_providers if settings().sign_in_domain else (),
         **values,
@@ -52,6 +65,20 @@ def _form(
 def ask(request: Request, now_ms: int) -> Response:
     """Show the form."""
     return _form(request, now_ms, "sign_in.html", said=request.args.get("said", ""))
+
+
+def ask_again(request: Request, now_ms: int) -> Response:
+    """Show the form to somebody whose session ended before a form arrived. It is kept."""
+    return _form(
+        request,
+        now_ms,
+        "sign_in.html",
+        401,
+        said="too long" if request.too_long_to_keep else "kept",
+        next=next_page(_place(request)),
+        email="",
+        kept=request.kept,
+    )
 
 
 @open_post("sign-in")
@@ -89,15 +116,39 @@ def choose(request: Request, now_ms: int) -> Response:
         return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
 
 
-def _go_on(
-    request: Request, now_ms: int, outcome: sign_in.Tokens | sign_in.NewPassword
-) -> Response:
+@open_post("sign-in-code")
+def enter_code(request: Request, now_ms: int) -> Response:
+    """Check the code of the second factor."""
+    form = request.form
+    challenge = sign_in.CodeNeeded(form.get("username", ""), form.get("session", ""))
+    try:
+        sign_in_limits.take_sign_in(request.address, challenge.username, now_ms)
+        outcome = sign_in.with_code(challenge.username, typed_code(request), challenge.session)
+        return _go_on(request, now_ms, outcome)
+    except InvalidInputError as refused:
+        return _ask_code(request, now_ms, challenge, 422, refused.errors["code"][0])
+    except RateLimitedError as limited:
+        return _ask_code(request, now_ms, challenge, 429, limited.message)
+    except UnauthorizedError:
+        error = "That took too long. Sign in again."
+        return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
+
+
+def typed_code(request: Request) -> str:
+    """Return the code in a form, without the spaces with which apps show it."""
+    return "".join(request.form.get("code", "").split())
+
+
+def _go_on(request: Request, now_ms: int, outcome: sign_in.Outcome) -> Response:
     if isinstance(outcome, sign_in.NewPassword):
         return _choose(request, now_ms, outcome)
+    if isinstance(outcome, sign_in.CodeNeeded):
+        return _ask_code(request, now_ms, outcome)
     _, value = sessions.start(outcome, tokens.verify, now_ms)
-    return redirect(request.root + next_page(request.form.get("next"))).with_cookie(
-        SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000
-    )
+    # The page shows its form with what was typed.
+    status = 307 if carried(request.form.items(multi=True)) else 303
+    led = redirect(request.root + next_page(request.form.get("next")), status)
+    return led.with_cookie(SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000)
 
 
 def _choose(
@@ -111,6 +162,24 @@ def _choose(
         request,
         now_ms,
         "new_password.html",
+        status,
+        username=challenge.username,
+        session=challenge.session,
+        error=error,
+    )
+
+
+def _ask_code(
+    request: Request,
+    now_ms: int,
+    challenge: sign_in.CodeNeeded,
+    status: int = 200,
+    error: str = "",
+) -> Response:
+    return _form(
+        request,
+        now_ms,
+        "sign_in_code.html",
         status,
         username=challenge.username,
         session=challenge.session,

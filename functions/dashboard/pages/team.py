@@ -17,7 +17,7 @@ def show(ctx: RequestContext) -> Response:
     return _page(ctx, Failed())
 
 
-@post("orgs/<organization:organization_id>/teams/<team:team_id>")
+@post("orgs/<organization:organization_id>/teams/<team:team_id>", keeps=True)
 def change(ctx: RequestContext) -> Response:
     """Handle the forms of the page."""
     ctx.must_administer(ctx.organization.id)

@@ -8,6 +8,8 @@ const MOMENT = { dateStyle: "medium", timeStyle: "medium" };
 function localize(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
+    // The server has used the time zone that the reader has chosen.
+    if (document.documentElement.dataset.zone) break;
     if (!Number.isNaN(at.valueOf())) {
       time.title = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
       if (time.className === "clock") time.textContent = at.toLocaleTimeString(undefined, CLOCK);

@@ -8,7 +8,9 @@ from urllib.parse import urljoin
 import pytest
 
 from errata.models.ids import issue_id
+from errata.store import sessions
 from errata.usecases import issues, members
+from functions.dashboard.routing import SESSION_COOKIE
 from tests.support import stream
 from tests.support.account import Project, new_project
 from tests.support.browser import Browser, signed_in
@@ -177,3 +179,44 @@ def test_what_is_no_page_of_ours_is_not_found(browser: Browser) -> None:
     for path in ("x", "projects/99", "projects/99/issues", "projects/1x/issues", "static/0/x.css"):
         assert browser.get(path).status == 404, path
     assert browser.post("projects", csrf="").status == 405
+
+
+def test_an_error_page_keeps_the_navigation(browser: Browser, busy: Project) -> None:
+    theirs = new_project()
+    members.add("default", "bob@example.com", "member")
+    issues_of_mine = f'href="[./]*projects/{busy.id}/issues"'
+    for path, status in (
+        (f"projects/{busy.id}/nothing", 404),
+        (f"projects/{busy.id}/issues/{issue_id(busy.id, 'gone')}", 404),
+        (f"projects/{busy.id}/releases?cursor=x", 422),
+    ):
+        with recorded() as calls:
+            shown = browser.get(path)
+        assert (shown.status, len(calls) <= MAX_CALLS) == (status, True)
+        assert "Sign out" in shown.text
+        assert len(re.findall(issues_of_mine, shown.html)) == 2, path
+    bob = signed_in("bob@example.com")
+    for path in (
+        f"projects/{theirs.id}/nothing",
+        f"projects/{theirs.id}/issues",
+        "nothing",
+        "orgs",
+    ):
+        shown = bob.get(path)
+        assert (shown.status, "Sign out" in shown.text) == (404, True)
+        assert "shop" not in shown.text
+    bob.get("projects")
+    assert bob.post("projects/1/nothing", x="1").status == 404
+    forged = browser.post(f"projects/{busy.id}/settings", csrf="x", save="1")
+    assert (forged.status, "Sign out" in forged.text) == (403, True)
+    assert re.search(issues_of_mine, forged.html)
+
+
+def test_whoever_is_not_signed_in_gets_a_plain_error_page(browser: Browser, busy: Project) -> None:
+    ended = Browser({**browser.cookies})
+    sessions.remove(browser.cookies[SESSION_COOKIE].partition(".")[2])
+    for anonymous in (Browser(), ended, Browser({SESSION_COOKIE: "x.y"})):
+        shown = anonymous.get(f"projects/{busy.id}/nothing")
+        assert (shown.status, "This page does not exist." in shown.text) == (404, True)
+        assert "Sign out" not in shown.text
+        assert "shop" not in shown.text

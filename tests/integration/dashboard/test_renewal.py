@@ -194,3 +194,16 @@ def test_sessions_can_be_ended_of_somebody_who_is_no_member_yet(clock: Clock) ->
     members.add("default", "new@example.com", "admin")
     clock.advance(1)
     assert signed_in("new@example.com").get("projects/1/issues").status == 200
+
+
+@pytest.mark.usefixtures("cognito")
+def test_a_page_that_does_not_exist_renews_the_session_for_its_navigation(clock: Clock) -> None:
+    browser = signed_in(EMAIL)
+    clock.advance(3601)
+    with refreshing(clock) as asked:
+        shown = browser.get("nothing")
+    assert (shown.status, "Sign out" in shown.text, len(asked)) == (404, True, 1)
+    clock.advance(3601)
+    with refusing("AdminInitiateAuth", "TooManyRequestsException"):
+        shown = browser.get("nothing")
+    assert (shown.status, "Sign out" in shown.text) == (404, False)

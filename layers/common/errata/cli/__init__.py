@@ -15,6 +15,7 @@ from errata.cli import (
     keys,
     members,
     orgs,
+    privacy,
     projects,
     redrive,
     releases,
@@ -42,6 +43,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(releases.app, name="releases")
 app.add_typer(rules.app, name="rules")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(privacy.app, name="privacy")
 command(app, "tail", example="tail 1 --local")(events.tail)
 command(app, "send", example='send 1 --message "Hello, Errata" --level info')(events.send)
 

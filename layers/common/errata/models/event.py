@@ -229,10 +229,7 @@ def pack_or_trim(event: StoredEvent) -> tuple[bytes, bool]:
 
 def unpack(packed: bytes) -> StoredEvent:
     """Return the fields that `pack` received, except for those that it trimmed."""
-    unpacker = zlib.decompressobj(zdict=OF_SDKS)
-    text = unpacker.decompress(packed)
-    if not unpacker.eof:
-        raise zlib.error("cut short")
+    text = packed_json(packed)
     try:
         event: StoredEvent = from_json(text)
     except ValueError:
@@ -240,6 +237,19 @@ def unpack(packed: bytes) -> StoredEvent:
         # depth limit of `from_json`.
         event = json.loads(text)
     return event
+
+
+def packed_json(packed: bytes) -> bytes:
+    """Return the JSON of the fields that `pack` has packed.
+
+    Raises:
+        zlib.error: nothing that `pack` has packed.
+    """
+    unpacker = zlib.decompressobj(zdict=OF_SDKS)
+    text = unpacker.decompress(packed)
+    if not unpacker.eof:
+        raise zlib.error("cut short")
+    return text
 
 
 def _compress(event: Mapping[str, Any]) -> bytes:

@@ -17,6 +17,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def day_name(day: int) -> str:
+    """Return a day since the epoch as `2026-11-22`."""
+    return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_MS // 1000))
+
+
 def new_event_id(at_ms: int) -> str:
     """Return a random UUIDv7 with the timestamp `at_ms`."""
     return _uuid7(at_ms, os.urandom(10).hex())

@@ -138,12 +138,16 @@ class Release:
 
 @dataclass(slots=True)
 class Day:
-    """The number of events of a project on one day (UTC), and in each hour of it."""
+    """The number of events of a project on one day (UTC), and in each hour of it.
+
+    `last_issue` is the issue of the event that was counted last, "" if release 0.1.0 counted it.
+    """
 
     count: int = 0
     hours: dict[int, int] = field(default_factory=dict)
     expires_at: int = 0
     position: Position = Position()
+    last_issue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,11 @@ SDK_REASONS = (
     "sdk_invalid",
     "sdk_other",
 )
+# What the owners of a project need not mend: the event was stored, or their own settings of the SDK
+# dropped it.
+HARMLESS = frozenset(
+    ("trimmed", "sdk_sample_rate", "sdk_before_send", "sdk_event_processor", "sdk_ignored")
+)
 # The log line of lost events: the project, and one or more reasons, each with the number of events
 # unless that is one: `quota` or `sdk_before_send, 7; sdk_other`. The subscription filters in
 # template.yaml match its first words.

@@ -10,6 +10,7 @@ from errata.models.project import Project
 # member: the projects of their teams.
 type Role = Literal["owner", "admin", "member"]
 ROLES: tuple[Role, ...] = ("owner", "admin", "member")
+THEMES = ("", "light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,21 @@ class Membership:
 
     role: Role
     teams: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """How a user wants to see the dashboard.
+
+    Attributes:
+        name: what to call the user, "" for the e-mail address.
+        zone: an IANA time zone such as `Europe/Zurich`, "" for that of the browser.
+        theme: `light`, `dark`, or "" for that of the system.
+    """
+
+    name: str = ""
+    zone: str = ""
+    theme: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,7 @@ class User:
     email: str
     memberships: dict[str, Membership] = field(default_factory=dict)
     signed_out_at: int = 0
+    preferences: Preferences = Preferences()
 
     def administers(self, organization_id: str) -> bool:
         """Return whether the user may change the organization's settings and see all projects."""

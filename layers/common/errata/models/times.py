@@ -37,6 +37,9 @@ SETTLING_MS = 5 * 60 * 1000
 STREAM_KEPT_MS = _DAY_S * 1000
 # How long Lambda retries an asynchronous invocation, at most.
 ASYNC_RETRIED_S = 6 * 3600
+# When digest has counted an event, unless it is behind: it collects events for `DigestWindow`, at
+# most five minutes.
+DIGESTED_MS = 6 * 60 * 1000
 # How long a dead-letter queue keeps a message. SQS has no longer time.
 DEAD_LETTER_KEPT_S = 14 * _DAY_S
 # How long the dedup marker of a counted batch of losses is kept. Longer than Lambda may deliver the

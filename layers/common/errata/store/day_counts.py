@@ -7,14 +7,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from errata.config import settings
+from errata.models.issue import Day
 from errata.models.visible import Visible
+from errata.store.issue_items import to_day
 from errata.store.items import batch_get, query, read_all, write_all
 
 _EPOCH = date(1970, 1, 1).toordinal()
+_MAX_THREADS = 8
 
 
 def list_days(visible: Visible, first: str) -> dict[str, int]:
@@ -46,6 +50,31 @@ def count_days(pks: Iterable[str], days: Iterable[str], now_s: int) -> dict[str,
         if item["ttl"] > now_s:
             counts[item["pk"]] += item["count"]
     return counts
+
+
+def recent_days(pks: Iterable[str], first: int, now_s: int) -> dict[str, dict[int, Day]]:
+    """Return the days of each partition from `first` on, by day since the epoch.
+
+    Leaves out days without events, and expired days. Reads eight partitions at the same time: one
+    query is a seventh of what a BatchGetItem of fourteen days costs. What was counted in the last
+    second may be missing. Access pattern I26.
+    """
+    partitions = list(pks)
+    with ThreadPoolExecutor(_MAX_THREADS) as threads:
+        found = threads.map(partial(_days_of, first, now_s), partitions)
+        return dict(zip(partitions, found, strict=True))
+
+
+def _days_of(first: int, now_s: int, pk: str) -> dict[int, Day]:
+    found = query(
+        TableName=settings().issues_table,
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
+        ExpressionAttributeValues=write_all({":pk": pk, ":start": day_key(first), ":end": "day#~"}),
+    )
+    days = {
+        day_number(item["sk"].removeprefix("day#")): to_day(item) for item in map(read_all, found)
+    }
+    return {day: each for day, each in days.items() if each.expires_at > now_s}
 
 
 @lru_cache(maxsize=100)

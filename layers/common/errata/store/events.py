@@ -17,8 +17,8 @@ An event has these attributes:
 The key of a dedup marker is the key that an SDK's event would have if it had arrived without delay
 (docs/decisions/0020-event-ids-of-sdks.md).
 
-`errata.store.event_queries` reads events. `legacy`, `watermarks` and `issue_deletions` describe the
-other items of the table.
+`errata.store.event_queries` reads events. `legacy`, `watermarks`, `issue_deletions` and `erasures`
+describe the other items of the table.
 """
 
 import hashlib

@@ -139,6 +139,7 @@ def day_item(day: Day) -> Values:
         "count": day.count,
         "hours": {str(hour): count for hour, count in day.hours.items()},
         "ttl": day.expires_at,
+        "last_issue": day.last_issue or None,
         **_of_position(day.position),
     }
 
@@ -146,7 +147,8 @@ def day_item(day: Day) -> Values:
 def to_day(item: PlainItem) -> Day:
     """Return the day in an item of plain values."""
     hours = {int(hour): count for hour, count in item.get("hours", {}).items()}
-    return Day(item["count"], hours, item["ttl"], to_position(item))
+    last_issue = item.get("last_issue", "")
+    return Day(item["count"], hours, item["ttl"], to_position(item), last_issue)
 
 
 def _of_position(position: Position) -> Values:

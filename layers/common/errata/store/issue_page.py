@@ -15,7 +15,7 @@ def event_and_releases(
 ) -> tuple[Stored | None, dict[str, int]]:
     """Return an event, and when these releases were first seen in the project, in milliseconds.
 
-    Leaves out what does not exist. No event if `event_id` is "". Access pattern I40.
+    Leaves out what does not exist. No event if `event_id` is "". Access pattern I28.
     """
     events_table, issues_table = settings().events_table, settings().issues_table
     keys = [{"pk": visible.partition, "sk": f"release#{release_hash(each)}"} for each in releases]

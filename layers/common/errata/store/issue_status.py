@@ -103,7 +103,7 @@ def _row(pk: str, sk: str, content: Values) -> TypedItem:
 def _replace(pk: str, before: Issue, content: Values) -> Any:
     """Return the transaction action that replaces an issue's row, if it has not changed.
 
-    Each event that is counted changes `count` or `last_event`.
+    Each event that is counted changes `count` or `last_event`, an erasure changes `ttl`.
     """
     unmoved = unchanged(
         {
@@ -111,6 +111,7 @@ def _replace(pk: str, before: Issue, content: Values) -> Any:
             "last_event": before.last_event,
             "status": before.status,
             "status_at": before.status_at or None,
+            "ttl": before.ttl,
         }
     )
     item = _row(pk, f"issue#{before.id}", content)

@@ -81,11 +81,17 @@ def _count(table: str, pk: str, reasons: dict[str, int], now_s: int) -> Any:
     return {"Update": update}
 
 
-def of_days(project_id: str, days: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Return the losses of a project for each of these days, by reason. Access pattern K7."""
-    keys = [write_all({"pk": f"lost#{project_id}#{day}"}) for day in days]
-    found = [read_all(item) for item in batch_get(settings().idempotency_table, keys)]
-    return {
-        item["pk"].rpartition("#")[2]: {r: n for r, n in item.items() if r not in ("pk", "ttl")}
-        for item in found
-    }
+def of_days(
+    project_ids: Iterable[str], days: Iterable[str]
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Return the losses of these projects by project, day and reason. Access pattern K7.
+
+    Leaves out days without losses.
+    """
+    wanted = list(days)
+    lost: dict[str, dict[str, dict[str, int]]] = {each: {} for each in project_ids}
+    keys = [write_all({"pk": f"lost#{each}#{day}"}) for each in lost for day in wanted]
+    for item in map(read_all, batch_get(settings().idempotency_table, keys)):
+        _, project_id, day = item["pk"].split("#")
+        lost[project_id][day] = {r: n for r, n in item.items() if r not in ("pk", "ttl")}
+    return lost

@@ -2,7 +2,7 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| user | `user#<hash of the e-mail>` | `user` | email, orgs, signed_out_at |
+| user | `user#<hash of the e-mail>` | `user` | email, orgs, signed_out_at, name, zone, theme |
 | member | `org#3` | `member#<e-mail>` | none; the user's item names this organization |
 | owners | `org#3` | `owners` | count: how many members are owners |
 | team | `org#3` | `team#<id>` | name, created_at |
@@ -19,7 +19,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import ConditionFailedError, StoreError
-from errata.models.member import Member, Membership, Roster, Team, User
+from errata.models.member import Member, Membership, Preferences, Roster, Team, User
 from errata.store import clients
 from errata.store.items import (
     PlainItem,
@@ -31,6 +31,8 @@ from errata.store.items import (
     write,
     write_all,
 )
+
+_PREFERENCES = ("name", "zone", "theme")
 
 
 class MembershipChangedError(Exception):
@@ -68,6 +70,21 @@ def sign_out(email: str, at_ms: int) -> None:
         Key=_user_key(email),
         UpdateExpression="SET email = :email, signed_out_at = :at",
         ExpressionAttributeValues=write_all({":email": email, ":at": at_ms}),
+    )
+
+
+def save_preferences(email: str, preferences: Preferences) -> None:
+    """Set how a user wants to see the dashboard (`email` in lower case). Access pattern P52."""
+    values = {name: getattr(preferences, name) for name in _PREFERENCES}
+    clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=_user_key(email),
+        UpdateExpression="SET email = :email, "
+        + ", ".join(f"#{name} = :{name}" for name in _PREFERENCES),
+        ExpressionAttributeNames={f"#{name}": name for name in _PREFERENCES},
+        ExpressionAttributeValues=write_all(
+            {":email": email, **{f":{name}": value for name, value in values.items()}}
+        ),
     )
 
 
@@ -223,7 +240,8 @@ def to_user(item: PlainItem) -> User:
         )
         for organization, found in item.get("orgs", {}).items()
     }
-    return User(item["email"], memberships, item.get("signed_out_at", 0))
+    preferences = Preferences(*(item.get(name, "") for name in _PREFERENCES))
+    return User(item["email"], memberships, item.get("signed_out_at", 0), preferences)
 
 
 def _from_memberships(memberships: dict[str, Membership]) -> Any:

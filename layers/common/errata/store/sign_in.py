@@ -3,7 +3,8 @@
 Callers must not see Cognito's own error messages, because these show whether an account exists.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -26,12 +27,28 @@ _MIN_SESSION = 20
 _WAIT = "Too many attempts. Wait a minute, then try again."
 
 
+_TOTP = "SOFTWARE_TOKEN_MFA"
+_CODE = re.compile("[0-9]{6}")
+_WRONG_CODES = {
+    *("CodeMismatchException", "ExpiredCodeException", "EnableSoftwareTokenMFAException")
+}
+_WRONG_CODE = "The code is wrong, or was used before. Enter the next one that your app shows."
+
+
+class WrongCodeError(UnauthorizedError):
+    """A code is wrong, too old, or was used before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens from Cognito. `refresh` is "" if the old refresh token stays valid."""
+    """Tokens from Cognito. `refresh` is "" if the old refresh token stays valid.
+
+    `access` lets its owner change their own account. It is never stored.
+    """
 
     id: str
     refresh: str
+    access: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +62,21 @@ class NewPassword:
     session: str
 
 
-def with_password(email: str, password: str) -> Tokens | NewPassword:
+@dataclass(frozen=True, slots=True)
+class CodeNeeded:
+    """The password is right, and the account has a second factor.
+
+    Pass `username` and `session` to `with_code`.
+    """
+
+    username: str
+    session: str
+
+
+type Outcome = Tokens | NewPassword | CodeNeeded
+
+
+def with_password(email: str, password: str) -> Outcome:
     """Sign in with a password.
 
     Raises:
@@ -65,7 +96,7 @@ def with_password(email: str, password: str) -> Tokens | NewPassword:
     return _outcome(response, email)
 
 
-def with_new_password(username: str, password: str, session: str) -> Tokens | NewPassword:
+def with_new_password(username: str, password: str, session: str) -> Outcome:
     """Complete a first sign-in with a new password that the user has chosen.
 
     `username` must be the one in the challenge. An alias, such as the e-mail, can start a sign-in
@@ -76,19 +107,114 @@ def with_new_password(username: str, password: str, session: str) -> Tokens | Ne
         UnauthorizedError: the session has ended; sign in again.
         RateLimitedError: Cognito has seen too many tries.
     """
+    return _respond("NEW_PASSWORD_REQUIRED", username, session, {"NEW_PASSWORD": password})
+
+
+def with_code(username: str, code: str, session: str) -> Outcome:
+    """Complete a sign-in with a code of the second factor. `username` is that of the challenge.
+
+    Raises:
+        InvalidInputError: the code is wrong, or was used before.
+        UnauthorizedError: the session has ended; sign in again.
+        RateLimitedError: Cognito has seen too many tries.
+    """
+    _check_code(code)
+    try:
+        return _respond(_TOTP, username, session, {"SOFTWARE_TOKEN_MFA_CODE": code})
+    except WrongCodeError as error:
+        raise InvalidInputError({"code": [_WRONG_CODE]}) from error
+
+
+def again(email: str, password: str, code: str) -> Tokens:
+    """Sign in a user who is signed in: with the password, and a code if there is a second factor.
+
+    Raises:
+        InvalidInputError: the code is missing or wrong.
+        UnauthorizedError: the password is wrong.
+        RateLimitedError: Cognito has seen too many tries.
+    """
+    outcome = with_password(email, password)
+    if isinstance(outcome, CodeNeeded):
+        outcome = with_code(outcome.username, code, outcome.session)
+    if isinstance(outcome, Tokens):
+        return outcome
+    raise UnauthorizedError("Sign in again and choose a password there.")
+
+
+def _respond(challenge: str, username: str, session: str, answer: dict[str, str]) -> Outcome:
     if len(session) < _MIN_SESSION:
         raise UnauthorizedError("The session has ended.")
     try:
         response = clients.cognito_idp_once().admin_respond_to_auth_challenge(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
-            ChallengeName="NEW_PASSWORD_REQUIRED",
-            ChallengeResponses={"USERNAME": username, "NEW_PASSWORD": password},
+            ChallengeName=challenge,  # type: ignore[arg-type]
+            ChallengeResponses={"USERNAME": username, **answer},
             Session=session,
         )
     except StoreError as error:
         raise _sign_in_error(error) from error
     return _outcome(response, username)
+
+
+def has_second_factor(email: str) -> bool:
+    """Return whether the account asks for a code after the password."""
+    user = clients.cognito_idp().admin_get_user(UserPoolId=settings().user_pool_id, Username=email)
+    return _TOTP in user.get("UserMFASettingList", [])
+
+
+def new_second_factor(access_token: str) -> str:
+    """Return a new secret for an authenticator app. It counts once a code has confirmed it."""
+    response = clients.cognito_idp_once().associate_software_token(AccessToken=access_token)
+    return response["SecretCode"]
+
+
+def confirm_second_factor(access_token: str, code: str) -> None:
+    """Turn on the second factor, with a code that the app has made from the new secret.
+
+    Raises:
+        InvalidInputError: the code is wrong.
+        RateLimitedError: Cognito has seen too many tries.
+    """
+    _check_code(code)
+    try:
+        clients.cognito_idp_once().verify_software_token(AccessToken=access_token, UserCode=code)
+        clients.cognito_idp_once().set_user_mfa_preference(
+            AccessToken=access_token,
+            SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True},
+        )
+    except StoreError as error:
+        if error.code in _WRONG_CODES:
+            raise InvalidInputError({"code": [_WRONG_CODE]}) from error
+        raise _sign_in_error(error) from error
+
+
+def end_second_factor(access_token: str) -> None:
+    """Turn off the second factor."""
+    clients.cognito_idp_once().set_user_mfa_preference(
+        AccessToken=access_token, SoftwareTokenMfaSettings={"Enabled": False}
+    )
+
+
+def _check_code(code: str) -> None:
+    if not _CODE.fullmatch(code):
+        raise InvalidInputError({"code": ["The code of the second factor has six digits."]})
+
+
+def change_password(access_token: str, password: str, new_password: str) -> None:
+    """Replace the password of the account that the access token belongs to.
+
+    Raises:
+        InvalidInputError: the user pool does not accept the new password.
+        UnauthorizedError: the password is wrong.
+        RateLimitedError: Cognito has seen too many tries.
+    """
+    try:
+        clients.cognito_idp_once().change_password(
+            AccessToken=access_token, PreviousPassword=password, ProposedPassword=new_password
+        )
+    except StoreError as error:
+        raise _sign_in_error(error) from error
 
 
 def refresh(refresh_token: str, client_id: str) -> Tokens:
@@ -108,7 +234,7 @@ def refresh(refresh_token: str, client_id: str) -> Tokens:
     except StoreError as error:
         raise _sign_in_error(error) from error
     outcome = _outcome(response, "")
-    if isinstance(outcome, NewPassword):
+    if not isinstance(outcome, Tokens):
         raise UnauthorizedError("Sign in again.")
     return outcome
 
@@ -162,13 +288,18 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
         raise _sign_in_error(error) from error
 
 
-def _outcome(response: Any, username: str) -> Tokens | NewPassword:
+def _outcome(response: Any, username: str) -> Outcome:
     if "AuthenticationResult" in response:
         result = response["AuthenticationResult"]
-        return Tokens(result["IdToken"], result.get("RefreshToken", ""))
-    if response.get("ChallengeName") == "NEW_PASSWORD_REQUIRED":
-        given = response.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP")
-        return NewPassword(given or username, response["Session"])
+        return Tokens(
+            result["IdToken"], result.get("RefreshToken", ""), result.get("AccessToken", "")
+        )
+    username = response.get("ChallengeParameters", {}).get("USER_ID_FOR_SRP") or username
+    match response.get("ChallengeName"):
+        case "NEW_PASSWORD_REQUIRED":
+            return NewPassword(username, response["Session"])
+        case "SOFTWARE_TOKEN_MFA":
+            return CodeNeeded(username, response["Session"])
     raise UnauthorizedError("Errata does not support the sign-in step that this account needs.")
 
 
@@ -180,7 +311,7 @@ def _sign_in_error(error: StoreError) -> HTTPError:
     if name == "InvalidPasswordException":
         return InvalidInputError({"password": ["A password must have at least 12 characters."]})
     if name in ("CodeMismatchException", "ExpiredCodeException"):
-        return UnauthorizedError("The code is wrong or too old. Have another one sent.")
+        return WrongCodeError("The code is wrong or too old. Have another one sent.")
     if name in _WRONG | {"InvalidParameterException", "UserNotConfirmedException"}:
         return UnauthorizedError("Wrong e-mail or password.")
     raise error

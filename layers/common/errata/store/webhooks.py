@@ -242,7 +242,7 @@ def _batches(messages: Iterable[Message]) -> Iterator[list[Any]]:
     batch: list[Any] = []
     size = 0
     for number, each in enumerate(messages):
-        body = _to_text(each)  # ASCII: as many bytes as characters
+        body = to_text(each)  # ASCII: as many bytes as characters
         if batch and (len(batch) == _CALL_MESSAGES or size + len(body) > _CALL_BYTES):
             yield batch
             batch, size = [], 0
@@ -265,7 +265,8 @@ def parse_message(text: str) -> Message:
     return Message(**{_READ.get(name, name): value for name, value in values.items()})
 
 
-def _to_text(message: Message) -> str:
+def to_text(message: Message) -> str:
+    """Return the body of a queue message with this message."""
     return json.dumps({_STORED.get(name, name): value for name, value in asdict(message).items()})
 
 
@@ -298,7 +299,7 @@ def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
     values: Values = {
         "pk": of.project_id,
         "sk": attempt.id,
-        "notice": _to_text(of),
+        "notice": to_text(of),
         "number": attempt.number,
         "status": attempt.status,
         "duration_ms": attempt.duration_ms,

@@ -87,11 +87,15 @@ def recording(
     organization_id: str | None,
     project_id: str = "",
     project_name: str = "",
-) -> Iterator[None]:
-    """Record what happens in this block as a change of an organization. None: it is in no log."""
+) -> Iterator[list[str]]:
+    """Record what happens in this block as a change of an organization. None: it is in no log.
+
+    Yields a list. What the block adds to it, such as a result, is also in the details.
+    """
     who = _who.get()
+    notes: list[str] = []
     if who is None or organization_id is None:
-        yield
+        yield notes
         return
     at_ns, actor = time.time_ns(), who()
     entry = Entry(
@@ -108,7 +112,7 @@ def recording(
     # A use case may call another one. Both are one change.
     before = _who.set(None)
     try:
-        yield
+        yield notes
     except StoreError:
         raise  # the change may have taken effect
     except ErrataError:
@@ -117,8 +121,9 @@ def recording(
         raise
     finally:
         _who.reset(before)
+    details = ", ".join(filter(None, (details, *notes)))[:_MAX_DETAILS]
     with suppress(StoreError):
-        store.save_entry(replace(entry, finished=True))
+        store.save_entry(replace(entry, details=details, finished=True))
 
 
 def _object(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -316,6 +316,7 @@ def _day(changed: Totals, rows: Rows, number: int, record: Record) -> Day:
     day.count += 1
     day.hours[hour] = day.hours.get(hour, 0) + 1
     day.expires_at = max(day.expires_at, event.expires_at)
+    day.last_issue = event.issue_id
     return day
 
 

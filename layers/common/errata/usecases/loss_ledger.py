@@ -25,5 +25,5 @@ def by_day(visible: Visible, days: int) -> dict[str, tuple[int, dict[str, int]]]
     today = datetime.fromtimestamp(visible.now_ms / 1000, UTC)
     wanted = [f"{today - timedelta(days=n):%Y-%m-%d}" for n in reversed(range(days))]
     accepted = issues.list_days(visible, wanted[0])
-    lost = loss_counts.of_days(visible.project_id, wanted)
+    lost = loss_counts.of_days([visible.project_id], wanted)[visible.project_id]
     return {day: (accepted.get(day, 0), lost.get(day, {})) for day in wanted}

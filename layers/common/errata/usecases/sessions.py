@@ -137,6 +137,24 @@ def end(session: Session) -> None:
     sign_in.revoke(session.refresh_token, session.client)
 
 
+def change_password(
+    session: Session, password: str, code: str, new_password: str, verify: Verify, now_ms: int
+) -> str:
+    """Replace the password of a user, and end every session but a new one. Return its cookie.
+
+    Sessions end because somebody else may be using one of them.
+
+    Raises:
+        HTTPError: the password or the code is wrong, or Cognito does not accept the new password.
+    """
+    tokens = sign_in.again(session.email, password, code)
+    sign_in.change_password(tokens.access, password, new_password)
+    members.sign_out(session.email, now_ms)
+    store.remove(session.secret)
+    _, cookie = start(tokens, verify, now_ms)
+    return cookie
+
+
 def reset_password(email: str, password: str, mailed_code: str, now_ms: int) -> None:
     """Set a new password with a mailed code, and end every session of the account.
 

@@ -1,0 +1,83 @@
+"""`errata privacy erase`."""
+
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.output import (
+    ask,
+    print_error,
+    print_fields,
+    print_json,
+    print_line,
+)
+from errata.usecases import erase as usecase
+from errata.usecases import projects
+
+app = group(
+    "Erase a person from a project.", example="privacy erase 1 --user ada@example.com --dry-run"
+)
+
+_EVERY_S = 15
+_SHORT = (
+    "This id is too short to be looked for in texts. Only events whose user it is were deleted,"
+    " and the rows by which their issues are found."
+)
+_COPIES = (
+    "Backups from before still have the person, and so has point-in-time recovery, for up to 35"
+    " days. Messages that webhooks got are with their receivers."
+)
+
+
+@command(app, "erase", example="privacy erase 1 --user ada@example.com --dry-run")
+def erase(
+    session: Session,
+    project_id: ProjectId,
+    user: Annotated[
+        str, typer.Option(metavar="ID|EMAIL", help="The user's id, e-mail address or name.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what would be erased.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
+) -> None:
+    """Delete a person's events, and replace all mentions of the person by [Erased].
+
+    Counts stay as they are. Looks at all events of the project. Asks for the project's name first.
+    If it is interrupted, run it again: the receipt also has what was done before.
+    """
+    project = projects.find(project_id)
+    if not (yes or dry_run):
+        ask(
+            f"This deletes events of project {project.id} for good, and changes others. Type the"
+            " project's name to confirm: ",
+            project.name.strip(),
+            "That is not the project's name. Nothing was erased.",
+        )
+    started = shown = time.monotonic()
+    progress = usecase.Progress()
+    for progress in usecase.erase(project, user, dry_run=dry_run):
+        if not session.json and progress.doing and time.monotonic() - shown >= _EVERY_S:
+            shown = time.monotonic()
+            print_line(f"{progress.events_read} events read, {progress.doing}.")
+    seconds = round(time.monotonic() - started)
+    notes = [_COPIES, *([] if usecase.searches_texts(user) else [_SHORT])]
+    receipt: dict[str, object] = dict(asdict(progress.receipt))
+    others = sorted(progress.others)
+    if session.json:
+        numbers = {"dry_run": dry_run, **receipt, "unreadable": progress.unreadable}
+        print_json({**numbers, "seconds": seconds, "also_named": others, "notes": notes})
+    else:
+        print_fields({name.replace("_", " "): count for name, count in receipt.items()})
+        print_line(f"{'Only counted' if dry_run else 'Erased'} in {seconds} s.")
+        if others:
+            print_line(f"The events also named their user: {', '.join(others)}.")
+        for note in notes:
+            print_line(note)
+    if not dry_run:
+        usecase.finish(project, user)
+    if progress.unreadable:
+        print_error("warning", f"{progress.unreadable} events are damaged, and stay.")

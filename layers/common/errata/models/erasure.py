@@ -1,0 +1,43 @@
+"""The erasure of a person, and its receipt."""
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What was done to erase a person from a project. An interrupted run has done a part of it.
+
+    Attributes:
+        events_deleted: events of the person.
+        events_rewritten: other events that mentioned the person.
+        issues_changed: issues whose texts mentioned the person, or that were found by the person.
+        values_removed: value rows.
+        rows_rewritten: other rows: words by which issues are found, releases, activity.
+        messages_rewritten: webhook messages that were kept.
+    """
+
+    events_deleted: int = 0
+    events_rewritten: int = 0
+    issues_changed: int = 0
+    values_removed: int = 0
+    rows_rewritten: int = 0
+    messages_rewritten: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The row that counts for the receipt: its name, and when it expires, in seconds.
+
+    The name does not tell the person, but is the same for the same person.
+    """
+
+    project_id: str
+    name: str
+    expires_at: int
+
+
+def name_of(project_id: str, value: str) -> str:
+    """Return the name of an erasure. A value is the same in upper and lower case."""
+    text = f"{project_id}\0{value.casefold()}".encode("utf-8", "replace")
+    return hashlib.blake2s(text, digest_size=8).hexdigest()

@@ -1,0 +1,140 @@
+"""A person is found wherever a text mentions the person, and nowhere else."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from errata.models.event import Fields
+from errata.scrubbing.person import Person
+from tests.support.steps import MOST_STEPS, steps
+
+ADA = "ada+shop@example.com"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ADA,
+        f"mail {ADA}.",
+        f"<{ADA}>",
+        f"mailto:{ADA}?subject=a",
+        "Ada+Shop@Example.COM",
+        quote(f"https://example.com/?to={ADA}&a=b", safe=""),
+        "to=ada%2bshop%40example.com&a=b",
+        json.dumps({"to": f"a\n{ADA}"}),
+        json.dumps({"body": json.dumps({"to": f"a\n{ADA}"})}),
+        f"{ADA}/avatar.png",
+        f"{ADA}.Please",
+    ],
+)
+def test_a_mention_is_replaced(text: str) -> None:
+    person = Person(ADA)
+    clean = person.without(text)
+    assert "[Erased]" in clean
+    assert "shop" not in clean.casefold()
+    assert person.is_near(text)
+    assert len(clean) == len(text) - len(ADA) + len("[Erased]") or "%" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (ADA, "xada+shop@example.com"),
+        (ADA, "not.ada+shop@example.com"),
+        (ADA, "ada+shop@example.com.au"),
+        (ADA, "ada+shop@example.community"),
+        (ADA, "ada@example.com"),
+        ("user-10", "user-101"),
+        ("user-10", "superuser-10"),
+        ("user-10", "USER-10"),
+        ("123456", "1234567"),
+        ("123456", "costs 123456.78 or 1,123456"),
+        ("123456", "0x123456ff"),
+        ("12345", "error 12345"),
+    ],
+)
+def test_what_is_no_mention_stays(value: str, text: str) -> None:
+    assert Person(value).without(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "clean"),
+    [
+        ("123456", "user 123456, order-123456.", "user [Erased], order-[Erased]."),
+        ("auth0|5f7c", "/users/auth0%7C5f7c?x", "/users/[Erased]?x"),
+        ("Ada Lovelace", "?name=Ada+Lovelace Ada%20Lovelace", "?name=[Erased] [Erased]"),
+        ("adä@example.com", "ad\\u00e4@example.com ad%C3%A4%40example.com", "[Erased] [Erased]"),
+        ('a"b\\cdef', json.dumps('a"b\\cdef'), '"[Erased]"'),
+    ],
+)
+def test_other_values_are_mentioned_as_well(value: str, text: str, clean: str) -> None:
+    assert Person(value).without(text) == clean
+    assert Person(value).is_near(text)
+
+
+@pytest.mark.parametrize("form", [ADA, quote(ADA, safe="")])
+def test_a_line_that_was_cut_within_a_mention_has_no_part_of_it(form: str) -> None:
+    person = Person(ADA)
+    for cut in range(6, len(form)):
+        text = "a" * 150 + " " + form[:cut]
+        assert person.without(f"{text}\nb") == "a" * 150 + " [Erased]\nb"
+        assert person.without(form[-cut:] + " " + "a" * 150) == "[Erased] " + "a" * 150
+    assert person.without(form[:10]) == form[:10]  # a short text was not cut
+
+
+def test_the_places_in_an_event_are_noted() -> None:
+    event: Fields = {
+        "message": f"mail {ADA}",
+        "line": 3,
+        "tags": {ADA: "x", "n": 1},
+        "extra": {"list": [None, True, {"deep": ADA}]},
+    }
+    noted = Person(ADA).erase(event)
+    assert event == {
+        "message": "mail [Erased]",
+        "line": 3,
+        "tags": {"[Erased]": "x", "n": 1},
+        "extra": {"list": [None, True, {"deep": "[Erased]"}]},
+    }
+    assert noted == [
+        {"field": place, "rule": "erased"}
+        for place in ("message", "tags.[Erased]", "extra.list.2.deep")
+    ]
+
+
+def test_numbers_of_lines_and_of_errors_stay() -> None:
+    event: Fields = {
+        "line": 123456,
+        "legacy": {"id": 123456, "level": None},
+        "frames": [{"lineno": 123456}],
+        "extra": {"user_id": 123456},
+    }
+    assert [each["field"] for each in Person("123456").erase(event)] == ["extra.user_id"]
+    assert event["line"] == event["legacy"]["id"] == event["frames"][0]["lineno"] == 123456
+
+
+@pytest.mark.parametrize(
+    ("value", "user", "same"),
+    [
+        ("7", {"id": 7}, True),
+        ("7", {"id": "7"}, True),
+        ("7", {"username": "7"}, True),
+        ("7", {"id": "07"}, False),
+        ("7", {"name": "7"}, False),
+        ("True", {"id": True}, False),
+        ("ADA@example.com", {"email": "ada@Example.com"}, True),
+        ("Ada", {"username": "ada"}, False),
+        ("7", None, False),
+        ("7", "7", False),
+    ],
+)
+def test_whose_event_it_is(value: str, user: Any, same: bool) -> None:
+    assert Person(value).is_user({"context": {"user": user}}) is same
+
+
+def test_hostile_texts_take_linear_time() -> None:
+    person = Person(ADA)
+    lines = "\n".join(["ada+sh" * 100 + "le.com"] * 1_000)
+    assert steps(lambda: person.without(lines)) < MOST_STEPS
