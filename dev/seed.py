@@ -28,14 +28,14 @@ type Known = dict[str, str]
 
 
 def withdraw() -> None:
-    """Take `local.json` away: the stack that it names has ended. Its keys stay known."""
+    """Remove `local.json`, because its stack has ended. The next run reuses the keys in it."""
     if LOCAL.exists():
         _draft().parent.mkdir(parents=True, exist_ok=True)
         LOCAL.replace(_draft())
 
 
 def publish() -> None:
-    """Let `local.json` appear."""
+    """Put `local.json` in its place, complete."""
     _draft().replace(LOCAL)
 
 
