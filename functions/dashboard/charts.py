@@ -7,18 +7,17 @@ from markupsafe import Markup
 
 
 def sparkline(counts: Sequence[int]) -> Markup:
-    """Draw bars, one per day, the last one today: 84 by 20, as one path."""
+    """Draw bars, one per day, the last one today: 84 by 20, as thick lines of one path."""
     most = max(counts, default=0) or 1
     step = 84 // max(1, len(counts))
     path = "".join(
-        f"M{x * step} 20v-{max(2, round(18 * count / most))}h{step - 2}V20"
+        f"M{x * step + 2} 20v-{max(2, round(18 * count / most))}"
         for x, count in enumerate(counts)
         if count
     )
     label = f"{sum(counts)} events in {len(counts)} days"
     return Markup(
-        '<svg class="spark" viewBox="0 0 84 20" width="84" height="20" role="img"'
-        ' aria-label="{}"><path d="{}"/></svg>'
+        '<svg class="spark" viewBox="0 0 84 20" role="img" aria-label="{}"><path d="{}"/></svg>'
     ).format(label, path)
 
 
