@@ -1,6 +1,6 @@
 """Create the demo project and login, and `.errata/local.json`, where the CLI finds the stack.
 
-`local.json` appears once, whole, when everything that it names works: other programs may wait for
+`local.json` appears, complete, when everything that it names works, so other programs may wait for
 it. Until then, the same file is in `.errata/starting`, for our own calls of the CLI.
 """
 

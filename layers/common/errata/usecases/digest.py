@@ -222,8 +222,8 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     Raises:
         StoreError: the store refuses the events.
     """
-    # Between the current position and the next event. So no event in the stream looks counted, and
-    # a batch that read the issue earlier gets a conflict and reads it again.
+    # Store a position between the current one and the next event. So no event in the stream looks
+    # counted, and a batch that read the issue earlier gets a conflict and reads it again.
     issue_id = late[0].issue_id
     position = (rows.position(f"issue#{issue_id}") or Position()).next()
     records = [Record(position, event) for event in _fitting(late)]

@@ -22,7 +22,8 @@ from errata.protocol.body import MAX_JSON_BYTES, parse_object
 # Far more than an SDK sends: an envelope contains one event with its attachments, or a batch of
 # other items.
 MAX_ITEMS = 100
-# The most events of an envelope. The documentation allows one. All together may be as large as one.
+# The most events of an envelope. The documentation allows one. Together, they have the size limit
+# of one event.
 MAX_EVENTS = 10
 MAX_HEADER_BYTES = 64 * 1024
 # The longest headers of an envelope, their line feed, and the usual headers of an item.
@@ -89,7 +90,8 @@ def within_limits(events: Sequence[bytes]) -> Sequence[bytes]:
 class Start:
     """The start of an envelope. The headers are {} if they are invalid.
 
-    `has_event` is also True if no item begins there. SDKs put an event before all other items.
+    `has_event` is also True if the start has no complete item header. SDKs put an event before all
+    other items, so an event may follow.
     """
 
     headers: dict[str, Any]
