@@ -24,11 +24,15 @@ WORDS = (
 SIGNS = (
     *("", "_", "-", ".", " ", "%5B", "%", "\n", "\t", '"', "'", "\\", "/", "é", "\u2003", "\x08"),
     *("=", ": ", ":", "=>", " => ", '": "', "': '", '\\": \\"', "[", "]", "{", "}", ",", "&", "1"),
+    *("`", " = ", "<", ">", "</", "%3D", "%22", "%3A", "('", "', '", "('token', 'a", "string(3) "),
+    *("{ ", "Sid", "Session", ".AspNetCore.", "wordpress_", "\x0c", "%s", "%(x)s"),
     *("bearer ", "Basic\t", "http://", "@", "4", "[Filtered]", "null", "true"),
 )
 texts = st.lists(st.sampled_from((*WORDS, *SIGNS, *(text for text, _ in ALL.values()), *NAMES)))
 short = texts.map(lambda parts: "".join(parts[:6]))
-scalars = st.one_of(short, st.none(), st.booleans(), st.sampled_from((7, 4111111111111111, 1.5)))
+scalars = st.one_of(
+    short, st.none(), st.booleans(), st.sampled_from((7, 4111111111111111, 1.5, 4111111111111111.0))
+)
 values = st.recursive(
     scalars,
     lambda inner: st.one_of(
@@ -37,6 +41,7 @@ values = st.recursive(
         st.dictionaries(short, inner, max_size=3),
         st.fixed_dictionaries({"key": short, "value": inner}),
         st.fixed_dictionaries({"name": short, "value": inner}),
+        st.fixed_dictionaries({"message": short, "params": st.lists(inner, max_size=2)}),
         st.fixed_dictionaries({"cookies": st.dictionaries(short, inner, max_size=2)}),
     ),
     max_leaves=6,
