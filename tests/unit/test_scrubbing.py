@@ -146,10 +146,20 @@ def test_cookies_of_sessions_are_secrets() -> None:
 
 
 def test_numbers_with_a_point_may_be_payment_cards() -> None:
-    for content in (b'{"a": 4111111111111111.0}', b'{"a": 4.111111111111111E15}'):
+    for content in (
+        b'{"a": 4111111111111111.0}',
+        b'{"a": 4.111111111111111E15}',
+        b'{"a": 4000000000000000006}',  # more digits than a number with a point has
+    ):
         fields = json.loads(content)
         assert [each["rule"] for each in scrub(fields, content)] == ["payment-card"]
         assert fields == {"a": FILTERED}
+
+
+@pytest.mark.parametrize("number", [10**400, 10**4_200, 1e300, -1e300])
+def test_huge_numbers_are_no_payment_cards(number: int | float) -> None:
+    assert scrubbed([number, "token=a"]) == [number, f"token={FILTERED}"]
+    assert scrubbed({"a": number, "token": 1234}) == {"a": number, "token": FILTERED}
 
 
 def test_an_entry_whose_key_is_null_has_its_name() -> None:

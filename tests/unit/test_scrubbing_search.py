@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from errata.protocol.body import parse_object
 from errata.scrubbing.fields import scrub, scrub_found
-from errata.scrubbing.search import Found, find
+from errata.scrubbing.search import _AUTOMATON, Found, find
 from errata.scrubbing.values import RULES
 from tests.support.planted import ALL, NAMES
 
@@ -100,6 +100,18 @@ def test_no_rule_by_form_is_searched_for_in_vain(rule: Any) -> None:
         found = find({"message": text})
         assert found
         assert rule in found.rules
+
+
+@pytest.mark.parametrize(
+    "letters", [bytes(range(256)), b"pasword_tken-:=%<> ", b'"token:\\ u00[]{},=', b"0123456789 -."]
+)
+def test_a_megabyte_of_anything_hides_nothing(letters: bytes) -> None:
+    """RE2 says that nothing matches if its memory is too small."""
+    text = bytes(random.Random(1).choices(letters, k=1_000_000))
+    for planted, _ in ALL.values():
+        content = json.dumps({"message": planted}).encode()
+        alone = set(_AUTOMATON.Match(content))
+        assert alone <= set(_AUTOMATON.Match(text + content)), planted
 
 
 def test_ordinary_events_have_nothing() -> None:

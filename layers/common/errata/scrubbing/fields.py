@@ -183,7 +183,8 @@ class _Scrubber:
 
     def _number(self, value: int | float, path: _Path) -> Any:
         """Return a number that is no payment card. Columns with a gap make numbers with a point."""
-        return self._filtered(path, "payment-card") if is_card(f"{value:.0f}") else value
+        digits = f"{value:.0f}" if type(value) is float else str(value)
+        return self._filtered(path, "payment-card") if is_card(digits) else value
 
     def _parameters(self, entry: Fields, path: _Path) -> None:
         """Replace parameters of a log message that its template names: `token=%s`."""
