@@ -26,6 +26,7 @@ SIGNS = (
     *("=", ": ", ":", "=>", " => ", '": "', "': '", '\\": \\"', "[", "]", "{", "}", ",", "&", "1"),
     *("`", " = ", "<", ">", "</", "%3D", "%22", "%3A", "('", "', '", "('token', 'a", "string(3) "),
     *("{ ", "Sid", "Session", ".AspNetCore.", "wordpress_", "\x0c", "%s", "%(x)s"),
+    *("4111111111111111", "DE89370400440532013000", "4111 1111 1111 1111"),
     *("bearer ", "Basic\t", "http://", "@", "4", "[Filtered]", "null", "true"),
 )
 texts = st.lists(st.sampled_from((*WORDS, *SIGNS, *(text for text, _ in ALL.values()), *NAMES)))
@@ -78,6 +79,7 @@ def encode(value: Any, chance: random.Random, escapes: float) -> str:
 
 @settings(max_examples=400)
 @example({"extra": [["auth\n", 1]]}, 0)
+@example({"message": "account.DE89370400440532013000"}, 0)
 @given(events, st.integers(0, 1_000))
 def test_the_search_misses_nothing(event: dict[str, Any], seed: int) -> None:
     chance = random.Random(seed)
@@ -112,6 +114,12 @@ def test_a_megabyte_of_anything_hides_nothing(letters: bytes) -> None:
         content = json.dumps({"message": planted}).encode()
         alone = set(_AUTOMATON.Match(content))
         assert alone <= set(_AUTOMATON.Match(text + content)), planted
+
+
+def test_a_slash_may_be_escaped() -> None:
+    fields = {"extra": "whsec_Zq7Vx2Lm/9Kp4Rt6Wn8Yb3Cd5Fg1"}
+    content = json.dumps(fields).replace("/", "\\/").encode()
+    assert [each["rule"] for each in scrub(fields, content)] == ["webhook-secret"]
 
 
 def test_ordinary_events_have_nothing() -> None:

@@ -37,7 +37,7 @@ _NETWORKS = (
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 _IBAN = r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}"
-IBAN_IN_JSON = rf"{EDGE_IN_JSON}[A-Z]{{2}}[0-9]{{2}}(?: ?[A-Z0-9]){{11}}"
+IBAN_IN_JSON = rf"(?:{EDGE_IN_JSON}|\.)[A-Z]{{2}}[0-9]{{2}}(?: ?[A-Z0-9]){{11}}"
 # Characters of an IBAN by country (SWIFT, "IBAN Registry").
 _REGISTRY = (
     "15:NO 16:BE 18:DK,FO,FI,GL,NL,SD,FK 19:MK,SI 20:AT,BA,EE,KZ,XK,LT,LU,MN 21:HR,LV,LI,CH"

@@ -171,7 +171,11 @@ RULES = (
     ),
     _token("stripe-key", "k_live_", rf"{_ID}{{16,}}+", before="[sr]"),
     _token("stripe-key", "k_test_", rf"{_ID}{{16,}}+", before="[sr]"),
-    _token("webhook-secret", "whsec_", r"[A-Za-z0-9+/=_-]{16,}+"),
+    Rule(
+        "webhook-secret",
+        r"whsec_(?:\\?[A-Za-z0-9+/=_-]){16}",  # JSON may escape slashes
+        _all_of(rf"{_START}whsec_[A-Za-z0-9+/=_-]{{16,}}+", "whsec_"),
+    ),
     _token("google-key", "AIza", rf"{_ID_}{{35,}}+"),
     _token("google-key", "GOCSPX-", rf"{_ID_}{{20,}}+"),
     _token("google-key", "ya29.", rf"{_ID_}{{20,}}+"),
