@@ -50,6 +50,8 @@ _LENGTHS = {
     for length, _, countries in (entry.partition(":") for entry in _REGISTRY.split())
     for country in countries.split(",")
 }
+# An IBAN is written in groups of four, with a space between them.
+_GROUPED = 34 + 8
 _AS_NUMBERS = {ord(letter): str(int(letter, 36)) for letter in ascii_uppercase}
 
 
@@ -91,10 +93,12 @@ def _end_of_iban(text: str, start: int) -> int:
     length = _LENGTHS.get(text[start : start + 2], 0)
     if not length:
         return 0
-    found = compiled(rf"(?:[A-Z0-9] ?){{{length - 1}}}[A-Z0-9]").match(text, start)
-    if not found or text[found.end() : found.end() + 1].isalnum():
+    compact = text[start : start + _GROUPED].replace(" ", "")[:length]
+    if len(compact) < length or not (compact.isascii() and compact.isalnum() and compact.isupper()):
         return 0
     # ISO 13616-1, "Check digits": the country and the check digits last, letters as numbers.
-    compact = found[0].replace(" ", "")
     number = (compact[4:] + compact[:4]).translate(_AS_NUMBERS)
-    return found.end() if int(number) % 97 == 1 else 0
+    if int(number) % 97 != 1:
+        return 0
+    found = compiled(rf"(?:[A-Z0-9] ?){{{length - 1}}}[A-Z0-9]").match(text, start)
+    return found.end() if found and not text[found.end() : found.end() + 1].isalnum() else 0
