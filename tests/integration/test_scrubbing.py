@@ -222,3 +222,28 @@ def test_events_of_sdks_are_grouped_without_secrets() -> None:
         sdk.capture(project, exception=None, message=f"cannot log in with password=hunter{n}x")
     first, second = events(project)
     assert first["issue_id"] == second["issue_id"]
+
+
+def test_texts_among_headers_and_tags_are_names_with_values() -> None:
+    project = new_project()
+    for headers, tags in (
+        (["X-Api-Key:hush", "Cookie: hush", "Accept:*/*"], ["password:hush", "a:b"]),
+        ([{"key": None, "name": "token", "value": "hush"}], [["a", "b"]]),
+    ):
+        sdk.capture(project, exception=None, request={"headers": headers}, tags=tags)
+        sdk.capture(project, exception=None, **{"sentry.interfaces.Http": {"headers": headers}})
+    for event in events(project):
+        assert "hush" not in json.dumps(event)
+    kept_as_sent = events(project)[-1]
+    assert kept_as_sent["tags"]["a"] == "b"
+    assert kept_as_sent["context"]["request"]["headers"]["Accept"] == "*/*"
+
+
+def test_a_parameter_that_the_message_names_is_nowhere() -> None:
+    project = new_project()
+    logged = {"message": "%s has no password=%s", "params": ["ada", "hush"]}
+    sdk.capture(project, exception=None, logentry=logged)
+    (event,) = events(project)
+    assert event["message"] == "ada has no password=[Filtered]"
+    assert event["scrubbed"] == [{"field": "logentry.params.1", "rule": "name"}]
+    assert "hush" not in json.dumps(event)

@@ -4,6 +4,7 @@ The places are made from the schemas of the endpoints, so a new field has a secr
 """
 
 import base64
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -65,6 +66,28 @@ IN_TEXTS: dict[str, tuple[str, str]] = {
     "repr": (f"request {{'user': 'ada', 'passwd': '{_WORD}'}} failed", _WORD),
     "php": (f"array('mysql_pwd' => '{_WORD}')", _WORD),
     "header": (f"GET / HTTP/1.1\nX-Api-Key: {_WORD}\nHost: example.com", _WORD),
+    "json in json in json": (
+        json.dumps(json.dumps(json.dumps(json.dumps({"password": _WORD})))),
+        _WORD,
+    ),
+    "objects in json": (f'{{"tokens": {{"a": {{"b": "}}"}}, "c": "{_WORD}"}}, "d": 1}}', _WORD),
+    "assigned in json": (f'{{"sql": "where token=\\"a {_WORD}\\" or"}}', _WORD),
+    "sql": (f"(SQL: select * from `users` where `api_token` = '{_WORD}' limit 1)", _WORD),
+    "settings": (f'db_password = "{_WORD}"', _WORD),
+    "record": (f"User {{ Name = ada, Password = {_WORD} }}", _WORD),
+    "javascript": (f"{{\n  user: 'ada',\n  password: '{_WORD}'\n}}", _WORD),
+    "ruby": (f'{{:user=>"ada", :password=>"{_WORD}"}}', _WORD),
+    "ruby with spaces": (f'{{:user => "ada", :password => "{_WORD}"}}', _WORD),
+    "rust": (f'User {{ name: "ada", password: "{_WORD}" }}', _WORD),
+    "go": (f"{{User:ada Password:{_WORD}}}", _WORD),
+    "go with quotes": (f'main.User{{Name:"ada", Password:"{_WORD}"}}', _WORD),
+    "print_r": (f"Array\n(\n    [password] => {_WORD}\n)", _WORD),
+    "var_dump": (f'array(1) {{\n  ["password"]=>\n  string(32) "{_WORD}"\n}}', _WORD),
+    "tuples": (f"[(b'host', b'a'), (b'authorization', b'{_WORD}')]", _WORD),
+    "element": (f"<a:Body><a:password>{_WORD}</a:password></a:Body>", _WORD),
+    "yaml": (f"\ndb:\n  password: {_WORD}\n", _WORD),
+    "query in query": (f"/login?next=%2Fa%3Ftoken%3D{_WORD}%26b%3Dc", _WORD),
+    "json in query": (f"/a?q=%7B%22password%22%3A%22{_WORD}%22%7D", _WORD),
     "cut off": (f'{{"user": "ada", "password": "{_WORD}', _WORD),
 }
 ALL = BY_FORM | IN_TEXTS

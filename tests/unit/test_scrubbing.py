@@ -100,6 +100,11 @@ def test_numbers_that_count_tokens_stay() -> None:
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         "expected token=%s, got password=? in {'password': None, 'token': '***'}",
         "token == other, tokenize=True, max_tokens=512, author=ada",
+        "SyntaxError: Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON; token: punc ())",
+        'Key (token)=(?) exists. password: must be long. ("token", "id", "a")',
+        "<input name='password'> <password> or <token> expected. fields: ['password', 'email']",
+        "secretName: tls-cert private_key_path=/a.pem password_expired=1 {'token_name': 'ci'}",
+        "query($password: String!) { login(password: $password) { token } } token: expected string",
         "shop@1.2.3+4567 libstdc++.so.6.0.33 10.0.0.1:5432 [::1]:443",
     ],
 )
@@ -127,6 +132,57 @@ def test_what_was_scrubbed_is_noted_by_path_and_rule() -> None:
     many: dict[str, Any] = {"extra": [{"password": "x"} for _ in range(MAX_NOTED + 1)]}
     assert len(scrub(many)) == MAX_NOTED
     assert "x" not in str(many["extra"][-1])
+
+
+def test_cookies_of_sessions_are_secrets() -> None:
+    names = [
+        *("laravel_session", "_shop_session", "ASP.NET_SessionId", "koa.sess", "__Host-sid"),
+        *("appSession", ".AspNetCore.Cookies", "wordpress_logged_in_0a", "PHPSESSID", "a\nsid"),
+    ]
+    fields: dict[str, Any] = {"request": {"cookies": {**dict.fromkeys(names, "x"), "side": "y"}}}
+    cookies = fields["request"]["cookies"]
+    scrub(fields, json.dumps(fields).encode())
+    assert cookies == {**dict.fromkeys(names, FILTERED), "side": "y"}
+
+
+def test_numbers_with_a_point_may_be_payment_cards() -> None:
+    for content in (
+        b'{"a": 4111111111111111.0}',
+        b'{"a": 4.111111111111111E15}',
+        b'{"a": 4000000000000000006}',  # more digits than a number with a point has
+    ):
+        fields = json.loads(content)
+        assert [each["rule"] for each in scrub(fields, content)] == ["payment-card"]
+        assert fields == {"a": FILTERED}
+
+
+@pytest.mark.parametrize("number", [10**400, 10**4_200, 1e300, -1e300])
+def test_huge_numbers_are_no_payment_cards(number: int | float) -> None:
+    assert scrubbed([number, "token=a"]) == [number, f"token={FILTERED}"]
+    assert scrubbed({"a": number, "token": 1234}) == {"a": number, "token": FILTERED}
+
+
+def test_an_entry_whose_key_is_null_has_its_name() -> None:
+    assert scrubbed({"key": None, "name": "token", "value": "x"})["value"] == FILTERED
+
+
+@pytest.mark.parametrize(
+    ("template", "params", "clean"),
+    [
+        ("token=%s of %s", ["hush", "ada"], [FILTERED, "ada"]),
+        ("100%% of %s has 'token': '%s'", ["ada", "hush"], ["ada", FILTERED]),
+        ("password=%(a)s, %(b)d", {"a": "hush", "b": 1}, {"a": FILTERED, "b": 1}),
+        ("token=%s, tokens=%d", [None, 7], [None, 7]),
+        ("token %s", ["ada"], ["ada"]),
+        ("token=%s %s", [], []),
+    ],
+)
+def test_parameters_that_a_template_names_are_secrets(
+    template: str, params: Any, clean: Any
+) -> None:
+    fields = {"logentry": {"message": template, "params": params}}
+    scrub(fields)
+    assert fields["logentry"]["params"] == clean
 
 
 def test_paths_source_code_user_agents_and_symbols_are_exempt() -> None:
@@ -211,6 +267,16 @@ PARTS = (
         "a-b",
         "\nx-api-key: ",
         "\n ",
+    ),
+    *("{token:", "{a:", '\\ntoken: "', "\\n-----", "[token] => ", '["token"]=> "', "('token', '"),
+    *(
+        "<token>",
+        "<token>a</",
+        "%3Ftoken%3D",
+        "%22token%22%3A",
+        "`token` = `",
+        '"token":[{"',
+        "LC00 ",
     ),
     *("password", "Password", "A", "a", "0", " ", "=", ":", '"', "'", "-", "x-a-", "bearer\t"),
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from errata.protocol.body import parse_object
 from errata.scrubbing.fields import scrub, scrub_found
-from errata.scrubbing.search import Found, find
+from errata.scrubbing.search import _AUTOMATON, Found, find
 from errata.scrubbing.values import RULES
 from tests.support.planted import ALL, NAMES
 
@@ -24,11 +24,16 @@ WORDS = (
 SIGNS = (
     *("", "_", "-", ".", " ", "%5B", "%", "\n", "\t", '"', "'", "\\", "/", "é", "\u2003", "\x08"),
     *("=", ": ", ":", "=>", " => ", '": "', "': '", '\\": \\"', "[", "]", "{", "}", ",", "&", "1"),
+    *("`", " = ", "<", ">", "</", "%3D", "%22", "%3A", "('", "', '", "('token', 'a", "string(3) "),
+    *("{ ", "Sid", "Session", ".AspNetCore.", "wordpress_", "\x0c", "%s", "%(x)s"),
+    *("4111111111111111", "DE89370400440532013000", "4111 1111 1111 1111"),
     *("bearer ", "Basic\t", "http://", "@", "4", "[Filtered]", "null", "true"),
 )
 texts = st.lists(st.sampled_from((*WORDS, *SIGNS, *(text for text, _ in ALL.values()), *NAMES)))
 short = texts.map(lambda parts: "".join(parts[:6]))
-scalars = st.one_of(short, st.none(), st.booleans(), st.sampled_from((7, 4111111111111111, 1.5)))
+scalars = st.one_of(
+    short, st.none(), st.booleans(), st.sampled_from((7, 4111111111111111, 1.5, 4111111111111111.0))
+)
 values = st.recursive(
     scalars,
     lambda inner: st.one_of(
@@ -37,6 +42,7 @@ values = st.recursive(
         st.dictionaries(short, inner, max_size=3),
         st.fixed_dictionaries({"key": short, "value": inner}),
         st.fixed_dictionaries({"name": short, "value": inner}),
+        st.fixed_dictionaries({"message": short, "params": st.lists(inner, max_size=2)}),
         st.fixed_dictionaries({"cookies": st.dictionaries(short, inner, max_size=2)}),
     ),
     max_leaves=6,
@@ -73,6 +79,7 @@ def encode(value: Any, chance: random.Random, escapes: float) -> str:
 
 @settings(max_examples=400)
 @example({"extra": [["auth\n", 1]]}, 0)
+@example({"message": "account.DE89370400440532013000"}, 0)
 @given(events, st.integers(0, 1_000))
 def test_the_search_misses_nothing(event: dict[str, Any], seed: int) -> None:
     chance = random.Random(seed)
@@ -95,6 +102,24 @@ def test_no_rule_by_form_is_searched_for_in_vain(rule: Any) -> None:
         found = find({"message": text})
         assert found
         assert rule in found.rules
+
+
+@pytest.mark.parametrize(
+    "letters", [bytes(range(256)), b"pasword_tken-:=%<> ", b'"token:\\ u00[]{},=', b"0123456789 -."]
+)
+def test_a_megabyte_of_anything_hides_nothing(letters: bytes) -> None:
+    """RE2 says that nothing matches if its memory is too small."""
+    text = bytes(random.Random(1).choices(letters, k=1_000_000))
+    for planted, _ in ALL.values():
+        content = json.dumps({"message": planted}).encode()
+        alone = set(_AUTOMATON.Match(content))
+        assert alone <= set(_AUTOMATON.Match(text + content)), planted
+
+
+def test_a_slash_may_be_escaped() -> None:
+    fields = {"extra": "whsec_Zq7Vx2Lm/9Kp4Rt6Wn8Yb3Cd5Fg1"}
+    content = json.dumps(fields).replace("/", "\\/").encode()
+    assert [each["rule"] for each in scrub(fields, content)] == ["webhook-secret"]
 
 
 def test_ordinary_events_have_nothing() -> None:

@@ -1,6 +1,5 @@
 """Replaces the secrets in an event's fields, and notes where they were."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ from errata.scrubbing import FILTERED
 from errata.scrubbing.names import MAX_NAME, Kind, is_cookie_secret, kind
 from errata.scrubbing.numbers import is_card
 from errata.scrubbing.search import Found, find
-from errata.scrubbing.texts import without_pairs
+from errata.scrubbing.texts import may_have_pairs, secret_parameters, without_pairs
 
 # The maximum number of places that are noted. All secrets are replaced.
 MAX_NOTED = 50
@@ -24,8 +23,7 @@ _NOTHING = frozenset[str]()
 # Values that hide nothing, whatever they are called.
 _HARMLESS = (None, "", True, False, FILTERED)
 _PLAIN = Kind.PLAIN
-# A colon behind a name, which those of URLs and times are not.
-_PAIR = re.compile(r""":(?:(?<=["' ]:)|(?= ))""")
+_NUMBERS = (int, float)
 # No number below has as many digits as a payment card.
 _LEAST_CARD = 10**12
 # A shorter name has no secret in it.
@@ -63,10 +61,6 @@ def scrub_found(
     return scrubber.noted
 
 
-def _may_have_pairs(text: str) -> bool:
-    return "=" in text or (":" in text and _PAIR.search(text) is not None)
-
-
 class _Scrubber:
     """A walk through an event, for what a search has found in its JSON.
 
@@ -81,7 +75,9 @@ class _Scrubber:
     def fields(self, fields: Fields, path: _Path, of_frame: bool = False) -> Fields:
         """Return an object without secrets. It is changed in place."""
         quiet, texts = not self.rules, self.texts
-        title = fields.get("key", fields.get("name")) if "value" in fields else None
+        title = fields.get("key") or fields.get("name") if "value" in fields else None
+        if texts and "params" in fields:
+            self._parameters(fields, path)
         renamed = False
         skipped = _NOTHING
         if of_frame:
@@ -98,13 +94,13 @@ class _Scrubber:
             if kind(called[:MAX_NAME]) is not _PLAIN:
                 fields[name] = self._named(called, value, (path, name))
             elif type(value) is str:
-                if not quiet or (texts and _may_have_pairs(value)):
+                if not quiet or (texts and may_have_pairs(value)):
                     fields[name] = self._text(value, (path, name))
             elif type(value) is dict:
                 fields[name] = self.fields(value, (path, name))
             elif type(value) is list:
                 self._entries(value, (path, name), name == "frames")
-            elif type(value) is int and value >= _LEAST_CARD:
+            elif type(value) in _NUMBERS and value >= _LEAST_CARD:
                 fields[name] = self._number(value, (path, name))
         return {self._in_name(name): fields[name] for name in fields} if renamed else fields
 
@@ -130,13 +126,13 @@ class _Scrubber:
             if type(name) is str and kind(name[:MAX_NAME]) is not _PLAIN:
                 entries[number] = self._named(name, value, (path, number))
             elif type(value) is str:
-                if not quiet or (texts and _may_have_pairs(value)):
+                if not quiet or (texts and may_have_pairs(value)):
                     entries[number] = self._text(value, (path, number))
             elif type(value) is dict:
                 entries[number] = self.fields(value, (path, number), frames)
             elif type(value) is list:
                 self._entries(value, (path, number), pair=len(value) == 2)
-            elif type(value) is int and value >= _LEAST_CARD:
+            elif type(value) in _NUMBERS and value >= _LEAST_CARD:
                 entries[number] = self._number(value, (path, number))
 
     def _named(self, name: str, value: Any, path: _Path) -> Any:
@@ -161,7 +157,7 @@ class _Scrubber:
         return self.fields(cookies, path)
 
     def _text(self, text: str, path: _Path) -> str:
-        if self.texts and _may_have_pairs(text):
+        if self.texts and may_have_pairs(text):
             clean = without_pairs(text)
             if clean != text:
                 self._filtered(path, "name")
@@ -185,8 +181,18 @@ class _Scrubber:
             return [self._form(line, path) if type(line) is str else line for line in value]
         return value
 
-    def _number(self, value: int, path: _Path) -> Any:
-        return self._filtered(path, "payment-card") if is_card(str(value)) else value
+    def _number(self, value: int | float, path: _Path) -> Any:
+        """Return a number that is no payment card. Columns with a gap make numbers with a point."""
+        digits = f"{value:.0f}" if type(value) is float else str(value)
+        return self._filtered(path, "payment-card") if is_card(digits) else value
+
+    def _parameters(self, entry: Fields, path: _Path) -> None:
+        """Replace parameters of a log message that its template names: `token=%s`."""
+        template, params = entry.get("message"), entry["params"]
+        if type(template) is str and type(params) in (list, dict):
+            for name in secret_parameters(template, params):
+                if params[name] not in _HARMLESS:
+                    params[name] = self._filtered(((path, "params"), name), "name")
 
     def _in_name(self, name: str) -> str:
         """Return a name without the secrets in it."""

@@ -41,12 +41,18 @@ _COUPLES = frozenset(
 )
 # A name that ends like this says something about a secret: `token_type`, `session_count`.
 _ASPECTS = (
-    "age algorithm at class count duration enabled endpoint expires expiration expiry in length"
-    " limit method options provider required size status timeout ttl type uri url version"
+    "age algorithm at class count duration enabled endpoint expired expires expiration expiry in"
+    " length"
+    " file filename issuer limit method name options path provider rate required size status"
+    " timeout ttl type uri url version"
 )
 _ABOUT = frozenset(_ASPECTS.split())
-# In cookies, these beginnings of names are enough.
-_COOKIE_BEGINNINGS = ("session", "csrf", "xsrf", "phpsessid", "symfony", "_vercel_jwt")
+# In cookies, these words and beginnings of names are enough: `laravel_session`, `__Host-sid`.
+_COOKIE_WORDS = frozenset(("session", "sess", "sid"))
+_COOKIE_BEGINNINGS = (
+    *("session", "csrf", "xsrf", "phpsessid", "symfony", "_vercel_jwt", ".aspnetcore."),
+    *("wordpress_logged_in", "wordpress_sec"),
+)
 
 
 class Kind(Enum):
@@ -91,4 +97,8 @@ def kind(name: str) -> Kind:
 def is_cookie_secret(name: str) -> bool:
     """Return whether the value of a cookie with this name is a secret."""
     is_secret = kind(name[:MAX_NAME]) in (Kind.SECRET, Kind.COUNTABLE)
-    return is_secret or name.lower().startswith(_COOKIE_BEGINNINGS)
+    return (
+        is_secret
+        or name.lower().startswith(_COOKIE_BEGINNINGS)
+        or not _COOKIE_WORDS.isdisjoint(words_of(name[:MAX_NAME]))
+    )

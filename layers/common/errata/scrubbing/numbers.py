@@ -1,6 +1,7 @@
 """Payment cards and IBANs, which have a checksum, in texts."""
 
 import re
+from string import ascii_uppercase
 
 from errata.scrubbing import EDGE_IN_JSON, FILTERED, compiled
 
@@ -15,7 +16,9 @@ _CARD = (
 # How each of these begins in an event's JSON.
 CARD_IN_JSON = (
     rf"{EDGE_IN_JSON}(?:[2-6][0-9]{{12}}|[2-6][0-9]{{3}}[ -][0-9]{{4}}[ -][0-9]{{4}}[ -][0-9]"
-    r"|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4})"
+    r"|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4}"
+    # A number with a point, as Java writes it.
+    r"|[2-6]\.[0-9]{8,18}[eE]\+?1[2-9])"
 )
 _SEPARATORS = str.maketrans("", "", " -")
 # Beginnings of card numbers with the lengths that they have, by network (ISO/IEC 7812-1 ranges as
@@ -34,7 +37,7 @@ _NETWORKS = (
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 _IBAN = r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}"
-IBAN_IN_JSON = rf"{EDGE_IN_JSON}[A-Z]{{2}}[0-9]{{2}}(?: ?[A-Z0-9]){{11}}"
+IBAN_IN_JSON = rf"(?:{EDGE_IN_JSON}|\.)[A-Z]{{2}}[0-9]{{2}}(?: ?[A-Z0-9]){{11}}"
 # Characters of an IBAN by country (SWIFT, "IBAN Registry").
 _REGISTRY = (
     "15:NO 16:BE 18:DK,FO,FI,GL,NL,SD,FK 19:MK,SI 20:AT,BA,EE,KZ,XK,LT,LU,MN 21:HR,LV,LI,CH"
@@ -49,6 +52,7 @@ _LENGTHS = {
 }
 # An IBAN is written in groups of four, with a space between them.
 _GROUPED = 34 + 8
+_AS_NUMBERS = {ord(letter): str(int(letter, 36)) for letter in ascii_uppercase}
 
 
 def without_cards(text: str) -> str:
@@ -89,19 +93,12 @@ def _end_of_iban(text: str, start: int) -> int:
     length = _LENGTHS.get(text[start : start + 2], 0)
     if not length:
         return 0
-    count = stop = 0
-    for stop in range(start, min(start + _GROUPED, len(text))):
-        each = text[stop]
-        if each.isascii() and (each.isdigit() or each.isupper()):
-            count += 1
-            if count == length:
-                break
-        elif each != " " or text[stop - 1] == " ":
-            return 0
-    after = text[stop + 1 : stop + 2]
-    if count < length or after.isalnum():
+    compact = text[start : start + _GROUPED].replace(" ", "")[:length]
+    if len(compact) < length or not (compact.isascii() and compact.isalnum() and compact.isupper()):
         return 0
     # ISO 13616-1, "Check digits": the country and the check digits last, letters as numbers.
-    compact = text[start : stop + 1].replace(" ", "")
-    number = "".join(str(int(each, 36)) for each in compact[4:] + compact[:4])
-    return stop + 1 if int(number) % 97 == 1 else 0
+    number = (compact[4:] + compact[:4]).translate(_AS_NUMBERS)
+    if int(number) % 97 != 1:
+        return 0
+    found = compiled(rf"(?:[A-Z0-9] ?){{{length - 1}}}[A-Z0-9]").match(text, start)
+    return found.end() if found and not text[found.end() : found.end() + 1].isalnum() else 0

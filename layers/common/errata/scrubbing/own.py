@@ -21,7 +21,7 @@ from errata.scrubbing.fields import MAX_NOTED, scrub
 from errata.scrubbing.names import MAX_NAME, Kind, kind, words_of
 from errata.scrubbing.own_rules import OwnRules, Pattern, Words
 from errata.scrubbing.paths import Places
-from errata.scrubbing.texts import without_pairs
+from errata.scrubbing.texts import may_have_pairs, secret_parameters, without_pairs
 
 _MAX_PATH = 200
 # A text with more matches of patterns is replaced as a whole. Each match may take time that is
@@ -137,7 +137,9 @@ class _Walk:
         return self._number(value, path)
 
     def _object(self, fields: Fields, path: _Path, names: bool) -> Fields:
-        title = fields.get("key", fields.get("name")) if "value" in fields else None
+        title = fields.get("key") or fields.get("name") if "value" in fields else None
+        if names and self.own.names and "params" in fields:
+            self._parameters(fields, path)
         clean: Fields = {}
         for name, value in fields.items():
             called = title if name == "value" and type(title) is str else name
@@ -161,7 +163,7 @@ class _Walk:
 
     def _text(self, name: str, text: str, path: _Path, names: bool) -> str:
         own = self.own
-        if names and own.names and name not in _SOURCE and ("=" in text or ":" in text):
+        if names and own.names and name not in _SOURCE and may_have_pairs(text):
             text = self._noted(text, without_pairs(text, self._kind), path, "own-name")
         for pattern in self.patterns:
             text = self._noted(text, _without(pattern, text), path, "own-pattern")
@@ -172,6 +174,13 @@ class _Walk:
         if self.ips and kind(name[:MAX_NAME]) is not Kind.USER_AGENT:
             text = self._noted(text, without_ip_addresses(text), path, "ip-address")
         return text
+
+    def _parameters(self, entry: Fields, path: _Path) -> None:
+        template, params = entry.get("message"), entry["params"]
+        if type(template) is str and type(params) in (list, dict):
+            for name in secret_parameters(template, params, self._kind):
+                if params[name] not in _HARMLESS and type(params[name]) is not _Exempt:
+                    params[name] = self._filtered(((path, "params"), name), "own-name")
 
     def _number(self, value: int, path: _Path) -> Any:
         text = str(value)

@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from errata.models.event import Fields, Scrubbed
+from errata.models.event import Fields, Scrubbed, StoredEvent
 from errata.scrubbing.fields import MAX_NOTED
 
 ERASED = "[Erased]"
@@ -17,10 +17,25 @@ _NAMES = ("id", "email", "username")
 _CUT_BYTES = 150
 # Numbers that no user id can be.
 _COUNTS = frozenset(("line", "lineno", "colno", "received_at"))
+# Names of Errata and of SDKs, which stay even if a person is called so: the event could not be read
+# without them. So do words of Errata in these fields.
+_OF_PARTS = (
+    "abs_path category colno context_line cookies email exception filename formatted frames"
+    " function headers in_app ip_address lineno mechanism method module params"
+    " project version first_event_id first_seen sent_at"
+    " post_context pre_context problem query_string request stacktrace username values"
+)
+_OWN_NAMES = frozenset(StoredEvent.__annotations__).union(_OF_PARTS.split())
+_OWN_WORDS = frozenset(("level", "sentry_level", "platform", "grouping", "trimmed"))
 _MAX_PATH = 200
-# What comes before a word that is not a part of it: an encoded character of a URL, or a line break
-# as JSON writes it.
-_ENCODED_BEFORE = r"(?<=%[0-9a-fA-F]{2})|(?<=\\[nrt])"
+# What comes before a word that is not a part of it: an encoded character of a URL or of JSON, or a
+# color of a terminal.
+_ENCODED_BEFORE = (
+    r"(?<=%[0-9a-fA-F]{2})|(?<=\\[nrt])|(?<=\\u[0-9a-fA-F]{4})"
+    r"|(?<=[\[;][0-9]m)|(?<=[\[;][0-9]{2}m)"
+)
+# What Errata writes where it has cut a text.
+_CUT = "…"
 
 
 class Person:
@@ -39,9 +54,12 @@ class Person:
         before, after = r"(?<!\w)", r"(?!\w)"
         if self._is_email:
             # Of a longer address, or of one of a country: example.com.au
-            before, after = before + r"(?<!\w[.+-])", after + r"(?!\.[a-z]{2}(?!\w))"
-        elif value.isdecimal():
-            before, after = before + r"(?<!\d[.,])", after + r"(?![.,]\d)"
+            before, after = before + r"(?<!\w[.+-])", r"(?![^\W_])(?!\.[a-z]{2}(?!\w))"
+        elif any(map(str.isdecimal, value)):
+            # `user_123456` is a key for this person, `checkout_page` is a word.
+            before, after = r"(?<![^\W_])", r"(?![^\W_])"
+        if value.isdecimal():
+            before, after = before + r"(?<!\d\.)", after + r"(?!\.\d)"
         word = _spelled(value)
         self._mention = re.compile(f"(?:{before}|{_ENCODED_BEFORE}){word}{after}", flags)
         ends = (value[:MIN_MENTION], value[-MIN_MENTION:])
@@ -67,6 +85,9 @@ class Person:
         if not self.in_texts:
             return text
         clean = self._mention.sub(ERASED, text)
+        if _CUT in clean:
+            *cut, end = clean.split(_CUT)
+            clean = _CUT.join([*map(self._without_starts, cut), end])
         if len(clean) * 4 < _CUT_BYTES:
             return clean
         return "\n".join(map(self._uncut, clean.split("\n")))
@@ -104,12 +125,13 @@ class Person:
     def _object(self, fields: Fields, noted: list[Scrubbed], path: str) -> Fields:
         clean: Fields = {}
         for name, value in fields.items():
-            called = self.without(name)
+            called = name if name in _OWN_NAMES else self.without(name)
             here = _joined(path, called)
             if called != name and len(noted) < MAX_NOTED:
                 noted.append({"field": here, "rule": RULE})
             counts = here == "legacy.id" or (name in _COUNTS and isinstance(value, int))
-            clean[called] = value if counts else self.cleaned(value, noted, here)
+            is_word = here in _OWN_WORDS and (not isinstance(value, str) or value.isalnum())
+            clean[called] = value if counts or is_word else self.cleaned(value, noted, here)
         return clean
 
     def _folded(self, text: str) -> str:
@@ -119,9 +141,14 @@ class Person:
         """Return a line without the parts of a mention that may be at its ends."""
         if len(line) < _CUT_BYTES and len(line.encode("utf-8", "replace")) < _CUT_BYTES:
             return line
+        line = self._without_starts(line)
+        for form in self._forms:
+            line = self._without_end_of(form, line)
+        return line
+
+    def _without_starts(self, line: str) -> str:
         for form in self._forms:
             line = self._without_start_of(form, line)
-            line = self._without_end_of(form, line)
         return line
 
     def _without_start_of(self, form: str, line: str) -> str:
@@ -159,7 +186,9 @@ def _joined(path: str, name: str) -> str:
 
 def _spelled(text: str) -> str:
     """Return an expression for a text as it is, and as URLs and JSON write it."""
-    return "".join(map(_character, text))
+    # JSON in JSON has any number of backslashes for one. With two in a row, a text full of them
+    # would take a very long time.
+    return "".join(map(_character, re.sub(r"\\+", r"\\", text)))
 
 
 def _character(each: str) -> str:
@@ -169,8 +198,10 @@ def _character(each: str) -> str:
     units = each.encode("utf-16-be", "replace")
     escaped = "".join(rf"\\u{units[n : n + 2].hex()}" for n in range(0, len(units), 2))
     forms = [re.escape(each), f"(?i:{encoded})", f"(?i:{escaped})"]
-    if each in '"\\':
-        forms[0] = r"\\*" + forms[0]
+    if each == '"':
+        forms[0] = r'\\{0,16}+"'
+    elif each == "\\":
+        forms[0] = r"\\{1,16}+"
     if each == " ":
         forms.append(r"\+")
     return f"(?:{'|'.join(forms)})"

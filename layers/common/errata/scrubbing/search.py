@@ -61,18 +61,23 @@ _VALUE = rf'\s*:\s*(?:[^\sntf"]|"[^"\[]|{_OTHER})'
 _TEXT = f'"{_REST}"'
 _BLANK = r"(?:\s|[\x80-\xff]|\\[nrtfb]|\\u[0-9A-Fa-f]{4})*"
 
+_AFTER_SESSION = rf'(?:[^a-z"\\]{_REST}|\\.{_REST})?"{_VALUE}'
+
 _IN_FIELDS = (
     f'{_FIELD}"{_VALUE}',
     # Cookies that are no object. In an object, each has its own name.
     rf'(?i)cookie{_REST}"\s*:\s*(?:[^\sntf"{{]|"[^"\[]|{_OTHER})',
-    f'(?i)"(?:session|symfony|_vercel_jwt){_REST}"{_VALUE}',
+    rf'(?i)"(?:session|symfony|_vercel_jwt|\.aspnetcore\.|wordpress_){_REST}"{_VALUE}',
+    rf"(?:[^A-Za-z]|\\[nrtfb])(?:[Ss]ess(?:ion)?|SESS(?:ION)?|[Ss]id|SID){_AFTER_SESSION}",
+    f"[a-z](?:Sess(?:ion)?|Sid){_AFTER_SESSION}",
     # The first of two entries, and the name of an object with a value.
     rf'\[\s*(?:"{_REST})?{_STRING}"\s*,\s*(?:{_TEXT}\s*\]|[^\s"\[{{][^,\]]*\]|[\[{{])',
     rf'"(?:key|name)"\s*:\s*(?:"{_REST})?{_STRING}"',
 )
-# `token=`, `"token": `, `X-Token: ` in a text.
+# `token=`, `"token": `, `["token"]=>`, `('token', `, `<token>`, `token%3D`, `%22token%22%3A` and
+# `X-Token: ` in a text.
 _IN_TEXTS = (
-    f"{_TEXT_NAME}(?:=|(?:\\\\+\"|\\\\*'){_BLANK}(?::|=>))",
+    f"{_TEXT_NAME}(?:(?:\\\\+\"|\\\\*['`])?\\]?{_BLANK}[:=,]|>|%3[Dd]|%22)",
     rf"(?i)(?:authorization|cookie|{_COUPLES}|-[a-z0-9-]*(?:{_WORDS}|{'|'.join(_WHOLE)})"
     rf"|(?:{_WORDS}|{'|'.join(_WHOLE)})[a-z0-9]*-)[a-z0-9-]*:(?:[ \t]|\\t)",
 )

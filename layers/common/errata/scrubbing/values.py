@@ -114,6 +114,7 @@ _AWS = rf"{_START}A[KS]IA[A-Z0-9]{{16}}(?![A-Za-z0-9])"
 
 
 _RUNS = re.compile(rb"[0-9]{13,}")
+_WITH_EXPONENT = re.compile(rb"[2-6]\.[0-9]{8,18}[eE]")
 # Beyond these, an event is searched for cards in any case.
 _MAX_RUNS, _MAX_RUN = 50, 40
 
@@ -121,7 +122,11 @@ _MAX_RUNS, _MAX_RUN = 50, 40
 def _may_have_card(content: bytes) -> bool:
     """Return whether digits in a row, whatever separates them, have a card among them."""
     runs = _RUNS.findall(content.translate(None, b" -"))
-    return len(runs) > _MAX_RUNS or any(_has_card(run.decode()) for run in runs)
+    return (
+        len(runs) > _MAX_RUNS
+        or any(_has_card(run.decode()) for run in runs)
+        or _WITH_EXPONENT.search(content) is not None
+    )
 
 
 def _has_card(run: str) -> bool:
@@ -166,7 +171,11 @@ RULES = (
     ),
     _token("stripe-key", "k_live_", rf"{_ID}{{16,}}+", before="[sr]"),
     _token("stripe-key", "k_test_", rf"{_ID}{{16,}}+", before="[sr]"),
-    _token("webhook-secret", "whsec_", r"[A-Za-z0-9+/=_-]{16,}+"),
+    Rule(
+        "webhook-secret",
+        r"whsec_(?:\\?[A-Za-z0-9+/=_-]){16}",  # JSON may escape slashes
+        _all_of(rf"{_START}whsec_[A-Za-z0-9+/=_-]{{16,}}+", "whsec_"),
+    ),
     _token("google-key", "AIza", rf"{_ID_}{{35,}}+"),
     _token("google-key", "GOCSPX-", rf"{_ID_}{{20,}}+"),
     _token("google-key", "ya29.", rf"{_ID_}{{20,}}+"),

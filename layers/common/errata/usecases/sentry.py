@@ -21,7 +21,7 @@ from errata.models.times import PROMPT_MS
 from errata.protocol.body import MAX_JSON_BYTES, parse_object, too_large
 from errata.protocol.sentry import event as protocol
 from errata.protocol.sentry.envelope import MAX_EVENTS, Envelope, within_limits
-from errata.protocol.sentry.forms import note_attachments
+from errata.protocol.sentry.forms import note_attachments, split_texts
 from errata.protocol.sentry.reports import discarded
 from errata.store import events
 from errata.store.retry import attempts
@@ -114,7 +114,8 @@ class SdkSubmission:
         if len(self.payload) > MAX_JSON_BYTES:
             raise too_large(MAX_JSON_BYTES)
         sent = parse_object(self.payload)
-        scrubbed = scrub_sdk_event(sent, self.payload, access)
+        content = None if split_texts(sent) else self.payload
+        scrubbed = scrub_sdk_event(sent, content, access)
         headers = self.envelope.headers
         self.named = self._named(sent.get("event_id"))
         self.happened_ms = protocol.milliseconds(sent.get("timestamp"))

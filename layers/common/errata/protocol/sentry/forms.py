@@ -58,6 +58,24 @@ def current(sent: Fields, problems: Problems) -> Fields:
     return event
 
 
+def split_texts(sent: Fields) -> bool:
+    """Make pairs of texts such as `X-Token: abc` among the tags and headers of an event, in place.
+
+    So the name of a secret is seen as one. Returns whether there were such texts.
+    """
+    lists = [sent.get("tags")]
+    lists += [part.get("headers") for part in sent.values() if isinstance(part, dict)]
+    split = False
+    for entries in lists:
+        if not isinstance(entries, list):
+            continue
+        for number, entry in enumerate(entries):
+            if isinstance(entry, str) and (pair := _pair(entry)):
+                entries[number] = [*pair]
+                split = True
+    return split
+
+
 def as_text(value: Any) -> Any:
     """Return a value as a text: JSON if it is a list or an object. Null stays null."""
     if value is None or isinstance(value, str):
