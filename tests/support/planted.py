@@ -92,7 +92,18 @@ IN_TEXTS: dict[str, tuple[str, str]] = {
 }
 ALL = BY_FORM | IN_TEXTS
 NAMES = (
-    *("password", "Passwd", "user_password", "newPassword", "PASSWORD_HASH", "db_pass"),
+    *(
+        "accesskey",
+        "SecretKey",
+        "cardNumber",
+        "cardnumber",
+        "password",
+        "Passwd",
+        "user_password",
+        "newPassword",
+        "PASSWORD_HASH",
+        "db_pass",
+    ),
     *("secret", "client-secret", "SECRET_KEY", "apikey", "api_key", "X-Api-Key", "apiKey"),
     *("auth", "http_auth", "Authorization", "Proxy-Authorization", "credentials"),
     *("token", "auth_token", "accessToken", "csrfmiddlewaretoken", "X-CSRFToken", "otp"),

@@ -16,7 +16,8 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _WORDS = (
     "password passwd pwd passphrase passcode secret token auth authorization oauth credential"
-    " credentials apikey otp totp privatekey sessionid sessid csrf xsrf jwt cvv cvc ssn"
+    " credentials apikey accesskey secretkey otp totp privatekey sessionid sessid"
+    " csrf xsrf jwt cvv cvc ssn cardnumber"
 )
 _SECRETS = frozenset(_WORDS.split())
 # Every name that is not plain matches this. Most names do not.

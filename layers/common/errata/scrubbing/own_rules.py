@@ -33,7 +33,7 @@ _MAX_PATH = 200
 _MAX_COMPLAINTS = 10
 # Instructions of all patterns together. A pattern such as `\bEMP-\d{6}\b` has about 20. In the
 # worst case, each character of a text takes one step for each of them.
-_MAX_PROGRAM = 2_000
+_MAX_PROGRAM = 1_000
 # Memory of the patterns of one text, in bytes. With less, RE2 takes more time.
 _MAX_MEMORY = 1 << 19
 _NAME = re.compile(r"[A-Za-z0-9_ .-]+")
