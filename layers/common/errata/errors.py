@@ -136,10 +136,11 @@ class InvalidInputError(HTTPError):
 
 
 class InvalidQueryError(InvalidInputError):
-    """A search that cannot be read. The problem stands from `start` to `end` (exclusive)."""
+    """A search that cannot be read. The problem is in `text`, from `start` to `end` (exclusive)."""
 
-    def __init__(self, message: str, start: int, end: int) -> None:
+    def __init__(self, message: str, text: str, start: int, end: int) -> None:
         super().__init__({"query": [message]})
+        self.text = text
         self.start = start
         self.end = end
 

@@ -117,13 +117,16 @@ def parse(text: str) -> tuple[Term, ...]:
     """
     if len(text) > MAX_LENGTH:
         raise InvalidQueryError(
-            f"The query is too long. It may have {MAX_LENGTH:,} characters.", MAX_LENGTH, len(text)
+            f"The query is too long. It may have {MAX_LENGTH:,} characters.",
+            text,
+            MAX_LENGTH,
+            len(text),
         )
     terms: list[Term] = []
     for term in _terms(text):
         if len(terms) == MAX_TERMS:
             raise InvalidQueryError(
-                f"There are too many terms. A query may have {MAX_TERMS}.", term.at, term.end
+                f"There are too many terms. A query may have {MAX_TERMS}.", text, term.at, term.end
             )
         terms.append(term)
     return tuple(terms)
@@ -152,12 +155,13 @@ def _term(text: str, start: int) -> Term:
         raise InvalidQueryError(
             f"{text[at:end]} is not supported: all terms must hold. Leave it out, or write"
             f' "{text[at:end]}" to search for the word.',
+            text,
             at,
             end,
         )
     complaint = _complaint(term)
     if complaint:
-        raise InvalidQueryError(complaint, at, end)
+        raise InvalidQueryError(complaint, text, at, end)
     return term
 
 
@@ -181,6 +185,7 @@ def _key(text: str, at: int) -> tuple[str, int]:
     raise InvalidQueryError(
         f"There is no key {shown}. {advice}A tag is written tags[{shown}]:value."
         " A text with a colon needs quotes.",
+        text,
         at,
         end - 1,
     )
@@ -190,12 +195,16 @@ def _tag_key(text: str, at: int) -> tuple[str, int]:
     found = _TAG.match(text, at)
     if not found:
         raise InvalidQueryError(
-            "A tag is written tags[name]:value. A text needs quotes.", at, _end_of_word(text, at)
+            "A tag is written tags[name]:value. A text needs quotes.",
+            text,
+            at,
+            _end_of_word(text, at),
         )
     name = re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL)
     if len(name.encode("utf-8", "replace")) > MAX_KEY:
         raise InvalidQueryError(
             f"The tag's name is too long. Tags with more than {MAX_KEY} bytes cannot be found.",
+            text,
             *found.span(1),
         )
     return f"tags[{name}]", found.end()
@@ -206,19 +215,19 @@ def _value(text: str, at: int, start: int, key: str) -> tuple[tuple[str, ...], i
     end = _end_of_word(text, at)
     if at == end:
         complaint = f"A value is missing after {_short(key)}:." if key else "A term is missing."
-        raise InvalidQueryError(complaint, start, end)
+        raise InvalidQueryError(complaint, text, start, end)
     raw = text[at:end]
     if raw[0] == '"':
         found = _QUOTED.match(text, at)
         if not found:
-            raise InvalidQueryError("The quote is not closed.", at, len(text))
+            raise InvalidQueryError("The quote is not closed.", text, at, len(text))
         raw, end = found[1], found.end()
         if end < len(text) and not text[end].isspace():
             raise InvalidQueryError(
-                "Write a space after the closing quote.", end, _end_of_word(text, end)
+                "Write a space after the closing quote.", text, end, _end_of_word(text, end)
             )
         if not raw:
-            raise InvalidQueryError("There is nothing in the quotes.", at, end)
+            raise InvalidQueryError("There is nothing in the quotes.", text, at, end)
     pieces = [""]
     last = 0
     for found in _ESCAPED.finditer(raw):
@@ -228,7 +237,7 @@ def _value(text: str, at: int, start: int, key: str) -> tuple[tuple[str, ...], i
             pieces.append("")
     pieces[-1] += raw[last:]
     if len(pieces) - 1 > _MAX_STARS:
-        raise InvalidQueryError(f"A value may have {_MAX_STARS} wildcards (*).", at, end)
+        raise InvalidQueryError(f"A value may have {_MAX_STARS} wildcards (*).", text, at, end)
     return tuple(pieces), end
 
 
