@@ -1,6 +1,5 @@
 """Templates, and how they show values."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +11,9 @@ from markupsafe import Markup
 
 from errata.models.event import received_ms
 from errata.models.ids import DAY_MS, minted_ms
+from errata.models.verdict import age
 from errata.protocol.read import iso
+from functions.dashboard import charts
 from functions.dashboard.routing import RequestContext, etag
 from functions.dashboard.text import exact, fit, visible
 from functions.dashboard.web import Request, Response
@@ -40,12 +41,8 @@ STATIC_TAGS = {name: etag(content) for name, content in STATIC.items()}
 
 
 def ago(then_ms: int, now_ms: int) -> str:
-    """Return an age in its largest unit: `5 min`, `3 h`, `12 d`."""
-    seconds = max(0, now_ms - then_ms) // 1000
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit} ago"
-    return "just now"
+    """Return an age in its largest unit: `5 min ago`, `3 h ago`, `12 d ago`, or `just now`."""
+    return f"{age(then_ms, now_ms)} ago" if now_ms - then_ms >= 60_000 else "just now"
 
 
 @lru_cache(maxsize=32)
@@ -95,6 +92,13 @@ def clock(then_ms: int, zone: str = "") -> Markup:
     )
 
 
+def moment(then_ms: int, zone: str = "") -> Markup:
+    """Return a date and time in the reader's time zone, as `timestamp` does."""
+    return Markup('<time class="moment" datetime="{}">{}</time>').format(
+        iso(then_ms), _absolute(then_ms, zone)
+    )
+
+
 def number(value: int) -> str:
     """Return a count, shortened where it is long: `1,234`, `56.7k`, `1.2M`."""
     if value < 10_000:
@@ -104,55 +108,21 @@ def number(value: int) -> str:
     return f"{value / 1_000_000:.1f}M"
 
 
-def sparkline(counts: Sequence[int]) -> Markup:
-    """Draw bars, one per day, the last one today: 84 by 20, as one path."""
-    most = max(counts, default=0) or 1
-    step = 84 // max(1, len(counts))
-    path = "".join(
-        f"M{x * step} 20v-{max(2, round(18 * count / most))}h{step - 2}V20"
-        for x, count in enumerate(counts)
-        if count
-    )
-    label = f"{sum(counts)} events in {len(counts)} days"
-    return Markup(
-        '<svg class="spark" viewBox="0 0 84 20" width="84" height="20" role="img"'
-        ' aria-label="{}"><path d="{}"/></svg>'
-    ).format(label, path)
-
-
-def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
-    """Draw bars, one per day, with date and count on hover; 720 wide."""
-    most = max((count for _, count in days), default=0) or 1
-    step = 720 / max(1, len(days))
-    bars = Markup("").join(
-        Markup(
-            '<g><title>{}: {}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>'
-            '<rect class="b" x="{}" y="{}" width="{}" height="{}"/></g>'
-        ).format(
-            day,
-            f"{count:,}",
-            f"{n * step:.1f}",
-            f"{step:.1f}",
-            height,
-            f"{n * step + 1:.1f}",
-            height - bar,
-            f"{step - 2:.1f}",
-            bar,
-        )
-        for n, (day, count) in enumerate(days)
-        for bar in [max(2, round((height - 8) * count / most)) if count else 0]
-    )
-    total = sum(count for _, count in days)
-    return Markup(
-        '<svg class="chart of-days" viewBox="0 0 720 {}" preserveAspectRatio="none" role="img"'
-        ' aria-label="{} events in {} days, at most {} a day">{}</svg>'
-    ).format(height, total, len(days), most if total else 0, bars)
-
-
 def last_days(days: dict[int, int], now_ms: int, length: int) -> list[int]:
     """Return counts by day since the epoch as a list that ends today."""
     today = now_ms // DAY_MS
     return [days.get(day, 0) for day in range(today - length + 1, today + 1)]
+
+
+def short_day(day: int) -> str:
+    """Return a day since the epoch without its year: `22 Nov`."""
+    at = datetime.fromtimestamp(day * DAY_MS // 1000, UTC)
+    return f"{at.day} {at:%b}"
+
+
+def hour_name(hour: int) -> str:
+    """Return an hour since the epoch as a time of day: `14:00`."""
+    return f"{hour % 24:02d}:00"
 
 
 def clip(value: Any, most: int) -> str:
@@ -168,8 +138,9 @@ environment.globals.update(
     received_ms=received_ms,
     static=static,
     number=number,
-    sparkline=sparkline,
-    chart=chart,
+    sparkline=charts.sparkline,
+    chart=charts.chart,
+    issue_chart=charts.issue_chart,
 )
 environment.filters["exact"] = exact
 
@@ -190,6 +161,7 @@ def page(
         partial=request.partial,
         timestamp=lambda then_ms: timestamp(then_ms, now_ms, zone),
         clock=lambda then_ms: clock(then_ms, zone),
+        moment=lambda then_ms: moment(then_ms, zone),
         now_ms=now_ms,
         **values,
     )

@@ -129,7 +129,7 @@ def to_gateway_response(response: Response, request: Request) -> gateway.Respons
     headers = {**_HEADERS, **response.headers}
     if len(body) > _SMALL and request.accept_encodings["gzip"]:
         body = gzip.compress(body, compresslevel=6, mtime=0)
-        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding, HX-Request"}
+        headers = {"Vary": "Accept-Encoding, HX-Request", **headers, "Content-Encoding": "gzip"}
     return {
         "statusCode": response.status_code,
         "headers": headers,

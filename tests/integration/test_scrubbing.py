@@ -1,10 +1,12 @@
 """A secret that is sent to any endpoint, in any place, is nowhere afterwards."""
 
 import base64
+import copy
 import json
 import logging
 import urllib.parse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from errata.config import settings
 from errata.grouping import v1
 from errata.models.event import unpack
 from errata.store import clients
-from errata.usecases import access, members, projects, webhooks
+from errata.usecases import access, members, projects, scrubbing_rules, webhooks
 from tests.support import sdk, stream
 from tests.support.account import Project, new_project, rows
 from tests.support.browser import signed_in, words
@@ -24,6 +26,7 @@ from tests.support.planted import (
     BY_FORM,
     MODULES,
     NAMES,
+    OWN,
     SDK_EXEMPT,
     SOURCE,
     anything,
@@ -37,13 +40,12 @@ HIDDEN = "hush-Zq7Vx2Lm9Kp4"
 # Places in the schemas of all endpoints. They grow with the schemas.
 LEAST_PLACES = 150
 
-type Send = Callable[[Project, Any, Callable[[], dict[str, Any]]], None]
+type OfObject = Callable[[], dict[str, Any]]
+# `exempt` are the fields that keep what is planted.
+type Send = Callable[[Project, Any, OfObject, set[str]], None]
 
 
-def _to_sdk(project: Project, plant: Any, of_object: Callable[[], dict[str, Any]]) -> None:
-    exempt = SDK_EXEMPT
-    if plant not in [planted for planted, _ in BY_FORM.values()]:
-        exempt = SDK_EXEMPT | SOURCE | MODULES
+def _to_sdk(project: Project, plant: Any, of_object: OfObject, exempt: set[str]) -> None:
     sent = sdk.event(**sdk_event(plant, of_object, exempt))
     for changed in ({}, {"exception": None, "threads": None}):
         each = {**sent, **changed, "event_id": sdk.event()["event_id"]}
@@ -55,18 +57,18 @@ def _to_sdk(project: Project, plant: Any, of_object: Callable[[], dict[str, Any]
     assert sdk.post(project, body).status == 200
 
 
-def _to_security(project: Project, plant: Any, of_object: Callable[[], dict[str, Any]]) -> None:
+def _to_security(project: Project, plant: Any, _: OfObject, __: set[str]) -> None:
     names = ("document-uri", "blocked-uri", "referrer", "script-sample", "source-file")
     report = {"csp-report": {**dict.fromkeys(names, plant), "violated-directive": "img-src"}}
     assert sdk.post(project, json.dumps(report).encode(), "security/").status == 200
 
 
-def _to_ingest(project: Project, plant: Any, of_object: Callable[[], dict[str, Any]]) -> None:
-    response = ingest(project, ingest_body(plant, of_object))
+def _to_ingest(project: Project, plant: Any, of_object: OfObject, exempt: set[str]) -> None:
+    response = ingest(project, ingest_body(plant, of_object, exempt))
     assert response.status == 202, response.text
 
 
-def _to_legacy(project: Project, plant: Any, of_object: Callable[[], dict[str, Any]]) -> None:
+def _to_legacy(project: Project, plant: Any, of_object: OfObject, _: set[str]) -> None:
     body = legacy_body(plant, of_object)
     response = capture(project, **{**body, "level": body["level"][:200]})
     assert response.status == 200, response.text
@@ -116,8 +118,9 @@ def test_a_secret_is_nowhere(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     planted, secret = ALL[kind]
+    exempt = SDK_EXEMPT if kind in BY_FORM else SDK_EXEMPT | SOURCE | MODULES
     webhooks.add(project.id, "https://example.com/hook")
-    ENDPOINTS[endpoint](project, planted, lambda: anything(planted))
+    ENDPOINTS[endpoint](project, planted, lambda: anything(planted), exempt)
     assert_nowhere(secret, everything(project) + caplog.text)
     assert all(event["scrubbed"] for event in events(project) if "attachments" not in str(event))
 
@@ -127,10 +130,40 @@ def test_what_a_secret_s_name_holds_is_nowhere(project: Project, endpoint: str) 
     named = dict.fromkeys(NAMES, HIDDEN)
     pairs = [[name, HIDDEN] for name in NAMES]
     objects = {**named, "deep": [{"deeper": named}], "pairs": pairs}
-    ENDPOINTS[endpoint](project, "nothing", lambda: json.loads(json.dumps(objects)))
+    of_object = partial(copy.deepcopy, objects)
+    ENDPOINTS[endpoint](project, "nothing", of_object, SDK_EXEMPT | SOURCE | MODULES)
     text = everything(project)
     assert_nowhere(HIDDEN, text)
     assert "[Filtered]" in text
+
+
+@pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_a_secret_by_a_rule_of_the_organization_is_nowhere(
+    project: Project, endpoint: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    rules, planted, secret, exempt = OWN[kind]
+    scrubbing_rules.set_of_organization("default", rules)
+    webhooks.add(project.id, "https://example.com/hook")
+    ENDPOINTS[endpoint](project, planted, lambda: anything(planted), exempt)
+    assert_nowhere(secret, everything(project) + caplog.text)
+    assert all(event["scrubbed"] for event in events(project) if "attachments" not in str(event))
+
+
+@pytest.mark.parametrize("endpoint", ["sdk", "ingest", "legacy"])
+def test_what_a_name_of_a_rule_holds_is_nowhere(project: Project, endpoint: str) -> None:
+    scrubbing_rules.set_of_project(project.id, "name: customer number\nname: Badge")
+    named = dict.fromkeys(
+        ("customerNumber", "old_customer_number", "X-Badge", "badge%5Bid"), HIDDEN
+    )
+    pairs = [[name, HIDDEN] for name in named]
+    objects = {**named, "deep": [{"deeper": named}], "pairs": pairs, "badges": "plain-value"}
+    of_object = partial(copy.deepcopy, objects)
+    ENDPOINTS[endpoint](project, "nothing", of_object, SDK_EXEMPT | SOURCE | MODULES)
+    text = everything(project)
+    assert_nowhere(HIDDEN, text)
+    assert "plain-value" in text
 
 
 def test_how_many_places_there_are() -> None:

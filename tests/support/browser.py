@@ -140,7 +140,10 @@ def _check(headers: dict[str, str]) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Cache-Control"] in ("no-store", "public, max-age=31536000, immutable")
+    kept = headers["Cache-Control"]
+    assert kept in ("no-store", "public, max-age=31536000, immutable", "private, max-age=60")
+    # What a session sees is kept for this session alone.
+    assert not kept.startswith("private") or "Cookie" in headers["Vary"]
 
 
 def unsent(shown: Shown) -> str:

@@ -5,6 +5,7 @@ from errata.store import clients
 from errata.usecases import (
     access,
     apply_rules,
+    apply_scrubbing,
     billing,
     deliver,
     legacy,
@@ -37,6 +38,7 @@ def clear_cache() -> None:
     owner_notices.clear_cache()
     deliver.clear_cache()
     apply_rules.clear_cache()
+    apply_scrubbing.clear_cache()
     sentry.clear_cache()
 
 

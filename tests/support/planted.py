@@ -83,6 +83,38 @@ SDK_EXEMPT = {"debug_meta", "filename", "abs_path"}
 # In source code, a name gives nothing away. In `modules`, names are those of packages.
 SOURCE = {"context_line", "pre_context", "post_context"}
 MODULES = {"modules"}
+# Versions look like addresses.
+NO_ADDRESSES = SDK_EXEMPT | MODULES | {"release", "dist", "version"}
+# Secrets by the rules of a project: the rules, what is planted, the part that must be nowhere, and
+# the fields that keep it.
+OWN: dict[str, tuple[str, str, str, set[str]]] = {
+    "name in a text": (
+        "name: customer_number",
+        f"GET /a?b=c&customerNumber={_WORD}&d=e",
+        _WORD,
+        SDK_EXEMPT | SOURCE | MODULES,
+    ),
+    "pattern": (
+        "pattern: (?i)\\bemp-[0-9]{6}\\b",
+        "badge EMP-204817 of Zoë",
+        "EMP-204817",
+        {"debug_meta"},
+    ),
+    "IPv4": (
+        "ip-addresses: on",
+        "from 192.0.2.77:80",
+        "192.0.2.77",
+        NO_ADDRESSES,
+    ),
+    "IPv6": ("ip-addresses: on", "[2001:db8::7:7]:80", "db8::7:7", NO_ADDRESSES),
+    "e-mail": ("email-addresses: on", "to zoë.x+y@example.com!", ".x+y@", NO_ADDRESSES),
+    "encoded e-mail": (
+        "email-addresses: on",
+        "/a?to=zoe.x%40example.com&b=c",
+        "zoe.x",
+        NO_ADDRESSES,
+    ),
+}
 # The fields of other types, and those that only certain texts may have.
 _NOT_TEXT = {"level", "timestamp", "source_map_url"}
 INGEST_EXEMPT = {"source_map", "fingerprint", *_NOT_TEXT}
@@ -118,9 +150,11 @@ def sdk_event(
     }
 
 
-def ingest_body(plant: Any, of_object: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def ingest_body(
+    plant: Any, of_object: Callable[[], dict[str, Any]], exempt: set[str] = SDK_EXEMPT
+) -> dict[str, Any]:
     """Return a body of the ingest API with `plant` in each text."""
-    body: dict[str, Any] = _value(ingest.BODY, plant, of_object, INGEST_EXEMPT)
+    body: dict[str, Any] = _value(ingest.BODY, plant, of_object, INGEST_EXEMPT | exempt)
     return body
 
 

@@ -8,7 +8,7 @@ from functions.dashboard.byte_budget import ByteBudget
 MAX_BREADCRUMBS = 60
 MAX_CONTEXTS = 20
 _MARKUP_OF_A_PAIR = 40
-_MARKUP_OF_A_CRUMB = 200
+_MARKUP_OF_A_CRUMB = 260
 _MARKUP_OF_A_CARD = 100
 # Numbers between these are timestamps of this century, in seconds (2001 to 2096).
 _EPOCH = (10**9, 4 * 10**9)
@@ -22,6 +22,15 @@ _CONTEXTS = {
     "template": "Template",
     **{name: name.capitalize() for name in ("browser", "runtime", "device", "trace", "culture")},
     **{name: name.capitalize() for name in ("response", "state", "profile", "flags", "feedback")},
+}
+
+# What breadcrumbs are filtered by, by the part of the category or type before its first dot.
+CRUMB_GROUPS = ("query", "http", "log", "ui", "other")
+_GROUPS = {
+    **dict.fromkeys(("query", "db", "sql", "redis", "cache"), "query"),
+    **dict.fromkeys(("http", "xhr", "fetch", "request", "httplib"), "http"),
+    **dict.fromkeys(("log", "console", "logging", "logger", "monolog", "debug"), "log"),
+    **dict.fromkeys(("ui", "navigation", "user", "touch"), "ui"),
 }
 
 type Pairs = list[tuple[str, str]]
@@ -44,7 +53,7 @@ def pairs(value: Any, budget: ByteBudget, most: int = 1_000, number: int = 40) -
 
 
 def breadcrumbs(sent: Any, budget: ByteBudget) -> list[dict[str, Any]]:
-    """Return the latest breadcrumbs, oldest first. One that is not an object is shown as it is."""
+    """Return the latest breadcrumbs, latest first. One that is not an object is shown as it is."""
     shown: list[dict[str, Any]] = []
     for crumb in reversed(sent[-MAX_BREADCRUMBS:] if isinstance(sent, list) else [sent]):
         if not budget.pays(_MARKUP_OF_A_CRUMB):
@@ -55,13 +64,24 @@ def breadcrumbs(sent: Any, budget: ByteBudget) -> list[dict[str, Any]]:
             {
                 "at": timestamp_ms(crumb.get("timestamp")),
                 "time": budget.take(crumb.get("timestamp"), 40),
+                "group": _group(crumb),
                 "kind": budget.take(crumb.get("category") or crumb.get("type"), 60),
                 "level": budget.take(crumb.get("level"), 20),
                 "message": budget.take(crumb.get("message"), 300),
                 "data": budget.take(crumb.get("data") or None, 300),
             }
         )
-    return shown[::-1]
+    return shown
+
+
+def _group(crumb: Any) -> str:
+    """Return the kind of a breadcrumb by which the page filters: one of `CRUMB_GROUPS`."""
+    for name in ("category", "type"):
+        kind = crumb.get(name)
+        first = kind.lower().partition(".")[0] if isinstance(kind, str) else ""
+        if found := _GROUPS.get(first):
+            return found
+    return "log" if crumb.get("type") == "default" and crumb.get("level") else "other"
 
 
 def timestamp_ms(timestamp: Any) -> int | None:
@@ -81,13 +101,32 @@ def timestamp_ms(timestamp: Any) -> int | None:
         return None
 
 
-def flat(request: Any) -> Any:
-    """Merge the headers of a request into its other parts, unless a part has the same name."""
-    if not isinstance(request, dict) or not isinstance(request.get("headers"), dict):
-        return request
-    headers = request["headers"]
-    others = {name: each for name, each in request.items() if name != "headers"}
-    return request if headers.keys() & others.keys() else others | headers
+def request(sent: Any, budget: ByteBudget) -> dict[str, Any]:
+    """Return a request: its method, URL, query and body, its headers, and the other parts.
+
+    A part of an unexpected type is shown as it is. Empty if there is no request.
+    """
+    if not isinstance(sent, dict):
+        return {"others": found} if (found := pairs(sent, budget)) else {}
+    parts = {name: each for name, each in sent.items() if each not in (None, "", {}, [])}
+    url, query = parts.get("url"), parts.get("query_string")
+    if isinstance(url, str) and isinstance(query, str) and url.endswith(f"?{query}"):
+        del parts["query_string"]
+    shown: dict[str, Any] = {}
+    for name, most in (("method", 20), ("url", 500), ("query_string", 1_000), ("data", 3_000)):
+        shown[name] = budget.take(parts.pop(name), most) if name in parts else ""
+    cookies = parts.pop("cookies", None)
+    shown["headers"] = pairs(_object(parts.pop("headers", None)), budget)
+    shown["cookies"] = pairs(_object(cookies), budget)
+    shown["others"] = pairs(parts or None, budget)
+    return shown if any(shown.values()) else {}
+
+
+def _object(sent: Any) -> Any:
+    """Return a list of pairs as an object, which SDKs may send for headers and cookies."""
+    if isinstance(sent, list) and all(isinstance(each, list) and len(each) == 2 for each in sent):
+        return {str(name): value for name, value in sent}
+    return sent
 
 
 def contexts(sent: Any, budget: ByteBudget) -> list[tuple[str, Pairs]]:

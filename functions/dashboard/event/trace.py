@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from errata.protocol.stacktrace import ExceptionTrace, Frame, Thread
 from functions.dashboard.byte_budget import ByteBudget
@@ -18,18 +18,21 @@ from functions.dashboard.event.metadata import pairs
 MAX_FRAMES = 60
 MAX_EXCEPTIONS = 12
 MAX_THREADS = 20
+MAX_DEPTH = 4
 # Open frames of the main exception, and of each other one. Further frames start closed.
 _OPEN, _OPEN_OF_A_CAUSE = 8, 3
 _MAX_LINES = 7  # before the line of a frame, and after it
 _MAX_VARIABLES = 25
 # Bytes of markup around a frame, an exception, a line of code.
-_MARKUP_OF_A_FRAME = 330
-_MARKUP_OF_AN_EXCEPTION = 200
+_MARKUP_OF_A_FRAME = 340
+_MARKUP_OF_AN_EXCEPTION = 260
 _MARKUP_OF_CODE = 100
 _MARKUP_OF_A_LINE = 12
 _VARIABLES_OF_A_FRAME = 3_000
 # Mechanisms without information: an SDK caught an exception.
 _USUAL = ("generic", "chained", "")
+_NAME = re.compile(r"[^\W\d]\w*")
+_MAX_NAMED = 1_000
 # Folders where packages are installed. The group is the name of the package.
 _INSTALLED = re.compile(
     r".*(?:(?:site|dist)-packages/|node_modules/|/vendor/|/lib/python[\d.]+/|/gems/)"
@@ -47,6 +50,14 @@ class Line:
     here: bool
 
 
+class Variable(NamedTuple):
+    """A local variable; `used` says whether the line of the frame names it."""
+
+    name: str
+    value: str
+    used: bool
+
+
 @dataclass(slots=True)
 class ShownFrame:
     """A frame. Its code and variables are added later, within the byte budget."""
@@ -59,7 +70,7 @@ class ShownFrame:
     open: bool
     start: int | None = None  # the number of the first line of code
     code: list[Line] = field(default_factory=list)
-    variables: list[tuple[str, str]] = field(default_factory=list)
+    variables: list[Variable] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -76,6 +87,7 @@ class ShownException:
     """An exception with its frames in runs. `more` frames did not fit.
 
     For an exception after the main one, `mechanism` and `handled` are set only if they differ.
+    `depth` is that of the groups that it is in.
     """
 
     title: str
@@ -84,6 +96,7 @@ class ShownException:
     handled: bool
     runs: list[Run]
     more: int
+    depth: int = 0
 
 
 @dataclass(slots=True)
@@ -102,11 +115,12 @@ class Traces:
 
     The most useful parts get their bytes first: the locations of all frames, then the code and
     variables of the application. Code of libraries comes after all other parts of the page, with
-    `fill_libraries`.
+    `fill_libraries`. With `opened`, no frame starts closed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, opened: bool = False) -> None:
         self._frames: list[ShownFrame] = []
+        self._opened = opened
 
     def exceptions(
         self, traces: Sequence[ExceptionTrace], budget: ByteBudget
@@ -122,7 +136,8 @@ class Traces:
             if shown and (trace.mechanism, handled) == (traces[0].mechanism, traces[0].handled):
                 mechanism, handled = "", True
             runs, more = self._runs(trace.frames, _OPEN_OF_A_CAUSE if shown else _OPEN, budget)
-            each = ShownException(title, trace.relation, mechanism, handled, runs, more)
+            depth = min(trace.depth, MAX_DEPTH)
+            each = ShownException(title, trace.relation, mechanism, handled, runs, more, depth)
             shown.append(each)
         if len(shown) < len(traces):
             budget.note_cut()
@@ -163,7 +178,8 @@ class Traces:
             path = budget.take(frame.path, 200) if frame.path else ""
             function = budget.take(frame.function, 200)
             file = budget.take(frame.file, 300)
-            each = ShownFrame(frame, file, path, function, n in plain, n in opened)
+            is_open = self._opened or n in opened
+            each = ShownFrame(frame, file, path, function, n in plain, is_open)
             shown.append(each)
             self._frames.append(each)
         return list(_joined(shown, budget)), len(frames) - len(shown)
@@ -222,4 +238,10 @@ def _fill_variables(shown: ShownFrame, budget: ByteBudget) -> None:
     if variables is None:
         return
     part = budget.part(_VARIABLES_OF_A_FRAME)
-    shown.variables = pairs(variables, part, most=300, number=_MAX_VARIABLES)
+    named = set(_NAME.findall(shown.frame.source[:_MAX_NAMED]))
+    if isinstance(variables, dict):
+        variables = {name: "null" if each is None else each for name, each in variables.items()}
+        # Those that the failing line names matter most.
+        variables = dict(sorted(variables.items(), key=lambda each: each[0] not in named))
+    found = pairs(variables, part, most=300, number=_MAX_VARIABLES)
+    shown.variables = [Variable(name, value, name in named) for name, value in found]

@@ -151,15 +151,6 @@ def _rate(ctx: RequestContext, _: str) -> Response:
     return _done(ctx, "saved" if gateway_agreed(unmetered) else "unmetered")
 
 
-def _scrub(ctx: RequestContext, _: str) -> Response:
-    project, form = ctx.project, ctx.request.form
-    before = (project.scrub, project.scrub_contract_apis)
-    after = ("events" in form, "contract_apis" in form)
-    if after != before:
-        projects.change_scrubbing(project.id, *after)
-    return _done(ctx, "saved")
-
-
 def _create_key(ctx: RequestContext, kind: str) -> Response:
     label = ctx.request.form.get("label", "").strip()
     record, key, unmetered = usage_keys.create_key(
@@ -226,7 +217,6 @@ def _delete(ctx: RequestContext, _: str) -> Response:
 _ACTIONS = {
     "save": _save,
     "rate": _rate,
-    "scrub": _scrub,
     "create-key": _create_key,
     "revoke": _revoke,
     "add-webhook": _add_webhook,

@@ -1,8 +1,9 @@
-// Shows times in the reader's time zone, pauses list updates while the reader points at a row, and
-// runs the copy buttons.
+// Shows times in the reader's time zone, pauses list updates while the reader points at a row, runs
+// the copy buttons, closes menus, and steps from event to event with [ and ].
 "use strict";
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
+const MOMENT = { dateStyle: "medium", timeStyle: "medium" };
 
 function localize(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
@@ -12,6 +13,7 @@ function localize(within) {
     if (!Number.isNaN(at.valueOf())) {
       time.title = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
       if (time.className === "clock") time.textContent = at.toLocaleTimeString(undefined, CLOCK);
+      if (time.className === "moment") time.textContent = at.toLocaleString(undefined, MOMENT);
     }
   }
   // The buttons are hidden in the HTML because they do nothing without JavaScript.
@@ -30,11 +32,31 @@ document.addEventListener("htmx:before:request", (event) => {
   }
 });
 
+// A copy button copies its text, the page's URL, or what its link leads to. Without JavaScript the
+// link opens it.
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest("button[data-copy]");
-  if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copy || location.href);
-  const label = button.textContent;
+  const button = event.target.closest("[data-copy], [data-copy-from]");
+  if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const from = button.dataset.copyFrom;
+  const text = from ? await (await fetch(from)).text() : button.dataset.copy || location.href;
+  await navigator.clipboard.writeText(text);
+  const label = button.innerHTML;
   button.textContent = "Copied";
-  setTimeout(() => { button.textContent = label; }, 1500);
+  setTimeout(() => { button.innerHTML = label; }, 1500);
+});
+
+// Escape closes the open menu, and so does a click outside of it.
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(except)) menu.open = false;
+  }
+}
+document.addEventListener("click", (event) => closeMenus(event.target));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") closeMenus(null);
+  const step = { "[": "prev", "]": "next" }[event.key];
+  if (step && !event.target.closest("input, select, textarea")) {
+    document.querySelector(`.steps [rel=${step}]`)?.click();
+  }
 });

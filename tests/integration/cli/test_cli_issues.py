@@ -1,5 +1,6 @@
 """`errata issues` and `errata releases`."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,7 +71,27 @@ def test_an_issue_as_json(busy: Project, clock: Clock) -> None:
     }
     assert len(issue["id"]) == len(issue["fingerprint"]) == 32
     shown = done("issues", "show", busy.id, issue["id"], "--json").json
-    assert shown == issue | {"activity": []}
+    newest = shown.pop("newest_event")
+    assert newest == done("events", "show", busy.id, last, "--json").json
+    verdict = {
+        "kind": "steady",
+        "sentence": "Steady: 2 in 24 hours",
+        "detail": "First seen 1 d ago in 1.0",
+    }
+    assert shown == issue | {"activity": [], "verdict": verdict}
+
+
+def test_an_issue_shows_its_verdict_and_the_trace_of_its_newest_event(busy: Project) -> None:
+    sdk_events.put(busy, dict(sdk_events.PYTHON))
+    said = done("issues", "show", busy.id, "1").out
+    assert "verdict        New: first seen less than a minute ago" in said
+    trace = said.partition("\nnewest event ")[2]
+    assert "  VoucherError: no voucher applies\n    shop/cart.py:28 in apply\n" in trace
+    (issue,) = done("issues", "list", busy.id, "--json").json
+    shown = done("events", "show", busy.id, issue["last_event"]).out
+    assert re.search(r"^number +1 of 1$", shown, re.MULTILINE)
+    markdown = done("events", "show", busy.id, issue["last_event"], "--markdown").out
+    assert markdown.startswith("## `VoucherError: no voucher applies`\n")
 
 
 def test_an_issue_for_people(busy: Project) -> None:
@@ -95,7 +116,7 @@ def test_an_issue_says_what_grouped_it(busy: Project) -> None:
     (issue,) = done("issues", "list", busy.id, "--json").json
     reason = "VoucherError in shop.cart.apply"
     assert (issue["grouping"], issue["grouped_by"]) == ("v2", reason)
-    assert f"grouped by    {reason}\n" in done("issues", "show", busy.id, issue["id"]).out
+    assert f"grouped by     {reason}\n" in done("issues", "show", busy.id, issue["id"]).out
 
 
 def test_issues_are_listed_by_when_they_were_last_seen(busy: Project, clock: Clock) -> None:
@@ -303,7 +324,7 @@ def test_an_issue_is_named_by_its_short_id_or_number(busy: Project) -> None:
     )
     assert two["title"] == "two"
     for name in ("STORE-2", "store-2", "SHOP-2", "2"):
-        assert done("issues", "show", busy.id, name, "--json").json == two | {"activity": []}
+        assert done("issues", "show", busy.id, name, "--json").json["id"] == two["id"]
     assert "short id     STORE-2\n" in done("issues", "show", busy.id, "2").out
     for action, status in (("resolve", "resolved"), ("reopen", "open"), ("ignore", "ignored")):
         changed = done("issues", action, busy.id, "STORE-2", "--json").json

@@ -125,8 +125,8 @@ def test_projects_are_listed_oldest_first() -> None:
             "retention_days": None,
             "organization": "default",
             "teams": [],
-            "scrub": True,
-            "scrub_contract_apis": True,
+            "scrub": None,
+            "scrub_contract_apis": None,
         }
         for number, (id, name) in enumerate([("1", "shop"), ("2", "blog")])
     ]
@@ -155,8 +155,8 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
         "retention_days": None,
         "organization": "default",
         "teams": [],
-        "scrub": True,
-        "scrub_contract_apis": True,
+        "scrub": None,
+        "scrub_contract_apis": None,
         "api_url": f"https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1",
         "dsn": shown["dsn"],
         "dsns": [shown["dsn"]],
@@ -217,14 +217,19 @@ def test_scrubbing_is_turned_off_and_on() -> None:
     project = created()
     set_ = ("projects", "set", project.id)
     shown = done("projects", "show", project.id)
-    assert "scrubbing   on\n" in shown.out
+    assert "scrubbing   on (the organization's)\n" in shown.out
     changed = done(*set_, "--scrub-contract-apis", "off", "--json").json
-    assert (changed["scrub"], changed["scrub_contract_apis"]) == (True, False)
-    assert "on, but off for the ingest API and api.php\n" in done("projects", "show", "1").out
+    assert (changed["scrub"], changed["scrub_contract_apis"]) == (None, False)
+    assert (
+        "on (the organization's), but off for the ingest API and api.php\n"
+        in done("projects", "show", "1").out
+    )
     assert "scrubbing   off\n" in done(*set_, "--scrub", "off").out
     changed = done(*set_, "--scrub", "on", "--scrub-contract-apis", "on", "--json").json
     assert (changed["scrub"], changed["scrub_contract_apis"]) == (True, True)
-    assert failed(*set_, "--scrub", "no") == "error: scrub: --scrub must be on or off.\n"
+    said = "error: scrub: --scrub must be on, off or default.\n"
+    assert failed(*set_, "--scrub", "no") == said
+    assert done(*set_, "--scrub", "default", "--json").json["scrub"] is None
 
 
 def test_a_project_gets_another_name_and_keeps_the_rest() -> None:

@@ -4,10 +4,14 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from errata.models.ids import issue_id
+from errata.usecases import projects
 from tests.support.account import Clock, Project
-from tests.support.browser import Browser
-from tests.support.pages import CORPUS, send
+from tests.support.browser import Browser, Shown, signed_in
+from tests.support.clients import ingest
+from tests.support.pages import CORPUS, OWNER, send
 
 
 def test_an_event_shows_all_that_was_sent(browser: Browser, busy: Project) -> None:
@@ -34,7 +38,7 @@ def test_requests_and_breadcrumbs_of_any_shape_are_shown(browser: Browser, busy:
     crumbs = [{"timestamp": "half past ten", "message": "x"}, {"timestamp": 1795334940}]
     (event,) = send(busy, {"message": "m", "context": {"request": request}, "breadcrumbs": crumbs})
     shown = browser.get(f"projects/{busy.id}/events/{event}").text
-    assert 'url /a headers { "url": "/b" }' in shown
+    assert "Request /a 1 header url /b" in shown
     assert "half past ten x" in " ".join(shown.split())
     assert "08:09:00.000" in shown
 
@@ -61,12 +65,16 @@ def test_times_that_were_sent_are_times(browser: Browser, busy: Project) -> None
     shown = browser.get(f"projects/{busy.id}/events/{event}")
     times = re.findall(r'<time class="clock" datetime="([^"]+)"[^>]*>([^<]+)<', shown.html)
     assert times == [
-        ("2026-11-21T21:59:59.000Z", "21:59:59.000"),
-        ("2026-11-21T10:00:00.123Z", "10:00:00.123"),
         ("2026-11-22T08:09:00.250Z", "08:09:00.250"),
+        ("2026-11-21T10:00:00.123Z", "10:00:00.123"),
+        ("2026-11-21T21:59:59.000Z", "21:59:59.000"),
     ]
     assert "99:99 c3" in shown.text
-    assert 'happened <time datetime="2026-11-22T12:03:01.000Z"' in shown.html
+    assert "Happened" in shown.text
+    assert (
+        '<time class="moment" datetime="2026-11-22T12:03:01.000Z">2026-11-22 12:03:01 UTC'
+        in shown.html
+    )
 
 
 def test_every_text_of_a_stack_is_on_the_page(browser: Browser, busy: Project) -> None:
@@ -97,21 +105,90 @@ def test_lines_and_words_of_other_systems_are_shown_as_they_were_meant(
     assert listed.value("query") == 'is:open environment:"a\u200db"'
 
 
-def test_events_of_an_issue_lead_to_each_other(
+def test_events_of_an_issue_lead_to_each_other_and_have_numbers(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     ids = []
-    for _ in range(25):
+    for _ in range(5):
         clock.advance(1)
         ids += send(busy, {"message": "boom", "fingerprint": "f"})
-    below = f"projects/{busy.id}/events"
-    shown = browser.get(f"{below}/{ids[1]}").html
-    assert re.search(rf'rel="prev" href="[^"]*{ids[2]}"', shown)
-    assert re.search(rf'rel="next" href="[^"]*{ids[0]}"', shown)
-    assert 'rel="next"' not in browser.get(f"{below}/{ids[0]}").html
-    assert 'rel="prev"' not in browser.get(f"{below}/{ids[-1]}").html
-    page = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}")
-    assert re.findall(r"events/([0-9a-f-]{36})", page.html) == ids[:4:-1]
+    below = f"projects/{busy.id}"
+    issue = f"{below}/issues/{issue_id(busy.id, 'f')}"
+    for number, event in enumerate(ids):
+        shown = browser.get(f"{below}/events/{event}")
+        assert f"Event {number + 1} of 5 received" in shown.text
+        assert steps(shown) == (
+            ids[number - 1] if number else None,
+            ids[number + 1] if number < 4 else None,
+        )
+    newest = browser.get(issue)
+    assert "Event 5 of 5 received" in newest.text
+    assert steps(newest) == (ids[3], None)
+    assert browser.get(f"{issue}/first").url.endswith(ids[0])
+
+
+def steps(shown: Shown) -> tuple[str | None, str | None]:
+    """Return the ids of the previous and the next event."""
+    found = [
+        re.search(rf'rel="{rel}" href="[^"]*/([0-9a-f-]{{36}})"', shown.html)
+        for rel in ("prev", "next")
+    ]
+    return found[0] and found[0][1], found[1] and found[1][1]
+
+
+def test_numbers_that_are_not_known_are_said_in_words(
+    browser: Browser, busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("errata.usecases.issue_events.MOST_COUNTED", 3)
+    ids = []
+    for _ in range(9):
+        clock.advance(1)
+        ids += send(busy, {"message": "boom", "fingerprint": "f"})
+
+    def said(event: str) -> str:
+        shown = browser.get(f"projects/{busy.id}/events/{event}").text
+        return shown[shown.index("All 9 events") - 4_000 :].partition(" received ")[0][-20:]
+
+    # From the newest one, from the oldest one, and too far from both.
+    assert said(ids[6]).endswith("Event 7 of 9")
+    assert said(ids[2]).endswith("Event 3 of 9")
+    far = browser.get(f"projects/{busy.id}/events/{ids[4]}").text
+    assert "Its number is not known" in far
+    clock.advance(1)
+    (late,) = [ingest(busy, {"message": "boom", "fingerprint": "f"}).json["id"]]
+    assert "This event is not counted yet." in browser.get(f"projects/{busy.id}/events/{late}").text
+
+
+def test_an_event_of_a_new_issue_is_shown_before_it_is_counted(
+    browser: Browser, busy: Project
+) -> None:
+    sent = {"message": "boom", "exception_class": "E", "user": {"id": 7}, "release": "1"}
+    event = ingest(busy, sent).json["id"]
+    shown = browser.get(f"projects/{busy.id}/events/{event}")
+    assert "E: boom" in shown.text
+    assert "The issue was deleted, or this event is not counted yet." in shown.text
+    for path in ("json", "markdown"):
+        assert browser.get(f"projects/{busy.id}/events/{event}/{path}").status == 200
+
+
+def test_an_event_whose_older_ones_have_expired_says_so(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    projects.change(busy.id, None, 2)
+    old = send(busy, *[{"message": "boom", "fingerprint": "f"}] * 2)
+    clock.advance(86_400 * 1.5)
+    send(busy, {"message": "boom", "fingerprint": "f"})
+    clock.advance(86_400)
+    (event,) = send(busy, {"message": "boom", "fingerprint": "f"})
+    browser = signed_in(OWNER)  # the session of two days ago has ended
+    shown = browser.get(f"projects/{busy.id}/events/{event}")
+    older, _ = steps(shown)
+    assert "Event 4 of 4" in shown.text
+    assert browser.get(f"projects/{busy.id}/events/{old[0]}").status == 404
+    shown = browser.get(f"projects/{busy.id}/events/{older}")
+    assert "Event 3 of 4" in shown.text
+    assert "2 older events expired." in shown.text
+    assert steps(shown) == (None, event)
 
 
 def test_times_at_the_ends_of_the_calendar_are_shown(browser: Browser, busy: Project) -> None:

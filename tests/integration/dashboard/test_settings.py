@@ -14,7 +14,7 @@ from errata.models.webhook import Attempt, Delivery, Message
 from errata.store import clients
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
-from errata.usecases import access, audit, members, organizations, projects, usage_keys, webhooks
+from errata.usecases import access, members, organizations, projects, usage_keys, webhooks
 from tests.support.account import Clock, Project, rows
 from tests.support.browser import Browser, Shown, signed_in, unsent
 from tests.support.calls import recorded
@@ -190,17 +190,6 @@ def test_name_retention_and_teams_are_saved(admin: Browser, shop: Project, team:
     send(admin, shop, save="1", name="store", retention_days="")
     changed = projects.find(shop.id)
     assert (changed.retention_days, changed.teams) == (None, frozenset())
-
-
-def test_scrubbing_is_turned_off_and_on(admin: Browser, shop: Project) -> None:
-    for events, contract_apis in ((True, False), (False, True), (True, True)):
-        named = {"events": events, "contract_apis": contract_apis}
-        send(admin, shop, scrub="1", **{name: "1" for name, on in named.items() if on})
-        project = projects.find(shop.id)
-        assert (project.scrub, project.scrub_contract_apis) == (events, contract_apis)
-    (entry, *_), _ = audit.list_entries(project.organization, "", 10)
-    details = "scrub on, scrub contract apis on"
-    assert (entry.action, entry.details) == ("scrubbing changed", details)
 
 
 def test_the_slug_is_changed(admin: Browser, shop: Project) -> None:

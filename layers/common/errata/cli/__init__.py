@@ -20,6 +20,7 @@ from errata.cli import (
     redrive,
     releases,
     rules,
+    scrubbing,
     stats,
     teams,
     teardown,
@@ -42,6 +43,7 @@ app.add_typer(issues.app, name="issues")
 app.add_typer(events.app, name="events")
 app.add_typer(releases.app, name="releases")
 app.add_typer(rules.app, name="rules")
+app.add_typer(scrubbing.app, name="scrubbing")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(privacy.app, name="privacy")
 command(app, "tail", example="tail 1 --local")(events.tail)

@@ -18,14 +18,16 @@ from errata.cli.output import (
     print_line,
     print_section,
     print_table,
+    print_text,
 )
 from errata.errors import NotFoundError
 from errata.models.event import ApiEvent, Stored
 from errata.models.titles import culprit, title
 from errata.protocol import read
 from errata.protocol.body import decompress, parse_object
+from errata.protocol.markdown import to_markdown
 from errata.protocol.stacktrace import ExceptionTrace, structured
-from errata.usecases import projects, read_events
+from errata.usecases import issue_events, projects, read_events
 from errata.usecases.send import send_event
 from errata.usecases.tail import Tail
 
@@ -114,20 +116,29 @@ def show(
         str,
         typer.Argument(metavar="EVENT", help="The event's id, or the one that its SDK created."),
     ],
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown for a ticket or an agent.")
+    ] = False,
 ) -> None:
-    """Show an event with all its fields."""
+    """Show an event with all its fields, and its number among those of its issue."""
     visible = projects.visible_to_operator(project_id)
     found = read_events.find(visible, event_id)
     if found is None:
         raise NotFoundError(f"Project {project_id} has no event {event_id}. It may have expired.")
+    if markdown:
+        print_text(to_markdown(found.fields, {"event": found.id}))
+        return
     event = _to_json(found)
     if session.json:
         print_json(event)
         return
+    view = issue_events.around(visible, found)
+    number, issue = view.place.number, view.issue
     by_name: Mapping[str, Any] = event
     long = ("stack_trace", "minified_stack", "source_map", "breadcrumbs", "user", *_OBJECTS, *_CODE)
     short = {name: value for name, value in event.items() if name not in long}
     short["trimmed"] = ", ".join(event["trimmed"])
+    short["number"] = f"{number} of {issue.count}" if number and issue else None
     print_fields(short)
     for trace in structured.exceptions(event):
         print_section(line(trace.relation, trace.title) or "frames", _frames(trace))

@@ -1,6 +1,7 @@
 """`errata issues`: list, show, resolve, ignore, reopen, delete."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, timedelta
 from itertools import islice
 from typing import Annotated, Any
@@ -24,10 +25,12 @@ from errata.models.project import Project
 from errata.models.seen_values import MAX_VALUES
 from errata.models.sketch import STANDARD_ERROR, estimate
 from errata.models.slug import short_id
+from errata.models.verdict import verdict
 from errata.models.visible import Visible
 from errata.protocol.issues import read, translated
-from errata.protocol.read import iso
-from errata.usecases import issues, projects, short_ids, slugs
+from errata.protocol.markdown import exceptions_of, trace_text
+from errata.protocol.read import iso, to_event
+from errata.usecases import issue_events, issues, projects, short_ids, slugs
 
 app = group("List, show and change a project's issues.", example="issues list 1")
 
@@ -110,16 +113,26 @@ def list_(
 
 @command(app, "show", example="issues show 1 SHOP-42")
 def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
-    """Show an issue: its error, counts, environments, releases and activity.
+    """Show an issue: its error, verdict, counts, releases, newest event and activity.
 
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are exact.
     """
     project, visible = _opened(project_id)
     issue = short_ids.find(project, visible, issue_id)
     activity = issues.list_activity(visible, issue.id)
+    judged = verdict(issue, activity, visible.now_ms)
+    event = issue_events.latest(visible, issue.id).event
     if session.json:
+        newest = event and to_event(
+            event.project_id, event.id, event.issue_id, event.fields, event.legacy_id
+        )
         print_json(
-            to_json(issue, project) | {"activity": [_activity_to_json(each) for each in activity]}
+            to_json(issue, project)
+            | {
+                "verdict": asdict(judged),
+                "activity": [_activity_to_json(each) for each in activity],
+                "newest_event": newest,
+            }
         )
         return
     print_fields(
@@ -131,6 +144,7 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
             "level": issue.level,
             "class": issue.exception_class,
             "status": issue.status,
+            "verdict": judged.sentence,
             "events": issue.count,
             "last hour": issue.buckets.last_hour(visible.now_ms),
             "last day": issue.buckets.last_day(visible.now_ms),
@@ -138,15 +152,19 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
             "users": _users(issue),
             "first seen": f"{timestamp(issue.first_seen)} UTC in event {issue.first_event}",
             "last seen": f"{timestamp(issue.last_seen)} UTC in event {issue.last_event}",
+            "first release": issue.first_release,
+            "last release": issue.last_release,
             "fingerprint": f"{issue.fingerprint} (grouping {issue.grouping})",
             "grouped by": why_grouped(issue.grouping, issue.grouped_by),
             "environments": _counts(issue.environments),
             "releases": _counts(issue.releases),
             "not all searched": ", ".join(_full(issue)),
+            "servers": _counts(issue.servers),
             "days": ", ".join(f"{day}: {count}" for day, count in _days(issue).items()),
         }
     )
-
+    if event and (traces := exceptions_of(event.fields)):
+        print_section(f"newest event {event.id}", trace_text(traces).split("\n"))
     if activity:
         print_section("activity", map(_told, activity))
 

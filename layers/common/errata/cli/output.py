@@ -102,6 +102,12 @@ def print_section(title: str, lines: Iterable[str]) -> None:
         sys.stdout.write(f"  {printable(each.expandtabs(4))}\n")
 
 
+def print_text(text: str) -> None:
+    """Print a text of several lines."""
+    for each in text.splitlines():
+        sys.stdout.write(f"{printable(each.expandtabs(4))}\n")
+
+
 def print_error(kind: str, text: str) -> None:
     """Print "kind: text" on stderr."""
     sys.stderr.write(f"{kind}: {printable(text)}\n")

@@ -15,6 +15,8 @@ from errata.cli.output import (
     print_table,
     timestamp,
 )
+from errata.cli.scrubbing import describe_project
+from errata.cli.switches import switch
 from errata.config import settings
 from errata.errors import InvalidInputError
 from errata.models.organization import DEFAULT_ORGANIZATION
@@ -165,13 +167,14 @@ def set_(
     scrub: Annotated[
         str | None,
         typer.Option(
-            metavar="on|off", help="Whether to replace secrets in events before they are stored."
+            metavar="on|off|default",
+            help="Whether to replace secrets in events. `default`: as the organization says.",
         ),
     ] = None,
     scrub_contract_apis: Annotated[
         str | None,
         typer.Option(
-            metavar="on|off",
+            metavar="on|off|default",
             help="Whether to do so in events of the ingest API and of api.php. Needs --scrub on.",
         ),
     ] = None,
@@ -188,8 +191,8 @@ def set_(
     rate = _number("rate_limit", rate_limit, "The rate limit must be a whole number")
     days = _number("retention_days", retention_days, "The retention must be a whole number of days")
     switches = (
-        _switch("scrub", scrub),
-        _switch("scrub_contract_apis", scrub_contract_apis),
+        switch("scrub", scrub),
+        switch("scrub_contract_apis", scrub_contract_apis),
     )
     projects.check(rate, days)
     if name is not None:
@@ -293,14 +296,6 @@ def _ask_for_name(project: Project) -> None:
     )
 
 
-def _switch(name: str, text: str | None) -> bool | None:
-    if text is None:
-        return None
-    if text not in ("on", "off"):
-        raise InvalidInputError({name: [f"--{name.replace('_', '-')} must be on or off."]})
-    return text == "on"
-
-
 def warn(session: Session, unmetered: usage_keys.Unmetered, project: Project) -> None:
     """Print a warning if API Gateway does not enforce the rate limit of a key."""
     if unmetered:
@@ -345,7 +340,7 @@ def _show(session: Session, project: Project) -> None:
             and f"{timestamp(project.expires_at)} UTC, unless it gets an event",
             "rate limit": _rate(project),
             "retention": _retention(project),
-            "scrubbing": _scrubbing(project),
+            "scrubbing": describe_project(project),
             "DSN": newest or f"none. Create one with `errata keys create {project.id} --dsn`",
             "API": url,
         }
@@ -369,19 +364,14 @@ def _retention(project: Project) -> str:
     return f"{own} days" if own else f"{settings().retention_days} days (default)"
 
 
-def _scrubbing(project: Project) -> str:
-    if not project.scrub:
-        return "off"
-    return "on" if project.scrub_contract_apis else "on, but off for the ingest API and api.php"
-
-
 def _to_json(project: Project) -> dict[str, Any]:
     """Return a project as `--json` prints it.
 
     `slug` is null if the project is unclaimed, or of release 0.1.0 and not shown or changed since.
     `rate_limit` is null if the default rates apply, `retention_days` if the deployment's default
-    applies, `organization` if the project is
-    unclaimed. Only unclaimed projects have `expires_at`, which is null if they do not expire.
+    applies, `organization` if the project is unclaimed, `scrub` and `scrub_contract_apis` if the
+    organization decides. Only unclaimed projects have `expires_at`, which is null if they do not
+    expire.
     """
     shown = {
         "id": project.id,

@@ -65,11 +65,20 @@ def _set(session: Session, project_id: str, text: str) -> None:
 
 
 def _read(file: str) -> str:
+    return read_file(file, fingerprint_rules.MAX_BYTES)
+
+
+def read_file(file: str, most: int) -> str:
+    """Return the text of a file, or of stdin for `-`: no more than one character above `most`.
+
+    Raises:
+        InvalidInputError: the file cannot be read.
+    """
     try:
         if file == "-":
-            return sys.stdin.read(fingerprint_rules.MAX_BYTES + 1)
+            return sys.stdin.read(most + 1)
         with Path(file).open(encoding="utf-8") as opened:
-            return opened.read(fingerprint_rules.MAX_BYTES + 1)
+            return opened.read(most + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError({"file": [f"{file} cannot be read: {error}."]}) from None
 

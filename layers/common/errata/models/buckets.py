@@ -79,10 +79,14 @@ class Buckets:
         found = sum(n for hour, n in self.hours.items() if newest - MAX_HOURS < hour <= newest)
         return found - self.last_hour(now_ms)
 
+    def usual_hour(self, now_ms: int) -> float:
+        """Return the mean number of events in an hour, of the 24 hours before the last one."""
+        return self._day_before(now_ms) / 24
+
     def is_rising(self, now_ms: int) -> bool:
         """Return whether there are many events in the last hour, compared with the day before."""
         last_hour = self.last_hour(now_ms)
-        mean = self._day_before(now_ms) / 24
+        mean = self.usual_hour(now_ms)
         return last_hour >= RISING_EVENTS and last_hour >= RISING_FACTOR * mean
 
 

@@ -366,7 +366,7 @@ def user_identity(event: StoredEvent) -> str | None:
     user = context.get("user") if isinstance(context, dict) else None
     if isinstance(user, dict):
         for name in ("id", "email", "username", "ip_address"):
-            if user.get(name) not in (None, ""):
+            if user.get(name) not in (None, "", "[Filtered]"):
                 return f"{name}:{user[name]}"
     return None
 

@@ -32,6 +32,9 @@ class Organization:
         allowlist: CIDRs of the allowed callers. Empty allows all.
         monthly_quota: events per calendar month (UTC). None means no limit.
         billing: the billing state in its stored form (see errata.store.billing).
+        scrub: whether secrets in events are replaced before they are stored. A project may differ.
+        scrub_contract_apis: whether this holds for the ingest and the legacy API too.
+        scrub_rules: the version of its scrubbing rules, "" if it has none.
     """
 
     id: str
@@ -41,6 +44,9 @@ class Organization:
     monthly_quota: int | None = None
     stripe_customer: str = ""
     billing: str = ""
+    scrub: bool = True
+    scrub_contract_apis: bool = True
+    scrub_rules: str = ""
 
 
 def parse_allowlist(text: str) -> tuple[str, ...]:

@@ -34,8 +34,11 @@ class Project:
         rules: the version of its fingerprint rules, "" if it has none.
         slugs: what its issues are and were called, the current slug first. () if it is unclaimed,
             or release 0.1.0 created it and nobody has looked at it since.
-        scrub: whether secrets in its events are replaced before they are stored.
-        scrub_contract_apis: whether this holds for the ingest and the legacy API too.
+        scrub: whether secrets in its events are replaced before they are stored. None: as the
+            organization says.
+        scrub_contract_apis: whether this holds for the ingest and the legacy API too. None: as
+            the organization says.
+        scrub_rules: the version of its own scrubbing rules, "" if it has none.
     """
 
     id: str
@@ -48,8 +51,9 @@ class Project:
     expires_at: int | None = None
     rules: str = ""
     slugs: tuple[str, ...] = ()
-    scrub: bool = True
-    scrub_contract_apis: bool = True
+    scrub: bool | None = None
+    scrub_contract_apis: bool | None = None
+    scrub_rules: str = ""
 
     @property
     def slug(self) -> str:
@@ -138,8 +142,10 @@ class Access:
             invoice has failed.
         networks: the organization's allowlist. The authorizer does not pass it to the other
             functions. It only passes the result of the check.
-        expires_at, rules, scrub, scrub_contract_apis: as for a project. The project must be kept
-            before it gets an event.
+        expires_at, rules: as for a project. The project must be kept before it gets an event.
+        scrub, scrub_contract_apis: as for a project, or else for its organization.
+        scrub_rules: the versions of the organization's and of the project's scrubbing rules, with a
+            slash between them. "" if both have none.
     """
 
     project_id: str
@@ -155,6 +161,7 @@ class Access:
     rules: str = ""
     scrub: bool = True
     scrub_contract_apis: bool = True
+    scrub_rules: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Replaces the secrets in an event's fields, and notes where they were."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from errata.models.event import Fields, Scrubbed
@@ -34,18 +35,23 @@ _MIN_LENGTH = 16
 type _Path = tuple[Any, ...]
 
 
-def scrub(fields: Fields, content: bytes | None = None) -> list[Scrubbed]:
+def scrub(
+    fields: Fields, content: bytes | None = None, clean_name: Callable[[str], str] = str
+) -> list[Scrubbed]:
     """Replace the secrets in the fields of an event, in place. Return where they were, and why.
 
-    `content` is the JSON that the fields are read from, if it is at hand.
+    `content` is the JSON that the fields are read from, if it is at hand. `clean_name` removes from
+    the names in these paths what the rules here do not know.
     """
     found = find(fields, content)
-    return scrub_found(fields, found) if found else []
+    return scrub_found(fields, found, clean_name) if found else []
 
 
-def scrub_found(fields: Fields, found: Found) -> list[Scrubbed]:
+def scrub_found(
+    fields: Fields, found: Found, clean_name: Callable[[str], str] = str
+) -> list[Scrubbed]:
     """Replace those of the secrets in an event's fields that a search has found."""
-    scrubber = _Scrubber(found)
+    scrubber = _Scrubber(found, clean_name)
     exempt = {name: fields.pop(name) for name in _EXEMPT if name in fields}
     if "modules" in fields:
         # Names of packages, such as `oauth-client`, have their versions as values.
@@ -67,8 +73,9 @@ class _Scrubber:
     Most values are looked at without a function call: a client may send very many.
     """
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Found, clean_name: Callable[[str], str]) -> None:
         self.rules, self.texts = found.rules, found.texts
+        self.clean_name = clean_name
         self.noted: list[Scrubbed] = []
 
     def fields(self, fields: Fields, path: _Path, of_frame: bool = False) -> Fields:
@@ -196,6 +203,6 @@ class _Scrubber:
             names: list[str] = []
             while path:
                 path, name = path
-                names.append(self._in_name(str(name))[:_MAX_PATH])
+                names.append(self.clean_name(self._in_name(str(name)))[:_MAX_PATH])
             self.noted.append({"field": ".".join(reversed(names))[:_MAX_PATH], "rule": rule})
         return FILTERED

@@ -59,12 +59,17 @@ class Kind(Enum):
     USER_AGENT = 4  # looks like many things, and is none of them
 
 
+def words_of(name: str) -> list[str]:
+    """Return the words of a name in lower case."""
+    return [word.lower() for word in _WORD.findall(_ENCODED.sub(" ", name))]
+
+
 @lru_cache(4_096)
 def kind(name: str) -> Kind:
     """Return what a name says about its value. The name has at most `MAX_NAME` characters."""
     if not _HINT.search(name):
         return Kind.PLAIN
-    words = [word.lower() for word in _WORD.findall(_ENCODED.sub(" ", name))]
+    words = words_of(name)
     if not words or words[-1] in _ABOUT:
         return Kind.PLAIN
     if not _COOKIES.isdisjoint(words):

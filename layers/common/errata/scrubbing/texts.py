@@ -37,22 +37,24 @@ _SECRET = (Kind.SECRET, Kind.COUNTABLE, Kind.COOKIES)
 type Value = Callable[[str, re.Match[str]], tuple[int, int]]
 
 
-def without_pairs(text: str) -> str:
+def without_pairs(text: str, kind_of: Callable[[str], Kind] = kind) -> str:
     """Return a text without the values whose names say that they are secrets."""
     if "=" in text:
-        text = _without(text, _ASSIGNED, 1, _assigned)
+        text = _without(text, _ASSIGNED, 1, _assigned, kind_of)
     if ": " in text:
-        text = _without(text, _HEADER, 1, _of_header)
+        text = _without(text, _HEADER, 1, _of_header, kind_of)
     if '":' in text or "':" in text or '" :' in text or "=>" in text:
-        text = _without(text, _QUOTED, 3, _quoted)
+        text = _without(text, _QUOTED, 3, _quoted, kind_of)
     return text
 
 
-def _without(text: str, names: re.Pattern[str], group: int, value: Value) -> str:
+def _without(
+    text: str, names: re.Pattern[str], group: int, value: Value, kind_of: Callable[[str], Kind]
+) -> str:
     """Filter the values of secret names, which are in a group of each match of `names`."""
     parts, end = [], 0
     for found in names.finditer(text):
-        its_kind = kind(found[group])
+        its_kind = kind_of(found[group])
         if its_kind not in _SECRET or found.start() < end:
             continue
         start, stop = value(text, found)

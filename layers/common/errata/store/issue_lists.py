@@ -132,7 +132,7 @@ def texts(visible: Visible, status: str, before: int) -> Texts:
     """Return the words by which people find the issues with a number below `before`.
 
     Reads 1 MB. `status` is one of `ranks.LISTED`. Rows may be left over, and lag a little.
-    Access pattern I28.
+    Access pattern I29.
     """
     low = ranks.prefix(ranks.FIRST_SEEN, status)
     page = clients.dynamodb().query(
@@ -156,7 +156,7 @@ def texts(visible: Visible, status: str, before: int) -> Texts:
 
 
 def texts_of(visible: Visible, issues: Iterable[Issue]) -> dict[str, str]:
-    """Return the words by which people find these issues, by id. Access pattern I29."""
+    """Return the words by which people find these issues, by id. Access pattern I30."""
     of = {
         ranks.number_key(ranks.statuses(each.status)[0], each.number): each.id
         for each in issues

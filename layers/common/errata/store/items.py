@@ -118,17 +118,19 @@ def query_pages(**request: Any) -> "Iterator[QueryOutputTypeDef]":
         typed["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-def batch_get(table: str, keys: list[TypedItem]) -> list[TypedItem]:
-    """Return the existing items with these keys, unordered. Read consistently.
+def batch_get(table: str, keys: list[TypedItem], consistent: bool = True) -> list[TypedItem]:
+    """Return the existing items with these keys, unordered. Read consistently, unless told not to.
 
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.
     """
-    return batch_get_tables({table: keys})[table]
+    return batch_get_tables({table: keys}, consistent)[table]
 
 
-def batch_get_tables(keys: Mapping[str, list[TypedItem]]) -> dict[str, list[TypedItem]]:
-    """Return the existing items with these keys by table, unordered. Read consistently.
+def batch_get_tables(
+    keys: Mapping[str, list[TypedItem]], consistent: bool = True
+) -> dict[str, list[TypedItem]]:
+    """Return the existing items with these keys by table, unordered. See `batch_get`.
 
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.
@@ -142,7 +144,7 @@ def batch_get_tables(keys: Mapping[str, list[TypedItem]]) -> dict[str, list[Type
         for _ in attempts():
             response = clients.dynamodb().batch_get_item(
                 RequestItems={
-                    table: {"Keys": unread, "ConsistentRead": True}
+                    table: {"Keys": unread, "ConsistentRead": consistent}
                     for table, unread in pending.items()
                 }
             )

@@ -77,7 +77,7 @@ def begin(pk: str, now_ms: int) -> None:
 
 
 def counter_of(visible: Visible) -> PlainItem | None:
-    """Return the project's counter; None if it has none. Access pattern I30."""
+    """Return the project's counter; None if it has none. Access pattern I31."""
     found = batch_get(settings().issues_table, [counter_key(visible.project_id)])
     return read_all(found[0]) if found else None
 

@@ -9,6 +9,7 @@ The default organization has no item until one of its attributes is set.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from errata.config import settings
 from errata.models.organization import Organization
@@ -65,6 +66,14 @@ def save_organization(organization: Organization, **changes: int | str | None) -
     Returns the organization as it is now stored, because other writers set other attributes of the
     same item. Access pattern P19.
     """
+    response = clients.dynamodb().update_item(
+        **update(organization, **changes), ReturnValues="ALL_NEW"
+    )
+    return to_organization(read_all(response["Attributes"]))
+
+
+def update(organization: Organization, **changes: int | str | None) -> Any:
+    """Return an update that stores an organization or sets attributes. None removes one."""
     unchanging: Values = {
         "listed_under": "orgs",
         "listed_as": organization.id.zfill(12),
@@ -75,16 +84,16 @@ def save_organization(organization: Organization, **changes: int | str | None) -
     sets += [f"#{name} = :{name}" for name, value in changes.items() if value is not None]
     removed = [f"#{name}" for name, value in changes.items() if value is None]
     values: Values = {**unchanging, **changes}
-    response = clients.dynamodb().update_item(
-        TableName=settings().projects_table,
-        Key=_key(organization.id),
-        UpdateExpression=f"SET {', '.join(sets)}"
+    return {
+        "TableName": settings().projects_table,
+        "Key": _key(organization.id),
+        "UpdateExpression": f"SET {', '.join(sets)}"
         + (f" REMOVE {', '.join(removed)}" if removed else ""),
-        ExpressionAttributeNames={f"#{name}": name for name in values},
-        ExpressionAttributeValues=write_all({f":{name}": value for name, value in values.items()}),
-        ReturnValues="ALL_NEW",
-    )
-    return to_organization(read_all(response["Attributes"]))
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": write_all(
+            {f":{name}": value for name, value in values.items()}
+        ),
+    }
 
 
 def _key(organization_id: str) -> TypedItem:
@@ -102,4 +111,7 @@ def to_organization(item: PlainItem) -> Organization:
         monthly_quota=item.get("monthly_quota"),
         stripe_customer=item.get("stripe_customer", ""),
         billing=item.get("billing", ""),
+        scrub=bool(item.get("scrub", True)),
+        scrub_contract_apis=bool(item.get("scrub_contract_apis", True)),
+        scrub_rules=item.get("scrub_rules_version", ""),
     )

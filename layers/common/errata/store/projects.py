@@ -45,7 +45,7 @@ from errata.store.items import (
 from errata.store.retry import attempts
 
 _TRIES = 6
-# Stored only if they are off, as 0.
+# Stored as 0 or 1. Without them, the organization decides.
 _SCRUBBING = ("scrub", "scrub_contract_apis")
 
 
@@ -233,10 +233,10 @@ def remove_project(project: Project, at_ms: int) -> bool:
         "deleted_at": at_ms,
     }
     delete: Request = {"TableName": table, "Key": project_key(project.id)}
-    rules: Request = {"TableName": table, "Key": rules_key(project.id)}
     actions: Any = [
         {"Delete": delete},
-        {"Delete": rules},
+        {"Delete": {"TableName": table, "Key": rules_key(project.id)}},
+        {"Delete": {"TableName": table, "Key": scrubbing_key(f"project#{project.id}")}},
         {"Put": {"TableName": table, "Item": write_all(note)}},
         *slugs.release(project),
     ]
@@ -289,6 +289,11 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
 def rules_key(project_id: str) -> TypedItem:
     """Return the key of the row with a project's fingerprint rules."""
     return write_all({"pk": f"project#{project_id}", "sk": "rules"})
+
+
+def scrubbing_key(owner: str) -> TypedItem:
+    """Return the key of the row with scrubbing rules. `owner` is `project#12` or `org#3`."""
+    return write_all({"pk": owner, "sk": "scrubbing"})
 
 
 def project_key(project_id: str) -> TypedItem:
@@ -358,7 +363,7 @@ def _from_project(project: Project) -> Values:
         "teams": ",".join(sorted(project.teams)) or None,
         "expires_at": project.expires_at,
         "slugs": slugs.joined(project),
-        **{name: None if getattr(project, name) else 0 for name in _SCRUBBING},
+        **{name: _switch(getattr(project, name)) for name in _SCRUBBING},
     }
 
 
@@ -381,9 +386,14 @@ def to_project(item: PlainItem) -> Project:
         teams=frozenset(filter(None, item.get("teams", "").split(","))),
         expires_at=item.get("expires_at"),
         rules=item.get("rules_version", ""),
+        scrub_rules=item.get("scrub_rules_version", ""),
         slugs=tuple(filter(None, item.get("slugs", "").split(","))),
-        **{name: bool(item.get(name, True)) for name in _SCRUBBING},
+        **{name: bool(item[name]) for name in _SCRUBBING if name in item},
     )
+
+
+def _switch(value: bool | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _to_key(item: PlainItem) -> ApiKey:

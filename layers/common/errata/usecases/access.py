@@ -14,8 +14,14 @@ from typing import Any
 from errata.caches import TTLCache
 from errata.config import settings
 from errata.errors import AddressForbiddenError, UnauthorizedError
-from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED, allows, networks
-from errata.models.project import DEFAULT_LIMIT, Access
+from errata.models.organization import (
+    DEFAULT_ORGANIZATION,
+    UNCLAIMED,
+    Organization,
+    allows,
+    networks,
+)
+from errata.models.project import DEFAULT_LIMIT, Access, Project
 from errata.store import billing, organizations, projects, unclaimed
 
 MAX_KEY_LENGTH = 256
@@ -53,6 +59,7 @@ _GRANTED = (
     "rules",
     "scrub",
     "scrub_contract_apis",
+    "scrub_rules",
 )
 _BY_POSITION = _GRANTED[:7]
 # Increment it when a field changes its meaning. A new field with a default needs no new version.
@@ -114,27 +121,50 @@ def _look_up(key_hash: str, now_ms: int) -> Found:
         organization=project.organization,
         expires_at=project.expires_at,
         rules=project.rules,
-        scrub=project.scrub,
-        scrub_contract_apis=project.scrub_contract_apis,
-        **_policy(project.organization),
+        **_policy(project.organization, project),
     )
     return Found(access, key.usage_key, dsn=dsn)
 
 
-def _policy(organization_id: str) -> dict[str, Any]:
-    """Return the fields of an access that come from the organization.
+def _policy(organization_id: str, project: Project | None = None) -> dict[str, Any]:
+    """Return the fields of an access that come from the organization, or from both.
 
     Unclaimed projects have the policy of the default organization.
     """
-    owner = DEFAULT_ORGANIZATION if organization_id == UNCLAIMED else organization_id
-    found = organizations.find_organization(owner)
+    found = _find_owner(organization_id)
     if found is None:
-        return {}
-    return {
+        return scrubbing(project, None)
+    return scrubbing(project, found) | {
         "monthly_quota": found.monthly_quota,
         "unpaid_url": billing.from_text(found.billing).unpaid_url,
         "networks": networks(found.allowlist),
     }
+
+
+def _find_owner(organization_id: str) -> Organization | None:
+    owner = DEFAULT_ORGANIZATION if organization_id == UNCLAIMED else organization_id
+    return organizations.find_organization(owner)
+
+
+def operator_scrubbing(project: Project) -> dict[str, Any]:
+    """Return how to scrub an event that an operator sends to a project. Makes one call."""
+    return scrubbing(project, _find_owner(project.organization))
+
+
+def scrubbing(project: Project | None, organization: Organization | None) -> dict[str, Any]:
+    """Return the fields of an access that say how to scrub the events of a project.
+
+    None: a project that does not exist yet, an organization without changed settings.
+    """
+    found = {
+        name: getattr(organization, name, True) if own is None else own
+        for name, own in (
+            ("scrub", project and project.scrub),
+            ("scrub_contract_apis", project and project.scrub_contract_apis),
+        )
+    }
+    versions = [each.scrub_rules if each else "" for each in (organization, project)]
+    return found | {"scrub_rules": "/".join(versions) if any(versions) else ""}
 
 
 def of_anonymous_caller(now_ms: int) -> Access:

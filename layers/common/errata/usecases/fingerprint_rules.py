@@ -2,25 +2,21 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 from errata.errors import InvalidInputError
 from errata.grouping import rules, v2
 from errata.grouping.rules import MAX_BYTES, Rule
-from errata.models.event import StoredEvent
-from errata.models.ids import DAY_MS, floor_id
 from errata.models.titles import title
 from errata.models.visible import Visible
-from errata.store import event_queries
 from errata.store import fingerprint_rules as store
 from errata.usecases import audit, projects
+from errata.usecases.newest_events import newest_events
 
 __all__ = ["MAX_BYTES", "Previewed", "by_rule", "find_text", "preview", "set_text"]
 
 PREVIEWED = 100
-_MAX_READ = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +70,14 @@ def preview(visible: Visible, text: str) -> list[Previewed]:
     """
     parsed = _parse(text)
     found: list[Previewed] = []
-    for event_id, fields in islice(_newest(visible), PREVIEWED):
+    # The ingest API's events have no platform.
+    of_sdks = (each for each in newest_events(visible) if "platform" in each.fields)
+    for event in islice(of_sdks, PREVIEWED):
+        fields = event.fields
         rule = rules.find(parsed, fields)
         was = fields["fingerprint"]
         now = v2.group(fields, list(rule.fingerprint)).fingerprint if rule else was
-        found.append(Previewed(event_id, title(fields), rule, now, now != was))
+        found.append(Previewed(event.id, title(fields), rule, now, now != was))
     return found
 
 
@@ -97,13 +96,3 @@ def _parse(text: str) -> tuple[Rule, ...]:
         return rules.parse(text)
     except rules.WrongRulesError as error:
         raise InvalidInputError({"rules": error.complaints}) from None
-
-
-def _newest(visible: Visible) -> Iterator[tuple[str, StoredEvent]]:
-    high = floor_id(visible.now_ms + DAY_MS)  # some clocks are ahead
-    pages = event_queries.newest_first(visible.project_id, visible.low, high, PREVIEWED)
-    found = chain.from_iterable(page.events for page in pages)
-    for event in islice(found, _MAX_READ):
-        # The ingest API's events have no platform.
-        if visible.shows(event) and "platform" in event.fields:
-            yield event.id, event.fields

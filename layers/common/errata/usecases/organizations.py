@@ -7,7 +7,7 @@ from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION, Organization
 from errata.store import organizations as store
 from errata.usecases import audit
-from errata.usecases.projects import check_texts
+from errata.usecases.projects import Default, check_texts, on_off
 
 MAX_MONTHLY_QUOTA = 10**12
 
@@ -72,4 +72,22 @@ def change(
         changes["allowlist"] = ",".join(allowlist) or None
     if monthly_quota is not None:
         changes["monthly_quota"] = None if monthly_quota == "none" else monthly_quota
+    return store.save_organization(find(organization_id), **changes)
+
+
+@audit.recorded("scrubbing changed", scrub=on_off, scrub_contract_apis=on_off)
+def change_scrubbing(
+    organization_id: str, scrub: bool | Default | None, scrub_contract_apis: bool | Default | None
+) -> Organization:
+    """Turn the scrubbing of secrets on or off, for all projects without an own setting.
+
+    "default" is on, None keeps a setting. Takes effect within 30 seconds.
+
+    Raises:
+        NotFoundError: there is no such organization.
+    """
+    given = {"scrub": scrub, "scrub_contract_apis": scrub_contract_apis}
+    changes: dict[str, int | str | None] = {
+        name: None if value else 0 for name, value in given.items() if value is not None
+    }
     return store.save_organization(find(organization_id), **changes)

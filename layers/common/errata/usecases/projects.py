@@ -154,15 +154,16 @@ def _no_project(project_id: str) -> NotFoundError:
 
 
 def operator_access(project: Project) -> Access:
-    """Return the access of an operator to a project. It works like the access of a key."""
+    """Return the access of an operator to a project. It works like the access of a key.
+
+    It does not say how to scrub events: an operator reads them.
+    """
     return Access(
         project_id=project.id,
         key_id="",
         retention_days=project.retention_days or settings().retention_days,
         rate_limit=project.rate_limit or DEFAULT_LIMIT.per_minute,
         organization=project.organization,
-        scrub=project.scrub,
-        scrub_contract_apis=project.scrub_contract_apis,
     )
 
 
@@ -202,12 +203,15 @@ def with_settings(
 ) -> Project:
     """Return a project with other settings. None keeps a setting."""
     given = {"rate_limit": rate_limit, "retention_days": retention_days}
-    changes: dict[str, Any] = {
+    return replace(project, **_changes(given))
+
+
+def _changes(given: dict[str, Any]) -> dict[str, Any]:
+    return {
         name: None if value == "default" else value
         for name, value in given.items()
         if value is not None
     }
-    return replace(project, **changes)
 
 
 @audit.recorded("project renamed", "name")
@@ -225,23 +229,25 @@ def rename(project_id: str, name: str) -> Project:
     return project
 
 
-def _on_off(setting: bool) -> str:
-    return "on" if setting else "off"
+def on_off(setting: bool | Default) -> str:
+    """Return a switch in words, for the audit log."""
+    return setting if isinstance(setting, str) else "on" if setting else "off"
 
 
-@audit.recorded("scrubbing changed", scrub=_on_off, scrub_contract_apis=_on_off)
+@audit.recorded("scrubbing changed", scrub=on_off, scrub_contract_apis=on_off)
 def change_scrubbing(
-    project_id: str, scrub: bool | None, scrub_contract_apis: bool | None
+    project_id: str, scrub: bool | Default | None, scrub_contract_apis: bool | Default | None
 ) -> Project:
-    """Turn the scrubbing of secrets on or off. None keeps a setting. Effective within 30 seconds.
+    """Turn the scrubbing of secrets on or off. Takes effect within 30 seconds.
+
+    "default": as the organization says. None keeps a setting.
 
     Raises:
         NotFoundError: there is no such project.
     """
     before = find_to_change(project_id)
     given = {"scrub": scrub, "scrub_contract_apis": scrub_contract_apis}
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    project = replace(before, **changes)
+    project = replace(before, **_changes(given))
     store.save_settings(before, project)
     return project
 

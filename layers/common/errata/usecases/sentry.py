@@ -28,7 +28,7 @@ from errata.store.retry import attempts
 from errata.usecases import admission, rate_limit, report_losses
 from errata.usecases.admission import Admitted
 from errata.usecases.prepare import prepare
-from errata.usecases.scrub import scrub_sdk_event
+from errata.usecases.scrub import client_address, scrub_sdk_event
 
 # Correct clocks differ by less than this.
 _AHEAD_MS = 1_000
@@ -119,7 +119,8 @@ class SdkSubmission:
         self.named = self._named(sent.get("event_id"))
         self.happened_ms = protocol.milliseconds(sent.get("timestamp"))
         sent_at_ms = protocol.milliseconds(headers.get("sent_at"))
-        fields, fingerprint = protocol.to_fields(sent, now_ms, sent_at_ms, self.address)
+        address = client_address(self.address, access)
+        fields, fingerprint = protocol.to_fields(sent, now_ms, sent_at_ms, address)
         fields["event_id"] = self.named or os.urandom(16).hex()
         problems: list[Problem] = []
         if self.envelope.problem:

@@ -29,6 +29,10 @@ _SOURCES = {
 }
 
 
+# How a group relates to its members.
+_MEMBER = "including"
+
+
 def exceptions(event: Mapping[str, Any]) -> tuple[ExceptionTrace, ...]:
     """Return the exceptions of an event, the main one first.
 
@@ -42,7 +46,7 @@ def exceptions(event: Mapping[str, Any]) -> tuple[ExceptionTrace, ...]:
         return (ExceptionTrace("", _frames(event["frames"], platform, MAX_FRAMES)),)
     left = MAX_FRAMES
     found = []
-    for exception, relation in _in_order(sent):
+    for exception, relation, depth in _in_order(sent):
         frames = _frames(exception.get("frames"), platform, left)
         left -= len(frames)
         mechanism = _object(exception.get("mechanism"))
@@ -53,6 +57,7 @@ def exceptions(event: Mapping[str, Any]) -> tuple[ExceptionTrace, ...]:
                 relation,
                 _text(mechanism.get("type")),
                 mechanism.get("handled") is not False,
+                depth,
             )
         )
     return tuple(found)
@@ -77,8 +82,8 @@ def threads(event: Mapping[str, Any]) -> tuple[Thread, ...]:
     return tuple(sorted(found, key=lambda each: (not each.crashed, not each.current)))
 
 
-def _in_order(sent: Sequence[Fields]) -> Iterator[tuple[Fields, str]]:
-    """Yield each exception with its relation, the main exception first, then its causes.
+def _in_order(sent: Sequence[Fields]) -> Iterator[tuple[Fields, str, int]]:
+    """Yield each exception with its relation and depth, the main exception first, then its causes.
 
     SDKs describe the tree of exceptions with `exception_id` and `parent_id`. An exception without
     these is the cause of the one that was sent after it.
@@ -92,24 +97,25 @@ def _in_order(sent: Sequence[Fields]) -> Iterator[tuple[Fields, str]]:
     seen: set[int] = set()
     # The main exception is the last one. Exceptions outside its tree follow, last one first.
     for first in reversed(range(len(sent))):
-        ahead = [(first, _relation(mechanisms[first], {}) if seen else "")]
+        ahead = [(first, _relation(mechanisms[first], {}) if seen else "", 0)]
         while ahead:
-            at, relation = ahead.pop()
+            at, relation, depth = ahead.pop()
             if at in seen:
                 continue
             seen.add(at)
-            yield sent[at], relation
+            yield sent[at], relation, depth
             number = mechanisms[at].get("exception_id")
             # Ids rise from the last exception sent to the first, which is popped last.
             for child in children.get(number, ()) if type(number) is int else ():
-                ahead.append((child, _relation(mechanisms[child], mechanisms[at])))
+                relation = _relation(mechanisms[child], mechanisms[at])
+                ahead.append((child, relation, depth + (relation == _MEMBER)))
 
 
 def _relation(mechanism: Fields, parent: Fields) -> str:
     source = _text(mechanism.get("source"))
     if source in _SOURCES:
         return _SOURCES[source]
-    return "including" if parent.get("is_exception_group") is True else "caused by"
+    return _MEMBER if parent.get("is_exception_group") is True else "caused by"
 
 
 def _title(exception: Fields) -> str:

@@ -56,6 +56,7 @@ class ExceptionTrace:
             (another goroutine). "" for the first one, which ended the program, and if unknown.
         mechanism: what caught the exception. Only for exceptions from an SDK.
         handled: False if the program did not handle it. Only for exceptions from an SDK.
+        depth: how many groups the exception is in.
     """
 
     title: str
@@ -63,6 +64,7 @@ class ExceptionTrace:
     relation: str = ""
     mechanism: str = ""
     handled: bool = True
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)

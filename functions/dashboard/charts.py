@@ -1,0 +1,139 @@
+"""Charts, as inline SVG without scripts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+
+def sparkline(counts: Sequence[int]) -> Markup:
+    """Draw bars, one per day, the last one today: 84 by 20, as thick lines of one path."""
+    most = max(counts, default=0) or 1
+    step = 84 // max(1, len(counts))
+    path = "".join(
+        f"M{x * step + 2} 20v-{max(2, round(18 * count / most))}"
+        for x, count in enumerate(counts)
+        if count
+    )
+    label = f"{sum(counts)} events in {len(counts)} days"
+    return Markup(
+        '<svg class="spark" viewBox="0 0 84 20" role="img" aria-label="{}"><path d="{}"/></svg>'
+    ).format(label, path)
+
+
+def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
+    """Draw bars, one per day, with date and count on hover; 720 wide."""
+    most = max((count for _, count in days), default=0) or 1
+    step = 720 / max(1, len(days))
+    bars = Markup("").join(
+        Markup(
+            '<g><title>{}: {}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>'
+            '<rect class="b" x="{}" y="{}" width="{}" height="{}"/></g>'
+        ).format(
+            day,
+            f"{count:,}",
+            f"{n * step:.1f}",
+            f"{step:.1f}",
+            height,
+            f"{n * step + 1:.1f}",
+            height - bar,
+            f"{step - 2:.1f}",
+            bar,
+        )
+        for n, (day, count) in enumerate(days)
+        for bar in [max(2, round((height - 8) * count / most)) if count else 0]
+    )
+    total = sum(count for _, count in days)
+    return Markup(
+        '<svg class="chart of-days" viewBox="0 0 720 {}" preserveAspectRatio="none" role="img"'
+        ' aria-label="{} events in {} days, at most {} a day">{}</svg>'
+    ).format(height, total, len(days), most if total else 0, bars)
+
+
+# The issue's chart, in pixels: the tops of the bars and of the lines, the axis, the line of texts.
+_TOP, _AXIS, _BELOW = 16, 104, 121
+_TEXT = Markup('<text x="{}%" y="{}" text-anchor="{}">{}</text>')
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """What the chart of an issue shows.
+
+    Attributes:
+        kind: the name of the chart, for the style sheet.
+        label: all of it in a sentence, for those who do not see it.
+        bars: a name and a count for each bar, the oldest first.
+        unit: what a bar stands for, such as `an hour`.
+        usual: the usual count of a bar, 0 if it is not known.
+        hot: counts from here on are far above the usual ones. None if none is.
+        marks: releases, each with its place from 0 to 1.
+    """
+
+    kind: str
+    label: str
+    bars: Sequence[tuple[str, int]]
+    unit: str
+    usual: float = 0
+    hot: float | None = None
+    marks: Sequence[tuple[str, float]] = ()
+
+
+def issue_chart(shown: Bars) -> Markup:
+    """Draw bars with an axis. `x` is in per cent, `y` in pixels: texts keep their size.
+
+    Each release is a line. The first and the last one have their names.
+    """
+    step = 100 / len(shown.bars)
+    peak = max(count for _, count in shown.bars)
+    parts = [Markup('<line x1="0" x2="100%" y1="104.5" y2="104.5"/>')]
+    parts += [_bar(n * step, step, each, peak, shown.hot) for n, each in enumerate(shown.bars)]
+    named = {shown.marks[0], shown.marks[-1]} if shown.marks else set()
+    for mark in shown.marks:
+        name, x = mark[0] if mark in named else "", round(100 * mark[1], 1)
+        top, bottom = (4, _AXIS) if name else (_AXIS + 1, _AXIS + 6)
+        parts.append(
+            Markup('<line class="mark" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>').format(
+                x, top, bottom
+            )
+        )
+        if name:
+            side = Markup('dx="-5" text-anchor="end"') if x > 50 else Markup('dx="5"')
+            parts.append(
+                Markup('<text class="flag" x="{}%" {} y="{}">{}</text>').format(
+                    x, side, 11 if mark == shown.marks[-1] else 25, name
+                )
+            )
+    said = f"peak {peak:,} {shown.unit}" if peak else ""
+    if shown.usual >= 1 and peak:
+        y = round(_AXIS - (_AXIS - _TOP) * min(1, shown.usual / peak)) + 0.5
+        parts.append(Markup('<line class="usual" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(y))
+        said = f"usual {shown.usual:,.0f}, {said}"
+    left = not shown.marks or min(x for _, x in shown.marks) > 0.3
+    if said and left:
+        parts.append(Markup('<text x="0" y="11">{}</text>').format(said))
+    for n in (0, 1, 2, 3):
+        at = len(shown.bars) * n // 4
+        anchor, x = ("middle", (at + 0.5) * step) if n else ("start", 0.0)
+        parts.append(_TEXT.format(f"{x:.1f}", _BELOW, anchor, shown.bars[at][0]))
+    parts.append(_TEXT.format(100, _BELOW, "end", "now, UTC"))
+    return Markup('<svg class="chart {}" role="img" aria-label="{}">{}</svg>').format(
+        shown.kind, shown.label, Markup("").join(parts)
+    )
+
+
+def _bar(x: float, step: float, bar: tuple[str, int], peak: int, hot: float | None) -> Markup:
+    name, count = bar
+    drawn = Markup("")
+    if count:
+        height = max(2, round((_AXIS - _TOP) * count / peak))
+        drawn = Markup('<rect class="{}" x="{:.1f}%" y="{}" width="{:.1f}%" height="{}"/>').format(
+            "hot" if hot is not None and count >= hot else "b",
+            x + step * 0.12,
+            _AXIS - height,
+            step * 0.76,
+            height,
+        )
+    return Markup(
+        '<g><title>{}: {:,}</title><rect class="hit" x="{:.1f}%" y="8" width="{:.1f}%"'
+        ' height="96"/>{}</g>'
+    ).format(name, count, x, step, drawn)

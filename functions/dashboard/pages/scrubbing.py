@@ -1,0 +1,188 @@
+"""How events of a project or an organization are scrubbed: switches, rules, and a preview.
+
+Members read the page of a project, admins change both.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from errata.errors import InvalidInputError
+from errata.models.organization import Organization
+from errata.models.project import Project
+from errata.store.projects import some_projects
+from errata.usecases import access, organizations, projects, scrubbing_rules
+from errata.usecases.projects import Default
+from errata.usecases.scrubbing_rules import MAX_BYTES, Preview
+from functions.dashboard.forms import Failed, act
+from functions.dashboard.render import page
+from functions.dashboard.routing import RequestContext, get, post
+from functions.dashboard.web import Response, redirect
+
+_SAID = {"saved": "Saved. The change applies to new events within 30 seconds."}
+_MOST_SHOWN = 25
+_MOST_PROJECTS = 50
+_SWITCHES: dict[str, bool | Default] = {"on": True, "off": False, "default": "default"}
+
+
+@get("projects/<project:project_id>/scrubbing")
+def show(ctx: RequestContext) -> Response:
+    """Show the page of a project."""
+    return _of_project(ctx, Failed())
+
+
+@post("projects/<project:project_id>/scrubbing", keeps=True)
+def change(ctx: RequestContext) -> Response:
+    """Handle the form of a project."""
+    ctx.must_administer(ctx.project.organization)
+    return act(ctx, {"preview": _preview, "save": _save}, _of_project)
+
+
+@get("orgs/<organization:organization_id>/scrubbing")
+def show_organization(ctx: RequestContext) -> Response:
+    """Show the page of an organization."""
+    ctx.must_administer(ctx.organization.id)
+    return _of_organization(ctx, Failed())
+
+
+@post("orgs/<organization:organization_id>/scrubbing", keeps=True)
+def change_organization(ctx: RequestContext) -> Response:
+    """Handle the form of an organization."""
+    ctx.must_administer(ctx.organization.id)
+    actions = {"preview": _preview_organization, "save": _save_organization}
+    return act(ctx, actions, _of_organization)
+
+
+def _of_project(ctx: RequestContext, failed: Failed, found: Preview | None = None) -> Response:
+    project = ctx.project
+    return _page(
+        ctx,
+        failed,
+        project,
+        found,
+        may_change=ctx.user.administers(project.organization),
+        inherited=_inherited(project),
+        choices=[],
+    )
+
+
+def _inherited(project: Project) -> dict[str, Any]:
+    """Return what holds for a project that does not differ from its organization."""
+    same = replace(project, scrub=None, scrub_contract_apis=None, scrub_rules="")
+    return access.operator_scrubbing(same)
+
+
+def _of_organization(ctx: RequestContext, failed: Failed, found: Preview | None = None) -> Response:
+    return _page(
+        ctx,
+        failed,
+        ctx.organization,
+        found,
+        may_change=True,
+        inherited=None,
+        choices=_choices(ctx),
+    )
+
+
+def _choices(ctx: RequestContext) -> list[Project]:
+    """Return the projects to preview an organization's rules with."""
+    found, _ = some_projects(ctx.organization.id, "", pages=1)
+    return found[:_MOST_PROJECTS]
+
+
+def _page(
+    ctx: RequestContext,
+    failed: Failed,
+    held: Project | Organization,
+    found: Preview | None,
+    **shown: object,
+) -> Response:
+    owner = {"project_id" if isinstance(held, Project) else "organization_id": held.id}
+    form = ctx.request.form
+    chosen = {name: _word(getattr(held, name)) for name in ("scrub", "scrub_contract_apis")}
+    return page(
+        ctx.request,
+        "scrubbing.html",
+        ctx.now_ms,
+        failed.status,
+        ctx=ctx,
+        failed=failed,
+        said=_SAID.get(ctx.request.args.get("said", "")),
+        held=held,
+        chosen={name: form.get(name, word) for name, word in chosen.items()},
+        previewed=form.get("project", ""),
+        text=_typed(ctx) if failed.action else scrubbing_rules.find_text(**owner),
+        found=found,
+        rows=found.rows[:_MOST_SHOWN] if found else [],
+        more=len(found.rows[_MOST_SHOWN:]) if found else 0,
+        most_bytes=MAX_BYTES,
+        **shown,
+    )
+
+
+def _word(switch: bool | None) -> str:
+    return "default" if switch is None else "on" if switch else "off"
+
+
+def _typed(ctx: RequestContext) -> str:
+    return ctx.request.form.get("rules", "").replace("\r\n", "\n")
+
+
+def _switches(ctx: RequestContext) -> list[bool | Default]:
+    """Return the switches in a form."""
+    words = [ctx.request.form.get(name, "") for name in ("scrub", "scrub_contract_apis")]
+    if any(word not in _SWITCHES for word in words):
+        raise InvalidInputError({"scrub": ["Choose on, off or the organization's setting."]})
+    return [_SWITCHES[word] for word in words]
+
+
+# ------------------------------------------------------------------ actions
+
+
+def _preview(ctx: RequestContext, _: str) -> Response:
+    project, (_scrub, contract_apis) = ctx.project, _switches(ctx)
+    found = scrubbing_rules.preview(
+        project,
+        ctx.visible,
+        _typed(ctx),
+        of_organization=False,
+        contract_apis=_inherited(project)["scrub_contract_apis"]
+        if contract_apis == "default"
+        else contract_apis,
+    )
+    return _of_project(ctx, Failed("preview"), found)
+
+
+def _save(ctx: RequestContext, _: str) -> Response:
+    project, (scrub, contract_apis) = ctx.project, _switches(ctx)
+    if _typed(ctx).strip() != scrubbing_rules.find_text(project.id):
+        scrubbing_rules.set_of_project(project.id, _typed(ctx))
+    before = [_word(project.scrub), _word(project.scrub_contract_apis)]
+    if [_SWITCHES[word] for word in before] != [scrub, contract_apis]:
+        projects.change_scrubbing(project.id, scrub, contract_apis)
+    return redirect(f"{ctx.request.root}projects/{project.id}/scrubbing?said=saved")
+
+
+def _preview_organization(ctx: RequestContext, _: str) -> Response:
+    asked = ctx.request.form.get("project", "")
+    project = next((each for each in _choices(ctx) if each.id == asked), None)
+    if project is None:
+        raise InvalidInputError({"project": ["Choose a project to preview with."]})
+    visible = projects.visible_of(project)
+    own, (_scrub, contract_apis) = project.scrub_contract_apis, _switches(ctx)
+    found = scrubbing_rules.preview(
+        project,
+        visible,
+        _typed(ctx),
+        of_organization=True,
+        contract_apis=bool(contract_apis) if own is None else own,
+    )
+    return _of_organization(ctx, Failed("preview"), found)
+
+
+def _save_organization(ctx: RequestContext, _: str) -> Response:
+    organization, (scrub, contract_apis) = ctx.organization, _switches(ctx)
+    if _typed(ctx).strip() != scrubbing_rules.find_text(organization_id=organization.id):
+        scrubbing_rules.set_of_organization(organization.id, _typed(ctx))
+    if [organization.scrub, organization.scrub_contract_apis] != [scrub, contract_apis]:
+        organizations.change_scrubbing(organization.id, scrub, contract_apis)
+    return redirect(f"{ctx.request.root}orgs/{organization.id}/scrubbing?said=saved")

@@ -1,0 +1,21 @@
+"""Options that are on or off."""
+
+from errata.errors import InvalidInputError
+from errata.usecases.projects import Default
+
+
+def switch(name: str, text: str | None) -> bool | Default | None:
+    """Return what an option says; None if it is not given.
+
+    Raises:
+        InvalidInputError: it is none of on, off and default.
+    """
+    match text:
+        case "on" | "off":
+            return text == "on"
+        case None:
+            return None
+        case "default":
+            return "default"
+    option = name.replace("_", "-")
+    raise InvalidInputError({name: [f"--{option} must be on, off or default."]})

@@ -1,0 +1,67 @@
+"""Exempt paths: which parts of an event stay as they are.
+
+A path names the parts of an event from the outside in, with dots between them, as the field
+`scrubbed` does. `*` stands for one part, `**` for any number of parts: `contexts.*.token`,
+`**.page_token`. Entries of arrays are numbers from 0.
+"""
+
+from typing import Any
+
+# A place in the tree of all paths: the names that may follow, and marks, which are no names.
+type Node = dict[Any, Any]
+# The places that a part of an event may be at. () if no path leads there or below.
+type Places = tuple[Node, ...]
+
+_ANY_ONE, _ANY_NUMBER, _ENDS, _STAYS = 0, 1, 2, 3
+
+
+def start(paths: tuple[tuple[str, ...], ...]) -> Places:
+    """Return where an event itself is: at the root of the tree of these paths."""
+    root: Node = {}
+    for path in paths:
+        node = root
+        for part in path:
+            if part == "**":
+                node = node.setdefault(_ANY_NUMBER, {_STAYS: True})
+            else:
+                node = node.setdefault(_ANY_ONE if part == "*" else part, {})
+        node[_ENDS] = True
+    return _with_any_number(root)
+
+
+def below(places: Places, name: str) -> Places:
+    """Return where the part with this name is. A name with dots counts as several parts."""
+    for part in name.split("."):
+        found: list[Node] = []
+        for node in places:
+            if _STAYS in node:
+                found.append(node)
+            for mark in (part, _ANY_ONE):
+                if mark in node:
+                    found += _with_any_number(node[mark])
+        places = tuple(found)
+        if not places:
+            break
+    return places
+
+
+def is_exempt(places: Places) -> bool:
+    """Return whether a path ends at a part."""
+    return any(_ENDS in node for node in places)
+
+
+def leads_to(places: Places, path: str) -> bool:
+    """Return whether a part with this path is exempt, or is within an exempt one."""
+    for part in path.split("."):
+        places = below(places, part)
+        if is_exempt(places):
+            return True
+    return False
+
+
+def _with_any_number(node: Node) -> Places:
+    """Return a place, and those that follow it with no part at all."""
+    found = [node]
+    while _ANY_NUMBER in found[-1]:
+        found.append(found[-1][_ANY_NUMBER])
+    return tuple(found)

@@ -1,0 +1,45 @@
+"""ProjectsTable: the scrubbing rules of a project or an organization.
+
+| item | pk | sk | attributes |
+|---|---|---|---|
+| rules of a project | `project#12` | `scrubbing` | text, version |
+| rules of an organization | `org#3` | `scrubbing` | text, version |
+"""
+
+from errata.models.organization import Organization
+from errata.store import organizations, rule_texts
+from errata.store.projects import scrubbing_key
+
+
+def of_project(project_id: str) -> str:
+    """Return what the rules of a project are stored under."""
+    return f"project#{project_id}"
+
+
+def of_organization(organization_id: str) -> str:
+    """Return what the rules of an organization are stored under."""
+    return f"org#{organization_id}"
+
+
+def find_rules(owner: str) -> tuple[str, str]:
+    """Return the version and the text of the rules of an owner, both "" if it has none.
+
+    Read consistently. Access pattern P53.
+    """
+    return rule_texts.find(scrubbing_key(owner))
+
+
+def save_of_project(project_id: str, version: str, text: str) -> None:
+    """Store the rules of a project, or remove them if the text is "". Access pattern P54.
+
+    Raises:
+        StoreError: the project does not exist any more, or the store failed.
+    """
+    project = rule_texts.of_project(project_id, "scrub_rules_version", version if text else "")
+    rule_texts.save(scrubbing_key(of_project(project_id)), version, text, project)
+
+
+def save_of_organization(organization: Organization, version: str, text: str) -> None:
+    """Store the rules of an organization, or remove them if the text is "". Access pattern P55."""
+    update = organizations.update(organization, scrub_rules_version=version if text else None)
+    rule_texts.save(scrubbing_key(of_organization(organization.id)), version, text, update)

@@ -1,0 +1,163 @@
+"""What an issue's events have in common: tags, users, browsers. Events that have a value."""
+
+import html
+import re
+from urllib.parse import urljoin
+
+import pytest
+
+from errata.models.ids import issue_id
+from tests.support.account import Clock, Project
+from tests.support.browser import Browser, Shown
+from tests.support.calls import recorded
+from tests.support.pages import HOSTILE, MAX_BYTES, only_our_markup, send
+
+HTMX = {"HX-Request": "true"}
+# The page itself makes two, the events are read in at most seven batches.
+MAX_CALLS = 10
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15"
+    " (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1"
+)
+
+
+def issue_of(project: Project) -> str:
+    return f"projects/{project.id}/issues/{issue_id(project.id, 'f')}"
+
+
+def links(shown: Shown) -> dict[str, str]:
+    """Return the links of the values, by their texts."""
+    found = re.findall(r'<a href="([^"]*events\?key=[^"]*)"[^>]*><span>([^<]*)</span>', shown.html)
+    return {text: html.unescape(link) for link, text in found}
+
+
+def listed(shown: Shown) -> list[str]:
+    """Return the events of a list."""
+    return re.findall(r'events/([0-9a-f-]{36})"', shown.html)
+
+
+def test_each_value_has_its_share_and_leads_to_its_events(browser: Browser, busy: Project) -> None:
+    event = {"message": "boom", "fingerprint": "f"}
+    agents = [FIREFOX, FIREFOX, FIREFOX, SAFARI]
+    ids = send(
+        busy,
+        *(
+            {
+                **event,
+                "release": f"{n // 3}.0",
+                "url": f"https://shop.example.com/cart?n={n}",
+                "user": {"id": n, "email": f"{n % 2}@example.com"},
+                "context": {"request": {"headers": {"User-Agent": agent}}},
+            }
+            for n, agent in enumerate(agents)
+        ),
+    )
+    with recorded() as calls:
+        shown = browser.get(f"{issue_of(busy)}/tags")
+    assert len(calls) <= MAX_CALLS
+    assert "Tags of all 4 events kept" in shown.text
+    assert "release 0.0 75 % 0.0 75 % 1.0 25 %" in shown.text
+    assert "browser Firefox 144 75 % Firefox 144 75 % Mobile Safari 18 25 %" in shown.text
+    assert "system Linux 75 % Linux 75 % iOS 18 25 %" in shown.text
+    assert "device iPhone 25 %" in shown.text
+    assert "https://shop.example.com/cart 100 %" in shown.text
+    assert "2 in the last hour, 2 in 24 hours 0@example.com 2 events" in shown.text
+    found = links(shown)
+    safari = browser.get(f"{issue_of(busy)}/events?{found['Mobile Safari 18'].partition('?')[2]}")
+    assert listed(safari) == [ids[3]]
+    assert (
+        "Only events with browser = Mobile Safari 18 : 1 of 4 that were looked at, which are all"
+        in safari.text
+    )
+    user = browser.get(f"{issue_of(busy)}/events?{found['0@example.com'].partition('?')[2]}")
+    assert sorted(listed(user)) == sorted([ids[0], ids[2]])
+
+
+def test_the_issue_s_page_loads_them_by_itself_and_the_browser_keeps_them_a_minute(
+    browser: Browser, busy: Project
+) -> None:
+    send(busy, {"message": "boom", "fingerprint": "f", "user": {"id": 1}})
+    page = browser.get(issue_of(busy))
+    asked = re.search(r'hx-get="([^"]+)"', page.html)
+    assert asked
+    assert f'<a href="{asked[1]}">All tags' in page.html
+    part = browser.get(f"{issue_of(busy)}/tags", HTMX)
+    assert part.html.strip().startswith('<div id="tags">')
+    assert '<span id="users-hour" hx-swap-oob="innerHTML">1</span>' in part.html
+    for where in (page.url, f"{page.url.partition('/issues/')[0]}/events/x"):
+        (value,) = {urljoin(where, each) for each in links(part).values() if "key=user" in each}
+        assert browser.get(value).text.count("1 of 1 that were looked at") == 1
+    assert part.headers["Cache-Control"] == "private, max-age=60"
+    assert browser.get(f"{issue_of(busy)}/tags").headers["Cache-Control"] == "no-store"
+
+
+def test_what_lies_beyond_the_newest_events_is_said_to_be_beyond(
+    browser: Browser, busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("errata.usecases.issue_events.NEWEST", 4)
+    ids = []
+    for n in range(10):
+        clock.advance(1)
+        user = {"user": {"id": n % 2}} if n < 5 else {}
+        ids += send(busy, {"message": "boom", "fingerprint": "f", "release": "1", **user})
+    shown = browser.get(f"{issue_of(busy)}/tags").text
+    assert "of the newest 4 events" in shown
+    assert "≥ 0 in the last hour" in shown
+    first = browser.get(f"{issue_of(busy)}/events?key=user&value=1")
+    assert "0 of 4 that were looked at" in first.text
+    assert "Open the older events to continue the search." in first.text
+    seen = []
+    for _ in range(5):
+        following = re.search(r'rel="next" href="([^"]+)"', browser.page.html)  # type: ignore[union-attr]
+        if not following:
+            break
+        with recorded() as calls:
+            seen += listed(browser.get(f"{issue_of(busy)}/events{html.unescape(following[1])}"))
+        assert len(calls) <= MAX_CALLS
+    assert seen == [ids[3], ids[1]]
+
+
+def test_large_events_are_fewer(
+    browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("errata.store.event_queries._FIRST_BATCH", 2)
+    monkeypatch.setattr("errata.usecases.issue_events._MOST_BYTES", 1_000)
+    send(busy, *[{"message": "boom", "fingerprint": "f", "release": "1"}] * 30)
+    shown = browser.get(f"{issue_of(busy)}/tags").text
+    found = re.search(r"of the newest (\d+) events", shown)
+    assert found
+    assert 2 <= int(found[1]) < 20
+
+
+@pytest.mark.parametrize("value", [HOSTILE, "&" * 300, "\U0001f4a5" * 300, "x" * 9_000])
+def test_whatever_the_values_are_they_are_shown_as_texts(
+    browser: Browser, busy: Project, value: str
+) -> None:
+    send(
+        busy,
+        *(
+            {
+                "message": value,
+                "fingerprint": "f",
+                **dict.fromkeys(("release", "environment", "server_name", "url"), f"{n}{value}"),
+                "user": {"email": f"{n}{value}"},
+                "context": {"request": {"headers": {"User-Agent": value}}},
+            }
+            for n in range(25)
+        ),
+    )
+    for path in (
+        "tags",
+        "events",
+        "events?key=url&value=x",
+        f"events?key={'x' * 500}&value=%00%22",
+    ):
+        for headers in ({}, HTMX):
+            shown = browser.get(f"{issue_of(busy)}/{path}", headers)
+            assert shown.status == 200
+            assert shown.size <= MAX_BYTES
+            only_our_markup(shown.html)
+    link = next(iter(links(browser.get(f"{issue_of(busy)}/tags")).values()))
+    found = browser.get(f"{issue_of(busy)}/events?{link.partition('?')[2]}")
+    assert len(listed(found)) == 1
