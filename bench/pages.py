@@ -40,7 +40,7 @@ def all_pages(stage: Stage) -> Iterator[Yardstick]:
 
 
 def _lists(stage: Stage) -> Iterator[Yardstick]:
-    """Yield what the first page of each list of very many issues costs: the worst of each."""
+    """Yield the highest cost of a first page, over all lists of a project with very many issues."""
     read: dict[str, Read] = {}
     sizes: dict[str, int] = {}
     stage.many_issues.spent()

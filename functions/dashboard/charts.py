@@ -61,11 +61,11 @@ class Bars:
 
     Attributes:
         kind: the name of the chart, for the style sheet.
-        label: all of it in a sentence, for those who do not see it.
+        label: the whole chart in a sentence, for screen readers.
         bars: a name and a count for each bar, the oldest first.
         unit: what a bar stands for, such as `an hour`.
         usual: the usual count of a bar, 0 if it is not known.
-        hot: counts from here on are far above the usual ones. None if none is.
+        hot: a bar with at least this count is drawn as unusually high. None: no bar is.
         marks: releases, each with its place from 0 to 1.
     """
 

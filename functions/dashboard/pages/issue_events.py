@@ -101,7 +101,7 @@ def tags(ctx: RequestContext) -> Response:
     newest, tally = Newest(ctx.visible, issue.id), Tally()
     tally.add_all(newest.events, ctx.now_ms)
     budget = ByteBudget(_TAG_BYTES)
-    # The part stands in the page of an issue or of an event, so its links start from there.
+    # This part is in the page of an issue or of an event, so its links are relative to that page.
     within = ".." if ctx.request.partial else f"{ctx.request.root}projects/{ctx.project.id}"
     response = page(
         ctx.request,

@@ -10,7 +10,7 @@ from errata.models.times import SESSION_LIFETIME_MS
 from errata.store import sign_in
 from errata.usecases import sessions, sign_in_limits
 from functions.dashboard import tokens
-from functions.dashboard.kept import carried
+from functions.dashboard.kept_forms import carried
 from functions.dashboard.render import page
 from functions.dashboard.routing import (
     FORM_COOKIE,

@@ -27,7 +27,7 @@ from errata.models.visible import Visible
 from errata.store import clients
 from errata.store.items import PlainItem, Request, TypedItem, Values, write_all
 
-# The ids in one row, which then stays below 1 KB, but for the longest values.
+# The most ids in one row. With it, a row stays below 1 KB, unless the value is very long.
 _MAX_IDS = 50
 _ID_BYTES = 16
 # Names and values of the other attributes of a row, about.
@@ -82,7 +82,7 @@ def rows(found: Iterable[NewValue]) -> dict[str, Values]:
 
 
 def prefix(key: str, value: str = "") -> str:
-    """Return how the sort keys of a value's rows begin, or those of all values of a key."""
+    """Return the prefix of the sort keys of a value's rows, or of those of all values of a key."""
     return f"value#{key}={value}#" if value else f"value#{key}="
 
 
