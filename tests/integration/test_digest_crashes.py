@@ -335,6 +335,21 @@ def test_rows_that_can_never_be_stored_block_no_other_project() -> None:
     assert_exact([item for item in items if item["pk"]["S"] == good])
 
 
+def test_events_that_a_day_can_never_count_are_set_aside_and_their_issues_count_them() -> None:
+    items = traffic(project_id := fresh())
+
+    def watch(call: Call) -> Any:
+        if call.operation == "PutItem" and "day#" in str(call.parameters["Item"]["sk"]):
+            raise invalid(call)
+        return call.send()
+
+    with watched(watch):
+        assert stream.deliver(stream.numbered(items)) == []
+    assert len(account.dead_letters()) == len(items)
+    counted = usecases.list_issues(visible_in(project_id, START_MS + 20))
+    assert sum(issue.count for issue in counted) == len(items)
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_of_two_issues_the_one_that_can_be_counted_is(first: bool) -> None:
     items = [item for n, item in enumerate(traffic(fresh())) if n % 3 < 2]

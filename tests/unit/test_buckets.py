@@ -73,6 +73,13 @@ def test_the_last_hour_and_day_end_now() -> None:
     assert (buckets.last_hour(NOW_MS + DAY_MS), buckets.last_day(NOW_MS + 3 * DAY_MS)) == (0, 0)
 
 
+def test_the_usual_hour_is_of_the_day_before_the_last_one() -> None:
+    buckets = filled([NOW_MS - 25 * HOUR_MS])
+    assert buckets.usual_hour(NOW_MS) == 0
+    buckets.add(NOW_MS - 24 * HOUR_MS, 48)
+    assert buckets.usual_hour(NOW_MS) == 2
+
+
 @pytest.mark.parametrize(
     ("before", "last_hour", "rising"),
     [
