@@ -1,4 +1,4 @@
-"""A project with fifty thousand issues, and what a page of each of its lists costs.
+"""A project with fifty thousand issues, and what a page of its lists and searches costs.
 
 The rows are those that digest would have stored. Most of them are made when they are read.
 """
@@ -28,6 +28,27 @@ _TEXT = "x" * MAX_TEXT  # the longest text of a number row
 _APART_MS = 37_000  # three weeks for all of them
 _SKETCHES = [sketch.add(b"", map(str, range(n))) for n in (0, 1, 3, 10, 50, 200, 1_000)]
 _KINDS = (OPEN, OPEN, OPEN, *STATUSES)
+_PAGE_BYTES = 1_048_576
+# Values of issues, and every how many issues one has them. Each has a row of its own.
+_VALUES = {
+    ("environment", "production"): 2,
+    ("server", "web-1"): 50,
+    ("user.email", "ada@example.com"): 20_000,
+}
+# Words of every so many issues, instead of text that nobody searches.
+_WORDS = {"needle": 10_000, "thread": 20}
+SEARCHES = {
+    "a rare value": "is:open user.email:ada@example.com",
+    "a value of a thousand issues": "is:open server:web-1",
+    "a frequent value": "is:open environment:production",
+    "a frequent and a rare value": "environment:production user.email:ada@example.com",
+    "what few had not": "is:open !environment:production !server:web-1",
+    "a rare word": "is:open needle",
+    "a frequent word": "is:open thread",
+    "a word and a value": "thread environment:production",
+    "a trend": "is:open is:rising",
+    "a level that none has": "is:open level:debug",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +67,16 @@ class ManyIssues(Server):
         few = [row for row in rows[_TABLE] if row["sk"]["S"].startswith("issue#")]
         self._partition = few[0]["pk"]["S"]
         self._issues = {each.id: each for each in _many(few)}
+        self._by_number = {each.number: each for each in self._issues.values()}
         self._keys = _keys(self._issues.values())
+        self._values = {
+            f"value#{key}={value}#": sorted(
+                f"value#{key}={value}#{each.id}"
+                for each in self._issues.values()
+                if each.number % every == 0
+            )
+            for (key, value), every in _VALUES.items()
+        }
         self._index = sorted(
             (each.ranked_at, each.id)
             for each in self._issues.values()
@@ -68,7 +98,10 @@ class ManyIssues(Server):
         keys = list(keys)
         found = super()._find(table, keys)
         for key in keys if table == _TABLE else ():
-            if issue := self._issues.get(key["sk"]["S"].removeprefix("issue#")):
+            sk = key["sk"]["S"]
+            if sk.startswith("number#"):
+                found.append(as_json(self._row(sk, self._by_number[int(sk[-10:])])))
+            elif issue := self._issues.get(sk.removeprefix("issue#")):
                 item: Any = write_all(issue_item(issue))
                 found.append(key | as_json(item))
         self._units += len(keys) - len(found)
@@ -80,8 +113,9 @@ class ManyIssues(Server):
             return super()._query(request)
         values = request["ExpressionAttributeValues"]
         assert values[":pk"] == {"S": self._partition}
-        assert request["ScanIndexForward"] is False
-        if "IndexName" in request:
+        if ":begin" in values:
+            rows, more = self._of_value(request, values[":begin"]["S"])
+        elif "IndexName" in request:
             rows, more = self._from_index(request, values)
         else:
             rows, more = self._from_rows(request, values)
@@ -116,20 +150,46 @@ class ManyIssues(Server):
             rows.append(write_all(entry))
         return rows, first > start
 
+    def _of_value(self, request: dict[str, Any], begin: str) -> tuple[list[Item], bool]:
+        """Return the value rows that begin so, after the start key, one page."""
+        found = self._values[begin]
+        after = request.get("ExclusiveStartKey")
+        first = bisect_right(found, after["sk"]["S"]) if after else 0
+        rows: list[Item] = []
+        size = 0
+        for sk in found[first:]:
+            issue = self._issues[sk.rpartition("#")[2]]
+            content = {"at": issue.last_seen, "ttl": issue.rows_until}
+            rows.append(write_all({"pk": self._partition, "sk": sk, **content}))
+            size += item_size(rows[-1])
+            if size > _PAGE_BYTES:
+                return rows, True
+        return rows, False
+
     def _from_rows(
         self, request: dict[str, Any], values: dict[str, Any]
     ) -> tuple[list[Item], bool]:
         low, high = values[":low"]["S"], values[":high"]["S"]
         found = next(keys for prefix, keys in self._keys.items() if low.startswith(prefix))
         start, end = bisect_left(found, (low, "")), bisect_right(found, (high, "~"))
-        first = max(start, end - request["Limit"])
-        rows = []
+        first = max(start, end - request.get("Limit", _PAGE_BYTES // MAX_TEXT))
+        rows: list[Item] = []
+        size = 0
         for sk, issue_id in reversed(found[first:end]):
-            issue = self._issues[issue_id]
-            text = _TEXT if sk.startswith("number#") else None
-            content = {"ttl": issue.rows_until, "text": text, "issue": text and issue_id}
-            rows.append(write_all({"pk": self._partition, "sk": sk, **content}))
+            if size > _PAGE_BYTES:
+                return rows, True
+            rows.append(self._row(sk, self._issues[issue_id]))
+            size += item_size(rows[-1])
         return rows, first > start
+
+    def _row(self, sk: str, issue: Issue) -> Item:
+        """Return a rank row or number row of an issue."""
+        content: dict[str, Any] = {"ttl": issue.rows_until}
+        if sk.startswith("number#"):
+            words = [word for word, every in _WORDS.items() if issue.number % every == 0]
+            content |= {"issue": issue.id, "text": " ".join([*words, _TEXT])[:MAX_TEXT]}
+        row: Item = dict(write_all({"pk": self._partition, "sk": sk, **content}))
+        return row
 
 
 def _many(few: list[Item]) -> Iterator[Issue]:

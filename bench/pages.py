@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from bench.lists import MANY, Read
+from bench.lists import MANY, SEARCHES, Read
 from bench.report import Yardstick, at_most
 from bench.stage import FILES, LISTS, PAGE, Stage, page_text
 from bench.team import ISSUES as LISTED
@@ -15,6 +15,8 @@ from bench.team import ISSUES as LISTED
 MAX_BYTES = 60_000
 MAX_CALLS = 5
 MAX_UNITS = 100
+MAX_SEARCH_CALLS = 20
+MAX_SEARCH_UNITS = 1_000
 DEFAULT = "open by last_seen"
 
 
@@ -34,6 +36,7 @@ def all_pages(stage: Stage) -> Iterator[Yardstick]:
     size = len(gzip.decompress(_sent(page)))
     yield at_most("bytes of that page before images", size, MAX_BYTES, note)
     yield from _lists(stage)
+    yield from _searches(stage)
 
 
 def _lists(stage: Stage) -> Iterator[Yardstick]:
@@ -56,6 +59,24 @@ def _lists(stage: Stage) -> Iterator[Yardstick]:
         worst = max(found, key=lambda name: found[name])
         note = f"{worst}, the worst of {len(found)} lists; {found[DEFAULT]} for {DEFAULT}"
         yield at_most(f"{what} of a list page with {MANY:,} issues", found[worst], bound, note)
+
+
+def _searches(stage: Stage) -> Iterator[Yardstick]:
+    """Yield what the first page of searches of very many issues costs: the worst of each."""
+    read: dict[str, Read] = {}
+    stage.many_issues.spent()
+    for name in SEARCHES:
+        page = page_text(stage.many.run(name)[1][0])
+        read[name] = stage.many_issues.spent()
+        assert "What you can search for" in page, name
+    calls = {name: each.calls for name, each in read.items()}
+    units = {name: each.units for name, each in read.items()}
+    for what, found, bound in (
+        ("AWS calls", calls, MAX_SEARCH_CALLS),
+        ("read units", units, MAX_SEARCH_UNITS),
+    ):
+        note = ", ".join(f"{number:g} for {name}" for name, number in found.items())
+        yield at_most(f"{what} of a search with {MANY:,} issues", max(found.values()), bound, note)
 
 
 def _sent(response: dict[str, Any]) -> bytes:

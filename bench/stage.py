@@ -14,7 +14,7 @@ from typing import Any
 
 from bench import seed
 from bench.corpus import SDK, SIZES, encode, envelopes, load
-from bench.lists import ManyIssues
+from bench.lists import SEARCHES, ManyIssues
 from bench.process import Worker
 from bench.server import Call, Item, Server
 from bench.team import ISSUES as LISTED
@@ -145,6 +145,8 @@ def _load_dashboard(stage: Stage) -> None:
     stage.dashboard.load(FILES, [page_event(file, stage.team.cookie) for file in files])
     for name, query in LISTS.items():
         stage.many.load(name, [_list_event(stage, query)])
+    for name, text in SEARCHES.items():
+        stage.many.load(name, [_list_event(stage, {"query": text, "sort": "count"})])
 
 
 def _list_event(stage: Stage, query: dict[str, str]) -> dict[str, Any]:

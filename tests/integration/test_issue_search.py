@@ -10,11 +10,26 @@ from typing import Any
 
 import pytest
 
-from errata.errors import InvalidInputError
+from errata.config import settings
+from errata.errors import InvalidInputError, InvalidQueryError
 from errata.models import sketch
 from errata.models.issue import Issue
+from errata.models.seen_values import SeenValues
 from errata.models.visible import issues_partition
-from errata.protocol.issues import ASKED_STATUSES, SORTS, IssueQuery
+from errata.protocol.issues import (
+    ASKED_STATUSES,
+    INDEX,
+    KINDS,
+    REST,
+    ROWS,
+    SORTS,
+    IssueQuery,
+    read,
+    translated,
+)
+from errata.store import clients
+from errata.store.numbers import counter_key
+from errata.usecases import issue_search, search_terms
 from errata.usecases.issues import IssuePage, search
 from tests.support import shelf
 from tests.support.calls import Call, recorded, watched
@@ -31,10 +46,16 @@ def pk() -> str:
     return issues_partition(str(next(_projects)), 0)
 
 
+def query(**asked: Any) -> IssueQuery:
+    """Return the query for filters as the options of the command have them."""
+    more = {name: asked.pop(name) for name in ("sort", "cursor", "limit") if name in asked}
+    return read(translated(**asked), **more)
+
+
 def page(pk: str, **asked: Any) -> IssuePage:
     with recorded() as seen:
-        found = search(visible_at(pk, NOW_S), IssueQuery(**asked))
-    assert len(seen) <= MOST_CALLS
+        found = search(visible_at(pk, NOW_S), query(**asked))
+    assert len(seen) <= MOST_CALLS or query(**asked).terms
     assert {call.operation for call in seen} <= {"Query", "BatchGetItem"}
     return found
 
@@ -92,7 +113,7 @@ def test_filters_are_joined(pk: str) -> None:
     assert numbers(pk, environment="dev") == [2]
     assert numbers(pk, environment="DEV") == []
     assert numbers(pk, release="1.0") == [3, 1]
-    assert numbers(pk, release="x" * 300) == [3]
+    assert numbers(pk, release="x" * 200) == [3]
     assert numbers(pk, level="warning") == [2]
     assert numbers(pk, environment="prod", release="1.0", level="error") == [1]
     assert numbers(pk, environment="", release="", level="", text="") == [3, 2, 1]
@@ -161,7 +182,7 @@ def test_no_issues(pk: str, sort: str, status: str, cleared: bool) -> None:
         shelf.put(f"{pk.partition('#')[0]}#1", [issue(1)])
     for text in ("", "boom"):
         found = page(pk, text=text, status=status, sort=sort)
-        assert found == IssuePage([], None, True, True)
+        assert found == IssuePage([], None, none_at_all=not text)
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -218,51 +239,146 @@ def test_an_issue_seen_again_between_pages_is_no_reason_to_miss_others(pk: str) 
     assert [int(each.id, 16) for each in second.issues] == [7, 6, 5, 4, 3, 2, 1]
 
 
-def test_what_is_too_much_to_look_through_at_once_comes_in_parts(pk: str) -> None:
-    shelf.put(pk, (issue(n, count=n * 7 % 59 + 1) for n in range(59)))
-    with small_pages(5):
-        found = list(pages(pk, sort="count", limit=8, text="boom"))
-    assert not any(one.exhaustive for one in found)
-    assert sorted(int(each.id, 16) for one in found for each in one.issues) == list(range(59))
-    # Each part, of twenty, in its order.
-    assert [len(one.issues) for one in found if one.issues] == [8, 8, 4] * 2 + [8, 8, 3]
-    for part in (found[0:3], found[3:6], found[6:9]):
-        counts = [each.count for one in part for each in one.issues]
-        assert counts == sorted(counts, reverse=True)
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a search read at most ten issues at once, and go on to the next part after few."""
+    monkeypatch.setattr(issue_search, "_FEW", 10)
+    monkeypatch.setattr(issue_search, "_FEW_WITH_WORDS", 10)
+    monkeypatch.setattr(issue_search, "_DENSE", 7)
+    monkeypatch.setattr(issue_search, "_SPARSE", 15)
+    monkeypatch.setattr(issue_search, "_SPARSE_NUMBERS", 15)
 
 
-def test_parts_without_anything_lead_on(pk: str) -> None:
-    shelf.put(pk, (issue(n, title="needle" if n in (3, 57) else "hay") for n in range(59)))
-    with small_pages(5):
-        found = list(pages(pk, text="needle"))
-    assert [[int(each.id, 16) for each in one.issues] for one in found] == [[3], [], [57]]
+FREQUENT = [
+    {"text": "boom"},
+    {"environment": "prod"},
+    {"environment": "prod", "text": "boom"},
+    {"level": "error", "status": "all"},
+    {"environment": "prod", "status": "all"},
+]
 
 
-# With more of them a part may end earlier, and the next one show again what this one has shown.
-@pytest.mark.parametrize("change", ["gone", "more"])
-def test_issues_that_come_or_go_between_the_pages_of_a_part_hide_no_others(
-    pk: str, change: str
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("filters", FREQUENT, ids=str)
+def test_what_many_issues_have_is_found_in_the_order_of_the_list(
+    pk: str, sort: str, filters: dict[str, str]
 ) -> None:
-    shelf.put(pk, (issue(2 * n, count=n % 7 + 1) for n in range(40)))
-    seen: list[int] = []
+    # Ranks are a third apart, so that each issue has a rank of its own.
+    shelf.put(
+        pk,
+        (
+            replace(
+                sorted_by(n, sort, int(1.3 ** (n * 7 % 31)) + n * 7 % 31 + 1),
+                environments={"prod": 1} if n % 3 else {},
+                title="boom" if n % 3 else "other",
+                level="error" if n % 3 else "info",
+                status="resolved" if n == 5 else "open",
+            )
+            for n in range(31)
+        ),
+    )
+    found = list(pages(pk, sort=sort, limit=4, **filters))
+    ids = [int(each.id, 16) for one in found for each in one.issues]
+    expected = {n for n in range(31) if n % 3 and (n != 5 or "status" in filters)}
+    assert ids == sorted(expected, key=lambda n: n * 7 % 31, reverse=True)
+    assert all(one.exhaustive for one in found)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_words_are_searched_in_parts_the_newest_issues_first(pk: str, sort: str) -> None:
+    titles = ("needle" if n in (3, 4, 25, 57) else "hay" for n in range(59))
+    shelf.put(pk, (issue(n, title=title, count=100 - n) for n, title in enumerate(titles)))
     with small_pages(5):
-        for number, one in enumerate(pages(pk, sort="count", limit=3, text="boom")):
-            seen += [int(each.id, 16) for each in one.issues]
-            if change == "gone":
-                shelf.put(pk, [issue(2 * number, expires_at=1)])
-            else:
-                shelf.put(pk, [issue(2 * number + 1, count=1)])
-    there = set(range(0, 80, 2))
-    assert {n for n in there - set(seen) if change == "more" or n > 2 * number} == set()
-    if change == "gone":
-        assert len(seen) == len(set(seen))
+        found = list(pages(pk, sort=sort, text="needle", limit=2))
+    ids = [[int(each.id, 16) for each in one.issues] for one in found]
+    assert ids[0] == [57, 25]
+    assert sorted(n for each in ids[1:] for n in each) == [3, 4]
+    assert found[0].exhaustive == (sort == "first_seen")
+    assert found[0].looked_at == 35
 
 
-def test_a_page_of_one_megabyte_is_not_the_end(pk: str) -> None:
-    shelf.put(pk, (issue(n) for n in range(12)), padding="x" * 300_000)
-    with recorded() as seen:
-        found = search(visible_at(pk, NOW_S), IssueQuery(sort="count", text="boom"))
-    assert (len(found.issues), found.exhaustive, len(seen)) == (12, True, 4)
+def test_a_page_ends_when_it_has_cost_enough(pk: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issue_search, "_ENOUGH_UNITS", 20)
+    monkeypatch.setattr(issue_search, "_DENSE", 10)
+    shelf.put(pk, (issue(n, level="info" if n == 5 else "error") for n in range(60)))
+    found = list(pages(pk, level="info"))
+    assert [len(one.issues) for one in found] == [0, 0, 1]
+    assert [one.looked_at for one in found] == [20, 20, 20]
+
+
+@pytest.mark.usefixtures("few")
+def test_an_issue_that_moves_while_a_page_is_read_is_on_it_once(pk: str) -> None:
+    shelf.put(pk, (issue(n, last_seen=n, status="resolved") for n in range(1, 40)))
+    reads = count()
+
+    def move(call: Call) -> Any:
+        response = call.send()
+        # The first read is that of the counter, the second that of the first part.
+        if call.operation == "BatchGetItem" and next(reads) == 1:
+            shelf.put(pk, [issue(39, last_seen=20, status="resolved")])
+        return response
+
+    with watched(move):
+        found = page_of(pk, status="resolved", level="error")
+    assert sorted(int(each.id, 16) for each in found.issues) == list(range(1, 40))
+
+
+def page_of(pk: str, **asked: Any) -> IssuePage:
+    """A page, whatever it costs."""
+    return search(visible_at(pk, NOW_S), query(**asked))
+
+
+def test_issues_of_the_first_release_are_found_by_what_they_count(pk: str) -> None:
+    shelf.put_old(
+        pk,
+        [
+            issue(1, environments={"prod": 1}, title="boom one", last_seen=1),
+            issue(2, releases={"1.0": 1}, title="two", last_seen=2, status="resolved"),
+        ],
+    )
+    shelf.put(pk, [issue(3, environments={"prod": 1}, last_seen=3)])
+    # The project was there before its counter.
+    clients.dynamodb().delete_item(
+        TableName=settings().issues_table, Key=counter_key(pk.partition("#")[0])
+    )
+    for sort in SORTS:
+        assert numbers(pk, environment="prod", sort=sort) == [3, 1]
+        assert numbers(pk, release="1.0", status="all", sort=sort) == [2]
+        assert numbers(pk, text="boom", status="all", sort=sort) == [3, 1]
+        assert numbers(pk, text="two", status="resolved", sort=sort) == [2]
+
+
+def test_a_value_from_before_an_issue_began_again_is_not_its_value(pk: str) -> None:
+    old, new = issue(1, first_seen=1, last_seen=5), issue(1, first_seen=6, last_seen=9)
+    shelf.put(pk, [old], values={old.id: [("user.id", "7")]})
+    assert [each.id for each in found_by(pk, "user.id:7")] == [old.id]
+    shelf.put(pk, [new])
+    assert found_by(pk, "user.id:7") == []
+    assert [each.id for each in found_by(pk, "!user.id:7")] == [new.id]
+
+
+def found_by(pk: str, text: str) -> list[Issue]:
+    return search(visible_at(pk, NOW_S), read(text)).issues
+
+
+def test_a_value_that_too_many_have_is_checked_by_what_issues_keep(
+    pk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_terms, "_VALUE_BYTES", 1)
+    seen = SeenValues()
+    had = [("user.id", "7"), ("tag:a", "b")]
+    seen.add_new(dict.fromkeys(had, True), set())
+    kept = {"values": seen.pack()}
+    some = [issue(n, **(kept if n % 2 else {}), environments={"prod": 1}) for n in range(9)]
+    shelf.put(pk, some, values={each.id: had for each in some if each.values})
+    with small_pages(2):
+        for text in ("user.id:7", "user.id:7 environment:prod", "tags[a]:b environment:pr*"):
+            assert sorted(int(each.id, 16) for each in found_by(pk, text)) == [1, 3, 5, 7]
+        assert len(found_by(pk, "!user.id:7")) == 5
+        assert found_by(pk, "!environment:*") == []
+        with pytest.raises(InvalidQueryError, match=r"Too many values match user.id:\*"):
+            found_by(pk, "environment:prod user.id:*")
 
 
 # ------------------------------------------------------------------ what is refused
@@ -300,36 +416,57 @@ ID = "a" * 32
         encoded(["last_seen", 1, ID, "", "", "index"]),
         encoded(["last_seen", 1, ID, "", "", ["rows"]]),
         encoded(["last_seen", 1, ID, "", "", "rows", "rest"]),
+        encoded(["last_seen", "rows", None, None]),
+        encoded(["count", "list", None, None]),
+        encoded(["last_seen", "list", [1, ID], None]),
+        encoded(["last_seen", "list", [1, ID, "?"], None]),
+        encoded(["last_seen", "list", None, [-1, ID]]),
+        encoded(["last_seen", "list", None, [1, "a"]]),
+        encoded(["last_seen", "list", None, 1]),
         base64.urlsafe_b64encode(b"[" * 100_000).decode(),
     ],
 )
 def test_a_cursor_that_nobody_gave_is_refused(pk: str, cursor: str) -> None:
     for text in ("", "boom"):
         with pytest.raises(InvalidInputError) as refused:
-            search(visible_at(pk, NOW_S), IssueQuery(cursor=cursor, text=text))
+            search(visible_at(pk, NOW_S), query(cursor=cursor, text=text))
         assert set(refused.value.errors) == {"cursor"}
 
 
-@pytest.mark.parametrize("text", ["", "boom"])
 @pytest.mark.parametrize("place", [["", "", ""], [ID, "", ""], ["", ID, ""], ["", "", ID]])
 @pytest.mark.parametrize("part", [[], ["rows"], ["rest"]])
 @pytest.mark.parametrize("value", [0, 5, 10**15 - 1])
 @pytest.mark.parametrize("sort", SORTS)
 def test_a_cursor_of_the_right_form_does_no_harm(
-    pk: str, text: str, place: list[str], part: list[str], value: int, sort: str
+    pk: str, place: list[str], part: list[str], value: int, sort: str
 ) -> None:
     shelf.put(pk, [issue(1)])
     cursor = encoded([sort, value, *place, *part])
     for status in ("open", "all", "resolved"):
-        found = page(pk, cursor=cursor, text=text, sort=sort, status=status)
+        found = page(pk, cursor=cursor, sort=sort, status=status)
         assert found.issues in ([], [issue(1)])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("part", [INDEX, ROWS, REST])
+@pytest.mark.parametrize("last", [None, [0, ""], [10**15 - 1, ID]])
+def test_a_cursor_of_a_search_of_the_right_form_does_no_harm(
+    pk: str, kind: str, part: str, last: list[Any] | None
+) -> None:
+    shelf.put(pk, [issue(1)])
+    starts = [None, *([value, name, part] for value in (0, 5, 10**15 - 1) for name in ("", ID))]
+    for start in starts:
+        cursor = encoded(["count", kind, start, last])
+        for filters in ({"text": "boom"}, {"level": "error"}, {"release": "1", "status": "all"}):
+            found = page(pk, cursor=cursor, sort="count", **filters)
+            assert found.issues in ([], [issue(1)])
+
+
 def test_everything_wrong_is_named(pk: str) -> None:
-    asked = IssueQuery(status="closed", level="fatal", sort="title", cursor="?", limit=0)
+    asked = IssueQuery(status="closed", sort="title", cursor="?", limit=0)
     with pytest.raises(InvalidInputError) as refused:
         search(visible_at(pk, NOW_S), asked)
-    assert set(refused.value.errors) == {"status", "level", "sort", "limit", "cursor"}
+    assert set(refused.value.errors) == {"status", "sort", "limit", "cursor"}
 
 
 def test_an_issue_s_place_in_a_cursor_survives_its_deletion(pk: str) -> None:

@@ -24,7 +24,6 @@ from errata.config import settings
 from errata.models.issue import OPEN_STATUSES, STATUSES
 from errata.protocol.issues import ASKED_STATUSES, SORTS, IssueQuery
 from errata.store import queues
-from errata.store.issues import by_id
 from errata.usecases import issues
 from tests.integration.test_webhooks import queued
 from tests.support import sdk, stream
@@ -37,7 +36,7 @@ from tests.support.fresh import TABLES, clear_cache
 from tests.support.gateway import admit, authorize, call, decide, denied, effect, handler
 from tests.support.receiver import Receiver, receiver
 from tests.support.template import ROOT
-from tests.support.visible import visible_in
+from tests.support.visible import all_issues, visible_in
 from tests.upgrades.release import HERE, Restored, newest, releases, restore
 
 __all__ = ["deployed"]
@@ -174,7 +173,7 @@ def test_every_list_shows_the_issues_that_the_release_left(left: Restored) -> No
     def assert_listed() -> None:
         for name in left.projects:
             visible = visible_in(project(left, name).id)
-            stored, _ = by_id(visible, "", "", None)
+            stored = all_issues(visible)
             for status in ASKED_STATUSES:
                 wanted = {"all": STATUSES, "open": OPEN_STATUSES}.get(status, (status,))
                 expected = sorted(each.id for each in stored if each.status in wanted)

@@ -1,15 +1,18 @@
 """Put issues directly into the table, as digest would leave them."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import batched
 from typing import Any
 
 from errata.config import settings
 from errata.models.issue import Issue, Position
+from errata.models.seen_values import KeyValue, short_value
 from errata.store import clients, numbers, ranks
+from errata.store import values as value_store
 from errata.store.issue_items import issue_item
 from errata.store.items import Values, write_all
+from errata.store.values import NewValue
 
 EXPIRES = 2_000_000_000
 
@@ -43,11 +46,20 @@ def issue(number: int, **changed: Any) -> Issue:
     return dataclasses.replace(ISSUE, id=f"{number:032x}", number=number + 1, **changed)
 
 
-def put(pk: str, found: Iterable[Issue], **more: Any) -> None:
-    """Store these issues under `pk`, with the rows by which lists find them.
+def put(
+    pk: str,
+    found: Iterable[Issue],
+    *,
+    texts: Mapping[str, str] | None = None,
+    values: Mapping[str, Iterable[KeyValue]] | None = None,
+    **more: Any,
+) -> None:
+    """Store these issues under `pk`, with the rows by which lists and searches find them.
 
-    `more` has additional attributes that nobody reads.
+    `texts` and `values` have words and values of issues beside those that they have themselves, by
+    id. `more` has additional attributes that nobody reads.
     """
+    texts, values = texts or {}, values or {}
     found = list(found)
     project_id, _, generation = pk.partition("#")
     last = max((each.number for each in found), default=0)
@@ -59,9 +71,26 @@ def put(pk: str, found: Iterable[Issue], **more: Any) -> None:
             _item(pk, f"issue#{each.id}", issue_item(each)) | write_all(more),
             *(
                 _item(pk, sk, {**content, "ttl": each.rows_until})
-                for sk, content in ranks.rows(each, each.title).items()
+                for sk, content in (
+                    ranks.rows(each, _text(each) + texts.get(each.id, ""))
+                    | value_rows(each, values.get(each.id, ()))
+                ).items()
             ),
         )
+    )
+
+
+def _text(issue: Issue) -> str:
+    return "\n".join((issue.title, issue.culprit, issue.transaction, issue.logger, ""))
+
+
+def value_rows(issue: Issue, more: Iterable[KeyValue] = ()) -> dict[str, Values]:
+    """Return the value rows of an issue: of what it counts, and of more values."""
+    counted = {"environment": issue.environments, "release": issue.releases}
+    found = [*more, *((key, name) for key, names in counted.items() for name in names)]
+    at = max(issue.first_seen, issue.last_seen)
+    return value_store.rows(
+        NewValue(issue.id, (key, short_value(value)), at, issue.rows_until) for key, value in found
     )
 
 

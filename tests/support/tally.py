@@ -12,9 +12,10 @@ from errata.models.event import Stored, user_identity
 from errata.models.ids import minted_ms
 from errata.models.seen_values import searchable
 from errata.models.visible import Visible
-from errata.store import day_counts, events, issues, ranks, releases, values, watermarks
+from errata.store import day_counts, events, ranks, releases, values, watermarks
 from errata.store.issue_items import to_day
 from errata.store.items import query, read_all, write_all
+from tests.support.visible import all_issues
 
 type Counts = dict[str, Any]
 type Item = dict[str, Any]
@@ -94,7 +95,7 @@ def counted(project_id: str) -> Counts:
     visible = Visible(project_id, watermarks.find_watermark(project_id), 0, 0)
     rows = {row["sk"]: row for row in map(read_all, _rows(visible))}
     of_issues = _values(rows)
-    found, _ = issues.by_id(visible, "", "", None)
+    found = all_issues(visible)
     for issue in found:
         assert ranks.rows(issue).keys() <= rows.keys()
         (number, *_) = ranks.number_rows(issue)

@@ -1,10 +1,13 @@
 """What a reader sees, for tests that read."""
 
+from errata.config import settings
 from errata.models.ids import now_ms
 from errata.models.issue import Issue
 from errata.models.visible import Visible, Watermark
-from errata.store import issues, watermarks
 from errata.store import projects as projects_store
+from errata.store import watermarks
+from errata.store.issue_items import is_issue, to_issue
+from errata.store.items import query, read_all, write_all
 from errata.usecases import projects
 from errata.usecases.visible import make_visible
 
@@ -27,5 +30,11 @@ def visible_at(partition: str, now_s: int = 0, oldest_ms: int = 0) -> Visible:
 
 def all_issues(visible: Visible) -> list[Issue]:
     """Return the issues that a reader sees, by their ids."""
-    found, _ = issues.by_id(visible, "", "", None)
-    return found
+    found = query(
+        TableName=settings().issues_table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :issue)",
+        ExpressionAttributeValues=write_all({":pk": visible.partition, ":issue": "issue#"}),
+        ConsistentRead=True,
+    )
+    stored = [to_issue(read_all(item)) for item in found if is_issue(item)]
+    return [each for each in stored if visible.covers(each.expires_at, each.last_seen)]

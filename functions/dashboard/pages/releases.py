@@ -2,8 +2,8 @@
 
 from urllib.parse import urlencode
 
-from errata.models.issue import short_name
 from errata.models.loss import REASONS, SDK_REASONS
+from errata.protocol.query import Term, to_text
 from errata.usecases import issues, loss_ledger
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import page
@@ -14,6 +14,8 @@ RELEASES_A_PAGE = 50
 # In bytes of HTML. Keeps the page below 80 KB, however long the names of releases are.
 BYTE_BUDGET = 52_000
 _MARKUP_OF_A_ROW = 700
+# Characters of a release's name in a query.
+_MOST_IN_LINK = 100
 STATS_DAYS = 30
 
 
@@ -24,7 +26,7 @@ def releases(ctx: RequestContext) -> Response:
     found = issues.search_releases(ctx.visible, cursor)
     rows, budget = [], ByteBudget(BYTE_BUDGET)
     for release in found.releases[:RELEASES_A_PAGE]:
-        link = urlencode({"release": short_name(release.release)})
+        link = urlencode({"query": _query(release.release)})
         if not budget.pays(_MARKUP_OF_A_ROW + len(link)):
             break
         rows.append((release, budget.take(release.release, 120), link))
@@ -40,6 +42,13 @@ def releases(ctx: RequestContext) -> Response:
         cursor=cursor,
         next_page=following and f"?{urlencode({'cursor': following})}",
     )
+
+
+def _query(release: str) -> str:
+    """Return the query for the open issues of a release. A long name is found by its beginning."""
+    short = release[:_MOST_IN_LINK]
+    pieces = (release,) if short == release else (short, "")
+    return to_text([Term("is", ("open",)), Term("release", pieces)])
 
 
 @get("projects/<project:project_id>/stats")

@@ -9,6 +9,7 @@ ErrataError
 │   ├── AddressForbiddenError     403  the address is not on the organization's allowlist
 │   ├── BodyTooLargeError         413
 │   ├── InvalidInputError         422  names every bad field
+│   │   └── InvalidQueryError     422  a search that cannot be read; says where
 │   ├── RateLimitedError          429  knows when to try again
 │   └── ServiceUnavailableError   503  the response for a StoreError
 ├── StoreError                    a call to AWS failed; `errata.store` raises these and no other
@@ -132,6 +133,16 @@ class InvalidInputError(HTTPError):
             + (f" (and {more} more error{'s' if more > 1 else ''})" if more > 0 else "")
         )
         self.errors = errors
+
+
+class InvalidQueryError(InvalidInputError):
+    """A search that cannot be read. The problem is in `text`, from `start` to `end` (exclusive)."""
+
+    def __init__(self, message: str, text: str, start: int, end: int) -> None:
+        super().__init__({"query": [message]})
+        self.text = text
+        self.start = start
+        self.end = end
 
 
 class RateLimitedError(HTTPError):

@@ -173,12 +173,21 @@ def test_issues_are_filtered_and_sorted(busy: Project, clock: Clock) -> None:
     assert len(found("--sort", "first_seen", "--limit", "2")) == 2
 
 
-@pytest.mark.parametrize(
-    ("option", "value"), [("status", "closed"), ("sort", "title"), ("level", "fatal")]
-)
-def test_what_cannot_be_asked_is_named(project: Project, option: str, value: str) -> None:
-    said = failed("issues", "list", project.id, f"--{option}", value)
-    assert said.startswith(f"error: {option}: The {option}")
+def test_what_cannot_be_asked_is_named(project: Project) -> None:
+    said = failed("issues", "list", project.id, "--sort", "title")
+    assert said.startswith("error: sort: The sort must be one of")
+    for option, value in (("status", "closed"), ("level", "fatal")):
+        assert f"{value} is unknown." in failed("issues", "list", project.id, f"--{option}", value)
+
+
+def test_a_problem_in_a_query_is_shown_in_its_place(project: Project) -> None:
+    asked = ("--query", "is:open usre.id:7", "--level", "error")
+    assert failed("issues", "list", project.id, *asked).splitlines() == [
+        "error: query: There is no key usre.id. Did you mean user.id?"
+        " A tag is written tags[usre.id]:value. A text with a colon needs quotes.",
+        "error: is:open usre.id:7 level:error",
+        "error:         ^^^^^^^",
+    ]
 
 
 def test_an_issue_is_resolved_ignored_and_reopened(busy: Project, clock: Clock) -> None:

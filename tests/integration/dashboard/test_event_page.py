@@ -102,7 +102,7 @@ def test_lines_and_words_of_other_systems_are_shown_as_they_were_meant(
     assert f"one\ntwo\N{WHITE SQUARE}000Dthree {words}" in shown
     assert "in f\nValueError: y\n" in shown
     listed = browser.get(f"projects/{busy.id}/issues?environment=a%E2%80%8Db")
-    assert listed.value("environment") == "a\u200db"
+    assert listed.value("query") == 'is:open environment:"a\u200db"'
 
 
 def test_events_of_an_issue_lead_to_each_other_and_have_numbers(

@@ -114,3 +114,35 @@ def test_an_empty_project_s_page_costs_no_more_and_needs_no_dsn(
     shown = browser.get(f"projects/{project.id}/issues")
     assert project.public not in shown.html
     assert "export SENTRY_DSN='your DSN'" in shown.text
+
+
+def test_issues_are_searched_by_a_query(browser: Browser, busy: Project) -> None:
+    send(
+        busy,
+        {"message": "boom one", "user": {"id": 7}, "release": "1.0"},
+        {"message": "boom two", "release": "1.0"},
+    )
+    path = f"projects/{busy.id}/issues"
+    assert browser.get(path).value("query") == "is:open"
+    shown = browser.get(f"{path}?query=user.id:7+boom")
+    assert "boom one" in shown.text
+    assert "boom two" not in shown.text
+    assert shown.value("query") == "user.id:7 boom"
+    resolved = re.search(r'<a href="([^"]+)">Resolved</a>', shown.html)
+    assert resolved
+    shown = browser.get(path + resolved[1].replace("&amp;", "&"))
+    assert "No issues match your search." in shown.text
+    assert shown.value("query") == "is:resolved user.id:7 boom"
+    shown = browser.get(f"{path}?status=all&release=1.0&text=two+times&level=error")
+    assert shown.value("query") == 'release:1.0 level:error "two times"'
+
+
+def test_a_problem_in_a_query_is_shown_in_its_place(browser: Browser, busy: Project) -> None:
+    shown = browser.get(f"projects/{busy.id}/issues?query=is:open+%3Cb%3E:x+usre.id:7")
+    assert shown.status == 422
+    assert "There is no key usre.id. Did you mean user.id?" in shown.text
+    assert "<mark>usre.id</mark>:7" in shown.html
+    assert shown.value("query") == "is:open <b>:x usre.id:7"
+    longest = browser.get(f"projects/{busy.id}/issues?query={'y:x+' * 2_000}")
+    assert longest.status == 422
+    assert longest.size <= MAX_LIST_BYTES

@@ -12,7 +12,7 @@ from tests.support.clients import ingest
 from tests.support.pages import OWNER, followed, send
 from tests.support.unclaimed import generated
 
-RELEASE = r'href="issues\?release=([^"]+)"'
+RELEASE = r'href="issues\?query=is%3Aopen\+release%3A(?:%22)?([^"]+)"'
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
-from errata.errors import ErrataError, InvalidInputError, StoreError
+from errata.cli.output import printable
+from errata.errors import ErrataError, InvalidInputError, InvalidQueryError, StoreError
 
 # The errors that an operator can cause. Any other exception is a bug and ends with a traceback.
 Failure = (ErrataError, BotoCoreError, ClientError, ResponseParserError)
@@ -29,6 +30,8 @@ _NOT_SIGNED_IN = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
+# How many characters are shown before and after a problem in a query.
+_BEFORE = 60
 _SIGN_IN = (
     "Sign in with `aws configure` or `aws sso login`, or set AWS_PROFILE."
     " To use the local stack, add --local."
@@ -40,6 +43,9 @@ def explain(error: Exception, local: bool) -> Iterator[str]:
     if isinstance(error, StoreError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     match error:
+        case InvalidQueryError():
+            yield f"query: {error.message}"
+            yield from _in_place(error)
         case InvalidInputError():
             for field, complaints in error.errors.items():
                 yield from (f"{field}: {complaint}" for complaint in complaints)
@@ -56,6 +62,16 @@ def explain(error: Exception, local: bool) -> Iterator[str]:
             yield of_aws(error)
         case _:
             yield f"The call to AWS failed: {' '.join(str(error).split())}"
+
+
+def _in_place(error: InvalidQueryError) -> Iterator[str]:
+    """Yield the part of a query that has a problem, and a line of carets under it."""
+    first = max(0, error.start - _BEFORE)
+    before = printable(error.text[first : error.start])
+    wrong = printable(error.text[error.start : min(error.end, error.start + _BEFORE)])
+    after = printable(error.text[error.end : error.end + _BEFORE])
+    yield f"{before}{wrong}{after}"
+    yield f"{' ' * len(before)}{'^' * max(1, len(wrong))}"
 
 
 def of_aws(error: ClientError) -> str:

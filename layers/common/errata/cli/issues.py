@@ -22,11 +22,12 @@ from errata.cli.output import (
 from errata.models.ids import now_ms
 from errata.models.issue import Activity, Issue, trend, why_grouped
 from errata.models.project import Project
+from errata.models.seen_values import MAX_VALUES
 from errata.models.sketch import STANDARD_ERROR, estimate
 from errata.models.slug import short_id
 from errata.models.verdict import verdict
 from errata.models.visible import Visible
-from errata.protocol.issues import IssueQuery
+from errata.protocol.issues import read, translated
 from errata.protocol.markdown import exceptions_of, trace_text
 from errata.protocol.read import iso, to_event
 from errata.usecases import issue_events, issues, projects, short_ids, slugs
@@ -38,17 +39,25 @@ Id = Annotated[str, typer.Argument(metavar="ISSUE", help="The issue's id, short 
 BY = "errata CLI"
 
 
-@command(app, "list", example="issues list 1 --status open --sort count --limit 20")
+@command(app, "list", example='issues list 1 --query "is:open user.id:7" --sort count')
 def list_(
     session: Session,
     project_id: ProjectId,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Maximum number of issues. Default: all.")
     ] = None,
+    query: Annotated[
+        str,
+        typer.Option(
+            metavar="QUERY",
+            help='What to search for, such as "is:open user.email:ada@example.com timeout".'
+            " See docs/search.md.",
+        ),
+    ] = "",
     status: Annotated[
         str,
         typer.Option(
-            metavar="STATUS", help="open (includes regressed), resolved, ignored, regressed."
+            metavar="STATUS", help="open (includes regressed), resolved, ignored, regressed, all."
         ),
     ] = "all",
     environment: Annotated[
@@ -61,7 +70,7 @@ def list_(
     search: Annotated[
         str,
         typer.Option(
-            metavar="TEXT", help="Text in the title, culprit, transaction or logger. Ignores case."
+            metavar="TEXT", help="Text in the title, culprit, exceptions, functions or files."
         ),
     ] = "",
     sort: Annotated[
@@ -70,13 +79,17 @@ def list_(
 ) -> None:
     """List a project's issues, most recently seen first.
 
+    The other options add terms to the query. A short id, or the id of an event, finds its issue.
+
     With --limit, an issue may be left out for one whose number is less than 5 % lower.
 
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are exact.
     """
-    query = IssueQuery(status, environment, release, level, search, sort)
+    more = translated(status, environment, release, level, search)
+    asked = read(" ".join(filter(None, (query, more))), sort)
     project, visible = _opened(project_id)
-    found = list(islice(issues.matching(visible, query), limit))
+    named = short_ids.named(project, visible, asked.terms)
+    found = [named] if named else list(islice(issues.matching(visible, asked), limit))
     if session.json:
         print_json([to_json(issue, project) for issue in found])
         return
@@ -145,6 +158,7 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
             "grouped by": why_grouped(issue.grouping, issue.grouped_by),
             "environments": _counts(issue.environments),
             "releases": _counts(issue.releases),
+            "not all searched": ", ".join(_full(issue)),
             "servers": _counts(issue.servers),
             "days": ", ".join(f"{day}: {count}" for day, count in _days(issue).items()),
         }
@@ -271,6 +285,12 @@ def to_json(issue: Issue, project: Project) -> dict[str, Any]:
 def _users(issue: Issue) -> str:
     users = estimate(issue.users)
     return f"about {users} (standard error {STANDARD_ERROR:.1%})" if users else "not reported"
+
+
+def _full(issue: Issue) -> list[str]:
+    """Return the keys of which the issue has so many values that it is not found by others."""
+    full = (key for key, count in issue.value_counts.items() if count >= MAX_VALUES)
+    return ["tags" if key == "tag" else key for key in full]
 
 
 def _counts(counts: dict[str, int]) -> str:

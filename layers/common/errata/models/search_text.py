@@ -17,8 +17,8 @@ _NUMBERS = re.compile(r"[0-9]+")
 def search_text(event: Mapping[str, Any]) -> str:
     """Return an event's words, one part in each line: the most telling ones come first.
 
-    These are title, culprit, the values of its exceptions, and the functions and files of its
-    in-app frames, from the innermost one on.
+    These are title, culprit, transaction, logger, the values of its exceptions, and the functions
+    and files of its in-app frames, from the innermost one on.
     """
     lines: dict[str, None] = {}
     left = MAX_TEXT
@@ -36,12 +36,19 @@ def search_text(event: Mapping[str, Any]) -> str:
 
 def same_words(one: str, other: str) -> bool:
     """Return whether two lines have the same words. Numbers in them do not count."""
-    return one == other or _NUMBERS.sub("0", one) == _NUMBERS.sub("0", other)
+    return one == other or without_numbers(one) == without_numbers(other)
+
+
+def without_numbers(text: str) -> str:
+    """Return a text in which all numbers are 0."""
+    return _NUMBERS.sub("0", text)
 
 
 def _parts(event: Mapping[str, Any]) -> Iterator[str]:
     yield title(event)
     yield culprit(event)
+    yield _text(event.get("transaction"))
+    yield _text(event.get("logger"))
     exceptions = [each for each in _list(event.get("exceptions")) if isinstance(each, dict)]
     exceptions = exceptions[: -_MAX_EXCEPTIONS - 1 : -1]
     for each in exceptions:

@@ -73,7 +73,7 @@ class SeenValues:
             counted_as = key.partition(":")[0]
             if counts[counted_as] >= MAX_VALUES:
                 continue
-            if all(self.bits[bit >> 3] >> (bit & 7) & 1 for bit in bits):
+            if self._has(bits):
                 if is_new:
                     new.append((key, value))
                 continue
@@ -88,6 +88,13 @@ class SeenValues:
             batch.add((key, value))
         self.counts = {key: count for key, count in counts.items() if count > 1}
         return new
+
+    def has(self, key: str, value: str) -> bool:
+        """Return whether a value was added. True may be wrong, seldom."""
+        return self._has(_bits(key, value))
+
+    def _has(self, bits: list[int]) -> bool:
+        return all(self.bits[bit >> 3] >> (bit & 7) & 1 for bit in bits)
 
     def pack(self) -> bytes:
         """Return the filter, compressed: small as long as there are few values."""

@@ -1,14 +1,16 @@
-"""Queries for the list of issues, and the cursors of the lists of issues and releases."""
+"""Queries for lists of issues, and the cursors of the lists of issues and releases."""
 
 import base64
 import binascii
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from errata.errors import InvalidInputError
-from errata.models.issue import STATUSES
-from errata.protocol.read import LEVELS
+from errata.models.issue import IGNORED, OPEN, OPEN_STATUSES, REGRESSED, RESOLVED, STATUSES
+from errata.protocol.query import IS, TEXT, Term, parse, to_text
 
 SORTS = ("last_seen", "first_seen", "count", "users")
 DEFAULT_LIMIT = 50
@@ -21,29 +23,34 @@ _MOST = 10**15
 # Where a page of a list by status ended: in the index by_last_seen, in rows, or among the issues
 # that have no rows.
 INDEX, ROWS, REST = "", "rows", "rest"
+# How a search goes through the issues: those that have a value, those that have a word, or a list.
+VALUE_ROWS, TEXTS, LIST = KINDS = ("values", "texts", "list")
 
 
 @dataclass(frozen=True, slots=True)
 class IssueQuery:
-    """Which issues to show, and in which order. None and "" mean no filter.
+    """Which issues to show, and in which order. All sort orders are descending.
 
-    `text` is searched in title, culprit, transaction and logger, ignoring case. All sort orders
-    are descending.
+    `status` is one of `ASKED_STATUSES`, and `terms` are the other conditions. `read` makes both of
+    the text of a query.
     """
 
     status: str = "open"
-    environment: str | None = None
-    release: str | None = None
-    level: str | None = None
-    text: str | None = None
+    terms: tuple[Term, ...] = ()
     sort: str = "last_seen"
     cursor: str | None = None
     limit: int = DEFAULT_LIMIT
 
+    def with_status(self, status: str) -> str:
+        """Return the text of this query for another status."""
+        others = [each for each in self.terms if not _of_status(each)]
+        return to_text([Term(IS, (status,)), *others] if status != "all" else others)
+
     @property
-    def narrow(self) -> bool:
-        """Whether the query has a filter other than the status."""
-        return bool(self.environment or self.release or self.level or self.text)
+    def statuses(self) -> tuple[str, ...]:
+        """The statuses that the query asks for. There may be none."""
+        asked = {"all": STATUSES, OPEN: OPEN_STATUSES}.get(self.status, (self.status,))
+        return tuple(each for each in asked if _allows(self.terms, each))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Position:
 
     `part` is one of `INDEX`, `ROWS` and `REST` in a list that is filtered by status only.
 
-    If there are too many issues to search at once, the search covers one range of ids at a time:
+    If there are too many releases to read at once, a list covers one range of hashes at a time:
     from `start` (exclusive) to `end` (inclusive). `issue_id` is "" at the beginning of a range.
     """
 
@@ -63,8 +70,73 @@ class Position:
     part: str = INDEX
 
 
-def position(query: IssueQuery) -> Position | None:
+@dataclass(frozen=True, slots=True)
+class SearchPosition:
+    """The end of a page of a search, which goes through the issues in parts.
+
+    Attributes:
+        kind: how the parts are made, one of `KINDS`.
+        start: where the part begins; None for the first one. In `TEXTS`, it has a number only.
+        last: what the last issue of the page sorts by, and its id; None at the begin of a part.
+    """
+
+    kind: str
+    start: Position | None = None
+    last: tuple[int, str] | None = None
+
+
+def read(
+    text: str, sort: str = "last_seen", cursor: str | None = None, limit: int = DEFAULT_LIMIT
+) -> IssueQuery:
+    """Return the query with this text. Without `is:`, it asks for issues of all statuses.
+
+    Raises:
+        InvalidQueryError: the text is not a query.
+    """
+    terms = parse(text)
+    asked = {each for each in STATUSES if _allows(terms, each)}
+    status = next(status for status, listed in _LISTS.items() if asked <= listed)
+    if asked == _LISTS[status]:
+        terms = tuple(each for each in terms if not _of_status(each))
+    return IssueQuery(status, terms, sort, cursor, limit)
+
+
+# The lists that there are, and their statuses. The smallest ones come first.
+_LISTS = {
+    **{each: {each} for each in (REGRESSED, RESOLVED, IGNORED)},
+    OPEN: set(OPEN_STATUSES),
+    "all": set(STATUSES),
+}
+
+
+def _of_status(term: Term) -> bool:
+    return term.key == IS and (term.value in STATUSES or term.value == "unresolved")
+
+
+def _allows(terms: Iterable[Term], status: str) -> bool:
+    """Return whether the terms allow a status."""
+    return all(
+        (status in (OPEN_STATUSES if each.value in (OPEN, "unresolved") else (each.value,)))
+        != each.negated
+        for each in terms
+        if _of_status(each)
+    )
+
+
+def translated(
+    status: str = "open", environment: str = "", release: str = "", level: str = "", text: str = ""
+) -> str:
+    """Return the text of the query for filters as links had them before there was a grammar."""
+    texts = {"environment": environment, "release": release, "level": level, TEXT: text.strip()}
+    terms = [Term(IS, (status,))] if status != "all" else []
+    terms += [Term(key, (value,)) for key, value in texts.items() if value]
+    return to_text(terms)
+
+
+def position(query: IssueQuery) -> Position | SearchPosition | None:
     """Validate a query and return the position to continue from; None for the first page.
+
+    A query with terms has a `SearchPosition`, others a `Position`.
 
     Raises:
         InvalidInputError: a part of the query is invalid. Names every invalid part.
@@ -72,13 +144,15 @@ def position(query: IssueQuery) -> Position | None:
     errors: dict[str, list[str]] = {}
     if query.status not in ASKED_STATUSES:
         errors["status"] = [f"The status must be one of {', '.join(ASKED_STATUSES)}."]
-    if query.level and query.level not in LEVELS:
-        errors["level"] = ["The level filter must be error, warning, info or debug."]
     if query.sort not in SORTS:
         errors["sort"] = [f"The sort must be one of {', '.join(SORTS)}."]
     if query.limit < 1:
         errors["limit"] = ["The limit must be at least 1."]
-    found = _from_cursor(query.cursor, query.sort) if query.cursor else None
+    found: Position | SearchPosition | None = None
+    if query.cursor and query.terms:
+        found = _from_search_cursor(query.cursor, query.sort)
+    elif query.cursor:
+        found = _from_cursor(query.cursor, query.sort)
     if query.cursor and found is None:
         errors["cursor"] = ["The cursor is invalid. Start again from the first page."]
     if errors:
@@ -89,7 +163,17 @@ def position(query: IssueQuery) -> Position | None:
 def to_cursor(sort: str, at: Position) -> str:
     """Return the cursor of the page that starts after a position."""
     place = [sort, at.value, at.issue_id, at.start, at.end]
-    text = json.dumps([*place, at.part] if at.part else place, separators=(",", ":"))
+    return _encoded([*place, at.part] if at.part else place)
+
+
+def to_search_cursor(sort: str, at: SearchPosition) -> str:
+    """Return the cursor of the page of a search that starts after a position."""
+    start = at.start and [at.start.value, at.start.issue_id, at.start.part]
+    return _encoded([sort, at.kind, start, at.last and list(at.last)])
+
+
+def _encoded(content: list[Any]) -> str:
+    text = json.dumps(content, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
@@ -112,19 +196,60 @@ def release_position(cursor: str | None) -> Position:
     return found
 
 
-def _from_cursor(cursor: str, sort: str) -> Position | None:
-    try:
-        content = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, RecursionError):
-        return None
+def _from_search_cursor(cursor: str, sort: str) -> SearchPosition | None:
+    match _decoded(cursor):
+        case [str() as by, str() as kind, start, last] if by == sort and kind in KINDS:
+            begun, shown = _start(start), _last(last)
+            if (start is None or begun) and (last is None or shown):
+                return SearchPosition(kind, begun, shown)
+    return None
+
+
+def _start(content: Any) -> Position | None:
     match content:
-        case [str() as sorted_by, int() as value, str(), str() as start, str() as end, *part] if (
+        case [value, str() as issue_id, str() as part] if part in (INDEX, ROWS, REST):
+            return Position(value, issue_id, part=part) if _is_place(value, issue_id) else None
+    return None
+
+
+def _last(content: Any) -> tuple[int, str] | None:
+    match content:
+        case [value, str() as issue_id] if _is_place(value, issue_id):
+            return value, issue_id
+    return None
+
+
+def _is_place(value: object, issue_id: str) -> bool:
+    return (
+        type(value) is int
+        and 0 <= value < _MOST
+        and (not issue_id or bool(_ID.fullmatch(issue_id)))
+    )
+
+
+def _from_cursor(cursor: str, sort: str) -> Position | None:
+    content = _decoded(cursor)
+    match content:
+        case [
+            str() as sorted_by,
+            value,
+            str() as issue_id,
+            str() as start,
+            str() as end,
+            *part,
+        ] if (
             sorted_by == sort
             and (not end or start < end)
-            and type(value) is int
-            and 0 <= value < _MOST
-            and all(not each or _ID.fullmatch(each) for each in content[2:5])
+            and _is_place(value, issue_id)
+            and all(not each or _ID.fullmatch(each) for each in (start, end))
             and part in ([], [ROWS], [REST])
         ):
-            return Position(*content[1:])
+            return Position(value, issue_id, start, end, *part)
     return None
+
+
+def _decoded(cursor: str) -> Any:
+    try:
+        return json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        return None

@@ -18,6 +18,8 @@ from errata.store.items import Request, TypedItem, Values, batch_get, read_all, 
 # Higher than every rank, number and time.
 TOP = 10**15 - 1
 _HAS_ISSUES = 100
+# Key, names, and values of the other attributes of a number row, about.
+_NUMBER_ROW_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,60 @@ def _found(visible: Visible, order: str, status: str, item: TypedItem) -> Found:
     value, _, issue_id = sk.removeprefix(ranks.prefix(order, status)).partition("#")
     place = Place(int(value), issue_id=issue_id or item["issue"]["S"])
     return Found(place, order, status, sk, alive=expires - ROWS_LINGER_S > visible.now_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The words of issues of a status, newest issue first.
+
+    Attributes:
+        found: number, issue id and words of each issue.
+        stopped: the last number that was read; 0 at the end.
+        bytes: about how many bytes of rows were read.
+    """
+
+    found: list[tuple[int, str, str]]
+    stopped: int
+    bytes: int
+
+
+def texts(visible: Visible, status: str, before: int) -> Texts:
+    """Return the words by which people find the issues with a number below `before`.
+
+    Reads 1 MB. `status` is one of `ranks.LISTED`. Rows may be left over, and lag a little.
+    Access pattern I29.
+    """
+    low = ranks.prefix(ranks.FIRST_SEEN, status)
+    page = clients.dynamodb().query(
+        TableName=settings().issues_table,
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
+        ExpressionAttributeNames={"#ttl": "ttl", "#issue": "issue", "#text": "text"},
+        ExpressionAttributeValues=write_all(
+            {":pk": visible.partition, ":low": low, ":high": f"{low}{before - 1:010d}"}
+        ),
+        ProjectionExpression="sk, #ttl, #issue, #text",
+        ScanIndexForward=False,
+    )
+    found, size = [], 0
+    for item in page["Items"]:
+        text = item["text"]["S"] if "text" in item else ""
+        size += _NUMBER_ROW_BYTES + len(text.encode())
+        if int(item["ttl"]["N"]) > visible.now_s:
+            found.append((int(item["sk"]["S"].removeprefix(low)), item["issue"]["S"], text))
+    stopped = page.get("LastEvaluatedKey")
+    return Texts(found, int(stopped["sk"]["S"].removeprefix(low)) if stopped else 0, size)
+
+
+def texts_of(visible: Visible, issues: Iterable[Issue]) -> dict[str, str]:
+    """Return the words by which people find these issues, by id. Access pattern I30."""
+    of = {
+        ranks.number_key(ranks.statuses(each.status)[0], each.number): each.id
+        for each in issues
+        if each.number
+    }
+    keys = [write_all({"pk": visible.partition, "sk": sk}) for sk in of]
+    found = batch_get(settings().issues_table, keys)
+    return {of[item["sk"]["S"]]: item["text"]["S"] for item in found if "text" in item}
 
 
 def from_index(visible: Visible, statuses: Iterable[str], after: Place | None, most: int) -> Part:

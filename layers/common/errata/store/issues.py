@@ -24,7 +24,6 @@ from errata.store.items import (
     batch_delete,
     batch_get,
     query,
-    query_some,
     read_all,
     write_all,
 )
@@ -74,30 +73,6 @@ def find_across(wanted: Iterable[tuple[Visible, str]]) -> dict[str, Issue]:
         if issue := _shown(visible, item):
             found[visible.project_id] = issue
     return found
-
-
-def by_id(visible: Visible, start: str, end: str, pages: int | None) -> tuple[list[Issue], str]:
-    """Return the visible issues with `start` < id <= `end`. `end` "" means no upper limit.
-
-    Reads at most `pages` pages of 1 MB (None: all). Also returns the last id that it has read, ""
-    if it has read all issues up to the last one. Read consistently. Access pattern I9.
-    """
-    items, stopped = query_some(
-        pages,
-        TableName=settings().issues_table,
-        KeyConditionExpression="pk = :pk AND sk BETWEEN :start AND :end",
-        # `~` sorts after every id. An id followed by `~` sorts after that id.
-        ExpressionAttributeValues=write_all(
-            {
-                ":pk": visible.partition,
-                ":start": f"issue#{start}~" if start else "issue#",
-                ":end": f"issue#{end or '~'}",
-            }
-        ),
-        ConsistentRead=True,
-    )
-    found = [issue for item in items if (issue := _shown(visible, item))]
-    return found, stopped["sk"]["S"].removeprefix("issue#") if stopped else end
 
 
 def delete_generation(pk: str) -> None:

@@ -20,7 +20,7 @@ from errata.config import settings
 from errata.errors import ConditionFailedError
 from errata.models.visible import Visible
 from errata.store import clients, ranks
-from errata.store.items import PlainItem, TypedItem, batch_delete, batch_get, write_all
+from errata.store.items import PlainItem, TypedItem, batch_delete, batch_get, read_all, write_all
 
 COUNTER = "numbers"
 # In milliseconds. While a stack is updated, functions of the release before may still run.
@@ -75,6 +75,12 @@ def begin(pk: str, now_ms: int) -> None:
         )
     except ConditionFailedError:
         return
+
+
+def counter_of(visible: Visible) -> PlainItem | None:
+    """Return the project's counter; None if it has none. Access pattern I31."""
+    found = batch_get(settings().issues_table, [counter_key(visible.project_id)])
+    return read_all(found[0]) if found else None
 
 
 def without_rows_until(visible: Visible, counter: PlainItem | None) -> int:

@@ -16,17 +16,22 @@ deleted since, and opened again: then `at` is before it was first seen.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
+from errata.config import settings
 from errata.models.seen_values import KeyValue
-from errata.store.items import PlainItem, Values
+from errata.models.visible import Visible
+from errata.store import clients
+from errata.store.items import PlainItem, Request, TypedItem, Values, write_all
 
 # The most ids in one row. With it, a row stays below 1 KB, unless the value is very long.
 _MAX_IDS = 50
 _ID_BYTES = 16
+# Names and values of the other attributes of a row, about.
+_ROW_BYTES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,21 @@ class NewValue:
     at: int
     expires_at: int
     change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The issues that have had a value.
+
+    Attributes:
+        at: when, in milliseconds since the epoch, by issue id.
+        complete: whether these are all.
+        bytes: about how many bytes of rows were read.
+    """
+
+    at: dict[str, int]
+    complete: bool
+    bytes: int
 
 
 def rows(found: Iterable[NewValue]) -> dict[str, Values]:
@@ -71,6 +91,49 @@ def to_value(item: PlainItem) -> tuple[str, str, list[str]]:
     name, _, issues = item["sk"].removeprefix("value#").rpartition("#")
     key, _, value = name.partition("=")
     return key, value, [issues.partition("+")[0], *_unpacked(item.get("issues", b""))]
+
+
+def issues_with(
+    visible: Visible, key: str, begin: str, matches: Callable[[str], bool], most: int
+) -> Seen:
+    """Return the issues that have had a value of `key` that begins with `begin` and matches.
+
+    Reads about `most` bytes, at most 1 MB more. Values are as stored in keys. Rows lag a little.
+    Access pattern I9.
+    """
+    found: dict[str, int] = {}
+    size = 0
+    request: Request = {}
+    while size < most:
+        page = clients.dynamodb().query(
+            TableName=settings().issues_table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :begin)",
+            ExpressionAttributeNames={"#at": "at", "#ttl": "ttl", "#issues": "issues"},
+            ExpressionAttributeValues=write_all(
+                {":pk": visible.partition, ":begin": f"{prefix(key)}{begin}"}
+            ),
+            ProjectionExpression="sk, #at, #ttl, #issues",
+            **request,
+        )
+        for item in page["Items"]:
+            size += _ROW_BYTES + len(item["sk"]["S"])
+            if int(item["ttl"]["N"]) > visible.now_s:
+                size += _add(found, item, matches)
+        if "LastEvaluatedKey" not in page:
+            return Seen(found, True, size)
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return Seen(found, False, size)
+
+
+def _add(found: dict[str, int], item: TypedItem, matches: Callable[[str], bool]) -> int:
+    """Add the issues of a row if its value matches. Return the bytes of its other ids."""
+    name, _, first = item["sk"]["S"].rpartition("#")
+    others = item["issues"]["B"] if "issues" in item else b""
+    if matches(name.partition("=")[2]):
+        at = int(item["at"]["N"])
+        for issue_id in (first.partition("+")[0], *_unpacked(others)):
+            found[issue_id] = max(at, found.get(issue_id, 0))
+    return len(others)
 
 
 def _name(ids: list[str], change: str) -> str:

@@ -12,7 +12,7 @@ seen first.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from errata.models.issue import OPEN, OPEN_STATUSES, STATUSES, Issue
+from errata.models.issue import OPEN, STATUSES, Issue
 from errata.models.sketch import estimate
 from errata.models.visible import Visible
 from errata.protocol.issues import INDEX, REST, ROWS, IssueQuery, Position
@@ -36,16 +36,28 @@ _SPARE = 10
 
 
 @dataclass(slots=True)
+class Looked:
+    """What was looked at in a part of a list.
+
+    Attributes:
+        issues: the issues that were read and belong to the list, unordered.
+        number: how many issues were looked at.
+        read: how many of them were read.
+        following: where the next part begins; None at the end.
+    """
+
+    issues: list[Issue]
+    number: int
+    read: int
+    following: Position | None
+
+
+@dataclass(slots=True)
 class Listed:
     """A part of a list: its issues, and where the next part begins; None at the end."""
 
     issues: list[Issue] = field(default_factory=list)
     following: Position | None = None
-
-
-def statuses(query: IssueQuery) -> tuple[str, ...]:
-    """Return the statuses that a query asks for."""
-    return {"all": STATUSES, OPEN: OPEN_STATUSES}.get(query.status, (query.status,))
 
 
 def sort_key(issue: Issue, sort: str) -> tuple[int, str]:
@@ -81,6 +93,54 @@ def read_page(visible: Visible, query: IssueQuery, at: Position | None) -> Liste
     return Listed(page.issues + rest.issues, rest.following)
 
 
+def look(
+    visible: Visible,
+    query: IssueQuery,
+    at: Position | None,
+    wanted: Callable[[str], bool],
+    rows: int,
+    until: int,
+) -> Looked:
+    """Look at the next part of a list of a status. Read the issues whose ids are `wanted`.
+
+    Reads up to `rows` rows of each status that is listed, and as many issues as one call can.
+    `until` is before which time issues without rows were last seen, 0 if there are none. Makes at
+    most four calls to DynamoDB.
+    """
+    after = Place(at.value, at.part != ROWS, at.issue_id) if at else None
+    in_rest = at is not None and at.part == REST
+    if in_rest:
+        part = store.from_index(visible, query.statuses, after, rows)
+        found, stopped = part.found, part.stopped
+    else:
+        found, stopped = _merged(_parts(visible, query, after, rows))
+    some = [each for each in found if wanted(each.place.issue_id)]
+    number = len(found)
+    if len(some) > BATCH_GET:
+        stopped = some[BATCH_GET - 1].place
+        number = found.index(some[BATCH_GET - 1]) + 1
+        some = some[:BATCH_GET]
+    issues, _ = store.read(visible, (each.place.issue_id for each in some), until=False)
+    shown = {
+        issue.id: issue
+        for each in some
+        if (issue := issues.get(each.place.issue_id))
+        and (not issue.number if in_rest else each.shows(issue, STATUSES))
+    }
+    following = None
+    if stopped:
+        kind = REST if in_rest else INDEX if stopped.index else ROWS
+        following = Position(stopped.value, stopped.issue_id, part=kind)
+    elif until and not in_rest and not _indexed(query):
+        following = Position(until, part=REST)
+    return Looked(list(shown.values()), number, len(some), following)
+
+
+def _indexed(query: IssueQuery) -> bool:
+    """Return whether a list reads the index, which has the issues without rows, too."""
+    return query.sort == ranks.LAST_SEEN and query.status in (OPEN, "all")
+
+
 def _sorted_part(
     visible: Visible, query: IssueQuery, after: Place | None, size: int
 ) -> tuple[Listed, int]:
@@ -89,15 +149,16 @@ def _sorted_part(
     At the end of these, also returns a time: the other issues were last seen before it. 0 if there
     are no others.
     """
-    parts = _parts(visible, query, after, size)
+    times = _NUMBER_ROWS if query.sort == ranks.FIRST_SEEN else _ROWS
+    times = times if query.status != "all" else _ROWS_OF_EACH
+    parts = _parts(visible, query, after, max(size, _MIN_PAGE) * times)
     found, stopped = _merged(parts)
-    # The index has the issues without rows, too.
-    indexed = query.sort == ranks.LAST_SEEN and query.status in (OPEN, "all")
+    indexed = _indexed(query)
     if not found and stopped is None and after is None and query.status in (OPEN, "all"):
         # The index is empty, too, or all of its issues are without rows.
         return Listed(), 0 if indexed else store.TOP
     batches = _MAX_BATCHES if len(parts) == 1 else 1
-    asked = statuses(query)
+    asked = query.statuses
 
     def belongs(each: Found, issue: Issue) -> bool:
         return each.shows(issue, asked)
@@ -106,12 +167,10 @@ def _sorted_part(
     return _checked(visible, found, stopped, size, belongs, batches, ROWS, until=until)
 
 
-def _parts(visible: Visible, query: IssueQuery, after: Place | None, size: int) -> list[Part]:
+def _parts(visible: Visible, query: IssueQuery, after: Place | None, most: int) -> list[Part]:
     listed = ranks.LISTED if query.status == "all" else (query.status,)
-    one = _NUMBER_ROWS if query.sort == ranks.FIRST_SEEN else _ROWS
-    most = max(size, _MIN_PAGE) * (one if len(listed) == 1 else _ROWS_OF_EACH)
     return [
-        store.from_index(visible, statuses(query), after, most)
+        store.from_index(visible, query.statuses, after, most)
         if status == OPEN and query.sort == ranks.LAST_SEEN
         else store.from_rows(visible, query.sort, status, after, most)
         for status in listed
@@ -137,7 +196,7 @@ def _rest(
     visible: Visible, query: IssueQuery, after: Place | None, size: int, batches: int
 ) -> Listed:
     """Return issues without rows, most recently seen first."""
-    asked = statuses(query)
+    asked = query.statuses
 
     def belongs(_: Found, issue: Issue) -> bool:
         return not issue.number and issue.status in asked

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from errata.errors import NotFoundError, UnavailableError
 from errata.models.ids import floor_id
@@ -14,26 +15,25 @@ from errata.models.issue import (
     CleanupTask,
     Issue,
     Release,
-    short_name,
 )
 from errata.models.visible import Visible
 from errata.protocol.issues import (
     IssueQuery,
     Position,
+    SearchPosition,
     position,
     release_position,
     to_cursor,
     to_release_cursor,
+    to_search_cursor,
 )
 from errata.store import day_counts, issue_status, numbers, releases
 from errata.store import issues as store
 from errata.store.issue_lists import has_issues
 from errata.store.retry import attempts
-from errata.usecases import audit, issue_lists
-from errata.usecases.issue_lists import sort_key, statuses
+from errata.usecases import audit, issue_lists, issue_search
+from errata.usecases.issue_lists import sort_key
 
-# Cost limit of a search with filters: four queries.
-_MAX_PAGES = 4
 # Each conflict means that another writer, such as digest, made progress.
 _TRIES = 8
 _MAX_BY = 320
@@ -43,15 +43,20 @@ _MAX_BY = 320
 class IssuePage:
     """Issues in the requested order, and the cursor of the next page or None.
 
-    A page may be short or empty even if there is a next page. `exhaustive`: the order holds across
-    all pages. If there are too many issues to read at once, the order is only correct within
-    each part. `none_at_all`: the project has no issues at all, with any query.
+    A page may be short or empty even if there is a next page.
+
+    Attributes:
+        exhaustive: whether the order holds across all pages. A search for words goes through many
+            issues in parts, and then the order is only correct within each part.
+        none_at_all: whether the project has no issues at all. Only known without terms.
+        looked_at: how many issues a search has looked at for this page. 0 without terms.
     """
 
     issues: list[Issue]
     next_cursor: str | None
-    exhaustive: bool
-    none_at_all: bool
+    exhaustive: bool = True
+    none_at_all: bool = False
+    looked_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,40 +106,52 @@ def find(visible: Visible, issue_id: str) -> Issue:
 def search(visible: Visible, query: IssueQuery) -> IssuePage:
     """Return a page of the visible issues that match `query`.
 
-    Makes at most four calls to DynamoDB (but see `issue_lists.read_page`).
+    Without terms, it makes at most four calls to DynamoDB (but see `issue_lists.read_page`). With
+    terms, see `issue_search.search`.
 
     Raises:
         InvalidInputError: the query is invalid; names every problem.
     """
     at = position(query)
-    if not query.narrow:
-        return _of_status(visible, query, at)
-    return _among_all(visible, query, at or Position())
+    if isinstance(at, SearchPosition) or query.terms:
+        return _found(visible, query, at if isinstance(at, SearchPosition) else None)
+    return _of_status(visible, query, at)
 
 
 def matching(visible: Visible, query: IssueQuery) -> Iterator[Issue]:
     """Return every visible issue that matches, in the requested order, with any number of calls.
 
-    The order is that of the pages of `search`.
+    The order is that of the pages of `search`. A search in parts is sorted as a whole.
 
     Raises:
         InvalidInputError: as `search`.
     """
-    at = position(query)
-    if not query.narrow:
-        return _all_pages(visible, query, at)
-    looked_at, _ = store.by_id(visible, "", "", None)
-    return iter(_sorted((each for each in looked_at if _matches(each, query)), query.sort))
+    pages = _all_pages(visible, query)
+    first = next(pages)
+    issues = chain(first.issues, (issue for page in pages for issue in page.issues))
+    # An issue may move while the pages are read.
+    once = _once(issues)
+    if first.exhaustive:
+        return once
+    return iter(sorted(once, key=lambda each: sort_key(each, query.sort), reverse=True))
 
 
-def _all_pages(visible: Visible, query: IssueQuery, at: Position | None) -> Iterator[Issue]:
-    asked = replace(query, limit=issue_lists.MAX_PAGE)
+def _all_pages(visible: Visible, query: IssueQuery) -> Iterator[IssuePage]:
+    query = replace(query, limit=issue_lists.MAX_PAGE)
     while True:
-        page = issue_lists.read_page(visible, asked, at)
-        yield from page.issues
-        at = page.following
-        if at is None:
+        page = search(visible, query)
+        yield page
+        if page.next_cursor is None:
             return
+        query = replace(query, cursor=page.next_cursor)
+
+
+def _once(issues: Iterable[Issue]) -> Iterator[Issue]:
+    seen = set()
+    for issue in issues:
+        if issue.id not in seen:
+            seen.add(issue.id)
+            yield issue
 
 
 def list_activity(visible: Visible, issue_id: str) -> list[Activity]:
@@ -253,42 +270,11 @@ def _of_status(visible: Visible, query: IssueQuery, at: Position | None) -> Issu
     none = not (at or page.issues or page.following)
     if none and query.status != "all":
         none = not has_issues(visible)
-    return IssuePage(page.issues, cursor, exhaustive=True, none_at_all=none)
+    return IssuePage(page.issues, cursor, none_at_all=none)
 
 
-def _among_all(visible: Visible, query: IssueQuery, at: Position) -> IssuePage:
-    """Return a page of sorted, filtered issues. Sorts one part at a time if there are many."""
-    looked_at, end = store.by_id(visible, at.start, at.end, _MAX_PAGES)
-    found = _sorted((each for each in looked_at if _matches(each, query)), query.sort)
-    if at.issue_id:
-        found = [each for each in found if sort_key(each, query.sort) < (at.value, at.issue_id)]
-    page = found[: query.limit]
-    following = None
-    if len(found) > len(page):
-        following = Position(*sort_key(page[-1], query.sort), at.start, end)
-    elif end:
-        following = Position(start=end)
-    return IssuePage(
-        page,
-        to_cursor(query.sort, following) if following else None,
-        exhaustive=not at.start and not end,
-        none_at_all=not (looked_at or at.start or end),
-    )
-
-
-def _sorted(found: Iterable[Issue], sort: str) -> list[Issue]:
-    return sorted(found, key=lambda each: sort_key(each, sort), reverse=True)
-
-
-def _matches(issue: Issue, query: IssueQuery) -> bool:
-    return (
-        issue.status in statuses(query)
-        and (not query.environment or short_name(query.environment) in issue.environments)
-        and (not query.release or short_name(query.release) in issue.releases)
-        and (not query.level or query.level == issue.level)
-        and (not query.text or query.text.casefold() in _searched(issue).casefold())
-    )
-
-
-def _searched(issue: Issue) -> str:
-    return "\n".join((issue.title, issue.culprit, issue.transaction, issue.logger))
+def _found(visible: Visible, query: IssueQuery, at: SearchPosition | None) -> IssuePage:
+    """Return a page of a query with terms."""
+    found = issue_search.search(visible, query, at)
+    cursor = to_search_cursor(query.sort, found.following) if found.following else None
+    return IssuePage(found.issues, cursor, found.exhaustive, looked_at=found.looked_at)

@@ -1,13 +1,18 @@
 """Find issues by their short ids."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from errata.errors import NotFoundError
+from errata.models.ids import sdk_event_id
 from errata.models.issue import Issue
 from errata.models.project import Project
 from errata.models.slug import parse_short_id
 from errata.models.visible import Visible
+from errata.protocol.query import TEXT, Term
 from errata.store import issues as store
 from errata.store import numbers
-from errata.usecases import issues, slugs
+from errata.usecases import issues, read_events, slugs
 
 
 def find(project: Project, visible: Visible, name: str) -> Issue:
@@ -35,6 +40,24 @@ def is_short_id(project: Project, text: str) -> bool:
     """Return whether a text is a short id of the project. There may be no such issue."""
     slug, _ = parse_short_id(text) or ("", 0)
     return slug in project.slugs
+
+
+def named(project: Project, visible: Visible, terms: Sequence[Term]) -> Issue | None:
+    """Return the issue that a query names by a short id, its id, or the id of one of its events.
+
+    Returns None if the query is anything else, or if there is no such issue.
+    """
+    if len(terms) != 1 or terms[0].key != TEXT or terms[0].negated or not terms[0].exact:
+        return None
+    name = terms[0].value
+    with suppress(NotFoundError):
+        if is_short_id(project, name):
+            return find(project, visible, name)
+        if event := read_events.find(visible, name):
+            return issues.find(visible, event.issue_id)
+        if issue_id := sdk_event_id(name):
+            return issues.find(visible, issue_id)
+    return None
 
 
 def _check_slug(project: Project, slug: str, number: int) -> None:

@@ -1,0 +1,299 @@
+"""The grammar in which people search issues: `is:open release:"shop 2*" !user.id:7 timeout`.
+
+All terms must hold. Parsing takes time linear in the length.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+
+from errata.errors import InvalidQueryError
+from errata.models.issue import IGNORED, OPEN, REGRESSED, RESOLVED
+from errata.models.seen_values import MAX_KEY
+from errata.protocol.read import LEVELS
+
+MAX_LENGTH = 1_000  # characters
+MAX_TERMS = 20
+# In one value.
+_MAX_STARS = 5
+
+IS, LEVEL, FIRST_SEEN, LAST_SEEN, TEXT = "is", "level", "first-seen", "last-seen", ""
+STATES = (OPEN, "unresolved", REGRESSED, RESOLVED, IGNORED, "new", "rising", "quiet")
+# Keys whose values are in value rows, under the same names.
+VALUES = (
+    *("release", "environment", "user.email", "user.id"),
+    *("server", "transaction", "url", "logger"),
+)
+KEYS = (IS, LEVEL, *VALUES, FIRST_SEEN, LAST_SEEN)
+_TIMES = (FIRST_SEEN, LAST_SEEN)
+
+_KEY = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*):")
+_TAG = re.compile(r"tags\[((?:\\.|[^\]\\])+)\]:", re.DOTALL)
+_BEGIN = re.compile(r"\S")
+_WORD = re.compile(r"\S*")
+_QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"', re.DOTALL)
+# What may follow the colon of a word that is text, such as `views.py:42` or `std::vector`.
+_NO_VALUE = re.compile(r"[0-9:]*\Z|[/:]")
+_ESCAPED = re.compile(r'\\([\\*"])|(\*+)')
+_PLAIN = re.compile(r"[A-Za-z0-9_./@+*-]+")
+_SPAN = re.compile(r"-([0-9]{1,5})([mhdw])", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2})?", re.ASCII)
+_UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition.
+
+    Attributes:
+        key: one of `KEYS`, `tags[<name>]`, or `TEXT`.
+        pieces: the value, divided at its `*`. One piece: it has none.
+        negated: whether the term begins with `!`.
+        at, end: where it stands in the query.
+    """
+
+    key: str
+    pieces: tuple[str, ...]
+    negated: bool = False
+    at: int = field(default=0, compare=False)
+    end: int = field(default=0, compare=False)
+
+    @property
+    def tag(self) -> str:
+        """The name of the tag, "" if the term is about something else."""
+        return self.key[len("tags[") : -1] if self.key.startswith("tags[") else ""
+
+    @property
+    def value(self) -> str:
+        """The value of a term without `*`."""
+        return self.pieces[0]
+
+    @property
+    def exact(self) -> bool:
+        """Whether the value has no `*`."""
+        return len(self.pieces) == 1
+
+    def matches(self, text: str) -> bool:
+        """Return whether the value, with its `*`, is this text."""
+        first, last = self.pieces[0], self.pieces[-1]
+        if self.exact:
+            return text == first
+        if len(text) < len(first) + len(last) or not text.startswith(first):
+            return False
+        middle = text[len(first) : len(text) - len(last)]
+        return text.endswith(last) and _in_order(self.pieces[1:-1], middle)
+
+    def is_in(self, text: str) -> bool:
+        """Return whether the value occurs in this text, which is casefolded."""
+        return _in_order([each.casefold() for each in self.pieces], text)
+
+    def __str__(self) -> str:
+        value = "*".join(re.sub(r'([\\*"])', r"\\\1", piece) for piece in self.pieces)
+        reserved = self.key == TEXT and value in ("AND", "OR")
+        if reserved or not _PLAIN.fullmatch(value):
+            value = f'"{value}"'
+        key = f"tags[{re.sub(r'([\\\]])', r'\\\1', self.tag)}]" if self.tag else self.key
+        return f"{'!' if self.negated else ''}{key}{':' if key else ''}{value}"
+
+
+def _in_order(pieces: Sequence[str], text: str) -> bool:
+    at = 0
+    for piece in pieces:
+        found = text.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
+
+
+def parse(text: str) -> tuple[Term, ...]:
+    """Return the terms of a query.
+
+    Raises:
+        InvalidQueryError: it is not a query. Says what is wrong, and where.
+    """
+    if len(text) > MAX_LENGTH:
+        raise InvalidQueryError(
+            f"The query is too long. It may have {MAX_LENGTH:,} characters.",
+            text,
+            MAX_LENGTH,
+            len(text),
+        )
+    terms: list[Term] = []
+    for term in _terms(text):
+        if len(terms) == MAX_TERMS:
+            raise InvalidQueryError(
+                f"There are too many terms. A query may have {MAX_TERMS}.", text, term.at, term.end
+            )
+        terms.append(term)
+    return tuple(terms)
+
+
+def to_text(terms: Sequence[Term]) -> str:
+    """Return the query that has these terms, written in one way."""
+    return " ".join(map(str, terms))
+
+
+def _terms(text: str) -> Iterator[Term]:
+    end = 0
+    while found := _BEGIN.search(text, end):
+        term = _term(text, found.start())
+        yield term
+        end = term.end
+
+
+def _term(text: str, start: int) -> Term:
+    negated = text[start] == "!"
+    at = start + negated
+    key, at = _key(text, at)
+    pieces, end = _value(text, at, start, key)
+    term = Term(key, pieces, negated, start, end)
+    if key == TEXT and text[at:end] in ("AND", "OR"):
+        raise InvalidQueryError(
+            f"{text[at:end]} is not supported: all terms must hold. Leave it out, or write"
+            f' "{text[at:end]}" to search for the word.',
+            text,
+            at,
+            end,
+        )
+    complaint = _complaint(term)
+    if complaint:
+        raise InvalidQueryError(complaint, text, at, end)
+    return term
+
+
+def _key(text: str, at: int) -> tuple[str, int]:
+    """Return the key of a term, and where its value begins. `TEXT` if it has none."""
+    if text.startswith("tags[", at):
+        return _tag_key(text, at)
+    found = _KEY.match(text, at)
+    if not found:
+        return TEXT, at
+    key, end = found[1], found.end()
+    if key in KEYS:
+        return key, end
+    rest = text[end : _end_of_word(text, end)]
+    near = get_close_matches(key[:_SHOWN].lower(), KEYS, 1, 0.7)
+    is_text = not rest or rest[0] in "/:" or (not near and _NO_VALUE.match(rest))
+    if is_text or (not near and key != key.lower()):
+        return TEXT, at
+    shown = _short(key)
+    advice = f"Did you mean {near[0]}? " if near else ""
+    raise InvalidQueryError(
+        f"There is no key {shown}. {advice}A tag is written tags[{shown}]:value."
+        " A text with a colon needs quotes.",
+        text,
+        at,
+        end - 1,
+    )
+
+
+def _tag_key(text: str, at: int) -> tuple[str, int]:
+    found = _TAG.match(text, at)
+    if not found:
+        raise InvalidQueryError(
+            "A tag is written tags[name]:value. A text needs quotes.",
+            text,
+            at,
+            _end_of_word(text, at),
+        )
+    name = re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL)
+    if len(name.encode("utf-8", "replace")) > MAX_KEY:
+        raise InvalidQueryError(
+            f"The tag's name is too long. Tags with more than {MAX_KEY} bytes cannot be found.",
+            text,
+            *found.span(1),
+        )
+    return f"tags[{name}]", found.end()
+
+
+def _value(text: str, at: int, start: int, key: str) -> tuple[tuple[str, ...], int]:
+    """Return the pieces of the value at `at`, and where it ends."""
+    end = _end_of_word(text, at)
+    if at == end:
+        complaint = f"A value is missing after {_short(key)}:." if key else "A term is missing."
+        raise InvalidQueryError(complaint, text, start, end)
+    raw = text[at:end]
+    if raw[0] == '"':
+        found = _QUOTED.match(text, at)
+        if not found:
+            raise InvalidQueryError("The quote is not closed.", text, at, len(text))
+        raw, end = found[1], found.end()
+        if end < len(text) and not text[end].isspace():
+            raise InvalidQueryError(
+                "Write a space after the closing quote.", text, end, _end_of_word(text, end)
+            )
+        if not raw:
+            raise InvalidQueryError("There is nothing in the quotes.", text, at, end)
+    pieces = [""]
+    last = 0
+    for found in _ESCAPED.finditer(raw):
+        pieces[-1] += raw[last : found.start()] + (found[1] or "")
+        last = found.end()
+        if found[2]:
+            pieces.append("")
+    pieces[-1] += raw[last:]
+    if len(pieces) - 1 > _MAX_STARS:
+        raise InvalidQueryError(f"A value may have {_MAX_STARS} wildcards (*).", text, at, end)
+    return tuple(pieces), end
+
+
+def _end_of_word(text: str, at: int) -> int:
+    found = _WORD.match(text, at)
+    return found.end() if found else at
+
+
+def _complaint(term: Term) -> str:
+    """Return what is wrong with the value of a term, "" if nothing is."""
+    shown = _short("*".join(term.pieces))
+    for key, known in ((IS, STATES), (LEVEL, LEVELS)):
+        if term.key == key and not (term.exact and term.value in known):
+            near = get_close_matches(shown.lower(), known, 1)
+            advice = f" Did you mean {near[0]}?" if near else ""
+            return f"{key}:{shown} is unknown.{advice} Use one of {', '.join(known)}."
+    if term.key in _TIMES and not (term.exact and _interval(term.value, 0)):
+        return (
+            f"{shown} is not a time. Write -30m, -24h, -7d, -2w or 2026-11-01,"
+            " also with > (since) or < (before)."
+        )
+    return ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+# ------------------------------------------------------------------ times
+
+
+def interval(term: Term, now_ms: int) -> tuple[int, int]:
+    """Return the times of a term: from (inclusive) and to (exclusive), in milliseconds.
+
+    `term` has the key `FIRST_SEEN` or `LAST_SEEN`. Its negation is not looked at.
+    """
+    return _interval(term.value, now_ms) or (0, 0)
+
+
+# More than every time.
+_END_MS = 10**15
+
+
+def _interval(text: str, now_ms: int) -> tuple[int, int] | None:
+    sign = text[0] if text[:1] in ("<", ">") else ""
+    text = text.removeprefix(sign)
+    if found := _SPAN.fullmatch(text):
+        at = max(0, now_ms - int(found[1]) * _UNITS_MS[found[2]])
+        return (0, at) if sign == "<" else (at, _END_MS)
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        then = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    at = max(0, (then - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1))
+    if sign:
+        return (0, at) if sign == "<" else (at, _END_MS)
+    return at, at + (_UNITS_MS["m"] if "T" in text else _UNITS_MS["d"])

@@ -1,0 +1,214 @@
+"""Check the terms of a search with an issue."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from errata.errors import InvalidQueryError
+from errata.models.buckets import DAY_MS, HOUR_MS
+from errata.models.issue import OPEN, OPEN_STATUSES, Issue, short_name, trend
+from errata.models.search_text import without_numbers
+from errata.models.seen_values import SeenValues, short_value, tag_key
+from errata.models.visible import Visible
+from errata.protocol.issues import IssueQuery
+from errata.protocol.query import (
+    FIRST_SEEN,
+    IS,
+    LAST_SEEN,
+    TEXT,
+    VALUES,
+    Term,
+    interval,
+)
+from errata.store.values import Seen, issues_with
+
+# Bytes of value rows that one page reads, and at most 1 MB more.
+_VALUE_BYTES = 1_500_000
+# More than every time.
+_END_MS = 10**15
+# Issues count their names.
+_COUNTED: dict[str, Callable[[Issue], dict[str, int]]] = {
+    "environment": lambda issue: issue.environments,
+    "release": lambda issue: issue.releases,
+    "server": lambda issue: issue.servers,
+}
+# Keys whose values are usually rare come first: they may leave nothing to look for.
+_RAREST_FIRST = ("user.id", "user.email", "url", "transaction", "", "logger", "release", "server")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A term about a value, and the issues that had it.
+
+    `seen` has when, by issue id. `complete`: no other issue can have had it.
+    """
+
+    term: Term
+    seen: Seen
+    complete: bool
+
+    @property
+    def narrows(self) -> bool:
+        """Whether only the issues in `seen` can match."""
+        return self.complete and not self.term.negated
+
+    def holds(self, issue: Issue) -> bool:
+        """Return whether the term holds for an issue."""
+        had = self.seen.at.get(issue.id, -1) >= issue.first_seen
+        if not self.complete:
+            had = had or self._is_counted(issue)
+        if not (had or self.seen.complete) and self.term.exact:
+            # Seldom wrong. A value that so many issues have had could not be searched without it.
+            key, value = _key(self.term), short_value(self.term.value)
+            had = SeenValues.unpack(issue.values, {}).has(key, value)
+        return had != self.term.negated
+
+    def _is_counted(self, issue: Issue) -> bool:
+        names = _COUNTED[self.term.key](issue) if self.term.key in _COUNTED else {}
+        if self.term.exact:
+            return short_name(self.term.value) in names
+        return any(map(self.term.matches, names))
+
+
+def read_values(visible: Visible, terms: Iterable[Term], older: bool) -> list[Value]:
+    """Return which issues had the values that the terms ask for.
+
+    `older`: the project has issues of release 0.1.0, which counted names and had no value rows.
+
+    Raises:
+        InvalidQueryError: too many values match a term with `*`.
+    """
+    asked = [each for each in terms if each.key in VALUES or each.tag]
+    found, left = [], _VALUE_BYTES
+    for term in sorted(asked, key=_rarity):
+        seen = _seen(visible, term, left) if left > 0 else Seen({}, complete=False, bytes=0)
+        left -= seen.bytes
+        counted = term.key in _COUNTED
+        if not (seen.complete or term.exact or counted):
+            raise InvalidQueryError(
+                f"Too many values match {term}. Write more of the value before the *.",
+                *(str(term), 0, len(str(term))),
+            )
+        found.append(Value(term, seen, seen.complete and not (older and counted)))
+    return found
+
+
+def _rarity(term: Term) -> int:
+    key = "" if term.tag else term.key
+    return _RAREST_FIRST.index(key) if key in _RAREST_FIRST else len(_RAREST_FIRST)
+
+
+def _seen(visible: Visible, term: Term, most: int) -> Seen:
+    if not term.exact:
+        return issues_with(visible, _key(term), term.pieces[0], term.matches, most)
+    stored = short_value(term.value)
+    return issues_with(visible, _key(term), f"{stored}#", lambda value: value == stored, most)
+
+
+def _key(term: Term) -> str:
+    return tag_key(term.tag) if term.tag else term.key
+
+
+# ------------------------------------------------------------------ what an issue itself says
+
+
+def holds(term: Term, issue: Issue, now_ms: int) -> bool:
+    """Return whether a term about a state, a level or a time holds. True for other terms."""
+    match term.key:
+        case "is":
+            found = _is(term.value, issue, now_ms)
+        case "level":
+            found = issue.level == term.value
+        case "first-seen" | "last-seen":
+            first, last = interval(term, now_ms)
+            seen = issue.first_seen if term.key == FIRST_SEEN else issue.last_seen
+            found = first <= seen < last
+        case _:
+            return True
+    return found != term.negated
+
+
+def _is(state: str, issue: Issue, now_ms: int) -> bool:
+    if state in (OPEN, "unresolved"):
+        return issue.status in OPEN_STATUSES
+    return issue.status == state or state in trend(issue, now_ms)
+
+
+def narrowed(visible: Visible, query: IssueQuery) -> tuple[Visible, int]:
+    """Return what can match of what is visible: no issues that were last seen too long ago.
+
+    Also returns before which time, in milliseconds, issues must have been seen last.
+    """
+    now_ms = visible.now_ms
+    oldest, newest = visible.oldest_ms, _END_MS
+    for term in query.terms:
+        if term.negated:
+            continue
+        if term.key == LAST_SEEN:
+            first, last = interval(term, now_ms)
+            oldest, newest = max(oldest, first), min(newest, last)
+        elif term.key == FIRST_SEEN:
+            oldest = max(oldest, interval(term, now_ms)[0])
+        elif term.key == IS and term.value == "new":
+            oldest = max(oldest, now_ms - DAY_MS)
+        elif term.key == IS and term.value == "rising":
+            # Counts have whole minutes.
+            oldest = max(oldest, now_ms - 2 * HOUR_MS)
+        elif term.key == IS and term.value == "quiet":
+            newest = min(newest, now_ms - DAY_MS + 1)
+    return replace(visible, oldest_ms=oldest), newest
+
+
+# ------------------------------------------------------------------ words
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words that must occur in an issue's text, and those that must not."""
+
+    asked: Sequence[Term]
+    refused: Sequence[Term]
+
+    @classmethod
+    def of(cls, terms: Iterable[Term]) -> "Words":
+        """Return the words among the terms of a query."""
+        found = [each for each in terms if each.key == TEXT]
+        return cls(
+            [each for each in found if not each.negated], [each for each in found if each.negated]
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.asked or self.refused)
+
+    def may_hold(self, row: str) -> bool:
+        """Return whether the words may hold for an issue whose number row has this text.
+
+        Numbers in it may have changed since.
+        """
+        text = without_numbers(row.casefold())
+        return all(each.is_in(text) for each in self._asked_without_numbers)
+
+    @property
+    def _asked_without_numbers(self) -> list[Term]:
+        return [
+            replace(each, pieces=tuple(map(without_numbers, each.pieces))) for each in self.asked
+        ]
+
+    def verdict(self, issue: Issue) -> bool | None:
+        """Return whether the words hold, None if the issue's own texts do not decide it."""
+        text = _own(issue)
+        if any(each.is_in(text) for each in self.refused):
+            return False
+        if not self.refused and all(each.is_in(text) for each in self.asked):
+            return True
+        return None
+
+    def hold(self, issue: Issue, row: str) -> bool:
+        """Return whether the words hold for an issue whose number row has this text."""
+        text = f"{_own(issue)}\n{row.casefold()}"
+        refused = any(each.is_in(text) for each in self.refused)
+        return not refused and all(each.is_in(text) for each in self.asked)
+
+
+def _own(issue: Issue) -> str:
+    texts = (issue.title, issue.culprit, issue.transaction, issue.logger)
+    return "\n".join(texts).casefold()
