@@ -7,7 +7,7 @@ from tests.support.chromium import window
 from tests.support.deployed import eventually
 from tests.support.team import Team, sign_in
 
-POLL_MS = 10_000
+POLL_MS = 45_000
 
 
 def opened(page: Page, team: Team, message: str = "boom") -> None:
