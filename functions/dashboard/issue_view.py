@@ -11,6 +11,7 @@ from errata.models.slug import short_id
 from errata.models.verdict import RISING, Verdict, verdict
 from errata.usecases import issue_refresh, slugs
 from errata.usecases.issue_events import MOST_COUNTED, IssueView, Place
+from errata.usecases.issue_values import shares
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.charts import Bars
 from functions.dashboard.event.parts import shown_event
@@ -97,12 +98,6 @@ def placed(place: Place, issue: Issue | None) -> str:
     if place.expired:
         return f"{place.expired:,} older event{'' if place.expired == 1 else 's'} expired."
     return ""
-
-
-def shares(counts: dict[str, int], total: int, most: int = 5) -> list[tuple[str, int, int]]:
-    """Return names with counts and percentages, the most frequent first."""
-    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    return [(name, count, round(100 * count / max(1, total))) for name, count in ranked[:most]]
 
 
 def _by_hour(issue: Issue, judged: Verdict, releases: dict[str, int], now_ms: int) -> Bars:
