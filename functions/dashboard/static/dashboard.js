@@ -81,6 +81,9 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.innerHTML = label; }, 1500);
 });
 
+// Where a key is a letter that somebody types.
+const TYPED = "input:not([type=radio], [type=checkbox]), select, textarea";
+
 // Escape closes the open menu, and so does a click outside of it.
 function closeMenus(except) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -91,7 +94,7 @@ document.addEventListener("click", (event) => closeMenus(event.target));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") closeMenus(null);
   const step = { "[": "prev", "]": "next" }[event.key];
-  if (step && !event.target.closest("input, select, textarea")) {
+  if (step && !event.target.closest(TYPED)) {
     document.querySelector(`.steps [rel=${step}]`)?.click();
   }
 });
