@@ -61,7 +61,7 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
 
 
 def _largest_row() -> Yardstick:
-    """Measure the row of an issue whose every part is as large as can be."""
+    """Measure the largest possible row of an issue."""
     event = {
         "fingerprint": "\U0001f600" * 1_024,
         "title": "\U0001f600" * 200,
@@ -101,7 +101,7 @@ def _calls(stage: Stage, name: str, case: str, operation: str) -> Yardstick:
 
 
 def _limited_calls(stage: Stage) -> Yardstick:
-    """Count from the first event of an environment on, including the leases of a monthly quota."""
+    """Count the calls of a new execution environment, including those that lease quota units."""
     of_authorizer = stage.calls(stage.authorizer, LIMITED)
     stage.server.taken()
     responses = stage.ingest.run(LIMITED)[1]

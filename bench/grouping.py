@@ -16,7 +16,7 @@ from errata.protocol.sentry.event import to_fields
 LIMITS = {"python": (140, 0.045), "javascript": (500, 0.17)}
 _NEW = "new events"
 
-# Without the digits of hashes.
+# Words for new names. They have no letter from a to f, so none looks like a hash.
 _words = map("".join, product(ascii_lowercase[6:], repeat=4))
 
 

@@ -24,7 +24,7 @@ from errata.store.items import read_all, write_all
 
 MANY = 50_000
 _TABLE = "IssuesTable"
-_TEXT = "x" * MAX_TEXT  # in the number rows, as long as can be
+_TEXT = "x" * MAX_TEXT  # the longest text of a number row
 _APART_MS = 37_000  # three weeks for all of them
 _SKETCHES = [sketch.add(b"", map(str, range(n))) for n in (0, 1, 3, 10, 50, 200, 1_000)]
 _KINDS = (OPEN, OPEN, OPEN, *STATUSES)

@@ -32,8 +32,8 @@ def listed(kinds: Counter[str]) -> str:
 def units_per_event(size: str, items: list[Item], most: int, *, of_sdk: bool = False) -> Yardstick:
     """Measure the write units of items of EventsTable.
 
-    Each item must be in the index of issues. Only those of SDKs are in the other one, which has SDK
-    event ids.
+    Each item must be in the index by_issue. Only items of SDKs must be in by_release, the index of
+    SDK event ids.
     """
     events = next(table for table in tables() if table["TableName"] == "EventsTable")
     assert items

@@ -142,7 +142,7 @@ def _milliseconds(
 
 
 def _in_turns(ours: Measure, reference: Measure, rounds: int) -> list[tuple[float, float]]:
-    """Return the seconds of both. Each round runs the reference, ours twice, and the reference."""
+    """Return (our seconds, the reference's seconds) of each round. A round alternates the two."""
     ours()
     reference()
     pairs = []

@@ -37,7 +37,7 @@ def _fresh(body: bytes) -> bytes:
 
 
 def spend(stage: Stage) -> float:
-    """Return the CPU seconds per warm event. Others ran before, because no event comes twice."""
+    """Return the CPU seconds per warm event. Warms up with the same events under other ids."""
     stage.sentry.load(WARMING, fresh(stage))
     stage.sentry.load(SDK, fresh(stage))
     _accepted(stage.sentry.run(WARMING)[1])

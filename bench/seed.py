@@ -61,7 +61,7 @@ def as_json(value: Any) -> Any:
 
 
 def as_bytes(item: Item) -> Item:
-    """Return an item that was sent with its bytes."""
+    """Return an item as it was before `as_json`, with bytes in place of Base64."""
     return {
         name: {"B": base64.b64decode(value["B"])} if "B" in value else value
         for name, value in item.items()

@@ -1,7 +1,7 @@
 """A server on loopback that responds like DynamoDB and records its calls.
 
-It is no emulator: writes succeed and change nothing, and reads find only the rows it was given. It
-runs in threads of the bench's own process, so it costs the measured processes nothing.
+It is not an emulator: writes succeed but change nothing, and reads only find the rows that it was
+given. It runs in threads of the bench's own process, so it costs the measured processes nothing.
 """
 
 import json
@@ -64,7 +64,7 @@ class Server(ThreadingHTTPServer):
         self.calls.append(call)
         match call.operation:
             case "UpdateItem" if call.request.get("ReturnValues") == "UPDATED_NEW":
-                # As if the row were new.
+                # Respond as if the row did not exist before.
                 added = re.findall(r"ADD (\w+) (:\w+)", call.request["UpdateExpression"])
                 values = call.request["ExpressionAttributeValues"]
                 return 200, {"Attributes": {name: values[value] for name, value in added}}

@@ -123,7 +123,7 @@ def _load_ingest(stage: Stage, key: str, verdict: dict[str, Any]) -> None:
 
 
 def _load_limited(stage: Stage, key: str) -> None:
-    """Loaded but not run: the first event of a new environment also takes a lease."""
+    """Load the inputs but do not run them: the first event that runs must also take a lease."""
     stage.authorizer.load(LIMITED, [authorizer_event(key)])
     verdict = stage.authorizer.run(LIMITED)[1][0]
     events = load("4 KB")

@@ -1,4 +1,4 @@
-"""The events that Lambda passes to the functions: API Gateway's and the stream's, as they are.
+"""Build the events that Lambda passes to the functions, from API Gateway and from the stream.
 
 Sources: API Gateway Developer Guide, "Input format of a Lambda function for proxy integration" and
 "Input to a Lambda authorizer", type REQUEST; DynamoDB Streams in Lambda's Developer Guide.

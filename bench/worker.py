@@ -103,7 +103,7 @@ def profile(subject: Subject, one: Any) -> dict[str, Any]:
 
 
 def measured(arguments: dict[str, Any]) -> Subject:
-    """Return what the arguments name."""
+    """Return the subject that the arguments name, as a function."""
     if "handler" in arguments:
         return handler(arguments["handler"])
     if "function" in arguments:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-# Once no call has changed anything for IDLE_S; at the latest LATEST_S after the first change.
+# Save when no call has changed anything for IDLE_S, and at the latest LATEST_S after a change.
 IDLE_S = 1.0
 LATEST_S = 15.0
 TICK_S = 0.25

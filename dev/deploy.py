@@ -42,7 +42,7 @@ CREDENTIALS = (
 
 
 class DeployError(LocalStackError):
-    """Nothing was deployed, or it is not well. The text is for the person at the terminal."""
+    """The deployment or its check failed. The text is for the person at the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _deploy(options: argparse.Namespace) -> None:
         )
     if deployed.returncode:
         raise DeployError(
-            "sam deploy failed; it says above why. The settings were not recorded: give them again."
+            "sam deploy failed: see its output above. The settings were not saved: give them again."
         )
     # Declining the change set ends SAM without an error.
     if stack_parameters(session, options.stack) != found.values:
@@ -122,18 +122,18 @@ def _deploy(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Check the deployment.
+    """Check the deployment with `errata doctor`.
 
     Raises:
-        DeployError: something is wrong.
+        DeployError: a check failed.
     """
     print("Checking the deployment: errata doctor", flush=True)
     command = [BIN / "errata", "doctor", "--stack", options.stack]
     command += ["--read-only"] if options.read_only else []
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         raise DeployError(
-            "The stack is deployed and its settings are recorded, but errata doctor found something"
-            " wrong. It says above what to do. Then run it again:"
+            "The stack is deployed and its settings are recorded, but errata doctor found a"
+            " problem: see its output above. Then run it again:"
             f" errata doctor --stack {options.stack}"
         )
 

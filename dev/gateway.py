@@ -16,7 +16,7 @@ def complete(gateway: Any, api_id: str, stage: str, body: Mapping[str, Any]) -> 
     resources = gateway.get_resources(restApiId=api_id, embed=["methods"], limit=500)["items"]
     for operation, arguments in completions(resources, body):
         getattr(gateway, operation)(restApiId=api_id, **arguments)
-    # A deployment has the gateway responses of its time. Later ones need a new deployment.
+    # A deployment contains the gateway responses that existed when it was made. So make a new one.
     gateway.create_deployment(restApiId=api_id, stageName=stage)
 
 

@@ -209,7 +209,7 @@ def signature(
         headers={name: headers.get(name, "") for name in signed},
         data=body,
     )
-    # The hash that was signed, also where that header itself was not.
+    # The hash of the body is part of the signed text, even if its header was not signed.
     if payload := headers.get("x-amz-content-sha256"):
         auth.payload = lambda request: payload
     request.context["timestamp"] = headers["x-amz-date"]

@@ -90,7 +90,7 @@ def run_tool(
 ) -> str:
     """Run a command in a folder and return its standard output. Raise ToolError if it fails.
 
-    `say` is told every `STILL_S` seconds that the command is running.
+    Calls `say` every `STILL_S` seconds while the command is running.
     """
     started = time.monotonic()
     # In its own session: Ctrl-C reaches only us, and ending the group also ends its children.

@@ -149,7 +149,7 @@ def explain(error: LocalStackError) -> str:
     """Return what went wrong, with the output of the failed command."""
     if not isinstance(error, ToolError):
         return str(error)
-    hint = "If the kept data stands in the way: make run FRESH=1 starts without any."
+    hint = "If the kept data is the cause: make run FRESH=1 deletes it and starts again."
     return f"{error.output.rstrip()}\n\n{error}\n{hint}"
 
 

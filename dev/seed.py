@@ -1,6 +1,6 @@
 """Create the demo project and login, and `.errata/local.json`, where the CLI finds the stack.
 
-`local.json` appears once, whole, when everything that it names works: other programs may wait for
+`local.json` appears, complete, when everything that it names works, so other programs may wait for
 it. Until then, the same file is in `.errata/starting`, for our own calls of the CLI.
 """
 
@@ -28,14 +28,14 @@ type Known = dict[str, str]
 
 
 def withdraw() -> None:
-    """Take `local.json` away: the stack that it names has ended. Its keys stay known."""
+    """Remove `local.json`, because its stack has ended. The next run reuses the keys in it."""
     if LOCAL.exists():
         _draft().parent.mkdir(parents=True, exist_ok=True)
         LOCAL.replace(_draft())
 
 
 def publish() -> None:
-    """Let `local.json` appear."""
+    """Put `local.json` in its place, complete."""
     _draft().replace(LOCAL)
 
 

@@ -116,7 +116,7 @@ class LocalStack:
         self._cleanup.close()
 
     def beside(self, stack_name: str, api_id: str) -> "LocalStack":
-        """Deploy another stack into the account of this one. It ends with this one."""
+        """Deploy another stack into the same local account. It stops together with this one."""
         other = LocalStack(stack_name=stack_name, api_id=api_id, log=self.log)
         other.emulator = self.emulator
         other.endpoint_url = self.endpoint_url
@@ -220,7 +220,7 @@ class LocalStack:
         return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
 
     def _complete(self) -> None:
-        """Bring into the state of the template what MiniStack has left out of it."""
+        """Make the settings of the template that MiniStack has left out."""
         template = self.client("cloudformation").get_template(
             StackName=self.stack_name, TemplateStage="Processed"
         )["TemplateBody"]
@@ -255,7 +255,8 @@ class LocalStack:
         return physical
 
 
-# In each, the first two name no setting and no variable, and the third is the value.
+# Each value is (name in the settings file, environment variable, default, conversion). Without a
+# name and a variable, botocore always uses the default.
 NO_OWN_SETTINGS: dict[str, Any] = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),

@@ -1,9 +1,9 @@
 """The authorizer: finds the project of a key, and the gateway key that counts its requests.
 
-It denies what has no valid key, because AWS does not charge for a denied request
-(docs/decisions/0026-denied-by-the-authorizer.md). The body of the response is in the context:
-the gateway response ACCESS_DENIED (template.yaml) sends it. A key may also be in the body, which
-only the functions see. They refuse the rest.
+It denies requests without a valid key, because AWS does not charge for a denied request
+(docs/decisions/0026-denied-by-the-authorizer.md). The gateway response ACCESS_DENIED
+(template.yaml) sends the response body, which the authorizer puts into the context. A key may also
+be in the request body. Only the functions see that body, so they check such a key.
 """
 
 from typing import Any
@@ -60,7 +60,7 @@ def _of_sdk(event: gateway.Event) -> bool:
 
 
 def _body_may_have_key(event: gateway.Event) -> bool:
-    """Return whether the endpoint looks for a key in the body: of the SDK routes, one does."""
+    """Return whether the route takes a key from the body. Of the SDK routes, only envelope does."""
     envelope = event["resource"].endswith("/envelope")
     return event["httpMethod"] == "POST" and (envelope or not _of_sdk(event))
 

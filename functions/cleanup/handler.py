@@ -1,4 +1,4 @@
-"""Stream of EventsTable: watermarks that `clear` has moved, their timers, and deleted issues."""
+"""Stream of EventsTable: handle moved watermarks, their expired timers, and deleted issues."""
 
 from typing import Any
 

@@ -7,18 +7,17 @@ from markupsafe import Markup
 
 
 def sparkline(counts: Sequence[int]) -> Markup:
-    """Draw bars, one per day, the last one today: 84 by 20, as one path."""
+    """Draw bars, one per day, the last one today: 84 by 20, as thick lines of one path."""
     most = max(counts, default=0) or 1
     step = 84 // max(1, len(counts))
     path = "".join(
-        f"M{x * step} 20v-{max(2, round(18 * count / most))}h{step - 2}V20"
+        f"M{x * step + 2} 20v-{max(2, round(18 * count / most))}"
         for x, count in enumerate(counts)
         if count
     )
     label = f"{sum(counts)} events in {len(counts)} days"
     return Markup(
-        '<svg class="spark" viewBox="0 0 84 20" width="84" height="20" role="img"'
-        ' aria-label="{}"><path d="{}"/></svg>'
+        '<svg class="spark" viewBox="0 0 84 20" role="img" aria-label="{}"><path d="{}"/></svg>'
     ).format(label, path)
 
 
@@ -62,11 +61,11 @@ class Bars:
 
     Attributes:
         kind: the name of the chart, for the style sheet.
-        label: all of it in a sentence, for those who do not see it.
+        label: the whole chart in a sentence, for screen readers.
         bars: a name and a count for each bar, the oldest first.
         unit: what a bar stands for, such as `an hour`.
         usual: the usual count of a bar, 0 if it is not known.
-        hot: counts from here on are far above the usual ones. None if none is.
+        hot: a bar with at least this count is drawn as unusually high. None: no bar is.
         marks: releases, each with its place from 0 to 1.
     """
 

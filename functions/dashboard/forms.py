@@ -18,7 +18,8 @@ from functions.dashboard.routing import RequestContext
 from functions.dashboard.set_up import Snippet, snippets
 from functions.dashboard.web import Request, Response
 
-# As many as a project or a member may have, so that chosen teams are always in the list.
+# The most teams in a list: as many as a project or member may have, so that it includes all chosen
+# teams.
 MOST_TEAMS = 50
 
 
@@ -58,6 +59,9 @@ def act(
     """Run the action of a form. If it is refused, show the page `again` with the error.
 
     A restored form is only shown again.
+
+    Raises:
+        BadRequestError: the form has none of the actions.
     """
     for name, action in actions.items():
         if name in ctx.request.form:

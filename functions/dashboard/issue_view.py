@@ -85,7 +85,7 @@ def _head(ctx: RequestContext, view: IssueView, issue: Issue) -> dict[str, Any]:
 
 
 def placed(place: Place, issue: Issue | None) -> str:
-    """Return in words which of the issue's events an event is, "" if the number says it."""
+    """Return a note on the number of an event in its issue, "" if none is needed."""
     if issue is None:
         return "The issue was deleted, or this event is not counted yet."
     if not place.counted:
@@ -111,7 +111,7 @@ def _by_hour(issue: Issue, judged: Verdict, releases: dict[str, int], now_ms: in
         f"Events by hour (UTC) in the last 24 hours: {total:,}, of which {hour:,} in the last hour."
     )
     if usual >= 1:
-        label += f" Usual are {usual:,.0f} an hour."
+        label += f" The usual number is {usual:,.0f} an hour."
     return Bars(
         "by-hour",
         label + _said(marks),
@@ -138,7 +138,7 @@ def _by_day(issue: Issue, releases: dict[str, int], now_ms: int) -> Bars:
 
 
 def _marks(releases: dict[str, int], from_ms: int, to_ms: int) -> list[tuple[str, float]]:
-    """Return the releases that were first seen in a time, each with its place in it, 0 to 1."""
+    """Return releases first seen in a period, each with its place in the period: 0 to 1."""
     within = sorted((at, name) for name, at in releases.items() if from_ms <= at < to_ms)
     span = to_ms - from_ms
     return [(clip(name, 30), (at - from_ms) / span) for at, name in within[-_MOST_MARKS:]]

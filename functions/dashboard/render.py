@@ -32,7 +32,7 @@ environment = Environment(
 
 
 def static(name: str) -> str:
-    """Return the URL of a static file, which browsers may cache for good."""
+    """Return the URL of a static file, which browsers may cache forever."""
     return f"static/{STATIC_TAGS[name]}/{name}"
 
 

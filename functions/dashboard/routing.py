@@ -21,7 +21,7 @@ from errata.models.project import Project
 from errata.models.visible import Visible, Watermark
 from errata.usecases import audit, projects, sessions
 from errata.usecases.visible import make_visible
-from functions.dashboard import kept
+from functions.dashboard import kept_forms
 from functions.dashboard.web import Request, Response, redirect
 
 SESSION_COOKIE = "__Host-errata"
@@ -31,7 +31,7 @@ _IDS = {
     "project": r"[0-9]{1,18}",
     "organization": r"[0-9]{1,18}|default",
     "issue": r"[0-9a-f]{32}",
-    # Also one that an SDK has created.
+    # An SDK event id also matches.
     "event": r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
     "short_id": r"(?:[A-Za-z0-9-]{1,40}-)?[0-9]{1,10}",
     "team": r"[0-9a-f]{8}",
@@ -175,7 +175,8 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
     """Return the response of the page that the request is for.
 
     Raises:
-        NotFoundError, HTTPError: there is no such page, or it refuses the request.
+        NotFoundError: there is no such page, or what it shows does not exist for the user.
+        HTTPError: the page refuses the request, or does not support its method.
         sessions.SignedOutError: the user must sign in first.
         sessions.StaleSessionError: Cognito must confirm the account first.
     """
@@ -209,14 +210,14 @@ def _signed_in(
         ctx = request.context = _context(request, now_ms, wanted, renewed)
     except sessions.SignedOutError:
         if keeps and _is_our_form(request):
-            kept.keep(request)
+            kept_forms.keep(request)
         raise
     if request.method == "GET":
         return page(ctx)
-    if kept.carried(request.form.items(multi=True)):
+    if kept_forms.carried(request.form.items(multi=True)):
         # It comes from the sign-in page, and asks for the form, not for an action.
         _check(request, request.cookies.get(FORM_COOKIE, ""))
-        kept.restore(request)
+        kept_forms.restore(request)
         return page(ctx) if keeps else redirect(f"{request.root}{request.full_path.strip('/?')}")
     _check(request, ctx.csrf)
     with audit.acting(lambda: Actor(ctx.user.email, request.address)):

@@ -46,10 +46,10 @@ class Request(HttpRequest):
 
     `ids` are the values in the path, by name. `root` leads from the page back to `/dashboard/`.
     `api_url` is the base URL of all routes, as the browser sees it. Applications send to it.
-    `kept` are the fields that the sign-in page carries, `restored` says that the form has them from
-    there (see `functions.dashboard.kept`).
-    `context` is the request context, once the member is known: error pages have it, too.
-    `address` is the caller's. `api_id` and `stage` are the API's id and stage in API Gateway.
+    `kept` are the fields that the sign-in page carries. `restored` is True if the fields of the
+    form come from the sign-in page (see `functions.dashboard.kept_forms`). `context` is the request
+    context, once the member is known: error pages have it, too. `address` is the caller's. `api_id`
+    and `stage` are the API's id and stage in API Gateway.
     """
 
     def __init__(self, event: gateway.Event) -> None:

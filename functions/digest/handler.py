@@ -1,4 +1,4 @@
-"""Stream of EventsTable: turns new events into issues, releases and counters."""
+"""Stream of EventsTable: turn new events into issues, releases and counters."""
 
 import base64
 import logging

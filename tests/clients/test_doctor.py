@@ -273,7 +273,7 @@ def test_a_check_that_aws_refuses_is_wrong_and_hides_no_other(stack: LocalStack)
     )
     found = {each["name"]: each for each in json.loads(ran.stdout)["checks"]}
     assert {name for name, each in found.items() if not each["ok"]} == {"concurrency", "triggers"}
-    assert found["triggers"]["detail"].startswith("Could not look: ")
+    assert found["triggers"]["detail"].startswith("Not checked: ")
 
 
 def test_an_api_that_does_not_respond_is_asked_once(stack: LocalStack) -> None:
@@ -312,4 +312,4 @@ def test_a_second_deployment_with_other_parameters_is_well(stack: LocalStack) ->
     found = {each["name"]: each for each in doctor(stack, "--mail", "ada@example.com")}
     assert all(each["ok"] for each in found.values()), found
     assert found["api.php"]["detail"] == found["clear"]["detail"] == "turned off"
-    assert found["mail"]["detail"].startswith("Cognito took an invitation to ada@example.com.")
+    assert found["mail"]["detail"].startswith("Cognito accepted an invitation to ada@example.com.")

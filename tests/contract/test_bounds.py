@@ -122,9 +122,15 @@ def test_events_are_digested_and_listed_with_the_memory_of_one(busy: Project) ->
     assert (issue.count, sketch.estimate(issue.users)) == (EVENTS, 1)
     members.add("default", OWNER, "owner")
     browser, shown = signed_in(OWNER), []
+
+    def show(path: str) -> None:
+        shown.append(browser.get(path))
+
     page = f"projects/{busy.id}/issues/{issue.id}"
-    assert peak_bytes(lambda: shown.append(browser.get(page).html)) < FEW_BYTES
-    assert shown[0].count(f"projects/{busy.id}/events/") >= EVENTS
+    for path in (page, f"{page}/tags", f"{page}/events", f"{page}/events?key=user&value=7"):
+        assert peak_bytes(partial(show, path)) < FEW_BYTES, path
+    assert [each.status for each in shown] == [200] * 4
+    assert [each.html.count(f"projects/{busy.id}/events/") for each in shown[2:]] == [EVENTS] * 2
 
 
 @pytest.mark.usefixtures("aws")

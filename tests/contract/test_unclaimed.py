@@ -176,7 +176,7 @@ def test_a_key_that_was_revoked_stays_revoked_after_expiry(clock: Clock) -> None
 def refused(response: Response) -> bool:
     assert response.status == 429, response.text
     assert set(response.json) == {"ok", "error"}
-    assert "3 projects that belong to nobody" in response.json["error"]
+    assert "3 unclaimed projects" in response.json["error"]
     assert "until an operator adopts or deletes some" in response.json["error"]
     assert int(response.headers["Retry-After"]) > 0
     return True

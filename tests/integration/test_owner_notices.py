@@ -61,7 +61,7 @@ def test_the_first_loss_of_a_day_is_one_mail_to_the_owners(clock: Clock) -> None
     assert other.destinations["ToAddresses"] == ["bob@example.com"]
     assert mail.source == "errata@example.com"
     assert mail.subject == "Errata: project 1 loses events"
-    assert "Project shop (1) loses events. The first of " in mail.body
+    assert "Project shop (1) loses events. First losses of " in mail.body
     assert "2 invalid, 1 too large" in mail.body
     assert "https://errors.example.com/dashboard/projects/1/stats" in mail.body
     clock.days(1)
@@ -144,7 +144,7 @@ def test_without_ses_the_topic_of_the_alarms_gets_it(
     deliver(clock, LOSS)
     (message,) = boto3.client("sqs").receive_message(QueueUrl=queue)["Messages"]
     assert "Errata: project 1 loses events" in message["Body"]
-    assert "Project shop (1) loses events. The first of " in message["Body"]
+    assert "Project shop (1) loses events. First losses of " in message["Body"]
 
 
 @pytest.mark.usefixtures("aws")

@@ -204,7 +204,7 @@ def test_members_are_invited_and_keep_their_roles(deployed: Deployed, place: str
     deploy_another(OTHER)
     ran = run("restore", place, "--stack", OTHER, "--json")
     assert ran.code == 0
-    assert "grace@example.com was disabled, and gets no account." in ran.err
+    assert "grace@example.com was disabled, so it gets no account." in ran.err
     assert ran.json["invited"] == 1
     assert settings().user_pool_id != pool
     users = aws("cognito-idp").list_users(UserPoolId=settings().user_pool_id)["Users"]

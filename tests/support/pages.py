@@ -14,6 +14,7 @@ from tests.support.template import ROOT
 OWNER = "ada@example.com"
 MAX_CALLS = 5
 MAX_BYTES = 80_000
+MAX_LIST_BYTES = 60_000
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg/onload=alert(3)>"
     " javascript:alert(4) {{7*7}} {% raw %} \x1b[31m\x00\u202eevil\u2066\u200b\ufeff &amp;"

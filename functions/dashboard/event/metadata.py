@@ -24,7 +24,7 @@ _CONTEXTS = {
     **{name: name.capitalize() for name in ("response", "state", "profile", "flags", "feedback")},
 }
 
-# What breadcrumbs are filtered by, by the part of the category or type before its first dot.
+# The filters for breadcrumbs. The key is the first part of the category or type, up to a dot.
 CRUMB_GROUPS = ("query", "http", "log", "ui", "other")
 _GROUPS = {
     **dict.fromkeys(("query", "db", "sql", "redis", "cache"), "query"),

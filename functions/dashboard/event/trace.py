@@ -87,7 +87,7 @@ class ShownException:
     """An exception with its frames in runs. `more` frames did not fit.
 
     For an exception after the main one, `mechanism` and `handled` are set only if they differ.
-    `depth` is that of the groups that it is in.
+    `depth` is the number of exception groups around it.
     """
 
     title: str
@@ -241,7 +241,7 @@ def _fill_variables(shown: ShownFrame, budget: ByteBudget) -> None:
     named = set(_NAME.findall(shown.frame.source[:_MAX_NAMED]))
     if isinstance(variables, dict):
         variables = {name: "null" if each is None else each for name, each in variables.items()}
-        # Those that the failing line names matter most.
+        # Variables that the failing line names come first, because they matter most.
         variables = dict(sorted(variables.items(), key=lambda each: each[0] not in named))
     found = pairs(variables, part, most=300, number=_MAX_VARIABLES)
     shown.variables = [Variable(name, value, name in named) for name, value in found]

@@ -14,7 +14,7 @@ _TYPES = {
 
 @open_get("static/<tag>/<name>")
 def file(request: Request, _now_ms: int) -> Response:
-    """Return a file. Its URL changes with its content, so browsers may cache it for good."""
+    """Return a file. Its URL changes with its content, so browsers may cache it forever."""
     name = request.ids["name"]
     if STATIC_TAGS.get(name) != request.ids["tag"]:
         raise NotFoundError("This file does not exist.")

@@ -1,10 +1,11 @@
 """All events of an issue: the list, those with one value, and how often each value occurs."""
 
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from errata.models.event import Stored, received_ms
+from errata.models.event import Stored, received_ms, summary
 from errata.models.ids import DAY_MS
 from errata.models.slug import short_id
 from errata.models.titles import title
@@ -36,7 +37,12 @@ def list_(ctx: RequestContext) -> Response:
         return _page(ctx, found.issue, found.events, newer=found.newer, older=found.older)
     issue = issue_events.find(ctx.visible, issue_id)
     newest = Newest(ctx.visible, issue_id, before)
-    matching = (each for each in newest.events if (key, value) in values_of(each.fields))
+    # As summaries: a page of whole events may take 20 times 20 MB.
+    matching = (
+        replace(each, fields=summary(each.fields))
+        for each in newest.events
+        if (key, value) in values_of(each.fields)
+    )
     events = list(islice(matching, EVENTS_A_PAGE))
     return _page(
         ctx,
@@ -92,7 +98,7 @@ def tags(ctx: RequestContext) -> Response:
     newest, tally = Newest(ctx.visible, issue.id), Tally()
     tally.add_all(newest.events, ctx.now_ms)
     budget = ByteBudget(_TAG_BYTES)
-    # The part stands in the page of an issue or of an event, so its links start from there.
+    # This part is in the page of an issue or of an event, so its links are relative to that page.
     within = ".." if ctx.request.partial else f"{ctx.request.root}projects/{ctx.project.id}"
     response = page(
         ctx.request,

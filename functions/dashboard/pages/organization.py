@@ -66,7 +66,7 @@ def show_use(ctx: RequestContext) -> Response:
     asked = PROJECT_ID.fullmatch(ctx.request.args.get("after", ""))
     after = asked[0] if asked else ""
     view = dashboard_views.usage_view(ctx.organization.id, after, ctx.now_ms)
-    return page(ctx.request, "use.html", ctx.now_ms, ctx=ctx, view=view, after=after)
+    return page(ctx.request, "usage.html", ctx.now_ms, ctx=ctx, view=view, after=after)
 
 
 @get("orgs/<organization:organization_id>/audit")

@@ -128,8 +128,8 @@ def _save(ctx: RequestContext, _: str) -> Response:
     days = whole_number(ctx, "retention_days", "retention")
     retention: int | projects.Default = "default" if days is None else days
     slug = ctx.request.form.get("slug", "").strip()
-    # Check everything before the first change. Whether a slug is free and the teams exist is found
-    # out by setting them.
+    # Check everything before the first change. Only setting a slug or teams shows whether the
+    # slug is free and the teams exist.
     projects.check_texts(name=name)
     projects.check(None, retention)
     if slug and slug != project.slug:
@@ -197,7 +197,7 @@ def _test(ctx: RequestContext, webhook_id: str) -> Response:
 
 def _redeliver(ctx: RequestContext, attempt_id: str) -> Response:
     if not UUID.fullmatch(attempt_id):
-        raise NotFoundError("This delivery does not exist.")
+        raise NotFoundError("This delivery attempt does not exist.")
     webhooks.redeliver(ctx.project.id, attempt_id)
     return _done(ctx, "sent")
 

@@ -10,7 +10,7 @@ from errata.models.times import SESSION_LIFETIME_MS
 from errata.store import sign_in
 from errata.usecases import sessions, sign_in_limits
 from functions.dashboard import tokens
-from functions.dashboard.kept import carried
+from functions.dashboard.kept_forms import carried
 from functions.dashboard.render import page
 from functions.dashboard.routing import (
     FORM_COOKIE,
@@ -110,7 +110,7 @@ def choose(request: Request, now_ms: int) -> Response:
         )
         return _go_on(request, now_ms, outcome)
     except (InvalidInputError, RateLimitedError) as refused:
-        return _choose(request, now_ms, challenge, refused.status, refused.message)
+        return _ask(request, now_ms, challenge, refused.status, refused.message)
     except UnauthorizedError:
         error = "That took too long. Sign in again with the password from the e-mail."
         return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
@@ -126,9 +126,9 @@ def enter_code(request: Request, now_ms: int) -> Response:
         outcome = sign_in.with_code(challenge.username, typed_code(request), challenge.session)
         return _go_on(request, now_ms, outcome)
     except InvalidInputError as refused:
-        return _ask_code(request, now_ms, challenge, 422, refused.errors["code"][0])
+        return _ask(request, now_ms, challenge, 422, refused.errors["code"][0])
     except RateLimitedError as limited:
-        return _ask_code(request, now_ms, challenge, 429, limited.message)
+        return _ask(request, now_ms, challenge, 429, limited.message)
     except UnauthorizedError:
         error = "That took too long. Sign in again."
         return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
@@ -140,10 +140,8 @@ def typed_code(request: Request) -> str:
 
 
 def _go_on(request: Request, now_ms: int, outcome: sign_in.Outcome) -> Response:
-    if isinstance(outcome, sign_in.NewPassword):
-        return _choose(request, now_ms, outcome)
-    if isinstance(outcome, sign_in.CodeNeeded):
-        return _ask_code(request, now_ms, outcome)
+    if isinstance(outcome, sign_in.NewPassword | sign_in.CodeNeeded):
+        return _ask(request, now_ms, outcome)
     _, value = sessions.start(outcome, tokens.verify, now_ms)
     # The page shows its form with what was typed.
     status = 307 if carried(request.form.items(multi=True)) else 303
@@ -151,35 +149,19 @@ def _go_on(request: Request, now_ms: int, outcome: sign_in.Outcome) -> Response:
     return led.with_cookie(SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000)
 
 
-def _choose(
+def _ask(
     request: Request,
     now_ms: int,
-    challenge: sign_in.NewPassword,
+    challenge: sign_in.NewPassword | sign_in.CodeNeeded,
     status: int = 200,
     error: str = "",
 ) -> Response:
+    """Show the form for what is missing: a new password, or a code."""
+    needs_code = isinstance(challenge, sign_in.CodeNeeded)
     return _form(
         request,
         now_ms,
-        "new_password.html",
-        status,
-        username=challenge.username,
-        session=challenge.session,
-        error=error,
-    )
-
-
-def _ask_code(
-    request: Request,
-    now_ms: int,
-    challenge: sign_in.CodeNeeded,
-    status: int = 200,
-    error: str = "",
-) -> Response:
-    return _form(
-        request,
-        now_ms,
-        "sign_in_code.html",
+        "sign_in_code.html" if needs_code else "new_password.html",
         status,
         username=challenge.username,
         session=challenge.session,

@@ -50,7 +50,7 @@ def test_it_warns_before_strangers_have_filled_the_limit(
     assert (found.detail, found.remedy) == ("8 of at most 10", "")
     generated()
     (found,) = checks.READ_ONLY["unclaimed projects"](deployment(deployed))
-    assert found.detail.startswith("9 of at most 10 projects belong to nobody.")
+    assert found.detail.startswith("9 of at most 10 unclaimed projects exist.")
     assert "delete --unclaimed" in found.remedy
 
 
@@ -190,7 +190,7 @@ def test_an_invitation_is_sent_and_its_account_deleted(deployed: Deployed) -> No
     accounts.create("ada@example.com", mailed=False)
     with trial(deployment(deployed), URL, 0, "bob@example.com") as running:
         (found,) = REQUESTS["mail"](running)
-        assert found.detail.startswith("Cognito took an invitation to bob@example.com.")
+        assert found.detail.startswith("Cognito accepted an invitation to bob@example.com.")
         assert not has_account(running.deployment, "bob@example.com")
         running.mail = "ada@example.com"
         (found,) = REQUESTS["mail"](running)
@@ -239,7 +239,7 @@ def test_parameters_are_compared_with_what_this_checkout_has_deployed(
     monkeypatch.chdir(tmp_path / "below")
     look = checks.READ_ONLY["parameters"]
     (found,) = look(deployment(deployed))
-    assert found.detail == "1; nothing here says what make deploy has set"
+    assert found.detail == "1; no deployments.json here to compare with"
 
     records = {"123456789012 eu-central-1 errata": {"deployed": {"RetentionDays": "90"}}}
     (tmp_path / "deployments.json").write_text(json.dumps(records))

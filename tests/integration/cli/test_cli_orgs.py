@@ -145,7 +145,7 @@ def test_a_customer_is_linked_shown_and_unlinked() -> None:
     assert (response["stripe_customer"], response["unpaid"]) == ("cus_1", False)
     assert "Stripe customer  cus_1\n" in done("orgs", "show", "1").out
     said = failed("orgs", "set", "default", "--stripe-customer", "cus_1")
-    assert said == "error: stripe_customer: cus_1 is another organization's.\n"
+    assert said == "error: stripe_customer: cus_1 belongs to another organization.\n"
     said = failed("orgs", "set", "1", "--stripe-customer", "acme")
     assert said == "error: stripe_customer: A customer's id begins with cus_; or give `none`.\n"
     response = done("orgs", "set", "1", "--stripe-customer", "none", "--json").json

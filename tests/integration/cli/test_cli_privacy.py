@@ -68,7 +68,7 @@ def test_a_dry_run_asks_nothing_and_changes_nothing(shop: Project) -> None:
 
 def test_a_short_id_is_said_to_be_short(shop: Project) -> None:
     assert (
-        "too short to be looked for"
+        "too short to search texts for it"
         in done("privacy", "erase", shop.id, "--user", "7", "--yes").out
     )
 

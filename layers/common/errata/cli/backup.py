@@ -92,7 +92,8 @@ def restore(
             if not session.json:
                 print_line(step.name)
     finally:
-        # Also if a later step fails: the next run does not find them again.
+        # Print the problems even if a later step fails. The next run skips these steps, so it would
+        # not report them.
         for problem in outcome.problems:
             print_error("warning", problem)
     if session.json:
@@ -108,7 +109,7 @@ def restore(
         return
     print_line(
         f"Restored {outcome.rows} rows{' in this run' if done else ''}."
-        f" {outcome.expired} had expired meanwhile."
+        f" {outcome.expired} had expired and were left out."
         f" {outcome.counted} events were counted. {outcome.invited} accounts were created."
     )
     for line in _advice(manifest, session):

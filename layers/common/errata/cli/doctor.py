@@ -34,7 +34,7 @@ def doctor(
         str, typer.Option(metavar="ADDRESS", help="Also send an invitation to this address.")
     ] = "",
 ) -> None:
-    """Check a deployment and say how to mend what is wrong, with exit code 1.
+    """Check a deployment and say how to fix what is wrong. Exit code 1 if something is.
 
     It first looks at the stack, and changes nothing. Then it sends requests to a project, and signs
     in with an account. It creates both, and deletes them.

@@ -31,7 +31,7 @@ def add(
     role: Annotated[
         str,
         typer.Option(
-            metavar=_ROLE, help="Owners and admins see all projects; members those of their teams."
+            metavar=_ROLE, help="Owners and admins see all projects, members those of their teams."
         ),
     ],
     team: Annotated[

@@ -36,7 +36,7 @@ def ask(prompt: str, expected: str, complaint: str) -> None:
     """Ask for a text that confirms a step. The prompt goes to stderr: a program may read stdout.
 
     Raises:
-        InvalidInputError: the answer is another one.
+        InvalidInputError: the answer is a different text.
     """
     sys.stderr.write(prompt)
     sys.stderr.flush()

@@ -23,12 +23,12 @@ app = group(
 
 _EVERY_S = 15
 _SHORT = (
-    "This id is too short to be looked for in texts. Only events whose user it is were deleted,"
-    " and the rows by which their issues are found."
+    "This id is too short to search texts for it. Only the events of this user were deleted,"
+    " and the rows by which the user's issues are found."
 )
 _COPIES = (
-    "Backups from before still have the person, and so has point-in-time recovery, for up to 35"
-    " days. Messages that webhooks got are with their receivers."
+    "Earlier backups still contain the person. So does point-in-time recovery, for up to 35 days."
+    " Receivers of webhooks still have the messages that they got."
 )
 
 
@@ -52,7 +52,7 @@ def erase(
     project = projects.find(project_id)
     if not (yes or dry_run):
         ask(
-            f"This deletes events of project {project.id} for good, and changes others. Type the"
+            f"This permanently deletes events of project {project.id}, and changes others. Type the"
             " project's name to confirm: ",
             project.name.strip(),
             "That is not the project's name. Nothing was erased.",

@@ -141,7 +141,7 @@ def set_(
         str | None,
         typer.Option(
             metavar="SLUG",
-            help="What its issues are called: `shop` for SHOP-1, SHOP-2. Old ones go on working.",
+            help="Begins the short ids: `shop` for SHOP-1, SHOP-2. Old slugs still work.",
         ),
     ] = None,
     team: Annotated[
@@ -168,14 +168,14 @@ def set_(
         str | None,
         typer.Option(
             metavar="on|off|default",
-            help="Whether to replace secrets in events. `default`: as the organization says.",
+            help="Whether to replace secrets in events. `default`: the organization's setting.",
         ),
     ] = None,
     scrub_contract_apis: Annotated[
         str | None,
         typer.Option(
             metavar="on|off|default",
-            help="Whether to do so in events of the ingest API and of api.php. Needs --scrub on.",
+            help="The same for events of the ingest API and of api.php. Needs --scrub on.",
         ),
     ] = None,
 ) -> None:
@@ -186,8 +186,8 @@ def set_(
             "Nothing to set. Use --name, --slug, --team, --rate-limit, --retention-days, --scrub or"
             " --scrub-contract-apis."
         )
-    # Check all values before the first change. Whether a slug is free and the teams exist is found
-    # out by setting them.
+    # Check all values before the first change. Only setting a slug or teams shows whether the
+    # slug is free and the teams exist.
     rate = _number("rate_limit", rate_limit, "The rate limit must be a whole number")
     days = _number("retention_days", retention_days, "The retention must be a whole number of days")
     switches = (

@@ -8,7 +8,7 @@ def switch(name: str, text: str | None) -> bool | Default | None:
     """Return what an option says; None if it is not given.
 
     Raises:
-        InvalidInputError: it is none of on, off and default.
+        InvalidInputError: it is not `on`, `off` or `default`.
     """
     match text:
         case "on" | "off":

@@ -51,7 +51,7 @@ NAMES = (*_OTHERS, *_OF_EVENT, *_OF_EXCEPTIONS, *_OF_FRAMES)
 
 
 class WrongRulesError(Exception):
-    """A text with rules that cannot be read. `complaints` say why, a line each."""
+    """Rules that cannot be parsed. `complaints` has one line for each problem."""
 
     def __init__(self, complaints: list[str]) -> None:
         super().__init__(" ".join(complaints))
@@ -91,7 +91,7 @@ class Rule:
 
 
 def parse(text: str) -> tuple[Rule, ...]:
-    """Return the rules in a text. Lines that are empty or begin with `#` are none.
+    """Return the rules in a text. Skips empty lines and lines that begin with `#`.
 
     Raises:
         WrongRulesError: names the lines that are wrong, up to ten, or the text is too long.
@@ -144,12 +144,12 @@ def _matchers(text: str) -> Iterable[Matcher]:
         if found is None:
             rest = text[position : position + 40]
             raise _WrongRuleError(
-                f"{rest!r} is no condition. Write name:pattern, and quote a pattern with spaces."
+                f"{rest!r} is not a condition. Write name:pattern. Quote a pattern with spaces."
             )
         negated, name, pattern = found.groups()
         if name not in NAMES and not name.startswith("tags."):
             known = ", ".join((*NAMES, "tags.NAME"))
-            raise _WrongRuleError(f"there is no {name}. Use one of: {known}.")
+            raise _WrongRuleError(f"there is no condition {name}. Use one of: {known}.")
         pattern = _unquoted(pattern)
         if len(pattern) > _MAX_PATTERN:
             raise _WrongRuleError(f"a pattern has more than {_MAX_PATTERN} characters.")

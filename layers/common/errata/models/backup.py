@@ -5,7 +5,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-# Of the parts and the manifest. A backup of a higher format cannot be restored here.
+# The format of the parts and the manifest. A backup with a higher format cannot be restored.
 FORMAT = 1
 
 # In the order in which they are backed up. `state`: the rows of EventsTable that belong to a
@@ -48,7 +48,7 @@ class Manifest:
         finished_at: 0 until the backup is complete.
         newest: the highest id of an event in it, "" if it has none.
         done: the kinds that are complete.
-        position: where the next kind goes on, None at its beginning.
+        position: where the next kind continues, None at its beginning.
     """
 
     id: str

@@ -47,7 +47,7 @@ class Buckets:
                     del counts[old]
 
     def copy(self) -> "Buckets":
-        """Return a copy that changes by itself."""
+        """Return an independent copy."""
         return Buckets(dict(self.minutes), dict(self.hours), dict(self.days))
 
     def pack(self) -> bytes:

@@ -29,7 +29,7 @@ class Receipt:
 class Erasure:
     """The row that counts for the receipt: its name, and when it expires, in seconds.
 
-    The name does not tell the person, but is the same for the same person.
+    The name does not reveal the person. One person always has the same name.
     """
 
     project_id: str

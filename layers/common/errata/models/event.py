@@ -243,7 +243,7 @@ def packed_json(packed: bytes) -> bytes:
     """Return the JSON of the fields that `pack` has packed.
 
     Raises:
-        zlib.error: nothing that `pack` has packed.
+        zlib.error: the bytes are not from `pack`.
     """
     unpacker = zlib.decompressobj(zdict=OF_SDKS)
     text = unpacker.decompress(packed)
@@ -382,8 +382,8 @@ _SUMMARY = (
 def summary(event: StoredEvent, *, titled: bool = True) -> StoredEvent:
     """Return the fields that digest and lists of events read. `titled`: with title and culprit.
 
-    The others are as large as the sender likes: 1 MB of JSON such as `[[],[],…]` takes 20 MB as
-    Python objects, and a batch has 100 events.
+    The other fields may be large: 1 MB of JSON such as `[[],[],…]` takes 20 MB as Python objects,
+    and a batch has 100 events.
     """
     kept: Any = {name: event.get(name) for name in _SUMMARY if name in event}
     if titled:  # these need the exceptions, which are not kept

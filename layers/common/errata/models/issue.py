@@ -14,14 +14,14 @@ REGRESSED = "regressed"  # was resolved, then seen again; counts as open
 STATUSES = (OPEN, RESOLVED, IGNORED, REGRESSED)
 OPEN_STATUSES = (OPEN, REGRESSED)
 SEQUENCE_DIGITS = 40
-# Every change of the time under which lists have an issue costs two write units. So it is changed
-# only if it is older than this.
+# Lists by last seen sort by `ranked_at`. Each change of it costs two write units, so it is only
+# updated when it is this much behind `last_seen`.
 RANK_LAG_MS = 120_000
-# The `ttl` of an issue's row is changed with it, and must not be before the issue's expiry: so it
-# is later by this many seconds.
+# The `ttl` of an issue's row is only updated together with `ranked_at`. So it is this many seconds
+# after the issue's expiry, and is never too early.
 TTL_LAG_S = 2 * RANK_LAG_MS // 1000
-# The other rows of an issue expire this long after it, in seconds. They are written again when
-# fewer than that is left: then the issue would outlive them.
+# The other rows of an issue expire this many seconds after the issue. If new events would let the
+# issue live longer than its other rows, these are written again.
 ROWS_LINGER_S = 7 * 86_400
 
 
@@ -204,8 +204,8 @@ def trend(issue: Issue, now_ms: int) -> tuple[str, ...]:
 def count_names(issue: Issue, seen: Iterable[Mapping[str, Any]]) -> None:
     """Count the environments, releases and servers of events. `seen` holds their fields.
 
-    If there are too many names, the least frequent ones are dropped, the names of these events
-    last: the most recent names of a long list matter most.
+    If there are too many names, the least frequent ones are dropped. The names of these events are
+    dropped last, because recent names matter most.
     """
     parts = {
         "environment": issue.environments,
@@ -260,7 +260,7 @@ def why_grouped(grouping: str, grouped_by: str) -> str:
     return grouped_by or f"grouping {grouping}"
 
 
-# Each of the environments, releases and servers has at most this many names.
+# An issue keeps at most this many names of each: environments, releases and servers.
 MAX_NAMES = 30
 # UTF-8 bytes of all names of an issue. Every event writes the whole row, so they cost write units.
 MAX_NAMES_BYTES = 3_000

@@ -35,7 +35,7 @@ SDK_REASONS = (
     "sdk_invalid",
     "sdk_other",
 )
-# What the owners of a project need not mend: the event was stored, or their own settings of the SDK
+# Reasons that need no action by the owners: the event was stored, or their own settings of the SDK
 # dropped it.
 HARMLESS = frozenset(
     ("trimmed", "sdk_sample_rate", "sdk_before_send", "sdk_event_processor", "sdk_ignored")

@@ -30,7 +30,7 @@ class Project:
         retention_days: days to keep events. None means the deployment's default.
         teams: ids of the teams with access.
         expires_at: when a project that was only generated expires, in milliseconds since the epoch.
-            None means never: it has got an event, or somebody has created it on purpose.
+            None means never: it has got an event, or was not created by `action=generate`.
         rules: the version of its fingerprint rules, "" if it has none.
         slugs: what its issues are and were called, the current slug first. () if it is unclaimed,
             or release 0.1.0 created it and nobody has looked at it since.

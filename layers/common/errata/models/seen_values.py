@@ -1,9 +1,9 @@
-"""The values that an issue's events have had: which of them are new is decided without a read.
+"""The values that an issue's events have had, to tell new values without reading rows.
 
-An issue has a Bloom filter of 4,096 bits, four for each value. If it is a quarter full, it takes
-nothing but releases: about 290 values fit, and at most one new value in 256 looks known. With 200
-releases more, it is one in 25. Source: Bloom, "Space/time trade-offs in hash coding with allowable
-errors" (1970).
+An issue has a Bloom filter of 4,096 bits, four for each value. When a quarter of the bits are set,
+after about 290 values, only releases are added. Up to then, at most one new value in 256 is
+mistaken for a known one. After 200 further releases, it is one in 25. Source: Bloom, "Space/time
+trade-offs in hash coding with allowable errors" (1970).
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _OF_USER = (("id", "user.id"), ("email", "user.email"))
 # An issue has at most this many values of a key, and of all tags together.
 MAX_VALUES = 200
 MAX_TAGS = 50
-# A batch of events writes at most so many values that are new in its issues, and all releases.
+# For each batch of events, at most this many new values are written, and all new releases.
 # Otherwise, new issues with tags of their own would cost fifty rows for each event.
 MAX_NEW = 1_000
 # UTF-8 bytes of a value, and of a tag's name.
@@ -46,22 +46,23 @@ type KeyValue = tuple[str, str]
 
 @dataclass(slots=True)
 class SeenValues:
-    """The values of an issue that were written, and how many of each key and of all tags (`tag`).
+    """Which values of an issue have rows (`bits`), and how many for each key (`counts`).
 
-    A key that is not in `counts` has at most one value, to save bytes.
+    All tags together count as the key `tag`. To save bytes, a key with one value is not in
+    `counts`.
     """
 
     bits: bytearray = field(default_factory=lambda: bytearray(_FILTER_BYTES))
     counts: dict[str, int] = field(default_factory=dict)
 
     def add_new(self, found: Mapping[KeyValue, bool], batch: set[KeyValue]) -> list[KeyValue]:
-        """Add values. Return those that were not known, if there is place for them.
+        """Add values. Return those that were not known, if there is space for them.
 
-        `batch` has what is new in other issues of the batch of events. These values are added to
-        it. If it is full, others are left out, and are new when they come again.
+        `batch` has the new values of other issues of the batch of events. These values are added to
+        it. If it is full, further values are left out, and count as new when they come again.
 
-        Also returns known values that are True in `found`. Releases always have place, up to their
-        own limit: the number of open issues of a release depends on it.
+        Also returns known values that are True in `found`. Releases are always added, up to their
+        own limit, because the number of open issues of a release depends on them.
         """
         new: list[KeyValue] = []
         place_left = _FILTER_BYTES * 8 // 4 - int.from_bytes(self.bits).bit_count()

@@ -24,8 +24,9 @@ MAX_SCAN_MS = 10_000
 
 # How long a process caches a look-up. A change takes effect within this time.
 CACHE_TTL_MS = 30_000
-# How far in the future the watermark of a deleted project is. A key works for as long as it is
-# cached (CACHE_TTL_MS), and its last function may run for CLEAR_MARGIN_MS. This is twice as long.
+# How far in the future the watermark of a deleted project is: twice as long as events can still
+# arrive. A key works for as long as it is cached (CACHE_TTL_MS), and the function of the last
+# request may run for CLEAR_MARGIN_MS.
 DELETED_AHEAD_MS = 2 * (CACHE_TTL_MS + CLEAR_MARGIN_MS)
 # API Gateway needs this time to learn a new gateway key. An old one is kept as long, because
 # authorizers cache it for CACHE_TTL_MS.
@@ -37,10 +38,10 @@ SETTLING_MS = 5 * 60 * 1000
 STREAM_KEPT_MS = _DAY_S * 1000
 # How long Lambda retries an asynchronous invocation, at most.
 ASYNC_RETRIED_S = 6 * 3600
-# When digest has counted an event, unless it is behind: it collects events for `DigestWindow`, at
-# most five minutes.
+# Digest counts an event within this time, unless it is behind. It collects events for
+# `DigestWindow`, which is at most five minutes.
 DIGESTED_MS = 6 * 60 * 1000
-# How long a dead-letter queue keeps a message. SQS has no longer time.
+# How long a dead-letter queue keeps a message: the maximum of SQS.
 DEAD_LETTER_KEPT_S = 14 * _DAY_S
 # How long the dedup marker of a counted batch of losses is kept. Longer than Lambda may deliver the
 # batch again (ASYNC_RETRIED_S) and an operator may redrive it (DEAD_LETTER_KEPT_S).
@@ -48,7 +49,7 @@ LOSS_BATCH_KEPT_S = 15 * _DAY_S
 # How long the tombstone of a deleted issue is kept. It outlives every event that can still reach
 # digest: in the stream (STREAM_KEPT_MS), then in the dead-letter queue (DEAD_LETTER_KEPT_S).
 TOMBSTONE_KEPT_S = 15 * _DAY_S
-# How long it is kept that an issue was resolved or ignored, so that its return is a regression.
+# How long a closed issue is kept, so that its return is a regression.
 CLOSED_KEPT_S = 365 * _DAY_S
 
 # ------------------------------------------------------------------ webhooks

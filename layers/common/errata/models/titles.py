@@ -92,7 +92,7 @@ def _place(frame: _Fields) -> str:
 
 
 def _first_member(exceptions: list[_Fields]) -> tuple[_Fields, int]:
-    """Return the first exception in the main group, and how many the group has, 0 if it is none.
+    """Return the first member of the main exception group, and its size: 0 without a group.
 
     Source: Sentry's RFC 79, "Exception Groups": a member has its group's id in `parent_id`.
     """
@@ -144,10 +144,10 @@ def _filled(message: str, entry: object) -> str:
 
     def value(hole: re.Match[str]) -> str:
         found = params.get(hole[1])
-        # A list or an object may be large, and take long to print in each of many holes.
+        # A list or an object may be large, and printing it for many placeholders takes long.
         return str(found)[:MAX_LINE] if isinstance(found, str | int | float) else hole[0]
 
-    # The title has no more characters, and each hole at least three.
+    # A title has at most MAX_LINE characters, so no more placeholders than that can matter.
     return _HOLE.sub(value, message[:_MAX_READ], count=MAX_LINE)
 
 

@@ -13,7 +13,7 @@ MAX_FORMERS = 20
 DISABLED_GONE = "the response was 410 Gone"
 DISABLED_FAILING = "all deliveries failed for 5 days"
 # The `error` of an attempt that was not made.
-NOT_SENT = "Not sent, because the endpoint is disabled."
+NOT_SENT = "Not sent, because the webhook is disabled."
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False)
 
 
 def _look_up(host: str, port: int, deadline: float) -> list[Any]:
-    # The system's resolver has no timeout, so run it in a separate thread, which may go on past the
+    # The system's resolver has no timeout, so run it in a separate thread, which may run past the
     # deadline. Do not use an executor: the end of the process would wait for its threads.
     found: Future[list[Any]] = Future()
 
@@ -228,7 +228,7 @@ class _Timed:
     """The part of a socket that http.client uses, with one deadline for all reads and writes.
 
     A socket's own timeout starts again with each byte. So a slow peer could keep the connection
-    open for ever.
+    open forever.
     """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:

@@ -17,7 +17,7 @@ _UNKNOWN = ("Other", "K")
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """The browser, the system and the device of a reader. Each is "" if it is not known."""
+    """The browser, operating system and device of the affected user. "" if not known."""
 
     browser: str = ""
     system: str = ""
@@ -35,7 +35,7 @@ def agent(fields: Mapping[str, Any]) -> Agent:
     read = _read(user_agent(fields)) if not (sent.get("browser") and sent.get("os")) else Agent()
     return Agent(
         _named(sent.get("browser")) or read.browser,
-        # The system of a server is no reader's.
+        # Without a browser, the event is from a server. Its system is not that of a user.
         _named(sent.get("os")) if sent.get("browser") else read.system,
         read.device,
     )

@@ -149,7 +149,7 @@ def _listed(heading: str, found: Iterator[tuple[str, str]]) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    """Return a value as JSON if it is no text: the start of a large one."""
+    """Return a text as it is, and the start of any other value as JSON."""
     return value if isinstance(value, str) else "".join(islice(_ENCODER.iterencode(value), 500))
 
 

@@ -31,7 +31,7 @@ def verify(body: bytes, header: str, secret: str, now_s: int) -> None:
     are ignored, so that nobody can choose a weaker one.
 
     Raises:
-        BadRequest: no `v1` is a signature of this body with `secret`, or `t` is too old.
+        BadRequestError: no `v1` is a signature of this body with `secret`, or `t` is too old.
     """
     pairs = [item.partition("=")[::2] for item in header.split(",")]
     timestamp = next((value for name, value in pairs if name == "t"), "")
@@ -44,14 +44,14 @@ def verify(body: bytes, header: str, secret: str, now_s: int) -> None:
         matches = [hmac.compare_digest(expected, each) for each in signatures]
         if any(matches) and int(timestamp) >= now_s - TOLERANCE_S:
             return
-    raise BadRequestError("The signature is not one of this body, or too old.")
+    raise BadRequestError("The signature is wrong or too old.")
 
 
 def parse(body: bytes) -> BillingEvent | None:
     """Return the invoice or subscription in an event; None for all other types of events.
 
     Raises:
-        BadRequest: the body is not an event in Stripe's format.
+        BadRequestError: the body is not an event in Stripe's format.
     """
     try:
         event = parse_object(body)

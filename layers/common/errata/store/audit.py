@@ -68,7 +68,7 @@ def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[En
         ),
         ScanIndexForward=False,
         ConsistentRead=True,
-        # One more shows whether there are more, one more may be `before` itself.
+        # Read two more entries: one tells whether there are more, and one may be `before` itself.
         Limit=limit + 2,
     )
     entries = [_to_entry(read_all(item)) for item in found]

@@ -24,7 +24,7 @@ def error_of_response(
 
     `details` may have an error's own fields: `Item`, `CancellationReasons`. If a transaction failed
     because of both capacity and a conflict, this is an `UnavailableError`. Only the first paragraph
-    of the message is kept: if a signature is wrong, others repeat the request's session token.
+    of the message is kept: with a wrong signature, the rest contains the request's session token.
     """
     reasons: list[dict[str, Any]] = details.get("CancellationReasons", [])
     if code != "TransactionCanceledException":

@@ -28,7 +28,7 @@ _QUICK = Config(
     retries=_retries(ATTEMPTS),
     # Our tests check the form of every request. Checking it here again would slow down each event.
     parameter_validation=False,
-    # Without this, botocore builds and cleans its user agent for every request.
+    # If this is not set, botocore builds its user agent again for every request.
     user_agent=f"errata botocore/{botocore.__version__}",
 )
 # API Gateway accepts only a few management calls per second, and their callers can wait.

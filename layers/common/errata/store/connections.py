@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 CONNECT_S = 1
 READ_S = 2
-# A kept connection leads to one address, and the DNS answer for the server's name changes.
+# Seconds to keep a connection. It leads to one address, but the server's addresses change in DNS.
 _LIFETIME_S = 300
 # DynamoDB returns at most 16 MB of items (BatchGetItem), as JSON.
 _MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -23,7 +23,7 @@ _CHUNK_BYTES = 128 * 1024
 
 
 class BrokenResponseError(Exception):
-    """The server closed the connection too early, or sent what is no complete HTTP response."""
+    """The server closed the connection too early, or sent an invalid HTTP response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Response:
 class Connections:
     """The connections to one server. Several threads may use them at once.
 
-    Each request has a connection for itself. After the response, the next request may have it, in
-    whatever thread it is.
+    Each request has a connection for itself. After the response, the next request of any thread may
+    use it.
     """
 
     def __init__(self, url: str) -> None:
@@ -134,7 +134,7 @@ class _Connection:
         del received[: end + 4]
         while len(received) < length:
             self._receive(received)
-        # More than was asked for is no response to anything.
+        # Bytes after the response answer no request, so the connection is not used again.
         complete = len(received) == length
         kept = first.startswith("HTTP/1.1") and headers.get("connection", "").lower() != "close"
         self.reusable = complete and kept

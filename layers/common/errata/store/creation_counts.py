@@ -36,7 +36,7 @@ def of_block(block: str, most: int, at_ms: int) -> Any:
 
 
 def one_more_unclaimed(most: int) -> Any:
-    """Return the part of a transaction that counts one unclaimed project more.
+    """Return the part of a transaction that counts one more unclaimed project.
 
     It fails if there are `most`.
     """
@@ -44,7 +44,7 @@ def one_more_unclaimed(most: int) -> Any:
 
 
 def one_less_unclaimed() -> Any:
-    """Return the part of a transaction that counts one unclaimed project less."""
+    """Return the part of a transaction that counts one less unclaimed project."""
     return _unclaimed({":one": -1})
 
 

@@ -42,8 +42,9 @@ from errata.store.values import NewValue
 
 # A transaction takes 100 actions. One of them is the counter of the numbers.
 _MAX_ACTIONS = 99
-# A new issue and its number row. One that was resolved before also has a second number row and its
-# activity, is no longer kept as closed, and has up to four rows that no longer belong to it.
+# Actions for a new issue: the issue and its number row. An issue that was resolved before also
+# needs a second number row, its activity, the deletion of its closed row, and the deletion of up to
+# four obsolete rows.
 _ACTIONS, _ACTIONS_IF_REGRESSED = 2, 9
 # Each change of a row changes at least one of these attributes. `ttl` is among them because a row
 # that has expired and started again may reach the same count.
@@ -76,7 +77,7 @@ class IssueChange:
 
     @property
     def closes(self) -> bool:
-        """Return whether the issue's closed row is written: again with its other rows."""
+        """Return whether to write the closed row. It is renewed together with the other rows."""
         return self.renewed and self.issue.status in (RESOLVED, IGNORED)
 
 
@@ -127,7 +128,7 @@ def write_totals(rows: Rows, totals: Totals) -> None:
 
 
 def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> None:
-    """Store an issue, its releases and days, all or none: no batch of the stream comes again.
+    """Store an issue with its releases and days, all or none. For events of a redrive.
 
     `last` is the number of the project's newest issue. Brings the releases and days in `rows` up to
     date. Access pattern I17.
@@ -156,7 +157,7 @@ def _items(totals: Totals) -> dict[str, Values]:
 
 
 def _raise_first(errors: Iterable[StoreError | None]) -> None:
-    """Raise the first error after which the batch must be tried again."""
+    """Raise the first error that a retry of the batch can fix. Ignore permanent errors."""
     for error in errors:
         if error and not isinstance(error, PermanentError):
             raise error
@@ -193,7 +194,7 @@ def _before(rows: Rows, issue_id: str) -> set[str]:
 
 
 def _delete(rows: Rows, stored: Iterable[IssueChange]) -> None:
-    """Delete what no longer belongs to these issues, unless that was done together with them."""
+    """Delete obsolete rows of these issues, if the transaction of the issue did not delete them."""
     obsolete = [sk for each in stored if not each.activity for sk in each.obsolete]
     batch_delete(settings().issues_table, [_key(rows, sk) for sk in obsolete])
 
@@ -236,7 +237,7 @@ def _open(
     try:
         _transact(actions)
     except PermanentError as error:
-        # One of them is at fault, and must not keep the others.
+        # One of these issues causes the error. Store each one alone, so that the others succeed.
         if len(opened) > 1:
             for each in opened:
                 last = _open(rows, [each], last, errors)
@@ -331,5 +332,5 @@ def _all(work: Sequence[Callable[[], None]]) -> list[StoreError | None]:
     if len(work) < 2:
         return [attempt(piece) for piece in work]
     doing = [_threads().submit(attempt, piece) for piece in work]
-    wait(doing)  # even if one of them fails: none may go on when the function has ended
+    wait(doing)  # even if one fails: none may still run when the function has ended
     return [each.result() for each in doing]

@@ -51,7 +51,7 @@ class Rows:
         return issues_partition(self.project_id, self.watermark.generation)
 
     def position(self, sk: str) -> Position | None:
-        """Return up to where a row has counted, even if it has expired. None if it is not there."""
+        """Return the position of a row, even if it has expired. None if there is no such row."""
         stored = self.stored.get(sk)
         return to_position(stored) if stored is not None else None
 

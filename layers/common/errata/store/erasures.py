@@ -1,4 +1,4 @@
-"""The erasure of a person: what it reads, and its changes, each counted with what it changes.
+"""The reads and writes of an erasure. Each write also updates the receipt.
 
 EventsTable:
 
@@ -7,8 +7,9 @@ EventsTable:
 | erased event | `12` | event id | erased: its issue's id; ttl |
 | receipt | `12#state` | `erasure#<name>` | the numbers of a `Receipt`; newest; ttl |
 
-An erased event has counted, and leaves a row with its id. So it is not stored and counted again if
-its SDK sends it again, and `redrive` does not take others for it. The row is in no index.
+An erased event leaves a row with its id, because it was counted. So it is not stored and counted
+again if its SDK sends it again, and `redrive` does not count another event in its place. The row is
+in no index.
 
 Each change is one transaction with the receipt. So the receipt is exact, however often the erasure
 was interrupted. `newest` is when the newest of the changed events was received, in milliseconds.

@@ -25,7 +25,7 @@ class EventPage(NamedTuple):
     """Events of one page of a query, newest first.
 
     `events` are unpacked one by one, because one may be large. `stopped` is the id of the last row
-    that was read: go on below it. None if there are no more rows.
+    that was read: continue below it. None if there are no more rows.
     """
 
     events: Iterator[Stored]
@@ -41,8 +41,7 @@ def newest_first(
 
     Args:
         project_id: the project.
-        low: must be below `high`.
-        high: see above.
+        low, high: event ids. `low` must be below `high`.
         page: how many rows a page has at most. A page has at most 1 MB of rows.
         issue_id: DynamoDB leaves out the events of other issues, but reads them.
     """
@@ -188,7 +187,7 @@ def some_of_issue(project_id: str, event_ids: Sequence[str], most_bytes: int) ->
         at += len(some)
         read += sum(len(item["payload"]["B"]) for item in items)
         yield from map(stored, items)
-        # As many as are likely to fit, because a hundred events may have 40 MB.
+        # The next batch has as many events as probably fit: a hundred events may have 40 MB.
         mean = max(1, read // at)
         size = max(1, min(BATCH_GET, (most_bytes - read) // mean))
 

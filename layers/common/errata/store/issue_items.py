@@ -13,7 +13,8 @@ from errata.models.issue import OPEN_STATUSES, Day, Issue, Position, Release
 from errata.models.seen_values import MAX_RELEASE
 from errata.store.items import PlainItem, Values
 
-# The value of an attribute that is left out if it equals another one, if it has none.
+# Stored for an empty `opened_by` or `last_release`. If these attributes are missing, they equal
+# `first_event` and `first_release`.
 _NONE = "-"
 # Left out if they are empty.
 _RARE = (
@@ -156,5 +157,5 @@ def _of_position(position: Position) -> Values:
 
 
 def to_position(item: PlainItem) -> Position:
-    """Return up to where the row of an item has counted."""
+    """Return the position in an item."""
     return Position(item.get("stream", ""), item.get("last_sequence", ""))

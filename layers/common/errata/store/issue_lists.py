@@ -15,7 +15,7 @@ from errata.store import clients, numbers, ranks
 from errata.store.issue_items import is_issue, to_issue
 from errata.store.items import Request, TypedItem, Values, batch_get, read_all, write_all
 
-# More than every rank, number and time.
+# Higher than every rank, number and time.
 TOP = 10**15 - 1
 _HAS_ISSUES = 100
 
@@ -162,9 +162,9 @@ def read(
 ) -> tuple[dict[str, Issue], int]:
     """Return the visible issues with these ids.
 
-    With `until`, also returns before which time an issue was last seen that has no rows, because
-    release 0.1.0 was the last to change it (`numbers.without_rows_until`). Else 0.
-    Access pattern I20.
+    With `until`, also returns a time in milliseconds: issues without rows, which release 0.1.0 was
+    the last to change, were last seen before it (`numbers.without_rows_until`). Else 0. Access
+    pattern I20.
     """
     pk = visible.partition
     keys = [write_all({"pk": pk, "sk": f"issue#{each}"}) for each in dict.fromkeys(issue_ids)]

@@ -119,7 +119,7 @@ def query_pages(**request: Any) -> "Iterator[QueryOutputTypeDef]":
 
 
 def batch_get(table: str, keys: list[TypedItem], consistent: bool = True) -> list[TypedItem]:
-    """Return the existing items with these keys, unordered. Read consistently, unless told not to.
+    """Return the existing items with these keys, unordered. Read consistently by default.
 
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.

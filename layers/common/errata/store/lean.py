@@ -25,7 +25,7 @@ ATTEMPTS = 3
 
 
 class _Wait(NamedTuple):
-    """Before another attempt. `most_s` doubles with each attempt. `tokens` are of the quota."""
+    """A wait before a retry. `most_s` doubles with each one. `tokens`: its cost in `RetryQuota`."""
 
     most_s: float
     tokens: int
@@ -60,7 +60,7 @@ _SKEWED = {
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 }
-# Beginnings of the regions whose endpoints are in another domain than amazonaws.com.
+# Prefixes of the regions whose endpoints are not in the domain amazonaws.com.
 _DOMAINS = {
     "cn-": "amazonaws.com.cn",
     "eusc-": "amazonaws.eu",
@@ -206,13 +206,13 @@ def endpoint(region: str) -> str:
 
 
 def _error(operation: str, response: Response) -> StoreError:
-    """Return the error of an error response. A proxy's response may be no JSON."""
+    """Return the error of an error response. The response of a proxy may not be JSON."""
     details: Any
     try:
         details = _decoded(response.body)
     except ValueError:
         details = {"message": response.body[:1000].decode("utf-8", "replace")}
-    # Such as `com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException`.
+    # Example: `com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException`.
     code = str(details.get("__type") or response.status).partition(":")[0].rpartition("#")[2]
     message = details.get("message", details.get("Message", ""))
     message = f"An error occurred ({code}) when calling the {operation} operation: {message}"
@@ -232,7 +232,7 @@ def _decoded(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a response, with bytes where DynamoDB sends Base64.
 
     Raises:
-        ValueError: it is no JSON object.
+        ValueError: it is not a JSON object.
     """
     # Most responses have no bytes, and the hook makes the parser slow.
     hook = _with_bytes if b'"B"' in body or b'"BS"' in body else None

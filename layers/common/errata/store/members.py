@@ -9,7 +9,7 @@
 
 `orgs` maps an organization's id to `role` and `teams` (ids of teams, joined by commas). Only the
 user's item says what a person may do. The member items list an organization's members. The count of
-owners keeps the last owner from being removed. All three change in one transaction.
+owners prevents the removal of the last owner. All three change in one transaction.
 A member can only be added to an existing team. So the id of a deleted team gives no access.
 """
 

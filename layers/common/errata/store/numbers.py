@@ -4,12 +4,13 @@
 |---|---|---|---|
 | counter | `12` | `numbers` | last, generation, without_rows_until |
 
-`last` is the number of the newest issue. The counter is in no generation, so the numbers go on
+`last` is the number of the newest issue. The counter is in no generation, so the numbers continue
 after a clear. It has no `ttl`.
 
 Release 0.1.0 stored issues without the rows by which lists find them (`errata.store.ranks`). Such
 an issue gets them when it next changes. Until then, it was last seen before `without_rows_until`,
-and is in the generation in which the counter was created. Without this attribute there are none.
+and is in the generation in which the counter was created. Without this attribute, there are no
+such issues.
 """
 
 from collections.abc import Iterable
@@ -77,7 +78,7 @@ def begin(pk: str, now_ms: int) -> None:
 
 
 def without_rows_until(visible: Visible, counter: PlainItem | None) -> int:
-    """Return before which time visible issues without rows were last seen. 0: there are none."""
+    """Return a time: visible issues without rows were last seen before it. 0 if there are none."""
     if counter is None:
         return _ALWAYS
     if counter.get("generation", 0) != visible.watermark.generation:

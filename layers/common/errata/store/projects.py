@@ -122,6 +122,7 @@ def add_project(project: Project, keys: Iterable[ApiKey], counts: Sequence[Any] 
     Raises:
         LimitReachedError: a counter has reached its limit. Nothing is stored.
         SlugTakenError: another project has or had the slug. Nothing is stored.
+        UnavailableError: there was a conflict on every try. Nothing is stored.
     """
     puts = [*map(_put_key, keys), _put_new(_from_project(project))]
     actions: Any = [{"Put": put} for put in puts] + [{"Update": count} for count in counts]
@@ -222,7 +223,8 @@ def remove_project(project: Project, at_ms: int) -> bool:
     Returns False if its slugs have changed since it was read, or it is deleted.
 
     Raises:
-        ConflictError: the project was unclaimed, and somebody has adopted or deleted it meanwhile.
+        ConflictError: the project was unclaimed, and somebody else has just adopted or deleted it.
+        UnavailableError: there was a conflict on every try.
     """
     table = settings().projects_table
     note: Values = {

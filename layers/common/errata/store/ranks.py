@@ -50,7 +50,7 @@ def key(order: str, status: str, issue: Issue) -> str:
 
 
 def prefix(order: str, status: str) -> str:
-    """Return how the sort keys of the rows of an order and a status begin."""
+    """Return the prefix of the sort keys of the rows of an order and a status."""
     return f"number#{status}#" if order == FIRST_SEEN else f"rank#{order}#{status}#"
 
 

@@ -75,7 +75,8 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
                 ":oldest": visible.oldest_ms,
                 ":open": OPEN,
                 ":regressed": REGRESSED,
-                # Without the lag of the index, so that an issue does not count after its expiry.
+                # The `ttl` is later than the expiry by TTL_LAG_S. Correct this, so that expired
+                # issues do not count.
                 ":now": visible.now_s + TTL_LAG_S,
             }
         ),

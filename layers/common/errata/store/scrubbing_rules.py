@@ -4,18 +4,11 @@
 |---|---|---|---|
 | rules of a project | `project#12` | `scrubbing` | text, version |
 | rules of an organization | `org#3` | `scrubbing` | text, version |
-
-The rows of the project and of the organization have the version, too. So functions read the rules
-only if there are some, and once for each version.
 """
 
-from typing import Any
-
-from errata.config import settings
 from errata.models.organization import Organization
-from errata.store import clients, organizations
-from errata.store.items import read_all, write_all
-from errata.store.projects import project_key, scrubbing_key
+from errata.store import organizations, rule_texts
+from errata.store.projects import scrubbing_key
 
 
 def of_project(project_id: str) -> str:
@@ -33,13 +26,7 @@ def find_rules(owner: str) -> tuple[str, str]:
 
     Read consistently. Access pattern P53.
     """
-    response = clients.dynamodb().get_item(
-        TableName=settings().projects_table, Key=scrubbing_key(owner), ConsistentRead=True
-    )
-    if "Item" not in response:
-        return "", ""
-    item = read_all(response["Item"])
-    return item["version"], item["text"]
+    return rule_texts.find(scrubbing_key(owner))
 
 
 def save_of_project(project_id: str, version: str, text: str) -> None:
@@ -48,29 +35,11 @@ def save_of_project(project_id: str, version: str, text: str) -> None:
     Raises:
         StoreError: the project does not exist any more, or the store failed.
     """
-    update: Any = {
-        "TableName": settings().projects_table,
-        "Key": project_key(project_id),
-        "ConditionExpression": "attribute_exists(pk)",
-        "UpdateExpression": "REMOVE scrub_rules_version",
-    }
-    if text:
-        update["UpdateExpression"] = "SET scrub_rules_version = :version"
-        update["ExpressionAttributeValues"] = write_all({":version": version})
-    _save(of_project(project_id), version, text, update)
+    project = rule_texts.of_project(project_id, "scrub_rules_version", version if text else "")
+    rule_texts.save(scrubbing_key(of_project(project_id)), version, text, project)
 
 
 def save_of_organization(organization: Organization, version: str, text: str) -> None:
     """Store the rules of an organization, or remove them if the text is "". Access pattern P55."""
     update = organizations.update(organization, scrub_rules_version=version if text else None)
-    _save(of_organization(organization.id), version, text, update)
-
-
-def _save(owner: str, version: str, text: str, update: Any) -> None:
-    table = settings().projects_table
-    key = scrubbing_key(owner)
-    action: Any = {"Delete": {"TableName": table, "Key": key}}
-    if text:
-        item = {**key, **write_all({"text": text, "version": version})}
-        action = {"Put": {"TableName": table, "Item": item}}
-    clients.dynamodb().transact_write_items(TransactItems=[{"Update": update}, action])
+    rule_texts.save(scrubbing_key(of_organization(organization.id)), version, text, update)

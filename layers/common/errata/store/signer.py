@@ -27,7 +27,11 @@ class Signer:
         self._cached = ("", "", b"")
 
     def signed(self, target: str, body: bytes, at_s: float) -> bytes:
-        """Return a request, ready to be sent. `target` names the operation."""
+        """Return a request, ready to be sent. `target` names the operation.
+
+        Raises:
+            UnavailableError: the environment has no credentials.
+        """
         # Lambda may replace them in the environment.
         key_id = os.environ.get("AWS_ACCESS_KEY_ID", "")
         secret = os.environ.get("AWS_SECRET_ACCESS_KEY", "")
@@ -63,7 +67,7 @@ class Signer:
         return cached[2]
 
     def adjust(self, date: str, signed_s: float) -> bool:
-        """Use AWS's clock from now on if a signature was minutes away from it. Return whether.
+        """Use AWS's clock from now on, if a signature differed by minutes. Return whether it did.
 
         `date` is the header of AWS's response. Our clock may be wrong. Or Lambda has suspended the
         process between the signature and the response.

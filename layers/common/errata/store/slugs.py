@@ -34,11 +34,12 @@ def taken(organization_id: str, slugs: Iterable[str]) -> set[str]:
 def save_slugs(before: Project, after: Project) -> bool:
     """Replace the slugs of a project by others, of which the first may be new.
 
-    Returns False if the project's slugs have changed meanwhile, or it was deleted. Access pattern
-    P51.
+    Returns False if the project's slugs have changed since it was read, or it was deleted. Access
+    pattern P51.
 
     Raises:
         SlugTakenError: another project of the organization has or had the first one.
+        UnavailableError: there was a conflict on every try.
     """
     condition, values = unchanged(before)
     update: Request = {

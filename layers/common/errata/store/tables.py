@@ -24,7 +24,7 @@ RESTORE = "restore"
 # The most rows of a page. DynamoDB also ends a page at 1 MB.
 PAGE = 2_000
 _TRIES = 12
-# Partition keys of rows that say nothing of what a table has.
+# Partition keys of rows that do not count: a table with only these rows is empty.
 _ALONE = (RESTORE, "counter")
 
 
@@ -59,8 +59,8 @@ def exists(table: str) -> bool:
 def is_empty(table: str) -> bool:
     """Return whether a table has no rows, read consistently. Access pattern B2.
 
-    What the temporary projects of `errata doctor` have left does not count, nor do counters and the
-    row `restore`.
+    Ignores counters, the row `restore`, and what the temporary projects of `errata doctor` have
+    left.
     """
     request: Any = {"TableName": table, "Limit": 100, "ConsistentRead": True}
     while True:
@@ -84,7 +84,7 @@ def put_rows(table: str, rows: Iterable[TypedItem]) -> None:
     Access pattern B3.
 
     Raises:
-        StoreError: DynamoDB does not take them, after minutes.
+        StoreError: DynamoDB did not accept them, even after minutes.
     """
     for some in batched(rows, BATCH_WRITE, strict=False):
         failed: StoreError = UnavailableError()
@@ -178,7 +178,7 @@ def continue_restore(backup: str, steps: int) -> bool:
             TableName=settings().projects_table,
             Key=_restore_key(),
             UpdateExpression="SET steps = :steps",
-            # Not "less": the call may be a retry of one that took effect.
+            # Equality is allowed, because the call may be a retry of one that took effect.
             ConditionExpression="#backup = :backup AND steps <= :steps",
             ExpressionAttributeNames={"#backup": "backup"},  # a reserved word
             ExpressionAttributeValues=write_all({":backup": backup, ":steps": steps}),

@@ -49,7 +49,7 @@ def keep(project_id: str, at_ms: int) -> bool:
 
 
 def adopt(adopted: Project, at_ms: int) -> bool:
-    """Store the organization and the slug of a project that was unclaimed, and count it out.
+    """Store the organization and slug of an unclaimed project. It no longer counts as unclaimed.
 
     Returns False if it is not unclaimed any more, has expired or was deleted. Access pattern P42.
 
@@ -95,10 +95,10 @@ def some_expired(most: int, at_ms: int) -> list[str]:
 
 
 def remove_expired(project_id: str, at_ms: int) -> bool:
-    """Delete an expired project with its keys, and count it out. Access pattern P44.
+    """Delete an expired project with its keys. It no longer counts as unclaimed.
 
-    Nothing remains but keys that were revoked: no project may ever have these. Returns False if it
-    was kept or deleted meanwhile.
+    Only the rows of revoked keys stay, so that no project can use these keys again. Returns False
+    if the project was kept or deleted since it was read. Access pattern P44.
     """
     table = settings().projects_table
     project: Request = {

@@ -24,7 +24,7 @@ from typing import Any
 from errata.models.seen_values import KeyValue
 from errata.store.items import PlainItem, Values
 
-# The ids in one row, which then stays below 1 KB, but for the longest values.
+# The most ids in one row. With it, a row stays below 1 KB, unless the value is very long.
 _MAX_IDS = 50
 _ID_BYTES = 16
 
@@ -62,7 +62,7 @@ def rows(found: Iterable[NewValue]) -> dict[str, Values]:
 
 
 def prefix(key: str, value: str = "") -> str:
-    """Return how the sort keys of a value's rows begin, or those of all values of a key."""
+    """Return the prefix of the sort keys of a value's rows, or of those of all values of a key."""
     return f"value#{key}={value}#" if value else f"value#{key}="
 
 

@@ -188,7 +188,8 @@ def _list_below(path: str) -> Iterator[str]:
     while True:
         page = clients.ssm().get_parameters_by_path(**request)
         for each in page["Parameters"]:
-            # Others are of a stack named "webhooks": it saves below /errata/webhooks/webhooks.
+            # Skip the parameters of a stack named "webhooks". They are below
+            # /errata/webhooks/webhooks.
             if each["Name"].removeprefix(path).count("/") == len(("project", "webhook")):
                 yield each["Name"]
         if not page.get("NextToken"):
@@ -224,6 +225,7 @@ def enqueue(messages: Iterable[Message]) -> None:
 
     Raises:
         OSError: SQS has not accepted all of them after two tries.
+        StoreError: the call failed.
     """
     for batch in _batches(messages):
         for _ in range(2):
@@ -235,7 +237,7 @@ def enqueue(messages: Iterable[Message]) -> None:
             if not batch:
                 break
         else:
-            raise OSError(f"{len(batch)} messages were not taken by the queue")
+            raise OSError(f"SQS did not accept {len(batch)} messages")
 
 
 def _batches(messages: Iterable[Message]) -> Iterator[list[Any]]:

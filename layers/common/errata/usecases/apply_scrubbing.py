@@ -21,7 +21,7 @@ _parsed = BoundedDict[tuple[str, str], OwnRules](max_entries=100)
 def scrub(fields: Fields, access: Access, content: bytes | None) -> list[Scrubbed]:
     """Replace the secrets in an event of a project with rules, in place. Return where they were.
 
-    `content` is the JSON that the fields are read from, if it is at hand.
+    `content` is the JSON that the fields are read from, if the caller has it.
 
     Raises:
         StoreError: the rules cannot be read now.

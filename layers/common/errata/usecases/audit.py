@@ -88,7 +88,7 @@ def recording(
     project_id: str = "",
     project_name: str = "",
 ) -> Iterator[list[str]]:
-    """Record what happens in this block as a change of an organization. None: it is in no log.
+    """Record this block as a change of an organization. Without an organization, record nothing.
 
     Yields a list. What the block adds to it, such as a result, is also in the details.
     """

@@ -1,11 +1,11 @@
 """Copy a deployment to a folder or a bucket.
 
 A kind of rows is read page by page and written as parts of bounded size. The manifest is written
-after each part, with the position where the next one begins. So an interrupted backup goes on where
-it stopped, and writes a part that its manifest did not reach again. The name of a part has a hash
-of its content: of two runs at once, none replaces a part that the manifest of the other one lists.
+after each part, with the position where the next one begins. So an interrupted backup continues
+where it stopped, and writes again a part that is not yet in the manifest. The name of a part has a
+hash of its content: so two runs at the same time do not replace each other's parts.
 
-The order of kinds matters, because events arrive meanwhile:
+The order of kinds matters, because events arrive during the backup:
 
 - The counters of numbers come after the issues, so that no number is given twice after a restore.
 - Issues come before events, so that every event that an issue has counted is in the backup.
@@ -72,7 +72,7 @@ def find(place: str) -> Manifest:
 
     Raises:
         NotFoundError: there is no backup.
-        InvalidInputError: this is no place, or the manifest is damaged, or of a newer format.
+        InvalidInputError: the place is not valid, or the manifest is damaged or has a newer format.
         StoreError: the place cannot be read.
     """
     if not _is_place(place):
@@ -95,12 +95,12 @@ def _is_place(place: str) -> bool:
 
 
 def back_up(place: str, origin: Origin) -> Iterator[Part]:
-    """Back up a deployment, or go on with an interrupted backup. Yield each part that is written.
+    """Back up a deployment, or continue an interrupted backup. Yield each part that is written.
 
     Raises:
         InvalidInputError: the place has a finished backup, or one of another stack or other tables.
         NotFoundError: one of the tables does not exist.
-        StoreError: AWS or the place failed. Run it again to go on.
+        StoreError: AWS or the place failed. Run it again to continue.
     """
     manifest = _begin(place, origin)
     for kind in KINDS:
@@ -159,8 +159,8 @@ def _begin(place: str, origin: Origin) -> Manifest:
         raise InvalidInputError(
             {
                 "place": [
-                    f"{place} has an unfinished backup of other tables. Go on with {options}, or"
-                    " choose another place."
+                    f"{place} has an unfinished backup of other tables. Continue with {options},"
+                    " or choose another place."
                 ]
             }
         )
@@ -245,7 +245,7 @@ def _scan(
 
 
 def _issues(position: Position) -> Iterator[Page]:
-    """Yield the rows of issues, then the counters: none is behind the number of an issue."""
+    """Yield the rows of issues, then the counters. So no counter is below an issue's number."""
     if position != _COUNTERS:
         table = settings().issues_table
         for page, after in _scan(table, position, lambda row: row["sk"]["S"] != numbers.COUNTER):

@@ -77,7 +77,9 @@ def link(organization_id: str, customer: str) -> Organization:
     organization = organizations.find(organization_id)
     save_organization(organization)  # the default one may have no item yet
     if not store.link_customer(organization_id, customer, organization.stripe_customer):
-        raise InvalidInputError({"stripe_customer": [f"{customer} is another organization's."]})
+        raise InvalidInputError(
+            {"stripe_customer": [f"{customer} belongs to another organization."]}
+        )
     return organizations.find(organization_id)
 
 

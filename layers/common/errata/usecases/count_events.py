@@ -107,7 +107,7 @@ def change_issue(
     _rank(issue)
     newest = max(fresh, key=lambda record: record.event.id)
     if issue.expires_at > issue.rows_until:
-        # Later events write the values again, for these rows expire, too.
+        # The value rows expire, too. Forget them, so that later events write them again.
         change.renewed = True
         issue.rows_until = issue.expires_at + ROWS_LINGER_S
         issue.values, issue.value_counts = b"", {}
@@ -216,8 +216,8 @@ def _new_values(
     for record in fresh:
         event = record.event
         release = event.fields.get("release") or ""
-        # A release that starts again is new in all of its issues, and one that changes an issue is
-        # written with that.
+        # Write the value row of a release, even if the value is known, if the release itself has no
+        # row (it is new or has expired), or if it opened this issue or let it regress.
         is_new = release_hash(release) not in rows.releases
         changes = {issue.opened_by: "opened", regressed_by: REGRESSED}.get(event.id)
         for value in searchable(event.fields, None if changes else known):
@@ -280,7 +280,7 @@ def totals(
 
 
 def without_position(changed: Totals, rows: Rows) -> Totals:
-    """Return those of these releases and days whose stored rows have no position."""
+    """Return the releases and days whose stored rows have no position."""
     unplaced = rows.without_position
     return Totals(
         {name: each for name, each in changed.releases.items() if f"release#{name}" in unplaced},
@@ -325,5 +325,5 @@ def _moved(rows: Rows, sk: str, record: Record, *, late: bool) -> Position:
         return record.position
     counted = rows.position(sk)
     if counted and not counted.sequence:
-        return counted  # the issues still tell what is new to it
+        return counted  # without a position, the row counts what is new to its issues
     return (counted or Position()).next()

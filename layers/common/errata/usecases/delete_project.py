@@ -1,4 +1,4 @@
-"""Delete a project for good.
+"""Delete a project permanently.
 
 The project's row is deleted last, so that an interrupted deletion can be repeated. Each step may
 run twice. A key works for as long as authorizers cache it. The watermark is set that far into the
@@ -58,7 +58,7 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
 
 
 def delete_unclaimed(found: Iterable[Project]) -> list[str]:
-    """Delete the projects of this list that are still unclaimed, for good. Return their ids.
+    """Delete the projects of this list that are still unclaimed. Return their ids.
 
     If this is interrupted, call it again with a new list.
 

@@ -41,7 +41,7 @@ _secrets = TTLCache[Secrets](max_entries=1_000)
 
 
 def deliver(message: Message) -> int | None:
-    """Make one attempt. Return the seconds until the next one, None if the delivery is over."""
+    """Make one attempt. Return the seconds until the next one, None if it was the last one."""
     webhook = webhooks.find_webhook(message.project_id, message.webhook_id)
     if webhook is None:
         return None
@@ -83,7 +83,7 @@ def _attempt(message: Message, webhook: Webhook, number: int) -> tuple[Attempt, 
     except StoreError as failure:
         if failure.code != "ParameterNotFound":
             raise
-        error, permanent = "The endpoint has no secret: it was removed.", True
+        error, permanent = "The webhook has no secret: it was removed.", True
     duration_ms = round((time.monotonic() - started) * 1000)
     status = response.status if response else None
     attempt = Attempt(new_event_id(at_ms), message, number, status, duration_ms, error)

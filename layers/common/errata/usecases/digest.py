@@ -47,7 +47,7 @@ logger = logging.getLogger("errata")
 # How often each project was cleared, when it was last read.
 _generations = BoundedDict[str, int](max_entries=10_000)
 _TRIES = 6
-# Releases of the late events of one issue and one day. So they fit into one transaction.
+# Late events of one issue and day have at most this many releases, to fit into a transaction.
 _MAX_LATE = 85
 
 
@@ -172,7 +172,8 @@ def _count(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> N
         ]
         opened_by |= {each.issue.opened_by for each in changes}
         if rows.without_position:
-            # These come before the issues, which tell what is new to them.
+            # Write these before the issues. They use the positions of the issues to tell which
+            # events are new.
             unplaced = without_position(totals(records, fresh, opened_by, rows), rows)
             _write_totals(rows, unplaced, records, outcome)
         for issue_id, error in store.write_issues(rows, changes, last).items():
@@ -221,8 +222,8 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     Raises:
         StoreError: the store refuses the events.
     """
-    # Between the current position and the next event. So no event in the stream looks counted, and
-    # a batch that read the issue earlier gets a conflict and reads it again.
+    # Store a position between the current one and the next event. So no event in the stream looks
+    # counted, and a batch that read the issue earlier gets a conflict and reads it again.
     issue_id = late[0].issue_id
     position = (rows.position(f"issue#{issue_id}") or Position()).next()
     records = [Record(position, event) for event in _fitting(late)]

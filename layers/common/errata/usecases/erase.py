@@ -40,7 +40,8 @@ MAX_VALUE = 500
 # How long the receipt of an interrupted erasure is kept, in seconds.
 _KEPT_S = 30 * 86_400
 _TRIES = 8
-# Rows get other keys meanwhile: somebody resolves an issue.
+# A row may get another key during a pass, for example because somebody resolves an issue. The next
+# pass finds it.
 _PASSES = 3
 _PAUSE_S = 10
 _MAX_OTHERS = 10
@@ -106,17 +107,17 @@ def erase(project: Project, value: str, *, dry_run: bool = False) -> Iterator[Pr
 
 
 def finish(project: Project, value: str) -> None:
-    """Forget the receipt of an erasure, after it was shown."""
+    """Delete the receipt of an erasure, after it was shown."""
     erasures.remove_receipt(_erasure(project.id, value))
 
 
 def searches_texts(value: str) -> bool:
-    """Return whether texts are searched for a value. It may be too short."""
+    """Return whether texts are searched for a value. A short value is not searched."""
     return Person(value).in_texts
 
 
 def in_words(receipt: Receipt) -> str:
-    """Return the numbers of a receipt, for the audit log."""
+    """Return a receipt as text, for the audit log: `events deleted 3, …`."""
     return ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in asdict(receipt).items())
 
 
@@ -151,7 +152,7 @@ def _erase(run: _Run) -> Iterator[Progress]:
 
 
 def _wait(run: _Run) -> Iterator[Progress]:
-    """Wait until digest has counted the events as they were: it writes what they say."""
+    """Wait until digest has counted the changed events. It may still write their old texts."""
     until_ms = run.newest + DIGESTED_MS
     while now_ms() < until_ms:
         run.progress.doing = f"waiting {(until_ms - now_ms()) // 1000} s for digest"
@@ -255,8 +256,8 @@ def _erase_rows(run: _Run, pk: str) -> bool:
         for each in issue_ids:
             rows_of[each].append(f"issue#{each}")
         (rows_of[issue_ids[0]] if len(issue_ids) == 1 else shared).append(row["sk"])
-    # An issue is changed together with its first rows: after these, nothing tells that it is found
-    # by the person, and nobody has read its words. Rows of several issues come after all of these.
+    # Change an issue in the same transaction as its first rows. Without these rows, a later run
+    # could not find out that the issue belongs to the person. Rows of several issues come last.
     for sort_keys in [*rows_of.values(), shared]:
         _change_rows(run, pk, list(dict.fromkeys(sort_keys)), resets)
     return bool(rows_of or shared)

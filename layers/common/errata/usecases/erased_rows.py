@@ -12,7 +12,8 @@ from errata.store.items import PlainItem, Values
 from errata.store.values import to_value
 
 _OF_USER = ("user.id", "user.email")
-# Attributes of IssuesTable that events have filled. In `_NAMED`, the names are theirs.
+# Attributes of IssuesTable with texts from events. Those in `_NAMED` are maps whose keys are from
+# events.
 _TEXTS = (
     *("title", "culprit", "exception_class", "fingerprint", "grouped_by", "transaction", "logger"),
     *("release", "first_release", "last_release", "text"),
@@ -25,8 +26,8 @@ _HASH = re.compile(r"~[0-9a-f]{16}$")
 def change_of(person: Person, row: PlainItem, resets: Collection[str]) -> RowChange | None:
     """Return the change of a row, None if it stays.
 
-    The issues in `resets` forget which values they have had. So a later event of the person writes
-    its value rows again.
+    The issues in `resets` lose the list of their known values. So a later event writes its value
+    rows again.
     """
     kind, _, name = row["sk"].partition("#")
     if kind == "value":
@@ -57,7 +58,7 @@ def _change_of_value(person: Person, row: PlainItem) -> RowChange | None:
     if clean == _HASH.sub("", named):
         return None
     if key == RELEASE:
-        # By this row, the issue counts for the release, whose own row gets the same text.
+        # The row links the issue to the release, so both rows must get the same new name.
         return RowChange(row, {}, row["sk"].replace(f"value#{named}#", f"value#{clean}#", 1))
     return RowChange(row)
 

@@ -23,7 +23,7 @@ PREVIEWED = 100
 class Previewed:
     """A recent event under new rules. `rule` is None if no rule matches it.
 
-    `fingerprint` is the one that it would get, `differs` whether that is another than it has.
+    `fingerprint` is what the event would get. `differs` says whether this is not what it has.
     """
 
     event_id: str

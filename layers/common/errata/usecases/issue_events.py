@@ -17,10 +17,10 @@ from errata.usecases import read_events
 
 ACTIVITY_SHOWN = 20
 EVENTS_A_PAGE = 20
-# So many ids are read to find an event's number: about 6 read units.
+# At most this many ids are read to find an event's number: about 6 read units.
 MOST_COUNTED = 500
-# So many events are read to count their values, or to find one: about 250 read units. Fewer if
-# their payloads have more bytes: then about 500 read units.
+# At most this many events are read to count their values, or to find one: about 250 read units.
+# Reading stops earlier if the payloads exceed this size: at about 500 read units.
 NEWEST = 500
 _MOST_BYTES = 4_000_000
 # Releases whose first events the page shows.
@@ -244,7 +244,7 @@ def _place(visible: Visible, issue: Issue, event_id: str) -> Place:
     elif event_id > issue.last_event:
         newer = event_queries.neighbours(partition, event_id, _HIGHEST, 1, newest=False)
     else:
-        # With the newest one that was counted.
+        # Includes the newest event that was counted.
         through = f"{issue.last_event}~"
         newer = event_queries.neighbours(partition, event_id, through, MOST_COUNTED, newest=False)
     many = len(newer) == MOST_COUNTED

@@ -1,10 +1,11 @@
 """Page through the issues of a status, in an order, however many there are.
 
 Rows and an index have the order (`errata.store.issue_lists`), and a page reads only its own part of
-them. The rows sort by a rank, so issues are exactly sorted within a page. Two issues may be on each
-other's page only if their numbers differ by less than 5 %, or their times by less than two minutes.
+them. Issues are sorted exactly within a page, and by their rank across pages. A rank is coarse: an
+issue may be a page too early or too late among issues whose numbers differ by less than 5 %, or
+their times by less than two minutes.
 
-Issues that release 0.1.0 was the last to change have no rows. They follow at the end, most recently
+Issues that have not changed since release 0.1.0 have no rows. They follow at the end, most recently
 seen first.
 """
 
@@ -22,15 +23,15 @@ from errata.store.items import BATCH_GET
 
 # One call reads the issues of a page, and the project's counter.
 MAX_PAGE = BATCH_GET - 1
-# Cost limits of a page, but for the rest: a query and three batches of issues, or three queries and
-# one batch.
+# Cost limits of a page, without the issues that have no rows: one query and three batches of
+# issues, or three queries and one batch.
 _MAX_BATCHES = 3
-# How many rows a list of one status reads for each issue of a page, and a list of all issues reads
-# of each status. Most of them may be left over. Number rows have a text, so fewer are read.
+# Rows to read for each issue of a page, because most may be left over: in a list of one status, in
+# one of number rows, which are larger, and for each status in a list of all issues.
 _ROWS, _NUMBER_ROWS, _ROWS_OF_EACH = 6, 3, 2
-# How many issues a page counts as, at least.
+# For these limits, a smaller page counts as this many issues.
 _MIN_PAGE = 50
-# Every batch but the first of several looks at so many issues more than are needed.
+# Each batch after the first reads this many issues more than are still needed.
 _SPARE = 10
 
 
@@ -85,8 +86,8 @@ def _sorted_part(
 ) -> tuple[Listed, int]:
     """Return the issues of a page that have rows or are in the index.
 
-    At the end of these, also returns before which time the others were last seen. 0 if there are
-    no others.
+    At the end of these, also returns a time: the other issues were last seen before it. 0 if there
+    are no others.
     """
     parts = _parts(visible, query, after, size)
     found, stopped = _merged(parts)
@@ -118,7 +119,7 @@ def _parts(visible: Visible, query: IssueQuery, after: Place | None, size: int) 
 
 
 def _merged(parts: Iterable[Part]) -> tuple[list[Found], Place | None]:
-    """Return what comes before the first place where one of these parts stopped, and that place."""
+    """Merge sorted parts up to the first place where one stopped. Return that place, too."""
     parts = list(parts)
     found = sorted(
         (each for part in parts for each in part.found),
@@ -159,7 +160,7 @@ def _checked(
 ) -> tuple[Listed, int]:
     """Return up to `size` of the issues that were found and belong there.
 
-    With `until`, also returns before which time issues without rows were last seen.
+    With `until`, also returns a time: issues without rows were last seen before it.
     """
     page, before, checked = Listed(), 0, 0
     for left in reversed(range(batches)):
@@ -186,7 +187,7 @@ def _checked(
 
 
 def _enough(found: Sequence[Found], needed: int) -> Sequence[Found]:
-    """Return the first of these: as many as are needed, if those that may have expired have."""
+    """Return the first candidates, enough even if all that may have expired really have."""
     alive = 0
     for n, each in enumerate(found[:MAX_PAGE]):
         alive += each.alive

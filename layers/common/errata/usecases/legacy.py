@@ -44,11 +44,11 @@ from errata.usecases.visible import find_visible, make_visible
 MAX_ERRORS = 1_000
 # Projects that one address block may create on one day, UTC.
 MAX_CREATIONS = 100
-# An IPv6 block for that limit. The limit of all unclaimed projects is ten times as high, so ten /64
-# blocks, which anybody with a /56 has, could reach it for everybody.
+# For that limit, IPv6 addresses count by /48 and not by /64. Anybody with a /56 has more than ten
+# /64 blocks. With ten, one caller could create as many projects as are allowed in total.
 _CREATIONS_PREFIX = 48
-# Seconds after which a caller may try again if there are too many unclaimed projects: some may have
-# expired, or somebody has adopted or deleted some.
+# `Retry-After` in seconds if there are too many unclaimed projects. By then, some may have expired,
+# or somebody may have adopted or deleted some.
 _FULL_RETRY_S = 3_600
 _PAGE = 100
 # Each conflict means that another request made progress. The first retries hardly wait.
@@ -65,6 +65,7 @@ def submit(body: JsonBody, address: str, auto_create: bool) -> int:
 
     Raises:
         HTTPError: the request is refused; nothing is stored.
+        StoreError: the store failed, or the project was deleted or has expired just now.
     """
     at_ms = now_ms()
     try:
@@ -79,7 +80,9 @@ def submit(body: JsonBody, address: str, auto_create: bool) -> int:
     else:
         rate_limit.take_for_address(address, at_ms)
         if not auto_create:
-            raise ForbiddenError("hash: no project has this key, and this deployment creates none")
+            raise ForbiddenError(
+                "hash: no project has this key, and this deployment creates no projects"
+            )
         access.check_address(access.of_anonymous_caller(at_ms), address)
     payer = found or access.of_anonymous_caller(at_ms)
     submission = LegacySubmission(body, key, found, address)
@@ -134,6 +137,7 @@ def generate(name: str, address: str) -> str:
     Raises:
         RateLimitedError: too many new projects from this address block, or too many unclaimed ones.
         AddressForbiddenError: the address is not on the default organization's allowlist.
+        UnavailableError: the random key exists already; try again.
     """
     at_ms = now_ms()
     rate_limit.take_for_address(address, at_ms)
@@ -270,7 +274,7 @@ def _create(key: str, address: str, at_ms: int) -> Access:
 def _create_counted(
     address: str, at_ms: int, name: str, key: str = "", label: str = projects.FIRST_LABEL
 ) -> projects.Created | None:
-    """Create an unclaimed project, unless there are too many or the address block has had enough.
+    """Create an unclaimed project, unless a limit is reached.
 
     Callers on this machine have no limit of their own.
 
@@ -288,9 +292,8 @@ def _create_counted(
         if error.position == 0:
             raise RateLimitedError(
                 _FULL_RETRY_S,
-                f"There are {unclaimed.MAX_UNCLAIMED} projects that belong to nobody. No more can"
-                " be created until an operator adopts or deletes some. Use the key of an existing"
-                " project.",
+                f"There are {unclaimed.MAX_UNCLAIMED} unclaimed projects. No more can be created"
+                " until an operator adopts or deletes some. Use the key of an existing project.",
             ) from error
         raise RateLimitedError(
             creation_counts.seconds_left(at_ms),

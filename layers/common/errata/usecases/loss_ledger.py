@@ -10,7 +10,7 @@ from errata.usecases import issues, owner_notices
 
 
 def count(data: str) -> None:
-    """Count the losses in a batch of log lines, and tell owners of the first ones.
+    """Count the losses in a batch of log lines, and notify owners of the first loss of a day.
 
     A batch that is delivered again counts once.
     """

@@ -61,6 +61,7 @@ def add(
         InvalidInputError: the e-mail address, the role or a team is invalid, or the person is
             already a member.
         NotFoundError: there is no such organization.
+        UnavailableError: there was a conflict on every try.
     """
     organizations.find(organization_id)
     email, membership = check_email(email), _membership(role, teams)
@@ -69,7 +70,7 @@ def add(
     if organization_id in before.memberships:
         _refuse_member(organization_id, before)
     check_teams(organization_id, membership.teams)
-    # Create the account first. If this is interrupted, the next call finds the account and goes on.
+    # Create the account first. If this is interrupted, the next call finds it and continues.
     accounts.create(email, mailed=not password)
     if password and not before.memberships:
         accounts.set_password(email, password)
@@ -130,6 +131,7 @@ def change(
         ForbiddenError: `by_role` may not do this.
         InvalidInputError: the role or a team is invalid, or they are the last owner.
         NotFoundError: they are not a member.
+        UnavailableError: there was a conflict on every try.
     """
     chosen = None if teams is None else frozenset(teams)
     for _ in attempts(_TRIES):
@@ -153,6 +155,7 @@ def remove(organization_id: str, email: str, by_role: Role | None = None) -> Mem
         ForbiddenError: `by_role` may not do this.
         InvalidInputError: they are the last owner.
         NotFoundError: they are not a member.
+        UnavailableError: there was a conflict on every try.
     """
     for _ in attempts(_TRIES):
         before = _find(organization_id, email)

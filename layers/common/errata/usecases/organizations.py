@@ -79,9 +79,9 @@ def change(
 def change_scrubbing(
     organization_id: str, scrub: bool | Default | None, scrub_contract_apis: bool | Default | None
 ) -> Organization:
-    """Turn the scrubbing of secrets on or off, for all projects without an own setting.
+    """Turn the scrubbing of secrets on or off, for all projects without their own setting.
 
-    "default" is on, None keeps a setting. Takes effect within 30 seconds.
+    "default" means on. None keeps a setting. Takes effect within 30 seconds.
 
     Raises:
         NotFoundError: there is no such organization.

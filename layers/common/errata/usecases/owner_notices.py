@@ -1,10 +1,11 @@
 """Mail the owners of an organization about lost events and its quota.
 
-- The first loss of a project in a day. What SDKs themselves have dropped is no such loss.
+- The first loss of a project in a day. Events that SDKs themselves have dropped do not count.
 - 80 % and 100 % of the monthly quota.
 
-A notice that was cut off is sent again with the next loss, so it may come twice. If AWS does not
-respond, the notices of a batch that are left wait for the next loss, too: the batch has seconds.
+If sending a notice was interrupted, it is sent again with the next loss, so it may arrive twice. If
+AWS does not respond, the other notices of the batch wait for the next loss, too, because the
+function has only seconds.
 """
 
 import logging
@@ -30,12 +31,12 @@ _FOOTER = (
     "\nYou get this because you {why}: at most one a day for each project, and two a month about"
     " the quota.\n"
 )
-# Notices that are not to be sent any more.
+# Notices that must not be sent again.
 _done = BoundedDict[str, bool](max_entries=10_000)
 
 
 def tell(batch: Batch, at_ms: int) -> None:
-    """Send the notices that a batch of losses calls for. No notice is worth a failed batch."""
+    """Send the notices for a batch of losses. If that fails, log it: the batch must not fail."""
     if not mail.configured():
         return
     try:
@@ -46,7 +47,7 @@ def tell(batch: Batch, at_ms: int) -> None:
 
 def _tell(batch: Batch, at_ms: int) -> None:
     today = day_of(at_ms)
-    # A batch that is redriven days later is no news.
+    # Do not send notices about old losses, which a redrive counts days later.
     if batch.last_day not in (today, day_of(at_ms - DAY_MS)):
         return
     lost: dict[str, dict[str, int]] = {}
@@ -54,7 +55,7 @@ def _tell(batch: Batch, at_ms: int) -> None:
         # `errata doctor` loses events of its own project on purpose.
         if reason in _TOLD and day == batch.last_day and not temporary.is_id(project_id):
             lost.setdefault(project_id, {})[reason] = number
-    # First what is logged only once a month.
+    # Notices about quotas come first, because their log line comes only once a month.
     for organization_id, month in sorted(batch.low_quotas):
         if month == month_of(at_ms):
             _send(
@@ -83,7 +84,7 @@ def _tell_of_losses(project_id: str, day: str, reasons: dict[str, int], at_ms: i
     )
     text = (
         f"Project {project.name} ({project_id}) loses events."
-        f" The first of {day} (UTC): {numbers}.\n"
+        f" First losses of {day} (UTC): {numbers}.\n"
         f"How many, and why: {settings().dashboard_url}/projects/{project_id}/stats\n"
         "What to do about each reason: docs/operations.md, “What was lost”.\n"
     )
@@ -121,7 +122,7 @@ def _send(name: str, organization_id: str, subject: str, text: str, at_ms: int) 
     begun = notices.begin(name, at_ms // 1000)
     why = "own the organization" if settings().mail_identity else "subscribe to the alarms"
     if begun and not mail.send(owners, subject, text + _FOOTER.format(why=why)):
-        return  # it is tried again with the next loss, a minute later
+        return  # the next loss, a minute later or more, tries again
     if begun:
         notices.finish(name)
     if begun is not None:

@@ -8,7 +8,7 @@ from errata.models.member import THEMES, Preferences
 from errata.store import members
 
 MAX_NAME = 60
-# The other names are older ones of the same zones, or differ by hours only.
+# Other names are old names of the same zones, or fixed differences to UTC.
 _REGIONS = (
     *("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia"),
     *("Europe", "Indian", "Pacific"),

@@ -16,7 +16,7 @@ from errata.usecases import organizations
 from errata.usecases.projects import operator_access
 from errata.usecases.visible import make_visible
 
-# Each project takes a query, and a page stays below 80 KB, whatever its projects are called.
+# Each project takes a query. A page stays small, even if all names are long.
 PROJECTS_A_PAGE = 50
 ORGANIZATIONS_A_PAGE = 3
 DAYS = 14

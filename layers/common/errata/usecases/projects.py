@@ -111,13 +111,13 @@ def list_of(organization_id: str) -> list[Project]:
 
 
 def list_unclaimed() -> list[Project]:
-    """Return the projects that belong to no organization, oldest first."""
+    """Return the unclaimed projects, oldest first."""
     at_ms = now_ms()
     return [each for each in store.list_unclaimed() if not each.expired(at_ms)]
 
 
 def list_projects() -> list[Project]:
-    """Return every project: first those of organizations, then those that belong to none."""
+    """Return every project: first those of organizations, then unclaimed ones."""
     return list_owned() + list_unclaimed()
 
 
@@ -156,7 +156,7 @@ def _no_project(project_id: str) -> NotFoundError:
 def operator_access(project: Project) -> Access:
     """Return the access of an operator to a project. It works like the access of a key.
 
-    It does not say how to scrub events: an operator reads them.
+    It has no scrubbing settings. `errata.usecases.send` adds them.
     """
     return Access(
         project_id=project.id,
@@ -230,7 +230,7 @@ def rename(project_id: str, name: str) -> Project:
 
 
 def on_off(setting: bool | Default) -> str:
-    """Return a switch in words, for the audit log."""
+    """Return `on`, `off` or `default`, for the audit log."""
     return setting if isinstance(setting, str) else "on" if setting else "off"
 
 
@@ -240,7 +240,7 @@ def change_scrubbing(
 ) -> Project:
     """Turn the scrubbing of secrets on or off. Takes effect within 30 seconds.
 
-    "default": as the organization says. None keeps a setting.
+    "default" uses the organization's setting. None keeps a setting.
 
     Raises:
         NotFoundError: there is no such project.
@@ -254,12 +254,13 @@ def change_scrubbing(
 
 @audit.recorded("slug changed", "slug")
 def change_slug(project_id: str, slug: str) -> Project:
-    """Change the slug of a project. The short ids of its issues with its old slugs go on working.
+    """Change the slug of a project. Short ids with its old slugs still work.
 
     Raises:
         InvalidInputError: the slug is invalid, belongs or belonged to another project of the
             organization, or the project is unclaimed or has had too many slugs.
         NotFoundError: there is no such project.
+        UnavailableError: there was a conflict on every try.
     """
     check_slug(slug)
     before = find(project_id)
@@ -349,7 +350,7 @@ def _record(project_id: str, key: str, label: str, created_at: int, public: bool
 
 
 def revoke_key(project_id: str, key_id: str) -> ApiKey:
-    """Revoke a key for good. Return it with its gateway key. Takes effect within 30 seconds.
+    """Revoke a key permanently. Return it with its gateway key. Takes effect within 30 seconds.
 
     Raises:
         NotFoundError: there is no such project, or it has no such key.

@@ -20,13 +20,13 @@ from errata.models.project import Access
 from errata.store import quota_leases
 
 MAX_LEASE = 100
-# How many units must be left for each unit of a lease of more than one.
+# A lease may have one unit for each thousand that are left. It always has at least one.
 LEFT_PER_UNIT = 1_000
 # A lease that lasts longer is too large: its unused units are lost when the environment ends.
 SOON_MS = 5 * 60 * 1000
-# How long a reached quota is cached. Until then the table is not asked for returned units.
+# How long it is cached that a quota is reached. Units that are returned count after that time.
 REACHED_MS = 1_000
-# At how many percent of the quota the ledger is told to warn the owners.
+# Percent of the quota at which the owners get a notice.
 LOW = 80
 
 logger = logging.getLogger("errata")

@@ -18,13 +18,14 @@ from errata.store import event_queries, events
 from errata.store.event_queries import EventPage
 from errata.store.items import BATCH_GET
 
-# How many pages of a query one request reads at most, each of 1 MB at most. A filter with few
-# matches may then give a short page with a cursor. Here, the function unpacks all events:
+# The most pages of a query that one request reads. A page has at most 1 MB. If a filter has few
+# matches, the response may then be a short page with a cursor. This limit holds if the function
+# itself filters, because it unpacks all events.
 MAX_PAGES = 10
 _PAGE = 500
-# Here, DynamoDB leaves out other issues. A partition gives 12 MB a second.
+# If DynamoDB filters by issue. It reads 12 MB of a partition in a second.
 MAX_PAGES_FILTERED = 100
-# Here, a page has at most a hundred events.
+# For the index of an issue's events, where a page has at most a hundred events.
 MAX_PAGES_OF_INDEX = 50
 # How many events with one SDK event id are looked at.
 _MOST_OF_SDK_ID = 10
@@ -135,7 +136,7 @@ def _pages(visible: Visible, filters: Filters) -> Iterator[EventPage]:
         pages = event_queries.newest_first(project_id, low, high, _PAGE)
         yield from islice(pages, MAX_PAGES)
     else:
-        # With one event more than is returned, the last page is known to be the last.
+        # Read one more event than is returned, to know whether this page is the last.
         yield from event_queries.newest_first(project_id, low, high, filters.limit + 1)
 
 

@@ -38,7 +38,7 @@ _ARRIVAL_MS = int(timedelta(seconds=2) / timedelta(milliseconds=1))
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """The result for one queue message. If not `done`, it stays in the queue. `what` says why."""
+    """The result for one queue message. `what` describes it. If not `done`, it stays queued."""
 
     queue: str
     message_id: str
@@ -272,12 +272,12 @@ def _count_day(
     *,
     strict: bool,
 ) -> dict[str, list[Stored]]:
-    """Count the missing events of a day. Return those to try again, by issue.
+    """Count the missing events of a day. Return the events to retry, by issue.
 
     Skips what is cleared or has expired.
     """
     # Read the counts first, then the stored events. An event that is stored or counted in between
-    # is newer than the issue's last event, so it can be told apart.
+    # is newer than the issue's last event, so the code can tell the difference.
     wanted = wanted_by(event for found in of_issues.values() for event in found)
     rows = digest_rows.read({project_id: wanted}, now_s, {})[project_id]
     in_log: dict[str, list[str]] = defaultdict(list)
@@ -308,7 +308,7 @@ def _count_day(
 
 
 def _missing(issue: Issue | None, day: int, in_log: list[str], found: list[Stored]) -> list[Stored]:
-    """Return the events that are not counted, of an issue's events of a day, oldest first."""
+    """Return those of an issue's events of a day that are not counted, oldest first."""
     if issue is None:
         return found
     if day <= issue.last_seen // DAY_MS - MAX_DAYS:

@@ -1,18 +1,19 @@
 """Copy a backup into a deployment that has nothing yet.
 
-It is a list of steps, each of which can be repeated. A row in the deployment has the id of the
-backup and the number of steps done. So an interrupted restore goes on where it stopped.
+The work is a list of steps that can be repeated. A row in the deployment has the id of the backup
+and the number of steps done. So an interrupted restore continues where it stopped.
 
-Projects and their keys come last but for the accounts. Until then no client can send anything, so
-nothing changes what is restored. Only their counters come first, so that a project that somebody
-creates meanwhile gets a free number. If somebody created one before, the restore is refused.
+Projects and their keys are restored late: only the accounts come after them. Until then no client
+can send events, so nothing changes the restored rows. The counters of projects come first. So a
+project that somebody creates during the restore gets a free number. If somebody has created one
+before, the restore is refused.
 
-Nothing is counted twice, and no webhook hears of a restored issue:
+Nothing is counted twice, and no webhook gets a message about a restored issue:
 
 - Restored events have the attribute `restored`, and digest skips them.
 - Restored issues have counted nothing of the new table's stream: `last_sequence` is empty.
-- What the backup has stored but not counted, as digest was about to, is counted here, in the way of
-  a redrive (docs/decisions/0013-redrive.md). Webhooks are not there yet, so none hears of it.
+- The backup may have events that digest had not counted yet. A step counts them like a redrive
+  (docs/decisions/0013-redrive.md). Webhooks are restored later, so they get no messages.
 """
 
 import gzip
@@ -35,10 +36,10 @@ from errata.store.items import TypedItem, write
 from errata.usecases import projects, redrive, usage_keys
 from errata.usecases.backup import expired
 
-# An event that is older than this, when the backup began, is counted, or is a dead letter.
+# Events that were older than this when the backup began were already counted or dead-lettered.
 COUNTED_AFTER_MS = 60 * 60 * 1000
 _AT_ONCE = 5_000
-# Cognito sends no more mails today, or could not send this one.
+# Codes of errors: Cognito has sent its mails of today, or could not send this one.
 _NOT_MAILED = ("LimitExceededException", "CodeDeliveryFailureException")
 
 
@@ -126,15 +127,16 @@ def restore(
     If not `mailed`, accounts are created without a mail to their owners.
 
     Raises:
-        InvalidInputError: a part is damaged, the stack is not empty, or another run is faster.
-        StoreError: AWS or the place failed. Run it again to go on.
+        InvalidInputError: a part is damaged, the stack is not empty, or another run has done the
+            next step.
+        StoreError: AWS or the place failed. Run it again to continue.
     """
     steps = list(_steps(place, manifest, gateway, mailed=mailed))
     for number, step in enumerate(steps[done:], done + 1):
         step.take(outcome)
         if not tables.continue_restore(manifest.id, number):
             raise InvalidInputError(
-                {"stack": ["Another run of this restore has done more. This one stops."]}
+                {"stack": ["Another run of this restore is ahead. This one stops."]}
             )
         yield step
     tables.end_restore()
@@ -218,7 +220,7 @@ def _event(row: TypedItem) -> TypedItem:
 
 def _project(row: TypedItem) -> TypedItem | None:
     if row["pk"]["S"] == "counter":
-        return None  # it came first, and may have been counted on since
+        return None  # restored by the first step, and may have increased since
     row.pop("usage_key_id", None)
     return row
 
@@ -227,8 +229,8 @@ def _counters(place: str, manifest: Manifest, _outcome: Restored) -> None:
     for part in manifest.of_kind("projects"):
         counters = (row for row in _rows(place, part) if row["pk"]["S"] == "counter")
         tables.put_rows(settings().projects_table, counters)
-    # A project that somebody created before may have the number of one that is restored. Then its
-    # key would open that project, too.
+    # If somebody has created a project before, it may have the number of a restored one. Then its
+    # key would also open the restored project.
     _check_empty()
 
 
@@ -247,7 +249,8 @@ def _count(place: str, manifest: Manifest, outcome: Restored) -> None:
 
 def _count_project(project_id: str, since_ms: int, outcome: Restored) -> None:
     recent = event_queries.stored_between(project_id, floor_id(since_ms), floor_id(now_ms()))
-    # The newest first: of an issue's events, those that are not counted are the last ones.
+    # Start with the newest events, because the events that an issue has not counted are its last
+    # ones.
     for some in batched(reversed(recent), _AT_ONCE, strict=False):
         ids = {event_id for event_id, _, _ in some}
         counted, wrong = redrive.count_events(project_id, ids)
@@ -269,7 +272,7 @@ def _invite(place: str, part: Part, gateway: Gateway, mailed: bool, outcome: Res
     for line in _lines(place, part):
         found: dict[str, Any] = json.loads(line)
         if not found["enabled"]:
-            outcome.problems.append(f"{found['email']} was disabled, and gets no account.")
+            outcome.problems.append(f"{found['email']} was disabled, so it gets no account.")
         elif _create_account(found["email"], gateway, mailed, outcome):
             outcome.invited += 1
 

@@ -32,7 +32,7 @@ from errata.usecases.scrub import client_address, scrub_sdk_event
 
 # Correct clocks differ by less than this.
 _AHEAD_MS = 1_000
-# A clock that is off by an hour is common, by a time zone or a missing summer time.
+# Many clocks are off by hours, because of a wrong time zone or daylight saving time.
 _FAR_AHEAD_MS = DAY_MS
 _TRIES = 6
 
@@ -181,7 +181,7 @@ class SdkSubmission:
         return admitted
 
     def _marker_ms(self, at_ms: int) -> int:
-        """Return the time in the id that excludes a second copy of the event.
+        """Return the time in the id of the dedup marker, or in the event's own id.
 
         0 if the SDK sent no time, or one that is far ahead: markers in the future would stay above
         all events, and everybody who reads the newest events would read them first.

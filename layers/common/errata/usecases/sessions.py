@@ -152,7 +152,7 @@ def end(session: Session) -> None:
 def change_password(
     session: Session, password: str, code: str, new_password: str, verify: Verify, now_ms: int
 ) -> str:
-    """Replace the password of a user, and end every session but a new one. Return its cookie.
+    """Replace the password of a user. End all sessions and start a new one. Return its cookie.
 
     Sessions end because somebody else may be using one of them.
 

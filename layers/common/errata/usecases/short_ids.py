@@ -41,7 +41,7 @@ def _check_slug(project: Project, slug: str, number: int) -> None:
     """Check that the project has or had a slug.
 
     Raises:
-        NotFoundError: it has not, or has none. The message says what to use.
+        NotFoundError: the project never had it, or has no slug. The message says what to use.
     """
     right = project.slug.upper()
     if not right:

@@ -18,10 +18,10 @@ _TRIES = 3
 
 
 def with_free_slug[T](project: Project, save: Callable[[Project], T]) -> T:
-    """Call `save` with the project and a slug from its name, until it finds one that is free.
+    """Call `save` with the project and slugs from its name, until one is free. Return its result.
 
     Raises:
-        UnavailableError: other projects were always faster.
+        UnavailableError: on every try, another project took the slug first.
     """
     for slug in _candidates(project):
         try:

@@ -1,8 +1,8 @@
 """Projects that anybody creates through the legacy endpoint. They belong to no organization.
 
-At most `MAX_UNCLAIMED` exist; an operator makes room by adopting or deleting some. A project that
-gets no event expires a week after it was generated. Its first event keeps it for good. No reader
-finds an expired project. Each creation of a project deletes the rows of a few expired ones
+At most `MAX_UNCLAIMED` exist. To make room, an operator adopts or deletes some. A project that gets
+no event expires a week after it was generated. After its first event it never expires. Readers do
+not find expired projects. Each creation of a project deletes the rows of a few expired ones
 (docs/decisions/0027-unclaimed-projects.md).
 """
 
@@ -21,7 +21,7 @@ from errata.usecases.access import hash_key
 
 MAX_UNCLAIMED = 1_000
 GENERATED_KEPT_MS = 7 * DAY_MS
-# How many expired projects the creation of one deletes. More than one, so that they become fewer.
+# A creation deletes up to this many expired projects. With one, their number would not shrink.
 _DELETED_AT_ONCE = 3
 
 
@@ -77,7 +77,7 @@ def adopt(project_id: str, organization_id: str) -> Project:
     if not project.unclaimed or not slugs.with_free_slug(
         adopting, lambda each: store.adopt(each, now_ms())
     ):
-        owner = projects.find(project_id).organization  # somebody may have been faster
+        owner = projects.find(project_id).organization  # somebody else may have adopted it first
         complaint = f"Project {project_id} already belongs to organization {owner}."
         raise InvalidInputError({"project": [complaint]})
     adopted = projects_store.find_project(project_id)

@@ -33,7 +33,8 @@ from errata.store.projects import list_keys, save_usage_key
 from errata.usecases import audit, members, organizations, projects
 from errata.usecases.projects import Created
 
-# Why API Gateway does not count the requests: an error. None if it counts them.
+# Why API Gateway does not count the requests of some keys, so that the handlers do. None if it
+# counts those of all keys.
 type Unmetered = StoreError | None
 
 
@@ -50,9 +51,12 @@ def create_project(
 ) -> tuple[Created, Unmetered]:
     """Create a project with its first API key and its first DSN.
 
+    Also returns why API Gateway does not count their requests. None if it does.
+
     Raises:
         InvalidInputError: the name is invalid, or a team is not in the organization.
         NotFoundError: there is no such organization.
+        UnavailableError: the random key exists already; try again.
     """
     organizations.find(organization)
     members.check_teams(organization, teams)
@@ -68,6 +72,8 @@ def create_key(
 ) -> tuple[ApiKey, str, Unmetered]:
     """Create an API key of a project, or a DSN if `public`. Return its record and the key.
 
+    Also returns why API Gateway does not count its requests. None if it does.
+
     Raises:
         InvalidInputError: the label is invalid.
         NotFoundError: there is no such project.
@@ -79,7 +85,9 @@ def create_key(
 
 @audit.recorded("key revoked", "key_id")
 def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
-    """Revoke a key for good and delete its gateway key. Takes effect within 30 seconds.
+    """Revoke a key permanently and delete its gateway key. Takes effect within 30 seconds.
+
+    Also returns the error if the gateway key could not be deleted. It then gives no access.
 
     Raises:
         NotFoundError: the project has no such key.
@@ -104,7 +112,7 @@ def change_project(
     """Change a project's settings. None keeps a setting. Takes effect within 30 seconds.
 
     If a rate limit is given, even the current one, each key that the handlers count gets a gateway
-    key.
+    key. Also returns why some did not get one. None if all did.
 
     Raises:
         InvalidInputError: names every setting that is out of range.
@@ -158,7 +166,8 @@ def repair(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], Unmetered]:
     """Replace a project's gateway keys that are gone, or not in the usage plan of its rate.
 
     API Gateway refuses all requests that such a key would count. Until a new one is in use, the
-    handlers count. Returns the project keys that got, or should have got, a new gateway key.
+    handlers count. Returns the project keys that got, or should have got, a new gateway key, and
+    the error if some did not get one.
 
     Raises:
         NotFoundError: there is no such project.
@@ -174,6 +183,8 @@ def repair(gateway: Gateway, project_id: str) -> tuple[list[ApiKey], Unmetered]:
 def meter(gateway: Gateway, project_id: str) -> Unmetered:
     """Give a gateway key to each key of a project that the handlers count.
 
+    Returns the error if some did not get one.
+
     Raises:
         NotFoundError: there is no such project.
     """
@@ -183,7 +194,10 @@ def meter(gateway: Gateway, project_id: str) -> Unmetered:
 
 
 def delete_gateway_keys(gateway: Gateway, project_id: str) -> Unmetered:
-    """Delete all gateway keys of a project, whether or not a project key names them."""
+    """Delete all gateway keys of a project, even if no project key names them.
+
+    Returns the error if some could not be deleted.
+    """
     try:
         for gateway_key_id in _created(gateway, project_id):
             _delete(project_id, gateway_key_id)
@@ -216,7 +230,7 @@ def _meter(
             add_gateway_key(project.id, usage_key_id, now_ms())
             gateway_keys.add_to_plan(usage_key_id, plans[project.limit_of(key)])
             metered = replace(key, usage_key=usage_key, usage_key_id=usage_key_id)
-            if not save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked meanwhile
+            if not save_usage_key(metered, now_ms() + SETTLING_MS):  # revoked since it was read
                 _delete(project.id, usage_key_id)
     except StoreError as error:
         return error

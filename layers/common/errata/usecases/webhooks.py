@@ -124,7 +124,7 @@ def enable(project_id: str, webhook_id: str) -> Webhook:
 
 @audit.recorded("webhook secret rotated", "webhook_id")
 def rotate(project_id: str, webhook_id: str) -> str:
-    """Return a new signing secret, shown only once. Former ones also sign for 24 hours.
+    """Replace the signing secret. Return the new one. Former ones also sign for 24 hours.
 
     Raises:
         NotFoundError: the project has no such webhook.

@@ -1,7 +1,7 @@
 """Checks of a deployment, for `errata doctor`.
 
 Those in `READ_ONLY` look at what AWS says about the stack's resources, and change nothing. Those in
-`REQUESTS` send requests as a client would, to a project that exists only meanwhile.
+`REQUESTS` send requests as a client would, to a temporary project.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from errata.cli.checks import data, gateway, orphans, stack
 from errata.cli.checks.base import Deployment, Finding
 
-# By the names that people and programs read.
+# Checks by name. The output shows these names, and programs may depend on them.
 READ_ONLY: dict[str, Callable[[Deployment], Iterator[Finding]]] = {
     "stack": stack.status,
     "parameters": stack.parameters,

@@ -1,4 +1,4 @@
-"""What all checks share: what they find, the stack that they look at, and how they are run."""
+"""Shared by all checks: their results, the deployment to check, and the function that runs them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from errata.models.gateway_key import Gateway
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check has found. `remedy` says what to do. One that is `ok` may have a remedy, too."""
+    """The result of a check. `remedy` says what to do. A check that is `ok` may have a remedy."""
 
     name: str
     ok: bool
@@ -27,8 +27,8 @@ class Check:
 class Finding:
     """One thing that a check looked at.
 
-    `remedy` is "" if it is as it should be. `ok` with a remedy is a note: it costs money, or will
-    be a problem, but nothing is broken.
+    `remedy` is "" if nothing needs to be done. `ok` with a remedy is a note: nothing is broken, but
+    something costs money or will become a problem.
     """
 
     detail: str
@@ -42,7 +42,7 @@ def finding(ok: bool, good: str, bad: str, remedy: str) -> Finding:
 
 
 def note(detail: str, remedy: str) -> Finding:
-    """Return a finding that somebody should know and that is not wrong."""
+    """Return a finding that is not an error but needs attention."""
     return Finding(detail, remedy)
 
 
@@ -126,7 +126,7 @@ def run[T](
             found = list(check(subject))
         except failures.Failure as error:
             reason = " ".join(failures.explain(error, local))
-            yield Check(name, False, f"Could not look: {reason}", "Mend that and run it again.")
+            yield Check(name, False, f"Not checked: {reason}", "Fix that and run it again.")
             continue
         told = [each for each in found if each.remedy]
         yield from (Check(name, each.ok, each.detail, each.remedy) for each in told)

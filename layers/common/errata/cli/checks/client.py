@@ -1,4 +1,4 @@
-"""Sends requests to a deployed API, as a client of it would."""
+"""Sends requests to a deployed API, as its clients do."""
 
 import json
 import ssl
@@ -16,8 +16,8 @@ from errata.errors import AddressForbiddenError, ErrataError
 TIMEOUT_S = 30.0
 # A deployment takes effect in API Gateway, IAM and Lambda little by little.
 _PAUSE_S = 5.0
-# How often a request that is refused as too frequent is sent again, and after how long at most. The
-# SDK endpoint answers 429 to a quota that is used up, too, with a longer time.
+# After a 429, the request is sent again: this often at most, and only if `Retry-After` has at most
+# this many seconds. A used-up quota also gives 429 at the SDK endpoint, with a longer time.
 _TRIES = 6
 _MOST_RETRY_AFTER_S = 10.0
 
@@ -71,7 +71,7 @@ class Client:
 
     def __post_init__(self) -> None:
         settings: Any = {"retries": False, "timeout": TIMEOUT_S, "ssl_context": trusting()}
-        # As AWS's own tools do: HTTPS_PROXY and NO_PROXY.
+        # Use the proxy in HTTPS_PROXY and NO_PROXY, as AWS's own tools do.
         scheme, _, place = self.url.partition("://")
         host = place.partition("/")[0]
         proxy = urllib.request.getproxies().get(scheme)
@@ -126,14 +126,15 @@ class Client:
         if time.monotonic() > self.ends_at:
             raise NoResponseError("No time is left: the checks before took too long.")
         url = path if "://" in path else self.url + path
-        # Without Accept, API Gateway's local double does not decode what functions encode.
+        # Without the header Accept, MiniStack does not decode the Base64 of the functions'
+        # responses.
         headers = {"Accept": "*/*", "User-Agent": "errata-doctor"} | headers
         try:
             found = self._pool.request(method, url, body=body, headers=headers, redirect=False)
         except urllib3.exceptions.HTTPError as error:
             cut_off = isinstance(error, urllib3.exceptions.ProtocolError)
             kind = CutOffError if cut_off else NoResponseError
-            # Without the query, which may have the key.
+            # Leave out the query, which may have the key.
             raise kind(f"No response from {url.partition('?')[0]}: {error}") from error
         self.reached = True
         # This joins a header that was sent twice.
@@ -144,7 +145,7 @@ class Client:
 def trusting() -> ssl.SSLContext:
     """Return a context that trusts the authorities of this machine and those of the AWS SDK.
 
-    Some installations of Python know none themselves.
+    Some installations of Python have no list of authorities.
     """
     context = ssl.create_default_context()
     context.load_verify_locations(get_cert_path(True))

@@ -21,14 +21,14 @@ def pages(running: Trial) -> Iterator[Finding]:
     yield finding(
         home.status == 303,
         "leads to its pages",
-        f"The dashboard gets {home}.",
+        f"The dashboard responds with {home}.",
         _remedy(running, home),
     )
     page = running.client.get("/dashboard/sign-in")
     yield finding(
         page.status == 200 and _secure(page, _FORM),
         "sign-in page",
-        f"The sign-in page gets {page.status} and no cookie that only this host can read.",
+        f"The sign-in page responds with {page.status}, or sets no cookie of this host only.",
         _remedy(running, page),
     )
     host = running.deployment.client("cognito-idp").meta.endpoint_url.rstrip("/")
@@ -68,7 +68,7 @@ def _signed_in(running: Trial, email: str, password: str) -> Iterator[Finding]:
     yield finding(
         entered.status == 303 and _secure(entered, _SESSION),
         "signed in",
-        f"Signing in with the right password gets {entered.status} and no session.",
+        f"Signing in with the right password gives {entered.status} and no session.",
         _remedy(running, entered),
     )
     if not session:
@@ -77,7 +77,7 @@ def _signed_in(running: Trial, email: str, password: str) -> Iterator[Finding]:
     yield finding(
         page.status == 200,
         "page shown",
-        f"After signing in, the first page gets {page.status}.",
+        f"After signing in, the first page responds with {page.status}.",
         _remedy(running, page),
     )
 
@@ -98,7 +98,7 @@ def _remedy(running: Trial, response: Response) -> str:
 
 
 def mail(running: Trial) -> Iterator[Finding]:
-    """Whether Cognito takes an invitation for an address. Whether it arrives, you must look."""
+    """Whether Cognito accepts an invitation for an address. It cannot see whether it arrives."""
     email = running.mail
     if not email:
         yield Finding("not tried: errata doctor --mail ADDRESS sends an invitation")
@@ -115,6 +115,6 @@ def mail(running: Trial) -> Iterator[Finding]:
         delete_account(running.deployment, email)
     sender = "SES" if running.deployment.parameters.get("MailIdentityArn") else "Cognito"
     yield Finding(
-        f"{sender} took an invitation to {email}. Look whether it has arrived. Its password does"
-        " not work: the account is deleted again."
+        f"{sender} accepted an invitation to {email}. Check that it arrives. Its password does"
+        " not work, because the account is deleted again."
     )

@@ -17,7 +17,7 @@ def unclaimed(deployment: Deployment) -> Iterator[Finding]:
     yield finding(
         number < most * 0.9,
         f"{number} of at most {most}",
-        f"{number} of at most {most} projects belong to nobody. Soon api.php creates no more.",
+        f"{number} of at most {most} unclaimed projects exist. Soon api.php cannot create more.",
         f"{errata('projects list --unclaimed')}, then {errata('projects adopt ID --org ORG')}, or"
         f" {errata('projects delete --unclaimed')}",
     )
@@ -34,7 +34,7 @@ def dead_letters(deployment: Deployment) -> Iterator[Finding]:
             number == 0,
             "",
             f"The dead-letter queue of {name} has {number} messages.",
-            "Mend the cause (docs/operations.md), then run: "
+            "Fix the cause (docs/operations.md), then run: "
             + deployment.target.command(f"redrive {name}"),
         )
     yield Finding("no dead letters")
@@ -53,7 +53,7 @@ def expiry(deployment: Deployment) -> Iterator[Finding]:
         yield finding(
             found["TimeToLiveStatus"] in ("ENABLED", "ENABLING"),
             "",
-            f"The table of {name} does not expire its rows: they stay and cost.",
+            f"The table of {name} does not expire its rows: they stay and cost money.",
             f"aws dynamodb update-time-to-live --table-name {table}"
             " --time-to-live-specification Enabled=true,AttributeName=ttl",
         )
@@ -61,7 +61,7 @@ def expiry(deployment: Deployment) -> Iterator[Finding]:
 
 
 def recovery(deployment: Deployment) -> Iterator[Finding]:
-    """Whether the tables can be recovered that the parameter names."""
+    """Whether the tables that the parameter names can be recovered."""
     wanted = {"projects and keys": settings().projects_table}
     if deployment.parameters.get("PointInTimeRecovery") == "all":
         wanted |= {"events": settings().events_table, "issues": settings().issues_table}
@@ -81,7 +81,7 @@ def restore(_deployment: Deployment) -> Iterator[Finding]:
     """Whether a restore into the stack has ended."""
     yield finding(
         tables.find_restore() is None,
-        "none has begun that is not finished",
+        "no unfinished restore",
         "A restore into this stack has begun and is not finished.",
         "Run the same `errata restore` again.",
     )

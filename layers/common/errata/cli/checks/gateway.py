@@ -6,7 +6,7 @@ from typing import Any
 from errata.cli.checks.base import Deployment, Finding, finding
 from errata.usecases import usage_keys
 
-# Of one account and region. AWS does not raise the first.
+# Quotas of AWS for an account and region. AWS does not raise the first one.
 MOST_GATEWAY_KEYS = 10_000
 MOST_PLANS = 300
 _NEARLY = 0.9
@@ -74,7 +74,7 @@ def log_role(deployment: Deployment) -> Iterator[Finding]:
     try:
         client.get_role(RoleName=name)
     except client.exceptions.NoSuchEntityException:
-        yield Finding(f"The role {name}, with which API Gateway logs, is gone.", remedy, False)
+        yield Finding(f"The role {name} does not exist. API Gateway logs with it.", remedy, False)
         return
     yield Finding(name)
 

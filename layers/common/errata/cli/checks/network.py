@@ -31,7 +31,7 @@ def ipv6(running: Trial) -> Iterator[Finding]:
             not problem,
             address,
             f"No response at {address}: {problem}",
-            "See whether this machine reaches others over IPv6, then: aws apigateway get-rest-api"
+            "Check that this machine has IPv6 to other hosts. Then: aws apigateway get-rest-api"
             f" --rest-api-id {running.deployment.gateway.api_id}",
         )
 

@@ -1,7 +1,7 @@
-"""What stacks of Errata have left behind when they were deleted. It may cost, and breaks nothing.
+"""Find what deleted stacks of Errata have left behind. It may cost money, but breaks nothing.
 
-Only things that are certainly Errata's are named: a table by its indexes, a usage plan and a
-gateway key by their names and descriptions, an SSM parameter by its path.
+Reports only what certainly belongs to Errata. It recognises a table by its indexes, a usage plan
+and a gateway key by their names and descriptions, and an SSM parameter by its path.
 """
 
 import re
@@ -18,12 +18,12 @@ _PARAMETER = re.compile(r"/errata/(?P<stack>[^/]+)/(webhooks|sign-in)/.+")
 _KEY = re.compile(r"(?P<stack>.+)-project-\d+-[0-9a-f]{12}")
 _PLAN = re.compile(r"\d+ requests a minute for each project key\.")
 _MOST_SHOWN = 20
-# API Gateway's pages have 25 items otherwise, and it throttles soon.
+# The default is 25 items per page, and API Gateway soon throttles many calls.
 _LARGE: dict[str, Any] = {"PaginationConfig": {"PageSize": 500}}
 
 
 def find(deployment: Deployment) -> Iterator[Finding]:
-    """Name the tables, user pools, parameters, keys and plans of stacks that are gone."""
+    """Report the tables, user pools, parameters, keys and plans of deleted stacks."""
     notes = list(_Account(deployment).orphans())
     yield from notes[:_MOST_SHOWN]
     if len(notes) > _MOST_SHOWN:
@@ -117,8 +117,8 @@ class _Account:
                 )
 
     def _pools(self) -> Iterator[Finding]:
-        # A pool has the name of its stack. Others' pools may be named so, too: only the names of
-        # stacks that have left something else are certain.
+        # A pool has the name of its stack. Pools of other applications may have such a name, too.
+        # So report a pool only if its stack has also left something else.
         pages = self._pages(
             "cognito-idp", "list_user_pools", "UserPools", PaginationConfig={"PageSize": 60}
         )

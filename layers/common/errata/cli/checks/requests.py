@@ -31,7 +31,7 @@ _LARGE = (5 * _MB, 11 * _MB)
 
 
 def send_all(deployment: Deployment, url: str, patience_s: float, mail: str) -> Iterator[Check]:
-    """Make the checks with requests, on a project that exists only meanwhile."""
+    """Make the checks that send requests. They use a temporary project."""
     name = "temporary project"
     try:
         if tables.find_restore():
@@ -41,7 +41,7 @@ def send_all(deployment: Deployment, url: str, patience_s: float, mail: str) -> 
     except Failure as error:
         reason = " ".join(explain(error, deployment.local))
         remedy = (
-            "Mend that and run it again: it deletes what is left. Without requests, errata doctor"
+            "Fix that and run it again: it deletes what is left. Without requests, errata doctor"
             " --read-only needs only permissions to read."
         )
         yield Check(name, False, f"It was not created, or not deleted: {reason}", remedy)
@@ -67,7 +67,7 @@ def _routes(running: Trial) -> Iterator[Finding]:
     yield finding(
         unknown.status == 404 and unknown.json.get("message") == "No such route.",
         "404 for no route",
-        f"An unknown route gets {unknown}, not 404 and our words.",
+        f"An unknown route gets {unknown}, not Errata's 404.",
         _deploy_api(running),
     )
     for path in ("/api/ingest", "/api.php"):
@@ -87,8 +87,8 @@ def _reach(running: Trial) -> str:
     }
     if target := outputs.get("DomainTarget"):
         name = running.deployment.parameters.get("DomainName")
-        return f"Point the CNAME of {name} to {target}. It may take an hour until all see that."
-    return "See whether this machine may call this address. --url names another one."
+        return f"Point the CNAME of {name} to {target}. DNS may need an hour to follow."
+    return "Check that this machine can reach this address. --url sets another one."
 
 
 def _no_key(running: Trial) -> Iterator[Finding]:
@@ -96,7 +96,7 @@ def _no_key(running: Trial) -> Iterator[Finding]:
     yield finding(
         refused.status == 401 and refused.json.get("message") == "Missing or invalid API key.",
         "401 without a key",
-        f"A request without a key gets {refused}, not 401 and our words.",
+        f"A request without a key gets {refused}, not Errata's 401.",
         running.log("AuthorizerLogs"),
     )
 
@@ -166,7 +166,7 @@ def _bad_bodies(running: Trial) -> Iterator[Finding]:
         yield finding(
             refused.status == 413 and bool(refused.json.get("message")),
             f"413 for {name}",
-            f"A body of {name} gets {refused}, not 413 and our words.",
+            f"A body of {name} gets {refused}, not Errata's 413.",
             _remedy(running, refused, "IngestLogs"),
         )
 
@@ -220,7 +220,7 @@ def _counting(running: Trial) -> Iterator[Finding]:
             time.sleep(_POLL_S)
         visible = projects.visible_to_operator(running.project_id)
         counted = sum(each.count for each in issues.list_issues(visible))
-    # One that failed and was sent again may have been stored twice.
+    # A request that failed and was sent again may have stored its event twice.
     yield finding(
         sent <= counted <= sent + running.client.repeated,
         f"{sent} events after {time.monotonic() - started:.0f} s",

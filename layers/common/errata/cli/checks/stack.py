@@ -31,7 +31,7 @@ def parameters(deployment: Deployment) -> Iterator[Finding]:
     _, region, account = deployment.place
     saved = _saved(f"{account} {region} {deployment.gateway.stack}")
     if saved is None:
-        yield Finding(f"{len(now)}; nothing here says what make deploy has set")
+        yield Finding(f"{len(now)}; no deployments.json here to compare with")
         return
     changed = {name: value for name, value in now.items() if saved.get(name, value) != value}
     for name, value in changed.items():
@@ -144,6 +144,7 @@ def _restore(deployment: Deployment, name: str) -> str:
     # CloudFormation does not notice what others delete: a deployment alone changes nothing.
     deploy = deployment.make_deploy()
     return (
-        f"Take {name} out of template.yaml, {deploy}, put it back, {deploy}. What else is"
-        " gone: aws cloudformation detect-stack-drift --stack-name " + deployment.gateway.stack
+        f"Take {name} out of template.yaml, {deploy}, put it back, {deploy}. To find"
+        " more missing resources: aws cloudformation detect-stack-drift --stack-name "
+        + deployment.gateway.stack
     )

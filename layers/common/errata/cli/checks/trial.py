@@ -19,9 +19,10 @@ from errata.usecases.projects import Created
 # Few, so that a small burst exceeds them.
 RATE_LIMIT = 20
 _ADDRESS = "errata-doctor-"
-# No run takes so long. Until then, what is found may belong to one that is under way.
+# A run never takes this long. A younger project or account may belong to another run that is still
+# in progress.
 _LEFT_AFTER_MS = 20 * 60 * 1000
-# After all other checks have had their time: for requests, for counting, for the loss ledger.
+# No request is sent later than this. It is longer than the time limits of all checks together.
 _BUDGET_S = 600.0
 
 
@@ -79,7 +80,7 @@ def trial(deployment: Deployment, url: str, patience_s: float, mail: str) -> Ite
     started = time.monotonic()
     since_s = max(0.0, now_ms() / 1000 - deployment.deployed_at.timestamp())
     client = Client(url.rstrip("/"), started + patience_s - since_s, started + _BUDGET_S)
-    # Not with a gateway key, which API Gateway would know only after minutes.
+    # Do not create a gateway key: API Gateway would accept it only after minutes.
     created = projects.create(
         f"errata-doctor-{secrets.token_hex(8)}", project_id=temporary.new_id()
     )
@@ -87,7 +88,7 @@ def trial(deployment: Deployment, url: str, patience_s: float, mail: str) -> Ite
         raise UnavailableError
     running = Trial(deployment, client, created, mail)
     try:
-        # No audit log needs what is gone at the end.
+        # The project is temporary, so the audit log does not need its changes.
         with audit.acting(None):
             projects.change(running.project_id, RATE_LIMIT, None)
         yield running

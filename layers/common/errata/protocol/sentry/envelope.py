@@ -22,14 +22,15 @@ from errata.protocol.body import MAX_JSON_BYTES, parse_object
 # Far more than an SDK sends: an envelope contains one event with its attachments, or a batch of
 # other items.
 MAX_ITEMS = 100
-# The documentation allows one. Their sizes together are limited like that of one event.
+# The most events of an envelope. The documentation allows one. Together, they have the size limit
+# of one event.
 MAX_EVENTS = 10
 MAX_HEADER_BYTES = 64 * 1024
 # The longest headers of an envelope, their line feed, and the usual headers of an item.
 START_BYTES = MAX_HEADER_BYTES + 1024
 
-# Errors in forms that Errata cannot read: items, and attachments of an item of any type. The
-# readable ones of the former become events before this matters (`errata.protocol.sentry.security`).
+# Errors in forms that Errata cannot read: types of items, and types of attachments. A readable
+# `raw_security` item has become an event before this (`errata.protocol.sentry.security`).
 _UNREADABLE_ITEMS = ("raw_security", "unreal_report")
 _UNREADABLE_ATTACHMENTS = ("event.minidump", "event.applecrashreport")
 
@@ -89,7 +90,8 @@ def within_limits(events: Sequence[bytes]) -> Sequence[bytes]:
 class Start:
     """The start of an envelope. The headers are {} if they are invalid.
 
-    `has_event` is also True if no item begins there. SDKs put an event before all other items.
+    `has_event` is also True if the start has no complete item header. SDKs put an event before all
+    other items, so an event may follow.
     """
 
     headers: dict[str, Any]

@@ -5,7 +5,7 @@ Source: the SDK development documentation, "Transport": `detail` says what is wr
 
 import json
 
-# Also sent by API Gateway in X-Sentry-Error, if the authorizer denies a request (template.yaml).
+# If the authorizer denies a request, API Gateway also sends this in X-Sentry-Error (template.yaml).
 UNKNOWN_KEY = "No public key of this project: check the DSN (sentry_key, project id)."
 
 

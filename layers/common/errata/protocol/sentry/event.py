@@ -115,7 +115,7 @@ def _add_problem(problems: Problems, field: str, problem: str, value: Any) -> No
 
 
 def _keep_other(fields: Event, name: str, value: Any) -> None:
-    """Keep a part that has no other place. Its name is one that `other` does not have itself."""
+    """Keep a part in the field `other`. No other part has this name there."""
     fields["other"] = {**fields.get("other", {}), name: value}
 
 

@@ -1,7 +1,7 @@
 """Converts the names and forms that old SDKs use to the current ones. Changes only copies.
 
 Source: the SDK development documentation, "Event Payloads" and its pages of interfaces, and its
-JSON schema of events. Whatever has no known form stays for the validation (`schema`).
+JSON schema of events. Unknown forms stay as they are, and the validation handles them (`schema`).
 """
 
 import json

@@ -13,10 +13,11 @@ from errata.protocol.body import MAX_JSON_BYTES, parse_object
 
 # Errata does not store the other categories (transactions, sessions, …), so it does not count them.
 _CATEGORIES = {"error", "default", "security"}
-# For each reason and envelope. SDKs report once a minute. Anybody who has the public key can send a
-# report, so one request must not make up millions of losses.
+# The most events that count, for each reason and envelope. SDKs report once a minute. Anybody who
+# has the public key can send a report, so one request must not make up millions of losses.
 MAX_QUANTITY = 1_000
-# In each report. There are not as many pairs of a category and a reason.
+# The most entries of a report that are read. A valid report has fewer: one for each pair of a
+# category and a reason.
 _MAX_ENTRIES = 100
 
 

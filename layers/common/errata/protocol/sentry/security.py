@@ -25,7 +25,7 @@ _MEMBERS = {
     "expect-staple-report": "expectstaple",
 }
 _PINNING = "known-pins"
-# Names of the Reporting API that are others in `csp-report`.
+# Fields whose name in the Reporting API is not just another spelling of the name in `csp-report`.
 _OTHER_NAMES = {
     "documentURL": "document_uri",
     "blockedURL": "blocked_uri",
@@ -44,7 +44,7 @@ _KINDS = {
     "frame-ancestors": "embedding page",
 }
 _ENDINGS = ("-elem", "-attr", "-src")
-# Words in place of the blocked URL, with what was blocked.
+# Reports may have one of these words in place of the blocked URL. The value is for the title.
 _WORDS = {"": "inline", "inline": "inline", "eval": "evaluated", "wasm-eval": "evaluated"}
 _FAILED = {
     "expectct": "Certificate transparency failed",
@@ -52,7 +52,8 @@ _FAILED = {
     "hpkp": "Public key pinning failed",
 }
 _MAX_HOST = 100
-# Members of a report whose names are converted, and characters of such a name. There are fewer.
+# The most members of a report whose names are converted, and characters of a name. Real reports
+# have fewer.
 _MAX_NAMES, _MAX_NAME = 100, 64
 # Parameters of the URL that browsers send reports to.
 _PARAMETERS = {"sentry_environment": "environment", "sentry_release": "release"}
@@ -87,7 +88,8 @@ def to_envelope(body: bytes, query: Mapping[str, str], user_agent: str) -> Envel
             items.append(Item("raw_security", b""))
         else:
             items.append(Item("event", to_json({**event, **common})))
-    # More than an envelope may have. They are refused, and counted up to this number.
+    # Stand-ins for reports beyond the limit of an envelope. They are refused, and at most
+    # MAX_QUANTITY of them count as lost.
     items += [Item("event", b"")] * min(len(reports) - len(items), MAX_QUANTITY)
     return Envelope({}, tuple(items))
 
@@ -120,7 +122,8 @@ def title(parts: Mapping[str, Any]) -> str:
 
 
 def _list(body: bytes) -> list[Any]:
-    # A member of an object, because `parse_object` mends texts that were cut within a character.
+    # Parsed as a member of an object, because `parse_object` repairs texts that were cut within a
+    # character.
     parsed = parse_object(b'{"reports":' + body + b"}")
     reports = parsed.pop("reports")
     if parsed or not isinstance(reports, list):
@@ -139,7 +142,7 @@ def _readable(item: Item) -> Item:
 
 
 def _of_object(body: Fields, agent: Fields) -> Fields | None:
-    """Return the event of a single report, None if the body is no report."""
+    """Return the event of a single report, None if the body is not a report."""
     for member, name in _MEMBERS.items():
         report = body.get(member)
         if isinstance(report, dict):

@@ -24,7 +24,7 @@ type Fields = list[tuple[str, str]]
 
 
 def keep(request: Request) -> None:
-    """Remember the fields of a form for the sign-in page. Leaves a form out that is too large."""
+    """Remember the fields of a form for the sign-in page. Leaves out a form that is too large."""
     try:
         fields = [
             (_PREFIX + name, value)
