@@ -10,7 +10,7 @@ from errata.models.ids import issue_id
 from errata.usecases import clear_project, issues
 from functions.dashboard.routing import SESSION_COOKIE
 from tests.support.account import Clock, Project
-from tests.support.browser import HOUR_MS, Browser, Shown, signed_in
+from tests.support.browser import Browser, Shown, signed_in
 from tests.support.calls import Call, recorded
 from tests.support.pages import OWNER, only_our_markup, send
 from tests.support.visible import visible_in
@@ -103,7 +103,7 @@ def test_only_the_session_that_saw_the_page_is_told_that_it_has_not_changed(
         assert browser.get(re.sub(f"{name}=[^&]*", wrong, to), HTMX).status == 200
     clear_project.clear(busy.id)
     assert browser.get(to, HTMX).status in (204, 404)
-    clock.advance(HOUR_MS // 1000)
+    clock.advance(120)
     assert browser.get(to, HTMX).status == 404
 
 
