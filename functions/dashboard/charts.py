@@ -116,9 +116,9 @@ def issue_chart(shown: Bars) -> Markup:
         anchor, x = ("middle", (at + 0.5) * step) if n else ("start", 0.0)
         parts.append(_TEXT.format(f"{x:.1f}", _BELOW, anchor, shown.bars[at][0]))
     parts.append(_TEXT.format(100, _BELOW, "end", "now, UTC"))
-    return Markup('<svg class="chart {}" role="img" aria-label="{}">{}</svg>').format(
-        shown.kind, shown.label, Markup("").join(parts)
-    )
+    return Markup(
+        '<svg class="chart {0}" id="{0}-chart" role="img" aria-label="{1}">{2}</svg>'
+    ).format(shown.kind, shown.label, Markup("").join(parts))
 
 
 def _bar(x: float, step: float, bar: tuple[str, int], peak: int, hot: float | None) -> Markup:

@@ -9,8 +9,9 @@ from errata.models.issue import Issue, why_grouped
 from errata.models.sketch import estimate
 from errata.models.slug import short_id
 from errata.models.verdict import RISING, Verdict, verdict
-from errata.usecases import slugs
+from errata.usecases import issue_refresh, slugs
 from errata.usecases.issue_events import MOST_COUNTED, IssueView, Place
+from errata.usecases.issue_values import shares
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.charts import Bars
 from functions.dashboard.event.parts import shown_event
@@ -23,8 +24,11 @@ TITLE_BYTES = 3_000
 _MOST_MARKS = 6
 
 
-def composed(ctx: RequestContext, view: IssueView) -> Response:
-    """Return the page of an issue with one of its events."""
+def composed(ctx: RequestContext, view: IssueView, event_id: str = "") -> Response:
+    """Return the page of an issue with one of its events.
+
+    `event_id`: of an event that the reader has already. It was not read, and is left out.
+    """
     args = ctx.request.args
     event = (
         shown_event(view.event, raw="raw" in args, opened=args.get("frames") == "all")
@@ -39,7 +43,8 @@ def composed(ctx: RequestContext, view: IssueView) -> Response:
         ctx=ctx,
         view=view,
         shown=event,
-        place=placed(view.place, view.issue) if view.event else "",
+        event_id=view.event.id if view.event else event_id,
+        place=placed(view.place, view.issue) if view.event or event_id else "",
         events_path=f"{below}/events",
         issue_path=f"{below}/issues/{view.issue.id}" if view.issue else "",
         tags=[],
@@ -53,6 +58,7 @@ def _head(ctx: RequestContext, view: IssueView, issue: Issue) -> dict[str, Any]:
     judged = verdict(issue, view.activity, ctx.now_ms)
     return {
         "issue": issue,
+        "mark": issue_refresh.mark(ctx.session, ctx.visible, issue),
         "short_id": short_id(slugs.shown(ctx.project).slug, issue.number),
         "title": budget.take(issue.title),
         "title_class": budget.take(name) if rest else "",
@@ -92,12 +98,6 @@ def placed(place: Place, issue: Issue | None) -> str:
     if place.expired:
         return f"{place.expired:,} older event{'' if place.expired == 1 else 's'} expired."
     return ""
-
-
-def shares(counts: dict[str, int], total: int, most: int = 5) -> list[tuple[str, int, int]]:
-    """Return names with counts and percentages, the most frequent first."""
-    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    return [(name, count, round(100 * count / max(1, total))) for name, count in ranked[:most]]
 
 
 def _by_hour(issue: Issue, judged: Verdict, releases: dict[str, int], now_ms: int) -> Bars:

@@ -99,6 +99,35 @@ def moment(then_ms: int, zone: str = "") -> Markup:
     )
 
 
+def minute(then_ms: int, now_ms: int, zone: str = "") -> Markup:
+    """Return a date and time without seconds, as `timestamp` does. The year only if it differs."""
+    local, now = _local(then_ms, zone), _local(now_ms, zone)
+    if local is None or now is None:
+        return moment(then_ms, zone)
+    year = "" if local.year == now.year else f" {local.year}"
+    shown = f"{local.day} {local:%b}{year}, {local:%H:%M} {local.tzname()}"
+    return Markup('<time class="minute" datetime="{}" title="{}">{}</time>').format(
+        iso(then_ms), _absolute(then_ms, zone), shown
+    )
+
+
+def zone_name(now_ms: int, zone: str = "") -> Markup:
+    """Return the name of the reader's time zone, such as `CET`, as `timestamp` does."""
+    local = _local(now_ms, zone)
+    return Markup('<span class="zone">{}</span>').format(local.tzname() if local else "UTC")
+
+
+def offset(by_ms: int) -> str:
+    """Return how long before or after the event something was, such as `+2.4 s`."""
+    seconds, sign = abs(by_ms) / 1000, "+" if by_ms > 0 else "\N{MINUS SIGN}"
+    if seconds < 10:
+        return f"{sign}{seconds:.1f} s"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 5 * length:
+            return f"{sign}{seconds // length:,.0f} {unit}"
+    return f"{sign}{seconds:.0f} s"
+
+
 def number(value: int) -> str:
     """Return a count, shortened where it is long: `1,234`, `56.7k`, `1.2M`."""
     if value < 10_000:
@@ -134,6 +163,7 @@ def clip(value: Any, most: int) -> str:
 
 environment.globals.update(
     clip=clip,
+    offset=offset,
     minted_ms=minted_ms,
     received_ms=received_ms,
     static=static,
@@ -162,6 +192,8 @@ def page(
         timestamp=lambda then_ms: timestamp(then_ms, now_ms, zone),
         clock=lambda then_ms: clock(then_ms, zone),
         moment=lambda then_ms: moment(then_ms, zone),
+        minute=lambda then_ms: minute(then_ms, now_ms, zone),
+        zone_name=zone_name(now_ms, zone),
         now_ms=now_ms,
         **values,
     )

@@ -117,6 +117,8 @@ class ForgedFormError(HTTPError):
 
 
 type Open = Callable[[Request, int], Response]
+# Answers a request that needs no more than this, None otherwise.
+type Early = Callable[[Request, int], Response | None]
 type Page = Callable[[RequestContext], Response]
 # What a route leads to: a page, with all that is checked before it is opened.
 type Endpoint = Callable[[Request, int, sessions.Verify], Response]
@@ -129,9 +131,20 @@ _ROUTES = Map(
 )
 
 
-def get(path: str) -> Callable[[Page], Page]:
-    """Register a page for GET at a path such as `projects/<project:project_id>/issues`."""
-    return lambda page: _add("GET", path, page, partial(_signed_in, page))
+def get(path: str, *, unless: Early | None = None) -> Callable[[Page], Page]:
+    """Register a page for GET at a path such as `projects/<project:project_id>/issues`.
+
+    `unless` may answer before the session and the rest are read, or return None.
+    """
+
+    def endpoint(page: Page) -> Endpoint:
+        def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
+            early = unless(request, now_ms) if unless else None
+            return early or _signed_in(page, request, now_ms, verify)
+
+        return respond
+
+    return lambda page: _add("GET", path, page, endpoint(page))
 
 
 def post(path: str, *, keeps: bool = False) -> Callable[[Page], Page]:

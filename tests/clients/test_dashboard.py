@@ -18,7 +18,9 @@ from errata.store import sessions
 from errata.store import sign_in as cognito
 from errata.usecases import members, projects
 from functions.dashboard.routing import SESSION_COOKIE
-from tests.support.chromium import serious, window
+from tests.support.chromium import barriers, window
+from tests.support.deployed import eventually
+from tests.support.hostile_events import HOSTILE_EVENTS
 from tests.support.team import Team, busy_settings, look, sign_in
 from tests.support.template import ROOT
 
@@ -146,6 +148,76 @@ def test_the_url_of_a_webhook_opens_the_event_after_the_sign_in(
         expect(page.locator("time.clock")).to_have_text("00:59:59.000")
 
 
+def test_a_mailed_link_leads_to_the_failing_line_in_one_page_load(
+    browser: Browser, team: Team
+) -> None:
+    code = [f"    step_{n} = prepare(order, {n})" for n in range(5)]
+    frame = {
+        "filename": "shop/pay.py",
+        "function": "charge",
+        "lineno": 42,
+        "in_app": True,
+        "pre_context": code,
+        "context_line": "    return RATES[currency]",
+        "post_context": code,
+        "vars": {"order": 4711, "currency": "'USD'"},
+    }
+    text = "no rate for the currency 'USD' in the table of the payment provider, order 4711"
+    values = [{"type": "KeyError", "value": text, "stacktrace": {"frames": [frame]}}]
+    event = team.send_as_sdk(
+        {
+            "exception": {"values": values},
+            "release": "shop@2026.11.26",
+            "environment": "production",
+            "user": {"email": "grace@example.com"},
+        }
+    )
+    with window(browser) as page:
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.goto(f"{team.url}/projects/{team.project_id}/events/{event}")
+        page.get_by_label("E-mail").fill(team.email)
+        page.get_by_label("Password").fill(team.password)
+        loaded: list[str] = []
+        page.on("domcontentloaded", lambda each: loaded.append(each.url))
+        page.get_by_role("button", name="Sign in").click()
+        line = page.locator(".code .here")
+        expect(line).to_contain_text("return RATES[currency]")
+        assert len(loaded) == 1
+        for what in ("'USD'", "shop@2026.11.26", "grace@example.com"):
+            expect(page.locator("#trace").get_by_text(what, exact=True)).to_be_visible()
+        eventually(lambda: page.reload() and page.locator(".summary").count(), bool)
+        box = line.bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= 800
+        # The id in the search box leads to the event, too.
+        page.get_by_label("Find by id or text").fill(event)
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("/events/[0-9a-f-]{36}$"))
+        expect(line).to_be_visible()
+        # As it is without our scripts. axe itself is one.
+        page.route("**/*.js", lambda route: route.abort())
+        page.reload()
+        expect(page.get_by_role("link", name="All tags and users")).to_be_visible()
+        assert barriers(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
+def test_hostile_events_can_be_read_by_everybody(
+    browser: Browser, team: Team, scheme: str, width: int
+) -> None:
+    events = {name: team.send_as_sdk(each) for name, each in HOSTILE_EVENTS.items()}
+    problems: dict[str, list[str]] = {}
+    with window(browser, scheme=scheme, width=width) as page:
+        sign_in(page, team, f"projects/{team.project_id}/issues")
+        expect(page.locator("tbody tr")).to_have_count(len(events))
+        for name, event in events.items():
+            page.goto(f"{team.url}/projects/{team.project_id}/events/{event}")
+            expect(page.get_by_role("heading", name="Users")).to_be_visible()
+            problems[name] = look(page, f"hostile-{name.replace(' ', '-')}", scheme, width)
+    assert {name: found for name, found in problems.items() if found} == {}
+
+
 def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
     team.send(message="boom", exception_class="ValueError")
     with window(browser, script=False) as page:
@@ -264,7 +336,7 @@ def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
         assert page.evaluate("navigator.clipboard.readText()") == key
         expect(page.get_by_text("API Gateway could not be set up")).not_to_be_visible()
         assert dataclasses.replace(team, key=key).send(message="boom")
-        assert serious(page) == []
+        assert barriers(page) == []
 
         page.goto(settings)
         page.get_by_label("Requests per minute").fill("600")
@@ -285,7 +357,7 @@ def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
         page.get_by_text("More …").click()
         page.get_by_role("button", name="Remove").click()
         expect(page.get_by_text("No webhooks yet.")).to_be_visible()
-        assert serious(page) == []
+        assert barriers(page) == []
 
         page.get_by_label("To delete all events and issues").fill("Shop")
         page.get_by_role("button", name="Delete all events").click()
@@ -308,7 +380,7 @@ def test_an_owner_manages_the_organization(browser: Browser, team: Team) -> None
         page.get_by_role("group", name="Teams").get_by_label(name).check()
         page.get_by_role("button", name="Invite").click()
         expect(page.get_by_role("row", name=guest)).to_contain_text(name)
-        assert serious(page) == []
+        assert barriers(page) == []
         page.get_by_role("link", name=guest).click()
         page.get_by_label("Role").select_option("admin")
         page.get_by_role("button", name="Save").click()
@@ -342,7 +414,7 @@ def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, team: Team) -
         page.get_by_role("button", name="Sign out").click()
         sign_in(page, team, f"projects/{team.project_id}/stats")
         expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
-        assert serious(page) == []
+        assert barriers(page) == []
         page.get_by_label("Code, six digits").fill(totp(secret, 0))
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", name="Accepted")).to_be_visible()

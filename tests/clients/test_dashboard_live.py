@@ -1,13 +1,15 @@
 """The list of issues that refreshes itself: how it behaves under the reader, and when it fails."""
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.support.chromium import window
+from tests.support.chromium import barriers, window
 from tests.support.deployed import eventually
 from tests.support.team import Team, sign_in
 
-POLL_MS = 10_000
+POLL_MS = 45_000
 
 
 def opened(page: Page, team: Team, message: str = "boom") -> None:
@@ -111,6 +113,62 @@ def test_rows_stand_still_under_the_pointer_and_the_focus(browser: Browser, team
         # What is being typed, and where the page is scrolled to, stays as it is.
         assert page.get_by_label("Search").input_value() == "half a w"
         assert page.evaluate("scrollY") == 400
+
+
+def test_an_issue_refreshes_around_the_event_that_somebody_reads(
+    browser: Browser, team: Team
+) -> None:
+    trace = "Error: boom\n" + "\n".join(f"  at f{n} (/app/x{n}.js:{n}:2)" for n in range(1, 60))
+    first = team.send(message="boom", fingerprint="f", stack_trace=trace, context={"a": "b"})
+    with window(browser) as page:
+        page.clock.install()
+        sign_in(page, team, f"projects/{team.project_id}/events/{first}")
+        eventually(lambda: page.reload() and page.locator("#refresh").count(), bool)
+        expect(page.get_by_role("heading", name="Event 1 of 1")).to_be_visible()
+        expect(page.get_by_role("heading", name="Users")).to_be_visible()
+        page.get_by_text("30 d", exact=True).click()
+        page.locator("#context").scroll_into_view_if_needed()
+        page.mouse.move(5, 5)
+        before = page.evaluate("[scrollY, document.querySelector('#trace').outerHTML]")
+        assert before[0] > 0
+
+        def refreshed() -> int:
+            page.mouse.move(5, 5)
+            with page.expect_response(lambda response: "/refresh?" in response.url) as response:
+                page.clock.run_for(30_000)
+            page.wait_for_timeout(200)
+            return response.value.status
+
+        assert refreshed() in (200, 204)
+        # A new issue is "1 min" old, then "2 min". Within a minute, nothing changes.
+        assert {refreshed(), refreshed()} <= {200, 204}
+        second = team.send(message="boom", fingerprint="f", stack_trace="Error: boom")
+        eventually(lambda: refreshed() and page.get_by_text("Event 1 of 2").count(), bool)
+        assert page.evaluate("[scrollY, document.querySelector('#trace').outerHTML]") == before
+        expect(page.locator("#event-total")).to_have_text("All 2 events")
+        expect(page.get_by_role("radio", name="30 d")).to_be_checked()
+        # What has come later by itself is still there.
+        expect(page.get_by_role("heading", name="Users")).to_be_visible()
+        page.keyboard.press("]")
+        expect(page).to_have_url(re.compile(second))
+        assert barriers(page) == []
+
+
+def test_a_hidden_page_asks_nothing(browser: Browser, team: Team) -> None:
+    event = team.send(message="boom")
+    with window(browser) as page:
+        page.clock.install()
+        sign_in(page, team, f"projects/{team.project_id}/events/{event}")
+        eventually(lambda: page.reload() and page.locator("#refresh").count(), bool)
+        asked: list[str] = []
+        page.on("request", lambda each: asked.append(each.url))
+        page.evaluate("Object.defineProperty(document, 'hidden', {value: true, writable: true})")
+        page.clock.run_for(120_000)
+        assert asked == []
+        with page.expect_response(lambda response: "/refresh?" in response.url):
+            page.evaluate(
+                "document.hidden = false, document.dispatchEvent(new Event('visibilitychange'))"
+            )
 
 
 def test_times_are_the_reader_s_own_on_hover_after_a_refresh_too(

@@ -45,6 +45,23 @@ class Team:
         event_id: str = response.json()["id"]
         return event_id
 
+    def send_as_sdk(self, event: dict[str, Any]) -> str:
+        """Report an error in an envelope, as SDKs do. Return the SDK's id of the event."""
+        event_id = secrets.token_hex(16)
+        lines: tuple[dict[str, Any], ...] = (
+            {},
+            {"type": "event"},
+            {"event_id": event_id, "platform": "python"} | event,
+        )
+        _, key = projects.create_key(self.project_id, "sdk", public=True)
+        response = requests.post(
+            f"{self.api_url}/api/{self.project_id}/envelope/?sentry_key={key}",
+            data="\n".join(map(json.dumps, lines)),
+            timeout=60,
+        )
+        assert response.status_code == 200, response.text
+        return event_id
+
 
 def new_team(dashboard_url: str, api_url: str) -> Team:
     """Create an owner of the default organization, with their own project."""
@@ -81,9 +98,13 @@ def look(page: "Page", name: str, scheme: str, width: int) -> list[str]:
     device = "phone" if width < 600 else "desk"
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}-{device}-{scheme}.png", full_page=True)
-    from tests.support.chromium import serious
+    from tests.support.chromium import barriers
 
-    found = serious(page)
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        found.append("the page is wider than the window")
+    found = barriers(page)
+    # A narrow phone, and a page that is enlarged to 400 %.
+    for narrow in (width, 320) if width < 600 else (width,):
+        page.set_viewport_size({"width": narrow, "height": 900})
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(f"the page is wider than {narrow} pixels")
+    page.set_viewport_size({"width": width, "height": 900})
     return found

@@ -8,7 +8,7 @@ from functions.dashboard.byte_budget import ByteBudget
 MAX_BREADCRUMBS = 60
 MAX_CONTEXTS = 20
 _MARKUP_OF_A_PAIR = 40
-_MARKUP_OF_A_CRUMB = 260
+_MARKUP_OF_A_CRUMB = 290
 _MARKUP_OF_A_CARD = 100
 # Numbers between these are timestamps of this century, in seconds (2001 to 2096).
 _EPOCH = (10**9, 4 * 10**9)

@@ -5,14 +5,14 @@ from typing import Any
 
 from errata.models.event import STACK_TEXTS, Stored, StoredEvent
 from errata.models.issue import why_grouped
+from errata.protocol.agents import agent
 from errata.protocol.ingest import FIELDS
 from errata.protocol.markdown import trace_text
 from errata.protocol.stacktrace import MAX_FRAMES, ExceptionTrace, parse, structured
+from errata.usecases.issue_values import USER, link, user_name
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.event import metadata
-from functions.dashboard.event.agents import agent
 from functions.dashboard.event.trace import Traces
-from functions.dashboard.event.values import USER, link, user_name
 
 # Bytes of HTML for the parts of an event. They keep the page below 80 KB, whatever the event
 # contains. The raw JSON has everything.

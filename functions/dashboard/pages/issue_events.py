@@ -11,9 +11,8 @@ from errata.models.slug import short_id
 from errata.models.titles import title
 from errata.usecases import issue_events, slugs
 from errata.usecases.issue_events import EVENTS_A_PAGE, Newest
+from errata.usecases.issue_values import USER, Tally, link, shares, user_name, values_of
 from functions.dashboard.byte_budget import ByteBudget
-from functions.dashboard.event.values import USER, Tally, link, user_name, values_of
-from functions.dashboard.issue_view import shares
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.web import Response
@@ -25,8 +24,6 @@ _MARKUP_OF_A_VALUE, _MARKUP_OF_A_TAG = 420, 260
 _MOST_TAGS, _MOST_VALUES, _MOST_OF_ALL = 40, 5, 50
 # Tags that start open.
 _OPEN = 4
-# The order of the keys. Tags follow, the most frequent first.
-_ORDER = ("release", "environment", "browser", "system", "device", "url", "transaction", "server")
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/events")
@@ -127,16 +124,8 @@ def tags(ctx: RequestContext) -> Response:
 
 
 def _tags(tally: Tally, budget: ByteBudget) -> list[dict[str, Any]]:
-    names = sorted(
-        (key for key in tally.counts if key != USER),
-        key=lambda key: (
-            _ORDER.index(key) if key in _ORDER else len(_ORDER),
-            -tally.counts[key].total(),
-            key,
-        ),
-    )
     shown = []
-    for key in names[:_MOST_TAGS]:
+    for key in tally.keys[:_MOST_TAGS]:
         if not budget.pays(_MARKUP_OF_A_TAG):
             break
         if values := _values(key, tally, budget, _MOST_VALUES):

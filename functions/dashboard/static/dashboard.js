@@ -1,9 +1,9 @@
-// Shows times in the reader's time zone, pauses list updates while the reader points at a row, runs
-// the copy buttons, closes menus, and steps from event to event with [ and ].
+// Shows times in the reader's time zone and keeps ages true, pauses updates while the reader points at
+// a row, runs the copy buttons, closes menus, and steps from event to event with [ and ].
 "use strict";
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
-const MOMENT = { dateStyle: "medium", timeStyle: "medium" };
+const MOMENT = { dateStyle: "medium", timeStyle: "long" };
 
 function localize(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
@@ -13,23 +13,58 @@ function localize(within) {
     if (!Number.isNaN(at.valueOf())) {
       time.title = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
       if (time.className === "clock") time.textContent = at.toLocaleTimeString(undefined, CLOCK);
+      if (time.className === "minute") {
+        const year = at.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+        time.textContent = at.toLocaleString(undefined, { ...MINUTE, ...year });
+      }
       if (time.className === "moment") time.textContent = at.toLocaleString(undefined, MOMENT);
     }
+  }
+  if (!document.documentElement.dataset.zone) {
+    const parts = new Intl.DateTimeFormat(undefined, { timeZoneName: "short" }).formatToParts();
+    const name = parts.find((part) => part.type === "timeZoneName").value;
+    for (const zone of within.querySelectorAll(".zone")) zone.textContent = name;
   }
   // The buttons are hidden in the HTML because they do nothing without JavaScript.
   for (const button of within.querySelectorAll("button[data-copy]")) button.hidden = false;
 }
 
-document.addEventListener("DOMContentLoaded", () => localize(document));
+const MINUTE = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+// How far the reader's clock is ahead of ours.
+let aheadMs = 0;
+
+// The same words as those of the server.
+function age(time) {
+  const seconds = Math.floor((Date.now() - aheadMs - new Date(time.dateTime)) / 1000);
+  for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60]]) {
+    if (seconds >= length) return `${Math.floor(seconds / length)} ${unit} ago`;
+  }
+  return "just now";
+}
+setInterval(() => {
+  for (const time of document.querySelectorAll("time[datetime]:not([class])")) {
+    const text = age(time);
+    if (text !== time.textContent) time.textContent = text;
+  }
+}, 15000);
+
+document.addEventListener("DOMContentLoaded", () => {
+  aheadMs = Date.now() - Number(document.body.dataset.now);
+  localize(document);
+});
 document.addEventListener("htmx:after:swap", () => localize(document));
 
-// Skip the update of a live list while the page is hidden, or while a row is hovered or focused: rows
-// must not move under the reader.
+// Skip an update while the page is hidden, or while a row or a button that it may change is hovered or
+// focused: nothing must move under the reader.
 document.addEventListener("htmx:before:request", (event) => {
   const live = event.target.closest("[hx-trigger^=every]");
-  if (live && (document.hidden || live.querySelector("tbody:hover, tbody :focus"))) {
-    event.preventDefault();
-  }
+  if (!live) return;
+  const held = live.querySelector("tbody:hover, tbody :focus") || document.querySelector("#act:hover, #act :focus");
+  if (document.hidden || held) event.preventDefault();
+});
+// Somebody who comes back to a page sees what is true now.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) document.querySelector("#refresh")?.dispatchEvent(new Event("shown"));
 });
 
 // A copy button copies its text, the page's URL, or what its link leads to. Without JavaScript the
@@ -46,6 +81,9 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.innerHTML = label; }, 1500);
 });
 
+// Where a key is a letter that somebody types.
+const TYPED = "input:not([type=radio], [type=checkbox]), select, textarea";
+
 // Escape closes the open menu, and so does a click outside of it.
 function closeMenus(except) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -56,7 +94,7 @@ document.addEventListener("click", (event) => closeMenus(event.target));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") closeMenus(null);
   const step = { "[": "prev", "]": "next" }[event.key];
-  if (step && !event.target.closest("input, select, textarea")) {
+  if (step && !event.target.closest(TYPED)) {
     document.querySelector(`.steps [rel=${step}]`)?.click();
   }
 });

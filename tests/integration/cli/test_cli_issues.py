@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from errata.models.ids import now_ms
+from errata.usecases import members
 from tests.support import clients, sdk_events, stream
 from tests.support.account import Clock, Project
+from tests.support.browser import signed_in
 from tests.support.cli import done, failed, run
+from tests.support.pages import OWNER
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -78,6 +81,7 @@ def test_an_issue_as_json(busy: Project, clock: Clock) -> None:
         "sentence": "Steady: 2 in 24 hours",
         "detail": "First seen 1 d ago in 1.0",
     }
+    assert shown.pop("values")["events"] == 3
     assert shown == issue | {"activity": [], "verdict": verdict}
 
 
@@ -94,12 +98,46 @@ def test_an_issue_shows_its_verdict_and_the_trace_of_its_newest_event(busy: Proj
     assert markdown.startswith("## `VoucherError: no voucher applies`\n")
 
 
+def test_values_and_users_are_those_of_the_issue_s_page(busy: Project) -> None:
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
+    for n in range(7):
+        digested(
+            busy,
+            {
+                "message": "boom",
+                "fingerprint": "f",
+                "release": f"{n % 3}.0",
+                "user": {"email": f"user{n}@example.com"},
+                "context": {"request": {"headers": {"User-Agent": agent}}},
+            },
+        )
+    sdk_events.put(busy, {**sdk_events.PYTHON, "fingerprint": "f", "grouping": "client"})
+    (issue,) = done("issues", "list", busy.id, "--json").json
+    values = done("issues", "show", busy.id, "1", "--json").json["values"]
+    assert (values["events"], values["complete"]) == (8, True)
+    members.add("default", OWNER, "owner")
+    page = signed_in(OWNER).get(f"projects/{busy.id}/issues/{issue['id']}/tags").text
+    said = done("issues", "show", busy.id, "1").out
+    assert "values of all 8 events kept, with their shares\n" in said
+    names = [key.removeprefix("tag:") for key in values["keys"]]
+    assert {"release", "browser", "user", "payment.provider"} <= set(names)
+    for key, found in values["keys"].items():
+        assert f"{key}:  {found[0]['value']} {found[0]['percent']} %" in said
+        for each in found[:5]:
+            share = f"{each['count']} event" if key == "user" else f"{each['percent']} %"
+            assert f"{each['value']} {share}" in page
+    hour, day = values["users_last_hour"], values["users_last_day"]
+    assert f"{hour} in the last hour, {day} in 24 hours" in page
+    assert "and 3 more" in said
+
+
 def test_an_issue_for_people(busy: Project) -> None:
     event = {"message": "boom", "fingerprint": "mine", "level": "warning", "user": {"id": 1}}
     (event_id,) = digested(busy, event | {"release": "2.0", "environment": "staging"})
     (issue,) = done("issues", "list", busy.id, "--json").json
     said = done("issues", "show", busy.id, issue["id"]).out
-    lines = dict(line.split(maxsplit=1) for line in said.splitlines())
+    fields = said.partition("\n\n")[0]
+    lines = dict(line.split(maxsplit=1) for line in fields.splitlines())
     assert lines["issue"] == issue["id"]
     assert lines["title"] == "boom"
     assert lines["level"] == "warning"

@@ -146,3 +146,27 @@ def test_a_problem_in_a_query_is_shown_in_its_place(browser: Browser, busy: Proj
     longest = browser.get(f"projects/{busy.id}/issues?query={'y:x+' * 2_000}")
     assert longest.status == 422
     assert longest.size <= MAX_LIST_BYTES
+
+
+# In $: a million read units, a million requests to API Gateway and to Lambda, a GB-second.
+READ, REQUEST, SECOND = 0.125e-6, 3.5e-6 + 0.2e-6, 1.34e-5
+MONTH_S = 30 * 86_400
+# What the session, the member, the project and the watermark cost.
+OPENED = 4
+# Three batches of a hundred issues and 300 rows of 0.5 KB; 4 MB of issues (access patterns I3, I9).
+SORTED, FILTERED = 300 + 300 / 16, 1_024
+
+
+def test_an_open_list_costs_at_most_three_dollars_a_month(browser: Browser, busy: Project) -> None:
+    def cost(query: str, units: float, seconds: float) -> float:
+        """Return the price of a list that is open day and night. `seconds`: of the function."""
+        found = re.search(r'every (\d+)s"', browser.get(f"projects/{busy.id}/issues{query}").html)
+        assert found
+        times = MONTH_S / int(found[1])
+        return times * ((OPENED + units) * READ + REQUEST + seconds * SECOND)
+
+    assert cost("", 3, 0.1) < 3  # it has no issues yet
+    send(busy, {"message": "boom"})
+    assert all(cost(query, SORTED, 0.2) < 3 for query in every_list())
+    for query in ("?text=boom", "?environment=a", "?release=1", "?level=error&sort=users"):
+        assert cost(query, FILTERED, 2) < 3

@@ -9,10 +9,11 @@ import pytest
 from errata.models.event import SDK_FIELDS
 from errata.models.ids import issue_id
 from errata.usecases import issues
-from tests.support import sdk_events
+from tests.support import sdk, sdk_events, stream
 from tests.support.account import Clock, Project
 from tests.support.browser import Browser, Shown
 from tests.support.calls import recorded
+from tests.support.hostile_events import HOSTILE_EVENTS
 from tests.support.pages import HOSTILE, MAX_BYTES, MAX_CALLS, OWNER, only_our_markup
 from tests.support.visible import visible_in
 
@@ -94,7 +95,7 @@ def test_what_an_sdk_tells_has_its_place(browser: Browser, busy: Project) -> Non
     assert threads.endswith("MainThread current")
     assert "<summary>Modules</summary>" in shown.html
     assert "flask 3.1.0" in shown.text
-    assert "08:09:00.500 query SELECT 1" in shown.text
+    assert re.search(r"08:09:00\.500 \S+ \S+ query SELECT 1", shown.text)
     wrong = (
         "Errata could not store all parts of this event as they were sent: "
         "user.id must be a string."
@@ -342,3 +343,17 @@ def test_breadcrumbs_come_newest_first_by_kind_and_older_ones_are_folded(
         ("log", "10"),
         ("ui", "10"),
     ]
+
+
+@pytest.mark.parametrize("name", HOSTILE_EVENTS)
+def test_events_as_large_or_odd_as_can_be_are_pages_of_eighty_kilobytes(
+    browser: Browser, busy: Project, name: str
+) -> None:
+    event_id = sdk.capture(busy, **{"exception": None, **HOSTILE_EVENTS[name]})
+    assert stream.deliver(stream.records()) == []
+    for query in ("", "?frames=all", "?raw=1"):
+        own = browser.get(f"projects/{busy.id}/events/{event_id}").url
+        shown = browser.get(own + query)
+        assert (shown.status, shown.size <= MAX_BYTES) == (200, True)
+        only_our_markup(shown.html)
+        assert "Event 1 of 1" in shown.text

@@ -364,8 +364,8 @@ def test_a_member_reads_everything_and_changes_nothing(shop: Project, ids: dict[
     assert "/hook" not in page.html
     for text in ("first key", "https://example.com/…", "issue.created", "60 requests", "web"):
         assert text in page.text
-    # Signing out is the only button, but for copying the DSN.
-    assert page.html.count("<button") == 2
+    # The search and signing out are the only buttons, but for copying the DSN.
+    assert page.html.count("<button") == 3
     assert page.html.count("data-copy") == 1
     before = rows()
     for fields in ACTIONS:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from errata.config import settings
 from errata.errors import ConditionFailedError, UnavailableError
 from errata.models.event import Stored
+from errata.models.issue import Issue
 from errata.models.member import Session, User
 from errata.models.organization import Organization
 from errata.models.project import Project
 from errata.models.visible import Watermark
 from errata.store import clients, events, members, organizations, projects, watermarks
-from errata.store.items import PlainItem, TypedItem, read_all, write_all
+from errata.store.issue_items import is_issue, to_issue
+from errata.store.items import PlainItem, TypedItem, batch_get_tables, read_all, write_all
 from errata.store.retry import attempts
 
 if TYPE_CHECKING:
@@ -110,6 +112,21 @@ def open_page(
             events.stored(of_events[event_id]) if "payload" in of_events.get(event_id, ()) else None
         ),
     )
+
+
+def glance(secret: str, partition: str, issue_id: str) -> tuple[Session | None, Issue | None]:
+    """Read a session and an issue, and nothing else. Access pattern K14.
+
+    One call, and not consistent: a read unit together, if the row of the issue has at most 4 KB.
+    The issue may be one that nobody sees any more.
+    """
+    table = settings()
+    key = write_all({"pk": partition, "sk": f"issue#{issue_id}"})
+    wanted = {table.idempotency_table: [_key(secret)], table.issues_table: [key]}
+    found = batch_get_tables(wanted, consistent=False)
+    sessions = [_to_session(secret, read_all(each)) for each in found[table.idempotency_table]]
+    issues = [to_issue(read_all(each)) for each in found[table.issues_table] if is_issue(each)]
+    return sessions[0] if sessions else None, issues[0] if issues else None
 
 
 def _read(wanted: dict[str, list[TypedItem]]) -> dict[str, list[TypedItem]]:

@@ -95,7 +95,7 @@ def latest(visible: Visible, issue_id: str) -> IssueView:
     event, releases = issue_page.event_and_releases(visible, issue.last_event, _releases(issue))
     if event is None or not visible.shows(event):
         event = next(iter(read_events.by_ids(visible, _newest(visible, issue_id, 1))), None)
-    place = _place(visible, issue, event) if event else Place()
+    place = _place(visible, issue, event.id) if event else Place()
     return _view(visible, issue, event, place, releases)
 
 
@@ -110,7 +110,18 @@ def around(visible: Visible, event: Stored | None) -> IssueView:
     if issue is None:
         return IssueView(None, event, Place(), [], False, {})
     _, releases = issue_page.event_and_releases(visible, "", _releases(issue))
-    return _view(visible, issue, event, _place(visible, issue, event), releases)
+    return _view(visible, issue, event, _place(visible, issue, event.id), releases)
+
+
+def course(visible: Visible, issue_id: str, event_id: str) -> IssueView:
+    """Return what changes of an issue's page: all but the event, which is not read. Five calls.
+
+    Raises:
+        NotFoundError: as `latest`.
+    """
+    issue = find(visible, issue_id)
+    _, releases = issue_page.event_and_releases(visible, "", _releases(issue))
+    return _view(visible, issue, None, _place(visible, issue, event_id), releases)
 
 
 def shown(visible: Visible, event: Stored | None) -> Stored:
@@ -221,30 +232,30 @@ def _view(
     return IssueView(issue, event, place, activity[:ACTIVITY_SHOWN], more, releases)
 
 
-def _place(visible: Visible, issue: Issue, event: Stored) -> Place:
+def _place(visible: Visible, issue: Issue, event_id: str) -> Place:
     """Return the place of an event, from the ids of the events around it.
 
     The number of an event is the count of its issue without the events that are newer. If too many
     are newer, it is the number of older ones, unless some of these have expired.
     """
     partition, low = _partition(visible, issue.id), visible.low
-    if event.id == issue.last_event:
+    if event_id == issue.last_event:
         newer = []
-    elif event.id > issue.last_event:
-        newer = event_queries.neighbours(partition, event.id, _HIGHEST, 1, newest=False)
+    elif event_id > issue.last_event:
+        newer = event_queries.neighbours(partition, event_id, _HIGHEST, 1, newest=False)
     else:
         # Includes the newest event that was counted.
         through = f"{issue.last_event}~"
-        newer = event_queries.neighbours(partition, event.id, through, MOST_COUNTED, newest=False)
+        newer = event_queries.neighbours(partition, event_id, through, MOST_COUNTED, newest=False)
     many = len(newer) == MOST_COUNTED
     older = event_queries.neighbours(
-        partition, low, event.id, MOST_COUNTED if many else 1, newest=True
+        partition, low, event_id, MOST_COUNTED if many else 1, newest=True
     )
     ends = (newer[0] if newer else None, older[0] if older else None)
-    if event.id > issue.last_event:
+    if event_id > issue.last_event:
         return Place(*ends, counted=False)
     if many:
-        all_there = len(older) < MOST_COUNTED and (older or [event.id])[-1] == issue.first_event
+        all_there = len(older) < MOST_COUNTED and (older or [event_id])[-1] == issue.first_event
         return Place(*ends, number=len(older) + 1 if all_there else None)
     number = issue.count - len(newer)
     if number < 1 or (number == 1 and older):

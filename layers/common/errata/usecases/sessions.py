@@ -94,9 +94,21 @@ def authenticate(
     return session, viewer, opened
 
 
-def _open(cookie: str, now_ms: int, *about: str) -> tuple[Session, OpenedPage]:
+def parts(cookie: str) -> tuple[str, str]:
+    """Return the hash of the user and the secret in a cookie, "" for both if they are not there."""
     user, _, secret = cookie.partition(_SEPARATOR)
-    if not (user and secret):
+    return (user, secret) if user and secret else ("", "")
+
+
+def is_fresh(session: Session, user: str, now_ms: int) -> bool:
+    """Return whether a session is that of a user's cookie, and need not be renewed yet."""
+    lasts = min(session.expires_at, session.fresh_until) > now_ms
+    return lasts and user_hash(session.email) == user
+
+
+def _open(cookie: str, now_ms: int, *about: str) -> tuple[Session, OpenedPage]:
+    user, secret = parts(cookie)
+    if not secret:
         raise SignedOutError
     opened = store.open_page(secret, user, *about)
     session = opened.session

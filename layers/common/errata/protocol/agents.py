@@ -68,8 +68,10 @@ def _named(sent: Any) -> str:
 def _read(text: str) -> Agent:
     if not text:
         return Agent()
-    from ua_parser import parse
-
+    try:
+        from ua_parser import parse
+    except ImportError:  # The command may be installed without it.
+        return Agent()
     found = parse(text)
     device = found.device.family if found.device else ""
     return Agent(

@@ -9,13 +9,15 @@ from urllib.parse import urlencode
 from errata.models.event import Stored, received_ms
 from errata.models.ids import DAY_MS
 from errata.models.seen_values import searchable_tags, short_value, tag_key
-from functions.dashboard.event.agents import agent
+from errata.protocol.agents import agent
 
 USER = "user"
 _HOUR_MS = 3_600_000
 # A sender may give each event other tags. More keys than these are not counted.
 _MAX_KEYS = 100
 _MAX_VALUES = 1_000
+# The order of the keys. Tags follow, the most frequent first.
+_ORDER = ("release", "environment", "browser", "system", "device", "url", "transaction", "server")
 _FIELDS = (
     ("release", "release"),
     ("environment", "environment"),
@@ -99,6 +101,18 @@ class Tally:
                     if now_ms - at_ms < DAY_MS:
                         self.day.add(value)
 
+    @property
+    def keys(self) -> list[str]:
+        """Return the keys but for users: those that every event may have, then tags by count."""
+        return sorted(
+            (key for key in self.counts if key != USER),
+            key=lambda key: (
+                _ORDER.index(key) if key in _ORDER else len(_ORDER),
+                -self.counts[key].total(),
+                key,
+            ),
+        )
+
     def _count(self, key: str, value: str) -> None:
         counts = self.counts.setdefault(key, Counter())
         if value in counts or len(counts) < _MAX_VALUES:
@@ -110,3 +124,9 @@ class Tally:
         `more` says whether there are older events than those that were counted.
         """
         return not more or (self.oldest_ms is not None and now_ms - self.oldest_ms >= span_ms)
+
+
+def shares(counts: dict[str, int], total: int, most: int = 5) -> list[tuple[str, int, int]]:
+    """Return names with counts and percentages, the most frequent first."""
+    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return [(name, count, round(100 * count / max(1, total))) for name, count in ranked[:most]]

@@ -1,0 +1,123 @@
+"""The page of an issue that refreshes itself: what it costs, what it changes, who may have it."""
+
+import html
+import re
+from urllib.parse import urljoin
+
+import pytest
+
+from errata.models.ids import issue_id
+from errata.usecases import clear_project, issues
+from functions.dashboard.routing import SESSION_COOKIE
+from tests.support.account import Clock, Project
+from tests.support.browser import Browser, Shown, signed_in
+from tests.support.calls import Call, recorded
+from tests.support.pages import OWNER, only_our_markup, send
+from tests.support.visible import visible_in
+
+HTMX = {"HX-Request": "true"}
+EVENT = {"message": "boom", "fingerprint": "f"}
+# Calls of a refresh that has something to tell, after the one that finds that out.
+MAX_CALLS = 6
+
+
+def refresh_of(page: Shown, where: str = "") -> str:
+    """Return the URL with which a page refreshes itself. `where`: the page it is for."""
+    found = re.search(r'id="refresh" hx-get="([^"]+)"', page.html)
+    assert found
+    return urljoin(where or page.url, html.unescape(found[1]))
+
+
+def opened(browser: Browser, project: Project) -> Shown:
+    return browser.get(f"projects/{project.id}/issues/{issue_id(project.id, 'f')}")
+
+
+def units(calls: list[Call]) -> float:
+    """Return the read units of these calls, if no row has more than 4 KB."""
+    read = 0.0
+    for call in calls:
+        assert call.operation == "BatchGetItem"
+        for keys in call.parameters["RequestItems"].values():
+            read += len(keys["Keys"]) * (1 if keys["ConsistentRead"] else 0.5)
+    return read
+
+
+def test_a_page_that_has_not_changed_costs_one_read_unit(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    (event,) = send(busy, EVENT)
+    for page in (opened(browser, busy), browser.get(f"projects/{busy.id}/events/{event}")):
+        clock.advance(1)
+        with recorded() as calls:
+            shown = browser.get(refresh_of(page), HTMX)
+        assert (shown.status, shown.html) == (204, "")
+        assert units(calls) == 1
+
+
+def test_what_has_changed_comes_without_the_event_and_the_next_time_costs_one_unit_again(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    (first,) = send(busy, EVENT | {"stack_trace": "Error: x\n  at charge (/app/pay.js:1:2)"})
+    page = opened(browser, busy)
+    assert "Event 1 of 1" in page.text
+    clock.advance(90)
+    (second,) = send(busy, EVENT)
+    issues.ignore(visible_in(busy.id), issue_id(busy.id, "f"), "bob@example.com")
+    with recorded() as calls:
+        shown = browser.get(refresh_of(page), HTMX)
+    assert len(calls) <= 1 + MAX_CALLS
+    # The reader's event stays, and the page leads to the new one.
+    assert "Event 1 of 2" in shown.text
+    assert f'rel="next" href="../../../projects/{busy.id}/events/{second}"' in shown.html
+    assert "bob@example.com ignored it" in shown.text
+    assert "charge" not in shown.html
+    assert f"{first}/markdown" in shown.html
+    only_our_markup(shown.html)
+    # Everything that htmx takes by its id is there, and was there before.
+    taken = re.search(r'hx-select-oob="([^"]+)"', shown.html)
+    assert taken
+    for each in taken[1].split(","):
+        name = each.removeprefix("#").removesuffix(":outerMorph")
+        assert (shown.html.count(f'id="{name}"'), page.html.count(f'id="{name}"')) == (1, 1)
+    assert browser.get(refresh_of(shown, page.url), HTMX).status == 204
+
+
+def test_time_changes_a_page_too(browser: Browser, busy: Project, clock: Clock) -> None:
+    send(busy, EVENT)
+    page = opened(browser, busy)
+    clock.advance(120)
+    assert "first seen 2 min ago" in browser.get(refresh_of(page), HTMX).text.lower()
+
+
+def test_only_the_session_that_saw_the_page_is_told_that_it_has_not_changed(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    send(busy, EVENT)
+    to = refresh_of(opened(browser, busy))
+    assert browser.get(to, HTMX).status == 204
+    stranger = signed_in("eve@example.com", "another refresh token")
+    assert stranger.get(to, HTMX).status == 404
+    assert Browser({SESSION_COOKIE: "x.y"}).get(to, HTMX).status == 401
+    for wrong in ("mark=%C3%A9", "generation=99999999999999999999", "mark="):
+        name = wrong.partition("=")[0]
+        assert browser.get(re.sub(f"{name}=[^&]*", wrong, to), HTMX).status == 200
+    clear_project.clear(busy.id)
+    assert browser.get(to, HTMX).status in (204, 404)
+    clock.advance(120)
+    assert browser.get(to, HTMX).status == 404
+
+
+def test_somebody_who_opens_the_address_sees_the_issue(browser: Browser, busy: Project) -> None:
+    send(busy, EVENT)
+    page = opened(browser, busy)
+    assert browser.get(refresh_of(page)).url == page.url
+
+
+@pytest.mark.parametrize("status", ["resolve", "delete"])
+def test_a_colleague_s_action_is_seen(browser: Browser, busy: Project, status: str) -> None:
+    send(busy, EVENT)
+    page = opened(browser, busy)
+    act = issues.resolve if status == "resolve" else issues.delete
+    act(visible_in(busy.id), issue_id(busy.id, "f"), OWNER)
+    shown = browser.get(refresh_of(page), HTMX)
+    assert shown.status == (200 if status == "resolve" else 404)
