@@ -157,9 +157,12 @@ def test_an_issue_refreshes_around_the_event_that_somebody_reads(
 def test_a_hidden_page_asks_nothing(browser: Browser, team: Team) -> None:
     event = team.send(message="boom")
     with window(browser) as page:
-        page.clock.install()
         sign_in(page, team, f"projects/{team.project_id}/events/{event}")
         eventually(lambda: page.reload() and page.locator("#refresh").count(), bool)
+        page.clock.install()
+        page.reload()
+        # A request that is under way would time out when the clock jumps.
+        eventually(lambda: page.locator(".htmx-request").count() == 0, bool)
         asked: list[str] = []
         page.on("request", lambda each: asked.append(each.url))
         page.evaluate("Object.defineProperty(document, 'hidden', {value: true, writable: true})")

@@ -86,7 +86,7 @@ def window(
         yield page
     finally:
         context.close()
-    assert complaints == []
+    assert not complaints, complaints
 
 
 def barriers(page: Page) -> list[str]:
