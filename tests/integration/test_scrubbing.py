@@ -96,11 +96,12 @@ def everything(project: Project) -> str:
     parts += [json.dumps(each, ensure_ascii=False) for each in (listed, errors(project))]
     members.add("default", OWNER, "owner")
     browser = signed_in(OWNER)
-    pages = [f"projects/{project.id}/issues"]
-    for event in listed:
-        pages.append(f"projects/{project.id}/events/{event['id']}")
-        pages.append(f"projects/{project.id}/issues/{event['issue_id']}")
-    return "\n".join([*parts, *(browser.get(page).html for page in pages)])
+    # The page of an issue is that of its newest event.
+    pages = ["issues", *(f"events/{event['id']}" for event in listed)]
+    pages += sorted({f"issues/{event['issue_id']}/tags" for event in listed})
+    shown = [browser.get(f"projects/{project.id}/{page}") for page in pages]
+    assert {each.status for each in shown} == {200}
+    return "\n".join([*parts, *(each.html for each in shown)])
 
 
 def assert_nowhere(secret: str, text: str) -> None:

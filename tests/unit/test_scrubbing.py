@@ -294,9 +294,12 @@ def test_hostile_texts_take_linear_time(part: str) -> None:
         return time.process_time() - start
 
     seconds(1_000)
-    small = min(seconds(MB // 20) for _ in range(3))
-    large = min(seconds(MB) for _ in range(2))
-    assert large < max(60 * small, 0.2), (small, large)
+    small = min(seconds(MB // 20) for _ in range(2))
+    most = max(60 * small, 0.2)
+    large = seconds(MB)
+    if large >= most:  # perhaps only because the machine is busy
+        large = seconds(MB)
+    assert large < most, (small, large)
     assert large < 5
 
 
