@@ -21,8 +21,9 @@ unit: .venv/ready ## run the unit tests, which need nothing but Python
 	$(PYTEST) --dist worksteal tests/unit
 
 test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run all tests except those of `make clients` (ARGS="-k NAME": only tests whose name contains NAME)
-	# Four processes on two cores: those with tests of the deployed stack mostly wait.
-	$(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/unit tests/integration tests/contract tests/e2e
+	# Four processes on two cores: those with tests of the deployed stack mostly wait. These come first,
+	# with the longest, so that nothing is left to wait for at the end.
+	$(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/e2e/test_webhooks.py tests/e2e tests/unit tests/integration tests/contract
 
 clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with SDKs, snippets, a browser, requests made from the OpenAPI document, and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium (SYSTEM=1 installs them on Debian and Ubuntu)
 	@dev/tools.sh
