@@ -177,7 +177,8 @@ def show(session: Session, project_id: ProjectId, issue_id: Id) -> None:
         print_section(f"newest event {event.id}", trace_text(traces).split("\n"))
     if tally.events:
         which = "newest" if newest_events.more else "all"
-        title = f"values of {which} {tally.events} events kept, with their shares"
+        those = f"{which} {tally.events} events" if tally.events > 1 else "the only event"
+        title = f"values of {those} kept, with their shares"
         print_section(title, _shares(tally))
     if activity:
         print_section("activity", map(_told, activity))
