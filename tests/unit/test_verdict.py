@@ -32,7 +32,7 @@ HOURLY = {hour * HOUR: 27 for hour in range(2, 24)}
         (
             issue({**HOURLY, 9 * DAY: 1, 5 * MINUTE: 214}, first_release="shop@1"),
             "rising",
-            "Rising: 214 in the last hour, 8.6 × usual",  # noqa: RUF001
+            "Rising: 214 in the last hour, 8.6 × usual",  # noqa: RUF001 - the sign of multiplication
             "Usual: 25 an hour. First seen 9 d ago in shop@1",
         ),
         (

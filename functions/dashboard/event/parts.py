@@ -134,7 +134,7 @@ def _parts(fields: StoredEvent, raw: bool, opened: bool, budget: ByteBudget) -> 
         return budget.part(budget.left - sum(_SHARES[each] for each in behind))
 
     traces = Traces(opened=opened)
-    parts = {
+    parts: dict[str, Any] = {
         "exceptions": traces.exceptions(found, part("stack")),
         "stack": "" if found else part("stack").take(stack, 20_000),
         "texts": _texts(texts, part("texts")),
@@ -152,7 +152,7 @@ def _parts(fields: StoredEvent, raw: bool, opened: bool, budget: ByteBudget) -> 
         "modules": metadata.pairs(sent["modules"], part("modules"), most=60, number=100),
     }
     traces.fill_libraries(budget)
-    groups = [each["group"] for each in parts["breadcrumbs"]]  # type: ignore[attr-defined]
+    groups = [each["group"] for each in parts["breadcrumbs"]]
     parts["groups"] = [
         (each, groups.count(each)) for each in metadata.CRUMB_GROUPS if each in groups
     ]

@@ -41,7 +41,8 @@ def test_the_password_is_changed_and_other_sessions_end(owner: Browser, clock: C
     assert "Your password was changed. All your other sessions have ended." in shown.text
     assert (opens(OLD), opens(NEW)) == (False, True)
     assert owner.get("projects").status == 200
-    assert "/sign-in" not in owner.page.url  # type: ignore[union-attr]
+    assert owner.page
+    assert "/sign-in" not in owner.page.url
     assert "/sign-in" in other.get("projects").url
 
 

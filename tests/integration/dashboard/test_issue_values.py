@@ -109,7 +109,8 @@ def test_what_lies_beyond_the_newest_events_is_said_to_be_beyond(
     assert "Open the older events to continue the search." in first.text
     seen = []
     for _ in range(5):
-        following = re.search(r'rel="next" href="([^"]+)"', browser.page.html)  # type: ignore[union-attr]
+        assert browser.page
+        following = re.search(r'rel="next" href="([^"]+)"', browser.page.html)
         if not following:
             break
         with recorded() as calls:

@@ -120,17 +120,11 @@ def find(fields: Fields, content: bytes | None = None) -> Found | None:
 
     `content` is the JSON that the fields are read from, if it is at hand.
     """
-    if content is None:
-        return _find(to_json(fields, inf_nan_mode="null"), fields)
-    matches = _AUTOMATON.Match(content)
-    if matches and _ESCAPES in matches:
-        # Something may be hidden by escapes that JSON does not need.
-        return _find(to_json(fields, inf_nan_mode="null"), fields)
-    return _found(matches, content, fields) if matches else None
-
-
-def _find(content: bytes, fields: Fields) -> Found | None:
-    matches = _AUTOMATON.Match(content)
+    matches = _AUTOMATON.Match(content) if content is not None else None
+    # Something may be hidden by escapes that JSON does not need.
+    if content is None or (matches and _ESCAPES in matches):
+        content = to_json(fields, inf_nan_mode="null")
+        matches = _AUTOMATON.Match(content)
     return _found(matches, content, fields) if matches else None
 
 

@@ -6,7 +6,7 @@ Callers must not see Cognito's own error messages, because these show whether an
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from errata.config import settings
 from errata.errors import (
@@ -27,7 +27,7 @@ _MIN_SESSION = 20
 _WAIT = "Too many attempts. Wait a minute, then try again."
 
 
-_TOTP = "SOFTWARE_TOKEN_MFA"
+_TOTP: Literal["SOFTWARE_TOKEN_MFA"] = "SOFTWARE_TOKEN_MFA"
 _CODE = re.compile("[0-9]{6}")
 _WRONG_CODES = {
     *("CodeMismatchException", "ExpiredCodeException", "EnableSoftwareTokenMFAException")
@@ -141,14 +141,19 @@ def again(email: str, password: str, code: str) -> Tokens:
     raise UnauthorizedError("Sign in again and choose a password there.")
 
 
-def _respond(challenge: str, username: str, session: str, answer: dict[str, str]) -> Outcome:
+def _respond(
+    challenge: Literal["NEW_PASSWORD_REQUIRED", "SOFTWARE_TOKEN_MFA"],
+    username: str,
+    session: str,
+    answer: dict[str, str],
+) -> Outcome:
     if len(session) < _MIN_SESSION:
         raise UnauthorizedError("The session has ended.")
     try:
         response = clients.cognito_idp_once().admin_respond_to_auth_challenge(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
-            ChallengeName=challenge,  # type: ignore[arg-type]
+            ChallengeName=challenge,
             ChallengeResponses={"USERNAME": username, **answer},
             Session=session,
         )
