@@ -1,4 +1,4 @@
-"""Keep what somebody typed, if their session ended before they sent it.
+"""Keep what a user typed into a form if the session ends before the form is sent.
 
 The sign-in page carries the fields of the form in hidden fields, and nothing is stored. After the
 sign-in, the browser sends them to the form's page again (status 307), which shows the form with

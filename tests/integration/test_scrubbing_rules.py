@@ -1,4 +1,4 @@
-"""Settings of scrubbing: whose hold, how they are read and set, and what a preview says."""
+"""Settings of scrubbing: which ones apply, how they are read and set, and what a preview says."""
 
 import json
 from collections.abc import Callable

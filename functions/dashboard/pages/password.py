@@ -1,4 +1,4 @@
-"""Change one's own password."""
+"""The page on which a user changes their password."""
 
 from errata.config import settings
 from errata.errors import BadRequestError, HTTPError, InvalidInputError, UnauthorizedError

@@ -1,4 +1,4 @@
-"""The page of an issue that refreshes itself: what it costs, what it changes, who may have it."""
+"""The refresh of an issue's page: what it costs, what it changes, and who gets a response."""
 
 import html
 import re

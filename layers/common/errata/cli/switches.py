@@ -1,4 +1,4 @@
-"""Options that are on or off."""
+"""Read options whose values are `on`, `off` and `default`."""
 
 from errata.errors import InvalidInputError
 from errata.usecases.projects import Default

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-# A longer one takes more than a millisecond, and no browser has one.
+# Characters of a user agent that are read. Longer ones take more than a millisecond, and no browser
+# sends them.
 _MAX_CHARACTERS = 400
 # Chrome on Android says "K" for every device.
 _UNKNOWN = ("Other", "K")

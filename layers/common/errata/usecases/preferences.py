@@ -1,4 +1,4 @@
-"""Change how a user wants to see the dashboard."""
+"""Change a user's own settings of the dashboard: name, time zone and theme."""
 
 from functools import cache
 from zoneinfo import available_timezones

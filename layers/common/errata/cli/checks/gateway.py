@@ -6,7 +6,7 @@ from typing import Any
 from errata.cli.checks.base import Deployment, Finding, finding
 from errata.usecases import usage_keys
 
-# Quotas of AWS for an account and region. AWS does not raise the first one.
+# Quotas of AWS for an account and region. AWS does not raise the first one on request.
 MOST_GATEWAY_KEYS = 10_000
 MOST_PLANS = 300
 _NEARLY = 0.9
