@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 # Where this is set, such as in container images, each process of a test run would compile all files again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run unit test clients coverage check format build deploy bench fuzz pictures dump lock clean help
+.PHONY: run unit test clients coverage check format build deploy bench soak fuzz pictures dump lock clean help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,11 +21,13 @@ unit: .venv/ready ## run the unit tests, which need nothing but Python
 	$(PYTEST) --dist worksteal tests/unit
 
 test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run all tests except those of `make clients` (ARGS="-k NAME": only tests whose name contains NAME)
-	# Four processes on two cores: those with tests of the deployed stack mostly wait. These come first,
-	# with the longest, so that nothing is left to wait for at the end.
-	$(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/e2e/test_webhooks.py tests/e2e tests/unit tests/integration tests/contract
+	@# Once and side by side, instead of in each process: the artifacts, and the bytecode of all tests.
+	@$(if $(ARGS),,$(BIN)/python -m pytest -qq --collect-only $(TESTS) >/dev/null & $(BIN)/python -m dev.build && wait)
+	@# Four processes on two cores: those with tests of the deployed stack mostly wait. These come first,
+	@# with the longest, so that nothing is left to wait for at the end.
+	$(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/e2e/test_webhooks.py $(TESTS)
 
-clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with SDKs, snippets, a browser, requests made from the OpenAPI document, and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium (SYSTEM=1 installs them on Debian and Ubuntu)
+clients: .venv/ready .venv-sam/ready .venv-ministack/ready .venv-mcp/ready .venv-mcp-before/ready ## run the tests with SDKs, snippets, a browser, requests made from the OpenAPI document, and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium (SYSTEM=1 installs them on Debian and Ubuntu)
 	@dev/tools.sh
 	$(PYTEST) --dist loadfile --no-loadscope-reorder -p schemathesis.pytest.plugin tests/clients tests/openapi --ignore tests/clients/test_upgrade.py
 	@# Alone: a debugger in a Node.js program loses local variables while two releases are built.
@@ -34,6 +36,7 @@ clients: .venv/ready .venv-sam/ready .venv-ministack/ready ## run the tests with
 coverage: .venv/ready ## print the lines that no unit, integration or contract test runs
 	$(PYTEST) --dist worksteal --cov --cov-report=term-missing:skip-covered tests/unit tests/integration tests/contract
 
+TESTS = tests/e2e tests/unit tests/integration tests/contract
 PYTEST = $(BIN)/python -m pytest --numprocesses 2 --durations=10 $(ARGS)
 
 check: .venv/ready .venv-sam/ready ## run the linter and the type checker, and check the templates and the direction of imports
@@ -54,8 +57,11 @@ deploy: .venv/ready .venv-sam/ready ## build, and deploy to the AWS account of y
 	@# Through the environment: a setting may contain quotation marks.
 	@$(BIN)/python -m dev.deploy --stack "$${STACK:-errata}" --set "$$SET" $(if $(YES),--yes) $(if $(READ_ONLY),--read-only)
 
-bench: build ## measure speed and cost, and check them against their limits (ARGS=--deterministic: only what is counted)
-	$(BIN)/python -m bench $(ARGS)
+bench: build $(PEER:%=.venv-%/ready) ## measure speed and cost, and check them against their limits (ARGS=--deterministic: only what is counted; ARGS=--json: as JSON; PEER=bugsink: CPU time beside that of Bugsink, on Linux)
+	$(BIN)/python -m bench $(PEER:%=--peer %) $(ARGS)
+
+soak: .venv/ready .venv-sam/ready .venv-ministack/ready ## send events to a local stack for ten minutes, with copies, closed connections and killed functions, and check every count (ARGS="--minutes N --seed TEXT")
+	$(BIN)/python -m bench.soak $(ARGS)
 
 fuzz: .venv/ready .venv-fuzz/ready ## fuzz the parsers of SDK requests for a minute (ARGS=-max_total_time=N: for N seconds)
 	PYTHONPATH=layers/common .venv-fuzz/bin/python -m tests.fuzz.sentry $(ARGS)
@@ -72,21 +78,23 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 lock: .venv/ready ## update and pin all dependencies, with hashes
 	cd layers/common && $(LOCK) $(PYDANTIC:%=--no-emit-package=%) requirements.in -o requirements.txt
-	for function in dashboard webhook_dispatcher; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt \
+	for function in compile_maps dashboard web_api webhook_dispatcher; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt \
 		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package=\1/p' layers/common/requirements.txt) -o functions/$$function/requirements.txt || exit; done
 	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
-	for tool in sam ministack uv fuzz; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
-	npm install --prefix tests/clients/sdks --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @sentry/browser@latest @sentry/node@latest express@latest
+	for tool in sam ministack uv fuzz mcp mcp-before bugsink; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done
+	npm install --prefix tests/clients/sdks --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @jridgewell/trace-mapping@latest @sentry/browser@latest @sentry/node@latest express@latest
+	npm install --prefix tests/clients/builds --package-lock-only --save-exact --omit-lockfile-registry-resolved --no-audit --no-fund @rollup/plugin-node-resolve@latest @sentry/rollup-plugin@latest @sentry/vite-plugin@latest @sentry/webpack-plugin@latest esbuild@latest esbuild-loader@latest rollup@latest rollup-plugin-esbuild@latest webpack@latest
 # The parts of pydantic that are not in the layer: it has only the core. No function repeats what the layer has.
 PYDANTIC = annotated-types pydantic typing-inspection
 LOCK = $(CURDIR)/$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --python-version 3.13
 
 clean: ## remove environments, builds and local data
-	rm -rf .venv .venv-* .aws-sam .errata .coverage tests/clients/sdks/node_modules
+	rm -rf .venv .venv-* .aws-sam .errata .coverage tests/clients/*/node_modules
 
-# One environment per tool: SAM CLI and MiniStack pin their own botocore, and atheris (the fuzzer) has
-# wheels only for x86-64.
+# One environment per tool: SAM CLI and MiniStack pin their own botocore, atheris (the fuzzer) has
+# wheels only for x86-64, two versions of the client of the Model Context Protocol are tested, and
+# Bugsink is only measured.
 .venv/ready: requirements-dev.txt pyproject.toml dev/requirements-uv.txt
 	@$(call venv,.venv)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dev/requirements-uv.txt

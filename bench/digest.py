@@ -6,6 +6,7 @@ as five milliseconds, as if no two were made at the same time, and an invocation
 
 import math
 import random
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,28 +14,29 @@ from functools import partial
 from typing import Any
 
 from bench import seed, write_units
-from bench.corpus import load
+from bench.corpus import encode, load
+from bench.prices import GB_SECOND, INVOCATION, READ_UNIT, SECONDS_A_MONTH, WRITE_UNIT
 from bench.process import Worker
 from bench.report import Yardstick, at_most
 from bench.server import Call, Item, Server
+from bench.small_sdk import small_events
 from bench.template import properties, tables, value
 from bench.traffic import stream_event
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
 from errata.protocol.ingest import parse
+from errata.protocol.sentry.envelope import Envelope
 from errata.usecases.prepare import prepare
+from errata.usecases.sentry import SdkSubmission
 
 ISSUES, BATCH = 10, 100
 # A million a month over thirty issues: the rank-th has a share of 1 / rank.
 A_MONTH = 1_000_000
-SECONDS_A_MONTH = 30 * 86_400
 STEADY_ISSUES = 30
 STEADY_EVENTS = 900
 ALONE_EVENTS = 400
 USERS = 20
 RELEASE = "shop@2026.11.22"
-_PER_UNIT, _PER_READ, _PER_REQUEST = 0.625e-6, 0.125e-6, 0.20e-6
-_PER_GB_SECOND = 13.3334e-6
 _CALL_S = 0.005
 
 
@@ -98,6 +100,9 @@ def _place(table: str, key: Item) -> tuple[str, str]:
     return table, f"{key['pk']['S']} {key.get('sk', {}).get('S', '')}"
 
 
+type Make = Callable[["Digest", int, int, int], Item]  # of an issue, a user and a time
+
+
 class Digest:
     """The built function on such tables."""
 
@@ -111,6 +116,16 @@ class Digest:
         error = {**self._errors[issue % ISSUES], "fingerprint": f"f{issue}", "release": RELEASE}
         error["user"] = {"id": f"{user}"}
         typed: Any = prepare(parse(error), self._access, new_event_id(at_ms), at_ms).item
+        item: Item = seed.as_json(typed)
+        return item
+
+    def sdk_event(self, issue: int, user: int, at_ms: int) -> Item:
+        """Return a new event of an issue, of 4 KB, as an SDK sends it."""
+        sent = {**small_events()[issue % ISSUES], "fingerprint": [f"f{issue}"], "release": RELEASE}
+        sent |= {"event_id": uuid.uuid4().hex, "timestamp": at_ms / 1000, "user": {"id": f"{user}"}}
+        submission = SdkSubmission(Envelope({}, ()), encode(sent), "203.0.113.129")
+        fields = submission.read(self._access, at_ms)
+        typed: Any = prepare(fields, self._access, new_event_id(at_ms), at_ms).item
         item: Item = seed.as_json(typed)
         return item
 
@@ -233,28 +248,31 @@ def _values(digest: Digest) -> list[str]:
     return [key for _, key in digest.tables.rows if " value#" in key and key.endswith(name)]
 
 
-def _arrivals(digest: Digest, start_ms: int, count: int) -> list[tuple[float, Item]]:
+def arrivals(
+    digest: Digest, start_ms: int, count: int, make: Make | None = None
+) -> list[tuple[float, Item]]:
     """Return events of issues that exist for a while, and when they arrive.
 
     Every issue has had every user, and so many events that a few more do not change its rank.
     """
+    make = make or Digest.event
     for user in range(USERS):
-        digest.count([digest.event(n, user, start_ms) for n in range(STEADY_ISSUES)])
+        digest.count([make(digest, n, user, start_ms) for n in range(STEADY_ISSUES)])
     grow(digest)
     chance = random.Random(1)
     weights = [1 / rank for rank in range(1, 1 + STEADY_ISSUES)]
     at_ms, mean_ms = float(start_ms), 1000 * SECONDS_A_MONTH / A_MONTH
-    arrivals: list[tuple[float, Item]] = []
+    found: list[tuple[float, Item]] = []
     for _ in range(count):
         at_ms += chance.expovariate(1 / mean_ms)
         (issue,) = chance.choices(range(STEADY_ISSUES), weights)
-        arrivals.append((at_ms, digest.event(issue, chance.randrange(USERS), round(at_ms))))
-    return arrivals
+        found.append((at_ms, make(digest, issue, chance.randrange(USERS), round(at_ms))))
+    return found
 
 
 def _alone(digest: Digest, start_ms: int) -> Yardstick:
     """Measure events that are digested one at a time, with nothing new in them."""
-    events = [event for _, event in _arrivals(digest, start_ms, ALONE_EVENTS)]
+    events = [event for _, event in arrivals(digest, start_ms, ALONE_EVENTS)]
     each = [digest.spent(partial(digest.count, [event])) for event in events]
     most = ", ".join(f"{times} times {units}" for units, times in sorted(Counter(each).items()))
     name = "write units of IssuesTable per event, one at a time"
@@ -264,31 +282,36 @@ def _alone(digest: Digest, start_ms: int) -> Yardstick:
 
 def _steady(digest: Digest) -> Yardstick:
     """Simulate arrivals over time, and price what digest does with them."""
-    window_ms = 1000 * _window()
-    arrivals = _arrivals(digest, now_ms() - 20 * 3_600_000, STEADY_EVENTS)
-    batches: list[list[Item]] = []
-    opened = -math.inf
-    for at_ms, event in arrivals:
-        if at_ms - opened > window_ms or len(batches[-1]) == BATCH:
-            batches.append([])
-            opened = at_ms
-        batches[-1].append(event)
+    groups = batches(arrivals(digest, now_ms() - 20 * 3_600_000, STEADY_EVENTS))
     before, read = digest.tables.written["IssuesTable"], digest.tables.read
-    calls = sum(len(digest.count(batch)) for batch in batches)
+    calls = sum(len(digest.count(batch)) for batch in groups)
     units = (digest.tables.written["IssuesTable"] - before) / STEADY_EVENTS
     reads = (digest.tables.read - read) / STEADY_EVENTS
-    seconds = _CALL_S * (calls + len(batches)) / STEADY_EVENTS
+    seconds = _CALL_S * (calls + len(groups)) / STEADY_EVENTS
     gigabytes = int(properties("DigestFunction")["MemorySize"]) / 1024
     parts = {
-        f"{units:.2f} write units": units * _PER_UNIT,
-        f"{reads:.2f} read units": reads * _PER_READ,
-        f"{len(batches) / STEADY_EVENTS:.2f} requests": len(batches) / STEADY_EVENTS * _PER_REQUEST,
-        f"{1000 * seconds:.1f} ms": seconds * gigabytes * _PER_GB_SECOND,
+        f"{units:.2f} write units": units * WRITE_UNIT,
+        f"{reads:.2f} read units": reads * READ_UNIT,
+        f"{len(groups) / STEADY_EVENTS:.2f} requests": len(groups) / STEADY_EVENTS * INVOCATION,
+        f"{1000 * seconds:.1f} ms": seconds * gigabytes * GB_SECOND["arm64"],
     }
     note = ", ".join(f"{part} ${1e6 * price:.2f}" for part, price in parts.items())
     dollars = 1e6 * sum(parts.values())
     what = f"$ per million events in digest, a steady million a month, {_window()} s window"
     return at_most(what, dollars, 2.60, f"{STEADY_EVENTS} arrivals; per event: {note}")
+
+
+def batches(found: list[tuple[float, Item]]) -> list[list[Item]]:
+    """Return arrivals in the batches in which Lambda passes them to digest."""
+    window_ms = 1000 * _window()
+    groups: list[list[Item]] = []
+    opened = -math.inf
+    for at_ms, event in found:
+        if at_ms - opened > window_ms or len(groups[-1]) == BATCH:
+            groups.append([])
+            opened = at_ms
+        groups[-1].append(event)
+    return groups
 
 
 def _window() -> int:

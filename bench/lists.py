@@ -1,6 +1,7 @@
 """A project with fifty thousand issues, and what a page of its lists and searches costs.
 
-The rows are those that digest would have stored. Most of them are made when they are read.
+Its organization has 199 other projects without issues, for the lists across projects. The rows are
+those that digest would have stored. Most of them are made when they are read.
 """
 
 import math
@@ -12,18 +13,22 @@ from typing import Any
 
 from bench.seed import as_bytes, as_json
 from bench.server import Item, Rows, Server
+from bench.team import EMAIL
 from bench.write_units import item_size
 from errata.models import sketch
+from errata.models.assignee import of_member
 from errata.models.ids import DAY_MS
-from errata.models.issue import OPEN, OPEN_STATUSES, STATUSES, Issue
+from errata.models.issue import OPEN, OPEN_STATUSES, RESOLVED, STATUSES, Issue
 from errata.models.search_text import MAX_TEXT
 from errata.protocol.issues import SORTS
 from errata.store import numbers, ranks
 from errata.store.issue_items import is_issue, issue_item, to_issue
 from errata.store.items import read_all, write_all
+from errata.store.values import OPENED
 
 MANY = 50_000
-_TABLE = "IssuesTable"
+PROJECTS = 200
+_TABLE, _PROJECTS_TABLE = "IssuesTable", "ProjectsTable"
 _TEXT = "x" * MAX_TEXT  # the longest text of a number row
 _APART_MS = 37_000  # three weeks for all of them
 _SKETCHES = [sketch.add(b"", map(str, range(n))) for n in (0, 1, 3, 10, 50, 200, 1_000)]
@@ -35,9 +40,13 @@ _VALUES = {
     ("server", "web-1"): 50,
     ("user.email", "ada@example.com"): 20_000,
 }
+# Every so many issues were opened in the release, were resolved in it, and are the member's.
+_RELEASE, _OPENED_EVERY, _RESOLVED_EVERY, _ASSIGNED_EVERY = "shop@2.1", 100, 30, 40
+_MINE = of_member(EMAIL)
 # Words of every so many issues, instead of text that nobody searches.
 _WORDS = {"needle": 10_000, "thread": 20}
-SEARCHES = {
+RISING_FIRST, OPEN_LIST = "rising ones first", "what is open"
+_SEARCHES = {
     "a rare value": "is:open user.email:ada@example.com",
     "a value of a thousand issues": "is:open server:web-1",
     "a frequent value": "is:open environment:production",
@@ -47,8 +56,16 @@ SEARCHES = {
     "a frequent word": "is:open thread",
     "a word and a value": "thread environment:production",
     "a trend": "is:open is:rising",
+    "what is new": "is:open is:new",
+    "an environment and a time": "is:open environment:production last-seen:-14d",
+    "what is mine": "is:open assigned:me",
+    "what was new in a release": f"first-release:{_RELEASE}",
+    "what a release has resolved": f"resolved-in:{_RELEASE}",
     "a level that none has": "is:open level:debug",
 }
+# By name, in one project and across projects.
+SEARCHES = _SEARCHES | {RISING_FIRST: "is:open"}
+SEARCHES_ACROSS = {OPEN_LIST: "is:open"} | _SEARCHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +86,7 @@ class ManyIssues(Server):
         self._issues = {each.id: each for each in _many(few)}
         self._by_number = {each.number: each for each in self._issues.values()}
         self._keys = _keys(self._issues.values())
-        self._values = {
-            f"value#{key}={value}#": sorted(
-                f"value#{key}={value}#{each.id}"
-                for each in self._issues.values()
-                if each.number % every == 0
-            )
-            for (key, value), every in _VALUES.items()
-        }
+        self._values = dict(self._value_rows())
         self._index = sorted(
             (each.ranked_at, each.id)
             for each in self._issues.values()
@@ -85,7 +95,16 @@ class ManyIssues(Server):
         self._units = 0.0
         project_id = self._partition.partition("#")[0]
         counter = numbers.counter_key(project_id) | write_all({"last": MANY, "generation": 0})
-        self.keep({**rows, _TABLE: [counter]})
+        self.keep({**rows, _TABLE: [counter], **_projects(rows, project_id)})
+
+    def _value_rows(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield how the sort keys of value rows and assignee rows begin, and these keys."""
+        rows = [(f"value#{key}={value}#", "", every) for (key, value), every in _VALUES.items()]
+        rows.append((f"value#release={_RELEASE}#", f"+{OPENED}", _OPENED_EVERY))
+        rows.append((f"assigned#{_MINE}#", "", _ASSIGNED_EVERY))
+        for begin, end, every in rows:
+            some = (each.id for each in self._issues.values() if each.number % every == 0)
+            yield begin, [f"{begin}{each}{end}" for each in sorted(some)]
 
     def spent(self) -> Read:
         """Return what was read since the last call."""
@@ -110,10 +129,20 @@ class ManyIssues(Server):
 
     def _query(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["TableName"] != _TABLE:
-            return super()._query(request)
+            asked = request["ExpressionAttributeValues"][":organization"]
+            projects = [
+                row
+                for row in self._rows[request["TableName"]]
+                if row.get("organization") == asked and "listed_as" in row
+            ]
+            self._units += math.ceil(sum(map(item_size, projects)) / 4096) / 2
+            return {"Items": projects, "Count": len(projects), "ScannedCount": len(projects)}
         values = request["ExpressionAttributeValues"]
-        assert values[":pk"] == {"S": self._partition}
-        if ":begin" in values:
+        rows: list[Item]
+        if values[":pk"] != {"S": self._partition}:
+            rows, more = [], False
+            self._units += 0.5
+        elif ":begin" in values:
             rows, more = self._of_value(request, values[":begin"]["S"])
         elif "IndexName" in request:
             rows, more = self._from_index(request, values)
@@ -158,7 +187,7 @@ class ManyIssues(Server):
         rows: list[Item] = []
         size = 0
         for sk in found[first:]:
-            issue = self._issues[sk.rpartition("#")[2]]
+            issue = self._issues[sk.rpartition("#")[2].partition("+")[0]]
             content = {"at": issue.last_seen, "ttl": issue.rows_until}
             rows.append(write_all({"pk": self._partition, "sk": sk, **content}))
             size += item_size(rows[-1])
@@ -192,17 +221,33 @@ class ManyIssues(Server):
         return row
 
 
+def _projects(rows: Rows, project_id: str) -> Rows:
+    """Return the rows of ProjectsTable, with 199 more projects in the organization of that one."""
+    one = next(row for row in rows[_PROJECTS_TABLE] if row["pk"] == {"S": f"project#{project_id}"})
+    others = (
+        one
+        | write_all({"pk": f"project#{each}", "id": str(each), "listed_as": str(each).zfill(12)})
+        for each in range(1_001, 1_000 + PROJECTS)
+    )
+    return {_PROJECTS_TABLE: [*rows[_PROJECTS_TABLE], *others]}
+
+
 def _many(few: list[Item]) -> Iterator[Issue]:
     """Yield very many issues like these few."""
     patterns = [to_issue(read_all(as_bytes(row))) for row in few if is_issue(row)]
     for n in range(MANY):
         pattern = patterns[n % len(patterns)]
         seen = pattern.last_seen - (MANY - n) * _APART_MS
+        number, status = n + 1, _KINDS[n % 7]
+        resolved = status == RESOLVED and number % _RESOLVED_EVERY == 0
         yield replace(
             pattern,
             id=f"{n * 0x9E3779B97F4A7C15 % 2**64:032x}",
-            number=n + 1,
-            status=_KINDS[n % 7],
+            number=number,
+            status=status,
+            first_release=_RELEASE if number % _OPENED_EVERY == 0 else "",
+            resolved_in=_RELEASE if resolved else "",
+            assignee="" if number % _ASSIGNED_EVERY else _MINE,
             count=MANY // (n + 1),
             users=_SKETCHES[n % len(_SKETCHES)],
             first_seen=seen - DAY_MS,

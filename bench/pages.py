@@ -2,14 +2,17 @@
 
 import base64
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from bench.lists import MANY, SEARCHES, Read
+from bench import team
+from bench.bill import invocation
+from bench.lists import MANY, OPEN_LIST, PROJECTS, SEARCHES, SEARCHES_ACROSS, Read
+from bench.prices import API_REQUEST, READ_UNIT, SECONDS_A_MONTH
 from bench.report import Yardstick, at_most
-from bench.stage import FILES, LISTS, PAGE, Stage, page_text
-from bench.team import ISSUES as LISTED
+from bench.stage import ACROSS, FILES, LISTS, PAGE, Stage, page_text
 
 # 60 KB before the first image load within a second, even over a slow line.
 MAX_BYTES = 60_000
@@ -17,11 +20,19 @@ MAX_CALLS = 5
 MAX_UNITS = 100
 MAX_SEARCH_CALLS = 20
 MAX_SEARCH_UNITS = 1_000
+# Two queries of each project, and what a search in one project needs.
+MAX_CALLS_ACROSS = 2 * PROJECTS + 30
+MAX_UNITS_ACROSS = 2_000
+# The open issues of all projects: one query of each, and the issues that are shown.
+MAX_CALLS_OPEN, MAX_UNITS_OPEN = PROJECTS + 15, 450
+MAX_DOLLARS = 3.0
+# The names of what is paid for a month begin so.
+MONTHLY = "$ a month of a "
 DEFAULT = "open by last_seen"
 
 
-def all_pages(stage: Stage) -> Iterator[Yardstick]:
-    """Yield the bytes and AWS calls of the page."""
+def all_pages(stage: Stage, cpu: dict[str, float]) -> Iterator[Yardstick]:
+    """Yield the bytes and AWS calls of the page. `cpu` is the recorded CPU time."""
     kinds = Counter(call.operation for call in stage.calls(stage.dashboard, PAGE))
     note = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     yield at_most("AWS calls of the issue list with 50 issues", kinds.total(), MAX_CALLS, note)
@@ -35,20 +46,22 @@ def all_pages(stage: Stage) -> Iterator[Yardstick]:
     )
     size = len(gzip.decompress(_sent(page)))
     yield at_most("bytes of that page before images", size, MAX_BYTES, note)
-    yield from _lists(stage)
-    yield from _searches(stage)
+    yield from _lists(stage, cpu["list"])
+    yield from _searches(stage, cpu)
 
 
-def _lists(stage: Stage) -> Iterator[Yardstick]:
+def _lists(stage: Stage, cpu: float) -> Iterator[Yardstick]:
     """Yield the highest cost of a first page, over all lists of a project with very many issues."""
     read: dict[str, Read] = {}
     sizes: dict[str, int] = {}
+    dollars: dict[str, float] = {}
     stage.many_issues.spent()
     for name in LISTS:
         page = page_text(stage.many.run(name)[1][0])
         read[name] = stage.many_issues.spent()
         sizes[name] = len(page.encode())
-        assert page.count('class="issue-title"') == LISTED, name
+        dollars[name] = _a_month(page, read[name], cpu)
+        assert page.count('class="issue-title"') == team.ISSUES, name
     calls = {name: each.calls for name, each in read.items()}
     units = {name: each.units for name, each in read.items()}
     for what, found, bound in (
@@ -59,24 +72,57 @@ def _lists(stage: Stage) -> Iterator[Yardstick]:
         worst = max(found, key=lambda name: found[name])
         note = f"{worst}, the worst of {len(found)} lists; {found[DEFAULT]} for {DEFAULT}"
         yield at_most(f"{what} of a list page with {MANY:,} issues", found[worst], bound, note)
+    yield _price("list", dollars)
 
 
-def _searches(stage: Stage) -> Iterator[Yardstick]:
-    """Yield what the first page of searches of very many issues costs: the worst of each."""
-    read: dict[str, Read] = {}
-    stage.many_issues.spent()
-    for name in SEARCHES:
-        page = page_text(stage.many.run(name)[1][0])
-        read[name] = stage.many_issues.spent()
-        assert "What you can search for" in page, name
-    calls = {name: each.calls for name, each in read.items()}
-    units = {name: each.units for name, each in read.items()}
-    for what, found, bound in (
-        ("AWS calls", calls, MAX_SEARCH_CALLS),
-        ("read units", units, MAX_SEARCH_UNITS),
+def _searches(stage: Stage, cpu: dict[str, float]) -> Iterator[Yardstick]:
+    """Yield what the first page of searches of very many issues costs: the worst of each.
+
+    In their project, and across the projects of its organization.
+    """
+    across = f"a search across {PROJECTS} projects"
+    for where, names, prefix, most_calls, most_units in (
+        (f"a search with {MANY:,} issues", SEARCHES, "", MAX_SEARCH_CALLS, MAX_SEARCH_UNITS),
+        (across, SEARCHES_ACROSS, ACROSS, MAX_CALLS_ACROSS, MAX_UNITS_ACROSS),
     ):
-        note = ", ".join(f"{number:g} for {name}" for name, number in found.items())
-        yield at_most(f"{what} of a search with {MANY:,} issues", max(found.values()), bound, note)
+        read: dict[str, Read] = {}
+        dollars: dict[str, float] = {}
+        stage.many_issues.spent()
+        for name in names:
+            page = page_text(stage.many.run(f"{prefix}{name}")[1][0])
+            read[name] = stage.many_issues.spent()
+            assert 'name="query"' in page, name
+            spent = cpu["search across projects" if prefix else "search"]
+            dollars[name] = _a_month(page, read[name], spent)
+        calls = {name: each.calls for name, each in read.items()}
+        units = {name: each.units for name, each in read.items()}
+        for what, found, bound in (
+            ("AWS calls", calls, most_calls),
+            ("read units", units, most_units),
+        ):
+            note = ", ".join(f"{number:g} for {name}" for name, number in found.items())
+            yield at_most(f"{what} of {where}", max(found.values()), bound, note)
+        for what, of_list, bound in (
+            ("AWS calls", calls.get(OPEN_LIST), MAX_CALLS_OPEN),
+            ("read units", units.get(OPEN_LIST), MAX_UNITS_OPEN),
+        ):
+            if of_list is not None:
+                yield at_most(f"{what} of the open issues of {PROJECTS} projects", of_list, bound)
+        yield _price(where.removeprefix("a "), dollars)
+
+
+def _a_month(page: str, read: Read, cpu: float) -> float:
+    """Return what a page costs that is open day and night, at the pace of its own refreshes."""
+    pace = re.search(r'hx-trigger="every (\d+)s"', page)
+    assert pace
+    request = API_REQUEST + invocation("DashboardFunction", cpu, read.calls)
+    return SECONDS_A_MONTH / int(pace[1]) * (read.units * READ_UNIT + request)
+
+
+def _price(what: str, dollars: dict[str, float]) -> Yardstick:
+    worst = max(dollars, key=lambda name: dollars[name])
+    note = f"{worst}, the worst of {len(dollars)}; requests, read units, and Lambda's time"
+    return at_most(f"{MONTHLY}{what} that stays open", dollars[worst], MAX_DOLLARS, note)
 
 
 def _sent(response: dict[str, Any]) -> bytes:

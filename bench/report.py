@@ -23,6 +23,19 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if isinstance(value, float) else f"{value}"
 
 
+def as_json(yardstick: Yardstick) -> dict[str, object]:
+    """Return a yardstick as JSON has it. Values and limits are numbers if they can be."""
+    value, bound = (_parsed(text) for text in (yardstick.measured, yardstick.bound))
+    return {"name": yardstick.name, "value": value, "bound": bound, "ok": yardstick.passed}
+
+
+def _parsed(text: str) -> float | str:
+    try:
+        return float(text.removeprefix("≤ "))
+    except ValueError:
+        return text
+
+
 def line(yardstick: Yardstick) -> str:
     """Return a yardstick as a line of the table, with its note below."""
     verdict = "PASS" if yardstick.passed else "FAIL"

@@ -6,6 +6,7 @@ batch.
 
 import base64
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,26 +14,38 @@ from typing import Any
 from unittest.mock import patch
 
 from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
 
 from bench.process import AWS
 from bench.server import Item, Rows
 from bench.team import Team, a_team
 from bench.template import environment, tables
 from errata.config import settings
+from errata.models.artifact import Artifact
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.store import clients
+from errata.store import artifacts, clients
 from errata.store import projects as store
 from errata.usecases import organizations, projects
-from errata.usecases.projects import Created
+from errata.usecases.projects import MAX_RATE_LIMIT, Created
+
+_turn = threading.Lock()
+_respond: Any = DynamoHandler.call_action
+
+
+def _in_turn(handler: DynamoHandler) -> Any:
+    """Answer one request at a time: moto copies a table while another thread changes it."""
+    with _turn:
+        return _respond(handler)
 
 
 @contextmanager
-def _account(function: str) -> Iterator[None]:
+def account(function: str) -> Iterator[None]:
     """Provide an empty account with the template's tables, and the environment of a function."""
     # moto answers botocore only.
     variables = {**AWS, **environment(function), "DYNAMODB_CLIENT": "botocore"}
-    with patch.dict(os.environ, variables), mock_aws():
+    in_turn = patch.object(DynamoHandler, "call_action", _in_turn)
+    with patch.dict(os.environ, variables), mock_aws(), in_turn:
         settings.cache_clear()
         clients.clear_cache()
         for table in tables():
@@ -72,24 +85,48 @@ def as_bytes(item: Item) -> Item:
 class Seed:
     """Rows, and what opens them: the keys of two projects, which the gateway meters, and a team.
 
-    The organization of `limited_key` has a quota. `public_key` is in the first project's DSN.
+    The organization of `limited_key` has a quota. `public_key` is in the first project's DSN,
+    `busy_key` in that of `busy_project`, which has the highest rate.
     """
 
     rows: Rows
     key: str
     limited_key: str
     public_key: str
+    busy_project: str
+    busy_key: str
     team: Team
 
 
 def at_rest(monthly_quota: int) -> Seed:
     """Return the rows that exist before the first event."""
-    with _account("AuthorizerFunction"):
+    with account("AuthorizerFunction"):
         limited = organizations.create("limited")
         organizations.change(limited.id, monthly_quota=monthly_quota)
         first, second = _a_project(DEFAULT_ORGANIZATION), _a_project(limited.id)
+        busy = _a_project(DEFAULT_ORGANIZATION)
+        projects.change(busy.project.id, MAX_RATE_LIMIT, None)
         team = a_team(now_ms())
-        return Seed(_rows(), first.key, second.key, first.public, team)
+        keys = (first.key, second.key, first.public, busy.project.id, busy.public)
+        return Seed(_rows(), *keys, team)
+
+
+def with_a_map(artifact: Artifact) -> tuple[Rows, str, str]:
+    """Return the rows of a project with a source map, its id, and the public key of its DSN.
+
+    The project has the highest rate. The artifact is stored for it, whatever its project id is.
+    """
+    with account("SentryIngestFunction"):
+        created = _a_project(DEFAULT_ORGANIZATION)
+        projects.change(created.project.id, MAX_RATE_LIMIT, None)
+        artifacts.save_artifact(replace(artifact, project_id=created.project.id))
+        artifacts.note_maps(created.project.id, now_ms())
+        return _rows(), created.project.id, created.public
+
+
+def a_project_id() -> str:
+    """Return the id of a new project in the current account."""
+    return _a_project(DEFAULT_ORGANIZATION).project.id
 
 
 def _a_project(organization: str) -> Created:

@@ -1,13 +1,14 @@
-"""A server on loopback that responds like DynamoDB and records its calls.
+"""A server on loopback that responds like DynamoDB, S3 and CloudWatch Logs, and records its calls.
 
-It is not an emulator: writes succeed but change nothing, and reads only find the rows that it was
-given. It runs in threads of the bench's own process, so it costs the measured processes nothing.
+It is not an emulator: writes succeed but change nothing, and reads only find the rows and files
+that it was given. It runs in threads of the bench's own process, so it costs the measured processes
+nothing.
 """
 
 import json
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -36,6 +37,9 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.calls: list[Call] = []
         self._rows: dict[str, list[Item]] = {}
+        self._files: dict[str, bytes] = {}
+        # What GetLogEvents returns.
+        self.lines: list[dict[str, Any]] = []
 
     @property
     def url(self) -> str:
@@ -50,9 +54,20 @@ class Server(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
-    def keep(self, rows: Rows) -> None:
-        """Respond to reads from these rows from now on."""
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing if a worker has ended while it waited for a response."""
+
+    def keep(self, rows: Rows, files: Mapping[str, bytes] | None = None) -> None:
+        """Respond to reads from these rows and files (by bucket and key) from now on."""
         self._rows = rows
+        self._files = dict(files or {})
+
+    def file(self, path: str, part: str) -> bytes | None:
+        """Return a part, `bytes=0-9`, of a file of S3. None if it does not exist."""
+        self.calls.append(Call("GetObject", {"Key": path, "Range": part}))
+        start, _, end = part.removeprefix("bytes=").partition("-")
+        content = self._files.get(path)
+        return None if content is None else content[int(start) : int(end) + 1]
 
     def taken(self) -> list[Call]:
         """Return the calls since the last `taken`."""
@@ -65,9 +80,15 @@ class Server(ThreadingHTTPServer):
         match call.operation:
             case "UpdateItem" if call.request.get("ReturnValues") == "UPDATED_NEW":
                 # Respond as if the row did not exist before.
-                added = re.findall(r"ADD (\w+) (:\w+)", call.request["UpdateExpression"])
+                expression = call.request["UpdateExpression"]
+                added = re.findall(r"(?:ADD (\w+)|SET (\w+) =) (:\w+)", expression)
                 values = call.request["ExpressionAttributeValues"]
-                return 200, {"Attributes": {name: values[value] for name, value in added}}
+                row = {name or named: values[each] for name, named, each in added}
+                # Tokens of a bucket in use, which a slow machine rarely needs: as if just begun.
+                if moved := re.match(r"SET (\w+) = \1 [+] (:\w+)", expression):
+                    now, step = (int(values[each]["N"]) for each in (":now", moved[2]))
+                    row[moved[1]] = {"N": str(now + step)}
+                return 200, {"Attributes": row}
             case "PutItem" | "UpdateItem" | "TransactWriteItems":
                 return 200, {}
             case "BatchWriteItem":
@@ -79,6 +100,8 @@ class Server(ThreadingHTTPServer):
                 wanted = call.request["RequestItems"].items()
                 found_in = {table: self._find(table, each["Keys"]) for table, each in wanted}
                 return 200, {"Responses": found_in, "UnprocessedKeys": {}}
+            case "GetLogEvents":
+                return 200, {"events": self.lines}
             case "Query":
                 return 200, self._query(call.request)
         return 400, {"__type": "com.amazon.coral.service#UnknownOperationException"}
@@ -130,6 +153,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        content = self.server.file(self.path.removeprefix("/"), self.headers["Range"])
+        status = 404 if content is None else 206
+        head = f"HTTP/1.1 {status} \r\nContent-Length: {len(content or b'')}\r\n\r\n"
+        self.wfile.write(head.encode() + (content or b""))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -12,15 +12,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bench import seed
+from bench import seed, team
 from bench.corpus import SDK, SIZES, encode, envelopes, load
-from bench.lists import SEARCHES, ManyIssues
+from bench.lists import OPEN_LIST, RISING_FIRST, SEARCHES, SEARCHES_ACROSS, ManyIssues
 from bench.process import Worker
 from bench.server import Call, Item, Server
-from bench.team import ISSUES as LISTED
 from bench.team import Team
 from bench.traffic import authorizer_event, dsn_event, ingest_event, page_event
-from errata.protocol.issues import ASKED_STATUSES, SORTS
+from errata.protocol.issues import ASKED_STATUSES, RISING, SORTS
 
 ONCE = "with an Idempotency-Key"
 MONTHLY_QUOTA = 1_000_000
@@ -52,6 +51,8 @@ class Stage:
     put_item: Worker
     lean_put_item: Worker
     public_key: str
+    busy_project: str
+    busy_key: str
     team: Team
 
     @property
@@ -70,6 +71,10 @@ class Stage:
         """Return the items that ingest stores for its inputs of this name."""
         calls = [c for c in self.calls(self.ingest, name) if c.operation == "PutItem"]
         return [c.request["Item"] for c in calls if c.request["TableName"] == "EventsTable"]
+
+
+# The names of searches across projects begin so.
+ACROSS = "across projects: "
 
 
 @contextmanager
@@ -97,6 +102,8 @@ def prepared() -> Iterator[Stage]:
             put_item=stack.enter_context(Worker.of_put_item(server.url)),
             lean_put_item=stack.enter_context(Worker.of_lean_put_item(server.url)),
             public_key=rest.public_key,
+            busy_project=rest.busy_project,
+            busy_key=rest.busy_key,
             team=rest.team,
         )
         stage.authorizer.load("key", [authorizer_event(rest.key)])
@@ -140,13 +147,25 @@ def accepted(responses: list[dict[str, Any]]) -> None:
 def _load_dashboard(stage: Stage) -> None:
     stage.dashboard.load(PAGE, [_list_event(stage, {})])
     page = page_text(stage.dashboard.run(PAGE, 3)[1][0])
-    assert page.count('class="issue-title"') == LISTED
+    assert page.count('class="issue-title"') == team.ISSUES
     files = re.findall(r"static/[0-9a-f]+/[a-z.]+[.](?:css|js)", page)
     stage.dashboard.load(FILES, [page_event(file, stage.team.cookie) for file in files])
     for name, query in LISTS.items():
         stage.many.load(name, [_list_event(stage, query)])
     for name, text in SEARCHES.items():
-        stage.many.load(name, [_list_event(stage, {"query": text, "sort": "count"})])
+        sort = RISING if name == RISING_FIRST else "count"
+        stage.many.load(name, [_list_event(stage, {"query": text, "sort": sort})])
+    for name, text in SEARCHES_ACROSS.items():
+        asked = {"query": text} | ({} if name == OPEN_LIST else {"sort": "count"})
+        across = page_event("orgs/default/issues", stage.team.cookie, asked)
+        stage.many.load(f"{ACROSS}{name}", [across])
+
+
+def first_list(stage: Stage) -> float:
+    """Return the CPU seconds of the list of issues in a new execution environment."""
+    with Worker.of_function("DashboardFunction", "dashboard", stage.server.url) as worker:
+        worker.load(PAGE, [_list_event(stage, {})])
+        return worker.run(PAGE)[0]
 
 
 def _list_event(stage: Stage, query: dict[str, str]) -> dict[str, Any]:

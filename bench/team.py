@@ -12,10 +12,10 @@ from errata.protocol.ingest import parse
 from errata.store import events, members
 from errata.store.sign_in import Tokens
 from errata.usecases import projects, sessions
-from errata.usecases.count_events import Record
+from errata.usecases.count_issue import Record
 from errata.usecases.digest import digest, pad
 from errata.usecases.prepare import prepare
-from functions.dashboard.pages.issues import SPARK_DAYS
+from functions.dashboard.issue_rows import CHART_DAYS
 from functions.dashboard.routing import SESSION_COOKIE
 
 EMAIL = "ada@example.com"
@@ -48,7 +48,7 @@ def _meet_errors(project_id: str, now_ms: int) -> None:
     access = Access(project_id, "bench", retention_days=30, rate_limit=DEFAULT_LIMIT.per_minute)
     errors = [error for size in SIZES for error in load(size)]
     records: list[Record] = []
-    for day in reversed(range(SPARK_DAYS)):
+    for day in reversed(range(CHART_DAYS)):
         for n in range(ISSUES):
             at_ms = now_ms - day * DAY_MS - ISSUES + n
             error = {**errors[n % len(errors)], "fingerprint": f"{n}", "user": {"id": f"{day}"}}

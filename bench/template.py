@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from dev.template import load
+from dev.template import load, nested
 
 
 @cache
@@ -12,9 +12,13 @@ def template() -> dict[str, Any]:
     return load()
 
 
+@cache
 def properties(name: str) -> dict[str, Any]:
-    """Return the properties of a resource."""
-    found: dict[str, Any] = template()["Resources"][name]["Properties"]
+    """Return the properties of a resource, also of one in a nested stack."""
+    stacks = [template(), *map(load, nested())]
+    found: dict[str, Any] = next(
+        each["Resources"][name]["Properties"] for each in stacks if name in each["Resources"]
+    )
     return found
 
 

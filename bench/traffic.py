@@ -139,6 +139,43 @@ def envelope_event(body: bytes, key: str, verdict: dict[str, Any]) -> dict[str, 
     return _judged(_envelope_request(key, body), body, verdict)
 
 
+def url_event(body: bytes, project_id: str, key: str) -> dict[str, Any]:
+    """Return sentry_ingest's event for the same request to the function's own URL.
+
+    Source: Lambda Developer Guide, "Invoking Lambda function URLs", request payload.
+    """
+    domain = f"{_API}uvwxyz.lambda-url.us-east-1.on.aws"
+    headers = {name.lower(): text for name, text in _sdk_headers(key, body).items()}
+    path = ENVELOPE.replace("{project_id}", project_id)
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": f"{path}/",
+        "rawQueryString": "",
+        "headers": {**headers, "host": domain},
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": domain.partition(".")[0],
+            "domainName": domain,
+            "domainPrefix": domain.partition(".")[0],
+            "http": {
+                "method": "POST",
+                "path": f"{path}/",
+                "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.129",
+                "userAgent": headers["user-agent"],
+            },
+            "requestId": _REQUEST_ID,
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "22/Nov/2026:08:09:00 +0000",
+            "timeEpoch": 1795334940123,
+        },
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+    }
+
+
 def page_event(path: str, cookie: str, query: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the dashboard's event for a request of a page or of a static file."""
     headers = {

@@ -37,7 +37,7 @@ def function(named: str) -> Subject:
 
 def scrubbing() -> Subject:
     """Return the scrubbing of an event's fields, with the JSON that they are read from."""
-    from errata.scrubbing.fields import scrub
+    from errata.scrubbing.built_in import scrub
 
     return lambda sent: scrub(sent["fields"], sent["content"].encode())
 
@@ -102,6 +102,25 @@ def profile(subject: Subject, one: Any) -> dict[str, Any]:
     return {"called": ours, "built_in": built_in}
 
 
+def instructions(subject: Subject, one: Any) -> int:
+    """Return how many bytecode instructions one call of the subject runs."""
+    monitoring, tool, counted = sys.monitoring, sys.monitoring.PROFILER_ID, 0
+
+    def note(_code: object, _offset: int) -> None:
+        nonlocal counted
+        counted += 1
+
+    monitoring.use_tool_id(tool, "bench")
+    monitoring.register_callback(tool, monitoring.events.INSTRUCTION, note)
+    monitoring.set_events(tool, monitoring.events.INSTRUCTION)
+    try:
+        subject(one)
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.free_tool_id(tool)
+    return counted
+
+
 def measured(arguments: dict[str, Any]) -> Subject:
     """Return the subject that the arguments name, as a function."""
     if "handler" in arguments:
@@ -132,6 +151,9 @@ def main() -> None:
                     loaded[command["name"]] = inputs
                 case "run":
                     result = run(subject, loaded[command["name"]], command["repeat"])
+                case "instructions":
+                    counted = [instructions(subject, each) for each in loaded[command["name"]]]
+                    result = {"counted": counted}
                 case "profile":
                     result = profile(subject, loaded[command["name"]][0])
             sys.stdout.flush()  # for the process that counts it

@@ -110,3 +110,8 @@ def files(path: Path) -> Iterator[Path]:
         beside_sources = "__pycache__" in file.parts and not file.is_relative_to(OUTPUT)
         if file.is_file() and not beside_sources:
             yield file
+
+
+if __name__ == "__main__":
+    with artifacts(print):
+        pass

@@ -30,6 +30,7 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 from dev.access_log import log_refusals
 from dev.checkpoint import Checkpoint, Pacer, keep_saving
+from dev.function_urls import PORTS, FunctionUrls, encode_bodies, listen, outputs, read_ports
 from dev.guard import FindSecret, Guard
 
 STREAMS = "errata_streams"
@@ -58,6 +59,7 @@ def main() -> None:
     render_denials(gateway)
     tell_the_url(gateway)
     allow_batches_of_messages(importlib.import_module("ministack.core.iam_actions"))
+    tell_mail_identities(importlib.import_module("ministack.core.iam_actions"))
     tell_partition_keys(
         importlib.import_module("ministack.core.iam_actions"),
         importlib.import_module("ministack.core.iam_evaluator"),
@@ -75,11 +77,19 @@ def main() -> None:
     evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
     actions: Any = importlib.import_module("ministack.core.iam_actions")
     pacer = Pacer()
+    emulator = server.app
     server.app = Guard(
-        server.app,
+        emulator,
         known_secrets(os.environ["AWS_ACCESS_KEY_ID"], secret, evaluator),
         actions.unsigned_operations("cognito-idp"),
         lambda: pacer.note(time.monotonic()),
+    )
+    ports = read_ports(os.environ.pop(PORTS, "{}"))
+    encode_bodies(functions)
+    listen(importlib.import_module("hypercorn.asyncio"), ports)
+    cloudformation = importlib.import_module("ministack.services.cloudformation")
+    server.app = FunctionUrls(
+        server.app, emulator, frozenset(ports), outputs(cloudformation, ports)
     )
     if os.environ.get("PERSIST_STATE"):
         save_while_running(server, importlib.import_module("ministack.core.persistence"), pacer)
@@ -365,6 +375,24 @@ def allow_batches_of_messages(iam: Any) -> None:
         return action.removesuffix("Batch") if service == "sqs" and action else action
 
     iam.extract_iam_action = name_without_batch
+
+
+def tell_mail_identities(iam: Any) -> None:
+    """Check `ses:SendEmail` on the identity that sends a mail. MiniStack checks it on `*`.
+
+    Source: Service Authorization Reference, Amazon Simple Email Service v2.
+    """
+    find = iam.extract_resource_arn
+
+    def of_sender(service: str, method: str, path: str, *request: Any) -> Any:
+        found = find(service, method, path, *request)
+        if service != "ses" or path != "/v2/email/outbound-emails":
+            return found
+        _headers, body, _query, region, account = request
+        sender = json.loads(body).get("FromEmailAddress", "")
+        return f"arn:aws:ses:{region}:{account}:identity/{sender}"
+
+    iam.extract_resource_arn = of_sender
 
 
 class _Action(str):

@@ -8,6 +8,8 @@ LocalStackError
 └── ToolError           a command (sam, errata) failed; `output` is what it printed
 """
 
+from collections.abc import Sequence
+
 MAX_PORT = 65535
 
 
@@ -30,12 +32,16 @@ class InUseError(LocalStackError):
 
 
 class PortTakenError(LocalStackError):
-    """The port of the local stack is in use."""
+    """A port of the local stack is in use. `wanted` are all ports that it needs."""
 
-    def __init__(self, port: int) -> None:
-        other = port + 1 if port < MAX_PORT else port - 1
+    def __init__(self, port: int, wanted: Sequence[int] = ()) -> None:
+        number = max(1, len(wanted))
+        # The next ports after the one in use, or else those before.
+        fits = port + number <= MAX_PORT
+        other = port + 1 if fits else min([port, *wanted]) - number
+        needs = f" The stack needs {wanted[0]} to {wanted[-1]}." if number > 1 else ""
         super().__init__(
-            f"Port {port} is in use. Choose another one: make run PORT={other}, "
+            f"Port {port} is in use.{needs} Choose another one: make run PORT={other}, "
             f"or python -m dev.run --port {other}."
         )
 

@@ -27,6 +27,8 @@ API = re.compile(r"/_aws/execute-api/[^/]+/[^/]+(/.*)?", re.DOTALL)
 # The public keys of a user pool, with which the dashboard verifies tokens. AWS shows them to all.
 POOL_KEYS = re.compile(r"/[\w-]+_[0-9A-Za-z]+/\.well-known/jwks\.json")
 OWN_ENDPOINTS = ("/_ministack", "/_localstack")
+# The mails that SES has sent. Tests read them, with a signature.
+OUTBOX = ("GET", "/_ministack/ses/messages")
 # Only browsers send these.
 BROWSER_HEADERS = ("origin", "sec-fetch-site")
 AUTHORIZATION = re.compile(
@@ -81,7 +83,7 @@ class Guard:
             check_origin(scope["path"], headers)
             open_to_all = bool(API.fullmatch(scope["path"]))
             if not open_to_all:
-                check_form(scope["path"], scope["query_string"].decode("latin-1"))
+                check_form(scope["method"], scope["path"], scope["query_string"].decode("latin-1"))
             if not open_to_all and not self._needs_no_signature(scope, headers):
                 body = await read(receive)
                 check_signature(scope, headers, body, self._find_secret)
@@ -135,9 +137,10 @@ def check_origin(path: str, headers: Mapping[str, str]) -> None:
         )
 
 
-def check_form(path: str, query: str) -> None:
+def check_form(method: str, path: str, query: str) -> None:
     """Raise RefusedError for MiniStack's own endpoints, and for credentials in the URL."""
-    if path.startswith(OWN_ENDPOINTS) or path == "/health":
+    is_own = path.startswith(OWN_ENDPOINTS) and (method, path) != OUTBOX
+    if is_own or path == "/health":
         raise RefusedError("AccessDenied", f"The local stack does not have {path}.")
     # MiniStack may take those instead of the ones that are checked here.
     if QUERY_CREDENTIALS.search(query):

@@ -1,6 +1,7 @@
 """The emulator's process: starts on loopback, and stops with all processes that it started."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -8,10 +9,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dev.errors import EmulatorError, PortError, PortTakenError
+from dev.function_urls import PORTS
 from dev.process import (
     NO_AWS_FILES,
     REGION,
@@ -28,24 +30,30 @@ START_SECONDS = 60
 STOP_SECONDS = 60
 
 
-def choose_port(port: int) -> int:
-    """Return the port, or a free one for 0.
+def choose_ports(port: int, number: int = 1) -> list[int]:
+    """Return as many ports in a row, from `port` on. For 0, return any free ones.
 
     Raises:
-        PortTakenError: the port is in use.
-        PortError: this user may not listen on it.
+        PortTakenError: a port is in use.
+        PortError: this user may not listen on one of them.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except PermissionError as error:
-            raise PortError(
-                f"You may not listen on port {port}. Choose one from 1024 on: make run PORT=4566."
-            ) from error
-        except OSError as error:
-            raise PortTakenError(port) from error
-        chosen: int = probe.getsockname()[1]
+    wanted = [port + further for further in range(number)] if port else [0] * number
+    with contextlib.ExitStack() as probes:
+        chosen: list[int] = []
+        for each in wanted:
+            # All are held until the last one is chosen, so that no port is chosen twice.
+            probe = probes.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, each))
+            except PermissionError as error:
+                raise PortError(
+                    f"You may not listen on port {each}. Choose one from 1024 on:"
+                    " make run PORT=4566."
+                ) from error
+            except OSError as error:
+                raise PortTakenError(each, wanted) from error
+            chosen.append(probe.getsockname()[1])
         return chosen
 
 
@@ -56,13 +64,15 @@ def emulator(
     state_dir: Path | None = None,
     log: Path | None = None,
     keeps: Sequence[int] = (),
+    functions: Mapping[int, tuple[str, str]] | None = None,
 ) -> Iterator["Emulator"]:
     """Run MiniStack during the block. It may not be ready yet when the block starts.
 
-    `keeps` are file descriptors that it keeps open until it ends: locks.
+    `keeps` are file descriptors that it keeps open until it ends: locks. `functions` are the ports
+    of functions' URLs: each with a stack and the output that has the URL.
     """
     with tempfile.TemporaryDirectory(prefix="errata-local-", ignore_cleanup_errors=True) as scratch:
-        running = Emulator(port, Path(scratch), state_dir, log, keeps)
+        running = Emulator(port, Path(scratch), state_dir, log, keeps, functions or {})
         try:
             yield running
         finally:
@@ -79,6 +89,7 @@ class Emulator:
         state_dir: Path | None,
         log: Path | None,
         keeps: Sequence[int],
+        functions: Mapping[int, tuple[str, str]],
     ) -> None:
         self.endpoint_url = f"http://{HOST}:{port}"
         self.credentials = new_credentials()
@@ -90,7 +101,8 @@ class Emulator:
                 # -P: do not import from the folder dev/.
                 [PYTHON, "-P", ROOT / "dev" / "emulator.py"],
                 cwd=scratch,
-                env=server_environment(port, scratch, state_dir, self.credentials),
+                env=server_environment(port, scratch, state_dir, self.credentials)
+                | {PORTS: json.dumps(functions)},
                 pass_fds=keeps,
                 # Kept open and never written to. It closes when this process ends.
                 stdin=subprocess.PIPE,

@@ -19,7 +19,7 @@ from errata.usecases import members, projects
 
 PICTURES = ROOT / "docs" / "pictures"
 EMAIL = "grace@example.com"
-SIZE = ViewportSize(width=1280, height=800)
+SIZE = ViewportSize(width=1280, height=780)
 MOST_BYTES = 150_000
 
 

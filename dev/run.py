@@ -21,7 +21,7 @@ from dev.errors import MAX_PORT, LocalStackError, PortError, ToolError
 from dev.logs import StackLogs
 from dev.process import held
 from dev.seed import HOME, LOCAL, STARTING, ensure_login, ensure_project, publish, withdraw
-from dev.stack import LocalStack
+from dev.stack import FUNCTION_URLS, LocalStack
 
 DEFAULT_PORT = 4566
 STATE = HOME / "state"
@@ -72,7 +72,7 @@ def run(port: int, lock: int) -> NoReturn:
         say("Using the demo project of the last run." if known else "Created the demo project.")
         login = ensure_login(stack)
         publish()
-        say(welcome(stack.api_url, project, login))
+        say(welcome((stack.api_url, stack.sdk_url, stack.web_url), project, login))
         try:
             follow(stack, started_ms)
         except KeyboardInterrupt:
@@ -90,11 +90,17 @@ def follow(stack: LocalStack, since_ms: int) -> NoReturn:
         time.sleep(POLL_SECONDS)
 
 
-def welcome(api_url: str, project: dict[str, str], login: dict[str, str]) -> str:
-    """Return the text that says where the stack is, with a command to paste."""
+def welcome(urls: tuple[str, str, str], project: dict[str, str], login: dict[str, str]) -> str:
+    """Return the text that says where the stack is, with a command to paste.
+
+    `urls` are those of the API, of the SDK endpoint and of the web API.
+    """
+    api_url, sdk_url, web_url = urls
     return f"""
 Errata is ready.
   API        {api_url}
+  SDKs       {sdk_url}
+  web API    {web_url}
   project    {project["id"]}
   key        {project["api_key"]}
   DSN        {project["dsn"]}
@@ -114,16 +120,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m dev.run", description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="delete all data first")
     port = os.environ.get("PORT") or DEFAULT_PORT
-    parser.add_argument("--port", default=port, help=f"default {DEFAULT_PORT}, or PORT; 0: any")
+    parser.add_argument(
+        "--port", default=port, help=f"the first of three; default {DEFAULT_PORT}, or PORT; 0: any"
+    )
     return parser.parse_args(arguments)
 
 
 def port_number(text: object) -> int:
-    """Return a port as a number. Raise PortError if it is not one from 0 to 65535."""
-    digits = str(text).strip()
-    if not re.fullmatch("[0-9]{1,5}", digits) or int(digits) > MAX_PORT:
+    """Return a port as a number. Raise PortError if it is not one, or too high for those after."""
+    digits, most = str(text).strip(), MAX_PORT - len(FUNCTION_URLS)
+    if not re.fullmatch("[0-9]{1,5}", digits) or int(digits) > most:
         raise PortError(
-            f"The port must be a whole number from 0 to {MAX_PORT}, not {digits!r}. "
+            f"The port must be a whole number from 0 to {most}, not {digits!r}. "
             f"For example: make run PORT={DEFAULT_PORT}."
         )
     return int(digits)

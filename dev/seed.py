@@ -110,6 +110,8 @@ def _write(stack: LocalStack, project: Known | None, login: Known | None) -> Non
     """Write where the stack is. Only the file's owner may read it, with all its secrets."""
     settings = {
         "api_url": stack.api_url,
+        "sdk_url": stack.sdk_url,
+        "web_url": stack.web_url,
         "dashboard_url": stack.dashboard_url,
         "region": stack.region,
         "aws_endpoint_url": stack.endpoint_url,

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from dev import gateway
 from dev.build import SAM, artifacts, build_folder, digest, output
 from dev.emulator import PINNED
-from dev.ministack import Emulator, choose_port, emulator
+from dev.ministack import HOST, Emulator, choose_ports, emulator
 from dev.process import (
     REGION,
     ROOT,
@@ -31,6 +31,9 @@ from dev.process import (
 # known before. Eight hexadecimal digits, like MiniStack's own.
 API_ID = "e44a7a00"
 STAGE = "v1"
+# The outputs of the template with the functions' own URLs. They are served at the ports after the
+# first one, in this order.
+WEB, SDK = FUNCTION_URLS = ("WebFunctionUrl", "SdkFunctionUrl")
 
 
 def say_nothing(line: str) -> None:
@@ -40,11 +43,11 @@ def say_nothing(line: str) -> None:
 class LocalStack:
     """The template, deployed on this machine during a `with` block.
 
-    `port` 0 takes a free one. With a `state_dir`, data is kept there between runs. `parameters` are
-    the template's, by name. `say` is called with each step. `log` is the file that MiniStack writes
-    to. `source` is another folder to deploy; `update` then deploys this checkout over it. `keeps`
-    are file descriptors of locks to hold until every process of the stack has ended. `api_id` has
-    eight hexadecimal digits.
+    `port` is the first of three; 0 takes free ones. With a `state_dir`, data is kept there between
+    runs. `parameters` are the template's, by name. `say` is called with each step. `log` is the
+    file that MiniStack writes to. `source` is another folder to deploy; `update` then deploys this
+    checkout over it. `keeps` are file descriptors of locks to hold until every process of the stack
+    has ended. `api_id` has eight hexadecimal digits.
 
     Raises:
         LocalStackError: the stack did not start. Nothing is left running.
@@ -73,6 +76,8 @@ class LocalStack:
         self.credentials = new_credentials()
         self.outputs: dict[str, str] = {}
         self._port = port
+        # The port of each function's URL, by the output that has the URL.
+        self._ports: dict[str, int] = {}
         self._state_dir = state_dir
         self._keeps = keeps
         self._parameters = {
@@ -117,7 +122,13 @@ class LocalStack:
 
     def beside(self, stack_name: str, api_id: str) -> "LocalStack":
         """Deploy another stack into the same local account. It stops together with this one."""
-        other = LocalStack(stack_name=stack_name, api_id=api_id, log=self.log)
+        # The ports are this stack's, so SDKs and tools use the API of the other one.
+        other = LocalStack(
+            stack_name=stack_name,
+            api_id=api_id,
+            log=self.log,
+            parameters={"SdkEndpoint": "gateway", "WebApiUrl": "off"},
+        )
         other.emulator = self.emulator
         other.endpoint_url = self.endpoint_url
         other.credentials = self.credentials
@@ -138,6 +149,16 @@ class LocalStack:
         """The base of every route, before `/api/ingest` and `/api.php`."""
         # The form of the URL that needs no name resolution.
         return f"{self.endpoint_url}/_aws/execute-api/{self._api_id}/{STAGE}"
+
+    @property
+    def sdk_url(self) -> str:
+        """The base URL of the SDK endpoint, as DSNs name it."""
+        return self.outputs["SdkUrl"] if SDK in self.outputs else self.api_url
+
+    @property
+    def web_url(self) -> str:
+        """The base URL of the web API, as tokens name it."""
+        return self.outputs["WebUrl"] if WEB in self.outputs else self.api_url
 
     @property
     def environment(self) -> dict[str, str]:
@@ -181,15 +202,25 @@ class LocalStack:
         return f"/errata/{self.stack_name}/{name}"
 
     def _start(self, cleanup: contextlib.ExitStack) -> Emulator:
-        port = choose_port(self._port)
+        port, *others = choose_ports(self._port, 1 + len(FUNCTION_URLS))
+        self._ports = dict(zip(FUNCTION_URLS, others, strict=True))
         self._say(f"Starting local AWS on port {port} ...")
         return cleanup.enter_context(
-            emulator(port, state_dir=self._state_dir, log=self.log, keeps=self._keeps)
+            emulator(
+                port,
+                state_dir=self._state_dir,
+                log=self.log,
+                keeps=self._keeps,
+                functions={at: (self.stack_name, url) for url, at in self._ports.items()},
+            )
         )
 
     def _deploy(self, source: Path, fingerprint: str) -> None:
         self.emulator.wait_until_ready()
         self._parameters.setdefault("DashboardUrl", self.dashboard_url)
+        if SDK in self._ports:
+            self._parameters.setdefault("SdkUrl", f"http://{HOST}:{self._ports[SDK]}")
+            self._parameters.setdefault("WebUrl", f"http://{HOST}:{self._ports[WEB]}")
         adjustments = digest([Path(gateway.__file__)])
         build = f"{fingerprint} {adjustments} {sorted(self._parameters.items())}"
         if self.recall("build") != build:

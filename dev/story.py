@@ -141,7 +141,7 @@ def live_through(project: Project, now_ms: int) -> str:
     access = projects.operator_access(project)
     for issue in issues.list_issues(projects.visible_to_operator(project.id)):
         if REGRESSES in issue.title:
-            issues.resolve(find_visible(access, resolved_ms), issue.id, BY)
+            issues.resolve(find_visible(access, resolved_ms).for_operator(), issue.id, BY)
     before = sum(event.at_ms < resolved_ms for event in month)
     _receive(project, [e for e in month if e.at_ms >= resolved_ms], before)
     detailed = envelope.parse(next(body for body in envelopes() if DETAILED in body))

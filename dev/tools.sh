@@ -1,6 +1,6 @@
 #!/bin/sh
 # The programs beside Python that the tests run: the languages of the snippets and of Sentry's SDKs,
-# a browser, and those SDKs. With SYSTEM=1, installs the missing ones from Debian's packages. Without
+# a browser, those SDKs, and bundlers. With SYSTEM=1, installs the missing ones from Debian's packages. Without
 # it, or where that is not possible, names them and ends.
 set -eu
 
@@ -35,8 +35,9 @@ install $packages
 command -v npm >/dev/null || install npm
 
 # npm writes the second file when it is done.
-sdks=tests/clients/sdks
-if [ ! "$sdks/node_modules/.package-lock.json" -nt "$sdks/package-lock.json" ]; then
-  echo "Installing Sentry's SDKs for JavaScript ..."
-  npm ci --prefix "$sdks" --ignore-scripts --engine-strict --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
-fi
+for folder in tests/clients/sdks tests/clients/builds; do
+  if [ ! "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
+    echo "Installing the packages of $folder ..."
+    npm ci --prefix "$folder" --ignore-scripts --engine-strict --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
+  fi
+done

@@ -13,6 +13,7 @@ from errata.config import settings
 from errata.errors import RateLimitedError, StoreError, UnauthorizedError
 from errata.models.ids import now_ms
 from errata.protocol import api_key
+from errata.protocol.otlp import keys
 from errata.protocol.sentry import errors, public_key
 from errata.store import clients
 from errata.usecases import access, rate_limit
@@ -21,6 +22,8 @@ clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 # Routes of the SDK endpoint (template.yaml). They accept only the public key of a DSN.
 _SDK_ROUTES = "/api/{project_id}/"
+# OTLP takes public keys and API keys.
+_OTLP_ROUTES = "/v1/{signal}"
 # Its keys are in its query and its body (`hash`), and anybody may bring a new one.
 _LEGACY_ROUTE = "/api.php"
 
@@ -30,8 +33,11 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     if event["resource"] == _LEGACY_ROUTE:
         return _allow(event, access.to_context(None, access.NOTHING, ""), settings().unmetered_key)
     headers, query = gateway.headers(event), gateway.query(event)
-    if _of_sdk(event):
-        look_up: access.LookUp = access.find_dsn
+    if _of_otlp(event):
+        look_up: access.LookUp = access.find_any
+        key = keys.presented(headers, query)
+    elif _of_sdk(event):
+        look_up = access.find_dsn
         key = public_key.presented(headers, query, event["pathParameters"])
     else:
         look_up = access.find
@@ -59,15 +65,21 @@ def _of_sdk(event: gateway.Event) -> bool:
     return bool(event["resource"].startswith(_SDK_ROUTES))
 
 
+def _of_otlp(event: gateway.Event) -> bool:
+    return bool(event["resource"].endswith(_OTLP_ROUTES))
+
+
 def _body_may_have_key(event: gateway.Event) -> bool:
     """Return whether the route takes a key from the body. Of the SDK routes, only envelope does."""
+    if _of_otlp(event):
+        return False
     envelope = event["resource"].endswith("/envelope")
     return event["httpMethod"] == "POST" and (envelope or not _of_sdk(event))
 
 
 def _refusal(event: gateway.Event, key: str | None) -> str:
     """Return the body of the 401 response, as the function of the route sends it."""
-    if _of_sdk(event):
+    if _of_sdk(event) or _of_otlp(event):
         return errors.error_body(errors.UNKNOWN_KEY)
     refused = UnauthorizedError.unknown() if key else UnauthorizedError.missing()
     return str(gateway.error_response(refused)["body"])

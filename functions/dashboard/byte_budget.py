@@ -8,17 +8,17 @@ from functions.dashboard.text import fit, indented, weight
 
 @dataclass(slots=True)
 class ByteBudget:
-    """Number of bytes that may still be shown. The first parts that ask get them.
+    """Number of bytes that may still be shown. The first sections that ask get them.
 
-    `within` is the budget that this one is part of: bytes taken here are taken there, too.
+    `within` is the budget that this one is a share of: bytes taken here are taken there, too.
     """
 
     left: int
     cut: bool = False
     within: "ByteBudget | None" = None
 
-    def part(self, most: int) -> "ByteBudget":
-        """Return a budget within this one, so that no part of a page uses up all of it."""
+    def share(self, most: int) -> "ByteBudget":
+        """Return a budget within this one, so that no section of a page uses up all of it."""
         return ByteBudget(most, within=self)
 
     def take(self, value: Any, most: int = 4_000) -> str:

@@ -52,7 +52,8 @@ def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
 
 # The issue's chart, in pixels: the tops of the bars and of the lines, the axis, the line of texts.
 _TOP, _AXIS, _BELOW = 16, 104, 121
-_TEXT = Markup('<text x="{}%" y="{}" text-anchor="{}">{}</text>')
+_TEXT = Markup('<text x="{}%" y="{}" text-anchor="{}" data-bar="{}">{}</text>')
+_NOW = Markup('<text x="100%" y="{}" text-anchor="end">now, {}</text>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ class Bars:
         usual: the usual count of a bar, 0 if it is not known.
         hot: a bar with at least this count is drawn as unusually high. None: no bar is.
         marks: releases, each with its place from 0 to 1.
+        first_hour: if bars are hours, the first one, since the epoch.
+        zone: the time zone of the names of the bars.
+        shown: the number of the bar with the event that the page shows. None: it has no mark.
     """
 
     kind: str
@@ -76,12 +80,16 @@ class Bars:
     usual: float = 0
     hot: float | None = None
     marks: Sequence[tuple[str, float]] = ()
+    first_hour: int | None = None
+    zone: str = "UTC"
+    shown: int | None = None
 
 
 def issue_chart(shown: Bars) -> Markup:
     """Draw bars with an axis. `x` is in per cent, `y` in pixels: texts keep their size.
 
-    Each release is a line. The first and the last one have their names.
+    Each release is a line. The first and the last one have their names. dashboard.js shows hours in
+    the browser's time zone, if the reader has not chosen one.
     """
     step = 100 / len(shown.bars)
     peak = max(count for _, count in shown.bars)
@@ -103,6 +111,14 @@ def issue_chart(shown: Bars) -> Markup:
                     x, side, 11 if mark == shown.marks[-1] else 25, name
                 )
             )
+    if shown.shown is not None:
+        x = (shown.shown + 0.5) * step
+        parts.append(
+            Markup(
+                '<line class="here" x1="{0:.1f}%" x2="{0:.1f}%" y1="105" y2="110">'
+                "<title>This event</title></line>"
+            ).format(x)
+        )
     said = f"peak {peak:,} {shown.unit}" if peak else ""
     if shown.usual >= 1 and peak:
         y = round(_AXIS - (_AXIS - _TOP) * min(1, shown.usual / peak)) + 0.5
@@ -114,11 +130,17 @@ def issue_chart(shown: Bars) -> Markup:
     for n in (0, 1, 2, 3):
         at = len(shown.bars) * n // 4
         anchor, x = ("middle", (at + 0.5) * step) if n else ("start", 0.0)
-        parts.append(_TEXT.format(f"{x:.1f}", _BELOW, anchor, shown.bars[at][0]))
-    parts.append(_TEXT.format(100, _BELOW, "end", "now, UTC"))
+        parts.append(_TEXT.format(f"{x:.1f}", _BELOW, anchor, at, shown.bars[at][0]))
+    zone = Markup('<tspan class="{}">{}</tspan>').format(
+        "zone" if shown.first_hour is not None else "", shown.zone
+    )
+    parts.append(_NOW.format(_BELOW, zone))
+    hours = Markup("")
+    if shown.first_hour is not None:
+        hours = Markup(' data-first-hour="{}"').format(shown.first_hour)
     return Markup(
-        '<svg class="chart {0}" id="{0}-chart" role="img" aria-label="{1}">{2}</svg>'
-    ).format(shown.kind, shown.label, Markup("").join(parts))
+        '<svg class="chart {0}" id="{0}-chart"{1} role="img" aria-label="{2}">{3}</svg>'
+    ).format(shown.kind, hours, shown.label, Markup("").join(parts))
 
 
 def _bar(x: float, step: float, bar: tuple[str, int], peak: int, hot: float | None) -> Markup:

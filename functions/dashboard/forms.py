@@ -147,6 +147,11 @@ def show_secret(ctx: RequestContext, title: str, secret: str, back: tuple[str, s
     return _show_once(ctx, title, secret, back, metered=True, dsn="", programs=[])
 
 
+def show_token(ctx: RequestContext, title: str, token: str, back: tuple[str, str]) -> Response:
+    """Show a new token of the web API. It is shown only once."""
+    return show_secret(ctx, title, token, back)
+
+
 def _show_once(
     ctx: RequestContext,
     title: str,
@@ -169,4 +174,24 @@ def _show_once(
         metered=metered,
         dsn=dsn,
         snippets=programs,
+    )
+
+
+def settings_page(
+    ctx: RequestContext, template: str, failed: Failed, said: Mapping[str, str], **shown: object
+) -> Response:
+    """Return a page of a project's settings, which its admins may change.
+
+    `said` are the texts about what was done, by the value of `?said`.
+    """
+    return page(
+        ctx.request,
+        template,
+        ctx.now_ms,
+        failed.status,
+        ctx=ctx,
+        may_change=ctx.user.administers(ctx.project.organization),
+        failed=failed,
+        said=said.get(ctx.request.args.get("said", "")),
+        **shown,
     )

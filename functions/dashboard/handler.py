@@ -9,13 +9,12 @@ from errata.errors import HTTPError, NotFoundError, StoreError
 from errata.models.ids import now_ms
 from errata.store import clients
 from errata.usecases.sessions import SignedOutError, StaleSessionError
-from functions.dashboard import pages, tokens, web
+from functions.dashboard import tokens, web
 from functions.dashboard.render import page
-from functions.dashboard.routing import SESSION_COOKIE, respond
+from functions.dashboard.routing import SESSION_COOKIE, back_to, respond
 
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
-ROUTES = pages
 logger = logging.getLogger("errata")
 
 
@@ -27,7 +26,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     except SignedOutError:
         response = _to_sign_in(request, at_ms)
     except StaleSessionError:
-        response = web.redirect(f"{request.root}renew{pages.sign_in.back_to(request)}")
+        response = web.redirect(f"{request.root}renew{back_to(request)}")
     except NotFoundError as error:
         response = _error(request, at_ms, 404, "Not found", str(error))
     except HTTPError as refused:
@@ -48,9 +47,11 @@ def _to_sign_in(request: web.Request, at_ms: int) -> web.Response:
         # htmx would insert the sign-in form into the page. This header makes it reload the page.
         response = web.Response(status=401, headers={"HX-Refresh": "true"})
     elif request.kept or request.too_long_to_keep:
-        response = pages.sign_in.ask_again(request, at_ms)
+        from functions.dashboard.pages import sign_in  # as a page, only when it is shown
+
+        response = sign_in.ask_again(request, at_ms)
     else:
-        response = web.redirect(f"{request.root}sign-in{pages.sign_in.back_to(request)}")
+        response = web.redirect(f"{request.root}sign-in{back_to(request)}")
     return response.with_cookie(SESSION_COOKIE, "", 0)
 
 

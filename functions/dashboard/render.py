@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from errata.models.buckets import HOUR_MS
 from errata.models.event import received_ms
 from errata.models.ids import DAY_MS, minted_ms
 from errata.models.verdict import age
@@ -111,10 +112,10 @@ def minute(then_ms: int, now_ms: int, zone: str = "") -> Markup:
     )
 
 
-def zone_name(now_ms: int, zone: str = "") -> Markup:
-    """Return the name of the reader's time zone, such as `CET`, as `timestamp` does."""
+def zone_name(now_ms: int, zone: str = "") -> str:
+    """Return the name of the reader's time zone, such as `CET`, UTC if none is chosen."""
     local = _local(now_ms, zone)
-    return Markup('<span class="zone">{}</span>').format(local.tzname() if local else "UTC")
+    return (local.tzname() if local else "") or "UTC"
 
 
 def offset(by_ms: int) -> str:
@@ -143,15 +144,22 @@ def last_days(days: dict[int, int], now_ms: int, length: int) -> list[int]:
     return [days.get(day, 0) for day in range(today - length + 1, today + 1)]
 
 
+def last_hours(hours: dict[int, int], now_ms: int, length: int) -> list[int]:
+    """Return counts by hour since the epoch as a list that ends with the current hour."""
+    newest = now_ms // HOUR_MS
+    return [hours.get(hour, 0) for hour in range(newest - length + 1, newest + 1)]
+
+
 def short_day(day: int) -> str:
     """Return a day since the epoch without its year: `22 Nov`."""
     at = datetime.fromtimestamp(day * DAY_MS // 1000, UTC)
     return f"{at.day} {at:%b}"
 
 
-def hour_name(hour: int) -> str:
-    """Return an hour since the epoch as a time of day: `14:00`."""
-    return f"{hour % 24:02d}:00"
+def hour_name(hour: int, zone: str = "") -> str:
+    """Return an hour since the epoch as a time of day in the reader's time zone: `14:00`."""
+    local = _local(hour * HOUR_MS, zone)
+    return f"{local:%H:%M}" if local else f"{hour % 24:02d}:00"
 
 
 def clip(value: Any, most: int) -> str:
@@ -193,7 +201,7 @@ def page(
         clock=lambda then_ms: clock(then_ms, zone),
         moment=lambda then_ms: moment(then_ms, zone),
         minute=lambda then_ms: minute(then_ms, now_ms, zone),
-        zone_name=zone_name(now_ms, zone),
+        zone_name=Markup('<span class="zone">{}</span>').format(zone_name(now_ms, zone)),
         now_ms=now_ms,
         **values,
     )

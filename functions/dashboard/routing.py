@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import quote
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, Map, Rule
@@ -15,13 +16,14 @@ from werkzeug.routing import BaseConverter, Map, Rule
 from errata.errors import ForbiddenError, HTTPError, NotFoundError, StoreError
 from errata.models.audit import Actor
 from errata.models.event import Stored
-from errata.models.member import Session, User
+from errata.models.member import IssueRight, Role, Session, User, has_right
 from errata.models.organization import Organization
 from errata.models.project import Project
+from errata.models.views import Views
 from errata.models.visible import Visible, Watermark
 from errata.usecases import audit, projects, sessions
 from errata.usecases.visible import make_visible
-from functions.dashboard import kept_forms
+from functions.dashboard import kept_forms, pages
 from functions.dashboard.web import Request, Response, redirect
 
 SESSION_COOKIE = "__Host-errata"
@@ -35,7 +37,10 @@ _IDS = {
     "event": r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
     "short_id": r"(?:[A-Za-z0-9-]{1,40}-)?[0-9]{1,10}",
     "team": r"[0-9a-f]{8}",
+    # The hash of a release's name.
+    "release": r"[0-9a-f]{24}",
 }
+ISSUE_ID = re.compile(_IDS["issue"])
 _OF_PROJECT = re.compile(f"/projects/({_IDS['project']})/")
 # Ids whose rows are read together with the session. Pages read the others themselves.
 _OPENED = ("project_id", "organization_id", "event_id")
@@ -53,6 +58,9 @@ class RequestContext:
     project_or_none: Project | None
     organization_or_none: Organization | None
     event: Stored | None
+    # Only where the route asks for them.
+    own_views: Views
+    shared_views: Views
 
     @property
     def csrf(self) -> str:
@@ -72,13 +80,28 @@ class RequestContext:
 
     @property
     def visible(self) -> Visible:
-        """Return what the user may see of the project.
+        """Return what the user may see of the project, and in which role.
 
         Raises:
             NotFoundError: as `project`.
         """
         access = projects.operator_access(self.project)
-        return make_visible(access, self.watermark, self.now_ms)
+        return make_visible(access, self.watermark, self.now_ms).for_member(
+            self.user.email, self.role
+        )
+
+    @property
+    def role(self) -> Role:
+        """Return the user's role in the organization of the project.
+
+        Raises:
+            NotFoundError: as `project`.
+        """
+        return self.user.role_in(self.project.organization)
+
+    def may(self, right: IssueRight) -> bool:
+        """Return whether the user may settle or delete issues of the project."""
+        return has_right(self.role, right)
 
     @property
     def organization(self) -> Organization:
@@ -131,16 +154,19 @@ _ROUTES = Map(
 )
 
 
-def get(path: str, *, unless: Early | None = None) -> Callable[[Page], Page]:
+def get(
+    path: str, *, unless: Early | None = None, with_views: bool = False
+) -> Callable[[Page], Page]:
     """Register a page for GET at a path such as `projects/<project:project_id>/issues`.
 
-    `unless` may answer before the session and the rest are read, or return None.
+    `unless` may answer before the session and the rest are read, or return None. `with_views`: the
+    page shows views, which are read with the session.
     """
 
     def endpoint(page: Page) -> Endpoint:
         def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
             early = unless(request, now_ms) if unless else None
-            return early or _signed_in(page, request, now_ms, verify)
+            return early or _signed_in(page, request, now_ms, verify, with_views=with_views)
 
         return respond
 
@@ -181,6 +207,7 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
         sessions.StaleSessionError: Cognito must confirm the account first.
     """
     endpoint: Endpoint
+    pages.load(request.path)
     try:
         endpoint, ids = _ROUTES.bind("").match(request.path, request.method)
     except MethodNotAllowed as error:
@@ -202,12 +229,18 @@ def _open(page: Open, request: Request, now_ms: int, _verify: sessions.Verify) -
 
 
 def _signed_in(
-    page: Page, request: Request, now_ms: int, verify: sessions.Verify, *, keeps: bool = False
+    page: Page,
+    request: Request,
+    now_ms: int,
+    verify: sessions.Verify,
+    *,
+    keeps: bool = False,
+    with_views: bool = False,
 ) -> Response:
     wanted = {name: each for name, each in request.ids.items() if name in _OPENED}
     renewed = verify if request.method == "POST" else None
     try:
-        ctx = request.context = _context(request, now_ms, wanted, renewed)
+        ctx = request.context = _context(request, now_ms, wanted, renewed, with_views=with_views)
     except sessions.SignedOutError:
         if keeps and _is_our_form(request):
             kept_forms.keep(request)
@@ -218,14 +251,19 @@ def _signed_in(
         # It comes from the sign-in page, and asks for the form, not for an action.
         _check(request, request.cookies.get(FORM_COOKIE, ""))
         kept_forms.restore(request)
-        return page(ctx) if keeps else redirect(f"{request.root}{request.full_path.strip('/?')}")
+        return page(ctx) if keeps else redirect(f"{request.root}{request.asked}")
     _check(request, ctx.csrf)
     with audit.acting(lambda: Actor(ctx.user.email, request.address)):
         return page(ctx)
 
 
 def _context(
-    request: Request, now_ms: int, wanted: dict[str, str], verify: sessions.Verify | None
+    request: Request,
+    now_ms: int,
+    wanted: dict[str, str],
+    verify: sessions.Verify | None,
+    *,
+    with_views: bool = False,
 ) -> RequestContext:
     """Return the request context. With `verify`, an old session is renewed at once.
 
@@ -235,12 +273,12 @@ def _context(
     """
     held = request.cookies.get(SESSION_COOKIE, "")
     try:
-        session, user, opened = sessions.authenticate(held, now_ms, **wanted)
+        session, user, opened = sessions.authenticate(held, now_ms, **wanted, with_views=with_views)
     except sessions.StaleSessionError:
         if verify is None:
             raise
         sessions.renew(held, verify, now_ms)
-        session, user, opened = sessions.authenticate(held, now_ms, **wanted)
+        session, user, opened = sessions.authenticate(held, now_ms, **wanted, with_views=with_views)
     return RequestContext(
         request,
         now_ms,
@@ -250,6 +288,8 @@ def _context(
         opened.project,
         opened.organization,
         opened.event,
+        opened.own_views,
+        opened.shared_views,
     )
 
 
@@ -293,9 +333,12 @@ def _is_our_form(request: Request) -> bool:
     return True
 
 
-def has_page(request: Request) -> bool:
-    """Return whether there is a page for GET at the path of a request."""
-    return _ROUTES.bind("").test(request.path, "GET")
+def back_to(request: Request) -> str:
+    """Return the query that leads back to this page after sign-in; empty if it has no page."""
+    pages.load(request.path)
+    if request.path == "/" or not _ROUTES.bind("").test(request.path, "GET"):
+        return ""
+    return f"?next={quote(request.asked, safe='')}"
 
 
 def _form_token_of(secret: str) -> str:

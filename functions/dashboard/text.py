@@ -5,24 +5,17 @@ a part of itself or reverse the line.
 """
 
 import json
-import re
 from typing import Any
 
 from markupsafe import Markup, escape
 
-# Control characters except tab and newline, direction marks (UAX #9), lone surrogates, line
-# separators. Not the joiners U+200C and U+200D, which Persian and many emoji need.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
+from errata.models.invisible import by_codes
 
 
 def visible(value: Any) -> Any:
     """Return a text with its invisible characters shown by their codes. Markup stays."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        text = value.replace("\r\n", "\n")
-        return _UNSEEN.sub(lambda found: f"\N{WHITE SQUARE}{ord(found[0]):04X}", text)
+        return by_codes(value)
     return "" if value is None else value
 
 

@@ -4,15 +4,16 @@ Source: "Verifying JSON web tokens", Amazon Cognito.
 """
 
 from functools import cache
-from typing import Any
-
-import jwt
+from typing import TYPE_CHECKING, Any
 
 from errata.config import settings
 from errata.errors import UnauthorizedError, UnavailableError
 from errata.store import clients
 from errata.store.sign_in import provider_client
 from errata.usecases.sessions import Claims
+
+if TYPE_CHECKING:
+    import jwt
 
 KEYS_KEPT_S = 3600
 _LEEWAY_S = 60
@@ -27,6 +28,8 @@ def verify(token: str) -> Claims:
         UnauthorizedError: it is not such a token, or the account's address is not verified.
         UnavailableError: the pool's keys cannot be fetched now.
     """
+    import jwt  # with cryptography it takes long, and only sign-ins and renewals need it
+
     try:
         key = _keys(_issuer_keys()).get_signing_key_from_jwt(token).key
         claims: dict[str, Any] = jwt.decode(
@@ -74,5 +77,7 @@ def _issuer_keys() -> str:
 
 
 @cache
-def _keys(url: str) -> jwt.PyJWKClient:
+def _keys(url: str) -> "jwt.PyJWKClient":
+    import jwt
+
     return jwt.PyJWKClient(url, cache_jwk_set=True, lifespan=KEYS_KEPT_S, timeout=5)

@@ -17,7 +17,9 @@ from werkzeug.utils import cached_property
 from werkzeug.wrappers import Response as HttpResponse
 
 from errata import gateway
+from errata.config import settings
 from errata.errors import InvalidInputError
+from errata.models.invisible import by_codes
 
 if TYPE_CHECKING:
     from functions.dashboard.routing import RequestContext
@@ -45,7 +47,8 @@ class Request(HttpRequest):
     """The request of a proxy event. `path` is the part after `/dashboard`, such as `/projects`.
 
     `ids` are the values in the path, by name. `root` leads from the page back to `/dashboard/`.
-    `api_url` is the base URL of all routes, as the browser sees it. Applications send to it.
+    `api_url` is the base URL of all routes, as the browser sees it. Applications send to it. SDKs
+    send to `sdk_url`.
     `kept` are the fields that the sign-in page carries. `restored` is True if the fields of the
     form come from the sign-in page (see `functions.dashboard.kept_forms`). `context` is the request
     context, once the member is known: error pages have it, too. `address` is the caller's. `api_id`
@@ -69,6 +72,7 @@ class Request(HttpRequest):
         depth = below.count("/")
         self.root = "../" * (depth - 1) or "./" if depth else "dashboard/"
         self.api_url = f"{self.scheme}://{context['domainName']}{stage}"
+        self.sdk_url = settings().sdk_url or self.api_url
         self.api_id: str = context["apiId"]
         self.stage: str = context["stage"]
         self.address: str = context["identity"]["sourceIp"]
@@ -96,6 +100,11 @@ class Request(HttpRequest):
             raise InvalidInputError({"form": ["This form cannot be read."]}) from error
 
     @property
+    def asked(self) -> str:
+        """Return the page that the request asks for, with its query, without slashes around it."""
+        return self.full_path.strip("/?")
+
+    @property
     def partial(self) -> bool:
         """Return whether htmx asks for a part of a page."""
         return self.headers.get("HX-Request") == "true"
@@ -118,6 +127,11 @@ def redirect(to: str, status: int = 303) -> Response:
     Source: RFC 9110, 15.4.4 and 15.4.8.
     """
     return Response(status=status, headers={"Location": to})
+
+
+def markdown_response(text: str) -> Response:
+    """Return Markdown, with its invisible characters shown by their codes."""
+    return Response(by_codes(text), content_type="text/markdown; charset=utf-8")
 
 
 def to_gateway_response(response: Response, request: Request) -> gateway.Response:

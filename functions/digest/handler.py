@@ -10,7 +10,7 @@ from errata.models.event import summary, unpack
 from errata.models.issue import Position
 from errata.store import clients, events, queues
 from errata.store.items import TypedItem
-from errata.usecases.count_events import Record
+from errata.usecases.count_issue import Record
 from errata.usecases.digest import digest, pad
 
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
@@ -51,13 +51,14 @@ def _label(record: dict[str, Any]) -> str:
 
 
 def _issue(record: dict[str, Any]) -> str:
-    issue: str = record["dynamodb"]["NewImage"].get("issue", {}).get("S", "")
-    return issue
+    image = record["dynamodb"]["NewImage"]
+    # A tally has its title.
+    return events.issue_of(image) if "issue" in image else ""
 
 
 def _record(position: Position, image: TypedItem, *, titled: bool) -> Record:
     # Streams encode bytes as Base64. Responses of the table do not.
-    packed = base64.b64decode(image["payload"]["B"])
+    packed = base64.b64decode(events.packed(image))
     event = events.stored(image, summary(unpack(packed), titled=titled))
     return Record(position, event, packed)
 

@@ -1,6 +1,7 @@
-"""POST /api/{project_id}/envelope, /store and /security: the SDK endpoint.
+"""POST /api/{project_id}/envelope, /store and /security, and OTLP (`otlp.py`): the SDK endpoint.
 
-/minidump and /unreal are refused, and counted.
+/minidump and /unreal are refused, and counted. Requests come from API Gateway, with what the
+authorizer knows about the key, or to the function's own URL, without.
 
 Source: the SDK development documentation, "Transport" and "Rate Limiting".
 """
@@ -11,14 +12,23 @@ from errata import gateway
 from errata.errors import (
     HTTPError,
     InvalidInputError,
+    IssueCapError,
     PaymentRequiredError,
+    ProjectBusyError,
     RateLimitedError,
     ServiceUnavailableError,
     StoreError,
     UnauthorizedError,
+    UnsupportedEncodingError,
 )
 from errata.models.ids import now_ms
-from errata.protocol.body import MAX_JSON_BYTES, decode_base64, decompress, decompress_start
+from errata.protocol.body import (
+    CODINGS,
+    MAX_JSON_BYTES,
+    decode_base64,
+    decompress,
+    decompress_start,
+)
 from errata.protocol.sentry import public_key
 from errata.protocol.sentry.envelope import (
     START_BYTES,
@@ -30,9 +40,10 @@ from errata.protocol.sentry.envelope import (
 )
 from errata.protocol.sentry.errors import UNKNOWN_KEY, error_body
 from errata.protocol.sentry.limits import not_stored
+from errata.protocol.sentry.routes import DIALOG, OtlpRoute, Route, find_otlp_route, find_route
 from errata.protocol.sentry.security import to_envelope, with_reports
 from errata.store import clients
-from errata.usecases import access, admission, report_losses, sentry
+from errata.usecases import access, admission, rate_leases, report_losses, sentry
 
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
@@ -41,17 +52,6 @@ MAX_ENVELOPE_BYTES = 20 * 1024 * 1024
 # Nobody knows when the organization will pay, so SDKs try once a minute.
 _PAYMENT_S = 60
 _EXPOSED = {"Access-Control-Expose-Headers": "X-Sentry-Error,X-Sentry-Rate-Limits,Retry-After"}
-_CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
-
-
-class UnsupportedEncodingError(HTTPError):
-    """415: the body is in Brotli or Zstandard. Some SDKs use them if they can."""
-
-    status = 415
-    loss = "invalid"
-
-    def __init__(self) -> None:
-        super().__init__("Unsupported Content-Encoding: set the SDK to gzip, or to no compression.")
 
 
 class CrashReportError(HTTPError):
@@ -66,8 +66,34 @@ class CrashReportError(HTTPError):
         )
 
 
+class NoRouteError(HTTPError):
+    """404: the function's URL has no such route. API Gateway has its own response."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("No such route.")
+
+
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     """Accept an envelope or an event, or return an error response."""
+    if not gateway.of_url(event):
+        return _respond(event)
+    if gateway.method(event) == "OPTIONS":
+        # Lambda itself answers the preflight requests of browsers.
+        return gateway.without_cors(gateway.response(200, ""))
+    return gateway.without_cors(_respond(event))
+
+
+def _respond(event: gateway.Event) -> gateway.Response:
+    if _place(event) == DIALOG:
+        from functions.sentry_ingest import dialog  # pages open it seldom
+
+        return dialog.respond(event)
+    if route := _otlp_route(event):
+        from functions.sentry_ingest import otlp  # SDKs never need it
+
+        return otlp.respond(event, route)
     try:
         named, limits = _accept(event)
     except HTTPError as refused:
@@ -80,29 +106,64 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
 def _accept(event: gateway.Event) -> tuple[str, dict[str, str]]:
     """Return the id for the response, and the header that stops what Errata does not store."""
     at_ms = now_ms()
-    caller = gateway.caller(event)
-    read = _Body(event)
+    caller, route = gateway.caller(event), _route(event)
+    read = _Body(event, route.kind)
     request = admission.Request(
         caller,
-        body_key=read.key,
-        project_id=event["pathParameters"]["project_id"],
+        body_key=lambda: _key(event, route, read),
+        project_id=route.project_id,
         find_key=access.find_dsn,
         has_event=read.has_event,
+        take=rate_leases.take_for_key,
     )
     opened = admission.identify(request, at_ms)
     with report_losses.counted(opened.project_id):
         envelope = read.envelope()
     named = sentry.accept(envelope, opened, caller.address, at_ms)
-    return named, not_stored(envelope.items)
+    return named, not_stored(envelope.items, opened.log_errors)
+
+
+def _place(event: gateway.Event) -> str:
+    return gateway.path(event) if gateway.of_url(event) else str(event["resource"])
+
+
+def _otlp_route(event: gateway.Event) -> OtlpRoute | None:
+    if gateway.of_url(event):
+        return find_otlp_route(gateway.path(event)) if gateway.method(event) == "POST" else None
+    if not event["resource"].endswith("/v1/{signal}"):
+        return None
+    return OtlpRoute(**event["pathParameters"])
+
+
+def _route(event: gateway.Event) -> Route:
+    """Return the route of a request.
+
+    Raises:
+        NoRouteError: the function's URL has no such route.
+    """
+    if not gateway.of_url(event):
+        return Route(event["resource"].split("/")[3], **event["pathParameters"])
+    route = find_route(gateway.path(event))
+    if route is None or gateway.method(event) != "POST":
+        raise NoRouteError
+    return route
+
+
+def _key(event: gateway.Event, route: Route, read: "_Body") -> str | None:
+    """Return the key of a request that the authorizer has found no key in, or has not seen."""
+    key = None
+    if gateway.of_url(event):
+        path = {"sentry_key": route.sentry_key} if route.sentry_key else {}
+        key = public_key.presented(gateway.headers(event), gateway.query(event), path)
+    return read.key() if key is None else key
 
 
 class _Body:
     """Body of a request to the SDK endpoint. Only its start is read before the key is known."""
 
-    def __init__(self, event: gateway.Event) -> None:
+    def __init__(self, event: gateway.Event, route: str) -> None:
         self._event = event
-        # `envelope`, `store`, `security`, `minidump` or `unreal`.
-        self._route = event["resource"].split("/")[3]
+        self._route = route
 
     def envelope(self) -> Envelope:
         """Return the envelope. What is sent to the other routes is put into a new envelope.
@@ -113,7 +174,7 @@ class _Body:
         if self._route in ("minidump", "unreal"):
             raise CrashReportError
         encoding = self._encoding()
-        if encoding not in _CODINGS:
+        if encoding not in CODINGS:
             raise UnsupportedEncodingError
         sent = gateway.body(self._event)
         if self._route == "security":
@@ -154,6 +215,9 @@ def _error_response(refused: HTTPError) -> gateway.Response:
             status = 400
         case UnauthorizedError():
             detail = UNKNOWN_KEY
+        case IssueCapError() | ProjectBusyError():
+            limit = f"{refused.retry_after}:error:key:{refused.loss}"
+            extra["X-Sentry-Rate-Limits"] = limit
         case RateLimitedError():
             extra["X-Sentry-Rate-Limits"] = f"{refused.retry_after}::key:rate_limited"
         case ServiceUnavailableError():

@@ -1,28 +1,28 @@
 """Build the common layer: third-party packages and `errata`, pruned and compiled.
 
-It does three things that `sam build`'s Python workflow does not do:
+`sam build` runs it for each architecture, and the template's Architecture parameter selects the
+layer, so it needs no flag at build time. It does four things that `sam build`'s Python workflow
+does not do:
 
-- It installs the wheels of both architectures, so that one layer works on arm64 and x86_64. The
-  two libraries of a package with compiled code have different names. So the template's
-  Architecture parameter needs no flag at build time.
 - It removes the botocore models that Errata does not use. Creating a client otherwise scans 440
   folders and parses every region of every service.
-- It compiles all Python files, with hashes that Lambda does not check.
+- It lets `import pydantic_core` load only the compiled core, which is all that Errata uses.
+- It keeps only the bytecode of all Python files, without docstrings. Lambda downloads the layer
+  for each cold start. Tracebacks have files and lines, but not the text of the lines.
 """
 
-import compileall
+import ast
 import gzip
+import importlib.util
 import json
+import marshal
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from py_compile import PycInvalidationMode
 from typing import Any
 
-PLATFORMS = ("aarch64", "x86_64")
 LAYER_ROOT = "/opt/python"
 
 # The operations that the store calls. If one is missing here, the e2e tests fail.
@@ -58,8 +58,11 @@ OPERATIONS = {
         "TransactWriteItems",
         "UpdateItem",
     ],
+    "events": ["PutEvents"],
+    "logs": ["GetLogEvents"],
+    "s3": ["DeleteObject", "GetObject", "HeadObject", "ListObjectsV2", "PutObject"],
     "sesv2": ["SendEmail"],
-    "sns": ["Publish"],
+    "sns": ["Publish", "Subscribe", "Unsubscribe"],
     "sqs": [
         "ChangeMessageVisibility",
         "DeleteMessage",
@@ -69,33 +72,62 @@ OPERATIONS = {
     ],
     "ssm": ["DeleteParameter", "GetParameter", "PutParameter"],
 }
+# The `__init__` of pydantic_core in the layer. `whole` is the original.
+CORE_ALONE = '''"""The core, and the rest when asked for. Made by layers/common/build.py."""
+
+from ._pydantic_core import *
+
+
+def __getattr__(name):
+    from importlib import import_module
+
+    return getattr(import_module(".whole", __name__), name)
+'''
+# What packages have beside the code that functions import. dateutil reads time zones of the system.
+NOT_IMPORTED = ("bin", "*.dist-info", "dateutil/zoneinfo/*.tar.gz", "**/*.pyi")
 # Files of botocore/data that all services share.
 SHARED_DATA = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 
 
-def build(target: Path) -> None:
+def build(platform: str, target: Path) -> None:
     """Fill `target` (the layer's `python` folder) from this folder."""
     target.mkdir(parents=True, exist_ok=True)
-    install(PLATFORMS[0], target)
-    with tempfile.TemporaryDirectory() as other:
-        install(PLATFORMS[1], Path(other))
-        for library in Path(other).rglob("*.so"):
-            shutil.copy2(library, target / library.relative_to(other))
+    install(platform, target)
     prune_botocore(target / "botocore" / "data")
-    shutil.rmtree(target / "bin", ignore_errors=True)
+    defer_schemas(target / "pydantic_core")
+    for pattern in NOT_IMPORTED:
+        for entry in target.glob(pattern):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     shutil.copytree(
         "errata", target / "errata", ignore=shutil.ignore_patterns("__pycache__", "cli")
     )
-    compiled = compileall.compile_dir(
-        target,
-        quiet=1,
-        workers=0,
-        stripdir=str(target),
-        prependdir=LAYER_ROOT,
-        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
-    )
-    if not compiled:
-        sys.exit("Some files of the layer do not compile. See the errors above.")
+    keep_bytecode(target)
+
+
+def keep_bytecode(target: Path) -> None:
+    """Replace each source by its bytecode, which Python imports from the same place.
+
+    Raises:
+        SyntaxError: a file does not compile.
+    """
+    for source in target.rglob("*.py"):
+        tree = ast.parse(source.read_bytes())
+        drop_docstrings(tree)
+        code = compile(tree, f"{LAYER_ROOT}/{source.relative_to(target)}", "exec")
+        # What Python checks of a file without a source is the magic number alone.
+        head = importlib.util.MAGIC_NUMBER + bytes(12)
+        source.with_suffix(".pyc").write_bytes(head + marshal.dumps(code))
+        source.unlink()
+
+
+def drop_docstrings(tree: ast.Module) -> None:
+    """Remove docstrings from the tree of a module. They are a sixth of the bytecode."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            match node.body:
+                case [ast.Expr(value=ast.Constant(value=str())) as docstring, *rest]:
+                    # `from __future__` must be first in a module, and a function is never empty.
+                    node.body = rest or [ast.copy_location(ast.Pass(), docstring)]
 
 
 def install(platform: str, target: Path) -> None:
@@ -117,6 +149,8 @@ def prune_botocore(data: Path) -> None:
             entry.unlink()
     for service, version in keep.items():
         for model in version.iterdir():
+            if model.name == "service-2.sdk-extras.json":
+                continue  # botocore merges it into the model
             if model.name.startswith("service-2."):
                 rewrite(model, prune_model(load(model), OPERATIONS[service]))
             elif model.name.startswith("endpoint-rule-set-1."):
@@ -163,6 +197,9 @@ def prune_model(model: dict[str, Any], operations: list[str]) -> dict[str, Any]:
             pending += references(shapes[name])
     pruned = {**model, "operations": kept, "shapes": shapes}
     without_documentation: dict[str, Any] = strip_documentation(pruned)
+    if settings := model.get("clientContextParams"):
+        # botocore reads their documentation.
+        without_documentation["clientContextParams"] = settings
     return without_documentation
 
 
@@ -191,5 +228,15 @@ def strip_documentation(node: Any) -> Any:
     return node
 
 
+def defer_schemas(package: Path) -> None:
+    """Let `import pydantic_core` load the compiled core alone, and the rest when it is asked for.
+
+    Its `__init__` imports `core_schema`, which has a class for each kind of schema. That takes as
+    much CPU time as to import all of `errata`, which needs none of them.
+    """
+    (package / "__init__.py").rename(package / "whole.py")
+    (package / "__init__.py").write_text(CORE_ALONE)
+
+
 if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+    build(sys.argv[1], Path(sys.argv[2]))

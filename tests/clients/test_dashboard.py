@@ -21,7 +21,7 @@ from functions.dashboard.routing import SESSION_COOKIE
 from tests.support.chromium import barriers, window
 from tests.support.deployed import eventually
 from tests.support.hostile_events import HOSTILE_EVENTS
-from tests.support.team import Team, busy_settings, look, sign_in
+from tests.support.team import Team, busy_settings, has_log_groups, has_maps, look, sign_in
 from tests.support.template import ROOT
 
 HOSTILE = (
@@ -45,7 +45,7 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         expect(page.get_by_text("of 1 event", exact=True)).to_be_visible()
         expect(page.locator("time.moment").first).not_to_contain_text("UTC")
         page.get_by_role("link", name="1.0", exact=False).first.click()
-        expect(page.get_by_text("1 of 1 that were looked at, which are all")).to_be_visible()
+        expect(page.get_by_text("Looked at all 1 event kept")).to_be_visible()
         page.get_by_role("link", name="ValueError: boom").click()
         expect(page).to_have_url(f"{team.url}/projects/{team.project_id}/events/{first}")
 
@@ -57,21 +57,21 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         expect(page.get_by_role("button", name="Copy link")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("button", name="Copy link")).not_to_be_visible()
-        page.get_by_role("button", name="Resolve").click()
+        page.get_by_role("button", name="Resolve", exact=True).click()
         expect(page.get_by_text(f"{team.email} resolved it")).to_be_visible()
-        page.get_by_role("link", name="Issues").click()
+        page.get_by_role("link", name="Issues", exact=True).click()
         expect(page.get_by_text("No open issues.")).to_be_visible()
 
         team.send(message="boom", exception_class="ValueError", release="1.1")
-        expect(page.get_by_text("regressed", exact=True)).to_be_visible()
+        expect(page.get_by_text("Regressed", exact=True)).to_be_visible()
 
         team.send(message="careful", level="warning", environment="staging")
         expect(page.get_by_role("link", name="careful")).to_be_visible()
-        page.get_by_label("Search").fill("is:open level:warning")
+        page.get_by_role("combobox", name="Search issues").fill("is:open level:warning")
         page.get_by_role("button", name="Search").click()
         expect(page.get_by_role("link", name="careful")).to_be_visible()
         expect(page.get_by_role("link", name="ValueError: boom")).not_to_be_visible()
-        page.get_by_label("Search").fill("nothing like it")
+        page.get_by_role("combobox", name="Search issues").fill("nothing like it")
         page.get_by_role("button", name="Search").click()
         expect(page.get_by_text("No issues match your search.")).to_be_visible()
 
@@ -84,6 +84,73 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         expect(page.get_by_text("You are signed out.")).to_be_visible()
         page.goto(f"{team.url}/projects/{team.project_id}/issues")
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_an_issue_is_settled_from_menus_with_the_keyboard(
+    browser: Browser, team: Team, script: bool
+) -> None:
+    event = team.send(message=f"in menus {script}", release="shop@1.10")
+    with window(browser, script=script) as page:
+        sign_in(page, team, f"projects/{team.project_id}/events/{event}")
+        for keys, told in (
+            (["Enter", "Tab", "Tab", "Enter"], "resolved in the next release after shop@1.10"),
+            (["Enter", *["Tab"] * 4, *"2.0", "Enter"], "resolved in 2.0"),
+        ):
+            page.get_by_label("More ways to resolve").focus()
+            for key in keys:
+                page.keyboard.press(key)
+            expect(page.get_by_text(told.partition(" ")[2]).first).to_be_visible()
+            assert not script or barriers(page) == []  # axe is a script
+            page.locator("summary").filter(has_text="Change").press("Enter")
+            page.get_by_role("button", name="7 days").press("Enter")
+            expect(page.locator("#status")).to_contain_text("ignored until 20")
+            page.get_by_role("button", name="Reopen").click()
+        page.locator("summary").filter(has_text="Ignore").click()
+        page.get_by_label("Number of events").fill("2")
+        page.get_by_label("Number of events").press("Enter")
+        expect(page.get_by_text("until 2 more events, 2 to go").first).to_be_visible()
+        for _ in range(2):
+            event = team.send(message=f"in menus {script}", release="shop@1.10")
+        page.goto(f"{team.url}/projects/{team.project_id}/events/{event}")
+        woken = "Open again: 2 more events since it was ignored"
+        expect(page.get_by_text(woken, exact=True)).to_be_visible()
+        page.get_by_label("More actions").press("Enter")
+        page.get_by_label("URL of the ticket").fill("https://github.com/acme/shop/issues/7")
+        page.get_by_label("URL of the ticket").press("Enter")
+        expect(page.get_by_role("link", name="github.com/acme/shop/issues/7")).to_be_visible()
+        box = page.get_by_role("textbox", name="Comment")
+        box.fill("Guests have **no** address.")
+        box.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator("#feed strong")).to_have_text("no")
+        page.locator("#feed").get_by_role("link", name="Edit").press("Enter")
+        box.fill("Guests *pay*.")
+        page.get_by_role("button", name="Save").press("Enter")
+        expect(page.locator("blockquote.comment em")).to_have_text("pay")
+
+
+def test_issues_are_merged_and_separated_with_the_keyboard(browser: Browser, team: Team) -> None:
+    text = "the total of the cart is negative"
+    event = team.send(exception_class="ValueError", message=text)
+    team.send(exception_class="TotalError", message=text)
+    with window(browser) as page:
+        sign_in(page, team, f"projects/{team.project_id}/events/{event}")
+        page.get_by_role("link", name="Similar issues, and merge").press("Enter")
+        merge = page.get_by_label("Similar issues").get_by_role("button", name="Merge")
+        for _ in range(60):
+            if merge.count():
+                break
+            page.wait_for_timeout(500)
+            page.reload()
+        merge.press("Enter")
+        expect(page.get_by_text("1 other issue merged by hand")).to_be_visible()
+        assert barriers(page) == []
+        page.get_by_role("link", name="1 merged, and similar issues").press("Enter")
+        expect(page.get_by_label("Merged issues").get_by_text("TotalError")).to_be_visible()
+        page.get_by_role("button", name="Separate").press("Enter")
+        expect(page.get_by_text("None. A merged issue leaves the lists")).to_be_visible()
+        assert barriers(page) == []
 
 
 def test_signing_out_ends_the_tokens_that_the_session_had(browser: Browser, team: Team) -> None:
@@ -218,6 +285,39 @@ def test_hostile_events_can_be_read_by_everybody(
     assert {name: found for name, found in problems.items() if found} == {}
 
 
+def test_a_phone_shows_whole_titles_trends_and_users(browser: Browser, team: Team) -> None:
+    title = " ".join(f"part {n} of a long message," for n in range(4))
+    crumbs = [{"category": each, "message": f"of {each}"} for each in ("query", "ui.click")]
+    for user in range(2):
+        event = team.send(
+            message=title, fingerprint="f", context={"user": {"id": user}}, breadcrumbs=crumbs
+        )
+    whole = "e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight + 1"
+    with window(browser, script=False, width=390) as page:
+        sign_in(page, team, f"projects/{team.project_id}/issues")
+        row = page.locator("tbody tr")
+        users = row.locator("td:nth-last-child(3)")
+        eventually(lambda: page.reload() and users.all_inner_texts(), ["2"].__eq__)
+        expect(users).to_be_visible()
+        expect(row.get_by_role("link", name=title)).to_be_visible()
+        assert row.locator("td", has=page.locator(".issue-title")).evaluate(whole)
+        expect(row.get_by_role("img", name="2 events in 24 hours")).to_be_visible()
+        assert projects.create("Blog")  # a single project is opened at once
+        page.goto(f"{team.url}/projects")
+        mine = page.locator("tr", has=page.locator(f'a[href$="projects/{team.project_id}/issues"]'))
+        expect(mine.get_by_role("link", name=title)).to_be_visible()
+        assert mine.locator(".last").evaluate(whole)
+        expect(mine.get_by_role("img", name="2 events in 14 days")).to_be_visible()
+        for count in ("2 in 24 h", "2 in 14 d"):
+            expect(mine.get_by_text(count)).to_be_visible()
+        page.goto(f"{team.url}/projects/{team.project_id}/events/{event}")
+        expect(page.locator("#users-all")).to_have_text("2")
+        # Breadcrumbs are filtered by kind.
+        page.get_by_label("query", exact=False).uncheck()
+        expect(page.get_by_text("of query", exact=True)).to_be_hidden()
+        expect(page.get_by_text("of ui.click", exact=True)).to_be_visible()
+
+
 def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
     team.send(message="boom", exception_class="ValueError")
     with window(browser, script=False) as page:
@@ -227,7 +327,7 @@ def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
                 break
             page.wait_for_timeout(500)
             page.reload()
-        page.get_by_label("Search").fill("nothing like it")
+        page.get_by_role("textbox", name="Search issues").fill("nothing like it")
         page.get_by_role("button", name="Search").click()
         expect(page.get_by_text("No issues match your search.")).to_be_visible()
         page.get_by_role("link", name="Reset").click()
@@ -236,13 +336,17 @@ def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
         page.get_by_label("More actions").click()
         expect(page.get_by_role("link", name="Event as JSON")).to_be_visible()
         expect(page.get_by_role("button", name="Copy link")).not_to_be_visible()
-        expect(page.locator(".by-day")).to_be_visible()
-        page.get_by_text("24 h", exact=True).first.click()
-        expect(page.locator(".by-day")).not_to_be_visible()
+        expect(page.locator(".by-hour")).to_be_visible()
+        page.get_by_text("30 d", exact=True).first.click()
+        expect(page.locator(".by-hour")).not_to_be_visible()
+        page.locator(".place summary").click()
+        expect(page.get_by_role("link", name="All projects")).to_be_visible()
+        page.locator(".place summary").click()
         page.get_by_role("link", name="All tags and users of the newest events").click()
         expect(page.get_by_role("heading", name="Users")).to_be_visible()
         page.go_back()
-        page.get_by_role("button", name="Ignore").click()
+        page.locator("#act summary", has_text="Ignore").click()
+        page.get_by_role("button", name="24 hours").click()
         expect(page.get_by_text(f"{team.email} ignored it")).to_be_visible()
         page.get_by_role("link", name="Settings").click()
         page.get_by_label("Name", exact=True).fill("Store")
@@ -273,6 +377,8 @@ def test_every_page_can_be_read_by_everybody(
     )
     below = f"projects/{team.project_id}"
     busy_settings(team)
+    has_maps(team)
+    has_log_groups(team)
     empty = projects.create("A shop that has just opened")
     assert empty
     there = members.create_team("default", f"frontend team of many people {team.email}").id
@@ -285,14 +391,29 @@ def test_every_page_can_be_read_by_everybody(
         "second-factor": "account/second-factor",
         "projects": "projects",
         "issues": f"{below}/issues",
+        "issues-of-all-projects": "orgs/default/issues",
+        "views": f"{below}/issues/views",
+        "events": f"{below}/events",
         "event": f"{below}/events/{ids[0]}",
         "event-chained": f"{below}/events/{ids[-1]}",
         "event-hostile": f"{below}/events/{hostile}",
         "event-frames": f"{below}/events/{ids[0]}?frames=all",
         "releases": f"{below}/releases",
         "stats": f"{below}/stats",
+        "alerts": f"{below}/alerts",
         "settings": f"{below}/settings",
+        "tracker": f"{below}/tracker",
+        "opentelemetry": f"{below}/opentelemetry",
+        "feedback": f"{below}/feedback",
+        "attachments": f"{below}/attachments",
+        "rules": f"{below}/rules",
+        "scrubbing": f"{below}/scrubbing",
+        "source-maps": f"{below}/sourcemaps",
+        "no-source-maps": f"projects/{empty[0].id}/sourcemaps",
+        "capture": f"{below}/capture",
+        "no-capture": f"projects/{empty[0].id}/capture",
         "organization": "orgs/default",
+        "audit": "orgs/default/audit",
         "not-found": f"{below}/nothing",
     }
     problems: dict[str, list[str]] = {}
@@ -312,12 +433,18 @@ def test_every_page_can_be_read_by_everybody(
         page.goto(f"{team.url}/{below}/issues")
         page.locator("a.issue-title").first.click()
         expect(page.get_by_role("heading", name="Users")).to_be_visible()
+        page.locator(".place summary").click()
+        expect(page.locator(".place li").nth(2)).to_be_visible()
+        problems["menu"] = look(page, "menu", scheme, width)
         page.get_by_label("More actions").click()
         problems["issue"] = look(page, "issue", scheme, width)
         issue = page.url
-        for name in ("events", "tags"):
+        for name in ("events", "tags", "merge", "activity", "assign"):
             page.goto(f"{issue}/{name}")
             problems[f"issue-{name}"] = look(page, f"issue-{name}", scheme, width)
+        page.goto(f"{team.url}/{below}/releases")
+        page.locator("tbody a").first.click()
+        problems["release"] = look(page, "release", scheme, width)
     assert {name: found for name, found in problems.items() if found} == {}
 
 
@@ -407,6 +534,8 @@ def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, team: Team) -
         page.get_by_label("Password").fill(team.password)
         page.get_by_role("button", name="Set it up").click()
         secret = page.locator("code.key").inner_text()
+        expect(page.get_by_role("img", name="QR code of the secret")).to_be_visible()
+        assert barriers(page) == []
         page.get_by_label("Password").fill(team.password)
         page.get_by_label("Code, six digits").fill(totp(secret, -1))
         page.get_by_role("button", name="Turn it on").click()

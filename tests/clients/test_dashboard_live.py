@@ -1,6 +1,8 @@
 """The list of issues that refreshes itself: how it behaves under the reader, and when it fails."""
 
 import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -10,6 +12,7 @@ from tests.support.deployed import eventually
 from tests.support.team import Team, sign_in
 
 POLL_MS = 45_000
+ZURICH = ZoneInfo("Europe/Zurich")
 
 
 def opened(page: Page, team: Team, message: str = "boom") -> None:
@@ -106,19 +109,28 @@ def test_rows_stand_still_under_the_pointer_and_the_focus(browser: Browser, team
         page.clock.run_for(2 * POLL_MS)
         page.wait_for_timeout(200)
         assert asked == []
-        page.get_by_label("Search").focus()
-        page.get_by_label("Search").fill("half a w")
+        page.get_by_role("combobox", name="Search issues").focus()
+        page.get_by_role("combobox", name="Search issues").fill("half a w")
         page.evaluate("document.body.style.minHeight = '3000px'; scrollTo(0, 400)")
         polled(page)
         # What is being typed, and where the page is scrolled to, stays as it is.
-        assert page.get_by_label("Search").input_value() == "half a w"
+        assert page.get_by_role("combobox", name="Search issues").input_value() == "half a w"
         assert page.evaluate("scrollY") == 400
+
+
+def total(page: Page) -> str:
+    return page.locator("#event-total").inner_text()
+
+
+def kept(page: Page) -> str:
+    return page.locator("#tags header p").first.inner_text()
 
 
 def test_an_issue_refreshes_around_the_event_that_somebody_reads(
     browser: Browser, team: Team
 ) -> None:
     trace = "Error: boom\n" + "\n".join(f"  at f{n} (/app/x{n}.js:{n}:2)" for n in range(1, 60))
+    started = datetime.now(ZURICH)
     first = team.send(message="boom", fingerprint="f", stack_trace=trace, context={"a": "b"})
     with window(browser) as page:
         page.clock.install()
@@ -145,10 +157,24 @@ def test_an_issue_refreshes_around_the_event_that_somebody_reads(
         second = team.send(message="boom", fingerprint="f", stack_trace="Error: boom")
         eventually(lambda: refreshed() and page.get_by_text("Event 1 of 2").count(), bool)
         assert page.evaluate("[scrollY, document.querySelector('#trace').outerHTML]") == before
-        expect(page.locator("#event-total")).to_have_text("All 2 events")
+        assert total(page) == "All 2 events"
+        # Hours are those of the reader, who is in Zurich, after a refresh too.
+        last_bar = page.locator("#by-hour-chart g > title").last.text_content() or ""
+        assert last_bar[:7] in (f"{started:%H}:00: ", f"{datetime.now(ZURICH):%H}:00: ")
+        expect(page.locator("#by-hour-chart .zone")).to_have_text("CET")
         expect(page.get_by_role("radio", name="30 d")).to_be_checked()
         # What has come later by itself is still there.
         expect(page.get_by_role("heading", name="Users")).to_be_visible()
+        # The values are counted again, and folds stay as they are.
+        expect(page.locator("#tags")).to_contain_text("of 1 event")
+        page.locator("#tags summary").first.click()
+        folds = "[...document.querySelectorAll('#tags details')].map((each) => each.open)"
+        were = page.evaluate(folds)
+        for number in (2, 3):
+            eventually(lambda: refreshed() and kept(page), f"of all {number} events kept".__eq__)
+            assert page.evaluate(folds) == were
+            team.send(message="boom", fingerprint="f", stack_trace="Error: boom")
+            eventually(lambda: refreshed() and total(page), f"All {number + 1} events".__eq__)
         page.keyboard.press("]")
         expect(page).to_have_url(re.compile(second))
         assert barriers(page) == []

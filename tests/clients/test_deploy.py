@@ -16,7 +16,7 @@ import pytest
 
 from dev.build import artifacts
 from dev.deploy import stack_parameters
-from dev.ministack import choose_port, emulator
+from dev.ministack import choose_ports, emulator
 from dev.process import ROOT, local_aws
 from dev.stack import architecture
 
@@ -27,7 +27,10 @@ PROCESSOR = f"Architecture={architecture(os.uname().machine)}"
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment variables of an empty local AWS."""
     folder = tmp_path_factory.mktemp("aws")
-    with artifacts(print), emulator(choose_port(0), state_dir=None, log=folder / "log") as running:
+    with (
+        artifacts(print),
+        emulator(choose_ports(0)[0], state_dir=None, log=folder / "log") as running,
+    ):
         running.wait_until_ready()
         yield local_aws(running.endpoint_url, running.credentials)
 

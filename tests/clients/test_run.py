@@ -1,5 +1,6 @@
 """`make run`, as a newcomer meets it, in a checkout of its own."""
 
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,9 @@ import boto3
 import pytest
 import requests
 
-from dev.ministack import choose_port
+from dev.errors import LocalStackError
+from dev.ministack import choose_ports
+from dev.stack import FUNCTION_URLS
 from tests.support.template import ROOT
 
 # Made once for this checkout; the copy uses them instead of making its own.
@@ -109,8 +112,11 @@ def signs_in(running: Running) -> bool:
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    """A free port, the same for each run."""
-    return choose_port(0)
+    """The first of three free ports, the same for each run."""
+    while True:
+        (first,) = choose_ports(0)
+        with contextlib.suppress(LocalStackError):
+            return choose_ports(first, 1 + len(FUNCTION_URLS))[0]
 
 
 def test_the_pasted_command_leads_to_an_issue(checkout: Path, port: int) -> None:
@@ -125,8 +131,8 @@ def test_the_pasted_command_leads_to_an_issue(checkout: Path, port: int) -> None
             assert time.monotonic() < until
         assert [(issue["count"], issue["level"]) for issue in found] == [(1, "error")]
         assert set(running.local) == {
-            "api_url", "dashboard_url", "region", "aws_endpoint_url", "aws_credentials", "stack",
-            "project", "login",
+            "api_url", "sdk_url", "web_url", "dashboard_url", "region", "aws_endpoint_url",
+            "aws_credentials", "stack", "project", "login",
         }  # fmt: skip
         assert running.local["dashboard_url"] == running.local["api_url"] + "/dashboard"
         assert running.local["dashboard_url"] in running.said

@@ -50,7 +50,7 @@ def reporting(stack: LocalStack, organization: str = "default") -> Reporting:
     created = projects.create("shop", organization=organization)
     assert created
     project, key = created[0], created[1]
-    (dsn,) = live_dsns(stack.api_url, projects.list_keys(project.id)).values()
+    (dsn,) = live_dsns(stack.sdk_url, projects.list_keys(project.id)).values()
     return Reporting(project.id, key, dsn, stack.api_url)
 
 
@@ -160,7 +160,7 @@ def test_what_a_page_reports_from_another_origin_stands_in_its_place(
     shop: Reporting, page: Callable[[Reporting, Event], str]
 ) -> None:
     origin = browse(shop.dsn)
-    assert origin not in shop.api_url
+    assert origin not in shop.dsn
     events = eventually(shop.events, lambda found: len(found) == 2)
     reported.of_a_page(events)
     for event in events:
@@ -171,7 +171,7 @@ def test_what_a_page_reports_from_another_origin_stands_in_its_place(
 def test_an_sdk_stops_sending_what_is_not_stored(
     stack: LocalStack, shop: Reporting, program: str
 ) -> None:
-    with capture(upstream=stack.api_url) as between:
+    with capture(upstream=stack.sdk_url) as between:
         run(program, between.dsn(urlsplit(shop.dsn).username or "", shop.id), "50")
     kinds = Counter(
         header["type"] for sent in between.posts() for header, _ in split(sent.envelope)[1]
@@ -188,7 +188,7 @@ def test_a_reached_quota_makes_an_sdk_back_off(stack: LocalStack, program: str) 
     organization = organizations.create("small")
     organizations.change(organization.id, monthly_quota=5)
     shop = reporting(stack, organization.id)
-    with capture(upstream=stack.api_url) as between:
+    with capture(upstream=stack.sdk_url) as between:
         public = urlsplit(shop.dsn).username
         printed = run(program, between.dsn(public or "", shop.id), "60")
     assert int(printed) == 60

@@ -8,8 +8,8 @@ import pytest
 
 from errata.config import settings
 from errata.models.ids import now_ms
-from errata.store import issue_deletions, legacy
-from errata.usecases import clear_project, projects
+from errata.store import issue_deletions, legacy, watermarks
+from errata.usecases import projects
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.calls import Call, conflicting, watched
@@ -230,7 +230,7 @@ def test_an_event_that_is_stored_after_a_clear_stays_however_busy_the_project_is
 def test_a_clear_that_cannot_note_all_that_is_recent_changes_nothing(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clear_project, "_MAX_ALSO", 2)
+    monkeypatch.setattr(watermarks, "MOST_IDS", 2)
     for _ in range(3):
         ingest(busy)
     before = rows()
@@ -279,7 +279,9 @@ def test_cleanup_deletes_what_was_cleared_and_nothing_else(busy: Project, clock:
     clean_up(busy)
     assert len(kept) == len(stream.stored_events()) == len(events(busy)) == 2
     numbers = [row for row in rows()["EVENTS_TABLE"] if row["pk"]["S"] == f"{busy.id}#legacy"]
-    assert [row["sk"]["S"] for row in numbers] == ["000000000031"]
+    # Those of cleared errors are left to expire. None of them is read again.
+    assert [row["sk"]["S"] for row in numbers] == [f"{number:012d}" for number in range(1, 32)]
+    assert len(errors(busy)) == 1
 
 
 # ------------------------------------------------------------------ anything else

@@ -19,7 +19,7 @@ from errata.models.organization import DEFAULT_ORGANIZATION, parse_allowlist
 from errata.models.project import Access
 from errata.store import clients, quota_leases
 from errata.usecases import organizations, projects, quota
-from tests.support.account import Clock, Project, new_project
+from tests.support.account import Clock, Project, new_project, rows
 from tests.support.calls import Call, failing, fault, recorded, throttled, watched
 from tests.support.clients import BOOM, capture, events, ingest, php, read
 from tests.support.fresh import clear_cache
@@ -559,3 +559,12 @@ def test_a_new_month_with_a_new_quota_begins_with_nothing_leased(clock: Clock) -
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=2_000_000)
     clock.advance(30)
     assert used_after(project, 1) == 1
+
+
+def test_what_was_used_in_a_month_can_be_looked_up_for_a_year_after_it() -> None:
+    quota_leases.lease_units(DEFAULT_ORGANIZATION, "2026-11", 1, 10)
+    (row,) = [
+        row for row in rows()["IDEMPOTENCY_TABLE"] if row["pk"]["S"] == "quota#default#2026-11"
+    ]
+    first_s = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
+    assert row["ttl"] == {"N": str(first_s + 400 * 86_400)}

@@ -71,11 +71,13 @@ def test_open_issues_are_those_that_were_seen_in_it(busy: Project, clock: Clock)
     assert {name: release.issues_opened for name, release in found.items()} == {"1.0": 2, "2.0": 0}
 
 
-def test_releases_are_listed_the_last_seen_first(busy: Project, clock: Clock) -> None:
-    for release in ("1.0", "3.0", "2.0", "1.0"):
+def test_releases_are_listed_in_their_order_the_newest_first(busy: Project, clock: Clock) -> None:
+    for release in ("1.9", "a1b2c3d", "1.10", "1.0", "1.9"):
         send(busy, release=release)
         clock.advance(1)
-    assert list(releases(busy)) == ["1.0", "2.0", "3.0"]
+    found = list(releases(busy))
+    assert [each for each in found if "." in each] == ["1.10", "1.9", "1.0"]
+    assert "a1b2c3d" in found
 
 
 def test_any_text_is_a_release_of_its_own(busy: Project, clock: Clock) -> None:

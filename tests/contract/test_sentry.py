@@ -8,6 +8,7 @@ import time
 import tracemalloc
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from errata.usecases import organizations, projects
 from errata.usecases.clear_project import clear
 from tests.support import sdk, stream
 from tests.support.account import Clock, Project, new_project, row_counts, rows
-from tests.support.calls import Call, failing, fault, recorded, throttled, watched
+from tests.support.calls import Call, failing, recorded, throttled, watched
 from tests.support.clients import events, ingest, read
 from tests.support.fresh import clear_cache
 from tests.support.gateway import call
@@ -405,17 +406,21 @@ def test_the_same_id_in_two_projects_is_two_events(busy: Project) -> None:
     assert [len(events(each)) for each in (busy, other)] == [1, 1]
 
 
-def test_the_store_fails_and_the_event_comes_again(busy: Project) -> None:
+@pytest.mark.parametrize(("error", "status"), [(failing, 503), (throttled, 429)])
+def test_the_store_fails_and_the_event_comes_again(
+    busy: Project, clock: Clock, error: Callable[[Call], BaseException], status: int
+) -> None:
     body = of_event(event())
 
     def fails(each: Call) -> Any:
         if each.operation == "PutItem":
-            raise throttled(each)
+            raise error(each)
         return each.send()
 
     with watched(fails):
         response = post(busy, body)
-    assert (response.status, response.headers["Retry-After"]) == (503, "1")
+    assert (response.status, response.headers["Retry-After"]) == (status, "1")
+    clock.advance(1)
     assert post(busy, body).status == 200
     assert len(events(busy)) == 1
 
@@ -430,12 +435,12 @@ def test_marks_are_no_events(busy: Project, clock: Clock) -> None:
     assert not put_new({"pk": {"S": busy.id}, "sk": {"S": kept["id"]}})
 
 
-def test_one_call_stores_an_event(busy: Project, clock: Clock) -> None:
+def test_one_call_stores_an_event_and_three_a_late_one(busy: Project, clock: Clock) -> None:
     capture(busy)  # the key is looked up
     with recorded() as seen:
         capture(busy)
         capture(busy, timestamp=clock.ms / 1000 - 3_600)
-    assert [each.operation for each in seen] == ["PutItem", "TransactWriteItems"]
+    assert [each.operation for each in seen] == ["PutItem"] * 4
 
 
 # ------------------------------------------------------------------ limits and losses
@@ -576,7 +581,8 @@ def test_each_further_event_of_an_envelope_counts_against_the_rate_limit(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     project = new_project(60, metered=True)
-    body = envelope(*(item("event", {"message": "a"}) for _ in range(MAX_EVENTS)))
+    sent = ({"message": "a", "fingerprint": [f"f{n}"]} for n in range(MAX_EVENTS))
+    body = envelope(*(item("event", each) for each in sent))
     statuses = [post(project, body).status for _ in range(7)]
     assert statuses == [200] * 6 + [429]
     # The first event of each envelope counts with its request, which the gateway counts here.
@@ -603,7 +609,15 @@ def test_the_store_fails_within_an_envelope(
 ) -> None:
     capture(busy)
     body = envelope(*(item("event", event()) for _ in range(3)))
-    with caplog.at_level(logging.WARNING, logger="errata"), fault(3, failing):
+    stored: list[Call] = []
+
+    def fails(each: Call) -> Any:
+        if len(stored) == 2:
+            raise failing(each)
+        stored.append(each)
+        return each.send()
+
+    with caplog.at_level(logging.WARNING, logger="errata"), watched(fails):
         assert post(busy, body).status == 503
     lines = [each for each in caplog.messages if each.startswith("event lost")]
     assert lines == [f"event lost: project {busy.id}, unavailable"] * 2

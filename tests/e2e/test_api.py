@@ -12,8 +12,9 @@ import pytest
 import requests
 
 from dev.stack import LocalStack
+from errata.models.issue import Issue
 from errata.usecases import issues, projects
-from tests.support import template
+from tests.support import sdk, template
 from tests.support.deployed import eventually
 from tests.support.visible import visible_in
 
@@ -72,6 +73,57 @@ def test_compressed_bodies_arrive_whole(
     headers = {"X-Api-Key": key, "Content-Encoding": coding, "Content-Type": content_type or "x/y"}
     body = squeeze(json.dumps({"message": "grüß dich"}).encode())
     assert post(stack, "/api/ingest", data=body, headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-x"])
+def test_an_sdk_sends_to_the_function_s_own_url(stack: LocalStack, content_type: str) -> None:
+    created = projects.create("shop")
+    assert created
+    sent = sdk.event(message="grüß dich")
+    response = requests.post(
+        f"{stack.sdk_url}/api/{created.project.id}/envelope/?sentry_key={created.public}",
+        # A generator is sent in chunks, as Node's SDK does.
+        data=iter([gzip.compress(sdk.of_event(sent))]),
+        headers={
+            "Content-Encoding": "gzip",
+            "Content-Type": content_type,
+            "Origin": "https://shop.example",
+        },
+        timeout=30,
+    )
+    assert (response.status_code, response.json()) == (200, {"id": sent["event_id"]})
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    (issue,) = eventually(lambda: list(issues.list_issues(visible_in(created.project.id))), bool)
+    assert issue.count == 1
+
+
+def test_an_error_loop_is_counted_in_full_and_kept_in_part(stack: LocalStack) -> None:
+    created = projects.create("shop")
+    assert created
+    with requests.Session() as session:
+        for _ in range(40):
+            response = session.post(
+                f"{stack.sdk_url}/api/{created.project.id}/envelope/?sentry_key={created.public}",
+                data=sdk.of_event(sdk.event(user={"id": 7})),
+                timeout=30,
+            )
+            assert response.status_code == 200
+
+    def counted() -> list[Issue]:
+        return list(issues.list_issues(visible_in(created.project.id)))
+
+    (issue,) = eventually(counted, lambda found: bool(found) and found[0].count == 40)
+    assert 21 <= issue.kept < 40
+
+
+def test_a_function_s_url_is_open_to_pages_of_this_machine_alone(stack: LocalStack) -> None:
+    url = f"{stack.sdk_url}/api/1/envelope/"
+    asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+    allowed = requests.options(url, headers=asked, timeout=30)
+    assert allowed.status_code == 200
+    assert allowed.headers["Access-Control-Allow-Methods"] == "POST"
+    # DNS rebinding: a page's own name leads to this machine.
+    assert requests.post(url, headers={"Host": "evil.example"}, timeout=30).status_code == 403
 
 
 def test_bad_requests_are_answered_in_the_contract_s_words(

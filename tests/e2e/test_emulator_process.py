@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from dev.ministack import Emulator, choose_port, emulator
+from dev.ministack import Emulator, choose_ports, emulator
 
 PATIENCE_S = 30
 
@@ -27,7 +27,7 @@ def ssm(running: Emulator) -> Any:
 def test_data_is_kept_over_kill_9_and_a_torn_file(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.json"
     for torn in (False, True):
-        with emulator(choose_port(0), state_dir=tmp_path) as running:
+        with emulator(choose_ports(0)[0], state_dir=tmp_path) as running:
             running.wait_until_ready()
             if torn:
                 assert parameter(running) == "kept"
@@ -39,7 +39,7 @@ def test_data_is_kept_over_kill_9_and_a_torn_file(tmp_path: Path) -> None:
                 time.sleep(0.05)
             os.kill(running._process.pid, signal.SIGKILL)
     checkpoint.write_bytes(checkpoint.read_bytes()[:50])
-    with emulator(choose_port(0), state_dir=tmp_path) as running:
+    with emulator(choose_ports(0)[0], state_dir=tmp_path) as running:
         running.wait_until_ready()
         assert parameter(running) == "kept"
 

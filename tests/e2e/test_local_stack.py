@@ -48,7 +48,9 @@ def test_a_web_page_creates_no_role_and_runs_no_code(stack: LocalStack) -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["reset", "config", "health", "ready", "sqs/messages"])
+@pytest.mark.parametrize(
+    "path", ["reset", "config", "health", "ready", "sqs/messages", "ses/messages"]
+)
 def test_ministack_s_endpoints_are_closed(stack: LocalStack, path: str) -> None:
     for method in ("GET", "POST"):
         url = f"{stack.endpoint_url}/_ministack/{path}"

@@ -80,12 +80,15 @@ def test_what_is_lost_is_counted_beside_what_is_accepted(
 def test_browsers_reports_are_events_and_crash_reports_are_losses(stack: LocalStack) -> None:
     created = projects.create("shop")
     assert created
-    url, key = f"{stack.api_url}/api/{created.project.id}", created.public
+    key, path = created.public, f"/api/{created.project.id}"
+    # The function's own URL, and the API.
+    at_url, at_api = (base + path for base in (stack.sdk_url, stack.api_url))
+    assert at_url != at_api
     report = {"csp-report": {"effective-directive": "img-src", "blocked-uri": "data"}}
-    kept = requests.post(f"{url}/security/?sentry_key={key}", json=report, timeout=30)
+    kept = requests.post(f"{at_url}/security/?sentry_key={key}", json=report, timeout=30)
     assert kept.status_code == 200, kept.text
-    for path in (f"minidump/?sentry_key={key}", f"unreal/{key}/"):
-        refused = requests.post(f"{url}/{path}", data=b"MDMP", timeout=30)
+    for url in (f"{at_url}/minidump/?sentry_key={key}", f"{at_api}/unreal/{key}/"):
+        refused = requests.post(url, data=b"MDMP", timeout=30)
         assert refused.status_code == 415
         assert refused.json()["detail"].startswith("Errata cannot read crash reports")
     eventually(

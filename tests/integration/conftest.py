@@ -6,10 +6,17 @@ The store's tests (test_store_*.py) also run on an emulator that listens: see
 
 import pytest
 
+from errata.usecases import apply_maps
 from tests.support.account import EMULATORS
 from tests.support.fixtures import aws, busy, clock, project
 
 __all__ = ["aws", "busy", "clock", "project"]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine take longer to read a source map than the endpoint would wait."""
+    monkeypatch.setattr(apply_maps, "MAX_S", 10)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

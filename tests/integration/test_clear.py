@@ -9,15 +9,15 @@ import pytest
 
 from errata.config import settings
 from errata.models.ids import floor_id, new_event_id
-from errata.models.times import CLEAR_MARGIN_MS, STREAM_KEPT_MS
+from errata.models.times import CLEAR_MARGIN_MS, LEFT_TO_EXPIRE_S, STREAM_KEPT_MS
 from errata.models.visible import Watermark
 from errata.store import clients, watermarks
 from errata.usecases import issues, redrive
 from tests.integration.test_crashes import cut_everywhere
 from tests.support import account, stream
 from tests.support.account import Clock, Project
-from tests.support.calls import Call, calling_as, watched
-from tests.support.clients import capture, events, ingest, php
+from tests.support.calls import Call, calling_as, recorded, watched
+from tests.support.clients import capture, errors, events, ingest, php
 from tests.support.visible import visible_in
 
 # When the timer of a clear expires, at the latest, if all clocks agree.
@@ -74,6 +74,21 @@ def test_a_row_of_384_kb_is_one_read_unit_afterwards(busy: Project, clock: Clock
     clock.advance(TIMED_OUT_S)
     stream.timed_out(busy.id)
     assert len(str(state(busy.id)["clear"])) < 300
+    assert watermarks.find_watermark(busy.id) == Watermark(1, through)
+
+
+def test_as_many_ids_as_a_partition_accepts_in_half_a_minute_are_listed(
+    busy: Project, clock: Clock
+) -> None:
+    through = floor_id(clock.ms)
+    ids = [new_event_id(clock.ms + n % 60_000) for n in range(watermarks.MOST_IDS)]
+    assert watermarks.MOST_IDS > 1_000 * CLEAR_MARGIN_MS / 1000
+    limit = Watermark(1, through, 0, frozenset(ids))
+    assert watermarks.move_watermark(busy.id, limit, 0)
+    assert watermarks.find_watermark(busy.id) == limit
+    assert len(state(busy.id)["clear"]["recent_short"]["B"]) == 384_000
+    clock.advance(TIMED_OUT_S + 60)
+    stream.timed_out(busy.id)
     assert watermarks.find_watermark(busy.id) == Watermark(1, through)
 
 
@@ -187,10 +202,10 @@ def test_a_clear_in_between_keeps_its_ids(cleared: Project, clock: Clock) -> Non
 
 def test_a_run_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clock) -> None:
     kept: set[str] = set()
+    listed: set[str] = set()
 
     def fill_and_clear() -> None:
-        for _ in range(3):
-            ingest(busy)
+        listed.update(ingest(busy).json["id"] for _ in range(3))
         clear(busy)
         clock.advance(1)
         kept.clear()
@@ -202,7 +217,8 @@ def test_a_run_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clo
         assert {event["id"] for event in events(busy)} == kept
         stream.timed_out(busy.id)
         assert watermarks.find_watermark(busy.id).also == frozenset()
-        assert {row["sk"]["S"] for row in stream.stored_events()} == kept
+        assert not listed & {row["sk"]["S"] for row in stream.stored_events()}
+        assert {event["id"] for event in events(busy)} == kept
         fill_and_clear()
 
 
@@ -236,3 +252,57 @@ def test_cleared_errors_stay_hidden_without_the_ids(busy: Project, clock: Clock)
     stream.timed_out(busy.id)
     assert [error["id"] for error in php(action="errors", hash=busy.key).json["errors"]] == [2]
     assert len(events(busy)) == 1
+
+
+def old(project: Project, clock: Clock, *days: int) -> list[str]:
+    """Store an event for each of these numbers of days until it expires. They are no more recent.
+
+    Also a tally that expires with the last one, and a legacy error that expires after 30 days.
+    """
+    items = [stream.event(project.id, clock.ms + n, each) for n, each in enumerate(days)]
+    stream.put([*items, stream.tally(project.id, clock.ms + 500, days[-1])])
+    assert capture(project).status == 200
+    clock.advance(60)
+    return [item["sk"]["S"] for item in items]
+
+
+def stored() -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of EventsTable by key."""
+    return {(row["pk"]["S"], row["sk"]["S"]): row for row in account.rows()["EVENTS_TABLE"]}
+
+
+def test_events_that_expire_soon_are_hidden_at_once_and_left_to_expire(
+    busy: Project, clock: Clock
+) -> None:
+    old(busy, clock, 30, 30)
+    clear(busy)
+    before = stored()
+    with recorded() as calls:
+        stream.cleaned(busy.id)
+    assert "BatchWriteItem" not in {call.operation for call in calls}
+    assert stored() == before
+    assert events(busy) == errors(busy) == []
+
+
+def test_events_that_are_kept_for_longer_are_deleted(busy: Project, clock: Clock) -> None:
+    """Also if cleanup ends between any two of its calls."""
+    soon, later = old(busy, clock, 30, 90)
+    clear(busy)
+    clock.advance(1)
+    fresh = ingest(busy).json["id"]
+    limit_s = clock.ms // 1000 + LEFT_TO_EXPIRE_S
+    begun = stored()
+    kept = {
+        key: row
+        for key, row in begun.items()
+        if "ttl" not in row or int(row["ttl"]["N"]) <= limit_s
+    }
+    assert {soon, fresh} < {sk for _, sk in kept}
+    assert len(begun) - len(kept) == 2  # the event and the tally of 90 days
+    assert (busy.id, later) not in kept
+    for _ in cut_everywhere(lambda: stream.cleaned(busy.id)):
+        assert kept.items() <= stored().items()
+        stream.cleaned(busy.id)
+        assert stored() == kept
+        assert [event["id"] for event in events(busy)] == [fresh]
+        stream.put(begun.values())

@@ -8,11 +8,27 @@ from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.errors import NotFoundError, StoreError
+from errata.models.alert import AlertRule
+from errata.models.assignee import Assigned, of_member
+from errata.models.issue_change import RESOLVE, Change
 from errata.models.visible import issues_partition
 from errata.store import clients as aws
 from errata.store import issues, watermarks
 from errata.store import projects as store
-from errata.usecases import access, delete_project, projects, redrive, webhooks
+from errata.usecases import (
+    access,
+    alerts,
+    assign,
+    clear_project,
+    comments,
+    delete_project,
+    projects,
+    redrive,
+    views,
+    webhooks,
+)
+from errata.usecases.channels import AlertTarget
+from errata.usecases.issues import change
 from tests.support import calls, shelf, stream
 from tests.support.account import Clock, Project, new_project, rows
 from tests.support.clients import capture, errors, ingest, read
@@ -32,6 +48,20 @@ def filled(project: Project) -> Project:
     stream.pump(stream.records())
     assert all_issues(visible_in(project.id))
     return project
+
+
+def set_up(project: Project) -> None:
+    """Set up and write what people do: rules and channels, views, assignments, comments."""
+    rule = AlertRule("", kinds=("new",), channels=())
+    alerts.add(project.id, rule, [AlertTarget("slack", "https://hooks.slack.com/services/T/B/x")])
+    owner = projects.find(project.id)
+    visible = visible_in(project.id)
+    views.save(views.of_project(owner, visible), "Ours", "is:open", "count")
+    ada = Assigned(of_member("ada@example.com"), "ada@example.com")
+    for issue in all_issues(visible):
+        assign.assign(visible, issue.id, ada, "ben")
+        comments.add(owner, visible, issue.id, "Look.", "ben", f"token-{issue.id}")
+        change(visible, issue.id, Change(RESOLVE, release="9.0"), "ben")
 
 
 def remains(project: Project) -> list[str]:
@@ -54,6 +84,7 @@ def remains(project: Project) -> list[str]:
 def test_nothing_is_left_but_keys_that_open_nothing(busy: Project, clock: Clock) -> None:
     other = filled(new_project())
     filled(busy)
+    set_up(busy)
     assert delete_project.delete_project(busy.id) is None
     clean_up(busy)
     assert [each for each in remains(busy) if f"/{other.id}/" not in each] == []
@@ -65,6 +96,19 @@ def test_nothing_is_left_but_keys_that_open_nothing(busy: Project, clock: Clock)
     access.clear_cache()
     assert (ingest(busy).status, capture(busy).status) == (401, 403)
     assert len(read(other).json["data"]) == 2
+
+
+def test_a_clear_keeps_what_is_set_up_and_nothing_of_the_issues(busy: Project) -> None:
+    filled(busy)
+    before = rows()["PROJECTS_TABLE"]
+    set_up(busy)
+    kept = {row["sk"]["S"].partition("#")[0] for row in rows()["PROJECTS_TABLE"]}
+    assert kept >= {"webhook", "webhook_alerts", "views"}
+    clear_project.clear(busy.id)
+    clean_up(busy)
+    assert {row["sk"]["S"].partition("#")[0] for row in rows()["PROJECTS_TABLE"]} == kept
+    assert len(rows()["PROJECTS_TABLE"]) > len(before)
+    assert [row["sk"]["S"] for row in rows()["ISSUES_TABLE"]] == ["numbers"]
 
 
 def test_what_a_remembered_key_still_sends_goes_too(busy: Project, clock: Clock) -> None:

@@ -43,9 +43,9 @@ def fresh() -> str:
 
 
 def traffic(*project_ids: str) -> list[Item]:
-    """Events of three issues in two releases for each project, mixed."""
+    """Events of three issues in two releases for each project, mixed. Some are tallies."""
     return [
-        stream.event(
+        (stream.tally if n > 3 else stream.event)(
             project_id,
             START_MS + n,
             fingerprint=f"f{n % 3}",
@@ -163,7 +163,7 @@ def refusing(error: Callable[[Call], BaseException], *marks: str) -> Callable[[C
 
 def issue_of(item: Item) -> str:
     """The sort key of an event's issue."""
-    return f"issue#{item['issue']['S'].rpartition('#')[2]}"
+    return f"issue#{events.issue_of(item)}"
 
 
 @pytest.mark.parametrize("error", [throttled, starved])

@@ -1,5 +1,6 @@
 """Digest and its neighbours where rows are old, shared, restored, or changed at the same moment."""
 
+import time
 from itertools import count
 from typing import Any
 
@@ -10,7 +11,8 @@ from errata.models.ids import floor_id, now_ms
 from errata.models.issue import Issue
 from errata.models.visible import Watermark, issues_partition
 from errata.protocol.issues import IssueQuery
-from errata.store import clients, watermarks
+from errata.store import clients, ranks, watermarks
+from errata.store import digest as store_digest
 from errata.usecases import issues, redrive
 from tests.integration.test_digest_expiry import expire
 from tests.support import stream, tally
@@ -221,3 +223,42 @@ def test_new_issues_with_tags_of_their_own_write_a_bounded_number_of_values(cloc
     assert stored(project_id, "value#tag:tag49=99 49#") == []
     stream.pump(stream.numbered([again], 2001))
     assert len(stored(project_id, "value#tag:tag49=99 49#")) == 1
+
+
+# ------------------------------------------------------------------ rows and threads of a batch
+
+
+def test_a_row_by_which_an_issue_was_found_before_is_deleted(clock: Clock) -> None:
+    items = traffic(project_id := fresh(), 40, 1)
+    for start in range(0, 40, 10):
+        stream.pump(stream.numbered(items)[start : start + 10])
+    (row,) = stored(project_id, f"rank#{ranks.EVENTS}#")
+    assert row["sk"]["S"].split("#")[3] == f"{ranks.rank(40):04d}"
+
+
+def test_an_event_without_a_release_does_not_hide_that_of_an_earlier_one(clock: Clock) -> None:
+    project_id = fresh()
+    start_ms = now_ms() - 60_000
+    named = [("", 0), ("1.0", 1), ("", 2)]
+    items = [
+        stream.event(project_id, start_ms + n, fingerprint="f", release=release)
+        for release, n in named
+    ]
+    stream.pump(stream.numbered(items))
+    (issue,) = issues.list_issues(visible_in(project_id))
+    assert (issue.first_release, issue.last_release) == ("1.0", "1.0")
+
+
+def test_no_write_of_a_batch_still_runs_when_another_one_has_failed() -> None:
+    done = []
+
+    def slow() -> None:
+        time.sleep(0.2)
+        done.append("slow")
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store_digest._all([broken, slow])
+    assert done == ["slow"]

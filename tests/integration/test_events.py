@@ -12,7 +12,7 @@ import pytest
 
 from errata.store import watermarks
 from errata.usecases import issues, loss_ledger, projects
-from tests.support import account, stream, template
+from tests.support import account, function_url, stream, template
 from tests.support.account import Clock, Project
 from tests.support.clients import capture, events, ingest
 from tests.support.gateway import handler
@@ -22,9 +22,12 @@ FOLDER = template.ROOT / "events"
 # The key that the samples carry; it belongs to the first project.
 KEY = "0123456789abcdef0123456789abcdef"
 SHOP = Project("1", KEY)
+# The public key in the samples of SDKs, which the authorizer has resolved.
+DSN_KEY = "fedcba9876543210fedcba9876543210"
 # When the samples were taken: 2026-11-22T10:00:00Z.
 AT_NS = 1_795_341_600_000_000_000
 
+AT_URLS = {"sentry_ingest/url", "sentry_ingest/otlp"}
 CASES = sorted(f"{file.parent.name}/{file.stem}" for file in FOLDER.glob("*/*.json"))
 
 
@@ -46,7 +49,8 @@ def run(case: str) -> Any:
 def answered(case: str) -> tuple[int, Any]:
     """Status and content of an HTTP function's answer."""
     response = run(case)
-    assert set(response) == {"statusCode", "headers", "body"}
+    assert set(response) - {"isBase64Encoded"} == {"statusCode", "headers", "body"}
+    assert not response.get("isBase64Encoded")
     return response["statusCode"], json.loads(response["body"])
 
 
@@ -111,6 +115,24 @@ def test_sentry_ingest_stores_the_event(name: str) -> None:
     # The second one is the first again.
     assert answered(f"sentry_ingest/{name}") == (status, content)
     assert len(events(SHOP)) == 1
+
+
+def test_sentry_ingest_stores_an_event_at_its_own_url() -> None:
+    (found,) = [each for each in projects.list_keys("1") if each.public]
+    event = sample("sentry_ingest/url")
+    assert keys_of(event) == keys_of(function_url.request("POST", "/", b"\xff"))
+    auth = event["headers"]["x-sentry-auth"].replace(DSN_KEY, found.public)
+    event["headers"]["x-sentry-auth"] = auth
+    assert handler("sentry_ingest")(event, None)["statusCode"] == 200
+    assert events(SHOP)[0]["exception_class"] == "ValueError"
+
+
+def test_sentry_ingest_stores_an_exception_of_opentelemetry() -> None:
+    event = sample("sentry_ingest/otlp")
+    assert keys_of(event) == keys_of(function_url.request("POST", "/", b"\xff"))
+    assert answered("sentry_ingest/otlp") == (200, {})
+    (stored,) = events(SHOP)
+    assert (stored["exception_class"], stored["transaction"]) == ("ValueError", "GET /cart")
 
 
 def test_sentry_ingest_stores_a_report_of_a_browser() -> None:
@@ -214,7 +236,9 @@ def by_kind(kind: str) -> list[str]:
 
 def test_every_function_has_samples() -> None:
     functions = template.of_type("AWS::Serverless::Function")
-    assert {case.split("/")[0] for case in CASES} == {template.folder(name) for name in functions}
+    # What an operator's subscription filter invokes is in a nested stack.
+    wanted = {template.folder(name) for name in functions} | {"log_capture"}
+    assert {case.split("/")[0] for case in CASES} == wanted
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -223,6 +247,8 @@ def test_every_sample_is_answered(case: str) -> None:
     response = run(case)
     if case in by_kind("Api"):
         assert response["statusCode"] in (200, 202, 303, 400, 401, 403, 404, 405, 422)
+    elif case.startswith("log_capture/"):
+        assert response is None
     elif case in by_kind("DynamoDB") + by_kind("SQS") + by_kind("CloudWatchLogs"):
         assert response in (None, {"batchItemFailures": []})
     else:
@@ -234,7 +260,14 @@ def test_ledger_counts_a_lost_event() -> None:
     assert loss_ledger.by_day(visible_in("1"), 1) == {"2026-11-22": (0, {"invalid": 1})}
 
 
-@pytest.mark.parametrize("case", by_kind("Api"))
+def test_log_capture_makes_an_event_of_a_timeout() -> None:
+    run("log_capture/timeout")
+    run("log_capture/timeout")
+    (event,) = events(SHOP)
+    assert event["exception_class"] == "Sandbox.Timedout"
+
+
+@pytest.mark.parametrize("case", sorted({*by_kind("Api")} - AT_URLS))
 def test_a_request_s_sample_is_of_a_route_of_the_template(case: str) -> None:
     event = sample(case)
     function = template.routes()[event["httpMethod"], event["resource"]]

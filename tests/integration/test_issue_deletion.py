@@ -237,7 +237,8 @@ def test_an_event_that_is_stored_while_the_worker_is_there_is_deleted(shop: Shop
         response = call.send()
         if (
             not done
-            and call.parameters.get("ProjectionExpression") == "sk, issue, erased, legacy_id"
+            and call.parameters.get("ProjectionExpression")
+            == "sk, issue, erased, of_issue, legacy_id"
         ):
             done = True
             stream.put([late])
@@ -355,7 +356,7 @@ def test_an_issue_with_more_rows_than_a_transaction_takes_is_deleted(shop: Shop)
     shop.delete()
     kinds = {row["sk"]["S"].partition("#")[0] for row in rows()["ISSUES_TABLE"]}
     # The rows of its values expire. They are no longer the issue's: it is a tombstone.
-    assert kinds == {"issue", "release", "day", "value", "numbers"}
+    assert kinds == {"issue", "release", "known", "day", "value", "numbers"}
     assert shop.issues() == {}
 
 

@@ -39,7 +39,8 @@ class Model:
     @property
     def visible(self) -> Visible:
         project_id = self.pk.partition("#")[0]
-        return Visible(project_id, Watermark(), (NOW_S - RETENTION_S) * 1000, NOW_S * 1000)
+        oldest_ms = (NOW_S - RETENTION_S) * 1000
+        return Visible(project_id, Watermark(), oldest_ms, NOW_S * 1000).for_operator()
 
     def asked(self, status: str) -> list[Issue]:
         """Return the issues that a list of a status shows."""

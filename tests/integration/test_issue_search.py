@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from bench.write_units import item_size
 from errata.config import settings
 from errata.errors import InvalidInputError, InvalidQueryError
 from errata.models import sketch
+from errata.models.buckets import HOUR_MS, Buckets
 from errata.models.issue import Issue
 from errata.models.seen_values import SeenValues
 from errata.models.visible import issues_partition
@@ -21,6 +24,7 @@ from errata.protocol.issues import (
     INDEX,
     KINDS,
     REST,
+    RISING,
     ROWS,
     SORTS,
     IssueQuery,
@@ -30,13 +34,14 @@ from errata.protocol.issues import (
 from errata.store import clients
 from errata.store.numbers import counter_key
 from errata.usecases import issue_search, search_terms
-from errata.usecases.issues import IssuePage, search
+from errata.usecases.issues import IssuePage, matching, search
 from tests.support import shelf
 from tests.support.calls import Call, recorded, watched
 from tests.support.shelf import EXPIRES, issue
 from tests.support.visible import visible_at
 
 NOW_S = EXPIRES - 1
+NOW_MS = NOW_S * 1_000
 MOST_CALLS = 4
 _projects = count(100)
 
@@ -478,3 +483,130 @@ def test_an_issue_s_place_in_a_cursor_survives_its_deletion(pk: str) -> None:
         rest = page(pk, limit=9, cursor=first.next_cursor, **asked)
         assert [int(each.id, 16) for each in rest.issues][-2:] == [2, 1]
         shelf.put(pk, found)
+
+
+# ------------------------------------------------------------------ large rows
+
+
+@contextmanager
+def counting() -> Iterator[list[float]]:
+    """Count the read units of issues in a list of one number."""
+    spent = [0.0]
+
+    def count_(call: Call) -> Any:
+        response = call.send()
+        if call.operation == "BatchGetItem":
+            for items in response["Responses"].values():
+                spent[0] += sum(math.ceil(item_size(each) / 4096) for each in items)
+        return response
+
+    with watched(count_):
+        yield spent
+
+
+def all_pages(pk: str, text: str) -> Iterator[IssuePage]:
+    cursor = None
+    while True:
+        yield (found := search(visible_at(pk, NOW_S), read(text, "count", cursor, 100)))
+        if not (cursor := found.next_cursor):
+            return
+
+
+def test_large_issues_cost_no_more(pk: str) -> None:
+    names = {f"{n}{'x' * 1_990}": 10**6 for n in range(3)}  # five read units for each issue
+    large = [
+        issue(n, count=n + 1, releases=names, servers=names, environments=names) for n in range(220)
+    ]
+    rows = {each.id: [("user.id", "7")] for each in large}
+    shelf.put(pk, large, values=rows, texts={each.id: " needle" for each in large})
+    in_order = [each.id for each in large[::-1]]
+    for text in ("user.id:7", "needle", "user.id:7 needle", "!environment:x"):
+        found: list[str] = []
+        pages = all_pages(pk, text)
+        while True:
+            with counting() as spent:
+                some = next(pages, None)
+            if some is None:
+                break
+            assert spent[0] <= 1_000, text
+            found += [each.id for each in some.issues]
+            # What is not sorted as a whole says so.
+            assert not some.exhaustive or found == in_order[: len(found)]
+        assert sorted(found) == sorted(in_order), text
+
+
+def test_a_search_goes_on_although_more_issues_match(
+    pk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issue_search, "_FEW", 110)
+    some = [issue(n, count=1_000 - n) for n in range(130)]
+    rows = {each.id: [("user.id", "7")] for each in some}
+    shelf.put(pk, some[:110], values=rows)
+    pages = all_pages(pk, "user.id:7")
+    found = next(pages).issues
+    shelf.put(pk, some[110:], values=rows)
+    assert [*found, *(each for page_ in pages for each in page_.issues)] == some
+
+
+def test_a_level_is_that_of_any_event(pk: str) -> None:
+    seen = SeenValues()
+    seen.add_new({("level", "error"): False, ("level", "warning"): False}, set())
+    shelf.put(pk, [issue(1, values=seen.pack()), issue(2), issue(3, level="debug")])
+    for text, expected in (
+        ("level:warning", {1}),
+        ("level:error", {1, 2}),
+        ("!level:error", {3}),
+        ("!level:warning", {2, 3}),
+    ):
+        assert {each.number - 1 for each in search(visible_at(pk, NOW_S), read(text)).issues} == (
+            expected
+        ), text
+
+
+# ------------------------------------------------------------------ rising issues first
+
+
+def rising(n: int, times: int, **fields: Any) -> Issue:
+    """Return an issue that had one event an hour, and in the last hour so many."""
+    buckets = Buckets()
+    for hour in range(2, 26):
+        buckets.add(NOW_MS - hour * HOUR_MS)
+    buckets.add(NOW_MS - n * 1_000, times)
+    return issue(n, buckets=buckets, last_seen=NOW_MS - n * 1_000, **fields)
+
+
+@pytest.mark.parametrize("text", ["", "is:open", "boom", "is:resolved", "user.id:7"])
+def test_rising_issues_come_first_and_then_the_last_seen(pk: str, text: str) -> None:
+    status = "resolved" if text == "is:resolved" else "open"
+    fields: dict[str, Any] = {"status": status, "title": "boom"}
+    found = [rising(n, {7: 20, 30: 90, 55: 40}.get(n, 3), **fields) for n in range(60)]
+    older = [issue(100 + n, last_seen=NOW_MS - HOUR_MS * (n + 2), **fields) for n in range(30)]
+    shelf.put(pk, (*found, *older), values={each.id: [("user.id", "7")] for each in found + older})
+    expected = [30, 55, 7, *(n for n in range(60) if n not in (7, 30, 55)), *range(100, 130)]
+    found_pages = list(pages_of(pk, read(text, RISING, limit=20)))
+    assert [int(each.id, 16) for page in found_pages for each in page.issues] == expected
+    assert all(page.exhaustive for page in found_pages) or text == "boom"
+    listed = matching(visible_at(pk, NOW_S), read(text, RISING))
+    assert [int(each.id, 16) for each in listed] == expected
+
+
+def test_rising_issues_are_sought_as_far_as_a_page_may_cost(
+    pk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issue_search, "_ENOUGH_UNITS", 20)
+    monkeypatch.setattr(issue_search, "_DENSE", 10)
+    shelf.put(pk, (rising(n, 90 if n in (15, 35) else 1) for n in range(40)))
+    first, second, *_ = pages_of(pk, read("is:open", RISING, limit=50))
+    # It says how far it has looked, and the next page goes on from there.
+    assert (first.issues[0].id, first.exhaustive, first.looked_at) == (issue(15).id, False, 20)
+    assert (second.issues[0].id, second.exhaustive) == (issue(35).id, True)
+
+
+def pages_of(pk: str, query: IssueQuery) -> Iterator[IssuePage]:
+    """All pages of a query."""
+    while True:
+        found = search(visible_at(pk, NOW_S), query)
+        yield found
+        if found.next_cursor is None:
+            return
+        query = replace(query, cursor=found.next_cursor)

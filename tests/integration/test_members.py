@@ -115,7 +115,9 @@ def test_what_is_not_there_is_named() -> None:
     role: Any = "boss"
     with pytest.raises(InvalidInputError) as error:
         members.add("default", ADA, role)
-    assert complaints(error) == "There is no role 'boss'. Choose from: owner, admin, member."
+    assert (
+        complaints(error) == "There is no role 'boss'. Choose from: owner, admin, member, viewer."
+    )
     with pytest.raises(InvalidInputError) as error:
         members.add("default", ADA, "member", ["00000000"])
     assert complaints(error) == (

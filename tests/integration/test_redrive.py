@@ -488,7 +488,8 @@ def test_a_redrive_that_outlasts_its_hold_ends(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
-    stream.put(traffic(busy.id, clock.ms))
+    long = {"ttl": {"N": str(clock.ms // 1000 + 90 * 86_400)}}
+    stream.put({**each, **long} for each in traffic(busy.id, clock.ms))
     stream.deliver(stream.records())
     clock.advance(60)
     call("GET", f"/api.php?action=clear&hash={busy.key}")

@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.models.times import SETTLING_MS
-from errata.store import clients
-from errata.usecases import backup
+from errata.store import clients, webhook_secrets
+from errata.usecases import backup, views
+from errata.usecases.issues import list_issues
 from tests.integration.test_webhooks import queued
 from tests.support import stream
 from tests.support.account import Clock, Project
@@ -42,6 +43,7 @@ from tests.support.fresh import clear_cache
 from tests.support.gateway import authorize, call, request
 from tests.support.receiver import Receiver
 from tests.support.template import ROOT
+from tests.support.visible import visible_in
 from tests.upgrades.release import newest
 from tests.upgrades.release import restore as load
 
@@ -113,6 +115,32 @@ def test_restored_events_are_not_counted_again_and_new_ones_are(
     assert counts(shop.id) == {"boom 0": 3, "boom 1": 3}
     assert days(shop.id) == 6
     assert queued() == []
+
+
+def test_tallies_are_restored_and_counted_once(
+    deployed: Deployed, clock: Clock, place: str
+) -> None:
+    """Three events of a loop are kept in full. Of four tallies, digest has not counted one."""
+    shop = shop_with_events(3)
+    loop: dict[str, Any] = {"message": "boom 0", "fingerprint": "boom 0"}
+    clock.advance(1)
+    counted = [stream.tally(shop.id, clock.ms + n, **loop) for n in range(3)]
+    stream.put(counted)
+    stream.pump(stream.records())
+    stream.put([stream.tally(shop.id, clock.ms + 3, **loop)])
+    clock.advance(1)
+    assert counts(shop.id) == {"boom 0": 5, "boom 1": 1}
+    done("backup", place)
+    deploy_another(OTHER)
+    ran = done("restore", place, "--stack", OTHER, "--json").json
+    assert (ran["counted"], ran["problems"]) == (1, [])
+    clear_cache()
+    assert counts(shop.id) == {"boom 0": 6, "boom 1": 1}
+    stream.pump(stream.records())
+    assert counts(shop.id) == {"boom 0": 6, "boom 1": 1}
+    (issue,) = [each for each in list_issues(visible_in(shop.id)) if each.title == "boom 0"]
+    assert (issue.count, issue.kept) == (6, 2)
+    assert days(shop.id) == 7
 
 
 def test_events_that_were_not_counted_yet_are_counted_without_a_message(
@@ -262,6 +290,67 @@ def test_a_webhook_keeps_its_secret(deployed: Deployed, there: Receiver, place: 
     stored = clients.ssm().get_parameter(Name=name, WithDecryption=True)["Parameter"]
     assert json.loads(stored["Value"])["current"] == made["secret"]
     assert stored["Type"] == "SecureString"
+
+
+def test_what_people_have_set_up_and_written_stays(
+    deployed: Deployed, clock: Clock, place: str
+) -> None:
+    shop = shop_with_events(3)
+    clock.advance(1)
+    send(shop, "quiet", release="2.0")
+    stream.pump(stream.records()[-1:])
+    clock.advance(1)
+    done("teams", "create", "default", "web")
+    done("members", "add", "default", "ada@example.com", "--role", "owner")
+    done("releases", "set", shop.id, "1.0", "--released", "2026-01-02T03:04:05Z")
+    done("issues", "resolve", shop.id, "SHOP-1", "--in-release", "9.0")
+    done("issues", "ignore", shop.id, "SHOP-3", "--until-events", "2")
+    done("issues", "assign", shop.id, "SHOP-1", "--to", "ada@example.com")
+    done("issues", "assign", shop.id, "SHOP-2", "--to", "#web")
+    done("issues", "comment", shop.id, "SHOP-1", "--text", "Rolled back. @ada, look.")
+    done("views", "save", shop.id, "Checkout", "--query", "is:open boom", "--sort", "users")
+    views.save(views.of_member("ada@example.com"), "To do", "assigned:me", "count")
+    chat = "https://hooks.slack.com/services/T0/B0/secret"
+    every = ("--events", "5/10", "--quiet", "22:00-07:00 Europe/Vienna")
+    rule = ("alerts", "add", shop.id, "--on", "new", "--on", "events", *every)
+    made = done(*rule, "--to", f"slack={chat}", "--to", "email=ops@example.com", "--json").json
+    done("alerts", "mute", shop.id, made["id"], "--for", "2h")
+
+    def look(stack: str) -> list[Any]:
+        found = [
+            done(*each, "--stack", stack, "--json").json
+            for each in (
+                *(("issues", "show", shop.id, f"SHOP-{n}") for n in (1, 2, 3)),
+                *(("issues", "activity", shop.id, f"SHOP-{n}") for n in (1, 2, 3)),
+                ("issues", "list", shop.id, "--query", "resolved-in:9.0 assigned:ada@example.com"),
+                ("issues", "list", shop.id, "--query", "assigned:#web first-release:1.0"),
+                ("issues", "list", "--org", "default", "--query", "boom", "--sort", "users"),
+                ("releases", "list", shop.id),
+                ("views", "list", shop.id),
+                ("alerts", "list", shop.id),
+                ("orgs", "audit", "default"),
+            )
+        ]
+        clear_cache()
+        own = views.find(views.of_member("ada@example.com"))
+        targets = [
+            json.loads(each)["current"] for each in webhook_secrets.find_stored_secrets().values()
+        ]
+        return [*found, own, targets]
+
+    before = look(STACK)
+    assert [len(each) for each in before[6:9]] == [1, 1, 2]
+    assert chat in str(before[-1])
+    move(place)
+    assert look(OTHER) == before
+    # What was set still holds for new events: one of an older release, and two more of the ignored.
+    sent = ("boom 0", "boom 1", "quiet", "quiet")
+    new = {send(shop, message, release="1.0") for message in sent}
+    fresh = [each for each in stream.stored_events() if each["sk"]["S"] in new]
+    stream.pump([stream.record(each, 9_000 + n) for n, each in enumerate(fresh)])
+    listed = done("issues", "list", shop.id, "--query", "", "--stack", OTHER, "--json").json
+    statuses = {each["short_id"]: each["status"] for each in listed}
+    assert statuses == {"SHOP-1": "resolved", "SHOP-2": "open", "SHOP-3": "open"}
 
 
 def test_slugs_stay_with_their_projects(deployed: Deployed, place: str) -> None:

@@ -82,8 +82,11 @@ ENDPOINTS: dict[str, Send] = {
 }
 
 
-def everything(project: Project) -> str:
-    """Return all that anybody can see of a project's events: tables, queues, responses, pages."""
+def everything(project: Project, *, pages: bool = True) -> str:
+    """Return all that anybody can see of a project's events: tables, queues, responses, pages.
+
+    `pages`: with those of the dashboard, which show what is stored.
+    """
     assert stream.deliver(stream.records()) == []
     stored = rows()
     unpacked = [
@@ -94,12 +97,14 @@ def everything(project: Project) -> str:
     parts = [repr(stored), json.dumps(unpacked, ensure_ascii=False), repr(found)]
     listed = events(project)
     parts += [json.dumps(each, ensure_ascii=False) for each in (listed, errors(project))]
+    if not pages:
+        return "\n".join(parts)
     members.add("default", OWNER, "owner")
     browser = signed_in(OWNER)
     # The page of an issue is that of its newest event.
-    pages = ["issues", *(f"events/{event['id']}" for event in listed)]
-    pages += sorted({f"issues/{event['issue_id']}/tags" for event in listed})
-    shown = [browser.get(f"projects/{project.id}/{page}") for page in pages]
+    paths = ["issues", *(f"events/{event['id']}" for event in listed)]
+    paths += sorted({f"issues/{event['issue_id']}/tags" for event in listed})
+    shown = [browser.get(f"projects/{project.id}/{path}") for path in paths]
     assert {each.status for each in shown} == {200}
     return "\n".join([*parts, *(each.html for each in shown)])
 
@@ -122,7 +127,9 @@ def test_a_secret_is_nowhere(
     exempt = SDK_EXEMPT if kind in BY_FORM else SDK_EXEMPT | SOURCE | MODULES
     webhooks.add(project.id, "https://example.com/hook")
     ENDPOINTS[endpoint](project, planted, lambda: anything(planted), exempt)
-    assert_nowhere(secret, everything(project) + caplog.text)
+    # Pages take the most time, and can only show what is stored: those of some kinds are enough.
+    text = everything(project, pages=kind in ("card", "jwt", "query", "json in json"))
+    assert_nowhere(secret, text + caplog.text)
     assert all(event["scrubbed"] for event in events(project) if "attachments" not in str(event))
 
 
@@ -148,7 +155,9 @@ def test_a_secret_by_a_rule_of_the_organization_is_nowhere(
     scrubbing_rules.set_of_organization("default", rules)
     webhooks.add(project.id, "https://example.com/hook")
     ENDPOINTS[endpoint](project, planted, lambda: anything(planted), exempt)
-    assert_nowhere(secret, everything(project) + caplog.text)
+    # Pages take the most time, and can only show what is stored: those of some kinds are enough.
+    text = everything(project, pages=kind in ("card", "jwt", "query", "json in json"))
+    assert_nowhere(secret, text + caplog.text)
     assert all(event["scrubbed"] for event in events(project) if "attachments" not in str(event))
 
 

@@ -241,8 +241,8 @@ def test_the_command_sets_shows_and_previews(busy: Project, tmp_path: Path) -> N
     found = run(
         "scrubbing", "preview", busy.id, "--rules", "-", "--org", "--json", stdin=b"exempt: **"
     ).json
-    place = {"path": "context.token", "rule": "name", "events": 1, "stays": True}
-    assert found == {"events": 1, "places": [place]}
+    row = {"path": "context.token", "rule": "name", "events": 1, "stays": True}
+    assert found == {"events": 1, "paths": [row]}
     shown = done("scrubbing", "set", busy.id, "--rules", str(file), "--scrub-contract-apis", "off")
     assert shown.out.splitlines() == [
         f"project                 {busy.id}",

@@ -26,7 +26,7 @@ from errata.store import (
 )
 from errata.store.digest import IssueChange, Totals
 from errata.store.digest_rows import Rows, Wanted
-from errata.store.issue_lists import Place
+from errata.store.issue_lists import ListKey
 from errata.store.values import NewValue
 from tests.support import shelf
 from tests.support.shelf import EXPIRES
@@ -209,40 +209,40 @@ def test_rows_and_index_descend_and_go_on_after_any_place(pk: str, order: str) -
     whole = issue_lists.from_rows(visible, order, status, None, 99)
     assert len(whole.found) == 30
     assert whole.stopped is None
-    places = [each.place for each in whole.found]
-    assert places == sorted(places, key=lambda each: each.sorts_by, reverse=True)
+    keys = [each.key for each in whole.found]
+    assert keys == sorted(keys, key=lambda each: each.sorts_by, reverse=True)
     assert all(each.shows(issue, [status]) for each, issue in shown(pk, whole))
     for n in (0, 10, 29):
-        rest = issue_lists.from_rows(visible, order, status, places[n], 99)
-        assert [each.place for each in rest.found] == places[n + 1 :]
-    assert issue_lists.from_rows(visible, order, status, None, 10).stopped == places[9]
+        rest = issue_lists.from_rows(visible, order, status, keys[n], 99)
+        assert [each.key for each in rest.found] == keys[n + 1 :]
+    assert issue_lists.from_rows(visible, order, status, None, 10).stopped == keys[9]
 
 
-def shown(pk: str, part: issue_lists.Part) -> list[tuple[issue_lists.Found, Issue]]:
+def shown(pk: str, part: issue_lists.Chunk) -> list[tuple[issue_lists.ListEntry, Issue]]:
     """Return what a list found, with the issues."""
-    ids = [each.place.issue_id for each in part.found]
+    ids = [each.key.issue_id for each in part.found]
     found, _ = issue_lists.read(visible_at(pk), ids, until=False)
-    return [(each, found[each.place.issue_id]) for each in part.found]
+    return [(each, found[each.key.issue_id]) for each in part.found]
 
 
 def test_the_index_goes_on_after_any_place(pk: str) -> None:
     visible = visible_at(pk)
     write(pk, *many((n * 7) % 120 for n in range(120)))
 
-    def found(after: Place | None) -> list[int]:
+    def found(after: ListKey | None) -> list[int]:
         part = issue_lists.from_index(visible, ["open"], after, 200)
-        return [each.place.value for each in part.found]
+        return [each.key.value for each in part.found]
 
     assert found(None) == list(range(120, 0, -1))
     # After an issue that is not there, and before all rows of the same time.
-    assert found(Place(100, index=True, issue_id="f" * 32)) in (
+    assert found(ListKey(100, index=True, issue_id="f" * 32)) in (
         list(range(100, 0, -1)),
         list(range(99, 0, -1)),
     )
-    assert found(Place(100, index=True, issue_id=f"{99:032x}")) == list(range(99, 0, -1))
-    assert found(Place(100, issue_id="0" * 32)) == list(range(99, 0, -1))
+    assert found(ListKey(100, index=True, issue_id=f"{99:032x}")) == list(range(99, 0, -1))
+    assert found(ListKey(100, issue_id="0" * 32)) == list(range(99, 0, -1))
     part = issue_lists.from_index(visible, ["resolved"], None, 50)
-    assert (part.found, part.stopped) == ([], Place(71, True, f"{70:032x}"))
+    assert (part.found, part.stopped) == ([], ListKey(71, True, f"{70:032x}"))
 
 
 @pytest.mark.parametrize("old", [False, True])

@@ -135,7 +135,7 @@ def test_an_unclaimed_project_is_on_the_list_of_unclaimed_ones_alone() -> None:
         assert projects.add_project(each, [replace(KEY, hash=each.id, project_id=each.id)], number)
     with pytest.raises(LimitReachedError) as limit:
         projects.add_project(replace(kept, id="14"), [], [creation_counts.one_more_unclaimed(2)])
-    assert limit.value.position == 0
+    assert limit.value.index == 0
     assert projects.list_owned() == []
     assert projects.list_unclaimed() == [generated, kept]
 

@@ -128,21 +128,27 @@ def test_values_come_back_as_they_went() -> None:
 
 def test_a_full_bucket_gives_a_token_and_starts_its_time() -> None:
     name = f"a {next(_names)}"
-    assert rate_buckets.take_token(name, idle=True, now=100, step=10, tolerance=20) == (True, 110)
+    assert rate_buckets.take_tokens(name, idle=True, now=100, step=10, tolerance=20) == (True, 110)
     # It is busy now: a caller that takes it for idle learns its arrival time.
-    assert rate_buckets.take_token(name, idle=True, now=105, step=10, tolerance=20) == (False, 110)
-    assert rate_buckets.take_token(name, idle=False, now=105, step=10, tolerance=20) == (True, 120)
-    assert rate_buckets.take_token(name, idle=False, now=105, step=10, tolerance=20) == (True, 130)
-    assert rate_buckets.take_token(name, idle=False, now=105, step=10, tolerance=20) == (False, 130)
-    assert rate_buckets.take_token(name, idle=False, now=110, step=10, tolerance=20) == (True, 140)
-    assert rate_buckets.take_token(name, idle=False, now=140, step=10, tolerance=20) == (False, 140)
-    assert rate_buckets.take_token(name, idle=True, now=140, step=10, tolerance=20) == (True, 150)
+    assert rate_buckets.take_tokens(name, idle=True, now=105, step=10, tolerance=20) == (False, 110)
+    assert rate_buckets.take_tokens(name, idle=False, now=105, step=10, tolerance=20) == (True, 120)
+    assert rate_buckets.take_tokens(name, idle=False, now=105, step=10, tolerance=20) == (True, 130)
+    assert rate_buckets.take_tokens(name, idle=False, now=105, step=10, tolerance=20) == (
+        False,
+        130,
+    )
+    assert rate_buckets.take_tokens(name, idle=False, now=110, step=10, tolerance=20) == (True, 140)
+    assert rate_buckets.take_tokens(name, idle=False, now=140, step=10, tolerance=20) == (
+        False,
+        140,
+    )
+    assert rate_buckets.take_tokens(name, idle=True, now=140, step=10, tolerance=20) == (True, 150)
 
 
 def test_a_bucket_that_is_not_there_is_full() -> None:
     name = f"b {next(_names)}"
-    assert rate_buckets.take_token(name, idle=False, now=5, step=10, tolerance=20) == (False, 0)
-    assert rate_buckets.take_token(name, idle=True, now=5, step=10, tolerance=20) == (True, 15)
+    assert rate_buckets.take_tokens(name, idle=False, now=5, step=10, tolerance=20) == (False, 0)
+    assert rate_buckets.take_tokens(name, idle=True, now=5, step=10, tolerance=20) == (True, 15)
 
 
 # ------------------------------------------------------------------ what DynamoDB demands

@@ -19,8 +19,8 @@ from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import minted_ms
 from errata.models.webhook import MAX_FORMERS, Attempt, Message
-from errata.outbound import post, signing
-from errata.store import clients, projects
+from errata.outbound import guard, post, signing
+from errata.store import clients, projects, webhook_secrets
 from errata.store import webhooks as store
 from errata.usecases import webhooks
 from errata.usecases.deliver import deliver
@@ -174,7 +174,9 @@ def test_a_failing_webhook_is_tried_four_times(busy: Project, clock: Clock, stat
 def test_the_queue_hears_of_each_pause(
     busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch, behaviour: Any
 ) -> None:
-    monkeypatch.setattr(post.post, "__kwdefaults__", {"allow_loopback": False, "timeout_s": 0.3})
+    monkeypatch.setattr(
+        post.post, "__kwdefaults__", {**(post.post.__kwdefaults__ or {}), "timeout_s": 0.3}
+    )
     with receiver(behaviour, response(503, Retry_After="120"), behaviour) as there:
         webhook, _ = webhooks.add(busy.id, there.url)
         webhooks.test(busy.id, webhook.id)
@@ -257,7 +259,9 @@ def test_no_answer_is_tried_again(
     busy: Project, behaviour: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The product waits 15 seconds; what is tested is that one deadline holds for everything.
-    monkeypatch.setattr(post.post, "__kwdefaults__", {"allow_loopback": False, "timeout_s": 0.3})
+    monkeypatch.setattr(
+        post.post, "__kwdefaults__", {**(post.post.__kwdefaults__ or {}), "timeout_s": 0.3}
+    )
     with receiver(behaviour) as there:
         message, _, _ = one_message(busy, there.url)
         assert deliver(message) == 10
@@ -386,11 +390,11 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
     ],
 )
 def test_however_an_address_is_spelled_it_is_seen_through(host: str) -> None:
-    with pytest.raises(post.ForbiddenUrlError, match="not a public address"):
+    with pytest.raises(guard.ForbiddenUrlError, match="not a public address"):
         post.post(f"https://{host}/latest/meta-data", b"{}", {})
     # A name could resolve to it, too.
-    with pytest.raises(post.ForbiddenUrlError, match="not a public address"):
-        post.resolve(host.strip("[]"), 443, time.monotonic() + 5)
+    with pytest.raises(guard.ForbiddenUrlError, match="not a public address"):
+        guard.resolve(host.strip("[]"), 443, time.monotonic() + 5)
 
 
 def test_a_webhook_to_a_private_host_is_refused_at_once(
@@ -421,7 +425,7 @@ def test_a_name_that_leads_inside_is_never_called(
 
     with monkeypatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", resolve)
-        with pytest.raises(post.ForbiddenUrlError, match="not a public address"):
+        with pytest.raises(guard.ForbiddenUrlError, match="not a public address"):
             post.post("https://inside.example/", b"{}", {})
 
 
@@ -476,7 +480,7 @@ def test_where_one_address_does_not_answer_the_next_one_is_called() -> None:
 )
 def test_http_is_for_names_that_lead_to_loopback_alone(addresses: list[str], reason: str) -> None:
     with receiver() as there, resolving_to(*addresses):
-        with pytest.raises(post.ForbiddenUrlError, match=reason):
+        with pytest.raises(guard.ForbiddenUrlError, match=reason):
             post.post(
                 f"http://mixed.example:{there.port}/hook",
                 b"{}",
@@ -561,7 +565,7 @@ def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project
     made = [webhooks.rotate(busy.id, webhook.id) for _ in range(3 * MAX_FORMERS)]
     kept = clients.ssm().get_parameter(Name=f"/errata/errata/webhooks/{busy.id}/{webhook.id}")
     assert len(kept["Parameter"]["Value"]) < 4_096, "the most that a standard parameter holds"
-    found = store.find_secrets(busy.id, webhook.id)
+    found = webhook_secrets.find_secrets(busy.id, webhook.id)
     assert found.signing(0) == made[: -MAX_FORMERS - 2 : -1]
 
 

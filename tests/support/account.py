@@ -29,7 +29,7 @@ from tests.support import calls, permissions, template
 from tests.support.fresh import TABLES, clear_cache
 from tests.support.moto_caches import remembering
 from tests.support.moto_transactions import quick_transactions
-from tests.support.snapshot import DATA, Snapshot
+from tests.support.snapshot import DATA, Rows, Snapshot
 
 EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
 EMULATORS = ["moto", "local"] if EMULATOR_URL else ["moto"]
@@ -40,6 +40,8 @@ QUEUES = {
     "CLEANUP_DEAD_LETTER_URL": "CleanupDeadLetterQueue",
     "WEBHOOK_DEAD_LETTER_URL": "WebhookDeadLetterQueue",
     "LEDGER_DEAD_LETTER_URL": "LedgerDeadLetterQueue",
+    "COMPILE_MAPS_DEAD_LETTER_URL": "CompileMapsDeadLetterQueue",
+    "LOG_CAPTURE_DEAD_LETTER_URL": "LogCaptureDeadLetterQueue",
     "WEBHOOK_QUEUE_URL": "WebhookQueue",
 }
 # Properties of the user pool that have the same names in Cognito's API.
@@ -68,6 +70,7 @@ def account(emulator: str) -> Iterator[None]:
         patch.setenv("WEBHOOKS_TO_LOOPBACK", "on")
         patch.setenv("DASHBOARD_URL", "https://errors.example.com/dashboard")
         patch.setenv("STACK_NAME", "errata")
+        patch.setenv("MAPS_BUCKET", "errata-maps")
         patch.setenv("UNMETERED_KEY", "unmetered-gateway-key")
         patch.setenv("LIMITED_KEY", "limited-gateway-key")
         settings.cache_clear()
@@ -241,6 +244,10 @@ class Project(NamedTuple):
     public: str = ""
 
 
+# The first project of a test, and when it was created: most tests begin with the same rows.
+_first_projects: dict[tuple[object, ...], tuple[Rows, Project, int]] = {}
+
+
 def new_project(
     rate_limit: int = UNLIMITED, retention_days: int | None = None, *, metered: bool = False
 ) -> Project:
@@ -248,6 +255,20 @@ def new_project(
 
     `metered`: the gateway counts the project's requests, so each makes one DynamoDB call less.
     """
+    if _emulator != "moto" or not Rows.may_be_put():
+        return _new_project(rate_limit, retention_days, metered)
+    kind, at_ms = (rate_limit, retention_days, metered), time.time_ns() // 10**6
+    if kind in _first_projects:
+        rows, project, created_ms = _first_projects[kind]
+        if created_ms <= at_ms < created_ms + 600_000:
+            rows.put()
+            return project
+    project = _new_project(rate_limit, retention_days, metered)
+    _first_projects[kind] = Rows(), project, at_ms
+    return project
+
+
+def _new_project(rate_limit: int, retention_days: int | None, metered: bool) -> Project:
     created = projects.create("shop")
     assert created
     project = created.project

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from typer import testing
 from typer.main import get_command
 
-from errata.cli import app
+from errata.cli.app import app
 from errata.store import clients
 from tests.support import calls
 from tests.support.account import created
@@ -112,6 +112,11 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
         "CleanupDeadLetterUrl": os.environ["CLEANUP_DEAD_LETTER_URL"],
         "WebhookDeadLetterUrl": os.environ["WEBHOOK_DEAD_LETTER_URL"],
         "LedgerDeadLetterUrl": os.environ["LEDGER_DEAD_LETTER_URL"],
+        "CompileMapsDeadLetterUrl": os.environ["COMPILE_MAPS_DEAD_LETTER_URL"],
+        "LogCaptureDeadLetterUrl": os.environ["LOG_CAPTURE_DEAD_LETTER_URL"],
+        "LogCaptureArn": "arn:aws:lambda:us-east-1:123456789012:function:errata-LogCapture-1",
+        "ArtifactsTableName": os.environ["ARTIFACTS_TABLE"],
+        "MapsBucketName": os.environ["MAPS_BUCKET"],
         "WebhookQueueUrl": os.environ["WEBHOOK_QUEUE_URL"],
         "WebhookSecrets": os.environ["WEBHOOK_SECRETS"],
         "WebhooksToLoopback": "on",
@@ -136,6 +141,8 @@ def _first_deployed() -> tuple[Snapshot, Deployed]:
 def deployed() -> Iterator[Deployed]:
     """Deploy a stack to the test's moto account. Restore the environment variables afterwards."""
     before = dict(os.environ)
+    # Without the login of the person who runs the tests.
+    os.environ["XDG_CONFIG_HOME"] = os.devnull
     snapshot, made = _first_deployed()
     snapshot.restore()
     yield made

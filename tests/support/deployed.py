@@ -12,9 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from dev.process import AwsCredentials
 from dev.stack import LocalStack
@@ -31,11 +35,14 @@ if TYPE_CHECKING:
 PATIENCE_S = 60
 # The SSM parameter for Stripe's signing secret. One test creates it.
 STRIPE_SECRET = "/errata-e2e/stripe"
+SENDER = "errata@example.com"
+MAILS = "/_ministack/ses/messages"
 # The settings of an operator who wants to see everything.
 PARAMETERS = {
     "LogLevel": "DEBUG",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:operators",
     "StripeWebhookSecretParameter": STRIPE_SECRET,
+    "MailIdentityArn": f"arn:aws:ses:us-east-1:000000000000:identity/{SENDER}",
 }
 
 
@@ -54,6 +61,7 @@ def stack(shared: Path) -> Iterator[LocalStack]:
         with locked(shared / "stack.lock"):
             if owner := not address.exists():
                 running = cleanup.enter_context(LocalStack(log=log, parameters=PARAMETERS))
+                running.client("ses").verify_email_identity(EmailAddress=SENDER)
                 address.touch(mode=0o600)
                 address.write_text(json.dumps([running.endpoint_url, asdict(running.credentials)]))
             else:
@@ -92,8 +100,13 @@ def settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) ->
         "WEBHOOK_QUEUE_URL": stack.outputs["WebhookQueueUrl"],
         "WEBHOOK_SECRETS": stack.outputs["WebhookSecrets"],
         "USER_POOL_ID": stack.outputs["UserPoolId"],
+        # A stack without SES has no identity, and one of release 0.1.0 no topic.
+        "MAIL_IDENTITY": stack.outputs.get("MailIdentityArn", ""),
+        "ALERT_TOPIC": stack.outputs.get("AlertTopicArn", ""),
         "WEBHOOKS_TO_LOOPBACK": stack.outputs["WebhooksToLoopback"],
-        **{name: stack.outputs[f"{table}Name"] for name, table in TABLES.items()},
+        # Releases before source maps have neither their table nor their bucket.
+        "MAPS_BUCKET": stack.outputs.get("MapsBucketName", ""),
+        **{name: stack.outputs.get(f"{table}Name", "") for name, table in TABLES.items()},
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -144,6 +157,17 @@ def errata(stack: LocalStack) -> Iterator[str]:
         if value is not None:
             os.environ[name] = value
     settings.cache_clear()
+
+
+def mails_to(stack: LocalStack, address: str) -> list[dict[str, Any]]:
+    """Return the mails that SES has sent to an address, oldest first."""
+    request: Any = AWSRequest("GET", f"{stack.endpoint_url}{MAILS}")
+    credentials = Credentials(stack.credentials.access_key_id, stack.credentials.secret_access_key)
+    SigV4Auth(credentials, "ses", stack.region).add_auth(request)
+    response = requests.get(request.url, headers=dict(request.headers), timeout=30)
+    response.raise_for_status()
+    found = [each for mails in response.json()["messages"].values() for each in mails]
+    return [each for each in found if address in each["To"]]
 
 
 def eventually[T](

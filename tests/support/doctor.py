@@ -53,6 +53,7 @@ def write_local(folder: Path, stack: LocalStack) -> None:
     """Write the `local.json` that `make run` would write for this stack."""
     settings = {
         "api_url": stack.api_url,
+        "sdk_url": stack.sdk_url,
         "region": stack.region,
         "aws_endpoint_url": stack.endpoint_url,
         "aws_credentials": asdict(stack.credentials),

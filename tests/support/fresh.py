@@ -4,16 +4,25 @@ from errata.config import settings
 from errata.store import clients
 from errata.usecases import (
     access,
+    apply_maps,
     apply_rules,
     apply_scrubbing,
+    assignees,
     billing,
     deliver,
+    inline_maps,
     legacy,
+    linked_maps,
+    log_capture,
     notify,
+    original_frames,
     owner_notices,
     quota,
+    rate_leases,
     rate_limit,
+    send_alert,
     sentry,
+    tokens,
 )
 
 # Setting → the table's logical id in the template.
@@ -23,6 +32,7 @@ TABLES = {
     "PROJECTS_TABLE": "ProjectsTable",
     "IDEMPOTENCY_TABLE": "IdempotencyTable",
     "DELIVERIES_TABLE": "DeliveriesTable",
+    "ARTIFACTS_TABLE": "ArtifactsTable",
 }
 
 
@@ -31,15 +41,24 @@ def clear_cache() -> None:
     settings.cache_clear()
     access.clear_cache()
     rate_limit.clear_cache()
+    rate_leases.clear_cache()
+    inline_maps.clear_cache()
     legacy.clear_cache()
+    linked_maps.clear_cache()
+    log_capture.clear_cache()
     quota.clear_cache()
     billing.clear_cache()
     notify.clear_cache()
+    original_frames.clear_cache()
     owner_notices.clear_cache()
     deliver.clear_cache()
+    send_alert.clear_cache()
+    apply_maps.clear_cache()
     apply_rules.clear_cache()
     apply_scrubbing.clear_cache()
     sentry.clear_cache()
+    tokens.clear_cache()
+    assignees.clear_cache()
 
 
 def clear_caches() -> None:

@@ -20,7 +20,7 @@ MAX_ANSWER = 6 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Response:
-    """The response that a client gets."""
+    """The response that a client gets. `text` has a character for each byte of a binary body."""
 
     status: int
     headers: dict[str, str]
@@ -132,13 +132,23 @@ def respond(event: dict[str, Any]) -> Response:
     _, _, function = _route(event["httpMethod"], event["path"])
     with calling_as(function):
         result = handler(template.folder(function))(event, None)
+    found = sent_response(result)
+    # Without this header, browsers cannot read a response, not even an error.
+    assert found.headers["Access-Control-Allow-Origin"] == "*"
+    kinds = ("json", "x-protobuf", "javascript")
+    assert found.headers["Content-Type"] in {f"application/{kind}" for kind in kinds}
+    return found
+
+
+def sent_response(result: dict[str, Any]) -> Response:
+    """Return the response that a client gets for what a function returns."""
     payload = json.dumps(result, ensure_ascii=False)
     assert len(payload.encode()) < MAX_ANSWER
     found = json.loads(payload)
-    # Without this header, browsers cannot read a response, not even an error.
-    assert found["headers"]["Access-Control-Allow-Origin"] == "*"
-    assert found["headers"]["Content-Type"] == "application/json"
-    return Response(found["statusCode"], found["headers"], found["body"])
+    if not found.get("isBase64Encoded"):
+        return Response(found["statusCode"], found["headers"], found["body"])
+    content = base64.b64decode(found["body"], validate=True)
+    return Response(found["statusCode"], found["headers"], content.decode("latin-1"))
 
 
 def handler(folder: str) -> Any:

@@ -9,10 +9,13 @@ Each of these took a large part of a test's time, and is avoided here:
 - An update expression is traversed ten times, with a slow check of each node's type.
 - A new item computes its size again for each of its attributes.
 - A query sorts its whole table, not one partition, and each further page starts at the first row.
+- Each request writes the URL patterns of its service again, for each partition of AWS.
 - Every new Cognito pool computes the prime factors of the same RSA key.
 - Every start of moto registers URL patterns for the library `requests`, which no test uses for AWS.
 - Every botocore session reads the same service models from disk again, and looks for the other
   names of the same events.
+
+`tests.support.moto_items` has what belongs to rows and their values.
 """
 
 import inspect
@@ -36,6 +39,7 @@ from botocore.parsers import BaseJSONParser as ResponseParser
 from botocore.parsers import ResponseParserFactory
 from joserfc.jwk import RSAKey
 from moto.core import models, responses
+from moto.core.base_backend import BaseBackend
 from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 from moto.core.parse import BaseJSONParser, JSONParser
 from moto.core.serialize import BaseJSONSerializer
@@ -49,6 +53,8 @@ from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.responses import DynamoHandler
 from moto.sqs.responses import SQSResponse
 
+from tests.support.moto_items import patch_rows
+
 # moto has no type hints for these.
 _Traverser: Any = vars(ast_nodes)["DepthFirstTraverser"]
 _UpdateParser: Any = vars(expressions)["UpdateExpressionParser"]
@@ -57,6 +63,7 @@ _underscored = cache(camelcase_to_underscores)
 _Node: Any = vars(ast_nodes)["Node"]
 _with_clauses = (vars(ast_nodes)["Expression"], vars(ast_nodes)["UpdateExpressionFunction"])
 _nodes_of_class: dict[type, tuple[type, ...]] = {}
+_uses: dict[tuple[type, ...], dict[type, int]] = {}
 # `issubclass` is slow for abstract classes.
 _is_a: Any = cache(issubclass)
 _import_key = RSAKey.import_key
@@ -73,6 +80,8 @@ _query_signature = inspect.signature(Table.query)
 _loader = cache(botocore.loaders.create_loader)
 _alias_event_name: Any = vars(EventAliaser)["_alias_event_name"]
 _event_names: dict[str, str] = {}
+_urls: Any = vars(BaseBackend)["urls"].fget
+_urls_of_class: dict[type, dict[str, Any]] = {}
 _call_dynamodb: Any = vars(DynamoHandler)["call_action"].__wrapped__
 _REQUEST_ID = "0" * 52
 # In bytes. The same limit as in LimitedSizeDict.
@@ -106,6 +115,8 @@ def remembering() -> Iterator[None]:
         patch.setattr(Item, "__init__", set_attributes)
         patch.setattr(botocore.session, "create_loader", _loader)
         patch.setattr(EventAliaser, "_alias_event_name", alias_event_name)
+        patch.setattr(BaseBackend, "urls", property(urls))
+        patch_rows(patch)
         yield
 
 
@@ -307,14 +318,28 @@ def nodes_to_be_processed(traverser: Any) -> tuple[type, ...]:
 
 def traverse(traverser: Any, node: Any, number: int = -1) -> Any:
     """Process a node's children, then the node itself. Return what takes its place."""
-    if not _is_a(type(node), _Node):
+    kinds = traverser.nodes_to_be_processed()
+    own = type(traverser).pre_processing_of_child is not _Traverser.pre_processing_of_child
+    before = traverser.pre_processing_of_child if own else None
+    return _visit(traverser.process, before, _uses.setdefault(kinds, {}), kinds, node, number)
+
+
+def _visit(
+    process: Any, before: Any, uses: dict[type, int], kinds: Any, node: Any, number: int
+) -> Any:
+    """`uses` has for each type: 0 if it is no node, 1 if it has children, 2 if it is processed."""
+    use = uses.get(type(node))
+    if use is None:
+        use = uses[type(node)] = issubclass(type(node), _Node) + issubclass(type(node), kinds)
+    if not use:
         return node
     parent = node.parent
     for index, child in enumerate(node.children or ()):
-        traverser.pre_processing_of_child(node, index)
-        traverser.traverse_node_recursively(child, index)
-    if _is_a(type(node), traverser.nodes_to_be_processed()):
-        node = traverser.process(node)
+        if before:
+            before(node, index)
+        _visit(process, before, uses, kinds, child, index)
+    if use == 2:
+        node = process(node)
         node.parent = parent
         if parent:
             parent.children[number] = node
@@ -337,6 +362,14 @@ def alias_event_name(aliaser: EventAliaser, name: str) -> str:
     if name not in _event_names:
         _event_names[name] = _alias_event_name(aliaser, name)
     return _event_names[name]
+
+
+def urls(backend: BaseBackend) -> dict[str, Any]:
+    """Return the URL patterns of a service, with what responds there."""
+    kind = type(backend)
+    if kind not in _urls_of_class:
+        _urls_of_class[kind] = _urls(backend)
+    return _urls_of_class[kind]
 
 
 def import_rsa_key(value: dict[str, Any]) -> RSAKey:

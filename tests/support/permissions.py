@@ -19,6 +19,8 @@ _OPEN = {
 # An emulator that listens has tables and queues of several tests (tests/support/account.py).
 SUFFIX = "--"
 _SUFFIXED = re.compile(f"{SUFFIX}[0-9a-f]{{8}}")
+# S3 checks HeadObject like GetObject.
+_OF_S3 = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket"}
 # SQS checks a batch like its single messages (Service Authorization Reference).
 _ACTIONS = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
 
@@ -58,11 +60,9 @@ def policy(function: str) -> set[tuple[str, str, LeadingKeys | None]]:
 
     A resource is a logical id, or the end of an ARN.
     """
-    properties = template.of_type("AWS::Serverless::Function")[function]
     return {
         (action, _resource(resource), _leading_keys(statement))
-        for policies in properties["Policies"]
-        for given in policies["Statement"]
+        for given in template.statements(function)
         for statement in [given["Fn::If"][1] if "Fn::If" in given else given]
         if statement["Effect"] == "Allow"
         for action in _list(statement["Action"])
@@ -81,7 +81,9 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _resource(resource: dict[str, Any]) -> str:
+def _resource(resource: dict[str, Any] | str) -> str:
+    if isinstance(resource, str):
+        return resource
     if "Fn::GetAtt" in resource:
         logical_id: str = resource["Fn::GetAtt"][0]
         return logical_id
@@ -92,6 +94,7 @@ def _resource(resource: dict[str, Any]) -> str:
     # The stack in the tests' account is named errata, and its secrets have names below that.
     text = text.replace("${AWS::StackName}", "errata").replace(".Arn}", "}")
     text = text.replace("${StripeWebhookSecretParameter}", "/errata/*")
+    text = re.sub(r"^arn:[^/]*:(s3::|dynamodb:[^/]*table)[:/]", "", text)
     return re.sub(r"^arn:.*(::|:parameter)(?=/)", "", text).replace("${", "").replace("}", "")
 
 
@@ -104,12 +107,28 @@ def _wanted(call: Call) -> Iterator[tuple[str, str, list[str]]]:
             yield from _of_dynamodb(call, name)
         case "sqs":
             yield name, call.parameters["QueueUrl"].rpartition("/")[2], []
+        case "s3":
+            action = _OF_S3.get(call.operation, call.operation)
+            key = call.parameters.get("Key")
+            yield f"s3:{action}", f"MapsBucket/{key}" if key else "MapsBucket", []
         case "ssm":
             yield name, call.parameters["Name"], []
         case "sesv2":
             yield "ses:SendEmail", "MailIdentityArn", []
         case "sns":
-            yield name, "AlarmTopicArn", []
+            # The ARN of a subscription begins with that of its topic.
+            of = call.parameters.get("TopicArn") or call.parameters["SubscriptionArn"]
+            is_alert = bool(settings().alert_topic) and of.startswith(settings().alert_topic)
+            yield name, "AlertTopic" if is_alert else "AlarmTopicArn", []
+        case "events":
+            buses = {each.get("EventBusName", "default") for each in call.parameters["Entries"]}
+            for bus in buses:
+                where = "AWS::Partition:events:AWS::Region:AWS::AccountId"
+                yield name, f"arn:{where}:event-bus/{bus}", []
+        case "logs":
+            where = "arn:AWS::Partition:logs:AWS::Region:AWS::AccountId"
+            group, stream = call.parameters["logGroupName"], call.parameters["logStreamName"]
+            yield name, f"{where}:log-group:{group}:log-stream:{stream}", []
         case "cognito-idp":
             if call.operation not in _OPEN:
                 assert call.parameters["UserPoolId"] == settings().user_pool_id

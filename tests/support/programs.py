@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
@@ -63,9 +64,9 @@ def line_of(program: str, code: str) -> int:
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """Serve the folder of the programs on its own port. Yield its origin."""
-    serve = functools.partial(_Quiet, directory=str(SDKS))
+def served(folder: Path = SDKS) -> Iterator[str]:
+    """Serve a folder on its own port. Yield its origin."""
+    serve = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -1,4 +1,4 @@
-"""A webhook receiver on loopback. It responds as configured, and records what it gets."""
+"""A server on loopback, mostly of webhooks. It responds as configured, and records what it gets."""
 
 import socket
 import ssl
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -20,7 +21,13 @@ class Received:
     body: bytes
 
 
-type Behaviour = Callable[[BaseHTTPRequestHandler], None]
+class Request(BaseHTTPRequestHandler):
+    """A request that was read whole."""
+
+    body: bytes
+
+
+type Behaviour = Callable[[Any], None]
 
 
 def response(status: int, **headers: str) -> Behaviour:
@@ -32,6 +39,20 @@ def response(status: int, **headers: str) -> Behaviour:
             request.send_header(name.replace("_", "-"), value)
         request.send_header("Content-Length", "0")
         request.end_headers()
+
+    return behave
+
+
+def file(content: bytes, status: int = 200, **headers: str) -> Behaviour:
+    """Respond with a file. `Content_Encoding="gzip"` becomes a header."""
+
+    def behave(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        length = {"Content_Length": str(len(content))}
+        for name, value in {**length, **headers}.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(content)
 
     return behave
 
@@ -107,10 +128,14 @@ def receiver(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> Itera
     state = Receiver("", list(behaviours) or [response(200)])
     lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Request):
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
+            self.body = body
             with lock:
                 state.received.append(Received(self.path, headers, body))
                 behave = state.next()

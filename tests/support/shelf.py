@@ -11,7 +11,7 @@ from errata.models.seen_values import KeyValue, short_value
 from errata.store import clients, numbers, ranks
 from errata.store import values as value_store
 from errata.store.issue_items import issue_item
-from errata.store.items import Values, write_all
+from errata.store.items import Value, Values, write_all
 from errata.store.values import NewValue
 
 EXPIRES = 2_000_000_000
@@ -124,3 +124,14 @@ def _store(items: Iterable[dict[str, Any]]) -> None:
 
 def _item(pk: str, sk: str, content: Values) -> dict[str, Any]:
     return write_all({"pk": pk, "sk": sk, **content})
+
+
+def set_attribute(pk: str, issue_id: str, name: str, value: Value) -> None:
+    """Change an attribute of an issue's row."""
+    clients.dynamodb().update_item(
+        TableName=settings().issues_table,
+        Key=write_all({"pk": pk, "sk": f"issue#{issue_id}"}),
+        UpdateExpression="SET #name = :value",
+        ExpressionAttributeNames={"#name": name},
+        ExpressionAttributeValues=write_all({":value": value}),
+    )

@@ -40,6 +40,31 @@ class Snapshot:
         return [_get_backend(name)[DEFAULT_ACCOUNT_ID][_REGION] for name in self._services]
 
 
+class Rows:
+    """The rows of all tables, to be put into empty ones. Faster than to write them again."""
+
+    def __init__(self) -> None:
+        rows = {name: table.items for name, table in _tables().items()}
+        self._content = pickle.dumps(rows)
+
+    @staticmethod
+    def may_be_put() -> bool:
+        """Return whether the tables are empty."""
+        return not any(table.items for table in _tables().values())
+
+    def put(self) -> None:
+        """Put the rows into the tables, which are empty."""
+        tables = _tables()
+        for name, items in pickle.loads(self._content).items():
+            tables[name].items = items
+
+
+def _tables() -> dict[str, Any]:
+    backend = _get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][_REGION]
+    tables: dict[str, Any] = backend.tables
+    return tables
+
+
 class _Pickler(pickle.Pickler):
     """Make a new lock for each lock, and share keys, which do not change and cannot be pickled."""
 

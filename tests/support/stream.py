@@ -10,7 +10,7 @@ from errata.errors import StoreError
 from errata.models.ids import new_event_id
 from errata.models.project import Access
 from errata.store import clients
-from errata.usecases.prepare import prepare
+from errata.usecases.prepare import prepare, prepare_tally
 from tests.support.calls import calling_as
 from tests.support.gateway import handler
 
@@ -82,6 +82,15 @@ def timed_out(project_id: str) -> None:
     removed = {"eventName": "REMOVE", "eventSource": "aws:dynamodb", "dynamodb": {"Keys": key}}
     with calling_as("CleanupFunction"):
         handler("cleanup")({"Records": [removed]}, None)
+
+
+def tally(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> dict[str, Any]:
+    """Return a tally's item, as the SDK endpoint would store it at that time."""
+    access = Access(project_id, "key", retention_days=kept_days, rate_limit=60)
+    sent: Any = {"message": "boom", "level": "error", "fingerprint": "f", "event_id": "e" * 32}
+    item = prepare_tally(sent | fields, access, new_event_id(at_ms), at_ms)
+    assert item
+    return item
 
 
 def event(project_id: str, at_ms: int, kept_days: int = 30, **fields: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from errata.models.buckets import Buckets
 from errata.models.event import Stored, user_identity
 from errata.models.ids import minted_ms
 from errata.models.seen_values import searchable
+from errata.models.titles import title
 from errata.models.visible import Visible
 from errata.store import day_counts, events, ranks, releases, values, watermarks
 from errata.store.issue_items import to_day
@@ -51,11 +52,14 @@ def expected(items: Iterable[Item]) -> Counts:
 
 def _issue(found: list[Stored]) -> Counts:
     ids = [event.id for event in found]
-    newest = max(found, key=lambda event: event.id).fields
+    kept = [event for event in found if not event.tally]
+    newest: Any = max(kept or found, key=lambda event: event.id).fields
     return {
         "count": len(found),
+        "tallies": len(found) - len(kept),
+        "newest_kept": max((event.id for event in kept), default=""),
         "fingerprint": newest["fingerprint"],
-        "title": newest["message"],
+        "title": title(newest),
         "level": newest["level"],
         "first": (min(ids), minted_ms(min(ids))),
         "last": (max(ids), minted_ms(max(ids))),
@@ -104,6 +108,8 @@ def counted(project_id: str) -> Counts:
         "issues": {
             issue.id: {
                 "count": issue.count,
+                "tallies": issue.tallies,
+                "newest_kept": issue.newest_kept,
                 "fingerprint": issue.fingerprint,
                 "title": issue.title,
                 "level": issue.level,

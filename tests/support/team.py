@@ -1,16 +1,19 @@
 """A user with a project on a deployed stack, for tests in a browser."""
 
+import hashlib
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
 
+from errata.models.artifact import Artifact, Bundle
 from errata.models.ids import new_event_id, now_ms
 from errata.models.webhook import Attempt, Delivery, Message
+from errata.store import artifacts, captures
 from errata.store import webhooks as store
 from errata.usecases import members, projects, webhooks
 from tests.support.template import ROOT
@@ -85,12 +88,54 @@ def busy_settings(team: Team) -> None:
         store.record(attempt, Delivery(number, over=False), now_ms() // 1000)
 
 
+def has_log_groups(team: Team) -> None:
+    """Give the team's project log groups, with short and long names."""
+    captures.put_group(team.project_id, "/aws/lambda/shop", "arn:aws:iam::1:user/ada", now_ms())
+    captures.note_event(team.project_id, "/aws/lambda/shop", now_ms())
+    long = "/ecs/" + "a-cluster-with-a-long-name/" * 8
+    captures.note_event(team.project_id, long, now_ms())
+
+
+def has_maps(team: Team) -> None:
+    """Give the project source maps: one that is found by all there is, and one that is not.
+
+    And an upload that has failed.
+    """
+    of = {"release": f"shop@{'1.2.3-' * 20}", "dist": "7", "debug_id": "0123456789abcdef" * 2}
+    for name, about in (
+        (f"~/assets/{'checkout-' * 20}4f2a.js", of),
+        ("~/a.js", dict.fromkeys(of, "")),
+    ):
+        map_id = hashlib.sha256(name.encode()).hexdigest()[:32]
+        at_ms = now_ms()
+        artifacts.save_artifact(
+            Artifact(
+                team.project_id,
+                map_id,
+                name,
+                **about,
+                map_bytes=22_000_000,
+                stored_bytes=5_600_000,
+                uploaded_at=at_ms - 86_400_000,
+                used_at=at_ms if about["debug_id"] else at_ms - 86_400_000,
+                sources=1_200,
+                with_text=1_200,
+                keys=(f"debug#{map_id}",),
+            )
+        )
+    detail = f"_/_/{'checkout-' * 20}4f2a.js.map: The file is not JSON, so it is no source map."
+    failed = Bundle(team.project_id, "default", "0" * 40, (), of["release"], "7", "error", detail)
+    artifacts.save_bundle(replace(failed, changed_at=now_ms()), None)
+
+
 def sign_in(page: "Page", team: Team, path: str = "") -> None:
     """Sign in as a member of the team, and open a page."""
     page.goto(f"{team.url}/{path}" if path else team.url)
     page.get_by_label("E-mail").fill(team.email)
     page.get_by_label("Password").fill(team.password)
-    page.get_by_role("button", name="Sign in").click()
+    # Chromium refuses to reload a page that it is leaving, and a click does not wait for the next.
+    with page.expect_navigation(wait_until="load"):
+        page.get_by_role("button", name="Sign in").click()
 
 
 def look(page: "Page", name: str, scheme: str, width: int) -> list[str]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from dev.process import ROOT as ROOT
-from dev.template import ROOT_STACK, load
+from dev.template import ROOT_STACK, load, nested
 
 
 @cache
@@ -67,6 +67,20 @@ def tables() -> dict[str, dict[str, Any]]:
         )
         for name, table in of_type("AWS::DynamoDB::Table").items()
     }
+
+
+def statements(function: str) -> list[dict[str, Any]]:
+    """Return the statements of a function's own policies, also of one in a nested stack."""
+    if function in of_type("AWS::Serverless::Function"):
+        policies = of_type("AWS::Serverless::Function")[function]["Policies"]
+        return [each for policy in policies for each in policy["Statement"]]
+    for stack in nested():
+        if function in of_type("AWS::Lambda::Function", stack):
+            arn = of_type("AWS::Lambda::Function", stack)[function]["Role"]["Fn::Sub"]
+            role = arn.rpartition("role/${")[2].removesuffix("}")
+            policies = of_type("AWS::IAM::Role", stack)[role]["Policies"]
+            return [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+    raise KeyError(function)
 
 
 def routes() -> dict[tuple[str, str], str]:

@@ -18,8 +18,8 @@ def visible_in(project_id: str, at_ms: int | None = None) -> Visible:
     at_ms = now_ms() if at_ms is None else at_ms
     project = projects_store.find_project(project_id)
     if project is None:
-        return Visible(project_id, watermark, 0, at_ms)
-    return make_visible(projects.operator_access(project), watermark, at_ms)
+        return Visible(project_id, watermark, 0, at_ms).for_operator()
+    return make_visible(projects.operator_access(project), watermark, at_ms).for_operator()
 
 
 def visible_at(partition: str, now_s: int = 0, oldest_ms: int = 0) -> Visible:

@@ -8,6 +8,11 @@ from tests.support.template import ROOT, of_type, resources
 DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
 # The nested stack of alarms.
 STACK = "Operations"
+# The nested stacks with a function of their own.
+WITH_FUNCTION = ("SourceMaps", "LogCapture")
+OF_NESTED = {
+    name: stack for stack in WITH_FUNCTION for name in of_type("AWS::Lambda::Function", stack)
+}
 ALARMS = of_type("AWS::CloudWatch::Alarm", STACK)
 _ROW = re.compile(r"^\| `(\w+Alarm)` \| .+ \| .+ \|$", re.MULTILINE)
 
@@ -65,7 +70,7 @@ def test_the_dashboard_leaves_out_no_function_and_no_dead_letter_queue() -> None
     (dashboard,) = of_type("AWS::CloudWatch::Dashboard", STACK).values()
     widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
     metrics = [metric for each in widgets for metric in each["properties"]["metrics"]]
-    for function in of_type("AWS::Serverless::Function"):
+    for function in (*of_type("AWS::Serverless::Function"), *OF_NESTED):
         assert ["AWS/Lambda", "Errors", "FunctionName", f"${{{function}}}"] in metrics
     shown = {metric[3] for metric in metrics if metric[0] == "AWS/SQS"}
     queues = {f"${{{name}}}" for name in of_type("AWS::SQS::Queue")}
@@ -78,14 +83,20 @@ def test_the_stack_gets_the_name_of_everything_that_it_watches() -> None:
         # A queue is watched by its name, which is not what `Ref` returns.
         name = {"Fn::GetAtt": [parameter, "QueueName"]}
         is_queue = parameter in of_type("AWS::SQS::Queue")
-        assert parameter in of_all or value == (name if is_queue else {"Ref": parameter})
+        if parameter in OF_NESTED:
+            name = {"Fn::GetAtt": [OF_NESTED[parameter], f"Outputs.{parameter}"]}
+        elif not is_queue:
+            name = {"Ref": parameter}
+        assert parameter in of_all or value == name
 
 
 def test_the_filter_looks_for_the_words_that_the_dispatcher_logs() -> None:
     filter_ = of_type("AWS::Logs::MetricFilter", STACK)["WebhookDisabledFilter"]
-    words = filter_["FilterPattern"].strip('"')
     source = ROOT / "layers" / "common" / "errata" / "usecases" / "deliver.py"
-    assert f'logger.error("{words}"' in source.read_text()
+    words = re.findall('[?]"([a-z ]+)"', filter_["FilterPattern"])
+    assert words == ["webhook disabled", "channel failing"]
+    for each in words:
+        assert f'logger.error("{each}"' in source.read_text()
 
 
 def test_the_filter_looks_for_the_error_that_the_access_log_has() -> None:

@@ -1,4 +1,4 @@
-"""The arrows: functions → usecases → models, protocol, grouping, store, outbound."""
+"""The arrows: functions → usecases → models, protocol, grouping, logs, store, outbound."""
 
 import ast
 from collections.abc import Iterator
@@ -18,7 +18,9 @@ ARROWS = {
     "caches": {"models"},
     "grouping": {"models", "caches"},
     "scrubbing": {"models"},
-    "protocol": {"models", "errors"},
+    "sourcemaps": {"models", "errors"},
+    "protocol": {"models", "errors", "sourcemaps"},
+    "logs": {"models", "errors", "protocol"},
     "outbound": {"models", "errors", "config"},
     "store": {"models", "errors", "config"},
     "usecases": {
@@ -26,6 +28,8 @@ ARROWS = {
         "protocol",
         "grouping",
         "scrubbing",
+        "sourcemaps",
+        "logs",
         "store",
         "outbound",
         "caches",
@@ -37,7 +41,7 @@ ARROWS = {
 }
 # Handlers translate: they may name everything below them, but not the operator's command.
 FROM_FUNCTIONS = set(ARROWS) - {"cli"}
-NO_IO = ("models", "protocol", "grouping", "scrubbing")
+NO_IO = ("models", "protocol", "grouping", "scrubbing", "sourcemaps", "logs")
 IO = {
     "asyncio",
     "boto3",
@@ -196,3 +200,22 @@ def test_who_uses_a_slow_package_requires_it_and_is_not_hot() -> None:
             users.add(folder.name)
     assert users
     assert users.isdisjoint(HOT)
+
+
+def test_an_alias_names_one_thing() -> None:
+    """`store` and `protocol` are the modules of a use case's own name, `usecase` a command's."""
+    folders = {"store": "usecases", "protocol": "usecases", "usecase": "cli"}
+    for file in files(ERRATA):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            for alias in node.names:
+                if alias.asname in folders:
+                    path = f"{node.module}.{alias.name}".split(".")
+                    assert part(file) == folders[alias.asname], file
+                    assert alias.asname == "usecase" or file.stem in path, file
+
+
+def test_no_module_has_more_than_400_lines() -> None:
+    for file in [*files(ERRATA), *files(FUNCTIONS)]:
+        assert len(file.read_text().splitlines()) <= 400, file

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from errata.cli.target import SETTINGS
-from errata.usecases import redrive
-from tests.support.template import of_type
+from dev.template import nested
+from errata import config
+from errata.cli.target import OPTIONAL, SETTINGS
+from tests.support.template import of_type, resources
 
 QUEUES = of_type("AWS::SQS::Queue")
 DEAD_LETTERS = {name: queue for name, queue in QUEUES.items() if name.endswith("DeadLetterQueue")}
@@ -31,6 +32,23 @@ def test_whatever_nobody_waits_for_has_a_dead_letter_queue() -> None:
         for source in function.get("Events", {}).values()
         if source["Type"] != "Api"
     }
+    # The source of a function in a nested stack is a resource of that, and gets the queue's ARN.
+    found |= {
+        resources()[stack]["Properties"]["Parameters"][
+            source["DestinationConfig"]["OnFailure"]["Destination"]["Ref"]
+        ]["Fn::GetAtt"][0]
+        for stack in nested()
+        for source in of_type("AWS::Lambda::EventSourceMapping", stack).values()
+    }
+    # So does a function that AWS invokes asynchronously.
+    found |= {
+        resources()[stack]["Properties"]["Parameters"][
+            function["DeadLetterConfig"]["TargetArn"]["Ref"]
+        ]["Fn::GetAtt"][0]
+        for stack in nested()
+        for function in of_type("AWS::Lambda::Function", stack).values()
+        if "DeadLetterConfig" in function
+    }
     assert found == set(DEAD_LETTERS)
 
 
@@ -41,5 +59,6 @@ def test_a_dead_letter_lies_encrypted_for_as_long_as_sqs_keeps_one() -> None:
 
 def test_every_dead_letter_can_be_put_back() -> None:
     urls = {f"{name.removesuffix('Queue')}Url" for name in DEAD_LETTERS}
-    assert {name for name in SETTINGS if name.endswith("DeadLetterUrl")} == urls
-    assert len(redrive.QUEUES) == len(DEAD_LETTERS)
+    outputs = {*SETTINGS, *OPTIONAL}
+    assert {name for name in outputs if name.endswith("DeadLetterUrl")} == urls
+    assert len(config.QUEUES) == len(DEAD_LETTERS)

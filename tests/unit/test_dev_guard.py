@@ -172,6 +172,7 @@ def test_a_secret_that_is_wrong_is_refused(emulator: Emulator) -> None:
         "/_aws/lambda-url/x/",
         "/_ministack/reset",
         "/_ministack/config",
+        "/_ministack/ses/messages",
         "/oauth2/token",
     ],
 )
@@ -181,7 +182,11 @@ def test_an_unsigned_call_outside_the_api_is_refused(emulator: Emulator, path: s
 
 
 @pytest.mark.parametrize(
-    "path", ["/_ministack/reset", "/_ministack/health", "/_localstack/health", "/health"]
+    "path",
+    [
+        *("/_ministack/reset", "/_ministack/health", "/_ministack/ses/messages"),
+        *("/_localstack/health", "/health"),
+    ],
 )
 def test_ministack_s_own_endpoints_are_closed_to_everyone(emulator: Emulator, path: str) -> None:
     status, body = emulator.send("POST", path, signed(path=path), FORM)

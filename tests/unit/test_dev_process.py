@@ -93,6 +93,10 @@ def test_a_taken_port_is_named_with_a_way_out() -> None:
     assert str(PortTakenError(4566)).startswith("Port 4566 is in use.")
     assert "make run PORT=4567" in str(PortTakenError(4566))
     assert "make run PORT=65534" in str(PortTakenError(65535))
+    wanted = (4566, 4567, 4568)
+    assert "The stack needs 4566 to 4568." in str(PortTakenError(4567, wanted))
+    assert "make run PORT=4568," in str(PortTakenError(4567, wanted))
+    assert "make run PORT=65530," in str(PortTakenError(65534, (65533, 65534, 65535)))
 
 
 def test_each_stack_has_credentials_of_its_own_that_are_not_printed() -> None:

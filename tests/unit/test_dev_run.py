@@ -13,13 +13,15 @@ from dev.run import empty, explain, main, parse, port_number, welcome
 from dev.stack import STAGE, architecture
 from tests.support import template
 
-DSN = "http://public@127.0.0.1:4566/_aws/execute-api/abc/v1/1001"
+API = "http://127.0.0.1:4566/_aws/execute-api/abc/v1"
+DSN = "http://public@127.0.0.1:4568/1001"
 PROJECT = {"id": "1001", "api_key": "secret", "dsn": DSN}
+URLS = (API, "http://127.0.0.1:4568", "http://127.0.0.1:4567")
 LOGIN = {"email": "demo@example.com", "password": "hush"}
 
 
 def test_the_command_to_paste_sends_an_event() -> None:
-    text = welcome("http://127.0.0.1:4566/_aws/execute-api/abc/v1", PROJECT, LOGIN)
+    text = welcome(URLS, PROJECT, LOGIN)
     command = text[text.index("curl") : text.index("\n\nPress")]
 
     words = shlex.split(command)
@@ -36,9 +38,11 @@ def test_the_command_to_paste_sends_an_event() -> None:
 
 
 def test_the_dsn_the_dashboard_and_its_login_are_told() -> None:
-    text = welcome("http://127.0.0.1:4566/_aws/execute-api/abc/v1", PROJECT, LOGIN)
+    text = welcome(URLS, PROJECT, LOGIN)
     assert f"  {DSN}\n" in text
-    assert "http://127.0.0.1:4566/_aws/execute-api/abc/v1/dashboard\n" in text
+    assert f"{API}/dashboard\n" in text
+    assert "  SDKs       http://127.0.0.1:4568\n" in text
+    assert "  web API    http://127.0.0.1:4567\n" in text
     assert "demo@example.com" in text
     assert "hush" in text
 
@@ -53,7 +57,9 @@ def test_the_port_comes_from_the_option_the_environment_or_the_default(
     assert port_number(parse(["--port", "4701"]).port) == 4701
 
 
-@pytest.mark.parametrize("text", ["80000", "65536", "abc", "-1", "4.5", "1e3", "٤٥٦٦", "9" * 9])
+@pytest.mark.parametrize(
+    "text", ["80000", "65536", "65534", "abc", "-1", "4.5", "1e3", "٤٥٦٦", "9" * 9]
+)
 def test_a_port_that_is_none_is_one_sentence(
     text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,7 +71,7 @@ def test_a_port_that_is_none_is_one_sentence(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        f"The port must be a whole number from 0 to 65535, not {text!r}. "
+        f"The port must be a whole number from 0 to 65533, not {text!r}. "
         "For example: make run PORT=4566.\n"
     )
 

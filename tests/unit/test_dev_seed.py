@@ -72,6 +72,8 @@ def test_the_first_run_makes_project_and_login_and_writes_them_down(local: Path)
 
     assert json.loads(local.read_text()) == {
         "api_url": API_URL,
+        "sdk_url": API_URL,
+        "web_url": API_URL,
         "dashboard_url": f"{API_URL}/dashboard",
         "region": "us-east-1",
         "aws_endpoint_url": "http://127.0.0.1:4700",

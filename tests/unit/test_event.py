@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from errata.models.event import (
     MAX_PACKED_BYTES,
-    STACK_TEXTS,
     StoredEvent,
     pack,
     unpack,
     user_identity,
 )
 from errata.models.titles import culprit, title
+from errata.models.trimming import STACK_TEXTS
 from tests.support.noise import noise
 
 TEXTS = ("message", "exception_class", "file", "url", "environment", "release", "server_name")

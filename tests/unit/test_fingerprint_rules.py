@@ -149,13 +149,13 @@ def test_the_first_rule_that_matches_decides() -> None:
     ],
 )
 def test_a_wrong_rule_is_named(text: str, complaint: str) -> None:
-    with pytest.raises(rules.WrongRulesError) as refused:
+    with pytest.raises(rules.WrongFingerprintRulesError) as refused:
         rules.parse(text)
     assert any(complaint in each for each in refused.value.complaints)
 
 
 def test_all_wrong_lines_are_named_up_to_ten() -> None:
-    with pytest.raises(rules.WrongRulesError) as refused:
+    with pytest.raises(rules.WrongFingerprintRulesError) as refused:
         rules.parse("x\n" * 30)
     assert [each[:8] for each in refused.value.complaints][:2] == ["Line 1: ", "Line 2: "]
     assert len(refused.value.complaints) == 10

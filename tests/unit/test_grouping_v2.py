@@ -1,4 +1,4 @@
-"""Grouping v2: the client's fingerprint, else exceptions and their places, else the message."""
+"""Grouping v2: the client's fingerprint, else exceptions and their locations, else the message."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from errata.grouping.v2 import Grouping, group
+from errata.grouping.v2 import Grouping, group, locations
 
 FROZEN = sorted((Path(__file__).parent / "grouping").glob("*.json"))
 VALUE_ERROR = "ValueError in shop.cart.total"
@@ -117,9 +117,9 @@ def test_how_deep_a_recursion_went_does_not_matter() -> None:
     assert reason(deep) == "E in shop.cart.walk_children, shop.cart.walk, shop.menu.show"
 
 
-def test_the_innermost_fifty_places_count() -> None:
-    def failed(outermost: str, places: int) -> Any:
-        inner = [frame(f"f{number}") for number in range(places - 1)]
+def test_the_innermost_fifty_locations_count() -> None:
+    def failed(outermost: str, locations: int) -> Any:
+        inner = [frame(f"f{number}") for number in range(locations - 1)]
         return event(raised("E", frame(outermost), *inner))
 
     assert not one(failed("a", 50), failed("b", 50))
@@ -278,3 +278,8 @@ def test_reasons_fit_on_a_line() -> None:
         assert len(reason(each)) == 500
         assert reason(each).endswith("…")
     assert reason(event(raised("E\n\x00\u202eE"))) == "E   E"
+
+
+def test_a_line_of_code_counts_if_it_has_at_most_300_characters() -> None:
+    assert locations.line({"context_line": "x" * 300}) == "x" * 300
+    assert locations.line({"context_line": "x" * 301}) == ""

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.grouping.v2 import Grouping, client, engines, group, message, names, places, stack
+from errata.grouping.v2 import Grouping, client, engines, group, locations, message, names, stack
 from errata.grouping.v2.message import constant
 from errata.models.event import Event
 from tests.support import fuzz
@@ -74,7 +74,7 @@ def test_every_event_has_a_group(event: Any, fingerprint: object) -> None:
     assert 1 <= len(found.grouped_by) <= 500
     assert found.grouped_by.isprintable()
     # What was remembered from other events makes no difference.
-    places._known.clear()
+    locations._known.clear()
     assert group(event, fingerprint) == found == group(event, fingerprint)
 
 
@@ -385,13 +385,13 @@ def test_what_is_skipped_makes_no_difference() -> None:
         assert not names._PLAIN.fullmatch(text) or names._VOLATILE.sub("", text) == text, text
 
 
-def test_no_more_than_so_many_places_are_remembered() -> None:
+def test_no_more_than_so_many_locations_are_remembered() -> None:
     def frames(start: int, function: Callable[[int], str]) -> list[dict[str, Any]]:
         return [{"function": function(n), "in_app": True} for n in range(start, start + 50)]
 
     for start in range(0, 10_000, 50):
         group({"frames": frames(start, lambda n: f"f{n}x")})
-        assert len(places._known) <= 2_048
-    places._known.clear()
+        assert len(locations._known) <= 2_048
+    locations._known.clear()
     group({"frames": frames(0, lambda n: f"{n}" * 9_000)})
-    assert not places._known
+    assert not locations._known

@@ -4,13 +4,17 @@ import importlib.util
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import botocore
 import botocore.session
+import pydantic_core
 import pytest
+import typing_extensions
 from botocore import xform_name
 from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
@@ -43,7 +47,7 @@ OPERATORS_ALONE = {
         "get_usage_plan_keys",
         "update_usage_plan",
     },
-    "cognito-idp": {"admin_set_user_password", "list_users"},
+    "cognito-idp": {"admin_set_user_mfa_preference", "admin_set_user_password", "list_users"},
     "ssm": {"get_parameters_by_path"},
     "sts": {"get_caller_identity"},
 }
@@ -130,9 +134,12 @@ def test_what_a_service_says_of_itself_is_the_original(
 ) -> None:
     before = undocumented(original.load_service_model(service, "service-2"))
     after = pruned.load_service_model(service, "service-2")
-    for part in before.keys() - {"operations", "shapes"}:
+    for part in before.keys() - {"operations", "shapes", "clientContextParams"}:
         assert after[part] == before[part]
     assert after.keys() == before.keys()
+    # botocore reads the documentation of these.
+    documented = original.load_service_model(service, "service-2")
+    assert after.get("clientContextParams") == documented.get("clientContextParams")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -201,3 +208,40 @@ def test_every_operation_that_the_code_calls_is_kept_and_no_other(service: str) 
     }
     called -= OPERATORS_ALONE.get(service, set())
     assert called == {xform_name(operation) for operation in OPERATIONS[service]}
+
+
+def test_the_layer_keeps_the_bytecode_of_its_modules_without_docstrings(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text('"""Docs."""\n\nfrom __future__ import annotations\n')
+    (package / "fails.py").write_text(
+        'class Known:\n    """Docs."""\n\n\ndef run():\n    """Docs."""\n'
+        "    return Known.__doc__, run.__doc__, 1 / 0\n"
+    )
+    build.keep_bytecode(tmp_path)
+    assert sorted(file.name for file in package.iterdir()) == ["__init__.pyc", "fails.pyc"]
+    assert b"Docs." not in (package / "fails.pyc").read_bytes()
+    code = f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; import package.fails as p; p.run()"
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    assert 'File "/opt/python/package/fails.py", line 7, in run' in run.stderr
+    assert run.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_the_core_of_pydantic_loads_its_schemas_only_when_asked(tmp_path: Path) -> None:
+    shutil.copytree(Path(pydantic_core.__file__).parent, tmp_path / "pydantic_core")
+    shutil.copy2(typing_extensions.__file__, tmp_path)
+    build.defer_schemas(tmp_path / "pydantic_core")
+    code = f"""
+import sys; sys.path[:0] = [{str(tmp_path)!r}]
+from pydantic_core import SchemaValidator, ValidationError, from_json, to_json, __version__
+print("pydantic_core.core_schema" in sys.modules, "typing_extensions" in sys.modules)
+import pydantic_core
+from pydantic_core import CoreSchema, core_schema
+whole = pydantic_core.whole
+missing = [n for n in whole.__all__ if hasattr(whole, n) and not hasattr(pydantic_core, n)]
+print(missing, CoreSchema is core_schema.CoreSchema)
+"""
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "False False\n[] True\n"

@@ -83,8 +83,9 @@ def test_signatures_are_those_of_botocore(
         patch.setenv("AWS_SECRET_ACCESS_KEY", secret)
         patch.setenv("AWS_SESSION_TOKEN", token)
         at = datetime.datetime.fromtimestamp(int(now), datetime.UTC)
+        named = {"content-type": "application/json", "x-amz-target": f"DynamoDB.{operation}"}
         patch.setattr(botocore.auth, "get_current_datetime", lambda: at)
-        request = Signer(region, host).signed(f"DynamoDB_20120810.{operation}", body, now)
+        request = Signer(region, host, "dynamodb").signed("POST /", named, body, now)
         first, headers, sent = parsed(request)
         signature = headers.pop("authorization")
         assert headers.pop("content-length") == str(len(body))
@@ -98,15 +99,14 @@ def test_signatures_are_those_of_botocore(
 
 
 def test_a_signing_key_is_for_one_day_and_one_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    signer = Signer("us-east-1", "localhost")
+    signer = Signer("us-east-1", "localhost", "dynamodb")
 
     def signature(now: float) -> str:
-        return parsed(signer.signed("Target", b"", now))[1]["authorization"]
+        return parsed(signer.signed("POST /", {}, b"", now))[1]["authorization"]
 
     def of_new_signer(now: float) -> str:
-        return parsed(Signer("us-east-1", "localhost").signed("Target", b"", now))[1][
-            "authorization"
-        ]
+        request = Signer("us-east-1", "localhost", "dynamodb").signed("POST /", {}, b"", now)
+        return parsed(request)[1]["authorization"]
 
     for now in (0, 86_399, 86_400):
         assert signature(now) == of_new_signer(now)
@@ -161,7 +161,7 @@ def test_region_and_endpoint_come_from_the_environment(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     client = LeanClient.of_environment()
-    request = client._signer.signed("Target", b"", 0)
+    request = client._signer.signed("POST /", {}, b"", 0)
     assert parsed(request)[1]["host"] == host == client._connections.host
 
 
@@ -254,7 +254,7 @@ class Wire:
 def test_requests_are_those_of_botocore(operation: str, data: st.DataObject) -> None:
     request = data.draw(REQUESTS[operation])
     wire: Any = Wire()
-    client = LeanClient(Signer("us-east-1", "localhost"), wire, RetryQuota(), 1)
+    client = LeanClient(Signer("us-east-1", "localhost", "dynamodb"), wire, RetryQuota(), 1)
     assert getattr(client, xform_name(operation))(**request) == {}
     model = SERVICE.operation_model(operation)
     expected: Any = create_serializer("json", False).serialize_to_request(request, model)

@@ -1,5 +1,6 @@
 """What the tests do to make moto faster changes nothing that it returns."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
 from joserfc.jwk import RSAKey
 from moto import mock_aws
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.utilities.utils import load_resource
 
 from tests.support.moto_caches import over_http, remembering
@@ -97,8 +100,45 @@ def responses(client: Any) -> Iterator[Any]:
             },
             ReturnValues="ALL_NEW",
         )["Attributes"]
+    for names in ("sk, bytes, #s, nothing, #m", "#m.#i, pk"):
+        for index in ({}, {"IndexName": "by_other"}):
+            yield client.query(
+                TableName=TABLE,
+                KeyConditionExpression=f"{'other' if index else 'pk'} = :value",
+                ProjectionExpression=names,
+                ExpressionAttributeNames={
+                    name: whole
+                    for name, whole in (("#m", "map"), ("#i", "inner"), ("#s", "set"))
+                    if name in names
+                },
+                ExpressionAttributeValues={":value": {"S": "o1" if index else "b"}},
+                **index,
+            )["Items"]
+    for number in range(4):
+        inner = {"text": {"S": "x" * 180_000}, "flag": {"BOOL": True}}
+        long = {"text": {"S": "é" * 90_000}, "map": {"M": inner}}
+        row = {"pk": {"S": "long"}, "sk": {"N": str(number)}, **long}
+        client.put_item(TableName=TABLE, Item=row)
+    for shorter in (None, "0"):
+        if shorter:
+            client.update_item(
+                TableName=TABLE,
+                Key={"pk": {"S": "long"}, "sk": {"N": shorter}},
+                UpdateExpression="SET #t = :x REMOVE #m",
+                ExpressionAttributeNames={"#t": "text", "#m": "map"},
+                ExpressionAttributeValues={":x": {"S": "x"}},
+            )
+        page = client.query(
+            TableName=TABLE,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "long"}},
+        )
+        yield page["Count"], page["LastEvaluatedKey"]
     nobody: dict[str, Any] = {"pk": {"S": "nobody"}, "sk": {"N": "1"}}
     yield client.get_item(TableName=TABLE, Key=nobody).get("Item")
+    there: dict[str, Any] = {"pk": {"S": "b"}, "sk": {"N": "9"}}
+    yield client.get_item(TableName=TABLE, Key=there)["Item"]
+    yield client.batch_get_item(RequestItems={TABLE: {"Keys": [there, nobody]}})["Responses"]
     yield client.query(
         TableName=TABLE,
         KeyConditionExpression="pk = :pk",
@@ -141,6 +181,59 @@ def test_every_call_returns_what_moto_alone_returns(http: bool) -> None:
         client = botocore.session.get_session().create_client("dynamodb")
         with over_http(client) if http else nullcontext():
             assert list(responses(client)) == own
+
+
+VALUES: list[dict[str, Any]] = [
+    *({"S": "a"}, {"S": "é"}, {"N": "-1.50"}, {"B": "AP8="}, {"BOOL": False}, {"NULL": True}),
+    *({"SS": ["a", "é"]}, {"NS": ["1", "22"]}, {"BS": ["AP8="]}, {"L": [{"S": "é"}, {"N": "1"}]}),
+    {"M": {"é": {"S": "é"}, "inner": {"M": {"n": {"N": "10"}}}}},
+]
+
+
+def test_a_row_has_the_size_that_moto_computes_and_copies_share_nothing() -> None:
+    key, attributes = DynamoType({"S": "key"}), {str(n): each for n, each in enumerate(VALUES)}
+    own = Item(key, key, attributes)
+    sizes = [DynamoType(value).size() for value in VALUES]
+    total, as_json = own.size(), own.to_json()
+    with remembering():
+        assert [DynamoType(value).size() for value in VALUES] == sizes
+        assert own.size() == total
+        copied = copy.deepcopy(own)
+        assert copied.to_json() == as_json
+        assert copied == own
+        for name in "689":
+            copied.attrs[name].value.clear()
+        copied.attrs["10"].value["inner"].value.clear()
+        copied.attrs["0"].value = "other"
+        assert own.to_json() == as_json
+
+
+def test_a_projection_is_the_one_of_moto_even_of_numbers() -> None:
+    numbers = {"a": {"N": "0100"}, "b": {"N": "1e3"}, "c": {"N": "-0"}, "d": {"N": "\u0661"}}
+    row = Item(DynamoType({"S": "key"}), None, numbers)
+    paths = [[name] for name in "abcda"]
+    own = row.project(paths).to_json()
+    with remembering():
+        assert row.project(paths).to_json() == own
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *({"pk": {"S": 1}}, {"pk": {"BOOL": "x"}}, {"pk": {"N": 1}}, {"pk": {"NULL": 1}}),
+        *({1: {"S": "x"}}, {"pk": {"X": "x"}}, {"pk": "x"}, {"pk": {"M": {"a": {"S": 1}}}}),
+        *([], "x", {"pk": {"S": "x"}, "sk": {"L": {"S": "x"}}}, {"pk": {"S": "x", "N": 1}}),
+        *({"pk": {"L": True}}, {"pk": {"SS": "x"}}),
+    ],
+)
+def test_wrong_parameters_are_reported_as_botocore_alone_reports_them(value: Any) -> None:
+    client = botocore.session.get_session().create_client("dynamodb")
+    shape: Any = client.meta.service_model.operation_model("PutItem").input_shape
+    parameters = {"TableName": TABLE, "Item": value}
+    own = ParamValidator().validate(parameters, shape).generate_report()
+    assert own
+    with remembering():
+        assert ParamValidator().validate(parameters, shape).generate_report() == own
 
 
 def messages(client: Any) -> Iterator[Any]:

@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from errata.outbound import signing
-from errata.outbound.post import ForbiddenUrlError, check_url, is_public
+from errata.outbound.guard import ForbiddenUrlError, check_url, is_public
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from errata.scrubbing.own_rules import (
     MAX_NAMES,
     MAX_PATTERN,
     MAX_PATTERNS,
-    WrongRulesError,
+    WrongScrubbingRulesError,
     parse,
 )
 
@@ -60,7 +60,7 @@ def scrubbed(rules: str, **fields: Any) -> dict[str, Any]:
     ],
 )
 def test_a_wrong_line_is_named(line: str, complaint: str) -> None:
-    with pytest.raises(WrongRulesError) as refused:
+    with pytest.raises(WrongScrubbingRulesError) as refused:
         parse(f"# a comment\n\nname: x\n{line}")
     (said,) = refused.value.complaints
     assert said.startswith(f"Line 4: {complaint}")
@@ -72,16 +72,16 @@ def test_a_wrong_line_is_named(line: str, complaint: str) -> None:
 )
 def test_there_may_be_so_many_lines(line: str, most: int) -> None:
     assert parse(f"{line}\n" * most)[1] == most
-    with pytest.raises(WrongRulesError, match=f"At most {most} are allowed"):
+    with pytest.raises(WrongScrubbingRulesError, match=f"At most {most} are allowed"):
         parse(f"{line}\n" * (most + 1))
 
 
 def test_rules_have_bounds_together() -> None:
-    with pytest.raises(WrongRulesError, match="more than 8,000 bytes"):
+    with pytest.raises(WrongScrubbingRulesError, match="more than 8,000 bytes"):
         parse("#" * (MAX_BYTES + 1))
-    with pytest.raises(WrongRulesError, match="too large together"):
+    with pytest.raises(WrongScrubbingRulesError, match="too large together"):
         parse("pattern: [a-q][^u-z]{120}x\n" * MAX_PATTERNS)
-    with pytest.raises(WrongRulesError) as refused:
+    with pytest.raises(WrongScrubbingRulesError) as refused:
         parse("x\n" * 99)
     assert len(refused.value.complaints) == 10
 

@@ -43,7 +43,12 @@ def term(key: str, *pieces: str, negated: bool = False) -> Term:
         ('url:"a \\"b\\" *"', [term("url", 'a "b" ', "")]),
         ("url:https://x.io/a?b=c", [term("url", "https://x.io/a?b=c")]),
         ("tags[browser]:Firefox", [term("tags[browser]", "Firefox")]),
+        # A key that is none, and is meant as none, is the name of a tag.
+        ("browser:Firefox", [term("tags[browser]", "Firefox")]),
+        ("!foo.bar:x*", [term("tags[foo.bar]", "x", "", negated=True)]),
         (r'!tags[a\] b]:"c d"', [term("tags[a] b]", "c d", negated=True)]),
+        ("assigned:#web", [term("assigned", "#web")]),
+        ("!assigned:*", [term("assigned", "", "", negated=True)]),
         ("timeout", [term(TEXT, "timeout")]),
         ('!"connection reset"', [term(TEXT, "connection reset", negated=True)]),
         ("5\" 'a'", [term(TEXT, '5"'), term(TEXT, "'a'")]),
@@ -72,10 +77,13 @@ def test_a_query_has_these_terms(text: str, terms: list[Term]) -> None:
         ("is:open usre.email:a", "usre.email", "no key usre.email. Did you mean user.email?"),
         ("usre.id:7", "usre.id", "Did you mean user.id?"),
         ("firstSeen:-1d", "firstSeen", "Did you mean first-seen?"),
-        ("browser:Firefox", "browser", "A tag is written tags[browser]:value."),
-        ("!foo.bar:x", "foo.bar", "There is no key foo.bar."),
+        ("user.mail:a", "user.mail", "A tag is written tags[user.mail]:value."),
+        (f"{'n' * 65}:b", "n" * 65, "too long"),
         ("is:opne", "opne", "is:opne is unknown. Did you mean open?"),
         ("is:*", "*", "Use one of open,"),
+        ("assigned:ada", "ada", "ada is neither a member nor a team. Write assigned:me,"),
+        ("assigned:#", "#", "# is neither"),
+        ("assignee:me", "assignee", "Did you mean assigned?"),
         ("level:fatal", "fatal", "Use one of error, warning, info, debug."),
         ('a release:"1.0', '"1.0', "The quote is not closed."),
         ('a"b "c', '"c', "The quote is not closed."),
@@ -121,6 +129,9 @@ def _any_term(draw: st.DrawFn) -> Term:
             return Term(key, (draw(st.sampled_from(STATES)),), negated)
         case "level":
             return Term(key, ("error",), negated)
+        case "assigned":
+            asked = st.sampled_from([("me",), ("a@b.io",), ("#web team",), ("", ""), ("#a", "b")])
+            return Term(key, draw(asked), negated)
         case "first-seen" | "last-seen":
             return Term(key, (draw(st.sampled_from(["-2h", ">-3d", "<2026-11-01"])),), negated)
         case "tag":

@@ -13,7 +13,8 @@ import pytest
 
 from bench.corpus import SDK, SIZES, envelopes, load
 from errata.scrubbing import FILTERED
-from errata.scrubbing.fields import MAX_NOTED, scrub
+from errata.scrubbing.built_in import scrub
+from errata.scrubbing.fields import MAX_NOTED
 from errata.scrubbing.names import Kind, kind
 from errata.scrubbing.texts import without_pairs
 from tests.support.envelopes import kept, names

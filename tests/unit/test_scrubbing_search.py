@@ -10,12 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from errata.protocol.body import parse_object
-from errata.scrubbing.fields import scrub, scrub_found
-from errata.scrubbing.search import _AUTOMATON, Found, find
+from errata.scrubbing.built_in import scrub
+from errata.scrubbing.fields import scrub_found
+from errata.scrubbing.search import _AUTOMATON, SecretHints, find
 from errata.scrubbing.values import RULES
 from tests.support.planted import ALL, NAMES
 
-EVERYTHING = Found(True, True, list(RULES))
+EVERYTHING = SecretHints(True, True, list(RULES))
 WORDS = (
     *("auth", "Auth", "AUTH", "pass", "otp", "Ssn", "key", "api", "token", "secret", "cookie"),
     *("session", "id", "card", "number", "two", "factor", "connect", "sid", "word", "symfony"),

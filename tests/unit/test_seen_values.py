@@ -92,12 +92,14 @@ def test_a_key_has_at_most_two_hundred_values_and_all_tags_together_as_many() ->
     tags = SeenValues()
     add(tags, known([(f"tag:{n}", "x") for n in range(500)]))
     assert tags.counts == {"tag": MAX_VALUES}
+    assert tags.cut_keys() == ["tags"]
 
 
 def test_a_full_filter_takes_no_more_and_seldom_takes_a_value_for_a_known_one() -> None:
     seen = SeenValues()
     found = sum(len(add(seen, known([(f"k{n % 40}", f"{n}")]))) for n in range(2_000))
     assert 250 < found < 300
+    assert seen.cut_keys() == ["everything but releases"]
     assert add(seen, known([("other", f"{n}") for n in range(1_000)])) == []
     # As full as a filter becomes that still takes values.
     missed = 0
@@ -105,6 +107,7 @@ def test_a_full_filter_takes_no_more_and_seldom_takes_a_value_for_a_known_one() 
         almost = SeenValues()
         add(almost, known([(f"k{n % 3}", f"{n} {each}") for each in range(170)]))
         add(almost, known([(f"j{n % 3}", f"{n} {each}") for each in range(85)]))
+        assert almost.cut_keys() == []
         missed += add(almost, known([("new", f"{n}")])) == []
     assert missed <= 500 / 64
 

@@ -1,8 +1,8 @@
 """Stack traces as the languages print them, and whatever else a text may hold.
 
 `traces/*.txt` of Python, JavaScript, PHP and Java are what Python 3.13, Node 20, PHP 8.2 and Java
-17 wrote, with their paths made the same; those of Ruby, Go, the browsers and AWS Lambda follow the
-documentation.
+17 wrote, with their paths made the same; those of Ruby, Go, .NET, browsers and AWS Lambda follow
+their documentation.
 `traces/*.frames` is what is to be read from them, innermost frame first, `-` before what is not the
 application's.
 """
@@ -10,6 +10,7 @@ application's.
 import gc
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -247,6 +248,17 @@ def test_twice_the_text_is_twice_the_work_and_no_more(lines: list[str]) -> None:
     times = 400 // len(lines)
     once, twice = calls(block * times), calls(block * times * 2)
     assert twice < 2.1 * once
+
+
+@pytest.mark.parametrize(
+    "unit", ["Error", "Exception", "a.", "a.Error", "$", ": ", "at a(", "(a:1", ":1:in 'a", ".go:1"]
+)
+def test_a_long_line_takes_little_time(unit: str) -> None:
+    # A search whose time is quadratic takes a hundred times as long.
+    line = (unit * MAX_LINE)[: MAX_LINE - 1] + "!\n"
+    before = time.process_time()
+    parse(line * 20)
+    assert time.process_time() - before < 0.5
 
 
 def test_a_text_of_more_lines_than_are_read_is_no_more_work() -> None:

@@ -1,6 +1,9 @@
 """The templates are short enough to read, and each nested stack gets its parameters."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +29,21 @@ def test_every_nested_template_is_deployed() -> None:
 def test_a_nested_stack_gets_a_value_for_every_parameter(stack: str) -> None:
     given = resources()[stack]["Properties"]["Parameters"]
     assert set(given) == set(load(stack)["Parameters"])
+
+
+def test_every_function_has_the_layer_of_its_architecture() -> None:
+    text = str({**resources(), "Globals": load(ROOT_STACK)["Globals"]})
+    layers = "{'Fn::If': ['OnArm', {'Ref': 'CommonLayer'}, {'Ref': 'CommonLayerX86'}]}"
+    assert text.count("{'Ref': 'CommonLayer'}") == text.count(layers) > 1
+    conditions = load(ROOT_STACK)["Conditions"]
+    for layer, condition, architecture in (
+        ("CommonLayer", "OnArm", "arm64"),
+        ("CommonLayerX86", "OnX86", "x86_64"),
+    ):
+        declared = load(ROOT_STACK)["Resources"][layer]
+        assert declared["Condition"] == condition
+        assert declared["Properties"]["CompatibleArchitectures"] == [architecture]
+        assert conditions[condition] == {"Fn::Equals": [{"Ref": "Architecture"}, architecture]}
 
 
 @pytest.mark.parametrize("stack", [ROOT_STACK, *nested()])
@@ -82,7 +100,7 @@ def test_ssm_takes_the_parameters_of_any_stack() -> None:
         if name in each
     ]
     names.append(resources()["ProviderClientId"]["Properties"]["Name"]["Fn::Sub"])
-    assert len(names) == 4
+    assert len(names) == 5
     assert {name.split("${AWS::StackName}")[0] for name in names} == {"/errata/"}
 
 
@@ -115,6 +133,7 @@ def test_point_in_time_recovery_is_for_projects_or_for_events_and_issues_too() -
         "IssuesTable": chosen,
         "IdempotencyTable": None,
         "DeliveriesTable": None,
+        "ArtifactsTable": None,
     }
     conditions = load(ROOT_STACK)["Conditions"]
     assert conditions["RecoversAll"] == {"Fn::Equals": [{"Ref": "PointInTimeRecovery"}, "all"]}
@@ -143,6 +162,33 @@ _NO_OWN_NAME = {
     "IndexName",
     "FunctionName",
 }
+
+
+@pytest.mark.parametrize("stack", [ROOT_STACK, *nested()])
+def test_no_resource_waits_for_itself(stack: str) -> None:
+    """CloudFormation refuses a circular dependency. `sam validate` does not see those of routes."""
+    made = transformed(stack)
+    waits = {name: set(_waits_for(each)) & made.keys() for name, each in made.items()}
+    while ready := {name for name, others in waits.items() if not others}:
+        waits = {name: others - ready for name, others in waits.items() if name not in ready}
+    assert waits == {}
+
+
+def _waits_for(value: Any) -> Iterator[str]:
+    """Yield the names that a resource refers to."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _waits_for(each)
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        match key:
+            case "Ref" | "Fn::GetAtt" | "DependsOn":
+                yield from inner if isinstance(inner, list) else [inner.split(".")[0]]
+            case "Fn::Sub":
+                for text in inner if isinstance(inner, list) else [inner]:
+                    yield from re.findall(r"\$\{([A-Za-z0-9]+)", str(text))
+        yield from _waits_for(inner)
 
 
 def test_no_route_is_for_any_method() -> None:

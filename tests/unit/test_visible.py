@@ -2,10 +2,12 @@
 
 import pytest
 
+from errata.errors import ForbiddenError
 from errata.models.event import Stored
 from errata.models.ids import floor_id
 from errata.models.project import Access
 from errata.models.visible import Visible, Watermark
+from errata.usecases import rights
 from errata.usecases.visible import make_visible
 
 DAY_MS = 86_400_000
@@ -21,10 +23,16 @@ def event(event_id: str, expires_at: int = NOW_S + 1, legacy_id: int | None = No
 
 
 def test_it_is_of_a_generation_a_retention_and_a_time() -> None:
-    assert Visible("1", WATERMARK, 95 * DAY_MS, NOW_MS) == VISIBLE
+    assert Visible("1", WATERMARK, 95 * DAY_MS, NOW_MS, organization="default") == VISIBLE
     assert (VISIBLE.partition, VISIBLE.now_s) == ("1#3", NOW_S)
     assert (VISIBLE.oldest, VISIBLE.low) == (floor_id(95 * DAY_MS), floor_id(99 * DAY_MS))
     assert make_visible(Access("1", "", 5, 60), Watermark(), NOW_MS).low == floor_id(95 * DAY_MS)
+
+
+def test_who_has_no_role_changes_nothing() -> None:
+    with pytest.raises(ForbiddenError):
+        rights.check(VISIBLE, "settle")
+    rights.check(VISIBLE.for_operator(), "delete")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,12 @@ REPLACING = {
 # RetainExceptOnCreate deletes a resource only if the deployment that made it is rolled back.
 RETAINED = ("Retain", "RetainExceptOnCreate")
 # Those with data: a copy in another stack would begin empty.
-WITH_DATA = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Cognito::UserPool")
+WITH_DATA = (
+    "AWS::DynamoDB::Table",
+    "AWS::SQS::Queue",
+    "AWS::Cognito::UserPool",
+    "AWS::S3::Bucket",
+)
 
 
 def losses(before: Resources, after: Resources) -> list[str]:

@@ -1,1 +1,1 @@
-"""The parts of an event page, each within its byte budget."""
+"""The sections of an event page, each within its byte budget."""

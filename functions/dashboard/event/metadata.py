@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from errata.protocol.sentry.attachments import MAX_FILES
 from functions.dashboard.byte_budget import ByteBudget
 
 MAX_BREADCRUMBS = 60
@@ -182,3 +183,19 @@ def sdk(sent: Any, budget: ByteBudget) -> str:
         named = (sent.get("name"), sent.get("version"))
         sent = " ".join(each for each in named if isinstance(each, str)) or sent
     return budget.take(sent, 200)
+
+
+def attachments(value: Any, budget: ByteBudget) -> list[tuple[str, str]]:
+    """Return the names and the sizes of an event's attachments."""
+    found = value if isinstance(value, list) else []
+    return [
+        (budget.take(str(each.get("filename") or "attachment"), 100), _size(each.get("size")))
+        for each in found[:MAX_FILES]
+        if isinstance(each, dict)
+    ]
+
+
+def _size(value: Any) -> str:
+    if not isinstance(value, int):
+        return ""
+    return f"{value / 1_000_000:.1f} MB" if value >= 100_000 else f"{value / 1_000:.1f} kB"

@@ -60,7 +60,10 @@ class Variable(NamedTuple):
 
 @dataclass(slots=True)
 class ShownFrame:
-    """A frame. Its code and variables are added later, within the byte budget."""
+    """A frame. Its code and variables are added later, within the byte budget.
+
+    `sent` is where it was before a source map was applied, `note` why none was, or what to know.
+    """
 
     frame: Frame
     file: str
@@ -68,6 +71,8 @@ class ShownFrame:
     function: str
     plain: bool  # never folded
     open: bool
+    sent: str = ""
+    note: str = ""
     start: int | None = None  # the number of the first line of code
     code: list[Line] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
@@ -179,7 +184,8 @@ class Traces:
             function = budget.take(frame.function, 200)
             file = budget.take(frame.file, 300)
             is_open = self._opened or n in opened
-            each = ShownFrame(frame, file, path, function, n in plain, is_open)
+            sent, note = budget.take(frame.sent, 250), budget.take(frame.note, 250)
+            each = ShownFrame(frame, file, path, function, n in plain, is_open, sent, note)
             shown.append(each)
             self._frames.append(each)
         return list(_joined(shown, budget)), len(frames) - len(shown)
@@ -237,11 +243,11 @@ def _fill_variables(shown: ShownFrame, budget: ByteBudget) -> None:
     variables: Any = shown.frame.variables
     if variables is None:
         return
-    part = budget.part(_VARIABLES_OF_A_FRAME)
+    share = budget.share(_VARIABLES_OF_A_FRAME)
     named = set(_NAME.findall(shown.frame.source[:_MAX_NAMED]))
     if isinstance(variables, dict):
         variables = {name: "null" if each is None else each for name, each in variables.items()}
         # Variables that the failing line names come first, because they matter most.
         variables = dict(sorted(variables.items(), key=lambda each: each[0] not in named))
-    found = pairs(variables, part, most=300, number=_MAX_VARIABLES)
+    found = pairs(variables, share, most=300, number=_MAX_VARIABLES)
     shown.variables = [Variable(name, value, name in named) for name, value in found]

@@ -1,5 +1,9 @@
 """What members set for themselves: their name, time zone and theme."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from errata.models.alert import MAILED
 from errata.models.member import THEMES, Preferences
 from errata.usecases import preferences
 from functions.dashboard.forms import Failed, act
@@ -23,7 +27,7 @@ def show(ctx: RequestContext) -> Response:
 @post("account", keeps=True)
 def change(ctx: RequestContext) -> Response:
     """Handle the form of the page."""
-    return act(ctx, {"save": _save}, _page)
+    return act(ctx, {"save": _save, "save-alerts": _save_alerts}, _page)
 
 
 def _page(ctx: RequestContext, failed: Failed) -> Response:
@@ -35,11 +39,27 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
         ctx=ctx,
         failed=failed,
         said=_SAID.get(ctx.request.args.get("said", "")),
-        shown=_typed(ctx) if failed.action else ctx.user.preferences,
+        shown=_typed(ctx) if failed.action == "save" else ctx.user.preferences,
         zones=preferences.zones(),
         themes=_THEMES,
         most=preferences.MAX_NAME,
+        mailed=MAILED,
+        alert=_alerts(ctx, failed),
+        own=preferences.OWN,
     )
+
+
+def _alerts(ctx: RequestContext, failed: Failed) -> Mapping[str, Any]:
+    """Return what the form about alerts shows: what was typed, or what is set."""
+    if failed.action == "save-alerts":
+        form = ctx.request.form
+        typed = {name: form.get(name, "") for name in ("kind", "quiet_from", "quiet_until")}
+        return typed | {"wanted": form.getlist("alert"), "hint": ctx.user.reach.hint}
+    reach = ctx.user.reach
+    begin, _, end = reach.quiet.partition("-")
+    wanted = set(MAILED) - ctx.user.muted
+    times = {"quiet_from": begin, "quiet_until": end}
+    return times | {"wanted": wanted, "kind": reach.kind, "hint": reach.hint}
 
 
 def _typed(ctx: RequestContext) -> Preferences:
@@ -49,4 +69,18 @@ def _typed(ctx: RequestContext) -> Preferences:
 
 def _save(ctx: RequestContext, _: str) -> Response:
     preferences.save(ctx.user.email, _typed(ctx))
+    return redirect(f"{ctx.request.root}account?said=saved")
+
+
+def _save_alerts(ctx: RequestContext, _: str) -> Response:
+    form = ctx.request.form
+    begin, end = form.get("quiet_from", ""), form.get("quiet_until", "")
+    preferences.save_alerts(
+        ctx.user,
+        set(MAILED) - set(form.getlist("alert")),
+        f"{begin}-{end}" if begin or end else "",
+        form.get("kind", ""),
+        form.get("address", "").strip(),
+        ctx.now_ms,
+    )
     return redirect(f"{ctx.request.root}account?said=saved")

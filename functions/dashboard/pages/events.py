@@ -2,15 +2,14 @@
 
 import json
 
-from errata.models.event import Stored, received_ms
-from errata.models.slug import short_id
-from errata.protocol.markdown import to_markdown
-from errata.protocol.read import iso, to_event
-from errata.usecases import issue_events, read_events, slugs
+from errata.models.event import Stored
+from errata.protocol.read import to_event
+from errata.usecases import issue_events, original_frames, read_events, tickets
+from errata.usecases.markdown_forms import of_event
 from functions.dashboard.issue_view import composed
 from functions.dashboard.routing import RequestContext, get
-from functions.dashboard.text import indented, visible
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.text import indented
+from functions.dashboard.web import Response, markdown_response, redirect
 
 # Characters of an event's JSON. A longer one is shown without indentation.
 _MAX_INDENTED = 2_000_000
@@ -40,22 +39,26 @@ def raw_json(ctx: RequestContext) -> Response:
     return Response(text, content_type="application/json; charset=utf-8")
 
 
-@get("projects/<project:project_id>/events/<event:event_id>/markdown")
+@get("projects/<project:project_id>/events/<event:event_id>.md")
 def markdown(ctx: RequestContext) -> Response:
     """Return the event as Markdown, for a ticket or an agent."""
     if own := _own_url(ctx):
-        return redirect(f"{own}/markdown")
+        return redirect(f"{own}.md")
     event = _event(ctx)
     issue = issue_events.find_or_none(ctx.visible, event.issue_id)
-    facts = {"received": iso(received_ms(event.id, event.fields))}
-    if issue:
-        name = short_id(slugs.shown(ctx.project).slug, issue.number) or issue.id
-        events = "1 event" if issue.count == 1 else f"{issue.count:,} events"
-        seen = f"{events} since {iso(issue.first_seen)}"
-        facts = {"issue": f"{name}, {issue.status}", "seen": seen, **facts}
     url = f"{ctx.request.root_url}projects/{event.project_id}/events/{event.id}"
-    text = to_markdown(event.fields, facts, url)
-    return Response(visible(text), content_type="text/markdown; charset=utf-8")
+    return markdown_response(of_event(ctx.project, issue, event, url, notice=True))
+
+
+@get("projects/<project:project_id>/events/<event:event_id>/ticket")
+def ticket(ctx: RequestContext) -> Response:
+    """Redirect to the project's issue tracker, to a new ticket with the event filled in."""
+    if own := _own_url(ctx):
+        return redirect(f"{own}/ticket")
+    event = _event(ctx)
+    issue = issue_events.find(ctx.visible, event.issue_id)
+    dashboard_url = ctx.request.root_url.rstrip("/")
+    return redirect(tickets.new_ticket(ctx.project, ctx.visible, issue, event, dashboard_url))
 
 
 def _own_url(ctx: RequestContext) -> str | None:
@@ -67,4 +70,5 @@ def _own_url(ctx: RequestContext) -> str | None:
 
 
 def _event(ctx: RequestContext) -> Stored:
-    return issue_events.shown(ctx.visible, ctx.event)
+    event = issue_events.shown(ctx.visible, ctx.event)
+    return original_frames.complete(ctx.visible, event)

@@ -13,10 +13,12 @@ from functions.dashboard.routing import RequestContext, get, open_get
 from functions.dashboard.web import Request, Response, redirect
 
 PROJECT_ID = re.compile(r"[0-9]{1,12}")
-_PLACE = re.compile(r"(default|[0-9]{1,12})\.[0-9]{0,12}")
+_AFTER = re.compile(r"(default|[0-9]{1,12})\.[0-9]{0,12}")
 # In bytes. A row's name, title and short id; what the verdict names.
 _ROW_BYTES = 420
 _VERDICT_BYTES = 600
+_MENU_BYTES = 12_000
+_TABS = ("issues", "releases", "stats", "settings")
 _NAMED = 3
 _REASONS_SHOWN = 2
 
@@ -30,7 +32,7 @@ def start(request: Request, _now_ms: int) -> Response:
 @get("projects")
 def home(ctx: RequestContext) -> Response:
     """Show the user's projects by organization. A single project opens at once."""
-    asked = _PLACE.fullmatch(ctx.request.args.get("after", ""))
+    asked = _AFTER.fullmatch(ctx.request.args.get("after", ""))
     after = asked[0] if asked else ""
     found = project_list.find(ctx.user, after, ctx.now_ms)
     mine = found.states
@@ -50,6 +52,36 @@ def home(ctx: RequestContext) -> Response:
         after=after,
         verdict=_verdict(mine, part=bool(after or found.next_after)) if mine else None,
     )
+
+
+@get("projects/menu")
+def menu(ctx: RequestContext) -> Response:
+    """Return the entries of the menu of projects, for htmx, which asks when the menu opens.
+
+    Each leads to the same tab of its project. The browser may keep them for a minute.
+    """
+    if not ctx.request.partial:
+        return redirect(f"{ctx.request.root}projects")
+    tab = ctx.request.args.get("tab", "")
+    organizations = project_list.menu(ctx.user)
+    budget = ByteBudget(_MENU_BYTES)
+    response = page(
+        ctx.request,
+        "projects_menu.html",
+        ctx.now_ms,
+        ctx=ctx,
+        organizations=[
+            (
+                budget.take(clip(each.name, 40)),
+                [(project.id, budget.take(clip(project.name, 60))) for project in projects],
+            )
+            for each, projects in organizations
+        ],
+        tab=tab if tab in _TABS else "issues",
+    )
+    response.headers["Cache-Control"] = "private, max-age=60"
+    response.headers["Vary"] = "Accept-Encoding, HX-Request, Cookie"
+    return response
 
 
 def _verdict(states: list[ProjectState], *, part: bool) -> dict[str, Any]:

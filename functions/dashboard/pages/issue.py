@@ -1,10 +1,13 @@
 """The page of one issue: an event in full, and what all events of the issue have in common."""
 
 from errata.models.ids import UUID
-from errata.usecases import issue_events, issue_refresh, issues, short_ids
+from errata.protocol.settle import change_of
+from errata.usecases import issue_events, issue_refresh, issues, short_ids, tickets
+from errata.usecases.markdown_forms import of_issue
 from functions.dashboard.issue_view import composed
+from functions.dashboard.pages.assign import assign_to
 from functions.dashboard.routing import SESSION_COOKIE, RequestContext, get, post
-from functions.dashboard.web import Request, Response, redirect
+from functions.dashboard.web import Request, Response, markdown_response, redirect
 
 _MOST_GENERATIONS = 10**9
 
@@ -22,6 +25,21 @@ def show_by_short_id(ctx: RequestContext) -> Response:
     return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues/{issue.id}")
 
 
+@get("projects/<project:project_id>/issues/<issue:issue_id>.md")
+def markdown(ctx: RequestContext) -> Response:
+    """Return the issue with its newest event as Markdown, for an agent or a ticket."""
+    issue_id = ctx.request.ids["issue_id"]
+    url = f"{ctx.request.root_url}projects/{ctx.project.id}/issues/{issue_id}"
+    return markdown_response(of_issue(ctx.project, ctx.visible, issue_id, url))
+
+
+@get("projects/<project:project_id>/issues/<short_id:name>.md")
+def markdown_by_short_id(ctx: RequestContext) -> Response:
+    """Redirect from an issue's short id or number to its Markdown."""
+    issue = short_ids.find(ctx.project, ctx.visible, ctx.request.ids["name"])
+    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues/{issue.id}.md")
+
+
 @get("projects/<project:project_id>/issues/<issue:issue_id>/first")
 def first(ctx: RequestContext) -> Response:
     """Redirect to the oldest event of an issue that has not expired."""
@@ -31,10 +49,11 @@ def first(ctx: RequestContext) -> Response:
     return redirect(f"{below}/events/{event_id}" if event_id else f"{below}/issues/{issue_id}")
 
 
-def _unchanged(request: Request, now_ms: int) -> Response | None:
+def unchanged(request: Request, now_ms: int) -> Response | None:
     """Return an empty answer if the page still shows what is true. It costs one read unit."""
     args, ids = request.args, request.ids
-    unchanged = request.partial and issue_refresh.is_unchanged(
+    asked = request.partial and args.get("mark")
+    same = asked and issue_refresh.is_unchanged(
         request.cookies.get(SESSION_COOKIE, ""),
         ids["project_id"],
         max(0, min(args.get("generation", 0, type=int), _MOST_GENERATIONS)),
@@ -42,10 +61,10 @@ def _unchanged(request: Request, now_ms: int) -> Response | None:
         args.get("mark", ""),
         now_ms,
     )
-    return Response(status=204) if unchanged else None
+    return Response(status=204) if same else None
 
 
-@get("projects/<project:project_id>/issues/<issue:issue_id>/refresh", unless=_unchanged)
+@get("projects/<project:project_id>/issues/<issue:issue_id>/refresh", unless=unchanged)
 def refresh(ctx: RequestContext) -> Response:
     """Return the page without its event, for htmx, which takes the parts that may have changed.
 
@@ -61,18 +80,17 @@ def refresh(ctx: RequestContext) -> Response:
 
 @post("projects/<project:project_id>/issues/<issue:issue_id>")
 def act(ctx: RequestContext) -> Response:
-    """Resolve, ignore, reopen or delete an issue."""
+    """Resolve, ignore, reopen, assign, link or delete an issue."""
+    if "assign" in ctx.request.form:
+        return assign_to(ctx, ctx.request.form["assign"])
     visible, issue_id = ctx.visible, ctx.request.ids["issue_id"]
     by = ctx.user.email
     below = f"{ctx.request.root}projects/{visible.project_id}/issues"
-    match ctx.request.form.get("action"):
-        case "resolve":
-            issues.resolve(visible, issue_id, by)
-        case "ignore":
-            issues.ignore(visible, issue_id, by)
-        case "reopen":
-            issues.reopen(visible, issue_id, by)
-        case "delete":
-            issues.delete(visible, issue_id, by)
-            return redirect(below)
+    if ctx.request.form.get("action") == "delete":
+        issues.delete(visible, issue_id, by)
+        return redirect(below)
+    if ctx.request.form.get("action") == "link":
+        tickets.link(visible, issue_id, ctx.request.form.get("url", ""), by)
+    elif change := change_of(ctx.request.form, ctx.now_ms):
+        issues.change(visible, issue_id, change, by)
     return redirect(f"{below}/{issue_id}")

@@ -1,105 +1,54 @@
-"""All events of an issue: the list, those with one value, and how often each value occurs."""
+"""How often each value occurs among the newest events of an issue."""
 
-from dataclasses import replace
-from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from errata.models.event import Stored, received_ms, summary
 from errata.models.ids import DAY_MS
+from errata.models.issue import Issue
+from errata.models.seen_values import SeenValues
+from errata.models.sketch import estimate
 from errata.models.slug import short_id
-from errata.models.titles import title
-from errata.usecases import issue_events, slugs
-from errata.usecases.issue_events import EVENTS_A_PAGE, Newest
-from errata.usecases.issue_values import USER, Tally, link, shares, user_name, values_of
+from errata.usecases import issue_events, issue_refresh, slugs
+from errata.usecases.issue_values import USER, Tally, link, shares
+from errata.usecases.newest_events import Newest
 from functions.dashboard.byte_budget import ByteBudget
+from functions.dashboard.pages.issue import unchanged
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.web import Response
 
 HOUR_MS = 3_600_000
-# Bytes of the values, and of the rows of a list.
-_TAG_BYTES, _LIST_BYTES = 30_000, 40_000
+# Bytes of the values.
+_TAG_BYTES = 30_000
 _MARKUP_OF_A_VALUE, _MARKUP_OF_A_TAG = 420, 260
 _MOST_TAGS, _MOST_VALUES, _MOST_OF_ALL = 40, 5, 50
+# Users in the part of a page, and on the page of all tags.
+_USERS_OF_THE_PAGE, _USERS = 5, 20
 # Tags that start open.
 _OPEN = 4
+# After how many seconds an open page asks whether the values have changed. To count them again
+# reads about 256 units.
+_REFRESH_S = 180
 
 
-@get("projects/<project:project_id>/issues/<issue:issue_id>/events")
-def list_(ctx: RequestContext) -> Response:
-    """Show a page of an issue's events; with `?key` and `?value`, only those with the value."""
-    args, issue_id = ctx.request.args, ctx.request.ids["issue_id"]
-    before, after = args.get("before", ""), args.get("after", "")
-    key, value = args.get("key", ""), args.get("value", "")
-    if not key:
-        found = issue_events.page(ctx.visible, issue_id, before, after)
-        return _page(ctx, found.issue, found.events, newer=found.newer, older=found.older)
-    issue = issue_events.find(ctx.visible, issue_id)
-    newest = Newest(ctx.visible, issue_id, before)
-    # As summaries: a page of whole events may take 20 times 20 MB.
-    matching = (
-        replace(each, fields=summary(each.fields))
-        for each in newest.events
-        if (key, value) in values_of(each.fields)
-    )
-    events = list(islice(matching, EVENTS_A_PAGE))
-    return _page(
-        ctx,
-        issue,
-        events,
-        key=key,
-        value=value,
-        newest=newest,
-        older=newest.last if newest.more else None,
-        newer="first" if before else None,
-    )
-
-
-def _page(ctx: RequestContext, issue: Any, events: list[Stored], **values: Any) -> Response:
-    budget = ByteBudget(_LIST_BYTES)
-    asked = {name: values[name] for name in ("key", "value") if values.get(name)}
-    name = values.get("key", "").removeprefix("tag:")
-    return page(
-        ctx.request,
-        "issue_events.html",
-        ctx.now_ms,
-        ctx=ctx,
-        issue=issue,
-        short_id=short_id(slugs.shown(ctx.project).slug, issue.number),
-        title=budget.take(issue.title, 200),
-        rows=[
-            {
-                "id": each.id,
-                "received": received_ms(each.id, each.fields),
-                "title": budget.take(title(each.fields), 160),
-                "user": budget.take(user_name(each.fields), 80),
-                "release": budget.take(each.fields.get("release") or "", 60),
-                "environment": budget.take(each.fields.get("environment") or "", 40),
-            }
-            for each in events
-        ],
-        link=f"?{urlencode(asked)}&" if asked else "?",
-        asked=(budget.take(name, 80), budget.take(values.get("value", ""), 200)) if asked else None,
-        newest=values.get("newest"),
-        newer=values.get("newer"),
-        older=values.get("older"),
-    )
-
-
-@get("projects/<project:project_id>/issues/<issue:issue_id>/tags")
+@get("projects/<project:project_id>/issues/<issue:issue_id>/tags", unless=unchanged)
 def tags(ctx: RequestContext) -> Response:
     """Show how often each value occurs among the newest events of an issue, and its users.
 
+    With `?key`, only the values of that key, and more of them.
+
     For htmx, without the layout. The browser may keep it for a minute, so that going from event to
-    event does not read the events again.
+    event does not read the events again. With `?mark`, it is what the page asks for again later.
     """
+    partial, key = ctx.request.partial, ctx.request.args.get("key", "")
     issue = issue_events.find(ctx.visible, ctx.request.ids["issue_id"])
-    newest, tally = Newest(ctx.visible, issue.id), Tally()
+    newest, tally = Newest(ctx.visible, issue.id, members=issue.members), Tally()
     tally.add_all(newest.events, ctx.now_ms)
     budget = ByteBudget(_TAG_BYTES)
+    most = _MOST_OF_ALL if key == USER else _USERS_OF_THE_PAGE if partial else _USERS
+    users = _values(USER, tally, budget, most) if key in ("", USER) else []
     # This part is in the page of an issue or of an event, so its links are relative to that page.
-    within = ".." if ctx.request.partial else f"{ctx.request.root}projects/{ctx.project.id}"
+    within = ".." if partial else f"{ctx.request.root}projects/{ctx.project.id}"
     response = page(
         ctx.request,
         "tags.html",
@@ -111,27 +60,36 @@ def tags(ctx: RequestContext) -> Response:
         issue_path=f"{within}/issues/{issue.id}",
         total=tally.events,
         more=newest.more,
-        users=_values(USER, tally, budget, 20),
-        tags=_tags(tally, budget),
+        key=key.removeprefix("tag:") and budget.take(key.removeprefix("tag:"), 60),
+        users=users,
+        more_users=len(tally.counts.get(USER, ())) - len(users),
+        tags=_tags(tally, budget, key) if key != USER else [],
+        mark=issue_refresh.mark(ctx.session, ctx.visible, issue),
+        refresh_s=_REFRESH_S,
         opened=_OPEN,
+        cut=SeenValues.unpack(issue.values, issue.value_counts).cut_keys(),
         hour=_of(tally.hour, tally.covers(HOUR_MS, ctx.now_ms, more=newest.more)),
+        known_users=_known_users(issue, tally),
         day=_of(tally.day, tally.covers(DAY_MS, ctx.now_ms, more=newest.more)),
     )
-    if ctx.request.partial:
+    if partial:
         response.headers["Cache-Control"] = "private, max-age=60"
         response.headers["Vary"] = "Accept-Encoding, HX-Request, Cookie"
     return response
 
 
-def _tags(tally: Tally, budget: ByteBudget) -> list[dict[str, Any]]:
+def _tags(tally: Tally, budget: ByteBudget, only: str) -> list[dict[str, Any]]:
+    """Return the keys with their most frequent values; with `only`, that key with more of them."""
     shown = []
-    for key in tally.keys[:_MOST_TAGS]:
-        if not budget.pays(_MARKUP_OF_A_TAG):
+    keys = [key for key in tally.keys if key == only] if only else tally.keys[:_MOST_TAGS]
+    for key in keys:
+        query = urlencode({"key": key})
+        if not budget.pays(_MARKUP_OF_A_TAG + len(query)):
             break
-        if values := _values(key, tally, budget, _MOST_VALUES):
+        if values := _values(key, tally, budget, _MOST_OF_ALL if only else _MOST_VALUES):
             name = budget.take(key.removeprefix("tag:"), 60)
             more = len(tally.counts[key]) - len(values)
-            shown.append({"name": name, "values": values, "more": more})
+            shown.append({"name": name, "values": values, "more": more, "query": query})
     return shown
 
 
@@ -146,6 +104,12 @@ def _values(key: str, tally: Tally, budget: ByteBudget, most: int) -> list[dict[
         text = budget.take(value, 100)
         shown.append({"text": text, "count": count, "percent": percent, "link": query})
     return shown
+
+
+def _known_users(issue: Issue, tally: Tally) -> int:
+    """Return the number of users of the newest events, if the issue's own estimate is lower."""
+    known = len(tally.counts.get(USER, ()))
+    return 0 if issue.members or known <= estimate(issue.users) else known
 
 
 def _of(users: set[str], complete: bool) -> str:

@@ -1,51 +1,43 @@
 """The list of a project's issues."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
-from errata.errors import InvalidQueryError
-from errata.models.issue import Issue
+from errata.errors import InvalidQueryError, NotFoundError
 from errata.models.project import Project, live_dsns
-from errata.models.sketch import estimate
-from errata.models.slug import short_id
+from errata.models.views import Scope
+from errata.protocol.change_issues import told
 from errata.protocol.issues import SORTS, IssueQuery, read, translated
-from errata.protocol.query import TEXT, Term
+from errata.protocol.query import TEXT, Term, parse
+from errata.protocol.views import scope_of, with_scope
 from errata.store.projects import list_keys
-from errata.usecases import issues, read_events, short_ids, slugs
+from errata.usecases import assignees, change_issues, issues, read_events, short_ids, slugs, views
 from functions.dashboard.byte_budget import ByteBudget
-from functions.dashboard.render import last_days, page
-from functions.dashboard.routing import RequestContext, get
+from functions.dashboard.issue_rows import shown_rows
+from functions.dashboard.pages.search import link
+from functions.dashboard.queries import (
+    EXAMPLES,
+    LONG,
+    RISING_FIRST,
+    SORT_NAMES,
+    built_in_views,
+    environments_of,
+    in_place,
+)
+from functions.dashboard.render import page
+from functions.dashboard.routing import ISSUE_ID, RequestContext, get
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
+from functions.dashboard.text import weight
 from functions.dashboard.web import Response, redirect
 
-SPARK_DAYS = 14
 # Somebody who sets up a project waits for its first event.
 _REFRESH_EMPTY_S, _REFRESH_S, _REFRESH_NARROW_S = 10, 45, 180
-# In bytes: about two lines of text, so that fifty rows stay below 60 KB, whatever they contain.
-ROW_BYTES = 400
+# In bytes: those of saved views, and of the markup of one.
+_VIEWS_BYTES, _VIEW_MARKUP = 1_500, 60
 # Filters in links from before there was a query.
 _OLD_FILTERS = ("status", "environment", "release", "level", "text")
 _DEFAULT = "is:open"
-_STATUSES = (
-    ("open", "Open"),
-    ("regressed", "Regressed"),
-    ("resolved", "Resolved"),
-    ("ignored", "Ignored"),
-    ("all", "All"),
-)
-_EXAMPLES = (
-    ("is:open", "resolved, regressed, ignored, new, rising, quiet"),
-    ("level:error", "warning, info, debug"),
-    ('release:"shop 2.*"', "environment, server, transaction, url, logger; * is any text"),
-    ("user.email:ada@example.com", "user.id"),
-    ("tags[browser]:Firefox", "a tag, by its name"),
-    ("first-seen:-24h", "last-seen; -30m, -7d, >2026-11-01, <-2w"),
-    ("!user.id:7", "not: no event has it"),
-    ('"connection reset"', "in title, culprit, exceptions, functions, files"),
-)
-# How many characters of a refused query are shown before and after the problem.
-_AROUND = 60
 
 
 @get("projects/<project:project_id>")
@@ -54,13 +46,17 @@ def project(ctx: RequestContext) -> Response:
     return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues")
 
 
-@get("projects/<project:project_id>/issues")
+@get("projects/<project:project_id>/issues", with_views=True)
 def list_(ctx: RequestContext) -> Response:
     """Show the list of issues. An empty project shows how to send the first error.
 
     A search for an event's id leads to the event, one for a short id to the issue.
     """
     args = ctx.request.args
+    if "view" in args:
+        return redirect(f"issues{link(*_saved(ctx, args['view']))}")
+    if not args and (opens := _opens(ctx)) != (_DEFAULT, SORTS[0]):
+        return redirect(f"issues{link(*opens)}")
     text, cursor = _asked(args), args.get("cursor") or None
     sort = args.get("sort") or SORTS[0]
     project = slugs.shown(ctx.project)
@@ -72,8 +68,13 @@ def list_(ctx: RequestContext) -> Response:
     except InvalidQueryError as error:
         if ctx.request.partial:
             raise
-        return _list_page(ctx, text, sort, problem=_in_place(error), status=422)
-    empty = found.none_at_all and text == _DEFAULT
+        return _list_page(ctx, text, sort, problem=in_place(error), status=422)
+    terms = parse(text)
+    empty = text == _DEFAULT and found.none_at_all
+    if not (found.issues or found.next_cursor or cursor) and scope_of(terms):
+        # A scope must not hide how to send the first error.
+        empty = with_scope(terms, Scope()) == _DEFAULT and not issues.any_at_all(ctx.visible)
+    assigned = assignees.of_list(project.organization, found.issues, ctx.now_ms)
     return _list_page(
         ctx,
         text,
@@ -81,16 +82,49 @@ def list_(ctx: RequestContext) -> Response:
         query=query,
         cursor=cursor,
         found=found,
-        next_page=found.next_cursor and _link(text, sort, found.next_cursor),
-        rows=[_row(issue, project.slug, ctx.now_ms) for issue in found.issues],
-        statuses=[
-            (name, _link(query.with_status(value), sort), value == query.status)
-            for value, name in _STATUSES
-        ],
+        next_page=found.next_cursor and link(text, sort, found.next_cursor),
+        rows=shown_rows(found.issues, assigned, project.slug, ctx.now_ms),
+        built_in=built_in_views(terms, sort),
+        environments=environments_of(found.issues, scope_of(terms).environment),
+        scope=scope_of(terms),
+        unscoped=link(with_scope(terms if len(text) <= LONG else (), Scope()), sort),
         empty=empty,
         refresh_s=_refresh_s(query, empty=empty),
         **(_set_up(ctx) if empty else {}),
     )
+
+
+def _saved(ctx: RequestContext, view_id: str) -> tuple[str, str]:
+    """Return query and order of a saved view."""
+    found = ctx.own_views.find(view_id) or ctx.shared_views.find(view_id)
+    if found is None:
+        raise NotFoundError("This view does not exist any more.")
+    return found.query, found.sort
+
+
+def _opens(ctx: RequestContext) -> tuple[str, str]:
+    """Return query and order that the list starts with.
+
+    Those of the view that the member or the project has chosen, or else open issues in the member's
+    scope.
+    """
+    if chosen := views.opens(ctx.own_views, ctx.shared_views):
+        return chosen.query, chosen.sort
+    return with_scope(parse(_DEFAULT), ctx.user.scope), SORTS[0]
+
+
+def _saved_views(
+    ctx: RequestContext, text: str, sort: str
+) -> tuple[list[tuple[str, str, bool]], int]:
+    """Return name and link of each saved view, and whether it is shown. Also how many are left."""
+    budget, found = ByteBudget(_VIEWS_BYTES), []
+    saved = [*ctx.own_views.views, *ctx.shared_views.views]
+    for each in saved:
+        if not budget.pays(_VIEW_MARKUP + weight(each.name)):
+            break
+        shown = (each.query, each.sort) == (text, sort)
+        found.append((each.name, f"?view={each.id}", shown))
+    return found, len(saved) - len(found)
 
 
 def _asked(args: Mapping[str, str]) -> str:
@@ -105,15 +139,25 @@ def _path_of(ctx: RequestContext, project: Project, terms: Sequence[Term]) -> st
     if len(terms) != 1 or terms[0].key != TEXT:
         return ""
     name = terms[0].value
-    if event := read_events.find(ctx.visible, name):
-        return f"events/{event.id}"
+    if event := read_events.find_any(ctx.visible, name):
+        return f"issues/{event.issue_id}" if event.tally else f"events/{event.id}"
     return f"issues/{name}" if short_ids.is_short_id(project, name) else ""
 
 
 def _list_page(
     ctx: RequestContext, text: str, sort: str, status: int = 200, **values: Any
 ) -> Response:
-    content = {"problem": None, "query": None, "cursor": None, "next_page": None, **values}
+    content = {
+        "problem": None,
+        "query": None,
+        "cursor": None,
+        "next_page": None,
+        "built_in": built_in_views((), sort),
+        "environments": [],
+        "scope": Scope(),
+        **values,
+    }
+    saved, more_views = _saved_views(ctx, text, sort)
     return page(
         ctx.request,
         "issues.html",
@@ -122,27 +166,30 @@ def _list_page(
         ctx,
         text=text,
         sort=sort,
-        examples=_EXAMPLES,
-        here=_link(text, sort),
+        examples=EXAMPLES,
+        here=link(text, sort),
+        here_or_not=link(text if len(text) <= LONG else "", sort),
+        sorts=[(name, value, value == sort) for value, name in (*SORT_NAMES, RISING_FIRST)],
         is_default=(text, sort) == (_DEFAULT, SORTS[0]),
+        nonce=secrets.token_hex(8),
+        changed=_changed(ctx),
+        is_first=(text, sort) == _opens(ctx),
+        views=content["built_in"] + saved,
+        more_views=more_views,
         **content,
     )
 
 
-def _link(text: str, sort: str, cursor: str = "") -> str:
-    more = {"sort": sort if sort != SORTS[0] else "", "cursor": cursor}
-    return f"?{urlencode({'query': text} | {name: each for name, each in more.items() if each})}"
-
-
-def _in_place(error: InvalidQueryError) -> dict[str, str]:
-    """Return what is wrong with a query, and the text around it in three pieces."""
-    text, start, end = error.text, error.start, error.end
-    return {
-        "text": error.message,
-        "before": text[max(0, start - _AROUND) : start],
-        "wrong": text[start : min(end, start + _AROUND)],
-        "after": text[end : end + _AROUND],
-    }
+def _changed(ctx: RequestContext) -> dict[str, Any] | None:
+    """Return what a change of many issues, which has led back here, has done."""
+    change_id = ctx.request.args.get("changed", "")
+    if ctx.request.partial or not ISSUE_ID.fullmatch(change_id):
+        return None
+    try:
+        bulk = change_issues.find(ctx.visible, change_id)
+    except NotFoundError:
+        return None
+    return {"bulk": bulk, "told": told(bulk)}
 
 
 def _refresh_s(query: IssueQuery, *, empty: bool) -> int:
@@ -152,24 +199,12 @@ def _refresh_s(query: IssueQuery, *, empty: bool) -> int:
     """
     if empty:
         return _REFRESH_EMPTY_S
-    return _REFRESH_NARROW_S if query.terms else _REFRESH_S
+    return _REFRESH_NARROW_S if query.is_search else _REFRESH_S
 
 
 def _set_up(ctx: RequestContext) -> dict[str, Any]:
     """Return what an empty project shows: how to send the first error, with its DSN."""
     url = ctx.request.api_url
-    dsns = live_dsns(url, list_keys(ctx.project.id))
+    dsns = live_dsns(ctx.request.sdk_url, list_keys(ctx.project.id))
     newest = next(iter(dsns.values()), "")
     return {"dsn": newest, "snippets": snippets(url, NO_KEY, newest or NO_DSN)}
-
-
-def _row(issue: Issue, slug: str, now_ms: int) -> dict[str, Any]:
-    budget = ByteBudget(ROW_BYTES)
-    return {
-        "issue": issue,
-        "short_id": budget.take(short_id(slug, issue.number) or ""),
-        "title": budget.take(issue.title),
-        "culprit": budget.take(issue.culprit),
-        "users": estimate(issue.users),
-        "days": last_days(issue.buckets.days, now_ms, SPARK_DAYS),
-    }

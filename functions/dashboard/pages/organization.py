@@ -182,7 +182,7 @@ def _create_project(ctx: RequestContext, _: str) -> Response:
     )
     project, key, public = created
     back = (f"projects/{project.id}/issues", "To the project")
-    its_dsn = dsn(ctx.request.api_url, public, project.id)
+    its_dsn = dsn(ctx.request.sdk_url, public, project.id)
     return show_key(ctx, f"New project: {project.name}", key, unmetered, back, its_dsn)
 
 

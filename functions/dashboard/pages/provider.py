@@ -11,8 +11,6 @@ import secrets
 from typing import Any
 from urllib.parse import urlencode
 
-import urllib3
-
 from errata.config import settings
 from errata.errors import NotFoundError, UnauthorizedError
 from errata.models.times import SESSION_LIFETIME_MS
@@ -26,7 +24,6 @@ from functions.dashboard.web import BASE, Request, Response, redirect
 COOKIE = "__Host-errata-provider"
 _NOT_BEGUN = "This sign-in has expired, or was started in another browser. Start it again."
 _MINUTES_10 = 600
-_http = urllib3.PoolManager(timeout=5, retries=False)
 
 
 @open_get("with/<provider>")
@@ -95,8 +92,11 @@ def _exchange(request: Request, verifier: str) -> Tokens:
         "code_verifier": verifier,
     }
     url = f"{settings().sign_in_domain}/oauth2/token"
+    import urllib3  # nothing else here needs it
+
+    http = urllib3.PoolManager(timeout=5, retries=False)
     try:
-        response = _http.request_encode_body("POST", url, fields=fields, encode_multipart=False)
+        response = http.request_encode_body("POST", url, fields=fields, encode_multipart=False)
         content: dict[str, Any] = response.json()
         return Tokens(content["id_token"], content["refresh_token"])
     except (urllib3.exceptions.HTTPError, ValueError, KeyError) as error:

@@ -1,12 +1,19 @@
 """The releases of a project, and its lost events."""
 
+from typing import Any
 from urllib.parse import urlencode
 
+from errata.models.issue import Release
 from errata.models.loss import REASONS, SDK_REASONS
-from errata.protocol.query import Term, to_text
-from errata.usecases import issues, loss_ledger
+from errata.models.seen_values import RELEASE
+from errata.protocol.query import FIRST_RELEASE, RESOLVED_AFTER
+from errata.store.events import release_hash
+from errata.usecases import issues, loss_ledger, slugs
+from errata.usecases import releases as usecase
+from errata.usecases.releases import Changed, ReleaseView, Summary, query_of
 from functions.dashboard.byte_budget import ByteBudget
-from functions.dashboard.render import page
+from functions.dashboard.issue_rows import ROW_BYTES, shown_row
+from functions.dashboard.render import number, page, timestamp
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.web import Response
 
@@ -14,8 +21,13 @@ RELEASES_A_PAGE = 50
 # In bytes of HTML. Keeps the page below 80 KB, however long the names of releases are.
 BYTE_BUDGET = 52_000
 _MARKUP_OF_A_ROW = 700
-# Characters of a release's name in a query.
-_MOST_IN_LINK = 100
+# Of the page of a release: issues of a kind, other releases, and bytes of the names of these.
+_ISSUES_SHOWN, _OTHERS_SHOWN = 10, 30
+_NAMES_BYTES = 8_000
+_LABELS = (
+    *("New issues", "Regressed", "Users of new issues"),
+    *("Events", "Events an hour", "First seen", "Last seen"),
+)
 STATS_DAYS = 30
 
 
@@ -26,10 +38,12 @@ def releases(ctx: RequestContext) -> Response:
     found = issues.search_releases(ctx.visible, cursor)
     rows, budget = [], ByteBudget(BYTE_BUDGET)
     for release in found.releases[:RELEASES_A_PAGE]:
-        link = urlencode({"query": _query(release.release)})
-        if not budget.pays(_MARKUP_OF_A_ROW + len(link)):
+        new = urlencode({"query": query_of(FIRST_RELEASE, release.release)})
+        still_open = urlencode({"query": f"is:open {query_of(RELEASE, release.release)}"})
+        if not budget.pays(_MARKUP_OF_A_ROW + len(new) + len(still_open)):
             break
-        rows.append((release, budget.take(release.release, 120), link))
+        name = budget.take(release.release, 120)
+        rows.append((release, name, release_hash(release.release), new, still_open))
     following = found.behind(len(rows))
     return page(
         ctx.request,
@@ -44,11 +58,72 @@ def releases(ctx: RequestContext) -> Response:
     )
 
 
-def _query(release: str) -> str:
-    """Return the query for the open issues of a release. A long name is found by its beginning."""
-    short = release[:_MOST_IN_LINK]
-    pieces = (release,) if short == release else (short, "")
-    return to_text([Term("is", ("open",)), Term("release", pieces)])
+@get("projects/<project:project_id>/releases/<release:release_id>")
+def show(ctx: RequestContext) -> Response:
+    """Show what a release has brought, compared with the one before or with `?with`."""
+    asked = ctx.request.args.get("with", "")
+    view = usecase.show(ctx.visible, ctx.request.ids["release_id"], asked)
+    slug = slugs.shown(ctx.project).slug
+    names = ByteBudget(_NAMES_BYTES)
+    return page(
+        ctx.request,
+        "release.html",
+        ctx.now_ms,
+        ctx=ctx,
+        view=view,
+        name=names.take(view.this.release.release, 120),
+        this=names.take(view.this.release.release, 60),
+        before=view.before and names.take(view.before.release.release, 60),
+        facts=_facts(ctx, view),
+        kinds=[
+            {
+                "title": title,
+                "link": urlencode({"query": query_of(key, view.this.release.release)}),
+                "rows": [
+                    shown_row(each, slug, ctx.now_ms, ByteBudget(ROW_BYTES))
+                    | {"anchor": f"{key}-{each.id}"}
+                    for each in changed.issues[:_ISSUES_SHOWN]
+                ],
+                "number": _number(changed),
+            }
+            for title, key, changed in usecase.kinds(view)
+        ],
+        older=_named(view.older, names),
+        after=view.older and urlencode({"query": query_of(RESOLVED_AFTER, view.older.release)}),
+        newer=_named(view.newer, names),
+        others=[_named(each, names) for each in view.others[:_OTHERS_SHOWN]],
+        compared=view.before and release_hash(view.before.release.release),
+    )
+
+
+def _named(release: Release | None, names: ByteBudget) -> tuple[str, str] | None:
+    """Return the hash of a release for links, and its name."""
+    return (release_hash(release.release), names.take(release.release, 60)) if release else None
+
+
+def _facts(ctx: RequestContext, view: ReleaseView) -> list[tuple[str, Any, Any]]:
+    """Return what is compared: a label, and the values of both releases."""
+    zone = ctx.user.preferences.zone
+
+    def of(summary: Summary) -> list[Any]:
+        release = summary.release
+        return [
+            _number(summary.opened),
+            _number(summary.regressed),
+            number(summary.opened.users),
+            number(release.events),
+            f"{summary.brought.an_hour:,.1f}",
+            timestamp(release.first_seen, ctx.now_ms, zone),
+            timestamp(release.last_seen, ctx.now_ms, zone),
+        ]
+
+    this = of(view.this)
+    before = of(view.before) if view.before else this
+    return list(zip(_LABELS, this, before, strict=True))
+
+
+def _number(changed: Changed) -> str:
+    return f"{len(changed.issues):,}{'' if changed.complete else '+'}"
 
 
 @get("projects/<project:project_id>/stats")

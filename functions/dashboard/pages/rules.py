@@ -2,8 +2,7 @@
 
 from errata.usecases import fingerprint_rules
 from errata.usecases.fingerprint_rules import MAX_BYTES, Previewed
-from functions.dashboard.forms import Failed, act
-from functions.dashboard.render import page
+from functions.dashboard.forms import Failed, act, settings_page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import Response, redirect
 
@@ -26,15 +25,11 @@ def change(ctx: RequestContext) -> Response:
 
 def _page(ctx: RequestContext, failed: Failed, found: list[Previewed] | None = None) -> Response:
     counted = fingerprint_rules.by_rule(found or [])
-    return page(
-        ctx.request,
+    return settings_page(
+        ctx,
         "rules.html",
-        ctx.now_ms,
-        failed.status,
-        ctx=ctx,
-        may_change=ctx.user.administers(ctx.project.organization),
-        failed=failed,
-        said=_SAID.get(ctx.request.args.get("said", "")),
+        failed,
+        _SAID,
         text=_typed(ctx) if failed.action else fingerprint_rules.find_text(ctx.project.id),
         previewed=None if found is None else len(found),
         differ=sum(each.differs for each in found or ()),

@@ -167,7 +167,8 @@ def _preview_organization(ctx: RequestContext, _: str) -> Response:
     project = next((each for each in _choices(ctx) if each.id == asked), None)
     if project is None:
         raise InvalidInputError({"project": ["Choose a project to preview with."]})
-    visible = projects.visible_of(project)
+    role = ctx.user.role_in(project.organization)
+    visible = projects.visible_of(project).for_member(ctx.user.email, role)
     own, (_scrub, contract_apis) = project.scrub_contract_apis, _switches(ctx)
     found = scrubbing_rules.preview(
         project,

@@ -13,10 +13,12 @@ from errata.usecases import sign_in_limits
 from functions.dashboard.forms import text_of
 from functions.dashboard.pages.password import has_provider
 from functions.dashboard.pages.sign_in import typed_code
+from functions.dashboard.qr_code import qr_code
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import Response, redirect
 
+_PICTURE = "QR code of the secret. The same secret is below as text."
 _SAID = {
     "on": "Your second factor is on. From now on, a sign-in also asks for a code.",
     "off": "Your second factor is off.",
@@ -99,4 +101,5 @@ def _page(
         step=step,
         secret=secret,
         uri=uri,
+        picture=qr_code(uri, _PICTURE) if uri else "",
     )

@@ -4,7 +4,7 @@ from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID
 from errata.models.project import DEFAULT_LIMIT, DSN_LIMIT, live_dsns
-from errata.models.webhook import Webhook
+from errata.models.webhook import EVENT_TYPES, Webhook
 from errata.store.members import list_teams
 from errata.store.projects import list_keys
 from errata.store.webhooks import list_webhooks
@@ -78,9 +78,11 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     teams = list_teams(project.organization)
     chosen = failed.teams if failed.action == "save" else project.teams
     url = ctx.request.api_url
-    dsns = live_dsns(url, keys)
+    dsns = live_dsns(ctx.request.sdk_url, keys)
     newest = next(iter(dsns.values()), "")
     may_change = ctx.user.administers(project.organization)
+    # Alerts are among them.
+    recent = webhooks.recent_attempts(project.id, 3 * ATTEMPTS, ctx.now_ms)
     return page(
         ctx.request,
         "settings.html",
@@ -98,9 +100,10 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
         chosen=chosen,
         webhooks=[
             (each, webhooks.shown_url(each, path=may_change), _state(each))
-            for each in list_webhooks(project.id)
+            for each in webhooks.only_webhooks(list_webhooks(project.id))
         ],
-        attempts=webhooks.recent_attempts(project.id, ATTEMPTS, ctx.now_ms),
+        attempts=list(webhooks.of_webhooks(recent))[:ATTEMPTS],
+        event_types=EVENT_TYPES,
         default_days=settings().retention_days,
         default_rate=DEFAULT_LIMIT.per_minute,
         dsn_rate=DSN_LIMIT.per_minute,
@@ -169,7 +172,7 @@ def _revoke(ctx: RequestContext, key_id: str) -> Response:
 
 def _add_webhook(ctx: RequestContext, _: str) -> Response:
     url = ctx.request.form.get("url", "").strip()
-    webhook, secret = webhooks.add(ctx.project.id, url)
+    webhook, secret = webhooks.add(ctx.project.id, url, ctx.request.form.getlist("event"))
     title = f"New webhook: {webhooks.shown_url(webhook)}"
     return show_secret(ctx, title, secret, _back(ctx))
 

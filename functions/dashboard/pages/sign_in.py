@@ -2,7 +2,6 @@
 
 import re
 from typing import Any
-from urllib.parse import quote
 
 from errata.config import settings
 from errata.errors import HTTPError, InvalidInputError, RateLimitedError, UnauthorizedError
@@ -16,7 +15,6 @@ from functions.dashboard.routing import (
     FORM_COOKIE,
     SESSION_COOKIE,
     form_token,
-    has_page,
     open_get,
     open_post,
 )
@@ -24,17 +22,6 @@ from functions.dashboard.web import Request, Response, redirect
 
 # Where a sign-in may lead: a path below the dashboard's root.
 _NEXT = re.compile(r"[a-z]+(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_.~%=&+-]*)?")
-
-
-def back_to(request: Request) -> str:
-    """Return the query that leads back to this page after sign-in; empty if it has no page."""
-    if request.path == "/" or not has_page(request):
-        return ""
-    return f"?next={quote(_place(request), safe='')}"
-
-
-def _place(request: Request) -> str:
-    return request.full_path.strip("/?")
 
 
 def next_page(value: str | None) -> str:
@@ -75,7 +62,7 @@ def ask_again(request: Request, now_ms: int) -> Response:
         "sign_in.html",
         401,
         said="too long" if request.too_long_to_keep else "kept",
-        next=next_page(_place(request)),
+        next=next_page(request.asked),
         email="",
         kept=request.kept,
     )

@@ -24,9 +24,22 @@ function localize(within) {
     const parts = new Intl.DateTimeFormat(undefined, { timeZoneName: "short" }).formatToParts();
     const name = parts.find((part) => part.type === "timeZoneName").value;
     for (const zone of within.querySelectorAll(".zone")) zone.textContent = name;
+    for (const chart of within.querySelectorAll("[data-first-hour]")) showHours(chart);
   }
   // The buttons are hidden in the HTML because they do nothing without JavaScript.
   for (const button of within.querySelectorAll("button[data-copy]")) button.hidden = false;
+}
+
+// The names of a chart's bars: hours, in the reader's time zone.
+function showHours(chart) {
+  const name = (n) => {
+    const hour = new Date((Number(chart.dataset.firstHour) + Number(n)) * 3600000);
+    return hour.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  };
+  chart.querySelectorAll("g > title").forEach((title, n) => {
+    title.textContent = `${name(n)}: ${title.textContent.split(": ").pop()}`;
+  });
+  for (const text of chart.querySelectorAll("[data-bar]")) text.textContent = name(text.dataset.bar);
 }
 
 const MINUTE = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZoneName: "short" };

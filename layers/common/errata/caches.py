@@ -43,6 +43,12 @@ class TTLCache[T]:
         if key in self._entries and self._entries[key][1] is result:
             del self._entries[key]
 
+    def replace(self, key: str, result: T, by: T) -> None:
+        """Replace the entry if it holds this very result. It is kept no longer for that."""
+        cached = self._entries.get(key)
+        if cached and cached[1] is result:
+            self._entries[key] = (cached[0], by)
+
     def drop(self, key: str) -> None:
         """Drop one entry."""
         self._entries.pop(key, None)

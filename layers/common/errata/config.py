@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
+# Names of the dead-letter queues, for the command and its output.
+QUEUES = ("digest", "cleanup", "webhooks", "ledger", "maps", "capture")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -17,13 +20,19 @@ class Settings:
     projects_table: str
     idempotency_table: str
     retention_days: int
+    issue_cap: int
     unmetered_key: str
     limited_key: str
     digest_dead_letter_url: str
     cleanup_dead_letter_url: str
     webhook_dead_letter_url: str
     ledger_dead_letter_url: str
+    compile_maps_dead_letter_url: str
+    log_capture_dead_letter_url: str
+    log_capture_arn: str
     deliveries_table: str
+    artifacts_table: str
+    maps_bucket: str
     webhook_queue_url: str
     webhook_secrets: str
     webhooks_to_loopback: bool
@@ -36,9 +45,13 @@ class Settings:
     stripe_webhook_secret: str
     free_monthly_quota: int | None
     stack_name: str
+    region: str
+    sdk_url: str
+    web_url: str
     mail_identity: str
     mail_from: str
     notice_topic: str
+    alert_topic: str
     legacy_api: bool
     legacy_auto_create: bool
     legacy_read: bool
@@ -61,13 +74,19 @@ def settings() -> Settings:
         projects_table=env("PROJECTS_TABLE", ""),
         idempotency_table=env("IDEMPOTENCY_TABLE", ""),
         retention_days=int(env("RETENTION_DAYS", "30")),
+        issue_cap=int(env("ISSUE_CAP", "100000")),
         unmetered_key=env("UNMETERED_KEY", ""),
         limited_key=env("LIMITED_KEY", ""),
         digest_dead_letter_url=env("DIGEST_DEAD_LETTER_URL", ""),
         cleanup_dead_letter_url=env("CLEANUP_DEAD_LETTER_URL", ""),
         webhook_dead_letter_url=env("WEBHOOK_DEAD_LETTER_URL", ""),
         ledger_dead_letter_url=env("LEDGER_DEAD_LETTER_URL", ""),
+        compile_maps_dead_letter_url=env("COMPILE_MAPS_DEAD_LETTER_URL", ""),
+        log_capture_dead_letter_url=env("LOG_CAPTURE_DEAD_LETTER_URL", ""),
+        log_capture_arn=env("LOG_CAPTURE_ARN", ""),
         deliveries_table=env("DELIVERIES_TABLE", ""),
+        artifacts_table=env("ARTIFACTS_TABLE", ""),
+        maps_bucket=env("MAPS_BUCKET", ""),
         webhook_queue_url=env("WEBHOOK_QUEUE_URL", ""),
         webhook_secrets=env("WEBHOOK_SECRETS", ""),
         webhooks_to_loopback=env("WEBHOOKS_TO_LOOPBACK", "off") == "on",
@@ -80,9 +99,13 @@ def settings() -> Settings:
         stripe_webhook_secret=env("STRIPE_WEBHOOK_SECRET", ""),
         free_monthly_quota=int(free) if free else None,
         stack_name=env("STACK_NAME", ""),
+        region=env("AWS_REGION") or env("AWS_DEFAULT_REGION", ""),
+        sdk_url=env("SDK_URL", "").rstrip("/"),
+        web_url=env("WEB_URL", "").rstrip("/"),
         mail_identity=env("MAIL_IDENTITY", ""),
         mail_from=env("MAIL_FROM", ""),
         notice_topic=env("NOTICE_TOPIC", ""),
+        alert_topic=env("ALERT_TOPIC", ""),
         legacy_api=env("LEGACY_API", "on") == "on",
         legacy_auto_create=env("LEGACY_AUTO_CREATE", "on") == "on",
         legacy_read=env("LEGACY_READ", "on") == "on",

@@ -7,22 +7,33 @@ ErrataError
 │   ├── PaymentRequiredError      402  the month's quota is used up, or an invoice is unpaid
 │   ├── ForbiddenError            403  the caller may not do this
 │   ├── AddressForbiddenError     403  the address is not on the organization's allowlist
+│   ├── MeanwhileError            409  somebody else has changed it; says who
 │   ├── BodyTooLargeError         413
+│   ├── UnsupportedEncodingError  415  the body is in Brotli or Zstandard
 │   ├── InvalidInputError         422  names every bad field
 │   │   └── InvalidQueryError     422  a search that cannot be read; says where
 │   ├── RateLimitedError          429  knows when to try again
+│   │   ├── IssueCapError         429  an issue has had too many events in this hour
+│   │   └── ProjectBusyError      429  more events arrive than the project's partition takes
 │   └── ServiceUnavailableError   503  the response for a StoreError
 ├── StoreError                    a call to AWS failed; `errata.store` raises these and no other
 │   ├── UnavailableError          not now: throttled, no response, not allowed
+│   │   └── ThrottledError        a table or a partition takes no more now
 │   ├── ConflictError             somebody else's write came first
 │   │   ├── ConditionFailedError  the condition of a single write did not hold
+│   │   ├── OpenMarkerError       nobody knows yet whether the event was stored
+│   │   ├── FailureToldError      a log line has told of the failure of an SDK's event
 │   │   ├── CounterMovedError     another legacy error took the number; has the last one
 │   │   ├── LimitReachedError     a counter is at its limit; says which one
 │   │   └── SlugTakenError        another project of the organization has or had the slug
 │   └── PermanentError            AWS refuses the request itself: do not retry
+├── SourceMapError                a source map, compiled or not, cannot be used; says why
+├── NoResponseError               a server does not respond, or not as Errata does
 └── NotFoundError                 the named object does not exist
+    └── AmbiguousError            several objects are called so; has them
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -112,11 +123,27 @@ class AddressForbiddenError(HTTPError):
         super().__init__("API access is not allowed from this IP address.")
 
 
+class MeanwhileError(HTTPError):
+    """Somebody else has changed what the caller saw. Nothing was changed."""
+
+    status = 409
+
+
 class BodyTooLargeError(HTTPError):
     """The body is larger than the limit."""
 
     status = 413
     loss = "too_large"
+
+
+class UnsupportedEncodingError(HTTPError):
+    """The body is in Brotli or Zstandard. Some SDKs use them if they can."""
+
+    status = 415
+    loss = "invalid"
+
+    def __init__(self) -> None:
+        super().__init__("Unsupported Content-Encoding: set the SDK to gzip, or to no compression.")
 
 
 class InvalidInputError(HTTPError):
@@ -154,6 +181,24 @@ class RateLimitedError(HTTPError):
     def __init__(self, retry_after: int, message: str = "Too many requests.") -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class IssueCapError(RateLimitedError):
+    """An issue has had as many events in this hour as the deployment allows."""
+
+    loss = "issue_cap"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after, "This error has come too often in this hour.")
+
+
+class ProjectBusyError(RateLimitedError):
+    """More events of a project arrive than its partition of the events table takes."""
+
+    loss = "throttled"
+
+    def __init__(self) -> None:
+        super().__init__(1, "The project gets more events than can be stored. Try again soon.")
 
 
 class ServiceUnavailableError(HTTPError):
@@ -202,12 +247,24 @@ class UnavailableError(StoreError):
     """AWS throttled the call, gave no response or denied it. A retry may succeed."""
 
 
+class ThrottledError(UnavailableError):
+    """DynamoDB takes no more requests for a table or a partition now. Nothing was stored."""
+
+
 class ConflictError(StoreError):
     """Another write came first: a condition failed, or another transaction is running."""
 
 
 class ConditionFailedError(ConflictError):
     """The condition of a single write failed. A transaction raises `ConflictError` instead."""
+
+
+class OpenMarkerError(ConflictError):
+    """A late copy of an event was being stored, and may have been stored or not."""
+
+
+class FailureToldError(ConflictError):
+    """A log line has told of the failure. `item` is its failure marker."""
 
 
 class CounterMovedError(ConflictError):
@@ -219,11 +276,11 @@ class CounterMovedError(ConflictError):
 
 
 class LimitReachedError(ConflictError):
-    """A counter is at its limit. `position` is its position among the counters of the call."""
+    """A counter is at its limit. `index` is its index among the counters of the call."""
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, index: int) -> None:
         super().__init__("A counter has reached its limit.")
-        self.position = position
+        self.index = index
 
 
 class SlugTakenError(ConflictError):
@@ -234,5 +291,26 @@ class PermanentError(StoreError):
     """AWS refuses the request itself, for example because an item is too large. Do not retry."""
 
 
+class SourceMapError(ErrataError):
+    """A file is no source map that Errata can use, or a compiled map is damaged.
+
+    The text is for the people who have uploaded it.
+    """
+
+
 class NotFoundError(ErrataError):
     """The named object does not exist."""
+
+
+class AmbiguousError(NotFoundError):
+    """Several objects are called so. `choices` has what stands for one of them, and its name."""
+
+    END = ". Use one of these:"
+
+    def __init__(self, message: str, choices: Mapping[str, str]) -> None:
+        super().__init__(f"{message}{self.END}")
+        self.choices = choices
+
+
+class NoResponseError(ErrataError):
+    """A server does not respond, or with something that Errata does not send."""

@@ -1,12 +1,14 @@
-"""Read API Gateway's proxy events and build the responses, for all handlers.
+"""Read the Lambda events of HTTP requests and build the responses, for all handlers.
 
-Source: "Lambda proxy integrations in API Gateway", input and output format (payload 1.0).
+Sources: "Lambda proxy integrations in API Gateway", input and output format (payload 1.0), and
+"Invoking Lambda function URLs" (payload 2.0).
 """
 
 import base64
 import json
 import logging
 from typing import Any
+from urllib.parse import parse_qsl
 
 from errata.errors import (
     HTTPError,
@@ -30,13 +32,40 @@ _HEADERS = {
 logger = logging.getLogger("errata")
 
 
+def of_url(event: Event) -> bool:
+    """Return whether a request came to the function's own URL. No authorizer has seen it.
+
+    The client decides nothing in the request context.
+    """
+    return "http" in event["requestContext"]
+
+
+def method(event: Event) -> str:
+    """Return the request's method, in capitals."""
+    if of_url(event):
+        return str(event["requestContext"]["http"]["method"])
+    return str(event["httpMethod"])
+
+
+def path(event: Event) -> str:
+    """Return the request's path, without the stage of an API, and without a slash at its end."""
+    return str(event["rawPath"] if of_url(event) else event["path"]).rstrip("/")
+
+
 def headers(event: Event) -> dict[str, str]:
     """Return the request's headers with lower-case names."""
-    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    found = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    # A function's URL takes the cookies out of the headers.
+    if cookies := event.get("cookies"):
+        found["cookie"] = "; ".join(cookies)
+    return found
 
 
 def query(event: Event) -> dict[str, str]:
     """Return the query parameters. For a repeated one, the last value counts."""
+    if of_url(event):
+        # Its `queryStringParameters` have the values of a repeated one, with commas between them.
+        return dict(parse_qsl(event["rawQueryString"], keep_blank_values=True))
     return event.get("queryStringParameters") or {}
 
 
@@ -49,13 +78,25 @@ def body(event: Event) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def caller(event: Event) -> Caller:
-    """Return the caller, from data of the authorizer and API Gateway only, not of the client."""
+def address(event: Event) -> str:
+    """Return the IP address of the client, as AWS saw it. X-Forwarded-For may be forged."""
     context = event["requestContext"]
-    identity = context["identity"]
+    return str((context["http"] if of_url(event) else context["identity"])["sourceIp"])
+
+
+def caller(event: Event) -> Caller:
+    """Return the caller, from data of the authorizer and API Gateway only, not of the client.
+
+    At a function's URL, nobody has looked a key up, or counted the request.
+    """
+    if of_url(event):
+        return Caller({"key": "absent"}, address(event), metered=False)
+    context = event["requestContext"]
     authorizer_context = context["authorizer"]
-    metered = authorizer_context.get("metered") == "gateway" and bool(identity.get("apiKeyId"))
-    return Caller(authorizer_context, identity["sourceIp"], metered)
+    metered = authorizer_context.get("metered") == "gateway"
+    return Caller(
+        authorizer_context, address(event), metered and bool(context["identity"].get("apiKeyId"))
+    )
 
 
 def response(status: int, content: str, extra: dict[str, str] | None = None) -> Response:
@@ -65,6 +106,19 @@ def response(status: int, content: str, extra: dict[str, str] | None = None) -> 
         "headers": {**_HEADERS, **extra} if extra else _HEADERS,
         "body": content,
     }
+
+
+def without_cors(sent: Response) -> Response:
+    """Return a response without CORS headers: the URL of the SDK endpoint adds them itself.
+
+    A browser refuses a response that has such a header twice.
+    """
+    kept = {
+        name: value
+        for name, value in sent["headers"].items()
+        if not name.startswith("Access-Control-")
+    }
+    return {**sent, "headers": kept}
 
 
 def error_response(refused: HTTPError) -> Response:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from errata.cli import checks
+from errata.cli.checks import read_only
 from errata.cli.checks.base import Deployment
 from errata.cli.checks.client import Client, NoResponseError
 from errata.cli.checks.requests import REQUESTS, send_all
@@ -37,7 +37,7 @@ READING = {"Describe", "Get", "List", "Query"}
 
 
 def deployment(deployed: Deployed) -> Deployment:
-    return Deployment(Target(URL, Gateway(STACK, deployed.api_id, "v1")), local=False)
+    return Deployment(Target(URL, Gateway(STACK, deployed.api_id, "v1"), URL), local=False)
 
 
 def test_it_warns_before_strangers_have_filled_the_limit(
@@ -46,10 +46,10 @@ def test_it_warns_before_strangers_have_filled_the_limit(
     monkeypatch.setattr("errata.usecases.unclaimed.MAX_UNCLAIMED", 10)
     for _ in range(8):
         generated()
-    (found,) = checks.READ_ONLY["unclaimed projects"](deployment(deployed))
+    (found,) = read_only.CHECKS["unclaimed projects"](deployment(deployed))
     assert (found.detail, found.remedy) == ("8 of at most 10", "")
     generated()
-    (found,) = checks.READ_ONLY["unclaimed projects"](deployment(deployed))
+    (found,) = read_only.CHECKS["unclaimed projects"](deployment(deployed))
     assert found.detail.startswith("9 of at most 10 unclaimed projects exist.")
     assert "delete --unclaimed" in found.remedy
 
@@ -101,7 +101,7 @@ def test_the_tables_that_the_parameter_names_can_be_recovered(
     looked_at.__dict__["stack"] = {
         "Parameters": [{"ParameterKey": "PointInTimeRecovery", "ParameterValue": setting}]
     }
-    found = list(checks.READ_ONLY["recovery"](looked_at))
+    found = list(read_only.CHECKS["recovery"](looked_at))
     assert len([each for each in found if each.remedy]) == tables
     enabled: Any = {"PointInTimeRecoveryEnabled": True}
     names = (settings().projects_table, settings().events_table, settings().issues_table)
@@ -109,7 +109,7 @@ def test_the_tables_that_the_parameter_names_can_be_recovered(
         aws("dynamodb").update_continuous_backups(
             TableName=table, PointInTimeRecoverySpecification=enabled
         )
-    found = list(checks.READ_ONLY["recovery"](looked_at))
+    found = list(read_only.CHECKS["recovery"](looked_at))
     assert [each.remedy for each in found] == [""] * tables
 
 
@@ -157,7 +157,7 @@ def test_what_many_checks_have_left_hides_no_other_row(deployed: Deployed) -> No
 def test_no_request_is_sent_while_a_backup_is_being_restored(deployed: Deployed) -> None:
     tables.begin_restore("backup")
     assert list(send_all(deployment(deployed), URL, 0, "")) == []
-    (found,) = checks.READ_ONLY["restore"](deployment(deployed))
+    (found,) = read_only.CHECKS["restore"](deployment(deployed))
     assert not found.ok
 
 
@@ -206,7 +206,7 @@ def test_read_only_checks_only_read(deployed: Deployed) -> None:
         return call.send()
 
     with calls.watched(note):
-        for check in checks.READ_ONLY.values():
+        for check in read_only.CHECKS.values():
             # moto does not know all that they ask for.
             with suppress(Exception):
                 list(check(deployment(deployed)))
@@ -217,7 +217,7 @@ def test_read_only_checks_only_read(deployed: Deployed) -> None:
 def test_limits_of_the_account_are_named_before_they_are_reached(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = checks.READ_ONLY["limits"]
+    look = read_only.CHECKS["limits"]
     made = len(aws("apigateway").get_usage_plans()["items"])
     keys, plans = look(deployment(deployed))
     assert (keys.detail, plans.detail) == ("0 of 10000 gateway keys", f"{made} of 300 usage plans")
@@ -237,7 +237,7 @@ def test_parameters_are_compared_with_what_this_checkout_has_deployed(
     monkeypatch.setattr(Deployment, "stack", described)
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
-    look = checks.READ_ONLY["parameters"]
+    look = read_only.CHECKS["parameters"]
     (found,) = look(deployment(deployed))
     assert found.detail == "1; no deployments.json here to compare with"
 
@@ -257,7 +257,7 @@ def test_parameters_are_compared_with_what_this_checkout_has_deployed(
 def test_what_deleted_stacks_have_left_is_noted_with_the_command_that_deletes_it(
     deployed: Deployed,
 ) -> None:
-    look = checks.READ_ONLY["orphans"]
+    look = read_only.CHECKS["orphans"]
     assert [each.detail for each in look(deployment(deployed))] == ["none"]
 
     table("gone-ProjectsTable-1ABC", index="listing")

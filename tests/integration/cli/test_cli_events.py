@@ -92,6 +92,12 @@ def test_the_command_shows_an_event_by_either_id(busy: Project) -> None:
     assert failed("events", "show", busy.id, "0" * 32) == (
         f"error: Project {busy.id} has no event {'0' * 32}. It may have expired.\n"
     )
+    # The newest one of an issue, by the issue's short id; and the issue by the SDK's id.
+    assert stream.deliver(stream.records()) == []
+    assert done("events", "show", busy.id, "shop-1", "--json").json == event
+    shown = done("issues", "show", busy.id, sdk_id, "--json").json
+    assert shown["newest_event"]["id"] == event["id"]
+    assert failed("events", "show", busy.id, "SHOP-2") == "error: Project 1 has no issue SHOP-2.\n"
 
 
 def test_each_bad_filter_is_named(project: Project) -> None:

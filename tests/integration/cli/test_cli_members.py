@@ -2,7 +2,7 @@
 
 import pytest
 
-from errata.store import sign_in
+from errata.store import accounts, sign_in
 from tests.support import calls
 from tests.support.cli import done, failed, refusing, run
 
@@ -77,7 +77,7 @@ def test_roles_and_teams_are_set() -> None:
     ran = run("members", "set", "default", BOB)
     assert (ran.code, "Nothing to set. Use --role or --team." in ran.err) == (2, True)
     assert failed("members", "set", "default", BOB, "--role", "boss") == (
-        "error: role: There is no role 'boss'. Choose from: owner, admin, member.\n"
+        "error: role: There is no role 'boss'. Choose from: owner, admin, member, viewer.\n"
     )
 
 
@@ -105,6 +105,29 @@ def test_an_invitation_is_mailed_again() -> None:
     with refusing("AdminCreateUser", "UnsupportedUserStateException"):
         said = failed("members", "invite", "default", ADA)
     assert said.startswith("error: email: ada@example.com has already chosen a password")
+
+
+def test_a_lost_second_factor_is_turned_off_and_the_audit_log_says_so() -> None:
+    password = "a long new password"
+    done("members", "add", "default", ADA, "--role", "owner")
+    accounts.set_password(ADA, password)
+    tokens = sign_in.with_password(ADA, password)
+    assert isinstance(tokens, sign_in.Tokens)
+    sign_in.new_second_factor(tokens.access)
+    sign_in.confirm_second_factor(tokens.access, "123456")
+    assert sign_in.has_second_factor(ADA)
+    out = done("members", "reset-second-factor", "default", ADA).out
+    assert out == (
+        "ada@example.com signs in with the password alone. Ask them to set up a new one.\n"
+    )
+    assert not sign_in.has_second_factor(ADA)
+    assert "second factor turned off" in done("orgs", "audit", "default").out
+    with refusing("AdminSetUserMFAPreference", "UserNotFoundException"):
+        said = failed("members", "reset-second-factor", "default", ADA)
+    assert said.startswith("error: email: ada@example.com signs in with an identity provider.")
+    assert failed("members", "reset-second-factor", "default", BOB).startswith(
+        "error: bob@example.com is not a member of organization default."
+    )
 
 
 def test_what_cognito_refuses_is_said() -> None:

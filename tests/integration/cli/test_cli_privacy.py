@@ -22,6 +22,7 @@ RECEIPT = {
     "values_removed": 2,
     "rows_rewritten": 1,
     "messages_rewritten": 0,
+    "feedback_deleted": 0,
 }
 
 

@@ -11,7 +11,7 @@ from errata.usecases import access
 from errata.usecases import projects as usecase
 from tests.support import clients
 from tests.support.account import Clock, Project
-from tests.support.cli import LOCAL_URL, Deployed, aws, done, failed, refusing, run
+from tests.support.cli import LOCAL_URL, Deployed, aws, deploy, done, failed, refusing, run
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
@@ -41,6 +41,17 @@ def test_a_project_is_created_with_a_dsn(deployed: Deployed) -> None:
     opened = access.find_dsn(dsn.username or "", now_ms()).access
     assert opened
     assert opened.project_id == "1"
+
+
+def test_a_dsn_names_the_sdk_endpoint_s_own_url_if_the_stack_has_one(deployed: Deployed) -> None:
+    deploy("errata-url", SdkUrl="https://abc.lambda-url.us-east-1.on.aws/")
+    stack = ("--stack", "errata-url", "--json")
+    made = done("projects", "create", "shop", *stack).json["dsn"]
+    assert re.fullmatch(r"https://[0-9a-f]{32}@abc\.lambda-url\.us-east-1\.on\.aws/1", made)
+    assert done("projects", "show", "1", *stack).json["dsns"] == [made]
+    assert {each["dsn"] for each in done("keys", "list", "1", *stack).json} == {None, made}
+    another = done("keys", "create", "1", "--dsn", *stack).json["dsn"]
+    assert another.endswith("@abc.lambda-url.us-east-1.on.aws/1")
 
 
 def test_the_local_stack_s_dsn_has_its_port_and_path(local: Path) -> None:
@@ -124,9 +135,13 @@ def test_projects_are_listed_oldest_first() -> None:
             "rate_limit": None,
             "retention_days": None,
             "organization": "default",
+            "org": "default",
             "teams": [],
             "scrub": None,
             "scrub_contract_apis": None,
+            "tracker_template": None,
+            "log_errors": False,
+            "attachments": False,
         }
         for number, (id, name) in enumerate([("1", "shop"), ("2", "blog")])
     ]
@@ -154,9 +169,13 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
         "rate_limit": None,
         "retention_days": None,
         "organization": "default",
+        "org": "default",
         "teams": [],
         "scrub": None,
         "scrub_contract_apis": None,
+        "tracker_template": None,
+        "log_errors": False,
+        "attachments": False,
         "api_url": f"https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1",
         "dsn": shown["dsn"],
         "dsns": [shown["dsn"]],
@@ -169,7 +188,7 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
     assert "retention   30 days (default)\n" in said
 
 
-@pytest.mark.parametrize("id", ["7", "", "shop", "1#0"])
+@pytest.mark.parametrize("id", ["7", "", "shoe", "1#0"])
 def test_a_project_that_is_not_there(id: str) -> None:
     created()
     said = failed("projects", "show", id)

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from errata.models.assignee import of_member, of_team
 from errata.models.ids import issue_id
+from errata.models.issue_change import ASSIGN, IGNORE, RESOLVE, Change
 from errata.protocol.issues import read
-from errata.usecases import issues
+from errata.usecases import across, issues, members
 from tests.support import stream
 from tests.support.account import Clock, Project
-from tests.support.cli import done
+from tests.support.cli import done, run
 from tests.support.visible import visible_in
 
 pytestmark = pytest.mark.usefixtures("deployed")
@@ -71,50 +73,61 @@ EVENTS: dict[str, tuple[list[float], dict[str, Any]]] = {
     ),
     "noise": ([3], {"message": 'noise "100 %" a*b', "level": "info", "url": "https://x.io"}),
     "back": ([60, 1], {"message": "back again", "tags": {"long": LONG}}),
+    "shipped": ([90], {"message": "shipped", "release": "shop 3.0", "level": "debug"}),
+    "returned": ([80, 70], {"message": "returned", "release": "shop 4.0", "level": "debug"}),
     "rising": ([0.1] * 12, {"message": "std::vector überall", "context": {"user": {"id": "8"}}}),
 }
+ADA = "ada@example.com"
+# What happened to them after their first events.
+CHANGES = {
+    "fixed": Change(RESOLVE),
+    "noise": Change(IGNORE),
+    "back": Change(RESOLVE),
+    "shipped": Change(RESOLVE, release="9.0"),
+    "returned": Change(RESOLVE),
+}
 NAMES = set(EVENTS)
-OPEN = NAMES - {"fixed", "noise"}
+OPEN = NAMES - {"fixed", "noise", "shipped"}
 
 QUERIES: list[tuple[str, set[str]]] = [
     ("", NAMES),
     ("is:open", OPEN),
     ("is:unresolved", OPEN),
-    ("!is:open", {"fixed", "noise"}),
-    ("is:resolved", {"fixed"}),
+    ("!is:open", {"fixed", "noise", "shipped"}),
+    ("is:resolved", {"fixed", "shipped"}),
     ("is:ignored", {"noise"}),
-    ("is:regressed", {"back"}),
-    ("is:open !is:regressed", OPEN - {"back"}),
+    ("is:regressed", {"back", "returned"}),
+    ("is:open !is:regressed", OPEN - {"back", "returned"}),
     ("is:open is:resolved", set()),
-    ("!is:open !is:ignored", {"fixed"}),
+    ("!is:open !is:ignored", {"fixed", "shipped"}),
     ("is:new", {"reset", "noise", "rising"}),
     ("is:new is:open", {"reset", "rising"}),
-    ("!is:new is:open", {"price", "careful", "back"}),
+    ("!is:new is:open", {"price", "careful", "back", "returned"}),
     ("is:rising", {"rising"}),
     ("!is:rising is:open", OPEN - {"rising"}),
-    ("is:quiet", {"price", "careful", "fixed"}),
+    ("is:quiet", {"price", "careful", "fixed", "shipped", "returned"}),
     ("level:warning", {"careful"}),
     ("level:info", {"noise"}),
-    ("!level:error", {"careful", "noise"}),
+    ("!level:error", {"careful", "noise", "shipped", "returned"}),
     ('release:"shop 1.0"', {"price"}),
-    ("release:shop*", {"price", "reset"}),
-    ("release:*0", {"price", "reset"}),
+    ("release:shop*", {"price", "reset", "shipped", "returned"}),
+    ("release:*0", {"price", "reset", "shipped", "returned"}),
     ("release:2", {"careful"}),
     ("release:2*", {"careful", "fixed"}),
     ("release:2#1", {"fixed"}),
-    ("release:*", {"price", "reset", "careful", "fixed"}),
+    ("release:*", NAMES - {"noise", "back", "rising"}),
     ("!release:* is:open", {"back", "rising"}),
     ("release:3", set()),
     ("environment:production", {"price", "reset"}),
     ("environment:Production", set()),
-    ("!environment:production is:open", {"careful", "back", "rising"}),
+    ("!environment:production is:open", {"careful", "back", "rising", "returned"}),
     ("environment:production environment:staging", set()),
     ("user.email:ada@example.com", {"price", "fixed"}),
     ("is:open user.email:ada@example.com", {"price"}),
     ("user.email:*@example.com is:resolved", {"fixed"}),
     ("user.id:7", {"price", "reset"}),
     ("user.id:7 !user.email:ada@example.com", {"reset"}),
-    ("!user.id:*", {"careful", "fixed", "noise", "back"}),
+    ("!user.id:*", NAMES - {"price", "reset", "rising"}),
     ("server:web-*", {"price", "reset"}),
     ("server:web-2", {"reset"}),
     ("transaction:/cart", {"price"}),
@@ -123,23 +136,46 @@ QUERIES: list[tuple[str, set[str]]] = [
     ("url:https://x.io", {"noise"}),
     ("logger:shop.mail", {"price"}),
     ("tags[browser]:Firefox", {"price"}),
+    ("browser:Firefox", {"price"}),
     ("tags[browser]:Firefox*", {"price", "reset"}),
     ('tags[browser]:"Firefox Mobile"', {"reset"}),
     ("tags[a b]:c=d#e", {"price"}),
     ("tags[a]:c", set()),
+    ("is:assigned", {"price", "reset", "careful"}),
+    ("is:unassigned is:resolved", {"fixed", "shipped"}),
+    ("!is:assigned is:ignored", {"noise"}),
+    ("assigned:*", {"price", "reset", "careful"}),
+    ("!assigned:* is:regressed", {"back", "returned"}),
+    ("assigned:ada@example.com", {"price"}),
+    ("assigned:Ada@Example.com", {"price"}),
+    ("assigned:a*@example.com", {"price"}),
+    ("assigned:eve@example.com", set()),
+    ("assigned:#web", {"reset", "careful"}),
+    ('assigned:"#w*" level:warning', {"careful"}),
+    ("!assigned:#web is:open", {"price", "back", "rising", "returned"}),
+    ('first-release:"shop 1.0"', {"price"}),
+    ("first-release:shop*", {"price", "reset", "shipped", "returned"}),
+    ("!first-release:* is:open", {"back", "rising"}),
+    ('regressed-in:"shop 4.0"', {"returned"}),
+    ("regressed-in:*", {"returned"}),
+    ('!regressed-in:"shop 4.0" is:regressed', {"back"}),
+    ("resolved-in:9.0", {"shipped"}),
+    ("resolved-in:9*", {"shipped"}),
+    ("!resolved-in:9.0 is:resolved", {"fixed"}),
+    ("resolved-in:9.0 is:open", set()),
     (f"tags[long]:{LONG}", {"back"}),
     (f"tags[long]:{LONG}x", set()),
     ("first-seen:-24h", {"reset", "noise", "rising"}),
     ("first-seen:<-7d", {"price"}),
     ("first-seen:2026-11-27", {"careful", "back"}),
-    ("first-seen:>2026-11-27", NAMES - {"price", "fixed"}),
+    ("first-seen:>2026-11-27", NAMES - {"price", "fixed", "shipped", "returned"}),
     ("!first-seen:-7d", {"price"}),
     ("last-seen:-30m", {"rising"}),
     ("last-seen:>-2h", {"rising", "back"}),
-    ("last-seen:<-2d", {"careful", "fixed"}),
-    ("last-seen:<2026-11-27T00:00", {"fixed"}),
+    ("last-seen:<-2d", {"careful", "fixed", "shipped", "returned"}),
+    ("last-seen:<2026-11-27T00:00", {"fixed", "shipped"}),
     ("last-seen:-2d last-seen:<-24h", {"price"}),
-    ("!last-seen:-24h is:open", {"price", "careful"}),
+    ("!last-seen:-24h is:open", {"price", "careful", "returned"}),
     ("reset", {"reset"}),
     ("RESET connection", {"reset"}),
     ('"connection reset"', {"reset"}),
@@ -177,9 +213,12 @@ def named(busy: Project, clock: Clock) -> dict[str, str]:
         stream.put([stream.event(busy.id, ms + n, fingerprint=name, **EVENTS[name][1])])
         if hours != 0.1 or n == 0:
             assert stream.deliver(stream.records()) == []
-        change = {"fixed": issues.resolve, "noise": issues.ignore, "back": issues.resolve}.get(name)
-        if change and hours == EVENTS[name][0][0]:
-            change(visible_in(busy.id, ms + n), issue_id(busy.id, name), "")
+        if name in CHANGES and hours == EVENTS[name][0][0]:
+            visible = visible_in(busy.id, ms + n)
+            issues.change(visible, issue_id(busy.id, name), CHANGES[name], "")
+    team = of_team(members.create_team("default", "web").id)
+    for name, to in (("price", of_member(ADA)), ("reset", team), ("careful", team)):
+        issues.change(visible_in(busy.id), issue_id(busy.id, name), Change(ASSIGN, to=to), "")
     clock.ns = NOW_MS * 10**6
     return {issue_id(busy.id, name): name for name in EVENTS}
 
@@ -209,6 +248,40 @@ def test_the_command_finds_the_same(busy: Project, named: dict[str, str]) -> Non
         if set(found) != expected or len(found) != len(expected):
             wrong.append((text, set(found)))
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_a_search_across_projects_finds_the_same(busy: Project, named: dict[str, str]) -> None:
+    wrong: list[tuple[str, set[str]]] = []
+    for text, expected in QUERIES:
+        query = read(text, "users", limit=3)
+        found: list[str] = []
+        while True:
+            page = across.search("default", lambda _: True, query, NOW_MS)
+            found += [named[each.id] for _, each in page.found]
+            if not page.next_cursor:
+                break
+            query = read(text, "users", page.next_cursor, 3)
+        listed = done("issues", "list", "--org", "default", "--query", text, "--json").json
+        by_command = {named[each["id"]] for each in listed}
+        if not set(found) == by_command == expected or len(found) != len(expected):
+            wrong.append((text, set(found) ^ by_command))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_an_organization_s_issues_say_their_project(busy: Project, named: dict[str, str]) -> None:
+    asked = ("issues", "list", "--org", "default", "--query", "is:rising")
+    (issue,) = done(*asked, "--json").json
+    assert (issue["project_id"], issue["project"]) == (busy.id, "shop")
+    assert f"{busy.id} shop" in done(*asked).out
+    event_id = issue["first_event"]
+    for name in (issue["short_id"].lower(), issue["id"], event_id, event_id.replace("-", "")):
+        (found,) = done(*asked[:-1], name, "--json").json
+        assert named[found["id"]] == "rising"
+    assert done(*asked[:-1], "0" * 32).out == "No issues.\n"
+    for wrong in (("1", "--org", "default"), ()):
+        ran = run("issues", "list", *wrong)
+        assert (ran.code, ran.err) == (1, "error: project: Give a project or --org, not both.\n")
+    assert "no organization 99" in run("issues", "list", "--org", "99").err
 
 
 def test_an_id_alone_finds_its_issue(busy: Project, named: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from errata.cli import app
+from errata.cli.app import app
 from errata.models.event import Stored
 from errata.models.ids import now_ms
 from errata.usecases import legacy, projects

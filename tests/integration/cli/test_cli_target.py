@@ -1,19 +1,29 @@
 """Where a command works: the local stack, or a stack in the caller's account."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from errata.cli import app
+from errata.cli.app import app
 from errata.config import settings
+from errata.store import clients
 from tests.support import cli
 from tests.support.account import Project
 from tests.support.cli import Deployed, deploy, done, failed, refusing, run
 from tests.support.fresh import TABLES
 
 type Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture(autouse=True)
+def new_session() -> Iterator[None]:
+    """Let botocore read the environment again, before the test and after it."""
+    clients.clear_cache()
+    yield
+    clients.clear_cache()
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,8 @@ def test_an_event_of_a_new_issue_is_shown_before_it_is_counted(
     shown = browser.get(f"projects/{busy.id}/events/{event}")
     assert "E: boom" in shown.text
     assert "The issue was deleted, or this event is not counted yet." in shown.text
-    for path in ("json", "markdown"):
-        assert browser.get(f"projects/{busy.id}/events/{event}/{path}").status == 200
+    for form in ("/json", ".md"):
+        assert browser.get(f"projects/{busy.id}/events/{event}{form}").status == 200
 
 
 def test_an_event_whose_older_ones_have_expired_says_so(

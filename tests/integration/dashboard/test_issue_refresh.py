@@ -71,7 +71,7 @@ def test_what_has_changed_comes_without_the_event_and_the_next_time_costs_one_un
     assert f'rel="next" href="../../../projects/{busy.id}/events/{second}"' in shown.html
     assert "bob@example.com ignored it" in shown.text
     assert "charge" not in shown.html
-    assert f"{first}/markdown" in shown.html
+    assert f"{first}.md" in shown.html
     only_our_markup(shown.html)
     # Everything that htmx takes by its id is there, and was there before.
     taken = re.search(r'hx-select-oob="([^"]+)"', shown.html)

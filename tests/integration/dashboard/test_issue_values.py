@@ -7,10 +7,13 @@ from urllib.parse import urljoin
 import pytest
 
 from errata.models.ids import issue_id
+from errata.models.visible import issues_partition
+from tests.support import shelf
 from tests.support.account import Clock, Project
 from tests.support.browser import Browser, Shown
 from tests.support.calls import recorded
 from tests.support.pages import HOSTILE, MAX_BYTES, only_our_markup, send
+from tests.support.users import ids_of_three_by_estimate
 
 HTMX = {"HX-Request": "true"}
 # The page itself makes two, the events are read in at most seven batches.
@@ -28,13 +31,30 @@ def issue_of(project: Project) -> str:
 
 def links(shown: Shown) -> dict[str, str]:
     """Return the links of the values, by their texts."""
-    found = re.findall(r'<a href="([^"]*events\?key=[^"]*)"[^>]*><span>([^<]*)</span>', shown.html)
+    found = re.findall(
+        r'<a href="([^"]*events\?query=[^"]*)"[^>]*><span>([^<]*)</span>', shown.html
+    )
     return {text: html.unescape(link) for link, text in found}
 
 
 def listed(shown: Shown) -> list[str]:
     """Return the events of a list."""
     return re.findall(r'events/([0-9a-f-]{36})"', shown.html)
+
+
+def test_there_are_no_fewer_users_in_all_than_in_the_last_hour(
+    browser: Browser, busy: Project
+) -> None:
+    ids = ids_of_three_by_estimate()
+    send(busy, *({"message": "boom", "fingerprint": "f", "user": {"id": each}} for each in ids))
+    issue = browser.get(issue_of(busy))
+    assert re.findall(r'id="users-all">([^/]*)/', issue.html) == ["3<"]
+    part = browser.get(f"{issue_of(busy)}/tags", headers=HTMX)
+    assert re.findall(r'id="users-(\w+)" hx-swap-oob="innerHTML">(\d+)<', part.html) == [
+        ("hour", "4"),
+        ("day", "4"),
+        ("all", "4"),
+    ]
 
 
 def test_each_value_has_its_share_and_leads_to_its_events(browser: Browser, busy: Project) -> None:
@@ -66,10 +86,8 @@ def test_each_value_has_its_share_and_leads_to_its_events(browser: Browser, busy
     found = links(shown)
     safari = browser.get(f"{issue_of(busy)}/events?{found['Mobile Safari 18'].partition('?')[2]}")
     assert listed(safari) == [ids[3]]
-    assert (
-        "Only events with browser = Mobile Safari 18 : 1 of 4 that were looked at, which are all"
-        in safari.text
-    )
+    assert "Found: 1. Looked at all 4 events kept, since" in safari.text
+    assert safari.value("query") == 'browser:"Mobile Safari 18"'
     user = browser.get(f"{issue_of(busy)}/events?{found['0@example.com'].partition('?')[2]}")
     assert sorted(listed(user)) == sorted([ids[0], ids[2]])
 
@@ -79,23 +97,65 @@ def test_the_issue_s_page_loads_them_by_itself_and_the_browser_keeps_them_a_minu
 ) -> None:
     send(busy, {"message": "boom", "fingerprint": "f", "user": {"id": 1}})
     page = browser.get(issue_of(busy))
-    asked = re.search(r'hx-get="([^"]+)"', page.html)
+    asked = re.search(r'id="tags" hx-get="([^"]+)"', page.html)
     assert asked
     assert f'<a href="{asked[1]}">All tags' in page.html
     part = browser.get(f"{issue_of(busy)}/tags", HTMX)
-    assert part.html.strip().startswith('<div id="tags">')
+    assert part.html.strip().startswith('<div id="tags" hx-get="')
     assert '<span id="users-hour" hx-swap-oob="innerHTML">1</span>' in part.html
     for where in (page.url, f"{page.url.partition('/issues/')[0]}/events/x"):
-        (value,) = {urljoin(where, each) for each in links(part).values() if "key=user" in each}
-        assert browser.get(value).text.count("1 of 1 that were looked at") == 1
+        (value,) = {urljoin(where, each) for each in links(part).values() if "query=user" in each}
+        assert browser.get(value).text.count("Looked at all 1 event kept") == 1
     assert part.headers["Cache-Control"] == "private, max-age=60"
     assert browser.get(f"{issue_of(busy)}/tags").headers["Cache-Control"] == "no-store"
+
+
+def test_an_open_page_counts_them_again_only_if_the_issue_has_changed(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    event = {"message": "boom", "fingerprint": "f"}
+    send(busy, {**event, "release": "1"})
+    page = browser.get(issue_of(busy))
+    part = browser.get(f"{issue_of(busy)}/tags", HTMX)
+    found = re.search(r'id="tags" hx-get="([^"]+)" hx-trigger="every 180s"', part.html)
+    assert found
+    again = urljoin(page.url, html.unescape(found[1]))
+    clock.advance(1)
+    with recorded() as calls:
+        assert browser.get(again, HTMX).status == 204
+    assert [each.operation for each in calls] == ["BatchGetItem"]
+    send(busy, {**event, "release": "2"})
+    assert "release 1 50 % 1 50 % 2 50 %" in browser.get(again, HTMX).text
+
+
+def test_a_key_has_a_page_with_more_of_its_values(browser: Browser, busy: Project) -> None:
+    event = {"message": "boom", "fingerprint": "f"}
+    send(
+        busy,
+        *(
+            {**event, "release": f"q{n:02}", "server_name": "web-1", "user": {"id": n}}
+            for n in range(23)
+        ),
+    )
+    shown = browser.get(f"{issue_of(busy)}/tags")
+    assert "q04 4 % 18 more values" in shown.text
+    link = re.search(r'href="([^"]*)">18 more values', shown.html)
+    assert link
+    only = browser.get(urljoin(shown.url, html.unescape(link[1])))
+    assert "Only release . Show all tags and users" in only.text
+    assert len({text for text in links(only) if text.startswith("q")}) == 23
+    assert "server" not in only.text
+    assert "3 more users" in shown.text
+    assert len(links(browser.get(f"{issue_of(busy)}/tags?key=user"))) == 23
+    none = browser.get(f"{issue_of(busy)}/tags?key=tag:{HOSTILE}")
+    assert "No event that was looked at has" in none.text
+    only_our_markup(none.html)
 
 
 def test_what_lies_beyond_the_newest_events_is_said_to_be_beyond(
     browser: Browser, busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("errata.usecases.issue_events.NEWEST", 4)
+    monkeypatch.setattr("errata.usecases.newest_events.NEWEST", 4)
     ids = []
     for n in range(10):
         clock.advance(1)
@@ -105,7 +165,7 @@ def test_what_lies_beyond_the_newest_events_is_said_to_be_beyond(
     assert "of the newest 4 events" in shown
     assert "≥ 0 in the last hour" in shown
     first = browser.get(f"{issue_of(busy)}/events?key=user&value=1")
-    assert "0 of 4 that were looked at" in first.text
+    assert "Found: 0. Looked at the newest 4 events, since" in first.text
     assert "Open the older events to continue the search." in first.text
     seen = []
     for _ in range(5):
@@ -123,7 +183,7 @@ def test_large_events_are_fewer(
     browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("errata.store.event_queries._FIRST_BATCH", 2)
-    monkeypatch.setattr("errata.usecases.issue_events._MOST_BYTES", 1_000)
+    monkeypatch.setattr("errata.usecases.newest_events._MOST_BYTES", 500)
     send(busy, *[{"message": "boom", "fingerprint": "f", "release": "1"}] * 30)
     shown = browser.get(f"{issue_of(busy)}/tags").text
     found = re.search(r"of the newest (\d+) events", shown)
@@ -162,3 +222,14 @@ def test_whatever_the_values_are_they_are_shown_as_texts(
     link = next(iter(links(browser.get(f"{issue_of(busy)}/tags")).values()))
     found = browser.get(f"{issue_of(busy)}/events?{link.partition('?')[2]}")
     assert len(listed(found)) == 1
+
+
+def test_a_page_says_by_which_values_a_search_does_not_find_its_issue(
+    browser: Browser, busy: Project
+) -> None:
+    send(busy, {"message": "boom", "fingerprint": "f", "environment": "qa"})
+    told = "so many values that a search does not find it by all of them"
+    assert told not in browser.get(f"{issue_of(busy)}/tags").text
+    pk = issues_partition(busy.id, 0)
+    shelf.set_attribute(pk, issue_id(busy.id, "f"), "value_counts", {"user.id": 200, "tag": 200})
+    assert f"{told}: user.id, tags." in browser.get(f"{issue_of(busy)}/tags", HTMX).text

@@ -27,8 +27,12 @@ def test_every_other_page_costs_no_more(browser: Browser, busy: Project) -> None
         f"issues/{event.id}",
         f"events/{ids[0]}",
         f"events/{ids[5]}/json",
+        f"events/{ids[5]}.md",
+        f"issues/{event.id}.md",
         "releases",
         "stats",
+        "sourcemaps",
+        "capture",
     ):
         with recorded() as calls:
             shown = browser.get(f"projects/{busy.id}/{path}")
@@ -142,7 +146,9 @@ def test_a_member_sees_the_projects_of_their_teams_alone() -> None:
     (event,) = send(theirs, {"message": "secret", "fingerprint": "f"})
     assert f"projects/{theirs.id}/" not in bob.get("projects").html
     assert bob.get(f"projects/{ours.id}/issues").status == 200
-    for path in ("issues", f"issues/{issue_id(theirs.id, 'f')}", f"events/{event}", "stats"):
+    issue = issue_id(theirs.id, "f")
+    forms = (f"issues/{issue}.md", f"events/{event}.md")
+    for path in ("issues", f"issues/{issue}", f"events/{event}", "stats", *forms):
         shown = bob.get(f"projects/{theirs.id}/{path}")
         assert shown.status == 404
         assert "secret" not in shown.html

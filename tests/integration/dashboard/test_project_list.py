@@ -2,19 +2,20 @@
 
 import json
 import re
+from urllib.parse import urljoin
 
 import pytest
 
 from errata.models.ids import DAY_MS, day_name, issue_id
 from errata.store import loss_counts
-from errata.usecases import issues
+from errata.usecases import issues, members, projects
 from errata.usecases.clear_project import clear
 from tests.support import stream
 from tests.support.account import Clock, Project, new_project
 from tests.support.browser import Browser, Shown, signed_in
 from tests.support.calls import recorded
 from tests.support.clients import ingest
-from tests.support.pages import CORPUS, MAX_BYTES, OWNER, send
+from tests.support.pages import CORPUS, MAX_BYTES, MAX_CALLS, OWNER, send
 from tests.support.visible import visible_in
 
 HOUR_S = 3600
@@ -53,6 +54,30 @@ def test_what_needs_attention_comes_first(clock: Clock, busy: Project) -> None:
     assert "lost 312 events since yesterday." in shown.text
     assert "312 events lost since yesterday rate limited, quota" in shown.text
     assert re.search(r"12 in the last \d+ min, [0-9]+ \S usual", shown.text)
+
+
+def test_the_menu_of_projects_leads_to_the_same_tab_of_another_one(
+    browser: Browser, busy: Project
+) -> None:
+    other = new_project()
+    projects.rename(other.id, "Zebra <b>")
+    shown = browser.get(f"projects/{busy.id}/releases")
+    asked = re.search(r'<details class="menu" hx-get="([^"]+)"', shown.html)
+    assert asked
+    with recorded() as calls:
+        menu = browser.get(urljoin(shown.url, asked[1]), {"HX-Request": "true"})
+    assert len(calls) <= MAX_CALLS
+    assert menu.headers["Cache-Control"] == "private, max-age=60"
+    links = re.findall(r'<a href="([^"]+)">([^<]+)</a>', menu.html)
+    assert links[-2][1] == "Zebra &lt;b&gt;"
+    there = browser.get(links[-2][0])
+    assert there.url.endswith(f"/projects/{other.id}/releases")
+    assert browser.get(links[-1][0]).url.endswith("/projects")
+    # Somebody who opens it sees the projects, and a member only those of their teams.
+    assert browser.get("projects/menu").url.endswith("/projects")
+    members.add("default", "eve@example.com", "member")
+    of_eve = signed_in("eve@example.com").get("projects/menu", {"HX-Request": "true"})
+    assert re.findall(r"projects/(\d+)/", of_eve.html) == []
 
 
 @pytest.mark.usefixtures("browser")

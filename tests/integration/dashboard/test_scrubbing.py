@@ -121,7 +121,7 @@ def test_the_pages_cost_little_and_show_rules_as_text(
         shown = owner.post(path, preview="1", rules=f"name: badge\n{large}", **form, **ON)
         assert shown.status == 200
         assert shown.size <= MAX_BYTES
-        assert "25 more places." in shown.text
+        assert "25 more paths." in shown.text
 
 
 def test_a_member_reads_the_page_of_a_project_and_changes_nothing(busy: Project, page: str) -> None:

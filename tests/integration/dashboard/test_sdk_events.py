@@ -312,6 +312,8 @@ def test_all_frames_can_be_opened_and_every_trace_is_there_as_a_text(
     )
     assert "caused by: KeyError: &#39;chair&#39;\n  shop/cart.py:20 in total\n" in raw.html
     assert ">Frames</a>" in raw.html
+    # The threads are texts, too.
+    assert "worker-2, BLOCKED\n  shop/cart.py:20 in total\n" in raw.html
 
 
 def test_an_event_as_markdown_links_to_its_page(browser: Browser, busy: Project) -> None:
@@ -321,7 +323,7 @@ def test_an_event_as_markdown_links_to_its_page(browser: Browser, busy: Project)
     assert copied[1] == copied[2]
     event = shown.url.rpartition("/")[2]
     with recorded() as calls:
-        found = browser.get(f"projects/{busy.id}/events/{event}/markdown")
+        found = browser.get(f"projects/{busy.id}/events/{event}.md")
     assert len(calls) <= MAX_CALLS
     assert found.headers["Content-Type"] == "text/markdown; charset=utf-8"
     assert found.html.startswith("## `VoucherError: no voucher applies`\nin `shop.cart in apply`\n")
@@ -342,6 +344,47 @@ def test_breadcrumbs_come_newest_first_by_kind_and_older_ones_are_folded(
         ("http", "10"),
         ("log", "10"),
         ("ui", "10"),
+    ]
+
+
+def test_what_has_no_room_is_counted(browser: Browser, busy: Project) -> None:
+    crumbs = [{"message": f"crumb {n:02d}"} for n in range(75)]
+    exceptions = [{"type": f"E{n}Error", "value": "x"} for n in range(14)]
+    threads = [{"id": n, "name": f"worker-{n}", "frames": [sdk_events.TOTAL]} for n in range(23)]
+    event = {"message": "m", "breadcrumbs": crumbs}
+    shown = show(browser, busy, {**event, "exceptions": exceptions, "threads": threads})
+    assert "Breadcrumbs 60 of 75 (all are in the JSON ), newest first" in shown.text
+    assert "… 2 more exceptions. See the JSON." in trace(shown)
+    assert "… 3 more threads. See the JSON." in card(shown, "Threads")
+    fewer = {"exceptions": exceptions[:13], "threads": threads[:20], "breadcrumbs": crumbs[:60]}
+    shown = show(browser, busy, {**event, **fewer})
+    assert "Breadcrumbs 60, newest first" in shown.text
+    assert "… 1 more exception. See the JSON." in trace(shown)
+    assert "more thread" not in shown.text
+
+
+def test_groups_within_groups_are_a_tree(browser: Browser, busy: Project) -> None:
+    def raised(name: str, number: int, parent: int | None = None, **about: Any) -> dict[str, Any]:
+        mechanism = {"exception_id": number, **about}
+        if parent is not None:
+            mechanism["parent_id"] = parent
+        return {"type": name, "value": "x", "mechanism": mechanism}
+
+    exceptions = [
+        raised("KeyError", 4, 1),
+        raised("OSError", 3, 2),
+        raised("InnerGroup", 2, 0, is_exception_group=True),
+        raised("ValueError", 1, 0),
+        raised("OuterGroup", 0, is_exception_group=True),
+    ]
+    shown = show(browser, busy, {"exceptions": exceptions})
+    found = re.findall(r'<div class="in-(\d)">.*?<h3>(\w+): x</h3>', shown.html, re.S)
+    assert found == [
+        ("0", "OuterGroup"),
+        ("1", "ValueError"),
+        ("1", "KeyError"),
+        ("1", "InnerGroup"),
+        ("2", "OSError"),
     ]
 
 

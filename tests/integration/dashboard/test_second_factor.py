@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import segno
 
 from errata.config import settings
 from errata.store import sign_in
@@ -12,7 +13,7 @@ from functions.dashboard.routing import SESSION_COOKIE
 from tests.support.account import Clock
 from tests.support.browser import Browser, Shown, signed_in
 from tests.support.cli import refusing
-from tests.support.pages import OWNER
+from tests.support.pages import OWNER, only_our_markup
 
 PASSWORD = "correct horse battery"
 PAGE = "account/second-factor"
@@ -55,12 +56,30 @@ def answer(browser: Browser, code: str, **changed: str) -> Shown:
     return browser.post("sign-in-code", code=code, **{**held, **changed})
 
 
+def drawn(page: str) -> set[tuple[int, int]]:
+    """Return the squares of a QR code that a page draws as dark, by column and line."""
+    found = re.search(r'<svg class="qr" [^>]*><path d="([^"]*)"/>', page)
+    assert found
+    return {
+        (int(x) + n, int(y))
+        for x, y, length in re.findall(r"M(\d+) (\d+)\.5h(\d+)", found[1])
+        for n in range(int(length))
+    }
+
+
+def dark_modules(text: str) -> set[tuple[int, int]]:
+    rows = enumerate(segno.make(text, error="m", micro=False).matrix_iter(border=4))
+    return {(x, y) for y, row in rows for x, dark in enumerate(row) if dark}
+
+
 def test_it_is_set_up_with_a_secret_that_is_shown_once(owner: Browser) -> None:
     shown = owner.post(PAGE, begin="1", password=PASSWORD)
     secret = re.search(r'<code class="key">([A-Za-z2-7]+)</code>', shown.html)
     assert secret
     link = f"otpauth://totp/Errata%3Aada%40example.com?secret={secret[1]}&amp;issuer=Errata"
     assert f'href="{link}"' in shown.html
+    assert drawn(shown.html) == dark_modules(link.replace("&amp;", "&"))
+    only_our_markup(shown.html)
     assert not sign_in.has_second_factor(OWNER)
     owner.post(PAGE, confirm="1", password=PASSWORD, code="123456")
     assert sign_in.has_second_factor(OWNER)

@@ -11,7 +11,7 @@ from errata.errors import NotFoundError
 from errata.models.gateway_key import Gateway
 from errata.models.ids import new_event_id, now_ms
 from errata.models.webhook import Attempt, Delivery, Message
-from errata.store import clients
+from errata.store import clients, webhook_secrets
 from errata.store import projects as projects_store
 from errata.store import webhooks as webhooks_store
 from errata.usecases import access, members, organizations, projects, usage_keys, webhooks
@@ -97,6 +97,18 @@ def test_a_dsn_is_shown_in_full_with_programs_that_use_it(admin: Browser, shop: 
     for language in ("Python", "Node", "PHP", "Browser"):
         assert f"{language} with the Sentry SDK" in shown.text
     assert '"transport_compression_algo": "gzip"' in shown.text
+
+
+def test_a_dsn_names_the_sdk_endpoint_s_own_url(
+    admin: Browser, shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDK_URL", "https://abc.lambda-url.us-east-1.on.aws/")
+    settings.cache_clear()
+    dsn = f"https://{shop.public}@abc.lambda-url.us-east-1.on.aws/{shop.id}"
+    for path in ("settings", "issues"):
+        assert f"export SENTRY_DSN='{dsn}'" in admin.get(f"projects/{shop.id}/{path}").text
+    # Other programs send to the API.
+    assert "https://errors.example.com/v1" in admin.get(f"projects/{shop.id}/settings").text
 
 
 def test_another_dsn_is_made_and_the_programs_have_the_newest(
@@ -247,7 +259,7 @@ def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project)
     secret = kept(send(admin, shop, **{"add-webhook": "1", "url": HOOK}))
     assert secret.startswith("whsec_")
     (webhook,) = webhooks_store.list_webhooks(shop.id)
-    assert webhooks_store.find_secrets(shop.id, webhook.id).current == secret
+    assert webhook_secrets.find_secrets(shop.id, webhook.id).current == secret
     page = admin.get(f"projects/{shop.id}/settings")
     assert "https://example.com/hook?… enabled" in page.text
     assert "xyzzy" not in page.html
@@ -264,7 +276,7 @@ def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project)
     assert webhooks.find(shop.id, webhook.id).disabled_at is None
 
     rotated = kept(send(admin, shop, rotate=webhook.id))
-    found = webhooks_store.find_secrets(shop.id, webhook.id)
+    found = webhook_secrets.find_secrets(shop.id, webhook.id)
     assert (found.current, found.formers[0][0]) == (rotated, secret)
 
     admin.get(f"projects/{shop.id}/settings")

@@ -211,6 +211,15 @@ def test_paths_tell_whose_a_frame_is(path: str, in_app: bool) -> None:
     assert fields["exceptions"][0]["frames"] == [{**frame, "in_app": in_app}]
 
 
+def test_a_sender_does_not_say_what_a_source_map_says() -> None:
+    frame = {"filename": "a.js", "in_app": True}
+    forged = {"map": {"id": "../2/x", "source": 0}, "sent": {"filename": "b.js"}, "minified": "c"}
+    stack = {"frames": [{**frame, **forged}]}
+    assert fields_of({"stacktrace": stack})["frames"] == [frame]
+    fields = fields_of({"exception": [{"type": "E", "stacktrace": stack}]})
+    assert fields["exceptions"][0]["frames"] == [frame]
+
+
 def test_a_stack_trace_beside_an_exception_is_its_own() -> None:
     fields = fields_of({"exception": [{"type": "E"}], "stacktrace": {"frames": [FRAME]}})
     assert fields["exceptions"][0]["frames"] == [FRAME]

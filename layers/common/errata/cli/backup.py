@@ -11,8 +11,7 @@ from errata.cli.output import print_error, print_fields, print_json, print_line
 from errata.config import settings
 from errata.models.backup import Manifest
 from errata.store import clients
-from errata.usecases import restore as usecase
-from errata.usecases.backup import Origin, back_up, find
+from errata.usecases import backup, restore
 
 Place = Annotated[str, typer.Argument(metavar="PLACE", help="A folder, or s3://bucket/prefix.")]
 
@@ -27,7 +26,7 @@ def _table(name: str) -> typer.models.OptionInfo:
     return option
 
 
-def backup(
+def backup_(
     session: Session,
     place: Place,
     projects_table: Annotated[str, _table("projects")] = "",
@@ -47,16 +46,16 @@ def backup(
         if table:
             os.environ[setting] = table
     settings.cache_clear()
-    origin = Origin(
+    origin = backup.Origin(
         version("errata"),
         session.target.gateway.stack,
         clients.region(),
         session.target.api_url,
     )
-    for part in back_up(place, origin):
+    for part in backup.back_up(place, origin):
         if not session.json:
             print_line(part.name, f"{part.rows} rows")
-    manifest = find(place)
+    manifest = backup.find(place)
     if session.json:
         print_json({"id": manifest.id, "rows": manifest.rows})
     else:
@@ -64,7 +63,7 @@ def backup(
         print_line(f"The backup in {place} is complete. It contains secrets: keep it safe.")
 
 
-def restore(
+def restore_(
     session: Session,
     place: Place,
     no_mail: Annotated[
@@ -81,12 +80,12 @@ def restore(
     Keys, counts, webhooks and members stay. Passwords do not: everybody is invited again. DSNs stay
     if the stack has the same domain. If it is interrupted, run it again.
     """
-    manifest = find(place)
-    for _ in usecase.verify(place, manifest):
+    manifest = backup.find(place)
+    for _ in restore.verify(place, manifest):
         pass
-    done = usecase.begin(manifest)
-    outcome, gateway = usecase.Restored(), session.target.gateway
-    steps = usecase.restore(place, manifest, gateway, outcome, done=done, mailed=not no_mail)
+    done = restore.begin(manifest)
+    outcome, gateway = restore.Restored(), session.target.gateway
+    steps = restore.restore(place, manifest, gateway, outcome, done=done, mailed=not no_mail)
     try:
         for step in steps:
             if not session.json:

@@ -1,7 +1,9 @@
 """Shared by all commands: the common options, the deployment and the error handling.
 
 `command` adds --local, --stack and --json to a command and finds the deployment that they select.
-It prints an expected error on stderr and ends with exit code 1.
+It prints an expected error on stderr and ends with exit code 1. With --json, the error is JSON,
+too: `{"error": {"code": "not_found", "message": "…"}}`. `errata.cli.root` does this for errors in
+options.
 """
 
 import inspect
@@ -9,17 +11,23 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, Concatenate
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
-from errata.cli import failures
+from errata.cli import aws_failures, credentials, failures, target, web
 from errata.cli.operator import operator
-from errata.cli.output import print_error
-from errata.cli.target import Target, find
-from errata.usecases import audit
+from errata.cli.output import print_error, print_json_error
+from errata.errors import ErrataError
+from errata.usecases import audit, projects
+
+if TYPE_CHECKING:
+    from errata.cli.target import Target
+    from errata.cli.web import Web
 
 Local = Annotated[
     bool, typer.Option("--local", help="Use the local stack that `make run` started.")
@@ -34,7 +42,9 @@ Stack = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's id.")]
+ProjectId = Annotated[
+    str, typer.Argument(metavar="PROJECT", help="The project's id, slug or name.")
+]
 
 
 @dataclass(frozen=True)
@@ -46,18 +56,34 @@ class Asked:
     json: bool = False
 
 
+class Needs(Enum):
+    """What a command works on."""
+
+    STACK = "a stack"
+    STACK_OR_WEB = "a stack or the web API"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True)
 class Session:
-    """The deployment and the options that a command receives."""
+    """The deployment and the options that a command receives. `web`: the web API is used."""
 
-    target: Target
+    stack: "Target | None"
     json: bool
     local: bool
+    web: "Web | None" = None
+
+    @property
+    def target(self) -> "Target":
+        """The stack that the command works on."""
+        assert self.stack
+        return self.stack
 
 
-def group(summary: str, *, example: str) -> typer.Typer:
+def group(summary: str, *, example: str, cls: type[TyperGroup] | None = None) -> typer.Typer:
     """Return a Typer app for a group of commands. The group accepts the shared options, too."""
     app = typer.Typer(
+        cls=cls,
         help=summary,
         epilog=f"Example: errata {example}",
         no_args_is_help=True,
@@ -77,11 +103,17 @@ def remember(
 
 
 def command[**P](
-    app: typer.Typer, name: str, *, example: str
+    app: typer.Typer,
+    name: str,
+    *,
+    example: str,
+    needs: Needs = Needs.STACK,
+    hidden: bool = False,
 ) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
     """Return a decorator that registers a function as a command of `app`.
 
-    The help text is the function's docstring, followed by `example`.
+    The help text is the function's docstring, followed by `example`. A `hidden` command is not in
+    the list of commands.
     """
 
     def register(
@@ -92,10 +124,12 @@ def command[**P](
         def run(context: typer.Context, **arguments: Any) -> None:
             arguments = {name: _as_text(value) for name, value in arguments.items()}
             asked = _ask(context, Asked(*(arguments.pop(each.name) for each in _SHARED)))
-            with _ended_well(asked.local):
-                target = find(asked.local, asked.stack)
-                with audit.acting(operator):
-                    work(Session(target, asked.json, asked.local), **arguments)
+            with _ended_well(asked):
+                session = _session(asked, needs)
+                if name := arguments.get(_PROJECT):
+                    arguments[_PROJECT] = _project_id(session, name)
+                with audit.acting(operator) if session.stack else nullcontext():
+                    work(session, **arguments)
                 sys.stdout.flush()
 
         # Typer reads this signature instead of the function's own.
@@ -104,12 +138,34 @@ def command[**P](
             [_CONTEXT, *(each.replace(kind=_BY_NAME) for each in own), *_SHARED]
         )
         summary = inspect.getdoc(function)
-        app.command(name, help=summary, epilog=f"Example: errata {example}")(run)
+        epilog = f"Example: errata {example}"
+        app.command(name, help=summary, epilog=epilog, hidden=hidden)(run)
         return function
 
     return register
 
 
+def _session(asked: Asked, needs: Needs) -> Session:
+    """Find what a command works on.
+
+    Raises:
+        ErrataError: it does not exist, or the login is damaged.
+        BotoCoreError, ClientError: a call to AWS failed.
+    """
+    if needs is Needs.NOTHING:
+        return Session(None, asked.json, asked.local)
+    selected = asked.local or asked.stack or os.environ.get("ERRATA_STACK")
+    if needs is Needs.STACK_OR_WEB and not selected and (login := credentials.find()):
+        return Session(None, asked.json, asked.local, web.Web(login))
+    return Session(target.find(asked.local, asked.stack), asked.json, asked.local)
+
+
+def _project_id(session: Session, name: str) -> str:
+    return session.web.project_id(name) if session.web else projects.find_id(name)
+
+
+# The parameter of commands that names a project. Commands get its id.
+_PROJECT = "project_id"
 _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 _CONTEXT = inspect.Parameter("context", _BY_NAME, annotation=typer.Context)
 _SHARED = [
@@ -140,7 +196,7 @@ def _ask(context: typer.Context, asked: Asked) -> Asked:
 
 
 @contextmanager
-def _ended_well(local: bool) -> Iterator[None]:
+def _ended_well(asked: Asked) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
@@ -149,7 +205,16 @@ def _ended_well(local: bool) -> Iterator[None]:
         with suppress(io.UnsupportedOperation):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None
-    except failures.Failure as error:
-        for line in failures.explain(error, local):
-            print_error("error", line)
-        raise typer.Exit(1) from None
+    except ErrataError as error:
+        _fail(error, asked)
+    except aws_failures.FAILURES as error:
+        _fail(error, asked)
+
+
+def _fail(error: Exception, asked: Asked) -> NoReturn:
+    lines = failures.explain(error, asked.local)
+    if asked.json:
+        print_json_error(failures.code(error, asked.local), "\n".join(lines))
+    for line in [] if asked.json else lines:
+        print_error("error", line)
+    raise typer.Exit(1) from None

@@ -7,16 +7,14 @@ from typing import Annotated
 
 import typer
 
-from errata.cli import checks
-from errata.cli.checks.base import Check, Deployment, run
-from errata.cli.checks.requests import send_all
+from errata.cli.checks import base, read_only, requests
 from errata.cli.command import Session
 from errata.cli.output import print_json, print_line
 
 
 def doctor(
     session: Session,
-    read_only: Annotated[
+    looks_only: Annotated[
         bool, typer.Option("--read-only", help="Send no requests and change nothing.")
     ] = False,
     url: Annotated[
@@ -40,14 +38,14 @@ def doctor(
     in with an account. It creates both, and deletes them.
     """
     for option, value in (("--mail", mail), ("--url", url)):
-        if value and read_only:
+        if value and looks_only:
             raise typer.BadParameter(f"Use --read-only or {option}, not both.")
     if url and not url.startswith(("https://", "http://")):
         raise typer.BadParameter("The value of --url must begin with https:// or http://.")
-    deployment = Deployment(session.target, session.local)
+    deployment = base.Deployment(session.target, session.local)
     found = []
     with closing(
-        _made(deployment, read_only, url or session.target.api_url, patience, mail)
+        _made(deployment, looks_only, url or session.target.api_url, patience, mail)
     ) as made:  # closed after Ctrl-C, too: then it deletes the project
         for each in made:
             found.append(each)
@@ -67,14 +65,14 @@ def doctor(
 
 
 def _made(
-    deployment: Deployment, read_only: bool, url: str, patience_s: int, mail: str
-) -> Generator[Check]:
-    yield from run(checks.READ_ONLY, deployment, local=deployment.local)
-    if not read_only:
-        yield from send_all(deployment, url, patience_s, mail)
+    deployment: "base.Deployment", looks_only: bool, url: str, patience_s: int, mail: str
+) -> "Generator[base.Check]":
+    yield from base.run(read_only.CHECKS, deployment, local=deployment.local)
+    if not looks_only:
+        yield from requests.send_all(deployment, url, patience_s, mail)
 
 
-def _print(check: Check) -> None:
+def _print(check: "base.Check") -> None:
     word = "WRONG" if not check.ok else "note " if check.remedy else "ok   "
     print_line(word, f"{check.name}: {check.detail}")
     if check.remedy:

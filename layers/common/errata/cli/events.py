@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.command import Needs, ProjectId, Session, command, group
 from errata.cli.output import (
     line,
     print_fields,
@@ -20,16 +20,14 @@ from errata.cli.output import (
     print_table,
     print_text,
 )
+from errata.cli.source import ask
 from errata.errors import NotFoundError
 from errata.models.event import ApiEvent, Stored
 from errata.models.titles import culprit, title
 from errata.protocol import read
 from errata.protocol.body import decompress, parse_object
-from errata.protocol.markdown import to_markdown
 from errata.protocol.stacktrace import ExceptionTrace, structured
-from errata.usecases import issue_events, projects, read_events
-from errata.usecases.send import send_event
-from errata.usecases.tail import Tail
+from errata.usecases import projects, send, tail
 
 POLL_SECONDS = 2
 
@@ -55,10 +53,26 @@ _CODE = ("exceptions", "frames", "threads", "debug_meta")
 type Text = str | None
 
 
-@command(app, "list", example="events list 1 --level error --since 2026-11-22")
+@command(
+    app,
+    "list",
+    example='events list 1 --query "user.id:7 timeout" --issue SHOP-42',
+    needs=Needs.STACK_OR_WEB,
+)
 def list_(
     session: Session,
     project_id: ProjectId,
+    query: Annotated[
+        str,
+        typer.Option(
+            metavar="QUERY",
+            help='What to search the newest events for, such as "user.email:ada@example.com'
+            ' timeout". See docs/search.md.',
+        ),
+    ] = "",
+    issue: Annotated[
+        str, typer.Option(metavar="ISSUE", help="Only events of this issue, by id or short id.")
+    ] = "",
     environment: Annotated[Text, typer.Option(metavar="TEXT")] = None,
     release: Annotated[Text, typer.Option(metavar="TEXT")] = None,
     level: Annotated[
@@ -72,20 +86,27 @@ def list_(
         Text, typer.Option(metavar="CURSOR", help="Cursor that the previous page printed")
     ] = None,
 ) -> None:
-    """List a project's events, newest first. The filters are the same as in the API."""
-    given = {
-        "environment": environment,
-        "release": release,
-        "level": level,
-        "fingerprint": fingerprint,
-        "since": since,
-        "until": until,
-        "limit": limit,
-        "cursor": cursor,
-    }
-    filters = read.parse({name: value for name, value in given.items() if value is not None})
-    visible = projects.visible_to_operator(project_id)
-    page: dict[str, Any] = json.loads(read_events.read(visible, filters).to_json())
+    """List a project's events, newest first.
+
+    Without --query and --issue, the filters are the same as in the API, and go through all events.
+    With one of these, the newest 500 events are looked at, or fewer if they are large. The command
+    says since when, and --cursor continues with older ones.
+    """
+    page = ask(
+        session,
+        project_id,
+        "events/list",
+        query=query,
+        issue=issue,
+        environment=environment,
+        release=release,
+        level=level,
+        fingerprint=fingerprint,
+        since=since,
+        until=until,
+        limit=limit,
+        cursor=cursor,
+    ).json
     if session.json:
         print_json(page)
         return
@@ -104,41 +125,48 @@ def list_(
         ],
         empty="No events on this page." if page["next_cursor"] else "No events.",
     )
+    if page.get("looked_at") and page["since"]:
+        which = "" if cursor else "the newest " if page["next_cursor"] else "all "
+        begin = page["since"][:19].replace("T", " ")
+        print_line(f"Looked at {which}{page['looked_at']} events, since {begin} UTC.")
     if page["next_cursor"]:
         print_line(f"For the next page, add --cursor {page['next_cursor']}")
 
 
-@command(app, "show", example="events show 1 019aa9d2-7c1e-7a4b-8f3e-1c2d3e4f5a6b")
+@command(
+    app,
+    "show",
+    example="events show 1 019aa9d2-7c1e-7a4b-8f3e-1c2d3e4f5a6b",
+    needs=Needs.STACK_OR_WEB,
+)
 def show(
     session: Session,
     project_id: ProjectId,
     event_id: Annotated[
         str,
-        typer.Argument(metavar="EVENT", help="The event's id, or the one that its SDK created."),
+        typer.Argument(
+            metavar="EVENT",
+            help="The event's id or its first digits, or the one that its SDK created. A short"
+            " id, such as SHOP-42, stands for the issue's newest event.",
+        ),
     ],
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown for a ticket or an agent.")
     ] = False,
 ) -> None:
     """Show an event with all its fields, and its number among those of its issue."""
-    visible = projects.visible_to_operator(project_id)
-    found = read_events.find(visible, event_id)
-    if found is None:
-        raise NotFoundError(f"Project {project_id} has no event {event_id}. It may have expired.")
+    event, more = ask(session, project_id, "events/show", event=event_id)
     if markdown:
-        print_text(to_markdown(found.fields, {"event": found.id}))
+        print_text(more["markdown"])
         return
-    event = _to_json(found)
     if session.json:
         print_json(event)
         return
-    view = issue_events.around(visible, found)
-    number, issue = view.place.number, view.issue
     by_name: Mapping[str, Any] = event
     long = ("stack_trace", "minified_stack", "source_map", "breadcrumbs", "user", *_OBJECTS, *_CODE)
     short = {name: value for name, value in event.items() if name not in long}
     short["trimmed"] = ", ".join(event["trimmed"])
-    short["number"] = f"{number} of {issue.count}" if number and issue else None
+    short["number"] = more["number"]
     print_fields(short)
     for trace in structured.exceptions(event):
         print_section(line(trace.relation, trace.title) or "frames", _frames(trace))
@@ -164,9 +192,11 @@ def _frames(trace: ExceptionTrace) -> Iterator[str]:
         yield line(place, frame.function and f"in {frame.function}")
         if frame.source:
             yield f"    {frame.source.strip()}"
+        if frame.note:
+            yield f"    {frame.note}"
 
 
-def tail(
+def tail_(
     session: Session,
     project_id: ProjectId,
     last: Annotated[
@@ -174,7 +204,7 @@ def tail(
     ] = 10,
 ) -> None:
     """Print a project's new events as they arrive, one per line. Press Ctrl-C to stop."""
-    following = Tail(projects.operator_access(projects.find(project_id)))
+    following = tail.Tail(projects.operator_access(projects.find(project_id)))
     try:
         events = following.start(last)
         while True:
@@ -187,7 +217,7 @@ def tail(
         return
 
 
-def send(
+def send_(
     session: Session,
     project_id: ProjectId,
     message: Annotated[Text, typer.Option(metavar="TEXT")] = None,
@@ -220,7 +250,7 @@ def send(
     }
     sent = parse_object(decompress(_bytes(file))) if file else {}
     sent |= {name: value for name, value in given.items() if value is not None}
-    event_id = send_event(project_id, sent)
+    event_id = send.send_event(project_id, sent)
     if session.json:
         print_json({"id": event_id})
     else:

@@ -1,47 +1,73 @@
-"""Translates exceptions into error messages that say what to do."""
+"""Translates exceptions into error messages that say what to do, and codes for programs.
 
-import os
+`errata.cli.aws_failures` does this for the exceptions of botocore.
+"""
+
 from collections.abc import Iterator
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-)
-from botocore.exceptions import ConnectionError as NoConnectionError
-from botocore.parsers import ResponseParserError
-
+from errata.cli import aws_failures
 from errata.cli.output import printable
-from errata.errors import ErrataError, InvalidInputError, InvalidQueryError, StoreError
+from errata.errors import (
+    AmbiguousError,
+    BodyTooLargeError,
+    ConflictError,
+    ErrataError,
+    ForbiddenError,
+    InvalidInputError,
+    InvalidQueryError,
+    MeanwhileError,
+    NoResponseError,
+    NotFoundError,
+    RateLimitedError,
+    StoreError,
+    UnauthorizedError,
+)
 
-# The errors that an operator can cause. Any other exception is a bug and ends with a traceback.
-Failure = (ErrataError, BotoCoreError, ClientError, ResponseParserError)
-
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedException"}
-_NOT_SIGNED_IN = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
+# The codes that `--json` prints. Programs depend on them: docs/command.md lists them.
+CODES: dict[type[ErrataError], str] = {
+    InvalidQueryError: "invalid_query",
+    InvalidInputError: "invalid_input",
+    AmbiguousError: "ambiguous",
+    NotFoundError: "not_found",
+    NoResponseError: "no_response",
+    UnauthorizedError: "unauthorized",
+    ForbiddenError: "forbidden",
+    MeanwhileError: "conflict",
+    ConflictError: "conflict",
+    BodyTooLargeError: "too_large",
+    RateLimitedError: "rate_limited",
 }
+UNAVAILABLE = "unavailable"
+# For the errors of Typer: options and arguments, and a question that was not answered with yes.
+USAGE = "usage"
+ABORTED = "aborted"
 # How many characters are shown before and after a problem in a query.
 _BEFORE = 60
-_SIGN_IN = (
-    "Sign in with `aws configure` or `aws sso login`, or set AWS_PROFILE."
-    " To use the local stack, add --local."
-)
 
 
-def explain(error: Exception, local: bool) -> Iterator[str]:
-    """Yield the error messages to show for an exception."""
-    if isinstance(error, StoreError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__
+def explain(error: Exception, local: bool) -> list[str]:
+    """Return the lines that say what went wrong, and what to do."""
+    error = _root(error)
+    if isinstance(error, ErrataError):
+        return list(_lines(error))
+    return [aws_failures.explain(error, local)]
+
+
+def code(error: Exception, local: bool) -> str:
+    """Return the code of an error."""
+    error = _root(error)
+    if not isinstance(error, ErrataError):
+        return aws_failures.code(error, local)
+    return next((CODES[each] for each in type(error).__mro__ if each in CODES), UNAVAILABLE)
+
+
+def _root(error: Exception) -> Exception:
+    """Return the exception of botocore behind an error of the store, or else the error itself."""
+    cause = error.__cause__ if isinstance(error, StoreError) else None
+    return cause if isinstance(cause, Exception) else error
+
+
+def _lines(error: ErrataError) -> Iterator[str]:
     match error:
         case InvalidQueryError():
             yield f"query: {error.message}"
@@ -49,19 +75,11 @@ def explain(error: Exception, local: bool) -> Iterator[str]:
         case InvalidInputError():
             for field, complaints in error.errors.items():
                 yield from (f"{field}: {complaint}" for complaint in complaints)
-        case ErrataError():
+        case AmbiguousError():
             yield str(error)
-        case NoConnectionError() | HTTPClientError() | ResponseParserError() if local:
-            url = os.environ.get("AWS_ENDPOINT_URL")
-            yield f"The local stack at {url} does not respond. Start it with `make run`."
-        case NoCredentialsError() | PartialCredentialsError():
-            yield f"No AWS credentials found. {_SIGN_IN}"
-        case NoRegionError():
-            yield "No AWS region is set. Set AWS_DEFAULT_REGION, or a region in your AWS profile."
-        case ClientError():
-            yield of_aws(error)
+            yield from (f"{each}  {name}" for each, name in error.choices.items())
         case _:
-            yield f"The call to AWS failed: {' '.join(str(error).split())}"
+            yield str(error)
 
 
 def _in_place(error: InvalidQueryError) -> Iterator[str]:
@@ -72,17 +90,3 @@ def _in_place(error: InvalidQueryError) -> Iterator[str]:
     after = printable(error.text[error.end : error.end + _BEFORE])
     yield f"{before}{wrong}{after}"
     yield f"{' ' * len(before)}{'^' * max(1, len(wrong))}"
-
-
-def of_aws(error: ClientError) -> str:
-    """Return the error message for an error response from AWS, with advice where possible."""
-    details = error.response.get("Error", {})
-    code, message = details.get("Code", ""), details.get("Message", "")
-    if code in _NOT_SIGNED_IN:
-        return f"AWS rejected your credentials ({code}: {message}). {_SIGN_IN}"
-    if code in _DENIED:
-        return (
-            f"You are not allowed to call {error.operation_name}: {message}"
-            " Use credentials with this permission, or ask the admin of your AWS account for it."
-        )
-    return f"{error.operation_name} failed with {code}: {message}"

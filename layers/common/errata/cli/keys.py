@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from errata.cli import failures
 from errata.cli.command import ProjectId, Session, command, group
-from errata.cli.failures import explain
 from errata.cli.output import (
     print_error,
     print_fields,
@@ -29,7 +29,7 @@ def list_(session: Session, project_id: ProjectId) -> None:
     An API key itself is only shown when you create it.
     """
     found = projects.list_keys(project_id)
-    url = session.target.api_url
+    url = session.target.sdk_url
     if session.json:
         print_json([_to_json(key, url) for key in found])
         return
@@ -66,7 +66,7 @@ def create(
     record, key, unmetered = usage_keys.create_key(
         session.target.gateway, project_id, label.strip(), public
     )
-    url = session.target.api_url
+    url = session.target.sdk_url
     if session.json:
         print_json(_to_json(record, url) | ({} if public else {"api_key": key}))
     elif public:
@@ -87,11 +87,11 @@ def revoke(
     """Permanently revoke an API key or a DSN. Takes effect within 30 seconds."""
     key, undeleted = usage_keys.revoke_key(project_id, key_id)
     if session.json:
-        print_json(_to_json(key, session.target.api_url))
+        print_json(_to_json(key, session.target.sdk_url))
     else:
         print_line(f"Revoked key {key.id} ({key.label}) of project {project_id}.")
     if undeleted:
-        (reason,) = explain(undeleted, local=False)
+        (reason,) = failures.explain(undeleted, local=False)
         print_error(
             "warning",
             "The key is revoked, but its API Gateway key could not be deleted. It gives no access."
@@ -103,7 +103,8 @@ def revoke(
 def repair(
     session: Session,
     project_id: Annotated[
-        str, typer.Argument(metavar="[PROJECT]", help="The project's id. Default: all projects.")
+        str,
+        typer.Argument(metavar="[PROJECT]", help="The project's id, slug or name. Default: all."),
     ] = "",
 ) -> None:
     """Replace the API Gateway keys that are missing, so that requests are accepted again.
@@ -119,7 +120,7 @@ def repair(
         if unmetered:
             warn(session, unmetered, project)
     if session.json:
-        print_json([_to_json(key, session.target.api_url) for key in repaired])
+        print_json([_to_json(key, session.target.sdk_url) for key in repaired])
         return
     for key in repaired:
         print_line(f"Repaired key {key.id} ({key.label}) of project {key.project_id}.")
@@ -129,11 +130,11 @@ def repair(
         print_line("No gateway key is missing.")
 
 
-def _dsn(key: ApiKey, api_url: str) -> str | None:
-    return dsn(api_url, key.public, key.project_id) if key.public else None
+def _dsn(key: ApiKey, sdk_url: str) -> str | None:
+    return dsn(sdk_url, key.public, key.project_id) if key.public else None
 
 
-def _to_json(key: ApiKey, api_url: str) -> dict[str, Any]:
+def _to_json(key: ApiKey, sdk_url: str) -> dict[str, Any]:
     """Return a key as `--json` prints it: `kind` is "api_key" (`dsn` is null) or "dsn"."""
     return {
         "id": key.id,
@@ -142,5 +143,5 @@ def _to_json(key: ApiKey, api_url: str) -> dict[str, Any]:
         "label": key.label,
         "created_at": iso(key.created_at),
         "revoked_at": None if key.revoked_at is None else iso(key.revoked_at),
-        "dsn": _dsn(key, api_url),
+        "dsn": _dsn(key, sdk_url),
     }

@@ -1,4 +1,7 @@
-"""`errata members`: add, list, set, invite, remove. Members can sign in to the dashboard."""
+"""`errata members`: add, list, set, invite, remove, and reset the second factor.
+
+Members can sign in to the dashboard.
+"""
 
 import secrets
 from typing import Annotated, Any, cast
@@ -31,7 +34,9 @@ def add(
     role: Annotated[
         str,
         typer.Option(
-            metavar=_ROLE, help="Owners and admins see all projects, members those of their teams."
+            metavar=_ROLE,
+            help="Owners and admins see all projects, members those of their teams. Viewers see"
+            " what members see, and change nothing.",
         ),
     ],
     team: Annotated[
@@ -104,6 +109,21 @@ def invite(session: Session, org: OrgId, email: Email) -> None:
         _added(session, org, member, password)
     else:
         print_line(f"Invited {member.email} again.")
+
+
+@command(app, "reset-second-factor", example="members reset-second-factor default ada@example.com")
+def reset_second_factor(session: Session, org: OrgId, email: Email) -> None:
+    """Turn off the second factor of a member who has lost the device. Make sure who is asking.
+
+    They then sign in with the password alone, and can set up a new one on their account's page.
+    """
+    member = members.end_second_factor(org, email)
+    if session.json:
+        print_json(_to_json(org, member))
+    else:
+        print_line(
+            f"{member.email} signs in with the password alone. Ask them to set up a new one."
+        )
 
 
 @command(app, "remove", example="members remove default ada@example.com")

@@ -146,7 +146,7 @@ def _networks(text: str | None) -> tuple[str, ...] | None:
     return () if text.strip() == "none" else parse_allowlist(text)
 
 
-def _events(text: str | None) -> int | organizations.Nothing | None:
+def _events(text: str | None) -> "int | organizations.Nothing | None":
     if text is None:
         return None
     if text == "none":

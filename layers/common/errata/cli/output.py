@@ -7,14 +7,14 @@ of the terminal. They are escaped in tables, and by JSON's own escapes in JSON.
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from errata.errors import InvalidInputError
 from errata.protocol.read import iso
+
+# Only tables need rich, which takes long to import.
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def printable(value: object) -> str:
@@ -30,6 +30,11 @@ def printable(value: object) -> str:
 def timestamp(at_ms: int | None) -> str:
     """Return a timestamp (milliseconds) as UTC text to the second; None becomes ""."""
     return "" if at_ms is None else iso(at_ms)[:19].replace("T", " ")
+
+
+def utc(text: str | None) -> str:
+    """Return a time of JSON, in ISO 8601, to the second; None becomes ""."""
+    return (text or "")[:19].replace("T", " ")
 
 
 def ask(prompt: str, expected: str, complaint: str) -> None:
@@ -75,6 +80,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
     if not cells:
         print_line(empty)
         return
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name, example in zip(columns, cells[0], strict=True):
         right = isinstance(example, int)
@@ -86,6 +94,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
 
 def print_fields(fields: dict[str, object]) -> None:
     """Print names and values, one per line. None and "" are left out."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -108,12 +119,19 @@ def print_text(text: str) -> None:
         sys.stdout.write(f"{printable(each.expandtabs(4))}\n")
 
 
+def print_json_error(code: str, message: str) -> None:
+    """Print an error as JSON on stderr, on one line."""
+    sys.stderr.write(_json({"error": {"code": code, "message": message}}) + "\n")
+
+
 def print_error(kind: str, text: str) -> None:
     """Print "kind: text" on stderr."""
     sys.stderr.write(f"{kind}: {printable(text)}\n")
 
 
-def _print(table: Table) -> None:
+def _print(table: "Table") -> None:
+    from rich.console import Console
+
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = 10_000  # a pipe or file: do not wrap lines

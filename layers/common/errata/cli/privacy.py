@@ -14,14 +14,13 @@ from errata.cli.output import (
     print_json,
     print_line,
 )
-from errata.usecases import erase as usecase
-from errata.usecases import projects
+from errata.cli.progress import progress
+from errata.usecases import erase, projects
 
 app = group(
     "Erase a person from a project.", example="privacy erase 1 --user ada@example.com --dry-run"
 )
 
-_EVERY_S = 15
 _SHORT = (
     "This id is too short to search texts for it. Only the events of this user were deleted,"
     " and the rows by which the user's issues are found."
@@ -33,7 +32,7 @@ _COPIES = (
 
 
 @command(app, "erase", example="privacy erase 1 --user ada@example.com --dry-run")
-def erase(
+def erase_(
     session: Session,
     project_id: ProjectId,
     user: Annotated[
@@ -57,18 +56,17 @@ def erase(
             project.name.strip(),
             "That is not the project's name. Nothing was erased.",
         )
-    started = shown = time.monotonic()
-    progress = usecase.Progress()
-    for progress in usecase.erase(project, user, dry_run=dry_run):
-        if not session.json and progress.doing and time.monotonic() - shown >= _EVERY_S:
-            shown = time.monotonic()
-            print_line(f"{progress.events_read} events read, {progress.doing}.")
+    started = time.monotonic()
+    so_far = erase.Progress()
+    with progress(session.json) as show:
+        for so_far in erase.erase(project, user, dry_run=dry_run):
+            show(f"{so_far.events_read:,} events read, {so_far.doing}")
     seconds = round(time.monotonic() - started)
-    notes = [_COPIES, *([] if usecase.searches_texts(user) else [_SHORT])]
-    receipt: dict[str, object] = dict(asdict(progress.receipt))
-    others = sorted(progress.others)
+    notes = [_COPIES, *([] if erase.searches_texts(user) else [_SHORT])]
+    receipt: dict[str, object] = dict(asdict(so_far.receipt))
+    others = sorted(so_far.others)
     if session.json:
-        numbers = {"dry_run": dry_run, **receipt, "unreadable": progress.unreadable}
+        numbers = {"dry_run": dry_run, **receipt, "unreadable": so_far.unreadable}
         print_json({**numbers, "seconds": seconds, "also_named": others, "notes": notes})
     else:
         print_fields({name.replace("_", " "): count for name, count in receipt.items()})
@@ -78,6 +76,6 @@ def erase(
         for note in notes:
             print_line(note)
     if not dry_run:
-        usecase.finish(project, user)
-    if progress.unreadable:
-        print_error("warning", f"{progress.unreadable} events are damaged, and stay.")
+        erase.finish(project, user)
+    if so_far.unreadable:
+        print_error("warning", f"{so_far.unreadable} events are damaged, and stay.")

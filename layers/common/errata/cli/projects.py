@@ -1,11 +1,11 @@
 """`errata projects`: create, list, show, set, adopt, delete."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from errata.cli import failures
 from errata.cli.command import ProjectId, Session, command, group
-from errata.cli.failures import explain
 from errata.cli.output import (
     ask,
     print_error,
@@ -15,19 +15,21 @@ from errata.cli.output import (
     print_table,
     timestamp,
 )
-from errata.cli.scrubbing import describe_project
+from errata.cli.project_output import DEFAULT_RATES, project_to_json, retention_of, show_project
 from errata.cli.switches import switch
-from errata.config import settings
 from errata.errors import InvalidInputError
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.models.project import DEFAULT_LIMIT, DSN_LIMIT, Project, dsn, live_dsns
-from errata.protocol.read import iso
+from errata.models.project import Project, dsn
+from errata.protocol.tracker import template_of
 from errata.usecases import (
+    attachments,
     delete_project,
+    log_records,
     members,
     organizations,
     projects,
     slugs,
+    tickets,
     unclaimed,
     usage_keys,
 )
@@ -35,11 +37,6 @@ from errata.usecases import (
 app = group(
     "Create, list, change, adopt and delete projects.",
     example="projects create shop",
-)
-
-_DEFAULT_RATES = (
-    f"{DEFAULT_LIMIT.per_minute} requests per minute for each API key, {DSN_LIMIT.per_minute} for"
-    f" each DSN ({DSN_LIMIT.burst} at once)"
 )
 
 Teams = Annotated[
@@ -63,7 +60,7 @@ def create(
     )
     project, key, public = created
     url = session.target.api_url
-    its_dsn = dsn(url, public, project.id)
+    its_dsn = dsn(session.target.sdk_url, public, project.id)
     if session.json:
         print_json({"id": project.id, "name": project.name, "api_key": key, "dsn": its_dsn})
     else:
@@ -92,7 +89,7 @@ def list_(
         return
     found = projects.list_of(organizations.find(org).id) if org else projects.list_owned()
     if session.json:
-        print_json([_to_json(project) for project in found])
+        print_json([project_to_json(project) for project in found])
         return
     print_table(
         ["id", "slug", "name", "rate limit", "retention", "created (UTC)"],
@@ -102,7 +99,7 @@ def list_(
                 each.slug,
                 each.name,
                 each.rate_limit or "default",
-                _retention(each),
+                retention_of(each),
                 timestamp(each.created_at),
             )
             for each in found
@@ -114,7 +111,7 @@ def list_(
 def _list_unclaimed(session: Session) -> None:
     found = projects.list_unclaimed()
     if session.json:
-        print_json([_to_json(project) for project in found])
+        print_json([project_to_json(project) for project in found])
         return
     print_table(
         ["id", "name", "created (UTC)", "expires (UTC)"],
@@ -129,7 +126,7 @@ def _list_unclaimed(session: Session) -> None:
 @command(app, "show", example="projects show 1")
 def show(session: Session, project_id: ProjectId) -> None:
     """Show a project's settings and its newest DSN."""
-    _show(session, slugs.shown(projects.find(project_id)))
+    show_project(session, slugs.shown(projects.find(project_id)))
 
 
 @command(app, "set", example="projects set 1 --rate-limit 600 --retention-days 90")
@@ -154,7 +151,7 @@ def set_(
         str | None,
         typer.Option(
             metavar="N",
-            help=(f"Requests per minute for each key, 1 to 60000, or `default`: {_DEFAULT_RATES}."),
+            help=(f"Requests per minute for each key, 1 to 60000, or `default`: {DEFAULT_RATES}."),
         ),
     ] = None,
     retention_days: Annotated[
@@ -178,13 +175,49 @@ def set_(
             help="The same for events of the ingest API and of api.php. Needs --scrub on.",
         ),
     ] = None,
+    tracker_template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEMPLATE",
+            help="Where new tickets are opened: `github:OWNER/REPO`, `gitlab:GROUP/PROJECT`,"
+            " `jira:SITE/PROJECT_ID/TYPE_ID`, a URL with {title} and {markdown}, or `none`.",
+        ),
+    ] = None,
+    log_errors: Annotated[
+        bool | None,
+        typer.Option(
+            "--log-errors/--no-log-errors",
+            help="Whether log records of level error become events, of OpenTelemetry and of SDKs.",
+            show_default=False,
+        ),
+    ] = None,
+    keep_attachments: Annotated[
+        bool | None,
+        typer.Option(
+            "--attachments/--no-attachments",
+            help="Whether to keep the attachments of events.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Change a project's settings. Takes effect within 30 seconds."""
-    given = (name, slug, team or None, rate_limit, retention_days, scrub, scrub_contract_apis)
+    scrubs = (scrub, scrub_contract_apis)
+    given = (
+        name,
+        slug,
+        team or None,
+        rate_limit,
+        retention_days,
+        *scrubs,
+        tracker_template,
+        log_errors,
+        keep_attachments,
+    )
     if all(each is None for each in given):
         raise typer.BadParameter(
-            "Nothing to set. Use --name, --slug, --team, --rate-limit, --retention-days, --scrub or"
-            " --scrub-contract-apis."
+            "Nothing to set. Use --name, --slug, --team, --rate-limit, --retention-days, --scrub,"
+            " --scrub-contract-apis, --tracker-template, --log-errors or"
+            " --attachments."
         )
     # Check all values before the first change. Only setting a slug or teams shows whether the
     # slug is free and the teams exist.
@@ -195,18 +228,26 @@ def set_(
         switch("scrub_contract_apis", scrub_contract_apis),
     )
     projects.check(rate, days)
+    if tracker_template is not None:
+        template_of(tracker_template)
     if name is not None:
         projects.check_texts(name=name.strip())
     if slug is not None:
         projects.change_slug(project_id, slug)
     if team:
         members.set_project_teams(project_id, [] if team == ["none"] else team)
+    if tracker_template is not None:
+        tickets.change_tracker(project_id, tracker_template)
+    if log_errors is not None:
+        log_records.change(project_id, log_errors)
+    if keep_attachments is not None:
+        attachments.change(project_id, keep_attachments)
     if switches != (None, None):
         projects.change_scrubbing(project_id, *switches)
     if name is not None:
         projects.rename(project_id, name.strip())
     project, unmetered = usage_keys.change_project(session.target.gateway, project_id, rate, days)
-    _show(session, slugs.shown(project))
+    show_project(session, slugs.shown(project))
     warn(session, unmetered, project)
 
 
@@ -224,7 +265,7 @@ def adopt(
     """
     project = unclaimed.adopt(project_id, org)
     if session.json:
-        print_json(_to_json(project))
+        print_json(project_to_json(project))
     else:
         print_line(f"Project {project.id} ({project.name}) now belongs to organization {org}.")
 
@@ -233,14 +274,17 @@ def adopt(
 def delete(
     session: Session,
     project_id: Annotated[
-        str, typer.Argument(metavar="[PROJECT]", help="The project's id.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="[PROJECT]", help="The project's id, slug or name.", show_default=False
+        ),
     ] = "",
     all_unclaimed: Annotated[
         bool, typer.Option("--unclaimed", help="All projects that belong to no organization.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
-    """Permanently delete a project with its keys, webhooks, issues and events.
+    """Permanently delete a project with its keys, webhooks, issues, events and source maps.
 
     Asks for the project's name first, or for the number of projects with --unclaimed.
     """
@@ -261,7 +305,7 @@ def delete(
             " Its keys stop working within 30 seconds. Its data is deleted within minutes."
         )
     if undeleted:
-        (reason,) = explain(undeleted, local=False)
+        (reason,) = failures.explain(undeleted, local=False)
         print_error(
             "warning",
             f"The project is deleted, but API Gateway keys named {session.target.gateway.stack}"
@@ -296,10 +340,10 @@ def _ask_for_name(project: Project) -> None:
     )
 
 
-def warn(session: Session, unmetered: usage_keys.Unmetered, project: Project) -> None:
+def warn(session: Session, unmetered: "usage_keys.Unmetered", project: Project) -> None:
     """Print a warning if API Gateway does not enforce the rate limit of a key."""
     if unmetered:
-        (reason,) = explain(unmetered, local=False)
+        (reason,) = failures.explain(unmetered, local=False)
         rate = project.rate_limit or "default"
         command = session.target.command(f"projects set {project.id} --rate-limit {rate}")
         print_error(
@@ -310,7 +354,7 @@ def warn(session: Session, unmetered: usage_keys.Unmetered, project: Project) ->
         )
 
 
-def _number(name: str, text: str | None, rule: str) -> int | projects.Default | None:
+def _number(name: str, text: str | None, rule: str) -> "int | projects.Default | None":
     if text is None:
         return None
     if text == "default":
@@ -319,72 +363,3 @@ def _number(name: str, text: str | None, rule: str) -> int | projects.Default | 
         return int(text)
     except ValueError:
         raise InvalidInputError({name: [f"{rule}, or `default`."]}) from None
-
-
-def _show(session: Session, project: Project) -> None:
-    url = session.target.api_url
-    dsns = [*live_dsns(url, projects.list_keys(project.id)).values()]
-    newest = dsns[0] if dsns else None
-    if session.json:
-        print_json(_to_json(project) | {"api_url": url, "dsn": newest, "dsns": dsns})
-        return
-    print_fields(
-        {
-            "project": project.id,
-            "name": project.name,
-            "slug": project.slug,
-            "org": _owner(project),
-            "teams": ", ".join(sorted(project.teams)),
-            "created": f"{timestamp(project.created_at)} UTC",
-            "expires": project.expires_at
-            and f"{timestamp(project.expires_at)} UTC, unless it gets an event",
-            "rate limit": _rate(project),
-            "retention": _retention(project),
-            "scrubbing": describe_project(project),
-            "DSN": newest or f"none. Create one with `errata keys create {project.id} --dsn`",
-            "API": url,
-        }
-    )
-
-
-def _rate(project: Project) -> str:
-    if project.rate_limit is None:
-        return f"{_DEFAULT_RATES} (default)"
-    return f"{project.rate_limit} requests per minute for each key"
-
-
-def _owner(project: Project) -> str:
-    if project.unclaimed:
-        return f"none. Adopt it with `errata projects adopt {project.id} --org ORG`"
-    return project.organization
-
-
-def _retention(project: Project) -> str:
-    own = project.retention_days
-    return f"{own} days" if own else f"{settings().retention_days} days (default)"
-
-
-def _to_json(project: Project) -> dict[str, Any]:
-    """Return a project as `--json` prints it.
-
-    `slug` is null if the project is unclaimed, or of release 0.1.0 and not shown or changed since.
-    `rate_limit` is null if the default rates apply, `retention_days` if the deployment's default
-    applies, `organization` if the project is unclaimed, `scrub` and `scrub_contract_apis` if the
-    organization decides. Only unclaimed projects have `expires_at`, which is null if they do not
-    expire.
-    """
-    shown = {
-        "id": project.id,
-        "name": project.name,
-        "slug": project.slug or None,
-        "created_at": iso(project.created_at),
-        "rate_limit": project.rate_limit,
-        "retention_days": project.retention_days,
-        "organization": None if project.unclaimed else project.organization,
-        "teams": sorted(project.teams),
-        "scrub": project.scrub,
-        "scrub_contract_apis": project.scrub_contract_apis,
-    }
-    if project.unclaimed:
-        shown["expires_at"] = project.expires_at and iso(project.expires_at)
-    return shown

@@ -6,11 +6,13 @@ import typer
 
 from errata.cli.command import Session
 from errata.cli.output import print_json, print_table
+from errata.cli.progress import progress
+from errata.config import QUEUES
 from errata.errors import NotFoundError
-from errata.usecases.redrive import QUEUES, redrive_queue
+from errata.usecases import redrive
 
 
-def redrive(
+def redrive_(
     session: Session,
     queue: Annotated[
         str,
@@ -25,9 +27,11 @@ def redrive(
     """
     if queue and queue not in QUEUES:
         raise NotFoundError(f"There is no queue {queue}. Use one of {', '.join(QUEUES)}.")
-    found = [
-        each for name in ([queue] if queue else QUEUES) for each in redrive_queue(name, dry_run)
-    ]
+    found: list[redrive.Redriven] = []
+    with progress(session.json) as show:
+        for name in [queue] if queue else QUEUES:
+            show(f"{name}: {len(found):,} messages so far")
+            found += redrive.redrive_queue(name, dry_run)
     if session.json:
         print_json(
             [

@@ -10,7 +10,6 @@ from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.output import print_json, print_line, print_table
 from errata.errors import InvalidInputError
 from errata.usecases import fingerprint_rules, projects
-from errata.usecases.fingerprint_rules import Previewed
 
 app = group("Show, preview and set the fingerprint rules of a project.", example="rules show 1")
 
@@ -83,7 +82,7 @@ def read_file(file: str, most: int) -> str:
         raise InvalidInputError({"file": [f"{file} cannot be read: {error}."]}) from None
 
 
-def _print_preview(found: list[Previewed]) -> None:
+def _print_preview(found: list["fingerprint_rules.Previewed"]) -> None:
     differ = sum(each.differs for each in found)
     print_table(
         ["events", "rule", "for example"],
@@ -97,7 +96,7 @@ def _print_preview(found: list[Previewed]) -> None:
         print_line(f"{differ} of the newest {len(found)} events would get another fingerprint.")
 
 
-def _to_json(each: Previewed) -> dict[str, object]:
+def _to_json(each: "fingerprint_rules.Previewed") -> dict[str, object]:
     return {
         "event_id": each.event_id,
         "title": each.title,

@@ -4,18 +4,18 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import Session, command, group
+from errata.cli.command import ProjectId, Session, command, group
 from errata.cli.output import print_fields, print_json, print_line, print_table
 from errata.cli.rules import read_file
 from errata.cli.switches import switch
 from errata.models.project import Project
 from errata.usecases import access, organizations, projects, scrubbing_rules
-from errata.usecases.scrubbing_rules import MAX_BYTES, Preview
 
 app = group("Show, preview and set how events are scrubbed.", example="scrubbing show 1")
 
 ProjectOrNone = Annotated[
-    str, typer.Argument(metavar="[PROJECT]", help="The project's id.", show_default=False)
+    str,
+    typer.Argument(metavar="[PROJECT]", help="The project's id, slug or name.", show_default=False),
 ]
 Org = Annotated[
     str,
@@ -66,7 +66,7 @@ def set_(
         switch("scrub_contract_apis", scrub_contract_apis),
     )
     if rules is not None:
-        text = read_file(rules, MAX_BYTES)
+        text = read_file(rules, scrubbing_rules.MAX_BYTES)
         if org:
             scrubbing_rules.set_of_organization(org, text)
         else:
@@ -82,7 +82,7 @@ def set_(
 @command(app, "preview", example="scrubbing preview 1 --rules rules.txt")
 def preview(
     session: Session,
-    project_id: Annotated[str, typer.Argument(metavar="PROJECT", help="The project's id.")],
+    project_id: ProjectId,
     rules: Annotated[
         str, typer.Option("--rules", metavar="FILE", help="File with the rules. - reads stdin.")
     ],
@@ -92,14 +92,13 @@ def preview(
 ) -> None:
     """Show what the rules in a file would replace in the newest events. Changes nothing.
 
-    Prints places and rules, and never a value.
+    Prints paths and rules, and never a value.
     """
     project = projects.find(project_id)
-    found = scrubbing_rules.preview(
-        project, projects.visible_of(project), read_file(rules, MAX_BYTES), of_organization=org
-    )
+    visible, text = projects.visible_of(project), read_file(rules, scrubbing_rules.MAX_BYTES)
+    found = scrubbing_rules.preview(project, visible, text, of_organization=org)
     if session.json:
-        print_json({"events": found.events, "places": [row._asdict() for row in found.rows]})
+        print_json({"events": found.events, "paths": [row._asdict() for row in found.rows]})
     else:
         _print_preview(found)
 
@@ -163,9 +162,9 @@ def describe_project(project: Project) -> str:
     return text
 
 
-def _print_preview(found: Preview) -> None:
+def _print_preview(found: "scrubbing_rules.Preview") -> None:
     print_table(
-        ["events", "place", "rule", "would be"],
+        ["events", "path", "rule", "would be"],
         [
             (row.events, row.path, row.rule, "kept" if row.stays else "replaced")
             for row in found.rows

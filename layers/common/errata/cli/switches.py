@@ -1,10 +1,10 @@
 """Read options whose values are `on`, `off` and `default`."""
 
 from errata.errors import InvalidInputError
-from errata.usecases.projects import Default
+from errata.usecases import projects
 
 
-def switch(name: str, text: str | None) -> bool | Default | None:
+def switch(name: str, text: str | None) -> "bool | projects.Default | None":
     """Return what an option says; None if it is not given.
 
     Raises:

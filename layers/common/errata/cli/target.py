@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from errata.config import settings
 from errata.errors import NotFoundError
 from errata.models.gateway_key import Gateway
-from errata.store import clients
+from errata.store import botocore_clients, clients
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.client import CloudFormationClient
@@ -44,6 +43,16 @@ SETTINGS = {
     "RetentionDays": "RETENTION_DAYS",
     "UserPoolId": "USER_POOL_ID",
 }
+# As above, but a stack without mail, or an older one, does not have them.
+OPTIONAL = {
+    "MailIdentityArn": "MAIL_IDENTITY",
+    "AlertTopicArn": "ALERT_TOPIC",
+    "ArtifactsTableName": "ARTIFACTS_TABLE",
+    "MapsBucketName": "MAPS_BUCKET",
+    "CompileMapsDeadLetterUrl": "COMPILE_MAPS_DEAD_LETTER_URL",
+    "LogCaptureDeadLetterUrl": "LOG_CAPTURE_DEAD_LETTER_URL",
+    "LogCaptureArn": "LOG_CAPTURE_ARN",
+}
 CREDENTIALS = ("access_key_id", "secret_access_key")
 OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "StageName")
 
@@ -52,12 +61,16 @@ OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "StageName")
 class Target:
     """A deployment: the base URL of its API, and the API Gateway that enforces rate limits.
 
-    `options` select it in another command: "--local", "--stack NAME", or "" if it is the default.
+    `sdk_url` is the base URL of the SDK endpoint, which DSNs name. `web_url` is that of the web
+    API, which tokens name. `options` select the deployment in another command: "--local", "--stack
+    NAME", or "" if it is the default.
     """
 
     api_url: str
     gateway: Gateway
+    sdk_url: str
     options: str = ""
+    web_url: str = ""
 
     def command(self, words: str) -> str:
         """Return a command that acts on this deployment."""
@@ -81,10 +94,15 @@ def find(local: bool, stack: str) -> Target:
     name = here.get("stack") or stack or default
     stack_name, outputs = _outputs(name, local)
     os.environ.update({setting: outputs[output] for output, setting in SETTINGS.items()})
+    os.environ.update({setting: outputs.get(output, "") for output, setting in OPTIONAL.items()})
     settings.cache_clear()
     gateway = Gateway(stack_name, outputs["ApiId"], outputs["StageName"], may_list=True)
     options = "--local" if local else "" if stack_name == default else f"--stack {stack_name}"
-    return Target(here.get("api_url") or outputs["ApiUrl"], gateway, options)
+    api_url = here.get("api_url") or outputs["ApiUrl"]
+    # A stack of an older release has no other URLs.
+    sdk_url = here.get("sdk_url") or outputs.get("SdkUrl") or api_url
+    web_url = here.get("web_url") or outputs.get("WebUrl") or api_url
+    return Target(api_url, gateway, sdk_url.rstrip("/"), options, web_url.rstrip("/"))
 
 
 def _local() -> Mapping[str, str]:
@@ -102,6 +120,7 @@ def _local() -> Mapping[str, str]:
                 credentials = found["aws_credentials"]
                 return {
                     **{name: str(found[name]) for name in names},
+                    **{name: str(found.get(name, "")) for name in ("sdk_url", "web_url")},
                     **{name: str(credentials[name]) for name in CREDENTIALS},
                 }
             except (OSError, ValueError, KeyError, TypeError):
@@ -131,7 +150,7 @@ def _cloudformation(local: bool) -> Any:
     # Do not retry on the local stack: it responds at once, or it is not running.
     tries: Any = {"mode": "standard", "total_max_attempts": 1 if local else 3}
     config = Config(connect_timeout=3, read_timeout=20, retries=tries)
-    return botocore.session.get_session().create_client("cloudformation", config=config)
+    return botocore_clients.session().create_client("cloudformation", config=config)
 
 
 def _outputs(stack: str, local: bool) -> tuple[str, dict[str, str]]:

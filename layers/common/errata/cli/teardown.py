@@ -6,10 +6,10 @@ import typer
 
 from errata.cli.command import Session
 from errata.cli.output import ask, print_json, print_line
-from errata.usecases.teardown import find, remove
+from errata.usecases import teardown
 
 
-def teardown(
+def teardown_(
     session: Session,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
@@ -20,7 +20,7 @@ def teardown(
     requests of projects. Tables and accounts stay.
     """
     gateway = session.target.gateway
-    found = find(gateway)
+    found = teardown.find(gateway)
     if found and not session.json:
         print_line("API Gateway keys, usage plans and signing secrets of webhooks to remove:")
         for name in (*found.keys.values(), *found.plans.values(), *found.secrets):
@@ -32,7 +32,7 @@ def teardown(
             gateway.stack,
             "That is not the stack's name. Nothing was removed.",
         )
-    removed = list(remove(gateway, found))
+    removed = list(teardown.remove(gateway, found))
     if session.json:
         print_json({"removed": removed})
     elif removed:

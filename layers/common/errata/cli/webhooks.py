@@ -103,7 +103,8 @@ def attempts(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of attempts.")] = 50,
 ) -> None:
     """List the delivery attempts of the last 30 days, newest first."""
-    found = list(islice(webhooks.list_attempts(project_id, webhook_id), limit))
+    every = webhooks.of_webhooks(webhooks.list_attempts(project_id, webhook_id))
+    found = list(islice(every, limit))
     if session.json:
         print_json([_attempt(attempt) for attempt in found])
         return

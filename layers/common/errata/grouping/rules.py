@@ -50,7 +50,7 @@ _OTHERS = ("message", "level")
 NAMES = (*_OTHERS, *_OF_EVENT, *_OF_EXCEPTIONS, *_OF_FRAMES)
 
 
-class WrongRulesError(Exception):
+class WrongFingerprintRulesError(Exception):
     """Rules that cannot be parsed. `complaints` has one line for each problem."""
 
     def __init__(self, complaints: list[str]) -> None:
@@ -72,7 +72,7 @@ class Matcher:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FingerprintRule:
     """A rule: its line, its number from 1, its conditions and its fingerprint."""
 
     line: str
@@ -90,15 +90,15 @@ class Rule:
         ) and (not of_frames or any(_frame_matches(of_frames, each) for each in _frames(event)))
 
 
-def parse(text: str) -> tuple[Rule, ...]:
+def parse(text: str) -> tuple[FingerprintRule, ...]:
     """Return the rules in a text. Skips empty lines and lines that begin with `#`.
 
     Raises:
         WrongRulesError: names the lines that are wrong, up to ten, or the text is too long.
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise WrongRulesError([f"The rules have more than {MAX_BYTES:,} bytes."])
-    rules: list[Rule] = []
+        raise WrongFingerprintRulesError([f"The rules have more than {MAX_BYTES:,} bytes."])
+    rules: list[FingerprintRule] = []
     complaints: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
@@ -111,16 +111,16 @@ def parse(text: str) -> tuple[Rule, ...]:
     if len(rules) > MAX_RULES:
         complaints.append(f"There are {len(rules)} rules. At most {MAX_RULES} are allowed.")
     if complaints:
-        raise WrongRulesError(complaints[:_MAX_COMPLAINTS])
+        raise WrongFingerprintRulesError(complaints[:_MAX_COMPLAINTS])
     return tuple(rules)
 
 
-def find(rules: Iterable[Rule], event: _Event) -> Rule | None:
+def find(rules: Iterable[FingerprintRule], event: _Event) -> FingerprintRule | None:
     """Return the first rule that matches an event, None if there is none."""
     return next((rule for rule in rules if rule.matches(event)), None)
 
 
-def _rule(line: str, number: int) -> Rule:
+def _rule(line: str, number: int) -> FingerprintRule:
     conditions, arrow, fingerprint = line.partition("->")
     if not arrow:
         raise _WrongRuleError("there is no `->` before the fingerprint.")
@@ -134,7 +134,7 @@ def _rule(line: str, number: int) -> Rule:
         raise _WrongRuleError("there is no condition before `->`, such as type:ValueError.")
     if len(matchers) > MAX_MATCHERS:
         raise _WrongRuleError(f"there are more than {MAX_MATCHERS} conditions.")
-    return Rule(line, number, matchers, parts)
+    return FingerprintRule(line, number, matchers, parts)
 
 
 def _matchers(text: str) -> Iterable[Matcher]:

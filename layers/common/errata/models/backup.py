@@ -48,7 +48,7 @@ class Manifest:
         finished_at: 0 until the backup is complete.
         newest: the highest id of an event in it, "" if it has none.
         done: the kinds that are complete.
-        position: where the next kind continues, None at its beginning.
+        position: the start key of the kind that is not complete, None at its beginning.
     """
 
     id: str

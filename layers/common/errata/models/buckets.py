@@ -5,7 +5,8 @@ those that have events. Each list ends with its newest entry, which depends only
 not on the time of reading.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -50,6 +51,19 @@ class Buckets:
         """Return an independent copy."""
         return Buckets(dict(self.minutes), dict(self.hours), dict(self.days))
 
+    @classmethod
+    def union(cls, some: Iterable["Buckets"]) -> "Buckets":
+        """Return the sum of these numbers, without what is too old for the newest."""
+        found = list(some)
+        sums = []
+        for name, most in (("minutes", MAX_MINUTES), ("hours", MAX_HOURS), ("days", MAX_DAYS)):
+            total = Counter[int]()
+            for each in found:
+                total.update(getattr(each, name))
+            newest = max(total, default=0)
+            sums.append({at: n for at, n in total.items() if at > newest - most})
+        return cls(*sums)
+
     def pack(self) -> bytes:
         """Return the numbers in a compact form: a few hundred bytes at most."""
         return b"".join(map(_packed, (self.minutes, self.hours, self.days)))
@@ -64,6 +78,11 @@ class Buckets:
         """Return the number of events of the last sixty minutes, the current one included."""
         newest = now_ms // MINUTE_MS
         return sum(n for minute, n in self.minutes.items() if newest - 60 < minute <= newest)
+
+    def last_minutes(self, now_ms: int, minutes: int) -> int:
+        """Return the number of events of so many minutes (at most 60), the current one included."""
+        newest = now_ms // MINUTE_MS
+        return sum(n for each, n in self.minutes.items() if newest - minutes < each <= newest)
 
     def last_day(self, now_ms: int) -> int:
         """Return the number of events of this hour (UTC) and the 23 hours before."""

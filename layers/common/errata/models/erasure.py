@@ -15,6 +15,7 @@ class Receipt:
         values_removed: value rows.
         rows_rewritten: other rows: words by which issues are found, releases, activity.
         messages_rewritten: webhook messages that were kept.
+        feedback_deleted: feedback that the person wrote, or that mentioned the person.
     """
 
     events_deleted: int = 0
@@ -23,6 +24,7 @@ class Receipt:
     values_removed: int = 0
     rows_rewritten: int = 0
     messages_rewritten: int = 0
+    feedback_deleted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ of it, which `pack_or_trim` compresses. `protocol.read.to_event` makes the `ApiE
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Required, TypedDict
 
@@ -15,17 +15,11 @@ from pydantic_core import from_json, to_json
 from errata.models.ids import minted_ms
 from errata.models.seen_values import searchable_tags, short_value
 from errata.models.titles import culprit, title
+from errata.models.trimming import STEPS
 from errata.models.zlib_dictionary import OF_SDKS
 
 # DynamoDB's limit is 400 KB (409,600 bytes) per item, including keys and attribute names.
 MAX_PACKED_BYTES = 400_000
-MAX_STACK_CHARACTERS = 32_768
-MAX_TEXT_CHARACTERS = 8_192
-MAX_NOISE_CHARACTERS = 4_096
-
-STACK_TEXTS = ("source_map", "minified_stack", "stack_trace")
-# Fields from SDKs that describe the environment of an error, in addition to `context`.
-SURROUNDINGS = ("extra", "contexts", "modules", "threads", "debug_meta", "other")
 # Fields from SDKs that the ingest API does not have. They keep the SDKs' names.
 SDK_FIELDS = (
     "event_id",
@@ -48,11 +42,10 @@ SDK_FIELDS = (
     "grouped_by",
     "problems",
     "scrubbed",
+    "attachments",
 )
-# A trimmed exception keeps its innermost frames, which come last.
-MAX_TRIMMED_FRAMES = 50
-_PLACE = ("filename", "abs_path", "module", "function", "lineno", "colno", "in_app", "context_line")
-_MAX_PLACE_CHARACTERS = 512
+# JSON above this is large, for an event.
+_LARGE = 10_000
 # The year 9999, the last one that `datetime` supports.
 _MOST_MS = 253_370_000_000_000
 
@@ -113,6 +106,7 @@ class _FromSdk(TypedDict, total=False):
     other: Fields  # fields without a place here, such as `template` or `csp`, by name
     grouped_by: str  # why the fingerprint is what it is
     problems: list[Problem]
+    attachments: list[Fields]  # filename, size, attachment_type and, if sent, content_type
     scrubbed: list[Scrubbed]  # also of events of the other endpoints
 
 
@@ -185,7 +179,10 @@ class ApiEvent(_FromSdk, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it is read from the store. `fields` are its unpacked fields."""
+    """An event as it is read from the store. `fields` are its unpacked fields.
+
+    Of a `tally`, these are only what digest counts (`errata.models.tally`).
+    """
 
     project_id: str
     id: str
@@ -193,6 +190,7 @@ class Stored:
     expires_at: int  # seconds since the epoch
     fields: StoredEvent
     legacy_id: int | None = None
+    tally: bool = False
 
 
 def pack(event: StoredEvent) -> bytes:
@@ -203,23 +201,15 @@ def pack(event: StoredEvent) -> bytes:
 def pack_or_trim(event: StoredEvent) -> tuple[bytes, bool]:
     """Return the fields as zlib-compressed JSON, and whether some were trimmed.
 
-    The result has at most `MAX_PACKED_BYTES`. An event that is too large is trimmed in these steps
-    until it fits:
-
-    1. Remove the breadcrumbs.
-    2. Remove the context, except for its user, and the other `SURROUNDINGS`.
-    3. Cut the stack texts, and remove variables and source code from the frames.
-    4. Cut all other long texts.
-    5. Remove all values that are not texts, and cut all texts again.
-
-    The field `trimmed` then lists the changed fields. Numbers that JSON does not have, such as an
-    overflowed 1e999, become null.
+    The result has at most `MAX_PACKED_BYTES`. An event that is too large is trimmed step by step
+    until it fits (`errata.models.trimming`). The field `trimmed` then lists the changed fields.
+    Numbers that JSON does not have, such as an overflowed 1e999, become null.
     """
     packed = _compress(event)
     if len(packed) <= MAX_PACKED_BYTES:
         return packed, False
     smaller: Fields = {**event, "trimmed": []}
-    for trim in TRIMMING:
+    for trim in STEPS:
         trim(smaller)
         packed = _compress(smaller)
         if len(packed) <= MAX_PACKED_BYTES:
@@ -254,97 +244,11 @@ def packed_json(packed: bytes) -> bytes:
 
 def _compress(event: Mapping[str, Any]) -> bytes:
     text = to_json(event, inf_nan_mode="null")
-    if "event_id" not in event:
-        return zlib.compress(text, 6)
-    # With the dictionary, level 4 is enough: level 6 takes 50 % longer and saves only 4 %.
-    packer = zlib.compressobj(4, zdict=OF_SDKS)
+    # For a large event of an SDK, level 4 is enough: level 6 takes 50 % longer and saves only 4 %.
+    # For a smaller one, these 4 % are often a write unit.
+    level = 4 if "event_id" in event and len(text) > _LARGE else 6
+    packer = zlib.compressobj(level, zdict=OF_SDKS)
     return packer.compress(text) + packer.flush()
-
-
-def _breadcrumbs(event: Fields) -> None:
-    if event.pop("breadcrumbs", None):
-        event["trimmed"].append("breadcrumbs")
-
-
-def _context(event: Fields) -> None:
-    for name in SURROUNDINGS:
-        if event.pop(name, None):
-            event["trimmed"].append(name)
-    context = event.pop("context", None)
-    if context:
-        event["trimmed"].append("context")
-        user = context.get("user")
-        if isinstance(user, dict):
-            short = {
-                name: value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value
-                for name, value in list(user.items())[:20]
-                if isinstance(value, str | int | float) and len(name) < MAX_TEXT_CHARACTERS
-            }
-            event["context"] = {"user": short}
-
-
-def _cut(event: Fields, names: tuple[str, ...] | list[str], length: int) -> None:
-    for name in names:
-        value = event.get(name)
-        if isinstance(value, str) and len(value) > length:
-            event[name] = value[:length]
-            if name not in event["trimmed"]:
-                event["trimmed"].append(name)
-
-
-def _stack(event: Fields) -> None:
-    _cut(event, STACK_TEXTS, MAX_STACK_CHARACTERS)
-    if "exceptions" in event:
-        event["exceptions"] = [_bare(each) for each in event["exceptions"][-MAX_TRIMMED_FRAMES:]]
-        event["trimmed"].append("exceptions")
-    if "frames" in event:
-        event["frames"] = _bare_frames(event["frames"])
-        event["trimmed"].append("frames")
-
-
-def _bare(exception: Fields) -> Fields:
-    """Return an exception without the variables and the source code of its frames."""
-    bare: Fields = {
-        name: exception[name][:MAX_TEXT_CHARACTERS]
-        for name in ("type", "value", "module")
-        if name in exception
-    }
-    return {**bare, "frames": _bare_frames(exception.get("frames") or [])}
-
-
-def _bare_frames(frames: list[Fields]) -> list[Fields]:
-    return [
-        {
-            name: value[:_MAX_PLACE_CHARACTERS] if isinstance(value, str) else value
-            for name, value in frame.items()
-            if name in _PLACE
-        }
-        for frame in frames[-MAX_TRIMMED_FRAMES:]
-    ]
-
-
-def _texts(event: Fields) -> None:
-    _cut(event, [name for name in event if name not in STACK_TEXTS], MAX_TEXT_CHARACTERS)
-
-
-def _whatever_is_left(event: Fields) -> None:
-    # Every field holds incompressible data. Only cut texts fit then, with up to four bytes per
-    # character; everything else is removed, including the user.
-    for name, value in list(event.items()):
-        if isinstance(value, dict | list) and name not in ("trimmed", "legacy"):
-            del event[name]
-            if name not in event["trimmed"]:
-                event["trimmed"].append(name)
-    _cut(event, list(event), MAX_NOISE_CHARACTERS)
-
-
-TRIMMING: tuple[Callable[[Fields], None], ...] = (
-    _breadcrumbs,
-    _context,
-    _stack,
-    _texts,
-    _whatever_is_left,
-)
 
 
 def received_ms(event_id: str, event: StoredEvent) -> int:
@@ -388,6 +292,8 @@ def summary(event: StoredEvent, *, titled: bool = True) -> StoredEvent:
     kept: Any = {name: event.get(name) for name in _SUMMARY if name in event}
     if titled:  # these need the exceptions, which are not kept
         kept["title"], kept["culprit"] = title(event), culprit(event)
+    if "source_map_url" in event and "source_map" not in event:
+        kept["source_map_url"] = event["source_map_url"]
     if identity := user_identity(event):
         name, _, value = identity.partition(":")
         email: Any = event["context"]["user"].get("email")

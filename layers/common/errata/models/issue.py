@@ -6,13 +6,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from errata.models.buckets import DAY_MS, Buckets
+from errata.models.texts import cut
 
 OPEN = "open"
 RESOLVED = "resolved"
 IGNORED = "ignored"
 REGRESSED = "regressed"  # was resolved, then seen again; counts as open
+WOKEN = "woken"  # activity: was ignored until something that has happened
 STATUSES = (OPEN, RESOLVED, IGNORED, REGRESSED)
 OPEN_STATUSES = (OPEN, REGRESSED)
+# The status in the row of an issue that is merged into another one. No list has these, and nobody
+# asks for them: its head has the status of all.
+MERGED = "merged"
+# Issues that are merged into one, at most.
+MAX_MEMBERS = 50
+# What people do besides changing the status.
+SEPARATED = "separated"
+ASSIGNED, COMMENTED, LINKED, *_ = NOTES = ("assigned", "commented", "linked", MERGED, SEPARATED)
+# An issue takes at most this many notes.
+MAX_NOTES = 500
 SEQUENCE_DIGITS = 40
 # Lists by last seen sort by `ranked_at`. Each change of it costs two write units, so it is only
 # updated when it is this much behind `last_seen`.
@@ -27,7 +39,7 @@ ROWS_LINGER_S = 7 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a stream: a row has counted all of its events up to there.
+    """A position in a stream: a row has counted all of its events up to there.
 
     Attributes:
         stream: the label of the stream, which is the time of its creation. "" if the row was
@@ -39,7 +51,7 @@ class Position:
     sequence: str = ""
 
     def is_after(self, other: "Position") -> bool:
-        """Return whether this place comes after another one.
+        """Return whether this position comes after another one.
 
         A table that was replaced or recovered has a new stream, whose sequence numbers may be
         lower. What an older release has counted has no label, and is of the same stream.
@@ -49,7 +61,7 @@ class Position:
         return self.sequence > other.sequence
 
     def next(self) -> "Position":
-        """Return a place between this one and the next event of the stream."""
+        """Return a position between this one and the next event of the stream."""
         return Position(self.stream, (self.sequence or "0" * SEQUENCE_DIGITS) + "~")
 
 
@@ -59,9 +71,18 @@ class Issue:
 
     Attributes:
         number: counts the issues of a project. 0 if the issue was last changed by release 0.1.0.
-        status: one of `STATUSES`.
+        status: one of `STATUSES`, or `MERGED`.
         status_at: when a person last set the status. 0 if nobody did, or if an event set it.
         status_by: who last set the status. "" if nobody did, or if an event set it.
+        assignee: who works on it (`errata.models.assignee`). "" if nobody.
+        assigned_at, assigned_by: when, and by whom, that was last changed. 0 and "" if never.
+        tracker_url: of its ticket in an issue tracker. "" if there is none.
+        linked_at, linked_by: when, and by whom, that was last changed. 0 and "" if never.
+        notes: how often people have assigned, linked, commented or merged it. Each adds one.
+        resolved_in, resolved_in_seen, resolved_after, ignored_until, ignored_number, ignored_base:
+            how it is settled (see `errata.models.settled`).
+        merged_into: the id of its head, if it is `MERGED` (see `errata.models.merged`).
+        members: the ids of the issues that are merged into it.
         opened_by: the event that opened the issue. "" if release 0.1.0 counted it, or if the issue
             was resolved or ignored before, and has expired since.
         deleted_through: set if an issue with the same fingerprint was deleted. Its events up to
@@ -80,6 +101,9 @@ class Issue:
         users: a HyperLogLog sketch of the affected users (see `errata.models.sketch`).
         values, value_counts: the values for which there are rows (`errata.models.seen_values`).
         position: what was counted.
+        tallies: how many of the events are tallies, which are counted and not kept in full.
+        last_kept: the newest event that is kept in full, if tallies are newer. Else "".
+        notified_at: when alert rules with a cooldown last told of the issue, by the rule's id.
     """
 
     id: str
@@ -100,6 +124,14 @@ class Issue:
     status: str = OPEN
     status_at: int = 0
     status_by: str = ""
+    resolved_in: str = ""
+    resolved_in_seen: int = 0
+    resolved_after: int = 0
+    ignored_until: str = ""
+    ignored_number: int = 0
+    ignored_base: int = 0
+    merged_into: str = ""
+    members: tuple[str, ...] = ()
     expires_at: int = 0
     ranked_at: int = 0
     ttl: int = 0
@@ -117,6 +149,26 @@ class Issue:
     grouped_by: str = ""
     transaction: str = ""
     logger: str = ""
+    assignee: str = ""
+    assigned_at: int = 0
+    assigned_by: str = ""
+    tracker_url: str = ""
+    linked_at: int = 0
+    linked_by: str = ""
+    notes: int = 0
+    notified_at: dict[str, int] = field(default_factory=dict)
+    tallies: int = 0
+    last_kept: str = ""
+
+    @property
+    def kept(self) -> int:
+        """How many of its events were kept in full."""
+        return self.count - self.tallies
+
+    @property
+    def newest_kept(self) -> str:
+        """The id of its newest event that is kept in full, "" if all are tallies."""
+        return self.last_kept or (self.last_event if self.kept else "")
 
 
 @dataclass(slots=True)
@@ -124,6 +176,11 @@ class Release:
     """One distinct `release` value of a project. Times are in milliseconds since the epoch.
 
     `open_issues` is counted when the releases are listed. It is not stored.
+
+    The row expires with its events. What is known of the release is kept for a year more, in
+    another row: until `known_until`, in seconds. If the release came back after its row expired,
+    `known_since` is when it was really first seen, else 0. `released_at` is when a person says that
+    it was released, 0 if nobody does.
     """
 
     release: str
@@ -134,6 +191,14 @@ class Release:
     open_issues: int = 0
     expires_at: int = 0
     position: Position = Position()
+    known_since: int = 0
+    known_until: int = 0
+    released_at: int = 0
+
+    @property
+    def since(self) -> int:
+        """When it was released, or else first seen, even if it has expired since then."""
+        return self.released_at or min(self.known_since or self.first_seen, self.first_seen)
 
 
 @dataclass(slots=True)
@@ -152,23 +217,39 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """What is kept for a year of an issue that was resolved or ignored."""
+    """What is kept for a year of an issue that was resolved or ignored.
+
+    `at` is in milliseconds since the epoch. `settled` has the attributes of the issue that say how
+    (`errata.models.settled.FIELDS`), if they are set.
+    """
 
     status: str
-    at: int  # in milliseconds since the epoch
+    at: int
     number: int
     release: str
+    assignee: str = ""
+    tracker_url: str = ""
+    settled: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A change of an issue's status by a person or an event.
+    """What a person or an event has done with an issue.
 
     Attributes:
-        at: milliseconds since the epoch, unique among the changes of the issue.
-        what: `resolved`, `ignored`, `reopened` or `regressed`.
+        at: milliseconds since the epoch. Unique among the changes of the status, and among the
+            notes of the issue.
+        what: `resolved`, `ignored`, `reopened`, `regressed` or `woken`; or one of `NOTES`.
         by: an e-mail address or `errata CLI`. "" if an event changed the status.
         event, release: the event that changed the status, and its release.
+        detail: how it is settled, or why it is open again: `in the next release after 10.18.7`. Of
+            `assigned`, to whom: `to ada@example.com`, `to #web`, `to nobody`. Of `linked`, to what:
+            `to https://github.com/acme/shop/issues/7`, `to no ticket`. Of `merged` and `separated`,
+            the other issue: `into SHOP-12`.
+        text: of a comment, in Markdown.
+        mentions: the e-mail addresses of members that the text mentions.
+        edited_at: when the comment was last changed, in milliseconds. 0 if never.
+        deleted_by: who has deleted the text of the comment. "" if nobody.
     """
 
     at: int
@@ -176,15 +257,29 @@ class Activity:
     by: str = ""
     event: str = ""
     release: str = ""
+    detail: str = ""
+    text: str = ""
+    mentions: tuple[str, ...] = ()
+    edited_at: int = 0
+    deleted_by: str = ""
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it is something else than a change of the status."""
+        return self.what in NOTES
 
 
 @dataclass(frozen=True, slots=True)
 class CleanupTask:
-    """A deleted issue, and the id up to which its events must be deleted (`through`)."""
+    """A deleted issue, and the id up to which its events must be deleted (`through`).
+
+    `tallied_since` is the id of its first event if some of them are tallies, which no index has.
+    """
 
     project_id: str
     issue_id: str
     through: str
+    tallied_since: str = ""
 
 
 def trend(issue: Issue, now_ms: int) -> tuple[str, ...]:
@@ -239,11 +334,17 @@ def short_name(name: str) -> str:
     return cut(name, MAX_NAME)
 
 
-def cut(text: str, most: int) -> str:
-    """Return the start of a text, at most `most` bytes of UTF-8."""
-    if len(text) <= most and text.isascii():
-        return text
-    return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
+def kept_note(count: int, kept: int) -> str:
+    """Return how many of an issue's events are kept in full, "" if all are: `57 kept in full`."""
+    return f"{kept:,} kept in full" if kept < count else ""
+
+
+def why_all_grouped(issue: Issue) -> str:
+    """Return what the events of an issue have in common, in words, and if others are merged."""
+    found = why_grouped(issue.grouping, issue.grouped_by)
+    if number := len(issue.members):
+        found += f"; {number} other issue{'' if number == 1 else 's'} merged by hand"
+    return found
 
 
 def why_grouped(grouping: str, grouped_by: str) -> str:
@@ -266,8 +367,3 @@ MAX_NAMES = 30
 MAX_NAMES_BYTES = 3_000
 # UTF-8 bytes of an environment, release or server. A longer name is counted under its start.
 MAX_NAME = 200
-# UTF-8 bytes of an issue's texts. With all that it has, its row stays below 8 KB.
-MAX_FINGERPRINT = 600
-MAX_TITLE = MAX_CULPRIT = 400
-MAX_GROUPED_BY = 500
-MAX_TEXT = 200

@@ -3,10 +3,14 @@
 # In the order in which they are shown. `trimmed`: the event was stored, but not in full.
 # `unsupported`: an error in a form that Errata cannot read, such as a minidump.
 # `mismatch`: the request repeated an Idempotency-Key with another body, which was not stored.
+# `issue_cap`: an issue had too many events in an hour. `throttled`: more events of the project
+# arrived than its partition takes.
 # `unavailable`: a function or the store failed. A client that sent the event again lost nothing.
 REASONS = (
     "invalid",
     "rate_limited",
+    "issue_cap",
+    "throttled",
     "quota",
     "billing",
     "ip",
@@ -44,5 +48,9 @@ HARMLESS = frozenset(
 # unless that is one: `quota` or `sdk_before_send, 7; sdk_other`. The subscription filters in
 # template.yaml match its first words.
 LINE = "event lost: project %s, %s"
+# The log line of a project that has reached one of these numbers of events in an hour. The same
+# filters match it.
+BUSY = "no event lost yet: project %s has had %d events in an hour"
+BUSY_EVENTS = (10_000, 100_000, 1_000_000, 10_000_000)
 # The log line of an organization that has used most of its quota. The same filters match it.
 LOW_QUOTA = "no event lost yet: organization %s has used 80 %% of its quota of %s"

@@ -4,13 +4,32 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from errata.models.project import Project
+from errata.models.views import Scope
 
 # owner: everything, including members and deleting the organization.
 # admin: the settings of the organization, and all its projects.
-# member: the projects of their teams.
-type Role = Literal["owner", "admin", "member"]
-ROLES: tuple[Role, ...] = ("owner", "admin", "member")
+# member: the projects of their teams. Settles issues; only owners and admins delete them.
+# viewer: reads the projects of their teams.
+type Role = Literal["owner", "admin", "member", "viewer"]
+ROLES: tuple[Role, ...] = ("owner", "admin", "member", "viewer")
+# What may be done with an issue, and by whom. Settle: all that can be undone, but for merging.
+type IssueRight = Literal["settle", "delete", "merge"]
+_RIGHTS: dict[IssueRight, tuple[Role, ...]] = {
+    "settle": ("owner", "admin", "member"),
+    "delete": ("owner", "admin"),
+    "merge": ("owner", "admin"),
+}
 THEMES = ("", "light", "dark")
+
+
+def has_right(role: Role | None, right: IssueRight) -> bool:
+    """Return whether a role may do something with issues. None is an operator, who may do all."""
+    return role is None or role in _RIGHTS[right]
+
+
+def sees(role: Role, teams: frozenset[str], project: Project) -> bool:
+    """Return whether somebody may read a project of their organization, by role or a team."""
+    return role in ("owner", "admin") or bool(teams & project.teams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +56,57 @@ class Preferences:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """How a member wants to be told of alerts. By default at once, by mail.
+
+    Attributes:
+        quiet: when not to be told, such as `22:00-07:00`. What happens then is told later.
+        kind: the kind of their own channel (`errata.protocol.channels`). "" for mail.
+        hint: what is shown of its address.
+        since: when this was set, in milliseconds since the epoch.
+    """
+
+    quiet: str = ""
+    kind: str = ""
+    hint: str = ""
+    since: int = 0
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the member gets messages of their own."""
+        return bool(self.quiet or self.kind)
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A user of the dashboard. `email` is in lower case; `memberships` are by organization id.
 
-    Sessions that began before `signed_out_at` (milliseconds since the epoch) are invalid.
+    Sessions that began before `signed_out_at` (milliseconds since the epoch) are invalid. `muted`
+    are the kinds of alerts of which they want no mail. `reach` says how to tell them of others.
     """
 
     email: str
     memberships: dict[str, Membership] = field(default_factory=dict)
     signed_out_at: int = 0
     preferences: Preferences = Preferences()
+    scope: Scope = field(default_factory=Scope)
+    muted: frozenset[str] = frozenset()
+    reach: Reach = Reach()
 
     def administers(self, organization_id: str) -> bool:
         """Return whether the user may change the organization's settings and see all projects."""
         membership = self.memberships.get(organization_id)
         return membership is not None and membership.role in ("owner", "admin")
 
+    def role_in(self, organization_id: str) -> Role:
+        """Return the user's role in an organization. Somebody without one may only read."""
+        membership = self.memberships.get(organization_id)
+        return membership.role if membership else "viewer"
+
     def sees(self, project: Project) -> bool:
         """Return whether the user may read a project, by role or through a team."""
         membership = self.memberships.get(project.organization)
-        if membership is None:
-            return False
-        return self.administers(project.organization) or bool(membership.teams & project.teams)
+        return membership is not None and sees(membership.role, membership.teams, project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +121,21 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An entry in an organization's list of members."""
+    """An entry in an organization's list of members.
+
+    `muted` are the kinds of alerts of which they want no mail (`errata.models.alert.MAILED`). The
+    quiet hours of `reach` name the time zone.
+    """
 
     email: str
     role: Role
     teams: frozenset[str] = frozenset()
+    muted: frozenset[str] = frozenset()
+    reach: Reach = Reach()
+
+    def sees(self, project: Project) -> bool:
+        """Return whether the member may read a project of the organization."""
+        return sees(self.role, self.teams, project)
 
 
 @dataclass(frozen=True, slots=True)

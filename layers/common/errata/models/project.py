@@ -39,6 +39,14 @@ class Project:
         scrub_contract_apis: whether this holds for the ingest and the legacy API too. None: as
             the organization says.
         scrub_rules: the version of its own scrubbing rules, "" if it has none.
+        tracker_template: of the URL that opens a new ticket (`errata.protocol.tracker`), "" if
+            it has none.
+        maps: whether it has had source maps. Without, its events are not symbolicated.
+        log_errors: whether log records of level error become events.
+        attachments: whether it keeps the attachments of events.
+        captures: whether it has had log capture. Without, no event can be of a failure that a log
+            line tells of, too.
+        feedback: whether it has had user feedback. Without, no page looks for it.
     """
 
     id: str
@@ -54,6 +62,12 @@ class Project:
     scrub: bool | None = None
     scrub_contract_apis: bool | None = None
     scrub_rules: str = ""
+    tracker_template: str = ""
+    maps: bool = False
+    log_errors: bool = False
+    captures: bool = False
+    feedback: bool = False
+    attachments: bool = False
 
     @property
     def slug(self) -> str:
@@ -102,21 +116,21 @@ class ApiKey:
         return self.hash[:12]
 
 
-def dsn(api_url: str, public: str, project_id: str) -> str:
-    """Return a DSN: one URL with the API's address, the public key and the project id.
+def dsn(sdk_url: str, public: str, project_id: str) -> str:
+    """Return a DSN: one URL with the SDK endpoint's address, the public key and the project id.
 
     Source: "Parsing the DSN" (Sentry SDK development):
     `{PROTOCOL}://{PUBLIC_KEY}:{SECRET_KEY}@{HOST}{PATH}/{PROJECT_ID}`, here without a secret key.
     """
-    scheme, _, place = api_url.partition("://")
+    scheme, _, place = sdk_url.partition("://")
     return f"{scheme}://{public}@{place.rstrip('/')}/{project_id}"
 
 
-def live_dsns(api_url: str, keys: Iterable[ApiKey]) -> dict[str, str]:
+def live_dsns(sdk_url: str, keys: Iterable[ApiKey]) -> dict[str, str]:
     """Return the DSNs that are not revoked, by key id, newest first."""
     live = [key for key in keys if key.public and key.revoked_at is None]
     live.sort(key=lambda key: key.created_at, reverse=True)
-    return {key.id: dsn(api_url, key.public, key.project_id) for key in live}
+    return {key.id: dsn(sdk_url, key.public, key.project_id) for key in live}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +156,8 @@ class Access:
             invoice has failed.
         networks: the organization's allowlist. The authorizer does not pass it to the other
             functions. It only passes the result of the check.
-        expires_at, rules: as for a project. The project must be kept before it gets an event.
+        expires_at, rules, maps, log_errors, captures, feedback, attachments: as for a project. The
+            project must be kept before it gets an event.
         scrub, scrub_contract_apis: as for a project, or else for its organization.
         scrub_rules: the versions of the organization's and of the project's scrubbing rules, with a
             slash between them. "" if both have none.
@@ -162,6 +177,11 @@ class Access:
     scrub: bool = True
     scrub_contract_apis: bool = True
     scrub_rules: str = ""
+    maps: bool = False
+    log_errors: bool = False
+    captures: bool = False
+    feedback: bool = False
+    attachments: bool = False
 
 
 @dataclass(frozen=True, slots=True)

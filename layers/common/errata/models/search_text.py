@@ -14,6 +14,11 @@ _MAX_FRAMES = 100
 _NUMBERS = re.compile(r"[0-9]+")
 
 
+def all_words(event: Mapping[str, Any]) -> str:
+    """Return all words of an event that `search_text` may have, one part in each line."""
+    return "\n".join(" ".join(part.split()) for part in _parts(event))
+
+
 def search_text(event: Mapping[str, Any]) -> str:
     """Return an event's words, one part in each line: the most telling ones come first.
 

@@ -7,6 +7,7 @@ trade-offs in hash coding with allowable errors" (1970).
 """
 
 import hashlib
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from itertools import islice
 from typing import Any
 
 RELEASE = "release"
+# Begins the keys of tags.
+TAG = "tag:"
 # The keys that people search for, by the names of the fields. A tag is `tag:<name>`.
 _OF_EVENT = (
     ("environment", "environment"),
@@ -28,6 +31,7 @@ _OF_EVENT = (
 _OF_USER = (("id", "user.id"), ("email", "user.email"))
 # An issue has at most this many values of a key, and of all tags together.
 MAX_VALUES = 200
+ALL_BUT_RELEASES = "everything but releases"
 MAX_TAGS = 50
 # For each batch of events, at most this many new values are written, and all new releases.
 # Otherwise, new issues with tags of their own would cost fifty rows for each event.
@@ -40,6 +44,8 @@ MAX_KEY = 64
 _FILTER_BYTES = 512
 _BITS = 4
 _INDEX = _FILTER_BYTES * 8 - 1
+
+_CUT = re.compile(r"~[0-9a-f]{16}\Z")
 
 type KeyValue = tuple[str, str]
 
@@ -65,7 +71,7 @@ class SeenValues:
         own limit, because the number of open issues of a release depends on them.
         """
         new: list[KeyValue] = []
-        place_left = _FILTER_BYTES * 8 // 4 - int.from_bytes(self.bits).bit_count()
+        place_left = self._place_left()
         at_least = 1 if any(self.bits) else 0
         counts = defaultdict[str, int](lambda: at_least, self.counts)
         for (key, value), is_new in found.items():
@@ -88,6 +94,17 @@ class SeenValues:
             batch.add((key, value))
         self.counts = {key: count for key, count in counts.items() if count > 1}
         return new
+
+    def cut_keys(self) -> list[str]:
+        """Return the keys of which the issue may have had more values than it is found by."""
+        if self._place_left() <= 0:
+            return [ALL_BUT_RELEASES]
+        names = {TAG.removesuffix(":"): "tags"}
+        return [names.get(key, key) for key, n in self.counts.items() if n >= MAX_VALUES]
+
+    def _place_left(self) -> int:
+        """Return how many bits may still be set for values other than releases."""
+        return _FILTER_BYTES * 8 // 4 - int.from_bytes(self.bits).bit_count()
 
     def has(self, key: str, value: str) -> bool:
         """Return whether a value was added. True may be wrong, seldom."""
@@ -154,7 +171,7 @@ def _is_value(value: object) -> bool:
 def tag_key(name: str) -> str:
     """Return the key of a tag by its name."""
     # `=` ends a key.
-    return f"tag:{name.replace('=', '_')}".encode("utf-8", "replace").decode()
+    return f"{TAG}{name.replace('=', '_')}".encode("utf-8", "replace").decode()
 
 
 def short_value(value: str) -> str:
@@ -166,3 +183,15 @@ def short_value(value: str) -> str:
         return text.decode()
     end = hashlib.blake2s(text, digest_size=8).hexdigest()
     return f"{text[: MAX_VALUE - 17].decode('utf-8', 'ignore')}~{end}"
+
+
+def is_cut(stored: str) -> bool:
+    """Return whether a value as it stands in keys is the beginning of a long one."""
+    # Cutting may leave out up to three bytes of a character.
+    cut = MAX_VALUE - 3 <= len(stored.encode()) <= MAX_VALUE
+    return cut and bool(_CUT.search(stored))
+
+
+def beginning(stored: str) -> str:
+    """Return what a cut value begins with."""
+    return _CUT.sub("", stored)

@@ -33,6 +33,12 @@ def add(sketch: bytes, identities: Iterable[str]) -> bytes:
     return zlib.compress(registers) if changed else sketch
 
 
+def union(sketches: Iterable[bytes]) -> bytes:
+    """Return the sketch of the identities that any of these sketches has."""
+    found = [zlib.decompress(each) for each in sketches if each]
+    return zlib.compress(bytes(map(max, zip(*found, strict=True)))) if found else b""
+
+
 @lru_cache(maxsize=1_000)  # digest asks several times for the same ones
 def estimate(sketch: bytes) -> int:
     """Return the estimated number of distinct identities in a sketch."""

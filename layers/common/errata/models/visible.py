@@ -1,9 +1,10 @@
 """What a reader may see of a project: what is neither cleared nor expired."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from errata.models.event import Stored
 from errata.models.ids import floor_id, minted_ms
+from errata.models.member import Role
 from errata.models.times import CLEAR_MARGIN_MS, STREAM_KEPT_MS
 
 
@@ -15,12 +16,16 @@ class Watermark:
     `through`, and the events in `also`. The events in `also` were stored in the seconds before the
     clear, when the order of ids can differ from the order of storing. `generation` counts the
     clears. Each issue belongs to one generation.
+
+    `thresholds` hides nothing: it has the numbers that alert rules look for
+    (`errata.models.alert.thresholds_of`). They are in this row because digest reads it anyway.
     """
 
     generation: int = 0
     through: str = ""
     legacy_through: int = 0
     also: frozenset[str] = frozenset()
+    thresholds: str = ""
 
     @property
     def also_until_ms(self) -> int:
@@ -46,7 +51,9 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """What a reader may see of a project at one time. Created by `errata.usecases.visible`.
+    """What a reader may see of a project at one time, and in which role.
+
+    Created by `errata.usecases.visible`.
 
     A project's retention may be shorter now than when the `ttl` of an item was written. So a reader
     sees an item only if its `ttl` and the current retention both allow it.
@@ -55,12 +62,28 @@ class Visible:
         watermark: what `clear` has hidden.
         oldest_ms: the oldest visible time, in milliseconds since the epoch.
         now_ms: the time of the read, in milliseconds since the epoch.
+        organization: that of the project.
+        maps: whether the project has source maps.
+        role, member: of the member who asks, and their e-mail address. A reader without a role may
+            change nothing: "viewer" and "", as for an API key. None for an operator.
     """
 
     project_id: str
     watermark: Watermark
     oldest_ms: int
     now_ms: int
+    organization: str = ""
+    role: Role | None = "viewer"
+    member: str = ""
+    maps: bool = False
+
+    def for_member(self, email: str, role: Role) -> "Visible":
+        """Return what a member with this role sees."""
+        return replace(self, member=email, role=role)
+
+    def for_operator(self) -> "Visible":
+        """Return what an operator sees, who may change everything."""
+        return replace(self, role=None)
 
     @property
     def now_s(self) -> int:

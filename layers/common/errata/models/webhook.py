@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 
 ISSUE_CREATED = "issue.created"
+ISSUE_REGRESSED = "issue.regressed"
+ISSUE_RESOLVED = "issue.resolved"
+ISSUE_RISING = "issue.rising"
+ISSUE_ASSIGNED = "issue.assigned"
 TEST = "webhook.test"
 # The event types that a webhook can subscribe to. `webhook.test` is sent to any webhook on
 # request.
-EVENT_TYPES = (ISSUE_CREATED,)
+EVENT_TYPES = (ISSUE_CREATED, ISSUE_REGRESSED, ISSUE_RESOLVED, ISSUE_RISING, ISSUE_ASSIGNED)
 
 MAX_FORMERS = 20
+# The kind of a webhook. Other kinds are those of channels (`errata.protocol.channels`).
+WEBHOOK = "webhook"
 
 DISABLED_GONE = "the response was 410 Gone"
 DISABLED_FAILING = "all deliveries failed for 5 days"
@@ -20,11 +26,19 @@ NOT_SENT = "Not sent, because the webhook is disabled."
 class Webhook:
     """A URL that receives a project's messages. Times are in milliseconds since the epoch.
 
+    A channel of alerts is stored in the same way, with another kind. It has no event types: rules
+    say what it receives (`errata.models.alert`).
+
     Attributes:
+        url: of a channel, what is shown of its address. A secret address is among the secrets.
         rotated_at: when the secret was last replaced.
         failing_since: time of the first failed attempt since the last success. None if the
             webhook is not failing.
         disabled_at: when the webhook was disabled. A disabled webhook receives no messages.
+        name: what people call a channel. "" for a webhook.
+        failures: failed deliveries of a channel since the last success.
+        muted_until: rules do not tell a channel before this time.
+        subscription: of an e-mail channel without SES: the ARN of its subscription.
     """
 
     id: str
@@ -36,6 +50,11 @@ class Webhook:
     failing_since: int | None = None
     disabled_at: int | None = None
     disabled_reason: str = ""
+    kind: str = WEBHOOK
+    name: str = ""
+    failures: int = 0
+    muted_until: int = 0
+    subscription: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +99,35 @@ class Message:
     delivery: str = ""
 
 
+# The message may be sent. / It is sent later, together with those that are held for it.
+ADMITTED, LEADS = "admitted", "leads"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """The state of a delivery: the number of attempts, and when the next one is due.
 
-    `over` means that there are no more attempts.
+    Attributes:
+        over: there are no more attempts.
+        role: in the flood control of a channel: `ADMITTED`, `LEADS`, or "" if it was not asked.
+        group: of a leader: under which its messages are held.
+        told: hashes of the mail addresses that have accepted the message.
     """
 
     attempts: int = 0
     due_at: int = 0
     over: bool = False
+    role: str = ""
+    told: tuple[str, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A delivery attempt. `status` is None if there was no response; `error` says why."""
+    """A delivery attempt. `status` is None if there was no response; `error` says why.
+
+    `issues` is how many issues the message was about.
+    """
 
     id: str
     message: Message
@@ -102,3 +135,4 @@ class Attempt:
     status: int | None
     duration_ms: int
     error: str = ""
+    issues: int = 1

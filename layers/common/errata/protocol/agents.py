@@ -69,10 +69,8 @@ def _named(sent: Any) -> str:
 def _read(text: str) -> Agent:
     if not text:
         return Agent()
-    try:
-        from ua_parser import parse
-    except ImportError:  # The command may be installed without it.
-        return Agent()
+    from ua_parser import parse
+
     found = parse(text)
     device = found.device.family if found.device else ""
     return Agent(

@@ -12,6 +12,8 @@ from errata.errors import BodyTooLargeError, HTTPError, InvalidInputError
 
 # The maximum size of an event, in bytes of JSON.
 MAX_JSON_BYTES = 1024 * 1024
+# What `Content-Encoding` may be, where others are refused with 415.
+CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 # Each member of a gzip file causes a copy of the rest. This limits the number of copies.
 _MAX_MEMBERS = 100
 

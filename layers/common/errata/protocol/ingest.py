@@ -9,67 +9,55 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic_core import SchemaValidator, ValidationError
-from pydantic_core import core_schema as cs
 
 from errata.errors import InvalidInputError
 from errata.models.event import Event, Fields
+from errata.protocol import schemas
+from errata.protocol.schemas import INT, OBJECT, TEXT, Schema
 
 MAX_BREADCRUMBS = 50
 MAX_KEY_LENGTH = 255
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def _object(fields: dict[str, cs.CoreSchema]) -> cs.CoreSchema:
-    """Return the schema of an object with optional fields.
-
-    Null means the same as absent. Unknown fields are ignored.
-    """
-    optional = {
-        name: cs.typed_dict_field(cs.nullable_schema(schema), required=False)
-        for name, schema in fields.items()
-    }
-    return cs.typed_dict_schema(optional, extra_behavior="ignore")
+def _object(fields: dict[str, Schema]) -> Schema:
+    """Return the schema of an object with optional fields. Unknown fields are ignored."""
+    return schemas.fields(fields, "ignore")
 
 
 # This uses pydantic_core and no pydantic models, because importing those takes twice as long in
 # every cold start of the ingest function (docs/decisions/0003-validation.md).
-_TEXT = cs.str_schema()
-_ANY_OBJECT = cs.dict_schema(keys_schema=cs.str_schema())
-_SCALAR = cs.union_schema(
-    [cs.str_schema(), cs.int_schema(strict=True), cs.float_schema(strict=True)]
-)
-_USER = _object(
-    {"id": _SCALAR, "email": _TEXT, "username": _TEXT, "name": _TEXT, "ip_address": _TEXT}
-)
+_SCALAR = schemas.one_of(TEXT, {"type": "int", "strict": True}, {"type": "float", "strict": True})
+_USER = _object({"id": _SCALAR, "email": TEXT, "username": TEXT, "name": TEXT, "ip_address": TEXT})
 _BREADCRUMB = _object(
     {
-        "type": _TEXT,
-        "category": _TEXT,
-        "message": _TEXT,
-        "level": _TEXT,
+        "type": TEXT,
+        "category": TEXT,
+        "message": TEXT,
+        "level": TEXT,
         "timestamp": _SCALAR,
-        "data": _ANY_OBJECT,
+        "data": OBJECT,
     }
 )
-_FIELDS: dict[str, cs.CoreSchema] = {
-    "message": _TEXT,
-    "exception_class": _TEXT,
-    "level": cs.literal_schema(["error", "warning", "info", "debug"]),
-    "file": _TEXT,
-    "line": cs.int_schema(),
-    "stack_trace": _TEXT,
-    "context": _ANY_OBJECT,
-    "url": _TEXT,
-    "environment": _TEXT,
-    "release": _TEXT,
-    "server_name": _TEXT,
+_FIELDS: dict[str, Schema] = {
+    "message": TEXT,
+    "exception_class": TEXT,
+    "level": schemas.literal("error", "warning", "info", "debug"),
+    "file": TEXT,
+    "line": INT,
+    "stack_trace": TEXT,
+    "context": OBJECT,
+    "url": TEXT,
+    "environment": TEXT,
+    "release": TEXT,
+    "server_name": TEXT,
     "user": _USER,
-    "breadcrumbs": cs.list_schema(_BREADCRUMB, max_length=MAX_BREADCRUMBS),
-    "timestamp": _TEXT,
-    "fingerprint": cs.str_schema(min_length=1),
-    "source_map_url": _TEXT,
-    "source_map": _TEXT,
-    "minified_stack": _TEXT,
+    "breadcrumbs": schemas.items(_BREADCRUMB, max_length=MAX_BREADCRUMBS),
+    "timestamp": TEXT,
+    "fingerprint": {**TEXT, "min_length": 1},
+    "source_map_url": TEXT,
+    "source_map": TEXT,
+    "minified_stack": TEXT,
 }
 
 FIELDS = tuple(_FIELDS)

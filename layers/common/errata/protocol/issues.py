@@ -4,15 +4,19 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from errata.errors import InvalidInputError
 from errata.models.issue import IGNORED, OPEN, OPEN_STATUSES, REGRESSED, RESOLVED, STATUSES
-from errata.protocol.query import IS, TEXT, Term, parse, to_text
+from errata.protocol.query import IS, RESOLUTIONS, TEXT, Term, parse, to_text
 
 SORTS = ("last_seen", "first_seen", "count", "users")
+# Rising issues first, then the others, most recently seen first. No list has this order, so it is
+# that of a search, of one project.
+RISING = "rising"
+ORDERS = (*SORTS, RISING)
 DEFAULT_LIMIT = 50
 # "open" includes regressed issues.
 ASKED_STATUSES = (*STATUSES, "all")
@@ -41,10 +45,10 @@ class IssueQuery:
     cursor: str | None = None
     limit: int = DEFAULT_LIMIT
 
-    def with_status(self, status: str) -> str:
-        """Return the text of this query for another status."""
-        others = [each for each in self.terms if not _of_status(each)]
-        return to_text([Term(IS, (status,)), *others] if status != "all" else others)
+    @property
+    def is_search(self) -> bool:
+        """Whether no list has these issues in this order."""
+        return bool(self.terms) or self.sort == RISING
 
     @property
     def statuses(self) -> tuple[str, ...]:
@@ -54,10 +58,10 @@ class IssueQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """The end of a page: its last issue, which sorts by `value` and `issue_id`.
+class ListStart:
+    """Where a page of a list starts: after the issue that sorts by `value` and `issue_id`.
 
-    `part` is one of `INDEX`, `ROWS` and `REST` in a list that is filtered by status only.
+    `source` is one of `INDEX`, `ROWS` and `REST` in a list that is filtered by status only.
 
     If there are too many releases to read at once, a list covers one range of hashes at a time:
     from `start` (exclusive) to `end` (inclusive). `issue_id` is "" at the beginning of a range.
@@ -67,21 +71,21 @@ class Position:
     issue_id: str = ""
     start: str = ""
     end: str = ""
-    part: str = INDEX
+    source: str = INDEX
 
 
 @dataclass(frozen=True, slots=True)
-class SearchPosition:
-    """The end of a page of a search, which goes through the issues in parts.
+class SearchStart:
+    """Where a page of a search starts. A search goes through the issues in parts.
 
     Attributes:
         kind: how the parts are made, one of `KINDS`.
         start: where the part begins; None for the first one. In `TEXTS`, it has a number only.
-        last: what the last issue of the page sorts by, and its id; None at the begin of a part.
+        last: what the issue before sorts by, and its id; None at the beginning of a part.
     """
 
     kind: str
-    start: Position | None = None
+    start: ListStart | None = None
     last: tuple[int, str] | None = None
 
 
@@ -113,8 +117,10 @@ def _of_status(term: Term) -> bool:
     return term.key == IS and (term.value in STATUSES or term.value == "unresolved")
 
 
-def _allows(terms: Iterable[Term], status: str) -> bool:
+def _allows(terms: Sequence[Term], status: str) -> bool:
     """Return whether the terms allow a status."""
+    if status != RESOLVED and any(each.key in RESOLUTIONS and not each.negated for each in terms):
+        return False
     return all(
         (status in (OPEN_STATUSES if each.value in (OPEN, "unresolved") else (each.value,)))
         != each.negated
@@ -133,10 +139,10 @@ def translated(
     return to_text(terms)
 
 
-def position(query: IssueQuery) -> Position | SearchPosition | None:
-    """Validate a query and return the position to continue from; None for the first page.
+def start_of(query: IssueQuery) -> ListStart | SearchStart | None:
+    """Validate a query and return where its page starts; None for the first page.
 
-    A query with terms has a `SearchPosition`, others a `Position`.
+    A search has a `SearchStart`, other queries a `ListStart`.
 
     Raises:
         InvalidInputError: a part of the query is invalid. Names every invalid part.
@@ -144,12 +150,12 @@ def position(query: IssueQuery) -> Position | SearchPosition | None:
     errors: dict[str, list[str]] = {}
     if query.status not in ASKED_STATUSES:
         errors["status"] = [f"The status must be one of {', '.join(ASKED_STATUSES)}."]
-    if query.sort not in SORTS:
-        errors["sort"] = [f"The sort must be one of {', '.join(SORTS)}."]
+    if query.sort not in ORDERS:
+        errors["sort"] = [f"The sort must be one of {', '.join(ORDERS)}."]
     if query.limit < 1:
         errors["limit"] = ["The limit must be at least 1."]
-    found: Position | SearchPosition | None = None
-    if query.cursor and query.terms:
+    found: ListStart | SearchStart | None = None
+    if query.cursor and query.is_search:
         found = _from_search_cursor(query.cursor, query.sort)
     elif query.cursor:
         found = _from_cursor(query.cursor, query.sort)
@@ -160,15 +166,15 @@ def position(query: IssueQuery) -> Position | SearchPosition | None:
     return found
 
 
-def to_cursor(sort: str, at: Position) -> str:
-    """Return the cursor of the page that starts after a position."""
-    place = [sort, at.value, at.issue_id, at.start, at.end]
-    return _encoded([*place, at.part] if at.part else place)
+def to_cursor(sort: str, at: ListStart) -> str:
+    """Return the cursor of the page that starts there."""
+    content = [sort, at.value, at.issue_id, at.start, at.end]
+    return _encoded([*content, at.source] if at.source else content)
 
 
-def to_search_cursor(sort: str, at: SearchPosition) -> str:
-    """Return the cursor of the page of a search that starts after a position."""
-    start = at.start and [at.start.value, at.start.issue_id, at.start.part]
+def to_search_cursor(sort: str, at: SearchStart) -> str:
+    """Return the cursor of the page of a search that starts there."""
+    start = at.start and [at.start.value, at.start.issue_id, at.start.source]
     return _encoded([sort, at.kind, start, at.last and list(at.last)])
 
 
@@ -177,18 +183,18 @@ def _encoded(content: list[Any]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def to_release_cursor(at: Position) -> str:
+def to_release_cursor(at: ListStart) -> str:
     """Return the cursor of a page of releases. `issue_id` is the hash of a release."""
     return to_cursor(_RELEASES, at)
 
 
-def release_position(cursor: str | None) -> Position:
-    """Return the position from which the list of releases continues.
+def release_start(cursor: str | None) -> ListStart:
+    """Return where the page of releases with this cursor starts.
 
     Raises:
         InvalidInputError: the cursor is invalid.
     """
-    found = _from_cursor(cursor, _RELEASES) if cursor else Position()
+    found = _from_cursor(cursor, _RELEASES) if cursor else ListStart()
     if found is None:
         raise InvalidInputError(
             {"cursor": ["The cursor is invalid. Start again from the first page."]}
@@ -196,30 +202,30 @@ def release_position(cursor: str | None) -> Position:
     return found
 
 
-def _from_search_cursor(cursor: str, sort: str) -> SearchPosition | None:
+def _from_search_cursor(cursor: str, sort: str) -> SearchStart | None:
     match _decoded(cursor):
         case [str() as by, str() as kind, start, last] if by == sort and kind in KINDS:
-            begun, shown = _start(start), _last(last)
+            begun, shown = _list_start(start), _last(last)
             if (start is None or begun) and (last is None or shown):
-                return SearchPosition(kind, begun, shown)
+                return SearchStart(kind, begun, shown)
     return None
 
 
-def _start(content: Any) -> Position | None:
+def _list_start(content: Any) -> ListStart | None:
     match content:
-        case [value, str() as issue_id, str() as part] if part in (INDEX, ROWS, REST):
-            return Position(value, issue_id, part=part) if _is_place(value, issue_id) else None
+        case [value, str() as issue_id, str() as source] if source in (INDEX, ROWS, REST):
+            return ListStart(value, issue_id, source=source) if _is_valid(value, issue_id) else None
     return None
 
 
 def _last(content: Any) -> tuple[int, str] | None:
     match content:
-        case [value, str() as issue_id] if _is_place(value, issue_id):
+        case [value, str() as issue_id] if _is_valid(value, issue_id):
             return value, issue_id
     return None
 
 
-def _is_place(value: object, issue_id: str) -> bool:
+def _is_valid(value: object, issue_id: str) -> bool:
     return (
         type(value) is int
         and 0 <= value < _MOST
@@ -227,7 +233,7 @@ def _is_place(value: object, issue_id: str) -> bool:
     )
 
 
-def _from_cursor(cursor: str, sort: str) -> Position | None:
+def _from_cursor(cursor: str, sort: str) -> ListStart | None:
     content = _decoded(cursor)
     match content:
         case [
@@ -236,15 +242,15 @@ def _from_cursor(cursor: str, sort: str) -> Position | None:
             str() as issue_id,
             str() as start,
             str() as end,
-            *part,
+            *source,
         ] if (
             sorted_by == sort
             and (not end or start < end)
-            and _is_place(value, issue_id)
+            and _is_valid(value, issue_id)
             and all(not each or _ID.fullmatch(each) for each in (start, end))
-            and part in ([], [ROWS], [REST])
+            and source in ([], [ROWS], [REST])
         ):
-            return Position(value, issue_id, start, end, *part)
+            return ListStart(value, issue_id, start, end, *source)
     return None
 
 

@@ -10,29 +10,33 @@ import json
 import re
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from errata.models.loss import LINE, LOW_QUOTA, REASONS, SDK_REASONS
+from errata.models.loss import BUSY, LINE, LOW_QUOTA, REASONS, SDK_REASONS
 
 _REASON = "|".join((*REASONS, *SDK_REASONS))
 _LOSS = rf"({_REASON})\b(?:, (\d{{1,9}}))?"
 _LINE = re.compile(LINE % (r"(\d{1,12})", rf"(?P<losses>{_LOSS}(?:; {_LOSS})*)"))
 _LOW_QUOTA = re.compile(LOW_QUOTA % (r"([0-9]{1,18}|default)", r"(\d{4}-\d\d)"))
 
+_BUSY = re.compile(BUSY.replace("%d", "%s") % (r"(\d{1,12})", r"(\d{1,12})"))
+
 type Loss = tuple[str, str, int]  # project, reason, number of events
 type Lost = Counter[tuple[str, str, str]]  # project, day (2026-11-22), reason
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class LossBatch:
     """A batch of log lines.
 
     Attributes:
         name: its id.
         lost: how many events were lost, by project, day and reason.
         low_quotas: organizations that have used 80 % of a month's quota, with the month.
+        busy: projects with very many events in an hour, with the highest of these numbers.
         last_day: the day of its last line, "" if it has none.
     """
 
@@ -40,6 +44,7 @@ class Batch:
     lost: Lost
     low_quotas: frozenset[tuple[str, str]] = frozenset()
     last_day: str = ""
+    busy: Mapping[str, int] = field(default_factory=dict)
 
 
 def day_of(at_ms: int) -> str:
@@ -47,7 +52,7 @@ def day_of(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%d}"
 
 
-def batch(data: str) -> Batch:
+def batch(data: str) -> LossBatch:
     """Return what a batch of log lines says of lost events.
 
     The id only depends on the content, so a batch that is delivered twice has the same id.
@@ -62,15 +67,18 @@ def batch(data: str) -> Batch:
     name = hashlib.sha256()
     lost: Lost = Counter()
     low: set[tuple[str, str]] = set()
+    busy: dict[str, int] = {}
     day = ""
     for each in content["logEvents"]:
         name.update(each["id"].encode() + b"\0")
         day = day_of(each["timestamp"])
         low.update(_LOW_QUOTA.findall(each["message"]))
+        for project_id, number in _BUSY.findall(each["message"]):
+            busy[project_id] = max(busy.get(project_id, 0), int(number))
         for loss in _of_function(each["message"]) or _of_gateway(each["message"]):
-            project_id, reason, number = loss
-            lost[project_id, day, reason] += number
-    return Batch(name.hexdigest()[:32], lost, frozenset(low), day)
+            project_id, reason, count = loss
+            lost[project_id, day, reason] += count
+    return LossBatch(name.hexdigest()[:32], lost, frozenset(low), day, busy)
 
 
 def _of_function(line: str) -> list[Loss]:

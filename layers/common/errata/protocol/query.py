@@ -17,16 +17,35 @@ from errata.protocol.read import LEVELS
 MAX_LENGTH = 1_000  # characters
 MAX_TERMS = 20
 # In one value.
-_MAX_STARS = 5
+MAX_STARS = 5
 
 IS, LEVEL, FIRST_SEEN, LAST_SEEN, TEXT = "is", "level", "first-seen", "last-seen", ""
-STATES = (OPEN, "unresolved", REGRESSED, RESOLVED, IGNORED, "new", "rising", "quiet")
+STATES = (
+    OPEN,
+    "unresolved",
+    REGRESSED,
+    RESOLVED,
+    IGNORED,
+    "new",
+    "rising",
+    "quiet",
+    *("assigned", "unassigned"),
+)
 # Keys whose values are in value rows, under the same names.
 VALUES = (
     *("release", "environment", "user.email", "user.id"),
     *("server", "transaction", "url", "logger"),
 )
-KEYS = (IS, LEVEL, *VALUES, FIRST_SEEN, LAST_SEEN)
+ASSIGNED = "assigned"
+# The value that stands for the member who asks.
+ME = "me"
+# In which release an issue was opened, or has regressed. Value rows of releases say so.
+FIRST_RELEASE, REGRESSED_IN = CHANGES = ("first-release", "regressed-in")
+# In which release an issue is resolved, or in the next one after which.
+RESOLVED_IN, RESOLVED_AFTER = RESOLUTIONS = ("resolved-in", "resolved-after")
+KEYS = (IS, LEVEL, ASSIGNED, *VALUES, *CHANGES, *RESOLUTIONS, FIRST_SEEN, LAST_SEEN)
+# The keys of events. `user` is how a user is called: by e-mail, name, id or address.
+EVENT_KEYS = (LEVEL, *VALUES, "user", "browser", "system", "device")
 _TIMES = (FIRST_SEEN, LAST_SEEN)
 
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*):")
@@ -37,7 +56,7 @@ _QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"', re.DOTALL)
 # What may follow the colon of a word that is text, such as `views.py:42` or `std::vector`.
 _NO_VALUE = re.compile(r"[0-9:]*\Z|[/:]")
 _ESCAPED = re.compile(r'\\([\\*"])|(\*+)')
-_PLAIN = re.compile(r"[A-Za-z0-9_./@+*-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9_./@+*<>#-]+")
 _SPAN = re.compile(r"-([0-9]{1,5})([mhdw])", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2})?", re.ASCII)
 _UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
@@ -109,8 +128,8 @@ def _in_order(pieces: Sequence[str], text: str) -> bool:
     return True
 
 
-def parse(text: str) -> tuple[Term, ...]:
-    """Return the terms of a query.
+def parse(text: str, keys: Sequence[str] = KEYS) -> tuple[Term, ...]:
+    """Return the terms of a query, for issues or with `EVENT_KEYS` for events.
 
     Raises:
         InvalidQueryError: it is not a query. Says what is wrong, and where.
@@ -123,7 +142,7 @@ def parse(text: str) -> tuple[Term, ...]:
             len(text),
         )
     terms: list[Term] = []
-    for term in _terms(text):
+    for term in _terms(text, keys):
         if len(terms) == MAX_TERMS:
             raise InvalidQueryError(
                 f"There are too many terms. A query may have {MAX_TERMS}.", text, term.at, term.end
@@ -132,23 +151,64 @@ def parse(text: str) -> tuple[Term, ...]:
     return tuple(terms)
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A term that somebody types.
+
+    Attributes:
+        negated: whether it begins with `!`.
+        key: one of `KEYS`, `tags[<name>]`, or `TEXT`.
+        typed: the beginning of the value. Of a text, it may be the beginning of a key.
+        tag: the beginning of the name of a tag; None if the term is about something else.
+    """
+
+    negated: bool
+    key: str
+    typed: str
+    tag: str | None = None
+
+
+def begun(text: str) -> Begun | None:
+    """Return what a term says that may not be complete. None if its value has a `*`."""
+    negated = text.startswith("!")
+    rest = text.removeprefix("!")
+    if found := _TAG.match(rest):
+        key, at = f"tags[{_unescaped(found[1], '.')}]", found.end()
+    elif rest.startswith("tags["):
+        return Begun(negated, TEXT, rest, _unescaped(rest[len("tags[") :].removesuffix("]"), "."))
+    else:
+        found = _KEY.match(rest)
+        key, at = (found[1], found.end()) if found and found[1] in KEYS else (TEXT, 0)
+    raw = rest[at:]
+    if raw.startswith('"'):
+        closed = _QUOTED.fullmatch(raw)
+        raw = closed[1] if closed else raw[1:]
+    if any(each[2] for each in _ESCAPED.finditer(raw)):
+        return None
+    return Begun(negated, key, _unescaped(raw, r'[\\*"]'))
+
+
+def _unescaped(text: str, escaped: str) -> str:
+    return re.sub(rf"\\({escaped})", r"\1", text, flags=re.DOTALL)
+
+
 def to_text(terms: Sequence[Term]) -> str:
     """Return the query that has these terms, written in one way."""
     return " ".join(map(str, terms))
 
 
-def _terms(text: str) -> Iterator[Term]:
+def _terms(text: str, keys: Sequence[str]) -> Iterator[Term]:
     end = 0
     while found := _BEGIN.search(text, end):
-        term = _term(text, found.start())
+        term = _term(text, found.start(), keys)
         yield term
         end = term.end
 
 
-def _term(text: str, start: int) -> Term:
+def _term(text: str, start: int, keys: Sequence[str]) -> Term:
     negated = text[start] == "!"
     at = start + negated
-    key, at = _key(text, at)
+    key, at = _key(text, at, keys)
     pieces, end = _value(text, at, start, key)
     term = Term(key, pieces, negated, start, end)
     if key == TEXT and text[at:end] in ("AND", "OR"):
@@ -165,7 +225,7 @@ def _term(text: str, start: int) -> Term:
     return term
 
 
-def _key(text: str, at: int) -> tuple[str, int]:
+def _key(text: str, at: int, keys: Sequence[str]) -> tuple[str, int]:
     """Return the key of a term, and where its value begins. `TEXT` if it has none."""
     if text.startswith("tags[", at):
         return _tag_key(text, at)
@@ -173,17 +233,22 @@ def _key(text: str, at: int) -> tuple[str, int]:
     if not found:
         return TEXT, at
     key, end = found[1], found.end()
-    if key in KEYS:
+    if key in keys:
         return key, end
+    if key in KEYS:
+        raise InvalidQueryError(
+            f"{key}: is for issues. It does not work for events.", text, at, end - 1
+        )
     rest = text[end : _end_of_word(text, end)]
-    near = get_close_matches(key[:_SHOWN].lower(), KEYS, 1, 0.7)
+    near = get_close_matches(key[:_SHOWN].lower(), keys, 1, 0.7)
     is_text = not rest or rest[0] in "/:" or (not near and _NO_VALUE.match(rest))
     if is_text or (not near and key != key.lower()):
         return TEXT, at
+    if not near:
+        return _key_of_tag(text, key, at, end - 1), end
     shown = _short(key)
-    advice = f"Did you mean {near[0]}? " if near else ""
     raise InvalidQueryError(
-        f"There is no key {shown}. {advice}A tag is written tags[{shown}]:value."
+        f"There is no key {shown}. Did you mean {near[0]}? A tag is written tags[{shown}]:value."
         " A text with a colon needs quotes.",
         text,
         at,
@@ -200,14 +265,18 @@ def _tag_key(text: str, at: int) -> tuple[str, int]:
             at,
             _end_of_word(text, at),
         )
-    name = re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL)
+    return _key_of_tag(text, _unescaped(found[1], "."), *found.span(1)), found.end()
+
+
+def _key_of_tag(text: str, name: str, start: int, end: int) -> str:
     if len(name.encode("utf-8", "replace")) > MAX_KEY:
         raise InvalidQueryError(
             f"The tag's name is too long. Tags with more than {MAX_KEY} bytes cannot be found.",
             text,
-            *found.span(1),
+            start,
+            end,
         )
-    return f"tags[{name}]", found.end()
+    return f"tags[{name}]"
 
 
 def _value(text: str, at: int, start: int, key: str) -> tuple[tuple[str, ...], int]:
@@ -236,8 +305,8 @@ def _value(text: str, at: int, start: int, key: str) -> tuple[tuple[str, ...], i
         if found[2]:
             pieces.append("")
     pieces[-1] += raw[last:]
-    if len(pieces) - 1 > _MAX_STARS:
-        raise InvalidQueryError(f"A value may have {_MAX_STARS} wildcards (*).", text, at, end)
+    if len(pieces) - 1 > MAX_STARS:
+        raise InvalidQueryError(f"A value may have {MAX_STARS} wildcards (*).", text, at, end)
     return tuple(pieces), end
 
 
@@ -254,12 +323,22 @@ def _complaint(term: Term) -> str:
             near = get_close_matches(shown.lower(), known, 1)
             advice = f" Did you mean {near[0]}?" if near else ""
             return f"{key}:{shown} is unknown.{advice} Use one of {', '.join(known)}."
+    if term.key == ASSIGNED and not _is_assignee(term):
+        return (
+            f"{shown} is neither a member nor a team. Write assigned:me, an e-mail address, #team,"
+            " or assigned:* for anybody."
+        )
     if term.key in _TIMES and not (term.exact and _interval(term.value, 0)):
         return (
             f"{shown} is not a time. Write -30m, -24h, -7d, -2w or 2026-11-01,"
             " also with > (since) or < (before)."
         )
     return ""
+
+
+def _is_assignee(term: Term) -> bool:
+    begin = term.pieces[0]
+    return not term.exact or begin == ME or "@" in begin or (begin[:1] == "#" and len(begin) > 1)
 
 
 def _short(text: str) -> str:

@@ -58,7 +58,7 @@ def parse(query: Mapping[str, str]) -> Filters:
             errors["level"] = ["The level filter must be error, warning, info or debug."]
     for name in ("since", "until"):
         if name in query:
-            values[name] = _milliseconds(query[name])
+            values[name] = milliseconds(query[name])
             if values[name] is None:
                 errors[name] = [f"The {name} filter must be a date and time in ISO 8601."]
     if "limit" in query:
@@ -88,7 +88,8 @@ def _from_cursor(cursor: str) -> str | None:
     return event_id if UUID.fullmatch(event_id) else None
 
 
-def _milliseconds(text: str) -> int | None:
+def milliseconds(text: str) -> int | None:
+    """Return a time in ISO 8601 in milliseconds since the epoch, UTC by default. None: no time."""
     try:
         at = datetime.fromisoformat(_SPACE_FOR_PLUS.sub("+", text.strip()))
         if at.tzinfo is None:

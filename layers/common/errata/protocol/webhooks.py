@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+from errata.models import sketch
 from errata.models.event import StoredEvent
 from errata.models.ids import minted_ms
+from errata.models.issue import Issue
 from errata.models.project import Project
+from errata.models.slug import short_id
 from errata.models.webhook import ISSUE_CREATED, TEST
 from errata.protocol.read import iso
 
@@ -41,6 +44,33 @@ def issue_created_body(
     }
     url = f"{dashboard_url}/projects/{project.id}/events/{event_id}"
     return _write(ISSUE_CREATED, project, {"issue": issue, "urls": {"event": url}})
+
+
+def issue_body(event: str, project: Project, issue: Issue, dashboard_url: str) -> str:
+    """Return the body of a message about what happened to an issue, with its state afterwards."""
+    about = {
+        "id": issue.id,
+        "short_id": short_id(project.slug, issue.number),
+        "fingerprint": issue.fingerprint,
+        "title": issue.title,
+        "culprit": issue.culprit,
+        "level": issue.level,
+        "exception_class": issue.exception_class or None,
+        "status": issue.status,
+        "status_by": issue.status_by or None,
+        "assignee": issue.assignee or None,
+        "assigned_by": issue.assigned_by or None,
+        "first_event_id": issue.first_event,
+        "last_event_id": issue.newest_kept or issue.last_event,
+        "first_release": issue.first_release or None,
+        "last_release": issue.last_release or None,
+        "first_seen": iso(issue.first_seen),
+        "last_seen": iso(issue.last_seen),
+        "events": issue.count,
+        "users": sketch.estimate(issue.users),
+    }
+    url = f"{dashboard_url}/projects/{project.id}/issues/{issue.id}"
+    return _write(event, project, {"issue": about, "urls": {"issue": url}})
 
 
 def test_body(project: Project, at_ms: int) -> str:

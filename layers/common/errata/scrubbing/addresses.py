@@ -30,21 +30,21 @@ def may_have_ip_address(texts: bytes) -> bool:
     return _PART_OF_IP.search(texts) is not None
 
 
-def without_ip_addresses(text: str) -> str:
-    """Return a text without the IP addresses in it."""
+def without_ip_addresses(text: str, instead: str = FILTERED) -> str:
+    """Return a text with something instead of the IP addresses in it."""
     if text.count(":") > 1:  # first: an IPv6 address may end with an IPv4 address
-        text = compiled(_IPV6).sub(_ipv6, text)
-    return compiled(_IPV4).sub(FILTERED, text) if "." in text else text
+        text = compiled(_IPV6).sub(lambda found: _ipv6(found, instead), text)
+    return compiled(_IPV4).sub(instead, text) if "." in text else text
 
 
-def without_email_addresses(text: str) -> str:
-    """Return a text without the e-mail addresses in it."""
+def without_email_addresses(text: str, instead: str = FILTERED) -> str:
+    """Return a text with something instead of the e-mail addresses in it."""
     if "@" in text or "%40" in text:
-        text = compiled(_EMAIL).sub(FILTERED, text)
+        text = compiled(_EMAIL).sub(instead, text)
     return text
 
 
-def _ipv6(found: re.Match[str]) -> str:
+def _ipv6(found: re.Match[str], instead: str) -> str:
     # Something like "at ::1: refused" ends with a colon of the sentence.
     text, end = found[0], ""
     if text.endswith(":") and not text.endswith("::"):
@@ -53,4 +53,4 @@ def _ipv6(found: re.Match[str]) -> str:
         known = ip_address(text)
     except ValueError:
         return found[0]
-    return FILTERED + end if int(known) else found[0]
+    return instead + end if int(known) else found[0]

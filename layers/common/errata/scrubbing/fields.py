@@ -7,7 +7,7 @@ from errata.models.event import Fields, Scrubbed
 from errata.scrubbing import FILTERED
 from errata.scrubbing.names import MAX_NAME, Kind, is_cookie_secret, kind
 from errata.scrubbing.numbers import is_card
-from errata.scrubbing.search import Found, find
+from errata.scrubbing.search import SecretHints
 from errata.scrubbing.texts import may_have_pairs, secret_parameters, without_pairs
 
 # The maximum number of places that are noted. All secrets are replaced.
@@ -33,20 +33,8 @@ _MIN_LENGTH = 16
 type _Path = tuple[Any, ...]
 
 
-def scrub(
-    fields: Fields, content: bytes | None = None, clean_name: Callable[[str], str] = str
-) -> list[Scrubbed]:
-    """Replace the secrets in the fields of an event, in place. Return where they were, and why.
-
-    `content` is the JSON that the fields are read from, if it is at hand. `clean_name` removes from
-    the names in these paths what the rules here do not know.
-    """
-    found = find(fields, content)
-    return scrub_found(fields, found, clean_name) if found else []
-
-
 def scrub_found(
-    fields: Fields, found: Found, clean_name: Callable[[str], str] = str
+    fields: Fields, found: SecretHints, clean_name: Callable[[str], str] = str
 ) -> list[Scrubbed]:
     """Replace those of the secrets in an event's fields that a search has found."""
     scrubber = _Scrubber(found, clean_name)
@@ -67,7 +55,7 @@ class _Scrubber:
     Most values are looked at without a function call: a client may send very many.
     """
 
-    def __init__(self, found: Found, clean_name: Callable[[str], str]) -> None:
+    def __init__(self, found: SecretHints, clean_name: Callable[[str], str]) -> None:
         self.rules, self.texts = found.rules, found.texts
         self.clean_name = clean_name
         self.noted: list[Scrubbed] = []

@@ -17,10 +17,11 @@ from errata.scrubbing.addresses import (
     without_email_addresses,
     without_ip_addresses,
 )
-from errata.scrubbing.fields import MAX_NOTED, scrub
+from errata.scrubbing.built_in import scrub
+from errata.scrubbing.fields import MAX_NOTED
 from errata.scrubbing.names import MAX_NAME, Kind, kind, words_of
 from errata.scrubbing.own_rules import OwnRules, Pattern, Words
-from errata.scrubbing.paths import Places
+from errata.scrubbing.paths import Nodes
 from errata.scrubbing.texts import may_have_pairs, secret_parameters, without_pairs
 
 _MAX_PATH = 200
@@ -71,10 +72,10 @@ def scrub_with(own: OwnRules, fields: Fields, content: bytes | None = None) -> l
     return walk.noted
 
 
-def _wrap(value: Any, places: Places) -> None:
+def _wrap(value: Any, nodes: Nodes) -> None:
     """Wrap the values in an object or array that are at exempt paths."""
     for name, each in value.items() if type(value) is dict else enumerate(value):
-        inside = paths.below(places, str(name))
+        inside = paths.below(nodes, str(name))
         if paths.is_exempt(inside):
             value[name] = _Exempt()
             value[name].value = each

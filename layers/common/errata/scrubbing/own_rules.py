@@ -45,7 +45,7 @@ _PLACES = ["".join(each) for size in range(3) for each in product("a \n", repeat
 type Words = tuple[str, ...]
 
 
-class WrongRulesError(Exception):
+class WrongScrubbingRulesError(Exception):
     """A text with rules that cannot be read. `complaints` say why, a line each."""
 
     def __init__(self, complaints: list[str]) -> None:
@@ -102,7 +102,7 @@ def parse(text: str) -> tuple[OwnRules, int]:
         WrongRulesError: names the lines that are wrong, up to ten, or the text is too long.
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
-        raise WrongRulesError([f"The rules have more than {MAX_BYTES:,} bytes."])
+        raise WrongScrubbingRulesError([f"The rules have more than {MAX_BYTES:,} bytes."])
     found: dict[str, list[Any]] = {kind: [] for kind in _READ}
     complaints: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -124,7 +124,7 @@ def parse(text: str) -> tuple[OwnRules, int]:
     if sum(size for _, size in found["pattern"]) > _MAX_PROGRAM:
         complaints.append("The patterns are too large together. Use shorter ones, or fewer.")
     if complaints:
-        raise WrongRulesError(complaints[:_MAX_COMPLAINTS])
+        raise WrongScrubbingRulesError(complaints[:_MAX_COMPLAINTS])
     patterns = [f"(?:{each})" for each, _ in found["pattern"]]
     rules = OwnRules(
         frozenset(found["name"]),

@@ -9,13 +9,13 @@ from typing import Any
 
 # A place in the tree of all paths: the names that may follow, and marks, which are no names.
 type Node = dict[Any, Any]
-# The places that a part of an event may be at. () if no path leads there or below.
-type Places = tuple[Node, ...]
+# The nodes that a part of an event may be at. () if no path leads there or below.
+type Nodes = tuple[Node, ...]
 
 _ANY_ONE, _ANY_NUMBER, _ENDS, _STAYS = 0, 1, 2, 3
 
 
-def start(paths: tuple[tuple[str, ...], ...]) -> Places:
+def start(paths: tuple[tuple[str, ...], ...]) -> Nodes:
     """Return where an event itself is: at the root of the tree of these paths."""
     root: Node = {}
     for path in paths:
@@ -29,37 +29,37 @@ def start(paths: tuple[tuple[str, ...], ...]) -> Places:
     return _with_any_number(root)
 
 
-def below(places: Places, name: str) -> Places:
+def below(nodes: Nodes, name: str) -> Nodes:
     """Return where the part with this name is. A name with dots counts as several parts."""
     for part in name.split("."):
         found: list[Node] = []
-        for node in places:
+        for node in nodes:
             if _STAYS in node:
                 found.append(node)
             for mark in (part, _ANY_ONE):
                 if mark in node:
                     found += _with_any_number(node[mark])
-        places = tuple(found)
-        if not places:
+        nodes = tuple(found)
+        if not nodes:
             break
-    return places
+    return nodes
 
 
-def is_exempt(places: Places) -> bool:
+def is_exempt(nodes: Nodes) -> bool:
     """Return whether a path ends at a part."""
-    return any(_ENDS in node for node in places)
+    return any(_ENDS in node for node in nodes)
 
 
-def leads_to(places: Places, path: str) -> bool:
+def leads_to(nodes: Nodes, path: str) -> bool:
     """Return whether a part with this path is exempt, or is within an exempt one."""
     for part in path.split("."):
-        places = below(places, part)
-        if is_exempt(places):
+        nodes = below(nodes, part)
+        if is_exempt(nodes):
             return True
     return False
 
 
-def _with_any_number(node: Node) -> Places:
+def _with_any_number(node: Node) -> Nodes:
     """Return a place, and those that follow it with no part at all."""
     found = [node]
     while _ANY_NUMBER in found[-1]:

@@ -22,7 +22,7 @@ _COUNTS = frozenset(("line", "lineno", "colno", "received_at"))
 _OF_PARTS = (
     "abs_path category colno context_line cookies email exception filename formatted frames"
     " function headers in_app ip_address lineno mechanism method module params"
-    " project version first_event_id first_seen sent_at"
+    " project version first_event_id first_seen sent_at title culprit"
     " post_context pre_context problem query_string request stacktrace username values"
 )
 _OWN_NAMES = frozenset(StoredEvent.__annotations__).union(_OF_PARTS.split())

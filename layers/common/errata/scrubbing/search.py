@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 
 from errata.models.event import Fields
 from errata.scrubbing import FILTERED
-from errata.scrubbing.values import RULES, Rule
+from errata.scrubbing.values import RULES, ValueRule
 
 # What may stand before a word: not a letter, or an escape such as `\\n`, `%5B` or `\\u00e9`.
 _BEFORE = r"(?:^|[^A-Za-z]|\\.|%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4})"
@@ -85,7 +85,7 @@ _IN_TEXTS = (
 _ESCAPE = r"\\u00[2-7]"
 
 
-class Found(NamedTuple):
+class SecretHints(NamedTuple):
     """What an event may have.
 
     Attributes:
@@ -96,7 +96,7 @@ class Found(NamedTuple):
 
     fields: bool
     texts: bool
-    rules: list[Rule]
+    rules: list[ValueRule]
 
 
 def _automaton() -> re2.Set:
@@ -115,7 +115,7 @@ _AUTOMATON = _automaton()
 _TEXTS, _ESCAPES = len(_IN_FIELDS), len(_IN_FIELDS) + len(_IN_TEXTS)
 
 
-def find(fields: Fields, content: bytes | None = None) -> Found | None:
+def find(fields: Fields, content: bytes | None = None) -> SecretHints | None:
     """Return what the fields of an event may have. None if it is nothing.
 
     `content` is the JSON that the fields are read from, if it is at hand.
@@ -128,13 +128,13 @@ def find(fields: Fields, content: bytes | None = None) -> Found | None:
     return _found(matches, content, fields) if matches else None
 
 
-def _found(matches: list[int], content: bytes, fields: Fields) -> Found | None:
+def _found(matches: list[int], content: bytes, fields: Fields) -> SecretHints | None:
     names = any(each < _TEXTS for each in matches)
     if names and _are_versions(modules := fields.get("modules")):
         others = _AUTOMATON.Match(_without(content, modules)) or ()
         names = any(each < _TEXTS for each in others)
     rules = [RULES[each - _ESCAPES - 1] for each in sorted(matches) if each > _ESCAPES]
-    found = Found(
+    found = SecretHints(
         names,
         any(_TEXTS <= each < _ESCAPES for each in matches),
         [rule for rule in rules if rule.may_match(content)],

@@ -31,7 +31,7 @@ def _always(_content: bytes) -> bool:
     return True
 
 
-class Rule(NamedTuple):
+class ValueRule(NamedTuple):
     """A rule for values.
 
     Attributes:
@@ -54,12 +54,12 @@ def _all_of(expression: str, mark: str) -> Clean:
     return lambda text: compiled(expression).sub(FILTERED, text) if mark in text else text
 
 
-def _token(name: str, mark: str, rest: str, before: str = "") -> Rule:
+def _token(name: str, mark: str, rest: str, before: str = "") -> ValueRule:
     """Return the rule of a token with the fixed beginning `mark`, as one service issues them."""
     token = f"{before}{re.escape(mark)}{rest}"
     # RE2 has no possessive quantifiers, and needs none.
     pattern = token.replace("++", "+").replace("}+", "}")
-    return Rule(name, pattern, _all_of(f"{_START}{token}", mark))
+    return ValueRule(name, pattern, _all_of(f"{_START}{token}", mark))
 
 
 # ------------------------------------------------------------------ rules with code of their own
@@ -140,22 +140,22 @@ def _has_card(run: str) -> bool:
 _ID = "[A-Za-z0-9]"
 _ID_ = "[A-Za-z0-9_-]"
 RULES = (
-    Rule("payment-card", CARD_IN_JSON, without_cards, _may_have_card),
-    Rule("iban", IBAN_IN_JSON, without_ibans),
-    Rule(
+    ValueRule("payment-card", CARD_IN_JSON, without_cards, _may_have_card),
+    ValueRule("iban", IBAN_IN_JSON, without_ibans),
+    ValueRule(
         "private-key",
         "-----BEGIN [A-Z0-9 ]*PRIVATE KEY",
         lambda text: compiled(_PEM).sub(FILTERED, text),
     ),
-    Rule("url-password", _URL_IN_JSON, _url_passwords),
-    Rule("authorization", _AUTHORIZATION, _authorization),
+    ValueRule("url-password", _URL_IN_JSON, _url_passwords),
+    ValueRule("authorization", _AUTHORIZATION, _authorization),
     _token("jwt", "eyJ", rf"{_ID_}{{6,}}+\.{_ID_}{{8,}}+(?:\.{_ID_}++){{0,3}}"),
-    Rule(
+    ValueRule(
         "aws-key",
         "A[KS]IA[A-Z0-9]{16}",
         lambda text: compiled(_AWS).sub(FILTERED, text),
     ),
-    Rule(
+    ValueRule(
         "github-token",
         f"gh[pousr]_{_ID}{{20}}",
         _all_of(rf"{_START}gh[pousr]_{_ID}{{20,}}+", "gh"),
@@ -164,14 +164,14 @@ RULES = (
     _token("gitlab-token", "glpat-", rf"{_ID_}{{20,}}+(?:\.{_ID_}++){{0,3}}"),
     _token("slack-token", "xox", r"[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}+"),
     _token("slack-token", "xapp-", r"[A-Za-z0-9-]{10,}+"),
-    Rule(
+    ValueRule(
         "slack-webhook",
         r"hooks\.slack\.com\\?/[a-z]",
         _all_of(r"(?<=hooks\.slack\.com/)[a-z]{1,20}/[A-Za-z0-9/_]{20,}+", "hooks.slack.com/"),
     ),
     _token("stripe-key", "k_live_", rf"{_ID}{{16,}}+", before="[sr]"),
     _token("stripe-key", "k_test_", rf"{_ID}{{16,}}+", before="[sr]"),
-    Rule(
+    ValueRule(
         "webhook-secret",
         r"whsec_(?:\\?[A-Za-z0-9+/=_-]){16}",  # JSON may escape slashes
         _all_of(rf"{_START}whsec_[A-Za-z0-9+/=_-]{{16,}}+", "whsec_"),

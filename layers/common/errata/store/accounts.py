@@ -82,3 +82,18 @@ def set_password(email: str, password: str) -> None:
     clients.cognito_idp().admin_set_user_password(
         UserPoolId=settings().user_pool_id, Username=email, Password=password, Permanent=True
     )
+
+
+def end_second_factor(email: str) -> bool:
+    """Turn off an account's second factor. Returns False if the pool has no such account."""
+    try:
+        clients.cognito_idp().admin_set_user_mfa_preference(
+            UserPoolId=settings().user_pool_id,
+            Username=email,
+            SoftwareTokenMfaSettings={"Enabled": False, "PreferredMfa": False},
+        )
+    except StoreError as error:
+        if error.code == "UserNotFoundException":
+            return False
+        raise
+    return True

@@ -8,11 +8,20 @@ from errata.errors import (
     ConflictError,
     PermanentError,
     StoreError,
+    ThrottledError,
     UnavailableError,
 )
 
 # A retry cannot fix these: the item is too large or not valid.
 _PERMANENT = {"ItemCollectionSizeLimitExceeded", "ValidationError", "ValidationException"}
+# There is no capacity, for the request or for an action of a transaction.
+_THROTTLED = {
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingError",
+    "ThrottlingException",
+}
 # Reasons of a transaction that failed only because of other writers.
 _CONFLICT_REASONS = {"None", "ConditionalCheckFailed", "TransactionConflict"}
 
@@ -35,6 +44,8 @@ def error_of_response(
         kind = PermanentError
     elif code == "ConditionalCheckFailedException":
         kind = ConditionFailedError
+    elif not _THROTTLED.isdisjoint({code, *codes}):
+        kind = ThrottledError
     elif code == "TransactionConflictException" or (codes and codes <= _CONFLICT_REASONS):
         kind = ConflictError
     return kind(

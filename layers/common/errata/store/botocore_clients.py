@@ -52,11 +52,11 @@ _CONFIGS = {
 
 
 @cache
-def _session() -> botocore.session.Session:
-    # One for all clients, because each session loads the endpoints and service models again.
-    session = botocore.session.get_session()
-    session.register("creating-client-class", _translate_errors)
-    return session
+def session() -> botocore.session.Session:
+    """Return the session of all clients. Each session loads endpoints and service models again."""
+    shared = botocore.session.get_session()
+    shared.register("creating-client-class", _translate_errors)
+    return shared
 
 
 @cache
@@ -67,17 +67,19 @@ def client(service: str, patience: str) -> Any:
 
 def create(service: str, patience: str, region: str | None = None) -> Any:
     """Make a client. `patience` names its time-outs and attempts."""
-    return _session().create_client(service, config=_CONFIGS[patience], region_name=region)
+    return session().create_client(service, config=_CONFIGS[patience], region_name=region)
 
 
 def clear_cache() -> None:
     """Drop the clients."""
     client.cache_clear()
-    _session.cache_clear()
+    session.cache_clear()
 
 
 def _translate_errors(**event: Any) -> None:
-    event["base_classes"].insert(0, TranslatesErrors)
+    # The command reads stacks, not the store.
+    if not event["event_name"].endswith(".cloudformation"):
+        event["base_classes"].insert(0, TranslatesErrors)
 
 
 class TranslatesErrors:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_ssm.client import SSMClient
 
+    from errata.store.lean_s3 import LeanS3
+
 # At DEBUG, these log whole requests and responses, with passwords, tokens and secrets in them.
 for _name in ("botocore", "urllib3"):
     logging.getLogger(_name).setLevel(logging.INFO)
@@ -119,12 +121,34 @@ def sns() -> Any:
     return _client("sns", "brief")
 
 
-def s3() -> Any:
-    """Return the client for buckets, where backups may be.
+def events() -> Any:
+    """Return the client of EventBridge, for alerts."""
+    return _client("events", "brief")
 
-    Only for operators: botocore's model of this service is not in the layer.
-    """
+
+def logs() -> Any:
+    """Return the client of CloudWatch Logs."""
+    return _client("logs", "brief")
+
+
+def logs_patient() -> Any:
+    """Return the client of CloudWatch Logs for operators, who can wait."""
+    return _client("logs", "patient")
+
+
+def s3() -> Any:
+    """Return the client for buckets: of source maps and, for operators, of backups."""
     return _client("s3", "patient")
+
+
+@cache
+def lean_s3() -> "LeanS3 | None":
+    """Return the small client for the bucket of source maps, None if botocore's is selected."""
+    if os.environ.get("DYNAMODB_CLIENT") != "lean":
+        return None
+    from errata.store.lean_s3 import LeanS3  # most projects have no source maps
+
+    return LeanS3.of_environment(os.environ["MAPS_BUCKET"])
 
 
 def dynamodbstreams() -> Any:
@@ -144,7 +168,10 @@ def clear_cache() -> None:
     """Drop the clients, for a process that changes its account, region or endpoint."""
     if _lean.cache_info().currsize and (client := _lean()):
         client.close()
+    if lean_s3.cache_info().currsize and (of_s3 := lean_s3()):
+        of_s3.close()
     _lean.cache_clear()
     _lean_once.cache_clear()
+    lean_s3.cache_clear()
     if module := sys.modules.get("errata.store.botocore_clients"):
         module.clear_cache()

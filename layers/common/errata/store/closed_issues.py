@@ -2,7 +2,7 @@
 
 | item | sk | attributes |
 |---|---|---|
-| closed issue | `closed#<issue id>` | status, at, number, release |
+| closed issue | `closed#<issue id>` | status, at, number, release; assignee; ticket; settled |
 
 It expires a year after `at` or after the last event, whichever is later. If the same error occurs
 until then, it is a regression, or it stays ignored. `digest` writes the row of an ignored issue
@@ -13,6 +13,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.models.issue import Closed, Issue
+from errata.models.settled import FIELDS, fields_of, stored_status
 from errata.models.times import CLOSED_KEPT_S
 from errata.store.items import PlainItem, write_all
 
@@ -28,10 +29,13 @@ def put_action(pk: str, issue: Issue) -> Any:
         {
             "pk": pk,
             "sk": closed_key(issue.id),
-            "status": issue.status,
+            "status": stored_status(issue),
             "at": issue.status_at,
             "number": issue.number,
             "release": issue.last_release or None,
+            "assignee": issue.assignee or None,
+            "tracker_url": issue.tracker_url or None,
+            **fields_of(issue),
             "ttl": max(
                 issue.expires_at, max(issue.status_at, issue.last_seen) // 1000 + CLOSED_KEPT_S
             ),
@@ -48,4 +52,13 @@ def delete_action(pk: str, issue_id: str) -> Any:
 
 def to_closed(item: PlainItem) -> Closed:
     """Return how the issue in an item of plain values was closed."""
-    return Closed(item["status"], item["at"], item["number"], item.get("release", ""))
+    settled = {name: item[name] for name in FIELDS if name in item}
+    return Closed(
+        item["status"],
+        item["at"],
+        item["number"],
+        item.get("release", ""),
+        item.get("assignee", ""),
+        item.get("tracker_url", ""),
+        settled,
+    )

@@ -12,6 +12,8 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from errata.store.authorities import AMAZON
+
 CONNECT_S = 1
 READ_S = 2
 # Seconds to keep a connection. It leads to one address, but the server's addresses change in DNS.
@@ -20,6 +22,8 @@ _LIFETIME_S = 300
 _MAX_BODY_BYTES = 64 * 1024 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
 _CHUNK_BYTES = 128 * 1024
+# Variables that name the certificate authorities, in place of AWS's.
+_NAMED = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class BrokenResponseError(Exception):
@@ -45,15 +49,19 @@ class Connections:
     def __init__(self, url: str) -> None:
         """Read the server's URL. Load the certificate authorities if it is https.
 
-        They are the system's; AWS_CA_BUNDLE or SSL_CERT_FILE may name another file.
+        AWS_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR may name them. Else they are those of AWS, and
+        the system's as soon as a certificate is of none of these.
         """
         parts = urlsplit(url)
         tls = parts.scheme == "https"
         self._name = parts.hostname or ""
         self._port = parts.port or (443 if tls else 80)
         self._tls: ssl.SSLContext | None = None
-        if tls:
+        self._knows_all = any(map(os.environ.get, _NAMED))
+        if tls and self._knows_all:
             self._tls = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
+        elif tls:
+            self._tls = ssl.create_default_context(cadata=AMAZON)
         # As in the header Host, which is signed.
         self.host = parts.netloc.rpartition("@")[2].lower()
         if parts.port == (443 if tls else 80):
@@ -89,11 +97,20 @@ class Connections:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                return _Connection(self._name, self._port, self._tls, now)
+                return self._connect(now)
             # The clock may have been set back.
             if 0 <= now - connection.since < _LIFETIME_S and connection.open():
                 return connection
             connection.close()
+
+    def _connect(self, now: float) -> "_Connection":
+        try:
+            return _Connection(self._name, self._port, self._tls, now)
+        except ssl.SSLCertVerificationError:
+            if self._knows_all:
+                raise
+        self._tls, self._knows_all = ssl.create_default_context(), True
+        return _Connection(self._name, self._port, self._tls, now)
 
 
 class _Connection:

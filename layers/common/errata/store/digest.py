@@ -22,12 +22,12 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import PermanentError, StoreError
-from errata.models.issue import IGNORED, RESOLVED, Activity, Day, Issue, Release
-from errata.store import clients, closed_issues, numbers, ranks, values
+from errata.models.issue import IGNORED, MERGED, RESOLVED, Activity, Day, Issue, Release
+from errata.store import clients, closed_issues, known_releases, numbers, ranks, values
 from errata.store.day_counts import day_key
-from errata.store.digest_rows import Rows
+from errata.store.digest_rows import Rows, read_text
 from errata.store.issue_items import day_item, is_issue, issue_item, release_item, to_issue
-from errata.store.issue_status import activity_action
+from errata.store.issue_status import activity_action, renew_activity
 from errata.store.items import (
     BATCH_WRITE,
     Request,
@@ -42,15 +42,14 @@ from errata.store.values import NewValue
 
 # A transaction takes 100 actions. One of them is the counter of the numbers.
 _MAX_ACTIONS = 99
-# Actions for a new issue: the issue and its number row. An issue that was resolved before also
-# needs a second number row, its activity, the deletion of its closed row, and the deletion of up to
-# four obsolete rows.
-_ACTIONS, _ACTIONS_IF_REGRESSED = 2, 9
-# Each change of a row changes at least one of these attributes. `ttl` is among them because a row
-# that has expired and started again may reach the same count.
+# Actions for a new issue: the issue and its number rows. An issue that was closed before and is
+# open again also needs its activity, the deletion of its closed row, and the deletion of up to
+# seven obsolete rows.
+_ACTIONS_IF_REOPENED = 9
+# Each change of a row changes at least one of these attributes (see `known_releases.MOVES`).
 _MOVES = {
-    "issue": ("last_sequence", "stream", "status", "status_at", "ttl"),
-    "release": ("last_sequence", "stream", "events", "ttl"),
+    "issue": ("last_sequence", "stream", "status", "status_at", "assigned_at", "notes", "ttl"),
+    "release": known_releases.MOVES,
     "day": ("last_sequence", "stream", "count", "ttl"),
 }
 _MAX_THREADS = 5
@@ -78,7 +77,7 @@ class IssueChange:
     @property
     def closes(self) -> bool:
         """Return whether to write the closed row. It is renewed together with the other rows."""
-        return self.renewed and self.issue.status in (RESOLVED, IGNORED)
+        return self.renewed and self.issue.status in (RESOLVED, IGNORED, MERGED)
 
 
 @dataclass(slots=True)
@@ -101,13 +100,22 @@ def write_issues(rows: Rows, changes: list[IssueChange], last: int) -> dict[str,
     _find_by(rows, changes)
     numbered = [each for each in changes if each.issue.number]
     opened = [each for each in changes if not each.issue.number]
-    work = [partial(_write, rows, each) for each in numbered]
-    errors = dict(zip((each.issue.id for each in numbered), _all(work), strict=True))
+    heads = [each for each in numbered if each.issue.members]
+    errors = _written(rows, heads)
+    # What their members have counted would not open them any more.
+    _raise_first(errors.values())
+    errors |= _written(rows, [each for each in numbered if not each.issue.members])
     for some in _fitting(opened):
         last = _open(rows, some, last, errors)
     _delete(rows, [each for each in changes if errors[each.issue.id] is None])
     _raise_first(errors.values())
     return {name: each for name, each in errors.items() if isinstance(each, PermanentError)}
+
+
+def _written(rows: Rows, changes: Sequence[IssueChange]) -> dict[str, StoreError | None]:
+    """Store issues that have numbers. Return the error of each, by its id."""
+    errors = _all([partial(_write, rows, each) for each in changes])
+    return dict(zip((each.issue.id for each in changes), errors, strict=True))
 
 
 def write_totals(rows: Rows, totals: Totals) -> None:
@@ -118,7 +126,7 @@ def write_totals(rows: Rows, totals: Totals) -> None:
         StoreError: not all were stored.
     """
     items = _items(totals)
-    errors = _all([partial(_put, rows, sk, content) for sk, content in items.items()])
+    errors = _all([partial(_write_total, rows, totals, sk, items[sk]) for sk in items])
     _raise_first(errors)
     for error in errors:
         if error:
@@ -139,9 +147,7 @@ def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> No
     """
     _find_by(rows, [change])
     items = _items(totals)
-    actions = [
-        _put_action(rows.pk, sk, values, _unchanged(rows, sk)) for sk, values in items.items()
-    ]
+    actions = [each for sk in items for each in _total_actions(rows, totals, sk, items[sk])]
     if change.issue.number:
         _transact([*actions, *_together(rows, change)])
     else:
@@ -154,6 +160,25 @@ def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> No
 def _items(totals: Totals) -> dict[str, Values]:
     items = {f"release#{name}": release_item(each) for name, each in totals.releases.items()}
     return items | {day_key(day): day_item(each) for day, each in totals.days.items()}
+
+
+def _write_total(rows: Rows, totals: Totals, sk: str, content: Values) -> None:
+    actions = _total_actions(rows, totals, sk, content)
+    if len(actions) == 1:
+        _put(rows, sk, content)
+    else:
+        _transact(actions)
+
+
+def _total_actions(rows: Rows, totals: Totals, sk: str, content: Values) -> list[Any]:
+    """Return the actions that store a release or a day, and what is kept of a release."""
+    actions = [_put_action(rows.pk, sk, content, _unchanged(rows, sk))]
+    stored = rows.stored.get(sk)
+    known_until = content.get("known_until")
+    if known_until and (stored is None or stored.get("known_until") != known_until):
+        name = sk.removeprefix("release#")
+        actions.append(known_releases.put_action(rows.pk, name, totals.releases[name]))
+    return actions
 
 
 def _raise_first(errors: Iterable[StoreError | None]) -> None:
@@ -170,8 +195,15 @@ def _find_by(rows: Rows, changes: list[IssueChange]) -> None:
     """Store the rows by which these issues are found. Number rows of new issues come later."""
     found = values.rows(value for each in changes for value in each.values)
     for each in changes:
-        before, after = _before(rows, each.issue.id), ranks.rows(each.issue, each.text)
+        stored = _before(rows, each.issue.id)
+        before = set(ranks.rows(stored)) if stored else set()
+        if stored and each.text is None and (each.renewed or stored.status != each.issue.status):
+            # Only of a head, by an event of a member.
+            each.text = read_text(rows, stored)
+        after = ranks.rows(each.issue, each.text)
         each.obsolete = before - after.keys()
+        if each.renewed and each.issue.notes:
+            renew_activity(rows.pk, each.issue)
         for sk, content in after.items():
             if "issue" in content and not each.issue.number:
                 continue
@@ -185,12 +217,12 @@ def _find_by(rows: Rows, changes: list[IssueChange]) -> None:
             raise error
 
 
-def _before(rows: Rows, issue_id: str) -> set[str]:
-    """Return the rows by which an issue was found before, even if it has expired."""
+def _before(rows: Rows, issue_id: str) -> Issue | None:
+    """Return an issue as it is stored, even if it has expired. None if it has no rows."""
     stored = rows.stored.get(f"issue#{issue_id}")
     if stored is None or not is_issue(stored) or not stored.get("number"):
-        return set()
-    return set(ranks.rows(to_issue(stored)))
+        return None
+    return to_issue(stored)
 
 
 def _delete(rows: Rows, stored: Iterable[IssueChange]) -> None:
@@ -219,7 +251,9 @@ def _fitting(opened: list[IssueChange]) -> Iterator[list[IssueChange]]:
     part: list[IssueChange] = []
     left = _MAX_ACTIONS
     for each in opened:
-        cost = _ACTIONS_IF_REGRESSED if each.activity else _ACTIONS + each.closes
+        cost = 1 + len(ranks.number_rows(each.issue)) + each.closes
+        if each.activity:
+            cost += _ACTIONS_IF_REOPENED
         if cost > left:
             yield part
             part, left = [], _MAX_ACTIONS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from errata.config import settings
 from errata.models.issue import Closed, Day, Issue, Position, Release
 from errata.models.visible import Watermark, issues_partition
-from errata.store import numbers, watermarks
+from errata.store import known_releases, numbers, ranks, watermarks
 from errata.store.closed_issues import closed_key, to_closed
 from errata.store.day_counts import day_key, day_number
 from errata.store.issue_items import is_issue, to_day, to_issue, to_position, to_release
@@ -19,6 +19,7 @@ from errata.store.items import (
     read_all,
     write_all,
 )
+from errata.store.known_releases import known_key
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Rows:
 
     Expired rows are left out, because their counts start again. DynamoDB may not have deleted them
     yet. `stored` has all rows as they are in the table, by sort key. Expired rows are included.
+    `known` says when releases without a row were first seen, by hash, in milliseconds.
     """
 
     project_id: str
@@ -44,6 +46,8 @@ class Rows:
     releases: dict[str, Release] = field(default_factory=dict)
     days: dict[int, Day] = field(default_factory=dict)
     stored: dict[str, PlainItem] = field(default_factory=dict)
+    wanted: Wanted = field(default_factory=Wanted)
+    known: dict[str, int] = field(default_factory=dict)
 
     @property
     def pk(self) -> str:
@@ -54,6 +58,16 @@ class Rows:
         """Return the position of a row, even if it has expired. None if there is no such row."""
         stored = self.stored.get(sk)
         return to_position(stored) if stored is not None else None
+
+    @property
+    def missing_releases(self) -> set[str]:
+        """The hashes of wanted releases that have no row, or whose row has expired."""
+        return self.wanted.releases - self.releases.keys()
+
+    def first_seen(self, name: str) -> int:
+        """Return when a release was first seen, by its hash, in milliseconds. 0 if it was not."""
+        release = self.releases.get(name)
+        return release.since if release else self.known.get(name, 0)
 
     def replace(self, sk: str, values: Values) -> None:
         """Note that a release or a day was stored with these values, without its key."""
@@ -84,7 +98,10 @@ def read(
     """
     guessed = {project_id: generations.get(project_id, 0) for project_id in wanted}
     found = _read(wanted, guessed, watermarks_of=wanted)
-    rows = {project_id: Rows(project_id, Watermark()) for project_id in wanted}
+    rows = {
+        project_id: Rows(project_id, Watermark(), wanted=of_project)
+        for project_id, of_project in wanted.items()
+    }
     for item in found.get(settings().events_table, []):
         rows[item["pk"]["S"].removesuffix("#state")].watermark = watermarks.to_watermark(item)
     items = found.get(settings().issues_table, [])
@@ -130,19 +147,56 @@ def _add(rows: Rows, item: PlainItem, now_s: int) -> None:
             rows.days[day_number(name)] = to_day(item)
 
 
-def closed_before(
+def before_opening(
     rows: Rows, issue_ids: Iterable[str], now_s: int
 ) -> tuple[int, dict[str, Closed]]:
     """Return the last number of a project's issues, and which of these issues were closed.
 
-    An issue that was resolved or ignored may have expired since. Access pattern I14.
+    An issue that was resolved or ignored may have expired since. Also finds out when the releases
+    were first seen whose rows are missing (`Rows.known`). Access pattern I14.
     """
     keys = [write_all({"pk": rows.pk, "sk": closed_key(issue_id)}) for issue_id in issue_ids]
+    if keys:
+        keys.append(numbers.counter_key(rows.project_id))
+    missing = rows.missing_releases - rows.known.keys()
+    keys += [write_all({"pk": rows.pk, "sk": known_key(each)}) for each in missing]
     last, found = 0, {}
-    for typed in batch_get(settings().issues_table, [numbers.counter_key(rows.project_id), *keys]):
+    known: list[PlainItem] = []
+    for typed in batch_get(settings().issues_table, keys):
         item = read_all(typed)
         if item["sk"] == numbers.COUNTER:
             last = item["last"]
+        elif item["sk"].startswith(known_key("")):
+            known.append(item)
         elif item["ttl"] > now_s:
             found[item["sk"].partition("#")[2]] = to_closed(item)
+    rows.known |= known_releases.seen_in(known, now_s)
     return last, found
+
+
+def read_issues(rows: Rows, issue_ids: Iterable[str], now_s: int) -> None:
+    """Read issues that the batch does not change by itself: heads and members.
+
+    Those that were read before are not read again. Access pattern I45.
+    """
+    names = {f"issue#{each}" for each in issue_ids} - rows.stored.keys()
+    keys = [write_all({"pk": rows.pk, "sk": name}) for name in sorted(names)]
+    for item in batch_get(settings().issues_table, keys) if keys else ():
+        _add(rows, read_all(item), now_s)
+
+
+def read_text(rows: Rows, issue: Issue) -> str | None:
+    """Return the words by which people find an issue, from its number row.
+
+    Access pattern I47.
+    """
+    key = write_all({"pk": rows.pk, "sk": next(iter(ranks.number_rows(issue)))})
+    found = batch_get(settings().issues_table, [key])
+    return found[0].get("text", {}).get("S") if found else None
+
+
+def read_known(rows: Rows, hashes: Iterable[str], now_s: int) -> None:
+    """Find out when releases were first seen (`Rows.known`). Access pattern I35."""
+    keys = known_releases.keys(rows.pk, hashes)
+    items = map(read_all, batch_get(settings().issues_table, keys))
+    rows.known |= known_releases.seen_in(items, now_s)

@@ -26,6 +26,7 @@ from errata.config import settings
 from errata.models.erasure import Erasure, Receipt
 from errata.models.webhook import Attempt, Message
 from errata.store import clients
+from errata.store.events import issue_of
 from errata.store.items import (
     PlainItem,
     TypedItem,
@@ -45,17 +46,21 @@ EVENTS_AT_ONCE = 50
 ROWS_AT_ONCE = 45
 # Each change by digest or a person changes one of these.
 _MOVES = ("last_sequence", "stream", "status", "status_at", "ttl")
+_IS_EVENT = "attribute_exists(payload)"
+_IS_FEEDBACK = "attribute_exists(feedback)"
 
 
 def event_pages(project_id: str) -> Iterator[list[TypedItem]]:
-    """Yield the items of all events of a project, also of hidden ones, oldest first.
+    """Yield the items of a project with texts of senders, also hidden ones, oldest first.
+
+    These are events, tallies and feedback.
 
     A page has at most 1 MB. Read consistently. Access pattern E28.
     """
     for page in query_pages(
         TableName=settings().events_table,
         KeyConditionExpression="pk = :project",
-        FilterExpression="attribute_exists(payload)",
+        FilterExpression=f"{_IS_EVENT} OR {_IS_FEEDBACK}",
         ExpressionAttributeValues=write_all({":project": project_id}),
         ConsistentRead=True,
     ):
@@ -73,7 +78,7 @@ def find_receipt(of: Erasure) -> tuple[Receipt, int]:
 
 
 def delete_events(of: Erasure, items: Iterable[TypedItem], newest: int) -> None:
-    """Replace these events, at most `EVENTS_AT_ONCE`, by erased events, all or none.
+    """Replace these events and tallies, at most `EVENTS_AT_ONCE`, by erased events, all or none.
 
     None of them has a legacy number: an event of the legacy endpoint names no user. Access pattern
     E30.
@@ -84,14 +89,14 @@ def delete_events(of: Erasure, items: Iterable[TypedItem], newest: int) -> None:
     actions: list[Any] = []
     for each in items:
         erased = {"pk": each["pk"], "sk": each["sk"], "ttl": each["ttl"]}
-        erased |= write_all({"erased": each["issue"]["S"].rpartition("#")[2]})
+        erased |= write_all({"erased": issue_of(each)})
         put = {"TableName": settings().events_table, "Item": erased}
-        actions.append({"Put": {**put, "ConditionExpression": "attribute_exists(payload)"}})
+        actions.append({"Put": {**put, "ConditionExpression": _IS_EVENT}})
     _commit(of, actions, Receipt(events_deleted=len(actions)), newest)
 
 
-def rewrite_event(of: Erasure, item: TypedItem, payload: bytes, newest: int) -> None:
-    """Replace the payload of an event. Access pattern E31.
+def rewrite_event(of: Erasure, item: TypedItem, clean: bytes, newest: int) -> None:
+    """Replace the packed fields of an event or a tally. Access pattern E31.
 
     Raises:
         ConflictError: it was deleted, or is being changed.
@@ -99,11 +104,25 @@ def rewrite_event(of: Erasure, item: TypedItem, payload: bytes, newest: int) -> 
     change = {
         "TableName": settings().events_table,
         "Key": {"pk": item["pk"], "sk": item["sk"]},
-        "UpdateExpression": "SET payload = :payload",
+        "UpdateExpression": "SET payload = :clean",
         "ConditionExpression": "payload = :was",
-        "ExpressionAttributeValues": {":payload": {"B": payload}, ":was": item["payload"]},
+        "ExpressionAttributeValues": {":clean": {"B": clean}, ":was": item["payload"]},
     }
     _commit(of, [{"Update": change}], Receipt(events_rewritten=1), newest)
+
+
+def delete_feedback(of: Erasure, item: TypedItem) -> None:
+    """Delete a feedback. Access pattern E39.
+
+    Raises:
+        ConflictError: it was deleted.
+    """
+    gone = {
+        "TableName": settings().events_table,
+        "Key": {"pk": item["pk"], "sk": item["sk"]},
+        "ConditionExpression": _IS_FEEDBACK,
+    }
+    _commit(of, [{"Delete": gone}], Receipt(feedback_deleted=1), 0)
 
 
 def remove_receipt(of: Erasure) -> None:

@@ -1,12 +1,22 @@
-"""EventsTable: read events by range, by index and by id. Dedup markers are skipped."""
+"""EventsTable: read events by range, by index and by id. Dedup markers are skipped.
+
+Tallies are skipped, too, unless the caller asks for them.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from errata.config import settings
 from errata.models.event import Stored
 from errata.store import clients
-from errata.store.events import legacy_number, sdk_partition, stored
+from errata.store.events import (
+    is_event,
+    is_kept_in_full,
+    issue_of,
+    legacy_number,
+    sdk_partition,
+    stored,
+)
 from errata.store.items import (
     BATCH_GET,
     Request,
@@ -17,7 +27,8 @@ from errata.store.items import (
     write_all,
 )
 
-_NO_MARK = "attribute_exists(payload)"
+_OR_TALLY = "attribute_exists(payload)"
+_NO_MARK = f"{_OR_TALLY} AND attribute_not_exists(tally)"
 _FIRST_BATCH = 50
 
 
@@ -25,11 +36,13 @@ class EventPage(NamedTuple):
     """Events of one page of a query, newest first.
 
     `events` are unpacked one by one, because one may be large. `stopped` is the id of the last row
-    that was read: continue below it. None if there are no more rows.
+    that was read: continue below it. None if there are no more rows. `bytes` is the size of the
+    payloads.
     """
 
     events: Iterator[Stored]
     stopped: str | None
+    bytes: int = 0
 
 
 def newest_first(
@@ -42,25 +55,39 @@ def newest_first(
     Args:
         project_id: the project.
         low, high: event ids. `low` must be below `high`.
-        page: how many rows a page has at most. A page has at most 1 MB of rows.
+        page: how many rows a page has at most, or four times as many after a page in which few of
+            the rows were events. A page has at most 1 MB of rows.
         issue_id: DynamoDB leaves out the events of other issues, but reads them.
     """
-    request: Request = {"Limit": page} if page else {}
-    values = {":project": project_id, ":low": low, ":high": _below(high)}
+    values = {":project": project_id, ":low": low, ":high": below(high)}
     condition = _NO_MARK
     if issue_id:
         values[":issue"] = f"{project_id}#{issue_id}"
         condition += " AND issue = :issue"
-    for found in query_pages(
-        TableName=settings().events_table,
-        KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
-        ExpressionAttributeValues=write_all(values),
-        FilterExpression=condition,
-        ScanIndexForward=False,
-        ConsistentRead=True,
-        **request,
-    ):
-        yield EventPage(map(stored, found["Items"]), _stopped(found.get("LastEvaluatedKey")))
+    request: Request = {
+        "TableName": settings().events_table,
+        "KeyConditionExpression": "pk = :project AND sk BETWEEN :low AND :high",
+        "ExpressionAttributeValues": write_all(values),
+        "FilterExpression": condition,
+        "ScanIndexForward": False,
+        "ConsistentRead": True,
+    }
+    for found in _query_pages(request, page):
+        size = sum(len(item["payload"]["B"]) for item in found["Items"])
+        yield EventPage(map(stored, found["Items"]), _stopped(found.get("LastEvaluatedKey")), size)
+
+
+def _query_pages(request: Request, page: int | None) -> Iterator[Any]:
+    """Yield the responses of a query of events. An error loop has a thousand tallies an event."""
+    while True:
+        sized: Any = {**request, "Limit": page} if page else request
+        found = clients.dynamodb().query(**sized)
+        yield found
+        if "LastEvaluatedKey" not in found:
+            return
+        request["ExclusiveStartKey"] = found["LastEvaluatedKey"]
+        if page and len(found["Items"]) * 4 < page:
+            page *= 4
 
 
 def newest_first_of_issue(
@@ -75,7 +102,7 @@ def newest_first_of_issue(
         IndexName="by_issue",
         KeyConditionExpression="issue = :issue AND sk BETWEEN :low AND :high",
         ExpressionAttributeValues=write_all(
-            {":issue": f"{project_id}#{issue_id}", ":low": low, ":high": _below(high)}
+            {":issue": f"{project_id}#{issue_id}", ":low": low, ":high": below(high)}
         ),
         ScanIndexForward=False,
         Limit=page,
@@ -88,7 +115,7 @@ def _stopped(key: TypedItem | None) -> str | None:
     return key["sk"]["S"] if key else None
 
 
-def _below(event_id: str) -> str:
+def below(event_id: str) -> str:
     """Return a text that sorts below an event id, and above all lower ones.
 
     BETWEEN includes both bounds. `~` sorts after every character of an id.
@@ -118,15 +145,21 @@ def ids_of_sdk_event(project_id: str, sdk_id: str, low: str, most: int) -> list[
 def recent_of_sdk_event(project_id: str, sdk_id: str, low: str) -> Iterator[Stored]:
     """Return the events with an SDK event id among the newest of a project, newest first.
 
-    Reads the newest 1 MB of the events from `low` on, consistently. Access pattern E27.
+    Includes tallies. Reads the newest 1 MB of the events from `low` on, consistently. Access
+    pattern E27.
     """
     found = clients.dynamodb().query(
         TableName=settings().events_table,
         KeyConditionExpression="pk = :project AND sk >= :low",
-        FilterExpression="#release = :partition",
+        FilterExpression="#release = :partition OR sdk_id = :sdk",
         ExpressionAttributeNames={"#release": "release"},
         ExpressionAttributeValues=write_all(
-            {":project": project_id, ":low": low, ":partition": sdk_partition(project_id, sdk_id)}
+            {
+                ":project": project_id,
+                ":low": low,
+                ":partition": sdk_partition(project_id, sdk_id),
+                ":sdk": bytes.fromhex(sdk_id),
+            }
         ),
         ScanIndexForward=False,
         ConsistentRead=True,
@@ -147,7 +180,7 @@ def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) 
         IndexName="by_issue",
         KeyConditionExpression="issue = :partition AND sk BETWEEN :low AND :high",
         ExpressionAttributeValues=write_all(
-            {":partition": partition, ":low": f"{low}~", ":high": _below(high)}
+            {":partition": partition, ":low": f"{low}~", ":high": below(high)}
         ),
         ProjectionExpression="sk",
         ScanIndexForward=not newest,
@@ -156,13 +189,13 @@ def neighbours(partition: str, low: str, high: str, most: int, *, newest: bool) 
     return [item["sk"]["S"] for item in found["Items"]]
 
 
-def by_ids(project_id: str, event_ids: Iterable[str]) -> list[Stored]:
+def by_ids(project_id: str, event_ids: Iterable[str], *, tallies: bool = False) -> list[Stored]:
     """Return the events with these ids that exist, in the order of the ids."""
-    return list(map(stored, items_by_ids(project_id, event_ids)))
+    return list(map(stored, items_by_ids(project_id, event_ids, tallies=tallies)))
 
 
 def items_by_ids(
-    project_id: str, event_ids: Iterable[str], *, consistent: bool = True
+    project_id: str, event_ids: Iterable[str], *, consistent: bool = True, tallies: bool = False
 ) -> list[TypedItem]:
     """Return the items of these events, for `stored`, in the order of the ids.
 
@@ -171,7 +204,16 @@ def items_by_ids(
     wanted = list(event_ids)
     keys = [write_all({"pk": project_id, "sk": event_id}) for event_id in wanted]
     found = {item["sk"]["S"]: item for item in batch_get(settings().events_table, keys, consistent)}
-    return [found[event_id] for event_id in wanted if "payload" in found.get(event_id, ())]
+    is_wanted = is_event if tallies else is_kept_in_full
+    return [found[each] for each in wanted if is_wanted(found.get(each, {}))]
+
+
+def of_projects(wanted: Iterable[tuple[str, str]]) -> list[Stored]:
+    """Return the events with these project ids and ids that exist. Access pattern E35."""
+    keys = [write_all({"pk": project_id, "sk": event_id}) for project_id, event_id in wanted]
+    return [
+        stored(each) for each in batch_get(settings().events_table, keys) if is_kept_in_full(each)
+    ]
 
 
 def some_of_issue(project_id: str, event_ids: Sequence[str], most_bytes: int) -> Iterator[Stored]:
@@ -192,8 +234,12 @@ def some_of_issue(project_id: str, event_ids: Sequence[str], most_bytes: int) ->
         size = max(1, min(BATCH_GET, (most_bytes - read) // mean))
 
 
-def ids_between(project_id: str, low: str, high: str) -> list[tuple[str, int | None]]:
+def ids_between(
+    project_id: str, low: str, high: str, *, tallies: bool = False
+) -> list[tuple[str, int | None]]:
     """Return the ids and legacy numbers of the events from the id `low` to `high`, ascending.
+
+    `tallies`: those of tallies and of feedback, too.
 
     Read consistently. Access pattern E11.
     """
@@ -203,33 +249,27 @@ def ids_between(project_id: str, low: str, high: str) -> list[tuple[str, int | N
         TableName=settings().events_table,
         KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
         ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
-        FilterExpression=_NO_MARK,
+        FilterExpression=f"{_OR_TALLY} OR attribute_exists(feedback)" if tallies else _NO_MARK,
         ProjectionExpression="sk, legacy_id",
         ConsistentRead=True,
     )
     return [(each["sk"]["S"], legacy_number(each)) for each in found]
 
 
-def stored_between(project_id: str, low: str, high: str) -> list[tuple[str, str, int | None]]:
-    """Return id, issue id and legacy number of the events with `low` <= id < `high`, ascending.
+def stored_between(project_id: str, low: str, high: str) -> Iterator[tuple[str, str, int | None]]:
+    """Yield id, issue id and legacy number of the events with `low` <= id < `high`, ascending.
 
-    Includes erased events, which have counted (`errata.store.erasures`). Read consistently. Access
-    pattern E14.
+    Includes tallies, and erased events, which have counted (`errata.store.erasures`). Read
+    consistently. Access pattern E14.
     """
     found = query(
         TableName=settings().events_table,
         KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
         ExpressionAttributeValues=write_all({":project": project_id, ":low": low, ":high": high}),
-        FilterExpression=f"{_NO_MARK} OR attribute_exists(erased)",
-        ProjectionExpression="sk, issue, erased, legacy_id",
+        FilterExpression=f"{_OR_TALLY} OR attribute_exists(erased)",
+        ProjectionExpression="sk, issue, erased, of_issue, legacy_id",
         ConsistentRead=True,
     )
-    return [
-        (
-            each["sk"]["S"],
-            each["issue" if "issue" in each else "erased"]["S"].rpartition("#")[2],
-            legacy_number(each),
-        )
-        for each in found
-        if each["sk"]["S"] != high
-    ]
+    for each in found:
+        if each["sk"]["S"] != high:
+            yield each["sk"]["S"], issue_of(each), legacy_number(each)

@@ -3,7 +3,8 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
-| dedup marker | `12` | the id with the time of the sender's clock | event, ttl |
+| tally | `12` | event id | of_issue, sdk_id, tally, until, ttl |
+| failure marker | `12` | see `store.failure_marks` | teller, event, of_issue, ttl |
 
 An event has these attributes:
 
@@ -14,22 +15,41 @@ An event has these attributes:
 - `payload`: see `errata.models.event.pack`.
 - `ttl` in seconds.
 
-The key of a dedup marker is the key that an SDK's event would have if it had arrived without delay
-(docs/decisions/0020-event-ids-of-sdks.md).
+A tally is an event that is counted, but not kept in full (`errata.models.tally`). It has the key
+that the event would have, so an event is stored once in either form. It is in no index, and readers
+of events skip it, because it has no payload:
 
-`errata.store.event_queries` reads events. `legacy`, `watermarks`, `issue_deletions` and `erasures`
-describe the other items of the table.
+- `of_issue`: the id of its issue.
+- `sdk_id`: the SDK event id, 16 bytes.
+- `tally`: packed like a payload.
+- `until`: the second in which the event expires, if the row is kept for longer.
+
+`errata.store.event_queries` reads events. `late_events`, `legacy`, `watermarks`, `issue_deletions`
+and `erasures` describe the other items of the table.
 """
 
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from errata.config import settings
-from errata.errors import ConditionFailedError, ConflictError, StoreError
+from errata.errors import (
+    ConditionFailedError,
+    ConflictError,
+    FailureToldError,
+    OpenMarkerError,
+    StoreError,
+    ThrottledError,
+    UnavailableError,
+)
 from errata.models.event import IdempotencyRecord, Stored, StoredEvent, unpack
 from errata.store import clients, idempotency
 from errata.store.items import TypedItem
+from errata.store.retry import attempts
+
+# As many as the clients of DynamoDB make.
+_ATTEMPTS = 3
 
 
 def item(
@@ -48,6 +68,30 @@ def item(
     }
     if sdk_id:
         typed["release"] = {"S": sdk_partition(project_id, sdk_id)}
+    return typed
+
+
+def tally_item(
+    project_id: str,
+    event_id: str,
+    issue_id: str,
+    sdk_id: str,
+    tally: bytes,
+    expires_at: int,
+    ttl: int,
+) -> TypedItem:
+    """Return a tally's item. Its event expires at `expires_at`, in seconds since the epoch."""
+    typed: TypedItem = {
+        "pk": {"S": project_id},
+        "sk": {"S": event_id},
+        "of_issue": {"S": issue_id},
+        "sdk_id": {"B": bytes.fromhex(sdk_id)},
+        "payload": {"B": tally},
+        "tally": {"BOOL": True},
+        "ttl": {"N": str(ttl)},
+    }
+    if ttl != expires_at:
+        typed["until"] = {"N": str(expires_at)}
     return typed
 
 
@@ -93,40 +137,95 @@ def put_once(event: TypedItem, record_put: Any) -> IdempotencyRecord | None:
     return None
 
 
-def put_new(event: TypedItem) -> bool:
-    """Store an event. Returns False if its id exists already. Access pattern E23."""
+def sent[T](send: Callable[[], T]) -> T:
+    """Return the result of a call that is repeated as usual, but not at once if it is throttled.
+
+    Raises:
+        ThrottledError: the partition takes no more. Each retry would use up more of it.
+    """
+    for attempt in attempts(_ATTEMPTS, base_s=0.025):
+        try:
+            return send()
+        except ThrottledError:
+            raise
+        except UnavailableError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+    raise UnavailableError
+
+
+def put_new(event: TypedItem, beside: Sequence[Any] = ()) -> bool:
+    """Store an event or a tally. Returns False if its id exists already. Access pattern E23.
+
+    `beside` are actions on failure markers, in the same transaction (`errata.store.failure_marks`).
+    If one of their conditions is false, nothing is stored, and the result is False.
+
+    Raises:
+        FailureToldError: a log line has told of the failure before the SDK.
+        OpenMarkerError: a late copy of it may have been stored or not (`store.late_events`).
+        ConflictError: another writer is writing one of the rows.
+        ThrottledError: at once, if more events arrive than the project's partition takes.
+    """
+    if beside:
+        return put_unless([new_row(event), *beside])
     try:
-        clients.dynamodb().put_item(
-            TableName=settings().events_table,
-            Item=event,
-            ConditionExpression="attribute_not_exists(pk)",
+        sent(
+            lambda: clients.dynamodb_once().put_item(
+                TableName=settings().events_table,
+                Item=event,
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
         )
-    except ConditionFailedError:
+    except ConditionFailedError as error:
+        if _is_open(error.item):
+            raise OpenMarkerError(item=error.item) from error
         return False
     return True
 
 
-def put_with_marker(event: TypedItem, marker: str) -> bool:
-    """Store an event and a dedup marker. Returns False if the marker exists already.
+def put_with_marker(event: TypedItem, marker: str, beside: Sequence[Any] = ()) -> bool:
+    """Store a row with a dedup marker in one transaction. Returns False if the marker exists.
 
-    Access pattern E24.
+    `beside`, FailureToldError, OpenMarkerError: as for `put_new`. `store.late_events` does the same
+    for fewer write units.
 
     Raises:
         ConflictError: another writer is writing the marker.
+        ThrottledError: as `put_new`.
     """
-    table = settings().events_table
-    taken = {
-        "TableName": table,
-        "Item": {"pk": event["pk"], "sk": {"S": marker}, "event": event["sk"], "ttl": event["ttl"]},
-        "ConditionExpression": "attribute_not_exists(pk)",
+    row = {"pk": event["pk"], "sk": {"S": marker}, "event": event["sk"], "ttl": event["ttl"]}
+    stored = {"Put": {"TableName": settings().events_table, "Item": event}}
+    return put_unless([new_row(row), stored, *beside])
+
+
+def new_row(row: Any) -> Any:
+    """Return the action of a transaction that stores a row unless its key exists."""
+    return {
+        "Put": {
+            "TableName": settings().events_table,
+            "Item": row,
+            "ConditionExpression": "attribute_not_exists(pk)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
     }
+
+
+def put_unless(actions: list[Any]) -> bool:
+    """Run a transaction. Returns False if one of its conditions is false.
+
+    Raises:
+        FailureToldError, OpenMarkerError, ConflictError, ThrottledError: as `put_new`.
+    """
     try:
-        clients.dynamodb().transact_write_items(
-            TransactItems=[{"Put": taken}, {"Put": {"TableName": table, "Item": event}}]  # type: ignore[typeddict-item]
-        )
+        sent(lambda: clients.dynamodb_once().transact_write_items(TransactItems=actions))
     except StoreError as error:
         codes = error.reason_codes
-        if codes and codes[0] == "ConditionalCheckFailed":
+        if "ConditionalCheckFailed" in codes:
+            if told := next(filter(is_of_log, (each.get("Item") for each in error.reasons)), None):
+                raise FailureToldError(item=told) from error
+            if found := next(filter(_is_open, (each.get("Item") for each in error.reasons)), None):
+                raise OpenMarkerError(item=found) from error
             return False
         if "TransactionConflict" in codes:
             raise ConflictError(str(error)) from error
@@ -146,11 +245,65 @@ def stored(found: TypedItem, fields: StoredEvent | None = None) -> Stored:
     return Stored(
         project_id=found["pk"]["S"],
         id=found["sk"]["S"],
-        issue_id=found["issue"]["S"].rpartition("#")[2],
-        expires_at=int(found["ttl"]["N"]),
-        fields=unpack(found["payload"]["B"]) if fields is None else fields,
+        issue_id=issue_of(found),
+        expires_at=int(found["until" if "until" in found else "ttl"]["N"]),
+        fields=unpack(packed(found)) if fields is None else fields,
         legacy_id=legacy_number(found),
+        tally="tally" in found,
     )
+
+
+def packed(found: TypedItem) -> bytes:
+    """Return the packed fields of an event or a tally.
+
+    Raises:
+        KeyError: the item is neither.
+    """
+    return found["payload"]["B"]
+
+
+def _is_open(marker: Mapping[str, Any] | None) -> bool:
+    return marker is not None and "open" in marker
+
+
+def is_of_log(marker: Mapping[str, Any] | None) -> bool:
+    """Return whether a row is the failure marker of a log line that has become an event."""
+    return marker is not None and "teller" in marker and "event" in marker
+
+
+def take_place(marker: TypedItem, event: TypedItem) -> bool:
+    """Store an SDK's event in the place of that of a log line. Access pattern E40.
+
+    It keeps the id and the issue that have been counted. Returns False if that event is a tally or
+    does not exist any more.
+    """
+    placed = {**event, "sk": marker["event"], "issue": marker["of_issue"]}
+    try:
+        clients.dynamodb().put_item(
+            TableName=settings().events_table,
+            Item=placed,
+            ConditionExpression="attribute_exists(payload) AND attribute_not_exists(tally)",
+        )
+    except ConditionFailedError:
+        return False
+    return True
+
+
+def is_event(item: Mapping[str, Any]) -> bool:
+    """Return whether an item of EventsTable, in either form, is an event or a tally."""
+    return "payload" in item
+
+
+def is_kept_in_full(item: Mapping[str, Any]) -> bool:
+    """Return whether an item of EventsTable, in either form, is an event that is kept in full."""
+    return is_event(item) and "tally" not in item
+
+
+def issue_of(found: TypedItem) -> str:
+    """Return the id of the issue of an event, a tally or an erased event."""
+    if "of_issue" in found:
+        return found["of_issue"]["S"]
+    return found["issue" if "issue" in found else "erased"]["S"].rpartition("#")[2]
 
 
 def legacy_number(found: TypedItem) -> int | None:

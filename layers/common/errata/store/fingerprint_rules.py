@@ -6,7 +6,7 @@
 """
 
 from errata.store import rule_texts
-from errata.store.projects import rules_key
+from errata.store.project_items import rules_key
 
 
 def find_rules(project_id: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| cleanup task | `12#state` | `delete#<issue id>` | through: id of the last event to delete |
+| cleanup task | `12#state` | `delete#<issue id>` | through, tallied_since: see `CleanupTask` |
 """
 
 import contextlib
@@ -27,7 +27,8 @@ from errata.store.items import (
 
 def cleanup_task_item(task: CleanupTask) -> TypedItem:
     """Return the item that makes `cleanup` delete an issue's events."""
-    return _key(task) | write_all({"through": task.through})
+    since = task.tallied_since or None
+    return _key(task) | write_all({"through": task.through, "tallied_since": since})
 
 
 def list_cleanup_tasks(project_id: str) -> list[CleanupTask]:
@@ -41,7 +42,12 @@ def list_cleanup_tasks(project_id: str) -> list[CleanupTask]:
         ConsistentRead=True,
     )
     return [
-        CleanupTask(project_id, each["sk"]["S"].removeprefix("delete#"), each["through"]["S"])
+        CleanupTask(
+            project_id,
+            each["sk"]["S"].removeprefix("delete#"),
+            each["through"]["S"],
+            each.get("tallied_since", {}).get("S", ""),
+        )
         for each in found
     ]
 

@@ -2,8 +2,8 @@
 
 The attribute `last_seen` puts an issue into the index by_last_seen, which also has its `ttl`. Both
 lag behind (`Issue.ranked_at`), because each change costs write units of the index. `seen_at` and
-`expires_at` do not. Only open and regressed issues have `last_seen`. Items of release 0.1.0 have
-neither `seen_at` nor `number`.
+`expires_at` do not. Only open and regressed issues have `last_seen`, and those that will be open
+when a time is over. Items of release 0.1.0 have neither `seen_at` nor `number`.
 """
 
 from typing import Any
@@ -11,17 +11,23 @@ from typing import Any
 from errata.models.buckets import Buckets
 from errata.models.issue import OPEN_STATUSES, Day, Issue, Position, Release
 from errata.models.seen_values import MAX_RELEASE
+from errata.models.settled import FIELDS, TIME, stored_status
 from errata.store.items import PlainItem, Values
 
 # Stored for an empty `opened_by` or `last_release`. If these attributes are missing, they equal
 # `first_event` and `first_release`.
 _NONE = "-"
+# Characters of an issue's id.
+_ID = 32
 # Left out if they are empty.
 _RARE = (
     *("status_at", "status_by", "first_release", "users", "values"),
     *("deleted_through", "grouped_by", "transaction", "logger"),
+    *("assignee", "assigned_at", "assigned_by", "notes"),
+    *("tracker_url", "linked_at", "linked_by", "tallies", "last_kept"),
+    *FIELDS,
 )
-_MAPS = ("environments", "releases", "servers", "value_counts")
+_MAPS = ("environments", "releases", "servers", "value_counts", "notified_at")
 
 
 def issue_item(issue: Issue) -> Values:
@@ -39,8 +45,8 @@ def issue_item(issue: Issue) -> Values:
         "last_event": issue.last_event,
         "number": issue.number,
         "count": issue.count,
-        "status": issue.status,
-        ranked_name(issue.status): issue.ranked_at,
+        "status": stored_status(issue),
+        ranked_name(issue): issue.ranked_at,
         "expires_at": issue.expires_at,
         "ttl": issue.ttl,
         "rows_until": issue.rows_until,
@@ -48,6 +54,8 @@ def issue_item(issue: Issue) -> Values:
         **_of_position(issue.position),
     }
     values |= {name: value for name in _RARE + _MAPS if (value := getattr(issue, name))}
+    if issue.members:
+        values["members"] = bytes.fromhex("".join(issue.members))
     if issue.opened_by != issue.first_event:
         values["opened_by"] = issue.opened_by or _NONE
     if issue.last_release != issue.first_release:
@@ -55,9 +63,10 @@ def issue_item(issue: Issue) -> Values:
     return values
 
 
-def ranked_name(status: str) -> str:
-    """Return the attribute with the time under which lists have an issue of this status."""
-    return "last_seen" if status in OPEN_STATUSES else "ranked_at"
+def ranked_name(issue: Issue) -> str:
+    """Return the attribute with the time under which lists have an issue."""
+    listed = issue.status in OPEN_STATUSES or issue.ignored_until == TIME
+    return "last_seen" if listed else "ranked_at"
 
 
 def is_issue(item: Any) -> bool:
@@ -70,6 +79,9 @@ def to_issue(item: PlainItem) -> Issue:
     optional: dict[str, Any] = {
         name: item[name] for name in _RARE + _MAPS if item.get(name) is not None
     }
+    if packed := item.get("members"):
+        ids = packed.hex()
+        optional["members"] = tuple(ids[n : n + _ID] for n in range(0, len(ids), _ID))
     last_seen = item.get("seen_at") or item["last_seen"]
     first_event, first_release = item["first_event"], item.get("first_release", "")
     # Release 0.1.0 did not say what opened an issue.
@@ -93,7 +105,7 @@ def to_issue(item: PlainItem) -> Issue:
         count=item["count"],
         status=item["status"],
         expires_at=item.get("expires_at") or item["ttl"],
-        ranked_at=item.get(ranked_name(item["status"]), last_seen),
+        ranked_at=item.get("ranked_at") or item.get("last_seen") or last_seen,
         ttl=item["ttl"],
         rows_until=item.get("rows_until", 0),
         buckets=_to_buckets(item),
@@ -117,6 +129,9 @@ def release_item(release: Release) -> Values:
         "events": release.events,
         "issues_opened": release.issues_opened,
         "ttl": release.expires_at,
+        "known_since": release.known_since or None,
+        "known_until": release.known_until or None,
+        "released_at": release.released_at or None,
         **_of_position(release.position),
     }
 
@@ -131,6 +146,9 @@ def to_release(item: PlainItem) -> Release:
         issues_opened=item["issues_opened"],
         expires_at=item["ttl"],
         position=to_position(item),
+        known_since=item.get("known_since", 0),
+        known_until=item.get("known_until", 0),
+        released_at=item.get("released_at", 0),
     )
 
 

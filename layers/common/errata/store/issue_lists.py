@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from errata.config import settings
-from errata.models.issue import OPEN_STATUSES, RANK_LAG_MS, ROWS_LINGER_S, Issue
+from errata.models.issue import MERGED, OPEN_STATUSES, RANK_LAG_MS, ROWS_LINGER_S, Issue
+from errata.models.settled import awake
 from errata.models.visible import Visible
 from errata.store import clients, numbers, ranks
 from errata.store.issue_items import is_issue, to_issue
@@ -18,17 +19,19 @@ from errata.store.items import Request, TypedItem, Values, batch_get, read_all, 
 # Higher than every rank, number and time.
 TOP = 10**15 - 1
 _HAS_ISSUES = 100
+# More than 1 MB has.
+_MOST_TEXTS = 100_000
 # Key, names, and values of the other attributes of a number row, about.
 _NUMBER_ROW_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in a list. Its issues descend by `value`, then by `index`, then by `issue_id`.
+class ListKey:
+    """What a list sorts an issue by, descending: `value`, then `index`, then `issue_id`.
 
     Attributes:
         value: the rank, the number or the time by which the list sorts.
-        index: whether the place is in the index by_last_seen. These come before rows of the same
+        index: whether the issue is in the index by_last_seen. These come before rows of the same
             value, because nobody knows how the index sorts entries of the same time.
         issue_id: "" stands after all issues of this value.
     """
@@ -39,22 +42,22 @@ class Place:
 
     @property
     def sorts_by(self) -> tuple[int, bool, str]:
-        """Return what places sort by. Entries of the index stay in its own order."""
+        """Return what keys sort by. Entries of the index stay in its own order."""
         return self.value, self.index, "" if self.index else self.issue_id
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ListEntry:
     """An issue that a list may show.
 
     Attributes:
-        place: where in the list.
+        key: where in the list.
         order, status: of the row; "" if it was found in the index.
         sk: the sort key of the row; "" if it was found in the index.
         alive: whether the issue has certainly not expired.
     """
 
-    place: Place
+    key: ListKey
     order: str = ""
     status: str = ""
     sk: str = ""
@@ -69,17 +72,17 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a list, and the place where it stopped; None at the end."""
+class Chunk:
+    """A chunk of a list, and the key where it stopped; None at the end."""
 
-    found: list[Found]
-    stopped: Place | None
+    found: list[ListEntry]
+    stopped: ListKey | None
 
 
-def from_rows(visible: Visible, order: str, status: str, after: Place | None, most: int) -> Part:
+def from_rows(visible: Visible, order: str, status: str, after: ListKey | None, most: int) -> Chunk:
     """Return up to `most` issues of a status from their rows, in descending order.
 
-    Starts after the place `after`. Its issue may have been deleted. Access pattern I3.
+    Starts after the key `after`. Its issue may have been deleted. Access pattern I3.
     """
     begin = ranks.prefix(order, status)
     low, high = begin, f"{begin}~"
@@ -88,10 +91,10 @@ def from_rows(visible: Visible, order: str, status: str, after: Place | None, mo
     if after:
         digits = {ranks.LAST_SEEN: 15, ranks.FIRST_SEEN: 10}.get(order, 4)
         high = f"{begin}{after.value:0{digits}d}"
-        # A place in the index stands before all rows of the same value.
+        # A key in the index stands before all rows of the same value.
         high += "~" if after.index else f"#{after.issue_id}" if order != ranks.FIRST_SEEN else ""
     if low > high:
-        return Part([], None)
+        return Chunk([], None)
     page = clients.dynamodb().query(
         TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
@@ -102,15 +105,15 @@ def from_rows(visible: Visible, order: str, status: str, after: Place | None, mo
         Limit=most,
     )
     found = [_found(visible, order, status, item) for item in page["Items"]]
-    stopped = found[-1].place if found and "LastEvaluatedKey" in page else None
-    return Part([each for each in found if each.sk != high], stopped)
+    stopped = found[-1].key if found and "LastEvaluatedKey" in page else None
+    return Chunk([each for each in found if each.sk != high], stopped)
 
 
-def _found(visible: Visible, order: str, status: str, item: TypedItem) -> Found:
+def _found(visible: Visible, order: str, status: str, item: TypedItem) -> ListEntry:
     sk, expires = item["sk"]["S"], int(item["ttl"]["N"])
     value, _, issue_id = sk.removeprefix(ranks.prefix(order, status)).partition("#")
-    place = Place(int(value), issue_id=issue_id or item["issue"]["S"])
-    return Found(place, order, status, sk, alive=expires - ROWS_LINGER_S > visible.now_s)
+    key = ListKey(int(value), issue_id=issue_id or item["issue"]["S"])
+    return ListEntry(key, order, status, sk, alive=expires - ROWS_LINGER_S > visible.now_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +131,11 @@ class Texts:
     bytes: int
 
 
-def texts(visible: Visible, status: str, before: int) -> Texts:
+def texts(visible: Visible, status: str, before: int, most: int = _MOST_TEXTS) -> Texts:
     """Return the words by which people find the issues with a number below `before`.
 
-    Reads 1 MB. `status` is one of `ranks.LISTED`. Rows may be left over, and lag a little.
-    Access pattern I29.
+    Reads 1 MB, or at most so many rows. `status` is one of `ranks.LISTED`. Rows may be left over,
+    and lag a little. Access pattern I29.
     """
     low = ranks.prefix(ranks.FIRST_SEEN, status)
     page = clients.dynamodb().query(
@@ -144,6 +147,7 @@ def texts(visible: Visible, status: str, before: int) -> Texts:
         ),
         ProjectionExpression="sk, #ttl, #issue, #text",
         ScanIndexForward=False,
+        Limit=most,
     )
     found, size = [], 0
     for item in page["Items"]:
@@ -155,24 +159,61 @@ def texts(visible: Visible, status: str, before: int) -> Texts:
     return Texts(found, int(stopped["sk"]["S"].removeprefix(low)) if stopped else 0, size)
 
 
-def texts_of(visible: Visible, issues: Iterable[Issue]) -> dict[str, str]:
-    """Return the words by which people find these issues, by id. Access pattern I30."""
+@dataclass(frozen=True, slots=True)
+class MergedMember:
+    """An issue that is merged: its id, the words by which people find it, and its head."""
+
+    issue_id: str
+    text: str
+    head_id: str
+
+
+def merged(visible: Visible) -> tuple[list[MergedMember], int]:
+    """Return the merged issues of a project, newest first, and about how many bytes were read.
+
+    Reads 1 MB: of more, only the newest are found by what their head does not have. Rows may be
+    left over. Access pattern I46.
+    """
+    low = ranks.prefix(ranks.FIRST_SEEN, MERGED)
+    page = clients.dynamodb().query(
+        TableName=settings().issues_table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :low)",
+        ExpressionAttributeValues=write_all({":pk": visible.partition, ":low": low}),
+        ScanIndexForward=False,
+    )
+    rows = list(map(read_all, page["Items"]))
+    found = [
+        MergedMember(row["issue"], row.get("text", ""), row["head"])
+        for row in rows
+        if row["ttl"] > visible.now_s
+    ]
+    return found, sum(_NUMBER_ROW_BYTES + len(row.get("text", "").encode()) for row in rows)
+
+
+def texts_of(issues: Iterable[tuple[Visible, Issue]]) -> dict[tuple[str, str], str]:
+    """Return the words by which people find these issues, by project id and issue id.
+
+    Access pattern I30.
+    """
     of = {
-        ranks.number_key(ranks.statuses(each.status)[0], each.number): each.id
-        for each in issues
+        (visible.partition, next(iter(ranks.number_rows(each)))): (visible.project_id, each.id)
+        for visible, each in issues
         if each.number
     }
-    keys = [write_all({"pk": visible.partition, "sk": sk}) for sk in of]
+    keys = [write_all({"pk": pk, "sk": sk}) for pk, sk in of]
     found = batch_get(settings().issues_table, keys)
-    return {of[item["sk"]["S"]]: item["text"]["S"] for item in found if "text" in item}
+    return {of[row["pk"]["S"], row["sk"]["S"]]: row["text"]["S"] for row in found if "text" in row}
 
 
-def from_index(visible: Visible, statuses: Iterable[str], after: Place | None, most: int) -> Part:
+def from_index(
+    visible: Visible, statuses: Iterable[str], after: ListKey | None, most: int
+) -> Chunk:
     """Return issues with these statuses from the index by_last_seen, newest first.
 
-    Reads up to `most` entries of any status, after the place `after`. Its issue may have been
-    deleted. The index has open and regressed issues, and those that release 0.1.0 was the last to
-    change. It lags a little. Access pattern I8.
+    Reads up to `most` entries of any status, after the key `after`. Its issue may have been
+    deleted. The index has open and regressed issues, those that are ignored until a time, which may
+    have come, and those that release 0.1.0 was the last to change. It lags a little. Access pattern
+    I8.
     """
     wanted: Values = {f":status{n}": status for n, status in enumerate(statuses)}
     low, high = _oldest(visible), TOP
@@ -185,7 +226,7 @@ def from_index(visible: Visible, statuses: Iterable[str], after: Place | None, m
     elif after:
         high = after.value - 1
     if low > high:
-        return Part([], None)
+        return Chunk([], None)
     values: Values = {":pk": visible.partition, ":low": low, ":high": high, ":now": visible.now_s}
     page = clients.dynamodb().query(
         TableName=settings().issues_table,
@@ -200,12 +241,12 @@ def from_index(visible: Visible, statuses: Iterable[str], after: Place | None, m
         **request,
     )
     stopped = page.get("LastEvaluatedKey")
-    found = [Found(_place(item)) for item in page["Items"]]
-    return Part(found, _place(stopped) if stopped else None)
+    found = [ListEntry(_key(item)) for item in page["Items"]]
+    return Chunk(found, _key(stopped) if stopped else None)
 
 
-def _place(item: TypedItem) -> Place:
-    return Place(int(item["last_seen"]["N"]), True, item["sk"]["S"].removeprefix("issue#"))
+def _key(item: TypedItem) -> ListKey:
+    return ListKey(int(item["last_seen"]["N"]), True, item["sk"]["S"].removeprefix("issue#"))
 
 
 def _oldest(visible: Visible) -> int:
@@ -232,7 +273,7 @@ def read(
         if item["pk"]["S"] != pk:
             counter = read_all(item)
         elif is_issue(item):
-            issue = to_issue(read_all(item))
+            issue = awake(to_issue(read_all(item)), visible.now_ms)
             if visible.covers(issue.expires_at, issue.last_seen):
                 found[issue.id] = issue
     return found, numbers.without_rows_until(visible, counter) if until else 0

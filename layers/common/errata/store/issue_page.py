@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from errata.config import settings
 from errata.models.event import Stored
 from errata.models.visible import Visible
-from errata.store.events import release_hash, stored
+from errata.store.events import is_kept_in_full, release_hash, stored
 from errata.store.issue_items import to_release
 from errata.store.items import batch_get_tables, read_all, write_all
 
@@ -26,6 +26,6 @@ def event_and_releases(
             issues_table: [write_all(key) for key in keys],
         }
     )
-    event = next((stored(each) for each in found[events_table] if "payload" in each), None)
+    event = next((stored(each) for each in found[events_table] if is_kept_in_full(each)), None)
     seen = [to_release(read_all(each)) for each in found[issues_table]]
     return event, {each.release: each.first_seen for each in seen}

@@ -3,25 +3,28 @@
 | item | sk | what |
 |---|---|---|
 | activity | `act#<issue id>#<milliseconds>` | a change of the status; expires with the issue |
+| note | `act#<issue id>#<milliseconds>-note` | as activity: something else that a person did |
 | tombstone | `issue#<issue id>` | replaces the issue; `digest` skips its events |
 
 A status is written only if the issue has not changed since it was read. `digest` uses the same
 condition to write an issue. So neither overwrites a change by the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from errata.config import settings
-from errata.errors import ConflictError
-from errata.models.issue import OPEN, ROWS_LINGER_S, Activity, CleanupTask, Issue
+from errata.errors import ConditionFailedError, ConflictError
+from errata.models.issue import OPEN_STATUSES, ROWS_LINGER_S, Activity, CleanupTask, Issue
+from errata.models.settled import how, stored_status
 from errata.models.times import TOMBSTONE_KEPT_S
 from errata.models.visible import Visible
 from errata.store import clients, closed_issues, numbers, ranks
 from errata.store.issue_deletions import cleanup_task_item
-from errata.store.issue_items import issue_item
+from errata.store.issue_items import issue_item, ranked_name
 from errata.store.items import (
     PlainItem,
     TypedItem,
@@ -37,10 +40,16 @@ from errata.store.items import (
 _MAX_ROWS = 98
 
 
-def list_activity(visible: Visible, issue_id: str, most: int | None = None) -> list[Activity]:
-    """Return an issue's activity, latest first, at most `most`. Access pattern I10."""
-    found = map(read_all, islice(_of_issue(visible.partition, "act", issue_id, most), most))
-    return [_to_activity(item) for item in found if item["ttl"] > visible.now_s]
+def list_activity(
+    visible: Visible, issue_id: str, most: int | None = None, before: int = 0
+) -> list[Activity]:
+    """Return an issue's activity, latest first, at most `most`, before a time in milliseconds.
+
+    Access pattern I10.
+    """
+    rows = _of_issue(visible.partition, "act", issue_id, most, before=before)
+    found = map(read_all, islice(rows, most))
+    return [to_activity(item) for item in found if item["ttl"] > visible.now_s]
 
 
 def set_status(pk: str, before: Issue, after: Issue, what: str, last: int) -> bool:
@@ -52,24 +61,46 @@ def set_status(pk: str, before: Issue, after: Issue, what: str, last: int) -> bo
     Returns False if the issue has changed since it was read, or another transaction is changing it.
     Access pattern I11.
     """
+    note = Activity(after.status_at, what, after.status_by, detail=how(after))
+    return change(pk, before, after, note, last)
+
+
+def change(pk: str, before: Issue, after: Issue, note: Activity, last: int) -> bool:
+    """Change an issue from `before`, and record why, both or neither. Otherwise as `set_status`."""
+    return _transact(_changing(pk, before, after, note, last))
+
+
+def change_together(visible: Visible, changes: Iterable[tuple[Issue, Issue, Activity]]) -> bool:
+    """Change issues that have numbers, and record why, all or nothing: for a merge.
+
+    Each is given before and after. Also notes in the project's counter that it has merged issues.
+    Returns False as `set_status`. Access pattern I44.
+    """
+    actions = [numbers.merged_action(visible)]
+    for before, after, note in changes:
+        actions += _changing(visible.partition, before, after, note, 0)
+    return _transact(actions)
+
+
+def _changing(pk: str, before: Issue, after: Issue, note: Activity, last: int) -> list[Any]:
     actions: list[Any] = []
     if not after.number:
         project_id = pk.partition("#")[0]
         actions.append(numbers.take_action(project_id, last, 1))
         after = replace(after, number=last + 1, rows_until=after.expires_at + ROWS_LINGER_S)
-    note = Activity(after.status_at, what, after.status_by)
     actions.append(_replace(pk, before, issue_item(after)))
     actions.append(activity_action(pk, after, note))
     actions += _moved_rows(pk, before, after)
-    if after.status == OPEN:
+    if stored_status(after) in OPEN_STATUSES:
         actions.append(closed_issues.delete_action(pk, after.id))
     else:
         actions.append(closed_issues.put_action(pk, after))
-    return _transact(actions)
+    return actions
 
 
 def _moved_rows(pk: str, before: Issue, after: Issue) -> list[Any]:
     old = ranks.rows(before) if before.number else {}
+    renewed = after.rows_until != before.rows_until
     new = ranks.rows(after, _text(pk, before) if before.number else after.title)
     table = settings().issues_table
     return [
@@ -81,7 +112,7 @@ def _moved_rows(pk: str, before: Issue, after: Issue) -> list[Any]:
                 }
             }
             for sk in new
-            if sk not in old
+            if sk not in old or renewed
         ),
         *({"Delete": {"TableName": table, "Key": _row(pk, sk, {})}} for sk in old if sk not in new),
     ]
@@ -109,13 +140,39 @@ def _replace(pk: str, before: Issue, content: Values) -> Any:
         {
             "count": before.count,
             "last_event": before.last_event,
-            "status": before.status,
+            "status": stored_status(before),
             "status_at": before.status_at or None,
+            "assigned_at": before.assigned_at or None,
+            "notes": before.notes or None,
             "ttl": before.ttl,
+            # A head moves with the events of its members.
+            **({ranked_name(before): before.ranked_at} if before.members else {}),
         }
     )
     item = _row(pk, f"issue#{before.id}", content)
     return {"Put": {"TableName": settings().issues_table, "Item": item, **unmoved}}
+
+
+def renew_activity(pk: str, issue: Issue) -> None:
+    """Let the activity of an issue with notes live as long as its other rows.
+
+    Access pattern I39.
+    """
+    for item in _of_issue(pk, "act", issue.id, keys_only=True):
+        with suppress(ConditionFailedError):  # deleted meanwhile
+            clients.dynamodb().update_item(
+                TableName=settings().issues_table,
+                Key={"pk": item["pk"], "sk": item["sk"]},
+                UpdateExpression="SET #ttl = :ttl",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={"#ttl": "ttl"},
+                ExpressionAttributeValues=write_all({":ttl": issue.rows_until}),
+            )
+
+
+def activity_key(issue_id: str, at: int, *, is_note: bool) -> str:
+    """Return the sort key of an activity."""
+    return f"act#{issue_id}#{at:013d}{'-note' if is_note else ''}"
 
 
 def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
@@ -123,15 +180,20 @@ def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
     item = write_all(
         {
             "pk": pk,
-            "sk": f"act#{issue.id}#{note.at:013d}",
+            "sk": activity_key(issue.id, note.at, is_note=note.is_note),
             "what": note.what,
             "by": note.by or None,
             "event": note.event or None,
             "release": note.release or None,
-            "ttl": issue.expires_at,
+            "detail": note.detail or None,
+            "text": note.text or None,
+            "mentions": ",".join(note.mentions) or None,
+            "ttl": max(issue.rows_until, issue.expires_at) if note.is_note else issue.expires_at,
         }
     )
-    return {"Put": {"TableName": settings().issues_table, "Item": item}}
+    # A note of the same millisecond is another person's. A status has its own time already.
+    unlike = {"ConditionExpression": "attribute_not_exists(pk)"} if note.is_note else {}
+    return {"Put": {"TableName": settings().issues_table, "Item": item, **unlike}}
 
 
 def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> bool:
@@ -146,7 +208,7 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
     keys += [
         {"pk": item["pk"], "sk": item["sk"]}
         for kind in ("act", "seen")
-        for item in _of_issue(pk, kind, issue.id)
+        for item in _of_issue(pk, kind, issue.id, keys_only=True)
     ]
     # Delete the rows that do not fit into the transaction. This is very rare.
     batch_delete(settings().issues_table, keys[_MAX_ROWS:])
@@ -173,13 +235,24 @@ def delete(pk: str, issue: Issue, task: CleanupTask, by: str, at_ms: int) -> boo
     )
 
 
-def _of_issue(pk: str, kind: str, issue_id: str, most: int | None = None) -> Iterator[TypedItem]:
+def _of_issue(
+    pk: str,
+    kind: str,
+    issue_id: str,
+    most: int | None = None,
+    *,
+    before: int = 0,
+    keys_only: bool = False,
+) -> Iterator[TypedItem]:
     """Yield an issue's rows of one kind, newest first. Fetch `most` at a time."""
+    prefix = f"{kind}#{issue_id}#"
+    high = f"{prefix}{before - 1:013d}~" if before else f"{prefix}~"
     return query(
         **({"Limit": most} if most else {}),
+        **({"ProjectionExpression": "pk, sk"} if keys_only else {}),
         TableName=settings().issues_table,
-        KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-        ExpressionAttributeValues=write_all({":pk": pk, ":prefix": f"{kind}#{issue_id}#"}),
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
+        ExpressionAttributeValues=write_all({":pk": pk, ":low": prefix, ":high": high}),
         ScanIndexForward=False,
         ConsistentRead=True,
     )
@@ -193,11 +266,17 @@ def _transact(actions: list[Any]) -> bool:
     return True
 
 
-def _to_activity(item: PlainItem) -> Activity:
+def to_activity(item: PlainItem) -> Activity:
+    """Return the activity in an item of plain values."""
     return Activity(
-        at=int(item["sk"].rpartition("#")[2]),
+        at=int(item["sk"].rpartition("#")[2].removesuffix("-note")),
         what=item["what"],
         by=item.get("by", ""),
         event=item.get("event", ""),
         release=item.get("release", ""),
+        detail=item.get("detail", ""),
+        text=item.get("text", ""),
+        mentions=tuple(filter(None, item.get("mentions", "").split(","))),
+        edited_at=item.get("edited_at", 0),
+        deleted_by=item.get("deleted_by", ""),
     )

@@ -14,9 +14,11 @@ have a day more, and tombstones at least 15 days from the deletion.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from errata.config import settings
 from errata.models.issue import Issue
+from errata.models.settled import awake
 from errata.models.visible import Visible
 from errata.store.issue_items import is_issue, to_issue
 from errata.store.items import (
@@ -27,6 +29,9 @@ from errata.store.items import (
     read_all,
     write_all,
 )
+
+# Issues in one response of I51.
+_AT_ONCE = 20
 
 
 def _issues(visible: Visible, keys: list[TypedItem]) -> Iterator[Issue]:
@@ -40,7 +45,7 @@ def _shown(visible: Visible, item: TypedItem) -> Issue | None:
     """Return the issue in an item. None if it is not visible, or a tombstone."""
     if not is_issue(item):
         return None
-    issue = to_issue(read_all(item))
+    issue = awake(to_issue(read_all(item)), visible.now_ms)
     return issue if visible.covers(issue.expires_at, issue.last_seen) else None
 
 
@@ -60,18 +65,32 @@ def find_issues(visible: Visible, issue_ids: Iterable[str]) -> list[Issue]:
     return list(_issues(visible, keys))
 
 
-def find_across(wanted: Iterable[tuple[Visible, str]]) -> dict[str, Issue]:
-    """Return issues of several projects by project id, one of each. `wanted` has their ids.
+def find_by_prefix(visible: Visible, prefix: str, most: int) -> list[Issue]:
+    """Return up to `most` issues whose ids begin with a text, by id. Access pattern I51."""
+    found = query(
+        TableName=settings().issues_table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+        ExpressionAttributeValues=write_all(
+            {":pk": visible.partition, ":prefix": f"issue#{prefix}"}
+        ),
+        Limit=_AT_ONCE,
+    )
+    shown = (issue for item in found if (issue := _shown(visible, item)))
+    return list(islice(shown, most))
+
+
+def find_across(wanted: Iterable[tuple[Visible, str]]) -> dict[tuple[str, str], Issue]:
+    """Return issues of several projects by project id and issue id. `wanted` has their ids.
 
     Leaves out missing and hidden ones. Access pattern I27.
     """
-    of = {visible.partition: (visible, issue_id) for visible, issue_id in wanted}
-    keys = [write_all({"pk": pk, "sk": f"issue#{issue_id}"}) for pk, (_, issue_id) in of.items()]
-    found: dict[str, Issue] = {}
+    of = {(each.partition, f"issue#{issue_id}"): each for each, issue_id in wanted}
+    keys = [write_all({"pk": pk, "sk": sk}) for pk, sk in of]
+    found: dict[tuple[str, str], Issue] = {}
     for item in batch_get(settings().issues_table, keys):
-        visible, _ = of[item["pk"]["S"]]
+        visible = of[item["pk"]["S"], item["sk"]["S"]]
         if issue := _shown(visible, item):
-            found[visible.project_id] = issue
+            found[visible.project_id, issue.id] = issue
     return found
 
 

@@ -5,6 +5,7 @@ from itertools import batched, islice
 from typing import TYPE_CHECKING, Any
 
 from errata.errors import UnavailableError
+from errata.models.texts import cut
 from errata.store import clients
 from errata.store.retry import attempts
 
@@ -189,6 +190,14 @@ def _batch_write(table: str, requests: Iterable[Request]) -> None:
                 break
         else:
             raise UnavailableError
+
+
+def key_begin(text: str) -> str:
+    """Return what a sort key may begin with. DynamoDB refuses a query with more than 1,024 bytes.
+
+    No stored key is so long, so the query finds the same.
+    """
+    return cut(text, 1_000)
 
 
 def unchanged(values: Mapping[str, Value]) -> Request:

@@ -22,6 +22,7 @@ from errata.store.connections import BrokenResponseError, Connections, Response
 from errata.store.signer import Signer
 
 ATTEMPTS = 3
+_TYPE = "application/x-amz-json-1.0"
 
 
 class _Wait(NamedTuple):
@@ -87,7 +88,9 @@ class LeanClient:
         region = env("AWS_REGION") or env("AWS_DEFAULT_REGION") or ""
         url = env("AWS_ENDPOINT_URL_DYNAMODB") or env("AWS_ENDPOINT_URL") or endpoint(region)
         connections = Connections(url)
-        return cls(Signer(region, connections.host), connections, RetryQuota(), ATTEMPTS)
+        return cls(
+            Signer(region, connections.host, "dynamodb"), connections, RetryQuota(), ATTEMPTS
+        )
 
     def once(self) -> Self:
         """Return a client that sends each request once, over the same connections."""
@@ -160,7 +163,8 @@ class LeanClient:
             attempt += 1
 
     def _exchange(self, operation: str, body: bytes, signed_s: float) -> Response:
-        request = self._signer.signed(f"DynamoDB_20120810.{operation}", body, signed_s)
+        headers = {"content-type": _TYPE, "x-amz-target": f"DynamoDB_20120810.{operation}"}
+        request = self._signer.signed("POST /", headers, body, signed_s)
         response = self._connections.exchange(request, time.time())
         checksum = response.headers.get("x-amz-crc32")
         if checksum is not None and checksum != str(zlib.crc32(response.body)):
@@ -201,8 +205,13 @@ class RetryQuota:
 
 def endpoint(region: str) -> str:
     """Return the URL of DynamoDB in a region."""
+    return f"https://dynamodb.{region}.{domain(region)}"
+
+
+def domain(region: str) -> str:
+    """Return the domain of AWS's endpoints in a region."""
     others = [name for start, name in _DOMAINS.items() if region.startswith(start)]
-    return f"https://dynamodb.{region}.{others[0] if others else 'amazonaws.com'}"
+    return others[0] if others else "amazonaws.com"
 
 
 def _error(operation: str, response: Response) -> StoreError:

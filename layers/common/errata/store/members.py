@@ -2,11 +2,13 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| user | `user#<hash of the e-mail>` | `user` | email, orgs, signed_out_at, name, zone, theme |
+| user | `user#<hash of the e-mail>` | `user` | email, orgs, signed_out_at, preferences |
 | member | `org#3` | `member#<e-mail>` | none; the user's item names this organization |
 | owners | `org#3` | `owners` | count: how many members are owners |
 | team | `org#3` | `team#<id>` | name, created_at |
 
+Preferences are `name`, `zone` and `theme`, and the scope: `scope_environment`, `scope_range`.
+How to be told of alerts: `muted`, `reach_quiet`, `reach_kind`, `reach_hint`, `reach_since`.
 `orgs` maps an organization's id to `role` and `teams` (ids of teams, joined by commas). Only the
 user's item says what a person may do. The member items list an organization's members. The count of
 owners prevents the removal of the last owner. All three change in one transaction.
@@ -15,12 +17,14 @@ A member can only be added to an existing team. So the id of a deleted team give
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from errata.config import settings
 from errata.errors import ConditionFailedError, StoreError
-from errata.models.member import Member, Membership, Preferences, Roster, Team, User
-from errata.store import clients
+from errata.models.member import Member, Membership, Preferences, Reach, Roster, Team, User
+from errata.models.views import Scope
+from errata.store import clients, views
 from errata.store.items import (
     PlainItem,
     TypedItem,
@@ -33,6 +37,7 @@ from errata.store.items import (
 )
 
 _PREFERENCES = ("name", "zone", "theme")
+_REACH = ("quiet", "kind", "hint", "since")
 
 
 class MembershipChangedError(Exception):
@@ -58,7 +63,7 @@ def user_hash(email: str) -> str:
 def find_user(email: str) -> User | None:
     """Return the user with this e-mail (lower case), read consistently. Access pattern P23."""
     response = clients.dynamodb().get_item(
-        TableName=settings().projects_table, Key=_user_key(email), ConsistentRead=True
+        TableName=settings().projects_table, Key=user_key(email), ConsistentRead=True
     )
     return to_user(read_all(response["Item"])) if "Item" in response else None
 
@@ -67,7 +72,7 @@ def sign_out(email: str, at_ms: int) -> None:
     """End all sessions of a user (`email` in lower case). Access pattern P34."""
     clients.dynamodb().update_item(
         TableName=settings().projects_table,
-        Key=_user_key(email),
+        Key=user_key(email),
         UpdateExpression="SET email = :email, signed_out_at = :at",
         ExpressionAttributeValues=write_all({":email": email, ":at": at_ms}),
     )
@@ -78,12 +83,46 @@ def save_preferences(email: str, preferences: Preferences) -> None:
     values = {name: getattr(preferences, name) for name in _PREFERENCES}
     clients.dynamodb().update_item(
         TableName=settings().projects_table,
-        Key=_user_key(email),
+        Key=user_key(email),
         UpdateExpression="SET email = :email, "
         + ", ".join(f"#{name} = :{name}" for name in _PREFERENCES),
         ExpressionAttributeNames={f"#{name}": name for name in _PREFERENCES},
         ExpressionAttributeValues=write_all(
             {":email": email, **{f":{name}": value for name, value in values.items()}}
+        ),
+    )
+
+
+def save_scope(email: str, scope: Scope) -> None:
+    """Set the scope in which a user looks at issues (`email` in lower case). Access pattern P56."""
+    clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=user_key(email),
+        UpdateExpression="SET email = :email, scope_environment = :environment,"
+        " scope_range = :range",
+        ExpressionAttributeValues=write_all(
+            {":email": email, ":environment": scope.environment, ":range": scope.range}
+        ),
+    )
+
+
+def save_alerts(email: str, kinds: Iterable[str], reach: Reach) -> None:
+    """Set how a user (`email` in lower case) wants to be told of alerts, and of which kinds not.
+
+    Access pattern P62.
+    """
+    own = {name: getattr(reach, name) or None for name in _REACH} if reach.is_own else {}
+    values = {"muted": ",".join(sorted(kinds)) or None}
+    values |= {f"reach_{name}": own.get(name) for name in _REACH}
+    sets = ["email = :email", *(f"{name} = :{name}" for name, value in values.items() if value)]
+    unset = [name for name, value in values.items() if not value]
+    clients.dynamodb().update_item(
+        TableName=settings().projects_table,
+        Key=user_key(email),
+        UpdateExpression=f"SET {', '.join(sets)}"
+        + (f" REMOVE {', '.join(unset)}" if unset else ""),
+        ExpressionAttributeValues=write_all(
+            {":email": email} | {f":{name}": value for name, value in values.items()}
         ),
     )
 
@@ -114,6 +153,9 @@ def save_membership(before: User, organization_id: str, membership: Membership |
             {"Put" if membership else "Delete": _row(row, kept=membership is not None)},
         ),
     ]
+    if not after:
+        key = views.key(f"user#{user_hash(before.email)}")
+        actions.append((MembershipChangedError, {"Delete": _row(key, kept=False)}))
     # Check only the new teams: deleting a team also removes its members from it.
     joined = (membership.teams if membership else frozenset()) - (was.teams if was else frozenset())
     actions += [(UnknownTeamError, _check_team(organization_id, team)) for team in sorted(joined)]
@@ -141,7 +183,7 @@ def _change_of_user(before: User, after: dict[str, Membership]) -> Any:
         values[":none"] = write(0)
     return {
         "TableName": settings().projects_table,
-        "Key": _user_key(before.email),
+        "Key": user_key(before.email),
         # Update, not put: the item may have other attributes, for example `signed_out_at`.
         "UpdateExpression": "SET email = :email, orgs = :after",
         "ConditionExpression": condition,
@@ -176,7 +218,7 @@ def _check_team(organization_id: str, team_id: str) -> Any:
     return {
         "ConditionCheck": {
             "TableName": settings().projects_table,
-            "Key": _team_key(organization_id, team_id),
+            "Key": team_key(organization_id, team_id),
             "ConditionExpression": "attribute_exists(pk)",
         }
     }
@@ -223,13 +265,19 @@ def find_roster(organization_id: str, after: str, most: int) -> Roster:
 
 
 def _members(organization_id: str, names: Iterable[str]) -> list[Member]:
-    keys = [_user_key(name.removeprefix("member#")) for name in names]
+    keys = [user_key(name.removeprefix("member#")) for name in names]
     users = [to_user(read_all(item)) for item in batch_get(settings().projects_table, keys)]
     return [
-        Member(user.email, membership.role, membership.teams)
+        Member(user.email, membership.role, membership.teams, user.muted, _in_zone(user))
         for user in sorted(users, key=lambda each: each.email)
         if (membership := user.memberships.get(organization_id))
     ]
+
+
+def _in_zone(user: User) -> Reach:
+    if not user.reach.quiet:
+        return user.reach
+    return replace(user.reach, quiet=f"{user.reach.quiet} {user.preferences.zone}".strip())
 
 
 def to_user(item: PlainItem) -> User:
@@ -241,7 +289,12 @@ def to_user(item: PlainItem) -> User:
         for organization, found in item.get("orgs", {}).items()
     }
     preferences = Preferences(*(item.get(name, "") for name in _PREFERENCES))
-    return User(item["email"], memberships, item.get("signed_out_at", 0), preferences)
+    scope = Scope(item.get("scope_environment", ""), item.get("scope_range", ""))
+    muted = frozenset(filter(None, item.get("muted", "").split(",")))
+    found = {name: item.get(f"reach_{name}") for name in _REACH}
+    reach = Reach(**{name: value for name, value in found.items() if value})
+    signed_out_at = item.get("signed_out_at", 0)
+    return User(item["email"], memberships, signed_out_at, preferences, scope, muted, reach)
 
 
 def _from_memberships(memberships: dict[str, Membership]) -> Any:
@@ -253,7 +306,8 @@ def _from_memberships(memberships: dict[str, Membership]) -> Any:
     )
 
 
-def _user_key(email: str) -> TypedItem:
+def user_key(email: str) -> TypedItem:
+    """Return the key of a user (`email` in lower case)."""
     return write_all({"pk": f"user#{user_hash(email)}", "sk": "user"})
 
 
@@ -265,7 +319,7 @@ def add_team(team: Team) -> None:
     values: Values = {"name": team.name, "created_at": team.created_at}
     clients.dynamodb().put_item(
         TableName=settings().projects_table,
-        Item=_team_key(team.organization, team.id) | write_all(values),
+        Item=team_key(team.organization, team.id) | write_all(values),
     )
 
 
@@ -274,7 +328,7 @@ def rename_team(organization_id: str, team_id: str, name: str) -> bool:
     try:
         clients.dynamodb().update_item(
             TableName=settings().projects_table,
-            Key=_team_key(organization_id, team_id),
+            Key=team_key(organization_id, team_id),
             UpdateExpression="SET #name = :name",
             ConditionExpression="attribute_exists(pk)",
             ExpressionAttributeNames={"#name": "name"},
@@ -308,11 +362,12 @@ def remove_team(organization_id: str, team_id: str) -> bool:
     """Delete a team. Returns False if it did not exist. Access pattern P29."""
     response = clients.dynamodb().delete_item(
         TableName=settings().projects_table,
-        Key=_team_key(organization_id, team_id),
+        Key=team_key(organization_id, team_id),
         ReturnValues="ALL_OLD",
     )
     return "Attributes" in response
 
 
-def _team_key(organization_id: str, team_id: str) -> TypedItem:
+def team_key(organization_id: str, team_id: str) -> TypedItem:
+    """Return the key of a team."""
     return write_all({"pk": f"org#{organization_id}", "sk": f"team#{team_id}"})

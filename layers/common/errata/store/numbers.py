@@ -2,7 +2,7 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| counter | `12` | `numbers` | last, generation, without_rows_until |
+| counter | `12` | `numbers` | last, generation, without_rows_until, merged |
 
 `last` is the number of the newest issue. The counter is in no generation, so the numbers continue
 after a clear. It has no `ttl`.
@@ -10,7 +10,7 @@ after a clear. It has no `ttl`.
 Release 0.1.0 stored issues without the rows by which lists find them (`errata.store.ranks`). Such
 an issue gets them when it next changes. Until then, it was last seen before `without_rows_until`,
 and is in the generation in which the counter was created. Without this attribute, there are no
-such issues.
+such issues. `merged` is the newest generation in which issues were merged.
 """
 
 from collections.abc import Iterable
@@ -109,19 +109,38 @@ def take_action(project_id: str, last: int, count: int) -> Any:
     }
 
 
+def merged_action(visible: Visible) -> Any:
+    """Return the transaction action that notes that a generation has merged issues."""
+    return {
+        "Update": {
+            "TableName": settings().issues_table,
+            "Key": counter_key(visible.project_id),
+            "UpdateExpression": "SET merged = :generation",
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeValues": write_all({":generation": visible.watermark.generation}),
+        }
+    }
+
+
+def has_merged(visible: Visible, counter: PlainItem | None) -> bool:
+    """Return whether a project may have merged issues, by its counter."""
+    return counter is not None and counter.get("merged") == visible.watermark.generation
+
+
 def remove_counter(project_id: str) -> None:
     """Delete the counter of a deleted project. Access pattern I16."""
     batch_delete(settings().issues_table, [counter_key(project_id)])
 
 
-def ids_of_number(visible: Visible, number: int) -> list[str]:
-    """Return the ids of the issues in the rows of a number. Rows may be left over.
+def ids_of_numbers(visible: Visible, found: Iterable[int]) -> list[str]:
+    """Return the ids of the issues in the rows of these numbers. Rows may be left over.
 
     Access pattern I18.
     """
     keys = [
         write_all({"pk": visible.partition, "sk": ranks.number_key(status, number)})
-        for status in ranks.LISTED
+        for number in dict.fromkeys(found)
+        for status in ranks.NUMBERED
     ]
-    found = batch_get(settings().issues_table, keys)
-    return list(dict.fromkeys(item["issue"]["S"] for item in found))
+    items = batch_get(settings().issues_table, keys)
+    return list(dict.fromkeys(item["issue"]["S"] for item in items))

@@ -28,31 +28,38 @@ from errata.errors import (
     StoreError,
     UnavailableError,
 )
-from errata.models.ids import now_ms
-from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED
+from errata.models.organization import UNCLAIMED
 from errata.models.project import ApiKey, Project
 from errata.store import clients, creation_counts, slugs
 from errata.store.items import (
     PlainItem,
     Request,
-    TypedItem,
     Values,
     query,
     query_some,
     read_all,
     write_all,
 )
+from errata.store.project_items import (
+    SCRUBBING,
+    alert_rules_key,
+    key_item,
+    project_item,
+    project_key,
+    rules_key,
+    scrubbing_key,
+    to_key,
+    to_project,
+)
 from errata.store.retry import attempts
 
 _TRIES = 6
-# Stored as 0 or 1. Without them, the organization decides.
-_SCRUBBING = ("scrub", "scrub_contract_apis")
 
 
 def find_key(key_hash: str) -> ApiKey | None:
     """Return the key with this hash, revoked or not. Read consistently. Access pattern P1."""
     item = _get(f"key#{key_hash}", "key")
-    return _to_key(item) if item else None
+    return to_key(item) if item else None
 
 
 def find_project(project_id: str) -> Project | None:
@@ -96,7 +103,7 @@ def some_projects(organization_id: str, after: str, pages: int | None) -> tuple[
 
 def list_keys(project_id: str) -> list[ApiKey]:
     """Return a project's keys, oldest first, revoked ones included. Access pattern P4."""
-    keys = [_to_key(item) for item in _listing(f"project#{project_id}")]
+    keys = [to_key(item) for item in _listing(f"project#{project_id}")]
     # A project's first two keys have the same timestamp. The API key comes before the public key.
     return sorted(keys, key=lambda key: (key.created_at, key.public != ""))
 
@@ -124,7 +131,7 @@ def add_project(project: Project, keys: Iterable[ApiKey], counts: Sequence[Any] 
         SlugTakenError: another project has or had the slug. Nothing is stored.
         UnavailableError: there was a conflict on every try. Nothing is stored.
     """
-    puts = [*map(_put_key, keys), _put_new(_from_project(project))]
+    puts = [*map(_put_key, keys), _put_new(project_item(project))]
     actions: Any = [{"Put": put} for put in puts] + [{"Update": count} for count in counts]
     if project.slug:
         actions.append(slugs.claim(project))
@@ -181,12 +188,16 @@ def save_settings(before: Project, after: Project) -> None:
     """
     names = [
         name
-        for name in ("name", "rate_limit", "retention_days", *_SCRUBBING)
+        for name in (
+            *("name", "rate_limit", "retention_days", "tracker_template", "log_errors"),
+            "attachments",
+            *SCRUBBING,
+        )
         if getattr(after, name) != getattr(before, name)
     ]
     if not names:
         return
-    stored = _from_project(after)
+    stored = project_item(after)
     values: Values = {f":{name}": stored[name] for name in names}
     kept = [f"#{name} = :{name}" for name in names if values[f":{name}"] is not None]
     gone = [f"#{name}" for name in names if values[f":{name}"] is None]
@@ -226,6 +237,8 @@ def remove_project(project: Project, at_ms: int) -> bool:
         ConflictError: the project was unclaimed, and somebody else has just adopted or deleted it.
         UnavailableError: there was a conflict on every try.
     """
+    from errata.store import views  # the senders of events never need it
+
     table = settings().projects_table
     note: Values = {
         "pk": f"project#{project.id}",
@@ -239,6 +252,8 @@ def remove_project(project: Project, at_ms: int) -> bool:
         {"Delete": delete},
         {"Delete": {"TableName": table, "Key": rules_key(project.id)}},
         {"Delete": {"TableName": table, "Key": scrubbing_key(f"project#{project.id}")}},
+        {"Delete": {"TableName": table, "Key": views.key(f"project#{project.id}")}},
+        {"Delete": {"TableName": table, "Key": alert_rules_key(project.id)}},
         {"Put": {"TableName": table, "Item": write_all(note)}},
         *slugs.release(project),
     ]
@@ -288,21 +303,6 @@ def save_usage_key(key: ApiKey, from_ms: int = 0) -> bool:
     return True
 
 
-def rules_key(project_id: str) -> TypedItem:
-    """Return the key of the row with a project's fingerprint rules."""
-    return write_all({"pk": f"project#{project_id}", "sk": "rules"})
-
-
-def scrubbing_key(owner: str) -> TypedItem:
-    """Return the key of the row with scrubbing rules. `owner` is `project#12` or `org#3`."""
-    return write_all({"pk": owner, "sk": "scrubbing"})
-
-
-def project_key(project_id: str) -> TypedItem:
-    """Return the key of a project's row."""
-    return write_all({"pk": f"project#{project_id}", "sk": "project"})
-
-
 def _get(pk: str, sk: str) -> PlainItem | None:
     # Read consistently: the result is cached, even "not found", and a new key must work at once.
     response = clients.dynamodb().get_item(
@@ -335,78 +335,4 @@ def _put_new(values: Values) -> Any:
 
 
 def _put_key(key: ApiKey) -> Any:
-    return _put_new(
-        {
-            "pk": f"key#{key.hash}",
-            "sk": "key",
-            "listed_under": f"project#{key.project_id}",
-            "listed_as": f"key#{key.created_at:013d}#{key.hash}",
-            "project_id": key.project_id,
-            "label": key.label,
-            "created_at": key.created_at,
-            "usage_key": key.usage_key or None,
-            "usage_key_id": key.usage_key_id or None,
-            "public": key.public or None,
-        }
-    )
-
-
-def _from_project(project: Project) -> Values:
-    return {
-        "pk": f"project#{project.id}",
-        "sk": "project",
-        "listed_under": "unclaimed" if project.unclaimed else "projects",
-        "listed_as": listed_as(project),
-        "name": project.name,
-        "created_at": project.created_at,
-        "rate_limit": project.rate_limit,
-        "retention_days": project.retention_days,
-        "organization": project.organization,
-        "teams": ",".join(sorted(project.teams)) or None,
-        "expires_at": project.expires_at,
-        "slugs": slugs.joined(project),
-        **{name: _switch(getattr(project, name)) for name in _SCRUBBING},
-    }
-
-
-def listed_as(project: Project) -> str:
-    """Return the sort key of a project in the indexes. Projects that expire come last."""
-    if project.expires_at is None:
-        return project.id.zfill(12)
-    return f"generated#{project.expires_at:013d}#{project.id}"
-
-
-def to_project(item: PlainItem) -> Project:
-    """Return the project in an item of plain values."""
-    return Project(
-        id=item["pk"].removeprefix("project#"),
-        name=item["name"],
-        created_at=item["created_at"],
-        rate_limit=item.get("rate_limit"),
-        retention_days=item.get("retention_days"),
-        organization=item.get("organization", DEFAULT_ORGANIZATION),
-        teams=frozenset(filter(None, item.get("teams", "").split(","))),
-        expires_at=item.get("expires_at"),
-        rules=item.get("rules_version", ""),
-        scrub_rules=item.get("scrub_rules_version", ""),
-        slugs=tuple(filter(None, item.get("slugs", "").split(","))),
-        **{name: bool(item[name]) for name in _SCRUBBING if name in item},
-    )
-
-
-def _switch(value: bool | None) -> int | None:
-    return None if value is None else int(value)
-
-
-def _to_key(item: PlainItem) -> ApiKey:
-    in_force = item.get("usage_from", 0) <= now_ms()
-    return ApiKey(
-        hash=item["pk"].removeprefix("key#"),
-        project_id=item["project_id"],
-        label=item["label"],
-        created_at=item["created_at"],
-        revoked_at=item.get("revoked_at"),
-        usage_key=item.get("usage_key", "") if in_force else "",
-        usage_key_id=item.get("usage_key_id", ""),
-        public=item.get("public", ""),
-    )
+    return _put_new(key_item(key))

@@ -4,6 +4,7 @@
 |---|---|---|
 | number row | `number#<status>#<number>` | issue: its id; text: the words by which people find it |
 | rank row | `rank#<order>#<status>#<rank>#<issue id>` | nothing but its key |
+| assignee row | `assigned#<assignee>#<issue id>` | nothing but its key |
 | counter | `numbers` in the partition `<project>` | last: the number of the newest issue |
 
 Their keys follow from the issue's row. They are stored before it and deleted after it. So an issue
@@ -12,18 +13,33 @@ always has its rows, and a row may be left over: a reader compares its key with 
 issues whose numbers differ by less than 5 % have the same.
 
 An open issue is in the index by_last_seen, so it has no rank row for that order. A regressed issue
-is open, too: it has the rows of both statuses.
+is open, too: it has the rows of both statuses. So has an issue that is ignored until a time: when
+the time is over, lists of open issues show it, and those of ignored issues do not, without a write.
+
+An issue that is merged into another one has a number row only, which no list reads. So its short id
+is found, and so are its words.
 """
 
 import math
 
-from errata.models.issue import IGNORED, OPEN, OPEN_STATUSES, REGRESSED, RESOLVED, Issue
+from errata.models.issue import (
+    IGNORED,
+    MERGED,
+    OPEN,
+    OPEN_STATUSES,
+    REGRESSED,
+    RESOLVED,
+    Issue,
+)
+from errata.models.settled import TIME, stored_status
 from errata.models.sketch import estimate
 from errata.store.items import Values
 
 FIRST_SEEN, LAST_SEEN, EVENTS, USERS = "first_seen", "last_seen", "count", "users"
 # The statuses in keys, in the order in which a list of all issues reads them.
 LISTED = (OPEN, RESOLVED, IGNORED)
+# Those in the keys of number rows.
+NUMBERED = (*LISTED, MERGED)
 _BASE = math.log(1.05)
 
 
@@ -64,22 +80,41 @@ def is_current(sk: str, order: str, status: str, issue: Issue) -> bool:
 
 
 def rows(issue: Issue, text: str | None = None) -> dict[str, Values]:
-    """Return the rank rows and number rows of an issue by sort key, without `ttl`."""
+    """Return the rank rows, number rows and assignee row of an issue by sort key, without `ttl`."""
     found = number_rows(issue, text)
-    for status in statuses(issue.status):
+    if issue.merged_into:
+        return found
+    if issue.assignee:
+        found[f"{assigned_prefix(issue.assignee)}#{issue.id}"] = {}
+    for status in _row_statuses(issue):
         orders = (EVENTS, USERS) if status == OPEN else (EVENTS, USERS, LAST_SEEN)
         found |= {key(order, status, issue): {} for order in orders}
     return found
 
 
+def assigned_prefix(begin: str) -> str:
+    """Return the prefix of the sort keys of the rows of assignees that begin so."""
+    return f"assigned#{begin}"
+
+
 def number_rows(issue: Issue, text: str | None = None) -> dict[str, Values]:
     """Return the number rows of an issue by sort key, without `ttl`.
 
-    The first has the `text`, the words by which people find the issue.
+    The first has the `text`, the words by which people find the issue. If it is ignored until a
+    time, both have it.
     """
-    first, *others = (number_key(status, issue.number) for status in statuses(issue.status))
+    first, *others = (number_key(status, issue.number) for status in _row_statuses(issue))
     found: dict[str, Values] = {first: {"issue": issue.id, "text": text}}
-    return found | {key: {"issue": issue.id} for key in others}
+    more: Values = {"text": text} if issue.ignored_until == TIME else {}
+    if issue.merged_into:
+        found[first]["head"] = issue.merged_into
+    return found | {key: {"issue": issue.id, **more} for key in others}
+
+
+def _row_statuses(issue: Issue) -> tuple[str, ...]:
+    if issue.merged_into:
+        return (MERGED,)
+    return (IGNORED, OPEN) if issue.ignored_until == TIME else statuses(stored_status(issue))
 
 
 def statuses(status: str) -> tuple[str, ...]:

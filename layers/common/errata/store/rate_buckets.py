@@ -18,21 +18,25 @@ from errata.store import clients
 from errata.store.items import read, write_all
 
 
-def take_token(bucket: str, *, idle: bool, now: int, step: int, tolerance: int) -> tuple[bool, int]:
-    """Take a token from a bucket that is full (`idle`) or in use. Access pattern K2.
+def take_tokens(
+    bucket: str, *, idle: bool, now: int, step: int, tolerance: int, tokens: int = 1
+) -> tuple[bool, int]:
+    """Take tokens from a bucket that is full (`idle`) or in use. Access pattern K2.
 
     The bucket is one number, the theoretical arrival time of GCRA ("tat", in milliseconds): a
-    request moves it `step` forward, and it may be at most `tolerance` ahead of `now`.
+    request moves it `step` forward, and before that it may be at most `tolerance` ahead of `now`.
+    Several tokens are as many requests at once.
 
-    Returns whether the token was taken, and the current arrival time (0 if there is none).
+    Returns whether the tokens were taken, and the current arrival time (0 if there is none).
     """
     # `tat` is not a reserved word of DynamoDB, so it needs no placeholder.
     if idle:
         change, condition = "tat = :next", "attribute_not_exists(pk) OR tat <= :now"
-        values = {":now": now, ":next": now + step}
+        values = {":now": now, ":next": now + tokens * step}
     else:
         change, condition = "tat = tat + :step", "tat > :now AND tat <= :most"
-        values = {":now": now, ":step": step, ":most": now + tolerance}
+        most = now + tolerance - (tokens - 1) * step
+        values = {":now": now, ":step": tokens * step, ":most": most}
     # A bucket is full again within tolerance + step. Until then its row must not expire.
     values[":ttl"] = (now + tolerance + step) // 1000 + 3600
     try:

@@ -12,11 +12,12 @@ instead. The `ttl` of a link is a day (`LINGER_S`) more than the `ttl` of the ev
 from dataclasses import dataclass
 
 from errata.config import settings
-from errata.models.issue import OPEN, REGRESSED, TTL_LAG_S, Release
+from errata.models.issue import IGNORED, OPEN, OPEN_STATUSES, REGRESSED, TTL_LAG_S, Release
 from errata.models.seen_values import RELEASE, short_value
 from errata.models.visible import Visible
 from errata.store.issue_items import to_release
-from errata.store.items import PlainItem, TypedItem, query_some, read_all, write_all
+from errata.store.issues import find_issues
+from errata.store.items import BATCH_GET, PlainItem, TypedItem, query_some, read_all, write_all
 from errata.store.values import prefix, to_value
 
 # Seconds that an issue-release link expires after its event.
@@ -41,13 +42,19 @@ class Releases:
 
 
 def list_releases(
-    visible: Visible, start: str = "", end: str = "", pages: int | None = None
+    visible: Visible,
+    start: str = "",
+    end: str = "",
+    pages: int | None = None,
+    *,
+    counted: bool = True,
 ) -> Releases:
     """Return the visible releases, unordered. The index lags a little.
 
     The open issues of a release are the open issues that were seen in it. Reads the releases with
     `start` < hash <= `end`. `end` "" means no upper limit. Reads at most `pages` pages of 1 MB
-    (None: all) of each: releases, open issues, issue-release links. Access pattern I5.
+    (None: all) of each: releases and, if open issues are `counted`, open issues and issue-release
+    links. Access pattern I5.
     """
     items, stopped = _under(visible.partition, "release#", end, pages, f"{start}~" if start else "")
     releases = {
@@ -55,7 +62,7 @@ def list_releases(
         for item in items
         if visible.covers(item["ttl"], item["release_last_seen"])
     }
-    exact = not releases or _count_open(visible, releases, pages)
+    exact = not counted or not releases or _count_open(visible, releases, pages)
     end = stopped["sk"]["S"].removeprefix("release#") if stopped else end
     return Releases(releases, end, exact)
 
@@ -67,7 +74,7 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
         TableName=settings().issues_table,
         IndexName="by_last_seen",
         KeyConditionExpression="pk = :pk AND last_seen >= :oldest",
-        FilterExpression="#status IN (:open, :regressed) AND #ttl > :now",
+        FilterExpression="#status IN (:open, :regressed, :ignored) AND #ttl > :now",
         ExpressionAttributeNames={"#status": "status", "#ttl": "ttl"},
         ExpressionAttributeValues=write_all(
             {
@@ -75,6 +82,7 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
                 ":oldest": visible.oldest_ms,
                 ":open": OPEN,
                 ":regressed": REGRESSED,
+                ":ignored": IGNORED,
                 # The `ttl` is later than the expiry by TTL_LAG_S. Correct this, so that expired
                 # issues do not count.
                 ":now": visible.now_s + TTL_LAG_S,
@@ -82,13 +90,23 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
         ),
         ScanIndexForward=False,
     )
-    open_since = {
-        item["sk"].removeprefix("issue#"): item["first_seen"] for item in map(read_all, open_issues)
-    }
+    open_since: dict[str, int] = {}
+    ignored: list[str] = []
+    for item in map(read_all, open_issues):
+        issue_id = item["sk"].removeprefix("issue#")
+        if item["status"] == IGNORED:
+            ignored.append(issue_id)
+        else:
+            open_since[issue_id] = item["first_seen"]
+    # Those that are ignored until a time are open when it has come.
+    some = ignored if pages is None else ignored[:BATCH_GET]
+    for issue in find_issues(visible, some):
+        if issue.status in OPEN_STATUSES:
+            open_since[issue.id] = issue.first_seen
     seen_in, more_rows = _seen_in(visible, releases, open_since, pages)
     for _, name in seen_in:
         releases[name].open_issues += 1
-    return not (more_issues or more_rows)
+    return not (more_issues or more_rows or len(some) < len(ignored))
 
 
 def _seen_in(

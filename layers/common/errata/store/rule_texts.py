@@ -8,7 +8,7 @@ from typing import Any
 from errata.config import settings
 from errata.store import clients
 from errata.store.items import TypedItem, read_all, write_all
-from errata.store.projects import project_key
+from errata.store.project_items import project_key
 
 
 def find(key: TypedItem) -> tuple[str, str]:

@@ -8,7 +8,7 @@
 
 from errata.models.organization import Organization
 from errata.store import organizations, rule_texts
-from errata.store.projects import scrubbing_key
+from errata.store.project_items import scrubbing_key
 
 
 def of_project(project_id: str) -> str:

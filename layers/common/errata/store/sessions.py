@@ -9,7 +9,7 @@ anybody sign in.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from errata.config import settings
@@ -19,10 +19,12 @@ from errata.models.issue import Issue
 from errata.models.member import Session, User
 from errata.models.organization import Organization
 from errata.models.project import Project
+from errata.models.views import Views
 from errata.models.visible import Watermark
-from errata.store import clients, events, members, organizations, projects, watermarks
+from errata.store import clients, events, members, organizations, views, watermarks
 from errata.store.issue_items import is_issue, to_issue
 from errata.store.items import PlainItem, TypedItem, batch_get_tables, read_all, write_all
+from errata.store.project_items import to_project
 from errata.store.retry import attempts
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class OpenedPage:
     organization: Organization | None
     watermark: Watermark
     event: Stored | None
+    own_views: Views = field(default_factory=Views)
+    shared_views: Views = field(default_factory=Views)
 
 
 def save(session: Session) -> None:
@@ -70,8 +74,12 @@ def open_page(
     project_id: str = "",
     organization_id: str = "",
     event_id: str = "",
+    *,
+    with_views: bool = False,
 ) -> OpenedPage:
     """Read a session, its user, and the project, event or organization of a page.
+
+    `with_views`: also the views of the user and of the project.
 
     One call reads three tables consistently. So a session that has ended, or a removed member,
     cannot see another page. Access pattern K10.
@@ -94,14 +102,23 @@ def open_page(
         wanted[table.events_table].append(watermarks.watermark_key(project_id))
     if event_id:
         wanted[table.events_table].append(write_all({"pk": project_id, "sk": event_id}))
+    if with_views:
+        wanted[table.projects_table].append(views.key(f"user#{user_hash}"))
+        if project_id:
+            wanted[table.projects_table].append(views.key(f"project#{project_id}"))
     found = _read(wanted)
+    saved = {
+        item["pk"]["S"].partition("#")[0]: views.to_views(read_all(item))
+        for item in found[table.projects_table]
+        if item["sk"]["S"] == "views"
+    }
     of_projects = {item["sk"]["S"]: read_all(item) for item in found[table.projects_table]}
     of_events = {item["sk"]["S"]: item for item in found[table.events_table]}
     sessions = [read_all(item) for item in found[table.idempotency_table]]
     return OpenedPage(
         session=_to_session(secret, sessions[0]) if sessions else None,
         user=members.to_user(of_projects["user"]) if "user" in of_projects else None,
-        project=projects.to_project(of_projects["project"]) if "project" in of_projects else None,
+        project=to_project(of_projects["project"]) if "project" in of_projects else None,
         organization=(
             organizations.to_organization(of_projects["org"]) if "org" in of_projects else None
         ),
@@ -109,8 +126,12 @@ def open_page(
         if "clear" in of_events
         else Watermark(),
         event=(
-            events.stored(of_events[event_id]) if "payload" in of_events.get(event_id, ()) else None
+            events.stored(of_events[event_id])
+            if events.is_kept_in_full(of_events.get(event_id, {}))
+            else None
         ),
+        own_views=saved.get("user", Views()),
+        shared_views=saved.get("project", Views()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Sign requests to DynamoDB with Signature Version 4.
+"""Sign requests to AWS with Signature Version 4.
 
 Source: IAM user guide, "Create a signed AWS API request".
 """
@@ -7,27 +7,32 @@ import hashlib
 import hmac
 import os
 import time
+from collections.abc import Mapping
 
 from errata.errors import UnavailableError
 
-_TYPE = "application/x-amz-json-1.0"
-# DynamoDB accepts a signature for 5 minutes.
+# AWS accepts a signature for 5 minutes.
 _MAX_SKEW_S = 240
 
 
 class Signer:
-    """Makes signed requests (Signature Version 4) with the credentials in the environment.
+    """Makes signed requests to one service, with the credentials in the environment.
 
     `skew_s` is by how much AWS's clock is ahead of ours.
     """
 
-    def __init__(self, region: str, host: str) -> None:
-        self._region, self._host = region, host
+    def __init__(self, region: str, host: str, service: str) -> None:
+        self._region, self._host, self._service = region, host, service
         self.skew_s = 0.0
         self._cached = ("", "", b"")
 
-    def signed(self, target: str, body: bytes, at_s: float) -> bytes:
-        """Return a request, ready to be sent. `target` names the operation.
+    def signed(
+        self, start: str, headers: Mapping[str, str], body: bytes | None, at_s: float
+    ) -> bytes:
+        """Return a request, ready to be sent.
+
+        `start` is the method and the path, without a query and as a URL has it: `GET /a%20b`.
+        `headers` are those of the request, with names in lower case.
 
         Raises:
             UnavailableError: the environment has no credentials.
@@ -39,29 +44,30 @@ class Signer:
         if not (key_id and secret):
             raise UnavailableError("AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is not set.")
         timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at_s))
-        headers = {"content-type": _TYPE, "host": self._host, "x-amz-date": timestamp}
+        every = {**headers, "host": self._host, "x-amz-date": timestamp}
         if token:
-            headers["x-amz-security-token"] = token
-        headers["x-amz-target"] = target
-        lines = "".join([f"{name}:{value}\n" for name, value in headers.items()])
-        names = ";".join(headers)
-        canonical = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-        scope = f"{timestamp[:8]}/{self._region}/dynamodb/aws4_request"
+            every["x-amz-security-token"] = token
+        ordered = sorted(every)
+        lines = "".join([f"{name}:{every[name]}\n" for name in ordered])
+        names = ";".join(ordered)
+        digest = hashlib.sha256(body or b"").hexdigest()
+        canonical = f"{start.replace(' ', '\n', 1)}\n\n{lines}\n{names}\n{digest}"
+        scope = f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         text = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}"
         signature = hmac.digest(self._key(secret, timestamp[:8]), text.encode(), "sha256").hex()
+        length = "" if body is None else f"content-length:{len(body)}\n"
         head = (
-            f"POST / HTTP/1.1\n{lines}authorization:AWS4-HMAC-SHA256 Credential={key_id}/{scope},"
-            f" SignedHeaders={names}, Signature={signature}\n"
-            f"content-length:{len(body)}\nuser-agent:errata\n\n"
+            f"{start} HTTP/1.1\n{lines}authorization:AWS4-HMAC-SHA256 Credential={key_id}/{scope},"
+            f" SignedHeaders={names}, Signature={signature}\n{length}user-agent:errata\n\n"
         )
-        return head.replace("\n", "\r\n").encode() + body
+        return head.replace("\n", "\r\n").encode() + (body or b"")
 
     def _key(self, secret: str, day: str) -> bytes:
         cached = self._cached  # read once: another thread may replace it
         if cached[:2] != (secret, day):
             key = f"AWS4{secret}".encode()
-            for part in (day, self._region, "dynamodb", "aws4_request"):
+            for part in (day, self._region, self._service, "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
             cached = self._cached = (secret, day, key)
         return cached[2]

@@ -31,6 +31,12 @@ def taken(organization_id: str, slugs: Iterable[str]) -> set[str]:
     return {item["sk"]["S"] for item in batch_get(settings().projects_table, keys)}
 
 
+def find_slug(organization_id: str, slug: str) -> str | None:
+    """Return the id of the organization's project that has or had a slug. Access pattern P71."""
+    found = batch_get(settings().projects_table, [_key(organization_id, slug)])
+    return found[0]["project_id"]["S"] if found else None
+
+
 def save_slugs(before: Project, after: Project) -> bool:
     """Replace the slugs of a project by others, of which the first may be new.
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from errata.store import clients
+from errata.store.events import is_event
 
 # Read slowly. DynamoDB serves two readers of a shard at full speed, and digest and cleanup are two.
 # If a read is throttled, the client waits up to 20 seconds and tries again.
@@ -16,7 +17,7 @@ _PAUSE_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class FailedBatch:
     """A batch that Lambda no longer retries.
 
     `first` and `last` are the sequence numbers of its first and last record. `first_ms` and
@@ -31,14 +32,14 @@ class Batch:
     last_ms: int
 
 
-def batch(message: dict[str, Any]) -> Batch:
+def batch(message: dict[str, Any]) -> FailedBatch:
     """Return the batch that a message of a dead-letter queue describes.
 
     Raises:
         KeyError, ValueError: the message does not describe a batch.
     """
     info = message["DDBStreamBatchInfo"]
-    return Batch(
+    return FailedBatch(
         info["streamArn"],
         info["shardId"],
         info["startSequenceNumber"],
@@ -52,7 +53,7 @@ def _ms(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-def new_events(of: Batch) -> list[tuple[str, str]]:
+def new_events(of: FailedBatch) -> list[tuple[str, str]]:
     """Return project id and event id of each new event in a batch, in the order of the batch.
 
     Raises:
@@ -74,7 +75,8 @@ def new_events(of: Batch) -> list[tuple[str, str]]:
             if int(image["SequenceNumber"]) > last:
                 return found
             # The same filter as the trigger's (template.yaml).
-            if record["eventName"] == "INSERT" and "payload" in image["NewImage"]:
+            new = image["NewImage"] if record["eventName"] == "INSERT" else {}
+            if is_event(new):
                 found.append((image["Keys"]["pk"]["S"], image["Keys"]["sk"]["S"]))
             if int(image["SequenceNumber"]) == last:
                 return found

@@ -29,10 +29,10 @@ _ALONE = (RESTORE, "counter")
 
 
 def pages(table: str, start: TypedItem | None) -> Iterator[tuple[list[TypedItem], Any]]:
-    """Yield the rows of a table, a page at a time, from the position `start` on.
+    """Yield the rows of a table, a page at a time, from the key `start` on.
 
-    With each page comes the position after it, None at the end. Read consistently, but not all at
-    one time. Access pattern B1.
+    With each page comes the start key of the next one, None at the end. Read consistently, but not
+    all at one time. Access pattern B1.
     """
     request: Any = {"TableName": table, "ConsistentRead": True, "Limit": PAGE}
     while True:

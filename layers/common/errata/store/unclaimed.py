@@ -21,8 +21,10 @@ from errata.errors import (
 )
 from errata.models.organization import UNCLAIMED
 from errata.models.project import Project
-from errata.store import clients, creation_counts, projects, slugs
+from errata.store import clients, creation_counts, slugs
 from errata.store.items import Request, Values, write_all
+from errata.store.project_items import listed_as, project_key
+from errata.store.projects import list_keys
 from errata.store.retry import attempts
 
 _TRIES = 6
@@ -38,7 +40,7 @@ def keep(project_id: str, at_ms: int) -> bool:
     try:
         clients.dynamodb().update_item(
             TableName=settings().projects_table,
-            Key=projects.project_key(project_id),
+            Key=project_key(project_id),
             UpdateExpression="SET listed_as = :as REMOVE expires_at",
             ConditionExpression=f"attribute_exists(pk) AND {_ALIVE}",
             ExpressionAttributeValues=write_all(values),
@@ -60,13 +62,13 @@ def adopt(adopted: Project, at_ms: int) -> bool:
         ":organization": adopted.organization,
         ":slugs": slugs.joined(adopted),
         ":under": "projects",
-        ":as": projects.listed_as(adopted),
+        ":as": listed_as(adopted),
         ":unclaimed": UNCLAIMED,
         ":now": at_ms,
     }
     update: Request = {
         "TableName": settings().projects_table,
-        "Key": projects.project_key(adopted.id),
+        "Key": project_key(adopted.id),
         "UpdateExpression": (
             "SET organization = :organization, slugs = :slugs, listed_under = :under,"
             " listed_as = :as REMOVE expires_at"
@@ -103,7 +105,7 @@ def remove_expired(project_id: str, at_ms: int) -> bool:
     table = settings().projects_table
     project: Request = {
         "TableName": table,
-        "Key": projects.project_key(project_id),
+        "Key": project_key(project_id),
         "ConditionExpression": "expires_at <= :now",
         "ExpressionAttributeValues": write_all({":now": at_ms}),
     }
@@ -114,7 +116,7 @@ def remove_expired(project_id: str, at_ms: int) -> bool:
             "ConditionExpression": "project_id = :id AND attribute_not_exists(revoked_at)",
             "ExpressionAttributeValues": write_all({":id": project_id}),
         }
-        for key in projects.list_keys(project_id)
+        for key in list_keys(project_id)
         if key.revoked_at is None
     ]
     return _counted_out([{"Delete": each} for each in (project, *keys)])

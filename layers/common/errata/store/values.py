@@ -22,16 +22,22 @@ from itertools import batched
 from typing import Any
 
 from errata.config import settings
-from errata.models.seen_values import KeyValue
+from errata.models.seen_values import TAG, KeyValue
 from errata.models.visible import Visible
 from errata.store import clients
-from errata.store.items import PlainItem, Request, TypedItem, Values, write_all
+from errata.store.items import PlainItem, Request, TypedItem, Values, key_begin, write_all
 
+# What happened to an issue with a value of a release.
+OPENED = "opened"
 # The most ids in one row. With it, a row stays below 1 KB, unless the value is very long.
 _MAX_IDS = 50
 _ID_BYTES = 16
 # Names and values of the other attributes of a row, about.
 _ROW_BYTES = 40
+# What a suggestion of values reads: queries, rows in each, and how many values are enough.
+_QUERIES, _ROWS, _VALUES = 6, 20, 12
+# Sorts after every other text.
+_LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class NewValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class IssuesWithValue:
     """The issues that have had a value.
 
     Attributes:
@@ -94,10 +100,16 @@ def to_value(item: PlainItem) -> tuple[str, str, list[str]]:
 
 
 def issues_with(
-    visible: Visible, key: str, begin: str, matches: Callable[[str], bool], most: int
-) -> Seen:
+    visible: Visible,
+    key: str,
+    begin: str,
+    matches: Callable[[str], bool],
+    most: int,
+    change: str = "",
+) -> IssuesWithValue:
     """Return the issues that have had a value of `key` that begins with `begin` and matches.
 
+    With `change`, only those to which this happened with the value: `OPENED` or `REGRESSED`.
     Reads about `most` bytes, at most 1 MB more. Values are as stored in keys. Rows lag a little.
     Access pattern I9.
     """
@@ -110,19 +122,67 @@ def issues_with(
             KeyConditionExpression="pk = :pk AND begins_with(sk, :begin)",
             ExpressionAttributeNames={"#at": "at", "#ttl": "ttl", "#issues": "issues"},
             ExpressionAttributeValues=write_all(
-                {":pk": visible.partition, ":begin": f"{prefix(key)}{begin}"}
+                {":pk": visible.partition, ":begin": key_begin(f"{prefix(key)}{begin}")}
             ),
             ProjectionExpression="sk, #at, #ttl, #issues",
             **request,
         )
         for item in page["Items"]:
             size += _ROW_BYTES + len(item["sk"]["S"])
-            if int(item["ttl"]["N"]) > visible.now_s:
+            changed = item["sk"]["S"].endswith(f"+{change}") if change else True
+            if changed and int(item["ttl"]["N"]) > visible.now_s:
                 size += _add(found, item, matches)
         if "LastEvaluatedKey" not in page:
-            return Seen(found, True, size)
+            return IssuesWithValue(found, True, size)
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-    return Seen(found, False, size)
+    return IssuesWithValue(found, False, size)
+
+
+def newest_values(visible: Visible, key: str, begin: str) -> list[str]:
+    """Return values of `key` that begin with `begin`, at most a dozen, most recently seen first.
+
+    Values are as stored in keys. There may be more: it makes at most six small queries. Each skips
+    the further rows of a value, and with them values that continue this one with `#`. Access
+    pattern I32.
+    """
+    return _newest(visible, prefix(key), begin, "#", lambda name: name.rpartition("#")[0])
+
+
+def tag_names(visible: Visible, begin: str) -> list[str]:
+    """Return names of tags that begin with `begin`, as `newest_values` does. Access pattern I33."""
+    return _newest(visible, f"value#{TAG}", begin, "=", lambda name: name.partition("=")[0])
+
+
+def _newest(
+    visible: Visible, kind: str, begin: str, end: str, name_of: Callable[[str], str]
+) -> list[str]:
+    """Return names, each of which stands in keys between `kind` and `end`."""
+    found: dict[str, int] = {}
+    low = key_begin(f"{kind}{begin}")
+    high = f"{low}{_LAST}"
+    for _ in range(_QUERIES):
+        page = clients.dynamodb().query(
+            TableName=settings().issues_table,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
+            ExpressionAttributeNames={"#at": "at", "#ttl": "ttl"},
+            ExpressionAttributeValues=write_all(
+                {":pk": visible.partition, ":low": low, ":high": high}
+            ),
+            ProjectionExpression="sk, #at, #ttl",
+            # Versions and dates: the newest ones first.
+            ScanIndexForward=False,
+            Limit=_ROWS,
+        )
+        name = ""
+        for item in page["Items"]:
+            name = name_of(item["sk"]["S"].removeprefix(kind))
+            at = int(item["at"]["N"])
+            if int(item["ttl"]["N"]) > visible.now_s and at >= visible.oldest_ms:
+                found[name] = max(at, found.get(name, 0))
+        high = f"{kind}{name}{end}"
+        if "LastEvaluatedKey" not in page or len(found) >= _VALUES or not low < high:
+            break
+    return sorted(found, key=lambda name: -found[name])[:_VALUES]
 
 
 def _add(found: dict[str, int], item: TypedItem, matches: Callable[[str], bool]) -> int:

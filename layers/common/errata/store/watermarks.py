@@ -2,12 +2,16 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| watermark | `12#state` | `clear` | generation, through, legacy_through, recent |
+| watermark | `12#state` | `clear` | generation, through, legacy_through, ids, thresholds |
 | timer | `12#state` | `recent` | ttl |
 
-`recent`: the ids in `Watermark.also`. Each takes 16 bytes, so that the many ids of a busy project
-fit into one item. The timer has nothing but its `ttl`: when DynamoDB has deleted it, the stream
-tells `cleanup` that the ids are no longer needed.
+The ids are those in `Watermark.also`: in `recent` with 16 bytes each, so that the many ids of a
+busy project fit into one item. If they do not, they are in `recent_short` with 12 bytes each: the
+milliseconds since `through` in two bytes, and the random part of the id in ten. Releases that know
+only `recent` refused such a clear.
+
+The timer has nothing but its `ttl`: when DynamoDB has deleted it, the stream tells `cleanup` that
+the ids are no longer needed.
 """
 
 import contextlib
@@ -32,6 +36,9 @@ from errata.store.items import (
     read_all,
     write_all,
 )
+
+# How many ids fit into the attribute `recent`, and into `recent_short`. An item has at most 400 KB.
+_MOST_RECENT, MOST_IDS = 24_000, 32_000
 
 
 def find_watermark(project_id: str) -> Watermark:
@@ -75,11 +82,17 @@ def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
                 "generation": new.generation,
                 "through": new.through,
                 "legacy_through": new.legacy_through,
+                "thresholds": new.thresholds or None,
             }
         )
-        | ({"recent": {"B": _packed(new.also)}} if new.also else {}),
-        "ConditionExpression": "attribute_not_exists(pk) OR generation = :before",
-        "ExpressionAttributeValues": write_all({":before": new.generation - 1}),
+        | _of_ids(new),
+        "ConditionExpression": (
+            "attribute_not_exists(pk) OR (generation = :before AND "
+            + ("thresholds = :same)" if new.thresholds else "attribute_not_exists(thresholds))")
+        ),
+        "ExpressionAttributeValues": write_all(
+            {":before": new.generation - 1, ":same": new.thresholds or None}
+        ),
     }
     actions: list[Any] = [unmoved, {"Put": replaced}]
     if new.also:
@@ -96,13 +109,29 @@ def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
     return True
 
 
+def thresholds_action(project_id: str, thresholds: str) -> Any:
+    """Return the action of a transaction that sets the thresholds of a project's alert rules."""
+    sets = "generation = if_not_exists(generation, :zero), through = if_not_exists(through, :none)"
+    sets += ", legacy_through = if_not_exists(legacy_through, :zero)"
+    change = f"SET {sets}, thresholds = :new" if thresholds else f"SET {sets} REMOVE thresholds"
+    values: Values = {":zero": 0, ":none": "", ":new": thresholds or None}
+    return {
+        "Update": {
+            "TableName": settings().events_table,
+            "Key": watermark_key(project_id),
+            "UpdateExpression": change,
+            "ExpressionAttributeValues": write_all(values),
+        }
+    }
+
+
 def drop_recent(project_id: str, generation: int) -> None:
     """Remove the ids of `Watermark.also`, unless there was another clear. Access pattern E26."""
     with contextlib.suppress(ConditionFailedError):
         clients.dynamodb().update_item(
             TableName=settings().events_table,
             Key=watermark_key(project_id),
-            UpdateExpression="REMOVE recent",
+            UpdateExpression="REMOVE recent, recent_short",
             ConditionExpression="generation = :generation",
             ExpressionAttributeValues=write_all({":generation": generation}),
         )
@@ -119,35 +148,46 @@ def delete_hidden(events: Iterable[Stored]) -> None:
     batch_delete(settings().events_table, keys)
 
 
-def delete_cleared(project_id: str, limit: Watermark) -> None:
-    """Delete all events and legacy numbers that a watermark hides. Access pattern E13."""
+def delete_cleared(project_id: str, limit: Watermark, left_until_s: int = 0) -> None:
+    """Delete the events and legacy numbers that a watermark hides. Access pattern E13.
+
+    Those that DynamoDB deletes until `left_until_s`, in seconds since the epoch, are left, except
+    for events from `through` on: their ids are dropped from the watermark, which then no longer
+    hides them.
+    """
     table = settings().events_table
+    late: Any = {
+        "FilterExpression": "#ttl > :left",
+        "ExpressionAttributeNames": {"#ttl": "ttl"},
+    }
     last = legacy.sort_key(limit.legacy_through)
     for numbers in ("legacy", "gaps"):
+        values: Values = {":numbers": f"{project_id}#{numbers}", ":through": last}
         found = query(
             TableName=table,
             KeyConditionExpression="pk = :numbers AND sk <= :through",
-            ExpressionAttributeValues=write_all(
-                {":numbers": f"{project_id}#{numbers}", ":through": last}
-            ),
+            ExpressionAttributeValues=write_all({**values, ":left": left_until_s}),
             ProjectionExpression="pk, sk",
+            **late,
         )
         batch_delete(table, found)
-    events = query(
-        TableName=table,
-        KeyConditionExpression="pk = :project AND sk <= :newest",
-        ExpressionAttributeValues=write_all(
-            # A cleared legacy error may be newer than the watermark, by up to CLEAR_MARGIN_MS.
-            {":project": project_id, ":newest": _newest_hidden(limit)}
-        ),
-        ProjectionExpression="pk, sk, legacy_id",
-    )
-    hidden = (
-        {"pk": each["pk"], "sk": each["sk"]}
-        for each in events
-        if limit.hides(each["sk"]["S"], legacy_number(each))
-    )
-    batch_delete(table, hidden)
+    # A cleared legacy error may be newer than the watermark, by up to CLEAR_MARGIN_MS.
+    old: Values = {":low": floor_id(0), ":high": limit.through, ":left": left_until_s}
+    recent: Values = {":low": limit.through, ":high": _newest_hidden(limit)}
+    for bounds, filtered in ((old, late), (recent, {})):
+        events = query(
+            TableName=table,
+            KeyConditionExpression="pk = :project AND sk BETWEEN :low AND :high",
+            ExpressionAttributeValues=write_all({":project": project_id, **bounds}),
+            ProjectionExpression="pk, sk, legacy_id",
+            **filtered,
+        )
+        hidden = (
+            {"pk": each["pk"], "sk": each["sk"]}
+            for each in events
+            if limit.hides(each["sk"]["S"], legacy_number(each))
+        )
+        batch_delete(table, hidden)
 
 
 def _newest_hidden(limit: Watermark) -> str:
@@ -167,8 +207,36 @@ def to_watermark(found: TypedItem) -> Watermark:
         generation=values["generation"],
         through=values["through"],
         legacy_through=values["legacy_through"],
-        also=frozenset(_unpacked(values.get("recent", b""))),
+        also=frozenset(
+            [
+                *_unpacked(values.get("recent", b"")),
+                *_lengthened(values.get("recent_short", b""), values["through"]),
+            ]
+        ),
+        thresholds=values.get("thresholds", ""),
     )
+
+
+def _of_ids(new: Watermark) -> TypedItem:
+    """Return the attribute with the ids of a watermark, if it lists any."""
+    if len(new.also) > _MOST_RECENT:
+        return {"recent_short": {"B": b"".join(_shortened(new.also, new.through))}}
+    return {"recent": {"B": _packed(new.also)}} if new.also else {}
+
+
+def _shortened(event_ids: Iterable[str], through: str) -> Iterator[bytes]:
+    begin = minted_ms(through)
+    for event_id in sorted(event_ids):
+        # A UUID's version is the same in each id.
+        random = event_id[15:18] + event_id[20:23] + event_id[24:]
+        variant = "89ab".index(event_id[19])
+        yield struct.pack(">HB9s", minted_ms(event_id) - begin, variant, bytes.fromhex(random))
+
+
+def _lengthened(packed: bytes, through: str) -> Iterator[str]:
+    for after, variant, random in struct.iter_unpack(">HB9s", packed):
+        stamp, digits = floor_id(minted_ms(through) + after)[:15], random.hex()
+        yield f"{stamp}{digits[:3]}-{'89ab'[variant]}{digits[3:6]}-{digits[6:]}"
 
 
 def _packed(event_ids: Iterable[str]) -> bytes:

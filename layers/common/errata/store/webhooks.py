@@ -1,4 +1,6 @@
-"""Webhooks in ProjectsTable, attempts in DeliveriesTable, secrets in SSM, messages in SQS.
+"""Webhooks in ProjectsTable, attempts in DeliveriesTable, messages in SQS.
+
+Their secrets are elsewhere: `errata.store.webhook_secrets`.
 
 | item | table | pk | sk |
 |---|---|---|---|
@@ -9,8 +11,6 @@
 A delivery's row has the number of its attempts and when the next one is due. Rows of deliveries and
 attempts expire by `ttl`. In queued and stored messages, `delivery` is named "round" and
 `webhook_id` is named "endpoint_id". In the row of an attempt, the message is named "notice".
-The secrets of a webhook are in one SSM parameter of type SecureString, and never in a table. The
-parameter is encrypted with the account's key for SSM, which is free.
 """
 
 import contextlib
@@ -20,15 +20,18 @@ from dataclasses import asdict
 from typing import Any
 
 from errata.config import settings
-from errata.errors import ConditionFailedError, StoreError
+from errata.errors import ConditionFailedError
+from errata.models import alert
 from errata.models.times import DELIVERY_KEPT_S
-from errata.models.webhook import Attempt, Delivery, Message, Secrets, Webhook
-from errata.store import clients
-from errata.store.items import PlainItem, TypedItem, Values, query, read_all, write_all
+from errata.models.webhook import WEBHOOK, Attempt, Delivery, Message, Webhook
+from errata.store import clients, webhook_secrets
+from errata.store.items import PlainItem, TypedItem, Values, batch_get, query, read_all, write_all
 
 # The most messages and bytes in one call. SQS itself has accepted four times as much since 2025.
 _CALL_MESSAGES = 10
 _CALL_BYTES = 256 * 1024
+_ALERT_DELAY_S = 2
+_NEW_OF_MEMBERS: Values = {"url": "", "events": "", "created_at": 0, "kind": alert.MEMBERS}
 # Fields whose names differ in a stored message. Deployments have such messages.
 _STORED = {"delivery": "round", "webhook_id": "endpoint_id"}
 _READ = {stored: name for name, stored in _STORED.items()}
@@ -49,12 +52,20 @@ def save_webhook(webhook: Webhook) -> None:
         "failing_since": webhook.failing_since,
         "disabled_at": webhook.disabled_at,
         "disabled_reason": webhook.disabled_reason or None,
+        "kind": None if webhook.kind == WEBHOOK else webhook.kind,
+        "name": webhook.name or None,
+        "failures": webhook.failures or None,
+        "muted_until": webhook.muted_until or None,
+        "subscription": webhook.subscription or None,
     }
     clients.dynamodb().put_item(TableName=settings().projects_table, Item=write_all(values))
 
 
 def list_webhooks(project_id: str) -> list[Webhook]:
-    """Return a project's webhooks, oldest first, read consistently. Access pattern P12."""
+    """Return a project's webhooks and channels, oldest first. Read consistently.
+
+    Access pattern P12.
+    """
     found = query(
         TableName=settings().projects_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :webhook)",
@@ -63,7 +74,7 @@ def list_webhooks(project_id: str) -> list[Webhook]:
         ),
         ConsistentRead=True,
     )
-    return sorted((_to_webhook(read_all(item)) for item in found), key=lambda e: e.created_at)
+    return sorted((to_webhook(read_all(item)) for item in found), key=lambda e: e.created_at)
 
 
 def find_webhook(project_id: str, webhook_id: str) -> Webhook | None:
@@ -74,15 +85,22 @@ def find_webhook(project_id: str, webhook_id: str) -> Webhook | None:
         ConsistentRead=True,
     )
     item = response.get("Item")
-    return _to_webhook(read_all(item)) if item else None
+    return to_webhook(read_all(item)) if item else None
+
+
+def some_exist(ids: Iterable[tuple[str, str]]) -> bool:
+    """Return whether one of these webhooks exists: ids of project and webhook.
+
+    Access pattern P63.
+    """
+    return bool(batch_get(settings().projects_table, [_webhook_key(*each) for each in ids]))
 
 
 def remove_webhook(project_id: str, webhook_id: str) -> None:
     """Delete a webhook and its secrets. Access pattern P14."""
     # Delete the secrets first. If this is interrupted, the webhook is still listed, so somebody can
     # remove it again.
-    for path in _secrets_paths():
-        delete_secret(f"{path}/{project_id}/{webhook_id}")
+    webhook_secrets.delete_secrets(project_id, webhook_id)
     clients.dynamodb().delete_item(
         TableName=settings().projects_table, Key=_webhook_key(project_id, webhook_id)
     )
@@ -91,23 +109,26 @@ def remove_webhook(project_id: str, webhook_id: str) -> None:
 def update_webhook(webhook: Webhook, **changes: int | str | None) -> None:
     """Set attributes of a webhook, if it still exists. The value None removes an attribute.
 
+    The channel to the members of a project is only stored when it first fails or is muted.
     Access pattern P15.
     """
-    sets = [f"{name} = :{name}" for name, value in changes.items() if value is not None]
-    removed = [name for name, value in changes.items() if value is None]
-    expression = (f"SET {', '.join(sets)} " if sets else "") + (
-        f"REMOVE {', '.join(removed)}" if removed else ""
-    )
+    of_members = webhook.kind == alert.MEMBERS
+    first: Values = dict(_NEW_OF_MEMBERS) if of_members else {}
+    sets = [f"#{name} = if_not_exists(#{name}, :{name})" for name in first]
+    sets += [f"#{name} = :{name}" for name, value in changes.items() if value is not None]
+    removed = [f"#{name}" for name, value in changes.items() if value is None]
     request: dict[str, Any] = {
         "TableName": settings().projects_table,
         "Key": _webhook_key(webhook.project_id, webhook.id),
-        "UpdateExpression": expression,
-        "ConditionExpression": "attribute_exists(pk)",
+        "UpdateExpression": (f"SET {', '.join(sets)} " if sets else "")
+        + (f"REMOVE {', '.join(removed)}" if removed else ""),
+        "ExpressionAttributeNames": {f"#{name}": name for name in first | changes},
     }
     if sets:
-        request["ExpressionAttributeValues"] = write_all(
-            {f":{name}": value for name, value in changes.items()}
-        )
+        values = {f":{name}": value for name, value in (first | changes).items()}
+        request["ExpressionAttributeValues"] = write_all(values)
+    if not of_members:
+        request["ConditionExpression"] = "attribute_exists(pk)"
     with contextlib.suppress(ConditionFailedError):
         clients.dynamodb().update_item(**request)
 
@@ -116,105 +137,24 @@ def _webhook_key(project_id: str, webhook_id: str) -> TypedItem:
     return write_all({"pk": f"project#{project_id}", "sk": f"webhook#{webhook_id}"})
 
 
-def _to_webhook(item: PlainItem) -> Webhook:
+def to_webhook(item: PlainItem) -> Webhook:
+    """Return the webhook or channel in an item of plain values."""
     return Webhook(
         id=item["sk"].removeprefix("webhook#"),
         project_id=item["pk"].removeprefix("project#"),
         url=item["url"],
-        events=tuple(item["events"].split(",")),
+        events=tuple(filter(None, item["events"].split(","))),
         created_at=item["created_at"],
         rotated_at=item.get("rotated_at"),
         failing_since=item.get("failing_since"),
         disabled_at=item.get("disabled_at"),
         disabled_reason=item.get("disabled_reason", ""),
+        kind=item.get("kind", WEBHOOK),
+        name=item.get("name", ""),
+        failures=item.get("failures", 0),
+        muted_until=item.get("muted_until", 0),
+        subscription=item.get("subscription", ""),
     )
-
-
-# ------------------------------------------------------------------ secrets
-
-
-def save_secrets(project_id: str, webhook_id: str, secrets: Secrets) -> None:
-    """Store a webhook's secrets, encrypted."""
-    clients.ssm().put_parameter(
-        Name=f"{settings().webhook_secrets}/{project_id}/{webhook_id}",
-        Value=json.dumps(asdict(secrets)),
-        Type="SecureString",
-        Overwrite=True,
-    )
-
-
-def find_secrets(project_id: str, webhook_id: str) -> Secrets:
-    """Return a webhook's signing secrets, decrypted.
-
-    Raises:
-        StoreError: `ParameterNotFound` when the webhook has been removed.
-    """
-    current, *former = (f"{path}/{project_id}/{webhook_id}" for path in _secrets_paths())
-    try:
-        response = clients.ssm().get_parameter(Name=current, WithDecryption=True)
-    except StoreError as error:
-        if error.code != "ParameterNotFound" or not former:
-            raise
-        response = clients.ssm().get_parameter(Name=former[0], WithDecryption=True)
-    stored = json.loads(response["Parameter"]["Value"])
-    formers = tuple((secret, until) for secret, until in stored.get("formers", ()))
-    return Secrets(stored["current"], formers)
-
-
-def find_stored_secrets() -> dict[str, str]:
-    """Return all secrets as they are stored, decrypted, by `<project>/<webhook id>`."""
-    found: dict[str, str] = {}
-    for name in list_secret_names():
-        response = clients.ssm().get_parameter(Name=name, WithDecryption=True)
-        # The current path comes first, and what it has is newer.
-        found.setdefault("/".join(name.split("/")[-2:]), response["Parameter"]["Value"])
-    return found
-
-
-def save_stored_secrets(of: str, value: str) -> None:
-    """Store a webhook's secrets as `find_stored_secrets` returned them."""
-    clients.ssm().put_parameter(
-        Name=f"{settings().webhook_secrets}/{of}", Value=value, Type="SecureString", Overwrite=True
-    )
-
-
-def list_secret_names() -> list[str]:
-    """Return the names of all SSM parameters with signing secrets of this deployment."""
-    return [name for path in _secrets_paths() for name in _list_below(path)]
-
-
-def _list_below(path: str) -> Iterator[str]:
-    request: Any = {"Path": path, "Recursive": True}
-    while True:
-        page = clients.ssm().get_parameters_by_path(**request)
-        for each in page["Parameters"]:
-            # Skip the parameters of a stack named "webhooks". They are below
-            # /errata/webhooks/webhooks.
-            if each["Name"].removeprefix(path).count("/") == len(("project", "webhook")):
-                yield each["Name"]
-        if not page.get("NextToken"):
-            return
-        request["NextToken"] = page["NextToken"]
-
-
-def delete_secret(name: str) -> None:
-    """Delete an SSM parameter. No-op if it does not exist."""
-    try:
-        clients.ssm().delete_parameter(Name=name)
-    except StoreError as error:
-        if error.code != "ParameterNotFound":
-            raise
-
-
-def _secrets_paths() -> list[str]:
-    """Return the path of the secrets, and the path below which 0.1.0 saved them.
-
-    Without the prefix, SSM refuses the parameters of a stack whose name begins with aws or ssm. So
-    0.1.0 has saved none of these.
-    """
-    current = settings().webhook_secrets
-    former = current.removeprefix("/errata")
-    return [current] if former.lower().startswith(("/aws", "/ssm")) else [current, former]
 
 
 # ------------------------------------------------------------------ messages
@@ -250,8 +190,11 @@ def _batches(messages: Iterable[Message]) -> Iterator[list[Any]]:
             batch, size = [], 0
         # A standard queue serves its message groups fairly ("Amazon SQS fair queues"). So a webhook
         # with many waiting messages does not delay those of other webhooks.
-        group = each.webhook_id
-        batch.append({"Id": str(number), "MessageBody": body, "MessageGroupId": group})
+        entry: Any = {"Id": str(number), "MessageBody": body, "MessageGroupId": each.webhook_id}
+        if each.event.startswith(alert.PREFIX):
+            # The dispatcher reads the issue. Until then, digest has usually stored it.
+            entry["DelaySeconds"] = _ALERT_DELAY_S
+        batch.append(entry)
         size += len(body)
     if batch:
         yield batch
@@ -292,7 +235,10 @@ def find_delivery(of: Message) -> Delivery:
     if "Item" not in response:
         return Delivery()
     item = read_all(response["Item"])
-    return Delivery(item["attempts"], item.get("due_at", 0), item["over"] == 1)
+    told = tuple(filter(None, item.get("told", "").split(",")))
+    role = item.get("role", "")
+    group = item.get("group", "")
+    return Delivery(item["attempts"], item.get("due_at", 0), item["over"] == 1, role, told, group)
 
 
 def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
@@ -306,30 +252,37 @@ def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
         "status": attempt.status,
         "duration_ms": attempt.duration_ms,
         "error": attempt.error or None,
-        "ttl": now_s + DELIVERY_KEPT_S,
-    }
-    delivery_values: Values = {
-        "attempts": delivery.attempts,
-        "due_at": delivery.due_at,
-        "over": int(delivery.over),
+        "issues": attempt.issues if attempt.issues > 1 else None,
         "ttl": now_s + DELIVERY_KEPT_S,
     }
     table = settings().deliveries_table
     clients.dynamodb().transact_write_items(
         TransactItems=[
             {"Put": {"TableName": table, "Item": write_all(values)}},
-            {
-                "Put": {
-                    "TableName": table,
-                    "Item": {**_delivery_key(of), **write_all(delivery_values)},
-                }
-            },
+            delivery_action(of, delivery, now_s),
         ]
     )
 
 
-def list_attempts(project_id: str, since: str, now_s: int, page: int = 0) -> Iterator[Attempt]:
-    """Yield a project's attempts from the id `since` on, newest first.
+def delivery_action(of: Message, delivery: Delivery, now_s: int) -> Any:
+    """Return the action of a transaction that stores the state of a message's delivery."""
+    values: Values = {
+        "attempts": delivery.attempts,
+        "due_at": delivery.due_at,
+        "over": int(delivery.over),
+        "role": delivery.role or None,
+        "group": delivery.group or None,
+        "told": ",".join(delivery.told) or None,
+        "ttl": now_s + DELIVERY_KEPT_S,
+    }
+    item = {**_delivery_key(of), **write_all(values)}
+    return {"Put": {"TableName": settings().deliveries_table, "Item": item}}
+
+
+def list_attempts(
+    project_id: str, since: str, now_s: int, page: int = 0, through: str = ""
+) -> Iterator[Attempt]:
+    """Yield a project's attempts from the id `since` on, newest first. Up to `through` if given.
 
     Reads `page` attempts at a time (0: as many as fit into a response of DynamoDB).
 
@@ -337,8 +290,10 @@ def list_attempts(project_id: str, since: str, now_s: int, page: int = 0) -> Ite
     """
     for item in query(
         TableName=settings().deliveries_table,
-        KeyConditionExpression="pk = :pk AND sk >= :since",
-        ExpressionAttributeValues=write_all({":pk": project_id, ":since": since}),
+        KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :through",
+        ExpressionAttributeValues=write_all(
+            {":pk": project_id, ":since": since, ":through": through or "~"}
+        ),
         ScanIndexForward=False,
         ConsistentRead=True,
         **({"Limit": page} if page else {}),
@@ -371,4 +326,5 @@ def _to_attempt(item: PlainItem) -> Attempt:
         status=item.get("status"),
         duration_ms=item["duration_ms"],
         error=item.get("error", ""),
+        issues=item.get("issues", 1),
     )

@@ -21,14 +21,14 @@ from errata.models.organization import (
     allows,
     networks,
 )
-from errata.models.project import DEFAULT_LIMIT, Access, Project
-from errata.store import billing, organizations, projects, unclaimed
+from errata.models.project import DEFAULT_LIMIT, DSN_LIMIT, Access, Project, RateLimit
+from errata.store import organizations, projects, unclaimed
 
 MAX_KEY_LENGTH = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundKey:
     """The result of a look-up. `access` is None for an unknown, revoked or unsuitable key.
 
     `usage_key` is the gateway key that counts its requests, "" if there is none. `dsn` is True for
@@ -42,7 +42,7 @@ class Found:
 
 
 # Looks up a key at a timestamp.
-type LookUp = Callable[[str, int], Found]
+type LookUp = Callable[[str, int], FoundKey]
 
 # The fields of `Access` that the authorizer sends. Functions of 0.1.0 read the first seven, in this
 # order.
@@ -60,15 +60,21 @@ _GRANTED = (
     "scrub",
     "scrub_contract_apis",
     "scrub_rules",
+    "maps",
+    "log_errors",
+    "captures",
+    "feedback",
+    "attachments",
 )
 _BY_POSITION = _GRANTED[:7]
 # Increment it when a field changes its meaning. A new field with a default needs no new version.
 GRANT_VERSION = 1
 
-NOTHING = Found(None)
+NOTHING = FoundKey(None)
 # The key of a DSN is public. Where an API key is needed, it counts as unknown.
-_OF_A_DSN = Found(None, dsn=True)
-_keys = TTLCache[Found](max_entries=10_000)
+_OF_A_DSN = FoundKey(None, dsn=True)
+_keys = TTLCache[FoundKey](max_entries=10_000)
+_projects = TTLCache[Access | None](max_entries=1_000)
 _anonymous = TTLCache[Access](max_entries=1)
 
 
@@ -77,19 +83,24 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def find(key: str, now_ms: int) -> Found:
+def find(key: str, now_ms: int) -> FoundKey:
     """Look up an API key, cached. The public key of a DSN has no access here."""
     found = _find(key, now_ms)
     return _OF_A_DSN if found.dsn else found
 
 
-def find_dsn(key: str, now_ms: int) -> Found:
+def find_dsn(key: str, now_ms: int) -> FoundKey:
     """Look up the public key of a DSN, cached. An API key has no access here."""
     found = _find(key, now_ms)
     return found if found.dsn else NOTHING
 
 
-def _find(key: str, now_ms: int) -> Found:
+def find_any(key: str, now_ms: int) -> FoundKey:
+    """Look up an API key or the public key of a DSN, cached."""
+    return _find(key, now_ms)
+
+
+def _find(key: str, now_ms: int) -> FoundKey:
     if len(key) > MAX_KEY_LENGTH:
         return NOTHING
     key_hash = hash_key(key)
@@ -101,29 +112,49 @@ def _find(key: str, now_ms: int) -> Found:
     return found
 
 
-def _look_up(key_hash: str, now_ms: int) -> Found:
+def _look_up(key_hash: str, now_ms: int) -> FoundKey:
     key = projects.find_key(key_hash)
     if key is None:
         return NOTHING
     dsn = key.public != ""
     if key.revoked_at is not None:
-        return Found(None, revoked=True, dsn=dsn)
+        return FoundKey(None, revoked=True, dsn=dsn)
     project = projects.find_project(key.project_id)
     if project is None or project.expired(now_ms):
         return NOTHING
-    limit = project.limit_of(key)
-    access = Access(
+    access = _access(project, key.id, project.limit_of(key))
+    return FoundKey(access, key.usage_key, dsn=dsn)
+
+
+def of_project(project_id: str, now_ms: int) -> Access | None:
+    """Return the access to a project of what needs no key, cached. None if there is no project."""
+    return _projects.get(project_id, now_ms, lambda: _look_up_project(project_id, now_ms))
+
+
+def _look_up_project(project_id: str, now_ms: int) -> Access | None:
+    project = projects.find_project(project_id)
+    if project is None or project.expired(now_ms):
+        return None
+    return _access(project, "", DSN_LIMIT)
+
+
+def _access(project: Project, key_id: str, limit: RateLimit) -> Access:
+    return Access(
         project_id=project.id,
-        key_id=key.id,
+        key_id=key_id,
         retention_days=project.retention_days or settings().retention_days,
         rate_limit=limit.per_minute,
         burst=limit.burst,
         organization=project.organization,
         expires_at=project.expires_at,
         rules=project.rules,
+        maps=project.maps,
+        log_errors=project.log_errors,
+        captures=project.captures,
+        feedback=project.feedback,
+        attachments=project.attachments,
         **_policy(project.organization, project),
     )
-    return Found(access, key.usage_key, dsn=dsn)
 
 
 def _policy(organization_id: str, project: Project | None = None) -> dict[str, Any]:
@@ -136,9 +167,17 @@ def _policy(organization_id: str, project: Project | None = None) -> dict[str, A
         return scrubbing(project, None)
     return scrubbing(project, found) | {
         "monthly_quota": found.monthly_quota,
-        "unpaid_url": billing.from_text(found.billing).unpaid_url,
+        "unpaid_url": _unpaid_url(found),
         "networks": networks(found.allowlist),
     }
+
+
+def _unpaid_url(organization: Organization) -> str | None:
+    if not organization.billing:
+        return None
+    from errata.store import billing  # few organizations have had an invoice that failed
+
+    return billing.from_text(organization.billing).unpaid_url
 
 
 def _find_owner(organization_id: str) -> Organization | None:
@@ -209,6 +248,7 @@ def clear_cache(key: str = "") -> None:
         _keys.drop(hash_key(key))
     else:
         _keys.clear()
+        _projects.clear()
         _anonymous.clear()
 
 
@@ -220,7 +260,7 @@ def drop_unknown(key: str) -> None:
 # ------------------------------------------------------------------ authorizer → functions
 
 
-def to_context(key: str | None, found: Found, address: str) -> dict[str, str]:
+def to_context(key: str | None, found: FoundKey, address: str) -> dict[str, str]:
     """Return what the authorizer passes to the functions; API Gateway allows only strings.
 
     `address` is the caller's. A deployment updates the authorizer and the functions at different

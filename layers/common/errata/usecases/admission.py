@@ -26,7 +26,8 @@ class Request:
 
     `body_key` returns the key in the body, of any type. It is called only if the request has no key
     elsewhere. `project_id` is from the route, "" if the route has none. `find_key` looks up a key
-    from the body. `has_event` says whether a refusal loses an event.
+    from the body. `has_event` says whether a refusal loses an event. `take` counts the request
+    against its key.
     """
 
     caller: Caller
@@ -34,6 +35,7 @@ class Request:
     project_id: str = ""
     find_key: LookUp = find
     has_event: Callable[[], bool] = lambda: True
+    take: rate_limit.Take = rate_limit.take_for_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def identify(request: Request, now_ms: int) -> Access:
             raise UnauthorizedError.unknown()
         _check_address(access, caller)  # 403
         if not caller.metered:  # 429 by key
-            rate_limit.take_for_key(access, now_ms)
+            request.take(access, now_ms)
     return access
 
 

@@ -5,15 +5,15 @@ Events of the ingest and the legacy endpoint keep the grouping of their contract
 
 from errata.caches import BoundedDict
 from errata.grouping import rules, v2
-from errata.grouping.rules import Rule
+from errata.grouping.rules import FingerprintRule
 from errata.models.event import Event
 from errata.models.project import Access
-from errata.store import fingerprint_rules as store
+from errata.store import fingerprint_rules
 
 _MAX_SHOWN = 300
 
 # Parsed rules by project and version.
-_parsed = BoundedDict[tuple[str, str], tuple[Rule, ...]](max_entries=1_000)
+_parsed = BoundedDict[tuple[str, str], tuple[FingerprintRule, ...]](max_entries=1_000)
 
 
 def apply(access: Access, fields: Event) -> None:
@@ -31,11 +31,11 @@ def apply(access: Access, fields: Event) -> None:
     fields["grouped_by"] = f"the project's rule: {rule.line[:_MAX_SHOWN]}"
 
 
-def _current(access: Access) -> tuple[Rule, ...]:
+def _current(access: Access) -> tuple[FingerprintRule, ...]:
     known = _parsed.get((access.project_id, access.rules))
     if known is not None:
         return known
-    version, text = store.find_rules(access.project_id)
+    version, text = fingerprint_rules.find_rules(access.project_id)
     parsed = rules.parse(text)
     _parsed[access.project_id, version] = parsed
     return parsed

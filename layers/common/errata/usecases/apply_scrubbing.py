@@ -9,8 +9,8 @@ from errata.models.event import Fields, Scrubbed
 from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED
 from errata.models.project import Access
 from errata.scrubbing.own import scrub_with
-from errata.scrubbing.own_rules import OwnRules, WrongRulesError, parse
-from errata.store import scrubbing_rules as store
+from errata.scrubbing.own_rules import OwnRules, WrongScrubbingRulesError, parse
+from errata.store import scrubbing_rules
 
 logger = logging.getLogger("errata")
 
@@ -38,8 +38,8 @@ def _current(access: Access) -> OwnRules:
     found = [
         _rules(owner, version)
         for owner, version in (
-            (store.of_organization(organization), of_organization),
-            (store.of_project(access.project_id), of_project),
+            (scrubbing_rules.of_organization(organization), of_organization),
+            (scrubbing_rules.of_project(access.project_id), of_project),
         )
         if version
     ]
@@ -50,10 +50,10 @@ def _rules(owner: str, version: str) -> OwnRules:
     known = _parsed.get((owner, version))
     if known is not None:
         return known
-    found, text = store.find_rules(owner)
+    found, text = scrubbing_rules.find_rules(owner)
     try:
         rules, _ = parse(text)
-    except WrongRulesError as error:
+    except WrongScrubbingRulesError as error:
         # Saved by a later release.
         logger.exception("the scrubbing rules of %s cannot be read", owner)
         raise UnavailableError from error

@@ -1,7 +1,7 @@
 """Copy a deployment to a folder or a bucket.
 
 A kind of rows is read page by page and written as parts of bounded size. The manifest is written
-after each part, with the position where the next one begins. So an interrupted backup continues
+after each part, with the start key of the next one. So an interrupted backup continues
 where it stopped, and writes again a part that is not yet in the manifest. The name of a part has a
 hash of its content: so two runs at the same time do not replace each other's parts.
 
@@ -33,7 +33,8 @@ from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.backup import KINDS, InvalidManifestError, Manifest, Part, parse_manifest
 from errata.models.ids import now_ms
-from errata.store import accounts, archives, numbers, tables, webhooks
+from errata.store import accounts, archives, numbers, tables, webhook_secrets
+from errata.store.events import is_event
 from errata.store.items import TypedItem
 from errata.store.projects import list_deleted
 from errata.usecases import projects
@@ -49,12 +50,13 @@ _FLEETING = ("session#", "bucket#", "created#")
 # Attributes of a project key that are left out: its gateway key, which is a secret.
 _GATEWAY_KEY = ("usage_key", "usage_from")
 
-# The position after the rows of issues.
+# The start key after the rows of issues.
 _COUNTERS = {"counters": "next"}
 
-type Position = dict[str, Any] | None
-# Lines of text, and the position after them.
-type Page = tuple[list[str], Position]
+# Where the next page of a kind starts. None at the beginning, and after the last page.
+type StartKey = dict[str, Any] | None
+# Lines of text, and the start key of the next page.
+type Page = tuple[list[str], StartKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +193,15 @@ class _Lines:
 
 def _back_up_kind(place: str, manifest: Manifest, kind: str) -> Iterator[Part]:
     lines, newest = _Lines(), manifest.newest
-    for page, position in _SOURCES[kind](manifest.position):
+    for page, following in _SOURCES[kind](manifest.position):
         for line in page:
             lines.add(line)
             if kind == "events":
                 newest = max(newest, _event_id(line))
-        if position and lines.size < PART_BYTES:
+        if following and lines.size < PART_BYTES:
             continue
-        manifest.position, manifest.newest = position, newest
-        if not position:
+        manifest.position, manifest.newest = following, newest
+        if not following:
             manifest.done.append(kind)
         if not lines.rows:
             _save(place, manifest)
@@ -218,7 +220,7 @@ def _back_up_kind(place: str, manifest: Manifest, kind: str) -> Iterator[Part]:
 
 def _event_id(line: str) -> str:
     row = json.loads(line)
-    return str(row["sk"]["S"]) if "payload" in row else ""
+    return str(row["sk"]["S"]) if is_event(row) else ""
 
 
 # ------------------------------------------------------------------ where rows come from
@@ -231,12 +233,12 @@ def expired(row: TypedItem, now_s: int) -> bool:
 
 def _scan(
     table: str,
-    position: Position,
+    start: StartKey,
     keep: Callable[[TypedItem], bool],
     without: tuple[str, ...] = (),
 ) -> Iterator[Page]:
     now_s = now_ms() // 1000
-    for rows, after in tables.pages(table, position):
+    for rows, after in tables.pages(table, start):
         kept = [row for row in rows if keep(row) and not expired(row, now_s)]
         for row in kept:
             for name in without:
@@ -244,11 +246,11 @@ def _scan(
         yield [tables.to_json(row) for row in kept], after
 
 
-def _issues(position: Position) -> Iterator[Page]:
+def _issues(start: StartKey) -> Iterator[Page]:
     """Yield the rows of issues, then the counters. So no counter is below an issue's number."""
-    if position != _COUNTERS:
+    if start != _COUNTERS:
         table = settings().issues_table
-        for page, after in _scan(table, position, lambda row: row["sk"]["S"] != numbers.COUNTER):
+        for page, after in _scan(table, start, lambda row: row["sk"]["S"] != numbers.COUNTER):
             yield page, after or _COUNTERS
     yield [tables.to_json(row) for row in numbers.counters(map(str, _project_ids()))], None
 
@@ -260,14 +262,14 @@ def _project_ids() -> list[int]:
     )
 
 
-def _events(position: Position) -> Iterator[Page]:
+def _events(start: StartKey) -> Iterator[Page]:
     table = settings().events_table
-    return _scan(table, position, lambda row: not row["pk"]["S"].endswith("#state"))
+    return _scan(table, start, lambda row: not row["pk"]["S"].endswith("#state"))
 
 
-def _state(position: Position) -> Iterator[Page]:
-    """Yield the state of each project. The position is the last project's id."""
-    last = int(position["id"]) if position else 0
+def _state(start: StartKey) -> Iterator[Page]:
+    """Yield the state of each project. The start key has the last project's id."""
+    last = int(start["id"]) if start else 0
     now_s = now_ms() // 1000
     for project_id in (each for each in _project_ids() if each > last):
         rows = [row for row in tables.state_rows(str(project_id)) if not expired(row, now_s)]
@@ -275,33 +277,33 @@ def _state(position: Position) -> Iterator[Page]:
     yield [], None
 
 
-def _deliveries(position: Position) -> Iterator[Page]:
-    return _scan(settings().deliveries_table, position, lambda _: True)
+def _deliveries(start: StartKey) -> Iterator[Page]:
+    return _scan(settings().deliveries_table, start, lambda _: True)
 
 
-def _idempotency(position: Position) -> Iterator[Page]:
+def _idempotency(start: StartKey) -> Iterator[Page]:
     table = settings().idempotency_table
-    return _scan(table, position, lambda row: not row["pk"]["S"].startswith(_FLEETING))
+    return _scan(table, start, lambda row: not row["pk"]["S"].startswith(_FLEETING))
 
 
-def _projects(position: Position) -> Iterator[Page]:
+def _projects(start: StartKey) -> Iterator[Page]:
     def keep(row: TypedItem) -> bool:
         return not row["sk"]["S"].startswith("gateway#")
 
-    return _scan(settings().projects_table, position, keep, _GATEWAY_KEY)
+    return _scan(settings().projects_table, start, keep, _GATEWAY_KEY)
 
 
-def _secrets(_position: Position) -> Iterator[Page]:
-    found = sorted(webhooks.find_stored_secrets().items())
+def _secrets(_start: StartKey) -> Iterator[Page]:
+    found = sorted(webhook_secrets.find_stored_secrets().items())
     yield [json.dumps({"of": of, "value": value}) for of, value in found], None
 
 
-def _accounts(_position: Position) -> Iterator[Page]:
+def _accounts(_start: StartKey) -> Iterator[Page]:
     found = sorted(accounts.list_accounts())
     yield [json.dumps({"email": email, "enabled": enabled}) for email, enabled in found], None
 
 
-_SOURCES: dict[str, Callable[[Position], Iterator[Page]]] = {
+_SOURCES: dict[str, Callable[[StartKey], Iterator[Page]]] = {
     "issues": _issues,
     "events": _events,
     "state": _state,

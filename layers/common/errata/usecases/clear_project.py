@@ -17,9 +17,6 @@ from errata.usecases import audit
 
 # Each conflict means that another writer made progress.
 _TRIES = 60
-# The number of ids that fit into one item. This is 800 events a second, more than a partition
-# accepts.
-_MAX_ALSO = 24_000
 
 type Count = Callable[[Watermark, LegacyCounter], int]
 
@@ -59,10 +56,11 @@ def _next_watermark(project_id: str, before: Watermark, last: int) -> Watermark:
     recent = {event_id for event_id in before.also if event_id >= through}
     recent |= {
         event_id
-        for event_id, number in event_queries.ids_between(project_id, through, newest)
+        for event_id, number in event_queries.ids_between(project_id, through, newest, tallies=True)
         if number is None
     }
-    if len(recent) > _MAX_ALSO:
+    # 1,066 events or tallies a second. A partition accepts 1,000.
+    if len(recent) > watermarks.MOST_IDS:
         # A watermark within the margin would hide events that are stored after this clear.
         raise UnavailableError
     return Watermark(
@@ -70,4 +68,5 @@ def _next_watermark(project_id: str, before: Watermark, last: int) -> Watermark:
         through=through,
         legacy_through=last,
         also=frozenset(recent),
+        thresholds=before.thresholds,
     )

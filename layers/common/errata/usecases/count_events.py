@@ -1,68 +1,38 @@
 """Compute what events change in issues, releases and days. Calls nothing."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 
-from errata.models import sketch
-from errata.models.buckets import MINUTE_MS
-from errata.models.event import Stored, StoredEvent, summary, unpack, user_identity
 from errata.models.ids import DAY_MS, minted_ms
 from errata.models.issue import (
-    MAX_CULPRIT,
-    MAX_FINGERPRINT,
-    MAX_GROUPED_BY,
-    MAX_TEXT,
-    MAX_TITLE,
     RANK_LAG_MS,
     REGRESSED,
-    RESOLVED,
     ROWS_LINGER_S,
     TTL_LAG_S,
-    Activity,
     Closed,
     Day,
     Issue,
     Position,
     Release,
-    count_names,
-    cut,
-    short_name,
 )
-from errata.models.search_text import same_words, search_text
+from errata.models.merged import Group, free, is_member
+from errata.models.release_order import compare
+from errata.models.search_text import same_words
 from errata.models.seen_values import RELEASE, KeyValue, SeenValues, searchable
-from errata.models.titles import culprit, short_text, title
+from errata.models.settled import fields_of, set_fields
+from errata.models.texts import MAX_FINGERPRINT, MAX_GROUPED_BY, cut
+from errata.store import known_releases
 from errata.store.day_counts import day_key
 from errata.store.digest import IssueChange, Totals
 from errata.store.digest_rows import Rows
 from errata.store.events import release_hash
-from errata.store.values import NewValue
+from errata.store.values import OPENED, NewValue
+from errata.usecases.count_issue import Record, count_in
+from errata.usecases.reopen_issues import reopen
 
 _HOUR_MS = 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """An event and its position in the stream.
-
-    `packed` has all of its fields, if those in `event` are a summary. A summary may have no title.
-    """
-
-    position: Position
-    event: Stored
-    packed: bytes = b""
-
-    @property
-    def titled(self) -> StoredEvent:
-        """The event's fields, or a summary with its title."""
-        fields = self.event.fields
-        return summary(unpack(self.packed)) if self.packed and "title" not in fields else fields
-
-    @property
-    def text(self) -> str:
-        """Return the words by which people find the event's issue."""
-        return search_text(unpack(self.packed) if self.packed else self.event.fields)
 
 
 type Events = dict[str, list[Record]]  # by issue id, in the order of the stream
@@ -88,37 +58,94 @@ def change_issue(
     rows: Rows,
     closed: Closed | None,
     new_values: set[KeyValue],
+    first_seen: Callable[[str], int],
+    group: Group | None = None,
 ) -> IssueChange:
-    """Return an issue after these events.
+    """Return an issue after these events. A head may have none: then its members have some.
 
     `closed` is how it was closed before it expired. `new_values` are new in other issues of the
-    batch; those of this issue are added.
+    batch; those of this issue are added. `first_seen` returns when a release was first seen.
+    `group` has the members of a head.
     """
     current = rows.issues.get(issue_id)
     issue = _copy(current) if current else _new_issue(fresh[0], rows.deleted_through(issue_id))
     if current is None and closed:
         issue.status, issue.status_at = closed.status, closed.at
+        issue.assignee, issue.tracker_url = closed.assignee, closed.tracker_url
+        # Its counts start again, and so does what it waits for.
+        set_fields(issue, {**closed.settled, "ignored_base": 0})
     if current is None and not closed:
         issue.opened_by = fresh[0].event.id
-    change = IssueChange(issue)
-    _regress(change, fresh)
     before = (issue.title, issue.culprit, issue.status if current is None else current.status)
-    _count(issue, fresh)
+    if issue.merged_into and not is_member(issue, rows.issues.get(issue.merged_into)):
+        free(issue)
+    change = IssueChange(issue)
+    if issue.resolved_in and not issue.resolved_in_seen:
+        issue.resolved_in_seen = first_seen(issue.resolved_in)
+    events = group.events if group else [record.event for record in fresh]
+    change.activity = reopen(issue, events, first_seen, group.members if group else ())
+    if fresh:
+        count_in(issue, fresh)
+    if group:
+        group.follow(issue)
     _rank(issue)
-    newest = max(fresh, key=lambda record: record.event.id)
     if issue.expires_at > issue.rows_until:
-        # The value rows expire, too. Forget them, so that later events write them again.
+        # The value rows expire, too. Drop them here, so that later events write them again.
         change.renewed = True
         issue.rows_until = issue.expires_at + ROWS_LINGER_S
         issue.values, issue.value_counts = b"", {}
-    if (
+    if fresh and (
         change.renewed
         or issue.status != before[2]
         or not (same_words(issue.title, before[0]) and same_words(issue.culprit, before[1]))
     ):
-        change.text = newest.text
+        change.text = _text(current, fresh, issue.title != before[0])
     change.values = _new_values(change, fresh, rows, new_values)
     return change
+
+
+def _text(current: Issue | None, fresh: list[Record], retitled: bool) -> str | None:
+    """Return the words by which people find an issue. None: those that it has.
+
+    A tally has only some of the words. They are better than none.
+    """
+    kept = [record for record in fresh if not record.event.tally]
+    if not kept and not retitled and current and current.number:
+        return None
+    return max(kept or fresh, key=lambda record: record.event.id).text
+
+
+def first_seen(rows: Rows, records: Iterable[Record]) -> Callable[[str], int]:
+    """Return a function that returns when a release was first seen, in milliseconds.
+
+    `records` are those of the batch: its first event may be among them.
+    """
+
+    @cache
+    def of(release: str) -> int:
+        known = rows.first_seen(release_hash(release))
+        times = (minted_ms(r.event.id) for r in records if r.event.fields.get("release") == release)
+        in_batch = min(times, default=known)
+        return min(known or in_batch, in_batch)
+
+    return of
+
+
+def unknown_releases(rows: Rows, fresh: Events, closed: Mapping[str, Closed]) -> set[str]:
+    """Return the hashes of releases in which issues are resolved, and that were not seen then.
+
+    Only those that must be known: that have events of releases with no comparable version.
+    """
+    found = set()
+    for issue_id, records in fresh.items():
+        issue, before = rows.issues.get(issue_id), closed.get(issue_id)
+        settled = fields_of(issue) if issue else before.settled if before else {}
+        resolved_in = settled.get("resolved_in", "")
+        if resolved_in and not settled.get("resolved_in_seen"):
+            releases = {record.event.fields.get("release") or "" for record in records}
+            if any(each and compare(each, resolved_in) is None for each in releases):
+                found.add(release_hash(resolved_in))
+    return found
 
 
 def _copy(issue: Issue) -> Issue:
@@ -127,6 +154,7 @@ def _copy(issue: Issue) -> Issue:
         environments=dict(issue.environments),
         releases=dict(issue.releases),
         servers=dict(issue.servers),
+        notified_at=dict(issue.notified_at),
         buckets=issue.buckets.copy(),
     )
 
@@ -148,56 +176,6 @@ def _new_issue(record: Record, deleted_through: str) -> Issue:
     )
 
 
-def _regress(change: IssueChange, fresh: list[Record]) -> None:
-    """Open a resolved issue again if one of these events was received after it was resolved."""
-    issue = change.issue
-    if issue.status != RESOLVED:
-        return
-    for event in (record.event for record in fresh):
-        received_ms = minted_ms(event.id)
-        if received_ms > issue.status_at:
-            issue.status, issue.status_at, issue.status_by = REGRESSED, received_ms, ""
-            release = event.fields.get("release") or ""
-            change.activity = Activity(
-                received_ms, REGRESSED, event=event.id, release=short_name(release)
-            )
-            return
-
-
-def _count(issue: Issue, fresh: list[Record]) -> None:
-    newest: Record | None = None
-    minutes = Counter[int]()
-    for record in fresh:
-        event, fields = record.event, record.event.fields
-        seen_ms = minted_ms(event.id)
-        release = short_name(fields.get("release") or "")
-        if event.id <= issue.first_event:
-            issue.first_event, issue.first_seen = event.id, seen_ms
-            issue.first_release = release or issue.first_release
-        if event.id > issue.last_event:
-            issue.last_event, issue.last_seen = event.id, seen_ms
-            issue.last_release = release or issue.last_release
-            newest = record
-        issue.first_release = issue.first_release or release
-        issue.expires_at = max(issue.expires_at, event.expires_at)
-        minutes[seen_ms // MINUTE_MS] += 1
-    for minute, number in minutes.items():
-        issue.buckets.add(minute * MINUTE_MS, number)
-    count_names(issue, (record.event.fields for record in fresh))
-    issue.count += len(fresh)
-    issue.position = fresh[-1].position
-    if newest:
-        shown = newest.titled
-        issue.title = cut(title(shown), MAX_TITLE)
-        issue.culprit = cut(culprit(shown), MAX_CULPRIT)
-        issue.level = shown.get("level", "error")
-        issue.transaction = cut(short_text(shown.get("transaction")), MAX_TEXT)
-        issue.logger = cut(short_text(shown.get("logger")), MAX_TEXT)
-        issue.exception_class = cut(shown.get("exception_class") or "", MAX_TEXT)
-    users = {user_identity(record.event.fields) for record in fresh}
-    issue.users = sketch.add(issue.users, filter(None, users))
-
-
 def _rank(issue: Issue) -> None:
     """Bring the time under which lists have an issue up to date, if it is too old."""
     if issue.last_seen - issue.ranked_at >= RANK_LAG_MS or issue.expires_at > issue.ttl:
@@ -209,7 +187,8 @@ def _new_values(
 ) -> list[NewValue]:
     """Return the values that an issue has for the first time, and note them in the issue."""
     issue = change.issue
-    regressed_by = change.activity.event if change.activity else ""
+    regressed = change.activity and change.activity.what == REGRESSED
+    regressed_by = change.activity.event if change.activity and regressed else ""
     found: dict[KeyValue, bool] = {}
     known: set[KeyValue] = set()
     changed_in: dict[KeyValue, str] = {}
@@ -219,7 +198,7 @@ def _new_values(
         # Write the value row of a release, even if the value is known, if the release itself has no
         # row (it is new or has expired), or if it opened this issue or let it regress.
         is_new = release_hash(release) not in rows.releases
-        changes = {issue.opened_by: "opened", regressed_by: REGRESSED}.get(event.id)
+        changes = {issue.opened_by: OPENED, regressed_by: REGRESSED}.get(event.id)
         for value in searchable(event.fields, None if changes else known):
             if value[0] == RELEASE and changes:
                 changed_in.setdefault(value, changes)
@@ -276,6 +255,8 @@ def totals(
             _day(changed, rows, day, record).position = _moved(
                 rows, day_key(day), record, late=late
             )
+    for release in changed.releases.values():
+        known_releases.keep(release)
     return changed
 
 
@@ -295,7 +276,11 @@ def _release(changed: Totals, rows: Rows, name: str, record: Record) -> Release:
     if release is None:
         current = rows.releases.get(name)
         release = (
-            replace(current) if current else Release(event.fields["release"], seen_ms, seen_ms)
+            replace(current)
+            if current
+            else Release(
+                event.fields["release"], seen_ms, seen_ms, known_since=rows.first_seen(name)
+            )
         )
         changed.releases[name] = release
     release.events += 1

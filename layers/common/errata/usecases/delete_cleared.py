@@ -1,12 +1,13 @@
 """Delete events and issues that were cleared, and those of deleted projects and issues.
 
-One run is enough, because `digest` deletes hidden events that are stored later.
+One run is enough, because `digest` deletes hidden events that are stored later. Cleared events that
+expire within `LEFT_TO_EXPIRE_S` are left to DynamoDB (docs/decisions/0005-clear.md).
 """
 
 from errata.models.ids import floor_id, minted_ms, now_ms
 from errata.models.issue import CleanupTask
-from errata.models.times import INDEX_LAG_MS
-from errata.models.visible import issues_partition
+from errata.models.times import INDEX_LAG_MS, LEFT_TO_EXPIRE_S
+from errata.models.visible import Watermark, issues_partition
 from errata.store import event_queries, issue_deletions, issues, numbers, watermarks
 from errata.store.legacy import LAST_LEGACY_ID
 
@@ -22,7 +23,13 @@ def clean(project_id: str, closed: int = 0) -> None:
         issues.delete_generation(issues_partition(project_id, generation))
     if watermark.legacy_through == LAST_LEGACY_ID:  # the project is deleted
         numbers.remove_counter(project_id)
-    watermarks.delete_cleared(project_id, watermark)
+    _delete_hidden(project_id, watermark)
+
+
+def _delete_hidden(project_id: str, watermark: Watermark) -> None:
+    deleted = watermark.legacy_through == LAST_LEGACY_ID  # the project is, so nothing is left
+    left_until_s = 0 if deleted else now_ms() // 1000 + LEFT_TO_EXPIRE_S
+    watermarks.delete_cleared(project_id, watermark, left_until_s)
 
 
 def drop_recent(project_id: str) -> None:
@@ -36,7 +43,7 @@ def drop_recent(project_id: str) -> None:
         return
     # Without the ids, nothing hides these events. One may be left: cleanup may have failed, or
     # digest may have dead-lettered one that was stored late.
-    watermarks.delete_cleared(project_id, watermark)
+    _delete_hidden(project_id, watermark)
     watermarks.drop_recent(project_id, watermark.generation)
 
 
@@ -44,7 +51,8 @@ def finish_deletions(project_id: str) -> None:
     """Delete the events of a project's deleted issues.
 
     Can be interrupted and run again. Does all pending deletions, so one run also does the work of
-    others. Reads the events of the last five minutes from the table, because an index lags.
+    others. Reads the events of the last five minutes from the table, because an index lags; for a
+    deleted issue with tallies, all since its first event, because no index has tallies.
     """
     pending = issue_deletions.list_cleanup_tasks(project_id)
     if not pending:
@@ -53,16 +61,19 @@ def finish_deletions(project_id: str) -> None:
     for each in pending:
         old = issue_deletions.ids_of_issue(project_id, each.issue_id, each.through)
         issue_deletions.delete_events(project_id, old)
-    _delete_since(began_ms - INDEX_LAG_MS, pending)
+    recent = floor_id(began_ms - INDEX_LAG_MS)
+    tallied = [each.tallied_since for each in pending if each.tallied_since]
+    _delete_since(min([recent, *tallied]), pending)
     for each in pending:
         issue_deletions.remove_cleanup_task(each)
 
 
-def _delete_since(since_ms: int, pending: list[CleanupTask]) -> None:
+def _delete_since(low: str, pending: list[CleanupTask]) -> None:
     through = {each.issue_id: each.through for each in pending}
-    low, high = floor_id(since_ms), max(through.values())
+    high = max(through.values())
     if low < high:
         project_id = pending[0].project_id
         stored = event_queries.stored_between(project_id, low, floor_id(minted_ms(high) + 1))
-        gone = [event for event, issue, _ in stored if event <= through.get(issue, "")]
+        # There may be a million, so no list of them.
+        gone = (event for event, issue, _ in stored if event <= through.get(issue, ""))
         issue_deletions.delete_events(project_id, gone)

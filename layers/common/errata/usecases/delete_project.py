@@ -13,9 +13,9 @@ from errata.models.ids import floor_id, now_ms
 from errata.models.project import Project
 from errata.models.times import DELETED_AHEAD_MS
 from errata.models.visible import Watermark
-from errata.store import projects as store
-from errata.store import watermarks, webhooks
+from errata.store import artifacts, captures, watermarks, webhooks
 from errata.store.legacy import LAST_LEGACY_ID
+from errata.store.projects import find_project, remove_project
 from errata.store.retry import attempts
 from errata.usecases import audit, clear_project, projects, usage_keys
 from errata.usecases.usage_keys import Unmetered
@@ -25,7 +25,7 @@ _TRIES = 6
 
 @audit.recorded("project deleted")
 def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered:
-    """Delete a project: its keys, webhooks, events, issues and settings.
+    """Delete a project: its keys, webhooks, events, issues, source maps and settings.
 
     Takes effect within 30 seconds. Keeps the records of keys, so that no project can use them
     again, and delivery attempts until they expire. With a `gateway`, also deletes gateway keys that
@@ -43,14 +43,17 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
         undeleted = undeleted or failed
     if gateway:
         undeleted = usage_keys.delete_gateway_keys(gateway, project_id)
+    for group in captures.list_groups(project_id):
+        captures.remove_group(project_id, group.name)
     for webhook in webhooks.list_webhooks(project_id):
         webhooks.remove_webhook(project_id, webhook.id)
     _hide_everything(project_id)
+    artifacts.mark_deleted(project_id, now_ms())
     for _ in attempts(_TRIES):
-        if store.remove_project(project, now_ms()):
+        if remove_project(project, now_ms()):
             return undeleted
         # Its slug has changed, or somebody else has deleted it.
-        found = store.find_project(project_id)
+        found = find_project(project_id)
         if found is None:
             return undeleted
         project = found
@@ -82,6 +85,7 @@ def _hide_everything(project_id: str) -> None:
             generation=before.generation + 1,
             through=floor_id(now_ms() + DELETED_AHEAD_MS),
             legacy_through=LAST_LEGACY_ID,
+            thresholds=before.thresholds,
         )
         if watermarks.move_watermark(project_id, everything, counter.last_id):
             return

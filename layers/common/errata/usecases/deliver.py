@@ -3,24 +3,33 @@
 spec/ingest-api: "5xx, 429 and no answer (connection error, timeout) are retried: 4 attempts in all,
 10 s, 60 s and 300 s apart. Any other status is logged and not retried. […] `410` disables the
 endpoint. `Retry-After` is honoured up to 15 minutes."
+
+Messages to channels are delivered in the same way. Flood control decides when they are sent.
 """
 
 import http.client
+import json
 import logging
 import time
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from threading import Lock
 
 from errata.caches import TTLCache
 from errata.config import settings
-from errata.errors import StoreError
+from errata.errors import PermanentError, StoreError
+from errata.models.alert import FAILING_AFTER, MEMBERS, PREFIX, RESOLVED, TESTED, Alert
 from errata.models.ids import new_event_id, now_ms
+from errata.models.quiet import quiet_until
 from errata.models.times import FAILING_TOO_LONG_MS
 from errata.models.webhook import (
+    ADMITTED,
     DISABLED_FAILING,
     DISABLED_GONE,
+    LEADS,
     NOT_SENT,
     TEST,
+    WEBHOOK,
     Attempt,
     Delivery,
     Message,
@@ -28,12 +37,18 @@ from errata.models.webhook import (
     Webhook,
 )
 from errata.outbound import signing
-from errata.outbound.post import ForbiddenUrlError, Response, post
-from errata.store import webhooks
+from errata.outbound.guard import ForbiddenUrlError
+from errata.outbound.post import Response, post
+from errata.protocol.channels import CHANNELS
+from errata.store import webhook_secrets, webhooks
+from errata.usecases import flood_control, reach, send_alert
 
 # Seconds to wait after each attempt except the last.
 PAUSES = (10, 60, 300)
 MAX_RETRY_AFTER_S = 15 * 60
+# SQS hides a message for at most twelve hours.
+_LONGEST_S = 43_000
+_LATE_MS = 10_000
 
 logger = logging.getLogger("errata")
 _lock = Lock()
@@ -43,6 +58,8 @@ _secrets = TTLCache[Secrets](max_entries=1_000)
 def deliver(message: Message) -> int | None:
     """Make one attempt. Return the seconds until the next one, None if it was the last one."""
     webhook = webhooks.find_webhook(message.project_id, message.webhook_id)
+    if webhook is None and message.webhook_id == MEMBERS:
+        webhook = members_channel(message.project_id)
     if webhook is None:
         return None
     delivery = webhooks.find_delivery(message)
@@ -51,47 +68,122 @@ def deliver(message: Message) -> int | None:
     early_ms = delivery.due_at - now_ms()
     if early_ms > 0:
         # The queue delivers at least once: this is a second copy of the queue message.
-        return -(-early_ms // 1000)
+        return min(-(-early_ms // 1000), _LONGEST_S)
     number = delivery.attempts + 1
     # A test message is always sent: it shows whether a disabled webhook works again.
-    if webhook.disabled_at and message.event != TEST:
+    is_test = message.event in (TEST, f"{PREFIX}{TESTED}")
+    if webhook.disabled_at and not is_test:
         # Record it, so that `redeliver_since` sends it once the webhook is enabled.
         at_ms = now_ms()
         missed = Attempt(new_event_id(at_ms), message, number, None, 0, NOT_SENT)
         webhooks.record(missed, Delivery(number, over=True), at_ms // 1000)
         return None
-    attempt, pause = _attempt(message, webhook, number)
+    alert: Alert | None = None
+    if webhook.kind != WEBHOOK:
+        # A redelivery was started by a person.
+        body = json.loads(message.body)
+        project = send_alert.project_of(message.project_id)
+        own = reach.of(message, project)
+        hours = (body.get("quiet", ""), own.quiet)
+        after = max(quiet_until(each, now_ms()) for each in hours)
+        lane = reach.lane_of(body)
+        pause_ms = CHANNELS[own.kind or webhook.kind].pause_ms
+        at_once = is_test or message.event == f"{PREFIX}{RESOLVED}"
+        at_once = at_once or not CHANNELS[webhook.kind].for_people
+        if not (_has_turn(delivery) or at_once or message.delivery):
+            if not (delivery.role or delivery.attempts):
+                webhooks.enqueue(reach.parted(message, project))
+            now, wait_s = flood_control.admit(message, pause_ms, after, lane)
+            if not now:
+                return wait_s and min(wait_s, _LONGEST_S)
+        group = _group(message, delivery)
+        held = flood_control.collected(message, group, lane) if group else ()
+        alert = send_alert.written(message, held)
+        if alert is None:
+            return _not_yet(message)
+    attempt, pause, told = _attempt(message, webhook, alert, delivery)
     at_ms = now_ms()
     due_at = at_ms + (pause or 0) * 1000
-    webhooks.record(attempt, Delivery(number, due_at, over=pause is None), at_ms // 1000)
-    _judge(webhook, attempt, at_ms)
+    state = replace(delivery, attempts=number, due_at=due_at, over=pause is None, told=told)
+    webhooks.record(attempt, state, at_ms // 1000)
+    if webhook.kind == WEBHOOK:
+        _judge(webhook, attempt, at_ms)
+    else:
+        _judge_channel(webhook, attempt, at_ms, over=pause is None)
     return pause
 
 
-def _attempt(message: Message, webhook: Webhook, number: int) -> tuple[Attempt, int | None]:
+def _group(message: Message, delivery: Delivery) -> str:
+    """Return the group whose messages a message tells, too. "" if it is no leader.
+
+    If it is sent again, its first delivery knows.
+    """
+    if message.delivery:
+        return webhooks.find_delivery(replace(message, delivery="")).group
+    return delivery.group if delivery.role == LEADS else ""
+
+
+def _has_turn(delivery: Delivery) -> bool:
+    """Return whether flood control has admitted a message, or made it a leader.
+
+    If a dispatcher was killed, its messages come again all at once. Those ask again.
+    """
+    late = now_ms() - delivery.due_at > _LATE_MS and not delivery.attempts
+    return bool(delivery.role) and not (delivery.role == ADMITTED and late)
+
+
+def members_channel(project_id: str) -> Webhook:
+    """Return the channel to the members of a project, as if it had been stored."""
+    return Webhook(MEMBERS, project_id, "", (), 0, kind=MEMBERS)
+
+
+def _not_yet(message: Message) -> int | None:
+    """Return when to ask again whether digest has stored an issue. None if it never will.
+
+    Digest queues a message just before it stores the issue. If it is interrupted in between, it
+    queues the message again, so that this one may be dropped.
+    """
+    queued = json.loads(message.body).get("at", 0)
+    return send_alert.NOT_YET_S if now_ms() - queued < send_alert.NOT_YET_MS else None
+
+
+def _attempt(
+    message: Message, webhook: Webhook, alert: Alert | None, delivery: Delivery
+) -> tuple[Attempt, int | None, tuple[str, ...]]:
+    """Send a message. Return the attempt, the pause until the next one, and who was told."""
+    number, told = delivery.attempts + 1, delivery.told
     at_ms = now_ms()
     started = time.monotonic()
     response: Response | None = None
     error = ""
     permanent = False
     try:
-        response = _send(message, webhook, at_ms)
+        if alert:
+            sent = send_alert.send(message, webhook, alert, told)
+            response, error, told = sent.response, sent.error, sent.told
+            permanent = sent.permanent
+        else:
+            response = _send(message, webhook, at_ms)
     except ForbiddenUrlError as forbidden:
         error, permanent = str(forbidden), True
     except (OSError, http.client.HTTPException) as failure:
         error = f"{type(failure).__name__}: {failure}"[:300]
     except StoreError as failure:
-        if failure.code != "ParameterNotFound":
+        if failure.code == "ParameterNotFound":
+            error, permanent = "The webhook has no secret: it was removed.", True
+        elif alert is None:
             raise
-        error, permanent = "The webhook has no secret: it was removed.", True
+        else:
+            error, permanent = str(failure)[:300], isinstance(failure, PermanentError)
     duration_ms = round((time.monotonic() - started) * 1000)
     status = response.status if response else None
-    attempt = Attempt(new_event_id(at_ms), message, number, status, duration_ms, error)
+    issues = alert.total if alert else 1
+    attempt = Attempt(new_event_id(at_ms), message, number, status, duration_ms, error, issues)
     retried = not permanent and (status is None or status == 429 or status >= 500)
     if not retried or number > len(PAUSES):
-        return attempt, None
+        return attempt, None, told
     asked = _seconds(response.retry_after, at_ms) if response and response.retry_after else 0
-    return attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S))
+    return attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S)), told
 
 
 def _send(message: Message, webhook: Webhook, at_ms: int) -> Response:
@@ -112,7 +204,7 @@ def _secrets_of(webhook: Webhook, at_ms: int) -> Secrets:
     name = f"{webhook.id} {webhook.rotated_at}"
     with _lock:
         return _secrets.get(
-            name, at_ms, lambda: webhooks.find_secrets(webhook.project_id, webhook.id)
+            name, at_ms, lambda: webhook_secrets.find_secrets(webhook.project_id, webhook.id)
         )
 
 
@@ -124,6 +216,26 @@ def _seconds(retry_after: str, at_ms: int) -> int:
         return max(0, round(parsedate_to_datetime(retry_after).timestamp() - at_ms / 1000))
     except (ValueError, OverflowError):  # not a valid date
         return 0
+
+
+def _judge_channel(channel: Webhook, attempt: Attempt, at_ms: int, *, over: bool) -> None:
+    """Count failed deliveries of a channel in a row. Report it when it is failing."""
+    if attempt.status is not None and 200 <= attempt.status < 300:
+        if channel.failures or channel.failing_since is not None:
+            webhooks.update_webhook(channel, failures=None, failing_since=None)
+        return
+    if not over:
+        return
+    failures = channel.failures + 1
+    if failures == FAILING_AFTER:
+        # The metric filter behind the alarm looks for these words (templates/operations.yaml).
+        logger.error("channel failing", extra={"channel": channel.id, "kind": channel.kind})
+    changes: dict[str, int | str | None] = {"failures": failures}
+    if channel.failing_since is None:
+        changes["failing_since"] = at_ms
+    if attempt.status == 410 and not channel.disabled_at:
+        changes |= {"disabled_at": at_ms, "disabled_reason": DISABLED_GONE}
+    webhooks.update_webhook(channel, **changes)
 
 
 def _judge(webhook: Webhook, attempt: Attempt, at_ms: int) -> None:

@@ -17,30 +17,35 @@ deletion of its issue it only counts for its release and its day, which say what
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from errata.caches import BoundedDict
 from errata.errors import ConflictError, PermanentError, StoreError
 from errata.models.event import Stored
 from errata.models.ids import DAY_MS, minted_ms, now_ms
-from errata.models.issue import SEQUENCE_DIGITS, Closed, Position
+from errata.models.issue import SEQUENCE_DIGITS, Closed, Day, Position
+from errata.models.loss import BUSY, BUSY_EVENTS
+from errata.models.merged import Group
 from errata.models.seen_values import KeyValue
 from errata.store import digest as store
 from errata.store import digest_rows, issue_deletions, numbers, watermarks
-from errata.store.digest import Totals
+from errata.store.digest import IssueChange, Totals
 from errata.store.digest_rows import Rows, Wanted
 from errata.store.events import release_hash
 from errata.store.retry import attempts
-from errata.usecases import notify
 from errata.usecases.count_events import (
     Events,
-    Record,
     change_issue,
+    first_seen,
     not_counted,
     totals,
+    unknown_releases,
     without_position,
 )
+from errata.usecases.count_issue import Record
+from errata.usecases.count_merged import as_one, groups
+from errata.usecases.occasions import occasions
 
 logger = logging.getLogger("errata")
 
@@ -48,7 +53,7 @@ logger = logging.getLogger("errata")
 _generations = BoundedDict[str, int](max_entries=10_000)
 _TRIES = 6
 # Late events of one issue and day have at most this many releases, to fit into a transaction.
-_MAX_LATE = 85
+_MAX_LATE = 40
 
 
 @dataclass(slots=True)
@@ -155,56 +160,112 @@ def _digest_project(rows: Rows, records: list[Record], now_s: int, outcome: Outc
             _delete(covered, delete, outcome)
         except StoreError as error:
             failed = error
+    if any("source_map_url" in each.event.fields for each in shown):
+        from errata.usecases import linked_maps  # hardly any event names one
+
+        linked_maps.ask_for((each.event for each in shown), now_s * 1000)
     _count(rows, shown, now_s, outcome)
     if failed:
         raise failed
 
 
 def _count(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> None:
+    if not records:
+        return
     fresh = not_counted(records, rows)
     opened_by = {each.opened_by for each in rows.issues.values()}
+    last, closed = _before_opening(rows, fresh, now_s)
     if fresh:
-        last, closed = _before_opening(rows, fresh, now_s)
         new_values: set[KeyValue] = set()
+        seen = first_seen(rows, records)
+        merged = groups(rows, fresh, closed, now_s)
         changes = [
-            change_issue(issue_id, found, rows, closed.get(issue_id), new_values)
+            change_issue(
+                issue_id, found, rows, closed.get(issue_id), new_values, seen, merged.get(issue_id)
+            )
             for issue_id, found in fresh.items()
         ]
         opened_by |= {each.issue.opened_by for each in changes}
+        heads = _heads(rows, fresh, merged, seen)
+        _tell(rows, fresh, [*heads, *changes], merged)
+        changes = [each for each in heads if each.issue != rows.issues[each.issue.id]] + changes
         if rows.without_position:
             # Write these before the issues. They use the positions of the issues to tell which
             # events are new.
             unplaced = without_position(totals(records, fresh, opened_by, rows), rows)
             _write_totals(rows, unplaced, records, outcome)
         for issue_id, error in store.write_issues(rows, changes, last).items():
-            outcome.dead_letter(fresh.pop(issue_id), error)
+            outcome.dead_letter(fresh.pop(issue_id, []), error)
             records = [each for each in records if each.event.issue_id != issue_id]
     _write_totals(rows, totals(records, fresh, opened_by, rows), records, outcome)
 
 
 def _write_totals(rows: Rows, changed: Totals, records: list[Record], outcome: Outcome) -> None:
+    before = dict(rows.days)
     try:
         store.write_totals(rows, changed)
+        _note_busy(rows.project_id, before, changed.days)
     except PermanentError as error:
         outcome.dead_letter(records, error)
 
 
+def _note_busy(project_id: str, before: Mapping[int, Day], after: Mapping[int, Day]) -> None:
+    """Log that a project has reached a very large number of events in an hour.
+
+    The owners get a notice if that is far above the usual number (`errata.usecases.owner_notices`).
+    """
+    for day, counted in after.items():
+        was = before[day].hours if day in before else {}
+        for hour, number in counted.hours.items():
+            reached = [each for each in BUSY_EVENTS if was.get(hour, 0) < each <= number]
+            if reached:
+                logger.warning(BUSY, project_id, reached[-1])
+
+
 def _before_opening(rows: Rows, fresh: Events, now_s: int) -> tuple[int, dict[str, Closed]]:
-    """Send the messages about new issues. Return the project's last number, and closed issues."""
+    """Return the project's last number, and which of the new issues were closed before."""
     unnumbered = [each for each in fresh if each not in rows.issues or not rows.issues[each].number]
+    last, closed = 0, dict[str, Closed]()
+    if unnumbered or rows.missing_releases:
+        last, closed = digest_rows.before_opening(rows, unnumbered, now_s)
+    if unknown := unknown_releases(rows, fresh, closed):
+        digest_rows.read_known(rows, unknown, now_s)
     if not unnumbered:
         return 0, {}
-    last, closed = digest_rows.closed_before(rows, unnumbered, now_s)
     if not last:
         numbers.begin(rows.pk, now_ms())
-    # Send the messages first. If the function is interrupted in between, the batch is delivered
-    # again and sends them again under the same ids. In the other order they would be lost
-    # (docs/decisions/0009-webhook-messages.md).
-    news = [fresh[each][0].event for each in unnumbered if each not in rows.issues]
-    news = [event for event in news if event.issue_id not in closed]
-    if news:
-        notify.issues_created(rows.pk, news)
     return last, closed
+
+
+def _heads(
+    rows: Rows, fresh: Events, merged: Mapping[str, Group], seen: Callable[[str], int]
+) -> list[IssueChange]:
+    """Return what events of members change in heads that have no new events themselves."""
+    return [
+        change_issue(head_id, [], rows, None, set(), seen, group)
+        for head_id, group in merged.items()
+        if head_id not in fresh
+    ]
+
+
+def _tell(
+    rows: Rows,
+    fresh: Events,
+    changes: Collection[IssueChange],
+    merged: Mapping[str, Group],
+) -> None:
+    """Enqueue the messages about new and regressed issues, before these are stored.
+
+    If the function is interrupted in between, the batch is delivered again and sends them again
+    under the same ids. In the other order they would be lost
+    (docs/decisions/0009-webhook-messages.md).
+    """
+    before, events, told = as_one(rows, fresh, changes, merged)
+    found = list(occasions(before, events, told, rows.watermark.thresholds))
+    if found:
+        from errata.usecases import notify  # most batches have only events of known issues
+
+        notify.tell(rows.pk, rows.project_id, found)
 
 
 # ------------------------------------------------------------------ events that come late
@@ -229,8 +290,14 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     records = [Record(position, event) for event in _fitting(late)]
     fresh = {issue_id: records}
     last, closed = _before_opening(rows, fresh, now_ms() // 1000)
-    change = change_issue(issue_id, records, rows, closed.get(issue_id), set())
+    seen = first_seen(rows, records)
+    merged = groups(rows, fresh, closed, now_ms() // 1000)
+    group = merged.get(issue_id)
+    change = change_issue(issue_id, records, rows, closed.get(issue_id), set(), seen, group)
+    heads = _heads(rows, fresh, merged, seen)
+    _tell(rows, fresh, [*heads, change], merged)
     try:
+        store.write_issues(rows, [e for e in heads if e.issue != rows.issues[e.issue.id]], 0)
         store.write_late(
             rows, change, last, totals(records, fresh, {change.issue.opened_by}, rows, late=True)
         )

@@ -14,12 +14,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from itertools import batched
-from typing import Any
+from typing import Any, cast
 
 from errata.config import settings
 from errata.errors import ConflictError, InvalidInputError, UnavailableError
 from errata.models.erasure import Erasure, Receipt, name_of
-from errata.models.event import pack, packed_json, received_ms, unpack
+from errata.models.event import Fields, pack, packed_json, received_ms, unpack
 from errata.models.ids import now_ms
 from errata.models.project import Project
 from errata.models.times import DIGESTED_MS
@@ -27,13 +27,13 @@ from errata.models.visible import issues_partition
 from errata.models.webhook import Message
 from errata.scrubbing.fields import MAX_NOTED
 from errata.scrubbing.person import Person, user_values
-from errata.store import erasures, event_queries, queues, watermarks, webhooks
+from errata.store import erasures, event_queries, events, queues, watermarks, webhooks
 from errata.store.erasures import EVENTS_AT_ONCE, ROWS_AT_ONCE
 from errata.store.items import TypedItem
 from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
 from errata.store.values import to_value
-from errata.usecases import audit
+from errata.usecases import attachments, audit
 from errata.usecases.erased_rows import change_of, count
 
 MAX_VALUE = 500
@@ -168,15 +168,22 @@ def _erase_events(run: _Run, page: list[TypedItem]) -> None:
     newest = 0
     for item in page:
         try:
-            packed = item["payload"]["B"]
+            packed = item["feedback"]["B"] if "feedback" in item else events.packed(item)
             if not run.person.is_near(packed_json(packed).decode()):
                 continue
             fields = unpack(packed)
         except (ValueError, zlib.error):
             run.progress.unreadable += 1
             continue
+        if "feedback" in item:
+            if run.person.is_user(fields) or run.person.erase(fields):
+                _delete_feedback(run, item)
+            continue
         received = received_ms(item["sk"]["S"], fields)
         if run.person.is_user(fields):
+            if not run.dry:
+                # Before the event: afterwards, nothing says that it had some.
+                attachments.erase(run.of.project_id, cast(Fields, fields))
             theirs.append(item)
             newest = max(newest, received)
             _note_others(run, fields)
@@ -186,6 +193,15 @@ def _erase_events(run: _Run, page: list[TypedItem]) -> None:
             _rewrite(run, item, pack(fields), received)
     for some in batched(theirs, EVENTS_AT_ONCE, strict=False):
         _delete(run, list(some), newest)
+
+
+def _delete_feedback(run: _Run, item: TypedItem) -> None:
+    if not run.dry:
+        try:
+            erasures.delete_feedback(run.of, item)
+        except ConflictError:
+            return  # deleted, by a clear or another run
+    run.count(Receipt(feedback_deleted=1))
 
 
 def _note_others(run: _Run, fields: Any) -> None:
@@ -202,7 +218,7 @@ def _delete(run: _Run, items: list[TypedItem], newest: int) -> None:
             erasures.delete_events(run.of, items, newest)
         except ConflictError:
             ids = [item["sk"]["S"] for item in items]
-            items = event_queries.items_by_ids(run.of.project_id, ids)
+            items = event_queries.items_by_ids(run.of.project_id, ids, tallies=True)
         else:
             break
     else:
@@ -211,18 +227,19 @@ def _delete(run: _Run, items: list[TypedItem], newest: int) -> None:
     run.newest = max(run.newest, newest)
 
 
-def _rewrite(run: _Run, item: TypedItem, payload: bytes, received: int) -> None:
+def _rewrite(run: _Run, item: TypedItem, clean: bytes, received: int) -> None:
     for _ in attempts(_TRIES):
         if run.dry:
             break
         try:
-            erasures.rewrite_event(run.of, item, payload, received)
+            erasures.rewrite_event(run.of, item, clean, received)
             break
         except ConflictError:
-            found = event_queries.items_by_ids(run.of.project_id, [item["sk"]["S"]])
+            ids = [item["sk"]["S"]]
+            found = event_queries.items_by_ids(run.of.project_id, ids, tallies=True)
             if not found:
                 return  # deleted
-            if found[0]["payload"] != item["payload"]:
+            if events.packed(found[0]) != events.packed(item):
                 _erase_events(run, found)  # by another run
                 return
     else:

@@ -16,7 +16,8 @@ _OF_USER = ("user.id", "user.email")
 # events.
 _TEXTS = (
     *("title", "culprit", "exception_class", "fingerprint", "grouped_by", "transaction", "logger"),
-    *("release", "first_release", "last_release", "text"),
+    *("release", "first_release", "last_release", "resolved_in", "detail", "text", "tracker_url"),
+    *("url", "deploys"),
 )
 _NAMED = ("environments", "releases", "servers")
 # The hash at the end of a value that was cut (`errata.models.seen_values.short_value`).

@@ -7,7 +7,7 @@ from itertools import islice
 
 from errata.errors import InvalidInputError
 from errata.grouping import rules, v2
-from errata.grouping.rules import MAX_BYTES, Rule
+from errata.grouping.rules import MAX_BYTES, FingerprintRule
 from errata.models.titles import title
 from errata.models.visible import Visible
 from errata.store import fingerprint_rules as store
@@ -28,7 +28,7 @@ class Previewed:
 
     event_id: str
     title: str
-    rule: Rule | None
+    rule: FingerprintRule | None
     fingerprint: str
     differs: bool
 
@@ -91,8 +91,8 @@ def by_rule(found: list[Previewed]) -> list[tuple[int, str, str]]:
     return [(number, line, titles[line]) for line, number in Counter(lines).most_common()]
 
 
-def _parse(text: str) -> tuple[Rule, ...]:
+def _parse(text: str) -> tuple[FingerprintRule, ...]:
     try:
         return rules.parse(text)
-    except rules.WrongRulesError as error:
+    except rules.WrongFingerprintRulesError as error:
         raise InvalidInputError({"rules": error.complaints}) from None

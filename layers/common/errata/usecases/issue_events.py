@@ -4,7 +4,6 @@ What a reader may see (`Visible`) comes from a page's first call
 (errata.store.sessions.open_page). The calls of each function are besides that one.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from errata.errors import NotFoundError
@@ -12,17 +11,14 @@ from errata.models.event import Stored
 from errata.models.ids import UUID
 from errata.models.issue import MAX_NAME, Activity, Issue
 from errata.models.visible import Visible
-from errata.store import event_queries, issue_page, issue_status, issues
-from errata.usecases import read_events
+from errata.store import issue_page, issue_status, issues
+from errata.usecases import merged, read_events
+from errata.usecases.newest_events import ids_of_issues, neighbours
 
 ACTIVITY_SHOWN = 20
 EVENTS_A_PAGE = 20
 # At most this many ids are read to find an event's number: about 6 read units.
 MOST_COUNTED = 500
-# At most this many events are read to count their values, or to find one: about 250 read units.
-# Reading stops earlier if the payloads exceed this size: at about 500 read units.
-NEWEST = 500
-_MOST_BYTES = 4_000_000
 # Releases whose first events the page shows.
 _MOST_RELEASES = 8
 # Sorts above every id.
@@ -30,19 +26,19 @@ _HIGHEST = "g"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The place of an event among those of its issue.
+class EventNumber:
+    """The number of an event among those of its issue, and its neighbours.
 
     Attributes:
         newer, older: the ids of the next newer and older event. None if there is none.
-        number: the number of the event by count, 1 for the first one. None if it is not known.
+        value: 1 for the first event. None if it is not known.
         counted: False if the event is newer than what digest has counted.
         expired: how many events before this one have expired, if the number is known.
     """
 
     newer: str | None = None
     older: str | None = None
-    number: int | None = None
+    value: int | None = None
     counted: bool = True
     expired: int = 0
 
@@ -54,7 +50,7 @@ class IssueView:
     Attributes:
         issue: None if it was deleted, or if the event is not counted yet.
         event: None if all events of the issue have expired.
-        place: of the event.
+        number: of the event.
         activity: of the issue, latest first.
         more_activity: whether not all activity is included.
         releases: when the most frequent releases of the issue were first seen in the project, in
@@ -63,7 +59,7 @@ class IssueView:
 
     issue: Issue | None
     event: Stored | None
-    place: Place
+    number: EventNumber
     activity: list[Activity]
     more_activity: bool
     releases: dict[str, int]
@@ -92,11 +88,12 @@ def latest(visible: Visible, issue_id: str) -> IssueView:
         NotFoundError: there is no such issue, or it has expired, was cleared or deleted.
     """
     issue = find(visible, issue_id)
-    event, releases = issue_page.event_and_releases(visible, issue.last_event, _releases(issue))
+    event, releases = issue_page.event_and_releases(visible, issue.newest_kept, _releases(issue))
     if event is None or not visible.shows(event):
-        event = next(iter(read_events.by_ids(visible, _newest(visible, issue_id, 1))), None)
-    place = _place(visible, issue, event.id) if event else Place()
-    return _view(visible, issue, event, place, releases)
+        ids = ids_of_issues(visible, _ids(issue), 1)
+        event = next(iter(read_events.by_ids(visible, ids)), None)
+    number = _number(visible, issue, event.id) if event else EventNumber()
+    return _view(visible, issue, event, number, releases)
 
 
 def around(visible: Visible, event: Stored | None) -> IssueView:
@@ -106,11 +103,11 @@ def around(visible: Visible, event: Stored | None) -> IssueView:
         NotFoundError: there is no such event, or it has expired, was cleared or deleted.
     """
     event = shown(visible, event)
-    issue = issues.find_issue(visible, event.issue_id)
+    issue = find_or_none(visible, event.issue_id)
     if issue is None:
-        return IssueView(None, event, Place(), [], False, {})
+        return IssueView(None, event, EventNumber(), [], False, {})
     _, releases = issue_page.event_and_releases(visible, "", _releases(issue))
-    return _view(visible, issue, event, _place(visible, issue, event.id), releases)
+    return _view(visible, issue, event, _number(visible, issue, event.id), releases)
 
 
 def course(visible: Visible, issue_id: str, event_id: str) -> IssueView:
@@ -121,7 +118,7 @@ def course(visible: Visible, issue_id: str, event_id: str) -> IssueView:
     """
     issue = find(visible, issue_id)
     _, releases = issue_page.event_and_releases(visible, "", _releases(issue))
-    return _view(visible, issue, None, _place(visible, issue, event_id), releases)
+    return _view(visible, issue, None, _number(visible, issue, event_id), releases)
 
 
 def shown(visible: Visible, event: Stored | None) -> Stored:
@@ -132,23 +129,25 @@ def shown(visible: Visible, event: Stored | None) -> Stored:
     """
     if event is None or not visible.shows(event):
         raise NotFoundError(
-            "There is no such event. It may have expired, or somebody has deleted it."
+            "There is no such event. It may have expired, somebody may have deleted it, or it was"
+            " only counted: of an issue that occurs in a loop, not every event is kept."
         )
     return event
 
 
 def find_or_none(visible: Visible, issue_id: str) -> Issue | None:
-    """Return an issue, None if it does not exist. Makes one call."""
-    return issues.find_issue(visible, issue_id)
+    """Return an issue, None if it does not exist. Makes one call, as `find`."""
+    issue = issues.find_issue(visible, issue_id)
+    return merged.shown(visible, issue) if issue else None
 
 
 def find(visible: Visible, issue_id: str) -> Issue:
-    """Return an issue. Makes one call.
+    """Return an issue. Makes one call. If it is merged, returns its head, with up to two more.
 
     Raises:
         NotFoundError: as `latest`.
     """
-    issue = issues.find_issue(visible, issue_id)
+    issue = find_or_none(visible, issue_id)
     if issue is None:
         raise NotFoundError(
             "There is no such issue. It may have expired, or somebody has deleted it."
@@ -157,110 +156,78 @@ def find(visible: Visible, issue_id: str) -> Issue:
 
 
 def first(visible: Visible, issue_id: str) -> str | None:
-    """Return the id of an issue's oldest event that has not expired. Makes one call."""
-    partition = _partition(visible, issue_id)
-    found = event_queries.neighbours(partition, visible.low, _HIGHEST, 1, newest=False)
+    """Return the id of an issue's oldest event that has not expired. Makes two calls."""
+    issue = find_or_none(visible, issue_id)
+    issue_ids = _ids(issue) if issue else [issue_id]
+    found = neighbours(visible, issue_ids, visible.low, _HIGHEST, 1, newest=False)
     return found[0] if found else None
 
 
 def page(visible: Visible, issue_id: str, before: str = "", after: str = "") -> EventList:
     """Return a page of an issue's events: below the id `before`, above `after`, or the newest.
 
-    Makes three calls. Events come from an index, which lags a little.
+    Makes three calls, and one for each member. Events come from an index, which lags a little.
 
     Raises:
         NotFoundError: as `latest`.
     """
     issue = find(visible, issue_id)
-    partition, one_more = _partition(visible, issue_id), EVENTS_A_PAGE + 1
+    issue_ids, one_more = _ids(issue), EVENTS_A_PAGE + 1
     if UUID.fullmatch(after):
         low = max(visible.low, after)
-        ids = event_queries.neighbours(partition, low, _HIGHEST, one_more, newest=False)
+        ids = neighbours(visible, issue_ids, low, _HIGHEST, one_more, newest=False)
         ids, more = ids[:EVENTS_A_PAGE][::-1], len(ids) > EVENTS_A_PAGE
         newer, older = (ids[0] if more else None), (ids[-1] if ids else None)
     else:
         high = before if UUID.fullmatch(before) else _HIGHEST
-        ids = event_queries.neighbours(partition, visible.low, high, one_more, newest=True)
+        ids = neighbours(visible, issue_ids, visible.low, high, one_more, newest=True)
         ids, more = ids[:EVENTS_A_PAGE], len(ids) > EVENTS_A_PAGE
         newer = (ids[0] if ids else before) if high != _HIGHEST else None
         older = ids[-1] if more else None
     return EventList(issue, read_events.summaries(visible, ids), newer, older)
 
 
-@dataclass(slots=True)
-class Newest:
-    """The newest events of an issue, below the id `before` if there is one.
-
-    Iterate over `events` once: they are read in batches, and unpacked one by one. Then `looked_at`
-    says how many there were, `last` the id of the oldest one, and `more` whether there are others
-    below it.
-    """
-
-    visible: Visible
-    issue_id: str
-    before: str = ""
-    looked_at: int = 0
-    last: str = ""
-    more: bool = False
-
-    @property
-    def events(self) -> Iterator[Stored]:
-        """Yield at most `NEWEST` events, and fewer if they are large. Makes at most nine calls.
-
-        They come from an index and are not read consistently, so the last seconds may be missing.
-        """
-        ids = _newest(self.visible, self.issue_id, NEWEST + 1, self.before)
-        project_id, self.more = self.visible.project_id, bool(ids)
-        for event in event_queries.some_of_issue(project_id, ids[:NEWEST], _MOST_BYTES):
-            self.looked_at, self.last = self.looked_at + 1, event.id
-            self.more = event.id > ids[-1]
-            if self.visible.shows(event):
-                yield event
-
-
-def _newest(visible: Visible, issue_id: str, most: int, before: str = "") -> list[str]:
-    high = before if UUID.fullmatch(before) else _HIGHEST
-    partition = _partition(visible, issue_id)
-    return event_queries.neighbours(partition, visible.low, high, most, newest=True)
-
-
 def _view(
-    visible: Visible, issue: Issue, event: Stored | None, place: Place, releases: dict[str, int]
+    visible: Visible,
+    issue: Issue,
+    event: Stored | None,
+    number: EventNumber,
+    releases: dict[str, int],
 ) -> IssueView:
     activity = issue_status.list_activity(visible, issue.id, ACTIVITY_SHOWN + 1)
     more = len(activity) > ACTIVITY_SHOWN
-    return IssueView(issue, event, place, activity[:ACTIVITY_SHOWN], more, releases)
+    return IssueView(issue, event, number, activity[:ACTIVITY_SHOWN], more, releases)
 
 
-def _place(visible: Visible, issue: Issue, event_id: str) -> Place:
-    """Return the place of an event, from the ids of the events around it.
+def _number(visible: Visible, issue: Issue, event_id: str) -> EventNumber:
+    """Return the number of an event, from the ids of the events around it.
 
     The number of an event is the count of its issue without the events that are newer. If too many
-    are newer, it is the number of older ones, unless some of these have expired.
+    are newer, it is the number of older ones, unless some of these have expired. Tallies do not
+    count: nobody can open one.
     """
-    partition, low = _partition(visible, issue.id), visible.low
-    if event_id == issue.last_event:
+    issue_ids, low, newest = _ids(issue), visible.low, issue.newest_kept
+    if event_id == newest:
         newer = []
-    elif event_id > issue.last_event:
-        newer = event_queries.neighbours(partition, event_id, _HIGHEST, 1, newest=False)
+    elif event_id > newest:
+        newer = neighbours(visible, issue_ids, event_id, _HIGHEST, 1, newest=False)
     else:
         # Includes the newest event that was counted.
-        through = f"{issue.last_event}~"
-        newer = event_queries.neighbours(partition, event_id, through, MOST_COUNTED, newest=False)
+        through = f"{newest}~"
+        newer = neighbours(visible, issue_ids, event_id, through, MOST_COUNTED, newest=False)
     many = len(newer) == MOST_COUNTED
-    older = event_queries.neighbours(
-        partition, low, event_id, MOST_COUNTED if many else 1, newest=True
-    )
+    most = MOST_COUNTED if many else 1
+    older = neighbours(visible, issue_ids, low, event_id, most, newest=True)
     ends = (newer[0] if newer else None, older[0] if older else None)
-    if event_id > issue.last_event:
-        return Place(*ends, counted=False)
+    if event_id > newest:
+        return EventNumber(*ends, counted=False)
     if many:
         all_there = len(older) < MOST_COUNTED and (older or [event_id])[-1] == issue.first_event
-        return Place(*ends, number=len(older) + 1 if all_there else None)
-    number = issue.count - len(newer)
+        return EventNumber(*ends, value=len(older) + 1 if all_there else None)
+    number = issue.kept - len(newer)
     if number < 1 or (number == 1 and older):
-        return Place(*ends)
-    return Place(*ends, number=number, expired=0 if older else number - 1)
+        return EventNumber(*ends)
+    return EventNumber(*ends, value=number, expired=0 if older else number - 1)
 
 
 def _releases(issue: Issue) -> list[str]:
@@ -273,5 +240,6 @@ def _releases(issue: Issue) -> list[str]:
     return [name for name in names if name and len(name.encode()) < MAX_NAME]
 
 
-def _partition(visible: Visible, issue_id: str) -> str:
-    return f"{visible.project_id}#{issue_id}"
+def _ids(issue: Issue) -> list[str]:
+    """Return the ids of an issue and of those that are merged into it."""
+    return [issue.id, *issue.members]

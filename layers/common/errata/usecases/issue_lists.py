@@ -12,13 +12,13 @@ seen first.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from errata.models.issue import OPEN, STATUSES, Issue
+from errata.models.issue import IGNORED, OPEN, STATUSES, Issue
 from errata.models.sketch import estimate
 from errata.models.visible import Visible
-from errata.protocol.issues import INDEX, REST, ROWS, IssueQuery, Position
+from errata.protocol.issues import INDEX, REST, ROWS, IssueQuery, ListStart
 from errata.store import issue_lists as store
 from errata.store import ranks
-from errata.store.issue_lists import Found, Part, Place
+from errata.store.issue_lists import Chunk, ListEntry, ListKey
 from errata.store.items import BATCH_GET
 
 # One call reads the issues of a page, and the project's counter.
@@ -31,6 +31,8 @@ _MAX_BATCHES = 3
 _ROWS, _NUMBER_ROWS, _ROWS_OF_EACH = 6, 3, 2
 # For these limits, a smaller page counts as this many issues.
 _MIN_PAGE = 50
+# Rising issues sort by how many times as many events they have. More than every time of last seen.
+_MOST_TIMES, _TIMES_MS = 400, 2 * 10**12
 # Each batch after the first reads this many issues more than are still needed.
 _SPARE = 10
 
@@ -49,7 +51,7 @@ class Looked:
     issues: list[Issue]
     number: int
     read: int
-    following: Position | None
+    following: ListStart | None
 
 
 @dataclass(slots=True)
@@ -57,12 +59,14 @@ class Listed:
     """A part of a list: its issues, and where the next part begins; None at the end."""
 
     issues: list[Issue] = field(default_factory=list)
-    following: Position | None = None
+    following: ListStart | None = None
 
 
-def sort_key(issue: Issue, sort: str) -> tuple[int, str]:
-    """Return what an issue sorts by, descending."""
+def sort_key(issue: Issue, sort: str, now_ms: int = 0) -> tuple[int, str]:
+    """Return what an issue sorts by, descending. `now_ms` says which issues are rising."""
     match sort:
+        case "rising":
+            return _TIMES_MS * _rise(issue, now_ms) + issue.last_seen, issue.id
         case ranks.FIRST_SEEN:
             return issue.first_seen, issue.id
         case ranks.EVENTS:
@@ -72,7 +76,15 @@ def sort_key(issue: Issue, sort: str) -> tuple[int, str]:
     return issue.last_seen, issue.id
 
 
-def read_page(visible: Visible, query: IssueQuery, at: Position | None) -> Listed:
+def _rise(issue: Issue, now_ms: int) -> int:
+    """Return how many times as many events as usual a rising issue has. 0 if it is not rising."""
+    if not issue.buckets.is_rising(now_ms):
+        return 0
+    usual = max(1, issue.buckets.usual_hour(now_ms))
+    return max(1, min(_MOST_TIMES, int(issue.buckets.last_hour(now_ms) / usual)))
+
+
+def read_page(visible: Visible, query: IssueQuery, at: ListStart | None) -> Listed:
     """Return a page of the issues of a status. `query` has no other filter.
 
     It has fewer issues than `limit` only at the end, or if most of the rows that it has read are
@@ -80,23 +92,23 @@ def read_page(visible: Visible, query: IssueQuery, at: Position | None) -> Liste
     project has issues without rows.
     """
     size = min(query.limit, MAX_PAGE)
-    after = Place(at.value, at.part != ROWS, at.issue_id) if at else None
-    if at and at.part == REST:
+    after = ListKey(at.value, at.source != ROWS, at.issue_id) if at else None
+    if at and at.source == REST:
         return _rest(visible, query, after, size, _MAX_BATCHES)
     page, until = _sorted_part(visible, query, after, size)
     page.issues.sort(key=lambda each: sort_key(each, query.sort), reverse=True)
     if page.following or not until:
         return page
     if len(page.issues) == size:
-        return Listed(page.issues, Position(until, part=REST))
-    rest = _rest(visible, query, Place(until), size - len(page.issues), 1)
+        return Listed(page.issues, ListStart(until, source=REST))
+    rest = _rest(visible, query, ListKey(until), size - len(page.issues), 1)
     return Listed(page.issues + rest.issues, rest.following)
 
 
 def look(
     visible: Visible,
     query: IssueQuery,
-    at: Position | None,
+    at: ListStart | None,
     wanted: Callable[[str], bool],
     rows: int,
     until: int,
@@ -107,42 +119,42 @@ def look(
     `until` is before which time issues without rows were last seen, 0 if there are none. Makes at
     most four calls to DynamoDB.
     """
-    after = Place(at.value, at.part != ROWS, at.issue_id) if at else None
-    in_rest = at is not None and at.part == REST
+    after = ListKey(at.value, at.source != ROWS, at.issue_id) if at else None
+    in_rest = at is not None and at.source == REST
     if in_rest:
-        part = store.from_index(visible, query.statuses, after, rows)
-        found, stopped = part.found, part.stopped
+        chunk = store.from_index(visible, query.statuses, after, rows)
+        found, stopped = chunk.found, chunk.stopped
     else:
-        found, stopped = _merged(_parts(visible, query, after, rows))
-    some = [each for each in found if wanted(each.place.issue_id)]
+        found, stopped = next_rows(visible, query, after, rows)
+    some = [each for each in found if wanted(each.key.issue_id)]
     number = len(found)
     if len(some) > BATCH_GET:
-        stopped = some[BATCH_GET - 1].place
+        stopped = some[BATCH_GET - 1].key
         number = found.index(some[BATCH_GET - 1]) + 1
         some = some[:BATCH_GET]
-    issues, _ = store.read(visible, (each.place.issue_id for each in some), until=False)
+    issues, _ = store.read(visible, (each.key.issue_id for each in some), until=False)
     shown = {
         issue.id: issue
         for each in some
-        if (issue := issues.get(each.place.issue_id))
+        if (issue := issues.get(each.key.issue_id))
         and (not issue.number if in_rest else each.shows(issue, STATUSES))
     }
     following = None
     if stopped:
-        kind = REST if in_rest else INDEX if stopped.index else ROWS
-        following = Position(stopped.value, stopped.issue_id, part=kind)
-    elif until and not in_rest and not _indexed(query):
-        following = Position(until, part=REST)
+        source = REST if in_rest else INDEX if stopped.index else ROWS
+        following = ListStart(stopped.value, stopped.issue_id, source=source)
+    elif until and not in_rest and not is_indexed(query):
+        following = ListStart(until, source=REST)
     return Looked(list(shown.values()), number, len(some), following)
 
 
-def _indexed(query: IssueQuery) -> bool:
+def is_indexed(query: IssueQuery) -> bool:
     """Return whether a list reads the index, which has the issues without rows, too."""
     return query.sort == ranks.LAST_SEEN and query.status in (OPEN, "all")
 
 
 def _sorted_part(
-    visible: Visible, query: IssueQuery, after: Place | None, size: int
+    visible: Visible, query: IssueQuery, after: ListKey | None, size: int
 ) -> tuple[Listed, int]:
     """Return the issues of a page that have rows or are in the index.
 
@@ -151,69 +163,76 @@ def _sorted_part(
     """
     times = _NUMBER_ROWS if query.sort == ranks.FIRST_SEEN else _ROWS
     times = times if query.status != "all" else _ROWS_OF_EACH
-    parts = _parts(visible, query, after, max(size, _MIN_PAGE) * times)
-    found, stopped = _merged(parts)
-    indexed = _indexed(query)
+    most = max(size, _MIN_PAGE) * times
+    found, stopped = next_rows(visible, query, after, most)
+    indexed = is_indexed(query)
     if not found and stopped is None and after is None and query.status in (OPEN, "all"):
         # The index is empty, too, or all of its issues are without rows.
         return Listed(), 0 if indexed else store.TOP
-    batches = _MAX_BATCHES if len(parts) == 1 else 1
+    batches = _MAX_BATCHES if query.status != "all" else 1
     asked = query.statuses
 
-    def belongs(each: Found, issue: Issue) -> bool:
+    def belongs(each: ListEntry, issue: Issue) -> bool:
         return each.shows(issue, asked)
 
     until = stopped is None and not indexed
     return _checked(visible, found, stopped, size, belongs, batches, ROWS, until=until)
 
 
-def _parts(visible: Visible, query: IssueQuery, after: Place | None, most: int) -> list[Part]:
+def next_rows(
+    visible: Visible, query: IssueQuery, after: ListKey | None, most: int
+) -> tuple[list[ListEntry], ListKey | None]:
+    """Return what a list finds after a key, and where it stopped; None at the end.
+
+    Reads up to `most` rows of each status that is listed.
+    """
     listed = ranks.LISTED if query.status == "all" else (query.status,)
-    return [
-        store.from_index(visible, query.statuses, after, most)
+    return _merged(
+        # The index also has ignored issues that are open when a time has come.
+        store.from_index(visible, {*query.statuses, IGNORED}, after, most)
         if status == OPEN and query.sort == ranks.LAST_SEEN
         else store.from_rows(visible, query.sort, status, after, most)
         for status in listed
-    ]
+    )
 
 
-def _merged(parts: Iterable[Part]) -> tuple[list[Found], Place | None]:
-    """Merge sorted parts up to the first place where one stopped. Return that place, too."""
-    parts = list(parts)
+def _merged(chunks: Iterable[Chunk]) -> tuple[list[ListEntry], ListKey | None]:
+    """Merge sorted chunks up to the first key where one stopped. Return that key, too."""
+    chunks = list(chunks)
     found = sorted(
-        (each for part in parts for each in part.found),
-        key=lambda each: each.place.sorts_by,
+        (each for chunk in chunks for each in chunk.found),
+        key=lambda each: each.key.sorts_by,
         reverse=True,
     )
-    stops = [part.stopped for part in parts if part.stopped]
+    stops = [chunk.stopped for chunk in chunks if chunk.stopped]
     if not stops:
         return found, None
     first = max(stops, key=lambda each: each.sorts_by)
-    return [each for each in found if each.place.sorts_by >= first.sorts_by], first
+    return [each for each in found if each.key.sorts_by >= first.sorts_by], first
 
 
 def _rest(
-    visible: Visible, query: IssueQuery, after: Place | None, size: int, batches: int
+    visible: Visible, query: IssueQuery, after: ListKey | None, size: int, batches: int
 ) -> Listed:
     """Return issues without rows, most recently seen first."""
     asked = query.statuses
 
-    def belongs(_: Found, issue: Issue) -> bool:
+    def belongs(_: ListEntry, issue: Issue) -> bool:
         return not issue.number and issue.status in asked
 
-    part = store.from_index(visible, asked, after, _ROWS * max(size, _MIN_PAGE))
-    page, _ = _checked(visible, part.found, part.stopped, size, belongs, batches, REST)
+    chunk = store.from_index(visible, asked, after, _ROWS * max(size, _MIN_PAGE))
+    page, _ = _checked(visible, chunk.found, chunk.stopped, size, belongs, batches, REST)
     return page
 
 
 def _checked(
     visible: Visible,
-    found: Sequence[Found],
-    stopped: Place | None,
+    found: Sequence[ListEntry],
+    stopped: ListKey | None,
     size: int,
-    belongs: Callable[[Found, Issue], bool],
+    belongs: Callable[[ListEntry, Issue], bool],
     batches: int,
-    part: str,
+    source: str,
     *,
     until: bool = False,
 ) -> tuple[Listed, int]:
@@ -228,24 +247,24 @@ def _checked(
         at_end = until and checked + len(some) == len(found)
         if not (some or at_end):
             break
-        issues, before = store.read(visible, (each.place.issue_id for each in some), until=at_end)
+        issues, before = store.read(visible, (each.key.issue_id for each in some), until=at_end)
         for each in some:
             checked += 1
-            issue = issues.get(each.place.issue_id)
+            issue = issues.get(each.key.issue_id)
             if issue and belongs(each, issue):
                 page.issues.append(issue)
             if len(page.issues) == size:
                 break
         if len(page.issues) == size or checked == len(found):
             break
-    last = found[checked - 1].place if checked < len(found) else stopped
+    last = found[checked - 1].key if checked < len(found) else stopped
     if last:
-        kind = REST if part == REST else INDEX if last.index else ROWS
-        page.following = Position(last.value, last.issue_id, part=kind)
+        source = REST if source == REST else INDEX if last.index else ROWS
+        page.following = ListStart(last.value, last.issue_id, source=source)
     return page, before
 
 
-def _enough(found: Sequence[Found], needed: int) -> Sequence[Found]:
+def _enough(found: Sequence[ListEntry], needed: int) -> Sequence[ListEntry]:
     """Return the first candidates, enough even if all that may have expired really have."""
     alive = 0
     for n, each in enumerate(found[:MAX_PAGE]):

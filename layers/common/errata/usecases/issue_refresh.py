@@ -11,10 +11,11 @@ from typing import Any
 from errata.models.buckets import HOUR_MS
 from errata.models.issue import Issue
 from errata.models.member import Session
+from errata.models.settled import awake
 from errata.models.sketch import estimate
 from errata.models.verdict import verdict
 from errata.models.visible import Visible, issues_partition
-from errata.store import sessions as store
+from errata.store.sessions import glance
 from errata.usecases import sessions
 
 
@@ -31,18 +32,18 @@ def is_unchanged(
     False also if the session has ended or must be renewed: the page then finds that out itself. A
     member who was signed out or removed elsewhere learns only that an issue is as it was.
     """
-    user, secret = sessions.parts(cookie)
+    user, secret = sessions.split_cookie(cookie)
     if not secret:
         return False
     partition = issues_partition(project_id, generation)
-    session, issue = store.glance(secret, partition, issue_id)
+    session, issue = glance(secret, partition, issue_id)
     if session is None or issue is None or not sessions.is_fresh(session, user, now_ms):
         return False
     return hmac.compare_digest(mark.encode(), _mark(session, partition, issue, now_ms).encode())
 
 
 def _mark(session: Session, partition: str, issue: Issue, now_ms: int) -> str:
-    judged = verdict(issue, (), now_ms)
+    judged = verdict(awake(issue, now_ms), (), now_ms)
     shown: tuple[Any, ...] = (
         partition,
         issue.id,
@@ -50,6 +51,8 @@ def _mark(session: Session, partition: str, issue: Issue, now_ms: int) -> str:
         issue.last_event,
         issue.status,
         issue.status_at,
+        issue.assignee,
+        issue.notes,
         estimate(issue.users),
         issue.buckets.last_hour(now_ms),
         issue.buckets.last_day(now_ms),

@@ -10,8 +10,10 @@ from errata.models.event import Stored, received_ms
 from errata.models.ids import DAY_MS
 from errata.models.seen_values import searchable_tags, short_value, tag_key
 from errata.protocol.agents import agent
+from errata.protocol.query import Term
 
 USER = "user"
+TAG = tag_key("")
 _HOUR_MS = 3_600_000
 # A sender may give each event other tags. More keys than these are not counted.
 _MAX_KEYS = 100
@@ -38,7 +40,7 @@ def values_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, short_value(value)
     if user := user_name(fields):
         yield USER, short_value(user)
-    if url := _url(fields):
+    if url := page_url(fields):
         yield "url", short_value(url)
     reader = agent(fields)
     for key, value in (
@@ -52,8 +54,14 @@ def values_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def link(key: str, value: object) -> str:
-    """Return the query of the list of events with a value."""
-    return urlencode({"key": key, "value": short_value(str(value))})
+    """Return the query string of the list of events with a value."""
+    return urlencode({"query": str(term_of(key, str(value)))})
+
+
+def term_of(key: str, value: str) -> Term:
+    """Return the term that finds the events with a value. `key` is one of `values_of`."""
+    name = f"tags[{key.removeprefix(TAG)}]" if key.startswith(TAG) else key
+    return Term(name, (short_value(value),))
 
 
 def user_name(fields: Mapping[str, Any]) -> str:
@@ -68,7 +76,7 @@ def user_name(fields: Mapping[str, Any]) -> str:
     return ""
 
 
-def _url(fields: Mapping[str, Any]) -> str:
+def page_url(fields: Mapping[str, Any]) -> str:
     """Return the URL of the page or request, without the part that differs in each event."""
     context = fields.get("context")
     request = context.get("request") if isinstance(context, dict) else None

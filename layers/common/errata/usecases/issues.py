@@ -1,42 +1,46 @@
 """Read the issues and releases since the last clear. Change an issue's status or delete it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from errata.errors import NotFoundError, UnavailableError
+from errata.errors import InvalidInputError, NotFoundError, UnavailableError
 from errata.models.ids import floor_id
 from errata.models.issue import (
-    IGNORED,
-    OPEN,
-    REGRESSED,
+    ASSIGNED,
+    LINKED,
+    MAX_NOTES,
     RESOLVED,
     Activity,
     CleanupTask,
     Issue,
     Release,
 )
+from errata.models.issue_change import IGNORE, REOPEN, RESOLVE, Change
 from errata.models.visible import Visible
 from errata.protocol.issues import (
     IssueQuery,
-    Position,
-    SearchPosition,
-    position,
-    release_position,
+    ListStart,
+    SearchStart,
+    release_start,
+    start_of,
     to_cursor,
     to_release_cursor,
     to_search_cursor,
 )
-from errata.store import day_counts, issue_status, numbers, releases
+from errata.store import day_counts, issue_status, known_releases, numbers, releases
 from errata.store import issues as store
 from errata.store.issue_lists import has_issues
 from errata.store.retry import attempts
-from errata.usecases import audit, issue_lists, issue_search
+from errata.usecases import assignees, audit, issue_lists, issue_search, notify, rights
 from errata.usecases.issue_lists import sort_key
+from errata.usecases.merged import check_not_merged, members, with_members
+from errata.usecases.releases import ordered
 
 # Each conflict means that another writer, such as digest, made progress.
-_TRIES = 8
-_MAX_BY = 320
+TRIES = 8
+# Characters of the name of whoever makes a change.
+MAX_BY = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,15 @@ class IssuePage:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePage:
-    """Releases, most recently seen first. A page shows as many as its byte budget allows.
+    """Releases in their order, the newest first. A page shows as many as its byte budget allows.
 
-    `exact`: all open issues are counted. Otherwise a release may have more of them. `places` has
-    the last-seen timestamp and the hash of each release, with `start` < hash <= `end`. `end` ""
+    `exact`: all open issues are counted. Otherwise a release may have more of them. `keys` has
+    the first-seen timestamp and the hash of each release, with `start` < hash <= `end`. `end` ""
     means no upper limit.
     """
 
     releases: list[Release]
-    places: list[tuple[int, str]]
+    keys: list[tuple[int, str]]
     exact: bool
     start: str
     end: str
@@ -81,9 +85,9 @@ class ReleasePage:
 
     def behind(self, shown: int) -> str | None:
         """Return the cursor after the first `shown` releases, or None at the end."""
-        if shown < len(self.places):
-            return to_release_cursor(Position(*self.places[shown - 1], self.start, self.end))
-        return to_release_cursor(Position(start=self.end)) if self.end else None
+        if shown < len(self.keys):
+            return to_release_cursor(ListStart(*self.keys[shown - 1], self.start, self.end))
+        return to_release_cursor(ListStart(start=self.end)) if self.end else None
 
 
 def list_issues(visible: Visible) -> Iterator[Issue]:
@@ -106,16 +110,21 @@ def find(visible: Visible, issue_id: str) -> Issue:
 def search(visible: Visible, query: IssueQuery) -> IssuePage:
     """Return a page of the visible issues that match `query`.
 
-    Without terms, it makes at most four calls to DynamoDB (but see `issue_lists.read_page`). With
-    terms, see `issue_search.search`.
+    If it is no search, it makes at most four calls to DynamoDB (but see `issue_lists.read_page`).
+    Otherwise, see `issue_search.search`.
 
     Raises:
         InvalidInputError: the query is invalid; names every problem.
     """
-    at = position(query)
-    if isinstance(at, SearchPosition) or query.terms:
-        return _found(visible, query, at if isinstance(at, SearchPosition) else None)
+    at = start_of(query)
+    if isinstance(at, SearchStart) or query.is_search:
+        return _found(visible, query, at if isinstance(at, SearchStart) else None)
     return _of_status(visible, query, at)
+
+
+def any_at_all(visible: Visible) -> bool:
+    """Return whether a project has issues, whatever their status."""
+    return has_issues(visible)
 
 
 def matching(visible: Visible, query: IssueQuery) -> Iterator[Issue]:
@@ -133,7 +142,11 @@ def matching(visible: Visible, query: IssueQuery) -> Iterator[Issue]:
     once = _once(issues)
     if first.exhaustive:
         return once
-    return iter(sorted(once, key=lambda each: sort_key(each, query.sort), reverse=True))
+
+    def sorts_by(issue: Issue) -> tuple[int, str]:
+        return sort_key(issue, query.sort, visible.now_ms)
+
+    return iter(sorted(once, key=sorts_by, reverse=True))
 
 
 def _all_pages(visible: Visible, query: IssueQuery) -> Iterator[IssuePage]:
@@ -165,69 +178,166 @@ def resolve(visible: Visible, issue_id: str, by: str) -> Issue:
     `by` is an e-mail address or `errata CLI`. Returns the current issue.
 
     Raises:
+        ForbiddenError: the role in `visible` may not do this.
         NotFoundError: as `find`.
         UnavailableError: there was a conflict on every try.
     """
-    return _set_status(visible, issue_id, RESOLVED, by)
+    return change(visible, issue_id, Change(RESOLVE), by)
 
 
 def ignore(visible: Visible, issue_id: str, by: str) -> Issue:
     """Mark an issue as ignored. Its events are still counted. Otherwise like `resolve`."""
-    return _set_status(visible, issue_id, IGNORED, by)
+    return change(visible, issue_id, Change(IGNORE), by)
 
 
 def reopen(visible: Visible, issue_id: str, by: str) -> Issue:
     """Reopen a resolved or ignored issue. No-op if it is open or regressed.
 
     Arguments, result and errors as in `resolve`."""
-    return _set_status(visible, issue_id, OPEN, by)
+    return change(visible, issue_id, Change(REOPEN), by)
+
+
+def change(
+    visible: Visible,
+    issue_id: str,
+    wanted: Change,
+    by: str,
+    check: Callable[[Issue], None] | None = None,
+) -> Issue:
+    """Change an issue. No-op if it is so already. Returns the current issue.
+
+    `wanted` is no deletion (see `delete`). `check` may refuse to change the issue as it is, by an
+    error. The other arguments and errors are as in `resolve`.
+
+    Raises:
+        InvalidInputError: it has no next release, because it was seen in none; or it would get too
+            many notes; or it is merged into another issue.
+    """
+    rights.check(visible, "settle")
+    for tried, _ in enumerate(attempts(TRIES)):
+        issue = find(visible, issue_id)
+        check_not_merged(visible, issue)
+        (total,) = with_members(visible, [issue])
+        if wanted.in_next and not wanted.releases(total):
+            text = "This issue was seen in no release. Resolve it now, or in a release."
+            raise InvalidInputError({"release": [text]})
+        seen = first_seen(visible, wanted, [total])
+        # The first try may have met another note of the same millisecond.
+        fields = wanted.sets(total, by[:MAX_BY], visible.now_ms + tried, seen)
+        if not fields:
+            return issue
+        if check:
+            check(issue)
+        if wanted.adds_note:
+            check_room(issue)
+        changed = replace(issue, **fields)
+        if write(visible, issue, changed, wanted.done):
+            return changed
+    raise UnavailableError
+
+
+def check_room(issue: Issue) -> None:
+    """Check that an issue takes another note.
+
+    Raises:
+        InvalidInputError: it does not.
+    """
+    if issue.notes >= MAX_NOTES:
+        complaint = (
+            f"This issue has {MAX_NOTES} comments, assignments and links, which is the most."
+            " Continue in your issue tracker."
+        )
+        raise InvalidInputError({"issue": [complaint]})
+
+
+def first_seen(visible: Visible, wanted: Change, found: Iterable[Issue]) -> dict[str, int]:
+    """Return when the releases were first seen that a change of these issues is about.
+
+    In milliseconds; 0 if one was not seen. Makes no call if the change is about none.
+    """
+    names = {name for issue in found for name in wanted.releases(issue)}
+    if not names:
+        return {}
+    return {each.name: each.first_seen for each in known_releases.read(visible, names)}
+
+
+def write(visible: Visible, before: Issue, after: Issue, what: str) -> bool:
+    """Write a change of an issue, and `what` was done as its activity, both or neither.
+
+    Returns False if the issue has changed since it was read.
+    """
+    last = 0 if before.number else _last_number(visible)
+    if after.status == RESOLVED != before.status:
+        # Before the change, as digest does: if this is interrupted, nobody misses the message.
+        notify.resolved(visible.partition, visible.project_id, after)
+    if after.assigned_at != before.assigned_at:
+        to = assignees.called(visible, after.assignee) or "nobody"
+        notify.assigned(visible.partition, visible.project_id, after, to)
+        note = Activity(after.assigned_at, ASSIGNED, after.assigned_by, detail=f"to {to}")
+    elif after.linked_at != before.linked_at:
+        ticket = after.tracker_url or "no ticket"
+        note = Activity(after.linked_at, LINKED, after.linked_by, detail=f"to {ticket}")
+    else:
+        return issue_status.set_status(visible.partition, before, after, what, last)
+    after.notes = before.notes + 1  # in the issue that the caller returns, too
+    return issue_status.change(visible.partition, before, after, note, last)
 
 
 @audit.recorded("issue deleted", "issue_id")
 def delete(visible: Visible, issue_id: str, by: str) -> None:
-    """Delete an issue and its activity at once. Cleanup deletes its events within seconds.
+    """Delete an issue with its members and activity. Cleanup deletes its events within seconds.
 
     Covers events received up to `visible.now_ms`. A later event makes a new issue. See
     docs/decisions/0016-deletion.md.
 
     Raises:
-        NotFoundError, UnavailableError: as `resolve`.
+        ForbiddenError, NotFoundError, UnavailableError: as `resolve`.
+        InvalidInputError: it is merged into another issue.
     """
-    for _ in attempts(_TRIES):
+    rights.check(visible, "delete")
+    for _ in attempts(TRIES):
         issue = find(visible, issue_id)
-        # Delete all counted events, even those with later ids: their clock may be ahead of ours.
-        through = max(floor_id(visible.now_ms), issue.last_event)
-        task = CleanupTask(visible.project_id, issue_id, through)
-        if issue_status.delete(visible.partition, issue, task, by[:_MAX_BY], visible.now_ms):
+        check_not_merged(visible, issue)
+        # If it is interrupted, the head has fewer members, and can be deleted again.
+        some = members(visible, issue)
+        if all(_delete(visible, each, by) for each in [*some, issue]):
             return
     raise UnavailableError
 
 
+def _delete(visible: Visible, issue: Issue, by: str) -> bool:
+    """Delete an issue, unless it has changed since it was read. Return whether it is deleted."""
+    # Delete all counted events, even those with later ids: their clock may be ahead of ours.
+    through = max(floor_id(visible.now_ms), issue.last_event)
+    since = issue.first_event if issue.tallies else ""
+    task = CleanupTask(visible.project_id, issue.id, through, since)
+    return issue_status.delete(visible.partition, issue, task, by[:MAX_BY], visible.now_ms)
+
+
 def list_releases(visible: Visible) -> list[Release]:
-    """Return the visible releases, most recently seen first."""
-    found = releases.list_releases(visible)
-    return sorted(found.by_hash.values(), key=lambda release: release.last_seen, reverse=True)
+    """Return the visible releases in their order, the newest first."""
+    return ordered(list(releases.list_releases(visible).by_hash.values()))
 
 
 def search_releases(visible: Visible, cursor: str | None) -> ReleasePage:
-    """Return the visible releases after `cursor`, most recently seen first.
+    """Return the visible releases after `cursor` in their order, the newest first.
 
     Makes at most three calls to DynamoDB.
 
     Raises:
         InvalidInputError: the cursor is not from this list.
     """
-    at = release_position(cursor)
+    at = release_start(cursor)
     found = releases.list_releases(visible, at.start, at.end, pages=1)
-    ranked = sorted(
-        ((each.last_seen, name) for name, each in found.by_hash.items()),
-        reverse=True,
-    )
-    if at.issue_id:
-        ranked = [each for each in ranked if each < (at.value, at.issue_id)]
-    return ReleasePage(
-        [found.by_hash[name] for _, name in ranked], ranked, found.exact, at.start, found.end
-    )
+    hashes = {each.release: name for name, each in found.by_hash.items()}
+    left = ordered(list(found.by_hash.values()))
+    if at.issue_id in found.by_hash:
+        left = left[left.index(found.by_hash[at.issue_id]) + 1 :]
+    elif at.issue_id:
+        # The last one shown has expired since.
+        left = [each for each in left if each.first_seen < at.value]
+    keys = [(each.first_seen, hashes[each.release]) for each in left]
+    return ReleasePage(left, keys, found.exact, at.start, found.end)
 
 
 def list_days(visible: Visible, first: str) -> dict[str, int]:
@@ -236,21 +346,6 @@ def list_days(visible: Visible, first: str) -> dict[str, int]:
 
 
 # ------------------------------------------------------------------ status
-
-
-def _set_status(visible: Visible, issue_id: str, status: str, by: str) -> Issue:
-    what = "reopened" if status == OPEN else status
-    for _ in attempts(_TRIES):
-        issue = find(visible, issue_id)
-        if issue.status == status or (status == OPEN and issue.status == REGRESSED):
-            return issue
-        # Give each change its own timestamp. The next change detects a conflict by it.
-        at_ms = max(visible.now_ms, issue.status_at + 1)
-        changed = replace(issue, status=status, status_at=at_ms, status_by=by[:_MAX_BY])
-        last = 0 if issue.number else _last_number(visible)
-        if issue_status.set_status(visible.partition, issue, changed, what, last):
-            return changed
-    raise UnavailableError
 
 
 def _last_number(visible: Visible) -> int:
@@ -263,9 +358,10 @@ def _last_number(visible: Visible) -> int:
 # ------------------------------------------------------------------ search
 
 
-def _of_status(visible: Visible, query: IssueQuery, at: Position | None) -> IssuePage:
+def _of_status(visible: Visible, query: IssueQuery, at: ListStart | None) -> IssuePage:
     """Return a page of a list that is filtered by status only."""
     page = issue_lists.read_page(visible, query, at)
+    page.issues = with_members(visible, page.issues)
     cursor = to_cursor(query.sort, page.following) if page.following else None
     none = not (at or page.issues or page.following)
     if none and query.status != "all":
@@ -273,7 +369,7 @@ def _of_status(visible: Visible, query: IssueQuery, at: Position | None) -> Issu
     return IssuePage(page.issues, cursor, none_at_all=none)
 
 
-def _found(visible: Visible, query: IssueQuery, at: SearchPosition | None) -> IssuePage:
+def _found(visible: Visible, query: IssueQuery, at: SearchStart | None) -> IssuePage:
     """Return a page of a query with terms."""
     found = issue_search.search(visible, query, at)
     cursor = to_search_cursor(query.sort, found.following) if found.following else None

@@ -289,7 +289,7 @@ def _create_counted(
     try:
         return unclaimed.create(name, key, label, count, at_ms)
     except LimitReachedError as error:
-        if error.position == 0:
+        if error.index == 0:
             raise RateLimitedError(
                 _FULL_RETRY_S,
                 f"There are {unclaimed.MAX_UNCLAIMED} unclaimed projects. No more can be created"

@@ -11,10 +11,11 @@ from errata.errors import ForbiddenError, InvalidInputError, NotFoundError, Unav
 from errata.models.ids import now_ms
 from errata.models.member import ROLES, Member, Membership, Role, Team, User
 from errata.models.project import Project
-from errata.store import accounts
+from errata.store import accounts, webhook_secrets
 from errata.store import members as store
 from errata.store.projects import save_teams
 from errata.store.retry import attempts
+from errata.store.tokens import remove_tokens_of
 from errata.usecases import audit, organizations, projects
 
 MAX_EMAIL_LENGTH = 254  # RFC 5321, section 4.5.3.1.3, without the brackets
@@ -70,6 +71,7 @@ def add(
     if organization_id in before.memberships:
         _refuse_member(organization_id, before)
     check_teams(organization_id, membership.teams)
+    remove_tokens_of(organization_id, email)  # a removal that was cut off may have left some
     # Create the account first. If this is interrupted, the next call finds it and continues.
     accounts.create(email, mailed=not password)
     if password and not before.memberships:
@@ -111,6 +113,29 @@ def invite_again(
                 "email": [
                     f"{member.email} has already chosen a password. They can reset it with"
                     " “Forgot your password?” on the sign-in page."
+                ]
+            }
+        )
+    return member
+
+
+@audit.recorded("second factor turned off", "email")
+def end_second_factor(organization_id: str, email: str) -> Member:
+    """Turn off the second factor of a member who has lost it. For operators alone.
+
+    An account may belong to several organizations. So an admin of one of them may not do this.
+
+    Raises:
+        InvalidInputError: they sign in with an identity provider.
+        NotFoundError: they are not a member.
+    """
+    member = _find(organization_id, email)
+    if not accounts.end_second_factor(member.email):
+        raise InvalidInputError(
+            {
+                "email": [
+                    f"{member.email} signs in with an identity provider. Their second factor is"
+                    " there."
                 ]
             }
         )
@@ -161,6 +186,11 @@ def remove(organization_id: str, email: str, by_role: Role | None = None) -> Mem
         before = _find(organization_id, email)
         _check_rights(by_role, before.role)
         if _save(organization_id, before, None):
+            # Their tokens have no access already. It must not come back if the member does.
+            remove_tokens_of(organization_id, before.email)
+            if not find_user(before.email).memberships:
+                name = store.user_hash(before.email)
+                webhook_secrets.delete_secrets(webhook_secrets.OF_MEMBERS, name)
             return before
     raise UnavailableError
 
@@ -221,7 +251,7 @@ def _membership(role: Role, teams: Iterable[str]) -> Membership:
 
 def _check_rights(by_role: Role | None, *roles: Role) -> None:
     """Raise ForbiddenError unless `by_role` may change members with these roles."""
-    if by_role == "member":
+    if by_role not in (None, "owner", "admin"):
         raise ForbiddenError("Only owners and admins can do this.")
     if by_role == "admin" and "owner" in roles:
         raise ForbiddenError("Only an owner can add, change or remove an owner.")

@@ -1,6 +1,8 @@
 """Mail the owners of an organization about lost events and its quota.
 
 - The first loss of a project in a day. Events that SDKs themselves have dropped do not count.
+- The first hour of a day in which a project has far more events than usual: at least 10,000, and
+  ten times the mean of the hours of the week before.
 - 80 % and 100 % of the monthly quota.
 
 If sending a notice was interrupted, it is sent again with the next loss, so it may arrive twice. If
@@ -17,25 +19,31 @@ from errata.models import temporary
 from errata.models.ids import DAY_MS
 from errata.models.loss import REASONS
 from errata.models.organization import UNCLAIMED
-from errata.protocol.losses import Batch, day_of
+from errata.models.visible import issues_partition
+from errata.protocol.losses import LossBatch, day_of
 from errata.store import mail, notices
+from errata.store.day_counts import count_days
 from errata.store.members import list_members
 from errata.store.projects import find_project
+from errata.store.watermarks import find_watermark
 from errata.usecases.quota import month_of
 
 logger = logging.getLogger("errata")
 
 # A trimmed event is stored.
 _TOLD = frozenset(REASONS) - {"trimmed"}
+# A project is far above its usual with so many times the mean of its hours.
+FAR_ABOVE = 10
+_USUAL_DAYS = 7
 _FOOTER = (
-    "\nYou get this because you {why}: at most one a day for each project, and two a month about"
-    " the quota.\n"
+    "\nYou get this because you {why}: at most one a day for each project about losses, one about"
+    " its number of events, and two a month about the quota.\n"
 )
 # Notices that must not be sent again.
 _done = BoundedDict[str, bool](max_entries=10_000)
 
 
-def tell(batch: Batch, at_ms: int) -> None:
+def tell(batch: LossBatch, at_ms: int) -> None:
     """Send the notices for a batch of losses. If that fails, log it: the batch must not fail."""
     if not mail.configured():
         return
@@ -45,7 +53,7 @@ def tell(batch: Batch, at_ms: int) -> None:
         logger.warning("notices not sent", exc_info=True)
 
 
-def _tell(batch: Batch, at_ms: int) -> None:
+def _tell(batch: LossBatch, at_ms: int) -> None:
     today = day_of(at_ms)
     # Do not send notices about old losses, which a redrive counts days later.
     if batch.last_day not in (today, day_of(at_ms - DAY_MS)):
@@ -61,12 +69,15 @@ def _tell(batch: Batch, at_ms: int) -> None:
             _send(
                 f"quota80#{organization_id}#{month}", organization_id, *_low(organization_id), at_ms
             )
+    for project_id, number in sorted(batch.busy.items()):
+        if not temporary.is_id(project_id):
+            _tell_of_flood(project_id, number, at_ms)
     for project_id, reasons in lost.items():
         _tell_of_losses(project_id, batch.last_day, reasons, at_ms)
 
 
 def clear_cache() -> None:
-    """Forget which notices were sent, as if the process had ended."""
+    """Clear the record of which notices were sent, as if the process had ended."""
     _done.clear()
 
 
@@ -97,6 +108,34 @@ def _tell_of_losses(project_id: str, day: str, reasons: dict[str, int], at_ms: i
         )
         subject = f"Errata: the quota of organization {organization_id} is used up"
         _send(f"quota100#{organization_id}#{month}", organization_id, subject, text, at_ms)
+
+
+def _tell_of_flood(project_id: str, number: int, at_ms: int) -> None:
+    name = f"flood#{project_id}#{day_of(at_ms)}"
+    project = find_project(project_id) if name not in _done else None
+    if project is None or project.organization == UNCLAIMED:
+        return
+    usual = _usual_hour(project_id, at_ms)
+    if number < FAR_ABOVE * usual:
+        return
+    text = (
+        f"Project {project.name} ({project_id}) has had {number:,} events within an hour. The mean"
+        f" of the week before is {usual:,.0f} an hour.\n"
+        "No event was lost for this. Of an error loop, Errata keeps few events in full, and counts"
+        " all, up to IssueCap events of an issue in an hour.\n"
+        f"Which errors: {settings().dashboard_url}/projects/{project_id}/issues\n"
+        "How to limit it: docs/limits.md.\n"
+    )
+    subject = f"Errata: project {project_id} has far more events than usual"
+    _send(name, project.organization, subject, text, at_ms)
+
+
+def _usual_hour(project_id: str, at_ms: int) -> float:
+    """Return the mean number of a project's events in an hour, of the seven days before today."""
+    generation = find_watermark(project_id).generation
+    pk = issues_partition(project_id, generation)
+    days = [day_of(at_ms - n * DAY_MS) for n in range(1, _USUAL_DAYS + 1)]
+    return count_days([pk], days, at_ms // 1000).get(pk, 0) / (24 * _USUAL_DAYS)
 
 
 def _low(organization_id: str) -> tuple[str, str]:

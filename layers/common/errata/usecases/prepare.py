@@ -1,4 +1,4 @@
-"""Convert the fields of an event to the item that is stored."""
+"""Convert the fields of an event to the item that is stored, of all of it or of a tally."""
 
 from typing import Any, NamedTuple
 
@@ -6,6 +6,7 @@ from errata.grouping import v1
 from errata.models.event import Event, StoredEvent, pack_or_trim
 from errata.models.ids import issue_id, sdk_event_id
 from errata.models.project import Access
+from errata.models.tally import TALLY_KEPT_S, pack_tally
 from errata.store import events
 from errata.store.items import TypedItem
 
@@ -45,3 +46,16 @@ def prepare(
         at_ms // 1000 + access.retention_days * _DAY_S,
     )
     return Prepared(item, trimmed)
+
+
+def prepare_tally(fields: Event, access: Access, event_id: str, at_ms: int) -> TypedItem | None:
+    """Return the item of a tally of a grouped event. None if it does not fit into a write unit."""
+    tally = pack_tally(fields)
+    if tally is None:
+        return None
+    project_id, now_s = access.project_id, at_ms // 1000
+    issue = issue_id(project_id, fields["fingerprint"])
+    kept_s = access.retention_days * _DAY_S
+    ttl = now_s + max(kept_s, TALLY_KEPT_S)
+    sdk_id = fields["event_id"]
+    return events.tally_item(project_id, event_id, issue, sdk_id, tally, now_s + kept_s, ttl)

@@ -12,6 +12,7 @@ from errata.errors import (
     SlugTakenError,
     UnavailableError,
 )
+from errata.models import project_names
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_LIMIT, Access, ApiKey, Project
@@ -133,6 +134,16 @@ def find(project_id: str) -> Project:
     return project
 
 
+def find_id(text: str) -> str:
+    """Return the id of the project with this id, slug or name. An id need not exist.
+
+    Raises:
+        AmbiguousError: several projects are called so.
+        NotFoundError: none is.
+    """
+    return text if project_names.is_id(text) else project_names.choose(text, list_owned()).id
+
+
 def find_to_change(project_id: str) -> Project:
     """Return a project that an operator is about to change. It never expires from now on.
 
@@ -164,6 +175,7 @@ def operator_access(project: Project) -> Access:
         retention_days=project.retention_days or settings().retention_days,
         rate_limit=project.rate_limit or DEFAULT_LIMIT.per_minute,
         organization=project.organization,
+        maps=project.maps,
     )
 
 
@@ -178,7 +190,7 @@ def visible_to_operator(project_id: str) -> Visible:
 
 def visible_of(project: Project) -> Visible:
     """Return what an operator may see of a project now. Makes one call to DynamoDB."""
-    return find_visible(operator_access(project), now_ms())
+    return find_visible(operator_access(project), now_ms()).for_operator()
 
 
 @audit.recorded("project changed", "rate_limit", "retention_days")

@@ -6,7 +6,7 @@ from itertools import islice
 
 from pydantic_core import to_json
 
-from errata.errors import UnavailableError
+from errata.errors import NotFoundError, UnavailableError
 from errata.models import ids
 from errata.models.event import Stored, summary
 from errata.models.ids import DAY_MS, UUID, floor_id, issue_id, sdk_event_id
@@ -17,6 +17,7 @@ from errata.protocol.read import Filters, to_cursor, to_event
 from errata.store import event_queries, events
 from errata.store.event_queries import EventPage
 from errata.store.items import BATCH_GET
+from errata.usecases import original_frames
 
 # The most pages of a query that one request reads. A page has at most 1 MB. If a filter has few
 # matches, the response may then be a short page with a cursor. This limit holds if the function
@@ -54,6 +55,7 @@ def read(visible: Visible, filters: Filters) -> Page:
         StoreError: nothing could be read.
     """
     deadline_ms = ids.now_ms() + MAX_SCAN_MS
+    limits = original_frames.Limits()
     found: list[bytes] = []
     last = ""
     size = 0
@@ -61,7 +63,7 @@ def read(visible: Visible, filters: Filters) -> Page:
         for page in _pages(visible, filters):
             for event in page.events:
                 if visible.shows(event) and _matches(event, filters):
-                    content = _json(event)
+                    content = _json(original_frames.complete(visible, event, limits))
                     size += response_size.weight(content)
                     if len(found) == filters.limit or (found and size > response_size.MAX_BYTES):
                         return Page(found, to_cursor(last))
@@ -87,11 +89,26 @@ def _json(event: Stored) -> bytes:
 
 
 def find(visible: Visible, given: str) -> Stored | None:
+    """Return the visible event with this id, as `find_any`.
+
+    Raises:
+        NotFoundError: it is a tally.
+    """
+    found = find_any(visible, given)
+    if found and found.tally:
+        raise NotFoundError(
+            "This event was counted, but not kept in full: its issue has had many like it."
+            f" The issue is {found.issue_id}."
+        )
+    return found
+
+
+def find_any(visible: Visible, given: str) -> Stored | None:
     """Return the visible event with this id: Errata's, or the one that its SDK created.
 
     Each in both forms, 32 hex digits or a UUID. If several events have the SDK event id, returns
     the newest one. An event of the last moments is found if it is among the newest 1 MB of the
-    project's events, also if the index lags.
+    project's events, also if the index lags. Then it may be a tally.
     """
     sdk_id = sdk_event_id(given)
     if sdk_id is None:
@@ -117,9 +134,13 @@ def by_ids(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
 
 def summaries(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
     """Return what lists show of the events of `by_ids`. Holds one whole event at a time."""
+    return [replace(event, fields=summary(event.fields)) for event in each(visible, event_ids)]
+
+
+def each(visible: Visible, event_ids: Iterable[str]) -> Iterator[Stored]:
+    """Yield the events of `by_ids`, one at a time: each may be large."""
     items = event_queries.items_by_ids(visible.project_id, event_ids)
-    found = map(events.stored, items)
-    return [replace(event, fields=summary(event.fields)) for event in found if visible.shows(event)]
+    yield from filter(visible.shows, map(events.stored, items))
 
 
 def _pages(visible: Visible, filters: Filters) -> Iterator[EventPage]:

@@ -2,6 +2,8 @@
 
 - Webhook messages go back into their queue.
 - Cleared events and the events of deleted issues are deleted now.
+- Source maps are fetched and compiled, and unused ones deleted, with those of deleted projects.
+- Failures in log lines are stored, unless they were stored before.
 - Losses are counted in the loss ledger. It skips a batch that it has already counted.
 - Events that were not counted are counted now, even if later events of the same issue were counted
   in the meantime. The number missing on a day is the difference between the stored events and the
@@ -17,6 +19,7 @@ from datetime import timedelta
 
 from errata.config import settings
 from errata.errors import PermanentError, StoreError, UnavailableError
+from errata.logs.batch import read_batch
 from errata.models.buckets import MAX_DAYS
 from errata.models.event import Stored
 from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
@@ -27,10 +30,16 @@ from errata.store import digest_rows, event_queries, queues, stream, watermarks,
 from errata.store.projects import list_deleted
 from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
-from errata.usecases import delete_cleared, loss_ledger, projects
+from errata.usecases import (
+    compile_maps,
+    delete_cleared,
+    log_capture,
+    loss_ledger,
+    projects,
+    sourcemaps,
+)
 from errata.usecases.digest import count_late, wanted_by
 
-QUEUES = ("digest", "cleanup", "webhooks", "ledger")
 AT_ONCE = 1_000
 _TRIES = 8
 _ARRIVAL_MS = int(timedelta(seconds=2) / timedelta(milliseconds=1))
@@ -53,12 +62,16 @@ def queue_urls() -> dict[str, str]:
         "cleanup": settings().cleanup_dead_letter_url,
         "webhooks": settings().webhook_dead_letter_url,
         "ledger": settings().ledger_dead_letter_url,
+        "maps": settings().compile_maps_dead_letter_url,
+        "capture": settings().log_capture_dead_letter_url,
     }
 
 
 def redrive_queue(queue: str, dry_run: bool = False) -> list[Redriven]:
     """Process the messages of one of the `QUEUES` again. With `dry_run`, only list them."""
     url = queue_urls()[queue]
+    if not url:  # the stack is older than the queue
+        return []
     redriven: dict[str, Redriven] = {}
     # Hold failed messages until the end. Released earlier, they would be received again before the
     # rest of the queue.
@@ -91,8 +104,10 @@ def _describe(message: QueueMessage) -> str:
             came = info["approximateArrivalOfFirstRecord"]
             return f"a batch of {info['batchSize']} records from {came}"
         if "awslogs" in body:
-            lost = losses.batch(body["awslogs"]["data"]).lost
-            return f"{lost.total()} lost events"
+            if lost := losses.batch(body["awslogs"]["data"]).lost:
+                return f"{lost.total()} lost events"
+            batch = read_batch(body)
+            return f"{len(batch.lines)} log lines of {batch.group}" if batch else "no log lines"
         if "event_id" in body:
             return f"event {body['project_id']}-{body['event_id']}: {body['reason']}"
         return f"message {body['id']} of project {body['project_id']}"
@@ -100,7 +115,7 @@ def _describe(message: QueueMessage) -> str:
         return "an unknown kind of message"
 
 
-# ------------------------------------------------------------------ webhooks, cleanup, losses
+# ------------------------------------------------------------------ queues of other things
 
 
 def _redrive_webhooks(messages: list[QueueMessage]) -> list[Redriven]:
@@ -145,6 +160,33 @@ def _redrive_losses(messages: list[QueueMessage]) -> list[Redriven]:
         else:
             what = f"counted {_describe(message)}, unless they were counted before"
             redriven.append(Redriven("ledger", message.id, True, what))
+    return redriven
+
+
+def _redrive_maps(messages: list[QueueMessage]) -> list[Redriven]:
+    # The message names a position in the stream, as for cleanup. The rows say what is left to do.
+    begun = deleted = 0
+    for project in projects.list_projects():
+        begun += sourcemaps.begin_again(project.id, now_ms())
+        deleted += sourcemaps.delete_unused(project.id)
+    for project_id in list_deleted():
+        compile_maps.forget_project(project_id)
+    what = f"began {begun} uploads and fetches again, and deleted {deleted} unused source maps"
+    return [Redriven("maps", message.id, True, what) for message in messages]
+
+
+def _redrive_capture(messages: list[QueueMessage]) -> list[Redriven]:
+    redriven = []
+    for message in messages:
+        try:
+            stored = log_capture.capture(json.loads(message.body), now_ms())
+        except (ValueError, KeyError, TypeError):
+            redriven.append(Redriven("capture", message.id, False, "an unknown kind of message"))
+        except StoreError as error:
+            redriven.append(Redriven("capture", message.id, False, f"not all stored: {error}"))
+        else:
+            what = f"stored {stored} events of {_describe(message)}; others were stored before"
+            redriven.append(Redriven("capture", message.id, True, what))
     return redriven
 
 
@@ -254,7 +296,7 @@ def _read(
     project_id: str, event_ids: list[str], wrong: dict[tuple[str, str], str]
 ) -> Iterable[Stored]:
     try:
-        return event_queries.by_ids(project_id, event_ids)
+        return event_queries.by_ids(project_id, event_ids, tallies=True)
     except (KeyError, ValueError, zlib.error) as error:
         if len(event_ids) == 1:
             wrong[project_id, event_ids[0]] = f"unreadable: {error!r}"
@@ -327,4 +369,6 @@ _BY_QUEUE = {
     "cleanup": _redrive_cleanup,
     "webhooks": _redrive_webhooks,
     "ledger": _redrive_losses,
+    "maps": _redrive_maps,
+    "capture": _redrive_capture,
 }

@@ -31,7 +31,8 @@ from errata.errors import InvalidInputError, NotFoundError, StoreError
 from errata.models.backup import Manifest, Part
 from errata.models.gateway_key import Gateway
 from errata.models.ids import floor_id, minted_ms, now_ms
-from errata.store import accounts, archives, event_queries, tables, webhooks
+from errata.store import accounts, archives, event_queries, tables, webhook_secrets
+from errata.store.events import is_event
 from errata.store.items import TypedItem, write
 from errata.usecases import projects, redrive, usage_keys
 from errata.usecases.backup import expired
@@ -55,7 +56,7 @@ class Restored:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RestoreStep:
     """A part of the work. `name` says which."""
 
     name: str
@@ -121,7 +122,7 @@ def _tables() -> dict[str, str]:
 
 def restore(
     place: str, manifest: Manifest, gateway: Gateway, outcome: Restored, *, done: int, mailed: bool
-) -> Iterator[Step]:
+) -> Iterator[RestoreStep]:
     """Take the steps after the first `done`. Yield each one afterwards, and add to `outcome`.
 
     If not `mailed`, accounts are created without a mail to their owners.
@@ -142,9 +143,11 @@ def restore(
     tables.end_restore()
 
 
-def _steps(place: str, manifest: Manifest, gateway: Gateway, *, mailed: bool) -> Iterator[Step]:
+def _steps(
+    place: str, manifest: Manifest, gateway: Gateway, *, mailed: bool
+) -> Iterator[RestoreStep]:
     config = settings()
-    yield Step("counters", partial(_counters, place, manifest))
+    yield RestoreStep("counters", partial(_counters, place, manifest))
     for kind, table, change in (
         ("issues", config.issues_table, _issue),
         ("events", config.events_table, _event),
@@ -153,15 +156,15 @@ def _steps(place: str, manifest: Manifest, gateway: Gateway, *, mailed: bool) ->
         ("idempotency", config.idempotency_table, _same),
     ):
         for part in manifest.of_kind(kind):
-            yield Step(part.name, partial(_put, place, part, table, change))
-    yield Step("uncounted events", partial(_count, place, manifest))
+            yield RestoreStep(part.name, partial(_put, place, part, table, change))
+    yield RestoreStep("uncounted events", partial(_count, place, manifest))
     for part in manifest.of_kind("secrets"):
-        yield Step(part.name, partial(_save_secrets, place, part))
+        yield RestoreStep(part.name, partial(_save_secrets, place, part))
     for part in manifest.of_kind("projects"):
-        yield Step(part.name, partial(_put, place, part, config.projects_table, _project))
-    yield Step("gateway keys", partial(_meter, place, manifest, gateway))
+        yield RestoreStep(part.name, partial(_put, place, part, config.projects_table, _project))
+    yield RestoreStep("gateway keys", partial(_meter, place, manifest, gateway))
     for part in manifest.of_kind("accounts"):
-        yield Step(part.name, partial(_invite, place, part, gateway, mailed))
+        yield RestoreStep(part.name, partial(_invite, place, part, gateway, mailed))
 
 
 # ------------------------------------------------------------------ rows
@@ -213,7 +216,7 @@ def _issue(row: TypedItem) -> TypedItem:
 
 
 def _event(row: TypedItem) -> TypedItem:
-    if "payload" in row:
+    if is_event(row):
         row["restored"] = write(1)
     return row
 
@@ -248,7 +251,7 @@ def _count(place: str, manifest: Manifest, outcome: Restored) -> None:
 
 
 def _count_project(project_id: str, since_ms: int, outcome: Restored) -> None:
-    recent = event_queries.stored_between(project_id, floor_id(since_ms), floor_id(now_ms()))
+    recent = [*event_queries.stored_between(project_id, floor_id(since_ms), floor_id(now_ms()))]
     # Start with the newest events, because the events that an issue has not counted are its last
     # ones.
     for some in batched(reversed(recent), _AT_ONCE, strict=False):
@@ -264,7 +267,7 @@ def _count_project(project_id: str, since_ms: int, outcome: Restored) -> None:
 def _save_secrets(place: str, part: Part, outcome: Restored) -> None:
     for line in _lines(place, part):
         found = json.loads(line)
-        webhooks.save_stored_secrets(found["of"], found["value"])
+        webhook_secrets.save_stored_secrets(found["of"], found["value"])
         outcome.rows += 1
 
 

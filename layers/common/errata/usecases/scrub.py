@@ -5,7 +5,7 @@ from typing import Any
 from errata.grouping import v1
 from errata.models.event import Event, Fields, Scrubbed
 from errata.models.project import Access
-from errata.scrubbing import fields as built_in
+from errata.scrubbing import built_in
 
 
 def scrub_sdk_event(sent: Fields, content: bytes | None, access: Access) -> list[Scrubbed]:

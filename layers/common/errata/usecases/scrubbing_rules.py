@@ -16,7 +16,7 @@ from errata.models.project import Project
 from errata.models.visible import Visible
 from errata.scrubbing import paths
 from errata.scrubbing.own import scrub_with
-from errata.scrubbing.own_rules import MAX_BYTES, OwnRules, WrongRulesError, parse
+from errata.scrubbing.own_rules import MAX_BYTES, OwnRules, WrongScrubbingRulesError, parse
 from errata.store import scrubbing_rules as store
 from errata.usecases import access, audit, organizations, projects
 from errata.usecases.newest_events import newest_events
@@ -175,7 +175,7 @@ def _as_sent(stored: StoredEvent) -> Fields:
 def _parse(text: str) -> tuple[OwnRules, int]:
     try:
         return parse(text)
-    except WrongRulesError as error:
+    except WrongScrubbingRulesError as error:
         raise InvalidInputError({"rules": error.complaints}) from None
 
 

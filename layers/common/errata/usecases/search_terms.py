@@ -5,21 +5,28 @@ from dataclasses import dataclass, replace
 
 from errata.errors import InvalidQueryError
 from errata.models.buckets import DAY_MS, HOUR_MS
-from errata.models.issue import OPEN, OPEN_STATUSES, Issue, short_name, trend
+from errata.models.issue import OPEN, OPEN_STATUSES, REGRESSED, RESOLVED, Issue, short_name, trend
 from errata.models.search_text import without_numbers
-from errata.models.seen_values import SeenValues, short_value, tag_key
+from errata.models.seen_values import RELEASE, SeenValues, short_value, tag_key
 from errata.models.visible import Visible
 from errata.protocol.issues import IssueQuery
 from errata.protocol.query import (
+    ASSIGNED,
+    CHANGES,
+    FIRST_RELEASE,
     FIRST_SEEN,
     IS,
     LAST_SEEN,
+    REGRESSED_IN,
+    RESOLVED_AFTER,
     TEXT,
     VALUES,
     Term,
     interval,
 )
-from errata.store.values import Seen, issues_with
+from errata.store.assignees import issues_of
+from errata.store.values import OPENED, IssuesWithValue, issues_with
+from errata.usecases import assignee_terms
 
 # Bytes of value rows that one page reads, and at most 1 MB more.
 _VALUE_BYTES = 1_500_000
@@ -30,7 +37,9 @@ _COUNTED: dict[str, Callable[[Issue], dict[str, int]]] = {
     "environment": lambda issue: issue.environments,
     "release": lambda issue: issue.releases,
     "server": lambda issue: issue.servers,
+    FIRST_RELEASE: lambda issue: {issue.first_release: 1},
 }
+_CHANGES = {FIRST_RELEASE: OPENED, REGRESSED_IN: REGRESSED}
 # Keys whose values are usually rare come first: they may leave nothing to look for.
 _RAREST_FIRST = ("user.id", "user.email", "url", "transaction", "", "logger", "release", "server")
 
@@ -43,7 +52,7 @@ class Value:
     """
 
     term: Term
-    seen: Seen
+    seen: IssuesWithValue
     complete: bool
 
     @property
@@ -56,7 +65,8 @@ class Value:
         had = self.seen.at.get(issue.id, -1) >= issue.first_seen
         if not self.complete:
             had = had or self._is_counted(issue)
-        if not (had or self.seen.complete) and self.term.exact:
+        lost = not (had or self.seen.complete or self.term.key in CHANGES)
+        if lost and self.term.exact:
             # Seldom wrong. A value that so many issues have had could not be searched without it.
             key, value = _key(self.term), short_value(self.term.value)
             had = SeenValues.unpack(issue.values, {}).has(key, value)
@@ -69,18 +79,40 @@ class Value:
         return any(map(self.term.matches, names))
 
 
+@dataclass(frozen=True, slots=True)
+class _OfAssignee(Value):
+    """A term about assignees. An issue itself says who its assignee is."""
+
+    is_asked: Callable[[str], bool]
+
+    def holds(self, issue: Issue) -> bool:
+        return self.is_asked(issue.assignee) != self.term.negated
+
+
+def _of_assignee(visible: Visible, term: Term) -> Value:
+    begin, is_asked = assignee_terms.asked(visible, term)
+    seen = IssuesWithValue({}, complete=False, bytes=0)
+    if not term.negated:
+        seen = issues_of(visible, begin, is_asked, _VALUE_BYTES)
+    return _OfAssignee(term, seen, seen.complete, is_asked)
+
+
 def read_values(visible: Visible, terms: Iterable[Term], older: bool) -> list[Value]:
-    """Return which issues had the values that the terms ask for.
+    """Return which issues had the values, or have the assignees, that the terms ask for.
 
     `older`: the project has issues of release 0.1.0, which counted names and had no value rows.
 
     Raises:
-        InvalidQueryError: too many values match a term with `*`.
+        InvalidQueryError: too many values match a term with `*`, or there is no such assignee.
     """
-    asked = [each for each in terms if each.key in VALUES or each.tag]
-    found, left = [], _VALUE_BYTES
+    terms = list(terms)
+    asked = [each for each in terms if reads_values(each) and each.key != ASSIGNED]
+    found = [_of_assignee(visible, each) for each in terms if each.key == ASSIGNED]
+    left = _VALUE_BYTES - sum(each.seen.bytes for each in found)
     for term in sorted(asked, key=_rarity):
-        seen = _seen(visible, term, left) if left > 0 else Seen({}, complete=False, bytes=0)
+        seen = (
+            _seen(visible, term, left) if left > 0 else IssuesWithValue({}, complete=False, bytes=0)
+        )
         left -= seen.bytes
         counted = term.key in _COUNTED
         if not (seen.complete or term.exact or counted):
@@ -92,19 +124,27 @@ def read_values(visible: Visible, terms: Iterable[Term], older: bool) -> list[Va
     return found
 
 
+def reads_values(term: Term) -> bool:
+    """Return whether value rows or assignee rows say for which issues a term holds."""
+    return term.key in (*VALUES, *CHANGES, ASSIGNED) or bool(term.tag)
+
+
 def _rarity(term: Term) -> int:
     key = "" if term.tag else term.key
     return _RAREST_FIRST.index(key) if key in _RAREST_FIRST else len(_RAREST_FIRST)
 
 
-def _seen(visible: Visible, term: Term, most: int) -> Seen:
+def _seen(visible: Visible, term: Term, most: int) -> IssuesWithValue:
+    key, change = _key(term), _CHANGES.get(term.key, "")
     if not term.exact:
-        return issues_with(visible, _key(term), term.pieces[0], term.matches, most)
+        return issues_with(visible, key, term.pieces[0], term.matches, most, change)
     stored = short_value(term.value)
-    return issues_with(visible, _key(term), f"{stored}#", lambda value: value == stored, most)
+    return issues_with(visible, key, f"{stored}#", lambda value: value == stored, most, change)
 
 
 def _key(term: Term) -> str:
+    if term.key in CHANGES:
+        return RELEASE
     return tag_key(term.tag) if term.tag else term.key
 
 
@@ -112,16 +152,23 @@ def _key(term: Term) -> str:
 
 
 def holds(term: Term, issue: Issue, now_ms: int) -> bool:
-    """Return whether a term about a state, a level or a time holds. True for other terms."""
+    """Return whether a term that an issue itself decides holds. True for other terms."""
     match term.key:
         case "is":
             found = _is(term.value, issue, now_ms)
         case "level":
+            # That of the newest event, or of any that is in the issue's filter: it has few values,
+            # so it is seldom wrong. Rows of levels would have all issues of a project.
             found = issue.level == term.value
+            found = found or SeenValues.unpack(issue.values, {}).has("level", term.value)
         case "first-seen" | "last-seen":
             first, last = interval(term, now_ms)
             seen = issue.first_seen if term.key == FIRST_SEEN else issue.last_seen
             found = first <= seen < last
+        case "resolved-in" | "resolved-after":
+            after = term.key == RESOLVED_AFTER
+            here = issue.status == RESOLVED and bool(issue.resolved_after) == after
+            found = here and bool(issue.resolved_in) and term.matches(issue.resolved_in)
         case _:
             return True
     return found != term.negated
@@ -130,6 +177,8 @@ def holds(term: Term, issue: Issue, now_ms: int) -> bool:
 def _is(state: str, issue: Issue, now_ms: int) -> bool:
     if state in (OPEN, "unresolved"):
         return issue.status in OPEN_STATUSES
+    if state in ("assigned", "unassigned"):
+        return bool(issue.assignee) == (state == "assigned")
     return issue.status == state or state in trend(issue, now_ms)
 
 

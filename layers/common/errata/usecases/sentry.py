@@ -1,34 +1,55 @@
-"""Accept envelopes of Sentry SDKs: store each event once, and count what is lost."""
+"""Accept envelopes of Sentry SDKs: store each event once, and count what is lost.
+
+Of an error loop, most events are stored as tallies (`errata.models.tally`).
+"""
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from errata.caches import BoundedDict
 from errata.errors import (
     BodyTooLargeError,
     ConflictError,
+    FailureToldError,
     HTTPError,
     InvalidInputError,
+    OpenMarkerError,
     StoreError,
+    ThrottledError,
     UnavailableError,
 )
 from errata.grouping import v2
 from errata.models.event import Event, Fields, Problem
-from errata.models.ids import DAY_MS, named_event_id, new_event_id, now_ms, sdk_event_id
+from errata.models.ids import (
+    DAY_MS,
+    issue_id,
+    named_event_id,
+    new_event_id,
+    now_ms,
+    sdk_event_id,
+)
 from errata.models.project import Access
+from errata.models.tally import is_kept
 from errata.models.times import PROMPT_MS
 from errata.protocol.body import MAX_JSON_BYTES, parse_object, too_large
 from errata.protocol.sentry import event as protocol
-from errata.protocol.sentry.envelope import MAX_EVENTS, Envelope, within_limits
+from errata.protocol.sentry.envelope import FEEDBACK, MAX_EVENTS, Envelope, within_limits
 from errata.protocol.sentry.forms import note_attachments, split_texts
 from errata.protocol.sentry.reports import discarded
-from errata.store import events
+from errata.store import events, late_events
+from errata.store.items import TypedItem
 from errata.store.retry import attempts
-from errata.usecases import admission, rate_limit, report_losses
+from errata.usecases import admission, ceilings, error_loops, rate_leases, report_losses
 from errata.usecases.admission import Admitted
-from errata.usecases.prepare import prepare
+from errata.usecases.prepare import Prepared, prepare, prepare_tally
 from errata.usecases.scrub import client_address, scrub_sdk_event
+
+if TYPE_CHECKING:
+    from errata.store.failure_marks import FailureMark
 
 # Correct clocks differ by less than this.
 _AHEAD_MS = 1_000
@@ -49,7 +70,8 @@ def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str
     id of the first event as SDKs write it, or the id of the envelope if it has no event.
 
     Raises:
-        HTTPError: an event is refused. The other events are stored.
+        HTTPError: an event is refused, or feedback or log records without an event. The others are
+            stored.
         StoreError: the store failed. The events before are stored; the client may send the same
             envelope again.
     """
@@ -58,11 +80,24 @@ def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str
     if unreadable := sum(item.unreadable for item in envelope.items):
         lost["unsupported"] = unreadable
     report_losses.note_all(access.project_id, lost)
+    counted = bool(envelope.events)
+    refused: HTTPError | None = None
+    if access.log_errors and (logs := [i.payload for i in envelope.items if i.type == "log"]):
+        from errata.usecases import otlp  # most projects have not asked for it
+
+        refused = otlp.accept_sdk_logs(logs, access, address, now_ms, counted=counted)
+    if any(item.type in FEEDBACK for item in envelope.items):
+        from errata.usecases import feedback  # people write seldom
+
+        other = feedback.accept_items(envelope.items, access, now_ms, counted=counted)
+        refused = refused or other
     if not envelope.events:
         if envelope.problem:
             with report_losses.counted(access.project_id):
                 problem = f"The envelope cannot be read: {envelope.problem}."
                 raise InvalidInputError({"body": [problem]})
+        if refused:
+            raise refused
         return sdk_event_id(envelope.headers.get("event_id")) or os.urandom(16).hex()
     return _store_all(envelope, access, address, now_ms)
 
@@ -84,8 +119,13 @@ def _store_all(envelope: Envelope, access: Access, address: str, now_ms: int) ->
             if number:
                 # The request has counted as one event.
                 with report_losses.counted(access.project_id):
-                    rate_limit.take_for_key(access, now_ms)
-            ids.append(admission.store_event(submission, access, now_ms).id)
+                    rate_leases.take_for_key(access, now_ms)
+            admitted = admission.store_event(submission, access, now_ms)
+            ids.append(admitted.id)
+            if submission.files:
+                from errata.usecases import attachments  # few projects keep them
+
+                attachments.keep(submission.files, admitted.id, access, now_ms)
         except HTTPError as error:
             refused = refused or error
         except StoreError:
@@ -99,18 +139,28 @@ def _store_all(envelope: Envelope, access: Access, address: str, now_ms: int) ->
 
 @dataclass(slots=True)
 class SdkSubmission:
-    """An event of an envelope, with its number among the events; `address` is the client's."""
+    """An event of an envelope, with its number among the events; `address` is the client's.
+
+    `same_time` is False if copies of the event may have other timestamps. Then each is
+    stored like a late one: nothing but a dedup marker tells that they are copies.
+    """
 
     envelope: Envelope
     payload: bytes
     address: str
     number: int = 0
-    # Set by `read`: the id and the timestamp that the SDK gave the event, or None.
+    same_time: bool = True
+    # Set by `read`: the files that are kept with the event; the id and the timestamp that the SDK
+    # gave the event, or None.
+    files: list[bytes] = field(default_factory=list)
     named: str | None = None
     happened_ms: int | None = None
+    # The failure that a log line and an SDK may both tell of. `read` sets that of an SDK.
+    mark: "FailureMark | None" = None
 
     def read(self, access: Access, now_ms: int) -> Event:
         """Return the event's fields, grouped. An event without an id gets one."""
+        ceilings.check(access.project_id, now_ms)
         if len(self.payload) > MAX_JSON_BYTES:
             raise too_large(MAX_JSON_BYTES)
         sent = parse_object(self.payload)
@@ -118,7 +168,8 @@ class SdkSubmission:
         scrubbed = scrub_sdk_event(sent, content, access)
         headers = self.envelope.headers
         self.named = self._named(sent.get("event_id"))
-        self.happened_ms = protocol.milliseconds(sent.get("timestamp"))
+        if self.same_time:
+            self.happened_ms = protocol.milliseconds(sent.get("timestamp"))
         sent_at_ms = protocol.milliseconds(headers.get("sent_at"))
         address = client_address(self.address, access)
         fields, fingerprint = protocol.to_fields(sent, now_ms, sent_at_ms, address)
@@ -126,24 +177,41 @@ class SdkSubmission:
         problems: list[Problem] = []
         if self.envelope.problem:
             problems.append({"field": "envelope", "problem": self.envelope.problem})
-        note_attachments(self._attachments(access), problems)
+        self._set_attachments(fields, access, problems)
         if problems:
             fields["problems"] = [*problems, *fields.get("problems", ())]
         if scrubbed:
             fields["scrubbed"] = scrubbed
+        if access.captures and self.mark is None:
+            from errata.usecases import same_failure  # most projects have no log capture
+
+            self.mark = same_failure.of_sdk(fields, self.happened_ms or now_ms)
+        if access.maps:
+            from errata.usecases import apply_maps  # most projects have no source maps
+
+            # Before it is grouped: otherwise, each build opens its issues again.
+            apply_maps.apply(fields, access.project_id, now_ms, apply_maps.MAX_S)
         grouping = v2.group(fields, fingerprint)
         fields["fingerprint"] = grouping.fingerprint
         fields["grouping"] = grouping.made_by
         fields["grouped_by"] = grouping.grouped_by
         return fields
 
-    def _attachments(self, access: Access) -> list[str]:
-        """Return the names of the attachments without secrets."""
+    def _set_attachments(self, fields: Event, access: Access, problems: list[Problem]) -> None:
+        """Describe the attachments that are kept, and name the others, without secrets."""
+        if not self.envelope.attachments:
+            return
         named: Fields = {"attachments": [*self.envelope.attachments]}
-        if self.envelope.attachments:
-            scrub_sdk_event(named, None, access)
-        names: list[str] = named["attachments"]
-        return names
+        if access.attachments and self.number == 0:
+            from errata.protocol.sentry import attachments  # few projects keep them
+
+            found = attachments.chosen(self.envelope.items)
+            named = {"kept": found.described, "attachments": found.left_out}
+            self.files = found.contents
+        scrub_sdk_event(named, None, access)
+        if kept := named.get("kept"):
+            fields["attachments"] = kept
+        note_attachments(named["attachments"], problems)
 
     def _named(self, own: object) -> str | None:
         """Return the id that the SDK gave the event, None if it gave none.
@@ -192,26 +260,73 @@ class SdkSubmission:
 
     def _put(self, fields: Event, access: Access) -> Admitted:
         at_ms = now_ms()
+        issue = issue_id(access.project_id, fields["fingerprint"])
+        number = error_loops.next_number(issue, at_ms)
+        try:
+            admitted = self._put_as(fields, access, at_ms, number)
+        except ThrottledError as error:
+            raise ceilings.throttled(access.project_id, at_ms) from error
+        if admitted.stored:
+            error_loops.count(issue, at_ms)
+        return admitted
+
+    def _put_as(self, fields: Event, access: Access, at_ms: int, number: int) -> Admitted:
+        """Store the event as that with this number in its issue's hour: in full or as a tally."""
         shown_id: str = fields["event_id"]
         if self.named is None:
-            item, trimmed = prepare(fields, access, new_event_id(at_ms), at_ms)
-            events.put(item)
-            return Admitted(shown_id, access.project_id, trimmed=trimmed)
+            item, trimmed = self._item(number, fields, access, new_event_id(at_ms), at_ms)
+            stored = events.put_new(item)
+            return Admitted(shown_id, access.project_id, stored, trimmed=trimmed)
         own_id = named_event_id(self._marker_ms(at_ms), self.named)
         if self.happened_ms is not None and -_AHEAD_MS <= at_ms - self.happened_ms <= PROMPT_MS:
-            item, trimmed = prepare(fields, access, own_id, at_ms, received_ms=at_ms)
-            stored = events.put_new(item)
-            return Admitted(shown_id, access.project_id, stored, trimmed=stored and trimmed)
-        item, trimmed = prepare(fields, access, new_event_id(at_ms), at_ms)
+            item, trimmed = self._item(number, fields, access, own_id, at_ms, received_ms=at_ms)
+            with suppress(OpenMarkerError):  # a copy seems to have arrived late, and was cut off
+                stored = self._stored_once(lambda beside: events.put_new(item, beside), item)
+                return Admitted(shown_id, access.project_id, stored, trimmed=stored and trimmed)
+        item, trimmed = self._item(number, fields, access, new_event_id(at_ms), at_ms)
+        stored = self._stored_once(
+            lambda beside: late_events.put_with_marker(item, own_id, beside), item
+        )
+        return Admitted(shown_id, access.project_id, stored, trimmed=stored and trimmed)
+
+    def _stored_once(self, put: Callable[[list[Any]], bool], item: TypedItem) -> bool:
+        """Store an event in a transaction, again while another writer is at one of its rows."""
+        beside: list[Any] = []
+        if self.mark:
+            from errata.store import failure_marks
+
+            beside = failure_marks.actions(item, self.mark)
         for _ in attempts(_TRIES):
             try:
-                stored = events.put_with_marker(item, own_id)
+                return put(beside)
+            except FailureToldError as told:
+                # Its event has been counted. It gets what the SDK knows more.
+                if events.is_kept_in_full(item):
+                    events.take_place(told.item, item)
+                return False
+            except OpenMarkerError:
+                raise
             except ConflictError:
                 continue
-            return Admitted(shown_id, access.project_id, stored, trimmed=stored and trimmed)
         raise UnavailableError
+
+    def _item(
+        self,
+        number: int,
+        fields: Event,
+        access: Access,
+        event_id: str,
+        at_ms: int,
+        received_ms: int | None = None,
+    ) -> Prepared:
+        if not is_kept(number) and (tally := prepare_tally(fields, access, event_id, at_ms)):
+            self.files = []  # a tally has no page that could show them
+            return Prepared(tally, trimmed=False)
+        return prepare(fields, access, event_id, at_ms, received_ms)
 
 
 def clear_cache() -> None:
-    """Drop the cached ids of stored events."""
+    """Drop the cached ids of stored events, the numbers of error loops, and who is throttled."""
     _stored.clear()
+    error_loops.clear_cache()
+    ceilings.clear_cache()

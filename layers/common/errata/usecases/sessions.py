@@ -12,6 +12,7 @@ from errata.errors import ErrataError, UnauthorizedError
 from errata.models.member import Session, User
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.times import SESSION_LIFETIME_MS
+from errata.models.views import Views
 from errata.store import members, sign_in
 from errata.store import sessions as store
 from errata.store.members import user_hash
@@ -72,6 +73,8 @@ def authenticate(
     project_id: str = "",
     organization_id: str = "",
     event_id: str = "",
+    *,
+    with_views: bool = False,
 ) -> tuple[Session, User, OpenedPage]:
     """Return the session and the user of a cookie, and the rows that the page needs.
 
@@ -81,12 +84,13 @@ def authenticate(
         SignedOutError: nobody is signed in, or the session has ended.
         StaleSessionError: the session must be renewed first.
     """
-    session, opened = _open(cookie, now_ms, project_id, organization_id, event_id)
+    about = (project_id, organization_id, event_id)
+    session, opened = _open(cookie, now_ms, *about, with_views=with_views)
     if session.fresh_until <= now_ms:
         raise StaleSessionError
     viewer = opened.user or User(session.email)
     if opened.project and not viewer.sees(opened.project):
-        opened = replace(opened, project=None, event=None)
+        opened = replace(opened, project=None, event=None, shared_views=Views())
     if organization_id == DEFAULT_ORGANIZATION and opened.organization is None:
         opened = replace(opened, organization=organizations.DEFAULT)
     if opened.organization and opened.organization.id not in viewer.memberships:
@@ -94,7 +98,7 @@ def authenticate(
     return session, viewer, opened
 
 
-def parts(cookie: str) -> tuple[str, str]:
+def split_cookie(cookie: str) -> tuple[str, str]:
     """Return the hash of the user and the secret in a cookie, "" for both if they are not there."""
     user, _, secret = cookie.partition(_SEPARATOR)
     return (user, secret) if user and secret else ("", "")
@@ -106,11 +110,13 @@ def is_fresh(session: Session, user: str, now_ms: int) -> bool:
     return lasts and user_hash(session.email) == user
 
 
-def _open(cookie: str, now_ms: int, *about: str) -> tuple[Session, OpenedPage]:
-    user, secret = parts(cookie)
+def _open(
+    cookie: str, now_ms: int, *about: str, with_views: bool = False
+) -> tuple[Session, OpenedPage]:
+    user, secret = split_cookie(cookie)
     if not secret:
         raise SignedOutError
-    opened = store.open_page(secret, user, *about)
+    opened = store.open_page(secret, user, *about, with_views=with_views)
     session = opened.session
     if session is None or session.expires_at <= now_ms or user_hash(session.email) != user:
         raise SignedOutError

@@ -1,6 +1,6 @@
 """Find issues by their short ids."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from errata.errors import NotFoundError
@@ -10,30 +10,59 @@ from errata.models.project import Project
 from errata.models.slug import parse_short_id
 from errata.models.visible import Visible
 from errata.protocol.query import TEXT, Term
-from errata.store import issues as store
 from errata.store import numbers
-from errata.usecases import issues, read_events, slugs
+from errata.store.issues import find_issues
+from errata.usecases import issues, prefixes, read_events, slugs
+from errata.usecases.merged import shown
+
+# No id or short id is longer, and no key of a row may be much longer.
+_LONGEST = 100
 
 
 def find(project: Project, visible: Visible, name: str) -> Issue:
     """Return the issue with this id, short id or number. Ignores the case of a short id.
 
-    The old slugs of the project work, too.
+    The old slugs of the project work, too, and so do the first digits of an id.
 
     Raises:
+        AmbiguousError: the ids of several issues begin so.
         NotFoundError: the project has no such issue, or it has expired, was cleared or deleted.
     """
     parsed = parse_short_id(name)
+    if len(name) > _LONGEST:
+        raise NotFoundError(f"Project {project.id} has no such issue.")
     if parsed is None:
-        return issues.find(visible, name)
+        return prefixes.issue(visible, name) or issues.find(visible, name)
     slug, number = parsed
     if slug:
         _check_slug(slugs.shown(project), slug, number)
-    # A row may be left over from another status, or from an issue that was deleted since.
-    for issue in store.find_issues(visible, numbers.ids_of_number(visible, number)):
-        if issue.number == number:
-            return issue
+    for issue in numbered(visible, [number]):
+        return issue
     raise NotFoundError(f"Project {project.id} has no issue {name}.")
+
+
+def numbered(visible: Visible, wanted: Collection[int]) -> list[Issue]:
+    """Return the issues with these numbers, those that exist."""
+    # A row may be left over from another status, or from an issue that was deleted since.
+    found = find_issues(visible, numbers.ids_of_numbers(visible, wanted))
+    return [each for each in found if each.number in wanted]
+
+
+def find_also_by_event(project: Project, visible: Visible, name: str) -> Issue:
+    """Return the issue that `find` returns, or the issue of the event with this id.
+
+    The id of an event is Errata's, or the one that its SDK created. If the issue is merged, returns
+    its head.
+
+    Raises:
+        NotFoundError: as `find`, and the project has no such event either.
+    """
+    try:
+        return shown(visible, find(project, visible, name))
+    except NotFoundError:
+        if event := read_events.find_any(visible, name):
+            return shown(visible, issues.find(visible, event.issue_id))
+        raise
 
 
 def is_short_id(project: Project, text: str) -> bool:
@@ -45,18 +74,19 @@ def is_short_id(project: Project, text: str) -> bool:
 def named(project: Project, visible: Visible, terms: Sequence[Term]) -> Issue | None:
     """Return the issue that a query names by a short id, its id, or the id of one of its events.
 
-    Returns None if the query is anything else, or if there is no such issue.
+    If that one is merged, returns its head. Returns None if the query is anything else, or if there
+    is no such issue.
     """
     if len(terms) != 1 or terms[0].key != TEXT or terms[0].negated or not terms[0].exact:
         return None
     name = terms[0].value
     with suppress(NotFoundError):
         if is_short_id(project, name):
-            return find(project, visible, name)
-        if event := read_events.find(visible, name):
-            return issues.find(visible, event.issue_id)
+            return shown(visible, find(project, visible, name))
+        if event := read_events.find_any(visible, name):
+            return shown(visible, issues.find(visible, event.issue_id))
         if issue_id := sdk_event_id(name):
-            return issues.find(visible, issue_id)
+            return shown(visible, issues.find(visible, issue_id))
     return None
 
 

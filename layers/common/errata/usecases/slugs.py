@@ -1,12 +1,13 @@
 """Choose the slug of a project (docs/decisions/0040-slugs.md)."""
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from errata.errors import SlugTakenError, StoreError, UnavailableError
 from errata.models.project import Project
-from errata.models.slug import numbered, slugify
+from errata.models.slug import is_slug, numbered, slugify
 from errata.store import slugs as store
 from errata.store.projects import find_project
 
@@ -15,6 +16,7 @@ MAX_SLUGS = 20
 # `shop-2` to `shop-9`.
 _NUMBERS = range(2, 10)
 _TRIES = 3
+_ID = re.compile("[0-9]{1,18}")
 
 
 def with_free_slug[T](project: Project, save: Callable[[Project], T]) -> T:
@@ -41,6 +43,22 @@ def _candidates(project: Project) -> Iterator[str]:
         yield from [each for each in others if each not in taken][:1]
     yield numbered(slug, project.id)
     yield numbered(slug, secrets.token_hex(4))
+
+
+def find_named(organization_id: str, name: str, now_ms: int) -> Project | None:
+    """Return the project of an organization with this id or slug, None if there is none.
+
+    A slug that the project had before works, too.
+    """
+    project_id: str | None = name
+    if is_slug(name):
+        project_id = store.find_slug(organization_id, name)
+    if not project_id or not _ID.fullmatch(project_id):
+        return None
+    project = find_project(project_id)
+    if project is None or project.organization != organization_id or project.expired(now_ms):
+        return None
+    return project
 
 
 def shown(project: Project) -> Project:

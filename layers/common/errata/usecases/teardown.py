@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from errata.models.gateway_key import Gateway
-from errata.store import gateway_keys, webhooks
+from errata.store import gateway_keys, webhook_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def find(gateway: Gateway) -> Leftovers:
         for each in gateway_keys.named(prefix)
         if re.fullmatch(r"\d+-[0-9a-f]{12}", each.name.removeprefix(prefix))
     }
-    return Leftovers(keys, gateway_keys.made_plans(gateway), webhooks.list_secret_names())
+    return Leftovers(keys, gateway_keys.made_plans(gateway), webhook_secrets.list_secret_names())
 
 
 def remove(gateway: Gateway, leftovers: Leftovers) -> Iterator[str]:
@@ -43,5 +43,5 @@ def remove(gateway: Gateway, leftovers: Leftovers) -> Iterator[str]:
         gateway_keys.delete_plan(gateway, plan_id)
         yield name
     for name in leftovers.secrets:
-        webhooks.delete_secret(name)
+        webhook_secrets.delete_secret(name)
         yield name

@@ -1,9 +1,9 @@
 """Projects that anybody creates through the legacy endpoint. They belong to no organization.
 
-At most `MAX_UNCLAIMED` exist. To make room, an operator adopts or deletes some. A project that gets
-no event expires a week after it was generated. After its first event it never expires. Readers do
-not find expired projects. Each creation of a project deletes the rows of a few expired ones
-(docs/decisions/0027-unclaimed-projects.md).
+At most `MAX_UNCLAIMED` exist. If there are as many, an operator adopts or deletes some. A project
+that gets no event expires a week after it was generated. After its first event it never expires.
+Readers do not find expired projects. Each creation of a project deletes the rows of a few expired
+ones (docs/decisions/0027-unclaimed-projects.md).
 """
 
 from dataclasses import replace
@@ -14,8 +14,8 @@ from errata.models.ids import DAY_MS, now_ms
 from errata.models.organization import UNCLAIMED
 from errata.models.project import Project
 from errata.store import creation_counts
-from errata.store import projects as projects_store
 from errata.store import unclaimed as store
+from errata.store.projects import find_key, find_project
 from errata.usecases import audit, organizations, projects, slugs
 from errata.usecases.access import hash_key
 
@@ -35,7 +35,7 @@ def create(
     without such a limit. Returns None if a project has the key already.
 
     Raises:
-        LimitReachedError: with `position` 0, there are too many unclaimed projects; with 1, the
+        LimitReachedError: with `index` 0, there are too many unclaimed projects; with 1, the
             address block has created too many.
     """
     for project_id in store.some_expired(_DELETED_AT_ONCE, at_ms):
@@ -55,8 +55,8 @@ def create(
 
 def _free(key: str, at_ms: int) -> None:
     """Delete the expired project that has this key, if there is one."""
-    record = projects_store.find_key(hash_key(key))
-    project = record and projects_store.find_project(record.project_id)
+    record = find_key(hash_key(key))
+    project = record and find_project(record.project_id)
     if project and project.expired(at_ms):
         store.remove_expired(project.id, at_ms)
 
@@ -80,7 +80,7 @@ def adopt(project_id: str, organization_id: str) -> Project:
         owner = projects.find(project_id).organization  # somebody else may have adopted it first
         complaint = f"Project {project_id} already belongs to organization {owner}."
         raise InvalidInputError({"project": [complaint]})
-    adopted = projects_store.find_project(project_id)
+    adopted = find_project(project_id)
     if adopted is None:
         raise NotFoundError(f"Somebody has just deleted project {project_id}.")
     return adopted

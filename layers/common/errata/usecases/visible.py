@@ -14,4 +14,11 @@ def find_visible(access: Access, now_ms: int) -> Visible:
 def make_visible(access: Access, watermark: Watermark, now_ms: int) -> Visible:
     """Return what a reader with this access may see. The caller has read the watermark."""
     oldest_ms = now_ms - access.retention_days * DAY_MS
-    return Visible(access.project_id, watermark, oldest_ms, now_ms)
+    return Visible(
+        access.project_id,
+        watermark,
+        oldest_ms,
+        now_ms,
+        access.organization,
+        maps=access.maps,
+    )

@@ -8,20 +8,24 @@ from urllib.parse import urlsplit
 
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
+from errata.models.alert import PREFIX
 from errata.models.ids import floor_id, new_event_id, now_ms
 from errata.models.times import DELIVERY_KEPT_S
 from errata.models.webhook import (
     EVENT_TYPES,
     ISSUE_CREATED,
     TEST,
+    WEBHOOK,
     Attempt,
     Message,
     Secrets,
     Webhook,
 )
 from errata.outbound import signing
-from errata.outbound.post import ForbiddenUrlError, check_url
+from errata.outbound.guard import ForbiddenUrlError, check_url
+from errata.protocol.channels import kind_of_url
 from errata.protocol.webhooks import test_body
+from errata.store import webhook_secrets
 from errata.store import webhooks as store
 from errata.usecases import audit, projects
 
@@ -47,25 +51,31 @@ def add(project_id: str, url: str, event_types: Iterable[str] = ()) -> tuple[Web
     """
     projects.find_to_change(project_id)
     chosen = tuple(dict.fromkeys(event_types)) or (ISSUE_CREATED,)
-    _check(url, chosen)
-    if len(store.list_webhooks(project_id)) >= MAX_WEBHOOKS:
+    _check(project_id, url, chosen)
+    if len(only_webhooks(store.list_webhooks(project_id))) >= MAX_WEBHOOKS:
         raise InvalidInputError(
             {"url": [f"A project has at most {MAX_WEBHOOKS} webhooks. Remove one first."]}
         )
     webhook = Webhook(secrets.token_hex(6), project_id, url, chosen, created_at=now_ms())
     secret = signing.new_secret()
     # Store the secret first, so that every listed webhook has one.
-    store.save_secrets(project_id, webhook.id, Secrets(secret))
+    webhook_secrets.save_secrets(project_id, webhook.id, Secrets(secret))
     store.save_webhook(webhook)
     return webhook, secret
 
 
-def _check(url: str, event_types: tuple[str, ...]) -> None:
+def _check(project_id: str, url: str, event_types: tuple[str, ...]) -> None:
     errors: dict[str, list[str]] = {}
     try:
         check_url(url, settings().webhooks_to_loopback)
     except ForbiddenUrlError as error:
         errors["url"] = [str(error)]
+    if chat := kind_of_url(url):
+        errors["url"] = [
+            f"This URL belongs to {chat.label}, which does not understand webhook messages. Add it"
+            " as a channel of alerts: on the page Alerts, or with `errata alerts add"
+            f" {project_id} --on new --on regressed --to {chat.kind}=URL`."
+        ]
     unknown = [name for name in event_types if name not in EVENT_TYPES]
     if unknown:
         known = ", ".join(EVENT_TYPES)
@@ -81,7 +91,12 @@ def list_webhooks(project_id: str) -> list[Webhook]:
         NotFoundError: there is no such project.
     """
     projects.find(project_id)
-    return store.list_webhooks(project_id)
+    return only_webhooks(store.list_webhooks(project_id))
+
+
+def only_webhooks(found: Iterable[Webhook]) -> list[Webhook]:
+    """Return the webhooks among webhooks and channels."""
+    return [each for each in found if each.kind == WEBHOOK]
 
 
 def find(project_id: str, webhook_id: str) -> Webhook:
@@ -91,7 +106,7 @@ def find(project_id: str, webhook_id: str) -> Webhook:
         NotFoundError: the project has no such webhook.
     """
     webhook = store.find_webhook(project_id, webhook_id)
-    if webhook is None:
+    if webhook is None or webhook.kind != WEBHOOK:
         raise NotFoundError(
             f"Project {project_id} has no webhook {webhook_id}."
             f" See `errata webhooks list {project_id}`."
@@ -130,11 +145,11 @@ def rotate(project_id: str, webhook_id: str) -> str:
         NotFoundError: the project has no such webhook.
     """
     webhook = find(project_id, webhook_id)
-    before = store.find_secrets(project_id, webhook_id)
+    before = webhook_secrets.find_secrets(project_id, webhook_id)
     secret = signing.new_secret()
     at_ms = now_ms()
     rotated = before.rotated(secret, at_ms, until_ms=at_ms + _OVERLAP_MS)
-    store.save_secrets(project_id, webhook_id, rotated)
+    webhook_secrets.save_secrets(project_id, webhook_id, rotated)
     # Dispatchers cache secrets under this timestamp (usecases/deliver.py).
     store.update_webhook(webhook, rotated_at=at_ms)
     return secret
@@ -165,11 +180,20 @@ def list_attempts(project_id: str, webhook_id: str = "", since_ms: int = 0) -> I
             yield attempt
 
 
-def recent_attempts(project_id: str, most: int, at_ms: int) -> list[Attempt]:
-    """Return a project's latest attempts, newest first, with one call."""
+def of_webhooks(found: Iterable[Attempt]) -> Iterator[Attempt]:
+    """Yield the attempts of webhooks. Those of channels are told apart by their messages."""
+    return (each for each in found if not each.message.event.startswith(PREFIX))
+
+
+def recent_attempts(project_id: str, most: int, at_ms: int, before: str = "") -> list[Attempt]:
+    """Return a project's latest attempts, newest first, with one call.
+
+    `before` is the id of an attempt: return those that are older.
+    """
     # Older attempts have expired but may not be deleted yet. Do not pay to read them.
     since = floor_id(at_ms - DELIVERY_KEPT_S * 1000)
-    return list(islice(store.list_attempts(project_id, since, at_ms // 1000, page=most), most))
+    found = store.list_attempts(project_id, since, at_ms // 1000, page=most + 1, through=before)
+    return list(islice((each for each in found if each.id != before), most))
 
 
 def redeliver(project_id: str, attempt_id: str) -> Message:
@@ -197,7 +221,7 @@ def redeliver_since(project_id: str, since_ms: int) -> list[Message]:
     """
     messages = {
         (each.message.id, each.message.webhook_id): _again(each.message)
-        for each in list_attempts(project_id, since_ms=since_ms)
+        for each in of_webhooks(list_attempts(project_id, since_ms=since_ms))
     }
     again = list(reversed(messages.values()))
     store.enqueue(again)

@@ -8,8 +8,9 @@ from typing import Any
 
 import botocore.session
 
-from errata.cli import failures
+from errata.cli import aws_failures, failures
 from errata.cli.target import DEFAULT_STACK, Target
+from errata.errors import ErrataError
 from errata.models.gateway_key import Gateway
 
 
@@ -102,7 +103,7 @@ class Deployment:
         }
 
     @property
-    def place(self) -> tuple[str, str, str]:
+    def account(self) -> tuple[str, str, str]:
         """The partition, the region and the account of the stack."""
         _, partition, _, region, account, _ = self.stack["StackId"].split(":", 5)
         return partition, region, account
@@ -124,11 +125,11 @@ def run[T](
     for name, check in checks.items():
         try:
             found = list(check(subject))
-        except failures.Failure as error:
+        except (ErrataError, *aws_failures.FAILURES) as error:
             reason = " ".join(failures.explain(error, local))
             yield Check(name, False, f"Not checked: {reason}", "Fix that and run it again.")
             continue
-        told = [each for each in found if each.remedy]
-        yield from (Check(name, each.ok, each.detail, each.remedy) for each in told)
-        if found and not told:
+        reported = [each for each in found if each.remedy]
+        yield from (Check(name, each.ok, each.detail, each.remedy) for each in reported)
+        if found and not reported:
             yield Check(name, True, "; ".join(each.detail for each in found if each.detail))

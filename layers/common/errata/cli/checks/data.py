@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from errata.cli.checks.base import Deployment, Finding, finding
+from errata.cli.checks.base import Deployment, Finding, finding, note
 from errata.config import settings
-from errata.store import tables
+from errata.models.ids import day_name, now_ms
+from errata.store import loss_counts, tables
 from errata.usecases import projects
 from errata.usecases import unclaimed as limits
 from errata.usecases.redrive import queue_urls
@@ -20,6 +21,29 @@ def unclaimed(deployment: Deployment) -> Iterator[Finding]:
         f"{number} of at most {most} unclaimed projects exist. Soon api.php cannot create more.",
         f"{errata('projects list --unclaimed')}, then {errata('projects adopt ID --org ORG')}, or"
         f" {errata('projects delete --unclaimed')}",
+    )
+
+
+def ceilings(deployment: Deployment) -> Iterator[Finding]:
+    """Whether events were refused because a project or an issue has reached its ceiling."""
+    now_s = now_ms() // 1000
+    days = [day_name(now_s // 86_400 - n) for n in range(2)]
+    lost = loss_counts.of_days([each.id for each in projects.list_projects()], days)
+    cap = int(deployment.parameters.get("IssueCap", "0"))
+    for project_id, by_day in lost.items():
+        for reason, remedy in (
+            ("throttled", "Send fewer events, or split the project: docs/limits.md."),
+            ("issue_cap", f"Fix the error, or raise IssueCap ({cap:,} an hour)."),
+        ):
+            if number := sum(of_day.get(reason, 0) for of_day in by_day.values()):
+                what = "the project's partition" if reason == "throttled" else "one issue"
+                yield note(
+                    f"Project {project_id} had {number:,} events refused since {days[-1]}: more"
+                    f" than {what} takes.",
+                    remedy,
+                )
+    yield Finding(
+        "a project takes about 500 events of 4 KB a second, 220 of 16 KB, or 1,000 of an error loop"
     )
 
 

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlencode
 
+from errata.cli import aws_failures
 from errata.cli.checks import dashboard, network
 from errata.cli.checks.base import Check, Deployment, Finding, finding, run
 from errata.cli.checks.client import CutOffError, NoResponseError, Response
 from errata.cli.checks.trial import Trial, trial
-from errata.cli.failures import Failure, explain
+from errata.cli.failures import explain
+from errata.errors import ErrataError
 from errata.models.ids import new_event_id, now_ms
 from errata.store import tables
 from errata.usecases import issues, loss_ledger, projects
@@ -28,6 +30,10 @@ _POLL_S = 1.0
 _MOST_BURST = 100
 _MB = 1_000_000
 _LARGE = (5 * _MB, 11 * _MB)
+_FORBIDDEN = (
+    "If a policy of your organization in AWS forbids public function URLs, deploy with"
+    " SdkEndpoint=gateway. Otherwise look at the allowlist of the default organization."
+)
 
 
 def send_all(deployment: Deployment, url: str, patience_s: float, mail: str) -> Iterator[Check]:
@@ -38,7 +44,7 @@ def send_all(deployment: Deployment, url: str, patience_s: float, mail: str) -> 
             return  # requests would change what is being restored; another check says so
         with trial(deployment, url, patience_s, mail) as running:
             yield from _checks(running)
-    except Failure as error:
+    except (ErrataError, *aws_failures.FAILURES) as error:
         reason = " ".join(explain(error, deployment.local))
         remedy = (
             "Fix that and run it again: it deletes what is left. Without requests, errata doctor"
@@ -172,15 +178,21 @@ def _bad_bodies(running: Trial) -> Iterator[Finding]:
 
 
 def _sdks(running: Trial) -> Iterator[Finding]:
+    target = running.deployment.target
+    # With --url, all requests go there.
+    base = target.sdk_url if running.client.url == target.api_url else ""
     for path in ("envelope/", "envelope"):
         event_id = new_event_id(now_ms()).replace("-", "")
         event = json.dumps({"event_id": event_id, "message": _MESSAGE, "level": "info"})
         parts = [json.dumps({"event_id": event_id}), '{"type":"event"}', event, ""]
         sent = running.client.post(
-            f"/api/{running.project_id}/{path}?sentry_key={running.public}&sentry_version=7",
+            f"{base}/api/{running.project_id}/{path}?sentry_key={running.public}&sentry_version=7",
             "\n".join(parts).encode(),
             Content_Type="application/x-sentry-envelope",
         )
+        if base and sent.status == 403:
+            yield Finding(f"The SDK endpoint's URL gets {sent}.", _FORBIDDEN, ok=False)
+            return
         yield _accepted(running, sent, f"An envelope at /{path}", f"/{path}", "SentryIngestLogs")
 
 

@@ -28,7 +28,7 @@ def status(deployment: Deployment) -> Iterator[Finding]:
 def parameters(deployment: Deployment) -> Iterator[Finding]:
     """Whether the stack has the values that were last deployed from this checkout."""
     now = deployment.parameters
-    _, region, account = deployment.place
+    _, region, account = deployment.account
     saved = _saved(f"{account} {region} {deployment.gateway.stack}")
     if saved is None:
         yield Finding(f"{len(now)}; no deployments.json here to compare with")
@@ -130,7 +130,7 @@ def _subscribe(deployment: Deployment, name: str, physical: str, function: str) 
     template: Any = found if isinstance(found, dict) else json.loads(found)
     properties = template["Resources"][name]["Properties"]
     groups = dict(deployment.resources.get("AWS::Logs::LogGroup", []))
-    partition, region, account = deployment.place
+    partition, region, account = deployment.account
     words = [
         *("aws", "logs", "put-subscription-filter", "--filter-name", physical),
         *("--log-group-name", groups[properties["LogGroupName"]["Ref"]]),

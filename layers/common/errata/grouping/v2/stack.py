@@ -1,11 +1,11 @@
-"""Groups an event by the types of its exceptions and the places of its frames."""
+"""Groups an event by the types of its exceptions and the locations of its frames."""
 
 import re
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _json
 
 from errata.grouping.v2 import engines, message, names
-from errata.grouping.v2.places import Places, Stack, line, listed, stack
+from errata.grouping.v2.locations import Locations, Stack, line, listed, stack
 from errata.models.event import Event, Fields
 
 # Only the exceptions nearest to the main one are used.
@@ -51,11 +51,12 @@ def innermost(event: Event) -> Fields:
 
 
 def by_exceptions(event: Event, exceptions: list[Fields]) -> Why | None:
-    """Return the types of all exceptions and the places of their in-app frames, or None.
+    """Return the types of all exceptions and the locations of their in-app frames, or None.
 
-    If no frame is in-app, all frames and the values of the exceptions count. If the innermost place
-    has no name, its line of code counts, too, or else the value. If a type is one that anybody
-    raises, the fixed words of the value count. Equal exceptions count once, also in a group.
+    If no frame is in-app, all frames and the values of the exceptions count. If the innermost
+    location has no name, its line of code counts, too, or else the value. If a type is one that
+    anybody raises, the fixed words of the value count. Equal exceptions count once, also in a
+    group.
     """
     # JavaScript SDKs send a message as an exception without a type, to send its frames.
     if not any(each.get("type") for each in exceptions):
@@ -66,7 +67,7 @@ def by_exceptions(event: Event, exceptions: list[Fields]) -> Why | None:
     platform = event.get("platform")
     javascript = platform in engines.PLATFORMS
     found = [stack(frames, True, platform) for frames in stacks]
-    in_app = any(each.places for each in found)
+    in_app = any(each.locations for each in found)
     if not in_app:
         found = [stack(frames, False, platform) for frames in stacks]
     inside = _inside_groups(exceptions)
@@ -81,8 +82,8 @@ def by_exceptions(event: Event, exceptions: list[Fields]) -> Why | None:
             # The type is the domain, or an enumeration. The code says which error it is.
             generic = "Code: " in value or "Code=" in value
         details = _details(generic, value, where, in_app, javascript)
-        key = f"[{_json(kind)},[{','.join(where.places)}],{_json(details)}]"
-        shown = _shown(kind or "Error", where.places, details)
+        key = f"[{_json(kind)},[{','.join(where.locations)}],{_json(details)}]"
+        shown = _shown(kind or "Error", where.locations, details)
         (members if number in inside else chain)[key] = shown
     keys = f'["exceptions",[{",".join(chain)}],[{",".join(sorted(members))}]]'
     reason = "; caused by ".join(chain.values())
@@ -92,8 +93,8 @@ def by_exceptions(event: Event, exceptions: list[Fields]) -> Why | None:
 
 
 def _details(generic: bool, value: str, where: Stack, in_app: bool, javascript: bool) -> str:
-    """Return what else tells an exception from others, if its type and places say too little."""
-    innermost = next(iter(where.places.values()), None)
+    """Return what else tells an exception from others, if its type and locations say too little."""
+    innermost = next(iter(where.locations.values()), None)
     code = line(where.innermost) if in_app else ""
     nameless = innermost is not None and (
         not innermost.function or (code != "" and innermost.function.endswith(_NAMELESS))
@@ -129,9 +130,9 @@ def _kind(sent: str) -> tuple[str, bool]:
 
 
 def by_frames(event: Event) -> Why | None:
-    """Return the places of the frames of an event without exceptions, or None."""
+    """Return the locations of the frames of an event without exceptions, or None."""
     frames, platform = _main_frames(event), event.get("platform")
-    found = stack(frames, True, platform).places or stack(frames, False, platform).places
+    found = stack(frames, True, platform).locations or stack(frames, False, platform).locations
     return (f'["frames",[{",".join(found)}]]', f"frames in {listed(found)}") if found else None
 
 
@@ -197,6 +198,6 @@ def _leads_to(groups: set[int], own: int, parents: dict[int, int]) -> bool:
     return False
 
 
-def _shown(kind: str, where: Places, value: str) -> str:
+def _shown(kind: str, where: Locations, value: str) -> str:
     shown = f"{kind} in {listed(where)}" if where else kind
     return f"{shown}: {value}" if value else shown

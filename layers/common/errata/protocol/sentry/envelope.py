@@ -34,6 +34,9 @@ START_BYTES = MAX_HEADER_BYTES + 1024
 _UNREADABLE_ITEMS = ("raw_security", "unreal_report")
 _UNREADABLE_ATTACHMENTS = ("event.minidump", "event.applecrashreport")
 
+# Items with what people have written (`errata.protocol.sentry.feedback`).
+FEEDBACK = ("feedback", "user_report")
+
 _END_OF_LINE = b"\n"
 _EMPTY_LINES = re.compile(rb"\n*")
 

@@ -32,6 +32,8 @@ _MAX_MESSAGE = 64 * 1024
 # Fields that are copied unchanged.
 _TEXTS = ("environment", "release", "server_name", "platform", "logger", "dist")
 _PARTS = ("tags", "contexts", "extra", "modules", "sdk", "debug_meta", "other")
+# Fields of a frame that say what was done with it, and with which source map.
+_OF_MAPS = frozenset(("map", "sent", "minified"))
 # If a client's clock differs from ours by more than this, the event's timestamp is corrected.
 _DRIFT_MS = 60_000
 # Seconds since the epoch as a text.
@@ -202,12 +204,17 @@ def _without_frames(stacktrace: Fields | None) -> Fields:
 
 
 def _frames(stacktrace: Fields | None) -> list[Fields]:
-    """Return the frames of a stack trace, outermost first. Sets `in_app` where it is missing."""
+    """Return the frames of a stack trace, outermost first. Sets `in_app` where it is missing.
+
+    Leaves out the fields that only Errata sets: nobody else knows what a source map says.
+    """
     frames = []
     for each in (stacktrace and stacktrace.get("frames")) or ():
         if not each:
             continue
         frame = _present(each)
+        if not _OF_MAPS.isdisjoint(frame):
+            frame = {name: value for name, value in frame.items() if name not in _OF_MAPS}
         if "in_app" not in frame:
             path = frame.get("abs_path") or frame.get("filename") or frame.get("module") or ""
             frame["in_app"] = not _is_foreign(path)

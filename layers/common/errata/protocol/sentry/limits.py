@@ -29,9 +29,14 @@ _CATEGORIES = {
 _PAUSE_S = 3_600
 
 
-def not_stored(items: Iterable[Item]) -> dict[str, str]:
-    """Return the header that names the categories of the items that were dropped, if any."""
+def not_stored(items: Iterable[Item], log_errors: bool) -> dict[str, str]:
+    """Return the header that names the categories of the items that were dropped, if any.
+
+    With `log_errors`, log records are read.
+    """
     types = {item.type for item in items}
+    if log_errors:
+        types.discard("log")
     categories = {each for kind in types for each in _CATEGORIES.get(kind, ())}
     if not categories:
         return {}

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import SchemaValidator, ValidationError
-from pydantic_core import core_schema as cs
 
+from errata.protocol import schemas
+from errata.protocol.schemas import ANY, BOOL, INT, NONE, OBJECT, TEXT, Schema
 from errata.protocol.sentry import forms
 from errata.protocol.sentry.forms import Problems
 
@@ -40,26 +41,21 @@ _MAX_LINES = 100
 _NOT_OF_THE_PATH = "[key]"
 
 
-def _fields(**schemas: cs.CoreSchema) -> cs.CoreSchema:
-    """Return the schema of an object with optional fields.
-
-    Null means the same as absent. Unknown fields are kept as they are.
-    """
-    optional = {
-        name: cs.typed_dict_field(cs.nullable_schema(schema), required=False)
-        for name, schema in schemas.items()
-    }
-    return cs.typed_dict_schema(optional, extra_behavior="allow")
+def _fields(**fields: Schema) -> Schema:
+    """Return the schema of an object with optional fields. Unknown fields are kept as they are."""
+    return schemas.fields(fields, "allow")
 
 
-_ANY = cs.any_schema()
+def _values(schema: Schema) -> Schema:
+    """Return the schema of a list. `forms.current` has converted the other forms to a list."""
+    return schemas.items(schemas.nullable(schema))
+
+
 # Some SDKs send a number where the protocol requires a text, such as a release of 42.
-_TEXT = cs.str_schema(coerce_numbers_to_str=True)
-_OBJECT = cs.dict_schema(keys_schema=cs.str_schema())
-_LINES = cs.list_schema(cs.nullable_schema(_TEXT))
-_NUMBER = cs.int_schema()
+_TEXT = {**TEXT, "coerce_numbers_to_str": True}
+_LINES = _values(_TEXT)
 # A field that Errata makes itself from the stack trace.
-_RESERVED = cs.none_schema()
+_RESERVED = NONE
 
 _FRAME = _fields(
     filename=_TEXT,
@@ -67,13 +63,13 @@ _FRAME = _fields(
     module=_TEXT,
     function=_TEXT,
     raw_function=_TEXT,
-    lineno=_NUMBER,
-    colno=_NUMBER,
-    in_app=cs.bool_schema(),
+    lineno=INT,
+    colno=INT,
+    in_app=BOOL,
     context_line=_TEXT,
     pre_context=_LINES,
     post_context=_LINES,
-    vars=_ANY,
+    vars=ANY,
     # For symbolication.
     package=_TEXT,
     platform=_TEXT,
@@ -82,38 +78,31 @@ _FRAME = _fields(
     symbol_addr=_TEXT,
     image_addr=_TEXT,
 )
-_STACKTRACE = _fields(frames=cs.list_schema(cs.nullable_schema(_FRAME)))
+_STACKTRACE = _fields(frames=_values(_FRAME))
 _EXCEPTION = _fields(
     type=_TEXT,
     value=_TEXT,
     module=_TEXT,
-    mechanism=_OBJECT,
-    thread_id=_ANY,
+    mechanism=OBJECT,
+    thread_id=ANY,
     stacktrace=_STACKTRACE,
     frames=_RESERVED,
 )
 _THREAD = _fields(
-    id=_ANY,
+    id=ANY,
     name=_TEXT,
-    crashed=cs.bool_schema(),
-    current=cs.bool_schema(),
-    main=cs.bool_schema(),
+    crashed=BOOL,
+    current=BOOL,
+    main=BOOL,
     stacktrace=_STACKTRACE,
     frames=_RESERVED,
 )
 _BREADCRUMB = _fields(
-    type=_TEXT, category=_TEXT, message=_TEXT, level=_TEXT, timestamp=_ANY, data=_ANY
+    type=_TEXT, category=_TEXT, message=_TEXT, level=_TEXT, timestamp=ANY, data=ANY
 )
-
-
-def _values(schema: cs.CoreSchema) -> cs.CoreSchema:
-    """Return the schema of a list. `forms.current` has converted the other forms to a list."""
-    return cs.list_schema(cs.nullable_schema(schema))
-
-
-_PARTS: dict[str, cs.CoreSchema] = {
-    "event_id": _ANY,
-    "timestamp": _ANY,
+_PARTS: dict[str, Schema] = {
+    "event_id": ANY,
+    "timestamp": ANY,
     "level": _TEXT,
     "logger": _TEXT,
     "transaction": _TEXT,
@@ -123,22 +112,22 @@ _PARTS: dict[str, cs.CoreSchema] = {
     "dist": _TEXT,
     "environment": _TEXT,
     "platform": _TEXT,
-    "message": _ANY,
-    "logentry": _fields(message=_TEXT, formatted=_TEXT, params=_ANY),
+    "message": ANY,
+    "logentry": _fields(message=_TEXT, formatted=_TEXT, params=ANY),
     "exception": _values(_EXCEPTION),
     "stacktrace": _STACKTRACE,
     "threads": _values(_THREAD),
     "breadcrumbs": _values(_BREADCRUMB),
-    "request": _OBJECT,
-    "user": _OBJECT,
-    "tags": _OBJECT,
-    "contexts": _OBJECT,
-    "extra": _OBJECT,
-    "modules": _OBJECT,
-    "sdk": _OBJECT,
-    "debug_meta": _OBJECT,
-    "fingerprint": _ANY,
-    "other": _OBJECT,
+    "request": OBJECT,
+    "user": OBJECT,
+    "tags": OBJECT,
+    "contexts": OBJECT,
+    "extra": OBJECT,
+    "modules": OBJECT,
+    "sdk": OBJECT,
+    "debug_meta": OBJECT,
+    "fingerprint": ANY,
+    "other": OBJECT,
 }
 EVENT = _fields(**_PARTS)
 
@@ -150,7 +139,7 @@ def _lenient(schema: Any) -> Any:
     }
     if copied.get("type") != "nullable":
         return copied
-    return cs.with_default_schema(copied, default=None, on_error="default")
+    return schemas.null_if_invalid(copied)
 
 
 _validate = SchemaValidator(EVENT).validate_python

@@ -6,7 +6,7 @@ exception. Unknown lines are skipped: the page can also show the text itself.
 
 from collections.abc import Callable
 
-from errata.protocol.stacktrace import go, java, javascript, php, python, ruby
+from errata.protocol.stacktrace import dotnet, go, java, javascript, php, python, ruby
 from errata.protocol.stacktrace.trace import Draft, ExceptionTrace, Frame, Thread, Trace, to_lines
 
 __all__ = ["MAX_EXCEPTIONS", "MAX_FRAMES", "ExceptionTrace", "Frame", "Thread", "Trace", "parse"]
@@ -21,6 +21,7 @@ _READERS: dict[str, Callable[[list[str]], list[Draft]]] = {
     "java": java.read,
     "ruby": ruby.read,
     "go": go.read,
+    "csharp": dotnet.read,
 }
 
 

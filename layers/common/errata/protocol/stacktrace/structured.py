@@ -152,7 +152,21 @@ def _frame(sent: Fields, platform: str) -> Frame:
         "" if path == file else path,
         module,
         get("vars") or None,
+        _sent(get("sent")),
+        _text(get("minified")) or _text(_object(get("map")).get("note")),
     )
+
+
+def _sent(value: Any) -> str:
+    """Return where a frame was before a source map was applied: `app.js:1:2045 in t`."""
+    sent = _object(value)
+    file = _text(sent.get("filename")) or _text(sent.get("abs_path"))
+    if not file:
+        return ""
+    numbers = [_number(sent.get(name)) for name in ("lineno", "colno")]
+    where = ":".join([file, *(str(each) for each in numbers if each is not None)])
+    function = _text(sent.get("function"))
+    return f"{where} in {function}" if function and function != _UNKNOWN else where
 
 
 def _lines(value: Any) -> tuple[str, ...]:

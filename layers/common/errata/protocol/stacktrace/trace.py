@@ -29,6 +29,8 @@ class Frame:
         path: the full path of `file`, if it differs. Only for frames from an SDK.
         module: the module of the function. Only for frames from an SDK.
         variables: the local variables, usually an object. Only for frames from an SDK.
+        sent: where the frame was in the generated file, if a source map was applied.
+        note: why no source map was applied, or what to know about it.
     """
 
     file: str
@@ -42,6 +44,8 @@ class Frame:
     path: str = ""
     module: str = ""
     variables: Any = None
+    sent: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A parsed stack trace. `language` is python, javascript, php, java, ruby or go."""
+    """A parsed stack trace. `language` is python, javascript, php, java, ruby, go or csharp."""
 
     language: str
     exceptions: tuple[ExceptionTrace, ...]

@@ -1,0 +1,101 @@
+"""What helps to search issues, of a project or of all: suggestions, and the scope."""
+
+import json
+from collections.abc import Iterable
+from urllib.parse import urlencode
+
+from errata.errors import InvalidQueryError
+from errata.models.views import Scope
+from errata.protocol.issues import SORTS
+from errata.protocol.query import parse
+from errata.protocol.views import scope_of, with_scope
+from errata.usecases import preferences
+from errata.usecases.suggest import Suggestion, environments, suggest, suggest_across
+from functions.dashboard.render import page
+from functions.dashboard.routing import RequestContext, get, post
+from functions.dashboard.text import visible
+from functions.dashboard.web import Response, redirect
+
+
+@get("projects/<project:project_id>/issues/suggest")
+def suggestions(ctx: RequestContext) -> Response:
+    """Return how the term `?term` may go on, as JSON for search.js.
+
+    The browser may keep it for a minute.
+    """
+    return _as_json(suggest(ctx.visible, ctx.request.args.get("term", "")))
+
+
+@get("orgs/<organization:organization_id>/issues/suggest")
+def suggestions_across(ctx: RequestContext) -> Response:
+    """Return how the term `?term` of a search across projects may go on, as `suggestions`."""
+    return _as_json(suggest_across(ctx.organization.id, ctx.request.args.get("term", "")))
+
+
+def _as_json(suggested: Iterable[Suggestion]) -> Response:
+    found = [
+        {
+            "term": each.term,
+            "shown": visible(each.term),
+            "hint": each.hint,
+            "complete": each.complete,
+        }
+        for each in suggested
+    ]
+    response = Response(json.dumps(found), content_type="application/json")
+    response.headers["Cache-Control"] = "private, max-age=60"
+    response.headers["Vary"] = "Accept-Encoding, HX-Request, Cookie"
+    return response
+
+
+@get("projects/<project:project_id>/issues/environments")
+def list_environments(ctx: RequestContext) -> Response:
+    """Show the environments of a project, to choose one. For htmx, only their buttons."""
+    text = ctx.request.args.get("query", "")
+    try:
+        current = scope_of(parse(text)).environment
+    except InvalidQueryError:
+        current = ""
+    found = environments(ctx.visible)
+    if current and current not in found:
+        found.insert(0, current)
+    return page(
+        ctx.request,
+        "environments.html",
+        ctx.now_ms,
+        ctx=ctx,
+        environments=found,
+        current=current,
+        text=text,
+        sort=ctx.request.args.get("sort", ""),
+    )
+
+
+@post("orgs/<organization:organization_id>/issues/scope")
+@post("projects/<project:project_id>/issues/scope")
+def change_scope(ctx: RequestContext) -> Response:
+    """Save the scope that the member has chosen, and show the issues in it."""
+    return redirect(f"../issues{rescoped(ctx)}")
+
+
+def rescoped(ctx: RequestContext) -> str:
+    """Save the scope of a form with the member. Return the link to its query in this scope."""
+    form = ctx.request.form
+    text, sort = form.get("query", ""), form.get("sort", "")
+    try:
+        terms = parse(text)
+    except InvalidQueryError:
+        terms = ()
+    shown = scope_of(terms)
+    chosen = Scope(
+        form.get("environment", shown.environment),
+        form.get("range", shown.range),
+    )
+    preferences.save_scope(ctx.user.email, chosen)
+    return link(with_scope(terms, chosen), sort)
+
+
+def link(text: str, sort: str, cursor: str = "") -> str:
+    """Return the link to a query. An order that is the default is left out."""
+    more = {"sort": sort if sort != SORTS[0] else "", "cursor": cursor}
+    return f"?{urlencode({'query': text} | {name: each for name, each in more.items() if each})}"

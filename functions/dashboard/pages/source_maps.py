@@ -1,0 +1,77 @@
+"""The source maps of a project. Members see them, admins delete them."""
+
+from errata.models.artifact import UNUSED_KEPT_MS, Artifact, Bundle
+from errata.models.ids import DAY_MS
+from errata.usecases import sourcemaps
+from functions.dashboard.byte_budget import ByteBudget
+from functions.dashboard.forms import Failed, act, settings_page
+from functions.dashboard.pages.tokens import web_url
+from functions.dashboard.routing import RequestContext, get, post
+from functions.dashboard.web import Response, redirect
+
+_SAID = {"deleted": "Deleted. Events that it was used for keep their original frames."}
+_BYTES = 40_000
+_MARKUP_OF_A_ROW = 330
+_MOST_UPLOADS = 5
+
+
+@get("projects/<project:project_id>/sourcemaps")
+def show(ctx: RequestContext) -> Response:
+    """Show the page."""
+    return _page(ctx, Failed())
+
+
+@post("projects/<project:project_id>/sourcemaps", keeps=True)
+def change(ctx: RequestContext) -> Response:
+    """Handle the form of the page."""
+    ctx.must_administer(ctx.project.organization)
+    return act(ctx, {"delete": _delete}, _page)
+
+
+def _page(ctx: RequestContext, failed: Failed) -> Response:
+    found = sourcemaps.of_project(ctx.project.id)
+    budget = ByteBudget(_BYTES)
+    rows = []
+    for each in found:
+        if not budget.pays(_MARKUP_OF_A_ROW):
+            break
+        rows.append(
+            (each, budget.take(each.name, 200), _where(each, budget), _size(each.stored_bytes))
+        )
+    open_uploads = sourcemaps.open_uploads(ctx.project.id)
+    return settings_page(
+        ctx,
+        "source_maps.html",
+        failed,
+        _SAID,
+        rows=rows,
+        total=len(found),
+        size=_size(sum(each.stored_bytes for each in found)),
+        kept_days=UNUSED_KEPT_MS // DAY_MS,
+        uploads=[(each, _problem(each, budget)) for each in open_uploads[:_MOST_UPLOADS]],
+        more_uploads=len(open_uploads[_MOST_UPLOADS:]),
+        web_url=web_url(ctx),
+    )
+
+
+def _where(each: Artifact, budget: ByteBudget) -> str:
+    """Return what finds a source map, in words."""
+    release = f"release {each.release}" + (f", dist {each.dist}" if each.dist else "")
+    named = (f"debug id {each.debug_id}" if each.debug_id else "", release if each.release else "")
+    return budget.take("; ".join(filter(None, named)), 200)
+
+
+def _problem(upload: Bundle, budget: ByteBudget) -> str:
+    """Return what is wrong with an upload, or that it is not compiled yet, in words."""
+    release = f"Release {budget.take(upload.release, 100)}: " if upload.release else ""
+    return release + (budget.take(upload.detail, 1_000) or "It is being compiled.")
+
+
+def _size(stored: int) -> str:
+    """Return a size as text, `5.6 MB`: phones have no room for more digits."""
+    return f"{stored / 1_000_000:.1f} MB" if stored >= 100_000 else f"{stored / 1_000:.1f} kB"
+
+
+def _delete(ctx: RequestContext, map_id: str) -> Response:
+    sourcemaps.delete(ctx.project.id, map_id)
+    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/sourcemaps?said=deleted")

@@ -1,0 +1,14 @@
+"""Make events of log lines that subscription filters bring."""
+
+from typing import Any
+
+from errata.models.ids import now_ms
+from errata.store import clients
+from errata.usecases.log_capture import capture
+
+clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
+
+
+def handler(event: dict[str, Any], _context: Any) -> None:
+    """Store the failures of a batch. Lambda delivers a batch again if this fails."""
+    capture(event, now_ms())

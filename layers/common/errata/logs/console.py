@@ -1,0 +1,40 @@
+"""Where a log line is in the AWS console."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+# The name of the context in which an event says which log line it is of.
+CONTEXT = "log line"
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
+
+
+def url_of_event(contexts: Any) -> str:
+    """Return the address of the log line that an event is of, "" if it is of none.
+
+    Anybody may send such a context, so the address leads to the AWS console and nowhere else.
+    """
+    place = contexts.get(CONTEXT) if isinstance(contexts, Mapping) else None
+    if not isinstance(place, Mapping):
+        return ""
+    region, group, stream = (place.get(name) for name in ("region", "log_group", "log_stream"))
+    at_ms = place.get("at")
+    if not all(isinstance(each, str) for each in (region, group, stream)) or type(at_ms) is not int:
+        return ""
+    return console_url(str(region), str(group)[:512], str(stream)[:512], at_ms)
+
+
+def console_url(region: str, group: str, stream: str, at_ms: int) -> str:
+    """Return the address of a place in a log stream in the AWS console, "" for no valid region."""
+    if not _REGION.fullmatch(region):
+        return ""
+    domain = "amazonaws.cn" if region.startswith("cn-") else "aws.amazon.com"
+    if region.startswith("us-gov-"):
+        domain = "amazonaws-us-gov.com"
+    host = f"console.{domain}" if domain != "aws.amazon.com" else f"{region}.console.{domain}"
+    # The console encodes names twice, and writes `$` for `%`.
+    names = [quote(quote(name, safe=""), safe="").replace("%", "$") for name in (group, stream)]
+    place = f"log-groups/log-group/{names[0]}/log-events/{names[1]}"
+    start = f"$3Fstart$3D{at_ms}"
+    return f"https://{host}/cloudwatch/home?region={region}#logsV2:{place}{start}"

@@ -1,0 +1,56 @@
+"""The messages of OTLP, as far as Errata reads them.
+
+Source: opentelemetry-proto, `common/v1`, `resource/v1`, `logs/v1` and `trace/v1`. A test compares
+the numbers with the published package.
+"""
+
+from errata.protocol.otlp.protobuf import Message
+
+ANY_VALUE = Message({})
+KEY_VALUE = Message({1: ("key", "text"), 2: ("value", ANY_VALUE)})
+ARRAY_VALUE = Message({1: ("values", [ANY_VALUE])})
+KEY_VALUE_LIST = Message({1: ("values", [KEY_VALUE])})
+ANY_VALUE.fields = {
+    1: ("stringValue", "text"),
+    2: ("boolValue", "bool"),
+    3: ("intValue", "signed"),
+    4: ("doubleValue", "double"),
+    5: ("arrayValue", ARRAY_VALUE),
+    6: ("kvlistValue", KEY_VALUE_LIST),
+    7: ("bytesValue", "bytes"),
+}
+RESOURCE = Message({1: ("attributes", [KEY_VALUE])})
+SCOPE = Message({1: ("name", "text"), 2: ("version", "text")})
+LOG_RECORD = Message(
+    {
+        1: ("timeUnixNano", "time"),
+        2: ("severityNumber", "number"),
+        3: ("severityText", "text"),
+        5: ("body", ANY_VALUE),
+        6: ("attributes", [KEY_VALUE]),
+        9: ("traceId", "hex"),
+        10: ("spanId", "hex"),
+        11: ("observedTimeUnixNano", "time"),
+        12: ("eventName", "text"),
+    }
+)
+SPAN_EVENT = Message(
+    {
+        1: ("timeUnixNano", "time"),
+        2: ("name", "text"),
+        3: ("attributes", [KEY_VALUE]),
+    }
+)
+SPAN = Message(
+    {
+        1: ("traceId", "hex"),
+        2: ("spanId", "hex"),
+        5: ("name", "text"),
+        9: ("attributes", [KEY_VALUE]),
+        11: ("events", [SPAN_EVENT]),
+    }
+)
+# The same in all requests: ExportLogsServiceRequest.resource_logs, ResourceLogs.scope_logs,
+# ScopeLogs.log_records, and those of traces.
+RESOURCES, RESOURCE_OF, SCOPES, SCOPE_OF, RECORDS = 1, 1, 2, 1, 2
+SEVERITY = 2  # LogRecord.severity_number

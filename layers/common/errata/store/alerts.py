@@ -1,0 +1,119 @@
+"""The rules of a project in ProjectsTable, and what the dispatcher reads to write an alert.
+
+| item | table | pk | sk | attributes |
+|---|---|---|---|---|
+| rules | ProjectsTable | `project#12` | `webhook_alerts` | rules (JSON), version |
+
+The name of the row begins like those of webhooks and channels. So digest reads them all with one
+query.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from errata.config import settings
+from errata.errors import ConflictError, StoreError
+from errata.models.alert import AlertRule, thresholds_of
+from errata.models.event import Stored
+from errata.models.issue import Issue
+from errata.models.webhook import Webhook
+from errata.store import clients, watermarks
+from errata.store.events import is_kept_in_full, stored
+from errata.store.issue_items import is_issue, to_issue
+from errata.store.items import batch_get_tables, query, read_all, write_all
+from errata.store.project_items import ALERT_RULES, alert_rules_key
+from errata.store.webhooks import to_webhook
+
+
+def find_receivers(project_id: str) -> tuple[list[Webhook], list[AlertRule] | None, int]:
+    """Return a project's webhooks and channels, its rules, and the version of these.
+
+    The rules are None if the project has never set any. Read consistently. Access pattern P59.
+    """
+    receivers: list[Webhook] = []
+    rules: list[AlertRule] | None = None
+    version = 0
+    for typed in query(
+        TableName=settings().projects_table,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :webhook)",
+        ExpressionAttributeValues=write_all(
+            {":pk": f"project#{project_id}", ":webhook": "webhook"}
+        ),
+        ConsistentRead=True,
+    ):
+        item = read_all(typed)
+        if item["sk"] == ALERT_RULES:
+            rules = [_to_rule(each) for each in json.loads(item["rules"])]
+            version = item["version"]
+        else:
+            receivers.append(to_webhook(item))
+    return sorted(receivers, key=lambda each: each.created_at), rules, version
+
+
+def save_rules(
+    project_id: str, rules: Sequence[AlertRule], version: int, before: Sequence[AlertRule]
+) -> None:
+    """Store the rules of a project, unless they have changed since `version` was read.
+
+    `before` are the rules of that version. If the thresholds differ, those in the row of the
+    watermark are set, too, both or neither. Access pattern P60.
+
+    Raises:
+        ConflictError: they have.
+    """
+    text = json.dumps([asdict(each) for each in rules])
+    put: Any = {
+        "TableName": settings().projects_table,
+        "Item": alert_rules_key(project_id) | write_all({"rules": text, "version": version + 1}),
+        "ConditionExpression": "attribute_not_exists(pk) OR version = :version",
+        "ExpressionAttributeValues": write_all({":version": version}),
+    }
+    if thresholds_of(rules) == thresholds_of(before):
+        clients.dynamodb().put_item(**put)
+        return
+    thresholds = watermarks.thresholds_action(project_id, thresholds_of(rules))
+    try:
+        clients.dynamodb().transact_write_items(TransactItems=[{"Put": put}, thresholds])
+    except StoreError as error:
+        if "ConditionalCheckFailed" in error.reason_codes:
+            raise ConflictError from error
+        raise
+
+
+def _to_rule(stored_rule: dict[str, object]) -> AlertRule:
+    # A later release may have stored more. JSON has no types; `usecases.alerts` has checked these.
+    known = {name: each for name, each in stored_rule.items() if name in AlertRule.__slots__}
+    values = {name: tuple(each) if isinstance(each, list) else each for name, each in known.items()}
+    return AlertRule(**values)  # type: ignore[arg-type]
+
+
+def find_news(
+    issues: Iterable[tuple[str, str]], project_id: str, event_id: str
+) -> tuple[dict[tuple[str, str], Issue], Stored | None]:
+    """Return issues by partition and id, and an event. Leaves out what does not exist.
+
+    No event if `event_id` is "". Read consistently. Access pattern I36.
+    """
+    events_table, issues_table = settings().events_table, settings().issues_table
+    keys = [write_all({"pk": pk, "sk": f"issue#{issue_id}"}) for pk, issue_id in issues]
+    event_key = write_all({"pk": project_id, "sk": event_id})
+    found = batch_get_tables({issues_table: keys, events_table: [event_key] if event_id else []})
+    items = [read_all(each) for each in found[issues_table] if is_issue(each)]
+    event = next((stored(each) for each in found[events_table] if is_kept_in_full(each)), None)
+    return {(each["pk"], (issue := to_issue(each)).id): issue for each in items}, event
+
+
+def find_newest(partition: str, issue_id: str, project_id: str) -> Mapping[str, Any]:
+    """Return the fields of an issue's newest event, or what the issue says if that has expired.
+
+    Takes two calls.
+    """
+    place = (partition, issue_id)
+    found, _ = find_news([place], project_id, "")
+    issue = found.get(place)
+    if issue is None:
+        return {}
+    _, event = find_news([], project_id, issue.newest_kept)
+    return event.fields if event else {"level": issue.level, "release": issue.last_release}

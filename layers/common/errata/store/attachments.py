@@ -1,0 +1,70 @@
+"""The attachments of events: files in the bucket of source maps, and rows that let them expire.
+
+| | key | kept |
+|---|---|---|
+| object | `attachments/<project>/<SDK event id>/<number>` | until the row is deleted |
+| row of ArtifactsTable | `12`, `attachment#<SDK event id>` | as long as the event (`ttl`) |
+
+The end of a row makes `compile_maps` delete the files of its event. So the row is written first
+(docs/decisions/0071-feedback-and-attachments.md).
+"""
+
+from errata.config import settings
+from errata.errors import StoreError
+from errata.store import clients
+from errata.store.items import TypedItem, write_all
+
+# Who may not list a bucket is told that a missing object may not be read.
+_MISSING = ("NoSuchKey", "404", "NotFound", "AccessDenied")
+
+
+def note(project_id: str, sdk_id: str, ttl: int) -> None:
+    """Record that an event has attachments, until `ttl` in seconds. Access pattern A22."""
+    clients.dynamodb().update_item(
+        TableName=settings().artifacts_table,
+        Key=_key(project_id, sdk_id),
+        UpdateExpression="SET #ttl = :ttl",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues=write_all({":ttl": ttl}),
+    )
+
+
+def forget(project_id: str, sdk_id: str) -> None:
+    """Delete the row of an event with attachments. Its files follow. Access pattern A23."""
+    clients.dynamodb().delete_item(
+        TableName=settings().artifacts_table, Key=_key(project_id, sdk_id)
+    )
+
+
+def put(project_id: str, sdk_id: str, number: int, content: bytes) -> None:
+    """Store the file of an attachment. Again is no change."""
+    key = _file(project_id, sdk_id, number)
+    clients.s3().put_object(Bucket=settings().maps_bucket, Key=key, Body=content)
+
+
+def read(project_id: str, sdk_id: str, number: int) -> bytes | None:
+    """Return the file of an attachment, None if it was not stored."""
+    key = _file(project_id, sdk_id, number)
+    try:
+        found = clients.s3().get_object(Bucket=settings().maps_bucket, Key=key)
+    except StoreError as error:
+        if error.code in _MISSING:
+            return None
+        raise
+    content: bytes = found["Body"].read()
+    return content
+
+
+def delete_files(project_id: str, sdk_id: str, most: int) -> None:
+    """Delete the files of an event, numbered from 0 to `most` (exclusive). No-op without."""
+    for number in range(most):
+        key = _file(project_id, sdk_id, number)
+        clients.s3().delete_object(Bucket=settings().maps_bucket, Key=key)
+
+
+def _key(project_id: str, sdk_id: str) -> TypedItem:
+    return {"pk": {"S": project_id}, "sk": {"S": f"attachment#{sdk_id}"}}
+
+
+def _file(project_id: str, sdk_id: str, number: int) -> str:
+    return f"attachments/{project_id}/{sdk_id}/{number}"

@@ -1,0 +1,76 @@
+"""EventsTable: failure markers. One failure that an SDK and a log line tell of is one event.
+
+| item | pk | sk | attributes |
+|---|---|---|---|
+| failure marker | `12` | id with the time 0, of request, type and half a minute | see below |
+
+`teller` is `sdk` or `log`, `ttl` is in seconds. That of a log line has the id of its event as
+`event`, and the event's attribute `issue` as `of_issue`.
+
+Both know the id of Lambda's request and the type of the exception. The SDK sends its event before
+the runtime logs the exception, a few seconds at most. Lambda invokes a function again, with the
+same request id, a minute later at the earliest. So a marker stands for half a minute, and a log
+line looks at its own and the one before, together less than a minute.
+
+Only projects with log capture have these markers, and only for events that name a request.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from errata.config import settings
+from errata.models.ids import named_event_id
+from errata.store.items import TypedItem
+
+SLOT_MS = 30_000
+type Teller = Literal["sdk", "log"]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureMark:
+    """The failure that an event is about, and who tells of it.
+
+    `claims` is False for a log line of the program itself: it may log an exception of the same type
+    several times in one request.
+    """
+
+    request_id: str
+    kind: str
+    at_ms: int
+    teller: Teller
+    claims: bool = True
+
+
+def actions(event: TypedItem, mark: FailureMark) -> list[Any]:
+    """Return the actions that make an event the only one of its failure. Access pattern E36.
+
+    They are for the transaction that stores the event. Events of SDKs are never refused because of
+    each other.
+    """
+    project_id = event["pk"]["S"]
+    slot = mark.at_ms // SLOT_MS
+    # The log line comes after the SDK's event.
+    other = slot + 1 if mark.teller == "sdk" else slot - 1
+    check = {
+        "ConditionExpression": "attribute_not_exists(pk)",
+        "TableName": settings().events_table,
+    }
+    if mark.teller == "sdk":
+        check["ConditionExpression"] = "attribute_not_exists(pk) OR teller = :sdk"
+        check["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        values = {"ExpressionAttributeValues": {":sdk": {"S": "sdk"}}}
+    else:
+        values = {}
+    own = _key(project_id, mark, slot)
+    row = {**own, "teller": {"S": mark.teller}, "ttl": event["ttl"]}
+    if mark.teller == "log" and "issue" in event:
+        row |= {"event": event["sk"], "of_issue": event["issue"]}
+    first: Any = {"Put": {"Item": row, **check, **values}}
+    if not mark.claims:
+        first = {"ConditionCheck": {"Key": own, **check, **values}}
+    return [first, {"ConditionCheck": {"Key": _key(project_id, mark, other), **check, **values}}]
+
+
+def _key(project_id: str, mark: FailureMark, slot: int) -> Any:
+    name = f"failure#{mark.request_id}#{mark.kind}#{slot}"
+    return {"pk": {"S": project_id}, "sk": {"S": named_event_id(0, name)}}

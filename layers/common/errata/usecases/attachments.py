@@ -1,0 +1,72 @@
+"""Keep the attachments of events, read them, and delete them with their events."""
+
+from dataclasses import replace
+
+from errata.errors import NotFoundError
+from errata.models.event import Fields, Stored
+from errata.models.ids import DAY_MS, sdk_event_id
+from errata.models.project import Access, Project
+from errata.protocol.sentry.attachments import MAX_FILES
+from errata.store import attachments as store
+from errata.store.projects import save_settings
+from errata.usecases import audit, projects
+
+
+@audit.recorded("attachments changed", attachments=projects.on_off)
+def change(project_id: str, attachments: bool) -> Project:
+    """Say whether a project keeps attachments. Takes effect within 30 seconds.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    before = projects.find_to_change(project_id)
+    project = replace(before, attachments=attachments)
+    save_settings(before, project)
+    return project
+
+
+def keep(contents: list[bytes], sdk_id: str, access: Access, at_ms: int) -> None:
+    """Store the files of an event that is stored. Again is no change.
+
+    The row that deletes the files comes first: so no file stays without one.
+
+    Raises:
+        StoreError: the store failed. The client may send the envelope again.
+    """
+    kept_until = at_ms // 1000 + access.retention_days * DAY_MS // 1000
+    store.note(access.project_id, sdk_id, kept_until)
+    for number, content in enumerate(contents):
+        store.put(access.project_id, sdk_id, number, content)
+
+
+def described(event: Stored) -> list[Fields]:
+    """Return the attachments of an event, as it describes them."""
+    return event.fields.get("attachments", [])
+
+
+def read(event: Stored, number: int) -> tuple[str, bytes]:
+    """Return the name and the content of an attachment of an event, by its number from 0 on.
+
+    Raises:
+        NotFoundError: the event has no such attachment, or its file was not stored.
+    """
+    found = described(event)
+    sdk_id = sdk_event_id(event.fields.get("event_id"))
+    if not 0 <= number < len(found) or sdk_id is None:
+        raise NotFoundError("The event has no such attachment.")
+    content = store.read(event.project_id, sdk_id, number)
+    if content is None:
+        raise NotFoundError("The file of this attachment was not stored, or is deleted.")
+    return str(found[number].get("filename", "attachment")), content
+
+
+def forget(project_id: str, sdk_id: str) -> None:
+    """Delete the files of an event after the end of its row. Can be repeated."""
+    store.delete_files(project_id, sdk_id, MAX_FILES)
+
+
+def erase(project_id: str, event_fields: Fields) -> None:
+    """Delete the attachments of an event that is about to be erased. No-op without some."""
+    sdk_id = sdk_event_id(event_fields.get("event_id"))
+    if event_fields.get("attachments") and sdk_id:
+        store.forget(project_id, sdk_id)

@@ -1,0 +1,216 @@
+"""Compile the source maps of a bundle, once it is uploaded.
+
+Each step may happen twice: the files and rows that it writes have the same names and contents.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from typing import IO
+
+from errata.errors import ConditionFailedError, SourceMapError
+from errata.models.artifact import Artifact, Bundle, debug_key, normal_debug_id, url_key
+from errata.protocol.bundles import BundledMap, BundleReader
+from errata.sourcemaps.compile import Compiled, FindFunctions, compile_map
+from errata.sourcemaps.parse import SourceMap, parse
+from errata.store import artifacts, map_fetches, map_files
+
+logger = logging.getLogger("errata")
+
+_PART = 1024 * 1024
+# Errors that the response names. Others are counted.
+_MOST_NAMED = 3
+_MAX_KEYS = 90  # of an artifact: a transaction writes a hundred rows
+
+
+def compile_bundle(
+    project_id: str, checksum: str, now_ms: int, find_functions: FindFunctions
+) -> None:
+    """Compile the source maps of an uploaded bundle, and record how that ended.
+
+    A map that cannot be used does not hold up the others; the state is then `error`, with the
+    reasons. No-op if the bundle is compiled.
+
+    Raises:
+        StoreError: the store failed. Another run does the rest.
+    """
+    bundle = artifacts.begin_bundle(project_id, checksum, now_ms)
+    if bundle is None:
+        # A run that was cut off may have left a file.
+        forget_if_deleted(project_id)
+        return
+    if bundle.attempts > artifacts.MAX_ATTEMPTS:
+        detail = (
+            f"{artifacts.MAX_ATTEMPTS} attempts to compile the bundle have failed. Its source maps"
+            " may take too much memory or time; the log of compile_maps says more."
+        )
+        artifacts.finish_bundle(bundle, "error", detail, now_ms)
+        return
+    wrong: list[str] = []
+    compiled = 0
+    try:
+        for outcome in _compile_all(bundle, now_ms, find_functions):
+            if outcome:
+                wrong.append(outcome)
+            else:
+                compiled += 1
+        if compiled:
+            artifacts.note_maps(project_id, now_ms)
+    except SourceMapError as error:
+        wrong.append(str(error))
+    except ConditionFailedError:  # the project is deleted
+        forget_project(project_id)
+        return
+    if not compiled and not wrong:
+        wrong.append("The bundle has no source maps.")
+    artifacts.finish_bundle(bundle, "error" if wrong else "ok", _joined(wrong), now_ms)
+
+
+def _compile_all(bundle: Bundle, now_ms: int, find_functions: FindFunctions) -> Iterator[str]:
+    """Compile each map of a bundle. Yield what is wrong with it, "" if nothing is."""
+    file = map_files.joined_chunks(bundle.organization, bundle.chunks)
+    if file is None:
+        raise SourceMapError("Chunks of the bundle have expired. Upload it again.")
+    with closing(file):
+        if _sha1(file) != bundle.checksum:
+            raise SourceMapError("The checksum of the bundle is not that of its chunks.")
+        reader = BundleReader(file)
+        manifest = reader.manifest()
+        release, dist = bundle.release or manifest.release, bundle.dist or manifest.dist
+        for found in manifest.maps:
+            try:
+                content = reader.read_map(found)
+                source_map = parse(content)
+                compiled = compile_map(source_map, find_functions)
+            except SourceMapError as error:
+                yield f"{found.path}: {error}"
+                continue
+            keys = _keys(found, source_map, release, dist)
+            if not keys:
+                yield f"{found.path}: It has no debug id, and no file of a release refers to it."
+                continue
+            name = found.url or found.path
+            _store(bundle.project_id, name, content, compiled, keys, (release, dist, now_ms))
+            yield ""
+
+
+def compile_fetched(project_id: str, key: str, now_ms: int, find_functions: FindFunctions) -> None:
+    """Compile a source map that was fetched. No-op if it is compiled.
+
+    Raises:
+        StoreError: the store failed. Another run does the rest.
+    """
+    fetch = map_fetches.begin(project_id, key, "fetched", "compiling", now_ms)
+    if fetch is None:
+        forget_if_deleted(project_id)
+        return
+    try:
+        if fetch.attempts > artifacts.MAX_ATTEMPTS:
+            raise SourceMapError(f"{artifacts.MAX_ATTEMPTS} attempts to compile it have failed.")
+        content = map_files.read_fetched(project_id, key)
+        if content is None:
+            raise SourceMapError("It was not compiled in time.")
+        compiled = compile_map(parse(content), find_functions)
+    except SourceMapError as error:
+        map_fetches.move(fetch, "error", now_ms, str(error))
+        return
+    of = (fetch.release, "", now_ms)
+    try:
+        # This replaces the fetch by what leads to the compiled map.
+        _store(project_id, fetch.url, content, compiled, (key,), of)
+    except ConditionFailedError:
+        forget_project(project_id)
+
+
+def _keys(found: BundledMap, source_map: SourceMap, release: str, dist: str) -> tuple[str, ...]:
+    """Return the keys by which frames find a map."""
+    debug_id = found.debug_id or normal_debug_id(source_map.debug_id)
+    keys = [debug_key(debug_id)] if debug_id else []
+    if debug_id and release:
+        keys.append(debug_key(debug_id, release))
+    if release and found.url:
+        keys.append(url_key(release, dist, found.url))
+    return tuple(keys[:_MAX_KEYS])
+
+
+def _store(
+    project_id: str,
+    name: str,
+    content: bytes,
+    compiled: Compiled,
+    keys: tuple[str, ...],
+    of: tuple[str, str, int],
+) -> None:
+    """Store a compiled map and its artifact. `of`: release, dist, and when it was uploaded.
+
+    Raises:
+        ConditionFailedError: the project is deleted.
+    """
+    release, dist, now_ms = of
+    # With its keys: another build may have the same map, and is deleted by itself.
+    map_id = hashlib.sha256(b"\0".join([content, *map(str.encode, keys)])).hexdigest()[:32]
+    map_files.put_map(project_id, map_id, compiled.content)
+    # The key without a release is the first one.
+    debug_id = next((key.partition("#")[2] for key in keys if key.startswith("debug#")), "")
+    artifact = Artifact(
+        project_id,
+        map_id,
+        name,
+        debug_id,
+        release,
+        dist,
+        len(content),
+        len(compiled.content),
+        now_ms,
+        now_ms,
+        compiled.sources,
+        compiled.with_text,
+        keys,
+        hashlib.sha256(compiled.content).hexdigest()[:32],
+    )
+    if not artifacts.save_artifact(artifact):
+        raise ConditionFailedError
+
+
+def forget_map(project_id: str, map_id: str) -> None:
+    """Delete a compiled map whose artifact is deleted or has expired.
+
+    No-op if the artifact exists: it was uploaded again meanwhile.
+    """
+    if artifacts.find_artifact(project_id, map_id) is None:
+        map_files.delete_map(project_id, map_id)
+
+
+def forget_if_deleted(project_id: str) -> None:
+    """Delete what a project has if it was deleted."""
+    if artifacts.is_deleted(project_id):
+        forget_project(project_id)
+
+
+def forget_project(project_id: str) -> None:
+    """Delete everything that a deleted project has: files, upload chunks, rows.
+
+    Another project of the organization may have sent the same chunk. If its upload is not compiled
+    yet, it ends with an error, and the build uploads it again.
+
+    The rows come last: they say which chunks there are. So it can be interrupted and run again. An
+    upload that is compiled meanwhile finds the project deleted, and does this once more.
+    """
+    bundles = artifacts.list_bundles(project_id)
+    chunks = {(each.organization, chunk) for each in bundles for chunk in each.chunks}
+    map_files.delete_files(project_id, chunks)
+    artifacts.delete_rows(project_id)
+
+
+def _sha1(file: IO[bytes]) -> str:
+    digest = hashlib.sha1(usedforsecurity=False)
+    while part := file.read(_PART):
+        digest.update(part)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _joined(wrong: list[str]) -> str:
+    more = len(wrong) - _MOST_NAMED
+    return " ".join(wrong[:_MOST_NAMED]) + (f" And {more} more." if more > 0 else "")

@@ -1,0 +1,21 @@
+"""Check what a member may do with the issues of a project."""
+
+from errata.errors import ForbiddenError
+from errata.models.member import IssueRight, has_right
+from errata.models.visible import Visible
+
+
+def check(visible: Visible, right: IssueRight) -> None:
+    """Check that the role of the one who asks has this right.
+
+    Raises:
+        ForbiddenError: it has not.
+    """
+    if has_right(visible.role, right):
+        return
+    if right in ("delete", "merge"):
+        raise ForbiddenError("Only owners and admins can delete or merge issues.")
+    raise ForbiddenError(
+        "You are a viewer here: you can read, and change nothing. An owner or admin of the"
+        " organization can make you a member."
+    )

@@ -1,0 +1,30 @@
+"""Which failure an event of an SDK is about, so that a log line of it is no second event."""
+
+import re
+from typing import Any
+
+from errata.models.event import Event
+from errata.store.failure_marks import FailureMark
+
+_REQUEST_ID = re.compile(r"[0-9a-fA-F-]{1,64}")
+# Where SDKs put Lambda's request: those for Python and Ruby, and the one for Node.
+_PLACES = (("extra", "lambda"), ("contexts", "aws.lambda"), ("extra", "aws.lambda"))
+
+
+def of_sdk(fields: Event, happened_ms: int) -> FailureMark | None:
+    """Return the failure that an SDK's event is about, None if it names no request of Lambda."""
+    kind = fields.get("exception_class")
+    if not kind:
+        return None
+    for part, name in _PLACES:
+        named: Any = fields.get(part)
+        found = named.get(name) if isinstance(named, dict) else None
+        request_id = found.get("aws_request_id") if isinstance(found, dict) else None
+        if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id):
+            return FailureMark(request_id.lower(), common_kind(kind), happened_ms, "sdk")
+    return None
+
+
+def common_kind(kind: str) -> str:
+    """Return a type as SDKs and runtimes both say it: without package and pointer."""
+    return kind.replace("::", ".").rpartition(".")[2].lstrip("*")

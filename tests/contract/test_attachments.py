@@ -1,0 +1,190 @@
+"""Attachments of SDKs' events: kept if the project wants them, bounded, and deleted with events."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from errata.config import settings
+from errata.models.ids import now_ms
+from errata.models.tally import is_kept
+from errata.protocol.sentry.attachments import MAX_FILE_BYTES, MAX_FILES
+from errata.store import clients
+from errata.usecases import attachments, erase, projects, read_events
+from tests.support import sdk
+from tests.support.account import Project, rows
+from tests.support.bundles import make_bucket
+from tests.support.calls import Killed, failing, fault, killed, recorded
+from tests.support.clients import events
+from tests.support.fresh import clear_cache
+from tests.support.gateway import Response, handler
+from tests.support.visible import visible_in
+
+SCREENSHOT = b"\x89PNG\r\n\x1a\n<script>alert(1)</script>"
+NAMES = {"filename": "screenshot.png", "content_type": "image/png"}
+
+
+@pytest.fixture(autouse=True)
+def _bucket(aws: None) -> None:
+    make_bucket()
+
+
+@pytest.fixture
+def shop(busy: Project) -> Project:
+    attachments.change(busy.id, True)
+    clear_cache()
+    return busy
+
+
+def attached(content: bytes, **headers: Any) -> bytes:
+    named = {"type": "attachment", "length": len(content), **NAMES, **headers}
+    return json.dumps(named).encode() + b"\n" + content
+
+
+def send(project: Project, *files: bytes, **fields: Any) -> tuple[Response, dict[str, Any]]:
+    event = sdk.event(**fields)
+    body = sdk.envelope(sdk.item("event", event), *files, event_id=event["event_id"])
+    return sdk.post(project, body), event
+
+
+def objects() -> list[str]:
+    found = clients.s3().list_objects_v2(Bucket=settings().maps_bucket, Prefix="attachments/")
+    return [each["Key"] for each in found.get("Contents", ())]
+
+
+def noted() -> list[dict[str, Any]]:
+    return [row for row in rows()["ARTIFACTS_TABLE"] if row["sk"]["S"].startswith("attachment#")]
+
+
+def read(project: Project, event_id: str, number: int) -> tuple[str, bytes]:
+    found = read_events.find(visible_in(project.id), event_id)
+    assert found
+    return attachments.read(found, number)
+
+
+def test_they_are_kept_with_their_event(shop: Project) -> None:
+    log = attached(b"one\ntwo", filename="app.log", content_type="text/plain")
+    response, sent = send(shop, attached(SCREENSHOT), log)
+    assert response.json == {"id": sent["event_id"]}
+    (event,) = events(shop)
+    assert event["attachments"] == [
+        {**NAMES, "size": len(SCREENSHOT), "attachment_type": "event.attachment"},
+        {
+            "filename": "app.log",
+            "content_type": "text/plain",
+            "size": 7,
+            "attachment_type": "event.attachment",
+        },
+    ]
+    assert "problems" not in event or event["problems"] is None
+    assert read(shop, event["id"], 0) == ("screenshot.png", SCREENSHOT)
+    assert read(shop, event["id"], 1) == ("app.log", b"one\ntwo")
+    (row,) = noted()
+    kept_s = int(row["ttl"]["N"]) - now_ms() // 1000
+    assert abs(kept_s - 30 * 86_400) < 60
+
+
+def test_without_the_setting_they_are_named_and_dropped(busy: Project) -> None:
+    with recorded() as calls:
+        send(busy, attached(SCREENSHOT))
+    assert "PutObject" not in [each.operation for each in calls]
+    (event,) = events(busy)
+    assert not event.get("attachments")
+    assert event["problems"] == [
+        {"field": "attachments", "problem": "are not stored: screenshot.png"}
+    ]
+    assert (objects(), noted()) == ([], [])
+
+
+def test_they_are_bounded(shop: Project) -> None:
+    large = attached(b"x" * (MAX_FILE_BYTES + 1), filename="large.bin")
+    dump = attached(b"MDMP", filename="dump", attachment_type="event.minidump")
+    files = [attached(b"a", filename=f"{n}.txt") for n in range(MAX_FILES + 2)]
+    send(shop, large, dump, *files)
+    (event,) = events(shop)
+    assert [each["filename"] for each in event["attachments"]] == [
+        f"{n}.txt" for n in range(MAX_FILES)
+    ]
+    (problem,) = event["problems"]
+    assert problem["problem"] == "are not stored: large.bin, 10.txt, 11.txt"
+    assert len(objects()) == MAX_FILES
+
+
+def test_names_are_bounded_and_scrubbed(shop: Project) -> None:
+    send(shop, attached(b"a", filename="n" * 9_999, content_type=7))
+    (event,) = events(shop)
+    (found,) = event["attachments"]
+    assert len(found["filename"]) == 200
+    assert "content_type" not in found
+
+
+def test_a_refused_event_leaves_none(shop: Project) -> None:
+    body = sdk.envelope(sdk.item("event", b"no JSON"), attached(SCREENSHOT))
+    assert sdk.post(shop, body).status == 400
+    alone = sdk.envelope(attached(SCREENSHOT), event_id="0" * 31 + "1")
+    assert sdk.post(shop, alone).status == 200
+    assert (objects(), noted()) == ([], [])
+
+
+def test_an_error_loop_keeps_those_of_events_that_are_kept_in_full(shop: Project) -> None:
+    number = 24
+    for _ in range(number):
+        send(shop, attached(b"a"))
+    kept = sum(map(is_kept, range(1, number + 1)))
+    assert len(objects()) == len(noted()) == kept < number
+
+
+def test_nothing_is_lost_or_left_if_the_process_ends_between_two_calls(shop: Project) -> None:
+    for number in itertools.count(1):
+        event = sdk.event(message=f"{number}")
+        files = [attached(SCREENSHOT), attached(b"log", filename="app.log")]
+        body = sdk.envelope(sdk.item("event", event), *files, event_id=event["event_id"])
+        with fault(number, killed, after=True) as outcome:
+            try:
+                sdk.post(shop, body)
+            except Killed:
+                clear_cache()
+        if not outcome.struck:
+            break
+        # No file is there without the row that deletes it.
+        noted_ids = {row["sk"]["S"].partition("#")[2] for row in noted()}
+        assert {key.split("/")[2] for key in objects()} <= noted_ids
+        assert sdk.post(shop, body).status == 200
+        clear_cache()
+        assert (len(objects()), len(noted())) == (2 * number, number)
+        assert read(shop, event["event_id"], 1) == ("app.log", b"log")
+    assert number > 4
+
+
+def test_a_failed_store_is_503(shop: Project) -> None:
+    send(shop, attached(b"a"))
+    with fault(3, failing) as outcome:
+        response, _ = send(shop, attached(b"b"))
+    assert outcome.struck
+    assert response.status == 503
+
+
+def removed(project: Project, sdk_id: str) -> dict[str, Any]:
+    keys = {"pk": {"S": project.id}, "sk": {"S": f"attachment#{sdk_id}"}}
+    return {"Records": [{"eventName": "REMOVE", "dynamodb": {"Keys": keys}}]}
+
+
+def test_the_end_of_the_row_deletes_the_files(shop: Project) -> None:
+    _, first = send(shop, attached(b"a"), attached(b"b"))
+    _, second = send(shop, attached(b"c"), message="another")
+    for _ in range(2):
+        handler("compile_maps")(removed(shop, first["event_id"]), None)
+        assert objects() == [f"attachments/{shop.id}/{second['event_id']}/0"]
+
+
+def test_an_erased_person_s_files_are_deleted(shop: Project) -> None:
+    _, sent = send(shop, attached(SCREENSHOT), user={"email": "kim@example.org"})
+    send(shop, attached(b"other"), message="another")
+    project = projects.find(shop.id)
+    list(erase.erase(project, "kim@example.org", dry_run=True))
+    assert len(noted()) == 2
+    # Then it waits for digest.
+    next(each for each in erase.erase(project, "kim@example.org") if "waiting" in each.doing)
+    (row,) = noted()
+    assert row["sk"]["S"] != f"attachment#{sent['event_id']}"

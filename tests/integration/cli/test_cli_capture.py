@@ -1,0 +1,155 @@
+"""`errata capture`: subscribe log groups, list, test and remove them."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from errata.models.capture import PATTERN, filter_name, is_own, project_of
+from errata.store import captures, clients, log_groups
+from errata.usecases import audit
+from tests.support.account import Project
+from tests.support.cli import Deployed, aws, done, failed, refusing, run
+from tests.support.log_capture import forget_lines
+
+SHOP, MAIL, TEST = "/aws/lambda/shop", "/aws/lambda/mail", "/aws/lambda/test-shop"
+OWN = "errata-IngestLogs-1A2B3C"
+
+
+def function() -> None:
+    """Create the function, which moto wants to exist."""
+    roles, functions = aws("iam"), aws("lambda")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = roles.create_role(RoleName="log-capture", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("handler.py", "")
+    functions.create_function(
+        FunctionName="errata-LogCapture-1",
+        Runtime="python3.13",
+        Role=role,
+        Handler="handler.handler",
+        Code={"ZipFile": packed.getvalue()},
+    )
+
+
+@pytest.fixture
+def groups(busy: Project, deployed: Deployed) -> Iterator[Project]:
+    """Return a project, in an account with log groups and the function."""
+    forget_lines()
+    function()
+    logs = clients.logs_patient()
+    for name in (SHOP, MAIL, TEST, "/ecs/web", OWN):
+        logs.create_log_group(logGroupName=name)
+    yield busy
+    aws("lambda").delete_function(FunctionName="errata-LogCapture-1")
+    aws("iam").delete_role(RoleName="log-capture")
+
+
+def subscribed(group: str) -> dict[str, Any]:
+    (found,) = clients.logs_patient().describe_subscription_filters(logGroupName=group)[
+        "subscriptionFilters"
+    ]
+    return dict(found)
+
+
+def test_a_log_group_is_subscribed_listed_and_removed(groups: Project) -> None:
+    of = ("--project", groups.id)
+    assert "captures 1 log group." in done("capture", "add", SHOP, *of).out
+    made = subscribed(SHOP)
+    assert made["filterName"] == filter_name("errata", groups.id)
+    assert made["filterPattern"] == PATTERN
+    (listed,) = done("capture", "list", "--json").json
+    assert (listed["project"], listed["log_group"], listed["filter"]) == (groups.id, SHOP, True)
+    assert listed["last_event"] is None
+    done("capture", "add", SHOP, *of, "--pattern", "ERROR")
+    assert subscribed(SHOP)["filterPattern"] == "ERROR"
+    assert SHOP in done("capture", "remove", SHOP, *of).out
+    assert log_groups.filters(SHOP) == {}
+    assert done("capture", "list", *of).out.startswith("No captured log groups.")
+    assert "captures no log group" in failed("capture", "remove", SHOP, *of)
+    actions = [each.action for each in audit.list_entries("default", "", 10)[0]]
+    assert actions == ["log group no more captured", *["log group captured"] * 2]
+
+
+def test_patterns_and_exclusions_select_log_groups(groups: Project) -> None:
+    of = ("--project", groups.id, "--dry-run", "--json")
+
+    def chosen(*arguments: str) -> list[str]:
+        return [each["log_group"] for each in done("capture", "add", *arguments, *of).json]
+
+    assert chosen("--all-lambdas") == [MAIL, SHOP, TEST]
+    assert chosen("--all-lambdas", "--exclude", "*/test-*", "--exclude", MAIL) == [SHOP]
+    assert chosen("/aws/lambda/*shop", "/ecs/web") == [SHOP, TEST, "/ecs/web"]
+    assert OWN not in chosen("*")
+    assert log_groups.filters(SHOP) == {}
+    done("capture", "add", "--all-lambdas", "--project", groups.id)
+    done("capture", "remove", "/aws/lambda/*", "--project", groups.id)
+    assert captures.list_groups(groups.id) == []
+
+
+def test_what_cannot_be_captured_is_said_and_the_rest_is_done(groups: Project) -> None:
+    of = ("--project", groups.id)
+    assert f"{OWN} is a log group of Errata itself" in failed("capture", "add", OWN, SHOP, *of)
+    assert log_groups.filters(SHOP) == {}
+    ran = run("capture", "add", "/aws/lambda/none", SHOP, *of)
+    assert ran.code == 1
+    assert "There is no log group /aws/lambda/none in this region." in ran.err
+    assert "captures 1 log group." in ran.out
+    assert "Name log groups" in failed("capture", "add", *of)
+    assert "No log group matches" in failed("capture", "add", "/nothing/*", *of)
+    assert "There is no log group" in failed("capture", "test", "/aws/lambda/none", *of)
+    with refusing("PutSubscriptionFilter", "LimitExceededException"):
+        ran = run("capture", "add", SHOP, *of)
+    assert "two subscription filters, which is the most" in ran.err
+
+
+def test_the_list_says_if_a_filter_is_gone(groups: Project) -> None:
+    done("capture", "add", SHOP, MAIL, "--project", groups.id)
+    clients.logs_patient().delete_log_group(logGroupName=MAIL)
+    log_groups.delete_filter(SHOP, filter_name("errata", groups.id))
+    shown = done("capture", "list").out
+    assert shown.count("missing") == 2
+    done("capture", "remove", "*", "--project", groups.id)
+
+
+def test_deleting_a_project_removes_its_log_groups(groups: Project) -> None:
+    done("capture", "add", SHOP, "--project", groups.id)
+    done("projects", "delete", groups.id, "--yes")
+    assert captures.list_groups(groups.id) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "project_id"),
+    [
+        ("errata-project-12", "12"),
+        ("my-project-project-7", "7"),
+        ("errata-project-", ""),
+        ("errata-project-0", ""),
+        ("errata-project-x", ""),
+        ("-project-1", ""),
+        ("somebody else", ""),
+    ],
+)
+def test_a_filters_name_says_its_project(name: str, project_id: str) -> None:
+    assert project_of(name) == project_id
+
+
+@pytest.mark.parametrize(
+    ("group", "own"),
+    [
+        ("errata-IngestLogs-1A2B3C", True),
+        ("errata-LogCapture-1XYZ-LogCaptureLogs-ABC", True),
+        ("/aws/lambda/errata-DigestFunction-AbC", True),
+        ("/aws/cloudformation/errata/IngestLogs", True),
+        ("/aws/lambda/errata-shop", False),
+        ("errata2-IngestLogs-1A2B3C", False),
+        ("/aws/lambda/shop", False),
+        ("errata-demo", False),
+    ],
+)
+def test_own_log_groups_are_known_by_their_names(group: str, own: bool) -> None:
+    assert is_own(group, "errata") is own

@@ -1,0 +1,207 @@
+"""Make moto's rows faster without changing what it returns. `moto_caches` applies these.
+
+Each of these took a large part of a test's time, and is avoided here:
+
+- Each query computes the size of each row three times, with several calls per attribute.
+- A projection converts a whole row to Python and back, once for each attribute that it names.
+- A copy of a row looks up each attribute and each text of it in a memo.
+- Texts and numbers are converted or checked five times, one by one: in botocore's check of the
+  parameters, in the request, in moto's request, in its response, and in botocore's response.
+"""
+
+import re
+from typing import Any
+
+import pytest
+from botocore.parsers import BaseJSONParser as ResponseParser
+from botocore.serialize import JSONSerializer
+from botocore.validate import ParamValidator
+from moto.core.parse import RequestParser
+from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb import responses
+from moto.dynamodb.models import dynamo_type
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.utilities import bytesize
+from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
+
+_PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{,30}")
+_size: Any = DynamoType.size
+_project: Any = Item.project
+_execute: Any = UpdateExpressionExecutor.execute
+_parse_request: Any = vars(RequestParser)["_parse_map"]
+_parse_response: Any = vars(ResponseParser)["_handle_map"]
+_write_request: Any = vars(JSONSerializer)["_serialize_type_map"]
+_write_response: Any = vars(BaseJSONSerializer)["_serialize_type_map"]
+_validate: Any = vars(ParamValidator)["_validate_map"]
+_to_dict: Any = vars(responses)["dynamo_to_dict"]
+_from_python: Any = vars(dynamo_type)["serializer"].serialize
+_to_python: Any = vars(dynamo_type)["deserializer"].deserialize
+
+
+def patch_rows(patch: pytest.MonkeyPatch) -> None:
+    """Replace the slow functions of moto and botocore until the patch is undone."""
+    patch.setattr(DynamoType, "size", size)
+    patch.setattr(Item, "size", row_size)
+    patch.setattr(UpdateExpressionExecutor, "execute", execute)
+    patch.setattr(Item, "__deepcopy__", copy_row)
+    patch.setattr(Item, "project", project)
+    patch.setattr(responses, "dynamo_to_dict", to_dict)
+    patch.setattr(RequestParser, "_parse_map", parse_request)
+    patch.setattr(ResponseParser, "_handle_map", parse_response)
+    patch.setattr(JSONSerializer, "_serialize_type_map", write_request)
+    patch.setattr(BaseJSONSerializer, "_serialize_type_map", write_response)
+    patch.setattr(ParamValidator, "_validate_map", validate)
+
+
+def size(value: Any) -> int:
+    """Return the size of a value, in bytes."""
+    found = value.value
+    if value.type == "S":
+        return len(found) if found.isascii() else len(found.encode())
+    if value.type == "N":
+        return len(str(found))
+    if value.type == "M":
+        return sum(
+            bytesize(name) + size(each if type(each) is DynamoType else DynamoType(each))
+            for name, each in found.items()
+        )
+    own: int = _size(value)
+    return own
+
+
+def row_size(row: Item) -> int:
+    """Return the size of a row, in bytes. It is computed once until the row changes."""
+    known: Any = row.__dict__
+    if "_size" not in known:
+        known["_size"] = sum([bytesize(name) + size(each) for name, each in row.attrs.items()])
+    found: int = known["_size"]
+    return found
+
+
+def execute(executor: Any, node: Any = None) -> None:
+    """Update the row of an expression. Its size may be another one then."""
+    _execute(executor, node)
+    executor.item.__dict__.pop("_size", None)
+
+
+def copy_row(row: Item, _memo: object) -> Item:
+    """Return a copy of a row. They share nothing that changes."""
+    copied: Any = object.__new__(Item)
+    copied.hash_key = _copied(row.hash_key)
+    copied.range_key = row.range_key and _copied(row.range_key)
+    copied.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
+    for name, value in row.attrs.items():
+        dict.__setitem__(copied.attrs, name, _copied(value))
+    result: Item = copied
+    return result
+
+
+def _copied(value: Any) -> Any:
+    copied: Any = object.__new__(DynamoType)
+    copied.type, found = value.type, value.value
+    if type(found) is dict:
+        copied.value = {name: _copied(each) for name, each in found.items()}
+    elif type(found) is list:
+        copied.value = [_copied(each) if type(each) is DynamoType else each for each in found]
+    else:
+        copied.value = found
+    return copied
+
+
+def project(row: Item, paths: list[list[str]]) -> Item:
+    """Return a row that has only these attributes."""
+    if any(len(path) > 1 or "[" in path[0] for path in paths):
+        own: Item = _project(row, paths)
+        return own
+    kept = {}
+    for (name,) in paths:
+        if name in row.attrs:
+            value = row.attrs[name].to_regular_json()
+            # Back from Python, a number may be written in another way, such as 100 for "0100".
+            same = is_plain(value) and ("N" not in value or _PLAIN_NUMBER.fullmatch(value["N"]))
+            kept[name] = value if same else _from_python(_to_python(value))
+    return Item(row.hash_key, row.range_key, kept)
+
+
+def to_dict(value: Any) -> Any:
+    """Return a result with plain dictionaries instead of moto's objects."""
+    kind = type(value)
+    if kind is str or kind is bool or kind is int:
+        return value
+    if kind is DynamoType and value.type in ("S", "N", "BOOL", "NULL"):
+        return {value.type: value.value}
+    if kind is DynamoType and value.type in ("L", "M"):
+        return {value.type: to_dict(value.value)}
+    if kind is dict or kind is LimitedSizeDict:
+        return {name: to_dict(each) for name, each in value.items()}
+    if kind is list:
+        return [to_dict(each) for each in value]
+    return _to_dict(value)
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether a value is one text, number or boolean, as every part of the way has it."""
+    if type(value) is not dict or len(value) != 1:
+        return False
+    ((kind, found),) = value.items()
+    if kind in ("S", "N"):
+        return type(found) is str
+    return kind in ("BOOL", "NULL") and type(found) is bool
+
+
+def _has_values(shape: Any) -> bool:
+    return bool(shape.value.name == "AttributeValue")
+
+
+def parse_request(parser: Any, shape: Any, value: Any) -> Any:
+    """Parse a map in a request to moto."""
+    if not _has_values(shape):
+        return _parse_request(parser, shape, value)
+    parsed = parser.MAP_TYPE()
+    for name, each in value.items():
+        parsed[name] = each if is_plain(each) else parser._parse_shape(shape.value, each)
+    return parsed
+
+
+def parse_response(parser: Any, shape: Any, value: Any) -> Any:
+    """Parse a map in a response."""
+    if not _has_values(shape):
+        return _parse_response(parser, shape, value)
+    parse, of = parser._parse_shape, shape.value
+    return {name: each if is_plain(each) else parse(of, each) for name, each in value.items()}
+
+
+def write_request(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    """Serialize a map for a request."""
+    if not _has_values(shape):
+        _write_request(serializer, serialized, value, shape, key)
+        return
+    written = serialized[key] = serializer.MAP_TYPE()
+    for name, each in value.items():
+        if is_plain(each):
+            written[name] = each
+        else:
+            serializer._serialize(written, each, shape.value, name)
+
+
+def write_response(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    """Serialize a map for moto's response."""
+    if not _has_values(shape) or serializer._value_picker.response_transformers:
+        _write_response(serializer, serialized, value, shape, key)
+        return
+    written = serializer.MAP_TYPE()
+    serializer._default_serialize(serialized, written, shape, key)
+    for name, each in value.items():
+        if is_plain(each):
+            written[name] = each
+        else:
+            serializer._serialize(written, each, shape.value, name)
+
+
+def validate(validator: Any, value: Any, shape: Any, errors: Any, name: str) -> None:
+    """Check a map among a call's parameters, without what needs no check."""
+    if _has_values(shape) and type(value) is dict:
+        rest = {k: each for k, each in value.items() if type(k) is not str or not is_plain(each)}
+        value = rest
+    if value or type(value) is not dict:
+        _validate(validator, value, shape, errors, name)

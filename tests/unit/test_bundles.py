@@ -1,0 +1,68 @@
+"""Bundles that are damaged anywhere are refused with a reason, and with nothing else."""
+
+import io
+import zipfile
+import zlib
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errata.errors import SourceMapError
+from errata.protocol import bundles
+from errata.protocol.bundles import BundledMap, BundleReader
+from tests.support.bundles import bundle
+
+BUNDLE = bundle(release="shop@1")
+CHANGES = st.lists(st.tuples(st.integers(0, len(BUNDLE) - 1), st.integers(0, 255)), max_size=4)
+
+
+@given(CHANGES, st.integers(0, len(BUNDLE)))
+def test_a_damaged_bundle_is_refused_with_a_reason(
+    changes: list[tuple[int, int]], length: int
+) -> None:
+    content = bytearray(BUNDLE)
+    for at, byte in changes:
+        content[at] = byte
+    with suppress(SourceMapError):
+        reader = BundleReader(io.BytesIO(bytes(content) if changes else BUNDLE[:length]))
+        for each in reader.manifest().maps:
+            reader.read_map(each)
+
+
+def _archive(method: int, names: list[str], content: bytes) -> io.BytesIO:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name in names:
+            archive.writestr(name, content)
+    return file
+
+
+def test_a_map_that_is_packed_in_another_way_is_not_unpacked() -> None:
+    # Of bzip2, a kilobyte may become gigabytes before anybody can count them.
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        reader = BundleReader(_archive(method, ["a.map"], b" " * 1_000))
+        with pytest.raises(
+            SourceMapError, match=r"^a\.map is packed in another way than deflate\.$"
+        ):
+            reader.read_map(BundledMap("a.map", "", ""))
+
+
+@pytest.mark.parametrize("problem", ["too large", "damaged"])
+def test_what_is_unpacked_in_vain_counts(problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "MAX_MAP_BYTES", 1_000_000)
+    monkeypatch.setattr(bundles, "MAX_UNPACKED_BYTES", 2 * 1024 * 1024)
+    names = [f"{number}.map" for number in range(5)]
+    of_one = 1_000_001 if problem == "too large" else 900_000
+    content = _archive(zipfile.ZIP_DEFLATED, names, b" " * of_one).getvalue()
+    if problem == "damaged":
+        checksum = zlib.crc32(b" " * of_one).to_bytes(4, "little")
+        content = content.replace(checksum, b"\0\0\0\0")
+    reader = BundleReader(io.BytesIO(content))
+    told = []
+    for name in names:
+        with pytest.raises(SourceMapError) as caught:
+            reader.read_map(BundledMap(name, "", ""))
+        told.append(str(caught.value))
+    assert told[-1] == "The source maps before it have 2 MB unpacked, the most."
