@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import print_json, print_line, print_table
 from errata.errors import NotFoundError
 from errata.models.views import View
@@ -19,13 +19,13 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The view's name.")]
 
 
 @command(app, "list", example="views list 1")
-def list_(session: Session, project_id: ProjectId) -> None:
+def list_(ctx: CommandContext, project_id: ProjectId) -> None:
     """List the views that all of a project share.
 
     Members also have views of their own, which only the dashboard shows.
     """
     found = views.find(_owner(project_id))
-    if session.json:
+    if ctx.json:
         print_json([_to_json(each, found.default) for each in found.views])
         return
     print_table(
@@ -40,7 +40,7 @@ def list_(session: Session, project_id: ProjectId) -> None:
 
 @command(app, "save", example='views save 1 Checkout --query "is:open transaction:/checkout*"')
 def save(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     name: Name,
     query: Annotated[
@@ -59,21 +59,21 @@ def save(
     saved = views.save(owner, name, query, sort)
     if default:
         views.set_default(owner, saved.id)
-    if session.json:
+    if ctx.json:
         print_json(_to_json(saved, views.find(owner).default))
     else:
         print_line(f"Saved view {saved.name}.")
 
 
 @command(app, "delete", example="views delete 1 Checkout")
-def delete(session: Session, project_id: ProjectId, name: Name) -> None:
+def delete(ctx: CommandContext, project_id: ProjectId, name: Name) -> None:
     """Delete a view that all of a project share."""
     owner = _owner(project_id)
     found = views.find(owner).named(name)
     if found is None:
         raise NotFoundError(f"Project {project_id} has no view {name}.")
     views.delete(owner, found.id)
-    if session.json:
+    if ctx.json:
         print_json({"name": found.name, "deleted": True})
     else:
         print_line(f"Deleted view {found.name}.")
