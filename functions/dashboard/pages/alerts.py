@@ -34,7 +34,7 @@ _SAID = {
     "rule": "Rule added. It takes effect within 30 seconds.",
     "changed": "Rule changed. It takes effect within 30 seconds.",
     "removed": "Rule removed.",
-    "muted": "Muted. What happens meanwhile is not told later.",
+    "muted": "Muted. Alerts of that time are not sent later.",
     "unmuted": "Not muted any more.",
     "channel": "Channel added. Send it a test. A stranger's mail address must be confirmed first.",
     "channel-removed": "Channel removed, also from the rules.",

@@ -43,7 +43,7 @@ Events = Annotated[
     typer.Option(metavar="N/MINUTES", help="With --on events: 100/10 is 100 in 10 min."),
 ]
 Users = Annotated[
-    int | None, typer.Option(metavar="N", min=0, help="With --on users: so many users.")
+    int | None, typer.Option(metavar="N", min=0, help="With --on users: how many users.")
 ]
 Quiet = Annotated[
     str | None,
@@ -117,9 +117,9 @@ def edit(
     quiet: Quiet = None,
     cooldown: Cooldown = None,
 ) -> None:
-    """Change a rule. What is not given stays, and '' removes a filter.
+    """Change a rule. Options that you leave out change nothing; '' removes a filter.
 
-    --on and --to replace all that the rule had.
+    --on and --to replace all occasions and channels of the rule.
     """
     _save(
         ctx,
@@ -194,7 +194,7 @@ def mute(
         str, typer.Option("--for", metavar="TIME", help="30m, 2h, 7d. 0s: unmute.")
     ] = "1h",
 ) -> None:
-    """Mute a rule or a channel for a time. What happens meanwhile is not told later."""
+    """Mute a rule or a channel for a time. Alerts of that time are not sent later."""
     found = change(ctx, project_id, "alerts/mute", name=name, for_=for_).json
     _said(ctx, found, f"{found['id']} is {_muted(found['muted_until']) or 'not muted'}.")
 
@@ -252,7 +252,7 @@ def channel(
     ctx: CommandContext,
     project_id: ProjectId,
     to: Annotated[str, typer.Argument(metavar="KIND=ADDRESS", help=_TO.partition(", or a")[0])],
-    name: Annotated[str, typer.Option(metavar="NAME", help="What people call it.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="A name for the channel.")] = "",
 ) -> None:
     """Add a channel, or rename the one with this address. Its address is not shown again."""
     added, more = change(ctx, project_id, "alerts/channel", to=to, name=name)

@@ -106,7 +106,7 @@ def _print_chosen(ctx: CommandContext, chosen: list[str]) -> None:
 def list_(ctx: CommandContext, project_id: OfProject = "") -> None:
     """List captured log groups, of all projects or of one.
 
-    Where the filter is missing, somebody has deleted it, or the log group: nothing arrives.
+    Nothing arrives without its filter: somebody has deleted it, or the log group.
     """
     ids = [project_id] if project_id else [each.id for each in projects.list_projects()]
     found = list(captured_groups.listed(ids, ctx.stack.gateway.stack))
@@ -144,7 +144,7 @@ def list_(ctx: CommandContext, project_id: OfProject = "") -> None:
 
 @command(app, "remove", example="capture remove /aws/lambda/shop --project 1")
 def remove(ctx: CommandContext, project_id: OfProject, groups: Groups = None) -> None:
-    """Capture log groups of a project no more. Its events stay."""
+    """Stop capturing log groups for a project. Its events stay."""
     removed = captured_groups.remove(project_id, groups or (), ctx.stack.gateway.stack)
     if ctx.json:
         print_json({"removed": removed})

@@ -220,10 +220,10 @@ def undo(
     ctx: CommandContext,
     project_id: ProjectId,
     change_id: Annotated[
-        str, typer.Argument(metavar="CHANGE", help="The id that the change has printed.")
+        str, typer.Argument(metavar="CHANGE", help="The id that the bulk change printed.")
     ],
 ) -> None:
-    """Restore the issues that a change of many has changed, up to an hour after it.
+    """Undo a bulk change within an hour: restore the issues that it has changed.
 
     Issues that a person or an event has changed since stay as they are.
     """
@@ -273,7 +273,7 @@ def _confirm(question: str) -> None:
 def _finish(
     ctx: CommandContext, project_id: str, found: dict[str, Any], more: dict[str, Any]
 ) -> None:
-    """Go on until a change of many issues is finished, and print its result."""
+    """Go on until a bulk change is finished, and print its result."""
     with progress(ctx.json) as show:
         while not more["finished"]:
             show(f"{more['issues']:,} issues so far")

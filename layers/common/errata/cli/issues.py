@@ -99,7 +99,7 @@ def list_(
 
     The other options add terms to the query. A short id, or the id of an event, finds its issue.
 
-    With --limit, an issue may be left out for one whose number is less than 5 % lower.
+    With --limit, the last issue may have up to 5 % fewer events or users than one that is left out.
 
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are almost
     always exact.

@@ -113,7 +113,7 @@ def invite(ctx: CommandContext, org: OrgId, email: Email) -> None:
 
 @command(app, "reset-second-factor", example="members reset-second-factor default ada@example.com")
 def reset_second_factor(ctx: CommandContext, org: OrgId, email: Email) -> None:
-    """Turn off the second factor of a member who has lost the device. Make sure who is asking.
+    """Turn off the second factor of a member who has lost the device. Check who asks for it.
 
     They then sign in with the password alone, and can set up a new one on their account's page.
     """

@@ -55,7 +55,7 @@ def list_(ctx: CommandContext, project_id: ProjectId) -> None:
 def show(
     ctx: CommandContext,
     project_id: ProjectId,
-    release: Annotated[str, typer.Argument(metavar="RELEASE", help="As events have it.")],
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Its name in events.")],
     compare_with: Annotated[
         str,
         typer.Option(
@@ -106,7 +106,7 @@ def show(
 def set_(
     ctx: CommandContext,
     project_id: ProjectId,
-    release: Annotated[str, typer.Argument(metavar="RELEASE", help="As events have it.")],
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Its name in events.")],
     released: Annotated[
         str,
         typer.Option(
@@ -114,7 +114,7 @@ def set_(
         ),
     ],
 ) -> None:
-    """Say when a release was released, if Errata has seen it late.
+    """Set when a release was released, if Errata first saw it later.
 
     Releases are compared by this time if their versions do not decide (see docs/triage.md).
     """

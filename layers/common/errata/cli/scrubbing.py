@@ -87,7 +87,7 @@ def preview(
         str, typer.Option("--rules", metavar="FILE", help="File with the rules. - reads stdin.")
     ],
     org: Annotated[
-        bool, typer.Option("--org", help="They are to be the rules of the project's organization.")
+        bool, typer.Option("--org", help="Preview them as the rules of the project's organization.")
     ] = False,
 ) -> None:
     """Show what the rules in a file would replace in the newest events. Changes nothing.

@@ -53,8 +53,8 @@ def create(
         str,
         typer.Option(
             metavar="EMAIL",
-            help="A member whom it stands for: it sees and may do what they see and may do."
-            " Default: the organization, all projects of which it sees.",
+            help="The member that it stands for, with what they may see and do."
+            " Default: the organization, with all its projects.",
         ),
     ] = "",
 ) -> None:

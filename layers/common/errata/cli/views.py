@@ -1,4 +1,4 @@
-"""`errata views`: list, save, delete the views that all of a project share."""
+"""`errata views`: list, save, delete the views that all members of a project share."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from errata.protocol.issues import ORDERS
 from errata.usecases import projects, views
 
 app = group(
-    "Save searches of issues under a name, for all who see a project.", example="views list 1"
+    "Save searches of issues under a name, for all members of a project.", example="views list 1"
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The view's name.")]
@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The view's name.")]
 
 @command(app, "list", example="views list 1")
 def list_(ctx: CommandContext, project_id: ProjectId) -> None:
-    """List the views that all of a project share.
+    """List the views that all members of a project share.
 
     Members also have views of their own, which only the dashboard shows.
     """
@@ -51,7 +51,7 @@ def save(
         bool, typer.Option("--default", help="Start the list of issues with this view.")
     ] = False,
 ) -> None:
-    """Save a view for all who see a project. It replaces the one with the same name.
+    """Save a view for all members of a project. It replaces the one with the same name.
 
     A project has at most 20 views.
     """
@@ -67,7 +67,7 @@ def save(
 
 @command(app, "delete", example="views delete 1 Checkout")
 def delete(ctx: CommandContext, project_id: ProjectId, name: Name) -> None:
-    """Delete a view that all of a project share."""
+    """Delete a view that all members of a project share."""
     owner = _owner(project_id)
     found = views.find(owner).named(name)
     if found is None:

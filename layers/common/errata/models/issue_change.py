@@ -1,4 +1,4 @@
-"""What people do with issues, and a change of many issues at once.
+"""What people do with issues, and bulk changes.
 
 To add a kind of change:
 
@@ -202,7 +202,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class BulkChange:
-    """A change of many issues, and how far it is. Times are in milliseconds since the epoch.
+    """A bulk change, and how far it is. Times are in milliseconds since the epoch.
 
     Attributes:
         by: who makes it.
