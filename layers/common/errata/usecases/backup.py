@@ -78,9 +78,7 @@ def find(place: str) -> Manifest:
         StoreError: the place cannot be read.
     """
     if not _is_place(place):
-        raise InvalidInputError(
-            {"place": [f"{place!r} is neither a folder nor s3://bucket/prefix."]}
-        )
+        raise _wrong_place(f"{place!r} is neither a folder nor s3://bucket/prefix.")
     text = archives.read(place, MANIFEST)
     if text is None:
         raise NotFoundError(f"There is no backup in {place}.")
@@ -113,6 +111,7 @@ def back_up(place: str, origin: Origin) -> Iterator[BackupPart]:
 
 
 def _begin(place: str, origin: Origin) -> Manifest:
+    """Return the manifest of a new backup, or of the one to continue. Raises as `back_up`."""
     config = settings()
     read = {
         "projects": config.projects_table,
@@ -141,32 +140,31 @@ def _begin(place: str, origin: Origin) -> Manifest:
         )
         _save(place, manifest)
         return manifest
+    _check_begun(place, manifest, origin, read)
+    return manifest
+
+
+def _check_begun(place: str, manifest: Manifest, origin: Origin, read: dict[str, str]) -> None:
+    """Check that the backup in a place is an unfinished one of this stack and of these tables."""
     if manifest.finished_at:
-        raise InvalidInputError(
-            {"place": [f"{place} has a finished backup. Choose another place."]}
-        )
+        raise _wrong_place(f"{place} has a finished backup. Choose another place.")
     begun = (manifest.stack, manifest.region, manifest.api_url)
     if begun != (origin.stack, origin.region, origin.api_url):
-        raise InvalidInputError(
-            {
-                "place": [
-                    f"{place} has an unfinished backup of the stack {manifest.stack} in"
-                    f" {manifest.region} ({manifest.api_url}). Choose another place."
-                ]
-            }
+        raise _wrong_place(
+            f"{place} has an unfinished backup of the stack {manifest.stack} in"
+            f" {manifest.region} ({manifest.api_url}). Choose another place."
         )
     others = [(kind, table) for kind, table in manifest.tables.items() if table != read[kind]]
     if others:
         options = " ".join(f"--{kind}-table {table}" for kind, table in others)
-        raise InvalidInputError(
-            {
-                "place": [
-                    f"{place} has an unfinished backup of other tables. Continue with {options},"
-                    " or choose another place."
-                ]
-            }
+        raise _wrong_place(
+            f"{place} has an unfinished backup of other tables. Continue with {options},"
+            " or choose another place."
         )
-    return manifest
+
+
+def _wrong_place(problem: str) -> InvalidInputError:
+    return InvalidInputError({"place": [problem]})
 
 
 def _save(place: str, manifest: Manifest) -> None:
