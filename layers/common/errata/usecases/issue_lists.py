@@ -116,7 +116,7 @@ def look(
     """Look at the next part of a list of a status. Read the issues whose ids are `wanted`.
 
     Reads up to `rows` rows of each status that is listed, and as many issues as one call can.
-    `until` is before which time issues without rows were last seen, 0 if there are none. Makes at
+    `until`: issues without rows were last seen before this time; 0 if there are none. Makes at
     most four calls to DynamoDB.
     """
     after = ListKey(at.value, at.source != ROWS, at.issue_id) if at else None
