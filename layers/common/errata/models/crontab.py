@@ -27,9 +27,12 @@ _SHORT = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_MONTHS = dict(zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13)))
-_WEEKDAYS = dict(zip("sun mon tue wed thu fri sat".split(), range(7)))
-_LAST = 32  # stands for the last day of a month
+_MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), 1)}
+_WEEKDAYS = {
+    name: number for number, name in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])
+}
+_LAST = 99  # stands for the last day of a month; no field has such a number
 MAX_CRONTAB = 100
 # A day that is a 29th of February and a Monday comes after 40 years at most.
 _MAX_DAYS = 366 * 41
@@ -143,21 +146,17 @@ def _next_passing(crontab: _Crontab, zone: tzinfo, after: datetime) -> datetime:
         if following is None:
             raise ScheduleError("It matches no day.")
         found = at + (following - wall)
-        if found == at or _offset(found, zone) == _offset(at, zone):
-            changed = None if found == at else _first_change(at, found, zone)
-            if changed is None:
-                return found
-        else:
-            changed = _change(at, found, zone)
-        # The clock is changed before that: look on from there.
-        at = changed or found
+        changed = _first_change(at, found, zone)
+        if changed is None:
+            return found
+        at = changed  # the clock is changed before that: look on from there
     raise ScheduleError("It matches no day.")
 
 
 def _first_change(start: datetime, end: datetime, zone: tzinfo) -> datetime | None:
-    """Return the first time at which the clock is changed twice or more, up to `end`. None: never.
+    """Return when the clock is first changed between two times. None: it is not.
 
-    Clocks are set forward and back once a year, so this looks at each 20 days.
+    Clocks are set forward and back once a year, so it is enough to look at each 20 days.
     """
     before = start
     while before < end:

@@ -96,7 +96,7 @@ class Run:
         ended_ms: when it ended, or has timed out. None while it is in progress or if it was missed.
         ended_by: the id of the check-in that ended it, "" if none did.
         unnamed: whether the job gave no id.
-        owed: whether an event of it is still to be stored.
+        event: whether an event tells of it: `owed` if it is still to be stored, `told` if it was.
     """
 
     id: str
@@ -106,7 +106,7 @@ class Run:
     ended_ms: int | None = None
     ended_by: str = ""
     unnamed: bool = False
-    owed: bool = False
+    event: Literal["", "owed", "told"] = ""
     duration_ms: int | None = None
     release: str = ""
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from errata.config import settings
-from errata.errors import ConditionFailedError, StoreError
+from errata.errors import ConditionFailedError, LimitReachedError, StoreError
 from errata.models.monitor import MAX_MONITORS, Monitor, MonitorConfig, Run
 from errata.store import clients
 from errata.store.items import PlainItem, TypedItem, query, read_all, write_all
@@ -24,6 +24,8 @@ _MONITOR = "monitor#"
 _OF_KEY = ("project_id", "slug", "environment", "version")
 _NONE = Monitor("", "", "", 0)
 _NO_RUN = Run("", "ok", 0)
+# Codes of a transaction that other writers made fail.
+_OTHERS = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
 def list_monitors(project_id: str) -> list[Monitor]:
@@ -50,7 +52,10 @@ def find_monitor(project_id: str, slug: str, environment: str) -> Monitor | None
 def add_monitor(monitor: Monitor) -> bool:
     """Store a new monitor, and count it. Access pattern P80.
 
-    Returns False if it exists, the project does not, or the project has `MAX_MONITORS`.
+    Returns False if it exists, or another transaction was at the project.
+
+    Raises:
+        LimitReachedError: the project has `MAX_MONITORS`, or does not exist.
     """
     table = settings().projects_table
     put: Any = {
@@ -66,7 +71,16 @@ def add_monitor(monitor: Monitor) -> bool:
         " AND (attribute_not_exists(monitors) OR monitors < :most)",
         "ExpressionAttributeValues": write_all({":one": 1, ":most": MAX_MONITORS}),
     }
-    return _transacted([{"Put": put}, {"Update": count}])
+    try:
+        clients.dynamodb().transact_write_items(TransactItems=[{"Put": put}, {"Update": count}])
+    except StoreError as error:
+        codes = error.reason_codes
+        if codes == ["None", "ConditionalCheckFailed"]:
+            raise LimitReachedError(0) from error
+        if _OTHERS.intersection(codes):
+            return False
+        raise
+    return True
 
 
 def save_monitor(monitor: Monitor) -> bool:
@@ -92,7 +106,7 @@ def remove_monitor(project_id: str, slug: str, environment: str) -> bool:
     Returns False if there is none, or another writer was at it.
     """
     table = settings().projects_table
-    delete: Any = {
+    row: Any = {
         "TableName": table,
         "Key": _key(project_id, slug, environment),
         "ConditionExpression": "attribute_exists(pk)",
@@ -104,17 +118,19 @@ def remove_monitor(project_id: str, slug: str, environment: str) -> bool:
         "ConditionExpression": "attribute_exists(pk)",
         "ExpressionAttributeValues": write_all({":less": -1}),
     }
-    return _transacted([{"Delete": delete}, {"Update": count}])
-
-
-def _transacted(actions: Any) -> bool:
     try:
-        clients.dynamodb().transact_write_items(TransactItems=actions)
+        clients.dynamodb().transact_write_items(TransactItems=[{"Delete": row}, {"Update": count}])
     except StoreError as error:
-        if {"ConditionalCheckFailed", "TransactionConflict"}.intersection(error.reason_codes):
+        if _OTHERS.intersection(error.reason_codes):
             return False
         raise
     return True
+
+
+def drop_monitor(project_id: str, slug: str, environment: str) -> None:
+    """Delete what is left of a monitor of a deleted project. Access pattern P83."""
+    table = settings().projects_table
+    clients.dynamodb().delete_item(TableName=table, Key=_key(project_id, slug, environment))
 
 
 def _key(project_id: str, slug: str, environment: str) -> TypedItem:
