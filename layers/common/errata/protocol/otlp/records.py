@@ -40,7 +40,7 @@ type Attributes = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TelemetryRecord:
     """An exception of a span, or a log record.
 
     Attributes:
@@ -83,7 +83,7 @@ class Batch:
     because `kept` has `MAX_EVENTS`.
     """
 
-    kept: list[list[Record]] = field(default_factory=list)
+    kept: list[list[TelemetryRecord]] = field(default_factory=list)
     number: int = 0
     over: int = 0
 
@@ -127,7 +127,7 @@ class _Source:
     resource: Callable[[], _Shared]
     scope: Callable[[], str]
 
-    def records(self, sent: Attributes) -> Iterator[Record]:
+    def records(self, sent: Attributes) -> Iterator[TelemetryRecord]:
         """Return the records of a span or a log record that become events, made one by one."""
         resource = self.resource()
         shared = {
@@ -162,7 +162,7 @@ def _shared(own: Attributes, of: str) -> _Shared:
 # ------------------------------------------------------------------ the two forms
 
 
-def _from_bytes(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[Record]]:
+def _from_bytes(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[TelemetryRecord]]:
     decoder = Decoder()
     message = schema.LOG_RECORD if signal == "logs" else schema.SPAN
     for of_resource in decoder.messages(body, schema.RESOURCES):
@@ -208,7 +208,7 @@ def _may_be_kept(decoder: Decoder, sent: bytes, signal: Signal, errors: bool) ->
     )
 
 
-def _from_json(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[Record]]:
+def _from_json(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[TelemetryRecord]]:
     if sum(map(body.count, (b",", b"{", b"["))) > MAX_JSON_PARTS:
         raise BodyTooLargeError("The request has too many parts. Send smaller batches.")
     names = ("resourceLogs", "scopeLogs", "logRecords")
@@ -254,9 +254,9 @@ def _scope(sent: Attributes) -> str:
     return _text(sent.get("name"))[:_MAX_NAME]
 
 
-def _log_record(sent: Attributes, shared: Attributes) -> Record:
+def _log_record(sent: Attributes, shared: Attributes) -> TelemetryRecord:
     severity = sent.get("severityNumber")
-    return Record(
+    return TelemetryRecord(
         **shared,
         at_ns=_nanoseconds(sent.get("timeUnixNano"))
         or _nanoseconds(sent.get("observedTimeUnixNano")),
@@ -267,7 +267,7 @@ def _log_record(sent: Attributes, shared: Attributes) -> Record:
     )
 
 
-def _exceptions(span: Attributes, shared: Attributes) -> Iterator[Record]:
+def _exceptions(span: Attributes, shared: Attributes) -> Iterator[TelemetryRecord]:
     sent = span.get("events")
     events = [each for each in sent if _is_exception(each)] if isinstance(sent, list) else []
     own = attributes(span.get("attributes"))
@@ -275,7 +275,7 @@ def _exceptions(span: Attributes, shared: Attributes) -> Iterator[Record]:
     of_span = _shared(own, "attributes") if len(events) > 1 else _Shared(own, [])
     shared["problems"] = shared["problems"] + of_span.problems
     for event in events:
-        record = Record(
+        record = TelemetryRecord(
             **shared,
             at_ns=_nanoseconds(event.get("timeUnixNano")),
             attributes={**of_span.attributes, **attributes(event.get("attributes"))},
