@@ -32,7 +32,7 @@ from errata.store.digest_rows import Rows
 from errata.store.issue_items import issue_item
 from errata.store.items import write_all
 from errata.usecases.count_events import change_issue
-from errata.usecases.count_issue import Record
+from errata.usecases.count_issue import StreamRecord
 
 UNITS = {"4 KB": 3, "8 KB": 3}
 # Slow imports that the hot functions do not need.
@@ -95,7 +95,7 @@ def _largest_row() -> Yardstick:
         fields: Any = {**event, **names, "tags": tags, "context": {"user": {"id": f"{n}"}}}
         at_ms = now - 29 * DAY_MS * (3_000 - n) // 3_000
         stored = Stored("1", new_event_id(at_ms), "a" * 32, 2 * 10**9, fields)
-        records.append(Record(Position("2026-11-22T09:00:00.000", f"{n:040d}"), stored))
+        records.append(StreamRecord(Position("2026-11-22T09:00:00.000", f"{n:040d}"), stored))
     rows = Rows("1", Watermark())
     issue = change_issue("a" * 32, records, rows, None, set(), lambda _: now).issue
     issue.number, issue.status, issue.status_at = 10**6, "resolved", now

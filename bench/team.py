@@ -12,7 +12,7 @@ from errata.protocol.ingest import parse
 from errata.store import events, members
 from errata.store.sign_in import Tokens
 from errata.usecases import projects, sessions
-from errata.usecases.count_issue import Record
+from errata.usecases.count_issue import StreamRecord
 from errata.usecases.digest import digest, pad
 from errata.usecases.prepare import prepare
 from functions.dashboard.issue_rows import CHART_DAYS
@@ -47,13 +47,13 @@ def _meet_errors(project_id: str, now_ms: int) -> None:
     """Store and digest events that make issues with real titles, seen on every day."""
     access = Access(project_id, "bench", retention_days=30, rate_limit=DEFAULT_LIMIT.per_minute)
     errors = [error for size in SIZES for error in load(size)]
-    records: list[Record] = []
+    records: list[StreamRecord] = []
     for day in reversed(range(CHART_DAYS)):
         for n in range(ISSUES):
             at_ms = now_ms - day * DAY_MS - ISSUES + n
             error = {**errors[n % len(errors)], "fingerprint": f"{n}", "user": {"id": f"{day}"}}
             item = prepare(parse(error), access, new_event_id(at_ms), at_ms).item
-            records.append(Record(Position("", pad(f"{len(records)}")), events.stored(item)))
+            records.append(StreamRecord(Position("", pad(f"{len(records)}")), events.stored(item)))
     outcome = digest(records)
     assert not outcome.retry
     assert not outcome.permanent

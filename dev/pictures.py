@@ -13,7 +13,7 @@ from dev.process import ROOT
 from dev.run import explain, say
 from dev.stack import LocalStack
 from dev.story import live_through
-from errata.cli.target import SETTINGS
+from errata.cli.stack import SETTINGS
 from errata.models.ids import now_ms
 from errata.usecases import members, projects
 

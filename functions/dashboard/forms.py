@@ -14,9 +14,9 @@ from errata.models.gateway_key import Gateway
 from errata.models.member import Team
 from errata.usecases.usage_keys import Unmetered
 from functions.dashboard.render import page
-from functions.dashboard.routing import RequestContext
+from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.set_up import Snippet, snippets
-from functions.dashboard.web import Request, Response
+from functions.dashboard.web import Request, Response, redirect
 
 # The most teams in a list: as many as a project or member may have, so that it includes all chosen
 # teams.
@@ -195,3 +195,27 @@ def settings_page(
         said=said.get(ctx.request.args.get("said", "")),
         **shown,
     )
+
+
+def settings_routes(
+    name: str,
+    show: Callable[[RequestContext, Failed], Response],
+    actions: Mapping[str, Action],
+) -> None:
+    """Register a page of a project's settings, `projects/<id>/<name>`, and its forms.
+
+    Members read the page. Owners and admins send the forms.
+    """
+    path = f"projects/<project:project_id>/{name}"
+
+    def change(ctx: RequestContext) -> Response:
+        ctx.must_administer(ctx.project.organization)
+        return act(ctx, actions, show)
+
+    get(path)(lambda ctx: show(ctx, Failed()))
+    post(path, keeps=True)(change)
+
+
+def done(ctx: RequestContext, said: str) -> Response:
+    """Lead back to the page of a form, which then has the text `said` (see `settings_page`)."""
+    return redirect(f"{ctx.request.root}{ctx.request.path.strip('/')}?said={said}")

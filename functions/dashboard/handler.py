@@ -31,6 +31,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
         response = _error(request, at_ms, 404, "Not found", str(error))
     except HTTPError as refused:
         response = _error(request, at_ms, refused.status, "That did not work", refused.message)
+        response.headers.update(gateway.refusal_headers(refused))
     except StoreError as error:
         failure = secrets.token_hex(4)
         busy = gateway.unavailable(error, failure)

@@ -20,7 +20,7 @@ _PREFIX = "kept."
 _MAX_BYTES = 48_000
 _MAX_FIELDS = 200
 
-type Fields = list[tuple[str, str]]
+type FormFields = list[tuple[str, str]]
 
 
 def keep(request: Request) -> None:
@@ -39,7 +39,7 @@ def keep(request: Request) -> None:
     request.kept = [] if request.too_long_to_keep else fields
 
 
-def carried(fields: Iterable[tuple[str, str]]) -> Fields:
+def carried(fields: Iterable[tuple[str, str]]) -> FormFields:
     """Return the kept fields of a form that carries them."""
     return [(name, value) for name, value in fields if name.startswith(_PREFIX)]
 

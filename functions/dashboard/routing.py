@@ -13,7 +13,13 @@ from urllib.parse import quote
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import BaseConverter, Map, Rule
 
-from errata.errors import ForbiddenError, HTTPError, NotFoundError, StoreError
+from errata.errors import (
+    ForbiddenError,
+    HTTPError,
+    MethodNotAllowedError,
+    NotFoundError,
+    StoreError,
+)
 from errata.models.audit import Actor
 from errata.models.event import Stored
 from errata.models.member import IssueRight, Role, Session, User, has_right
@@ -124,12 +130,6 @@ class RequestContext:
             raise ForbiddenError("Only owners and admins can do this.")
 
 
-class MethodNotAllowedError(HTTPError):
-    """The page does not support this method."""
-
-    status = 405
-
-
 class ForgedFormError(HTTPError):
     """The form's token is missing, expired, or from another site."""
 
@@ -142,7 +142,7 @@ class ForgedFormError(HTTPError):
 type Open = Callable[[Request, int], Response]
 # Answers a request that needs no more than this, None otherwise.
 type Early = Callable[[Request, int], Response | None]
-type Page = Callable[[RequestContext], Response]
+type PageFunction = Callable[[RequestContext], Response]
 # What a route leads to: a page, with all that is checked before it is opened.
 type Endpoint = Callable[[Request, int, sessions.Verify], Response]
 
@@ -156,14 +156,14 @@ _ROUTES = Map(
 
 def get(
     path: str, *, unless: Early | None = None, with_views: bool = False
-) -> Callable[[Page], Page]:
+) -> Callable[[PageFunction], PageFunction]:
     """Register a page for GET at a path such as `projects/<project:project_id>/issues`.
 
     `unless` may answer before the session and the rest are read, or return None. `with_views`: the
     page shows views, which are read with the session.
     """
 
-    def endpoint(page: Page) -> Endpoint:
+    def endpoint(page: PageFunction) -> Endpoint:
         def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
             early = unless(request, now_ms) if unless else None
             return early or _signed_in(page, request, now_ms, verify, with_views=with_views)
@@ -173,7 +173,7 @@ def get(
     return lambda page: _add("GET", path, page, endpoint(page))
 
 
-def post(path: str, *, keeps: bool = False) -> Callable[[Page], Page]:
+def post(path: str, *, keeps: bool = False) -> Callable[[PageFunction], PageFunction]:
     """Register a form's handler at a path. Its token is checked before.
 
     `keeps`: if the session has ended, the sign-in page keeps what was typed, and the form is shown
@@ -192,7 +192,7 @@ def open_post(path: str) -> Callable[[Open], Open]:
     return lambda page: _add("POST", path, page, partial(_open, page))
 
 
-def _add[P: (Page, Open)](method: str, path: str, page: P, endpoint: Endpoint) -> P:
+def _add[P: (PageFunction, Open)](method: str, path: str, page: P, endpoint: Endpoint) -> P:
     _ROUTES.add(Rule(f"/{path}", methods=[method], endpoint=endpoint))
     return page
 
@@ -214,7 +214,8 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
         _read_context(request, now_ms, verify)
         # werkzeug adds HEAD to GET. API Gateway passes neither it nor others on.
         others = sorted({"GET", "POST"}.intersection(error.valid_methods or ()))
-        raise MethodNotAllowedError(f"This page supports only {' and '.join(others)}.") from None
+        message = f"This page supports only {' and '.join(others)}."
+        raise MethodNotAllowedError(message, others) from None
     except NotFound:
         _read_context(request, now_ms, verify)
         raise NotFoundError("This page does not exist.") from None
@@ -229,7 +230,7 @@ def _open(page: Open, request: Request, now_ms: int, _verify: sessions.Verify) -
 
 
 def _signed_in(
-    page: Page,
+    page: PageFunction,
     request: Request,
     now_ms: int,
     verify: sessions.Verify,

@@ -10,7 +10,7 @@ from errata.models.event import summary, unpack
 from errata.models.issue import Position
 from errata.store import clients, events, queues
 from errata.store.items import TypedItem
-from errata.usecases.count_issue import Record
+from errata.usecases.count_issue import StreamRecord
 from errata.usecases.digest import digest, pad
 
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
@@ -20,7 +20,7 @@ logger = logging.getLogger("errata")
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Digest a batch. The response names the first record to deliver again."""
-    records: list[Record] = []
+    records: list[StreamRecord] = []
     # Titles take time, and an issue usually gets that of its last event.
     last = {_issue(record): number for number, record in enumerate(event["Records"])}
     for number, record in enumerate(event["Records"]):
@@ -56,11 +56,11 @@ def _issue(record: dict[str, Any]) -> str:
     return events.issue_of(image) if "issue" in image else ""
 
 
-def _record(position: Position, image: TypedItem, *, titled: bool) -> Record:
+def _record(position: Position, image: TypedItem, *, titled: bool) -> StreamRecord:
     # Streams encode bytes as Base64. Responses of the table do not.
     packed = base64.b64decode(events.packed(image))
     event = events.stored(image, summary(unpack(packed), titled=titled))
-    return Record(position, event, packed)
+    return StreamRecord(position, event, packed)
 
 
 def _dead_letter(keys: dict[str, Any], sequence: str, reason: str) -> None:

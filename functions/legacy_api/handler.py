@@ -5,7 +5,13 @@ from typing import Any
 
 from errata import gateway
 from errata.config import settings
-from errata.errors import ForbiddenError, HTTPError, InvalidInputError, StoreError
+from errata.errors import (
+    ForbiddenError,
+    HTTPError,
+    InvalidInputError,
+    MethodNotAllowedError,
+    StoreError,
+)
 from errata.protocol.body import JsonBody
 from errata.protocol.legacy import since
 from errata.store import clients
@@ -14,12 +20,6 @@ from errata.usecases import legacy
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 _ACTIONS = "generate, errors or clear"
-
-
-class MethodNotAllowedError(HTTPError):
-    """405: neither GET, HEAD nor POST."""
-
-    status = 405
 
 
 def handler(event: gateway.Event, _context: Any) -> gateway.Response:
@@ -43,7 +43,8 @@ def _act(event: gateway.Event) -> str:
             return json.dumps({"ok": True, "id": number})
         case "GET" | "HEAD":
             return _action(gateway.query(event), address, event["httpMethod"] == "HEAD")
-    raise MethodNotAllowedError("Method not allowed: use POST, or GET with an action.")
+    message = "Method not allowed: use POST, or GET with an action."
+    raise MethodNotAllowedError(message, ("GET", "HEAD", "POST"))
 
 
 def _action(query: dict[str, str], address: str, head: bool) -> str:
@@ -88,4 +89,4 @@ def _allowed(switch: bool, action: str) -> None:
 def _error_response(refused: HTTPError) -> gateway.Response:
     status = 400 if isinstance(refused, InvalidInputError) else refused.status
     content = json.dumps({"ok": False, "error": refused.message})
-    return gateway.response(status, content, gateway.retry_after(refused))
+    return gateway.response(status, content, gateway.refusal_headers(refused))

@@ -42,7 +42,7 @@ def respond(event: gateway.Event) -> gateway.Response:
     except HTTPError as refused:
         status = 400 if isinstance(refused, InvalidInputError) else refused.status
         content = json.dumps({"detail": refused.message})
-        return gateway.response(status, content, gateway.retry_after(refused))
+        return gateway.response(status, content, gateway.refusal_headers(refused))
     except StoreError as error:
         return gateway.error_response(gateway.unavailable(error))
     return gateway.response(200, "{}")

@@ -209,7 +209,7 @@ class _Body:
 def _error_response(refused: HTTPError) -> gateway.Response:
     """Return the error response. SDKs back off on 429 only, so 402 is sent as 429."""
     status, detail = refused.status, refused.message
-    extra = {**_EXPOSED, **gateway.retry_after(refused)}
+    extra = {**_EXPOSED, **gateway.refusal_headers(refused)}
     match refused:
         case InvalidInputError():
             status = 400

@@ -38,17 +38,17 @@ def respond(event: gateway.Event, route: OtlpRoute) -> gateway.Response:
     if signal not in ("logs", "traces"):
         return _response(404, responses.failure(404, is_json, "No such route."), is_json)
     try:
-        outcome = _accept(event, route.project_id, signal, is_json)
+        rejected = _accept(event, route.project_id, signal, is_json)
     except HTTPError as refused:
         return _error_response(refused, is_json)
     except StoreError as error:
         return _error_response(gateway.unavailable(error), is_json)
     return _response(
-        200, responses.success(signal, is_json, outcome.rejected, outcome.why), is_json
+        200, responses.success(signal, is_json, rejected.number, rejected.why), is_json
     )
 
 
-def _accept(event: gateway.Event, project_id: str, signal: Signal, is_json: bool) -> otlp.Outcome:
+def _accept(event: gateway.Event, project_id: str, signal: Signal, is_json: bool) -> otlp.Rejected:
     at_ms = now_ms()
     caller, encoding = gateway.caller(event), _header(event, "content-encoding")
     request = admission.Request(
@@ -85,7 +85,7 @@ def _error_response(refused: HTTPError, is_json: bool) -> gateway.Response:
     elif isinstance(refused, UnauthorizedError):
         message = "No key of this project: check the headers of the exporter."
     sent = _response(status, responses.failure(status, is_json, message), is_json)
-    return {**sent, "headers": {**sent["headers"], **gateway.retry_after(refused)}}
+    return {**sent, "headers": {**sent["headers"], **gateway.refusal_headers(refused)}}
 
 
 def _response(status: int, content: bytes, is_json: bool) -> gateway.Response:

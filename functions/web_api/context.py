@@ -130,7 +130,7 @@ class Context:
             ForbiddenError: it is of a viewer, or only reads.
         """
         if not self.bearer.may_release:
-            raise ForbiddenError("You are a viewer here: you can read, and change nothing.")
+            raise ForbiddenError("You are a viewer here. You can only read.")
 
     @property
     def dashboard_url(self) -> str:

@@ -22,7 +22,7 @@ from errata.usecases import audit, tokens
 from functions.web_api import request as http
 from functions.web_api.context import Context
 from functions.web_api.routes import ROUTES
-from functions.web_api.routing import MethodNotAllowedError, Router, respond
+from functions.web_api.routing import Router, respond
 
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
@@ -68,9 +68,7 @@ def _refused(refused: HTTPError) -> http.ApiResponse:
     if isinstance(refused, InvalidQueryError):
         more["query"] = {"text": refused.text, "start": refused.start, "end": refused.end}
     response = http.error(status, refused.message, **more)
-    response.headers.update(gateway.retry_after(refused))
+    response.headers.update(gateway.refusal_headers(refused))
     if isinstance(refused, UnauthorizedError):
         response.headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(refused, MethodNotAllowedError):
-        response.headers["Allow"] = refused.allowed
     return response

@@ -169,8 +169,8 @@ def project_of(project: Project) -> ProjectOfIssue:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where an issue is: its project, and the base URL of the dashboard. And when it is read."""
+class IssueContext:
+    """What is said beside an issue: its project, the dashboard's URL, and the time of the read."""
 
     project: Project
     dashboard_url: str
@@ -178,29 +178,33 @@ class Place:
 
 
 def issue_schema(
-    place: Place, issue: Issue, assigned: Assigned | None, period: str = "24h"
+    about: IssueContext, issue: Issue, assigned: Assigned | None, period: str = "24h"
 ) -> IssueSchema:
     """Return an issue as lists have it.
 
     `period` is for which time it has the numbers of events: `24h`, `14d`, or "" for none.
     """
-    return IssueSchema(**_parts(place, issue, assigned), stats=_stats(issue, place.now_ms, period))
+    return IssueSchema(**_parts(about, issue, assigned), stats=_stats(issue, about.now_ms, period))
 
 
 def issue_details(
-    place: Place, issue: Issue, assigned: Assigned | None, merged: Iterable[Issue], reason: str
+    about: IssueContext,
+    issue: Issue,
+    assigned: Assigned | None,
+    merged: Iterable[Issue],
+    reason: str,
 ) -> IssueDetails:
     """Return an issue by itself. `reason` says why its events are one issue."""
-    stats = _stats(issue, place.now_ms, "24h") | _stats(issue, place.now_ms, "30d")
+    stats = _stats(issue, about.now_ms, "24h") | _stats(issue, about.now_ms, "30d")
     return IssueDetails(
-        **_parts(place, issue, assigned),
+        **_parts(about, issue, assigned),
         stats=stats,
         first_release=_release(issue.first_release),
         last_release=_release(issue.last_release),
         environments=issue.environments,
         releases=issue.releases,
         grouping=Grouping(fingerprint=issue.fingerprint, reason=reason),
-        merged=[api_id(place.project, each) for each in merged],
+        merged=[api_id(about.project, each) for each in merged],
     )
 
 
@@ -225,9 +229,9 @@ def status_of(issue: Issue) -> Status:
     return "unresolved"
 
 
-def _parts(place: Place, issue: Issue, assigned: Assigned | None) -> dict[str, Any]:
-    project = place.project
-    below = f"{place.dashboard_url}/projects/{project.id}/issues"
+def _parts(about: IssueContext, issue: Issue, assigned: Assigned | None) -> dict[str, Any]:
+    project = about.project
+    below = f"{about.dashboard_url}/projects/{project.id}/issues"
     return {
         "id": api_id(project, issue),
         "short_id": short_id(project.slug, issue.number) or api_id(project, issue),
@@ -238,7 +242,7 @@ def _parts(place: Place, issue: Issue, assigned: Assigned | None) -> dict[str, A
         "level": issue.level,
         "status": status_of(issue),
         "status_details": _details(issue),
-        "substatus": _substatus(issue, place.now_ms),
+        "substatus": _substatus(issue, about.now_ms),
         "project": project_of(project),
         "metadata": _metadata(issue),
         "num_comments": issue.notes,

@@ -85,13 +85,13 @@ def delete_of_organization(context: Context, organization: str) -> ApiResponse:
 
 
 def show_change(context: Context, organization: str, project: str, change: str) -> ApiResponse:
-    """Return how far a change of many issues is."""
+    """Return how far a bulk change is."""
     visible = context.visible(context.project(organization, project))
     return ApiResponse(change_schema(change_issues.find(visible, change)))
 
 
 def undo(context: Context, organization: str, project: str, change: str) -> ApiResponse:
-    """Restore what a change of many issues has changed."""
+    """Undo a bulk change: restore what it has changed."""
     visible = context.visible(context.project(organization, project))
     rights.check(visible, "settle")
     undone_by = hashlib.sha256(f"undo\0{change}".encode("utf-8", "replace")).hexdigest()[:32]

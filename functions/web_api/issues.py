@@ -15,9 +15,9 @@ from functions.web_api import cursors, queries
 from functions.web_api.context import Context
 from functions.web_api.found import FoundIssue, assigned_of, find_issue
 from functions.web_api.issue_schemas import (
+    IssueContext,
     IssueDetails,
     IssueSchema,
-    Place,
     ShortId,
     issue_details,
     issue_schema,
@@ -62,7 +62,7 @@ def list_of_organization(context: Context, organization: str) -> ApiResponse:
     return cursors.page(context, _listed(context, page.found), page.next_cursor or "")
 
 
-def _of_one(context: Context, owner: str, name: str, asked: queries.Asked) -> ApiResponse:
+def _of_one(context: Context, owner: str, name: str, asked: queries.IssueRequest) -> ApiResponse:
     """Return the issues of one project of an organization."""
     project = context.project(owner, name)
     page = issues.search(context.visible(project), asked.query)
@@ -95,10 +95,10 @@ def of_short_id(context: Context, organization: str, short_id: str) -> ApiRespon
 
 def details(context: Context, found: FoundIssue) -> IssueDetails:
     """Return an issue by itself. Makes up to two calls: who is assigned, and what is merged."""
-    place = Place(found.project, context.dashboard_url, context.now_ms)
+    about = IssueContext(found.project, context.dashboard_url, context.now_ms)
     merged = members(found.visible, found.issue)
     reason = why_all_grouped(found.issue)
-    return issue_details(place, found.issue, assigned_of(found), merged, reason)
+    return issue_details(about, found.issue, assigned_of(found), merged, reason)
 
 
 def _listed(context: Context, found: Iterable[tuple[Project, Issue]]) -> list[IssueSchema]:
@@ -109,7 +109,7 @@ def _listed(context: Context, found: Iterable[tuple[Project, Issue]]) -> list[Is
     period = queries.period_of(context)
     return [
         issue_schema(
-            Place(project, context.dashboard_url, now_ms),
+            IssueContext(project, context.dashboard_url, now_ms),
             issue,
             assigned.get(issue.assignee),
             period,

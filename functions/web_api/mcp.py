@@ -20,7 +20,7 @@ def respond(context: Context) -> ApiResponse:
     if "origin" in headers:
         return _response(mcp.refused_page())
     found = mcp.read(context.request.body, headers)
-    if isinstance(found, mcp.Request):
+    if isinstance(found, mcp.McpRequest):
         tools = [tool.definition for tool in mcp_tools.tools_of(bearer)]
 
         def call(name: str, arguments: Any) -> mcp.Result | None:
@@ -39,5 +39,5 @@ def _called(context: Context, name: str, arguments: Any) -> mcp.Result | None:
         return mcp.Result(f"Not done. {gateway.unavailable(error).message}", failed=True)
 
 
-def _response(answer: mcp.Answer) -> ApiResponse:
+def _response(answer: mcp.McpResponse) -> ApiResponse:
     return ApiResponse(answer.body, answer.status, text=None if answer.body else "")

@@ -51,7 +51,7 @@ _PROJECTS = ("project", "project.name", "project.id")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class IssueRequest:
     """What a request asks for. `projects` are the names of projects in it; () for all."""
 
     query: IssueQuery
@@ -64,7 +64,7 @@ class _Read:
     projects: list[str] = field(default_factory=list)
 
 
-def asked(context: Context, retention_ms: int, *, of_project: bool = False) -> Asked:
+def asked(context: Context, retention_ms: int, *, of_project: bool = False) -> IssueRequest:
     """Return what a request for a list of issues asks for.
 
     `retention_ms`: a longer `statsPeriod` leaves nothing out. `of_project`: it is the list of one
@@ -87,7 +87,7 @@ def asked(context: Context, retention_ms: int, *, of_project: bool = False) -> A
         more += _within(context, retention_ms)
     # Of one status, a list is cheaper than a search.
     query = replace(query, terms=(*query.terms, *more)) if more else query
-    return Asked(query, tuple(projects))
+    return IssueRequest(query, tuple(projects))
 
 
 def period_of(context: Context, name: str = "statsPeriod") -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 
-from errata.errors import ForbiddenError, HTTPError, NotFoundError
+from errata.errors import ForbiddenError, MethodNotAllowedError, NotFoundError
 from errata.models.token import TokenScope
 from functions.web_api.context import Context
 from functions.web_api.request import ApiResponse, Request
@@ -54,16 +54,6 @@ class Route:
     also: Mapping[int, Any] = field(default_factory=dict)
 
 
-class MethodNotAllowedError(HTTPError):
-    """The route does not support this method. `allowed` are those that it supports."""
-
-    status = 405
-
-    def __init__(self, allowed: Iterable[str]) -> None:
-        self.allowed = ", ".join(sorted(allowed))
-        super().__init__(f"Method not allowed. Use {self.allowed}.")
-
-
 class Router:
     """All routes."""
 
@@ -84,7 +74,9 @@ class Router:
             route, ids = self._rules.bind("").match(request.path or "/", request.method)
         except MethodNotAllowed as error:
             # werkzeug adds HEAD to GET. API Gateway does not pass it on.
-            raise MethodNotAllowedError(set(error.valid_methods or ()) - {"HEAD"}) from None
+            allowed = sorted(set(error.valid_methods or ()) - {"HEAD"})
+            message = f"Method not allowed. Use {', '.join(allowed)}."
+            raise MethodNotAllowedError(message, allowed) from None
         except NotFound:
             raise NotFoundError("There is no such route.") from None
         return route, dict(ids)

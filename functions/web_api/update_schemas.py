@@ -70,7 +70,7 @@ class IssueForm(Form):
 
 
 class BulkForm(IssueForm):
-    """What to change of many issues. `merge`: make them one."""
+    """What a bulk change does. `merge`: make them one."""
 
     merge: bool | None = None
 
@@ -83,7 +83,7 @@ class MergeSchema(Schema):
 
 
 class ChangeSchema(Schema):
-    """A change of many issues of a project. It can be undone for an hour."""
+    """A bulk change of issues of a project. It can be undone for an hour."""
 
     id: str
     project: str
@@ -104,7 +104,7 @@ class BulkResult(Schema):
 
 
 def change_schema(bulk: BulkChange) -> ChangeSchema:
-    """Return a change of many issues."""
+    """Return a bulk change."""
     return ChangeSchema(
         id=bulk.id,
         project=bulk.project_id,

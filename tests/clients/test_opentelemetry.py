@@ -8,7 +8,7 @@ import pytest
 
 from dev.stack import LocalStack
 from errata.protocol.otlp import schema
-from errata.protocol.otlp.protobuf import Message
+from errata.protocol.otlp.protobuf import MessageType
 from errata.usecases import log_records
 from tests.clients.test_sdks import reporting
 from tests.support.deployed import eventually
@@ -75,7 +75,7 @@ def _is_in_its_place(event: dict[str, Any], program: str) -> None:
     assert (len(trace["trace_id"]), len(trace["span_id"])) == (32, 16)
 
 
-def _messages() -> Iterator[tuple[str, str, Message]]:
+def _messages() -> Iterator[tuple[str, str, MessageType]]:
     common, logs, spans = (f"{part}.v1.{part}_pb2" for part in ("common", "logs", "trace"))
     yield common, "AnyValue", schema.ANY_VALUE
     yield common, "KeyValue", schema.KEY_VALUE
@@ -90,7 +90,7 @@ def _messages() -> Iterator[tuple[str, str, Message]]:
 
 @pytest.mark.parametrize(("module", "name", "message"), [*_messages()])
 def test_the_numbers_of_fields_are_those_of_the_published_protocol(
-    module: str, name: str, message: Message
+    module: str, name: str, message: MessageType
 ) -> None:
     found: Any = importlib.import_module(f"opentelemetry.proto.{module}")
     for part in name.split("."):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from errata.errors import ServiceUnavailableError
-from errata.gateway import retry_after
+from errata.gateway import refusal_headers
 from errata.models.gateway_key import Gateway
 from errata.models.project import DEFAULT_LIMIT, DSN_LIMIT, RateLimit
 from errata.store import gateway_keys
@@ -63,7 +63,7 @@ def test_a_function_that_failed_or_was_not_started_makes_clients_try_again() -> 
     assert (response["StatusCode"], refused.status) == (503, 503)
     assert refused.message in response["ResponseTemplates"]["application/json"]
     seconds = header(response, "Retry-After")
-    assert retry_after(refused) == {"Retry-After": seconds}
+    assert refusal_headers(refused) == {"Retry-After": seconds}
     assert header(response, "X-Sentry-Rate-Limits") == f"{seconds}::key:unavailable"
     assert {kind for kind in api()["GatewayResponses"] if "5" in kind} == {"DEFAULT_5XX"}
 

@@ -294,7 +294,9 @@ def test_a_missing_or_unknown_action_is_named(busy: Project) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_another_method_is_refused(busy: Project, method: str) -> None:
-    assert_refused(php(method, action="clear", hash=busy.key), 405)
+    response = php(method, action="clear", hash=busy.key)
+    assert_refused(response, 405)
+    assert response.headers["Allow"] == "GET, HEAD, POST"
 
 
 def test_head_answers_like_get_without_a_body_and_changes_nothing(busy: Project) -> None:

@@ -246,9 +246,9 @@ def test_a_lower_quota_takes_back_what_is_leased(clock: Clock) -> None:
 
 def test_a_lower_quota_is_kept_by_every_environment_that_holds_units(clock: Clock) -> None:
     project = limited(1_000_000)
-    environments: list[dict[str, quota.Lease]] = [{}, {}, {}]
+    environments: list[dict[str, quota.QuotaLease]] = [{}, {}, {}]
 
-    def post_from(leases: dict[str, quota.Lease]) -> int:
+    def post_from(leases: dict[str, quota.QuotaLease]) -> int:
         quota._leases.clear()
         quota._leases.update(leases)
         status = ingest(project).status

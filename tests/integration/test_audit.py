@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from errata.errors import ErrataError, StoreError
-from errata.models.audit import Actor, Entry
+from errata.models.audit import Actor, AuditEntry
 from errata.models.gateway_key import Gateway
 from errata.models.ids import now_ms
 from errata.store import projects as projects_store
@@ -40,7 +40,7 @@ def _ada() -> Iterator[None]:
         yield
 
 
-def entries(organization_id: str = "default") -> list[Entry]:
+def entries(organization_id: str = "default") -> list[AuditEntry]:
     found, _ = audit.list_entries(organization_id, "", 100)
     return found
 

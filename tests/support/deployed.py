@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 
 from dev.process import AwsCredentials
 from dev.stack import LocalStack
-from errata.cli.target import SETTINGS
+from errata.cli.stack import SETTINGS
 from errata.config import settings
 from errata.usecases import projects
 from tests.support.fresh import TABLES, clear_caches

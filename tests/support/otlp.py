@@ -6,7 +6,7 @@ from typing import Any
 
 from errata.models.ids import now_ms
 from errata.protocol.otlp import schema
-from errata.protocol.otlp.protobuf import Message
+from errata.protocol.otlp.protobuf import MessageType
 from tests.support.account import Project
 from tests.support.gateway import Response, call
 
@@ -115,12 +115,12 @@ def as_protobuf(signal: str, body: bytes) -> bytes:
     kind = schema.LOG_RECORD if signal == "logs" else schema.SPAN
     name = "logRecords" if signal == "logs" else "spans"
     of_kind = "Logs" if signal == "logs" else "Spans"
-    scoped = Message({1: ("scope", schema.SCOPE), 2: (name, [kind])})
-    of_resource = Message({1: ("resource", schema.RESOURCE), 2: (f"scope{of_kind}", [scoped])})
-    return encoded(Message({1: (f"resource{of_kind}", [of_resource])}), json.loads(body))
+    scoped = MessageType({1: ("scope", schema.SCOPE), 2: (name, [kind])})
+    of_resource = MessageType({1: ("resource", schema.RESOURCE), 2: (f"scope{of_kind}", [scoped])})
+    return encoded(MessageType({1: (f"resource{of_kind}", [of_resource])}), json.loads(body))
 
 
-def encoded(message: Message, content: dict[str, Any]) -> bytes:
+def encoded(message: MessageType, content: dict[str, Any]) -> bytes:
     """Return an object of OTLP's JSON as protobuf."""
     parts = []
     for number, (name, part) in message.fields.items():
@@ -132,7 +132,7 @@ def encoded(message: Message, content: dict[str, Any]) -> bytes:
 
 
 def _field(number: int, part: Any, value: Any) -> bytes:
-    if isinstance(part, Message):
+    if isinstance(part, MessageType):
         content = encoded(part, value)
     elif part in ("number", "signed", "bool"):
         return _varint(number << 3) + _varint(int(value) % (1 << 64))

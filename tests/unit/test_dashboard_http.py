@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from errata.errors import InvalidInputError, NotFoundError
-from functions.dashboard.routing import MethodNotAllowedError, open_get, respond
+from errata.errors import InvalidInputError, MethodNotAllowedError, NotFoundError
+from functions.dashboard.routing import open_get, respond
 from functions.dashboard.web import MAX_FORM_BYTES, Request, Response, redirect, to_gateway_response
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from dev.template import nested
 from errata import config
-from errata.cli.target import OPTIONAL, SETTINGS
+from errata.cli.stack import OPTIONAL, SETTINGS
 from tests.support.template import of_type, resources
 
 QUEUES = of_type("AWS::SQS::Queue")

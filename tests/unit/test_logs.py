@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errata.logs import batch, failure, invocation
-from errata.logs.batch import Line, LogBatch
+from errata.logs.batch import LogBatch, LogLine
 from errata.logs.console import CONTEXT, console_url, url_of_event
 from errata.logs.invocation import LoggedLine
 from errata.logs.to_event import event_id, to_event
@@ -74,8 +74,8 @@ def test_the_corpus_has_all_languages_in_both_formats() -> None:
     assert ("go", "text") in kinds  # it logs the same JSON in both formats
 
 
-def lines(*texts: str, start_ms: int = 1_000) -> tuple[Line, ...]:
-    return tuple(Line(str(at), start_ms + at, text) for at, text in enumerate(texts))
+def lines(*texts: str, start_ms: int = 1_000) -> tuple[LogLine, ...]:
+    return tuple(LogLine(str(at), start_ms + at, text) for at, text in enumerate(texts))
 
 
 def logged(*texts: str, start_ms: int = 1_000) -> list[LoggedLine]:
@@ -93,9 +93,9 @@ def test_a_failure_that_several_lines_tell_of_is_found_once() -> None:
     assert found.captured[0].request_id == RID
     # The two lines may come in two batches. Then the lines around decide.
     around = logged(START, PYTHON, END, REPORT, EXITED)
-    exited = invocation.find((Line("4", 1_004, EXITED),), around)
+    exited = invocation.find((LogLine("4", 1_004, EXITED),), around)
     assert (exited.captured, exited.told_twice) == ((), 1)
-    assert kinds(invocation.find((Line("4", 1_004, EXITED),))) == ["Runtime.ExitError"]
+    assert kinds(invocation.find((LogLine("4", 1_004, EXITED),))) == ["Runtime.ExitError"]
 
 
 @pytest.mark.parametrize("case", ["lambda-text-timeout", "lambda-text-killed"])
@@ -124,7 +124,7 @@ def test_a_timeout_after_a_logged_exception_is_a_failure_of_its_own() -> None:
 
 
 def test_thousands_of_failures_without_an_invocation_take_few_steps() -> None:
-    sent = tuple(Line(str(number), number, f"{PYTHON}{number}") for number in range(300))
+    sent = tuple(LogLine(str(number), number, f"{PYTHON}{number}") for number in range(300))
     alone = steps(lambda: [failure.read(line.text) for line in sent])
     assert steps(lambda: invocation.find(sent)) < 1.5 * alone
 
@@ -262,7 +262,7 @@ CONTENT = {
 def test_a_batch_is_read_and_one_bad_line_costs_itself() -> None:
     bad = [{"id": 1}, "text", None, {"id": "2", "timestamp": "x", "message": "y"}]
     found = batch.read_batch(delivered({**CONTENT, "logEvents": [*CONTENT["logEvents"], *bad]}))
-    assert found == LogBatch("123456789012", "g", "s", ("f",), (Line("1", 5, "text"),), 4)
+    assert found == LogBatch("123456789012", "g", "s", ("f",), (LogLine("1", 5, "text"),), 4)
 
 
 def test_a_control_message_has_no_lines() -> None:

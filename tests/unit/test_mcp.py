@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.protocol.mcp import MAX_BODY, Answer, Request, Result, Server, read, respond
+from errata.protocol.mcp import MAX_BODY, McpRequest, McpResponse, Result, Server, read, respond
 
 VERSION = "io.modelcontextprotocol/protocolVersion"
 META = {VERSION: "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
@@ -21,18 +21,18 @@ def called(name: str, arguments: Any) -> Result | None:
 SERVER = Server({"name": "errata", "version": "1"}, "Ask.", [{"name": "good"}], called)
 
 
-def sent(method: str, headers: dict[str, str] | None = None, **params: Any) -> Answer:
+def sent(method: str, headers: dict[str, str] | None = None, **params: Any) -> McpResponse:
     """Return the answer to a message of the older era."""
     message = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
     return answer(json.dumps(message).encode(), headers or {})
 
 
-def answer(body: bytes, headers: dict[str, str]) -> Answer:
+def answer(body: bytes, headers: dict[str, str]) -> McpResponse:
     found = read(body, headers)
-    return respond(found, SERVER) if isinstance(found, Request) else found
+    return respond(found, SERVER) if isinstance(found, McpRequest) else found
 
 
-def modern(method: str, change: dict[str, str | None] | None = None, **params: Any) -> Answer:
+def modern(method: str, change: dict[str, str | None] | None = None, **params: Any) -> McpResponse:
     """Return the answer to a message of 2026-07-28. `change`: of its headers, None removes one."""
     headers: dict[str, str | None] = {
         "mcp-protocol-version": "2026-07-28",
@@ -55,7 +55,7 @@ def test_the_older_era_begins_with_a_handshake() -> None:
             "serverInfo": {"name": "errata", "version": "1"},
             "instructions": "Ask.",
         }
-    assert sent("ping", {"mcp-protocol-version": "2025-11-25"}) == Answer(
+    assert sent("ping", {"mcp-protocol-version": "2025-11-25"}) == McpResponse(
         200, {"jsonrpc": "2.0", "id": 7, "result": {}}
     )
     assert sent("tools/list").body == {
@@ -129,7 +129,7 @@ def test_tools_are_called_in_both_eras() -> None:
         (sent("ping", {"mcp-protocol-version": "1900-01-01"}), 400, -32022),
     ],
 )
-def test_what_breaks_the_rules_is_refused(found: Answer, status: int, code: int) -> None:
+def test_what_breaks_the_rules_is_refused(found: McpResponse, status: int, code: int) -> None:
     assert found.body
     assert (found.status, found.body["error"]["code"], found.body["id"]) == (status, code, 7)
     if code == -32022:
@@ -163,7 +163,7 @@ def test_what_is_no_message_is_refused(body: bytes, status: int, code: int) -> N
 def test_a_notification_has_no_answer() -> None:
     for method in ("notifications/initialized", "notifications/cancelled", "x"):
         body = json.dumps({"jsonrpc": "2.0", "method": method}).encode()
-        assert answer(body, {}) == Answer(202)
+        assert answer(body, {}) == McpResponse(202)
 
 
 _JSON: st.SearchStrategy[Any] = st.recursive(

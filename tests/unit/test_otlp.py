@@ -13,7 +13,7 @@ from errata.errors import BodyTooLargeError, InvalidInputError
 from errata.protocol.otlp import schema
 from errata.protocol.otlp.event import Names, to_sdk_event
 from errata.protocol.otlp.protobuf import MAX_DEPTH, Decoder, bytes_field, number_field
-from errata.protocol.otlp.records import MAX_EVENTS, Record, Signal, read, value
+from errata.protocol.otlp.records import MAX_EVENTS, Signal, TelemetryRecord, read, value
 from errata.protocol.sentry.event import to_fields
 from tests.support import otlp
 from tests.support.otlp import any_value, encoded, exception, log, logs, pairs, span, spans
@@ -83,7 +83,7 @@ def _with(owner: Any, path: tuple[str | int, ...], value: Any) -> Any:
     return owner
 
 
-def _made(kept: list[list[Record]]) -> None:
+def _made(kept: list[list[TelemetryRecord]]) -> None:
     names = Names()
     for group in kept:
         for record in group:
@@ -131,7 +131,7 @@ def test_unknown_fields_are_skipped_and_known_ones_of_another_type_ignored() -> 
     ],
 )
 def test_levels(severity: int, text: str, level: str) -> None:
-    record = Record(severity=severity, level=text, body="a")
+    record = TelemetryRecord(severity=severity, level=text, body="a")
     assert to_sdk_event(record)["level"].lower() == level
 
 
@@ -139,7 +139,7 @@ def test_old_names_of_attributes_are_read() -> None:
     own = {"http.url": "https://a.example/b", "http.method": "GET", "enduser.id": "7"}
     code = {"code.filepath": "/app/a.py", "code.function": "f", "code.lineno": 3}
     resource = {"deployment.environment": "production", "service.name": "shop"}
-    made = to_sdk_event(Record(attributes={**own, **code}, resource=resource, body="a"))
+    made = to_sdk_event(TelemetryRecord(attributes={**own, **code}, resource=resource, body="a"))
     assert made["request"] == {"url": "https://a.example/b", "method": "GET"}
     assert (made["user"], made["environment"]) == ({"id": "7"}, "production")
     assert made["stacktrace"]["frames"] == [
@@ -150,7 +150,7 @@ def test_old_names_of_attributes_are_read() -> None:
 
 def test_a_url_is_made_of_its_parts() -> None:
     own = {"url.scheme": "https", "server.address": "a.example", "server.port": 8443}
-    made = to_sdk_event(Record(attributes={**own, "url.path": "/b", "url.query": "c=1"}))
+    made = to_sdk_event(TelemetryRecord(attributes={**own, "url.path": "/b", "url.query": "c=1"}))
     assert made["request"]["url"] == "https://a.example:8443/b?c=1"
 
 

@@ -15,7 +15,7 @@ from errata.models.settled import EVENTS, RISING, TIME, USERS
 from errata.models.visible import Watermark
 from errata.store.digest_rows import Rows
 from errata.usecases.count_events import change_issue, first_seen, totals
-from errata.usecases.count_issue import Record
+from errata.usecases.count_issue import StreamRecord
 from tests.support.settled import Settled
 
 START_MS = 1_795_341_600_000
@@ -40,19 +40,19 @@ class Digest:
 
     def __init__(self) -> None:
         self.rows, self.sequence = Rows("1", Watermark()), 0
-        self.pending: list[Record] = []
+        self.pending: list[StreamRecord] = []
         # Which events have opened each issue.
         self.opened: dict[str, list[str]] = {}
 
     def send(self, event: Stored) -> None:
         self.sequence += 1
-        self.pending.append(Record(Position("", f"{self.sequence:040d}"), event))
+        self.pending.append(StreamRecord(Position("", f"{self.sequence:040d}"), event))
 
     def count(self) -> None:
         """Count a batch."""
         batch, self.pending = self.pending, []
         seen, rows = first_seen(self.rows, batch), self.rows
-        fresh: dict[str, list[Record]] = {}
+        fresh: dict[str, list[StreamRecord]] = {}
         for record in batch:
             fresh.setdefault(record.event.issue_id, []).append(record)
         for issue_id, found in fresh.items():

@@ -43,7 +43,7 @@ _DOMAINS = {"com", "org", "net", "io", "ch", "de", "dev", "java", "javax", "kotl
 
 
 @dataclass(slots=True)
-class Line:
+class CodeLine:
     """A line of code; `here` marks the line of the frame itself."""
 
     text: str
@@ -74,7 +74,7 @@ class ShownFrame:
     sent: str = ""
     note: str = ""
     start: int | None = None  # the number of the first line of code
-    code: list[Line] = field(default_factory=list)
+    code: list[CodeLine] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
 
 
@@ -229,7 +229,7 @@ def _fill_code(shown: ShownFrame, budget: ByteBudget) -> None:
         if not budget.pays(_MARKUP_OF_A_LINE):
             break
         here = around and len(before) <= n < len(before) + len(own)
-        shown.code.append(Line(budget.take(text, 300), here))
+        shown.code.append(CodeLine(budget.take(text, 300), here))
     if frame.line is not None and len(own) == 1:
         first = frame.line - len(before)
         shown.start = first if first >= 0 else None

@@ -23,10 +23,9 @@ from errata.protocol.channels import CHANNELS
 from errata.store import issues as issue_rows
 from errata.usecases import alerts, channels, webhooks
 from errata.usecases.channels import AlertTarget, Setup
-from functions.dashboard.forms import Failed, act
-from functions.dashboard.render import page
-from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.forms import Failed, done, settings_page, settings_routes
+from functions.dashboard.routing import RequestContext
+from functions.dashboard.web import Response
 
 ATTEMPTS = 20
 # Attempts to webhooks are among those that are read.
@@ -35,7 +34,7 @@ _SAID = {
     "rule": "Rule added. It takes effect within 30 seconds.",
     "changed": "Rule changed. It takes effect within 30 seconds.",
     "removed": "Rule removed.",
-    "muted": "Muted. What happens meanwhile is not told later.",
+    "muted": "Muted. Alerts of that time are not sent later.",
     "unmuted": "Not muted any more.",
     "channel": "Channel added. Send it a test. A stranger's mail address must be confirmed first.",
     "channel-removed": "Channel removed, also from the rules.",
@@ -70,19 +69,6 @@ class ShownDelivery:
     delivered: bool
 
 
-@get("projects/<project:project_id>/alerts")
-def show(ctx: RequestContext) -> Response:
-    """Show the page."""
-    return _page(ctx, Failed())
-
-
-@post("projects/<project:project_id>/alerts", keeps=True)
-def change(ctx: RequestContext) -> Response:
-    """Handle the forms of the page."""
-    ctx.must_administer(ctx.project.organization)
-    return act(ctx, _ACTIONS, _page)
-
-
 def _page(ctx: RequestContext, failed: Failed) -> Response:
     setup = channels.find_setup(ctx.project.id)
     before = ctx.request.args.get("before", "")
@@ -95,15 +81,11 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     last = (
         told[ATTEMPTS - 1] if len(told) > ATTEMPTS else found[-1] if len(found) == _READ else None
     )
-    return page(
-        ctx.request,
+    return settings_page(
+        ctx,
         "alerts.html",
-        ctx.now_ms,
-        failed.status,
-        ctx=ctx,
-        may_change=ctx.user.administers(ctx.project.organization),
-        said=_SAID.get(ctx.request.args.get("said", "")),
-        failed=failed,
+        failed,
+        _SAID,
         rules=[(each, alerts.conditions(each), _last(each, deliveries)) for each in setup.rules],
         names={each: setup.name_of(each) for rule in setup.rules for each in rule.channels},
         channels=[(each, _kind(each), channels.name_of(each)) for each in setup.channels.values()],
@@ -201,12 +183,12 @@ def _deliveries(ctx: RequestContext, setup: Setup, found: list[Attempt]) -> list
 
 def _add_rule(ctx: RequestContext, _: str) -> Response:
     alerts.add(ctx.project.id, _rule(ctx), _targets(ctx))
-    return _done(ctx, "rule")
+    return done(ctx, "rule")
 
 
 def _save_rule(ctx: RequestContext, rule_id: str) -> Response:
     alerts.change(ctx.project.id, rule_id, _rule(ctx), _targets(ctx))
-    return _done(ctx, "changed")
+    return done(ctx, "changed")
 
 
 def _targets(ctx: RequestContext) -> list[AlertTarget]:
@@ -255,19 +237,19 @@ def _seconds(text: str) -> int:
 
 def _remove_rule(ctx: RequestContext, rule_id: str) -> Response:
     alerts.remove(ctx.project.id, rule_id)
-    return _done(ctx, "removed")
+    return done(ctx, "removed")
 
 
 def _mute(ctx: RequestContext, value: str) -> Response:
     rule_id, _, seconds = value.partition(" ")
     muted = _seconds(seconds)
     alerts.mute(ctx.project.id, rule_id, muted)
-    return _done(ctx, "muted" if muted else "unmuted")
+    return done(ctx, "muted" if muted else "unmuted")
 
 
 def _test(ctx: RequestContext, name: str) -> Response:
     alerts.test(ctx.project.id, name)
-    return _done(ctx, "sent")
+    return done(ctx, "sent")
 
 
 def _add_channel(ctx: RequestContext, _: str) -> Response:
@@ -276,24 +258,24 @@ def _add_channel(ctx: RequestContext, _: str) -> Response:
     if not target.kind:
         raise InvalidInputError({"kind": ["Choose a kind of channel."]})
     channels.add(ctx.project.id, target, form.get("name", "").strip())
-    return _done(ctx, "channel")
+    return done(ctx, "channel")
 
 
 def _remove_channel(ctx: RequestContext, channel_id: str) -> Response:
     alerts.remove_channel(ctx.project.id, channel_id)
-    return _done(ctx, "channel-removed")
+    return done(ctx, "channel-removed")
 
 
 def _enable(ctx: RequestContext, channel_id: str) -> Response:
     channels.enable(ctx.project.id, channel_id)
-    return _done(ctx, "enabled")
+    return done(ctx, "enabled")
 
 
 def _again(ctx: RequestContext, attempt_id: str) -> Response:
     if not UUID.fullmatch(attempt_id):
         raise NotFoundError("This delivery does not exist.")
     webhooks.redeliver(ctx.project.id, attempt_id)
-    return _done(ctx, "sent")
+    return done(ctx, "sent")
 
 
 _ACTIONS = {
@@ -309,5 +291,4 @@ _ACTIONS = {
 }
 
 
-def _done(ctx: RequestContext, said: str) -> Response:
-    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/alerts?said={said}")
+settings_routes("alerts", _page, _ACTIONS)

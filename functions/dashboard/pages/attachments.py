@@ -5,9 +5,9 @@ from urllib.parse import quote
 from errata.errors import NotFoundError
 from errata.protocol.sentry.attachments import MAX_FILE_BYTES, MAX_FILES
 from errata.usecases import attachments, issue_events
-from functions.dashboard.forms import Failed, act, settings_page
-from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.forms import Failed, done, settings_page, settings_routes
+from functions.dashboard.routing import RequestContext, get
+from functions.dashboard.web import Response
 
 _SAID = {
     "on": "Saved. Attachments are kept with their events.",
@@ -38,19 +38,6 @@ def file(ctx: RequestContext) -> Response:
     )
 
 
-@get("projects/<project:project_id>/attachments")
-def show(ctx: RequestContext) -> Response:
-    """Show the page."""
-    return _page(ctx, Failed())
-
-
-@post("projects/<project:project_id>/attachments", keeps=True)
-def change(ctx: RequestContext) -> Response:
-    """Handle the form of the page."""
-    ctx.must_administer(ctx.project.organization)
-    return act(ctx, {"attachments": _save}, _page)
-
-
 def _page(ctx: RequestContext, failed: Failed) -> Response:
     return settings_page(
         ctx,
@@ -64,5 +51,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
 
 def _save(ctx: RequestContext, word: str) -> Response:
     project = attachments.change(ctx.project.id, word == "on")
-    said = "on" if project.attachments else "off"
-    return redirect(f"{ctx.request.root}projects/{project.id}/attachments?said={said}")
+    return done(ctx, "on" if project.attachments else "off")
+
+
+settings_routes("attachments", _page, {"attachments": _save})

@@ -58,7 +58,7 @@ def begin(ctx: RequestContext) -> Response:
 
 @get("projects/<project:project_id>/issues/changes/<issue:change_id>")
 def show(ctx: RequestContext) -> Response:
-    """Show how far a change of many issues is. A script goes on with it, or else a button."""
+    """Show how far a bulk change is. A script goes on with it, or else a button."""
     bulk = change_issues.find(ctx.visible, ctx.request.ids["change_id"])
     return page(
         ctx.request,
@@ -74,7 +74,7 @@ def show(ctx: RequestContext) -> Response:
 
 @post("projects/<project:project_id>/issues/changes/<issue:change_id>")
 def act(ctx: RequestContext) -> Response:
-    """Go on with a change of many issues, or undo it."""
+    """Go on with a bulk change, or undo it."""
     rights.check(ctx.visible, "settle")
     change_id = ctx.request.ids["change_id"]
     if "undo" in ctx.request.form:

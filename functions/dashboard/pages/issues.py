@@ -181,7 +181,7 @@ def _list_page(
 
 
 def _changed(ctx: RequestContext) -> dict[str, Any] | None:
-    """Return what a change of many issues, which has led back here, has done."""
+    """Return what a bulk change, which has led back here, has done."""
     change_id = ctx.request.args.get("changed", "")
     if ctx.request.partial or not ISSUE_ID.fullmatch(change_id):
         return None

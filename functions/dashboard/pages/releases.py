@@ -10,7 +10,7 @@ from errata.protocol.query import FIRST_RELEASE, RESOLVED_AFTER
 from errata.store.events import release_hash
 from errata.usecases import issues, loss_ledger, slugs
 from errata.usecases import releases as usecase
-from errata.usecases.releases import Changed, ReleaseView, Summary, query_of
+from errata.usecases.releases import ChangedIssues, ReleaseView, Summary, query_of
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.issue_rows import ROW_BYTES, shown_row
 from functions.dashboard.render import number, page, timestamp
@@ -122,7 +122,7 @@ def _facts(ctx: RequestContext, view: ReleaseView) -> list[tuple[str, Any, Any]]
     return list(zip(_LABELS, this, before, strict=True))
 
 
-def _number(changed: Changed) -> str:
+def _number(changed: ChangedIssues) -> str:
     return f"{len(changed.issues):,}{'' if changed.complete else '+'}"
 
 

@@ -2,25 +2,12 @@
 
 from errata.usecases import fingerprint_rules
 from errata.usecases.fingerprint_rules import MAX_BYTES, Previewed
-from functions.dashboard.forms import Failed, act, settings_page
-from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.forms import Failed, done, settings_page, settings_routes
+from functions.dashboard.routing import RequestContext
+from functions.dashboard.web import Response
 
 _SAID = {"saved": "Saved. The rules apply to new events within 30 seconds."}
 _MOST_SHOWN = 30
-
-
-@get("projects/<project:project_id>/rules")
-def show(ctx: RequestContext) -> Response:
-    """Show the page."""
-    return _page(ctx, Failed())
-
-
-@post("projects/<project:project_id>/rules", keeps=True)
-def change(ctx: RequestContext) -> Response:
-    """Handle the form of the page."""
-    ctx.must_administer(ctx.project.organization)
-    return act(ctx, {"preview": _preview, "save": _save}, _page)
 
 
 def _page(ctx: RequestContext, failed: Failed, found: list[Previewed] | None = None) -> Response:
@@ -49,4 +36,7 @@ def _preview(ctx: RequestContext, _: str) -> Response:
 
 def _save(ctx: RequestContext, _: str) -> Response:
     fingerprint_rules.set_text(ctx.project.id, _typed(ctx))
-    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/rules?said=saved")
+    return done(ctx, "saved")
+
+
+settings_routes("rules", _page, {"preview": _preview, "save": _save})

@@ -13,28 +13,15 @@ from errata.store.projects import some_projects
 from errata.usecases import access, organizations, projects, scrubbing_rules
 from errata.usecases.projects import Default
 from errata.usecases.scrubbing_rules import MAX_BYTES, Preview
-from functions.dashboard.forms import Failed, act
+from functions.dashboard.forms import Failed, act, done, settings_routes
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import Response
 
 _SAID = {"saved": "Saved. The change applies to new events within 30 seconds."}
 _MOST_SHOWN = 25
 _MOST_PROJECTS = 50
 _SWITCHES: dict[str, bool | Default] = {"on": True, "off": False, "default": "default"}
-
-
-@get("projects/<project:project_id>/scrubbing")
-def show(ctx: RequestContext) -> Response:
-    """Show the page of a project."""
-    return _of_project(ctx, Failed())
-
-
-@post("projects/<project:project_id>/scrubbing", keeps=True)
-def change(ctx: RequestContext) -> Response:
-    """Handle the form of a project."""
-    ctx.must_administer(ctx.project.organization)
-    return act(ctx, {"preview": _preview, "save": _save}, _of_project)
 
 
 @get("orgs/<organization:organization_id>/scrubbing")
@@ -159,7 +146,7 @@ def _save(ctx: RequestContext, _: str) -> Response:
     before = [_word(project.scrub), _word(project.scrub_contract_apis)]
     if [_SWITCHES[word] for word in before] != [scrub, contract_apis]:
         projects.change_scrubbing(project.id, scrub, contract_apis)
-    return redirect(f"{ctx.request.root}projects/{project.id}/scrubbing?said=saved")
+    return done(ctx, "saved")
 
 
 def _preview_organization(ctx: RequestContext, _: str) -> Response:
@@ -186,4 +173,7 @@ def _save_organization(ctx: RequestContext, _: str) -> Response:
         scrubbing_rules.set_of_organization(organization.id, _typed(ctx))
     if [organization.scrub, organization.scrub_contract_apis] != [scrub, contract_apis]:
         organizations.change_scrubbing(organization.id, scrub, contract_apis)
-    return redirect(f"{ctx.request.root}orgs/{organization.id}/scrubbing?said=saved")
+    return done(ctx, "saved")
+
+
+settings_routes("scrubbing", _of_project, {"preview": _preview, "save": _save})

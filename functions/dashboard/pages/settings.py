@@ -19,17 +19,18 @@ from errata.usecases import (
 )
 from functions.dashboard.forms import (
     Failed,
-    act,
     chosen_teams,
+    done,
     gateway,
     gateway_agreed,
     offered,
+    settings_page,
+    settings_routes,
     show_key,
     show_secret,
     whole_number,
 )
-from functions.dashboard.render import page
-from functions.dashboard.routing import RequestContext, get, post
+from functions.dashboard.routing import RequestContext
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.web import Response, redirect
 
@@ -55,19 +56,6 @@ _SAID = {
 }
 
 
-@get("projects/<project:project_id>/settings")
-def show(ctx: RequestContext) -> Response:
-    """Show the page."""
-    return _page(ctx, Failed())
-
-
-@post("projects/<project:project_id>/settings", keeps=True)
-def change(ctx: RequestContext) -> Response:
-    """Handle the forms of the page."""
-    ctx.must_administer(ctx.project.organization)
-    return act(ctx, _ACTIONS, _page)
-
-
 def _page(ctx: RequestContext, failed: Failed) -> Response:
     project = ctx.project
     # Valid keys first, then revoked ones; the newest of each first.
@@ -83,15 +71,11 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     may_change = ctx.user.administers(project.organization)
     # Alerts are among them.
     recent = webhooks.recent_attempts(project.id, 3 * ATTEMPTS, ctx.now_ms)
-    return page(
-        ctx.request,
+    return settings_page(
+        ctx,
         "settings.html",
-        ctx.now_ms,
-        failed.status,
-        ctx=ctx,
-        may_change=may_change,
-        said=_SAID.get(ctx.request.args.get("said", "")),
-        failed=failed,
+        failed,
+        _SAID,
         keys=keys[:MOST_KEYS],
         dsns=dsns,
         more_keys=len(keys[MOST_KEYS:]),
@@ -143,7 +127,7 @@ def _save(ctx: RequestContext, _: str) -> Response:
         projects.rename(project.id, name)
     if days != project.retention_days:
         projects.change(project.id, None, retention)
-    return _done(ctx, "saved")
+    return done(ctx, "saved")
 
 
 def _rate(ctx: RequestContext, _: str) -> Response:
@@ -151,7 +135,7 @@ def _rate(ctx: RequestContext, _: str) -> Response:
     _project, unmetered = usage_keys.change_project(
         gateway(ctx.request), ctx.project.id, "default" if rate is None else rate, None
     )
-    return _done(ctx, "saved" if gateway_agreed(unmetered) else "unmetered")
+    return done(ctx, "saved" if gateway_agreed(unmetered) else "unmetered")
 
 
 def _create_key(ctx: RequestContext, kind: str) -> Response:
@@ -160,14 +144,14 @@ def _create_key(ctx: RequestContext, kind: str) -> Response:
         gateway(ctx.request), ctx.project.id, label, public=kind == "dsn"
     )
     if record.public:
-        return _done(ctx, "dsn" if gateway_agreed(unmetered) else "dsn-unmetered")
+        return done(ctx, "dsn" if gateway_agreed(unmetered) else "dsn-unmetered")
     return show_key(ctx, f"New key: {record.label}", key, unmetered, _back(ctx))
 
 
 def _revoke(ctx: RequestContext, key_id: str) -> Response:
     _, undeleted = usage_keys.revoke_key(ctx.project.id, key_id)
     gateway_agreed(undeleted)
-    return _done(ctx, "revoked")
+    return done(ctx, "revoked")
 
 
 def _add_webhook(ctx: RequestContext, _: str) -> Response:
@@ -185,30 +169,30 @@ def _rotate(ctx: RequestContext, webhook_id: str) -> Response:
 
 def _enable(ctx: RequestContext, webhook_id: str) -> Response:
     webhooks.enable(ctx.project.id, webhook_id)
-    return _done(ctx, "enabled")
+    return done(ctx, "enabled")
 
 
 def _remove(ctx: RequestContext, webhook_id: str) -> Response:
     webhooks.remove(ctx.project.id, webhook_id)
-    return _done(ctx, "removed")
+    return done(ctx, "removed")
 
 
 def _test(ctx: RequestContext, webhook_id: str) -> Response:
     webhooks.test(ctx.project.id, webhook_id)
-    return _done(ctx, "sent")
+    return done(ctx, "sent")
 
 
 def _redeliver(ctx: RequestContext, attempt_id: str) -> Response:
     if not UUID.fullmatch(attempt_id):
         raise NotFoundError("This delivery attempt does not exist.")
     webhooks.redeliver(ctx.project.id, attempt_id)
-    return _done(ctx, "sent")
+    return done(ctx, "sent")
 
 
 def _clear(ctx: RequestContext, _: str) -> Response:
     _check_typed(ctx, "name_to_clear")
     clear_project.clear(ctx.project.id)
-    return _done(ctx, "cleared")
+    return done(ctx, "cleared")
 
 
 def _delete(ctx: RequestContext, _: str) -> Response:
@@ -238,9 +222,8 @@ def _check_typed(ctx: RequestContext, field: str) -> None:
         raise InvalidInputError({field: ["That is not the project's name. Nothing was deleted."]})
 
 
-def _done(ctx: RequestContext, said: str) -> Response:
-    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/settings?said={said}")
-
-
 def _back(ctx: RequestContext) -> tuple[str, str]:
     return f"projects/{ctx.project.id}/settings", "Back to the settings"
+
+
+settings_routes("settings", _page, _ACTIONS)

@@ -76,8 +76,8 @@ def enter(request: Request, now_ms: int) -> Response:
         if not email or not password:
             raise InvalidInputError({"email": ["Enter your e-mail address and your password."]})
         sign_in_limits.take_sign_in(request.address, email, now_ms)
-        outcome = sign_in.with_password(email, password)
-        return _go_on(request, now_ms, outcome)
+        step = sign_in.with_password(email, password)
+        return _go_on(request, now_ms, step)
     except HTTPError as refused:
         return _form(
             request, now_ms, "sign_in.html", refused.status, error=refused.message, said=""
@@ -92,10 +92,10 @@ def choose(request: Request, now_ms: int) -> Response:
     )
     try:
         sign_in_limits.take_sign_in(request.address, challenge.username, now_ms)
-        outcome = sign_in.with_new_password(
+        step = sign_in.with_new_password(
             challenge.username, request.form.get("password", ""), challenge.session
         )
-        return _go_on(request, now_ms, outcome)
+        return _go_on(request, now_ms, step)
     except (InvalidInputError, RateLimitedError) as refused:
         return _ask(request, now_ms, challenge, refused.status, refused.message)
     except UnauthorizedError:
@@ -110,8 +110,8 @@ def enter_code(request: Request, now_ms: int) -> Response:
     challenge = sign_in.CodeNeeded(form.get("username", ""), form.get("session", ""))
     try:
         sign_in_limits.take_sign_in(request.address, challenge.username, now_ms)
-        outcome = sign_in.with_code(challenge.username, typed_code(request), challenge.session)
-        return _go_on(request, now_ms, outcome)
+        step = sign_in.with_code(challenge.username, typed_code(request), challenge.session)
+        return _go_on(request, now_ms, step)
     except InvalidInputError as refused:
         return _ask(request, now_ms, challenge, 422, refused.errors["code"][0])
     except RateLimitedError as limited:
@@ -126,10 +126,10 @@ def typed_code(request: Request) -> str:
     return "".join(request.form.get("code", "").split())
 
 
-def _go_on(request: Request, now_ms: int, outcome: sign_in.Outcome) -> Response:
-    if isinstance(outcome, sign_in.NewPassword | sign_in.CodeNeeded):
-        return _ask(request, now_ms, outcome)
-    _, value = sessions.start(outcome, tokens.verify, now_ms)
+def _go_on(request: Request, now_ms: int, step: sign_in.SignInStep) -> Response:
+    if isinstance(step, sign_in.NewPassword | sign_in.CodeNeeded):
+        return _ask(request, now_ms, step)
+    _, value = sessions.start(step, tokens.verify, now_ms)
     # The page shows its form with what was typed.
     status = 307 if carried(request.form.items(multi=True)) else 303
     led = redirect(request.root + next_page(request.form.get("next")), status)

@@ -4,28 +4,15 @@ from errata.models.artifact import UNUSED_KEPT_MS, Artifact, Bundle
 from errata.models.ids import DAY_MS
 from errata.usecases import sourcemaps
 from functions.dashboard.byte_budget import ByteBudget
-from functions.dashboard.forms import Failed, act, settings_page
+from functions.dashboard.forms import Failed, done, settings_page, settings_routes
 from functions.dashboard.pages.tokens import web_url
-from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.routing import RequestContext
+from functions.dashboard.web import Response
 
 _SAID = {"deleted": "Deleted. Events that it was used for keep their original frames."}
 _BYTES = 40_000
 _MARKUP_OF_A_ROW = 330
 _MOST_UPLOADS = 5
-
-
-@get("projects/<project:project_id>/sourcemaps")
-def show(ctx: RequestContext) -> Response:
-    """Show the page."""
-    return _page(ctx, Failed())
-
-
-@post("projects/<project:project_id>/sourcemaps", keeps=True)
-def change(ctx: RequestContext) -> Response:
-    """Handle the form of the page."""
-    ctx.must_administer(ctx.project.organization)
-    return act(ctx, {"delete": _delete}, _page)
 
 
 def _page(ctx: RequestContext, failed: Failed) -> Response:
@@ -74,4 +61,7 @@ def _size(stored: int) -> str:
 
 def _delete(ctx: RequestContext, map_id: str) -> Response:
     sourcemaps.delete(ctx.project.id, map_id)
-    return redirect(f"{ctx.request.root}projects/{ctx.project.id}/sourcemaps?said=deleted")
+    return done(ctx, "deleted")
+
+
+settings_routes("sourcemaps", _page, {"delete": _delete})

@@ -1,5 +1,5 @@
 // The keys of the list and of an issue's page, which "?" shows. Selects all issues of a page, and goes on
-// with a change of many issues that takes more than one request.
+// with a bulk change that takes more than one request.
 "use strict";
 {
   const rows = () => [...document.querySelectorAll(".issues tbody tr:has(.issue-title)")];

@@ -7,6 +7,7 @@ ErrataError
 │   ├── PaymentRequiredError      402  the month's quota is used up, or an invoice is unpaid
 │   ├── ForbiddenError            403  the caller may not do this
 │   ├── AddressForbiddenError     403  the address is not on the organization's allowlist
+│   ├── MethodNotAllowedError     405  says which methods the route supports
 │   ├── MeanwhileError            409  somebody else has changed it; says who
 │   ├── BodyTooLargeError         413
 │   ├── UnsupportedEncodingError  415  the body is in Brotli or Zstandard
@@ -33,7 +34,7 @@ ErrataError
     └── AmbiguousError            several objects are called so; has them
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -121,6 +122,16 @@ class AddressForbiddenError(HTTPError):
 
     def __init__(self) -> None:
         super().__init__("API access is not allowed from this IP address.")
+
+
+class MethodNotAllowedError(HTTPError):
+    """The route does not support this method. `allowed` are those that it supports."""
+
+    status = 405
+
+    def __init__(self, message: str, allowed: Iterable[str]) -> None:
+        super().__init__(message)
+        self.allowed = ", ".join(sorted(allowed))
 
 
 class MeanwhileError(HTTPError):

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from errata.errors import (
     HTTPError,
     InvalidInputError,
+    MethodNotAllowedError,
     PaymentRequiredError,
     RateLimitedError,
     ServiceUnavailableError,
@@ -128,11 +129,16 @@ def error_response(refused: HTTPError) -> Response:
         content["errors"] = refused.errors
     elif isinstance(refused, PaymentRequiredError) and refused.billing_url:
         content["billing_url"] = refused.billing_url
-    return response(refused.status, json.dumps(content), retry_after(refused))
+    return response(refused.status, json.dumps(content), refusal_headers(refused))
 
 
-def retry_after(refused: HTTPError) -> dict[str, str]:
-    """Return the header `Retry-After`, if the time to retry is known."""
+def refusal_headers(refused: HTTPError) -> dict[str, str]:
+    """Return the headers of a refusal: `Retry-After` if the time is known, `Allow` of a 405.
+
+    RFC 9110, 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
+    """
+    if isinstance(refused, MethodNotAllowedError):
+        return {"Allow": refused.allowed}
     if isinstance(refused, RateLimitedError):
         return {"Retry-After": str(refused.retry_after)}
     return {"Retry-After": "1"} if isinstance(refused, ServiceUnavailableError) else {}

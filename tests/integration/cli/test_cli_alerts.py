@@ -55,7 +55,7 @@ def test_the_life_of_a_rule(busy: Project, deployed: Deployed) -> None:
     ("arguments", "word"),
     [
         (["add", "1", "--to", "eventbridge"], "Say what to tell"),
-        (["add", "1", "--on", "new"], "Say where to tell it"),
+        (["add", "1", "--on", "new"], "Name at least one channel"),
         (
             ["add", "1", "--on", "odd", "--to", "eventbridge"],
             "Choose from: new, regressed, rising, events, users, woken, assigned, mentioned",

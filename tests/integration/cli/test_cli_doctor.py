@@ -19,7 +19,7 @@ from errata.cli.checks.base import Deployment
 from errata.cli.checks.client import Client, NoResponseError
 from errata.cli.checks.requests import REQUESTS, send_all
 from errata.cli.checks.trial import has_account, trial
-from errata.cli.target import Target
+from errata.cli.stack import Stack
 from errata.config import settings
 from errata.models import temporary
 from errata.models.audit import Actor
@@ -37,7 +37,7 @@ READING = {"Describe", "Get", "List", "Query"}
 
 
 def deployment(deployed: Deployed) -> Deployment:
-    return Deployment(Target(URL, Gateway(STACK, deployed.api_id, "v1"), URL), local=False)
+    return Deployment(Stack(URL, Gateway(STACK, deployed.api_id, "v1"), URL), local=False)
 
 
 def test_it_warns_before_strangers_have_filled_the_limit(
@@ -98,7 +98,7 @@ def test_the_tables_that_the_parameter_names_can_be_recovered(
     deployed: Deployed, setting: str, tables: int
 ) -> None:
     looked_at = deployment(deployed)
-    looked_at.__dict__["stack"] = {
+    looked_at.__dict__["description"] = {
         "Parameters": [{"ParameterKey": "PointInTimeRecovery", "ParameterValue": setting}]
     }
     found = list(read_only.CHECKS["recovery"](looked_at))
@@ -234,7 +234,7 @@ def test_parameters_are_compared_with_what_this_checkout_has_deployed(
         "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/errata/1",
         "Parameters": [{"ParameterKey": "RetentionDays", "ParameterValue": "90"}],
     }
-    monkeypatch.setattr(Deployment, "stack", described)
+    monkeypatch.setattr(Deployment, "description", described)
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     look = read_only.CHECKS["parameters"]

@@ -77,7 +77,7 @@ def test_a_channel_and_a_rule_are_added_muted_and_removed(browser: Browser, busy
 @pytest.mark.parametrize(
     ("form", "word"),
     [
-        ({"button": "add-rule", "on": ["new"], "cooldown": "0"}, "Say where to tell it"),
+        ({"button": "add-rule", "on": ["new"], "cooldown": "0"}, "Name at least one channel"),
         ({"button": "add-rule", "to": ["x"], "cooldown": "0"}, "Say what to tell"),
         ({"button": "add-rule", "on": ["new"], "to": ["x"], "cooldown": "soon"}, "from the list"),
         ({"button": "add-channel", "kind": "slack", "address": "ftp://x"}, "https://"),

@@ -91,6 +91,6 @@ def test_who_has_an_identity_provider_is_told_to_change_it_there(
     monkeypatch.setenv("USER_POOL_CLIENT_ID", "another client")
     settings.cache_clear()
     shown = owner.get("account/password")
-    assert "Errata has no password of yours" in shown.text
+    assert "Change your password there." in shown.text
     owner.get("account")
     assert owner.post("account/password", password=OLD, new_password=NEW).status == 400

@@ -184,7 +184,8 @@ def test_behind_a_domain_of_one_s_own_there_is_no_stage(browser: Browser, busy: 
 def test_what_is_no_page_of_ours_is_not_found(browser: Browser) -> None:
     for path in ("x", "projects/99", "projects/99/issues", "projects/1x/issues", "static/0/x.css"):
         assert browser.get(path).status == 404, path
-    assert browser.post("projects", csrf="").status == 405
+    refused = browser.post("projects", csrf="")
+    assert (refused.status, refused.headers["Allow"]) == (405, "GET")
 
 
 def test_an_error_page_keeps_the_navigation(browser: Browser, busy: Project) -> None:

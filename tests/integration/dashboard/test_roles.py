@@ -25,7 +25,7 @@ SETTLES: dict[str, dict[str, str]] = {
     "assign to nobody": {"assign": ""},
 }
 DELETES: dict[str, dict[str, str]] = {"delete": {"action": "delete"}}
-VIEWER = "You are a viewer here: you can read, and change nothing."
+VIEWER = "You are a viewer here. You can only read."
 # Forms about oneself, which everybody has.
 OWN = re.compile(
     r"account|account/(password|second-factor|tokens)|sign-out|(projects|orgs)/[a-z0-9]+/issues/(scope|views)"

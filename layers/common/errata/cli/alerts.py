@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import Needs, ProjectId, Session, command, group
+from errata.cli.command import CommandContext, Needs, ProjectId, command, group
 from errata.cli.output import print_fields, print_json, print_line, print_table, utc
 from errata.cli.source import ask, change
 from errata.models.alert import KINDS, LEVELS
@@ -43,7 +43,7 @@ Events = Annotated[
     typer.Option(metavar="N/MINUTES", help="With --on events: 100/10 is 100 in 10 min."),
 ]
 Users = Annotated[
-    int | None, typer.Option(metavar="N", min=0, help="With --on users: so many users.")
+    int | None, typer.Option(metavar="N", min=0, help="With --on users: how many users.")
 ]
 Quiet = Annotated[
     str | None,
@@ -61,7 +61,7 @@ Cooldown = Annotated[
     needs=Needs.STACK_OR_WEB,
 )
 def add(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     on: On = None,
     to: To = None,
@@ -79,7 +79,7 @@ def add(
     Addresses are stored encrypted, and are not shown again.
     """
     mails = _save(
-        session,
+        ctx,
         project_id,
         on=on,
         to=to,
@@ -92,7 +92,7 @@ def add(
         quiet=quiet,
         cooldown=cooldown,
     )
-    for each in [] if session.json else mails:
+    for each in [] if ctx.json else mails:
         print_line(f"Send a test with `errata alerts test {project_id} {each}`.")
 
 
@@ -103,7 +103,7 @@ def add(
     needs=Needs.STACK_OR_WEB,
 )
 def edit(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     rule_id: RuleId,
     on: On = None,
@@ -117,12 +117,12 @@ def edit(
     quiet: Quiet = None,
     cooldown: Cooldown = None,
 ) -> None:
-    """Change a rule. What is not given stays, and '' removes a filter.
+    """Change a rule. Options that you leave out change nothing; '' removes a filter.
 
-    --on and --to replace all that the rule had.
+    --on and --to replace all occasions and channels of the rule.
     """
     _save(
-        session,
+        ctx,
         project_id,
         rule_id=rule_id,
         on=on,
@@ -138,10 +138,10 @@ def edit(
     )
 
 
-def _save(session: Session, project_id: str, **options: Any) -> list[str]:
+def _save(ctx: CommandContext, project_id: str, **options: Any) -> list[str]:
     """Add or change a rule, and print it. Return its channels that are addresses of mail."""
-    rule, more = change(session, project_id, "alerts/save", **options)
-    if session.json:
+    rule, more = change(ctx, project_id, "alerts/save", **options)
+    if ctx.json:
         print_json(rule)
     else:
         print_fields({"id": rule["id"], "rule": more["sentence"]})
@@ -150,10 +150,10 @@ def _save(session: Session, project_id: str, **options: Any) -> list[str]:
 
 
 @command(app, "list", example="alerts list 1", needs=Needs.STACK_OR_WEB)
-def list_(session: Session, project_id: ProjectId) -> None:
+def list_(ctx: CommandContext, project_id: ProjectId) -> None:
     """List a project's rules, and its channels with their state."""
-    found, more = ask(session, project_id, "alerts/list")
-    if session.json:
+    found, more = ask(ctx, project_id, "alerts/list")
+    if ctx.json:
         print_json(found)
         return
     rules, channels = found["rules"], found["channels"]
@@ -179,48 +179,48 @@ def list_(session: Session, project_id: ProjectId) -> None:
 
 
 @command(app, "remove", example="alerts remove 1 4f6a0c1b", needs=Needs.STACK_OR_WEB)
-def remove(session: Session, project_id: ProjectId, rule_id: RuleId) -> None:
+def remove(ctx: CommandContext, project_id: ProjectId, rule_id: RuleId) -> None:
     """Remove a rule. Its channels stay. Takes effect within 30 seconds."""
-    found = change(session, project_id, "alerts/remove", rule_id=rule_id).json
-    _said(session, found, f"Removed rule {found['id']}.")
+    found = change(ctx, project_id, "alerts/remove", rule_id=rule_id).json
+    _said(ctx, found, f"Removed rule {found['id']}.")
 
 
 @command(app, "mute", example="alerts mute 1 4f6a0c1b --for 2h", needs=Needs.STACK_OR_WEB)
 def mute(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     name: Annotated[str, typer.Argument(metavar="ID", help="The id of a rule or a channel.")],
     for_: Annotated[
         str, typer.Option("--for", metavar="TIME", help="30m, 2h, 7d. 0s: unmute.")
     ] = "1h",
 ) -> None:
-    """Mute a rule or a channel for a time. What happens meanwhile is not told later."""
-    found = change(session, project_id, "alerts/mute", name=name, for_=for_).json
-    _said(session, found, f"{found['id']} is {_muted(found['muted_until']) or 'not muted'}.")
+    """Mute a rule or a channel for a time. Alerts of that time are not sent later."""
+    found = change(ctx, project_id, "alerts/mute", name=name, for_=for_).json
+    _said(ctx, found, f"{found['id']} is {_muted(found['muted_until']) or 'not muted'}.")
 
 
 @command(app, "test", example="alerts test 1 4f6a0c1b", needs=Needs.STACK_OR_WEB)
 def test(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     name: Annotated[str, typer.Argument(metavar="ID", help="The id of a rule or a channel.")],
 ) -> None:
     """Send a test to a channel, or to all channels of a rule. `alerts log` shows the result."""
-    found = change(session, project_id, "alerts/test", name=name).json
+    found = change(ctx, project_id, "alerts/test", name=name).json
     number = f"{len(found['sent'])} tests" if len(found["sent"]) > 1 else "1 test"
-    _said(session, found, f"Sent {number}. See `errata alerts log {project_id}`.")
+    _said(ctx, found, f"Sent {number}. See `errata alerts log {project_id}`.")
 
 
 @command(app, "log", example="alerts log 1", needs=Needs.STACK_OR_WEB)
 def log(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     failed: Annotated[bool, typer.Option("--failed", help="Only failed attempts.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of attempts.")] = 50,
 ) -> None:
     """List the attempts of the last 30 days to deliver alerts, newest first."""
-    found, more = ask(session, project_id, "alerts/log", failed=failed, limit=limit)
-    if session.json:
+    found, more = ask(ctx, project_id, "alerts/log", failed=failed, limit=limit)
+    if ctx.json:
         print_json(found)
         return
     print_table(
@@ -249,14 +249,14 @@ def log(
     needs=Needs.STACK_OR_WEB,
 )
 def channel(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     to: Annotated[str, typer.Argument(metavar="KIND=ADDRESS", help=_TO.partition(", or a")[0])],
-    name: Annotated[str, typer.Option(metavar="NAME", help="What people call it.")] = "",
+    name: Annotated[str, typer.Option(metavar="NAME", help="A name for the channel.")] = "",
 ) -> None:
     """Add a channel, or rename the one with this address. Its address is not shown again."""
-    added, more = change(session, project_id, "alerts/channel", to=to, name=name)
-    _said(session, added, f"Channel {added['id']}: {more['name']}")
+    added, more = change(ctx, project_id, "alerts/channel", to=to, name=name)
+    _said(ctx, added, f"Channel {added['id']}: {more['name']}")
 
 
 @command(
@@ -265,21 +265,21 @@ def channel(
     example="alerts remove-channel 1 4f6a0c1b2d3e",
     needs=Needs.STACK_OR_WEB,
 )
-def remove_channel(session: Session, project_id: ProjectId, channel_id: ChannelId) -> None:
+def remove_channel(ctx: CommandContext, project_id: ProjectId, channel_id: ChannelId) -> None:
     """Remove a channel, also from the rules. A rule without channels is removed, too."""
-    found = change(session, project_id, "alerts/remove-channel", channel_id=channel_id).json
-    _said(session, found, f"Removed channel {found['id']}.")
+    found = change(ctx, project_id, "alerts/remove-channel", channel_id=channel_id).json
+    _said(ctx, found, f"Removed channel {found['id']}.")
 
 
 @command(app, "enable", example="alerts enable 1 4f6a0c1b2d3e", needs=Needs.STACK_OR_WEB)
-def enable(session: Session, project_id: ProjectId, channel_id: ChannelId) -> None:
+def enable(ctx: CommandContext, project_id: ProjectId, channel_id: ChannelId) -> None:
     """Enable a disabled channel. A 410 response disables one."""
-    found = change(session, project_id, "alerts/enable", channel_id=channel_id).json
-    _said(session, found, f"Channel {found['id']} is enabled.")
+    found = change(ctx, project_id, "alerts/enable", channel_id=channel_id).json
+    _said(ctx, found, f"Channel {found['id']} is enabled.")
 
 
-def _said(session: Session, value: Any, sentence: str) -> None:
-    if session.json:
+def _said(ctx: CommandContext, value: Any, sentence: str) -> None:
+    if ctx.json:
         print_json(value)
     else:
         print_line(sentence)

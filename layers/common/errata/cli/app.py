@@ -31,7 +31,7 @@ from errata.cli import (
     views,
     webhooks,
 )
-from errata.cli.command import Json, Local, Needs, Stack, command, group, remember
+from errata.cli.command import Json, Local, Needs, StackName, command, group, remember
 from errata.cli.root import AllCommands
 
 app = group(
@@ -87,7 +87,7 @@ def _version(asked: bool) -> None:
 def errata(
     context: typer.Context,
     local: Local = False,
-    stack: Stack = "",
+    stack: StackName = "",
     json: Json = False,
     version: Annotated[
         # In the text above: the help of all commands fits a screen.

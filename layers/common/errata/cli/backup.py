@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli.command import Session
+from errata.cli.command import CommandContext
 from errata.cli.output import print_error, print_fields, print_json, print_line
 from errata.config import settings
 from errata.models.backup import Manifest
@@ -27,7 +27,7 @@ def _table(name: str) -> typer.models.OptionInfo:
 
 
 def backup_(
-    session: Session,
+    ctx: CommandContext,
     place: Place,
     projects_table: Annotated[str, _table("projects")] = "",
     events_table: Annotated[str, _table("events")] = "",
@@ -48,15 +48,15 @@ def backup_(
     settings.cache_clear()
     origin = backup.Origin(
         version("errata"),
-        session.target.gateway.stack,
+        ctx.stack.gateway.stack,
         clients.region(),
-        session.target.api_url,
+        ctx.stack.api_url,
     )
     for part in backup.back_up(place, origin):
-        if not session.json:
+        if not ctx.json:
             print_line(part.name, f"{part.rows} rows")
     manifest = backup.find(place)
-    if session.json:
+    if ctx.json:
         print_json({"id": manifest.id, "rows": manifest.rows})
     else:
         print_fields(dict(manifest.rows))
@@ -64,7 +64,7 @@ def backup_(
 
 
 def restore_(
-    session: Session,
+    ctx: CommandContext,
     place: Place,
     no_mail: Annotated[
         bool,
@@ -84,18 +84,18 @@ def restore_(
     for _ in restore.verify(place, manifest):
         pass
     done = restore.begin(manifest)
-    outcome, gateway = restore.Restored(), session.target.gateway
+    outcome, gateway = restore.Restored(), ctx.stack.gateway
     steps = restore.restore(place, manifest, gateway, outcome, done=done, mailed=not no_mail)
     try:
         for step in steps:
-            if not session.json:
+            if not ctx.json:
                 print_line(step.name)
     finally:
         # Print the problems even if a later step fails. The next run skips these steps, so it would
         # not report them.
         for problem in outcome.problems:
             print_error("warning", problem)
-    if session.json:
+    if ctx.json:
         print_json(
             {
                 "rows": outcome.rows,
@@ -111,18 +111,18 @@ def restore_(
         f" {outcome.expired} had expired and were left out."
         f" {outcome.counted} events were counted. {outcome.invited} accounts were created."
     )
-    for line in _advice(manifest, session):
+    for line in _advice(manifest, ctx):
         print_line(line)
 
 
-def _advice(manifest: Manifest, session: Session) -> list[str]:
-    now, before = session.target.api_url, manifest.api_url
+def _advice(manifest: Manifest, ctx: CommandContext) -> list[str]:
+    now, before = ctx.stack.api_url, manifest.api_url
     advice = ["API keys and DSNs stay as they are."]
     if now != before:
         advice = [
             f"The URL of the API was {before} and is {now}. API keys stay, but clients need the new"
             " URL, and each DSN changes, unless you move the domain to this stack."
-            f" `{session.target.command('projects show ID')}` prints the DSN."
+            f" `{ctx.stack.command('projects show ID')}` prints the DSN."
         ]
     if settings().retention_days < manifest.retention_days:
         advice.append(

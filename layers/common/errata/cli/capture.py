@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import Session, command, group
+from errata.cli.command import CommandContext, command, group
 from errata.cli.operator import operator
 from errata.cli.output import print_error, print_json, print_line, print_table, timestamp
 from errata.cli.progress import progress
@@ -35,7 +35,7 @@ Groups = Annotated[
 
 @command(app, "add", example="capture add /aws/lambda/shop '/ecs/*' --project 1")
 def add(
-    session: Session,
+    ctx: CommandContext,
     project_id: OfProject,
     groups: Groups = None,
     all_lambdas: Annotated[
@@ -63,23 +63,23 @@ def add(
     wanted = [*(groups or ()), *([captured_groups.LAMBDA_GROUPS] if all_lambdas else ())]
     if not wanted:
         raise InvalidInputError({"log_group": ["Name log groups, or use --all-lambdas."]})
-    stack = session.target.gateway.stack
+    stack = ctx.stack.gateway.stack
     chosen = captured_groups.matching(wanted, exclude or (), stack)
     if not chosen:
         raise NotFoundError(f"No log group matches {' '.join(wanted)} in this region.")
     if dry_run:
-        _print_chosen(session, chosen)
+        _print_chosen(ctx, chosen)
         return
-    if pattern is None and session.local:
+    if pattern is None and ctx.local:
         pattern = ""  # the local stack knows no such patterns
     done = []
-    with progress(session.json) as show:
+    with progress(ctx.json) as show:
         for each in captured_groups.add(
             project_id, chosen, stack, operator().name, now_ms(), pattern
         ):
             done.append(each)
             show(f"{len(done):,} of {len(chosen):,} log groups")
-    if session.json:
+    if ctx.json:
         print_json([{"log_group": each.group, "problem": each.problem} for each in done])
     else:
         added = [each for each in done if not each.problem]
@@ -95,22 +95,22 @@ def add(
         raise typer.Exit(1)
 
 
-def _print_chosen(session: Session, chosen: list[str]) -> None:
-    if session.json:
+def _print_chosen(ctx: CommandContext, chosen: list[str]) -> None:
+    if ctx.json:
         print_json([{"log_group": each} for each in chosen])
     else:
         print_table(["log group"], [(each,) for each in chosen])
 
 
 @command(app, "list", example="capture list --project 1")
-def list_(session: Session, project_id: OfProject = "") -> None:
+def list_(ctx: CommandContext, project_id: OfProject = "") -> None:
     """List captured log groups, of all projects or of one.
 
-    Where the filter is missing, somebody has deleted it, or the log group: nothing arrives.
+    Nothing arrives without its filter: somebody has deleted it, or the log group.
     """
     ids = [project_id] if project_id else [each.id for each in projects.list_projects()]
-    found = list(captured_groups.listed(ids, session.target.gateway.stack))
-    if session.json:
+    found = list(captured_groups.listed(ids, ctx.stack.gateway.stack))
+    if ctx.json:
         print_json(
             [
                 {
@@ -143,10 +143,10 @@ def list_(session: Session, project_id: OfProject = "") -> None:
 
 
 @command(app, "remove", example="capture remove /aws/lambda/shop --project 1")
-def remove(session: Session, project_id: OfProject, groups: Groups = None) -> None:
-    """Capture log groups of a project no more. Its events stay."""
-    removed = captured_groups.remove(project_id, groups or (), session.target.gateway.stack)
-    if session.json:
+def remove(ctx: CommandContext, project_id: OfProject, groups: Groups = None) -> None:
+    """Stop capturing log groups for a project. Its events stay."""
+    removed = captured_groups.remove(project_id, groups or (), ctx.stack.gateway.stack)
+    if ctx.json:
         print_json({"removed": removed})
     else:
         for each in removed:
@@ -155,7 +155,7 @@ def remove(session: Session, project_id: OfProject, groups: Groups = None) -> No
 
 @command(app, "test", example="capture test /aws/lambda/shop --project 1")
 def test_(
-    session: Session,
+    ctx: CommandContext,
     project_id: OfProject,
     log_group: Annotated[str, typer.Argument(metavar="LOG_GROUP")],
 ) -> None:
@@ -169,19 +169,19 @@ def test_(
     stream = f"errata-capture-test-{at_ms}"
     captured_groups.begin_test(log_group, stream, at_ms)
     try:
-        event_id = _wait(session, following, stream)
+        event_id = _wait(ctx, following, stream)
     finally:
         captured_groups.end_test(log_group, stream)
     result: dict[str, Any] = {"event": event_id, "seconds": round((now_ms() - at_ms) / 1000, 1)}
-    if session.json:
+    if ctx.json:
         print_json(result)
     else:
         print_line(f"Event {event_id} arrived after {result['seconds']} seconds.")
 
 
-def _wait(session: Session, following: "tail.Tail", stream: str) -> str:
+def _wait(ctx: CommandContext, following: "tail.Tail", stream: str) -> str:
     until = time.monotonic() + _WAIT_S
-    with progress(session.json) as show:
+    with progress(ctx.json) as show:
         while time.monotonic() < until:
             for event in following.look():
                 if captured_groups.is_of_stream(event, stream):

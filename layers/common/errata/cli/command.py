@@ -1,6 +1,6 @@
-"""Shared by all commands: the common options, the deployment and the error handling.
+"""Shared by all commands: the shared options, the stack and the error handling.
 
-`command` adds --local, --stack and --json to a command and finds the deployment that they select.
+`command` adds --local, --stack and --json to a command and finds the stack that they select.
 It prints an expected error on stderr and ends with exit code 1. With --json, the error is JSON,
 too: `{"error": {"code": "not_found", "message": "…"}}`. `errata.cli.root` does this for errors in
 options.
@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from errata.cli import aws_failures, credentials, failures, target, web
+from errata.cli import aws_failures, credentials, failures, stack, web
 from errata.cli.operator import operator
 from errata.cli.output import print_error, print_json_error
 from errata.errors import ErrataError
 from errata.usecases import audit, projects
 
 if TYPE_CHECKING:
-    from errata.cli.target import Target
+    from errata.cli.stack import Stack
     from errata.cli.web import Web
 
 Local = Annotated[
     bool, typer.Option("--local", help="Use the local stack that `make run` started.")
 ]
-Stack = Annotated[
+StackName = Annotated[
     str,
     typer.Option(
         "--stack",
@@ -48,7 +48,7 @@ ProjectId = Annotated[
 
 
 @dataclass(frozen=True)
-class Asked:
+class SharedOptions:
     """The values of the shared options."""
 
     local: bool = False
@@ -65,19 +65,26 @@ class Needs(Enum):
 
 
 @dataclass(frozen=True)
-class Session:
-    """The deployment and the options that a command receives. `web`: the web API is used."""
+class CommandContext:
+    """What a command works on, and its shared options.
 
-    stack: "Target | None"
+    `found` is the stack, `web` the web API that is used in its place. A command that needs nothing
+    has neither.
+    """
+
+    found: "Stack | None"
     json: bool
     local: bool
     web: "Web | None" = None
 
     @property
-    def target(self) -> "Target":
+    def stack(self) -> "Stack":
         """The stack that the command works on."""
-        assert self.stack
-        return self.stack
+        assert self.found
+        return self.found
+
+
+type Command[**P] = Callable[Concatenate[CommandContext, P], None]
 
 
 def group(summary: str, *, example: str, cls: type[TyperGroup] | None = None) -> typer.Typer:
@@ -96,10 +103,10 @@ def group(summary: str, *, example: str, cls: type[TyperGroup] | None = None) ->
 
 
 def remember(
-    context: typer.Context, local: Local = False, stack: Stack = "", json: Json = False
+    context: typer.Context, local: Local = False, stack: StackName = "", json: Json = False
 ) -> None:
     """Store the shared options of a group in the context. The command can add to them."""
-    _ask(context, Asked(local, _as_text(stack), json))
+    _joined(context, SharedOptions(local, _as_text(stack), json))
 
 
 def command[**P](
@@ -109,33 +116,32 @@ def command[**P](
     example: str,
     needs: Needs = Needs.STACK,
     hidden: bool = False,
-) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
+) -> Callable[[Command[P]], Command[P]]:
     """Return a decorator that registers a function as a command of `app`.
 
     The help text is the function's docstring, followed by `example`. A `hidden` command is not in
     the list of commands.
     """
 
-    def register(
-        function: Callable[Concatenate[Session, P], None],
-    ) -> Callable[Concatenate[Session, P], None]:
+    def register(function: Command[P]) -> Command[P]:
         work: Callable[..., None] = function
 
         def run(context: typer.Context, **arguments: Any) -> None:
             arguments = {name: _as_text(value) for name, value in arguments.items()}
-            asked = _ask(context, Asked(*(arguments.pop(each.name) for each in _SHARED)))
-            with _ended_well(asked):
-                session = _session(asked, needs)
+            own = SharedOptions(*(arguments.pop(each.name) for each in _SHARED))
+            options = _joined(context, own)
+            with _errors_printed(options):
+                ctx = _context(options, needs)
                 if name := arguments.get(_PROJECT):
-                    arguments[_PROJECT] = _project_id(session, name)
-                with audit.acting(operator) if session.stack else nullcontext():
-                    work(session, **arguments)
+                    arguments[_PROJECT] = _project_id(ctx, name)
+                with audit.acting(operator) if ctx.found else nullcontext():
+                    work(ctx, **arguments)
                 sys.stdout.flush()
 
         # Typer reads this signature instead of the function's own.
-        own = list(inspect.signature(function).parameters.values())[1:]
+        parameters = list(inspect.signature(function).parameters.values())[1:]
         run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [_CONTEXT, *(each.replace(kind=_BY_NAME) for each in own), *_SHARED]
+            [_CONTEXT, *(each.replace(kind=_BY_NAME) for each in parameters), *_SHARED]
         )
         summary = inspect.getdoc(function)
         epilog = f"Example: errata {example}"
@@ -145,7 +151,7 @@ def command[**P](
     return register
 
 
-def _session(asked: Asked, needs: Needs) -> Session:
+def _context(options: SharedOptions, needs: Needs) -> CommandContext:
     """Find what a command works on.
 
     Raises:
@@ -153,15 +159,15 @@ def _session(asked: Asked, needs: Needs) -> Session:
         BotoCoreError, ClientError: a call to AWS failed.
     """
     if needs is Needs.NOTHING:
-        return Session(None, asked.json, asked.local)
-    selected = asked.local or asked.stack or os.environ.get("ERRATA_STACK")
+        return CommandContext(None, options.json, options.local)
+    selected = options.local or options.stack or os.environ.get("ERRATA_STACK")
     if needs is Needs.STACK_OR_WEB and not selected and (login := credentials.find()):
-        return Session(None, asked.json, asked.local, web.Web(login))
-    return Session(target.find(asked.local, asked.stack), asked.json, asked.local)
+        return CommandContext(None, options.json, options.local, web.Web(login))
+    return CommandContext(stack.find(options.local, options.stack), options.json, options.local)
 
 
-def _project_id(session: Session, name: str) -> str:
-    return session.web.project_id(name) if session.web else projects.find_id(name)
+def _project_id(ctx: CommandContext, name: str) -> str:
+    return ctx.web.project_id(name) if ctx.web else projects.find_id(name)
 
 
 # The parameter of commands that names a project. Commands get its id.
@@ -184,10 +190,11 @@ def _as_text(value: Any) -> Any:
     return value.encode(errors="surrogateescape").decode(errors="replace")
 
 
-def _ask(context: typer.Context, asked: Asked) -> Asked:
-    before = context.obj or Asked()
-    joined = Asked(
-        before.local or asked.local, asked.stack or before.stack, before.json or asked.json
+def _joined(context: typer.Context, options: SharedOptions) -> SharedOptions:
+    """Return these options with those of the groups before them."""
+    before = context.obj or SharedOptions()
+    joined = SharedOptions(
+        before.local or options.local, options.stack or before.stack, before.json or options.json
     )
     if joined.local and joined.stack:
         raise typer.BadParameter("Use --local or --stack, not both.")
@@ -196,7 +203,7 @@ def _ask(context: typer.Context, asked: Asked) -> Asked:
 
 
 @contextmanager
-def _ended_well(asked: Asked) -> Iterator[None]:
+def _errors_printed(options: SharedOptions) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
@@ -206,15 +213,15 @@ def _ended_well(asked: Asked) -> Iterator[None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None
     except ErrataError as error:
-        _fail(error, asked)
+        _fail(error, options)
     except aws_failures.FAILURES as error:
-        _fail(error, asked)
+        _fail(error, options)
 
 
-def _fail(error: Exception, asked: Asked) -> NoReturn:
-    lines = failures.explain(error, asked.local)
-    if asked.json:
-        print_json_error(failures.code(error, asked.local), "\n".join(lines))
-    for line in [] if asked.json else lines:
+def _fail(error: Exception, options: SharedOptions) -> NoReturn:
+    lines = failures.explain(error, options.local)
+    if options.json:
+        print_json_error(failures.code(error, options.local), "\n".join(lines))
+    for line in [] if options.json else lines:
         print_error("error", line)
     raise typer.Exit(1) from None

@@ -15,7 +15,7 @@ from types import ModuleType
 # A module of these is executed at the first use of one of its names. So the modules of commands
 # import it whole: `from errata.usecases import projects`, not `… .projects import find`.
 PARTS = ("errata.usecases.", "errata.store.", "errata.cli.checks.")
-MODULES = {"errata.cli.aws_failures", "errata.cli.target", "errata.cli.web"}
+MODULES = {"errata.cli.aws_failures", "errata.cli.stack", "errata.cli.web"}
 
 
 class _Finder:

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from errata.cli.checks import base, read_only, requests
-from errata.cli.command import Session
+from errata.cli.command import CommandContext
 from errata.cli.output import print_json, print_line
 
 
 def doctor(
-    session: Session,
+    ctx: CommandContext,
     looks_only: Annotated[
         bool, typer.Option("--read-only", help="Send no requests and change nothing.")
     ] = False,
@@ -42,17 +42,17 @@ def doctor(
             raise typer.BadParameter(f"Use --read-only or {option}, not both.")
     if url and not url.startswith(("https://", "http://")):
         raise typer.BadParameter("The value of --url must begin with https:// or http://.")
-    deployment = base.Deployment(session.target, session.local)
+    deployment = base.Deployment(ctx.stack, ctx.local)
     found = []
     with closing(
-        _made(deployment, looks_only, url or session.target.api_url, patience, mail)
+        _made(deployment, looks_only, url or ctx.stack.api_url, patience, mail)
     ) as made:  # closed after Ctrl-C, too: then it deletes the project
         for each in made:
             found.append(each)
-            if not session.json:
+            if not ctx.json:
                 _print(each)
     ok = all(each.ok for each in found)
-    if session.json:
+    if ctx.json:
         rows = [
             {"name": each.name, "ok": each.ok, "detail": each.detail, "remedy": each.remedy}
             for each in found

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli.command import ProjectId, Session, command
+from errata.cli.command import CommandContext, ProjectId, command
 from errata.cli.events import app as app
 from errata.cli.output import print_json, print_line, print_table
 from errata.errors import InvalidInputError, NotFoundError
@@ -18,7 +18,7 @@ from errata.usecases import attachments, feedback, prefixes, projects, read_even
 
 @command(app, "feedback", example="events feedback 1 --limit 20")
 def list_feedback(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="How many, at most.")] = 50,
     before: Annotated[
@@ -27,7 +27,7 @@ def list_feedback(
 ) -> None:
     """List what people have written about errors of a project, newest first."""
     found = feedback.newest(projects.visible_to_operator(project_id), limit, before)
-    if session.json:
+    if ctx.json:
         print_json(
             [
                 {
@@ -61,7 +61,7 @@ def list_feedback(
 
 @command(app, "attachment", example="events attachment 1 019aa9d2-7c1e-7a4b-8f3e-1c2d3e4f5a6b 1")
 def attachment(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     event_id: Annotated[str, typer.Argument(metavar="EVENT", help="The event's id.")],
     number: Annotated[int, typer.Argument(min=1, help="Which attachment, from 1 on.")] = 1,
@@ -84,7 +84,7 @@ def attachment(
     if output is None and file.exists():
         raise InvalidInputError({"output": [f"The file {file} exists. Use --output."]})
     file.write_bytes(content)
-    if session.json:
+    if ctx.json:
         print_json({"file": str(file), "size": len(content)})
     else:
         print_line(f"Saved {file} ({len(content)} bytes).")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import Needs, ProjectId, Session, command, group
+from errata.cli.command import CommandContext, Needs, ProjectId, command, group
 from errata.cli.output import (
     line,
     print_fields,
@@ -60,7 +60,7 @@ type Text = str | None
     needs=Needs.STACK_OR_WEB,
 )
 def list_(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     query: Annotated[
         str,
@@ -93,7 +93,7 @@ def list_(
     says since when, and --cursor continues with older ones.
     """
     page = ask(
-        session,
+        ctx,
         project_id,
         "events/list",
         query=query,
@@ -107,7 +107,7 @@ def list_(
         limit=limit,
         cursor=cursor,
     ).json
-    if session.json:
+    if ctx.json:
         print_json(page)
         return
     print_table(
@@ -140,7 +140,7 @@ def list_(
     needs=Needs.STACK_OR_WEB,
 )
 def show(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     event_id: Annotated[
         str,
@@ -155,11 +155,11 @@ def show(
     ] = False,
 ) -> None:
     """Show an event with all its fields, and its number among those of its issue."""
-    event, more = ask(session, project_id, "events/show", event=event_id)
+    event, more = ask(ctx, project_id, "events/show", event=event_id)
     if markdown:
         print_text(more["markdown"])
         return
-    if session.json:
+    if ctx.json:
         print_json(event)
         return
     by_name: Mapping[str, Any] = event
@@ -197,7 +197,7 @@ def _frames(trace: ExceptionTrace) -> Iterator[str]:
 
 
 def tail_(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     last: Annotated[
         int, typer.Option(metavar="N", min=0, max=100, help="Start with the last N events.")
@@ -209,7 +209,7 @@ def tail_(
         events = following.start(last)
         while True:
             for event in events:
-                _print_event(session, event)
+                _print_event(ctx, event)
             sys.stdout.flush()
             time.sleep(POLL_SECONDS)
             events = following.look()
@@ -218,7 +218,7 @@ def tail_(
 
 
 def send_(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     message: Annotated[Text, typer.Option(metavar="TEXT")] = None,
     exception_class: Annotated[Text, typer.Option(metavar="NAME")] = None,
@@ -251,7 +251,7 @@ def send_(
     sent = parse_object(decompress(_bytes(file))) if file else {}
     sent |= {name: value for name, value in given.items() if value is not None}
     event_id = send.send_event(project_id, sent)
-    if session.json:
+    if ctx.json:
         print_json({"id": event_id})
     else:
         print_line(event_id)
@@ -272,9 +272,9 @@ def _received(event: ApiEvent) -> str:
     return event["received_at"][:19].replace("T", " ")
 
 
-def _print_event(session: Session, stored: Stored) -> None:
+def _print_event(ctx: CommandContext, stored: Stored) -> None:
     event = _to_json(stored)
-    if session.json:
+    if ctx.json:
         print_json_line(event)
         return
     tags = [event["environment"], event["release"]]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import Needs, ProjectId, Session, command
+from errata.cli.command import CommandContext, Needs, ProjectId, command
 from errata.cli.issues import app as app
 from errata.cli.output import print_json, print_line, printable
 from errata.cli.progress import progress
@@ -59,7 +59,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
     needs=Needs.STACK_OR_WEB,
 )
 def resolve(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     issue_ids: Ids = None,
     in_next_release: InNext = False,
@@ -74,12 +74,12 @@ def resolve(
     Releases are in the order of their versions (see docs/triage.md).
     """
     how = {"in_next_release": in_next_release, "in_release": in_release}
-    _change(session, project_id, "resolve", issue_ids, query, yes, **how)
+    _change(ctx, project_id, "resolve", issue_ids, query, yes, **how)
 
 
 @command(app, "ignore", example="issues ignore 1 SHOP-42", needs=Needs.STACK_OR_WEB)
 def ignore(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     issue_ids: Ids = None,
     for_: For = None,
@@ -100,19 +100,19 @@ def ignore(
         "until_users": until_users,
         "until_rising": until_rising,
     }
-    _change(session, project_id, "ignore", issue_ids, query, yes, **how)
+    _change(ctx, project_id, "ignore", issue_ids, query, yes, **how)
 
 
 @command(app, "reopen", example="issues reopen 1 SHOP-42", needs=Needs.STACK_OR_WEB)
 def reopen(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     issue_ids: Ids = None,
     query: Query = None,
     yes: Yes = False,
 ) -> None:
     """Reopen resolved or ignored issues."""
-    _change(session, project_id, "reopen", issue_ids, query, yes)
+    _change(ctx, project_id, "reopen", issue_ids, query, yes)
 
 
 @command(
@@ -122,7 +122,7 @@ def reopen(
     needs=Needs.STACK_OR_WEB,
 )
 def assign(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     to: Annotated[
         str,
@@ -135,7 +135,7 @@ def assign(
     yes: Yes = False,
 ) -> None:
     """Assign issues to a member or a team of the organization, or to nobody."""
-    _change(session, project_id, "assign", issue_ids, query, yes, to=to)
+    _change(ctx, project_id, "assign", issue_ids, query, yes, to=to)
 
 
 @command(
@@ -145,7 +145,7 @@ def assign(
     needs=Needs.STACK_OR_WEB,
 )
 def merge_(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     head: Annotated[
         str,
@@ -160,8 +160,8 @@ def merge_(
     It keeps its title, status, assignee and alerts. New events of the others belong to it. Up to 50
     issues can be merged into one. Members of a merged issue come along.
     """
-    merged = change(session, project_id, "issues/merge", head=head, members=members).json
-    if session.json:
+    merged = change(ctx, project_id, "issues/merge", head=head, members=members).json
+    if ctx.json:
         print_json(merged)
         return
     number = len(merged["merged"])
@@ -172,10 +172,10 @@ def merge_(
 
 
 @command(app, "unmerge", example="issues unmerge 1 SHOP-57", needs=Needs.STACK_OR_WEB)
-def unmerge(session: Session, project_id: ProjectId, members: Members) -> None:
+def unmerge(ctx: CommandContext, project_id: ProjectId, members: Members) -> None:
     """Separate merged issues again. Each has its own events and the status of its former head."""
-    separated = change(session, project_id, "issues/unmerge", members=members).json
-    if session.json:
+    separated = change(ctx, project_id, "issues/unmerge", members=members).json
+    if ctx.json:
         print_json(separated)
         return
     for name, issue in zip(members, separated, strict=True):
@@ -185,7 +185,7 @@ def unmerge(session: Session, project_id: ProjectId, members: Members) -> None:
 
 @command(app, "delete", example="issues delete 1 SHOP-42 --yes", needs=Needs.STACK_OR_WEB)
 def delete(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     issue_ids: Ids = None,
     query: Query = None,
@@ -196,15 +196,15 @@ def delete(
     This cannot be undone.
     """
     if query is not None or not issue_ids or len(issue_ids) > 1:
-        _change(session, project_id, "delete", issue_ids, query, yes)
+        _change(ctx, project_id, "delete", issue_ids, query, yes)
         return
     name = issue_ids[0]
     if not yes:
-        issue = ask(session, project_id, "issues/peek", issue=name).json
+        issue = ask(ctx, project_id, "issues/peek", issue=name).json
         title, count = printable(issue["title"]), issue["count"]
         _confirm(f"Delete issue {name} ({title}) and its events ({count})?")
-    deleted = change(session, project_id, "issues/change", kind="delete", issue_ids=[name]).json
-    if session.json:
+    deleted = change(ctx, project_id, "issues/change", kind="delete", issue_ids=[name]).json
+    if ctx.json:
         print_json(deleted)
     else:
         print_line(f"Deleted issue {name}. Its events are deleted within a minute.")
@@ -217,21 +217,21 @@ def delete(
     needs=Needs.STACK_OR_WEB,
 )
 def undo(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     change_id: Annotated[
-        str, typer.Argument(metavar="CHANGE", help="The id that the change has printed.")
+        str, typer.Argument(metavar="CHANGE", help="The id that the bulk change printed.")
     ],
 ) -> None:
-    """Restore the issues that a change of many has changed, up to an hour after it.
+    """Undo a bulk change within an hour: restore the issues that it has changed.
 
     Issues that a person or an event has changed since stay as they are.
     """
-    _finish(session, project_id, *change(session, project_id, "issues/undo", change=change_id))
+    _finish(ctx, project_id, *change(ctx, project_id, "issues/undo", change=change_id))
 
 
 def _change(
-    session: Session,
+    ctx: CommandContext,
     project_id: str,
     kind: str,
     names: list[str] | None,
@@ -243,23 +243,23 @@ def _change(
     if bool(names) == (query is not None):
         raise InvalidInputError({"issue": ["Name issues, or use --query, but not both."]})
     if not yes and (query is not None or kind == "delete"):
-        _ask_first(session, project_id, kind, names, query)
+        _ask_first(ctx, project_id, kind, names, query)
     chosen = {"kind": kind, "issue_ids": names, "query": query}
-    found, more = change(session, project_id, "issues/change", **chosen, **how)
+    found, more = change(ctx, project_id, "issues/change", **chosen, **how)
     if "change" in found:
-        _finish(session, project_id, found, more)
-    elif session.json:
+        _finish(ctx, project_id, found, more)
+    elif ctx.json:
         print_json(found)
     else:
         print_line(f"Issue {found['id']} is {more['told']}.")
 
 
 def _ask_first(
-    session: Session, project_id: str, kind: str, names: list[str] | None, query: str | None
+    ctx: CommandContext, project_id: str, kind: str, names: list[str] | None, query: str | None
 ) -> None:
     count, which = len(names or ()), ""
     if query is not None:
-        count = ask(session, project_id, "issues/count", query=query).json["count"]
+        count = ask(ctx, project_id, "issues/count", query=query).json["count"]
         which = f" that match {printable(query) or 'the empty query'}"
     events = " and their events" if kind == "delete" else ""
     number = "1 issue" if count == 1 else f"{count:,} issues"
@@ -270,13 +270,15 @@ def _confirm(question: str) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def _finish(session: Session, project_id: str, found: dict[str, Any], more: dict[str, Any]) -> None:
-    """Go on until a change of many issues is finished, and print its result."""
-    with progress(session.json) as show:
+def _finish(
+    ctx: CommandContext, project_id: str, found: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """Go on until a bulk change is finished, and print its result."""
+    with progress(ctx.json) as show:
         while not more["finished"]:
             show(f"{more['issues']:,} issues so far")
-            found, more = change(session, project_id, "issues/continue", change=found["change"])
-    if session.json:
+            found, more = change(ctx, project_id, "issues/continue", change=found["change"])
+    if ctx.json:
         print_json(found)
         return
     print_line(more["told"])

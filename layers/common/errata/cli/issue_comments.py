@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from errata.cli.activity import activity_lines
-from errata.cli.command import Needs, ProjectId, Session, command
+from errata.cli.command import CommandContext, Needs, ProjectId, command
 from errata.cli.issue_changes import app as app
 from errata.cli.issues import Id
 from errata.cli.output import print_json, print_line, printable
@@ -28,7 +28,7 @@ CommentId = Annotated[
     needs=Needs.STACK_OR_WEB,
 )
 def comment(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     issue_id: Id,
     text: Annotated[
@@ -42,7 +42,7 @@ def comment(
         raise typer.BadParameter("Use --text, --edit with --text, or --delete.")
     written = sys.stdin.read(_MOST) if text == "-" else text
     note, more = change(
-        session,
+        ctx,
         project_id,
         "issues/comment",
         issue=issue_id,
@@ -50,7 +50,7 @@ def comment(
         edit=None if edit is None else _time(edit),
         delete=None if delete is None else _time(delete),
     )
-    if session.json:
+    if ctx.json:
         print_json(note)
     elif delete is not None:
         print_line("Comment deleted.")
@@ -60,7 +60,7 @@ def comment(
 
 @command(app, "activity", example="issues activity 1 SHOP-42", needs=Needs.STACK_OR_WEB)
 def activity(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     issue_id: Id,
     limit: Annotated[
@@ -68,12 +68,12 @@ def activity(
     ] = None,
 ) -> None:
     """Print who did what with an issue, latest first: its status, assignments and comments."""
-    found = ask(session, project_id, "issues/activity", issue=issue_id).json[:limit]
-    if session.json:
+    found = ask(ctx, project_id, "issues/activity", issue=issue_id).json[:limit]
+    if ctx.json:
         print_json(found)
     elif not found:
         print_line("No activity.")
-    for each in () if session.json else activity_lines(found):
+    for each in () if ctx.json else activity_lines(found):
         sys.stdout.write(f"{printable(each)}\n")
 
 

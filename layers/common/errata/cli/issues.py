@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from errata.cli.activity import activity_lines
-from errata.cli.command import Needs, ProjectId, Session, command, group
+from errata.cli.command import CommandContext, Needs, ProjectId, command, group
 from errata.cli.output import (
     line,
     print_fields,
@@ -39,7 +39,7 @@ Id = Annotated[
     needs=Needs.STACK_OR_WEB,
 )
 def list_(
-    session: Session,
+    ctx: CommandContext,
     project_id: Annotated[
         str, typer.Argument(metavar="PROJECT", help="The project's id, slug or name. Or use --org.")
     ] = "",
@@ -99,7 +99,7 @@ def list_(
 
     The other options add terms to the query. A short id, or the id of an event, finds its issue.
 
-    With --limit, an issue may be left out for one whose number is less than 5 % lower.
+    With --limit, the last issue may have up to 5 % fewer events or users than one that is left out.
 
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are almost
     always exact.
@@ -108,9 +108,9 @@ def list_(
         raise InvalidInputError({"project": ["Give a project or --org, not both."]})
     more = translated(status, environment, release, level, search)
     text = " ".join(filter(None, (query, more)))
-    every = issues(session, project_id, org, query=text, sort=sort, view=view)
-    found = list(counted(islice(every, limit), "issues", session.json))
-    if session.json:
+    every = issues(ctx, project_id, org, query=text, sort=sort, view=view)
+    found = list(counted(islice(every, limit), "issues", ctx.json))
+    if ctx.json:
         print_json(found)
         return
     print_table(
@@ -137,7 +137,7 @@ def list_(
 
 @command(app, "show", example="issues show 1 SHOP-42", needs=Needs.STACK_OR_WEB)
 def show(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     issue_id: Annotated[
         str,
@@ -155,8 +155,8 @@ def show(
     The number of users is an estimate with a standard error of 4.6 %. Small numbers are almost
     always exact.
     """
-    issue, more = ask(session, project_id, "issues/show", issue=issue_id)
-    if session.json:
+    issue, more = ask(ctx, project_id, "issues/show", issue=issue_id)
+    if ctx.json:
         print_json(issue)
         return
     event = issue["newest_event"]

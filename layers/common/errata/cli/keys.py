@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from errata.cli import failures
-from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import (
     print_error,
     print_fields,
@@ -23,14 +23,14 @@ app = group("List, create, revoke and repair API keys and DSNs.", example="keys 
 
 
 @command(app, "list", example="keys list 1")
-def list_(session: Session, project_id: ProjectId) -> None:
+def list_(ctx: CommandContext, project_id: ProjectId) -> None:
     """List a project's API keys and DSNs, including revoked ones.
 
     An API key itself is only shown when you create it.
     """
     found = projects.list_keys(project_id)
-    url = session.target.sdk_url
-    if session.json:
+    url = ctx.stack.sdk_url
+    if ctx.json:
         print_json([_to_json(key, url) for key in found])
         return
     print_table(
@@ -52,7 +52,7 @@ def list_(session: Session, project_id: ProjectId) -> None:
 
 @command(app, "create", example="keys create 1 --label web")
 def create(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     label: Annotated[
         str, typer.Option(metavar="TEXT", help="A name for the key, 1 to 200 characters.")
@@ -64,10 +64,10 @@ def create(
 ) -> None:
     """Create an API key, which is shown only once. With --dsn, create a DSN."""
     record, key, unmetered = usage_keys.create_key(
-        session.target.gateway, project_id, label.strip(), public
+        ctx.stack.gateway, project_id, label.strip(), public
     )
-    url = session.target.sdk_url
-    if session.json:
+    url = ctx.stack.sdk_url
+    if ctx.json:
         print_json(_to_json(record, url) | ({} if public else {"api_key": key}))
     elif public:
         print_fields({"id": record.id, "label": record.label, "DSN": _dsn(record, url)})
@@ -75,19 +75,19 @@ def create(
         print_fields({"id": record.id, "label": record.label, "key": key})
         print_line("Copy the key now. It is not shown again.")
     if unmetered:
-        warn(session, unmetered, projects.find(project_id))
+        warn(ctx, unmetered, projects.find(project_id))
 
 
 @command(app, "revoke", example="keys revoke 1 3f2a90c1d4e5")
 def revoke(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     key_id: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, from `keys list`.")],
 ) -> None:
     """Permanently revoke an API key or a DSN. Takes effect within 30 seconds."""
     key, undeleted = usage_keys.revoke_key(project_id, key_id)
-    if session.json:
-        print_json(_to_json(key, session.target.sdk_url))
+    if ctx.json:
+        print_json(_to_json(key, ctx.stack.sdk_url))
     else:
         print_line(f"Revoked key {key.id} ({key.label}) of project {project_id}.")
     if undeleted:
@@ -101,7 +101,7 @@ def revoke(
 
 @command(app, "repair", example="keys repair")
 def repair(
-    session: Session,
+    ctx: CommandContext,
     project_id: Annotated[
         str,
         typer.Argument(metavar="[PROJECT]", help="The project's id, slug or name. Default: all."),
@@ -115,12 +115,12 @@ def repair(
     found = [projects.find(project_id)] if project_id else projects.list_projects()
     repaired: list[ApiKey] = []
     for project in found:
-        keys, unmetered = usage_keys.repair(session.target.gateway, project.id)
+        keys, unmetered = usage_keys.repair(ctx.stack.gateway, project.id)
         repaired += keys
         if unmetered:
-            warn(session, unmetered, project)
-    if session.json:
-        print_json([_to_json(key, session.target.sdk_url) for key in repaired])
+            warn(ctx, unmetered, project)
+    if ctx.json:
+        print_json([_to_json(key, ctx.stack.sdk_url) for key in repaired])
         return
     for key in repaired:
         print_line(f"Repaired key {key.id} ({key.label}) of project {key.project_id}.")

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from errata.cli import credentials, web
-from errata.cli.command import Session
+from errata.cli.command import CommandContext
 from errata.cli.output import print_fields, print_json, print_line
 from errata.errors import NotFoundError
 
 
 def login(
-    session: Session,
+    ctx: CommandContext,
     url: Annotated[
         str,
         typer.Option(metavar="URL", help="Base URL of the web API. Default: the one in the token."),
@@ -34,27 +34,27 @@ def login(
         found = credentials.find()
         if found is None:
             raise NotFoundError("Nobody is logged in. Run `errata login`.")
-        _show(session, found)
+        _show(ctx, found)
         return
     text = sys.stdin.readline() if token_stdin else typer.prompt("Token", hide_input=True, err=True)
     found = credentials.of_token(text.strip(), url)
     web.Web(found).get()  # the token must work before it replaces another
-    _show(session, credentials.keep(found))
+    _show(ctx, credentials.keep(found))
 
 
-def logout(session: Session) -> None:
+def logout(ctx: CommandContext) -> None:
     """Remove the token that `errata login` keeps. It stays valid until somebody revokes it."""
     was = credentials.forget()
-    if session.json:
+    if ctx.json:
         print_json({"logged_out": was})
     else:
         print_line("Logged out." if was else "Nobody was logged in.")
 
 
-def _show(session: Session, found: credentials.Login) -> None:
+def _show(ctx: CommandContext, found: credentials.Login) -> None:
     root = web.Web(found).get()
     user = root["user"] and root["user"]["email"]
-    if session.json:
+    if ctx.json:
         print_json(
             {
                 "url": found.url,

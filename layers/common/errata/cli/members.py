@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from errata.cli.command import Session, command, group
+from errata.cli.command import CommandContext, command, group
 from errata.cli.orgs import OrgId
 from errata.cli.output import print_fields, print_json, print_line, print_table
 from errata.config import settings
@@ -28,7 +28,7 @@ _ROLE = "|".join(ROLES)
 
 @command(app, "add", example="members add default ada@example.com --role owner")
 def add(
-    session: Session,
+    ctx: CommandContext,
     org: OrgId,
     email: Email,
     role: Annotated[
@@ -49,17 +49,17 @@ def add(
     A user without an account gets an invitation by e-mail. The local stack sends no e-mail; it
     shows a password instead, only once.
     """
-    password = _password(session)
+    password = _password(ctx)
     known = bool(password and members.find_user(email).memberships)
     member = members.add(org, email, cast("Role", role), team or (), password=password)
-    _added(session, org, member, "" if known else password)
+    _added(ctx, org, member, "" if known else password)
 
 
 @command(app, "list", example="members list default")
-def list_(session: Session, org: OrgId) -> None:
+def list_(ctx: CommandContext, org: OrgId) -> None:
     """List an organization's members."""
     found = members.list_members(org)
-    if session.json:
+    if ctx.json:
         print_json([_to_json(org, member) for member in found])
         return
     names = {team.id: team.name for team in members.list_teams(org)}
@@ -75,7 +75,7 @@ def list_(session: Session, org: OrgId) -> None:
 
 @command(app, "set", example="members set default ada@example.com --role admin")
 def set_(
-    session: Session,
+    ctx: CommandContext,
     org: OrgId,
     email: Email,
     role: Annotated[str | None, typer.Option(metavar=_ROLE, help="The new role.")] = None,
@@ -91,34 +91,34 @@ def set_(
         raise typer.BadParameter("Nothing to set. Use --role or --team.")
     teams = None if not team else [] if team == ["none"] else team
     member = members.change(org, email, cast("Role | None", role), teams)
-    if session.json:
+    if ctx.json:
         print_json(_to_json(org, member))
     else:
         _show(org, member, {})
 
 
 @command(app, "invite", example="members invite default ada@example.com")
-def invite(session: Session, org: OrgId, email: Email) -> None:
+def invite(ctx: CommandContext, org: OrgId, email: Email) -> None:
     """Send a new invitation with a new temporary password. A password expires after 7 days.
 
     The local stack sends no e-mail; it shows the new password instead, only once.
     """
-    password = _password(session)
+    password = _password(ctx)
     member = members.invite_again(org, email, password=password)
-    if session.json or password:
-        _added(session, org, member, password)
+    if ctx.json or password:
+        _added(ctx, org, member, password)
     else:
         print_line(f"Invited {member.email} again.")
 
 
 @command(app, "reset-second-factor", example="members reset-second-factor default ada@example.com")
-def reset_second_factor(session: Session, org: OrgId, email: Email) -> None:
-    """Turn off the second factor of a member who has lost the device. Make sure who is asking.
+def reset_second_factor(ctx: CommandContext, org: OrgId, email: Email) -> None:
+    """Turn off the second factor of a member who has lost the device. Check who asks for it.
 
     They then sign in with the password alone, and can set up a new one on their account's page.
     """
     member = members.end_second_factor(org, email)
-    if session.json:
+    if ctx.json:
         print_json(_to_json(org, member))
     else:
         print_line(
@@ -127,23 +127,23 @@ def reset_second_factor(session: Session, org: OrgId, email: Email) -> None:
 
 
 @command(app, "remove", example="members remove default ada@example.com")
-def remove(session: Session, org: OrgId, email: Email) -> None:
+def remove(ctx: CommandContext, org: OrgId, email: Email) -> None:
     """Remove a member from an organization. Their account is kept, but loses access to it."""
     member = members.remove(org, email)
-    if session.json:
+    if ctx.json:
         print_json(_to_json(org, member))
     else:
         print_line(f"Removed {member.email} from organization {org}.")
 
 
-def _password(session: Session) -> str:
+def _password(ctx: CommandContext) -> str:
     """Return a new password on the local stack, "" elsewhere. The local stack sends no e-mail."""
-    return secrets.token_urlsafe(15) if session.local else ""
+    return secrets.token_urlsafe(15) if ctx.local else ""
 
 
-def _added(session: Session, org: str, member: Member, password: str) -> None:
+def _added(ctx: CommandContext, org: str, member: Member, password: str) -> None:
     shown = {"password": password} if password else {}
-    if session.json:
+    if ctx.json:
         print_json(_to_json(org, member) | shown)
         return
     _show(org, member, shown | {"dashboard": settings().dashboard_url})

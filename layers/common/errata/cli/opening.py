@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from errata.cli.command import Session
+from errata.cli.command import CommandContext
 from errata.cli.output import print_json, print_line
 from errata.models.ids import now_ms
 from errata.usecases import addresses
 
 
 def open_(
-    session: Session,
+    ctx: CommandContext,
     name: Annotated[
         str,
         typer.Argument(
@@ -30,12 +30,12 @@ def open_(
 
     Prints the URL. Opens no browser with --json, or if the output is no terminal.
     """
-    if session.web:
-        where = ("organizations", session.web.login.org)
-        url = session.web.ask(where, "open", {"name": name}).json["url"]
+    if ctx.web:
+        where = ("organizations", ctx.web.login.org)
+        url = ctx.web.ask(where, "open", {"name": name}).json["url"]
     else:
         url = addresses.of_operator(name, now_ms())
-    if session.json:
+    if ctx.json:
         print_json({"url": url})
         return
     print_line(url)

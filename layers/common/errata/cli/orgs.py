@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import Session, command, group
+from errata.cli.command import CommandContext, command, group
 from errata.cli.output import print_fields, print_json, print_table, timestamp
 from errata.errors import InvalidInputError
-from errata.models.audit import Entry
+from errata.models.audit import AuditEntry
 from errata.models.ids import now_ms
 from errata.models.organization import Organization, parse_allowlist
 from errata.protocol.read import iso
@@ -22,23 +22,23 @@ OrgId = Annotated[
 
 @command(app, "create", example="orgs create acme")
 def create(
-    session: Session,
+    ctx: CommandContext,
     name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characters.")],
 ) -> None:
     """Create an organization. Create its projects with `projects create --org`."""
     organization = organizations.create(name.strip())
     found = {"id": organization.id, "name": organization.name}
-    if session.json:
+    if ctx.json:
         print_json(found)
     else:
         print_fields({"organization": organization.id, "name": organization.name})
 
 
 @command(app, "list", example="orgs list --json")
-def list_(session: Session) -> None:
+def list_(ctx: CommandContext) -> None:
     """List all organizations."""
     found = organizations.list_organizations()
-    if session.json:
+    if ctx.json:
         print_json([_to_json(each) for each in found])
         return
     print_table(
@@ -51,14 +51,14 @@ def list_(session: Session) -> None:
 
 
 @command(app, "show", example="orgs show default")
-def show(session: Session, org: OrgId) -> None:
+def show(ctx: CommandContext, org: OrgId) -> None:
     """Show an organization's settings."""
-    _show(session, organizations.find(org))
+    _show(ctx, organizations.find(org))
 
 
 @command(app, "set", example="orgs set 1 --allowlist 192.0.2.0/24,2001:db8::/32")
 def set_(
-    session: Session,
+    ctx: CommandContext,
     org: OrgId,
     allowlist: Annotated[
         str | None,
@@ -86,12 +86,12 @@ def set_(
     changed = organizations.change(org, _networks(allowlist), _events(monthly_quota))
     if stripe_customer is not None:
         changed = billing.link(org, "" if stripe_customer == "none" else stripe_customer)
-    _show(session, changed)
+    _show(ctx, changed)
 
 
 @command(app, "audit", example="orgs audit default --limit 20")
 def audit_(
-    session: Session,
+    ctx: CommandContext,
     org: OrgId,
     limit: Annotated[
         int, typer.Option(metavar="N", min=1, max=1000, help="Most entries to print.")
@@ -102,7 +102,7 @@ def audit_(
     An entry that is not finished was cut off, and may have taken effect.
     """
     entries, _ = audit.list_entries(organizations.find(org).id, "", limit)
-    if session.json:
+    if ctx.json:
         print_json([_entry_to_json(each) for each in entries])
         return
     print_table(
@@ -123,7 +123,7 @@ def audit_(
     )
 
 
-def _entry_to_json(entry: Entry) -> dict[str, Any]:
+def _entry_to_json(entry: AuditEntry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "at": iso(entry.at_ms),
@@ -158,9 +158,9 @@ def _events(text: str | None) -> "int | organizations.Nothing | None":
         raise InvalidInputError({"monthly_quota": [complaint]}) from None
 
 
-def _show(session: Session, organization: Organization) -> None:
+def _show(ctx: CommandContext, organization: Organization) -> None:
     used = quota.used(organization.id, now_ms())
-    if session.json:
+    if ctx.json:
         print_json(_to_json(organization) | {"used_this_month": used})
         return
     created = _created(organization)

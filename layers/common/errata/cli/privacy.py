@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import (
     ask,
     print_error,
@@ -33,7 +33,7 @@ _COPIES = (
 
 @command(app, "erase", example="privacy erase 1 --user ada@example.com --dry-run")
 def erase_(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     user: Annotated[
         str, typer.Option(metavar="ID|EMAIL", help="The user's id, e-mail address or name.")
@@ -58,14 +58,14 @@ def erase_(
         )
     started = time.monotonic()
     so_far = erase.Progress()
-    with progress(session.json) as show:
+    with progress(ctx.json) as show:
         for so_far in erase.erase(project, user, dry_run=dry_run):
             show(f"{so_far.events_read:,} events read, {so_far.doing}")
     seconds = round(time.monotonic() - started)
     notes = [_COPIES, *([] if erase.searches_texts(user) else [_SHORT])]
     receipt: dict[str, object] = dict(asdict(so_far.receipt))
     others = sorted(so_far.others)
-    if session.json:
+    if ctx.json:
         numbers = {"dry_run": dry_run, **receipt, "unreadable": so_far.unreadable}
         print_json({**numbers, "seconds": seconds, "also_named": others, "notes": notes})
     else:

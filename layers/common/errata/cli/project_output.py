@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from errata.cli.command import Session
+from errata.cli.command import CommandContext
 from errata.cli.output import print_fields, print_json, timestamp
 from errata.cli.scrubbing import describe_project
 from errata.config import settings
@@ -16,12 +16,12 @@ DEFAULT_RATES = (
 )
 
 
-def show_project(session: Session, project: Project) -> None:
+def show_project(ctx: CommandContext, project: Project) -> None:
     """Print a project's settings and its newest DSN."""
-    url = session.target.api_url
-    dsns = [*live_dsns(session.target.sdk_url, projects.list_keys(project.id)).values()]
+    url = ctx.stack.api_url
+    dsns = [*live_dsns(ctx.stack.sdk_url, projects.list_keys(project.id)).values()]
     newest = dsns[0] if dsns else None
-    if session.json:
+    if ctx.json:
         print_json(project_to_json(project) | {"api_url": url, "dsn": newest, "dsns": dsns})
         return
     print_fields(

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from errata.cli import failures
-from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import (
     ask,
     print_error,
@@ -47,7 +47,7 @@ Teams = Annotated[
 
 @command(app, "create", example="projects create shop")
 def create(
-    session: Session,
+    ctx: CommandContext,
     name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 200 characters.")],
     org: Annotated[
         str, typer.Option(metavar="ORG", help="Id of the organization that it belongs to.")
@@ -56,24 +56,24 @@ def create(
 ) -> None:
     """Create a project with an API key, which is shown only once, and a DSN for Sentry SDKs."""
     created, unmetered = usage_keys.create_project(
-        session.target.gateway, name.strip(), org, frozenset(team or ())
+        ctx.stack.gateway, name.strip(), org, frozenset(team or ())
     )
     project, key, public = created
-    url = session.target.api_url
-    its_dsn = dsn(session.target.sdk_url, public, project.id)
-    if session.json:
+    url = ctx.stack.api_url
+    its_dsn = dsn(ctx.stack.sdk_url, public, project.id)
+    if ctx.json:
         print_json({"id": project.id, "name": project.name, "api_key": key, "dsn": its_dsn})
     else:
         print_fields(
             {"project": project.id, "name": project.name, "key": key, "DSN": its_dsn, "API": url}
         )
         print_line("Copy the key now. It is not shown again. The DSN is not secret.")
-    warn(session, unmetered, project)
+    warn(ctx, unmetered, project)
 
 
 @command(app, "list", example="projects list --json")
 def list_(
-    session: Session,
+    ctx: CommandContext,
     org: Annotated[
         str, typer.Option(metavar="ORG", help="Only the projects of this organization.")
     ] = "",
@@ -85,10 +85,10 @@ def list_(
     if org and only_unclaimed:
         raise typer.BadParameter("Use --org or --unclaimed, not both.")
     if only_unclaimed:
-        _list_unclaimed(session)
+        _list_unclaimed(ctx)
         return
     found = projects.list_of(organizations.find(org).id) if org else projects.list_owned()
-    if session.json:
+    if ctx.json:
         print_json([project_to_json(project) for project in found])
         return
     print_table(
@@ -108,9 +108,9 @@ def list_(
     )
 
 
-def _list_unclaimed(session: Session) -> None:
+def _list_unclaimed(ctx: CommandContext) -> None:
     found = projects.list_unclaimed()
-    if session.json:
+    if ctx.json:
         print_json([project_to_json(project) for project in found])
         return
     print_table(
@@ -124,14 +124,14 @@ def _list_unclaimed(session: Session) -> None:
 
 
 @command(app, "show", example="projects show 1")
-def show(session: Session, project_id: ProjectId) -> None:
+def show(ctx: CommandContext, project_id: ProjectId) -> None:
     """Show a project's settings and its newest DSN."""
-    show_project(session, slugs.shown(projects.find(project_id)))
+    show_project(ctx, slugs.shown(projects.find(project_id)))
 
 
 @command(app, "set", example="projects set 1 --rate-limit 600 --retention-days 90")
 def set_(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="1 to 200 characters.")] = None,
     slug: Annotated[
@@ -246,14 +246,14 @@ def set_(
         projects.change_scrubbing(project_id, *switches)
     if name is not None:
         projects.rename(project_id, name.strip())
-    project, unmetered = usage_keys.change_project(session.target.gateway, project_id, rate, days)
-    show_project(session, slugs.shown(project))
-    warn(session, unmetered, project)
+    project, unmetered = usage_keys.change_project(ctx.stack.gateway, project_id, rate, days)
+    show_project(ctx, slugs.shown(project))
+    warn(ctx, unmetered, project)
 
 
 @command(app, "adopt", example="projects adopt 12 --org default")
 def adopt(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     org: Annotated[
         str, typer.Option(metavar="ORG", help="Id of the organization that it will belong to.")
@@ -264,7 +264,7 @@ def adopt(
     Takes effect within 30 seconds. Owners and admins of the organization then see the project.
     """
     project = unclaimed.adopt(project_id, org)
-    if session.json:
+    if ctx.json:
         print_json(project_to_json(project))
     else:
         print_line(f"Project {project.id} ({project.name}) now belongs to organization {org}.")
@@ -272,7 +272,7 @@ def adopt(
 
 @command(app, "delete", example="projects delete 1")
 def delete(
-    session: Session,
+    ctx: CommandContext,
     project_id: Annotated[
         str,
         typer.Argument(
@@ -291,13 +291,13 @@ def delete(
     if bool(project_id) == all_unclaimed:
         raise typer.BadParameter("Give a project's id, or --unclaimed, but not both.")
     if all_unclaimed:
-        _delete_unclaimed(session, yes)
+        _delete_unclaimed(ctx, yes)
         return
     project = projects.find(project_id)
     if not yes:
         _ask_for_name(project)
-    undeleted = delete_project.delete_project(project_id, session.target.gateway)
-    if session.json:
+    undeleted = delete_project.delete_project(project_id, ctx.stack.gateway)
+    if ctx.json:
         print_json({"id": project.id, "name": project.name})
     else:
         print_line(
@@ -308,12 +308,12 @@ def delete(
         (reason,) = failures.explain(undeleted, local=False)
         print_error(
             "warning",
-            f"The project is deleted, but API Gateway keys named {session.target.gateway.stack}"
+            f"The project is deleted, but API Gateway keys named {ctx.stack.gateway.stack}"
             f"-project-{project.id}-… could not be deleted. They give no access. ({reason})",
         )
 
 
-def _delete_unclaimed(session: Session, yes: bool) -> None:
+def _delete_unclaimed(ctx: CommandContext, yes: bool) -> None:
     found = projects.list_unclaimed()
     if found and not yes:
         ask(
@@ -323,7 +323,7 @@ def _delete_unclaimed(session: Session, yes: bool) -> None:
             "That is not the number of projects. Nothing was deleted.",
         )
     deleted = delete_project.delete_unclaimed(found)
-    if session.json:
+    if ctx.json:
         print_json({"deleted": deleted})
     else:
         print_line(
@@ -340,12 +340,12 @@ def _ask_for_name(project: Project) -> None:
     )
 
 
-def warn(session: Session, unmetered: "usage_keys.Unmetered", project: Project) -> None:
+def warn(ctx: CommandContext, unmetered: "usage_keys.Unmetered", project: Project) -> None:
     """Print a warning if API Gateway does not enforce the rate limit of a key."""
     if unmetered:
         (reason,) = failures.explain(unmetered, local=False)
         rate = project.rate_limit or "default"
-        command = session.target.command(f"projects set {project.id} --rate-limit {rate}")
+        command = ctx.stack.command(f"projects set {project.id} --rate-limit {rate}")
         print_error(
             "warning",
             f"API Gateway does not enforce the rate limit of some keys of project {project.id}. The"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli.command import Session
+from errata.cli.command import CommandContext
 from errata.cli.output import print_json, print_table
 from errata.cli.progress import progress
 from errata.config import QUEUES
@@ -13,7 +13,7 @@ from errata.usecases import redrive
 
 
 def redrive_(
-    session: Session,
+    ctx: CommandContext,
     queue: Annotated[
         str,
         typer.Argument(metavar="[QUEUE]", help=f"One of {', '.join(QUEUES)}. Default: all."),
@@ -28,11 +28,11 @@ def redrive_(
     if queue and queue not in QUEUES:
         raise NotFoundError(f"There is no queue {queue}. Use one of {', '.join(QUEUES)}.")
     found: list[redrive.Redriven] = []
-    with progress(session.json) as show:
+    with progress(ctx.json) as show:
         for name in [queue] if queue else QUEUES:
             show(f"{name}: {len(found):,} messages so far")
             found += redrive.redrive_queue(name, dry_run)
-    if session.json:
+    if ctx.json:
         print_json(
             [
                 {"queue": e.queue, "message_id": e.message_id, "done": e.done, "what": e.what}

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import Needs, ProjectId, Session, command, group
+from errata.cli.command import CommandContext, Needs, ProjectId, command, group
 from errata.cli.output import (
     line,
     print_fields,
@@ -20,13 +20,13 @@ app = group("List a project's releases, and compare them.", example="releases sh
 
 
 @command(app, "list", example="releases list 1", needs=Needs.STACK_OR_WEB)
-def list_(session: Session, project_id: ProjectId) -> None:
+def list_(ctx: CommandContext, project_id: ProjectId) -> None:
     """List the releases seen in a project's events, the newest first.
 
     Releases are in the order of their versions, and else of the times when they were first seen.
     """
-    found = ask(session, project_id, "releases/list").json
-    if session.json:
+    found = ask(ctx, project_id, "releases/list").json
+    if ctx.json:
         print_json(found)
         return
     print_table(
@@ -53,9 +53,9 @@ def list_(session: Session, project_id: ProjectId) -> None:
     needs=Needs.STACK_OR_WEB,
 )
 def show(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
-    release: Annotated[str, typer.Argument(metavar="RELEASE", help="As events have it.")],
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Its name in events.")],
     compare_with: Annotated[
         str,
         typer.Option(
@@ -69,8 +69,8 @@ def show(
     is that of the new issues, an estimate with a standard error of 4.6 %.
     """
     options = {"release": release, "compare_with": compare_with}
-    found, more = ask(session, project_id, "releases/show", **options)
-    if session.json:
+    found, more = ask(ctx, project_id, "releases/show", **options)
+    if ctx.json:
         print_json(found)
         return
     print_line(found["verdict"]["sentence"])
@@ -104,9 +104,9 @@ def show(
     needs=Needs.STACK_OR_WEB,
 )
 def set_(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
-    release: Annotated[str, typer.Argument(metavar="RELEASE", help="As events have it.")],
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="Its name in events.")],
     released: Annotated[
         str,
         typer.Option(
@@ -114,13 +114,13 @@ def set_(
         ),
     ],
 ) -> None:
-    """Say when a release was released, if Errata has seen it late.
+    """Set when a release was released, if Errata first saw it later.
 
     Releases are compared by this time if their versions do not decide (see docs/triage.md).
     """
     options = {"release": release, "released": released}
-    found = change(session, project_id, "releases/set", **options).json
-    if session.json:
+    found = change(ctx, project_id, "releases/set", **options).json
+    if ctx.json:
         print_json(found)
     elif found["released"]:
         print_line(f"Release {release} is compared by {utc(found['released'])} UTC.")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import print_json, print_line, print_table
 from errata.errors import InvalidInputError
 from errata.usecases import fingerprint_rules, projects
@@ -17,10 +17,10 @@ File = Annotated[str, typer.Argument(metavar="FILE", help="File with the rules. 
 
 
 @command(app, "show", example="rules show 1 > rules.txt")
-def show(session: Session, project_id: ProjectId) -> None:
+def show(ctx: CommandContext, project_id: ProjectId) -> None:
     """Print the fingerprint rules of a project."""
     text = fingerprint_rules.find_text(project_id)
-    if session.json:
+    if ctx.json:
         print_json({"project": project_id, "rules": text})
         return
     if not text:
@@ -30,34 +30,34 @@ def show(session: Session, project_id: ProjectId) -> None:
 
 
 @command(app, "preview", example="rules preview 1 rules.txt")
-def preview(session: Session, project_id: ProjectId, file: File) -> None:
+def preview(ctx: CommandContext, project_id: ProjectId, file: File) -> None:
     """Show how the newest events would be grouped by the rules in a file. Changes nothing."""
     found = fingerprint_rules.preview(projects.visible_to_operator(project_id), _read(file))
-    if session.json:
+    if ctx.json:
         print_json([_to_json(each) for each in found])
         return
     _print_preview(found)
 
 
 @command(app, "set", example="rules set 1 rules.txt")
-def set_(session: Session, project_id: ProjectId, file: File) -> None:
+def set_(ctx: CommandContext, project_id: ProjectId, file: File) -> None:
     """Replace the fingerprint rules of a project. They apply to new events from SDKs.
 
     Each line is one rule, such as `type:*Timeout* !level:info -> timeout, {{ tags.host }}`. The
     first rule that matches an event decides. Takes effect within 30 seconds.
     """
-    _set(session, project_id, _read(file))
+    _set(ctx, project_id, _read(file))
 
 
 @command(app, "remove", example="rules remove 1")
-def remove(session: Session, project_id: ProjectId) -> None:
+def remove(ctx: CommandContext, project_id: ProjectId) -> None:
     """Remove the fingerprint rules of a project. Takes effect within 30 seconds."""
-    _set(session, project_id, "")
+    _set(ctx, project_id, "")
 
 
-def _set(session: Session, project_id: str, text: str) -> None:
+def _set(ctx: CommandContext, project_id: str, text: str) -> None:
     number = fingerprint_rules.set_text(project_id, text)
-    if session.json:
+    if ctx.json:
         print_json({"project": project_id, "number": number})
     else:
         print_line(f"{number} rules" if number != 1 else "1 rule")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import print_fields, print_json, print_line, print_table
 from errata.cli.rules import read_file
 from errata.cli.switches import switch
@@ -27,14 +27,14 @@ File = Annotated[
 
 
 @command(app, "show", example="scrubbing show 1")
-def show(session: Session, project_id: ProjectOrNone = "", org: Org = "") -> None:
+def show(ctx: CommandContext, project_id: ProjectOrNone = "", org: Org = "") -> None:
     """Show whether events of a project or an organization are scrubbed, and its rules."""
-    _show(session, *_one_of(project_id, org))
+    _show(ctx, *_one_of(project_id, org))
 
 
 @command(app, "set", example="scrubbing set 1 --rules rules.txt")
 def set_(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectOrNone = "",
     org: Org = "",
     scrub: Annotated[
@@ -76,18 +76,18 @@ def set_(
             organizations.change_scrubbing(org, *switches)
         else:
             projects.change_scrubbing(project_id, *switches)
-    _show(session, project_id, org)
+    _show(ctx, project_id, org)
 
 
 @command(app, "preview", example="scrubbing preview 1 --rules rules.txt")
 def preview(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     rules: Annotated[
         str, typer.Option("--rules", metavar="FILE", help="File with the rules. - reads stdin.")
     ],
     org: Annotated[
-        bool, typer.Option("--org", help="They are to be the rules of the project's organization.")
+        bool, typer.Option("--org", help="Preview them as the rules of the project's organization.")
     ] = False,
 ) -> None:
     """Show what the rules in a file would replace in the newest events. Changes nothing.
@@ -97,7 +97,7 @@ def preview(
     project = projects.find(project_id)
     visible, text = projects.visible_of(project), read_file(rules, scrubbing_rules.MAX_BYTES)
     found = scrubbing_rules.preview(project, visible, text, of_organization=org)
-    if session.json:
+    if ctx.json:
         print_json({"events": found.events, "paths": [row._asdict() for row in found.rows]})
     else:
         _print_preview(found)
@@ -109,7 +109,7 @@ def _one_of(project_id: str, org: str) -> tuple[str, str]:
     return project_id, org
 
 
-def _show(session: Session, project_id: str, org: str) -> None:
+def _show(ctx: CommandContext, project_id: str, org: str) -> None:
     text = scrubbing_rules.find_text(project_id, org)
     if org:
         found: Any = organizations.find(org)
@@ -121,7 +121,7 @@ def _show(session: Session, project_id: str, org: str) -> None:
         found = projects.find(project_id)
         switches = access.operator_scrubbing(found)
         del switches["scrub_rules"]
-    if session.json:
+    if ctx.json:
         print_json(
             {
                 "project": project_id or None,

@@ -7,7 +7,7 @@ use case; after `errata login`, the web API calls the same function.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from errata.cli.command import Session
+from errata.cli.command import CommandContext
 from errata.models.result import Result
 from errata.usecases import issue_results, result_calls
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from errata.cli.web import Web
 
 
-def ask(session: Session, project_id: str, name: str, /, **options: Any) -> Result:
+def ask(ctx: CommandContext, project_id: str, name: str, /, **options: Any) -> Result:
     """Return the result of a command that only reads a project."""
-    if session.web:
-        return session.web.ask(_of(session.web, project_id), name, _given(options))
+    if ctx.web:
+        return ctx.web.ask(_of(ctx.web, project_id), name, _given(options))
     return result_calls.as_operator(project_id, name, _given(options))
 
 
-def change(session: Session, project_id: str, name: str, /, **options: Any) -> Result:
+def change(ctx: CommandContext, project_id: str, name: str, /, **options: Any) -> Result:
     """Return the result of a command that changes something in a project."""
-    if session.web:
-        return session.web.change(_of(session.web, project_id), name, _given(options))
+    if ctx.web:
+        return ctx.web.change(_of(ctx.web, project_id), name, _given(options))
     return result_calls.as_operator(project_id, name, _given(options))
 
 
@@ -38,14 +38,16 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in options.items() if each is not None and each is not False}
 
 
-def ask_organization(session: Session, org: str, /, **options: Any) -> Result:
+def ask_organization(ctx: CommandContext, org: str, /, **options: Any) -> Result:
     """Return a page of the issues of an organization."""
-    if session.web:
-        return session.web.ask(("organizations", org), "issues/list", options)
+    if ctx.web:
+        return ctx.web.ask(("organizations", org), "issues/list", options)
     return issue_results.list_across(org, lambda _: True, **options)
 
 
-def issues(session: Session, project_id: str, org: str, **options: Any) -> Iterator[dict[str, Any]]:
+def issues(
+    ctx: CommandContext, project_id: str, org: str, **options: Any
+) -> Iterator[dict[str, Any]]:
     """Yield all issues of a project, or of an organization, as JSON, page by page.
 
     An issue may move while the pages are read: it is yielded once. If the pages are not in one
@@ -56,9 +58,9 @@ def issues(session: Session, project_id: str, org: str, **options: Any) -> Itera
     in_order, cursor = True, ""
     while True:
         if org:
-            page = ask_organization(session, org, cursor=cursor, **options)
+            page = ask_organization(ctx, org, cursor=cursor, **options)
         else:
-            page = ask(session, project_id, "issues/list", cursor=cursor, **options)
+            page = ask(ctx, project_id, "issues/list", cursor=cursor, **options)
         in_order = in_order and page.more["exhaustive"]
         for issue, key in zip(page.json, page.more["keys"], strict=True):
             if issue["id"] in seen:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import print_json, print_line, print_section, print_table
 from errata.errors import NotFoundError
 from errata.models.artifact import Artifact, Bundle
@@ -17,11 +17,11 @@ app = group(
 
 
 @command(app, "list", example="sourcemaps list 1")
-def list_(session: Session, project_id: ProjectId) -> None:
+def list_(ctx: CommandContext, project_id: ProjectId) -> None:
     """List the source maps of a project, newest first. Unused ones are deleted after 90 days."""
     projects.find(project_id)
     found = sourcemaps.of_project(project_id)
-    if session.json:
+    if ctx.json:
         print_json([_to_json(each) for each in found])
         return
     print_table(
@@ -44,11 +44,11 @@ def list_(session: Session, project_id: ProjectId) -> None:
 
 
 @command(app, "uploads", example="sourcemaps uploads 1")
-def uploads(session: Session, project_id: ProjectId) -> None:
+def uploads(ctx: CommandContext, project_id: ProjectId) -> None:
     """List the uploads of the last seven days, newest first, and what is wrong with them."""
     projects.find(project_id)
     found = sourcemaps.uploads(project_id)
-    if session.json:
+    if ctx.json:
         print_json([_upload_to_json(each) for each in found])
         return
     print_table(
@@ -70,14 +70,14 @@ def uploads(session: Session, project_id: ProjectId) -> None:
 
 @command(app, "delete", example="sourcemaps delete 1 0c9f…")
 def delete(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids that `list` shows.")],
 ) -> None:
     """Delete source maps. Events that they were used for keep their original frames."""
     for map_id in ids:
         sourcemaps.delete(project_id, map_id)
-    if session.json:
+    if ctx.json:
         print_json({"deleted": ids})
     else:
         print_line(f"Deleted {len(ids)} source map{'' if len(ids) == 1 else 's'}.")
@@ -85,7 +85,7 @@ def delete(
 
 @command(app, "explain", example="sourcemaps explain 1 019aa9d2-7c1e-7a4b-8f3e-1c2d3e4f5a6b")
 def explain(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     event_id: Annotated[str, typer.Argument(metavar="EVENT", help="The event's id.")],
 ) -> None:
@@ -95,7 +95,7 @@ def explain(
     if found is None:
         raise NotFoundError(f"Project {project_id} has no event {event_id}. It may have expired.")
     explained = original_frames.explain(visible, found)
-    if session.json:
+    if ctx.json:
         print_json(explained)
         return
     if not visible.maps and not any(each["note"] or each["map"] for each in explained):

@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from errata.cli.command import ProjectId, Session
+from errata.cli.command import CommandContext, ProjectId
 from errata.cli.output import print_json, print_table
 from errata.models.loss import REASONS, SDK_REASONS
 from errata.usecases import loss_ledger, projects
 
 
 def stats(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     days: Annotated[
         int, typer.Option(min=1, max=90, help="Number of days, up to and including today (UTC).")
@@ -24,7 +24,7 @@ def stats(
     counts events that SDKs report as discarded before sending; --json shows each of their reasons.
     """
     found = loss_ledger.by_day(projects.visible_to_operator(project_id), days)
-    if session.json:
+    if ctx.json:
         print_json(
             [
                 {"day": day, "accepted": accepted, "lost": dict.fromkeys(REASONS, 0) | lost}

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from errata.cli.command import Session
+from errata.cli.command import CommandContext
 from errata.cli.output import ask, print_json, print_line
 from errata.usecases import teardown
 
 
 def teardown_(
-    session: Session,
+    ctx: CommandContext,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
     """Remove what `sam delete` cannot remove. Run it just before you delete the stack.
@@ -19,9 +19,9 @@ def teardown_(
     shows them first and asks for the name of the stack. From then on API Gateway refuses the
     requests of projects. Tables and accounts stay.
     """
-    gateway = session.target.gateway
+    gateway = ctx.stack.gateway
     found = teardown.find(gateway)
-    if found and not session.json:
+    if found and not ctx.json:
         print_line("API Gateway keys, usage plans and signing secrets of webhooks to remove:")
         for name in (*found.keys.values(), *found.plans.values(), *found.secrets):
             print_line(f"  {name}")
@@ -33,7 +33,7 @@ def teardown_(
             "That is not the stack's name. Nothing was removed.",
         )
     removed = list(teardown.remove(gateway, found))
-    if session.json:
+    if ctx.json:
         print_json({"removed": removed})
     elif removed:
         print_line("Removed. Now delete the stack.")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from errata.cli.command import Session, command, group
+from errata.cli.command import CommandContext, command, group
 from errata.cli.operator import operator
 from errata.cli.output import (
     print_fields,
@@ -32,7 +32,7 @@ Org = Annotated[
 
 @command(app, "create", example="tokens create --org default --scope ci --name builds")
 def create(
-    session: Session,
+    ctx: CommandContext,
     scope: Annotated[
         str,
         typer.Option(
@@ -53,8 +53,8 @@ def create(
         str,
         typer.Option(
             metavar="EMAIL",
-            help="A member whom it stands for: it sees and may do what they see and may do."
-            " Default: the organization, all projects of which it sees.",
+            help="The member that it stands for, with what they may see and do."
+            " Default: the organization, with all its projects.",
         ),
     ] = "",
 ) -> None:
@@ -63,20 +63,20 @@ def create(
         org,
         cast("TokenScope", scope),
         name.strip(),
-        tokens.Urls(session.target.web_url, session.target.api_url),
+        tokens.Urls(ctx.stack.web_url, ctx.stack.api_url),
         operator().name,
         member and members.check_email(member),
         expires,
     )
-    if session.json:
-        print_json(_to_json(token) | {"token": text, "url": session.target.web_url})
+    if ctx.json:
+        print_json(_to_json(token) | {"token": text, "url": ctx.stack.web_url})
         return
     print_fields(
         {
             "id": token.id,
             "name": token.name,
             "scope": token.scope,
-            "web API": session.target.web_url,
+            "web API": ctx.stack.web_url,
             "token": text,
         }
     )
@@ -84,10 +84,10 @@ def create(
 
 
 @command(app, "list", example="tokens list --org default")
-def list_(session: Session, org: Org = DEFAULT_ORGANIZATION) -> None:
+def list_(ctx: CommandContext, org: Org = DEFAULT_ORGANIZATION) -> None:
     """List an organization's tokens, also those of its members. A token itself is not shown."""
     found = tokens.list_tokens(org)
-    if session.json:
+    if ctx.json:
         print_json([_to_json(each) for each in found])
         return
     print_table(
@@ -110,7 +110,7 @@ def list_(session: Session, org: Org = DEFAULT_ORGANIZATION) -> None:
 
 @command(app, "revoke", example="tokens revoke 3f2a90c1d4e5 --org default")
 def revoke(
-    session: Session,
+    ctx: CommandContext,
     token_id: Annotated[
         str, typer.Argument(metavar="TOKEN", help="The token's id, from `tokens list`.")
     ],
@@ -118,7 +118,7 @@ def revoke(
 ) -> None:
     """Permanently revoke a token. Takes effect within 30 seconds."""
     token = tokens.revoke(org, token_id)
-    if session.json:
+    if ctx.json:
         print_json(_to_json(token))
     else:
         print_line(f"Revoked token {token.id} ({token.name}) of organization {org}.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from errata.cli.command import ProjectId, Session, command, group
+from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import print_fields, print_json, print_line, print_table, timestamp
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID, minted_ms
@@ -25,7 +25,7 @@ _ATTEMPT = re.compile(rf"(\d{{1,12}})-({UUID.pattern})")
 
 @command(app, "add", example="webhooks add 1 https://example.com/hooks/errata")
 def add(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     url: Annotated[str, typer.Argument(metavar="URL", help="The https URL to send to.")],
     event: Annotated[
@@ -37,7 +37,7 @@ def add(
 ) -> None:
     """Add a webhook. Its signing secret is shown only once."""
     webhook, secret = webhooks.add(project_id, url, event or ())
-    if session.json:
+    if ctx.json:
         print_json(_webhook(webhook) | {"secret": secret})
     else:
         print_fields({"id": webhook.id, "url": webhooks.shown_url(webhook), "secret": secret})
@@ -45,10 +45,10 @@ def add(
 
 
 @command(app, "list", example="webhooks list 1")
-def list_(session: Session, project_id: ProjectId) -> None:
+def list_(ctx: CommandContext, project_id: ProjectId) -> None:
     """List a project's webhooks and their state."""
     found = webhooks.list_webhooks(project_id)
-    if session.json:
+    if ctx.json:
         print_json([_webhook(webhook) for webhook in found])
         return
     print_table(
@@ -59,24 +59,24 @@ def list_(session: Session, project_id: ProjectId) -> None:
 
 
 @command(app, "remove", example="webhooks remove 1 4f6a0c1b2d3e")
-def remove(session: Session, project_id: ProjectId, webhook_id: WebhookId) -> None:
+def remove(ctx: CommandContext, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Remove a webhook. Its pending messages are dropped."""
     webhooks.remove(project_id, webhook_id)
-    _said(session, {"id": webhook_id}, f"Removed webhook {webhook_id}.")
+    _said(ctx, {"id": webhook_id}, f"Removed webhook {webhook_id}.")
 
 
 @command(app, "enable", example="webhooks enable 1 4f6a0c1b2d3e")
-def enable(session: Session, project_id: ProjectId, webhook_id: WebhookId) -> None:
+def enable(ctx: CommandContext, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Enable a disabled webhook. A 410 response or five days of failures disable a webhook."""
     webhook = webhooks.enable(project_id, webhook_id)
-    _said(session, _webhook(webhook), f"Webhook {webhook_id} is enabled.")
+    _said(ctx, _webhook(webhook), f"Webhook {webhook_id} is enabled.")
 
 
 @command(app, "rotate", example="webhooks rotate 1 4f6a0c1b2d3e")
-def rotate(session: Session, project_id: ProjectId, webhook_id: WebhookId) -> None:
+def rotate(ctx: CommandContext, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Create a new signing secret, shown only once. The old one also signs for 24 hours."""
     secret = webhooks.rotate(project_id, webhook_id)
-    if session.json:
+    if ctx.json:
         print_json({"id": webhook_id, "secret": secret})
     else:
         print_fields({"id": webhook_id, "secret": secret})
@@ -86,18 +86,18 @@ def rotate(session: Session, project_id: ProjectId, webhook_id: WebhookId) -> No
 
 
 @command(app, "test", example="webhooks test 1 4f6a0c1b2d3e")
-def test(session: Session, project_id: ProjectId, webhook_id: WebhookId) -> None:
+def test(ctx: CommandContext, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Send a `webhook.test` message. The response is shown by `webhooks attempts`.
 
     This also works for a disabled webhook.
     """
     message_id = webhooks.test(project_id, webhook_id)
-    _said(session, {"webhook_id": message_id}, f"Sent {message_id}.")
+    _said(ctx, {"webhook_id": message_id}, f"Sent {message_id}.")
 
 
 @command(app, "attempts", example="webhooks attempts 1")
 def attempts(
-    session: Session,
+    ctx: CommandContext,
     project_id: ProjectId,
     webhook_id: Annotated[str, typer.Argument(metavar="[WEBHOOK]", help="Only this webhook.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of attempts.")] = 50,
@@ -105,7 +105,7 @@ def attempts(
     """List the delivery attempts of the last 30 days, newest first."""
     every = webhooks.of_webhooks(webhooks.list_attempts(project_id, webhook_id))
     found = list(islice(every, limit))
-    if session.json:
+    if ctx.json:
         print_json([_attempt(attempt) for attempt in found])
         return
     print_table(
@@ -129,7 +129,7 @@ def attempts(
 
 @command(app, "redeliver", example="webhooks redeliver --since 2026-11-22T10:00:00Z")
 def redeliver(
-    session: Session,
+    ctx: CommandContext,
     attempt: Annotated[
         str, typer.Argument(metavar="[ATTEMPT]", help="An attempt's id, from `webhooks attempts`.")
     ] = "",
@@ -158,14 +158,14 @@ def redeliver(
         again = [message for each in ids for message in webhooks.redeliver_since(each, since_ms)]
     counts = Counter(message.project_id for message in again)
     _said(
-        session,
+        ctx,
         {"redelivered": [message.id for message in again]},
         f"Sent {len(again)} again" + (f", in {len(counts)} projects." if len(counts) > 1 else "."),
     )
 
 
-def _said(session: Session, value: Any, sentence: str) -> None:
-    if session.json:
+def _said(ctx: CommandContext, value: Any, sentence: str) -> None:
+    if ctx.json:
         print_json(value)
     else:
         print_line(sentence)

@@ -18,7 +18,7 @@ MAX_LINE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """A log line: its id, when it was logged in milliseconds since the epoch, and its text."""
 
     id: str
@@ -38,7 +38,7 @@ class LogBatch:
     group: str
     stream: str
     filters: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[LogLine, ...]
     unreadable: int = 0
 
 
@@ -75,10 +75,10 @@ def read_batch(sent: Any) -> LogBatch | None:
     )
 
 
-def _line(sent: Any) -> Line | None:
+def _line(sent: Any) -> LogLine | None:
     if not isinstance(sent, dict):
         return None
     named, at_ms, text = sent.get("id"), sent.get("timestamp"), sent.get("message")
     if isinstance(named, str) and type(at_ms) is int and isinstance(text, str):
-        return Line(named, max(0, at_ms), text[:MAX_LINE])
+        return LogLine(named, max(0, at_ms), text[:MAX_LINE])
     return None

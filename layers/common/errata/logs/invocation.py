@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from errata.logs import failure
-from errata.logs.batch import Line
+from errata.logs.batch import LogLine
 from errata.logs.failure import Failure, Read
 from errata.logs.platform import PlatformLine
 
@@ -63,7 +63,7 @@ class Captured:
     the invocation, if it is known. `cold_start` is None if unknown.
     """
 
-    line: Line
+    line: LogLine
     failure: Failure
     request_id: str = ""
     version: str = ""
@@ -80,12 +80,12 @@ class Found:
     told_twice: int = 0
 
 
-def tells_of_failure(lines: Sequence[Line]) -> bool:
+def tells_of_failure(lines: Sequence[LogLine]) -> bool:
     """Return whether a line may become an event."""
     return any(failure.read(line.text).failure for line in lines)
 
 
-def find(lines: Sequence[Line], around: Sequence[LoggedLine] = ()) -> Found:
+def find(lines: Sequence[LogLine], around: Sequence[LoggedLine] = ()) -> Found:
     """Return the failures that the lines of a batch tell of, each once.
 
     `around` are all lines of the stream at that time, if they could be read: a batch has only those
@@ -106,7 +106,7 @@ def find(lines: Sequence[Line], around: Sequence[LoggedLine] = ()) -> Found:
     return Found(tuple(captured), twice)
 
 
-def _entries(lines: Sequence[Line], around: Sequence[LoggedLine]) -> list[_Entry]:
+def _entries(lines: Sequence[LogLine], around: Sequence[LoggedLine]) -> list[_Entry]:
     """Return the lines in their order, with the invocations that they belong to."""
     known = set(around)
     batch = [LoggedLine(line.at_ms, line.text) for line in lines]
@@ -193,7 +193,7 @@ def _has_near(times: Sequence[int], at_ms: int, *, before: bool = False) -> bool
     return any(abs(each - at_ms) < WITHIN_MS for each in near)
 
 
-def _captured(line: Line, told: Failure, entry: _Entry) -> Captured:
+def _captured(line: LogLine, told: Failure, entry: _Entry) -> Captured:
     of = entry.of
     return Captured(
         line,

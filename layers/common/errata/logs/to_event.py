@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from errata.logs import failure
-from errata.logs.batch import Line, LogBatch
+from errata.logs.batch import LogBatch, LogLine
 from errata.logs.console import CONTEXT
 from errata.logs.invocation import Captured
 from errata.models.event import Fields
@@ -22,7 +22,7 @@ _MAX_BREADCRUMB = 500
 _LEVELS = {failure.TIMED_OUT: "fatal", failure.OUT_OF_MEMORY: "fatal", failure.EXITED: "fatal"}
 
 
-def event_id(batch: LogBatch, line: Line) -> str:
+def event_id(batch: LogBatch, line: LogLine) -> str:
     """Return the SDK event id of the event of a line: the same however often it is delivered."""
     named = "\n".join((batch.owner, batch.group, batch.stream, line.id))
     return hashlib.sha256(named.encode()).hexdigest()[:32]

@@ -19,7 +19,7 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """A change in the audit log of an organization.
 
     Attributes:

@@ -27,7 +27,7 @@ class InvalidManifestError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BackupPart:
     """A file of a backup: compressed JSON, one row on each line."""
 
     name: str
@@ -48,7 +48,7 @@ class Manifest:
         finished_at: 0 until the backup is complete.
         newest: the highest id of an event in it, "" if it has none.
         done: the kinds that are complete.
-        position: the start key of the kind that is not complete, None at its beginning.
+        start_key: of the kind that is not complete, None at its beginning. `position` in the file.
     """
 
     id: str
@@ -61,9 +61,9 @@ class Manifest:
     started_at: int
     finished_at: int = 0
     newest: str = ""
-    parts: list[Part] = field(default_factory=list)
+    parts: list[BackupPart] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
-    position: dict[str, Any] | None = None
+    start_key: dict[str, Any] | None = None
 
     @property
     def rows(self) -> dict[str, int]:
@@ -73,13 +73,15 @@ class Manifest:
             found[part.kind] += part.rows
         return found
 
-    def of_kind(self, kind: str) -> list[Part]:
+    def of_kind(self, kind: str) -> list[BackupPart]:
         """Return the parts of a kind, in their order."""
         return [part for part in self.parts if part.kind == kind]
 
     def to_json(self) -> str:
         """Return the text of the manifest."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+        fields = asdict(self)
+        fields["position"] = fields.pop("start_key")
+        return json.dumps({"format": FORMAT, **fields}, indent=1)
 
 
 def parse_manifest(text: bytes) -> Manifest:
@@ -92,8 +94,9 @@ def parse_manifest(text: bytes) -> Manifest:
         found: dict[str, Any] = json.loads(text)
         if found.pop("format") > FORMAT:
             raise InvalidManifestError("was made by a newer version of Errata: update this one")
-        parts = [Part(**part) for part in found.pop("parts")]
-        manifest = Manifest(parts=parts, **found)
+        parts = [BackupPart(**part) for part in found.pop("parts")]
+        start_key = found.pop("position", None)
+        manifest = Manifest(parts=parts, start_key=start_key, **found)
         known = all(
             part.kind in KINDS and re.fullmatch(r"[a-z]+-\d+-[0-9a-f]+\.jsonl\.gz", part.name)
             for part in parts

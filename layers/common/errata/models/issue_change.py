@@ -1,4 +1,4 @@
-"""What people do with issues, and a change of many issues at once.
+"""What people do with issues, and bulk changes.
 
 To add a kind of change:
 
@@ -26,6 +26,7 @@ from errata.models.issue import (
     Issue,
 )
 from errata.models.release_order import SeenRelease, newest
+from errata.models.settled import IssueFields
 
 RESOLVE, IGNORE, REOPEN, DELETE, UNDO = "resolve", "ignore", "reopen", "delete", "undo"
 ASSIGN, LINK = _NOTED = "assign", "link"
@@ -40,9 +41,6 @@ _DONE = {
     UNDO: "restored",
 }
 KINDS = tuple(_DONE)
-
-# Attributes of an issue by name, with values of JSON's types.
-type Fields = settled.Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class Change:
 
     def sets(
         self, issue: Issue, by: str, at_ms: int, seen: Mapping[str, int] | None = None
-    ) -> Fields:
+    ) -> IssueFields:
         """Return the attributes of an issue that this change sets, {} if the issue is so already.
 
         `by` is who makes the change. `seen` says when `releases` were first seen, in milliseconds,
@@ -121,13 +119,13 @@ class Change:
         return newest(found) if self.in_next else None
 
 
-def of_status(issue: Issue, status: str, by: str, at_ms: int) -> Fields:
+def of_status(issue: Issue, status: str, by: str, at_ms: int) -> IssueFields:
     """Return the attributes of an issue that a person sets to this status."""
     # Give each change its own timestamp. The next change detects a conflict by it.
     return {"status": status, "status_at": max(at_ms, issue.status_at + 1), "status_by": by}
 
 
-def of_assignee(issue: Issue, assignee: str, by: str, at_ms: int) -> Fields:
+def of_assignee(issue: Issue, assignee: str, by: str, at_ms: int) -> IssueFields:
     """Return the attributes of an issue that a person assigns."""
     return {
         "assignee": assignee,
@@ -136,7 +134,7 @@ def of_assignee(issue: Issue, assignee: str, by: str, at_ms: int) -> Fields:
     }
 
 
-def of_ticket(issue: Issue, url: str, by: str, at_ms: int) -> Fields:
+def of_ticket(issue: Issue, url: str, by: str, at_ms: int) -> IssueFields:
     """Return the attributes of an issue that a person links to a ticket."""
     return {"tracker_url": url, "linked_at": max(at_ms, issue.linked_at + 1), "linked_by": by}
 
@@ -150,7 +148,7 @@ def last_changed(issue: Issue, change: Change) -> int:
     return issue.status_at if issue.status_by else 0
 
 
-def restores(issue: Issue, before: Fields, by: str, at_ms: int) -> Fields:
+def restores(issue: Issue, before: IssueFields, by: str, at_ms: int) -> IssueFields:
     """Return what `before` says of an issue, set again by a person."""
     if "status" in before:
         return {**before, **of_status(issue, before["status"], by, at_ms)}
@@ -181,8 +179,8 @@ class ChangeStep:
     """The change of one issue: what its attributes are before and after."""
 
     issue_id: str
-    before: Fields
-    after: Fields
+    before: IssueFields
+    after: IssueFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +202,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class BulkChange:
-    """A change of many issues, and how far it is. Times are in milliseconds since the epoch.
+    """A bulk change, and how far it is. Times are in milliseconds since the epoch.
 
     Attributes:
         by: who makes it.

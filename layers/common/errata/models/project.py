@@ -47,6 +47,7 @@ class Project:
         captures: whether it has had log capture. Without, no event can be of a failure that a log
             line tells of, too.
         feedback: whether it has had user feedback. Without, no page looks for it.
+        monitors: how many cron monitors it has.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Project:
     captures: bool = False
     feedback: bool = False
     attachments: bool = False
+    monitors: int = 0
 
     @property
     def slug(self) -> str:

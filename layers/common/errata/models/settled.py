@@ -29,9 +29,9 @@ TIME, EVENTS, USERS, RISING = UNTIL = ("time", "events", "users", "rising")
 _MORE = 2
 _MAX_RELEASE = 60
 
-# Attributes of an issue by name.
-type Fields = dict[str, Any]
-UNSETTLED: Fields = {
+# Attributes of an issue by name, with values of JSON's types.
+type IssueFields = dict[str, Any]
+UNSETTLED: IssueFields = {
     "resolved_in": "",
     "resolved_in_seen": 0,
     "resolved_after": 0,
@@ -45,7 +45,7 @@ FIELDS = tuple(UNSETTLED)
 LEARNED = frozenset({"resolved_in_seen"})
 
 
-def fields_of(issue: Issue) -> Fields:
+def fields_of(issue: Issue) -> IssueFields:
     """Return the attributes that say how an issue is settled, without those that are not set."""
     return {name: value for name in FIELDS if (value := getattr(issue, name))}
 
@@ -59,7 +59,7 @@ def set_fields(issue: Issue, fields: Mapping[str, Any]) -> None:
 # ------------------------------------------------------------------ resolved in a release
 
 
-def resolved(release: SeenRelease | None, *, after: bool = False) -> Fields:
+def resolved(release: SeenRelease | None, *, after: bool = False) -> IssueFields:
     """Return the attributes of an issue that is resolved in a release, or after one."""
     if release is None:
         return UNSETTLED
@@ -90,7 +90,7 @@ def reopens(issue: Issue, release: str, first_seen: Callable[[str], int]) -> boo
 # ------------------------------------------------------------------ ignored until
 
 
-def ignored(issue: Issue, until: str, number: int, now_ms: int) -> Fields:
+def ignored(issue: Issue, until: str, number: int, now_ms: int) -> IssueFields:
     """Return the attributes of an issue that is ignored until something, "" for ever.
 
     `number` is a time in milliseconds, or how many more events or users.

@@ -31,11 +31,11 @@ _TTL_MS = 300_000
 _ENCODED = re.compile(r"=\?base64\?(.*)\?=")
 
 # A JSON object.
-type Fields = Mapping[str, Any]
+type JsonObject = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class McpResponse:
     """The response to a message: its HTTP status and its body, None if it has none."""
 
     status: int
@@ -43,21 +43,21 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class McpRequest:
     """A request that can be answered. `modern`: it is of the era without a handshake."""
 
     id: str | int
     method: str
-    params: Fields
+    params: JsonObject
     modern: bool
 
-    def result(self, content: Fields) -> Answer:
+    def result(self, content: JsonObject) -> McpResponse:
         """Return the response with a result."""
         if self.modern:
             content = {"resultType": "complete", **content}
-        return Answer(200, {"jsonrpc": "2.0", "id": self.id, "result": content})
+        return McpResponse(200, {"jsonrpc": "2.0", "id": self.id, "result": content})
 
-    def error(self, code: int, message: str, data: Fields | None = None) -> Answer:
+    def error(self, code: int, message: str, data: JsonObject | None = None) -> McpResponse:
         """Return the response with an error.
 
         Clients of the older era take every status but 200 for a failure of the transport.
@@ -87,13 +87,13 @@ class Server:
         call: calls a tool by its name, with its arguments. None if there is no such tool.
     """
 
-    info: Fields
+    info: JsonObject
     instructions: str
-    tools: Sequence[Fields]
+    tools: Sequence[JsonObject]
     call: Callable[[str, Any], Result | None]
 
 
-def read(body: bytes, headers: Mapping[str, str]) -> Request | Answer:
+def read(body: bytes, headers: Mapping[str, str]) -> McpRequest | McpResponse:
     """Return the request in a body, or the answer to a body that has none.
 
     A notification gets 202, whatever it is. `headers` have lower-case names.
@@ -112,16 +112,16 @@ def read(body: bytes, headers: Mapping[str, str]) -> Request | Answer:
     if not isinstance(method, str):
         return _refused(400, INVALID_REQUEST, "This is neither a request nor a notification.")
     if "id" not in message:
-        return Answer(202)
+        return McpResponse(202)
     if not isinstance(request_id, str | int) or isinstance(request_id, bool):
         return _refused(400, INVALID_REQUEST, "The id must be a text or an integer.")
     params = message.get("params", {})
     if not isinstance(params, dict):
         return _refused(400, INVALID_PARAMS, "params must be an object.", request_id)
-    return _of_era(Request(request_id, method, params, modern=False), headers)
+    return _of_era(McpRequest(request_id, method, params, modern=False), headers)
 
 
-def refused_page() -> Answer:
+def refused_page() -> McpResponse:
     """Return the answer to a web page, which a browser names in `Origin`.
 
     "Servers MUST validate the Origin header on all incoming connections to prevent DNS rebinding
@@ -130,7 +130,7 @@ def refused_page() -> Answer:
     return _refused(403, INVALID_REQUEST, "Web pages cannot use this server. Send no Origin.")
 
 
-def respond(request: Request, server: Server) -> Answer:
+def respond(request: McpRequest, server: Server) -> McpResponse:
     """Return the answer to a request."""
     match request.method:
         case "initialize" if not request.modern:
@@ -147,7 +147,7 @@ def respond(request: Request, server: Server) -> Answer:
     return request.error(METHOD_NOT_FOUND, "This server has no such method. It has tools only.")
 
 
-def _of_era(request: Request, headers: Mapping[str, str]) -> Request | Answer:
+def _of_era(request: McpRequest, headers: Mapping[str, str]) -> McpRequest | McpResponse:
     """Return a request with its era, or the answer if it breaks the rules of that."""
     version = headers.get("mcp-protocol-version")
     meta = request.params.get("_meta")
@@ -156,7 +156,7 @@ def _of_era(request: Request, headers: Mapping[str, str]) -> Request | Answer:
         if request.method == "initialize" or version is None or version in HANDSHAKE:
             return request
         return _unsupported(request, version)
-    request = Request(request.id, request.method, request.params, modern=True)
+    request = McpRequest(request.id, request.method, request.params, modern=True)
     if missing := [key for key in (_VERSION_KEY, _CAPABILITIES_KEY) if key not in meta]:
         return request.error(INVALID_PARAMS, f"params._meta lacks {' and '.join(missing)}.")
     if wrong := _wrong_header(request, meta[_VERSION_KEY], headers):
@@ -164,7 +164,7 @@ def _of_era(request: Request, headers: Mapping[str, str]) -> Request | Answer:
     return request if version == MODERN else _unsupported(request, str(version))
 
 
-def _wrong_header(request: Request, version: Any, headers: Mapping[str, str]) -> str:
+def _wrong_header(request: McpRequest, version: Any, headers: Mapping[str, str]) -> str:
     """Return the name of a header that does not repeat the body, "" if all do.
 
     "Servers that process the request body MUST reject requests where the values specified in the
@@ -191,13 +191,13 @@ def _decoded(value: str) -> str | None:
         return None
 
 
-def _unsupported(request: Request, version: str) -> Answer:
+def _unsupported(request: McpRequest, version: str) -> McpResponse:
     data = {"supported": list(SUPPORTED), "requested": version[:40]}
     message = "Unsupported protocol version"
     return _refused(400, UNSUPPORTED_VERSION, message, request.id, data)
 
 
-def _welcome(request: Request, server: Server) -> Fields:
+def _welcome(request: McpRequest, server: Server) -> JsonObject:
     """Return the answer to `initialize`: the version that was asked for, or else the newest one."""
     asked = request.params.get("protocolVersion")
     return {
@@ -208,7 +208,7 @@ def _welcome(request: Request, server: Server) -> Fields:
     }
 
 
-def _discovered(server: Server) -> Fields:
+def _discovered(server: Server) -> JsonObject:
     info = dict(server.info)
     return {
         "supportedVersions": list(SUPPORTED),
@@ -220,12 +220,12 @@ def _discovered(server: Server) -> Fields:
     }
 
 
-def _cached() -> Fields:
+def _cached() -> JsonObject:
     # Private: another token may have other tools.
     return {"ttlMs": _TTL_MS, "cacheScope": "private"}
 
 
-def _called(request: Request, server: Server) -> Answer:
+def _called(request: McpRequest, server: Server) -> McpResponse:
     name = request.params.get("name")
     found = server.call(name, request.params.get("arguments")) if isinstance(name, str) else None
     if found is None:
@@ -240,9 +240,9 @@ def _refused(
     code: int,
     message: str,
     request_id: str | int | None = None,
-    data: Fields | None = None,
-) -> Answer:
+    data: JsonObject | None = None,
+) -> McpResponse:
     error: dict[str, Any] = {"code": code, "message": message}
     if data is not None:
         error["data"] = dict(data)
-    return Answer(status, {"jsonrpc": "2.0", "id": request_id, "error": error})
+    return McpResponse(status, {"jsonrpc": "2.0", "id": request_id, "error": error})

@@ -32,7 +32,7 @@ _LIBRARY = re.compile(
 
 
 @dataclass(slots=True)
-class Candidate:
+class FrameCandidate:
     """A frame that a source map may apply to.
 
     Attributes:
@@ -48,7 +48,7 @@ class Candidate:
     """
 
     frame: Fields
-    caller: "Candidate | None"
+    caller: "FrameCandidate | None"
     keys: tuple[str, ...]
     line: int
     column: int
@@ -59,7 +59,7 @@ class Candidate:
     map_id: str = ""
 
 
-def candidates(event: Event) -> list[Candidate]:
+def candidates(event: Event) -> list[FrameCandidate]:
     """Return the frames of an event that source maps may apply to, innermost first.
 
     A frame that has been replaced is none.
@@ -68,10 +68,10 @@ def candidates(event: Event) -> list[Candidate]:
         return []
     debug_ids = _debug_ids(event.get("debug_meta"))
     release, dist = _short(event.get("release")), _short(event.get("dist"))
-    found: list[Candidate] = []
+    found: list[FrameCandidate] = []
     files: set[str] = set()
     for frames in stacks(event):
-        caller: Candidate | None = None
+        caller: FrameCandidate | None = None
         of_stack = []
         for frame in frames[-MAX_FRAMES:]:
             caller = _candidate(frame, caller, debug_ids, release, dist)
@@ -87,8 +87,8 @@ def candidates(event: Event) -> list[Candidate]:
 
 
 def _candidate(
-    frame: Fields, caller: Candidate | None, debug_ids: dict[str, str], release: str, dist: str
-) -> Candidate | None:
+    frame: Fields, caller: FrameCandidate | None, debug_ids: dict[str, str], release: str, dist: str
+) -> FrameCandidate | None:
     path = _short(frame.get("abs_path")) or _short(frame.get("filename"))
     if not path or "sent" in frame or path.startswith(("node:", "<", "[native")):
         return None
@@ -100,7 +100,9 @@ def _candidate(
         whole = path.partition("?")[0].partition("#")[0]
         keys += [url_key(release, dist, each) for each in dict.fromkeys((url, whole))]
     of_release = debug_key(debug_id, release) if debug_id and release else ""
-    return Candidate(frame, caller, tuple(keys), line - 1, column - 1, debug_id, url, of_release)
+    return FrameCandidate(
+        frame, caller, tuple(keys), line - 1, column - 1, debug_id, url, of_release
+    )
 
 
 def _debug_ids(debug_meta: object) -> dict[str, str]:
@@ -125,7 +127,7 @@ def stacks(event: Event) -> Iterator[list[Fields]]:
             yield [each for each in frames if isinstance(each, dict)]
 
 
-def replace_frames(found: Iterable[Candidate]) -> int:
+def replace_frames(found: Iterable[FrameCandidate]) -> int:
     """Replace the frames whose originals were found, in place. Return how many these are."""
     replaced = 0
     for each in found:
@@ -135,7 +137,7 @@ def replace_frames(found: Iterable[Candidate]) -> int:
     return replaced
 
 
-def _replace(candidate: Candidate, original: Original) -> None:
+def _replace(candidate: FrameCandidate, original: Original) -> None:
     frame = candidate.frame
     sent = {name: frame.pop(name) for name in _REPLACED if name in frame}
     path = short_path(original.path)
@@ -151,7 +153,7 @@ def _replace(candidate: Candidate, original: Original) -> None:
     frame["map"] = {"id": candidate.map_id, "source": original.source}
 
 
-def _function(candidate: Candidate, original: Original, sent: Fields) -> str:
+def _function(candidate: FrameCandidate, original: Original, sent: Fields) -> str:
     """Return the function of a frame: as the original text has it, or as its caller calls it."""
     if original.function:
         return original.function
@@ -178,7 +180,7 @@ def set_file(event: Event) -> None:
             event["line"] = inner["lineno"]
 
 
-def why_not(candidate: Candidate, known: bool) -> str:
+def why_not(candidate: FrameCandidate, known: bool) -> str:
     """Return why a frame was not replaced. `known`: its compiled map exists."""
     if known and (candidate.line < 0 or candidate.column < 0):
         return "The frame has no line or no column."

@@ -8,7 +8,7 @@
 import secrets
 
 from errata.config import settings
-from errata.models.audit import Actor, Entry
+from errata.models.audit import Actor, AuditEntry
 from errata.store import clients
 from errata.store.items import PlainItem, TypedItem, query_some, read_all, write_all
 
@@ -20,7 +20,7 @@ def new_id(at_ns: int) -> str:
     return f"{at_ns:019d}#{secrets.token_hex(4)}"
 
 
-def save_entry(entry: Entry) -> None:
+def save_entry(entry: AuditEntry) -> None:
     """Store an entry, or replace it. Access pattern P45."""
     clients.dynamodb().put_item(
         TableName=settings().projects_table,
@@ -41,14 +41,14 @@ def save_entry(entry: Entry) -> None:
     )
 
 
-def remove_entry(entry: Entry) -> None:
+def remove_entry(entry: AuditEntry) -> None:
     """Remove the entry of a change that was refused. Access pattern P46."""
     clients.dynamodb().delete_item(
         TableName=settings().projects_table, Key=_key(entry.organization_id, entry.id)
     )
 
 
-def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[Entry], str]:
+def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[AuditEntry], str]:
     """Return an organization's entries, newest first, and the id to continue before.
 
     `before` is such an id; "" starts at the newest entry. The returned id is "" at the end. Access
@@ -81,8 +81,8 @@ def _key(organization_id: str, entry_id: str) -> TypedItem:
     return write_all({"pk": f"org#{organization_id}", "sk": _PREFIX + entry_id})
 
 
-def _to_entry(item: PlainItem) -> Entry:
-    return Entry(
+def _to_entry(item: PlainItem) -> AuditEntry:
+    return AuditEntry(
         id=item["sk"].removeprefix(_PREFIX),
         organization_id=item["pk"].removeprefix("org#"),
         at_ms=item["at"],

@@ -83,6 +83,7 @@ def to_project(item: PlainItem) -> Project:
         captures="captures_since" in item,
         feedback="feedback_since" in item,
         attachments="attachments" in item,
+        monitors=item.get("monitors", 0),
         slugs=tuple(filter(None, item.get("slugs", "").split(","))),
         **{name: bool(item[name]) for name in SCRUBBING if name in item},
     )

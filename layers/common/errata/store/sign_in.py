@@ -73,10 +73,10 @@ class CodeNeeded:
     session: str
 
 
-type Outcome = Tokens | NewPassword | CodeNeeded
+type SignInStep = Tokens | NewPassword | CodeNeeded
 
 
-def with_password(email: str, password: str) -> Outcome:
+def with_password(email: str, password: str) -> SignInStep:
     """Sign in with a password.
 
     Raises:
@@ -93,10 +93,10 @@ def with_password(email: str, password: str) -> Outcome:
         )
     except StoreError as error:
         raise _sign_in_error(error) from error
-    return _outcome(response, email)
+    return _step(response, email)
 
 
-def with_new_password(username: str, password: str, session: str) -> Outcome:
+def with_new_password(username: str, password: str, session: str) -> SignInStep:
     """Complete a first sign-in with a new password that the user has chosen.
 
     `username` must be the one in the challenge. An alias, such as the e-mail, can start a sign-in
@@ -110,7 +110,7 @@ def with_new_password(username: str, password: str, session: str) -> Outcome:
     return _respond("NEW_PASSWORD_REQUIRED", username, session, {"NEW_PASSWORD": password})
 
 
-def with_code(username: str, code: str, session: str) -> Outcome:
+def with_code(username: str, code: str, session: str) -> SignInStep:
     """Complete a sign-in with a code of the second factor. `username` is that of the challenge.
 
     Raises:
@@ -133,11 +133,11 @@ def again(email: str, password: str, code: str) -> Tokens:
         UnauthorizedError: the password is wrong.
         RateLimitedError: Cognito has seen too many tries.
     """
-    outcome = with_password(email, password)
-    if isinstance(outcome, CodeNeeded):
-        outcome = with_code(outcome.username, code, outcome.session)
-    if isinstance(outcome, Tokens):
-        return outcome
+    step = with_password(email, password)
+    if isinstance(step, CodeNeeded):
+        step = with_code(step.username, code, step.session)
+    if isinstance(step, Tokens):
+        return step
     raise UnauthorizedError("Sign in again and choose a password there.")
 
 
@@ -146,7 +146,7 @@ def _respond(
     username: str,
     session: str,
     answer: dict[str, str],
-) -> Outcome:
+) -> SignInStep:
     if len(session) < _MIN_SESSION:
         raise UnauthorizedError("The session has ended.")
     try:
@@ -159,7 +159,7 @@ def _respond(
         )
     except StoreError as error:
         raise _sign_in_error(error) from error
-    return _outcome(response, username)
+    return _step(response, username)
 
 
 def has_second_factor(email: str) -> bool:
@@ -238,10 +238,10 @@ def refresh(refresh_token: str, client_id: str) -> Tokens:
         )
     except StoreError as error:
         raise _sign_in_error(error) from error
-    outcome = _outcome(response, "")
-    if not isinstance(outcome, Tokens):
+    step = _step(response, "")
+    if not isinstance(step, Tokens):
         raise UnauthorizedError("Sign in again.")
-    return outcome
+    return step
 
 
 def revoke(refresh_token: str, client_id: str) -> None:
@@ -293,7 +293,7 @@ def set_password(email: str, password: str, mailed_code: str) -> None:
         raise _sign_in_error(error) from error
 
 
-def _outcome(response: Any, username: str) -> Outcome:
+def _step(response: Any, username: str) -> SignInStep:
     if "AuthenticationResult" in response:
         result = response["AuthenticationResult"]
         return Tokens(

@@ -21,7 +21,7 @@ from errata.usecases.visible import make_visible
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class FoundById:
     """What an id stands for: an issue, and the event if it is the id of one."""
 
     project: Project
@@ -29,7 +29,7 @@ class Named:
     event_id: str = ""
 
 
-def named(organization_id: str, sees: Sees, terms: Sequence[Term], now_ms: int) -> Named | None:
+def named(organization_id: str, sees: Sees, terms: Sequence[Term], now_ms: int) -> FoundById | None:
     """Return what a query names by an id alone. None if it is anything else, or names nothing.
 
     Looks into all projects that somebody sees. An event of the last seconds may not be found by the
@@ -54,23 +54,23 @@ def named(organization_id: str, sees: Sees, terms: Sequence[Term], now_ms: int) 
     return _by_id(of, sdk_id or "")
 
 
-def _by_short_id(some: Iterable[Project], name: str, now_ms: int) -> Named | None:
+def _by_short_id(some: Iterable[Project], name: str, now_ms: int) -> FoundById | None:
     for project in some:
         limit = watermarks.find_watermark(project.id)
         visible = make_visible(operator_access(project), limit, now_ms)
         with suppress(NotFoundError):
-            return Named(project, shown(visible, short_ids.find(project, visible, name)))
+            return FoundById(project, shown(visible, short_ids.find(project, visible, name)))
     return None
 
 
-def _by_id(of: dict[str, tuple[Project, Visible]], name: str) -> Named | None:
+def _by_id(of: dict[str, tuple[Project, Visible]], name: str) -> FoundById | None:
     for project_id, issue in _issues(of, dict.fromkeys(of, name)).items():
-        return Named(of[project_id][0], issue)
+        return FoundById(of[project_id][0], issue)
     for event in _events(of, name):
         if of[event.project_id][1].shows(event):
             its = _issues(of, {event.project_id: event.issue_id})
             if event.project_id in its:
-                return Named(of[event.project_id][0], its[event.project_id], event.id)
+                return FoundById(of[event.project_id][0], its[event.project_id], event.id)
     return None
 
 

@@ -151,7 +151,7 @@ def _check(rule: AlertRule, targets: Sequence[AlertTarget], setup: Setup) -> Non
     if USERS in rule.kinds and not 2 <= rule.users <= MAX_THRESHOLD:
         errors["users"] = [f"Say how many users: 2 to {MAX_THRESHOLD:,}."]
     if not targets:
-        errors["to"] = ["Say where to tell it, for example slack=URL."]
+        errors["to"] = ["Name at least one channel, for example slack=URL."]
     if rule.level and rule.level not in LEVELS:
         errors["level"] = [f"The level must be one of: {', '.join(LEVELS)}."]
     for name in ("environment", "release", "tag"):
@@ -189,7 +189,7 @@ def remove(project_id: str, rule_id: str) -> None:
 
 @audit.recorded("alerts muted", "name", "seconds")
 def mute(project_id: str, name: str, seconds: int) -> int:
-    """Mute a rule or a channel for some seconds. What happens meanwhile is not told.
+    """Mute a rule or a channel for some seconds. Alerts of that time are not sent.
 
     0: let it tell again. Return until when it is muted, in milliseconds since the epoch, or 0.
 

@@ -19,7 +19,7 @@ from errata.models.artifact import USE_NOTED_MS, Pointer
 from errata.models.event import Event
 from errata.sourcemaps import compiled, frames
 from errata.sourcemaps.compiled import CompiledMap, Original, Range
-from errata.sourcemaps.frames import Candidate
+from errata.sourcemaps.frames import FrameCandidate
 from errata.store import artifacts, map_files
 
 logger = logging.getLogger("errata")
@@ -67,7 +67,7 @@ def apply(event: Event, project_id: str, now_ms: int, most_s: float) -> bool:
     return True
 
 
-def apply_to(found: list[Candidate], project_id: str, now_ms: int, most_s: float) -> bool:
+def apply_to(found: list[FrameCandidate], project_id: str, now_ms: int, most_s: float) -> bool:
     """Replace the frames of these candidates, as `apply`. Return whether it has replaced any."""
     if not any(each.keys for each in found):
         return False
@@ -79,13 +79,15 @@ def apply_to(found: list[Candidate], project_id: str, now_ms: int, most_s: float
     return bool(frames.replace_frames(found))
 
 
-def _found_in_time(found: list[Candidate], project_id: str, now_ms: int, most_s: float) -> bool:
+def _found_in_time(
+    found: list[FrameCandidate], project_id: str, now_ms: int, most_s: float
+) -> bool:
     """Find the originals in another thread. Return whether it was quick enough.
 
     A thread that is too slow goes on, and what it finds is known then.
     """
     # The thread has candidates of its own: it may still write when nobody waits for it any more.
-    copies = [Candidate(*(getattr(each, name) for name in _COPIED)) for each in found]
+    copies = [FrameCandidate(*(getattr(each, name) for name in _COPIED)) for each in found]
     waiting = _pool().submit(_find_all, copies, project_id, now_ms)
     try:
         waiting.result(most_s)
@@ -108,7 +110,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _find_all(
-    found: list[Candidate], project_id: str, now_ms: int, *, may_call: bool = True
+    found: list[FrameCandidate], project_id: str, now_ms: int, *, may_call: bool = True
 ) -> None:
     """Set the original of each candidate that has one.
 
@@ -123,7 +125,7 @@ def _find_all(
         (each.release_key,) for each in found if _needs_release(each, pointers)
     ):
         pointers |= _find_pointers(of_releases, project_id, now_ms, may_call=may_call)
-    by_map: dict[str, list[Candidate]] = {}
+    by_map: dict[str, list[FrameCandidate]] = {}
     for each in found:
         pointer = _best(each, pointers)
         if pointer:
@@ -136,7 +138,7 @@ def _find_all(
         _note_use(pointers, project_id, now_ms)
 
 
-def _best(candidate: Candidate, pointers: Mapping[str, Pointer]) -> Pointer | None:
+def _best(candidate: FrameCandidate, pointers: Mapping[str, Pointer]) -> Pointer | None:
     """Return what a candidate's keys lead to."""
     found = next((pointers[key] for key in candidate.keys if key in pointers), None)
     if found and found.shared:
@@ -144,7 +146,7 @@ def _best(candidate: Candidate, pointers: Mapping[str, Pointer]) -> Pointer | No
     return found
 
 
-def _needs_release(candidate: Candidate, pointers: Mapping[str, Pointer]) -> bool:
+def _needs_release(candidate: FrameCandidate, pointers: Mapping[str, Pointer]) -> bool:
     found = _best(candidate, pointers)
     return bool(found and found.shared and candidate.release_key)
 
@@ -179,7 +181,7 @@ def _find_pointers(
     return known
 
 
-def _look_up(key: _MapKey, of_map: list[Candidate], *, may_call: bool) -> None:
+def _look_up(key: _MapKey, of_map: list[FrameCandidate], *, may_call: bool) -> None:
     """Set the originals of candidates whose compiled map is this one."""
     unknown = []
     for each in of_map:
@@ -265,7 +267,7 @@ def _note_use(pointers: dict[str, Pointer], project_id: str, now_ms: int) -> Non
             logger.info("the use of an artifact was not recorded", extra={"project": project_id})
 
 
-def known_pointer(project_id: str, candidate: Candidate) -> Pointer | None:
+def known_pointer(project_id: str, candidate: FrameCandidate) -> Pointer | None:
     """Return what a candidate's keys lead to, if this process has looked it up. Makes no call."""
     keys = (*candidate.keys, candidate.release_key)
     return _best(candidate, known_pointers(project_id, keys))

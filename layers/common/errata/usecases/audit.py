@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from errata.errors import ErrataError, StoreError
-from errata.models.audit import Actor, Entry
+from errata.models.audit import Actor, AuditEntry
 from errata.store import audit as store
 from errata.store import projects
 
@@ -72,7 +72,7 @@ def recorded[**P, R](
     return decorate
 
 
-def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[Entry], str]:
+def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[AuditEntry], str]:
     """Return the changes in an organization, newest first, and the id to continue before.
 
     `before` is "" for the newest changes. The returned id is "" at the end.
@@ -98,7 +98,7 @@ def recording(
         yield notes
         return
     at_ns, actor = time.time_ns(), who()
-    entry = Entry(
+    entry = AuditEntry(
         id=store.new_id(at_ns),
         organization_id=organization_id,
         at_ms=at_ns // 1_000_000,

@@ -31,7 +31,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
-from errata.models.backup import KINDS, InvalidManifestError, Manifest, Part, parse_manifest
+from errata.models.backup import KINDS, BackupPart, InvalidManifestError, Manifest, parse_manifest
 from errata.models.ids import now_ms
 from errata.store import accounts, archives, numbers, tables, webhook_secrets
 from errata.store.events import is_event
@@ -56,7 +56,7 @@ _COUNTERS = {"counters": "next"}
 # Where the next page of a kind starts. None at the beginning, and after the last page.
 type StartKey = dict[str, Any] | None
 # Lines of text, and the start key of the next page.
-type Page = tuple[list[str], StartKey]
+type RowPage = tuple[list[str], StartKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,7 @@ def find(place: str) -> Manifest:
         StoreError: the place cannot be read.
     """
     if not _is_place(place):
-        raise InvalidInputError(
-            {"place": [f"{place!r} is neither a folder nor s3://bucket/prefix."]}
-        )
+        raise _wrong_place(f"{place!r} is neither a folder nor s3://bucket/prefix.")
     text = archives.read(place, MANIFEST)
     if text is None:
         raise NotFoundError(f"There is no backup in {place}.")
@@ -96,7 +94,7 @@ def _is_place(place: str) -> bool:
     return bool(place.strip()) and not _SCHEME.match(place)
 
 
-def back_up(place: str, origin: Origin) -> Iterator[Part]:
+def back_up(place: str, origin: Origin) -> Iterator[BackupPart]:
     """Back up a deployment, or continue an interrupted backup. Yield each part that is written.
 
     Raises:
@@ -113,6 +111,7 @@ def back_up(place: str, origin: Origin) -> Iterator[Part]:
 
 
 def _begin(place: str, origin: Origin) -> Manifest:
+    """Return the manifest of a new backup, or of the one to continue. Raises as `back_up`."""
     config = settings()
     read = {
         "projects": config.projects_table,
@@ -141,32 +140,31 @@ def _begin(place: str, origin: Origin) -> Manifest:
         )
         _save(place, manifest)
         return manifest
+    _check_begun(place, manifest, origin, read)
+    return manifest
+
+
+def _check_begun(place: str, manifest: Manifest, origin: Origin, read: dict[str, str]) -> None:
+    """Check that the backup in a place is an unfinished one of this stack and of these tables."""
     if manifest.finished_at:
-        raise InvalidInputError(
-            {"place": [f"{place} has a finished backup. Choose another place."]}
-        )
+        raise _wrong_place(f"{place} has a finished backup. Choose another place.")
     begun = (manifest.stack, manifest.region, manifest.api_url)
     if begun != (origin.stack, origin.region, origin.api_url):
-        raise InvalidInputError(
-            {
-                "place": [
-                    f"{place} has an unfinished backup of the stack {manifest.stack} in"
-                    f" {manifest.region} ({manifest.api_url}). Choose another place."
-                ]
-            }
+        raise _wrong_place(
+            f"{place} has an unfinished backup of the stack {manifest.stack} in"
+            f" {manifest.region} ({manifest.api_url}). Choose another place."
         )
     others = [(kind, table) for kind, table in manifest.tables.items() if table != read[kind]]
     if others:
         options = " ".join(f"--{kind}-table {table}" for kind, table in others)
-        raise InvalidInputError(
-            {
-                "place": [
-                    f"{place} has an unfinished backup of other tables. Continue with {options},"
-                    " or choose another place."
-                ]
-            }
+        raise _wrong_place(
+            f"{place} has an unfinished backup of other tables. Continue with {options},"
+            " or choose another place."
         )
-    return manifest
+
+
+def _wrong_place(problem: str) -> InvalidInputError:
+    return InvalidInputError({"place": [problem]})
 
 
 def _save(place: str, manifest: Manifest) -> None:
@@ -191,16 +189,16 @@ class _Lines:
         return b"".join([*self._compressed, self._compressor.flush()])
 
 
-def _back_up_kind(place: str, manifest: Manifest, kind: str) -> Iterator[Part]:
+def _back_up_kind(place: str, manifest: Manifest, kind: str) -> Iterator[BackupPart]:
     lines, newest = _Lines(), manifest.newest
-    for page, following in _SOURCES[kind](manifest.position):
+    for page, following in _SOURCES[kind](manifest.start_key):
         for line in page:
             lines.add(line)
             if kind == "events":
                 newest = max(newest, _event_id(line))
         if following and lines.size < PART_BYTES:
             continue
-        manifest.position, manifest.newest = following, newest
+        manifest.start_key, manifest.newest = following, newest
         if not following:
             manifest.done.append(kind)
         if not lines.rows:
@@ -210,7 +208,7 @@ def _back_up_kind(place: str, manifest: Manifest, kind: str) -> Iterator[Part]:
         number = len(manifest.of_kind(kind)) + 1
         digest = hashlib.sha256(content).hexdigest()
         name = f"{kind}-{number:06d}-{digest[:16]}.jsonl.gz"
-        part = Part(name, kind, lines.rows, digest)
+        part = BackupPart(name, kind, lines.rows, digest)
         archives.write(place, name, content)
         manifest.parts.append(part)
         _save(place, manifest)
@@ -236,7 +234,7 @@ def _scan(
     start: StartKey,
     keep: Callable[[TypedItem], bool],
     without: tuple[str, ...] = (),
-) -> Iterator[Page]:
+) -> Iterator[RowPage]:
     now_s = now_ms() // 1000
     for rows, after in tables.pages(table, start):
         kept = [row for row in rows if keep(row) and not expired(row, now_s)]
@@ -246,7 +244,7 @@ def _scan(
         yield [tables.to_json(row) for row in kept], after
 
 
-def _issues(start: StartKey) -> Iterator[Page]:
+def _issues(start: StartKey) -> Iterator[RowPage]:
     """Yield the rows of issues, then the counters. So no counter is below an issue's number."""
     if start != _COUNTERS:
         table = settings().issues_table
@@ -262,12 +260,12 @@ def _project_ids() -> list[int]:
     )
 
 
-def _events(start: StartKey) -> Iterator[Page]:
+def _events(start: StartKey) -> Iterator[RowPage]:
     table = settings().events_table
     return _scan(table, start, lambda row: not row["pk"]["S"].endswith("#state"))
 
 
-def _state(start: StartKey) -> Iterator[Page]:
+def _state(start: StartKey) -> Iterator[RowPage]:
     """Yield the state of each project. The start key has the last project's id."""
     last = int(start["id"]) if start else 0
     now_s = now_ms() // 1000
@@ -277,33 +275,33 @@ def _state(start: StartKey) -> Iterator[Page]:
     yield [], None
 
 
-def _deliveries(start: StartKey) -> Iterator[Page]:
+def _deliveries(start: StartKey) -> Iterator[RowPage]:
     return _scan(settings().deliveries_table, start, lambda _: True)
 
 
-def _idempotency(start: StartKey) -> Iterator[Page]:
+def _idempotency(start: StartKey) -> Iterator[RowPage]:
     table = settings().idempotency_table
     return _scan(table, start, lambda row: not row["pk"]["S"].startswith(_FLEETING))
 
 
-def _projects(start: StartKey) -> Iterator[Page]:
+def _projects(start: StartKey) -> Iterator[RowPage]:
     def keep(row: TypedItem) -> bool:
         return not row["sk"]["S"].startswith("gateway#")
 
     return _scan(settings().projects_table, start, keep, _GATEWAY_KEY)
 
 
-def _secrets(_start: StartKey) -> Iterator[Page]:
+def _secrets(_start: StartKey) -> Iterator[RowPage]:
     found = sorted(webhook_secrets.find_stored_secrets().items())
     yield [json.dumps({"of": of, "value": value}) for of, value in found], None
 
 
-def _accounts(_start: StartKey) -> Iterator[Page]:
+def _accounts(_start: StartKey) -> Iterator[RowPage]:
     found = sorted(accounts.list_accounts())
     yield [json.dumps({"email": email, "enabled": enabled}) for email, enabled in found], None
 
 
-_SOURCES: dict[str, Callable[[StartKey], Iterator[Page]]] = {
+_SOURCES: dict[str, Callable[[StartKey], Iterator[RowPage]]] = {
     "issues": _issues,
     "events": _events,
     "state": _state,

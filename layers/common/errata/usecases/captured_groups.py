@@ -24,7 +24,7 @@ TEST_TYPE = "ErrataCaptureTest"
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class GroupChange:
     """The result for one log group. `problem` says why it was not changed, "" if it was."""
 
     group: str
@@ -32,7 +32,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedGroup:
     """A log group of a project. `filtered` says whether its subscription filter exists."""
 
     project_id: str
@@ -68,7 +68,7 @@ def matching(patterns: Sequence[str], exclude: Iterable[str], stack: str) -> lis
 
 def add(
     project_id: str, groups: Iterable[str], stack: str, actor: str, at_ms: int, pattern: str | None
-) -> Iterator[Changed]:
+) -> Iterator[GroupChange]:
     """Capture log groups, yielding the result of each.
 
     `pattern` selects the lines that CloudWatch Logs sends; None: all that may tell of a failure.
@@ -85,7 +85,7 @@ def add(
         problem = _add(project_id, group, stack, PATTERN if pattern is None else pattern)
         if not problem:
             captures.put_group(project_id, group, actor, at_ms)
-        yield Changed(group, problem)
+        yield GroupChange(group, problem)
 
 
 @audit.recorded("log group captured", "group")
@@ -108,12 +108,12 @@ def of_project(project_id: str) -> list[CapturedGroup]:
     return captures.list_groups(project_id)
 
 
-def listed(project_ids: Iterable[str], stack: str) -> Iterator[Listed]:
+def listed(project_ids: Iterable[str], stack: str) -> Iterator[ListedGroup]:
     """Yield the log groups of projects, and whether CloudWatch Logs knows of them."""
     for project_id in project_ids:
         for group in captures.list_groups(project_id):
             name = filter_name(stack, project_id)
-            yield Listed(project_id, group, name in log_groups.filters(group.name))
+            yield ListedGroup(project_id, group, name in log_groups.filters(group.name))
 
 
 def remove(project_id: str, patterns: Sequence[str], stack: str) -> list[str]:

@@ -28,13 +28,12 @@ from errata.models.issue_change import (
     BulkChange,
     Change,
     ChangeStep,
-    Fields,
     Slice,
     last_changed,
     restored_as,
     restores,
 )
-from errata.models.settled import LEARNED
+from errata.models.settled import LEARNED, IssueFields
 from errata.models.visible import Visible
 from errata.protocol.issues import read
 from errata.store import change_issues as store
@@ -249,12 +248,12 @@ def _plan_undo(visible: Visible, bulk: BulkChange, undone_id: str) -> Slice:
     return Slice(steps, dict(+counts))
 
 
-def _of(issue: Issue, fields: Fields) -> Fields:
+def _of(issue: Issue, fields: IssueFields) -> IssueFields:
     """Return the attributes of an issue that have these names."""
     return {name: getattr(issue, name) for name in fields}
 
 
-def _is(issue: Issue, fields: Fields) -> bool:
+def _is(issue: Issue, fields: IssueFields) -> bool:
     """Return whether an issue has these attributes, apart from what digest learns about them."""
     return all(getattr(issue, name) == fields[name] for name in fields.keys() - LEARNED)
 

@@ -29,16 +29,16 @@ from errata.store.digest import IssueChange, Totals
 from errata.store.digest_rows import Rows
 from errata.store.events import release_hash
 from errata.store.values import OPENED, NewValue
-from errata.usecases.count_issue import Record, count_in
+from errata.usecases.count_issue import StreamRecord, count_in
 from errata.usecases.reopen_issues import reopen
 
 _HOUR_MS = 3_600_000
 
 
-type Events = dict[str, list[Record]]  # by issue id, in the order of the stream
+type Events = dict[str, list[StreamRecord]]  # by issue id, in the order of the stream
 
 
-def not_counted(records: Iterable[Record], rows: Rows) -> Events:
+def not_counted(records: Iterable[StreamRecord], rows: Rows) -> Events:
     """Return the events that their issues have not counted. Leaves out those of deleted issues."""
     fresh: Events = defaultdict(list)
     position = cache(rows.position)
@@ -54,7 +54,7 @@ def not_counted(records: Iterable[Record], rows: Rows) -> Events:
 
 def change_issue(
     issue_id: str,
-    fresh: list[Record],
+    fresh: list[StreamRecord],
     rows: Rows,
     closed: Closed | None,
     new_values: set[KeyValue],
@@ -104,7 +104,7 @@ def change_issue(
     return change
 
 
-def _text(current: Issue | None, fresh: list[Record], retitled: bool) -> str | None:
+def _text(current: Issue | None, fresh: list[StreamRecord], retitled: bool) -> str | None:
     """Return the words by which people find an issue. None: those that it has.
 
     A tally has only some of the words. They are better than none.
@@ -115,7 +115,7 @@ def _text(current: Issue | None, fresh: list[Record], retitled: bool) -> str | N
     return max(kept or fresh, key=lambda record: record.event.id).text
 
 
-def first_seen(rows: Rows, records: Iterable[Record]) -> Callable[[str], int]:
+def first_seen(rows: Rows, records: Iterable[StreamRecord]) -> Callable[[str], int]:
     """Return a function that returns when a release was first seen, in milliseconds.
 
     `records` are those of the batch: its first event may be among them.
@@ -159,7 +159,7 @@ def _copy(issue: Issue) -> Issue:
     )
 
 
-def _new_issue(record: Record, deleted_through: str) -> Issue:
+def _new_issue(record: StreamRecord, deleted_through: str) -> Issue:
     event = record.event
     return Issue(
         id=event.issue_id,
@@ -183,7 +183,7 @@ def _rank(issue: Issue) -> None:
 
 
 def _new_values(
-    change: IssueChange, fresh: list[Record], rows: Rows, batch: set[KeyValue]
+    change: IssueChange, fresh: list[StreamRecord], rows: Rows, batch: set[KeyValue]
 ) -> list[NewValue]:
     """Return the values that an issue has for the first time, and note them in the issue."""
     issue = change.issue
@@ -216,7 +216,7 @@ def _new_values(
 
 
 def totals(
-    records: Iterable[Record],
+    records: Iterable[StreamRecord],
     fresh: Events,
     opened_by: Collection[str],
     rows: Rows,
@@ -235,7 +235,7 @@ def totals(
 
     position = cache(rows.position)
 
-    def is_counted(sk: str, record: Record) -> bool:
+    def is_counted(sk: str, record: StreamRecord) -> bool:
         counted = position(sk)
         if late or counted is None:
             return False
@@ -269,7 +269,7 @@ def without_position(changed: Totals, rows: Rows) -> Totals:
     )
 
 
-def _release(changed: Totals, rows: Rows, name: str, record: Record) -> Release:
+def _release(changed: Totals, rows: Rows, name: str, record: StreamRecord) -> Release:
     event = record.event
     seen_ms = minted_ms(event.id)
     release = changed.releases.get(name)
@@ -290,7 +290,7 @@ def _release(changed: Totals, rows: Rows, name: str, record: Record) -> Release:
     return release
 
 
-def _day(changed: Totals, rows: Rows, number: int, record: Record) -> Day:
+def _day(changed: Totals, rows: Rows, number: int, record: StreamRecord) -> Day:
     event = record.event
     hour = minted_ms(event.id) % DAY_MS // _HOUR_MS
     day = changed.days.get(number)
@@ -305,7 +305,7 @@ def _day(changed: Totals, rows: Rows, number: int, record: Record) -> Day:
     return day
 
 
-def _moved(rows: Rows, sk: str, record: Record, *, late: bool) -> Position:
+def _moved(rows: Rows, sk: str, record: StreamRecord, *, late: bool) -> Position:
     if not late:
         return record.position
     counted = rows.position(sk)

@@ -19,7 +19,7 @@ from errata.models.titles import culprit, short_text, title
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StreamRecord:
     """An event and its position in the stream.
 
     `packed` has all of its fields, if those in `event` are a summary. A summary may have no title.
@@ -41,7 +41,7 @@ class Record:
         return search_text(unpack(self.packed) if self.packed else self.event.fields)
 
 
-def count_in(issue: Issue, fresh: list[Record]) -> None:
+def count_in(issue: Issue, fresh: list[StreamRecord]) -> None:
     """Count events in an issue, in the order of the stream. There is at least one."""
     shown = _shown(issue, fresh)
     minutes = Counter[int]()
@@ -70,7 +70,7 @@ def count_in(issue: Issue, fresh: list[Record]) -> None:
     issue.users = sketch.add(issue.users, filter(None, users))
 
 
-def _shown(issue: Issue, fresh: list[Record]) -> Record | None:
+def _shown(issue: Issue, fresh: list[StreamRecord]) -> StreamRecord | None:
     """Return the event whose texts an issue will show, None if that does not change.
 
     This is the newest one that is kept in full. As long as there is none, it is the newest tally.
@@ -87,7 +87,7 @@ def _shown(issue: Issue, fresh: list[Record]) -> Record | None:
     return newest if not newest_kept and newest.event.id == last_event else None
 
 
-def _id(record: Record) -> str:
+def _id(record: StreamRecord) -> str:
     return record.event.id
 
 

@@ -15,7 +15,7 @@ from errata.store import digest_rows
 from errata.store.digest import IssueChange
 from errata.store.digest_rows import Rows
 from errata.usecases.count_events import Events, unknown_releases
-from errata.usecases.count_issue import Record
+from errata.usecases.count_issue import StreamRecord
 
 
 def groups(rows: Rows, fresh: Events, closed: Mapping[str, Closed], now_s: int) -> dict[str, Group]:
@@ -43,7 +43,7 @@ def groups(rows: Rows, fresh: Events, closed: Mapping[str, Closed], now_s: int) 
         if records:
             events = [record.event for record in sorted(records, key=_place)]
             found[head_id] = Group(members_of(head, rows.issues), events)
-    of_heads = {each: [Record(Position(), e) for e in found[each].events] for each in found}
+    of_heads = {each: [StreamRecord(Position(), e) for e in found[each].events] for each in found}
     if unknown := unknown_releases(rows, of_heads, {}):
         digest_rows.read_known(rows, unknown, now_s)
     return found
@@ -74,5 +74,5 @@ def _head_of(issue: Issue | None, before: Closed | None) -> str:
     return str(before.settled.get("merged_into", "")) if before else ""
 
 
-def _place(record: Record) -> tuple[str, str]:
+def _place(record: StreamRecord) -> tuple[str, str]:
     return record.position.stream, record.position.sequence

@@ -17,7 +17,7 @@ from errata.store import artifacts, captures, watermarks, webhooks
 from errata.store.legacy import LAST_LEGACY_ID
 from errata.store.projects import find_project, remove_project
 from errata.store.retry import attempts
-from errata.usecases import audit, clear_project, projects, usage_keys
+from errata.usecases import audit, clear_project, monitors, projects, usage_keys
 from errata.usecases.usage_keys import Unmetered
 
 _TRIES = 6
@@ -25,7 +25,7 @@ _TRIES = 6
 
 @audit.recorded("project deleted")
 def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered:
-    """Delete a project: its keys, webhooks, events, issues, source maps and settings.
+    """Delete a project: its keys, webhooks, monitors, events, issues, source maps and settings.
 
     Takes effect within 30 seconds. Keeps the records of keys, so that no project can use them
     again, and delivery attempts until they expire. With a `gateway`, also deletes gateway keys that
@@ -45,6 +45,7 @@ def delete_project(project_id: str, gateway: Gateway | None = None) -> Unmetered
         undeleted = usage_keys.delete_gateway_keys(gateway, project_id)
     for group in captures.list_groups(project_id):
         captures.remove_group(project_id, group.name)
+    monitors.delete_all(project_id)
     for webhook in webhooks.list_webhooks(project_id):
         webhooks.remove_webhook(project_id, webhook.id)
     _hide_everything(project_id)

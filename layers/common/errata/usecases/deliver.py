@@ -69,41 +69,20 @@ def deliver(message: Message) -> int | None:
     if early_ms > 0:
         # The queue delivers at least once: this is a second copy of the queue message.
         return min(-(-early_ms // 1000), _LONGEST_S)
-    number = delivery.attempts + 1
     # A test message is always sent: it shows whether a disabled webhook works again.
     is_test = message.event in (TEST, f"{PREFIX}{TESTED}")
     if webhook.disabled_at and not is_test:
-        # Record it, so that `redeliver_since` sends it once the webhook is enabled.
-        at_ms = now_ms()
-        missed = Attempt(new_event_id(at_ms), message, number, None, 0, NOT_SENT)
-        webhooks.record(missed, Delivery(number, over=True), at_ms // 1000)
+        _record_missed(message, delivery)
         return None
-    alert: Alert | None = None
+    alert = None
     if webhook.kind != WEBHOOK:
-        # A redelivery was started by a person.
-        body = json.loads(message.body)
-        project = send_alert.project_of(message.project_id)
-        own = reach.of(message, project)
-        hours = (body.get("quiet", ""), own.quiet)
-        after = max(quiet_until(each, now_ms()) for each in hours)
-        lane = reach.lane_of(body)
-        pause_ms = CHANNELS[own.kind or webhook.kind].pause_ms
-        at_once = is_test or message.event == f"{PREFIX}{RESOLVED}"
-        at_once = at_once or not CHANNELS[webhook.kind].for_people
-        if not (_has_turn(delivery) or at_once or message.delivery):
-            if not (delivery.role or delivery.attempts):
-                webhooks.enqueue(reach.parted(message, project))
-            now, wait_s = flood_control.admit(message, pause_ms, after, lane)
-            if not now:
-                return wait_s and min(wait_s, _LONGEST_S)
-        group = _group(message, delivery)
-        held = flood_control.collected(message, group, lane) if group else ()
-        alert = send_alert.written(message, held)
+        alert, wait_s = _alert(message, webhook, delivery, is_test=is_test)
         if alert is None:
-            return _not_yet(message)
+            return wait_s
     attempt, pause, told = _attempt(message, webhook, alert, delivery)
     at_ms = now_ms()
     due_at = at_ms + (pause or 0) * 1000
+    number = delivery.attempts + 1
     state = replace(delivery, attempts=number, due_at=due_at, over=pause is None, told=told)
     webhooks.record(attempt, state, at_ms // 1000)
     if webhook.kind == WEBHOOK:
@@ -111,6 +90,38 @@ def deliver(message: Message) -> int | None:
     else:
         _judge_channel(webhook, attempt, at_ms, over=pause is None)
     return pause
+
+
+def _record_missed(message: Message, delivery: Delivery) -> None:
+    """Record that a webhook is disabled. `redeliver_since` sends the message once it is not."""
+    at_ms, number = now_ms(), delivery.attempts + 1
+    missed = Attempt(new_event_id(at_ms), message, number, None, 0, NOT_SENT)
+    webhooks.record(missed, Delivery(number, over=True), at_ms // 1000)
+
+
+def _alert(
+    message: Message, channel: Webhook, delivery: Delivery, *, is_test: bool
+) -> tuple[Alert | None, int | None]:
+    """Return the alert to send now, or None and in how many seconds to ask again (None: never)."""
+    body = json.loads(message.body)
+    project = send_alert.project_of(message.project_id)
+    own = reach.of(message, project)
+    lane = reach.lane_of(body)
+    at_once = is_test or message.event == f"{PREFIX}{RESOLVED}"
+    at_once = at_once or not CHANNELS[channel.kind].for_people
+    # A redelivery was started by a person.
+    if not (_has_turn(delivery) or at_once or message.delivery):
+        if not (delivery.role or delivery.attempts):
+            webhooks.enqueue(reach.parted(message, project))
+        after = max(quiet_until(each, now_ms()) for each in (body.get("quiet", ""), own.quiet))
+        pause_ms = CHANNELS[own.kind or channel.kind].pause_ms
+        now, wait_s = flood_control.admit(message, pause_ms, after, lane)
+        if not now:
+            return None, wait_s and min(wait_s, _LONGEST_S)
+    group = _group(message, delivery)
+    held = flood_control.collected(message, group, lane) if group else ()
+    alert = send_alert.written(message, held)
+    return alert, None if alert else _not_yet(message)
 
 
 def _group(message: Message, delivery: Delivery) -> str:

@@ -43,7 +43,7 @@ from errata.usecases.count_events import (
     unknown_releases,
     without_position,
 )
-from errata.usecases.count_issue import Record
+from errata.usecases.count_issue import StreamRecord
 from errata.usecases.count_merged import as_one, groups
 from errata.usecases.occasions import occasions
 
@@ -57,17 +57,17 @@ _MAX_LATE = 40
 
 
 @dataclass(slots=True)
-class Outcome:
+class FailedRecords:
     """What failed in a batch.
 
     `retry` has the records to deliver again. `permanent` has those that no retry can store or
     delete, with the reason.
     """
 
-    retry: list[Record] = field(default_factory=list)
-    permanent: list[tuple[Record, str]] = field(default_factory=list)
+    retry: list[StreamRecord] = field(default_factory=list)
+    permanent: list[tuple[StreamRecord, str]] = field(default_factory=list)
 
-    def dead_letter(self, records: Iterable[Record], error: PermanentError) -> None:
+    def dead_letter(self, records: Iterable[StreamRecord], error: PermanentError) -> None:
         """Add records to `permanent`. One that failed before is there already."""
         known = {record.position for record, _ in self.permanent}
         self.permanent.extend((each, str(error)) for each in records if each.position not in known)
@@ -78,7 +78,7 @@ def pad(sequence: str) -> str:
     return sequence.zfill(SEQUENCE_DIGITS)
 
 
-def digest(records: Iterable[Record]) -> Outcome:
+def digest(records: Iterable[StreamRecord]) -> FailedRecords:
     """Count a batch of events, in the order of the stream. Return what failed.
 
     If DynamoDB throttles or another writer comes first, all of a project's events are tried again
@@ -87,10 +87,10 @@ def digest(records: Iterable[Record]) -> Outcome:
     Raises:
         StoreError: there was no response; deliver the whole batch again.
     """
-    pending: dict[str, list[Record]] = defaultdict(list)
+    pending: dict[str, list[StreamRecord]] = defaultdict(list)
     for record in records:
         pending[record.event.project_id].append(record)
-    outcome = Outcome()
+    outcome = FailedRecords()
     for _ in attempts(_TRIES):
         try:
             pending = _digest(pending, outcome)
@@ -104,7 +104,9 @@ def digest(records: Iterable[Record]) -> Outcome:
     return outcome
 
 
-def _digest(pending: dict[str, list[Record]], outcome: Outcome) -> dict[str, list[Record]]:
+def _digest(
+    pending: dict[str, list[StreamRecord]], outcome: FailedRecords
+) -> dict[str, list[StreamRecord]]:
     """Count the events of these projects. Return what must be tried again.
 
     Raises:
@@ -114,7 +116,7 @@ def _digest(pending: dict[str, list[Record]], outcome: Outcome) -> dict[str, lis
     wanted = {
         project_id: wanted_by(r.event for r in found) for project_id, found in pending.items()
     }
-    again: dict[str, list[Record]] = {}
+    again: dict[str, list[StreamRecord]] = {}
     for project_id, rows in digest_rows.read(wanted, now_s, _generations).items():
         try:
             _digest_project(rows, pending[project_id], now_s, outcome)
@@ -144,7 +146,9 @@ def wanted_by(events: Iterable[Stored]) -> Wanted:
     return wanted
 
 
-def _digest_project(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> None:
+def _digest_project(
+    rows: Rows, records: list[StreamRecord], now_s: int, outcome: FailedRecords
+) -> None:
     """Count the events of one project, and delete those that a clear or a deletion covers.
 
     Raises:
@@ -169,7 +173,7 @@ def _digest_project(rows: Rows, records: list[Record], now_s: int, outcome: Outc
         raise failed
 
 
-def _count(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> None:
+def _count(rows: Rows, records: list[StreamRecord], now_s: int, outcome: FailedRecords) -> None:
     if not records:
         return
     fresh = not_counted(records, rows)
@@ -200,7 +204,9 @@ def _count(rows: Rows, records: list[Record], now_s: int, outcome: Outcome) -> N
     _write_totals(rows, totals(records, fresh, opened_by, rows), records, outcome)
 
 
-def _write_totals(rows: Rows, changed: Totals, records: list[Record], outcome: Outcome) -> None:
+def _write_totals(
+    rows: Rows, changed: Totals, records: list[StreamRecord], outcome: FailedRecords
+) -> None:
     before = dict(rows.days)
     try:
         store.write_totals(rows, changed)
@@ -287,7 +293,7 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     # counted, and a batch that read the issue earlier gets a conflict and reads it again.
     issue_id = late[0].issue_id
     position = (rows.position(f"issue#{issue_id}") or Position()).next()
-    records = [Record(position, event) for event in _fitting(late)]
+    records = [StreamRecord(position, event) for event in _fitting(late)]
     fresh = {issue_id: records}
     last, closed = _before_opening(rows, fresh, now_ms() // 1000)
     seen = first_seen(rows, records)
@@ -322,7 +328,7 @@ def _delete_late(events: list[Stored]) -> None:
 
 
 def _delete(
-    records: list[Record], delete: Callable[[list[Stored]], None], outcome: Outcome
+    records: list[StreamRecord], delete: Callable[[list[Stored]], None], outcome: FailedRecords
 ) -> None:
     """Delete the events of these records. One that can never be deleted does not keep the others.
 

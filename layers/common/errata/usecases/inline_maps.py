@@ -16,7 +16,7 @@ from errata.models.event import Event
 from errata.sourcemaps import compiled, frames
 from errata.sourcemaps.compile import compile_map
 from errata.sourcemaps.context import context_lines
-from errata.sourcemaps.frames import Candidate
+from errata.sourcemaps.frames import FrameCandidate
 from errata.sourcemaps.parse import parse
 from errata.usecases import text_frames
 
@@ -71,7 +71,7 @@ def _read(text: str) -> _Map:
     return _compiled[key]
 
 
-def _look_up(content: bytes, found: list[Candidate]) -> None:
+def _look_up(content: bytes, found: list[FrameCandidate]) -> None:
     """Replace the frames that the map has, and add the lines around them."""
     head = compiled.read_head(content)
     for each in found:

@@ -63,7 +63,7 @@ def change(
 ) -> Result:
     """Change the issues with these names, or all that a query finds.
 
-    One issue is changed at once, and returned. A change of many goes on for `seconds`. If `more`
+    One issue is changed at once, and returned. A bulk change goes on for `seconds`. If `more`
     says that it is not finished, `go_on` continues it.
     """
     names, visible = issue_ids or [], work.visible
@@ -84,12 +84,12 @@ def change(
 
 
 def go_on(work: Work, *, change: str, seconds: float = 1.0) -> Result:
-    """Go on with a change of many issues."""
+    """Go on with a bulk change."""
     return _advanced(work, change_issues.find(work.visible, _bulk_id(change)), seconds)
 
 
 def undo(work: Work, *, change: str, seconds: float = 1.0) -> Result:
-    """Restore the issues that a change of many has changed."""
+    """Undo a bulk change: restore the issues that it has changed."""
     bulk = change_issues.undo(work.visible, _bulk_id(change), token_hex(16), work.by)
     return _advanced(work, bulk, seconds)
 

@@ -55,7 +55,7 @@ class Looked:
 
 
 @dataclass(slots=True)
-class Listed:
+class ListedIssues:
     """A part of a list: its issues, and where the next part begins; None at the end."""
 
     issues: list[Issue] = field(default_factory=list)
@@ -84,7 +84,7 @@ def _rise(issue: Issue, now_ms: int) -> int:
     return max(1, min(_MOST_TIMES, int(issue.buckets.last_hour(now_ms) / usual)))
 
 
-def read_page(visible: Visible, query: IssueQuery, at: ListStart | None) -> Listed:
+def read_page(visible: Visible, query: IssueQuery, at: ListStart | None) -> ListedIssues:
     """Return a page of the issues of a status. `query` has no other filter.
 
     It has fewer issues than `limit` only at the end, or if most of the rows that it has read are
@@ -100,9 +100,9 @@ def read_page(visible: Visible, query: IssueQuery, at: ListStart | None) -> List
     if page.following or not until:
         return page
     if len(page.issues) == size:
-        return Listed(page.issues, ListStart(until, source=REST))
+        return ListedIssues(page.issues, ListStart(until, source=REST))
     rest = _rest(visible, query, ListKey(until), size - len(page.issues), 1)
-    return Listed(page.issues + rest.issues, rest.following)
+    return ListedIssues(page.issues + rest.issues, rest.following)
 
 
 def look(
@@ -116,7 +116,7 @@ def look(
     """Look at the next part of a list of a status. Read the issues whose ids are `wanted`.
 
     Reads up to `rows` rows of each status that is listed, and as many issues as one call can.
-    `until` is before which time issues without rows were last seen, 0 if there are none. Makes at
+    `until`: issues without rows were last seen before this time; 0 if there are none. Makes at
     most four calls to DynamoDB.
     """
     after = ListKey(at.value, at.source != ROWS, at.issue_id) if at else None
@@ -155,7 +155,7 @@ def is_indexed(query: IssueQuery) -> bool:
 
 def _sorted_part(
     visible: Visible, query: IssueQuery, after: ListKey | None, size: int
-) -> tuple[Listed, int]:
+) -> tuple[ListedIssues, int]:
     """Return the issues of a page that have rows or are in the index.
 
     At the end of these, also returns a time: the other issues were last seen before it. 0 if there
@@ -168,7 +168,7 @@ def _sorted_part(
     indexed = is_indexed(query)
     if not found and stopped is None and after is None and query.status in (OPEN, "all"):
         # The index is empty, too, or all of its issues are without rows.
-        return Listed(), 0 if indexed else store.TOP
+        return ListedIssues(), 0 if indexed else store.TOP
     batches = _MAX_BATCHES if query.status != "all" else 1
     asked = query.statuses
 
@@ -213,7 +213,7 @@ def _merged(chunks: Iterable[Chunk]) -> tuple[list[ListEntry], ListKey | None]:
 
 def _rest(
     visible: Visible, query: IssueQuery, after: ListKey | None, size: int, batches: int
-) -> Listed:
+) -> ListedIssues:
     """Return issues without rows, most recently seen first."""
     asked = query.statuses
 
@@ -235,12 +235,12 @@ def _checked(
     source: str,
     *,
     until: bool = False,
-) -> tuple[Listed, int]:
+) -> tuple[ListedIssues, int]:
     """Return up to `size` of the issues that were found and belong there.
 
     With `until`, also returns a time: issues without rows were last seen before it.
     """
-    page, before, checked = Listed(), 0, 0
+    page, before, checked = ListedIssues(), 0, 0
     for left in reversed(range(batches)):
         spare = 0 if left == _MAX_BATCHES - 1 else _SPARE
         some = _enough(found[checked:], size - len(page.issues) + spare)

@@ -24,7 +24,7 @@ _MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedIssue:
     """An issue that was found, with its project and what the reader may see of that."""
 
     project: Project
@@ -77,7 +77,7 @@ class Reader:
         found = find_visible(operator_access(project), self.now_ms)
         return found.for_member(self.bearer.token.member, self.bearer.role)
 
-    def issue(self, name: str, project: str) -> Named:
+    def issue(self, name: str, project: str) -> NamedIssue:
         """Return an issue by its short id, number, id or URL, or by the id of one of its events.
 
         If it is merged, returns its head. `project` is its id or slug, "" for any.
@@ -91,7 +91,7 @@ class Reader:
             visible = self.visible(each)
             with suppress(NotFoundError):
                 found = short_ids.find_also_by_event(each, visible, name)
-                return Named(each, visible, found)
+                return NamedIssue(each, visible, found)
         raise NotFoundError(
             f"There is no issue {name[:60]}. It may have expired, or somebody has deleted it."
             " Search for it with list_issues."

@@ -173,7 +173,7 @@ def _too_many() -> InvalidInputError:
     return InvalidInputError({"issue": [f"At most {MAX_MEMBERS} issues can be merged into one."]})
 
 
-def _status_of(head: Issue | None, member: Issue, by: str, at_ms: int) -> settled.Fields:
+def _status_of(head: Issue | None, member: Issue, by: str, at_ms: int) -> settled.IssueFields:
     """Return the attributes of a member that is separated: it is settled as its head was."""
     status, fields = head.status if head else OPEN, settled.UNSETTLED
     if head and status == RESOLVED:

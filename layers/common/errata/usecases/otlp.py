@@ -12,7 +12,7 @@ from errata.errors import HTTPError, RateLimitedError, StoreError
 from errata.models.project import Access
 from errata.protocol.otlp import sdk_logs
 from errata.protocol.otlp.event import Names, to_sdk_event
-from errata.protocol.otlp.records import MAX_EVENTS, Batch, Record, Signal
+from errata.protocol.otlp.records import MAX_EVENTS, Batch, Signal, TelemetryRecord
 from errata.protocol.sentry.envelope import Envelope
 from errata.usecases import admission, rate_leases, report_losses
 from errata.usecases.sentry import SdkSubmission
@@ -25,14 +25,14 @@ _DROPPED: dict[Signal, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Rejected:
     """How many spans or log records led to no event, and why. "" if all did."""
 
-    rejected: int
+    number: int
     why: str
 
 
-def accept(batch: Batch, signal: Signal, access: Access, address: str, now_ms: int) -> Outcome:
+def accept(batch: Batch, signal: Signal, access: Access, address: str, now_ms: int) -> Rejected:
     """Store the records of a batch as events, each unless it was stored before.
 
     A refused event costs itself alone. `address` is the client's.
@@ -48,7 +48,7 @@ def accept(batch: Batch, signal: Signal, access: Access, address: str, now_ms: i
         report_losses.note(access.project_id, "too_large", batch.over)
         why.append(f"A request may have {MAX_EVENTS} events. {batch.over} more were refused.")
     rejected += storing.store(batch.kept)
-    return Outcome(rejected, " ".join(why + storing.refusals()))
+    return Rejected(rejected, " ".join(why + storing.refusals()))
 
 
 def accept_sdk_logs(
@@ -86,7 +86,7 @@ class _Storing:
         # Each message once, with the number of events.
         self._refused: dict[str, int] = {}
 
-    def store(self, kept: list[list[Record]]) -> int:
+    def store(self, kept: list[list[TelemetryRecord]]) -> int:
         """Store the records. Return how many groups led to no event.
 
         Once the rate limit is reached, the rest is refused without a call. The client is not asked
@@ -129,7 +129,7 @@ class _Storing:
     def _refuse(self, error: HTTPError, number: int) -> None:
         self._refused[error.message] = self._refused.get(error.message, 0) + number
 
-    def _store(self, record: Record) -> None:
+    def _store(self, record: TelemetryRecord) -> None:
         sent = to_sdk_event(record)
         named, same_time = self._names.of(record, sent)
         if named:

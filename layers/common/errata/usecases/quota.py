@@ -33,7 +33,7 @@ logger = logging.getLogger("errata")
 
 
 @dataclass(slots=True)
-class Lease:
+class QuotaLease:
     """Units of a month that this process has reserved and may spend."""
 
     organization: str
@@ -47,7 +47,7 @@ class Lease:
 
 
 _lock = Lock()
-_leases: dict[str, Lease] = {}
+_leases: dict[str, QuotaLease] = {}
 
 
 def month_of(at_ms: int) -> str:
@@ -55,7 +55,7 @@ def month_of(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m}"
 
 
-def spend(access: Access, at_ms: int) -> Lease | None:
+def spend(access: Access, at_ms: int) -> QuotaLease | None:
     """Take a quota unit for an event. Return its lease, or None if there is no quota.
 
     Raises:
@@ -77,7 +77,7 @@ def spend(access: Access, at_ms: int) -> Lease | None:
 class Unit:
     """A unit of the quota, taken for one event."""
 
-    def __init__(self, lease: Lease | None) -> None:
+    def __init__(self, lease: QuotaLease | None) -> None:
         self._lease = lease
 
     def give_back(self) -> None:
@@ -131,7 +131,7 @@ def in_hand(access: Access, at_ms: int) -> bool:
         return _current(access.organization, access.monthly_quota, at_ms).left > 0
 
 
-def give_back(lease: Lease | None, why: ErrataError | None = None) -> None:
+def give_back(lease: QuotaLease | None, why: ErrataError | None = None) -> None:
     """Give back a unit whose event was not stored.
 
     `why` is the error of storing it. If the event may be stored despite the error, its unit counts
@@ -162,19 +162,19 @@ def clear_cache() -> None:
     _leases.clear()
 
 
-def _current(organization: str, quota: int, at_ms: int) -> Lease:
+def _current(organization: str, quota: int, at_ms: int) -> QuotaLease:
     month = month_of(at_ms)
     lease = _leases.get(organization)
     if lease and (lease.quota, lease.month) == (quota, month):
         return lease
-    _leases[organization] = fresh = Lease(organization, quota, month)
+    _leases[organization] = fresh = QuotaLease(organization, quota, month)
     if lease and lease.left and lease.month == month:
         # The units were leased under another quota. They may be more than the new one allows.
         quota_leases.return_units(organization, month, lease.left)
     return fresh
 
 
-def _renew(lease: Lease, at_ms: int) -> None:
+def _renew(lease: QuotaLease, at_ms: int) -> None:
     _check_known(lease, at_ms)
     quota = lease.quota
     if lease.size and at_ms - lease.taken_at > SOON_MS:
@@ -198,12 +198,12 @@ def _renew(lease: Lease, at_ms: int) -> None:
     raise _reached(lease, at_ms)
 
 
-def _check_known(lease: Lease, at_ms: int) -> None:
+def _check_known(lease: QuotaLease, at_ms: int) -> None:
     if at_ms < lease.reached_until:
         raise PaymentRequiredError.quota_reached(lease.quota)
 
 
-def _reached(lease: Lease, at_ms: int) -> PaymentRequiredError:
+def _reached(lease: QuotaLease, at_ms: int) -> PaymentRequiredError:
     """Return the error for a reached quota. Cache that it is reached, for `REACHED_MS`."""
     lease.next_size = 1
     lease.reached_until = at_ms + REACHED_MS

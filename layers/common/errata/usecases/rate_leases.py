@@ -22,7 +22,7 @@ PART = 20
 
 
 @dataclass(slots=True)
-class Lease:
+class RateLease:
     """Tokens that this process has taken at `taken_at`: `left` of `size`."""
 
     left: int
@@ -39,7 +39,7 @@ class Lease:
 
 
 _lock = Lock()
-_leases = BoundedDict[str, Lease](max_entries=10_000)
+_leases = BoundedDict[str, RateLease](max_entries=10_000)
 
 
 def take_for_key(access: Access, now_ms: int) -> None:
@@ -54,11 +54,11 @@ def take_for_key(access: Access, now_ms: int) -> None:
         if lease is None or not lease.holds(now_ms):
             most = min(_next_size(lease, now_ms), max(1, access.rate_limit // PART))
             size = rate_limit.take_some(bucket, access.rate_limit, now_ms, most, burst=access.burst)
-            lease = _leases[bucket] = Lease(size, size, now_ms)
+            lease = _leases[bucket] = RateLease(size, size, now_ms)
         lease.left -= 1
 
 
-def _next_size(lease: Lease | None, now_ms: int) -> int:
+def _next_size(lease: RateLease | None, now_ms: int) -> int:
     if lease is None:
         return 1
     return lease.size * GROWTH if lease.fresh(now_ms) else max(1, lease.size // 2)

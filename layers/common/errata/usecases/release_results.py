@@ -77,7 +77,7 @@ def _summary_to_json(summary: releases.Summary, project: Project) -> dict[str, A
     }
 
 
-def _issues_to_json(changed: releases.Changed, project: Project) -> dict[str, Any]:
+def _issues_to_json(changed: releases.ChangedIssues, project: Project) -> dict[str, Any]:
     return {
         "issues": len(changed.issues),
         "complete": changed.complete,

@@ -33,7 +33,7 @@ _TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedIssues:
     """Issues that were opened in a release or came back with it, those with most events first.
 
     Of merged issues, their head, as a search for them finds it.
@@ -54,8 +54,8 @@ class Summary:
     """A release with its new and regressed issues."""
 
     release: Release
-    opened: Changed
-    regressed: Changed
+    opened: ChangedIssues
+    regressed: ChangedIssues
 
     @property
     def brought(self) -> Brought:
@@ -78,7 +78,7 @@ class ReleaseView:
 
     this: Summary
     before: Summary | None
-    resolved: Changed
+    resolved: ChangedIssues
     verdict: ReleaseVerdict
     older: Release | None
     newer: Release | None
@@ -158,7 +158,7 @@ def _seen(release: Release) -> SeenRelease:
     return SeenRelease(release.release, release.since)
 
 
-def kinds(view: ReleaseView) -> list[tuple[str, str, Changed]]:
+def kinds(view: ReleaseView) -> list[tuple[str, str, ChangedIssues]]:
     """Return what a release has changed: a title, the key by which it is searched, the issues."""
     return [
         ("New", FIRST_RELEASE, view.this.opened),
@@ -188,7 +188,7 @@ def _summary(visible: Visible, release: Release) -> Summary:
     return Summary(release, opened, regressed)
 
 
-def _changed(visible: Visible, release: Release, change: str) -> Changed:
+def _changed(visible: Visible, release: Release, change: str) -> ChangedIssues:
     stored = short_value(release.release)
     seen = issues_with(
         visible, RELEASE, f"{stored}#", lambda value: value == stored, _MOST_BYTES, change
@@ -203,11 +203,11 @@ def _changed(visible: Visible, release: Release, change: str) -> Changed:
         ],
     )
     found.sort(key=lambda each: (-each.count, each.id))
-    return Changed(found, seen.complete and len(ids) <= _MOST_ISSUES)
+    return ChangedIssues(found, seen.complete and len(ids) <= _MOST_ISSUES)
 
 
-def _resolved(visible: Visible, release: Release) -> Changed:
+def _resolved(visible: Visible, release: Release) -> ChangedIssues:
     """Return a page of the issues that are resolved in a release. It costs what a search does."""
     query = read(query_of(RESOLVED_IN, release.release), "count", limit=_MOST_RESOLVED)
     found = issue_search.search(visible, query, None)
-    return Changed(found.issues, found.following is None)
+    return ChangedIssues(found.issues, found.following is None)

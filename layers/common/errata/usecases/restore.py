@@ -28,7 +28,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError, StoreError
-from errata.models.backup import Manifest, Part
+from errata.models.backup import BackupPart, Manifest
 from errata.models.gateway_key import Gateway
 from errata.models.ids import floor_id, minted_ms, now_ms
 from errata.store import accounts, archives, event_queries, tables, webhook_secrets
@@ -63,7 +63,7 @@ class RestoreStep:
     take: Callable[[Restored], None]
 
 
-def verify(place: str, manifest: Manifest) -> Iterator[Part]:
+def verify(place: str, manifest: Manifest) -> Iterator[BackupPart]:
     """Check that a backup is complete and undamaged. Yield each part that is.
 
     Raises:
@@ -170,7 +170,7 @@ def _steps(
 # ------------------------------------------------------------------ rows
 
 
-def _lines(place: str, part: Part) -> Iterator[bytes]:
+def _lines(place: str, part: BackupPart) -> Iterator[bytes]:
     content = archives.read(place, part.name)
     try:
         if content is None or hashlib.sha256(content).hexdigest() != part.sha256:
@@ -180,13 +180,13 @@ def _lines(place: str, part: Part) -> Iterator[bytes]:
         raise InvalidInputError({"backup": [f"{part.name} is damaged."]}) from error
 
 
-def _rows(place: str, part: Part) -> Iterator[TypedItem]:
+def _rows(place: str, part: BackupPart) -> Iterator[TypedItem]:
     return map(tables.from_json, _lines(place, part))
 
 
 def _put(
     place: str,
-    part: Part,
+    part: BackupPart,
     table: str,
     change: Callable[[TypedItem], TypedItem | None],
     outcome: Restored,
@@ -264,14 +264,16 @@ def _count_project(project_id: str, since_ms: int, outcome: Restored) -> None:
 # ------------------------------------------------------------------ secrets, accounts, gateway keys
 
 
-def _save_secrets(place: str, part: Part, outcome: Restored) -> None:
+def _save_secrets(place: str, part: BackupPart, outcome: Restored) -> None:
     for line in _lines(place, part):
         found = json.loads(line)
         webhook_secrets.save_stored_secrets(found["of"], found["value"])
         outcome.rows += 1
 
 
-def _invite(place: str, part: Part, gateway: Gateway, mailed: bool, outcome: Restored) -> None:
+def _invite(
+    place: str, part: BackupPart, gateway: Gateway, mailed: bool, outcome: Restored
+) -> None:
     for line in _lines(place, part):
         found: dict[str, Any] = json.loads(line)
         if not found["enabled"]:

@@ -16,6 +16,6 @@ def check(visible: Visible, right: IssueRight) -> None:
     if right in ("delete", "merge"):
         raise ForbiddenError("Only owners and admins can delete or merge issues.")
     raise ForbiddenError(
-        "You are a viewer here: you can read, and change nothing. An owner or admin of the"
+        "You are a viewer here. You can only read. An owner or admin of the"
         " organization can make you a member."
     )

@@ -3,10 +3,10 @@
 from errata.models.event import Event, Fields
 from errata.protocol import stacktrace
 from errata.sourcemaps import frames
-from errata.sourcemaps.frames import Candidate
+from errata.sourcemaps.frames import FrameCandidate
 
 
-def candidates(event: Event) -> list[Candidate]:
+def candidates(event: Event) -> list[FrameCandidate]:
     """Return the frames of an event's stack trace, outermost first, those of its first exception.
 
     `minified_stack` comes before `stack_trace`. Returns [] if the text is no such stack trace.
@@ -15,7 +15,7 @@ def candidates(event: Event) -> list[Candidate]:
     trace = stacktrace.parse(stack) if isinstance(stack, str) else None
     if trace is None or trace.language != "javascript":
         return []
-    found: list[Candidate] = []
+    found: list[FrameCandidate] = []
     for frame in reversed(trace.exceptions[0].frames[: frames.MAX_FRAMES]):
         sent: Fields = {"filename": frame.file, "in_app": frame.in_app}
         sent |= {"function": frame.function} if frame.function else {}
@@ -23,11 +23,11 @@ def candidates(event: Event) -> list[Candidate]:
         sent |= {"colno": frame.column} if frame.column is not None else {}
         caller = found[-1] if found else None
         line, column = (frame.line or 0) - 1, (frame.column or 0) - 1
-        found.append(Candidate(sent, caller, (), line, column, "", frame.file))
+        found.append(FrameCandidate(sent, caller, (), line, column, "", frame.file))
     return found
 
 
-def of_one_file(found: list[Candidate], file: str) -> list[Candidate]:
+def of_one_file(found: list[FrameCandidate], file: str) -> list[FrameCandidate]:
     """Return the candidates of the generated file that a source map is of.
 
     This is the file with the name `file`. If no frame is in it, or the map does not say, it is the

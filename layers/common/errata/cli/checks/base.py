@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 
 from errata.cli import aws_failures, failures
-from errata.cli.target import DEFAULT_STACK, Target
+from errata.cli.stack import DEFAULT_STACK, Stack
 from errata.errors import ErrataError
 from errata.models.gateway_key import Gateway
 
@@ -51,13 +51,13 @@ def note(detail: str, remedy: str) -> Finding:
 class Deployment:
     """A stack that is checked."""
 
-    target: Target
+    stack: Stack
     local: bool
 
     @property
     def gateway(self) -> Gateway:
         """The stack's name and its API."""
-        return self.target.gateway
+        return self.stack.gateway
 
     def make_deploy(self, settings: str = "") -> str:
         """Return the command that deploys this stack."""
@@ -75,7 +75,7 @@ class Deployment:
         return botocore.session.get_session()
 
     @cached_property
-    def stack(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """The stack as CloudFormation describes it."""
         (found,) = self.client("cloudformation").describe_stacks(StackName=self.gateway.stack)[
             "Stacks"
@@ -99,19 +99,19 @@ class Deployment:
         """The values of the stack's parameters."""
         return {
             each["ParameterKey"]: each.get("ParameterValue", "")
-            for each in self.stack.get("Parameters", [])
+            for each in self.description.get("Parameters", [])
         }
 
     @property
     def account(self) -> tuple[str, str, str]:
         """The partition, the region and the account of the stack."""
-        _, partition, _, region, account, _ = self.stack["StackId"].split(":", 5)
+        _, partition, _, region, account, _ = self.description["StackId"].split(":", 5)
         return partition, region, account
 
     @property
     def deployed_at(self) -> datetime:
         """When the last deployment began."""
-        at: datetime = self.stack.get("LastUpdatedTime") or self.stack["CreationTime"]
+        at: datetime = self.description.get("LastUpdatedTime") or self.description["CreationTime"]
         return at
 
 

@@ -14,7 +14,7 @@ from errata.usecases.redrive import queue_urls
 def unclaimed(deployment: Deployment) -> Iterator[Finding]:
     """Whether api.php may still create projects."""
     number, most = len(projects.list_unclaimed()), limits.MAX_UNCLAIMED
-    errata = deployment.target.command
+    errata = deployment.stack.command
     yield finding(
         number < most * 0.9,
         f"{number} of at most {most}",
@@ -59,7 +59,7 @@ def dead_letters(deployment: Deployment) -> Iterator[Finding]:
             "",
             f"The dead-letter queue of {name} has {number} messages.",
             "Fix the cause (docs/operations.md), then run: "
-            + deployment.target.command(f"redrive {name}"),
+            + deployment.stack.command(f"redrive {name}"),
         )
     yield Finding("no dead letters")
 

@@ -88,7 +88,7 @@ def gateway_keys(deployment: Deployment) -> Iterator[Finding]:
             not lost,
             "",
             f"Gateway keys of project {project.id} are gone: all its requests get 401.",
-            deployment.target.command(f"keys repair {project.id}"),
+            deployment.stack.command(f"keys repair {project.id}"),
         )
     yield Finding(f"{number} in use")
 

@@ -89,7 +89,7 @@ def _routes(running: Trial) -> Iterator[Finding]:
 
 def _reach(running: Trial) -> str:
     outputs = {
-        each["OutputKey"]: each["OutputValue"] for each in running.deployment.stack["Outputs"]
+        each["OutputKey"]: each["OutputValue"] for each in running.deployment.description["Outputs"]
     }
     if target := outputs.get("DomainTarget"):
         name = running.deployment.parameters.get("DomainName")
@@ -178,9 +178,9 @@ def _bad_bodies(running: Trial) -> Iterator[Finding]:
 
 
 def _sdks(running: Trial) -> Iterator[Finding]:
-    target = running.deployment.target
+    stack = running.deployment.stack
     # With --url, all requests go there.
-    base = target.sdk_url if running.client.url == target.api_url else ""
+    base = stack.sdk_url if running.client.url == stack.api_url else ""
     for path in ("envelope/", "envelope"):
         event_id = new_event_id(now_ms()).replace("-", "")
         event = json.dumps({"event_id": event_id, "message": _MESSAGE, "level": "info"})
@@ -342,7 +342,7 @@ def _accepted(running: Trial, sent: Response, name: str, good: str, log: str) ->
 
 def _remedy(running: Trial, response: Response, log: str) -> str:
     """Return what to do about a response that should be another one."""
-    show = running.deployment.target.command("orgs show default")
+    show = running.deployment.stack.command("orgs show default")
     match response.status:
         case 401:
             return f"Look at the API above, and at the log: {running.log('AuthorizerLogs')}"

@@ -16,10 +16,10 @@ _RECORDS = "deployments.json"
 
 def status(deployment: Deployment) -> Iterator[Finding]:
     """Whether the last deployment succeeded. A stack without outputs is never checked."""
-    found = deployment.stack["StackStatus"]
+    found = deployment.description["StackStatus"]
     yield finding(
         found in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"),
-        f"{found}, {len(deployment.stack['Outputs'])} outputs",
+        f"{found}, {len(deployment.description['Outputs'])} outputs",
         f"The stack is {found}.",
         "Read why in the stack's events in the CloudFormation console, then deploy again.",
     )

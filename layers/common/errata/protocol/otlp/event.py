@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from errata.models.event import Fields
-from errata.protocol.otlp.records import Attributes, Record
+from errata.protocol.otlp.records import Attributes, TelemetryRecord
 from errata.protocol.sentry.forms import MAX_TAGS, as_text
 from errata.protocol.stacktrace import sdk_form
 
@@ -58,7 +58,7 @@ class Names:
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
 
-    def of(self, record: Record, sent: Fields) -> tuple[str | None, bool]:
+    def of(self, record: TelemetryRecord, sent: Fields) -> tuple[str | None, bool]:
         """Return the id of a record's event, and whether all copies have the same timestamp.
 
         An exception of a span may come twice, as an event of the span and as a log record: with the
@@ -100,7 +100,7 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(to_json(parts, inf_nan_mode="strings")).hexdigest()[:32]
 
 
-def to_sdk_event(record: Record) -> Fields:
+def to_sdk_event(record: TelemetryRecord) -> Fields:
     """Return the event of a record, without an id, as an SDK would send it."""
     own, resource = record.attributes, record.resource
     service = _get(resource, "service.name")
@@ -143,7 +143,7 @@ def _get(attributes: Attributes, *names: str) -> str:
     return ""
 
 
-def _level(record: Record) -> str:
+def _level(record: TelemetryRecord) -> str:
     for least, level in _LEVELS:
         if record.severity >= least:
             return level

@@ -21,15 +21,15 @@ _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _MAX_SHIFT = 63
 _SIGN, _RANGE = 1 << 63, 1 << 64
 
-type Kind = Literal["number", "signed", "bool", "time", "double", "text", "hex", "bytes"]
-type Part = Message | list[Message] | Kind
+type ScalarKind = Literal["number", "signed", "bool", "time", "double", "text", "hex", "bytes"]
+type FieldType = MessageType | list[MessageType] | ScalarKind
 
 
 @dataclass(slots=True)
-class Message:
+class MessageType:
     """The fields of a message by number: name in JSON, and kind. A list: the field is repeated."""
 
-    fields: Mapping[int, tuple[str, Part]]
+    fields: Mapping[int, tuple[str, FieldType]]
 
 
 class MalformedError(InvalidInputError):
@@ -87,7 +87,7 @@ class Decoder:
             if found == number and isinstance(content, bytes):
                 yield content
 
-    def decode(self, data: bytes, message: Message, depth: int = 0) -> dict[str, Any]:
+    def decode(self, data: bytes, message: MessageType, depth: int = 0) -> dict[str, Any]:
         """Return a message as an object. Unknown fields are left out.
 
         Raises:
@@ -129,7 +129,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         raise MalformedError("a number is cut short") from None
 
 
-def _scalar(kind: Kind, wire: int, content: int | bytes) -> Any:
+def _scalar(kind: ScalarKind, wire: int, content: int | bytes) -> Any:
     """Return a value, None if the wire type is not that of its kind."""
     if isinstance(content, int):
         if kind == "bool":

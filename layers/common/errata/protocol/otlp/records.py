@@ -35,7 +35,7 @@ type Attributes = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TelemetryRecord:
     """An exception of a span, or a log record.
 
     Attributes:
@@ -76,7 +76,7 @@ class Batch:
     because `kept` has `MAX_EVENTS`.
     """
 
-    kept: list[list[Record]] = field(default_factory=list)
+    kept: list[list[TelemetryRecord]] = field(default_factory=list)
     number: int = 0
     over: int = 0
 
@@ -113,7 +113,7 @@ class _Source:
     read: Callable[[], tuple[Attributes, Attributes]]
     shared: Attributes = field(default_factory=dict)
 
-    def records(self, sent: Attributes) -> Iterator[Record]:
+    def records(self, sent: Attributes) -> Iterator[TelemetryRecord]:
         """Return the records of a span or a log record that become events, made one by one."""
         if not self.shared:
             resource, scope = self.read()
@@ -133,7 +133,7 @@ class _Source:
 # ------------------------------------------------------------------ the two forms
 
 
-def _from_bytes(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[Record]]:
+def _from_bytes(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[TelemetryRecord]]:
     decoder = Decoder()
     message = schema.LOG_RECORD if signal == "logs" else schema.SPAN
     for of_resource in decoder.messages(body, schema.RESOURCES):
@@ -169,7 +169,7 @@ def _may_be_kept(decoder: Decoder, sent: bytes, signal: Signal, errors: bool) ->
     )
 
 
-def _from_json(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[Record]]:
+def _from_json(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[TelemetryRecord]]:
     if sum(map(body.count, (b",", b"{", b"["))) > MAX_JSON_PARTS:
         raise BodyTooLargeError("The request has too many parts. Send smaller batches.")
     names = ("resourceLogs", "scopeLogs", "logRecords")
@@ -209,9 +209,9 @@ def _object(owner: Attributes, name: str) -> Attributes:
 # ------------------------------------------------------------------ what both have in common
 
 
-def _log_record(sent: Attributes, shared: Attributes) -> Record:
+def _log_record(sent: Attributes, shared: Attributes) -> TelemetryRecord:
     severity = sent.get("severityNumber")
-    return Record(
+    return TelemetryRecord(
         **shared,
         at_ns=_nanoseconds(sent.get("timeUnixNano"))
         or _nanoseconds(sent.get("observedTimeUnixNano")),
@@ -222,7 +222,7 @@ def _log_record(sent: Attributes, shared: Attributes) -> Record:
     )
 
 
-def _exceptions(span: Attributes, shared: Attributes) -> Iterator[Record]:
+def _exceptions(span: Attributes, shared: Attributes) -> Iterator[TelemetryRecord]:
     events = span.get("events")
     of_span = {
         name: each
@@ -232,7 +232,7 @@ def _exceptions(span: Attributes, shared: Attributes) -> Iterator[Record]:
     for event in events if isinstance(events, list) else ():
         if not isinstance(event, dict) or event.get("name") != _EXCEPTION:
             continue
-        record = Record(
+        record = TelemetryRecord(
             **shared,
             at_ns=_nanoseconds(event.get("timeUnixNano")),
             attributes={**of_span, **attributes(event.get("attributes"))},

@@ -4,12 +4,12 @@ Source: opentelemetry-proto, `common/v1`, `resource/v1`, `logs/v1` and `trace/v1
 the numbers with the published package.
 """
 
-from errata.protocol.otlp.protobuf import Message
+from errata.protocol.otlp.protobuf import MessageType
 
-ANY_VALUE = Message({})
-KEY_VALUE = Message({1: ("key", "text"), 2: ("value", ANY_VALUE)})
-ARRAY_VALUE = Message({1: ("values", [ANY_VALUE])})
-KEY_VALUE_LIST = Message({1: ("values", [KEY_VALUE])})
+ANY_VALUE = MessageType({})
+KEY_VALUE = MessageType({1: ("key", "text"), 2: ("value", ANY_VALUE)})
+ARRAY_VALUE = MessageType({1: ("values", [ANY_VALUE])})
+KEY_VALUE_LIST = MessageType({1: ("values", [KEY_VALUE])})
 ANY_VALUE.fields = {
     1: ("stringValue", "text"),
     2: ("boolValue", "bool"),
@@ -19,9 +19,9 @@ ANY_VALUE.fields = {
     6: ("kvlistValue", KEY_VALUE_LIST),
     7: ("bytesValue", "bytes"),
 }
-RESOURCE = Message({1: ("attributes", [KEY_VALUE])})
-SCOPE = Message({1: ("name", "text"), 2: ("version", "text")})
-LOG_RECORD = Message(
+RESOURCE = MessageType({1: ("attributes", [KEY_VALUE])})
+SCOPE = MessageType({1: ("name", "text"), 2: ("version", "text")})
+LOG_RECORD = MessageType(
     {
         1: ("timeUnixNano", "time"),
         2: ("severityNumber", "number"),
@@ -34,14 +34,14 @@ LOG_RECORD = Message(
         12: ("eventName", "text"),
     }
 )
-SPAN_EVENT = Message(
+SPAN_EVENT = MessageType(
     {
         1: ("timeUnixNano", "time"),
         2: ("name", "text"),
         3: ("attributes", [KEY_VALUE]),
     }
 )
-SPAN = Message(
+SPAN = MessageType(
     {
         1: ("traceId", "hex"),
         2: ("spanId", "hex"),

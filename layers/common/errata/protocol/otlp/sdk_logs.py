@@ -16,7 +16,7 @@ from errata.protocol.otlp.records import (
     MAX_JSON_PARTS,
     Attributes,
     Batch,
-    Record,
+    TelemetryRecord,
 )
 from errata.protocol.sentry.event import milliseconds
 
@@ -63,12 +63,12 @@ def _records(payload: bytes) -> list[dict[str, Any]]:
     return [each for each in items if isinstance(each, dict)]
 
 
-def _record(sent: dict[str, Any], severity: int) -> Record:
+def _record(sent: dict[str, Any], severity: int) -> TelemetryRecord:
     own = _attributes(sent.get("attributes"))
     resource = {name: own.pop(old) for old, name in _OF_RESOURCE.items() if old in own}
     template, scope = own.pop(_TEMPLATE, ""), own.pop(_SCOPE, "")
     at_ms = milliseconds(sent.get("timestamp"))
-    return Record(
+    return TelemetryRecord(
         at_ns=(at_ms or 0) * 1_000_000,
         trace_id=_text(sent.get("trace_id")),
         span_id=_text(sent.get("span_id")),

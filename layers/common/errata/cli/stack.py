@@ -1,4 +1,4 @@
-"""Find the deployment that a command uses: the local stack, or a stack in the caller's account.
+"""Find the stack that a command uses: the local one, or one in the caller's account.
 
 `find` also sets the environment variables of this process from the stack's outputs, as the template
 does for a Lambda function.
@@ -58,11 +58,11 @@ OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "StageName")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A deployment: the base URL of its API, and the API Gateway that enforces rate limits.
+class Stack:
+    """A deployed stack: the base URL of its API, and the API Gateway that enforces rate limits.
 
     `sdk_url` is the base URL of the SDK endpoint, which DSNs name. `web_url` is that of the web
-    API, which tokens name. `options` select the deployment in another command: "--local", "--stack
+    API, which tokens name. `options` select the stack in another command: "--local", "--stack
     NAME", or "" if it is the default.
     """
 
@@ -73,12 +73,12 @@ class Target:
     web_url: str = ""
 
     def command(self, words: str) -> str:
-        """Return a command that acts on this deployment."""
+        """Return a command that acts on this stack."""
         return f"errata {words} {self.options}".rstrip()
 
 
-def find(local: bool, stack: str) -> Target:
-    """Find the deployment that a command uses, and load its settings into this process.
+def find(local: bool, stack: str) -> Stack:
+    """Find the stack that a command uses, and load its settings into this process.
 
     Raises:
         NotFoundError: there is no such stack, it is not Errata, or no local stack is running.
@@ -102,7 +102,7 @@ def find(local: bool, stack: str) -> Target:
     # A stack of an older release has no other URLs.
     sdk_url = here.get("sdk_url") or outputs.get("SdkUrl") or api_url
     web_url = here.get("web_url") or outputs.get("WebUrl") or api_url
-    return Target(api_url, gateway, sdk_url.rstrip("/"), options, web_url.rstrip("/"))
+    return Stack(api_url, gateway, sdk_url.rstrip("/"), options, web_url.rstrip("/"))
 
 
 def _local() -> Mapping[str, str]:

@@ -1,0 +1,98 @@
+"""When the runs of schedules are due."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from errata.models.crontab import ScheduleError, next_ms
+from errata.models.monitor import MonitorConfig
+
+
+def due(crontab: str, after: str, number: int = 1, timezone: str = "UTC") -> list[str]:
+    """Return the first runs after a time in UTC."""
+    config = MonitorConfig(crontab=crontab, timezone=timezone)
+    return _due(config, after, number)
+
+
+def _due(config: MonitorConfig, after: str, number: int) -> list[str]:
+    at_ms = round(datetime.fromisoformat(after).replace(tzinfo=UTC).timestamp() * 1000)
+    found = []
+    for _ in range(number):
+        at_ms = next_ms(config, at_ms)
+        found.append(datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("crontab", "expected"),
+    [
+        ("* * * * *", ["2026-11-30 12:01", "2026-11-30 12:02"]),
+        ("*/20 * * * *", ["2026-11-30 12:20", "2026-11-30 12:40"]),
+        ("5/15 12-13 * * *", ["2026-11-30 12:05", "2026-11-30 12:20"]),
+        ("32-33 12 * * *", ["2026-11-30 12:32", "2026-11-30 12:33"]),
+        ("0 0 * * mon-fri", ["2026-12-01 00:00", "2026-12-02 00:00"]),
+        ("0 0 * * 7", ["2026-12-06 00:00", "2026-12-13 00:00"]),
+        ("30 4 1,15 * 5", ["2026-12-01 04:30", "2026-12-04 04:30"]),  # either day
+        ("0 0 L * *", ["2026-12-31 00:00", "2027-01-31 00:00"]),
+        ("0 0 29 feb ?", ["2028-02-29 00:00", "2032-02-29 00:00"]),
+        ("@weekly", ["2026-12-06 00:00", "2026-12-13 00:00"]),
+    ],
+)
+def test_crontabs(crontab: str, expected: list[str]) -> None:
+    assert due(crontab, "2026-11-30 12:00", len(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "crontab",
+    [
+        *("", "* * * *", "60 * * * *", "* * 0 * *", "5-1 * * * *", "*/0 * * * *", "*/x * * * *"),
+        *("0 0 30 2 *", "a b c d e", "1/ * * * *", "* * * * 1" + " " * 200 + "x"),
+    ],
+)
+def test_what_is_no_crontab(crontab: str) -> None:
+    with pytest.raises(ScheduleError):
+        next_ms(MonitorConfig(crontab=crontab or " "), 0)
+
+
+def test_no_such_time_zone() -> None:
+    for name in ("Nowhere/Now", "../../etc/passwd", "\0"):
+        with pytest.raises(ScheduleError):
+            next_ms(MonitorConfig(crontab="* * * * *", timezone=name), 0)
+
+
+def test_an_hour_that_does_not_exist_and_one_that_comes_twice() -> None:
+    berlin = "Europe/Berlin"
+    # 02:30 does not exist on 2027-03-28: the run is due at 03:00, which is 01:00 UTC.
+    assert due("30 2 * * *", "2027-03-27 12:00", 2, berlin) == [
+        "2027-03-28 01:00",
+        "2027-03-29 00:30",
+    ]
+    # It comes twice on 2027-10-31: once is enough.
+    assert due("30 2 * * *", "2027-10-30 12:00", 2, berlin) == [
+        "2027-10-31 00:30",
+        "2027-11-01 01:30",
+    ]
+    # What runs each hour runs in each hour that passes.
+    assert due("30 * * * *", "2027-10-30 23:00", 4, berlin) == [
+        "2027-10-30 23:30",
+        "2027-10-31 00:30",
+        "2027-10-31 01:30",
+        "2027-10-31 02:30",
+    ]
+    assert due("30 * * * *", "2027-03-28 00:00", 2, berlin) == [
+        "2027-03-28 00:30",
+        "2027-03-28 01:30",
+    ]
+
+
+def test_intervals() -> None:
+    def every(number: int, unit: object) -> str:
+        config = MonitorConfig(every=number, unit=unit)  # type: ignore[arg-type]
+        return _due(config, "2027-01-31 12:00", 1)[0]
+
+    assert every(90, "minute") == "2027-01-31 13:30"
+    assert every(1, "month") == "2027-02-28 12:00"
+    assert every(11, "month") == "2027-12-31 12:00"
+    assert every(2, "year") == "2029-01-31 12:00"
+    with pytest.raises(ScheduleError):
+        every(9_000, "year")
