@@ -50,8 +50,11 @@ def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
     ).format(height, total, len(days), most if total else 0, bars)
 
 
-# The issue's chart, in pixels: the tops of the bars and of the lines, the axis, the line of texts.
-_TOP, _AXIS, _BELOW = 16, 104, 121
+# The issue's chart, in pixels: the tops of the bars below one line of names and below two, the
+# axis, the line of texts.
+_TOP, _LOWER_TOP, _AXIS, _BELOW = 16, 30, 104, 121
+# In per cent of the chart on a screen with two columns: a character, and the text at the left.
+_CHARACTER, _SAID = 1.0, 30
 _TEXT = Markup('<text x="{}%" y="{}" text-anchor="{}" data-bar="{}">{}</text>')
 _NOW = Markup('<text x="100%" y="{}" text-anchor="end">now, {}</text>')
 
@@ -94,14 +97,15 @@ def issue_chart(shown: Bars) -> Markup:
     step = 100 / len(shown.bars)
     peak = max(count for _, count in shown.bars)
     parts = [Markup('<line x1="0" x2="100%" y1="104.5" y2="104.5"/>')]
-    parts += [_bar(n * step, step, each, peak, shown.hot) for n, each in enumerate(shown.bars)]
     named = {shown.marks[0], shown.marks[-1]} if shown.marks else set()
+    top = _LOWER_TOP if len(named) > 1 else _TOP
+    parts += [_bar(n * step, step, each, peak, shown, top) for n, each in enumerate(shown.bars)]
     for mark in shown.marks:
         name, x = mark[0] if mark in named else "", round(100 * mark[1], 1)
-        top, bottom = (4, _AXIS) if name else (_AXIS + 1, _AXIS + 6)
+        begin, end = (4, _AXIS) if name else (_AXIS + 1, _AXIS + 6)
         parts.append(
             Markup('<line class="mark" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>').format(
-                x, top, bottom
+                x, begin, end
             )
         )
         if name:
@@ -121,12 +125,11 @@ def issue_chart(shown: Bars) -> Markup:
         )
     said = f"peak {peak:,} {shown.unit}" if peak else ""
     if shown.usual >= 1 and peak:
-        y = round(_AXIS - (_AXIS - _TOP) * min(1, shown.usual / peak)) + 0.5
+        y = round(_AXIS - (_AXIS - top) * min(1, shown.usual / peak)) + 0.5
         parts.append(Markup('<line class="usual" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(y))
         said = f"usual {shown.usual:,.0f}, {said}"
-    left = not shown.marks or min(x for _, x in shown.marks) > 0.3
-    if said and left:
-        parts.append(Markup('<text x="0" y="11">{}</text>').format(said))
+    if said and all(_begin(*mark) > _SAID for mark in named):
+        parts.append(Markup('<text class="said-of" x="0" y="11">{}</text>').format(said))
     for n in (0, 1, 2, 3):
         at = len(shown.bars) * n // 4
         anchor, x = ("middle", (at + 0.5) * step) if n else ("start", 0.0)
@@ -143,13 +146,18 @@ def issue_chart(shown: Bars) -> Markup:
     ).format(shown.kind, hours, shown.label, Markup("").join(parts))
 
 
-def _bar(x: float, step: float, bar: tuple[str, int], peak: int, hot: float | None) -> Markup:
+def _begin(name: str, place: float) -> float:
+    """Return where the name of a release begins, in per cent. In the right half it ends there."""
+    return 100 * place - (_CHARACTER * len(name) if place > 0.5 else 0)
+
+
+def _bar(x: float, step: float, bar: tuple[str, int], peak: int, shown: Bars, top: int) -> Markup:
     name, count = bar
     drawn = Markup("")
     if count:
-        height = max(2, round((_AXIS - _TOP) * count / peak))
+        height = max(2, round((_AXIS - top) * count / peak))
         drawn = Markup('<rect class="{}" x="{:.1f}%" y="{}" width="{:.1f}%" height="{}"/>').format(
-            "hot" if hot is not None and count >= hot else "b",
+            "hot" if shown.hot is not None and count >= shown.hot else "b",
             x + step * 0.12,
             _AXIS - height,
             step * 0.76,

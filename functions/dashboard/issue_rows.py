@@ -13,6 +13,7 @@ from errata.models.slug import short_id
 from errata.models.verdict import age, times
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import clip, last_days, last_hours
+from functions.dashboard.text import BREAKS_BYTES, breakable
 
 CHART_HOURS, CHART_DAYS = 24, 14
 # Charts, badges and texts, in bytes: what each row of a full page has, whatever the others contain,
@@ -61,7 +62,7 @@ def shown_row(
         "short_id": name,
         "title": rest if colon else title,
         "title_class": kind if colon else "",
-        "culprit": budget.take(issue.culprit),
+        "culprit": _culprit(issue.culprit, budget),
         "badges": badges,
         "chart": chart,
         "last_day": issue.buckets.last_day(now_ms),
@@ -69,6 +70,11 @@ def shown_row(
         "users": estimate(issue.users),
         "age": age(issue.first_seen, now_ms).replace("less than a minute", "< 1 min"),
     }
+
+
+def _culprit(text: str, budget: ByteBudget) -> str:
+    shown = budget.take(text)
+    return breakable(shown) if budget.pays(BREAKS_BYTES) else shown
 
 
 def _badges(issue: Issue, now_ms: int) -> list[tuple[str, str]]:

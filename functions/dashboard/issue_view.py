@@ -22,7 +22,7 @@ from functions.dashboard.charts import Bars
 from functions.dashboard.comments import shown_activity
 from functions.dashboard.event.sections import shown_event
 from functions.dashboard.feedback import shown_feedback
-from functions.dashboard.render import clip, hour_name, last_days, page, short_day, zone_name
+from functions.dashboard.render import ago, clip, hour_name, last_days, page, short_day, zone_name
 from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import Response
 
@@ -61,7 +61,7 @@ def composed(ctx: RequestContext, view: IssueView, event_id: str = "") -> Respon
         view=view,
         shown=event,
         event_id=shown_id,
-        number_note=number_note(view.number, view.issue) if shown_id else "",
+        number_note=_note(view, shown_id, ctx.now_ms) if shown_id else "",
         events_path=f"{below}/events",
         issue_path=f"{below}/issues/{view.issue.id}" if view.issue else "",
         tags=[],
@@ -122,6 +122,18 @@ def _newest(issue: Issue, releases: dict[str, int]) -> str:
     names = Change(RESOLVE, in_next=True).releases(issue)
     found = newest(SeenRelease(name, releases.get(name, issue.last_seen)) for name in names)
     return found.name if found else ""
+
+
+def _note(view: IssueView, shown_id: str, now_ms: int) -> str:
+    """Return a note on the event that is shown, "" if none is needed."""
+    notes = [number_note(view.number, view.issue)]
+    if view.issue and view.issue.last_kept == shown_id:
+        last = ago(view.issue.last_seen, now_ms)
+        notes.append(
+            f"This is the newest event kept in full. Later ones, the last {last}, were only"
+            " counted: of an issue that occurs in a loop, not every event is kept."
+        )
+    return " ".join(filter(None, notes))
 
 
 def number_note(number: EventNumber, issue: Issue | None) -> str:

@@ -16,7 +16,7 @@ from errata.models.verdict import age
 from errata.protocol.read import iso
 from functions.dashboard import charts
 from functions.dashboard.routing import RequestContext, etag
-from functions.dashboard.text import exact, fit, visible
+from functions.dashboard.text import breakable, exact, fit, visible
 from functions.dashboard.web import Request, Response
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -181,6 +181,7 @@ environment.globals.update(
     issue_chart=charts.issue_chart,
 )
 environment.filters["exact"] = exact
+environment.filters["breakable"] = breakable
 
 
 def page(

@@ -5,11 +5,17 @@ a part of itself or reverse the line.
 """
 
 import json
+import re
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from errata.models.invisible import by_codes
+
+# A name that fits a phone needs no breaks. Each break takes five bytes.
+_MAX_UNBROKEN, _MOST_BREAKS = 30, 12
+BREAKS_BYTES = _MOST_BREAKS * len("<wbr>")
+_PART = re.compile(r"(?<=[/\\._])(?=\w)")
 
 
 def visible(value: Any) -> Any:
@@ -22,6 +28,14 @@ def visible(value: Any) -> Any:
 def exact(value: Any) -> Markup:
     """Return a text unchanged, for form fields: the browser sends it back."""
     return escape("" if value is None else value)
+
+
+def breakable(text: str) -> Markup:
+    """Return a path or a dotted name that may be broken behind its parts, if it is long."""
+    if len(text) <= _MAX_UNBROKEN:
+        return escape(visible(text))
+    parts = _PART.split(text, _MOST_BREAKS)
+    return Markup("<wbr>").join(escape(visible(part)) for part in parts)
 
 
 def weight(text: str) -> int:

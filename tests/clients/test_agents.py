@@ -62,10 +62,13 @@ def test_the_official_client_reads_issues_and_resolves_them(
     resolve = ("resolve_issue", {"issue": issue})
     reads = [("list_issues", {"project": project_id}), ("get_issue", {"issue": issue})]
     reads += [("get_tag_values", {"issue": issue}), ("find_projects", {}), resolve]
+    mcp_url = f"{stack.web_url if at_own_url else stack.api_url}/mcp"
+    # Start the function: a client that has to wait ten seconds speaks the old version.
+    assert requests.post(mcp_url, timeout=60).status_code == 401
     reading, writing = connections(
         environment,
         program,
-        f"{stack.web_url if at_own_url else stack.api_url}/mcp",
+        mcp_url,
         [token("read"), reads],
         [token("write"), [resolve]],
     )

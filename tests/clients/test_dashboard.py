@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import time
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -128,6 +129,30 @@ def test_an_issue_is_settled_from_menus_with_the_keyboard(
         box.fill("Guests *pay*.")
         page.get_by_role("button", name="Save").press("Enter")
         expect(page.locator("blockquote.comment em")).to_have_text("pay")
+
+
+def test_an_issue_is_ignored_until_something_and_assigned_to_others(
+    browser: Browser, team: Team
+) -> None:
+    crew, name = members.create_team("default", secrets.token_hex(4)), secrets.token_hex(4)
+    members.set_project_teams(team.project_id, [crew.id])
+    members.add("default", f"{name}@example.com", "member", [crew.id])
+    event = team.send(message="ignored until something")
+    with window(browser) as page:
+        sign_in(page, team, f"projects/{team.project_id}/events/{event}")
+        eventually(lambda: page.reload() and page.locator("#status").count(), bool)
+        page.locator("summary").filter(has_text="Ignore").press("Enter")
+        page.get_by_role("button", name="It rises").press("Enter")
+        expect(page.locator("#status")).to_contain_text("until it is rising")
+        page.locator("summary").filter(has_text="Change").click()
+        page.get_by_label("Number of users").fill("3")
+        page.get_by_label("Number of users").press("Enter")
+        expect(page.locator("#status")).to_contain_text("3 more users")
+        for who, told in ((f"{name}@example.com", name), (crew.name, f"to #{crew.name}")):
+            page.locator(".actions summary:has(#assignee)").press("Enter")
+            page.get_by_role("button", name=who).press("Enter")
+            expect(page.locator("#feed")).to_contain_text(told)
+        assert barriers(page) == []
 
 
 def test_issues_are_merged_and_separated_with_the_keyboard(browser: Browser, team: Team) -> None:
@@ -266,6 +291,13 @@ def test_a_mailed_link_leads_to_the_failing_line_in_one_page_load(
         page.reload()
         expect(page.get_by_role("link", name="All tags and users")).to_be_visible()
         assert barriers(page) == []
+        below = f"projects/{team.project_id}"
+        issue = page.locator(".event-bar .button", has_text="List").get_attribute("href") or ""
+        page.goto(urljoin(page.url, issue.removesuffix("/events")))
+        assert barriers(page) == []
+        for path in (f"{below}/issues", "projects", f"{below}/alerts", f"{below}/settings"):
+            page.goto(f"{team.url}/{path}")
+            assert barriers(page) == [], path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

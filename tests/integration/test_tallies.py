@@ -178,8 +178,10 @@ def test_pages_say_how_many_events_are_kept_in_full(deep: Project, clock: Clock)
     assert "All 70 events, 22 kept in full" in page
     # The newest event that can be read is the 64th.
     assert "Event 22 of 22 kept in full" in page
+    assert "This is the newest event kept in full. Later ones, the last just now, were" in page
     older = words(browser.get(f"projects/{deep.id}/issues/{issue.id}/first").html)
     assert "Event 1 of 22 kept in full" in older
+    assert "This is the newest event" not in older
     assert "70 events, 22 kept in full" in words(
         browser.get(f"projects/{deep.id}/issues/{issue.id}/events").html
     )

@@ -39,6 +39,7 @@ COMMANDS = [
     "issues",
     "issues list",
     "issues show",
+    "issues similar",
     "open",
     "login",
     "logout",

@@ -115,7 +115,7 @@ def test_a_user_is_kept_short_when_the_context_goes() -> None:
         ({"message": "\n  first\nsecond"}, "first"),
         ({"message": "\n", "exception_class": "ValueError"}, "ValueError"),
         ({"message": "\nbad", "exception_class": "ValueError"}, "ValueError: bad"),
-        ({"message": "x" * 300}, "x" * 200),
+        ({"message": "x" * 300}, "x" * 199 + "…"),
         ({"message": "  "}, "(no message)"),
         ({}, "(no message)"),
     ],

@@ -18,6 +18,7 @@ from errata.grouping.v2 import Grouping, client, engines, group, locations, mess
 from errata.grouping.v2.message import constant
 from errata.models.event import Event
 from tests.support import fuzz
+from tests.support.cpu import cpu_s
 
 ODD = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | fuzz.texts
 ANYTHING = st.recursive(
@@ -270,10 +271,7 @@ def rules(near: str) -> list[Event]:
 def test_a_megabyte_that_nearly_matches_a_rule_is_soon_read(near: str) -> None:
     text = near * (1_000_000 // len(near))
     events = rules(text)
-    started = time.process_time()
-    for event in events:
-        group(event)
-    assert time.process_time() - started < 1
+    assert cpu_s(lambda: [group(event) for event in events], 1) < 1
 
 
 def test_no_rule_takes_more_than_linear_time() -> None:

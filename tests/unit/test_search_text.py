@@ -24,8 +24,7 @@ def test_it_has_what_broke_and_where_the_most_telling_first() -> None:
     assert search_text(EVENT).split("\n") == [
         "ValueError: bad price",
         "shop.cart in total",
-        "ValueError bad price",
-        "KeyError 'sku'",
+        "KeyError: 'sku'",
         "total",
         "shop.cart",
         "checkout",
@@ -45,6 +44,38 @@ def test_it_is_bounded_in_bytes_and_ends_with_a_whole_line() -> None:
     assert text.split("\n")[-1] in {frame["function"] for frame in frames} | {
         frame["filename"] for frame in frames
     }
+
+
+def test_the_root_cause_is_there_however_long_the_rest() -> None:
+    long = {name: name * 300 for name in ("message", "transaction", "logger")}
+    chain = [{"type": f"Error{n}", "value": "v" * 300} for n in range(20)]
+    text = search_text(
+        {**EVENT, **long, "exceptions": [{"type": "KeyError", "value": "'sku'"}, *chain]}
+    )
+    assert "\nKeyError: 'sku'\n" in text
+    assert len(text.encode()) <= MAX_TEXT
+
+
+def test_a_trace_that_is_a_text_has_its_causes() -> None:
+    python = (
+        "Traceback (most recent call last):\n"
+        '  File "/app/cart.py", line 7, in total\n    fee: int = prices[sku]\n'
+        "KeyError: 'sku'\n\n"
+        "The above exception was the direct cause of the following exception:\n\n"
+        "Traceback (most recent call last):\n"
+        '  File "/app/views.py", line 9, in checkout\n    total()\nshop.CartError: no price\n'
+    )
+    java = (
+        "shop.CartError: no price\n\tat shop.Cart.total(Cart.java:7)\n"
+        "Caused by: java.io.IOException: disk full\n\t... 3 more\n"
+    )
+    event = {"message": "no price", "exception_class": "shop.CartError"}
+    assert search_text({**event, "stack_trace": python}).split("\n") == [
+        "shop.CartError: no price",
+        "KeyError: 'sku'",
+        "no price",
+    ]
+    assert "java.io.IOException: disk full" in search_text({**event, "stack_trace": java})
 
 
 def test_any_form_is_taken() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from errata.models.event import summary
+from errata.models.texts import cut_marked
 from errata.models.titles import culprit, title
 from errata.protocol.sentry.event import to_fields
 from tests.support.steps import peak_bytes
@@ -41,7 +42,7 @@ def test_an_exception_group_is_called_by_its_first_member() -> None:
     assert title(sent(*members, GROUP)) == "ValueError: bad price (and 2 more)"
     assert title(sent(members[2], GROUP)) == "ValueError: bad price"
     long = title(sent(members[0], member(1, "E", "x" * 300), GROUP))
-    assert long == f"E: {'x' * 184} (and 1 more)"
+    assert long == f"E: {'x' * 183}… (and 1 more)"
     assert title(sent(GROUP)) == "ExceptionGroup: 3 failed"
     cause = member(1, "KeyError", "a", "__cause__")
     assert title(sent(cause, GROUP)) == "ExceptionGroup: 3 failed"
@@ -80,7 +81,7 @@ def test_named_parameters_are_filled_in() -> None:
     entry = {"message": template, "params": {"order": 12, "name": "jo"}}
     assert title(to_fields({"logentry": entry}, 0, None, "")[0]) == "payment 12 of jo by {other}"
     many = {"message": "{a}" * 1_000_000, "params": {"a": "x" * 1_000_000}}
-    assert title(to_fields({"logentry": many}, 0, None, "")[0]) == "x" * 200
+    assert title(to_fields({"logentry": many}, 0, None, "")[0]) == "x" * 199 + "…"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,13 @@ def test_what_digest_reads_has_title_and_culprit() -> None:
             "m in f",
         )
     )
+
+
+def test_a_title_that_is_cut_says_so() -> None:
+    assert title(sent(raised("E", "x" * 197))) == f"E: {'x' * 197}"
+    assert title(sent(raised("E", "x" * 198))) == f"E: {'x' * 196}…"
+    assert cut_marked("é" * 200, 400) == "é" * 200
+    assert cut_marked("é" * 201, 400) == "é" * 198 + "…"
 
 
 def test_a_parameter_that_is_no_text_stays_a_hole_and_costs_nothing() -> None:

@@ -1,7 +1,6 @@
 """What the web API makes of texts and events that anybody may send."""
 
 import json
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +15,7 @@ from errata.protocol.query import EVENT_KEYS, parse
 from functions.web_api.event_schemas import event_details, event_schema, hex_id, hyphenated
 from functions.web_api.issue_schemas import is_issue_id, issue_id_of, split_issue_id
 from functions.web_api.queries import translated
+from tests.support.cpu import cpu_s
 
 FAST = settings(max_examples=60, deadline=None)
 _WORDS = st.sampled_from(
@@ -70,10 +70,8 @@ def test_sentrys_words_are_ours(sentrys: str, ours: str, projects: list[str]) ->
 
 
 def test_a_long_query_takes_no_time() -> None:
-    began = time.perf_counter()
-    for text in ("[" * 1_000, '"' * 1_000, "a:" * 500, "!" * 1_000, 'x:"' + "\\" * 990):
-        translated(text)
-    assert time.perf_counter() - began < 1
+    texts = ("[" * 1_000, '"' * 1_000, "a:" * 500, "!" * 1_000, 'x:"' + "\\" * 990)
+    assert cpu_s(lambda: [translated(text) for text in texts], 1) < 1
     with pytest.raises(InvalidInputError):
         translated("a" * 1_001)
 

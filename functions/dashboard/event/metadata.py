@@ -1,13 +1,17 @@
 """Metadata of an event: names with values, breadcrumbs, the request."""
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from errata.protocol.sentry.attachments import MAX_FILES
+from errata.usecases.issue_values import page_url
 from functions.dashboard.byte_budget import ByteBudget
 
 MAX_BREADCRUMBS = 60
 MAX_CONTEXTS = 20
+_HOST = re.compile(r"^(?:[A-Za-z][\w+.-]{0,20}:)?//[^/]*")
 _MARKUP_OF_A_PAIR = 40
 _MARKUP_OF_A_CRUMB = 290
 _MARKUP_OF_A_CARD = 100
@@ -121,6 +125,28 @@ def request(sent: Any, budget: ByteBudget) -> dict[str, Any]:
     shown["cookies"] = pairs(_object(cookies), budget)
     shown["others"] = pairs(parts or None, budget)
     return shown if any(shown.values()) else {}
+
+
+def request_line(fields: Mapping[str, Any]) -> str:
+    """Return what was asked of the application, such as `GET /checkout`. "" if it is not known.
+
+    The URL is without its host and query, which the request itself has.
+    """
+    context = fields.get("context")
+    sent = context.get("request") if isinstance(context, dict) else None
+    method = sent.get("method") if isinstance(sent, dict) else None
+    url = page_url(fields)
+    path = url and (_HOST.sub("", url) or "/")
+    return " ".join(each for each in (method, path) if isinstance(each, str) and each)
+
+
+def response_status(fields: Mapping[str, Any]) -> str:
+    """Return the status of the application's response, such as `500`. "" if it is not known."""
+    contexts = fields.get("contexts")
+    sent = contexts.get("response") if isinstance(contexts, dict) else None
+    status = sent.get("status_code") if isinstance(sent, dict) else None
+    known = type(status) is int or (isinstance(status, str) and status.isdecimal())
+    return str(status)[:3] if known else ""
 
 
 def _object(sent: Any) -> Any:

@@ -1,6 +1,6 @@
 """The left column of an issue's page: one event, with everything that was sent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from errata.logs.console import url_of_event
@@ -11,10 +11,10 @@ from errata.protocol.agents import agent
 from errata.protocol.ingest import FIELDS
 from errata.protocol.markdown import trace_text
 from errata.protocol.stacktrace import MAX_FRAMES, ExceptionTrace, parse, structured
-from errata.usecases.issue_values import USER, link, user_name
+from errata.usecases.issue_values import USER, link, page_url, user_name
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.event import metadata
-from functions.dashboard.event.trace import MAX_THREADS, Traces
+from functions.dashboard.event.trace import MAX_THREADS, Traces, is_minified, root_cause
 
 # Bytes of HTML for the sections of an event. They keep the page below 80 KB, whatever the event
 # contains. The raw JSON has everything.
@@ -81,15 +81,8 @@ def shown_event(event: Stored, *, raw: bool, opened: bool) -> dict[str, Any]:
         "problems": metadata.problems(fields.get("problems"), budget),
         "scrubbed": metadata.scrubbed(fields.get("scrubbed"), budget),
         "gist": [
-            (name, budget.take(each, 150), link(key, each) if key else "")
-            for name, key, each in (
-                ("User", USER, user_name(fields)),
-                ("Release", "release", by_name.get("release")),
-                ("Environment", "environment", by_name.get("environment")),
-                ("Transaction", "transaction", by_name.get("transaction")),
-                ("Server", "server", by_name.get("server_name")),
-                ("Browser", "", str(agent(fields))),
-            )
+            (name, budget.take(each, 150), link(key, value) if key else "")
+            for name, each, key, value in _gist(fields)
             if each
         ],
         "shown_metadata": [
@@ -107,11 +100,29 @@ def shown_event(event: Stored, *, raw: bool, opened: bool) -> dict[str, Any]:
     }
 
 
+def _gist(fields: StoredEvent) -> Iterator[tuple[str, Any, str, Any]]:
+    """Yield what happened to whom, in a line: name, text, and the key and value of a search."""
+    by_name: Mapping[str, Any] = fields
+    user, url = user_name(fields), page_url(fields)
+    yield "Request", metadata.request_line(fields), "url" if url else "", url
+    yield "Status", metadata.response_status(fields), "", ""
+    yield "Browser", str(agent(fields)), "", ""
+    yield "User", user, USER, user
+    for name in ("release", "environment", "transaction"):
+        yield name.capitalize(), by_name.get(name), name, by_name.get(name)
+    yield "Server", by_name.get("server_name"), "server", by_name.get("server_name")
+
+
 def _sections(fields: StoredEvent, raw: bool, opened: bool, budget: ByteBudget) -> dict[str, Any]:
     """Return the sections of the page that can be large, each within its byte budget."""
     stack = fields.get("stack_trace") or fields.get("minified_stack") or ""
     found, language = _traces(fields, stack)
     unhandled = bool(found) and not found[0].handled
+    minified = is_minified(found)
+    cause, at = None, root_cause(found)
+    if at and found[at].title:
+        relation = found[at].relation if at == 1 else "root cause"
+        cause = {"relation": relation, "title": budget.take(found[at].title, 200), "at": at}
     if raw:
         stack = stack or trace_text(found, most=MAX_FRAMES)
         found = ()
@@ -152,6 +163,8 @@ def _sections(fields: StoredEvent, raw: bool, opened: bool, budget: ByteBudget) 
         "texts": _texts(texts, share("texts")),
         "language": language,
         "unhandled": unhandled,
+        "minified": minified,
+        "cause": cause,
         "user": metadata.pairs(sent["user"], share("user")),
         "tags": metadata.pairs(sent["tags"], share("tags"), most=300),
         "logged": metadata.pairs(sent["logged"], share("logged")),

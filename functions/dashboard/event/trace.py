@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from errata.protocol.stacktrace import ExceptionTrace, Frame, Thread
+from errata.protocol.stacktrace.expressions import expression
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.event.metadata import pairs
 
@@ -23,12 +24,18 @@ MAX_DEPTH = 4
 _OPEN, _OPEN_OF_A_CAUSE = 8, 3
 _MAX_LINES = 7  # before the line of a frame, and after it
 _MAX_VARIABLES = 25
+_MAX_VARIABLE = 300  # characters of its value
 # Bytes of markup around a frame, an exception, a line of code.
 _MARKUP_OF_A_FRAME = 340
 _MARKUP_OF_AN_EXCEPTION = 260
 _MARKUP_OF_CODE = 100
 _MARKUP_OF_A_LINE = 12
 _VARIABLES_OF_A_FRAME = 3_000
+# How an exception relates to the one that it led to, in a chain without branches.
+_LED_TO = ("caused by", "during handling of")
+# Minified code has a mark in the name of its file, or few lines, which are long.
+_MINIFIED = re.compile(r"\.min\.m?js\b")
+_MINIFIED_FROM = 300  # column
 # Mechanisms without information: an SDK caught an exception.
 _USUAL = ("generic", "chained", "")
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -113,6 +120,23 @@ class ShownThread:
     current: bool
     runs: list[Run]
     more: int
+
+
+def root_cause(traces: Sequence[ExceptionTrace]) -> int:
+    """Return which exception was raised first and led to the main one: 0 if none did."""
+    at = 0
+    while at + 1 < len(traces) and traces[at + 1].relation in _LED_TO and not traces[at + 1].depth:
+        at += 1
+    return at
+
+
+def is_minified(traces: Sequence[ExceptionTrace]) -> bool:
+    """Return whether the application's frames look minified, and no source map was applied."""
+    frames = [each for trace in traces for each in trace.frames[:MAX_FRAMES] if each.in_app]
+    return not any(each.sent for each in frames) and any(
+        (each.column or 0) >= _MINIFIED_FROM or _MINIFIED.search(each.file[-200:])
+        for each in frames
+    )
 
 
 class Traces:
@@ -239,6 +263,13 @@ def _one(line: str) -> str:
     return line.replace("\n", " ")
 
 
+def _value(value: Any, frame: Frame) -> Any:
+    if value is None:
+        return "null"
+    nested = frame.expressions and isinstance(value, dict | list)
+    return expression(value, _MAX_VARIABLE) if nested else value
+
+
 def _fill_variables(shown: ShownFrame, budget: ByteBudget) -> None:
     variables: Any = shown.frame.variables
     if variables is None:
@@ -246,8 +277,8 @@ def _fill_variables(shown: ShownFrame, budget: ByteBudget) -> None:
     share = budget.share(_VARIABLES_OF_A_FRAME)
     named = set(_NAME.findall(shown.frame.source[:_MAX_NAMED]))
     if isinstance(variables, dict):
-        variables = {name: "null" if each is None else each for name, each in variables.items()}
+        variables = {name: _value(each, shown.frame) for name, each in variables.items()}
         # Variables that the failing line names come first, because they matter most.
         variables = dict(sorted(variables.items(), key=lambda each: each[0] not in named))
-    found = pairs(variables, share, most=300, number=_MAX_VARIABLES)
+    found = pairs(variables, share, most=_MAX_VARIABLE, number=_MAX_VARIABLES)
     shown.variables = [Variable(name, value, name in named) for name, value in found]

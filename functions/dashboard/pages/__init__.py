@@ -19,6 +19,7 @@ PATHS = {
     "events": ["projects/*/events/*", "projects/*/events/*/json", "projects/*/events/*/ticket"],
     "feedback": ["projects/*/feedback"],
     "files": ["static/*/*"],
+    "find": ["find"],
     "home": ["", "projects", "projects/menu"],
     "issue": [
         "projects/*/issues/*",

@@ -11,11 +11,11 @@ from errata.models.views import Scope
 from errata.protocol.issues import SORTS, read
 from errata.protocol.query import Term, parse
 from errata.protocol.views import scope_of, with_scope
-from errata.usecases import across, across_ids, assignees, slugs
+from errata.usecases import across, assignees, slugs
 from errata.usecases.across import AcrossPage
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.issue_rows import ROW_BYTES, shown_row
-from functions.dashboard.pages.search import link
+from functions.dashboard.pages.search import link, path_of_id
 from functions.dashboard.queries import (
     EXAMPLES,
     LONG,
@@ -57,7 +57,7 @@ def list_(ctx: RequestContext) -> Response:
     organization_id = ctx.organization.id
     try:
         query = read(text, sort, cursor)
-        if not ctx.request.partial and (path := _path_of(ctx, query.terms)):
+        if not ctx.request.partial and (path := path_of_id(ctx, organization_id, query.terms)):
             return redirect(f"{ctx.request.root}{path}")
         found = across.search(organization_id, ctx.user.sees, query, ctx.now_ms, ctx.user.email)
     except InvalidQueryError as error:
@@ -84,15 +84,6 @@ def list_(ctx: RequestContext) -> Response:
 def _opens(ctx: RequestContext) -> str:
     """Return the query that the list starts with: open issues in the member's scope."""
     return with_scope(parse(_DEFAULT), ctx.user.scope)
-
-
-def _path_of(ctx: RequestContext, terms: Sequence[Term]) -> str:
-    """Return the path of the issue or event that a query names, "" if it names none."""
-    named = across_ids.named(ctx.organization.id, ctx.user.sees, terms, ctx.now_ms)
-    if named is None:
-        return ""
-    of = f"events/{named.event_id}" if named.event_id else f"issues/{named.issue.id}"
-    return f"projects/{named.project.id}/{of}"
 
 
 def _note(found: AcrossPage, *, short: bool) -> str:

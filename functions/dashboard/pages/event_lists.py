@@ -18,6 +18,7 @@ from errata.usecases.issue_events import EVENTS_A_PAGE
 from errata.usecases.issue_values import TAG, term_of, user_name
 from errata.usecases.newest_events import Newest
 from functions.dashboard.byte_budget import ByteBudget
+from functions.dashboard.event.metadata import request_line
 from functions.dashboard.queries import in_place
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
@@ -110,6 +111,7 @@ def _page(
                 "id": each.id,
                 "received": received_ms(each.id, each.fields),
                 "title": budget.take(title(each.fields), 160),
+                "url": budget.take(request_line(each.fields), 120),
                 "user": budget.take(user_name(each.fields), 80),
                 "release": budget.take(each.fields.get("release") or "", 60),
                 "environment": budget.take(each.fields.get("environment") or "", 40),

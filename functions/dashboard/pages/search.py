@@ -1,15 +1,15 @@
 """What helps to search issues, of a project or of all: suggestions, and the scope."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlencode
 
 from errata.errors import InvalidQueryError
 from errata.models.views import Scope
 from errata.protocol.issues import SORTS
-from errata.protocol.query import parse
+from errata.protocol.query import Term, parse
 from errata.protocol.views import scope_of, with_scope
-from errata.usecases import preferences
+from errata.usecases import across_ids, preferences
 from errata.usecases.suggest import Suggestion, environments, suggest, suggest_across
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
@@ -99,3 +99,12 @@ def link(text: str, sort: str, cursor: str = "") -> str:
     """Return the link to a query. An order that is the default is left out."""
     more = {"sort": sort if sort != SORTS[0] else "", "cursor": cursor}
     return f"?{urlencode({'query': text} | {name: each for name, each in more.items() if each})}"
+
+
+def path_of_id(ctx: RequestContext, organization_id: str, terms: Sequence[Term]) -> str:
+    """Return the path of the issue or event that a query names by its id, "" if it names none."""
+    found = across_ids.named(organization_id, ctx.user.sees, terms, ctx.now_ms)
+    if found is None:
+        return ""
+    of = f"events/{found.event_id}" if found.event_id else f"issues/{found.issue.id}"
+    return f"projects/{found.project.id}/{of}"

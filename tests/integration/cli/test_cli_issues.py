@@ -138,8 +138,8 @@ def test_values_and_users_are_those_of_the_issue_s_page(busy: Project) -> None:
     for key, found in values["keys"].items():
         assert f"{key}:  {found[0]['value']} {found[0]['percent']} %" in said
         for each in found[:5]:
-            share = f"{each['count']} event" if key == "user" else f"{each['percent']} %"
-            assert f"{each['value']} {share}" in page
+            share = "event" if key == "user" else f"· {each['percent']} %"
+            assert f"{each['value']} {each['count']} {share}" in page
     hour, day = values["users_last_hour"], values["users_last_day"]
     assert f"{hour} in the last hour, {day} in 24 hours" in page
     assert "and 3 more" in said
@@ -564,6 +564,19 @@ def test_comments_are_written_and_read(busy: Project) -> None:
     assert "deleted by errata CLI" in done("issues", "activity", busy.id, "1").out
     assert "There is no such comment" in failed("issues", "comment", busy.id, "1", "--delete", name)
     assert run("issues", "comment", busy.id, "1").code == 2
+
+
+def test_similar_issues_are_named(busy: Project) -> None:
+    for message in ("no price for the cart", "no price for this cart", "disk full"):
+        digested(
+            busy, {"message": message, "fingerprint": message, "exception_class": "PriceError"}
+        )
+    (row,) = done("issues", "similar", busy.id, "SHOP-1").out.splitlines()[1:]
+    assert "SHOP-2" in row
+    (found,) = done("issues", "similar", busy.id, "SHOP-1", "--json").json
+    assert (found["short_id"], found["count"]) == ("SHOP-2", 1)
+    assert done("issues", "similar", busy.id, "SHOP-3").out == "No open issue is similar.\n"
+    assert "SHOP-77" in failed("issues", "similar", busy.id, "SHOP-77")
 
 
 def test_issues_are_merged_and_separated(busy: Project) -> None:

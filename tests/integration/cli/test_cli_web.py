@@ -52,6 +52,7 @@ READ = [
     "issues list shop --query SHOP-1 --json",
     "issues show shop SHOP-1",
     "issues show shop SHOP-1 --json",
+    "issues similar shop SHOP-1",
     "issues activity shop SHOP-1 --json",
     "events list shop --json",
     "events list shop --issue SHOP-1",

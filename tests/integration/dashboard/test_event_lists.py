@@ -53,6 +53,16 @@ def test_a_project_s_events_are_listed_and_searched(
     assert "No event matches your search." in browser.get(f"{path}?query=nothing").text
 
 
+def test_each_event_shows_what_tells_it_from_the_others(browser: Browser, busy: Project) -> None:
+    event = {"message": "boom", "fingerprint": "f", "release": "1.7", "environment": "qa"}
+    send(busy, {**event, "url": "https://shop.example.com/cart?id=7", "user": {"id": 7}})
+    for of in ("", f"issues/{issue_id(busy.id, 'f')}/"):
+        shown = browser.get(f"projects/{busy.id}/{of}events")
+        assert re.search(r"boom /cart just now .* UTC 7 1\.7 qa", shown.text)
+        # A phone shows the same cells, so none of them is hidden there.
+        assert 'class="wide"' not in shown.html
+
+
 @pytest.mark.parametrize("key", ["is:open", "first-seen:-24h", "last-seen:<-2d"])
 def test_keys_of_issues_are_named_as_such(
     browser: Browser, busy: Project, sent: dict[str, str], key: str

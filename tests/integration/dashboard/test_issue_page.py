@@ -26,7 +26,7 @@ def test_an_issue_is_settled_and_the_page_says_who_did_it(
     send(busy, {"message": "boom", "fingerprint": "f", "release": "1", "server_name": "web-1"})
     path = f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}"
     shown = browser.get(path)
-    assert "release 1 100 % 1 100 %" in shown.text
+    assert "release 1 100 % 1 1 · 100 %" in shown.text
     assert "server web-1 100 %" in shown.text
     assert f"{OWNER} resolved it" in browser.post(path, action="resolve").text
     clock.advance(60)
@@ -118,7 +118,7 @@ def test_the_event_that_is_shown_is_downloaded_and_leads_to_the_first_and_last(
 def test_long_titles_are_folds_and_all_of_them_is_there(browser: Browser, busy: Project) -> None:
     send(busy, {"message": "W" * 1900, "fingerprint": "f"})
     shown = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}").html
-    folds = re.findall(r'<details class="long"><summary><h\d>(W+)</h\d></summary>', shown)
+    folds = re.findall(r'<details class="long"><summary><h\d>(W+…?)</h\d></summary>', shown)
     assert [len(each) for each in folds] == [200, 1900]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from errata.models.ids import issue_id
 from errata.models.visible import issues_partition
-from tests.support import shelf
+from tests.support import sdk_events, shelf
 from tests.support.account import Clock, Project
 from tests.support.browser import Browser, Shown
 from tests.support.calls import recorded
@@ -77,9 +77,9 @@ def test_each_value_has_its_share_and_leads_to_its_events(browser: Browser, busy
         shown = browser.get(f"{issue_of(busy)}/tags")
     assert len(calls) <= MAX_CALLS
     assert "Tags of all 4 events kept" in shown.text
-    assert "release 0.0 75 % 0.0 75 % 1.0 25 %" in shown.text
-    assert "browser Firefox 144 75 % Firefox 144 75 % Mobile Safari 18 25 %" in shown.text
-    assert "system Linux 75 % Linux 75 % iOS 18 25 %" in shown.text
+    assert "release 0.0 75 % 0.0 3 · 75 % 1.0 1 · 25 %" in shown.text
+    assert "browser Firefox 144 75 % Firefox 144 3 · 75 % Mobile Safari 18 1 · 25 %" in shown.text
+    assert "system Linux 75 % Linux 3 · 75 % iOS 18 1 · 25 %" in shown.text
     assert "device iPhone 25 %" in shown.text
     assert "https://shop.example.com/cart 100 %" in shown.text
     assert "2 in the last hour, 2 in 24 hours 0@example.com 2 events" in shown.text
@@ -125,7 +125,25 @@ def test_an_open_page_counts_them_again_only_if_the_issue_has_changed(
         assert browser.get(again, HTMX).status == 204
     assert [each.operation for each in calls] == ["BatchGetItem"]
     send(busy, {**event, "release": "2"})
-    assert "release 1 50 % 1 50 % 2 50 %" in browser.get(again, HTMX).text
+    assert "release 1 50 % 1 1 · 50 % 2 1 · 50 %" in browser.get(again, HTMX).text
+
+
+def test_the_newest_500_events_are_counted(browser: Browser, busy: Project) -> None:
+    event = {"message": "boom", "fingerprint": "f", "level": "error"}
+    for first in range(0, 501, 100):
+        users = range(first, min(first + 100, 501))
+        sdk_events.put(busy, *({**event, "context": {"user": {"id": str(n)}}} for n in users))
+    with recorded() as calls:
+        shown = browser.get(f"{issue_of(busy)}/tags").text
+    assert len(calls) <= MAX_CALLS
+    assert "of the newest 500 events" in shown
+    assert "Users ≥ 500 in the last hour, ≥ 500 in 24 hours" in shown
+    found = browser.get(f"{issue_of(busy)}/events?query=user:500").text
+    assert "Found: 1. Looked at the newest 500 events, since" in found
+    assert (
+        "Found: 0. Looked at the newest 500 events, since"
+        in browser.get(f"{issue_of(busy)}/events?query=user:0").text
+    )
 
 
 def test_a_key_has_a_page_with_more_of_its_values(browser: Browser, busy: Project) -> None:
@@ -138,7 +156,7 @@ def test_a_key_has_a_page_with_more_of_its_values(browser: Browser, busy: Projec
         ),
     )
     shown = browser.get(f"{issue_of(busy)}/tags")
-    assert "q04 4 % 18 more values" in shown.text
+    assert "q04 1 · 4 % 18 more values" in shown.text
     link = re.search(r'href="([^"]*)">18 more values', shown.html)
     assert link
     only = browser.get(urljoin(shown.url, html.unescape(link[1])))

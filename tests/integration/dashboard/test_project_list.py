@@ -61,6 +61,14 @@ def test_the_menu_of_projects_leads_to_the_same_tab_of_another_one(
 ) -> None:
     other = new_project()
     projects.rename(other.id, "Zebra <b>")
+    send(busy, {"message": "boom", "fingerprint": "f"})
+    for path in ("merge", "assign", "activity"):
+        issue = f"issues/{issue_id(busy.id, 'f')}/{path}"
+        assert (
+            'hx-get="../../../../projects/menu?tab=issues"'
+            in browser.get(f"projects/{busy.id}/{issue}").html
+        )
+    assert 'projects/menu?tab=alerts"' in browser.get(f"projects/{busy.id}/alerts").html
     shown = browser.get(f"projects/{busy.id}/releases")
     asked = re.search(r'<details class="menu" hx-get="([^"]+)"', shown.html)
     assert asked
@@ -108,6 +116,18 @@ def test_a_new_project_waits_for_its_first_event(busy: Project) -> None:
     send(busy, {"message": "boom"})
     shown = look()
     assert shown.text.count("Waiting for the first event. Set it up") == 1
+
+
+def test_who_administers_creates_a_project_from_the_list(
+    browser: Browser, project: Project
+) -> None:
+    new_project()
+    found = re.search(r'<a href="([^"]+)">Create a project</a>', look().html)
+    assert found
+    there = browser.get(urljoin(look().url, found[1]).partition("#")[0])
+    assert f'id="{found[1].partition("#")[2]}"' in there.html
+    members.add("default", "eve@example.com", "member")
+    assert "Create a project" not in signed_in("eve@example.com").get("projects").text
 
 
 @pytest.mark.usefixtures("browser")

@@ -1,8 +1,10 @@
 """The page of an event that an SDK of Sentry has sent."""
 
+import html
 import json
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -53,6 +55,74 @@ def test_the_main_exception_comes_first_and_then_what_caused_it(
     assert "2 frames from libraries: flask flask/app.py:917 in dispatch_request" in stack
     assert "caused by KeyError: 'chair' shop/cart.py:20 in total" in stack
     assert "fatal unhandled" in shown.text
+
+
+def test_the_head_names_the_root_cause_and_a_search_finds_it(
+    browser: Browser, busy: Project
+) -> None:
+    shown = show(browser, busy, sdk_events.PYTHON)
+    head = shown.html.partition("</h1>")[2].partition('aria-label="Summary"')[0]
+    assert 'caused by <a href="#cause">KeyError: &#39;chair&#39;</a>' in head
+    cause = shown.html.partition(' id="cause">')[2]
+    assert cause.index("KeyError: &#39;chair&#39;</h3>") < cause.index("</section>")
+    assert shown.html.count('id="cause"') == 1
+    listed = browser.get(f"projects/{busy.id}/issues?query=%22KeyError:+'chair'%22")
+    assert "no voucher applies" in listed.text
+    raw = browser.get(f"{shown.url}?raw=1").html
+    assert '<a href="#trace">KeyError: &#39;chair&#39;</a>' in raw
+    deeper = [{"type": "OSError", "value": "disk full"}, *sdk_events.PYTHON["exceptions"]]
+    shown = show(browser, busy, {**sdk_events.PYTHON, "exceptions": deeper})
+    assert 'root cause <a href="#cause">OSError: disk full</a>' in shown.html
+    shown = show(browser, busy, {**sdk_events.PYTHON, "exceptions": deeper[-1:]})
+    assert "#cause" not in shown.html
+
+
+def test_the_head_of_an_event_says_what_was_asked_and_answered(
+    browser: Browser, busy: Project
+) -> None:
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
+    url = "https://shop.example.org/checkout"
+    request = {"method": "GET", "url": f"{url}?step=2", "headers": {"User-Agent": firefox}}
+    event = {
+        **sdk_events.PYTHON,
+        "url": request["url"],
+        "context": {"request": request},
+        "contexts": {"response": {"status_code": 500}},
+    }
+    shown = show(browser, busy, event)
+    said = "Request GET /checkout Status 500 Browser Firefox 144 on Linux"
+    assert trace(shown).startswith(said), trace(shown)
+    link = re.search(r'<a href="([^"]+)">GET /checkout</a>', shown.html)
+    assert link
+    found = browser.get(urljoin(shown.url, html.unescape(link[1])))
+    assert "Found: 1." in found.text
+
+
+def test_minified_code_leads_to_the_set_up_of_source_maps(browser: Browser, busy: Project) -> None:
+    assert "minified" not in show(browser, busy, sdk_events.JAVASCRIPT).text
+    frame = {"filename": "/static/app.js", "function": "t", "lineno": 1, "colno": 20_451}
+    exceptions = [{"type": "TypeError", "value": "x", "frames": [{**frame, "in_app": True}]}]
+    shown = show(browser, busy, {**sdk_events.JAVASCRIPT, "exceptions": exceptions})
+    assert "This code is minified, and the project has no source maps." in shown.text
+    link = re.search(r'<a href="([^"]+)">Set up source maps</a>', shown.html)
+    assert link
+    assert "sentry-cli sourcemaps upload" in browser.get(urljoin(shown.url, link[1])).text
+    mapped = [{**exceptions[0], "frames": [{**frame, "in_app": True, "sent": frame}]}]
+    shown = show(browser, busy, {**sdk_events.JAVASCRIPT, "exceptions": mapped})
+    assert "This code is minified" not in shown.text
+
+
+def test_values_within_variables_are_as_the_sdk_meant(browser: Browser, busy: Project) -> None:
+    nested = {"code": "'AUTUMN'", "prices": ["1", {"a": "None"}], "<b>": "'<b>'"}
+    frame = {**sdk_events.APPLY, "vars": {"voucher": nested}}
+    exceptions = [{"type": "E", "value": "x", "frames": [frame]}]
+    shown = show(browser, busy, {**sdk_events.PYTHON, "exceptions": exceptions})
+    assert "voucher {code: 'AUTUMN', prices: [1, {a: None}], <b>: '<b>'}" in shown.text
+    text = browser.get(f"{shown.url}.md").html
+    assert "code: 'AUTUMN', prices: [1, {a: None}]" in text
+    # Other SDKs send the values themselves.
+    script = {**sdk_events.JAVASCRIPT, "exceptions": exceptions}
+    assert '"code": "\'AUTUMN\'"' in show(browser, busy, script).text
 
 
 def test_frames_of_the_application_are_open_with_code_and_variables(

@@ -1,4 +1,4 @@
-"""`errata issues`: list, show. `issue_changes` has the commands that change issues."""
+"""`errata issues`: list, show, similar. `issue_changes` has the commands that change issues."""
 
 from itertools import islice
 from typing import Annotated, Any
@@ -113,26 +113,7 @@ def list_(
     if ctx.json:
         print_json(found)
         return
-    print_table(
-        [
-            *("id", "short id", "level", "title", "events", "users", "last seen (UTC)"),
-            *(["project"] if org else []),
-        ],
-        [
-            (
-                each["id"],
-                each["short_id"],
-                each["level"],
-                each["title"],
-                each["count"],
-                each["users"],
-                utc(each["last_seen"]),
-                *([f"{each['project_id']} {each['project']}"] if org else []),
-            )
-            for each in found
-        ],
-        empty="No issues.",
-    )
+    _print_table(found, "No issues.", of_projects=bool(org))
 
 
 @command(app, "show", example="issues show 1 SHOP-42", needs=Needs.STACK_OR_WEB)
@@ -200,6 +181,43 @@ def show(
         print_section(f"values of {those} kept, with their shares", more["shares"])
     if issue["activity"]:
         print_section("activity", activity_lines(issue["activity"]))
+
+
+@command(app, "similar", example="issues similar 1 SHOP-42", needs=Needs.STACK_OR_WEB)
+def similar(ctx: CommandContext, project_id: ProjectId, issue_id: Id) -> None:
+    """List up to five open issues that may be the same as an issue, the most alike first.
+
+    They have most of its words: of title, culprit, exceptions, functions and files. Looks at the
+    newest 200 open issues. `issues merge` lets them count as one.
+    """
+    found = ask(ctx, project_id, "issues/similar", issue=issue_id).json
+    if ctx.json:
+        print_json(found)
+    else:
+        _print_table(found, "No open issue is similar.")
+
+
+def _print_table(found: list[dict[str, Any]], empty: str, *, of_projects: bool = False) -> None:
+    print_table(
+        [
+            *("id", "short id", "level", "title", "events", "users", "last seen (UTC)"),
+            *(["project"] if of_projects else []),
+        ],
+        [
+            (
+                each["id"],
+                each["short_id"],
+                each["level"],
+                each["title"],
+                each["count"],
+                each["users"],
+                utc(each["last_seen"]),
+                *([f"{each['project_id']} {each['project']}"] if of_projects else []),
+            )
+            for each in found
+        ],
+        empty=empty,
+    )
 
 
 def _newest(issue: dict[str, Any]) -> str:

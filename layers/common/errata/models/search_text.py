@@ -9,9 +9,19 @@ from errata.models.titles import MAX_LINE, culprit, title
 
 # UTF-8 bytes. With its key, the row that has it stays below 1 KB.
 MAX_TEXT = 800
+# With less room, no further part is tried.
+_LEAST = 20
 _MAX_EXCEPTIONS = 10
 _MAX_FRAMES = 100
 _NUMBERS = re.compile(r"[0-9]+")
+# Of a trace that was sent as a text: characters that are read at each end, and a line that names an
+# exception, such as `Caused by: java.io.IOException: no space`, `KeyError: 'sku'` or, from PHP,
+# `Next RuntimeException: no stock in /app/a.php:3`. Lines of code and of frames are indented.
+_MAX_STACK = 8_000
+_RAISED = re.compile(
+    r"^(?:Caused by: |Next | {0,40}\[cause\]: )?([A-Za-z_][\w.$\\]{0,150}: \S.{0,300})",
+    re.MULTILINE,
+)
 
 
 def all_words(event: Mapping[str, Any]) -> str:
@@ -22,21 +32,25 @@ def all_words(event: Mapping[str, Any]) -> str:
 def search_text(event: Mapping[str, Any]) -> str:
     """Return an event's words, one part in each line: the most telling ones come first.
 
-    These are title, culprit, transaction, logger, the values of its exceptions, and the functions
-    and files of its in-app frames, from the innermost one on.
+    These are title, culprit, its exceptions, the root cause first, transaction, logger, and the
+    functions and files of its in-app frames, from the innermost one on. A part for which there is
+    no room is left out.
     """
-    lines: dict[str, None] = {}
+    lines: dict[str, str] = {}
     left = MAX_TEXT
     for part in _parts(event):
         line = " ".join(part.split())[:MAX_LINE]
-        if not line or line in lines:
+        start = line[: MAX_LINE - 1]  # a title that is cut ends in "…"
+        if not line or start in lines:
             continue
         size = len(line.encode("utf-8", "replace")) + 1
         if size > left:
-            break
+            if left < _LEAST:
+                break
+            continue
         left -= size
-        lines[line] = None
-    return "\n".join(lines)
+        lines[start] = line
+    return "\n".join(lines.values())
 
 
 def same_words(one: str, other: str) -> bool:
@@ -52,12 +66,15 @@ def without_numbers(text: str) -> str:
 def _parts(event: Mapping[str, Any]) -> Iterator[str]:
     yield title(event)
     yield culprit(event)
+    sent = [each for each in _list(event.get("exceptions")) if isinstance(each, dict)]
+    # The root cause is sent first. The main exception, which the title names, is sent last.
+    exceptions = sent[: -_MAX_EXCEPTIONS - 1 : -1]
+    for each in (*sent[:1], *exceptions):
+        yield _raised(each)
+    if not sent:
+        yield from _raised_in(event.get("stack_trace"))
     yield _text(event.get("transaction"))
     yield _text(event.get("logger"))
-    exceptions = [each for each in _list(event.get("exceptions")) if isinstance(each, dict)]
-    exceptions = exceptions[: -_MAX_EXCEPTIONS - 1 : -1]
-    for each in exceptions:
-        yield f"{_text(each.get('type'))} {_text(each.get('value'))}"
     frames = [_list(each.get("frames")) for each in exceptions] or [_list(event.get("frames"))]
     places = (frame for each in frames for frame in islice(reversed(each), _MAX_FRAMES))
     for frame in places:
@@ -66,6 +83,20 @@ def _parts(event: Mapping[str, Any]) -> Iterator[str]:
             yield _text(frame.get("filename")) or _text(frame.get("module"))
     yield _text(event.get("message"))
     yield _text(event.get("file"))
+
+
+def _raised(exception: Mapping[str, Any]) -> str:
+    """Return type and value of an exception, as a title has them."""
+    kind, value = _text(exception.get("type")), _text(exception.get("value"))
+    return f"{kind}: {value}" if kind and value else kind or value
+
+
+def _raised_in(stack: object) -> list[str]:
+    """Return the exceptions that a trace names, if it was sent as a text."""
+    if not isinstance(stack, str):
+        return []
+    ends = stack[:_MAX_STACK] + "\n" + stack[_MAX_STACK:][-_MAX_STACK:]
+    return [each[1] for each in islice(_RAISED.finditer(ends), _MAX_EXCEPTIONS)]
 
 
 def _text(value: object) -> str:

@@ -12,3 +12,10 @@ def cut(text: str, most: int) -> str:
     if len(text) <= most and text.isascii():
         return text
     return text.encode("utf-8", "replace")[:most].decode("utf-8", "ignore")
+
+
+def cut_marked(text: str, most: int) -> str:
+    """Return a text of at most `most` bytes, as `cut`. One that is cut ends in “…”."""
+    if len(text.encode("utf-8", "replace")) <= most:
+        return cut(text, most)
+    return cut(text, most - len("…".encode())) + "…"

@@ -22,8 +22,9 @@ _NAMELESS = ("", "?", "<unknown>", "<anonymous>", "<redacted>")
 def title(event: _Fields) -> str:
     """Return the error in one line, such as `ValueError: bad input`, at most 200 characters.
 
-    An exception group is named by its first member: `ValueError: bad input (and 2 more)`. A crash
-    of native code is named by the function that crashed: `EXC_BAD_ACCESS in Cart.total()`.
+    One that is cut ends in “…”. An exception group is named by its first member: `ValueError: bad
+    input (and 2 more)`. A crash of native code is named by the function that crashed:
+    `EXC_BAD_ACCESS in Cart.total()`.
     """
     if isinstance(event.get("title"), str):
         return str(event["title"])
@@ -35,14 +36,14 @@ def title(event: _Fields) -> str:
         if more:
             kind, message = _text(main.get("type")) or "Error", _text(main.get("value"))
         elif function := _crashed(event, main):
-            return f"{kind} in {function}"[:MAX_LINE]
+            return _shortened(f"{kind} in {function}")
     else:
         message = _filled(message, event.get("logentry"))
     said = _one_line(kind, message)
     if not more:
-        return said
+        return _shortened(said)
     rest = f" (and {more - 1} more)" if more > 1 else ""
-    return said[: MAX_LINE - len(rest)] + rest
+    return _shortened(said, MAX_LINE - len(rest)) + rest
 
 
 def short_text(value: object) -> str:
@@ -54,7 +55,11 @@ def _one_line(kind: str, message: str) -> str:
     message = message.strip()
     joined = f"{kind}: {message}" if kind and message else kind
     lines = (joined or message).split("\n", 1)
-    return lines[0].strip()[:MAX_LINE] or "(no message)"
+    return lines[0].strip() or "(no message)"
+
+
+def _shortened(text: str, most: int = MAX_LINE) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def culprit(event: _Fields) -> str:

@@ -14,6 +14,7 @@ from errata.models.event import StoredEvent
 from errata.models.titles import culprit, title
 from errata.protocol.read import iso
 from errata.protocol.stacktrace import ExceptionTrace, Frame, parse, structured
+from errata.protocol.stacktrace.expressions import expression
 
 _MAX_LINE = 300
 _MAX_VALUE = 200
@@ -141,8 +142,9 @@ def _named(frame: Frame) -> Iterator[str]:
     if isinstance(frame.variables, dict):
         named = [name for name in frame.variables if _names(frame.source, name)]
         for name in named[:_MAX_VARIABLES]:
-            value = _cut(_text(frame.variables[name]), _MAX_VALUE)
-            yield f"{name} = {value}"
+            value = frame.variables[name]
+            said = expression(value, _MAX_VALUE) if frame.expressions else _text(value)
+            yield f"{name} = {_cut(said, _MAX_VALUE)}"
 
 
 def _names(source: str, name: str) -> bool:

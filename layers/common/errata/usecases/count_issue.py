@@ -14,7 +14,7 @@ from errata.models.issue import (
     short_name,
 )
 from errata.models.search_text import search_text
-from errata.models.texts import MAX_CULPRIT, MAX_TEXT, MAX_TITLE, cut
+from errata.models.texts import MAX_CULPRIT, MAX_TEXT, MAX_TITLE, cut, cut_marked
 from errata.models.titles import culprit, short_text, title
 
 
@@ -92,7 +92,7 @@ def _id(record: StreamRecord) -> str:
 
 
 def _show(issue: Issue, shown: StoredEvent) -> None:
-    issue.title = cut(title(shown), MAX_TITLE)
+    issue.title = cut_marked(title(shown), MAX_TITLE)
     issue.culprit = cut(culprit(shown), MAX_CULPRIT)
     issue.level = shown.get("level", "error")
     issue.transaction = cut(short_text(shown.get("transaction")), MAX_TEXT)

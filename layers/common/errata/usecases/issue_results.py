@@ -1,4 +1,4 @@
-"""Results of `errata issues`: list, show, activity. See `errata.usecases.results`."""
+"""Results of `errata issues`: list, show, similar, activity. See `errata.usecases.results`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -37,6 +37,7 @@ from errata.usecases import (
     views,
 )
 from errata.usecases.results import Result, Work
+from errata.usecases.similar import similar
 
 # Of which `show` returns the values, as the page of an issue.
 _MOST_KEYS = 40
@@ -113,6 +114,13 @@ def show(work: Work, *, issue: str) -> Result:
             "trace": trace_text(traces) if traces else "",
         },
     )
+
+
+def similar_(work: Work, *, issue: str) -> Result:
+    """Return up to five open issues that may be the same as an issue, the most alike first."""
+    found = similar(work.visible, short_ids.find(work.project, work.visible, issue))
+    assigned = assignees.of_list(work.project.organization, found, work.visible.now_ms)
+    return Result([to_json(each, work.project, assigned) for each in found])
 
 
 def activity(work: Work, *, issue: str) -> Result:

@@ -92,7 +92,7 @@ def find(user: User, after: str, now_ms: int) -> ProjectList:
     page. Makes one call for each organization and each project, and four others.
     """
     of, next_after = _page(user, after)
-    found = _organizations(of)
+    found = organizations_of(of)
     states = _states([project for some in of.values() for project in some], now_ms)
     return ProjectList(
         [
@@ -110,7 +110,7 @@ def menu(user: User) -> list[tuple[Organization, list[Project]]]:
     Up to 50 of three organizations. Makes one call for each organization, and another one.
     """
     of, _ = _page(user, "")
-    found = _organizations(of)
+    found = organizations_of(of)
     return [
         (found[name], sorted(some, key=lambda each: each.name.casefold()))
         for name, some in of.items()
@@ -118,7 +118,7 @@ def menu(user: User) -> list[tuple[Organization, list[Project]]]:
     ]
 
 
-def _organizations(names: Iterable[str]) -> dict[str, Organization]:
+def organizations_of(names: Iterable[str]) -> dict[str, Organization]:
     """Return organizations by their ids. The default one is always there."""
     names = list(names)
     found = {each.id: each for each in find_organizations(names)}
@@ -129,8 +129,8 @@ def _organizations(names: Iterable[str]) -> dict[str, Organization]:
 
 def _page(user: User, after: str) -> tuple[dict[str, list[Project]], str]:
     first, _, after = after.partition(".")
-    begin = _age(first) if first else 0
-    names = [each for each in sorted(user.memberships, key=_age) if _age(each) >= begin]
+    begin = age(first) if first else 0
+    names = [each for each in sorted(user.memberships, key=age) if age(each) >= begin]
     of: dict[str, list[Project]] = {}
     left = PROJECTS_A_PAGE
     for name in names:
@@ -147,7 +147,7 @@ def _page(user: User, after: str) -> tuple[dict[str, list[Project]], str]:
     return of, ""
 
 
-def _age(organization_id: str) -> int:
+def age(organization_id: str) -> int:
     """Return a sort key for organizations: the default one first, then by age, oldest first."""
     return 0 if organization_id == DEFAULT_ORGANIZATION else int(organization_id)
 

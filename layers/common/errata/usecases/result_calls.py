@@ -37,6 +37,7 @@ class Call:
 CALLS = {
     "issues/list": Call(issue_results.list_),
     "issues/show": Call(issue_results.show),
+    "issues/similar": Call(issue_results.similar_),
     "issues/activity": Call(issue_results.activity),
     "issues/peek": Call(issue_change_results.peek),
     "issues/count": Call(issue_change_results.count),

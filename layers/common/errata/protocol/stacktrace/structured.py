@@ -18,6 +18,8 @@ MAX_THREADS = 100
 _MAX_NUMBER = 10**9
 # On these platforms the module of a frame is the class of the function.
 _QUALIFYING = ("java", "csharp")
+# The SDK of this platform sends the values of variables as expressions.
+_EXPRESSIONS = "python"
 # What SDKs write for a function without a name.
 _UNKNOWN = "?"
 # Maps `mechanism.source` (Python and JavaScript) to a relation: how an exception led to this one.
@@ -138,7 +140,8 @@ def _frame(sent: Fields, platform: str) -> Frame:
     function = "" if function == _UNKNOWN else function
     if not function and not get("lineno"):
         function = _text(get("instruction_addr"))
-    if (_text(get("platform")) or platform) in _QUALIFYING and module and function:
+    platform = _text(get("platform")) or platform
+    if platform in _QUALIFYING and module and function:
         function = f"{module}.{function}"
     return Frame(
         file,
@@ -154,6 +157,7 @@ def _frame(sent: Fields, platform: str) -> Frame:
         get("vars") or None,
         _sent(get("sent")),
         _text(get("minified")) or _text(_object(get("map")).get("note")),
+        platform == _EXPRESSIONS,
     )
 
 

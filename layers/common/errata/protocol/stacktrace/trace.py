@@ -29,6 +29,7 @@ class Frame:
         path: the full path of `file`, if it differs. Only for frames from an SDK.
         module: the module of the function. Only for frames from an SDK.
         variables: the local variables, usually an object. Only for frames from an SDK.
+        expressions: whether texts in the variables are expressions, such as `'AUTUMN'`.
         sent: where the frame was in the generated file, if a source map was applied.
         note: why no source map was applied, or what to know about it.
     """
@@ -46,6 +47,7 @@ class Frame:
     variables: Any = None
     sent: str = ""
     note: str = ""
+    expressions: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,54 @@
+"""Find an issue or event from a page that belongs to no project and no organization."""
+
+from errata.errors import InvalidQueryError
+from errata.protocol.query import parse
+from errata.usecases import project_list
+from functions.dashboard.byte_budget import ByteBudget
+from functions.dashboard.pages.search import link, path_of_id
+from functions.dashboard.render import clip, page
+from functions.dashboard.routing import RequestContext, get
+from functions.dashboard.web import Response, redirect
+
+_MOST_CHARACTERS = 1_000
+_MOST = 50
+_BYTES, _MARKUP_OF_A_LINK = 40_000, 100
+# An id is looked for in so many of the reader's organizations. Each takes a few calls.
+_LOOKED_INTO = 3
+
+
+@get("find")
+def find(ctx: RequestContext) -> Response:
+    """Redirect to what an id names, or to the search in the reader's organization.
+
+    A reader of several chooses one.
+    """
+    text = ctx.request.args.get("query", "").strip()[:_MOST_CHARACTERS]
+    names = sorted(ctx.user.memberships, key=project_list.age)
+    if len(names) == 1:
+        return redirect(f"{ctx.request.root}orgs/{names[0]}/issues{link(text, '')}")
+    try:
+        terms = parse(text)
+    except InvalidQueryError:  # the search says what is wrong with it
+        terms = ()
+    for name in names[:_LOOKED_INTO]:
+        if path := path_of_id(ctx, name, terms):
+            return redirect(f"{ctx.request.root}{path}")
+    return page(
+        ctx.request,
+        "find.html",
+        ctx.now_ms,
+        ctx=ctx,
+        text=clip(text, 100),
+        links=_links(names[:_MOST], text),
+    )
+
+
+def _links(organization_ids: list[str], text: str) -> list[tuple[str, str]]:
+    """Return the names of organizations, each with the path of the search in it."""
+    found = project_list.organizations_of(organization_ids)
+    budget, query, shown = ByteBudget(_BYTES), link(text, ""), []
+    for each in organization_ids:
+        if each in found and budget.pays(_MARKUP_OF_A_LINK + len(query)):
+            name = budget.take(clip(found[each].name, 80))
+            shown.append((name, f"orgs/{each}/issues{query}"))
+    return shown
