@@ -110,6 +110,8 @@ def _operation(route: Route, others: Iterable[Route]) -> dict[str, Any]:
     error = {"$ref": "#/components/responses/Error"}
     contents = {route.status: route.gives, **route.also}
     done = {str(status): _success(content, route.media) for status, content in contents.items()}
+    if route.gives_file:
+        done[str(route.status)]["content"]["application/octet-stream"] = {"schema": _file()}
     if links := _links(route, others):
         done[str(route.status)]["links"] = links
     found["responses"] = {**done, "default": error}
@@ -165,9 +167,12 @@ def _content(model: Any, media: str = "application/json") -> dict[str, Any]:
 
 def _form(field: str) -> dict[str, Any]:
     """Return the content of a form with one file."""
-    file = {"type": "string", "format": "binary"}
-    schema = {"type": "object", "required": [field], "properties": {field: file}}
+    schema = {"type": "object", "required": [field], "properties": {field: _file()}}
     return {"multipart/form-data": {"schema": schema}}
+
+
+def _file() -> dict[str, str]:
+    return {"type": "string", "format": "binary"}
 
 
 def _schemas(routes: list[Route]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from functions.web_api.issue_schemas import api_id
 from functions.web_api.projects import slug
 from functions.web_api.request import ApiResponse
 
-_NO_EVENT = "This event does not exist, or the token does not see it."
+NO_EVENT = "This event does not exist, or the token does not see it."
 _LATEST, _OLDEST = ("latest", "recommended"), "oldest"
 # Sorts above every id.
 _HIGHEST = "g"
@@ -55,7 +55,7 @@ def show_of_issue(context: Context, issue: str, event: str, organization: str = 
     found = find_issue(context, issue, organization)
     stored = _named(found, event)
     if stored is None or stored.issue_id not in (found.issue.id, *found.issue.members):
-        raise NotFoundError(_NO_EVENT)
+        raise NotFoundError(NO_EVENT)
     return ApiResponse(_details(found.visible, found.project, found.issue, stored))
 
 
@@ -70,7 +70,7 @@ def of_id(context: Context, organization: str, event: str) -> ApiResponse:
     owner = context.check_organization(organization)
     named = across_ids.named(owner, context.bearer.sees, [Term(TEXT, (event,))], context.now_ms)
     if named is None or not named.event_id:
-        raise NotFoundError(_NO_EVENT)
+        raise NotFoundError(NO_EVENT)
     found = _by_id(context.visible(named.project), named.project, named.event_id)
     return ApiResponse(
         EventOfId(
@@ -105,7 +105,7 @@ def _newest(found: FoundIssue) -> Stored | None:
 def _by_id(visible: Visible, project: Project, event: str) -> EventDetails:
     stored = read_events.find(visible, event)
     if stored is None:
-        raise NotFoundError(_NO_EVENT)
+        raise NotFoundError(NO_EVENT)
     issue = issue_events.find_or_none(visible, stored.issue_id)
     return _details(visible, project, issue, stored)
 

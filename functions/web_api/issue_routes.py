@@ -3,9 +3,12 @@
 from typing import Any
 
 from functions.web_api import (
+    attachments,
     comments,
     event_schemas,
     events,
+    feedback,
+    feedback_schemas,
     hashes,
     issue_schemas,
     issue_updates,
@@ -170,6 +173,31 @@ ROUTES: list[Route] = [
         READ,
         events.show_of_project,
         gives=event_schemas.EventDetails,
+    ),
+    Route(
+        "GET",
+        f"{_PROJECT}/events/<event>/attachments",
+        READ,
+        attachments.list_,
+        gives=list[feedback_schemas.AttachmentSchema],
+        leads={"attachment": "/0/id"},
+    ),
+    Route(
+        "GET",
+        f"{_PROJECT}/events/<event>/attachments/<attachment>",
+        READ,
+        attachments.show,
+        gives=feedback_schemas.AttachmentSchema,
+        parameters={"download": "1: the file itself."},
+        gives_file=True,
+    ),
+    Route(
+        "GET",
+        f"{_PROJECT}/user-feedback",
+        READ,
+        feedback.list_of_project,
+        gives=list[feedback_schemas.FeedbackSchema],
+        parameters=_PAGE,
     ),
     Route(
         "GET",

@@ -3,6 +3,7 @@
 Through API Gateway, below a stage; or at the root of the function's own URL.
 """
 
+import base64
 import json
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
@@ -70,13 +71,14 @@ def _query(event: gateway.Event) -> MultiDict[str, str]:
 class ApiResponse:
     """A response. `content` is a model, a list of models, plain JSON values, or None: no body.
 
-    `text`: another body than JSON, with `Content-Type` among the headers.
+    `text`, `file`: another body than JSON, with `Content-Type` among the headers.
     """
 
     content: object = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     text: str | None = None
+    file: bytes | None = None
 
 
 def error(status: int, detail: str, **more: object) -> ApiResponse:
@@ -86,12 +88,21 @@ def error(status: int, detail: str, **more: object) -> ApiResponse:
 
 def to_gateway_response(response: ApiResponse) -> gateway.Response:
     """Return API Gateway's form of a response. A function's URL takes it, too."""
+    headers = {**_HEADERS, **response.headers}
+    if response.file is not None:
+        content = base64.b64encode(response.file).decode()
+        return {
+            "statusCode": response.status,
+            "headers": headers,
+            "body": content,
+            "isBase64Encoded": True,
+        }
     body = response.text
     if body is None and response.status != 204:
         body = json.dumps(response.content, default=_plain, ensure_ascii=False)
     return {
         "statusCode": response.status,
-        "headers": {**_HEADERS, **response.headers},
+        "headers": headers,
         "body": body or "",
     }
 

@@ -31,6 +31,7 @@ class Route:
         takes: the model of the request's body, None if it has none.
         takes_file: the field of a form that has one file, "" if the body is no form.
         gives: the type of the response's content, None if it has none.
+        gives_file: whether it may be a file instead.
         parameters: query parameters: what each means, by name.
         status: of a response without an error.
         media: the type of its body.
@@ -47,6 +48,7 @@ class Route:
     takes: type[BaseModel] | None = None
     takes_file: str = ""
     gives: Any = None
+    gives_file: bool = False
     parameters: dict[str, str] | None = None
     status: int = 200
     media: str = "application/json"

@@ -11,7 +11,7 @@ from errata.config import settings
 from errata.models.artifact import FetchState, fetch_key
 from errata.outbound import get
 from errata.store import artifacts, clients, map_fetches
-from errata.usecases import fetch_maps, issues, linked_maps, members, sourcemaps
+from errata.usecases import compile_maps, fetch_maps, issues, linked_maps, members, sourcemaps
 from functions.fetch_maps.handler import handler as fetch
 from tests.support import stream
 from tests.support.account import Clock, Project
@@ -306,6 +306,28 @@ def test_a_project_has_a_number_of_fetches_in_a_day(
             pump()
         assert len(there.received) == 2
     assert "at most 2 source maps" in str(minified(newest(busy)))
+
+
+def test_a_project_waits_for_slow_servers_for_a_while_in_a_day(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the fetches of other projects in the same lane of the stream wait, too."""
+    monkeypatch.setattr(fetch_maps, "FAST_MS", 0)
+    monkeypatch.setattr(map_fetches, "MAX_WAIT_MS", 1)
+    with receiver(hang(0.02)) as there:
+        for number in range(3):
+            send(busy, there.url, release=f"shop@{number}")
+            pump()
+        assert len(there.received) == 1
+    assert "waits for their servers for at most" in str(minified(newest(busy)))
+
+
+def test_a_fetched_map_without_room_is_told(busy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compile_maps, "MAX_STORED_BYTES", 1)
+    with receiver(file(MAP)) as there:
+        send(busy, there.url)
+        pump()
+    assert "The source maps of the project take" in str(minified(newest(busy)))
 
 
 def test_frames_of_other_files_stay_as_they_are(busy: Project) -> None:

@@ -1,5 +1,7 @@
 """Log lines become events: once each, and like the events of SDKs."""
 
+import base64
+import gzip
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -163,6 +165,11 @@ def test_a_batch_for_no_project_is_dropped(busy: Project) -> None:
 
 
 def test_what_does_not_come_from_cloudwatch_fails() -> None:
+    named = {"messageType": "DATA_MESSAGE", "logGroup": "a", "logStream": "b", "logEvents": []}
+    for filters in ("", 7, None, {"a": "b"}):
+        content = gzip.compress(json.dumps(named | {"subscriptionFilters": filters}).encode())
+        with pytest.raises(ValueError, match="no batch"):
+            deliver({"awslogs": {"data": base64.b64encode(content).decode()}})
     with pytest.raises(ValueError, match="no batch"):
         deliver({"awslogs": {}})
 

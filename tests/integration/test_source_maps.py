@@ -16,7 +16,7 @@ from errata.models.ids import now_ms
 from errata.protocol import bundles as protocol
 from errata.sourcemaps import compiled as format_of
 from errata.store import artifacts, clients, map_fetches, map_files, projects
-from errata.usecases import delete_project, redrive, sourcemaps
+from errata.usecases import compile_maps, delete_project, redrive, sourcemaps
 from tests.support import account
 from tests.support.account import Project, new_project
 from tests.support.bundles import (
@@ -209,6 +209,39 @@ def test_an_upload_is_compiled_again_when_its_result_is_old(busy: Project) -> No
     assert [each.id for each in artifacts.list_artifacts(busy.id)] == [artifact.id]
 
 
+def test_the_same_bundle_for_another_release_is_another_upload(busy: Project) -> None:
+    content = bundle()
+    for release, dist in (("shop@1", ""), ("shop@2", ""), ("shop@2", "web")):
+        assert upload(busy.id, content, release=release, dist=dist).state == "created"
+        compiled(busy.id, content, release=release, dist=dist)
+        assert assemble(busy.id, content, release=release, dist=dist).state == "ok"
+    stored = {(each.release, each.dist) for each in artifacts.list_artifacts(busy.id)}
+    assert stored == {("shop@1", ""), ("shop@2", ""), ("shop@2", "web")}
+    assert {each.checksum for each in sourcemaps.uploads(busy.id)} == {sha1(content)}
+
+
+def test_the_maps_of_a_project_have_so_much_room(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = bundle(), bundle({"~/other.js": MAP}, debug_id="7" * 32)
+    uploaded(busy.id, first)
+    (artifact,) = artifacts.list_artifacts(busy.id)
+    monkeypatch.setattr(compile_maps, "MAX_STORED_BYTES", 2 * artifact.stored_bytes - 1)
+    uploaded(busy.id, second)
+    ended = assemble(busy.id, second)
+    assert (ended.state, "the most. Delete some" in ended.detail) == ("error", True)
+    assert list(map_files.list_maps(busy.id)) == [artifact.id]
+    # What is there already takes no more.
+    later = now_ms() + 700_000
+    assert assemble(busy.id, first, later).state == "created"
+    compiled(busy.id, first)
+    assert assemble(busy.id, first).state == "ok"
+    sourcemaps.delete(busy.id, artifact.id)
+    assert assemble(busy.id, second, later).state == "created"
+    compiled(busy.id, second)
+    assert assemble(busy.id, second).state == "ok"
+
+
 def test_an_artifact_that_is_deleted_takes_its_file_with_it(busy: Project) -> None:
     uploaded(busy.id)
     (artifact,) = artifacts.list_artifacts(busy.id)
@@ -352,6 +385,7 @@ def test_an_upload_costs_a_few_calls(busy: Project) -> None:
     assert [call.operation for call in calls] == [
         "UpdateItem",
         *["GetObject"] * chunks,
+        "Query",
         "PutObject",
         "GetItem",
         "TransactWriteItems",

@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from errata.models.ids import issue_id
+from errata.models.ids import issue_id, now_ms
 from errata.models.issue_change import Change
 from errata.models.token import TOKEN_SCOPES, TokenScope
 from errata.store import tokens as store
 from errata.usecases import (
+    attachments,
     change_issues,
     comments,
     members,
@@ -25,9 +26,11 @@ from errata.usecases import (
     tokens,
 )
 from errata.usecases.access import hash_key
+from errata.usecases.projects import operator_access
 from functions.web_api.routes import ROUTES
 from functions.web_api.routing import Route
 from tests.support.account import Project, rows
+from tests.support.bundles import make_bucket
 from tests.support.shop import Shop
 from tests.support.visible import visible_in
 from tests.support.web_api import URLS, call, member, token
@@ -35,6 +38,11 @@ from tests.support.web_api import URLS, call, member, token
 # Stands in all that is the project's own, and in no request.
 MARK = "sesame"
 SLUG, BULK = "shop", "b" * 32
+# The SDK's id of the event with a file, and the file.
+FILED, FILE = (
+    "e" * 32,
+    {"filename": f"{MARK}.txt", "size": 6, "attachment_type": "event.attachment"},
+)
 INSIDER, OUTSIDER, VIEWER = "in@example.com", "out@example.com", "view@example.com"
 # What a request's body has, of the fields that its model knows.
 FIELDS: dict[str, Any] = {
@@ -96,7 +104,9 @@ def world(busy: Project) -> World:
     tickets.change_tracker(busy.id, "github:acme/shop")
     event = {"message": f"{MARK} failed", "fingerprint": "f", "tags": {"bank": MARK}}
     event |= {"release": "open@1", "environment": MARK, "user": {"id": MARK}}
-    (event_id, _) = Shop(busy, "").send(event, event)
+    (event_id, _) = Shop(busy, "").send(event | {"event_id": FILED, "attachments": [FILE]}, event)
+    make_bucket()
+    attachments.keep([MARK.encode()], FILED, operator_access(projects.find(busy.id)), now_ms())
     issue = issue_id(busy.id, "f")
     visible = visible_in(busy.id)
     project = projects.find(busy.id)
@@ -111,6 +121,7 @@ def world(busy: Project) -> World:
         "short_id": f"{SLUG.upper()}-1",
         "event": event_id,
         "version": "open@1",
+        "attachment": "0",
         "key": "bank",
         "comment": str(comment.at),
         "change": BULK,

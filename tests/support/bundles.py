@@ -7,6 +7,7 @@ import zipfile
 from typing import Any
 
 from errata.config import settings
+from errata.models.artifact import Bundle
 from errata.models.ids import now_ms
 from errata.store import clients
 from errata.usecases import sourcemaps
@@ -88,9 +89,10 @@ def assemble(project_id: str, content: bytes, at_ms: int = 0, **of: str) -> Asse
     return sourcemaps.assemble("default", project_id, sha1(content), chunks, at_ms, **of)
 
 
-def compiled(project_id: str, content: bytes) -> None:
+def compiled(project_id: str, content: bytes, release: str = "", dist: str = "") -> None:
     """Run the function on an upload, as the stream does."""
-    run(project_id, f"bundle#{sha1(content)}")
+    named = Bundle(project_id, "default", sha1(content), (), release, dist, "created").name
+    run(project_id, f"bundle#{named}")
 
 
 def run(project_id: str, sort_key: str) -> None:
@@ -104,7 +106,7 @@ def uploaded(project_id: str, content: bytes | None = None, **of: str) -> None:
     """Upload a bundle and have it compiled."""
     content = bundle() if content is None else content
     upload(project_id, content, **of)
-    compiled(project_id, content)
+    compiled(project_id, content, **of)
 
 
 def error(

@@ -23,7 +23,7 @@ URLS = tokens.Urls(URL, GATEWAY)
 
 @dataclass(frozen=True)
 class Response:
-    """The response that a client gets."""
+    """The response that a client gets. The bytes of a file are the first 256 characters."""
 
     status: int
     headers: dict[str, str]
@@ -62,7 +62,10 @@ def call(
         found = json.loads(json.dumps(handler(event, None)))
     assert found["headers"]["Cache-Control"] == "no-store"
     assert found["headers"]["X-Content-Type-Options"] == "nosniff"
-    return Response(found["statusCode"], found["headers"], found["body"])
+    text = found["body"]
+    if found.get("isBase64Encoded"):
+        text = base64.b64decode(text).decode("latin-1")
+    return Response(found["statusCode"], found["headers"], text)
 
 
 def _at_url(method: str, target: str, headers: dict[str, str], ip: str) -> dict[str, Any]:

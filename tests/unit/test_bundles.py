@@ -66,3 +66,13 @@ def test_what_is_unpacked_in_vain_counts(problem: str, monkeypatch: pytest.Monke
             reader.read_map(BundledMap(name, "", ""))
         told.append(str(caught.value))
     assert told[-1] == "The source maps before it have 2 MB unpacked, the most."
+
+
+def test_the_list_of_files_is_bounded_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "_MAX_LIST_BYTES", 1_000)
+    few, many = ([f"{number}.map" for number in range(most)] for most in (5, 50))
+    large = b"[]" * 5_000  # files may be larger than their list
+    reader = BundleReader(_archive(zipfile.ZIP_STORED, few, large))
+    assert reader.read_map(BundledMap("4.map", "", "")) == large
+    with pytest.raises(SourceMapError, match="more than 10000 files"):
+        BundleReader(_archive(zipfile.ZIP_STORED, many, b""))

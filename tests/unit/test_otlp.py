@@ -13,11 +13,18 @@ from errata.errors import BodyTooLargeError, InvalidInputError
 from errata.protocol.otlp import schema
 from errata.protocol.otlp.event import Names, to_sdk_event
 from errata.protocol.otlp.protobuf import MAX_DEPTH, Decoder, bytes_field, number_field
-from errata.protocol.otlp.records import MAX_EVENTS, Signal, TelemetryRecord, read, value
+from errata.protocol.otlp.records import (
+    MAX_EVENTS,
+    MAX_SHARED,
+    Signal,
+    TelemetryRecord,
+    read,
+    value,
+)
 from errata.protocol.sentry.event import to_fields
 from tests.support import otlp
 from tests.support.otlp import any_value, encoded, exception, log, logs, pairs, span, spans
-from tests.support.steps import peak_bytes
+from tests.support.steps import peak_bytes, steps
 
 # Beginnings of both kinds of requests, so that what follows is reached.
 STARTS = [
@@ -168,6 +175,37 @@ def test_thousands_of_exceptions_of_a_span_take_little_memory() -> None:
     batches: list[Any] = []
     assert peak_bytes(lambda: batches.append(read(body, "traces", True, False))) < alone + 5_000_000
     assert (len(batches[0].kept[0]), batches[0].over) == (MAX_EVENTS, 2_900)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_many_records_share_is_read_once_and_bounded(as_json: bool) -> None:
+    large = {f"large {number}": "x" * 5_000 for number in range(190)}
+    one = {"resource": {"attributes": pairs({"service.name": "a", **large, "host.name": "b"})}}
+    scopes = [{"scope": {"name": "n" * 5_000}, "logRecords": [log(exception())]}] * 300
+    body = json.dumps({"resourceLogs": [{**one, "scopeLogs": scopes}]}).encode()
+    body = body if as_json else otlp.as_protobuf("logs", body)
+    # Once for each scope, these are several times as many.
+    assert steps(lambda: read(body, "logs", as_json, False)) < 120_000
+    (first, *_), *_, (last, *_) = read(body, "logs", as_json, False).kept
+    assert (len(last.scope), len(str(last.resource)) < 2 * MAX_SHARED) == (1_000, True)
+    assert {"service.name": "a", "host.name": "b"}.items() <= last.resource.items()
+    said = "5 of 192 attributes are kept: together, they are too large"
+    assert first.problems == [{"field": "contexts.resource", "problem": said}]
+
+
+def test_what_exceptions_of_a_span_share_is_bounded() -> None:
+    own = pairs({"query": "x" * MAX_SHARED, "small": "y"})
+    several, alone = (
+        read(spans(span(*[exception()] * most, attributes=own)), "traces", True, False).kept[0]
+        for most in (2, 1)
+    )
+    said = "1 of 2 attributes are kept: together, they are too large"
+    for record in several:
+        assert record.problems == [{"field": "attributes", "problem": said}]
+        assert "query" not in record.attributes
+        assert record.attributes["small"] == "y"
+    assert len(alone[0].attributes["query"]) == MAX_SHARED
+    assert alone[0].problems == []
 
 
 def test_a_span_does_not_give_its_exceptions_away() -> None:

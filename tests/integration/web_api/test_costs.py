@@ -3,11 +3,15 @@
 import re
 from typing import Any
 
+from errata.models.ids import now_ms
+from errata.usecases import attachments, projects
+from errata.usecases.projects import operator_access
 from tests.support.bundles import make_bucket
 from tests.support.calls import recorded
 from tests.support.shop import TIMEOUT, Shop
 from tests.support.template import ROOT
 
+SDK_ID = "e" * 32
 _ROW = re.compile(r"^\| `([A-Z]+) ([^`]+)` \| (\d+) \|", re.MULTILINE)
 _BODIES: dict[str, dict[str, Any]] = {
     "issues/{issue}/": {"status": "resolved"},
@@ -25,7 +29,8 @@ _FOR_PROJECTS = ("organizations/{org}/releases/", "organizations/{org}/artifactb
 def test_no_request_makes_more_calls_than_the_document_says(shop: Shop) -> None:
     """Each is the first of its process, so it also reads the token."""
     make_bucket()
-    (event,) = shop.send(TIMEOUT)
+    (event,) = shop.send(TIMEOUT | {"event_id": SDK_ID, "attachments": [{"filename": "a.txt"}]})
+    attachments.keep([b"a"], SDK_ID, operator_access(projects.find(shop.id)), now_ms())
     (issue,) = shop.get("issues/")
     shop.call("POST", "releases/", {"version": "9"})
     names = {

@@ -82,8 +82,9 @@ def test_a_build_asks_how_to_upload_uploads_and_hears_how_it_ends(
     for _ in range(2):
         begun = assemble(ci, content, shop.slug, version="shop@1", dist="7")
         assert begun.json == {"state": "created", "missingChunks": []}
-    compiled(shop.id, content)
-    assert assemble(ci, content, shop.slug).json == {"state": "ok", "missingChunks": []}
+    compiled(shop.id, content, "shop@1", "7")
+    ended = assemble(ci, content, shop.slug, version="shop@1", dist="7")
+    assert ended.json == {"state": "ok", "missingChunks": []}
     (artifact,) = artifacts.list_artifacts(shop.id)
     assert (artifact.release, artifact.dist, artifact.debug_id) == ("shop@1", "7", DEBUG_ID)
 

@@ -59,11 +59,16 @@ def read_batch(sent: Any) -> LogBatch | None:
         events, filters = content["logEvents"], content["subscriptionFilters"]
     except (HTTPError, KeyError, TypeError, binascii.Error) as error:
         raise ValueError("no batch of CloudWatch Logs") from error
-    if not (isinstance(group, str) and isinstance(stream, str) and isinstance(events, list)):
+    if not (
+        isinstance(group, str)
+        and isinstance(stream, str)
+        and isinstance(events, list)
+        and isinstance(filters, list)
+    ):
         raise ValueError("no batch of CloudWatch Logs")
     found = [_line(each) for each in events]
     lines = tuple(line for line in found if line)
-    names = tuple(each for each in filters if isinstance(each, str)) if filters else ()
+    names = tuple(each for each in filters if isinstance(each, str))
     owner = content.get("owner")
     return LogBatch(
         owner if isinstance(owner, str) else "",

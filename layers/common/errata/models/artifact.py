@@ -19,6 +19,8 @@ BUNDLE_KEPT_MS = 7 * DAY_MS
 MAX_FETCHES = 5
 FETCHED_AGAIN_MS = 3_600_000
 MAX_FETCH_URL = 2_000
+# The compiled maps of a project, together.
+MAX_STORED_BYTES = 5 * 1024**3
 # How long it is known that a project is deleted. Longer than the stream repeats an upload.
 DELETED_KEPT_MS = 2 * DAY_MS
 
@@ -97,6 +99,13 @@ class Bundle:
     detail: str = ""
     attempts: int = 0
     changed_at: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of the upload in its project. Builds of several releases may send one bundle."""
+        if not (self.release or self.dist):
+            return self.checksum
+        return f"{self.checksum}#{_digest('\0'.join((self.release, self.dist)))[:16]}"
 
 
 @dataclass(frozen=True, slots=True)

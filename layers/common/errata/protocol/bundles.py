@@ -4,6 +4,7 @@ Sources: "Artifact Bundles" (Sentry development documentation); PKWARE, "APPNOTE
 raises a `SourceMapError`. Nothing is written to a path that a bundle names.
 """
 
+import io
 import posixpath
 import zipfile
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ MAX_BUNDLE_BYTES = 200 * 1024 * 1024
 MAX_FILES = 10_000
 # Of all source maps in a bundle, unpacked.
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
+# The list of files at the end of the archive. Python makes an object of each before it counts them.
+_MAX_LIST_BYTES = 16 * 1024 * 1024
 _MAX_MANIFEST_BYTES = 10 * 1024 * 1024
 _MAX_NAME = 1_000
 # Raised for damaged, encrypted and unknown kinds of archives.
@@ -68,9 +71,10 @@ class BundleReader:
             SourceMapError: it is no ZIP archive, or is too large.
         """
         try:
-            self._archive = zipfile.ZipFile(file)
+            self._archive = zipfile.ZipFile(_Opening(file))
         except _BROKEN:
             raise SourceMapError("The bundle is no ZIP archive.") from None
+        self._archive.fp = file
         self._left = MAX_UNPACKED_BYTES
         if len(self._archive.infolist()) > MAX_FILES:
             raise SourceMapError(f"The bundle has more than {MAX_FILES} files.")
@@ -112,6 +116,37 @@ class BundleReader:
         if len(content) > most:
             raise SourceMapError(f"{path[:200]} is larger than {most >> 20} MB unpacked.")
         return content
+
+
+class _Opening(io.BufferedIOBase):
+    """A file while `ZipFile` opens it. No part that it reads may be larger than a list of files."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            SourceMapError: these are too many.
+        """
+        most = _MAX_LIST_BYTES + 1
+        content = self._file.read(most if size is None or size < 0 else min(size, most))
+        if len(content) == most:
+            raise SourceMapError(f"The bundle has more than {MAX_FILES} files.")
+        return content
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to a position, and return it."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
 
 
 def _maps(manifest: dict[str, Any]) -> tuple[BundledMap, ...]:

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | artifact | project id | `map#<id>` | see `Artifact`, ttl |
 | pointer | project id | `debug#<id>`, `url#…`, `fetch#…` | map_id, uploaded_at, used_at, ttl |
-| bundle | project id | `bundle#<sha1>` | see `Bundle`, ttl |
+| bundle | project id | `bundle#<name>` | see `Bundle`, ttl |
 | deleted | project id | `deleted` | ttl; the project is deleted |
 
 The stream passes new bundles to `compile_maps`, artifacts that are deleted or have expired, and
@@ -175,11 +175,11 @@ def delete_artifact(artifact: Artifact) -> None:
     clients.dynamodb().transact_write_items(TransactItems=deletes)
 
 
-def find_bundle(project_id: str, checksum: str) -> Bundle | None:
+def find_bundle(project_id: str, name: str) -> Bundle | None:
     """Return an upload, None if it is not known. Read consistently. Access pattern A7."""
     response = clients.dynamodb().get_item(
         TableName=settings().artifacts_table,
-        Key=_key(project_id, _BUNDLE + checksum),
+        Key=_key(project_id, _BUNDLE + name),
         ConsistentRead=True,
     )
     return to_bundle(read_all(response["Item"])) if "Item" in response else None
@@ -207,7 +207,7 @@ def save_bundle(bundle: Bundle, before: Bundle | None) -> bool:
     }
     values |= {
         "pk": bundle.project_id,
-        "sk": _BUNDLE + bundle.checksum,
+        "sk": _BUNDLE + bundle.name,
         "chunks": " ".join(bundle.chunks),
         "ttl": (bundle.changed_at + BUNDLE_KEPT_MS) // 1000,
     }
@@ -226,7 +226,7 @@ def save_bundle(bundle: Bundle, before: Bundle | None) -> bool:
     return True
 
 
-def begin_bundle(project_id: str, checksum: str, at_ms: int) -> Bundle | None:
+def begin_bundle(project_id: str, name: str, at_ms: int) -> Bundle | None:
     """Count another attempt to compile an upload, and return it. Access pattern A9.
 
     Returns None if there is nothing to do: it is compiled, or expired, or has failed.
@@ -234,7 +234,7 @@ def begin_bundle(project_id: str, checksum: str, at_ms: int) -> Bundle | None:
     try:
         response = clients.dynamodb().update_item(
             TableName=settings().artifacts_table,
-            Key=_key(project_id, _BUNDLE + checksum),
+            Key=_key(project_id, _BUNDLE + name),
             UpdateExpression="SET #state = :now, changed_at = :at ADD attempts :one",
             ConditionExpression="#state IN (:created, :now)",
             ExpressionAttributeNames={"#state": "state"},
@@ -252,7 +252,7 @@ def finish_bundle(bundle: Bundle, state: State, detail: str, at_ms: int) -> None
     """Record how an upload has ended. Access pattern A10."""
     clients.dynamodb().update_item(
         TableName=settings().artifacts_table,
-        Key=_key(bundle.project_id, _BUNDLE + bundle.checksum),
+        Key=_key(bundle.project_id, _BUNDLE + bundle.name),
         UpdateExpression="SET #state = :state, detail = :detail, changed_at = :at",
         ConditionExpression="attribute_exists(pk)",
         ExpressionAttributeNames={"#state": "state"},
@@ -315,7 +315,7 @@ def to_bundle(item: PlainItem) -> Bundle:
     names = set(Bundle.__slots__) - {"project_id", "checksum", "chunks"}
     return Bundle(
         project_id=item["pk"],
-        checksum=item["sk"].removeprefix(_BUNDLE),
+        checksum=item["sk"].removeprefix(_BUNDLE).partition("#")[0],
         chunks=tuple(item["chunks"].split()),
         **{name: item[name] for name in names if name in item},
     )

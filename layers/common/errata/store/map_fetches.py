@@ -3,7 +3,7 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | fetch | project id | `fetch#<sha256>` | see `Fetch`, ttl |
-| fetches of a day | project id | `fetches#<day>` | number, ttl |
+| fetches of a day | project id | `fetches#<day>` | number, waited_ms, ttl |
 
 The stream passes a fetch to `fetch_maps` when it is `created`, and to `compile_maps` when it is
 `fetched`. Then the pointer of the artifact replaces it, under the same key.
@@ -22,8 +22,10 @@ from errata.models.ids import DAY_MS
 from errata.store import clients
 from errata.store.items import PlainItem, TypedItem, batch_get, query, read_all, write_all
 
-# Of one project, in a day.
+# Of one project, in a day: fetches, and how long they wait for slow servers together. Others share
+# its lane of the stream, and wait, too.
 MAX_OF_DAY = 200
+MAX_WAIT_MS = 120_000
 
 
 def ask(project_id: str, key: str, url: str, release: str, at_ms: int) -> bool:
@@ -126,7 +128,7 @@ def move(fetch: Fetch, state: FetchState, at_ms: int, detail: str = "") -> None:
 
 
 def count_of_day(project_id: str, at_ms: int) -> bool:
-    """Count a fetch of a project. Return False if it has had `MAX_OF_DAY` today.
+    """Count a fetch of a project. Return False if it has had `MAX_OF_DAY` or `MAX_WAIT_MS` today.
 
     An attempt that comes again counts again. Access pattern A17.
     """
@@ -135,15 +137,34 @@ def count_of_day(project_id: str, at_ms: int) -> bool:
             TableName=settings().artifacts_table,
             Key=_key(project_id, f"fetches#{at_ms // DAY_MS}"),
             UpdateExpression="SET #ttl = :ttl ADD #number :one",
-            ConditionExpression="attribute_not_exists(pk) OR #number < :most",
+            ConditionExpression="attribute_not_exists(pk) OR (#number < :most"
+            " AND (attribute_not_exists(waited_ms) OR waited_ms < :wait))",
             ExpressionAttributeNames={"#number": "number", "#ttl": "ttl"},
             ExpressionAttributeValues=write_all(
-                {":one": 1, ":most": MAX_OF_DAY, ":ttl": (at_ms + 2 * DAY_MS) // 1000}
+                {
+                    ":one": 1,
+                    ":most": MAX_OF_DAY,
+                    ":wait": MAX_WAIT_MS,
+                    ":ttl": (at_ms + 2 * DAY_MS) // 1000,
+                }
             ),
         )
     except ConditionFailedError:
         return False
     return True
+
+
+def note_wait(project_id: str, waited_ms: int, at_ms: int) -> None:
+    """Add to how long the fetches of a project's day have waited. Access pattern A24."""
+    clients.dynamodb().update_item(
+        TableName=settings().artifacts_table,
+        Key=_key(project_id, f"fetches#{at_ms // DAY_MS}"),
+        UpdateExpression="SET #ttl = :ttl ADD waited_ms :waited",
+        ExpressionAttributeNames={"#ttl": "ttl"},
+        ExpressionAttributeValues=write_all(
+            {":waited": waited_ms, ":ttl": (at_ms + 2 * DAY_MS) // 1000}
+        ),
+    )
 
 
 def _fetch(item: PlainItem) -> Fetch | None:

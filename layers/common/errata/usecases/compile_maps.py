@@ -10,7 +10,14 @@ from contextlib import closing
 from typing import IO
 
 from errata.errors import ConditionFailedError, SourceMapError
-from errata.models.artifact import Artifact, Bundle, debug_key, normal_debug_id, url_key
+from errata.models.artifact import (
+    MAX_STORED_BYTES,
+    Artifact,
+    Bundle,
+    debug_key,
+    normal_debug_id,
+    url_key,
+)
 from errata.protocol.bundles import BundledMap, BundleReader
 from errata.sourcemaps.compile import Compiled, FindFunctions, compile_map
 from errata.sourcemaps.parse import SourceMap, parse
@@ -21,12 +28,14 @@ logger = logging.getLogger("errata")
 _PART = 1024 * 1024
 # Errors that the response names. Others are counted.
 _MOST_NAMED = 3
+_FULL = (
+    f"The source maps of the project take {MAX_STORED_BYTES >> 30} GB, the most. Delete some"
+    " (`errata sourcemaps delete`), or wait until unused ones expire."
+)
 _MAX_KEYS = 90  # of an artifact: a transaction writes a hundred rows
 
 
-def compile_bundle(
-    project_id: str, checksum: str, now_ms: int, find_functions: FindFunctions
-) -> None:
+def compile_bundle(project_id: str, name: str, now_ms: int, find_functions: FindFunctions) -> None:
     """Compile the source maps of an uploaded bundle, and record how that ended.
 
     A map that cannot be used does not hold up the others; the state is then `error`, with the
@@ -35,7 +44,7 @@ def compile_bundle(
     Raises:
         StoreError: the store failed. Another run does the rest.
     """
-    bundle = artifacts.begin_bundle(project_id, checksum, now_ms)
+    bundle = artifacts.begin_bundle(project_id, name, now_ms)
     if bundle is None:
         # A run that was cut off may have left a file.
         forget_if_deleted(project_id)
@@ -78,6 +87,7 @@ def _compile_all(bundle: Bundle, now_ms: int, find_functions: FindFunctions) -> 
         reader = BundleReader(file)
         manifest = reader.manifest()
         release, dist = bundle.release or manifest.release, bundle.dist or manifest.dist
+        space = _Space(bundle.project_id)
         for found in manifest.maps:
             try:
                 content = reader.read_map(found)
@@ -90,8 +100,14 @@ def _compile_all(bundle: Bundle, now_ms: int, find_functions: FindFunctions) -> 
             if not keys:
                 yield f"{found.path}: It has no debug id, and no file of a release refers to it."
                 continue
-            name = found.url or found.path
-            _store(bundle.project_id, name, content, compiled, keys, (release, dist, now_ms))
+            of = (release, dist, now_ms)
+            artifact = _artifact(
+                bundle.project_id, found.url or found.path, content, compiled, keys, of
+            )
+            if not space.has_room(artifact):
+                yield f"{found.path}: {_FULL}"
+                continue
+            _store(artifact, compiled)
             yield ""
 
 
@@ -112,13 +128,16 @@ def compile_fetched(project_id: str, key: str, now_ms: int, find_functions: Find
         if content is None:
             raise SourceMapError("It was not compiled in time.")
         compiled = compile_map(parse(content), find_functions)
+        of = (fetch.release, "", now_ms)
+        artifact = _artifact(project_id, fetch.url, content, compiled, (key,), of)
+        if not _Space(project_id).has_room(artifact):
+            raise SourceMapError(_FULL)
     except SourceMapError as error:
         map_fetches.move(fetch, "error", now_ms, str(error))
         return
-    of = (fetch.release, "", now_ms)
     try:
         # This replaces the fetch by what leads to the compiled map.
-        _store(project_id, fetch.url, content, compiled, (key,), of)
+        _store(artifact, compiled)
     except ConditionFailedError:
         forget_project(project_id)
 
@@ -134,26 +153,21 @@ def _keys(found: BundledMap, source_map: SourceMap, release: str, dist: str) -> 
     return tuple(keys[:_MAX_KEYS])
 
 
-def _store(
+def _artifact(
     project_id: str,
     name: str,
     content: bytes,
     compiled: Compiled,
     keys: tuple[str, ...],
     of: tuple[str, str, int],
-) -> None:
-    """Store a compiled map and its artifact. `of`: release, dist, and when it was uploaded.
-
-    Raises:
-        ConditionFailedError: the project is deleted.
-    """
+) -> Artifact:
+    """Return the artifact of a source map. `of`: release, dist, and when it was uploaded."""
     release, dist, now_ms = of
     # With its keys: another build may have the same map, and is deleted by itself.
     map_id = hashlib.sha256(b"\0".join([content, *map(str.encode, keys)])).hexdigest()[:32]
-    map_files.put_map(project_id, map_id, compiled.content)
     # The key without a release is the first one.
     debug_id = next((key.partition("#")[2] for key in keys if key.startswith("debug#")), "")
-    artifact = Artifact(
+    return Artifact(
         project_id,
         map_id,
         name,
@@ -169,8 +183,36 @@ def _store(
         keys,
         hashlib.sha256(compiled.content).hexdigest()[:32],
     )
+
+
+def _store(artifact: Artifact, compiled: Compiled) -> None:
+    """Store a compiled map and its artifact.
+
+    Raises:
+        ConditionFailedError: the project is deleted.
+    """
+    map_files.put_map(artifact.project_id, artifact.id, compiled.content)
     if not artifacts.save_artifact(artifact):
         raise ConditionFailedError
+
+
+class _Space:
+    """The space that the compiled maps of a project may take.
+
+    The stream passes the uploads of a project one after the other, so nothing is stored meanwhile.
+    """
+
+    def __init__(self, project_id: str) -> None:
+        self._sizes = {each.id: each.stored_bytes for each in artifacts.list_artifacts(project_id)}
+        self._left = MAX_STORED_BYTES - sum(self._sizes.values())
+
+    def has_room(self, artifact: Artifact) -> bool:
+        """Return whether a map can be stored, in place of itself if it is known. It then counts."""
+        left = self._left + self._sizes.get(artifact.id, 0) - artifact.stored_bytes
+        if left < 0:
+            return False
+        self._left, self._sizes[artifact.id] = left, artifact.stored_bytes
+        return True
 
 
 def forget_map(project_id: str, map_id: str) -> None:

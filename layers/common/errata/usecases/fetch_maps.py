@@ -6,6 +6,7 @@ twice.
 """
 
 import http.client
+import time
 
 from errata.config import settings
 from errata.models.artifact import Fetch
@@ -13,6 +14,9 @@ from errata.outbound.get import TIMEOUT_S, FetchError, get
 from errata.outbound.guard import ForbiddenUrlError
 from errata.sourcemaps.parse import MAX_MAP_BYTES
 from errata.store import artifacts, map_fetches, map_files
+
+# A fetch that takes less is not counted as waiting.
+FAST_MS = 1_000
 
 
 def fetch_map(project_id: str, key: str, now_ms: int) -> None:
@@ -37,11 +41,24 @@ def _fetched(fetch: Fetch, now_ms: int) -> tuple[bytes, str]:
     if fetch.attempts > artifacts.MAX_ATTEMPTS:
         return b"", f"{artifacts.MAX_ATTEMPTS} attempts to fetch it were cut off."
     if not map_fetches.count_of_day(fetch.project_id, now_ms):
-        most = map_fetches.MAX_OF_DAY
-        return b"", f"Errata fetches at most {most} source maps of a project in a day."
+        most, wait_s = map_fetches.MAX_OF_DAY, map_fetches.MAX_WAIT_MS // 1000
+        return b"", (
+            f"Errata fetches at most {most} source maps of a project in a day, and waits for their"
+            f" servers for at most {wait_s} seconds."
+        )
+    started = time.monotonic()
+    content, wrong = _response(fetch.url)
+    waited_ms = int((time.monotonic() - started) * 1000)
+    if waited_ms >= FAST_MS:
+        map_fetches.note_wait(fetch.project_id, waited_ms, now_ms)
+    return content, wrong
+
+
+def _response(url: str) -> tuple[bytes, str]:
+    """Return the file at a URL, or else why the server did not give it."""
     loopback = settings().webhooks_to_loopback
     try:
-        return get(fetch.url, MAX_MAP_BYTES, allow_loopback=loopback), ""
+        return get(url, MAX_MAP_BYTES, allow_loopback=loopback), ""
     except (ForbiddenUrlError, FetchError) as error:
         return b"", str(error)
     except TimeoutError:

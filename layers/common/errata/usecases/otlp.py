@@ -135,5 +135,11 @@ class _Storing:
         if named:
             sent["event_id"] = named
         payload = to_json(sent, inf_nan_mode="null")
-        submission = SdkSubmission(Envelope({}, ()), payload, self._address, same_time=same_time)
+        submission = SdkSubmission(
+            Envelope({}, ()),
+            payload,
+            self._address,
+            same_time=same_time,
+            problems=record.problems,
+        )
         admission.store_event(submission, self._access, self._now_ms)

@@ -141,6 +141,8 @@ def _store_all(envelope: Envelope, access: Access, address: str, now_ms: int) ->
 class SdkSubmission:
     """An event of an envelope, with its number among the events; `address` is the client's.
 
+    `problems`: what was left out before.
+
     `same_time` is False if copies of the event may have other timestamps. Then each is
     stored like a late one: nothing but a dedup marker tells that they are copies.
     """
@@ -150,6 +152,7 @@ class SdkSubmission:
     address: str
     number: int = 0
     same_time: bool = True
+    problems: list[Problem] = field(default_factory=list)
     # Set by `read`: the files that are kept with the event; the id and the timestamp that the SDK
     # gave the event, or None.
     files: list[bytes] = field(default_factory=list)
@@ -174,7 +177,7 @@ class SdkSubmission:
         address = client_address(self.address, access)
         fields, fingerprint = protocol.to_fields(sent, now_ms, sent_at_ms, address)
         fields["event_id"] = self.named or os.urandom(16).hex()
-        problems: list[Problem] = []
+        problems = [*self.problems]
         if self.envelope.problem:
             problems.append({"field": "envelope", "problem": self.envelope.problem})
         self._set_attachments(fields, access, problems)

@@ -59,7 +59,8 @@ def assemble(
 ) -> Assembly:
     """Return how far an upload is for a project. Have it compiled if all of it is there.
 
-    `checksum` is the SHA-1 of the whole bundle. A build asks again until the state is `ok` or
+    `checksum` is the SHA-1 of the whole bundle. For another release or dist, the same bundle is
+    another upload. A build asks again until the state is `ok` or
     `error`.
 
     Raises:
@@ -70,15 +71,6 @@ def assemble(
         raise InvalidInputError({"checksum": ["Checksums must be SHA-1 in hex."]})
     if len(chunks) > MAX_CHUNKS:
         raise InvalidInputError({"chunks": [f"A bundle has at most {MAX_CHUNKS} chunks."]})
-    known = artifacts.find_bundle(project_id, checksum)
-    if known and not _is_due_again(known, now_ms):
-        return Assembly(known.state, detail=known.detail)
-    sizes = map_files.chunk_sizes(organization, chunks)
-    if not chunks or len(sizes) < len(set(chunks)):
-        return Assembly("not_found", tuple(each for each in chunks if each not in sizes))
-    if sum(sizes[each] for each in chunks) > MAX_BUNDLE_BYTES:
-        too_large = SourceMapError(f"The bundle is larger than {MAX_BUNDLE_BYTES >> 20} MB.")
-        return Assembly("error", detail=str(too_large))
     bundle = Bundle(
         project_id,
         organization,
@@ -89,6 +81,15 @@ def assemble(
         "created",
         changed_at=now_ms,
     )
+    known = artifacts.find_bundle(project_id, bundle.name)
+    if known and not _is_due_again(known, now_ms):
+        return Assembly(known.state, detail=known.detail)
+    sizes = map_files.chunk_sizes(organization, chunks)
+    if not chunks or len(sizes) < len(set(chunks)):
+        return Assembly("not_found", tuple(each for each in chunks if each not in sizes))
+    if sum(sizes[each] for each in chunks) > MAX_BUNDLE_BYTES:
+        too_large = SourceMapError(f"The bundle is larger than {MAX_BUNDLE_BYTES >> 20} MB.")
+        return Assembly("error", detail=str(too_large))
     artifacts.save_bundle(bundle, known)
     # If another request was first, it has stored the same.
     return Assembly("created")

@@ -7,11 +7,12 @@ are only counted: of a protobuf request, they are not even decoded.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from errata.errors import BodyTooLargeError, InvalidInputError
+from errata.models.event import Problem
 from errata.protocol.body import parse_object
 from errata.protocol.otlp import schema
 from errata.protocol.otlp.protobuf import MAX_DEPTH, Decoder, MalformedError
@@ -24,9 +25,13 @@ MAX_JSON_PARTS = 1_500_000
 MAX_EVENTS = 100
 # Attributes of a span, a record or a resource. SDKs send at most 128, by default.
 MAX_ATTRIBUTES = 200
+# Characters of what each of several events has: the attributes of a resource, and of a span with
+# several exceptions. Otherwise a request of 8 MiB would become events of 800 MiB.
+MAX_SHARED = 16_384
+_MAX_NAME = 1_000
 # SeverityNumber: ERROR is 17 to 20, FATAL is 21 to 24.
 ERROR = 17
-_EXCEPTION = "exception"
+_EXCEPTION, _OF_RESOURCE = "exception", "contexts.resource"
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _TRACE_ID, _SPAN_ID = re.compile(r"(?!0+$)[0-9a-f]{32}"), re.compile(r"(?!0+$)[0-9a-f]{16}")
 
@@ -48,6 +53,7 @@ class TelemetryRecord:
         severity: OTLP's number. 0: unknown.
         level: the severity as a text. Often "".
         template: of the body, "" if unknown.
+        problems: what was left out.
     """
 
     at_ns: int = 0
@@ -61,6 +67,7 @@ class TelemetryRecord:
     severity: int = 0
     level: str = ""
     template: str = ""
+    problems: list[Problem] = field(default_factory=list)
 
     @property
     def has_exception(self) -> bool:
@@ -104,30 +111,52 @@ def read(body: bytes, signal: Signal, is_json: bool, errors: bool) -> Batch:
     return batch
 
 
+class _Shared(NamedTuple):
+    """The attributes that several events have, and what was left out of them."""
+
+    attributes: Attributes
+    problems: list[Problem]
+
+
 @dataclass(slots=True)
 class _Source:
-    """A resource and a scope. They are read once for all their records, and only if needed."""
+    """A resource and a scope. Each is read once for all its records, and only if needed."""
 
     signal: Signal
     errors: bool
-    read: Callable[[], tuple[Attributes, Attributes]]
-    shared: Attributes = field(default_factory=dict)
+    resource: Callable[[], _Shared]
+    scope: Callable[[], str]
 
     def records(self, sent: Attributes) -> Iterator[TelemetryRecord]:
         """Return the records of a span or a log record that become events, made one by one."""
-        if not self.shared:
-            resource, scope = self.read()
-            self.shared["resource"] = attributes(resource.get("attributes"))
-            self.shared["scope"] = _text(scope.get("name"))
-        ids = {
+        resource = self.resource()
+        shared = {
+            "resource": resource.attributes,
+            "problems": resource.problems,
+            "scope": self.scope(),
             "trace_id": _hex(sent.get("traceId"), _TRACE_ID),
             "span_id": _hex(sent.get("spanId"), _SPAN_ID),
         }
         if self.signal == "traces":
-            return _exceptions(sent, {**self.shared, **ids})
-        record = _log_record(sent, {**self.shared, **ids})
+            return _exceptions(sent, shared)
+        record = _log_record(sent, shared)
         is_error = self.errors and record.severity >= ERROR
         return iter((record,) if is_error or record.has_exception else ())
+
+
+def _shared(own: Attributes, of: str) -> _Shared:
+    """Return as many attributes as fit into `MAX_SHARED`. `of` is where the event has them."""
+    kept: Attributes = {}
+    left = MAX_SHARED
+    for name, each in own.items():
+        size = len(name) + len(str(each))
+        if size <= left:
+            left -= size
+            kept[name] = each
+    if len(kept) == len(own):
+        return _Shared(own, [])
+    said = f"{len(kept)} of {len(own)} attributes are kept: together, they are too large"
+    return _Shared(kept, [{"field": of, "problem": said}])
 
 
 # ------------------------------------------------------------------ the two forms
@@ -137,8 +166,10 @@ def _from_bytes(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[
     decoder = Decoder()
     message = schema.LOG_RECORD if signal == "logs" else schema.SPAN
     for of_resource in decoder.messages(body, schema.RESOURCES):
+        resource = cache(partial(_decoded_resource, decoder, of_resource))
         for of_scope in decoder.messages(of_resource, schema.SCOPES):
-            source = _Source(signal, errors, partial(_decoded, decoder, of_resource, of_scope))
+            scope = cache(partial(_decoded_scope, decoder, of_scope))
+            source = _Source(signal, errors, resource, scope)
             for sent in decoder.messages(of_scope, schema.RECORDS):
                 try:
                     wanted = _may_be_kept(decoder, sent, signal, errors)
@@ -147,12 +178,20 @@ def _from_bytes(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[
                     yield iter(())
 
 
-def _decoded(
-    decoder: Decoder, of_resource: bytes, of_scope: bytes
-) -> tuple[Attributes, Attributes]:
-    resource = next(decoder.messages(of_resource, schema.RESOURCE_OF), b"")
-    scope = next(decoder.messages(of_scope, schema.SCOPE_OF), b"")
-    return decoder.decode(resource, schema.RESOURCE), decoder.decode(scope, schema.SCOPE)
+def _decoded_resource(decoder: Decoder, of_resource: bytes) -> _Shared:
+    try:
+        sent = next(decoder.messages(of_resource, schema.RESOURCE_OF), b"")
+        return _resource(decoder.decode(sent, schema.RESOURCE))
+    except MalformedError:
+        return _Shared({}, [{"field": _OF_RESOURCE, "problem": "cannot be read"}])
+
+
+def _decoded_scope(decoder: Decoder, of_scope: bytes) -> str:
+    try:
+        sent = next(decoder.messages(of_scope, schema.SCOPE_OF), b"")
+        return _scope(decoder.decode(sent, schema.SCOPE))
+    except MalformedError:
+        return ""
 
 
 def _may_be_kept(decoder: Decoder, sent: bytes, signal: Signal, errors: bool) -> bool:
@@ -177,14 +216,12 @@ def _from_json(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[T
         names = ("resourceSpans", "scopeSpans", "spans")
     resources, scopes, records = names
     for of_resource in _objects(parse_object(body), resources):
+        resource = cache(partial(_resource, _object(of_resource, "resource")))
         for of_scope in _objects(of_resource, scopes):
-            source = _Source(signal, errors, partial(_found, of_resource, of_scope))
+            scope = cache(partial(_scope, _object(of_scope, "scope")))
+            source = _Source(signal, errors, resource, scope)
             for sent in _objects(of_scope, records):
                 yield source.records(sent)
-
-
-def _found(of_resource: Attributes, of_scope: Attributes) -> tuple[Attributes, Attributes]:
-    return _object(of_resource, "resource"), _object(of_scope, "scope")
 
 
 def _objects(owner: Attributes, name: str) -> list[Attributes]:
@@ -209,6 +246,14 @@ def _object(owner: Attributes, name: str) -> Attributes:
 # ------------------------------------------------------------------ what both have in common
 
 
+def _resource(sent: Attributes) -> _Shared:
+    return _shared(attributes(sent.get("attributes")), _OF_RESOURCE)
+
+
+def _scope(sent: Attributes) -> str:
+    return _text(sent.get("name"))[:_MAX_NAME]
+
+
 def _log_record(sent: Attributes, shared: Attributes) -> TelemetryRecord:
     severity = sent.get("severityNumber")
     return TelemetryRecord(
@@ -223,23 +268,25 @@ def _log_record(sent: Attributes, shared: Attributes) -> TelemetryRecord:
 
 
 def _exceptions(span: Attributes, shared: Attributes) -> Iterator[TelemetryRecord]:
-    events = span.get("events")
-    of_span = {
-        name: each
-        for name, each in attributes(span.get("attributes")).items()
-        if not name.startswith("exception.")
-    }
-    for event in events if isinstance(events, list) else ():
-        if not isinstance(event, dict) or event.get("name") != _EXCEPTION:
-            continue
+    sent = span.get("events")
+    events = [each for each in sent if _is_exception(each)] if isinstance(sent, list) else []
+    own = attributes(span.get("attributes"))
+    own = {name: each for name, each in own.items() if not name.startswith("exception.")}
+    of_span = _shared(own, "attributes") if len(events) > 1 else _Shared(own, [])
+    shared["problems"] = shared["problems"] + of_span.problems
+    for event in events:
         record = TelemetryRecord(
             **shared,
             at_ns=_nanoseconds(event.get("timeUnixNano")),
-            attributes={**of_span, **attributes(event.get("attributes"))},
-            span=_text(span.get("name")),
+            attributes={**of_span.attributes, **attributes(event.get("attributes"))},
+            span=_text(span.get("name"))[:_MAX_NAME],
         )
         if record.has_exception:
             yield record
+
+
+def _is_exception(event: Any) -> bool:
+    return isinstance(event, dict) and event.get("name") == _EXCEPTION
 
 
 def attributes(sent: Any) -> Attributes:
