@@ -21,6 +21,32 @@ def sparkline(counts: Sequence[int]) -> Markup:
     ).format(label, path)
 
 
+# The heights of runs: what has failed is tall. What is missing or not over is hollow.
+_SOLID, _HOLLOW = {"ok": 8, "error": 16, "timeout": 16}, {"in_progress": 8, "missed": 16}
+
+
+def runs_strip(statuses: Sequence[str], label: str) -> Markup:
+    """Draw the runs of a monitor, the newest last, each 4 wide and up to 16 high."""
+    paths = {"": "", "failed": "", "open": "", "missed": ""}
+    for number, status in enumerate(statuses):
+        x = 6 * number
+        if status in _SOLID:
+            kind = "failed" if _SOLID[status] == 16 else ""
+            paths[kind] += f"M{x} 16h4v-{_SOLID[status]}h-4z"
+        else:
+            kind = "missed" if _HOLLOW[status] == 16 else "open"
+            paths[kind] += f"M{x}.5 15.5h3v-{_HOLLOW[status] - 1}h-3z"
+    drawn = Markup("").join(
+        Markup('<path class="{}" d="{}"/>').format(kind, path)
+        for kind, path in paths.items()
+        if path
+    )
+    return Markup(
+        '<svg class="runs" viewBox="0 0 {} 16" width="{}" height="16" role="img" aria-label="{}">{}'
+        "</svg>"
+    ).format(6 * len(statuses), 6 * len(statuses), label, drawn)
+
+
 def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
     """Draw bars, one per day, with date and count on hover; 720 wide."""
     most = max((count for _, count in days), default=0) or 1

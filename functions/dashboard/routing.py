@@ -45,6 +45,7 @@ _IDS = {
     "team": r"[0-9a-f]{8}",
     # The hash of a release's name.
     "release": r"[0-9a-f]{24}",
+    "monitor": r"[a-z0-9_-]{1,50}",
 }
 ISSUE_ID = re.compile(_IDS["issue"])
 _OF_PROJECT = re.compile(f"/projects/({_IDS['project']})/")

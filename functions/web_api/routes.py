@@ -5,6 +5,7 @@ from functions.web_api import (
     issue_routes,
     markdown,
     mcp,
+    monitor_routes,
     organizations,
     projects,
     release_routes,
@@ -82,6 +83,7 @@ ROUTES: list[Route] = [
     Route("GET", f"{_PROJECT}/keys", ANY, projects.list_keys, gives=list[schemas.KeySchema]),
     *issue_routes.ROUTES,
     *release_routes.ROUTES,
+    *monitor_routes.ROUTES,
     *upload_routes.ROUTES,
     *commands.ROUTES,
 ]

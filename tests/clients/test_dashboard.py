@@ -22,6 +22,7 @@ from functions.dashboard.routing import SESSION_COOKIE
 from tests.support.chromium import barriers, window
 from tests.support.deployed import eventually
 from tests.support.hostile_events import HOSTILE_EVENTS
+from tests.support.monitor_rows import watched
 from tests.support.team import Team, busy_settings, has_log_groups, has_maps, look, sign_in
 from tests.support.template import ROOT
 
@@ -410,6 +411,7 @@ def test_every_page_can_be_read_by_everybody(
     below = f"projects/{team.project_id}"
     busy_settings(team)
     has_maps(team)
+    watched(team.project_id, failing=True, issue_id="a" * 32)
     has_log_groups(team)
     empty = projects.create("A shop that has just opened")
     assert empty
@@ -444,6 +446,9 @@ def test_every_page_can_be_read_by_everybody(
         "no-source-maps": f"projects/{empty[0].id}/sourcemaps",
         "capture": f"{below}/capture",
         "no-capture": f"projects/{empty[0].id}/capture",
+        "monitors": f"{below}/monitors",
+        "monitor": f"{below}/monitors/nightly-backup",
+        "no-monitors": f"projects/{empty[0].id}/monitors",
         "organization": "orgs/default",
         "audit": "orgs/default/audit",
         "not-found": f"{below}/nothing",

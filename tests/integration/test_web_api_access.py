@@ -13,8 +13,10 @@ import pytest
 
 from errata.models.ids import issue_id, now_ms
 from errata.models.issue_change import Change
+from errata.models.monitor import Monitor
 from errata.models.token import TOKEN_SCOPES, TokenScope
 from errata.store import tokens as store
+from errata.store.monitors import add_monitor
 from errata.usecases import (
     attachments,
     change_issues,
@@ -105,6 +107,7 @@ def world(busy: Project) -> World:
     event = {"message": f"{MARK} failed", "fingerprint": "f", "tags": {"bank": MARK}}
     event |= {"release": "open@1", "environment": MARK, "user": {"id": MARK}}
     (event_id, _) = Shop(busy, "").send(event | {"event_id": FILED, "attachments": [FILE]}, event)
+    add_monitor(Monitor(busy.id, "nightly", MARK, now_ms()))
     make_bucket()
     attachments.keep([MARK.encode()], FILED, operator_access(projects.find(busy.id)), now_ms())
     issue = issue_id(busy.id, "f")
@@ -122,6 +125,7 @@ def world(busy: Project) -> World:
         "event": event_id,
         "version": "open@1",
         "attachment": "0",
+        "monitor": "nightly",
         "key": "bank",
         "comment": str(comment.at),
         "change": BULK,

@@ -49,7 +49,7 @@ def only_our_markup(html: str) -> None:
     """Assert that a page has only the elements, handlers and links of the templates."""
     assert re.findall(r"<script(?![^>]* src=\"[./]*static/)", html) == []
     assert re.findall(r"<(?:img|iframe|object|embed|base)\b", html) == []
-    assert re.findall(r"<svg(?! class=\"(?:spark|chart|share|qr|i)\b)", html) == []
+    assert re.findall(r"<svg(?! class=\"(?:spark|chart|runs|share|qr|i)\b)", html) == []
     assert re.findall(r"<[a-z]+(?:\s+[a-z-]+=\"[^\"]*\")*\s+on\w+=", html) == []
     assert all(not each.startswith("javascript") for each in re.findall(r'href="([^"]*)"', html))
     assert re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b]", html) == []

@@ -31,6 +31,7 @@ PATHS = {
     "issues": ["projects/*", "projects/*/issues"],
     "member": ["orgs/*/member"],
     "merge": ["projects/*/issues/*/merge"],
+    "monitors": ["projects/*/monitors", "projects/*/monitors/*"],
     "open_telemetry": ["projects/*/opentelemetry"],
     "organization": ["orgs/*", "orgs/*/use", "orgs/*/audit"],
     "password": ["account/password"],

@@ -18,7 +18,7 @@ _AFTER = re.compile(r"(default|[0-9]{1,12})\.[0-9]{0,12}")
 _ROW_BYTES = 420
 _VERDICT_BYTES = 600
 _MENU_BYTES = 12_000
-_TABS = ("issues", "releases", "alerts", "stats", "settings")
+_TABS = ("issues", "releases", "alerts", "stats", "settings", "monitors")
 _NAMED = 3
 _REASONS_SHOWN = 2
 

@@ -33,6 +33,7 @@ def test_every_other_page_costs_no_more(browser: Browser, busy: Project) -> None
         "stats",
         "sourcemaps",
         "capture",
+        "monitors",
     ):
         with recorded() as calls:
             shown = browser.get(f"projects/{busy.id}/{path}")

@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 from errata.models.ids import now_ms
+from errata.models.monitor import Monitor
+from errata.store.monitors import add_monitor
 from errata.usecases import attachments, projects
 from errata.usecases.projects import operator_access
 from tests.support.bundles import make_bucket
@@ -29,6 +31,7 @@ _FOR_PROJECTS = ("organizations/{org}/releases/", "organizations/{org}/artifactb
 def test_no_request_makes_more_calls_than_the_document_says(shop: Shop) -> None:
     """Each is the first of its process, so it also reads the token."""
     make_bucket()
+    add_monitor(Monitor(shop.id, "nightly", "production", now_ms()))
     (event,) = shop.send(TIMEOUT | {"event_id": SDK_ID, "attachments": [{"filename": "a.txt"}]})
     attachments.keep([b"a"], SDK_ID, operator_access(projects.find(shop.id)), now_ms())
     (issue,) = shop.get("issues/")
@@ -40,6 +43,7 @@ def test_no_request_makes_more_calls_than_the_document_says(shop: Shop) -> None:
         "short_id": issue["shortId"],
         "event": event,
         "version": "9",
+        "monitor": "nightly",
     }
     rows = _ROW.findall((ROOT / "docs" / "access-patterns.md").read_text())
     assert len(rows) > 20

@@ -15,6 +15,7 @@ from errata.cli import (
     keys,
     login,
     members,
+    monitors,
     opening,
     orgs,
     privacy,
@@ -53,6 +54,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(sourcemaps.app, name="sourcemaps")
 app.add_typer(scrubbing.app, name="scrubbing")
 app.add_typer(capture.app, name="capture")
+app.add_typer(monitors.app, name="monitors")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(privacy.app, name="privacy")
