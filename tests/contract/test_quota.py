@@ -24,7 +24,7 @@ from tests.support.calls import Call, failing, fault, recorded, throttled, watch
 from tests.support.clients import BOOM, capture, events, ingest, php, read
 from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
-from tests.support.moto_caches import over_http
+from tests.support.moto_calls import over_http
 
 type Post = Callable[[Project], Response]
 

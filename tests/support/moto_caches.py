@@ -2,11 +2,12 @@
 
 Each of these took a large part of a test's time, and is avoided here:
 
-- HTTP between botocore and moto's DynamoDB or SQS: signatures, headers, the search for a service.
+- Requests and responses between botocore and moto's DynamoDB or SQS (`tests.support.moto_calls`).
 - A random id for each response, character by character.
 - The names of methods, of node types, and of every member that a request or response may have.
-- The same expressions are parsed again, and copied object by object.
-- An update expression is traversed ten times, with a slow check of each node's type.
+- The same conditions are parsed again.
+- An error writes XML that nobody reads.
+- Each new account looks for the regions of each service.
 - A new item computes its size again for each of its attributes.
 - A query sorts its whole table, not one partition, and each further page starts at the first row.
 - Each request writes the URL patterns of its service again, for each partition of AWS.
@@ -15,33 +16,31 @@ Each of these took a large part of a test's time, and is avoided here:
 - Every botocore session reads the same service models from disk again, and looks for the other
   names of the same events.
 
-`tests.support.moto_items` has what belongs to rows and their values.
+`tests.support.moto_items` has what belongs to rows and their values, `tests.support.moto_updates`
+what belongs to update expressions.
 """
 
 import inspect
 import json
-import pickle
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import botocore.loaders
 import botocore.session
 import pytest
-from botocore import handlers
-from botocore.awsrequest import AWSResponse, HeadersDict
+from boto3.session import Session
+from botocore.client import BaseClient
 from botocore.hooks import EventAliaser
 from botocore.parsers import BaseJSONParser as ResponseParser
-from botocore.parsers import ResponseParserFactory
 from joserfc.jwk import RSAKey
 from moto.core import models, responses
 from moto.core.base_backend import BaseBackend
-from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
-from moto.core.parse import BaseJSONParser, JSONParser
+from moto.core.exceptions import JsonRESTError
+from moto.core.parse import BaseJSONParser
 from moto.core.serialize import BaseJSONSerializer
 from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.dynamodb.comparisons import ConditionExpressionParser
@@ -49,23 +48,14 @@ from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import bytesize
-from moto.dynamodb.parsing import ast_nodes, expressions, validators
-from moto.dynamodb.responses import DynamoHandler
-from moto.sqs.responses import SQSResponse
+from werkzeug.exceptions import HTTPException
 
+from tests.support.moto_calls import REQUEST_ID, make_api_call
 from tests.support.moto_items import patch_rows
+from tests.support.moto_updates import patch_updates
 
-# moto has no type hints for these.
-_Traverser: Any = vars(ast_nodes)["DepthFirstTraverser"]
-_UpdateParser: Any = vars(expressions)["UpdateExpressionParser"]
 _method_names = cache(method_names_from_class)
 _underscored = cache(camelcase_to_underscores)
-_Node: Any = vars(ast_nodes)["Node"]
-_with_clauses = (vars(ast_nodes)["Expression"], vars(ast_nodes)["UpdateExpressionFunction"])
-_nodes_of_class: dict[type, tuple[type, ...]] = {}
-_uses: dict[tuple[type, ...], dict[type, int]] = {}
-# `issubclass` is slow for abstract classes.
-_is_a: Any = cache(issubclass)
 _import_key = RSAKey.import_key
 _rsa_keys: dict[str, RSAKey] = {}
 _cast_value: Any = vars(DynamoType)["cast_value"].fget
@@ -73,7 +63,6 @@ _serialize_structure: Any = BaseJSONSerializer._serialize_type_structure
 _parse_request: Any = BaseJSONParser._parse_structure
 _parse_response: Any = vars(ResponseParser)["_handle_structure"]
 _members: dict[int, tuple[Any, dict[str, tuple[str, Any]]]] = {}
-_parsed_update = cache(_UpdateParser.make)
 _lex: Any = ConditionExpressionParser._lex_condition_expression
 _query: Any = Table.query
 _query_signature = inspect.signature(Table.query)
@@ -82,11 +71,9 @@ _alias_event_name: Any = vars(EventAliaser)["_alias_event_name"]
 _event_names: dict[str, str] = {}
 _urls: Any = vars(BaseBackend)["urls"].fget
 _urls_of_class: dict[type, dict[str, Any]] = {}
-_call_dynamodb: Any = vars(DynamoHandler)["call_action"].__wrapped__
-_REQUEST_ID = "0" * 52
+_available_regions: Any = Session.get_available_regions
 # In bytes. The same limit as in LimitedSizeDict.
 _MAX_ITEM = 405_000
-_REQUEST = {"method": "POST", "values": {}, "url_path": "/", "url_params": {}}
 
 
 @contextmanager
@@ -96,18 +83,13 @@ def remembering() -> Iterator[None]:
         patch.setattr(responses, "method_names_from_class", _method_names)
         patch.setattr(responses, "camelcase_to_underscores", _underscored)
         patch.setattr(responses, "gen_amzn_requestid_long", set_request_id)
-        patch.setattr(_Traverser, "nodes_to_be_processed", nodes_to_be_processed)
-        patch.setattr(_Traverser, "traverse_node_recursively", traverse)
-        patch.setattr(_Node, "find_clauses", find_clauses)
+        patch.setattr(BaseClient, "_make_api_call", make_api_call)
         patch.setattr(RSAKey, "import_key", import_rsa_key)
         patch.setattr(models, "RESPONSES_METHODS", [])
         patch.setattr(BaseJSONSerializer, "_serialize_type_structure", serialize_structure)
         patch.setattr(BaseJSONParser, "_parse_structure", parse_request_structure)
         patch.setattr(ResponseParser, "_handle_structure", parse_response_structure)
-        patch.setattr(_UpdateParser, "make", _parsed_update)
         patch.setattr(ConditionExpressionParser, "_lex_condition_expression", lex)
-        # Of parsed expressions, which are trees of small objects.
-        patch.setattr(validators, "deepcopy", lambda value: pickle.loads(pickle.dumps(value)))
         patch.setattr(DynamoType, "cast_value", property(cast_value))
         patch.setattr(DynamoType, "__eq__", equal)
         patch.setattr(Table, "all_items", all_items)
@@ -116,63 +98,17 @@ def remembering() -> Iterator[None]:
         patch.setattr(botocore.session, "create_loader", _loader)
         patch.setattr(EventAliaser, "_alias_event_name", alias_event_name)
         patch.setattr(BaseBackend, "urls", property(urls))
+        patch.setattr(JsonRESTError, "__init__", set_error)
+        patch.setattr(Session, "get_available_regions", _regions)
         patch_rows(patch)
+        patch_updates(patch)
         yield
-
-
-def call(model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
-    """Pass a call to moto, and return its response and what botocore reads in it.
-
-    Takes the place of HTTP between the two: the signature, the search for the service by its URL
-    and the parsing of headers. The bodies are those that would be sent. None outside moto.
-    """
-    if not botocore_stubber.enabled:
-        return None
-    dynamodb = model.service_model.service_name == "dynamodb"
-    handler: Any = DynamoHandler() if dynamodb else SQSResponse()
-    handler.current_account = DEFAULT_ACCOUNT_ID
-    handler.region = handler.default_region
-    handler.uri, handler.path = params["url"], urlsplit(params["url"]).path
-    handler.headers, handler.querystring, handler.response_headers = params["headers"], {}, {}
-    handler.uri_match = {}
-    request: Any = {**_REQUEST, "headers": handler.headers, "body": params["body"]}
-    handler.params = JSONParser(model, map_type=handler.PROTOCOL_PARSER_MAP_TYPE).parse(request)
-    status, headers, body = _call_dynamodb(handler) if dynamodb else handler.call_action()
-    content = body.encode()
-    # As botocore makes one: its stubs want the headers of another library.
-    response: Any = AWSResponse(params["url"], status, HeadersDict(headers), None)  # type: ignore[arg-type]
-    response._content = content
-    parser = ResponseParserFactory().create_parser("json")
-    received = {"headers": response.headers, "body": content, "status_code": status}
-    parsed = parser.parse(received, model.output_shape)
-    if status >= 300:
-        # An error's own members, such as CancellationReasons.
-        shape = model.service_model.shape_for_error_code(parsed["Error"]["Code"])
-        parsed.update(parser.parse(received, shape) if shape else {})
-    return response, parsed
-
-
-# As moto adds its own. Clients that exist already do not have these.
-_DIRECTLY = [(f"before-call.{service}", call) for service in ("dynamodb", "sqs")]
-handlers.BUILTIN_HANDLERS.extend(_DIRECTLY)
-
-
-@contextmanager
-def over_http(client: Any) -> Iterator[None]:
-    """Send what this client calls as requests, for tests of what botocore does with requests."""
-    for directly in _DIRECTLY:
-        client.meta.events.unregister(*directly)
-    try:
-        yield
-    finally:
-        for directly in _DIRECTLY:
-            client.meta.events.register(*directly)
 
 
 def set_request_id(headers: dict[str, Any]) -> str:
     """Give a response an id. It is always the same one."""
-    headers["x-amzn-requestid"] = _REQUEST_ID
-    return _REQUEST_ID
+    headers["x-amzn-requestid"] = REQUEST_ID
+    return REQUEST_ID
 
 
 def serialize_structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
@@ -308,60 +244,34 @@ def _nodes_of(condition: str | None) -> tuple[Any, ...]:
     return tuple(_lex(ConditionExpressionParser(condition, None, None)))
 
 
-def nodes_to_be_processed(traverser: Any) -> tuple[type, ...]:
-    """Return the types of nodes that this kind of traverser processes."""
-    kind = type(traverser)
-    if kind not in _nodes_of_class:
-        _nodes_of_class[kind] = tuple(traverser._processing_map())
-    return _nodes_of_class[kind]
-
-
-def traverse(traverser: Any, node: Any, number: int = -1) -> Any:
-    """Process a node's children, then the node itself. Return what takes its place."""
-    kinds = traverser.nodes_to_be_processed()
-    own = type(traverser).pre_processing_of_child is not _Traverser.pre_processing_of_child
-    before = traverser.pre_processing_of_child if own else None
-    return _visit(traverser.process, before, _uses.setdefault(kinds, {}), kinds, node, number)
-
-
-def _visit(
-    process: Any, before: Any, uses: dict[type, int], kinds: Any, node: Any, number: int
-) -> Any:
-    """`uses` has for each type: 0 if it is no node, 1 if it has children, 2 if it is processed."""
-    use = uses.get(type(node))
-    if use is None:
-        use = uses[type(node)] = issubclass(type(node), _Node) + issubclass(type(node), kinds)
-    if not use:
-        return node
-    parent = node.parent
-    for index, child in enumerate(node.children or ()):
-        if before:
-            before(node, index)
-        _visit(process, before, uses, kinds, child, index)
-    if use == 2:
-        node = process(node)
-        node.parent = parent
-        if parent:
-            parent.children[number] = node
-    return node
-
-
-def find_clauses(node: Any, kinds: list[type]) -> list[Any]:
-    """Return the nodes of these kinds in an expression, also those in its clauses."""
-    found = []
-    for child in node.children or ():
-        if type(child) in kinds:
-            found.append(child)
-        elif _is_a(type(child), _with_clauses):
-            found += child.find_clauses(kinds)
-    return found
-
-
 def alias_event_name(aliaser: EventAliaser, name: str) -> str:
     """Return the name under which botocore keeps an event's handlers. All sessions use the same."""
     if name not in _event_names:
         _event_names[name] = _alias_event_name(aliaser, name)
     return _event_names[name]
+
+
+@cache
+def _regions_of(service: str, partition: str, other: bool) -> tuple[str, ...]:
+    return tuple(_available_regions(Session(), service, partition, other))
+
+
+def _regions(
+    _: Session,
+    service_name: str,
+    partition_name: str = "aws",
+    allow_non_regional: bool = False,
+) -> list[str]:
+    """Return the regions of a service. They are the same for all sessions."""
+    return list(_regions_of(service_name, partition_name, allow_non_regional))
+
+
+def set_error(error: Any, error_type: str, message: str, _: str = "", **__: Any) -> None:
+    """Set what an error in JSON has."""
+    HTTPException.__init__(error)
+    error.error_type, error.message = error_type, message
+    error.description = json.dumps({"__type": error_type, "message": message})
+    error.content_type = "application/json"
 
 
 def urls(backend: BaseBackend) -> dict[str, Any]:

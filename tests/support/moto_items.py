@@ -4,11 +4,13 @@ Each of these took a large part of a test's time, and is avoided here:
 
 - Each query computes the size of each row three times, with several calls per attribute.
 - A projection converts a whole row to Python and back, once for each attribute that it names.
+- Rows are copied before they are copied into a response.
 - A copy of a row looks up each attribute and each text of it in a memo.
 - Texts and numbers are converted or checked five times, one by one: in botocore's check of the
   parameters, in the request, in moto's request, in its response, and in botocore's response.
 """
 
+import copy
 import re
 from typing import Any
 
@@ -18,8 +20,9 @@ from botocore.serialize import JSONSerializer
 from botocore.validate import ParamValidator
 from moto.core.parse import RequestParser
 from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb import models as dynamodb_models
 from moto.dynamodb import responses
-from moto.dynamodb.models import dynamo_type
+from moto.dynamodb.models import dynamo_type, table
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
@@ -44,6 +47,9 @@ def patch_rows(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Item, "size", row_size)
     patch.setattr(UpdateExpressionExecutor, "execute", execute)
     patch.setattr(Item, "__deepcopy__", copy_row)
+    # The module `copy`, as these two use it.
+    patch.setattr(table, "copy", _Shared)
+    patch.setattr(dynamodb_models, "copy", _Shared)
     patch.setattr(Item, "project", project)
     patch.setattr(responses, "dynamo_to_dict", to_dict)
     patch.setattr(RequestParser, "_parse_map", parse_request)
@@ -94,6 +100,22 @@ def copy_row(row: Item, _memo: object) -> Item:
         dict.__setitem__(copied.attrs, name, _copied(value))
     result: Item = copied
     return result
+
+
+class _Shared:
+    """The module `copy` for moto's tables: rows are not copied for readers that leave them alone.
+
+    These are the results of a query or scan, which become a response, and the row as it was before
+    an update, for a stream.
+    """
+
+    copy = staticmethod(copy.copy)
+
+    @staticmethod
+    def deepcopy(value: Any) -> Any:
+        if type(value) is list and all(type(each) is Item for each in value):
+            return list(value)
+        return value if type(value) is Item else copy.deepcopy(value)
 
 
 def _copied(value: Any) -> Any:

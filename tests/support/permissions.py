@@ -31,10 +31,8 @@ def check(call: Call) -> None:
         return
     for action, resource, keys in _wanted(call):
         assert any(
-            fnmatchcase(action, allowed)
-            and fnmatchcase(_SUFFIXED.sub("", resource), pattern)
-            and (condition is None or condition.holds(keys))
-            for allowed, pattern, condition in policy(call.function)
+            condition is None or condition.holds(keys)
+            for condition in _conditions(call.function, action, resource)
         ), f"{call.function} may not {action} on {resource} {keys}"
 
 
@@ -52,6 +50,16 @@ class LeadingKeys:
         return bool(keys) and all(
             any(fnmatchcase(key, pattern) for pattern in self.patterns) is wanted for key in keys
         )
+
+
+@cache
+def _conditions(function: str, action: str, resource: str) -> list[LeadingKeys | None]:
+    """Return the conditions of the statements that allow an action on a resource."""
+    return [
+        condition
+        for allowed, pattern, condition in policy(function)
+        if fnmatchcase(action, allowed) and fnmatchcase(_SUFFIXED.sub("", resource), pattern)
+    ]
 
 
 @cache

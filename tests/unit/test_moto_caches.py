@@ -14,7 +14,8 @@ from moto import mock_aws
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.utilities.utils import load_resource
 
-from tests.support.moto_caches import over_http, remembering
+from tests.support.moto_caches import remembering
+from tests.support.moto_calls import over_http
 
 TABLE = "things"
 KINDS = {"pk": "S", "sk": "N", "other": "S"}

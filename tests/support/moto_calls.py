@@ -1,0 +1,145 @@
+"""Call moto without what lies between a client of botocore and moto's DynamoDB or SQS.
+
+DynamoDB's calls on rows, which are almost all calls, go to the method of moto that implements them.
+Their parameters and results are copied, and not written as JSON and read again, twice. Other calls
+are requests whose bodies are those that would be sent, without HTTP around them: no signatures, no
+headers, no search for a service by its URL.
+"""
+
+import marshal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore import handlers
+from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.client import BaseClient
+from botocore.parsers import ResponseParserFactory
+from moto.core.exceptions import ServiceException
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.core.parse import JSONParser
+from moto.core.utils import camelcase_to_underscores
+from moto.dynamodb.responses import DynamoHandler
+from moto.sqs.responses import SQSResponse
+from werkzeug.exceptions import HTTPException
+
+REQUEST_ID = "0" * 52
+# Operations on rows → the members of their results that moto fills in and DynamoDB returns.
+_ROWS = {
+    "BatchGetItem": ("Responses", "UnprocessedKeys", "ConsumedCapacity"),
+    "BatchWriteItem": ("UnprocessedItems", "ItemCollectionMetrics", "ConsumedCapacity"),
+    "DeleteItem": ("Attributes", "ConsumedCapacity"),
+    "GetItem": ("Item", "ConsumedCapacity"),
+    "PutItem": ("Attributes", "ConsumedCapacity"),
+    "Query": ("Items", "Count", "ScannedCount", "LastEvaluatedKey", "ConsumedCapacity"),
+    "Scan": ("Items", "Count", "ScannedCount", "LastEvaluatedKey", "ConsumedCapacity"),
+    "TransactGetItems": ("Responses", "ConsumedCapacity"),
+    "TransactWriteItems": ("ItemCollectionMetrics", "ConsumedCapacity"),
+    "UpdateItem": ("Attributes", "ConsumedCapacity"),
+}
+
+
+_OPERATIONS = {name: (camelcase_to_underscores(name), found) for name, found in _ROWS.items()}
+_REQUEST = {"method": "POST", "values": {}, "url_path": "/", "url_params": {}}
+_make_api_call: Any = vars(BaseClient)["_make_api_call"]
+_call_dynamodb: Any = vars(DynamoHandler)["call_action"].__wrapped__
+_parser: Any = ResponseParserFactory().create_parser("json")
+# The clients that send requests over HTTP.
+_over_http: set[int] = set()
+
+
+def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    """Return the result of a call, and make it without requests if it is one on rows in moto."""
+    model = client.meta.service_model
+    rows = operation in _OPERATIONS and model.service_name == "dynamodb"
+    if not rows or not botocore_stubber.enabled or id(client) in _over_http:
+        return _make_api_call(client, operation, parameters)
+    try:
+        # Version 2 makes each copy its own, even if the caller passes one object twice.
+        body = marshal.loads(marshal.dumps(parameters, 2))
+    except ValueError:  # subclasses of Python's types, which botocore reads like these
+        return _make_api_call(client, operation, parameters)
+    handler = _handler(DynamoHandler(), "https://dynamodb.us-east-1.amazonaws.com/")
+    handler.headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}"}
+    handler.body = handler.params = body
+    name, members = _OPERATIONS[operation]
+    try:
+        result = getattr(handler, name)().result
+    except (HTTPException, ServiceException) as error:
+        # Raised where moto turns it into a response.
+        setattr(handler, name, partial(_raise, error))
+        status, headers, body = _call_dynamodb(handler)
+        parsed = _parsed(model.operation_model(operation), status, headers, body.encode())
+        raise client.exceptions.from_code(parsed["Error"]["Code"])(parsed, operation) from None
+    return _returned(handler, result, members)
+
+
+def _returned(handler: Any, result: dict[str, Any], members: tuple[str, ...]) -> dict[str, Any]:
+    metadata = {"RequestId": REQUEST_ID, "HTTPStatusCode": 200, "HTTPHeaders": {}}
+    kept = {name: result[name] for name in members if result.get(name) is not None}
+    return kept | {"ResponseMetadata": metadata}
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def call(model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+    """Pass a request to moto, and return its response and what botocore reads in it.
+
+    None outside moto.
+    """
+    if not botocore_stubber.enabled:
+        return None
+    dynamodb = model.service_model.service_name == "dynamodb"
+    handler = _handler(DynamoHandler() if dynamodb else SQSResponse(), params["url"])
+    handler.headers = params["headers"]
+    request: Any = {**_REQUEST, "headers": handler.headers, "body": params["body"]}
+    handler.params = JSONParser(model, map_type=handler.PROTOCOL_PARSER_MAP_TYPE).parse(request)
+    status, headers, body = _call_dynamodb(handler) if dynamodb else handler.call_action()
+    content = body.encode()
+    # As botocore makes one: its stubs want the headers of another library.
+    response: Any = AWSResponse(params["url"], status, HeadersDict(headers), None)  # type: ignore[arg-type]
+    response._content = content
+    return response, _parsed(model, status, response.headers, content)
+
+
+def _handler(handler: Any, url: str) -> Any:
+    """Return moto's handler with what it would take from a request, except body and headers."""
+    handler.current_account = DEFAULT_ACCOUNT_ID
+    handler.region = handler.default_region
+    handler.uri, handler.path = url, urlsplit(url).path
+    handler.querystring, handler.response_headers, handler.uri_match = {}, {}, {}
+    return handler
+
+
+def _parsed(model: Any, status: int, headers: Any, content: bytes) -> dict[str, Any]:
+    """Return what botocore reads in a response."""
+    received = {"headers": headers, "body": content, "status_code": status}
+    parsed: dict[str, Any] = _parser.parse(received, model.output_shape)
+    if status >= 300:
+        # An error's own members, such as CancellationReasons.
+        shape = model.service_model.shape_for_error_code(parsed["Error"]["Code"])
+        parsed.update(_parser.parse(received, shape) if shape else {})
+    return parsed
+
+
+# As moto adds its own. Clients that exist already do not have these.
+_DIRECTLY = [(f"before-call.{service}", call) for service in ("dynamodb", "sqs")]
+handlers.BUILTIN_HANDLERS.extend(_DIRECTLY)
+
+
+@contextmanager
+def over_http(client: Any) -> Iterator[None]:
+    """Send what this client calls as requests, for tests of what botocore does with requests."""
+    for directly in _DIRECTLY:
+        client.meta.events.unregister(*directly)
+    _over_http.add(id(client))
+    try:
+        yield
+    finally:
+        _over_http.discard(id(client))
+        for directly in _DIRECTLY:
+            client.meta.events.register(*directly)
