@@ -216,6 +216,26 @@ def settings_routes(
     post(path, keeps=True)(change)
 
 
+def organization_routes(
+    path: str,
+    show: Callable[[RequestContext, Failed], Response],
+    actions: Mapping[str, Action],
+) -> None:
+    """Register a page of an organization, `orgs/<id>/<path>`. It is for owners and admins."""
+    path = f"orgs/<organization:organization_id>/{path}"
+
+    def open_page(ctx: RequestContext) -> Response:
+        ctx.must_administer(ctx.organization.id)
+        return show(ctx, Failed())
+
+    def change(ctx: RequestContext) -> Response:
+        ctx.must_administer(ctx.organization.id)
+        return act(ctx, actions, show)
+
+    get(path)(open_page)
+    post(path, keeps=True)(change)
+
+
 def done(ctx: RequestContext, said: str) -> Response:
     """Lead back to the page of a form, which then has the text `said` (see `settings_page`)."""
     return redirect(f"{ctx.request.root}{ctx.request.path.strip('/')}?said={said}")

@@ -15,6 +15,6 @@ def own_role(ctx: RequestContext) -> Role:
     return ctx.user.memberships[ctx.organization.id].role
 
 
-def done(ctx: RequestContext, said: str) -> Response:
+def to_organization(ctx: RequestContext, said: str) -> Response:
     """Redirect to the organization's page, which shows the message `said`."""
     return redirect(f"{ctx.request.root}orgs/{ctx.organization.id}?said={said}")

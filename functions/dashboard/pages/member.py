@@ -6,28 +6,15 @@ from errata.errors import NotFoundError
 from errata.models.member import Role
 from errata.store.members import list_teams
 from errata.usecases import members
-from functions.dashboard.forms import Failed, act, chosen_teams, offered
-from functions.dashboard.membership import done, offered_roles, own_role
+from functions.dashboard.forms import Failed, chosen_teams, offered, organization_routes
+from functions.dashboard.membership import offered_roles, own_role, to_organization
 from functions.dashboard.render import page
-from functions.dashboard.routing import RequestContext, get, post
+from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import Response, redirect
 
 
-@get("orgs/<organization:organization_id>/member")
-def show(ctx: RequestContext) -> Response:
-    """Show a member's role and teams; `?email=` names the member."""
-    ctx.must_administer(ctx.organization.id)
-    return _page(ctx, Failed())
-
-
-@post("orgs/<organization:organization_id>/member", keeps=True)
-def change(ctx: RequestContext) -> Response:
-    """Handle the forms of the page."""
-    ctx.must_administer(ctx.organization.id)
-    return act(ctx, _ACTIONS, _page)
-
-
 def _page(ctx: RequestContext, failed: Failed) -> Response:
+    """Show a member's role and teams; `?email=` names the member."""
     organization_id = ctx.organization.id
     user = members.find_user(ctx.request.args.get("email", ""))
     membership = user.memberships.get(organization_id)
@@ -63,7 +50,7 @@ def _change(ctx: RequestContext, _: str) -> Response:
 def _invite_again(ctx: RequestContext, _: str) -> Response:
     email = ctx.request.args.get("email", "")
     members.invite_again(ctx.organization.id, email, by_role=own_role(ctx))
-    return done(ctx, "again")
+    return to_organization(ctx, "again")
 
 
 def _remove(ctx: RequestContext, _: str) -> Response:
@@ -76,7 +63,7 @@ def _done_by_member(ctx: RequestContext, email: str, said: str) -> Response:
     # Users who removed their own right to manage members can no longer see the page.
     if email.strip().lower() == ctx.user.email:
         return redirect(f"{ctx.request.root}projects")
-    return done(ctx, said)
+    return to_organization(ctx, said)
 
 
 _ACTIONS = {
@@ -84,3 +71,5 @@ _ACTIONS = {
     "invite-again": _invite_again,
     "remove": _remove,
 }
+
+organization_routes("member", _page, _ACTIONS)

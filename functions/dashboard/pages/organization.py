@@ -28,7 +28,7 @@ from functions.dashboard.forms import (
     show_key,
     whole_number,
 )
-from functions.dashboard.membership import done, offered_roles, own_role
+from functions.dashboard.membership import offered_roles, own_role, to_organization
 from functions.dashboard.pages.home import PROJECT_ID
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
@@ -153,12 +153,12 @@ def _invite(ctx: RequestContext, _: str) -> Response:
     role = cast("Role", form.get("role", ""))
     email = form.get("email", "")
     members.add(ctx.organization.id, email, role, chosen_teams(ctx), by_role=own_role(ctx))
-    return done(ctx, "invited")
+    return to_organization(ctx, "invited")
 
 
 def _create_team(ctx: RequestContext, _: str) -> Response:
     members.create_team(ctx.organization.id, ctx.request.form.get("team_name", "").strip())
-    return done(ctx, "team")
+    return to_organization(ctx, "team")
 
 
 def _policy(ctx: RequestContext, _: str) -> Response:
@@ -170,7 +170,7 @@ def _policy(ctx: RequestContext, _: str) -> Response:
         parse_allowlist(entries) if entries else (),
         "none" if limit is None else limit,
     )
-    return done(ctx, "saved")
+    return to_organization(ctx, "saved")
 
 
 def _create_project(ctx: RequestContext, _: str) -> Response:

@@ -13,30 +13,15 @@ from errata.store.projects import some_projects
 from errata.usecases import access, organizations, projects, scrubbing_rules
 from errata.usecases.projects import Default
 from errata.usecases.scrubbing_rules import MAX_BYTES, Preview
-from functions.dashboard.forms import Failed, act, done, settings_routes
+from functions.dashboard.forms import Failed, done, organization_routes, settings_routes
 from functions.dashboard.render import page
-from functions.dashboard.routing import RequestContext, get, post
+from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import Response
 
 _SAID = {"saved": "Saved. The change applies to new events within 30 seconds."}
 _MOST_SHOWN = 25
 _MOST_PROJECTS = 50
 _SWITCHES: dict[str, bool | Default] = {"on": True, "off": False, "default": "default"}
-
-
-@get("orgs/<organization:organization_id>/scrubbing")
-def show_organization(ctx: RequestContext) -> Response:
-    """Show the page of an organization."""
-    ctx.must_administer(ctx.organization.id)
-    return _of_organization(ctx, Failed())
-
-
-@post("orgs/<organization:organization_id>/scrubbing", keeps=True)
-def change_organization(ctx: RequestContext) -> Response:
-    """Handle the form of an organization."""
-    ctx.must_administer(ctx.organization.id)
-    actions = {"preview": _preview_organization, "save": _save_organization}
-    return act(ctx, actions, _of_organization)
 
 
 def _of_project(ctx: RequestContext, failed: Failed, found: Preview | None = None) -> Response:
@@ -177,3 +162,6 @@ def _save_organization(ctx: RequestContext, _: str) -> Response:
 
 
 settings_routes("scrubbing", _of_project, {"preview": _preview, "save": _save})
+organization_routes(
+    "scrubbing", _of_organization, {"preview": _preview_organization, "save": _save_organization}
+)

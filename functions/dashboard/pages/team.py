@@ -3,28 +3,15 @@
 from errata.errors import NotFoundError
 from errata.store.members import list_teams
 from errata.usecases import members
-from functions.dashboard.forms import Failed, act
-from functions.dashboard.membership import done
+from functions.dashboard.forms import Failed, organization_routes
+from functions.dashboard.membership import to_organization
 from functions.dashboard.render import page
-from functions.dashboard.routing import RequestContext, get, post
+from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import Response
 
 
-@get("orgs/<organization:organization_id>/teams/<team:team_id>")
-def show(ctx: RequestContext) -> Response:
-    """Show the forms to rename or delete a team."""
-    ctx.must_administer(ctx.organization.id)
-    return _page(ctx, Failed())
-
-
-@post("orgs/<organization:organization_id>/teams/<team:team_id>", keeps=True)
-def change(ctx: RequestContext) -> Response:
-    """Handle the forms of the page."""
-    ctx.must_administer(ctx.organization.id)
-    return act(ctx, _ACTIONS, _page)
-
-
 def _page(ctx: RequestContext, failed: Failed) -> Response:
+    """Show the forms to rename or delete a team."""
     teams = {team.id: team for team in list_teams(ctx.organization.id)}
     team = teams.get(ctx.request.ids["team_id"])
     if team is None:
@@ -35,12 +22,14 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
 def _rename(ctx: RequestContext, _: str) -> Response:
     name = ctx.request.form.get("name", "").strip()
     members.rename_team(ctx.organization.id, ctx.request.ids["team_id"], name)
-    return done(ctx, "changed")
+    return to_organization(ctx, "changed")
 
 
 def _delete(ctx: RequestContext, _: str) -> Response:
     members.delete_team(ctx.organization.id, ctx.request.ids["team_id"])
-    return done(ctx, "team-deleted")
+    return to_organization(ctx, "team-deleted")
 
 
 _ACTIONS = {"rename": _rename, "delete": _delete}
+
+organization_routes("teams/<team:team_id>", _page, _ACTIONS)

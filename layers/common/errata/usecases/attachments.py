@@ -1,14 +1,11 @@
 """Keep the attachments of events, read them, and delete them with their events."""
 
-from dataclasses import replace
-
 from errata.errors import NotFoundError
 from errata.models.event import Fields, Stored
 from errata.models.ids import DAY_MS, sdk_event_id
 from errata.models.project import Access, Project
 from errata.protocol.sentry.attachments import MAX_FILES
 from errata.store import attachments as store
-from errata.store.projects import save_settings
 from errata.usecases import audit, projects
 
 
@@ -19,10 +16,7 @@ def change(project_id: str, attachments: bool) -> Project:
     Raises:
         NotFoundError: there is no such project.
     """
-    before = projects.find_to_change(project_id)
-    project = replace(before, attachments=attachments)
-    save_settings(before, project)
-    return project
+    return projects.save_changes(project_id, attachments=attachments)
 
 
 def keep(contents: list[bytes], sdk_id: str, access: Access, at_ms: int) -> None:

@@ -1,9 +1,6 @@
 """Say which log records of a project become events."""
 
-from dataclasses import replace
-
 from errata.models.project import Project
-from errata.store.projects import save_settings
 from errata.usecases import audit, projects
 
 
@@ -14,7 +11,4 @@ def change(project_id: str, log_errors: bool) -> Project:
     Raises:
         NotFoundError: there is no such project.
     """
-    before = projects.find_to_change(project_id)
-    project = replace(before, log_errors=log_errors)
-    save_settings(before, project)
-    return project
+    return projects.save_changes(project_id, log_errors=log_errors)

@@ -204,10 +204,8 @@ def change(
         NotFoundError: there is no such project.
     """
     check(rate_limit, retention_days)
-    before = find_to_change(project_id)
-    project = with_settings(before, rate_limit, retention_days)
-    store.save_settings(before, project)
-    return project
+    given = {"rate_limit": rate_limit, "retention_days": retention_days}
+    return save_changes(project_id, **_changes(given))
 
 
 def with_settings(
@@ -235,10 +233,7 @@ def rename(project_id: str, name: str) -> Project:
         NotFoundError: there is no such project.
     """
     check_texts(name=name)
-    before = find_to_change(project_id)
-    project = replace(before, name=name)
-    store.save_settings(before, project)
-    return project
+    return save_changes(project_id, name=name)
 
 
 def on_off(setting: bool | Default) -> str:
@@ -257,9 +252,18 @@ def change_scrubbing(
     Raises:
         NotFoundError: there is no such project.
     """
-    before = find_to_change(project_id)
     given = {"scrub": scrub, "scrub_contract_apis": scrub_contract_apis}
-    project = replace(before, **_changes(given))
+    return save_changes(project_id, **_changes(given))
+
+
+def save_changes(project_id: str, **changes: Any) -> Project:
+    """Store these settings of a project, and leave the others as they are.
+
+    Raises:
+        NotFoundError: there is no such project.
+    """
+    before = find_to_change(project_id)
+    project = replace(before, **changes)
     store.save_settings(before, project)
     return project
 

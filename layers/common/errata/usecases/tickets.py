@@ -1,7 +1,5 @@
 """Link issues to their tickets in an issue tracker, and open new tickets there."""
 
-from dataclasses import replace
-
 from errata.errors import InvalidInputError
 from errata.models.event import Stored
 from errata.models.issue import Issue
@@ -9,7 +7,6 @@ from errata.models.issue_change import LINK, Change
 from errata.models.project import Project
 from errata.models.visible import Visible
 from errata.protocol import tracker
-from errata.store.projects import save_settings
 from errata.usecases import audit, issues, projects, rights
 from errata.usecases.markdown_forms import name_of, of_event
 
@@ -22,11 +19,7 @@ def change_tracker(project_id: str, template: str) -> Project:
         InvalidInputError: it is no template.
         NotFoundError: there is no such project.
     """
-    template = tracker.template_of(template)
-    before = projects.find_to_change(project_id)
-    project = replace(before, tracker_template=template)
-    save_settings(before, project)
-    return project
+    return projects.save_changes(project_id, tracker_template=tracker.template_of(template))
 
 
 def link(visible: Visible, issue_id: str, url: str, by: str) -> Issue:
