@@ -15,7 +15,7 @@ from errata.usecases import log_records, organizations, projects
 from tests.support import function_url, otlp, sdk
 from tests.support.account import Project, new_project
 from tests.support.calls import Killed, failing, fault, killed, recorded
-from tests.support.clients import events
+from tests.support.clients import events, only
 from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
 from tests.support.otlp import SPAN, TRACE, exception, export, log, logs, span, spans
@@ -24,11 +24,6 @@ from tests.support.template import ROOT
 SENT = ROOT / "tests" / "fixtures" / "otlp"
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 DROPPED = "Errata keeps spans with exceptions."
-
-
-def only(project: Project) -> dict[str, Any]:
-    (found,) = events(project)
-    return found
 
 
 def wanting_errors(project: Project) -> Project:

@@ -8,7 +8,7 @@ import pytest
 from errata.protocol.body import MAX_JSON_BYTES
 from errata.protocol.sentry.envelope import MAX_EVENTS
 from tests.support.account import Project, row_counts
-from tests.support.clients import events
+from tests.support.clients import events, only
 from tests.support.gateway import Response, call
 from tests.support.sdk import envelope, item, post
 from tests.support.steps import MOST_BYTES, MOST_STEPS, peak_bytes, steps
@@ -49,11 +49,6 @@ def send(project: Project, body: Any, query: str = "", kind: str = "csp-report")
     url = f"/api/{project.id}/security/?sentry_key={project.public}{query}"
     headers = {"Content-Type": f"application/{kind}", "User-Agent": "Mozilla/5.0 Firefox/140"}
     return call("POST", url, body, headers)
-
-
-def only(project: Project) -> dict[str, Any]:
-    (found,) = events(project)
-    return found
 
 
 def test_a_report_is_an_event(busy: Project) -> None:

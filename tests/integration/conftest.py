@@ -4,13 +4,23 @@ The store's tests (test_store_*.py) also run on an emulator that listens: see
 `tests.support.account`.
 """
 
+from itertools import count
+
 import pytest
 
+from errata.models.visible import issues_partition
 from errata.usecases import apply_maps
 from tests.support.account import EMULATORS
 from tests.support.fixtures import aws, busy, clock, project
 
 __all__ = ["aws", "busy", "clock", "project"]
+_projects = count(100)
+
+
+@pytest.fixture
+def pk() -> str:
+    """The partition of the issues of a project that no other test uses."""
+    return issues_partition(str(next(_projects)), 0)
 
 
 @pytest.fixture(autouse=True)

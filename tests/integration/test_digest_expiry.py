@@ -8,11 +8,11 @@ import pytest
 from errata.config import settings
 from errata.store import clients
 from errata.usecases import issues, webhooks
-from tests.integration.test_webhooks import messages
 from tests.support import stream
 from tests.support.account import Clock, Project, rows
 from tests.support.calls import Call, Killed, watched
 from tests.support.visible import visible_in
+from tests.support.webhooks import messages
 
 KEPT_DAYS = 3
 EVENT = {"fingerprint": "f", "release": "1.0"}

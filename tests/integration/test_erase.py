@@ -24,7 +24,6 @@ from errata.store import queues
 from errata.store import webhooks as webhooks_store
 from errata.usecases import clear_project, erase, issues, members, projects, redrive, webhooks
 from tests.integration.test_digest_model import START_MS
-from tests.integration.test_webhooks import messages
 from tests.support import account, fuzz, sdk, stream, tally, template
 from tests.support import clients as http
 from tests.support.account import Clock, Project, new_project, rows
@@ -44,6 +43,7 @@ from tests.support.pages import OWNER
 from tests.support.planted import anything, ingest_body, legacy_body, sdk_event
 from tests.support.snapshot import DATA, Snapshot
 from tests.support.visible import visible_in
+from tests.support.webhooks import messages
 
 ADA = "Ada+shop@example.com"
 OTHER = "eve@example.com"

@@ -10,7 +10,6 @@ from errata.errors import NotFoundError
 from errata.models.issue import Issue
 from errata.store import clients, issue_deletions
 from errata.usecases import issues, redrive, webhooks
-from tests.integration.test_webhooks import messages
 from tests.support import clients as http
 from tests.support import scenarios, stream
 from tests.support.account import Clock, Project, new_project, rows
@@ -18,6 +17,7 @@ from tests.support.calls import Call, Killed, atomic, fault, killed, watched
 from tests.support.fresh import clear_cache
 from tests.support.gateway import handler
 from tests.support.visible import visible_in
+from tests.support.webhooks import messages
 
 type Item = dict[str, Any]
 

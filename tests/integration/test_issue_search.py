@@ -1,7 +1,5 @@
 """The list of issues: filters, orders, pages, and what a page may cost."""
 
-import base64
-import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,23 +11,17 @@ import pytest
 
 from bench.write_units import item_size
 from errata.config import settings
-from errata.errors import InvalidInputError, InvalidQueryError
+from errata.errors import InvalidQueryError
 from errata.models import sketch
 from errata.models.buckets import HOUR_MS, Buckets
 from errata.models.issue import Issue
 from errata.models.seen_values import SeenValues
-from errata.models.visible import issues_partition
 from errata.protocol.issues import (
     ASKED_STATUSES,
-    INDEX,
-    KINDS,
-    REST,
     RISING,
-    ROWS,
     SORTS,
     IssueQuery,
     read,
-    translated,
 )
 from errata.store import clients
 from errata.store.numbers import counter_key
@@ -37,63 +29,17 @@ from errata.usecases import issue_search, search_terms
 from errata.usecases.issues import IssuePage, matching, search
 from tests.support import shelf
 from tests.support.calls import Call, recorded, watched
+from tests.support.issue_pages import (
+    NOW_MS,
+    NOW_S,
+    numbers,
+    page,
+    pages,
+    query,
+    small_pages,
+)
 from tests.support.shelf import EXPIRES, issue
 from tests.support.visible import visible_at
-
-NOW_S = EXPIRES - 1
-NOW_MS = NOW_S * 1_000
-MOST_CALLS = 4
-_projects = count(100)
-
-
-@pytest.fixture
-def pk() -> str:
-    return issues_partition(str(next(_projects)), 0)
-
-
-def query(**asked: Any) -> IssueQuery:
-    """Return the query for filters as the options of the command have them."""
-    more = {name: asked.pop(name) for name in ("sort", "cursor", "limit") if name in asked}
-    return read(translated(**asked), **more)
-
-
-def page(pk: str, **asked: Any) -> IssuePage:
-    with recorded() as seen:
-        found = search(visible_at(pk, NOW_S), query(**asked))
-    assert len(seen) <= MOST_CALLS or query(**asked).terms
-    assert {call.operation for call in seen} <= {"Query", "BatchGetItem"}
-    return found
-
-
-def pages(pk: str, **asked: Any) -> Iterator[IssuePage]:
-    cursor = asked.pop("cursor", None)
-    while True:
-        found = page(pk, cursor=cursor, **asked)
-        yield found
-        cursor = found.next_cursor
-        if cursor is None:
-            return
-
-
-def numbers(pk: str, **asked: Any) -> list[int]:
-    """The issues of all pages, by the numbers they were made of."""
-    return [int(each.id, 16) for one in pages(pk, **asked) for each in one.issues]
-
-
-@contextmanager
-def small_pages(items: int) -> Iterator[None]:
-    """Let DynamoDB's page of 1 MB hold so many items."""
-
-    def watch(call: Call) -> Any:
-        if call.operation == "Query" and "IndexName" not in call.parameters:
-            call.parameters["Limit"] = items
-        return call.send()
-
-    with watched(watch):
-        yield
-
-
-# ------------------------------------------------------------------ what is shown
 
 
 def test_what_is_open_is_shown_the_last_seen_first(pk: str) -> None:
@@ -195,9 +141,6 @@ def test_issues_of_other_statuses_are_issues(pk: str, sort: str) -> None:
     shelf.put(pk, [issue(1, status="resolved")])
     for status in ("open", "regressed", "ignored"):
         assert page(pk, status=status, sort=sort) == IssuePage([], None, True, False)
-
-
-# ------------------------------------------------------------------ many
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -386,108 +329,6 @@ def test_a_value_that_too_many_have_is_checked_by_what_issues_keep(
             found_by(pk, "environment:prod user.id:*")
 
 
-# ------------------------------------------------------------------ what is refused
-
-
-def encoded(content: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
-
-
-ID = "a" * 32
-
-
-@pytest.mark.parametrize(
-    "cursor",
-    [
-        "x",
-        "===",
-        "bm90IEpTT04=",
-        "é",
-        encoded(1),
-        encoded({}),
-        encoded([]),
-        encoded(["count", 1, ID, "", ""]),
-        encoded(["last_seen", True, ID, "", ""]),
-        encoded(["last_seen", 1.5, ID, "", ""]),
-        encoded(["last_seen", -1, ID, "", ""]),
-        encoded(["last_seen", 10**30, ID, "", ""]),
-        encoded(["last_seen", 1, "a", "", ""]),
-        encoded(["last_seen", 1, ID, f"{ID}~", ""]),
-        encoded(["last_seen", 1, ID, "", None]),
-        encoded(["last_seen", 1, "", ID, ID]),
-        encoded(["last_seen", 1, "", "f" * 32, ID]),
-        encoded(["last_seen", 1, ID, ""]),
-        encoded(["last_seen", 1, ID, "", "", ""]),
-        encoded(["last_seen", 1, ID, "", "", "index"]),
-        encoded(["last_seen", 1, ID, "", "", ["rows"]]),
-        encoded(["last_seen", 1, ID, "", "", "rows", "rest"]),
-        encoded(["last_seen", "rows", None, None]),
-        encoded(["count", "list", None, None]),
-        encoded(["last_seen", "list", [1, ID], None]),
-        encoded(["last_seen", "list", [1, ID, "?"], None]),
-        encoded(["last_seen", "list", None, [-1, ID]]),
-        encoded(["last_seen", "list", None, [1, "a"]]),
-        encoded(["last_seen", "list", None, 1]),
-        base64.urlsafe_b64encode(b"[" * 100_000).decode(),
-    ],
-)
-def test_a_cursor_that_nobody_gave_is_refused(pk: str, cursor: str) -> None:
-    for text in ("", "boom"):
-        with pytest.raises(InvalidInputError) as refused:
-            search(visible_at(pk, NOW_S), query(cursor=cursor, text=text))
-        assert set(refused.value.errors) == {"cursor"}
-
-
-@pytest.mark.parametrize("place", [["", "", ""], [ID, "", ""], ["", ID, ""], ["", "", ID]])
-@pytest.mark.parametrize("part", [[], ["rows"], ["rest"]])
-@pytest.mark.parametrize("value", [0, 5, 10**15 - 1])
-@pytest.mark.parametrize("sort", SORTS)
-def test_a_cursor_of_the_right_form_does_no_harm(
-    pk: str, place: list[str], part: list[str], value: int, sort: str
-) -> None:
-    shelf.put(pk, [issue(1)])
-    cursor = encoded([sort, value, *place, *part])
-    for status in ("open", "all", "resolved"):
-        found = page(pk, cursor=cursor, sort=sort, status=status)
-        assert found.issues in ([], [issue(1)])
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("part", [INDEX, ROWS, REST])
-@pytest.mark.parametrize("last", [None, [0, ""], [10**15 - 1, ID]])
-def test_a_cursor_of_a_search_of_the_right_form_does_no_harm(
-    pk: str, kind: str, part: str, last: list[Any] | None
-) -> None:
-    shelf.put(pk, [issue(1)])
-    starts = [None, *([value, name, part] for value in (0, 5, 10**15 - 1) for name in ("", ID))]
-    for start in starts:
-        cursor = encoded(["count", kind, start, last])
-        for filters in ({"text": "boom"}, {"level": "error"}, {"release": "1", "status": "all"}):
-            found = page(pk, cursor=cursor, sort="count", **filters)
-            assert found.issues in ([], [issue(1)])
-
-
-def test_everything_wrong_is_named(pk: str) -> None:
-    asked = IssueQuery(status="closed", sort="title", cursor="?", limit=0)
-    with pytest.raises(InvalidInputError) as refused:
-        search(visible_at(pk, NOW_S), asked)
-    assert set(refused.value.errors) == {"status", "sort", "limit", "cursor"}
-
-
-def test_an_issue_s_place_in_a_cursor_survives_its_deletion(pk: str) -> None:
-    found: list[Issue] = [issue(n, last_seen=n) for n in range(1, 6)]
-    shelf.put(pk, found)
-    for asked in ({}, {"text": "boom"}):
-        first = page(pk, limit=2, **asked)
-        shelf.put(pk, [replace(first.issues[-1], expires_at=1)])
-        rest = page(pk, limit=9, cursor=first.next_cursor, **asked)
-        assert [int(each.id, 16) for each in rest.issues][-2:] == [2, 1]
-        shelf.put(pk, found)
-
-
-# ------------------------------------------------------------------ large rows
-
-
 @contextmanager
 def counting() -> Iterator[list[float]]:
     """Count the read units of issues in a list of one number."""
@@ -561,9 +402,6 @@ def test_a_level_is_that_of_any_event(pk: str) -> None:
         assert {each.number - 1 for each in search(visible_at(pk, NOW_S), read(text)).issues} == (
             expected
         ), text
-
-
-# ------------------------------------------------------------------ rising issues first
 
 
 def rising(n: int, times: int, **fields: Any) -> Issue:

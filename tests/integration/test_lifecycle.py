@@ -15,11 +15,11 @@ from errata.store import digest_rows, events
 from errata.usecases import issues, webhooks
 from errata.usecases.digest import count_late, wanted_by
 from tests.integration.test_digest_expiry import expire
-from tests.integration.test_webhooks import messages
 from tests.support import scenarios, stream, tally
 from tests.support.account import Clock, Project, rows
 from tests.support.calls import Call, Killed, atomic, fault, killed, recorded, watched
 from tests.support.visible import visible_in
+from tests.support.webhooks import messages
 
 ANNA, BEN = "anna@example.com", "ben@example.com"
 KEPT_DAYS = 3

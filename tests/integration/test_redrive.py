@@ -20,13 +20,13 @@ from errata.store import clients, queues
 from errata.usecases import issues as reading
 from errata.usecases import loss_ledger, redrive, webhooks
 from tests.integration.test_losses import batch
-from tests.integration.test_webhooks import messages
 from tests.support import account, stream, tally
 from tests.support.account import Clock, Project
 from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
 from tests.support.cli import Deployed, deployed, done, failed, refusing
 from tests.support.gateway import call, handler
 from tests.support.visible import all_issues, visible_at, visible_in
+from tests.support.webhooks import messages
 
 __all__ = ["deployed"]
 

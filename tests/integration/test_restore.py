@@ -12,7 +12,6 @@ from errata.models.times import SETTLING_MS
 from errata.store import clients, webhook_secrets
 from errata.usecases import backup, views
 from errata.usecases.issues import list_issues
-from tests.integration.test_webhooks import queued
 from tests.support import stream
 from tests.support.account import Clock, Project
 from tests.support.backups import (
@@ -44,6 +43,7 @@ from tests.support.gateway import authorize, call, request
 from tests.support.receiver import Receiver
 from tests.support.template import ROOT
 from tests.support.visible import visible_in
+from tests.support.webhooks import queued
 from tests.upgrades.release import newest
 from tests.upgrades.release import restore as load
 

@@ -14,7 +14,6 @@ from errata.models.gateway_key import Gateway
 from errata.store import tables
 from errata.usecases.backup import find
 from errata.usecases.restore import Restored, begin, restore
-from tests.integration.test_webhooks import queued
 from tests.support import stream
 from tests.support.account import Project, rows
 from tests.support.backups import (
@@ -41,6 +40,7 @@ from tests.support.clients import ingest, php
 from tests.support.fresh import clear_cache
 from tests.support.receiver import Receiver
 from tests.support.snapshot import DATA, STACKS, Snapshot
+from tests.support.webhooks import queued
 
 __all__ = ["deployed", "place", "small", "there"]
 

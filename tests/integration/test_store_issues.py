@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import pytest
@@ -32,8 +31,6 @@ from tests.support import shelf
 from tests.support.shelf import EXPIRES
 from tests.support.visible import visible_at
 
-_projects = count(100)
-
 ISSUE = replace(
     shelf.ISSUE,
     number=0,
@@ -48,11 +45,6 @@ ISSUE = replace(
 OTHER = "b" * 32
 MADE_RELEASE = Release("1.0", 5, 7, events=2, issues_opened=1, expires_at=EXPIRES)
 DAY = 20_779  # 2026-11-22
-
-
-@pytest.fixture
-def pk() -> str:
-    return issues_partition(str(next(_projects)), 0)
 
 
 def current_rows(pk: str, now_s: int = 0) -> Rows:

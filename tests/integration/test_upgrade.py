@@ -28,7 +28,6 @@ from errata.models.times import LEFT_TO_EXPIRE_S
 from errata.protocol.issues import ASKED_STATUSES, SORTS, IssueQuery
 from errata.store import queues
 from errata.usecases import issues
-from tests.integration.test_webhooks import queued
 from tests.support import sdk, stream
 from tests.support.account import Clock, Project
 from tests.support.browser import Browser
@@ -40,6 +39,7 @@ from tests.support.gateway import admit, authorize, call, decide, denied, effect
 from tests.support.receiver import Receiver, receiver
 from tests.support.template import ROOT
 from tests.support.visible import all_issues, visible_in
+from tests.support.webhooks import queued
 from tests.upgrades.release import HERE, Restored, newest, releases, restore
 
 __all__ = ["deployed"]

@@ -1,14 +1,11 @@
 """Outbound webhooks: messages, attempts, and when a webhook is disabled."""
 
-import dataclasses
 import hashlib
 import hmac
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -18,9 +15,8 @@ from standardwebhooks import Webhook
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import minted_ms
-from errata.models.webhook import MAX_FORMERS, Attempt, Message
-from errata.outbound import guard, post, signing
-from errata.store import clients, projects, webhook_secrets
+from errata.outbound import post
+from errata.store import clients, projects
 from errata.store import webhooks as store
 from errata.usecases import webhooks
 from errata.usecases.deliver import deliver
@@ -29,45 +25,8 @@ from tests.support.account import Clock, Project
 from tests.support.calls import calling_as, recorded
 from tests.support.cli import refusing
 from tests.support.gateway import call, handler
-from tests.support.receiver import Received, drip, hang, huge, receiver, reset, response
-
-
-def queued() -> list[dict[str, Any]]:
-    """The messages that wait in WebhookQueue, as Lambda hands them over."""
-    url = settings().webhook_queue_url
-    records = []
-    while (
-        received := clients.sqs()
-        .receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=1)
-        .get("Messages")
-    ):
-        for message in received:
-            records.append(
-                {
-                    "messageId": message["MessageId"],
-                    "receiptHandle": message["ReceiptHandle"],
-                    "body": message["Body"],
-                }
-            )
-            clients.sqs().delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return records
-
-
-def messages() -> list[Message]:
-    return [store.parse_message(record["body"]) for record in queued()]
-
-
-def attempts(project: Project) -> list[Attempt]:
-    """Oldest first."""
-    return list(webhooks.list_attempts(project.id))[::-1]
-
-
-def one_message(project: Project, url: str) -> tuple[Message, str, str]:
-    """A test message for a new webhook: the message, the webhook's id and its secret."""
-    webhook, secret = webhooks.add(project.id, url)
-    webhooks.test(project.id, webhook.id)
-    (message,) = messages()
-    return message, webhook.id, secret
+from tests.support.receiver import drip, hang, huge, receiver, reset, response
+from tests.support.webhooks import attempts, messages, one_message, queued
 
 
 def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None:
@@ -345,293 +304,6 @@ def test_five_days_of_failure_disable_and_one_success_starts_anew(
         assert not once()
         clock.days(0.2)
         assert once()
-
-
-def test_a_name_is_resolved_once_and_the_checked_address_is_called(
-    busy: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    responses = iter(["8.8.8.8", "127.0.0.1", "127.0.0.1"])
-    called: list[Any] = []
-
-    def resolve(host: str, port: int, **_: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(responses), port))]
-
-    def connect(address: Any, timeout: float) -> socket.socket:
-        called.append(address)
-        assert 14 < timeout <= 15, "seconds for all of it"
-        raise ConnectionRefusedError("as far as this test goes")
-
-    message, _, _ = one_message(busy, "https://rebound.example/")
-    with monkeypatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", resolve)
-        patch.setattr(socket, "create_connection", connect)
-        with pytest.raises(ConnectionRefusedError):
-            post.post("https://rebound.example/", b"{}", {})
-    assert called == [("8.8.8.8", 443)]
-    assert message.event == "webhook.test"
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "2130706433",
-        "0x7f000001",
-        "0x7f.1",
-        "0177.0.0.1",
-        "127.1",
-        "127.0.1",
-        "0",
-        "[::1]",
-        "167772161",
-        "0xA9FEA9FE",
-        "169.254.43518",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:a00:1]",
-    ],
-)
-def test_however_an_address_is_spelled_it_is_seen_through(host: str) -> None:
-    with pytest.raises(guard.ForbiddenUrlError, match="not a public address"):
-        post.post(f"https://{host}/latest/meta-data", b"{}", {})
-    # A name could resolve to it, too.
-    with pytest.raises(guard.ForbiddenUrlError, match="not a public address"):
-        guard.resolve(host.strip("[]"), 443, time.monotonic() + 5)
-
-
-def test_a_webhook_to_a_private_host_is_refused_at_once(
-    busy: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WEBHOOKS_TO_LOOPBACK", "off")
-    settings.cache_clear()
-    for url in (
-        "https://10.0.0.1/hook",
-        "https://localhost/",
-        "https://127.1/",
-        "https://[::1]:8000/",
-    ):
-        with pytest.raises(InvalidInputError, match="not a public address"):
-            webhooks.add(busy.id, url)
-    assert webhooks.list_webhooks(busy.id) == []
-
-
-@pytest.mark.parametrize("address", ["10.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fd00::1"])
-def test_a_name_that_leads_inside_is_never_called(
-    busy: Project, monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
-    def resolve(host: str, port: int, **_: Any) -> list[Any]:
-        return [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port))
-            for each in ("8.8.8.8", address)
-        ]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", resolve)
-        with pytest.raises(guard.ForbiddenUrlError, match="not a public address"):
-            post.post("https://inside.example/", b"{}", {})
-
-
-@contextmanager
-def resolving_to(*addresses: str) -> Iterator[None]:
-    """Let every name resolve to these addresses, which resolve to themselves."""
-    look_up = socket.getaddrinfo
-
-    def resolve(host: str, port: int, *how: Any, **named: Any) -> Any:
-        if host in addresses:
-            return look_up(host, port, *how, **named)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in addresses]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", resolve)
-        yield
-
-
-@pytest.mark.parametrize(("end", "path"), [("", "/"), ("?a=b", "/?a=b"), ("/x?", "/x")])
-def test_a_url_without_a_path_leads_to_the_root(end: str, path: str) -> None:
-    with receiver() as there:
-        url = f"http://127.0.0.1:{there.port}{end}"
-        answered = post.post(url, b"{}", {"X-Mine": "m"}, allow_loopback=True)
-        assert (answered.status, answered.retry_after) == (200, None)
-        (request,) = there.received
-    assert (request.path, request.body) == (path, b"{}")
-    sent = {name: request.headers[name] for name in ("host", "connection", "x-mine")}
-    host = f"127.0.0.1:{there.port}"
-    assert sent == {"host": host, "connection": "close", "x-mine": "m"}
-
-
-def test_where_one_address_does_not_answer_the_next_one_is_called() -> None:
-    with receiver() as there:
-        port = there.port
-        with resolving_to("127.0.0.2", "127.0.0.1"):
-            url = f"http://two.example:{port}/hook"
-            assert post.post(url, b"{}", {}, allow_loopback=True).status == 200
-        assert len(there.received) == 1
-    with resolving_to("127.0.0.2", "127.0.0.1"), pytest.raises(ConnectionRefusedError):
-        post.post(url, b"{}", {}, allow_loopback=True)
-    with resolving_to(), pytest.raises(OSError, match=r"no address$"):
-        post.post(url, b"{}", {}, allow_loopback=True)
-
-
-@pytest.mark.parametrize(
-    ("addresses", "reason"),
-    [
-        (["127.0.0.1", "8.8.8.8"], r"must begin with https://\.$"),
-        (["8.8.8.8", "127.0.0.1"], r"must begin with https://\.$"),
-        (["127.0.0.1", "10.0.0.1"], "not a public address"),
-    ],
-)
-def test_http_is_for_names_that_lead_to_loopback_alone(addresses: list[str], reason: str) -> None:
-    with receiver() as there, resolving_to(*addresses):
-        with pytest.raises(guard.ForbiddenUrlError, match=reason):
-            post.post(
-                f"http://mixed.example:{there.port}/hook",
-                b"{}",
-                {},
-                allow_loopback=True,
-                timeout_s=1,
-            )
-        assert there.received == []
-
-
-def test_a_name_that_does_not_resolve_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def resolve(*_: Any, **__: Any) -> Any:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    with pytest.raises(socket.gaierror, match="Name or service not known"):
-        post.post("https://nowhere.example/", b"{}", {}, timeout_s=1)
-
-
-def test_a_local_url_without_a_port_leads_to_port_80(monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = socket.create_connection
-    called: list[Any] = []
-
-    with receiver() as there:
-
-        def connected(address: Any, timeout: float) -> socket.socket:
-            called.append(address)
-            return connect(("127.0.0.1", there.port), timeout)
-
-        monkeypatch.setattr(socket, "create_connection", connected)
-        assert post.post("http://127.0.0.1/hook", b"{}", {}, allow_loopback=True).status == 200
-        (request,) = there.received
-    assert called == [("127.0.0.1", 80)]
-    assert request.headers["host"] == "127.0.0.1"
-
-
-def test_nobody_is_called_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    elapsed = iter([0.0, 0.0, 15.0])  # the deadline, the resolver, the connection
-    called: list[Any] = []
-    monkeypatch.setattr(time, "monotonic", lambda: next(elapsed, 99.0))
-    monkeypatch.setattr(socket, "create_connection", lambda *how, **_: called.append(how))
-    with pytest.raises(TimeoutError, match=r"^timed out$"):
-        post.post("https://8.8.8.8/", b"{}", {})
-    assert called == []
-
-
-def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None:
-    # One that was added before such hosts were refused.
-    message, webhook_id, _ = one_message(busy, "https://example.com/")
-    webhook = webhooks.find(busy.id, webhook_id)
-    store.save_webhook(dataclasses.replace(webhook, url="https://a..b/"))
-    assert deliver(message) is None
-    assert "host name is invalid" in attempts(busy)[0].error
-
-
-def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, clock: Clock) -> None:
-    with receiver() as there:
-        webhook, first = webhooks.add(busy.id, there.url)
-
-        def verifying(*secrets: str) -> list[bool]:
-            """Which of these secrets verify what is sent now."""
-            webhooks.test(busy.id, webhook.id)
-            (message,) = messages()
-            deliver(message)
-            request = there.received[-1]
-            return [verifies(secret, request) for secret in secrets]
-
-        second = webhooks.rotate(busy.id, webhook.id)
-        assert verifying(first, second) == [True, True]
-        clock.advance(3600)
-        third = webhooks.rotate(busy.id, webhook.id)
-        assert len({first, second, third}) == 3
-        assert verifying(first, second, third) == [True, True, True]
-        clock.advance(23 * 3600)
-        assert verifying(first, second, third) == [False, True, True]
-        clock.advance(3600)
-        assert verifying(first, second, third) == [False, False, True]
-
-
-def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project) -> None:
-    webhook, _ = webhooks.add(busy.id, "https://example.com/hook")
-    made = [webhooks.rotate(busy.id, webhook.id) for _ in range(3 * MAX_FORMERS)]
-    kept = clients.ssm().get_parameter(Name=f"/errata/errata/webhooks/{busy.id}/{webhook.id}")
-    assert len(kept["Parameter"]["Value"]) < 4_096, "the most that a standard parameter holds"
-    found = webhook_secrets.find_secrets(busy.id, webhook.id)
-    assert found.signing(0) == made[: -MAX_FORMERS - 2 : -1]
-
-
-def test_secrets_are_asked_for_once_and_a_new_one_signs_at_once(
-    busy: Project, clock: Clock
-) -> None:
-    with receiver() as there:
-        webhook, _ = webhooks.add(busy.id, there.url)
-
-        def send(number: int) -> int:
-            """How often the secrets are asked for."""
-            for _ in range(number):
-                webhooks.test(busy.id, webhook.id)
-            with recorded() as seen:
-                handler("webhook_dispatcher")({"Records": queued()}, None)
-            return [each.operation for each in seen].count("GetParameter")
-
-        assert [send(10), send(10)] == [1, 0]
-        secret = webhooks.rotate(busy.id, webhook.id)
-        assert send(2) == 1
-        assert all(verifies(secret, request) for request in there.received[-2:])
-        clock.advance(30)
-        assert send(2) == 1
-    assert [each.status for each in attempts(busy)] == [200] * 24
-
-
-def verifies(secret: str, request: Received) -> bool:
-    sent = request.headers
-    at_s = int(sent["webhook-timestamp"])
-    ours = signing.headers(sent["webhook-id"], at_s, request.body, [secret])["webhook-signature"]
-    return ours in sent["webhook-signature"].split(" ")
-
-
-def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
-    webhook, secret = webhooks.add(busy.id, "https://example.com/hook")
-    name = f"/errata/errata/webhooks/{busy.id}/{webhook.id}"
-    kept = clients.ssm().get_parameter(Name=name)["Parameter"]
-    assert kept["Type"] == "SecureString"
-    # moto encrypts nothing, but says what it would do it with.
-    assert kept["Value"].startswith("kms:alias/aws/ssm:")
-    scan = clients.dynamodb().scan(TableName="ProjectsTable")
-    assert secret not in str(scan["Items"])
-    webhooks.remove(busy.id, webhook.id)
-    with pytest.raises(NotFoundError):
-        webhooks.find(busy.id, webhook.id)
-
-
-def test_a_secret_that_the_release_before_saved_signs_until_it_is_rotated(busy: Project) -> None:
-    with receiver() as there:
-        webhook, secret = webhooks.add(busy.id, there.url)
-        now, before = (
-            f"{path}/{busy.id}/{webhook.id}"
-            for path in ("/errata/errata/webhooks", "/errata/webhooks")
-        )
-        kept = clients.ssm().get_parameter(Name=now, WithDecryption=True)["Parameter"]["Value"]
-        clients.ssm().put_parameter(Name=before, Value=kept, Type="SecureString")
-        clients.ssm().delete_parameter(Name=now)
-        webhooks.test(busy.id, webhook.id)
-        handler("webhook_dispatcher")({"Records": queued()}, None)
-        rotated = webhooks.rotate(busy.id, webhook.id)
-        webhooks.test(busy.id, webhook.id)
-        handler("webhook_dispatcher")({"Records": queued()}, None)
-    assert verifies(secret, there.received[0])
-    assert verifies(rotated, there.received[1])
-    webhooks.remove(busy.id, webhook.id)
-    assert clients.ssm().describe_parameters()["Parameters"] == []
 
 
 def test_a_redelivery_keeps_the_id_and_starts_a_round_of_its_own(busy: Project) -> None:

@@ -16,10 +16,10 @@ from errata.outbound import post
 from errata.store import webhooks as store
 from errata.usecases import webhooks
 from errata.usecases.deliver import deliver
-from tests.integration.test_webhooks import attempts, messages
 from tests.support.account import Project
 from tests.support.certificates import Authority
 from tests.support.receiver import Receiver, receiver
+from tests.support.webhooks import attempts, messages
 
 HOST = "hooks.example"
 

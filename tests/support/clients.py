@@ -33,6 +33,12 @@ def events(project: Project, **query: Any) -> list[dict[str, Any]]:
         query["cursor"] = page.json["next_cursor"]
 
 
+def only(project: Project) -> dict[str, Any]:
+    """Return the only event of a project."""
+    (found,) = events(project)
+    return found
+
+
 def kept(project: Project, body: Any, **headers: str) -> dict[str, Any]:
     """Post an event that must be accepted, and read it back."""
     accepted = ingest(project, body, **headers)

@@ -3,10 +3,10 @@
 import pytest
 
 from errata.usecases.deliver import deliver
-from tests.integration.test_webhooks import messages
 from tests.support.account import Project
 from tests.support.cli import Deployed, done, failed
 from tests.support.receiver import receiver, response
+from tests.support.webhooks import messages
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
