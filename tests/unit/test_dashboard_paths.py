@@ -11,11 +11,23 @@ from functions.dashboard import pages
 from functions.dashboard.routing import _ROUTES
 
 _ROUTE = re.compile(r'^@(?:open_)?(?:get|post)\(\s*"([^"]*)"', re.MULTILINE)
+# These register a page and its forms.
+_BOTH = re.compile(r'^(settings|organization)_routes\(\s*"([^"]*)"', re.MULTILINE)
+_BELOW = {
+    "settings": "projects/<project:project_id>",
+    "organization": "orgs/<organization:organization_id>",
+}
+
+
+def paths_in(code: str) -> list[str]:
+    """Return the paths that a module registers, one for each method."""
+    both = [f"{_BELOW[of]}/{path}" for of, path in _BOTH.findall(code)]
+    return [*_ROUTE.findall(code), *both, *both]
 
 
 def test_the_paths_of_a_module_are_those_of_its_routes() -> None:
     declared = {
-        file.stem: _ROUTE.findall(file.read_text())
+        file.stem: paths_in(file.read_text())
         for file in Path(pages.__file__).parent.glob("*.py")
         if file.stem != "__init__"
     }
