@@ -1,5 +1,7 @@
 """The words by which people find an issue."""
 
+from typing import Any
+
 from errata.models.search_text import MAX_TEXT, same_words, search_text
 
 EVENT = {
@@ -48,11 +50,15 @@ def test_it_is_bounded_in_bytes_and_ends_with_a_whole_line() -> None:
 
 def test_the_root_cause_is_there_however_long_the_rest() -> None:
     long = {name: name * 300 for name in ("message", "transaction", "logger")}
-    chain = [{"type": f"Error{n}", "value": "v" * 300} for n in range(20)]
+    chain: list[dict[str, Any]] = [{"type": f"Error{n}", "value": "v" * 300} for n in range(20)]
+    chain[-1]["frames"] = [{"function": name, "in_app": True} for name in ("checkout", "total")]
     text = search_text(
         {**EVENT, **long, "exceptions": [{"type": "KeyError", "value": "'sku'"}, *chain]}
     )
     assert "\nKeyError: 'sku'\n" in text
+    # What does not fit leaves room to shorter parts.
+    assert "logger" not in text
+    assert text.endswith("\ncheckout")
     assert len(text.encode()) <= MAX_TEXT
 
 

@@ -15,7 +15,7 @@ from errata.usecases import across, assignees, slugs
 from errata.usecases.across import AcrossPage
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.issue_rows import ROW_BYTES, shown_row
-from functions.dashboard.pages.search import link, path_of_id
+from functions.dashboard.pages.search import link, path_of_id, path_of_text
 from functions.dashboard.queries import (
     EXAMPLES,
     LONG,
@@ -50,6 +50,8 @@ _KEYS = (
 def list_(ctx: RequestContext) -> Response:
     """Show the list of issues. A search for an id leads to the issue or event."""
     args = ctx.request.args
+    if "text" in args:  # of the search box in the bar of a page
+        return redirect(f"{ctx.request.root}{path_of_text(ctx, ctx.organization.id, args['text'])}")
     if not args and (opens := _opens(ctx)) != _DEFAULT:
         return redirect(f"issues{link(opens, SORTS[0])}")
     text = args.get("query", _DEFAULT).strip()

@@ -1,15 +1,14 @@
 """Find an issue or event from a page that belongs to no project and no organization."""
 
-from errata.errors import InvalidQueryError
-from errata.protocol.query import parse
+from errata.protocol.issues import SORTS, translated
+from errata.protocol.query import TEXT, Term
 from errata.usecases import project_list
 from functions.dashboard.byte_budget import ByteBudget
-from functions.dashboard.pages.search import link, path_of_id
+from functions.dashboard.pages.search import MAX_TEXT, link, path_of_id, path_of_text
 from functions.dashboard.render import clip, page
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.web import Response, redirect
 
-_MOST_CHARACTERS = 1_000
 _MOST = 50
 _BYTES, _MARKUP_OF_A_LINK = 40_000, 100
 # An id is looked for in so many of the reader's organizations. Each takes a few calls.
@@ -22,16 +21,12 @@ def find(ctx: RequestContext) -> Response:
 
     A reader of several chooses one.
     """
-    text = ctx.request.args.get("query", "").strip()[:_MOST_CHARACTERS]
+    text = ctx.request.args.get("text", "").strip()
     names = sorted(ctx.user.memberships, key=project_list.age)
     if len(names) == 1:
-        return redirect(f"{ctx.request.root}orgs/{names[0]}/issues{link(text, '')}")
-    try:
-        terms = parse(text)
-    except InvalidQueryError:  # the search says what is wrong with it
-        terms = ()
+        return redirect(f"{ctx.request.root}{path_of_text(ctx, names[0], text)}")
     for name in names[:_LOOKED_INTO]:
-        if path := path_of_id(ctx, name, terms):
+        if path := path_of_id(ctx, name, (Term(TEXT, (text,)),)):
             return redirect(f"{ctx.request.root}{path}")
     return page(
         ctx.request,
@@ -46,7 +41,8 @@ def find(ctx: RequestContext) -> Response:
 def _links(organization_ids: list[str], text: str) -> list[tuple[str, str]]:
     """Return the names of organizations, each with the path of the search in it."""
     found = project_list.organizations_of(organization_ids)
-    budget, query, shown = ByteBudget(_BYTES), link(text, ""), []
+    query = link(translated(text=text[:MAX_TEXT]), SORTS[0])
+    budget, shown = ByteBudget(_BYTES), []
     for each in organization_ids:
         if each in found and budget.pays(_MARKUP_OF_A_LINK + len(query)):
             name = budget.take(clip(found[each].name, 80))

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from errata.errors import InvalidQueryError
 from errata.models.views import Scope
-from errata.protocol.issues import SORTS
-from errata.protocol.query import Term, parse
+from errata.protocol.issues import SORTS, translated
+from errata.protocol.query import TEXT, Term, parse
 from errata.protocol.views import scope_of, with_scope
 from errata.usecases import across_ids, preferences
 from errata.usecases.suggest import Suggestion, environments, suggest, suggest_across
@@ -15,6 +15,9 @@ from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.text import visible
 from functions.dashboard.web import Response, redirect
+
+# Characters of what somebody types into the search box of the bar.
+MAX_TEXT = 900
 
 
 @get("projects/<project:project_id>/issues/suggest")
@@ -108,3 +111,10 @@ def path_of_id(ctx: RequestContext, organization_id: str, terms: Sequence[Term])
         return ""
     of = f"events/{found.event_id}" if found.event_id else f"issues/{found.issue.id}"
     return f"projects/{found.project.id}/{of}"
+
+
+def path_of_text(ctx: RequestContext, organization_id: str, text: str) -> str:
+    """Return the path of what a text names by its id, or of the open issues that have it."""
+    terms = (Term(TEXT, (text.strip(),)),)
+    within = f"orgs/{organization_id}/issues{link(translated(text=text[:MAX_TEXT]), SORTS[0])}"
+    return path_of_id(ctx, organization_id, terms) or within
