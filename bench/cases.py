@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bench import bill, log_capture, maps, prices
+from bench import bill, feedback, log_capture, maps, otlp, prices
 from bench.bill import Dollars
 from bench.counts import access_line_bytes
 from bench.digest import A_MONTH, BATCH, ISSUES, USERS, Digest, arrivals, batches, grow
@@ -32,6 +32,10 @@ BOUNDS = {
     "list-month": 3.00,
     "symbolicated": 3.90,
     "captured": 7.00,
+    "otlp-alone": 5.00,
+    "otlp-50": 4.80,
+    "feedback": 4.70,
+    "attached": 15.50,
     "stored-map": 0.12,
 }
 UNITS = {"list-month": "a month", "stored-map": "per thousand"}  # others: per million
@@ -70,6 +74,9 @@ def price_list(stage: Stage, cpu: dict[str, float], list_month: float) -> Iterat
     symbolicated = _of_endpoint(_symbolicated(), "SentryIngestFunction", cpu["symbolicated 4 KB"])
     yield _sum("symbolicated", symbolicated, _burst(cpu, Digest.sdk_event))
     yield _sum("captured", _captured(stage, cpu["captured"]), _burst(cpu, Digest.sdk_event))
+    yield from _exported(stage, cpu)
+    yield _sum("feedback", _feedback(stage, cpu["feedback"]))
+    yield _sum("attached", *_attached(stage, cpu), _burst(cpu, Digest.sdk_event))
     stored = {name: 1_000 * spent for name, spent in maps.stored(cpu["compile 1 MB"]).items()}
     yield Price("stored-map", sum(stored.values()), stored)
 
@@ -195,6 +202,33 @@ def _captured(stage: Stage, cpu: float) -> Dollars:
     with log_capture.function(stage) as deliver:
         deliver(1)
         return log_capture.of_events(deliver(BATCH).calls, cpu)
+
+
+def _exported(stage: Stage, cpu: dict[str, float]) -> Iterator[Price]:
+    """Yield the prices of exceptions of OpenTelemetry: alone, and in batches."""
+    for case, measured, number in (
+        ("otlp-alone", "otlp alone", 1),
+        ("otlp-50", "otlp batch", otlp.BATCH),
+    ):
+        with otlp.endpoint(stage) as export:
+            calls = export([otlp.request(number, n) for n in range(BATCH // number)]).calls
+        spent = otlp.of_events(calls, cpu[measured], number)
+        yield _sum(case, spent, _burst(cpu, Digest.sdk_event))
+
+
+def _feedback(stage: Stage, cpu: float) -> Dollars:
+    with feedback.endpoint(stage) as send:
+        return feedback.of_feedback(send([feedback.written() for _ in range(BATCH)]).calls, cpu)
+
+
+def _attached(stage: Stage, cpu: dict[str, float]) -> Iterator[Dollars]:
+    """Yield what events with a file cost, in the endpoint and when they expire."""
+    events = [small_events()[n % ISSUES] for n in range(BATCH)]
+    with feedback.endpoint(stage) as send:
+        calls = send([feedback.with_file(each) for each in events]).calls
+    yield feedback.of_events(calls, cpu["attached 4 KB"])
+    with feedback.end(stage) as forget:
+        yield feedback.of_end(forget().calls, cpu["end of files"])
 
 
 # ------------------------------------------------------------------ digest

@@ -15,15 +15,19 @@ WHAT = {
     "cold": "an SDK's event of 4 KB for which every function starts",
     "symbolicated": "an SDK's event of 4 KB of minified code whose source map is there, in bursts",
     "captured": "a failure in a log, with the lines before it, in batches of one",
+    "otlp-alone": "an exception of a span of OpenTelemetry, in requests of one",
+    "otlp-50": "the same, in requests of 50",
+    "attached": "an SDK's event of 4 KB with a file of 100 KB, in bursts",
+    "feedback": "a feedback that somebody writes about an event",
     "gateway-4k": "an event of 4 KB at `/api/ingest` with a key, in bursts",
 }
 _COLUMNS = {
     "API Gateway": ("gateway",),
     "EventsTable": ("EventsTable", "look-ups and rates"),
     "IssuesTable": ("IssuesTable",),
-    "Lambda": ("endpoint", "authorizer", "digest", "starts"),
+    "Lambda": ("endpoint", "authorizer", "digest", "starts", "end of files"),
     "storage": ("storage",),
-    "rest": ("logs", "queues", "stream"),
+    "rest": ("logs", "queues", "stream", "files"),
 }
 
 

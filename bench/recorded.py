@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import log_capture, maps
+from bench import feedback, log_capture, maps, otlp
 from bench.digest import BATCH, ISSUES, USERS, Digest, grow, prepared
 from bench.lists import SEARCHES, SEARCHES_ACROSS
 from bench.process import HOT, Worker, initialise, initialise_boto3, initialise_nothing
@@ -69,6 +69,8 @@ def measure(stage: Stage, rounds: int) -> Cpu:
     cpu |= _of_digest(put_item, rounds)
     cpu |= of_maps(put_item, rounds)
     cpu["captured"] = of_log_capture(stage, put_item, rounds)
+    cpu |= of_otlp(stage, put_item, rounds)
+    cpu |= of_feedback(stage, put_item, rounds)
     for kind, prefix, names in (
         ("list", "", LISTS),
         ("search", "", SEARCHES),
@@ -145,6 +147,43 @@ def of_log_capture(stage: Stage, put_item: Measure, rounds: int) -> float:
         for _ in range(3):
             deliver(BATCH)
         return _ratio(lambda: deliver(BATCH).cpu_s, put_item, rounds)
+
+
+def of_otlp(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
+    """Measure requests with one exception of a new issue, and batches of exceptions of ten."""
+    cpu: Cpu = {}
+    for name, exceptions, requests in (("otlp alone", 1, 16), ("otlp batch", otlp.BATCH, 1)):
+        with otlp.endpoint(stage) as export:
+
+            def spend(exceptions: int = exceptions, requests: int = requests) -> float:
+                sent = [otlp.request(exceptions, n, new=True) for n in range(requests)]
+                return export(sent).cpu_s
+
+            for _ in range(3):
+                spend()
+            cpu[name] = _ratio(spend, put_item, rounds)
+    return cpu
+
+
+def of_feedback(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
+    """Measure feedback, events with a file, and the end of files."""
+    cpu: Cpu = {}
+    with feedback.endpoint(stage) as send:
+
+        def written() -> float:
+            return send([feedback.written() for _ in range(16)]).cpu_s
+
+        def attached() -> float:
+            events = [of_new_issue(each) for each in small_events()]
+            return send([feedback.with_file(each) for each in events]).cpu_s
+
+        for name, spend in (("feedback", written), ("attached 4 KB", attached)):
+            for _ in range(3):
+                spend()
+            cpu[name] = _ratio(spend, put_item, rounds)
+    with feedback.end(stage) as forget:
+        cpu["end of files"] = _ratio(lambda: forget().cpu_s, put_item, rounds)
+    return cpu
 
 
 def _of_digest(put_item: Measure, rounds: int) -> Cpu:

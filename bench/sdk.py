@@ -49,8 +49,11 @@ def of_new_issue(event: dict[str, Any]) -> dict[str, Any]:
     return copy
 
 
-def posted(event: dict[str, Any], age_ms: int = 0) -> bytes:
-    """Return what an SDK posts: a compressed envelope with an event that happened `age_ms` ago."""
+def posted(event: dict[str, Any], age_ms: int = 0, file: bytes = b"") -> bytes:
+    """Return what an SDK posts: a compressed envelope with an event that happened `age_ms` ago.
+
+    `file`: an attachment of the event.
+    """
     event_id = uuid.uuid4().hex
     now = datetime.now(UTC)
     happened = now - timedelta(milliseconds=age_ms)
@@ -58,8 +61,11 @@ def posted(event: dict[str, Any], age_ms: int = 0) -> bytes:
     event = {**event, "event_id": event_id, "timestamp": _iso(happened)}
     content = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
     item = json.dumps({"type": "event", "content_type": "application/json", "length": len(content)})
-    body = b"\n".join([json.dumps(headers).encode(), item.encode(), content]) + b"\n"
-    return gzip.compress(body)
+    lines = [json.dumps(headers).encode(), item.encode(), content]
+    if file:
+        header = {"type": "attachment", "filename": "screenshot.png", "length": len(file)}
+        lines += [json.dumps(header).encode(), file]
+    return gzip.compress(b"\n".join(lines) + b"\n")
 
 
 def _iso(at: datetime) -> str:

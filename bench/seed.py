@@ -24,9 +24,9 @@ from errata.config import settings
 from errata.models.artifact import Artifact
 from errata.models.ids import now_ms
 from errata.models.organization import DEFAULT_ORGANIZATION
-from errata.store import artifacts, clients
+from errata.store import artifacts, clients, feedback
 from errata.store import projects as store
-from errata.usecases import organizations, projects
+from errata.usecases import attachments, organizations, projects
 from errata.usecases.projects import MAX_RATE_LIMIT, Created
 
 _turn = threading.Lock()
@@ -86,7 +86,8 @@ class Seed:
     """Rows, and what opens them: the keys of two projects, which the gateway meters, and a team.
 
     The organization of `limited_key` has a quota. `public_key` is in the first project's DSN,
-    `busy_key` in that of `busy_project`, which has the highest rate.
+    `busy_key` in that of `busy_project`, which has the highest rate, keeps attachments, and has had
+    feedback.
     """
 
     rows: Rows
@@ -106,6 +107,8 @@ def at_rest(monthly_quota: int) -> Seed:
         first, second = _a_project(DEFAULT_ORGANIZATION), _a_project(limited.id)
         busy = _a_project(DEFAULT_ORGANIZATION)
         projects.change(busy.project.id, MAX_RATE_LIMIT, None)
+        attachments.change(busy.project.id, True)
+        feedback.note(busy.project.id, now_ms())
         team = a_team(now_ms())
         keys = (first.key, second.key, first.public, busy.project.id, busy.public)
         return Seed(_rows(), *keys, team)

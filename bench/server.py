@@ -160,6 +160,18 @@ class _Handler(BaseHTTPRequestHandler):
         head = f"HTTP/1.1 {status} \r\nContent-Length: {len(content or b'')}\r\n\r\n"
         self.wfile.write(head.encode() + (content or b""))
 
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._of_file("PutObject", 200)
+
+    def do_DELETE(self) -> None:
+        self._of_file("DeleteObject", 204)
+
+    def _of_file(self, operation: str, status: int) -> None:
+        """Respond like S3 to a write, which changes nothing."""
+        self.server.calls.append(Call(operation, {"Key": self.path.removeprefix("/")}))
+        self.wfile.write(f"HTTP/1.1 {status} \r\nContent-Length: 0\r\n\r\n".encode())
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]

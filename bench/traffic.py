@@ -176,6 +176,15 @@ def url_event(body: bytes, project_id: str, key: str) -> dict[str, Any]:
     }
 
 
+def otlp_event(body: bytes, key: str) -> dict[str, Any]:
+    """Return sentry_ingest's event for a request of an exporter of traces, to its own URL."""
+    event = url_event(body, "0", key)
+    del event["headers"]["x-sentry-auth"]
+    event["headers"] |= {"content-type": "application/x-protobuf", "x-api-key": key}
+    event["rawPath"] = event["requestContext"]["http"]["path"] = "/v1/traces"
+    return event
+
+
 def page_event(path: str, cookie: str, query: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the dashboard's event for a request of a page or of a static file."""
     headers = {
