@@ -175,6 +175,21 @@ def test_the_head_is_ignored_until_all_have_so_many(desk: Desk, change: Change) 
     assert desk.of("a").status == "open"
 
 
+def test_a_head_knows_when_its_release_was_first_seen_though_a_member_has_the_event(
+    desk: Desk,
+) -> None:
+    # Names without a version: the times when they were first seen say which one is newer.
+    desk.hit("a")
+    desk.hit("b", release="blue")
+    desk.merge("a", "b")
+    desk.change("a", Change(RESOLVE, release="red"))
+    desk.hit("c", release="red")
+    desk.hit("b", release="blue")
+    assert desk.of("a").status == "resolved"
+    desk.hit("b", release="green")
+    assert desk.of("a").status == "regressed"
+
+
 def test_a_member_that_has_expired_still_belongs_to_the_head(desk: Desk) -> None:
     desk.merge("a", "b")
     desk.clock.advance(2 * DAY_S)
