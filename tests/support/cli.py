@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 from typer import testing
@@ -31,6 +32,26 @@ LOCAL_URL = "http://127.0.0.1:4999"
 _command = cache(get_command)
 
 
+_create_client: Any = botocore.session.Session.create_client
+# By service and all that the environment says about AWS.
+_clients: dict[object, Any] = {}
+
+
+def _same_client(session: Any, service: str, **options: Any) -> Any:
+    """Return CloudFormation's client, which each run of the command creates. That takes long.
+
+    The clients of other services are created once per process by the product.
+    """
+    if service != "cloudformation" or options.keys() != {"config"}:
+        return _create_client(session, service, **options)
+    config = options["config"]._user_provided_options
+    named = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    key = repr((sorted(named.items()), sorted(config.items())))
+    if key not in _clients:
+        _clients[key] = _create_client(session, service, **options)
+    return _clients[key]
+
+
 @dataclass(frozen=True)
 class Ran:
     """The exit code of a run of the command, and its output."""
@@ -48,6 +69,7 @@ def run(*arguments: str, stdin: bytes | None = None) -> Ran:
     """Run `errata`. Raise an unexpected exception, for which the command prints a traceback."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(testing, "_get_command", _command)
+        patch.setattr(botocore.session.Session, "create_client", _same_client)
         result = testing.CliRunner().invoke(
             app, arguments, input=stdin, catch_exceptions=False, prog_name="errata"
         )
