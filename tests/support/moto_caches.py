@@ -22,6 +22,7 @@ what belongs to update expressions.
 
 import inspect
 import json
+import marshal
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,10 @@ _parse_request: Any = BaseJSONParser._parse_structure
 _parse_response: Any = vars(ResponseParser)["_handle_structure"]
 _members: dict[int, tuple[Any, dict[str, tuple[str, Any]]]] = {}
 _lex: Any = ConditionExpressionParser._lex_condition_expression
+_parse_condition: Any = ConditionExpressionParser.parse
+# With the names and values that each one uses. A call parses each condition two or three times.
+_conditions: dict[tuple[str, bytes], tuple[Any, list[str], list[str]]] = {}
+_MOST_CONDITIONS = 1_000
 _query: Any = Table.query
 _query_signature = inspect.signature(Table.query)
 _loader = cache(botocore.loaders.create_loader)
@@ -90,6 +95,7 @@ def remembering() -> Iterator[None]:
         patch.setattr(BaseJSONParser, "_parse_structure", parse_request_structure)
         patch.setattr(ResponseParser, "_handle_structure", parse_response_structure)
         patch.setattr(ConditionExpressionParser, "_lex_condition_expression", lex)
+        patch.setattr(ConditionExpressionParser, "parse", parse_condition)
         patch.setattr(DynamoType, "cast_value", property(cast_value))
         patch.setattr(DynamoType, "__eq__", equal)
         patch.setattr(Table, "all_items", all_items)
@@ -232,6 +238,25 @@ def set_attributes(
         if size > _MAX_ITEM:
             raise ItemSizeTooLarge
         dict.__setitem__(item.attrs, name, attribute)
+
+
+def parse_condition(parser: ConditionExpressionParser) -> Any:
+    """Return what evaluates a condition. It is not changed by that."""
+    if not parser.condition_expression:
+        return _parse_condition(parser)
+    given = (parser.expression_attribute_names, parser.expression_attribute_values)
+    key = (parser.condition_expression, marshal.dumps(given, 2))
+    if key not in _conditions:
+        if len(_conditions) >= _MOST_CONDITIONS:
+            _conditions.clear()
+        parsed = _parse_condition(parser)
+        found = (parsed, [*parser.expr_attr_names_found], [*parser.expr_attr_values_found])
+        _conditions[key] = found
+        return parsed
+    parsed, names, values = _conditions[key]
+    parser.expr_attr_names_found += names
+    parser.expr_attr_values_found += values
+    return parsed
 
 
 def lex(parser: ConditionExpressionParser) -> deque[Any]:
