@@ -78,7 +78,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
 lock: .venv/ready ## update and pin all dependencies, with hashes
 	cd layers/common && $(LOCK) $(PYDANTIC:%=--no-emit-package=%) requirements.in -o requirements.txt
-	for function in compile_maps dashboard web_api webhook_dispatcher; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt \
+	for function in compile_maps dashboard monitors web_api webhook_dispatcher; do $(LOCK) functions/$$function/requirements.in -c layers/common/requirements.txt \
 		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package=\1/p' layers/common/requirements.txt) -o functions/$$function/requirements.txt || exit; done
 	$(LOCK) requirements-dev.in -c layers/common/requirements.txt -o requirements-dev.txt
 	for tool in sam ministack uv fuzz mcp mcp-before bugsink; do $(LOCK) dev/requirements-$$tool.in -o dev/requirements-$$tool.txt; done

@@ -1,6 +1,7 @@
-"""POST /api/{project_id}/envelope, /store and /security, and OTLP (`otlp.py`): the SDK endpoint.
+"""POST /api/{project_id}/envelope, /store and /security: the SDK endpoint.
 
-/minidump and /unreal are refused, and counted. Requests come from API Gateway, with what the
+Also OTLP (`otlp.py`), check-ins (`cron.py`) and the dialog (`dialog.py`). /minidump and /unreal are
+refused, and counted. Requests come from API Gateway, with what the
 authorizer knows about the key, or to the function's own URL, without.
 
 Source: the SDK development documentation, "Transport" and "Rate Limiting".
@@ -90,6 +91,10 @@ def _respond(event: gateway.Event) -> gateway.Response:
         from functions.sentry_ingest import dialog  # pages open it seldom
 
         return dialog.respond(event)
+    if "/cron/" in _place(event):
+        from functions.sentry_ingest import cron  # SDKs send check-ins in envelopes
+
+        return cron.respond(event)
     if route := _otlp_route(event):
         from functions.sentry_ingest import otlp  # SDKs never need it
 

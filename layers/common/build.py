@@ -61,6 +61,7 @@ OPERATIONS = {
     "events": ["PutEvents"],
     "logs": ["GetLogEvents"],
     "s3": ["DeleteObject", "GetObject", "HeadObject", "ListObjectsV2", "PutObject"],
+    "scheduler": ["CreateSchedule", "DeleteSchedule"],
     "sesv2": ["SendEmail"],
     "sns": ["Publish", "Subscribe", "Unsubscribe"],
     "sqs": [

@@ -236,8 +236,8 @@ def by_kind(kind: str) -> list[str]:
 
 def test_every_function_has_samples() -> None:
     functions = template.of_type("AWS::Serverless::Function")
-    # What an operator's subscription filter invokes is in a nested stack.
-    wanted = {template.folder(name) for name in functions} | {"log_capture"}
+    # What log lines and check-ins invoke is in nested stacks.
+    wanted = {template.folder(name) for name in functions} | {"log_capture", "monitors"}
     assert {case.split("/")[0] for case in CASES} == wanted
 
 
@@ -249,6 +249,8 @@ def test_every_sample_is_answered(case: str) -> None:
         assert response["statusCode"] in (200, 202, 303, 400, 401, 403, 404, 405, 422)
     elif case.startswith("log_capture/"):
         assert response is None
+    elif case.startswith("monitors/"):
+        assert response == {"batchItemFailures": []}
     elif case in by_kind("DynamoDB") + by_kind("SQS") + by_kind("CloudWatchLogs"):
         assert response in (None, {"batchItemFailures": []})
     else:
@@ -258,6 +260,13 @@ def test_every_sample_is_answered(case: str) -> None:
 def test_ledger_counts_a_lost_event() -> None:
     run("ledger/lost")
     assert loss_ledger.by_day(visible_in("1"), 1) == {"2026-11-22": (0, {"invalid": 1})}
+
+
+def test_monitors_tells_of_a_failed_run() -> None:
+    assert run("monitors/failed_run") == {"batchItemFailures": []}
+    stream.pump(stream.records())
+    (issue,) = issues.list_issues(visible_in("1"))
+    assert issue.title == "nightly: failed run"
 
 
 def test_log_capture_makes_an_event_of_a_timeout() -> None:

@@ -43,6 +43,8 @@ QUEUES = {
     "COMPILE_MAPS_DEAD_LETTER_URL": "CompileMapsDeadLetterQueue",
     "LOG_CAPTURE_DEAD_LETTER_URL": "LogCaptureDeadLetterQueue",
     "WEBHOOK_QUEUE_URL": "WebhookQueue",
+    "MONITOR_DEAD_LETTER_URL": "MonitorDeadLetterQueue",
+    "MONITOR_QUEUE_URL": "MonitorQueue",
 }
 # Properties of the user pool that have the same names in Cognito's API.
 _OF_THE_POOL = (
@@ -70,6 +72,10 @@ def account(emulator: str) -> Iterator[None]:
         patch.setenv("WEBHOOKS_TO_LOOPBACK", "on")
         patch.setenv("DASHBOARD_URL", "https://errors.example.com/dashboard")
         patch.setenv("STACK_NAME", "errata")
+        patch.setenv("SCHEDULE_GROUP", "ScheduleGroup")
+        patch.setenv("MONITOR_QUEUE_ARN", "arn:aws:sqs:us-east-1:123456789012:MonitorQueue")
+        patch.setenv("MONITOR_DEAD_LETTER_ARN", "arn:aws:sqs:us-east-1:123456789012:MonitorDead")
+        patch.setenv("SCHEDULER_ROLE_ARN", "arn:aws:iam::123456789012:role/SchedulerRole")
         patch.setenv("MAPS_BUCKET", "errata-maps")
         patch.setenv("UNMETERED_KEY", "unmetered-gateway-key")
         patch.setenv("LIMITED_KEY", "limited-gateway-key")

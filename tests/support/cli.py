@@ -136,6 +136,8 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
         "LedgerDeadLetterUrl": os.environ["LEDGER_DEAD_LETTER_URL"],
         "CompileMapsDeadLetterUrl": os.environ["COMPILE_MAPS_DEAD_LETTER_URL"],
         "LogCaptureDeadLetterUrl": os.environ["LOG_CAPTURE_DEAD_LETTER_URL"],
+        "MonitorDeadLetterUrl": os.environ["MONITOR_DEAD_LETTER_URL"],
+        "MonitorQueueUrl": os.environ["MONITOR_QUEUE_URL"],
         "LogCaptureArn": "arn:aws:lambda:us-east-1:123456789012:function:errata-LogCapture-1",
         "ArtifactsTableName": os.environ["ARTIFACTS_TABLE"],
         "MapsBucketName": os.environ["MAPS_BUCKET"],

@@ -82,6 +82,8 @@ def _leading_keys(statement: dict[str, Any]) -> LeadingKeys | None:
     if "Condition" not in statement:
         return None
     ((operator, condition),) = statement["Condition"].items()
+    if "iam:PassedToService" in condition:
+        return None
     return LeadingKeys(operator, tuple(condition["dynamodb:LeadingKeys"]))
 
 
@@ -137,6 +139,12 @@ def _wanted(call: Call) -> Iterator[tuple[str, str, list[str]]]:
             where = "arn:AWS::Partition:logs:AWS::Region:AWS::AccountId"
             group, stream = call.parameters["logGroupName"], call.parameters["logStreamName"]
             yield name, f"{where}:log-group:{group}:log-stream:{stream}", []
+        case "scheduler":
+            where = "arn:AWS::Partition:scheduler:AWS::Region:AWS::AccountId:schedule"
+            yield name, f"{where}/{call.parameters['GroupName']}/{call.parameters['Name']}", []
+            if role := call.parameters.get("Target", {}).get("RoleArn"):
+                where = "arn:AWS::Partition:iam::AWS::AccountId:role"
+                yield "iam:PassRole", f"{where}/{role.rpartition('/')[2]}", []
         case "cognito-idp":
             if call.operation not in _OPEN:
                 assert call.parameters["UserPoolId"] == settings().user_pool_id

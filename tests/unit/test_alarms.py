@@ -9,7 +9,7 @@ DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
 # The nested stack of alarms.
 STACK = "Operations"
 # The nested stacks with a function of their own.
-WITH_FUNCTION = ("SourceMaps", "LogCapture")
+WITH_FUNCTION = ("SourceMaps", "LogCapture", "Monitors")
 OF_NESTED = {
     name: stack for stack in WITH_FUNCTION for name in of_type("AWS::Lambda::Function", stack)
 }

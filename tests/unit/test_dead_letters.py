@@ -39,6 +39,18 @@ def test_whatever_nobody_waits_for_has_a_dead_letter_queue() -> None:
         ]["Fn::GetAtt"][0]
         for stack in nested()
         for source in of_type("AWS::Lambda::EventSourceMapping", stack).values()
+        if "DestinationConfig" in source
+    }
+    # What a queue brings, it keeps in its own dead-letter queue.
+    found |= {
+        QUEUES[
+            resources()[stack]["Properties"]["Parameters"][source["EventSourceArn"]["Ref"]][
+                "Fn::GetAtt"
+            ][0]
+        ]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for stack in nested()
+        for source in of_type("AWS::Lambda::EventSourceMapping", stack).values()
+        if "DestinationConfig" not in source
     }
     # So does a function that AWS invokes asynchronously.
     found |= {

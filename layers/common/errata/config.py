@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 # Names of the dead-letter queues, for the command and its output.
-QUEUES = ("digest", "cleanup", "webhooks", "ledger", "maps", "capture")
+QUEUES = ("digest", "cleanup", "webhooks", "ledger", "maps", "capture", "monitors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,12 @@ class Settings:
     compile_maps_dead_letter_url: str
     log_capture_dead_letter_url: str
     log_capture_arn: str
+    monitor_queue_url: str
+    monitor_queue_arn: str
+    monitor_dead_letter_url: str
+    monitor_dead_letter_arn: str
+    schedule_group: str
+    scheduler_role_arn: str
     deliveries_table: str
     artifacts_table: str
     maps_bucket: str
@@ -84,6 +90,12 @@ def settings() -> Settings:
         compile_maps_dead_letter_url=env("COMPILE_MAPS_DEAD_LETTER_URL", ""),
         log_capture_dead_letter_url=env("LOG_CAPTURE_DEAD_LETTER_URL", ""),
         log_capture_arn=env("LOG_CAPTURE_ARN", ""),
+        monitor_queue_url=env("MONITOR_QUEUE_URL", ""),
+        monitor_queue_arn=env("MONITOR_QUEUE_ARN", ""),
+        monitor_dead_letter_url=env("MONITOR_DEAD_LETTER_URL", ""),
+        monitor_dead_letter_arn=env("MONITOR_DEAD_LETTER_ARN", ""),
+        schedule_group=env("SCHEDULE_GROUP", ""),
+        scheduler_role_arn=env("SCHEDULER_ROLE_ARN", ""),
         deliveries_table=env("DELIVERIES_TABLE", ""),
         artifacts_table=env("ARTIFACTS_TABLE", ""),
         maps_bucket=env("MAPS_BUCKET", ""),

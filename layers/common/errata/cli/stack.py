@@ -52,6 +52,8 @@ OPTIONAL = {
     "CompileMapsDeadLetterUrl": "COMPILE_MAPS_DEAD_LETTER_URL",
     "LogCaptureDeadLetterUrl": "LOG_CAPTURE_DEAD_LETTER_URL",
     "LogCaptureArn": "LOG_CAPTURE_ARN",
+    "MonitorDeadLetterUrl": "MONITOR_DEAD_LETTER_URL",
+    "MonitorQueueUrl": "MONITOR_QUEUE_URL",
 }
 CREDENTIALS = ("access_key_id", "secret_access_key")
 OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "StageName")

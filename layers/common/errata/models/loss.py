@@ -5,6 +5,7 @@
 # `mismatch`: the request repeated an Idempotency-Key with another body, which was not stored.
 # `issue_cap`: an issue had too many events in an hour. `throttled`: more events of the project
 # arrived than its partition takes.
+# `monitors`: a check-in of a monitor beyond the most that a project may have.
 # `unavailable`: a function or the store failed. A client that sent the event again lost nothing.
 REASONS = (
     "invalid",
@@ -18,6 +19,7 @@ REASONS = (
     "unsupported",
     "trimmed",
     "mismatch",
+    "monitors",
     "unavailable",
 )
 # The reasons that SDKs report for events that they did not send (SDK development documentation,

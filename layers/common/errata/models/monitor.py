@@ -95,6 +95,7 @@ class Run:
         began: whether the job said when it began.
         ended_ms: when it ended, or has timed out. None while it is in progress or if it was missed.
         ended_by: the id of the check-in that ended it, "" if none did.
+        began_by: the id of the check-in that said when it began, if that came after the end.
         unnamed: whether the job gave no id.
         event: whether an event tells of it: `owed` if it is still to be stored, `told` if it was.
     """
@@ -105,6 +106,7 @@ class Run:
     began: bool = True
     ended_ms: int | None = None
     ended_by: str = ""
+    began_by: str = ""
     unnamed: bool = False
     event: Literal["", "owed", "told"] = ""
     duration_ms: int | None = None

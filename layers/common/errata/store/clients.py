@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm.client import SSMClient
 
     from errata.store.lean_s3 import LeanS3
+    from errata.store.lean_sqs import LeanSqs
 
 # At DEBUG, these log whole requests and responses, with passwords, tokens and secrets in them.
 for _name in ("botocore", "urllib3"):
@@ -77,6 +78,21 @@ def sqs() -> "SQSClient":
     """Return the SQS client."""
     client: SQSClient = _client("sqs")
     return client
+
+
+@cache
+def lean_sqs() -> "LeanSqs | None":
+    """Return the small client of SQS, None if botocore's is selected."""
+    if os.environ.get("DYNAMODB_CLIENT") != "lean":
+        return None
+    from errata.store.lean_sqs import LeanSqs  # few requests have check-ins
+
+    return LeanSqs.of_environment()
+
+
+def scheduler() -> Any:
+    """Return the client of EventBridge Scheduler, for cron monitors."""
+    return _client("scheduler")
 
 
 def ssm() -> "SSMClient":
@@ -170,8 +186,11 @@ def clear_cache() -> None:
         client.close()
     if lean_s3.cache_info().currsize and (of_s3 := lean_s3()):
         of_s3.close()
+    if lean_sqs.cache_info().currsize and (of_sqs := lean_sqs()):
+        of_sqs.close()
     _lean.cache_clear()
     _lean_once.cache_clear()
     lean_s3.cache_clear()
+    lean_sqs.cache_clear()
     if module := sys.modules.get("errata.store.botocore_clients"):
         module.clear_cache()

@@ -75,6 +75,9 @@ _DOMAINS = {
 class LeanClient:
     """A DynamoDB client. Its methods take the keyword arguments of botocore's methods."""
 
+    # What the header X-Amz-Target begins with.
+    target = "DynamoDB_20120810"
+
     def __init__(
         self, signer: Signer, connections: Connections, quota: "RetryQuota", attempts: int
     ) -> None:
@@ -163,7 +166,7 @@ class LeanClient:
             attempt += 1
 
     def _exchange(self, operation: str, body: bytes, signed_s: float) -> Response:
-        headers = {"content-type": _TYPE, "x-amz-target": f"DynamoDB_20120810.{operation}"}
+        headers = {"content-type": _TYPE, "x-amz-target": f"{self.target}.{operation}"}
         request = self._signer.signed("POST /", headers, body, signed_s)
         response = self._connections.exchange(request, time.time())
         checksum = response.headers.get("x-amz-crc32")

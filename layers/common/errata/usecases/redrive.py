@@ -1,6 +1,6 @@
 """Process the contents of the dead-letter queues again; see docs/decisions/0013-redrive.md.
 
-- Webhook messages go back into their queue.
+- Webhook messages and check-ins of cron monitors go back into their queues.
 - Cleared events and the events of deleted issues are deleted now.
 - Source maps are fetched and compiled, and unused ones deleted, with those of deleted projects.
 - Failures in log lines are stored, unless they were stored before.
@@ -26,7 +26,7 @@ from errata.models.ids import DAY_MS, UUID, floor_id, minted_ms, now_ms
 from errata.models.issue import Issue
 from errata.models.times import CLEAR_MARGIN_MS, STREAM_KEPT_MS
 from errata.protocol import losses
-from errata.store import digest_rows, event_queries, queues, stream, watermarks, webhooks
+from errata.store import check_ins, digest_rows, event_queries, queues, stream, watermarks, webhooks
 from errata.store.projects import list_deleted
 from errata.store.queues import QueueMessage
 from errata.store.retry import attempts
@@ -64,6 +64,7 @@ def queue_urls() -> dict[str, str]:
         "ledger": settings().ledger_dead_letter_url,
         "maps": settings().compile_maps_dead_letter_url,
         "capture": settings().log_capture_dead_letter_url,
+        "monitors": settings().monitor_dead_letter_url,
     }
 
 
@@ -110,6 +111,9 @@ def _describe(message: QueueMessage) -> str:
             return f"{len(batch.lines)} log lines of {batch.group}" if batch else "no log lines"
         if "event_id" in body:
             return f"event {body['project_id']}-{body['event_id']}: {body['reason']}"
+        if "look" in body or "check_ins" in body:
+            what = f"{len(body['check_ins'])} check-ins" if "check_ins" in body else "a look"
+            return f"{what} at cron monitors of project {body['project_id']}"
         return f"message {body['id']} of project {body['project_id']}"
     except (ValueError, KeyError, TypeError):
         return "an unknown kind of message"
@@ -187,6 +191,20 @@ def _redrive_capture(messages: list[QueueMessage]) -> list[Redriven]:
         else:
             what = f"stored {stored} events of {_describe(message)}; others were stored before"
             redriven.append(Redriven("capture", message.id, True, what))
+    return redriven
+
+
+def _redrive_monitors(messages: list[QueueMessage]) -> list[Redriven]:
+    redriven = []
+    for message in messages:
+        try:
+            check_ins.parse(message.body)
+        except (ValueError, KeyError, TypeError):
+            redriven.append(Redriven("monitors", message.id, False, "an unknown kind of message"))
+            continue
+        # As for webhooks. A check-in that comes twice changes nothing.
+        queues.send(settings().monitor_queue_url, json.loads(message.body))
+        redriven.append(Redriven("monitors", message.id, True, f"sent: {_describe(message)}"))
     return redriven
 
 
@@ -371,4 +389,5 @@ _BY_QUEUE = {
     "ledger": _redrive_losses,
     "maps": _redrive_maps,
     "capture": _redrive_capture,
+    "monitors": _redrive_monitors,
 }

@@ -37,7 +37,7 @@ from errata.models.tally import is_kept
 from errata.models.times import PROMPT_MS
 from errata.protocol.body import MAX_JSON_BYTES, parse_object, too_large
 from errata.protocol.sentry import event as protocol
-from errata.protocol.sentry.envelope import FEEDBACK, MAX_EVENTS, Envelope, within_limits
+from errata.protocol.sentry.envelope import CHECK_IN, FEEDBACK, MAX_EVENTS, Envelope, within_limits
 from errata.protocol.sentry.forms import note_attachments, split_texts
 from errata.protocol.sentry.reports import discarded
 from errata.store import events, late_events
@@ -65,13 +65,14 @@ _stored = BoundedDict[tuple[str, str], None](max_entries=10_000)
 def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str:
     """Store each event of an envelope, unless it was stored before, and count what is lost.
 
-    Items of other kinds (sessions, transactions, …) are dropped. Errors among them, such as
-    minidumps, and the losses in client reports are counted. `address` is the client's. Returns the
-    id of the first event as SDKs write it, or the id of the envelope if it has no event.
+    Check-ins of cron monitors are queued first. Items of other kinds (sessions, transactions, …)
+    are dropped. Errors among them, such as minidumps, and the losses in client reports are counted.
+    `address` is the client's. Returns the id of the first event as SDKs write it, or the id of the
+    envelope if it has no event.
 
     Raises:
-        HTTPError: an event is refused, or feedback or log records without an event. The others are
-            stored.
+        HTTPError: an event is refused, or feedback, check-ins or log records without an event. The
+            others are stored.
         StoreError: the store failed. The events before are stored; the client may send the same
             envelope again.
     """
@@ -82,10 +83,15 @@ def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str
     report_losses.note_all(access.project_id, lost)
     counted = bool(envelope.events)
     refused: HTTPError | None = None
+    if any(item.type == CHECK_IN for item in envelope.items):
+        from errata.usecases import check_ins  # few applications have cron monitors
+
+        refused = check_ins.accept_items(envelope.items, access, now_ms, counted=counted)
     if access.log_errors and (logs := [i.payload for i in envelope.items if i.type == "log"]):
         from errata.usecases import otlp  # most projects have not asked for it
 
-        refused = otlp.accept_sdk_logs(logs, access, address, now_ms, counted=counted)
+        other = otlp.accept_sdk_logs(logs, access, address, now_ms, counted=counted)
+        refused = refused or other
     if any(item.type in FEEDBACK for item in envelope.items):
         from errata.usecases import feedback  # people write seldom
 

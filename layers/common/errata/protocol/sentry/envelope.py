@@ -36,6 +36,8 @@ _UNREADABLE_ATTACHMENTS = ("event.minidump", "event.applecrashreport")
 
 # Items with what people have written (`errata.protocol.sentry.feedback`).
 FEEDBACK = ("feedback", "user_report")
+# An item with what a scheduled job says of a run (`errata.protocol.sentry.check_ins`).
+CHECK_IN = "check_in"
 
 _END_OF_LINE = b"\n"
 _EMPTY_LINES = re.compile(rb"\n*")

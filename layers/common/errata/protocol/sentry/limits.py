@@ -23,7 +23,6 @@ _CATEGORIES = {
     "trace_metric": ("trace_metric",),
     "statsd": ("metric_bucket",),
     "metric_buckets": ("metric_bucket",),
-    "check_in": ("monitor",),
 }
 # SDKs ask again after this time: a later version of Errata may store some of these.
 _PAUSE_S = 3_600

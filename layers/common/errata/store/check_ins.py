@@ -1,0 +1,62 @@
+"""The queue of cron monitors: check-ins, and what looks at a monitor later.
+
+A queue message is JSON: `project_id`, and either `check_ins` or `look`, a monitor's slug and
+environment. `at` is when the schedule was to look, 0 for another look.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from errata.config import settings
+from errata.models.monitor import CheckIn, MonitorConfig
+from errata.store import clients
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An order to look at a monitor. `at_ms`: when its schedule was to do so, 0 if none was."""
+
+    slug: str
+    environment: str
+    at_ms: int = 0
+
+
+def send(project_id: str, check_ins: Sequence[CheckIn]) -> None:
+    """Queue the check-ins of a request, as one message."""
+    found = [{k: v for k, v in asdict(each).items() if v not in (None, "")} for each in check_ins]
+    _send({"project_id": project_id, "check_ins": found})
+
+
+def look_later(project_id: str, slug: str, environment: str, delay_s: int) -> None:
+    """Have a worker look at a monitor in some seconds, at most 900."""
+    _send({"project_id": project_id, "look": [slug, environment, 0]}, DelaySeconds=delay_s)
+
+
+def look_message(project_id: str, look: Look) -> str:
+    """Return the message that a schedule sends."""
+    return json.dumps({"project_id": project_id, "look": [look.slug, look.environment, look.at_ms]})
+
+
+def parse(body: str) -> tuple[str, list[CheckIn], Look | None]:
+    """Return the project of a queue message, its check-ins, and what to look at.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no such message.
+    """
+    sent = json.loads(body)
+    if "look" in sent:
+        return sent["project_id"], [], Look(*sent["look"])
+    return sent["project_id"], [_to_check_in(each) for each in sent["check_ins"]], None
+
+
+def _to_check_in(sent: dict[str, Any]) -> CheckIn:
+    config = sent.pop("config", None)
+    return CheckIn(**{"run_id": "", **sent}, config=MonitorConfig(**config) if config else None)
+
+
+def _send(message: dict[str, Any], **more: Any) -> None:
+    either: Any = clients.lean_sqs() or clients.sqs()
+    body = json.dumps(message, separators=(",", ":"))
+    either.send_message(QueueUrl=settings().monitor_queue_url, MessageBody=body, **more)

@@ -1,0 +1,254 @@
+"""What check-ins and the time do to a monitor. Calls nothing.
+
+Everything follows from the runs that a monitor keeps. So a check-in that comes again changes
+nothing, and one that comes late takes its place in the order of time.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from errata.models.crontab import ScheduleError, next_ms
+from errata.models.monitor import KEPT_RUNS, MOST_MISSED, CheckIn, Monitor, MonitorConfig, Run
+
+_MINUTE_MS = 60_000
+# A clock that is a little fast begins a run early.
+EARLY_MS = 15_000
+# How long a check-in may be on its way to the worker.
+GRACE_MS = 10_000
+# Missed runs that are told one by one after a pause of Errata. Of others, the last ones.
+_MOST_AT_ONCE = KEPT_RUNS
+
+
+def due_ms(monitor: Monitor) -> int | None:
+    """Return when the next run is missed or too long, in milliseconds. None: never."""
+    found = [at_ms for at_ms, _ in _due(monitor)]
+    return min(found, default=None)
+
+
+def _due(monitor: Monitor) -> list[tuple[int, Run | None]]:
+    """Return when each run in progress is too long, and, with None, when the next is missed."""
+    config = monitor.config
+    if config is None:
+        return []
+    limit_ms = config.max_runtime * _MINUTE_MS + GRACE_MS
+    due: list[tuple[int, Run | None]] = [
+        (run.at_ms + limit_ms, run) for run in monitor.runs if run.status == "in_progress"
+    ]
+    if monitor.expected_ms is not None and not monitor.sleeps:
+        due.append((monitor.expected_ms + config.margin * _MINUTE_MS + GRACE_MS, None))
+    return due
+
+
+def advance(monitor: Monitor, now_ms: int) -> Monitor:
+    """Return the monitor with what has been missed, or has taken too long, by now."""
+    monitor = _skip(monitor, now_ms)
+    while due := _due(monitor):
+        at_ms, run = min(due, key=lambda each: each[0])
+        if at_ms > now_ms:
+            break
+        monitor = _timed_out(monitor, run, at_ms - GRACE_MS) if run else _missed(monitor)
+    return monitor
+
+
+def _skip(monitor: Monitor, now_ms: int) -> Monitor:
+    """Return the monitor without missed runs that nobody would read one by one."""
+    config, expected_ms = monitor.config, monitor.expected_ms
+    if config is None or expected_ms is None:
+        return monitor
+    margin_ms = config.margin * _MINUTE_MS + GRACE_MS
+    last: list[int] = []
+    for _ in range(100_000):
+        if expected_ms + margin_ms > now_ms:
+            break
+        last = [*last[-_MOST_AT_ONCE + 1 :], expected_ms]
+        expected_ms = next_ms(config, expected_ms)
+    else:
+        last = [next_ms(config, now_ms)]
+    return replace(monitor, expected_ms=last[0]) if last else monitor
+
+
+def _timed_out(monitor: Monitor, run: Run, at_ms: int) -> Monitor:
+    return _with(monitor, [run], [replace(run, status="timeout", ended_ms=at_ms)])
+
+
+def _missed(monitor: Monitor) -> Monitor:
+    config, expected_ms = monitor.config, monitor.expected_ms
+    if config is None or expected_ms is None:
+        raise ValueError("no run is expected")
+    run = Run(f"missed-{expected_ms}", "missed", expected_ms, began=False)
+    following = replace(
+        monitor, expected_ms=next_ms(config, expected_ms), missed=monitor.missed + 1
+    )
+    if following.missed >= MOST_MISSED:
+        following = replace(following, expected_ms=None)
+    return _with(following, [], [run])
+
+
+def apply(monitor: Monitor, check_in: CheckIn) -> Monitor:
+    """Return the monitor with a check-in. The same one if the check-in came before."""
+    before = monitor
+    monitor = _configured(advance(monitor, check_in.at_ms), check_in)
+    run, changed = _run_of(monitor, check_in)
+    if changed is None or changed == run:
+        return before if monitor.config == before.config else monitor
+    gone = [run] if run else _missed_instead(monitor, check_in.at_ms)
+    monitor = _with(monitor, gone, [changed])
+    monitor = replace(monitor, seen_ms=max(monitor.seen_ms, check_in.at_ms), missed=0)
+    if run is None:
+        monitor = replace(monitor, expected_ms=_after_run(monitor, check_in.at_ms))
+    return monitor
+
+
+def _configured(monitor: Monitor, check_in: CheckIn) -> Monitor:
+    """Return the monitor with the config of a check-in, if that is another and newer one."""
+    config = check_in.config
+    if config is None or config == monitor.config or check_in.at_ms < monitor.config_ms:
+        return monitor
+    expected_ms, problem = None, ""
+    try:
+        expected_ms = next_ms(config, check_in.at_ms)
+    except ScheduleError as error:
+        problem = str(error)
+    return replace(
+        monitor,
+        config=config,
+        config_ms=check_in.at_ms,
+        problem=problem,
+        expected_ms=expected_ms,
+        missed=0,
+    )
+
+
+def _run_of(monitor: Monitor, check_in: CheckIn) -> tuple[Run | None, Run | None]:
+    """Return the run that a check-in is about, None for a new one, and what becomes of it.
+
+    That is None if nothing does.
+    """
+    runs = monitor.runs
+    named = check_in.run_id
+    begins = check_in.status == "in_progress"
+    if not named and any(check_in.id in (run.id, run.ended_by, run.began_by) for run in runs):
+        return None, None
+    if named:
+        run = next((each for each in runs if each.id == named), None)
+    elif begins:
+        # Its end may have come first.
+        ended = (r for r in runs if r.unnamed and not r.began and r.at_ms >= check_in.at_ms)
+        run = next(ended, None)
+    else:
+        open_ones = (r for r in runs if r.status == "in_progress" and r.at_ms <= check_in.at_ms)
+        run = max(open_ones, key=lambda each: each.at_ms, default=None)
+    if run is None:
+        full = len(runs) >= _kept(monitor.config)
+        if full and check_in.at_ms < runs[0].at_ms:
+            return None, None  # it was seen, and is no longer kept
+        return None, _new_run(check_in)
+    if begins:
+        return run, run if run.began else _begun(run, check_in)
+    if run.status in ("ok", "error"):
+        return run, run  # the first end counts
+    return run, _ended(run, check_in)
+
+
+def _new_run(check_in: CheckIn) -> Run:
+    begins = check_in.status == "in_progress"
+    run = Run(
+        id=check_in.run_id or check_in.id,
+        status="in_progress",
+        at_ms=check_in.at_ms,
+        began=begins,
+        unnamed=not check_in.run_id,
+        release=check_in.release,
+    )
+    return run if begins else _ended(run, check_in)
+
+
+def _begun(run: Run, check_in: CheckIn) -> Run:
+    """Return a run whose end came first, with its begin."""
+    return replace(
+        run,
+        began=True,
+        began_by=check_in.id,
+        at_ms=min(check_in.at_ms, run.at_ms),
+        release=run.release or check_in.release,
+    )
+
+
+def _ended(run: Run, check_in: CheckIn) -> Run:
+    return replace(
+        run,
+        status=check_in.status,
+        ended_ms=max(check_in.at_ms, run.at_ms),
+        ended_by=check_in.id,
+        duration_ms=check_in.duration_ms,
+        release=check_in.release or run.release,
+        # A run that has timed out and ends well after all needs no event.
+        event="" if check_in.status == "ok" and run.event == "owed" else run.event,
+    )
+
+
+def _missed_instead(monitor: Monitor, at_ms: int) -> list[Run]:
+    """Return the run that was taken for missed, because its check-in came late to the worker."""
+    if monitor.config is None:
+        return []
+    margin_ms = monitor.config.margin * _MINUTE_MS + GRACE_MS
+    return [
+        run
+        for run in monitor.runs
+        if run.status == "missed" and run.at_ms - EARLY_MS <= at_ms <= run.at_ms + margin_ms
+    ]
+
+
+def _after_run(monitor: Monitor, at_ms: int) -> int | None:
+    """Return when a run is expected after one that began at this time."""
+    config, expected_ms = monitor.config, monitor.expected_ms
+    if config is None or monitor.problem:
+        return None
+    if expected_ms is None:
+        return next_ms(config, at_ms)
+    if at_ms >= expected_ms - EARLY_MS:
+        return next_ms(config, max(at_ms, expected_ms) if config.crontab else at_ms)
+    # A run in between: a crontab expects the same as before.
+    return expected_ms if config.crontab else max(expected_ms, next_ms(config, at_ms))
+
+
+# ------------------------------------------------------------------ what follows from the runs
+
+
+def _kept(config: MonitorConfig | None) -> int:
+    if config is None:
+        return KEPT_RUNS
+    return max(KEPT_RUNS, config.failure_threshold, config.recovery_threshold)
+
+
+def _with(monitor: Monitor, gone: Iterable[Run], new: Iterable[Run]) -> Monitor:
+    """Return the monitor with other runs, and what follows from them."""
+    left_out = set(gone)
+    runs = sorted(
+        [*(each for each in monitor.runs if each not in left_out), *new], key=lambda r: r.at_ms
+    )
+    over = len(runs) - _kept(monitor.config)
+    runs = [run for number, run in enumerate(runs) if number >= over or run.event == "owed"]
+    usual = monitor.config or MonitorConfig()
+    bad = good = 0
+    owed: set[str] = set()
+    streak: list[Run] = []
+    for run in runs:
+        if run.status == "in_progress":
+            continue
+        if run.failed:
+            bad, good = bad + 1, 0
+            streak.append(run)
+            if bad >= usual.failure_threshold:
+                owed.update(each.id for each in streak if not each.event)
+        else:
+            bad, good, streak = 0, good + 1, []
+    if monitor.failing:
+        owed.update(each.id for each in streak if not each.event)
+    runs = [replace(run, event="owed") if run.id in owed else run for run in runs]
+    failing, recovered = monitor.failing or bool(owed), monitor.recovered
+    if bad >= usual.failure_threshold:
+        failing, recovered = True, False
+    elif failing and good >= usual.recovery_threshold:
+        failing, recovered = False, True
+    return replace(monitor, runs=tuple(runs), failing=failing, recovered=recovered)

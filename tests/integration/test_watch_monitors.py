@@ -1,0 +1,337 @@
+"""Cron monitors, from the check-in to the issue: each run is told once, whatever is cut off."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count, permutations
+from typing import Any
+
+import pytest
+
+from errata.config import settings
+from errata.errors import StoreError
+from errata.models.issue import Issue
+from errata.models.monitor import Monitor, MonitorConfig
+from errata.protocol.sentry import check_ins as protocol
+from errata.store import clients, queues
+from errata.store import monitors as store
+from errata.usecases import issues, monitor_runs, monitors, redrive
+from errata.usecases.delete_project import delete_project
+from tests.support import monitors as jobs
+from tests.support import sdk, stream
+from tests.support.account import Clock, Project
+from tests.support.calls import fault, killed, recorded
+from tests.support.clients import events
+from tests.support.fresh import clear_cache
+from tests.support.monitors import HOURLY, fire, item, run_worker, schedules
+from tests.support.visible import visible_in
+
+RUN, OTHER = "a" * 32, "b" * 32
+# 2026-11-30T10:00:00Z, which is a full hour.
+AT_NS = 1_796_032_800_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def _ten_o_clock(aws: None, clock: Clock) -> None:
+    clock.ns = AT_NS
+    jobs.forget_schedules()
+
+
+def send(project: Project, *items: dict[str, Any]) -> None:
+    body = sdk.envelope(*(sdk.item("check_in", each) for each in items))
+    assert sdk.post(project, body).status == 200
+
+
+def work(project: Project, *items: dict[str, Any]) -> None:
+    send(project, *items)
+    assert not run_worker()
+
+
+def found(project: Project) -> list[Issue]:
+    stream.pump(stream.records())
+    return list(issues.list_issues(visible_in(project.id)))
+
+
+def monitor(project: Project) -> Monitor:
+    (only,) = monitors.of_project(project.id)
+    return only
+
+
+def statuses(project: Project) -> list[str]:
+    return [run.status for run in monitor(project).runs]
+
+
+def test_a_failed_run_opens_an_issue_with_the_slug_and_a_good_one_resolves_it(
+    busy: Project, clock: Clock
+) -> None:
+    work(busy, item("in_progress", RUN, monitor_config=HOURLY, environment="test"))
+    clock.advance(30)
+    work(busy, item("error", RUN, duration=30, environment="test", release="1.2"))
+    (issue,) = found(busy)
+    assert issue.title == "nightly: failed run"
+    (event,) = events(busy)
+    assert event["environment"] == "test"
+    assert event["release"] == "1.2"
+    assert event["tags"]["monitor.slug"] == "nightly"
+    assert event["contexts"]["monitor"]["schedule"] == "0 * * * *"
+    assert monitor(busy).issue_id == issue.id
+    clock.advance(60)
+    work(busy, item("ok", OTHER, environment="test"))
+    (resolved,) = found(busy)
+    assert resolved.status == "resolved"
+    assert resolved.status_by == "monitor nightly"
+    clock.advance(3_600)
+    work(busy, item("error", "c" * 32, environment="test"))
+    (again,) = found(busy)
+    assert (again.status, again.count) == ("regressed", 2)
+
+
+def test_a_run_that_does_not_begin_is_told_once_an_hour(busy: Project, clock: Clock) -> None:
+    work(busy, item("ok", monitor_config=HOURLY))
+    assert list(schedules()) == ["2026-11-30T11:05:10"]
+    for number in (1, 2):
+        assert fire(clock)
+        assert not run_worker()
+        assert [issue.count for issue in found(busy)] == [number]
+    assert [each["message"].split("\n")[0] for each in events(busy)] == ["missed run"] * 2
+    assert "expected at 2026-11-30 12:00:00 UTC" in events(busy)[0]["message"]
+    assert list(schedules()) == ["2026-11-30T13:05:10"]
+    assert not run_worker([{"messageId": "1", "body": next(iter(schedules().values()))}])  # early
+    assert [issue.count for issue in found(busy)] == [2]
+
+
+def test_a_run_that_does_not_end_has_timed_out_and_may_end_well_after_all(
+    busy: Project, clock: Clock
+) -> None:
+    work(busy, item("in_progress", RUN, monitor_config=HOURLY))
+    assert list(schedules()) == ["2026-11-30T10:10:10"]
+    assert fire(clock)
+    assert not run_worker()
+    (issue,) = found(busy)
+    assert issue.title == "nightly: run timed out"
+    work(busy, item("ok", RUN))
+    assert [each.status for each in found(busy)] == ["resolved"]
+    assert statuses(busy) == ["ok"]
+
+
+def test_check_ins_in_time_call_no_scheduler(busy: Project, clock: Clock) -> None:
+    work(busy, item("ok", monitor_config=HOURLY))
+    clock.advance(3_600)
+    with recorded() as calls:
+        work(busy, item("in_progress"))
+        clock.advance(20)
+        work(busy, item("ok"))
+    worker = [call.operation for call in calls if call.function == "MonitorsFunction"]
+    assert "CreateSchedule" not in worker
+    assert worker.count("PutItem") == 2
+    endpoint = [call.operation for call in calls if call.function == "SentryIngestFunction"]
+    assert set(endpoint) <= {"SendMessage", "UpdateItem"}
+    assert endpoint.count("SendMessage") == 2
+    assert fire(clock)  # it only looks further
+    assert not run_worker()
+    assert found(busy) == []
+    assert list(schedules()) == ["2026-11-30T12:05:10"]
+
+
+def test_so_many_failures_open_an_issue_and_so_many_good_runs_resolve_it(
+    busy: Project, clock: Clock
+) -> None:
+    config = {**HOURLY, "failure_issue_threshold": 2, "recovery_threshold": 2}
+    seen = []
+    for status in ("error", "ok", "error", "error", "error", "ok", "error", "ok", "ok"):
+        work(busy, item(status, monitor_config=config))
+        seen.append([(each.status, each.count) for each in found(busy)])
+        clock.advance(60)
+    assert seen[2] == []
+    assert seen[3:] == [
+        *([("open", 2)], [("open", 3)], [("open", 3)]),
+        *([("open", 4)], [("open", 4)], [("resolved", 4)]),
+    ]
+
+
+def test_a_monitor_without_a_usable_schedule_still_tells_of_failed_runs(busy: Project) -> None:
+    work(busy, item("error", slug="of cron"))
+    assert [each.title for each in found(busy)] == ["of-cron: failed run"]
+    wrong = {"schedule": {"type": "crontab", "value": "61 * * * *"}}
+    work(busy, item("ok", slug="other", monitor_config=wrong))
+    (other,) = monitors.find(busy.id, "other")
+    assert other.problem == "This is no minute: 61"
+    assert schedules() == {}
+
+
+def test_good_again_before_digest_has_counted_the_failure(busy: Project, clock: Clock) -> None:
+    work(busy, item("error", RUN))
+    with recorded() as calls:
+        work(busy, item("ok", OTHER))
+    assert monitor(busy).recovered
+    (later,) = [call.parameters for call in calls if "DelaySeconds" in call.parameters]
+    assert [each.status for each in found(busy)] == ["open"]
+    clock.advance(30)
+    assert not run_worker([{"messageId": "later", "body": later["MessageBody"]}])
+    assert [each.status for each in found(busy)] == ["resolved"]
+    assert not monitor(busy).recovered
+
+
+STEPS = ("error", "fire", "ok", "fire")
+
+
+def test_whatever_is_cut_off_comes_again_and_each_failure_is_one_event(
+    busy: Project, clock: Clock
+) -> None:
+    for number in count(1):
+        slug = f"job-{number}"
+        clock.ns = AT_NS + number * 7_200_000_000_000
+        clear_cache()
+        jobs.forget_schedules()
+        cut = False
+        for step, status in enumerate(STEPS):
+            clock.advance(20)
+            if status == "fire":
+                assert fire(clock)
+            else:
+                send(busy, item(status, f"{number:031}{step}", slug, monitor_config=HOURLY))
+            records = jobs.received()
+            with fault(number, killed, after=True) as outcome:
+                with suppress(BaseException):
+                    run_worker(records)
+                cut = cut or outcome.struck
+            clear_cache()
+            # SQS delivers them again; twice is no harm.
+            for _ in range(2):
+                assert not run_worker(records)
+            stream.pump(stream.records())
+            clock.advance(30)
+            # What the worker has asked for, if digest had not counted the event yet.
+            look = json.dumps({"project_id": busy.id, "look": [slug, "production", 0]})
+            assert not run_worker([{"messageId": "later", "body": look}])
+        (job,) = monitors.find(busy.id, slug)
+        assert [run.status for run in job.runs] == ["error", "missed", "ok", "missed"]
+        assert [run.event for run in job.runs] == ["told", "told", "", "told"]
+        told = [each for each in events(busy) if each["tags"]["monitor.slug"] == slug]
+        assert len(told) == 3
+        (issue,) = [each for each in found(busy) if each.id == job.issue_id]
+        assert (issue.count, issue.status) == (3, "regressed")
+        assert len([each for each in schedules().values() if slug in each]) == 1
+        if not cut:
+            assert number > 8
+            return
+
+
+def test_a_message_that_fails_comes_again_and_costs_no_other(busy: Project, clock: Clock) -> None:
+    send(busy, item("error", RUN))
+    good = jobs.received()
+    again = run_worker([{"messageId": "bad", "body": "{}"}, *good])
+    assert again == ["bad"]
+    assert len(found(busy)) == 1
+
+
+def test_what_the_worker_gave_up_goes_back_into_its_queue(busy: Project) -> None:
+    send(busy, item("error", RUN))
+    for each in jobs.received():
+        dead = settings().monitor_dead_letter_url
+        clients.sqs().send_message(QueueUrl=dead, MessageBody=each["body"])
+    queues.send(settings().monitor_dead_letter_url, {"what": "else"})
+    whats = sorted(each.what for each in redrive.redrive_queue("monitors"))
+    assert whats == [
+        "an unknown kind of message",
+        f"sent: 1 check-ins at cron monitors of project {busy.id}",
+    ]
+    assert not run_worker()
+    assert len(found(busy)) == 1
+
+
+def test_more_monitors_than_a_project_may_have_are_losses(
+    busy: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(store, "MAX_MONITORS", 2)
+    for slug in ("one", "two", "three"):
+        work(busy, item("ok", slug=slug))
+    assert [each.slug for each in monitors.of_project(busy.id)] == ["one", "two"]
+    assert f"event lost: project {busy.id}, monitors" in caplog.text
+
+
+def test_the_schedule_of_a_deleted_monitor_or_project_ends(busy: Project, clock: Clock) -> None:
+    work(busy, item("ok", monitor_config=HOURLY))
+    monitors.delete(busy.id, "nightly")
+    assert fire(clock)
+    assert not run_worker()
+    work(busy, item("ok", monitor_config=HOURLY))
+    left = monitor(busy)
+    delete_project(busy.id)
+    clear_cache()
+    clients.dynamodb().put_item(
+        TableName=settings().projects_table, Item=store._item(left)
+    )  # as if a worker had made it meanwhile
+    assert fire(clock)
+    assert not run_worker()
+    assert monitors.of_project(busy.id) == []
+    assert not fire(clock)
+
+
+def test_a_restored_monitor_gets_a_schedule_in_its_new_stack(busy: Project, clock: Clock) -> None:
+    work(busy, item("ok", monitor_config=HOURLY))
+    jobs.forget_schedules()
+    stored = monitor(busy)
+    assert store.save_monitor(replace(stored, timer_group="of another stack"))
+    clock.advance(20)
+    work(busy, item("in_progress"))
+    assert list(schedules()) == ["2026-11-30T10:10:30"]
+
+
+# ------------------------------------------------------------------ the order of check-ins
+
+
+def _applied(sent: list[tuple[dict[str, Any], int]]) -> Monitor:
+    result = Monitor("1", "nightly", "production", 0)
+    for payload, at_ms in sent:
+        content = json.dumps(payload).encode()
+        named = f"{at_ms:032x}"
+        result = monitor_runs.apply(result, protocol.of_item(content, named, at_ms))
+    return result
+
+
+def _orders() -> Iterator[Any]:
+    start = AT_NS // 1_000_000
+    named = [(item("in_progress", RUN), start), (item("ok", RUN), start + 50)]
+    named += [(item("error", OTHER), start + 70)]
+    yield named
+    yield [
+        (item("in_progress"), start),
+        (item("ok"), start + 50),
+        (item("error", OTHER), start + 90),
+    ]
+
+
+@pytest.mark.parametrize("sent", list(_orders()), ids=["named", "unnamed"])
+def test_in_whatever_order_check_ins_come_the_runs_are_the_same(sent: Any) -> None:
+    wanted = _applied(sent)
+    assert [run.status for run in wanted.runs] == ["ok", "error"]
+    assert wanted.runs[0].began
+    for order in permutations(sent):
+        result = _applied([*order, *order, *sent])
+        assert [(r.status, r.at_ms, r.began) for r in result.runs] == [
+            (r.status, r.at_ms, r.began) for r in wanted.runs
+        ]
+
+
+def test_after_a_long_pause_only_the_last_missed_runs_are_told() -> None:
+    start = AT_NS // 1_000_000
+    config = MonitorConfig(crontab="* * * * *")
+    new = Monitor("1", "nightly", "production", start, config, expected_ms=start)
+    later = monitor_runs.advance(new, start + 30 * 86_400_000)
+    assert len(later.runs) == 20
+    assert later.expected_ms == start + 30 * 86_400_000 - 60_000
+    for _ in range(60):
+        later = monitor_runs.advance(later, (later.expected_ms or 0) + 3_600_000)
+    assert later.sleeps
+    assert monitor_runs.due_ms(later) is None
+
+
+def test_a_store_that_fails_is_tried_again(busy: Project) -> None:
+    send(busy, item("error", RUN))
+    records = jobs.received()
+    with fault(1, lambda call: StoreError("no")):
+        assert run_worker(records) == [records[0]["messageId"]]
+    assert not run_worker(records)
+    assert len(found(busy)) == 1
