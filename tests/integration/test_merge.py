@@ -1,5 +1,6 @@
 """Issues are merged into one, which has the events of all, and separated again."""
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ from tests.integration.test_digest_expiry import expire
 from tests.integration.test_lifecycle import Shop, between
 from tests.support import stream
 from tests.support.account import Clock, Project
-from tests.support.calls import Call, Killed, fault, killed, recorded, watched
+from tests.support.calls import Call, Killed, fault, killed, recorded, throttled, watched
 from tests.support.visible import visible_in
 
 ANNA = "anna@example.com"
@@ -157,6 +158,20 @@ def test_an_event_of_a_member_lets_the_head_regress(desk: Desk) -> None:
     assert desk.listed("is:regressed") == [("a", 4)]
     # The words of the head have moved with its status.
     assert desk.listed('"error of a"') == [("a", 4)]
+
+
+def test_a_member_lets_the_head_regress_whatever_call_is_throttled(desk: Desk) -> None:
+    desk.merge("a", "b")
+    desk.digested = len(desk.items)
+    for number in count(1):
+        desk.change("a", Change(RESOLVE))
+        desk.store(fingerprint="b")
+        with fault(number, throttled) as outcome:
+            desk.digest()
+        assert desk.of("a").status == "regressed", number
+        if not outcome.struck:
+            break
+    assert number > 4
 
 
 @pytest.mark.parametrize(
