@@ -320,11 +320,12 @@ def test_values_of_a_release_are_written_with_its_row_and_all_others_once() -> N
 def test_a_release_was_first_seen_by_its_row_or_in_the_batch() -> None:
     rows = empty()
     rows.known[R1] = AT + 5
-    seen = first_seen(
-        rows, [sent(1, 9, release="1.0"), sent(2, 7, release="2.0"), sent(3, 8, release="2.0")]
-    )
+    two = [sent(2, 7, release="2.0"), sent(3, 8, release="2.0")]
+    seen = first_seen(rows, [sent(1, 9, release="1.0"), *two])
     assert [seen(each) for each in ("1.0", "2.0", "3.0")] == [AT + 5, AT + 7, 0]
     assert first_seen(rows, [sent(1, 3, release="1.0")])("1.0") == AT + 3
+    rows.releases[R2] = Release("2.0", AT + 2, AT + 9)
+    assert first_seen(rows, two)("2.0") == AT + 2
 
 
 def test_only_releases_that_must_be_known_are_asked_for() -> None:

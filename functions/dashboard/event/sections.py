@@ -1,6 +1,6 @@
 """The left column of an issue's page: one event, with everything that was sent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from errata.logs.console import url_of_event
@@ -119,10 +119,7 @@ def _sections(fields: StoredEvent, raw: bool, opened: bool, budget: ByteBudget) 
     found, language = _traces(fields, stack)
     unhandled = bool(found) and not found[0].handled
     minified = is_minified(found)
-    cause, at = None, root_cause(found)
-    if at and found[at].title:
-        relation = found[at].relation if at == 1 else "root cause"
-        cause = {"relation": relation, "title": budget.take(found[at].title, 200), "at": at}
+    cause = _cause(found, budget)
     if raw:
         stack = stack or trace_text(found, most=MAX_FRAMES)
         found = ()
@@ -135,20 +132,7 @@ def _sections(fields: StoredEvent, raw: bool, opened: bool, budget: ByteBudget) 
         as_traces = [ExceptionTrace(each.name, each.frames) for each in threads[:MAX_THREADS]]
         texts["Threads"] = trace_text(as_traces, most=MAX_FRAMES)
         threads = ()
-    context = fields.get("context") or {}
-    if not isinstance(context, dict):
-        context = {"context": context}
-    sent = {
-        **{name: fields.get(name) for name in _SHARES},
-        "stack": found or stack,
-        "texts": texts,
-        "user": context.get("user"),
-        "request": context.get("request"),
-        "logged": fields.get("logentry"),
-        "contexts": metadata.with_other(fields.get("contexts"), fields.get("other")),
-        "context": {each: context[each] for each in context if each not in ("user", "request")},
-        "threads": threads,
-    }
+    sent = _sent(fields) | {"stack": found or stack, "texts": texts, "threads": threads}
 
     def share(name: str) -> ByteBudget:
         """Return a budget of all bytes that are left, except those guaranteed to later sections."""
@@ -177,17 +161,50 @@ def _sections(fields: StoredEvent, raw: bool, opened: bool, budget: ByteBudget) 
         "modules": metadata.pairs(sent["modules"], share("modules"), most=60, number=100),
     }
     traces.fill_libraries(budget)
-    sections["more"] = {
-        name: len(of) - len(sections[name])
-        for name, of in (("exceptions", found), ("threads", threads))
+    return sections | _numbers(sections, sent, found, threads)
+
+
+def _cause(found: Sequence[ExceptionTrace], budget: ByteBudget) -> dict[str, Any] | None:
+    """Return the root cause among exceptions, and which one it is. None if there is one only."""
+    at = root_cause(found)
+    if not at or not found[at].title:
+        return None
+    relation = found[at].relation if at == 1 else "root cause"
+    return {"relation": relation, "title": budget.take(found[at].title, 200), "at": at}
+
+
+def _sent(fields: StoredEvent) -> dict[str, Any]:
+    """Return what an event has for each section, as it was sent."""
+    context = fields.get("context") or {}
+    if not isinstance(context, dict):
+        context = {"context": context}
+    return {
+        **{name: fields.get(name) for name in _SHARES},
+        "user": context.get("user"),
+        "request": context.get("request"),
+        "logged": fields.get("logentry"),
+        "contexts": metadata.with_other(fields.get("contexts"), fields.get("other")),
+        "context": {each: context[each] for each in context if each not in ("user", "request")},
     }
+
+
+def _numbers(
+    sections: Mapping[str, Any],
+    sent: Mapping[str, Any],
+    found: Sequence[ExceptionTrace],
+    threads: Sequence[Any],
+) -> dict[str, Any]:
+    """Return how many exceptions, threads and breadcrumbs there are that sections leave out."""
     crumbs = sent["breadcrumbs"]
-    sections["crumbs_sent"] = len(crumbs) if isinstance(crumbs, list) else 1
     groups = [each["group"] for each in sections["breadcrumbs"]]
-    sections["groups"] = [
-        (each, groups.count(each)) for each in metadata.CRUMB_GROUPS if each in groups
-    ]
-    return sections
+    return {
+        "more": {
+            name: len(of) - len(sections[name])
+            for name, of in (("exceptions", found), ("threads", threads))
+        },
+        "crumbs_sent": len(crumbs) if isinstance(crumbs, list) else 1,
+        "groups": [(each, groups.count(each)) for each in metadata.CRUMB_GROUPS if each in groups],
+    }
 
 
 def _texts(texts: dict[str, Any], budget: ByteBudget) -> list[tuple[str, str]]:
