@@ -9,6 +9,7 @@ import pytest
 
 from errata.config import settings
 from errata.models.artifact import FetchState, fetch_key
+from errata.models.ids import now_ms
 from errata.outbound import get
 from errata.store import artifacts, clients, map_fetches
 from errata.usecases import compile_maps, fetch_maps, issues, linked_maps, members, sourcemaps
@@ -269,13 +270,15 @@ def test_a_fetch_that_is_cut_off_anywhere_is_done_by_the_next_run(busy: Project)
 def test_digest_that_is_cut_off_asks_once_and_counts_once(busy: Project) -> None:
     body = {"message": "no stock", "minified_stack": STACK, "source_map_url": "https://a.example/m"}
     assert ingest(busy, body).status == 202
+    assert ingest(busy, {"message": "without a source map"}).status == 202
     for number in range(1, 9):
         with fault(number, killed, after=True), suppress(Killed):
             stream.deliver(stream.records())
     assert stream.deliver(stream.records()) == []
     (one,) = map_fetches.list_unfinished(busy.id)
-    (issue,) = issues.list_issues(visible_in(busy.id))
-    assert (one.asked, issue.count) == (1, 1)
+    counts = [each.count for each in issues.list_issues(visible_in(busy.id))]
+    assert (one.asked, counts) == (1, [1, 1])
+    assert now_ms() - 60_000 < one.changed_at <= now_ms()
 
 
 def test_what_takes_too_much_ends_with_an_error(busy: Project) -> None:
