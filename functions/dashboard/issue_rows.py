@@ -13,7 +13,7 @@ from errata.models.slug import short_id
 from errata.models.verdict import age, times
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import clip, last_days, last_hours
-from functions.dashboard.text import BREAKS_BYTES, breakable
+from functions.dashboard.text import breakable, weight
 
 CHART_HOURS, CHART_DAYS = 24, 14
 # Charts, badges and texts, in bytes: what each row of a full page has, whatever the others contain,
@@ -74,7 +74,8 @@ def shown_row(
 
 def _culprit(text: str, budget: ByteBudget) -> str:
     shown = budget.take(text)
-    return breakable(shown) if budget.pays(BREAKS_BYTES) else shown
+    broken = breakable(shown)
+    return broken if budget.pays(len(broken.encode()) - weight(shown)) else shown
 
 
 def _badges(issue: Issue, now_ms: int) -> list[tuple[str, str]]:

@@ -12,10 +12,9 @@ from markupsafe import Markup, escape
 
 from errata.models.invisible import by_codes
 
-# A name that fits a phone needs no breaks. Each break takes five bytes.
-_MAX_UNBROKEN, _MOST_BREAKS = 30, 12
-BREAKS_BYTES = _MOST_BREAKS * len("<wbr>")
-_PART = re.compile(r"(?<=[/\\._])(?=\w)")
+# A name that fits a phone needs no breaks.
+_MAX_UNBROKEN, _MOST_BREAKS = 30, 8
+_PART = re.compile(r"(?<=[/\\.])(?=\w)")
 
 
 def visible(value: Any) -> Any:

@@ -282,6 +282,10 @@ def test_a_mailed_link_leads_to_the_failing_line_in_one_page_load(
         box = line.bounding_box()
         assert box
         assert box["y"] + box["height"] <= 800
+        tops = page.locator(".actions .button").evaluate_all(
+            "all => all.map(each => each.getBoundingClientRect().top)"
+        )
+        assert len(set(tops)) == 1
         # The id in the search box leads to the event, too.
         page.get_by_label("Find by id or text").fill(event)
         page.keyboard.press("Enter")
@@ -349,6 +353,17 @@ def test_a_phone_shows_whole_titles_trends_and_users(browser: Browser, team: Tea
         page.get_by_label("query", exact=False).uncheck()
         expect(page.get_by_text("of query", exact=True)).to_be_hidden()
         expect(page.get_by_text("of ui.click", exact=True)).to_be_visible()
+        # The search is an icon until somebody uses it.
+        box = page.get_by_label("Find by id or text")
+        width = "each => each.getBoundingClientRect().width"
+        assert box.evaluate(width) < 40
+        box.click()
+        box.fill(event)
+        assert box.evaluate(width) > 200
+        box.press("Enter")
+        expect(page).to_have_url(re.compile(f"/events/{event}$"))
+        page.get_by_role("link", name="List", exact=True).click()
+        expect(page.locator(".events td").get_by_text("1", exact=True)).to_be_visible()
 
 
 def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
