@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from errata.models.event import Event, Fields, StoredEvent, pack, summary
-from errata.models.texts import MAX_FINGERPRINT, MAX_GROUPED_BY, MAX_TEXT, cut
+from errata.models.texts import MAX_FINGERPRINT, MAX_GROUPED_BY, MAX_TEXT, cut, cut_marked
 
 KEPT_AN_HOUR = 20
 # With its key and its other attributes, the row stays below 1 KB: one write unit.
@@ -22,7 +22,8 @@ _COUNTED = ("environment", "release", "server_name", "context", "event_id")
 _NAMES = ("id", "email", "username", "ip_address")
 # What an issue needs if a tally opens it, because somebody has deleted it during the loop.
 _TEXTS = {
-    "title": MAX_TEXT,
+    # 200 characters, of which the last is the “…” of a title that was cut.
+    "title": MAX_TEXT - 1 + len("…".encode()),
     "level": MAX_TEXT,
     "fingerprint": MAX_FINGERPRINT,
     "grouping": MAX_TEXT,
@@ -51,7 +52,7 @@ def pack_tally(event: Event) -> bytes | None:
         fields["context"] = {"user": user}
     for name, most in _TEXTS.items():
         if isinstance(text := fields.get(name), str):
-            fields[name] = cut(text, most)
+            fields[name] = cut_marked(text, most) if name == "title" else cut(text, most)
     for names in ((*_COUNTED, *_TEXTS, *_FOUND_BY), (*_COUNTED, *_TEXTS)):
         packed = pack(_only(fields, names))
         if len(packed) <= MAX_BYTES:
