@@ -127,7 +127,7 @@ def test_the_release_after_leads_to_what_is_resolved_in_the_next_one(
     issues.change(visible_in(shipped.id), issue_id(shipped.id, "one"), change, OWNER)
     send(shipped, {"message": "x", "fingerprint": "x", "release": "shop@1.2"})
     shown = browser.get(linked(browser.get(f"projects/{shipped.id}/releases"), "shop@1.2"))
-    found = browser.get(linked(shown, "those after shop@1.1"))
+    found = browser.get(linked(shown, "resolved in the next release after shop@1.1"))
     assert found.value("query") == "resolved-after:shop@1.1"
     assert titles(found) == {"one"}
     for text in ("resolved-in:*", "resolved-after:shop@1.0", "resolved-after:* is:open"):

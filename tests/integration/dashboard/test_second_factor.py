@@ -158,5 +158,5 @@ def test_who_has_an_identity_provider_is_told_to_set_it_up_there(
 ) -> None:
     monkeypatch.setenv("USER_POOL_CLIENT_ID", "another client")
     settings.cache_clear()
-    assert "set up a second factor there" in owner.get(PAGE).text
+    assert "Set up a second factor there." in owner.get(PAGE).text
     assert owner.post(PAGE, begin="1", password=PASSWORD).status == 400
