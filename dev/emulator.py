@@ -60,6 +60,7 @@ def main() -> None:
     tell_the_url(gateway)
     allow_batches_of_messages(importlib.import_module("ministack.core.iam_actions"))
     tell_mail_identities(importlib.import_module("ministack.core.iam_actions"))
+    tell_schedule_groups(importlib.import_module("ministack.core.iam_actions"))
     tell_partition_keys(
         importlib.import_module("ministack.core.iam_actions"),
         importlib.import_module("ministack.core.iam_evaluator"),
@@ -393,6 +394,26 @@ def tell_mail_identities(iam: Any) -> None:
         return f"arn:aws:ses:{region}:{account}:identity/{sender}"
 
     iam.extract_resource_arn = of_sender
+
+
+def tell_schedule_groups(iam: Any) -> None:
+    """Check what is done to a schedule in its group. MiniStack takes each to be in `default`.
+
+    Source: Service Authorization Reference, Amazon EventBridge Scheduler.
+    """
+    find = iam.extract_resource_arn
+
+    def in_group(service: str, method: str, path: str, *request: Any) -> Any:
+        found = find(service, method, path, *request)
+        if service != "scheduler" or not path.startswith("/schedules/"):
+            return found
+        _headers, body, query, region, account = request
+        named = query.get("groupName") or json.loads(body or b"{}").get("GroupName") or "default"
+        group = named[0] if isinstance(named, list) else named
+        name = path.removeprefix("/schedules/")
+        return f"arn:aws:scheduler:{region}:{account}:schedule/{group}/{name}"
+
+    iam.extract_resource_arn = in_group
 
 
 class _Action(str):
