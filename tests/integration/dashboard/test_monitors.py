@@ -38,6 +38,7 @@ def test_the_list_says_what_each_job_does(browser: Browser, busy: Project) -> No
     watched(busy.id, "report", HOSTILE[:MAX_ENVIRONMENT], ("ok",), config=None, expected_ms=None)
     shown = browser.get(path(busy))
     only_our_markup(shown.html)
+    only_our_markup(browser.get(f"{path(busy)}/report").html)
     assert ">Monitors</a>" in shown.html
     for text in ("nightly-backup", "0 3 * * * (Europe/Berlin)", "running", "no schedule"):
         assert text in shown.text
