@@ -14,6 +14,7 @@ from errata.protocol.issues import IssueQuery
 from errata.store import clients, ranks, watermarks
 from errata.store import digest as store_digest
 from errata.usecases import issues, redrive
+from errata.usecases.clear_project import clear
 from tests.integration.test_digest_expiry import expire
 from tests.support import stream, tally
 from tests.support.account import Clock, rows
@@ -78,6 +79,17 @@ def test_rows_without_a_position_miss_nothing_if_digest_is_interrupted(
         tally.assert_exact(items)
         if not outcome.struck:
             break
+
+
+def test_a_process_that_knew_a_project_before_its_clear_counts_after_it(clock: Clock) -> None:
+    items = traffic(project_id := fresh(), 2, issues=1)
+    stream.pump(stream.numbered(items))
+    clear(project_id)
+    clock.advance(1)
+    later = stream.event(project_id, clock.ms, fingerprint="f0")
+    # The rows from before the clear are still there, and are read first.
+    stream.pump(stream.numbered([later], 1010))
+    assert [each.count for each in issues.list_issues(visible_in(project_id))] == [1]
 
 
 def test_the_status_of_a_restored_issue_can_be_changed(clock: Clock) -> None:
