@@ -156,7 +156,7 @@ def test_a_monitor_without_a_usable_schedule_still_tells_of_failed_runs(busy: Pr
     wrong = {"schedule": {"type": "crontab", "value": "61 * * * *"}}
     work(busy, item("ok", slug="other", monitor_config=wrong))
     (other,) = monitors.find(busy.id, "other")
-    assert other.problem == "This is no minute: 61"
+    assert other.problem == "Bad minute: 61 * * * *"
     assert schedules() == {}
 
 

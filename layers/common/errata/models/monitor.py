@@ -13,6 +13,7 @@ MAX_MONITORS = 100
 MAX_SLUG = 50
 MAX_ENVIRONMENT = 64
 MAX_RELEASE = 200
+MAX_CRONTAB = 100
 # Runs that a monitor keeps, or as many as its thresholds need.
 KEPT_RUNS = 20
 MAX_THRESHOLD = 100

@@ -13,10 +13,10 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from errata.errors import InvalidInputError
-from errata.models.crontab import MAX_CRONTAB
 from errata.models.ids import sdk_event_id
 from errata.models.monitor import (
     DEFAULT_ENVIRONMENT,
+    MAX_CRONTAB,
     MAX_ENVIRONMENT,
     MAX_MINUTES,
     MAX_RELEASE,
