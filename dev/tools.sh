@@ -8,7 +8,7 @@ install() {
   [ $# -gt 0 ] || return 0
   if [ "${SYSTEM:-}" = 1 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing for the tests: $* ..."
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends "$@" >/dev/null
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -o Acquire::Retries=3 -qqy --no-install-recommends "$@" >/dev/null
   else
     cat >&2 <<END
 These tests need programs that are not installed. Debian's and Ubuntu's packages of them are:
