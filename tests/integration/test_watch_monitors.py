@@ -171,6 +171,11 @@ def test_good_again_before_digest_has_counted_the_failure(busy: Project, clock: 
     assert not run_worker([{"messageId": "later", "body": later["MessageBody"]}])
     assert [each.status for each in found(busy)] == ["resolved"]
     assert not monitor(busy).recovered
+    clock.advance(60)
+    work(busy, item("error", "c" * 32))
+    clock.advance(1)
+    work(busy, item("ok", "d" * 32))
+    assert monitor(busy).recovered  # the issue is resolved, but another event is on its way
 
 
 STEPS = ("error", "fire", "ok", "fire")
@@ -275,8 +280,8 @@ def test_a_restored_monitor_gets_a_schedule_in_its_new_stack(busy: Project, cloc
     stored = monitor(busy)
     assert store.save_monitor(replace(stored, timer_group="of another stack"))
     clock.advance(20)
-    work(busy, item("in_progress"))
-    assert list(schedules()) == ["2026-11-30T10:10:30"]
+    work(busy, item("ok"))
+    assert list(schedules()) == ["2026-11-30T11:05:10"]
 
 
 # ------------------------------------------------------------------ the order of check-ins
