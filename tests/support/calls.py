@@ -142,6 +142,9 @@ def _keys(call: Call) -> Iterator[str]:
         yield f"{details['TableName']} {row['pk']} {row.get('sk')}"
 
 
+_READS = ("Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet", "Head", "AdminGet")
+
+
 @dataclass
 class Fault:
     """The result of `fault`: whether the run reached the chosen call."""
@@ -166,6 +169,30 @@ def fault(
         if after:
             call.send()
         raise error(call)
+
+    with watched(watch):
+        yield outcome
+
+
+@contextmanager
+def cut_off(number: int) -> Iterator[Fault]:
+    """End the process after write `number` (from 1) took effect.
+
+    An end after a read leaves what the end after the write before it leaves, so tests that only
+    look at AWS need none there. One before the first write leaves what there was.
+    """
+    outcome = Fault()
+    made = 0
+
+    def watch(call: Call) -> Any:
+        nonlocal made
+        response = call.send()
+        if not call.operation.startswith(_READS):
+            made += 1
+            if made == number:
+                outcome.struck = True
+                raise Killed
+        return response
 
     with watched(watch):
         yield outcome

@@ -253,7 +253,7 @@ def test_an_interrupted_repair_is_done_again(
     while struck:
         lose_keys(deployed)
         number += 1
-        with calls.fault(number, calls.killed, after=True) as outcome, suppress(calls.Killed):
+        with calls.cut_off(number) as outcome, suppress(calls.Killed):
             usage_keys.repair(gateway, shop.id)
         struck = outcome.struck
         clock.advance(LATER_S)
@@ -424,7 +424,7 @@ def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
         project = created.project
         assert unmetered is None
         clock.advance(LATER_S)
-        with calls.fault(number, calls.killed, after=True) as outcome, calls.calling_as(function):
+        with calls.cut_off(number) as outcome, calls.calling_as(function):
             try:
                 CHANGES[change](gateway, project.id)
             except calls.Killed:
