@@ -11,20 +11,23 @@ import pytest
 
 from errata.config import settings
 from errata.errors import StoreError
+from errata.models.alert import NEW, REGRESSED
 from errata.models.issue import Issue
 from errata.models.monitor import Monitor, MonitorConfig
 from errata.protocol.sentry import check_ins as protocol
 from errata.store import clients, queues
 from errata.store import monitors as store
-from errata.usecases import issues, monitor_runs, monitors, redrive
+from errata.usecases import alerts, issues, monitor_runs, monitors, redrive
 from errata.usecases.delete_project import delete_project
 from tests.support import monitors as jobs
 from tests.support import sdk, stream
 from tests.support.account import Clock, Project
+from tests.support.alerts import Queue, headers, rule, slack
 from tests.support.calls import fault, killed, recorded
 from tests.support.clients import events
 from tests.support.fresh import clear_cache
 from tests.support.monitors import HOURLY, fire, item, run_worker, schedules
+from tests.support.receiver import receiver
 from tests.support.visible import visible_in
 
 RUN, OTHER = "a" * 32, "b" * 32
@@ -99,6 +102,20 @@ def test_a_run_that_does_not_begin_is_told_once_an_hour(busy: Project, clock: Cl
     assert list(schedules()) == ["2026-11-30T13:05:10"]
     assert not run_worker([{"messageId": "1", "body": next(iter(schedules().values()))}])  # early
     assert [issue.count for issue in found(busy)] == [2]
+
+
+def test_a_missed_run_alerts_and_so_does_one_after_good_runs(busy: Project, clock: Clock) -> None:
+    queue = Queue(clock)
+    with receiver() as there, queue.filled():
+        alerts.add(busy.id, rule(NEW, REGRESSED), [slack(there)])
+        for _ in range(2):
+            work(busy, item("ok", monitor_config=HOURLY))
+            assert fire(clock)
+            assert not run_worker()
+            found(busy)
+            queue.run()
+    assert headers(there) == ["New: SHOP-1 in shop", "Regressed: SHOP-1 in shop"]
+    assert b"nightly: missed run" in there.received[0].body
 
 
 def test_a_run_that_does_not_end_has_timed_out_and_may_end_well_after_all(
