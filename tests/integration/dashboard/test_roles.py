@@ -94,7 +94,7 @@ def test_what_somebody_does_not_see_has_no_form_and_no_page_for_them(
         members.remove("default", "eve@example.com")
     issue = issue_id(busy.id, "f")
     ids = {**IDS, "project_id": busy.id, "issue_id": issue, "team_id": team, "change_id": issue}
-    ids |= {"event_id": issue, "name": "1", "release_id": "a" * 24}
+    ids |= {"event_id": issue, "name": "1", "release_id": "a" * 24, "slug": "nightly"}
     before, tried = stored(), 0
     pages.load_all()
     for rule in _ROUTES.iter_rules():
