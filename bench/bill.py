@@ -3,11 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from bench import prices
 from bench.prices import MB_A_PROCESSOR
 from bench.server import Call, Item
-from bench.template import properties, tables, template, value
+from bench.template import properties, stacks, tables, template, value
 from bench.write_units import change_units, item_size, key_names, projected
 
 type Dollars = dict[str, float]  # by what is billed, for one event
@@ -99,10 +100,16 @@ def logged(size: float) -> float:
 
 def polls(events_a_month: int) -> float:
     """Return an event's share of the requests with which Lambda polls queues."""
-    polled = [
-        name
-        for name, resource in template()["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Function"
-        and any(each["Type"] == "SQS" for each in resource["Properties"].get("Events", {}).values())
-    ]
-    return len(polled) * prices.POLLS_A_MONTH * prices.QUEUE_REQUEST / events_a_month
+    polled = sum(_is_polled(each) for stack in stacks() for each in stack["Resources"].values())
+    return polled * prices.POLLS_A_MONTH * prices.QUEUE_REQUEST / events_a_month
+
+
+def _is_polled(resource: dict[str, Any]) -> bool:
+    """Return whether a resource makes Lambda poll a queue."""
+    found = resource.get("Properties", {})
+    match resource["Type"]:
+        case "AWS::Serverless::Function":
+            return any(each["Type"] == "SQS" for each in found.get("Events", {}).values())
+        case "AWS::Lambda::EventSourceMapping":
+            return "StartingPosition" not in found  # a stream has one
+    return False

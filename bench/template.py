@@ -13,11 +13,16 @@ def template() -> dict[str, Any]:
 
 
 @cache
+def stacks() -> list[dict[str, Any]]:
+    """Return the templates of the root stack and of all nested ones."""
+    return [template(), *map(load, nested())]
+
+
+@cache
 def properties(name: str) -> dict[str, Any]:
     """Return the properties of a resource, also of one in a nested stack."""
-    stacks = [template(), *map(load, nested())]
     found: dict[str, Any] = next(
-        each["Resources"][name]["Properties"] for each in stacks if name in each["Resources"]
+        each["Resources"][name]["Properties"] for each in stacks() if name in each["Resources"]
     )
     return found
 

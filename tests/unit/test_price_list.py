@@ -57,6 +57,10 @@ def test_an_event_is_stored_in_its_table_and_its_index_until_it_expires() -> Non
     assert bill.storage([item]) == pytest.approx(month)
 
 
+def test_lambda_polls_the_queues_of_webhooks_and_of_check_ins() -> None:
+    assert bill.polls(1) == pytest.approx(2 * 648_000 * prices.QUEUE_REQUEST)
+
+
 def test_the_bench_has_numbers_in_its_json() -> None:
     assert yardstick_as_json(Yardstick("units", "2.500", "≤ 3", True)) == {
         "name": "units",
