@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bench import bill, feedback, log_capture, maps, otlp, prices
+from bench import bill, feedback, log_capture, maps, monitors, otlp, prices
 from bench.bill import Dollars
 from bench.counts import access_line_bytes
 from bench.digest import A_MONTH, BATCH, ISSUES, USERS, Digest, arrivals, batches, grow
@@ -36,6 +36,8 @@ BOUNDS = {
     "otlp-50": 4.80,
     "feedback": 4.70,
     "attached": 15.50,
+    "check-in": 7.00,
+    "check-in-long": 9.20,
     "stored-map": 0.12,
 }
 UNITS = {"list-month": "a month", "stored-map": "per thousand"}  # others: per million
@@ -77,6 +79,7 @@ def price_list(stage: Stage, cpu: dict[str, float], list_month: float) -> Iterat
     yield from _exported(stage, cpu)
     yield _sum("feedback", _feedback(stage, cpu["feedback"]))
     yield _sum("attached", *_attached(stage, cpu), _burst(cpu, Digest.sdk_event))
+    yield from _monitored(stage, cpu)
     stored = {name: 1_000 * spent for name, spent in maps.stored(cpu["compile 1 MB"]).items()}
     yield Price("stored-map", sum(stored.values()), stored)
 
@@ -229,6 +232,16 @@ def _attached(stage: Stage, cpu: dict[str, float]) -> Iterator[Dollars]:
     yield feedback.of_events(calls, cpu["attached 4 KB"])
     with feedback.end(stage) as forget:
         yield feedback.of_end(forget().calls, cpu["end of files"])
+
+
+def _monitored(stage: Stage, cpu: dict[str, float]) -> Iterator[Price]:
+    """Yield the prices of check-ins: of runs that end within their margin, and of longer ones."""
+    due_ms = monitors.next_due_ms()
+    sent = monitors.alone(stage, due_ms)
+    short, long = monitors.runs(stage, due_ms)
+    for case, moments in (("check-in", short), ("check-in-long", long)):
+        run = [(each, monitors.worked(each)) for each in moments]
+        yield _sum(case, monitors.of_check_in(sent, run, cpu))
 
 
 # ------------------------------------------------------------------ digest

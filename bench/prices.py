@@ -18,6 +18,8 @@ INVOCATION = 0.20e-6
 GB_SECOND = {"arm64": 13.3334e-6, "x86_64": 16.6667e-6}
 API_REQUEST = 3.50e-6
 QUEUE_REQUEST = 0.40e-6
+# EventBridge Scheduler, for each time that a schedule does its work.
+SCHEDULED = 1.00e-6
 LOGGED_GB = 0.50
 # S3: requests, and a month.
 FILE_PUT = 5.0e-6

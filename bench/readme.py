@@ -18,6 +18,8 @@ WHAT = {
     "otlp-alone": "an exception of a span of OpenTelemetry, in requests of one",
     "otlp-50": "the same, in requests of 50",
     "attached": "an SDK's event of 4 KB with a file of 100 KB, in bursts",
+    "check-in": "a check-in of a cron job, two of each run, with the look after its margin",
+    "check-in-long": "the same, of a job that takes longer than its margin",
     "feedback": "a feedback that somebody writes about an event",
     "gateway-4k": "an event of 4 KB at `/api/ingest` with a key, in bursts",
 }
@@ -25,9 +27,9 @@ _COLUMNS = {
     "API Gateway": ("gateway",),
     "EventsTable": ("EventsTable", "look-ups and rates"),
     "IssuesTable": ("IssuesTable",),
-    "Lambda": ("endpoint", "authorizer", "digest", "starts", "end of files"),
+    "Lambda": ("endpoint", "authorizer", "digest", "starts", "end of files", "worker"),
     "storage": ("storage",),
-    "rest": ("logs", "queues", "stream", "files"),
+    "rest": ("logs", "queues", "stream", "files", "monitors", "schedules"),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import feedback, log_capture, maps, otlp
+from bench import feedback, log_capture, maps, monitors, otlp
 from bench.digest import BATCH, ISSUES, USERS, Digest, grow, prepared
 from bench.lists import SEARCHES, SEARCHES_ACROSS
 from bench.process import HOT, Worker, initialise, initialise_boto3, initialise_nothing
@@ -71,6 +71,7 @@ def measure(stage: Stage, rounds: int) -> Cpu:
     cpu["captured"] = of_log_capture(stage, put_item, rounds)
     cpu |= of_otlp(stage, put_item, rounds)
     cpu |= of_feedback(stage, put_item, rounds)
+    cpu |= of_monitors(stage, put_item, rounds)
     for kind, prefix, names in (
         ("list", "", LISTS),
         ("search", "", SEARCHES),
@@ -183,6 +184,29 @@ def of_feedback(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
             cpu[name] = _ratio(spend, put_item, rounds)
     with feedback.end(stage) as forget:
         cpu["end of files"] = _ratio(lambda: forget().cpu_s, put_item, rounds)
+    return cpu
+
+
+def of_monitors(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
+    """Measure check-ins in the endpoint and in the worker, and looks at a monitor."""
+    cpu: Cpu = {}
+    due_ms = monitors.next_due_ms()
+    (begin, end, look), _ = monitors.runs(stage, due_ms)
+    with feedback.endpoint(stage) as send, monitors.worker() as process:
+
+        def sent() -> float:
+            return send([monitors.posted(each, due_ms) for each in ("in_progress", "ok") * 8]).cpu_s
+
+        def noted() -> float:
+            return (process(begin, 8).cpu_s + process(end, 8).cpu_s) / 2
+
+        def looked() -> float:
+            return process(look, 8).cpu_s
+
+        for name, spend in (("check-in", sent), ("check-in, worker", noted), ("look", looked)):
+            for _ in range(3):
+                spend()
+            cpu[name] = _ratio(spend, put_item, rounds)
     return cpu
 
 

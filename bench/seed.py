@@ -55,7 +55,8 @@ def account(function: str) -> Iterator[None]:
     clients.clear_cache()
 
 
-def _rows() -> Rows:
+def rows() -> Rows:
+    """Return all rows of the current account."""
     names = [table["TableName"] for table in tables()]
     scan = clients.dynamodb().get_paginator("scan")
     return {
@@ -111,7 +112,7 @@ def at_rest(monthly_quota: int) -> Seed:
         feedback.note(busy.project.id, now_ms())
         team = a_team(now_ms())
         keys = (first.key, second.key, first.public, busy.project.id, busy.public)
-        return Seed(_rows(), *keys, team)
+        return Seed(rows(), *keys, team)
 
 
 def with_a_map(artifact: Artifact) -> tuple[Rows, str, str]:
@@ -124,7 +125,7 @@ def with_a_map(artifact: Artifact) -> tuple[Rows, str, str]:
         projects.change(created.project.id, MAX_RATE_LIMIT, None)
         artifacts.save_artifact(replace(artifact, project_id=created.project.id))
         artifacts.note_maps(created.project.id, now_ms())
-        return _rows(), created.project.id, created.public
+        return rows(), created.project.id, created.public
 
 
 def a_project_id() -> str:

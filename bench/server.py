@@ -1,12 +1,16 @@
-"""A server on loopback that responds like DynamoDB, S3 and CloudWatch Logs, and records its calls.
+"""A server on loopback that responds like AWS, and records its calls.
+
+It knows DynamoDB, S3, SQS, CloudWatch Logs and EventBridge Scheduler.
 
 It is not an emulator: writes succeed but change nothing, and reads only find the rows and files
 that it was given. It runs in threads of the bench's own process, so it costs the measured processes
 nothing.
 """
 
+import hashlib
 import json
 import re
+import uuid
 import zlib
 from collections.abc import Iterable, Mapping
 from email.utils import formatdate
@@ -100,6 +104,13 @@ class Server(ThreadingHTTPServer):
                 wanted = call.request["RequestItems"].items()
                 found_in = {table: self._find(table, each["Keys"]) for table, each in wanted}
                 return 200, {"Responses": found_in, "UnprocessedKeys": {}}
+            case "SendMessage":
+                body = call.request["MessageBody"].encode()
+                md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+                return 200, {"MessageId": str(uuid.uuid4()), "MD5OfMessageBody": md5}
+            case "CreateSchedule":
+                arn = "arn:aws:scheduler:us-east-1:123456789012:schedule/ScheduleGroup/1-1f0c-1795"
+                return 200, {"ScheduleArn": arn}
             case "GetLogEvents":
                 return 200, {"events": self.lines}
             case "Query":
@@ -149,6 +160,9 @@ class Server(ThreadingHTTPServer):
         return response
 
 
+_CREATED = {"schedules": "CreateSchedule"}
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
@@ -174,7 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+        # Scheduler has no such header: it names what is created in the path.
+        target = self.headers["X-Amz-Target"] or _CREATED[self.path.split("/")[1]]
+        operation = target.rpartition(".")[2]
         status, response = self.server.response(Call(operation, json.loads(body)))
         content = json.dumps(response, separators=(",", ":")).encode()
         # DynamoDB sends these headers, and a client spends time on each of them.

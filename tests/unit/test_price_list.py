@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from bench import bill, prices, readme, recorded
+from bench import bill, monitors, prices, readme, recorded
 from bench.cases import BOUNDS, Price, as_json
+from bench.feedback import Sent
+from bench.monitors import Moment
 from bench.report import Yardstick
 from bench.report import as_json as yardstick_as_json
 from bench.server import Call
@@ -59,6 +61,27 @@ def test_an_event_is_stored_in_its_table_and_its_index_until_it_expires() -> Non
 
 def test_lambda_polls_the_queues_of_webhooks_and_of_check_ins() -> None:
     assert bill.polls(1) == pytest.approx(2 * 648_000 * prices.QUEUE_REQUEST)
+
+
+def test_a_check_in_has_half_of_what_its_run_costs() -> None:
+    read = Call("GetItem", {"ConsistentRead": True})
+    put = Call("PutItem", {"TableName": "ProjectsTable", "Item": {"pk": {"S": "project#1"}}})
+    told = (Moment('{"check_ins": []}', {}), Sent(0.0, [read, put]))
+    look = (Moment('{"look": []}', {}), Sent(0.0, [read, Call("CreateSchedule", {}), put]))
+    sent = Sent(0.0, [Call("SendMessage", {})])
+    cpu = {"check-in": 0.0, "check-in, worker": 0.0, "look": 0.0}
+    found = monitors.of_check_in(sent, [told, told, look], cpu)
+    # Each call is 5 ms of Lambda. The endpoint has 384 MB, the worker 512.
+    second = prices.GB_SECOND["arm64"] / 1024
+    assert {name: 1e6 * dollars for name, dollars in found.items()} == pytest.approx(
+        {
+            "endpoint": 0.2 + 5_000 * 384 * second,
+            "worker": (3 * 0.2 + (10 + 10 + 15) * 1_000 * 512 * second) / 2,
+            "queues": 1.5 * 3 * 0.4,
+            "schedules": 0.5,
+            "monitors": 1.5 * (0.125 + 0.625),
+        }
+    )
 
 
 def test_the_bench_has_numbers_in_its_json() -> None:
