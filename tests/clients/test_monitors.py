@@ -28,13 +28,14 @@ def shop(stack: LocalStack) -> tuple[str, str]:
 
 
 def ended(project_id: str, slug: str, runs: int) -> Monitor:
-    """Return a monitor once so many of its runs have ended."""
+    """Return a monitor once both check-ins of so many runs are there. They come in any order."""
 
     def look() -> list[Monitor]:
         return [each for each in monitors.of_project(project_id) if each.slug == slug]
 
     def is_there(found: list[Monitor]) -> bool:
-        return len([run for each in found for run in each.runs if run.ended_ms]) == runs
+        whole = [run for each in found for run in each.runs if run.began and run.ended_ms]
+        return len(whole) == runs and all(each.config for each in found)
 
     return eventually(look, is_there)[0]
 
