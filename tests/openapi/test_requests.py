@@ -77,10 +77,11 @@ def test_what_the_document_allows_is_accepted_and_else_refused(
 @schema.include(method="GET").parametrize()
 @bounded
 def test_every_answer_is_one_that_the_document_knows(case: Case[Any], busy: Project) -> None:
-    if "id" in case.path_parameters:
-        case.path_parameters["id"] = busy[0]
+    for name in ("id", "project_id"):
+        if name in case.path_parameters:
+            case.path_parameters[name] = busy.id
     excluded = [NO_SUCH_METHOD, *BY_SCHEMA_ALONE]
-    case.call_and_validate(headers={"X-Api-Key": busy[1]}, excluded_checks=excluded)
+    case.call_and_validate(headers={"X-Api-Key": busy.key}, excluded_checks=excluded)
 
 
 @pytest.mark.parametrize("sent", [sdk_events.PYTHON, sdk_events.JAVASCRIPT])
