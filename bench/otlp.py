@@ -1,4 +1,4 @@
-"""Measure OpenTelemetry: exceptions of spans, as an exporter sends them, in protobuf.
+"""Measure exceptions that an OpenTelemetry exporter sends in spans, in protobuf.
 
 Each span is that of a request and has one exception: those of the events of 4 KB, of as many issues
 as the other cases have. A request has one resource.

@@ -1,4 +1,4 @@
-"""Make events of log lines that subscription filters bring."""
+"""Turn the log lines of a subscription filter into events."""
 
 from typing import Any
 

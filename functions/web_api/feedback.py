@@ -1,4 +1,4 @@
-"""What people have written about errors of a project."""
+"""List the user feedback of a project."""
 
 from errata.usecases import feedback
 from functions.web_api import cursors

@@ -1,4 +1,4 @@
-"""The list of all routes of the web API. Tests and the OpenAPI document read it."""
+"""List all routes of the web API, for the handler, the tests and the OpenAPI document."""
 
 from functions.web_api import (
     commands,

@@ -1,4 +1,4 @@
-"""The routes of uploads of builds. `functions.web_api.routes` has the list of all."""
+"""List the routes for uploads of builds. `functions.web_api.routes` includes them."""
 
 from functions.web_api import upload_schemas, uploads
 from functions.web_api.routing import CI, Route

@@ -1,4 +1,4 @@
-"""The activity of an issue: who did what, and comments."""
+"""Show the activity of an issue: who changed what, and comments."""
 
 import re
 import secrets

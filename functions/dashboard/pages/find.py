@@ -1,4 +1,4 @@
-"""Find an issue or event from a page that belongs to no project and no organization."""
+"""Search from a page outside of any project and organization."""
 
 from errata.protocol.issues import SORTS, translated
 from errata.protocol.query import TEXT, Term
