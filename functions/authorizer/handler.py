@@ -28,7 +28,7 @@ _OTLP_ROUTES = "/v1/{signal}"
 _LEGACY_ROUTE = "/api.php"
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Response:
+def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
     """Allow the request and pass the access of its key to the function, or deny it."""
     if event["resource"] == _LEGACY_ROUTE:
         return _allow(event, access.to_context(None, access.NOTHING, ""), settings().unmetered_key)
@@ -61,15 +61,15 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     return _verdict(event, "Deny", {"body": _refusal(event, key)})
 
 
-def _of_sdk(event: gateway.Event) -> bool:
+def _of_sdk(event: gateway.HttpEvent) -> bool:
     return bool(event["resource"].startswith(_SDK_ROUTES))
 
 
-def _of_otlp(event: gateway.Event) -> bool:
+def _of_otlp(event: gateway.HttpEvent) -> bool:
     return bool(event["resource"].endswith(_OTLP_ROUTES))
 
 
-def _body_may_have_key(event: gateway.Event) -> bool:
+def _body_may_have_key(event: gateway.HttpEvent) -> bool:
     """Return whether the route takes a key from the body. Of the SDK routes, only envelope does."""
     if _of_otlp(event):
         return False
@@ -77,7 +77,7 @@ def _body_may_have_key(event: gateway.Event) -> bool:
     return event["httpMethod"] == "POST" and (envelope or not _of_sdk(event))
 
 
-def _refusal(event: gateway.Event, key: str | None) -> str:
+def _refusal(event: gateway.HttpEvent, key: str | None) -> str:
     """Return the body of the 401 response, as the function of the route sends it."""
     if _of_sdk(event) or _of_otlp(event):
         return errors.error_body(errors.UNKNOWN_KEY)
@@ -85,11 +85,15 @@ def _refusal(event: gateway.Event, key: str | None) -> str:
     return str(gateway.error_response(refused)["body"])
 
 
-def _allow(event: gateway.Event, context: dict[str, str], usage_key: str) -> gateway.Response:
+def _allow(
+    event: gateway.HttpEvent, context: dict[str, str], usage_key: str
+) -> gateway.HttpResponse:
     return {**_verdict(event, "Allow", context), "usageIdentifierKey": usage_key}
 
 
-def _verdict(event: gateway.Event, effect: str, context: dict[str, str]) -> gateway.Response:
+def _verdict(
+    event: gateway.HttpEvent, effect: str, context: dict[str, str]
+) -> gateway.HttpResponse:
     # All routes of the stage. Nothing is cached, and AWS does not say how `methodArn` ends for a
     # path with a slash at its end.
     api, stage, _ = event["methodArn"].split("/", 2)

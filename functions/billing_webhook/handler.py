@@ -18,7 +18,7 @@ _NOT_HERE = (
 )
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Response:
+def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
     """Accept one event from Stripe, or return an error response."""
     try:
         return _receive(event)
@@ -28,7 +28,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
         return gateway.error_response(gateway.unavailable(error))
 
 
-def _receive(event: gateway.Event) -> gateway.Response:
+def _receive(event: gateway.HttpEvent) -> gateway.HttpResponse:
     at_ms = now_ms()
     secret = billing.secret(at_ms)
     if secret is None:

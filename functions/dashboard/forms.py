@@ -16,7 +16,7 @@ from errata.usecases.usage_keys import Unmetered
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.set_up import Snippet, snippets
-from functions.dashboard.web import Request, Response, redirect
+from functions.dashboard.web import PageRequest, PageResponse, redirect
 
 # The most teams in a list: as many as a project or member may have, so that it includes all chosen
 # teams.
@@ -37,7 +37,7 @@ class SignedOutMeanwhileError(HTTPError):
 
 logger = logging.getLogger("errata")
 
-type Action = Callable[[RequestContext, str], Response]
+type Action = Callable[[RequestContext, str], PageResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class Failed:
 def act(
     ctx: RequestContext,
     actions: Mapping[str, Action],
-    again: Callable[[RequestContext, Failed], Response],
-) -> Response:
+    again: Callable[[RequestContext, Failed], PageResponse],
+) -> PageResponse:
     """Run the action of a form. If it is refused, show the page `again` with the error.
 
     A restored form is only shown again.
@@ -107,7 +107,7 @@ def whole_number(ctx: RequestContext, name: str, what: str) -> int | None:
     return int(text)
 
 
-def gateway(request: Request) -> Gateway:
+def gateway(request: PageRequest) -> Gateway:
     """Return the API that serves this page; its usage plans count the requests of keys."""
     return Gateway(settings().stack_name, request.api_id, request.stage)
 
@@ -126,7 +126,7 @@ def show_key(
     unmetered: Unmetered,
     back: tuple[str, str],
     dsn: str = "",
-) -> Response:
+) -> PageResponse:
     """Show a new key and how to send with it. The key is shown only once.
 
     `back` is a path and its name. `dsn` is the DSN that was made with the key.
@@ -142,12 +142,14 @@ def show_key(
     )
 
 
-def show_secret(ctx: RequestContext, title: str, secret: str, back: tuple[str, str]) -> Response:
+def show_secret(
+    ctx: RequestContext, title: str, secret: str, back: tuple[str, str]
+) -> PageResponse:
     """Show a webhook's signing secret. It is shown only once."""
     return _show_once(ctx, title, secret, back, metered=True, dsn="", programs=[])
 
 
-def show_token(ctx: RequestContext, title: str, token: str, back: tuple[str, str]) -> Response:
+def show_token(ctx: RequestContext, title: str, token: str, back: tuple[str, str]) -> PageResponse:
     """Show a new token of the web API. It is shown only once."""
     return show_secret(ctx, title, token, back)
 
@@ -161,7 +163,7 @@ def _show_once(
     metered: bool,
     dsn: str,
     programs: list[Snippet],
-) -> Response:
+) -> PageResponse:
     return page(
         ctx.request,
         "once.html",
@@ -179,7 +181,7 @@ def _show_once(
 
 def settings_page(
     ctx: RequestContext, template: str, failed: Failed, said: Mapping[str, str], **shown: object
-) -> Response:
+) -> PageResponse:
     """Return a page of a project's settings, which its admins may change.
 
     `said` are the texts about what was done, by the value of `?said`.
@@ -199,7 +201,7 @@ def settings_page(
 
 def settings_routes(
     name: str,
-    show: Callable[[RequestContext, Failed], Response],
+    show: Callable[[RequestContext, Failed], PageResponse],
     actions: Mapping[str, Action],
 ) -> None:
     """Register a page of a project's settings, `projects/<id>/<name>`, and its forms.
@@ -208,7 +210,7 @@ def settings_routes(
     """
     path = f"projects/<project:project_id>/{name}"
 
-    def change(ctx: RequestContext) -> Response:
+    def change(ctx: RequestContext) -> PageResponse:
         ctx.must_administer(ctx.project.organization)
         return act(ctx, actions, show)
 
@@ -218,17 +220,17 @@ def settings_routes(
 
 def organization_routes(
     path: str,
-    show: Callable[[RequestContext, Failed], Response],
+    show: Callable[[RequestContext, Failed], PageResponse],
     actions: Mapping[str, Action],
 ) -> None:
     """Register a page of an organization, `orgs/<id>/<path>`. It is for owners and admins."""
     path = f"orgs/<organization:organization_id>/{path}"
 
-    def open_page(ctx: RequestContext) -> Response:
+    def open_page(ctx: RequestContext) -> PageResponse:
         ctx.must_administer(ctx.organization.id)
         return show(ctx, Failed())
 
-    def change(ctx: RequestContext) -> Response:
+    def change(ctx: RequestContext) -> PageResponse:
         ctx.must_administer(ctx.organization.id)
         return act(ctx, actions, show)
 
@@ -236,6 +238,6 @@ def organization_routes(
     post(path, keeps=True)(change)
 
 
-def done(ctx: RequestContext, said: str) -> Response:
+def done(ctx: RequestContext, said: str) -> PageResponse:
     """Lead back to the page of a form, which then has the text `said` (see `settings_page`)."""
     return redirect(f"{ctx.request.root}{ctx.request.path.strip('/')}?said={said}")

@@ -18,9 +18,9 @@ clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 logger = logging.getLogger("errata")
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Response:
+def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
     """Return a page, or an error page."""
-    request, at_ms = web.Request(event), now_ms()
+    request, at_ms = web.PageRequest(event), now_ms()
     try:
         response = respond(request, at_ms, tokens.verify)
     except SignedOutError:
@@ -43,10 +43,10 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     return web.to_gateway_response(response, request)
 
 
-def _to_sign_in(request: web.Request, at_ms: int) -> web.Response:
+def _to_sign_in(request: web.PageRequest, at_ms: int) -> web.PageResponse:
     if request.partial:
         # htmx would insert the sign-in form into the page. This header makes it reload the page.
-        response = web.Response(status=401, headers={"HX-Refresh": "true"})
+        response = web.PageResponse(status=401, headers={"HX-Refresh": "true"})
     elif request.kept or request.too_long_to_keep:
         from functions.dashboard.pages import sign_in  # as a page, only when it is shown
 
@@ -57,11 +57,13 @@ def _to_sign_in(request: web.Request, at_ms: int) -> web.Response:
 
 
 def _failure(
-    request: web.Request, status: int, text: str, failure: str, at_ms: int
-) -> web.Response:
+    request: web.PageRequest, status: int, text: str, failure: str, at_ms: int
+) -> web.PageResponse:
     text = f"{text} If it happens again, look for {failure} in the log of the dashboard's function."
     return _error(request, at_ms, status, "Something went wrong", text)
 
 
-def _error(request: web.Request, at_ms: int, status: int, title: str, text: str) -> web.Response:
+def _error(
+    request: web.PageRequest, at_ms: int, status: int, title: str, text: str
+) -> web.PageResponse:
     return page(request, "error.html", at_ms, status, request.context, title=title, text=text)

@@ -24,7 +24,7 @@ from functions.dashboard.event.sections import shown_event
 from functions.dashboard.feedback import shown_feedback
 from functions.dashboard.render import ago, clip, hour_name, last_days, page, short_day, zone_name
 from functions.dashboard.routing import RequestContext
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 CHART_HOURS, CHART_DAYS = 24, 30
 TITLE_BYTES = 3_000
@@ -35,7 +35,7 @@ _MOST_MARKS = 6
 _HOURS_FROM = 10
 
 
-def composed(ctx: RequestContext, view: IssueView, event_id: str = "") -> Response:
+def composed(ctx: RequestContext, view: IssueView, event_id: str = "") -> PageResponse:
     """Return the page of an issue with one of its events.
 
     `event_id`: of an event that the reader has already. It was not read, and is left out.

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from errata.errors import InvalidInputError
 from functions.dashboard.text import weight
-from functions.dashboard.web import Request
+from functions.dashboard.web import PageRequest
 
 _PREFIX = "kept."
 # In bytes, on the page and in the form that carries them, which must stay below `MAX_FORM_BYTES`.
@@ -23,7 +23,7 @@ _MAX_FIELDS = 200
 type FormFields = list[tuple[str, str]]
 
 
-def keep(request: Request) -> None:
+def keep(request: PageRequest) -> None:
     """Remember the fields of a form for the sign-in page. Leaves out a form that is too large."""
     try:
         fields = [
@@ -44,7 +44,7 @@ def carried(fields: Iterable[tuple[str, str]]) -> FormFields:
     return [(name, value) for name, value in fields if name.startswith(_PREFIX)]
 
 
-def restore(request: Request) -> None:
+def restore(request: PageRequest) -> None:
     """Give a request the fields that it carries, and nothing else."""
     found = carried(request.form.items(multi=True))
     request.form = MultiDict((name.removeprefix(_PREFIX), value) for name, value in found)

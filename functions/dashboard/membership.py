@@ -2,7 +2,7 @@
 
 from errata.models.member import ROLES, Role
 from functions.dashboard.routing import RequestContext
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 
 def offered_roles(ctx: RequestContext) -> list[Role]:
@@ -15,6 +15,6 @@ def own_role(ctx: RequestContext) -> Role:
     return ctx.user.memberships[ctx.organization.id].role
 
 
-def to_organization(ctx: RequestContext, said: str) -> Response:
+def to_organization(ctx: RequestContext, said: str) -> PageResponse:
     """Redirect to the organization's page, which shows the message `said`."""
     return redirect(f"{ctx.request.root}orgs/{ctx.organization.id}?said={said}")

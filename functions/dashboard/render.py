@@ -17,7 +17,7 @@ from errata.protocol.read import iso
 from functions.dashboard import charts
 from functions.dashboard.routing import RequestContext, etag
 from functions.dashboard.text import breakable, exact, fit, visible
-from functions.dashboard.web import Request, Response
+from functions.dashboard.web import PageRequest, PageResponse
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HERE = Path(__file__).parent
@@ -185,13 +185,13 @@ environment.filters["breakable"] = breakable
 
 
 def page(
-    request: Request,
+    request: PageRequest,
     template: str,
     now_ms: int,
     status: int = 200,
     ctx: RequestContext | None = None,
     **values: Any,
-) -> Response:
+) -> PageResponse:
     """Return a page; for htmx, only the part that changes. `ctx` is None without a sign-in."""
     zone = ctx.user.preferences.zone if ctx else ""
     content = environment.get_template(template).render(
@@ -206,4 +206,4 @@ def page(
         now_ms=now_ms,
         **values,
     )
-    return Response(content, status)
+    return PageResponse(content, status)

@@ -30,7 +30,7 @@ from errata.models.visible import Visible, Watermark
 from errata.usecases import audit, projects, sessions
 from errata.usecases.visible import make_visible
 from functions.dashboard import kept_forms, pages
-from functions.dashboard.web import Request, Response, redirect
+from functions.dashboard.web import PageRequest, PageResponse, redirect
 
 SESSION_COOKIE = "__Host-errata"
 FORM_COOKIE = "__Host-errata-form"
@@ -57,7 +57,7 @@ _OPENED = ("project_id", "organization_id", "event_id")
 class RequestContext:
     """Request context: the request, its session and user, and what the page is about."""
 
-    request: Request
+    request: PageRequest
     now_ms: int
     session: Session
     user: User
@@ -140,12 +140,12 @@ class ForgedFormError(HTTPError):
         super().__init__("This form is not from your session. Reload the page and send it again.")
 
 
-type Open = Callable[[Request, int], Response]
+type Open = Callable[[PageRequest, int], PageResponse]
 # Answers a request that needs no more than this, None otherwise.
-type Early = Callable[[Request, int], Response | None]
-type PageFunction = Callable[[RequestContext], Response]
+type Early = Callable[[PageRequest, int], PageResponse | None]
+type PageFunction = Callable[[RequestContext], PageResponse]
 # What a route leads to: a page, with all that is checked before it is opened.
-type Endpoint = Callable[[Request, int, sessions.Verify], Response]
+type Endpoint = Callable[[PageRequest, int, sessions.Verify], PageResponse]
 
 _ROUTES = Map(
     merge_slashes=False,
@@ -165,7 +165,7 @@ def get(
     """
 
     def endpoint(page: PageFunction) -> Endpoint:
-        def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
+        def respond(request: PageRequest, now_ms: int, verify: sessions.Verify) -> PageResponse:
             early = unless(request, now_ms) if unless else None
             return early or _signed_in(page, request, now_ms, verify, with_views=with_views)
 
@@ -198,7 +198,7 @@ def _add[P: (PageFunction, Open)](method: str, path: str, page: P, endpoint: End
     return page
 
 
-def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
+def respond(request: PageRequest, now_ms: int, verify: sessions.Verify) -> PageResponse:
     """Return the response of the page that the request is for.
 
     Raises:
@@ -224,7 +224,7 @@ def respond(request: Request, now_ms: int, verify: sessions.Verify) -> Response:
     return endpoint(request, now_ms, verify)
 
 
-def _open(page: Open, request: Request, now_ms: int, _verify: sessions.Verify) -> Response:
+def _open(page: Open, request: PageRequest, now_ms: int, _verify: sessions.Verify) -> PageResponse:
     if request.method == "POST":
         _check(request, request.cookies.get(FORM_COOKIE, ""))
     return page(request, now_ms)
@@ -232,13 +232,13 @@ def _open(page: Open, request: Request, now_ms: int, _verify: sessions.Verify) -
 
 def _signed_in(
     page: PageFunction,
-    request: Request,
+    request: PageRequest,
     now_ms: int,
     verify: sessions.Verify,
     *,
     keeps: bool = False,
     with_views: bool = False,
-) -> Response:
+) -> PageResponse:
     wanted = {name: each for name, each in request.ids.items() if name in _OPENED}
     renewed = verify if request.method == "POST" else None
     try:
@@ -260,7 +260,7 @@ def _signed_in(
 
 
 def _context(
-    request: Request,
+    request: PageRequest,
     now_ms: int,
     wanted: dict[str, str],
     verify: sessions.Verify | None,
@@ -295,7 +295,7 @@ def _context(
     )
 
 
-def _read_context(request: Request, now_ms: int, verify: sessions.Verify) -> None:
+def _read_context(request: PageRequest, now_ms: int, verify: sessions.Verify) -> None:
     """Read the context of a page that does not exist, with the project that its path names.
 
     So the error page has the navigation. Does nothing if nobody is signed in.
@@ -306,7 +306,7 @@ def _read_context(request: Request, now_ms: int, verify: sessions.Verify) -> Non
         request.context = _context(request, now_ms, wanted, verify)
 
 
-def _check(request: Request, expected: str) -> None:
+def _check(request: PageRequest, expected: str) -> None:
     """Check that this browser got the form from us.
 
     Raises:
@@ -320,7 +320,7 @@ def _check(request: Request, expected: str) -> None:
         raise ForgedFormError
 
 
-def _is_our_form(request: Request) -> bool:
+def _is_our_form(request: PageRequest) -> bool:
     """Return whether a form comes from one of our pages, although its session has ended.
 
     Old browsers do not send where it comes from. There, the cookie must still be there.
@@ -335,7 +335,7 @@ def _is_our_form(request: Request) -> bool:
     return True
 
 
-def back_to(request: Request) -> str:
+def back_to(request: PageRequest) -> str:
     """Return the query that leads back to this page after sign-in; empty if it has no page."""
     pages.load(request.path)
     if request.path == "/" or not _ROUTES.bind("").test(request.path, "GET"):
@@ -347,7 +347,7 @@ def _form_token_of(secret: str) -> str:
     return hmac.digest(secret.encode(), b"csrf", "sha256").hex()
 
 
-def form_token(request: Request) -> str:
+def form_token(request: PageRequest) -> str:
     """Return the token for a form without a session. The browser must keep it as a cookie."""
     return request.cookies.get(FORM_COOKIE) or secrets.token_urlsafe(24)
 

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.formparser import FormDataParser
-from werkzeug.sansio.request import Request as HttpRequest
+from werkzeug.sansio.request import Request
 from werkzeug.utils import cached_property
-from werkzeug.wrappers import Response as HttpResponse
+from werkzeug.wrappers import Response
 
 from errata import gateway
 from errata.config import settings
@@ -43,9 +43,10 @@ _HEADERS = {
 }
 
 
-class Request(HttpRequest):
-    """The request of a proxy event. `path` is the part after `/dashboard`, such as `/projects`.
+class PageRequest(Request):
+    """A request to the dashboard, made from a Lambda event.
 
+    `path` is the part after `/dashboard`, such as `/projects`.
     `ids` are the values in the path, by name. `root` leads from the page back to `/dashboard/`.
     `api_url` is the base URL of all routes, as the browser sees it. Applications send to it. SDKs
     send to `sdk_url`.
@@ -55,7 +56,7 @@ class Request(HttpRequest):
     and `stage` are the API's id and stage in API Gateway.
     """
 
-    def __init__(self, event: gateway.Event) -> None:
+    def __init__(self, event: gateway.HttpEvent) -> None:
         context = event["requestContext"]
         stage, _, below = context["path"].partition(BASE)
         headers = Headers(event.get("headers") or {})
@@ -110,8 +111,8 @@ class Request(HttpRequest):
         return self.headers.get("HX-Request") == "true"
 
 
-class Response(HttpResponse):
-    """A response: a page, unless a content type is given."""
+class PageResponse(Response):
+    """A response of the dashboard: a page, unless a content type is given."""
 
     default_mimetype = "text/html"
 
@@ -121,20 +122,20 @@ class Response(HttpResponse):
         return self
 
 
-def redirect(to: str, status: int = 303) -> Response:
+def redirect(to: str, status: int = 303) -> PageResponse:
     """Redirect to a URL relative to this one: by GET, with status 307 by the same method and body.
 
     Source: RFC 9110, 15.4.4 and 15.4.8.
     """
-    return Response(status=status, headers={"Location": to})
+    return PageResponse(status=status, headers={"Location": to})
 
 
-def markdown_response(text: str) -> Response:
+def markdown_response(text: str) -> PageResponse:
     """Return Markdown, with its invisible characters shown by their codes."""
-    return Response(by_codes(text), content_type="text/markdown; charset=utf-8")
+    return PageResponse(by_codes(text), content_type="text/markdown; charset=utf-8")
 
 
-def to_gateway_response(response: Response, request: Request) -> gateway.Response:
+def to_gateway_response(response: PageResponse, request: PageRequest) -> gateway.HttpResponse:
     """Return API Gateway's form of a response, compressed if the browser accepts that."""
     body = response.get_data()
     cookies = response.headers.getlist("Set-Cookie")

@@ -13,7 +13,7 @@ from errata.usecases.ingest import IngestSubmission
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Response:
+def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
     """Accept one event, or return an error response."""
     try:
         return _ingest(event)
@@ -23,11 +23,13 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
         return gateway.error_response(gateway.unavailable(error))
 
 
-def _ingest(event: gateway.Event) -> gateway.Response:
+def _ingest(event: gateway.HttpEvent) -> gateway.HttpResponse:
     headers = gateway.headers(event)
     body = JsonBody(gateway.body(event), headers.get("content-encoding", ""))
     at_ms = now_ms()
-    request = admission.Request(gateway.caller(event), body_key=lambda: body.get("api_key"))
+    request = admission.AdmissionRequest(
+        gateway.caller(event), body_key=lambda: body.get("api_key")
+    )
     access = admission.identify(request, at_ms)
     submission = IngestSubmission(body, headers.get("idempotency-key"))
     admitted = admission.store_event(submission, access, at_ms)

@@ -22,7 +22,7 @@ clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 _ACTIONS = "generate, errors or clear"
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Response:
+def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
     """Submit, generate, read or clear, or return an error response."""
     try:
         response = gateway.response(200, _act(event))
@@ -33,7 +33,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     return {**response, "body": ""} if event["httpMethod"] == "HEAD" else response
 
 
-def _act(event: gateway.Event) -> str:
+def _act(event: gateway.HttpEvent) -> str:
     if not settings().legacy_api:
         raise ForbiddenError("This deployment does not offer api.php.")
     address = gateway.caller(event).address
@@ -66,7 +66,7 @@ def _action(query: dict[str, str], address: str, head: bool) -> str:
     raise InvalidInputError({"action": [f"action is unknown: use {_ACTIONS}"]})
 
 
-def _body(event: gateway.Event) -> JsonBody:
+def _body(event: gateway.HttpEvent) -> JsonBody:
     encoding = gateway.headers(event).get("content-encoding", "")
     return JsonBody(gateway.body(event), encoding)
 
@@ -86,7 +86,7 @@ def _allowed(switch: bool, action: str) -> None:
         raise ForbiddenError(f"This deployment has switched action={action} off.")
 
 
-def _error_response(refused: HTTPError) -> gateway.Response:
+def _error_response(refused: HTTPError) -> gateway.HttpResponse:
     status = 400 if isinstance(refused, InvalidInputError) else refused.status
     content = json.dumps({"ok": False, "error": refused.message})
     return gateway.response(status, content, gateway.refusal_headers(refused))

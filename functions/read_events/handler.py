@@ -13,13 +13,13 @@ from errata.usecases.visible import find_visible
 clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Response:
+def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
     """Return one page of events, or an error response."""
     try:
         at_ms = now_ms()
         project_id = event["pathParameters"]["id"]
         caller = gateway.caller(event)
-        request = admission.Request(caller, project_id=project_id, has_event=lambda: False)
+        request = admission.AdmissionRequest(caller, project_id=project_id, has_event=lambda: False)
         access = admission.identify(request, at_ms)
         filters = parse(gateway.query(event))
         page = read_events.read(find_visible(access, at_ms), filters)

@@ -14,7 +14,7 @@ from errata.protocol.sentry.errors import error_body
 from errata.usecases import access, admission, check_ins, rate_leases
 
 
-def respond(event: gateway.Event) -> gateway.Response:
+def respond(event: gateway.HttpEvent) -> gateway.HttpResponse:
     """Queue the check-in of a request, or return an error response."""
     route = _route(event)
     if route is None or gateway.method(event) not in ("GET", "POST"):
@@ -28,11 +28,11 @@ def respond(event: gateway.Event) -> gateway.Response:
     return gateway.response(202, f'{{"id":"{named}"}}', {"Cache-Control": "no-store"})
 
 
-def _accept(event: gateway.Event, route: Route) -> str:
+def _accept(event: gateway.HttpEvent, route: Route) -> str:
     at_ms = now_ms()
     query = gateway.query(event)
     path = {"sentry_key": route.sentry_key} if route.sentry_key else {}
-    request = admission.Request(
+    request = admission.AdmissionRequest(
         gateway.caller(event),
         body_key=lambda: public_key.presented(gateway.headers(event), query, path),
         project_id=route.project_id,
@@ -44,13 +44,13 @@ def _accept(event: gateway.Event, route: Route) -> str:
     return check_ins.accept_request(route.slug, query, gateway.body(event), opened, at_ms)
 
 
-def _route(event: gateway.Event) -> Route | None:
+def _route(event: gateway.HttpEvent) -> Route | None:
     if gateway.of_url(event):
         return find_route(gateway.path(event))
     return Route(**event["pathParameters"])
 
 
-def _error_response(refused: HTTPError) -> gateway.Response:
+def _error_response(refused: HTTPError) -> gateway.HttpResponse:
     status, detail = refused.status, refused.message
     if isinstance(refused, InvalidInputError):
         status = 400

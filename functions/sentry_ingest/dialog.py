@@ -32,7 +32,7 @@ _MAX_FORM_BYTES = 32 * 1024
 _MAX_FIELDS = 20
 
 
-def respond(event: gateway.Event) -> gateway.Response:
+def respond(event: gateway.HttpEvent) -> gateway.HttpResponse:
     """Return the script of the dialog, store its form, or return an error response."""
     query = gateway.query(event)
     if gateway.method(event) == "GET":
@@ -48,7 +48,7 @@ def respond(event: gateway.Event) -> gateway.Response:
     return gateway.response(200, "{}")
 
 
-def _script(query: Mapping[str, str]) -> gateway.Response:
+def _script(query: Mapping[str, str]) -> gateway.HttpResponse:
     chosen = {name: query[name][:_MAX_OPTION] for name in _OPTIONS if query.get(name)}
     # A script's text. `<` is escaped in case somebody puts it into a page.
     options = json.dumps(chosen).replace("<", "\\u003c")
@@ -57,10 +57,10 @@ def _script(query: Mapping[str, str]) -> gateway.Response:
     return {**sent, "headers": {**sent["headers"], **kind}}
 
 
-def _accept(event: gateway.Event, query: Mapping[str, str]) -> None:
+def _accept(event: gateway.HttpEvent, query: Mapping[str, str]) -> None:
     at_ms = now_ms()
     dsn = query.get("dsn", "")
-    request = admission.Request(
+    request = admission.AdmissionRequest(
         Caller({"key": "absent"}, gateway.address(event), metered=False),
         body_key=lambda: public_key.of_dsn(dsn),
         project_id=dsn.rpartition("/")[2] or "0",

@@ -76,7 +76,7 @@ class NoRouteError(HTTPError):
         super().__init__("No such route.")
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Response:
+def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
     """Accept an envelope or an event, or return an error response."""
     if not gateway.of_url(event):
         return _respond(event)
@@ -86,7 +86,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     return gateway.without_cors(_respond(event))
 
 
-def _respond(event: gateway.Event) -> gateway.Response:
+def _respond(event: gateway.HttpEvent) -> gateway.HttpResponse:
     if _place(event) == DIALOG:
         from functions.sentry_ingest import dialog  # pages open it seldom
 
@@ -108,12 +108,12 @@ def _respond(event: gateway.Event) -> gateway.Response:
     return gateway.response(200, f'{{"id":"{named}"}}', {**_EXPOSED, **limits})
 
 
-def _accept(event: gateway.Event) -> tuple[str, dict[str, str]]:
+def _accept(event: gateway.HttpEvent) -> tuple[str, dict[str, str]]:
     """Return the id for the response, and the header that stops what Errata does not store."""
     at_ms = now_ms()
     caller, route = gateway.caller(event), _route(event)
     read = _Body(event, route.kind)
-    request = admission.Request(
+    request = admission.AdmissionRequest(
         caller,
         body_key=lambda: _key(event, route, read),
         project_id=route.project_id,
@@ -128,11 +128,11 @@ def _accept(event: gateway.Event) -> tuple[str, dict[str, str]]:
     return named, not_stored(envelope.items, opened.log_errors)
 
 
-def _place(event: gateway.Event) -> str:
+def _place(event: gateway.HttpEvent) -> str:
     return gateway.path(event) if gateway.of_url(event) else str(event["resource"])
 
 
-def _otlp_route(event: gateway.Event) -> OtlpRoute | None:
+def _otlp_route(event: gateway.HttpEvent) -> OtlpRoute | None:
     if gateway.of_url(event):
         return find_otlp_route(gateway.path(event)) if gateway.method(event) == "POST" else None
     if not event["resource"].endswith("/v1/{signal}"):
@@ -140,7 +140,7 @@ def _otlp_route(event: gateway.Event) -> OtlpRoute | None:
     return OtlpRoute(**event["pathParameters"])
 
 
-def _route(event: gateway.Event) -> Route:
+def _route(event: gateway.HttpEvent) -> Route:
     """Return the route of a request.
 
     Raises:
@@ -154,7 +154,7 @@ def _route(event: gateway.Event) -> Route:
     return route
 
 
-def _key(event: gateway.Event, route: Route, read: "_Body") -> str | None:
+def _key(event: gateway.HttpEvent, route: Route, read: "_Body") -> str | None:
     """Return the key of a request that the authorizer has found no key in, or has not seen."""
     key = None
     if gateway.of_url(event):
@@ -166,7 +166,7 @@ def _key(event: gateway.Event, route: Route, read: "_Body") -> str | None:
 class _Body:
     """Body of a request to the SDK endpoint. Only its start is read before the key is known."""
 
-    def __init__(self, event: gateway.Event, route: str) -> None:
+    def __init__(self, event: gateway.HttpEvent, route: str) -> None:
         self._event = event
         self._route = route
 
@@ -211,7 +211,7 @@ class _Body:
         return self._route != "envelope" or self._start().has_event
 
 
-def _error_response(refused: HTTPError) -> gateway.Response:
+def _error_response(refused: HTTPError) -> gateway.HttpResponse:
     """Return the error response. SDKs back off on 429 only, so 402 is sent as 429."""
     status, detail = refused.status, refused.message
     extra = {**_EXPOSED, **gateway.refusal_headers(refused)}

@@ -28,7 +28,7 @@ _HEADERS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers":
 _START_BYTES = 64 * 1024
 
 
-def respond(event: gateway.Event, route: OtlpRoute) -> gateway.Response:
+def respond(event: gateway.HttpEvent, route: OtlpRoute) -> gateway.HttpResponse:
     """Store the exceptions in a request, or return an error response.
 
     Exporters send a request again after 429 and 503.
@@ -48,10 +48,12 @@ def respond(event: gateway.Event, route: OtlpRoute) -> gateway.Response:
     )
 
 
-def _accept(event: gateway.Event, project_id: str, signal: Signal, is_json: bool) -> otlp.Rejected:
+def _accept(
+    event: gateway.HttpEvent, project_id: str, signal: Signal, is_json: bool
+) -> otlp.Rejected:
     at_ms = now_ms()
     caller, encoding = gateway.caller(event), _header(event, "content-encoding")
-    request = admission.Request(
+    request = admission.AdmissionRequest(
         caller,
         body_key=lambda: keys.presented(gateway.headers(event), gateway.query(event)),
         project_id=project_id,
@@ -70,15 +72,15 @@ def _accept(event: gateway.Event, project_id: str, signal: Signal, is_json: bool
     return otlp.accept(batch, signal, opened, caller.address, at_ms)
 
 
-def _header(event: gateway.Event, name: str) -> str:
+def _header(event: gateway.HttpEvent, name: str) -> str:
     return gateway.headers(event).get(name, "").strip().lower()
 
 
-def _is_json(event: gateway.Event) -> bool:
+def _is_json(event: gateway.HttpEvent) -> bool:
     return _header(event, "content-type").startswith("application/json")
 
 
-def _error_response(refused: HTTPError, is_json: bool) -> gateway.Response:
+def _error_response(refused: HTTPError, is_json: bool) -> gateway.HttpResponse:
     status, message = refused.status, refused.message
     if isinstance(refused, InvalidInputError):
         status = 400
@@ -88,7 +90,7 @@ def _error_response(refused: HTTPError, is_json: bool) -> gateway.Response:
     return {**sent, "headers": {**sent["headers"], **gateway.refusal_headers(refused)}}
 
 
-def _response(status: int, content: bytes, is_json: bool) -> gateway.Response:
+def _response(status: int, content: bytes, is_json: bool) -> gateway.HttpResponse:
     if is_json:
         kind, text = "application/json", content.decode()
     else:

@@ -21,7 +21,7 @@ from errata.models.visible import Visible
 from errata.usecases import organizations, slugs
 from errata.usecases.projects import operator_access
 from errata.usecases.visible import find_visible
-from functions.web_api.request import Request
+from functions.web_api.request import ApiRequest
 
 # Issues are changed by their ids, or by a search. `functions.web_api.chunks` reads upload chunks.
 MAX_BODY_BYTES = 256 * 1024
@@ -33,7 +33,7 @@ _NO_PROJECT = "This project does not exist, or the token does not see it."
 class Context:
     """A request together with the one who sends it."""
 
-    request: Request
+    request: ApiRequest
     bearer: Bearer
     now_ms: int
 

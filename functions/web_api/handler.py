@@ -30,7 +30,7 @@ logger = logging.getLogger("errata")
 _router = Router(ROUTES)
 
 
-def handler(event: gateway.Event, _context: Any) -> gateway.Response:
+def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
     """Return the response to a request, or an error in the form of Sentry's API."""
     try:
         response = _respond(http.read(event))
@@ -49,7 +49,7 @@ def handler(event: gateway.Event, _context: Any) -> gateway.Response:
     return http.to_gateway_response(response)
 
 
-def _respond(request: http.Request) -> http.ApiResponse:
+def _respond(request: http.ApiRequest) -> http.ApiResponse:
     at_ms = now_ms()
     text = from_header(request.headers.get("authorization", ""))
     bearer = tokens.authenticate(text, request.address, at_ms)

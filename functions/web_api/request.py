@@ -23,8 +23,8 @@ _HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A request. `path` is decoded, and ends without a slash.
+class ApiRequest:
+    """A request to the web API. `path` is decoded, and ends without a slash.
 
     Attributes:
         headers: with lower-case names.
@@ -43,13 +43,13 @@ class Request:
     api_url: str
 
 
-def read(event: gateway.Event) -> Request:
+def read(event: gateway.HttpEvent) -> ApiRequest:
     """Return the request in a Lambda event."""
     context = event["requestContext"]
     is_url = gateway.of_url(event)
     stage = "" if is_url else context["path"].removesuffix(event["path"])
     here = f"https://{context['domainName']}{stage}"
-    return Request(
+    return ApiRequest(
         method=gateway.method(event),
         path=unquote(gateway.path(event)),
         query=_query(event),
@@ -61,7 +61,7 @@ def read(event: gateway.Event) -> Request:
     )
 
 
-def _query(event: gateway.Event) -> MultiDict[str, str]:
+def _query(event: gateway.HttpEvent) -> MultiDict[str, str]:
     if gateway.of_url(event):
         return MultiDict(parse_qsl(event["rawQueryString"], keep_blank_values=True))
     return MultiDict(event.get("multiValueQueryStringParameters") or {})
@@ -86,7 +86,7 @@ def error(status: int, detail: str, **more: object) -> ApiResponse:
     return ApiResponse({"detail": detail, **more}, status)
 
 
-def to_gateway_response(response: ApiResponse) -> gateway.Response:
+def to_gateway_response(response: ApiResponse) -> gateway.HttpResponse:
     """Return API Gateway's form of a response. A function's URL takes it, too."""
     headers = {**_HEADERS, **response.headers}
     if response.file is not None:

@@ -11,7 +11,7 @@ from werkzeug.routing import Map, Rule
 from errata.errors import ForbiddenError, MethodNotAllowedError, NotFoundError
 from errata.models.token import TokenScope
 from functions.web_api.context import Context
-from functions.web_api.request import ApiResponse, Request
+from functions.web_api.request import ApiRequest, ApiResponse
 
 # The scopes that may call a route.
 READ: frozenset[TokenScope] = frozenset({"read", "write"})
@@ -64,7 +64,7 @@ class Router:
         for each in routes:
             self._rules.add(Rule(each.path, methods=[each.method], endpoint=each))
 
-    def match(self, request: Request) -> tuple[Route, dict[str, Any]]:
+    def match(self, request: ApiRequest) -> tuple[Route, dict[str, Any]]:
         """Return the route of a request, and the ids in its path by name.
 
         Raises:

@@ -8,13 +8,19 @@ import pytest
 
 from errata.errors import InvalidInputError, MethodNotAllowedError, NotFoundError
 from functions.dashboard.routing import open_get, respond
-from functions.dashboard.web import MAX_FORM_BYTES, Request, Response, redirect, to_gateway_response
+from functions.dashboard.web import (
+    MAX_FORM_BYTES,
+    PageRequest,
+    PageResponse,
+    redirect,
+    to_gateway_response,
+)
 
 
 def request(
     path: str = "/dashboard/sign-in", method: str = "GET", body: bytes = b"", **headers: str
-) -> Request:
-    return Request(
+) -> PageRequest:
+    return PageRequest(
         {
             "path": path,
             "httpMethod": method,
@@ -93,7 +99,7 @@ def test_a_cookie_is_only_for_this_host_and_not_for_scripts() -> None:
 )
 def test_a_page_is_compressed_for_browsers_that_accept_it(accepted: str, compressed: bool) -> None:
     text = "ü" * 1_000
-    sent = to_gateway_response(Response(text), request(accept_encoding=accepted))
+    sent = to_gateway_response(PageResponse(text), request(accept_encoding=accepted))
     body = base64.b64decode(sent["body"])
     assert (gzip.decompress(body) if compressed else body).decode() == text
     assert ("Content-Encoding" in sent["headers"]) == compressed
@@ -106,9 +112,9 @@ def never(token: str) -> Any:
 
 
 @open_get("tested/<project:project_id>")
-def page(request: Request, _now_ms: int) -> Response:
+def page(request: PageRequest, _now_ms: int) -> PageResponse:
     """A page that shows which project is in its path."""
-    return Response(request.ids["project_id"])
+    return PageResponse(request.ids["project_id"])
 
 
 @pytest.mark.parametrize("path", ["tested/1", "tested/1/"])

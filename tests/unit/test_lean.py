@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from errata.errors import PermanentError, StoreError, UnavailableError
 from errata.store import botocore_clients, lean
-from errata.store.connections import Response
+from errata.store.connections import AwsResponse
 from errata.store.lean import LeanClient, RetryQuota, endpoint
 from errata.store.signer import Signer
 from tests.support.template import ROOT
@@ -243,10 +243,10 @@ class Wire:
         self.body = b""
         self.target = ""
 
-    def exchange(self, request: bytes, now: float) -> Response:
+    def exchange(self, request: bytes, now: float) -> AwsResponse:
         _, headers, self.body = parsed(request)
         self.target = headers["x-amz-target"]
-        return Response(200, {}, b"{}")
+        return AwsResponse(200, {}, b"{}")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS["dynamodb"])
@@ -359,7 +359,7 @@ REASONS = (
 )
 
 
-def of_botocore(operation: str, response: Response) -> StoreError:
+def of_botocore(operation: str, response: AwsResponse) -> StoreError:
     """Return the error that botocore's client raises for this response."""
     shape: Any = SERVICE.operation_model(operation).output_shape
     parser = create_parser("json")
@@ -395,7 +395,7 @@ def test_errors_are_those_of_botocore(status: int, message: str) -> None:
                 body["CancellationReasons"] = reasons
             if code == "ConditionalCheckFailedException":
                 body["Item"] = item
-            response = Response(status, {}, on_the_wire(body).encode())
+            response = AwsResponse(status, {}, on_the_wire(body).encode())
             assert same(lean._error(operation, response), of_botocore(operation, response)), code
 
 
@@ -406,7 +406,7 @@ def test_an_error_does_not_repeat_the_session_token() -> None:
         "x-amz-security-token:SECRET\n'"
     )
     body = json.dumps({"__type": "x#InvalidSignatureException", "message": message}).encode()
-    response = Response(400, {}, body)
+    response = AwsResponse(400, {}, body)
     ours = lean._error("PutItem", response)
     assert same(ours, of_botocore("PutItem", response))
     assert str(ours).endswith("the signature you provided.")
@@ -419,7 +419,7 @@ def test_reasons_of_a_transaction_decide_the_error_as_with_botocore(reason: str)
         "Message": "Transaction cancelled",
         "CancellationReasons": [{"Code": "None"}, {"Code": reason, "Message": "why"}],
     }
-    response = Response(400, {}, on_the_wire(body).encode())
+    response = AwsResponse(400, {}, on_the_wire(body).encode())
     ours = lean._error("TransactWriteItems", response)
     assert same(ours, of_botocore("TransactWriteItems", response))
     assert ours.reason_codes == ["None", reason]
@@ -443,7 +443,7 @@ def test_reasons_of_a_transaction_decide_the_error_as_with_botocore(reason: str)
     ],
 )
 def test_an_error_without_a_code_has_the_status_as_its_code(status: int, body: bytes) -> None:
-    error = lean._error("PutItem", Response(status, {}, body))
+    error = lean._error("PutItem", AwsResponse(status, {}, body))
     assert type(error) is UnavailableError
     assert error.code == str(status)
     assert error.maybe_applied == (status >= 500)

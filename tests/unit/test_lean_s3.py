@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from errata.errors import UnavailableError
-from errata.store.connections import BrokenResponseError, Response
+from errata.store.connections import AwsResponse, BrokenResponseError
 from errata.store.lean_s3 import LeanS3
 
 AT_S = 1_796_000_000
@@ -24,12 +24,12 @@ class Answers:
         self._responses = list(responses)
         self.requests: list[bytes] = []
 
-    def exchange(self, request: bytes, _now: float) -> Response:
+    def exchange(self, request: bytes, _now: float) -> AwsResponse:
         self.requests.append(request)
         found = self._responses.pop(0)
         if isinstance(found, Exception):
             raise found
-        return Response(found[0], {}, found[1])
+        return AwsResponse(found[0], {}, found[1])
 
 
 def client(*responses: Any) -> tuple[LeanS3, Answers]:

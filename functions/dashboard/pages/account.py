@@ -9,7 +9,7 @@ from errata.usecases import preferences
 from functions.dashboard.forms import Failed, act
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 _SAID = {
     "saved": "Saved.",
@@ -19,18 +19,18 @@ _THEMES = tuple(zip(THEMES, ("As on this device", "Light", "Dark"), strict=True)
 
 
 @get("account")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show the page."""
     return _page(ctx, Failed())
 
 
 @post("account", keeps=True)
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Handle the form of the page."""
     return act(ctx, {"save": _save, "save-alerts": _save_alerts}, _page)
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     return page(
         ctx.request,
         "account.html",
@@ -67,12 +67,12 @@ def _typed(ctx: RequestContext) -> Preferences:
     return Preferences(form.get("name", "").strip(), form.get("zone", ""), form.get("theme", ""))
 
 
-def _save(ctx: RequestContext, _: str) -> Response:
+def _save(ctx: RequestContext, _: str) -> PageResponse:
     preferences.save(ctx.user.email, _typed(ctx))
     return redirect(f"{ctx.request.root}account?said=saved")
 
 
-def _save_alerts(ctx: RequestContext, _: str) -> Response:
+def _save_alerts(ctx: RequestContext, _: str) -> PageResponse:
     form = ctx.request.form
     begin, end = form.get("quiet_from", ""), form.get("quiet_until", "")
     preferences.save_alerts(

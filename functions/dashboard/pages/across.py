@@ -27,7 +27,7 @@ from functions.dashboard.queries import (
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.text import weight
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 _DEFAULT = "is:open"
 # A page with many projects may read 600 units, and with terms 2,500. An open one costs at most $2 a
@@ -47,7 +47,7 @@ _KEYS = (
 
 
 @get("orgs/<organization:organization_id>/issues", with_views=True)
-def list_(ctx: RequestContext) -> Response:
+def list_(ctx: RequestContext) -> PageResponse:
     """Show the list of issues. A search for an id leads to the issue or event."""
     args = ctx.request.args
     if "text" in args:  # of the search box in the bar of a page
@@ -135,7 +135,7 @@ def _page(
     terms: Sequence[Term],
     status: int = 200,
     **values: Any,
-) -> Response:
+) -> PageResponse:
     scope = scope_of(terms)
     content = {
         "problem": None,

@@ -11,7 +11,7 @@ from functions.dashboard.comments import shown_activity, shown_comment
 from functions.dashboard.forms import Failed, act
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 _BYTES = 40_000
 _TIME = re.compile(r"[0-9]{1,13}")
@@ -19,19 +19,19 @@ _TOKEN = re.compile(r"[0-9a-f]{16}")
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/activity")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show a page of the activity, or one comment, to change it."""
     return _page(ctx, Failed())
 
 
 @post("projects/<project:project_id>/issues/<issue:issue_id>/activity", keeps=True)
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Add, change or delete a comment."""
     rights.check(ctx.visible, "settle")
     return act(ctx, {"add": _add, "edit": _edit, "remove": _remove}, _page)
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     issue_id, args = ctx.request.ids["issue_id"], ctx.request.args
     found = comments.page(ctx.visible, issue_id, _time(args.get("before", "")))
     at = _time(args.get("comment", ""))
@@ -72,7 +72,7 @@ def _time(text: str) -> int:
 # ------------------------------------------------------------------ actions
 
 
-def _add(ctx: RequestContext, _: str) -> Response:
+def _add(ctx: RequestContext, _: str) -> PageResponse:
     form, issue_id = ctx.request.form, ctx.request.ids["issue_id"]
     token = form.get("token", "")
     if not _TOKEN.fullmatch(token):
@@ -82,7 +82,7 @@ def _add(ctx: RequestContext, _: str) -> Response:
     return _done(ctx, to_issue=form.get("back") == "issue")
 
 
-def _edit(ctx: RequestContext, at: str) -> Response:
+def _edit(ctx: RequestContext, at: str) -> PageResponse:
     form, issue_id = ctx.request.form, ctx.request.ids["issue_id"]
     edited_at, text = _time(form.get("edited_at", "")), form.get("text", "")
     by = ctx.user.email
@@ -90,13 +90,13 @@ def _edit(ctx: RequestContext, at: str) -> Response:
     return _done(ctx)
 
 
-def _remove(ctx: RequestContext, at: str) -> Response:
+def _remove(ctx: RequestContext, at: str) -> PageResponse:
     if not _TIME.fullmatch(at):
         raise NotFoundError("There is no such comment.")
     comments.remove(ctx.visible, ctx.request.ids["issue_id"], int(at), ctx.user.email)
     return _done(ctx)
 
 
-def _done(ctx: RequestContext, *, to_issue: bool = False) -> Response:
+def _done(ctx: RequestContext, *, to_issue: bool = False) -> PageResponse:
     below = f"{ctx.request.root}projects/{ctx.project.id}/issues/{ctx.request.ids['issue_id']}"
     return redirect(f"{below}#activity" if to_issue else f"{below}/activity")

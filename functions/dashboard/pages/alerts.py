@@ -25,7 +25,7 @@ from errata.usecases import alerts, channels, webhooks
 from errata.usecases.channels import AlertTarget, Setup
 from functions.dashboard.forms import Failed, done, settings_page, settings_routes
 from functions.dashboard.routing import RequestContext
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 ATTEMPTS = 20
 # Attempts to webhooks are among those that are read.
@@ -69,7 +69,7 @@ class ShownDelivery:
     delivered: bool
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     setup = channels.find_setup(ctx.project.id)
     before = ctx.request.args.get("before", "")
     before = before if UUID.fullmatch(before) else ""
@@ -181,12 +181,12 @@ def _deliveries(ctx: RequestContext, setup: Setup, found: list[Attempt]) -> list
 # ------------------------------------------------------------------ actions
 
 
-def _add_rule(ctx: RequestContext, _: str) -> Response:
+def _add_rule(ctx: RequestContext, _: str) -> PageResponse:
     alerts.add(ctx.project.id, _rule(ctx), _targets(ctx))
     return done(ctx, "rule")
 
 
-def _save_rule(ctx: RequestContext, rule_id: str) -> Response:
+def _save_rule(ctx: RequestContext, rule_id: str) -> PageResponse:
     alerts.change(ctx.project.id, rule_id, _rule(ctx), _targets(ctx))
     return done(ctx, "changed")
 
@@ -235,24 +235,24 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
-def _remove_rule(ctx: RequestContext, rule_id: str) -> Response:
+def _remove_rule(ctx: RequestContext, rule_id: str) -> PageResponse:
     alerts.remove(ctx.project.id, rule_id)
     return done(ctx, "removed")
 
 
-def _mute(ctx: RequestContext, value: str) -> Response:
+def _mute(ctx: RequestContext, value: str) -> PageResponse:
     rule_id, _, seconds = value.partition(" ")
     muted = _seconds(seconds)
     alerts.mute(ctx.project.id, rule_id, muted)
     return done(ctx, "muted" if muted else "unmuted")
 
 
-def _test(ctx: RequestContext, name: str) -> Response:
+def _test(ctx: RequestContext, name: str) -> PageResponse:
     alerts.test(ctx.project.id, name)
     return done(ctx, "sent")
 
 
-def _add_channel(ctx: RequestContext, _: str) -> Response:
+def _add_channel(ctx: RequestContext, _: str) -> PageResponse:
     form = ctx.request.form
     target = AlertTarget(form.get("kind", ""), form.get("address", "").strip())
     if not target.kind:
@@ -261,17 +261,17 @@ def _add_channel(ctx: RequestContext, _: str) -> Response:
     return done(ctx, "channel")
 
 
-def _remove_channel(ctx: RequestContext, channel_id: str) -> Response:
+def _remove_channel(ctx: RequestContext, channel_id: str) -> PageResponse:
     alerts.remove_channel(ctx.project.id, channel_id)
     return done(ctx, "channel-removed")
 
 
-def _enable(ctx: RequestContext, channel_id: str) -> Response:
+def _enable(ctx: RequestContext, channel_id: str) -> PageResponse:
     channels.enable(ctx.project.id, channel_id)
     return done(ctx, "enabled")
 
 
-def _again(ctx: RequestContext, attempt_id: str) -> Response:
+def _again(ctx: RequestContext, attempt_id: str) -> PageResponse:
     if not UUID.fullmatch(attempt_id):
         raise NotFoundError("This delivery does not exist.")
     webhooks.redeliver(ctx.project.id, attempt_id)

@@ -8,17 +8,17 @@ from errata.usecases import assign, assignees, issue_events, rights, slugs
 from functions.dashboard.forms import text_of
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/assign")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show whom the issue can be assigned to. For htmx, only the buttons."""
     return _page(ctx)
 
 
 @post("projects/<project:project_id>/issues/<issue:issue_id>/assign")
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Assign the issue to the chosen or typed member or team."""
     form = ctx.request.form
     to = form.get("assign_to", "") if "assign_typed" in form else form.get("assign", "")
@@ -28,7 +28,7 @@ def change(ctx: RequestContext) -> Response:
         return _page(ctx, text_of(refused), to, refused.status)
 
 
-def assign_to(ctx: RequestContext, text: str) -> Response:
+def assign_to(ctx: RequestContext, text: str) -> PageResponse:
     """Assign the issue of the page, and lead back to it."""
     issue_id = ctx.request.ids["issue_id"]
     rights.check(ctx.visible, "settle")
@@ -37,7 +37,9 @@ def assign_to(ctx: RequestContext, text: str) -> Response:
     return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues/{issue_id}")
 
 
-def _page(ctx: RequestContext, failed: str = "", typed: str = "", status: int = 200) -> Response:
+def _page(
+    ctx: RequestContext, failed: str = "", typed: str = "", status: int = 200
+) -> PageResponse:
     rights.check(ctx.visible, "settle")
     issue = issue_events.find(ctx.visible, ctx.request.ids["issue_id"])
     known = assignees.shown(ctx.project.organization, [issue.assignee], ctx.now_ms)

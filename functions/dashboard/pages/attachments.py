@@ -7,7 +7,7 @@ from errata.protocol.sentry.attachments import MAX_FILE_BYTES, MAX_FILES
 from errata.usecases import attachments, issue_events
 from functions.dashboard.forms import Failed, done, settings_page, settings_routes
 from functions.dashboard.routing import RequestContext, get
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 _SAID = {
     "on": "Saved. Attachments are kept with their events.",
@@ -23,7 +23,7 @@ _HEADERS = {
 
 
 @get("projects/<project:project_id>/events/<event:event_id>/attachments/<number>")
-def file(ctx: RequestContext) -> Response:
+def file(ctx: RequestContext) -> PageResponse:
     """Return the file of an attachment, to be saved."""
     number = ctx.request.ids["number"]
     if not (number.isascii() and number.isdecimal() and len(number) < 4):
@@ -31,14 +31,14 @@ def file(ctx: RequestContext) -> Response:
     event = issue_events.shown(ctx.visible, ctx.event)
     name, content = attachments.read(event, int(number))
     named = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-    return Response(
+    return PageResponse(
         content,
         content_type="application/octet-stream",
         headers={**_HEADERS, "Content-Disposition": named},
     )
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     return settings_page(
         ctx,
         "attachments.html",
@@ -49,7 +49,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     )
 
 
-def _save(ctx: RequestContext, word: str) -> Response:
+def _save(ctx: RequestContext, word: str) -> PageResponse:
     project = attachments.change(ctx.project.id, word == "on")
     return done(ctx, "on" if project.attachments else "off")
 

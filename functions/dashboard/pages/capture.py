@@ -4,14 +4,14 @@ from errata.usecases import captured_groups
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 _BYTES = 40_000
 _MARKUP_OF_A_ROW = 220
 
 
 @get("projects/<project:project_id>/capture")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show the page."""
     found = captured_groups.of_project(ctx.project.id)
     budget = ByteBudget(_BYTES)

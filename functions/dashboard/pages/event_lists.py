@@ -22,7 +22,7 @@ from functions.dashboard.event.metadata import request_line
 from functions.dashboard.queries import in_place
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 # Bytes of the rows of a list.
 _LIST_BYTES = 40_000
@@ -38,13 +38,13 @@ _EXAMPLES = (
 
 
 @get("projects/<project:project_id>/events")
-def of_project(ctx: RequestContext) -> Response:
+def of_project(ctx: RequestContext) -> PageResponse:
     """Show the newest events of a project; with `?query`, those that match."""
     return _searched(ctx, None)
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/events")
-def of_issue(ctx: RequestContext) -> Response:
+def of_issue(ctx: RequestContext) -> PageResponse:
     """Show a page of an issue's events; with `?query`, those of the newest that match."""
     args, issue_id = ctx.request.args, ctx.request.ids["issue_id"]
     if _asked(args):
@@ -62,7 +62,7 @@ def _asked(args: Mapping[str, str]) -> str:
     return args.get("query", "").strip()
 
 
-def _searched(ctx: RequestContext, issue: Issue | None) -> Response:
+def _searched(ctx: RequestContext, issue: Issue | None) -> PageResponse:
     text, before = _asked(ctx.request.args), ctx.request.args.get("before", "")
     try:
         terms = parse(text, EVENT_KEYS)
@@ -92,7 +92,7 @@ def _page(
     events: Sequence[Stored],
     status: int = 200,
     **values: Any,
-) -> Response:
+) -> PageResponse:
     budget = ByteBudget(_LIST_BYTES)
     content = {"problem": None, "found": None, "newer": None, "older": None, **values}
     return page(

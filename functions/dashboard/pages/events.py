@@ -9,14 +9,14 @@ from errata.usecases.markdown_forms import of_event
 from functions.dashboard.issue_view import composed
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.text import indented
-from functions.dashboard.web import Response, markdown_response, redirect
+from functions.dashboard.web import PageResponse, markdown_response, redirect
 
 # Characters of an event's JSON. A longer one is shown without indentation.
 _MAX_INDENTED = 2_000_000
 
 
 @get("projects/<project:project_id>/events/<event:event_id>")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show an event with its issue.
 
     With `?raw`, its stack traces are texts. With `?frames=all`, all frames are open.
@@ -27,7 +27,7 @@ def show(ctx: RequestContext) -> Response:
 
 
 @get("projects/<project:project_id>/events/<event:event_id>/json")
-def raw_json(ctx: RequestContext) -> Response:
+def raw_json(ctx: RequestContext) -> PageResponse:
     """Return the event as the read API does."""
     if own := _own_url(ctx):
         return redirect(f"{own}/json")
@@ -36,11 +36,11 @@ def raw_json(ctx: RequestContext) -> Response:
     text = indented(content, _MAX_INDENTED, ascii_only=True)
     if len(text) > _MAX_INDENTED:
         text = json.dumps(content)
-    return Response(text, content_type="application/json; charset=utf-8")
+    return PageResponse(text, content_type="application/json; charset=utf-8")
 
 
 @get("projects/<project:project_id>/events/<event:event_id>.md")
-def markdown(ctx: RequestContext) -> Response:
+def markdown(ctx: RequestContext) -> PageResponse:
     """Return the event as Markdown, for a ticket or an agent."""
     if own := _own_url(ctx):
         return redirect(f"{own}.md")
@@ -51,7 +51,7 @@ def markdown(ctx: RequestContext) -> Response:
 
 
 @get("projects/<project:project_id>/events/<event:event_id>/ticket")
-def ticket(ctx: RequestContext) -> Response:
+def ticket(ctx: RequestContext) -> PageResponse:
     """Redirect to the project's issue tracker, to a new ticket with the event filled in."""
     if own := _own_url(ctx):
         return redirect(f"{own}/ticket")

@@ -4,13 +4,13 @@ from errata.usecases import feedback
 from functions.dashboard.feedback import OF_A_PAGE, shown_feedback
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 _A_PAGE = 50
 
 
 @get("projects/<project:project_id>/feedback")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show the page. With `?before`, what is older than that feedback."""
     before = ctx.request.args.get("before", "")[:40]
     found = feedback.newest(ctx.visible, _A_PAGE, before)

@@ -3,7 +3,7 @@
 from errata.errors import NotFoundError
 from functions.dashboard.render import STATIC, STATIC_TAGS
 from functions.dashboard.routing import open_get
-from functions.dashboard.web import Request, Response
+from functions.dashboard.web import PageRequest, PageResponse
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -13,12 +13,12 @@ _TYPES = {
 
 
 @open_get("static/<tag>/<name>")
-def file(request: Request, _now_ms: int) -> Response:
+def file(request: PageRequest, _now_ms: int) -> PageResponse:
     """Return a file. Its URL changes with its content, so browsers may cache it forever."""
     name = request.ids["name"]
     if STATIC_TAGS.get(name) != request.ids["tag"]:
         raise NotFoundError("This file does not exist.")
-    return Response(
+    return PageResponse(
         STATIC[name],
         content_type=_TYPES[name.rpartition(".")[2]],
         headers={"Cache-Control": "public, max-age=31536000, immutable"},

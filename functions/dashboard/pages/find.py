@@ -7,7 +7,7 @@ from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.pages.search import MAX_TEXT, link, path_of_id, path_of_text
 from functions.dashboard.render import clip, page
 from functions.dashboard.routing import RequestContext, get
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 _MOST = 50
 _BYTES, _MARKUP_OF_A_LINK = 40_000, 100
@@ -16,7 +16,7 @@ _LOOKED_INTO = 3
 
 
 @get("find")
-def find(ctx: RequestContext) -> Response:
+def find(ctx: RequestContext) -> PageResponse:
     """Redirect to what an id names, or to the search in the reader's organization.
 
     A reader of several chooses one.

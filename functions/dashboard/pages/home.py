@@ -10,7 +10,7 @@ from errata.usecases.project_list import ProjectState
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.render import ago, clip, number, page
 from functions.dashboard.routing import RequestContext, get, open_get
-from functions.dashboard.web import Request, Response, redirect
+from functions.dashboard.web import PageRequest, PageResponse, redirect
 
 PROJECT_ID = re.compile(r"[0-9]{1,12}")
 _AFTER = re.compile(r"(default|[0-9]{1,12})\.[0-9]{0,12}")
@@ -24,13 +24,13 @@ _REASONS_SHOWN = 2
 
 
 @open_get("")
-def start(request: Request, _now_ms: int) -> Response:
+def start(request: PageRequest, _now_ms: int) -> PageResponse:
     """Redirect from the root of the dashboard to the projects."""
     return redirect(f"{request.root}projects")
 
 
 @get("projects")
-def home(ctx: RequestContext) -> Response:
+def home(ctx: RequestContext) -> PageResponse:
     """Show the user's projects by organization. A single project opens at once."""
     asked = _AFTER.fullmatch(ctx.request.args.get("after", ""))
     after = asked[0] if asked else ""
@@ -55,7 +55,7 @@ def home(ctx: RequestContext) -> Response:
 
 
 @get("projects/menu")
-def menu(ctx: RequestContext) -> Response:
+def menu(ctx: RequestContext) -> PageResponse:
     """Return the entries of the menu of projects, for htmx, which asks when the menu opens.
 
     Each leads to the same tab of its project. The browser may keep them for a minute.

@@ -7,26 +7,26 @@ from errata.usecases.markdown_forms import of_issue
 from functions.dashboard.issue_view import composed
 from functions.dashboard.pages.assign import assign_to
 from functions.dashboard.routing import SESSION_COOKIE, RequestContext, get, post
-from functions.dashboard.web import Request, Response, markdown_response, redirect
+from functions.dashboard.web import PageRequest, PageResponse, markdown_response, redirect
 
 _MOST_GENERATIONS = 10**9
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show an issue with its newest event."""
     return composed(ctx, issue_events.latest(ctx.visible, ctx.request.ids["issue_id"]))
 
 
 @get("projects/<project:project_id>/issues/<short_id:name>")
-def show_by_short_id(ctx: RequestContext) -> Response:
+def show_by_short_id(ctx: RequestContext) -> PageResponse:
     """Redirect from an issue's short id or number to its page."""
     issue = short_ids.find(ctx.project, ctx.visible, ctx.request.ids["name"])
     return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues/{issue.id}")
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>.md")
-def markdown(ctx: RequestContext) -> Response:
+def markdown(ctx: RequestContext) -> PageResponse:
     """Return the issue with its newest event as Markdown, for an agent or a ticket."""
     issue_id = ctx.request.ids["issue_id"]
     url = f"{ctx.request.root_url}projects/{ctx.project.id}/issues/{issue_id}"
@@ -34,14 +34,14 @@ def markdown(ctx: RequestContext) -> Response:
 
 
 @get("projects/<project:project_id>/issues/<short_id:name>.md")
-def markdown_by_short_id(ctx: RequestContext) -> Response:
+def markdown_by_short_id(ctx: RequestContext) -> PageResponse:
     """Redirect from an issue's short id or number to its Markdown."""
     issue = short_ids.find(ctx.project, ctx.visible, ctx.request.ids["name"])
     return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues/{issue.id}.md")
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/first")
-def first(ctx: RequestContext) -> Response:
+def first(ctx: RequestContext) -> PageResponse:
     """Redirect to the oldest event of an issue that has not expired."""
     issue_id = ctx.request.ids["issue_id"]
     below = f"{ctx.request.root}projects/{ctx.project.id}"
@@ -49,7 +49,7 @@ def first(ctx: RequestContext) -> Response:
     return redirect(f"{below}/events/{event_id}" if event_id else f"{below}/issues/{issue_id}")
 
 
-def unchanged(request: Request, now_ms: int) -> Response | None:
+def unchanged(request: PageRequest, now_ms: int) -> PageResponse | None:
     """Return an empty answer if the page still shows what is true. It costs one read unit."""
     args, ids = request.args, request.ids
     asked = request.partial and args.get("mark")
@@ -61,11 +61,11 @@ def unchanged(request: Request, now_ms: int) -> Response | None:
         args.get("mark", ""),
         now_ms,
     )
-    return Response(status=204) if same else None
+    return PageResponse(status=204) if same else None
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/refresh", unless=unchanged)
-def refresh(ctx: RequestContext) -> Response:
+def refresh(ctx: RequestContext) -> PageResponse:
     """Return the page without its event, for htmx, which takes the parts that may have changed.
 
     `event` is the event that the page shows. It stays. Somebody who opens this sees the issue.
@@ -79,7 +79,7 @@ def refresh(ctx: RequestContext) -> Response:
 
 
 @post("projects/<project:project_id>/issues/<issue:issue_id>")
-def act(ctx: RequestContext) -> Response:
+def act(ctx: RequestContext) -> PageResponse:
     """Resolve, ignore, reopen, assign, link or delete an issue."""
     if "assign" in ctx.request.form:
         return assign_to(ctx, ctx.request.form["assign"])

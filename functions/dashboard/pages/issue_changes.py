@@ -12,7 +12,7 @@ from errata.protocol.settle import change_of
 from errata.usecases import change_issues, rights
 from functions.dashboard.render import page
 from functions.dashboard.routing import ISSUE_ID, RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 # Seconds that a request works for somebody without scripts: the function has 25, and its last slice
 # may take a few. A script sends a request for each slice and waits itself, which costs nothing.
@@ -23,12 +23,12 @@ _MAX_BACK = 4_000
 
 
 @post("projects/<project:project_id>/issues/changes")
-def begin(ctx: RequestContext) -> Response:
+def begin(ctx: RequestContext) -> PageResponse:
     """Change the selected issues, or all of the search. Ask first before deleting."""
     form = ctx.request.form
     action = form.get("action", "")
     if not action:  # Enter on a box. The browser keeps the page, and what is selected on it.
-        return Response(status=204)
+        return PageResponse(status=204)
     change = _assigning(ctx, action) or change_of(form, ctx.now_ms)
     if action == DELETE:
         change = Change(DELETE)
@@ -57,7 +57,7 @@ def begin(ctx: RequestContext) -> Response:
 
 
 @get("projects/<project:project_id>/issues/changes/<issue:change_id>")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show how far a bulk change is. A script goes on with it, or else a button."""
     bulk = change_issues.find(ctx.visible, ctx.request.ids["change_id"])
     return page(
@@ -73,7 +73,7 @@ def show(ctx: RequestContext) -> Response:
 
 
 @post("projects/<project:project_id>/issues/changes/<issue:change_id>")
-def act(ctx: RequestContext) -> Response:
+def act(ctx: RequestContext) -> PageResponse:
     """Go on with a bulk change, or undo it."""
     rights.check(ctx.visible, "settle")
     change_id = ctx.request.ids["change_id"]
@@ -91,7 +91,7 @@ def _assigning(ctx: RequestContext, action: str) -> Change | None:
     return Change(ASSIGN, to=to[action]) if action in to else None
 
 
-def _work(ctx: RequestContext, bulk: BulkChange, up: str, work_s: float = 0) -> Response:
+def _work(ctx: RequestContext, bulk: BulkChange, up: str, work_s: float = 0) -> PageResponse:
     """Do one slice, or work for some seconds. Lead to the list with the result, or to progress."""
     if not bulk.finished:
         bulk = change_issues.advance(ctx.visible, bulk, time.monotonic() + work_s)
@@ -101,7 +101,7 @@ def _work(ctx: RequestContext, bulk: BulkChange, up: str, work_s: float = 0) -> 
     return redirect(f"{up}changes/{bulk.id}?{urlencode(back)}")
 
 
-def _ask(ctx: RequestContext, chosen: list[str], *, everything: bool) -> Response:
+def _ask(ctx: RequestContext, chosen: list[str], *, everything: bool) -> PageResponse:
     return page(
         ctx.request,
         "issue_changes.html",

@@ -15,7 +15,7 @@ from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.pages.issue import unchanged
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 HOUR_MS = 3_600_000
 # Bytes of the values.
@@ -32,7 +32,7 @@ _REFRESH_S = 180
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/tags", unless=unchanged)
-def tags(ctx: RequestContext) -> Response:
+def tags(ctx: RequestContext) -> PageResponse:
     """Show how often each value occurs among the newest events of an issue, and its users.
 
     With `?key`, only the values of that key, and more of them.

@@ -29,7 +29,7 @@ from functions.dashboard.render import page
 from functions.dashboard.routing import ISSUE_ID, RequestContext, get
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.text import weight
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 # Somebody who sets up a project waits for its first event.
 _REFRESH_EMPTY_S, _REFRESH_S, _REFRESH_NARROW_S = 10, 45, 180
@@ -41,13 +41,13 @@ _DEFAULT = "is:open"
 
 
 @get("projects/<project:project_id>")
-def project(ctx: RequestContext) -> Response:
+def project(ctx: RequestContext) -> PageResponse:
     """Redirect from a project's URL to its issues."""
     return redirect(f"{ctx.request.root}projects/{ctx.project.id}/issues")
 
 
 @get("projects/<project:project_id>/issues", with_views=True)
-def list_(ctx: RequestContext) -> Response:
+def list_(ctx: RequestContext) -> PageResponse:
     """Show the list of issues. An empty project shows how to send the first error.
 
     A search for an event's id leads to the event, one for a short id to the issue.
@@ -146,7 +146,7 @@ def _path_of(ctx: RequestContext, project: Project, terms: Sequence[Term]) -> st
 
 def _list_page(
     ctx: RequestContext, text: str, sort: str, status: int = 200, **values: Any
-) -> Response:
+) -> PageResponse:
     content = {
         "problem": None,
         "query": None,

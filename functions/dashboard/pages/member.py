@@ -10,10 +10,10 @@ from functions.dashboard.forms import Failed, chosen_teams, offered, organizatio
 from functions.dashboard.membership import offered_roles, own_role, to_organization
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     """Show a member's role and teams; `?email=` names the member."""
     organization_id = ctx.organization.id
     user = members.find_user(ctx.request.args.get("email", ""))
@@ -40,26 +40,26 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     )
 
 
-def _change(ctx: RequestContext, _: str) -> Response:
+def _change(ctx: RequestContext, _: str) -> PageResponse:
     role = cast("Role", ctx.request.form.get("role", ""))
     email, teams = ctx.request.args.get("email", ""), chosen_teams(ctx)
     members.change(ctx.organization.id, email, role, teams, by_role=own_role(ctx))
     return _done_by_member(ctx, email, "changed")
 
 
-def _invite_again(ctx: RequestContext, _: str) -> Response:
+def _invite_again(ctx: RequestContext, _: str) -> PageResponse:
     email = ctx.request.args.get("email", "")
     members.invite_again(ctx.organization.id, email, by_role=own_role(ctx))
     return to_organization(ctx, "again")
 
 
-def _remove(ctx: RequestContext, _: str) -> Response:
+def _remove(ctx: RequestContext, _: str) -> PageResponse:
     email = ctx.request.args.get("email", "")
     members.remove(ctx.organization.id, email, by_role=own_role(ctx))
     return _done_by_member(ctx, email, "left")
 
 
-def _done_by_member(ctx: RequestContext, email: str, said: str) -> Response:
+def _done_by_member(ctx: RequestContext, email: str, said: str) -> PageResponse:
     # Users who removed their own right to manage members can no longer see the page.
     if email.strip().lower() == ctx.user.email:
         return redirect(f"{ctx.request.root}projects")

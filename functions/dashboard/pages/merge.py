@@ -10,20 +10,20 @@ from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.forms import text_of
 from functions.dashboard.render import page
 from functions.dashboard.routing import ISSUE_ID, RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 # Bytes of the titles and culprits of other issues.
 _BYTES = 30_000
 
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/merge")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show what is merged into an issue, and what may be the same."""
     return _page(ctx)
 
 
 @post("projects/<project:project_id>/issues/<issue:issue_id>/merge")
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Merge the named or chosen issue into this one, or separate one."""
     form, issue_id = ctx.request.form, ctx.request.ids["issue_id"]
     rights.check(ctx.visible, "settle")
@@ -50,7 +50,9 @@ def _id(text: str) -> str:
     return text
 
 
-def _page(ctx: RequestContext, failed: str = "", typed: str = "", status: int = 200) -> Response:
+def _page(
+    ctx: RequestContext, failed: str = "", typed: str = "", status: int = 200
+) -> PageResponse:
     issue = issue_events.find(ctx.visible, ctx.request.ids["issue_id"])
     slug, budget = slugs.shown(ctx.project).slug, ByteBudget(_BYTES)
 

@@ -9,7 +9,7 @@ from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.charts import runs_strip
 from functions.dashboard.forms import Failed, act, settings_page
 from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 _SAID = {"deleted": "Deleted. Its issues stay. A later check-in makes a new monitor."}
 _BYTES = 56_000
@@ -20,20 +20,20 @@ _TONES: dict[Status, str] = {"ok": "good", "in_progress": ""}
 
 
 @get("projects/<project:project_id>/monitors")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show the page."""
     return _page(ctx, Failed())
 
 
 @post("projects/<project:project_id>/monitors", keeps=True)
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Handle the form of the pages."""
     ctx.must_administer(ctx.project.organization)
     return act(ctx, {"delete": _delete}, _page)
 
 
 @get("projects/<project:project_id>/monitors/<monitor:slug>")
-def show_one(ctx: RequestContext) -> Response:
+def show_one(ctx: RequestContext) -> PageResponse:
     """Show a monitor with its runs, in each environment."""
     slug = ctx.request.ids["slug"]
     budget = ByteBudget(_BYTES)
@@ -52,7 +52,7 @@ def show_one(ctx: RequestContext) -> Response:
     )
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     found = monitors.of_project(ctx.project.id)
     budget = ByteBudget(_BYTES)
     rows = []
@@ -103,7 +103,7 @@ def _shown_status(status: Status) -> tuple[str, str]:
     return WORDS[status], _TONES.get(status, "failing")
 
 
-def _delete(ctx: RequestContext, named: str) -> Response:
+def _delete(ctx: RequestContext, named: str) -> PageResponse:
     slug, _, environment = named.partition("#")
     monitors.delete(ctx.project.id, slug, environment)
     return redirect(f"{ctx.request.root}projects/{ctx.project.id}/monitors?said=deleted")

@@ -5,7 +5,7 @@ from errata.store.projects import list_keys
 from errata.usecases import log_records
 from functions.dashboard.forms import Failed, done, settings_page, settings_routes
 from functions.dashboard.routing import RequestContext
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 _SAID = {
     "on": "Saved. Log records of level error become events.",
@@ -13,7 +13,7 @@ _SAID = {
 }
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     keys = list_keys(ctx.project.id)
     newest = next(iter(live_dsns(ctx.request.sdk_url, keys)), "")
     return settings_page(
@@ -26,7 +26,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     )
 
 
-def _save(ctx: RequestContext, word: str) -> Response:
+def _save(ctx: RequestContext, word: str) -> PageResponse:
     project = log_records.change(ctx.project.id, word == "on")
     return done(ctx, "on" if project.log_errors else "off")
 

@@ -33,7 +33,7 @@ from functions.dashboard.pages.home import PROJECT_ID
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.text import weight
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 MEMBERS_A_PAGE = 50
 MOST_LISTED = 50
@@ -53,14 +53,14 @@ _SAID = {
 
 
 @get("orgs/<organization:organization_id>")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show the page."""
     ctx.must_administer(ctx.organization.id)
     return _page(ctx, Failed())
 
 
 @get("orgs/<organization:organization_id>/use")
-def show_use(ctx: RequestContext) -> Response:
+def show_use(ctx: RequestContext) -> PageResponse:
     """Show how many events each project has received this month."""
     ctx.must_administer(ctx.organization.id)
     asked = PROJECT_ID.fullmatch(ctx.request.args.get("after", ""))
@@ -70,7 +70,7 @@ def show_use(ctx: RequestContext) -> Response:
 
 
 @get("orgs/<organization:organization_id>/audit")
-def show_audit(ctx: RequestContext) -> Response:
+def show_audit(ctx: RequestContext) -> PageResponse:
     """Show who has changed what."""
     ctx.must_administer(ctx.organization.id)
     asked = AUDIT_ID.fullmatch(ctx.request.args.get("before", ""))
@@ -88,13 +88,13 @@ def show_audit(ctx: RequestContext) -> Response:
 
 
 @post("orgs/<organization:organization_id>", keeps=True)
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Handle the forms of the page."""
     ctx.must_administer(ctx.organization.id)
     return act(ctx, _ACTIONS, _page)
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     organization = ctx.organization
     after = ctx.request.args.get("after", "")
     roster = find_roster(organization.id, after, MEMBERS_A_PAGE)
@@ -148,7 +148,7 @@ def _with_names(found: list[Member], teams: list[Team]) -> list[tuple[Member, st
 # ------------------------------------------------------------------ actions
 
 
-def _invite(ctx: RequestContext, _: str) -> Response:
+def _invite(ctx: RequestContext, _: str) -> PageResponse:
     form = ctx.request.form
     role = cast("Role", form.get("role", ""))
     email = form.get("email", "")
@@ -156,12 +156,12 @@ def _invite(ctx: RequestContext, _: str) -> Response:
     return to_organization(ctx, "invited")
 
 
-def _create_team(ctx: RequestContext, _: str) -> Response:
+def _create_team(ctx: RequestContext, _: str) -> PageResponse:
     members.create_team(ctx.organization.id, ctx.request.form.get("team_name", "").strip())
     return to_organization(ctx, "team")
 
 
-def _policy(ctx: RequestContext, _: str) -> Response:
+def _policy(ctx: RequestContext, _: str) -> PageResponse:
     limit = whole_number(ctx, "monthly_quota", "quota")
     lines = ctx.request.form.get("allowlist", "").replace(",", "\n").splitlines()
     entries = ",".join(line.strip() for line in lines if line.strip())
@@ -173,7 +173,7 @@ def _policy(ctx: RequestContext, _: str) -> Response:
     return to_organization(ctx, "saved")
 
 
-def _create_project(ctx: RequestContext, _: str) -> Response:
+def _create_project(ctx: RequestContext, _: str) -> PageResponse:
     created, unmetered = usage_keys.create_project(
         gateway(ctx.request),
         ctx.request.form.get("project_name", "").strip(),

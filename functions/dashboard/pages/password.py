@@ -9,17 +9,17 @@ from functions.dashboard.forms import text_of
 from functions.dashboard.pages.sign_in import typed_code
 from functions.dashboard.render import page
 from functions.dashboard.routing import SESSION_COOKIE, RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 
 @get("account/password")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show the form."""
     return _page(ctx)
 
 
 @post("account/password")
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Set the new password. The browser gets a new session, and all others end."""
     form = ctx.request.form
     if has_provider(ctx):
@@ -44,7 +44,7 @@ def change(ctx: RequestContext) -> Response:
     return changed.with_cookie(SESSION_COOKIE, cookie, SESSION_LIFETIME_MS // 1000)
 
 
-def _page(ctx: RequestContext, status: int = 200, error: str = "") -> Response:
+def _page(ctx: RequestContext, status: int = 200, error: str = "") -> PageResponse:
     return page(
         ctx.request,
         "password.html",

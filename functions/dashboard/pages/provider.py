@@ -19,7 +19,7 @@ from errata.usecases import sessions, sign_in_limits
 from functions.dashboard import tokens
 from functions.dashboard.pages.sign_in import next_page
 from functions.dashboard.routing import SESSION_COOKIE, open_get
-from functions.dashboard.web import BASE, Request, Response, redirect
+from functions.dashboard.web import BASE, PageRequest, PageResponse, redirect
 
 COOKIE = "__Host-errata-provider"
 _NOT_BEGUN = "This sign-in has expired, or was started in another browser. Start it again."
@@ -27,7 +27,7 @@ _MINUTES_10 = 600
 
 
 @open_get("with/<provider>")
-def leave(request: Request, _now_ms: int) -> Response:
+def leave(request: PageRequest, _now_ms: int) -> PageResponse:
     """Redirect to the provider. A cookie keeps what the provider's response must match."""
     provider = request.ids["provider"]
     if provider not in settings().identity_providers or not settings().sign_in_domain:
@@ -50,7 +50,7 @@ def leave(request: Request, _now_ms: int) -> Response:
 
 
 @open_get("callback")
-def come_back(request: Request, now_ms: int) -> Response:
+def come_back(request: PageRequest, now_ms: int) -> PageResponse:
     """Complete a sign-in: exchange the provider's code for tokens and start a session.
 
     Raises:
@@ -83,7 +83,7 @@ def come_back(request: Request, now_ms: int) -> Response:
     return signed_in.with_cookie(COOKIE, "", 0)
 
 
-def _exchange(request: Request, verifier: str) -> Tokens:
+def _exchange(request: PageRequest, verifier: str) -> Tokens:
     fields = {
         "grant_type": "authorization_code",
         "client_id": provider_client(),
@@ -103,7 +103,7 @@ def _exchange(request: Request, verifier: str) -> Tokens:
         raise UnauthorizedError("The code has been used or has expired. Sign in again.") from error
 
 
-def _callback(request: Request) -> str:
+def _callback(request: PageRequest) -> str:
     return f"{request.api_url}{BASE}/callback"
 
 

@@ -15,7 +15,7 @@ from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.issue_rows import ROW_BYTES, shown_row
 from functions.dashboard.render import number, page, timestamp
 from functions.dashboard.routing import RequestContext, get
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 RELEASES_A_PAGE = 50
 # In bytes of HTML. Keeps the page below 80 KB, however long the names of releases are.
@@ -32,7 +32,7 @@ STATS_DAYS = 30
 
 
 @get("projects/<project:project_id>/releases")
-def releases(ctx: RequestContext) -> Response:
+def releases(ctx: RequestContext) -> PageResponse:
     """Show when each release was seen and what it brought, as many as fit the page."""
     cursor = ctx.request.args.get("cursor") or None
     found = issues.search_releases(ctx.visible, cursor)
@@ -59,7 +59,7 @@ def releases(ctx: RequestContext) -> Response:
 
 
 @get("projects/<project:project_id>/releases/<release:release_id>")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show what a release has brought, compared with the one before or with `?with`."""
     asked = ctx.request.args.get("with", "")
     view = usecase.show(ctx.visible, ctx.request.ids["release_id"], asked)
@@ -127,7 +127,7 @@ def _number(changed: ChangedIssues) -> str:
 
 
 @get("projects/<project:project_id>/stats")
-def stats(ctx: RequestContext) -> Response:
+def stats(ctx: RequestContext) -> PageResponse:
     """Show accepted and lost events side by side."""
     by_day = loss_ledger.by_day(ctx.visible, STATS_DAYS)
     totals = {

@@ -16,7 +16,7 @@ from errata.usecases.scrubbing_rules import MAX_BYTES, Preview
 from functions.dashboard.forms import Failed, done, organization_routes, settings_routes
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 _SAID = {"saved": "Saved. The change applies to new events within 30 seconds."}
 _MOST_SHOWN = 25
@@ -24,7 +24,7 @@ _MOST_PROJECTS = 50
 _SWITCHES: dict[str, bool | Default] = {"on": True, "off": False, "default": "default"}
 
 
-def _of_project(ctx: RequestContext, failed: Failed, found: Preview | None = None) -> Response:
+def _of_project(ctx: RequestContext, failed: Failed, found: Preview | None = None) -> PageResponse:
     project = ctx.project
     return _page(
         ctx,
@@ -43,7 +43,9 @@ def _inherited(project: Project) -> dict[str, Any]:
     return access.operator_scrubbing(same)
 
 
-def _of_organization(ctx: RequestContext, failed: Failed, found: Preview | None = None) -> Response:
+def _of_organization(
+    ctx: RequestContext, failed: Failed, found: Preview | None = None
+) -> PageResponse:
     return _page(
         ctx,
         failed,
@@ -67,7 +69,7 @@ def _page(
     held: Project | Organization,
     found: Preview | None,
     **shown: object,
-) -> Response:
+) -> PageResponse:
     owner = {"project_id" if isinstance(held, Project) else "organization_id": held.id}
     form = ctx.request.form
     chosen = {name: _word(getattr(held, name)) for name in ("scrub", "scrub_contract_apis")}
@@ -110,7 +112,7 @@ def _switches(ctx: RequestContext) -> list[bool | Default]:
 # ------------------------------------------------------------------ actions
 
 
-def _preview(ctx: RequestContext, _: str) -> Response:
+def _preview(ctx: RequestContext, _: str) -> PageResponse:
     project, (_scrub, contract_apis) = ctx.project, _switches(ctx)
     found = scrubbing_rules.preview(
         project,
@@ -124,7 +126,7 @@ def _preview(ctx: RequestContext, _: str) -> Response:
     return _of_project(ctx, Failed("preview"), found)
 
 
-def _save(ctx: RequestContext, _: str) -> Response:
+def _save(ctx: RequestContext, _: str) -> PageResponse:
     project, (scrub, contract_apis) = ctx.project, _switches(ctx)
     if _typed(ctx).strip() != scrubbing_rules.find_text(project.id):
         scrubbing_rules.set_of_project(project.id, _typed(ctx))
@@ -134,7 +136,7 @@ def _save(ctx: RequestContext, _: str) -> Response:
     return done(ctx, "saved")
 
 
-def _preview_organization(ctx: RequestContext, _: str) -> Response:
+def _preview_organization(ctx: RequestContext, _: str) -> PageResponse:
     asked = ctx.request.form.get("project", "")
     project = next((each for each in _choices(ctx) if each.id == asked), None)
     if project is None:
@@ -152,7 +154,7 @@ def _preview_organization(ctx: RequestContext, _: str) -> Response:
     return _of_organization(ctx, Failed("preview"), found)
 
 
-def _save_organization(ctx: RequestContext, _: str) -> Response:
+def _save_organization(ctx: RequestContext, _: str) -> PageResponse:
     organization, (scrub, contract_apis) = ctx.organization, _switches(ctx)
     if _typed(ctx).strip() != scrubbing_rules.find_text(organization_id=organization.id):
         scrubbing_rules.set_of_organization(organization.id, _typed(ctx))

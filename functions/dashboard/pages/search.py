@@ -14,14 +14,14 @@ from errata.usecases.suggest import Suggestion, environments, suggest, suggest_a
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.text import visible
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 # Characters of what somebody types into the search box of the bar.
 MAX_TEXT = 900
 
 
 @get("projects/<project:project_id>/issues/suggest")
-def suggestions(ctx: RequestContext) -> Response:
+def suggestions(ctx: RequestContext) -> PageResponse:
     """Return how the term `?term` may go on, as JSON for search.js.
 
     The browser may keep it for a minute.
@@ -30,12 +30,12 @@ def suggestions(ctx: RequestContext) -> Response:
 
 
 @get("orgs/<organization:organization_id>/issues/suggest")
-def suggestions_across(ctx: RequestContext) -> Response:
+def suggestions_across(ctx: RequestContext) -> PageResponse:
     """Return how the term `?term` of a search across projects may go on, as `suggestions`."""
     return _as_json(suggest_across(ctx.organization.id, ctx.request.args.get("term", "")))
 
 
-def _as_json(suggested: Iterable[Suggestion]) -> Response:
+def _as_json(suggested: Iterable[Suggestion]) -> PageResponse:
     found = [
         {
             "term": each.term,
@@ -45,14 +45,14 @@ def _as_json(suggested: Iterable[Suggestion]) -> Response:
         }
         for each in suggested
     ]
-    response = Response(json.dumps(found), content_type="application/json")
+    response = PageResponse(json.dumps(found), content_type="application/json")
     response.headers["Cache-Control"] = "private, max-age=60"
     response.headers["Vary"] = "Accept-Encoding, HX-Request, Cookie"
     return response
 
 
 @get("projects/<project:project_id>/issues/environments")
-def list_environments(ctx: RequestContext) -> Response:
+def list_environments(ctx: RequestContext) -> PageResponse:
     """Show the environments of a project, to choose one. For htmx, only their buttons."""
     text = ctx.request.args.get("query", "")
     try:
@@ -76,7 +76,7 @@ def list_environments(ctx: RequestContext) -> Response:
 
 @post("orgs/<organization:organization_id>/issues/scope")
 @post("projects/<project:project_id>/issues/scope")
-def change_scope(ctx: RequestContext) -> Response:
+def change_scope(ctx: RequestContext) -> PageResponse:
     """Save the scope that the member has chosen, and show the issues in it."""
     return redirect(f"../issues{rescoped(ctx)}")
 

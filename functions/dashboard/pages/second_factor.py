@@ -16,7 +16,7 @@ from functions.dashboard.pages.sign_in import typed_code
 from functions.dashboard.qr_code import qr_code
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 _PICTURE = "QR code of the secret. The same secret is below as text."
 _SAID = {
@@ -26,13 +26,13 @@ _SAID = {
 
 
 @get("account/second-factor")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show whether it is on, and the form that changes this."""
     return _page(ctx)
 
 
 @post("account/second-factor")
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Handle the forms of the page."""
     if has_provider(ctx):
         raise BadRequestError("You sign in with an identity provider. Set it up there.")
@@ -47,19 +47,19 @@ def change(ctx: RequestContext) -> Response:
     raise BadRequestError("Unknown action. Reload the page.")
 
 
-def _begin(ctx: RequestContext) -> Response:
+def _begin(ctx: RequestContext) -> PageResponse:
     secret = sign_in.new_second_factor(_sign_in(ctx, "").access)
     account = quote(f"Errata:{ctx.user.email}")
     uri = f"otpauth://totp/{account}?{urlencode({'secret': secret, 'issuer': 'Errata'})}"
     return _page(ctx, step="confirm", secret=secret, uri=uri)
 
 
-def _confirm(ctx: RequestContext) -> Response:
+def _confirm(ctx: RequestContext) -> PageResponse:
     sign_in.confirm_second_factor(_sign_in(ctx, "").access, typed_code(ctx.request))
     return redirect(f"{ctx.request.root}account/second-factor?said=on")
 
 
-def _end(ctx: RequestContext) -> Response:
+def _end(ctx: RequestContext) -> PageResponse:
     sign_in.end_second_factor(_sign_in(ctx, typed_code(ctx.request)).access)
     return redirect(f"{ctx.request.root}account/second-factor?said=off")
 
@@ -72,7 +72,7 @@ def _sign_in(ctx: RequestContext, code: str) -> sign_in.Tokens:
     return sign_in.again(ctx.user.email, password, code)
 
 
-_STEPS: dict[str, Callable[[RequestContext], Response]] = {
+_STEPS: dict[str, Callable[[RequestContext], PageResponse]] = {
     "begin": _begin,
     "confirm": _confirm,
     "end": _end,
@@ -86,7 +86,7 @@ def _page(
     step: str = "",
     secret: str = "",
     uri: str = "",
-) -> Response:
+) -> PageResponse:
     elsewhere = has_provider(ctx)
     return page(
         ctx.request,

@@ -32,7 +32,7 @@ from functions.dashboard.forms import (
 )
 from functions.dashboard.routing import RequestContext
 from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 ATTEMPTS = 10
 MOST_KEYS = 24
@@ -56,7 +56,7 @@ _SAID = {
 }
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     project = ctx.project
     # Valid keys first, then revoked ones; the newest of each first.
     keys = sorted(
@@ -109,7 +109,7 @@ def _state(webhook: Webhook) -> tuple[str, int | None]:
 # ------------------------------------------------------------------ actions
 
 
-def _save(ctx: RequestContext, _: str) -> Response:
+def _save(ctx: RequestContext, _: str) -> PageResponse:
     project = ctx.project
     name = ctx.request.form.get("name", "").strip()
     days = whole_number(ctx, "retention_days", "retention")
@@ -130,7 +130,7 @@ def _save(ctx: RequestContext, _: str) -> Response:
     return done(ctx, "saved")
 
 
-def _rate(ctx: RequestContext, _: str) -> Response:
+def _rate(ctx: RequestContext, _: str) -> PageResponse:
     rate = whole_number(ctx, "rate_limit", "rate limit")
     _project, unmetered = usage_keys.change_project(
         gateway(ctx.request), ctx.project.id, "default" if rate is None else rate, None
@@ -138,7 +138,7 @@ def _rate(ctx: RequestContext, _: str) -> Response:
     return done(ctx, "saved" if gateway_agreed(unmetered) else "unmetered")
 
 
-def _create_key(ctx: RequestContext, kind: str) -> Response:
+def _create_key(ctx: RequestContext, kind: str) -> PageResponse:
     label = ctx.request.form.get("label", "").strip()
     record, key, unmetered = usage_keys.create_key(
         gateway(ctx.request), ctx.project.id, label, public=kind == "dsn"
@@ -148,54 +148,54 @@ def _create_key(ctx: RequestContext, kind: str) -> Response:
     return show_key(ctx, f"New key: {record.label}", key, unmetered, _back(ctx))
 
 
-def _revoke(ctx: RequestContext, key_id: str) -> Response:
+def _revoke(ctx: RequestContext, key_id: str) -> PageResponse:
     _, undeleted = usage_keys.revoke_key(ctx.project.id, key_id)
     gateway_agreed(undeleted)
     return done(ctx, "revoked")
 
 
-def _add_webhook(ctx: RequestContext, _: str) -> Response:
+def _add_webhook(ctx: RequestContext, _: str) -> PageResponse:
     url = ctx.request.form.get("url", "").strip()
     webhook, secret = webhooks.add(ctx.project.id, url, ctx.request.form.getlist("event"))
     title = f"New webhook: {webhooks.shown_url(webhook)}"
     return show_secret(ctx, title, secret, _back(ctx))
 
 
-def _rotate(ctx: RequestContext, webhook_id: str) -> Response:
+def _rotate(ctx: RequestContext, webhook_id: str) -> PageResponse:
     secret = webhooks.rotate(ctx.project.id, webhook_id)
     title = "New signing secret. The old one also signs for 24 hours."
     return show_secret(ctx, title, secret, _back(ctx))
 
 
-def _enable(ctx: RequestContext, webhook_id: str) -> Response:
+def _enable(ctx: RequestContext, webhook_id: str) -> PageResponse:
     webhooks.enable(ctx.project.id, webhook_id)
     return done(ctx, "enabled")
 
 
-def _remove(ctx: RequestContext, webhook_id: str) -> Response:
+def _remove(ctx: RequestContext, webhook_id: str) -> PageResponse:
     webhooks.remove(ctx.project.id, webhook_id)
     return done(ctx, "removed")
 
 
-def _test(ctx: RequestContext, webhook_id: str) -> Response:
+def _test(ctx: RequestContext, webhook_id: str) -> PageResponse:
     webhooks.test(ctx.project.id, webhook_id)
     return done(ctx, "sent")
 
 
-def _redeliver(ctx: RequestContext, attempt_id: str) -> Response:
+def _redeliver(ctx: RequestContext, attempt_id: str) -> PageResponse:
     if not UUID.fullmatch(attempt_id):
         raise NotFoundError("This delivery attempt does not exist.")
     webhooks.redeliver(ctx.project.id, attempt_id)
     return done(ctx, "sent")
 
 
-def _clear(ctx: RequestContext, _: str) -> Response:
+def _clear(ctx: RequestContext, _: str) -> PageResponse:
     _check_typed(ctx, "name_to_clear")
     clear_project.clear(ctx.project.id)
     return done(ctx, "cleared")
 
 
-def _delete(ctx: RequestContext, _: str) -> Response:
+def _delete(ctx: RequestContext, _: str) -> PageResponse:
     _check_typed(ctx, "name_to_delete")
     gateway_agreed(delete_project.delete_project(ctx.project.id, gateway(ctx.request)))
     return redirect(f"{ctx.request.root}projects")

@@ -18,7 +18,7 @@ from functions.dashboard.routing import (
     open_get,
     open_post,
 )
-from functions.dashboard.web import Request, Response, redirect
+from functions.dashboard.web import PageRequest, PageResponse, redirect
 
 # Where a sign-in may lead: a path below the dashboard's root.
 _NEXT = re.compile(r"[a-z]+(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_.~%=&+-]*)?")
@@ -30,8 +30,8 @@ def next_page(value: str | None) -> str:
 
 
 def _form(
-    request: Request, now_ms: int, template: str, status: int = 200, **values: Any
-) -> Response:
+    request: PageRequest, now_ms: int, template: str, status: int = 200, **values: Any
+) -> PageResponse:
     token = form_token(request)
     shown: dict[str, Any] = {
         "csrf": token,
@@ -49,12 +49,12 @@ def _form(
 
 
 @open_get("sign-in")
-def ask(request: Request, now_ms: int) -> Response:
+def ask(request: PageRequest, now_ms: int) -> PageResponse:
     """Show the form."""
     return _form(request, now_ms, "sign_in.html", said=request.args.get("said", ""))
 
 
-def ask_again(request: Request, now_ms: int) -> Response:
+def ask_again(request: PageRequest, now_ms: int) -> PageResponse:
     """Show the form to somebody whose session ended before a form arrived. It is kept."""
     return _form(
         request,
@@ -69,7 +69,7 @@ def ask_again(request: Request, now_ms: int) -> Response:
 
 
 @open_post("sign-in")
-def enter(request: Request, now_ms: int) -> Response:
+def enter(request: PageRequest, now_ms: int) -> PageResponse:
     """Check the password."""
     email, password = _email(request), request.form.get("password", "")
     try:
@@ -85,7 +85,7 @@ def enter(request: Request, now_ms: int) -> Response:
 
 
 @open_post("new-password")
-def choose(request: Request, now_ms: int) -> Response:
+def choose(request: PageRequest, now_ms: int) -> PageResponse:
     """Set the password of a first sign-in."""
     challenge = sign_in.NewPassword(
         request.form.get("username", ""), request.form.get("session", "")
@@ -104,7 +104,7 @@ def choose(request: Request, now_ms: int) -> Response:
 
 
 @open_post("sign-in-code")
-def enter_code(request: Request, now_ms: int) -> Response:
+def enter_code(request: PageRequest, now_ms: int) -> PageResponse:
     """Check the code of the second factor."""
     form = request.form
     challenge = sign_in.CodeNeeded(form.get("username", ""), form.get("session", ""))
@@ -121,12 +121,12 @@ def enter_code(request: Request, now_ms: int) -> Response:
         return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
 
 
-def typed_code(request: Request) -> str:
+def typed_code(request: PageRequest) -> str:
     """Return the code in a form, without the spaces with which apps show it."""
     return "".join(request.form.get("code", "").split())
 
 
-def _go_on(request: Request, now_ms: int, step: sign_in.SignInStep) -> Response:
+def _go_on(request: PageRequest, now_ms: int, step: sign_in.SignInStep) -> PageResponse:
     if isinstance(step, sign_in.NewPassword | sign_in.CodeNeeded):
         return _ask(request, now_ms, step)
     _, value = sessions.start(step, tokens.verify, now_ms)
@@ -137,12 +137,12 @@ def _go_on(request: Request, now_ms: int, step: sign_in.SignInStep) -> Response:
 
 
 def _ask(
-    request: Request,
+    request: PageRequest,
     now_ms: int,
     challenge: sign_in.NewPassword | sign_in.CodeNeeded,
     status: int = 200,
     error: str = "",
-) -> Response:
+) -> PageResponse:
     """Show the form for what is missing: a new password, or a code."""
     needs_code = isinstance(challenge, sign_in.CodeNeeded)
     return _form(
@@ -157,13 +157,13 @@ def _ask(
 
 
 @open_get("forgot-password")
-def forgot(request: Request, now_ms: int) -> Response:
+def forgot(request: PageRequest, now_ms: int) -> PageResponse:
     """Show the form that sends a code by e-mail."""
     return _form(request, now_ms, "forgot_password.html")
 
 
 @open_post("forgot-password")
-def mail_code(request: Request, now_ms: int) -> Response:
+def mail_code(request: PageRequest, now_ms: int) -> PageResponse:
     """Send the code. The response is the same whether or not the account exists."""
     if not _email(request):
         error = "Enter your e-mail address."
@@ -177,7 +177,7 @@ def mail_code(request: Request, now_ms: int) -> Response:
 
 
 @open_post("reset-password")
-def reset(request: Request, now_ms: int) -> Response:
+def reset(request: PageRequest, now_ms: int) -> PageResponse:
     """Set a new password with the code. All sessions of the account end."""
     form, code = request.form, request.form.get("code", "").strip()
     try:
@@ -191,11 +191,11 @@ def reset(request: Request, now_ms: int) -> Response:
 
 
 @open_get("renew")
-def renew(request: Request, now_ms: int) -> Response:
+def renew(request: PageRequest, now_ms: int) -> PageResponse:
     """Ask Cognito whether the account is still valid, then return to the requested page."""
     sessions.renew(request.cookies.get(SESSION_COOKIE, ""), tokens.verify, now_ms)
     return redirect(request.root + next_page(request.args.get("next")))
 
 
-def _email(request: Request) -> str:
+def _email(request: PageRequest) -> str:
     return request.form.get("email", "").strip().lower()

@@ -6,11 +6,11 @@ from errata.config import settings
 from errata.usecases import sessions
 from functions.dashboard.render import page
 from functions.dashboard.routing import SESSION_COOKIE, RequestContext, open_get, post
-from functions.dashboard.web import BASE, Request, Response, redirect
+from functions.dashboard.web import BASE, PageRequest, PageResponse, redirect
 
 
 @post("sign-out")
-def leave(ctx: RequestContext) -> Response:
+def leave(ctx: RequestContext) -> PageResponse:
     """End the session, here and in Cognito."""
     sessions.end(ctx.session)
     if ctx.session.client == settings().user_pool_client_id:
@@ -25,7 +25,7 @@ def leave(ctx: RequestContext) -> Response:
 
 
 @open_get("signed-out")
-def left(request: Request, _now_ms: int) -> Response:
+def left(request: PageRequest, _now_ms: int) -> PageResponse:
     """Show the page after Cognito's domain has ended its session."""
     return redirect(f"{request.root}sign-in?said=out")
 

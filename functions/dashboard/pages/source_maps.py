@@ -7,7 +7,7 @@ from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.forms import Failed, done, settings_page, settings_routes
 from functions.dashboard.pages.tokens import web_url
 from functions.dashboard.routing import RequestContext
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 _SAID = {"deleted": "Deleted. Events that it was used for keep their original frames."}
 _BYTES = 40_000
@@ -15,7 +15,7 @@ _MARKUP_OF_A_ROW = 330
 _MOST_UPLOADS = 5
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     found = sourcemaps.of_project(ctx.project.id)
     budget = ByteBudget(_BYTES)
     rows = []
@@ -59,7 +59,7 @@ def _size(stored: int) -> str:
     return f"{stored / 1_000_000:.1f} MB" if stored >= 100_000 else f"{stored / 1_000:.1f} kB"
 
 
-def _delete(ctx: RequestContext, map_id: str) -> Response:
+def _delete(ctx: RequestContext, map_id: str) -> PageResponse:
     sourcemaps.delete(ctx.project.id, map_id)
     return done(ctx, "deleted")
 

@@ -7,10 +7,10 @@ from functions.dashboard.forms import Failed, organization_routes
 from functions.dashboard.membership import to_organization
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     """Show the forms to rename or delete a team."""
     teams = {team.id: team for team in list_teams(ctx.organization.id)}
     team = teams.get(ctx.request.ids["team_id"])
@@ -19,13 +19,13 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     return page(ctx.request, "team.html", ctx.now_ms, failed.status, ctx, failed=failed, team=team)
 
 
-def _rename(ctx: RequestContext, _: str) -> Response:
+def _rename(ctx: RequestContext, _: str) -> PageResponse:
     name = ctx.request.form.get("name", "").strip()
     members.rename_team(ctx.organization.id, ctx.request.ids["team_id"], name)
     return to_organization(ctx, "changed")
 
 
-def _delete(ctx: RequestContext, _: str) -> Response:
+def _delete(ctx: RequestContext, _: str) -> PageResponse:
     members.delete_team(ctx.organization.id, ctx.request.ids["team_id"])
     return to_organization(ctx, "team-deleted")
 

@@ -10,7 +10,7 @@ from errata.usecases import tokens
 from functions.dashboard.forms import Failed, act, show_token, whole_number
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 # Each has about 600 bytes of HTML, so the page stays below 80 KB.
 MOST_LISTED = 60
@@ -24,13 +24,13 @@ _SAID = {"revoked": "The token is revoked. It stops working within 30 seconds."}
 
 
 @get("account/tokens")
-def show_own(ctx: RequestContext) -> Response:
+def show_own(ctx: RequestContext) -> PageResponse:
     """Show the tokens of the member in one of their organizations."""
     return _own_page(ctx, Failed())
 
 
 @post("account/tokens", keeps=True)
-def change_own(ctx: RequestContext) -> Response:
+def change_own(ctx: RequestContext) -> PageResponse:
     """Handle the forms of the page."""
     here, email = f"account/tokens?org={_chosen(ctx)}", ctx.user.email
     create = partial(_create, _chosen(ctx), email, here)
@@ -39,14 +39,14 @@ def change_own(ctx: RequestContext) -> Response:
 
 
 @get("orgs/<organization:organization_id>/tokens")
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show the tokens of an organization and of its members."""
     ctx.must_administer(ctx.organization.id)
     return _page_of_organization(ctx, Failed())
 
 
 @post("orgs/<organization:organization_id>/tokens", keeps=True)
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Handle the forms of the page."""
     organization = ctx.organization.id
     ctx.must_administer(organization)
@@ -69,14 +69,14 @@ def _chosen(ctx: RequestContext) -> str:
     return chosen or mine[0]
 
 
-def _own_page(ctx: RequestContext, failed: Failed) -> Response:
+def _own_page(ctx: RequestContext, failed: Failed) -> PageResponse:
     chosen = _chosen(ctx)
     found = tokens.list_tokens(chosen, ctx.user.email)
     others = [each for each in sorted(ctx.user.memberships) if each != chosen]
     return _page(ctx, failed, found, own=True, organization=chosen, others=others)
 
 
-def _page_of_organization(ctx: RequestContext, failed: Failed) -> Response:
+def _page_of_organization(ctx: RequestContext, failed: Failed) -> PageResponse:
     found = tokens.list_tokens(ctx.organization.id)
     # Those of the organization come first: there are at most 50.
     found.sort(key=lambda each: each.member != "")
@@ -91,7 +91,7 @@ def _page(
     own: bool,
     organization: str,
     others: list[str],
-) -> Response:
+) -> PageResponse:
     return page(
         ctx.request,
         "tokens.html",
@@ -116,7 +116,7 @@ def web_url(ctx: RequestContext) -> str:
     return settings().web_url or ctx.request.api_url
 
 
-def _create(organization: str, member: str, here: str, ctx: RequestContext, _: str) -> Response:
+def _create(organization: str, member: str, here: str, ctx: RequestContext, _: str) -> PageResponse:
     form = ctx.request.form
     token, text = tokens.create(
         organization,
@@ -132,7 +132,7 @@ def _create(organization: str, member: str, here: str, ctx: RequestContext, _: s
 
 def _revoke(
     organization: str, member: str | None, here: str, ctx: RequestContext, token_id: str
-) -> Response:
+) -> PageResponse:
     tokens.revoke(organization, token_id, member)
     joined = "&" if "?" in here else "?"
     return redirect(f"{ctx.request.root}{here}{joined}said=revoked")

@@ -4,7 +4,7 @@ from errata.protocol.tracker import MAX_TEMPLATE
 from errata.usecases import tickets
 from functions.dashboard.forms import Failed, done, settings_page, settings_routes
 from functions.dashboard.routing import RequestContext
-from functions.dashboard.web import Response
+from functions.dashboard.web import PageResponse
 
 _SAID = {
     "saved": "Saved. The menu of more actions on the page of an issue has “Create a ticket”.",
@@ -12,7 +12,7 @@ _SAID = {
 }
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     return settings_page(
         ctx,
         "tracker.html",
@@ -22,7 +22,7 @@ def _page(ctx: RequestContext, failed: Failed) -> Response:
     )
 
 
-def _save(ctx: RequestContext, _: str) -> Response:
+def _save(ctx: RequestContext, _: str) -> PageResponse:
     project = tickets.change_tracker(ctx.project.id, ctx.request.form.get("template", ""))
     return done(ctx, "saved" if project.tracker_template else "removed")
 

@@ -7,7 +7,7 @@ from functions.dashboard.forms import Failed, act
 from functions.dashboard.pages.search import link
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
-from functions.dashboard.web import Response, redirect
+from functions.dashboard.web import PageResponse, redirect
 
 _SAID = {
     "saved": "Saved.",
@@ -21,19 +21,19 @@ _OWN, _SHARED = "own", "shared"
 
 
 @get("projects/<project:project_id>/issues/views", with_views=True)
-def show(ctx: RequestContext) -> Response:
+def show(ctx: RequestContext) -> PageResponse:
     """Show the views of the member and those of the project."""
     return _page(ctx, Failed())
 
 
 @post("projects/<project:project_id>/issues/views", keeps=True)
-def change(ctx: RequestContext) -> Response:
+def change(ctx: RequestContext) -> PageResponse:
     """Handle the forms of the page, and the form in the list that saves a view."""
     actions = {"save": _save, "rename": _rename, "default": _set_default, "delete": _delete}
     return act(ctx, actions, _page)
 
 
-def _page(ctx: RequestContext, failed: Failed) -> Response:
+def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     own, shared = ctx.own_views, ctx.shared_views
     if ctx.request.method == "POST":
         own, shared = (views.find(_owner(ctx, whose)) for whose in (_OWN, _SHARED))
@@ -63,26 +63,26 @@ def _owner(ctx: RequestContext, whose: str) -> Owner:
     return views.of_member(ctx.user.email)
 
 
-def _save(ctx: RequestContext, whose: str) -> Response:
+def _save(ctx: RequestContext, whose: str) -> PageResponse:
     form = ctx.request.form
     query, sort = form.get("query", ""), form.get("sort", "") or "last_seen"
     saved = views.save(_owner(ctx, whose), form.get("name", ""), query, sort)
     return redirect(f"../issues{link(saved.query, saved.sort)}")
 
 
-def _rename(ctx: RequestContext, which: str) -> Response:
+def _rename(ctx: RequestContext, which: str) -> PageResponse:
     whose, _, view_id = which.partition(":")
     views.rename(_owner(ctx, whose), view_id, ctx.request.form.get("name", ""))
     return redirect("views?said=renamed")
 
 
-def _set_default(ctx: RequestContext, which: str) -> Response:
+def _set_default(ctx: RequestContext, which: str) -> PageResponse:
     whose, _, view_id = which.partition(":")
     views.set_default(_owner(ctx, whose), view_id)
     return redirect(f"views?said={'default' if view_id else 'no-default'}")
 
 
-def _delete(ctx: RequestContext, which: str) -> Response:
+def _delete(ctx: RequestContext, which: str) -> PageResponse:
     whose, _, view_id = which.partition(":")
     views.delete(_owner(ctx, whose), view_id)
     return redirect("views?said=deleted")

@@ -21,8 +21,9 @@ from errata.errors import (
 )
 from errata.models.project import Caller
 
-type Event = dict[str, Any]
-type Response = dict[str, Any]
+# The Lambda event of an HTTP request, and what its handler returns.
+type HttpEvent = dict[str, Any]
+type HttpResponse = dict[str, Any]
 
 _HEADERS = {
     "Content-Type": "application/json",
@@ -33,7 +34,7 @@ _HEADERS = {
 logger = logging.getLogger("errata")
 
 
-def of_url(event: Event) -> bool:
+def of_url(event: HttpEvent) -> bool:
     """Return whether a request came to the function's own URL. No authorizer has seen it.
 
     The client decides nothing in the request context.
@@ -41,19 +42,19 @@ def of_url(event: Event) -> bool:
     return "http" in event["requestContext"]
 
 
-def method(event: Event) -> str:
+def method(event: HttpEvent) -> str:
     """Return the request's method, in capitals."""
     if of_url(event):
         return str(event["requestContext"]["http"]["method"])
     return str(event["httpMethod"])
 
 
-def path(event: Event) -> str:
+def path(event: HttpEvent) -> str:
     """Return the request's path, without the stage of an API, and without a slash at its end."""
     return str(event["rawPath"] if of_url(event) else event["path"]).rstrip("/")
 
 
-def headers(event: Event) -> dict[str, str]:
+def headers(event: HttpEvent) -> dict[str, str]:
     """Return the request's headers with lower-case names."""
     found = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     # A function's URL takes the cookies out of the headers.
@@ -62,7 +63,7 @@ def headers(event: Event) -> dict[str, str]:
     return found
 
 
-def query(event: Event) -> dict[str, str]:
+def query(event: HttpEvent) -> dict[str, str]:
     """Return the query parameters. For a repeated one, the last value counts."""
     if of_url(event):
         # Its `queryStringParameters` have the values of a repeated one, with commas between them.
@@ -70,7 +71,7 @@ def query(event: Event) -> dict[str, str]:
     return event.get("queryStringParameters") or {}
 
 
-def body(event: Event) -> bytes:
+def body(event: HttpEvent) -> bytes:
     """Return the request's body as bytes."""
     text: str = event.get("body") or ""
     if event.get("isBase64Encoded"):
@@ -79,13 +80,13 @@ def body(event: Event) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def address(event: Event) -> str:
+def address(event: HttpEvent) -> str:
     """Return the IP address of the client, as AWS saw it. X-Forwarded-For may be forged."""
     context = event["requestContext"]
     return str((context["http"] if of_url(event) else context["identity"])["sourceIp"])
 
 
-def caller(event: Event) -> Caller:
+def caller(event: HttpEvent) -> Caller:
     """Return the caller, from data of the authorizer and API Gateway only, not of the client.
 
     At a function's URL, nobody has looked a key up, or counted the request.
@@ -100,7 +101,7 @@ def caller(event: Event) -> Caller:
     )
 
 
-def response(status: int, content: str, extra: dict[str, str] | None = None) -> Response:
+def response(status: int, content: str, extra: dict[str, str] | None = None) -> HttpResponse:
     """Return a response with `content`, a JSON text, as its body."""
     return {
         "statusCode": status,
@@ -109,7 +110,7 @@ def response(status: int, content: str, extra: dict[str, str] | None = None) -> 
     }
 
 
-def without_cors(sent: Response) -> Response:
+def without_cors(sent: HttpResponse) -> HttpResponse:
     """Return a response without CORS headers: the URL of the SDK endpoint adds them itself.
 
     A browser refuses a response that has such a header twice.
@@ -122,7 +123,7 @@ def without_cors(sent: Response) -> Response:
     return {**sent, "headers": kept}
 
 
-def error_response(refused: HTTPError) -> Response:
+def error_response(refused: HTTPError) -> HttpResponse:
     """Return the response of the ingest and read endpoints to a refused request."""
     content: dict[str, Any] = {"message": refused.message}
     if isinstance(refused, InvalidInputError):

@@ -16,8 +16,8 @@ _MAX_REFUSAL = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """The response: its status, and its header `Retry-After` or None.
+class PostResponse:
+    """The response to a POST: its status, and its header `Retry-After` or None.
 
     `refusal` is the begin of the body of a refusal, if the caller has asked for it.
     """
@@ -35,7 +35,7 @@ def post(
     allow_loopback: bool = False,
     timeout_s: float = TIMEOUT_S,
     reads_refusal: bool = False,
-) -> Response:
+) -> PostResponse:
     """Send `body` and return the response, within `timeout_s` seconds in total.
 
     `reads_refusal`: read the first kilobyte of the body of a refusal.
@@ -50,7 +50,7 @@ def post(
         connection.request("POST", target(parts), body, {**headers, "Connection": "close"})
         response = connection.getresponse()
         refused = reads_refusal and response.status >= 400
-        return Response(
+        return PostResponse(
             response.status,
             response.getheader("Retry-After"),
             _read_some(response) if refused else b"",

@@ -24,8 +24,8 @@ from errata.store import clients
 from errata.store.events import release_hash
 from errata.store.issue_items import to_release
 from errata.store.items import (
+    DynamoRequest,
     PlainItem,
-    Request,
     Values,
     batch_get,
     query_some,
@@ -116,7 +116,7 @@ def save(visible: Visible, before: ReleaseRows, after: Announced) -> bool:
     return True
 
 
-def _gone(now_s: int) -> Request:
+def _gone(now_s: int) -> DynamoRequest:
     """Return the condition that a row does not exist, or has expired."""
     return {
         "ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now",

@@ -10,7 +10,7 @@ from errata.config import settings
 from errata.models.assignee import Assigned, email_of, of_member, of_team, team_of
 from errata.models.visible import Visible
 from errata.store import clients, members, ranks
-from errata.store.items import Request, TypedItem, batch_get, key_begin, read_all, write_all
+from errata.store.items import DynamoRequest, TypedItem, batch_get, key_begin, read_all, write_all
 from errata.store.values import IssuesWithValue
 
 # Names and values of the other attributes of a row, about.
@@ -53,7 +53,7 @@ def issues_of(
     found: dict[str, int] = {}
     size = 0
     prefix = ranks.assigned_prefix("")
-    request: Request = {}
+    request: DynamoRequest = {}
     while size < most:
         page = clients.dynamodb().query(
             TableName=settings().issues_table,

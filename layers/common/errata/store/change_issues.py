@@ -18,7 +18,7 @@ from errata.config import settings
 from errata.errors import ConditionFailedError
 from errata.models.issue_change import BulkChange, Change, ChangeStep, Slice
 from errata.store import clients
-from errata.store.items import Request, TypedItem, read, write_all
+from errata.store.items import DynamoRequest, TypedItem, read, write_all
 
 KEPT_MS = 3_600_000
 
@@ -78,7 +78,7 @@ def _put(
             "ttl": bulk.expires_at // 1000 + 60,
         }
     )
-    values: Request = {}
+    values: DynamoRequest = {}
     if before is not None:
         values = {"ExpressionAttributeValues": {":before": {"N": str(before)}}}
     try:

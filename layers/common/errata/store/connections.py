@@ -31,8 +31,8 @@ class BrokenResponseError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """A complete response. The names of the headers are in lower case."""
+class AwsResponse:
+    """A complete response of an AWS service. The names of the headers are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -73,7 +73,7 @@ class Connections:
         while self._idle:
             self._idle.pop().close()
 
-    def exchange(self, request: bytes, now: float) -> Response:
+    def exchange(self, request: bytes, now: float) -> AwsResponse:
         """Send a request once, and return the response. `now` is the time in seconds.
 
         Raises:
@@ -136,7 +136,7 @@ class _Connection:
     def close(self) -> None:
         self._socket.close()
 
-    def exchange(self, request: bytes) -> Response:
+    def exchange(self, request: bytes) -> AwsResponse:
         self.reusable = False
         self._socket.sendall(request)
         received = bytearray()
@@ -155,7 +155,7 @@ class _Connection:
         complete = len(received) == length
         kept = first.startswith("HTTP/1.1") and headers.get("connection", "").lower() != "close"
         self.reusable = complete and kept
-        return Response(status, headers, bytes(received[:length]))
+        return AwsResponse(status, headers, bytes(received[:length]))
 
     def _receive(self, received: bytearray) -> None:
         chunk = self._socket.recv(_CHUNK_BYTES)

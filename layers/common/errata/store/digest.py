@@ -30,7 +30,7 @@ from errata.store.issue_items import day_item, is_issue, issue_item, release_ite
 from errata.store.issue_status import activity_action, renew_activity
 from errata.store.items import (
     BATCH_WRITE,
-    Request,
+    DynamoRequest,
     TypedItem,
     Values,
     batch_delete,
@@ -324,11 +324,11 @@ def _put(rows: Rows, sk: str, content: Values) -> None:
     clients.dynamodb().put_item(**_put_request(rows.pk, sk, content, _unchanged(rows, sk)))
 
 
-def _put_action(pk: str, sk: str, content: Values, condition: Request | None = None) -> Any:
+def _put_action(pk: str, sk: str, content: Values, condition: DynamoRequest | None = None) -> Any:
     return {"Put": _put_request(pk, sk, content, condition or {})}
 
 
-def _put_request(pk: str, sk: str, content: Values, condition: Request) -> Request:
+def _put_request(pk: str, sk: str, content: Values, condition: DynamoRequest) -> DynamoRequest:
     item: TypedItem = write_all({"pk": pk, "sk": sk, **content})
     return {"TableName": settings().issues_table, "Item": item, **condition}
 
@@ -337,7 +337,7 @@ def _transact(actions: list[Any]) -> None:
     clients.dynamodb().transact_write_items(TransactItems=actions)
 
 
-def _unchanged(rows: Rows, sk: str) -> Request:
+def _unchanged(rows: Rows, sk: str) -> DynamoRequest:
     """Return the condition that a row has not changed since it was read."""
     stored = rows.stored.get(sk)
     if stored is None:

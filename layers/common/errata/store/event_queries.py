@@ -19,7 +19,7 @@ from errata.store.events import (
 )
 from errata.store.items import (
     BATCH_GET,
-    Request,
+    DynamoRequest,
     TypedItem,
     batch_get,
     query,
@@ -64,7 +64,7 @@ def newest_first(
     if issue_id:
         values[":issue"] = f"{project_id}#{issue_id}"
         condition += " AND issue = :issue"
-    request: Request = {
+    request: DynamoRequest = {
         "TableName": settings().events_table,
         "KeyConditionExpression": "pk = :project AND sk BETWEEN :low AND :high",
         "ExpressionAttributeValues": write_all(values),
@@ -77,7 +77,7 @@ def newest_first(
         yield EventPage(map(stored, found["Items"]), _stopped(found.get("LastEvaluatedKey")), size)
 
 
-def _query_pages(request: Request, page: int | None) -> Iterator[Any]:
+def _query_pages(request: DynamoRequest, page: int | None) -> Iterator[Any]:
     """Yield the responses of a query of events. An error loop has a thousand tallies an event."""
     while True:
         sized: Any = {**request, "Limit": page} if page else request

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from errata.config import settings
 from errata.store import clients
 from errata.store.event_queries import below
-from errata.store.items import Request, TypedItem, batch_get, write_all
+from errata.store.items import DynamoRequest, TypedItem, batch_get, write_all
 from errata.store.project_items import project_key
 
 
@@ -84,7 +84,9 @@ def note(project_id: str, at_ms: int) -> None:
     )
 
 
-def _found(project_id: str, request: Request, values: dict[str, str], most: int) -> list[TypedItem]:
+def _found(
+    project_id: str, request: DynamoRequest, values: dict[str, str], most: int
+) -> list[TypedItem]:
     found = clients.dynamodb().query(
         **request,
         TableName=settings().events_table,

@@ -14,7 +14,7 @@ from errata.models.settled import awake
 from errata.models.visible import Visible
 from errata.store import clients, numbers, ranks
 from errata.store.issue_items import is_issue, to_issue
-from errata.store.items import Request, TypedItem, Values, batch_get, read_all, write_all
+from errata.store.items import DynamoRequest, TypedItem, Values, batch_get, read_all, write_all
 
 # Higher than every rank, number and time.
 TOP = 10**15 - 1
@@ -217,7 +217,7 @@ def from_index(
     """
     wanted: Values = {f":status{n}": status for n, status in enumerate(statuses)}
     low, high = _oldest(visible), TOP
-    request: Request = {}
+    request: DynamoRequest = {}
     if after and after.index and after.issue_id:
         high = after.value
         request["ExclusiveStartKey"] = write_all(

@@ -39,7 +39,7 @@ type TypedItem = dict[str, AttributeValueTypeDef]
 type Value = str | bytes | int | float | Mapping[str, Value] | None
 type Values = dict[str, Value]
 # A request to DynamoDB, or a part of one.
-type Request = dict[str, Any]
+type DynamoRequest = dict[str, Any]
 
 BATCH_GET = 100
 BATCH_WRITE = 25
@@ -180,7 +180,7 @@ def batch_put(table: str, items: list[TypedItem]) -> None:
     _batch_write(table, ({"PutRequest": {"Item": item}} for item in items))
 
 
-def _batch_write(table: str, requests: Iterable[Request]) -> None:
+def _batch_write(table: str, requests: Iterable[DynamoRequest]) -> None:
     for some in batched(requests, BATCH_WRITE, strict=False):
         pending: Any = list(some)
         for _ in attempts():
@@ -200,10 +200,10 @@ def key_begin(text: str) -> str:
     return cut(text, 1_000)
 
 
-def unchanged(values: Mapping[str, Value]) -> Request:
+def unchanged(values: Mapping[str, Value]) -> DynamoRequest:
     """Return the condition that these attributes are unchanged. None: the attribute is missing."""
     there = write_all(values)
-    condition: Request = {
+    condition: DynamoRequest = {
         "ConditionExpression": " AND ".join(
             f"#{name} = :was_{name}" if name in there else f"attribute_not_exists(#{name})"
             for name in values

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 from errata.errors import StoreError
 from errata.store.aws_errors import error_of_response, no_response
-from errata.store.connections import BrokenResponseError, Connections, Response
+from errata.store.connections import AwsResponse, BrokenResponseError, Connections
 from errata.store.signer import Signer
 
 ATTEMPTS = 3
@@ -165,7 +165,7 @@ class LeanClient:
             time.sleep(random.uniform(0, most_s))  # noqa: S311 - not a secret
             attempt += 1
 
-    def _exchange(self, operation: str, body: bytes, signed_s: float) -> Response:
+    def _exchange(self, operation: str, body: bytes, signed_s: float) -> AwsResponse:
         headers = {"content-type": _TYPE, "x-amz-target": f"{self.target}.{operation}"}
         request = self._signer.signed("POST /", headers, body, signed_s)
         response = self._connections.exchange(request, time.time())
@@ -174,7 +174,7 @@ class LeanClient:
             raise BrokenResponseError("the checksum of the response does not match")
         return response
 
-    def _wait(self, code: str, response: Response, signed_s: float) -> _Wait | None:
+    def _wait(self, code: str, response: AwsResponse, signed_s: float) -> _Wait | None:
         """Return the wait before another attempt, None if that would be useless."""
         if code in _THROTTLED or response.status == 429:
             return _WAIT_IF_THROTTLED
@@ -217,7 +217,7 @@ def domain(region: str) -> str:
     return others[0] if others else "amazonaws.com"
 
 
-def _error(operation: str, response: Response) -> StoreError:
+def _error(operation: str, response: AwsResponse) -> StoreError:
     """Return the error of an error response. The response of a proxy may not be JSON."""
     details: Any
     try:

@@ -20,7 +20,7 @@ from errata.models.times import CLEAR_MARGIN_MS
 from errata.models.visible import Visible
 from errata.store import clients
 from errata.store.items import (
-    Request,
+    DynamoRequest,
     TypedItem,
     query,
     query_count,
@@ -162,7 +162,7 @@ def count_legacy_after(visible: Visible) -> int:
     return query_count(**_legacy_after(visible, visible.watermark.legacy_through))
 
 
-def _legacy_after(visible: Visible, since: int) -> Request:
+def _legacy_after(visible: Visible, since: int) -> DynamoRequest:
     return {
         "TableName": settings().events_table,
         "KeyConditionExpression": "pk = :legacy AND sk > :since",

@@ -32,8 +32,8 @@ from errata.models.organization import UNCLAIMED
 from errata.models.project import ApiKey, Project
 from errata.store import clients, creation_counts, slugs
 from errata.store.items import (
+    DynamoRequest,
     PlainItem,
-    Request,
     Values,
     query,
     query_some,
@@ -247,7 +247,7 @@ def remove_project(project: Project, at_ms: int) -> bool:
         "listed_as": project.id.zfill(12),
         "deleted_at": at_ms,
     }
-    delete: Request = {"TableName": table, "Key": project_key(project.id)}
+    delete: DynamoRequest = {"TableName": table, "Key": project_key(project.id)}
     actions: Any = [
         {"Delete": delete},
         {"Delete": {"TableName": table, "Key": rules_key(project.id)}},

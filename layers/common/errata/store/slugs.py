@@ -16,7 +16,7 @@ from errata.config import settings
 from errata.errors import SlugTakenError, StoreError, UnavailableError
 from errata.models.project import Project
 from errata.store import clients
-from errata.store.items import Request, TypedItem, batch_get, write_all
+from errata.store.items import DynamoRequest, TypedItem, batch_get, write_all
 from errata.store.retry import attempts
 
 _TRIES = 6
@@ -48,7 +48,7 @@ def save_slugs(before: Project, after: Project) -> bool:
         UnavailableError: there was a conflict on every try.
     """
     condition, values = unchanged(before)
-    update: Request = {
+    update: DynamoRequest = {
         "TableName": settings().projects_table,
         "Key": write_all({"pk": f"project#{after.id}", "sk": "project"}),
         "UpdateExpression": "SET slugs = :new",

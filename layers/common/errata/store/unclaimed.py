@@ -22,7 +22,7 @@ from errata.errors import (
 from errata.models.organization import UNCLAIMED
 from errata.models.project import Project
 from errata.store import clients, creation_counts, slugs
-from errata.store.items import Request, Values, write_all
+from errata.store.items import DynamoRequest, Values, write_all
 from errata.store.project_items import listed_as, project_key
 from errata.store.projects import list_keys
 from errata.store.retry import attempts
@@ -66,7 +66,7 @@ def adopt(adopted: Project, at_ms: int) -> bool:
         ":unclaimed": UNCLAIMED,
         ":now": at_ms,
     }
-    update: Request = {
+    update: DynamoRequest = {
         "TableName": settings().projects_table,
         "Key": project_key(adopted.id),
         "UpdateExpression": (
@@ -103,13 +103,13 @@ def remove_expired(project_id: str, at_ms: int) -> bool:
     if the project was kept or deleted since it was read. Access pattern P44.
     """
     table = settings().projects_table
-    project: Request = {
+    project: DynamoRequest = {
         "TableName": table,
         "Key": project_key(project_id),
         "ConditionExpression": "expires_at <= :now",
         "ExpressionAttributeValues": write_all({":now": at_ms}),
     }
-    keys: list[Request] = [
+    keys: list[DynamoRequest] = [
         {
             "TableName": table,
             "Key": write_all({"pk": f"key#{key.hash}", "sk": "key"}),
@@ -122,7 +122,7 @@ def remove_expired(project_id: str, at_ms: int) -> bool:
     return _counted_out([{"Delete": each} for each in (project, *keys)])
 
 
-def _counted_out(actions: list[Request]) -> bool:
+def _counted_out(actions: list[DynamoRequest]) -> bool:
     counted: Any = [*actions, {"Update": creation_counts.one_less_unclaimed()}]
     for _ in attempts(_TRIES):
         try:

@@ -25,7 +25,7 @@ from errata.config import settings
 from errata.models.seen_values import TAG, KeyValue
 from errata.models.visible import Visible
 from errata.store import clients
-from errata.store.items import PlainItem, Request, TypedItem, Values, key_begin, write_all
+from errata.store.items import DynamoRequest, PlainItem, TypedItem, Values, key_begin, write_all
 
 # What happened to an issue with a value of a release.
 OPENED = "opened"
@@ -115,7 +115,7 @@ def issues_with(
     """
     found: dict[str, int] = {}
     size = 0
-    request: Request = {}
+    request: DynamoRequest = {}
     while size < most:
         page = clients.dynamodb().query(
             TableName=settings().issues_table,

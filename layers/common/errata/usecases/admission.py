@@ -5,8 +5,9 @@ spec/ingest-api, "Order of the checks": per-IP rate limit for callers whose key 
 uses no quota and leaves nothing stored.
 
 `identify` makes the checks up to the second 429, `store_event` makes the later ones. An endpoint
-translates its protocol into a `Request` and a `Submission`, and translates the result or error
-back. A refusal that loses an event of a known project is counted (`errata.usecases.report_losses`).
+translates its protocol into an `AdmissionRequest` and a `Submission`, and translates the result or
+error back. A refusal that loses an event of a known project is counted
+(`errata.usecases.report_losses`).
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from errata.usecases.access import LookUp, check_address, find, from_context, ke
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AdmissionRequest:
     """The parts of a request that are known before the event is read.
 
     `body_key` returns the key in the body, of any type. It is called only if the request has no key
@@ -73,7 +74,7 @@ class Submission(Protocol):
         ...
 
 
-def identify(request: Request, now_ms: int) -> Access:
+def identify(request: AdmissionRequest, now_ms: int) -> Access:
     """Return the access of the request's key: 429 by address → 401 → 403 → 429 by key.
 
     A key of another project than the one in the route counts as unknown.
@@ -131,7 +132,7 @@ def store_event(submission: Submission, access: Access, now_ms: int) -> Admitted
     return admitted
 
 
-def _resolve(request: Request, now_ms: int) -> Access:
+def _resolve(request: AdmissionRequest, now_ms: int) -> Access:
     caller = request.caller
     state = caller.authorizer_context["key"]
     if state == "known":

@@ -38,7 +38,7 @@ from errata.models.webhook import (
 )
 from errata.outbound import signing
 from errata.outbound.guard import ForbiddenUrlError
-from errata.outbound.post import Response, post
+from errata.outbound.post import PostResponse, post
 from errata.protocol.channels import CHANNELS
 from errata.store import webhook_secrets, webhooks
 from errata.usecases import flood_control, reach, send_alert
@@ -165,7 +165,7 @@ def _attempt(
     number, told = delivery.attempts + 1, delivery.told
     at_ms = now_ms()
     started = time.monotonic()
-    response: Response | None = None
+    response: PostResponse | None = None
     error = ""
     permanent = False
     try:
@@ -197,7 +197,7 @@ def _attempt(
     return attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S)), told
 
 
-def _send(message: Message, webhook: Webhook, at_ms: int) -> Response:
+def _send(message: Message, webhook: Webhook, at_ms: int) -> PostResponse:
     secrets = _secrets_of(webhook, at_ms)
     body = message.body.encode()
     headers = {

@@ -37,7 +37,7 @@ from errata.models.project import Project
 from errata.models.slug import short_id
 from errata.models.webhook import Message, Webhook
 from errata.outbound.guard import ForbiddenUrlError
-from errata.outbound.post import Response, post
+from errata.outbound.post import PostResponse, post
 from errata.protocol.channels import CHANNELS
 from errata.protocol.channels.channel import Channel
 from errata.protocol.markdown import exceptions_of
@@ -67,7 +67,7 @@ class Sent:
     `permanent`: another attempt would fail, too.
     """
 
-    response: Response | None
+    response: PostResponse | None
     error: str = ""
     told: tuple[str, ...] = ()
     permanent: bool = False
@@ -215,7 +215,7 @@ def send(message: Message, channel: Webhook, alert: Alert, told: tuple[str, ...]
     outgoing = kind.write(alert, _address(channel) if kind.secret else channel.url)
     if isinstance(outgoing, BusEvent):
         event_bus.put(outgoing.detail_type, outgoing.detail)
-        return Sent(Response(ACCEPTED, None))
+        return Sent(PostResponse(ACCEPTED, None))
     if isinstance(outgoing, Post):
         return _posted(kind, outgoing)
     project = project_of(message.project_id)
@@ -260,7 +260,9 @@ def _posted(kind: Channel, outgoing: Post) -> Sent:
     )
     asked = kind.wants_to_wait(response.refusal) if response.status == 429 else 0
     if asked > _seconds(response.retry_after):
-        response = Response(response.status, str(-(-int(asked * 1000) // 1000)), response.refusal)
+        response = PostResponse(
+            response.status, str(-(-int(asked * 1000) // 1000)), response.refusal
+        )
     return Sent(response, _said(response.refusal))
 
 
@@ -308,10 +310,10 @@ def _mail(
             time.sleep(0.05)
     complaint = "; ".join(refused)[:300]
     if not recipients:
-        return Sent(Response(ACCEPTED, None), "Nobody wants this mail.")
+        return Sent(PostResponse(ACCEPTED, None), "Nobody wants this mail.")
     if again or (refused and not accepted):
         return Sent(None, complaint, tuple(sorted(accepted)), permanent=not again)
-    return Sent(Response(ACCEPTED, None), complaint, tuple(sorted(accepted)))
+    return Sent(PostResponse(ACCEPTED, None), complaint, tuple(sorted(accepted)))
 
 
 def clear_cache() -> None:

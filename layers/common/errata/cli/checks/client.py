@@ -31,8 +31,8 @@ class CutOffError(NoResponseError):
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """A response. Names of headers are in lower case."""
+class EndpointResponse:
+    """A response of the deployed API. Names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -81,13 +81,15 @@ class Client:
         else:
             self._pool = urllib3.PoolManager(**settings)
 
-    def get(self, path: str, *, wanted: Collection[int] = (200,), **headers: str) -> Response:
+    def get(
+        self, path: str, *, wanted: Collection[int] = (200,), **headers: str
+    ) -> EndpointResponse:
         """Send GET. Underscores in the names of headers stand for hyphens."""
         return self.send("GET", path, headers=headers, wanted=wanted)
 
     def post(
         self, path: str, body: bytes, *, wanted: Collection[int] = (200,), **headers: str
-    ) -> Response:
+    ) -> EndpointResponse:
         """Send POST. Its body is JSON unless `Content_Type` says otherwise."""
         headers = {"Content_Type": "application/json"} | headers
         return self.send("POST", path, body, headers=headers, wanted=wanted)
@@ -100,7 +102,7 @@ class Client:
         *,
         headers: Mapping[str, str],
         wanted: Collection[int],
-    ) -> Response:
+    ) -> EndpointResponse:
         """Send a request, again if it may succeed later, and return the last response.
 
         Raises:
@@ -122,7 +124,9 @@ class Client:
             else:
                 return response
 
-    def _once(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Response:
+    def _once(
+        self, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> EndpointResponse:
         if time.monotonic() > self.ends_at:
             raise NoResponseError("No time is left: the checks before took too long.")
         url = path if "://" in path else self.url + path
@@ -139,7 +143,7 @@ class Client:
         self.reached = True
         # This joins a header that was sent twice.
         received = {name.lower(): found.headers[name] for name in found.headers}
-        return Response(found.status, received, found.data)
+        return EndpointResponse(found.status, received, found.data)
 
 
 def trusting() -> ssl.SSLContext:
@@ -152,13 +156,13 @@ def trusting() -> ssl.SSLContext:
     return context
 
 
-def _may_be_new(response: Response) -> bool:
+def _may_be_new(response: EndpointResponse) -> bool:
     # An allowlist that does not have the caller's address will not have it later.
     forbidden = response.json.get("message") == AddressForbiddenError().message
     return (response.status in (401, 403) and not forbidden) or response.status >= 500
 
 
-def _retry_after(response: Response) -> float:
+def _retry_after(response: EndpointResponse) -> float:
     try:
         return max(float(response.headers.get("retry-after", "1")), 0.1)
     except ValueError:

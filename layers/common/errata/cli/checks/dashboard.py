@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from errata.cli.checks.base import Finding, finding, note
-from errata.cli.checks.client import Response
+from errata.cli.checks.client import EndpointResponse
 from errata.cli.checks.trial import Trial, delete_account, has_account
 from errata.config import settings
 from errata.store import accounts
@@ -82,7 +82,7 @@ def _signed_in(running: Trial, email: str, password: str) -> Iterator[Finding]:
     )
 
 
-def _secure(response: Response, cookie: re.Pattern[str]) -> bool:
+def _secure(response: EndpointResponse, cookie: re.Pattern[str]) -> bool:
     # Browsers take a cookie with this prefix only with these attributes.
     sent = response.headers.get("set-cookie", "")
     return bool(cookie.search(sent)) and {"Secure", "HttpOnly", "Path=/"} <= set(
@@ -90,7 +90,7 @@ def _secure(response: Response, cookie: re.Pattern[str]) -> bool:
     )
 
 
-def _remedy(running: Trial, response: Response) -> str:
+def _remedy(running: Trial, response: EndpointResponse) -> str:
     if response.status in (404, 429):
         deploy = f"Deploy this release: {running.deployment.make_deploy()}"
         return deploy if response.status == 404 else "Try again later."

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from errata.cli import aws_failures
 from errata.cli.checks import dashboard, network
 from errata.cli.checks.base import Check, Deployment, Finding, finding, run
-from errata.cli.checks.client import CutOffError, NoResponseError, Response
+from errata.cli.checks.client import CutOffError, EndpointResponse, NoResponseError
 from errata.cli.checks.trial import Trial, trial
 from errata.cli.failures import explain
 from errata.errors import ErrataError
@@ -333,14 +333,14 @@ def _action(running: Trial, action: str) -> str:
     return "/api.php?" + urlencode({"action": action, "hash": running.key})
 
 
-def _accepted(running: Trial, sent: Response, name: str, good: str, log: str) -> Finding:
+def _accepted(running: Trial, sent: EndpointResponse, name: str, good: str, log: str) -> Finding:
     ok = sent.status in (200, 202) and "id" in sent.json
     if ok:
         running.accepted.append(str(sent.json["id"]))
     return finding(ok, good, f"{name} gets {sent}.", _remedy(running, sent, log))
 
 
-def _remedy(running: Trial, response: Response, log: str) -> str:
+def _remedy(running: Trial, response: EndpointResponse, log: str) -> str:
     """Return what to do about a response that should be another one."""
     show = running.deployment.stack.command("orgs show default")
     match response.status:
