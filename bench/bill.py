@@ -7,9 +7,9 @@ from typing import Any
 
 from bench import prices
 from bench.prices import MB_A_PROCESSOR
-from bench.server import Call, Item
+from bench.server import AwsCall
 from bench.template import properties, stacks, tables, template, value
-from bench.write_units import change_units, item_size, key_names, projected
+from bench.write_units import Item, change_units, item_size, key_names, projected
 
 type Dollars = dict[str, float]  # by what is billed, for one event
 
@@ -42,7 +42,7 @@ def _megabytes(function: str) -> int:
     return int(properties(function).get("MemorySize", common))
 
 
-def writes(calls: Iterable[Call]) -> Counter[str]:
+def writes(calls: Iterable[AwsCall]) -> Counter[str]:
     """Return the write units of calls by table. Their rows are new, or have less than 1 KB."""
     units: Counter[str] = Counter()
     known = {table["TableName"]: table for table in tables()}
@@ -60,7 +60,7 @@ def writes(calls: Iterable[Call]) -> Counter[str]:
     return units
 
 
-def reads(calls: Iterable[Call]) -> float:
+def reads(calls: Iterable[AwsCall]) -> float:
     """Return the read units of calls that read rows of less than 4 KB."""
     units = 0.0
     for call in calls:
@@ -72,7 +72,7 @@ def reads(calls: Iterable[Call]) -> float:
     return units
 
 
-def gets(calls: Iterable[Call]) -> float:
+def gets(calls: Iterable[AwsCall]) -> float:
     """Return the dollars of reads from S3."""
     return sum(call.operation == "GetObject" for call in calls) * prices.FILE_GET
 

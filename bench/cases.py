@@ -17,10 +17,11 @@ from bench.digest import A_MONTH, BATCH, ISSUES, USERS, Digest, arrivals, batche
 from bench.digest import prepared as prepared_digest
 from bench.process import Worker
 from bench.sdk import large_events, posted
-from bench.server import Call, Item
+from bench.server import AwsCall
 from bench.small_sdk import small_events
 from bench.stage import Stage
 from bench.traffic import url_event
+from bench.write_units import Item
 from errata.models.ids import now_ms
 
 BOUNDS = {
@@ -104,11 +105,11 @@ def _sum(case: str, *parts: Dollars) -> Price:
 
 
 @contextmanager
-def _url(stage: Stage) -> Iterator[Callable[[list[dict[str, Any]]], list[Call]]]:
+def _url(stage: Stage) -> Iterator[Callable[[list[dict[str, Any]]], list[AwsCall]]]:
     """Yield a function that posts SDK events to a new execution environment of the SDK endpoint."""
     with Worker.of_function("SentryIngestFunction", "sentry_ingest", stage.server.url) as worker:
 
-        def post(events: list[dict[str, Any]]) -> list[Call]:
+        def post(events: list[dict[str, Any]]) -> list[AwsCall]:
             sent = [
                 url_event(posted(event), stage.busy_project, stage.busy_key) for event in events
             ]
@@ -121,7 +122,7 @@ def _url(stage: Stage) -> Iterator[Callable[[list[dict[str, Any]]], list[Call]]]
         yield post
 
 
-def _items(calls: list[Call]) -> list[Item]:
+def _items(calls: list[AwsCall]) -> list[Item]:
     found: list[Item] = [
         call.request["Item"]
         for call in calls
@@ -131,7 +132,7 @@ def _items(calls: list[Call]) -> list[Item]:
     return found
 
 
-def _of_endpoint(calls: list[Call], function: str, cpu: float) -> Dollars:
+def _of_endpoint(calls: list[AwsCall], function: str, cpu: float) -> Dollars:
     """Return the dollars of an event in an endpoint, whose calls these are."""
     items = _items(calls)
     made = bill.writes(calls)
@@ -145,7 +146,7 @@ def _of_endpoint(calls: list[Call], function: str, cpu: float) -> Dollars:
     }
 
 
-def _look_ups(first: list[Call], every_s: float) -> Dollars:
+def _look_ups(first: list[AwsCall], every_s: float) -> Dollars:
     """Return the dollars of look-ups and leases, for events that arrive every so many seconds.
 
     `first` are the calls of the first event of an execution environment.
@@ -161,7 +162,7 @@ def _look_ups(first: list[Call], every_s: float) -> Dollars:
     return {"look-ups and rates": dollars}
 
 
-def _cold_endpoint(first: list[Call], cpu: dict[str, float]) -> Dollars:
+def _cold_endpoint(first: list[AwsCall], cpu: dict[str, float]) -> Dollars:
     function = "SentryIngestFunction"
     spent = _of_endpoint(first, function, cpu["sdk 4 KB, first"] + HANDSHAKE)
     return {**spent, "starts": bill.start(function, cpu["start sentry_ingest"])}
@@ -194,7 +195,7 @@ def _loop(stage: Stage, cpu: dict[str, float]) -> Iterator[Dollars]:
         yield _of_digest(digest, groups, cpu["digest of a burst"])
 
 
-def _symbolicated() -> list[Call]:
+def _symbolicated() -> list[AwsCall]:
     """Return the calls of a burst in a project with source maps, over ten places in one of them."""
     with maps.endpoint() as (post, _):
         return post([maps.events()[n % ISSUES] for n in range(BATCH)]).calls

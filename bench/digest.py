@@ -18,10 +18,11 @@ from bench.corpus import encode, load
 from bench.prices import GB_SECOND, INVOCATION, READ_UNIT, SECONDS_A_MONTH, WRITE_UNIT
 from bench.process import Worker
 from bench.report import Yardstick, at_most
-from bench.server import Call, Item, Server
+from bench.server import AwsCall, RecordingServer
 from bench.small_sdk import small_events
 from bench.template import properties, tables, value
 from bench.traffic import stream_event
+from bench.write_units import Item
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
 from errata.protocol.ingest import parse
@@ -40,7 +41,7 @@ RELEASE = "shop@2026.11.22"
 _CALL_S = 0.005
 
 
-class Tables(Server):
+class Tables(RecordingServer):
     """A server whose tables keep what is written. Conditions always hold."""
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class Tables(Server):
         self.read = 0.0  # read units
         self.tables = {table["TableName"]: table for table in tables()}
 
-    def response(self, call: Call) -> tuple[int, dict[str, Any]]:
+    def response(self, call: AwsCall) -> tuple[int, dict[str, Any]]:
         """Return the status and body for a call."""
         self.calls.append(call)
         match call.operation:
@@ -129,7 +130,7 @@ class Digest:
         item: Item = seed.as_json(typed)
         return item
 
-    def count(self, events: list[Item]) -> list[Call]:
+    def count(self, events: list[Item]) -> list[AwsCall]:
         """Pass a batch to digest. Return its calls."""
         self.tables.taken()
         self.spend(events)
@@ -188,7 +189,7 @@ def _bursts(digest: Digest, start_ms: int) -> Iterator[Yardstick]:
     """Measure bursts of known issues, two minutes apart, from their eleventh event on."""
     rounds = 12
     digest.count(burst(digest, start_ms))
-    calls: list[list[Call]] = []
+    calls: list[list[AwsCall]] = []
 
     def work() -> None:
         calls.extend(
@@ -218,7 +219,7 @@ def grow(digest: Digest) -> None:
 def _single(digest: Digest, start_ms: int) -> Iterator[Yardstick]:
     """Measure single events of a known issue, with nothing new in them."""
     digest.count([digest.event(0, 0, start_ms)])
-    calls: list[Call] = []
+    calls: list[AwsCall] = []
 
     def one(after_ms: int) -> int:
         return digest.spent(

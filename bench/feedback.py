@@ -13,10 +13,11 @@ from bench import bill, prices
 from bench.bill import Dollars
 from bench.process import Worker
 from bench.sdk import posted
-from bench.server import Call, Item
+from bench.server import AwsCall
 from bench.stage import Stage
 from bench.template import template
 from bench.traffic import url_event
+from bench.write_units import Item
 
 _FUNCTION, _FOLDER = "SentryIngestFunction", "sentry_ingest"
 _FORGET, _FORGET_FOLDER = "CompileMapsFunction", "compile_maps"
@@ -32,7 +33,7 @@ class Sent(NamedTuple):
     """What requests took: CPU seconds per request, and the calls to AWS."""
 
     cpu_s: float
-    calls: list[Call]
+    calls: list[AwsCall]
 
 
 type Send = Callable[[Sequence[bytes]], Sent]
@@ -78,7 +79,7 @@ def with_file(event: dict[str, Any]) -> bytes:
     return posted(event, file=random.randbytes(FILE_BYTES))
 
 
-def of_feedback(calls: list[Call], cpu: float) -> Dollars:
+def of_feedback(calls: list[AwsCall], cpu: float) -> Dollars:
     """Return the dollars of a feedback, whose requests made these calls."""
     puts = [
         action["Put"]["Item"]
@@ -95,7 +96,7 @@ def of_feedback(calls: list[Call], cpu: float) -> Dollars:
     }
 
 
-def of_events(calls: list[Call], cpu: float) -> Dollars:
+def of_events(calls: list[AwsCall], cpu: float) -> Dollars:
     """Return the dollars of an event with a file, without those of the file's end."""
     kinds = Counter(call.operation for call in calls)
     items: list[Item] = [
@@ -114,7 +115,7 @@ def of_events(calls: list[Call], cpu: float) -> Dollars:
     }
 
 
-def _of_function(calls: list[Call], cpu: float, number: int) -> Dollars:
+def _of_function(calls: list[AwsCall], cpu: float, number: int) -> Dollars:
     made = bill.writes(calls)
     of_events = made["EventsTable"] * prices.WRITE_UNIT
     others = made.total() * prices.WRITE_UNIT - of_events + bill.reads(calls) * prices.READ_UNIT
@@ -143,7 +144,7 @@ def end(stage: Stage) -> Iterator[Callable[[], Sent]]:
         yield forget
 
 
-def of_end(calls: list[Call], cpu: float) -> Dollars:
+def of_end(calls: list[AwsCall], cpu: float) -> Dollars:
     """Return the dollars of deleting the files of an event. S3 charges nothing for that itself."""
     assert {call.operation for call in calls} == {"DeleteObject"}
     return {"end of files": bill.invocation(_FORGET, cpu, len(calls))}

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.seed import as_bytes, as_json
-from bench.server import Item, Rows, Server
+from bench.server import RecordingServer, RowsByTable
 from bench.team import EMAIL
-from bench.write_units import item_size
+from bench.write_units import Item, item_size
 from errata.models import sketch
 from errata.models.assignee import of_member
 from errata.models.ids import DAY_MS
@@ -69,17 +69,17 @@ SEARCHES_ACROSS = {OPEN_LIST: "is:open"} | _SEARCHES
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class PageReads:
     """What a page has read: its calls, and their read units."""
 
     calls: int
     units: float
 
 
-class ManyIssues(Server):
+class ManyIssues(RecordingServer):
     """A server whose only project with issues has very many of them."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: RowsByTable) -> None:
         super().__init__()
         few = [row for row in rows[_TABLE] if row["sk"]["S"].startswith("issue#")]
         self._partition = few[0]["pk"]["S"]
@@ -106,9 +106,9 @@ class ManyIssues(Server):
             some = (each.id for each in self._issues.values() if each.number % every == 0)
             yield begin, [f"{begin}{each}{end}" for each in sorted(some)]
 
-    def spent(self) -> Read:
+    def spent(self) -> PageReads:
         """Return what was read since the last call."""
-        found = Read(len(self.taken()), self._units)
+        found = PageReads(len(self.taken()), self._units)
         self._units = 0.0
         return found
 
@@ -221,7 +221,7 @@ class ManyIssues(Server):
         return row
 
 
-def _projects(rows: Rows, project_id: str) -> Rows:
+def _projects(rows: RowsByTable, project_id: str) -> RowsByTable:
     """Return the rows of ProjectsTable, with 199 more projects in the organization of that one."""
     one = next(row for row in rows[_PROJECTS_TABLE] if row["pk"] == {"S": f"project#{project_id}"})
     others = (

@@ -16,8 +16,9 @@ from bench import bill, prices
 from bench.bill import Dollars
 from bench.digest import ISSUES
 from bench.process import Worker
-from bench.server import Call, Item
+from bench.server import AwsCall
 from bench.stage import Stage
+from bench.write_units import Item
 from errata.models.capture import filter_name
 from errata.models.ids import now_ms
 
@@ -30,7 +31,7 @@ class Delivered(NamedTuple):
     """What delivering batches took: CPU seconds per batch, and the calls to AWS."""
 
     cpu_s: float
-    calls: list[Call]
+    calls: list[AwsCall]
 
 
 type Deliver = Callable[[int], Delivered]
@@ -51,7 +52,7 @@ def function(stage: Stage) -> Iterator[Deliver]:
         yield deliver
 
 
-def of_events(calls: list[Call], cpu: float) -> Dollars:
+def of_events(calls: list[AwsCall], cpu: float) -> Dollars:
     """Return the dollars of an event in the function, whose calls these are."""
     items = _items(calls)
     made = bill.writes(calls)
@@ -64,7 +65,7 @@ def of_events(calls: list[Call], cpu: float) -> Dollars:
     }
 
 
-def _items(calls: list[Call]) -> list[Item]:
+def _items(calls: list[AwsCall]) -> list[Item]:
     """Return the events that transactions store. Their markers have no payload."""
     puts = [
         action["Put"]["Item"]

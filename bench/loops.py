@@ -6,8 +6,8 @@ from typing import Any
 from bench import digest, seed, write_units
 from bench.corpus import envelopes
 from bench.report import Yardstick, at_most
-from bench.server import Item
 from bench.template import tables
+from bench.write_units import Item
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
 from errata.models.tally import is_kept

@@ -29,7 +29,7 @@ from bench.per_event import listed
 from bench.process import Worker
 from bench.report import Yardstick, at_most
 from bench.sdk import of_new_issue, posted
-from bench.server import Call, Server
+from bench.server import AwsCall, RecordingServer
 from bench.small_sdk import SIZE, small_events
 from bench.stage import Stage
 from bench.template import tables
@@ -149,7 +149,7 @@ class Posted(NamedTuple):
     """What posting events took: CPU seconds per event, and the calls to AWS."""
 
     cpu_s: float
-    calls: list[Call]
+    calls: list[AwsCall]
 
 
 type Post = Callable[[list[dict[str, Any]]], Posted]
@@ -178,7 +178,7 @@ def endpoint() -> Iterator[tuple[Post, Worker]]:
         keys=(debug_key(PLAIN_ID),),
     )
     rows, project_id, public = seed.with_a_map(artifact)
-    with Server() as server:
+    with RecordingServer() as server:
         path = f"MapsBucket/maps/{project_id}/{_MAP_ID}"
         server.keep(rows, {path: compiled().content})
         with _worker(server, project_id, public) as found_there:
@@ -186,7 +186,7 @@ def endpoint() -> Iterator[tuple[Post, Worker]]:
 
 
 @contextmanager
-def _worker(server: Server, project_id: str, key: str) -> Iterator[tuple[Post, Worker]]:
+def _worker(server: RecordingServer, project_id: str, key: str) -> Iterator[tuple[Post, Worker]]:
     with Worker.of_function(_FUNCTION, _FOLDER, server.url) as worker:
 
         def post(sent: list[dict[str, Any]]) -> Posted:
@@ -247,22 +247,22 @@ def _instructions_of_check() -> int:
     )
 
 
-def _reads(name: str, calls: list[Call], most: int) -> Yardstick:
+def _reads(name: str, calls: list[AwsCall], most: int) -> Yardstick:
     reads = sum(call.operation == "GetObject" for call in calls)
     return at_most(name, reads, most, _listed(calls))
 
 
-def _of_maps(calls: list[Call]) -> int:
+def _of_maps(calls: list[AwsCall]) -> int:
     """Return how many calls are to S3 or ArtifactsTable."""
     texts = [f"{call.operation} {call.request}" for call in calls]
     return sum(text.startswith("GetObject") or "ArtifactsTable" in text for text in texts)
 
 
-def _listed(calls: list[Call]) -> str:
+def _listed(calls: list[AwsCall]) -> str:
     return listed(Counter(call.operation for call in calls))
 
 
-def _put(calls: list[Call]) -> list[Any]:
+def _put(calls: list[AwsCall]) -> list[Any]:
     return [call.request["Item"] for call in calls if call.operation == "PutItem"]
 
 
@@ -288,15 +288,15 @@ def stored(cpu: float) -> Dollars:
     }
 
 
-def _calls_of_an_upload() -> list[Call]:
+def _calls_of_an_upload() -> list[AwsCall]:
     """Return the calls of an upload that is stored and compiled."""
     content = _bundle()
     sha1 = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-    calls: list[Call] = []
+    calls: list[AwsCall] = []
     original: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def recorded(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        calls.append(Call(operation, parameters))
+        calls.append(AwsCall(operation, parameters))
         return original(client, operation, parameters)
 
     with seed.account("WebApiFunction"):

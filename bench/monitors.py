@@ -17,7 +17,7 @@ from bench import bill, feedback, prices, seed
 from bench.bill import Dollars
 from bench.feedback import Sent
 from bench.process import Worker
-from bench.server import Rows, Server
+from bench.server import RecordingServer, RowsByTable
 from bench.stage import Stage
 from errata.config import settings
 from errata.models.ids import now_ms
@@ -43,7 +43,7 @@ class Moment(NamedTuple):
     """A message to the worker, and the rows that it finds."""
 
     message: str
-    rows: Rows
+    rows: RowsByTable
 
     @property
     def looks(self) -> bool:
@@ -114,7 +114,10 @@ def alone(stage: Stage, due_ms: int) -> Sent:
 @contextmanager
 def worker() -> Iterator[Process]:
     """Yield a function that passes a message to a new environment of the worker, several times."""
-    with Server() as server, Worker.of_function(_FUNCTION, _FOLDER, server.url) as function:
+    with (
+        RecordingServer() as server,
+        Worker.of_function(_FUNCTION, _FOLDER, server.url) as function,
+    ):
 
         def process(moment: Moment, times: int) -> Sent:
             server.keep(moment.rows)

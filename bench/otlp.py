@@ -22,9 +22,10 @@ from bench.bill import Dollars
 from bench.corpus import load
 from bench.digest import ISSUES
 from bench.process import Worker
-from bench.server import Call, Item
+from bench.server import AwsCall
 from bench.stage import Stage
 from bench.traffic import otlp_event
+from bench.write_units import Item
 from errata.models.ids import now_ms
 
 _FUNCTION, _FOLDER = "SentryIngestFunction", "sentry_ingest"
@@ -59,7 +60,7 @@ class Exported(NamedTuple):
     """What requests took: CPU seconds per request, and the calls to AWS."""
 
     cpu_s: float
-    calls: list[Call]
+    calls: list[AwsCall]
 
 
 type Export = Callable[[Sequence[bytes]], Exported]
@@ -95,7 +96,7 @@ def request(exceptions: int, first_place: int = 0, *, new: bool = False) -> byte
     return gzip.compress(content)
 
 
-def of_events(calls: list[Call], cpu: float, exceptions: int) -> Dollars:
+def of_events(calls: list[AwsCall], cpu: float, exceptions: int) -> Dollars:
     """Return the dollars of an exception. `cpu` and `exceptions` are those of a request."""
     puts: list[Item] = [
         call.request["Item"]

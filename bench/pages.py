@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import team
 from bench.bill import invocation
-from bench.lists import MANY, OPEN_LIST, PROJECTS, SEARCHES, SEARCHES_ACROSS, Read
+from bench.lists import MANY, OPEN_LIST, PROJECTS, SEARCHES, SEARCHES_ACROSS, PageReads
 from bench.prices import API_REQUEST, READ_UNIT, SECONDS_A_MONTH
 from bench.report import Yardstick, at_most
 from bench.stage import ACROSS, FILES, LISTS, PAGE, Stage, page_text
@@ -52,7 +52,7 @@ def all_pages(stage: Stage, cpu: dict[str, float]) -> Iterator[Yardstick]:
 
 def _lists(stage: Stage, cpu: float) -> Iterator[Yardstick]:
     """Yield the highest cost of a first page, over all lists of a project with very many issues."""
-    read: dict[str, Read] = {}
+    read: dict[str, PageReads] = {}
     sizes: dict[str, int] = {}
     dollars: dict[str, float] = {}
     stage.many_issues.spent()
@@ -85,7 +85,7 @@ def _searches(stage: Stage, cpu: dict[str, float]) -> Iterator[Yardstick]:
         (f"a search with {MANY:,} issues", SEARCHES, "", MAX_SEARCH_CALLS, MAX_SEARCH_UNITS),
         (across, SEARCHES_ACROSS, ACROSS, MAX_CALLS_ACROSS, MAX_UNITS_ACROSS),
     ):
-        read: dict[str, Read] = {}
+        read: dict[str, PageReads] = {}
         dollars: dict[str, float] = {}
         stage.many_issues.spent()
         for name in names:
@@ -111,7 +111,7 @@ def _searches(stage: Stage, cpu: dict[str, float]) -> Iterator[Yardstick]:
         yield _price(where.removeprefix("a "), dollars)
 
 
-def _a_month(page: str, read: Read, cpu: float) -> float:
+def _a_month(page: str, read: PageReads, cpu: float) -> float:
     """Return what a page costs that is open day and night, at the pace of its own refreshes."""
     pace = re.search(r'hx-trigger="every (\d+)s"', page)
     assert pace

@@ -26,10 +26,10 @@ from bench.digest import prepared as prepared_digest
 from bench.process import Worker
 from bench.report import Yardstick, at_most
 from bench.sdk import of_new_issue, posted
-from bench.server import Item
 from bench.small_sdk import small_events
 from bench.stage import Stage
 from bench.traffic import url_event
+from bench.write_units import Item
 from errata.models.ids import now_ms
 
 BIN = ROOT / ".venv-bugsink" / "bin"

@@ -5,12 +5,13 @@ from statistics import median
 
 from bench import write_units
 from bench.report import Yardstick, at_most
-from bench.server import Call, Item
+from bench.server import AwsCall
 from bench.template import tables
+from bench.write_units import Item
 
 
 def calls_per_event(
-    name: str, events: int, of_authorizer: list[Call], of_endpoint: list[Call], operation: str
+    name: str, events: int, of_authorizer: list[AwsCall], of_endpoint: list[AwsCall], operation: str
 ) -> Yardstick:
     """Check that a warm authorizer and endpoint make one `operation` per event, and no other."""
     kinds = Counter(call.operation for call in of_endpoint)

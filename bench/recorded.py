@@ -4,7 +4,6 @@ Each is divided by that of stock boto3's `put_item` of 4 KB, a start by that of 
 """
 
 import json
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -14,13 +13,13 @@ from bench import feedback, log_capture, maps, monitors, otlp
 from bench.digest import BATCH, ISSUES, USERS, Digest, grow, prepared
 from bench.lists import SEARCHES, SEARCHES_ACROSS
 from bench.process import HOT, Worker, initialise, initialise_boto3, initialise_nothing
-from bench.ratios import in_turns
+from bench.ratios import Measure, in_turns
 from bench.report import Yardstick, at_most
 from bench.sdk import large_events, of_new_issue, posted
-from bench.server import Item
 from bench.small_sdk import small_events
 from bench.stage import ACROSS, LISTS, Stage
 from bench.traffic import url_event
+from bench.write_units import Item
 from errata.models.ids import now_ms
 
 FILE = Path(__file__).parent / "recorded.json"
@@ -31,7 +30,6 @@ _PAGE_ROUNDS = 3
 _ROUNDS = 5
 
 type Cpu = dict[str, float]
-type Measure = Callable[[], float]  # CPU seconds
 
 
 def load() -> dict[str, Any]:

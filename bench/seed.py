@@ -17,9 +17,10 @@ from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
 from bench.process import AWS
-from bench.server import Item, Rows
-from bench.team import Team, a_team
+from bench.server import RowsByTable
+from bench.team import BenchTeam, a_team
 from bench.template import environment, tables
+from bench.write_units import Item
 from errata.config import settings
 from errata.models.artifact import Artifact
 from errata.models.ids import now_ms
@@ -55,7 +56,7 @@ def account(function: str) -> Iterator[None]:
     clients.clear_cache()
 
 
-def rows() -> Rows:
+def rows() -> RowsByTable:
     """Return all rows of the current account."""
     names = [table["TableName"] for table in tables()]
     scan = clients.dynamodb().get_paginator("scan")
@@ -91,13 +92,13 @@ class Seed:
     feedback.
     """
 
-    rows: Rows
+    rows: RowsByTable
     key: str
     limited_key: str
     public_key: str
     busy_project: str
     busy_key: str
-    team: Team
+    team: BenchTeam
 
 
 def at_rest(monthly_quota: int) -> Seed:
@@ -115,7 +116,7 @@ def at_rest(monthly_quota: int) -> Seed:
         return Seed(rows(), *keys, team)
 
 
-def with_a_map(artifact: Artifact) -> tuple[Rows, str, str]:
+def with_a_map(artifact: Artifact) -> tuple[RowsByTable, str, str]:
     """Return the rows of a project with a source map, its id, and the public key of its DSN.
 
     The project has the highest rate. The artifact is stored for it, whatever its project id is.

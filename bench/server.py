@@ -19,27 +19,26 @@ from threading import Thread
 from typing import Any, NamedTuple, Self
 
 from bench.template import tables
-from bench.write_units import key_names, projected
+from bench.write_units import Item, key_names, projected
 
-type Item = dict[str, Any]
-type Rows = dict[str, list[Item]]  # by table
+type RowsByTable = dict[str, list[Item]]  # by table
 
 
-class Call(NamedTuple):
+class AwsCall(NamedTuple):
     """A request as it arrived: `PutItem`, and its parameters as typed JSON."""
 
     operation: str
     request: dict[str, Any]
 
 
-class Server(ThreadingHTTPServer):
+class RecordingServer(ThreadingHTTPServer):
     """The server. A context manager: it serves during the block."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.calls: list[Call] = []
+        self.calls: list[AwsCall] = []
         self._rows: dict[str, list[Item]] = {}
         self._files: dict[str, bytes] = {}
         # What GetLogEvents returns.
@@ -61,24 +60,24 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Print nothing if a worker has ended while it waited for a response."""
 
-    def keep(self, rows: Rows, files: Mapping[str, bytes] | None = None) -> None:
+    def keep(self, rows: RowsByTable, files: Mapping[str, bytes] | None = None) -> None:
         """Respond to reads from these rows and files (by bucket and key) from now on."""
         self._rows = rows
         self._files = dict(files or {})
 
     def file(self, path: str, part: str) -> bytes | None:
         """Return a part, `bytes=0-9`, of a file of S3. None if it does not exist."""
-        self.calls.append(Call("GetObject", {"Key": path, "Range": part}))
+        self.calls.append(AwsCall("GetObject", {"Key": path, "Range": part}))
         start, _, end = part.removeprefix("bytes=").partition("-")
         content = self._files.get(path)
         return None if content is None else content[int(start) : int(end) + 1]
 
-    def taken(self) -> list[Call]:
+    def taken(self) -> list[AwsCall]:
         """Return the calls since the last `taken`."""
         calls, self.calls = self.calls, []
         return calls
 
-    def response(self, call: Call) -> tuple[int, dict[str, Any]]:
+    def response(self, call: AwsCall) -> tuple[int, dict[str, Any]]:
         """Return the status and body for a call."""
         self.calls.append(call)
         match call.operation:
@@ -164,7 +163,7 @@ _CREATED = {"schedules": "CreateSchedule"}
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Server
+    server: RecordingServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -183,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _of_file(self, operation: str, status: int) -> None:
         """Respond like S3 to a write, which changes nothing."""
-        self.server.calls.append(Call(operation, {"Key": self.path.removeprefix("/")}))
+        self.server.calls.append(AwsCall(operation, {"Key": self.path.removeprefix("/")}))
         self.wfile.write(f"HTTP/1.1 {status} \r\nContent-Length: 0\r\n\r\n".encode())
 
     def do_POST(self) -> None:
@@ -191,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
         # Scheduler has no such header: it names what is created in the path.
         target = self.headers["X-Amz-Target"] or _CREATED[self.path.split("/")[1]]
         operation = target.rpartition(".")[2]
-        status, response = self.server.response(Call(operation, json.loads(body)))
+        status, response = self.server.response(AwsCall(operation, json.loads(body)))
         content = json.dumps(response, separators=(",", ":")).encode()
         # DynamoDB sends these headers, and a client spends time on each of them.
         head = (

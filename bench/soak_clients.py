@@ -30,7 +30,7 @@ _ENVIRONMENTS = ("production", "staging")
 
 
 @dataclass(slots=True)
-class Event:
+class SoakEvent:
     """An event that is sent in one or more requests. Times are in milliseconds since the epoch.
 
     `open`: a response was lost, so it may be stored. `accepted_ms`: when it got the first 200, 0
@@ -63,7 +63,7 @@ class Event:
 class Seen:
     """What the clients have seen. `lost` and `refusals` are by project, and by loss reason."""
 
-    events: dict[str, Event] = field(default_factory=dict)
+    events: dict[str, SoakEvent] = field(default_factory=dict)
     requests: int = 0
     duplicates: int = 0
     hang_ups: int = 0
@@ -87,8 +87,8 @@ class Sender:
         self._threads = ThreadPoolExecutor(1)
         # Events to send again, each with the time from which on: whose response was lost, or that
         # were refused because of the rate limit.
-        self._later = deque[tuple[float, Event]]()
-        self._old = deque[Event](maxlen=200)
+        self._later = deque[tuple[float, SoakEvent]]()
+        self._old = deque[SoakEvent](maxlen=200)
 
     def run(self, until: float) -> None:
         """Send events until this time of the monotonic clock."""
@@ -121,7 +121,7 @@ class Sender:
         else:
             self._deliver(self._event())
 
-    def _deliver(self, event: Event) -> None:
+    def _deliver(self, event: SoakEvent) -> None:
         """Send an event as SDKs do: again at once after a failure, later if it is refused."""
         for _ in range(3):
             status, wait_s = self.post(event)
@@ -133,11 +133,11 @@ class Sender:
         elif event.open or (status == 429 and self._random.random() < 0.3):
             self._later.append((time.monotonic() + max(wait_s, 1), event))
 
-    def _repeat(self, event: Event) -> None:
+    def _repeat(self, event: SoakEvent) -> None:
         self._count_duplicate()
         self.post(event)
 
-    def _twice(self, event: Event) -> None:
+    def _twice(self, event: SoakEvent) -> None:
         """Send the same envelope in two requests at the same time."""
         assert self._twin
         self._count_duplicate()
@@ -147,7 +147,7 @@ class Sender:
         if event.open and not event.accepted_ms:
             self._deliver(event)
 
-    def _hang_up(self, event: Event) -> None:
+    def _hang_up(self, event: SoakEvent) -> None:
         """Close the connection in the middle of the request or of the response; send it again."""
         with self._seen.lock:
             self._seen.hang_ups += 1
@@ -164,7 +164,7 @@ class Sender:
         self._close()
         self._deliver(event)
 
-    def post(self, event: Event) -> tuple[int, int]:
+    def post(self, event: SoakEvent) -> tuple[int, int]:
         """Send an event once. Return the status, 0 if there was no response, and `Retry-After`."""
         try:
             connection = self._connection or self._connect()
@@ -178,7 +178,7 @@ class Sender:
         self._note(event, response)
         return response.status, int(response.headers.get("Retry-After") or 0)
 
-    def _note(self, event: Event, response: http.client.HTTPResponse) -> None:
+    def _note(self, event: SoakEvent, response: http.client.HTTPResponse) -> None:
         status = response.status
         limits = response.headers.get("X-Sentry-Rate-Limits") or ""
         reason = limits.rpartition(":")[2] or {400: "invalid", 413: "too_large"}.get(status, "")
@@ -196,7 +196,7 @@ class Sender:
                 event.refused = reason or str(status)
                 self._seen.refusals[event.project, event.refused] += 1
 
-    def _note_lost(self, event: Event) -> None:
+    def _note_lost(self, event: SoakEvent) -> None:
         with self._seen.lock:
             event.open = True
             self._seen.requests += 1
@@ -218,15 +218,15 @@ class Sender:
             self._connection.close()
         self._connection = None
 
-    def _path(self, event: Event) -> str:
+    def _path(self, event: SoakEvent) -> str:
         return f"/api/{event.project or 1}/envelope/"
 
-    def _headers(self, event: Event) -> dict[str, str]:
+    def _headers(self, event: SoakEvent) -> dict[str, str]:
         key = self._keys.get(event.project, "0" * 32)
         auth = {"X-Sentry-Auth": f"Sentry sentry_version=7, sentry_key={key}"}
         return auth | event.headers | {"Content-Length": str(len(event.body))}
 
-    def _event(self, project: str | None = None, padding: int = 0) -> Event:
+    def _event(self, project: str | None = None, padding: int = 0) -> SoakEvent:
         """Return a new event of one of the projects."""
         choose = self._random
         if project is None:
@@ -236,7 +236,7 @@ class Sender:
         at_ms = now_ms()
         # Some SDKs keep events while they are offline.
         age_ms = choose.choice((0, 0, 0, 0, 0, 0, 0, 0, 0, 9_900, 60_000, 7_200_000))
-        event = Event(
+        event = SoakEvent(
             f"{choose.getrandbits(128):032x}",
             project,
             f"Soak{issue}Error",
@@ -256,7 +256,7 @@ class Sender:
         return event
 
 
-def _envelope(event: Event, user: int, padding: int) -> bytes:
+def _envelope(event: SoakEvent, user: int, padding: int) -> bytes:
     """Return the envelope that an SDK would send."""
     name = event.issue.removesuffix("Error").lower()
     frames = [

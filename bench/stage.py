@@ -16,9 +16,10 @@ from bench import seed, team
 from bench.corpus import SDK, SIZES, encode, envelopes, load
 from bench.lists import OPEN_LIST, RISING_FIRST, SEARCHES, SEARCHES_ACROSS, ManyIssues
 from bench.process import Worker
-from bench.server import Call, Item, Server
-from bench.team import Team
+from bench.server import AwsCall, RecordingServer
+from bench.team import BenchTeam
 from bench.traffic import authorizer_event, dsn_event, ingest_event, page_event
+from bench.write_units import Item
 from errata.protocol.issues import ASKED_STATUSES, RISING, SORTS
 
 ONCE = "with an Idempotency-Key"
@@ -39,7 +40,7 @@ LISTS = {
 class Stage:
     """Warm workers. Their inputs are named after the sizes of the corpus."""
 
-    server: Server
+    server: RecordingServer
     authorizer: Worker
     ingest: Worker
     dashboard: Worker
@@ -53,7 +54,7 @@ class Stage:
     public_key: str
     busy_project: str
     busy_key: str
-    team: Team
+    team: BenchTeam
 
     @property
     def dsn_verdict(self) -> dict[str, Any]:
@@ -61,7 +62,7 @@ class Stage:
         verdict: dict[str, Any] = self.authorizer.run(SDK)[1][0]
         return verdict
 
-    def calls(self, worker: Worker, name: str) -> list[Call]:
+    def calls(self, worker: Worker, name: str) -> list[AwsCall]:
         """Return the AWS calls of a worker for its inputs of this name."""
         self.server.taken()
         worker.run(name)
@@ -81,12 +82,12 @@ ACROSS = "across projects: "
 def prepared() -> Iterator[Stage]:
     """Yield a stage on which everything has run once."""
     with ExitStack() as stack:
-        server = stack.enter_context(Server())
+        server = stack.enter_context(RecordingServer())
         rest = seed.at_rest(MONTHLY_QUOTA)
         server.keep(rest.rows)
         many_issues = stack.enter_context(ManyIssues(rest.rows))
 
-        def function(name: str, folder: str, on: Server = server) -> Worker:
+        def function(name: str, folder: str, on: RecordingServer = server) -> Worker:
             return stack.enter_context(Worker.of_function(name, folder, on.url))
 
         stage = Stage(

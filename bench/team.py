@@ -24,14 +24,14 @@ _HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
+class BenchTeam:
     """What the team's browser requests, and the cookie that it sends."""
 
     project_id: str
     cookie: str
 
 
-def a_team(now_ms: int) -> Team:
+def a_team(now_ms: int) -> BenchTeam:
     """Write the rows of a team into the current account."""
     created = projects.create("shop")
     assert created
@@ -40,7 +40,7 @@ def a_team(now_ms: int) -> Team:
     vouched = sessions.Claims(EMAIL, now_ms + _HOUR_MS)
     _, cookie = sessions.start(Tokens("identity", "refresh"), lambda _: vouched, now_ms)
     _meet_errors(project_id, now_ms)
-    return Team(project_id, f"{SESSION_COOKIE}={cookie}")
+    return BenchTeam(project_id, f"{SESSION_COOKIE}={cookie}")
 
 
 def _meet_errors(project_id: str, now_ms: int) -> None:

@@ -8,7 +8,7 @@ import base64
 import uuid
 from typing import Any
 
-from bench.server import Item
+from bench.write_units import Item
 
 PATH = "/api/v1/ingest"
 ENVELOPE = "/api/{project_id}/envelope"

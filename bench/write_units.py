@@ -8,7 +8,7 @@ import base64
 import math
 from typing import Any
 
-type Item = dict[str, dict[str, Any]]  # typed as DynamoDB's JSON; bytes as Base64
+type Item = dict[str, Any]  # typed as DynamoDB's JSON: bytes as Base64
 
 WRITE_UNIT = 1024
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Call = tuple[str, dict[str, Any]]
+GatewayCall = tuple[str, dict[str, Any]]
 RESPONSE_FIELDS = ("statusCode", "responseParameters", "responseTemplates")
 
 
@@ -20,7 +20,7 @@ def complete(gateway: Any, api_id: str, stage: str, body: Mapping[str, Any]) -> 
     gateway.create_deployment(restApiId=api_id, stageName=stage)
 
 
-def completions(resources: list[dict[str, Any]], body: Mapping[str, Any]) -> Iterator[Call]:
+def completions(resources: list[dict[str, Any]], body: Mapping[str, Any]) -> Iterator[GatewayCall]:
     """Yield the missing calls, as names of operations with arguments."""
     # MiniStack ignores the body's media types and source of keys, and does not unescape `*~1*`.
     if media_types := body.get("x-amazon-apigateway-binary-media-types"):

@@ -15,7 +15,7 @@ OWN_LINE = re.compile(r"\d{4}-\d\d-\d\d \S+ (WARNING|ERROR|CRITICAL) ")
 OVERLAP_MS = 2000
 
 
-class Tail:
+class LogTail:
     """Reads new lines of a log group. Each invocation writes one stream, all at once."""
 
     def __init__(self, group: str, start_ms: int) -> None:
@@ -47,7 +47,7 @@ class StackLogs:
     def __init__(self, stack: LocalStack, start_ms: int) -> None:
         self._own = OwnLog(stack.emulator.log)
         self._logs = stack.client("logs")
-        self._tails = {name: Tail(group, start_ms) for name, group in log_groups(stack).items()}
+        self._tails = {name: LogTail(group, start_ms) for name, group in log_groups(stack).items()}
         self._width = max(map(len, self._tails))
 
     def read(self) -> list[str]:

@@ -83,7 +83,7 @@ AGAIN_AGE_MS = 20 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StoryEvent:
     """An error that the shop reports, and its timestamp."""
 
     at_ms: int
@@ -96,7 +96,7 @@ def errors() -> list[Fields]:
     return [*MORE, *found.values()]
 
 
-def a_month(now_ms: int) -> list[Event]:
+def a_month(now_ms: int) -> list[StoryEvent]:
     """Return the events of the month, oldest first."""
     rng = Random(29)
     events = []
@@ -105,10 +105,10 @@ def a_month(now_ms: int) -> list[Event]:
         for day, usual in enumerate(course):
             for _ in range(round(usual * rng.uniform(0.4, 1.6) + rng.uniform(-0.4, 0.4))):
                 at_ms = now_ms - round((DAYS - 1 - day + rng.random()) * DAY_MS)
-                events.append(Event(at_ms, _reported(error, at_ms, rng)))
+                events.append(StoryEvent(at_ms, _reported(error, at_ms, rng)))
     resolved_ms, again_ms = now_ms - RESOLVED_AGE_DAYS * DAY_MS, now_ms - AGAIN_AGE_MS
     mended = [e for e in events if e.fields["message"] == REGRESSES and e.at_ms >= resolved_ms]
-    again = Event(again_ms, _reported(mended[0].fields, again_ms, rng))
+    again = StoryEvent(again_ms, _reported(mended[0].fields, again_ms, rng))
     happened = [*(event for event in events if event not in mended), again]
     return sorted(happened, key=lambda event: event.at_ms)
 
@@ -152,7 +152,7 @@ def live_through(project: Project, now_ms: int) -> str:
     return event_id
 
 
-def _receive(project: Project, events: Sequence[Event], before: int) -> None:
+def _receive(project: Project, events: Sequence[StoryEvent], before: int) -> None:
     """Store events, and wait until they and the earlier ones are counted."""
     access = projects.operator_access(project)
     items = [_item(event, access) for event in events]
@@ -160,7 +160,7 @@ def _receive(project: Project, events: Sequence[Event], before: int) -> None:
     _wait_for(project.id, before + len(items))
 
 
-def _item(event: Event, access: Access) -> TypedItem:
+def _item(event: StoryEvent, access: Access) -> TypedItem:
     return prepare(parse(event.fields), access, new_event_id(event.at_ms), event.at_ms).item
 
 

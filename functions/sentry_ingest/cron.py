@@ -9,7 +9,7 @@ from errata import gateway
 from errata.errors import HTTPError, InvalidInputError, StoreError
 from errata.models.ids import now_ms
 from errata.protocol.sentry import public_key
-from errata.protocol.sentry.check_ins import Route, find_route
+from errata.protocol.sentry.check_ins import CheckInRoute, find_route
 from errata.protocol.sentry.errors import error_body
 from errata.usecases import access, admission, check_ins, rate_leases
 
@@ -28,7 +28,7 @@ def respond(event: gateway.HttpEvent) -> gateway.HttpResponse:
     return gateway.response(202, f'{{"id":"{named}"}}', {"Cache-Control": "no-store"})
 
 
-def _accept(event: gateway.HttpEvent, route: Route) -> str:
+def _accept(event: gateway.HttpEvent, route: CheckInRoute) -> str:
     at_ms = now_ms()
     query = gateway.query(event)
     path = {"sentry_key": route.sentry_key} if route.sentry_key else {}
@@ -44,10 +44,10 @@ def _accept(event: gateway.HttpEvent, route: Route) -> str:
     return check_ins.accept_request(route.slug, query, gateway.body(event), opened, at_ms)
 
 
-def _route(event: gateway.HttpEvent) -> Route | None:
+def _route(event: gateway.HttpEvent) -> CheckInRoute | None:
     if gateway.of_url(event):
         return find_route(gateway.path(event))
-    return Route(**event["pathParameters"])
+    return CheckInRoute(**event["pathParameters"])
 
 
 def _error_response(refused: HTTPError) -> gateway.HttpResponse:

@@ -34,14 +34,14 @@ from errata.protocol.sentry import public_key
 from errata.protocol.sentry.envelope import (
     START_BYTES,
     Envelope,
-    Item,
+    EnvelopeItem,
     Start,
     parse,
     parse_start,
 )
 from errata.protocol.sentry.errors import UNKNOWN_KEY, error_body
 from errata.protocol.sentry.limits import not_stored
-from errata.protocol.sentry.routes import DIALOG, OtlpRoute, Route, find_otlp_route, find_route
+from errata.protocol.sentry.routes import DIALOG, OtlpRoute, SdkRoute, find_otlp_route, find_route
 from errata.protocol.sentry.security import to_envelope, with_reports
 from errata.store import clients
 from errata.usecases import access, admission, rate_leases, report_losses, sentry
@@ -140,21 +140,21 @@ def _otlp_route(event: gateway.HttpEvent) -> OtlpRoute | None:
     return OtlpRoute(**event["pathParameters"])
 
 
-def _route(event: gateway.HttpEvent) -> Route:
+def _route(event: gateway.HttpEvent) -> SdkRoute:
     """Return the route of a request.
 
     Raises:
         NoRouteError: the function's URL has no such route.
     """
     if not gateway.of_url(event):
-        return Route(event["resource"].split("/")[3], **event["pathParameters"])
+        return SdkRoute(event["resource"].split("/")[3], **event["pathParameters"])
     route = find_route(gateway.path(event))
     if route is None or gateway.method(event) != "POST":
         raise NoRouteError
     return route
 
 
-def _key(event: gateway.HttpEvent, route: Route, read: "_Body") -> str | None:
+def _key(event: gateway.HttpEvent, route: SdkRoute, read: "_Body") -> str | None:
     """Return the key of a request that the authorizer has found no key in, or has not seen."""
     key = None
     if gateway.of_url(event):
@@ -189,7 +189,7 @@ class _Body:
         if self._route == "store":
             # SDKs that do not know envelopes send Base64 of zlib data, without a header for it.
             event = decompress(decode_base64(sent), encoding, MAX_ENVELOPE_BYTES)
-            return Envelope({}, (Item("event", event),))
+            return Envelope({}, (EnvelopeItem("event", event),))
         return with_reports(parse(decompress(sent, encoding, MAX_ENVELOPE_BYTES)))
 
     def _encoding(self) -> str:

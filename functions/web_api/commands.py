@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from errata.models.result import Result
 from errata.usecases import issue_results, projects, slugs
 from errata.usecases.addresses import Places, find
-from errata.usecases.result_calls import CALLS, Call
+from errata.usecases.result_calls import CALLS, ResultCall
 from errata.usecases.results import Work
 from functions.web_api.context import Context, invalid
 from functions.web_api.request import ApiResponse
@@ -57,7 +57,7 @@ def _options_of[M: BaseModel](name: str, function: Callable[..., Result], base: 
     return create_model(f"{title}Options", __base__=base, **fields)
 
 
-def _of_project(name: str, call: Call) -> Route:
+def _of_project(name: str, call: ResultCall) -> Route:
     """Return the route of a command: GET if it only reads, or else POST."""
     model = _options_of(name, call.run, Options if call.changes else QueryOptions)
     read = _body if call.changes else _query

@@ -23,7 +23,7 @@ from functions.web_api.schemas import Schema
 _NUMBER_BITS = 32
 _HOURS, _DAYS = 24, 30
 
-Status = Literal["unresolved", "resolved", "ignored"]
+StatusName = Literal["unresolved", "resolved", "ignored"]
 # A time in seconds, and the number of events in the hour or day that begins then.
 Stat = tuple[int, int]
 
@@ -106,7 +106,7 @@ class IssueSchema(Schema):
     permalink: str
     logger: str | None
     level: str
-    status: Status
+    status: StatusName
     status_details: StatusDetails
     substatus: str | None
     is_public: Literal[False] = False
@@ -222,7 +222,7 @@ def assigned_to(assigned: Assigned | None) -> AssignedTo | None:
     return AssignedTo(type="team", id=team_of(assigned.assignee), name=assigned.name)
 
 
-def status_of(issue: Issue) -> Status:
+def status_of(issue: Issue) -> StatusName:
     """Return the status of an issue in Sentry's words."""
     if issue.status in (RESOLVED, IGNORED):
         return "resolved" if issue.status == RESOLVED else "ignored"

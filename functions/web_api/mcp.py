@@ -23,20 +23,20 @@ def respond(context: Context) -> ApiResponse:
     if isinstance(found, mcp.McpRequest):
         tools = [tool.definition for tool in mcp_tools.tools_of(bearer)]
 
-        def call(name: str, arguments: Any) -> mcp.Result | None:
+        def call(name: str, arguments: Any) -> mcp.ToolResult | None:
             return _called(context, name, arguments)
 
-        found = mcp.respond(found, mcp.Server(_INFO, INSTRUCTIONS, tools, call))
+        found = mcp.respond(found, mcp.McpServer(_INFO, INSTRUCTIONS, tools, call))
     return _response(found)
 
 
-def _called(context: Context, name: str, arguments: Any) -> mcp.Result | None:
+def _called(context: Context, name: str, arguments: Any) -> mcp.ToolResult | None:
     try:
         return mcp_tools.call(
             context.bearer, name, arguments, context.now_ms, context.dashboard_url
         )
     except StoreError as error:
-        return mcp.Result(f"Not done. {gateway.unavailable(error).message}", failed=True)
+        return mcp.ToolResult(f"Not done. {gateway.unavailable(error).message}", failed=True)
 
 
 def _response(answer: mcp.McpResponse) -> ApiResponse:

@@ -81,7 +81,7 @@ def show_of_project(context: Context, organization: str, project: str, version: 
     found = announced.find(_visibles(context, some), version)
     if not found:
         raise NotFoundError(_NO_RELEASE)
-    return _shown(_Known(found, {some[0].id: some[0]}))
+    return _shown(_FoundRelease(found, {some[0].id: some[0]}))
 
 
 def list_deploys(context: Context, organization: str, version: str) -> ApiResponse:
@@ -134,24 +134,26 @@ def no_repositories(context: Context, organization: str) -> ApiResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _FoundRelease:
     """A release in the projects that know it, and all projects by id."""
 
     found: list[KnownRelease]
     projects: dict[str, Project]
 
 
-def _find(context: Context, organization: str, version: str, names: Sequence[str | int]) -> _Known:
+def _find(
+    context: Context, organization: str, version: str, names: Sequence[str | int]
+) -> _FoundRelease:
     """Return a release in the projects that the token sees, or in those named."""
     some = context.projects(organization, names) if names else _seen(context, organization)
-    return _Known(
+    return _FoundRelease(
         announced.find(_visibles(context, some), version), {each.id: each for each in some}
     )
 
 
 def _must_find(
     context: Context, organization: str, version: str, names: Sequence[str | int]
-) -> _Known:
+) -> _FoundRelease:
     """Return what `_find` returns.
 
     Raises:
@@ -163,7 +165,7 @@ def _must_find(
     return known
 
 
-def _shown(known: _Known) -> ApiResponse:
+def _shown(known: _FoundRelease) -> ApiResponse:
     return ApiResponse(release_schema(known.found, known.projects))
 
 

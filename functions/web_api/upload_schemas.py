@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from errata.models.artifact import State
+from errata.models.artifact import ArtifactState
 from errata.protocol.bundles import MAX_BUNDLE_BYTES
 from errata.usecases.sourcemaps import MAX_CHUNK_BYTES, MAX_CHUNKS
 from functions.web_api.fields import IF_ANY, Form
@@ -52,6 +52,6 @@ class AssembleForm(Form):
 class AssemblySchema(Schema):
     """How far an upload is. `detail` says what is wrong, if something is."""
 
-    state: State
+    state: ArtifactState
     missing_chunks: list[Sha1]
     detail: Annotated[str | None, IF_ANY] = None

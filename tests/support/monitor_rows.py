@@ -3,7 +3,7 @@
 from typing import Any
 
 from errata.models.ids import now_ms
-from errata.models.monitor import Monitor, MonitorConfig, Run, Status
+from errata.models.monitor import Monitor, MonitorConfig, Run, RunStatus
 from errata.store.monitors import add_monitor
 
 HOUR_MS = 3_600_000
@@ -14,7 +14,7 @@ def watched(
     project_id: str,
     slug: str = "nightly-backup",
     environment: str = "production",
-    statuses: tuple[Status, ...] = ("ok", "ok", "error", "timeout", "missed", "in_progress"),
+    statuses: tuple[RunStatus, ...] = ("ok", "ok", "error", "timeout", "missed", "in_progress"),
     **more: Any,
 ) -> Monitor:
     """Store a monitor with a run of each of these statuses, an hour apart. Return it."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dev.logs import OVERLAP_MS, OwnLog, Tail, short_name
+from dev.logs import OVERLAP_MS, LogTail, OwnLog, short_name
 
 
 def event(stream: str, time: int, message: str) -> dict[str, Any]:
@@ -20,11 +20,11 @@ def test_lambdas_own_lines_are_left_out() -> None:
         event("s", 1, "REPORT RequestId: 1\tDuration: 3 ms"),
     ]
 
-    assert list(Tail("group", 0).new(events)) == [(1, "hello")]
+    assert list(LogTail("group", 0).new(events)) == [(1, "hello")]
 
 
 def test_a_line_is_read_once_and_a_late_one_is_not_missed() -> None:
-    tail = Tail("group", 0)
+    tail = LogTail("group", 0)
     assert list(tail.new([event("a", 5000, "first")])) == [(5000, "first")]
 
     late = event("b", 4900, "late")
@@ -35,11 +35,11 @@ def test_a_line_is_read_once_and_a_late_one_is_not_missed() -> None:
 def test_every_line_of_an_invocation_is_read() -> None:
     events = [event("a", 1, "one"), event("a", 1, "two")]
 
-    assert [line for _, line in Tail("group", 0).new(events)] == ["one", "two"]
+    assert [line for _, line in LogTail("group", 0).new(events)] == ["one", "two"]
 
 
 def test_what_lies_before_the_overlap_is_forgotten() -> None:
-    tail = Tail("group", 0)
+    tail = LogTail("group", 0)
     list(tail.new([event("old", 1, "x")]))
     list(tail.new([event("new", 2 + OVERLAP_MS, "y")]))
 

@@ -8,17 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.protocol.mcp import MAX_BODY, McpRequest, McpResponse, Result, Server, read, respond
+from errata.protocol.mcp import (
+    MAX_BODY,
+    McpRequest,
+    McpResponse,
+    McpServer,
+    ToolResult,
+    read,
+    respond,
+)
 
 VERSION = "io.modelcontextprotocol/protocolVersion"
 META = {VERSION: "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 
 
-def called(name: str, arguments: Any) -> Result | None:
-    return Result(f"{name} {arguments}", name == "bad") if name != "none" else None
+def called(name: str, arguments: Any) -> ToolResult | None:
+    return ToolResult(f"{name} {arguments}", name == "bad") if name != "none" else None
 
 
-SERVER = Server({"name": "errata", "version": "1"}, "Ask.", [{"name": "good"}], called)
+SERVER = McpServer({"name": "errata", "version": "1"}, "Ask.", [{"name": "good"}], called)
 
 
 def sent(method: str, headers: dict[str, str] | None = None, **params: Any) -> McpResponse:

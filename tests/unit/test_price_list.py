@@ -10,7 +10,7 @@ from bench.feedback import Sent
 from bench.monitors import Moment
 from bench.report import Yardstick
 from bench.report import as_json as yardstick_as_json
-from bench.server import Call
+from bench.server import AwsCall
 
 
 def test_readme_has_the_recorded_price_of_every_case() -> None:
@@ -44,11 +44,11 @@ def test_a_write_costs_units_of_its_table_and_its_indexes() -> None:
         "issue": {"S": "1#a"},
         "payload": {"B": "A" * 2000},
     }
-    put = Call("PutItem", {"TableName": "EventsTable", "Item": event})
+    put = AwsCall("PutItem", {"TableName": "EventsTable", "Item": event})
     assert bill.writes([put]) == {"EventsTable": 3}
-    both = Call("TransactWriteItems", {"TransactItems": [{"Put": put.request}]})
+    both = AwsCall("TransactWriteItems", {"TransactItems": [{"Put": put.request}]})
     assert bill.writes([both]) == {"EventsTable": 5}
-    update = Call("UpdateItem", {"TableName": "IdempotencyTable", "Key": {}})
+    update = AwsCall("UpdateItem", {"TableName": "IdempotencyTable", "Key": {}})
     assert bill.writes([update]) == {"IdempotencyTable": 1}
 
 
@@ -64,11 +64,11 @@ def test_lambda_polls_the_queues_of_webhooks_and_of_check_ins() -> None:
 
 
 def test_a_check_in_has_half_of_what_its_run_costs() -> None:
-    read = Call("GetItem", {"ConsistentRead": True})
-    put = Call("PutItem", {"TableName": "ProjectsTable", "Item": {"pk": {"S": "project#1"}}})
+    read = AwsCall("GetItem", {"ConsistentRead": True})
+    put = AwsCall("PutItem", {"TableName": "ProjectsTable", "Item": {"pk": {"S": "project#1"}}})
     told = (Moment('{"check_ins": []}', {}), Sent(0.0, [read, put]))
-    look = (Moment('{"look": []}', {}), Sent(0.0, [read, Call("CreateSchedule", {}), put]))
-    sent = Sent(0.0, [Call("SendMessage", {})])
+    look = (Moment('{"look": []}', {}), Sent(0.0, [read, AwsCall("CreateSchedule", {}), put]))
+    sent = Sent(0.0, [AwsCall("SendMessage", {})])
     cpu = {"check-in": 0.0, "check-in, worker": 0.0, "look": 0.0}
     found = monitors.of_check_in(sent, [told, told, look], cpu)
     # Each call is 5 ms of Lambda. The endpoint has 384 MB, the worker 512.

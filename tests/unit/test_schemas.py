@@ -4,7 +4,7 @@ import pytest
 from pydantic_core import core_schema
 
 from errata.protocol import schemas
-from errata.protocol.schemas import ANY, BOOL, INT, NONE, OBJECT, TEXT, Schema
+from errata.protocol.schemas import ANY, BOOL, INT, NONE, OBJECT, TEXT, CoreSchema
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,5 @@ from errata.protocol.schemas import ANY, BOOL, INT, NONE, OBJECT, TEXT, Schema
         ),
     ],
 )
-def test_a_schema_is_what_pydantic_core_returns(ours: Schema, theirs: Schema) -> None:
+def test_a_schema_is_what_pydantic_core_returns(ours: CoreSchema, theirs: CoreSchema) -> None:
     assert ours == theirs

@@ -86,7 +86,7 @@ class ShownFrame:
 
 
 @dataclass(slots=True)
-class Run:
+class FrameRun:
     """Consecutive frames, either of the application or of libraries (`folded`)."""
 
     frames: list[ShownFrame]
@@ -106,7 +106,7 @@ class ShownException:
     relation: str
     mechanism: str
     handled: bool
-    runs: list[Run]
+    runs: list[FrameRun]
     more: int
     depth: int = 0
 
@@ -118,7 +118,7 @@ class ShownThread:
     name: str
     crashed: bool
     current: bool
-    runs: list[Run]
+    runs: list[FrameRun]
     more: int
 
 
@@ -196,7 +196,7 @@ class Traces:
 
     def _runs(
         self, frames: Sequence[Frame], most: int, budget: ByteBudget
-    ) -> tuple[list[Run], int]:
+    ) -> tuple[list[FrameRun], int]:
         shown: list[ShownFrame] = []
         # Without a frame of the application, show the innermost one: the error happened there.
         plain = {n for n, each in enumerate(frames) if each.in_app} or {0}
@@ -215,12 +215,12 @@ class Traces:
         return list(_joined(shown, budget)), len(frames) - len(shown)
 
 
-def _joined(frames: Iterable[ShownFrame], budget: ByteBudget) -> Iterator[Run]:
+def _joined(frames: Iterable[ShownFrame], budget: ByteBudget) -> Iterator[FrameRun]:
     for plain, run in groupby(frames, key=lambda each: each.plain):
         of_run = list(run)
         folded = not plain and len(of_run) > 1
         names = dict.fromkeys(filter(None, map(_package, of_run))) if folded else ()
-        yield Run(of_run, folded, budget.take(", ".join([*names][:4]), 120) if names else "")
+        yield FrameRun(of_run, folded, budget.take(", ".join([*names][:4]), 120) if names else "")
 
 
 def _package(shown: ShownFrame) -> str:

@@ -1,6 +1,6 @@
 """The cron monitors of a project, and one with its runs. Members see them, admins delete them."""
 
-from errata.models.monitor import MAX_MONITORS, Monitor, Status
+from errata.models.monitor import MAX_MONITORS, Monitor, RunStatus
 from errata.models.project import live_dsns
 from errata.protocol.monitors import WORDS, in_a_row, schedule, took, waits_for
 from errata.store.projects import list_keys
@@ -16,7 +16,7 @@ _BYTES = 56_000
 _MARKUP_OF_A_ROW, _MARKUP_OF_A_RUN, _MARKUP_OF_ONE = 900, 260, 1_500
 # In the strip of a row.
 _RUNS_SHOWN = 20
-_TONES: dict[Status, str] = {"ok": "good", "in_progress": ""}
+_TONES: dict[RunStatus, str] = {"ok": "good", "in_progress": ""}
 
 
 @get("projects/<project:project_id>/monitors")
@@ -98,7 +98,7 @@ def _last(each: Monitor) -> tuple[str, str] | None:
     return _shown_status(each.status) if each.status else None
 
 
-def _shown_status(status: Status) -> tuple[str, str]:
+def _shown_status(status: RunStatus) -> tuple[str, str]:
     """Return a status in a word, and the class of its badge."""
     return WORDS[status], _TONES.get(status, "failing")
 

@@ -324,4 +324,4 @@ class AmbiguousError(NotFoundError):
 
 
 class NoResponseError(ErrataError):
-    """A server does not respond, or with something that Errata does not send."""
+    """A server does not respond, or not as Errata does. The text says why."""

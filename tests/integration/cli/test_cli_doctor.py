@@ -16,11 +16,12 @@ import pytest
 
 from errata.cli.checks import read_only
 from errata.cli.checks.base import Deployment
-from errata.cli.checks.client import Client, NoResponseError
+from errata.cli.checks.client import Client
 from errata.cli.checks.requests import REQUESTS, send_all
 from errata.cli.checks.trial import has_account, trial
-from errata.cli.stack import Stack
+from errata.cli.stack import DeployedStack
 from errata.config import settings
+from errata.errors import NoResponseError
 from errata.models import temporary
 from errata.models.audit import Actor
 from errata.models.gateway_key import Gateway
@@ -37,7 +38,7 @@ READING = {"Describe", "Get", "List", "Query"}
 
 
 def deployment(deployed: Deployed) -> Deployment:
-    return Deployment(Stack(URL, Gateway(STACK, deployed.api_id, "v1"), URL), local=False)
+    return Deployment(DeployedStack(URL, Gateway(STACK, deployed.api_id, "v1"), URL), local=False)
 
 
 def test_it_warns_before_strangers_have_filled_the_limit(

@@ -14,7 +14,7 @@ from errata.protocol.sentry.envelope import (
     MAX_HEADER_BYTES,
     MAX_ITEMS,
     START_BYTES,
-    Item,
+    EnvelopeItem,
     Start,
     parse,
     parse_start,
@@ -103,17 +103,22 @@ def test_without_headers_there_is_no_envelope(body: bytes) -> None:
 )
 def test_a_broken_item_leaves_those_before_it(rest: bytes, problem: str) -> None:
     read = parse(written({}, with_length("event", b"{}"), rest))
-    assert read.items == (Item("event", b"{}"),)
+    assert read.items == (EnvelopeItem("event", b"{}"),)
     assert read.problem == problem
 
 
 def test_an_item_without_a_type_is_of_none() -> None:
-    assert parse(b'{}\n{}\nabc\n{"type":7}\nd').items == (Item("", b"abc"), Item("", b"d"))
+    assert parse(b'{}\n{}\nabc\n{"type":7}\nd').items == (
+        EnvelopeItem("", b"abc"),
+        EnvelopeItem("", b"d"),
+    )
 
 
 def test_the_length_counts_bytes() -> None:
     payload = "§ü\n".encode()
-    assert parse(written({}, with_length("event", payload))).items == (Item("event", payload),)
+    assert parse(written({}, with_length("event", payload))).items == (
+        EnvelopeItem("event", payload),
+    )
 
 
 def test_items_without_end() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from errata.errors import InvalidInputError
 from errata.grouping import v2
 from errata.protocol.body import parse_object
-from errata.protocol.sentry.envelope import Envelope, Item
+from errata.protocol.sentry.envelope import Envelope, EnvelopeItem
 from errata.protocol.sentry.event import to_fields
 from errata.protocol.sentry.security import title, to_envelope, with_reports
 from tests.support.fuzz import objects, texts
@@ -43,7 +43,7 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
                 assert fields["message"]
                 assert fields["release"] == "1"
                 assert v2.group(fields, fingerprint).fingerprint
-    with_reports(Envelope({}, (Item("raw_security", body),)))
+    with_reports(Envelope({}, (EnvelopeItem("raw_security", body),)))
 
 
 @given(st.dictionaries(st.sampled_from(["csp", "hpkp", "expectct"]), JSON))

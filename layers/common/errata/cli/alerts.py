@@ -28,21 +28,23 @@ On = Annotated[
     typer.Option(metavar="KIND", help=f"What to tell: {', '.join(KINDS)}. Repeatable."),
 ]
 To = Annotated[list[str] | None, typer.Option(metavar="CHANNEL", help=_TO)]
-Environment = Annotated[
+RuleEnvironment = Annotated[
     str | None, typer.Option(metavar="NAME", help="Only events of this environment.")
 ]
-Level = Annotated[
+RuleLevel = Annotated[
     str | None, typer.Option(metavar="LEVEL", help=f"This level or worse: {', '.join(LEVELS)}.")
 ]
-Release = Annotated[
+RuleRelease = Annotated[
     str | None, typer.Option(metavar="RELEASE", help="Only this release. * stands for any text.")
 ]
-Tag = Annotated[str | None, typer.Option(metavar="KEY=VALUE", help="Only events with this tag.")]
-Events = Annotated[
+RuleTag = Annotated[
+    str | None, typer.Option(metavar="KEY=VALUE", help="Only events with this tag.")
+]
+RuleEvents = Annotated[
     str | None,
     typer.Option(metavar="N/MINUTES", help="With --on events: 100/10 is 100 in 10 min."),
 ]
-Users = Annotated[
+RuleUsers = Annotated[
     int | None, typer.Option(metavar="N", min=0, help="With --on users: how many users.")
 ]
 Quiet = Annotated[
@@ -65,12 +67,12 @@ def add(
     project_id: ProjectId,
     on: On = None,
     to: To = None,
-    environment: Environment = None,
-    level: Level = None,
-    release: Release = None,
-    tag: Tag = None,
-    events: Events = None,
-    users: Users = None,
+    environment: RuleEnvironment = None,
+    level: RuleLevel = None,
+    release: RuleRelease = None,
+    tag: RuleTag = None,
+    events: RuleEvents = None,
+    users: RuleUsers = None,
     quiet: Quiet = None,
     cooldown: Cooldown = None,
 ) -> None:
@@ -108,12 +110,12 @@ def edit(
     rule_id: RuleId,
     on: On = None,
     to: To = None,
-    environment: Environment = None,
-    level: Level = None,
-    release: Release = None,
-    tag: Tag = None,
-    events: Events = None,
-    users: Users = None,
+    environment: RuleEnvironment = None,
+    level: RuleLevel = None,
+    release: RuleRelease = None,
+    tag: RuleTag = None,
+    events: RuleEvents = None,
+    users: RuleUsers = None,
     quiet: Quiet = None,
     cooldown: Cooldown = None,
 ) -> None:

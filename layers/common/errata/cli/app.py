@@ -32,7 +32,7 @@ from errata.cli import (
     views,
     webhooks,
 )
-from errata.cli.command import Json, Local, Needs, StackName, command, group, remember
+from errata.cli.command import JsonOption, Local, Needs, StackName, command, group, remember
 from errata.cli.root import AllCommands
 
 app = group(
@@ -90,7 +90,7 @@ def errata(
     context: typer.Context,
     local: Local = False,
     stack: StackName = "",
-    json: Json = False,
+    json: JsonOption = False,
     version: Annotated[
         # In the text above: the help of all commands fits a screen.
         bool,

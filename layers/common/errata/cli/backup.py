@@ -9,7 +9,7 @@ import typer
 from errata.cli.command import CommandContext
 from errata.cli.output import print_error, print_fields, print_json, print_line
 from errata.config import settings
-from errata.models.backup import Manifest
+from errata.models.backup import BackupManifest
 from errata.store import clients
 from errata.usecases import backup, restore
 
@@ -115,7 +115,7 @@ def restore_(
         print_line(line)
 
 
-def _advice(manifest: Manifest, ctx: CommandContext) -> list[str]:
+def _advice(manifest: BackupManifest, ctx: CommandContext) -> list[str]:
     now, before = ctx.stack.api_url, manifest.api_url
     advice = ["API keys and DSNs stay as they are."]
     if now != before:

@@ -26,7 +26,7 @@ from errata.errors import ErrataError
 from errata.usecases import audit, projects
 
 if TYPE_CHECKING:
-    from errata.cli.stack import Stack
+    from errata.cli.stack import DeployedStack
     from errata.cli.web import Web
 
 Local = Annotated[
@@ -41,7 +41,7 @@ StackName = Annotated[
         help="The CloudFormation stack. Default: $ERRATA_STACK, or errata.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ProjectId = Annotated[
     str, typer.Argument(metavar="PROJECT", help="The project's id, slug or name.")
 ]
@@ -72,13 +72,13 @@ class CommandContext:
     has neither.
     """
 
-    found: "Stack | None"
+    found: "DeployedStack | None"
     json: bool
     local: bool
     web: "Web | None" = None
 
     @property
-    def stack(self) -> "Stack":
+    def stack(self) -> "DeployedStack":
         """The stack that the command works on."""
         assert self.found
         return self.found
@@ -103,7 +103,7 @@ def group(summary: str, *, example: str, cls: type[TyperGroup] | None = None) ->
 
 
 def remember(
-    context: typer.Context, local: Local = False, stack: StackName = "", json: Json = False
+    context: typer.Context, local: Local = False, stack: StackName = "", json: JsonOption = False
 ) -> None:
     """Store the shared options of a group in the context. The command can add to them."""
     _joined(context, SharedOptions(local, _as_text(stack), json))

@@ -11,7 +11,7 @@ from errata.cli.progress import progress
 from errata.cli.source import ask, change
 from errata.errors import InvalidInputError
 
-Ids = Annotated[
+IssueIds = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ISSUE]...", help="Ids, short ids or numbers of issues."),
 ]
@@ -61,7 +61,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 def resolve(
     ctx: CommandContext,
     project_id: ProjectId,
-    issue_ids: Ids = None,
+    issue_ids: IssueIds = None,
     in_next_release: InNext = False,
     in_release: InRelease = None,
     query: Query = None,
@@ -81,7 +81,7 @@ def resolve(
 def ignore(
     ctx: CommandContext,
     project_id: ProjectId,
-    issue_ids: Ids = None,
+    issue_ids: IssueIds = None,
     for_: For = None,
     until_events: UntilEvents = None,
     until_users: UntilUsers = None,
@@ -107,7 +107,7 @@ def ignore(
 def reopen(
     ctx: CommandContext,
     project_id: ProjectId,
-    issue_ids: Ids = None,
+    issue_ids: IssueIds = None,
     query: Query = None,
     yes: Yes = False,
 ) -> None:
@@ -130,7 +130,7 @@ def assign(
             metavar="EMAIL|#TEAM|nobody", help="A member, a team by its name or id, or `nobody`."
         ),
     ],
-    issue_ids: Ids = None,
+    issue_ids: IssueIds = None,
     query: Query = None,
     yes: Yes = False,
 ) -> None:
@@ -187,7 +187,7 @@ def unmerge(ctx: CommandContext, project_id: ProjectId, members: Members) -> Non
 def delete(
     ctx: CommandContext,
     project_id: ProjectId,
-    issue_ids: Ids = None,
+    issue_ids: IssueIds = None,
     query: Query = None,
     yes: Yes = False,
 ) -> None:

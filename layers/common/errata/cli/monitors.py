@@ -20,7 +20,7 @@ from errata.usecases import monitors, projects
 app = group("List, show and delete the cron monitors of a project.", example="monitors list 1")
 
 Slug = Annotated[str, typer.Argument(metavar="SLUG", help="The monitor's name, from `list`.")]
-Environment = Annotated[
+OnlyEnvironment = Annotated[
     str | None, typer.Option(metavar="NAME", help="Only in this environment. Default: all.")
 ]
 
@@ -52,7 +52,7 @@ def list_(ctx: CommandContext, project_id: ProjectId) -> None:
 
 @command(app, "show", example="monitors show 1 nightly-backup")
 def show(
-    ctx: CommandContext, project_id: ProjectId, slug: Slug, environment: Environment = None
+    ctx: CommandContext, project_id: ProjectId, slug: Slug, environment: OnlyEnvironment = None
 ) -> None:
     """Show a monitor with its newest runs, in each environment."""
     found = monitors.find(project_id, slug, environment)
@@ -83,7 +83,7 @@ def show(
 
 @command(app, "delete", example="monitors delete 1 nightly-backup --environment staging")
 def delete(
-    ctx: CommandContext, project_id: ProjectId, slug: Slug, environment: Environment = None
+    ctx: CommandContext, project_id: ProjectId, slug: Slug, environment: OnlyEnvironment = None
 ) -> None:
     """Delete a monitor. Its issues stay. A later check-in makes a new one."""
     deleted = monitors.delete(project_id, slug, environment)

@@ -13,7 +13,9 @@ from errata.usecases import fingerprint_rules, projects
 
 app = group("Show, preview and set the fingerprint rules of a project.", example="rules show 1")
 
-File = Annotated[str, typer.Argument(metavar="FILE", help="File with the rules. - reads stdin.")]
+FingerprintRulesFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="File with the rules. - reads stdin.")
+]
 
 
 @command(app, "show", example="rules show 1 > rules.txt")
@@ -30,7 +32,7 @@ def show(ctx: CommandContext, project_id: ProjectId) -> None:
 
 
 @command(app, "preview", example="rules preview 1 rules.txt")
-def preview(ctx: CommandContext, project_id: ProjectId, file: File) -> None:
+def preview(ctx: CommandContext, project_id: ProjectId, file: FingerprintRulesFile) -> None:
     """Show how the newest events would be grouped by the rules in a file. Changes nothing."""
     found = fingerprint_rules.preview(projects.visible_to_operator(project_id), _read(file))
     if ctx.json:
@@ -40,7 +42,7 @@ def preview(ctx: CommandContext, project_id: ProjectId, file: File) -> None:
 
 
 @command(app, "set", example="rules set 1 rules.txt")
-def set_(ctx: CommandContext, project_id: ProjectId, file: File) -> None:
+def set_(ctx: CommandContext, project_id: ProjectId, file: FingerprintRulesFile) -> None:
     """Replace the fingerprint rules of a project. They apply to new events from SDKs.
 
     Each line is one rule, such as `type:*Timeout* !level:info -> timeout, {{ tags.host }}`. The

@@ -17,17 +17,17 @@ ProjectOrNone = Annotated[
     str,
     typer.Argument(metavar="[PROJECT]", help="The project's id, slug or name.", show_default=False),
 ]
-Org = Annotated[
+WholeOrg = Annotated[
     str,
     typer.Option(metavar="ORG", help="Id of an organization, for all its projects."),
 ]
-File = Annotated[
+ScrubbingRulesFile = Annotated[
     str | None, typer.Option("--rules", metavar="FILE", help="File with the rules. - reads stdin.")
 ]
 
 
 @command(app, "show", example="scrubbing show 1")
-def show(ctx: CommandContext, project_id: ProjectOrNone = "", org: Org = "") -> None:
+def show(ctx: CommandContext, project_id: ProjectOrNone = "", org: WholeOrg = "") -> None:
     """Show whether events of a project or an organization are scrubbed, and its rules."""
     _show(ctx, *_one_of(project_id, org))
 
@@ -36,7 +36,7 @@ def show(ctx: CommandContext, project_id: ProjectOrNone = "", org: Org = "") -> 
 def set_(
     ctx: CommandContext,
     project_id: ProjectOrNone = "",
-    org: Org = "",
+    org: WholeOrg = "",
     scrub: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +50,7 @@ def set_(
             metavar="on|off|default", help="Whether to do so for the ingest API and api.php."
         ),
     ] = None,
-    rules: File = None,
+    rules: ScrubbingRulesFile = None,
 ) -> None:
     """Change how new events are scrubbed. Takes effect within 30 seconds.
 

@@ -60,7 +60,7 @@ OUTPUTS = (*SETTINGS, "ApiId", "ApiUrl", "StageName")
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class DeployedStack:
     """A deployed stack: the base URL of its API, and the API Gateway that enforces rate limits.
 
     `sdk_url` is the base URL of the SDK endpoint, which DSNs name. `web_url` is that of the web
@@ -79,7 +79,7 @@ class Stack:
         return f"errata {words} {self.options}".rstrip()
 
 
-def find(local: bool, stack: str) -> Stack:
+def find(local: bool, stack: str) -> DeployedStack:
     """Find the stack that a command uses, and load its settings into this process.
 
     Raises:
@@ -104,7 +104,7 @@ def find(local: bool, stack: str) -> Stack:
     # A stack of an older release has no other URLs.
     sdk_url = here.get("sdk_url") or outputs.get("SdkUrl") or api_url
     web_url = here.get("web_url") or outputs.get("WebUrl") or api_url
-    return Stack(api_url, gateway, sdk_url.rstrip("/"), options, web_url.rstrip("/"))
+    return DeployedStack(api_url, gateway, sdk_url.rstrip("/"), options, web_url.rstrip("/"))
 
 
 def _local() -> Mapping[str, str]:

@@ -24,7 +24,7 @@ app = group(
     example="tokens create --org default --scope read",
 )
 
-Org = Annotated[
+TokenOrg = Annotated[
     str,
     typer.Option("--org", metavar="ORG", help="The organization's id. `default` always exists."),
 ]
@@ -41,7 +41,7 @@ def create(
             " and source maps.",
         ),
     ],
-    org: Org = DEFAULT_ORGANIZATION,
+    org: TokenOrg = DEFAULT_ORGANIZATION,
     name: Annotated[
         str, typer.Option(metavar="TEXT", help="What it is for, 1 to 200 characters.")
     ] = "no name",
@@ -84,7 +84,7 @@ def create(
 
 
 @command(app, "list", example="tokens list --org default")
-def list_(ctx: CommandContext, org: Org = DEFAULT_ORGANIZATION) -> None:
+def list_(ctx: CommandContext, org: TokenOrg = DEFAULT_ORGANIZATION) -> None:
     """List an organization's tokens, also those of its members. A token itself is not shown."""
     found = tokens.list_tokens(org)
     if ctx.json:
@@ -114,7 +114,7 @@ def revoke(
     token_id: Annotated[
         str, typer.Argument(metavar="TOKEN", help="The token's id, from `tokens list`.")
     ],
-    org: Org = DEFAULT_ORGANIZATION,
+    org: TokenOrg = DEFAULT_ORGANIZATION,
 ) -> None:
     """Permanently revoke a token. Takes effect within 30 seconds."""
     token = tokens.revoke(org, token_id)

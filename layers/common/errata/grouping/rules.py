@@ -58,7 +58,7 @@ class WrongFingerprintRulesError(Exception):
         self.complaints = complaints
 
 
-class _WrongRuleError(Exception):
+class _WrongFingerprintRuleError(Exception):
     """What is wrong with a line."""
 
 
@@ -106,7 +106,7 @@ def parse(text: str) -> tuple[FingerprintRule, ...]:
             continue
         try:
             rules.append(_rule(line, number))
-        except _WrongRuleError as error:
+        except _WrongFingerprintRuleError as error:
             complaints.append(f"Line {number}: {error}")
     if len(rules) > MAX_RULES:
         complaints.append(f"There are {len(rules)} rules. At most {MAX_RULES} are allowed.")
@@ -123,17 +123,19 @@ def find(rules: Iterable[FingerprintRule], event: _Event) -> FingerprintRule | N
 def _rule(line: str, number: int) -> FingerprintRule:
     conditions, arrow, fingerprint = line.partition("->")
     if not arrow:
-        raise _WrongRuleError("there is no `->` before the fingerprint.")
+        raise _WrongFingerprintRuleError("there is no `->` before the fingerprint.")
     parts = tuple(filter(None, (_unquoted(part.strip()) for part in fingerprint.split(","))))
     if not parts:
-        raise _WrongRuleError("there is no fingerprint after `->`.")
+        raise _WrongFingerprintRuleError("there is no fingerprint after `->`.")
     if any(part.startswith("title=") for part in parts):
-        raise _WrongRuleError("titles cannot be set. Remove `title=…`.")
+        raise _WrongFingerprintRuleError("titles cannot be set. Remove `title=…`.")
     matchers = tuple(_matchers(conditions.strip()))
     if not matchers:
-        raise _WrongRuleError("there is no condition before `->`, such as type:ValueError.")
+        raise _WrongFingerprintRuleError(
+            "there is no condition before `->`, such as type:ValueError."
+        )
     if len(matchers) > MAX_MATCHERS:
-        raise _WrongRuleError(f"there are more than {MAX_MATCHERS} conditions.")
+        raise _WrongFingerprintRuleError(f"there are more than {MAX_MATCHERS} conditions.")
     return FingerprintRule(line, number, matchers, parts)
 
 
@@ -143,16 +145,16 @@ def _matchers(text: str) -> Iterable[Matcher]:
         found = _MATCHER.match(text, position)
         if found is None:
             rest = text[position : position + 40]
-            raise _WrongRuleError(
+            raise _WrongFingerprintRuleError(
                 f"{rest!r} is not a condition. Write name:pattern. Quote a pattern with spaces."
             )
         negated, name, pattern = found.groups()
         if name not in NAMES and not name.startswith("tags."):
             known = ", ".join((*NAMES, "tags.NAME"))
-            raise _WrongRuleError(f"there is no condition {name}. Use one of: {known}.")
+            raise _WrongFingerprintRuleError(f"there is no condition {name}. Use one of: {known}.")
         pattern = _unquoted(pattern)
         if len(pattern) > _MAX_PATTERN:
-            raise _WrongRuleError(f"a pattern has more than {_MAX_PATTERN} characters.")
+            raise _WrongFingerprintRuleError(f"a pattern has more than {_MAX_PATTERN} characters.")
         # fnmatch makes atomic groups, so it takes linear time. It must not read sets: `[a]`.
         glob = pattern.lower().replace("[", "[[]")
         yield Matcher(name, bool(negated), re.compile(fnmatch.translate(glob)).match)

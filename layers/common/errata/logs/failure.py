@@ -76,32 +76,32 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadLine:
     """What a line says: a failure, something of Lambda about an invocation, both or neither."""
 
     failure: Failure | None = None
     platform: PlatformLine | None = None
 
 
-def read(text: str) -> Read:
+def read(text: str) -> ReadLine:
     """Return what a line says."""
     text = text.strip()
     body = _TIME.sub("", text, count=1)
     if body.startswith("{"):
         return _of_json(body)
     if told := platform.of_text(text):
-        return Read(_of_platform(told), told)
-    return Read(_of_lambda(text) or _of_program(text))
+        return ReadLine(_of_platform(told), told)
+    return ReadLine(_of_lambda(text) or _of_program(text))
 
 
-def _of_json(text: str) -> Read:
+def _of_json(text: str) -> ReadLine:
     try:
         sent = parse_object(text.encode("utf-8", "replace"))
     except HTTPError:
-        return Read()
+        return ReadLine()
     if told := platform.of_json(sent):
-        return Read(_of_platform(told), told)
-    return Read(_of_record(sent))
+        return ReadLine(_of_platform(told), told)
+    return ReadLine(_of_record(sent))
 
 
 def _of_platform(told: PlatformLine) -> Failure | None:

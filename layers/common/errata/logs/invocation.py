@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from errata.logs import failure
 from errata.logs.batch import LogLine
-from errata.logs.failure import Failure, Read
+from errata.logs.failure import Failure, ReadLine
 from errata.logs.platform import PlatformLine
 
 # Lambda invokes a function again a minute after it failed, with the same request id.
@@ -50,7 +50,7 @@ class _Entry:
     """A line, the invocation that it belongs to, and the lines of that before it, if it failed."""
 
     line: LoggedLine
-    read: Read
+    read: ReadLine
     of: _Invocation
     before: tuple[LoggedLine, ...] = ()
 
@@ -143,7 +143,7 @@ def _entries(lines: Sequence[LogLine], around: Sequence[LoggedLine]) -> list[_En
     return entries
 
 
-def _owner(read: Read, current: _Invocation, by_id: dict[str, _Invocation]) -> _Invocation:
+def _owner(read: ReadLine, current: _Invocation, by_id: dict[str, _Invocation]) -> _Invocation:
     """Return the invocation of a line: of the request that it names, or else the current one."""
     named = read.failure.request_id if read.failure else ""
     if read.platform and read.platform.request_id:

@@ -24,7 +24,7 @@ MAX_STORED_BYTES = 5 * 1024**3
 # How long it is known that a project is deleted. Longer than the stream repeats an upload.
 DELETED_KEPT_MS = 2 * DAY_MS
 
-type State = Literal["not_found", "created", "assembling", "ok", "error"]
+type ArtifactState = Literal["not_found", "created", "assembling", "ok", "error"]
 
 type FetchState = Literal["created", "fetching", "fetched", "compiling", "error"]
 
@@ -95,7 +95,7 @@ class Bundle:
     chunks: tuple[str, ...]
     release: str
     dist: str
-    state: State
+    state: ArtifactState
     detail: str = ""
     attempts: int = 0
     changed_at: int = 0

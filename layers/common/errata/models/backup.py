@@ -37,7 +37,7 @@ class BackupPart:
 
 
 @dataclass(slots=True)
-class Manifest:
+class BackupManifest:
     """What a backup contains, and how far it has come. Times are in milliseconds since the epoch.
 
     Attributes:
@@ -84,7 +84,7 @@ class Manifest:
         return json.dumps({"format": FORMAT, **fields}, indent=1)
 
 
-def parse_manifest(text: bytes) -> Manifest:
+def parse_manifest(text: bytes) -> BackupManifest:
     """Return the manifest in a text.
 
     Raises:
@@ -96,7 +96,7 @@ def parse_manifest(text: bytes) -> Manifest:
             raise InvalidManifestError("was made by a newer version of Errata: update this one")
         parts = [BackupPart(**part) for part in found.pop("parts")]
         start_key = found.pop("position", None)
-        manifest = Manifest(parts=parts, start_key=start_key, **found)
+        manifest = BackupManifest(parts=parts, start_key=start_key, **found)
         known = all(
             part.kind in KINDS and re.fullmatch(r"[a-z]+-\d+-[0-9a-f]+\.jsonl\.gz", part.name)
             for part in parts

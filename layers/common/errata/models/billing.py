@@ -8,7 +8,7 @@ voided invoice stays paid or voided, even if a failure arrives later.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-type State = Literal["failed", "paid", "voided"]
+type InvoiceState = Literal["failed", "paid", "voided"]
 
 # Well above 30 days: the provider does not send older events again.
 KEPT_S = 90 * 86_400
@@ -18,7 +18,7 @@ KEPT_S = 90 * 86_400
 class Invoice:
     """The state of an invoice since `at` (seconds since the epoch). `url` is the payment page."""
 
-    state: State
+    state: InvoiceState
     at: int
     url: str = ""
 

@@ -25,11 +25,11 @@ MOST_MISSED = 1_000
 DEFAULT_ENVIRONMENT = "production"
 
 type Reported = Literal["in_progress", "ok", "error"]
-type Status = Literal["in_progress", "ok", "error", "timeout", "missed"]
-type Unit = Literal["minute", "hour", "day", "week", "month", "year"]
+type RunStatus = Literal["in_progress", "ok", "error", "timeout", "missed"]
+type IntervalUnit = Literal["minute", "hour", "day", "week", "month", "year"]
 
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9_-]+")
-FAILED: tuple[Status, ...] = ("error", "timeout", "missed")
+FAILED: tuple[RunStatus, ...] = ("error", "timeout", "missed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class MonitorConfig:
 
     crontab: str = ""
     every: int = 0
-    unit: Unit = "hour"
+    unit: IntervalUnit = "hour"
     timezone: str = "UTC"
     margin: int = 1
     max_runtime: int = 30
@@ -102,7 +102,7 @@ class Run:
     """
 
     id: str
-    status: Status
+    status: RunStatus
     at_ms: int
     began: bool = True
     ended_ms: int | None = None
@@ -173,7 +173,7 @@ class Monitor:
         return self.runs[-1] if self.runs else None
 
     @property
-    def status(self) -> Status | None:
+    def status(self) -> RunStatus | None:
         """The status of the newest run. None if there is none yet."""
         return self.last.status if self.last else None
 

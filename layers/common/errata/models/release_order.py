@@ -49,7 +49,7 @@ class SeenRelease:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Key:
+class _VersionKey:
     """What versions sort by. Shorter lists of numbers end with zeros."""
 
     numbers: tuple[int, ...]
@@ -62,7 +62,7 @@ class _Key:
 @dataclass(frozen=True, slots=True)
 class _Version:
     package: str
-    key: _Key
+    key: _VersionKey
     build: str  # if it is not a number
 
 
@@ -137,7 +137,7 @@ def _parsed_short(name: str) -> _Version | None:
     if numbers[0] >= _CALENDAR and _REVISION.fullmatch(pre):
         revision, pre = tuple(int(each) for each in _WORDS.findall(pre)), ""
     build = found["build"] or ""
-    key = _Key(
+    key = _VersionKey(
         numbers + (0,) * (4 - len(numbers)),
         revision,
         not pre,

@@ -219,13 +219,13 @@ class _Timed:
         self._sock.sendall(content)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._sock, self._deadline))
+        return io.BufferedReader(_SocketReader(self._sock, self._deadline))
 
     def close(self) -> None:
         """Do nothing: http.client closes it after the headers. The body may come later."""
 
 
-class _Reader(io.RawIOBase):
+class _SocketReader(io.RawIOBase):
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock
         self._deadline = deadline

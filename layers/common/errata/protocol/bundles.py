@@ -53,7 +53,7 @@ class BundledMap:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class BundleManifest:
     """What a bundle says of itself: its release and dist ("" if none), and its source maps."""
 
     release: str
@@ -79,7 +79,7 @@ class BundleReader:
         if len(self._archive.infolist()) > MAX_FILES:
             raise SourceMapError(f"The bundle has more than {MAX_FILES} files.")
 
-    def manifest(self) -> Manifest:
+    def manifest(self) -> BundleManifest:
         """Return what the bundle has."""
         content = self._read(_MANIFEST, _MAX_MANIFEST_BYTES)
         try:
@@ -89,7 +89,7 @@ class BundleReader:
         if not isinstance(found, dict) or not isinstance(found.get("files"), dict):
             raise SourceMapError("The manifest of the bundle has no files.")
         release = sent_release(_text(found.get("release")))
-        return Manifest(release, _text(found.get("dist")), _maps(found))
+        return BundleManifest(release, _text(found.get("dist")), _maps(found))
 
     def read_map(self, found: BundledMap) -> bytes:
         """Return the content of a source map, at most `MAX_MAP_BYTES`."""

@@ -13,14 +13,14 @@ from pydantic_core import SchemaValidator, ValidationError
 from errata.errors import InvalidInputError
 from errata.models.event import Event, Fields
 from errata.protocol import schemas
-from errata.protocol.schemas import INT, OBJECT, TEXT, Schema
+from errata.protocol.schemas import INT, OBJECT, TEXT, CoreSchema
 
 MAX_BREADCRUMBS = 50
 MAX_KEY_LENGTH = 255
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def _object(fields: dict[str, Schema]) -> Schema:
+def _object(fields: dict[str, CoreSchema]) -> CoreSchema:
     """Return the schema of an object with optional fields. Unknown fields are ignored."""
     return schemas.fields(fields, "ignore")
 
@@ -39,7 +39,7 @@ _BREADCRUMB = _object(
         "data": OBJECT,
     }
 )
-_FIELDS: dict[str, Schema] = {
+_FIELDS: dict[str, CoreSchema] = {
     "message": TEXT,
     "exception_class": TEXT,
     "level": schemas.literal("error", "warning", "info", "debug"),

@@ -69,7 +69,7 @@ class McpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ToolResult:
     """What a tool returns: Markdown. `failed`: it says what is wrong, and how to mend it."""
 
     text: str
@@ -77,7 +77,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class McpServer:
     """What this server is and can do.
 
     Attributes:
@@ -90,7 +90,7 @@ class Server:
     info: JsonObject
     instructions: str
     tools: Sequence[JsonObject]
-    call: Callable[[str, Any], Result | None]
+    call: Callable[[str, Any], ToolResult | None]
 
 
 def read(body: bytes, headers: Mapping[str, str]) -> McpRequest | McpResponse:
@@ -130,7 +130,7 @@ def refused_page() -> McpResponse:
     return _refused(403, INVALID_REQUEST, "Web pages cannot use this server. Send no Origin.")
 
 
-def respond(request: McpRequest, server: Server) -> McpResponse:
+def respond(request: McpRequest, server: McpServer) -> McpResponse:
     """Return the answer to a request."""
     match request.method:
         case "initialize" if not request.modern:
@@ -197,7 +197,7 @@ def _unsupported(request: McpRequest, version: str) -> McpResponse:
     return _refused(400, UNSUPPORTED_VERSION, message, request.id, data)
 
 
-def _welcome(request: McpRequest, server: Server) -> JsonObject:
+def _welcome(request: McpRequest, server: McpServer) -> JsonObject:
     """Return the answer to `initialize`: the version that was asked for, or else the newest one."""
     asked = request.params.get("protocolVersion")
     return {
@@ -208,7 +208,7 @@ def _welcome(request: McpRequest, server: Server) -> JsonObject:
     }
 
 
-def _discovered(server: Server) -> JsonObject:
+def _discovered(server: McpServer) -> JsonObject:
     info = dict(server.info)
     return {
         "supportedVersions": list(SUPPORTED),
@@ -225,7 +225,7 @@ def _cached() -> JsonObject:
     return {"ttlMs": _TTL_MS, "cacheScope": "private"}
 
 
-def _called(request: McpRequest, server: Server) -> McpResponse:
+def _called(request: McpRequest, server: McpServer) -> McpResponse:
     name = request.params.get("name")
     found = server.call(name, request.params.get("arguments")) if isinstance(name, str) else None
     if found is None:

@@ -3,10 +3,10 @@
 from itertools import groupby
 from typing import Any
 
-from errata.models.monitor import Monitor, Run, Status
+from errata.models.monitor import Monitor, Run, RunStatus
 from errata.protocol.read import iso
 
-WORDS: dict[Status, str] = {
+WORDS: dict[RunStatus, str] = {
     "in_progress": "running",
     "ok": "ok",
     "error": "failed",

@@ -6,43 +6,43 @@ each kind of schema, and costs a cold start as much as all our own models. A tes
 
 from typing import Any
 
-type Schema = dict[str, Any]
+type CoreSchema = dict[str, Any]
 
-ANY: Schema = {"type": "any"}
-BOOL: Schema = {"type": "bool"}
-INT: Schema = {"type": "int"}
-NONE: Schema = {"type": "none"}
-TEXT: Schema = {"type": "str"}
+ANY: CoreSchema = {"type": "any"}
+BOOL: CoreSchema = {"type": "bool"}
+INT: CoreSchema = {"type": "int"}
+NONE: CoreSchema = {"type": "none"}
+TEXT: CoreSchema = {"type": "str"}
 # Any JSON object.
-OBJECT: Schema = {"type": "dict", "keys_schema": TEXT}
+OBJECT: CoreSchema = {"type": "dict", "keys_schema": TEXT}
 
 
-def literal(*expected: str) -> Schema:
+def literal(*expected: str) -> CoreSchema:
     """Return the schema of one of some texts."""
     return {"type": "literal", "expected": [*expected]}
 
 
-def items(schema: Schema, **limits: int) -> Schema:
+def items(schema: CoreSchema, **limits: int) -> CoreSchema:
     """Return the schema of a list. `limits` may have `max_length`."""
     return {"type": "list", "items_schema": schema, **limits}
 
 
-def one_of(*schemas: Schema) -> Schema:
+def one_of(*schemas: CoreSchema) -> CoreSchema:
     """Return the schema of a value that one of `schemas` accepts."""
     return {"type": "union", "choices": [*schemas]}
 
 
-def nullable(schema: Schema) -> Schema:
+def nullable(schema: CoreSchema) -> CoreSchema:
     """Return the schema of null, or of what `schema` accepts."""
     return {"type": "nullable", "schema": schema}
 
 
-def null_if_invalid(schema: Schema) -> Schema:
+def null_if_invalid(schema: CoreSchema) -> CoreSchema:
     """Return a schema that reads null where `schema` refuses a value."""
     return {"type": "default", "schema": schema, "on_error": "default", "default": None}
 
 
-def fields(schemas: dict[str, Schema], unknown: str) -> Schema:
+def fields(schemas: dict[str, CoreSchema], unknown: str) -> CoreSchema:
     """Return the schema of an object with optional fields. Null means the same as absent.
 
     `unknown` says what happens to other fields: `allow` keeps them, `ignore` drops them.

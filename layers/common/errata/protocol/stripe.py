@@ -10,10 +10,10 @@ import re
 from typing import Any
 
 from errata.errors import BadRequestError, HTTPError
-from errata.models.billing import BillingEvent, Ended, Invoice, State
+from errata.models.billing import BillingEvent, Ended, Invoice, InvoiceState
 from errata.protocol.body import parse_object
 
-_INVOICES: dict[str, State] = {
+_INVOICES: dict[str, InvoiceState] = {
     "invoice.payment_failed": "failed",
     "invoice.paid": "paid",
     "invoice.voided": "voided",

@@ -30,7 +30,7 @@ _LEAST_CARD = 10**12
 _MIN_LENGTH = 16
 
 # The path of a part: that of the part around it, and its own name or number. () is the event.
-type _Path = tuple[Any, ...]
+type FieldPath = tuple[Any, ...]
 
 
 def scrub_found(
@@ -60,7 +60,7 @@ class _Scrubber:
         self.clean_name = clean_name
         self.noted: list[Scrubbed] = []
 
-    def fields(self, fields: Fields, path: _Path, of_frame: bool = False) -> Fields:
+    def fields(self, fields: Fields, path: FieldPath, of_frame: bool = False) -> Fields:
         """Return an object without secrets. It is changed in place."""
         quiet, texts = not self.rules, self.texts
         title = fields.get("key") or fields.get("name") if "value" in fields else None
@@ -92,7 +92,7 @@ class _Scrubber:
                 fields[name] = self._number(value, (path, name))
         return {self._in_name(name): fields[name] for name in fields} if renamed else fields
 
-    def plain(self, values: list[Any], path: _Path) -> list[Any]:
+    def plain(self, values: list[Any], path: FieldPath) -> list[Any]:
         """Return values without secrets, whatever the names of the objects among them say."""
         (value,) = values
         if type(value) is not dict:
@@ -105,7 +105,7 @@ class _Scrubber:
         return values
 
     def _entries(
-        self, entries: list[Any], path: _Path, frames: bool = False, pair: bool = False
+        self, entries: list[Any], path: FieldPath, frames: bool = False, pair: bool = False
     ) -> None:
         """Replace the secrets in an array in place. A pair is a name with a value."""
         quiet, texts = not self.rules, self.texts
@@ -123,7 +123,7 @@ class _Scrubber:
             elif type(value) in _NUMBERS and value >= _LEAST_CARD:
                 entries[number] = self._number(value, (path, number))
 
-    def _named(self, name: str, value: Any, path: _Path) -> Any:
+    def _named(self, name: str, value: Any, path: FieldPath) -> Any:
         """Return the value of a name that is not plain."""
         found = kind(name[:MAX_NAME])
         if found is Kind.USER_AGENT and type(value) is str:
@@ -138,13 +138,13 @@ class _Scrubber:
             return value
         return self._filtered(path, "name")
 
-    def _cookies(self, cookies: Fields, path: _Path) -> Fields:
+    def _cookies(self, cookies: Fields, path: FieldPath) -> Fields:
         for name in cookies:
             if is_cookie_secret(name) and cookies[name] not in _HARMLESS:
                 cookies[name] = self._filtered((path, name), "cookie")
         return self.fields(cookies, path)
 
-    def _text(self, text: str, path: _Path) -> str:
+    def _text(self, text: str, path: FieldPath) -> str:
         if self.texts and may_have_pairs(text):
             clean = without_pairs(text)
             if clean != text:
@@ -152,7 +152,7 @@ class _Scrubber:
                 text = clean
         return self._form(text, path) if self.rules else text
 
-    def _form(self, text: str, path: _Path) -> str:
+    def _form(self, text: str, path: FieldPath) -> str:
         """Return a text without the secrets that are recognised by their form."""
         for rule in self.rules:
             clean = rule.clean(text)
@@ -161,7 +161,7 @@ class _Scrubber:
                 text = clean
         return text
 
-    def _source(self, value: Any, path: _Path) -> Any:
+    def _source(self, value: Any, path: FieldPath) -> Any:
         """Return lines of source code without secrets."""
         if type(value) is str:
             return self._form(value, path)
@@ -169,12 +169,12 @@ class _Scrubber:
             return [self._form(line, path) if type(line) is str else line for line in value]
         return value
 
-    def _number(self, value: int | float, path: _Path) -> Any:
+    def _number(self, value: int | float, path: FieldPath) -> Any:
         """Return a number that is no payment card. Columns with a gap make numbers with a point."""
         digits = f"{value:.0f}" if type(value) is float else str(value)
         return self._filtered(path, "payment-card") if is_card(digits) else value
 
-    def _parameters(self, entry: Fields, path: _Path) -> None:
+    def _parameters(self, entry: Fields, path: FieldPath) -> None:
         """Replace parameters of a log message that its template names: `token=%s`."""
         template, params = entry.get("message"), entry["params"]
         if type(template) is str and type(params) in (list, dict):
@@ -191,7 +191,7 @@ class _Scrubber:
                 name = rule.clean(name)
         return name
 
-    def _filtered(self, path: _Path, rule: str) -> str:
+    def _filtered(self, path: FieldPath, rule: str) -> str:
         """Note a secret. Return what stands for it."""
         if len(self.noted) < MAX_NOTED:
             names: list[str] = []

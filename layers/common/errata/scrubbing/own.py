@@ -18,9 +18,9 @@ from errata.scrubbing.addresses import (
     without_ip_addresses,
 )
 from errata.scrubbing.built_in import scrub
-from errata.scrubbing.fields import MAX_NOTED
+from errata.scrubbing.fields import MAX_NOTED, FieldPath
 from errata.scrubbing.names import MAX_NAME, Kind, kind, words_of
-from errata.scrubbing.own_rules import OwnRules, Pattern, Words
+from errata.scrubbing.own_rules import NameWords, OwnRules, Pattern
 from errata.scrubbing.paths import Nodes
 from errata.scrubbing.texts import may_have_pairs, secret_parameters, without_pairs
 
@@ -43,9 +43,6 @@ _OF_IP_ADDRESSES = frozenset(
 )
 _OF_EMAIL_ADDRESSES = (["email"], ["email", "address"], ["e", "mail"])
 _TIME = re.compile(r"[0-9T:.Z+-]{10,40}")
-
-# As in `fields`: the path of the part around it, and its own name or number.
-type _Path = tuple[Any, ...]
 
 
 class _Exempt(str):
@@ -118,7 +115,7 @@ class _Walk:
         own = self.own
         return _clean_name(name, own.patterns, own.ip_addresses, own.email_addresses)
 
-    def _value(self, name: str, value: Any, path: _Path, names: bool) -> Any:
+    def _value(self, name: str, value: Any, path: FieldPath, names: bool) -> Any:
         if type(value) is _Exempt:
             value, names = value.value, False
         elif name in _PATHS_OF_FRAMES or path == ((), "modules"):
@@ -137,7 +134,7 @@ class _Walk:
                 return value
         return self._number(value, path)
 
-    def _object(self, fields: Fields, path: _Path, names: bool) -> Fields:
+    def _object(self, fields: Fields, path: FieldPath, names: bool) -> Fields:
         title = fields.get("key") or fields.get("name") if "value" in fields else None
         if names and self.own.names and "params" in fields:
             self._parameters(fields, path)
@@ -150,7 +147,7 @@ class _Walk:
             clean[shown] = self._value(called, value, (path, shown), names)
         return clean
 
-    def _array(self, name: str, values: list[Any], path: _Path, names: bool) -> list[Any]:
+    def _array(self, name: str, values: list[Any], path: FieldPath, names: bool) -> list[Any]:
         """Replace the secrets in an array in place. Two texts may be a name with its value."""
         if len(values) == 2 and type(values[0]) is str and name not in _SOURCE:
             name = values[0]
@@ -162,7 +159,7 @@ class _Walk:
             values[number] = self._value(inner, value, (path, number), names)
         return values
 
-    def _text(self, name: str, text: str, path: _Path, names: bool) -> str:
+    def _text(self, name: str, text: str, path: FieldPath, names: bool) -> str:
         own = self.own
         if names and own.names and name not in _SOURCE and may_have_pairs(text):
             text = self._noted(text, without_pairs(text, self._kind), path, "own-name")
@@ -176,14 +173,14 @@ class _Walk:
             text = self._noted(text, without_ip_addresses(text), path, "ip-address")
         return text
 
-    def _parameters(self, entry: Fields, path: _Path) -> None:
+    def _parameters(self, entry: Fields, path: FieldPath) -> None:
         template, params = entry.get("message"), entry["params"]
         if type(template) is str and type(params) in (list, dict):
             for name in secret_parameters(template, params, self._kind):
                 if params[name] not in _HARMLESS and type(params[name]) is not _Exempt:
                     params[name] = self._filtered(((path, "params"), name), "own-name")
 
-    def _number(self, value: int, path: _Path) -> Any:
+    def _number(self, value: int, path: FieldPath) -> Any:
         text = str(value)
         if any(_without(pattern, text) != text for pattern in self.patterns):
             return self._filtered(path, "own-pattern")
@@ -196,12 +193,12 @@ class _Walk:
     def _kind(self, name: str) -> Kind:
         return Kind.SECRET if self._rule(name) == "own-name" else Kind.PLAIN
 
-    def _noted(self, text: str, clean: str, path: _Path, rule: str) -> str:
+    def _noted(self, text: str, clean: str, path: FieldPath, rule: str) -> str:
         if clean != text:
             self._filtered(path, rule)
         return clean
 
-    def _filtered(self, path: _Path, rule: str) -> str:
+    def _filtered(self, path: FieldPath, rule: str) -> str:
         if len(self.noted) < MAX_NOTED:
             names: list[str] = []
             while path:
@@ -227,7 +224,7 @@ def _unwrapped(value: Any) -> Any:
 
 
 @lru_cache(4_096)
-def _rule(own: frozenset[Words], ip_addresses: bool, email_addresses: bool, name: str) -> str:
+def _rule(own: frozenset[NameWords], ip_addresses: bool, email_addresses: bool, name: str) -> str:
     """Return the rule that says by a name that its value is a secret, "" if there is none."""
     words = words_of(name)
     if _has(own, words):
@@ -237,7 +234,7 @@ def _rule(own: frozenset[Words], ip_addresses: bool, email_addresses: bool, name
     return "email-address" if email_addresses and words in _OF_EMAIL_ADDRESSES else ""
 
 
-def _has(names: frozenset[Words], words: list[str]) -> bool:
+def _has(names: frozenset[NameWords], words: list[str]) -> bool:
     """Return whether the words of one of the names follow each other in `words`."""
     sizes = {len(each) for each in names}
     return any(

@@ -42,7 +42,7 @@ _NAME = re.compile(r"[A-Za-z0-9_ .-]+")
 _PLACES = ["".join(each) for size in range(3) for each in product("a \n", repeat=size)]
 
 # The words of a name.
-type Words = tuple[str, ...]
+type NameWords = tuple[str, ...]
 
 
 class WrongScrubbingRulesError(Exception):
@@ -53,7 +53,7 @@ class WrongScrubbingRulesError(Exception):
         self.complaints = complaints
 
 
-class _WrongRuleError(Exception):
+class _WrongScrubbingRuleError(Exception):
     """What is wrong with a line."""
 
 
@@ -78,8 +78,8 @@ class OwnRules:
         ip_addresses, email_addresses: whether these are replaced, too.
     """
 
-    names: frozenset[Words] = frozenset()
-    exempt: tuple[Words, ...] = ()
+    names: frozenset[NameWords] = frozenset()
+    exempt: tuple[NameWords, ...] = ()
     patterns: tuple[Pattern, ...] = ()
     ip_addresses: bool = False
     email_addresses: bool = False
@@ -114,7 +114,7 @@ def parse(text: str) -> tuple[OwnRules, int]:
             found[kind].append(_READ[kind](value.strip()))
         except KeyError:
             complaints.append(f"Line {number}: it must begin with {_BEGINNINGS}.")
-        except _WrongRuleError as error:
+        except _WrongScrubbingRuleError as error:
             complaints.append(f"Line {number}: {error}")
     for kind, most in _MOST.items():
         if len(found[kind]) > most:
@@ -136,40 +136,42 @@ def parse(text: str) -> tuple[OwnRules, int]:
     return rules, sum(map(len, found.values()))
 
 
-def _name(text: str) -> Words:
+def _name(text: str) -> NameWords:
     words = words_of(text)
     if not _NAME.fullmatch(text) or not words or len(text) > _MAX_NAME or len(words) > _MAX_WORDS:
-        raise _WrongRuleError(
+        raise _WrongScrubbingRuleError(
             f"a name has 1 to {_MAX_WORDS} words of the letters a to z, such as customer_number."
         )
     return tuple(words)
 
 
-def _exempt(text: str) -> Words:
+def _exempt(text: str) -> NameWords:
     parts = tuple(text.split("."))
     if len(text) > _MAX_PATH:
-        raise _WrongRuleError(f"the path has more than {_MAX_PATH} characters.")
+        raise _WrongScrubbingRuleError(f"the path has more than {_MAX_PATH} characters.")
     if not all(parts):
-        raise _WrongRuleError("a path has names with a dot between them, such as extra.session.")
+        raise _WrongScrubbingRuleError(
+            "a path has names with a dot between them, such as extra.session."
+        )
     if any("*" in part and part not in ("*", "**") for part in parts):
-        raise _WrongRuleError("`*` stands for a whole name, `**` for several.")
+        raise _WrongScrubbingRuleError("`*` stands for a whole name, `**` for several.")
     return parts
 
 
 def _pattern(text: str) -> tuple[str, int]:
     """Return a pattern, and how large it is."""
     if not text:
-        raise _WrongRuleError("there is no pattern.")
+        raise _WrongScrubbingRuleError("there is no pattern.")
     if len(text) > MAX_PATTERN:
-        raise _WrongRuleError(f"the pattern has more than {MAX_PATTERN} characters.")
+        raise _WrongScrubbingRuleError(f"the pattern has more than {MAX_PATTERN} characters.")
     try:
         pattern = _compiled(text)
     except re2.error as error:
         reason = error.args[0]
         said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise _WrongRuleError(f"RE2 does not accept the pattern: {said}.") from None
+        raise _WrongScrubbingRuleError(f"RE2 does not accept the pattern: {said}.") from None
     if any(found.start() == found.end() for each in _PLACES for found in pattern.finditer(each)):
-        raise _WrongRuleError("the pattern also matches where there is nothing.")
+        raise _WrongScrubbingRuleError("the pattern also matches where there is nothing.")
     return text, pattern.programsize
 
 
@@ -195,7 +197,7 @@ def _options() -> Any:
 
 def _on(text: str) -> bool:
     if text != "on":
-        raise _WrongRuleError("the value must be on. Remove the line to turn it off.")
+        raise _WrongScrubbingRuleError("the value must be on. Remove the line to turn it off.")
     return True
 
 

@@ -73,7 +73,7 @@ _MARKER = re.compile("\ue000(\\d+)\ue001")
 _MAX_PARAMETERS = 100
 
 # Returns where the value behind a match begins and ends.
-type Value = Callable[[str, re.Match[str]], tuple[int, int]]
+type FindValue = Callable[[str, re.Match[str]], tuple[int, int]]
 
 
 def may_have_pairs(text: str) -> bool:
@@ -149,7 +149,7 @@ def _uncounted(found: Kind) -> Kind:
 
 
 def _without(
-    text: str, names: re.Pattern[str], group: int, value: Value, kind_of: Callable[[str], Kind]
+    text: str, names: re.Pattern[str], group: int, value: FindValue, kind_of: Callable[[str], Kind]
 ) -> str:
     """Filter the values of secret names, which are in a group of each match of `names`."""
     parts, end = [], 0

@@ -21,9 +21,9 @@ from errata.models.artifact import (
     DELETED_KEPT_MS,
     UNUSED_KEPT_MS,
     Artifact,
+    ArtifactState,
     Bundle,
     Pointer,
-    State,
     debug_key,
 )
 from errata.store import clients
@@ -248,7 +248,7 @@ def begin_bundle(project_id: str, name: str, at_ms: int) -> Bundle | None:
     return to_bundle(read_all(response["Attributes"]))
 
 
-def finish_bundle(bundle: Bundle, state: State, detail: str, at_ms: int) -> None:
+def finish_bundle(bundle: Bundle, state: ArtifactState, detail: str, at_ms: int) -> None:
     """Record how an upload has ended. Access pattern A10."""
     clients.dynamodb().update_item(
         TableName=settings().artifacts_table,

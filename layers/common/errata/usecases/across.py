@@ -28,7 +28,7 @@ from errata.usecases.issue_lists import is_indexed, sort_key
 from errata.usecases.issue_search import satisfies, with_words
 from errata.usecases.merged import across_with_members
 from errata.usecases.projects import operator_access
-from errata.usecases.search_terms import Words, narrowed, read_values, reads_values
+from errata.usecases.search_terms import SearchWords, narrowed, read_values, reads_values
 from errata.usecases.visible import make_visible
 
 # A page has read this many read units before it stops: to prepare its projects, and to list issues.
@@ -139,7 +139,7 @@ def _most_projects(query: IssueQuery) -> int:
     """Return how many projects a part has at most, because each needs so many queries."""
     lists = len(ranks.LISTED) if query.status == "all" else 1
     asked = sum(map(reads_values, query.terms))
-    words = lists if Words.of(query.terms).asked else 0
+    words = lists if SearchWords.of(query.terms).asked else 0
     return max(1, min(MAX_PROJECTS, _MOST_CALLS // (lists + asked + words)))
 
 
@@ -151,7 +151,7 @@ class _Part:
     at: AcrossStart
     now_ms: int
     member: str = ""
-    words: Words = field(init=False)
+    words: SearchWords = field(init=False)
     lanes: list[Lane] = field(default_factory=list)
     units: float = 0
     _found: list[tuple[Project, Issue]] = field(default_factory=list)
@@ -159,7 +159,7 @@ class _Part:
     _deadline_ms: int = 0
 
     def __post_init__(self) -> None:
-        self.words = Words.of(self.query.terms)
+        self.words = SearchWords.of(self.query.terms)
         self._deadline_ms = ids.now_ms() + MAX_SCAN_MS
 
     # -------------------------------------------------------------- the projects of the part

@@ -18,7 +18,7 @@ from errata.protocol.issues import IssueQuery
 from errata.store import issue_lists, ranks
 from errata.store.issue_lists import ListEntry, ListKey
 from errata.usecases.issue_lists import is_indexed, next_rows
-from errata.usecases.search_terms import Value
+from errata.usecases.search_terms import ValueTerm
 
 # A read unit has 8 KB, if the read is not consistent.
 UNIT = 2 * 4096
@@ -72,7 +72,7 @@ class Lane:
     visible: Visible
     query: IssueQuery
     newest: int
-    values: list[Value] = field(default_factory=list)
+    values: list[ValueTerm] = field(default_factory=list)
     ids: set[str] | None = None
     few: bool = False
     until: int = 0

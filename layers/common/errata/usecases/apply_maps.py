@@ -38,14 +38,14 @@ type _MapKey = tuple[str, str]  # project, id of the compiled map
 type _Position = tuple[str, str, int, int]  # of a compiled map: project, id, line, column
 
 
-class _Known(NamedTuple):
+class _CachedPointer(NamedTuple):
     """What a key leads to (None: nothing), and until when this is believed."""
 
     until_ms: int
     pointer: Pointer | None
 
 
-_pointers = BoundedDict[tuple[str, str], _Known](max_entries=2_000)
+_pointers = BoundedDict[tuple[str, str], _CachedPointer](max_entries=2_000)
 # A header of a map of 22 MB takes half a megabyte. None: the map was deleted.
 _heads = BoundedDict[_MapKey, CompiledMap](max_entries=50)
 _originals = BoundedDict[_Position, Original | None](max_entries=10_000)
@@ -176,7 +176,7 @@ def _find_pointers(
         for key in list(missing)[: artifacts.MAX_KEYS]:
             pointer = found.get(key)
             until = now_ms + (_PRESENT_MS if pointer else _ABSENT_MS)
-            _pointers[project_id, key] = _Known(until, pointer)
+            _pointers[project_id, key] = _CachedPointer(until, pointer)
         known |= found
     return known
 
@@ -260,7 +260,7 @@ def _note_use(pointers: dict[str, Pointer], project_id: str, now_ms: int) -> Non
         if not never and pointer.used_at + USE_NOTED_MS > now_ms:
             continue
         used = replace(pointer, used_at=now_ms)
-        _pointers[project_id, key] = _Known(now_ms + _PRESENT_MS, used)
+        _pointers[project_id, key] = _CachedPointer(now_ms + _PRESENT_MS, used)
         try:
             artifacts.note_use(project_id, key, pointer.map_id, now_ms)
         except StoreError:

@@ -31,7 +31,13 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
-from errata.models.backup import KINDS, BackupPart, InvalidManifestError, Manifest, parse_manifest
+from errata.models.backup import (
+    KINDS,
+    BackupManifest,
+    BackupPart,
+    InvalidManifestError,
+    parse_manifest,
+)
 from errata.models.ids import now_ms
 from errata.store import accounts, archives, numbers, tables, webhook_secrets
 from errata.store.events import is_event
@@ -69,7 +75,7 @@ class Origin:
     api_url: str
 
 
-def find(place: str) -> Manifest:
+def find(place: str) -> BackupManifest:
     """Return the manifest of a backup, finished or not.
 
     Raises:
@@ -110,7 +116,7 @@ def back_up(place: str, origin: Origin) -> Iterator[BackupPart]:
     _save(place, manifest)
 
 
-def _begin(place: str, origin: Origin) -> Manifest:
+def _begin(place: str, origin: Origin) -> BackupManifest:
     """Return the manifest of a new backup, or of the one to continue. Raises as `back_up`."""
     config = settings()
     read = {
@@ -128,7 +134,7 @@ def _begin(place: str, origin: Origin) -> Manifest:
     try:
         manifest = find(place)
     except NotFoundError:
-        manifest = Manifest(
+        manifest = BackupManifest(
             id=str(uuid.uuid4()),
             errata=origin.errata,
             stack=origin.stack,
@@ -144,7 +150,9 @@ def _begin(place: str, origin: Origin) -> Manifest:
     return manifest
 
 
-def _check_begun(place: str, manifest: Manifest, origin: Origin, read: dict[str, str]) -> None:
+def _check_begun(
+    place: str, manifest: BackupManifest, origin: Origin, read: dict[str, str]
+) -> None:
     """Check that the backup in a place is an unfinished one of this stack and of these tables."""
     if manifest.finished_at:
         raise _wrong_place(f"{place} has a finished backup. Choose another place.")
@@ -167,7 +175,7 @@ def _wrong_place(problem: str) -> InvalidInputError:
     return InvalidInputError({"place": [problem]})
 
 
-def _save(place: str, manifest: Manifest) -> None:
+def _save(place: str, manifest: BackupManifest) -> None:
     archives.write(place, MANIFEST, manifest.to_json().encode())
 
 
@@ -189,7 +197,7 @@ class _Lines:
         return b"".join([*self._compressed, self._compressor.flush()])
 
 
-def _back_up_kind(place: str, manifest: Manifest, kind: str) -> Iterator[BackupPart]:
+def _back_up_kind(place: str, manifest: BackupManifest, kind: str) -> Iterator[BackupPart]:
     lines, newest = _Lines(), manifest.newest
     for page, following in _SOURCES[kind](manifest.start_key):
         for line in page:

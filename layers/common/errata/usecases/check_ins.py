@@ -10,14 +10,14 @@ from errata.errors import BodyTooLargeError, HTTPError
 from errata.models.monitor import CheckIn
 from errata.models.project import Access
 from errata.protocol.sentry import check_ins as protocol
-from errata.protocol.sentry.envelope import CHECK_IN, Item
+from errata.protocol.sentry.envelope import CHECK_IN, EnvelopeItem
 from errata.store import check_ins as store
 from errata.usecases import rate_leases
 from errata.usecases.access import keep
 
 
 def accept_items(
-    items: Iterable[Item], access: Access, at_ms: int, *, counted: bool
+    items: Iterable[EnvelopeItem], access: Access, at_ms: int, *, counted: bool
 ) -> HTTPError | None:
     """Queue the check-ins in the items of an envelope. Return the first refusal, if any.
 

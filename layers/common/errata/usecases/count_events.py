@@ -35,12 +35,12 @@ from errata.usecases.reopen_issues import reopen
 _HOUR_MS = 3_600_000
 
 
-type Events = dict[str, list[StreamRecord]]  # by issue id, in the order of the stream
+type EventsByIssue = dict[str, list[StreamRecord]]  # by issue id, in the order of the stream
 
 
-def not_counted(records: Iterable[StreamRecord], rows: Rows) -> Events:
+def not_counted(records: Iterable[StreamRecord], rows: Rows) -> EventsByIssue:
     """Return the events that their issues have not counted. Leaves out those of deleted issues."""
-    fresh: Events = defaultdict(list)
+    fresh: EventsByIssue = defaultdict(list)
     position = cache(rows.position)
     for record in records:
         event = record.event
@@ -131,7 +131,7 @@ def first_seen(rows: Rows, records: Iterable[StreamRecord]) -> Callable[[str], i
     return of
 
 
-def unknown_releases(rows: Rows, fresh: Events, closed: Mapping[str, Closed]) -> set[str]:
+def unknown_releases(rows: Rows, fresh: EventsByIssue, closed: Mapping[str, Closed]) -> set[str]:
     """Return the hashes of releases in which issues are resolved, and that were not seen then.
 
     Only those that must be known: that have events of releases with no comparable version.
@@ -217,7 +217,7 @@ def _new_values(
 
 def totals(
     records: Iterable[StreamRecord],
-    fresh: Events,
+    fresh: EventsByIssue,
     opened_by: Collection[str],
     rows: Rows,
     *,

@@ -14,11 +14,13 @@ from errata.models.merged import Group, members_of, whole
 from errata.store import digest_rows
 from errata.store.digest import IssueChange
 from errata.store.digest_rows import Rows
-from errata.usecases.count_events import Events, unknown_releases
+from errata.usecases.count_events import EventsByIssue, unknown_releases
 from errata.usecases.count_issue import StreamRecord
 
 
-def groups(rows: Rows, fresh: Events, closed: Mapping[str, Closed], now_s: int) -> dict[str, Group]:
+def groups(
+    rows: Rows, fresh: EventsByIssue, closed: Mapping[str, Closed], now_s: int
+) -> dict[str, Group]:
     """Return the groups that have new events, by the id of the head. Read what is missing.
 
     Makes no call if none of these issues is merged, and two at most. `closed` says which expired
@@ -50,7 +52,7 @@ def groups(rows: Rows, fresh: Events, closed: Mapping[str, Closed], now_s: int) 
 
 
 def as_one(
-    rows: Rows, fresh: Events, changes: Collection[IssueChange], merged: Mapping[str, Group]
+    rows: Rows, fresh: EventsByIssue, changes: Collection[IssueChange], merged: Mapping[str, Group]
 ) -> tuple[dict[str, Issue], dict[str, list[Stored]], list[IssueChange]]:
     """Return issues before, new events and changes of a batch, with members as parts of heads."""
     before, told = dict(rows.issues), []

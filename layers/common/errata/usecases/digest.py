@@ -35,7 +35,7 @@ from errata.store.digest_rows import Rows, Wanted
 from errata.store.events import release_hash
 from errata.store.retry import attempts
 from errata.usecases.count_events import (
-    Events,
+    EventsByIssue,
     change_issue,
     first_seen,
     not_counted,
@@ -228,7 +228,7 @@ def _note_busy(project_id: str, before: Mapping[int, Day], after: Mapping[int, D
                 logger.warning(BUSY, project_id, reached[-1])
 
 
-def _before_opening(rows: Rows, fresh: Events, now_s: int) -> tuple[int, dict[str, Closed]]:
+def _before_opening(rows: Rows, fresh: EventsByIssue, now_s: int) -> tuple[int, dict[str, Closed]]:
     """Return the project's last number, and which of the new issues were closed before."""
     unnumbered = [each for each in fresh if each not in rows.issues or not rows.issues[each].number]
     last, closed = 0, dict[str, Closed]()
@@ -244,7 +244,7 @@ def _before_opening(rows: Rows, fresh: Events, now_s: int) -> tuple[int, dict[st
 
 
 def _heads(
-    rows: Rows, fresh: Events, merged: Mapping[str, Group], seen: Callable[[str], int]
+    rows: Rows, fresh: EventsByIssue, merged: Mapping[str, Group], seen: Callable[[str], int]
 ) -> list[IssueChange]:
     """Return what events of members change in heads that have no new events themselves."""
     return [
@@ -256,7 +256,7 @@ def _heads(
 
 def _tell(
     rows: Rows,
-    fresh: Events,
+    fresh: EventsByIssue,
     changes: Collection[IssueChange],
     merged: Mapping[str, Group],
 ) -> None:

@@ -15,7 +15,7 @@ from errata.models.ids import DAY_MS, UUID, named_event_id, new_event_id
 from errata.models.project import Access
 from errata.models.visible import Visible
 from errata.protocol.sentry import feedback as protocol
-from errata.protocol.sentry.envelope import FEEDBACK, MAX_EVENTS, Item
+from errata.protocol.sentry.envelope import FEEDBACK, MAX_EVENTS, EnvelopeItem
 from errata.store import events
 from errata.store import feedback as store
 from errata.store.items import TypedItem
@@ -30,7 +30,7 @@ MOST_OF_EVENT = 20
 
 
 def accept_items(
-    items: Iterable[Item], access: Access, at_ms: int, *, counted: bool
+    items: Iterable[EnvelopeItem], access: Access, at_ms: int, *, counted: bool
 ) -> HTTPError | None:
     """Store the feedback in the items of an envelope. Return the first refusal, if any.
 

@@ -37,7 +37,7 @@ from errata.usecases import (
 from errata.usecases.issue_results import activity_to_json, to_json
 from errata.usecases.results import Result, Work
 
-type Kind = Literal["resolve", "ignore", "reopen", "assign", "delete"]
+type ChangeKind = Literal["resolve", "ignore", "reopen", "assign", "delete"]
 # A request of the web API has 30 seconds.
 _MOST_S = 15.0
 # Comments have their time in milliseconds as their id.
@@ -49,7 +49,7 @@ _KINDS: dict[str, str] = {"resolve": RESOLVE, "ignore": IGNORE, "reopen": REOPEN
 def change(
     work: Work,
     *,
-    kind: Kind,
+    kind: ChangeKind,
     issue_ids: list[str] | None = None,
     query: str | None = None,
     in_next_release: bool = False,
@@ -191,7 +191,7 @@ def _named(work: Work, query: str) -> Issue | None:
 
 def _wanted(
     work: Work,
-    kind: Kind,
+    kind: ChangeKind,
     in_next: bool,
     release: str | None,
     for_: str | None,

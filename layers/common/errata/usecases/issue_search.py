@@ -35,7 +35,7 @@ from errata.store.issues import find_issues
 from errata.store.items import BATCH_GET
 from errata.usecases.issue_lists import look, sort_key
 from errata.usecases.merged import with_members
-from errata.usecases.search_terms import Value, Words, holds, narrowed, read_values
+from errata.usecases.search_terms import SearchWords, ValueTerm, holds, narrowed, read_values
 
 # A read unit has 8 KB, if the read is not consistent.
 _UNIT = 2 * 4096
@@ -115,7 +115,7 @@ def search(visible: Visible, query: IssueQuery, at: SearchStart | None) -> Searc
             if each.issue_id in value.seen.at:
                 at_ms = value.seen.at.pop(each.issue_id)
                 value.seen.at[each.head_id] = max(at_ms, value.seen.at.get(each.head_id, 0))
-    words = Words.of(query.terms)
+    words = SearchWords.of(query.terms)
     search = _Search(within, query, values, words, older, newest, members, spent=1 + read / _UNIT)
     return search.page(at)
 
@@ -124,8 +124,8 @@ def search(visible: Visible, query: IssueQuery, at: SearchStart | None) -> Searc
 class _Search:
     visible: Visible
     query: IssueQuery
-    values: Sequence[Value]
-    words: Words
+    values: Sequence[ValueTerm]
+    words: SearchWords
     older: int
     newest: int
     members: Sequence[MergedMember] = ()
@@ -354,7 +354,9 @@ def _units_of(issue: Issue) -> int:
     return math.ceil((size + sum(len(each.encode()) for each in (*names, *texts))) / 4096)
 
 
-def satisfies(visible: Visible, query: IssueQuery, values: Iterable[Value], issue: Issue) -> bool:
+def satisfies(
+    visible: Visible, query: IssueQuery, values: Iterable[ValueTerm], issue: Issue
+) -> bool:
     """Return whether an issue has a status that a query asks for, and all terms but words hold."""
     return (
         issue.status in query.statuses
@@ -364,7 +366,7 @@ def satisfies(visible: Visible, query: IssueQuery, values: Iterable[Value], issu
 
 
 def with_words(
-    words: Words,
+    words: SearchWords,
     found: Sequence[tuple[Visible, Issue]],
     of_members: Mapping[str, str] | None = None,
 ) -> tuple[list[tuple[Visible, Issue]], int]:

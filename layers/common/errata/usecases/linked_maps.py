@@ -27,10 +27,10 @@ _LATE_MS = 3_600_000
 _ASKED_MS = 600_000
 _REASON_MS = 10_000
 
-type _Key = tuple[str, str]  # project, key of the fetch
+type _FetchKey = tuple[str, str]  # project, key of the fetch
 
-_asked = BoundedDict[_Key, int](max_entries=2_000)  # until when
-_reasons = BoundedDict[_Key, tuple[int, str]](max_entries=2_000)  # until when, why
+_asked = BoundedDict[_FetchKey, int](max_entries=2_000)  # until when
+_reasons = BoundedDict[_FetchKey, tuple[int, str]](max_entries=2_000)  # until when, why
 
 
 def ask_for(events: Iterable[Stored], now_ms: int) -> None:

@@ -92,7 +92,7 @@ def _store_all(batch: LogBatch, found: Sequence[Captured], opened: Access, at_ms
     stored = 0
     failed: StoreError | None = None
     for captured in found:
-        submission = _Submission.of(batch, captured)
+        submission = _FailureSubmission.of(batch, captured)
         try:
             stored += admission.store_event(submission, opened, at_ms).stored
         except ProjectBusyError:
@@ -107,11 +107,11 @@ def _store_all(batch: LogBatch, found: Sequence[Captured], opened: Access, at_ms
     return stored
 
 
-class _Submission(SdkSubmission):
+class _FailureSubmission(SdkSubmission):
     """The event of a failure in the logs."""
 
     @classmethod
-    def of(cls, batch: LogBatch, captured: Captured) -> "_Submission":
+    def of(cls, batch: LogBatch, captured: Captured) -> "_FailureSubmission":
         """Return the submission of a failure."""
         sent = to_event(batch, captured, settings().region)
         submission = cls(Envelope({}, ()), json.dumps(sent).encode(), "")

@@ -21,7 +21,7 @@ from errata.protocol import settle
 from errata.protocol.issue_markdown import counted, row
 from errata.protocol.issues import read as read_query
 from errata.protocol.markdown import UNTRUSTED, span
-from errata.protocol.mcp import Result
+from errata.protocol.mcp import ToolResult
 from errata.protocol.mcp_tools import Arguments
 from errata.scrubbing.withheld import is_personal, issue_without, text_without
 from errata.usecases import (
@@ -51,7 +51,9 @@ def may_write(bearer: Bearer) -> bool:
     return has_right(bearer.role, "settle")
 
 
-def call(bearer: Bearer, name: str, sent: object, now_ms: int, dashboard_url: str) -> Result | None:
+def call(
+    bearer: Bearer, name: str, sent: object, now_ms: int, dashboard_url: str
+) -> ToolResult | None:
     """Call a tool with the arguments that were sent. None if there is no such tool.
 
     `dashboard_url`: base URL of the dashboard, for links, without a slash at its end. What a person
@@ -68,10 +70,10 @@ def call(bearer: Bearer, name: str, sent: object, now_ms: int, dashboard_url: st
             _check_may_write(bearer)
         text = _TOOLS[name](Reader(bearer, now_ms, dashboard_url), protocol.read(tool, sent))
     except InvalidInputError as error:
-        return Result(by_codes(f"Not done. {protocol.complaint_of(error)}"), failed=True)
+        return ToolResult(by_codes(f"Not done. {protocol.complaint_of(error)}"), failed=True)
     except (HTTPError, NotFoundError) as error:
-        return Result(by_codes(f"Not done. {error}"), failed=True)
-    return Result(protocol.bounded(by_codes(text)))
+        return ToolResult(by_codes(f"Not done. {error}"), failed=True)
+    return ToolResult(protocol.bounded(by_codes(text)))
 
 
 def _check_may_write(bearer: Bearer) -> None:

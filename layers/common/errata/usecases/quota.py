@@ -74,7 +74,7 @@ def spend(access: Access, at_ms: int) -> QuotaLease | None:
         return lease
 
 
-class Unit:
+class QuotaUnit:
     """A unit of the quota, taken for one event."""
 
     def __init__(self, lease: QuotaLease | None) -> None:
@@ -86,7 +86,7 @@ class Unit:
 
 
 @contextmanager
-def unit(access: Access, at_ms: int) -> Iterator[Unit]:
+def unit(access: Access, at_ms: int) -> Iterator[QuotaUnit]:
     """Take a quota unit for the event that the block stores.
 
     If the block raises, the unit is given back, unless the event may have been stored.
@@ -96,7 +96,7 @@ def unit(access: Access, at_ms: int) -> Iterator[Unit]:
     """
     lease = spend(access, at_ms)
     try:
-        yield Unit(lease)
+        yield QuotaUnit(lease)
     except ErrataError as error:
         give_back(lease, error)
         raise

@@ -211,11 +211,11 @@ def _redrive_monitors(messages: list[QueueMessage]) -> list[Redriven]:
 # ------------------------------------------------------------------ events that were not counted
 
 
-type Ids = list[tuple[str, str]]  # project and event
+type EventIds = list[tuple[str, str]]  # project and event
 
 
 def _redrive_events(messages: list[QueueMessage]) -> list[Redriven]:
-    named: dict[str, Ids] = {}
+    named: dict[str, EventIds] = {}
     problems: dict[str, str] = {}
     for message in messages:
         try:
@@ -244,12 +244,12 @@ def _redrive_events(messages: list[QueueMessage]) -> list[Redriven]:
     ]
 
 
-def _count_text(ids: Ids, counted: set[tuple[str, str]]) -> str:
+def _count_text(ids: EventIds, counted: set[tuple[str, str]]) -> str:
     new = len(counted.intersection(ids))
     return f"counted {new} of {len(ids)} events; the others were counted before, or are deleted"
 
 
-def _events_of(message: QueueMessage) -> Ids:
+def _events_of(message: QueueMessage) -> EventIds:
     """Return the events that a queue message is about, in the order of the stream."""
     body = json.loads(message.body)
     if "DDBStreamBatchInfo" not in body:

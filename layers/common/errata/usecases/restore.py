@@ -28,7 +28,7 @@ from typing import Any
 
 from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError, StoreError
-from errata.models.backup import BackupPart, Manifest
+from errata.models.backup import BackupManifest, BackupPart
 from errata.models.gateway_key import Gateway
 from errata.models.ids import floor_id, minted_ms, now_ms
 from errata.store import accounts, archives, event_queries, tables, webhook_secrets
@@ -63,7 +63,7 @@ class RestoreStep:
     take: Callable[[Restored], None]
 
 
-def verify(place: str, manifest: Manifest) -> Iterator[BackupPart]:
+def verify(place: str, manifest: BackupManifest) -> Iterator[BackupPart]:
     """Check that a backup is complete and undamaged. Yield each part that is.
 
     Raises:
@@ -81,7 +81,7 @@ def verify(place: str, manifest: Manifest) -> Iterator[BackupPart]:
         yield part
 
 
-def begin(manifest: Manifest) -> int:
+def begin(manifest: BackupManifest) -> int:
     """Reserve the deployment for this restore. Return how many steps were done before.
 
     Raises:
@@ -121,7 +121,13 @@ def _tables() -> dict[str, str]:
 
 
 def restore(
-    place: str, manifest: Manifest, gateway: Gateway, outcome: Restored, *, done: int, mailed: bool
+    place: str,
+    manifest: BackupManifest,
+    gateway: Gateway,
+    outcome: Restored,
+    *,
+    done: int,
+    mailed: bool,
 ) -> Iterator[RestoreStep]:
     """Take the steps after the first `done`. Yield each one afterwards, and add to `outcome`.
 
@@ -144,7 +150,7 @@ def restore(
 
 
 def _steps(
-    place: str, manifest: Manifest, gateway: Gateway, *, mailed: bool
+    place: str, manifest: BackupManifest, gateway: Gateway, *, mailed: bool
 ) -> Iterator[RestoreStep]:
     config = settings()
     yield RestoreStep("counters", partial(_counters, place, manifest))
@@ -228,7 +234,7 @@ def _project(row: TypedItem) -> TypedItem | None:
     return row
 
 
-def _counters(place: str, manifest: Manifest, _outcome: Restored) -> None:
+def _counters(place: str, manifest: BackupManifest, _outcome: Restored) -> None:
     for part in manifest.of_kind("projects"):
         counters = (row for row in _rows(place, part) if row["pk"]["S"] == "counter")
         tables.put_rows(settings().projects_table, counters)
@@ -240,7 +246,7 @@ def _counters(place: str, manifest: Manifest, _outcome: Restored) -> None:
 # ------------------------------------------------------------------ events that were not counted
 
 
-def _count(place: str, manifest: Manifest, outcome: Restored) -> None:
+def _count(place: str, manifest: BackupManifest, outcome: Restored) -> None:
     if not manifest.newest:
         return
     since = min(manifest.started_at, minted_ms(manifest.newest)) - COUNTED_AFTER_MS
@@ -295,7 +301,7 @@ def _create_account(email: str, gateway: Gateway, mailed: bool, outcome: Restore
     return accounts.create(email, mailed=False)
 
 
-def _meter(place: str, manifest: Manifest, gateway: Gateway, outcome: Restored) -> None:
+def _meter(place: str, manifest: BackupManifest, gateway: Gateway, outcome: Restored) -> None:
     """Give a gateway key to the keys of each project that had some."""
     metered: set[str] = set()
     for part in manifest.of_kind("projects"):

@@ -21,7 +21,7 @@ BY = "errata CLI"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ResultCall:
     """A command: its function, and what its caller needs.
 
     Attributes:
@@ -35,34 +35,36 @@ class Call:
 
 
 CALLS = {
-    "issues/list": Call(issue_results.list_),
-    "issues/show": Call(issue_results.show),
-    "issues/similar": Call(issue_results.similar_),
-    "issues/activity": Call(issue_results.activity),
-    "issues/peek": Call(issue_change_results.peek),
-    "issues/count": Call(issue_change_results.count),
-    "issues/change": Call(issue_change_results.change, changes=True),
-    "issues/continue": Call(issue_change_results.go_on, changes=True),
-    "issues/undo": Call(issue_change_results.undo, changes=True),
-    "issues/merge": Call(issue_change_results.merge_, changes=True),
-    "issues/unmerge": Call(issue_change_results.unmerge, changes=True),
-    "issues/comment": Call(issue_change_results.comment, changes=True),
-    "issues/link": Call(issue_change_results.link, changes=True),
-    "issues/ticket": Call(issue_change_results.ticket),
-    "events/list": Call(event_results.list_),
-    "events/show": Call(event_results.show),
-    "releases/list": Call(release_results.list_),
-    "releases/show": Call(release_results.show),
-    "releases/set": Call(release_results.set_, changes=True),
-    "alerts/list": Call(alert_results.list_),
-    "alerts/save": Call(alert_results.save, changes=True, administers=True),
-    "alerts/remove": Call(alert_results.remove, changes=True, administers=True),
-    "alerts/mute": Call(alert_results.mute, changes=True, administers=True),
-    "alerts/test": Call(alert_results.test, changes=True, administers=True),
-    "alerts/log": Call(alert_results.log),
-    "alerts/channel": Call(alert_results.add_channel, changes=True, administers=True),
-    "alerts/remove-channel": Call(alert_results.remove_channel, changes=True, administers=True),
-    "alerts/enable": Call(alert_results.enable, changes=True, administers=True),
+    "issues/list": ResultCall(issue_results.list_),
+    "issues/show": ResultCall(issue_results.show),
+    "issues/similar": ResultCall(issue_results.similar_),
+    "issues/activity": ResultCall(issue_results.activity),
+    "issues/peek": ResultCall(issue_change_results.peek),
+    "issues/count": ResultCall(issue_change_results.count),
+    "issues/change": ResultCall(issue_change_results.change, changes=True),
+    "issues/continue": ResultCall(issue_change_results.go_on, changes=True),
+    "issues/undo": ResultCall(issue_change_results.undo, changes=True),
+    "issues/merge": ResultCall(issue_change_results.merge_, changes=True),
+    "issues/unmerge": ResultCall(issue_change_results.unmerge, changes=True),
+    "issues/comment": ResultCall(issue_change_results.comment, changes=True),
+    "issues/link": ResultCall(issue_change_results.link, changes=True),
+    "issues/ticket": ResultCall(issue_change_results.ticket),
+    "events/list": ResultCall(event_results.list_),
+    "events/show": ResultCall(event_results.show),
+    "releases/list": ResultCall(release_results.list_),
+    "releases/show": ResultCall(release_results.show),
+    "releases/set": ResultCall(release_results.set_, changes=True),
+    "alerts/list": ResultCall(alert_results.list_),
+    "alerts/save": ResultCall(alert_results.save, changes=True, administers=True),
+    "alerts/remove": ResultCall(alert_results.remove, changes=True, administers=True),
+    "alerts/mute": ResultCall(alert_results.mute, changes=True, administers=True),
+    "alerts/test": ResultCall(alert_results.test, changes=True, administers=True),
+    "alerts/log": ResultCall(alert_results.log),
+    "alerts/channel": ResultCall(alert_results.add_channel, changes=True, administers=True),
+    "alerts/remove-channel": ResultCall(
+        alert_results.remove_channel, changes=True, administers=True
+    ),
+    "alerts/enable": ResultCall(alert_results.enable, changes=True, administers=True),
 }
 
 

@@ -45,7 +45,7 @@ _RAREST_FIRST = ("user.id", "user.email", "url", "transaction", "", "logger", "r
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ValueTerm:
     """A term about a value, and the issues that had it.
 
     `seen` has when, by issue id. `complete`: no other issue can have had it.
@@ -80,7 +80,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class _OfAssignee(Value):
+class _OfAssignee(ValueTerm):
     """A term about assignees. An issue itself says who its assignee is."""
 
     is_asked: Callable[[str], bool]
@@ -89,7 +89,7 @@ class _OfAssignee(Value):
         return self.is_asked(issue.assignee) != self.term.negated
 
 
-def _of_assignee(visible: Visible, term: Term) -> Value:
+def _of_assignee(visible: Visible, term: Term) -> ValueTerm:
     begin, is_asked = assignee_terms.asked(visible, term)
     seen = IssuesWithValue({}, complete=False, bytes=0)
     if not term.negated:
@@ -97,7 +97,7 @@ def _of_assignee(visible: Visible, term: Term) -> Value:
     return _OfAssignee(term, seen, seen.complete, is_asked)
 
 
-def read_values(visible: Visible, terms: Iterable[Term], older: bool) -> list[Value]:
+def read_values(visible: Visible, terms: Iterable[Term], older: bool) -> list[ValueTerm]:
     """Return which issues had the values, or have the assignees, that the terms ask for.
 
     `older`: the project has issues of release 0.1.0, which counted names and had no value rows.
@@ -120,7 +120,7 @@ def read_values(visible: Visible, terms: Iterable[Term], older: bool) -> list[Va
                 f"Too many values match {term}. Write more of the value before the *.",
                 *(str(term), 0, len(str(term))),
             )
-        found.append(Value(term, seen, seen.complete and not (older and counted)))
+        found.append(ValueTerm(term, seen, seen.complete and not (older and counted)))
     return found
 
 
@@ -211,14 +211,14 @@ def narrowed(visible: Visible, query: IssueQuery) -> tuple[Visible, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class SearchWords:
     """The words that must occur in an issue's text, and those that must not."""
 
     asked: Sequence[Term]
     refused: Sequence[Term]
 
     @classmethod
-    def of(cls, terms: Iterable[Term]) -> "Words":
+    def of(cls, terms: Iterable[Term]) -> "SearchWords":
         """Return the words among the terms of a query."""
         found = [each for each in terms if each.key == TEXT]
         return cls(

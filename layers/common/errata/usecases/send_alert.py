@@ -61,7 +61,7 @@ _addresses = TTLCache[str](max_entries=1_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SendResult:
     """The result of sending. `told` are hashes of mail addresses that need no second mail.
 
     `permanent`: another attempt would fail, too.
@@ -205,7 +205,7 @@ def _test(project: Project, root: str) -> News:
 # ------------------------------------------------------------------ sending
 
 
-def send(message: Message, channel: Webhook, alert: Alert, told: tuple[str, ...]) -> Sent:
+def send(message: Message, channel: Webhook, alert: Alert, told: tuple[str, ...]) -> SendResult:
     """Make one attempt to send an alert.
 
     Raises:
@@ -215,7 +215,7 @@ def send(message: Message, channel: Webhook, alert: Alert, told: tuple[str, ...]
     outgoing = kind.write(alert, _address(channel) if kind.secret else channel.url)
     if isinstance(outgoing, BusEvent):
         event_bus.put(outgoing.detail_type, outgoing.detail)
-        return Sent(PostResponse(ACCEPTED, None))
+        return SendResult(PostResponse(ACCEPTED, None))
     if isinstance(outgoing, Post):
         return _posted(kind, outgoing)
     project = project_of(message.project_id)
@@ -231,7 +231,7 @@ def send(message: Message, channel: Webhook, alert: Alert, told: tuple[str, ...]
     return _mail(outgoing, to, seeing, told)
 
 
-def _to_own(email: str, own: Reach, alert: Alert) -> Sent:
+def _to_own(email: str, own: Reach, alert: Alert) -> SendResult:
     """Send an alert to a member's own channel. Permanent: the channel does not take it."""
     kind = CHANNELS[own.kind]
     try:
@@ -241,16 +241,16 @@ def _to_own(email: str, own: Reach, alert: Alert) -> Sent:
     except StoreError as error:
         if error.code != "ParameterNotFound":
             raise
-        return Sent(None, "it was removed", permanent=True)
+        return SendResult(None, "it was removed", permanent=True)
     except ForbiddenUrlError as error:
-        return Sent(None, str(error), permanent=True)
+        return SendResult(None, str(error), permanent=True)
     status = sent.response.status if sent.response else 0
     if 300 <= status < 500 and status != 429:
-        return Sent(sent.response, f"{status} {sent.error}".strip(), permanent=True)
+        return SendResult(sent.response, f"{status} {sent.error}".strip(), permanent=True)
     return sent
 
 
-def _posted(kind: Channel, outgoing: Post) -> Sent:
+def _posted(kind: Channel, outgoing: Post) -> SendResult:
     response = post(
         outgoing.url,
         outgoing.body,
@@ -263,7 +263,7 @@ def _posted(kind: Channel, outgoing: Post) -> Sent:
         response = PostResponse(
             response.status, str(-(-int(asked * 1000) // 1000)), response.refusal
         )
-    return Sent(response, _said(response.refusal))
+    return SendResult(response, _said(response.refusal))
 
 
 def _seconds(retry_after: str | None) -> int:
@@ -288,7 +288,7 @@ def _address(channel: Webhook) -> str:
 
 def _mail(
     outgoing: Mail, recipients: Sequence[str], seeing: Collection[str], told: tuple[str, ...]
-) -> Sent:
+) -> SendResult:
     """Mail each recipient that has not accepted the mail before. `seeing` are members' addresses.
 
     Others must have confirmed their address, so that nobody can let Errata mail a stranger.
@@ -310,10 +310,10 @@ def _mail(
             time.sleep(0.05)
     complaint = "; ".join(refused)[:300]
     if not recipients:
-        return Sent(PostResponse(ACCEPTED, None), "Nobody wants this mail.")
+        return SendResult(PostResponse(ACCEPTED, None), "Nobody wants this mail.")
     if again or (refused and not accepted):
-        return Sent(None, complaint, tuple(sorted(accepted)), permanent=not again)
-    return Sent(PostResponse(ACCEPTED, None), complaint, tuple(sorted(accepted)))
+        return SendResult(None, complaint, tuple(sorted(accepted)), permanent=not again)
+    return SendResult(PostResponse(ACCEPTED, None), complaint, tuple(sorted(accepted)))
 
 
 def clear_cache() -> None:

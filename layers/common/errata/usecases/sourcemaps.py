@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from errata.errors import InvalidInputError, NotFoundError, SourceMapError
-from errata.models.artifact import Artifact, Bundle, State
+from errata.models.artifact import Artifact, ArtifactState, Bundle
 from errata.protocol.bundles import MAX_BUNDLE_BYTES
 from errata.store import artifacts, map_fetches, map_files
 from errata.usecases import audit
@@ -28,7 +28,7 @@ _SHA1 = re.compile(r"[0-9a-f]{40}")
 class Assembly:
     """How far an upload is: its state, the upload chunks that are missing, what is wrong."""
 
-    state: State
+    state: ArtifactState
     missing: tuple[str, ...] = ()
     detail: str = ""
 

@@ -65,7 +65,7 @@ def _with_events(opened: Access, monitor: Monitor, now_ms: int) -> Monitor:
     runs = []
     for run in monitor.runs:
         if run.event == "owed":
-            submission = _Submission(Envelope({}, ()), _event(monitor, run), "")
+            submission = _RunSubmission(Envelope({}, ()), _event(monitor, run), "")
             try:
                 admission.store_event(submission, opened, now_ms)
             except ProjectBusyError:
@@ -82,7 +82,7 @@ def _with_events(opened: Access, monitor: Monitor, now_ms: int) -> Monitor:
     return replace(monitor, runs=tuple(runs))
 
 
-class _Submission(SdkSubmission):
+class _RunSubmission(SdkSubmission):
     """The event of a failed run. `read` sets the issue."""
 
     issue = ""

@@ -42,12 +42,12 @@ class Urls:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CachedToken:
     bearer: Bearer | None
     allowlist: tuple[Network, ...] = ()
 
 
-_tokens = TTLCache[_Known](max_entries=10_000)
+_tokens = TTLCache[_CachedToken](max_entries=10_000)
 
 
 def create(
@@ -156,15 +156,15 @@ def authenticate(text: str, address: str, at_ms: int) -> Bearer:
     return bearer
 
 
-def _look_up(token_hash: str) -> _Known:
+def _look_up(token_hash: str) -> _CachedToken:
     token = store.find_token(token_hash)
     if token is None:
-        return _Known(None)
+        return _CachedToken(None)
     user, organization = store.find_bearer(token)
     if token.member and (user is None or token.organization not in user.memberships):
-        return _Known(None)
+        return _CachedToken(None)
     allowlist = networks(organization.allowlist) if organization else ()
-    return _Known(Bearer(token, user), allowlist)
+    return _CachedToken(Bearer(token, user), allowlist)
 
 
 def clear_cache() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 
 from errata.cli import aws_failures, failures
-from errata.cli.stack import DEFAULT_STACK, Stack
+from errata.cli.stack import DEFAULT_STACK, DeployedStack
 from errata.errors import ErrataError
 from errata.models.gateway_key import Gateway
 
@@ -51,7 +51,7 @@ def note(detail: str, remedy: str) -> Finding:
 class Deployment:
     """A stack that is checked."""
 
-    stack: Stack
+    stack: DeployedStack
     local: bool
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import urllib3
 from botocore.httpsession import get_cert_path
 
-from errata.errors import AddressForbiddenError, ErrataError
+from errata.errors import AddressForbiddenError, NoResponseError
 
 TIMEOUT_S = 30.0
 # A deployment takes effect in API Gateway, IAM and Lambda little by little.
@@ -20,10 +20,6 @@ _PAUSE_S = 5.0
 # this many seconds. A used-up quota also gives 429 at the SDK endpoint, with a longer time.
 _TRIES = 6
 _MOST_RETRY_AFTER_S = 10.0
-
-
-class NoResponseError(ErrataError):
-    """The API did not respond. The text says why."""
 
 
 class CutOffError(NoResponseError):

@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 from errata.cli import aws_failures
 from errata.cli.checks import dashboard, network
 from errata.cli.checks.base import Check, Deployment, Finding, finding, run
-from errata.cli.checks.client import CutOffError, EndpointResponse, NoResponseError
+from errata.cli.checks.client import CutOffError, EndpointResponse
 from errata.cli.checks.trial import Trial, trial
 from errata.cli.failures import explain
-from errata.errors import ErrataError
+from errata.errors import ErrataError, NoResponseError
 from errata.models.ids import new_event_id, now_ms
 from errata.store import tables
 from errata.usecases import issues, loss_ledger, projects

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from errata.models.event import Fields
-from errata.protocol.sentry.envelope import Item
+from errata.protocol.sentry.envelope import EnvelopeItem
 
 # Of one event. A file must fit into the response of a function, which has 6 MB, in Base64.
 MAX_FILES = 10
@@ -28,7 +28,7 @@ class Attachments:
     left_out: list[str]
 
 
-def chosen(items: Iterable[Item]) -> Attachments:
+def chosen(items: Iterable[EnvelopeItem]) -> Attachments:
     """Return the attachments among the items of an envelope: the first ones that are not too large.
 
     Crash reports are left out: they count as a loss.

@@ -22,9 +22,9 @@ from errata.models.monitor import (
     MAX_RELEASE,
     MAX_THRESHOLD,
     CheckIn,
+    IntervalUnit,
     MonitorConfig,
     Reported,
-    Unit,
     to_slug,
 )
 from errata.protocol.body import parse_object, too_large
@@ -45,7 +45,7 @@ _MAX_DURATION_S = 60 * MAX_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class CheckInRoute:
     """A route of check-ins. `sentry_key` is "" if it is not in the path."""
 
     project_id: str
@@ -53,10 +53,10 @@ class Route:
     sentry_key: str = ""
 
 
-def find_route(path: str) -> Route | None:
+def find_route(path: str) -> CheckInRoute | None:
     """Return the route of a path without a slash at its end, None if there is none."""
     found = _ROUTE.fullmatch(path)
-    return Route(found[1], unquote(found[2]), found[3] or "") if found else None
+    return CheckInRoute(found[1], unquote(found[2]), found[3] or "") if found else None
 
 
 def of_item(payload: bytes, message_id: str, at_ms: int) -> CheckIn:
@@ -135,7 +135,7 @@ def _config(sent: Mapping[str, Any]) -> MonitorConfig | None:
         return MonitorConfig(crontab=value.strip()[: MAX_CRONTAB + 1], **others)
     every = _number(value, 1, _MAX_EVERY, 0)
     if kind == "interval" and every and unit in _UNITS:
-        return MonitorConfig(every=every, unit=cast(Unit, unit), **others)
+        return MonitorConfig(every=every, unit=cast(IntervalUnit, unit), **others)
     return None
 
 

@@ -44,7 +44,7 @@ _EMPTY_LINES = re.compile(rb"\n*")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class EnvelopeItem:
     """An item of an envelope. `type` is from its header, "" if that has none."""
 
     type: str
@@ -65,7 +65,7 @@ class Envelope:
     """A parsed envelope. `problem` says why parsing stopped early; "" if it did not."""
 
     headers: dict[str, Any]
-    items: tuple[Item, ...]
+    items: tuple[EnvelopeItem, ...]
     problem: str = ""
 
     @property
@@ -125,7 +125,7 @@ def parse(body: bytes) -> Envelope:
     Raises:
         InvalidInputError: the headers of the envelope are invalid.
     """
-    reader = _Reader(body)
+    reader = _EnvelopeReader(body)
     problem = ""
     try:
         while reader.state is not _State.END:
@@ -139,7 +139,7 @@ def parse(body: bytes) -> Envelope:
 
 def parse_start(start: bytes) -> Start:
     """Return what is known from the first `START_BYTES` bytes of an envelope, or from all bytes."""
-    reader = _Reader(start)
+    reader = _EnvelopeReader(start)
     try:
         while reader.state is not _State.END:
             reader.step()
@@ -153,13 +153,13 @@ def parse_start(start: bytes) -> Start:
     return Start(reader.headers, has_event)
 
 
-class _Reader:
+class _EnvelopeReader:
     """A state machine over the bytes of an envelope. Each step advances or raises."""
 
     def __init__(self, body: bytes) -> None:
         self.state = _State.HEADERS
         self.headers: dict[str, Any] = {}
-        self.items: list[Item] = []
+        self.items: list[EnvelopeItem] = []
         self._body = body
         self._at = 0
         self._item: dict[str, Any] = {}
@@ -188,10 +188,10 @@ class _Reader:
                 self.items.append(self.item(payload))
                 self.state = _State.ITEM_HEADERS
 
-    def item(self, payload: bytes) -> Item:
+    def item(self, payload: bytes) -> EnvelopeItem:
         """Return the item whose headers were read last, with this payload."""
         kind = self._item.get("type")
-        return Item(kind if isinstance(kind, str) else "", payload, self._item)
+        return EnvelopeItem(kind if isinstance(kind, str) else "", payload, self._item)
 
     def _skip_empty_lines(self) -> None:
         # The grammar allows one line feed at the end, but some SDKs write several.

@@ -6,7 +6,7 @@ SDKs then drop what belongs to its data categories.
 
 from collections.abc import Iterable
 
-from errata.protocol.sentry.envelope import Item
+from errata.protocol.sentry.envelope import EnvelopeItem
 
 # Data categories of the items that Errata drops, by item type. SDKs differ in some.
 _CATEGORIES = {
@@ -28,7 +28,7 @@ _CATEGORIES = {
 _PAUSE_S = 3_600
 
 
-def not_stored(items: Iterable[Item], log_errors: bool) -> dict[str, str]:
+def not_stored(items: Iterable[EnvelopeItem], log_errors: bool) -> dict[str, str]:
     """Return the header that names the categories of the items that were dropped, if any.
 
     With `log_errors`, log records are read.

@@ -14,7 +14,7 @@ _OF_OTLP = re.compile(r"(?:/api/(?P<project_id>[^/]+)/integration/otlp)?/v1/(?P<
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class SdkRoute:
     """A route of the SDK endpoint.
 
     `kind` is `envelope`, `store`, `security`, `minidump` or `unreal`. Only the last one has a key
@@ -26,12 +26,12 @@ class Route:
     sentry_key: str = ""
 
 
-def find_route(path: str) -> Route | None:
+def find_route(path: str) -> SdkRoute | None:
     """Return the route of a path without a slash at its end, None if there is none."""
     found = _ROUTE.fullmatch(path)
     if found is None:
         return None
-    return Route(found["kind"] or "unreal", found["project_id"], found["sentry_key"] or "")
+    return SdkRoute(found["kind"] or "unreal", found["project_id"], found["sentry_key"] or "")
 
 
 @dataclass(frozen=True, slots=True)

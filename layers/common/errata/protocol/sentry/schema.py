@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_core import SchemaValidator, ValidationError
 
 from errata.protocol import schemas
-from errata.protocol.schemas import ANY, BOOL, INT, NONE, OBJECT, TEXT, Schema
+from errata.protocol.schemas import ANY, BOOL, INT, NONE, OBJECT, TEXT, CoreSchema
 from errata.protocol.sentry import forms
 from errata.protocol.sentry.forms import Problems
 
@@ -41,12 +41,12 @@ _MAX_LINES = 100
 _NOT_OF_THE_PATH = "[key]"
 
 
-def _fields(**fields: Schema) -> Schema:
+def _fields(**fields: CoreSchema) -> CoreSchema:
     """Return the schema of an object with optional fields. Unknown fields are kept as they are."""
     return schemas.fields(fields, "allow")
 
 
-def _values(schema: Schema) -> Schema:
+def _values(schema: CoreSchema) -> CoreSchema:
     """Return the schema of a list. `forms.current` has converted the other forms to a list."""
     return schemas.items(schemas.nullable(schema))
 
@@ -100,7 +100,7 @@ _THREAD = _fields(
 _BREADCRUMB = _fields(
     type=_TEXT, category=_TEXT, message=_TEXT, level=_TEXT, timestamp=ANY, data=ANY
 )
-_PARTS: dict[str, Schema] = {
+_PARTS: dict[str, CoreSchema] = {
     "event_id": ANY,
     "timestamp": ANY,
     "level": _TEXT,

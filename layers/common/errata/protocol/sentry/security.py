@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from errata.errors import InvalidInputError
 from errata.models.event import Fields
 from errata.protocol.body import MAX_JSON_BYTES, parse_object
-from errata.protocol.sentry.envelope import MAX_EVENTS, Envelope, Item
+from errata.protocol.sentry.envelope import MAX_EVENTS, Envelope, EnvelopeItem
 from errata.protocol.sentry.reports import MAX_QUANTITY
 
 # The member of a body that has the report, and the name of the report in an event. A report on
@@ -79,18 +79,18 @@ def to_envelope(body: bytes, query: Mapping[str, str], user_agent: str) -> Envel
         event = _of_object(parse_object(body), agent)
         if event is None:
             raise InvalidInputError({"body": ["The body is not a security report."]})
-        return Envelope({}, (Item("event", to_json({**event, **common})),))
+        return Envelope({}, (EnvelopeItem("event", to_json({**event, **common})),))
     items = []
     reports = _list(body)
     for report in reports[:MAX_EVENTS]:
         event = _of_reporting_api(report, agent) if isinstance(report, dict) else None
         if event is None:
-            items.append(Item("raw_security", b""))
+            items.append(EnvelopeItem("raw_security", b""))
         else:
-            items.append(Item("event", to_json({**event, **common})))
+            items.append(EnvelopeItem("event", to_json({**event, **common})))
     # Stand-ins for reports beyond the limit of an envelope. They are refused, and at most
     # MAX_QUANTITY of them count as lost.
-    items += [Item("event", b"")] * min(len(reports) - len(items), MAX_QUANTITY)
+    items += [EnvelopeItem("event", b"")] * min(len(reports) - len(items), MAX_QUANTITY)
     return Envelope({}, tuple(items))
 
 
@@ -98,7 +98,7 @@ def with_reports(envelope: Envelope) -> Envelope:
     """Return an envelope with its `raw_security` items as events, if they can be read."""
     if not any(item.type == "raw_security" for item in envelope.items):
         return envelope
-    items: list[Item] = []
+    items: list[EnvelopeItem] = []
     read = 0
     for item in envelope.items:
         if item.type == "raw_security" and read < MAX_EVENTS:
@@ -131,14 +131,14 @@ def _list(body: bytes) -> list[Any]:
     return reports
 
 
-def _readable(item: Item) -> Item:
+def _readable(item: EnvelopeItem) -> EnvelopeItem:
     if len(item.payload) > MAX_JSON_BYTES:
-        return Item("event", item.payload)  # refused later, and counted as too large
+        return EnvelopeItem("event", item.payload)  # refused later, and counted as too large
     try:
         event = _of_object(parse_object(item.payload), {})
     except InvalidInputError:
         event = None
-    return item if event is None else Item("event", to_json(event))
+    return item if event is None else EnvelopeItem("event", to_json(event))
 
 
 def _of_object(body: Fields, agent: Fields) -> Fields | None:
