@@ -20,7 +20,7 @@ from errata.usecases import members, organizations, projects
 from tests.support import reported
 from tests.support.browser import signed_in, words
 from tests.support.capture import capture, split
-from tests.support.deployed import eventually
+from tests.support.deployed import eventually, pass_month_end
 from tests.support.programs import PATIENCE_S, SDKS, browse, run
 from tests.support.reported import Event
 from tests.support.template import ROOT
@@ -188,6 +188,7 @@ def test_a_reached_quota_makes_an_sdk_back_off(stack: LocalStack, program: str) 
     organization = organizations.create("small")
     organizations.change(organization.id, monthly_quota=5)
     shop = reporting(stack, organization.id)
+    pass_month_end()
     with capture(upstream=stack.sdk_url) as between:
         public = urlsplit(shop.dsn).username
         printed = run(program, between.dsn(public or "", shop.id), "60")

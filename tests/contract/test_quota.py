@@ -29,6 +29,13 @@ from tests.support.moto_calls import over_http
 type Post = Callable[[Project], Response]
 
 
+@pytest.fixture(autouse=True)
+def clock(clock: Clock) -> Clock:
+    """Stop the time in the middle of a month: no test may begin a new quota by accident."""
+    clock.to_mid_month()
+    return clock
+
+
 def limited(monthly_quota: int) -> Project:
     """A project of an organization with a quota, metered by the gateway."""
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=monthly_quota)

@@ -9,7 +9,7 @@ import requests
 from dev.stack import LocalStack
 from errata.models.organization import Organization, parse_allowlist
 from errata.usecases import billing, organizations, projects
-from tests.support.deployed import STRIPE_SECRET, eventually
+from tests.support.deployed import STRIPE_SECRET, eventually, pass_month_end
 from tests.support.stripe import stripe_signature
 
 
@@ -59,6 +59,7 @@ def test_exactly_a_quota_is_accepted(stack: LocalStack) -> None:
     organization = organizations.create("small")
     organizations.change(organization.id, monthly_quota=5)
     _, key = a_project(organization)
+    pass_month_end()
     assert [ingest(stack, key).status_code for _ in range(8)] == [202] * 5 + [402] * 3
 
 

@@ -37,6 +37,13 @@ from tests.support.visible import all_issues, visible_in
 __all__ = ["owned"]
 
 
+@pytest.fixture(autouse=True)
+def clock(clock: Clock) -> Clock:
+    """Stop the time in the middle of an hour: the cap of an issue is counted by hour."""
+    clock.to_midday()
+    return clock
+
+
 def send(project: Project, clock: Clock, **fields: Any) -> Response:
     clock.advance(0.001)
     return sdk.post(project, sdk.of_event(sdk.event(**fields)))

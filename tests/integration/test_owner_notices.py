@@ -29,6 +29,13 @@ ACME = "1"
 LOSS = "event lost: project 1, invalid"
 
 
+@pytest.fixture(autouse=True)
+def clock(clock: Clock) -> Clock:
+    """Stop the time in the middle of a month: notices are counted by day and month."""
+    clock.to_mid_month()
+    return clock
+
+
 @pytest.fixture
 def owned(monkeypatch: pytest.MonkeyPatch) -> None:
     """An organization with two owners, an admin and a project, in a deployment with SES."""

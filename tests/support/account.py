@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -58,6 +59,8 @@ _OF_THE_POOL = (
 _emulator = "moto"
 # Enough for any test that is not about rate limits: one token per millisecond.
 UNLIMITED = 60_000
+_DAY_NS = 86_400 * 10**9
+_MIDDAY_NS = 45_000 * 10**9
 
 
 @contextmanager
@@ -308,3 +311,13 @@ class Clock:
     def days(self, days: float) -> None:
         """Advance the time by days."""
         self.advance(days * 86_400)
+
+    def to_midday(self) -> None:
+        """Advance to the next 12:30 UTC, for tests that count by hour or day."""
+        self.ns += (_MIDDAY_NS - self.ns) % _DAY_NS
+
+    def to_mid_month(self) -> None:
+        """Advance to 12:30 UTC on the next 15th, for tests that count by month."""
+        self.to_midday()
+        while datetime.fromtimestamp(self.ns // 10**9, UTC).day != 15:
+            self.days(1)

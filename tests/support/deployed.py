@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,3 +180,10 @@ def eventually[T](
         assert time.monotonic() < until, f"still {seen!r} after {patience_s} s"
         time.sleep(0.1)
     return seen
+
+
+def pass_month_end(within_s: float = 60) -> None:
+    """Sleep `within_s` if a month (UTC) ends within it: each month has a quota of its own."""
+    now = datetime.now(UTC)
+    if (now + timedelta(seconds=within_s)).month != now.month:
+        time.sleep(within_s)

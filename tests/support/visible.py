@@ -1,5 +1,7 @@
 """What a reader sees, for tests that read."""
 
+from collections import Counter
+
 from errata.config import settings
 from errata.models.ids import now_ms
 from errata.models.issue import Issue
@@ -8,7 +10,7 @@ from errata.store import projects as projects_store
 from errata.store import watermarks
 from errata.store.issue_items import is_issue, to_issue
 from errata.store.items import query, read_all, write_all
-from errata.usecases import projects
+from errata.usecases import loss_ledger, projects
 from errata.usecases.visible import make_visible
 
 
@@ -26,6 +28,16 @@ def visible_at(partition: str, now_s: int = 0, oldest_ms: int = 0) -> Visible:
     """Return what a reader sees at `now_s` (seconds), for a project or an issues partition."""
     project_id, _, generation = partition.partition("#")
     return Visible(project_id, Watermark(int(generation or 0)), oldest_ms, now_s * 1000)
+
+
+def counted(project_id: str) -> tuple[int, dict[str, int]]:
+    """Return how many events of a new project were accepted, and its losses by reason.
+
+    Adds up yesterday and today: a test that runs in real time may cross midnight.
+    """
+    days = loss_ledger.by_day(visible_in(project_id), 2).values()
+    lost = sum((Counter(reasons) for _, reasons in days), Counter[str]())
+    return sum(accepted for accepted, _ in days), dict(lost)
 
 
 def all_issues(visible: Visible) -> list[Issue]:

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import pytest
 
 from errata.models.event import SDK_FIELDS
-from errata.models.ids import issue_id
+from errata.models.ids import DAY_MS, day_name, issue_id
 from errata.usecases import issues
 from tests.support import sdk, sdk_events, stream
 from tests.support.account import Clock, Project
@@ -386,18 +386,20 @@ def test_all_frames_can_be_opened_and_every_trace_is_there_as_a_text(
     assert "worker-2, BLOCKED\n  shop/cart.py:20 in total\n" in raw.html
 
 
-def test_an_event_as_markdown_links_to_its_page(browser: Browser, busy: Project) -> None:
+def test_an_event_as_markdown_links_to_its_page(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
     shown = show(browser, busy, sdk_events.PYTHON)
     copied = re.search(r'href="([^"]*)" data-copy-from="([^"]*)"', shown.html)
     assert copied
     assert copied[1] == copied[2]
-    event = shown.url.rpartition("/")[2]
+    event, today = shown.url.rpartition("/")[2], day_name(clock.ms // DAY_MS)
     with recorded() as calls:
         found = browser.get(f"projects/{busy.id}/events/{event}.md")
     assert len(calls) <= MAX_CALLS
     assert found.headers["Content-Type"] == "text/markdown; charset=utf-8"
     assert found.html.startswith("## `VoucherError: no voucher applies`\nin `shop.cart in apply`\n")
-    assert "- issue: `SHOP-2-1, open`\n- seen: `1 event since 2026-" in found.html
+    assert f"- issue: `SHOP-2-1, open`\n- seen: `1 event since {today}" in found.html
     assert f"- event: <{shown.url}>\n" in found.html
 
 
