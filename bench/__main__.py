@@ -11,7 +11,7 @@ from bench.artifact import LAYER, STOCK
 from bench.cases import Price
 from bench.corpus import SIZES, encode, load
 from bench.pages import MONTHLY
-from bench.report import Yardstick, as_json, at_most, line
+from bench.report import Yardstick, as_json, at_most, table_line
 from bench.stage import Stage, prepared
 
 # What `import boto3` and a client need. pip compiles them when it installs; uv does not.
@@ -64,7 +64,7 @@ def _compare() -> int:
     with prepared() as stage:
         found = list(peer.compare(stage))
     for each in found:
-        print(line(each))
+        print(table_line(each))
     return 0 if all(each.passed for each in found) else 1
 
 
@@ -99,7 +99,7 @@ def _compile_stock() -> None:
 
 def _shown(yardstick: Yardstick, options: argparse.Namespace) -> Yardstick:
     if not options.json:
-        print(line(yardstick), flush=True)
+        print(table_line(yardstick), flush=True)
     return yardstick
 
 

@@ -16,7 +16,7 @@ from bench.counts import access_line_bytes
 from bench.digest import A_MONTH, BATCH, ISSUES, USERS, Digest, arrivals, batches, grow
 from bench.digest import prepared as prepared_digest
 from bench.process import Worker
-from bench.sdk import large_events, posted
+from bench.sdk import large_events, sdk_post
 from bench.server import AwsCall
 from bench.small_sdk import small_events
 from bench.stage import Stage
@@ -111,7 +111,7 @@ def _url(stage: Stage) -> Iterator[Callable[[list[dict[str, Any]]], list[AwsCall
 
         def post(events: list[dict[str, Any]]) -> list[AwsCall]:
             sent = [
-                url_event(posted(event), stage.busy_project, stage.busy_key) for event in events
+                url_event(sdk_post(event), stage.busy_project, stage.busy_key) for event in events
             ]
             worker.load("url", sent)
             stage.server.taken()

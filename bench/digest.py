@@ -25,7 +25,7 @@ from bench.traffic import stream_event
 from bench.write_units import Item
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
-from errata.protocol.ingest import parse
+from errata.protocol.ingest import parse_event
 from errata.protocol.sentry.envelope import Envelope
 from errata.usecases.prepare import prepare
 from errata.usecases.sentry import SdkSubmission
@@ -116,7 +116,7 @@ class Digest:
         """Return a new event of an issue."""
         error = {**self._errors[issue % ISSUES], "fingerprint": f"f{issue}", "release": RELEASE}
         error["user"] = {"id": f"{user}"}
-        typed: Any = prepare(parse(error), self._access, new_event_id(at_ms), at_ms).item
+        typed: Any = prepare(parse_event(error), self._access, new_event_id(at_ms), at_ms).item
         item: Item = seed.as_json(typed)
         return item
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bench import bill, prices
 from bench.bill import Dollars
 from bench.process import Worker
-from bench.sdk import posted
+from bench.sdk import sdk_post
 from bench.server import AwsCall
 from bench.stage import Stage
 from bench.template import template
@@ -76,7 +76,7 @@ def written() -> bytes:
 
 def with_file(event: dict[str, Any]) -> bytes:
     """Return what an SDK posts for an event with a file that does not compress."""
-    return posted(event, file=random.randbytes(FILE_BYTES))
+    return sdk_post(event, file=random.randbytes(FILE_BYTES))
 
 
 def of_feedback(calls: list[AwsCall], cpu: float) -> Dollars:

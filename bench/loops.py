@@ -11,7 +11,7 @@ from bench.write_units import Item
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
 from errata.models.tally import is_kept
-from errata.protocol.sentry.envelope import parse
+from errata.protocol.sentry.envelope import parse_envelope
 from errata.usecases.prepare import prepare, prepare_tally
 from errata.usecases.sentry import SdkSubmission
 
@@ -38,7 +38,7 @@ def _items(*, tally: bool) -> Iterator[Item]:
 
 
 def _item(body: bytes, at_ms: int, *, tally: bool) -> Item:
-    envelope = parse(body)
+    envelope = parse_envelope(body)
     fields = SdkSubmission(envelope, envelope.events[0], "").read(_ACCESS, at_ms)
     event_id = new_event_id(at_ms)
     whole = prepare(fields, _ACCESS, event_id, at_ms).item

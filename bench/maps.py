@@ -28,7 +28,7 @@ from bench.corpus import encode
 from bench.per_event import listed
 from bench.process import Worker
 from bench.report import Yardstick, at_most
-from bench.sdk import of_new_issue, posted
+from bench.sdk import of_new_issue, sdk_post
 from bench.server import AwsCall, RecordingServer
 from bench.small_sdk import SIZE, small_events
 from bench.stage import Stage
@@ -40,7 +40,7 @@ from errata.models.artifact import UNUSED_KEPT_MS, Artifact, debug_key
 from errata.models.ids import DAY_MS, now_ms
 from errata.sourcemaps.compile import Compiled, compile_map
 from errata.sourcemaps.mappings import Segment
-from errata.sourcemaps.parse import parse
+from errata.sourcemaps.parse import parse_map
 from errata.store import clients
 from errata.usecases import compile_maps, sourcemaps
 from errata.usecases.sentry import SdkSubmission
@@ -108,13 +108,13 @@ def _vlq(number: int) -> str:
 @cache
 def compiled() -> Compiled:
     """Return the compiled map."""
-    return compile_map(parse(a_map()), find_functions)
+    return compile_map(parse_map(a_map()), find_functions)
 
 
 def compile_s() -> float:
     """Return the CPU seconds that it takes to compile the map."""
     started = time.process_time()
-    compile_map(parse(a_map()), find_functions)
+    compile_map(parse_map(a_map()), find_functions)
     return time.process_time() - started
 
 
@@ -190,7 +190,7 @@ def _worker(server: RecordingServer, project_id: str, key: str) -> Iterator[tupl
     with Worker.of_function(_FUNCTION, _FOLDER, server.url) as worker:
 
         def post(sent: list[dict[str, Any]]) -> Posted:
-            bodies = [posted(event) for event in sent]
+            bodies = [sdk_post(event) for event in sent]
             worker.load("maps", [url_event(body, project_id, key) for body in bodies])
             server.taken()
             cpu_s, responses = worker.run("maps")

@@ -25,7 +25,7 @@ from bench.digest import BATCH, ISSUES, USERS, Digest, grow
 from bench.digest import prepared as prepared_digest
 from bench.process import Worker
 from bench.report import Yardstick, at_most
-from bench.sdk import of_new_issue, posted
+from bench.sdk import of_new_issue, sdk_post
 from bench.small_sdk import small_events
 from bench.stage import Stage
 from bench.traffic import url_event
@@ -83,7 +83,7 @@ class Bugsink:
             event = {**small_events()[number % ISSUES], "user": {"id": f"{number % USERS}"}}
             with closing(http.client.HTTPConnection("127.0.0.1", self.port)) as client:
                 path = f"/api/{self.project_id}/envelope/"
-                client.request("POST", path, posted(event), headers)
+                client.request("POST", path, sdk_post(event), headers)
                 response = client.getresponse()
                 assert response.status == 200, (response.status, response.read())
                 response.read()
@@ -129,7 +129,7 @@ def _errata(stage: Stage) -> dict[str, float]:
 
         def spend() -> float:
             # New issues, so that each is kept in full.
-            sent = [posted(of_new_issue(each)) for each in small_events()]
+            sent = [sdk_post(of_new_issue(each)) for each in small_events()]
             key = stage.busy_project, stage.busy_key
             worker.load("url", [url_event(each, *key) for each in sent])
             return worker.run("url")[0]

@@ -15,7 +15,7 @@ from bench.lists import SEARCHES, SEARCHES_ACROSS
 from bench.process import HOT, Worker, initialise, initialise_boto3, initialise_nothing
 from bench.ratios import Measure, in_turns
 from bench.report import Yardstick, at_most
-from bench.sdk import large_events, of_new_issue, posted
+from bench.sdk import large_events, of_new_issue, sdk_post
 from bench.small_sdk import small_events
 from bench.stage import ACROSS, LISTS, Stage
 from bench.traffic import url_event
@@ -101,7 +101,7 @@ def _of_sdk(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
     function = ("SentryIngestFunction", "sentry_ingest", stage.server.url)
 
     def loaded(worker: Worker, events: list[Any]) -> Worker:
-        sent = [url_event(posted(each), stage.busy_project, stage.busy_key) for each in events]
+        sent = [url_event(sdk_post(each), stage.busy_project, stage.busy_key) for each in events]
         worker.load("url", sent)
         return worker
 

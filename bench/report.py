@@ -36,7 +36,7 @@ def _parsed(text: str) -> float | str:
         return text
 
 
-def line(yardstick: Yardstick) -> str:
+def table_line(yardstick: Yardstick) -> str:
     """Return a yardstick as a line of the table, with its note below."""
     verdict = "PASS" if yardstick.passed else "FAIL"
     text = f"{verdict}  {yardstick.name:<66}{yardstick.measured:>9}  {yardstick.bound}"

@@ -31,7 +31,7 @@ def fresh(stage: Stage) -> list[dict[str, Any]]:
     Each belongs to a new issue. Otherwise they would soon be an error loop.
     """
     return [
-        envelope_event(posted(of_new_issue(event)), stage.public_key, stage.dsn_verdict)
+        envelope_event(sdk_post(of_new_issue(event)), stage.public_key, stage.dsn_verdict)
         for event in large_events()
     ]
 
@@ -49,7 +49,7 @@ def of_new_issue(event: dict[str, Any]) -> dict[str, Any]:
     return copy
 
 
-def posted(event: dict[str, Any], age_ms: int = 0, file: bytes = b"") -> bytes:
+def sdk_post(event: dict[str, Any], age_ms: int = 0, file: bytes = b"") -> bytes:
     """Return what an SDK posts: a compressed envelope with an event that happened `age_ms` ago.
 
     `file`: an attachment of the event.
@@ -108,7 +108,7 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
 
 def _late(stage: Stage) -> Yardstick:
     """Measure events that arrive an hour after they happened."""
-    sent = [posted(of_new_issue(each), 3_600_000) for each in large_events()]
+    sent = [sdk_post(of_new_issue(each), 3_600_000) for each in large_events()]
     stage.sentry.load(
         LATE, [envelope_event(each, stage.public_key, stage.dsn_verdict) for each in sent]
     )

@@ -8,7 +8,7 @@ from errata.models.issue import Position
 from errata.models.member import Membership, User
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.models.project import DEFAULT_LIMIT, Access
-from errata.protocol.ingest import parse
+from errata.protocol.ingest import parse_event
 from errata.store import events, members
 from errata.store.sign_in import Tokens
 from errata.usecases import projects, sessions
@@ -52,7 +52,7 @@ def _meet_errors(project_id: str, now_ms: int) -> None:
         for n in range(ISSUES):
             at_ms = now_ms - day * DAY_MS - ISSUES + n
             error = {**errors[n % len(errors)], "fingerprint": f"{n}", "user": {"id": f"{day}"}}
-            item = prepare(parse(error), access, new_event_id(at_ms), at_ms).item
+            item = prepare(parse_event(error), access, new_event_id(at_ms), at_ms).item
             records.append(StreamRecord(Position("", pad(f"{len(records)}")), events.stored(item)))
     outcome = digest(records)
     assert not outcome.retry

@@ -45,8 +45,8 @@ def built() -> str | None:
 
     SAM's own cache ignores functions that a makefile builds, and SAM needs seconds to check it.
     """
-    artifacts = digest([OUTPUT])
-    up_to_date = STAMP.exists() and STAMP.read_text() == stamp(digest(SOURCES), artifacts)
+    artifacts = sha256_of([OUTPUT])
+    up_to_date = STAMP.exists() and STAMP.read_text() == stamp(sha256_of(SOURCES), artifacts)
     return artifacts if up_to_date else None
 
 
@@ -56,9 +56,9 @@ def build(say: Callable[[str], object]) -> str:
         "Building the functions and their layer: about half a minute, and longer the first time ..."
     )
     # Computed first, so that a file that is saved during the build is built the next time.
-    sources = digest(SOURCES)
+    sources = sha256_of(SOURCES)
     run_tool("sam build", BUILD_COMMAND, tool_environment(os.environ), say=say)
-    artifacts = digest([OUTPUT])
+    artifacts = sha256_of([OUTPUT])
     STAMP.write_text(stamp(sources, artifacts))
     return artifacts
 
@@ -79,7 +79,7 @@ def build_folder(folder: Path) -> str:
         str(folder / ".aws-sam" / "cache"),
     ]
     run_tool("sam build", command, tool_environment(os.environ))
-    return digest([output(folder)])
+    return sha256_of([output(folder)])
 
 
 def output(folder: Path) -> Path:
@@ -92,7 +92,7 @@ def stamp(sources: str, artifacts: str) -> str:
     return json.dumps({"sources": sources, "artifacts": artifacts})
 
 
-def digest(paths: list[Path]) -> str:
+def sha256_of(paths: list[Path]) -> str:
     """Return a SHA-256 of the names and contents of files and folders."""
     total = hashlib.sha256()
     for path in paths:

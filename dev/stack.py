@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from dev import gateway
-from dev.build import SAM, artifacts, build_folder, digest, output
+from dev.build import SAM, artifacts, build_folder, output, sha256_of
 from dev.emulator import PINNED
 from dev.ministack import HOST, Emulator, choose_ports, emulator
 from dev.process import (
@@ -221,7 +221,7 @@ class LocalStack:
         if SDK in self._ports:
             self._parameters.setdefault("SdkUrl", f"http://{HOST}:{self._ports[SDK]}")
             self._parameters.setdefault("WebUrl", f"http://{HOST}:{self._ports[WEB]}")
-        adjustments = digest([Path(gateway.__file__)])
+        adjustments = sha256_of([Path(gateway.__file__)])
         build = f"{fingerprint} {adjustments} {sorted(self._parameters.items())}"
         if self.recall("build") != build:
             self._say("Deploying the template to the local AWS ...")

@@ -15,7 +15,7 @@ from errata.config import settings
 from errata.models.event import Fields
 from errata.models.ids import DAY_MS, new_event_id
 from errata.models.project import Access, Project
-from errata.protocol.ingest import parse
+from errata.protocol.ingest import parse_event
 from errata.protocol.read import Filters
 from errata.protocol.sentry import envelope
 from errata.store.items import TypedItem, batch_put
@@ -144,7 +144,7 @@ def live_through(project: Project, now_ms: int) -> str:
             issues.resolve(find_visible(access, resolved_ms).for_operator(), issue.id, BY)
     before = sum(event.at_ms < resolved_ms for event in month)
     _receive(project, [e for e in month if e.at_ms >= resolved_ms], before)
-    detailed = envelope.parse(next(body for body in envelopes() if DETAILED in body))
+    detailed = envelope.parse_envelope(next(body for body in envelopes() if DETAILED in body))
     sentry.accept(detailed, access, "203.0.113.9", now_ms)
     _wait_for(project.id, len(month) + 1)
     (newest,) = read_events.read(find_visible(access, now_ms + DAY_MS), Filters(limit=1)).events
@@ -161,7 +161,7 @@ def _receive(project: Project, events: Sequence[StoryEvent], before: int) -> Non
 
 
 def _item(event: StoryEvent, access: Access) -> TypedItem:
-    return prepare(parse(event.fields), access, new_event_id(event.at_ms), event.at_ms).item
+    return prepare(parse_event(event.fields), access, new_event_id(event.at_ms), event.at_ms).item
 
 
 def _wait_for(project_id: str, total: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from errata import gateway
 from errata.errors import BodyTooLargeError, HTTPError, StoreError
 from errata.models.ids import now_ms
-from errata.protocol.stripe import parse, verify
+from errata.protocol.stripe import parse_billing_event, verify
 from errata.store import clients
 from errata.usecases import billing
 
@@ -37,7 +37,7 @@ def _receive(event: gateway.HttpEvent) -> gateway.HttpResponse:
     if len(body) > MAX_BODY_BYTES:
         raise BodyTooLargeError("The event is too large.")
     verify(body, gateway.headers(event).get("stripe-signature", ""), secret, at_ms // 1000)
-    billing_event = parse(body)
+    billing_event = parse_billing_event(body)
     if billing_event:
         billing.receive(billing_event, at_ms // 1000)
     return gateway.response(200, '{"received": true}')

@@ -7,9 +7,9 @@ from errata.errors import InvalidQueryError
 from errata.models.issue import Issue
 from errata.models.views import BUILT_IN
 from errata.protocol.issues import RISING, SORTS
-from errata.protocol.query import Term, parse, to_text
+from errata.protocol.query import Term, parse_terms, query_text
 from errata.protocol.views import has_states, scope_of, with_scope, with_states
-from functions.dashboard.pages.search import link
+from functions.dashboard.pages.search import link_to_query
 
 # Characters of a query that links of a page may repeat.
 LONG = 300
@@ -39,9 +39,13 @@ def built_in_views(terms: Sequence[Term], sort: str) -> list[tuple[str, str, boo
 
     A view changes the states of the query. If this is long, it only keeps the scope.
     """
-    kept = terms if len(to_text(terms)) <= LONG else parse(with_scope((), scope_of(terms)))
+    kept = terms if len(query_text(terms)) <= LONG else parse_terms(with_scope((), scope_of(terms)))
     return [
-        (each.name, link(with_states(kept, each.query), sort), has_states(terms, each.query))
+        (
+            each.name,
+            link_to_query(with_states(kept, each.query), sort),
+            has_states(terms, each.query),
+        )
         for each in BUILT_IN
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 from errata import gateway
 from errata.errors import HTTPError, StoreError
 from errata.models.ids import now_ms
-from errata.protocol.read import parse
+from errata.protocol.read import parse_filters
 from errata.store import clients
 from errata.usecases import admission, read_events
 from errata.usecases.visible import find_visible
@@ -21,7 +21,7 @@ def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
         caller = gateway.caller(event)
         request = admission.AdmissionRequest(caller, project_id=project_id, has_event=lambda: False)
         access = admission.identify(request, at_ms)
-        filters = parse(gateway.query(event))
+        filters = parse_filters(gateway.query(event))
         page = read_events.read(find_visible(access, at_ms), filters)
         return gateway.response(200, page.to_json())
     except HTTPError as refused:

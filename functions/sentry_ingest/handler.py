@@ -36,7 +36,7 @@ from errata.protocol.sentry.envelope import (
     Envelope,
     EnvelopeItem,
     Start,
-    parse,
+    parse_envelope,
     parse_start,
 )
 from errata.protocol.sentry.errors import UNKNOWN_KEY, error_body
@@ -190,7 +190,7 @@ class _Body:
             # SDKs that do not know envelopes send Base64 of zlib data, without a header for it.
             event = decompress(decode_base64(sent), encoding, MAX_ENVELOPE_BYTES)
             return Envelope({}, (EnvelopeItem("event", event),))
-        return with_reports(parse(decompress(sent, encoding, MAX_ENVELOPE_BYTES)))
+        return with_reports(parse_envelope(decompress(sent, encoding, MAX_ENVELOPE_BYTES)))
 
     def _encoding(self) -> str:
         return gateway.headers(self._event).get("content-encoding", "").strip().lower()

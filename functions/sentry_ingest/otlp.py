@@ -19,7 +19,7 @@ from errata.errors import (
 from errata.models.ids import now_ms
 from errata.protocol.body import CODINGS, decompress, decompress_start
 from errata.protocol.otlp import keys, responses
-from errata.protocol.otlp.records import MAX_BYTES, Signal, read
+from errata.protocol.otlp.records import MAX_BYTES, Signal, read_request
 from errata.protocol.sentry.routes import OtlpRoute
 from errata.usecases import access, admission, otlp, rate_leases, report_losses
 
@@ -68,7 +68,7 @@ def _accept(
         if encoding not in CODINGS:
             raise UnsupportedEncodingError
         body = decompress(gateway.body(event), encoding, MAX_BYTES)
-        batch = read(body, signal, is_json, opened.log_errors)
+        batch = read_request(body, signal, is_json, opened.log_errors)
     return otlp.accept(batch, signal, opened, caller.address, at_ms)
 
 

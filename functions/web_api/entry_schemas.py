@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from errata.models.event import StoredEvent
 from errata.protocol.read import iso
-from errata.protocol.stacktrace import ExceptionTrace, parse
+from errata.protocol.stacktrace import ExceptionTrace, parse_trace
 from functions.web_api.fields import Json
 from functions.web_api.schemas import Schema
 
@@ -87,7 +87,7 @@ def _parsed(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the exception of an event that an SDK did not send, with its trace parsed."""
     kind, message = _text(fields.get("exception_class")), _text(fields.get("message"))
     stack = fields.get("stack_trace") or fields.get("minified_stack")
-    trace = parse(stack) if isinstance(stack, str) else None
+    trace = parse_trace(stack) if isinstance(stack, str) else None
     traces = trace.exceptions if trace else ()
     if not (kind or traces):
         return []

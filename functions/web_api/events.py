@@ -8,7 +8,7 @@ from errata.models.issue import Issue
 from errata.models.project import Project
 from errata.models.visible import Visible
 from errata.protocol import response_size
-from errata.protocol.query import EVENT_KEYS, TEXT, Term, parse
+from errata.protocol.query import EVENT_KEYS, TEXT, Term, parse_terms
 from errata.store.issues import find_issues
 from errata.usecases import across_ids, issue_events, original_frames, read_events
 from errata.usecases.event_search import MatchingEvents
@@ -136,7 +136,7 @@ def _page(
     `groups` has the ids of issues in the API by their own ids. Those of a `project` are read.
     """
     text, _ = queries.translated(context.query.get("query", ""))
-    events = MatchingEvents(newest, parse(text, EVENT_KEYS)).events
+    events = MatchingEvents(newest, parse_terms(text, EVENT_KEYS)).events
     size, full = cursors.per_page(context), context.query.get("full") in ("1", "true")
     since_ms = queries.since_ms(context)
     found: list[tuple[str, EventSchema]] = []

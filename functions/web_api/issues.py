@@ -8,7 +8,7 @@ from errata.models.ids import DAY_MS
 from errata.models.issue import Issue, why_all_grouped
 from errata.models.project import Project
 from errata.protocol.issues import SORTS
-from errata.protocol.query import TEXT, parse
+from errata.protocol.query import TEXT, parse_terms
 from errata.usecases import across, across_ids, assignees, issues, short_ids
 from errata.usecases.merged import members
 from functions.web_api import cursors, queries
@@ -32,7 +32,7 @@ def list_of_project(context: Context, organization: str, project: str) -> ApiRes
     visible = context.visible(found)
     asked = queries.asked(context, 0, of_project=True)
     if context.query.get("shortIdLookup") and asked.query.cursor is None:
-        terms = parse(context.query.get("query", ""))
+        terms = parse_terms(context.query.get("query", ""))
         if issue := short_ids.named(found, visible, terms):
             return cursors.page(context, _listed(context, [(found, issue)]), "")
     page = issues.search(visible, asked.query)
@@ -45,7 +45,7 @@ def list_of_organization(context: Context, organization: str) -> ApiResponse:
     owner = context.check_organization(organization)
     asked = queries.asked(context, settings().retention_days * DAY_MS)
     if context.query.get("shortIdLookup") and asked.query.cursor is None:
-        terms = parse(context.query.get("query", ""))
+        terms = parse_terms(context.query.get("query", ""))
         if named := across_ids.named(owner, context.bearer.sees, terms, context.now_ms):
             return cursors.page(context, _listed(context, [(named.project, named.issue)]), "")
     names = (*asked.projects, *(each for each in context.query.getlist("project") if each != "-1"))
@@ -77,7 +77,7 @@ def show(context: Context, issue: str, organization: str = "") -> ApiResponse:
 
 def of_short_id(context: Context, organization: str, short_id: str) -> ApiResponse:
     """Return the issue that a short id stands for, such as `SHOP-42`."""
-    terms = parse(short_id)
+    terms = parse_terms(short_id)
     if len(terms) != 1 or terms[0].key != TEXT:
         raise NotFoundError("This is no short id.")
     found = find_issue(context, short_id, organization)

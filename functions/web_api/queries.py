@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from errata.errors import InvalidInputError
 from errata.models.ids import DAY_MS
-from errata.protocol.issues import RISING, IssueQuery, read
+from errata.protocol.issues import RISING, IssueQuery, read_query
 from errata.protocol.query import LAST_SEEN, MAX_LENGTH, Term
 from errata.protocol.views import ENVIRONMENT
 from functions.web_api import cursors
@@ -79,7 +79,7 @@ def asked(context: Context, retention_ms: int, *, of_project: bool = False) -> I
     if sort is None:
         raise InvalidInputError({"sort": [f"The sort must be one of {', '.join(SORTS)}."]})
     limit = cursors.per_page(context)
-    query = read(text, sort, cursors.start(context) or None, limit)
+    query = read_query(text, sort, cursors.start(context) or None, limit)
     more = [
         Term(ENVIRONMENT, (each,)) for each in given.getlist("environment") if each and each != "-1"
     ]

@@ -13,7 +13,7 @@ import pytest
 from errata.sourcemaps import compiled
 from errata.sourcemaps.compile import compile_map
 from errata.sourcemaps.mappings import _numbers, decoded
-from errata.sourcemaps.parse import SourceMap, parse
+from errata.sourcemaps.parse import SourceMap, parse_map
 from tests.support.programs import PATIENCE_S, SDKS
 from tests.support.source_maps import vlq
 from tests.support.template import ROOT, of_type
@@ -94,7 +94,7 @@ def by_others(path: str, asked: list[tuple[int, int]]) -> list[Any]:
 @pytest.mark.parametrize("name", MAPS)
 def test_a_real_map_is_read_like_others_read_it(name: str) -> None:
     path = SDKS / "node_modules" / name
-    source_map = parse(path.read_bytes())
+    source_map = parse_map(path.read_bytes())
     asked = positions(source_map)
     assert len(asked) > 1_000
     content = compile_map(source_map).content
@@ -110,12 +110,12 @@ COMPILE = """
 import resource, sys, time
 from pathlib import Path
 from errata.sourcemaps.compile import compile_map
-from errata.sourcemaps.parse import parse
+from errata.sourcemaps.parse import parse_map
 from functions.compile_maps.function_names import find_functions
 
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[3]),) * 2)
 content = Path(sys.argv[1]).read_bytes()
-Path(sys.argv[2]).write_bytes(compile_map(parse(content), find_functions).content)
+Path(sys.argv[2]).write_bytes(compile_map(parse_map(content), find_functions).content)
 print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
@@ -171,6 +171,6 @@ def test_a_map_of_22_mb_is_compiled_within_the_memory_and_the_time_of_the_functi
     seconds, peak = map(float, ended.stdout.split())
     assert seconds * SLOWER < function["Timeout"] / 5
     assert peak < memory / 2
-    asked = positions(parse(map_.read_bytes()))
+    asked = positions(parse_map(map_.read_bytes()))
     assert len(asked) > MOST / 2
     assert by_us(compiled_map.read_bytes(), asked) == by_others(str(map_), asked)

@@ -17,7 +17,7 @@ with atheris.instrument_imports(include=["errata"]):
     from errata.models.ids import sdk_event_id
     from errata.protocol.body import decompress, parse_object
     from errata.protocol.read import to_event
-    from errata.protocol.sentry.envelope import Envelope, EnvelopeItem, parse
+    from errata.protocol.sentry.envelope import Envelope, EnvelopeItem, parse_envelope
     from errata.protocol.sentry.event import milliseconds, to_fields
     from errata.protocol.sentry.public_key import of_dsn
     from errata.protocol.sentry.reports import discarded
@@ -37,7 +37,7 @@ def try_one(data: bytes) -> None:
     try:
         body = decompress(data, "", 1_000_000)
         alone = body.startswith(b"e")
-        sent = Envelope({}, (EnvelopeItem("event", body[1:]),)) if alone else parse(body)
+        sent = Envelope({}, (EnvelopeItem("event", body[1:]),)) if alone else parse_envelope(body)
     except HTTPError:
         return
     sdk_event_id(sent.headers.get("event_id"))

@@ -13,7 +13,7 @@ from errata.models.issue import Issue
 from errata.models.project import Project
 from errata.models.visible import issues_partition
 from errata.protocol.across import MAX_PROJECTS, AcrossStart, start_of, to_cursor
-from errata.protocol.issues import SORTS, read
+from errata.protocol.issues import SORTS, read_query
 from errata.usecases import (
     across,
     across_lanes,
@@ -47,7 +47,7 @@ class Shop:
     def page(
         self, text: str = "", sees: Callable[[Project], bool] = lambda _: True, **more: Any
     ) -> AcrossPage:
-        return across.search(self.organization, sees, read(text, **more), NOW_MS)
+        return across.search(self.organization, sees, read_query(text, **more), NOW_MS)
 
     def pages(self, text: str = "", **more: Any) -> Iterator[AcrossPage]:
         cursor = None
@@ -211,7 +211,7 @@ def test_a_cursor_has_two_kilobytes_at_most() -> None:
     start = AcrossStart("9" * 18, "9" * 18, True, 10**15 - 1, True, "9" * 18, "f" * 32, numbers)
     cursor = to_cursor("first_seen", start)
     assert len(cursor) <= 2_800
-    assert start_of(read("", "first_seen", cursor)) == start
+    assert start_of(read_query("", "first_seen", cursor)) == start
     few = {n * 100: 10**5 for n in range(MAX_PROJECTS)}
     assert len(to_cursor("first_seen", replace(start, numbers=few))) <= 2_048
 
@@ -295,4 +295,4 @@ def test_an_issue_that_moves_while_a_page_is_read_is_on_it_once(
 )
 def test_a_cursor_from_elsewhere_is_refused(sort: str, cursor: str) -> None:
     with pytest.raises(InvalidInputError):
-        across.search("default", lambda _: True, read("", sort, cursor), NOW_MS)
+        across.search("default", lambda _: True, read_query("", sort, cursor), NOW_MS)

@@ -9,7 +9,7 @@ from errata.errors import ErrataError, ForbiddenError, InvalidQueryError, Meanwh
 from errata.models.issue import MAX_NOTES, Issue
 from errata.models.issue_change import ASSIGN, BulkChange, Change
 from errata.models.visible import Visible
-from errata.protocol.issues import read
+from errata.protocol.issues import read_query
 from errata.usecases import assign, assignees, change_issues, issues, members, projects
 from tests.integration.test_digest_expiry import expire
 from tests.integration.test_lifecycle import KEPT_DAYS, Shop
@@ -43,7 +43,7 @@ class Desk(Shop):
         return assign.assign(visible, self.issue().id, found, by, was)
 
     def found(self, query: str, by: str = ANNA) -> int:
-        return len(issues.search(self.visible(by), read(query)).issues)
+        return len(issues.search(self.visible(by), read_query(query)).issues)
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ SEARCHES = [
 def test_issues_are_found_by_their_assignee(desk: Desk) -> None:
     for number, to in enumerate((ANNA, BEN, BEN, "#web", "nobody")):
         desk.send(fingerprint=str(number), message=f"boom-{number}")
-        (made,) = issues.search(desk.visible(), read(f"boom-{number}")).issues
+        (made,) = issues.search(desk.visible(), read_query(f"boom-{number}")).issues
         found = assignees.parse(projects.find(desk.id), desk.visible(), to)
         # First to somebody else, whose row must not stay.
         other = assignees.parse(projects.find(desk.id), desk.visible(), BEN)
@@ -221,13 +221,13 @@ def test_issues_are_found_by_their_assignee(desk: Desk) -> None:
     issues.delete(visible_in(desk.id, desk.clock.ms), first.id, ANNA)
     for query, by, expected in SEARCHES:
         for sort in ("last_seen", "first_seen"):
-            asked = read(query, sort)
+            asked = read_query(query, sort)
             named = {each.fingerprint for each in issues.search(desk.visible(by), asked).issues}
             assert named == set(map(str, expected)), (query, by, sort)
     with pytest.raises(InvalidQueryError, match="There is no team ops"):
         desk.found("assigned:#ops")
     with pytest.raises(InvalidQueryError, match="is for members in the dashboard"):
-        issues.search(visible_in(desk.id), read("assigned:me"))
+        issues.search(visible_in(desk.id), read_query("assigned:me"))
 
 
 def test_many_are_assigned_at_once_and_restored(desk: Desk) -> None:

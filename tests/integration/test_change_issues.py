@@ -13,7 +13,7 @@ from errata.errors import ForbiddenError, InvalidInputError, InvalidQueryError, 
 from errata.models.audit import Actor
 from errata.models.issue import Issue
 from errata.models.issue_change import DELETE, IGNORE, RESOLVE, BulkChange, Change
-from errata.protocol.issues import read
+from errata.protocol.issues import read_query
 from errata.store.change_issues import KEPT_MS
 from errata.usecases import audit, change_issues, issues
 from tests.support import stream
@@ -143,7 +143,7 @@ def test_undo_restores_exactly_what_was_changed_and_nobody_changed_since(
     (latest, *_) = issues.list_activity(shop.visible, shop.issues()["ignored"].id)
     assert (latest.what, latest.by) == ("ignored", BEN)
     # A list finds an issue that is regressed again, and digest goes on with all of them.
-    regressed = issues.matching(shop.visible, read("is:regressed"))
+    regressed = issues.matching(shop.visible, read_query("is:regressed"))
     assert {each.title for each in regressed} == {"event", "back"}
     shop.send("back", "open", "ignored", "resolved")
     assert shop.issues()["back"].count == 3
@@ -218,8 +218,8 @@ def test_digest_and_a_bulk_change_do_not_overwrite_each_other(shop: Shop) -> Non
     for each in shop.issues().values():
         done = [note.what for note in issues.list_activity(shop.visible, each.id)]
         assert done.count("resolved") == 1
-    found = [*issues.matching(shop.visible, read("is:resolved"))]
-    found += issues.matching(shop.visible, read("is:regressed"))
+    found = [*issues.matching(shop.visible, read_query("is:resolved"))]
+    found += issues.matching(shop.visible, read_query("is:regressed"))
     assert sorted(each.title for each in found) == ["a", "b", "c"]
 
 

@@ -21,7 +21,7 @@ from errata.protocol.issues import (
     RISING,
     SORTS,
     IssueQuery,
-    read,
+    read_query,
 )
 from errata.store import clients
 from errata.store.numbers import counter_key
@@ -307,7 +307,7 @@ def test_a_value_from_before_an_issue_began_again_is_not_its_value(pk: str) -> N
 
 
 def found_by(pk: str, text: str) -> list[Issue]:
-    return search(visible_at(pk, NOW_S), read(text)).issues
+    return search(visible_at(pk, NOW_S), read_query(text)).issues
 
 
 def test_a_value_that_too_many_have_is_checked_by_what_issues_keep(
@@ -348,7 +348,7 @@ def counting() -> Iterator[list[float]]:
 def all_pages(pk: str, text: str) -> Iterator[IssuePage]:
     cursor = None
     while True:
-        yield (found := search(visible_at(pk, NOW_S), read(text, "count", cursor, 100)))
+        yield (found := search(visible_at(pk, NOW_S), read_query(text, "count", cursor, 100)))
         if not (cursor := found.next_cursor):
             return
 
@@ -399,9 +399,9 @@ def test_a_level_is_that_of_any_event(pk: str) -> None:
         ("!level:error", {3}),
         ("!level:warning", {2, 3}),
     ):
-        assert {each.number - 1 for each in search(visible_at(pk, NOW_S), read(text)).issues} == (
-            expected
-        ), text
+        assert {
+            each.number - 1 for each in search(visible_at(pk, NOW_S), read_query(text)).issues
+        } == (expected), text
 
 
 def rising(n: int, times: int, **fields: Any) -> Issue:
@@ -421,10 +421,10 @@ def test_rising_issues_come_first_and_then_the_last_seen(pk: str, text: str) -> 
     older = [issue(100 + n, last_seen=NOW_MS - HOUR_MS * (n + 2), **fields) for n in range(30)]
     shelf.put(pk, (*found, *older), values={each.id: [("user.id", "7")] for each in found + older})
     expected = [30, 55, 7, *(n for n in range(60) if n not in (7, 30, 55)), *range(100, 130)]
-    found_pages = list(pages_of(pk, read(text, RISING, limit=20)))
+    found_pages = list(pages_of(pk, read_query(text, RISING, limit=20)))
     assert [int(each.id, 16) for page in found_pages for each in page.issues] == expected
     assert all(page.exhaustive for page in found_pages) or text == "boom"
-    listed = matching(visible_at(pk, NOW_S), read(text, RISING))
+    listed = matching(visible_at(pk, NOW_S), read_query(text, RISING))
     assert [int(each.id, 16) for each in listed] == expected
 
 
@@ -434,7 +434,7 @@ def test_rising_issues_are_sought_as_far_as_a_page_may_cost(
     monkeypatch.setattr(issue_search, "_ENOUGH_UNITS", 20)
     monkeypatch.setattr(issue_search, "_DENSE", 10)
     shelf.put(pk, (rising(n, 90 if n in (15, 35) else 1) for n in range(40)))
-    first, second, *_ = pages_of(pk, read("is:open", RISING, limit=50))
+    first, second, *_ = pages_of(pk, read_query("is:open", RISING, limit=50))
     # It says how far it has looked, and the next page goes on from there.
     assert (first.issues[0].id, first.exhaustive, first.looked_at) == (issue(15).id, False, 20)
     assert (second.issues[0].id, second.exhaustive) == (issue(35).id, True)

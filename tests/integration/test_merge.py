@@ -12,7 +12,7 @@ from errata.models.issue_change import IGNORE, REOPEN, RESOLVE, Change
 from errata.models.project import Project as Registered
 from errata.models.sketch import estimate
 from errata.models.visible import Visible
-from errata.protocol.issues import SORTS, IssueQuery, read
+from errata.protocol.issues import SORTS, IssueQuery, read_query
 from errata.store import clients
 from errata.usecases import (
     across,
@@ -77,7 +77,7 @@ class Desk(Shop):
 
     def listed(self, query: str = "") -> list[tuple[str, int]]:
         names = {issue_id: name for name, issue_id in self.ids.items()}
-        found = issues.matching(self.visible, read(query, "first_seen"))
+        found = issues.matching(self.visible, read_query(query, "first_seen"))
         return sorted((names[each.id], each.count) for each in found)
 
     def noted(self, name: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from errata.models.issue import Activity, Issue
 from errata.models.issue_change import IGNORE, REOPEN, RESOLVE, Change
 from errata.models.settled import EVENTS, RISING, TIME, USERS, how
 from errata.models.verdict import verdict
-from errata.protocol.issues import SORTS, IssueQuery, read
+from errata.protocol.issues import SORTS, IssueQuery, read_query
 from errata.usecases import issues, releases
 from tests.integration.test_digest_expiry import expire
 from tests.support import stream, tally
@@ -293,7 +293,7 @@ def listed(shop: Shop, status: str) -> set[tuple[int, ...]]:
         f"is:{status} release:1.0",
         f"is:{status} level:error",
     )
-    lists += [issues.search(visible, read(text)).issues for text in texts]
+    lists += [issues.search(visible, read_query(text)).issues for text in texts]
     (release,) = issues.list_releases(visible)
     shown = {sum(each.fingerprint == "f" for each in found) for found in lists}
     return {(number, release.open_issues) for number in shown}

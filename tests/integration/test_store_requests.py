@@ -120,7 +120,7 @@ def test_values_come_back_as_they_went() -> None:
     (found,) = items.batch_get(table, [{"pk": {"S": "values"}}])
     assert dict(items.read_all(found).items()) == {"pk": "values", **plain}
     with pytest.raises(TypeError):
-        items.write([])  # type: ignore[arg-type]  # what mypy refuses is refused at run time, too
+        items.write_value([])  # type: ignore[arg-type]  # what mypy refuses is refused at run time, too
 
 
 # ------------------------------------------------------------------ token buckets

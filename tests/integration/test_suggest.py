@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from errata.protocol.issues import read
-from errata.protocol.query import parse
+from errata.protocol.issues import read_query
+from errata.protocol.query import parse_terms
 from errata.usecases import clear_project
 from errata.usecases.issues import search
 from errata.usecases.suggest import HINTS, environments, suggest
@@ -75,7 +75,7 @@ def test_each_term_has_its_suggestions(busy: Project, clock: Clock) -> None:
     assert url.startswith('url:"https://x.io/xxx')
     assert url.endswith('x*"')
     (logger,) = terms(busy, "logger:")
-    assert parse(logger)[0].value == HOSTILE
+    assert parse_terms(logger)[0].value == HOSTILE
     assert environments(visible_in(busy.id, NOW_MS)) == ["production", "qa env", "staging"]
     assert len(terms(busy, "")) == len(HINTS)
 
@@ -109,7 +109,7 @@ def test_what_is_cleared_or_expired_is_not_suggested(busy: Project, clock: Clock
 def test_dynamodb_is_never_asked_for_a_longer_key_than_it_takes(busy: Project, key: str) -> None:
     visible = visible_in(busy.id)
     with recorded() as calls:
-        assert search(visible, read(f"{key}:{'é' * 900}*")).issues == []
+        assert search(visible, read_query(f"{key}:{'é' * 900}*")).issues == []
         assert suggest(visible, f"{key}:{'\U0001f4a5' * 280}") == []
     texts = [each for call in calls for each in strings(call.parameters)]
     assert max(len(each.encode()) for each in texts) <= 1024

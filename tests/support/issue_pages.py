@@ -6,7 +6,7 @@ from typing import Any
 
 from errata.protocol.issues import (
     IssueQuery,
-    read,
+    read_query,
     translated,
 )
 from errata.usecases.issues import IssuePage, search
@@ -26,7 +26,7 @@ MOST_CALLS = 4
 def query(**asked: Any) -> IssueQuery:
     """Return the query for filters as the options of the command have them."""
     more = {name: asked.pop(name) for name in ("sort", "cursor", "limit") if name in asked}
-    return read(translated(**asked), **more)
+    return read_query(translated(**asked), **more)
 
 
 def page(pk: str, **asked: Any) -> IssuePage:

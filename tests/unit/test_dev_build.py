@@ -69,14 +69,14 @@ def test_pythons_caches_are_no_sources_but_are_artifacts(source: Path) -> None:
     built = build.OUTPUT / "__pycache__" / "handler.pyc"
     built.parent.mkdir()
     built.write_text("bytecode")
-    assert build.digest([build.OUTPUT]) != before
+    assert build.sha256_of([build.OUTPUT]) != before
 
 
 def test_a_renamed_file_changes_the_digest(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "a"
     file.parent.mkdir()
     file.write_text("same")
-    before = build.digest([file.parent])
+    before = build.sha256_of([file.parent])
     file.rename(file.with_name("b"))
 
-    assert build.digest([file.parent]) != before
+    assert build.sha256_of([file.parent]) != before

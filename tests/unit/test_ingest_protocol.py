@@ -5,23 +5,26 @@ from typing import Any
 import pytest
 
 from errata.errors import InvalidInputError
-from errata.protocol.ingest import idempotency_key, parse
+from errata.protocol.ingest import idempotency_key, parse_event
 
 
 def test_absent_and_null_fields_are_left_out_and_the_level_is_error() -> None:
-    assert parse({"message": "m", "file": None, "user": None}) == {"message": "m", "level": "error"}
+    assert parse_event({"message": "m", "file": None, "user": None}) == {
+        "message": "m",
+        "level": "error",
+    }
 
 
 def test_what_a_client_sent_is_not_changed_in_its_hands() -> None:
     sent: dict[str, Any] = {"message": "m", "context": {"user": {"id": 1}}, "user": {"name": "A"}}
-    assert parse(sent)["context"] == {"user": {"id": 1, "name": "A"}}
+    assert parse_event(sent)["context"] == {"user": {"id": 1, "name": "A"}}
     assert sent["context"] == {"user": {"id": 1}}
     assert sent["user"] == {"name": "A"}
 
 
 @pytest.mark.parametrize(("line", "kept"), [("42", 42), (42.0, 42), (" 7 ", 7), (-0.0, 0)])
 def test_a_number_in_other_clothes_is_taken(line: object, kept: int) -> None:
-    assert parse({"message": "m", "line": line})["line"] == kept
+    assert parse_event({"message": "m", "line": line})["line"] == kept
 
 
 def test_unknown_names_are_dropped_at_every_depth_but_the_context_s() -> None:
@@ -32,24 +35,24 @@ def test_unknown_names_are_dropped_at_every_depth_but_the_context_s() -> None:
         "breadcrumbs": [{"message": "b", "extra": 1, "data": {"extra": 1}}],
         "context": {"extra": 1},
     }
-    parsed = parse(sent)
+    parsed = parse_event(sent)
     assert "extra" not in parsed
     assert parsed["breadcrumbs"] == [{"message": "b", "data": {"extra": 1}}]
     assert parsed["context"] == {"extra": 1, "user": {"id": 1}}
 
 
 def test_an_empty_user_leaves_the_context_alone() -> None:
-    assert "context" not in parse({"message": "m", "user": {}})
-    assert parse({"message": "m", "user": {}, "context": {"a": 1}})["context"] == {"a": 1}
+    assert "context" not in parse_event({"message": "m", "user": {}})
+    assert parse_event({"message": "m", "user": {}, "context": {"a": 1}})["context"] == {"a": 1}
 
 
 def test_the_message_says_how_many_more_complaints_there_are() -> None:
     with pytest.raises(InvalidInputError) as one:
-        parse({"message": 5})
+        parse_event({"message": 5})
     with pytest.raises(InvalidInputError) as two:
-        parse({"message": 5, "level": 5})
+        parse_event({"message": 5, "level": 5})
     with pytest.raises(InvalidInputError) as three:
-        parse({"message": 5, "level": 5, "line": True})
+        parse_event({"message": 5, "level": 5, "line": True})
     assert one.value.message == "The message field must be a string."
     assert two.value.message.endswith("(and 1 more error)")
     assert three.value.message.endswith("(and 2 more errors)")
@@ -61,7 +64,7 @@ def test_no_complaint_repeats_what_was_sent() -> None:
     sent: dict[str, Any] = {name: [secret] for name in names}
     sent |= {"timestamp": secret, "source_map_url": secret, "breadcrumbs": [{secret: 1, "data": 1}]}
     with pytest.raises(InvalidInputError) as refused:
-        parse(sent)
+        parse_event(sent)
     assert secret not in str(refused.value.errors)
 
 

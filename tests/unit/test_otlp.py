@@ -19,7 +19,7 @@ from errata.protocol.otlp.records import (
     MAX_SHARED,
     Signal,
     TelemetryRecord,
-    read,
+    read_request,
     value,
 )
 from errata.protocol.sentry.event import to_fields
@@ -60,7 +60,9 @@ def test_any_bytes_are_read_or_refused(signal: Signal, data: st.DataObject) -> N
         if whole:
             whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(BodyTooLargeError, InvalidInputError):
-        _made(read(bytes(whole) + data.draw(st.binary(max_size=20)), signal, False, True).kept)
+        _made(
+            read_request(bytes(whole) + data.draw(st.binary(max_size=20)), signal, False, True).kept
+        )
 
 
 @pytest.mark.parametrize("signal", ["logs", "traces"])
@@ -75,7 +77,7 @@ def test_any_value_in_any_place_costs_no_more_than_its_record(
         bad = _with(bad, path, data.draw(plain))
     if not isinstance(bad, dict):
         return
-    kept = read((logs if signal == "logs" else spans)(bad, good), signal, True, True).kept
+    kept = read_request((logs if signal == "logs" else spans)(bad, good), signal, True, True).kept
     assert 1 <= len(kept) <= 2
     _made(kept)
 
@@ -175,7 +177,10 @@ def test_thousands_of_exceptions_of_a_span_take_little_memory() -> None:
     body = spans(sent)
     alone = peak_bytes(lambda: json.loads(body))
     batches: list[Any] = []
-    assert peak_bytes(lambda: batches.append(read(body, "traces", True, False))) < alone + 5_000_000
+    assert (
+        peak_bytes(lambda: batches.append(read_request(body, "traces", True, False)))
+        < alone + 5_000_000
+    )
     assert (len(batches[0].kept[0]), batches[0].over) == (MAX_EVENTS, 2_900)
 
 
@@ -187,8 +192,8 @@ def test_what_many_records_share_is_read_once_and_bounded(as_json: bool) -> None
     body = json.dumps({"resourceLogs": [{**one, "scopeLogs": scopes}]}).encode()
     body = body if as_json else otlp.as_protobuf("logs", body)
     # Once for each scope, these are several times as many.
-    assert steps(lambda: read(body, "logs", as_json, False)) < 120_000
-    (first, *_), *_, (last, *_) = read(body, "logs", as_json, False).kept
+    assert steps(lambda: read_request(body, "logs", as_json, False)) < 120_000
+    (first, *_), *_, (last, *_) = read_request(body, "logs", as_json, False).kept
     assert (len(last.scope), len(str(last.resource)) < 2 * MAX_SHARED) == (1_000, True)
     assert {"service.name": "a", "host.name": "b"}.items() <= last.resource.items()
     said = "5 of 192 attributes are kept: together, they are too large"
@@ -198,7 +203,9 @@ def test_what_many_records_share_is_read_once_and_bounded(as_json: bool) -> None
 def test_what_exceptions_of_a_span_share_is_bounded() -> None:
     own = pairs({"query": "x" * MAX_SHARED, "small": "y"})
     several, alone = (
-        read(spans(span(*[exception()] * most, attributes=own)), "traces", True, False).kept[0]
+        read_request(
+            spans(span(*[exception()] * most, attributes=own)), "traces", True, False
+        ).kept[0]
         for most in (2, 1)
     )
     said = "1 of 2 attributes are kept: together, they are too large"
@@ -212,7 +219,7 @@ def test_what_exceptions_of_a_span_share_is_bounded() -> None:
 
 def test_a_span_does_not_give_its_exceptions_away() -> None:
     of_span = pairs({"exception.stacktrace": "of another", "exception.type": "Another"})
-    ((record,),) = read(
+    ((record,),) = read_request(
         spans(span({"exception.message": "a"}, attributes=of_span)), "traces", True, False
     ).kept
     assert to_sdk_event(record)["exception"] == [

@@ -18,7 +18,7 @@ from errata.scrubbing.own_rules import (
     MAX_PATTERN,
     MAX_PATTERNS,
     WrongScrubbingRulesError,
-    parse,
+    parse_rules,
 )
 from tests.support.cpu import cpu_s
 
@@ -28,7 +28,7 @@ ADDRESSES = "ip-addresses: on\nemail-addresses: on"
 
 def scrubbed(rules: str, **fields: Any) -> dict[str, Any]:
     """Return an event without what rules replace."""
-    own, _ = parse(rules)
+    own, _ = parse_rules(rules)
     scrub_with(own, fields)
     return fields
 
@@ -61,7 +61,7 @@ def scrubbed(rules: str, **fields: Any) -> dict[str, Any]:
 )
 def test_a_wrong_line_is_named(line: str, complaint: str) -> None:
     with pytest.raises(WrongScrubbingRulesError) as refused:
-        parse(f"# a comment\n\nname: x\n{line}")
+        parse_rules(f"# a comment\n\nname: x\n{line}")
     (said,) = refused.value.complaints
     assert said.startswith(f"Line 4: {complaint}")
 
@@ -71,18 +71,18 @@ def test_a_wrong_line_is_named(line: str, complaint: str) -> None:
     [("name: x", MAX_NAMES), ("exempt: x", MAX_EXEMPT), ("pattern: x", MAX_PATTERNS)],
 )
 def test_there_may_be_so_many_lines(line: str, most: int) -> None:
-    assert parse(f"{line}\n" * most)[1] == most
+    assert parse_rules(f"{line}\n" * most)[1] == most
     with pytest.raises(WrongScrubbingRulesError, match=f"At most {most} are allowed"):
-        parse(f"{line}\n" * (most + 1))
+        parse_rules(f"{line}\n" * (most + 1))
 
 
 def test_rules_have_bounds_together() -> None:
     with pytest.raises(WrongScrubbingRulesError, match="more than 8,000 bytes"):
-        parse("#" * (MAX_BYTES + 1))
+        parse_rules("#" * (MAX_BYTES + 1))
     with pytest.raises(WrongScrubbingRulesError, match="too large together"):
-        parse("pattern: [a-q][^u-z]{120}x\n" * MAX_PATTERNS)
+        parse_rules("pattern: [a-q][^u-z]{120}x\n" * MAX_PATTERNS)
     with pytest.raises(WrongScrubbingRulesError) as refused:
-        parse("x\n" * 99)
+        parse_rules("x\n" * 99)
     assert len(refused.value.complaints) == 10
 
 
@@ -261,7 +261,7 @@ def test_names_of_addresses_and_what_looks_like_one() -> None:
 
 
 def test_what_was_replaced_is_noted_without_secrets_in_names() -> None:
-    own, _ = parse("name: badge\npattern: ^EMP-\\d+$\nemail-addresses: on")
+    own, _ = parse_rules("name: badge\npattern: ^EMP-\\d+$\nemail-addresses: on")
     noted = scrub_with(
         own,
         {
@@ -301,7 +301,7 @@ _TREES = st.recursive(
 def test_any_event_stays_json_is_scrubbed_once_and_changes_only_with_a_note(
     event: dict[str, Any],
 ) -> None:
-    own, _ = parse(
+    own, _ = parse_rules(
         f"name: badge\nexempt: **.x.*\nexempt: a.b\npattern: a+b|^\\d{{3}}$\n{ADDRESSES}"
     )
     clean = json.loads(json.dumps(event))
@@ -346,7 +346,7 @@ HOSTILE: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_events_take_linear_time(kind: str) -> None:
-    own, _ = parse(HOSTILE_RULES)
+    own, _ = parse_rules(HOSTILE_RULES)
     value = HOSTILE[kind]
     if type(value) is str:
         value = value * (SIZE // len(value))

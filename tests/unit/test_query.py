@@ -17,8 +17,8 @@ from errata.protocol.query import (
     VALUES,
     Term,
     interval,
-    parse,
-    to_text,
+    parse_terms,
+    query_text,
 )
 
 DAY_MS = 86_400_000
@@ -67,8 +67,8 @@ def term(key: str, *pieces: str, negated: bool = False) -> Term:
     ],
 )
 def test_a_query_has_these_terms(text: str, terms: list[Term]) -> None:
-    assert parse(text) == tuple(terms)
-    assert parse(to_text(terms)) == tuple(terms)
+    assert parse_terms(text) == tuple(terms)
+    assert parse_terms(query_text(terms)) == tuple(terms)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_query_has_these_terms(text: str, terms: list[Term]) -> None:
 )
 def test_what_is_wrong_is_named_in_its_place(text: str, wrong: str, says: str) -> None:
     with pytest.raises(InvalidQueryError) as refused:
-        parse(text)
+        parse_terms(text)
     error = refused.value
     assert text[error.start : error.end] == wrong
     assert says in error.message
@@ -144,9 +144,9 @@ def _any_term(draw: st.DrawFn) -> Term:
 
 @given(st.lists(_any_term(), max_size=8))
 def test_what_is_printed_is_parsed_as_it_was(terms: list[Term]) -> None:
-    text = to_text(terms)
+    text = query_text(terms)
     if len(text) <= MAX_LENGTH:
-        assert parse(text) == tuple(terms)
+        assert parse_terms(text) == tuple(terms)
 
 
 _TOKENS = [*(f"{key}:" for key in KEYS), *'!"\\*[]:<>-', "tags[", " ", "a", "AND", "-1d"]
@@ -161,13 +161,13 @@ def test_any_text_is_a_query_or_has_a_named_place(text: str) -> None:
     terms: list[Term] = []
     refused = None
     try:
-        terms = list(parse(text))
+        terms = list(parse_terms(text))
     except InvalidQueryError as error:
         refused = error
     assert refused is None or 0 <= refused.start < refused.end <= len(text)
     assert all(text[each.at : each.end].strip() for each in terms)
-    if len(printed := to_text(terms)) <= MAX_LENGTH:
-        assert list(parse(printed)) == terms
+    if len(printed := query_text(terms)) <= MAX_LENGTH:
+        assert list(parse_terms(printed)) == terms
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_any_text_is_a_query_or_has_a_named_place(text: str) -> None:
     ],
 )
 def test_times_are_intervals(value: str, expected: tuple[int, int]) -> None:
-    (found,) = parse(f"{LAST_SEEN}:{value}")
+    (found,) = parse_terms(f"{LAST_SEEN}:{value}")
     assert interval(found, 10 * DAY_MS) == expected
 
 
@@ -202,12 +202,12 @@ def test_times_are_intervals(value: str, expected: tuple[int, int]) -> None:
     ],
 )
 def test_a_star_stands_for_any_text(pattern: str, taken: list[str], refused: list[str]) -> None:
-    (found,) = parse(f"{VALUES[0]}:{pattern}")
+    (found,) = parse_terms(f"{VALUES[0]}:{pattern}")
     assert [found.matches(each) for each in taken] == [True] * len(taken)
     assert [found.matches(each) for each in refused] == [False] * len(refused)
 
 
 def test_a_text_with_stars_occurs_in_order() -> None:
-    (found,) = parse("Total*CART")
+    (found,) = parse_terms("Total*CART")
     assert found.is_in("shop total\nof cart")
     assert not found.is_in("cart total")

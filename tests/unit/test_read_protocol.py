@@ -12,17 +12,17 @@ from errata.models.event import SDK_FIELDS
 from errata.models.ids import FIRST_MS, LAST_MS, new_event_id
 from errata.protocol.api_key import presented
 from errata.protocol.ingest import FIELDS
-from errata.protocol.read import Filters, iso, parse, to_cursor, to_event
+from errata.protocol.read import Filters, iso, parse_filters, to_cursor, to_event
 
 
 def test_an_empty_query_is_the_newest_fifty() -> None:
-    assert parse({}) == Filters(limit=50)
+    assert parse_filters({}) == Filters(limit=50)
 
 
 @given(st.integers(0, 2**48 - 1))
 def test_a_cursor_leads_back_to_its_event(at_ms: int) -> None:
     event_id = new_event_id(at_ms)
-    assert parse({"cursor": to_cursor(event_id)}).before == event_id
+    assert parse_filters({"cursor": to_cursor(event_id)}).before == event_id
 
 
 usual_times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=st.timezones())
@@ -30,13 +30,13 @@ usual_times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=
 
 @given(usual_times)
 def test_a_time_is_read_to_the_millisecond(at: datetime) -> None:
-    assert parse({"since": at.isoformat()}).since == round(at.timestamp() * 1000)
+    assert parse_filters({"since": at.isoformat()}).since == round(at.timestamp() * 1000)
 
 
 @given(st.dictionaries(st.sampled_from((*Filters.__slots__, "cursor")), st.text(max_size=20)))
 def test_a_query_is_understood_or_its_bad_parts_are_named(query: dict[str, str]) -> None:
     try:
-        parse(query)
+        parse_filters(query)
     except InvalidInputError as invalid:
         named = set(invalid.errors)
     else:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from errata.protocol.body import parse_object
 from errata.scrubbing.built_in import scrub
 from errata.scrubbing.fields import scrub_found
-from errata.scrubbing.search import _AUTOMATON, SecretHints, find
+from errata.scrubbing.search import _AUTOMATON, SecretHints, find_hints
 from errata.scrubbing.values import RULES
 from tests.support.planted import ALL, NAMES
 
@@ -100,7 +100,7 @@ def test_no_rule_by_form_is_searched_for_in_vain(rule: Any) -> None:
     matched = [text for text, _ in ALL.values() if rule.clean(text) != text]
     assert matched
     for text in matched:
-        found = find({"message": text})
+        found = find_hints({"message": text})
         assert found
         assert rule in found.rules
 
@@ -131,6 +131,6 @@ def test_ordinary_events_have_nothing() -> None:
         "extra": {"token": "[Filtered]", "password": "", "otp": None, "ids": [1764430000123456]},
         "modules": {"pyjwt": "2.8.0", "google-auth": "2.1", "passlib": "1"},
     }
-    assert find(event) is None
-    assert find(event, json.dumps(event).encode()) is None
-    assert find({**event, "extra": {"modules": event["modules"]}})
+    assert find_hints(event) is None
+    assert find_hints(event, json.dumps(event).encode()) is None
+    assert find_hints({**event, "extra": {"modules": event["modules"]}})

@@ -13,7 +13,7 @@ from errata.sourcemaps import compiled
 from errata.sourcemaps.compile import FunctionStart, compile_map
 from errata.sourcemaps.compiled import Original
 from errata.sourcemaps.context import context_lines
-from errata.sourcemaps.parse import MAX_MAP_BYTES, parse
+from errata.sourcemaps.parse import MAX_MAP_BYTES, parse_map
 from tests.support.source_maps import Mapping, source_map
 
 # Twice 512 segments and more: a map with several blocks.
@@ -54,7 +54,7 @@ SEGMENT = st.tuples(st.integers(0, 3), st.integers(0, 40)).flatmap(
 
 @given(st.lists(SEGMENT, max_size=60), st.integers(0, 4), st.integers(0, 45))
 def test_a_position_leads_where_the_map_says(of: list[Mapping], line: int, column: int) -> None:
-    content = compile_map(parse(source_map(of, SOURCES))).content
+    content = compile_map(parse_map(source_map(of, SOURCES))).content
     found = look_up(content, line, column)
     assert (found and (found.source, found.line, found.column, found.name)) == expected(
         of, line, column
@@ -63,7 +63,7 @@ def test_a_position_leads_where_the_map_says(of: list[Mapping], line: int, colum
 
 @pytest.mark.parametrize("column", [0, 1, 1_022, 1_023, 1_024, 2_047, 2_048, 2_598, 9_999])
 def test_a_map_of_several_blocks_is_read_block_by_block(column: int) -> None:
-    content = compile_map(parse(source_map(MANY, SOURCES))).content
+    content = compile_map(parse_map(source_map(MANY, SOURCES))).content
     assert len(compiled.read_head(content).blocks) == 3
     found = look_up(content, 0, column)
     assert found is not None
@@ -73,7 +73,7 @@ def test_a_map_of_several_blocks_is_read_block_by_block(column: int) -> None:
 
 def test_segments_of_one_position_stay_in_one_block() -> None:
     of = [(0, at, 0, at, 0) for at in range(511)] + [(0, 511, 0, at, 0) for at in range(511, 600)]
-    content = compile_map(parse(source_map(of, SOURCES))).content
+    content = compile_map(parse_map(source_map(of, SOURCES))).content
     exact, after = look_up(content, 0, 511), look_up(content, 0, 512)
     assert exact is not None
     assert after is not None
@@ -88,7 +88,7 @@ def test_a_map_in_sections_is_read() -> None:
     whole = {"version": 3, "sections": [part(0, 0, "a.ts"), part(1, 10, "b.ts")]}
     nested = {"version": 3, "sections": [{"offset": {"line": 5, "column": 0}, "map": whole}]}
     for sections, first in ((whole, 0), (nested, 5)):
-        content = compile_map(parse(json.dumps(sections).encode())).content
+        content = compile_map(parse_map(json.dumps(sections).encode())).content
         places = ((0, 4), (1, 2), (1, 14), (2, 2))
         found = [look_up(content, first + line, column) for line, column in places]
         assert [each and (each.source, each.path, each.line) for each in found] == [
@@ -101,7 +101,7 @@ def test_a_map_in_sections_is_read() -> None:
 
 def test_a_line_out_of_order_is_sorted() -> None:
     of = [(0, 9, 0, 1, 0), (0, 2, 0, 5, 0), (0, 4, 0, 7, 0)]
-    content = compile_map(parse(source_map(of, SOURCES))).content
+    content = compile_map(parse_map(source_map(of, SOURCES))).content
     assert [found and found.line for found in (look_up(content, 0, at) for at in (1, 3, 5, 9))] == [
         None,
         5,
@@ -114,7 +114,7 @@ def test_the_function_around_a_position_is_told() -> None:
     starts = [FunctionStart(1, 2, "Cart.add"), FunctionStart(1, 8, "<anonymous>")]
     starts += [FunctionStart(2, 0, "Cart.add"), FunctionStart(3, 0, "")]
     of = [(0, at, 0, *place) for at, place in enumerate([(0, 5), (1, 2), (1, 9), (2, 4), (3, 1)])]
-    content = compile_map(parse(source_map(of, SOURCES)), lambda _path, _text: starts).content
+    content = compile_map(parse_map(source_map(of, SOURCES)), lambda _path, _text: starts).content
     found = [look_up(content, 0, column) for column in range(5)]
     assert [each and each.function for each in found] == [
         "",
@@ -127,7 +127,7 @@ def test_the_function_around_a_position_is_told() -> None:
 
 def test_the_lines_around_a_position_are_read_from_one_part() -> None:
     text = "".join(f"line {number} {'x' * 80}\n" for number in range(3_000))
-    content = compile_map(parse(source_map(MANY, {"a.ts": text}))).content
+    content = compile_map(parse_map(source_map(MANY, {"a.ts": text}))).content
     head = compiled.read_head(content)
     assert len(head.texts[0]) > 2
     for line in (0, 2, 1_500, 2_998, 2_999):
@@ -179,20 +179,20 @@ def broken(**changed: Any) -> bytes:
 )
 def test_what_is_no_source_map_is_refused_with_the_reason(content: bytes, why: str) -> None:
     with pytest.raises(SourceMapError, match=why):
-        compile_map(parse(content))
+        compile_map(parse_map(content))
 
 
 def test_sections_are_in_order_and_do_not_overlap_and_nest_only_so_deep() -> None:
     inner = json.loads(source_map([(0, 4, 0, 7, 1), (9, 0, 0, 0, 0)], SOURCES))
     two = [{"offset": {"line": at, "column": 0}, "map": inner} for at in (5, 3)]
     with pytest.raises(SourceMapError, match="not in order"):
-        parse(broken(sections=two))
+        parse_map(broken(sections=two))
     with pytest.raises(SourceMapError, match="overlap"):
-        compile_map(parse(broken(sections=two[::-1])))
+        compile_map(parse_map(broken(sections=two[::-1])))
     for _ in range(9):
         inner = {"version": 3, "sections": [{"offset": {"line": 0, "column": 0}, "map": inner}]}
     with pytest.raises(SourceMapError, match="nested too deeply"):
-        parse(json.dumps(inner).encode())
+        parse_map(json.dumps(inner).encode())
 
 
 @settings(max_examples=60)
@@ -200,7 +200,7 @@ def test_sections_are_in_order_and_do_not_overlap_and_nest_only_so_deep() -> Non
 def test_any_text_is_read_or_refused(text: str, content: bytes) -> None:
     for each in (broken(mappings=text), content):
         try:
-            found = compile_map(parse(each)).content
+            found = compile_map(parse_map(each)).content
         except SourceMapError:
             continue
         assert compiled.read_head(found).paths
@@ -209,12 +209,12 @@ def test_any_text_is_read_or_refused(text: str, content: bytes) -> None:
 def test_a_long_path_and_a_long_name_are_cut() -> None:
     # Each block of a compiled map repeats the paths and the names that it needs.
     more = {"sourceRoot": "r" * 5_000, "names": ["n" * 5_000]}
-    section = parse(source_map([(0, 0, 0, 0, 0)], {"p" * 5_000: None}, **more)).sections[0]
+    section = parse_map(source_map([(0, 0, 0, 0, 0)], {"p" * 5_000: None}, **more)).sections[0]
     assert [len(text) for text in (*section.sources, *section.names)] == [1_000, 1_000]
 
 
 def test_a_damaged_compiled_map_is_refused() -> None:
-    content = compile_map(parse(source_map(MANY, SOURCES))).content
+    content = compile_map(parse_map(source_map(MANY, SOURCES))).content
     at = compiled.read_head(content).blocks[0]
     for damage in (b"", b"EMAP9999" + content[8:]):
         with pytest.raises(SourceMapError, match="another format"):

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from errata.protocol.stacktrace import MAX_EXCEPTIONS, MAX_FRAMES, Frame, Trace, parse
+from errata.protocol.stacktrace import MAX_EXCEPTIONS, MAX_FRAMES, Frame, Trace, parse_trace
 from errata.protocol.stacktrace.trace import MAX_LINE, MAX_LINES
 from tests.support.cpu import cpu_s
 
@@ -38,7 +38,7 @@ def render(trace: Trace) -> Iterator[str]:
 
 
 def parsed(text: str) -> Trace:
-    trace = parse(text)
+    trace = parse_trace(text)
     assert trace is not None
     return trace
 
@@ -54,10 +54,10 @@ def test_a_trace_is_read_frame_by_frame(name: str) -> None:
 def test_line_ends_indentation_and_colours_do_not_matter(name: str) -> None:
     text = TEXTS[name]
     for end in ("\r\n", "\r"):
-        assert parse(text.replace("\n", end)) == parse(text)
+        assert parse_trace(text.replace("\n", end)) == parse_trace(text)
     logged = "".join(f"\t  {line}\n" for line in text.splitlines())
-    assert parse(logged) == parse(text)
-    assert parse("\x1b[1;31m" + text.replace("\n", "\x1b[0m\n")) == parse(text)
+    assert parse_trace(logged) == parse_trace(text)
+    assert parse_trace("\x1b[1;31m" + text.replace("\n", "\x1b[0m\n")) == parse_trace(text)
 
 
 @pytest.mark.parametrize("corpus", ["4kb", "8kb"])
@@ -87,7 +87,7 @@ def test_every_trace_of_the_corpus_keeps_all_of_its_frames(corpus: str) -> None:
     ],
 )
 def test_a_text_without_a_frame_is_no_trace(text: str) -> None:
-    assert parse(text) is None
+    assert parse_trace(text) is None
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_the_exceptions_that_are_shown_last_lose_their_frames_first() -> None:
 
 
 def test_a_line_that_is_too_long_is_no_frame_but_may_be_a_title() -> None:
-    assert parse(f'File "/app/{"a" * MAX_LINE}.py", line 1, in f') is None
-    assert parse(f"at f (/{'a' * (MAX_LINE - 13)}:123:456)") is None
+    assert parse_trace(f'File "/app/{"a" * MAX_LINE}.py", line 1, in f') is None
+    assert parse_trace(f"at f (/{'a' * (MAX_LINE - 13)}:123:456)") is None
     title = parsed(PYTHON.replace("no", "o" * MAX_LINE * 2)).exceptions[0].title
     assert title == "E: " + "o" * (MAX_LINE - 3) + "…"
 
@@ -198,7 +198,7 @@ PIECES = st.one_of(
 )
 def test_no_text_raises_nor_grows(pieces: list[tuple[str, str]], times: int) -> None:
     text = "".join(part + end for part, end in pieces) * times
-    trace = parse(text)
+    trace = parse_trace(text)
     if trace is None:
         return
     assert len(trace.exceptions) <= MAX_EXCEPTIONS
@@ -222,7 +222,7 @@ def calls(text: str) -> int:
     gc.disable()  # each collection calls hypothesis
     sys.setprofile(profile)
     try:
-        parse(text)
+        parse_trace(text)
     finally:
         sys.setprofile(None)
         gc.enable()
@@ -256,7 +256,7 @@ def test_twice_the_text_is_twice_the_work_and_no_more(lines: list[str]) -> None:
 def test_a_long_line_takes_little_time(unit: str) -> None:
     # A search whose time is quadratic takes a hundred times as long.
     line = (unit * MAX_LINE)[: MAX_LINE - 1] + "!\n"
-    assert cpu_s(lambda: parse(line * 20), 0.5) < 0.5
+    assert cpu_s(lambda: parse_trace(line * 20), 0.5) < 0.5
 
 
 def test_a_text_of_more_lines_than_are_read_is_no_more_work() -> None:

@@ -11,7 +11,7 @@ from errata.models.event import Event, unpack, user_identity
 from errata.models.project import Access
 from errata.models.tally import KEPT_AN_HOUR, is_kept, pack_tally
 from errata.models.titles import culprit, title
-from errata.protocol.sentry.envelope import parse
+from errata.protocol.sentry.envelope import parse_envelope
 from errata.store import events
 from errata.store.items import TypedItem
 from errata.usecases.prepare import prepare_tally
@@ -58,7 +58,7 @@ def test_a_tally_counts_as_its_event_does_and_takes_one_write_unit(fields: Any) 
 
 def test_a_usual_event_fits() -> None:
     for sent in envelopes():
-        envelope = parse(sent)
+        envelope = parse_envelope(sent)
         submission = SdkSubmission(envelope, envelope.events[0], "198.51.100.7")
         fields = submission.read(ACCESS, NOW_MS)
         item = sized_item(fields)

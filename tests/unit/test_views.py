@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.models.views import BUILT_IN, RANGES, Scope
-from errata.protocol.issues import read
-from errata.protocol.query import KEYS, TEXT, Begun, Term, begun, parse, to_text
+from errata.protocol.issues import read_query
+from errata.protocol.query import KEYS, TEXT, Begun, Term, begun, parse_terms, query_text
 from errata.protocol.views import has_states, scope_of, with_scope, with_states
 from errata.usecases.suggest import HINTS
 
@@ -28,26 +28,26 @@ from errata.usecases.suggest import HINTS
     ],
 )
 def test_a_scope_replaces_the_one_of_the_query(text: str, scope: Scope, changed: str) -> None:
-    assert with_scope(parse(text), scope) == changed
-    assert scope_of(parse(changed)) == scope
+    assert with_scope(parse_terms(text), scope) == changed
+    assert scope_of(parse_terms(changed)) == scope
 
 
 @given(st.text(min_size=1, max_size=40), st.sampled_from(("", *RANGES)))
 def test_any_environment_can_be_chosen(environment: str, range_: str) -> None:
     scope = Scope(environment, range_)
-    assert scope_of(parse(with_scope(parse("is:open boom"), scope))) == scope
+    assert scope_of(parse_terms(with_scope(parse_terms("is:open boom"), scope))) == scope
 
 
 def test_a_view_changes_the_states_and_nothing_else() -> None:
-    terms = parse("!is:resolved is:quiet assigned:me user.id:7")
+    terms = parse_terms("!is:resolved is:quiet assigned:me user.id:7")
     for view in BUILT_IN:
-        changed = parse(with_states(terms, view.query))
+        changed = parse_terms(with_states(terms, view.query))
         assert [each for each in BUILT_IN if has_states(changed, each.query)] == [view]
         mine = [term for term in changed if str(term) == "assigned:me"]
         assert bool(mine) == (view.name == "Mine")
         assert [each for each in changed if each.key != "is" and each not in mine] == [terms[3]]
-        assert read(view.query).terms == () or view.name in ("Mine", "New", "Rising")
-    assert has_states(parse("is:unresolved boom"), "is:open")
+        assert read_query(view.query).terms == () or view.name in ("Mine", "New", "Rising")
+    assert has_states(parse_terms("is:unresolved boom"), "is:open")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_term_is_understood_while_it_is_typed(text: str, typed: Begun | None) 
 
 @given(st.sampled_from(["release", "url", "tags[a]b\\c]"]), st.text(min_size=1), st.booleans())
 def test_a_complete_term_was_typed(key: str, value: str, negated: bool) -> None:
-    text = to_text([Term(key, (value,), negated)])
+    text = query_text([Term(key, (value,), negated)])
     assert begun(text) == Begun(negated, key, value)
     for end in range(len(text)):
         begun(text[:end])

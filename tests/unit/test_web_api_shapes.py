@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from errata.errors import InvalidInputError
 from errata.models.event import Stored
 from errata.models.ids import new_event_id, now_ms
-from errata.protocol.query import EVENT_KEYS, parse
+from errata.protocol.query import EVENT_KEYS, parse_terms
 from functions.web_api.event_schemas import event_details, event_schema, hex_id, hyphenated
 from functions.web_api.issue_schemas import is_issue_id, issue_id_of, split_issue_id
 from functions.web_api.queries import translated
@@ -44,7 +44,7 @@ def test_any_query_is_read_or_refused(text: str) -> None:
     with suppress(InvalidInputError):
         ours, projects = translated(text)
         assert all(f"project:{each}" in text.replace('"', "") for each in projects)
-        parse(ours)
+        parse_terms(ours)
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_the_id_of_an_issue_has_its_project_and_number(project: int, number: int
 def test_an_event_id_has_two_forms() -> None:
     event_id = new_event_id(now_ms())
     assert hyphenated(hex_id(event_id)) == event_id
-    assert parse("user:7", EVENT_KEYS)
+    assert parse_terms("user:7", EVENT_KEYS)

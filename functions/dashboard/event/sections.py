@@ -10,8 +10,8 @@ from errata.models.trimming import STACK_TEXTS
 from errata.protocol.agents import agent
 from errata.protocol.ingest import FIELDS
 from errata.protocol.markdown import trace_text
-from errata.protocol.stacktrace import MAX_FRAMES, ExceptionTrace, parse, structured
-from errata.usecases.issue_values import USER, link, page_url, user_name
+from errata.protocol.stacktrace import MAX_FRAMES, ExceptionTrace, parse_trace, structured
+from errata.usecases.issue_values import USER, events_query, page_url, user_name
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.event import metadata
 from functions.dashboard.event.trace import MAX_THREADS, Traces, is_minified, root_cause
@@ -81,7 +81,7 @@ def shown_event(event: Stored, *, raw: bool, opened: bool) -> dict[str, Any]:
         "problems": metadata.problems(fields.get("problems"), budget),
         "scrubbed": metadata.scrubbed(fields.get("scrubbed"), budget),
         "gist": [
-            (name, budget.take(each, 150), link(key, value) if key else "")
+            (name, budget.take(each, 150), events_query(key, value) if key else "")
             for name, each, key, value in _gist(fields)
             if each
         ],
@@ -219,6 +219,6 @@ def _traces(fields: StoredEvent, stack: Any) -> tuple[tuple[ExceptionTrace, ...]
     """
     language = fields.get("platform")
     found = structured.exceptions(fields)
-    if not found and isinstance(stack, str) and (trace := parse(stack)):
+    if not found and isinstance(stack, str) and (trace := parse_trace(stack)):
         found, language = trace.exceptions, trace.language
     return found, _LANGUAGES.get(language, "") if found and isinstance(language, str) else ""

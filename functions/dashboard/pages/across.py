@@ -8,14 +8,14 @@ from errata.models.assignee import Assigned
 from errata.models.issue import Issue
 from errata.models.project import Project
 from errata.models.views import Scope
-from errata.protocol.issues import SORTS, read
-from errata.protocol.query import Term, parse
+from errata.protocol.issues import SORTS, read_query
+from errata.protocol.query import Term, parse_terms
 from errata.protocol.views import scope_of, with_scope
 from errata.usecases import across, assignees, slugs
 from errata.usecases.across import AcrossPage
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.issue_rows import ROW_BYTES, shown_row
-from functions.dashboard.pages.search import link, path_of_id, path_of_text
+from functions.dashboard.pages.search import link_to_query, path_of_id, path_of_text
 from functions.dashboard.queries import (
     EXAMPLES,
     LONG,
@@ -53,12 +53,12 @@ def list_(ctx: RequestContext) -> PageResponse:
     if "text" in args:  # of the search box in the bar of a page
         return redirect(f"{ctx.request.root}{path_of_text(ctx, ctx.organization.id, args['text'])}")
     if not args and (opens := _opens(ctx)) != _DEFAULT:
-        return redirect(f"issues{link(opens, SORTS[0])}")
+        return redirect(f"issues{link_to_query(opens, SORTS[0])}")
     text = args.get("query", _DEFAULT).strip()
     sort, cursor = args.get("sort") or SORTS[0], args.get("cursor") or None
     organization_id = ctx.organization.id
     try:
-        query = read(text, sort, cursor)
+        query = read_query(text, sort, cursor)
         if not ctx.request.partial and (path := path_of_id(ctx, organization_id, query.terms)):
             return redirect(f"{ctx.request.root}{path}")
         found = across.search(organization_id, ctx.user.sees, query, ctx.now_ms, ctx.user.email)
@@ -70,14 +70,14 @@ def list_(ctx: RequestContext) -> PageResponse:
         ctx,
         text,
         sort,
-        parse(text),
+        parse_terms(text),
         cursor=cursor,
         found=found,
-        next_page=found.next_cursor and link(text, sort, found.next_cursor),
+        next_page=found.next_cursor and link_to_query(text, sort, found.next_cursor),
         rows=_rows(found, organization_id, ctx.now_ms),
         note=_note(found, short=len(found.found) < query.limit),
         environments=environments_of(
-            (issue for _, issue in found.found), scope_of(parse(text)).environment
+            (issue for _, issue in found.found), scope_of(parse_terms(text)).environment
         ),
         refresh_s=_REFRESH_NARROW_S if query.terms else _REFRESH_S,
     )
@@ -85,7 +85,7 @@ def list_(ctx: RequestContext) -> PageResponse:
 
 def _opens(ctx: RequestContext) -> str:
     """Return the query that the list starts with: open issues in the member's scope."""
-    return with_scope(parse(_DEFAULT), ctx.user.scope)
+    return with_scope(parse_terms(_DEFAULT), ctx.user.scope)
 
 
 def _note(found: AcrossPage, *, short: bool) -> str:
@@ -122,7 +122,7 @@ def _own_views(ctx: RequestContext, text: str, sort: str) -> list[tuple[str, str
     """Return name and link of the member's own views, and whether each is shown."""
     budget, found = ByteBudget(_VIEWS_BYTES), []
     for each in ctx.own_views.views:
-        to = link(each.query, each.sort)
+        to = link_to_query(each.query, each.sort)
         if each.sort in SORTS and budget.pays(_VIEW_MARKUP + len(to) + weight(each.name)):
             found.append((each.name, to, (each.query, each.sort) == (text, sort)))
     return found
@@ -154,10 +154,10 @@ def _page(
         text=text,
         sort=sort,
         examples=EXAMPLES,
-        here=link(text, sort),
+        here=link_to_query(text, sort),
         views=built_in_views(terms, sort) + _own_views(ctx, text, sort),
         scope=scope,
-        unscoped=link(with_scope(terms if len(text) <= LONG else (), Scope()), sort),
+        unscoped=link_to_query(with_scope(terms if len(text) <= LONG else (), Scope()), sort),
         sorts=[(name, value, value == sort) for value, name in SORT_NAMES],
         is_first=(text, sort) == (_opens(ctx), SORTS[0]),
         is_default=(text, sort) == (_DEFAULT, SORTS[0]),

@@ -11,7 +11,7 @@ from errata.models.event import Stored, received_ms, summary
 from errata.models.issue import Issue
 from errata.models.slug import short_id
 from errata.models.titles import title
-from errata.protocol.query import EVENT_KEYS, parse, to_text
+from errata.protocol.query import EVENT_KEYS, parse_terms, query_text
 from errata.usecases import issue_events, slugs
 from errata.usecases.event_search import MatchingEvents
 from errata.usecases.issue_events import EVENTS_A_PAGE
@@ -58,14 +58,14 @@ def _asked(args: Mapping[str, str]) -> str:
     """Return the text of the query in a request. Translates the filter of old links."""
     key, value = args.get("key", ""), args.get("value", "")
     if value and (key in EVENT_KEYS or key.startswith(TAG)):
-        return to_text([term_of(key, value)])
+        return query_text([term_of(key, value)])
     return args.get("query", "").strip()
 
 
 def _searched(ctx: RequestContext, issue: Issue | None) -> PageResponse:
     text, before = _asked(ctx.request.args), ctx.request.args.get("before", "")
     try:
-        terms = parse(text, EVENT_KEYS)
+        terms = parse_terms(text, EVENT_KEYS)
     except InvalidQueryError as error:
         return _page(ctx, issue, text, [], problem=in_place(error), status=422)
     members = issue.members if issue else ()

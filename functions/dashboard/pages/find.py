@@ -4,7 +4,7 @@ from errata.protocol.issues import SORTS, translated
 from errata.protocol.query import TEXT, Term
 from errata.usecases import project_list
 from functions.dashboard.byte_budget import ByteBudget
-from functions.dashboard.pages.search import MAX_TEXT, link, path_of_id, path_of_text
+from functions.dashboard.pages.search import MAX_TEXT, link_to_query, path_of_id, path_of_text
 from functions.dashboard.render import clip, page
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.web import PageResponse, redirect
@@ -41,7 +41,7 @@ def find(ctx: RequestContext) -> PageResponse:
 def _links(organization_ids: list[str], text: str) -> list[tuple[str, str]]:
     """Return the names of organizations, each with the path of the search in it."""
     found = project_list.organizations_of(organization_ids)
-    query = link(translated(text=text[:MAX_TEXT]), SORTS[0])
+    query = link_to_query(translated(text=text[:MAX_TEXT]), SORTS[0])
     budget, shown = ByteBudget(_BYTES), []
     for each in organization_ids:
         if each in found and budget.pays(_MARKUP_OF_A_LINK + len(query)):

@@ -49,7 +49,7 @@ def first(ctx: RequestContext) -> PageResponse:
     return redirect(f"{below}/events/{event_id}" if event_id else f"{below}/issues/{issue_id}")
 
 
-def unchanged(request: PageRequest, now_ms: int) -> PageResponse | None:
+def not_modified(request: PageRequest, now_ms: int) -> PageResponse | None:
     """Return an empty answer if the page still shows what is true. It costs one read unit."""
     args, ids = request.args, request.ids
     asked = request.partial and args.get("mark")
@@ -64,7 +64,7 @@ def unchanged(request: PageRequest, now_ms: int) -> PageResponse | None:
     return PageResponse(status=204) if same else None
 
 
-@get("projects/<project:project_id>/issues/<issue:issue_id>/refresh", unless=unchanged)
+@get("projects/<project:project_id>/issues/<issue:issue_id>/refresh", unless=not_modified)
 def refresh(ctx: RequestContext) -> PageResponse:
     """Return the page without its event, for htmx, which takes the parts that may have changed.
 

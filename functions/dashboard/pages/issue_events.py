@@ -9,10 +9,10 @@ from errata.models.seen_values import SeenValues
 from errata.models.sketch import estimate
 from errata.models.slug import short_id
 from errata.usecases import issue_events, issue_refresh, slugs
-from errata.usecases.issue_values import USER, Tally, link, shares
+from errata.usecases.issue_values import USER, Tally, events_query, shares
 from errata.usecases.newest_events import Newest
 from functions.dashboard.byte_budget import ByteBudget
-from functions.dashboard.pages.issue import unchanged
+from functions.dashboard.pages.issue import not_modified
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.web import PageResponse
@@ -31,7 +31,7 @@ _OPEN = 4
 _REFRESH_S = 180
 
 
-@get("projects/<project:project_id>/issues/<issue:issue_id>/tags", unless=unchanged)
+@get("projects/<project:project_id>/issues/<issue:issue_id>/tags", unless=not_modified)
 def tags(ctx: RequestContext) -> PageResponse:
     """Show how often each value occurs among the newest events of an issue, and its users.
 
@@ -98,7 +98,7 @@ def _values(key: str, tally: Tally, budget: ByteBudget, most: int) -> list[dict[
     counts = dict(tally.counts.get(key, {}))
     shown = []
     for value, count, percent in shares(counts, tally.events, most):
-        query = link(key, value)
+        query = events_query(key, value)
         if not budget.pays(_MARKUP_OF_A_VALUE + 2 * len(query)):
             break
         text = budget.take(value, 100)

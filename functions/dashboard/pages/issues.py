@@ -8,14 +8,14 @@ from errata.errors import InvalidQueryError, NotFoundError
 from errata.models.project import Project, live_dsns
 from errata.models.views import Scope
 from errata.protocol.change_issues import told
-from errata.protocol.issues import SORTS, IssueQuery, read, translated
-from errata.protocol.query import TEXT, Term, parse
+from errata.protocol.issues import SORTS, IssueQuery, read_query, translated
+from errata.protocol.query import TEXT, Term, parse_terms
 from errata.protocol.views import scope_of, with_scope
 from errata.store.projects import list_keys
 from errata.usecases import assignees, change_issues, issues, read_events, short_ids, slugs, views
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.issue_rows import shown_rows
-from functions.dashboard.pages.search import link
+from functions.dashboard.pages.search import link_to_query
 from functions.dashboard.queries import (
     EXAMPLES,
     LONG,
@@ -54,14 +54,14 @@ def list_(ctx: RequestContext) -> PageResponse:
     """
     args = ctx.request.args
     if "view" in args:
-        return redirect(f"issues{link(*_saved(ctx, args['view']))}")
+        return redirect(f"issues{link_to_query(*_saved(ctx, args['view']))}")
     if not args and (opens := _opens(ctx)) != (_DEFAULT, SORTS[0]):
-        return redirect(f"issues{link(*opens)}")
+        return redirect(f"issues{link_to_query(*opens)}")
     text, cursor = _asked(args), args.get("cursor") or None
     sort = args.get("sort") or SORTS[0]
     project = slugs.shown(ctx.project)
     try:
-        query = read(text, sort, cursor)
+        query = read_query(text, sort, cursor)
         if not ctx.request.partial and (path := _path_of(ctx, project, query.terms)):
             return redirect(f"{ctx.request.root}projects/{ctx.project.id}/{path}")
         found = issues.search(ctx.visible, query)
@@ -69,7 +69,7 @@ def list_(ctx: RequestContext) -> PageResponse:
         if ctx.request.partial:
             raise
         return _list_page(ctx, text, sort, problem=in_place(error), status=422)
-    terms = parse(text)
+    terms = parse_terms(text)
     empty = text == _DEFAULT and found.none_at_all
     if not (found.issues or found.next_cursor or cursor) and scope_of(terms):
         # A scope must not hide how to send the first error.
@@ -82,12 +82,12 @@ def list_(ctx: RequestContext) -> PageResponse:
         query=query,
         cursor=cursor,
         found=found,
-        next_page=found.next_cursor and link(text, sort, found.next_cursor),
+        next_page=found.next_cursor and link_to_query(text, sort, found.next_cursor),
         rows=shown_rows(found.issues, assigned, project.slug, ctx.now_ms),
         built_in=built_in_views(terms, sort),
         environments=environments_of(found.issues, scope_of(terms).environment),
         scope=scope_of(terms),
-        unscoped=link(with_scope(terms if len(text) <= LONG else (), Scope()), sort),
+        unscoped=link_to_query(with_scope(terms if len(text) <= LONG else (), Scope()), sort),
         empty=empty,
         refresh_s=_refresh_s(query, empty=empty),
         **(_set_up(ctx) if empty else {}),
@@ -110,7 +110,7 @@ def _opens(ctx: RequestContext) -> tuple[str, str]:
     """
     if chosen := views.opens(ctx.own_views, ctx.shared_views):
         return chosen.query, chosen.sort
-    return with_scope(parse(_DEFAULT), ctx.user.scope), SORTS[0]
+    return with_scope(parse_terms(_DEFAULT), ctx.user.scope), SORTS[0]
 
 
 def _saved_views(
@@ -167,8 +167,8 @@ def _list_page(
         text=text,
         sort=sort,
         examples=EXAMPLES,
-        here=link(text, sort),
-        here_or_not=link(text if len(text) <= LONG else "", sort),
+        here=link_to_query(text, sort),
+        here_or_not=link_to_query(text if len(text) <= LONG else "", sort),
         sorts=[(name, value, value == sort) for value, name in (*SORT_NAMES, RISING_FIRST)],
         is_default=(text, sort) == (_DEFAULT, SORTS[0]),
         nonce=secrets.token_hex(8),

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from errata.errors import InvalidQueryError
 from errata.models.views import Scope
 from errata.protocol.issues import SORTS, translated
-from errata.protocol.query import TEXT, Term, parse
+from errata.protocol.query import TEXT, Term, parse_terms
 from errata.protocol.views import scope_of, with_scope
 from errata.usecases import across_ids, preferences
 from errata.usecases.suggest import Suggestion, environments, suggest, suggest_across
@@ -56,7 +56,7 @@ def list_environments(ctx: RequestContext) -> PageResponse:
     """Show the environments of a project, to choose one. For htmx, only their buttons."""
     text = ctx.request.args.get("query", "")
     try:
-        current = scope_of(parse(text)).environment
+        current = scope_of(parse_terms(text)).environment
     except InvalidQueryError:
         current = ""
     found = environments(ctx.visible)
@@ -86,7 +86,7 @@ def rescoped(ctx: RequestContext) -> str:
     form = ctx.request.form
     text, sort = form.get("query", ""), form.get("sort", "")
     try:
-        terms = parse(text)
+        terms = parse_terms(text)
     except InvalidQueryError:
         terms = ()
     shown = scope_of(terms)
@@ -95,10 +95,10 @@ def rescoped(ctx: RequestContext) -> str:
         form.get("range", shown.range),
     )
     preferences.save_scope(ctx.user.email, chosen)
-    return link(with_scope(terms, chosen), sort)
+    return link_to_query(with_scope(terms, chosen), sort)
 
 
-def link(text: str, sort: str, cursor: str = "") -> str:
+def link_to_query(text: str, sort: str, cursor: str = "") -> str:
     """Return the link to a query. An order that is the default is left out."""
     more = {"sort": sort if sort != SORTS[0] else "", "cursor": cursor}
     return f"?{urlencode({'query': text} | {name: each for name, each in more.items() if each})}"
@@ -116,5 +116,7 @@ def path_of_id(ctx: RequestContext, organization_id: str, terms: Sequence[Term])
 def path_of_text(ctx: RequestContext, organization_id: str, text: str) -> str:
     """Return the path of what a text names by its id, or of the open issues that have it."""
     terms = (Term(TEXT, (text.strip(),)),)
-    within = f"orgs/{organization_id}/issues{link(translated(text=text[:MAX_TEXT]), SORTS[0])}"
+    within = (
+        f"orgs/{organization_id}/issues{link_to_query(translated(text=text[:MAX_TEXT]), SORTS[0])}"
+    )
     return path_of_id(ctx, organization_id, terms) or within

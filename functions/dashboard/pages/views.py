@@ -4,7 +4,7 @@ from errata.models.views import MAX_NAME
 from errata.usecases import views
 from errata.usecases.views import Owner
 from functions.dashboard.forms import Failed, act
-from functions.dashboard.pages.search import link
+from functions.dashboard.pages.search import link_to_query
 from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import PageResponse, redirect
@@ -67,7 +67,7 @@ def _save(ctx: RequestContext, whose: str) -> PageResponse:
     form = ctx.request.form
     query, sort = form.get("query", ""), form.get("sort", "") or "last_seen"
     saved = views.save(_owner(ctx, whose), form.get("name", ""), query, sort)
-    return redirect(f"../issues{link(saved.query, saved.sort)}")
+    return redirect(f"../issues{link_to_query(saved.query, saved.sort)}")
 
 
 def _rename(ctx: RequestContext, which: str) -> PageResponse:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from errata.models.ids import issue_id
-from errata.protocol.query import EVENT_KEYS, parse
+from errata.protocol.query import EVENT_KEYS, parse_terms
 from errata.usecases.event_search import MatchingEvents
 from errata.usecases.newest_events import Newest
 from tests.support.account import Clock, Project
@@ -82,13 +82,15 @@ def sent(busy: Project, clock: Clock) -> dict[str, str]:
 def test_each_query_finds_its_events(busy: Project, sent: dict[str, str]) -> None:
     wrong = []
     for text, expected in QUERIES:
-        found = MatchingEvents(Newest(visible_in(busy.id)), parse(text, EVENT_KEYS))
+        found = MatchingEvents(Newest(visible_in(busy.id)), parse_terms(text, EVENT_KEYS))
         names = {sent[each.id] for each in found.events}
         if names != expected:
             wrong.append((text, names))
         assert found.newest.looked_at == len(EVENTS)
         own = Newest(visible_in(busy.id), issue_id(busy.id, "f"))
-        names = {sent[each.id] for each in MatchingEvents(own, parse(text, EVENT_KEYS)).events}
+        names = {
+            sent[each.id] for each in MatchingEvents(own, parse_terms(text, EVENT_KEYS)).events
+        }
         assert names == expected - {"long"}
     assert not wrong, "\n".join(map(str, wrong))
 

@@ -7,7 +7,7 @@ import pytest
 from errata.models.assignee import of_member, of_team
 from errata.models.ids import issue_id
 from errata.models.issue_change import ASSIGN, IGNORE, RESOLVE, Change
-from errata.protocol.issues import read
+from errata.protocol.issues import read_query
 from errata.usecases import across, issues, members
 from tests.support import stream
 from tests.support.account import Clock, Project
@@ -227,14 +227,14 @@ def test_each_query_finds_its_issues(busy: Project, named: dict[str, str]) -> No
     wrong: list[tuple[str, str, set[str]]] = []
     for text, expected in QUERIES:
         for sort in ("last_seen", "count"):
-            query = read(text, sort, limit=3)
+            query = read_query(text, sort, limit=3)
             found: list[str] = []
             while True:
                 page = issues.search(visible_in(busy.id, NOW_MS), query)
                 found += [named[each.id] for each in page.issues]
                 if not page.next_cursor:
                     break
-                query = read(text, sort, page.next_cursor, 3)
+                query = read_query(text, sort, page.next_cursor, 3)
             if set(found) != expected or len(found) != len(expected):
                 wrong.append((text, sort, set(found)))
     assert not wrong, "\n".join(map(str, wrong))
@@ -253,14 +253,14 @@ def test_the_command_finds_the_same(busy: Project, named: dict[str, str]) -> Non
 def test_a_search_across_projects_finds_the_same(busy: Project, named: dict[str, str]) -> None:
     wrong: list[tuple[str, set[str]]] = []
     for text, expected in QUERIES:
-        query = read(text, "users", limit=3)
+        query = read_query(text, "users", limit=3)
         found: list[str] = []
         while True:
             page = across.search("default", lambda _: True, query, NOW_MS)
             found += [named[each.id] for _, each in page.found]
             if not page.next_cursor:
                 break
-            query = read(text, "users", page.next_cursor, 3)
+            query = read_query(text, "users", page.next_cursor, 3)
         listed = done("issues", "list", "--org", "default", "--query", text, "--json").json
         by_command = {named[each["id"]] for each in listed}
         if not set(found) == by_command == expected or len(found) != len(expected):

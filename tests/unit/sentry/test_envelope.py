@@ -16,7 +16,7 @@ from errata.protocol.sentry.envelope import (
     START_BYTES,
     EnvelopeItem,
     Start,
-    parse,
+    parse_envelope,
     parse_start,
     within_limits,
 )
@@ -49,7 +49,7 @@ def without_length(kind: str, payload: bytes) -> bytes:
 def test_what_is_written_is_read(headers: Any, items: Any, feeds: int) -> None:
     parts = [write(kind, payload) for kind, payload, write in items]
     # An empty payload at the very end has no line of its own.
-    read = parse(written(headers, *parts) + b"\n" * feeds)
+    read = parse_envelope(written(headers, *parts) + b"\n" * feeds)
     assert read.headers == headers
     assert [(item.type, item.payload) for item in read.items] == [
         (kind, payload) for kind, payload, _ in items
@@ -60,7 +60,7 @@ def test_what_is_written_is_read(headers: Any, items: Any, feeds: int) -> None:
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     try:
-        read = parse(body)
+        read = parse_envelope(body)
     except InvalidInputError:
         return
     assert sum(len(item.payload) for item in read.items) <= len(body)
@@ -70,7 +70,7 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 def test_a_cut_costs_what_comes_after_it_alone(items: Any, data: st.DataObject) -> None:
     whole = written({}, *(with_length(*each) for each in items))
     at = data.draw(st.integers(len(b"{}"), len(whole)))
-    read = parse(whole[:at])
+    read = parse_envelope(whole[:at])
     kept = [(item.type, item.payload) for item in read.items]
     assert kept == items[: len(kept)]
     # All that came before the cut is there, and it is said that something is missing.
@@ -83,7 +83,7 @@ def test_without_headers_there_is_no_envelope(body: bytes) -> None:
     with pytest.raises(
         InvalidInputError, match=r"^The envelope cannot be read: its headers are not"
     ):
-        parse(body)
+        parse_envelope(body)
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_without_headers_there_is_no_envelope(body: bytes) -> None:
     ],
 )
 def test_a_broken_item_leaves_those_before_it(rest: bytes, problem: str) -> None:
-    read = parse(written({}, with_length("event", b"{}"), rest))
+    read = parse_envelope(written({}, with_length("event", b"{}"), rest))
     assert read.items == (EnvelopeItem("event", b"{}"),)
     assert read.problem == problem
 
 
 def test_an_item_without_a_type_is_of_none() -> None:
-    assert parse(b'{}\n{}\nabc\n{"type":7}\nd').items == (
+    assert parse_envelope(b'{}\n{}\nabc\n{"type":7}\nd').items == (
         EnvelopeItem("", b"abc"),
         EnvelopeItem("", b"d"),
     )
@@ -116,21 +116,21 @@ def test_an_item_without_a_type_is_of_none() -> None:
 
 def test_the_length_counts_bytes() -> None:
     payload = "§ü\n".encode()
-    assert parse(written({}, with_length("event", payload))).items == (
+    assert parse_envelope(written({}, with_length("event", payload))).items == (
         EnvelopeItem("event", payload),
     )
 
 
 def test_items_without_end() -> None:
-    read = parse(b"{}\n" + b'{"type":"event","length":0}\n\n' * (MAX_ITEMS + 1))
+    read = parse_envelope(b"{}\n" + b'{"type":"event","length":0}\n\n' * (MAX_ITEMS + 1))
     assert len(read.items) == MAX_ITEMS
     assert read.problem == f"it has more than {MAX_ITEMS} items"
 
 
 def test_the_events_of_an_envelope() -> None:
-    assert parse(b"{}").events == []
+    assert parse_envelope(b"{}").events == []
     both = written({}, with_length("session", b"s"), with_length("event", b"{}"))
-    assert parse(both).events == [b"{}"]
+    assert parse_envelope(both).events == [b"{}"]
 
 
 def test_the_events_of_an_envelope_are_limited_together() -> None:
@@ -151,7 +151,7 @@ def test_the_events_of_an_envelope_are_limited_together() -> None:
     ],
 )
 def test_errors_that_cannot_be_read_are_known(header: bytes, unreadable: bool) -> None:
-    (item,) = parse(b"{}\n" + header + b"\nMDMP").items
+    (item,) = parse_envelope(b"{}\n" + header + b"\nMDMP").items
     assert item.unreadable is unreadable
     assert parse_start(b"{}\n" + header + b"\nMDMP").has_event is unreadable
 

@@ -4,7 +4,7 @@ import pytest
 
 from errata.models.ids import sdk_event_id
 from errata.protocol.body import parse_object
-from errata.protocol.sentry.envelope import parse
+from errata.protocol.sentry.envelope import parse_envelope
 from errata.protocol.sentry.event import to_fields
 from errata.protocol.sentry.reports import discarded
 from tests.support.envelopes import kept, names
@@ -14,7 +14,7 @@ NOW_MS = 1_795_573_900_000
 
 @pytest.mark.parametrize("name", names())
 def test_an_envelope_is_read_to_its_end(name: str) -> None:
-    envelope = parse(kept(name))
+    envelope = parse_envelope(kept(name))
     assert not envelope.problem
     (item,) = envelope.items
     assert item.type == name.rpartition("-")[2]
@@ -23,7 +23,7 @@ def test_an_envelope_is_read_to_its_end(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in names() if name.endswith("-event")])
 def test_an_event_keeps_what_every_program_has_set(name: str) -> None:
-    envelope = parse(kept(name))
+    envelope = parse_envelope(kept(name))
     (event,) = envelope.events
     assert sdk_event_id(envelope.headers["event_id"])
     fields, _ = to_fields(parse_object(event), NOW_MS, NOW_MS, "192.0.2.1")
@@ -37,7 +37,7 @@ def test_an_event_keeps_what_every_program_has_set(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in names() if name.endswith("-client_report")])
 def test_a_report_tells_of_the_events_that_were_not_sent(name: str) -> None:
-    (item,) = parse(kept(name)).items
+    (item,) = parse_envelope(kept(name)).items
     reason, number = (
         ("event_processor", 1) if "flask" in name else ("ratelimit_backoff", 2)
     )  # Flask logs what it raises, and the SDK sends it once

@@ -12,7 +12,7 @@ from errata.grouping import v2
 from errata.protocol.body import parse_object
 from errata.protocol.sentry.envelope import Envelope, EnvelopeItem
 from errata.protocol.sentry.event import to_fields
-from errata.protocol.sentry.security import title, to_envelope, with_reports
+from errata.protocol.sentry.security import report_message, to_envelope, with_reports
 from tests.support.fuzz import objects, texts
 
 NAMES = st.sampled_from(
@@ -48,4 +48,4 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
 
 @given(st.dictionaries(st.sampled_from(["csp", "hpkp", "expectct"]), JSON))
 def test_any_part_of_an_event_has_a_message_or_none(parts: dict[str, Any]) -> None:
-    assert len(title(parts)) < 300
+    assert len(report_message(parts)) < 300

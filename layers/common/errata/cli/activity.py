@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from errata.cli.output import line, utc
+from errata.cli.output import to_line, utc
 
 
 def activity_lines(activity: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -13,7 +13,7 @@ def activity_lines(activity: Iterable[dict[str, Any]]) -> Iterator[str]:
         text, edited, deleted_by = (
             comment.get(name) for name in ("text", "edited_at", "deleted_by")
         )
-        yield line(
+        yield to_line(
             utc(each["at"]),
             each["what"],
             each["detail"],

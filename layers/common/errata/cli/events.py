@@ -11,7 +11,6 @@ import typer
 
 from errata.cli.command import CommandContext, Needs, ProjectId, command, group
 from errata.cli.output import (
-    line,
     print_fields,
     print_json,
     print_json_line,
@@ -19,6 +18,7 @@ from errata.cli.output import (
     print_section,
     print_table,
     print_text,
+    to_line,
 )
 from errata.cli.source import ask
 from errata.errors import NotFoundError
@@ -169,11 +169,11 @@ def show(
     short["number"] = more["number"]
     print_fields(short)
     for trace in structured.exceptions(event):
-        print_section(line(trace.relation, trace.title) or "frames", _frames(trace))
+        print_section(to_line(trace.relation, trace.title) or "frames", _frames(trace))
     if event["breadcrumbs"]:
         names = ("timestamp", "level", "type", "category", "message")
         crumbs = event["breadcrumbs"]
-        print_section("breadcrumbs", (line(*map(crumb.get, names)) for crumb in crumbs))
+        print_section("breadcrumbs", (to_line(*map(crumb.get, names)) for crumb in crumbs))
     for name in _OBJECTS:
         if by_name.get(name):
             text = json.dumps(by_name[name], indent=2, ensure_ascii=False)
@@ -189,7 +189,7 @@ def _frames(trace: ExceptionTrace) -> Iterator[str]:
     """Yield the frames of an exception as text lines, innermost first, with their source code."""
     for frame in trace.frames:
         place = frame.file if frame.line is None else f"{frame.file}:{frame.line}"
-        yield line(place, frame.function and f"in {frame.function}")
+        yield to_line(place, frame.function and f"in {frame.function}")
         if frame.source:
             yield f"    {frame.source.strip()}"
         if frame.note:

@@ -8,11 +8,11 @@ import typer
 from errata.cli.activity import activity_lines
 from errata.cli.command import CommandContext, Needs, ProjectId, command, group
 from errata.cli.output import (
-    line,
     print_fields,
     print_json,
     print_section,
     print_table,
+    to_line,
     utc,
 )
 from errata.cli.progress import counted
@@ -149,11 +149,11 @@ def show(
             "culprit": issue["culprit"],
             "level": issue["level"],
             "class": issue["exception_class"],
-            "status": line(issue["status"], issue["status_detail"]),
+            "status": to_line(issue["status"], issue["status_detail"]),
             "assigned to": more["assigned_to"],
             "ticket": issue["ticket"],
             "verdict": issue["verdict"]["sentence"],
-            "events": line(issue["count"], kept_note(issue["count"], issue["kept"])),
+            "events": to_line(issue["count"], kept_note(issue["count"], issue["kept"])),
             "last hour": issue["last_hour"],
             "last day": issue["last_day"],
             "trend": ", ".join(issue["trend"]),

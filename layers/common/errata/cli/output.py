@@ -37,7 +37,7 @@ def utc(text: str | None) -> str:
     return (text or "")[:19].replace("T", " ")
 
 
-def ask(prompt: str, expected: str, complaint: str) -> None:
+def confirm(prompt: str, expected: str, complaint: str) -> None:
     """Ask for a text that confirms a step. The prompt goes to stderr: a program may read stdout.
 
     Raises:
@@ -64,14 +64,14 @@ def _json(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")
 
 
-def line(*parts: object) -> str:
+def to_line(*parts: object) -> str:
     """Join values with two spaces into one line. Leaves out empty values."""
     return "  ".join(text for part in parts if (text := printable(part)))
 
 
 def print_line(*parts: object) -> None:
     """Print values on one line, separated by two spaces."""
-    sys.stdout.write(line(*parts) + "\n")
+    sys.stdout.write(to_line(*parts) + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str = "") -> None:

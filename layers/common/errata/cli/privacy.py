@@ -8,7 +8,7 @@ import typer
 
 from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import (
-    ask,
+    confirm,
     print_error,
     print_fields,
     print_json,
@@ -50,7 +50,7 @@ def erase_(
     """
     project = projects.find(project_id)
     if not (yes or dry_run):
-        ask(
+        confirm(
             f"This permanently deletes events of project {project.id}, and changes others. Type the"
             " project's name to confirm: ",
             project.name.strip(),

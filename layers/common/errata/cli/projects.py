@@ -7,7 +7,7 @@ import typer
 from errata.cli import failures
 from errata.cli.command import CommandContext, ProjectId, command, group
 from errata.cli.output import (
-    ask,
+    confirm,
     print_error,
     print_fields,
     print_json,
@@ -316,7 +316,7 @@ def delete(
 def _delete_unclaimed(ctx: CommandContext, yes: bool) -> None:
     found = projects.list_unclaimed()
     if found and not yes:
-        ask(
+        confirm(
             f"This deletes every unclaimed project ({len(found)}) with its data. Type"
             f" {len(found)} to confirm: ",
             str(len(found)),
@@ -333,7 +333,7 @@ def _delete_unclaimed(ctx: CommandContext, yes: bool) -> None:
 
 
 def _ask_for_name(project: Project) -> None:
-    ask(
+    confirm(
         f"This deletes project {project.id} and all its data. Type the project's name to confirm: ",
         project.name.strip(),
         "That is not the project's name. Nothing was deleted.",

@@ -6,12 +6,12 @@ import typer
 
 from errata.cli.command import CommandContext, Needs, ProjectId, command, group
 from errata.cli.output import (
-    line,
     print_fields,
     print_json,
     print_line,
     print_section,
     print_table,
+    to_line,
     utc,
 )
 from errata.cli.source import ask, change
@@ -129,7 +129,7 @@ def set_(
 
 
 def _lines(kind: dict[str, Any]) -> list[str]:
-    shown = [line(*each) for each in kind["issues"]]
+    shown = [to_line(*each) for each in kind["issues"]]
     return [*shown, f"and {kind['more']} more"] if kind["more"] else shown
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from errata.cli.command import CommandContext
-from errata.cli.output import ask, print_json, print_line
+from errata.cli.output import confirm, print_json, print_line
 from errata.usecases import teardown
 
 
@@ -26,7 +26,7 @@ def teardown_(
         for name in (*found.keys.values(), *found.plans.values(), *found.secrets):
             print_line(f"  {name}")
     if found and not yes:
-        ask(
+        confirm(
             f"API Gateway then refuses all requests of projects of the stack {gateway.stack}."
             " Type the stack's name to confirm: ",
             gateway.stack,

@@ -12,7 +12,7 @@ from errata.cli.output import print_fields, print_json, print_line, print_table,
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.ids import UUID, minted_ms
 from errata.models.webhook import EVENT_TYPES, Attempt, Webhook
-from errata.protocol.read import iso, parse
+from errata.protocol.read import iso, parse_filters
 from errata.usecases import projects, webhooks
 
 app = group("Manage a project's webhooks and their deliveries.", example="webhooks list 1")
@@ -153,7 +153,7 @@ def redeliver(
             )
         again = [webhooks.redeliver(*match.groups())]
     else:
-        since_ms = parse({"since": since}).since or 0
+        since_ms = parse_filters({"since": since}).since or 0
         ids = [project] if project else [each.id for each in projects.list_projects()]
         again = [message for each in ids for message in webhooks.redeliver_since(each, since_ms)]
     counts = Counter(message.project_id for message in again)

@@ -79,7 +79,7 @@ _NOT_A_SCALAR = "must be a string or a number"
 _SCALAR_MEMBERS = {"str", "int", "float"}
 
 
-def parse(sent: Fields) -> Event:
+def parse_event(sent: Fields) -> Event:
     """Validate an event and return its fields.
 
     Absent and null fields are left out. `user` is merged into `context`.

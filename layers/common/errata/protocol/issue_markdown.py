@@ -75,9 +75,9 @@ def row(name: str, project: str, issue: Issue, now_ms: int) -> str:
     said = (
         issue.status,
         issue.level,
-        counted(issue.count, "event"),
+        count_in_words(issue.count, "event"),
         kept_note(issue.count, issue.kept),
-        f"\N{ALMOST EQUAL TO} {counted(users, 'user')}" if users else "",
+        f"\N{ALMOST EQUAL TO} {count_in_words(users, 'user')}" if users else "",
         f"{issue.buckets.last_day(now_ms):,} in 24 hours",
         f"last seen {iso(issue.last_seen)}",
         *trend(issue, now_ms),
@@ -88,7 +88,7 @@ def row(name: str, project: str, issue: Issue, now_ms: int) -> str:
     return f"{first}\n  {span(', '.join(filter(None, said)))}"
 
 
-def counted(number: int, what: str) -> str:
+def count_in_words(number: int, what: str) -> str:
     """Return a number of things in words: `1 event`, `1,200 events`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 

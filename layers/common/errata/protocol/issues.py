@@ -10,7 +10,7 @@ from typing import Any
 
 from errata.errors import InvalidInputError
 from errata.models.issue import IGNORED, OPEN, OPEN_STATUSES, REGRESSED, RESOLVED, STATUSES
-from errata.protocol.query import IS, RESOLUTIONS, TEXT, Term, parse, to_text
+from errata.protocol.query import IS, RESOLUTIONS, TEXT, Term, parse_terms, query_text
 
 SORTS = ("last_seen", "first_seen", "count", "users")
 # Rising issues first, then the others, most recently seen first. No list has this order, so it is
@@ -35,8 +35,8 @@ VALUE_ROWS, TEXTS, LIST = KINDS = ("values", "texts", "list")
 class IssueQuery:
     """Which issues to show, and in which order. All sort orders are descending.
 
-    `status` is one of `ASKED_STATUSES`, and `terms` are the other conditions. `read` makes both of
-    the text of a query.
+    `status` is one of `ASKED_STATUSES`, and `terms` are the other conditions. `read_query` makes
+    both of the text of a query.
     """
 
     status: str = "open"
@@ -89,7 +89,7 @@ class SearchStart:
     last: tuple[int, str] | None = None
 
 
-def read(
+def read_query(
     text: str, sort: str = "last_seen", cursor: str | None = None, limit: int = DEFAULT_LIMIT
 ) -> IssueQuery:
     """Return the query with this text. Without `is:`, it asks for issues of all statuses.
@@ -97,7 +97,7 @@ def read(
     Raises:
         InvalidQueryError: the text is not a query.
     """
-    terms = parse(text)
+    terms = parse_terms(text)
     asked = {each for each in STATUSES if _allows(terms, each)}
     status = next(status for status, listed in _LISTS.items() if asked <= listed)
     if asked == _LISTS[status]:
@@ -136,7 +136,7 @@ def translated(
     texts = {"environment": environment, "release": release, "level": level, TEXT: text.strip()}
     terms = [Term(IS, (status,))] if status != "all" else []
     terms += [Term(key, (value,)) for key, value in texts.items() if value]
-    return to_text(terms)
+    return query_text(terms)
 
 
 def start_of(query: IssueQuery) -> ListStart | SearchStart | None:

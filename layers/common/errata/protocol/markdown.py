@@ -13,7 +13,7 @@ from typing import Any
 from errata.models.event import StoredEvent
 from errata.models.titles import culprit, title
 from errata.protocol.read import iso
-from errata.protocol.stacktrace import ExceptionTrace, Frame, parse, structured
+from errata.protocol.stacktrace import ExceptionTrace, Frame, parse_trace, structured
 from errata.protocol.stacktrace.expressions import expression
 
 _MAX_LINE = 300
@@ -98,7 +98,7 @@ def exceptions_of(event: Mapping[str, Any]) -> tuple[ExceptionTrace, ...]:
     if found := structured.exceptions(event):
         return found
     stack = event.get("stack_trace") or event.get("minified_stack")
-    trace = parse(stack) if isinstance(stack, str) else None
+    trace = parse_trace(stack) if isinstance(stack, str) else None
     return trace.exceptions if trace else ()
 
 

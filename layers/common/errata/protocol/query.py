@@ -128,7 +128,7 @@ def _in_order(pieces: Sequence[str], text: str) -> bool:
     return True
 
 
-def parse(text: str, keys: Sequence[str] = KEYS) -> tuple[Term, ...]:
+def parse_terms(text: str, keys: Sequence[str] = KEYS) -> tuple[Term, ...]:
     """Return the terms of a query, for issues or with `EVENT_KEYS` for events.
 
     Raises:
@@ -192,7 +192,7 @@ def _unescaped(text: str, escaped: str) -> str:
     return re.sub(rf"\\({escaped})", r"\1", text, flags=re.DOTALL)
 
 
-def to_text(terms: Sequence[Term]) -> str:
+def query_text(terms: Sequence[Term]) -> str:
     """Return the query that has these terms, written in one way."""
     return " ".join(map(str, terms))
 

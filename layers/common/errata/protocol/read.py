@@ -39,7 +39,7 @@ class Filters:
     until: int | None = None
 
 
-def parse(query: Mapping[str, str]) -> Filters:
+def parse_filters(query: Mapping[str, str]) -> Filters:
     """Return the filters in a query string. Unknown parameters are ignored.
 
     Raises:

@@ -47,7 +47,7 @@ def verify(body: bytes, header: str, secret: str, now_s: int) -> None:
     raise BadRequestError("The signature is wrong or too old.")
 
 
-def parse(body: bytes) -> BillingEvent | None:
+def parse_billing_event(body: bytes) -> BillingEvent | None:
     """Return the invoice or subscription in an event; None for all other types of events.
 
     Raises:

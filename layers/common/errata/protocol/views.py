@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from errata.models.views import RANGES, Scope
-from errata.protocol.query import ASSIGNED, IS, LAST_SEEN, ME, Term, parse, to_text
+from errata.protocol.query import ASSIGNED, IS, LAST_SEEN, ME, Term, parse_terms, query_text
 
 ENVIRONMENT = "environment"
 
@@ -26,18 +26,18 @@ def with_scope(terms: Iterable[Term], scope: Scope) -> str:
         others.append(Term(ENVIRONMENT, (scope.environment,)))
     if scope.range:
         others.append(Term(LAST_SEEN, (f"-{scope.range}",)))
-    return to_text(others)
+    return query_text(others)
 
 
 def with_states(terms: Iterable[Term], states: str) -> str:
     """Return the text of a query for other states. `states` is the query of a built-in view."""
     others = [each for each in terms if not _is_state(each)]
-    return to_text([*parse(states), *others])
+    return query_text([*parse_terms(states), *others])
 
 
 def has_states(terms: Iterable[Term], states: str) -> bool:
     """Return whether a query asks for these states and no others."""
-    return _states(terms) == _states(parse(states))
+    return _states(terms) == _states(parse_terms(states))
 
 
 def _states(terms: Iterable[Term]) -> set[tuple[str, bool]]:

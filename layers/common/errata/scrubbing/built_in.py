@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from errata.models.event import Fields, Scrubbed
-from errata.scrubbing.search import find
+from errata.scrubbing.search import find_hints
 
 
 def scrub(
@@ -14,7 +14,7 @@ def scrub(
     `content` is the JSON that the fields are read from, if it is at hand. `clean_name` removes from
     the names in these paths what the rules here do not know.
     """
-    found = find(fields, content)
+    found = find_hints(fields, content)
     if not found:
         return []
     from errata.scrubbing.fields import scrub_found  # most events have nothing

@@ -95,7 +95,7 @@ class OwnRules:
         )
 
 
-def parse(text: str) -> tuple[OwnRules, int]:
+def parse_rules(text: str) -> tuple[OwnRules, int]:
     """Return the rules in a text, and how many. Lines that are empty or begin with `#` are none.
 
     Raises:

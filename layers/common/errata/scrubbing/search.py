@@ -115,7 +115,7 @@ _AUTOMATON = _automaton()
 _TEXTS, _ESCAPES = len(_IN_FIELDS), len(_IN_FIELDS) + len(_IN_TEXTS)
 
 
-def find(fields: Fields, content: bytes | None = None) -> SecretHints | None:
+def find_hints(fields: Fields, content: bytes | None = None) -> SecretHints | None:
     """Return what the fields of an event may have. None if it is nothing.
 
     `content` is the JSON that the fields are read from, if it is at hand.

@@ -50,7 +50,7 @@ class SourceMap:
     sections: tuple[Section, ...]
 
 
-def parse(content: bytes) -> SourceMap:
+def parse_map(content: bytes) -> SourceMap:
     """Return the source map in a file.
 
     Raises:

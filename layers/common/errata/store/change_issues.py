@@ -18,7 +18,7 @@ from errata.config import settings
 from errata.errors import ConditionFailedError
 from errata.models.issue_change import BulkChange, Change, ChangeStep, Slice
 from errata.store import clients
-from errata.store.items import DynamoRequest, TypedItem, read, write_all
+from errata.store.items import DynamoRequest, TypedItem, read_value, write_all
 
 KEPT_MS = 3_600_000
 
@@ -98,6 +98,6 @@ def _get(pk: str, now_ms: int) -> Any:
         TableName=settings().idempotency_table, Key={"pk": {"S": pk}}, ConsistentRead=True
     )
     item = found.get("Item")
-    if not item or read(item["expires_at"]) <= now_ms:
+    if not item or read_value(item["expires_at"]) <= now_ms:
         return None
-    return json.loads(zlib.decompress(read(item["state"])))
+    return json.loads(zlib.decompress(read_value(item["state"])))

@@ -14,7 +14,7 @@ from typing import Any
 from errata.config import settings
 from errata.models.event import IdempotencyRecord
 from errata.store import clients
-from errata.store.items import TypedItem, read, read_all, write_all
+from errata.store.items import TypedItem, read_all, read_value, write_all
 
 KEPT_MS = 24 * 3600 * 1000
 
@@ -55,7 +55,7 @@ def find_record(project_id: str, key: str, at_ms: int) -> IdempotencyRecord | No
         ConsistentRead=True,
     )
     item = response.get("Item")
-    if not item or read(item["expires_at"]) <= at_ms:
+    if not item or read_value(item["expires_at"]) <= at_ms:
         return None
     return to_record(item)
 

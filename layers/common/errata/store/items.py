@@ -45,7 +45,7 @@ BATCH_GET = 100
 BATCH_WRITE = 25
 
 
-def write(value: Value) -> "AttributeValueTypeDef":
+def write_value(value: Value) -> "AttributeValueTypeDef":
     """Convert a plain value to DynamoDB's typed form, a dict to a map. Source: DynamoDB API."""
     match value:
         case str():
@@ -55,16 +55,16 @@ def write(value: Value) -> "AttributeValueTypeDef":
         case int() | float():
             return {"N": str(value)}
         case dict():
-            return {"M": {name: write(inner) for name, inner in value.items()}}
+            return {"M": {name: write_value(inner) for name, inner in value.items()}}
     raise TypeError(f"no attribute type for {type(value).__name__}")
 
 
 def write_all(values: Mapping[str, Value]) -> TypedItem:
     """Convert plain values to DynamoDB's typed form. Leaves out None."""
-    return {name: write(value) for name, value in values.items() if value is not None}
+    return {name: write_value(value) for name, value in values.items() if value is not None}
 
 
-def read(value: "AttributeValueTypeDef") -> Any:
+def read_value(value: "AttributeValueTypeDef") -> Any:
     """Return the plain value of an attribute: str, bytes, int, or a dict of them."""
     kind: str
     inner: Any
@@ -73,13 +73,13 @@ def read(value: "AttributeValueTypeDef") -> Any:
         case "N":
             return int(inner)
         case "M":
-            return {name: read(each) for name, each in inner.items()}
+            return {name: read_value(each) for name, each in inner.items()}
     return inner
 
 
 def read_all(item: TypedItem) -> PlainItem:
     """Return an item's plain values."""
-    plain: Any = {name: read(value) for name, value in item.items()}
+    plain: Any = {name: read_value(value) for name, value in item.items()}
     found: PlainItem = plain
     return found
 

@@ -24,8 +24,8 @@ from errata.store.items import (
     TypedItem,
     query,
     query_count,
-    read,
     read_all,
+    read_value,
     write_all,
 )
 from errata.store.retry import attempts
@@ -83,7 +83,7 @@ def put_legacy(event: TypedItem, legacy_id: int, retention_days: int) -> None:
             raise
         if reasons[0]["Code"] == "ConditionalCheckFailed":
             raise CounterMovedError(
-                read(reasons[0].get("Item", {}).get("last_id", {"N": "0"}))
+                read_value(reasons[0].get("Item", {}).get("last_id", {"N": "0"}))
             ) from error
         if any(reason["Code"] == "TransactionConflict" for reason in reasons):
             raise CounterMovedError(None) from error

@@ -32,8 +32,8 @@ from errata.store.items import (
     batch_get,
     query,
     read_all,
-    write,
     write_all,
+    write_value,
 )
 
 _PREFERENCES = ("name", "zone", "theme")
@@ -172,7 +172,7 @@ def save_membership(before: User, organization_id: str, membership: Membership |
 
 
 def _change_of_user(before: User, after: dict[str, Membership]) -> Any:
-    values = {":email": write(before.email), ":after": _from_memberships(after)}
+    values = {":email": write_value(before.email), ":after": _from_memberships(after)}
     condition = "attribute_not_exists(orgs)"
     if before.memberships:
         condition = "orgs = :before"
@@ -180,7 +180,7 @@ def _change_of_user(before: User, after: dict[str, Membership]) -> Any:
     else:
         # A user whose last membership was removed has an empty map.
         condition += " OR size(orgs) = :none"
-        values[":none"] = write(0)
+        values[":none"] = write_value(0)
     return {
         "TableName": settings().projects_table,
         "Key": user_key(before.email),
@@ -298,7 +298,7 @@ def to_user(item: PlainItem) -> User:
 
 
 def _from_memberships(memberships: dict[str, Membership]) -> Any:
-    return write(
+    return write_value(
         {
             organization: {"role": each.role, "teams": ",".join(sorted(each.teams))}
             for organization, each in memberships.items()

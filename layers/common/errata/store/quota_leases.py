@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from errata.config import settings
 from errata.errors import ConditionFailedError
 from errata.store import clients
-from errata.store.items import TypedItem, read, read_all, write_all
+from errata.store.items import TypedItem, read_all, read_value, write_all
 
 _KEPT_S = 400 * 86_400
 
@@ -36,8 +36,8 @@ def lease_units(organization: str, month: str, units: int, most_before: int) -> 
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ConditionFailedError as error:
-        return False, int(read(error.item["leased"]))
-    return True, int(read(response["Attributes"]["leased"]))
+        return False, int(read_value(error.item["leased"]))
+    return True, int(read_value(response["Attributes"]["leased"]))
 
 
 def return_units(organization: str, month: str, units: int) -> None:

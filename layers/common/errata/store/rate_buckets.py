@@ -15,7 +15,7 @@ a row hours after `ttl` (seconds).
 from errata.config import settings
 from errata.errors import ConditionFailedError
 from errata.store import clients
-from errata.store.items import read, write_all
+from errata.store.items import read_value, write_all
 
 
 def take_tokens(
@@ -51,5 +51,5 @@ def take_tokens(
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ConditionFailedError as error:
-        return False, read(error.item["tat"]) if error.item else 0
+        return False, read_value(error.item["tat"]) if error.item else 0
     return True, int(response["Attributes"]["tat"]["N"])

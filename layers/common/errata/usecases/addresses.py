@@ -11,7 +11,7 @@ from errata.models.ids import sdk_event_id
 from errata.models.issue import Issue
 from errata.models.project import Project
 from errata.models.slug import parse_short_id
-from errata.protocol.issues import read
+from errata.protocol.issues import read_query
 from errata.usecases import across_ids, merged, projects, short_ids
 
 
@@ -33,12 +33,12 @@ class Places:
 
 
 def of_operator(name: str, now_ms: int) -> str:
-    """Return the URL of a page, for an operator, who sees all projects. See `find`."""
+    """Return the URL of a page, for an operator, who sees all projects. See `find_page`."""
     places = Places(projects.list_projects(), settings().dashboard_url, now_ms)
-    return find(places, name)
+    return find_page(places, name)
 
 
-def find(places: Places, name: str) -> str:
+def find_page(places: Places, name: str) -> str:
     """Return the URL of a page, by a short id, an id of an issue or event, or a project's name.
 
     "" is the page with all projects. Makes calls for each organization if it is an id.
@@ -78,7 +78,7 @@ def _issues(places: Places, slug: str, name: str) -> Iterator[tuple[Project, Iss
 
 
 def _by_id(places: Places, name: str) -> str:
-    terms, seen = read(name).terms, {each.id for each in places.projects}
+    terms, seen = read_query(name).terms, {each.id for each in places.projects}
     for organization in dict.fromkeys(each.organization for each in places.projects):
         named = across_ids.named(organization, lambda each: each.id in seen, terms, places.now_ms)
         if named and named.event_id:

@@ -9,7 +9,7 @@ from errata.models.event import Fields, Scrubbed
 from errata.models.organization import DEFAULT_ORGANIZATION, UNCLAIMED
 from errata.models.project import Access
 from errata.scrubbing.own import scrub_with
-from errata.scrubbing.own_rules import OwnRules, WrongScrubbingRulesError, parse
+from errata.scrubbing.own_rules import OwnRules, WrongScrubbingRulesError, parse_rules
 from errata.store import scrubbing_rules
 
 logger = logging.getLogger("errata")
@@ -52,7 +52,7 @@ def _rules(owner: str, version: str) -> OwnRules:
         return known
     found, text = scrubbing_rules.find_rules(owner)
     try:
-        rules, _ = parse(text)
+        rules, _ = parse_rules(text)
     except WrongScrubbingRulesError as error:
         # Saved by a later release.
         logger.exception("the scrubbing rules of %s cannot be read", owner)

@@ -35,7 +35,7 @@ from errata.models.issue_change import (
 )
 from errata.models.settled import LEARNED, IssueFields
 from errata.models.visible import Visible
-from errata.protocol.issues import read
+from errata.protocol.issues import read_query
 from errata.store import change_issues as store
 from errata.store.issues import find_issues
 from errata.store.retry import attempts
@@ -74,7 +74,7 @@ def begin(
     _check(visible, change)
     selected = list(dict.fromkeys(issue_ids))
     if query is not None:
-        read(query)
+        read_query(query)
     elif not selected:
         raise InvalidInputError({"issue": ["Select at least one issue."]})
     elif len(selected) > MAX_SELECTED:
@@ -214,7 +214,7 @@ def _plan(visible: Visible, bulk: BulkChange) -> Slice:
         gone = len(asked) - len(found)
         found = with_members(visible, found)
     else:
-        page = issues.search(visible, read(bulk.query, _SORT, bulk.cursor, SLICE))
+        page = issues.search(visible, read_query(bulk.query, _SORT, bulk.cursor, SLICE))
         found, cursor, looked_at = page.issues, page.next_cursor, page.looked_at
     steps, counts = [], Counter({GONE: gone})
     seen = issues.first_seen(visible, bulk.change, found)

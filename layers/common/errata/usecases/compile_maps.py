@@ -20,7 +20,7 @@ from errata.models.artifact import (
 )
 from errata.protocol.bundles import BundledMap, BundleReader
 from errata.sourcemaps.compile import Compiled, FindFunctions, compile_map
-from errata.sourcemaps.parse import SourceMap, parse
+from errata.sourcemaps.parse import SourceMap, parse_map
 from errata.store import artifacts, map_fetches, map_files
 
 logger = logging.getLogger("errata")
@@ -91,7 +91,7 @@ def _compile_all(bundle: Bundle, now_ms: int, find_functions: FindFunctions) -> 
         for found in manifest.maps:
             try:
                 content = reader.read_map(found)
-                source_map = parse(content)
+                source_map = parse_map(content)
                 compiled = compile_map(source_map, find_functions)
             except SourceMapError as error:
                 yield f"{found.path}: {error}"
@@ -127,7 +127,7 @@ def compile_fetched(project_id: str, key: str, now_ms: int, find_functions: Find
         content = map_files.read_fetched(project_id, key)
         if content is None:
             raise SourceMapError("It was not compiled in time.")
-        compiled = compile_map(parse(content), find_functions)
+        compiled = compile_map(parse_map(content), find_functions)
         of = (fetch.release, "", now_ms)
         artifact = _artifact(project_id, fetch.url, content, compiled, (key,), of)
         if not _Space(project_id).has_room(artifact):

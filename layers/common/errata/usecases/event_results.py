@@ -10,7 +10,7 @@ from errata.models.slug import parse_short_id
 from errata.protocol import read
 from errata.protocol.issues import translated
 from errata.protocol.markdown import to_markdown
-from errata.protocol.query import EVENT_KEYS, parse
+from errata.protocol.query import EVENT_KEYS, parse_terms
 from errata.usecases import (
     event_search,
     issue_events,
@@ -49,7 +49,9 @@ def list_(
         "limit": limit,
         "cursor": cursor,
     }
-    filters = read.parse({name: value for name, value in given.items() if value is not None})
+    filters = read.parse_filters(
+        {name: value for name, value in given.items() if value is not None}
+    )
     if query or issue:
         return Result(_search(work, filters, query, issue))
     return Result(json.loads(read_events.read(work.visible, filters).to_json()))
@@ -95,7 +97,7 @@ def _search(work: Work, filters: read.Filters, query: str, issue: str) -> dict[s
             {"query": ["--fingerprint, --since and --until do not work with --query or --issue."]}
         )
     more = translated("all", filters.environment or "", filters.release or "", filters.level or "")
-    terms = parse(" ".join(filter(None, (query, more))), EVENT_KEYS)
+    terms = parse_terms(" ".join(filter(None, (query, more))), EVENT_KEYS)
     visible = work.visible
     of = merged.shown(visible, short_ids.find(work.project, visible, issue)) if issue else None
     members = of.members if of else ()

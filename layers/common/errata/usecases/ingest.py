@@ -9,7 +9,7 @@ from errata.models.event import Event, IdempotencyRecord
 from errata.models.ids import new_event_id, now_ms
 from errata.models.project import Access
 from errata.protocol.body import JsonBody
-from errata.protocol.ingest import idempotency_key, parse
+from errata.protocol.ingest import idempotency_key, parse_event
 from errata.store import events, idempotency
 from errata.store.retry import attempts
 from errata.usecases import report_losses
@@ -32,7 +32,7 @@ class IngestSubmission:
     def read(self, access: Access, now_ms: int) -> Event:
         """Return the event's fields. Checks the Idempotency-Key before the body."""
         idempotency_key(self.key_header)
-        return scrub_contract_event(parse(self.body.parsed()), access)
+        return scrub_contract_event(parse_event(self.body.parsed()), access)
 
     def find_earlier(self, access: Access, now_ms: int) -> Admitted | None:
         """Return the event stored under the Idempotency-Key within the last 24 hours."""

@@ -17,7 +17,7 @@ from errata.sourcemaps import compiled, frames
 from errata.sourcemaps.compile import compile_map
 from errata.sourcemaps.context import context_lines
 from errata.sourcemaps.frames import FrameCandidate
-from errata.sourcemaps.parse import parse
+from errata.sourcemaps.parse import parse_map
 from errata.usecases import text_frames
 
 # A request of the ingest API has at most 1 MB. A larger text is no field that it has accepted.
@@ -66,7 +66,7 @@ def _read(text: str) -> _Map:
             content = base64.b64decode(text.rpartition(",")[2], validate=True)
         except (binascii.Error, ValueError):
             raise SourceMapError("It is not Base64.") from None
-        source_map = parse(content)
+        source_map = parse_map(content)
         _compiled[key] = _Map(compile_map(source_map).content, source_map.file)
     return _compiled[key]
 

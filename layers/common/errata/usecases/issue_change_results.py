@@ -22,7 +22,7 @@ from errata.models.issue_change import (
 from errata.models.settled import EVENTS, RISING, USERS, how
 from errata.protocol import settle
 from errata.protocol.change_issues import told
-from errata.protocol.issues import read
+from errata.protocol.issues import read_query
 from errata.usecases import (
     assignees,
     change_issues,
@@ -98,7 +98,7 @@ def count(work: Work, *, query: str) -> Result:
     """Return how many issues a query finds: what a change of them asks first."""
     if _named(work, query):
         return Result({"count": 1})
-    return Result({"count": sum(1 for _ in issues.matching(work.visible, read(query)))})
+    return Result({"count": sum(1 for _ in issues.matching(work.visible, read_query(query)))})
 
 
 def peek(work: Work, *, issue: str) -> Result:
@@ -186,7 +186,7 @@ def _find(work: Work, name: str) -> Issue:
 
 
 def _named(work: Work, query: str) -> Issue | None:
-    return short_ids.named(work.project, work.visible, read(query).terms)
+    return short_ids.named(work.project, work.visible, read_query(query).terms)
 
 
 def _wanted(

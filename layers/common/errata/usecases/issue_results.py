@@ -16,8 +16,7 @@ from errata.models.sketch import STANDARD_ERROR, estimate
 from errata.models.slug import short_id
 from errata.models.verdict import verdict
 from errata.models.views import View
-from errata.protocol.issues import SORTS, IssueQuery
-from errata.protocol.issues import read as read_query
+from errata.protocol.issues import SORTS, IssueQuery, read_query
 from errata.protocol.markdown import exceptions_of, trace_text
 from errata.protocol.read import iso, to_event
 from errata.usecases import (

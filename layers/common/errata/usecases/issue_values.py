@@ -53,7 +53,7 @@ def values_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from ((tag_key(name), value) for name, value in searchable_tags(fields.get("tags")))
 
 
-def link(key: str, value: object) -> str:
+def events_query(key: str, value: object) -> str:
     """Return the query string of the list of events with a value."""
     return urlencode({"query": str(term_of(key, str(value)))})
 

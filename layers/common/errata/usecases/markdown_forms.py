@@ -42,7 +42,7 @@ def of_event(
     known = {"received": iso(received_ms(event.id, event.fields)), **(beside or {})}
     if issue:
         name = name_of(project, issue)
-        events = issue_markdown.counted(issue.count, "event")
+        events = issue_markdown.count_in_words(issue.count, "event")
         events = ", ".join(filter(None, (events, kept_note(issue.count, issue.kept))))
         seen = f"{events} since {iso(issue.first_seen)}"
         known = {"issue": f"{name}, {issue.status}", "seen": seen, **known}

@@ -18,8 +18,8 @@ from errata.models.token import Bearer
 from errata.models.visible import Visible
 from errata.protocol import mcp_tools as protocol
 from errata.protocol import settle
-from errata.protocol.issue_markdown import counted, row
-from errata.protocol.issues import read as read_query
+from errata.protocol.issue_markdown import count_in_words, row
+from errata.protocol.issues import read_query
 from errata.protocol.markdown import UNTRUSTED, span
 from errata.protocol.mcp import ToolResult
 from errata.protocol.mcp_tools import Arguments
@@ -94,7 +94,7 @@ def _find_projects(reader: Reader, asked: Arguments) -> str:
     seen = [slugs.shown(each) for each in reader.projects()]
     found = [each for each in seen if part in each.name.casefold() or part in each.slug]
     if not found:
-        return f"No project matches. This token may read {counted(len(seen), 'project')}.\n"
+        return f"No project matches. This token may read {count_in_words(len(seen), 'project')}.\n"
     lines = [f"- **{each.slug or each.id}** {span(each.name)}, id {each.id}" for each in found]
     left = len(lines) - _MOST_PROJECTS
     more = [f"- {left} more: narrow the query"] if left > 0 else []
@@ -114,7 +114,7 @@ def _list_issues(reader: Reader, asked: Arguments) -> str:
         across_page = across.search(bearer.organization, bearer.sees, query, reader.now_ms, member)
         found, following = across_page.found, across_page.next_cursor
     rows = [_row(reader, project, each, asked, whole=not name) for project, each in found]
-    said = [f"# {counted(len(rows), 'issue')}", "", UNTRUSTED, "", *rows]
+    said = [f"# {count_in_words(len(rows), 'issue')}", "", UNTRUSTED, "", *rows]
     if following:
         said += ["", f"There may be more. The cursor of the next page: {following}"]
     elif not rows:
@@ -198,7 +198,7 @@ def _get_tag_values(reader: Reader, asked: Arguments) -> str:
             return f"No event of this issue has {span(only)}. There are: {names}.\n"
         keys = wanted
     name = markdown_forms.name_of(named.project, issue)
-    events = counted(tally.events, "event")
+    events = count_in_words(tally.events, "event")
     said = [f"# Values of the newest {events} of {name}", "", UNTRUSTED]
     for key in keys[:_MOST_KEYS]:
         counts = tally.counts[key]

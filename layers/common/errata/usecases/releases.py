@@ -12,7 +12,7 @@ from errata.models.release_verdict import Brought, ReleaseVerdict, compared
 from errata.models.seen_values import RELEASE, short_value
 from errata.models.sketch import estimate, union
 from errata.models.visible import Visible
-from errata.protocol.issues import read
+from errata.protocol.issues import read_query
 from errata.protocol.query import FIRST_RELEASE, REGRESSED_IN, RESOLVED_IN, Term
 from errata.store import known_releases
 from errata.store import releases as store
@@ -208,6 +208,6 @@ def _changed(visible: Visible, release: Release, change: str) -> ChangedIssues:
 
 def _resolved(visible: Visible, release: Release) -> ChangedIssues:
     """Return a page of the issues that are resolved in a release. It costs what a search does."""
-    query = read(query_of(RESOLVED_IN, release.release), "count", limit=_MOST_RESOLVED)
+    query = read_query(query_of(RESOLVED_IN, release.release), "count", limit=_MOST_RESOLVED)
     found = issue_search.search(visible, query, None)
     return ChangedIssues(found.issues, found.following is None)

@@ -33,7 +33,7 @@ from errata.models.gateway_key import Gateway
 from errata.models.ids import floor_id, minted_ms, now_ms
 from errata.store import accounts, archives, event_queries, tables, webhook_secrets
 from errata.store.events import is_event
-from errata.store.items import TypedItem, write
+from errata.store.items import TypedItem, write_value
 from errata.usecases import projects, redrive, usage_keys
 from errata.usecases.backup import expired
 
@@ -216,14 +216,14 @@ def _same(row: TypedItem) -> TypedItem:
 
 def _issue(row: TypedItem) -> TypedItem:
     if "last_sequence" in row:
-        row["last_sequence"] = write("")
+        row["last_sequence"] = write_value("")
         row.pop("stream", None)
     return row
 
 
 def _event(row: TypedItem) -> TypedItem:
     if is_event(row):
-        row["restored"] = write(1)
+        row["restored"] = write_value(1)
     return row
 
 

@@ -16,7 +16,7 @@ from errata.models.project import Project
 from errata.models.visible import Visible
 from errata.scrubbing import paths
 from errata.scrubbing.own import scrub_with
-from errata.scrubbing.own_rules import MAX_BYTES, OwnRules, WrongScrubbingRulesError, parse
+from errata.scrubbing.own_rules import MAX_BYTES, OwnRules, WrongScrubbingRulesError, parse_rules
 from errata.store import scrubbing_rules as store
 from errata.usecases import access, audit, organizations, projects
 from errata.usecases.newest_events import newest_events
@@ -118,7 +118,7 @@ def preview(
     rules, _ = _parse(text)
     owner = DEFAULT_ORGANIZATION if project.unclaimed else project.organization
     other = store.of_project(project.id) if of_organization else store.of_organization(owner)
-    rules += parse(store.find_rules(other)[1])[0]
+    rules += parse_rules(store.find_rules(other)[1])[0]
     if contract_apis is None:
         contract_apis = access.operator_scrubbing(project)["scrub_contract_apis"]
     counts: Counter[tuple[str, str, bool]] = Counter()
@@ -174,7 +174,7 @@ def _as_sent(stored: StoredEvent) -> Fields:
 
 def _parse(text: str) -> tuple[OwnRules, int]:
     try:
-        return parse(text)
+        return parse_rules(text)
     except WrongScrubbingRulesError as error:
         raise InvalidInputError({"rules": error.complaints}) from None
 

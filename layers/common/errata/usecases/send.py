@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from errata.models.event import Fields
 from errata.models.ids import new_event_id, now_ms
-from errata.protocol.ingest import parse
+from errata.protocol.ingest import parse_event
 from errata.store import events
 from errata.usecases import projects, report_losses
 from errata.usecases.access import operator_scrubbing
@@ -23,7 +23,7 @@ def send_event(project_id: str, sent: Fields) -> str:
     access = replace(projects.operator_access(project), **operator_scrubbing(project))
     at_ms = now_ms()
     event_id = new_event_id(at_ms)
-    fields = scrub_contract_event(parse(sent), access)
+    fields = scrub_contract_event(parse_event(sent), access)
     item, trimmed = prepare(fields, access, event_id, at_ms)
     events.put(item)
     if trimmed:

@@ -12,7 +12,7 @@ def candidates(event: Event) -> list[FrameCandidate]:
     `minified_stack` comes before `stack_trace`. Returns [] if the text is no such stack trace.
     """
     stack = event.get("minified_stack") or event.get("stack_trace")
-    trace = stacktrace.parse(stack) if isinstance(stack, str) else None
+    trace = stacktrace.parse_trace(stack) if isinstance(stack, str) else None
     if trace is None or trace.language != "javascript":
         return []
     found: list[FrameCandidate] = []

@@ -10,7 +10,7 @@ from errata.models.project import Project
 from errata.models.views import BUILT_IN, MAX_NAME, MAX_VIEWS, View, Views
 from errata.models.visible import Visible
 from errata.protocol.issues import ORDERS, SORTS
-from errata.protocol.query import parse
+from errata.protocol.query import parse_terms
 from errata.store import views as store
 from errata.store.members import user_hash
 from errata.store.retry import attempts
@@ -68,7 +68,7 @@ def save(owner: Owner, name: str, query: str, sort: str) -> View:
         UnavailableError: there was a conflict on every try.
     """
     name = _checked(name)
-    parse(query)
+    parse_terms(query)
     if sort not in ORDERS:
         raise InvalidInputError({"sort": [f"The sort must be one of {', '.join(ORDERS)}."]})
     saved = View(secrets.token_hex(4), name, query, sort)

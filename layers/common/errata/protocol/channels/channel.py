@@ -109,7 +109,7 @@ def _when(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def line(news: News) -> str:
+def roundup_line(news: News) -> str:
     """Return an issue as one line of a roundup, without its link."""
     return plain(f"{news.label} {news.title}".strip(), 150)
 

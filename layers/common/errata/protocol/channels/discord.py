@@ -20,9 +20,9 @@ from errata.protocol.channels.channel import (
     fitted,
     header,
     hint_of_url,
-    line,
     no_mention,
     posted,
+    roundup_line,
 )
 
 MAX_CONTENT, MAX_EMBED_TITLE, MAX_DESCRIPTION, MAX_VALUE = 2_000, 256, 2_500, 300
@@ -38,7 +38,7 @@ def write(alert: Alert, url: str) -> Post:
     head = header(alert)
     embed: dict[str, Any] = {"color": _COLOURS.get(news.kind, _GREY)}
     if alert.is_roundup:
-        listed = [fitted(line(each), 220, _escape) for each in alert.news]
+        listed = [fitted(roundup_line(each), 220, _escape) for each in alert.news]
         more = [f"… and {alert.more} more"] if alert.more else []
         embed |= {"title": "Open the issues", "description": "\n".join([*listed, *more])}
         target = alert.url

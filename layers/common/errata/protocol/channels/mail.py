@@ -15,7 +15,7 @@ from errata.protocol.channels.channel import (
     MAX_TITLE,
     Channel,
     facts,
-    line,
+    roundup_line,
 )
 
 MAX_SUBJECT = 150
@@ -72,9 +72,9 @@ def _roundup(alert: Alert) -> tuple[str, str]:
     more = [f"… and {alert.more} more"] if alert.more else []
     lines = [alert.headline, ""]
     for each in alert.news:
-        lines += [f"* {line(each)}", f"  {each.url}"]
+        lines += [f"* {roundup_line(each)}", f"  {each.url}"]
     lines += [*more, "", alert.url]
-    items = "".join(f"<li>{_linked(line(each), each.url)}</li>" for each in alert.news)
+    items = "".join(f"<li>{_linked(roundup_line(each), each.url)}</li>" for each in alert.news)
     html = (
         f"<p>{escape(alert.headline)}</p><ul>{items}</ul>"
         + "".join(f"<p>{escape(each)}</p>" for each in more)

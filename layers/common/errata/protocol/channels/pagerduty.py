@@ -18,8 +18,8 @@ from errata.protocol.channels.channel import (
     facts,
     header,
     hint_of_key,
-    line,
     posted,
+    roundup_line,
 )
 
 US, EU = "https://events.pagerduty.com/v2/enqueue", "https://events.eu.pagerduty.com/v2/enqueue"
@@ -67,7 +67,7 @@ def _summary(alert: Alert) -> str:
 
 def _details(alert: Alert) -> dict[str, Any]:
     if alert.is_roundup:
-        return {"issues": [line(each) for each in alert.news], "more": alert.more}
+        return {"issues": [roundup_line(each) for each in alert.news], "more": alert.more}
     found: dict[str, Any] = {name.lower(): value for name, value in facts(alert.first)}
     return {**found, "frames": [plain(each, MAX_FRAME) for each in alert.first.frames]}
 

@@ -20,9 +20,9 @@ from errata.protocol.channels.channel import (
     fitted,
     header,
     hint_of_url,
-    line,
     no_mention,
     posted,
+    roundup_line,
 )
 
 MAX_HEADER, MAX_URL = 150, 3_000
@@ -78,7 +78,7 @@ def _text(alert: Alert, target: str) -> str:
 
 
 def _listed(news: News) -> str:
-    text = _escaped(line(news), 200)
+    text = _escaped(roundup_line(news), 200)
     return f"• <{news.url}|{text}>" if news.url else f"• {text}"
 
 

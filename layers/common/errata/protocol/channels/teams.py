@@ -16,8 +16,8 @@ from errata.protocol.channels.channel import (
     facts,
     header,
     hint_of_url,
-    line,
     posted,
+    roundup_line,
 )
 
 MAX_BYTES = 28_000
@@ -29,7 +29,7 @@ def write(alert: Alert, url: str) -> Post:
     head = header(alert)
     body = [_text(head, size="Medium", weight="Bolder")]
     if alert.is_roundup:
-        body += [_text(line(each)) for each in alert.news]
+        body += [_text(roundup_line(each)) for each in alert.news]
         if alert.more:
             body.append(_text(f"… and {alert.more} more"))
         target, name = alert.url, "Open the issues"

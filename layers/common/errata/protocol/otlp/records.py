@@ -88,7 +88,7 @@ class Batch:
     over: int = 0
 
 
-def read(body: bytes, signal: Signal, is_json: bool, errors: bool) -> Batch:
+def read_request(body: bytes, signal: Signal, is_json: bool, errors: bool) -> Batch:
     """Return the records of a request that become events.
 
     Args:

@@ -116,7 +116,7 @@ class _BrokenItemError(Exception):
     """The rest of the envelope does not follow the grammar."""
 
 
-def parse(body: bytes) -> Envelope:
+def parse_envelope(body: bytes) -> Envelope:
     """Return the headers and items of an envelope.
 
     After an error the rest is lost, because an item's end is not known without a valid header. The

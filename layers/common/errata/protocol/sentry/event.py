@@ -12,9 +12,9 @@ from typing import Any
 from errata.models.event import Event, Fields, Level
 from errata.models.ids import LAST_MS, sdk_event_id
 from errata.protocol.read import iso
-from errata.protocol.sentry.forms import Problems, shown
+from errata.protocol.sentry.forms import Problems, shown_value
 from errata.protocol.sentry.schema import checked
-from errata.protocol.sentry.security import title
+from errata.protocol.sentry.security import report_message
 
 _LEVELS: dict[str, Level] = {
     "error": "error",
@@ -113,7 +113,7 @@ def to_fields(
 
 
 def _add_problem(problems: Problems, field: str, problem: str, value: Any) -> None:
-    problems.append({"field": field, "problem": f"{problem}: {shown(value)}"})
+    problems.append({"field": field, "problem": f"{problem}: {shown_value(value)}"})
 
 
 def _keep_other(fields: Event, name: str, value: Any) -> None:
@@ -256,7 +256,7 @@ def _set_message(fields: Event, event: Fields) -> None:
     if kept:
         fields["logentry"] = kept
     if "exceptions" not in fields:
-        fields["message"] = logged or title(fields.get("other", {}))
+        fields["message"] = logged or report_message(fields.get("other", {}))
         return
     fields["message"] = fields["exceptions"][-1].get("value", "")
     if logged:

@@ -93,7 +93,7 @@ def note_cut(problems: Problems, field: str, kept: int, number: int) -> None:
 def note_attachments(names: list[str], problems: Problems) -> None:
     """Add a problem if an event was sent with attachments."""
     if names:
-        first = ", ".join(shown(name) for name in names[:5])
+        first = ", ".join(shown_value(name) for name in names[:5])
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         problems.append({"field": "attachments", "problem": f"are not stored: {first}{more}"})
 
@@ -120,7 +120,7 @@ def _values(value: Fields, name: str, problems: Problems) -> Any:
         # raven-js sends the mechanism of the main exception here.
         values = [*values[:-1], {**main, "mechanism": rest.pop("mechanism")}]
     if rest:
-        problems.append({"field": name, "problem": f"has more than values: {shown(rest)}"})
+        problems.append({"field": name, "problem": f"has more than values: {shown_value(rest)}"})
     return values
 
 
@@ -163,14 +163,14 @@ def _tags(tags: Any, problems: Problems) -> Any:
         pair = entry if isinstance(tags, dict) else _pair(entry)
         if pair is None:
             if entry is not None:
-                problem = f"is not a name with a value: {shown(entry)}"
+                problem = f"is not a name with a value: {shown_value(entry)}"
                 problems.append({"field": f"tags.{number}", "problem": problem})
             continue
         name, value = str(as_text(pair[0])), as_text(pair[1])
         if value is None:
             continue
         if name in found:
-            problem = f"is sent twice; the first value was {shown(found[name])}"
+            problem = f"is sent twice; the first value was {shown_value(found[name])}"
             problems.append({"field": f"tags.{name[:100]}", "problem": problem})
         found[name] = value
     return found
@@ -184,7 +184,7 @@ def _headers(headers: list[Any], problems: Problems) -> Fields:
     for number, entry in enumerate(headers[:_MAX_HEADERS]):
         pair = _pair(entry)
         if pair is None:
-            problem = f"is not a name with a value: {shown(entry)}"
+            problem = f"is not a name with a value: {shown_value(entry)}"
             problems.append({"field": f"request.headers.{number}", "problem": problem})
             continue
         name = str(as_text(pair[0]))
@@ -210,7 +210,7 @@ def _pair(entry: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """Return a value as a short text, for a problem."""
     text = str(as_text(value))
     return text if len(text) <= 100 else f"{text[:100]}…"

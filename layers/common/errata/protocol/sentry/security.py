@@ -108,7 +108,7 @@ def with_reports(envelope: Envelope) -> Envelope:
     return Envelope(envelope.headers, tuple(items), envelope.problem)
 
 
-def title(parts: Mapping[str, Any]) -> str:
+def report_message(parts: Mapping[str, Any]) -> str:
     """Return the message of a report among the parts of an event, "" if there is none."""
     csp = parts.get("csp")
     if isinstance(csp, dict):

@@ -9,7 +9,15 @@ from collections.abc import Callable
 from errata.protocol.stacktrace import dotnet, go, java, javascript, php, python, ruby
 from errata.protocol.stacktrace.trace import Draft, ExceptionTrace, Frame, Thread, Trace, to_lines
 
-__all__ = ["MAX_EXCEPTIONS", "MAX_FRAMES", "ExceptionTrace", "Frame", "Thread", "Trace", "parse"]
+__all__ = [
+    "MAX_EXCEPTIONS",
+    "MAX_FRAMES",
+    "ExceptionTrace",
+    "Frame",
+    "Thread",
+    "Trace",
+    "parse_trace",
+]
 
 MAX_FRAMES = 500
 MAX_EXCEPTIONS = 50
@@ -25,7 +33,7 @@ _READERS: dict[str, Callable[[list[str]], list[Draft]]] = {
 }
 
 
-def parse(text: str) -> Trace | None:
+def parse_trace(text: str) -> Trace | None:
     """Return the exceptions in a text and their frames, or None if no frame is recognised.
 
     All languages are tried, and the one with the most frames wins. A message may quote the trace of

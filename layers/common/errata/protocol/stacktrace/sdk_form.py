@@ -6,7 +6,7 @@ Source: the SDK development documentation, "Exception Interface" and "Stack Trac
 import re
 
 from errata.models.event import Fields
-from errata.protocol.stacktrace import ExceptionTrace, Frame, Trace, parse
+from errata.protocol.stacktrace import ExceptionTrace, Frame, Trace, parse_trace
 
 MAX_FRAMES = 100
 _MAX_TITLE = 8_192
@@ -27,7 +27,7 @@ def of_text(text: str) -> tuple[str, list[Fields]] | None:
 
     None if the text has no stack trace.
     """
-    trace = parse(text.replace("\xa0", " "))
+    trace = parse_trace(text.replace("\xa0", " "))
     if trace is None or not any(each.frames for each in trace.exceptions):
         return None
     return _PLATFORMS.get(trace.language, trace.language), _exceptions(trace)
