@@ -109,7 +109,10 @@ def test_a_batch_that_was_cut_off_comes_again_and_each_line_is_one(
 
 @pytest.mark.parametrize("why", [failing, starved])
 def test_if_the_store_fails_the_other_lines_are_stored_and_the_batch_comes_again(
-    busy: Project, why: Callable[[Call], BaseException], clock: Clock
+    busy: Project,
+    why: Callable[[Call], BaseException],
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     left = 3  # as often as a call is tried
 
@@ -123,6 +126,7 @@ def test_if_the_store_fails_the_other_lines_are_stored_and_the_batch_comes_again
     sent = batch(busy, line(RAISED), line(TIMED_OUT, 1))
     with watched(watch), pytest.raises(StoreError):
         deliver(sent)
+    assert "event lost" not in caplog.text
     assert len(events(busy)) == (1 if why is failing else 0)
     clock.advance(60)
     deliver(sent)

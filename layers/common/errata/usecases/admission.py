@@ -99,17 +99,19 @@ def identify(request: AdmissionRequest, now_ms: int) -> Access:
     return access
 
 
-def store_event(submission: Submission, access: Access, now_ms: int) -> Admitted:
+def store_event(
+    submission: Submission, access: Access, now_ms: int, *, comes_again: bool = False
+) -> Admitted:
     """Store the event of an identified request: replay (202) → 402 → 422 → 202.
 
     A replay or an invalid event never takes a unit of the quota, not even for a moment, because
-    another event may need it.
+    another event may need it. `comes_again` is for workers: as in `report_losses.counted`.
 
     Raises:
         HTTPError: the request is refused; nothing is stored or recorded.
         StoreError: the store failed. The event may be stored if the error is `maybe_applied`.
     """
-    with report_losses.counted(access.project_id):
+    with report_losses.counted(access.project_id, comes_again=comes_again):
         try:
             fields = submission.read(access, now_ms)
         except HTTPError:

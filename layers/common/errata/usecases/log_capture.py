@@ -94,7 +94,8 @@ def _store_all(batch: LogBatch, found: Sequence[Captured], opened: Access, at_ms
     for captured in found:
         submission = _FailureSubmission.of(batch, captured)
         try:
-            stored += admission.store_event(submission, opened, at_ms).stored
+            admitted = admission.store_event(submission, opened, at_ms, comes_again=True)
+            stored += admitted.stored
         except ProjectBusyError:
             # An SDK sends no such event again. Lambda delivers the batch again, a minute later.
             failed = ThrottledError()

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from errata.errors import HTTPError, StoreError
+from errata.errors import HTTPError, ProjectBusyError, StoreError
 from errata.models.loss import LINE
 
 logger = logging.getLogger("errata")
@@ -27,18 +27,22 @@ def note_all(project_id: str, lost: Mapping[str, int]) -> None:
 
 
 @contextmanager
-def counted(project_id: str, has_event: Callable[[], bool] = lambda: True) -> Iterator[None]:
+def counted(
+    project_id: str, has_event: Callable[[], bool] = lambda: True, *, comes_again: bool = False
+) -> Iterator[None]:
     """Log a loss if the block raises an HTTPError or StoreError for a request that has an event.
 
     `project_id` is "" if the request belongs to no project yet: then nothing is logged.
+    `comes_again`: AWS delivers the event again if the store takes no more now, so it is not lost.
     """
     try:
         yield
     except HTTPError as refused:
-        if refused.loss and project_id and has_event():
+        waits = comes_again and isinstance(refused, ProjectBusyError)
+        if refused.loss and project_id and not waits and has_event():
             note(project_id, refused.loss)
         raise
     except StoreError:
-        if project_id and has_event():
+        if project_id and not comes_again and has_event():
             note(project_id, "unavailable")
         raise
