@@ -1,10 +1,9 @@
 """Cron monitors, from the check-in to the issue: each run is told once, whatever is cut off."""
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count, permutations
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,11 +12,11 @@ from errata.config import settings
 from errata.errors import StoreError
 from errata.models.alert import NEW, REGRESSED
 from errata.models.issue import Issue
-from errata.models.monitor import Monitor, MonitorConfig
-from errata.protocol.sentry import check_ins as protocol
+from errata.models.monitor import Monitor
+from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import clients, queues
 from errata.store import monitors as store
-from errata.usecases import alerts, issues, monitor_runs, monitors, redrive
+from errata.usecases import alerts, issues, monitors, organizations, redrive
 from errata.usecases.delete_project import delete_project
 from tests.support import monitors as jobs
 from tests.support import sdk, stream
@@ -151,6 +150,18 @@ def test_check_ins_in_time_call_no_scheduler(busy: Project, clock: Clock) -> Non
     assert list(schedules()) == ["2026-11-30T12:05:10"]
 
 
+def test_no_schedule_is_made_for_a_time_that_may_have_passed_before(
+    busy: Project, clock: Clock
+) -> None:
+    minutely = {"schedule": {"type": "crontab", "value": "* * * * *"}}
+    work(busy, item("ok", monitor_config=minutely))
+    assert list(schedules()) == ["2026-11-30T10:02:10"]
+    assert fire(clock)
+    clock.advance(58)  # 10:03:09: the next run is missed in a second
+    assert not run_worker()
+    assert list(schedules()) == ["2026-11-30T10:03:19"]
+
+
 def test_so_many_failures_open_an_issue_and_so_many_good_runs_resolve_it(
     busy: Project, clock: Clock
 ) -> None:
@@ -195,6 +206,49 @@ def test_good_again_before_digest_has_counted_the_failure(busy: Project, clock: 
     assert monitor(busy).recovered  # the issue is resolved, but another event is on its way
 
 
+def test_an_issue_whose_last_event_was_refused_is_resolved(busy: Project, clock: Clock) -> None:
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=1)
+    clear_cache()
+    work(busy, item("error", RUN))
+    assert [each.status for each in found(busy)] == ["open"]
+    clock.advance(60)
+    work(busy, item("error", OTHER))
+    clock.advance(60)
+    work(busy, item("ok", "c" * 32))
+    assert [(each.status, each.count) for each in found(busy)] == [("resolved", 1)]
+    assert not monitor(busy).recovered
+
+
+def test_an_issue_whose_last_event_is_never_counted_is_resolved_in_the_end(
+    busy: Project, clock: Clock
+) -> None:
+    work(busy, item("error", RUN))
+    found(busy)
+    clock.advance(60)
+    work(busy, item("error", OTHER))
+    clock.advance(60)
+    work(busy, item("ok", "c" * 32))
+    look = [{"messageId": "later", "body": json.dumps(LOOK | {"project_id": busy.id})}]
+    assert not run_worker(look)
+    assert [each.status for each in issues.list_issues(visible_in(busy.id))] == ["open"]
+    clock.advance(600)
+    assert not run_worker(look)
+    assert [each.status for each in issues.list_issues(visible_in(busy.id))] == ["resolved"]
+    assert not monitor(busy).recovered
+
+
+def test_check_ins_that_come_hours_late_wait_for_digest_too(busy: Project, clock: Clock) -> None:
+    send(busy, item("error", RUN))
+    send(busy, item("ok", OTHER))
+    late = jobs.received()
+    clock.advance(5 * 3_600)
+    assert not run_worker(late)
+    assert [each.status for each in found(busy)] == ["open"]
+    assert not run_worker([{"messageId": "1", "body": json.dumps(LOOK | {"project_id": busy.id})}])
+    assert [each.status for each in found(busy)] == ["resolved"]
+
+
+LOOK = {"look": ["nightly", "production", 0]}
 STEPS = ("error", "fire", "ok", "fire")
 
 
@@ -301,59 +355,18 @@ def test_a_restored_monitor_gets_a_schedule_in_its_new_stack(busy: Project, cloc
     assert list(schedules()) == ["2026-11-30T11:05:10"]
 
 
-# ------------------------------------------------------------------ the order of check-ins
-
-
-def _applied(sent: list[tuple[dict[str, Any], int]]) -> Monitor:
-    result = Monitor("1", "nightly", "production", 0)
-    for payload, at_ms in sent:
-        content = json.dumps(payload).encode()
-        named = f"{at_ms:032x}"
-        result = monitor_runs.apply(result, protocol.of_item(content, named, at_ms))
-    return result
-
-
-def _orders() -> Iterator[Any]:
-    start = AT_NS // 1_000_000
-    named = [(item("in_progress", RUN), start), (item("ok", RUN), start + 50)]
-    named += [(item("error", OTHER), start + 70)]
-    yield named
-    yield [
-        (item("in_progress"), start),
-        (item("ok"), start + 50),
-        (item("error", OTHER), start + 90),
-    ]
-
-
-@pytest.mark.parametrize("sent", list(_orders()), ids=["named", "unnamed"])
-def test_in_whatever_order_check_ins_come_the_runs_are_the_same(sent: Any) -> None:
-    wanted = _applied(sent)
-    assert [run.status for run in wanted.runs] == ["ok", "error"]
-    assert wanted.runs[0].began
-    for order in permutations(sent):
-        result = _applied([*order, *order, *sent])
-        assert [(r.status, r.at_ms, r.began) for r in result.runs] == [
-            (r.status, r.at_ms, r.began) for r in wanted.runs
-        ]
-
-
-def test_after_a_long_pause_only_the_last_missed_runs_are_told() -> None:
-    start = AT_NS // 1_000_000
-    config = MonitorConfig(crontab="* * * * *")
-    new = Monitor("1", "nightly", "production", start, config, expected_ms=start)
-    later = monitor_runs.advance(new, start + 30 * 86_400_000)
-    assert len(later.runs) == 20
-    assert later.expected_ms == start + 30 * 86_400_000 - 60_000
-    for _ in range(60):
-        later = monitor_runs.advance(later, (later.expected_ms or 0) + 3_600_000)
-    assert later.sleeps
-    assert monitor_runs.due_ms(later) is None
-
-
-def test_a_store_that_fails_is_tried_again(busy: Project) -> None:
+def test_a_store_that_fails_is_tried_again_and_loses_nothing(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     send(busy, item("error", RUN))
     records = jobs.received()
-    with fault(1, lambda call: StoreError("no")):
-        assert run_worker(records) == [records[0]["messageId"]]
-    assert not run_worker(records)
+    for number in count(1):
+        clear_cache()
+        with fault(number, lambda call: StoreError("no")) as outcome:
+            again = run_worker(records)
+        if not outcome.struck:
+            break
+        assert again == [records[0]["messageId"]]
+    assert number > 5
     assert len(found(busy)) == 1
+    assert "event lost" not in caplog.text

@@ -85,6 +85,12 @@ def test_an_hour_that_does_not_exist_and_one_that_comes_twice() -> None:
     ]
 
 
+def test_a_run_in_an_hour_that_comes_twice_is_not_due_before_now() -> None:
+    # 2027-10-31 01:20 UTC is 02:20 for the second time: 02:45 was due at 00:45 UTC.
+    assert due("45 2 * * *", "2027-10-31 01:20", 1, "Europe/Berlin") == ["2027-11-01 01:45"]
+    assert due("5-50/15 1-3 * * *", "2027-10-31 01:20", 1, "Europe/Berlin") == ["2027-10-31 02:05"]
+
+
 def test_intervals() -> None:
     def every(number: int, unit: object) -> str:
         config = MonitorConfig(every=number, unit=unit)  # type: ignore[arg-type]

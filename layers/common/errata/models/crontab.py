@@ -77,7 +77,9 @@ def _next_of(crontab: str, after: datetime) -> datetime:
     if len(text) > MAX_CRONTAB or len(fields) != 5:
         raise ScheduleError("A crontab has five fields: minute, hour, day, month, day of the week.")
     try:
-        return next(CronSim(" ".join(fields), after))
+        times = CronSim(" ".join(fields), after)
+        # In an hour that comes twice, the second time, cronsim also finds runs of the first.
+        return next(found for found in times if found.timestamp() > after.timestamp())
     except CronSimError as error:
         raise ScheduleError(f"{error}: {crontab}") from None
     except StopIteration:

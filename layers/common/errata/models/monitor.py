@@ -14,8 +14,10 @@ MAX_SLUG = 50
 MAX_ENVIRONMENT = 64
 MAX_RELEASE = 200
 MAX_CRONTAB = 100
-# Runs that a monitor keeps, or as many as its thresholds need.
+# Runs that a monitor keeps when they have ended, or as many as its thresholds need.
 KEPT_RUNS = 20
+# Runs in progress that it keeps. It does not watch others, so that anybody may begin any number.
+MAX_IN_PROGRESS = 100
 MAX_THRESHOLD = 100
 # 28 days, as Sentry has it.
 MAX_MINUTES = 40_320
@@ -94,6 +96,7 @@ class Run:
         id: what the job calls it, or the id of its first check-in, or `missed-<milliseconds>`.
         at_ms: when it began, or ended if nobody said when it began; when a missed one was expected.
         began: whether the job said when it began.
+        alive_ms: when the job said again that it is in progress, 0 if it did not.
         ended_ms: when it ended, or has timed out. None while it is in progress or if it was missed.
         ended_by: the id of the check-in that ended it, "" if none did.
         began_by: the id of the check-in that said when it began, if that came after the end.
@@ -105,6 +108,7 @@ class Run:
     status: RunStatus
     at_ms: int
     began: bool = True
+    alive_ms: int = 0
     ended_ms: int | None = None
     ended_by: str = ""
     began_by: str = ""
@@ -141,6 +145,7 @@ class Monitor:
         failing: whether its last runs have failed, by its thresholds.
         issue_id: the issue that tells of it, "" if none ever did.
         told_ms: the timestamp of the newest event of that issue.
+        stored_ms: when its last event was stored.
         recovered: whether the issue is still to be resolved.
         timer_ms: when a schedule of EventBridge Scheduler looks at it next. 0: there is none.
         timer_group: the schedule group in which that is.
@@ -161,6 +166,7 @@ class Monitor:
     failing: bool = False
     issue_id: str = ""
     told_ms: int = 0
+    stored_ms: int = 0
     recovered: bool = False
     timer_ms: int = 0
     timer_group: str = ""

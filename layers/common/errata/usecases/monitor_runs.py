@@ -4,11 +4,19 @@ Everything follows from the runs that a monitor keeps. So a check-in that comes 
 nothing, and one that comes late takes its place in the order of time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from errata.models.crontab import ScheduleError, next_ms
-from errata.models.monitor import KEPT_RUNS, MOST_MISSED, CheckIn, Monitor, MonitorConfig, Run
+from errata.models.monitor import (
+    KEPT_RUNS,
+    MAX_IN_PROGRESS,
+    MOST_MISSED,
+    CheckIn,
+    Monitor,
+    MonitorConfig,
+    Run,
+)
 
 _MINUTE_MS = 60_000
 # A clock that is a little fast begins a run early.
@@ -17,6 +25,8 @@ EARLY_MS = 15_000
 GRACE_MS = 10_000
 # Missed runs that are told one by one after a pause of Errata. Of others, the last ones.
 _MOST_AT_ONCE = KEPT_RUNS
+# Times of a schedule that are computed one by one. A thousand of a crontab take 60 ms.
+_MOST_STEPS = 1_000
 
 
 def due_ms(monitor: Monitor) -> int | None:
@@ -32,7 +42,9 @@ def _due(monitor: Monitor) -> list[tuple[int, Run | None]]:
         return []
     limit_ms = config.max_runtime * _MINUTE_MS + GRACE_MS
     due: list[tuple[int, Run | None]] = [
-        (run.at_ms + limit_ms, run) for run in monitor.runs if run.status == "in_progress"
+        (max(run.at_ms, run.alive_ms) + limit_ms, run)
+        for run in monitor.runs
+        if run.status == "in_progress"
     ]
     if monitor.expected_ms is not None and not monitor.sleeps:
         due.append((monitor.expected_ms + config.margin * _MINUTE_MS + GRACE_MS, None))
@@ -55,16 +67,23 @@ def _skip(monitor: Monitor, now_ms: int) -> Monitor:
     config, expected_ms = monitor.config, monitor.expected_ms
     if config is None or expected_ms is None:
         return monitor
-    margin_ms = config.margin * _MINUTE_MS + GRACE_MS
-    last: list[int] = []
-    for _ in range(100_000):
-        if expected_ms + margin_ms > now_ms:
-            break
-        last = [*last[-_MOST_AT_ONCE + 1 :], expected_ms]
+    latest_ms = now_ms - config.margin * _MINUTE_MS - GRACE_MS
+    last = _until(config, expected_ms, latest_ms)
+    if len(last) == _MOST_STEPS and last[-1] < latest_ms:
+        # Near the end there are about as many in the same time.
+        step_ms = (last[-1] - last[0]) // _MOST_STEPS + 1
+        from_ms = max(last[-1], latest_ms - _MOST_AT_ONCE * step_ms)
+        last = _until(config, next_ms(config, from_ms), latest_ms) or last
+    return replace(monitor, expected_ms=last[-_MOST_AT_ONCE:][0]) if last else monitor
+
+
+def _until(config: MonitorConfig, expected_ms: int, latest_ms: int) -> list[int]:
+    """Return the times of a schedule from one to another, at most `_MOST_STEPS`."""
+    found: list[int] = []
+    while expected_ms <= latest_ms and len(found) < _MOST_STEPS:
+        found.append(expected_ms)
         expected_ms = next_ms(config, expected_ms)
-    else:
-        last = [next_ms(config, now_ms)]
-    return replace(monitor, expected_ms=last[0]) if last else monitor
+    return found
 
 
 def _timed_out(monitor: Monitor, run: Run, at_ms: int) -> Monitor:
@@ -94,7 +113,9 @@ def apply(monitor: Monitor, check_in: CheckIn) -> Monitor:
     gone = [run] if run else _missed_instead(monitor, check_in.at_ms)
     monitor = _with(monitor, gone, [changed])
     monitor = replace(monitor, seen_ms=max(monitor.seen_ms, check_in.at_ms), missed=0)
-    if run is None:
+    every = monitor.config.every if monitor.config else 0
+    # An interval begins again with each check-in. A crontab expects the same when a run ends.
+    if run is None or every or monitor.expected_ms is None:
         monitor = replace(monitor, expected_ms=_after_run(monitor, check_in.at_ms))
     return monitor
 
@@ -139,12 +160,12 @@ def _run_of(monitor: Monitor, check_in: CheckIn) -> tuple[Run | None, Run | None
         open_ones = (r for r in runs if r.status == "in_progress" and r.at_ms <= check_in.at_ms)
         run = max(open_ones, key=lambda each: each.at_ms, default=None)
     if run is None:
-        full = len(runs) >= _kept(monitor.config)
-        if full and check_in.at_ms < runs[0].at_ms:
+        oldest_ms = _oldest_ms(monitor)
+        if oldest_ms is not None and check_in.at_ms < oldest_ms:
             return None, None  # it was seen, and is no longer kept
         return None, _new_run(check_in)
     if begins:
-        return run, run if run.began else _begun(run, check_in)
+        return run, _begun(run, check_in)
     if run.status in ("ok", "error"):
         return run, run  # the first end counts
     return run, _ended(run, check_in)
@@ -164,13 +185,28 @@ def _new_run(check_in: CheckIn) -> Run:
 
 
 def _begun(run: Run, check_in: CheckIn) -> Run:
-    """Return a run whose end came first, with its begin."""
+    """Return a run that is said to be in progress: its begin, or that it is alive.
+
+    Source: Sentry's consumer of check-ins, "IN_PROGRESS heartbeats bump the timeout".
+    """
+    at_ms = min(check_in.at_ms, run.at_ms)
+    if run.status in ("ok", "error"):
+        if run.began and at_ms == run.at_ms:
+            return run
+        return replace(
+            run,
+            began=True,
+            began_by=check_in.id,
+            at_ms=at_ms,
+            release=run.release or check_in.release,
+        )
+    alive_ms = max(check_in.at_ms, run.at_ms, run.alive_ms)
+    if (at_ms, alive_ms) == (run.at_ms, max(run.at_ms, run.alive_ms)):
+        return run
+    # One that was taken for too long goes on.
+    event = "" if run.event == "owed" else run.event
     return replace(
-        run,
-        began=True,
-        began_by=check_in.id,
-        at_ms=min(check_in.at_ms, run.at_ms),
-        release=run.release or check_in.release,
+        run, status="in_progress", ended_ms=None, at_ms=at_ms, alive_ms=alive_ms, event=event
     )
 
 
@@ -223,12 +259,11 @@ def _kept(config: MonitorConfig | None) -> int:
 
 def _with(monitor: Monitor, gone: Iterable[Run], new: Iterable[Run]) -> Monitor:
     """Return the monitor with other runs, and what follows from them."""
-    left_out = set(gone)
+    left_out, added = set(gone), {run.id: run for run in new}
     runs = sorted(
-        [*(each for each in monitor.runs if each not in left_out), *new], key=lambda r: r.at_ms
+        [*(each for each in monitor.runs if each not in left_out), *added.values()],
+        key=lambda r: r.at_ms,
     )
-    over = len(runs) - _kept(monitor.config)
-    runs = [run for number, run in enumerate(runs) if number >= over or run.event == "owed"]
     usual = monitor.config or MonitorConfig()
     bad = good = 0
     owed: set[str] = set()
@@ -239,7 +274,8 @@ def _with(monitor: Monitor, gone: Iterable[Run], new: Iterable[Run]) -> Monitor:
         if run.failed:
             bad, good = bad + 1, 0
             streak.append(run)
-            if bad >= usual.failure_threshold:
+            # Other runs are told as the thresholds of their time wanted it.
+            if bad >= usual.failure_threshold and any(each.id in added for each in streak):
                 owed.update(each.id for each in streak if not each.event)
         else:
             bad, good, streak = 0, good + 1, []
@@ -251,4 +287,25 @@ def _with(monitor: Monitor, gone: Iterable[Run], new: Iterable[Run]) -> Monitor:
         failing, recovered = True, False
     elif failing and good >= usual.recovery_threshold:
         failing, recovered = False, True
-    return replace(monitor, runs=tuple(runs), failing=failing, recovered=recovered)
+    kept = _newest(runs, monitor.config)
+    return replace(monitor, runs=kept, failing=failing, recovered=recovered)
+
+
+def _oldest_ms(monitor: Monitor) -> int | None:
+    """Return from when on a monitor keeps all runs that have ended. None: it keeps all."""
+    ended = _ended_ones(monitor.runs)
+    return ended[0].at_ms if len(ended) >= _kept(monitor.config) else None
+
+
+def _newest(runs: Sequence[Run], config: MonitorConfig | None) -> tuple[Run, ...]:
+    """Return the runs that a monitor keeps: the newest, all that are owed, those in progress."""
+    ended = [run.id for run in _ended_ones(runs) if run.event != "owed"]
+    gone = set(ended[: -_kept(config)])
+    in_progress = [run.id for run in runs if run.status == "in_progress"]
+    # Without a schedule they may stay for ever. With one, the oldest are the next to time out.
+    gone.update(in_progress[MAX_IN_PROGRESS:] if config else in_progress[:-KEPT_RUNS])
+    return tuple(run for run in runs if run.id not in gone)
+
+
+def _ended_ones(runs: Iterable[Run]) -> list[Run]:
+    return [run for run in runs if run.status != "in_progress"]

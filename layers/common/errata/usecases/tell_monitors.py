@@ -32,7 +32,7 @@ from errata.usecases import admission, apply_rules, issues
 from errata.usecases.sentry import SdkSubmission
 from errata.usecases.visible import make_visible
 
-# Digest counts an event within seconds. Later than this, it was not stored, or was cleared.
+# Digest counts an event within seconds. Later than this, it failed on it, or it was cleared.
 _COUNTED_MS = 10 * 60_000
 _LOOK_AGAIN_S = 20
 _WORDS = {"error": "failed run", "timeout": "run timed out", "missed": "missed run"}
@@ -67,23 +67,24 @@ def _with_events(opened: Access, monitor: Monitor, now_ms: int) -> Monitor:
         if run.event == "owed":
             submission = _RunSubmission(Envelope({}, ()), _event(monitor, run), "")
             try:
-                admission.store_event(submission, opened, now_ms)
+                admission.store_event(submission, opened, now_ms, comes_again=True)
+                monitor = replace(
+                    monitor,
+                    issue_id=submission.issue,
+                    told_ms=max(monitor.told_ms, _known_ms(monitor, run)),
+                    stored_ms=now_ms,
+                )
             except ProjectBusyError:
                 raise ThrottledError from None  # the queue message comes again
             except HTTPError:
                 pass  # it is counted as lost
-            monitor = replace(
-                monitor,
-                issue_id=submission.issue or monitor.issue_id,
-                told_ms=max(monitor.told_ms, _known_ms(monitor, run)),
-            )
             run = replace(run, event="told")
         runs.append(run)
     return replace(monitor, runs=tuple(runs))
 
 
 class _RunSubmission(SdkSubmission):
-    """The event of a failed run. `read` sets the issue."""
+    """The event of a failed run. `read` sets the issue, which has it once it is stored."""
 
     issue = ""
 
@@ -172,12 +173,11 @@ def _resolved(opened: Access, monitor: Monitor, now_ms: int) -> bool:
     watermark = watermarks.find_watermark(opened.project_id)
     visible = replace(make_visible(opened, watermark, now_ms), role=None)
     issue = find_issue(visible, monitor.issue_id) if monitor.issue_id else None
-    if issue is None or issue.last_seen < monitor.told_ms:
-        if now_ms - monitor.told_ms > _COUNTED_MS:
-            return True
+    counted = issue is not None and issue.last_seen >= monitor.told_ms
+    if not counted and now_ms - monitor.stored_ms <= _COUNTED_MS:
         check_ins.look_later(opened.project_id, monitor.slug, monitor.environment, _LOOK_AGAIN_S)
         return False
-    if issue.status in OPEN_STATUSES:
+    if issue is not None and issue.status in OPEN_STATUSES:
         with suppress(InvalidInputError, NotFoundError):  # somebody has just merged or deleted it
             issues.change(visible, issue.id, Change(RESOLVE), f"monitor {monitor.slug}")
     return True

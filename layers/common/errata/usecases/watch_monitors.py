@@ -29,6 +29,8 @@ logger = logging.getLogger("errata")
 
 _TRIES = 8
 _SECOND_MS = 1_000
+# Scheduler refuses a time that has passed, and a batch of messages takes a while.
+_LEAST_AHEAD_MS = 10_000
 # EventBridge Scheduler takes times in the near future.
 _MOST_AHEAD_MS = 365 * DAY_MS
 
@@ -134,7 +136,7 @@ def _with_schedule(monitor: Monitor, look: Look, now_ms: int) -> Monitor:
     if due_ms is None:
         return monitor  # the schedule that there may be finds nothing to do
     # Never at the time of the one that looks now: AWS may not have deleted that yet.
-    at_ms = max(due_ms, now_ms + _SECOND_MS, look.at_ms + 2 * _SECOND_MS)
+    at_ms = max(due_ms, now_ms + _LEAST_AHEAD_MS, look.at_ms + 2 * _SECOND_MS)
     at_ms = -(-min(at_ms, now_ms + _MOST_AHEAD_MS) // _SECOND_MS) * _SECOND_MS
     if not _is_over(monitor, look, now_ms) and monitor.timer_ms <= at_ms:
         return monitor
