@@ -17,7 +17,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import botocore.session
-import botocore.validate
 import pytest
 from botocore.config import Config
 from moto import mock_aws
@@ -26,11 +25,11 @@ from errata.config import settings
 from errata.store import clients
 from errata.store import projects as projects_store
 from errata.usecases import projects
-from tests.support import calls, permissions, template
+from tests.support import calls, parameters, permissions, template
 from tests.support.fresh import TABLES, clear_cache
 from tests.support.moto_caches import remembering
 from tests.support.moto_transactions import quick_transactions
-from tests.support.snapshot import DATA, Rows, Snapshot
+from tests.support.snapshot import DATA, Snapshot, begin, step
 
 EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
 EMULATORS = ["moto", "local"] if EMULATOR_URL else ["moto"]
@@ -92,6 +91,7 @@ def _restored() -> dict[str, str]:
     """Restore the account that was created first in moto. Return the settings that name it."""
     snapshot, made = _first()
     snapshot.restore()
+    begin()
     return made
 
 
@@ -204,8 +204,7 @@ def _valid(call: calls.Call) -> Any:
     """Check a call's permission, and the shape of its parameters: the clients do not."""
     permissions.check(call)
     model = call.client.meta.service_model.operation_model(call.operation)
-    report = botocore.validate.ParamValidator().validate(call.parameters, model.input_shape)
-    assert not report.has_errors(), f"{call.operation}: {report.generate_report()}"
+    parameters.check(model, call.parameters)
     return call.send()
 
 
@@ -253,10 +252,6 @@ class Project(NamedTuple):
     public: str = ""
 
 
-# The first project of a test, and when it was created: most tests begin with the same rows.
-_first_projects: dict[tuple[object, ...], tuple[Rows, Project, int]] = {}
-
-
 def new_project(
     rate_limit: int = UNLIMITED, retention_days: int | None = None, *, metered: bool = False
 ) -> Project:
@@ -264,17 +259,8 @@ def new_project(
 
     `metered`: the gateway counts the project's requests, so each makes one DynamoDB call less.
     """
-    if _emulator != "moto" or not Rows.may_be_put():
-        return _new_project(rate_limit, retention_days, metered)
-    kind, at_ms = (rate_limit, retention_days, metered), time.time_ns() // 10**6
-    if kind in _first_projects:
-        rows, project, created_ms = _first_projects[kind]
-        if created_ms <= at_ms < created_ms + 600_000:
-            rows.put()
-            return project
-    project = _new_project(rate_limit, retention_days, metered)
-    _first_projects[kind] = Rows(), project, at_ms
-    return project
+    kind = ("project", rate_limit, retention_days, metered)
+    return step(kind, lambda: _new_project(rate_limit, retention_days, metered))
 
 
 def _new_project(rate_limit: int, retention_days: int | None, metered: bool) -> Project:

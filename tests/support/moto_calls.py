@@ -48,10 +48,18 @@ _call_dynamodb: Any = vars(DynamoHandler)["call_action"].__wrapped__
 _parser: Any = ResponseParserFactory().create_parser("json")
 # The clients that send requests over HTTP.
 _over_http: set[int] = set()
+_calls = 0
+
+
+def made() -> int:
+    """Return how many calls this process has made."""
+    return _calls
 
 
 def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
     """Return the result of a call, and make it without requests if it is one on rows in moto."""
+    global _calls
+    _calls += 1
     model = client.meta.service_model
     rows = operation in _OPERATIONS and model.service_name == "dynamodb"
     if not rows or not botocore_stubber.enabled or id(client) in _over_http:

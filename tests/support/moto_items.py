@@ -6,8 +6,8 @@ Each of these took a large part of a test's time, and is avoided here:
 - A projection converts a whole row to Python and back, once for each attribute that it names.
 - Rows are copied before they are copied into a response.
 - A copy of a row looks up each attribute and each text of it in a memo.
-- Texts and numbers are converted or checked five times, one by one: in botocore's check of the
-  parameters, in the request, in moto's request, in its response, and in botocore's response.
+- Texts and numbers are converted or checked four times, one by one: in the request, in moto's
+  request, in its response, and in botocore's response.
 """
 
 import copy
@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 from botocore.parsers import BaseJSONParser as ResponseParser
 from botocore.serialize import JSONSerializer
-from botocore.validate import ParamValidator
 from moto.core.parse import RequestParser
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb import models as dynamodb_models
@@ -35,7 +34,6 @@ _parse_request: Any = vars(RequestParser)["_parse_map"]
 _parse_response: Any = vars(ResponseParser)["_handle_map"]
 _write_request: Any = vars(JSONSerializer)["_serialize_type_map"]
 _write_response: Any = vars(BaseJSONSerializer)["_serialize_type_map"]
-_validate: Any = vars(ParamValidator)["_validate_map"]
 _to_dict: Any = vars(responses)["dynamo_to_dict"]
 _from_python: Any = vars(dynamo_type)["serializer"].serialize
 _to_python: Any = vars(dynamo_type)["deserializer"].deserialize
@@ -56,7 +54,6 @@ def patch_rows(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ResponseParser, "_handle_map", parse_response)
     patch.setattr(JSONSerializer, "_serialize_type_map", write_request)
     patch.setattr(BaseJSONSerializer, "_serialize_type_map", write_response)
-    patch.setattr(ParamValidator, "_validate_map", validate)
 
 
 def size(value: Any) -> int:
@@ -218,12 +215,3 @@ def write_response(serializer: Any, serialized: Any, value: Any, shape: Any, key
             written[name] = each
         else:
             serializer._serialize(written, each, shape.value, name)
-
-
-def validate(validator: Any, value: Any, shape: Any, errors: Any, name: str) -> None:
-    """Check a map among a call's parameters, without what needs no check."""
-    if _has_values(shape) and type(value) is dict:
-        rest = {k: each for k, each in value.items() if type(k) is not str or not is_plain(each)}
-        value = rest
-    if value or type(value) is not dict:
-        _validate(validator, value, shape, errors, name)

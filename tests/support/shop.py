@@ -7,6 +7,7 @@ from errata.models.ids import now_ms
 from errata.usecases import projects
 from tests.support import stream, web_api
 from tests.support.account import Project
+from tests.support.snapshot import step
 from tests.support.web_api import Response
 
 OWNER = "ada@example.com"
@@ -74,5 +75,9 @@ class Shop:
 
 def new_shop(project: Project) -> Shop:
     """Return the project with the token of an owner."""
-    web_api.member(OWNER, "owner")
-    return Shop(project, web_api.token("write", member=OWNER))
+
+    def token() -> str:
+        web_api.member(OWNER, "owner")
+        return web_api.token("write", member=OWNER)
+
+    return Shop(project, step(("token", OWNER), token))

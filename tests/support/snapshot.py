@@ -3,11 +3,17 @@
 import io
 import pickle
 import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from joserfc.jwk import RSAKey
 from moto import backends
-from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
+
+from errata.config import settings
+from tests.support import moto_calls
 
 _REGION = "us-east-1"
 _LOCK = type(threading.RLock())
@@ -31,6 +37,9 @@ class Snapshot:
 
     def restore(self) -> None:
         """Replace what moto has now by a copy of the snapshot."""
+        global _calls
+        if self._services != STACKS:
+            _calls = -1
         kept = _Unpickler(io.BytesIO(self._content), self._shared).load()
         for backend, attributes in zip(self._backends(), kept, strict=True):
             backend.__dict__.update(attributes)
@@ -40,29 +49,48 @@ class Snapshot:
         return [_get_backend(name)[DEFAULT_ACCOUNT_ID][_REGION] for name in self._services]
 
 
-class Rows:
-    """The rows of all tables, to be put into empty ones. Faster than to write them again."""
+@dataclass(frozen=True)
+class _Made:
+    """What a step has stored and returned."""
 
-    def __init__(self) -> None:
-        rows = {name: table.items for name, table in _tables().items()}
-        self._content = pickle.dumps(rows)
-
-    @staticmethod
-    def may_be_put() -> bool:
-        """Return whether the tables are empty."""
-        return not any(table.items for table in _tables().values())
-
-    def put(self) -> None:
-        """Put the rows into the tables, which are empty."""
-        tables = _tables()
-        for name, items in pickle.loads(self._content).items():
-            tables[name].items = items
+    snapshot: Snapshot
+    result: Any
+    at_ms: int
 
 
-def _tables() -> dict[str, Any]:
-    backend = _get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][_REGION]
-    tables: dict[str, Any] = backend.tables
-    return tables
+# By the steps of a test so far, and the settings: most tests begin with the same rows.
+_made: dict[tuple[object, ...], _Made] = {}
+# The steps that led to what moto has now, and the number of calls after the last of them.
+_steps: tuple[object, ...] = ()
+_calls = -1
+
+
+def begin() -> None:
+    """Say that a test begins, with an account that is the same for all tests."""
+    global _steps, _calls
+    _steps, _calls = (), moto_calls.made()
+
+
+def step[Result](name: object, make: Callable[[], Result]) -> Result:
+    """Return what `make` returns. If a test before began with the same steps, restore its result.
+
+    `name` says all that the result depends on, except for the settings. `make` is called again
+    after ten minutes, because it stores the time.
+    """
+    global _steps, _calls
+    if not botocore_stubber.enabled or _calls != moto_calls.made():
+        return make()
+    at_ms = time.time_ns() // 10**6
+    steps = (*_steps, name, settings())
+    known = _made.get(steps)
+    if known and known.at_ms <= at_ms < known.at_ms + 600_000:
+        known.snapshot.restore()
+        result: Result = known.result
+    else:
+        result = make()
+        _made[steps] = _Made(Snapshot(DATA), result, at_ms)
+    _steps, _calls = steps, moto_calls.made()
+    return result
 
 
 class _Pickler(pickle.Pickler):

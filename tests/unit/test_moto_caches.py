@@ -1,6 +1,7 @@
 """What the tests do to make moto faster changes nothing that it returns."""
 
 import copy
+import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -16,6 +17,7 @@ from moto.utilities.utils import load_resource
 
 from tests.support.moto_caches import remembering
 from tests.support.moto_calls import over_http
+from tests.support.parameters import check, is_valid
 
 TABLE = "things"
 KINDS = {"pk": "S", "sk": "N", "other": "S"}
@@ -227,14 +229,39 @@ def test_a_projection_is_the_one_of_moto_even_of_numbers() -> None:
         *({"pk": {"L": True}}, {"pk": {"SS": "x"}}),
     ],
 )
-def test_wrong_parameters_are_reported_as_botocore_alone_reports_them(value: Any) -> None:
+def test_wrong_parameters_are_reported_as_botocore_reports_them(value: Any) -> None:
     client = botocore.session.get_session().create_client("dynamodb")
-    shape: Any = client.meta.service_model.operation_model("PutItem").input_shape
-    parameters = {"TableName": TABLE, "Item": value}
-    own = ParamValidator().validate(parameters, shape).generate_report()
-    assert own
-    with remembering():
-        assert ParamValidator().validate(parameters, shape).generate_report() == own
+    put: Any = client.meta.service_model.operation_model("PutItem")
+    own = ParamValidator().validate({"TableName": TABLE, "Item": value}, put.input_shape)
+    assert own.has_errors()
+    with pytest.raises(AssertionError, match=re.escape(own.generate_report())):
+        check(put, {"TableName": TABLE, "Item": value})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"TableName": ""}, {"TableName": None}, {"Limit": 0}, {"Limit": "1"}),
+        *({"ConsistentRead": 1}, {"Other": 1}, {"AttributesToGet": []}, {"AttributesToGet": [1]}),
+        *({"ExpressionAttributeNames": {"#a": 1}}, {"ExpressionAttributeNames": ["#a"]}),
+    ],
+)
+def test_parameters_are_wrong_if_one_is(changed: dict[str, Any]) -> None:
+    client = botocore.session.get_session().create_client("dynamodb")
+    shape: Any = client.meta.service_model.operation_model("Query").input_shape
+    good = {
+        "TableName": TABLE,
+        "Limit": 1,
+        "ConsistentRead": True,
+        "AttributesToGet": ["a"],
+        "ExpressionAttributeNames": {"#a": "a"},
+        "ExpressionAttributeValues": {":a": item("a", 1)["map"], ":b": {"B": b""}},
+    }
+    wrong = good | changed
+    assert is_valid(shape)(good)
+    assert not ParamValidator().validate(good, shape).has_errors()
+    assert ParamValidator().validate(wrong, shape).has_errors() != is_valid(shape)(wrong)
+    assert not is_valid(shape)({name: good[name] for name in good if name != "TableName"})
 
 
 def messages(client: Any) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from tests.support.browser import Browser, signed_in
 from tests.support.calls import calling_as
 from tests.support.fixtures import aws, busy, clock, project
 from tests.support.pages import OWNER
+from tests.support.snapshot import step
 
 __all__ = ["aws", "busy", "clock", "project"]
 
@@ -25,7 +26,10 @@ def _no_more_than_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def browser(project: Project) -> Browser:
+def browser(project: Project, request: pytest.FixtureRequest) -> Browser:
     """Return the browser of an owner of the default organization, which owns the project."""
-    members.add("default", OWNER, "owner")
+    step(("owner", OWNER), lambda: members.add("default", OWNER, "owner"))
+    if "busy" in request.fixturenames:
+        # A session starts now. What comes before it may have been stored by another test.
+        request.getfixturevalue("busy")
     return signed_in(OWNER)
