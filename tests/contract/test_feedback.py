@@ -151,6 +151,7 @@ def test_an_envelope_has_so_much_feedback(busy: Project, caplog: pytest.LogCaptu
     assert f"event lost: project {busy.id}, too_large" in caplog.messages
 
 
+@pytest.mark.usefixtures("clock")
 def test_it_takes_a_unit_of_the_quota() -> None:
     organization = organizations.create("small")
     organizations.change(organization.id, monthly_quota=1)

@@ -329,6 +329,7 @@ def test_the_rate_limit_of_a_key_ends_a_request(
     assert int(refused.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_reached_quota_is_not_for_retries(caplog: pytest.LogCaptureFixture) -> None:
     organization = organizations.create("small")
     organizations.change(organization.id, monthly_quota=1)

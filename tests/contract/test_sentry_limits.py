@@ -29,6 +29,7 @@ def test_a_rate_limit_tells_how_long_to_back_off(project: Project, clock: Clock)
     assert post(project, body, counts=False).status == 200
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_reached_quota_is_429(caplog: pytest.LogCaptureFixture) -> None:
     org = organizations.create("acme")
     organizations.change(org.id, monthly_quota=1)
@@ -47,6 +48,7 @@ def test_a_reached_quota_is_429(caplog: pytest.LogCaptureFixture) -> None:
     assert post(project, envelope(item("session", {}))).status == 200
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_bad_event_is_checked_against_the_quota_too() -> None:
     org = organizations.create("acme")
     organizations.change(org.id, monthly_quota=1)
@@ -60,6 +62,7 @@ def test_a_bad_event_is_checked_against_the_quota_too() -> None:
     assert post(project, bad).status == 429
 
 
+@pytest.mark.usefixtures("clock")
 def test_an_event_that_was_stored_before_uses_no_quota() -> None:
     org = organizations.create("acme")
     organizations.change(org.id, monthly_quota=2)
@@ -162,6 +165,7 @@ def test_each_further_event_of_an_envelope_counts_against_the_rate_limit(
     assert caplog.messages == [f"event lost: project {project.id}, rate_limited"] * (70 - stored)
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_quota_counts_each_event(caplog: pytest.LogCaptureFixture) -> None:
     org = organizations.create("acme")
     organizations.change(org.id, monthly_quota=2)

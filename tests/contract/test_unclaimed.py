@@ -291,6 +291,7 @@ def test_the_default_organization_s_policy_applies(project: Project) -> None:
     assert (ingest(stranger).status, ingest(project).status) == (402, 402)
 
 
+@pytest.mark.usefixtures("clock")
 def test_strangers_have_a_quota_of_the_same_size_and_not_the_same_quota() -> None:
     own, stranger = new_project(), generated()
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=2)

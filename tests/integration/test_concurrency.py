@@ -127,6 +127,7 @@ def test_a_limit_holds_among_many_at_once() -> None:
     assert len(account.rows()["EVENTS_TABLE"]) == accepted
 
 
+@pytest.mark.usefixtures("clock")
 def test_fifty_at_once_never_exceed_a_quota_and_reach_it_exactly() -> None:
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=30)
     project = new_project(metered=True)

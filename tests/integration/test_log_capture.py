@@ -191,6 +191,7 @@ def test_events_are_scrubbed_like_those_of_sdks(busy: Project) -> None:
     assert "hunter2" not in json.dumps(event)
 
 
+@pytest.mark.usefixtures("clock")
 def test_a_reached_quota_refuses_lines_and_counts_them(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
