@@ -111,6 +111,33 @@ def test_they_are_bounded(shop: Project) -> None:
     assert len(objects()) == MAX_FILES
 
 
+def test_large_files_count_against_the_rate_limit(shop: Project) -> None:
+    projects.change(shop.id, 8, None)
+    clear_cache()
+    large = attached(b"\0" * 1_000_000, filename="large.bin")
+    for number in range(3):  # each file is four tokens
+        assert send(shop, large, message=f"{number}")[0].status == 200
+    (without,) = [each for each in events(shop) if not each.get("attachments")]
+    assert without["problems"] == [{"field": "attachments", "problem": "are not stored: large.bin"}]
+    assert len(objects()) == len(noted()) == 2
+
+
+def test_files_that_are_sent_again_replace_none(shop: Project) -> None:
+    files = [attached(b"one"), attached(b"two", filename="b.txt")]
+    _, sent = send(shop, *files)
+    (before,) = noted()
+    (stored,) = events(shop)
+    another = {**sent, "timestamp": sent["timestamp"] - 1}
+    for others in ([attached(b"six")], [*reversed(files)], [*files, attached(b"more")]):
+        for event in (sent, another):
+            clear_cache()
+            body = sdk.envelope(sdk.item("event", event), *others, event_id=event["event_id"])
+            assert sdk.post(shop, body).status == 200
+    assert noted() == [before]
+    assert [read(shop, stored["id"], n)[1] for n in range(2)] == [b"one", b"two"]
+    assert len(objects()) == 2
+
+
 def test_names_are_bounded_and_scrubbed(shop: Project) -> None:
     send(shop, attached(b"a", filename="n" * 9_999, content_type=7))
     (event,) = events(shop)

@@ -5,6 +5,8 @@
 | object | `attachments/<project>/<SDK event id>/<number>` | until the row is deleted |
 | row of ArtifactsTable | `12`, `attachment#<SDK event id>` | as long as the event (`ttl`) |
 
+A row has the `digest` of its files.
+
 The end of a row makes `compile_maps` delete the files of its event. So the row is written first
 (docs/decisions/0071-feedback-and-attachments.md).
 """
@@ -12,21 +14,27 @@ The end of a row makes `compile_maps` delete the files of its event. So the row 
 from errata.config import settings
 from errata.errors import StoreError
 from errata.store import clients
-from errata.store.items import TypedItem, write_all
+from errata.store.items import TypedItem, read_all, write_all
 
 # Who may not list a bucket is told that a missing object may not be read.
 _MISSING = ("NoSuchKey", "404", "NotFound", "AccessDenied")
 
 
-def note(project_id: str, sdk_id: str, ttl: int) -> None:
-    """Record that an event has attachments, until `ttl` in seconds. Access pattern A22."""
-    clients.dynamodb().update_item(
+def note(project_id: str, sdk_id: str, ttl: int, digest: bytes) -> bool:
+    """Record that an event has attachments, until `ttl` in seconds. Access pattern A22.
+
+    `digest` is of the files. Returns False if the event has others: then nothing is changed.
+    """
+    found = clients.dynamodb().update_item(
         TableName=settings().artifacts_table,
         Key=_key(project_id, sdk_id),
-        UpdateExpression="SET #ttl = :ttl",
+        UpdateExpression="SET #ttl = if_not_exists(#ttl, :ttl),"
+        " digest = if_not_exists(digest, :digest)",
         ExpressionAttributeNames={"#ttl": "ttl"},
-        ExpressionAttributeValues=write_all({":ttl": ttl}),
+        ExpressionAttributeValues=write_all({":ttl": ttl, ":digest": digest}),
+        ReturnValues="ALL_NEW",
     )
+    return bool(read_all(found["Attributes"])["digest"] == digest)
 
 
 def forget(project_id: str, sdk_id: str) -> None:

@@ -1,12 +1,17 @@
 """Keep the attachments of events, read them, and delete them with their events."""
 
-from errata.errors import NotFoundError
+import hashlib
+
+from errata.errors import NotFoundError, RateLimitedError
 from errata.models.event import Fields, Stored
 from errata.models.ids import DAY_MS, sdk_event_id
 from errata.models.project import Access, Project
 from errata.protocol.sentry.attachments import MAX_FILES
 from errata.store import attachments as store
-from errata.usecases import audit, projects
+from errata.usecases import audit, projects, rate_leases
+
+# So many bytes of files count as a request. Those of an event below this are free.
+BYTES_A_TOKEN = 250_000
 
 
 @audit.recorded("attachments changed", attachments=projects.on_off)
@@ -19,16 +24,35 @@ def change(project_id: str, attachments: bool) -> Project:
     return projects.save_changes(project_id, attachments=attachments)
 
 
+def paid(contents: list[bytes], access: Access, at_ms: int) -> bool:
+    """Count the files of an event against the rate limit of its key, as `BYTES_A_TOKEN` has it.
+
+    Returns False if it has reached its limit. Zeros are compressed to nearly nothing: without this,
+    one small request after the other would store 20 MB each.
+    """
+    try:
+        for _ in range(sum(map(len, contents)) // BYTES_A_TOKEN):
+            rate_leases.take_for_key(access, at_ms)
+    except RateLimitedError:
+        return False
+    return True
+
+
 def keep(contents: list[bytes], sdk_id: str, access: Access, at_ms: int) -> None:
     """Store the files of an event that is stored. Again is no change.
 
-    The row that deletes the files comes first: so no file stays without one.
+    The row that deletes the files comes first: so no file stays without one. It knows the files:
+    whoever sends the event's id with others replaces none.
 
     Raises:
         StoreError: the store failed. The client may send the envelope again.
     """
     kept_until = at_ms // 1000 + access.retention_days * DAY_MS // 1000
-    store.note(access.project_id, sdk_id, kept_until)
+    digest = hashlib.blake2b(digest_size=16)
+    for content in contents:
+        digest.update(b"%d\n%b" % (len(content), content))
+    if not store.note(access.project_id, sdk_id, kept_until, digest.digest()):
+        return
     for number, content in enumerate(contents):
         store.put(access.project_id, sdk_id, number, content)
 

@@ -186,7 +186,7 @@ class SdkSubmission:
         problems = [*self.problems]
         if self.envelope.problem:
             problems.append({"field": "envelope", "problem": self.envelope.problem})
-        self._set_attachments(fields, access, problems)
+        self._set_attachments(fields, access, now_ms, problems)
         if problems:
             fields["problems"] = [*problems, *fields.get("problems", ())]
         if scrubbed:
@@ -206,17 +206,21 @@ class SdkSubmission:
         fields["grouped_by"] = grouping.grouped_by
         return fields
 
-    def _set_attachments(self, fields: Event, access: Access, problems: list[Problem]) -> None:
+    def _set_attachments(
+        self, fields: Event, access: Access, now_ms: int, problems: list[Problem]
+    ) -> None:
         """Describe the attachments that are kept, and name the others, without secrets."""
         if not self.envelope.attachments:
             return
         named: Fields = {"attachments": [*self.envelope.attachments]}
         if access.attachments and self.number == 0:
-            from errata.protocol.sentry import attachments  # few projects keep them
+            from errata.protocol.sentry.attachments import chosen  # few projects keep them
+            from errata.usecases import attachments
 
-            found = attachments.chosen(self.envelope.items)
-            named = {"kept": found.described, "attachments": found.left_out}
-            self.files = found.contents
+            found = chosen(self.envelope.items)
+            if attachments.paid(found.contents, access, now_ms):
+                named = {"kept": found.described, "attachments": found.left_out}
+                self.files = found.contents
         scrub_sdk_event(named, None, access)
         if kept := named.get("kept"):
             fields["attachments"] = kept
