@@ -117,7 +117,11 @@ def test_a_project_s_own_rate_is_kept_to_the_second(
     assert max(1, 10 * (accepted - 5) - seconds) <= wait_s <= 10
     time.sleep(wait_s)
     assert by_body(stack.api_url, project_id, key).status_code == 202
-    assert by_body(stack.api_url, project_id, key).status_code == 429
+    accepted += 1
+    while by_body(stack.api_url, project_id, key).status_code == 202:
+        accepted += 1
+    seconds = math.ceil(time.monotonic() - started)
+    assert accepted <= 6 + seconds // 10
 
 
 @pytest.mark.parametrize("send", [by_header, by_bearer, by_query])

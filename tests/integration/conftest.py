@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 
 from errata.models.visible import issues_partition
+from errata.store import connections
 from errata.usecases import apply_maps
 from tests.support.account import EMULATORS
 from tests.support.fixtures import aws, busy, clock, project
@@ -25,8 +26,9 @@ def pk() -> str:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a busy machine take longer to read a source map than the endpoint would wait."""
+    """Let a busy machine take longer than an endpoint waits for a source map, or for a response."""
     monkeypatch.setattr(apply_maps, "MAX_S", 10)
+    monkeypatch.setattr(connections, "READ_S", 10)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
