@@ -162,6 +162,18 @@ def test_no_schedule_is_made_for_a_time_that_may_have_passed_before(
     assert list(schedules()) == ["2026-11-30T10:03:19"]
 
 
+def test_what_an_environment_is_called_means_nothing_to_scheduler(
+    busy: Project, clock: Clock
+) -> None:
+    named = "<aws.scheduler.attempt-number>"
+    work(busy, item("ok", monitor_config=HOURLY, environment=named))
+    (message,) = schedules().values()
+    assert "<" not in message
+    assert fire(clock)
+    assert not run_worker()
+    assert [issue.title for issue in found(busy)] == ["nightly: missed run"]
+
+
 def test_so_many_failures_open_an_issue_and_so_many_good_runs_resolve_it(
     busy: Project, clock: Clock
 ) -> None:

@@ -35,8 +35,13 @@ def look_later(project_id: str, slug: str, environment: str, delay_s: int) -> No
 
 
 def look_message(project_id: str, look: Look) -> str:
-    """Return the message that a schedule sends."""
-    return json.dumps({"project_id": project_id, "look": [look.slug, look.environment, look.at_ms]})
+    """Return the message that a schedule sends.
+
+    EventBridge Scheduler puts values in the place of words such as `<aws.scheduler.schedule-arn>`,
+    which anybody may call an environment. Source: its "Adding context attributes".
+    """
+    order = {"project_id": project_id, "look": [look.slug, look.environment, look.at_ms]}
+    return json.dumps(order).replace("<", "\\u003c")
 
 
 def parse(body: str) -> tuple[str, list[CheckIn], Look | None]:
