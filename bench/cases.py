@@ -113,11 +113,7 @@ def _url(stage: Stage) -> Iterator[Callable[[list[dict[str, Any]]], list[AwsCall
             sent = [
                 url_event(sdk_post(event), stage.busy_project, stage.busy_key) for event in events
             ]
-            worker.load("url", sent)
-            stage.server.taken()
-            for response in worker.run("url")[1]:
-                assert response["statusCode"] == 200, response
-            return stage.server.taken()
+            return worker.spend(sent, stage.server, {"statusCode": 200}).calls
 
         yield post
 

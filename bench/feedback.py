@@ -7,11 +7,11 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench import bill, prices
 from bench.bill import Dollars
-from bench.process import Worker
+from bench.process import Spent, Worker
 from bench.sdk import sdk_post
 from bench.server import AwsCall
 from bench.stage import Stage
@@ -29,14 +29,7 @@ _MESSAGE = (
 )
 
 
-class Sent(NamedTuple):
-    """What requests took: CPU seconds per request, and the calls to AWS."""
-
-    cpu_s: float
-    calls: list[AwsCall]
-
-
-type Send = Callable[[Sequence[bytes]], Sent]
+type Send = Callable[[Sequence[bytes]], Spent]
 
 
 @contextmanager
@@ -47,14 +40,9 @@ def endpoint(stage: Stage) -> Iterator[Send]:
     """
     with Worker.of_function(_FUNCTION, _FOLDER, stage.server.url) as worker:
 
-        def send(bodies: Sequence[bytes]) -> Sent:
+        def send(bodies: Sequence[bytes]) -> Spent:
             events = [url_event(each, stage.busy_project, stage.busy_key) for each in bodies]
-            worker.load("envelopes", events)
-            stage.server.taken()
-            cpu_s, responses = worker.run("envelopes")
-            for response in responses:
-                assert response["statusCode"] == 200, response
-            return Sent(cpu_s, stage.server.taken())
+            return worker.spend(events, stage.server, {"statusCode": 200})
 
         yield send
 
@@ -130,16 +118,13 @@ def _of_function(calls: list[AwsCall], cpu: float, number: int) -> Dollars:
 
 
 @contextmanager
-def end(stage: Stage) -> Iterator[Callable[[], Sent]]:
+def end(stage: Stage) -> Iterator[Callable[[], Spent]]:
     """Yield a function that deletes the files of an event whose row has expired."""
     with Worker.of_function(_FORGET, _FORGET_FOLDER, stage.server.url) as worker:
 
-        def forget() -> Sent:
+        def forget() -> Spent:
             keys = {"pk": {"S": stage.busy_project}, "sk": {"S": f"attachment#{uuid.uuid4().hex}"}}
-            worker.load("ended", [{"Records": [{"dynamodb": {"Keys": keys}}]}])
-            stage.server.taken()
-            cpu_s, _ = worker.run("ended")
-            return Sent(cpu_s, stage.server.taken())
+            return worker.spend([{"Records": [{"dynamodb": {"Keys": keys}}]}], stage.server)
 
         yield forget
 

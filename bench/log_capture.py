@@ -10,12 +10,12 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench import bill, prices
 from bench.bill import Dollars
 from bench.digest import ISSUES
-from bench.process import Worker
+from bench.process import Spent, Worker
 from bench.server import AwsCall
 from bench.stage import Stage
 from bench.write_units import Item
@@ -27,14 +27,7 @@ _LINES, _FRAMES = 20, 12
 _numbers = itertools.count(1)
 
 
-class Delivered(NamedTuple):
-    """What delivering batches took: CPU seconds per batch, and the calls to AWS."""
-
-    cpu_s: float
-    calls: list[AwsCall]
-
-
-type Deliver = Callable[[int], Delivered]
+type Deliver = Callable[[int], Spent]
 
 
 @contextmanager
@@ -42,12 +35,10 @@ def function(stage: Stage) -> Iterator[Deliver]:
     """Yield a function that delivers new batches to an execution environment of log_capture."""
     with Worker.of_function(_FUNCTION, _FOLDER, stage.server.url) as worker:
 
-        def deliver(number: int) -> Delivered:
+        def deliver(number: int) -> Spent:
             stage.server.lines = _around(now_ms())
-            worker.load("batches", [_batch(stage.busy_project, n) for n in range(number)])
-            stage.server.taken()
-            cpu_s, _ = worker.run("batches")
-            return Delivered(cpu_s, stage.server.taken())
+            batches = [_batch(stage.busy_project, n) for n in range(number)]
+            return worker.spend(batches, stage.server)
 
         yield deliver
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 from unittest.mock import patch
 
 from botocore.client import BaseClient
@@ -26,7 +26,7 @@ from bench.artifact import ROOT
 from bench.bill import Dollars
 from bench.corpus import encode
 from bench.per_event import listed
-from bench.process import Worker
+from bench.process import EVENTS, Spent, Worker
 from bench.report import Yardstick, at_most
 from bench.sdk import of_new_issue, sdk_post
 from bench.server import AwsCall, RecordingServer
@@ -145,18 +145,11 @@ def _frame(number: int) -> dict[str, Any]:
 # ------------------------------------------------------------------ the endpoint
 
 
-class Posted(NamedTuple):
-    """What posting events took: CPU seconds per event, and the calls to AWS."""
-
-    cpu_s: float
-    calls: list[AwsCall]
-
-
-type Post = Callable[[list[dict[str, Any]]], Posted]
+type PostEvents = Callable[[list[dict[str, Any]]], Spent]
 
 
 @contextmanager
-def endpoint() -> Iterator[tuple[Post, Worker]]:
+def endpoint() -> Iterator[tuple[PostEvents, Worker]]:
     """Yield a new execution environment of the SDK endpoint, for a project that has the map.
 
     The function posts events to it. The worker is the environment itself.
@@ -186,17 +179,14 @@ def endpoint() -> Iterator[tuple[Post, Worker]]:
 
 
 @contextmanager
-def _worker(server: RecordingServer, project_id: str, key: str) -> Iterator[tuple[Post, Worker]]:
+def _worker(
+    server: RecordingServer, project_id: str, key: str
+) -> Iterator[tuple[PostEvents, Worker]]:
     with Worker.of_function(_FUNCTION, _FOLDER, server.url) as worker:
 
-        def post(sent: list[dict[str, Any]]) -> Posted:
-            bodies = [sdk_post(event) for event in sent]
-            worker.load("maps", [url_event(body, project_id, key) for body in bodies])
-            server.taken()
-            cpu_s, responses = worker.run("maps")
-            for response in responses:
-                assert response["statusCode"] == 200, response
-            return Posted(cpu_s, server.taken())
+        def post(sent: list[dict[str, Any]]) -> Spent:
+            posted = [url_event(sdk_post(event), project_id, key) for event in sent]
+            return worker.spend(posted, server, {"statusCode": 200})
 
         yield post, worker
 
@@ -216,8 +206,8 @@ def all_counts(stage: Stage) -> Iterator[Yardstick]:
     with _worker(stage.server, stage.busy_project, stage.busy_key) as (post, worker):
         post(events())
         plain = post(again).calls
-        called = [name for name in worker.called("maps") if "maps" in name]
-        plain_instructions = median(worker.instructions("maps"))
+        called = [name for name in worker.called(EVENTS) if "maps" in name]
+        plain_instructions = median(worker.instructions(EVENTS))
     name = "calls for source maps per event of a project without"
     yield at_most(name, _of_maps(plain), 0, _listed(plain))
     note = ", ".join(called) or "none of errata.sourcemaps and apply_maps"

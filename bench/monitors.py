@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 from bench import bill, feedback, prices, seed
 from bench.bill import Dollars
-from bench.feedback import Sent
-from bench.process import Worker
+from bench.process import Spent, Worker
 from bench.server import RecordingServer, RowsByTable
 from bench.stage import Stage
 from errata.config import settings
@@ -51,7 +50,7 @@ class Moment(NamedTuple):
         return "look" in json.loads(self.message)
 
 
-type Process = Callable[[Moment, int], Sent]
+type Process = Callable[[Moment, int], Spent]
 
 
 # ------------------------------------------------------------------ the endpoint
@@ -95,14 +94,14 @@ def _minute(at_ms: int) -> int:
     return at_ms // _MINUTE_MS % 60
 
 
-def queued(sent: Sent) -> list[str]:
+def queued(sent: Spent) -> list[str]:
     """Return the messages that the endpoint has sent to the queue."""
     bodies = [call.request["MessageBody"] for call in sent.calls if call.operation == "SendMessage"]
     assert bodies
     return bodies
 
 
-def alone(stage: Stage, due_ms: int) -> Sent:
+def alone(stage: Stage, due_ms: int) -> Spent:
     """Post the check-in of a begin to an execution environment that has looked up nothing."""
     with feedback.endpoint(stage) as send:
         return send([posted("in_progress", due_ms)])
@@ -119,19 +118,15 @@ def worker() -> Iterator[Process]:
         Worker.of_function(_FUNCTION, _FOLDER, server.url) as function,
     ):
 
-        def process(moment: Moment, times: int) -> Sent:
+        def process(moment: Moment, times: int) -> Spent:
             server.keep(moment.rows)
-            function.load("batches", [_batch(moment.message)] * times)
-            server.taken()
-            cpu_s, responses = function.run("batches")
-            for response in responses:
-                assert response == {"batchItemFailures": []}, response
-            return Sent(cpu_s, server.taken())
+            batches = [_batch(moment.message)] * times
+            return function.spend(batches, server, {"batchItemFailures": []})
 
         yield process
 
 
-def worked(moment: Moment) -> Sent:
+def worked(moment: Moment) -> Spent:
     """Pass a message to an execution environment of the worker that has looked up nothing."""
     with worker() as process:
         return process(moment, 1)
@@ -217,7 +212,7 @@ class _Job:
 # ------------------------------------------------------------------ the price
 
 
-def of_check_in(sent: Sent, run: Sequence[tuple[Moment, Sent]], cpu: dict[str, float]) -> Dollars:
+def of_check_in(sent: Spent, run: Sequence[tuple[Moment, Spent]], cpu: dict[str, float]) -> Dollars:
     """Return the dollars of a check-in: half of those of a run, with the looks at its monitor.
 
     `sent` is what one takes in the endpoint, `run` what each message takes in the worker.
@@ -241,6 +236,6 @@ def of_check_in(sent: Sent, run: Sequence[tuple[Moment, Sent]], cpu: dict[str, f
     }
 
 
-def _of_tables(sent: Sent) -> float:
+def _of_tables(sent: Spent) -> float:
     written = bill.writes(sent.calls).total() * prices.WRITE_UNIT
     return written + bill.reads(sent.calls) * prices.READ_UNIT

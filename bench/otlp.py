@@ -10,7 +10,7 @@ import random
 import string
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
@@ -21,7 +21,7 @@ from bench import bill, prices
 from bench.bill import Dollars
 from bench.corpus import load
 from bench.digest import ISSUES
-from bench.process import Worker
+from bench.process import Spent, Worker
 from bench.server import AwsCall
 from bench.stage import Stage
 from bench.traffic import otlp_event
@@ -56,14 +56,7 @@ _OF_REQUEST = {
 }
 
 
-class Exported(NamedTuple):
-    """What requests took: CPU seconds per request, and the calls to AWS."""
-
-    cpu_s: float
-    calls: list[AwsCall]
-
-
-type Export = Callable[[Sequence[bytes]], Exported]
+type Export = Callable[[Sequence[bytes]], Spent]
 
 
 @contextmanager
@@ -71,14 +64,10 @@ def endpoint(stage: Stage) -> Iterator[Export]:
     """Yield a function that sends requests to a new execution environment of the SDK endpoint."""
     with Worker.of_function(_FUNCTION, _FOLDER, stage.server.url) as worker:
 
-        def export(bodies: Sequence[bytes]) -> Exported:
-            worker.load("otlp", [otlp_event(body, stage.busy_key) for body in bodies])
-            stage.server.taken()
-            cpu_s, responses = worker.run("otlp")
-            for response in responses:
-                # An empty message: nothing is rejected.
-                assert (response["statusCode"], response["body"]) == (200, ""), response
-            return Exported(cpu_s, stage.server.taken())
+        def export(bodies: Sequence[bytes]) -> Spent:
+            events = [otlp_event(body, stage.busy_key) for body in bodies]
+            # An empty message: nothing is rejected.
+            return worker.spend(events, stage.server, {"statusCode": 200, "body": ""})
 
         yield export
 

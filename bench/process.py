@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from bench.artifact import LAYER, ROOT, STOCK, search_path
+from bench.server import AwsCall, RecordingServer
 from bench.template import environment
 
 # Only the interpreter: it ignores environment variables, site-packages and .pth files.
@@ -23,6 +25,17 @@ AWS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+# The name of the inputs of `Worker.spend`.
+EVENTS = "events"
+
+
+class Spent(NamedTuple):
+    """What events took: CPU seconds for each of them, and all calls to AWS."""
+
+    cpu_s: float
+    calls: list[AwsCall]
 
 
 class Worker:
@@ -95,6 +108,17 @@ class Worker:
         """Return the CPU seconds per call, over all inputs `repeat` times, and the last results."""
         response = self._tell(do="run", name=name, repeat=repeat)
         return response["cpu"], response["answers"]
+
+    def spend(
+        self, events: list[Any], server: RecordingServer, response: Mapping[str, Any] | None = None
+    ) -> Spent:
+        """Run the subject once for each event. Each response must have these fields."""
+        self.load(EVENTS, events)
+        server.taken()
+        cpu_s, found = self.run(EVENTS)
+        for name, value in (response or {}).items():
+            assert all(each[name] == value for each in found), found
+        return Spent(cpu_s, server.taken())
 
     def called(self, name: str) -> list[str]:
         """Return the Python functions that a call with the first input runs."""

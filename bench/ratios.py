@@ -6,6 +6,7 @@ milliseconds, because somebody waits for it. On a slow machine it may exceed its
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from statistics import median, quantiles
 
@@ -25,8 +26,15 @@ _SEARCH_ROUNDS = 5
 SLOWEST = "all by users"
 
 # Bounds of the CPU time of initialisations, divided by that of boto3 with a client.
-INITIALISATION = {"authorizer": 0.45, "ingest": 0.45, "sentry_ingest": 0.45, "digest": 0.55}
-INITIALISATION_OF_DASHBOARD, WITH_FIRST_LIST = 1.0, 1.75
+INITIALISATION = {
+    "authorizer": 0.45,
+    "ingest": 0.45,
+    "sentry_ingest": 0.45,
+    "digest": 0.55,
+    "dashboard": 1.0,
+}
+WITH_FIRST_LIST = 1.75
+_DASHBOARD = ("DashboardFunction", "dashboard")
 
 type Measure = Callable[[], float]  # CPU seconds
 
@@ -37,77 +45,71 @@ def all_ratios(stage: Stage, rounds: int = ROUNDS) -> Iterator[Yardstick]:
     def put_item() -> float:
         return stage.put_item.run("4 KB")[0]
 
+    warm = rounds * WARM_ROUNDS_EACH
+    yield from _of_ingest(stage, put_item, warm)
+    yield from _of_digest(put_item, warm)
+    yield from _of_sdk_events(stage, warm)
+    yield from _of_lists(stage, put_item, warm)
+    yield from _of_searches(stage)
+    yield from _of_initialisation(stage, rounds)
+
+
+def _of_ingest(stage: Stage, put_item: Measure, rounds: int) -> Iterator[Yardstick]:
     def lean_put_item() -> float:
         return stage.lean_put_item.run("4 KB")[0]
 
     def ingest() -> float:
         return stage.ingest.run("4 KB")[0]
 
-    warm = rounds * WARM_ROUNDS_EACH
-    yield _ratio("CPU of our put_item ÷ bare put_item", lean_put_item, put_item, warm, 0.16)
-    yield _ratio("CPU of a warm ingest ÷ bare put_item", ingest, put_item, warm, 0.42)
-    yield from _of_digest(put_item, warm)
+    yield _ratio("CPU of our put_item ÷ bare put_item", lean_put_item, put_item, rounds, 0.16)
+    yield _ratio("CPU of a warm ingest ÷ bare put_item", ingest, put_item, rounds, 0.42)
 
-    def of_sdk() -> float:
-        return sdk.spend(stage)
 
-    def put_item_of_sdk() -> float:
+def _of_sdk_events(stage: Stage, rounds: int) -> Iterator[Yardstick]:
+    """Yield the CPU of an SDK's event of 16 KB, and of what is done with one."""
+
+    def put_item() -> float:
         return stage.put_item.run(SDK)[0]
 
     name = f"CPU of a warm {SDK} event ÷ bare put_item of it"
-    yield _ratio(name, of_sdk, put_item_of_sdk, warm, 0.90)
-
+    yield _ratio(name, partial(sdk.spend, stage), put_item, rounds, 0.90)
     for platform, (_, limit) in grouping.LIMITS.items():
-
-        def grouped(platform: str = platform) -> float:
-            return grouping.spend(stage, platform)
-
         name = f"CPU to group a new {SDK} event, {platform} ÷ bare put_item"
-        yield _ratio(name, grouped, put_item_of_sdk, warm, limit)
-
+        yield _ratio(name, partial(grouping.spend, stage, platform), put_item, rounds, limit)
     for what, limit in scrubbing.LIMITS.items():
-
-        def scrubbed(what: str = what) -> float:
-            return scrubbing.spend(stage, what)
-
         name = f"CPU to scrub {what} ÷ bare put_item"
-        yield _ratio(name, scrubbed, put_item_of_sdk, warm, limit)
+        yield _ratio(name, partial(scrubbing.spend, stage, what), put_item, rounds, limit)
 
+
+def _of_lists(stage: Stage, put_item: Measure, rounds: int) -> Iterator[Yardstick]:
     def issue_list() -> float:
         return stage.dashboard.run(PAGE)[0]
-
-    yield _milliseconds("ms of CPU of a warm issue list with 50", issue_list, put_item, warm, 40)
 
     def long_list() -> float:
         return stage.many.run(SLOWEST)[0]
 
+    yield _milliseconds("ms of CPU of a warm issue list with 50", issue_list, put_item, rounds, 40)
     name = f"ms of CPU of a warm list with {MANY:,}, {SLOWEST}"
-    yield _milliseconds(name, long_list, put_item, warm, 40)
+    yield _milliseconds(name, long_list, put_item, rounds, 40)
 
-    yield from _of_searches(stage)
 
+def _of_initialisation(stage: Stage, rounds: int) -> Iterator[Yardstick]:
     # The start of the interpreter is part of both, and is subtracted from both.
     nothing = median(initialise_nothing() for _ in range(rounds))
 
     def boto3() -> float:
         return initialise_boto3() - nothing
 
-    for function, folder in HOT.items():
-
-        def initialisation(function: str = function, folder: str = folder) -> float:
-            return initialise(function, folder)[0] - nothing
-
-        name = f"CPU of {folder}'s initialisation ÷ boto3 with a client"
-        yield _ratio(name, initialisation, boto3, rounds, INITIALISATION[folder])
-
-    def dashboard() -> float:
-        return initialise("DashboardFunction", "dashboard")[0] - nothing
+    def initialisation(function: str, folder: str) -> float:
+        return initialise(function, folder)[0] - nothing
 
     def with_list() -> float:
-        return dashboard() + first_list(stage)
+        return initialisation(*_DASHBOARD) + first_list(stage)
 
-    name = "CPU of dashboard's initialisation ÷ boto3 with a client"
-    yield _ratio(name, dashboard, boto3, rounds, INITIALISATION_OF_DASHBOARD)
+    for function, folder in (*HOT.items(), _DASHBOARD):
+        name = f"CPU of {folder}'s initialisation ÷ boto3 with a client"
+        measure = partial(initialisation, function, folder)
+        yield _ratio(name, measure, boto3, rounds, INITIALISATION[folder])
     name = "CPU of dashboard's initialisation and first list ÷ boto3 with a client"
     yield _ratio(name, with_list, boto3, rounds, WITH_FIRST_LIST)
 

@@ -134,18 +134,14 @@ def of_maps(put_item: Measure, rounds: int) -> Cpu:
         def known() -> float:
             return post([of_new_issue(each) for each in maps.events()]).cpu_s
 
-        for _ in range(3):
-            known()
-        cpu["symbolicated 4 KB"] = _ratio(known, put_item, rounds)
+        cpu["symbolicated 4 KB"] = _warm_ratio(known, put_item, rounds)
     return cpu
 
 
 def of_log_capture(stage: Stage, put_item: Measure, rounds: int) -> float:
     """Measure a batch with one failure, and the lines around it."""
     with log_capture.function(stage) as deliver:
-        for _ in range(3):
-            deliver(BATCH)
-        return _ratio(lambda: deliver(BATCH).cpu_s, put_item, rounds)
+        return _warm_ratio(lambda: deliver(BATCH).cpu_s, put_item, rounds)
 
 
 def of_otlp(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
@@ -158,9 +154,7 @@ def of_otlp(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
                 sent = [otlp.request(exceptions, n, new=True) for n in range(requests)]
                 return export(sent).cpu_s
 
-            for _ in range(3):
-                spend()
-            cpu[name] = _ratio(spend, put_item, rounds)
+            cpu[name] = _warm_ratio(spend, put_item, rounds)
     return cpu
 
 
@@ -177,9 +171,7 @@ def of_feedback(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
             return send([feedback.with_file(each) for each in events]).cpu_s
 
         for name, spend in (("feedback", written), ("attached 4 KB", attached)):
-            for _ in range(3):
-                spend()
-            cpu[name] = _ratio(spend, put_item, rounds)
+            cpu[name] = _warm_ratio(spend, put_item, rounds)
     with feedback.end(stage) as forget:
         cpu["end of files"] = _ratio(lambda: forget().cpu_s, put_item, rounds)
     return cpu
@@ -202,9 +194,7 @@ def of_monitors(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
             return process(look, 8).cpu_s
 
         for name, spend in (("check-in", sent), ("check-in, worker", noted), ("look", looked)):
-            for _ in range(3):
-                spend()
-            cpu[name] = _ratio(spend, put_item, rounds)
+            cpu[name] = _warm_ratio(spend, put_item, rounds)
     return cpu
 
 
@@ -238,6 +228,13 @@ def _of_digest(put_item: Measure, rounds: int) -> Cpu:
 
             cpu[name] = _ratio(spend, put_item, rounds)
     return cpu
+
+
+def _warm_ratio(ours: Measure, reference: Measure, rounds: int) -> float:
+    """Return the ratio of a new execution environment, once it is warm."""
+    for _ in range(3):
+        ours()
+    return _ratio(ours, reference, rounds)
 
 
 def _ratio(ours: Measure, reference: Measure, rounds: int) -> float:

@@ -6,8 +6,8 @@ import pytest
 
 from bench import bill, monitors, prices, readme, recorded
 from bench.cases import BOUNDS, Price, as_json
-from bench.feedback import Sent
 from bench.monitors import Moment
+from bench.process import Spent
 from bench.report import Yardstick
 from bench.report import as_json as yardstick_as_json
 from bench.server import AwsCall
@@ -66,9 +66,9 @@ def test_lambda_polls_the_queues_of_webhooks_and_of_check_ins() -> None:
 def test_a_check_in_has_half_of_what_its_run_costs() -> None:
     read = AwsCall("GetItem", {"ConsistentRead": True})
     put = AwsCall("PutItem", {"TableName": "ProjectsTable", "Item": {"pk": {"S": "project#1"}}})
-    told = (Moment('{"check_ins": []}', {}), Sent(0.0, [read, put]))
-    look = (Moment('{"look": []}', {}), Sent(0.0, [read, AwsCall("CreateSchedule", {}), put]))
-    sent = Sent(0.0, [AwsCall("SendMessage", {})])
+    told = (Moment('{"check_ins": []}', {}), Spent(0.0, [read, put]))
+    look = (Moment('{"look": []}', {}), Spent(0.0, [read, AwsCall("CreateSchedule", {}), put]))
+    sent = Spent(0.0, [AwsCall("SendMessage", {})])
     cpu = {"check-in": 0.0, "check-in, worker": 0.0, "look": 0.0}
     found = monitors.of_check_in(sent, [told, told, look], cpu)
     # Each call is 5 ms of Lambda. The endpoint has 384 MB, the worker 512.
