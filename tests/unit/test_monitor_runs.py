@@ -48,7 +48,8 @@ def test_a_run_that_hangs_beside_many_good_ones_times_out_and_is_told() -> None:
     # Told and no longer kept, its first check-in comes again: it is known.
     told = applied(config, *sent)
     told = replace(told, runs=tuple(replace(r, event="told") if r.event else r for r in told.runs))
-    told = monitor_runs.apply(told, check_in("ok", START + 32 * MINUTE, "b" * 32))
+    for number in range(32, 52):
+        told = monitor_runs.apply(told, check_in("ok", START + number * MINUTE, f"{number:032x}"))
     assert "a" * 32 not in [run.id for run in told.runs]
     assert monitor_runs.apply(told, sent[0]) == told
 
@@ -60,6 +61,28 @@ def test_a_monitor_keeps_so_many_runs_in_progress_and_the_oldest_time_out() -> N
     assert [run.id for run in full.runs] == [f"{n:032x}" for n in range(100)]
     without = applied(None, *begun)
     assert [run.id for run in without.runs] == [f"{n:032x}" for n in range(130, 150)]
+
+
+def test_the_end_of_a_long_run_may_come_again() -> None:
+    config = MonitorConfig(crontab="* * * * *", max_runtime=60, failure_threshold=100)
+    sent = [check_in("in_progress", START, "a" * 32)]
+    sent += [check_in("ok", START + n * MINUTE, f"{n:032x}") for n in range(1, 102)]
+    sent.insert(31, check_in("error", START + 30 * MINUTE + 1, "a" * 32))
+    ended = applied(config, *sent)
+    assert [run.status for run in ended.runs if run.id == "a" * 32] == ["error"]
+    assert monitor_runs.apply(ended, sent[31]) == ended
+
+
+def test_an_old_end_without_an_id_ends_no_other_run() -> None:
+    config = MonitorConfig(crontab="* * * * *", max_runtime=60)
+    sent = [check_in("in_progress", START), check_in("error", START + 1)]
+    sent.insert(0, check_in("in_progress", START - MINUTE, "a" * 32))
+    sent += [check_in("ok", START + n * MINUTE, f"{n:032x}") for n in range(1, 25)]
+    monitor = applied(config, *sent)
+    told = replace(monitor, runs=tuple(replace(r, event="") for r in monitor.runs))
+    later = monitor_runs.apply(told, check_in("ok", START + 25 * MINUTE, f"{25:032x}"))
+    assert [run.id for run in later.runs if run.status == "in_progress"] == ["a" * 32]
+    assert monitor_runs.apply(later, sent[2]) == later
 
 
 def test_a_run_that_reports_again_is_alive() -> None:

@@ -139,6 +139,7 @@ class Monitor:
         config_ms: when the check-in with the config was received.
         problem: why the schedule cannot be used, "" if it can.
         runs: the newest ones, oldest first.
+        forgot_ms: when the last run ended that it keeps no more. Check-ins until then were seen.
         expected_ms: when the next run is expected. None without a usable schedule, or after
             `MOST_MISSED` missed runs.
         missed: missed runs since the last check-in.
@@ -161,6 +162,7 @@ class Monitor:
     config_ms: int = 0
     problem: str = ""
     runs: tuple[Run, ...] = ()
+    forgot_ms: int = 0
     expected_ms: int | None = None
     missed: int = 0
     failing: bool = False

@@ -148,8 +148,12 @@ def _run_of(monitor: Monitor, check_in: CheckIn) -> tuple[Run | None, Run | None
     runs = monitor.runs
     named = check_in.run_id
     begins = check_in.status == "in_progress"
-    if not named and any(check_in.id in (run.id, run.ended_by, run.began_by) for run in runs):
-        return None, None
+    # It was seen, and its run is perhaps no longer kept.
+    seen = check_in.at_ms <= monitor.forgot_ms
+    if not named:
+        seen = seen or any(check_in.id in (r.id, r.ended_by, r.began_by) for r in runs)
+        if seen:
+            return None, None
     if named:
         run = next((each for each in runs if each.id == named), None)
     elif begins:
@@ -160,10 +164,7 @@ def _run_of(monitor: Monitor, check_in: CheckIn) -> tuple[Run | None, Run | None
         open_ones = (r for r in runs if r.status == "in_progress" and r.at_ms <= check_in.at_ms)
         run = max(open_ones, key=lambda each: each.at_ms, default=None)
     if run is None:
-        oldest_ms = _oldest_ms(monitor)
-        if oldest_ms is not None and check_in.at_ms < oldest_ms:
-            return None, None  # it was seen, and is no longer kept
-        return None, _new_run(check_in)
+        return None, None if seen else _new_run(check_in)
     if begins:
         return run, _begun(run, check_in)
     if run.status in ("ok", "error"):
@@ -287,25 +288,23 @@ def _with(monitor: Monitor, gone: Iterable[Run], new: Iterable[Run]) -> Monitor:
         failing, recovered = True, False
     elif failing and good >= usual.recovery_threshold:
         failing, recovered = False, True
-    kept = _newest(runs, monitor.config)
-    return replace(monitor, runs=kept, failing=failing, recovered=recovered)
+    return _with_newest(replace(monitor, failing=failing, recovered=recovered), runs)
 
 
-def _oldest_ms(monitor: Monitor) -> int | None:
-    """Return from when on a monitor keeps all runs that have ended. None: it keeps all."""
-    ended = _ended_ones(monitor.runs)
-    return ended[0].at_ms if len(ended) >= _kept(monitor.config) else None
-
-
-def _newest(runs: Sequence[Run], config: MonitorConfig | None) -> tuple[Run, ...]:
-    """Return the runs that a monitor keeps: the newest, all that are owed, those in progress."""
-    ended = [run.id for run in _ended_ones(runs) if run.event != "owed"]
-    gone = set(ended[: -_kept(config)])
+def _with_newest(monitor: Monitor, runs: Sequence[Run]) -> Monitor:
+    """Return the monitor with the runs it keeps: the newest, all owed ones, those in progress."""
+    config = monitor.config
+    # A long run that has just ended is not the oldest: its end may come again.
+    ended = sorted((run for run in runs if run.status != "in_progress"), key=_over_ms)
+    old = [run for run in ended if run.event != "owed"][: -_kept(config)]
+    forgot_ms = max([monitor.forgot_ms, *map(_over_ms, old)])
+    gone = {run.id for run in old}
     in_progress = [run.id for run in runs if run.status == "in_progress"]
     # Without a schedule they may stay for ever. With one, the oldest are the next to time out.
     gone.update(in_progress[MAX_IN_PROGRESS:] if config else in_progress[:-KEPT_RUNS])
-    return tuple(run for run in runs if run.id not in gone)
+    kept = tuple(run for run in runs if run.id not in gone)
+    return replace(monitor, runs=kept, forgot_ms=forgot_ms)
 
 
-def _ended_ones(runs: Iterable[Run]) -> list[Run]:
-    return [run for run in runs if run.status != "in_progress"]
+def _over_ms(run: Run) -> int:
+    return run.at_ms if run.ended_ms is None else run.ended_ms
