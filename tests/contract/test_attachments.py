@@ -12,7 +12,7 @@ from errata.models.tally import is_kept
 from errata.protocol.sentry.attachments import MAX_FILE_BYTES, MAX_FILES
 from errata.store import clients
 from errata.usecases import attachments, erase, projects, read_events
-from tests.support import sdk
+from tests.support import function_url, sdk
 from tests.support.account import Project, rows
 from tests.support.bundles import make_bucket
 from tests.support.calls import Killed, failing, fault, killed, recorded
@@ -111,7 +111,7 @@ def test_they_are_bounded(shop: Project) -> None:
     assert len(objects()) == MAX_FILES
 
 
-def test_large_files_count_against_the_rate_limit(shop: Project) -> None:
+def test_files_have_a_rate_and_take_none_of_that_of_events(shop: Project) -> None:
     projects.change(shop.id, 8, None)
     clear_cache()
     large = attached(b"\0" * 1_000_000, filename="large.bin")
@@ -120,6 +120,11 @@ def test_large_files_count_against_the_rate_limit(shop: Project) -> None:
     (without,) = [each for each in events(shop) if not each.get("attachments")]
     assert without["problems"] == [{"field": "attachments", "problem": "are not stored: large.bin"}]
     assert len(objects()) == len(noted()) == 2
+    other = sdk.event(message="of another request")
+    body = sdk.envelope(sdk.item("event", other), large, event_id=other["event_id"])
+    path = f"/api/{shop.id}/envelope/?sentry_key={shop.public}"
+    statuses = [function_url.call("POST", path, body).status for _ in range(9)]
+    assert statuses == [200] * 8 + [429]
 
 
 def test_files_that_are_sent_again_replace_none(shop: Project) -> None:

@@ -4,7 +4,7 @@ The sign-in pages have buckets for address blocks and e-mail addresses.
 
 | pk | attributes |
 |---|---|
-| `bucket#key#<key id>` or `bucket#ip#<address or /64>` | tat, ttl |
+| `bucket#key#<key id>`, `bucket#key#<key id>#files` or `bucket#ip#<address or /64>` | tat, ttl |
 | `bucket#<sign-in, code, mail or provider>#ip#<address or /64>` | tat, ttl |
 | `bucket#<sign-in, code or mail>#user#<hash of the e-mail>` | tat, ttl |
 

@@ -8,9 +8,9 @@ from errata.models.ids import DAY_MS, sdk_event_id
 from errata.models.project import Access, Project
 from errata.protocol.sentry.attachments import MAX_FILES
 from errata.store import attachments as store
-from errata.usecases import audit, projects, rate_leases
+from errata.usecases import audit, projects, rate_limit
 
-# So many bytes of files count as a request. Those of an event below this are free.
+# So many bytes of files count as a request of the key. Those of an event below this are free.
 BYTES_A_TOKEN = 250_000
 
 
@@ -25,14 +25,17 @@ def change(project_id: str, attachments: bool) -> Project:
 
 
 def paid(contents: list[bytes], access: Access, at_ms: int) -> bool:
-    """Count the files of an event against the rate limit of its key, as `BYTES_A_TOKEN` has it.
+    """Count the files of an event against the rate of its key, as `BYTES_A_TOKEN` has it.
 
     Returns False if it has reached its limit. Zeros are compressed to nearly nothing: without this,
-    one small request after the other would store 20 MB each.
+    one small request after the other would store 20 MB each. Files have a bucket of their own, so
+    that they never use up the requests that events need.
     """
+    left = sum(map(len, contents)) // BYTES_A_TOKEN
+    bucket, limit, burst = f"key#{access.key_id}#files", access.rate_limit, access.burst
     try:
-        for _ in range(sum(map(len, contents)) // BYTES_A_TOKEN):
-            rate_leases.take_for_key(access, at_ms)
+        while left > 0:
+            left -= rate_limit.take_some(bucket, limit, at_ms, left, burst=burst)
     except RateLimitedError:
         return False
     return True
