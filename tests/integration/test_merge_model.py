@@ -113,7 +113,7 @@ class Merged(Model):
             moved = self.group(other)
             self.heads |= dict.fromkeys(moved, head)
             del self.settled[other]
-            self.settled[head].events = self.events_of(self.group(head))
+            self.settled[head].have(self.events_of(self.group(head)))
 
     def separate(self, project_id: str, name: str) -> None:
         with suppress(NotFoundError):
@@ -124,7 +124,7 @@ class Merged(Model):
             its = self.settled[head]
             alone = self.settled[name] = Settled(self.releases)
             alone.events = self.events_of([name])
-            its.events = self.events_of(self.group(head))
+            its.have(self.events_of(self.group(head)))
             alone.status, alone.at_ms = its.status, issue.status_at
             alone.resolved_in, alone.after = its.resolved_in, its.after
             alone.until, alone.number, alone.base = its.until, its.number, issue.ignored_base

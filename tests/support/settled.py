@@ -49,6 +49,19 @@ class Settled:
             self.status, self.at_ms = "open", max(at_ms, self.at_ms + 1)
             self.opened.append(event.id)
 
+    def have(self, events: list[Stored]) -> None:
+        """Have these events: others were merged into the issue, or taken out of it.
+
+        It waits for as many more events or users as before.
+        """
+        before = self._waits_on
+        self.events = events
+        self.base += self._waits_on - before
+
+    @property
+    def _waits_on(self) -> int:
+        return {"events": len(self.events), "users": self.users}.get(self.until, 0)
+
     def is_newer(self, event: Stored) -> bool:
         """Return whether an event is of a release that reopens the issue."""
         release = event.fields.get("release") or ""

@@ -36,8 +36,13 @@ class Group:
 
 
 def is_member(issue: Issue, head: Issue | None) -> bool:
-    """Return whether an issue is a member of a head."""
-    return head is not None and issue.merged_into == head.id and issue.id in head.members
+    """Return whether an issue is a member of a head. One that is merged itself is no head."""
+    return (
+        head is not None
+        and not head.merged_into
+        and issue.merged_into == head.id
+        and issue.id in head.members
+    )
 
 
 def free(issue: Issue) -> None:

@@ -111,6 +111,31 @@ def ignored(issue: Issue, until: str, number: int, now_ms: int) -> IssueFields:
     }
 
 
+def wait_as_before(issue: Issue, before: Issue, after: Issue) -> None:
+    """Let an issue that is ignored until N more events or users wait for as many as before.
+
+    Its numbers were those of `before` and are those of `after`, because a part of it has come or
+    gone (`errata.models.merged`): no event has changed them.
+    """
+    match issue.ignored_until:
+        case "events":
+            issue.ignored_base += after.count - before.count
+        case "users":
+            issue.ignored_base += estimate(after.users) - estimate(before.users)
+
+
+def wait_again(issue: Issue, total: Issue) -> None:
+    """Let an issue wait from now on if it has fewer events or users than when it was ignored.
+
+    Members that have expired do not count any more. `total` is the issue with all that do.
+    """
+    match issue.ignored_until:
+        case "events":
+            issue.ignored_base = min(issue.ignored_base, total.count)
+        case "users":
+            issue.ignored_base = min(issue.ignored_base, estimate(total.users))
+
+
 def is_over(issue: Issue, now_ms: int) -> bool:
     """Return whether an issue is ignored until a time that has come."""
     return issue.ignored_until == TIME and issue.ignored_number <= now_ms

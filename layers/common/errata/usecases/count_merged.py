@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from errata.models.event import Stored
-from errata.models.issue import Closed, Issue, Position
+from errata.models.issue import IGNORED, RESOLVED, Closed, Issue, Position
 from errata.models.merged import Group, members_of, whole
+from errata.models.settled import fields_of, stored_status
 from errata.store import digest_rows
 from errata.store.digest import IssueChange
 from errata.store.digest_rows import Rows
@@ -19,24 +20,27 @@ from errata.usecases.count_issue import StreamRecord
 
 
 def groups(
-    rows: Rows, fresh: EventsByIssue, closed: Mapping[str, Closed], now_s: int
+    rows: Rows, fresh: EventsByIssue, closed: dict[str, Closed], now_s: int
 ) -> dict[str, Group]:
     """Return the groups that have new events, by the id of the head. Read what is missing.
 
-    Makes no call if none of these issues is merged, and two at most. `closed` says which expired
-    issues were merged before.
+    Makes no call if none of these issues is merged, and two if all of their heads are there.
+    `closed` says which expired issues were merged before. Those of them whose merge has ended are
+    settled as their heads are, or are new if these are open.
     """
     asked: dict[str, set[str]] = defaultdict(set)
     for issue_id in fresh:
         issue = rows.issues.get(issue_id)
-        if issue and issue.members:
-            asked[issue_id].add(issue_id)
-        elif head_id := _head_of(issue, closed.get(issue_id)):
+        if head_id := _head_of(issue, closed.get(issue_id)):
             asked[head_id].add(issue_id)
+        elif issue and issue.members:
+            asked[issue_id].add(issue_id)
     if not asked:
         return {}
     digest_rows.read_issues(rows, asked, now_s)
-    heads = {each: rows.issues[each] for each in asked if each in rows.issues}
+    _end_merges(rows, asked, fresh, closed, now_s)
+    read = {each: rows.issues[each] for each in asked if each in rows.issues}
+    heads = {each: head for each, head in read.items() if not head.merged_into}
     digest_rows.read_issues(rows, {each for h in heads.values() for each in h.members}, now_s)
     found = {}
     for head_id, head in heads.items():
@@ -49,6 +53,48 @@ def groups(
     if unknown := unknown_releases(rows, of_heads, {}):
         digest_rows.read_known(rows, unknown, now_s)
     return found
+
+
+def _end_merges(
+    rows: Rows,
+    asked: Mapping[str, set[str]],
+    fresh: EventsByIssue,
+    closed: dict[str, Closed],
+    now_s: int,
+) -> None:
+    """Bring `closed` up to date for expired members that do not belong to their heads any more.
+
+    A head that has expired as well, or was deleted, has no members, also when it comes back.
+    """
+    ended = {
+        issue_id: head_id
+        for head_id, some in asked.items()
+        for issue_id in some & closed.keys()
+        if (head := rows.issues.get(head_id)) is None
+        or head.merged_into
+        or issue_id not in head.members
+    }
+    gone = set(ended.values()) - rows.issues.keys() - closed.keys()
+    found = closed | (digest_rows.before_opening(rows, gone, now_s)[1] if gone else {})
+    for issue_id, head_id in ended.items():
+        head = rows.issues.get(head_id)
+        of_head = _closed(head) if head else found.get(head_id)
+        if of_head and of_head.status in (RESOLVED, IGNORED):
+            closed[issue_id] = replace(
+                closed[issue_id], status=of_head.status, at=of_head.at, settled=of_head.settled
+            )
+        else:
+            del closed[issue_id]
+    of_ended = {each: fresh[each] for each in ended}
+    if unknown := unknown_releases(rows, of_ended, closed):
+        digest_rows.read_known(rows, unknown, now_s)
+
+
+def _closed(issue: Issue) -> Closed:
+    release = issue.last_release
+    return Closed(
+        stored_status(issue), issue.status_at, issue.number, release, settled=fields_of(issue)
+    )
 
 
 def as_one(

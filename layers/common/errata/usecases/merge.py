@@ -19,7 +19,7 @@ from errata.models.issue import (
     Issue,
 )
 from errata.models.issue_change import of_status
-from errata.models.merged import is_member
+from errata.models.merged import is_member, whole
 from errata.models.project import Project
 from errata.models.slug import short_id
 from errata.models.visible import Visible
@@ -60,8 +60,6 @@ def merge(
     if len(new) + len(members(visible, head)) > MAX_MEMBERS:
         raise _too_many()
     for issue in found:
-        for member_id in issue.members:
-            _merge(project, visible, head_id, member_id, issue.id, by)
         _merge(project, visible, head_id, issue.id, "", by)
     return with_members(visible, [issues.find(visible, head_id)])[0]
 
@@ -92,6 +90,7 @@ def separate(project: Project, visible: Visible, member_id: str, by: str) -> Iss
                 ranked_at=min(head.ranked_at, seen),
                 notes=head.notes + 1,
             )
+            settled.wait_as_before(after, whole(head, [*left, member]), whole(head, left))
             changes.append((head, after, note))
         called = _name(project, head) if head else "an issue that was deleted"
         note = Activity(at, SEPARATED, by[: issues.MAX_BY], detail=f"from {called}")
@@ -109,7 +108,10 @@ def separate(project: Project, visible: Visible, member_id: str, by: str) -> Iss
 def _merge(
     project: Project, visible: Visible, head_id: str, member_id: str, former_id: str, by: str
 ) -> None:
-    """Merge one issue into a head. `former_id`: the head from which it moves. No-op if it is so."""
+    """Merge one issue into a head, its own members first. No-op if it is so.
+
+    `former_id`: the head from which it moves.
+    """
     for tried, _ in enumerate(attempts(issues.TRIES)):
         head, member = issues.find(visible, head_id), find_issue(visible, member_id)
         former = find_issue(visible, former_id) if former_id else None
@@ -118,7 +120,13 @@ def _merge(
         if member is None or is_member(member, head):
             return
         _check(project, visible, head, [] if former else [member])
-        alive = tuple(each.id for each in members(visible, head))
+        # Somebody may have merged others into it meanwhile.
+        if own := members(visible, member):
+            for each in own:
+                _merge(project, visible, head_id, each.id, member_id, by)
+            continue
+        parts = members(visible, head)
+        alive = tuple(each.id for each in parts)
         # No two notes of an issue have the same time.
         at, by = visible.now_ms + len(alive) + tried, by[: issues.MAX_BY]
         if len(alive) >= MAX_MEMBERS:
@@ -134,11 +142,14 @@ def _merge(
             rows_until=max(head.rows_until, expires_at + ROWS_LINGER_S),
             notes=head.notes + 1,
         )
+        settled.wait_as_before(moved, whole(head, parts), whole(head, [*parts, member]))
         into = Activity(at, MERGED, by, detail=f"into {_name(project, head)}")
         merged = replace(
             member,
             **settled.UNSETTLED,
             **of_status(member, MERGED, by, at),
+            # Those that have expired.
+            members=(),
             notes=member.notes + 1,
         )
         merged.merged_into = head.id

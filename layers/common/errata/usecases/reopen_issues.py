@@ -19,7 +19,7 @@ from errata.models.issue import (
     short_name,
 )
 from errata.models.merged import whole
-from errata.models.settled import UNSETTLED, reopens, rises, set_fields, why_awake
+from errata.models.settled import UNSETTLED, reopens, rises, set_fields, wait_again, why_awake
 
 
 def reopen(
@@ -34,6 +34,9 @@ def reopen(
     events are those of all. `first_seen` returns when a release was first seen.
     """
     total = whole(issue, members)
+    if total is not issue:
+        wait_again(issue, total)
+        total.ignored_base = issue.ignored_base
     activity = _reopen(total, events, first_seen)
     if activity and total is not issue:
         issue.status, issue.status_at, issue.status_by = total.status, total.status_at, ""
