@@ -70,9 +70,10 @@ def test_pip_installs_the_command_and_what_it_needs(tmp_path: Path) -> None:
         ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"),
     )
     # Without its dependencies, which are here, since tests reach no index.
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--target", str(target)]
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-compile"]
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install"]
-    subprocess.run([*pip, *options, str(source)], check=True, capture_output=True)
+    command = [*pip, *options, "--target", str(target), str(source)]
+    subprocess.run(command, check=True, capture_output=True)
 
     helped = subprocess.run(
         [sys.executable, target / "bin" / "errata", "--help"],

@@ -7,7 +7,7 @@ are only counted: of a protobuf request, they are not even decoded.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -119,6 +119,20 @@ class _Shared(NamedTuple):
 
 
 @dataclass(slots=True)
+class _Once[Result]:
+    """Calls a function once, if at all. Quick to make: a request may have half a million."""
+
+    read: Callable[[], Result]
+    result: Result | None = None
+
+    def __call__(self) -> Result:
+        """Return the function's result, which is not None."""
+        if self.result is None:
+            self.result = self.read()
+        return self.result
+
+
+@dataclass(slots=True)
 class _Source:
     """A resource and a scope. Each is read once for all its records, and only if needed."""
 
@@ -166,9 +180,9 @@ def _from_bytes(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[
     decoder = Decoder()
     message = schema.LOG_RECORD if signal == "logs" else schema.SPAN
     for of_resource in decoder.messages(body, schema.RESOURCES):
-        resource = cache(partial(_decoded_resource, decoder, of_resource))
+        resource = _Once(partial(_decoded_resource, decoder, of_resource))
         for of_scope in decoder.messages(of_resource, schema.SCOPES):
-            scope = cache(partial(_decoded_scope, decoder, of_scope))
+            scope = _Once(partial(_decoded_scope, decoder, of_scope))
             source = _Source(signal, errors, resource, scope)
             for sent in decoder.messages(of_scope, schema.RECORDS):
                 try:
@@ -216,9 +230,9 @@ def _from_json(body: bytes, signal: Signal, errors: bool) -> Iterator[Iterator[T
         names = ("resourceSpans", "scopeSpans", "spans")
     resources, scopes, records = names
     for of_resource in _objects(parse_object(body), resources):
-        resource = cache(partial(_resource, _object(of_resource, "resource")))
+        resource = _Once(partial(_resource, _object(of_resource, "resource")))
         for of_scope in _objects(of_resource, scopes):
-            scope = cache(partial(_scope, _object(of_scope, "scope")))
+            scope = _Once(partial(_scope, _object(of_scope, "scope")))
             source = _Source(signal, errors, resource, scope)
             for sent in _objects(of_scope, records):
                 yield source.records(sent)
