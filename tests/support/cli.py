@@ -158,6 +158,9 @@ def deploy(stack: str = STACK, **changed: str | None) -> Deployed:
 def _first_deployed() -> tuple[Snapshot, Deployed]:
     # The names of its tables, queues and user pool are the same in each test.
     made = deploy()
+    # Almost all commands read these.
+    aws("cloudformation").describe_stacks(StackName=STACK)
+    aws("sts").get_caller_identity()
     return Snapshot(STACKS), made
 
 

@@ -15,6 +15,8 @@ Each of these took a large part of a test's time, and is avoided here:
 - Every start of moto registers URL patterns for the library `requests`, which no test uses for AWS.
 - Every botocore session reads the same service models from disk again, and looks for the other
   names of the same events.
+- Every request has a header that names the versions of botocore, Python and the machine, put
+  together twice.
 
 `tests.support.moto_items` has what belongs to rows and their values, `tests.support.moto_updates`
 what belongs to update expressions.
@@ -37,6 +39,7 @@ from boto3.session import Session
 from botocore.client import BaseClient
 from botocore.hooks import EventAliaser
 from botocore.parsers import BaseJSONParser as ResponseParser
+from botocore.useragent import UserAgentString
 from joserfc.jwk import RSAKey
 from moto.core import models, responses
 from moto.core.base_backend import BaseBackend
@@ -102,6 +105,7 @@ def remembering() -> Iterator[None]:
         patch.setattr(Table, "query", query)
         patch.setattr(Item, "__init__", set_attributes)
         patch.setattr(botocore.session, "create_loader", _loader)
+        patch.setattr(UserAgentString, "to_string", lambda _: "tests")
         patch.setattr(EventAliaser, "_alias_event_name", alias_event_name)
         patch.setattr(BaseBackend, "urls", property(urls))
         patch.setattr(JsonRESTError, "__init__", set_error)

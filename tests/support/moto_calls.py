@@ -6,6 +6,7 @@ are requests whose bodies are those that would be sent, without HTTP around them
 headers, no search for a service by its URL.
 """
 
+import copy
 import marshal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,9 @@ _parser: Any = ResponseParserFactory().create_parser("json")
 # The clients that send requests over HTTP.
 _over_http: set[int] = set()
 _calls = 0
+# What each command reads, and the results, which are the same until there is a call that writes.
+_READ_OFTEN = {"cloudformation": "DescribeStacks", "sts": "GetCallerIdentity"}
+read: dict[str, Any] = {}
 
 
 def made() -> int:
@@ -62,8 +66,10 @@ def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> An
     _calls += 1
     model = client.meta.service_model
     rows = operation in _OPERATIONS and model.service_name == "dynamodb"
-    if not rows or not botocore_stubber.enabled or id(client) in _over_http:
+    if not botocore_stubber.enabled or id(client) in _over_http:
         return _make_api_call(client, operation, parameters)
+    if not rows:
+        return _read(client, operation, parameters)
     try:
         # Version 2 makes each copy its own, even if the caller passes one object twice.
         body = marshal.loads(marshal.dumps(parameters, 2))
@@ -82,6 +88,20 @@ def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> An
         parsed = _parsed(model.operation_model(operation), status, headers, body.encode())
         raise client.exceptions.from_code(parsed["Error"]["Code"])(parsed, operation) from None
     return _returned(handler, result, members)
+
+
+def _read(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    """Return the result of a call that is not on rows."""
+    service = client.meta.service_model.service_name
+    if _READ_OFTEN.get(service) != operation:
+        if service in _READ_OFTEN and not operation.startswith(("Describe", "List", "Get")):
+            read.clear()
+        return _make_api_call(client, operation, parameters)
+    credentials = client._request_signer._credentials
+    key = repr((service, client.meta.endpoint_url, credentials.access_key, parameters))
+    if key not in read:
+        read[key] = _make_api_call(client, operation, parameters)
+    return copy.deepcopy(read[key])
 
 
 def _returned(handler: Any, result: dict[str, Any], members: tuple[str, ...]) -> dict[str, Any]:

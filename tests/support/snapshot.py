@@ -34,12 +34,16 @@ class Snapshot:
         file = io.BytesIO()
         _Pickler(file, self._shared).dump([backend.__dict__ for backend in self._backends()])
         self._content = file.getvalue()
+        # Only of stacks: see `moto_calls.read`.
+        self._read = moto_calls.read.copy() if set(STACKS) <= set(services) else {}
 
     def restore(self) -> None:
         """Replace what moto has now by a copy of the snapshot."""
         global _calls
         if self._services != STACKS:
             _calls = -1
+        moto_calls.read.clear()
+        moto_calls.read.update(self._read)
         kept = _Unpickler(io.BytesIO(self._content), self._shared).load()
         for backend, attributes in zip(self._backends(), kept, strict=True):
             backend.__dict__.update(attributes)

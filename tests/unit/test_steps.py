@@ -1,10 +1,15 @@
 """What a test begins with is stored once, and restored for tests that begin with the same steps."""
 
+import json
+from typing import Any
+
 import pytest
+from botocore.exceptions import ClientError
 
 from errata.usecases import projects
 from tests.support.account import Clock, account
-from tests.support.snapshot import DATA, Snapshot, step
+from tests.support.cli import aws
+from tests.support.snapshot import DATA, STACKS, Snapshot, step
 
 
 def is_made(name: str) -> bool:
@@ -68,3 +73,28 @@ def test_a_step_is_made_again_with_other_settings_and_after_ten_minutes(
     clock.advance(-1)
     with account("moto"):
         assert is_made("3 a")
+
+
+def test_what_commands_read_often_changes_with_the_stack() -> None:
+    def template(url: str) -> str:
+        queue = {"Queue": {"Type": "AWS::SQS::Queue"}}
+        return json.dumps({"Resources": queue, "Outputs": {"Url": {"Value": url}}})
+
+    def described() -> Any:
+        (stack,) = aws("cloudformation").describe_stacks(StackName="shop")["Stacks"]
+        (output,) = stack.pop("Outputs")
+        return output["OutputValue"]
+
+    with account("moto"):
+        aws("cloudformation").create_stack(StackName="shop", TemplateBody=template("one"))
+        assert described() == described() == "one"
+        aws("cloudformation").update_stack(StackName="shop", TemplateBody=template("two"))
+        assert described() == "two"
+        before = Snapshot(STACKS)
+        aws("cloudformation").delete_stack(StackName="shop")
+        with pytest.raises(ClientError):
+            described()
+        before.restore()
+        assert described() == "two"
+    with account("moto"), pytest.raises(ClientError):
+        described()
