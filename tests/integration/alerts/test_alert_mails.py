@@ -12,7 +12,7 @@ from errata.models.alert import ASSIGNED, MAILED, MEMBERS, MENTIONED
 from errata.models.assignee import Assigned
 from errata.models.ids import issue_id
 from errata.store import clients
-from errata.usecases import alerts, channels, comments, members, notify, projects
+from errata.usecases import alerts, channels, comments, members, notify, projects, send_alert
 from errata.usecases.assign import assign
 from errata.usecases.channels import AlertTarget
 from tests.support.account import Clock, Project
@@ -55,6 +55,27 @@ def test_assignees_get_a_mail_and_many_issues_are_one(
         *["[shop] ada@example.com has assigned this to you:"] * 5,
         "[shop] 4 assigned issues",
     ]
+
+
+@pytest.mark.usefixtures("mailed")
+def test_every_member_gets_the_mail_however_many_there_are(
+    busy: Project, clock: Clock, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send_alert, "MAX_RECIPIENTS", 2)
+    wanted = [f"{name}@example.com" for name in ("ada", "bob", "cyd", "dan", "eve")]
+    for each in wanted:
+        members.add("default", each, "owner")
+    digest(queue, happen(busy, clock, "f"))
+    queue.run()
+    assert [each.destinations["ToAddresses"][0] for each in mails()] == wanted
+    assert [each.status for each in attempts(busy)] == [202] * 3
+    # In a flood, too: five within a minute, and a roundup.
+    digest(queue, happen(busy, clock, *"abcdefgh"))
+    queue.run()
+    told = [(each.subject, each.destinations["ToAddresses"][0]) for each in mails()[5:]]
+    assert len(told) == len(set(told)) == 5 * len(wanted)
+    assert {subject for subject, _ in told if "issues" in subject} == {"[shop] 3 new issues"}
+    assert len(queue) == 0
 
 
 @pytest.mark.usefixtures("mailed")

@@ -111,7 +111,7 @@ class Delivery:
         over: there are no more attempts.
         role: in the flood control of a channel: `ADMITTED`, `LEADS`, or "" if it was not asked.
         group: of a leader: under which its messages are held.
-        told: hashes of the mail addresses that have accepted the message.
+        told: hashes of the mail addresses that have accepted or refused the message for good.
     """
 
     attempts: int = 0

@@ -46,6 +46,7 @@ from errata.usecases import flood_control, reach, send_alert
 # Seconds to wait after each attempt except the last.
 PAUSES = (10, 60, 300)
 MAX_RETRY_AFTER_S = 15 * 60
+_SOON_S = 1
 # SQS hides a message for at most twelve hours.
 _LONGEST_S = 43_000
 _LATE_MS = 10_000
@@ -79,10 +80,10 @@ def deliver(message: Message) -> int | None:
         alert, wait_s = _alert(message, webhook, delivery, is_test=is_test)
         if alert is None:
             return wait_s
-    attempt, pause, told = _attempt(message, webhook, alert, delivery)
+    attempt, pause, told, unfinished = _attempt(message, webhook, alert, delivery)
     at_ms = now_ms()
     due_at = at_ms + (pause or 0) * 1000
-    number = delivery.attempts + 1
+    number = delivery.attempts + (not unfinished)
     state = replace(delivery, attempts=number, due_at=due_at, over=pause is None, told=told)
     webhooks.record(attempt, state, at_ms // 1000)
     if webhook.kind == WEBHOOK:
@@ -137,8 +138,11 @@ def _group(message: Message, delivery: Delivery) -> str:
 def _has_turn(delivery: Delivery) -> bool:
     """Return whether flood control has admitted a message, or made it a leader.
 
-    If a dispatcher was killed, its messages come again all at once. Those ask again.
+    If a dispatcher was killed, its messages come again all at once. Those ask again. If some people
+    were told, the others are told, too.
     """
+    if delivery.told:
+        return True
     late = now_ms() - delivery.due_at > _LATE_MS and not delivery.attempts
     return bool(delivery.role) and not (delivery.role == ADMITTED and late)
 
@@ -160,19 +164,22 @@ def _not_yet(message: Message) -> int | None:
 
 def _attempt(
     message: Message, webhook: Webhook, alert: Alert | None, delivery: Delivery
-) -> tuple[Attempt, int | None, tuple[str, ...]]:
-    """Send a message. Return the attempt, the pause until the next one, and who was told."""
+) -> tuple[Attempt, int | None, tuple[str, ...], bool]:
+    """Send a message. Return the attempt, the pause until the next one, and who was told.
+
+    The last value says whether others are to be told next, which is no further attempt.
+    """
     number, told = delivery.attempts + 1, delivery.told
     at_ms = now_ms()
     started = time.monotonic()
     response: PostResponse | None = None
     error = ""
-    permanent = False
+    permanent = unfinished = False
     try:
         if alert:
             sent = send_alert.send(message, webhook, alert, told)
             response, error, told = sent.response, sent.error, sent.told
-            permanent = sent.permanent
+            permanent, unfinished = sent.permanent, sent.unfinished
         else:
             response = _send(message, webhook, at_ms)
     except ForbiddenUrlError as forbidden:
@@ -190,11 +197,13 @@ def _attempt(
     status = response.status if response else None
     issues = alert.total if alert else 1
     attempt = Attempt(new_event_id(at_ms), message, number, status, duration_ms, error, issues)
+    if unfinished:
+        return attempt, _SOON_S, told, True
     retried = not permanent and (status is None or status == 429 or status >= 500)
     if not retried or number > len(PAUSES):
-        return attempt, None, told
+        return attempt, None, told, False
     asked = _seconds(response.retry_after, at_ms) if response and response.retry_after else 0
-    return attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S)), told
+    return attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S)), told, False
 
 
 def _send(message: Message, webhook: Webhook, at_ms: int) -> PostResponse:

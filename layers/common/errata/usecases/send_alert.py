@@ -48,6 +48,7 @@ MAX_FRAMES = 3
 # Digest stores an issue within seconds after it has queued the message, or queues it again.
 NOT_YET_MS = 90_000
 NOT_YET_S = 15
+# Of one attempt. A function has 30 seconds.
 MAX_RECIPIENTS = 100
 # So many messages of a roundup are looked at until an issue exists.
 _MAX_READ = 200
@@ -62,15 +63,16 @@ _addresses = TTLCache[str](max_entries=1_000)
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The result of sending. `told` are hashes of mail addresses that need no second mail.
+    """The result of sending. `told` are hashes of mail addresses that get no second mail.
 
-    `permanent`: another attempt would fail, too.
+    `permanent`: another attempt would fail, too. `unfinished`: others are to get the mail next.
     """
 
     response: PostResponse | None
     error: str = ""
     told: tuple[str, ...] = ()
     permanent: bool = False
+    unfinished: bool = False
 
 
 # ------------------------------------------------------------------ writing
@@ -296,15 +298,18 @@ def _mail(
     accepted = set(told)
     refused: list[str] = []
     again = False
-    for each in recipients[:MAX_RECIPIENTS]:
-        if (name := reach.hashed(each)) in accepted:
-            continue
+    left = [each for each in recipients if reach.hashed(each) not in accepted]
+    unfinished = len(left) > MAX_RECIPIENTS
+    for each in left[:MAX_RECIPIENTS]:
         try:
             mail.send_alert(each, outgoing, is_member=each.lower() in seeing)
-            accepted.add(name)
+            accepted.add(reach.hashed(each))
         except StoreError as error:
             refused.append(f"{each}: {error.code or 'no response'}")
-            again = again or not error.code or "Thrott" in error.code or "TooMany" in error.code
+            later = not error.code or "Thrott" in error.code or "TooMany" in error.code
+            again = again or later
+            if unfinished and not later:
+                accepted.add(reach.hashed(each))  # it would be refused again, before the others
             if not error.code:  # each further call would wait for seconds, too
                 break
             time.sleep(0.05)
@@ -313,7 +318,8 @@ def _mail(
         return SendResult(PostResponse(ACCEPTED, None), "Nobody wants this mail.")
     if again or (refused and not accepted):
         return SendResult(None, complaint, tuple(sorted(accepted)), permanent=not again)
-    return SendResult(PostResponse(ACCEPTED, None), complaint, tuple(sorted(accepted)))
+    sent = PostResponse(ACCEPTED, None)
+    return SendResult(sent, complaint, tuple(sorted(accepted)), unfinished=unfinished)
 
 
 def clear_cache() -> None:
