@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
+from itertools import batched
 from typing import Any, NamedTuple
 
 import botocore.session
@@ -54,6 +55,8 @@ _OF_THE_POOL = (
     "AccountRecoverySetting",
     "Policies",
 )
+# Rows of a BatchWriteItem.
+MAX_BATCH = 25
 # Where the product's clients lead.
 _emulator = "moto"
 # Enough for any test that is not about rate limits: one token per millisecond.
@@ -109,12 +112,16 @@ def _emptied() -> dict[str, str]:
     Messages and users stay: no test that runs there makes any.
     """
     made = _of_this_process()
+    dynamodb = _admin("dynamodb")
     for setting, table in TABLES.items():
-        names = [key["AttributeName"] for key in template.tables()[table]["KeySchema"]]
-        pages = _admin("dynamodb").get_paginator("scan").paginate(TableName=made[setting])
-        for row in [row for page in pages for row in page["Items"]]:
-            key = {name: row[name] for name in names}
-            _admin("dynamodb").delete_item(TableName=made[setting], Key=key)
+        name = made[setting]
+        keys = [key["AttributeName"] for key in template.tables()[table]["KeySchema"]]
+        pages = dynamodb.get_paginator("scan").paginate(TableName=name)
+        rows = [{key: row[key] for key in keys} for page in pages for row in page["Items"]]
+        for some in batched(rows, MAX_BATCH, strict=False):
+            deletes = [{"DeleteRequest": {"Key": row}} for row in some]
+            left = dynamodb.batch_write_item(RequestItems={name: deletes})["UnprocessedItems"]
+            assert not left
     return made
 
 
