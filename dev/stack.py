@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -172,12 +173,7 @@ class LocalStack:
 
     def client(self, service: str, *, config: Config | None = None) -> Any:
         """Return a boto3 client of the local AWS, independent of the caller's own AWS settings."""
-        session = boto3.session.Session(
-            aws_access_key_id=self.credentials.access_key_id,
-            aws_secret_access_key=self.credentials.secret_access_key,
-            region_name=self.region,
-            botocore_session=botocore.session.Session(session_vars=NO_OWN_SETTINGS),
-        )
+        session = _session(self.credentials)
         # boto3-stubs know a client only by the literal name of its service.
         return session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
 
@@ -298,3 +294,14 @@ NO_OWN_SETTINGS: dict[str, Any] = {
 def architecture(machine: str) -> str:
     """Return Lambda's name of this machine's processor."""
     return "arm64" if machine.lower() in {"arm64", "aarch64"} else "x86_64"
+
+
+@cache
+def _session(credentials: AwsCredentials) -> boto3.session.Session:
+    """Return the session of all clients. Each session loads endpoints and service models again."""
+    return boto3.session.Session(
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        region_name=REGION,
+        botocore_session=botocore.session.Session(session_vars=NO_OWN_SETTINGS),
+    )

@@ -5,6 +5,7 @@ They need Node.js, PHP, Ruby, curl and Chromium: see `dev/tools.sh`.
 
 from tests.support.deployed import (
     browser,
+    clients_of_the_stack,
     errata,
     log,
     project,
@@ -16,6 +17,7 @@ from tests.support.deployed import (
 
 __all__ = [
     "browser",
+    "clients_of_the_stack",
     "errata",
     "log",
     "project",

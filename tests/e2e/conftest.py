@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.deployed import (
+    clients_of_the_stack,
     digest_dead_letters,
     errata,
     log,
@@ -16,6 +17,7 @@ from tests.support.deployed import (
 )
 
 __all__ = [
+    "clients_of_the_stack",
     "digest_dead_letters",
     "errata",
     "log",

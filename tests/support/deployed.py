@@ -25,8 +25,9 @@ from dev.process import AwsCredentials
 from dev.stack import LocalStack
 from errata.cli.stack import SETTINGS
 from errata.config import settings
+from errata.store import clients
 from errata.usecases import projects
-from tests.support.fresh import TABLES, clear_caches
+from tests.support.fresh import TABLES, clear_cache
 from tests.support.team import Team, new_team
 
 if TYPE_CHECKING:
@@ -91,8 +92,19 @@ def digest_dead_letters(shared: Path) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def clients_of_the_stack(stack: LocalStack) -> Iterator[None]:
+    """Let the tests of a module share the product's clients, which take long to create."""
+    # Tests of other modules use another AWS.
+    clients.clear_cache()
+    yield
+    clients.clear_cache()
+
+
 @pytest.fixture(autouse=True)
-def settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def settings_of_the_stack(
+    stack: LocalStack, clients_of_the_stack: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """Point this process at the stack."""
     # Repeated for each test, because other tests of the session use another AWS.
     environment = {
@@ -111,10 +123,10 @@ def settings_of_the_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) ->
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    clear_caches()
+    clear_cache()
     yield
     monkeypatch.undo()
-    clear_caches()
+    clear_cache()
 
 
 @pytest.fixture(scope="session")
@@ -174,11 +186,12 @@ def mails_to(stack: LocalStack, address: str) -> list[dict[str, Any]]:
 def eventually[T](
     look: Callable[[], T], wanted: Callable[[T], bool], patience_s: float = PATIENCE_S
 ) -> T:
-    """Return the result of `look` once it is as `wanted`."""
-    until = time.monotonic() + patience_s
+    """Return the result of `look` once it is as `wanted`. Look less often, the longer it takes."""
+    started = time.monotonic()
     while not wanted(seen := look()):
-        assert time.monotonic() < until, f"still {seen!r} after {patience_s} s"
-        time.sleep(0.1)
+        waited_s = time.monotonic() - started
+        assert waited_s < patience_s, f"still {seen!r} after {patience_s} s"
+        time.sleep(max(0.1, waited_s / 20))
     return seen
 
 

@@ -1,7 +1,6 @@
 """Reset this process to the state of a new one, and list the settings that name its tables."""
 
 from errata.config import settings
-from errata.store import clients
 from errata.usecases import (
     access,
     apply_maps,
@@ -59,9 +58,3 @@ def clear_cache() -> None:
     sentry.clear_cache()
     tokens.clear_cache()
     assignees.clear_cache()
-
-
-def clear_caches() -> None:
-    """Clear everything: settings, clients and caches, as in a new execution environment."""
-    clear_cache()
-    clients.clear_cache()
