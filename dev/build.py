@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import yaml
+
 from dev.process import ROOT, run_tool, tool_environment
 
 SAM = str(ROOT / ".venv-sam" / "bin" / "sam")
@@ -58,6 +60,7 @@ def build(say: Callable[[str], object]) -> str:
     # Computed first, so that a file that is saved during the build is built the next time.
     sources = sha256_of(SOURCES)
     run_tool("sam build", BUILD_COMMAND, tool_environment(os.environ), say=say)
+    rewrite_templates(OUTPUT)
     artifacts = sha256_of([OUTPUT])
     STAMP.write_text(stamp(sources, artifacts))
     return artifacts
@@ -79,7 +82,17 @@ def build_folder(folder: Path) -> str:
         str(folder / ".aws-sam" / "cache"),
     ]
     run_tool("sam build", command, tool_environment(os.environ))
+    rewrite_templates(output(folder))
     return sha256_of([output(folder)])
+
+
+def rewrite_templates(folder: Path) -> None:
+    """Rewrite the built templates as JSON.
+
+    `sam deploy` reads them twenty times. JSON takes it a hundredth of the time that YAML takes.
+    """
+    for template in folder.rglob("template.yaml"):
+        template.write_text(json.dumps(yaml.load(template.read_text(), yaml.CSafeLoader), indent=1))
 
 
 def output(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """When the local stack builds, and when it skips the build."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,15 @@ def test_pythons_caches_are_no_sources_but_are_artifacts(source: Path) -> None:
     built.parent.mkdir()
     built.write_text("bytecode")
     assert build.sha256_of([build.OUTPUT]) != before
+
+
+def test_built_templates_say_the_same_in_json(tmp_path: Path) -> None:
+    for template in (tmp_path / "template.yaml", tmp_path / "Nested" / "template.yaml"):
+        template.parent.mkdir(exist_ok=True)
+        template.write_text("Resources:\n  Queue:\n    Fn::Sub: '2010-09-09'\n    Size: 5\n")
+        build.rewrite_templates(tmp_path)
+        found = json.loads(template.read_text())
+        assert found == {"Resources": {"Queue": {"Fn::Sub": "2010-09-09", "Size": 5}}}
 
 
 def test_a_renamed_file_changes_the_digest(tmp_path: Path) -> None:
