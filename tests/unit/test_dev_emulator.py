@@ -3,6 +3,7 @@
 import contextvars
 import copy
 import json
+import shutil
 import tempfile
 import threading
 import zipfile
@@ -15,6 +16,7 @@ import pytest
 from dev.emulator import (
     PINNED,
     allow_batches_of_messages,
+    import_only_what_functions_import,
     keep_api_ids,
     keep_streams,
     partition_keys,
@@ -138,10 +140,13 @@ def test_environments_share_the_files_of_one_layer(
     runtime: Any = SimpleNamespace(zipfile=zipfile)
     unpack_once(runtime)
 
+    checked = []
+
     def environment(folder: str, layer: str) -> Path:
-        target = tmp_path / folder
-        target.mkdir()
+        target = tmp_path / folder / "layer_0"
+        target.mkdir(parents=True)
         with runtime.zipfile.ZipFile(tmp_path / f"{layer}.zip") as archive:
+            checked.append(archive.namelist())
             archive.extractall(target)
         return target / "python" / "errata" / "a.py"
 
@@ -152,8 +157,19 @@ def test_environments_share_the_files_of_one_layer(
     )
     assert [file.read_text() for file in (one, two, updated)] == ["layer", "layer", "later"]
     assert one.samefile(two)
-    one.unlink()
+    assert checked == [["python/errata/a.py"], [], ["python/errata/a.py"]]
+    # An environment ends.
+    shutil.rmtree(tmp_path / "1")
+    assert not one.exists()
     assert two.read_text() == "layer"
+
+
+def test_functions_start_without_what_they_do_not_import() -> None:
+    script = "def run():\n    init()\n    _ms_install_invoke_depth()\n    handle()\n"
+    runtime: Any = SimpleNamespace(_PYTHON_WORKER_SCRIPT=script)
+    import_only_what_functions_import(runtime)
+
+    assert runtime._PYTHON_WORKER_SCRIPT == "def run():\n    init()\n    handle()\n"
 
 
 def key_that_meters(response: object) -> str:
