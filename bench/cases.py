@@ -36,7 +36,7 @@ BOUNDS = {
     "otlp-alone": 5.00,
     "otlp-50": 4.80,
     "feedback": 4.70,
-    "attached": 15.50,
+    "attached": 12.90,
     "check-in": 7.00,
     "check-in-long": 9.20,
     "stored-map": 0.12,

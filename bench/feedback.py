@@ -130,6 +130,6 @@ def end(stage: Stage) -> Iterator[Callable[[], Spent]]:
 
 
 def of_end(calls: list[AwsCall], cpu: float) -> Dollars:
-    """Return the dollars of deleting the files of an event. S3 charges nothing for that itself."""
-    assert {call.operation for call in calls} == {"DeleteObject"}
+    """Return the dollars of deleting the files of an event. S3 charges nothing for that."""
+    assert {call.operation for call in calls} == {"DeleteObjects"}
     return {"end of files": bill.invocation(_FORGET, cpu, len(calls))}

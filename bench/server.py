@@ -92,6 +92,13 @@ class RecordingServer(ThreadingHTTPServer):
                     now, step = (int(values[each]["N"]) for each in (":now", moved[2]))
                     row[moved[1]] = {"N": str(now + step)}
                 return 200, {"Attributes": row}
+            case "UpdateItem" if call.request.get("ReturnValues") == "ALL_NEW":
+                # The same: every attribute gets what it has if it does not exist.
+                values = call.request["ExpressionAttributeValues"]
+                set_once = re.findall(
+                    r"(\w+) = if_not_exists\(\1, (:\w+)\)", call.request["UpdateExpression"]
+                )
+                return 200, {"Attributes": {name: values[each] for name, each in set_once}}
             case "PutItem" | "UpdateItem" | "TransactWriteItems":
                 return 200, {}
             case "BatchWriteItem":
@@ -159,6 +166,11 @@ class RecordingServer(ThreadingHTTPServer):
         return response
 
 
+# What S3 responds to a quiet DeleteObjects.
+_ALL_DELETED = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></DeleteResult>'
+)
 _CREATED = {"schedules": "CreateSchedule"}
 
 
@@ -180,13 +192,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._of_file("DeleteObject", 204)
 
-    def _of_file(self, operation: str, status: int) -> None:
+    def _of_file(self, operation: str, status: int, content: bytes = b"") -> None:
         """Respond like S3 to a write, which changes nothing."""
         self.server.calls.append(AwsCall(operation, {"Key": self.path.removeprefix("/")}))
-        self.wfile.write(f"HTTP/1.1 {status} \r\nContent-Length: 0\r\n\r\n".encode())
+        head = f"HTTP/1.1 {status} \r\nContent-Length: {len(content)}\r\n\r\n"
+        self.wfile.write(head.encode() + content)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("?delete"):
+            self._of_file("DeleteObjects", 200, _ALL_DELETED)
+            return
         # Scheduler has no such header: it names what is created in the path.
         target = self.headers["X-Amz-Target"] or _CREATED[self.path.split("/")[1]]
         operation = target.rpartition(".")[2]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from errata.config import settings
+from errata.errors import UnavailableError
 from errata.models.ids import now_ms
 from errata.models.tally import is_kept
 from errata.protocol.sentry.attachments import MAX_FILE_BYTES, MAX_FILES
@@ -14,11 +15,11 @@ from errata.store import clients
 from errata.usecases import attachments, erase, projects, read_events
 from tests.support import function_url, sdk
 from tests.support.account import Project, rows
-from tests.support.bundles import make_bucket
-from tests.support.calls import Killed, failing, fault, killed, recorded
+from tests.support.bundles import make_bucket, run
+from tests.support.calls import Call, Killed, failing, fault, killed, recorded, watched
 from tests.support.clients import events
 from tests.support.fresh import clear_cache
-from tests.support.gateway import Response, handler
+from tests.support.gateway import Response
 from tests.support.visible import visible_in
 
 SCREENSHOT = b"\x89PNG\r\n\x1a\n<script>alert(1)</script>"
@@ -197,17 +198,54 @@ def test_a_failed_store_is_503(shop: Project) -> None:
     assert response.status == 503
 
 
-def removed(project: Project, sdk_id: str) -> dict[str, Any]:
-    keys = {"pk": {"S": project.id}, "sk": {"S": f"attachment#{sdk_id}"}}
-    return {"Records": [{"eventName": "REMOVE", "dynamodb": {"Keys": keys}}]}
+def end(project: Project, sdk_id: str) -> None:
+    """Tell the function that the row of an event has expired."""
+    run(project.id, f"attachment#{sdk_id}")
 
 
 def test_the_end_of_the_row_deletes_the_files(shop: Project) -> None:
     _, first = send(shop, attached(b"a"), attached(b"b"))
     _, second = send(shop, attached(b"c"), message="another")
     for _ in range(2):
-        handler("compile_maps")(removed(shop, first["event_id"]), None)
+        end(shop, first["event_id"])
         assert objects() == [f"attachments/{shop.id}/{second['event_id']}/0"]
+
+
+def test_files_are_deleted_in_one_request_however_many_there_are(shop: Project) -> None:
+    _, sent = send(shop, *[attached(b"a", filename=f"{n}.txt") for n in range(MAX_FILES)])
+    assert len(objects()) == MAX_FILES
+    with recorded() as calls:
+        end(shop, sent["event_id"])
+    assert [each.operation for each in calls] == ["DeleteObjects"]
+    assert objects() == []
+
+
+def test_files_that_s3_has_not_deleted_are_deleted_by_the_next_run(shop: Project) -> None:
+    _, sent = send(shop, attached(b"a"), attached(b"b"), attached(b"c"))
+    kept = f"attachments/{shop.id}/{sent['event_id']}/1"
+
+    def all_but_one(call: Call) -> Any:
+        """Respond as S3 does if it cannot delete one of the objects now."""
+        asked = call.parameters["Delete"]["Objects"]
+        call.parameters["Delete"]["Objects"] = [each for each in asked if each["Key"] != kept]
+        failed = {"Key": kept, "Code": "SlowDown", "Message": "Please reduce your request rate."}
+        return {**call.send(), "Errors": [failed]}
+
+    with watched(all_but_one), pytest.raises(UnavailableError, match="1 of 10 objects: SlowDown"):
+        end(shop, sent["event_id"])
+    assert objects() == [kept]
+    end(shop, sent["event_id"])
+    assert objects() == []
+
+
+def test_a_deletion_that_is_cut_off_can_be_repeated(shop: Project) -> None:
+    _, sent = send(shop, attached(b"a"), attached(b"b"))
+    for after in (False, True):
+        with fault(1, killed, after=after) as outcome, pytest.raises(Killed):
+            end(shop, sent["event_id"])
+        assert outcome.struck
+    end(shop, sent["event_id"])
+    assert objects() == []
 
 
 def test_an_erased_person_s_files_are_deleted(shop: Project) -> None:

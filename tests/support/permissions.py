@@ -19,8 +19,12 @@ _OPEN = {
 # An emulator that listens has tables and queues of several tests (tests/support/account.py).
 SUFFIX = "--"
 _SUFFIXED = re.compile(f"{SUFFIX}[0-9a-f]{{8}}")
-# S3 checks HeadObject like GetObject.
-_OF_S3 = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket"}
+# S3 checks HeadObject like GetObject, and DeleteObjects like DeleteObject for each key.
+_OF_S3 = {
+    "DeleteObjects": "DeleteObject",
+    "HeadObject": "GetObject",
+    "ListObjectsV2": "ListBucket",
+}
 # SQS checks a batch like its single messages (Service Authorization Reference).
 _ACTIONS = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
 
@@ -119,8 +123,8 @@ def _wanted(call: Call) -> Iterator[tuple[str, str, list[str]]]:
             yield name, call.parameters["QueueUrl"].rpartition("/")[2], []
         case "s3":
             action = _OF_S3.get(call.operation, call.operation)
-            key = call.parameters.get("Key")
-            yield f"s3:{action}", f"MapsBucket/{key}" if key else "MapsBucket", []
+            for key in _keys_of_s3(call.parameters):
+                yield f"s3:{action}", f"MapsBucket/{key}" if key else "MapsBucket", []
         case "ssm":
             yield name, call.parameters["Name"], []
         case "sesv2":
@@ -156,6 +160,13 @@ def _wanted(call: Call) -> Iterator[tuple[str, str, list[str]]]:
             yield f"apigateway:{http['method']}", path, []
         case _:
             raise AssertionError(f"a call to {service}")
+
+
+def _keys_of_s3(parameters: dict[str, Any]) -> list[str]:
+    """Return the keys of objects that a call names. "" stands for the bucket."""
+    if "Delete" in parameters:
+        return [each["Key"] for each in parameters["Delete"]["Objects"]]
+    return [parameters.get("Key", "")]
 
 
 def _argument(given: dict[str, str], name: str) -> str:

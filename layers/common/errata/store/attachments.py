@@ -13,7 +13,7 @@ The end of a row makes `compile_maps` delete the files of its event. So the row 
 
 from errata.config import settings
 from errata.errors import StoreError
-from errata.store import clients
+from errata.store import clients, objects
 from errata.store.items import TypedItem, read_all, write_all
 
 # Who may not list a bucket is told that a missing object may not be read.
@@ -65,9 +65,7 @@ def read(project_id: str, sdk_id: str, number: int) -> bytes | None:
 
 def delete_files(project_id: str, sdk_id: str, most: int) -> None:
     """Delete the files of an event, numbered from 0 to `most` (exclusive). No-op without."""
-    for number in range(most):
-        key = _file(project_id, sdk_id, number)
-        clients.s3().delete_object(Bucket=settings().maps_bucket, Key=key)
+    objects.delete([_file(project_id, sdk_id, number) for number in range(most)])
 
 
 def _key(project_id: str, sdk_id: str) -> TypedItem:

@@ -16,10 +16,9 @@ from typing import IO
 
 from errata.config import settings
 from errata.errors import StoreError
-from errata.store import clients
+from errata.store import clients, objects
 
 _AT_ONCE = 8
-_IN_PAGE = 1_000
 _MISSING = ("NoSuchKey", "404", "NotFound")
 
 
@@ -120,11 +119,10 @@ def delete_files(project_id: str, organization_chunks: Iterable[tuple[str, str]]
 
     Each chunk is an organization and a SHA-1. Reads the keys of maps in pages.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for prefix in (_map(project_id, ""), _fetched(project_id, "")):
-            for some in batched(_list(prefix), _IN_PAGE, strict=False):
-                list(pool.map(_delete, some))
-        list(pool.map(_delete, [_chunk(*each) for each in organization_chunks]))
+    chunks = (_chunk(*each) for each in organization_chunks)
+    for keys in (_list(_map(project_id, "")), _list(_fetched(project_id, "")), chunks):
+        for some in batched(keys, objects.MOST_KEYS, strict=False):
+            objects.delete(some)
 
 
 def _delete(key: str) -> None:
