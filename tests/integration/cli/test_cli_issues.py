@@ -8,7 +8,8 @@ import pytest
 
 from errata.models.ids import issue_id, now_ms
 from errata.models.visible import issues_partition
-from errata.usecases import assignees, members
+from errata.usecases import assignees, change_issues, members
+from errata.usecases.result_calls import CALLS, ResultCall
 from tests.support import clients, sdk_events, shelf, stream
 from tests.support.account import Clock, Project
 from tests.support.browser import signed_in
@@ -485,6 +486,25 @@ def test_several_issues_or_all_of_a_search_are_changed_and_undone(busy: Project)
     assert "Delete 4 issues that match the empty query and their events?" in asked.err
     assert asked.out.endswith("4 issues deleted.\n")
     assert statuses(busy) == {}
+
+
+def test_a_change_that_ctrl_c_stops_says_how_to_undo_it(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_issues, "SLICE", 1)
+    digested(busy, *({"message": f"boom {n}"} for n in range(3)))
+
+    def stop(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setitem(CALLS, "issues/continue", ResultCall(stop, changes=True))
+        stopped = run("issues", "resolve", busy.id, "--query", "", "--yes")
+    assert stopped.code == 130
+    undo = re.match(r"stopped: to undo what is .*: errata (issues undo \d+ \w+)\n", stopped.err)
+    assert undo
+    assert done(*undo[1].split()).out == "1 issue restored.\n"
+    assert set(statuses(busy).values()) == {"open"}
 
 
 def test_a_change_of_many_needs_issues_or_a_query_that_can_be_read(busy: Project) -> None:

@@ -233,3 +233,23 @@ def test_many_issues_are_resolved_in_the_next_release_or_ignored_until_something
     found = issues.list_issues(visible_in(busy.id, clock.ms))
     until = day_name(clock.ms // DAY_MS + 7)
     assert {how(each)[:16] for each in found} == {f"until {until}"}
+
+
+def test_a_change_that_is_not_finished_is_stopped_and_undone(
+    browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_issues, "SLICE", 2)
+    send(busy, *({"message": f"boom {n}", "fingerprint": f"{n}"} for n in range(5)))
+    path = f"projects/{busy.id}/issues"
+    shown = browser.post(f"{path}/changes", **fields(browser.get(path)), action="resolve", all=1)
+    assert "Stop and undo" in shown.text
+    undone = browser.post(shown.url.partition("?")[0], undo=1, query="is:open")
+    while "data-continue" in undone.html:
+        undone = browser.post(undone.url.partition("?")[0], query="is:open")
+    assert "2 issues restored." in undone.text
+    assert set(statuses(busy).values()) == {"open"}
+    # To delete cannot be undone.
+    asked = browser.post(f"{path}/changes", **fields(browser.get(path)), action="delete", all=1)
+    sure = fields(asked) | {"action": "delete", "sure": "1", "all": "1"}
+    shown = browser.post(f"{path}/changes", **sure, csrf=asked.value("csrf"))
+    assert ("Continue" in shown.text, "Stop and undo" in shown.text) == (True, False)

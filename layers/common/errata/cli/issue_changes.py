@@ -6,7 +6,7 @@ import typer
 
 from errata.cli.command import CommandContext, Needs, ProjectId, command
 from errata.cli.issues import app as app
-from errata.cli.output import print_json, print_line, printable
+from errata.cli.output import print_error, print_json, print_line, printable
 from errata.cli.progress import progress
 from errata.cli.source import ask, change
 from errata.errors import InvalidInputError
@@ -274,14 +274,19 @@ def _finish(
     ctx: CommandContext, project_id: str, found: dict[str, Any], more: dict[str, Any]
 ) -> None:
     """Go on until a bulk change is finished, and print its result."""
-    with progress(ctx.json) as show:
-        while not more["finished"]:
-            show(f"{more['issues']:,} issues so far")
-            found, more = change(ctx, project_id, "issues/continue", change=found["change"])
+    undo_ = f"errata issues undo {project_id} {found['change']}"
+    try:
+        with progress(ctx.json) as show:
+            while not more["finished"]:
+                show(f"{more['issues']:,} issues so far")
+                found, more = change(ctx, project_id, "issues/continue", change=found["change"])
+    except KeyboardInterrupt:
+        if found["can_be_undone"]:
+            print_error("stopped", f"to undo what is done within an hour: {undo_}")
+        raise
     if ctx.json:
         print_json(found)
         return
     print_line(more["told"])
     if found["can_be_undone"]:
-        undo_ = f"errata issues undo {project_id} {found['change']}"
         print_line(f"To undo this within an hour: {undo_}")

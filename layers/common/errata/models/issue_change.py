@@ -78,6 +78,11 @@ class Change:
         """Return whether it adds a note to each issue. An issue takes only so many."""
         return self.kind in _NOTED
 
+    @property
+    def needs_sum(self) -> bool:
+        """Return whether `sets` and `releases` look at the events of an issue with its members."""
+        return self.in_next or bool(self.until)
+
     def releases(self, issue: Issue) -> set[str]:
         """Return the releases of which `sets` must know when they were first seen."""
         if self.in_next:
@@ -235,4 +240,4 @@ class BulkChange:
     @property
     def can_be_undone(self) -> bool:
         """Return whether there is something that can be restored."""
-        return self.finished and self.change.can_be_undone and bool(self.counts.get(CHANGED))
+        return self.change.can_be_undone and bool(self.counts.get(CHANGED))

@@ -6,12 +6,13 @@
 | slice | `bulk#<project>#<id>#<number>` | state (JSON, compressed), expires_at, ttl |
 
 A slice is stored before its issues are changed, and never changes. So a slice that was cut off is
-done again in the same way, and undo knows what was before.
+done again in the same way, and undo knows what was before. A bulk change and its undo may take
+longer than the hour for which each is kept, so slices are kept for a day.
 """
 
 import json
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from errata.config import settings
@@ -21,6 +22,7 @@ from errata.store import clients
 from errata.store.items import DynamoRequest, TypedItem, read_value, write_all
 
 KEPT_MS = 3_600_000
+_SLICE_KEPT_MS = 24 * KEPT_MS
 
 
 def save(bulk: BulkChange) -> bool:
@@ -49,7 +51,8 @@ def advance(bulk: BulkChange) -> bool:
 def save_slice(bulk: BulkChange, number: int, planned: Slice) -> bool:
     """Store what a slice will do. Returns False if that is stored already. Access pattern K18."""
     pk = _slice_pk(bulk.project_id, bulk.id, number)
-    return _put(pk, asdict(planned), bulk, "attribute_not_exists(pk)")
+    longer = replace(bulk, expires_at=bulk.expires_at + _SLICE_KEPT_MS)
+    return _put(pk, asdict(planned), longer, "attribute_not_exists(pk)")
 
 
 def find_slice(project_id: str, bulk_id: str, number: int, now_ms: int) -> Slice | None:

@@ -15,7 +15,7 @@ from contextvars import copy_context
 from dataclasses import replace
 
 from errata.errors import InvalidInputError, NotFoundError, UnavailableError
-from errata.models.issue import MAX_NOTES, Issue
+from errata.models.issue import MAX_MEMBERS, MAX_NOTES, Issue
 from errata.models.issue_change import (
     ALREADY,
     CHANGED,
@@ -98,8 +98,9 @@ def begin(
 def undo(visible: Visible, bulk_id: str, undone_by_id: str, by: str) -> BulkChange:
     """Begin to restore what a bulk change has changed. No-op if it has begun.
 
-    Issues that a person or an event has changed since stay as they are. `undone_by_id` is the id of
-    the new bulk change. Call `advance` until it is finished.
+    One that is not finished ends where it is. Issues that a person or an event has changed since
+    stay as they are. `undone_by_id` is the id of the new bulk change. Call `advance` until it is
+    finished.
 
     Raises:
         ForbiddenError: the role may not change issues.
@@ -108,6 +109,8 @@ def undo(visible: Visible, bulk_id: str, undone_by_id: str, by: str) -> BulkChan
     """
     _check(visible, Change(UNDO))
     undone = find(visible, bulk_id)
+    if undone.change.can_be_undone:
+        undone = _stopped(visible, undone)
     if not undone.can_be_undone:
         raise InvalidInputError({"change": ["This change cannot be undone."]})
     return _begun(
@@ -163,6 +166,29 @@ def advance(visible: Visible, bulk: BulkChange, until_s: float) -> BulkChange:
     return bulk
 
 
+def _stopped(visible: Visible, bulk: BulkChange) -> BulkChange:
+    """Let a bulk change end where it is. A slice that has begun is done, so all can be undone.
+
+    Raises:
+        UnavailableError: it went on each time.
+    """
+    for _ in attempts(issues.TRIES):
+        if bulk.finished:
+            return bulk
+        # An empty plan: whoever goes on with it does nothing.
+        if not store.save_slice(bulk, bulk.slices, Slice([])):
+            bulk, _changes = _advanced(visible, bulk)
+            continue
+        ended = replace(
+            bulk,
+            finished=True,
+            slices=bulk.slices + 1,
+            expires_at=visible.now_ms + store.KEPT_MS,
+        )
+        bulk = ended if store.advance(ended) else find(visible, bulk.id)
+    raise UnavailableError
+
+
 def _check(visible: Visible, change: Change) -> None:
     rights.check(visible, "delete" if change.kind == DELETE else "settle")
 
@@ -212,10 +238,14 @@ def _plan(visible: Visible, bulk: BulkChange) -> Slice:
         asked = bulk.issue_ids[:SLICE]
         found = find_issues(visible, asked)
         gone = len(asked) - len(found)
-        found = with_members(visible, found)
     else:
         page = issues.search(visible, read_query(bulk.query, _SORT, bulk.cursor, SLICE))
         found, cursor, looked_at = page.issues, page.next_cursor, page.looked_at
+        if bulk.change.needs_sum:
+            # A page adds up few members. Other heads have their own numbers and releases there.
+            found = find_issues(visible, [each.id for each in found])
+    if bulk.change.needs_sum:
+        found = with_members(visible, found, SLICE * MAX_MEMBERS)
     steps, counts = [], Counter({GONE: gone})
     seen = issues.first_seen(visible, bulk.change, found)
     for issue in found:
@@ -294,4 +324,6 @@ def _delete(visible: Visible, bulk: BulkChange, step: ChangeStep) -> str:
             issues.delete(visible, step.issue_id, bulk.by)
         except NotFoundError:
             return CHANGED
+        except InvalidInputError:
+            return MEANWHILE  # merged into another one
     return CHANGED
