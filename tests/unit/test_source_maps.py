@@ -153,6 +153,13 @@ def broken(**changed: Any) -> bytes:
     return json.dumps({**json.loads(source_map(MANY, SOURCES)), **changed}).encode()
 
 
+# A root is written before each path: each of these has 4 MB of them.
+ROOTED = {
+    "offset": {"line": 0, "column": 0},
+    "map": {"version": 3, "mappings": "", "sourceRoot": "r" * 999, "sources": [0] * 4_000},
+}
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -171,6 +178,8 @@ def broken(**changed: Any) -> bytes:
         (broken(mappings="AEAA"), "lead to a line, column or source"),
         (broken(mappings="AADA"), "lead to a line, column or source"),
         (broken(mappings="+/////D,+/////D"), "lead to a line, column or source"),
+        (broken(sourceRoot="r" * 999, sources=[""] * 9_000), "source root is too long"),
+        (broken(sections=[ROOTED] * 3), "source root is too long"),
         (broken(sections="x"), "no list"),
         (broken(sections=[{"url": "b.map"}]), "Maps elsewhere"),
         (broken(sections=[{"offset": {"line": -1, "column": 0}, "map": {}}]), "cannot be"),

@@ -4,7 +4,7 @@ Source: ECMA-426, "Source Map Format". Version 3, whole or in sections. Whatever
 raises a `SourceMapError`, whose text is for the people who have uploaded it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import from_json
@@ -18,6 +18,9 @@ _MAX_DEPTH = 5
 MAX_NUMBER = 2**31 - 1
 # Characters of a path or a name that are kept. Each block of a compiled map repeats those it needs.
 _MAX_TEXT = 1_000
+# Characters of all paths together that come from source roots: a root is written before each path
+# of its section, so one of a thousand characters would make gigabytes of a megabyte.
+_MAX_ROOTS = 8 * 1024 * 1024
 # ECMA-426, 10.1: such a line protects JSON from being run as a script.
 _GUARD = b")]}'"
 
@@ -50,6 +53,14 @@ class SourceMap:
     sections: tuple[Section, ...]
 
 
+@dataclass(slots=True)
+class _Collected:
+    """The sections so far, and how many characters source roots may still add."""
+
+    sections: list[Section] = field(default_factory=list)
+    roots_left: int = _MAX_ROOTS
+
+
 def parse_map(content: bytes) -> SourceMap:
     """Return the source map in a file.
 
@@ -67,25 +78,25 @@ def parse_map(content: bytes) -> SourceMap:
         raise SourceMapError("The file is not JSON, so it is no source map.") from None
     if not isinstance(root, dict):
         raise SourceMapError("The file is no JSON object, so it is no source map.")
-    sections: list[Section] = []
-    _collect(root, 0, 0, 0, sections)
+    found = _Collected()
+    _collect(root, 0, 0, 0, found)
     debug_id = root.get("debugId") or root.get("debug_id")
-    return SourceMap(_text(debug_id), _text(root.get("file")), tuple(sections))
+    return SourceMap(_text(debug_id), _text(root.get("file")), tuple(found.sections))
 
 
-def _collect(map_: dict[str, Any], line: int, column: int, depth: int, into: list[Section]) -> None:
+def _collect(map_: dict[str, Any], line: int, column: int, depth: int, into: _Collected) -> None:
     """Append the sections of a map that begins at a line and column."""
     if map_.get("version") != 3:
         raise SourceMapError(f"Its version is {str(map_.get('version'))[:20]}; Errata reads 3.")
     parts = map_.get("sections")
     if parts is None:
-        into.append(_section(map_, line, column))
+        into.sections.append(_section(map_, line, column, into))
         return
     if not isinstance(parts, list) or depth == _MAX_DEPTH:
         raise SourceMapError("Its sections are no list, or are nested too deeply.")
     before = (0, 0)
     for part in parts:
-        if len(into) == _MAX_SECTIONS:
+        if len(into.sections) == _MAX_SECTIONS:
             raise SourceMapError(f"It has more than {_MAX_SECTIONS} sections.")
         offset = part.get("offset") if isinstance(part, dict) else None
         inner = part.get("map") if isinstance(part, dict) else None
@@ -100,7 +111,7 @@ def _collect(map_: dict[str, Any], line: int, column: int, depth: int, into: lis
         _collect(inner, _number(line + start[0]), _number(at_column), depth + 1, into)
 
 
-def _section(map_: dict[str, Any], line: int, column: int) -> Section:
+def _section(map_: dict[str, Any], line: int, column: int, into: _Collected) -> Section:
     mappings = map_.get("mappings")
     sources, contents, names = (map_.get(key) for key in ("sources", "sourcesContent", "names"))
     if not isinstance(mappings, str):
@@ -109,6 +120,9 @@ def _section(map_: dict[str, Any], line: int, column: int) -> Section:
         raise SourceMapError("It has no list of sources.")
     root = _text(map_.get("sourceRoot"))[:_MAX_TEXT]
     root = f"{root.rstrip('/')}/" if root else ""
+    into.roots_left -= len(root) * len(sources)
+    if into.roots_left < 0:
+        raise SourceMapError("Its source root is too long for so many sources.")
     texts = contents if isinstance(contents, list) else []
     return Section(
         line,
