@@ -2,66 +2,47 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
 from itertools import count
-from typing import Any
 
 import pytest
 
 from errata.config import settings
 from errata.errors import StoreError
 from errata.models.alert import NEW, REGRESSED
-from errata.models.issue import Issue
-from errata.models.monitor import Monitor
 from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import clients, queues
 from errata.store import monitors as store
 from errata.usecases import alerts, issues, monitors, organizations, redrive
-from errata.usecases.delete_project import delete_project
 from tests.support import monitors as jobs
-from tests.support import sdk, stream
+from tests.support import stream
 from tests.support.account import Clock, Project
 from tests.support.alerts import Queue, headers, rule, slack
 from tests.support.calls import fault, killed, recorded
 from tests.support.clients import events
 from tests.support.fresh import clear_cache
-from tests.support.monitors import HOURLY, fire, item, run_worker, schedules
+from tests.support.monitors import (
+    AT_NS,
+    HOURLY,
+    fire,
+    found,
+    item,
+    monitor,
+    run_worker,
+    schedules,
+    send,
+    statuses,
+    work,
+)
 from tests.support.receiver import receiver
 from tests.support.visible import visible_in
 
 RUN, OTHER = "a" * 32, "b" * 32
-# 2026-11-30T10:00:00Z, which is a full hour.
-AT_NS = 1_796_032_800_000_000_000
 
 
 @pytest.fixture(autouse=True)
 def _ten_o_clock(aws: None, clock: Clock) -> None:
     clock.ns = AT_NS
     jobs.forget_schedules()
-
-
-def send(project: Project, *items: dict[str, Any]) -> None:
-    body = sdk.envelope(*(sdk.item("check_in", each) for each in items))
-    assert sdk.post(project, body).status == 200
-
-
-def work(project: Project, *items: dict[str, Any]) -> None:
-    send(project, *items)
-    assert not run_worker()
-
-
-def found(project: Project) -> list[Issue]:
-    stream.pump(stream.records())
-    return list(issues.list_issues(visible_in(project.id)))
-
-
-def monitor(project: Project) -> Monitor:
-    (only,) = monitors.of_project(project.id)
-    return only
-
-
-def statuses(project: Project) -> list[str]:
-    return [run.status for run in monitor(project).runs]
 
 
 def test_a_failed_run_opens_an_issue_with_the_slug_and_a_good_one_resolves_it(
@@ -129,49 +110,6 @@ def test_a_run_that_does_not_end_has_timed_out_and_may_end_well_after_all(
     work(busy, item("ok", RUN))
     assert [each.status for each in found(busy)] == ["resolved"]
     assert statuses(busy) == ["ok"]
-
-
-def test_check_ins_in_time_call_no_scheduler(busy: Project, clock: Clock) -> None:
-    work(busy, item("ok", monitor_config=HOURLY))
-    clock.advance(3_600)
-    with recorded() as calls:
-        work(busy, item("in_progress"))
-        clock.advance(20)
-        work(busy, item("ok"))
-    worker = [call.operation for call in calls if call.function == "MonitorsFunction"]
-    assert "CreateSchedule" not in worker
-    assert worker.count("PutItem") == 2
-    endpoint = [call.operation for call in calls if call.function == "SentryIngestFunction"]
-    assert set(endpoint) <= {"SendMessage", "UpdateItem"}
-    assert endpoint.count("SendMessage") == 2
-    assert fire(clock)  # it only looks further
-    assert not run_worker()
-    assert found(busy) == []
-    assert list(schedules()) == ["2026-11-30T12:05:10"]
-
-
-def test_no_schedule_is_made_for_a_time_that_may_have_passed_before(
-    busy: Project, clock: Clock
-) -> None:
-    minutely = {"schedule": {"type": "crontab", "value": "* * * * *"}}
-    work(busy, item("ok", monitor_config=minutely))
-    assert list(schedules()) == ["2026-11-30T10:02:10"]
-    assert fire(clock)
-    clock.advance(58)  # 10:03:09: the next run is missed in a second
-    assert not run_worker()
-    assert list(schedules()) == ["2026-11-30T10:03:19"]
-
-
-def test_what_an_environment_is_called_means_nothing_to_scheduler(
-    busy: Project, clock: Clock
-) -> None:
-    named = "<aws.scheduler.attempt-number>"
-    work(busy, item("ok", monitor_config=HOURLY, environment=named))
-    (message,) = schedules().values()
-    assert "<" not in message
-    assert fire(clock)
-    assert not run_worker()
-    assert [issue.title for issue in found(busy)] == ["nightly: missed run"]
 
 
 def test_so_many_failures_open_an_issue_and_so_many_good_runs_resolve_it(
@@ -337,34 +275,6 @@ def test_more_monitors_than_a_project_may_have_are_losses(
         work(busy, item("ok", slug=slug))
     assert [each.slug for each in monitors.of_project(busy.id)] == ["one", "two"]
     assert f"event lost: project {busy.id}, monitors" in caplog.text
-
-
-def test_the_schedule_of_a_deleted_monitor_or_project_ends(busy: Project, clock: Clock) -> None:
-    work(busy, item("ok", monitor_config=HOURLY))
-    monitors.delete(busy.id, "nightly")
-    assert fire(clock)
-    assert not run_worker()
-    work(busy, item("ok", monitor_config=HOURLY))
-    left = monitor(busy)
-    delete_project(busy.id)
-    clear_cache()
-    clients.dynamodb().put_item(
-        TableName=settings().projects_table, Item=store._item(left)
-    )  # as if a worker had made it meanwhile
-    assert fire(clock)
-    assert not run_worker()
-    assert monitors.of_project(busy.id) == []
-    assert not fire(clock)
-
-
-def test_a_restored_monitor_gets_a_schedule_in_its_new_stack(busy: Project, clock: Clock) -> None:
-    work(busy, item("ok", monitor_config=HOURLY))
-    jobs.forget_schedules()
-    stored = monitor(busy)
-    assert store.save_monitor(replace(stored, timer_group="of another stack"))
-    clock.advance(20)
-    work(busy, item("ok"))
-    assert list(schedules()) == ["2026-11-30T11:05:10"]
 
 
 def test_a_store_that_fails_is_tried_again_and_loses_nothing(

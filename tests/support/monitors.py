@@ -5,12 +5,19 @@ from typing import Any
 
 from errata.config import settings
 from errata.models.ids import now_ms
+from errata.models.issue import Issue
+from errata.models.monitor import Monitor
 from errata.store import clients
 from errata.store.botocore_clients import client
+from errata.usecases import issues, monitors
 from functions.monitors.handler import handler
-from tests.support.account import Clock
+from tests.support import sdk, stream
+from tests.support.account import Clock, Project
 from tests.support.calls import calling_as
+from tests.support.visible import visible_in
 
+# 2026-11-30T10:00:00Z, which is a full hour.
+AT_NS = 1_796_032_800_000_000_000
 # What a job of every hour says of itself.
 HOURLY = {
     "schedule": {"type": "crontab", "value": "0 * * * *"},
@@ -86,3 +93,32 @@ def run_worker(records: list[dict[str, Any]] | None = None) -> list[str]:
     with calling_as("MonitorsFunction"):
         response = handler(json.loads(json.dumps({"Records": records})), None)
     return [each["itemIdentifier"] for each in response["batchItemFailures"]]
+
+
+def send(project: Project, *items: dict[str, Any]) -> None:
+    """Send check-ins to the endpoint, in one envelope."""
+    body = sdk.envelope(*(sdk.item("check_in", each) for each in items))
+    assert sdk.post(project, body).status == 200
+
+
+def work(project: Project, *items: dict[str, Any]) -> None:
+    """Send check-ins, and let the worker process them."""
+    send(project, *items)
+    assert not run_worker()
+
+
+def found(project: Project) -> list[Issue]:
+    """Let digest count the events. Return the issues of the project."""
+    stream.pump(stream.records())
+    return list(issues.list_issues(visible_in(project.id)))
+
+
+def monitor(project: Project) -> Monitor:
+    """Return the only monitor of a project."""
+    (only,) = monitors.of_project(project.id)
+    return only
+
+
+def statuses(project: Project) -> list[str]:
+    """Return those of the runs of the only monitor, oldest first."""
+    return [run.status for run in monitor(project).runs]

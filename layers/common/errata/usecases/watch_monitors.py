@@ -34,6 +34,10 @@ _LEAST_AHEAD_MS = 10_000
 # EventBridge Scheduler takes times in the near future.
 _MOST_AHEAD_MS = 365 * DAY_MS
 
+# A look that is so late has waited in the queue, and so have check-ins. Scheduler takes a minute.
+_LATE_MS = 120_000
+_WAIT_S = 60
+
 # Returns what becomes of a monitor; None: there is none, and none is made.
 type _Change = Callable[[Monitor | None], Monitor | None]
 
@@ -91,6 +95,11 @@ def _note(opened: Access, check_in: CheckIn, now_ms: int) -> None:
 
 
 def _look(opened: Access, look: Look, now_ms: int) -> None:
+    if look.at_ms and now_ms - look.at_ms > _LATE_MS:
+        # Otherwise, runs would be missed whose check-ins are behind it.
+        check_ins.look_later(opened.project_id, look.slug, look.environment, _WAIT_S)
+        return
+
     def change(before: Monitor | None) -> Monitor | None:
         return monitor_runs.advance(before, now_ms) if before else None
 
