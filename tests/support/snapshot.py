@@ -5,7 +5,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from joserfc.jwk import RSAKey
@@ -55,45 +55,45 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class _Made:
-    """What a step has stored and returned."""
+    """What a step has stored and returned, and the steps that other tests have made after it."""
 
     snapshot: Snapshot
     result: Any
     at_ms: int
+    then: dict[tuple[object, ...], "_Made"] = field(default_factory=dict)
 
 
-# By the steps of a test so far, and the settings: most tests begin with the same rows.
-_made: dict[tuple[object, ...], _Made] = {}
-# The steps that led to what moto has now, and the number of calls after the last of them.
-_steps: tuple[object, ...] = ()
+# By name and settings: the first steps of tests, since most of these begin with the same rows.
+_first: dict[tuple[object, ...], _Made] = {}
+# Those after what moto has now, and how many calls had been made when it had that.
+_then = _first
 _calls = -1
 
 
 def begin() -> None:
     """Say that a test begins, with an account that is the same for all tests."""
-    global _steps, _calls
-    _steps, _calls = (), moto_calls.made()
+    global _then, _calls
+    _then, _calls = _first, moto_calls.made()
 
 
 def step[Result](name: object, make: Callable[[], Result]) -> Result:
     """Return what `make` returns. If a test before began with the same steps, restore its result.
 
     `name` says all that the result depends on, except for the settings. `make` is called again
-    after ten minutes, because it stores the time.
+    after a minute, because it stores the time. So are all steps after it then.
     """
-    global _steps, _calls
+    global _then, _calls
     if not botocore_stubber.enabled or _calls != moto_calls.made():
         return make()
-    at_ms = time.time_ns() // 10**6
-    steps = (*_steps, name, settings())
-    known = _made.get(steps)
-    if known and known.at_ms <= at_ms < known.at_ms + 600_000:
+    at_ms, key = time.time_ns() // 10**6, (name, settings())
+    known = _then.get(key)
+    if known and known.at_ms <= at_ms < known.at_ms + 60_000:
         known.snapshot.restore()
-        result: Result = known.result
     else:
         result = make()
-        _made[steps] = _Made(Snapshot(DATA), result, at_ms)
-    _steps, _calls = steps, moto_calls.made()
+        known = _then[key] = _Made(Snapshot(DATA), result, at_ms)
+    _then, _calls = known.then, moto_calls.made()
+    result = known.result
     return result
 
 

@@ -56,14 +56,14 @@ def test_a_step_after_anything_else_is_made() -> None:
             assert names() == ["2 c"]
 
 
-def test_a_step_is_made_again_with_other_settings_and_after_ten_minutes(
+def test_a_step_is_made_again_with_other_settings_and_after_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock(monkeypatch)
     for wanted in (True, False):
         with account("moto"):
             assert is_made("3 a") == wanted
-    clock.advance(600)
+    clock.advance(60)
     with account("moto"):
         assert is_made("3 a")
     with account("moto"), monkeypatch.context() as patch:
@@ -73,6 +73,20 @@ def test_a_step_is_made_again_with_other_settings_and_after_ten_minutes(
     clock.advance(-1)
     with account("moto"):
         assert is_made("3 a")
+
+
+def test_after_a_step_that_is_made_again_others_are_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
+    with account("moto"):
+        assert is_made("4 a")
+        clock.advance(59)
+        assert is_made("4 b")
+    clock.advance(1)
+    for wanted in (True, False):
+        with account("moto"):
+            assert is_made("4 a") == is_made("4 b") == wanted
 
 
 def test_what_commands_read_often_changes_with_the_stack() -> None:
