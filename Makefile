@@ -21,8 +21,8 @@ unit: .venv/ready ## run the unit tests, which need nothing but Python
 	$(PYTEST) --dist worksteal tests/unit
 
 test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run all tests except those of `make clients` (ARGS="-k NAME": only tests whose name contains NAME)
-	@# Once and side by side, instead of in each process: the artifacts, and the bytecode of all tests.
-	@$(if $(ARGS),,$(BIN)/python -m pytest -qq --collect-only $(TESTS) >/dev/null & $(BIN)/python -m dev.build && wait)
+	@# Once, instead of in each process: the artifacts. In a new clone, beside them the bytecode of all tests.
+	@$(if $(ARGS),,$(if $(wildcard .aws-sam/errata-build.json),,$(BIN)/python -m pytest -qq --collect-only $(TESTS) >/dev/null &) $(BIN)/python -m dev.build && wait)
 	@# Four processes on two cores: those with tests of the deployed stack mostly wait. These come first,
 	@# with the longest, so that nothing is left to wait for at the end.
 	$(PYTEST) --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/e2e/test_webhooks.py $(TESTS)

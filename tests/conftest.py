@@ -30,6 +30,8 @@ def pytest_collection(session: pytest.Session) -> None:
     All processes collect the same modules in the same order. So in a new clone, all would compile
     the same module at the same time.
     """
+    # Nothing of what is made now is garbage.
+    gc.disable()
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
     if not worker:
         return
@@ -45,3 +47,4 @@ def pytest_collection(session: pytest.Session) -> None:
 def pytest_collection_finish() -> None:
     """Exclude the collected tests and modules from garbage collection, which saves CPU."""
     gc.freeze()
+    gc.enable()

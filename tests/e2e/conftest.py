@@ -40,7 +40,7 @@ MEANWHILE = (
     "test_settings",
 )
 # Then this folder, first the files that take longest.
-SLOWEST = ("test_orgs", "test_behind", "test_emulators")
+SLOWEST = ("test_monitors", "test_orgs", "test_behind", "test_emulators")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
