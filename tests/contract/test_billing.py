@@ -28,6 +28,8 @@ from tests.support.stripe import stripe_signature
 
 SECRET = "whsec_test"
 CUSTOMER = "cus_Q1w2E3"
+# Yesterday: what is older than 90 days is forgotten.
+CREATED_S = int(time.time()) - 86_400
 URL = "https://invoice.stripe.com/i/acct_1/test_1"
 
 _numbers = count(1)
@@ -48,7 +50,7 @@ def customer(busy: Project) -> Project:
     return busy
 
 
-def event(kind: str, subject: str = "in_1", created: int = 1_795_340_000, **of: Any) -> Any:
+def event(kind: str, subject: str = "in_1", created: int = CREATED_S, **of: Any) -> Any:
     """An event as Stripe sends it."""
     about: dict[str, Any] = {"id": subject, "object": kind.split(".")[-2], "customer": CUSTOMER}
     if kind.startswith("invoice."):
@@ -117,18 +119,18 @@ def test_a_voided_invoice_is_owed_no_more(customer: Project) -> None:
 
 def test_every_failed_invoice_counts(customer: Project) -> None:
     noted("invoice.payment_failed")
-    noted("invoice.payment_failed", subject="in_2", created=1_795_350_000)
-    noted("invoice.paid", subject="in_2", created=1_795_360_000)
+    noted("invoice.payment_failed", subject="in_2", created=CREATED_S + 10_000)
+    noted("invoice.paid", subject="in_2", created=CREATED_S + 20_000)
     assert_unpaid(customer)
-    noted("invoice.paid", subject="in_1", created=1_795_360_000)
+    noted("invoice.paid", subject="in_1", created=CREATED_S + 20_000)
     assert ingest(customer).status == 202
 
 
 @pytest.mark.parametrize("end", ["invoice.paid", "invoice.voided"])
 def test_the_order_of_an_invoice_s_events_does_not_matter(customer: Project, end: str) -> None:
-    first = event("invoice.payment_failed", created=1_795_340_000)
-    second = event("invoice.payment_failed", created=1_795_340_100)
-    last = event(end, created=1_795_340_200)
+    first = event("invoice.payment_failed", created=CREATED_S)
+    second = event("invoice.payment_failed", created=CREATED_S + 100)
+    last = event(end, created=CREATED_S + 200)
     for order in permutations([first, second, last]):
         for content in order:
             assert send(content).status == 200

@@ -7,7 +7,7 @@ import pytest
 
 from errata.errors import NotFoundError
 from errata.models.event import Stored
-from errata.models.ids import minted_ms
+from errata.models.ids import minted_ms, now_ms
 from errata.models.issue import Activity, Issue
 from errata.models.visible import Visible
 from errata.protocol.issues import SORTS, IssueQuery
@@ -477,7 +477,7 @@ def test_a_resolve_just_after_a_regression_leaves_the_issue_in_the_lists(
 
 
 def test_resolving_and_digesting_at_once_loses_neither(busy: Project) -> None:
-    start_ms = 1_795_341_600_000
+    start_ms = now_ms() - 1_000
     items = [stream.event(busy.id, start_ms + 10 * n, 3_650, fingerprint="f") for n in range(30)]
     batch = stream.numbered(items)
     stream.pump(batch[:1])

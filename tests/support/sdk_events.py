@@ -126,7 +126,13 @@ JAVASCRIPT: dict[str, Any] = {
 
 
 def put(project: Project, *events: dict[str, Any]) -> list[str]:
-    """Store events like the SDK endpoint does, and digest them in one batch. Return their ids."""
-    ids = stream.put(stream.event(project.id, now_ms(), **fields) for fields in events)
+    """Store events like the SDK endpoint does, and digest them in one batch. Return their ids.
+
+    They are a millisecond apart, the last one is of now: ids of one millisecond have no order.
+    """
+    first_ms = now_ms() - len(events) + 1
+    ids = stream.put(
+        stream.event(project.id, first_ms + n, **fields) for n, fields in enumerate(events)
+    )
     assert stream.deliver(stream.records()) == []
     return ids
