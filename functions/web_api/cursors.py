@@ -18,7 +18,7 @@ def start(context: Context) -> str:
     The text comes from the caller: it may be any.
 
     Raises:
-        BadRequestError: it is none of our cursors.
+        BadRequestError: it is not a cursor of this API.
     """
     cursor: str = context.query.get("cursor", "")
     try:

@@ -18,7 +18,7 @@ from functions.web_api.issue_schemas import is_issue_id, split_issue_id
 class FoundIssue:
     """An issue with its project, and what the token may see of it.
 
-    If the issue is merged into another one, it is that one, with the sum of all.
+    If the requested issue is merged, this is its head, with the sum of all members.
     """
 
     project: Project

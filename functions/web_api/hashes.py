@@ -15,7 +15,7 @@ from functions.web_api.tag_schemas import HashSchema
 
 
 def list_(context: Context, issue: str, organization: str = "") -> ApiResponse:
-    """Return the issues that an issue consists of, each with its newest event."""
+    """Return an issue and those merged into it, each with its newest event."""
     found = find_issue(context, issue, organization)
     parts = _parts(found)
     size, text = cursors.per_page(context), cursors.start(context)

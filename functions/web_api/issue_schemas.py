@@ -34,7 +34,7 @@ def issue_id_of(project_id: str, number: int) -> str:
 
 
 def is_issue_id(text: str) -> bool:
-    """Return whether a text may be the id of an issue in the API. A number of 32 bits is none."""
+    """Return whether a text may be an issue's id in the API: a number with more than 32 bits."""
     return text.isascii() and text.isdecimal() and len(text) <= 28 and int(text) >> _NUMBER_BITS > 0
 
 

@@ -53,7 +53,7 @@ def test_a_search_is_written_with_suggestions(browser: Browser, team: Team) -> N
             expect(page.get_by_role("link", name="boom")).to_be_visible()
             expect(page.get_by_role("link", name="careful")).to_have_count(0)
             page.get_by_text("Syntax").click()
-            expect(page.get_by_text("All terms must hold.")).to_be_visible()
+            expect(page.get_by_text("An issue must match all terms.")).to_be_visible()
             assert barriers(page) == []
 
 

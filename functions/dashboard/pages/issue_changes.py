@@ -58,7 +58,7 @@ def begin(ctx: RequestContext) -> PageResponse:
 
 @get("projects/<project:project_id>/issues/changes/<issue:change_id>")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show how far a bulk change is. A script goes on with it, or else a button."""
+    """Show the progress of a bulk change. A script continues it; without scripts, a button does."""
     bulk = change_issues.find(ctx.visible, ctx.request.ids["change_id"])
     return page(
         ctx.request,

@@ -18,7 +18,7 @@ _BYTES = 30_000
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/merge")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show what is merged into an issue, and what may be the same."""
+    """Show the issues that are merged into an issue, and similar ones."""
     return _page(ctx)
 
 

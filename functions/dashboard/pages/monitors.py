@@ -11,7 +11,7 @@ from functions.dashboard.forms import Failed, act, settings_page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import PageResponse, redirect
 
-_SAID = {"deleted": "Deleted. Its issues stay. A later check-in makes a new monitor."}
+_SAID = {"deleted": "Deleted. Its issues stay. The next check-in creates the monitor again."}
 _BYTES = 56_000
 _MARKUP_OF_A_ROW, _MARKUP_OF_A_RUN, _MARKUP_OF_ONE = 900, 260, 1_500
 # In the strip of a row.

@@ -22,7 +22,7 @@ MAX_TEXT = 900
 
 @get("projects/<project:project_id>/issues/suggest")
 def suggestions(ctx: RequestContext) -> PageResponse:
-    """Return how the term `?term` may go on, as JSON for search.js.
+    """Return completions of the term `?term`, as JSON for search.js.
 
     The browser may keep it for a minute.
     """
@@ -31,7 +31,7 @@ def suggestions(ctx: RequestContext) -> PageResponse:
 
 @get("orgs/<organization:organization_id>/issues/suggest")
 def suggestions_across(ctx: RequestContext) -> PageResponse:
-    """Return how the term `?term` of a search across projects may go on, as `suggestions`."""
+    """Return completions of `?term` in a search across projects, as `suggestions`."""
     return _as_json(suggest_across(ctx.organization.id, ctx.request.args.get("term", "")))
 
 

@@ -1,7 +1,7 @@
 """Turn one's own second factor on or off: codes of an authenticator app (TOTP, RFC 6238).
 
-Each step asks for the password, so that a session that somebody left open is not enough. The tokens
-that this gives are used at once, and not stored.
+Each step asks for the password: an open session alone is not enough. The tokens that Cognito
+returns for the password are used at once and not stored.
 """
 
 from collections.abc import Callable

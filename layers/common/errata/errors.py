@@ -23,7 +23,7 @@ ErrataError
 │   ├── ConflictError             somebody else's write came first
 │   │   ├── ConditionFailedError  the condition of a single write did not hold
 │   │   ├── OpenMarkerError       nobody knows yet whether the event was stored
-│   │   ├── FailureToldError      a log line has told of the failure of an SDK's event
+│   │   ├── FailureToldError      a log line has reported the failure of an SDK's event
 │   │   ├── CounterMovedError     another legacy error took the number; has the last one
 │   │   ├── LimitReachedError     a counter is at its limit; says which one
 │   │   └── SlugTakenError        another project of the organization has or had the slug
@@ -259,7 +259,7 @@ class UnavailableError(StoreError):
 
 
 class ThrottledError(UnavailableError):
-    """DynamoDB takes no more requests for a table or a partition now. Nothing was stored."""
+    """DynamoDB throttled a request to a table or a partition. Nothing was stored."""
 
 
 class ConflictError(StoreError):
@@ -275,7 +275,7 @@ class OpenMarkerError(ConflictError):
 
 
 class FailureToldError(ConflictError):
-    """A log line has told of the failure. `item` is its failure marker."""
+    """A log line has reported the failure. `item` is its failure marker."""
 
 
 class CounterMovedError(ConflictError):

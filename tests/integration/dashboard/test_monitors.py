@@ -99,7 +99,7 @@ def test_the_pages_of_as_many_as_there_may_be_are_small(browser: Browser, busy: 
     assert len(calls) <= MAX_CALLS
     assert shown.size <= MAX_BYTES
     assert f"of {MAX_MONITORS} are shown" in shown.text
-    assert "Check-ins of others are refused." in shown.text
+    assert "Errata refuses check-ins of new monitors." in shown.text
     assert shown.html.count('class="runs"') > 40
 
 

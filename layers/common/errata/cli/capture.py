@@ -50,7 +50,7 @@ def add(
         typer.Option(
             metavar="TEXT",
             help="What CloudWatch Logs sends, as a filter pattern. '' sends every line."
-            " Default: lines that may tell of a failure.",
+            " Default: lines that may report a failure.",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the log groups.")] = False,

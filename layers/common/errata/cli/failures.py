@@ -62,7 +62,7 @@ def code(error: Exception, local: bool) -> str:
 
 
 def _root(error: Exception) -> Exception:
-    """Return the exception of botocore behind an error of the store, or else the error itself."""
+    """Return the botocore exception that caused a store error. For other errors, return them."""
     cause = error.__cause__ if isinstance(error, StoreError) else None
     return cause if isinstance(cause, Exception) else error
 

@@ -273,7 +273,7 @@ def _confirm(question: str) -> None:
 def _finish(
     ctx: CommandContext, project_id: str, found: dict[str, Any], more: dict[str, Any]
 ) -> None:
-    """Go on until a bulk change is finished, and print its result."""
+    """Continue a bulk change until it is finished. Print its result."""
     undo_ = f"errata issues undo {project_id} {found['change']}"
     try:
         with progress(ctx.json) as show:

@@ -45,7 +45,7 @@ class AllCommands(TyperGroup):
 
 
 def _complaint(error: Exception) -> str | None:
-    """Return what is wrong with the options; None if the error is none of Typer's own."""
+    """Return Typer's message about wrong options. None for errors of other kinds."""
     # The class of these errors has no public name in Typer. They alone have this method.
     message = getattr(error, "format_message", None)
     return message() if message else None

@@ -59,7 +59,7 @@ class WrongFingerprintRulesError(Exception):
 
 
 class _WrongFingerprintRuleError(Exception):
-    """What is wrong with a line."""
+    """A line is not a valid fingerprint rule. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,17 +50,17 @@ _MAX_VALUE = 8_192
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failure that a log line tells of.
+    """A failure that a log line reports.
 
     Attributes:
         kind: the type of the main exception, or Lambda's name of the failure.
         value: its message.
         platform: the language, "" if unknown.
-        exceptions: in the form of SDKs, the main one last; without frames if Lambda tells of it.
+        exceptions: in the form of SDKs, the main one last; without frames if Lambda reports it.
         request_id: of the invocation; "" if the line does not say it.
-        handled: False if the runtime tells of it, True if the program itself logged it.
+        handled: False if the runtime reports it, True if the program itself logged it.
         logged: what the program logged beside the exception.
-        by_lambda: True if Lambda itself tells of it, from outside of the program.
+        by_lambda: True if Lambda itself reports it, from outside of the program.
         report: what Lambda reports in the same line.
     """
 
@@ -105,7 +105,7 @@ def _of_json(text: str) -> ReadLine:
 
 
 def _of_platform(told: PlatformLine) -> Failure | None:
-    """Return a failure that no other line needs to tell of."""
+    """Return a failure that no other line needs to report."""
     if told.kind == "report":
         kind = _OF_REPORTS.get(told.status) or _OF_REPORTS.get(told.error_type)
         if kind is None:
@@ -116,7 +116,7 @@ def _of_platform(told: PlatformLine) -> Failure | None:
         )
         return _by_lambda(kind, value, told.request_id, told)
     if told.kind != "init_report" or told.phase == "invoke":
-        return None  # the lines of the invocation tell of it
+        return None  # the lines of the invocation report it
     if told.status == "timeout":
         seconds = f" after {told.init_ms / 1000:.2f} seconds" if told.init_ms else ""
         return _by_lambda(INIT_TIMED_OUT, f"Initialisation timed out{seconds}", "", told)
@@ -132,7 +132,7 @@ def _by_lambda(
 
 
 def _of_lambda(text: str) -> Failure | None:
-    """Return a failure that Lambda tells of in a line of its own."""
+    """Return a failure that Lambda reports in a line of its own."""
     if match := _TIMED_OUT.match(text):
         return _by_lambda(TIMED_OUT, match[2], match[1])
     if match := _EXITED.match(text):

@@ -1,7 +1,7 @@
 """Which lines of a log stream belong together: those of one invocation of a Lambda function.
 
 An execution environment has one log stream and handles one request after the other. So an
-invocation's lines are those from its START on. Several lines may tell of one failure: the runtime
+invocation's lines are those from its START on. Several lines may report one failure: the runtime
 logs the exception, then Lambda says that the process has exited, then it reports the timeout or the
 memory. One of them stands for the failure.
 """
@@ -74,7 +74,7 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The failures of a batch. `told_twice` counts lines of failures that another line tells of."""
+    """The failures of a batch. `told_twice` counts lines of failures that another line reports."""
 
     captured: tuple[Captured, ...]
     told_twice: int = 0
@@ -86,7 +86,7 @@ def tells_of_failure(lines: Sequence[LogLine]) -> bool:
 
 
 def find(lines: Sequence[LogLine], around: Sequence[LoggedLine] = ()) -> Found:
-    """Return the failures that the lines of a batch tell of, each once.
+    """Return the failures that the lines of a batch report, each once.
 
     `around` are all lines of the stream at that time, if they could be read: a batch has only those
     that match the subscription's pattern.
@@ -157,12 +157,12 @@ def _owner(read: ReadLine, current: _Invocation, by_id: dict[str, _Invocation]) 
     return by_id[named]
 
 
-# What a line may stand for: any end of the process, a failure that Lambda tells of, an exception.
+# What a line may stand for: any end of the process, a failure that Lambda reports, an exception.
 _DEATH, _OF_LAMBDA, _SAME = "death", "lambda", "same"
 
 
 def _standing_for(told: Failure) -> list[tuple[str, ...]]:
-    """Return what a line that tells of a failure may stand for. See `_is_told_by_another`."""
+    """Return what a line that reports a failure may stand for. See `_is_told_by_another`."""
     if told.handled:
         return []
     same = (_SAME, told.kind, told.value)

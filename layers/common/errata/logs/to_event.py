@@ -18,7 +18,7 @@ from errata.protocol.read import iso
 _STREAM = re.compile(r"\d{4}/\d\d/\d\d/([\w-]{0,64})\[(\$LATEST|\d{1,10})\]")
 _FUNCTION_GROUP = "/aws/lambda/"
 _MAX_BREADCRUMB = 500
-# The failures that Lambda tells of from outside. They have no stack trace to group by.
+# The failures that Lambda reports from outside. They have no stack trace to group by.
 _LEVELS = {failure.TIMED_OUT: "fatal", failure.OUT_OF_MEMORY: "fatal", failure.EXITED: "fatal"}
 
 

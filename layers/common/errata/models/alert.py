@@ -57,7 +57,7 @@ _TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """When to tell, and whom. An empty filter lets every event pass.
+    """Which alerts go to which channels. An empty filter lets every event pass.
 
     Attributes:
         kinds: what is told, of `KINDS`.

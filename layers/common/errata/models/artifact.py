@@ -138,7 +138,7 @@ class Fetch:
 
 
 def normal_debug_id(text: object) -> str:
-    """Return a debug id as 32 hex digits, "" if it is none."""
+    """Return a debug id as 32 hex digits, "" if it is invalid."""
     if not isinstance(text, str) or len(text) > _MAX_TEXT:
         return ""
     plain = text.strip().lower().replace("-", "")

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-# Lines that may tell of a failure (CloudWatch Logs, "Supported regular expressions"). A dot stands
+# Lines that may report a failure (CloudWatch Logs, "Supported regular expressions"). A dot stands
 # for a quotation mark, which is not allowed. The function reads each line again.
 PATTERN = (
     r"%Task\stimed\sout|Runtime\.[A-Z]|Status:\stimeout|status.:.timeout|\[ERROR\]|errorType"

@@ -61,8 +61,9 @@ class FlowStep:
 def quiet_step(flow: Flow, message_id: str, now: int, after: int) -> FlowStep:
     """Return what to do with a message in quiet hours, which end at `after`.
 
-    The first one leads, and is sent then with all others. Their flow is another one than that of
-    the channel: rules without quiet hours may tell the same channel at once.
+    The first one becomes the leader: at `after`, it is sent together with the others. These
+    messages have a flow of their own, because rules without quiet hours may send to the same
+    channel meanwhile.
     """
     if flow.leader and now < flow.due_at + GONE_MS:
         return FlowStep(HOLD, flow.due_at, flow)

@@ -273,7 +273,8 @@ class Activity:
 class CleanupTask:
     """A deleted issue, and the id up to which its events must be deleted (`through`).
 
-    `tallied_since` is the id of its first event if some of them are tallies, which no index has.
+    `tallied_since` is the id of its first event if some events are tallies, "" if none is. No index
+    has tallies, so cleanup reads all events from there on.
     """
 
     project_id: str

@@ -1,7 +1,8 @@
 """Issues that are merged into one, which is their head.
 
-A member keeps its row and goes on counting. It has the status `MERGED` and the id of its head, and
-the head has the ids of its members. Both must say so: otherwise the issues are separate.
+A member keeps its row and still counts its own events. It has the status `MERGED` and the id of its
+head. The head has the ids of its members. If only one of the two rows says so, the issues are
+separate.
 """
 
 from collections import Counter

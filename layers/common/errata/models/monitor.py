@@ -101,7 +101,7 @@ class Run:
         ended_by: the id of the check-in that ended it, "" if none did.
         began_by: the id of the check-in that said when it began, if that came after the end.
         unnamed: whether the job gave no id.
-        event: whether an event tells of it: `owed` if it is still to be stored, `told` if it was.
+        event: of a failed run: `owed` if its event must still be stored, `told` if it was.
     """
 
     id: str
@@ -139,12 +139,13 @@ class Monitor:
         config_ms: when the check-in with the config was received.
         problem: why the schedule cannot be used, "" if it can.
         runs: the newest ones, oldest first.
-        forgot_ms: when the last run ended that it keeps no more. Check-ins until then were seen.
+        forgot_ms: when the newest of the runs ended that are no longer kept. Check-ins until then
+            were seen.
         expected_ms: when the next run is expected. None without a usable schedule, or after
             `MOST_MISSED` missed runs.
         missed: missed runs since the last check-in.
         failing: whether its last runs have failed, by its thresholds.
-        issue_id: the issue that tells of it, "" if none ever did.
+        issue_id: the issue that its failed runs opened, "" if none did.
         told_ms: the timestamp of the newest event of that issue.
         stored_ms: when its last event was stored.
         recovered: whether the issue is still to be resolved.

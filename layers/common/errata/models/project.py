@@ -44,8 +44,8 @@ class Project:
         maps: whether it has had source maps. Without, its events are not symbolicated.
         log_errors: whether log records of level error become events.
         attachments: whether it keeps the attachments of events.
-        captures: whether it has had log capture. Without, no event can be of a failure that a log
-            line tells of, too.
+        captures: whether it has had log capture. Without, no log line can report the failure of
+            an event, too.
         feedback: whether it has had user feedback. Without, no page looks for it.
         monitors: how many cron monitors it has.
     """

@@ -62,13 +62,14 @@ class SeenValues:
     counts: dict[str, int] = field(default_factory=dict)
 
     def add_new(self, found: Mapping[KeyValue, bool], batch: set[KeyValue]) -> list[KeyValue]:
-        """Add values. Return those that were not known, if there is space for them.
+        """Add values. Return the new ones, and the known ones that are True in `found`.
 
-        `batch` has the new values of other issues of the batch of events. These values are added to
-        it. If it is full, further values are left out, and count as new when they come again.
+        `batch` has the new values of other issues in the batch of events. Those of this issue are
+        added to it. When it is full, further values are not added. They count as new when they come
+        again.
 
-        Also returns known values that are True in `found`. Releases are always added, up to their
-        own limit, because the number of open issues of a release depends on them.
+        Releases are always added, up to their own limit: the number of open issues of a release
+        depends on them.
         """
         new: list[KeyValue] = []
         place_left = self._place_left()

@@ -114,8 +114,8 @@ def ignored(issue: Issue, until: str, number: int, now_ms: int) -> IssueFields:
 def wait_as_before(issue: Issue, before: Issue, after: Issue) -> None:
     """Let an issue that is ignored until N more events or users wait for as many as before.
 
-    Its numbers were those of `before` and are those of `after`, because a part of it has come or
-    gone (`errata.models.merged`): no event has changed them.
+    Call it when an issue was merged into it or separated from it. That changes its numbers from
+    those of `before` to those of `after`, without a new event (`errata.models.merged`).
     """
     match issue.ignored_until:
         case "events":

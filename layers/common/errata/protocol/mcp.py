@@ -94,7 +94,7 @@ class McpServer:
 
 
 def read(body: bytes, headers: Mapping[str, str]) -> McpRequest | McpResponse:
-    """Return the request in a body, or the answer to a body that has none.
+    """Return the request in a body. If the body is invalid or a notification, return the response.
 
     A notification gets 202, whatever it is. `headers` have lower-case names.
     """

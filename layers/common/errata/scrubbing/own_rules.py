@@ -54,7 +54,7 @@ class WrongScrubbingRulesError(Exception):
 
 
 class _WrongScrubbingRuleError(Exception):
-    """What is wrong with a line."""
+    """A line is not a valid scrubbing rule. The text says why."""
 
 
 class Pattern(NamedTuple):
@@ -96,7 +96,7 @@ class OwnRules:
 
 
 def parse_rules(text: str) -> tuple[OwnRules, int]:
-    """Return the rules in a text, and how many. Lines that are empty or begin with `#` are none.
+    """Return the rules in a text, and how many. Skips lines that are empty or begin with `#`.
 
     Raises:
         WrongRulesError: names the lines that are wrong, up to ten, or the text is too long.

@@ -15,7 +15,7 @@ _MAX_PARTS = 500_000
 
 
 class FunctionStart(NamedTuple):
-    """A position in an original file from which on the innermost function is another one.
+    """Position in an original file where another function becomes the innermost one.
 
     `line` and `column` count from 0. `name` is "" outside of functions.
     """

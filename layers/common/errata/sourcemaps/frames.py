@@ -62,7 +62,7 @@ class FrameCandidate:
 def candidates(event: Event) -> list[FrameCandidate]:
     """Return the frames of an event that source maps may apply to, innermost first.
 
-    A frame that has been replaced is none.
+    Leaves out frames that were replaced.
     """
     if event.get("platform") not in _PLATFORMS:
         return []

@@ -77,7 +77,7 @@ def _decoded_line(
     state: list[int],
     known: dict[str, tuple[int, ...]],
 ) -> Iterator[list[Segment]]:
-    """Yield the segments of a line in parts. `state` goes on from line to line."""
+    """Yield the segments of a line in parts. Updates `state` for the next line."""
     sources, names = len(section.sources), len(section.names)
     source, line, at_column, name = state
     for part in parts:

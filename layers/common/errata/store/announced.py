@@ -4,9 +4,9 @@
 |---|---|---|
 | announced release | `announced#<hash>` | release, created_at, released_at, url, deploys, ttl, … |
 
-`deploys` is JSON. `revision` counts the changes. A release is in the order of releases from when it
-was announced, or released: its row `known#<hash>` says so, which digest reads with the first event
-of the release (`errata.store.known_releases`).
+`deploys` is JSON. `revision` counts the changes. In the release order, a release counts from the
+time when it was announced or released. Its row `known#<hash>` has that time. digest reads the row
+with the first event of the release (`errata.store.known_releases`).
 """
 
 import json

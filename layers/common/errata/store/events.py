@@ -141,7 +141,7 @@ def sent[T](send: Callable[[], T]) -> T:
     """Return the result of a call that is repeated as usual, but not at once if it is throttled.
 
     Raises:
-        ThrottledError: the partition takes no more. Each retry would use up more of it.
+        ThrottledError: DynamoDB throttles the partition. Each retry would use up more of it.
     """
     for attempt in attempts(_ATTEMPTS, base_s=0.025):
         try:
@@ -161,7 +161,7 @@ def put_new(event: TypedItem, beside: Sequence[Any] = ()) -> bool:
     If one of their conditions is false, nothing is stored, and the result is False.
 
     Raises:
-        FailureToldError: a log line has told of the failure before the SDK.
+        FailureToldError: a log line has reported the failure before the SDK.
         OpenMarkerError: a late copy of it may have been stored or not (`store.late_events`).
         ConflictError: another writer is writing one of the rows.
         ThrottledError: at once, if more events arrive than the project's partition takes.

@@ -1,4 +1,4 @@
-"""EventsTable: failure markers. One failure that an SDK and a log line tell of is one event.
+"""EventsTable: failure markers. One failure that an SDK and a log line report is one event.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
@@ -28,7 +28,7 @@ type Teller = Literal["sdk", "log"]
 
 @dataclass(frozen=True, slots=True)
 class FailureMark:
-    """The failure that an event is about, and who tells of it.
+    """The failure that an event is about, and who reports it.
 
     `claims` is False for a log line of the program itself: it may log an exception of the same type
     several times in one request.

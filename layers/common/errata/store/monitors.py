@@ -103,7 +103,7 @@ def save_monitor(monitor: Monitor) -> bool:
 def remove_monitor(project_id: str, slug: str, environment: str) -> bool:
     """Delete a monitor. Access pattern P82.
 
-    Returns False if there is none, or another writer was at it.
+    Returns False if it does not exist, or another writer has changed it meanwhile.
     """
     table = settings().projects_table
     row: Any = {

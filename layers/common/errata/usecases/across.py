@@ -338,14 +338,14 @@ class _Part:
         return len(some)
 
     def _behind(self, at: AcrossStart, used: Sequence[tuple[Lane, Candidate]]) -> AcrossStart:
-        """Return where a list goes on behind these issues."""
+        """Return the start of the page after these issues."""
         if self._by_number:
             reached = {int(lane.project.id): each.key.value for lane, each in used}
             return replace(at, numbers=at.numbers | reached)
         return _at(used[-1][0], used[-1][1].key, rest=at.rest) if used else at
 
     def _behind_rows(self, at: AcrossStart) -> AcrossStart:
-        """Return where a list goes on behind the last issue, or behind rows read after it."""
+        """Return the start of the page after the last issue, or after rows that were read later."""
         if self._by_number:
             empty = [each for each in self.lanes if not each.held and not each.done]
             reached = {int(each.project.id): each.after.value for each in empty if each.after}
@@ -371,7 +371,7 @@ def _at(lane: Lane, key: ListKey, *, rest: bool) -> AcrossStart:
 
 
 def in_parallel[T, R](work: Callable[[T], R], each_of: Sequence[T]) -> list[R]:
-    """Do the same for some projects, eight at a time."""
+    """Call a function for each project, eight at a time. Return the results in this order."""
     if len(each_of) < 2:
         return list(map(work, each_of))
     with ThreadPoolExecutor(min(_MAX_THREADS, len(each_of))) as threads:

@@ -146,10 +146,10 @@ def _ids(work: Work) -> list[str]:
 
 
 def _one(begin: str, ids: Iterable[str]) -> str:
-    """Return the id that begins so, or the text itself if there is none.
+    """Return the only id that begins with a text. Without one, return the text.
 
     Raises:
-        AmbiguousError: several begin so.
+        AmbiguousError: several ids begin with it.
     """
     found = [each for each in ids if begin and each.startswith(begin)]
     if begin in found:

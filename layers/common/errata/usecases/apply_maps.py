@@ -84,7 +84,7 @@ def _found_in_time(
 ) -> bool:
     """Find the originals in another thread. Return whether it was quick enough.
 
-    A thread that is too slow goes on, and what it finds is known then.
+    A thread that is too slow continues. What it finds is cached for the next event.
     """
     # The thread has candidates of its own: it may still write when nobody waits for it any more.
     copies = [FrameCandidate(*(getattr(each, name) for name in _COPIED)) for each in found]

@@ -1,4 +1,4 @@
-"""Say who assignees are, whom a text names, and who can be assigned."""
+"""Assignees: their names, who can be assigned, and whom a text stands for."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,9 @@ _teams: TTLCache[list[Team]] = TTLCache(max_entries=200)
 
 
 def parse(project: Project, visible: Visible, text: str) -> Assigned | None:
-    """Return whom a text names: `ada@example.com`, `#team`, `me`, or `nobody`, which is None.
+    """Return the assignee that a text names. None for `nobody`.
+
+    Such as `ada@example.com`, `#team` or `me`.
 
     Raises:
         InvalidInputError: there is no such member or team, or they do not see the project, or only

@@ -71,7 +71,7 @@ def add(
 ) -> Iterator[GroupChange]:
     """Capture log groups, yielding the result of each.
 
-    `pattern` selects the lines that CloudWatch Logs sends; None: all that may tell of a failure.
+    `pattern` selects the lines that CloudWatch Logs sends; None: all that may report a failure.
 
     Raises:
         NotFoundError: there is no such project, or the stack cannot capture logs.
@@ -117,7 +117,7 @@ def listed(project_ids: Iterable[str], stack: str) -> Iterator[ListedGroup]:
 
 
 def remove(project_id: str, patterns: Sequence[str], stack: str) -> list[str]:
-    """Capture log groups no more. Returns the names of those that were.
+    """Stop capturing log groups. Return the names of those that were captured.
 
     Raises:
         NotFoundError: the project captures none of them.

@@ -1,4 +1,4 @@
-"""Refuse events of a project whose partition of the events table takes no more.
+"""Refuse events of a project while DynamoDB throttles its partition of the events table.
 
 All events of a project share a partition, which takes 1,000 write units a second. Above that,
 DynamoDB throttles. Repeated calls would keep the clients waiting. So the events that come before

@@ -136,10 +136,11 @@ def _group(message: Message, delivery: Delivery) -> str:
 
 
 def _has_turn(delivery: Delivery) -> bool:
-    """Return whether flood control has admitted a message, or made it a leader.
+    """Return whether flood control lets a message be sent now, alone or as a leader.
 
-    If a dispatcher was killed, its messages come again all at once. Those ask again. If some people
-    were told, the others are told, too.
+    An admitted message that comes too late must be admitted again: if a dispatcher was killed,
+    SQS delivers all its messages again at the same time. If some people were told, the others are
+    told, too.
     """
     if delivery.told:
         return True

@@ -171,11 +171,11 @@ class _Search:
         return sort_key(issue, self.query.sort, self.visible.now_ms)
 
     def _begin(self, at: SearchStart | None) -> SearchStart:
-        """Return where the page begins. A search goes on in its way, if that is possible."""
+        """Return where the page begins. Later pages of a search read rows of the same kind."""
         few = _FEW_WITH_WORDS if self.words else _FEW
         ids = self._ids()
         if at is None or at.kind == VALUE_ROWS:
-            # Once begun, it goes on so, also if events have added issues since.
+            # Later pages do the same, also if events have added issues since.
             if ids is not None and (at or len(ids) <= few):
                 return at or SearchStart(VALUE_ROWS)
             at = None

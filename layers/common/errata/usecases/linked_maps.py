@@ -1,8 +1,8 @@
 """Show the original frames of events that name the URL of their source map.
 
 That is `source_map_url` of the ingest API. Nobody waits for the server of that URL: `fetch_maps`
-fetches the map and `compile_maps` compiles it. `digest` asks for it when an event is counted. If
-that was lost, or the fetch has failed a while ago, whoever reads an event asks for it.
+fetches the map and `compile_maps` compiles it. `digest` asks for it when an event is counted.
+Reading an event asks again if that request was lost, or if the fetch failed some time ago.
 
 The fingerprint stays that of the contract, as with `errata.usecases.inline_maps`.
 """

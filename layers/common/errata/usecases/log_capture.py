@@ -1,4 +1,4 @@
-"""Make events of the failures that log lines of CloudWatch Logs tell of.
+"""Make events of the failures that log lines of CloudWatch Logs report.
 
 Each is stored like an event of an SDK, once by the id of its line: scrubbed, grouped, counted and
 limited alike. See docs/decisions/0069-log-capture.md.

@@ -116,7 +116,7 @@ def _wants_none(member: Member, kinds: set[str]) -> bool:
 
 
 def _is_apart(reach: Reach, at_ms: int) -> bool:
-    """Return whether a member gets messages of their own about what happened at a time."""
+    """Return whether a member's own settings decide how to tell them of what happened then."""
     return reach.is_own and reach.since + KNOWN_AFTER_MS <= at_ms
 
 

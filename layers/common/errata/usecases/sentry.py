@@ -164,7 +164,7 @@ class SdkSubmission:
     files: list[bytes] = field(default_factory=list)
     named: str | None = None
     happened_ms: int | None = None
-    # The failure that a log line and an SDK may both tell of. `read` sets that of an SDK.
+    # The failure that a log line and an SDK may both report. `read` sets that of an SDK.
     mark: "FailureMark | None" = None
 
     def read(self, access: Access, now_ms: int) -> Event:

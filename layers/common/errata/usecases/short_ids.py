@@ -25,7 +25,7 @@ def find(project: Project, visible: Visible, name: str) -> Issue:
     The old slugs of the project work, too, and so do the first digits of an id.
 
     Raises:
-        AmbiguousError: the ids of several issues begin so.
+        AmbiguousError: the ids of several issues begin with these digits.
         NotFoundError: the project has no such issue, or it has expired, was cleared or deleted.
     """
     parsed = parse_short_id(name)

@@ -64,7 +64,7 @@ def assemble(
     `error`.
 
     Raises:
-        InvalidInputError: a checksum is none, or there are too many chunks.
+        InvalidInputError: a checksum is invalid, or there are too many chunks.
         StoreError: nothing was changed.
     """
     if not _SHA1.fullmatch(checksum) or not all(_SHA1.fullmatch(each) for each in chunks):

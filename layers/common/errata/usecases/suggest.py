@@ -1,4 +1,4 @@
-"""Suggest how a term of a query may go on: keys, and values that issues have had."""
+"""Complete a term of a query: keys, and values that issues have had."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -70,7 +70,7 @@ class Suggestion:
 
 
 def suggest(visible: Visible, text: str) -> list[Suggestion]:
-    """Return how a term may go on. `text` is what was typed of it.
+    """Return completions of a term. `text` is what somebody has typed of it so far.
 
     Reads at most 120 value rows, and none for keys.
     """
@@ -87,7 +87,7 @@ def suggest(visible: Visible, text: str) -> list[Suggestion]:
 
 
 def suggest_across(organization_id: str, text: str) -> list[Suggestion]:
-    """Return how a term of a search across projects may go on, as `suggest`.
+    """Return completions of a term of a search across projects, as `suggest`.
 
     Suggests no values that issues have had: these would cost a query for each project.
     """

@@ -1,4 +1,4 @@
-"""Watch cron monitors: note check-ins, missed runs and runs that take too long, and tell of them.
+"""Watch cron monitors: note check-ins, missed and too long runs, and store their events.
 
 Each change of a monitor is one conditional write. What follows from it is in its row: events to be
 stored (`owed`), an issue to be resolved (`recovered`), and when a schedule looks at it next. A

@@ -181,7 +181,7 @@ def list_attempts(project_id: str, webhook_id: str = "", since_ms: int = 0) -> I
 
 
 def of_webhooks(found: Iterable[Attempt]) -> Iterator[Attempt]:
-    """Yield the attempts of webhooks. Those of channels are told apart by their messages."""
+    """Yield the attempts of webhooks, without those of channels."""
     return (each for each in found if not each.message.event.startswith(PREFIX))
 
 

@@ -43,7 +43,7 @@ def pages(running: Trial) -> Iterator[Finding]:
 
 
 def sign_in(running: Trial) -> Iterator[Finding]:
-    """Whether somebody with an account can sign in. The account is deleted afterwards."""
+    """Check that an account can sign in. Creates the account, and deletes it afterwards."""
     email, password = running.account
     accounts.create(email, mailed=False)
     try:

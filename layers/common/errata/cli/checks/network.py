@@ -47,7 +47,7 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 def _has_route(address: str, port: int) -> bool:
-    """Return whether this machine could send to an address. Sends nothing."""
+    """Return whether this machine has a route to an address. Sends nothing."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((address, port))

@@ -341,7 +341,7 @@ def _accepted(running: Trial, sent: EndpointResponse, name: str, good: str, log:
 
 
 def _remedy(running: Trial, response: EndpointResponse, log: str) -> str:
-    """Return what to do about a response that should be another one."""
+    """Return what to do about an unexpected response."""
     show = running.deployment.stack.command("orgs show default")
     match response.status:
         case 401:

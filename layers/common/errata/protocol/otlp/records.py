@@ -112,7 +112,7 @@ def read_request(body: bytes, signal: Signal, is_json: bool, errors: bool) -> Ba
 
 
 class _Shared(NamedTuple):
-    """The attributes that several events have, and what was left out of them."""
+    """Attributes that several events share, and problems: what was left out of the attributes."""
 
     attributes: Attributes
     problems: list[Problem]
