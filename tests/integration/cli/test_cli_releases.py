@@ -1,9 +1,12 @@
 """`errata releases`."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from errata.models.ids import issue_id
 from errata.usecases import issues
+from tests.support import clients, stream
 from tests.support.account import Clock, Project
 from tests.support.cli import done, run
 from tests.support.pages import send
@@ -44,3 +47,50 @@ def test_a_release_is_compared_with_the_one_before(busy: Project, clock: Clock) 
     assert "The first release" in done("releases", "show", busy.id, "1.9").out
     missing = run("releases", "show", busy.id, "2.0")
     assert (missing.code, "has no release 2.0" in missing.err) == (1, True)
+
+
+def test_releases(busy: Project, clock: Clock) -> None:
+    clock.ns = int(datetime(2026, 11, 22, tzinfo=UTC).timestamp()) * 10**9
+    for message, release in (("one", "1.0"), ("two", "1.0"), ("one", "2.0"), ("one", None)):
+        clients.ingest(busy, {"message": message, "release": release})
+        clock.advance(1)
+    assert stream.deliver(stream.records()) == []
+    assert done("releases", "list", busy.id, "--json").json == [
+        {
+            "release": "2.0",
+            "first_seen": "2026-11-22T00:00:02.000Z",
+            "last_seen": "2026-11-22T00:00:02.000Z",
+            "open_issues": 1,
+            "issues_opened": 0,
+            "events": 1,
+        },
+        {
+            "release": "1.0",
+            "first_seen": "2026-11-22T00:00:00.000Z",
+            "last_seen": "2026-11-22T00:00:01.000Z",
+            "open_issues": 2,
+            "issues_opened": 2,
+            "events": 2,
+        },
+    ]
+    heading, newest, oldest = done("releases", "list", busy.id).out.splitlines()
+    assert heading.split()[:3] == ["RELEASE", "FIRST", "SEEN"]
+    assert newest.split() == ["2.0", *["2026-11-22", "00:00:02"] * 2, "1", "0", "1"]
+    assert oldest.split()[-3:] == ["2", "2", "2"]
+
+
+def test_a_release_is_as_old_as_one_says(busy: Project, clock: Clock) -> None:
+    clock.ns = 1_795_341_600_000_000_000
+    send(busy, {"message": "boom", "release": "3f78685"})
+    there = ("releases", "set", busy.id, "3f78685", "--released")
+    said = "Release 3f78685 is compared by 2026-11-20 10:00:00 UTC.\n"
+    assert done(*there, "2026-11-20T11:00:00+01:00").out == said
+    assert done(*there, "none", "--json").json == {"release": "3f78685", "released": None}
+    for text in ("yesterday", "2026-11-23", "1960-01-01"):
+        assert "Give a time that has passed" in run(*there, text).err
+    assert "has no release 1" in run("releases", "set", busy.id, "1", "--released", "none").err
+
+
+def test_no_releases(project: Project) -> None:
+    assert done("releases", "list", project.id, "--json").json == []
+    assert done("releases", "list", project.id).out.startswith("No releases")
