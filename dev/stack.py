@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from dev import gateway
 from dev.build import SAM, artifacts, build_folder, output, sha256_of
-from dev.emulator import PINNED
+from dev.emulated_gateway import PINNED
 from dev.ministack import HOST, Emulator, choose_ports, emulator
 from dev.process import (
     REGION,

@@ -13,21 +13,21 @@ from typing import Any
 
 import pytest
 
-from dev.emulator import (
-    PINNED,
-    allow_batches_of_messages,
+from dev.emulated_functions import (
     import_only_what_functions_import,
-    keep_api_ids,
     keep_streams,
-    partition_keys,
     queue_invocations,
-    render_denials,
     retry_partial_failures,
     take_concurrency_from_parameters,
-    take_keys_from_the_authorizer,
-    tell_partition_keys,
     unpack_once,
 )
+from dev.emulated_gateway import (
+    PINNED,
+    keep_api_ids,
+    render_denials,
+    take_keys_from_the_authorizer,
+)
+from dev.emulated_iam import allow_batches_of_messages, partition_keys, tell_partition_keys
 
 
 def services(positions: dict[str, int], records: dict[str, list[str]]) -> tuple[Any, Any]:
