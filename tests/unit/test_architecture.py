@@ -1,6 +1,7 @@
 """The arrows: functions → usecases → models, protocol, grouping, logs, store, outbound."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -214,6 +215,31 @@ def test_an_alias_names_one_thing() -> None:
                     path = f"{node.module}.{alias.name}".split(".")
                     assert part(file) == folders[alias.asname], file
                     assert alias.asname == "usecase" or file.stem in path, file
+
+
+# The web API's document has this name, and grouping v2 is frozen.
+_TWICE = {"Grouping"}
+
+
+def test_a_class_is_the_only_one_of_its_name() -> None:
+    """Somebody who reads `Request` or `Result` should not have to ask which one it is."""
+    defined = Counter(
+        name
+        for file in [*files(ERRATA), *files(FUNCTIONS)]
+        for node in ast.parse(file.read_text()).body
+        if (name := _name_of_type(node))
+    )
+    assert {name for name, times in defined.items() if times > 1} == _TWICE
+
+
+def _name_of_type(node: ast.stmt) -> str | None:
+    """Return the name of a class or of a public alias."""
+    match node:
+        case ast.ClassDef(name=name):
+            return name
+        case ast.TypeAlias(name=ast.Name(id=name)) if not name.startswith("_"):
+            return name
+    return None
 
 
 def test_no_module_has_more_than_400_lines() -> None:
