@@ -19,6 +19,7 @@ from errata.usecases import (
     clear_project,
     comments,
     issue_events,
+    issue_search,
     issues,
     merge,
     projects,
@@ -130,6 +131,19 @@ def test_what_a_member_has_finds_the_head(desk: Desk, query: str) -> None:
     assert desk.listed(f"is:resolved {query.removeprefix('is:open ')}") == [("a", 3)]
     desk.separate("b")
     assert desk.listed(query.removeprefix("is:open ")) == [("b", 2)]
+
+
+def test_heads_that_members_find_are_all_found_if_one_part_is_too_large(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("d", "e", "f"):
+        desk.hit(name, message="a rare thing")
+    desk.hit("g", message="also rare")
+    for head, member in zip("abc", "def", strict=True):
+        desk.merge(head, member)
+    monkeypatch.setattr(issue_search, "BATCH_GET", 1)
+    monkeypatch.setattr(issue_search, "_MOST_OF_ISSUES", 1)
+    assert desk.listed("rare") == [("a", 2), ("b", 2), ("c", 2), ("g", 1)]
 
 
 def test_the_newest_events_of_all_are_listed(desk: Desk) -> None:

@@ -237,19 +237,22 @@ class _Search:
         texts = self.texts or self._may_match(start)
         self.texts = None
         some, stopped = texts.found, texts.stopped
+        last_id = ""
         if len(some) > _FEW_WITH_WORDS:
             some = some[:_FEW_WITH_WORDS]
-            stopped = some[-1][0]
+            stopped, last_id, _ = some[-1]
         rows = {issue_id: row for _, issue_id, row in some}
         for issue_id, row in self._words_of_members().items():
             if issue_id in rows:
                 rows[issue_id] += f" {row}"
         issues, read, units = self._read_some(list(rows), texts.units)
         if read < len(rows):
-            stopped = next(n for n, each, _ in some if each == list(rows)[read - 1])
+            last_id = list(rows)[read - 1]
+            stopped = next(n for n, each, _ in some if each == last_id)
         found = [each for each in self._checked(issues) if self.words.hold(each, rows[each.id])]
         looked_at = sum(number >= stopped for number in texts.numbers)
-        following = ListStart(stopped) if stopped else None
+        # Heads that are found by their members have no number of their own here.
+        following = ListStart(stopped, last_id if stopped == _TOP else "") if stopped else None
         return _Matches(found, looked_at, texts.units + units, following)
 
     def _may_match(self, start: ListStart | None) -> _Texts:
@@ -264,7 +267,8 @@ class _Search:
             (row for each in texts for row in each.found if row[0] >= stopped), reverse=True
         )
         ids = self._ids()
-        of_members = self._by_members() if start is None else []
+        after = start.issue_id if start else ""
+        of_members = self._by_members(after) if start is None or after else []
         heads = {each for _, each, _ in self._by_members()}
         # These heads are in the first part. So their own words need not match alone.
         rows_of = [row for row in rows if row[1] not in heads and self.words.may_hold(row[2])]
@@ -275,10 +279,10 @@ class _Search:
             sum(each.bytes for each in texts) / _UNIT,
         )
 
-    def _by_members(self) -> list[tuple[int, str, str]]:
-        """Return the heads of which a member may match, as texts with the highest number."""
-        some = [each for each in self.members if self.words.may_hold(each.text)]
-        return [(_TOP, each.head_id, each.text) for each in some]
+    def _by_members(self, after: str = "") -> list[tuple[int, str, str]]:
+        """Return heads after an id of which a member may match, as texts with the top number."""
+        some = [e for e in self.members if e.head_id > after and self.words.may_hold(e.text)]
+        return [(_TOP, e.head_id, e.text) for e in sorted(some, key=lambda e: e.head_id)]
 
     def _words_of_members(self) -> dict[str, str]:
         words = defaultdict(list)
