@@ -20,7 +20,7 @@ from functions.web_api import queries
 from functions.web_api.context import Context
 from functions.web_api.found import find_issue
 from functions.web_api.issue_schemas import api_id, is_issue_id, split_issue_id
-from functions.web_api.issues import details
+from functions.web_api.issues import details, is_named
 from functions.web_api.request import ApiResponse
 from functions.web_api.update_schemas import (
     BulkForm,
@@ -117,12 +117,14 @@ def _projects(context: Context, organization: str) -> list[Project]:
     owner = context.check_organization(organization)
     ids = context.query.getlist("id")
     _, of_query = queries.translated(context.query.get("query", ""))
-    names = [each for each in context.query.getlist("project") if each != "-1"] + of_query
+    names = [each for each in context.query.getlist("project") if each != "-1"] or of_query
     if ids:
         names = [split_issue_id(each)[0] for each in ids if is_issue_id(each)]
     if names or ids:
+        if len(set(names)) > _MOST_PROJECTS:
+            raise _too_many()
         found = []
-        for name in dict.fromkeys(names[:_MOST_PROJECTS]):
+        for name in dict.fromkeys(names):
             try:
                 found.append(context.project(owner, name))
             except NotFoundError:
@@ -131,9 +133,13 @@ def _projects(context: Context, organization: str) -> list[Project]:
     listed, _ = some_projects(owner, "", pages=None)
     seen = [each for each in listed if context.bearer.sees(each)]
     if len(seen) > _MOST_PROJECTS:
-        message = f"Name at most {_MOST_PROJECTS} projects, by `project`."
-        raise InvalidInputError({"project": [message]})
+        raise _too_many()
     return seen
+
+
+def _too_many() -> InvalidInputError:
+    message = f"Name at most {_MOST_PROJECTS} projects, by `project`."
+    return InvalidInputError({"project": [message]})
 
 
 def _selected(context: Context, projects: list[Project]) -> Iterator[_Selected]:
@@ -142,13 +148,15 @@ def _selected(context: Context, projects: list[Project]) -> Iterator[_Selected]:
     if len(ids) > change_issues.MAX_SELECTED:
         message = f"Give at most {change_issues.MAX_SELECTED:,} ids, or a query."
         raise InvalidInputError({"id": [message]})
-    text, _ = queries.translated(
+    text, of_query = queries.translated(
         " ".join(filter(None, (_status_of(context), context.query.get("query", ""))))
     )
     numbers: dict[str, list[int]] = {}
     for project_id, number in (split_issue_id(each) for each in ids if is_issue_id(each)):
         numbers.setdefault(project_id, []).append(number)
     for project in projects:
+        if not ids and of_query and not is_named(project, of_query):
+            continue
         if not ids:
             yield _Selected(project, context.visible(project), [], text)
         elif wanted := numbers.get(project.id):

@@ -35,6 +35,8 @@ def list_of_project(context: Context, organization: str, project: str) -> ApiRes
         terms = parse_terms(context.query.get("query", ""))
         if issue := short_ids.named(found, visible, terms):
             return cursors.page(context, _listed(context, [(found, issue)]), "")
+    if asked.projects and not is_named(found, asked.projects):
+        return cursors.page(context, [], "")
     page = issues.search(visible, asked.query)
     content = _listed(context, ((found, each) for each in page.issues))
     return cursors.page(context, content, page.next_cursor or "")
@@ -48,13 +50,14 @@ def list_of_organization(context: Context, organization: str) -> ApiResponse:
         terms = parse_terms(context.query.get("query", ""))
         if named := across_ids.named(owner, context.bearer.sees, terms, context.now_ms):
             return cursors.page(context, _listed(context, [(named.project, named.issue)]), "")
-    names = (*asked.projects, *(each for each in context.query.getlist("project") if each != "-1"))
-    if len(set(names)) == 1:
-        return _of_one(context, owner, names[0], asked)
+    given = [each for each in context.query.getlist("project") if each != "-1"]
+    named_by = [names for names in (given, asked.projects) if names]
+    if len(named_by) == 1 and len(set(named_by[0])) == 1:
+        return _of_one(context, owner, named_by[0][0], asked)
     sort = asked.query.sort if asked.query.sort in SORTS else SORTS[0]
     page = across.search(
         owner,
-        lambda each: context.bearer.sees(each) and (not names or _is_named(each, names)),
+        lambda each: context.bearer.sees(each) and all(is_named(each, some) for some in named_by),
         queries.sorted_by(asked.query, sort),
         context.now_ms,
         context.bearer.token.member,
@@ -118,5 +121,6 @@ def _listed(context: Context, found: Iterable[tuple[Project, Issue]]) -> list[Is
     ]
 
 
-def _is_named(project: Project, names: Iterable[str]) -> bool:
+def is_named(project: Project, names: Iterable[str]) -> bool:
+    """Return whether one of these names is that of a project."""
     return bool({project.id, *project.slugs}.intersection(names))

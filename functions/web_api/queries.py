@@ -114,7 +114,10 @@ def translated(text: str) -> tuple[str, list[str]]:
 def _add(read_: _Read, sign: str, key: str, value: str) -> None:
     if value.startswith("[") and key:
         value = _only(key, value)
-    if key in _PROJECTS and not sign:
+    if key in _PROJECTS:
+        if sign:
+            message = f"!{key}: is not supported. Name the projects that you mean."
+            raise InvalidInputError({"query": [message]})
         read_.projects.append(value.strip('"'))
     elif key in _KINDS:
         if (value in _ERRORS) == bool(sign):

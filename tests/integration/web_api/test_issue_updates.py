@@ -237,6 +237,28 @@ def test_a_kill_loses_no_change(shop: Shop, call: int) -> None:
         assert [each["type"] for each in activity] == ["set_resolved"]
 
 
+def test_a_query_that_names_another_project_changes_nothing_of_this_one(shop: Shop) -> None:
+    shop.send(TIMEOUT)
+    other = Shop(new_project(metered=True), shop.token)
+    other.send(TIMEOUT)
+    below = "/api/0/organizations/default/issues/"
+    asked = (
+        (f"issues/?query=project:{other.slug}", 204),
+        (f"{below}?project={shop.id}&query=project:{other.slug}", 204),
+        (f"{below}?query=!project:{other.slug}", 400),
+        (f"{below}?{'&'.join(f'project={n}' for n in range(100, 121))}", 400),
+    )
+    for path_, status in asked:
+        assert shop.call("PUT", path_, {"status": "resolved"}).status == status, path_
+        assert shop.call("DELETE", path_).status == status, path_
+    assert [shop.get("issues/")[0]["status"], other.get("issues/")[0]["status"]] == [
+        "unresolved",
+        "unresolved",
+    ]
+    assert shop.call("DELETE", f"{below}?query=project:{other.slug}").status == 204
+    assert (len(shop.get("issues/")), other.get("issues/")) == (1, [])
+
+
 def test_issues_are_merged_and_separated(shop: Shop) -> None:
     shop.send(*numbered(1, 2, 2, 3))
     query = "&".join(f"id={issue_id(shop, number)}" for number in (1, 2, 3))

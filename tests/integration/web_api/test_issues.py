@@ -159,6 +159,16 @@ def test_issues_of_an_organization_are_those_of_the_projects_that_are_named(shop
     both = f"{below}?project={other.id}&project={shop.id}"
     assert set(ids(shop.get(both))) == {mine["id"], its["id"]}
     assert shop.call("GET", f"{below}?project=nothing").status == 404
+    # Both must name a project.
+    for query in (
+        f"{below}?project={shop.id}&query=project:{other.slug}",
+        f"issues/?query=project:{other.slug}",
+    ):
+        assert shop.get(query) == []
+    same = f"{below}?project={other.id}&query=project:{other.slug}"
+    assert ids(shop.get(same)) == ids(other.get(f"issues/?query=project:{other.id}")) == [its["id"]]
+    refused = shop.call("GET", f"{below}?query=!project:{other.slug}")
+    assert (refused.status, "Name the projects that you mean" in refused.text) == (400, True)
 
 
 def test_a_member_sees_the_issues_of_their_teams(shop: Shop) -> None:
