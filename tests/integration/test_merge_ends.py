@@ -203,3 +203,25 @@ def test_a_head_with_members_that_is_merged_itself_lets_its_own_head_regress(
     desk.change("c", Change(RESOLVE))
     desk.hit("a")
     assert desk.listed("is:regressed") == [("c", 3)]
+
+
+# ------------------------------------------------------------------ found by values
+
+
+def test_a_head_that_lives_longer_by_a_merge_is_still_found_by_its_values(desk: ToldDesk) -> None:
+    """Its value rows do not live longer, so they must be written again."""
+
+    def day(at: float) -> None:
+        desk.clock.advance(int(at * DAY_S) - (desk.clock.ms - start_ms) // 1000)
+        expire(desk.clock)
+
+    start_ms = desk.clock.ms
+    desk.hit("a", logger="cart")
+    day(2.9)
+    desk.hit("b")
+    desk.merge("a", "b")
+    for at in (4.9, 6.9, 8.9, 9.7):
+        day(at)
+        desk.hit("a", logger="cart")
+    day(10.5)
+    assert desk.listed("logger:cart") == [("a", 6)]

@@ -142,6 +142,9 @@ def _merge(
             rows_until=max(head.rows_until, expires_at + ROWS_LINGER_S),
             notes=head.notes + 1,
         )
+        if moved.rows_until > head.rows_until:
+            # The value rows of the head expire before, so later events must write them again.
+            moved.values, moved.value_counts = b"", {}
         settled.wait_as_before(moved, whole(head, parts), whole(head, [*parts, member]))
         into = Activity(at, MERGED, by, detail=f"into {_name(project, head)}")
         merged = replace(
