@@ -154,7 +154,7 @@ def _resolved(details: StatusDetailsForm) -> Change:
     if details.in_release == _LATEST:
         message = "Name a release, or use inNextRelease."
         raise InvalidInputError({"statusDetails": [message]})
-    return in_release(details.in_release) if details.in_release else Change(RESOLVE)
+    return Change(RESOLVE) if details.in_release is None else in_release(details.in_release)
 
 
 def _ignored(form: IssueForm, details: StatusDetailsForm, now_ms: int) -> Change:

@@ -98,6 +98,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"assignedTo": "nobody@example.com"}, "not a member"),
     ({"assignedTo": "team:nothing"}, "no team"),
     ({"ticketUrl": "javascript:alert(1)"}, "http"),
+    # A variable of a build that is not set.
+    ({"status": "resolved", "statusDetails": {"inRelease": ""}}, "Name a release"),
 ]
 
 
