@@ -265,6 +265,24 @@ def test_an_old_artifact_is_deleted_without_what_a_later_upload_has_replaced(
     assert artifacts.find_pointers(busy.id, new.keys).keys() == set(new.keys)
 
 
+def test_an_upload_while_an_old_artifact_is_deleted_is_found(busy: Project) -> None:
+    uploaded(busy.id, bundle(release="shop@1"))
+    (old,) = artifacts.list_artifacts(busy.id)
+    done: list[str] = []
+
+    def upload_first(call: Call) -> Any:
+        if call.operation == "TransactWriteItems" and not done:
+            done.append(call.operation)
+            uploaded(busy.id, bundle(release="shop@2"))
+        return call.send()
+
+    with watched(upload_first):
+        sourcemaps.delete(busy.id, old.id)
+    (new,) = artifacts.list_artifacts(busy.id)
+    assert new.release == "shop@2"
+    assert artifacts.find_pointers(busy.id, new.keys).keys() == set(new.keys)
+
+
 def test_an_artifact_that_is_used_does_not_expire(busy: Project) -> None:
     uploaded(busy.id)
     (artifact,) = artifacts.list_artifacts(busy.id)

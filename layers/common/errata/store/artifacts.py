@@ -162,15 +162,25 @@ def note_use(project_id: str, key: str, map_id: str, at_ms: int) -> None:
 
 
 def delete_artifact(artifact: Artifact) -> None:
-    """Delete an artifact and what finds it. Its compiled map follows. Access pattern A6."""
+    """Delete an artifact and what finds it. Its compiled map follows. Access pattern A6.
+
+    Raises:
+        ConflictError: one of its keys leads to another artifact, or somebody else changes it.
+    """
+    table, own = settings().artifacts_table, write_all({":id": artifact.id})
     deletes: Any = [
+        {"Delete": {"TableName": table, "Key": _key(artifact.project_id, _MAP + artifact.id)}}
+    ]
+    deletes += [
         {
             "Delete": {
-                "TableName": settings().artifacts_table,
-                "Key": _key(artifact.project_id, sort_key),
+                "TableName": table,
+                "Key": _key(artifact.project_id, key),
+                "ConditionExpression": "attribute_not_exists(pk) OR map_id = :id",
+                "ExpressionAttributeValues": own,
             }
         }
-        for sort_key in (_MAP + artifact.id, *artifact.keys)
+        for key in artifact.keys
     ]
     clients.dynamodb().transact_write_items(TransactItems=deletes)
 

@@ -7,12 +7,20 @@ The function `compile_maps` compiles a bundle as soon as it is stored
 import hashlib
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from errata.errors import InvalidInputError, NotFoundError, SourceMapError
+from errata.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    SourceMapError,
+    UnavailableError,
+)
 from errata.models.artifact import Artifact, ArtifactState, Bundle
 from errata.protocol.bundles import MAX_BUNDLE_BYTES
 from errata.store import artifacts, map_fetches, map_files
+from errata.store.retry import attempts
 from errata.usecases import audit
 
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
@@ -130,7 +138,16 @@ def delete(project_id: str, map_id: str) -> None:
 
     Raises:
         NotFoundError: the project has no such source map.
+        UnavailableError: there was a conflict on every try.
     """
+    for _ in attempts():
+        with suppress(ConflictError):  # another upload has just replaced it
+            _delete(project_id, map_id)
+            return
+    raise UnavailableError
+
+
+def _delete(project_id: str, map_id: str) -> None:
     found = artifacts.find_artifact(project_id, map_id)
     if found is None:
         raise NotFoundError(f"Project {project_id} has no source map {map_id}.")
