@@ -14,7 +14,7 @@ from errata.usecases import assign, assignees, change_issues, issues, members, p
 from tests.integration.test_digest_expiry import expire
 from tests.integration.test_lifecycle import KEPT_DAYS, Shop
 from tests.support.account import Clock, Project, rows
-from tests.support.calls import Call, Killed, atomic, fault, killed, watched
+from tests.support.calls import Call, Killed, atomic, fault, killed, recorded, watched
 from tests.support.visible import visible_in
 
 ANNA, BEN, EVE, IRIS = (f"{each}@example.com" for each in ("anna", "ben", "eve", "iris"))
@@ -110,6 +110,21 @@ def test_an_issue_takes_only_so_many_notes(desk: Desk, monkeypatch: pytest.Monke
     desk.assign(ANNA)
     with pytest.raises(ErrataError, match="This issue has 2 comments, assignments and links"):
         desk.assign(BEN)
+
+
+@pytest.mark.parametrize("notes", [0, 1])
+def test_notes_are_read_and_renewed_with_the_other_rows_of_an_issue(desk: Desk, notes: int) -> None:
+    if notes:
+        desk.assign(BEN)
+    queries = 0
+    for _ in range(10):
+        desk.clock.days(1)
+        with recorded() as calls:
+            desk.send()
+        queries += [call.operation for call in calls].count("Query")
+        expire(desk.clock)
+    # Once in eight days, and only if there are any.
+    assert queries == len(desk.activity()) == notes
 
 
 def test_digest_and_people_do_not_overwrite_each_other(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """Digest counts each event once, however the stream cuts, repeats and mixes its batches."""
 
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -10,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.models.ids import DAY_MS, now_ms
+from errata.models.ids import DAY_MS, floor_id, now_ms
 from errata.models.issue import Issue
-from errata.models.visible import issues_partition
-from errata.store import issue_status, issues
+from errata.models.visible import Watermark, issues_partition
+from errata.store import issue_status, issues, watermarks
 from tests.support import fuzz, stream, tally
 from tests.support.calls import Call, recorded, watched
 from tests.support.visible import all_issues, visible_at
@@ -234,6 +235,36 @@ def test_a_known_issue_with_nothing_new_costs_four_calls() -> None:
     stream.pump(batch[:101])
     assert operations(batch[101:]) == ["BatchGetItem", "PutItem", "PutItem", "PutItem"]
     tally.assert_exact(items)
+
+
+def cleared(through_ms: int) -> str:
+    """A project that was cleared at that time, and that this process has never read."""
+    project_id = str(time.time_ns())
+    assert watermarks.move_watermark(project_id, Watermark(1, floor_id(through_ms)), 0)
+    return project_id
+
+
+def test_rows_of_a_cleared_project_are_read_twice_once() -> None:
+    project_id = cleared(NOON_MS)
+    items = [stream.event(project_id, NOON_MS + n, fingerprint="f") for n in range(1, 4)]
+    first, second, third = stream.numbered(items)
+    # Those of the generation that the process knows, and of the current one.
+    reads = ["BatchGetItem", "BatchGetItem"]
+    # Then the number, and how the issue was closed.
+    assert operations([first])[:3] == [*reads, "BatchGetItem"]
+    assert operations([second]).count("BatchGetItem") == 1
+    assert operations([third]).count("BatchGetItem") == 1
+    tally.assert_exact(items)
+
+
+def test_a_batch_whose_events_are_all_cleared_only_deletes_them() -> None:
+    project_id = cleared(NOON_MS + 10)
+    items = [stream.event(project_id, NOON_MS + n, fingerprint="f", release="1") for n in range(3)]
+    stream.put(items)
+    found = operations(stream.numbered(items))
+    assert found == ["BatchGetItem", "BatchGetItem", "BatchWriteItem"]
+    assert stream.stored_events() == []
+    assert tally.counted(project_id)["issues"] == {}
 
 
 @pytest.mark.parametrize("releases", [30, 31, 61])

@@ -184,6 +184,27 @@ def test_an_issue_that_is_refused_for_long_comes_again_with_its_batch(
     assert_exact(items)
 
 
+@pytest.mark.parametrize("operation", ["BatchGetItem", "PutItem"])
+def test_an_operator_sees_in_the_log_what_was_tried_again(
+    operation: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "errata")
+    struck: list[str] = []
+
+    def watch(call: Call) -> Any:
+        if call.operation == operation and not struck:
+            struck.append(operation)
+            raise throttled(call)
+        return call.send()
+
+    items = traffic(fresh())
+    with watched(watch):
+        assert stream.deliver(stream.numbered(items)) == []
+    assert [each.getMessage() for each in caplog.records] == ["digest tries again"]
+    assert "ThrottledError" in caplog.text
+    assert_exact(items)
+
+
 @pytest.mark.parametrize("error", [throttled, starved])
 def test_a_throttled_batch_is_tried_again_whole_and_not_issue_by_issue(
     error: Callable[[Call], ClientError], clock: Clock
@@ -359,6 +380,17 @@ def test_of_two_issues_the_one_that_can_be_counted_is(first: bool) -> None:
     good = [item for item in items if issue_of(item) != bad]
     assert len(account.dead_letters()) == len(good) == 2
     assert_exact(good)
+
+
+def test_new_issues_before_and_after_one_that_can_never_be_stored_have_all_numbers() -> None:
+    items = two_transactions(project_id := fresh())
+    with watched(refusing(invalid, issue_of(items[20]))):
+        assert stream.deliver(stream.numbered(items)) == []
+    assert len(account.dead_letters()) == 1
+    good = [item for item in items if item is not items[20]]
+    assert_exact(good)
+    found = usecases.list_issues(visible_in(project_id, START_MS + 100))
+    assert {issue.number for issue in found} == set(range(1, len(items)))
 
 
 def test_a_record_that_is_no_event_is_set_aside_and_blocks_nobody() -> None:

@@ -111,6 +111,18 @@ def test_a_restored_issue_that_was_deleted_comes_back_with_its_next_event(clock:
     assert [each.count for each in issues.list_issues(visible_in(project_id))] == [1]
 
 
+def test_a_deletion_covers_the_newest_event_of_its_issue_if_it_comes_again(clock: Clock) -> None:
+    item = stream.event(project_id := fresh(), clock.ms + 1, fingerprint="f")
+    stream.put([item])
+    batch = stream.numbered([item])
+    stream.pump(batch)
+    (issue,) = issues.list_issues(visible_in(project_id))
+    issues.delete(visible_in(project_id), issue.id, ANNA)
+    stream.pump(batch)
+    assert stream.stored_events() == []
+    assert list(issues.list_issues(visible_in(project_id))) == []
+
+
 # ------------------------------------------------------------------ events that come late
 
 
@@ -126,6 +138,15 @@ def test_any_number_of_events_of_an_issue_is_counted_late_at_once(clock: Clock) 
     ids = set(stream.put(items))
     assert redrive.count_events(project_id, ids) == (1_000, [])
     tally.assert_exact(items)
+
+
+def test_late_events_leave_no_row_by_which_an_issue_was_found_before(clock: Clock) -> None:
+    items = traffic(project_id := fresh(), 40, 1)
+    stream.put(items)
+    stream.pump(stream.numbered(items[:1]))
+    assert redrive.count_events(project_id, {item["sk"]["S"] for item in items}) == (39, [])
+    (row,) = stored(project_id, f"rank#{ranks.EVENTS}#")
+    assert row["sk"]["S"].split("#")[3] == f"{ranks.rank(40):04d}"
 
 
 def test_what_is_cleared_while_it_is_counted_late_does_not_count(clock: Clock) -> None:

@@ -1,5 +1,7 @@
 """Issues are resolved, ignored and reopened, and events make resolved ones regress."""
 
+import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +11,10 @@ from errata.errors import NotFoundError
 from errata.models.event import Stored
 from errata.models.ids import minted_ms, now_ms
 from errata.models.issue import Activity, Issue
+from errata.models.issue_change import IGNORE, RESOLVE, Change
+from errata.models.settled import TIME
 from errata.models.visible import Visible
-from errata.protocol.issues import SORTS, IssueQuery
+from errata.protocol.issues import SORTS, IssueQuery, read_query
 from errata.store import digest_rows, events
 from errata.usecases import issues, webhooks
 from errata.usecases.digest import count_late, wanted_by
@@ -231,6 +235,15 @@ def test_an_event_of_the_millisecond_of_the_resolve_does_not_make_it_regress(sho
     assert (shop.issue().status, shop.issue().status_at) == ("regressed", shop.clock.ms)
 
 
+def test_an_issue_that_regresses_is_found_by_the_words_of_its_newest_event(shop: Shop) -> None:
+    shop.send(message="bad price")
+    shop.resolve()
+    shop.send(message="no cart")
+    for word, found in (("cart", 1), ("price", 0)):
+        query = read_query(word, "first_seen")
+        assert len(list(issues.matching(visible_in(shop.id, shop.clock.ms), query))) == found
+
+
 def test_the_first_event_after_it_is_the_one_that_is_named(shop: Shop) -> None:
     shop.send()
     shop.store(release="1.0")
@@ -310,7 +323,7 @@ def test_late_events_of_many_releases_bring_back_a_resolved_issue_that_expired(
     while late:
         parts.append(count(late))
         late = late[parts[-1] :]
-    assert (len(parts), sum(parts)) == (3, 100)
+    assert parts == [40, 40, 20]
     assert (shop.issue().status, shop.issue().count) == ("regressed", 100)
 
 
@@ -327,6 +340,67 @@ def test_an_ignored_issue_that_expired_stays_ignored_for_a_year(shop: Shop) -> N
         expire(shop.clock)
         shop.send()
         assert shop.issue().status == status
+
+
+@pytest.mark.parametrize(("early_s", "status"), [(1, "ignored"), (0, "open")])
+def test_how_an_issue_was_closed_is_forgotten_after_a_year_though_it_is_there(
+    shop: Shop, early_s: int, status: str
+) -> None:
+    shop.send()
+    issues.ignore(visible_in(shop.id, shop.clock.ms), shop.issue().id, ANNA)
+    (row,) = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("closed#")]
+    # The next event comes a second later.
+    shop.clock.advance(int(row["ttl"]["N"]) - shop.clock.ms // 1000 - 1 - early_s)
+    shop.send()
+    assert (shop.issue().status, shop.issue().count) == (status, 1)
+
+
+def test_an_issue_that_is_resolved_in_a_release_for_years_stays_so_for_older_ones(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "KEPT_DAYS", 90)
+    shop.send()
+    shop.clock.advance(1)
+    resolved = Change(RESOLVE, release="2.0")
+    issues.change(visible_in(shop.id, shop.clock.ms), shop.issue().id, resolved, ANNA)
+    for days in (80, 80, 80, 80, 80, 100):
+        shop.clock.days(days)
+        expire(shop.clock)
+        shop.send()
+    assert (shop.issue().status, shop.issue().count) == ("resolved", 1)
+    shop.send(release="2.0")
+    assert shop.issue().status == "regressed"
+
+
+def test_expired_issues_that_return_share_transactions_as_far_as_they_fit(shop: Shop) -> None:
+    def batch(*names: str) -> None:
+        for name in names:
+            for user in range(2):
+                shop.store(fingerprint=name, context={"user": {"id": user}})
+        shop.digest()
+
+    sleeping, ignored = [f"s{n}" for n in range(9)], [f"i{n}" for n in range(34)]
+    batch(*sleeping, *ignored)
+    for issue in list(issues.list_issues(visible_in(shop.id, shop.clock.ms))):
+        until = Change(IGNORE, until=TIME, number=shop.clock.ms + 3_600_000)
+        change = until if issue.fingerprint in sleeping else Change(IGNORE)
+        issues.change(visible_in(shop.id, shop.clock.ms), issue.id, change, ANNA)
+    shop.clock.days(KEPT_DAYS + 1)
+    new = [f"n{n}" for n in range(50)]
+    for name in (*sleeping, *ignored, *new):
+        shop.store(fingerprint=name)
+    with recorded() as calls:
+        shop.digest()
+    made = [
+        call.parameters["TransactItems"] for call in calls if "TransactItems" in call.parameters
+    ]
+    sizes = [len(each) for each in made if "numbers" in str(each[0])]
+    # The counter, and each issue with its number. One that is open again: its activity, no longer
+    # closed, and without seven rows as an ignored one. One that stays ignored: that it is closed.
+    assert sizes == [1 + 11 * 9, 1 + 3 * 33, 1 + 3 + 2 * 48, 1 + 2 * 2]
+    found = issues.list_issues(visible_in(shop.id, shop.clock.ms))
+    statuses = Counter(issue.status for issue in found)
+    assert statuses == {"open": 59, "ignored": 34}
 
 
 def test_an_issue_that_was_reopened_and_expired_is_news(shop: Shop) -> None:
@@ -370,6 +444,8 @@ def test_only_a_regression_is_a_transaction(shop: Shop) -> None:
     shop.resolve()
     # The issue, its activity, that it is no longer closed, and the four rows of a resolved one.
     assert transactions() == [7]
+    assert transactions() == []
+    issues.ignore(visible_in(shop.id, shop.clock.ms), shop.issue().id, ANNA)
     assert transactions() == []
 
 

@@ -26,9 +26,11 @@ from errata.usecases import (
     short_ids,
     slugs,
 )
+from tests.integration import test_lifecycle
+from tests.integration.test_digest_crashes import invalid, refusing
 from tests.integration.test_digest_expiry import expire
 from tests.integration.test_lifecycle import Shop, between
-from tests.support import stream
+from tests.support import account, stream
 from tests.support.account import Clock, Project
 from tests.support.calls import Call, Killed, fault, killed, recorded, throttled, watched
 from tests.support.visible import visible_in
@@ -231,6 +233,23 @@ def test_a_member_that_has_expired_still_belongs_to_the_head(desk: Desk) -> None
     assert desk.listed('"error of b"') == [("a", 3)]
 
 
+def test_a_member_that_expires_years_later_still_belongs_to_the_head(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(test_lifecycle, "KEPT_DAYS", 90)
+    desk.merge("a", "b")
+    for days in (2, 80, 80, 80, 80, 80):
+        desk.clock.days(days)
+        desk.hit("b")
+        desk.hit("a")
+    desk.clock.days(80)
+    desk.hit("a")
+    desk.clock.days(20)
+    expire(desk.clock)
+    desk.hit("b")
+    assert desk.listed() == [("a", 9)]
+
+
 def test_members_keep_their_head_alive_and_found(desk: Desk) -> None:
     desk.merge("a", "b")
     for _ in range(5):
@@ -241,6 +260,16 @@ def test_members_keep_their_head_alive_and_found(desk: Desk) -> None:
     assert desk.listed('"error of a"') == [("a", 7)]
     page = issues.search(desk.visible, IssueQuery())
     assert [each.count for each in page.issues] == [7]
+
+
+def test_a_head_that_can_never_be_stored_keeps_no_member_from_counting(desk: Desk) -> None:
+    desk.merge("a", "b")
+    desk.clock.advance(600)
+    desk.store(fingerprint="b")
+    with watched(refusing(invalid, f"issue#{desk.ids['a']}")):
+        desk.digest()
+    assert account.dead_letters() == [], "it has no event of its own"
+    assert desk.listed() == [("a", 3), ("c", 1)]
 
 
 def test_an_issue_whose_head_is_gone_is_one_of_its_own(desk: Desk) -> None:
@@ -266,6 +295,17 @@ def test_unmerged_issues_cost_no_call_more(desk: Desk) -> None:
     assert found[0] == ["BatchGetItem", "PutItem", "PutItem", "PutItem"]
     # The head of the other one is read. It is written at most every two minutes.
     assert found[1] == ["BatchGetItem", "BatchGetItem", "PutItem", "PutItem", "PutItem"]
+
+
+def test_a_head_and_its_member_are_each_written_once(desk: Desk) -> None:
+    desk.merge("a", "b")
+    desk.clock.advance(600)
+    desk.store(fingerprint="b")
+    with recorded() as calls:
+        desk.digest()
+    puts = [call.parameters["Item"] for call in calls if call.operation == "PutItem"]
+    written = [each["sk"]["S"] for each in puts if "fingerprint" in each]
+    assert written == [f"issue#{desk.ids['a']}", f"issue#{desk.ids['b']}"]
 
 
 def test_a_list_has_the_head_where_its_newest_event_puts_it(desk: Desk) -> None:

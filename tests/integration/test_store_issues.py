@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from errata.config import settings
 from errata.errors import ConflictError
 from errata.models import sketch
 from errata.models.issue import TTL_LAG_S, Day, Issue, Position, Release
@@ -13,6 +14,7 @@ from errata.models.seen_values import RELEASE
 from errata.models.visible import issues_partition
 from errata.protocol.issues import SORTS
 from errata.store import (
+    clients,
     day_counts,
     digest,
     digest_rows,
@@ -26,6 +28,7 @@ from errata.store import (
 from errata.store.digest import IssueChange, Totals
 from errata.store.digest_rows import Rows, Wanted
 from errata.store.issue_lists import ListKey
+from errata.store.items import write_all
 from errata.store.values import NewValue
 from tests.support import shelf
 from tests.support.shelf import EXPIRES
@@ -168,6 +171,50 @@ def test_a_row_that_began_again_is_not_taken_for_the_one_before(pk: str) -> None
     with pytest.raises(ConflictError):
         digest.write_totals(slow, Totals(days={DAY: Day(3, {}, EXPIRES)}))
     assert current_rows(pk).days == {DAY: Day(2, {}, EXPIRES + 9)}
+
+
+TEXTS = ("last_sequence", "stream", "status")
+
+
+def change_one(pk: str, sk: str, name: str) -> None:
+    """Change one attribute of a row, as another function does that has read it before."""
+    clients.dynamodb().update_item(
+        TableName=settings().issues_table,
+        Key=write_all({"pk": pk, "sk": sk}),
+        UpdateExpression="SET #name = :value",
+        ExpressionAttributeNames={"#name": name},
+        ExpressionAttributeValues=write_all({":value": "other" if name in TEXTS else 123}),
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["last_sequence", "stream", "status", "status_at", "assigned_at", "notes", "ttl"]
+)
+def test_an_issue_of_which_others_changed_anything_is_read_again(pk: str, name: str) -> None:
+    (stored,) = write(pk, ISSUE)
+    early = current_rows(pk)
+    change_one(pk, f"issue#{ISSUE.id}", name)
+    with pytest.raises(ConflictError):
+        write(pk, later(stored, count=3), rows=early)
+
+
+@pytest.mark.parametrize(
+    ("sk", "name"),
+    [
+        *((day_counts.day_key(DAY), name) for name in ("last_sequence", "stream", "count", "ttl")),
+        *(("release#r1", name) for name in ("last_sequence", "stream", "events", "ttl")),
+        ("release#r1", "released_at"),
+    ],
+)
+def test_a_release_or_day_of_which_others_changed_anything_is_read_again(
+    pk: str, sk: str, name: str
+) -> None:
+    made = Totals({"r1": MADE_RELEASE}, {DAY: Day(2, {}, EXPIRES)})
+    digest.write_totals(current_rows(pk), made)
+    early = current_rows(pk)
+    change_one(pk, sk, name)
+    with pytest.raises(ConflictError):
+        digest.write_totals(early, made)
 
 
 def test_days_are_listed_from_one_on(pk: str) -> None:
