@@ -98,6 +98,8 @@ def _read(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             read.clear()
         return _make_api_call(client, operation, parameters)
     credentials = client._request_signer._credentials
+    if credentials is None:
+        return _make_api_call(client, operation, parameters)
     key = repr((service, client.meta.endpoint_url, credentials.access_key, parameters))
     if key not in read:
         read[key] = _make_api_call(client, operation, parameters)
