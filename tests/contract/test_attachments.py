@@ -160,6 +160,7 @@ def test_a_refused_event_leaves_none(shop: Project) -> None:
     assert (objects(), noted()) == ([], [])
 
 
+@pytest.mark.usefixtures("clock")
 def test_an_error_loop_keeps_those_of_events_that_are_kept_in_full(shop: Project) -> None:
     number = 24
     for _ in range(number):
