@@ -239,6 +239,22 @@ def days_of(project_id: str, clock: Clock, counts: dict[int, tuple[int, int]]) -
         clients.dynamodb().put_item(TableName=settings().issues_table, Item=write_all(row))
 
 
+@pytest.mark.parametrize(
+    ("before", "number", "said"),
+    [(9_998, 1, []), (9_998, 2, [10_000]), (10_000, 1, []), (99_999, 2, [100_000])],
+)
+def test_a_project_is_said_to_be_busy_when_its_hour_reaches_a_number(
+    clock: Clock, caplog: pytest.LogCaptureFixture, before: int, number: int, said: list[int]
+) -> None:
+    # Of yesterday and of the first hour of today, too: these are not busy.
+    clock.ns += (DAY_MS - clock.ms % DAY_MS + 4 * 3_600_000) * 10**6
+    days_of("1", clock, {0: (before, before)})
+    times = [clock.ms - DAY_MS, clock.ms - 4 * 3_600_000, *[clock.ms + n for n in range(number)]]
+    stream.pump(stream.numbered(stream.event("1", at_ms) for at_ms in times))
+    found = [each.getMessage() for each in caplog.records if "no event lost" in each.getMessage()]
+    assert found == [f"no event lost yet: project 1 has had {n} events in an hour" for n in said]
+
+
 @pytest.mark.usefixtures("owned")
 @pytest.mark.parametrize(("usual", "told"), [(0, True), (23_000, True), (25_000, False)])
 def test_owners_are_told_once_a_day_of_a_project_far_above_its_usual(

@@ -245,15 +245,19 @@ def cleared(through_ms: int) -> str:
 
 
 def test_rows_of_a_cleared_project_are_read_twice_once() -> None:
-    project_id = cleared(NOON_MS)
-    items = [stream.event(project_id, NOON_MS + n, fingerprint="f") for n in range(1, 4)]
-    first, second, third = stream.numbered(items)
+    projects = [cleared(NOON_MS), cleared(NOON_MS)]
+    items = [
+        stream.event(project_id, NOON_MS + n, fingerprint="f")
+        for n in range(1, 4)
+        for project_id in projects
+    ]
+    batch = stream.numbered(items)
     # Those of the generation that the process knows, and of the current one.
     reads = ["BatchGetItem", "BatchGetItem"]
     # Then the number, and how the issue was closed.
-    assert operations([first])[:3] == [*reads, "BatchGetItem"]
-    assert operations([second]).count("BatchGetItem") == 1
-    assert operations([third]).count("BatchGetItem") == 1
+    assert operations(batch[:2])[:3] == [*reads, "BatchGetItem"]
+    assert operations(batch[2:4]).count("BatchGetItem") == 1
+    assert operations(batch[4:]).count("BatchGetItem") == 1
     tally.assert_exact(items)
 
 
@@ -265,6 +269,15 @@ def test_a_batch_whose_events_are_all_cleared_only_deletes_them() -> None:
     assert found == ["BatchGetItem", "BatchGetItem", "BatchWriteItem"]
     assert stream.stored_events() == []
     assert tally.counted(project_id)["issues"] == {}
+
+
+def test_a_new_issue_of_a_project_with_others_makes_no_query_for_them() -> None:
+    project_id = fresh()
+    items = [stream.event(project_id, NOON_MS + n, fingerprint=f"f{n}") for n in range(2)]
+    first, second = stream.numbered(items)
+    # Whether there are issues without numbers, and the webhooks: the latter are remembered.
+    assert operations([first]).count("Query") == 2
+    assert "Query" not in operations([second])
 
 
 @pytest.mark.parametrize("releases", [30, 31, 61])

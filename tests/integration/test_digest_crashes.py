@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from errata.errors import UnavailableError
+from errata.errors import ThrottledError, UnavailableError
 from errata.models.ids import floor_id, now_ms
 from errata.models.visible import Watermark, issues_partition
 from errata.store import digest_rows, events, issues, watermarks
@@ -271,6 +271,16 @@ def test_later_events_of_an_issue_never_overtake_earlier_ones(
     assert_exact(items)
 
 
+def test_a_refused_transaction_of_new_issues_keeps_no_other_from_being_stored(
+    clock: Clock,
+) -> None:
+    items = two_transactions(project_id := fresh())
+    with watched(refusing(throttled, issue_of(items[0]))):
+        assert stream.deliver(stream.numbered(items)) == ["1001"]
+    found = counts(project_id)["issues"]
+    assert found.keys() == {issue_of(item).removeprefix("issue#") for item in items[49:]}
+
+
 def test_late_events_are_not_counted_if_another_writer_counts_at_the_same_time() -> None:
     project_id = fresh()
     items = [
@@ -284,6 +294,11 @@ def test_late_events_are_not_counted_if_another_writer_counts_at_the_same_time()
 
     with watched(refusing(conflicting, issues_partition(project_id, 0))):
         assert count_late(rows(), late) == 0
+    with (
+        watched(refusing(throttled, issues_partition(project_id, 0))),
+        pytest.raises(ThrottledError),
+    ):
+        count_late(rows(), late)
     assert counts(project_id)["issues"] == {}
     assert count_late(rows(), late) == 3
     assert_exact(items)
@@ -342,6 +357,47 @@ def test_an_issue_that_can_never_be_counted_is_set_aside_and_blocks_nobody(
     assert_exact([item for item in items if issue_of(item) != second])
 
 
+def test_two_issues_that_can_never_be_counted_are_both_set_aside() -> None:
+    items = traffic(fresh())
+    bad = {issue_of(item) for item in items[:2]}
+    with watched(refusing(invalid, *bad)):
+        assert stream.deliver(stream.numbered(items)) == []
+    good = [item for item in items if issue_of(item) not in bad]
+    assert len(account.dead_letters()) == len(items) - len(good)
+    assert_exact(good)
+
+
+def test_an_issue_that_can_never_be_counted_is_still_found_by_its_counts() -> None:
+    project_id = fresh()
+    items = [stream.event(project_id, START_MS + n, fingerprint="f") for n in range(9)]
+    batch = stream.numbered(items)
+    stream.pump(batch[:1])
+    with watched(refusing(invalid, issue_of(items[0]))):
+        assert stream.deliver(batch) == []
+    assert counts(project_id)["issues"][issue_of(items[0]).removeprefix("issue#")]["count"] == 1
+
+
+def test_a_release_that_can_never_be_stored_does_not_hide_that_its_day_is_throttled(
+    clock: Clock,
+) -> None:
+    project_id = fresh()
+    items = [stream.event(project_id, START_MS + n, fingerprint="f", release="r") for n in range(3)]
+    throttles = iter([True])
+
+    def watch(call: Call) -> Any:
+        if call.operation == "TransactWriteItems" and "release#" in str(call.parameters):
+            raise invalid(call)
+        day = call.operation == "PutItem" and "day#" in str(call.parameters["Item"]["sk"])
+        if day and next(throttles, False):
+            raise throttled(call)
+        return call.send()
+
+    with watched(watch):
+        assert stream.deliver(stream.numbered(items)) == []
+    assert len(account.dead_letters()) == 3
+    assert sum(counts(project_id)["days"].values()) == 3
+
+
 def test_rows_that_can_never_be_stored_block_no_other_project() -> None:
     items = traffic(bad := fresh(), good := fresh())
 
@@ -390,7 +446,9 @@ def test_new_issues_before_and_after_one_that_can_never_be_stored_have_all_numbe
     good = [item for item in items if item is not items[20]]
     assert_exact(good)
     found = usecases.list_issues(visible_in(project_id, START_MS + 100))
-    assert {issue.number for issue in found} == set(range(1, len(items)))
+    by_number = sorted(found, key=lambda issue: issue.number)
+    assert [issue.number for issue in by_number] == list(range(1, len(items)))
+    assert [issue.first_event for issue in by_number] == [item["sk"]["S"] for item in good]
 
 
 def test_a_record_that_is_no_event_is_set_aside_and_blocks_nobody() -> None:

@@ -15,9 +15,10 @@ from errata.store import clients, ranks, watermarks
 from errata.store import digest as store_digest
 from errata.usecases import issues, redrive
 from errata.usecases.clear_project import clear
+from tests.integration.test_digest_crashes import invalid
 from tests.integration.test_digest_expiry import expire
 from tests.support import stream, tally
-from tests.support.account import Clock, rows
+from tests.support.account import Clock, dead_letters, rows
 from tests.support.calls import Call, Killed, fault, killed, lagging, throttled, watched
 from tests.support.fresh import clear_cache
 from tests.support.visible import visible_in
@@ -81,6 +82,22 @@ def test_rows_without_a_position_miss_nothing_if_digest_is_interrupted(
             break
 
 
+def test_restored_rows_that_can_never_be_stored_keep_no_issue_from_counting(clock: Clock) -> None:
+    items = traffic(project_id := fresh(), 6)
+    stream.pump(stream.numbered(items[:3]))
+    restored(project_id, "issue#", "release#", "day#")
+
+    def watch(call: Call) -> Any:
+        if call.operation == "PutItem" and "day#" in str(call.parameters["Item"]["sk"]):
+            raise invalid(call)
+        return call.send()
+
+    with watched(watch):
+        assert stream.deliver(stream.numbered(items[3:])) == []
+    assert len(dead_letters()) == 3
+    assert sum(each.count for each in issues.list_issues(visible_in(project_id))) == 6
+
+
 def test_a_process_that_knew_a_project_before_its_clear_counts_after_it(clock: Clock) -> None:
     items = traffic(project_id := fresh(), 2, issues=1)
     stream.pump(stream.numbered(items))
@@ -137,6 +154,16 @@ def test_any_number_of_events_of_an_issue_is_counted_late_at_once(clock: Clock) 
     items = traffic(project_id := fresh(), 1_000, issues=1)
     ids = set(stream.put(items))
     assert redrive.count_events(project_id, ids) == (1_000, [])
+    tally.assert_exact(items)
+
+
+def test_what_is_delivered_again_after_late_events_counts_once(clock: Clock) -> None:
+    items = traffic(project_id := fresh(), 6, 1)
+    stream.put(items)
+    batch = stream.numbered(items[:3])
+    stream.pump(batch)
+    assert redrive.count_events(project_id, {item["sk"]["S"] for item in items}) == (3, [])
+    stream.pump(batch)
     tally.assert_exact(items)
 
 

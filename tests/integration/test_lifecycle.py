@@ -16,7 +16,7 @@ from errata.models.settled import TIME
 from errata.models.visible import Visible
 from errata.protocol.issues import SORTS, IssueQuery, read_query
 from errata.store import digest_rows, events
-from errata.usecases import issues, webhooks
+from errata.usecases import issues, redrive, webhooks
 from errata.usecases.digest import count_late, wanted_by
 from tests.integration.test_digest_expiry import expire
 from tests.support import scenarios, stream, tally
@@ -235,9 +235,11 @@ def test_an_event_of_the_millisecond_of_the_resolve_does_not_make_it_regress(sho
     assert (shop.issue().status, shop.issue().status_at) == ("regressed", shop.clock.ms)
 
 
-def test_an_issue_that_regresses_is_found_by_the_words_of_its_newest_event(shop: Shop) -> None:
+@pytest.mark.parametrize("resolved", [False, True])
+def test_an_issue_is_found_by_the_words_of_its_newest_event(shop: Shop, resolved: bool) -> None:
     shop.send(message="bad price")
-    shop.resolve()
+    if resolved:
+        shop.resolve()
     shop.send(message="no cart")
     for word, found in (("cart", 1), ("price", 0)):
         query = read_query(word, "first_seen")
@@ -342,16 +344,22 @@ def test_an_ignored_issue_that_expired_stays_ignored_for_a_year(shop: Shop) -> N
         assert shop.issue().status == status
 
 
+@pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize(("early_s", "status"), [(1, "ignored"), (0, "open")])
 def test_how_an_issue_was_closed_is_forgotten_after_a_year_though_it_is_there(
-    shop: Shop, early_s: int, status: str
+    shop: Shop, early_s: int, status: str, late: bool
 ) -> None:
     shop.send()
     issues.ignore(visible_in(shop.id, shop.clock.ms), shop.issue().id, ANNA)
     (row,) = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("closed#")]
     # The next event comes a second later.
     shop.clock.advance(int(row["ttl"]["N"]) - shop.clock.ms // 1000 - 1 - early_s)
-    shop.send()
+    if late:
+        event_id = shop.store()
+        stream.put(shop.items[-1:])
+        assert redrive.count_events(shop.id, {event_id}) == (1, [])
+    else:
+        shop.send()
     assert (shop.issue().status, shop.issue().count) == (status, 1)
 
 
@@ -401,6 +409,7 @@ def test_expired_issues_that_return_share_transactions_as_far_as_they_fit(shop: 
     found = issues.list_issues(visible_in(shop.id, shop.clock.ms))
     statuses = Counter(issue.status for issue in found)
     assert statuses == {"open": 59, "ignored": 34}
+    assert len(tally.counted(shop.id)["issues"]) == 93, "each has its rows"
 
 
 def test_an_issue_that_was_reopened_and_expired_is_news(shop: Shop) -> None:

@@ -386,6 +386,7 @@ def test_events_that_name_no_map_cost_digest_and_readers_no_call(busy: Project) 
 
 
 def test_of_many_events_of_one_build_digest_asks_once(busy: Project) -> None:
+    assert ingest(busy, {"message": "without a map", "release": "r"}).status == 202
     for _ in range(5):
         body = {"message": "x", "source_map_url": "https://cdn.example/a.map", "release": "r"}
         assert ingest(busy, body).status == 202

@@ -23,8 +23,10 @@ from errata.usecases import (
     issues,
     merge,
     projects,
+    redrive,
     short_ids,
     slugs,
+    webhooks,
 )
 from tests.integration import test_lifecycle
 from tests.integration.test_digest_crashes import invalid, refusing
@@ -33,7 +35,9 @@ from tests.integration.test_lifecycle import Shop, between
 from tests.support import account, stream
 from tests.support.account import Clock, Project
 from tests.support.calls import Call, Killed, fault, killed, recorded, throttled, watched
+from tests.support.fresh import clear_cache
 from tests.support.visible import visible_in
+from tests.support.webhooks import messages
 
 ANNA = "anna@example.com"
 DAY_S = 86_400
@@ -306,6 +310,23 @@ def test_a_head_and_its_member_are_each_written_once(desk: Desk) -> None:
     puts = [call.parameters["Item"] for call in calls if call.operation == "PutItem"]
     written = [each["sk"]["S"] for each in puts if "fingerprint" in each]
     assert written == [f"issue#{desk.ids['a']}", f"issue#{desk.ids['b']}"]
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+def test_a_late_event_of_a_member_lets_the_head_regress(desk: Desk, resolved: bool) -> None:
+    desk.merge("a", "b")
+    webhooks.add(desk.id, "https://example.com/hook", ["issue.regressed"])
+    clear_cache()
+    if resolved:
+        desk.change("a", Change(RESOLVE))
+    event_id = desk.store(fingerprint="b")
+    stream.put(desk.items[-1:])
+    with recorded() as calls:
+        assert redrive.count_events(desk.id, {event_id}) == (1, [])
+    assert desk.of("a").status == ("regressed" if resolved else "open")
+    assert len(messages()) == resolved
+    puts = [call for call in calls if call.operation == "PutItem"]
+    assert puts == [], "the head is written only if it changes"
 
 
 def test_a_list_has_the_head_where_its_newest_event_puts_it(desk: Desk) -> None:
