@@ -26,7 +26,7 @@ from errata.models.issue import IGNORED, MERGED, RESOLVED, Activity, Day, Issue,
 from errata.store import clients, closed_issues, known_releases, numbers, ranks, values
 from errata.store.day_counts import day_key
 from errata.store.digest_rows import Rows, read_text
-from errata.store.issue_items import day_item, is_issue, issue_item, release_item, to_issue
+from errata.store.issue_items import day_item, issue_item, release_item, to_issue
 from errata.store.issue_status import activity_action, renew_activity
 from errata.store.items import (
     BATCH_WRITE,
@@ -220,7 +220,7 @@ def _find_by(rows: Rows, changes: list[IssueChange]) -> None:
 def _before(rows: Rows, issue_id: str) -> Issue | None:
     """Return an issue as it is stored, even if it has expired. None if it has no rows."""
     stored = rows.stored.get(f"issue#{issue_id}")
-    if stored is None or not is_issue(stored) or not stored.get("number"):
+    if stored is None or not stored.get("number"):  # a tombstone has none
         return None
     return to_issue(stored)
 

@@ -102,15 +102,14 @@ def read(
         project_id: Rows(project_id, Watermark(), wanted=of_project)
         for project_id, of_project in wanted.items()
     }
-    for item in found.get(settings().events_table, []):
+    for item in found[settings().events_table]:
         rows[item["pk"]["S"].removesuffix("#state")].watermark = watermarks.to_watermark(item)
-    items = found.get(settings().issues_table, [])
+    items = found[settings().issues_table]
     actual = {project_id: each.watermark.generation for project_id, each in rows.items()}
     moved = {each: wanted[each] for each in wanted if actual[each] != guessed[each]}
-    if moved:
-        for project_id in moved:
-            generations[project_id] = actual[project_id]
-        items += _read(moved, actual).get(settings().issues_table, [])
+    for project_id in moved:
+        generations[project_id] = actual[project_id]
+    items += _read(moved, actual)[settings().issues_table]
     by_partition = {each.pk: each for each in rows.values()}
     for plain in map(read_all, items):
         if plain["pk"] in by_partition:
@@ -181,7 +180,7 @@ def read_issues(rows: Rows, issue_ids: Iterable[str], now_s: int) -> None:
     """
     names = {f"issue#{each}" for each in issue_ids} - rows.stored.keys()
     keys = [write_all({"pk": rows.pk, "sk": name}) for name in sorted(names)]
-    for item in batch_get(settings().issues_table, keys) if keys else ():
+    for item in batch_get(settings().issues_table, keys):
         _add(rows, read_all(item), now_s)
 
 

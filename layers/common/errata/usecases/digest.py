@@ -231,9 +231,7 @@ def _note_busy(project_id: str, before: Mapping[int, Day], after: Mapping[int, D
 def _before_opening(rows: Rows, fresh: EventsByIssue, now_s: int) -> tuple[int, dict[str, Closed]]:
     """Return the project's last number, and which of the new issues were closed before."""
     unnumbered = [each for each in fresh if each not in rows.issues or not rows.issues[each].number]
-    last, closed = 0, dict[str, Closed]()
-    if unnumbered or rows.missing_releases:
-        last, closed = digest_rows.before_opening(rows, unnumbered, now_s)
+    last, closed = digest_rows.before_opening(rows, unnumbered, now_s)
     if unknown := unknown_releases(rows, fresh, closed):
         digest_rows.read_known(rows, unknown, now_s)
     if not unnumbered:
