@@ -112,7 +112,10 @@ def test_they_are_bounded(shop: Project) -> None:
     assert len(objects()) == MAX_FILES
 
 
-def test_files_have_a_rate_and_take_none_of_that_of_events(shop: Project) -> None:
+def test_files_have_a_rate_and_take_none_of_that_of_events(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachments, "LEAST_BURST", 8)
     projects.change(shop.id, 8, None)
     clear_cache()
     large = attached(b"\0" * 1_000_000, filename="large.bin")
@@ -126,6 +129,14 @@ def test_files_have_a_rate_and_take_none_of_that_of_events(shop: Project) -> Non
     path = f"/api/{shop.id}/envelope/?sentry_key={shop.public}"
     statuses = [function_url.call("POST", path, body).status for _ in range(9)]
     assert statuses == [200] * 8 + [429]
+
+
+def test_the_files_of_an_event_fit_however_low_the_rate_is(shop: Project) -> None:
+    projects.change(shop.id, 3, None)
+    clear_cache()
+    send(shop, *(attached(b"\0" * MAX_FILE_BYTES, filename=f"{n}") for n in range(5)))
+    (event,) = events(shop)
+    assert len(event["attachments"]) == 5
 
 
 def test_files_that_are_sent_again_replace_none(shop: Project) -> None:

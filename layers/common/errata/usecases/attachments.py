@@ -12,6 +12,8 @@ from errata.usecases import audit, projects, rate_limit
 
 # So many bytes of files count as a request of the key. Those of an event below this are free.
 BYTES_A_TOKEN = 250_000
+# At once, a key may send the files of one envelope, of 20 MiB, however low its rate is.
+LEAST_BURST = 84
 
 
 @audit.recorded("attachments changed", attachments=projects.on_off)
@@ -32,7 +34,8 @@ def paid(contents: list[bytes], access: Access, at_ms: int) -> bool:
     that they never use up the requests that events need.
     """
     left = sum(map(len, contents)) // BYTES_A_TOKEN
-    bucket, limit, burst = f"key#{access.key_id}#files", access.rate_limit, access.burst
+    bucket, limit = f"key#{access.key_id}#files", access.rate_limit
+    burst = max(access.burst or limit, LEAST_BURST)
     try:
         while left > 0:
             left -= rate_limit.take_some(bucket, limit, at_ms, left, burst=burst)
