@@ -9,7 +9,6 @@ Each of these took a large part of a test's time, and is avoided here:
 - An error writes XML that nobody reads.
 - Each new account looks for the regions of each service.
 - A new item computes its size again for each of its attributes.
-- A query sorts its whole table, not one partition, and each further page starts at the first row.
 - Each request writes the URL patterns of its service again, for each partition of AWS.
 - Every new Cognito pool computes the prime factors of the same RSA key.
 - Every start of moto registers URL patterns for the library `requests`, which no test uses for AWS.
@@ -18,11 +17,10 @@ Each of these took a large part of a test's time, and is avoided here:
 - Every request has a header that names the versions of botocore, Python and the machine, put
   together twice.
 
-`tests.support.moto_items` has what belongs to rows and their values, `tests.support.moto_updates`
-what belongs to update expressions.
+`tests.support.moto_items` has what belongs to rows and their values, `tests.support.moto_queries`
+to queries, and `tests.support.moto_updates` to update expressions.
 """
 
-import inspect
 import json
 import marshal
 from collections import deque
@@ -56,6 +54,7 @@ from werkzeug.exceptions import HTTPException
 
 from tests.support.moto_calls import REQUEST_ID, make_api_call
 from tests.support.moto_items import patch_rows
+from tests.support.moto_queries import patch_queries
 from tests.support.moto_updates import patch_updates
 
 _method_names = cache(method_names_from_class)
@@ -72,8 +71,6 @@ _parse_condition: Any = ConditionExpressionParser.parse
 # With the names and values that each one uses. A call parses each condition two or three times.
 _conditions: dict[tuple[str, bytes], tuple[Any, list[str], list[str]]] = {}
 _MOST_CONDITIONS = 1_000
-_query: Any = Table.query
-_query_signature = inspect.signature(Table.query)
 _loader = cache(botocore.loaders.create_loader)
 _alias_event_name: Any = vars(EventAliaser)["_alias_event_name"]
 _event_names: dict[str, str] = {}
@@ -102,7 +99,6 @@ def remembering() -> Iterator[None]:
         patch.setattr(DynamoType, "cast_value", property(cast_value))
         patch.setattr(DynamoType, "__eq__", equal)
         patch.setattr(Table, "all_items", all_items)
-        patch.setattr(Table, "query", query)
         patch.setattr(Item, "__init__", set_attributes)
         patch.setattr(botocore.session, "create_loader", _loader)
         patch.setattr(UserAgentString, "to_string", lambda _: "tests")
@@ -111,6 +107,7 @@ def remembering() -> Iterator[None]:
         patch.setattr(JsonRESTError, "__init__", set_error)
         patch.setattr(Session, "get_available_regions", _regions)
         patch_rows(patch)
+        patch_queries(patch)
         patch_updates(patch)
         yield
 
@@ -195,35 +192,6 @@ def all_items(table: Table) -> list[Item]:
         for _, partition in sorted(table.items.items(), key=lambda pair: pair[0].cast_value)
         for item in sorted(partition.values(), key=lambda item: item.range_key.cast_value)
     ]
-
-
-def query(table: Table, hash_key: DynamoType, *args: Any, **options: Any) -> Any:
-    """Query a view of the table that has only the rows that the answer may have."""
-    bound = _query_signature.bind(table, hash_key, *args, **options)
-    asked = bound.arguments
-    if asked.get("index_name"):
-        # moto sorts them by the index.
-        rows = [row for rows in table.items.values() for row in _rows(table, rows)]
-    else:
-        rows = _rows(table, table.items.get(hash_key, {}))
-        if table.range_key_attr:
-            rows.sort(key=lambda row: row.range_key.cast_value)
-        if start := (asked["exclusive_start_key"] or {}).get(table.range_key_attr):
-            after, forward = DynamoType(start).cast_value, asked["scan_index_forward"]
-            keys = [(row, row.range_key.cast_value) for row in rows]
-            rows = [row for row, key in keys if (key > after if forward else key < after)]
-            asked["exclusive_start_key"] = None
-    # `Table` is complete; only mypy takes it for abstract.
-    view: Any = object.__new__(Table)  # type: ignore[type-abstract]
-    view.__dict__ = {**table.__dict__, "all_items": lambda: rows}
-    return _query(view, *bound.args[1:], **bound.kwargs)
-
-
-def _rows(table: Table, partition: Any) -> list[Any]:
-    """Return the rows of a partition. It is one row in a table without sort keys."""
-    if table.range_key_attr or not partition:
-        return list(partition.values())
-    return [partition]
 
 
 def set_attributes(

@@ -3,6 +3,7 @@
 Each of these took a large part of a test's time, and is avoided here:
 
 - Each query computes the size of each row three times, with several calls per attribute.
+- Each new row is checked four times, attribute by attribute, with several calls for each.
 - A projection converts a whole row to Python and back, once for each attribute that it names.
 - Rows are copied before they are copied into a response.
 - A copy of a row looks up each attribute and each text of it in a memo.
@@ -23,6 +24,7 @@ from moto.dynamodb import models as dynamodb_models
 from moto.dynamodb import responses
 from moto.dynamodb.models import dynamo_type, table
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
 
@@ -30,6 +32,11 @@ _PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{,30}")
 _size: Any = DynamoType.size
 _project: Any = Item.project
 _execute: Any = UpdateExpressionExecutor.execute
+_check_types: Any = vars(Table)["_validate_item_types"]
+_check_key_sizes: Any = vars(Table)["_validate_key_sizes"]
+_check_empty_keys: Any = vars(responses)["validate_put_has_empty_keys"]
+# In characters. Much less than a key may have.
+_SHORT = 200
 _parse_request: Any = vars(RequestParser)["_parse_map"]
 _parse_response: Any = vars(ResponseParser)["_handle_map"]
 _write_request: Any = vars(JSONSerializer)["_serialize_type_map"]
@@ -49,6 +56,9 @@ def patch_rows(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(table, "copy", _Shared)
     patch.setattr(dynamodb_models, "copy", _Shared)
     patch.setattr(Item, "project", project)
+    patch.setattr(Table, "_validate_item_types", check_types)
+    patch.setattr(Table, "_validate_key_sizes", check_key_sizes)
+    patch.setattr(responses, "validate_put_has_empty_keys", check_empty_keys)
     patch.setattr(responses, "dynamo_to_dict", to_dict)
     patch.setattr(RequestParser, "_parse_map", parse_request)
     patch.setattr(ResponseParser, "_handle_map", parse_response)
@@ -140,6 +150,38 @@ def project(row: Item, paths: list[list[str]]) -> Item:
             same = is_plain(value) and ("N" not in value or _PLAIN_NUMBER.fullmatch(value["N"]))
             kept[name] = value if same else _from_python(_to_python(value))
     return Item(row.hash_key, row.range_key, kept)
+
+
+def check_types(table: Table, attributes: dict[str, Any], attr: str | None = None) -> None:
+    """Check the types of what is in a new row, without what is right at first sight."""
+    if attr is None:
+        attributes = {name: each for name, each in attributes.items() if not _is_right(each)}
+    if attributes:
+        _check_types(table, attributes, attr)
+
+
+def _is_right(value: Any) -> bool:
+    if "N" in value:
+        return is_plain(value) and _PLAIN_NUMBER.fullmatch(value["N"]) is not None
+    return type(value.get("B")) is bytes or ("NULL" not in value and is_plain(value))
+
+
+def check_key_sizes(table: Table, attributes: dict[str, Any]) -> None:
+    """Check the sizes of the keys in a new row, without attributes that are short."""
+    long = {name: each for name, each in attributes.items() if not _is_short(each)}
+    if long:
+        _check_key_sizes(table, long)
+
+
+def _is_short(value: Any) -> bool:
+    text = value.get("S", value.get("N"))
+    return "BOOL" in value or (type(text) is str and len(text) <= _SHORT)
+
+
+def check_empty_keys(attributes: dict[str, Any], *args: Any, **options: Any) -> None:
+    """Check that no key of a new row is empty, if anything in it is."""
+    if any("" in (each.get("S"), each.get("B")) for each in attributes.values()):
+        _check_empty_keys(attributes, *args, **options)
 
 
 def to_dict(value: Any) -> Any:

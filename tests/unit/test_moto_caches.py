@@ -42,6 +42,52 @@ def item(part: str, number: int) -> dict[str, Any]:
     }
 
 
+def ranges(client: Any) -> Iterator[Any]:
+    """Query for keys in ranges, page by page, and yield what comes back."""
+    texts = f"{TABLE}-of-texts"
+    kinds = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
+    client.create_table(
+        TableName=texts,
+        KeySchema=key("pk", "sk"),
+        AttributeDefinitions=kinds,
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for text in ("b", "ab", "a", "abc", "A", "ac"):
+        client.put_item(TableName=texts, Item={"pk": {"S": "a"}, "sk": {"S": text}})
+    conditions = [(f"sk {sign} :low", {":low": {"N": "9"}}) for sign in ("=", "<", "<=", ">", ">=")]
+    conditions += [("sk BETWEEN :low AND :high", {":low": {"N": "2"}, ":high": {"N": "10"}})]
+    conditions += [("begins_with(sk, :low)", {":low": {"S": each}}) for each in ("ab", "b", "c")]
+    for condition, values in conditions:
+        for forward in (True, False):
+            for limit in ({}, {"Limit": 1}, {"Limit": 3}):
+                asked: dict[str, Any] = {
+                    "TableName": TABLE if "N" in values[":low"] else texts,
+                    "KeyConditionExpression": f"pk = :pk AND {condition}",
+                    "ExpressionAttributeValues": {":pk": {"S": "a"}, **values},
+                    "ScanIndexForward": forward,
+                    **limit,
+                }
+                start: dict[str, Any] = {}
+                while True:
+                    page = client.query(**asked, **start)
+                    yield page["Items"], page["ScannedCount"], page.get("LastEvaluatedKey")
+                    if "LastEvaluatedKey" not in page:
+                        break
+                    start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def wrong_rows() -> Iterator[dict[str, Any]]:
+    """Yield rows that DynamoDB refuses."""
+    good = item("a", 1)
+    for name, value in (
+        *(("pk", {"S": ""}), ("pk", {"N": "1"}), ("pk", {"S": "x" * 2_049}), ("sk", {"S": "1"})),
+        *(("other", {"S": ""}), ("other", {"S": "é" * 1_025}), ("a", {"N": "x"})),
+        *(("a", {"N": "1e126"}), ("a", {"N": " 1"}), ("a", {"M": {"b": {"N": "x"}}})),
+        *(("a", {"L": [{"N": ""}]}), ("a", {"NULL": False})),
+    ):
+        yield {**good, name: value}
+
+
 def responses(client: Any) -> Iterator[Any]:
     """Make every kind of call, and yield what comes back without what belongs to HTTP."""
     client.create_table(
@@ -75,6 +121,7 @@ def responses(client: Any) -> Iterator[Any]:
                 **index,
             ):
                 yield page["Items"], page["ScannedCount"], page.get("LastEvaluatedKey")
+    yield from ranges(client)
     for page in client.get_paginator("scan").paginate(
         TableName=TABLE, PaginationConfig={"PageSize": 4}
     ):
@@ -151,6 +198,15 @@ def responses(client: Any) -> Iterator[Any]:
     large = {**nobody, "a": {"S": "x" * 200_000}, "b": {"L": [{"S": "x" * 202_000}]}}
     client.put_item(TableName=TABLE, Item=large)
     yield client.get_item(TableName=TABLE, Key=nobody)["Item"] == large
+    for row in wrong_rows():
+        for call, asked in (
+            (client.put_item, {"TableName": TABLE, "Item": row}),
+            (client.batch_write_item, {"RequestItems": {TABLE: [{"PutRequest": {"Item": row}}]}}),
+        ):
+            try:
+                yield bool(call(**asked))  # moto does not refuse all of them
+            except ClientError as error:
+                yield error.response["Error"]
     put = {
         "TableName": TABLE,
         "Item": known,
