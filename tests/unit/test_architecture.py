@@ -3,6 +3,7 @@
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -83,15 +84,23 @@ def files(folder: Path) -> list[Path]:
     return found
 
 
-def imports(file: Path) -> Iterator[str]:
-    """The dotted name of everything that a module imports, wherever in it."""
+@cache
+def imported(file: Path) -> tuple[tuple[str, str | None], ...]:
+    """The dotted name of everything that a module imports, wherever in it, and its alias."""
+    found: list[tuple[str, str | None]] = []
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [(alias.name, None) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.module, f"{file}: a relative import"
             assert node.level == 0, f"{file}: a relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [(f"{node.module}.{alias.name}", alias.asname) for alias in node.names]
+    return tuple(found)
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The dotted name of everything that a module imports, wherever in it."""
+    return (name for name, _ in imported(file))
 
 
 def named(file: Path, forbidden: set[str]) -> set[str]:
@@ -207,14 +216,10 @@ def test_an_alias_names_one_thing() -> None:
     """`store` and `protocol` are the modules of a use case's own name, `usecase` a command's."""
     folders = {"store": "usecases", "protocol": "usecases", "usecase": "cli"}
     for file in files(ERRATA):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if not isinstance(node, ast.ImportFrom):
-                continue
-            for alias in node.names:
-                if alias.asname in folders:
-                    path = f"{node.module}.{alias.name}".split(".")
-                    assert part(file) == folders[alias.asname], file
-                    assert alias.asname == "usecase" or file.stem in path, file
+        for name, alias in imported(file):
+            if alias in folders:
+                assert part(file) == folders[alias], file
+                assert alias == "usecase" or file.stem in name.split("."), file
 
 
 # The web API's document has this name, and grouping v2 is frozen.
