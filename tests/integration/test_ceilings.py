@@ -7,7 +7,7 @@ import pytest
 
 from errata.config import settings
 from errata.models.ids import DAY_MS
-from errata.models.issue import Day
+from errata.models.issue import SEQUENCE_DIGITS, Day, Position
 from errata.models.tally import KEPT_AN_HOUR
 from errata.store import clients
 from errata.store.day_counts import day_key
@@ -234,7 +234,9 @@ def test_a_flood_of_one_project_stays_at_the_ceiling_and_every_refusal_is_counte
 def days_of(project_id: str, clock: Clock, counts: dict[int, tuple[int, int]]) -> None:
     """Store days with these counts: so many days ago, (all events, those of this hour)."""
     for ago, (number, in_hour) in counts.items():
-        day = Day(number, {clock.ms % DAY_MS // 3_600_000: in_hour}, clock.ms // 1000 + 86_400 * 30)
+        hours = {0: 1, clock.ms % DAY_MS // 3_600_000: in_hour}
+        counted = Position("", "1".zfill(SEQUENCE_DIGITS))
+        day = Day(number, hours, clock.ms // 1000 + 86_400 * 30, counted)
         row = {"pk": f"{project_id}#0", "sk": day_key(clock.ms // DAY_MS - ago), **day_item(day)}
         clients.dynamodb().put_item(TableName=settings().issues_table, Item=write_all(row))
 

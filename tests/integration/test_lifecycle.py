@@ -305,6 +305,7 @@ def test_many_resolved_issues_that_expired_return_in_one_batch(shop: Shop) -> No
     found = list(issues.list_issues(visible_in(shop.id, shop.clock.ms)))
     assert [issue.status for issue in found] == ["regressed"] * len(names)
     assert {issue.number for issue in found} == set(range(25, 49))
+    assert len(tally.counted(shop.id)["issues"]) == len(names), "each has its rows"
 
 
 def test_late_events_of_many_releases_bring_back_a_resolved_issue_that_expired(
