@@ -149,6 +149,33 @@ def test_refused_once_at_any_call_a_batch_is_counted_once(
         assert account.dead_letters() == []
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_rows_that_find_issues_are_each_written_once_and_tried_again_if_throttled(
+    clock: Clock, number: int
+) -> None:
+    tags = {f"tag{n}": f"value {n}" for n in range(60)}
+    items = [stream.event(fresh(), START_MS, fingerprint="f", release="r0", tags=tags)]
+    with recorded() as seen:
+        stream.pump(stream.numbered(items))
+    puts = [each for each in seen if each.operation == "BatchWriteItem"]
+    written = [str(row) for put in puts for row in put.parameters["RequestItems"]["IssuesTable"]]
+    assert len(puts) == 3
+    assert len(written) == len(set(written))
+    items = [stream.event(fresh(), START_MS, fingerprint="f", release="r0", tags=tags)]
+    made: list[Call] = []
+
+    def watch(call: Call) -> Any:
+        if call.operation == "BatchWriteItem":
+            made.append(call)
+            if len(made) == number:
+                raise throttled(call)
+        return call.send()
+
+    with watched(watch):
+        assert stream.deliver(stream.numbered(items)) == []
+    assert_exact(items)
+
+
 def refusing(error: Callable[[Call], BaseException], *marks: str) -> Callable[[Call], Any]:
     """Refuse every write of an issue, a release or a day that mentions one of these."""
 

@@ -82,6 +82,18 @@ def test_rows_without_a_position_miss_nothing_if_digest_is_interrupted(
             break
 
 
+def test_restored_rows_are_counted_on_at_the_first_try(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "errata")
+    items = traffic(project_id := fresh(), 6)
+    stream.pump(stream.numbered(items[:3]))
+    restored(project_id, "issue#", "release#", "day#")
+    assert stream.deliver(stream.numbered(items[3:])) == []
+    assert "digest tries again" not in caplog.text
+    tally.assert_exact(items)
+
+
 def test_restored_rows_that_can_never_be_stored_keep_no_issue_from_counting(clock: Clock) -> None:
     items = traffic(project_id := fresh(), 6)
     stream.pump(stream.numbered(items[:3]))

@@ -137,6 +137,16 @@ def test_a_release_that_comes_back_before_its_row_is_gone_is_new(shop: Shop) -> 
     assert release.first_seen == shop.clock.ms
 
 
+def test_when_a_release_was_first_seen_is_kept_for_a_year_after_it_was_last_seen(
+    shop: Shop,
+) -> None:
+    for _ in range(3):
+        shop.send(**EVENT)
+        (known,) = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("known#")]
+        assert int(known["ttl"]["N"]) >= shop.clock.ms // 1000 + 365 * 86_400
+        shop.clock.days(40)
+
+
 def test_a_release_that_began_anew_is_not_taken_for_the_one_before(shop: Shop) -> None:
     # A second before midnight, so that no day is counted by both of the events below.
     shop.clock.ns += DAY_NS - shop.clock.ns % DAY_NS - 10**9

@@ -13,7 +13,7 @@ from errata.models.project import Project as Registered
 from errata.models.sketch import estimate
 from errata.models.visible import Visible
 from errata.protocol.issues import SORTS, IssueQuery, read_query
-from errata.store import clients
+from errata.store import clients, ranks
 from errata.usecases import (
     across,
     clear_project,
@@ -208,6 +208,25 @@ def test_the_head_is_ignored_until_all_have_so_many(desk: Desk, change: Change) 
     assert desk.of("a").status == "ignored"
     desk.hit("c", context={"user": {"id": 2}})
     assert desk.of("a").status == "open"
+
+
+def test_the_head_counts_members_that_have_no_event_in_the_batch(desk: Desk) -> None:
+    desk.hit("d")
+    desk.merge("a", "b", "c", "d")
+    desk.change("a", Change(IGNORE, until="events", number=2))
+    desk.hit("b")
+    assert desk.of("a").status == "ignored"
+    desk.hit("b")
+    assert desk.of("a").status == "open"
+
+
+def test_a_head_without_a_number_row_regresses_too(desk: Desk) -> None:
+    desk.merge("a", "b")
+    desk.change("a", Change(RESOLVE))
+    key = {"pk": {"S": desk.visible.partition}, "sk": {"S": ranks.number_key("resolved", 1)}}
+    clients.dynamodb().delete_item(TableName=settings().issues_table, Key=key)
+    desk.hit("b")
+    assert desk.of("a").status == "regressed"
 
 
 def test_a_head_knows_when_its_release_was_first_seen_though_a_member_has_the_event(
