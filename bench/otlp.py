@@ -1,7 +1,7 @@
-"""Measure exceptions that an OpenTelemetry exporter sends in spans, in protobuf.
+"""Measure exceptions in OpenTelemetry spans, sent as protobuf.
 
-Each span is that of a request and has one exception: those of the events of 4 KB, of as many issues
-as the other cases have. A request has one resource.
+Each span has one exception: that of an event of 4 KB. There are as many issues as in the other
+cases. A request has one resource.
 """
 
 import gzip

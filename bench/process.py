@@ -32,7 +32,7 @@ EVENTS = "events"
 
 
 class Spent(NamedTuple):
-    """What events took: CPU seconds for each of them, and all calls to AWS."""
+    """What some events cost: CPU seconds per event, and all calls to AWS."""
 
     cpu_s: float
     calls: list[AwsCall]

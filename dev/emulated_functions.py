@@ -30,9 +30,9 @@ def fix_functions(functions: Any, runtime: Any, dynamodb: Any, provisioners: Any
 
 
 def give_secret_sessions(modules: list[Any], sts: Any) -> None:
-    """Give each function's role credentials that nobody can compute.
+    """Give the role of each function random credentials.
 
-    MiniStack derives them from the names of the function and of its role.
+    MiniStack derives them from the names of function and role, so anybody could compute them.
     """
     seed = secrets.token_bytes(32)
 

@@ -4,7 +4,7 @@ import contextvars
 import re
 from typing import Any
 
-# The tag that sets the id of an API in MiniStack.
+# MiniStack takes the id of an API from this tag.
 PINNED = "ms-custom-id"
 
 

@@ -34,7 +34,7 @@ def test_undo_ends_a_change_that_is_not_finished(shop: Shop, selected: bool) -> 
     assert (bulk.finished, bulk.counts) == (False, {"changed": 2})
     assert shop.undo(bulk).counts == {"changed": 2}
     assert set(shop.statuses().values()) == {"open"}
-    # Another window goes on with it, from an old state.
+    # A second browser window continues the change, with the state from before the undo.
     assert advance(shop, bulk).finished
     assert shop.finish(change_issues.find(shop.visible, bulk.id)).counts == {"changed": 2}
     assert set(shop.statuses().values()) == {"open"}

@@ -1,4 +1,4 @@
-"""Merges that end by themselves, and what an ignored head waits for: nothing is kept silent."""
+"""Merges that end when issues expire, and ignored heads: no alert is missing."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ KEPT_S = 3 * DAY_S
 
 
 class ToldDesk(Desk):
-    """A desk with a webhook."""
+    """A desk whose project has a webhook."""
 
     def expire(self) -> None:
         self.clock.advance(KEPT_S + DAY_S)
@@ -26,7 +26,7 @@ class ToldDesk(Desk):
         messages()
 
     def told(self, name: str, **fields: Any) -> list[str]:
-        """Send an event; what the webhook is told then."""
+        """Send an event. Return the messages that the webhook gets for it."""
         self.hit(name, **fields)
         return [each.event for each in messages()]
 

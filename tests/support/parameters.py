@@ -27,7 +27,7 @@ def is_valid(shape: Any) -> Check:
     It is false for all others, and for accepted ones that are rare.
     """
     if shape.name not in _checks:
-        # A value may contain values of its own shape.
+        # A shape may contain itself.
         _checks[shape.name] = lambda value: _checks[shape.name](value)
         _checks[shape.name] = _made(shape)
     return _checks[shape.name]

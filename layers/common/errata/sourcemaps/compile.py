@@ -15,9 +15,10 @@ _MAX_PARTS = 500_000
 
 
 class FunctionStart(NamedTuple):
-    """Position in an original file where another function becomes the innermost one.
+    """Position in an original file where the innermost function changes.
 
-    `line` and `column` count from 0. `name` is "" outside of functions.
+    `line` and `column` count from 0. `name` is that of the function from here on, "" if there is
+    none.
     """
 
     line: int

@@ -21,9 +21,10 @@ _MISSING = ("NoSuchKey", "404", "NotFound", "AccessDenied")
 
 
 def note(project_id: str, sdk_id: str, ttl: int, digest: bytes) -> bool:
-    """Record that an event has attachments, until `ttl` in seconds. Access pattern A22.
+    """Record that an event has attachments. Access pattern A22.
 
-    `digest` is of the files. Returns False if the event has others: then nothing is changed.
+    The row expires at `ttl`, in seconds. `digest` is of the files. Returns False, and changes
+    nothing, if the event has others.
     """
     found = clients.dynamodb().update_item(
         TableName=settings().artifacts_table,

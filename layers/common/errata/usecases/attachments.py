@@ -10,9 +10,9 @@ from errata.protocol.sentry.attachments import MAX_FILES
 from errata.store import attachments as store
 from errata.usecases import audit, projects, rate_limit
 
-# So many bytes of files count as a request of the key. Those of an event below this are free.
+# Bytes of files that take one token of the bucket. Files of an event below this are free.
 BYTES_A_TOKEN = 250_000
-# At once, a key may send the files of one envelope, of 20 MiB, however low its rate is.
+# The smallest size of the bucket: enough for the files of one envelope, 20 MiB.
 LEAST_BURST = 84
 
 
@@ -27,10 +27,10 @@ def change(project_id: str, attachments: bool) -> Project:
 
 
 def paid(contents: list[bytes], access: Access, at_ms: int) -> bool:
-    """Count the files of an event against the rate of its key, as `BYTES_A_TOKEN` has it.
+    """Take tokens for the files of an event from a bucket of its key.
 
-    Returns False if it has reached its limit. Zeros are compressed to nearly nothing: without this,
-    one small request after the other would store 20 MB each. Files have a bucket of their own, so
+    Returns False if too few are left. Compressed zeros are tiny: without this limit, each of many
+    small requests would store 20 MB. Files have a bucket of their own, so
     that they never use up the requests that events need.
     """
     left = sum(map(len, contents)) // BYTES_A_TOKEN

@@ -1,7 +1,7 @@
-"""Make events of the failures that log lines of CloudWatch Logs report.
+"""Create events from failures in CloudWatch Logs.
 
-Each is stored like an event of an SDK, once by the id of its line: scrubbed, grouped, counted and
-limited alike. See docs/decisions/0069-log-capture.md.
+The id of its log line identifies an event, so it is stored once. It is scrubbed, grouped, counted
+and limited like an event of an SDK. See docs/decisions/0069-log-capture.md.
 """
 
 import json

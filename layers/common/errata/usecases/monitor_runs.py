@@ -25,7 +25,7 @@ EARLY_MS = 15_000
 GRACE_MS = 10_000
 # Missed runs that are told one by one after a pause of Errata. Of others, the last ones.
 _MOST_AT_ONCE = KEPT_RUNS
-# Times of a schedule that are computed one by one. A thousand of a crontab take 60 ms.
+# The most times of a schedule that are computed in a row. For a crontab, these take 60 ms.
 _MOST_STEPS = 1_000
 
 
@@ -186,7 +186,7 @@ def _new_run(check_in: CheckIn) -> Run:
 
 
 def _begun(run: Run, check_in: CheckIn) -> Run:
-    """Return a run that is said to be in progress: its begin, or that it is alive.
+    """Apply a check-in `in_progress` to a run: it begins, or still runs. Return the run.
 
     Source: Sentry's consumer of check-ins, "IN_PROGRESS heartbeats bump the timeout".
     """
