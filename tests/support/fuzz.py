@@ -1,6 +1,6 @@
 """Generate client input: JSON of every kind and size, broken JSON, and other bytes.
 
-Limited and always the same by default. `ERRATA_FUZZ=20` makes twenty times as many random tries.
+`tests/conftest.py` says when the generated examples are the same in each run.
 """
 
 import gzip
@@ -19,12 +19,9 @@ _TIMES = int(os.environ.get("ERRATA_FUZZ", "1"))
 
 
 def bounded(examples: int) -> settings:
-    """Return settings that make so many examples. For property tests on a moto account."""
+    """Return settings that make so many examples, and times `ERRATA_FUZZ` if that is set."""
     return settings(
         max_examples=examples * _TIMES,
-        derandomize=_TIMES == 1,
-        database=None,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
 

@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.models.event import (
@@ -18,6 +18,7 @@ from errata.models.event import (
 )
 from errata.models.titles import culprit, title
 from errata.models.trimming import STACK_TEXTS
+from tests.support import fuzz
 from tests.support.noise import noise
 
 TEXTS = ("message", "exception_class", "file", "url", "environment", "release", "server_name")
@@ -66,7 +67,7 @@ def test_an_event_is_not_changed_by_being_packed() -> None:
     assert event == before
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@fuzz.bounded(5)
 @given(st.data())
 def test_whatever_is_in_it_it_fits(data: st.DataObject) -> None:
     names = [*TEXTS, *STACK_TEXTS, "timestamp", "fingerprint", "source_map_url"]

@@ -65,7 +65,7 @@ VARIABLES = st.sampled_from(
 )
 
 
-@fuzz.bounded(300)
+@fuzz.bounded(120)
 @given(event=EVENTS, fingerprint=ANYTHING | st.lists(VARIABLES | ANYTHING, max_size=3))
 def test_every_event_has_a_group(event: Any, fingerprint: object) -> None:
     before = deepcopy((event, fingerprint))
@@ -120,7 +120,7 @@ ADDRESSES = st.ip_addresses().filter(lambda address: any(map(str.isdigit, str(ad
 BASE32 = st.from_regex(r"[A-Z2-7]{8}", fullmatch=True)
 
 
-@fuzz.bounded(200)
+@fuzz.bounded(80)
 @given(
     name=NAMES,
     hashes=st.tuples(HEX, HEX) | st.tuples(BASE32, BASE32),
@@ -138,7 +138,7 @@ def test_hashes_of_bundles_never_matter(name: str, hashes: tuple[str, str], sepa
     assert happened(hashes[0]) == happened(hashes[1])
 
 
-@fuzz.bounded(200)
+@fuzz.bounded(80)
 @given(
     words=st.lists(NAMES, min_size=1, max_size=5),
     values=st.tuples(*[st.tuples(NUMBERS, st.uuids(), ADDRESSES, st.datetimes())] * 2),

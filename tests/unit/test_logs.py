@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.logs import batch, failure, invocation
@@ -19,6 +19,7 @@ from errata.logs.invocation import LoggedLine
 from errata.logs.to_event import event_id, to_event
 from errata.models.capture import PATTERN, project_of
 from errata.protocol.sentry.event import to_fields
+from tests.support import fuzz
 from tests.support.steps import MOST_STEPS, steps
 
 CORPUS = Path(__file__).parents[1] / "fixtures" / "logs"
@@ -299,7 +300,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=50)
+@fuzz.bounded(50)
 @given(st.lists(st.one_of(PIECES, st.text(max_size=50)), max_size=5))
 def test_no_line_raises(pieces: list[str]) -> None:
     text = "".join(pieces)[:5_000]
@@ -313,7 +314,7 @@ VALUES = st.none() | st.integers() | st.text(max_size=9)
 INNER = st.lists(VALUES, max_size=2) | st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3)
 
 
-@settings(max_examples=50)
+@fuzz.bounded(50)
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES | INNER, max_size=6))
 def test_no_json_raises(sent: dict[str, Any]) -> None:
     read = batch_of(START, json.dumps(sent))

@@ -6,7 +6,7 @@ from copy import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
@@ -23,7 +23,7 @@ from errata.protocol.otlp.records import (
     value,
 )
 from errata.protocol.sentry.event import to_fields
-from tests.support import otlp
+from tests.support import fuzz, otlp
 from tests.support.otlp import any_value, encoded, exception, log, logs, pairs, span, spans
 from tests.support.steps import peak_bytes, steps
 
@@ -53,7 +53,7 @@ PATHS: dict[str, list[tuple[str | int, ...]]] = {
 
 @pytest.mark.parametrize("signal", ["logs", "traces"])
 @given(data=st.data())
-@settings(max_examples=150)
+@fuzz.bounded(100)
 def test_any_bytes_are_read_or_refused(signal: Signal, data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from(STARTS)))
     for _ in range(data.draw(st.integers(0, 3))):
@@ -67,7 +67,7 @@ def test_any_bytes_are_read_or_refused(signal: Signal, data: st.DataObject) -> N
 
 @pytest.mark.parametrize("signal", ["logs", "traces"])
 @given(data=st.data())
-@settings(max_examples=100)
+@fuzz.bounded(100)
 def test_any_value_in_any_place_costs_no_more_than_its_record(
     signal: Signal, data: st.DataObject
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.scrubbing import FILTERED
@@ -20,6 +20,7 @@ from errata.scrubbing.own_rules import (
     WrongScrubbingRulesError,
     parse_rules,
 )
+from tests.support import fuzz
 from tests.support.cpu import cpu_s
 
 SIZE = 300_000
@@ -296,7 +297,7 @@ _TREES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@fuzz.bounded(60)
 @given(st.dictionaries(_NAMES, _TREES, max_size=5))
 def test_any_event_stays_json_is_scrubbed_once_and_changes_only_with_a_note(
     event: dict[str, Any],

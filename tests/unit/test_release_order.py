@@ -120,7 +120,7 @@ packages = st.sampled_from(["", "shop@", "@shop/web@"])
 names = st.text(max_size=60) | versions | st.from_regex(r"\A[0-9a-f]{12}\Z")
 
 
-@bounded(300)
+@bounded(120)
 @given(packages, st.lists(versions, min_size=3, max_size=3))
 def test_versions_of_a_package_have_one_order(package: str, some: list[str]) -> None:
     for one, two, three in permutations([f"{package}{each}" for each in some]):
@@ -131,7 +131,7 @@ def test_versions_of_a_package_have_one_order(package: str, some: list[str]) -> 
             assert whole == min(first or 0, second or 0), "transitive"
 
 
-@bounded(300)
+@bounded(120)
 @given(packages, names, packages, names, st.integers(0, 3), st.integers(0, 3))
 def test_any_two_names_have_an_order(
     package: str, one: str, another: str, other: str, at: int, later: int

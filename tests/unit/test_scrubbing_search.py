@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from errata.protocol.body import parse_object
@@ -14,6 +14,7 @@ from errata.scrubbing.built_in import scrub
 from errata.scrubbing.fields import scrub_found
 from errata.scrubbing.search import _AUTOMATON, SecretHints, find_hints
 from errata.scrubbing.values import RULES
+from tests.support import fuzz
 from tests.support.planted import ALL, NAMES
 
 EVERYTHING = SecretHints(True, True, list(RULES))
@@ -78,7 +79,7 @@ def encode(value: Any, chance: random.Random, escapes: float) -> str:
     return f'"{"".join(letters)}"'
 
 
-@settings(max_examples=400)
+@fuzz.bounded(150)
 @example({"extra": [["auth\n", 1]]}, 0)
 @example({"message": "account.DE89370400440532013000"}, 0)
 @given(events, st.integers(0, 1_000))

@@ -5,7 +5,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.errors import SourceMapError
@@ -14,6 +14,7 @@ from errata.sourcemaps.compile import FunctionStart, compile_map
 from errata.sourcemaps.compiled import Original
 from errata.sourcemaps.context import context_lines
 from errata.sourcemaps.parse import MAX_MAP_BYTES, parse_map
+from tests.support import fuzz
 from tests.support.source_maps import Mapping, source_map
 
 # Twice 512 segments and more: a map with several blocks.
@@ -204,7 +205,7 @@ def test_sections_are_in_order_and_do_not_overlap_and_nest_only_so_deep() -> Non
         parse_map(json.dumps(inner).encode())
 
 
-@settings(max_examples=60)
+@fuzz.bounded(60)
 @given(st.text("ABCDgh+/,;1", max_size=40), st.binary(max_size=30))
 def test_any_text_is_read_or_refused(text: str, content: bytes) -> None:
     for each in (broken(mappings=text), content):

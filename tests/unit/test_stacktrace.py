@@ -15,11 +15,12 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.protocol.stacktrace import MAX_EXCEPTIONS, MAX_FRAMES, Frame, Trace, parse_trace
 from errata.protocol.stacktrace.trace import MAX_LINE, MAX_LINES
+from tests.support import fuzz
 from tests.support.cpu import cpu_s
 
 TRACES = Path(__file__).parent / "traces"
@@ -191,7 +192,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=100)
+@fuzz.bounded(60)
 @given(
     st.lists(st.tuples(PIECES, st.sampled_from(["\n", "\r\n", "\r", "", " "])), max_size=60),
     st.integers(1, 10),

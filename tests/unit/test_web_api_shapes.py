@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.errors import InvalidInputError
@@ -15,9 +15,10 @@ from errata.protocol.query import EVENT_KEYS, parse_terms
 from functions.web_api.event_schemas import event_details, event_schema, hex_id, hyphenated
 from functions.web_api.issue_schemas import is_issue_id, issue_id_of, split_issue_id
 from functions.web_api.queries import translated
+from tests.support import fuzz
 from tests.support.cpu import cpu_s
 
-FAST = settings(max_examples=60, deadline=None)
+FAST = fuzz.bounded(60)
 _WORDS = st.sampled_from(
     [
         *("is:unresolved", "is:muted", "!is:resolved", "lastSeen:+24h", "age:-7d", "level:fatal"),

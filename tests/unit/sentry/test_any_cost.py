@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.grouping import v2
 from errata.models.event import pack
 from errata.protocol.body import MAX_JSON_BYTES, parse_object
 from errata.protocol.sentry.event import to_fields
+from tests.support import fuzz
 from tests.support.steps import MOST_BYTES, MOST_STEPS, peak_bytes, steps
 
 SMALL = st.sampled_from(
@@ -80,7 +81,7 @@ def process(sent: bytes) -> None:
     pack(stored)
 
 
-@settings(max_examples=25)
+@fuzz.bounded(12)
 @given(st.lists(st.tuples(PLACES, KINDS, SMALL), min_size=1, max_size=3))
 def test_an_event_of_a_mebibyte_costs_little(parts: list[tuple[Any, str, Any]]) -> None:
     event: Any = {}

@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.models.event import pack, unpack
 from errata.models.ids import sdk_event_id
 from errata.protocol.sentry.event import milliseconds, to_fields
+from tests.support import fuzz
 
 RECEIVED_MS = 1_795_334_940_123
 NOW = "2026-11-22T08:09:00.123Z"
@@ -352,7 +353,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz.bounded(120)
 @given(st.dictionaries(st.sampled_from(sorted(EVENT)), JSON, max_size=8))
 def test_any_event_becomes_fields(sent: dict[str, Any]) -> None:
     fields = fields_of(sent)

@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.grouping import v2
 from errata.models.event import pack, unpack
 from errata.protocol.sentry.event import milliseconds, to_fields
+from tests.support import fuzz
 from tests.support.leaves import lost
 
 RECEIVED_MS = 1_795_334_940_123
@@ -235,7 +236,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@fuzz.bounded(150)
 @given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=8))
 def test_every_value_is_kept_or_noted(sent: dict[str, Any]) -> None:
     fields, fingerprint = to_fields(json.loads(json.dumps(sent)), RECEIVED_MS, None, ADDRESS)

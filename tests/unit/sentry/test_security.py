@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.errors import InvalidInputError
@@ -13,7 +13,7 @@ from errata.protocol.body import parse_object
 from errata.protocol.sentry.envelope import Envelope, EnvelopeItem
 from errata.protocol.sentry.event import to_fields
 from errata.protocol.sentry.security import report_message, to_envelope, with_reports
-from tests.support.fuzz import objects, texts
+from tests.support.fuzz import bounded, objects, texts
 
 NAMES = st.sampled_from(
     [
@@ -33,7 +33,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 REPORTS = JSON.map(lambda value: json.dumps(value).encode())
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@bounded(120)
 @given(REPORTS | objects("csp-report", "known-pins") | st.binary(max_size=100))
 def test_any_body_is_read_or_refused(body: bytes) -> None:
     with suppress(InvalidInputError):
