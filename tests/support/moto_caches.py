@@ -11,6 +11,8 @@ Each of these took a large part of a test's time, and is avoided here:
 - A new item computes its size again for each of its attributes.
 - Each request writes the URL patterns of its service again, for each partition of AWS.
 - Every new Cognito pool computes the prime factors of the same RSA key.
+- Every end of moto gives each class of a model a new list, which makes Python look up all its
+  methods again.
 - Every start of moto registers URL patterns for the library `requests`, which no test uses for AWS.
 - Every botocore session reads the same service models from disk again, and looks for the other
   names of the same events.
@@ -39,7 +41,7 @@ from botocore.hooks import EventAliaser
 from botocore.parsers import BaseJSONParser as ResponseParser
 from botocore.useragent import UserAgentString
 from joserfc.jwk import RSAKey
-from moto.core import models, responses
+from moto.core import model_instances, models, responses
 from moto.core.base_backend import BaseBackend
 from moto.core.exceptions import JsonRESTError
 from moto.core.parse import BaseJSONParser
@@ -91,6 +93,7 @@ def remembering() -> Iterator[None]:
         patch.setattr(BaseClient, "_make_api_call", make_api_call)
         patch.setattr(RSAKey, "import_key", import_rsa_key)
         patch.setattr(models, "RESPONSES_METHODS", [])
+        patch.setattr(models, "reset_model_data", reset_model_data)
         patch.setattr(BaseJSONSerializer, "_serialize_type_structure", serialize_structure)
         patch.setattr(BaseJSONParser, "_parse_structure", parse_request_structure)
         patch.setattr(ResponseParser, "_handle_structure", parse_response_structure)
@@ -116,6 +119,14 @@ def set_request_id(headers: dict[str, Any]) -> str:
     """Give a response an id. It is always the same one."""
     headers["x-amzn-requestid"] = REQUEST_ID
     return REQUEST_ID
+
+
+def reset_model_data() -> None:
+    """Forget the objects that moto has made."""
+    for of_service in model_instances.model_data.values():
+        for model in of_service.values():
+            known: Any = model
+            known.instances_tracked.clear()
 
 
 def serialize_structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
