@@ -90,7 +90,12 @@ IN_TEXTS: dict[str, tuple[str, str]] = {
     "json in query": (f"/a?q=%7B%22password%22%3A%22{_WORD}%22%7D", _WORD),
     "cut off": (f'{{"user": "ada", "password": "{_WORD}', _WORD),
 }
-ALL = BY_FORM | IN_TEXTS
+# Each with a word of its own, so that a word which is found names its kind.
+ALL: dict[str, tuple[str, str]] = {
+    kind: (planted.replace(_WORD, own), secret.replace(_WORD, own))
+    for n, (kind, (planted, secret)) in enumerate((BY_FORM | IN_TEXTS).items(), 10)
+    for own in [f"{_WORD[:-2]}{n}"]
+}
 NAMES = (
     *(
         "accesskey",
