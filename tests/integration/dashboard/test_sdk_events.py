@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from itertools import islice
 from typing import Any
 from urllib.parse import urljoin
 
@@ -289,11 +290,17 @@ def test_nor_does_one_within_an_exception(browser: Browser, busy: Project, name:
 
 
 def carrying(value: str, number: int) -> dict[str, Any]:
-    """An event with this in every field that an SDK fills, `number` times where it is a list."""
+    """An event with this in every field that an SDK fills, `number` times where it is a list.
+
+    A frame has more lines and variables than a page shows of one, but not more than a few.
+    """
     many = {f"{value}{n}": value for n in range(number)}
     texts = dict.fromkeys(("filename", "abs_path", "module", "function", "context_line"), value)
-    lines = [value] * number
-    frame = {"lineno": 9, **texts, "pre_context": lines, "post_context": lines, "vars": many}
+    lines = [value] * min(number, 20)
+    frame = {
+        **{"lineno": 9, **texts, "pre_context": lines, "post_context": lines},
+        "vars": dict(islice(many.items(), 50)),
+    }
     frames = [{**frame, "in_app": n % 3 > 0} for n in range(number)]
     mechanism = {"type": value, "handled": False, "help_link": value, "source": value}
     exception = {"type": value, "value": value, "mechanism": mechanism, "frames": frames}
@@ -326,7 +333,7 @@ def carrying(value: str, number: int) -> dict[str, Any]:
         ("&", 100),
         ("", 100),
         ("\n", 60),
-        ("\U0001f4a5" * 300, 20),
+        ("\U0001f4a5" * 300, 10),
         ("&" * 30_000, 3),
     ],
     ids=["hostile", "often", "link", "unseen", "tiny", "escaped", "empty", "lines", "wide", "long"],
