@@ -1,5 +1,6 @@
 """What digest computes of events: issues, releases and days. Without tables."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from errata.store.digest_rows import Rows
 from errata.store.events import release_hash
 from errata.store.values import NewValue
 from errata.usecases.count_events import (
+    EventsByIssue,
     change_issue,
     first_seen,
     not_counted,
@@ -431,6 +433,10 @@ def merged_rows() -> Rows:
     return rows
 
 
+def groups_of(rows: Rows, fresh: EventsByIssue, closed: Mapping[str, Closed]) -> dict[str, Group]:
+    return groups(rows, fresh, closed, AT // 1000)[0]
+
+
 def test_a_group_has_the_new_events_of_its_members_in_the_order_of_the_stream() -> None:
     rows = merged_rows()
     fresh = {
@@ -438,28 +444,28 @@ def test_a_group_has_the_new_events_of_its_members_in_the_order_of_the_stream() 
         B: [sent(10, 3, B)],
         D: [sent(11, 4, D)],
     }
-    found = groups(rows, fresh, {}, AT // 1000)
+    found = groups_of(rows, fresh, {})
     assert list(found) == [A]
     assert [each.id for each in found[A].members] == [B, C]
     assert [each.id for each in found[A].events] == [floor_id(AT + n) for n in (1, 3, 2)]
-    own = groups(rows, {A: [sent(9, 1)]}, {}, AT // 1000)
+    own = groups_of(rows, {A: [sent(9, 1)]}, {})
     assert [each.id for each in own[A].events] == [floor_id(AT + 1)]
-    assert groups(rows, {D: [sent(9, 1, D)]}, {}, AT // 1000) == {}
+    assert groups_of(rows, {D: [sent(9, 1, D)]}, {}) == {}
 
 
 def test_a_member_that_has_expired_is_still_one_and_one_that_was_separated_is_none() -> None:
     rows = merged_rows()
     del rows.issues[B]
     closed = {B: Closed("merged", AT, 1, "", settled={"merged_into": A})}
-    assert [*groups(rows, {B: [sent(9, 1, B)]}, closed, AT // 1000)] == [A]
-    assert groups(rows, {B: [sent(9, 1, B)]}, {}, AT // 1000) == {}
+    assert [*groups_of(rows, {B: [sent(9, 1, B)]}, closed)] == [A]
+    assert groups_of(rows, {B: [sent(9, 1, B)]}, {}) == {}
     rows = merged_rows()
     rows.issues[A].members = (C,)
-    assert groups(rows, {B: [sent(9, 1, B)]}, {}, AT // 1000) == {}
+    assert groups_of(rows, {B: [sent(9, 1, B)]}, {}) == {}
     del rows.issues[A]
-    assert groups(rows, {B: [sent(9, 1, B)]}, {}, AT // 1000) == {}
+    assert groups_of(rows, {B: [sent(9, 1, B)]}, {}) == {}
     resolved = {D: Closed(RESOLVED, AT, 1, "")}
-    assert groups(rows, {D: [sent(9, 1, D)]}, resolved, AT // 1000) == {}
+    assert groups_of(rows, {D: [sent(9, 1, D)]}, resolved) == {}
     rows = merged_rows()
     rows.issues[A].members = (C,)
     freed = changed([sent(9, 1, B)], rows, issue=B).issue
@@ -471,7 +477,7 @@ def test_a_member_that_has_expired_is_still_one_and_one_that_was_separated_is_no
 def test_a_batch_is_told_with_members_as_parts_of_their_head() -> None:
     rows = merged_rows()
     fresh = {B: [sent(9, 5, B)]}
-    found = groups(rows, fresh, {}, AT // 1000)
+    found = groups_of(rows, fresh, {})
     head = changed([], rows, group=found[A])
     member = changed(fresh[B], rows, issue=B)
     before, events, told = as_one(rows, fresh, [head, member], found)
@@ -488,7 +494,7 @@ def test_a_head_is_opened_by_an_event_of_a_member_and_follows_it() -> None:
     rows = merged_rows()
     rows.issues[A].status, rows.issues[A].status_at = RESOLVED, AT
     late = sent(9, RANK_LAG_MS + 10, B, release="1.0")
-    group = groups(rows, {B: [late]}, {}, AT // 1000)[A]
+    group = groups_of(rows, {B: [late]}, {})[A]
     head = changed([], rows, group=group)
     assert (head.issue.status, head.issue.count) == (REGRESSED, 1)
     assert head.activity
@@ -505,7 +511,7 @@ def test_the_events_of_members_count_towards_what_a_head_is_ignored_until() -> N
         "ignored_number": 5,
     }
     rows.issues[A] = replace(rows.issues[A], **ignored)
-    group = groups(rows, {B: [sent(9, 9, B)]}, {}, AT // 1000)[A]
+    group = groups_of(rows, {B: [sent(9, 9, B)]}, {})[A]
     assert changed([], rows, group=group).issue.status == OPEN
     rows.issues[A].ignored_number = 6
     assert changed([], rows, group=group).issue.status == IGNORED

@@ -20,13 +20,13 @@ from errata.usecases.count_issue import StreamRecord
 
 
 def groups(
-    rows: Rows, fresh: EventsByIssue, closed: dict[str, Closed], now_s: int
-) -> dict[str, Group]:
-    """Return the groups that have new events, by the id of the head. Read what is missing.
+    rows: Rows, fresh: EventsByIssue, closed: Mapping[str, Closed], now_s: int
+) -> tuple[dict[str, Group], Mapping[str, Closed]]:
+    """Return the groups that have new events, by the id of the head, and how issues were closed.
 
     Makes no call if none of these issues is merged, and two if all of their heads are there.
     `closed` says which expired issues were merged before. Those of them whose merge has ended are
-    settled as their heads are, or are new if these are open.
+    settled as their heads are, or are new if these are open: so the result says.
     """
     asked: dict[str, set[str]] = defaultdict(set)
     for issue_id in fresh:
@@ -36,9 +36,9 @@ def groups(
         elif issue and issue.members:
             asked[issue_id].add(issue_id)
     if not asked:
-        return {}
+        return {}, closed
     digest_rows.read_issues(rows, asked, now_s)
-    _end_merges(rows, asked, fresh, closed, now_s)
+    closed = _without_ended(rows, asked, fresh, closed, now_s)
     read = {each: rows.issues[each] for each in asked if each in rows.issues}
     heads = {each: head for each, head in read.items() if not head.merged_into}
     digest_rows.read_issues(rows, {each for h in heads.values() for each in h.members}, now_s)
@@ -52,20 +52,21 @@ def groups(
     of_heads = {each: [StreamRecord(Position(), e) for e in found[each].events] for each in found}
     if unknown := unknown_releases(rows, of_heads, {}):
         digest_rows.read_known(rows, unknown, now_s)
-    return found
+    return found, closed
 
 
-def _end_merges(
+def _without_ended(
     rows: Rows,
     asked: Mapping[str, set[str]],
     fresh: EventsByIssue,
-    closed: dict[str, Closed],
+    closed: Mapping[str, Closed],
     now_s: int,
-) -> None:
-    """Bring `closed` up to date for expired members that do not belong to their heads any more.
+) -> dict[str, Closed]:
+    """Return how issues were closed, with expired members settled if their merges have ended.
 
     A head that has expired as well, or was deleted, has no members, also when it comes back.
     """
+    settled = dict(closed)
     ended = {
         issue_id: head_id
         for head_id, some in asked.items()
@@ -75,19 +76,20 @@ def _end_merges(
         or issue_id not in head.members
     }
     gone = set(ended.values()) - rows.issues.keys() - closed.keys()
-    found = closed | (digest_rows.before_opening(rows, gone, now_s)[1] if gone else {})
+    found = dict(closed) | (digest_rows.before_opening(rows, gone, now_s)[1] if gone else {})
     for issue_id, head_id in ended.items():
         head = rows.issues.get(head_id)
         of_head = _closed(head) if head else found.get(head_id)
         if of_head and of_head.status in (RESOLVED, IGNORED):
-            closed[issue_id] = replace(
+            settled[issue_id] = replace(
                 closed[issue_id], status=of_head.status, at=of_head.at, settled=of_head.settled
             )
         else:
-            del closed[issue_id]
+            del settled[issue_id]
     of_ended = {each: fresh[each] for each in ended}
-    if unknown := unknown_releases(rows, of_ended, closed):
+    if unknown := unknown_releases(rows, of_ended, settled):
         digest_rows.read_known(rows, unknown, now_s)
+    return settled
 
 
 def _closed(issue: Issue) -> Closed:

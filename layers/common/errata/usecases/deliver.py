@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from threading import Lock
+from typing import NamedTuple
 
 from errata.caches import TTLCache
 from errata.config import settings
@@ -80,17 +81,21 @@ def deliver(message: Message) -> int | None:
         alert, wait_s = _alert(message, webhook, delivery, is_test=is_test)
         if alert is None:
             return wait_s
-    attempt, pause, told, unfinished = _attempt(message, webhook, alert, delivery)
+    made = _attempt(message, webhook, alert, delivery)
     at_ms = now_ms()
-    due_at = at_ms + (pause or 0) * 1000
-    number = delivery.attempts + (not unfinished)
-    state = replace(delivery, attempts=number, due_at=due_at, over=pause is None, told=told)
-    webhooks.record(attempt, state, at_ms // 1000)
+    state = replace(
+        delivery,
+        attempts=delivery.attempts + (not made.unfinished),
+        due_at=at_ms + (made.pause_s or 0) * 1000,
+        over=made.pause_s is None,
+        told=made.told,
+    )
+    webhooks.record(made.attempt, state, at_ms // 1000)
     if webhook.kind == WEBHOOK:
-        _judge(webhook, attempt, at_ms)
+        _judge(webhook, made.attempt, at_ms)
     else:
-        _judge_channel(webhook, attempt, at_ms, over=pause is None)
-    return pause
+        _judge_channel(webhook, made.attempt, at_ms, over=state.over)
+    return made.pause_s
 
 
 def _record_missed(message: Message, delivery: Delivery) -> None:
@@ -163,13 +168,21 @@ def _not_yet(message: Message) -> int | None:
     return send_alert.NOT_YET_S if now_ms() - queued < send_alert.NOT_YET_MS else None
 
 
-def _attempt(
-    message: Message, webhook: Webhook, alert: Alert | None, delivery: Delivery
-) -> tuple[Attempt, int | None, tuple[str, ...], bool]:
-    """Send a message. Return the attempt, the pause until the next one, and who was told.
+class _Made(NamedTuple):
+    """An attempt that was made, and what comes next.
 
-    The last value says whether others are to be told next, which is no further attempt.
+    `pause_s`: the seconds until the next attempt, None if there is none. `told`: the members who
+    have received the message. `unfinished`: the others receive it next, as a part of this attempt.
     """
+
+    attempt: Attempt
+    pause_s: int | None
+    told: tuple[str, ...]
+    unfinished: bool = False
+
+
+def _attempt(message: Message, webhook: Webhook, alert: Alert | None, delivery: Delivery) -> _Made:
+    """Send a message once."""
     number, told = delivery.attempts + 1, delivery.told
     at_ms = now_ms()
     started = time.monotonic()
@@ -199,12 +212,12 @@ def _attempt(
     issues = alert.total if alert else 1
     attempt = Attempt(new_event_id(at_ms), message, number, status, duration_ms, error, issues)
     if unfinished:
-        return attempt, _SOON_S, told, True
+        return _Made(attempt, _SOON_S, told, unfinished=True)
     retried = not permanent and (status is None or status == 429 or status >= 500)
     if not retried or number > len(PAUSES):
-        return attempt, None, told, False
+        return _Made(attempt, None, told)
     asked = _seconds(response.retry_after, at_ms) if response and response.retry_after else 0
-    return attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S)), told, False
+    return _Made(attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S)), told)
 
 
 def _send(message: Message, webhook: Webhook, at_ms: int) -> PostResponse:

@@ -182,7 +182,7 @@ def _count(rows: Rows, records: list[StreamRecord], now_s: int, outcome: FailedR
     if fresh:
         new_values: set[KeyValue] = set()
         seen = first_seen(rows, records)
-        merged = groups(rows, fresh, closed, now_s)
+        merged, closed = groups(rows, fresh, closed, now_s)
         changes = [
             change_issue(
                 issue_id, found, rows, closed.get(issue_id), new_values, seen, merged.get(issue_id)
@@ -228,7 +228,9 @@ def _note_busy(project_id: str, before: Mapping[int, Day], after: Mapping[int, D
                 logger.warning(BUSY, project_id, reached[-1])
 
 
-def _before_opening(rows: Rows, fresh: EventsByIssue, now_s: int) -> tuple[int, dict[str, Closed]]:
+def _before_opening(
+    rows: Rows, fresh: EventsByIssue, now_s: int
+) -> tuple[int, Mapping[str, Closed]]:
     """Return the project's last number, and which of the new issues were closed before."""
     unnumbered = [each for each in fresh if each not in rows.issues or not rows.issues[each].number]
     last, closed = digest_rows.before_opening(rows, unnumbered, now_s)
@@ -295,7 +297,7 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     fresh = {issue_id: records}
     last, closed = _before_opening(rows, fresh, now_ms() // 1000)
     seen = first_seen(rows, records)
-    merged = groups(rows, fresh, closed, now_ms() // 1000)
+    merged, closed = groups(rows, fresh, closed, now_ms() // 1000)
     group = merged.get(issue_id)
     change = change_issue(issue_id, records, rows, closed.get(issue_id), set(), seen, group)
     heads = _heads(rows, fresh, merged, seen)
