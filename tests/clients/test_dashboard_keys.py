@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.chromium import barriers, window
 from tests.support.deployed import eventually
-from tests.support.team import Team, look, sign_in
+from tests.support.team import WIDTHS, Team, look, sign_in
 
 
 def listed(page: Page, team: Team, number: int) -> None:
@@ -101,12 +101,10 @@ def test_a_selection_stays_and_a_page_is_selected_at_once(browser: Browser, team
 def test_many_issues_are_changed_without_scripts_on_a_phone(browser: Browser, team: Team) -> None:
     with window(browser) as page:
         listed(page, team, 3)
-        for scheme, width in (("light", 1280), ("dark", 390)):
-            # Playwright wants a literal, and a loop makes it a text.
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             page.locator("[name=issue]").first.check()
-            assert look(page, "list-selected", scheme, width) == []
+            assert look(page, "list-selected", width) == []
             assert page.locator(".bulk b").evaluate("e => getComputedStyle(e, '::before').content")
         cookies = page.context.cookies()
     with window(browser, script=False, width=390) as page:

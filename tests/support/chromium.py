@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -89,9 +89,21 @@ def window(
     assert not complaints, complaints
 
 
-def barriers(page: Page) -> list[str]:
-    """Return the accessibility problems that axe finds, however small."""
-    found = Axe().run(page).response["violations"]
+def barriers(page: Page, *, colors_only: bool = False) -> list[str]:
+    """Return the accessibility problems that axe finds, however small.
+
+    With `colors_only`, those that can differ between light and dark.
+    """
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if colors_only:
+        # Off by default, but a category turns it on.
+        options |= {
+            "runOnly": ["cat.color"],
+            "rules": {"color-contrast-enhanced": {"enabled": False}},
+        }
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("options => axe.run(options)", options)["violations"]
     return [
         f"{each['id']}: {each['help']}: {[node['html'][:200] for node in each['nodes'][:3]]}"
         for each in found

@@ -21,8 +21,11 @@ from tests.support.template import ROOT
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-# Ignored by git. For whoever wants to see what the tests saw.
-PICTURES = Path(os.environ.get("ERRATA_SCREENSHOTS", ROOT / ".errata" / "screenshots"))
+ALL_PICTURES = os.environ.get("ERRATA_SCREENSHOTS")
+# Git ignores `.errata`.
+PICTURES = Path(ALL_PICTURES or ROOT / ".errata" / "screenshots")
+# Of windows, in pixels: a desk and a phone.
+WIDTHS = (1280, 390)
 
 
 @dataclass(frozen=True)
@@ -138,18 +141,28 @@ def sign_in(page: "Page", team: Team, path: str = "") -> None:
         page.get_by_role("button", name="Sign in").click()
 
 
-def look(page: "Page", name: str, scheme: str, width: int) -> list[str]:
-    """Take a screenshot of a page. Return what is wrong with it."""
-    device = "phone" if width < 600 else "desk"
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}-{device}-{scheme}.png", full_page=True)
+def look(page: "Page", name: str, width: int) -> list[str]:
+    """Return what is wrong with a page at a width in pixels, in light and in dark.
+
+    Each problem begins with the page's `name` and where it is seen: "issues, phone, dark: …".
+    Leaves the page with this width, in light. Takes screenshots of pages with problems, and of all
+    pages if ERRATA_SCREENSHOTS names a folder.
+    """
     from tests.support.chromium import barriers
 
-    found = barriers(page)
+    device = "phone" if width < 600 else "desk"
+    problems: list[str] = []
     # A narrow phone, and a page that is enlarged to 400 %.
-    for narrow in (width, 320) if width < 600 else (width,):
+    for narrow in (320, width) if width < 600 else (width,):
         page.set_viewport_size({"width": narrow, "height": 900})
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found.append(f"the page is wider than {narrow} pixels")
-    page.set_viewport_size({"width": width, "height": 900})
-    return found
+            problems.append(f"{name}, {device}: the page is wider than {narrow} pixels")
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        # Only colors differ: see test_light_and_dark_differ_in_colors_only.
+        found = barriers(page, colors_only=scheme == "dark")
+        problems += [f"{name}, {device}, {scheme}: {each}" for each in found]
+        if problems or ALL_PICTURES:
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=PICTURES / f"{name}-{device}-{scheme}.png", full_page=True)
+    return problems
