@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 # Where this is set, such as in container images, each process of a test run would compile all files again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run unit test clients coverage check format build deploy bench soak fuzz pictures dump lock clean help
+.PHONY: run unit test clients coverage check types style templates imports format build deploy bench soak fuzz pictures dump lock clean help
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,10 +42,20 @@ TESTS = tests/e2e tests/unit tests/integration tests/contract
 PYTEST = $(BIN)/python -m pytest --numprocesses 2 --durations=10 $(ARGS)
 
 check: .venv/ready .venv-sam/ready ## run the linter and the type checker, and check the templates and the direction of imports
+	@# The type checker takes as long as all others: it begins first, beside them. Each shows its output when it ends.
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going $(filter --output-sync,$(.FEATURES:%=--%)) types style templates imports
+
+types: .venv/ready
+	$(BIN)/mypy
+
+style: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	for template in template.yaml templates/*.yaml; do $(SAM) validate --lint --template $$template || exit; done
+
+templates: .venv-sam/ready
+	.venv-sam/bin/cfn-lint template.yaml templates/*.yaml
+
+imports: .venv/ready
 	$(BIN)/python -m pytest -q tests/unit/test_architecture.py
 
 format: .venv/ready ## format the code and fix what the linter can fix
@@ -98,19 +108,16 @@ clean: ## remove environments, builds and local data
 # wheels only for x86-64, two versions of the client of the Model Context Protocol are tested, and
 # Bugsink is only measured.
 .venv/ready: requirements-dev.txt pyproject.toml dev/requirements-uv.txt
-	@$(call venv,.venv)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || { dev/python.sh "$(PYTHON)"; exit 1; }
+	@echo "Installing packages into .venv ..."
+	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dev/requirements-uv.txt
-	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --allow-empty-requirements dev/requirements-uv.txt requirements-dev.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --allow-empty-requirements dev/requirements-uv.txt requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-%/ready: dev/requirements-%.txt | .venv/ready
-	@$(call venv,.venv-$*)
+	@echo "Installing packages into .venv-$* ..."
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-$*
 	@$(BIN)/uv pip sync --quiet --python .venv-$*/bin/python $<
 	@touch $@
-
-define venv
-$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || \
-	{ dev/python.sh "$(PYTHON)"; exit 1; }; \
-echo "Installing packages into $(1) ..."; $(PYTHON) -m venv $(1)
-endef
