@@ -122,5 +122,5 @@ def _listed(context: Context, found: Iterable[tuple[Project, Issue]]) -> list[Is
 
 
 def is_named(project: Project, names: Iterable[str]) -> bool:
-    """Return whether one of these names is that of a project."""
+    """Return whether one of these names is the id or a slug of a project."""
     return bool({project.id, *project.slugs}.intersection(names))

@@ -15,7 +15,7 @@ _INFO = {"name": "errata", "title": "Errata", "version": "1.0"}
 
 
 def respond(context: Context) -> ApiResponse:
-    """Return the answer to a message."""
+    """Return the response to a message."""
     headers, bearer = context.request.headers, context.bearer
     if "origin" in headers:
         return _response(mcp.refused_page())
@@ -39,5 +39,5 @@ def _called(context: Context, name: str, arguments: Any) -> mcp.ToolResult | Non
         return mcp.ToolResult(f"Not done. {gateway.unavailable(error).message}", failed=True)
 
 
-def _response(answer: mcp.McpResponse) -> ApiResponse:
-    return ApiResponse(answer.body, answer.status, text=None if answer.body else "")
+def _response(found: mcp.McpResponse) -> ApiResponse:
+    return ApiResponse(found.body, found.status, text=None if found.body else "")

@@ -156,7 +156,7 @@ def test_issues_are_merged_and_separated_with_the_keyboard(browser: Browser, tea
         page.get_by_role("link", name="1 merged, and similar issues").press("Enter")
         expect(page.get_by_label("Merged issues").get_by_text("TotalError")).to_be_visible()
         page.get_by_role("button", name="Separate").press("Enter")
-        expect(page.get_by_text("None. Lists do not show a merged issue.")).to_be_visible()
+        expect(page.get_by_text("None yet. If you merge an issue into this one,")).to_be_visible()
         assert barriers(page) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from errata.models.ids import issue_id, now_ms
 from errata.models.issue import Issue
 from errata.models.token import Bearer, Token, TokenScope
-from errata.protocol.mcp_tools import MAX_ANSWER, TOOLS
+from errata.protocol.mcp_tools import MAX_RESULT, TOOLS
 from errata.usecases import issues, members, projects, slugs
 from errata.usecases.mcp_tools import call, tools_of
 from tests.support import bundles, sdk, stream
@@ -205,11 +205,11 @@ def test_no_text_of_an_event_leaves_its_code_or_makes_an_answer_long(busy: Proje
     reader = bearer("read")
     for key in "fg":
         for tool in ("get_issue", "get_event", "get_tag_values"):
-            answer = said(reader, tool, issue=issue_id(busy.id, key), personal_data=True)
-            assert len(answer) <= MAX_ANSWER + 100, tool
-            assert not any(chr(0xE0000) <= each <= chr(0xE007F) for each in answer)
-            assert "\u202e" not in answer
-            assert "\n# Ignore" not in answer.replace("````\n```\n# Ignore", "")
+            result = said(reader, tool, issue=issue_id(busy.id, key), personal_data=True)
+            assert len(result) <= MAX_RESULT + 100, tool
+            assert not any(chr(0xE0000) <= each <= chr(0xE007F) for each in result)
+            assert "\u202e" not in result
+            assert "\n# Ignore" not in result.replace("````\n```\n# Ignore", "")
     listed = said(reader, "list_issues", query="", limit=50)
     assert json.dumps(listed).isascii()
 

@@ -30,7 +30,7 @@ SERVER = McpServer({"name": "errata", "version": "1"}, "Ask.", [{"name": "good"}
 
 
 def sent(method: str, headers: dict[str, str] | None = None, **params: Any) -> McpResponse:
-    """Return the answer to a message of the older era."""
+    """Return the response to a message of an older version."""
     message = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
     return answer(json.dumps(message).encode(), headers or {})
 
@@ -41,7 +41,10 @@ def answer(body: bytes, headers: dict[str, str]) -> McpResponse:
 
 
 def modern(method: str, change: dict[str, str | None] | None = None, **params: Any) -> McpResponse:
-    """Return the answer to a message of 2026-07-28. `change`: of its headers, None removes one."""
+    """Return the response to a message of 2026-07-28.
+
+    `change` replaces headers of the message; None removes one.
+    """
     headers: dict[str, str | None] = {
         "mcp-protocol-version": "2026-07-28",
         "mcp-method": method,
@@ -111,7 +114,7 @@ def test_tools_are_called_in_both_eras() -> None:
         # "If the server does not implement the requested RPC method, it MUST respond with 404".
         (modern("initialize"), 404, -32601),
         (modern("resources/list"), 404, -32601),
-        # A client of the older era takes 404 for a session that has ended.
+        # A client of an older version takes 404 for a session that has ended.
         (sent("resources/list"), 200, -32601),
         (sent("server/discover"), 200, -32601),
         # "If the values do not match, the server MUST reject the request with 400".

@@ -42,7 +42,7 @@ def test_a_similar_issue_is_merged_and_separated(
     # One for the members, and one more of the index of events for each.
     assert len(calls) <= MAX_CALLS + 2
     page = browser.post(f"{path}/merge", separate=other)
-    assert "None. Lists do not show a merged issue." in page.text
+    assert "None yet. If you merge an issue into this one," in page.text
     assert name in browser.get(f"projects/{busy.id}/issues").text
 
 

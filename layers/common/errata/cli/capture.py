@@ -49,8 +49,8 @@ def add(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="What CloudWatch Logs sends, as a filter pattern. '' sends every line."
-            " Default: lines that may report a failure.",
+            help="Filter pattern of CloudWatch Logs: only lines that match are sent. '' sends every"
+            " line. Default: lines that may report a failure.",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the log groups.")] = False,

@@ -20,7 +20,7 @@ from errata.usecases import attachments, feedback, prefixes, projects, read_even
 def list_feedback(
     ctx: CommandContext,
     project_id: ProjectId,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="How many, at most.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="Maximum number.")] = 50,
     before: Annotated[
         str, typer.Option(metavar="ID", help="Only what is older than this feedback.")
     ] = "",

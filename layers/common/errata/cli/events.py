@@ -146,8 +146,8 @@ def show(
         str,
         typer.Argument(
             metavar="EVENT",
-            help="The event's id or its first digits, or the one that its SDK created. A short"
-            " id, such as SHOP-42, stands for the issue's newest event.",
+            help="The event's id, the id's first digits, or the SDK event id. A short id, such as"
+            " SHOP-42, stands for the issue's newest event.",
         ),
     ],
     markdown: Annotated[

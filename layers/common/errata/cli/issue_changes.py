@@ -89,10 +89,10 @@ def ignore(
     query: Query = None,
     yes: Yes = False,
 ) -> None:
-    """Mark issues as ignored, for ever or until something. New events are counted.
+    """Mark issues as ignored, for ever or until a condition is met. New events are counted.
 
-    An issue is open again when the time is over, when it has so many more events or users, or when
-    it is rising. Its activity says why. The number of users is an estimate, within about 5 %.
+    An issue opens again when the time is over, when it has N more events or users, or when it is
+    rising. Its activity says why. The number of users is an estimate, within about 5 %.
     """
     how = {
         "for_": for_,

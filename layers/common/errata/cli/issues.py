@@ -27,7 +27,7 @@ app = group("List, show and change a project's issues.", example="issues list 1"
 Id = Annotated[
     str,
     typer.Argument(
-        metavar="ISSUE", help="The issue's short id, number, id, or the first digits of that."
+        metavar="ISSUE", help="The issue's short id, its number, its id, or the id's first digits."
     ),
 ]
 
@@ -124,7 +124,8 @@ def show(
         str,
         typer.Argument(
             metavar="ISSUE",
-            help="The issue's short id, number, id, the first digits of that, or an event's id.",
+            help="The issue's short id, its number, its id, or the id's first digits. The id of an"
+            " event stands for its issue.",
         ),
     ],
 ) -> None:
@@ -167,7 +168,7 @@ def show(
             "merged": ", ".join(more["merged"]),
             "environments": _counts(issue["environments"]),
             "releases": _counts(issue["releases"]),
-            "not all searched": ", ".join(issue["not_all_searched"]),
+            "partly searchable": ", ".join(issue["not_all_searched"]),
             "servers": _counts(more["servers"]),
             "days": ", ".join(f"{day}: {count}" for day, count in issue["days"].items()),
         }

@@ -94,7 +94,7 @@ def audit_(
     ctx: CommandContext,
     org: OrgId,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1000, help="Most entries to print.")
+        int, typer.Option(metavar="N", min=1, max=1000, help="Maximum number of entries.")
     ] = 50,
 ) -> None:
     """Print who has changed what, and from where, newest first.

@@ -53,8 +53,8 @@ def create(
         str,
         typer.Option(
             metavar="EMAIL",
-            help="The member that it stands for, with what they may see and do."
-            " Default: the organization, with all its projects.",
+            help="Member that the token stands for. It may do what its scope and the member's role"
+            " allow. Default: the organization, with all its projects.",
         ),
     ] = "",
 ) -> None:

@@ -44,7 +44,7 @@ class McpResponse:
 
 @dataclass(frozen=True, slots=True)
 class McpRequest:
-    """A request that can be answered. `modern`: it is of the era without a handshake."""
+    """A valid request. `modern`: its protocol version has no handshake."""
 
     id: str | int
     method: str
@@ -60,7 +60,7 @@ class McpRequest:
     def error(self, code: int, message: str, data: JsonObject | None = None) -> McpResponse:
         """Return the response with an error.
 
-        Clients of the older era take every status but 200 for a failure of the transport.
+        Clients of older versions take every status but 200 for a failure of the transport.
         """
         status = 200
         if self.modern:
@@ -118,11 +118,11 @@ def read(body: bytes, headers: Mapping[str, str]) -> McpRequest | McpResponse:
     params = message.get("params", {})
     if not isinstance(params, dict):
         return _refused(400, INVALID_PARAMS, "params must be an object.", request_id)
-    return _of_era(McpRequest(request_id, method, params, modern=False), headers)
+    return _of_version(McpRequest(request_id, method, params, modern=False), headers)
 
 
 def refused_page() -> McpResponse:
-    """Return the answer to a web page, which a browser names in `Origin`.
+    """Return the response to a web page, which a browser names in `Origin`.
 
     "Servers MUST validate the Origin header on all incoming connections to prevent DNS rebinding
     attacks." No page is allowed: agents are no pages, and send none.
@@ -131,7 +131,7 @@ def refused_page() -> McpResponse:
 
 
 def respond(request: McpRequest, server: McpServer) -> McpResponse:
-    """Return the answer to a request."""
+    """Return the response to a request."""
     match request.method:
         case "initialize" if not request.modern:
             return request.result(_welcome(request, server))
@@ -147,8 +147,8 @@ def respond(request: McpRequest, server: McpServer) -> McpResponse:
     return request.error(METHOD_NOT_FOUND, "This server has no such method. It has tools only.")
 
 
-def _of_era(request: McpRequest, headers: Mapping[str, str]) -> McpRequest | McpResponse:
-    """Return a request with its era, or the answer if it breaks the rules of that."""
+def _of_version(request: McpRequest, headers: Mapping[str, str]) -> McpRequest | McpResponse:
+    """Return the request as its protocol version defines it, or the response that refuses it."""
     version = headers.get("mcp-protocol-version")
     meta = request.params.get("_meta")
     meta = meta if isinstance(meta, dict) else {}
@@ -198,7 +198,7 @@ def _unsupported(request: McpRequest, version: str) -> McpResponse:
 
 
 def _welcome(request: McpRequest, server: McpServer) -> JsonObject:
-    """Return the answer to `initialize`: the version that was asked for, or else the newest one."""
+    """Return the result of `initialize`: the version that was asked for, or else the newest."""
     asked = request.params.get("protocolVersion")
     return {
         "protocolVersion": asked if asked in HANDSHAKE else HANDSHAKE[0],

@@ -9,8 +9,8 @@ from errata.protocol.issues import SORTS
 from errata.protocol.query import MAX_LENGTH
 from errata.protocol.tracker import cut_lines
 
-# Characters of an answer: about 6,000 tokens of a model. Some clients refuse 25,000.
-MAX_ANSWER = 20_000
+# Characters of a result: about 6,000 tokens of a model. Some clients refuse 25,000.
+MAX_RESULT = 20_000
 MAX_LISTED, DEFAULT_LISTED = 50, 20
 INSTRUCTIONS = (
     "Errata records the errors of applications and groups them into issues. Begin with list_issues,"
@@ -161,7 +161,7 @@ TOOLS = (
     Tool(
         "ignore_issue",
         "Ignore an issue",
-        "Mark an issue as ignored, for ever or until something. Its events are still counted.",
+        "Mark an issue as ignored, for ever or until a condition is met. Its events are counted.",
         {
             **_OF_ISSUE,
             "for": _text("For a time such as 90m, 24h, 7d or 2w."),
@@ -256,8 +256,8 @@ def complaint_of(error: InvalidInputError) -> str:
 
 
 def bounded(text: str) -> str:
-    """Return an answer, cut between two lines if it is too long. A code block is closed."""
-    if len(text) <= MAX_ANSWER:
+    """Return a result, cut between two lines if it is too long. Closes an open code block."""
+    if len(text) <= MAX_RESULT:
         return text
-    cut = cut_lines(text, MAX_ANSWER, size=len)
-    return f"{cut}\nThe answer was cut at {MAX_ANSWER:,} characters.\n"
+    cut = cut_lines(text, MAX_RESULT, size=len)
+    return f"{cut}\nThis result was cut at {MAX_RESULT:,} characters.\n"

@@ -84,7 +84,7 @@ def change(
 
 
 def go_on(work: Work, *, change: str, seconds: float = 1.0) -> Result:
-    """Go on with a bulk change."""
+    """Continue a bulk change."""
     return _advanced(work, change_issues.find(work.visible, _bulk_id(change)), seconds)
 
 
@@ -213,7 +213,7 @@ def _wanted(
 def _until(
     wanted: Change, events: int | None, users: int | None, rising: bool, for_time_: bool
 ) -> Change:
-    """Return the change that ignores until something, if one of these is given."""
+    """Return the change that ignores until one of these conditions, `wanted` without one."""
     asked = [
         events is not None and settle.until_more(EVENTS, events),
         users is not None and settle.until_more(USERS, users),

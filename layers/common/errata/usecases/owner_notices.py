@@ -121,7 +121,7 @@ def _tell_of_flood(project_id: str, number: int, at_ms: int) -> None:
     text = (
         f"Project {project.name} ({project_id}) has had {number:,} events within an hour. The mean"
         f" of the week before is {usual:,.0f} an hour.\n"
-        "No event was lost for this. Of an error loop, Errata keeps few events in full, and counts"
+        "No event was lost for this. Errata keeps a few events of an error loop in full, and counts"
         " all, up to IssueCap events of an issue in an hour.\n"
         f"Which errors: {settings().dashboard_url}/projects/{project_id}/issues\n"
         "How to limit it: docs/limits.md.\n"
